@@ -6,34 +6,17 @@ reading the file and cross-checks between channels (settings.py), names that mus
 
 from __future__ import annotations
 
-import os
 import re
 from decimal import Decimal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from ..domain.errors import SettingsError
+from ..domain.section import Section, Secret
+
+__all__ = ["ChannelSettings", "Secret", "Section", "TaxMapping"]
 
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
-
-
-class Section(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """A mapping in commerce.yaml: an unknown key is an error, never ignored."""
-
-
-class Secret(Section):
-    """`{env: NAME}`: the name of an environment variable. The value never appears in settings, logs or the UI."""
-
-    env: str
-
-    def value(self) -> str:
-        """The secret itself, read when it is used. Raises SettingsError when the variable is missing or empty."""
-        value = os.environ.get(self.env, "")
-        if not value:
-            raise SettingsError(f"The environment variable {self.env} is not set; put the secret there.")
-        return value
 
 
 class TaxMapping(Section):
