@@ -1,42 +1,17 @@
 """One token bucket per (account, operation), with the vendor's own numbers.
 
-What belongs here: the pure bucket arithmetic and the protocol of where buckets live. What does not: the numbers
-(each channel's client.py has its table), waiting (http.py), the shared store (warehouse/buckets.py).
+What belongs here: the protocols of where buckets and access tokens live. What does not: the arithmetic of a bucket
+(domain/throttle.py, offered here again), the numbers (each channel's client.py has its table), waiting (http.py), the
+shared stores (warehouse/buckets.py, warehouse/tokens.py).
 """
 
 from __future__ import annotations
 
 from typing import Protocol
 
-import msgspec
+from ..domain.throttle import Bucket, Rate, take
 
-
-class Rate(msgspec.Struct, frozen=True):
-    """per_second tokens flow in, at most `burst` are kept (Amazon: 0.0056/s, burst 20)."""
-
-    per_second: float
-    burst: float
-
-
-class Bucket(msgspec.Struct, frozen=True):
-    """tokens available at the instant `at` (seconds on any clock that only goes forward)."""
-
-    tokens: float
-    at: float
-
-
-def take(bucket: Bucket | None, rate: Rate, now: float, cost: float = 1.0) -> tuple[Bucket, float]:
-    """Spend `cost` tokens; returns the new bucket and the seconds to wait before the call may go out.
-
-    Tokens go negative: each caller reserves its own place in the queue, so two callers never wake together. A clock
-    that went back never yields tokens.
-    """
-    if bucket is None:
-        bucket = Bucket(rate.burst, now)
-    elapsed = max(0.0, now - bucket.at)
-    tokens = min(rate.burst, bucket.tokens + elapsed * rate.per_second) - cost
-    wait = 0.0 if tokens >= 0 else -tokens / rate.per_second
-    return Bucket(tokens, max(now, bucket.at)), wait
+__all__ = ["Bucket", "BucketStore", "Rate", "TokenSource", "TokenStore", "take"]
 
 
 class BucketStore(Protocol):
