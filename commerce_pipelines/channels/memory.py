@@ -1,0 +1,60 @@
+"""Rate limits and access tokens of one process: for tests, benchmarks and small tools.
+
+What belongs here: the in-process BucketStore and TokenStore. What does not: the shared ones (warehouse/), which every
+run uses, because two processes of one account share the vendor's limits.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from .throttle import Bucket, Rate, TokenSource, take
+
+# A token is renewed this long before it expires, so that it never runs out between our check and the vendor's.
+MARGIN_SECONDS = 60.0
+
+
+class MemoryBuckets:
+    """BucketStore of one process. `clock` gives seconds and only goes forward."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._buckets: dict[str, Bucket] = {}
+
+    def reserve(self, key: str, rate: Rate, cost: float = 1.0) -> float:
+        with self._lock:
+            now = self._clock()
+            bucket, wait = take(self._buckets.get(key), rate, now, cost)
+            self._buckets[key] = bucket
+            return wait + max(0.0, bucket.at - now)  # a drained bucket lies in the future: it fills from then on
+
+    def drain(self, key: str, seconds: float) -> None:
+        """Nobody calls for `seconds`. Then one call is due and the rest follow at the rate: what else we believed to
+        have, the vendor just denied."""
+        with self._lock:
+            until = self._clock() + seconds
+            bucket = self._buckets.get(key, Bucket(1.0, until))
+            self._buckets[key] = Bucket(min(bucket.tokens, 1.0), max(until, bucket.at))
+
+
+class MemoryTokens:
+    """TokenStore of one process: one lock per key, held while a token is minted, so nobody mints it twice."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+        self._tokens: dict[str, tuple[str, float]] = {}
+
+    def get(self, key: str, renew: TokenSource, rejected: str | None = None) -> str:
+        with self._lock:
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:
+            token, good_until = self._tokens.get(key, ("", 0.0))
+            if not token or token == rejected or self._clock() >= good_until:
+                token, seconds = renew()
+                self._tokens[key] = (token, self._clock() + max(seconds - MARGIN_SECONDS, seconds / 2))
+            return token
