@@ -7,6 +7,7 @@ reading the file and cross-checks between channels (settings.py), names that mus
 from __future__ import annotations
 
 import re
+from datetime import date
 from decimal import Decimal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -37,8 +38,7 @@ class ChannelSettings(Section, tag_field="kind"):
     token_endpoint: str = ""  # overrides the vendor's token URL
     poll_seconds: int = 60  # the sensor's interval; a marketplace with tight limits sets a longer default
     overlap_minutes: int = 10  # how far each poll looks back behind its cursor
-    history_days: int = 30  # how many past days the partitions reach back at least
-    start_date: str = ""  # first partition, YYYY-MM-DD; default: history_days before today's month began
+    start_date: date = date(2026, 1, 1)  # the first business day that a backfill can reach
 
     # Odoo, by name as a person reads it there
     sales_team: str = ""

@@ -1,0 +1,36 @@
+# Needs Python 3.11+ and make; everything else comes from the lock file.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+export UV_PROJECT_ENVIRONMENT := .venv
+export UV_NO_PROGRESS := 1
+
+.PHONY: demo test bench lint clean install
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml uv.lock
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; none was found."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv sync --locked --inexact --quiet --python $(BIN)/python
+	@touch $@
+
+demo: install  ## sandbox marketplaces and Odoo, Dagster UI on 127.0.0.1:3000; ONCE=1: without UI, to the end
+	@$(BIN)/python -m commerce_sandbox.demo $(if $(ONCE),--once)
+
+test: install
+	@$(BIN)/pytest -n 2
+
+bench: install
+	@$(BIN)/uv sync --locked --inexact --quiet --python $(BIN)/python --group bench
+	@$(BIN)/python -m bench
+
+lint: install
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+clean:
+	rm -rf .venv .commerce .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

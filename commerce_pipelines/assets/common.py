@@ -1,0 +1,64 @@
+"""What all flows' assets share: partitions, retry and error policy, metadata of money.
+
+What belongs here: Dagster settings that must be the same everywhere. What does not: any flow's own assets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime
+
+import dagster as dg
+
+from ..channels.settings import ChannelSettings
+from ..domain.errors import CommerceError, PermanentError, TransientError
+from ..domain.money import to_decimal
+
+# A run that the sensor requested finds its orders landed already; one started by hand or by a backfill pulls them.
+LANDED_TAG = "commerce/landed"
+CHANNEL_TAG = "channel"
+
+RETRY = dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+ONE_RUN = dg.BackfillPolicy.single_run()
+
+
+def business_days(channel: ChannelSettings) -> dg.DailyPartitionsDefinition:
+    """One partition per business day of the channel's zone, today included, by the day an order was placed."""
+    return dg.DailyPartitionsDefinition(
+        start_date=channel.start_date.isoformat(), timezone=channel.time_zone, end_offset=1
+    )
+
+
+def days_of(context: dg.AssetExecutionContext) -> tuple[date, date]:
+    """The run's business days as `[start, end)`, for one partition and for a range alike."""
+    window = context.partition_time_window
+    start: datetime = window.start
+    return start.date(), window.end.date()
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """Tell Dagster what an error means: permanent ones are not retried, transient ones wait as long as advised."""
+    try:
+        yield
+    except TransientError as error:
+        if error.wait:
+            raise dg.RetryRequested(max_retries=3, seconds_to_wait=error.wait) from error
+        raise
+    except PermanentError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
+    except CommerceError as error:
+        raise dg.Failure(description=str(error)) from error
+
+
+def money(totals: Mapping[str, int]) -> dict[str, dg.MetadataValue]:
+    """`money/EUR: 1234.50` for each currency: text, because a float would lie."""
+    return {
+        f"money/{currency}": dg.MetadataValue.text(str(to_decimal(minor, currency)))
+        for currency, minor in sorted(totals.items())
+    }
+
+
+def counts(figures: Mapping[str, int], prefix: str) -> dict[str, dg.MetadataValue]:
+    return {f"{prefix}/{key}": dg.MetadataValue.int(value) for key, value in sorted(figures.items())}

@@ -1,0 +1,214 @@
+"""SOP 1 in Dagster: raw_orders -> orders + order_lines -> sale_orders, one lane per channel, made by one factory.
+
+What belongs here: keys, partitions, descriptions, metadata. What does not: any rule (flows/, domain/).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from ..channels.settings import ChannelSettings
+from ..domain.completeness import Completeness
+from ..domain.money import to_decimal
+from ..resources.connections import Connections
+from .chart import bars
+from .common import LANDED_TAG, ONE_RUN, RETRY, business_days, counts, days_of, failures, money
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FLOW = "orders"
+
+
+def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefinition]:
+    """The three stages of one channel's orders. `owner` is an e-mail address or `team:NAME`."""
+    name, kind = channel.name, str(channel.__struct_config__.tag)
+    days = business_days(channel)
+
+    def key(table: str) -> dg.AssetKey:
+        return dg.AssetKey([name, table])
+
+    def labels(stage: str) -> dict[str, Any]:
+        return {"group_name": name, "owners": [owner], "tags": {"flow": FLOW, "stage": stage}}
+
+    @dg.asset(
+        key=key("raw_orders"),
+        partitions_def=days,
+        backfill_policy=ONE_RUN,
+        retry_policy=RETRY,
+        kinds={kind, "postgres"},
+        pool=f"{name}_api",
+        description=(
+            f"Every answer {name} ever gave about an order placed on this day, kept encrypted and never changed. "
+            "A run by hand or a backfill asks the channel for the day's orders; a run of the sensor finds them landed."
+        ),
+        **labels("extract"),
+    )
+    def raw_orders(context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]) -> dg.MaterializeResult:
+        from ..flows.pull import pull
+
+        started = time.monotonic()
+        start, end = days_of(context)
+        with failures():
+            figures: dict[str, Any] = {"asked the channel": LANDED_TAG not in context.run.tags}
+            if figures["asked the channel"]:
+                landed = pull(connections, name, start, end)
+                figures |= {"answers seen": landed.seen, "answers new": landed.new, "pages": landed.pages}
+            per_day = connections.landing(name).orders_per_day(start, end)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": sum(per_day.values()),
+                **figures,
+                "seconds": round(time.monotonic() - started, 2),
+                "orders per day": _chart(per_day, "orders landed per day"),
+            }
+        )
+
+    @dg.multi_asset(
+        name=f"{name}__staged_orders",
+        specs=[
+            dg.AssetSpec(
+                key("orders"),
+                deps=[key("raw_orders")],
+                kinds={"pandas", "postgres"},
+                description="One row per order as it stands now: status, money in minor units, destination country, "
+                "fulfilment. No personal data: `subject_id` stands for the buyer.",
+                **labels("transform"),
+            ),
+            dg.AssetSpec(
+                key("order_lines"),
+                deps=[key("raw_orders")],
+                kinds={"pandas", "postgres"},
+                description="What each order is made of: products, shipping, discounts, gift wrap, tips, duties, each "
+                "with its amount, tax and rate.",
+                **labels("transform"),
+            ),
+        ],
+        partitions_def=days,
+        backfill_policy=ONE_RUN,
+        retry_policy=RETRY,
+    )
+    def staged_orders(
+        context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
+    ) -> Iterator[dg.MaterializeResult]:
+        from ..flows.stage import stage
+
+        started = time.monotonic()
+        start, end = days_of(context)
+        with failures():
+            staged = stage(connections, name, start, end, run_id=context.run.run_id)
+        if staged.refused:
+            context.log.warning("%d orders could not be read and wait in exceptions.", staged.refused)
+        seconds = {"seconds": round(time.monotonic() - started, 2)}
+        yield dg.MaterializeResult(
+            asset_key=key("orders"),
+            metadata={
+                "dagster/row_count": staged.orders,
+                "in exceptions": staged.refused,
+                "erased": staged.forgotten,
+                **counts(staged.by_status, "orders"),
+                **money(staged.by_currency),
+                **seconds,
+                "orders per day": _chart(staged.by_day, "orders per business day"),
+            },
+        )
+        yield dg.MaterializeResult(
+            asset_key=key("order_lines"), metadata={"dagster/row_count": staged.lines, **seconds}
+        )
+
+    @dg.asset(
+        key=key("sale_orders"),
+        ins={"orders": dg.AssetIn(key("orders"))},
+        deps=[key("order_lines")],
+        partitions_def=days,
+        backfill_policy=ONE_RUN,
+        retry_policy=RETRY,
+        kinds={"odoo", "python"},
+        pool="odoo",
+        check_specs=[
+            dg.AssetCheckSpec(
+                "complete",
+                asset=key("sale_orders"),
+                description=f"Every paid order of these days in {name} is one confirmed sale order in Odoo: same count, "
+                "same money to the cent, no id missing.",
+            )
+        ],
+        description="Each paid order as exactly one confirmed sale order in Odoo, with partner, addresses, taxes, team "
+        "and analytic account. What cannot be loaded waits in exceptions with a reason; the rest goes on.",
+        **labels("load"),
+    )
+    def sale_orders(
+        context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections], orders: Any
+    ) -> Iterator[dg.Output[Any] | dg.AssetCheckResult]:
+        from ..flows.load import load
+        from ..flows.prove import prove
+
+        started = time.monotonic()
+        start, end = days_of(context)
+        done = Counter[str]()
+
+        def advance(count: int) -> None:
+            done["orders"] += count
+            context.log.info("%d orders are in Odoo.", done["orders"])
+
+        with failures():
+            ledger, loaded = load(connections, name, orders, run_id=context.run.run_id, advance=advance)
+        yield dg.Output(
+            ledger,
+            metadata={
+                **counts(loaded.actions, "orders"),
+                **counts(loaded.reasons, "reasons"),
+                **money(loaded.by_currency),
+                "seconds": round(time.monotonic() - started, 2),
+                "what became of them": dg.MetadataValue.md(bars(dict(loaded.actions), "orders by outcome")),
+            },
+        )
+        with failures():
+            proof = prove(connections, name, start, end, afresh=LANDED_TAG not in context.run.tags)
+        yield complete(proof, asset_key=key("sale_orders"))
+
+    return [raw_orders, staged_orders, sale_orders]
+
+
+def complete(proof: Completeness, asset_key: dg.AssetKey) -> dg.AssetCheckResult:
+    """The check's verdict. Orders waiting in exceptions make it a warning; anything unexplained makes it an error."""
+    unknown = not proof.complete
+    return dg.AssetCheckResult(
+        check_name="complete",
+        asset_key=asset_key,
+        passed=proof.complete and not proof.exceptions,
+        severity=dg.AssetCheckSeverity.ERROR if unknown else dg.AssetCheckSeverity.WARN,
+        description=sentence(proof),
+        metadata={
+            "orders in channel": proof.orders_in_channel,
+            "sale orders in Odoo": proof.sale_orders_in_odoo,
+            "in exceptions": proof.exceptions,
+            "missing": ", ".join(proof.missing[:100]) or "none",
+            "surplus": ", ".join(proof.surplus[:100]) or "none",
+            "money difference": proof.money_difference,
+            **{
+                f"{side}/{currency}": str(to_decimal(minor, currency))
+                for side, totals in (("channel", proof.channel_total), ("odoo", proof.odoo_total))
+                for currency, minor in sorted(totals.items())
+            },
+        },
+    )
+
+
+def sentence(proof: Completeness) -> str:
+    """`100 orders in the channel, 99 in Odoo, 1 missing; money differs by 39.90.`"""
+    parts = [f"{proof.orders_in_channel} orders in the channel, {proof.sale_orders_in_odoo} in Odoo"]
+    for count, word in ((len(proof.missing), "missing"), (proof.exceptions, "in exceptions"), (len(proof.surplus), "surplus")):
+        if count:
+            parts.append(f"{count} {word}")
+    return f"{', '.join(parts)}; money differs by {proof.money_difference}."
+
+
+def _chart(per_day: Counter[date] | dict[date, int], title: str) -> dg.MetadataValue:
+    return dg.MetadataValue.md(bars({f"{day:%d.%m.}": per_day[day] for day in sorted(per_day)}, title) or "no orders")

@@ -1,0 +1,165 @@
+"""`commerce-pipelines`: set up, verify, run and prove, from a terminal.
+
+What belongs here: arguments, tables, exit codes. What does not: anything an asset needs too (flows/).
+Exit codes: 0 fine, 1 something is wrong and said so, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import click
+from dotenv import load_dotenv
+
+from . import settings as settings_file
+from .domain.completeness import Completeness
+from .domain.errors import CommerceError
+from .domain.money import to_decimal
+from .resources.connections import Connections
+
+
+class _Group(click.Group):
+    """Says our own errors as one sentence instead of a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except CommerceError as error:
+            click.echo(f"commerce-pipelines: {error}", err=True)
+            sys.exit(1)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="commerce-pipelines")
+def main() -> None:
+    """Keep one Odoo 19 and your marketplaces in step.
+
+    Settings are read from commerce.yaml (or $COMMERCE_CONFIG), secrets from the environment and from .env.
+    """
+    load_dotenv(".env")
+
+
+@main.command()
+@click.option("--url", prompt="URL of Odoo", help="e.g. https://odoo.example.com")
+@click.option("--database", prompt="Database", help="the Odoo database's name")
+@click.option("--username", prompt="User", help="the dedicated user's login")
+@click.option("--transport", type=click.Choice(["jsonrpc", "json2"]), default="jsonrpc", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path), default=Path("commerce.yaml"), show_default=True)
+def init(url: str, database: str, username: str, transport: str, output: Path) -> None:
+    """Write commerce.yaml from what Odoo offers, and a master key into .env.
+
+    The password or API key is read from $ODOO_PASSWORD, or asked for; it is not written anywhere.
+    """
+    from .setup_file import write_settings
+
+    password = os.environ.get("ODOO_PASSWORD") or click.prompt("Password or API key", hide_input=True)
+    for line in write_settings(url, database, username, transport, password, output):
+        click.echo(line)
+
+
+@main.command()
+def check() -> None:
+    """Verify settings, credentials, rights and mappings; prints one line each and exits 1 if any is wrong."""
+    from .verify import verify
+
+    connections = _connections()
+    wrong = 0
+    for what, problem in verify(connections):
+        wrong += bool(problem)
+        click.echo(f"{click.style('✗', fg='red') if problem else click.style('✓', fg='green')} {what}"
+                   + (f": {problem}" if problem else ""))
+    if wrong:
+        click.echo(f"{wrong} to mend.", err=True)
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=3000, show_default=True)
+@click.option("--behind-proxy", is_flag=True, help="required to listen on anything but loopback")
+def dev(host: str, port: int, behind_proxy: bool) -> None:
+    """Run Dagster (UI, daemon, sensors) for the configured channels until Ctrl-C."""
+    from .dev_server import serve
+
+    if host not in ("127.0.0.1", "localhost", "::1") and not behind_proxy:
+        raise click.UsageError("Dagster's UI has no login: put a proxy with one in front and add --behind-proxy.")
+    connections = _connections()
+    connections.warehouse.migrate()
+    sys.exit(serve(Path.cwd(), host, port))
+
+
+@main.command()
+@click.argument("channels", nargs=-1)
+@click.option("--from", "start", type=click.DateTime(["%Y-%m-%d"]), help="first business day; default: 30 days back")
+@click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), help="last business day; default: today")
+@click.option("--json", "as_json", is_flag=True, help="end with one JSON object on the last line")
+def report(channels: tuple[str, ...], start: datetime | None, end: datetime | None, as_json: bool) -> None:
+    """Prove that every paid order is in Odoo, to the cent: asks the channels and Odoo afresh.
+
+    Exits 1 if an order is missing or a minor unit differs.
+    """
+    from .flows.prove import prove
+
+    connections = _connections()
+    proofs: dict[str, Completeness] = {}
+    for channel in [connections.settings.channel(name) for name in channels] or connections.settings.channels:
+        today = datetime.now(channel.zone).date()
+        first = start.date() if start else today - timedelta(days=30)
+        last = end.date() if end else today
+        proofs[channel.name] = prove(connections, channel.name, first, _after(last))
+    show(proofs, as_json)
+    sys.exit(0 if all(proof.complete for proof in proofs.values()) else 1)
+
+
+def show(proofs: dict[str, Completeness], as_json: bool) -> None:
+    """The proofs as a table, and as one JSON object on the last line."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="Every paid order, channel against Odoo")
+    for heading in ("channel", "orders", "in Odoo", "exceptions", "missing", "money in Odoo", "difference"):
+        table.add_column(heading, justify="left" if heading == "channel" else "right")
+    for name, proof in proofs.items():
+        money = ", ".join(f"{to_decimal(v, k)} {k}" for k, v in sorted(proof.odoo_total.items()))
+        table.add_row(
+            name, str(proof.orders_in_channel), str(proof.sale_orders_in_odoo), str(proof.exceptions),
+            "\n".join(proof.missing[:20]) or "0", money or "0", proof.money_difference,
+        )  # fmt: skip
+    Console().print(table)
+    if as_json:
+        click.echo(summary(proofs))
+
+
+def summary(proofs: dict[str, Completeness]) -> str:
+    """The JSON line that scripts read; its names are a contract."""
+    channels = {
+        name: {
+            "orders_in_channel": proof.orders_in_channel,
+            "sale_orders_in_odoo": proof.sale_orders_in_odoo,
+            "exceptions": proof.exceptions,
+            "missing": list(proof.missing),
+            "money_difference": proof.money_difference,
+            "surplus": list(proof.surplus),
+            "money_difference_by_currency": {
+                currency: str(to_decimal(minor, currency)) for currency, minor in proof.difference.items()
+            },
+        }
+        for name, proof in proofs.items()
+    }
+    return json.dumps({"channels": channels})
+
+
+def _connections() -> Connections:
+    return Connections(settings_file.load())
+
+
+def _after(day: date) -> date:
+    return day + timedelta(days=1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""What Dagster loads: settings in, Definitions out. Nothing slow and no secret at import.
+
+What belongs here: putting lanes, sensors and resources together. What does not: anything they do.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from . import settings as settings_file
+from .assets.orders import order_assets
+from .resources.connections import Connections
+from .resources.tables import TableIOManager
+from .sensors.failures import run_failures
+from .sensors.orders import new_orders_sensor, nightly_orders
+from .settings import Settings
+
+
+def build_defs(settings: Settings, connections: Connections | None = None) -> dg.Definitions:
+    """Fresh Definitions for these settings; the same for `dagster dev`, the tests and the demo.
+
+    Every run is one process (`in_process_executor`): a process per step costs seconds. Scale out by run launcher.
+    """
+    connections = connections or Connections(settings)
+    return dg.Definitions(
+        assets=[asset for channel in settings.channels for asset in order_assets(channel, settings.owner)],
+        sensors=[*map(new_orders_sensor, settings.channels), run_failures(settings.alerts)],
+        schedules=[nightly_orders(channel) for channel in settings.channels],
+        resources={"connections": connections, "io_manager": TableIOManager(connections)},
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The definitions of the configured settings file. Raises SettingsError in one sentence when it is wrong."""
+    return build_defs(settings_file.load())

@@ -1,0 +1,88 @@
+"""Running Dagster on one machine: its home folder, its processes, and leaving nothing behind.
+
+What belongs here: starting and stopping `dagster dev` as a child. What does not: settings, the demo's marketplaces.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+from .domain.errors import SettingsError
+from .warehouse.server import stop_database
+
+PATIENCE = 20.0  # seconds that Dagster's processes get to end by themselves
+
+
+def dagster_home(root: Path) -> Path:
+    """`<root>/.commerce/dagster` holding the instance's dagster.yaml and workspace.yaml; written anew each time."""
+    home = root / ".commerce" / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    package = resources.files("commerce_pipelines") / "instance"
+    for name in ("dagster.yaml", "workspace.yaml"):
+        (home / name).write_text((package / name).read_text(encoding="utf-8"), encoding="utf-8")
+    return home
+
+
+def run_dagster(root: Path, host: str, port: int, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """`dagster dev` for the project at `root`, in a process group of its own. Raises SettingsError for a taken port."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            raise SettingsError(
+                f"Port {port} on {host} is taken: stop what runs there, or choose another with --port."
+            ) from None
+    home = dagster_home(root)
+    command = [sys.executable, "-m", "dagster", "dev", "-w", str(home / "workspace.yaml"), "-h", host, "-p", str(port)]
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+        command, cwd=root, env={**environ, "DAGSTER_HOME": str(home)}, start_new_session=True
+    )
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End the whole group: ask, ask firmly, then kill. Waits for each."""
+    for sign, patience in ((signal.SIGINT, PATIENCE), (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, sign)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+            break
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def serve(root: Path, host: str, port: int) -> int:
+    """Run until Ctrl-C or the end of Dagster; afterwards neither Dagster nor an embedded database is left."""
+    process = run_dagster(root, host, port, os.environ)
+    try:
+        with _terminate_as_interrupt():
+            return process.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        stop(process)
+        stop_database(root)
+
+
+@contextlib.contextmanager
+def _terminate_as_interrupt():  # type: ignore[no-untyped-def]
+    """SIGTERM ends us the way Ctrl-C does, so that a service manager leaves nothing behind either."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,82 @@
+"""Landing -> staged tables: the newest answer of each order, translated; no call to anybody.
+
+What belongs here: running a channel's pure translation over the landed days, in chunks of constant memory. What does
+not: the translation (channels/*/translate.py), the tables (warehouse/staging.py).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, date, datetime
+
+import msgspec
+
+from ..channels.base import Channel
+from ..domain.errors import RecordError
+from ..domain.orders import Order, OrderStatus, check
+from ..domain.territories import territory
+from ..resources.connections import Connections
+
+STAGE = "transform"
+
+
+class Staged(msgspec.Struct, kw_only=True):
+    """Figures of one run: orders by status, money by currency (minor units, orders to be sold), orders by day."""
+
+    orders: int = 0
+    lines: int = 0
+    refused: int = 0
+    forgotten: int = 0
+    by_status: Counter[str] = msgspec.field(default_factory=Counter)
+    by_currency: Counter[str] = msgspec.field(default_factory=Counter)
+    by_day: Counter[date] = msgspec.field(default_factory=Counter)
+
+
+def read_order(channel: Channel, raw: bytes) -> Order:
+    """Translate one answer and hold it against itself. Raises RecordError; an unpriced waiting order is fine."""
+    order = channel.translate(raw)
+    if order.status is OrderStatus.PAID:
+        check(order)
+    return order
+
+
+def stage(
+    connections: Connections, name: str, start: date, end: date, *, run_id: str = "", now: datetime | None = None
+) -> Staged:
+    """Replace the staged rows of the days `[start, end)`, all in one transaction; what cannot be read goes to
+    exceptions and the rest goes on. An order whose data subject is erased keeps no row."""
+    from ..warehouse import quarantine, staging
+
+    now = now or datetime.now(UTC)
+    channel, zone = connections.channel(name), connections.settings.channel(name).zone
+    staged = Staged()
+    failures: list[tuple[str, date | None, RecordError]] = []
+    with connections.warehouse.transaction() as connection:
+        with staging.writer(connection, name, start, end) as writer:
+            for chunk in connections.landing(name).newest(start, end):
+                good = []
+                for snapshot in chunk:
+                    if snapshot.raw is None:
+                        staged.forgotten += 1
+                        continue
+                    try:
+                        good.append((snapshot, read_order(channel, snapshot.raw)))
+                    except RecordError as error:
+                        failures.append((snapshot.order_id, snapshot.day, error))
+                orders, lines = staging.order_frames(good, zone, territory)
+                writer.write(orders, lines)
+                _count(staged, good, zone, len(lines))
+        quarantine.record(connection, name, STAGE, failures, run_id, now)
+        quarantine.resolve_others(connection, name, STAGE, start, end, [failure[0] for failure in failures], now)
+    staged.refused = len(failures)
+    return staged
+
+
+def _count(staged: Staged, good: list, zone: object, lines: int) -> None:  # type: ignore[type-arg]
+    staged.orders += len(good)
+    staged.lines += lines
+    for snapshot, order in good:
+        staged.by_status[order.status.value] += 1
+        staged.by_day[snapshot.day] += 1
+        if order.status is OrderStatus.PAID:
+            staged.by_currency[order.currency] += order.total

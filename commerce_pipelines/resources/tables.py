@@ -1,0 +1,56 @@
+"""The default IO manager: assets pass DataFrames, PostgreSQL keeps them. No pickle, and ranges of days in one go.
+
+What belongs here: which table and rows an asset key and its partitions mean. What does not: how a frame becomes rows
+(warehouse/frames.py).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from .connections import Connections
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class TableIOManager(dg.IOManager):
+    """`<channel>/<table>` is the rows of `commerce.<table>` with that channel and the partitions' days.
+
+    Storing replaces exactly the days of the run in one transaction; loading reads exactly the days asked for.
+    """
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """obj: a DataFrame or an iterable of DataFrames, with the columns `channel` and `day`. Raises TypeError else."""
+        import pandas as pd
+
+        from ..warehouse.frames import replace_days
+
+        if obj is None:
+            return
+        if isinstance(obj, (str, bytes, dict)) or not hasattr(obj, "__iter__"):
+            raise TypeError(f"{context.asset_key.to_user_string()} must return a DataFrame, not {type(obj).__name__}.")
+        channel, table = context.asset_key.path
+        days = [date.fromisoformat(key) for key in context.asset_partition_keys]
+        frames = [obj] if isinstance(obj, pd.DataFrame) else obj
+        with self._connections.warehouse.transaction() as connection:
+            rows = replace_days(connection, table, channel, days, frames)
+        context.add_output_metadata({"dagster/row_count": rows, "dagster/uri": f"postgresql:///commerce.{table}"})
+
+    def load_input(self, context: dg.InputContext) -> pd.DataFrame:
+        """The rows of the run's days as a DataFrame with Arrow-backed types."""
+        from ..warehouse.frames import read_frame
+
+        channel, table = context.asset_key.path
+        days = [date.fromisoformat(key) for key in context.asset_partition_keys]
+        with self._connections.warehouse.transaction() as connection:
+            frame: pd.DataFrame = read_frame(
+                connection, table, None, "channel = %s AND day = ANY(%s)", (channel, days)
+            )
+        return frame

@@ -1,0 +1,112 @@
+"""New orders: one polling sensor per channel, and a nightly pass over the last days that heals what polling missed.
+
+What belongs here: ticks, run requests, schedules. What does not: what to ask for and which days are due (flows/poll.py).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import msgspec
+
+from ..assets.common import CHANNEL_TAG, LANDED_TAG
+from ..channels.settings import ChannelSettings
+from ..resources.connections import Connections
+
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+ACTIVE = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+NIGHTLY_DAYS = 7
+
+
+def lane(name: str) -> dg.AssetSelection:
+    return dg.AssetSelection.assets(*([name, table] for table in ("raw_orders", "orders", "order_lines", "sale_orders")))
+
+
+def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
+    """Land what changed in the channel, then request one run per span of days that has landed answers to deal with.
+
+    The days come from comparing the landing with the ledger, not from the cursor: a run that failed is asked for
+    again (later and later), and a cursor that was lost loses no order.
+    """
+    name = channel.name
+
+    @dg.sensor(
+        name=f"{name}_new_orders",
+        target=lane(name),
+        minimum_interval_seconds=channel.poll_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Polls {name} every {channel.poll_seconds} s for changed orders, lands them encrypted, and requests a "
+        "run for exactly the business days they belong to.",
+        tags={"flow": "orders"},
+    )
+    def new_orders(
+        context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
+    ) -> dg.SensorResult | dg.SkipReason:
+        from ..flows.poll import due_days, poll, read_cursor, spans
+
+        now = datetime.now(UTC)
+        cursor, landed = poll(connections, name, read_cursor(context.cursor, now), now=now)
+        pending = connections.landing(name).pending_days(channel.start_date)
+        busy = context.instance.get_run_records(
+            dg.RunsFilter(tags={CHANNEL_TAG: name}, statuses=ACTIVE), limit=1
+        )
+        due = {} if busy else due_days(pending, cursor.requested, now)
+        requested = {k: v for k, v in cursor.requested.items() if any(day.isoformat() == k for day in pending)}
+        requested |= {day.isoformat(): request for day, request in due.items()}
+        requests = []
+        for start, end in spans(due):
+            newest = max(due[day].seen for day in due if start <= day <= end)
+            tries = max(due[day].tries for day in due if start <= day <= end)
+            requests.append(
+                dg.RunRequest(
+                    run_key=f"{start}..{end}@{newest.isoformat()}#{tries}",
+                    tags={
+                        RANGE_START: start.isoformat(),
+                        RANGE_END: end.isoformat(),
+                        CHANNEL_TAG: name,
+                        LANDED_TAG: "true",
+                    },
+                )
+            )
+        if not requests:
+            why = "a run of this channel is still working" if busy and pending else "nothing new"
+            context.log.info("%d orders seen, %d new: %s.", landed.seen, landed.new, why)
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else dg.SkipReason(f"{landed.seen} orders seen, {landed.new} new."),
+            cursor=msgspec.json.encode(msgspec.structs.replace(cursor, requested=requested)).decode(),
+        )
+
+    return new_orders
+
+
+def nightly_orders(channel: ChannelSettings) -> dg.ScheduleDefinition:
+    """Every night pull the last days again and prove them: late, lost and edited orders are healed by the same lane."""
+    name = channel.name
+
+    @dg.schedule(
+        name=f"{name}_nightly",
+        target=lane(name),
+        cron_schedule="17 2 * * *",
+        execution_timezone=channel.time_zone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"Asks {name} again for the last {NIGHTLY_DAYS} days and brings Odoo in step with the answer.",
+        tags={"flow": "orders"},
+    )
+    def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        today = context.scheduled_execution_time.astimezone(channel.zone).date()
+        return dg.RunRequest(
+            tags={
+                RANGE_START: (today - timedelta(days=NIGHTLY_DAYS)).isoformat(),
+                RANGE_END: today.isoformat(),
+                CHANNEL_TAG: name,
+            }
+        )
+
+    return nightly
