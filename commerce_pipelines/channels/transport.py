@@ -120,14 +120,14 @@ def exchange(
     """
     _due.at, _due.clock = due, clock
     prepared = session.prepare_request(request)
-    environment = session.merge_environment_settings(prepared.url, {}, True, None, None)
+    environment: dict[str, Any] = dict(session.merge_environment_settings(request.url, {}, True, True, None))
     timeout = (min(CONNECT_SECONDS, _due.left()), min(READ_SECONDS, _due.left()))
-    response = session.send(prepared, timeout=timeout, allow_redirects=False, **environment)
+    # The adapter itself, not session.send: that one reads the body of a redirect, whatever its size.
+    response = session.get_adapter(request.url).send(prepared, timeout=timeout, **environment)
     try:
         return response.status_code, response.headers, _read(response, max_bytes)
     finally:
         response.close()
-        session.cookies.clear()  # a marketplace's API has no session; a cookie would only tie calls together
 
 
 def _read(response: requests.Response, max_bytes: int) -> bytes:
