@@ -20,7 +20,7 @@ __all__ = ["ChannelSettings", "Secret", "Section", "TaxMapping"]
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
-class TaxMapping(Section):
+class TaxMapping(Section, kw_only=True, frozen=True):
     """Which Odoo tax stands for one rate of one country: overrides what is found or created by itself."""
 
     country: str  # ISO 3166-1 alpha-2
@@ -29,7 +29,7 @@ class TaxMapping(Section):
     included: bool = True  # whether it is for channels whose prices include tax
 
 
-class ChannelSettings(Section, tag_field="kind"):
+class ChannelSettings(Section, tag_field="kind", kw_only=True, frozen=True):
     """Keys of every channel. Money and quantities never depend on defaults here; mappings do, and say so."""
 
     name: str

@@ -30,7 +30,7 @@ class Credentials(Section, kw_only=True, frozen=True):
     refresh_token: Secret
 
 
-class Settings(ChannelSettings, tag="amazon", kw_only=True):
+class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
     """One seller account in one region. `marketplaces`: ids or country codes (DE, UK); empty: all of the account."""
 
     credentials: Credentials
