@@ -1,0 +1,320 @@
+"""The landing: every distinct answer ever seen for an order, append-only, compressed, sealed under its subject's key.
+
+What belongs here: keeping answers, and giving back the newest of each order. What does not: reading what is in them
+(channels/*/translate.py), keys (vault.py), staged rows (staging.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from ..domain.errors import RecordError
+from ..domain.orders import business_day
+from .database import Warehouse, storable
+from .dictionaries import LEVEL, SAMPLES, Dictionaries
+from .vault import CorruptError, Vault
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+CHUNK = 500  # snapshots in memory at a time
+How = Literal["poll", "webhook", "pull"]
+
+
+class Head(Protocol):
+    """What the landing must know of an answer; the channels' OrderHead has this shape. Times are aware."""
+
+    @property
+    def order_id(self) -> str: ...
+    @property
+    def placed_at(self) -> datetime: ...
+    @property
+    def updated_at(self) -> datetime: ...
+    @property
+    def subject(self) -> str: ...
+
+
+class LandResult(msgspec.Struct, frozen=True, kw_only=True):
+    """seen: answers given. new: those not landed before. days: business days of the new ones, with their counts.
+    forgotten: answers left out because their data subject was erased after the order was placed."""
+
+    seen: int
+    new: int
+    days: dict[date, int]
+    forgotten: int = 0
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One landed answer. digest: hex SHA-256 of `raw`; raw: the answer byte for byte, None if its subject is forgotten
+    (or not asked for); day: the channel's business day; subject_id: hex. Times are aware UTC."""
+
+    order_id: str
+    digest: str
+    day: date
+    placed_at: datetime
+    updated_at: datetime
+    first_seen: datetime
+    how: str
+    subject_id: str
+    raw: bytes | None = None
+
+
+# The newest revision of an order is the greatest by source time; equal times go to the answer seen last. Nothing older
+# that arrives late gets past this, and an order whose day changed counts on its newest day alone.
+_NEWEST = """NOT EXISTS (
+    SELECT FROM commerce.order_snapshots n WHERE n.channel = s.channel AND n.order_id = s.order_id
+    AND (n.source_updated_at, n.first_seen, n.digest) > (s.source_updated_at, s.first_seen, s.digest))"""
+_FIELDS = "s.order_id, s.digest, s.day, s.placed_at, s.source_updated_at, s.first_seen, s.how, s.subject_id"
+_SEALED = f"""SELECT {_FIELDS}, k.wrapped_key, s.dictionary_id, s.payload FROM commerce.order_snapshots s
+    LEFT JOIN commerce.subject_keys k USING (subject_id) WHERE s.channel = %s"""
+
+
+class Landing:
+    """The answers of one channel; `zone` names their business days."""
+
+    def __init__(self, warehouse: Warehouse, vault: Vault, channel: str, zone: ZoneInfo) -> None:
+        self._warehouse, self._vault, self._channel, self._zone = warehouse, vault, channel, zone
+        self._dictionaries = Dictionaries(warehouse, vault, channel)
+
+    def land(self, items: Iterable[tuple[Head, bytes]], how: How, seen_at: datetime) -> LandResult:
+        """Keep the new answers, all in one transaction. Landing the same again, or at once, changes nothing."""
+        fresh: dict[tuple[str, bytes], tuple[Head, bytes]] = {}
+        seen = 0
+        for head, raw in items:
+            seen += 1
+            fresh[storable(head.order_id), hashlib.sha256(raw).digest()] = (head, raw)
+        with self._warehouse.transaction() as connection:
+            for known in self._known(connection, {order_id for order_id, _ in fresh}):
+                fresh.pop(known, None)
+            subjects = self._subjects(connection, {key: head for key, (head, _) in fresh.items()})
+            dictionary = self._dictionaries.newest(connection) if subjects else None
+            days = self._insert(connection, fresh, subjects, dictionary, how, seen_at) if subjects else Counter()
+        if days and dictionary is None:
+            self._learn()
+        return LandResult(seen=seen, new=days.total(), days=dict(days), forgotten=len(fresh) - len(subjects))
+
+    def newest(self, start: date, end: date) -> Iterator[list[Snapshot]]:
+        """The newest answer of each order of the days `[start, end)`, in chunks, ordered by day and order id.
+
+        Streams in constant memory; the rows are those of one instant. Raises RecordError(`corrupt_snapshot`).
+        """
+        with self._warehouse.transaction() as connection:
+            with connection.cursor() as cursor:
+                # Without statistics (right after a large landing) the planner would hash the whole history.
+                cursor.execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
+            with connection.cursor("newest") as cursor:
+                cursor.itersize = CHUNK
+                cursor.execute(
+                    f"{_SEALED} AND s.day >= %s AND s.day < %s AND {_NEWEST} ORDER BY s.day, s.order_id",
+                    (self._channel, start, end),
+                )
+                while rows := cursor.fetchmany(CHUNK):
+                    yield self._opened(connection, rows)
+
+    def newest_of(self, order_ids: Collection[str]) -> dict[str, Snapshot]:
+        """The newest answer of each of these orders; orders never seen are left out."""
+        with self._warehouse.transaction() as connection, connection.cursor() as cursor:
+            cursor.execute(f"{_SEALED} AND s.order_id = ANY(%s) AND {_NEWEST}", (self._channel, list(order_ids)))
+            return {snapshot.order_id: snapshot for snapshot in self._opened(connection, cursor.fetchall())}
+
+    def history(self, order_id: str) -> list[Snapshot]:
+        """All answers seen for an order, oldest revision first, without their content."""
+        with self._warehouse.transaction() as connection, connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT {_FIELDS} FROM commerce.order_snapshots s WHERE s.channel = %s AND s.order_id = %s"
+                " ORDER BY s.source_updated_at, s.first_seen, s.digest",
+                (self._channel, order_id),
+            )
+            return [_snapshot(row, None) for row in cursor]
+
+    def count(self, start: date, end: date) -> int:
+        """How many orders belong to the days `[start, end)`."""
+        with self._warehouse.transaction() as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM commerce.order_snapshots s"
+                f" WHERE s.channel = %s AND s.day >= %s AND s.day < %s AND {_NEWEST}",
+                (self._channel, start, end),
+            )
+            row = cursor.fetchone()
+            return int(row[0]) if row else 0
+
+    def pending(self, start: date, end: date) -> dict[date, datetime]:
+        """The days of `[start, end)` with answers that no run has dealt with, and when the newest one was first seen.
+
+        Dealt with means: the ledger of sale orders holds this very answer, the order waits in exceptions since, or its
+        subject is forgotten.
+        """
+        with self._warehouse.transaction() as connection, connection.cursor() as cursor:
+            cursor.execute(
+                f"""SELECT s.day, max(s.first_seen) FROM commerce.order_snapshots s
+                JOIN commerce.subject_keys k USING (subject_id)
+                WHERE s.channel = %s AND s.day >= %s AND s.day < %s AND k.wrapped_key IS NOT NULL AND {_NEWEST}
+                AND NOT EXISTS (SELECT FROM commerce.sale_orders o WHERE o.channel = s.channel
+                    AND o.order_id = s.order_id AND o.digest = encode(s.digest, 'hex'))
+                AND NOT EXISTS (SELECT FROM commerce.exceptions e WHERE e.channel = s.channel
+                    AND e.order_id = s.order_id AND e.resolved_at IS NULL AND e.last_seen >= s.first_seen)
+                GROUP BY s.day""",
+                (self._channel, start, end),
+            )
+            return dict(cursor.fetchall())
+
+    def _known(self, connection: Connection, order_ids: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT order_id, digest FROM commerce.order_snapshots WHERE channel = %s AND order_id = ANY(%s)",
+                (self._channel, list(order_ids)),
+            )
+            for order_id, digest in cursor:
+                yield order_id, bytes(digest)
+
+    def _subjects(
+        self, connection: Connection, heads: dict[tuple[str, bytes], Head]
+    ) -> dict[tuple[str, bytes], tuple[bytes, bytes]]:
+        """Id and key of each answer's subject. Of a forgotten one only orders placed later stay, as its heir's."""
+        ids = {key: self._vault.subject_id(head.subject) for key, head in heads.items()}
+        result: dict[tuple[str, bytes], tuple[bytes, bytes]] = {}
+        while ids:
+            keys = self._vault.keys_for(connection, set(ids.values()), create=True)
+            forgotten = [subject for subject, secret in keys.items() if secret is None]
+            since = self._forgotten_since(connection, forgotten)
+            heirs = {}
+            for key, subject in ids.items():
+                if (secret := keys[subject]) is not None:
+                    result[key] = (subject, secret)
+                elif heads[key].placed_at > since[subject]:
+                    heirs[key] = self._vault.heir(subject)
+            ids = heirs
+        return result
+
+    def _forgotten_since(self, connection: Connection, subjects: list[bytes]) -> dict[bytes, datetime]:
+        if not subjects:
+            return {}
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT subject_id, destroyed_at FROM commerce.subject_keys WHERE subject_id = ANY(%s::bytea[])",
+                (subjects,),
+            )
+            return {bytes(subject): at for subject, at in cursor}
+
+    def _insert(
+        self,
+        connection: Connection,
+        fresh: dict[tuple[str, bytes], tuple[Head, bytes]],
+        subjects: dict[tuple[str, bytes], tuple[bytes, bytes]],
+        dictionary: int | None,
+        how: How,
+        seen_at: datetime,
+    ) -> Counter[date]:
+        import zstandard
+
+        trained = None if dictionary is None else self._dictionaries.read(connection, dictionary)
+        compress = zstandard.ZstdCompressor(level=LEVEL, dict_data=trained).compress
+        seal, channel = self._vault.seal, self._channel.encode()
+        copy = bytearray(_COPY_HEADER)
+        for key in sorted(subjects):  # sorted: two landings of the same orders lock them in the same order
+            (order_id, digest), (subject, secret), (head, raw) = key, subjects[key], fresh[key]
+            name = order_id.encode()
+            payload = seal(secret, compress(raw), b"\0".join((channel, name, digest)))
+            copy += _ID.pack(7, len(name))
+            copy += name
+            day = (business_day(head.placed_at, self._zone) - _EPOCH_DAY).days
+            copy += _ROW.pack(
+                32, digest, 4, day, 8, _instant(head.placed_at), 8, _instant(head.updated_at), 16, subject, len(payload)
+            )  # fmt: skip
+            copy += payload
+        copy += b"\xff\xff"
+        with connection.cursor() as cursor:
+            cursor.execute(_ARRIVALS)
+            cursor.copy_expert("COPY pg_temp.arrivals FROM STDIN (FORMAT binary)", io.BytesIO(copy))
+            cursor.execute(
+                """WITH landed AS (INSERT INTO commerce.order_snapshots (channel, order_id, digest, day, placed_at,
+                source_updated_at, first_seen, how, subject_id, dictionary_id, payload)
+                SELECT %s, order_id, digest, day, placed_at, source_updated_at, %s, %s, subject_id, %s, payload
+                FROM pg_temp.arrivals ON CONFLICT DO NOTHING RETURNING day)
+                SELECT day, count(*) FROM landed GROUP BY day""",
+                (self._channel, seen_at, how, dictionary),
+            )
+            return Counter(dict(cursor.fetchall()))
+
+    def _opened(self, connection: Connection, rows: Iterable[Any]) -> list[Snapshot]:
+        import zstandard
+
+        readers: dict[int | None, Any] = {}
+        vault, channel, snapshots = self._vault, self._channel.encode(), []
+        for row in rows:
+            wrapped, dictionary, payload = row[8:]
+            raw = None
+            if wrapped is not None:
+                if dictionary not in readers:
+                    trained = None if dictionary is None else self._dictionaries.read(connection, dictionary)
+                    readers[dictionary] = zstandard.ZstdDecompressor(dict_data=trained).decompress
+                secret = vault.unwrap(bytes(row[7]), bytes(wrapped))
+                place = b"\0".join((channel, row[0].encode(), bytes(row[1])))
+                try:
+                    raw = readers[dictionary](vault.open(secret, bytes(payload), place))
+                except CorruptError:
+                    raise RecordError(
+                        "corrupt_snapshot",
+                        f"The landed answer of order {row[0]} in {self._channel} is damaged in the database.",
+                        fix="Restore a backup, or delete the order's rows of commerce.order_snapshots and pull its day again.",
+                        subject=row[0],
+                    ) from None
+            snapshots.append(_snapshot(row, raw))
+        return snapshots
+
+    def _learn(self) -> None:
+        """Learn a dictionary once the channel has orders enough; one process does it, the others go on without."""
+        attempted = ("no dictionary", self._channel)
+        if attempted in self._warehouse.memory:
+            return
+        with self._warehouse.transaction() as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM (SELECT FROM commerce.order_snapshots WHERE channel = %s LIMIT %s) AS enough",
+                (self._channel, SAMPLES),
+            )
+            row = cursor.fetchone()
+        if not row or row[0] < SAMPLES:
+            return
+        with self._warehouse.lock(f"dictionary {self._channel}", wait=False) as ours:
+            if not ours:
+                return
+            with self._warehouse.transaction() as connection, connection.cursor() as cursor:
+                if self._dictionaries.newest(connection) is None:
+                    cursor.execute(f"{_SEALED} ORDER BY s.day DESC LIMIT %s", (self._channel, SAMPLES))
+                    opened = self._opened(connection, cursor.fetchall())
+                    samples = [(one.subject_id, one.raw) for one in opened if one.raw is not None]
+                    if self._dictionaries.learn(connection, samples) is None:
+                        self._warehouse.memory[attempted] = True
+
+
+# PostgreSQL's binary COPY: https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.4
+_COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_ID = struct.Struct(">hi")
+_ROW = struct.Struct(">i32siiiqiqi16si")
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_EPOCH_DAY = date(2000, 1, 1)
+_MICROSECOND = timedelta(microseconds=1)
+_ARRIVALS = """CREATE TEMPORARY TABLE IF NOT EXISTS arrivals (order_id text, digest bytea, day date,
+    placed_at timestamptz, source_updated_at timestamptz, subject_id bytea, payload bytea) ON COMMIT DELETE ROWS"""
+
+
+def _instant(moment: datetime) -> int:
+    """Microseconds since PostgreSQL's epoch."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _snapshot(row: Any, raw: bytes | None) -> Snapshot:
+    order_id, digest, day, placed_at, updated_at, first_seen, how, subject = row[:8]
+    return Snapshot(
+        order_id=order_id, digest=digest.hex(), day=day, placed_at=placed_at, updated_at=updated_at,
+        first_seen=first_seen, how=how, subject_id=subject.hex(), raw=raw,
+    )  # fmt: skip
