@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -57,8 +57,8 @@ class Fault(msgspec.Struct, kw_only=True):
     """What goes wrong with the next `times` calls that match.
 
     match: part of the path, or a question to the call. status/headers/body: answer this instead of working; body alone
-    keeps status 200. truncate: announce the whole answer and cut it in half. drop: close the connection without an answer.
-    after: do the work first, then lose or change the answer. Consumed by matching; `times` counts down to 0.
+    keeps status 200. truncate: announce the whole answer and cut it in half. drop: close the connection without an
+    answer. after: do the work first, then lose or change the answer. Every match counts `times` down, to 0.
     """
 
     match: str | Callable[[Call], bool] = ""
@@ -191,16 +191,11 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {**headers, "Content-Length": str(len(content))}.items():
             self.send_header(name, value)
         self.end_headers()
-        for piece in _pieces(content, cut=fault is not None and fault.truncate):
-            self.wfile.write(piece)
         if fault is not None and fault.truncate:
-            self.close_connection = True
+            content, self.close_connection = content[: len(content) // 2], True
+        self.wfile.write(content)
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _serve  # noqa: N815 - the base class looks for these names
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _serve
 
     def log_message(self, format: str, *args: Any) -> None:
         """Calls are on record; standard error stays quiet."""
-
-
-def _pieces(content: bytes, *, cut: bool) -> Iterator[bytes]:
-    yield content[: len(content) // 2] if cut else content
