@@ -1,0 +1,215 @@
+"""Search domains in prefix notation: parse, check, evaluate.
+
+What belongs here: operators and how they treat empty values, relations and dotted paths. What does not: ordering and
+reading what was found (reading.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from functools import lru_cache
+from typing import Any
+
+from .orm import Env
+from .schema import RELATIONAL, Field
+
+Test = Callable[[int], bool]
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "<": lambda a, b: a < b,
+    ">": lambda a, b: a > b,
+    "<=": lambda a, b: a <= b,
+    ">=": lambda a, b: a >= b,
+}
+_LIKE = frozenset({"like", "ilike", "=like", "=ilike", "not like", "not ilike"})
+OPERATORS = frozenset(
+    {"=", "!=", "<>", "==", "in", "not in", "child_of", "parent_of", "any", "not any", *_COMPARE, *_LIKE}
+)
+
+
+def matcher(env: Env, model: str, domain: Sequence[Any] | None) -> Test:
+    """A test of one record id. Raises ValueError for an unknown field or operator and for a malformed domain."""
+    stack: list[Test] = []
+    for term in reversed(list(domain or ())):
+        if term in ("&", "|"):
+            left, right = stack.pop(), stack.pop()
+            stack.append(_and(left, right) if term == "&" else _or(left, right))
+        elif term == "!":
+            stack.append(_not(stack.pop()))
+        elif isinstance(term, list | tuple) and len(term) == 3:
+            stack.append(_leaf(env, model, *term))
+        else:
+            raise ValueError(f"Domain() invalid item in domain: {term!r}")
+
+    def test(row_id: int) -> bool:
+        return all(part(row_id) for part in reversed(stack))
+
+    return test
+
+
+def mentions(domain: Sequence[Any] | None, name: str) -> bool:
+    return any(isinstance(term, list | tuple) and term and term[0] == name for term in domain or ())
+
+
+def _and(a: Test, b: Test) -> Test:
+    return lambda row_id: a(row_id) and b(row_id)
+
+
+def _or(a: Test, b: Test) -> Test:
+    return lambda row_id: a(row_id) or b(row_id)
+
+
+def _not(a: Test) -> Test:
+    return lambda row_id: not a(row_id)
+
+
+def _leaf(env: Env, model: str, path: Any, operator: str, value: Any) -> Test:
+    if isinstance(path, int):  # (1, '=', 1) and (0, '=', 1)
+        return lambda _row_id: path == value
+    operator = {"<>": "!=", "==": "="}.get(str(operator).lower(), str(operator).lower())
+    if operator not in OPERATORS:
+        raise ValueError(f"Invalid operator in condition ({path!r}, {operator!r}, {value!r})")
+    name, _, rest = str(path).partition(".")
+    field = _field(env, model, name, (path, operator, value))
+    if rest:
+        negative = operator in ("!=", "not in", "not like", "not ilike", "not any")
+        through = _through(env, model, name, _leaf(env, field.relation, rest, _positive(operator), value))
+        return _not(through) if negative else through
+    if operator in ("any", "not any"):
+        through = _through(env, model, name, matcher(env, field.relation, value))
+        return through if operator == "any" else _not(through)
+    if operator == "child_of":
+        family = descendants(env, field.relation or model, _ids_of(value))
+        return lambda row_id: bool(family & _as_ids(row_id if name == "id" else env.get(model, row_id, name)))
+    return _compare(env, model, name, field, operator, value)
+
+
+def _positive(operator: str) -> str:
+    return "=" if operator == "!=" else operator.removeprefix("not ")
+
+
+def _field(env: Env, model: str, name: str, term: tuple[Any, ...]) -> Field:
+    if name == "id":
+        return Field("integer")
+    if name in ("create_date", "write_date"):
+        return Field("datetime")
+    if name in ("create_uid", "write_uid"):
+        return Field("many2one", "res.users")
+    if name == "display_name":
+        return Field("char")
+    field = env.field(model, name)
+    if field is None:
+        raise ValueError(f"Invalid field {model}.{name} in condition {term!r}")
+    if not field.search:
+        raise ValueError(f"Cannot convert {model}.{name} to SQL because it is not stored")
+    return field
+
+
+def _through(env: Env, model: str, name: str, test: Test) -> Test:
+    return lambda row_id: any(test(target) for target in _as_ids(env.get(model, row_id, name)))
+
+
+def _as_ids(value: Any) -> set[int]:
+    if not value:
+        return set()
+    return set(value) if isinstance(value, list | tuple) else {value}
+
+
+def _ids_of(value: Any) -> list[int]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _compare(env: Env, model: str, name: str, field: Field, operator: str, value: Any) -> Test:
+    """A leaf on a field of the record itself. An x2many matches when any of its records does."""
+
+    def read(row_id: int) -> Any:
+        if name == "display_name":
+            return display_name(env, model, row_id)
+        return env.get(model, row_id, name)
+
+    if operator in ("in", "not in"):
+        if not isinstance(value, list | tuple | set):
+            value = [value]
+        wanted: Collection[Any] = _names(env, field, value) if field.type in RELATIONAL else {_plain(v) for v in value}
+        test = _membership(read, wanted)
+    elif operator in ("=", "!="):
+        wanted = _names(env, field, [value]) if field.type in RELATIONAL else {_plain(value)}
+        test = _membership(read, wanted)
+    elif operator in _COMPARE:
+        compare = _COMPARE[operator]
+
+        def test(row_id: int) -> bool:
+            found = read(row_id)
+            if found is False and field.type not in ("integer", "float", "monetary"):
+                return False
+            return compare(found, value)
+
+    else:
+        pattern = _pattern(operator.removeprefix("not "), str(value))
+
+        def test(row_id: int) -> bool:
+            found = read(row_id)
+            if field.type in RELATIONAL:
+                return any(pattern.search(display_name(env, field.relation, i)) for i in _as_ids(found))
+            return bool(pattern.search(found if isinstance(found, str) else ""))
+
+    return _not(test) if operator in ("!=", "not in", "not like", "not ilike") else test
+
+
+def _plain(value: Any) -> Any:
+    """One value of an `in` list: None and the empty string are NULL in a stored column."""
+    return False if value is None or value == "" else tuple(value) if isinstance(value, list) else value
+
+
+def _membership(read: Callable[[int], Any], wanted: Collection[Any]) -> Test:
+    def test(row_id: int) -> bool:
+        found = read(row_id)
+        if isinstance(found, tuple | list):
+            return not wanted.isdisjoint(found) if found else False in wanted  # type: ignore[attr-defined]
+        return (False if found == "" else found) in wanted
+
+    return test
+
+
+def _names(env: Env, field: Field, values: Collection[Any]) -> set[Any]:
+    """Ids wanted of a relation: a text stands for the records of that display name."""
+    wanted: set[Any] = set()
+    for value in values:
+        if isinstance(value, str):
+            rows = env.db.rows[field.relation]
+            wanted |= {i for i in rows if display_name(env, field.relation, i) == value}
+        else:
+            wanted.add(_plain(value))
+    return wanted
+
+
+@lru_cache(maxsize=1024)
+def _pattern(operator: str, value: str) -> re.Pattern[str]:
+    """SQL LIKE as a regular expression: % is any text, _ is any character, also inside the value of (i)like."""
+    body = re.escape(value).replace("%", ".*").replace("_", ".")
+    anchored = operator.startswith("=")
+    flags = re.DOTALL | (re.IGNORECASE if "ilike" in operator else 0)
+    return re.compile(f"^{body}$" if anchored else body, flags)
+
+
+def descendants(env: Env, model: str, roots: Collection[int]) -> set[int]:
+    """The roots and everything below them, by stock.location's `location_id` or another model's `parent_id`."""
+    link = "location_id" if model == "stock.location" else "parent_id"
+    found: set[int] = set()
+    todo = [root for root in roots if root]
+    while todo:
+        root = todo.pop()
+        if root not in found:
+            found.add(root)
+            todo += env.db.referring(model, link, root)
+    return found
+
+
+def display_name(env: Env, model: str, row_id: int) -> str:
+    """What Odoo shows for a record: its declared `display_name`, else the record name."""
+    if not env.exists(model, row_id):
+        return ""
+    if "display_name" in env.model(model).fields:
+        return str(env.get(model, row_id, "display_name") or "")
+    name = env.get(model, row_id, env.model(model).rec_name)
+    return str(name or f"{model},{row_id}")

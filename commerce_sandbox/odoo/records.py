@@ -1,0 +1,321 @@
+"""create, write, unlink and copy: what they mean for every model.
+
+What belongs here: conversion of written values, defaults, x2many commands, required and unknown fields. What does not:
+rules of one model (hooks in the module of their subject), reading (reading.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from .errors import MissingError, ValidationError
+from .orm import HOOKS, Env, Row, hook, method
+from .schema import Field
+
+MAGIC = frozenset({"id", "create_uid", "write_uid", "write_date", "create_date", "display_name"})
+
+
+@method("*", "create", of_model=True)
+def create(env: Env, model: str, vals_list: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Any:
+    """A list of ids; for a single mapping, too (JSON-RPC alone turns that into a bare id)."""
+    env.check(model, "create")
+    several = [vals_list] if isinstance(vals_list, Mapping) else list(vals_list)
+    for vals in several:
+        if not isinstance(vals, Mapping):
+            raise TypeError(f"create() takes dictionaries of values, not {type(vals).__name__}")
+    ids = [_create(env, model, dict(vals)) for vals in several]
+    for run in HOOKS[model, "created"]:
+        run(env, ids)
+    return ids
+
+
+@method("*", "write")
+def write(env: Env, model: str, ids: Sequence[int], vals: Mapping[str, Any]) -> bool:
+    env.check(model, "write")
+    _known(env, model, vals)
+    _existing(env, model, ids)
+    changes = dict(vals)
+    for run in HOOKS[model, "writing"]:
+        run(env, ids, changes)
+    for row_id in ids:
+        _store(env, model, row_id, changes)
+    for run in HOOKS[model, "written"]:
+        run(env, ids, changes)
+    return True
+
+
+@method("*", "unlink")
+def unlink(env: Env, model: str, ids: Sequence[int]) -> bool:
+    env.check(model, "unlink")
+    _existing(env, model, ids)
+    for run in HOOKS[model, "deleting"]:
+        run(env, ids)
+    for row_id in ids:
+        _cascade(env, model, row_id)
+    return True
+
+
+@method("*", "copy")
+def copy(env: Env, model: str, ids: Sequence[int], default: Mapping[str, Any] | None = None) -> list[int]:
+    env.check(model, "read")
+    _existing(env, model, ids)
+    return [create(env, model, _duplicate(env, model, row_id, default or {}))[0] for row_id in ids]
+
+
+def _duplicate(env: Env, model: str, row_id: int, default: Mapping[str, Any]) -> Row:
+    declared = env.model(model)
+    row = env.db.rows[model][row_id]
+    vals: Row = {}
+    for name, field in declared.fields.items():
+        if not field.copy or field.compute or field.type == "one2many" or name not in row:
+            continue
+        vals[name] = [[6, 0, list(row[name] or ())]] if field.type == "many2many" else row[name]
+    if declared.rec_name in vals and isinstance(vals[declared.rec_name], str):
+        vals[declared.rec_name] = f"{vals[declared.rec_name]} (copy)"
+    vals.update(default)
+    return vals
+
+
+def _create(env: Env, model: str, vals: Row) -> int:
+    env.touch()
+    _known(env, model, vals)
+    declared = env.model(model)
+    for key, value in env.context.items():
+        name = key.removeprefix("default_")
+        if name != key and env.field(model, name) and name not in vals:
+            vals[name] = value
+    for run in HOOKS[model, "defaults"]:
+        run(env, vals)
+    if declared.inherits:
+        _create_parent(env, model, declared.inherits, vals)
+    row: Row = {"create_date": env.stamp, "write_date": env.stamp, "create_uid": env.user, "write_uid": env.user}
+    later: Row = {}
+    for name, field in declared.fields.items():
+        if field.compute:
+            continue
+        if name in vals:
+            value = vals[name]
+        else:
+            value = field.default(env) if callable(field.default) else field.default
+        if field.type in ("one2many", "many2many"):
+            later[name] = value
+        else:
+            row[name] = _convert(env, model, name, field, value)
+            if field.required and (row[name] is False or row[name] == ""):
+                raise ValidationError(_missing(env, model, name))
+    row_id = env.db.insert(model, row)
+    for name, value in later.items():
+        if value:
+            _command(env, model, row_id, name, declared.fields[name], value)
+        elif declared.fields[name].type == "many2many":
+            env.db.put(model, row_id, {name: ()})
+    if isinstance(vals.get("id"), str) and "_import_current_module" in env.context:
+        _name_line(env, vals["id"], model, row_id)
+    return row_id
+
+
+def _name_line(env: Env, xmlid: str, model: str, row_id: int) -> None:
+    """The external id of a line that load() creates along with its parent."""
+    full = xmlid if "." in xmlid else f"{env.context['_import_current_module']}.{xmlid}"
+    assign_xmlid(env, full, model, row_id)
+
+
+def assign_xmlid(env: Env, xmlid: str, model: str, row_id: int) -> None:
+    """Point an external id at a record, as a new row or by turning the one that exists."""
+    module, _, name = xmlid.partition(".")
+    known = env.db.by_key("ir.model.data", ("module", "name"), (module, name))
+    vals = {"model": model, "res_id": row_id}
+    if known:
+        write(env.having(sudo=True), "ir.model.data", [known], vals)
+    else:
+        create(env.having(sudo=True), "ir.model.data", {"module": module, "name": name, **vals})
+
+
+def _create_parent(env: Env, model: str, link: tuple[str, str], vals: Row) -> None:
+    field, parent = link
+    if vals.get(field):
+        own = {name: vals.pop(name) for name in list(vals) if name not in env.model(model).fields}
+        if own:
+            write(env, parent, [vals[field]], own)
+        return
+    inherited = {name: vals.pop(name) for name in list(vals) if name not in env.model(model).fields}
+    vals[field] = create(env.having(create_variant=False), parent, inherited)[0]
+
+
+def _store(env: Env, model: str, row_id: int, vals: Mapping[str, Any]) -> None:
+    env.touch()
+    declared = env.model(model)
+    row: Row = {"write_date": env.stamp, "write_uid": env.user}
+    later: Row = {}
+    parents: Row = {}
+    for name, value in vals.items():
+        field = declared.fields.get(name)
+        if field is None:
+            if name not in MAGIC:
+                parents[name] = value
+        elif field.compute:
+            continue
+        elif field.type in ("one2many", "many2many"):
+            later[name] = value
+        else:
+            row[name] = _convert(env, model, name, field, value)
+            if field.required and (row[name] is False or row[name] == ""):
+                raise ValidationError(_missing(env, model, name))
+    env.db.put(model, row_id, row)
+    for name, value in later.items():
+        _command(env, model, row_id, name, declared.fields[name], value)
+    if parents and declared.inherits:
+        link, parent = declared.inherits
+        write(env, parent, [env.db.rows[model][row_id][link]], parents)
+
+
+def _known(env: Env, model: str, vals: Mapping[str, Any]) -> None:
+    for name in vals:
+        if env.field(model, name) is None and name not in MAGIC:
+            raise ValueError(f"Invalid field {name!r} in {model!r}")
+
+
+def _existing(env: Env, model: str, ids: Sequence[int]) -> None:
+    gone = [row_id for row_id in ids if not env.exists(model, row_id)]
+    if gone:
+        raise MissingError(
+            f"Record does not exist or has been deleted.\n(Record: {model}({', '.join(map(str, gone))},), "
+            f"User: {env.user})"
+        )
+
+
+def _missing(env: Env, model: str, name: str) -> str:
+    return (
+        f"The operation cannot be completed: Missing required value for the field '{name}' ({name}).\n"
+        f"Model: '{env.model(model).title or model}' ({model})\n"
+        "- create/update: a mandatory field is not set\n"
+        "- delete: another model requires the record being deleted, you can archive it instead\n"
+    )
+
+
+def _convert(env: Env, model: str, name: str, field: Field, value: Any) -> Any:
+    """A written value as it is stored. False is Odoo's NULL."""
+    if field.type == "boolean":
+        return bool(value)
+    if field.type in ("float", "monetary"):
+        return float(value or 0.0)
+    if field.type == "integer":
+        return int(value or 0)
+    if value is None or value is False or value == "":
+        return False
+    if field.type == "selection":
+        if str(value) not in field.selection:
+            raise ValueError(f"Wrong value for {model}.{name}: {value!r}")
+        return str(value)
+    if field.type == "many2one":
+        return _reference(env, model, name, field, value)
+    if field.type == "datetime":
+        return datetime.strptime(str(value)[:19], "%Y-%m-%d %H:%M:%S").strftime("%Y-%m-%d %H:%M:%S")  # noqa: DTZ007
+    if field.type == "date":
+        return datetime.strptime(str(value)[:10], "%Y-%m-%d").strftime("%Y-%m-%d")  # noqa: DTZ007
+    return str(value) if field.type in ("char", "text") else value
+
+
+def _reference(env: Env, model: str, name: str, field: Field, value: Any) -> int:
+    if isinstance(value, list | tuple):
+        value = value[0] if value else 0
+    try:
+        target = int(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"Wrong value for {model}.{name}: {value!r}") from None
+    if not env.exists(field.relation, target):
+        raise ValidationError(
+            "The operation cannot be completed: Another model is using the record you are trying to delete.\n\n"
+            f"The troublemaker is: '{env.model(model).title or model}' ({model})\n"
+            f"Thanks to the following constraint: {name}\nHow about archiving the record instead?"
+        )
+    return target
+
+
+def _command(env: Env, model: str, row_id: int, name: str, field: Field, value: Any) -> None:
+    """Apply x2many commands: 0 create, 1 update, 2 delete, 3 unlink, 4 link, 5 clear, 6 set; a list of ids is a set."""
+    commands: list[Any] = [[5]] if not value else list(value)
+    if commands and not isinstance(commands[0], list | tuple):
+        commands = [[6, 0, commands]]
+    if field.type == "one2many":
+        for command in commands:
+            _one2many(env, row_id, field, command)
+        return
+    ids = list(env.db.rows[model][row_id].get(name) or ())
+    for code, *rest in commands:
+        if code == 6:
+            ids = list(dict.fromkeys(rest[1] or ()))
+        elif code == 5:
+            ids = []
+        elif code == 4 and rest[0] not in ids:
+            ids.append(rest[0])
+        elif code in (2, 3) and rest[0] in ids:
+            ids.remove(rest[0])
+        elif code == 0:
+            ids.append(create(env, field.relation, rest[1])[0])
+        elif code == 1:
+            write(env, field.relation, [rest[0]], rest[1])
+    for target in ids:
+        if not env.exists(field.relation, target):
+            raise ValidationError(f"The operation cannot be completed: {field.relation}({target},) does not exist.")
+    env.db.put(model, row_id, {name: tuple(ids)})
+
+
+def _one2many(env: Env, row_id: int, field: Field, command: Sequence[Any]) -> None:
+    code, target = command[0], command[1] if len(command) > 1 else 0
+    if code == 0:
+        create(env, field.relation, {**command[2], field.inverse: row_id})
+    elif code == 1:
+        write(env, field.relation, [target], command[2])
+    elif code == 2:
+        unlink(env, field.relation, [target])
+    elif code == 4:
+        if env.get(field.relation, target, field.inverse) != row_id:
+            write(env, field.relation, [target], {field.inverse: row_id})
+    elif code in (3, 5, 6):
+        keep = set(command[2]) if code == 6 else set()
+        gone = [target] if code == 3 else [i for i in env.children(field, row_id) if i not in keep]
+        required = env.model(field.relation).fields[field.inverse].required
+        if required:
+            unlink(env, field.relation, gone)
+        else:
+            write(env, field.relation, gone, {field.inverse: False})
+
+
+def _cascade(env: Env, model: str, row_id: int) -> None:
+    """Delete a row: its owned lines go with it, optional references to it are cleared, required ones forbid it."""
+    env.touch()
+    owned = {
+        (field.relation, field.inverse)
+        for field in env.model(model).fields.values()
+        if field.type == "one2many" and not field.compute
+    }
+    for other in env.db.models.values():
+        for name, field in other.fields.items():
+            if field.type != "many2one" or field.relation != model or field.compute:
+                continue
+            for referring in env.db.referring(other.name, name, row_id):
+                if field.required and (other.name, name) not in owned:
+                    raise ValidationError(
+                        "The operation cannot be completed: Another model is using the record you are trying to "
+                        f"delete.\n\nThe troublemaker is: '{other.title or other.name}' ({other.name})\n"
+                        f"Thanks to the following constraint: {name}\nHow about archiving the record instead?"
+                    )
+                if field.required:
+                    _cascade(env, other.name, referring)
+                else:
+                    env.db.put(other.name, referring, {name: False})
+    for data_id, data in list(env.db.rows["ir.model.data"].items()):
+        if data["model"] == model and data["res_id"] == row_id:
+            env.db.delete("ir.model.data", data_id)
+    env.db.delete(model, row_id)
+
+
+@hook("product.template", "written")
+def _touch_variants(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> None:
+    """Odoo moves product.product.write_date when the template changes, so that one poll sees price edits too."""
+    for template in ids:
+        for variant in env.db.referring("product.product", "product_tmpl_id", template):
+            env.db.put("product.product", variant, {"write_date": env.stamp})
