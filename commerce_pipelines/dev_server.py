@@ -30,8 +30,13 @@ def dagster_home(root: Path) -> Path:
     return home
 
 
-def run_dagster(root: Path, host: str, port: int, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """`dagster dev` for the project at `root`, in a process group of its own. Raises SettingsError for a taken port."""
+def run_dagster(
+    root: Path, host: str, port: int, environ: Mapping[str, str], *, quiet: bool = False
+) -> subprocess.Popen[bytes]:
+    """`dagster dev` for the project at `root`, in a process group of its own; `quiet` logs to <root>/dagster.log.
+
+    Raises SettingsError for a taken port.
+    """
     import socket
 
     with socket.socket() as probe:
@@ -44,9 +49,10 @@ def run_dagster(root: Path, host: str, port: int, environ: Mapping[str, str]) ->
             ) from None
     home = dagster_home(root)
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(home / "workspace.yaml"), "-h", host, "-p", str(port)]
-    return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-        command, cwd=root, env={**environ, "DAGSTER_HOME": str(home)}, start_new_session=True
-    )
+    with open(root / "dagster.log", "ab") if quiet else contextlib.nullcontext() as log:
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+            command, cwd=root, env={**environ, "DAGSTER_HOME": str(home)}, start_new_session=True, stdout=log, stderr=log
+        )
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -1,0 +1,196 @@
+"""One GraphQL call to a shop: cost-aware, its errors named, its answer decoded to a type.
+
+What belongs here: the envelope of an answer (data, errors, cost), what each error code means, pacing by the bucket's
+own figures. What does not: which queries there are (queries.py), lists and orders (client.py), HTTP statuses (http.py).
+
+Errors come in three layers: the HTTP status; `errors` beside `data` in an answer of status 200, THROTTLED and
+ACCESS_DENIED among them; `userErrors` inside a mutation's data. Only queries are sent here, so the third has no place.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from ...domain.errors import CommerceError, CredentialError, PermanentError, ProtocolError, TransientError
+from ..auth import Auth
+from ..http import HttpSession, Response
+from ..throttle import Rate
+from .queries import MOST_POINTS
+
+T = TypeVar("T")
+_log = logging.getLogger("commerce_pipelines.shopify")
+
+# One bucket per app and shop, whatever is asked: its key is this one operation. The Standard plan's figures to begin
+# with; every answer tells the shop's own.
+OPERATION = "graphql"
+STANDARD = Rate(per_second=100.0, burst=1_000.0)
+ATTEMPTS = 8  # of one call that is throttled or fails inside Shopify
+_SCOPE = re.compile(r"\b(?:read|write)_[a-z_]+")
+
+
+class Throttle(msgspec.Struct, frozen=True):
+    """Shopify's bucket as it was when it answered, in points."""
+
+    maximumAvailable: float = STANDARD.burst
+    currentlyAvailable: float = STANDARD.burst
+    restoreRate: float = STANDARD.per_second
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """requestedQueryCost must be in the bucket before a query runs; actualQueryCost is what it then keeps."""
+
+    requestedQueryCost: float = 0.0
+    actualQueryCost: float | None = None
+    throttleStatus: Throttle = Throttle()
+
+
+class Extensions(msgspec.Struct, frozen=True):
+    cost: Cost = Cost()
+
+
+class ErrorExtensions(msgspec.Struct, frozen=True):
+    code: str = ""
+    requiredAccess: str = ""
+
+
+class Error(msgspec.Struct, frozen=True):
+    message: str = ""
+    path: tuple[str | int, ...] = ()
+    extensions: ErrorExtensions = ErrorExtensions()
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What stands beside `data`; decoded first, because an error may leave `data` in any shape."""
+
+    data: msgspec.Raw = msgspec.Raw(b"null")
+    errors: tuple[Error, ...] | str = ()
+    extensions: Extensions = Extensions()
+
+
+class TooExpensive(CommerceError):
+    """The query costs more than any query may. Caught by who can ask for less."""
+
+
+_answers = msgspec.json.Decoder(Answer)
+
+
+def describe(response: Response) -> str:
+    """Shopify's text in an error answer: {"errors": "…"}."""
+    errors = response.json()["errors"]
+    return errors if isinstance(errors, str) else str(errors[0].get("message", ""))
+
+
+class GraphQL:
+    """Calls of one shop. `version` is the API version that every answer should be of."""
+
+    def __init__(
+        self,
+        session: HttpSession,
+        url: str,
+        auth: Auth,
+        version: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._session, self._url, self._auth, self._version = session, url, auth, version
+        self._clock, self._sleep = clock, sleep
+        self._rate = STANDARD
+        self._bucket = (STANDARD.burst, clock())  # points that Shopify said were left, and when
+        self._costs: dict[str, Cost] = {}  # what each query cost last
+        self.other_version = ""  # the version that Shopify answered with, when it is not ours
+
+    def cost(self, query: str) -> Cost:
+        """What the query cost last; nothing before its first answer."""
+        return self._costs.get(query, Cost())
+
+    def ask(self, query: str, variables: dict[str, Any], data: msgspec.json.Decoder[T]) -> T:
+        """The answer's `data`. Raises TooExpensive, TransientError, CredentialError or ProtocolError."""
+        for _ in range(ATTEMPTS):
+            self._pace(query)
+            response = self._session.request(
+                "POST",
+                self._url,
+                operation=OPERATION,
+                rate=self._rate,
+                cost=self.cost(query).actualQueryCost or 1.0,
+                json={"query": query, "variables": variables},
+                auth=self._auth,
+                describe=describe,
+            )
+            self._note_version(response)
+            answer = _decode(_answers, response.body)
+            self._note_cost(query, answer)
+            if not answer.errors:
+                return _decode(data, answer.data)
+            wait = self._wait_after(answer)
+            self._sleep(wait)
+        raise TransientError(f"{self._session.account}: Shopify throttled a query {ATTEMPTS} times.", wait=wait)
+
+    def _pace(self, query: str) -> None:
+        """Wait until the bucket holds what the query will request: a refused call helps nobody."""
+        left, at = self._bucket
+        short = self.cost(query).requestedQueryCost - left - (self._clock() - at) * self._rate.per_second
+        if short > 0:
+            self._sleep(short / self._rate.per_second)
+
+    def _note_cost(self, query: str, answer: Answer) -> None:
+        cost = answer.extensions.cost
+        status = cost.throttleStatus
+        if cost.requestedQueryCost and status.restoreRate > 0:
+            self._rate = Rate(status.restoreRate, status.maximumAvailable)
+            self._bucket = (status.currentlyAvailable, self._clock())
+            if not answer.errors:
+                self._costs[query] = cost
+
+    def _note_version(self, response: Response) -> None:
+        served = response.headers.get("X-Shopify-API-Version", self._version)
+        if served != self._version and served != self.other_version:
+            self.other_version = served
+            _log.warning(
+                "%s: Shopify answers as API version %s, not %s: set api_version to one that it still serves.",
+                self._session.account, served[:20], self._version,
+            )  # fmt: skip
+
+    def _wait_after(self, answer: Answer) -> float:
+        """Seconds after which the same call may succeed. Raises what the errors mean when it will not."""
+        account = self._session.account
+        errors = answer.errors
+        if isinstance(errors, str):
+            raise PermanentError(f"{account}: Shopify refuses the query: {errors[:200]}")
+        codes = {error.extensions.code for error in errors}
+        cost = answer.extensions.cost
+        status = cost.throttleStatus
+        if "THROTTLED" in codes:
+            missing = cost.requestedQueryCost - status.currentlyAvailable
+            return max(missing, 1.0) / max(status.restoreRate, 1.0)
+        if "MAX_COST_EXCEEDED" in codes:
+            raise TooExpensive(f"{account}: a query costs more than {MOST_POINTS} points.")
+        if "ACCESS_DENIED" in codes:
+            denied = next(error for error in errors if error.extensions.code == "ACCESS_DENIED")
+            scopes = sorted(set(_SCOPE.findall(denied.extensions.requiredAccess or denied.message)))
+            field = ".".join(part for part in denied.path if isinstance(part, str))
+            raise CredentialError(
+                f"{account}: the app may not read {field or 'this'} in Shopify; grant it the scope "
+                f"{' or '.join(scopes) or 'that the field needs'} and install it again."
+            )
+        if "SHOP_INACTIVE" in codes:
+            raise CredentialError(f"{account}: the shop is not active; reactivate it in Shopify or remove the channel.")
+        if codes & {"INTERNAL_SERVER_ERROR", "TIMEOUT"}:
+            raise TransientError(f"{account}: Shopify failed inside; it will be tried again later.")
+        # GraphQL's own texts name fields and types of the query, never an order's values.
+        raise ProtocolError(f"{account}: Shopify refuses the query: {errors[0].message[:200]}")
+
+
+def _decode(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        says = str(error) if isinstance(error, msgspec.ValidationError) else "it is not whole JSON"
+        raise ProtocolError(f"Shopify's answer does not have the shape that its schema promises: {says}.") from None

@@ -1,0 +1,115 @@
+"""One way to call Odoo, over either of its two APIs.
+
+What belongs here: the interface, choosing the transport, repeating what only reads. What does not: any model's name
+or rule. Calls that write are never repeated here: an unknown outcome is the business of who wrote (loading.py).
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from ..domain.errors import CommerceError, ProtocolError, TransientError
+from .settings import OdooSettings
+
+READS = frozenset(("search", "read", "search_read", "search_count", "fields_get", "formatted_read_group", "has_access"))
+PAUSES = (0.5, 2.0, 6.0)
+VERSION = "19"
+
+Values = Mapping[str, Any]
+
+
+class OdooClient(Protocol):
+    """Calls of public methods, arguments by name, one transaction each.
+
+    ids: the records that a method works on, None for methods of the model. Raises the errors of errors.py.
+    """
+
+    settings: OdooSettings
+
+    def call(
+        self, model: str, method: str, ids: Sequence[int] | None = None, context: Values | None = None, **named: Any
+    ) -> Any:
+        """The method's result as JSON values."""
+
+    def version(self) -> str:
+        """The server's version such as 19.0, once the login works. Raises ProtocolError for another than 19."""
+
+
+class Transport(Protocol):
+    """One API: a call and a version, errors already translated."""
+
+    def call(self, model: str, method: str, ids: Sequence[int] | None, named: dict[str, Any]) -> Any: ...
+
+    def version(self) -> str: ...
+
+
+class Client:
+    """The client over one transport. Safe to share between threads. Times and numbers: Odoo's context is UTC, en_US."""
+
+    def __init__(
+        self, settings: OdooSettings, transport: Transport, *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.settings = settings
+        self.sleep = sleep
+        self._transport = transport
+        # load() reads date-times in the context's zone, and names are searched in the language they were written in.
+        self._context: dict[str, Any] = {"tz": "UTC", "lang": "en_US"}
+        self._company: int | None = None
+
+    def call(
+        self, model: str, method: str, ids: Sequence[int] | None = None, context: Values | None = None, **named: Any
+    ) -> Any:
+        if self._company is None and self.settings.company:
+            self._company = self._find_company(self.settings.company)
+            self._context["allowed_company_ids"] = [self._company]
+        named["context"] = {**self._context, **(context or {})}
+        for pause in (*PAUSES, None):
+            try:
+                return self._transport.call(model, method, ids, named)
+            except TransientError:
+                if method not in READS or pause is None:
+                    raise
+                self.sleep(pause * (0.5 + random.random()))
+        raise AssertionError("unreachable")
+
+    def version(self) -> str:
+        version = self._transport.version()
+        if not version.startswith(f"{VERSION}."):
+            raise ProtocolError(f"The server at odoo.url is Odoo {version}; this needs Odoo {VERSION}.")
+        self.call("res.users", "search_count", domain=[["id", "=", 0]])
+        return version
+
+    def _find_company(self, name: str) -> int:
+        from ..domain.errors import SettingsError
+
+        found = self._transport.call(
+            "res.company", "search_read", None,
+            {"domain": [["name", "=", name]], "fields": ["name"], "context": dict(self._context)},
+        )  # fmt: skip
+        if len(found) != 1:
+            raise SettingsError(f"odoo.company: Odoo has {len(found)} companies named {name!r}; write one it has.")
+        return int(found[0]["id"])
+
+
+def connect(settings: OdooSettings, password: str, *, sleep: Callable[[float], None] = time.sleep) -> Client:
+    """A client for `settings`; nothing is sent before the first call. password: also an API key."""
+    if settings.transport == "json2":
+        from .json2 import Json2
+
+        return Client(settings, Json2(settings, password), sleep=sleep)
+    from .jsonrpc import JsonRpc
+
+    return Client(settings, JsonRpc(settings, password), sleep=sleep)
+
+
+def address(url: str) -> tuple[str, str, int]:
+    """(scheme, host, port) of odoo.url."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+__all__ = ["Client", "CommerceError", "OdooClient", "Transport", "address", "connect"]

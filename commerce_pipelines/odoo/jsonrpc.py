@@ -1,0 +1,65 @@
+"""JSON-RPC through odoorpc: password or API key, every Odoo since 8 (kept in Odoo until 22).
+
+What belongs here: odoorpc's session and its errors. What does not: what a call means.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from http.client import HTTPException
+from typing import Any
+from urllib.error import HTTPError, URLError
+
+import odoorpc
+
+from . import errors
+from .client import address
+from .settings import OdooSettings
+
+
+class JsonRpc:
+    """One odoorpc session per thread, because odoorpc does not lock; logged in at the thread's first call."""
+
+    def __init__(self, settings: OdooSettings, password: str) -> None:
+        self._settings = settings
+        self._password = password
+        self._local = threading.local()
+
+    def call(self, model: str, method: str, ids: Sequence[int] | None, named: dict[str, Any]) -> Any:
+        arguments = [] if ids is None else [list(ids)]
+        return self._guard(f"{model}.{method}", lambda: self._session().execute_kw(model, method, arguments, named))
+
+    def version(self) -> str:
+        return str(self._guard("version", lambda: self._open("").version))
+
+    def _open(self, version: str) -> odoorpc.ODOO:
+        scheme, host, port = address(self._settings.url)
+        protocol = "jsonrpc+ssl" if scheme == "https" else "jsonrpc"
+        timeout = self._settings.timeout_seconds
+        return odoorpc.ODOO(host, protocol, port, timeout, version or None)
+
+    def _session(self) -> odoorpc.ODOO:
+        session = getattr(self._local, "session", None)
+        if session is None:
+            session = self._open("19.0")  # given, so that odoorpc does not ask for it first
+            session.login(self._settings.database, self._settings.username, self._password)
+            self._local.session = session
+        return session
+
+    def _guard(self, where: str, work: Any) -> Any:
+        settings = self._settings
+        known = {"where": where, "user": settings.username, "database": settings.database}
+        try:
+            return work()
+        except odoorpc.error.RPCError as error:
+            if not error.info:  # odoorpc's own way to say that the login failed
+                raise errors.wrong_login(settings.username) from None
+            data = error.info.get("data") or {}
+            message = str(data.get("message") or error.info.get("message") or "")
+            raise errors.from_answer(str(data.get("name") or ""), message, **known) from None
+        except HTTPError as error:
+            raise errors.from_status(error.code, **known) from None
+        except (URLError, OSError, HTTPException, json.JSONDecodeError) as error:
+            raise errors.unreachable(settings.url, error) from None

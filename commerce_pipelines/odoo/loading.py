@@ -1,0 +1,113 @@
+"""Odoo's load(): records with external ids, in one transaction, so that the same call may be made again and again.
+
+What belongs here: external ids, batches that cannot poison, outcomes that stay unknown. What does not: which fields a
+model has (partners.py, sales.py …).
+
+Why load() and not create(): the external id is written in the transaction that makes the record, and Odoo's database
+holds (module, name) unique. After a lost answer the same load finds its own records again; of two writers at once one
+is told "could not serialize access" and finds the other's.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from ..domain.errors import TransientError
+from ..domain.sales import MODULE
+from .client import OdooClient
+from .errors import OdooRefusal, is_busy
+
+K = TypeVar("K", bound=Hashable)
+Row = Sequence[str]
+
+ATTEMPTS = 8
+FIRST_PAUSE, LONGEST_PAUSE = 0.4, 20.0
+_MANY = 1000
+
+
+def known(client: OdooClient, model: str, names: Iterable[str]) -> dict[str, int]:
+    """Which of these external ids exist: name -> record id."""
+    found: dict[str, int] = {}
+    wanted = sorted(set(names))
+    for start in range(0, len(wanted), _MANY):
+        rows = client.call(
+            "ir.model.data", "search_read", fields=["name", "res_id"], load=None,
+            domain=[["module", "=", MODULE], ["model", "=", model], ["name", "in", wanted[start : start + _MANY]]],
+        )  # fmt: skip
+        found.update((row["name"], row["res_id"]) for row in rows)
+    return found
+
+
+def wait(client: OdooClient, attempt: int) -> None:
+    """Pause before attempt number `attempt` + 1: doubling, with jitter, so that two writers fall out of step."""
+    pause = min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE)
+    sleep = getattr(client, "sleep", None)
+    if sleep is not None:
+        sleep(pause * (0.5 + random.random()))
+
+
+def load_records(
+    client: OdooClient,
+    model: str,
+    fields: Sequence[str],
+    records: Mapping[K, Sequence[Row]],
+    context: Mapping[str, Any] | None = None,
+) -> tuple[dict[K, int], dict[K, OdooRefusal]]:
+    """Load records, each given as its rows (the first, then continuation rows of its lines); all values are strings.
+
+    Returns the record ids by key and the refusals by key: a rejected batch is repeated without the record that Odoo
+    names, or split until the bad one is alone. Repeats unknown outcomes; raises TransientError when they stay unknown.
+    """
+    ids: dict[K, int] = {}
+    refused: dict[K, OdooRefusal] = {}
+    batches: list[list[K]] = [list(records)] if records else []
+    attempt = 0
+    while batches:
+        keys = batches.pop()
+        try:
+            answer = client.call(
+                model, "load", context=context, fields=list(fields),
+                data=[list(row) for key in keys for row in records[key]],
+            )  # fmt: skip
+            if answer["ids"]:
+                ids.update(zip(keys, answer["ids"], strict=True))
+                continue
+            errors = [message for message in answer["messages"] if message.get("type") == "error"]
+            if any(is_busy(str(error.get("message"))) for error in errors):
+                raise TransientError(f"Odoo was busy with the same records in {model}.load.")
+        except TransientError:
+            attempt += 1
+            if attempt >= ATTEMPTS:
+                raise
+            wait(client, attempt)
+            batches.append(keys)
+            continue
+        except OdooRefusal as error:
+            errors = [{"message": str(error)}]
+        batches += _without_culprits(keys, errors, refused)
+    return ids, refused
+
+
+def _without_culprits(
+    keys: list[K], errors: Sequence[Mapping[str, Any]], refused: dict[K, OdooRefusal]
+) -> list[list[K]]:
+    """What is still to be loaded of a rejected batch; the records that are known to be bad go to `refused`."""
+    bad = {}
+    for error in errors:
+        index = error.get("record")
+        if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < len(keys):
+            bad.setdefault(keys[index], str(error.get("message") or "no reason given"))
+    if not bad and len(keys) == 1:
+        bad[keys[0]] = str(errors[0].get("message")) if errors else "Odoo gave no reason"
+    if bad:
+        refused.update((key, OdooRefusal(_plain(message))) for key, message in bad.items())
+        rest = [key for key in keys if key not in bad]
+        return [rest] if rest else []
+    middle = len(keys) // 2
+    return [keys[middle:], keys[:middle]]
+
+
+def _plain(message: str) -> str:
+    return " ".join(message.split())[:300]

@@ -1,0 +1,84 @@
+"""commerce.yaml: what is wrong is said in one sentence, with the key's path and the fix."""
+
+from pathlib import Path
+
+import pytest
+
+from commerce_pipelines import settings
+from commerce_pipelines.domain.errors import SettingsError
+
+ODOO = "odoo: {url: 'http://127.0.0.1:8069', database: shop, username: bot, password: {env: ODOO_PASSWORD}}\n"
+SHOP = "{name: %s, kind: shopify, shop: a.myshopify.com, credentials: {access_token: {env: TOKEN}}%s}"
+
+
+def _one(extra: str = "", name: str = "shop_de") -> str:
+    return f"{ODOO}channels:\n  - {SHOP % (name, extra)}\n"
+
+
+def test_a_minimal_file_is_enough() -> None:
+    loaded = settings.parse(_one())
+    assert [channel.name for channel in loaded.channels] == ["shop_de"]
+    assert loaded.odoo.transport == "jsonrpc"
+
+
+def test_several_accounts_of_one_kind() -> None:
+    text = f"{ODOO}channels:\n  - {SHOP % ('shop_de', '')}\n  - {SHOP % ('shop_uk', ', time_zone: Europe/London')}\n"
+    assert [channel.time_zone for channel in settings.parse(text).channels] == ["Europe/Berlin", "Europe/London"]
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "fix"),
+    [
+        (_one(", polling: 5"), "channels[0].polling", "see commerce.example.yaml"),
+        (_one(", sales_tem: Web"), "channels[0].sales_tem", "did you mean sales_team?"),
+        (_one(", time_zone: Europe/Berln"), "channels[shop_de].time_zone", "such as Europe/Berlin"),
+        (_one(", poll_seconds: soon"), "channels[0].poll_seconds", "see commerce.example.yaml"),
+        (_one(", analytic: {Shop: 60}"), "channels[shop_de].analytic", "add up to 100"),
+        (_one(", endpoint: 'http://shop.example'"), "channels[shop_de].endpoint", "https"),
+        (_one(name="Shop-DE"), "channels[Shop-DE].name", "[a-z][a-z0-9_]*"),
+        (f"{ODOO}channels:\n  - {SHOP % ('a', '')}\n  - {SHOP % ('a', '')}\n", "channels[1].name", "name of its own"),
+        (f"{ODOO}channels: [{{name: a, kind: etsy}}]", "channels[0].kind", "amazon, ebay, shopify"),
+        (f"{ODOO}channels: [{{name: a}}]", "channels[0].kind", "missing"),
+        ("channels: []", "odoo", "is missing"),
+        (ODOO.replace("{env: ODOO_PASSWORD}", "hunter2"), "odoo.password", "{env: NAME}"),
+        (ODOO.replace("username: bot", "username: bot, transport: xmlrpc"), "odoo.transport", "commerce.example.yaml"),
+        (f"{ODOO}owner: nobody", "owner", "team:NAME"),
+        (f"{ODOO}{ODOO}", "odoo", "given twice"),
+        ("- a", "commerce.yaml", "must be a mapping"),
+        ("a: [", "commerce.yaml", "not valid YAML"),
+    ],
+)
+def test_a_mistake_is_one_sentence_with_path_and_fix(text: str, path: str, fix: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings.parse(text)
+    sentence = str(caught.value)
+    assert path in sentence
+    assert fix in sentence
+    assert "\n" not in sentence
+    assert "hunter2" not in sentence
+
+
+def test_a_missing_secret_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "commerce.yaml"
+    file.write_text(_one())
+    with pytest.raises(SettingsError, match=r"channels\[shop_de\]\.credentials\.access_token.*TOKEN is not set"):
+        settings.load(file, {"ODOO_PASSWORD": "x"})
+    assert settings.load(file, {"ODOO_PASSWORD": "x", "TOKEN": "y"}).channels
+
+
+def test_a_missing_file_names_init(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="commerce-pipelines init"):
+        settings.load(tmp_path / "none.yaml", {})
+
+
+def test_norway_is_a_country() -> None:
+    text = _one(", taxes: [{country: NO, rate: 25, tax: MVA}]")
+    assert settings.parse(text).channels[0].taxes[0].country == "NO"
+
+
+def test_the_example_documents_every_key_and_loads() -> None:
+    text = (Path(settings.__file__).parent.parent / "commerce.example.yaml").read_text()
+    loaded = settings.parse(text)
+    assert {channel.__struct_config__.tag for channel in loaded.channels} == {"amazon", "ebay", "shopify"}
+    missing = [key for key in settings._known_keys() if f"{key}:" not in text]
+    assert missing == []

@@ -1,0 +1,198 @@
+"""`make demo`: a merchant's week of orders, from three marketplaces into Odoo, before your eyes.
+
+What belongs here: the course of the demo. What does not: its marketplaces and orders (world.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import threading
+import time
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import requests
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from commerce_pipelines.cli import show
+from commerce_pipelines.dev_server import dagster_home, run_dagster, stop
+from commerce_pipelines.domain.completeness import Completeness
+from commerce_pipelines.domain.errors import CommerceError
+from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.warehouse.server import stop_database
+
+from .world import DAYS, LANES, World, running
+
+HOST, PORT = "127.0.0.1", 3000
+ZONE = ZoneInfo("Europe/Berlin")
+TABLES = ("raw_orders", "orders", "order_lines", "sale_orders")
+RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+console = Console()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make demo")
+    parser.add_argument("--once", action="store_true", help="without UI, to the end, then the proof")
+    parser.add_argument("--port", type=int, default=PORT)
+    arguments = parser.parse_args()
+    root = Path.cwd() / ".commerce" / "demo"
+    stop_database(root)
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    os.environ.pop("COMMERCE_DATABASE_URL", None)  # the demo never touches a database of yours
+    try:
+        with running() as world:
+            os.environ.update(world.environment(root))
+            (root / "commerce.yaml").write_text(world.settings(), encoding="utf-8")
+            os.chdir(root)
+            try:
+                return once() if arguments.once else live(world, root, arguments.port)
+            finally:
+                stop_database(root)
+    except KeyboardInterrupt:
+        console.print("Stopped; nothing is left running.")
+        return 0
+    except CommerceError as error:
+        console.print(f"[red]{error}")
+        return 1
+
+
+def days() -> tuple[date, date]:
+    """The demo's business days, first and last."""
+    today = datetime.now(ZONE).date()
+    return today - timedelta(days=DAYS), today
+
+
+def once() -> int:
+    """Every lane in this process, then the proof; 0 only if nothing is missing."""
+    import dagster as dg
+
+    from commerce_pipelines import settings as settings_file
+    from commerce_pipelines.definitions import build_defs
+
+    settings = settings_file.load()
+    connections = Connections(settings)
+    first, last = days()
+    os.environ["DAGSTER_HOME"] = str(dagster_home(Path.cwd()))
+    with _progress() as progress:
+        task = progress.add_task("PostgreSQL and Dagster", total=len(settings.channels) + 1)
+        connections.warehouse.migrate()
+        definitions = build_defs(settings, connections)
+        job = definitions.resolve_implicit_global_asset_job_def()
+        with dg.DagsterInstance.get() as instance:
+            for channel in settings.channels:
+                progress.update(task, advance=1, description=f"{channel.name} → Odoo")
+                result = job.execute_in_process(
+                    instance=instance,
+                    asset_selection=[dg.AssetKey([channel.name, table]) for table in TABLES],
+                    tags=dict(zip(RANGE, (first.isoformat(), last.isoformat()), strict=True)),
+                    raise_on_error=False,
+                )
+                if not result.success:
+                    console.print(f"[red]The run of {channel.name} failed.")
+        progress.update(task, advance=1, description="done")
+    return prove(connections)
+
+
+def prove(connections: Connections) -> int:
+    from commerce_pipelines.flows.prove import prove as prove_days
+
+    first, last = days()
+    proofs: dict[str, Completeness] = {
+        channel.name: prove_days(connections, channel.name, first, last + timedelta(days=1))
+        for channel in connections.settings.channels
+    }
+    show(proofs, as_json=True)
+    return 0 if all(proof.complete for proof in proofs.values()) else 1
+
+
+def live(world: World, root: Path, port: int) -> int:
+    """Dagster with its UI; one backfill per lane is started for the reader, then orders trickle in until Ctrl-C."""
+    from commerce_pipelines import settings as settings_file
+
+    with _progress() as progress:
+        task = progress.add_task("PostgreSQL", total=3)
+        connections = Connections(settings_file.load())
+        connections.warehouse.migrate()
+        progress.update(task, advance=1, description="Dagster (half a minute)")
+        process = run_dagster(root, HOST, port, os.environ, quiet=True)
+        halt = threading.Event()
+        try:
+            _wait_for_ui(f"http://{HOST}:{port}", process)
+            progress.update(task, advance=1, description="backfill of the last days, one run per lane")
+            backfills = [_backfill(f"http://{HOST}:{port}", name) for name in LANES]
+            _wait_for_backfills(f"http://{HOST}:{port}", backfills)
+            progress.update(task, advance=1, description="done")
+            progress.stop()
+            prove(connections)
+            console.print(f"\n[bold green]http://{HOST}:{port}[/] — Dagster: open Lineage, then a lane's sale_orders.")
+            console.print(f"[bold green]{world.odoo.url}[/] — the Odoo stand-in and its sale orders.")
+            console.print("A new order comes in every few seconds; the sensors bring it to Odoo. Ctrl-C ends everything.")
+            threading.Thread(target=world.trickle, args=(halt,), daemon=True).start()
+            return process.wait()
+        finally:
+            halt.set()
+            stop(process)
+
+
+def _progress() -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=not console.is_terminal)
+
+
+def _wait_for_ui(url: str, process: Any) -> None:
+    for _ in range(240):
+        if process.poll() is not None:
+            raise CommerceError(f"Dagster ended with code {process.returncode}; its log is .commerce/demo/dagster.log.")
+        try:
+            answer = _ask(url, "{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }")
+            if answer["repositoriesOrError"].get("nodes"):
+                return
+        except (requests.RequestException, KeyError, ValueError):
+            pass
+        time.sleep(0.5)
+    raise CommerceError("Dagster did not come up within two minutes; its log is .commerce/demo/dagster.log.")
+
+
+def _backfill(url: str, name: str) -> str:
+    first, last = days()
+    keys = [(first + timedelta(days=i)).isoformat() for i in range((last - first).days + 1)]
+    query = """mutation Backfill($params: LaunchBackfillParams!) {
+      launchPartitionBackfill(backfillParams: $params) {
+        __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
+    selection = [{"path": [name, table]} for table in TABLES]
+    params = {"assetSelection": selection, "partitionNames": keys, "title": f"{name}: the last {DAYS} days",
+              "tags": [{"key": "channel", "value": name}]}  # fmt: skip
+    answer = _ask(url, query, {"params": params})["launchPartitionBackfill"]
+    if "backfillId" not in answer:
+        raise CommerceError(f"Dagster refused the backfill of {name}: {answer}")
+    return str(answer["backfillId"])
+
+
+def _wait_for_backfills(url: str, ids: list[str]) -> None:
+    query = """query Status($id: String!) { partitionBackfillOrError(backfillId: $id) {
+      ... on PartitionBackfill { status } } }"""
+    waiting = set(ids)
+    for _ in range(240):
+        waiting = {
+            one for one in waiting
+            if _ask(url, query, {"id": one})["partitionBackfillOrError"].get("status") in ("REQUESTED", "CANCELING")
+        }  # fmt: skip
+        if not waiting:
+            return
+        time.sleep(1)
+
+
+def _ask(url: str, query: str, variables: dict[str, Any] | None = None) -> Any:
+    answer = requests.post(f"{url}/graphql", json={"query": query, "variables": variables or {}}, timeout=30)
+    return answer.json()["data"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""The demo's small world: three marketplaces and an Odoo on loopback, with the settings that point at them.
+
+What belongs here: putting stand-ins together, their odd orders, and the orders that trickle in. What does not: how a
+stand-in answers (amazon.py, ebay.py, shopify.py, odoo/), the demo's course (demo.py).
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .amazon import AmazonStandIn
+from .amazon import demo_orders as amazon_orders
+from .catalogue import CATALOGUE
+from .ebay import EbayStandIn
+from .ebay import demo_orders as ebay_orders
+from .odoo import OdooStandIn, demo_database
+from .shopify import ShopifyStandIn
+from .shopify import demo_orders as shopify_orders
+
+DAYS = 7
+SEED = 19
+TRICKLE_SECONDS = 12.0
+LANES = ("amazon_eu", "ebay_de", "shopify_de")
+
+
+class World:
+    """Running stand-ins, filled with the orders of the last days."""
+
+    def __init__(self, amazon: AmazonStandIn, ebay: EbayStandIn, shopify: ShopifyStandIn, odoo: OdooStandIn) -> None:
+        self.channels: dict[str, Any] = dict(zip(LANES, (amazon, ebay, shopify), strict=True))
+        self.odoo = odoo
+        self.start = datetime.now(UTC)
+        made = (amazon_orders, ebay_orders, shopify_orders)
+        for stand_in, make in zip(self.channels.values(), made, strict=True):
+            for order in make(SEED, DAYS, self.start, CATALOGUE):
+                stand_in.add(order)
+        self._fresh = [iter(make(SEED + 1, DAYS, self.start, CATALOGUE)) for make in made]
+
+    def environment(self, root: Path) -> dict[str, str]:
+        """Variables of every process of the demo: settings file, master key, made-up secrets."""
+        return {
+            "COMMERCE_CONFIG": str(root / "commerce.yaml"),
+            "COMMERCE_MASTER_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "DEMO_CLIENT_ID": "demo-client",
+            "DEMO_SECRET": "demo-secret",
+            "DEMO_REFRESH_TOKEN": "demo-refresh",
+            "DEMO_ODOO_PASSWORD": "admin",
+        }
+
+    def settings(self) -> str:
+        """commerce.yaml of the demo."""
+        login = {key: {"env": f"DEMO_{name}"} for key, name in
+                 (("client_id", "CLIENT_ID"), ("client_secret", "SECRET"), ("refresh_token", "REFRESH_TOKEN"))}
+        amazon, ebay, shopify = (self.channels[name].url for name in LANES)
+        common = {"time_zone": "Europe/Berlin", "carrier_fallback": "Standard", "channel_warehouse": "FBA", "poll_seconds": 15}
+        return yaml.safe_dump(
+            {
+                "odoo": {"url": self.odoo.url, "database": "demo", "username": "admin", "password": {"env": "DEMO_ODOO_PASSWORD"}},
+                "vat": {"seller_country": "DE", "oss": True, "registrations": ["PL"]},
+                "channels": [
+                    {**common, "name": "amazon_eu", "kind": "amazon", "region": "eu", "marketplaces": ["DE", "FR", "PL"],
+                     "endpoint": amazon, "token_endpoint": f"{amazon}/auth/o2/token", "credentials": login,
+                     "sales_team": "Amazon", "channel_departure_country": "DE"},
+                    {**common, "name": "ebay_de", "kind": "ebay", "marketplace": "EBAY_DE", "endpoint": ebay,
+                     "token_endpoint": f"{ebay}/identity/v1/oauth2/token", "credentials": login, "sales_team": "eBay"},
+                    {**common, "name": "shopify_de", "kind": "shopify", "shop": "demo.myshopify.com", "endpoint": shopify,
+                     "token_endpoint": f"{shopify}/admin/oauth/access_token", "sales_team": "Shopify",
+                     "credentials": {key: login[key] for key in ("client_id", "client_secret")}},
+                ],
+            },
+            sort_keys=False,
+        )  # fmt: skip
+
+    def trickle(self, stop: threading.Event) -> None:
+        """Until `stop` is set, a new order comes in every few seconds, each time in another marketplace."""
+        turn = 0
+        while not stop.wait(TRICKLE_SECONDS):
+            name = LANES[turn % len(LANES)]
+            order = next(self._fresh[turn % len(LANES)], None)
+            if order is not None:
+                self.channels[name].add_new(order, datetime.now(UTC))
+            turn += 1
+
+
+@contextmanager
+def running() -> Iterator[World]:
+    """A world whose servers are stopped at the end, whatever happens."""
+    with ExitStack() as stack:
+        stand_ins = [stack.enter_context(kind()) for kind in (AmazonStandIn, EbayStandIn, ShopifyStandIn)]
+        odoo = stack.enter_context(OdooStandIn(demo_database(CATALOGUE)))
+        yield World(*stand_ins, odoo)  # type: ignore[arg-type]
