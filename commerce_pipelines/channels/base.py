@@ -6,12 +6,13 @@ What belongs here: names that `assets` and `sensors` use of any channel. What do
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
 import msgspec
 
+from ..domain.inventory import Listing, Push, PushOutcome
 from ..domain.orders import Order, OrderStatus
 
 
@@ -90,4 +91,16 @@ class Channel(Protocol):
 
     def probe(self) -> str:
         """One cheap authenticated call: says in a sentence whose account this is (for `commerce-pipelines check`)."""
+        ...
+
+    def listings(self) -> Iterator[tuple[Listing, ...]]:
+        """Every SKU offered with the quantity that buyers see, by the channel's bulk way, page by page."""
+        ...
+
+    def push_quantities(self, pushes: Sequence[Push]) -> Iterator[PushOutcome]:
+        """Publish quantities, in the fewest calls that the vendor's batch sizes permit; one outcome for every push.
+
+        Outcomes are yielded as soon as they are known. Raises only what stops everything (credentials, no connection);
+        a refused SKU is an outcome. Never writes a listing that the channel itself fulfils.
+        """
         ...

@@ -8,29 +8,20 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from decimal import Decimal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from ..domain.errors import SettingsError
-from ..domain.section import Section, Secret
+from ..domain.rules import SaleRules
+from ..domain.section import Secret, Section
 
-__all__ = ["ChannelSettings", "Secret", "Section", "TaxMapping"]
+__all__ = ["ChannelSettings", "Secret", "Section"]
 
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
-class TaxMapping(Section, kw_only=True, frozen=True):
-    """Which Odoo tax stands for one rate of one country: overrides what is found or created by itself."""
-
-    country: str  # ISO 3166-1 alpha-2
-    rate: Decimal  # percent, e.g. 19 or 8.1
-    tax: str  # name of the sale tax in Odoo
-    included: bool = True  # whether it is for channels whose prices include tax
-
-
-class ChannelSettings(Section, tag_field="kind", kw_only=True, frozen=True):
-    """Keys of every channel. Money and quantities never depend on defaults here; mappings do, and say so."""
+class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
+    """Keys of every channel: how it is reached and polled, and, inherited, how its orders become sales in Odoo."""
 
     name: str
     time_zone: str = "Europe/Berlin"
@@ -39,25 +30,6 @@ class ChannelSettings(Section, tag_field="kind", kw_only=True, frozen=True):
     poll_seconds: int = 60  # the sensor's interval; a marketplace with tight limits sets a longer default
     overlap_minutes: int = 10  # how far each poll looks back behind its cursor
     start_date: date = date(2026, 1, 1)  # the first business day that a backfill can reach
-
-    # Odoo, by name as a person reads it there
-    sales_team: str = ""
-    analytic: dict[str, float] = {}  # analytic account -> percent; must add up to 100
-    tags: tuple[str, ...] = ()
-    warehouse: str = ""  # name or code; default: the company's first
-    channel_warehouse: str = ""  # for orders that the marketplace fulfils (FBA); required once such orders arrive
-    carriers: dict[str, str] = {}  # the channel's shipping service -> delivery method in Odoo
-    carrier_fallback: str = ""  # for services not listed; empty: the order carries no delivery method
-    pricelists: dict[str, str] = {}  # currency -> pricelist; default: one per currency is found or created
-    guest: str = "Marketplace guest"  # the partner of orders without any identity
-    skus: dict[str, str] = {}  # the channel's SKU -> default_code in Odoo
-    sku_fold_case: bool = False
-    taxes: tuple[TaxMapping, ...] = ()
-    fiscal_positions: dict[str, str] = {}  # tax regime (domestic, oss, reverse_charge, export, marketplace) -> name
-
-    # VAT, see docs/vat.md
-    departure_country: str = ""  # where goods leave from; default: seller_country of `vat`
-    channel_departure_country: str = ""  # where the marketplace's own warehouse (FBA) ships from
     prices_include_tax: bool | None = None  # for marketplaces that do not say it themselves
 
     def __post_init__(self) -> None:
@@ -72,8 +44,8 @@ class ChannelSettings(Section, tag_field="kind", kw_only=True, frozen=True):
             raise SettingsError(
                 f"{where}.time_zone: {self.time_zone!r} is no IANA time zone; write one such as Europe/Berlin."
             ) from None
-        if self.analytic and abs(sum(self.analytic.values()) - 100) > 1e-9:
-            raise SettingsError(f"{where}.analytic must add up to 100 percent; it adds up to {sum(self.analytic.values())}.")
+        for key, problem in self.problems():
+            raise SettingsError(f"{where}.{key} {problem}")
         for key in ("endpoint", "token_endpoint"):
             url = urlsplit(getattr(self, key))
             if getattr(self, key) and (url.scheme not in ("http", "https") or not url.hostname):

@@ -36,25 +36,40 @@ def line_xid(channel: str, order_id: str, line_id: str) -> str:
 class TaxKey(msgspec.Struct, frozen=True):
     """Which tax a line carries: rate in parts per million of one country, inside the price or on top.
 
-    A rate of 0 with a `regime` (reverse_charge, export, marketplace …) is that regime's zero tax.
+    A rate of 0 with a `regime` (reverse_charge, export, marketplace …) is that regime's zero tax; rate 0 with the regime
+    `none` means: no tax at all (vouchers, rounding). country: ISO 3166-1 alpha-2, XI for Northern Ireland.
     """
 
     country: str
     rate: int
     included: bool
-    regime: str = ""
+    regime: str
+
+
+class Product(msgspec.Struct, frozen=True, kw_only=True):
+    """One product.product of Odoo as far as orders and stock care. rates: percents of its own sale taxes, in ppm."""
+
+    product_id: int
+    code: str
+    name: str
+    active: bool = True
+    saleable: bool = True
+    stored: bool = True  # is_storable: Odoo keeps stock of it
+    kit: bool = False  # a phantom bill of materials: its components leave the warehouse
+    rates: tuple[int, ...] = ()
 
 
 class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
-    """product_code: default_code for PRODUCT lines; '' for every other kind, which has its own service product."""
+    """product_id: of the product for PRODUCT lines; 0 for every other kind, which has its own service product."""
 
     line_id: str
     kind: LineKind
+    product_id: int
     product_code: str
     name: str
-    quantity: int
-    amount: int  # minor units for the whole quantity, in the order's price basis
-    tax: TaxKey | None
+    quantity: int  # units of the Odoo product (packs resolved)
+    amount: int  # minor units for the whole quantity, in the draft's price basis
+    tax: TaxKey | None  # None: no tax at all
 
 
 class SaleDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,22 +98,56 @@ class SaleDraft(msgspec.Struct, frozen=True, kw_only=True):
     warehouse: str = ""
     carrier: str = ""
     pricelist: str = ""
-    fiscal_position: str = ""
+    regime: str = ""  # domestic, oss, reverse_charge, export, marketplace …: which fiscal position, see domain/vat.py
+    tax_country: str = ""
+    fiscal_position: str = ""  # by name, where settings name one; '' = the regime's own
     tolerance: int = 0  # minor units that a visible rounding line may bridge
+    history: bool = False  # already shipped: confirmed without reservation, delivery or message
+    evidence: dict[str, str] = {}  # why regime, rates and warehouse are what they are; no personal data
+    flags: tuple[Flag, ...] = ()  # what a person should look at although the order is loaded
+
+
+class Flag(msgspec.Struct, frozen=True):
+    """Something that a person should look at, while the order goes its way."""
+
+    code: str
+    message: str
+    fix: str
+    subject: str = ""
 
 
 class SaleOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one draft. code/message/fix are empty unless action is `refused`."""
+    """What became of one draft. code/message/fix are empty unless action is `refused`.
+
+    action: created (new, confirmed now) | confirmed (was a draft of ours already) | changed (an edit before shipping) |
+    unchanged | cancelled | refused | flagged (left as it is in Odoo; `flags` say why).
+    """
 
     channel: str
     order_id: str
-    action: str  # created | confirmed | unchanged | cancelled | refused | flagged
+    action: str
     odoo_id: int = 0
     name: str = ""
     amount_total: int = 0  # minor units, as Odoo computed it
     amount_tax: int = 0
+    rounding: int = 0  # minor units of the visible rounding line
     state: str = ""  # sale.order state
     code: str = ""
     message: str = ""
     fix: str = ""
     subject: str = ""
+    flags: tuple[Flag, ...] = ()  # oversold, edited_after_shipping, cancelled_after_shipping, duplicate_partner …
+
+
+class Sale(msgspec.Struct, frozen=True, kw_only=True):
+    """One order of ours as Odoo has it now. Money in minor units of `currency`."""
+
+    order_id: str
+    odoo_id: int
+    name: str
+    state: str  # draft, sent, sale, cancel
+    currency: str
+    total: int
+    tax: int
+    delivered: bool  # any unit of it has left (qty_delivered > 0 or a done outgoing picking)
+    lines: int = 0

@@ -1,0 +1,79 @@
+"""How one channel's orders become sales in Odoo: the mapping keys of commerce.yaml, which every channel inherits.
+
+What belongs here: keys that a merchant sets per channel and that drafting, VAT and routing read; their own checks. What
+does not: how a channel is reached (channels/settings.py), whether a name exists in Odoo (odoo/verify.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+
+from .section import Section
+
+
+class TaxMapping(Section, kw_only=True, frozen=True):
+    """Which Odoo tax stands for one rate of one country: overrides what is found or created by itself."""
+
+    country: str  # ISO 3166-1 alpha-2
+    rate: Decimal  # percent, e.g. 19 or 8.1
+    tax: str  # name of the sale tax in Odoo
+    included: bool = True  # whether it is for channels whose prices include tax
+
+
+class Pack(Section, kw_only=True, frozen=True):
+    """A listing that sells several of one product: `{product: TEA-50, quantity: 6}`."""
+
+    product: str  # default_code in Odoo
+    quantity: int = 1  # units of the product in one unit sold
+
+
+class Route(Section, kw_only=True, frozen=True):
+    """Orders that leave from another warehouse. All conditions given must hold; the first route that fits wins."""
+
+    warehouse: str  # name or code in Odoo
+    countries: tuple[str, ...] = ()  # destination, ISO 3166-1 alpha-2
+    services: tuple[str, ...] = ()  # the channel's shipping service or level
+    skus: tuple[str, ...] = ()  # all products of the order must be among these (default_code)
+    marketplaces: tuple[str, ...] = ()  # Amazon marketplace id, EBAY_DE, …
+    departure_country: str = ""  # where goods leave this warehouse from, if another country than the channel's
+
+
+class SaleRules(Section, kw_only=True, frozen=True):
+    """Names are written as a person reads them in Odoo; '' leaves the choice to Odoo."""
+
+    sales_team: str = ""
+    analytic: dict[str, float] = {}  # analytic account -> percent; must add up to 100
+    tags: tuple[str, ...] = ()
+    pricelists: dict[str, str] = {}  # currency -> pricelist; default: one per currency is found or created
+    guest: str = "Marketplace guest"  # the partner of orders without any identity
+
+    warehouse: str = ""  # name or code; default: the company's first
+    channel_warehouse: str = ""  # for orders that the marketplace fulfils (FBA); required once such orders arrive
+    routes: tuple[Route, ...] = ()
+    carriers: dict[str, str] = {}  # the channel's shipping service -> delivery method in Odoo
+    carrier_fallback: str = ""  # for services not listed; empty: the order carries no delivery method
+
+    skus: dict[str, str | Pack] = {}  # the channel's SKU -> default_code, or a pack of one
+    sku_file: str = ""  # a CSV with the columns sku, product, quantity: more aliases than fit here
+    sku_fold_case: bool = False
+
+    taxes: tuple[TaxMapping, ...] = ()
+    fiscal_positions: dict[str, str] = {}  # tax regime, or regime and country as in oss_FR -> name in Odoo
+    departure_country: str = ""  # where goods leave from; default: seller_country of `vat`
+    channel_departure_country: str = ""  # where the marketplace's own warehouse (FBA) ships from
+    channel_departure_countries: dict[str, str] = {}  # the same by marketplace id, because Amazon does not tell
+
+    rounding_tolerance: int = 2  # minor units that a visible rounding line may bridge between the channel's total and Odoo's
+    history_before: date | None = None  # orders placed earlier and already shipped are booked without delivery or reservation
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """(key, what is wrong with it and the fix) of keys that contradict themselves."""
+        if self.analytic and abs(sum(self.analytic.values()) - 100) > 1e-9:
+            yield "analytic", f"must add up to 100 percent; it adds up to {sum(self.analytic.values())}."
+        for sku, pack in self.skus.items():
+            if isinstance(pack, Pack) and pack.quantity < 1:
+                yield f"skus.{sku}.quantity", "must be at least 1."
+        if self.rounding_tolerance < 0:
+            yield "rounding_tolerance", "must be 0 or more minor units."
