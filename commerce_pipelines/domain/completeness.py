@@ -15,7 +15,7 @@ from .money import to_decimal
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """One order that must be in Odoo: minor units of `currency` that the seller is owed, and what the channel remits."""
+    """One order that must be in Odoo: minor units that the seller is owed; collected: remitted by others."""
 
     order_id: str
     currency: str

@@ -40,8 +40,8 @@ class ProtocolError(PermanentError):
 class RecordError(PermanentError):
     """One record cannot be processed; all others can.
 
-    code: a stable reason code such as `unknown_sku` (see docs/exceptions.md); subject: the SKU, line or field it is about;
-    message: one plain sentence; fix: what a person does about it.
+    code: a stable reason code such as `unknown_sku` (see docs/exceptions.md); subject: the SKU, line or field it is
+    about; message: one plain sentence; fix: what a person does about it.
     """
 
     def __init__(self, code: str, message: str, *, fix: str, subject: str = "") -> None:

@@ -56,7 +56,7 @@ class _Frozen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Address(_Frozen):
-    """Empty strings where the channel gives nothing. country: ISO 3166-1 alpha-2 or ''. state: code or name as given."""
+    """Empty strings where the channel gives nothing. country: ISO 3166-1 alpha-2. state: code or name as given."""
 
     name: str = ""
     company: str = ""
@@ -169,12 +169,19 @@ def check(order: Order) -> None:
         )
     ids = [line.line_id for line in order.lines]
     if len(set(ids)) != len(ids):
-        raise RecordError("duplicate_line", "Two lines of the order carry the same id.",
-                          fix="Report the payload's shape: the channel's translation must give each line its own id.")
+        raise RecordError(
+            "duplicate_line",
+            "Two lines of the order carry the same id.",
+            fix="Report the payload's shape: the channel's translation must give each line its own id.",
+        )
     for line in order.lines:
         if line.quantity <= 0:
-            raise RecordError("bad_quantity", f"Line {line.line_id} has the quantity {line.quantity}.",
-                              fix="Look at the order in the marketplace.", subject=line.line_id)
+            raise RecordError(
+                "bad_quantity",
+                f"Line {line.line_id} has the quantity {line.quantity}.",
+                fix="Look at the order in the marketplace.",
+                subject=line.line_id,
+            )
 
 
 def business_day(instant: datetime, zone: ZoneInfo) -> date:

@@ -65,8 +65,8 @@ class SaleRules(Section, kw_only=True, frozen=True):
     channel_departure_country: str = ""  # where the marketplace's own warehouse (FBA) ships from
     channel_departure_countries: dict[str, str] = {}  # the same by marketplace id, because Amazon does not tell
 
-    rounding_tolerance: int = 2  # minor units that a visible rounding line may bridge between the channel's total and Odoo's
-    history_before: date | None = None  # orders placed earlier and already shipped are booked without delivery or reservation
+    rounding_tolerance: int = 2  # minor units that a visible rounding line may bridge, channel's total to Odoo's
+    history_before: date | None = None  # already shipped orders placed earlier: no delivery, no reservation
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """(key, what is wrong with it and the fix) of keys that contradict themselves."""

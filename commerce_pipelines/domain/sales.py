@@ -36,8 +36,9 @@ def line_xid(channel: str, order_id: str, line_id: str) -> str:
 class TaxKey(msgspec.Struct, frozen=True):
     """Which tax a line carries: rate in parts per million of one country, inside the price or on top.
 
-    A rate of 0 with a `regime` (reverse_charge, export, marketplace …) is that regime's zero tax; rate 0 with the regime
-    `none` means: no tax at all (vouchers, rounding). country: ISO 3166-1 alpha-2, XI for Northern Ireland.
+    A rate of 0 with a `regime` (reverse_charge, export, marketplace …) is that regime's zero tax; a rate of 0 in the
+    regimes domestic, local, oss and ioss is goods that the country does not tax. country: ISO 3166-1 alpha-2, XI for
+    Northern Ireland, '' in the zero regimes.
     """
 
     country: str
