@@ -1,0 +1,164 @@
+"""The stand-in's front: tokens, rate limits, routing. Every call passes here in the order Amazon checks it.
+
+What belongs here: the table of operations, Login with Amazon, who may call how often. What does not: what an operation
+answers (orders.py). Source: the vendor's API descriptions; bodies of refused tokens as its documentation shows them.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from ..server import Call, Reply, StandIn
+from .answers import Bucket, Refused
+from .orders import Orders
+from .places import PLACES
+
+TOKEN_LIFE = timedelta(hours=1)
+GENEROUS, GENEROUS_LIMIT = 10_000.0, 500.0
+
+
+class Operation(NamedTuple):
+    """rate: calls a second, burst: calls at once, as the API's description says."""
+
+    name: str
+    method: str
+    path: str
+    rate: float
+    burst: float
+
+
+OPERATIONS = (
+    Operation("searchOrders", "GET", r"/orders/2026-01-01/orders", 0.0056, 20),
+    Operation("getOrder", "GET", r"/orders/2026-01-01/orders/([^/]+)", 0.5, 30),
+    Operation("getMarketplaceParticipations", "GET", r"/sellers/v1/marketplaceParticipations", 0.016, 15),
+)
+
+
+class AmazonStandIn(StandIn):
+    """One seller account. generous: rates ten thousand times the default, as the rate header then says.
+
+    revoked: refresh tokens that Login with Amazon no longer takes. forbidden: operations that the application has no
+    role for. says_rate: whether answers carry x-amzn-RateLimit-Limit (Amazon sends it "when available").
+    """
+
+    def __init__(
+        self, port: int = 0, now: Callable[[], datetime] = lambda: datetime.now(UTC), *, generous: bool = True
+    ) -> None:
+        super().__init__(port, now)
+        self.generous, self.says_rate = generous, True
+        self.revoked: set[str] = set()
+        self.forbidden: set[str] = set()
+        self.orders = Orders()
+        self._access: dict[str, datetime] = {}
+        self._buckets: dict[str, Bucket] = {}
+        self._answers: Mapping[str, Callable[..., Any]] = {
+            "searchOrders": self.orders.search,
+            "getOrder": self.orders.get,
+            "getMarketplaceParticipations": _participations,
+        }
+
+    def add(self, order: dict[str, Any]) -> None:
+        """Keep an order, or its new revision, as it is."""
+        with self.lock:
+            self.orders.add(order)
+
+    def add_new(self, order: dict[str, Any], now: datetime) -> None:
+        """The same order, placed and changed at this very moment."""
+        with self.lock:
+            self.orders.add_new(order, now)
+
+    def expire_tokens(self) -> None:
+        """All access tokens run out at once."""
+        with self.lock:
+            self._access.clear()
+
+    def handle(self, call: Call) -> Reply:
+        if call.path == "/auth/o2/token":
+            return self._login(call)
+        headers = {"x-amzn-RequestId": secrets.token_hex(8)}
+        try:
+            operation, arguments = _route(call)
+            self._admit(call, operation)
+            rate = self._spend(operation)
+            if self.says_rate:
+                headers["x-amzn-RateLimit-Limit"] = str(rate)
+            answer = self._answers[operation.name](call, self.now(), *arguments)
+            reply = answer if isinstance(answer, Reply) else Reply(200, answer)
+        except Refused as refused:
+            reply = refused.reply
+        return Reply(reply.status, reply.body, {**headers, **reply.headers})
+
+    def _login(self, call: Call) -> Reply:
+        form = call.form() if call.method == "POST" else {}
+        wanted = ("grant_type", "refresh_token", "client_id", "client_secret")
+        if form.get("grant_type") != "refresh_token" or not all(form.get(name) for name in wanted):
+            return _login_refused("invalid_request", "The request is missing a required parameter.")
+        if form["refresh_token"] in self.revoked:
+            return _login_refused("invalid_grant", "The request has an invalid grant parameter : refresh_token")
+        token = f"Atza|{secrets.token_urlsafe(24)}"
+        self._access[token] = self.now() + TOKEN_LIFE
+        seconds = int(TOKEN_LIFE.total_seconds())
+        body = {"access_token": token, "token_type": "bearer", "expires_in": seconds}
+        return Reply(200, {**body, "refresh_token": form["refresh_token"]})
+
+    def _admit(self, call: Call, operation: Operation) -> None:
+        if not call.headers.get("user-agent"):
+            raise Refused(400, "InvalidInput", "Missing required header: user-agent.")
+        token = call.headers.get("x-amz-access-token")
+        if not token:
+            raise _denied("Access token is missing in the request header.")
+        expires = self._access.get(token)
+        if expires is None or expires <= self.now():
+            raise _denied("The access token you provided has expired.")
+        if operation.name in self.forbidden:
+            raise _denied("")
+
+    def _spend(self, operation: Operation) -> float:
+        rate, burst = operation.rate, operation.burst
+        if self.generous:
+            rate, burst = min(rate * GENEROUS, GENEROUS_LIMIT), burst * GENEROUS
+        bucket = self._buckets.setdefault(operation.name, Bucket(rate, burst, self.now()))
+        if not bucket.spend(self.now()):
+            raise Refused(429, "QuotaExceeded", "You exceeded your quota for the requested resource.")
+        return rate
+
+
+def _route(call: Call) -> tuple[Operation, list[str]]:
+    for operation in OPERATIONS:
+        hit = re.fullmatch(operation.path, call.path)
+        if hit and operation.method == call.method:
+            return operation, [unquote(group) for group in hit.groups()]
+    raise Refused(404, "NotFound", "The requested resource is not found.")
+
+
+def _denied(details: str) -> Refused:
+    return Refused(403, "Unauthorized", "Access to requested resource is denied.", details)
+
+
+def _login_refused(error: str, description: str) -> Reply:
+    return Reply(400, {"error": error, "error_description": description})
+
+
+def _participations(call: Call, now: datetime) -> dict[str, Any]:
+    return {
+        "payload": [
+            {
+                "marketplace": {
+                    "id": place.id,
+                    "name": place.name,
+                    "countryCode": place.country,
+                    "defaultCurrencyCode": place.currency,
+                    "defaultLanguageCode": place.language,
+                    "domainName": f"www.{place.name.lower()}",
+                },
+                "storeName": "Third Wave Supplies",
+                "participation": {"isParticipating": True, "hasSuspendedListings": False},
+            }
+            for place in PLACES
+        ]
+    }

@@ -1,0 +1,245 @@
+"""A merchant's days on Amazon: ordinary orders, and among them one of each odd sort.
+
+What belongs here: which sorts there are. What does not: the parts that orders are made of (maker.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..catalogue import Article
+from .answers import written
+from .maker import Maker, local_price
+from .places import DE, FR, PL, SE, UK, Place
+
+PER_DAY = 15
+FBA_SHARE = 0.4
+
+
+def demo_orders(seed: int, days: int, start: datetime, catalogue: Sequence[Article]) -> Iterator[dict[str, Any]]:
+    """Orders of the last `days` days before `start`, in no order; one of each odd sort, the rest ordinary."""
+    maker = Maker(seed, catalogue)
+    span = int(timedelta(days=days).total_seconds()) - 7200
+    kinds = [*ODD, *[_ordinary] * max(PER_DAY * days - len(ODD), 0)]
+    maker.random.shuffle(kinds)
+    for kind in kinds:
+        yield kind(maker, start - timedelta(seconds=maker.random.randint(7200, 7200 + span)))
+
+
+def _ordinary(maker: Maker, placed: datetime) -> dict[str, Any]:
+    place = maker.random.choices((DE, FR, PL), (6, 3, 2))[0]
+    quantities = maker.random.choices((1, 2, 3), (8, 3, 1), k=maker.random.choices((1, 2, 3), (7, 2, 1))[0])
+    chosen = maker.articles(place, len(quantities))
+    shipping = local_price(place, maker.random.choice((0, 0, 399, 499)))
+    items = [
+        maker.item(place, article, quantity, shipping=0 if at else shipping)
+        for at, (article, quantity) in enumerate(zip(chosen, quantities, strict=True))
+    ]
+    if maker.random.random() < FBA_SHARE:
+        return _by_amazon(maker, maker.order(place, placed, items), placed)
+    order = maker.order(place, placed, items)
+    return _shipped(maker, order, placed) if maker.random.random() < 0.5 else order
+
+
+def _by_amazon(maker: Maker, order: dict[str, Any], placed: datetime) -> dict[str, Any]:
+    """Fulfilled by Amazon: no e-mail, no name, no street, no parcels."""
+    address = order["recipient"]["deliveryAddress"]
+    bare = {name: address[name] for name in ("city", "postalCode", "countryCode")}
+    order = _done(order, placed) | {"programs": ["PRIME"], "recipient": {"deliveryAddress": bare}}
+    order["fulfillment"] = maker.fulfillment(placed, "SHIPPED", "AMAZON")
+    return {name: value for name, value in order.items() if name != "buyer"}
+
+
+def _shipped(maker: Maker, order: dict[str, Any], placed: datetime) -> dict[str, Any]:
+    order = _done(order, placed)
+    order["fulfillment"] = maker.fulfillment(placed, "SHIPPED")
+    order["packages"] = [
+        {
+            "packageReferenceId": "1",
+            "createdTime": written(placed + timedelta(hours=1)),
+            "shipTime": written(placed + timedelta(hours=2)),
+            "packageStatus": {"status": "IN_TRANSIT"},
+            "carrier": "DHL",
+            "shippingService": "DHL Paket",
+            "trackingNumber": f"003404341610{maker.random.randint(0, 10**8 - 1):08d}",
+            "shipFromAddress": {"name": "Third Wave Supplies", "addressLine1": "Speicherstr. 1", "city": "Hamburg",
+                                "postalCode": "20457", "countryCode": "DE"},
+            "packageItems": [
+                {"orderItemId": each["orderItemId"], "quantity": each["quantityOrdered"]}
+                for each in order["orderItems"]
+            ],
+        }
+    ]  # fmt: skip
+    return order
+
+
+def _done(order: dict[str, Any], placed: datetime) -> dict[str, Any]:
+    """All units sent, an hour and three quarters after the order."""
+    for item in order["orderItems"]:
+        item["fulfillment"] = {"quantityFulfilled": item["quantityOrdered"], "quantityUnfulfilled": 0}
+    return {**order, "lastUpdatedTime": written(placed + timedelta(minutes=105))}
+
+
+def _one(maker: Maker, place: Place, quantity: int = 1, **more: Any) -> list[dict[str, Any]]:
+    return [maker.item(place, maker.random.choice(maker.full_rate), quantity, **more)]
+
+
+def _fba(maker: Maker, placed: datetime) -> dict[str, Any]:
+    return _by_amazon(maker, maker.order(PL, placed, _one(maker, PL)), placed)
+
+
+def _pending(maker: Maker, placed: datetime) -> dict[str, Any]:
+    """Not authorised yet: no proceeds, no buyer."""
+    items = _one(maker, DE)
+    del items[0]["proceeds"], items[0]["product"]["price"]
+    waiting = maker.fulfillment(placed, "PENDING")
+    return maker.order(DE, placed, items, buyer=None, recipient=None, proceeds=None, fulfillment=waiting)
+
+
+def _cancelled(maker: Maker, placed: datetime) -> dict[str, Any]:
+    items = _one(maker, DE)
+    _cancel(items[0], "BUYER", "Ordered by mistake")
+    del items[0]["proceeds"]
+    return maker.order(DE, placed, items, proceeds=None, fulfillment=maker.fulfillment(placed, "CANCELLED"))
+
+
+def _partly_cancelled(maker: Maker, placed: datetime) -> dict[str, Any]:
+    items = _one(maker, DE) + _one(maker, DE)
+    _cancel(items[1], "MERCHANT", "Out of stock")
+    del items[1]["proceeds"]
+    return maker.order(DE, placed, items)
+
+
+def _cancellation_asked(maker: Maker, placed: datetime) -> dict[str, Any]:
+    """Only asked for: it changes nothing."""
+    items = _one(maker, FR)
+    items[0]["cancellation"] = {"cancellationRequest": {"requester": "BUYER", "cancelReason": "Changed my mind"}}
+    return maker.order(FR, placed, items)
+
+
+def _cancel(item: dict[str, Any], by: str, why: str) -> None:
+    item["cancellation"] = {"cancellationExecution": {"cancelledBy": by, "cancelReason": why}}
+    item["fulfillment"] = {"quantityFulfilled": 0, "quantityUnfulfilled": 0}
+
+
+def _gift(maker: Maker, placed: datetime) -> dict[str, Any]:
+    items = _one(maker, DE, 2, gift_wrap=598, shipping=399)
+    gift = {"giftOption": {"giftMessage": "Alles Gute, Opa! 🎂", "giftWrapLevel": "PREMIUM"}}
+    items[0]["fulfillment"]["packing"] = gift
+    return maker.order(DE, placed, items)
+
+
+def _promotion(maker: Maker, placed: datetime) -> dict[str, Any]:
+    items = _one(maker, FR, 3, discount=750, shipping=499)
+    items[0]["promotion"] = {"breakdowns": [{"promotionId": "FR-RENTREE-2026"}]}
+    return maker.order(FR, placed, items)
+
+
+def _business(maker: Maker, placed: datetime) -> dict[str, Any]:
+    """A German business buyer: net prices, tax on top, invoice address of its own."""
+    items = _one(maker, DE, 4, net=True)
+    items[0]["product"]["price"]["priceDesignation"] = "BUSINESS_PRICE"
+    return _company(maker, DE, placed, items, "Café Brühwerk GmbH", "DE136695976")
+
+
+def _reverse_charge(maker: Maker, placed: datetime) -> dict[str, Any]:
+    """A French business with a valid VAT number: no tax is charged."""
+    items = _one(maker, FR, 6, net=True, untaxed=True)
+    return _company(maker, FR, placed, items, "Torréfaction de l'Île SARL", "FR40303265045")
+
+
+def _company(
+    maker: Maker, place: Place, placed: datetime, items: list[dict[str, Any]], company: str, number: str
+) -> dict[str, Any]:
+    order = maker.order(place, placed, items, programs=["AMAZON_BUSINESS"])
+    address = order["recipient"]["deliveryAddress"] | {"companyName": company, "addressType": "COMMERCIAL"}
+    order["buyer"] |= {"buyerCompanyName": company, "buyerPurchaseOrderNumber": "PO-4711"}
+    order["recipient"] = {"deliveryAddress": address}
+    registration = {"entityType": "BUYER", "legalName": company, "taxRegistrationType": "VAT",
+                    "taxRegistrationNumber": number, "taxRegistrationAddress": address}  # fmt: skip
+    return order | {"tax": {"taxRegistrations": [registration]}}
+
+
+def _import_scheme(maker: Maker, placed: datetime) -> dict[str, Any]:
+    """Sent from outside the Union: Amazon collects the VAT under its IOSS number."""
+    items = _one(maker, FR)
+    items[0]["tax"] = _collected("IOSS", "Amazon Services Europe S.à r.l.")
+    items[0]["fulfillment"]["shipping"] = {"internationalShipping": {"iossNumber": "IM4420001201"}}
+    return maker.order(FR, placed, items)
+
+
+def _deemed_supplier(maker: Maker, placed: datetime) -> dict[str, Any]:
+    """To a British consumer, up to 135 GBP: Amazon is the supplier in the eyes of the tax office."""
+    items = [maker.item(UK, next(each for each in maker.full_rate if each.price_minor_eur < 9000))]
+    items[0]["tax"] = {"taxCollections": _collected("", "Amazon EU S.à r.l., UK Branch")["taxCollections"]}
+    return maker.order(UK, placed, items)
+
+
+def _collected(scheme: str, party: str) -> dict[str, Any]:
+    return {
+        "taxCalculationBreakdowns": [{"reportingScheme": scheme}],
+        "taxCollections": [{"model": "MARKETPLACE_FACILITATOR", "responsibleParty": party}],
+    }
+
+
+def _non_amazon(maker: Maker, placed: datetime) -> dict[str, Any]:
+    """Multi-channel fulfilment: Amazon sends what was sold elsewhere. It is nobody's sale here."""
+    items = _one(maker, DE)
+    del items[0]["proceeds"], items[0]["product"]["price"]
+    order = _by_amazon(maker, maker.order(DE, placed, items, proceeds=None), placed)
+    channel = {"channelName": "NON_AMAZON", "marketplaceId": DE.id, "marketplaceName": "Non-Amazon"}
+    return order | {"salesChannel": channel, "programs": []}
+
+
+def _zloty(maker: Maker, placed: datetime) -> dict[str, Any]:
+    return maker.order(PL, placed, _one(maker, PL, 2, shipping=1499))
+
+
+def _krona(maker: Maker, placed: datetime) -> dict[str, Any]:
+    return maker.order(SE, placed, _one(maker, SE, 2))
+
+
+def _replacement(maker: Maker, placed: datetime) -> dict[str, Any]:
+    """Free of charge, in place of an earlier order's goods."""
+    items = _one(maker, DE)
+    del items[0]["proceeds"], items[0]["product"]["price"]
+    link = {"orderId": f"304-{maker.seed:07d}-9999999", "associationType": "REPLACEMENT_ORIGINAL_ID"}
+    return maker.order(DE, placed, items, proceeds=None, associatedOrders=[link])
+
+
+def _sixty_lines(maker: Maker, placed: datetime) -> dict[str, Any]:
+    return maker.order(DE, placed, [maker.item(DE, article) for article in maker.articles(DE, 60)])
+
+
+def _partly_shipped(maker: Maker, placed: datetime) -> dict[str, Any]:
+    items = _one(maker, DE, 3)
+    items[0]["fulfillment"] = {"quantityFulfilled": 1, "quantityUnfulfilled": 2}
+    return maker.order(DE, placed, items, fulfillment=maker.fulfillment(placed, "PARTIALLY_SHIPPED"))
+
+
+def _unknown_sku(maker: Maker, placed: datetime) -> dict[str, Any]:
+    """Listed by hand on Amazon, never entered in Odoo."""
+    items = _one(maker, DE)
+    items[0]["product"] |= {"sellerSku": "OLD-STOCK-2019", "title": "Restposten Kaffeemühle"}
+    return maker.order(DE, placed, items)
+
+
+def _without_buyer(maker: Maker, placed: datetime) -> dict[str, Any]:
+    """No e-mail and no name of the buyer, an address that is long and far from ASCII."""
+    order = maker.order(DE, placed, _one(maker, DE), buyer=None)
+    order["recipient"]["deliveryAddress"] |= {
+        "name": "Ærøskøbing Čapek-Þórsdóttir 李小龍",
+        "addressLine1": "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkstraße 128",
+        "addressLine2": "Hinterhaus, 4. OG links, bei „Müller & Söhne“ klingeln",
+        "addressLine3": "c/o O'Neill",
+    }
+    return order
+
+
+ODD = (
+    _fba, _pending, _cancelled, _partly_cancelled, _cancellation_asked, _gift, _promotion, _business, _reverse_charge,
+    _import_scheme, _deemed_supplier, _non_amazon, _zloty, _krona, _replacement, _sixty_lines, _partly_shipped,
+    _unknown_sku, _without_buyer,
+)  # fmt: skip
