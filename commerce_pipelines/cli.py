@@ -110,7 +110,7 @@ def report(channels: tuple[str, ...], start: datetime | None, end: datetime | No
         today = datetime.now(channel.zone).date()
         first = start.date() if start else today - timedelta(days=30)
         last = end.date() if end else today
-        proofs[channel.name] = prove(connections, channel.name, first, _after(last))
+        proofs[channel.name] = prove(connections, channel.name, first, _after(last)).whole
     show(proofs, as_json)
     sys.exit(0 if all(proof.complete for proof in proofs.values()) else 1)
 

@@ -7,6 +7,7 @@ names that must exist in Odoo (`commerce-pipelines check`).
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -21,12 +22,13 @@ import yaml
 from .channels.registry import KINDS, settings_types
 from .channels.settings import ChannelSettings
 from .domain.errors import SettingsError
+from .domain.inventory import Breaker, InventoryOverride, InventoryRules
 from .domain.section import Secret, Section
 from .domain.vat import VatPolicy
 from .odoo.settings import OdooSettings
 
 
-class Mail(Section):
+class Mail(Section, kw_only=True, frozen=True):
     """Where failed runs are mailed to. `password` only if the server wants a login."""
 
     to: tuple[str, ...]
@@ -38,14 +40,14 @@ class Mail(Section):
     password: Secret | None = None
 
 
-class Alerts(Section):
+class Alerts(Section, kw_only=True, frozen=True):
     """Who hears of a failed run: a webhook (Slack, Teams, Mattermost …: JSON with `text`), mail, or both."""
 
     webhook: Secret | None = None
     mail: Mail | None = None
 
 
-class Settings(Section):
+class Settings(Section, kw_only=True, frozen=True):
     """The whole of commerce.yaml. `channels` keep the file's order."""
 
     odoo: OdooSettings
@@ -74,7 +76,8 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise SettingsError(
-            f"{path} cannot be read ({error.strerror}); `commerce-pipelines init` writes one, COMMERCE_CONFIG names another."
+            f"{path} cannot be read ({error.strerror}); `commerce-pipelines init` writes one, COMMERCE_CONFIG names "
+            "another."
         ) from None
     settings = parse(text)
     for where, secret in secrets(settings):
@@ -90,7 +93,7 @@ def parse(text: str) -> Settings:
     except yaml.YAMLError as error:
         raise SettingsError(f"commerce.yaml is not valid YAML: {_one_line(error)}.") from None
     if not isinstance(raw, dict):
-        raise SettingsError("commerce.yaml must be a mapping with the keys odoo and channels; see commerce.example.yaml.")
+        raise SettingsError("commerce.yaml must be a mapping with odoo and channels; see commerce.example.yaml.")
     file_type, base = _file_type()
     try:
         file = msgspec.convert(raw, file_type, strict=True)
@@ -100,11 +103,19 @@ def parse(text: str) -> Settings:
     names = [channel.name for channel in settings.channels]
     for index, name in enumerate(names):
         if name in names[:index]:
-            raise SettingsError(f"channels[{index}].name: {name!r} is used twice; every channel needs a name of its own.")
+            raise SettingsError(
+                f"channels[{index}].name: {name!r} is used twice; every channel needs a name of its own."
+            )
     for where, owner in [("owner", settings.owner)]:
         if not re.fullmatch(r"team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+\.[^@\s]+", owner):
             raise SettingsError(f"{where}: {owner!r} must be an e-mail address or team:NAME.")
     return settings
+
+
+def fingerprint(settings: Settings, name: str) -> str:
+    """16 hex digits that change with any setting that an order of this channel may have been refused for."""
+    parts = [msgspec.to_builtins(part) for part in (settings.channel(name), settings.vat, settings.odoo)]
+    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:16]
 
 
 def secrets(section: Any, where: str = "") -> Iterator[tuple[str, Secret]]:
@@ -122,7 +133,7 @@ def secrets(section: Any, where: str = "") -> Iterator[tuple[str, Secret]]:
 @cache
 def _file_type() -> tuple[type[Any], type[Settings]]:
     """The file's type with the union of all marketplaces' sections, built when a file is read."""
-    kinds = Union[settings_types()]  # type: ignore[valid-type]  # noqa: UP007 - made from a tuple
+    kinds: Any = Union[settings_types()]  # noqa: UP007 - made from a tuple
     fields: list[Any] = [("odoo", OdooSettings), ("channels", tuple[kinds, ...], ())]
     fields += [("vat", VatPolicy, VatPolicy()), ("alerts", Alerts, Alerts()), ("owner", str, "team:commerce")]
     return msgspec.defstruct("CommerceYaml", fields, bases=(Section,), kw_only=True, frozen=True), Settings
@@ -148,7 +159,8 @@ def _sentence(error: str, raw: dict[str, Any]) -> str:
 
 
 def _known_keys() -> list[str]:
-    structs: list[Any] = [Settings, OdooSettings, VatPolicy, Alerts, Mail, *settings_types()]
+    structs: list[Any] = [Settings, OdooSettings, VatPolicy, Alerts, Mail, InventoryRules, InventoryOverride, Breaker]
+    structs += settings_types()
     return sorted({field for struct in structs for field in struct.__struct_fields__} | {"kind"})
 
 

@@ -105,7 +105,7 @@ def prove(connections: Connections) -> int:
 
     first, last = days()
     proofs: dict[str, Completeness] = {
-        channel.name: prove_days(connections, channel.name, first, last + timedelta(days=1))
+        channel.name: prove_days(connections, channel.name, first, last + timedelta(days=1)).whole
         for channel in connections.settings.channels
     }
     show(proofs, as_json=True)

@@ -158,7 +158,10 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
             context.log.info("%d orders are in Odoo.", done["orders"])
 
         with failures():
-            ledger, loaded = load(connections, name, orders, run_id=context.run.run_id, advance=advance)
+            ledger, loaded = load(
+                connections, name, orders, run_id=context.run.run_id, again=LANDED_TAG not in context.run.tags,
+                advance=advance,
+            )
         yield dg.Output(
             ledger,
             metadata={
@@ -171,7 +174,7 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
         )
         with failures():
             proof = prove(connections, name, start, end, afresh=LANDED_TAG not in context.run.tags)
-        yield complete(proof, asset_key=key("sale_orders"))
+        yield complete(proof.whole, asset_key=key("sale_orders"))
 
     return [raw_orders, staged_orders, sale_orders]
 

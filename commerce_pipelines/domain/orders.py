@@ -55,7 +55,7 @@ class _Frozen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pass
 
 
-class Address(_Frozen):
+class Address(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
     """Empty strings where the channel gives nothing. country: ISO 3166-1 alpha-2. state: code or name as given."""
 
     name: str = ""
@@ -69,7 +69,7 @@ class Address(_Frozen):
     phone: str = ""
 
 
-class Buyer(_Frozen):
+class Buyer(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
     """Who bought. `ref` is the channel's stable id of the buyer (user name, customer id), '' if it gives none."""
 
     ref: str = ""
@@ -83,7 +83,7 @@ class Buyer(_Frozen):
     is_business: bool = False
 
 
-class OrderLine(_Frozen):
+class OrderLine(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
     """One line of money. Amounts are minor units of the order's currency.
 
     amount: what was charged for the whole quantity, in the order's price basis: tax included when
@@ -106,12 +106,12 @@ class OrderLine(_Frozen):
     of: str = ""
 
 
-class Payment(_Frozen):
+class Payment(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
     method: str
     amount: int  # minor units of the order's currency
 
 
-class Order(_Frozen):
+class Order(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
     """A marketplace order at one revision.
 
     total:     minor units that the seller is owed = sum of lines (+ their tax when prices exclude tax).

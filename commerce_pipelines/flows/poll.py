@@ -80,9 +80,7 @@ def poll(
     return Cursor(watermark=watermark, requested=cursor.requested), landed
 
 
-def due_days(
-    pending: Mapping[date, datetime], requested: Mapping[str, Request], now: datetime
-) -> dict[date, Request]:
+def due_days(pending: Mapping[date, datetime], requested: Mapping[str, Request], now: datetime) -> dict[date, Request]:
     """The days to request a run for now. `pending`: days with landed answers that no run has dealt with, and when the
     newest of them was first seen. A day already requested for the same answer waits longer each time it fails."""
     due = {}

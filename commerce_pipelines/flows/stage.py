@@ -7,7 +7,9 @@ not: the translation (channels/*/translate.py), the tables (warehouse/staging.py
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,6 +18,9 @@ from ..domain.errors import RecordError
 from ..domain.orders import Order, OrderStatus, check
 from ..domain.territories import territory
 from ..resources.connections import Connections
+
+if TYPE_CHECKING:
+    from ..warehouse.landing import Snapshot
 
 STAGE = "transform"
 
@@ -65,14 +70,14 @@ def stage(
                         failures.append((snapshot.order_id, snapshot.day, error))
                 orders, lines = staging.order_frames(good, zone, territory)
                 writer.write(orders, lines)
-                _count(staged, good, zone, len(lines))
+                _count(staged, good, len(lines))
         quarantine.record(connection, name, STAGE, failures, run_id, now)
         quarantine.resolve_others(connection, name, STAGE, start, end, [failure[0] for failure in failures], now)
     staged.refused = len(failures)
     return staged
 
 
-def _count(staged: Staged, good: list, zone: object, lines: int) -> None:  # type: ignore[type-arg]
+def _count(staged: Staged, good: Sequence[tuple[Snapshot, Order]], lines: int) -> None:
     staged.orders += len(good)
     staged.lines += lines
     for snapshot, order in good:

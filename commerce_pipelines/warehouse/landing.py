@@ -136,22 +136,21 @@ class Landing:
             )
             return [_snapshot(row, None) for row in cursor]
 
-    def count(self, start: date, end: date) -> int:
-        """How many orders belong to the days `[start, end)`."""
+    def orders_per_day(self, start: date, end: date) -> dict[date, int]:
+        """How many orders belong to each of the days `[start, end)`; days without any are left out."""
         with self._warehouse.transaction() as connection, connection.cursor() as cursor:
             cursor.execute(
-                "SELECT count(*) FROM commerce.order_snapshots s"
-                f" WHERE s.channel = %s AND s.day >= %s AND s.day < %s AND {_NEWEST}",
+                "SELECT s.day, count(*) FROM commerce.order_snapshots s"
+                f" WHERE s.channel = %s AND s.day >= %s AND s.day < %s AND {_NEWEST} GROUP BY s.day ORDER BY s.day",
                 (self._channel, start, end),
             )
-            row = cursor.fetchone()
-            return int(row[0]) if row else 0
+            return dict(cursor.fetchall())
 
     def pending(self, start: date, end: date) -> dict[date, datetime]:
         """The days of `[start, end)` with answers that no run has dealt with, and when the newest one was first seen.
 
         Dealt with means: the ledger of sale orders holds this very answer, the order waits in exceptions since, or its
-        subject is forgotten.
+        subject is forgotten. An order in exceptions that is due again counts from when it became due.
         """
         with self._warehouse.transaction() as connection, connection.cursor() as cursor:
             cursor.execute(
@@ -165,7 +164,13 @@ class Landing:
                 GROUP BY s.day""",
                 (self._channel, start, end),
             )
-            return dict(cursor.fetchall())
+            days: dict[date, datetime] = dict(cursor.fetchall())
+            cursor.execute(
+                "SELECT day, max(retry_at) FROM commerce.exceptions WHERE channel = %s AND day >= %s AND day < %s"
+                " AND resolved_at IS NULL AND retry_at <= now() GROUP BY day",
+                (self._channel, start, end),
+            )
+            return {**days, **{day: max(at, days.get(day, at)) for day, at in cursor}}
 
     def _known(self, connection: Connection, order_ids: Collection[str]) -> Iterator[tuple[str, bytes]]:
         with connection.cursor() as cursor:

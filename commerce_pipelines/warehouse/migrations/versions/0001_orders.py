@@ -109,6 +109,12 @@ CREATE TABLE commerce.sale_orders (
     total bigint NOT NULL,
     amount_total bigint NOT NULL,
     amount_tax bigint NOT NULL,
+    expected_tax bigint,
+    rounding bigint NOT NULL,
+    regime text NOT NULL,
+    tax_country text NOT NULL,
+    warehouse text NOT NULL,
+    evidence text NOT NULL,
     code text NOT NULL,
     message text NOT NULL,
     loaded_at timestamptz NOT NULL,
@@ -129,10 +135,30 @@ CREATE TABLE commerce.exceptions (
     first_seen timestamptz NOT NULL,
     last_seen timestamptz NOT NULL,
     tries integer NOT NULL DEFAULT 1,
+    digest text NOT NULL DEFAULT '',
+    settings text NOT NULL DEFAULT '',
+    odoo_id integer,
+    retry_at timestamptz,
     resolved_at timestamptz,
     PRIMARY KEY (channel, order_id, stage)
 );
 CREATE INDEX exceptions_open ON commerce.exceptions (channel, stage, day) WHERE resolved_at IS NULL;
+
+CREATE TABLE commerce.completeness (
+    channel text NOT NULL,
+    day date NOT NULL,
+    currency text NOT NULL,
+    orders_in_channel integer NOT NULL,
+    sale_orders_in_odoo integer NOT NULL,
+    exceptions integer NOT NULL,
+    missing integer NOT NULL,
+    surplus integer NOT NULL,
+    channel_total bigint NOT NULL,
+    odoo_total bigint NOT NULL,
+    collected bigint NOT NULL,
+    proved_at timestamptz NOT NULL,
+    PRIMARY KEY (channel, day, currency)
+);
 
 CREATE TABLE commerce.buckets (
     key text PRIMARY KEY,
@@ -155,6 +181,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute(
-        "DROP TABLE commerce.tokens, commerce.buckets, commerce.exceptions, commerce.sale_orders, commerce.order_lines,"
+        "DROP TABLE commerce.tokens, commerce.buckets, commerce.completeness, commerce.exceptions, commerce.sale_orders, commerce.order_lines,"
         " commerce.orders, commerce.order_snapshots, commerce.subject_keys, commerce.zstd_dictionaries"
     )
