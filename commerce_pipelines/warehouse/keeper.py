@@ -46,18 +46,19 @@ def stop(data: Path, patience: float = 30.0) -> None:
             time.sleep(0.02)
 
 
-def keep(folder: Path, grace: float) -> None:
-    """Return when the server ended by itself, or stop it after `grace` seconds without any user."""
-    with open(folder / "postgres.keeper", "a") as keeper, open(folder / "postgres.users", "a") as users:
-        if not lock(keeper.fileno()):
-            return
+def keep(folder: Path, grace: float, keeping: int) -> None:
+    """Return when the server ended by itself, or stop it after `grace` seconds without any user.
+
+    keeping: the descriptor that holds the lock on `postgres.keeper`, inherited locked so that there is never a second.
+    """
+    with open(folder / "postgres.users", "a") as users:
         idle = 0.0
         while postmaster(folder / "postgres") is not None:
             if not lock(users.fileno()):
                 idle = 0.0
             elif idle >= grace:
                 stop(folder / "postgres")
-                fcntl.flock(keeper, fcntl.LOCK_UN)  # before `users`: who waits there must see that no keeper is left
+                fcntl.flock(keeping, fcntl.LOCK_UN)  # before `users`: who waits there must see that no keeper is left
                 return
             else:
                 fcntl.flock(users, fcntl.LOCK_UN)
@@ -89,4 +90,4 @@ def _command(pid: int) -> str:
 
 
 if __name__ == "__main__":
-    keep(Path(sys.argv[1]), float(sys.argv[2]))
+    keep(Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]))

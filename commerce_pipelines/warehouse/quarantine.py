@@ -1,7 +1,7 @@
 """The quarantine: records that cannot go on wait in `exceptions` with a reason, until the cause is gone.
 
-A row's stage says what it holds up: `transform` and `load` refused the order; `flag:<code>` is a note on an order that is
-in Odoo all the same and that a person should look at.
+A row's stage says what it holds up: `transform` and `load` refused the order; `flag:<code>` is a note on an order that
+is in Odoo all the same and that a person should look at.
 
 What belongs here: keeping, resolving, listing them, and asking for another try. What does not: why a record is refused
 (whoever raises RecordError), when a cause is gone (flows/heal.py). Messages hold no personal data, as everywhere.

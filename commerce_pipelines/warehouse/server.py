@@ -11,8 +11,9 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ from ..domain.errors import SettingsError
 from . import cluster, keeper
 
 GRACE_SECONDS = 20.0  # the server outlives its last user by this, so that commands in a row start it once
+START_SECONDS = 60.0  # how long a server may take to answer, recovery included
 SCHEMES = ("postgresql+psycopg2", "postgresql", "postgres")
 
 _held: dict[Path, int] = {}  # folders whose server this process uses -> the descriptor that holds the shared lock
@@ -103,18 +105,33 @@ def _start(data: Path, log: Path, url: str) -> None:
 
     if not (data / "PG_VERSION").exists():
         cluster.create(data)
-    if keeper.postmaster(data) is None:
-        with suppress(FileNotFoundError):
-            (data / "postmaster.pid").unlink()  # left by a killed server; its number may be a stranger's by now
+    home = url.replace("/commerce?", "/postgres?")
+    if not _settled(data, home):
+        # Left by a killed server; the number in them may be a stranger's by now, or a zombie's.
+        for left in (data / "postmaster.pid", cluster.socket_folder(data) / f"{cluster.SOCKET}.lock"):
+            left.unlink(missing_ok=True)
         cluster.start(data, log)
-    with closing(
-        psycopg2.connect(libpq_url(url).replace("/commerce?", "/postgres?"), connect_timeout=60)
-    ) as connection:
+    with closing(psycopg2.connect(libpq_url(home), connect_timeout=60)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute("SELECT FROM pg_database WHERE datname = 'commerce'")
             if cursor.fetchone() is None:
                 cursor.execute("CREATE DATABASE commerce")
+
+
+def _settled(data: Path, url: str) -> bool:
+    """Whether a server runs and answers; waits for one that is still starting, or dying."""
+    deadline = time.monotonic() + START_SECONDS
+    while keeper.postmaster(data) is not None:
+        if _answers(url):
+            return True
+        if time.monotonic() > deadline:
+            raise SettingsError(
+                f"The PostgreSQL in {data} runs but does not answer: look at .commerce/postgres.log and end it, "
+                "or set COMMERCE_DATABASE_URL."
+            )
+        time.sleep(0.05)
+    return False
 
 
 def _answers(url: str) -> bool:
@@ -128,11 +145,12 @@ def _answers(url: str) -> bool:
 
 
 def _watch(folder: Path) -> None:
-    """Make sure that a keeper watches the server."""
+    """Make sure that a keeper watches the server. It inherits its lock, so that it holds it before it even runs."""
     with open(folder / "postgres.keeper", "a") as lock:
         if not keeper.lock(lock.fileno()):
             return
-    subprocess.Popen(  # noqa: S603 - our own file
-        [sys.executable, "-I", "-S", keeper.__file__, str(folder), str(GRACE_SECONDS)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, cwd="/",
-    )  # fmt: skip
+        subprocess.Popen(  # noqa: S603 - our own file
+            [sys.executable, "-I", "-S", keeper.__file__, str(folder), str(GRACE_SECONDS), str(lock.fileno())],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True, pass_fds=[lock.fileno()], cwd="/",
+        )  # fmt: skip

@@ -1,0 +1,94 @@
+"""Fixtures that every room shares: a real PostgreSQL, one database per worker, emptied before each test.
+
+COMMERCE_TEST_DATABASE_URL names a server to use; otherwise one is embedded in a temporary folder, shared by all
+workers and stopped at the end of the session.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg2
+import pytest
+
+from commerce_pipelines.warehouse.database import Warehouse
+from commerce_pipelines.warehouse.server import database_url, libpq_url, stop_database
+
+MASTER_KEY = bytes(range(32))
+SERVER, ROOT = "COMMERCE_TEST_DATABASE_URL", "COMMERCE_TEST_ROOT"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        os.environ[ROOT] = tempfile.mkdtemp(prefix="commerce-tests-")
+        # Nothing a developer has set for real use may be reached from here.
+        given = os.environ.pop("COMMERCE_DATABASE_URL", "")
+        os.environ.setdefault(SERVER, given)
+        for name in ("COMMERCE_MASTER_KEY", "COMMERCE_CONFIG", "DAGSTER_HOME"):
+            os.environ.pop(name, None)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput") and (root := os.environ.pop(ROOT, None)):
+        stop_database(Path(root))
+        shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server_url() -> str:
+    """URL of the server; its own database is not touched."""
+    given = os.environ.get(SERVER, "")
+    return database_url({"COMMERCE_DATABASE_URL": given} if given else {}, Path(os.environ[ROOT]))
+
+
+@pytest.fixture(scope="session")
+def database(server_url: str) -> Iterator[str]:
+    """URL of this worker's own database, the schema at its newest version."""
+    name = f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
+    with fresh_database(server_url, name) as url:
+        warehouse = Warehouse(url, MASTER_KEY)
+        warehouse.migrate()
+        warehouse.close()
+        yield url
+
+
+@pytest.fixture
+def warehouse(database: str) -> Iterator[Warehouse]:
+    """An empty warehouse."""
+    warehouse = Warehouse(database, MASTER_KEY)
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'commerce'::regnamespace AND relkind = 'r'"
+            " AND relname <> 'alembic_version' ORDER BY relname = 'zstd_dictionaries'"  # referenced by the landing
+        )
+        for (table,) in cursor.fetchall():
+            cursor.execute(f"DELETE FROM commerce.{table}")
+    yield warehouse
+    warehouse.close()
+
+
+class fresh_database:
+    """A new database on a server, dropped at the end whoever is still connected."""
+
+    def __init__(self, server: str, name: str) -> None:
+        self.server, self.name = server, name
+
+    def __enter__(self) -> str:
+        self._run(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)", f"CREATE DATABASE {self.name}")
+        return urlunsplit(urlsplit(self.server)._replace(path=f"/{self.name}"))
+
+    def __exit__(self, *_: object) -> None:
+        self._run(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
+
+    def _run(self, *statements: str) -> None:
+        with closing(psycopg2.connect(libpq_url(self.server))) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                for statement in statements:
+                    cursor.execute(statement)
