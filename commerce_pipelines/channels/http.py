@@ -145,10 +145,12 @@ class HttpSession:
         retry_safe: bool = True,
         ok: Collection[int] = (200,),
         deadline: float = 60.0,
+        max_wait: float | None = None,
         max_bytes: int = 64 << 20,
         describe: Callable[[Response], str] | None = None,
     ) -> Response:
-        """The answer, its status one of `ok`. `deadline` spans attempts and pauses, not the wait for the rate limit.
+        """The answer, its status one of `ok`. `deadline` spans attempts and pauses, not the wait for the rate limit,
+        which `max_wait` bounds (default: the session's).
 
         retry_safe=False is for calls that must not happen twice: repeated only when the first was certainly not acted
         on. Raises TransientError (with `wait` when the vendor named one), CredentialError, ProtocolError or
@@ -166,7 +168,7 @@ class HttpSession:
         due = self._clock() + deadline
         attempt, renewed = 0, False
         while True:
-            due += self._wait_for_turn(operation, rate, cost)
+            due += self._wait_for_turn(operation, rate, cost, self.max_wait if max_wait is None else max_wait)
             request.headers = {**fields, **(auth.headers() if auth else {})}
             try:
                 return self._attempt(request, operation, ok, due, max_bytes, describe or self._describe, attempt)
@@ -181,12 +183,12 @@ class HttpSession:
                 self._sleep(pause)
                 attempt += 1
 
-    def _wait_for_turn(self, operation: str, rate: Rate | None, cost: float) -> float:
+    def _wait_for_turn(self, operation: str, rate: Rate | None, cost: float, max_wait: float) -> float:
         if rate is None:
             return 0.0
         key = f"{self.account}:{operation}"
         wait = self._buckets.reserve(key, rate, cost)
-        if wait > self.max_wait:
+        if wait > max_wait:
             self._buckets.reserve(key, rate, -cost)  # give the place in the queue back, or it grows with each refusal
             raise TransientError(
                 f"{self.account}: the rate limit of {operation} is used up for {wait:.0f} s; {_AGAIN}.", wait=wait

@@ -45,6 +45,8 @@ PAGE_SIZE = 100
 # Upper bounds must be "at least two minutes before the time of the request"; the rest is for clocks that disagree.
 SETTLED = timedelta(minutes=2, seconds=30)
 TOKEN_LIFE = timedelta(hours=24)
+# Following changes happens in a sensor's tick, which may not sit out a bucket of one call in three minutes.
+TICK_WAIT = 10.0
 
 T = TypeVar("T")
 
@@ -91,12 +93,13 @@ class AmazonChannel:
     def changed_orders(self, window: Window, resume: str | None = None) -> Iterator[Page]:
         """Orders updated in the window, up to two and a half minutes ago; nothing when the window is younger.
 
-        A `resume` older than 24 hours begins the window again.
+        A `resume` older than 24 hours begins the window again. Raises TransientError, with the wait, rather than wait
+        more than ten seconds for the rate limit: the pages seen so far can be resumed.
         """
         last = _read_resume(resume)
         if last and last.by == "lastUpdated" and self._now() - last.issued < TOKEN_LIFE:
-            return self._listing("lastUpdated", Window(last.after, last.before), last.token)
-        return self._listing("lastUpdated", window, None)
+            return self._listing("lastUpdated", Window(last.after, last.before), last.token, max_wait=TICK_WAIT)
+        return self._listing("lastUpdated", window, None, max_wait=TICK_WAIT)
 
     def placed_orders(self, window: Window) -> Iterator[Page]:
         """Orders created in the window. Amazon gives no count to verify."""
@@ -147,7 +150,9 @@ class AmazonChannel:
         places = ", ".join(sorted(each.marketplace.name or each.marketplace.id for each in found.values()))
         return f"Amazon {self._settings.region.upper()}: {stores} on {places}."
 
-    def _listing(self, by: str, window: Window, token: str | None, included: str = INCLUDED) -> Iterator[Page]:
+    def _listing(
+        self, by: str, window: Window, token: str | None, included: str = INCLUDED, max_wait: float | None = None
+    ) -> Iterator[Page]:
         after, before = _milliseconds(window.start), _milliseconds(min(window.end, self._now() - SETTLED))
         if after > before:
             return
@@ -161,7 +166,7 @@ class AmazonChannel:
             params["marketplaceIds"] = ",".join(self._settings.marketplace_ids)
 
         def fetch(token: str | None) -> tuple[Page, str | None]:
-            answer = self._search(params, token)
+            answer = self._search(params, token, max_wait)
             following = (answer.pagination and answer.pagination.next_token) or None
             resume = Resume(following, by, after, before, self._now()) if following else None
             seen_until = answer.last_updated_before if by == "lastUpdated" else answer.created_before
@@ -181,17 +186,26 @@ class AmazonChannel:
                 token = None  # the window begins again; what was seen already is recognised when it is landed
         raise TransientError(f"{self.name}: Amazon refuses its own page tokens; the window is asked for again later.")
 
-    def _search(self, params: Mapping[str, str], token: str | None) -> payloads.SearchOrdersResponse:
-        if token is None:
-            return _decode(self._call("searchOrders", ORDERS, params), payloads.SearchOrdersResponse)
-        response = self._call("searchOrders", ORDERS, {**params, "paginationToken": token}, ok=(200, 400))
+    def _search(
+        self, params: Mapping[str, str], token: str | None, max_wait: float | None
+    ) -> payloads.SearchOrdersResponse:
+        resumed = {} if token is None else {"paginationToken": token}
+        ok = (200, 400) if resumed else (200,)
+        response = self._call("searchOrders", ORDERS, {**params, **resumed}, ok=ok, max_wait=max_wait)
         if response.status == 200:
             return _decode(response, payloads.SearchOrdersResponse)
         if any(error.code == "InvalidInput" for error in _errors(response)):
             raise _TokenExpired
         raise PermanentError(f"{self.name}: searchOrders got 400 {_describe(response)}: the request is refused.")
 
-    def _call(self, operation: str, path: str, params: Mapping[str, str], ok: Collection[int] = (200,)) -> Response:
+    def _call(
+        self,
+        operation: str,
+        path: str,
+        params: Mapping[str, str],
+        ok: Collection[int] = (200,),
+        max_wait: float | None = None,
+    ) -> Response:
         """Amazon answers 403, not 401, when an access token has expired, so that one is looked into as well."""
         for may_renew in (True, False):
             response = self._session.request(
@@ -203,6 +217,7 @@ class AmazonChannel:
                 headers={"x-amz-date": f"{self._now():%Y%m%dT%H%M%SZ}"},
                 auth=self._auth,
                 ok=(*ok, 403) if may_renew else ok,
+                max_wait=max_wait,
             )
             self._learn_rate(operation, response)
             if response.status != 403:
