@@ -16,6 +16,7 @@ import click
 from dotenv import load_dotenv
 
 from . import settings as settings_file
+from .cli_orders import exceptions, plan, trace
 from .domain.completeness import Completeness
 from .domain.errors import CommerceError
 from .domain.money import to_decimal
@@ -41,6 +42,10 @@ def main() -> None:
     Settings are read from commerce.yaml (or $COMMERCE_CONFIG), secrets from the environment and from .env.
     """
     load_dotenv(".env")
+
+
+for _command in (plan, trace, exceptions):
+    main.add_command(_command)
 
 
 @main.command()

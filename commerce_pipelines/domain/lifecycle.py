@@ -2,13 +2,13 @@
 
                      no sale      draft of ours   confirmed                               cancelled
     waiting          wait         wait            wait                                    wait
-    paid             load         load            keep; load if the answer is newer       load if we cancelled it, else flag
+    paid             load         load            keep; load if the answer is newer       load if we did it, else flag
     cancelled        nothing      cancel          cancel (Odoo's room flags if shipped)   nothing
 
 A person's own change in Odoo is respected as long as the channel says nothing new: it is flagged, never undone.
 
-What belongs here: that table, and when a refused order is tried again. What does not: carrying a step out (flows/load.py,
-odoo/).
+What belongs here: that table, and when a refused order is tried again. What does not: carrying a step out
+(flows/load.py, odoo/).
 """
 
 from __future__ import annotations

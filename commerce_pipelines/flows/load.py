@@ -196,7 +196,7 @@ def _quarantine(
         }
         quarantine.record(
             connection, name, STAGE,
-            [(key, days[key], RecordError(o.code, o.message, fix=o.fix, subject=o.subject)) for key, o in refused.items()],
+            [(i, days[i], RecordError(o.code, o.message, fix=o.fix, subject=o.subject)) for i, o in refused.items()],
             run_id, now, digests=digests, odoo_ids=ids, settings=fingerprint(connections.settings, name),
             retry_at={key: next_try(o.code, tries.get(key, 0), now) for key, o in refused.items()},
         )  # fmt: skip
