@@ -14,7 +14,13 @@ CURRENCIES = st.sampled_from(["EUR", "USD", "JPY", "KWD", "PLN", "BHD", "KRW"])
 
 @pytest.mark.parametrize(
     ("text", "currency", "minor"),
-    [("12.34", "EUR", 1234), ("100.0", "EUR", 10000), ("1980.00", "JPY", 1980), ("0.005", "KWD", 5), ("-5", "EUR", -500)],
+    [
+        ("12.34", "EUR", 1234),
+        ("100.0", "EUR", 10000),
+        ("1980.00", "JPY", 1980),
+        ("0.005", "KWD", 5),
+        ("-5", "EUR", -500),
+    ],
 )
 def test_a_decimal_string_becomes_minor_units(text: str, currency: str, minor: int) -> None:
     assert to_minor(text, currency) == minor
