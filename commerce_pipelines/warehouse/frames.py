@@ -36,8 +36,8 @@ _BLOCK = 16 << 20  # bytes; the longest row that can be read back
 def write_frame(connection: Connection, table: str, frame: pd.DataFrame) -> int:
     """Append a frame's rows to `commerce.<table>`; returns their number.
 
-    Columns that the frame lacks get their default. Values are cast to the table's types without loss. Raises ValueError (a pyarrow error) where that is impossible and
-    KeyError for a column that the table lacks. NUL, which PostgreSQL cannot hold, becomes U+FFFD.
+    Columns that the frame lacks get their default. Values are cast to the table's types without loss: raises ValueError
+    (a pyarrow error) where that is impossible, KeyError for a column that the table lacks. NUL becomes U+FFFD.
     """
     types = _columns(connection, table)
     if unknown := [name for name in frame.columns if name not in types]:

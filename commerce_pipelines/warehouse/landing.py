@@ -270,7 +270,7 @@ class Landing:
                     raise RecordError(
                         "corrupt_snapshot",
                         f"The landed answer of order {row[0]} in {self._channel} is damaged in the database.",
-                        fix="Restore a backup, or delete the order's rows of commerce.order_snapshots and pull its day again.",
+                        fix="Restore a backup, or delete its rows of commerce.order_snapshots and pull its day again.",
                         subject=row[0],
                     ) from None
             snapshots.append(_snapshot(row, raw))

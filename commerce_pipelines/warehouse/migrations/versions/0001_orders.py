@@ -181,6 +181,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute(
-        "DROP TABLE commerce.tokens, commerce.buckets, commerce.completeness, commerce.exceptions, commerce.sale_orders, commerce.order_lines,"
-        " commerce.orders, commerce.order_snapshots, commerce.subject_keys, commerce.zstd_dictionaries"
+        "DROP TABLE commerce.tokens, commerce.buckets, commerce.completeness, commerce.exceptions,"
+        " commerce.sale_orders, commerce.order_lines, commerce.orders, commerce.order_snapshots, commerce.subject_keys,"
+        " commerce.zstd_dictionaries"
     )
