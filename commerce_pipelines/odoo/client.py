@@ -12,14 +12,28 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from ..domain.errors import CommerceError, ProtocolError, TransientError
+import msgspec
+
+from ..domain.errors import CommerceError, ProtocolError, SettingsError, TransientError
 from .settings import OdooSettings
 
-READS = frozenset(("search", "read", "search_read", "search_count", "fields_get", "formatted_read_group", "has_access"))
+READS = frozenset(
+    ("search", "read", "search_read", "search_count", "fields_get", "formatted_read_group", "has_access", "context_get")
+)
 PAUSES = (0.5, 2.0, 6.0)
 VERSION = "19"
+# load() reads date-times in the context's zone; a language of our own keeps names in Odoo from depending on the user's.
+CONTEXT = {"tz": "UTC", "lang": "en_US"}
 
 Values = Mapping[str, Any]
+
+
+class Who(msgspec.Struct, frozen=True):
+    """The user that calls are made as, the user's language, and the one company that calls see."""
+
+    uid: int
+    lang: str
+    company_id: int
 
 
 class OdooClient(Protocol):
@@ -29,6 +43,10 @@ class OdooClient(Protocol):
     """
 
     settings: OdooSettings
+
+    @property
+    def who(self) -> Who:
+        """Asked once, then kept."""
 
     def call(
         self, model: str, method: str, ids: Sequence[int] | None = None, context: Values | None = None, **named: Any
@@ -48,7 +66,11 @@ class Transport(Protocol):
 
 
 class Client:
-    """The client over one transport. Safe to share between threads. Times and numbers: Odoo's context is UTC, en_US."""
+    """The client over one transport. Safe to share between threads. Times and numbers: Odoo's context is UTC, en_US.
+
+    Every call sees one company: odoo.company, else the user's own. Without that, Odoo shows a user of several companies
+    all of them at once.
+    """
 
     def __init__(
         self, settings: OdooSettings, transport: Transport, *, sleep: Callable[[float], None] = time.sleep
@@ -56,25 +78,19 @@ class Client:
         self.settings = settings
         self.sleep = sleep
         self._transport = transport
-        # load() reads date-times in the context's zone, and names are searched in the language they were written in.
-        self._context: dict[str, Any] = {"tz": "UTC", "lang": "en_US"}
-        self._company: int | None = None
+        self._who: Who | None = None
+
+    @property
+    def who(self) -> Who:
+        if self._who is None:
+            self._who = self._ask_who()
+        return self._who
 
     def call(
         self, model: str, method: str, ids: Sequence[int] | None = None, context: Values | None = None, **named: Any
     ) -> Any:
-        if self._company is None and self.settings.company:
-            self._company = self._find_company(self.settings.company)
-            self._context["allowed_company_ids"] = [self._company]
-        named["context"] = {**self._context, **(context or {})}
-        for pause in (*PAUSES, None):
-            try:
-                return self._transport.call(model, method, ids, named)
-            except TransientError:
-                if method not in READS or pause is None:
-                    raise
-                self.sleep(pause * (0.5 + random.random()))
-        raise AssertionError("unreachable")
+        named["context"] = {**CONTEXT, "allowed_company_ids": [self.who.company_id], **(context or {})}
+        return self._call(model, method, ids, named)
 
     def version(self) -> str:
         version = self._transport.version()
@@ -83,13 +99,28 @@ class Client:
         self.call("res.users", "search_count", domain=[["id", "=", 0]])
         return version
 
-    def _find_company(self, name: str) -> int:
-        from ..domain.errors import SettingsError
+    def _call(self, model: str, method: str, ids: Sequence[int] | None, named: dict[str, Any]) -> Any:
+        for pause in (*PAUSES, None):
+            try:
+                return self._transport.call(model, method, ids, dict(named))
+            except TransientError:
+                if method not in READS or pause is None:
+                    raise
+                self.sleep(pause * (0.5 + random.random()))
+        raise AssertionError("unreachable")
 
-        found = self._transport.call(
-            "res.company", "search_read", None,
-            {"domain": [["name", "=", name]], "fields": ["name"], "context": dict(self._context)},
-        )  # fmt: skip
+    def _ask_who(self) -> Who:
+        user = self._call("res.users", "context_get", None, {"context": dict(CONTEXT)})
+        lang = user["lang"] or CONTEXT["lang"]
+        if self.settings.company:
+            return Who(user["uid"], lang, self._find_company(self.settings.company, lang))
+        fields = {"fields": ["company_id"], "load": None, "context": dict(CONTEXT)}
+        [row] = self._call("res.users", "read", [user["uid"]], fields)
+        return Who(user["uid"], lang, row["company_id"])
+
+    def _find_company(self, name: str, lang: str) -> int:
+        arguments = {"domain": [["name", "=", name]], "fields": ["name"], "context": {**CONTEXT, "lang": lang}}
+        found = self._call("res.company", "search_read", None, arguments)
         if len(found) != 1:
             raise SettingsError(f"odoo.company: Odoo has {len(found)} companies named {name!r}; write one it has.")
         return int(found[0]["id"])
@@ -112,4 +143,4 @@ def address(url: str) -> tuple[str, str, int]:
     return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
-__all__ = ["Client", "CommerceError", "OdooClient", "Transport", "address", "connect"]
+__all__ = ["Client", "CommerceError", "OdooClient", "Transport", "Who", "address", "connect"]

@@ -28,7 +28,9 @@ class JsonRpc:
         self._local = threading.local()
 
     def call(self, model: str, method: str, ids: Sequence[int] | None, named: dict[str, Any]) -> Any:
-        arguments = [] if ids is None else [list(ids)]
+        arguments: list[Any] = [] if ids is None else [list(ids)]
+        if method == "create":  # the one method whose values Odoo takes by position only, over this API
+            arguments.append(named.pop("vals_list"))
         return self._guard(f"{model}.{method}", lambda: self._session().execute_kw(model, method, arguments, named))
 
     def version(self) -> str:

@@ -11,6 +11,7 @@ is told "could not serialize access" and finds the other's.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -40,12 +41,55 @@ def known(client: OdooClient, model: str, names: Iterable[str]) -> dict[str, int
     return found
 
 
+def records_of(client: OdooClient, names: Iterable[str]) -> dict[str, int]:
+    """Which of these external ids exist, of any model: name -> record id."""
+    wanted = sorted(set(names))
+    if not wanted:
+        return {}
+    rows = client.call(
+        "ir.model.data", "search_read", fields=["name", "res_id"], load=None,
+        domain=[["module", "=", MODULE], ["name", "in", wanted]],
+    )  # fmt: skip
+    return {row["name"]: row["res_id"] for row in rows}
+
+
+def names_of(client: OdooClient, model: str, ids: Iterable[int]) -> dict[int, str]:
+    """Our external ids of these records: record id -> name."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    rows = client.call(
+        "ir.model.data", "search_read", fields=["name", "res_id"], load=None,
+        domain=[["module", "=", MODULE], ["model", "=", model], ["res_id", "in", wanted]],
+    )  # fmt: skip
+    return {row["res_id"]: row["name"] for row in rows}
+
+
+def xid(name: str) -> str:
+    """The external id as load() takes it."""
+    return f"{MODULE}.{name}"
+
+
+def load_one(
+    client: OdooClient, model: str, name: str, values: Mapping[str, str], more: Sequence[Mapping[str, str]] = ()
+) -> int:
+    """Create or update one record of reference under the external id `name`; `more`: continuation rows of its lines.
+
+    Raises OdooRefusal with Odoo's reason.
+    """
+    fields = ["id", *dict.fromkeys(key for row in (values, *more) for key in row)]
+    rows = [[row.get(field, "") for field in fields] for row in ({"id": xid(name), **values}, *more)]
+    ids, refused = load_records(client, model, fields, {name: rows})
+    if name in refused:
+        raise refused[name]
+    return ids[name]
+
+
 def wait(client: OdooClient, attempt: int) -> None:
     """Pause before attempt number `attempt` + 1: doubling, with jitter, so that two writers fall out of step."""
     pause = min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE)
-    sleep = getattr(client, "sleep", None)
-    if sleep is not None:
-        sleep(pause * (0.5 + random.random()))
+    sleep = getattr(client, "sleep", time.sleep)
+    sleep(pause * (0.5 + random.random()))
 
 
 def load_records(
@@ -99,6 +143,9 @@ def _without_culprits(
         index = error.get("record")
         if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < len(keys):
             bad.setdefault(keys[index], str(error.get("message") or "no reason given"))
+    if len(bad) > 1 and errors[0].get("record") == 0:
+        # Odoo repeats the whole batch's error under its first record, guilty or not; the next try will tell.
+        del bad[keys[0]]
     if not bad and len(keys) == 1:
         bad[keys[0]] = str(errors[0].get("message")) if errors else "Odoo gave no reason"
     if bad:
