@@ -1,12 +1,13 @@
 """commerce.yaml as typed, validated settings: every error is one sentence with the key's path and the fix.
 
 What belongs here: reading the file, composing the sections, checks across channels and against the environment. What
-does not: the keys of one room (odoo/settings.py, channels/settings.py, a marketplace's own folder, domain/vat.py),
-names that must exist in Odoo (`commerce-pipelines check`).
+does not: the keys of one room (odoo/settings.py, channels/settings.py, domain/rules.py, domain/vat.py, a marketplace's
+own folder), names that must exist in Odoo (`commerce-pipelines check`).
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 import re
@@ -23,6 +24,7 @@ from .channels.registry import KINDS, settings_types
 from .channels.settings import ChannelSettings
 from .domain.errors import SettingsError
 from .domain.inventory import Breaker, InventoryOverride, InventoryRules
+from .domain.rules import Pack
 from .domain.section import Secret, Section
 from .domain.vat import VatPolicy
 from .odoo.settings import OdooSettings
@@ -80,10 +82,34 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
             "another."
         ) from None
     settings = parse(text)
+    settings = msgspec.structs.replace(
+        settings, channels=tuple(_with_sku_file(channel, path.parent) for channel in settings.channels)
+    )
     for where, secret in secrets(settings):
         if not environ.get(secret.env):
             raise SettingsError(f"{where}: the environment variable {secret.env} is not set; put the secret there.")
     return settings
+
+
+def _with_sku_file(channel: ChannelSettings, folder: Path) -> ChannelSettings:
+    """The channel with the aliases of its `sku_file` added; what the YAML says itself goes first."""
+    if not channel.sku_file:
+        return channel
+    file, where = folder / channel.sku_file, f"channels[{channel.name}].sku_file"
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{where}: {file} cannot be read as UTF-8 text ({type(error).__name__}).") from None
+    aliases: dict[str, str | Pack] = {}
+    for number, row in enumerate(rows, 2):
+        sku, product, quantity = (str(row.get(key) or "").strip() for key in ("sku", "product", "quantity"))
+        if not sku or not product or not (quantity or "1").isdigit() or int(quantity or 1) < 1:
+            raise SettingsError(f"{where}: line {number} needs sku, product and, if given, a quantity of at least 1.")
+        if sku in aliases:
+            raise SettingsError(f"{where}: line {number} gives the SKU {sku!r} a second time.")
+        aliases[sku] = Pack(product=product, quantity=int(quantity or 1))
+    return msgspec.structs.replace(channel, skus={**aliases, **channel.skus})
 
 
 def parse(text: str) -> Settings:
@@ -142,7 +168,7 @@ def _file_type() -> tuple[type[Any], type[Settings]]:
 def _sentence(error: str, raw: dict[str, Any]) -> str:
     """msgspec's `… - at `$.channels[0].x`` as a sentence with our path and a fix."""
     problem, _, path = error.partition(" - at ")
-    path = path.strip("`").removeprefix("$").removeprefix(".")
+    path = path.replace("`", "").removeprefix("key in ").removeprefix("$").removeprefix(".")
     here = path or "commerce.yaml"
     if match := re.search(r"unknown field `(.+?)`", problem):
         key = match[1]

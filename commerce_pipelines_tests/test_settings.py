@@ -6,6 +6,7 @@ import pytest
 
 from commerce_pipelines import settings
 from commerce_pipelines.domain.errors import SettingsError
+from commerce_pipelines.domain.rules import Pack
 
 ODOO = "odoo: {url: 'http://127.0.0.1:8069', database: shop, username: bot, password: {env: ODOO_PASSWORD}}\n"
 SHOP = "{name: %s, kind: shopify, shop: a.myshopify.com, credentials: {access_token: {env: TOKEN}}%s}"
@@ -69,6 +70,18 @@ def test_a_missing_secret_is_named(tmp_path: Path) -> None:
 def test_a_missing_file_names_init(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="commerce-pipelines init"):
         settings.load(tmp_path / "none.yaml", {})
+
+
+def test_a_file_of_aliases_adds_to_the_skus(tmp_path: Path) -> None:
+    file = tmp_path / "commerce.yaml"
+    file.write_text(_one(", sku_file: skus.csv, skus: {OWN: A}"))
+    environment = {"ODOO_PASSWORD": "x", "TOKEN": "y"}
+    (tmp_path / "skus.csv").write_text("\ufeffsku,product,quantity\nSIX,TEA,6\nONE,TEA,\nOWN,B,1\n", encoding="utf-8")
+    skus = settings.load(file, environment).channels[0].skus
+    assert skus == {"SIX": Pack(product="TEA", quantity=6), "ONE": Pack(product="TEA"), "OWN": "A"}
+    (tmp_path / "skus.csv").write_text("sku,product,quantity\nSIX,TEA,none\n")
+    with pytest.raises(SettingsError, match=r"channels\[shop_de\]\.sku_file: line 2"):
+        settings.load(file, environment)
 
 
 def test_norway_is_a_country() -> None:

@@ -20,7 +20,7 @@ class CountryRates(Section, kw_only=True, frozen=True):
 
     standard: Decimal
     reduced: tuple[Decimal, ...] = ()
-    from_home: dict[str, Decimal] = {}
+    from_home: dict[Decimal, Decimal] = {}
 
 
 _DEFAULTS = """
@@ -91,7 +91,7 @@ class RateTable:
         if rates is None:
             return None
         for given, rate in rates.from_home.items():
-            if ppm(Decimal(given)) == home_rate:
+            if ppm(given) == home_rate:
                 return ppm(rate)
         return ppm(rates.standard) if home in self._rates and home_rate == self.standard(home) else None
 
