@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from ..domain.errors import SettingsError
+from ..domain.inventory import InventoryRules
 from ..domain.rules import SaleRules
 from ..domain.section import Secret, Section
 
@@ -31,6 +32,7 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
     overlap_minutes: int = 10  # how far each poll looks back behind its cursor
     start_date: date = date(2026, 1, 1)  # the first business day that a backfill can reach
     prices_include_tax: bool | None = None  # for marketplaces that do not say it themselves
+    inventory: InventoryRules = InventoryRules()
 
     def __post_init__(self) -> None:
         where = f"channels[{self.name}]"
@@ -46,6 +48,8 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
             ) from None
         for key, problem in self.problems():
             raise SettingsError(f"{where}.{key} {problem}")
+        for key, problem in self.inventory.problems():
+            raise SettingsError(f"{where}.inventory.{key} {problem}")
         for key in ("endpoint", "token_endpoint"):
             url = urlsplit(getattr(self, key))
             if getattr(self, key) and (url.scheme not in ("http", "https") or not url.hostname):

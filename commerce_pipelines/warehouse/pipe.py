@@ -1,0 +1,54 @@
+"""Units that are sold on a channel and that Odoo does not know of yet.
+
+What belongs here: finding those orders, staged or only landed. What does not: which products their SKUs mean
+(domain/mapping.py), translating an answer (channels/).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+WAITING = timedelta(days=30)  # an order unpaid for longer will not be paid any more
+UNSTAGED = timedelta(days=2)  # what could not be staged for longer waits in exceptions
+
+
+def staged_units(connection: Connection, channel: str, taken_at: datetime, history_before: date | None) -> Counter[str]:
+    """Units by the channel's SKU of staged orders that a stock read begun at `taken_at` cannot have seen in Odoo.
+
+    Paid and waiting orders that leave the merchant's own warehouses, less those that the ledger knew as sold, or as
+    cancelled by a person in Odoo, before the read began. An order confirmed meanwhile counts twice until the next read:
+    the safe side. Orders shipped before the history's end never take stock in Odoo.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT l.sku, sum(l.quantity)::bigint
+            FROM commerce.orders o JOIN commerce.order_lines l USING (channel, order_id)
+            WHERE o.channel = %(channel)s AND l.kind = 'product' AND l.sku <> ''
+            AND (o.status = 'paid' OR o.status = 'waiting' AND o.placed_at > %(at)s - %(waiting)s)
+            AND o.fulfilled_by = 'merchant' AND NOT o.is_test AND NOT o.is_other_channel
+            AND NOT (o.shipped = 'yes' AND o.day < coalesce(%(history)s::date, '-infinity'))
+            AND NOT EXISTS (SELECT FROM commerce.sale_orders s WHERE s.channel = o.channel AND s.order_id = o.order_id
+                AND s.state IN ('sale', 'done', 'cancel') AND s.recorded_at < %(at)s)
+            GROUP BY l.sku""",
+            {"channel": channel, "at": taken_at, "waiting": WAITING, "history": history_before},
+        )
+        return Counter(dict(cursor.fetchall()))
+
+
+def unstaged(connection: Connection, channel: str, taken_at: datetime) -> list[str]:
+    """Ids of orders whose newest landed answer is not staged yet, seen in the last days and not erased."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT DISTINCT s.order_id
+            FROM commerce.order_snapshots s JOIN commerce.subject_keys k USING (subject_id)
+            WHERE s.channel = %(channel)s AND s.first_seen > %(at)s - %(days)s AND k.wrapped_key IS NOT NULL
+            AND NOT EXISTS (SELECT FROM commerce.orders o WHERE o.channel = s.channel AND o.order_id = s.order_id
+                AND (o.digest = encode(s.digest, 'hex') OR o.updated_at >= s.source_updated_at))""",
+            {"channel": channel, "at": taken_at, "days": UNSTAGED},
+        )
+        return [order_id for (order_id,) in cursor]
