@@ -180,7 +180,7 @@ def test_g14_g15_gift_cards() -> None:
         (order(line("20.00"), country="FR", collected=400, collected_as="IOSS"), "marketplace", {0: 0}),
         (order(line("100.00"), country="CH"), "export", {0: 0}),
         (order(line("123.00"), country="PL", departure_country="PL"), "local", {230_000: 2300}),
-        (order(line("123.00"), country="GB", shipping=Address(country="GB", postcode="BT1 1AA")), "oss", {200_000: 2050}),
+        (order(line("123.00"), shipping=Address(country="GB", postcode="BT1 1AA")), "oss", {200_000: 2050}),
         (order(line("100.00"), shipping=Address(country="ES", postcode="35001")), "export", {0: 0}),
         (order(line("10.00", sku="FREE", rate=0)), "domestic", {0: 0}),
         (order(line("119.00"), shipping=None), "domestic", {190_000: 1900}),  # sold over the counter
@@ -219,7 +219,7 @@ def test_shipping_of_goods_at_several_rates_is_divided_by_their_value() -> None:
         (order(line("1.00", rate=81_000, tax=7), country="CH"), SaleRules(), "unknown_tax", "8.1 % CH"),
         (order(line("1.00", sku="BOOK"), country="FR"), SaleRules(), "unknown_rate", "vat.rates.FR.from_home"),
         (order(line("1.00", rate=0)), SaleRules(), "untaxed", "no VAT"),
-        (order(line("1.00"), fulfilled_by=FulfilledBy.CHANNEL), SaleRules(), "no_channel_warehouse", "channel_warehouse"),
+        (order(line("1.00"), fulfilled_by=FulfilledBy.CHANNEL), SaleRules(), "no_channel_warehouse", "warehouse in Odoo"),
         (order(line("1.00"), fulfilled_by=FulfilledBy.CHANNEL), SaleRules(channel_warehouse="FBA"), "unknown_departure",
          "channel_departure_country"),
     ],
@@ -248,7 +248,8 @@ def test_skus_are_trimmed_mapped_and_packed() -> None:
 def test_the_first_route_that_fits_wins() -> None:
     rules = SaleRules(
         warehouse="WH",
-        routes=(Route(warehouse="FBA", services=("MCF",)), Route(warehouse="AT", countries=("AT",), departure_country="AT"),
+        routes=(Route(warehouse="FBA", services=("MCF",)),
+                Route(warehouse="AT", countries=("AT",), departure_country="AT"),
                 Route(warehouse="BOOKS", skus=("BOOK",))),
         carriers={"dhl": "DHL"}, carrier_fallback="Standard",
     )  # fmt: skip
