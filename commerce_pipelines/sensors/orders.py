@@ -3,7 +3,7 @@
 What belongs here: ticks, run requests, schedules. What does not: what to ask for and which days are due (flows/poll.py).
 """
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: Dagster reads the annotations of its functions as objects.
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +12,7 @@ import msgspec
 
 from ..assets.common import CHANNEL_TAG, LANDED_TAG
 from ..channels.settings import ChannelSettings
+from ..domain.errors import CommerceError
 from ..resources.connections import Connections
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -41,8 +42,8 @@ def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
         target=lane(name),
         minimum_interval_seconds=channel.poll_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Polls {name} every {channel.poll_seconds} s for changed orders, lands them encrypted, and requests a "
-        "run for exactly the business days they belong to.",
+        description=f"Polls {name} every {channel.poll_seconds} s for changed orders, lands them encrypted, and requests "
+        "a run for exactly the business days they belong to.",
         tags={"flow": "orders"},
     )
     def new_orders(
@@ -52,10 +53,10 @@ def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
 
         now = datetime.now(UTC)
         cursor, landed = poll(connections, name, read_cursor(context.cursor, now), now=now)
-        pending = connections.landing(name).pending_days(channel.start_date)
-        busy = context.instance.get_run_records(
-            dg.RunsFilter(tags={CHANNEL_TAG: name}, statuses=ACTIVE), limit=1
-        )
+        _heal(context, connections, name, now)
+        tomorrow = now.astimezone(channel.zone).date() + timedelta(days=1)
+        pending = connections.landing(name).pending(channel.start_date, tomorrow)
+        busy = context.instance.get_run_records(dg.RunsFilter(tags={CHANNEL_TAG: name}, statuses=ACTIVE), limit=1)
         due = {} if busy else due_days(pending, cursor.requested, now)
         requested = {k: v for k, v in cursor.requested.items() if any(day.isoformat() == k for day in pending)}
         requested |= {day.isoformat(): request for day, request in due.items()}
@@ -84,6 +85,17 @@ def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
         )
 
     return new_orders
+
+
+def _heal(context: dg.SensorEvaluationContext, connections: Connections, name: str, now: datetime) -> None:
+    """Waiting orders whose cause is gone become due. Odoo may be out of reach; polling does not depend on it."""
+    from ..flows.heal import heal
+
+    try:
+        if count := heal(connections, name, now):
+            context.log.info("%d waiting orders are due again: their cause is gone.", count)
+    except CommerceError as error:
+        context.log.warning("Waiting orders were not looked at: %s", error)
 
 
 def nightly_orders(channel: ChannelSettings) -> dg.ScheduleDefinition:

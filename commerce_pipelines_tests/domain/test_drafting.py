@@ -219,7 +219,7 @@ def test_shipping_of_goods_at_several_rates_is_divided_by_their_value() -> None:
         (order(line("1.00", rate=81_000, tax=7), country="CH"), SaleRules(), "unknown_tax", "8.1 % CH"),
         (order(line("1.00", sku="BOOK"), country="FR"), SaleRules(), "unknown_rate", "vat.rates.FR.from_home"),
         (order(line("1.00", rate=0)), SaleRules(), "untaxed", "no VAT"),
-        (order(line("1.00"), fulfilled_by=FulfilledBy.CHANNEL), SaleRules(), "no_channel_warehouse", "warehouse in Odoo"),
+        (order(line("1.00"), fulfilled_by=FulfilledBy.CHANNEL), SaleRules(), "no_channel_warehouse", "in Odoo"),
         (order(line("1.00"), fulfilled_by=FulfilledBy.CHANNEL), SaleRules(channel_warehouse="FBA"), "unknown_departure",
          "channel_departure_country"),
     ],
