@@ -138,7 +138,7 @@ def _without_culprits(
     keys: list[K], errors: Sequence[Mapping[str, Any]], refused: dict[K, OdooRefusal]
 ) -> list[list[K]]:
     """What is still to be loaded of a rejected batch; the records that are known to be bad go to `refused`."""
-    bad = {}
+    bad: dict[K, str] = {}
     for error in errors:
         index = error.get("record")
         if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < len(keys):

@@ -158,7 +158,8 @@ class Currencies:
                             fix="Create one in Odoo; it gives sale orders their currency.", subject=currency)
         if not self._create:
             raise error
-        values = {"name": f"Marketplaces {currency}", "currency_id/.id": str(self._ids[currency])}
+        # Last in sequence, because Odoo offers the first pricelist without a country to every customer.
+        values = {"name": f"Marketplaces {currency}", "currency_id/.id": str(self._ids[currency]), "sequence": "9999"}
         try:
             return load_one(self._client, "product.pricelist", f"pricelist_{currency}", values)
         except (CredentialError, OdooRefusal):
