@@ -3,13 +3,13 @@
 What belongs here: keys, partitions, descriptions, metadata. What does not: any rule (flows/, domain/).
 """
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: Dagster reads the annotations of its functions as objects.
 
 import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 
@@ -19,9 +19,6 @@ from ..domain.money import to_decimal
 from ..resources.connections import Connections
 from .chart import bars
 from .common import LANDED_TAG, ONE_RUN, RETRY, business_days, counts, days_of, failures, money
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FLOW = "orders"
 

@@ -1,7 +1,7 @@
 """A failed run is told to people, once. What belongs here: the run-failure sensor. What does not: the ways out
 (resources/alerts.py)."""
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: Dagster reads the annotations of its functions as objects.
 
 import dagster as dg
 

@@ -199,6 +199,7 @@ def _ledger(warehouse: Warehouse, landing: Landing, order_id: str) -> None:
         cursor.execute(
             "INSERT INTO commerce.sale_orders (channel, order_id, day, digest, action, name, state, currency, total,"
             " amount_total, amount_tax, rounding, regime, tax_country, warehouse, evidence, code, message, loaded_at)"
-            " VALUES ('shop_de', %s, %s, %s, 'created', 'S1', 'sale', 'EUR', 1, 1, 0, 0, '', '', '', '', '', '', now())",
+            " VALUES ('shop_de', %s, %s, %s, 'created', 'S1', 'sale', 'EUR', 1, 1, 0, 0, '', '', '', '',"
+            " '', '', now())",
             (order_id, snapshot.day, snapshot.digest),
         )

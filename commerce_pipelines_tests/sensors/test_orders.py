@@ -1,0 +1,258 @@
+"""The polling sensor through its states, on a real instance: what is requested, when, and what the cursor remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import msgspec
+import pytest
+
+from commerce_pipelines.channels.base import Page
+from commerce_pipelines.definitions import build_defs
+from commerce_pipelines.domain.errors import CredentialError, RecordError, TransientError
+from commerce_pipelines.domain.orders import business_day
+from commerce_pipelines.flows import poll as polling
+from commerce_pipelines.flows.poll import Cursor
+from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.sensors.orders import RANGE_END, RANGE_START
+from commerce_pipelines.settings import fingerprint
+from commerce_pipelines.warehouse import quarantine
+from commerce_pipelines.warehouse.database import Warehouse
+from commerce_pipelines_tests.fakes import FakeChannel, ago, some_settings
+
+
+class Ticker:
+    """Evaluates the sensor again and again, keeping its cursor as the daemon does: only when the tick succeeded."""
+
+    def __init__(self, connections: Connections, instance: dg.DagsterInstance) -> None:
+        self.connections, self.instance = connections, instance
+        self.repository = build_defs(connections.settings, connections).get_repository_def()
+        self.cursor: str | None = None
+
+    def tick(self) -> dg.SensorExecutionData:
+        context = dg.build_sensor_context(
+            instance=self.instance,
+            cursor=self.cursor,
+            repository_def=self.repository,
+            resources={"connections": self.connections},
+        )
+        data = self.repository.get_sensor_def("shop_de_new_orders").evaluate_tick(context)
+        self.cursor = data.cursor
+        return data
+
+    def days(self) -> list[tuple[str, str]]:
+        return [(r.tags[RANGE_START], r.tags[RANGE_END]) for r in self.tick().run_requests or []]
+
+    def remembered(self) -> Cursor:
+        return msgspec.json.decode(self.cursor or "", type=Cursor)
+
+    def later(self, **delta: float) -> None:
+        """As if the last requests had been made that long ago."""
+        cursor = self.remembered()
+        before = {
+            day: msgspec.structs.replace(request, at=request.at - timedelta(**delta))
+            for day, request in cursor.requested.items()
+        }
+        self.cursor = msgspec.json.encode(msgspec.structs.replace(cursor, requested=before)).decode()
+
+
+@pytest.fixture
+def channel() -> FakeChannel:
+    return FakeChannel()
+
+
+@pytest.fixture
+def connections(warehouse: Warehouse, channel: FakeChannel) -> Connections:
+    connections = Connections(some_settings())
+    connections.__dict__["warehouse"] = warehouse
+    connections._channels["shop_de"] = channel
+    return connections
+
+
+@pytest.fixture
+def ticker(connections: Connections) -> Iterator[Ticker]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Ticker(connections, instance)
+
+
+def day(moment: datetime) -> str:
+    return business_day(moment, some_settings().channel("shop_de").zone).isoformat()
+
+
+def test_exactly_the_touched_days_are_requested_once(ticker: Ticker, channel: FakeChannel) -> None:
+    now, before = ago(minutes=1), ago(days=5)
+    channel.add("new", now)
+    channel.add("edited", before, updated=now)
+    channel.add("old", ago(days=3))  # not changed since
+    assert ticker.days() == [(day(before), day(before)), (day(now), day(now))]
+    assert ticker.days() == []
+
+
+def test_a_request_carries_keys_and_never_payloads(ticker: Ticker, channel: FakeChannel) -> None:
+    channel.add("1", ago(minutes=1), email="canary@example.com", name="CANARY", street="CANARY")
+    (request,) = ticker.tick().run_requests or []
+    assert request.tags["channel"] == "shop_de"
+    assert "canary" not in f"{request} {ticker.cursor}".lower()
+
+
+def test_neighbouring_days_share_a_run(ticker: Ticker, channel: FakeChannel) -> None:
+    moments = [ago(days=n, minutes=1) for n in (4, 3, 2)]
+    for moment in moments:
+        channel.add(day(moment), moment, updated=ago(minutes=1))
+    assert ticker.days() == [(day(moments[0]), day(moments[2]))]
+
+
+def test_a_run_that_failed_is_requested_again_later_under_another_key(ticker: Ticker, channel: FakeChannel) -> None:
+    channel.add("1", ago(minutes=1))
+    (first,) = ticker.tick().run_requests or []
+    ticker.later(minutes=4)
+    assert ticker.days() == []
+    ticker.later(minutes=2)
+    (second,) = ticker.tick().run_requests or []
+    assert second.tags == first.tags
+    assert second.run_key != first.run_key
+
+
+def test_a_day_that_was_dealt_with_is_not_requested_again(
+    ticker: Ticker, channel: FakeChannel, connections: Connections
+) -> None:
+    channel.add("1", ago(minutes=1))
+    assert len(ticker.days()) == 1
+    refusal = RecordError("bad_address", "No country.", fix="Ask the buyer.")
+    with connections.warehouse.transaction() as connection:
+        stamp = fingerprint(connections.settings, "shop_de")
+        failures = [("1", ago(minutes=1).date(), refusal)]
+        quarantine.record(connection, "shop_de", "load", failures, "", datetime.now(UTC), settings=stamp)
+    ticker.later(hours=3)
+    assert ticker.days() == []
+    assert ticker.remembered().requested == {}  # the cursor does not grow
+
+
+def test_an_active_run_of_the_channel_blocks_and_a_finished_one_does_not(ticker: Ticker, channel: FakeChannel) -> None:
+    channel.add("1", ago(minutes=1))
+    run = ticker.instance.create_run_for_job(
+        ticker.repository.get_implicit_global_asset_job_def(), tags={"channel": "shop_de"}
+    )
+    data = ticker.tick()
+    assert not data.run_requests
+    assert data.skip_message == "1 orders seen, 1 new."
+    ticker.instance.report_run_failed(run)
+    assert len(ticker.days()) == 1
+
+
+def test_a_run_of_another_channel_does_not_block(ticker: Ticker, channel: FakeChannel) -> None:
+    channel.add("1", ago(minutes=1))
+    job = ticker.repository.get_implicit_global_asset_job_def()
+    ticker.instance.create_run_for_job(job, tags={"channel": "shop_uk"})
+    assert len(ticker.days()) == 1
+
+
+@pytest.mark.parametrize("lost", [None, "garbage"])
+def test_a_lost_cursor_loses_no_order(ticker: Ticker, channel: FakeChannel, lost: str | None) -> None:
+    channel.add("1", ago(minutes=1))
+    assert len(ticker.days()) == 1
+    ticker.cursor = lost
+    channel.orders.clear()  # the channel does not even tell of it again
+    assert len(ticker.days()) == 1
+
+
+def test_each_tick_looks_back_behind_the_last(ticker: Ticker, channel: FakeChannel) -> None:
+    ticker.tick()
+    channel.add("late", ago(minutes=8))  # shown only now, with an older time
+    assert len(ticker.days()) == 1
+    first, second = channel.asked
+    assert second.start == first.end - timedelta(minutes=10)
+    assert second.end > first.end
+
+
+@pytest.mark.parametrize("error", [TransientError("The shop is down."), CredentialError("The token is refused.")])
+def test_an_error_of_the_channel_is_a_red_tick_with_the_cursor_unmoved(
+    ticker: Ticker, channel: FakeChannel, error: Exception
+) -> None:
+    ticker.tick()
+    before = ticker.cursor
+    channel.add("1", ago(minutes=1))
+    channel.error = error
+    with pytest.raises(type(error)):
+        ticker.tick()
+    assert ticker.cursor == before
+    channel.error = None
+    assert len(ticker.days()) == 1
+
+
+def test_what_came_before_the_error_is_landed_already(ticker: Ticker, channel: FakeChannel) -> None:
+    channel.page_size = 2
+    for n in range(4):
+        channel.add(str(n), ago(minutes=9 - n))
+    channel.error, channel.error_after = TransientError("down"), 1
+    with pytest.raises(TransientError):
+        ticker.tick()
+    assert ticker.connections.landing("shop_de").newest_of(["0", "1", "2"]).keys() == {"0", "1"}
+
+
+def test_a_tick_has_a_time_budget_and_the_next_goes_on_from_there(
+    ticker: Ticker, channel: FakeChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel.page_size = 2
+    for n in range(5):
+        channel.add(str(n), ago(minutes=9 - n))
+    clock = iter(range(0, 10_000, 6))
+    real = channel.changed_orders
+
+    def slow(window: polling.Window, resume: str | None = None) -> Iterator[Page]:
+        for page in real(window, resume):
+            next(clock)
+            yield page
+
+    monkeypatch.setattr(channel, "changed_orders", slow)
+    monkeypatch.setitem(polling.poll.__kwdefaults__, "clock", lambda: next(clock))
+    seen = []
+    for _ in range(4):
+        ticker.tick()
+        seen.append(len(ticker.connections.landing("shop_de").newest_of([str(n) for n in range(5)])))
+        if ticker.remembered().resume is None:
+            break
+        assert ticker.remembered().watermark < ticker.remembered().until
+    assert seen == [2, 4, 5]
+    assert len({window.end for window in channel.asked}) == 1  # the window stays while it is being read
+    assert ticker.remembered().watermark == channel.asked[0].end
+
+
+def test_an_unreadable_answer_is_landed_and_does_not_stop_the_tick(
+    ticker: Ticker, channel: FakeChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel.add("1", ago(minutes=1))
+    channel.add("2", ago(minutes=2))
+    real = channel.head
+
+    def head(raw: bytes) -> object:
+        if b'"1"' in raw:
+            raise RecordError("bad_payload", "No id at $.id.", fix="Look at it.")
+        return real(raw)
+
+    monkeypatch.setattr(channel, "head", head)
+    assert len(ticker.days()) == 1
+    assert (
+        sum(ticker.connections.landing("shop_de").orders_per_day(ago(days=2).date(), ago(days=-2).date()).values()) == 2
+    )
+
+
+def test_the_nightly_pass_asks_for_the_last_days_and_asks_the_channel(ticker: Ticker) -> None:
+    schedule = ticker.repository.get_schedule_def("shop_de_nightly")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("17 2 * * *", "Europe/Berlin")
+    night = datetime(2026, 11, 20, 1, 17, tzinfo=UTC)
+    context = dg.build_schedule_context(scheduled_execution_time=night, instance=ticker.instance)
+    (request,) = schedule.evaluate_tick(context).run_requests or []
+    assert (request.tags[RANGE_START], request.tags[RANGE_END]) == ("2026-11-13", "2026-11-20")
+    assert "commerce/landed" not in request.tags
+
+
+def test_sensors_and_schedules_run_from_the_start(ticker: Ticker) -> None:
+    repository = ticker.repository
+    assert {sensor.name: sensor.default_status.name for sensor in repository.sensor_defs} == {
+        "run_failures": "RUNNING",
+        "shop_de_new_orders": "RUNNING",
+    }
+    assert [schedule.default_status.name for schedule in repository.schedule_defs] == ["RUNNING"]
