@@ -1,0 +1,192 @@
+"""Odoo's stock in one snapshot: what lies in each warehouse, what of it is promised, what is on its way.
+
+What belongs here: the calls and the sums. What does not: what a kit is made of (kits.py), how much of it a channel may
+show (domain/availability.py). Import it inside functions: it loads pandas.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from ..domain.availability import LIMIT, MICRO, STOCK_COLUMNS, Place, kits_available
+from ..domain.errors import ProtocolError
+from .client import OdooClient
+from .kits import read_kits, rows
+
+OPEN = ["waiting", "confirmed", "partially_available", "assigned"]
+STORED = [["is_storable", "=", True], ["default_code", "!=", False]]
+OVERLAP = timedelta(minutes=10)  # write_date is the start of Odoo's transaction, which may have been a long one
+
+
+class Catalogue(msgspec.Struct, frozen=True):
+    """Stored products as an earlier snapshot knew them, internal reference by id: only changes are read again."""
+
+    codes: Mapping[int, str]
+    taken_at: datetime
+
+
+class Stock(msgspec.Struct, frozen=True):
+    """levels: STOCK_COLUMNS of domain/availability.py, one row per product and warehouse; warehouse '' for a product
+    that lies nowhere. kind: stored, kit (free: whole kits that its components make) or unread (a quantity that is none).
+    codes: of the stored products, for the next Catalogue. read: how many products have stock."""
+
+    levels: pd.DataFrame
+    places: tuple[Place, ...]
+    codes: dict[int, str]
+    read: int
+
+
+def read_stock(client: OdooClient, known: Catalogue | None = None, categories: bool = False) -> Stock:
+    """One snapshot of everything that may be sold.
+
+    free = on hand - reserved - demand (units of confirmed sales that have reserved nothing yet), summed over a
+    warehouse's stock location and those below it, and at least 0 there: a warehouse that Odoo booked below zero must
+    not eat the stock of another. Goods at the dock or packed for somebody are not free. Moves are read before quants,
+    so that a reservation made meanwhile counts twice rather than never.
+
+    Raises ProtocolError where Odoo shows no stock at all: an empty answer is a fault, never a sold-out shop.
+    """
+    warehouses = rows(client, "stock.warehouse", [], ["name", "code", "lot_stock_id"])
+    lots = [row["lot_stock_id"] for row in warehouses]
+    if not lots:
+        raise ProtocolError("Odoo shows no warehouse; give the user of odoo.username access to Inventory.")
+    places = rows(client, "stock.location", [["id", "child_of", lots], ["usage", "=", "internal"]], ["parent_path"])
+    code_of = {row["lot_stock_id"]: row["code"] for row in warehouses}
+    warehouse = {row["id"]: _warehouse(row["parent_path"], code_of) for row in places}
+    codes = _codes(client, known)
+    if not codes:
+        raise ProtocolError(
+            "Odoo shows no stored product with an internal reference; nothing is published on the strength of that."
+        )
+    kits = read_kits(client)
+    moves = _moves(client, lots, warehouse)
+    quants = rows(
+        client, "stock.quant", [["location_id", "child_of", lots], ["location_id.usage", "=", "internal"]],
+        ["product_id", "location_id", "quantity", "reserved_quantity"],
+    )  # fmt: skip
+    if not quants:
+        raise ProtocolError(
+            "Odoo shows not one unit of stock in any warehouse; nothing is published on the strength of that."
+        )
+    levels = _levels(quants, moves, warehouse, codes)
+    levels = pd.concat([levels, _kit_levels(kits, levels)], ignore_index=True)
+    if categories:
+        names = _categories(client, levels["product_id"].unique().tolist())
+        levels["category"] = levels["product_id"].map(names).fillna("")
+    found = Stock(
+        levels[levels["code"] != ""][list(STOCK_COLUMNS)].reset_index(drop=True),
+        tuple(Place(row["code"], row["name"]) for row in warehouses),
+        codes,
+        int(levels.loc[levels["on_hand"] > 0, "product_id"].nunique()),
+    )
+    return found
+
+
+def _warehouse(parent_path: str, code_of: Mapping[int, str]) -> str:
+    """The warehouse whose stock location is the nearest above (or is) the location."""
+    above = [int(part) for part in parent_path.split("/") if part]
+    return next((code_of[place] for place in reversed(above) if place in code_of), "")
+
+
+def _codes(client: OdooClient, known: Catalogue | None) -> dict[int, str]:
+    """Internal references by product id: all of them, or, with a catalogue, what changed since.
+
+    The count tells a product that is gone or was archived without a trace from one that is unchanged.
+    """
+    if known is not None and known.codes:
+        since = (known.taken_at - OVERLAP).strftime("%Y-%m-%d %H:%M:%S")
+        changed = rows(client, "product.product", [*STORED, ["write_date", ">=", since]], ["default_code"])
+        codes = dict(known.codes) | {row["id"]: row["default_code"] for row in changed}
+        if client.call("product.product", "search_count", domain=STORED) == len(codes):
+            return codes
+    return {row["id"]: row["default_code"] for row in rows(client, "product.product", STORED, ["default_code"])}
+
+
+def _moves(client: OdooClient, lots: list[int], warehouse: Mapping[int, str]) -> pd.DataFrame:
+    """Open moves as product_id, warehouse, demand, incoming, in the product's own unit of measure."""
+    domain = [
+        ["state", "in", OPEN], "|", ["location_dest_id", "child_of", lots],
+        "&", ["sale_line_id", "!=", False], ["location_id", "child_of", lots],
+    ]  # fmt: skip
+    fields = ["product_id", "product_qty", "product_uom_qty", "quantity", "location_id", "location_dest_id",
+              "sale_line_id"]  # fmt: skip
+    records = []
+    for row in rows(client, "stock.move", domain, fields):
+        source, target = warehouse.get(row["location_id"], ""), warehouse.get(row["location_dest_id"], "")
+        if source == target:
+            continue
+        units = row["product_qty"]
+        if source and row["sale_line_id"]:
+            done = row["quantity"] / row["product_uom_qty"] if row["product_uom_qty"] else 0.0
+            records.append((row["product_id"], source, units * max(1 - done, 0.0), 0.0))
+        if target:
+            records.append((row["product_id"], target, 0.0, units))
+    return pd.DataFrame.from_records(records, columns=["product_id", "warehouse", "demand", "incoming"])
+
+
+def _levels(
+    quants: list[Any], moves: pd.DataFrame, warehouse: Mapping[int, str], codes: Mapping[int, str]
+) -> pd.DataFrame:
+    """Sums per product and warehouse; products without a row of their own get one with warehouse ''."""
+    figures = ["on_hand", "reserved", "demand", "incoming"]
+    lying = pd.DataFrame(
+        {
+            "product_id": np.fromiter((row["product_id"] for row in quants), "int64", len(quants)),
+            "warehouse": [warehouse.get(row["location_id"], "") for row in quants],
+            "on_hand": np.fromiter((row["quantity"] for row in quants), "float64", len(quants)),
+            "reserved": np.fromiter((row["reserved_quantity"] for row in quants), "float64", len(quants)),
+        }
+    ).assign(demand=0.0, incoming=0.0)
+    moving = moves.assign(on_hand=0.0, reserved=0.0)
+    both = pd.concat([lying, moving], ignore_index=True) if len(moving) else lying
+    values = both[figures].to_numpy(dtype="float64")
+    sound = (np.abs(values) < LIMIT).all(axis=1)  # False for NaN, too
+    unread = set(both.loc[~sound, "product_id"])
+    both[figures] = np.where(sound[:, None], values, 0.0)
+    sums = both.groupby(["product_id", "warehouse"], sort=False, as_index=False)[figures].sum()
+    nowhere = sorted(set(codes) - set(sums["product_id"]))
+    if nowhere:
+        empty = pd.DataFrame({"product_id": nowhere, "warehouse": ""}).assign(**dict.fromkeys(figures, 0.0))
+        sums = pd.concat([sums, empty], ignore_index=True)
+    sums[figures] = sums[figures].round(6)
+    free = (sums["on_hand"] - sums["reserved"] - sums["demand"]).round(6)
+    return sums.assign(
+        code=sums["product_id"].map(codes).fillna(""),
+        kind=np.where(sums["product_id"].isin(unread), "unread", "stored"),
+        free=free.clip(lower=0),
+        negative=free < 0,
+        components=None,
+        category="",
+    )
+
+
+def _kit_levels(kits: Mapping[int, tuple[str, dict[int, int]]], levels: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the kits: whole kits per warehouse, because one parcel leaves from one warehouse."""
+    parts = {part for _, content in kits.values() for part in content}
+    mine = levels[levels["product_id"].isin(parts)]
+    free: dict[str, dict[int, int]] = defaultdict(dict)
+    for product, place, units in zip(mine["product_id"], mine["warehouse"], mine["free"], strict=True):
+        free[place][product] = round(units * MICRO)
+    unread = set(mine.loc[mine["kind"] == "unread", "product_id"])
+    records = []
+    for kit, (code, content) in kits.items():
+        kind = "unread" if unread & set(content) else "kit"
+        text = msgspec.json.encode(content).decode()
+        for place in [place for place, have in free.items() if place and set(content) & set(have)] or [""]:
+            units = float(kits_available(free.get(place, {}), content))
+            records.append((kit, code, kind, place, units, 0.0, 0.0, 0.0, units, False, text, ""))
+    return pd.DataFrame.from_records(records, columns=list(STOCK_COLUMNS))
+
+
+def _categories(client: OdooClient, products: list[int]) -> dict[int, str]:
+    """Complete category name (`All / Tea`) by product id."""
+    names = {row["id"]: row["complete_name"] for row in rows(client, "product.category", [], ["complete_name"])}
+    rows = rows(client, "product.product", [["id", "in", products]], ["categ_id"])
+    return {row["id"]: names.get(row["categ_id"], "") for row in rows}
