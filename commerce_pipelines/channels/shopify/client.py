@@ -1,110 +1,70 @@
-"""One Shopify shop as a Channel: lists that prove their own completeness, whole orders, tokens.
+"""One Shopify shop as a Channel: reading orders, proving totals, tokens.
 
-What belongs here: listing, what is fetched per order afterwards, probing. What does not: sending one query
-(graphql.py), the queries (queries.py), what orders mean (translate.py).
+What belongs here: the operations of the Channel protocol and what they ask. What does not: sending one query
+(graphql.py), the queries (queries.py), paging (listing.py), what is fetched per order afterwards (whole.py), stock
+(inventory.py), what orders mean (translate.py).
 
 **Byte shape.** An order is the node of the Admin GraphQL API that `queries.orders` asks for, byte for byte as
-Shopify sent it. Where something of it had to be fetched afterwards (lines beyond the first slice, refunds of an
-edited order, duties, fees) it is merged into that node and encoded again: still one JSON document of the same shape.
+Shopify sent it; where something of it had to be fetched afterwards it is merged into that node. Webhook bodies (REST
+shape) are read as well.
 
 **Placed** means `createdAt`: it is set when the checkout completes and never changes, whereas `processedAt` may be set
-to any day by an import. **Listings** are sorted by the time they filter, with a fixed upper bound, and page by cursor:
-an order that changes meanwhile leaves the window and is found by the next poll. Shopify stops any list at 25,000
-objects, so that a long one is begun anew from the last time seen.
+to any day by an import.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 
-from ...domain.errors import CredentialError, ProtocolError, TransientError
+from ...domain.errors import CredentialError, ProtocolError, RecordError
+from ...domain.inventory import Listing as Offer
+from ...domain.inventory import Push, PushOutcome
 from ...domain.orders import Order
 from ..auth import StaticAuth, TokenAuth
 from ..base import OrderHead, OrderTotal, Page, Window
-from ..http import HttpSession, pages
+from ..http import HttpSession
 from ..throttle import BucketStore, TokenStore
 from . import Settings, payloads, rest
 from .charges import reader, side
-from .graphql import GraphQL, TooExpensive, describe
-from .payloads import Bag, CashRounding, Instant, PageInfo, number
-from .queries import FIRST_ORDERS, MOST_ORDERS, MOST_POINTS, queries
+from .graphql import GraphQL, describe
+from .inventory import Inventory
+from .listing import Listing, PageSizes, Resume, SortKey, listed, resumed, second
+from .payloads import Bag, CashRounding, Instant, number
+from .queries import FIRST_ORDERS, queries
 from .translate import status, translate
-
-N = TypeVar("N")
+from .whole import Whole
 
 HEADER = "X-Shopify-Access-Token"
-LISTED_AT_ONCE = 20_000  # of the 25,000 objects that Shopify lists at most
 HISTORY = timedelta(days=60)  # what an app sees without the scope read_all_orders
-ROOM = 0.9  # of the points that a query may cost: costs of equal queries differ a little
 ORDER_ID = re.compile(r"[0-9]{1,20}\Z")
 
 
-class Count(msgspec.Struct, frozen=True):
-    count: int
-    precision: str = "EXACT"
-
-
-class Connection(msgspec.Struct, Generic[N], frozen=True):
-    nodes: list[N]
-    pageInfo: PageInfo
-
-
-class Listing(msgspec.Struct, Generic[N], frozen=True):
-    orders: Connection[N]
-    ordersCount: Count
-
-
-class Rare(msgspec.Struct, frozen=True):
-    """What tells whether a listed order is whole."""
-
-    id: str
+class Times(msgspec.Struct, frozen=True):
     createdAt: Instant
     updatedAt: Instant
-    lineItems: Pages
-    shippingLines: Pages
-    edited: bool = False
-    originalTotalDutiesSet: msgspec.Raw = msgspec.Raw(b"null")
-    originalTotalAdditionalFeesSet: msgspec.Raw = msgspec.Raw(b"null")
-
-
-class Pages(msgspec.Struct, frozen=True):
-    pageInfo: PageInfo
-
-
-class Total(msgspec.Struct, frozen=True):
-    id: str
-    createdAt: Instant
-    updatedAt: Instant
-    totalPriceSet: Bag
-    cancelledAt: datetime | None = None
-    test: bool = False
-    edited: bool = False
-    displayFinancialStatus: str | None = None
-    totalCashRoundingAdjustment: CashRounding | None = None
-    taxLines: list[Liable] = []  # noqa: RUF012 - msgspec copies it
 
 
 class Liable(msgspec.Struct, frozen=True):
     channelLiable: bool | None = None
 
 
-class One(msgspec.Struct, frozen=True):
-    order: msgspec.Raw = msgspec.Raw(b"null")
-
-
-class Resume(msgspec.Struct, frozen=True):
-    """Where a listing goes on: from this time, after this cursor, of which so many were listed already."""
-
-    since: datetime
-    after: str | None = None
-    listed: int = 0
+class Total(msgspec.Struct, frozen=True):
+    id: str
+    createdAt: Instant
+    totalPriceSet: Bag
+    cancelledAt: datetime | None = None
+    test: bool = False
+    edited: bool = False
+    displayFinancialStatus: str | None = None
+    totalCashRoundingAdjustment: CashRounding | None = None
+    taxLines: list[Liable] = []
 
 
 class Installation(msgspec.Struct, frozen=True):
@@ -123,14 +83,16 @@ class Probe(msgspec.Struct, frozen=True):
     currentAppInstallation: Installation
 
 
-_listings = msgspec.json.Decoder(Listing[msgspec.Raw])
+class Token(msgspec.Struct, frozen=True):
+    access_token: str
+    expires_in: float = 86_399.0
+
+
+_orders = msgspec.json.Decoder(Listing[msgspec.Raw])
 _totals = msgspec.json.Decoder(Listing[Total])
-_one = msgspec.json.Decoder(One)
-_any: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
+_times = msgspec.json.Decoder(Times)
 _probes = msgspec.json.Decoder(Probe)
-_rare = msgspec.json.Decoder(Rare)
-_resumes = msgspec.json.Decoder(Resume)
-_tokens: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
+_tokens = msgspec.json.Decoder(Token)
 
 
 class ShopifyChannel:
@@ -148,8 +110,7 @@ class ShopifyChannel:
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.name = settings.name
-        self._settings = settings
+        self.name, self._settings, self._now = settings.name, settings, now
         base = (settings.endpoint or f"https://{settings.shop}").rstrip("/")
         self._token_url = settings.token_endpoint or f"{base}/admin/oauth/access_token"
         self._session = HttpSession(self.name, {base, self._token_url}, buckets, clock=clock, sleep=sleep)
@@ -162,48 +123,36 @@ class ShopifyChannel:
         url = f"{base}/admin/api/{settings.api_version}/graphql.json"
         self._graphql = GraphQL(self._session, url, auth, settings.api_version, clock=clock, sleep=sleep)
         self._queries = queries(settings.currency_basis)
-        self._first = FIRST_ORDERS
-        self._now = now
-        self._scopes: frozenset[str] | None = None
-
-    # Reading orders
+        self._whole = Whole(self._graphql, self._queries, settings.currency_basis)
+        self._sizes = PageSizes(self._graphql, FIRST_ORDERS)
+        self._inventory = Inventory(self._graphql, sleep)
+        self._scopes: frozenset[str] = frozenset()
 
     def changed_orders(self, window: Window, resume: str | None = None) -> Iterator[Page]:
         """Orders whose `updatedAt` lies in the window (to the second), oldest change first."""
-        end = _second(window.end)
-        start = Resume(_second(window.start))
-        if resume:
-            try:
-                start = _resumes.decode(resume)
-            except msgspec.DecodeError:
-                pass  # a foreign token: the window is read again from its start, which changes nothing twice
-        for nodes, following in self._list(self._queries.orders, _listings, "UPDATED_AT", end, start):
-            orders = tuple([self._whole(node) for node in nodes])
-            yield Page(
-                orders=orders,
-                resume=msgspec.json.encode(following).decode() if following else None,
-                watermark=end,
-            )
+        return self._pages("UPDATED_AT", window, resume)
 
     def placed_orders(self, window: Window) -> Iterator[Page]:
         """Orders whose `createdAt` lies in the window (to the second)."""
         self._check_history(window)
-        end = _second(window.end)
-        start = Resume(_second(window.start))
-        for nodes, following in self._list(self._queries.orders, _listings, "CREATED_AT", end, start):
-            orders = tuple([self._whole(node) for node in nodes])
+        return self._pages("CREATED_AT", window, None)
+
+    def _pages(self, by: SortKey, window: Window, resume: str | None) -> Iterator[Page]:
+        end, start = second(window.end), resumed(resume, window.start)
+
+        def when(raw: msgspec.Raw) -> datetime:
+            times = _times.decode(raw)
+            return times.createdAt if by == "CREATED_AT" else times.updatedAt
+
+        for nodes, following in listed(self._sizes, self._queries.orders, _orders, by, start, end, when):
             yield Page(
-                orders=orders,
-                resume=msgspec.json.encode(following).decode() if following else None,
+                orders=tuple([self._whole.complete(node) for node in nodes]),
+                resume=following.text() if following else None,
                 watermark=end,
             )
 
     def order(self, order_id: str) -> bytes | None:
-        """One order afresh; None if the shop does not know it."""
-        if not ORDER_ID.match(order_id):
-            return None
-        raw = self._graphql.ask(self._queries.order, {"id": f"gid://shopify/Order/{order_id}"}, _one).order
-        return None if bytes(raw) == b"null" else self._whole(raw)
+        return self._whole.order(order_id) if ORDER_ID.match(order_id) else None
 
     def order_totals(self, window: Window) -> Iterator[OrderTotal]:
         """Totals of real orders; test orders are never booked, so they are not claimed either.
@@ -212,29 +161,98 @@ class ShopifyChannel:
         its lines tell: it is read whole.
         """
         self._check_history(window)
-        basis = self._settings.currency_basis
-        end, start = _second(window.end), Resume(_second(window.start))
-        for nodes, _ in self._list(self._queries.totals, _totals, "CREATED_AT", end, start):
+        end, start = second(window.end), Resume(second(window.start))
+        seen = set()
+        for nodes, _ in listed(
+            self._sizes, self._queries.totals, _totals, "CREATED_AT", start, end, lambda node: node.createdAt
+        ):
             for node in nodes:
-                if node.test:
-                    continue
-                money = side(node.totalPriceSet, basis)
-                minor = reader(money.currencyCode, basis)
-                stated = total = minor(node.totalPriceSet)
-                if node.totalCashRoundingAdjustment:
-                    total += minor(node.totalCashRoundingAdjustment.paymentSet)
-                collected = 0
-                if node.edited or any(tax.channelLiable for tax in node.taxLines):
-                    raw = self.order(number(node.id))
-                    if raw is None:
-                        continue  # deleted since
-                    whole = self._worth(raw)
-                    total, collected = whole if whole else (total, 0)
-                yield OrderTotal(
-                    order_id=number(node.id),
-                    placed_at=node.createdAt.astimezone(UTC),
-                    status=status(node.displayFinancialStatus, node.cancelledAt is not None, stated),
-                    currency=money.currencyCode,
-                    total=total,
-                    collected=collected,
-                )
+                if not node.test and node.id not in seen:
+                    seen.add(node.id)
+                    yield self._total(node)
+
+    def head(self, raw: bytes) -> OrderHead:
+        return rest.head(raw) if rest.is_rest(raw) else payloads.head(raw)
+
+    def translate(self, raw: bytes) -> Order:
+        order = rest.order(raw) if rest.is_rest(raw) else payloads.order(raw)
+        return translate(order, channel=self.name, shop=self._settings.shop, basis=self._settings.currency_basis)
+
+    def listings(self) -> Iterator[tuple[Offer, ...]]:
+        return self._inventory.listings()
+
+    def push_quantities(self, pushes: Sequence[Push]) -> Iterator[PushOutcome]:
+        return self._inventory.push(pushes)
+
+    def probe(self) -> str:
+        """Whose shop it is and what the app sees of it. Raises CredentialError when it may not read orders."""
+        found = self._graphql.ask(self._queries.probe, {}, _probes)
+        self._scopes = frozenset(scope.get("handle", "") for scope in found.currentAppInstallation.accessScopes)
+        shop = found.shop
+        if not self._scopes & {"read_orders", "read_all_orders"}:
+            raise CredentialError(f"{self.name}: the app lacks the scope read_orders; grant it and install it again.")
+        prices = "with tax" if shop.taxesIncluded else "without tax"
+        history = "" if "read_all_orders" in self._scopes else ", orders of the last 60 days only (no read_all_orders)"
+        return f"Shopify: {shop.name} ({shop.myshopifyDomain}), {shop.currencyCode}, prices {prices}{history}."
+
+    def _check_history(self, window: Window) -> None:
+        """Without read_all_orders Shopify leaves older orders out and says nothing: a day would look complete."""
+        if window.start >= self._now() - HISTORY or "read_all_orders" in self._scopes:
+            return
+        self.probe()
+        if "read_all_orders" not in self._scopes:
+            raise CredentialError(
+                f"{self.name}: orders older than 60 days need the scope read_all_orders; grant it to the app and "
+                "install it again, or start later (start_date)."
+            )
+
+    def _total(self, node: Total) -> OrderTotal:
+        basis = self._settings.currency_basis
+        currency = side(node.totalPriceSet, basis).currencyCode
+        minor = reader(currency, basis)
+        total, collected = minor(node.totalPriceSet), 0
+        stands = status(node.displayFinancialStatus, node.cancelledAt is not None, total)
+        if node.totalCashRoundingAdjustment:
+            total += minor(node.totalCashRoundingAdjustment.paymentSet)
+        if node.edited or any(tax.channelLiable for tax in node.taxLines):
+            total, collected = self._worth(number(node.id)) or (total, 0)
+        return OrderTotal(
+            order_id=number(node.id),
+            placed_at=node.createdAt.astimezone(UTC),
+            status=stands,
+            currency=currency,
+            total=total,
+            collected=collected,
+        )
+
+    def _worth(self, order_id: str) -> tuple[int, int] | None:
+        """Total and collected tax as the lines tell; None where they cannot be read: the stated total counts then."""
+        raw = self.order(order_id)
+        try:
+            order = self.translate(raw) if raw else None
+        except RecordError:
+            return None
+        return (order.total, order.collected) if order else None
+
+    def _mint(self) -> tuple[str, float]:
+        keys = self._settings.credentials
+        if keys.client_id is None or keys.client_secret is None:
+            raise CredentialError(f"channels[{self.name}].credentials lacks client_id and client_secret.")
+        form: dict[str, Any] = {
+            "grant_type": "client_credentials",
+            "client_id": keys.client_id.value(),
+            "client_secret": keys.client_secret.value(),
+        }
+        response = self._session.request(
+            "POST",
+            self._token_url,
+            operation="token",
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            data=urlencode(form).encode(),
+            describe=describe,
+        )
+        try:
+            token = _tokens.decode(response.body)
+        except msgspec.DecodeError:
+            raise ProtocolError(f"{self.name}: Shopify answered the token request without a token.") from None
+        return token.access_token, token.expires_in

@@ -1,10 +1,10 @@
 """One GraphQL call to a shop: cost-aware, its errors named, its answer decoded to a type.
 
 What belongs here: the envelope of an answer (data, errors, cost), what each error code means, pacing by the bucket's
-own figures. What does not: which queries there are (queries.py), lists and orders (client.py), HTTP statuses (http.py).
+own figures. What does not: which queries there are (queries.py), lists (listing.py), HTTP statuses (http.py).
 
 Errors come in three layers: the HTTP status; `errors` beside `data` in an answer of status 200, THROTTLED and
-ACCESS_DENIED among them; `userErrors` inside a mutation's data. Only queries are sent here, so the third has no place.
+ACCESS_DENIED among them; `userErrors` inside a mutation's data, which whoever sends the mutation reads.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ _log = logging.getLogger("commerce_pipelines.shopify")
 # with; every answer tells the shop's own.
 OPERATION = "graphql"
 STANDARD = Rate(per_second=100.0, burst=1_000.0)
-ATTEMPTS = 8  # of one call that is throttled or fails inside Shopify
+ATTEMPTS = 8  # of one call that is throttled
+INSIDE_ATTEMPTS = 4  # of one call that fails inside Shopify
 _SCOPE = re.compile(r"\b(?:read|write)_[a-z_]+")
 
 
@@ -81,8 +82,9 @@ _answers = msgspec.json.Decoder(Answer)
 
 
 def describe(response: Response) -> str:
-    """Shopify's text in an error answer: {"errors": "…"}."""
-    errors = response.json()["errors"]
+    """Shopify's text in an error answer: {"errors": "…"} of the API, {"error": "…"} of the token endpoint."""
+    answer = response.json()
+    errors = answer.get("errors") or answer["error"]
     return errors if isinstance(errors, str) else str(errors[0].get("message", ""))
 
 
@@ -104,15 +106,19 @@ class GraphQL:
         self._rate = STANDARD
         self._bucket = (STANDARD.burst, clock())  # points that Shopify said were left, and when
         self._costs: dict[str, Cost] = {}  # what each query cost last
-        self.other_version = ""  # the version that Shopify answered with, when it is not ours
+        self._said: set[str] = set()  # warnings about the API version, each logged once
 
     def cost(self, query: str) -> Cost:
         """What the query cost last; nothing before its first answer."""
         return self._costs.get(query, Cost())
 
     def ask(self, query: str, variables: dict[str, Any], data: msgspec.json.Decoder[T]) -> T:
-        """The answer's `data`. Raises TooExpensive, TransientError, CredentialError or ProtocolError."""
-        for _ in range(ATTEMPTS):
+        """The answer's `data`. Raises TooExpensive, TransientError, CredentialError or ProtocolError.
+
+        It may be sent more than once: a mutation needs `@idempotent`.
+        """
+        wait = 0.0
+        for attempt in range(ATTEMPTS):
             self._pace(query)
             response = self._session.request(
                 "POST",
@@ -125,11 +131,11 @@ class GraphQL:
                 describe=describe,
             )
             self._note_version(response)
-            answer = _decode(_answers, response.body)
+            answer = decode(_answers, response.body)
             self._note_cost(query, answer)
             if not answer.errors:
-                return _decode(data, answer.data)
-            wait = self._wait_after(answer)
+                return decode(data, answer.data)
+            wait = self._wait_after(answer, attempt)
             self._sleep(wait)
         raise TransientError(f"{self._session.account}: Shopify throttled a query {ATTEMPTS} times.", wait=wait)
 
@@ -151,14 +157,18 @@ class GraphQL:
 
     def _note_version(self, response: Response) -> None:
         served = response.headers.get("X-Shopify-API-Version", self._version)
-        if served != self._version and served != self.other_version:
-            self.other_version = served
-            _log.warning(
-                "%s: Shopify answers as API version %s, not %s: set api_version to one that it still serves.",
-                self._session.account, served[:20], self._version,
-            )  # fmt: skip
+        reason = response.headers.get("X-Shopify-API-Deprecated-Reason", "")
+        if served != self._version:
+            self._warn(f"Shopify answers as API version {served[:20]}, not {self._version}")
+        if reason:
+            self._warn(f"Shopify will soon refuse what is asked of API version {self._version} ({reason[:200]})")
 
-    def _wait_after(self, answer: Answer) -> float:
+    def _warn(self, says: str) -> None:
+        if says not in self._said:
+            self._said.add(says)
+            _log.warning("%s: %s; set api_version to a newer one after an update.", self._session.account, says)
+
+    def _wait_after(self, answer: Answer, attempt: int) -> float:
         """Seconds after which the same call may succeed. Raises what the errors mean when it will not."""
         account = self._session.account
         errors = answer.errors
@@ -183,12 +193,14 @@ class GraphQL:
         if "SHOP_INACTIVE" in codes:
             raise CredentialError(f"{account}: the shop is not active; reactivate it in Shopify or remove the channel.")
         if codes & {"INTERNAL_SERVER_ERROR", "TIMEOUT"}:
-            raise TransientError(f"{account}: Shopify failed inside; it will be tried again later.")
+            if attempt + 1 >= INSIDE_ATTEMPTS:
+                raise TransientError(f"{account}: Shopify failed inside; it will be tried again later.")
+            return float(2**attempt)
         # GraphQL's own texts name fields and types of the query, never an order's values.
         raise ProtocolError(f"{account}: Shopify refuses the query: {errors[0].message[:200]}")
 
 
-def _decode(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
+def decode(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
     try:
         return decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

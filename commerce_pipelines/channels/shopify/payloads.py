@@ -195,6 +195,8 @@ class Order(Node):
     cancelledAt: Instant | None = None
     test: bool = False
     edited: bool = False
+    currencyCode: str = ""
+    presentmentCurrencyCode: str = ""
     dutiesIncluded: bool = False
     displayFinancialStatus: str | None = None
     displayFulfillmentStatus: str | None = None

@@ -25,9 +25,10 @@ from typing import Literal
 import msgspec
 
 FIRST_ORDERS = 6  # to begin with: below 1,000 points by the literal reading of the cost rule
+FIRST_VARIANTS = 60  # likewise
 FIRST_LINES = 8  # of each listed order; more are fetched per order
 MORE_LINES = 50
-MOST_ORDERS = 250  # the API's cap of any `first`
+MOST_AT_ONCE = 250  # the API's cap of any `first` and of any list in an input
 MOST_POINTS = 1_000  # of one query, whatever the plan
 
 _TAX_AND_DISCOUNT = """
@@ -64,7 +65,7 @@ fragment Address on MailingAddress {
 
 fragment OrderFields on Order {
   id name createdAt updatedAt cancelledAt test edited taxesIncluded dutiesIncluded
-  displayFinancialStatus displayFulfillmentStatus
+  displayFinancialStatus displayFulfillmentStatus currencyCode presentmentCurrencyCode
   email phone customerLocale
   totalPriceSet { %BAG% { amount currencyCode } }
   totalTipReceivedSet { %BAG% { amount } }
@@ -181,6 +182,52 @@ query Totals($first: Int!, $after: String, $query: String!, $sortKey: OrderSortK
     pageInfo { hasNextPage endCursor }
   }
   ordersCount(query: $query, limit: null) { count precision }
+}
+"""
+
+_LEVEL = """
+fragment Level on InventoryLevel {
+  location { id name isFulfillmentService }
+  quantities(names: ["available"]) { quantity }
+}
+"""
+
+# No count stands beside it: productVariantsCount knows no search by status.
+LISTINGS = (
+    """
+query Listings($first: Int!, $after: String, $query: String!) {
+  productVariants(first: $first, after: $after, query: $query, sortKey: ID) {
+    nodes {
+      id displayName
+      inventoryItem {
+        id sku tracked
+        inventoryLevels(first: 3) { nodes { ...Level } pageInfo { hasNextPage endCursor } }
+      }
+    }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
+    + _LEVEL
+)
+
+LEVELS = (
+    """
+query Levels($id: ID!, $after: String) {
+  inventoryItem(id: $id) {
+    inventoryLevels(first: 50, after: $after) { nodes { ...Level } pageInfo { hasNextPage endCursor } }
+  }
+}
+"""
+    + _LEVEL
+)
+
+# Since 2026-04 both the directive and changeFromQuantity are demanded when it runs, though the schema says neither.
+SET_QUANTITIES = """
+mutation SetQuantities($input: InventorySetQuantitiesInput!, $key: String!) {
+  inventorySetQuantities(input: $input) @idempotent(key: $key) {
+    userErrors { code field message }
+  }
 }
 """
 

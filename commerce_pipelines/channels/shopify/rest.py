@@ -216,6 +216,8 @@ def order(raw: bytes) -> payloads.Order:
         test=node.test,
         # REST does not say `edited`; its refunds, all of them here, tell whether units were removed.
         edited=any(not _moved(refund) for refund in node.refunds),
+        currencyCode=node.currency,
+        presentmentCurrencyCode=node.presentment_currency,
         taxesIncluded=node.taxes_included,
         dutiesIncluded=node.duties_included,
         displayFinancialStatus=(node.financial_status or "").upper() or None,

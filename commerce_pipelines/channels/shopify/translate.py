@@ -13,7 +13,9 @@ Several tax lines (state, county) are one rate, their sum. Tax that the channel 
 prices include tax it leaves the line's amount, because the seller never owns it. A line without tax lines is
 untaxed (rate 0) when the shop taxed anything of the order or the line is not taxable, else its rate is unknown (a
 shop that has no taxes set up). Gift cards sold are multi-purpose vouchers: no VAT (Art. 30b Directive 2006/112/EC).
-Paying with a gift card is a payment. Cash rounding is a line and part of the total: it is what the till took.
+Paying with a gift card is a payment. Cash rounding is a line and part of the total: it is what the till took. In the
+shop's currency an order paid in another one holds converted amounts, each rounded by itself: what their sum is off by
+is a rounding line, as long as roundings alone explain it.
 
 **Status.** Cancelled is `cancelledAt`. Paid is PAID, PARTIALLY_REFUNDED, REFUNDED or a total of zero. Everything else
 waits, VOIDED too: the authorisation lapsed, but the merchant may still take another payment or cancel.
@@ -146,10 +148,23 @@ def translate(order: payloads.Order, *, channel: str, shop: str, basis: Basis) -
         billing=_address(order.billingAddress),
         shipping=_address(order.shippingAddress),
     )
-    if tip and balance(result) == tip:
-        result = msgspec.structs.replace(result, lines=(*lines, _plain("tip", LineKind.TIP, "Tip", tip)))
+    off = balance(result)
+    if tip and off == tip:
+        result, off = _with_line(result, _plain("tip", LineKind.TIP, "Tip", tip)), 0
+    if off and basis == "shop" and order.currencyCode != order.presentmentCurrencyCode and abs(off) <= _slack(lines):
+        result = _with_line(result, _plain("conversion", LineKind.ROUNDING, "Currency conversion", off))
     check(result)
     return result
+
+
+def _slack(lines: list[OrderLine]) -> int:
+    """By how much converted amounts may differ from their converted sum: half a minor unit for each that was rounded,
+    a unit price counting per unit, the line's tax beside it."""
+    return 1 + (sum(line.quantity for line in lines) + len(lines)) // 2
+
+
+def _with_line(order: Order, line: OrderLine) -> Order:
+    return msgspec.structs.replace(order, lines=(*order.lines, line))
 
 
 def _only_in_total(order: payloads.Order, minor: Minor, lines: list[OrderLine]) -> list[OrderLine]:

@@ -1,0 +1,258 @@
+"""Stock of one shop: what each variant offers at each location, and setting it.
+
+What belongs here: listing variants with their levels, sending quantities, what each error means for one push. What
+does not: which quantity is right (domain/inventory.py), sending one query (graphql.py), the queries (queries.py).
+
+**Listing** pages through the active variants. A bulk operation would be cheaper in points from some ten thousand
+variants on, but takes its own time (minutes, polled), may yield partial data, and cannot be resumed; a page is on
+time, and the compare-and-set below makes a figure that has changed since harmless.
+
+**Setting** is all or nothing per call: one bad item fails its whole batch and nothing is written. So the items named
+by the errors get their outcome and the rest is sent again without them. Each call compares first
+(`changeFromQuantity`) and carries an idempotency key made of its pushes' tokens, so that a lost answer is repeated
+safely; where a batch is put together differently the next time, the comparison alone protects: it comes out `stale`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from ...domain.errors import ProtocolError
+from ...domain.inventory import Listing, Push, PushOutcome
+from ...domain.orders import FulfilledBy
+from .graphql import GraphQL
+from .listing import LISTED_AT_ONCE, PageSizes
+from .payloads import PageInfo, number
+from .queries import FIRST_VARIANTS, LEVELS, LISTINGS, MOST_AT_ONCE, SET_QUANTITIES
+
+ATTEMPTS = 4  # at one batch whose idempotency key is taken
+REASON = "correction"
+STALE = frozenset(("CHANGE_FROM_QUANTITY_STALE", "COMPARE_QUANTITY_STALE"))
+# Of the call as a whole: sending fewer of its items would change nothing.
+OF_THE_CALL = frozenset(("INVALID_NAME", "INVALID_REASON", "INVALID_REFERENCE_DOCUMENT", "COMPARE_QUANTITY_REQUIRED"))
+TAKEN, FAILED_BEFORE, MISMATCH = (
+    "IDEMPOTENCY_CONCURRENT_REQUEST",
+    "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED",
+    "IDEMPOTENCY_KEY_PARAMETER_MISMATCH",
+)
+
+
+class Location(msgspec.Struct, frozen=True):
+    id: str
+    name: str
+    isFulfillmentService: bool = False
+
+
+class Quantity(msgspec.Struct, frozen=True):
+    quantity: int
+
+
+class Level(msgspec.Struct, frozen=True):
+    location: Location
+    quantities: list[Quantity]
+
+
+class Levels(msgspec.Struct, frozen=True):
+    nodes: list[Level]
+    pageInfo: PageInfo
+
+
+class Item(msgspec.Struct, frozen=True):
+    id: str
+    tracked: bool
+    inventoryLevels: Levels
+    sku: str | None = None
+
+
+class Variant(msgspec.Struct, frozen=True):
+    id: str
+    displayName: str
+    inventoryItem: Item
+
+
+class Variants(msgspec.Struct, frozen=True):
+    nodes: list[Variant]
+    pageInfo: PageInfo
+
+
+class VariantsAnswer(msgspec.Struct, frozen=True):
+    productVariants: Variants
+
+
+class ItemLevels(msgspec.Struct, frozen=True):
+    inventoryLevels: Levels
+
+
+class LevelsAnswer(msgspec.Struct, frozen=True):
+    inventoryItem: ItemLevels | None = None
+
+
+class UserError(msgspec.Struct, frozen=True):
+    message: str
+    code: str | None = None
+    field: list[str] | None = None
+
+
+class SetPayload(msgspec.Struct, frozen=True):
+    userErrors: list[UserError]
+
+
+class SetAnswer(msgspec.Struct, frozen=True):
+    inventorySetQuantities: SetPayload
+
+
+_variants = msgspec.json.Decoder(VariantsAnswer)
+_levels = msgspec.json.Decoder(LevelsAnswer)
+_set = msgspec.json.Decoder(SetAnswer)
+
+
+class Inventory:
+    """Listings and pushes of one shop."""
+
+    def __init__(self, graphql: GraphQL, sleep: Callable[[float], None]) -> None:
+        self._graphql, self._sleep = graphql, sleep
+        self._sizes = PageSizes(graphql, FIRST_VARIANTS)
+
+    def listings(self) -> Iterator[tuple[Listing, ...]]:
+        """Active variants, one Listing per inventory item and location; `location` is the location's number.
+
+        quantity is None where Shopify does not track the item. Items at a fulfilment service's location are that
+        service's to count: FulfilledBy.CHANNEL. Raises ProtocolError for a list that repeats itself.
+        """
+        since, after, count = "", None, 0
+        seen: set[str] = set()
+        while True:
+            query = "product_status:ACTIVE" + (f" AND id:>{since}" if since else "")
+            page = self._sizes.ask(LISTINGS, {"after": after, "query": query}, _variants).productVariants
+            found: list[Listing] = []
+            for variant in page.nodes:
+                item = variant.inventoryItem
+                if item.id not in seen:  # variants may share an item
+                    seen.add(item.id)
+                    found += [_listing(variant, level) for level in self._all_levels(item)]
+            yield tuple(found)
+            if not page.pageInfo.hasNextPage:
+                return
+            count += len(page.nodes)
+            if count >= LISTED_AT_ONCE:  # Shopify stops any list at 25,000 objects: begin another
+                since, after, count = number(page.nodes[-1].id), None, 0
+            elif page.pageInfo.endCursor in (None, after):
+                raise ProtocolError("Shopify repeats a page of variants; the list is read again later.")
+            else:
+                after = page.pageInfo.endCursor
+
+    def _all_levels(self, item: Item) -> Iterator[Level]:
+        levels, after = item.inventoryLevels, None
+        yield from levels.nodes
+        while levels.pageInfo.hasNextPage and levels.pageInfo.endCursor != after:
+            after = levels.pageInfo.endCursor
+            more = self._graphql.ask(LEVELS, {"id": item.id, "after": after}, _levels).inventoryItem
+            if more is None:
+                return  # deleted since
+            levels = more.inventoryLevels
+            yield from levels.nodes
+
+    def push(self, pushes: Sequence[Push]) -> Iterator[PushOutcome]:
+        """One outcome per push. Raises what stops everything; what was then under way has no outcome and may be
+        pushed again with the same tokens."""
+        ready = []
+        for push in pushes:
+            if refusal := _unwritable(push.listing):
+                yield PushOutcome(key=push.listing.key, status="refused", code=refusal[0], message=refusal[1])
+            else:
+                ready.append(push)
+        for start in range(0, len(ready), MOST_AT_ONCE):
+            yield from self._push(ready[start : start + MOST_AT_ONCE])
+
+    def _push(self, batch: list[Push]) -> Iterator[PushOutcome]:
+        attempt = tries = 0
+        while batch:
+            errors = self._send(batch, attempt)
+            tries += 1
+            if not errors:
+                yield from [PushOutcome(key=push.listing.key, status="accepted") for push in batch]
+                return
+            named = {place: error for error in errors if (place := _place(error, len(batch))) is not None}
+            if named:
+                yield from [_outcome(batch[place], error) for place, error in named.items()]
+                batch = [push for place, push in enumerate(batch) if place not in named]
+                attempt = tries = 0
+                continue
+            code = errors[0].code or ""
+            if code == TAKEN and tries < ATTEMPTS:
+                self._sleep(float(2 ** (tries - 1)))
+            elif code == FAILED_BEFORE and tries < ATTEMPTS:
+                attempt += 1  # Shopify: "Retry with a new idempotency key"
+            elif len(batch) == 1 or code in OF_THE_CALL or code in (TAKEN, FAILED_BEFORE, MISMATCH):
+                yield from [_outcome(push, errors[0]) for push in batch]
+                return
+            else:  # no item is named: halve until the bad one is alone
+                middle = len(batch) // 2
+                yield from self._push(batch[:middle])
+                yield from self._push(batch[middle:])
+                return
+
+    def _send(self, batch: list[Push], attempt: int) -> list[UserError]:
+        key = idempotency_key([push.token for push in batch], attempt)
+        given: dict[str, Any] = {
+            "name": "available",
+            "reason": REASON,
+            "referenceDocumentUri": f"gid://commerce-pipelines/StockSync/{key}",
+            "quantities": [
+                {
+                    "inventoryItemId": push.listing.reference["inventory_item_id"],
+                    "locationId": push.listing.reference["location_id"],
+                    "quantity": push.quantity,
+                    "changeFromQuantity": push.listing.quantity,
+                }
+                for push in batch
+            ],
+        }
+        answer = self._graphql.ask(SET_QUANTITIES, {"input": given, "key": key}, _set)
+        return answer.inventorySetQuantities.userErrors
+
+
+def idempotency_key(tokens: Sequence[str], attempt: int = 0) -> str:
+    """A UUID that is the same for the same pushes in the same order. attempt: after one that Shopify holds failed."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, "\n".join([*tokens, str(attempt)])))
+
+
+def _listing(variant: Variant, level: Level) -> Listing:
+    item, location = variant.inventoryItem, level.location
+    return Listing(
+        key=f"{number(item.id)}:{number(location.id)}",
+        sku=item.sku or "",
+        quantity=level.quantities[0].quantity if item.tracked and level.quantities else None,
+        fulfilled_by=FulfilledBy.CHANNEL if location.isFulfillmentService else FulfilledBy.MERCHANT,
+        location=number(location.id),
+        title=variant.displayName,
+        reference={"inventory_item_id": item.id, "location_id": location.id, "location_name": location.name},
+    )
+
+
+def _unwritable(listing: Listing) -> tuple[str, str] | None:
+    """Why we never set this listing's quantity: code and sentence."""
+    if listing.fulfilled_by is FulfilledBy.CHANNEL:
+        return "FULFILMENT_SERVICE", "A fulfilment service counts the stock at this location."
+    if listing.quantity is None:
+        return "NOT_TRACKED", "Shopify does not track this item; switch tracking on in its inventory settings."
+    return None
+
+
+def _place(error: UserError, size: int) -> int | None:
+    """Which item the error names: ["input", "quantities", "3", "quantity"] -> 3."""
+    path = error.field or []
+    for part in path[path.index("quantities") + 1 :][:1] if "quantities" in path else ():
+        if part.isdigit() and int(part) < size:
+            return int(part)
+    return None
+
+
+def _outcome(push: Push, error: UserError) -> PushOutcome:
+    code = error.code or ""
+    status: Any = "stale" if code in STALE else "failed" if code.startswith("IDEMPOTENCY_") else "refused"
+    return PushOutcome(key=push.listing.key, status=status, code=code, message=error.message[:200])

@@ -1,0 +1,86 @@
+"""Shopify's own schema as a judge of both sides: of the queries we send, and of the stand-in's answers.
+
+What belongs here: checking documents and exchanges against the introspection under COMMERCE_SPECS. What does not: any
+knowledge of what the calls are for.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from graphql import (
+    GraphQLSchema,
+    OperationDefinitionNode,
+    build_client_schema,
+    execute_sync,
+    get_variable_values,
+    parse,
+    validate,
+)
+
+from commerce_sandbox.server import Call, Reply
+from commerce_sandbox.shopify import ShopifyStandIn
+
+SPECS = os.environ.get("COMMERCE_SPECS", "")
+
+
+@cache
+def schema() -> GraphQLSchema:
+    found = json.loads(gzip.decompress((Path(SPECS) / "shopify" / "admin_2026-10.json.gz").read_bytes()))
+    return build_client_schema(found.get("data", found))
+
+
+class Recorded(ShopifyStandIn):
+    """The stand-in, keeping each exchange that went through it so that it can be judged afterwards."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.exchanges: list[tuple[Call, Reply]] = []
+
+    def handle(self, call: Call) -> Reply:
+        reply = super().handle(call)
+        self.exchanges.append((call, reply))
+        return reply
+
+
+def complaints(query: str, variables: dict[str, Any] | None = None) -> list[str]:
+    """What the schema says against a document and, if given, its variables."""
+    document = parse(query)
+    found = [error.message for error in validate(schema(), document)]
+    if variables is not None:
+        operation = document.definitions[0]
+        assert isinstance(operation, OperationDefinitionNode)
+        values = get_variable_values(schema(), operation.variable_definitions or (), variables)
+        found += [error.message for error in values] if isinstance(values, list) else []
+    return found
+
+
+def judge(exchanges: list[tuple[Call, Reply]]) -> None:
+    """Every document and its variables must be valid, every `data` one that the schema allows for that document."""
+    for call, reply in exchanges:
+        if not call.path.endswith("/graphql.json") or reply.status != 200:
+            continue
+        asked, answer = call.json(), json.loads(reply.encoded()[0])
+        assert complaints(asked["query"], asked.get("variables")) == []
+        if "data" in answer:
+            judge_data(asked["query"], asked.get("variables"), answer["data"])
+
+
+def judge_data(query: str, variables: dict[str, Any] | None, data: Any) -> None:
+    """Executing the document over its own answer must give it back: same fields, no null where none may be."""
+    result = execute_sync(schema(), parse(query), data, variable_values=variables, type_resolver=_type_of)
+    assert result.errors is None, result.errors
+    assert result.data == data
+
+
+def _type_of(value: dict[str, Any], info: Any, abstract: Any) -> str:
+    """The first possible type that has all the fields of the answer."""
+    for candidate in info.schema.get_possible_types(abstract):
+        if set(value) <= set(candidate.fields):
+            return str(candidate.name)
+    raise TypeError(f"no type of {abstract} has the fields {sorted(value)}")

@@ -1,0 +1,170 @@
+"""GraphQL on plain data: a query's text, its variables and a tree of dicts -> the answer, and what it costs.
+
+What belongs here: selecting fields, fragments, arguments, connections, cost. What does not: any field of Shopify's
+(shop.py, stock.py). There is no schema: a field that the data does not hold is an error, so that a stand-in never
+answers more than was put into it; the tests hold queries and answers against the vendor's schema.
+
+In the tree a callable is a field with arguments (dict -> value), a list is a connection where `nodes`, `edges` or
+`pageInfo` is asked of it, and `__typename` tells fragments apart.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from graphql import Undefined, parse
+from graphql.error import GraphQLSyntaxError
+from graphql.language import ast
+from graphql.utilities import value_from_ast_untyped
+
+Data = dict[str, Any]
+MUTATION_POINTS = 10
+
+
+_parsed = lru_cache(maxsize=64)(parse)
+
+
+class Refused(Exception):
+    """What stands in the answer's `errors`."""
+
+    def __init__(self, message: str, code: str = "", path: Sequence[str] = (), **extensions: Any) -> None:
+        super().__init__(message)
+        self.error: Data = {"message": message, "extensions": {"code": code, **extensions}}
+        if path:
+            self.error["path"] = list(path)
+
+
+class Rows(list[Data]):
+    """A connection whose cursors name a row by `key`, not by its place: rows before it may come and go."""
+
+    def __init__(self, rows: Sequence[Data], key: Callable[[Data], Any]) -> None:
+        super().__init__(rows)
+        self.key = key
+
+
+class Execution:
+    """One operation. root: the fields of Query or Mutation. idempotency_key: what `@idempotent` said, if anything."""
+
+    def __init__(self, text: str, variables: Data) -> None:
+        try:
+            document = _parsed(text)
+        except GraphQLSyntaxError as error:
+            raise Refused(error.message, "parseError") from None
+        operations = [each for each in document.definitions if isinstance(each, ast.OperationDefinitionNode)]
+        if len(operations) != 1:
+            raise Refused("An operation name is required", "missingOperation")
+        self.operation = operations[0]
+        self.fragments = {
+            each.name.value: each for each in document.definitions if isinstance(each, ast.FragmentDefinitionNode)
+        }
+        self.is_mutation = self.operation.operation is ast.OperationType.MUTATION
+        defaults = {
+            each.variable.name.value: value_from_ast_untyped(each.default_value)
+            for each in self.operation.variable_definitions
+            if each.default_value
+        }
+        self.variables = {**defaults, **variables}
+        for each in self.operation.variable_definitions:
+            name = each.variable.name.value
+            if isinstance(each.type, ast.NonNullTypeNode) and self.variables.get(name) is None:
+                raise Refused(f"Variable ${name} of type was provided invalid value", "INVALID_VARIABLE")
+
+    def run(self, root: Data) -> Data:
+        return self._object(self.operation.selection_set, root, ())
+
+    def roots(self) -> list[str]:
+        """The names of the root fields."""
+        return [field.name.value for field in self._fields(self.operation.selection_set, {})]
+
+    def idempotency_key(self) -> str | None:
+        for field in self._fields(self.operation.selection_set, {}):
+            for directive in field.directives:
+                if directive.name.value == "idempotent":
+                    return str(self._arguments(directive)["key"])
+        return None
+
+    def _fields(self, selection: ast.SelectionSetNode, source: Data) -> list[ast.FieldNode]:
+        found: list[ast.FieldNode] = []
+        for each in selection.selections:
+            if isinstance(each, ast.FieldNode):
+                found.append(each)
+                continue
+            fragment = self.fragments[each.name.value] if isinstance(each, ast.FragmentSpreadNode) else each
+            condition = fragment.type_condition
+            if condition is None or source.get("__typename", condition.name.value) == condition.name.value:
+                found += self._fields(fragment.selection_set, source)
+        return found
+
+    def _arguments(self, node: ast.FieldNode | ast.DirectiveNode) -> Data:
+        values = {each.name.value: value_from_ast_untyped(each.value, self.variables) for each in node.arguments}
+        return {name: value for name, value in values.items() if value is not Undefined}  # a variable left out
+
+    def _object(self, selection: ast.SelectionSetNode, source: Data, path: tuple[str, ...]) -> Data:
+        result: Data = {}
+        for field in self._fields(selection, source):
+            name = field.name.value
+            here = (*path, name)
+            if name not in source:
+                raise Refused(f"Field '{name}' doesn't exist on type", "undefinedField", here)
+            value, arguments = source[name], self._arguments(field)
+            if callable(value):
+                value = value(arguments)
+            result[field.alias.value if field.alias else name] = self._value(field, value, arguments, here)
+        return result
+
+    def _value(self, field: ast.FieldNode, value: Any, arguments: Data, path: tuple[str, ...]) -> Any:
+        if value is None or field.selection_set is None:
+            return value
+        if isinstance(value, dict):
+            return self._object(field.selection_set, value, path)
+        if {each.name.value for each in self._fields(field.selection_set, {})} & {"nodes", "edges", "pageInfo"}:
+            return self._object(field.selection_set, _connection(value, arguments, path), path)
+        kept = value[: arguments["first"]] if arguments.get("first") else value
+        return [self._object(field.selection_set, each, path) for each in kept]
+
+    def requested_cost(self) -> int:
+        """Points as documented: scalars 0, objects 1, connections sized by `first`, mutations 10. How much a
+        connection's size weighs is not documented; what Shopify answers is near its square root."""
+        base = MUTATION_POINTS if self.is_mutation else 0
+        return base + math.ceil(self._cost(self.operation.selection_set))
+
+    def _cost(self, selection: ast.SelectionSetNode) -> float:
+        total = 0.0
+        for field in self._fields(selection, {}):
+            if field.selection_set is None:
+                continue
+            inner, first = self._cost(field.selection_set), self._arguments(field).get("first")
+            total += 2 + math.sqrt(first) * inner if first else 1 + inner
+        return total
+
+
+def actual_cost(value: Any) -> int:
+    """Points of what came out: one per object."""
+    if isinstance(value, dict):
+        return 1 + sum(actual_cost(each) for each in value.values())
+    return sum(actual_cost(each) for each in value) if isinstance(value, list) else 0
+
+
+def _connection(rows: Sequence[Data], arguments: Data, path: tuple[str, ...]) -> Data:
+    first, after = arguments.get("first"), arguments.get("after")
+    if not first or not 0 < first <= 250:
+        raise Refused("you must provide one of first or last, at most 250", "BAD_REQUEST", path)
+    keyed = [(rows.key(row) if isinstance(rows, Rows) else [place], row) for place, row in enumerate(rows)]
+    if after is not None:
+        try:
+            mark = json.loads(base64.b64decode(after))
+        except ValueError:
+            raise Refused(f"Invalid cursor for current pagination sort: {after}", "BAD_REQUEST", path) from None
+        keyed = [pair for pair in keyed if pair[0] > mark]
+    page, more = keyed[:first], len(keyed) > first
+    cursors = [base64.b64encode(json.dumps(key).encode()).decode() for key, _ in page]
+    return {
+        "nodes": [row for _, row in page],
+        "edges": [{"cursor": cursor, "node": row} for cursor, (_, row) in zip(cursors, page, strict=True)],
+        "pageInfo": {"hasNextPage": more, "endCursor": cursors[-1] if cursors else None},
+    }

@@ -1,0 +1,107 @@
+"""The shop's orders and the root fields that read them.
+
+What belongs here: keeping orders, Shopify's search syntax, sorting, counting, the 60 days. What does not: HTTP
+(stand_in.py), GraphQL (execution.py), stock (stock.py).
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from .execution import Data, Refused, Rows
+
+LISTABLE = 25_000  # objects of one list that Shopify lets be paged through; the rest is silently not there
+_TERM = re.compile(r"(\w+):(>=|<=|>|<|)(?:'([^']*)'|(\S+))")
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "": operator.eq
+}  # fmt: skip
+
+
+def instant(moment: datetime) -> str:
+    """As Shopify writes times: whole seconds, UTC."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def number(gid: str) -> int:
+    return int(gid.rpartition("/")[2])
+
+
+def search(rows: Iterable[Data], query: str | None, fields: dict[str, Callable[[Data], Any]]) -> list[Data]:
+    """The rows that all terms match; `fields` gives the value that a term's name stands for."""
+    found = list(rows)
+    for name, compare, quoted, bare in _TERM.findall(query or ""):
+        if name not in fields:
+            raise Refused(f"The stand-in does not know the search field {name}", "BAD_REQUEST")
+        value: Any = quoted or bare
+        wanted = int(value) if name == "id" else value
+        found = [row for row in found if _COMPARE[compare](fields[name](row), wanted)]
+    return found
+
+
+_SEARCHED: dict[str, Callable[[Data], Any]] = {
+    "created_at": lambda row: row["createdAt"],
+    "updated_at": lambda row: row["updatedAt"],
+    "id": lambda row: number(row["id"]),
+}
+_SORTED = {"CREATED_AT": "createdAt", "UPDATED_AT": "updatedAt"}
+
+
+class Orders:
+    """Orders by id. `listable` as in `LISTABLE`."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Data] = {}
+        self.listable = LISTABLE
+
+    def add(self, order: Data) -> None:
+        self.rows[order["id"]] = order
+
+    def add_new(self, order: Data, now: datetime) -> Data:
+        """The order as placed now, with an id of its own."""
+        fresh = max((number(gid) for gid in self.rows), default=0) + 1
+        order = {
+            **order,
+            "id": f"gid://shopify/Order/{fresh}",
+            "name": f"#{1000 + fresh % 1_000_000}",
+            "createdAt": instant(now),
+            "updatedAt": instant(now),
+        }
+        self.add(order)
+        return order
+
+    def change(self, order_id: str, now: datetime, **fields: Any) -> Data:
+        """The order changed now. order_id: the number."""
+        order = self.rows[f"gid://shopify/Order/{order_id}"]
+        order.update(fields, updatedAt=instant(now))
+        return order
+
+    def fields(self, now: datetime, all_history: bool) -> Data:
+        """Root fields of a query."""
+        oldest = "" if all_history else instant(now - timedelta(days=60))
+
+        def found(query: str | None) -> list[Data]:
+            visible = (row for row in self.rows.values() if row["createdAt"] >= oldest)
+            return search(visible, query, _SEARCHED)
+
+        def orders(arguments: Data) -> Rows:
+            by = _SORTED[arguments.get("sortKey", "CREATED_AT")]
+
+            def key(row: Data) -> list[Any]:
+                return [row[by], number(row["id"])]
+
+            return Rows(sorted(found(arguments.get("query")), key=key)[: self.listable], key)
+
+        def orders_count(arguments: Data) -> Data:
+            count, limit = len(found(arguments.get("query"))), arguments.get("limit", 10_000)
+            cut = limit is not None and count > limit
+            return {"count": limit if cut else count, "precision": "AT_LEAST" if cut else "EXACT"}
+
+        return {
+            "orders": orders,
+            "ordersCount": orders_count,
+            "order": lambda arguments: self.rows.get(arguments["id"]),
+        }

@@ -1,0 +1,143 @@
+"""The shop's server: tokens, versions, scopes, points, and what each of them refuses.
+
+What belongs here: everything around a GraphQL query that Shopify checks. What does not: GraphQL (execution.py), the
+shop's state (shop.py, stock.py).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ..server import Call, Reply, StandIn
+from .execution import Data, Execution, Refused, actual_cost
+from .shop import Orders
+from .stock import Stock
+
+VERSION = "2026-10"
+MOST_POINTS = 1_000
+STATIC_TOKEN = "shpat_sandbox"
+TOKEN_LIFE = timedelta(seconds=86_399)
+SCOPES = frozenset(("read_orders", "read_all_orders", "read_products", "read_inventory", "write_inventory",
+                    "read_locations"))  # fmt: skip
+NEEDED = {
+    "orders": "read_orders",
+    "order": "read_orders",
+    "ordersCount": "read_orders",
+    "productVariants": "read_products",
+    "inventoryItem": "read_inventory",
+    "inventorySetQuantities": "write_inventory",
+}
+_REFUSED_TOKEN = {"errors": "[API] Invalid API key or access token (unrecognized login or wrong password)"}
+
+
+class ShopifyStandIn(StandIn):
+    """One shop. points, restore: the bucket and its refill per second (Plus by default: the demo shall not wait).
+
+    Tests set `scopes`, `deprecated` (the header's text), `served` (the version answered as), `orders.listable`.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        shop: str = "demo.myshopify.com",
+        static_token: str = STATIC_TOKEN,
+        points: float = 20_000,
+        restore: float = 1_000,
+    ) -> None:
+        super().__init__(port, now)
+        self.shop, self.orders, self.stock = shop, Orders(), Stock()
+        self.points, self.restore = points, restore
+        self.scopes, self.served, self.deprecated = SCOPES, VERSION, ""
+        self.valid_for = {static_token: datetime.max.replace(tzinfo=UTC)}  # token -> until when
+        self._left, self._at = points, now()
+
+    def add(self, order: Data) -> None:
+        with self.lock:
+            self.orders.add(order)
+
+    def add_new(self, order: Data, now: datetime) -> Data:
+        """Take the order as placed at `now`, under a fresh id."""
+        with self.lock:
+            return self.orders.add_new(order, now)
+
+    def handle(self, call: Call) -> Reply:
+        if call.method != "POST":
+            return Reply(405)
+        if call.path == "/admin/oauth/access_token":
+            return self._mint(call)
+        if call.path.startswith("/admin/api/") and call.path.endswith("/graphql.json"):
+            until = self.valid_for.get(call.headers.get("x-shopify-access-token", ""))
+            if until is None or until <= self.now():
+                return Reply(401, _REFUSED_TOKEN)
+            headers = {"X-Shopify-API-Version": self.served}
+            if self.deprecated:
+                headers["X-Shopify-API-Deprecated-Reason"] = self.deprecated
+            return Reply(200, self._graphql(call), headers)
+        return Reply(404, {"errors": "Not Found"})
+
+    def _mint(self, call: Call) -> Reply:
+        form = call.form()
+        if form.get("grant_type") != "client_credentials":
+            return Reply(400, {"error": "unsupported_grant_type"})
+        if not form.get("client_id") or not form.get("client_secret"):
+            return Reply(400, {"error": "invalid_client"})
+        token = f"shpat_{secrets.token_hex(16)}"
+        self.valid_for[token] = self.now() + TOKEN_LIFE
+        life = int(TOKEN_LIFE.total_seconds())
+        return Reply(200, {"access_token": token, "scope": ",".join(sorted(self.scopes)), "expires_in": life})
+
+    def _graphql(self, call: Call) -> Data:
+        body, requested = call.json(), 0
+        try:
+            execution = Execution(body["query"], body.get("variables") or {})
+            requested = execution.requested_cost()
+            self._check(execution, requested)
+            root = self._mutations(execution) if execution.is_mutation else self._queries()
+            data = execution.run(root)
+        except Refused as refused:
+            return {"errors": [refused.error], "extensions": self._spend(requested, None)}
+        return {"data": data, "extensions": self._spend(requested, actual_cost(data))}
+
+    def _check(self, execution: Execution, requested: int) -> None:
+        if requested > MOST_POINTS:
+            raise Refused(
+                f"Query cost is {requested}, which exceeds the single query max cost limit ({MOST_POINTS}).",
+                "MAX_COST_EXCEEDED", cost=requested, maxCost=MOST_POINTS,
+            )  # fmt: skip
+        if requested > self._available():
+            raise Refused("Throttled", "THROTTLED")
+        for name in execution.roots():
+            scope = NEEDED.get(name)
+            if scope and scope not in self.scopes:
+                access = f"`{scope}` access scope."
+                raise Refused(f"Access denied for {name} field. Required access: {access}", "ACCESS_DENIED", [name],
+                              requiredAccess=access)  # fmt: skip
+
+    def _available(self) -> float:
+        now = self.now()
+        seconds = max(0.0, (now - self._at).total_seconds())
+        self._left, self._at = min(self.points, self._left + seconds * self.restore), now
+        return self._left
+
+    def _spend(self, requested: int, actual: int | None) -> Data:
+        self._left = self._available() - (actual or 0)
+        status = {"maximumAvailable": self.points, "currentlyAvailable": int(self._left), "restoreRate": self.restore}
+        return {"cost": {"requestedQueryCost": requested, "actualQueryCost": actual, "throttleStatus": status}}
+
+    def _queries(self) -> Data:
+        now = self.now()
+        installation = {"accessScopes": [{"handle": scope} for scope in sorted(self.scopes)]}
+        shop = {"name": "Sandbox Coffee", "myshopifyDomain": self.shop, "currencyCode": "EUR", "taxesIncluded": True}
+        orders = self.orders.fields(now, "read_all_orders" in self.scopes)
+        return {"shop": shop, "currentAppInstallation": installation, **orders, **self.stock.fields()}
+
+    def _mutations(self, execution: Execution) -> Data:
+        def set_quantities(arguments: Data) -> Any:
+            return self.stock.set_quantities(arguments["input"], execution.idempotency_key())
+
+        return {"inventorySetQuantities": set_quantities}

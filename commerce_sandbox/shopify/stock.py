@@ -1,0 +1,141 @@
+"""The shop's stock: items at locations, set by comparing first, each change at most once.
+
+What belongs here: inventory levels, `inventorySetQuantities` with its errors, idempotency. What does not: orders
+(shop.py), GraphQL (execution.py).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..catalogue import CATALOGUE, Article
+from .execution import Data, Refused, Rows
+from .shop import number, search
+
+LOCATIONS = {71: ("Lager Köln", False), 72: ("Shop Berlin", False)}  # number -> name, of a fulfilment service?
+_TOO_MANY = 250
+
+
+class Stock:
+    """Variants and their quantities. `quantities`: (inventory item, location) numbers -> available."""
+
+    def __init__(self, articles: list[Article] = CATALOGUE) -> None:
+        self.locations = dict(LOCATIONS)
+        self.variants: dict[int, Data] = {}
+        self.quantities: dict[tuple[int, int], int] = {}
+        self.immutable: set[int] = set()  # items that the API may not adjust, such as bundles
+        self._done: dict[str, tuple[str, Data]] = {}  # idempotency key -> the input it came with, the answer it got
+        for place, article in enumerate(articles, 1):
+            self.add(place, article, {location: 5 * (place % 7) + location % 10 for location in LOCATIONS})
+
+    def add(self, place: int, article: Article, quantities: dict[int, int], tracked: bool = True) -> None:
+        """A variant at the locations of `quantities`."""
+        item = 40_000 + place
+        self.variants[place] = {
+            "id": f"gid://shopify/ProductVariant/{50_000 + place}",
+            "displayName": article.title,
+            "status": "ACTIVE",
+            "item": item,
+            "sku": article.sku,
+            "tracked": tracked,
+        }
+        for location, quantity in quantities.items():
+            self.quantities[item, location] = quantity
+
+    def fields(self) -> Data:
+        """Root fields of a query."""
+
+        def product_variants(arguments: Data) -> Rows:
+            rows = search(self.variants.values(), arguments.get("query"), {
+                "product_status": lambda row: row["status"],
+                "id": lambda row: number(row["id"]),
+            })  # fmt: skip
+            return Rows([{**row, "inventoryItem": self._item(row)} for row in rows], lambda row: [number(row["id"])])
+
+        def inventory_item(arguments: Data) -> Data | None:
+            found = [row for row in self.variants.values() if row["item"] == number(arguments["id"])]
+            return self._item(found[0]) if found else None
+
+        return {"productVariants": product_variants, "inventoryItem": inventory_item}
+
+    def _item(self, row: Data) -> Data:
+        levels = [
+            {
+                "location": {
+                    "id": f"gid://shopify/Location/{location}",
+                    "name": self.locations[location][0],
+                    "isFulfillmentService": self.locations[location][1],
+                },
+                "quantities": lambda arguments, quantity=quantity: [
+                    {"name": name, "quantity": quantity} for name in arguments["names"]
+                ],
+            }
+            for (item, location), quantity in sorted(self.quantities.items())
+            if item == row["item"]
+        ]
+        return {
+            "id": f"gid://shopify/InventoryItem/{row['item']}",
+            "sku": row["sku"],
+            "tracked": row["tracked"],
+            "inventoryLevels": levels,
+        }
+
+    def set_quantities(self, given: Data, key: str | None) -> Data:
+        """All or nothing: with one error no quantity changes. A key that was answered before is answered the same."""
+        if not key:
+            raise Refused("The @idempotent directive is required for this mutation", "BAD_REQUEST",
+                          ["inventorySetQuantities"])  # fmt: skip
+        if len(given["quantities"]) > _TOO_MANY:
+            raise Refused(f"The input array size is greater than the maximum allowed of {_TOO_MANY}",
+                          "MAX_INPUT_SIZE_EXCEEDED", ["inventorySetQuantities"])  # fmt: skip
+        said = json.dumps(given, sort_keys=True)
+        if key in self._done:
+            before, answer = self._done[key]
+            if before != said:
+                return _errors(("IDEMPOTENCY_KEY_PARAMETER_MISMATCH", None))
+            return _errors(("IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", None)) if answer["userErrors"] else answer
+        answer = self._set(given)
+        self._done[key] = said, answer
+        return answer
+
+    def _set(self, given: Data) -> Data:
+        found, wanted = [], {}
+        for place, row in enumerate(given["quantities"]):
+            if "changeFromQuantity" not in row:
+                raise Refused("changeFromQuantity must be passed, null included", "BAD_REQUEST",
+                              ["inventorySetQuantities"])  # fmt: skip
+            where = number(row["inventoryItemId"]), number(row["locationId"])
+            if problem := self._problem(where, row, where in wanted):
+                found.append((problem, place))
+            wanted[where] = row["quantity"]
+        if found:
+            return _errors(*found)
+        changes = []
+        for where, quantity in wanted.items():
+            changes.append({"name": "available", "delta": quantity - self.quantities[where]})
+            self.quantities[where] = quantity
+        return {"inventoryAdjustmentGroup": {"reason": given["reason"], "changes": changes}, "userErrors": []}
+
+    def _problem(self, where: tuple[int, int], row: Data, repeated: bool) -> str:
+        item, location = where
+        if location not in self.locations:
+            return "INVALID_LOCATION"
+        if where not in self.quantities:
+            return "INVALID_INVENTORY_ITEM"
+        if repeated:
+            return "NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR"
+        if item in self.immutable:
+            return "NON_MUTABLE_INVENTORY_ITEM"
+        if row["quantity"] < 0:
+            return "INVALID_QUANTITY_NEGATIVE"
+        expected = row["changeFromQuantity"]
+        return "CHANGE_FROM_QUANTITY_STALE" if expected is not None and expected != self.quantities[where] else ""
+
+
+def _errors(*found: tuple[str, int | None]) -> Data:
+    def error(code: str, place: int | None) -> dict[str, Any]:
+        path = None if place is None else ["input", "quantities", str(place), "quantity"]
+        return {"code": code, "field": path, "message": code.replace("_", " ").capitalize()}
+
+    return {"inventoryAdjustmentGroup": None, "userErrors": [error(code, place) for code, place in found]}
