@@ -47,6 +47,32 @@ def matcher(env: Env, model: str, domain: Sequence[Any] | None) -> Test:
     return test
 
 
+def candidates(env: Env, model: str, domain: Sequence[Any]) -> set[int] | None:
+    """Ids among which all matches are, found by an index; None when no term that must hold has one."""
+    if "|" in domain or "!" in domain:
+        return None
+    found: list[set[int]] = []
+    for term in domain:
+        if not isinstance(term, list | tuple) or len(term) != 3 or not term[2]:
+            continue
+        name, operator, value = term
+        field = env.model(model).fields.get(name)
+        indexed = field is not None and not field.compute and (field.index or field.type == "many2one")
+        if operator == "child_of" and indexed:
+            values: Collection[Any] = descendants(env, field.relation, _ids_of(value))
+        elif operator in ("=", "in") and (name == "id" or indexed):
+            values = value if isinstance(value, list | tuple) else [value]
+        else:
+            continue
+        if any(wanted is None or wanted is False or wanted == "" for wanted in values):
+            continue
+        if name == "id":
+            found.append({wanted for wanted in values if isinstance(wanted, int)})
+        elif field.type != "many2one" or all(isinstance(wanted, int) for wanted in values):
+            found.append({row for wanted in values for row in env.db.referring(model, name, wanted)})
+    return min(found, key=len) if found else None
+
+
 def mentions(domain: Sequence[Any] | None, name: str) -> bool:
     return any(isinstance(term, list | tuple) and term and term[0] == name for term in domain or ())
 

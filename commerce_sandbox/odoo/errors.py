@@ -49,6 +49,10 @@ class SerializationFailure(OdooError):
         super().__init__("could not serialize access due to concurrent update")
 
 
+class UnknownMethod(OdooError):
+    name = "builtins.AttributeError"
+
+
 class NotFound(OdooError):
     name = "werkzeug.exceptions.NotFound"
     status = 404

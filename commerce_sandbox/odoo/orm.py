@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from .errors import AccessError, SerializationFailure, UserError, ValidationError
+from .errors import AccessError, SerializationFailure, UnknownMethod, UserError, ValidationError
 from .schema import Field, Model
 
 Row = dict[str, Any]
@@ -62,10 +62,11 @@ class Database:
         self.rows: dict[str, dict[int, Row]] = {name: {} for name in self.models}
         self.sequences: dict[str, int] = defaultdict(int)
         self.conflicts = 0  # so many of the coming calls that write will collide with another transaction
+        self.collided = False  # whether the call under way has
         self._journal: list[Callable[[], Any]] = []
         self._keys: dict[tuple[str, tuple[str, ...]], dict[tuple[Any, ...], int]] = defaultdict(dict)
-        # (model, many2one field) -> referred id -> ids of the referring rows in order of appearance
-        self._referring: dict[tuple[str, str], dict[int, dict[int, None]]] = defaultdict(lambda: defaultdict(dict))
+        # (model, many2one or indexed field) -> value -> ids of the rows that hold it, in order of appearance
+        self._referring: dict[tuple[str, str], dict[Any, dict[int, None]]] = defaultdict(lambda: defaultdict(dict))
 
     def following(self, sequence: str) -> int:
         self.sequences[sequence] += 1
@@ -110,7 +111,8 @@ class Database:
         del self.rows[model][row_id]
         self._journal.append(partial(self._revive, model, row_id, row))
 
-    def referring(self, model: str, field: str, target: int) -> list[int]:
+    def referring(self, model: str, field: str, target: Any) -> list[int]:
+        """Ids of the rows whose many2one or indexed field holds `target`."""
         return list(self._referring[model, field].get(target, ()))
 
     def by_key(self, model: str, fields: tuple[str, ...], key: tuple[Any, ...]) -> int | None:
@@ -144,7 +146,7 @@ class Database:
 
     def _index(self, model: str, row_id: int, name: str, old: Any, new: Any) -> None:
         field = self.models[model].fields.get(name)
-        if field is None or field.type != "many2one":
+        if field is None or not (field.type == "many2one" or field.index):
             return
         if old:
             self._referring[model, name][old].pop(row_id, None)
@@ -226,6 +228,8 @@ class Env:
     def children(self, field: Field, row_id: int) -> tuple[int, ...]:
         ids = self.db.referring(field.relation, field.inverse, row_id)
         rows = self.db.rows[field.relation]
+        if field.where:
+            ids = [i for i in ids if all(rows[i].get(name) == value for name, value in field.where.items())]
         if "active" in self.db.models[field.relation].fields and self.context.get("active_test", True):
             ids = [i for i in ids if rows[i].get("active", True)]
         if "sequence" in self.db.models[field.relation].fields:
@@ -246,6 +250,7 @@ class Env:
     def touch(self) -> None:
         """Called before every change: where a simulated collision strikes."""
         if self.colliding:
+            self.db.collided = True
             raise SerializationFailure
 
     def allowed(self, model: str, operation: str) -> bool:
@@ -263,12 +268,12 @@ class Env:
 
 
 def find_method(db: Database, model: str, name: str) -> Method:
-    """Raises AccessError for a private name, AttributeError for one that nobody declared."""
+    """Raises AccessError for a private name, UnknownMethod for one that nobody declared."""
     if name.startswith("_"):
         raise AccessError(f"Private methods (such as '{model}.{name}') cannot be called remotely.")
     found = METHODS.get((model, name)) or METHODS.get((GENERIC, name))
     if found is None:
-        raise AttributeError(f"The method '{model}.{name}' does not exist")
+        raise UnknownMethod(f"The method '{model}.{name}' does not exist")
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from .domains import display_name, matcher, mentions
+from .domains import candidates, display_name, matcher, mentions
 from .orm import Env, Row, method
 
 _MAGIC = {
@@ -27,12 +27,18 @@ def find(env: Env, model: str, domain: Sequence[Any] | None = None, order: str =
     if "active" in env.model(model).fields and env.context.get("active_test", True) and not mentions(terms, "active"):
         terms = [*terms, ["active", "=", True]]
     test = matcher(env, model, terms)
-    return sort(env, model, [row_id for row_id in sorted(env.db.rows[model]) if test(row_id)], order)
+    narrowed = candidates(env, model, terms)
+    rows = env.db.rows[model]
+    ids = sorted(rows if narrowed is None else narrowed & rows.keys())
+    return sort(env, model, [row_id for row_id in ids if test(row_id)], order)
 
 
 def sort(env: Env, model: str, ids: list[int], order: str = "") -> list[int]:
     for part in reversed((order or env.model(model).order).split(",")):
         name, *direction = part.split()
+        if name == "id":
+            ids.sort(reverse=bool(direction) and direction[0].lower() == "desc")
+            continue
         if env.field(model, name) is None and name not in _MAGIC:
             raise ValueError(f"Invalid field {name!r} on model {model!r}")
         values = {row_id: _sortable(env, model, name, row_id) for row_id in ids}
@@ -216,4 +222,6 @@ def _shown(env: Env, model: str, row_id: int, name: str, kind: str, relation: st
     value = env.get(model, row_id, name)
     if kind == "many2one" and value:
         return [value, display_name(env, relation, value)] if load == "_classic_read" else value
-    return list(value or ()) if kind in ("one2many", "many2many") else value
+    if kind in ("one2many", "many2many"):
+        return sort(env, relation, list(value)) if value and len(value) > 1 else list(value or ())
+    return value

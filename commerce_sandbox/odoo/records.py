@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from .errors import MissingError, ValidationError
-from .orm import HOOKS, Env, Row, hook, method
-from .schema import Field
+from .orm import HOOKS, Env, Row, method
+from .schema import Field, Model
 
 MAGIC = frozenset({"id", "create_uid", "write_uid", "write_date", "create_date", "display_name"})
 
@@ -100,17 +100,17 @@ def _create(env: Env, model: str, vals: Row) -> int:
         else:
             value = field.default(env) if callable(field.default) else field.default
         if field.type in ("one2many", "many2many"):
-            later[name] = value
+            if value:
+                later[name] = value
+            if field.type == "many2many":
+                row[name] = ()
         else:
             row[name] = _convert(env, model, name, field, value)
             if field.required and (row[name] is False or row[name] == ""):
                 raise ValidationError(_missing(env, model, name))
     row_id = env.db.insert(model, row)
     for name, value in later.items():
-        if value:
-            _command(env, model, row_id, name, declared.fields[name], value)
-        elif declared.fields[name].type == "many2many":
-            env.db.put(model, row_id, {name: ()})
+        _command(env, model, row_id, name, declared.fields[name], value)
     if isinstance(vals.get("id"), str) and "_import_current_module" in env.context:
         _name_line(env, vals["id"], model, row_id)
     return row_id
@@ -260,13 +260,25 @@ def _command(env: Env, model: str, row_id: int, name: str, field: Field, value: 
     for target in ids:
         if not env.exists(field.relation, target):
             raise ValidationError(f"The operation cannot be completed: {field.relation}({target},) does not exist.")
+    if field.inverse:
+        _mirror(env, field, row_id, set(env.db.rows[model][row_id].get(name) or ()), set(ids))
     env.db.put(model, row_id, {name: tuple(ids)})
+
+
+def _mirror(env: Env, field: Field, row_id: int, before: set[int], after: set[int]) -> None:
+    """The same links seen from the other model's many2many."""
+    rows = env.db.rows[field.relation]
+    for target in before - after:
+        links = tuple(i for i in rows[target].get(field.inverse) or () if i != row_id)
+        env.db.put(field.relation, target, {field.inverse: links})
+    for target in after - before:
+        env.db.put(field.relation, target, {field.inverse: (*(rows[target].get(field.inverse) or ()), row_id)})
 
 
 def _one2many(env: Env, row_id: int, field: Field, command: Sequence[Any]) -> None:
     code, target = command[0], command[1] if len(command) > 1 else 0
     if code == 0:
-        create(env, field.relation, {**command[2], field.inverse: row_id})
+        create(env, field.relation, {**field.where, **command[2], field.inverse: row_id})
     elif code == 1:
         write(env, field.relation, [target], command[2])
     elif code == 2:
@@ -294,28 +306,30 @@ def _cascade(env: Env, model: str, row_id: int) -> None:
     }
     for other in env.db.models.values():
         for name, field in other.fields.items():
-            if field.type != "many2one" or field.relation != model or field.compute:
+            if field.relation != model or field.compute:
                 continue
-            for referring in env.db.referring(other.name, name, row_id):
-                if field.required and (other.name, name) not in owned:
-                    raise ValidationError(
-                        "The operation cannot be completed: Another model is using the record you are trying to "
-                        f"delete.\n\nThe troublemaker is: '{other.title or other.name}' ({other.name})\n"
-                        f"Thanks to the following constraint: {name}\nHow about archiving the record instead?"
-                    )
-                if field.required:
-                    _cascade(env, other.name, referring)
-                else:
-                    env.db.put(other.name, referring, {name: False})
-    for data_id, data in list(env.db.rows["ir.model.data"].items()):
-        if data["model"] == model and data["res_id"] == row_id:
+            if field.type == "many2one":
+                _let_go(env, other, name, row_id, owned=(other.name, name) in owned)
+            elif field.type == "many2many":
+                for other_id, row in env.db.rows[other.name].items():
+                    if row_id in (row.get(name) or ()):
+                        env.db.put(other.name, other_id, {name: tuple(i for i in row[name] if i != row_id)})
+    for data_id in env.db.referring("ir.model.data", "res_id", row_id):
+        if env.db.rows["ir.model.data"][data_id]["model"] == model:
             env.db.delete("ir.model.data", data_id)
     env.db.delete(model, row_id)
 
 
-@hook("product.template", "written")
-def _touch_variants(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> None:
-    """Odoo moves product.product.write_date when the template changes, so that one poll sees price edits too."""
-    for template in ids:
-        for variant in env.db.referring("product.product", "product_tmpl_id", template):
-            env.db.put("product.product", variant, {"write_date": env.stamp})
+def _let_go(env: Env, other: Model, name: str, row_id: int, *, owned: bool) -> None:
+    """What becomes of the rows that refer to one which is deleted."""
+    for referring in env.db.referring(other.name, name, row_id):
+        if not other.fields[name].required:
+            env.db.put(other.name, referring, {name: False})
+        elif owned:
+            _cascade(env, other.name, referring)
+        else:
+            raise ValidationError(
+                "The operation cannot be completed: Another model is using the record you are trying to "
+                f"delete.\n\nThe troublemaker is: '{other.title or other.name}' ({other.name})\n"
+                f"Thanks to the following constraint: {name}\nHow about archiving the record instead?"
+            )

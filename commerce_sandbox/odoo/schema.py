@@ -1,12 +1,12 @@
 """How a model is declared: fields as data.
 
-What belongs here: the shape of a declaration and the short constructors that `models.py` is written with. What does
+What belongs here: the shape of a declaration and the short constructors that the models are written with. What does
 not: what a model does (methods live in the module of their subject).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,8 +17,9 @@ RELATIONAL = frozenset({"many2one", "one2many", "many2many"})
 class Field:
     """default: a value, or a function of the Env. compute: a function (env, id) -> value, evaluated at each read.
 
-    A computed field without `search` cannot be used in a domain, as in Odoo; with `own`, a value that was written
-    takes the place of the computed one (Odoo's `store=True, readonly=False, compute=...`).
+    A computed field without `search` cannot be used in a domain, as in Odoo. A value written to a computed field is
+    ignored. where: values that the lines of a one2many have in common. index: rows are found by the value without looking at all of them, which changes nothing but speed. inverse
+    of a many2many: the field of the other model that shows the same links.
     """
 
     type: str
@@ -31,6 +32,8 @@ class Field:
     compute: Callable[..., Any] | None = None
     search: bool = True
     copy: bool = True
+    index: bool = False
+    where: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,8 @@ def one(relation: str, **options: Any) -> Field:
     return Field("many2one", relation, **options)
 
 
-def many(relation: str, **options: Any) -> Field:
-    return Field("many2many", relation, **options)
+def many(relation: str, inverse: str = "", **options: Any) -> Field:
+    return Field("many2many", relation, inverse, **options)
 
 
 def lines(relation: str, inverse: str, **options: Any) -> Field:

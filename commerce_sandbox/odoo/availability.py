@@ -1,0 +1,85 @@
+"""How much of a product there is: on hand, reserved, free, forecast, by warehouse or location.
+
+What belongs here: the computed quantities of products and the context that narrows them. What does not: moving stock
+(moves.py), declarations of stock models (stock.py).
+
+Context `warehouse_id` or `location` (an id or a list) narrows; Odoo's old key `warehouse` is silently ignored, as Odoo
+19 does, so that a client which uses it sees the stock of all warehouses.
+"""
+
+from __future__ import annotations
+
+from math import floor
+from typing import Any
+
+from .domains import descendants
+from .orm import Env
+from .schema import Field, number
+
+OPEN = frozenset({"waiting", "confirmed", "assigned", "partially_available"})
+
+
+def _places(env: Env) -> set[int]:
+    """Internal locations that the context speaks of; all of them when it is silent."""
+    context, rows = env.context, env.db.rows["stock.location"]
+    if context.get("location"):
+        roots = _ids(context["location"])
+    else:
+        warehouses = _ids(context.get("warehouse_id")) or list(env.db.rows["stock.warehouse"])
+        roots = [env.db.rows["stock.warehouse"][i]["view_location_id"] for i in warehouses]
+    return {i for i in descendants(env, "stock.location", roots) if rows[i]["usage"] in ("internal", "view", "transit")}
+
+
+def _ids(value: Any) -> list[int]:
+    return [] if not value else list(value) if isinstance(value, list | tuple) else [value]
+
+
+def quantities(env: Env, product: int) -> dict[str, float]:
+    """on_hand, reserved, incoming and outgoing units of one product that is no kit."""
+    places = _places(env)
+    quants, moves = env.db.rows["stock.quant"], env.db.rows["stock.move"]
+    found = {"on_hand": 0.0, "reserved": 0.0, "incoming": 0.0, "outgoing": 0.0}
+    for i in env.db.referring("stock.quant", "product_id", product):
+        if quants[i]["location_id"] in places:
+            found["on_hand"] += quants[i]["quantity"]
+            found["reserved"] += quants[i]["reserved_quantity"]
+    for i in env.db.referring("stock.move", "product_id", product):
+        row = moves[i]
+        if row["state"] in OPEN:
+            leaves, comes = row["location_id"] in places, row["location_dest_id"] in places
+            if comes and not leaves:
+                found["incoming"] += row["product_qty"]
+            elif leaves and not comes:
+                found["outgoing"] += row["product_qty"]
+    return found
+
+
+_FORMULAS = {
+    "qty_available": lambda q: q["on_hand"],
+    "free_qty": lambda q: q["on_hand"] - q["reserved"],
+    "incoming_qty": lambda q: q["incoming"],
+    "outgoing_qty": lambda q: q["outgoing"],
+    "virtual_available": lambda q: q["on_hand"] + q["incoming"] - q["outgoing"],
+}
+
+
+def _quantity(name: str) -> Any:
+    def compute(env: Env, product: int) -> float:
+        from .products import components, kit_of
+
+        template = env.db.rows["product.product"][product]["product_tmpl_id"]
+        kit = kit_of(env, product)
+        if kit is None:
+            stored = env.db.rows["product.template"][template]["is_storable"]
+            return round(_FORMULAS[name](quantities(env, product)), 4) if stored else 0.0
+        needs: dict[int, float] = {}
+        for _line, part, units in components(env, kit):
+            if env.get("product.product", part, "is_storable"):
+                needs[part] = needs.get(part, 0.0) + units
+        makes = [floor(compute(env, part) / units + 1e-9) for part, units in needs.items() if units]
+        return float(min(makes, default=0))
+
+    return compute
+
+
+AVAILABILITY: dict[str, Field] = {name: number(compute=_quantity(name)) for name in _FORMULAS}

@@ -1,0 +1,128 @@
+"""What every Odoo database has: external ids, modules, countries, currencies, languages, companies, users.
+
+What belongs here: their declarations. What does not: contacts (contacts.py), the rows of a new database (founding.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .orm import Env, Row, method
+from .schema import Model, boolean, char, choice, integer, lines, many, number, one, text
+
+LANGUAGES = ("en_US", "de_DE", "fr_FR", "it_IT", "es_ES", "nl_NL", "pl_PL", "sv_SE")
+
+
+def company_of(env: Env) -> int:
+    """The company that a call works in: the first allowed one, else the user's own."""
+    allowed = env.context.get("allowed_company_ids")
+    return int(allowed[0]) if allowed else int(env.db.rows["res.users"][env.user]["company_id"])
+
+
+def _of_partner(name: str) -> Any:
+    return lambda env, row_id: env.get("res.partner", env.get("res.users", row_id, "partner_id"), name)
+
+
+def _state_name(env: Env, row_id: int) -> str:
+    row = env.db.rows["res.country.state"][row_id]
+    return f"{row['name']} ({env.db.rows['res.country'][row['country_id']]['code']})"
+
+
+def _decimal_places(env: Env, row_id: int) -> int:
+    return max(0, len(f"{env.get('res.currency', row_id, 'rounding'):g}".partition(".")[2]))
+
+
+MODELS = (
+    Model(
+        "ir.model.data",
+        {
+            "module": char(required=True, default=""),
+            "name": char(required=True, index=True),
+            "model": char(required=True),
+            "res_id": integer(index=True),
+            "noupdate": boolean(),
+            "complete_name": char(
+                compute=lambda env, i: f"{env.get('ir.model.data', i, 'module')}.{env.get('ir.model.data', i, 'name')}"
+            ),
+        },
+        order="module, model, name",
+        unique=((("module", "name"), "The operation cannot be completed: You cannot have multiple records with the "
+                 "same external ID in the same module!"),),
+        title="External Identifiers",
+    ),
+    Model("ir.model", {"model": char(required=True, index=True), "name": char(required=True)}, order="model",
+          title="Models"),
+    Model("ir.module.module", {"name": char(required=True), "state": choice("uninstalled", "installed"),
+                               "latest_version": char(), "shortdesc": char()}, order="name", title="Module"),
+    Model("res.country", {
+        "name": char(required=True),
+        "code": char(required=True, index=True),
+        "vat_label": char(),
+        "currency_id": one("res.currency"),
+        "state_ids": lines("res.country.state", "country_id"),
+        "country_group_ids": many("res.country.group", "country_ids"),
+    }, order="name", search_names=("name", "code"), title="Country"),
+    Model("res.country.group", {"name": char(required=True), "code": char(),
+                                "country_ids": many("res.country", "country_group_ids")}, title="Country Group"),
+    Model("res.country.state", {
+        "country_id": one("res.country", required=True),
+        "name": char(required=True),
+        "code": char(required=True, index=True),
+        "display_name": char(compute=_state_name),
+    }, order="code", title="Country state"),
+    Model("res.currency", {
+        "name": char(required=True),
+        "full_name": char(),
+        "symbol": char(required=True),
+        "rounding": number(default=0.01),
+        "decimal_places": integer(compute=_decimal_places),
+        "position": choice("after", "before", default="after"),
+        "active": boolean(default=True),
+    }, order="active desc, name", unique=((("name",), "The operation cannot be completed: The currency code must be "
+                                           "unique!"),), title="Currency"),
+    Model("res.lang", {"name": char(required=True), "code": char(required=True), "active": boolean(default=True)},
+          order="active desc,name", title="Languages"),
+    Model("res.company", {
+        "name": char(required=True),
+        "partner_id": one("res.partner", required=True),
+        "currency_id": one("res.currency", required=True),
+        "country_id": one("res.country"),
+        "account_fiscal_country_id": one("res.country"),
+        "tax_calculation_rounding_method": choice("round_per_line", "round_globally", default="round_per_line"),
+        "account_sale_tax_id": one("account.tax"),
+        "account_price_include": choice("tax_included", "tax_excluded", default="tax_excluded"),
+        "vat": char(),
+        "parent_id": one("res.company"),
+        "sequence": integer(default=10),
+        "active": boolean(default=True),
+    }, order="sequence, name", title="Companies"),
+    Model("res.users", {
+        "login": char(required=True),
+        "active": boolean(default=True),
+        "partner_id": one("res.partner", required=True),
+        "company_id": one("res.company", required=True),
+        "company_ids": many("res.company"),
+        "name": char(compute=_of_partner("name")),
+        "email": char(compute=_of_partner("email")),
+        "lang": char(compute=_of_partner("lang")),
+        "tz": char(compute=_of_partner("tz")),
+        "share": boolean(),
+        "group_ids": many("res.groups"),
+    }, order="login", search_names=("login",), title="User",
+        unique=((("login",), "The operation cannot be completed: You can not have two users with the same login!"),)),
+    Model("res.groups", {"name": char(required=True), "comment": text()}, title="Access Groups"),
+)  # fmt: skip
+
+
+@method("res.users", "context_get", of_model=True)
+def context_get(env: Env, model: str) -> Row:
+    partner = env.db.rows["res.users"][env.user]["partner_id"]
+    return {"lang": env.get("res.partner", partner, "lang"), "tz": env.get("res.partner", partner, "tz"),
+            "uid": env.user}  # fmt: skip
+
+
+@method("res.users", "has_group")
+def has_group(env: Env, model: str, ids: Sequence[int], group_ext_id: str) -> bool:
+    """The stand-in knows rights by model (`rights` of a user), not groups: whoever is not limited has them all."""
+    return not any(env.db.rows["res.users"][user].get("rights") for user in ids)

@@ -1,0 +1,188 @@
+"""Partners: people and companies with their addresses.
+
+What belongs here: res.partner, its normalised e-mail, the check of VAT numbers as module base_vat makes it. What does
+not: users and countries (base.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from email.utils import getaddresses
+from typing import Any
+
+from stdnum.util import get_cc_module
+
+from .base import LANGUAGES
+from .errors import ValidationError
+from .orm import Env, Row, hook
+from .schema import Model, boolean, char, choice, integer, lines, many, one, text
+
+TYPES = ("contact", "invoice", "delivery", "other")
+_LABELS = {"invoice": "Invoice", "delivery": "Delivery", "other": "Other"}
+_EMAIL = re.compile(r"^[^\s@,;<>\"]+@[^\s@,;<>\"]+\.[^\s@,;<>\"]+$")
+# Countries whose VAT numbers carry the country's letters, and the letters that differ from the country's code.
+_PREFIXED = frozenset(
+    "AT BE BG HR CY CZ DK EE FI FR DE GR HU IE IT LV LT LU MT NL PL PT RO SK SI ES SE CH NO GB SM".split()
+)
+_LETTERS = {"EL": "GR", "XI": "GB"}
+_EXAMPLES = {
+    "AT": "ATU12345675", "BE": "BE0477472701", "CH": "CHE-123.456.788 TVA or CHE-123.456.788 MWST or CHE-123.456.788 IVA",
+    "DE": "DE123456788 or 12/345/67890", "DK": "DK12345674", "ES": "ESA12345674", "FR": "FR23334175221",
+    "GB": "GB123456782 or XI123456782", "IT": "IT12345670017", "NL": "NL123456782B90", "NO": "NO123456785",
+    "PL": "PL1234567883", "SE": "SE123456789701",
+}  # fmt: skip
+
+
+def _display(env: Env, row_id: int) -> str:
+    row = env.db.rows["res.partner"][row_id]
+    name = row["name"] or _LABELS.get(row["type"], "")
+    parent = row["parent_id"]
+    if parent and not row["is_company"]:
+        return f"{env.db.rows['res.partner'][parent]['name']}, {name}"
+    return str(name)
+
+
+def commercial(env: Env, row_id: int) -> int:
+    """The company that a contact stands for, itself if none."""
+    row = env.db.rows["res.partner"][row_id]
+    return row_id if row["is_company"] or not row["parent_id"] else commercial(env, row["parent_id"])
+
+
+def address(env: Env, row_id: int, kind: str) -> int:
+    """The partner's address of a type: a child of that type, else the partner."""
+    if env.db.rows["res.partner"][row_id]["type"] == kind:
+        return row_id
+    for child in env.get("res.partner", commercial(env, row_id), "child_ids"):
+        if env.db.rows["res.partner"][child]["type"] == kind:
+            return child
+    return row_id
+
+
+def _orders(env: Env, row_id: int) -> tuple[int, ...]:
+    return tuple(env.db.referring("sale.order", "partner_id", row_id))
+
+
+MODELS = (
+    Model(
+        "res.partner",
+        {
+            "name": char(index=True),
+            "display_name": char(compute=_display),
+            "complete_name": char(compute=_display),
+            "type": choice(*TYPES, default="contact"),
+            "parent_id": one("res.partner"),
+            "child_ids": lines("res.partner", "parent_id"),
+            "is_company": boolean(),
+            "commercial_partner_id": one("res.partner", compute=commercial),
+            "ref": char(index=True),
+            "lang": choice(*LANGUAGES, default=lambda env: env.context.get("lang") or "en_US"),
+            "tz": char(),
+            "vat": char(index=True),
+            "email": char(index=True),
+            "email_normalized": char(readonly=True, copy=False, index=True),
+            "phone": char(),
+            "street": char(),
+            "street2": char(),
+            "zip": char(),
+            "city": char(),
+            "state_id": one("res.country.state"),
+            "country_id": one("res.country"),
+            "country_code": char(compute=lambda env, i: _country(env, env.get("res.partner", i, "country_id"))),
+            "website": char(),
+            "function": char(),
+            "comment": text(),
+            "category_id": many("res.partner.category"),
+            "company_id": one("res.company"),
+            "company_name": char(),
+            "user_id": one("res.users"),
+            "barcode": char(),
+            "color": integer(),
+            "active": boolean(default=True),
+            "customer_rank": integer(),
+            "supplier_rank": integer(),
+            "property_product_pricelist": one("product.pricelist"),
+            "property_account_position_id": one("account.fiscal.position"),
+            "sale_order_ids": lines("sale.order", "partner_id", compute=_orders),
+            "sale_order_count": integer(compute=lambda env, i: len(_orders(env, i))),
+        },
+        order="complete_name, id desc",
+        search_names=("complete_name", "email", "ref", "vat"),
+        title="Contact",
+    ),
+    Model("res.partner.category", {"name": char(required=True), "active": boolean(default=True)}, title="Partner Tags"),
+)
+
+
+def _country(env: Env, country: Any) -> Any:
+    return env.db.rows["res.country"][country]["code"] if country else False
+
+
+@hook("res.partner", "created")
+def _created(env: Env, ids: Sequence[int]) -> None:
+    for row_id in ids:
+        row = env.db.rows["res.partner"][row_id]
+        if row["type"] == "contact" and not row["name"]:
+            raise ValidationError("The operation cannot be completed: Contacts require a name")
+        _settle(env, row_id, row)
+
+
+@hook("res.partner", "written")
+def _written(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> None:
+    if {"name", "type"} & vals.keys():
+        rows = env.db.rows["res.partner"]
+        if any(rows[i]["type"] == "contact" and not rows[i]["name"] for i in ids):
+            raise ValidationError("The operation cannot be completed: Contacts require a name")
+    if {"email", "vat", "country_id", "parent_id"} & vals.keys():
+        for row_id in ids:
+            _settle(env, row_id, vals)
+
+
+def _settle(env: Env, row_id: int, changed: Mapping[str, Any]) -> None:
+    """Derive the normalised e-mail, check the VAT number, pass it on to the contacts of a company."""
+    row = env.db.rows["res.partner"][row_id]
+    derived: Row = {"email_normalized": normalized(row["email"])}
+    head = commercial(env, row_id)
+    if head != row_id and changed.get("parent_id"):
+        derived["vat"] = env.db.rows["res.partner"][head]["vat"]
+    elif row["vat"] and {"vat", "country_id"} & changed.keys():
+        derived["vat"] = checked_vat(env, row["vat"], _country(env, row["country_id"]), row["name"])
+    env.db.put("res.partner", row_id, derived)
+    if "vat" in changed:
+        for child in env.db.referring("res.partner", "parent_id", row_id):
+            if not env.db.rows["res.partner"][child]["is_company"]:
+                env.db.put("res.partner", child, {"vat": env.db.rows["res.partner"][row_id]["vat"]})
+
+
+def normalized(email: Any) -> Any:
+    """The one address in a text, in lower case; False for none or several."""
+    found = [part for _name, part in getaddresses([email or ""]) if _EMAIL.match(part)]
+    return found[0].lower() if len(found) == 1 else False
+
+
+def checked_vat(env: Env, vat: str, country: Any, name: Any) -> str:
+    """The VAT number as Odoo stores it. Raises ValidationError when its form or check digit is wrong.
+
+    Without a country nothing is checked. Context `no_vat_validation` stores what comes.
+    """
+    if not country or vat == "/":
+        return vat
+    if len(vat) == 1:
+        raise ValidationError("To explicitly indicate no (valid) VAT, use '/' instead. ")
+    letters = vat[:2].upper() if vat[:2].isalpha() else ""
+    number = vat[2:].replace(" ", "") if letters else vat
+    code = _LETTERS.get(letters, letters)
+    foreign = bool(code in _PREFIXED and country not in _PREFIXED)
+    prefix = ""
+    if code in _PREFIXED and country in _PREFIXED:
+        prefix, vat = letters, number
+    checked = _LETTERS.get(prefix, prefix) or country
+    module = get_cc_module(checked.lower(), "vat")
+    vat = module.compact(vat) if module else vat
+    if env.context.get("no_vat_validation") or module is None or module.is_valid(vat):
+        return prefix + vat
+    if foreign:
+        return checked_vat(env, letters + number, code, name)
+    example = _EXAMPLES.get(checked)
+    note = f" \nNote: the expected format is {example}" if example else ""
+    raise ValidationError(f"\nThe VAT number [{vat}] for partner [{name}] does not seem to be valid. {note}")

@@ -1,0 +1,290 @@
+"""Stock moves: reserving, shipping, receiving, cancelling, and what a sale asks of the warehouse.
+
+What belongs here: how moves and quants change. What does not: declarations (stock.py), which button does it
+(transfers.py).
+
+A move holds what it has reserved in `held`, pairs of quant and units. Kits never move: their components do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from .domains import descendants
+from .orm import Env, Row
+from .products import components, in_unit, kit_of
+from .records import create
+from .stock import place
+
+OPEN = ("waiting", "confirmed", "partially_available", "assigned")
+_TINY = 1e-6
+
+
+def stored(env: Env, product: int) -> bool:
+    """Whether Odoo keeps stock of a product."""
+    return bool(env.get("product.product", product, "is_storable"))
+
+
+def change_quant(env: Env, product: int, location: int, units: float) -> None:
+    """Put units (or take, when negative) on the first quant of a product in a location."""
+    quants = env.db.rows["stock.quant"]
+    for i in env.db.referring("stock.quant", "product_id", product):
+        if quants[i]["location_id"] == location:
+            env.db.put("stock.quant", i, {"quantity": quants[i]["quantity"] + units, "write_date": env.stamp})
+            return
+    create(env.having(sudo=True, inventory_mode=False), "stock.quant",
+           {"product_id": product, "location_id": location, "quantity": units})  # fmt: skip
+
+
+def _internal(env: Env, location: int) -> bool:
+    return env.db.rows["stock.location"][location]["usage"] in ("internal", "transit", "view")
+
+
+def reserve(env: Env, moves: Iterable[int]) -> None:
+    """Hold free units for each move, oldest quants first. What needs no stock is simply ready."""
+    for move in moves:
+        row = env.db.rows["stock.move"][move]
+        if row["state"] not in OPEN:
+            continue
+        missing = row["product_qty"] - row["quantity"]
+        if not _internal(env, row["location_id"]) or not stored(env, row["product_id"]):
+            env.db.put("stock.move", move, {"quantity": row["product_qty"], "state": "assigned"})
+        elif missing > _TINY:
+            _hold(env, move, row, missing)
+        else:
+            _settle(env, move)
+
+
+def _hold(env: Env, move: int, row: Row, missing: float) -> None:
+    quants = env.db.rows["stock.quant"]
+    held = dict(row["held"] or ())
+    below = descendants(env, "stock.location", [row["location_id"]])
+    here = [i for i in env.db.referring("stock.quant", "product_id", row["product_id"])
+            if quants[i]["location_id"] in below]  # fmt: skip
+    free_in_all = sum(quants[i]["quantity"] - quants[i]["reserved_quantity"] for i in here)
+    missing = min(missing, max(free_in_all, 0.0))
+    for i in sorted(here, key=lambda i: (quants[i]["in_date"] or "", i)):
+        take = min(missing, quants[i]["quantity"] - quants[i]["reserved_quantity"])
+        if take > _TINY:
+            held[i] = held.get(i, 0.0) + take
+            reserved = quants[i]["reserved_quantity"] + take
+            env.db.put("stock.quant", i, {"reserved_quantity": reserved, "write_date": env.stamp})
+            missing -= take
+    env.db.put("stock.move", move, {"held": tuple(held.items()), "quantity": sum(held.values())})
+    _settle(env, move)
+
+
+def release(env: Env, move: int, units: float | None = None) -> None:
+    """Give back what a move holds, or that many units of it, the latest first."""
+    row = env.db.rows["stock.move"][move]
+    held = dict(row["held"] or ())
+    left = row["quantity"] if units is None else units
+    quants = env.db.rows["stock.quant"]
+    for i in reversed(list(held)):
+        back = min(left, held[i])
+        env.db.put("stock.quant", i, {"reserved_quantity": quants[i]["reserved_quantity"] - back,
+                                      "write_date": env.stamp})  # fmt: skip
+        held[i] -= back
+        left -= back
+    kept = tuple((i, n) for i, n in held.items() if n > _TINY)
+    quantity = 0.0 if units is None else row["quantity"] - units
+    env.db.put("stock.move", move, {"held": kept, "quantity": max(quantity, 0.0)})
+    if row["state"] in OPEN:
+        _settle(env, move)
+
+
+def _settle(env: Env, move: int) -> None:
+    row = env.db.rows["stock.move"][move]
+    if row["quantity"] + _TINY >= row["product_qty"] > 0:
+        state = "assigned"
+    else:
+        state = "partially_available" if row["quantity"] > _TINY else "confirmed"
+    env.db.put("stock.move", move, {"state": state, "write_date": env.stamp})
+
+
+def cancel(env: Env, moves: Iterable[int]) -> None:
+    for move in moves:
+        row = env.db.rows["stock.move"][move]
+        if row["state"] not in ("done", "cancel"):
+            release(env, move)
+            env.db.put("stock.move", move, {"state": "cancel", "quantity": 0.0, "picked": False,
+                                            "write_date": env.stamp})  # fmt: skip
+            _touch_picking(env, row["picking_id"])
+
+
+def _touch_picking(env: Env, picking: int) -> None:
+    if picking:
+        env.db.put("stock.picking", picking, {"write_date": env.stamp})
+
+
+def finish(env: Env, moves: Sequence[int]) -> None:
+    """Goods go from place to place; those that arrive serve the moves that wait for them."""
+    arrived: list[tuple[int, int]] = []
+    for move in moves:
+        row = env.db.rows["stock.move"][move]
+        units, product = row["quantity"], row["product_id"]
+        if row["state"] in ("done", "cancel"):
+            continue
+        if stored(env, product):
+            held = row["held"] or ()
+            quants = env.db.rows["stock.quant"]
+            for i, n in held:
+                env.db.put("stock.quant", i, {
+                    "quantity": quants[i]["quantity"] - n, "reserved_quantity": quants[i]["reserved_quantity"] - n,
+                    "write_date": env.stamp,
+                })  # fmt: skip
+            rest = units - sum(n for _i, n in held)
+            if abs(rest) > _TINY:
+                change_quant(env, product, row["location_id"], -rest)
+                if _internal(env, row["location_id"]):
+                    free_what_is_gone(env, product, row["location_id"])
+            change_quant(env, product, row["location_dest_id"], units)
+            arrived.append((product, row["location_dest_id"]))
+        env.db.put("stock.move", move, {"state": "done", "picked": True, "held": False, "date": env.stamp,
+                                        "write_date": env.stamp})  # fmt: skip
+    for product, location in arrived:
+        serve(env, product, location)
+
+
+def serve(env: Env, product: int, location: int) -> None:
+    """Reserve for moves that wait for a product, oldest first, once there is more of it in a location."""
+    if not _internal(env, location):
+        return
+    rows = env.db.rows["stock.move"]
+    above = _above(env, location)
+    waiting = [
+        i for i in env.db.referring("stock.move", "product_id", product)
+        if rows[i]["state"] in ("confirmed", "partially_available") and rows[i]["location_id"] in above
+        and _reserves(env, rows[i])
+    ]  # fmt: skip
+    reserve(env, sorted(waiting, key=lambda i: (rows[i]["date"] or "", i)))
+
+
+def _above(env: Env, location: int) -> set[int]:
+    found = set()
+    while location:
+        found.add(location)
+        location = env.db.rows["stock.location"][location]["location_id"]
+    return found
+
+
+def _reserves(env: Env, row: Row) -> bool:
+    kind = row["picking_type_id"]
+    return not kind or env.db.rows["stock.picking.type"][kind]["reservation_method"] == "at_confirm"
+
+
+def free_what_is_gone(env: Env, product: int, location: int) -> None:
+    """Take reservations back, from the latest moves first, when less is there than is reserved."""
+    quants, moves = env.db.rows["stock.quant"], env.db.rows["stock.move"]
+    for quant in env.db.referring("stock.quant", "product_id", product):
+        if quants[quant]["location_id"] != location:
+            continue
+        for move in reversed(env.db.referring("stock.move", "product_id", product)):
+            over = quants[quant]["reserved_quantity"] - max(quants[quant]["quantity"], 0.0)
+            if over <= _TINY:
+                break
+            holds = dict(moves[move]["held"] or ()).get(quant, 0.0)
+            if moves[move]["state"] in OPEN and holds:
+                release(env, move, min(over, holds))
+
+
+def ask(env: Env, lines: Iterable[int]) -> None:
+    """What confirmed sale lines still need of the warehouse becomes moves; what they need no longer is taken back."""
+    if env.context.get("skip_procurement"):
+        return
+    touched: dict[int, None] = {}
+    for line in lines:
+        row = env.db.rows["sale.order.line"][line]
+        order = env.db.rows["sale.order"][row["order_id"]]
+        product = row["product_id"]
+        if order["state"] != "sale" or order["locked"] or not product:
+            continue
+        if env.get("product.product", product, "type") != "consu":
+            continue
+        wanted = in_unit(env, row["product_uom_qty"], row["product_uom_id"],
+                         env.get("product.product", product, "uom_id"))  # fmt: skip
+        kit = kit_of(env, product)
+        parts = [(False, product, 1.0)] if kit is None else components(env, kit)
+        for bom_line, part, each in parts:
+            touched.update(_adjust(env, line, part, bom_line, wanted * each))
+    ready = [move for move in touched if _reserves(env, env.db.rows["stock.move"][move])]
+    reserve(env, ready)
+
+
+def _adjust(env: Env, line: int, product: int, bom_line: int | bool, wanted: float) -> dict[int, None]:
+    """Bring the moves of one line and product to the wanted units; ids of the moves that now want reserving."""
+    rows = env.db.rows["stock.move"]
+    own = [
+        i for i in env.db.referring("stock.move", "sale_line_id", line)
+        if rows[i]["product_id"] == product and rows[i]["bom_line_id"] == bom_line and rows[i]["state"] != "cancel"
+    ]  # fmt: skip
+    asked = sum(
+        (1 if _leaves(env, rows[i]) else -1) * (rows[i]["quantity"] if rows[i]["state"] == "done" else rows[i]["product_qty"])
+        for i in own
+    )
+    change = wanted - asked
+    if abs(change) <= _TINY:
+        return {}
+    pending = [i for i in own if rows[i]["state"] in OPEN]
+    if change > 0:
+        if pending:
+            _resize(env, pending[-1], rows[pending[-1]]["product_qty"] + change)
+            return {pending[-1]: None}
+        return {_new_move(env, line, product, bom_line, change): None}
+    for move in reversed(pending):
+        less = min(-change, rows[move]["product_qty"])
+        change += less
+        _resize(env, move, rows[move]["product_qty"] - less)
+        if rows[move]["product_qty"] <= _TINY:
+            cancel(env, [move])
+        if change >= -_TINY:
+            break
+    return {}
+
+
+def _leaves(env: Env, row: Row) -> bool:
+    return bool(env.db.rows["stock.location"][row["location_dest_id"]]["usage"] == "customer")
+
+
+def _resize(env: Env, move: int, units: float) -> None:
+    env.db.put("stock.move", move, {"product_qty": units, "product_uom_qty": units, "write_date": env.stamp,
+                                    "product_uom": _unit(env, move)})  # fmt: skip
+    row = env.db.rows["stock.move"][move]
+    if row["quantity"] > units + _TINY and not row["picked"]:
+        release(env, move, row["quantity"] - units)
+    elif row["state"] in OPEN:
+        _settle(env, move)
+
+
+def _unit(env: Env, move: int) -> int:
+    return int(env.get("product.product", env.db.rows["stock.move"][move]["product_id"], "uom_id"))
+
+
+def _new_move(env: Env, line: int, product: int, bom_line: int | bool, units: float) -> int:
+    order_id = env.db.rows["sale.order.line"][line]["order_id"]
+    order = env.db.rows["sale.order"][order_id]
+    picking = _picking(env, order_id, order)
+    head = env.db.rows["stock.picking"][picking]
+    return int(create(env.having(sudo=True), "stock.move", {
+        "product_id": product, "product_uom_qty": units, "state": "confirmed", "sale_line_id": line,
+        "bom_line_id": bom_line, "picking_id": picking, "picking_type_id": head["picking_type_id"],
+        "location_id": head["location_id"], "location_dest_id": head["location_dest_id"], "origin": order["name"],
+        "warehouse_id": order["warehouse_id"], "sequence": env.db.rows["sale.order.line"][line]["sequence"],
+        "date_deadline": order["date_order"],
+    })[0])  # fmt: skip
+
+
+def _picking(env: Env, order_id: int, order: Row) -> int:
+    """The order's transfer that is still open, or a new one."""
+    kind = env.db.rows["stock.warehouse"][order["warehouse_id"]]["out_type_id"]
+    rows = env.db.rows["stock.picking"]
+    for picking in env.db.referring("stock.picking", "sale_id", order_id):
+        if rows[picking]["picking_type_id"] == kind and env.get("stock.picking", picking, "state") in (
+            "draft", *OPEN):  # fmt: skip
+            return picking
+    source = env.db.rows["stock.picking.type"][kind]["default_location_src_id"]
+    return int(create(env.having(sudo=True), "stock.picking", {
+        "picking_type_id": kind, "sale_id": order_id, "origin": order["name"], "carrier_id": order["carrier_id"],
+        "partner_id": order["partner_shipping_id"], "location_id": source, "location_dest_id": place(env, "customer"),
+        "date_deadline": order["date_order"],
+    })[0])  # fmt: skip

@@ -1,0 +1,305 @@
+"""Sale orders and their lines: declarations, defaults, totals.
+
+What belongs here: what an order is and computes. What does not: confirming, cancelling and what may not be changed
+afterwards (confirming.py), taxes (taxes.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from math import floor
+from typing import Any
+
+from .accounting import fiscal_position, mapped
+from .base import company_of
+from .contacts import address
+from .errors import ValidationError
+from .orm import Env, Row, hook
+from .products import components, in_unit, kit_of
+from .schema import Model, boolean, char, choice, day, integer, json, lines, many, moment, monetary, number, one, text
+from .taxes import LineTaxes, line_taxes, totals
+
+NEW = "New"
+
+
+def _line_taxes(env: Env, row: Row) -> LineTaxes:
+    order = env.db.rows["sale.order"][row["order_id"]]
+    company = env.db.rows["res.company"][order["company_id"]]
+    price = row["price_unit"] * (1 - row["discount"] / 100.0)
+    per_line = company["tax_calculation_rounding_method"] == "round_per_line"
+    return line_taxes(env, row["tax_ids"], price, row["product_uom_qty"], rounding=_rounding(env, row["order_id"]),
+                      per_line=per_line)  # fmt: skip
+
+
+def _rounding(env: Env, order: int) -> float:
+    return float(env.db.rows["res.currency"][_currency(env, order)]["rounding"])
+
+
+def _currency(env: Env, order: int) -> int:
+    """The pricelist's currency alone decides; a written currency_id is ignored."""
+    row = env.db.rows["sale.order"][order]
+    pricelist = row["pricelist_id"]
+    if pricelist:
+        return int(env.db.rows["product.pricelist"][pricelist]["currency_id"])
+    return int(env.db.rows["res.company"][row["company_id"]]["currency_id"])
+
+
+def _amount(place: int) -> Any:
+    def compute(env: Env, row_id: int) -> float:
+        rows = env.db.rows["sale.order.line"]
+        priced = [rows[i] for i in env.db.referring("sale.order.line", "order_id", row_id) if not rows[i]["display_type"]]
+        return totals([_line_taxes(env, row) for row in priced], _rounding(env, row_id))[place]
+
+    return compute
+
+
+def _price(place: int) -> Any:
+    def compute(env: Env, row_id: int) -> float:
+        row = env.db.rows["sale.order.line"][row_id]
+        if row["display_type"]:
+            return 0.0
+        return totals([_line_taxes(env, row)], _rounding(env, row["order_id"]))[place]
+
+    return compute
+
+
+def _of_order(name: str) -> Any:
+    return lambda env, i: env.get("sale.order", env.db.rows["sale.order.line"][i]["order_id"], name)
+
+
+def _of_product(name: str) -> Any:
+    def compute(env: Env, row_id: int) -> Any:
+        product = env.db.rows["sale.order.line"][row_id]["product_id"]
+        return env.get("product.product", product, name) if product else False
+
+    return compute
+
+
+def _delivered(env: Env, row_id: int) -> float:
+    """Units that have left and not come back; of a kit, as many as its scarcest component makes."""
+    row = env.db.rows["sale.order.line"][row_id]
+    if not row["product_id"] or env.get("product.product", row["product_id"], "type") != "consu":
+        return float(row["qty_delivered_manual"])
+    left: dict[int, float] = {}
+    moves, places = env.db.rows["stock.move"], env.db.rows["stock.location"]
+    for i in env.db.referring("stock.move", "sale_line_id", row_id):
+        move = moves[i]
+        if move["state"] == "done":
+            sign = 1 if places[move["location_dest_id"]]["usage"] == "customer" else -1
+            left[move["product_id"]] = left.get(move["product_id"], 0.0) + sign * move["quantity"]
+    if not left:
+        return 0.0
+    kit = kit_of(env, row["product_id"])
+    if kit is not None:
+        return float(min(floor(left.get(part, 0.0) / each + 1e-9) for _l, part, each in components(env, kit) if each))
+    unit = env.get("product.product", row["product_id"], "uom_id")
+    return in_unit(env, left.get(row["product_id"], 0.0), unit, row["product_uom_id"])
+
+
+def _to_invoice(env: Env, row_id: int) -> float:
+    row = env.db.rows["sale.order.line"][row_id]
+    if _of_order("state")(env, row_id) != "sale" or row["display_type"]:
+        return 0.0
+    by_delivery = _of_product("invoice_policy")(env, row_id) == "delivery"
+    return (_delivered(env, row_id) if by_delivery else row["product_uom_qty"]) - row["qty_invoiced"]
+
+
+def _line_invoice_status(env: Env, row_id: int) -> str:
+    row = env.db.rows["sale.order.line"][row_id]
+    if _of_order("state")(env, row_id) != "sale" or row["display_type"]:
+        return "no"
+    if _to_invoice(env, row_id):
+        return "to invoice"
+    return "invoiced" if row["qty_invoiced"] >= row["product_uom_qty"] else "no"
+
+
+def _invoice_status(env: Env, row_id: int) -> str:
+    if env.db.rows["sale.order"][row_id]["state"] != "sale":
+        return "no"
+    found = {_line_invoice_status(env, i) for i in env.db.referring("sale.order.line", "order_id", row_id)}
+    return "to invoice" if "to invoice" in found else "invoiced" if found == {"invoiced"} else "no"
+
+
+def pickings(env: Env, row_id: int) -> tuple[int, ...]:
+    return tuple(env.db.referring("stock.picking", "sale_id", row_id))
+
+
+def _delivery_status(env: Env, row_id: int) -> str | bool:
+    states = {env.get("stock.picking", i, "state") for i in pickings(env, row_id)}
+    if not states or states == {"cancel"}:
+        return False
+    if states <= {"done", "cancel"}:
+        return "full"
+    if "done" in states:
+        some = any(_delivered(env, i) for i in env.db.referring("sale.order.line", "order_id", row_id))
+        return "partial" if some else "started"
+    return "pending"
+
+
+def _effective_date(env: Env, row_id: int) -> Any:
+    rows = env.db.rows["stock.picking"]
+    done = [rows[i]["date_done"] for i in pickings(env, row_id) if rows[i]["date_done"]]
+    return min(done, default=False)
+
+
+def _line_name(env: Env, row_id: int) -> str:
+    row = env.db.rows["sale.order.line"][row_id]
+    order = env.db.rows["sale.order"][row["order_id"]]
+    name = str(row["name"] or "").partition("\n")[0]
+    return f"{order['name']} - {name} ({env.db.rows['res.partner'][order['partner_id']]['name']})"
+
+
+MODELS = (
+    Model("crm.team", {
+        "name": char(required=True),
+        "sequence": integer(default=10),
+        "active": boolean(default=True),
+        "company_id": one("res.company"),
+        "user_id": one("res.users"),
+    }, order="sequence ASC, create_date DESC, id DESC", title="Sales Team"),
+    Model("crm.tag", {"name": char(required=True), "color": integer()}, title="CRM Tag",
+          unique=((("name",), "The operation cannot be completed: Tag name already exists!"),)),
+    Model("sale.order", {
+        "name": char(default=NEW, required=True, copy=False, index=True),
+        "state": choice("draft", "sent", "sale", "cancel", default="draft", copy=False),
+        "locked": boolean(copy=False),
+        "partner_id": one("res.partner", required=True),
+        "partner_invoice_id": one("res.partner", required=True),
+        "partner_shipping_id": one("res.partner", required=True),
+        "client_order_ref": char(copy=False, index=True),
+        "origin": char(),
+        "reference": char(copy=False),
+        "date_order": moment(default=lambda env: env.stamp, required=True, copy=False),
+        "commitment_date": moment(copy=False),
+        "validity_date": day(copy=False, default=lambda env: _in_thirty_days(env)),
+        "expected_date": moment(compute=lambda env, i: env.db.rows["sale.order"][i]["date_order"]),
+        "effective_date": moment(compute=_effective_date),
+        "user_id": one("res.users", default=lambda env: env.user),
+        "team_id": one("crm.team"),
+        "tag_ids": many("crm.tag"),
+        "company_id": one("res.company", required=True, default=company_of),
+        "warehouse_id": one("stock.warehouse"),
+        "picking_policy": choice("direct", "one", default="direct", required=True),
+        "carrier_id": one("delivery.carrier"),
+        "pricelist_id": one("product.pricelist"),
+        "fiscal_position_id": one("account.fiscal.position"),
+        "currency_id": one("res.currency", compute=_currency),
+        "currency_rate": number(default=1.0),
+        "note": text(),
+        "order_line": lines("sale.order.line", "order_id"),
+        "amount_untaxed": monetary(compute=_amount(0)),
+        "amount_tax": monetary(compute=_amount(1)),
+        "amount_total": monetary(compute=_amount(2)),
+        "invoice_status": choice("upselling", "invoiced", "to invoice", "no", compute=_invoice_status),
+        "picking_ids": lines("stock.picking", "sale_id", copy=False),
+        "delivery_count": integer(compute=lambda env, i: len(pickings(env, i))),
+        "delivery_status": choice("pending", "started", "partial", "full", compute=_delivery_status),
+    }, order="date_order desc, id desc", search_names=("name",), title="Sales Order"),
+    Model("sale.order.line", {
+        "order_id": one("sale.order", required=True),
+        "display_name": char(compute=_line_name),
+        "sequence": integer(default=10),
+        "display_type": choice("line_section", "line_subsection", "line_note"),
+        "product_id": one("product.product"),
+        "product_template_id": one("product.template", compute=_of_product("product_tmpl_id")),
+        "product_type": choice("consu", "service", "combo", compute=_of_product("type")),
+        "name": text(required=True),
+        "product_uom_qty": number(default=1.0),
+        "product_uom_id": one("uom.uom"),
+        "price_unit": number(),
+        "technical_price_unit": number(),
+        "discount": number(),
+        "tax_ids": many("account.tax"),
+        "analytic_distribution": json(),
+        "is_delivery": boolean(),
+        "is_downpayment": boolean(),
+        "customer_lead": number(),
+        "price_subtotal": monetary(compute=_price(0)),
+        "price_tax": monetary(compute=_price(1)),
+        "price_total": monetary(compute=_price(2)),
+        "currency_id": one("res.currency", compute=_of_order("currency_id")),
+        "state": choice("draft", "sent", "sale", "cancel", compute=_of_order("state")),
+        "order_partner_id": one("res.partner", compute=_of_order("partner_id")),
+        "salesman_id": one("res.users", compute=_of_order("user_id")),
+        "company_id": one("res.company", compute=_of_order("company_id")),
+        "warehouse_id": one("stock.warehouse", compute=_of_order("warehouse_id")),
+        "qty_delivered": number(compute=_delivered),
+        "qty_delivered_manual": number(copy=False),
+        "qty_invoiced": number(copy=False),
+        "qty_to_invoice": number(compute=_to_invoice),
+        "invoice_status": choice("upselling", "invoiced", "to invoice", "no", compute=_line_invoice_status),
+        "move_ids": lines("stock.move", "sale_line_id", copy=False),
+    }, order="order_id, sequence, id", title="Sales Order Line"),
+)  # fmt: skip
+
+
+def _in_thirty_days(env: Env) -> str:
+    stamp = datetime.strptime(env.stamp, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007
+    return (stamp + timedelta(days=30)).strftime("%Y-%m-%d")
+
+
+def _first(env: Env, model: str) -> int | bool:
+    rows = env.db.rows[model]
+    active = [i for i, row in rows.items() if row.get("active", True)]
+    return min(active, key=lambda i: (rows[i]["sequence"], i), default=False)
+
+
+@hook("sale.order", "defaults")
+def _order_defaults(env: Env, vals: dict[str, Any]) -> None:
+    """What Odoo computes for an order that does not say it. The number is drawn here: a failed call leaves a gap."""
+    if vals.get("name", NEW) == NEW:
+        vals["name"] = f"S{env.db.following('sale.order'):05d}"
+    partner = vals.get("partner_id")
+    if not partner or not env.exists("res.partner", partner):
+        return
+    row = env.db.rows["res.partner"][partner]
+    if "partner_invoice_id" not in vals:
+        vals["partner_invoice_id"] = address(env, partner, "invoice")
+    if "partner_shipping_id" not in vals:
+        vals["partner_shipping_id"] = address(env, partner, "delivery")
+    if "pricelist_id" not in vals:
+        vals["pricelist_id"] = row["property_product_pricelist"] or _first(env, "product.pricelist")
+    if "fiscal_position_id" not in vals:
+        vals["fiscal_position_id"] = fiscal_position(env, partner, vals["partner_shipping_id"] or partner)
+    if "warehouse_id" not in vals:
+        vals["warehouse_id"] = _first(env, "stock.warehouse")
+    if "team_id" not in vals and vals.get("user_id", env.user):
+        vals["team_id"] = _first(env, "crm.team")
+    vals.pop("currency_id", None)
+
+
+@hook("sale.order.line", "defaults")
+def _line_defaults(env: Env, vals: dict[str, Any]) -> None:
+    if vals.get("display_type"):
+        if vals.get("product_id") or vals.get("price_unit") or vals.get("product_uom_id"):
+            raise ValidationError(
+                "The operation cannot be completed: Forbidden values on non-accountable sale order line"
+            )
+        vals["product_uom_qty"] = 0.0
+    product = vals.get("product_id")
+    if not product or not env.exists("product.product", product):
+        return
+    order = env.db.rows["sale.order"].get(vals.get("order_id") or 0)
+    if "name" not in vals:
+        note = env.get("product.product", product, "description_sale")
+        vals["name"] = "\n".join(filter(None, [env.get("product.product", product, "display_name"), note]))
+    if not vals.get("product_uom_id"):
+        vals["product_uom_id"] = env.get("product.product", product, "uom_id")
+    if "tax_ids" not in vals and order:
+        own = env.get("product.product", product, "taxes_id") or ()
+        taxes = env.db.rows["account.tax"]
+        ours = [i for i in own if taxes[i]["company_id"] == order["company_id"]]
+        vals["tax_ids"] = [[6, 0, list(mapped(env, order["fiscal_position_id"], ours))]]
+    if "price_unit" not in vals:
+        unit = env.get("product.product", product, "uom_id")
+        vals["price_unit"] = in_unit(env, env.get("product.product", product, "list_price"), vals["product_uom_id"], unit)
+    vals.setdefault("technical_price_unit", vals["price_unit"])
+
+
+@hook("sale.order.line", "written")
+def _line_written(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> None:
+    """A line that changes changes its order: amounts are stored there in Odoo, so write_date moves."""
+    orders = {env.db.rows["sale.order.line"][i]["order_id"] for i in ids}
+    for order in orders:
+        env.db.put("sale.order", order, {"write_date": env.stamp})
