@@ -6,6 +6,7 @@ HTTP (client.py, imported when a channel is opened), the list of marketplaces (m
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Literal
 from urllib.parse import urlsplit
@@ -20,6 +21,8 @@ __all__ = ["Credentials", "Settings", "open_channel"]
 
 # Amazon: "you must rotate your LWA client secret every 180 days"; a month is enough to do it in.
 SECRET_DAYS, SECRET_WARNING_DAYS = 180, 150
+SELLER_NEEDED = "no stock can be published; copy the Merchant Token from Seller Central, Settings, Account Info."
+SELLER = re.compile(r"[A-Z0-9]{8,20}\Z")
 
 
 class Credentials(Section, kw_only=True, frozen=True):
@@ -31,11 +34,15 @@ class Credentials(Section, kw_only=True, frozen=True):
 
 
 class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
-    """One seller account in one region. `marketplaces`: ids or country codes (DE, UK); empty: all of the account."""
+    """One seller account in one region. `marketplaces`: ids or country codes (DE, UK); empty: all of the account.
+
+    seller_id: the account's Merchant Token, needed for stock; Seller Central shows it under Account Info.
+    """
 
     credentials: Credentials
     region: Literal["eu", "na", "fe"] = "eu"
     marketplaces: tuple[str, ...] = ()
+    seller_id: str = ""
     secret_rotated_on: date | None = None  # when the client secret was last rotated in Seller Central
     poll_seconds: int = (
         900  # searchOrders has one call in 180 s: this leaves four of five to further pages, day pulls and proofs
@@ -58,6 +65,13 @@ class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
                     f"{where}.marketplaces: {given} belongs to the region {market.region}, not {self.region}; "
                     "configure it as a channel of its own, so that its data stays in its region."
                 )
+        if self.seller_id and not SELLER.match(self.seller_id):
+            raise SettingsError(
+                f"{where}.seller_id: {self.seller_id[:40]!r} is no Merchant Token such as A2EXAMPLE4SELLER; copy it "
+                "from Seller Central, Settings, Account Info."
+            )
+        if self.inventory.enabled and not self.seller_id:
+            raise SettingsError(f"{where}.seller_id is missing, without which {SELLER_NEEDED}")
         host = urlsplit(self.endpoint).hostname or ""
         if host.endswith(".amazon.com") and f"-{self.region}." not in host:
             raise SettingsError(

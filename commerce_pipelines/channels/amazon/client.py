@@ -1,42 +1,31 @@
-"""Amazon's Selling Partner API over HTTP: Orders v2026-01-01 as a Channel.
+"""Amazon as a Channel: Orders v2026-01-01 here, stock in the modules beside it.
 
-What belongs here: operations, their rates, paging, Amazon's own error codes. What does not: retries and limits in
-general (http.py), the types (payloads.py), their meaning (translate.py).
-
-Requests carry a Login with Amazon access token and nothing else. They are not signed: since 2 October 2023 the API
-needs neither AWS IAM nor Signature Version 4 and disregards a signature. A restricted data token is not needed either:
-with v2026-01-01 personal data depends on the application's roles.
+What belongs here: order operations and their paging. What does not: one call and its errors (api.py), the types
+(payloads.py), their meaning (translate.py), listings and quantities (listings.py, quantities.py).
 """
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
-from urllib.parse import quote, urlencode
+from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
-from ...domain.errors import CredentialError, PermanentError, ProtocolError, RecordError, SettingsError, TransientError
+from ...domain.errors import PermanentError, RecordError, SettingsError, TransientError
+from ...domain.inventory import Listing, Push, PushOutcome
 from ...domain.money import to_minor
 from ...domain.orders import Order, OrderStatus
 from ..base import OrderHead, OrderTotal, Page, Window
-from ..http import HttpSession, Response, TokenAuth, pages
-from ..throttle import BucketStore, Rate, TokenStore
-from . import Settings, payloads, translate
+from ..http import pages
+from ..throttle import BucketStore, TokenStore
+from . import Settings, listings, payloads, quantities, translate
+from .api import Api, decode, describe, errors
 
 ORDERS = "/orders/2026-01-01/orders"
 PARTICIPATIONS = "/sellers/v1/marketplaceParticipations"
 
-# Default usage plans of the API's own description (calls a second, burst). The answer's x-amzn-RateLimit-Limit says
-# what the account really has.
-RATES: dict[str, Rate] = {
-    "searchOrders": Rate(0.0056, 20),
-    "getOrder": Rate(0.5, 30),
-    "getMarketplaceParticipations": Rate(0.016, 15),
-}
 # EXPENSE (points), PAYMENT and FULFILLMENT_ORDERS (Easy Ship) are not asked for: nothing reads them.
 INCLUDED = "BUYER,RECIPIENT,PROCEEDS,PROMOTION,CANCELLATION,FULFILLMENT,PACKAGES,TAX"
 # What money and state need; the destination decides who remits tax. No buyer, no parcels.
@@ -47,8 +36,6 @@ SETTLED = timedelta(minutes=2, seconds=30)
 TOKEN_LIFE = timedelta(hours=24)
 # Following changes happens in a sensor's tick, which may not sit out a bucket of one call in three minutes.
 TICK_WAIT = 10.0
-
-T = TypeVar("T")
 
 
 class Resume(msgspec.Struct, frozen=True):
@@ -70,25 +57,12 @@ class AmazonChannel:
 
     kind = "amazon"
 
-    def __init__(
-        self,
-        settings: Settings,
-        buckets: BucketStore,
-        tokens: TokenStore,
-        *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        jitter: Callable[[], float] = random.random,
-    ) -> None:
+    def __init__(self, settings: Settings, buckets: BucketStore, tokens: TokenStore, **instruments: Any) -> None:
+        """instruments: `now`, `clock`, `sleep` and `jitter` of Api."""
         self.name = settings.name
-        self._settings, self._now = settings, now
-        self._rates = dict(RATES)
-        hosts = (settings.base_url, settings.token_url)
-        self._session = HttpSession(
-            settings.name, hosts, buckets, clock=clock, sleep=sleep, jitter=jitter, describe=_describe
-        )
-        self._auth = TokenAuth(tokens, f"{settings.name}:lwa", self._mint, "x-amz-access-token")
+        self._settings = settings
+        self._api = Api(settings, buckets, tokens, **instruments)
+        self._known_marketplaces: tuple[str, ...] = ()
 
     def changed_orders(self, window: Window, resume: str | None = None) -> Iterator[Page]:
         """Orders updated in the window, up to two and a half minutes ago; nothing when the window is younger.
@@ -97,21 +71,21 @@ class AmazonChannel:
         more than ten seconds for the rate limit: the pages seen so far can be resumed.
         """
         last = _read_resume(resume)
-        if last and last.by == "lastUpdated" and self._now() - last.issued < TOKEN_LIFE:
-            return self._listing("lastUpdated", Window(last.after, last.before), last.token, max_wait=TICK_WAIT)
-        return self._listing("lastUpdated", window, None, max_wait=TICK_WAIT)
+        if last and last.by == "lastUpdated" and self._api.now() - last.issued < TOKEN_LIFE:
+            return self._order_pages("lastUpdated", Window(last.after, last.before), last.token, max_wait=TICK_WAIT)
+        return self._order_pages("lastUpdated", window, None, max_wait=TICK_WAIT)
 
     def placed_orders(self, window: Window) -> Iterator[Page]:
         """Orders created in the window. Amazon gives no count to verify."""
-        return self._listing("created", window, None)
+        return self._order_pages("created", window, None)
 
     def order(self, order_id: str) -> bytes | None:
-        response = self._call(
+        response = self._api.call(
             "getOrder", f"{ORDERS}/{quote(order_id, safe='')}", {"includedData": INCLUDED}, ok=(200, 404)
         )
         if response.status == 404:
             return None
-        return bytes(_decode(response, payloads.GetOrderResponse).order)
+        return bytes(decode(response, payloads.GetOrderResponse).order)
 
     def order_totals(self, window: Window) -> Iterator[OrderTotal]:
         """Each order once. Sales of other channels (multi-channel fulfilment) are left out: they are no sales here.
@@ -119,7 +93,7 @@ class AmazonChannel:
         An order that cannot be translated counts with the grand total that Amazon states, so that it is missed.
         """
         seen = set()
-        for page in self._listing("created", window, None, INCLUDED_FOR_TOTALS):
+        for page in self._order_pages("created", window, None, INCLUDED_FOR_TOTALS):
             for raw in page.orders:
                 total = self._total(raw)
                 if total and total.order_id not in seen:
@@ -132,14 +106,32 @@ class AmazonChannel:
     def translate(self, raw: bytes) -> Order:
         return translate.translate(raw, self.name, self._settings.prices_include_tax)
 
-    def probe(self) -> str:
-        """The account's stores. Raises SettingsError when it does not sell on a configured marketplace."""
-        response = self._call("getMarketplaceParticipations", PARTICIPATIONS, {})
-        found = {
+    def listings(self) -> Iterator[tuple[Listing, ...]]:
+        """As Channel says; listings.py says by which way. Raises SettingsError without a seller id."""
+        yield from listings.listings(self._api, self._marketplaces())
+
+    def push_quantities(self, pushes: Sequence[Push]) -> Iterator[PushOutcome]:
+        """As Channel says; quantities.py says by which way. Raises SettingsError without a seller id."""
+        if pushes:
+            yield from quantities.push(self._api, pushes, self._marketplaces)
+
+    def _marketplaces(self) -> tuple[str, ...]:
+        """Ids of the configured marketplaces, else of all that the account sells on."""
+        if not self._known_marketplaces:  # asked once: the call has a bucket of one in a minute
+            self._known_marketplaces = self._settings.marketplace_ids or tuple(self._participations())
+        return self._known_marketplaces
+
+    def _participations(self) -> dict[str, payloads.MarketplaceParticipation]:
+        response = self._api.call("getMarketplaceParticipations", PARTICIPATIONS)
+        return {
             each.marketplace.id: each
-            for each in _decode(response, payloads.MarketplaceParticipations).payload
+            for each in decode(response, payloads.MarketplaceParticipations).payload
             if each.participation is None or each.participation.is_participating
         }
+
+    def probe(self) -> str:
+        """The account's stores. Raises SettingsError when it does not sell on a configured marketplace."""
+        found = self._participations()
         absent = [each for each in self._settings.marketplace_ids if each not in found]
         if absent:
             raise SettingsError(
@@ -150,10 +142,10 @@ class AmazonChannel:
         places = ", ".join(sorted(each.marketplace.name or each.marketplace.id for each in found.values()))
         return f"Amazon {self._settings.region.upper()}: {stores} on {places}."
 
-    def _listing(
+    def _order_pages(
         self, by: str, window: Window, token: str | None, included: str = INCLUDED, max_wait: float | None = None
     ) -> Iterator[Page]:
-        after, before = _milliseconds(window.start), _milliseconds(min(window.end, self._now() - SETTLED))
+        after, before = _milliseconds(window.start), _milliseconds(min(window.end, self._api.now() - SETTLED))
         if after > before:
             return
         params = {
@@ -168,7 +160,7 @@ class AmazonChannel:
         def fetch(token: str | None) -> tuple[Page, str | None]:
             answer = self._search(params, token, max_wait)
             following = (answer.pagination and answer.pagination.next_token) or None
-            resume = Resume(following, by, after, before, self._now()) if following else None
+            resume = Resume(following, by, after, before, self._api.now()) if following else None
             seen_until = answer.last_updated_before if by == "lastUpdated" else answer.created_before
             return Page(
                 orders=tuple(
@@ -191,71 +183,12 @@ class AmazonChannel:
     ) -> payloads.SearchOrdersResponse:
         resumed = {} if token is None else {"paginationToken": token}
         ok = (200, 400) if resumed else (200,)
-        response = self._call("searchOrders", ORDERS, {**params, **resumed}, ok=ok, max_wait=max_wait)
+        response = self._api.call("searchOrders", ORDERS, {**params, **resumed}, ok=ok, max_wait=max_wait)
         if response.status == 200:
-            return _decode(response, payloads.SearchOrdersResponse)
-        if any(error.code == "InvalidInput" for error in _errors(response)):
+            return decode(response, payloads.SearchOrdersResponse)
+        if any(error.code == "InvalidInput" for error in errors(response)):
             raise _TokenExpired
-        raise PermanentError(f"{self.name}: searchOrders got 400 {_describe(response)}: the request is refused.")
-
-    def _call(
-        self,
-        operation: str,
-        path: str,
-        params: Mapping[str, str],
-        ok: Collection[int] = (200,),
-        max_wait: float | None = None,
-    ) -> Response:
-        """Amazon answers 403, not 401, when an access token has expired, so that one is looked into as well."""
-        for may_renew in (True, False):
-            response = self._session.request(
-                "GET",
-                self._settings.base_url + path,
-                operation=operation,
-                rate=self._rates[operation],
-                params=params,
-                headers={"x-amz-date": f"{self._now():%Y%m%dT%H%M%SZ}"},
-                auth=self._auth,
-                ok=(*ok, 403) if may_renew else ok,
-                max_wait=max_wait,
-            )
-            self._learn_rate(operation, response)
-            if response.status != 403:
-                break
-            if not _token_refused(response):
-                raise CredentialError(
-                    f"{self.name}: {operation} got 403 {_describe(response)}: the application lacks the role for "
-                    "it, or the seller's authorisation ended; check both in Seller Central."
-                )
-            self._auth.renew()
-        return response
-
-    def _learn_rate(self, operation: str, response: Response) -> None:
-        try:
-            per_second = float(response.headers.get("x-amzn-RateLimit-Limit", ""))
-        except ValueError:
-            return
-        if 0 < per_second < 1000:
-            self._rates[operation] = Rate(per_second, RATES[operation].burst)
-
-    def _mint(self) -> tuple[str, float]:
-        credentials = self._settings.credentials
-        form = {
-            "grant_type": "refresh_token",
-            "refresh_token": credentials.refresh_token.value(),
-            "client_id": credentials.client_id.value(),
-            "client_secret": credentials.client_secret.value(),
-        }
-        response = self._session.request(
-            "POST",
-            self._settings.token_url,
-            operation="token",
-            headers={"Content-Type": "application/x-www-form-urlencoded;charset=UTF-8"},
-            data=urlencode(form).encode(),
-            describe=_describe_token_error,
-        )
-        token = _decode(response, payloads.AccessToken)
-        return token.access_token, token.expires_in
+        raise PermanentError(f"{self.name}: searchOrders got 400 {describe(response)}: the request is refused.")
 
     def _total(self, raw: bytes) -> OrderTotal | None:
         try:
@@ -303,35 +236,6 @@ def _read_resume(text: str | None) -> Resume | None:
         return msgspec.json.decode(text, type=Resume) if text else None
     except msgspec.DecodeError:
         return None
-
-
-def _decode(response: Response, shape: type[T]) -> T:
-    try:
-        return msgspec.json.decode(response.body, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        path = str(error).partition(" - at ")[2] or "its beginning"
-        raise ProtocolError(
-            f"The answer to {response.operation} is not shaped as Amazon's API says, at {path}."
-        ) from None
-
-
-def _errors(response: Response) -> list[payloads.Error]:
-    try:
-        return msgspec.json.decode(response.body, type=payloads.ErrorList).errors
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return []
-
-
-def _describe(response: Response) -> str:
-    return "; ".join(f"{error.code} ({error.message})" for error in _errors(response))[:300]
-
-
-def _describe_token_error(response: Response) -> str:
-    return msgspec.json.decode(response.body, type=payloads.TokenError).error
-
-
-def _token_refused(response: Response) -> bool:
-    return any("access token" in f"{error.message} {error.details or ''}".lower() for error in _errors(response))
 
 
 def _milliseconds(instant: datetime) -> datetime:
