@@ -75,8 +75,10 @@ def check() -> None:
     wrong = 0
     for what, problem in verify(connections):
         wrong += bool(problem)
-        click.echo(f"{click.style('✗', fg='red') if problem else click.style('✓', fg='green')} {what}"
-                   + (f": {problem}" if problem else ""))
+        click.echo(
+            f"{click.style('✗', fg='red') if problem else click.style('✓', fg='green')} {what}"
+            + (f": {problem}" if problem else "")
+        )
     if wrong:
         click.echo(f"{wrong} to mend.", err=True)
         sys.exit(1)

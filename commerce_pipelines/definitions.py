@@ -3,8 +3,6 @@
 What belongs here: putting lanes, sensors and resources together. What does not: anything they do.
 """
 
-from __future__ import annotations
-
 import dagster as dg
 
 from . import settings as settings_file

@@ -51,7 +51,12 @@ def run_dagster(
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(home / "workspace.yaml"), "-h", host, "-p", str(port)]
     with open(root / "dagster.log", "ab") if quiet else contextlib.nullcontext() as log:
         return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-            command, cwd=root, env={**environ, "DAGSTER_HOME": str(home)}, start_new_session=True, stdout=log, stderr=log
+            command,
+            cwd=root,
+            env={**environ, "DAGSTER_HOME": str(home)},
+            start_new_session=True,
+            stdout=log,
+            stderr=log,
         )
 
 

@@ -27,9 +27,7 @@ channels: []
 """
 
 
-def write_settings(
-    url: str, database: str, username: str, transport: str, password: str, output: Path
-) -> list[str]:
+def write_settings(url: str, database: str, username: str, transport: str, password: str, output: Path) -> list[str]:
     """Ask Odoo what it has, write `output` and add a master key to .env beside it. Returns what was done, in sentences.
 
     Raises SettingsError if `output` exists; the errors of the Odoo client if Odoo cannot be entered.
@@ -46,7 +44,9 @@ def write_settings(
     found = offers(connect(settings, password))
     output.write_text(_text(settings, found), encoding="utf-8")
     done = [f"Wrote {output}. Set ODOO_PASSWORD in the environment or in .env."]
-    return done + _master_key(output.parent / ".env") + ["Next: add your channels, then run `commerce-pipelines check`."]
+    return (
+        done + _master_key(output.parent / ".env") + ["Next: add your channels, then run `commerce-pipelines check`."]
+    )
 
 
 def _text(odoo: OdooSettings, found: Mapping[str, Sequence[str]]) -> str:

@@ -19,7 +19,7 @@ SETTINGS = """
 odoo: {url: "http://127.0.0.1:8069", database: demo, username: admin, password: {env: ODOO_PASSWORD}}
 channels:
   - {name: shop_de, kind: shopify, shop: de.myshopify.com, credentials: {access_token: {env: TOKEN}},
-     start_date: 2026-11-01}
+     start_date: 2025-01-01}
 """
 
 

@@ -133,7 +133,9 @@ def live(world: World, root: Path, port: int) -> int:
             prove(connections)
             console.print(f"\n[bold green]http://{HOST}:{port}[/] — Dagster: open Lineage, then a lane's sale_orders.")
             console.print(f"[bold green]{world.odoo.url}[/] — the Odoo stand-in and its sale orders.")
-            console.print("A new order comes in every few seconds; the sensors bring it to Odoo. Ctrl-C ends everything.")
+            console.print(
+                "A new order comes in every few seconds; the sensors bring it to Odoo. Ctrl-C ends everything."
+            )
             threading.Thread(target=world.trickle, args=(halt,), daemon=True).start()
             return process.wait()
         finally:
@@ -142,7 +144,13 @@ def live(world: World, root: Path, port: int) -> int:
 
 
 def _progress() -> Progress:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     return Progress(*columns, console=console, transient=not console.is_terminal)
 
 

@@ -11,7 +11,7 @@ import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -58,27 +58,40 @@ class World:
 
     def settings(self) -> str:
         """commerce.yaml of the demo."""
-        login = {key: {"env": f"DEMO_{name}"} for key, name in
-                 (("client_id", "CLIENT_ID"), ("client_secret", "SECRET"), ("refresh_token", "REFRESH_TOKEN"))}
+        client_id, secret, refresh = ({"env": f"DEMO_{name}"} for name in ("CLIENT_ID", "SECRET", "REFRESH_TOKEN"))
+        login = {"client_id": client_id, "client_secret": secret}
         amazon, ebay, shopify = (self.channels[name].url for name in LANES)
-        common = {"time_zone": "Europe/Berlin", "carrier_fallback": "Standard", "channel_warehouse": "FBA", "poll_seconds": 15}
-        return yaml.safe_dump(
+        common = {
+            "time_zone": "Europe/Berlin", "carrier_fallback": "Standard", "channel_warehouse": "FBA", "poll_seconds": 15,
+            "start_date": (self.start.date() - timedelta(days=30)).isoformat(),
+        }  # fmt: skip
+        channels = [
             {
-                "odoo": {"url": self.odoo.url, "database": "demo", "username": "admin", "password": {"env": "DEMO_ODOO_PASSWORD"}},
-                "vat": {"seller_country": "DE", "oss": True, "registrations": ["PL"]},
-                "channels": [
-                    {**common, "name": "amazon_eu", "kind": "amazon", "region": "eu", "marketplaces": ["DE", "FR", "PL"],
-                     "endpoint": amazon, "token_endpoint": f"{amazon}/auth/o2/token", "credentials": login,
-                     "sales_team": "Amazon", "channel_departure_country": "DE"},
-                    {**common, "name": "ebay_de", "kind": "ebay", "marketplace": "EBAY_DE", "endpoint": ebay,
-                     "token_endpoint": f"{ebay}/identity/v1/oauth2/token", "credentials": login, "sales_team": "eBay"},
-                    {**common, "name": "shopify_de", "kind": "shopify", "shop": "demo.myshopify.com", "endpoint": shopify,
-                     "token_endpoint": f"{shopify}/admin/oauth/access_token", "sales_team": "Shopify",
-                     "credentials": {key: login[key] for key in ("client_id", "client_secret")}},
-                ],
+                "name": LANES[0], "kind": "amazon", "region": "eu", "marketplaces": ["DE", "FR", "PL"],
+                "endpoint": amazon, "token_endpoint": f"{amazon}/auth/o2/token",
+                "credentials": {**login, "refresh_token": refresh},
+                "sales_team": "Amazon", "channel_departure_country": "DE",
             },
-            sort_keys=False,
-        )  # fmt: skip
+            {
+                "name": LANES[1], "kind": "ebay", "marketplace": "EBAY_DE",
+                "endpoint": ebay, "token_endpoint": f"{ebay}/identity/v1/oauth2/token",
+                "credentials": {**login, "refresh_token": refresh}, "sales_team": "eBay",
+            },
+            {
+                "name": LANES[2], "kind": "shopify", "shop": "demo.myshopify.com",
+                "endpoint": shopify, "token_endpoint": f"{shopify}/admin/oauth/access_token",
+                "credentials": login, "sales_team": "Shopify",
+            },
+        ]  # fmt: skip
+        odoo = {
+            "url": self.odoo.url, "database": "demo", "username": "admin", "password": {"env": "DEMO_ODOO_PASSWORD"},
+        }  # fmt: skip
+        settings = {
+            "odoo": odoo,
+            "vat": {"seller_country": "DE", "oss": True, "registrations": ["PL"]},
+            "channels": [{**channel, **common} for channel in channels],
+        }
+        return yaml.safe_dump(settings, sort_keys=False)
 
     def trickle(self, stop: threading.Event) -> None:
         """Until `stop` is set, a new order comes in every few seconds, each time in another marketplace."""

@@ -22,14 +22,17 @@ def bars(figures: Mapping[str, int], title: str) -> str:
     parts = [f'<text x="4" y="13" font-size="12" font-weight="bold">{escape(title)}</text>']
     for index, (label, value) in enumerate(figures.items()):
         height = (HEIGHT - FOOT - 34) * value / peak
-        x, y = index * step, HEIGHT - FOOT - height
-        middle = x + step / 2
-        parts.append(f'<rect x="{x + step * 0.1:.1f}" y="{y:.1f}" width="{step * 0.8:.1f}" height="{height:.1f}" fill="#4f43dd"/>')
+        x, y = index * step + step * 0.1, HEIGHT - FOOT - height
+        middle = (index + 0.5) * step
+        parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{step * 0.8:.1f}" height="{height:.1f}" fill="#4f43dd"/>')
         if index % every == 0:
-            parts.append(f'<text x="{middle:.1f}" y="{y - 3:.1f}" font-size="10" text-anchor="middle">{value}</text>')
-            parts.append(f'<text x="{middle:.1f}" y="{HEIGHT - FOOT + 14}" font-size="10" text-anchor="middle">{escape(label)}</text>')
+            parts += [_text(middle, y - 3, str(value)), _text(middle, HEIGHT - FOOT + 14, label)]
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" font-family="sans-serif">'
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>{"".join(parts)}</svg>'
     )
     return f"![{escape(title)}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
+
+
+def _text(x: float, y: float, text: str) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="10" text-anchor="middle">{escape(text)}</text>'

@@ -47,7 +47,9 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
         ),
         **labels("extract"),
     )
-    def raw_orders(context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]) -> dg.MaterializeResult:
+    def raw_orders(
+        context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
+    ) -> dg.MaterializeResult:
         from ..flows.pull import pull
 
         started = time.monotonic()
@@ -132,8 +134,8 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
             dg.AssetCheckSpec(
                 "complete",
                 asset=key("sale_orders"),
-                description=f"Every paid order of these days in {name} is one confirmed sale order in Odoo: same count, "
-                "same money to the cent, no id missing.",
+                description=f"Every paid order of these days in {name} is one confirmed sale order in Odoo: same "
+                "count, same money to the cent, no id missing.",
             )
         ],
         description="Each paid order as exactly one confirmed sale order in Odoo, with partner, addresses, taxes, team "
@@ -156,7 +158,11 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
 
         with failures():
             ledger, loaded = load(
-                connections, name, orders, run_id=context.run.run_id, again=LANDED_TAG not in context.run.tags,
+                connections,
+                name,
+                orders,
+                run_id=context.run.run_id,
+                again=LANDED_TAG not in context.run.tags,
                 advance=advance,
             )
         yield dg.Output(
@@ -204,7 +210,11 @@ def complete(proof: Completeness, asset_key: dg.AssetKey) -> dg.AssetCheckResult
 def sentence(proof: Completeness) -> str:
     """`100 orders in the channel, 99 in Odoo, 1 missing; money differs by 39.90.`"""
     parts = [f"{proof.orders_in_channel} orders in the channel, {proof.sale_orders_in_odoo} in Odoo"]
-    for count, word in ((len(proof.missing), "missing"), (proof.exceptions, "in exceptions"), (len(proof.surplus), "surplus")):
+    for count, word in (
+        (len(proof.missing), "missing"),
+        (proof.exceptions, "in exceptions"),
+        (len(proof.surplus), "surplus"),
+    ):
         if count:
             parts.append(f"{count} {word}")
     return f"{', '.join(parts)}; money differs by {proof.money_difference}."

@@ -27,7 +27,7 @@ class TableIOManager(dg.IOManager):
         self._connections = connections
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """obj: a DataFrame or an iterable of DataFrames, with the columns `channel` and `day`. Raises TypeError else."""
+        """obj: a DataFrame or an iterable of them, with the columns `channel` and `day`; anything else is a TypeError."""
         import pandas as pd
 
         from ..warehouse.frames import replace_days
@@ -50,7 +50,5 @@ class TableIOManager(dg.IOManager):
         channel, table = context.asset_key.path
         days = [date.fromisoformat(key) for key in context.asset_partition_keys]
         with self._connections.warehouse.transaction() as connection:
-            frame: pd.DataFrame = read_frame(
-                connection, table, None, "channel = %s AND day = ANY(%s)", (channel, days)
-            )
+            frame: pd.DataFrame = read_frame(connection, table, None, "channel = %s AND day = ANY(%s)", (channel, days))
         return frame

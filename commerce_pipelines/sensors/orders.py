@@ -1,6 +1,6 @@
 """New orders: one polling sensor per channel, and a nightly pass over the last days that heals what polling missed.
 
-What belongs here: ticks, run requests, schedules. What does not: what to ask for and which days are due (flows/poll.py).
+What belongs here: ticks, run requests, schedules. What does not: what to ask for, which days are due (flows/poll.py).
 """
 
 # No `from __future__ import annotations` here: Dagster reads the annotations of its functions as objects.
@@ -23,10 +23,12 @@ ACTIVE = [
     dg.DagsterRunStatus.STARTED,
 ]
 NIGHTLY_DAYS = 7
+TABLES = ("raw_orders", "orders", "order_lines", "sale_orders")
 
 
 def lane(name: str) -> dg.AssetSelection:
-    return dg.AssetSelection.assets(*([name, table] for table in ("raw_orders", "orders", "order_lines", "sale_orders")))
+    """The four assets of a channel's orders."""
+    return dg.AssetSelection.assets(*([name, table] for table in TABLES))
 
 
 def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
@@ -42,8 +44,8 @@ def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
         target=lane(name),
         minimum_interval_seconds=channel.poll_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Polls {name} every {channel.poll_seconds} s for changed orders, lands them encrypted, and requests "
-        "a run for exactly the business days they belong to.",
+        description=f"Polls {name} every {channel.poll_seconds} s for changed orders, lands them encrypted, and "
+        "requests a run for exactly the business days they belong to.",
         tags={"flow": "orders"},
     )
     def new_orders(

@@ -133,8 +133,8 @@ LEFT JOIN (
 
 CREATE INDEX order_snapshots_seen ON commerce.order_snapshots (channel, first_seen);
 
--- When a row of the ledger was written, by the database's clock: an order counts as in Odoo for a stock read only if the
--- ledger knew it before that read began.
+-- When a row of the ledger was written, by the database's clock: an order counts as in Odoo for a stock read only if
+-- the ledger knew it before that read began.
 ALTER TABLE commerce.sale_orders ADD recorded_at timestamptz NOT NULL DEFAULT clock_timestamp();
 CREATE FUNCTION commerce.stamp_recorded_at() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN NEW.recorded_at := clock_timestamp(); RETURN NEW; END $$;

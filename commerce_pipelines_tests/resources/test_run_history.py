@@ -1,0 +1,149 @@
+"""Dagster on the project's own PostgreSQL: storage, a backfill as one run, tables instead of pickles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+import pytest
+import yaml
+from dagster._core.test_utils import instance_for_test
+
+from commerce_pipelines.assets.common import failures
+from commerce_pipelines.domain.errors import PermanentError, SettingsError, TransientError
+from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.resources.run_history import RunHistory
+from commerce_pipelines.resources.tables import TableIOManager
+from commerce_pipelines.sensors.orders import RANGE_END, RANGE_START
+from commerce_pipelines.warehouse.database import Warehouse
+from commerce_pipelines.warehouse.frames import read_frame
+from commerce_pipelines_tests.fakes import some_settings
+
+PROJECT = Path(__file__).parents[2]
+DAYS = dg.DailyPartitionsDefinition(start_date="2025-10-01", end_date="2025-11-15")
+NOON = datetime(2025, 10, 20, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def instance(database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """An instance as dagster.yaml describes it, on this worker's database."""
+    monkeypatch.setenv("COMMERCE_DATABASE_URL", database)
+    settings = yaml.safe_load((PROJECT / "dagster.yaml").read_text())
+    kept = {key: settings[key] for key in ("storage", "concurrency", "run_retries", "run_monitoring", "telemetry")}
+    with instance_for_test(overrides=kept, temp_dir=str(tmp_path)) as instance:
+        instance.wipe()
+        yield instance
+
+
+@pytest.fixture
+def tables(warehouse: Warehouse) -> TableIOManager:
+    connections = Connections(some_settings())
+    connections.__dict__["warehouse"] = warehouse
+    return TableIOManager(connections)
+
+
+def _buckets(day: date) -> pd.DataFrame:
+    return pd.DataFrame([{"channel": "shop_de", "order_id": f"{day}", "day": day, "position": 1}])
+
+
+def _lane(seen: list[list[date]]) -> list[dg.AssetsDefinition]:
+    """Two assets on one table of ours: the second reads what the first stored."""
+    policy = dg.BackfillPolicy.single_run()
+
+    @dg.asset(key=["shop_de", "completeness"], partitions_def=DAYS, backfill_policy=policy)
+    def stored(context) -> pd.DataFrame:
+        window = context.partition_time_window
+        days = pd.date_range(window.start.date(), window.end.date(), inclusive="left")
+        fields = ("orders_in_channel", "sale_orders_in_odoo", "exceptions", "missing", "surplus", "channel_total")
+        more = dict.fromkeys((*fields, "odoo_total", "collected"), 1)
+        rows = [{"channel": "shop_de", "day": day.date(), "currency": "EUR", "proved_at": NOON, **more} for day in days]
+        return pd.DataFrame(rows)
+
+    @dg.asset(ins={"rows": dg.AssetIn(["shop_de", "completeness"])}, partitions_def=DAYS, backfill_policy=policy)
+    def reader(rows: pd.DataFrame) -> dg.MaterializeResult:
+        seen.append(sorted(rows["day"]))
+        return dg.MaterializeResult()
+
+    return [stored, reader]
+
+
+def _run(instance: dg.DagsterInstance, tables: TableIOManager, start: str, end: str, seen: list) -> object:
+    defs = dg.Definitions(assets=_lane(seen), resources={"io_manager": tables}, executor=dg.in_process_executor)
+    job = defs.resolve_implicit_global_asset_job_def()
+    return job.execute_in_process(instance=instance, tags={RANGE_START: start, RANGE_END: end})
+
+
+def test_thirty_days_are_one_run_one_table_and_every_partition_green(
+    instance: dg.DagsterInstance, tables: TableIOManager, warehouse: Warehouse
+) -> None:
+    seen: list[list[date]] = []
+    assert _run(instance, tables, "2025-10-01", "2025-10-30", seen).success
+    assert [len(days) for days in seen] == [30]
+    assert len(instance.get_run_records()) == 1
+    assert len(instance.get_materialized_partitions(dg.AssetKey("reader"))) == 30
+    event = instance.get_latest_materialization_event(dg.AssetKey(["shop_de", "completeness"]))
+    assert event.asset_materialization.metadata["dagster/row_count"].value == 30
+
+    _run(instance, tables, "2025-10-10", "2025-10-10", seen)
+    assert seen[-1] == [date(2025, 10, 10)]
+    with warehouse.transaction() as connection:
+        assert len(read_frame(connection, "completeness")) == 30  # a day run again is replaced, not added
+
+
+def test_the_storage_is_postgresql_and_nothing_is_pickled(
+    instance: dg.DagsterInstance, tables: TableIOManager, tmp_path: Path
+) -> None:
+    assert isinstance(instance._ref.storage, RunHistory)
+    assert instance.event_log_storage.__class__.__module__.startswith("dagster_postgres")
+    _run(instance, tables, "2025-10-01", "2025-10-02", [])
+    left = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path for path in left if path.suffix in (".db", ".pickle", ".pkl") or path.parent.name == "storage"]
+    assert not [path for path in left if path.read_bytes()[:2] in (b"\x80\x04", b"\x80\x05")]
+
+
+@pytest.mark.parametrize("wrong", ["text", b"bytes", {"a": 1}, 7])
+def test_what_is_no_table_is_refused(instance: dg.DagsterInstance, tables: TableIOManager, wrong: object) -> None:
+    @dg.asset(key=["shop_de", "completeness"], partitions_def=DAYS)
+    def asset() -> object:
+        return wrong
+
+    result = dg.materialize(
+        [asset], partition_key="2025-10-01", resources={"io_manager": tables}, instance=instance, raise_on_error=False
+    )
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert f"shop_de/completeness must return a DataFrame, not {type(wrong).__name__}" in str(failure.step_failure_data)
+
+
+@pytest.mark.parametrize(
+    ("error", "retries"),
+    [(TransientError("down"), 2), (PermanentError("no"), 0), (SettingsError("no"), 0), (ValueError("bug"), 2)],
+)
+def test_only_what_may_succeed_is_tried_again(error: Exception, retries: int) -> None:
+    attempts = []
+
+    @dg.asset(retry_policy=dg.RetryPolicy(max_retries=2))
+    def asset() -> None:
+        with failures():
+            attempts.append(1)
+            raise error
+
+    assert not dg.materialize([asset], raise_on_error=False).success
+    assert len(attempts) == 1 + retries
+
+
+def test_a_wait_that_the_other_side_asked_for_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    @dg.asset
+    def asset() -> None:
+        with failures():
+            raise TransientError("busy", wait=0.01)
+
+    result = dg.materialize([asset], raise_on_error=False)
+    assert [event.event_type_value for event in result.all_events].count("STEP_UP_FOR_RETRY") == 3
+
+
+def test_the_files_at_the_root_are_the_packages_own() -> None:
+    for name in ("dagster.yaml", "workspace.yaml"):
+        assert (PROJECT / name).read_text() == (PROJECT / "commerce_pipelines" / "instance" / name).read_text()

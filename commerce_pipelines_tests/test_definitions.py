@@ -1,0 +1,102 @@
+"""What Dagster loads: the whole graph as a text file, nothing slow and no secret at import, no pickle anywhere."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+import commerce_pipelines
+from commerce_pipelines.definitions import build_defs
+from commerce_pipelines_tests.fakes import some_settings
+
+ROOT = Path(commerce_pipelines.__file__).parent
+GRAPH = Path(__file__).with_name("graph.txt")
+
+
+@pytest.fixture(scope="module")
+def defs() -> dg.Definitions:
+    return build_defs(some_settings())
+
+
+def test_the_graph_is_the_one_on_file(defs: dg.Definitions) -> None:
+    """After a wanted change: delete graph.txt, run this test, and read the difference before you commit it."""
+    drawn = "".join(f"{line}\n" for line in _draw(defs))
+    if not GRAPH.exists():
+        GRAPH.write_text(drawn, encoding="utf-8")
+    assert drawn == GRAPH.read_text(encoding="utf-8")
+
+
+def test_every_asset_tells_whose_it_is_and_what_it_is(defs: dg.Definitions) -> None:
+    for spec in defs.resolve_all_asset_specs():
+        assert spec.description, spec.key
+        assert spec.owners, spec.key
+        assert {"flow", "stage"} <= spec.tags.keys(), spec.key
+        assert 1 <= len(spec.kinds) <= 3, spec.key
+
+
+def test_days_are_the_channels_own_and_a_range_is_one_run(defs: dg.Definitions) -> None:
+    for asset in defs.resolve_asset_graph().assets_defs:
+        if asset.partitions_def is not None:
+            assert asset.backfill_policy == dg.BackfillPolicy.single_run()
+            days = asset.partitions_def
+            assert isinstance(days, dg.DailyPartitionsDefinition)
+            assert (days.timezone, days.end_offset) == ("Europe/Berlin", 1)
+
+
+def test_every_run_is_one_process(defs: dg.Definitions) -> None:
+    assert defs.executor is dg.in_process_executor
+
+
+def test_loading_needs_the_settings_file_alone_and_nothing_slow(tmp_path: Path) -> None:
+    from commerce_pipelines_tests.fakes import SETTINGS
+
+    (tmp_path / "commerce.yaml").write_text(SETTINGS)
+    program = (
+        "import sys, commerce_pipelines.definitions as d\n"
+        "assert d.defs().resolve_all_asset_specs()\n"
+        "print(sorted({'pandas', 'pyarrow', 'requests', 'odoorpc', 'cryptography'} & sys.modules.keys()))"
+    )
+    environ = {"PATH": "/usr/bin:/bin", "TOKEN": "t", "ODOO_PASSWORD": "p", "PYTHONPATH": str(ROOT.parent)}
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    # Dagster itself brings requests; no run should pay for the rest before it needs it.
+    assert done.stdout.strip() in ("[]", "['requests']")
+
+
+def test_wrong_settings_are_one_sentence_not_a_traceback_of_ours(tmp_path: Path) -> None:
+    from commerce_pipelines import settings
+
+    with pytest.raises(settings.SettingsError, match="commerce-pipelines init"):
+        settings.load(tmp_path / "commerce.yaml", {})
+
+
+def test_nothing_is_pickled() -> None:
+    for path in ROOT.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert "import pickle" not in text, path
+        assert "fs_io_manager" not in text, path
+
+
+def _draw(defs: dg.Definitions) -> list[str]:
+    lines = []
+    for spec in sorted(defs.resolve_all_asset_specs(), key=lambda spec: spec.key):
+        name = spec.key.to_user_string()
+        parts = [
+            f"<- {', '.join(sorted(dep.asset_key.to_user_string() for dep in spec.deps)) or 'nothing'}",
+            f"group {spec.group_name}",
+            f"kinds {', '.join(sorted(spec.kinds))}",
+            f"tags {', '.join(f'{k}={v}' for k, v in sorted(spec.tags.items()) if not k.startswith('dagster/'))}",
+        ]
+        lines.append(f"{name} {'; '.join(parts)}")
+    for key in sorted(defs.resolve_asset_graph().asset_check_keys, key=str):
+        lines.append(f"check {key.asset_key.to_user_string()}:{key.name}")
+    repository = defs.get_repository_def()
+    lines += [f"sensor {sensor.name}" for sensor in sorted(repository.sensor_defs, key=lambda one: one.name)]
+    lines += [
+        f"schedule {one.name} {one.cron_schedule}" for one in sorted(repository.schedule_defs, key=lambda o: o.name)
+    ]
+    return lines
