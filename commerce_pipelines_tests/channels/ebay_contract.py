@@ -1,0 +1,91 @@
+"""eBay's own contracts, as a judge of what is sent and answered.
+
+What belongs here: OpenAPI and XSD validation for tests. Needs COMMERCE_SPECS.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from lxml import etree
+
+from commerce_sandbox.server import Call, Reply
+
+SPECS = os.environ.get("COMMERCE_SPECS", "")
+with_specs = pytest.mark.skipif(not SPECS, reason="COMMERCE_SPECS is not set: eBay's contracts are not at hand")
+APIS = {"/sell/fulfillment/v1": "sell_fulfillment_v1_oas3.json", "/sell/inventory/v1": "sell_inventory_v1_oas3.json"}
+
+
+@cache
+def openapi(name: str) -> Any:
+    return json.loads((Path(SPECS) / "ebay" / name).read_bytes())
+
+
+@cache
+def schema() -> etree.XMLSchema:
+    return etree.XMLSchema(etree.parse(str(Path(SPECS) / "ebay" / "eBaySvc_v1379.xsd")))
+
+
+def judge(call: Call, reply: Reply) -> None:
+    """Fails where a call to one of the described APIs, or its answer, breaks the contract."""
+    if call.path == "/ws/api.dll":
+        for content in (call.body, reply.body):
+            schema().assertValid(etree.fromstring(content))
+        name = call.headers["x-ebay-api-call-name"]
+        assert etree.fromstring(call.body).tag.endswith(f"}}{name}Request")
+        return
+    for base, name in APIS.items():
+        if call.path.startswith(base):
+            _judge_rest(openapi(name), base, call, reply)
+
+
+def _judge_rest(document: Any, base: str, call: Call, reply: Reply) -> None:
+    operation = document["paths"][_template(document, call.path.removeprefix(base))][call.method.lower()]
+    known = {each["name"]: each for each in operation.get("parameters", ())}
+    assert set(call.query) <= set(known), "a query parameter that the operation does not have"
+    for name, each in known.items():
+        if each.get("required") and each["in"] == "query":
+            assert name in call.query
+        if each.get("required") and each["in"] == "header":
+            assert name.lower() in call.headers
+    if call.body:
+        _validate(document, operation["requestBody"]["content"]["application/json"]["schema"], json.loads(call.body))
+    answer = operation["responses"].get(str(reply.status))
+    if answer and "application/json" in answer.get("content", {}):
+        _validate(document, answer["content"]["application/json"]["schema"], json.loads(reply.encoded()[0]))
+
+
+def _template(document: Any, path: str) -> str:
+    parts = path.split("/")
+    fitting = [
+        template
+        for template in document["paths"]
+        if len(template.split("/")) == len(parts)
+        and all(each == given or each.startswith("{") for each, given in zip(template.split("/"), parts, strict=True))
+    ]
+    assert fitting, f"{path} is no path of the API"
+    return min(fitting, key=lambda template: template.count("{"))
+
+
+def _validate(document: Any, shape: Any, value: Any) -> None:
+    jsonschema.validate(value, {**shape, "components": document["components"]})
+    _no_strangers(document, shape, value, "$")
+
+
+def _no_strangers(document: Any, shape: Any, value: Any, path: str) -> None:
+    """A field that the schema does not declare is a mistake of ours, although JSON Schema would let it pass."""
+    if "$ref" in shape:
+        shape = document["components"]["schemas"][shape["$ref"].rpartition("/")[2]]
+    if isinstance(value, dict) and "properties" in shape:
+        for name, each in value.items():
+            assert name in shape["properties"], f"{path}.{name} is not declared"
+            _no_strangers(document, shape["properties"][name], each, f"{path}.{name}")
+    if isinstance(value, list):
+        for each in value:
+            _no_strangers(document, shape.get("items", {}), each, f"{path}[]")

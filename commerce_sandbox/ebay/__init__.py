@@ -1,0 +1,103 @@
+"""A stand-in for eBay: OAuth tokens, the Fulfillment API, the Trading API, over the same orders.
+
+What belongs here: state and routes. What does not: answers (rest.py, trading.py), orders (making.py, demo.py).
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import itertools
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import unquote
+
+from ..server import Call, Reply, StandIn
+from . import rest, trading
+from .demo import demo_orders
+from .making import written
+
+__all__ = ["EbayStandIn", "demo_orders"]
+
+TOKEN = "/identity/v1/oauth2/token"
+TOKEN_SECONDS = 7_200
+
+
+class EbayStandIn(StandIn):
+    """One seller account. `revoked`: the refresh token is no longer accepted."""
+
+    def __init__(self, port: int = 0, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        super().__init__(port, now)
+        self.orders: dict[str, dict[str, Any]] = {}
+        self.revoked = False
+        self._tokens: dict[str, datetime] = {}
+        self._numbers = itertools.count(1)
+
+    def add(self, order: dict[str, Any]) -> None:
+        """Take over an order as it is; one with the same id is replaced."""
+        with self.lock:
+            self.orders[order["orderId"]] = copy.deepcopy(order)
+
+    def add_new(self, order: dict[str, Any], now: datetime) -> None:
+        """The order, placed just now."""
+        self.add(
+            {**order, "creationDate": written(now.astimezone(UTC)), "lastModifiedDate": written(now.astimezone(UTC))}
+        )
+
+    def touch(self, order_id: str, now: datetime) -> None:
+        """The order was modified: it leaves every window that ends before."""
+        with self.lock:
+            self.orders[order_id]["lastModifiedDate"] = written(now.astimezone(UTC))
+
+    def expire_tokens(self) -> None:
+        with self.lock:
+            self._tokens.clear()
+
+    def handle(self, call: Call) -> Reply:
+        if call.path == TOKEN:
+            return self._token(call)
+        if call.path == "/ws/api.dll":
+            return self._trading(call)
+        if not self._valid(call.headers.get("authorization", "").removeprefix("Bearer ")):
+            return rest.error(401, 1001, "Invalid access token", "OAuth")
+        try:
+            return self._rest(call)
+        except rest.Refusal as refusal:
+            return refusal.reply
+
+    def _rest(self, call: Call) -> Reply:
+        if call.method == "GET" and call.path == rest.PATH:
+            return rest.get_orders(self.orders.values(), call, self.url, self.now())
+        if call.method == "GET" and call.path.startswith(f"{rest.PATH}/"):
+            return rest.get_order(self.orders, unquote(call.path.removeprefix(f"{rest.PATH}/")), call)
+        return Reply(404)
+
+    def _trading(self, call: Call) -> Reply:
+        name, now = call.headers.get("x-ebay-api-call-name", ""), self.now()
+        if not self._valid(call.headers.get("x-ebay-api-iaf-token", "")):
+            return trading.failure(name, now, "21917053", "Expired IAF token.")
+        request = trading.read(call.body)
+        if name == "GetOrders":
+            return trading.get_orders(self.orders.values(), request, now)
+        if name == "GetUser":
+            return trading.get_user(now)
+        return trading.failure(name, now, "2", f"Unsupported API call: {name}.")
+
+    def _token(self, call: Call) -> Reply:
+        form, scheme = call.form(), call.headers.get("authorization", "").partition(" ")
+        try:
+            known = scheme[0] == "Basic" and ":" in base64.b64decode(scheme[2], validate=True).decode()
+        except ValueError:
+            known = False
+        if not known:
+            return Reply(401, {"error": "invalid_client", "error_description": "client authentication failed"})
+        if form.get("grant_type") != "refresh_token" or not form.get("refresh_token") or self.revoked:
+            description = "the provided authorization refresh token is invalid or was issued to another client"
+            return Reply(400, {"error": "invalid_grant", "error_description": description})
+        token = f"v^1.1#i^1#sandbox-{next(self._numbers)}"
+        self._tokens[token] = self.now() + timedelta(seconds=TOKEN_SECONDS)
+        return Reply(200, {"access_token": token, "expires_in": TOKEN_SECONDS, "token_type": "User Access Token"})
+
+    def _valid(self, token: str) -> bool:
+        return token in self._tokens and self.now() < self._tokens[token]
