@@ -62,8 +62,8 @@ class World:
         login = {"client_id": client_id, "client_secret": secret}
         amazon, ebay, shopify = (self.channels[name].url for name in LANES)
         common = {
-            "time_zone": "Europe/Berlin", "carrier_fallback": "Standard", "channel_warehouse": "FBA", "poll_seconds": 15,
-            "start_date": (self.start.date() - timedelta(days=30)).isoformat(),
+            "time_zone": "Europe/Berlin", "carrier_fallback": "Standard", "channel_warehouse": "FBA",
+            "poll_seconds": 15, "start_date": (self.start.date() - timedelta(days=30)).isoformat(),
         }  # fmt: skip
         channels = [
             {

@@ -17,6 +17,7 @@ import msgspec
 
 from ..channels.base import Channel, OrderHead, Window
 from ..domain.errors import RecordError
+from ..failpoints import failpoint
 from ..resources.connections import Connections
 
 
@@ -59,6 +60,7 @@ def land(
     channel = connections.channel(name)
     items = [(_head(channel, raw, now), raw) for raw in orders]
     result = connections.landing(name).land(items, how, now)
+    failpoint("landed")
     landed.pages += 1
     landed.seen += result.seen
     landed.new += result.new

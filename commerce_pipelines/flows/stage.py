@@ -17,6 +17,7 @@ from ..channels.base import Channel
 from ..domain.errors import RecordError
 from ..domain.orders import Order, OrderStatus, check
 from ..domain.territories import territory
+from ..failpoints import failpoint
 from ..resources.connections import Connections
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def stage(
                 _count(staged, good, len(lines))
         quarantine.record(connection, name, STAGE, failures, run_id, now)
         quarantine.resolve_others(connection, name, STAGE, start, end, [failure[0] for failure in failures], now)
+    failpoint("staged")
     staged.refused = len(failures)
     return staged
 

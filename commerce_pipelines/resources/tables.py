@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from ..failpoints import failpoint
 from .connections import Connections
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class TableIOManager(dg.IOManager):
         self._connections = connections
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """obj: a DataFrame or an iterable of them, with the columns `channel` and `day`; anything else is a TypeError."""
+        """obj: a DataFrame or an iterable of them, with the columns `channel` and `day`. Raises TypeError else."""
         import pandas as pd
 
         from ..warehouse.frames import replace_days
@@ -39,6 +40,7 @@ class TableIOManager(dg.IOManager):
         channel, table = context.asset_key.path
         days = [date.fromisoformat(key) for key in context.asset_partition_keys]
         frames = [obj] if isinstance(obj, pd.DataFrame) else obj
+        failpoint(f"before_{table}")
         with self._connections.warehouse.transaction() as connection:
             rows = replace_days(connection, table, channel, days, frames)
         context.add_output_metadata({"dagster/row_count": rows, "dagster/uri": f"postgresql:///commerce.{table}"})
