@@ -6,6 +6,7 @@ What belongs here: putting lanes, sensors and resources together. What does not:
 import dagster as dg
 
 from . import settings as settings_file
+from .assets.exceptions import exceptions_asset
 from .assets.orders import order_assets
 from .resources.connections import Connections
 from .resources.tables import TableIOManager
@@ -21,7 +22,11 @@ def build_defs(settings: Settings, connections: Connections | None = None) -> dg
     """
     connections = connections or Connections(settings)
     return dg.Definitions(
-        assets=[asset for channel in settings.channels for asset in order_assets(channel, settings.owner)],
+        assets=[
+            asset
+            for channel in settings.channels
+            for asset in (*order_assets(channel, settings.owner), exceptions_asset(channel, settings.owner))
+        ],
         sensors=[*map(new_orders_sensor, settings.channels), run_failures(settings.alerts)],
         schedules=[nightly_orders(channel) for channel in settings.channels],
         resources={"connections": connections, "io_manager": TableIOManager(connections)},

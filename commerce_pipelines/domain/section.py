@@ -16,7 +16,7 @@ class Section(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=T
     """A mapping in commerce.yaml: an unknown key is an error, never ignored."""
 
 
-class Secret(Section):
+class Secret(Section, kw_only=True, frozen=True):
     """`{env: NAME}`: the name of an environment variable. The value never appears in settings, logs or the UI."""
 
     env: str

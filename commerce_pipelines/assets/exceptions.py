@@ -1,0 +1,99 @@
+"""What waits, in Dagster: one asset per channel that shows the exceptions by reason and can replay them in bulk.
+
+What belongs here: the asset, its table and its config. What does not: when a record is tried again (flows/heal.py,
+domain/lifecycle.py).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from ..channels.settings import ChannelSettings
+from ..resources.connections import Connections
+from .chart import bars
+from .common import failures
+
+if TYPE_CHECKING:
+    from ..warehouse.quarantine import OpenException
+
+SHOWN = 50
+ALL = "all"
+
+
+class Replay(dg.Config):
+    """replay: a reason code such as unknown_sku, `all`, or empty to look only."""
+
+    replay: str = ""
+
+
+def exceptions_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
+    """`<channel>/exceptions`: not partitioned, because a person wants to see all that waits."""
+    name = channel.name
+
+    @dg.asset(
+        key=dg.AssetKey([name, "exceptions"]),
+        deps=[dg.AssetKey([name, "sale_orders"])],
+        group_name=name,
+        owners=[owner],
+        tags={"flow": "orders", "stage": "load"},
+        kinds={"postgres"},
+        description=(
+            "Orders that wait, and notes on orders that a person should look at, by reason, with what to do. To try "
+            "all orders of one reason again, open the launchpad of Materialize and set `replay` to its code, or to "
+            "`all`: the sensor then requests their days."
+        ),
+    )
+    def exceptions(config: Replay, connections: dg.ResourceParam[Connections]) -> dg.MaterializeResult:
+        from ..flows.heal import replay
+        from ..warehouse import quarantine
+
+        with failures():
+            due = 0
+            if config.replay:
+                due = replay(connections, name, code="" if config.replay == ALL else config.replay)
+            with connections.warehouse.transaction() as connection:
+                found = quarantine.open_exceptions(connection, name)
+        reasons = Counter(one.code for one in found if one.blocking)
+        notes = Counter(one.code for one in found if not one.blocking)
+        most = dict((reasons + notes).most_common(12))
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(found),
+                "orders that wait": sum(reasons.values()),
+                "notes on loaded orders": sum(notes.values()),
+                "made due": due,
+                "by reason": dg.MetadataValue.md(
+                    bars(most, "by reason") or "nothing"
+                ),
+                "what to do": dg.MetadataValue.md(_table(found)),
+            }
+        )
+
+    return exceptions
+
+
+def _table(found: "Sequence[OpenException]") -> str:
+    """Markdown, at most SHOWN rows. Everything that came from outside is escaped."""
+    if not found:
+        return "Nothing waits."
+    head = "| order | reason | says | what to do | first seen | tries |\n| --- | --- | --- | --- | --- | --- |"
+    rows = [
+        "| "
+        + " | ".join(
+            map(
+                _cell,
+                (one.order_id, one.code, one.message, one.fix, f"{one.first_seen:%Y-%m-%d %H:%M}", str(one.tries)),
+            )
+        )
+        + " |"
+        for one in found[:SHOWN]
+    ]
+    rest = f"\n\n… and {len(found) - SHOWN} more: `commerce-pipelines exceptions list`." if len(found) > SHOWN else ""
+    return "\n".join([head, *rows]) + rest
+
+
+def _cell(text: str) -> str:
+    """Text that markdown shows as it is: no link, no image, no markup, no end of the cell."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+!|<>~" else c for c in " ".join(text.split()))
