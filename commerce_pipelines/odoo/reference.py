@@ -101,9 +101,10 @@ class Currencies:
     """Currencies by name, and the pricelist that gives an order its currency (Odoo 19 knows no other way)."""
 
     def __init__(
-        self, client: OdooClient, company: Company, wanted: Collection[str], known: Mapping[str, int], create: bool
-    ) -> None:
-        self._client, self._company, self._create = client, company, create
+        self, client: OdooClient, company: Company, wanted: Collection[str], known: Mapping[str, int], create: bool,
+        dry: bool = False,
+    ) -> None:  # fmt: skip
+        self._client, self._company, self._create, self._dry = client, company, create, dry
         rows = client.call(
             "res.currency", "search_read", context={"active_test": False}, domain=[], fields=["name", "active"], load=None
         )
@@ -144,6 +145,8 @@ class Currencies:
         if currency in self._active:
             return
         if currency in self._ids and self._create:
+            if self._dry:
+                return
             try:
                 self._client.call("res.currency", "write", ids=[self._ids[currency]], vals={"active": True})
                 self._active.add(currency)
@@ -158,6 +161,8 @@ class Currencies:
                             fix="Create one in Odoo; it gives sale orders their currency.", subject=currency)
         if not self._create:
             raise error
+        if self._dry:
+            return 0
         # Last in sequence, because Odoo offers the first pricelist without a country to every customer.
         values = {"name": f"Marketplaces {currency}", "currency_id/.id": str(self._ids[currency]), "sequence": "9999"}
         try:

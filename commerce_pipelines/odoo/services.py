@@ -33,8 +33,10 @@ def service_xid(kind: LineKind) -> str:
 class Services:
     """Service products by kind of line; those that Odoo lacks are created when first asked for."""
 
-    def __init__(self, client: OdooClient, kinds: Collection[LineKind], known: Mapping[str, int], create: bool) -> None:
-        self._client, self._create = client, create
+    def __init__(
+        self, client: OdooClient, kinds: Collection[LineKind], known: Mapping[str, int], create: bool, dry: bool = False
+    ) -> None:
+        self._client, self._create, self._dry = client, create, dry
         self._ids = {kind: known[service_xid(kind)] for kind in kinds if service_xid(kind) in known}
 
     def product(self, kind: LineKind) -> int:
@@ -51,6 +53,8 @@ class Services:
         )  # fmt: skip
         if not self._create:
             raise error
+        if self._dry:
+            return 0
         values = {
             "name": NAMES[kind], "type": "service", "invoice_policy": "order", "list_price": "0", "sale_ok": "1",
             "purchase_ok": "0", "taxes_id/.id": "", "supplier_taxes_id/.id": "",

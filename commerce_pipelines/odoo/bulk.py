@@ -1,0 +1,52 @@
+"""A method of Odoo on many records in one call, the bad one found by halving.
+
+What belongs here: repeating and splitting such a call. What does not: load() (loading.py), what a method means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from ..domain.errors import TransientError
+from .client import OdooClient
+from .errors import OdooRefusal
+from .loading import ATTEMPTS, wait
+
+
+def on_all(
+    client: OdooClient,
+    model: str,
+    method: str,
+    ids: Collection[int],
+    context: Mapping[str, Any],
+    rest: Callable[[Sequence[int]], list[int]],
+) -> dict[int, OdooRefusal]:
+    """Call `method` on `ids`; the refusals by id, for the others it worked.
+
+    rest: which of some ids still need it, asked before anything is tried again: an answer may have been lost, another
+    writer may have been faster. Raises TransientError when the outcome stays unknown.
+    """
+    refused: dict[int, OdooRefusal] = {}
+    groups = [sorted(ids)] if ids else []
+    attempt = 0
+    while groups:
+        group = groups.pop()
+        try:
+            client.call(model, method, ids=group, context=context)
+            continue
+        except TransientError:
+            attempt += 1
+            if attempt >= ATTEMPTS:
+                raise
+            wait(client, attempt)
+            halves = [rest(group)]
+        except OdooRefusal as error:
+            left = rest(group)
+            if len(left) == 1 and len(group) == 1:
+                refused[left[0]] = error
+                continue
+            middle = len(left) // 2 if len(left) == len(group) else 0
+            halves = [left[middle:], left[:middle]]
+        groups += [half for half in halves if half]
+    return refused
