@@ -18,7 +18,7 @@ from commerce_pipelines.channels.shopify import payloads, rest
 from commerce_pipelines.channels.shopify.queries import queries
 from commerce_pipelines.channels.shopify.translate import translate
 from commerce_pipelines.domain.errors import RecordError
-from commerce_pipelines.domain.orders import LineKind, Order, OrderStatus, Shipped, balance
+from commerce_pipelines.domain.orders import LineKind, Order, OrderStatus, Shipped, balance, check
 from commerce_sandbox.shopify import Line, make_order
 from commerce_sandbox.shopify.execution import Execution
 
@@ -51,7 +51,9 @@ def answered(order: dict[str, Any], basis: Any = "shop") -> dict[str, Any]:
 
 def read(order: dict[str, Any], basis: Any = "shop") -> Order:
     raw = json.dumps(answered(order, basis)).encode()
-    return translate(payloads.order(raw), channel="shopify_de", shop="demo.myshopify.com", basis=basis)
+    order = translate(payloads.order(raw), channel="shopify_de", shop="demo.myshopify.com", basis=basis)
+    check(order)
+    return order
 
 
 def sell(*lines: Line, **more: Any) -> dict[str, Any]:

@@ -88,10 +88,7 @@ class Token(msgspec.Struct, frozen=True):
     expires_in: float = 86_399.0
 
 
-_orders = msgspec.json.Decoder(Listing[msgspec.Raw])
-_totals = msgspec.json.Decoder(Listing[Total])
 _times = msgspec.json.Decoder(Times)
-_probes = msgspec.json.Decoder(Probe)
 _tokens = msgspec.json.Decoder(Token)
 
 
@@ -144,7 +141,7 @@ class ShopifyChannel:
             times = _times.decode(raw)
             return times.createdAt if by == "CREATED_AT" else times.updatedAt
 
-        for nodes, following in listed(self._sizes, self._queries.orders, _orders, by, start, end, when):
+        for nodes, following in listed(self._sizes, self._queries.orders, Listing[msgspec.Raw], by, start, end, when):
             yield Page(
                 orders=tuple([self._whole.complete(node) for node in nodes]),
                 resume=following.text() if following else None,
@@ -164,7 +161,7 @@ class ShopifyChannel:
         end, start = second(window.end), Resume(second(window.start))
         seen = set()
         for nodes, _ in listed(
-            self._sizes, self._queries.totals, _totals, "CREATED_AT", start, end, lambda node: node.createdAt
+            self._sizes, self._queries.totals, Listing[Total], "CREATED_AT", start, end, lambda node: node.createdAt
         ):
             for node in nodes:
                 if not node.test and node.id not in seen:
@@ -186,7 +183,7 @@ class ShopifyChannel:
 
     def probe(self) -> str:
         """Whose shop it is and what the app sees of it. Raises CredentialError when it may not read orders."""
-        found = self._graphql.ask(self._queries.probe, {}, _probes)
+        found = self._graphql.ask(self._queries.probe, {}, Probe)
         self._scopes = frozenset(scope.get("handle", "") for scope in found.currentAppInstallation.accessScopes)
         shop = found.shop
         if not self._scopes & {"read_orders", "read_all_orders"}:

@@ -13,7 +13,8 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -66,19 +67,27 @@ class Error(msgspec.Struct, frozen=True):
     extensions: ErrorExtensions = ErrorExtensions()
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """What stands beside `data`; decoded first, because an error may leave `data` in any shape."""
+class Envelope(msgspec.Struct, frozen=True):
+    """What stands beside `data`."""
 
-    data: msgspec.Raw = msgspec.Raw(b"null")
     errors: tuple[Error, ...] | str = ()
     extensions: Extensions = Extensions()
+
+
+class Answer(Envelope, Generic[T], frozen=True):
+    data: T | None = None
 
 
 class TooExpensive(CommerceError):
     """The query costs more than any query may. Caught by who can ask for less."""
 
 
-_answers = msgspec.json.Decoder(Answer)
+_envelopes = msgspec.json.Decoder(Envelope)
+
+
+@cache
+def _answers(shape: type[T]) -> msgspec.json.Decoder[Answer[T]]:
+    return msgspec.json.Decoder(Answer[shape])  # type: ignore[valid-type]
 
 
 def describe(response: Response) -> str:
@@ -112,7 +121,7 @@ class GraphQL:
         """What the query cost last; nothing before its first answer."""
         return self._costs.get(query, Cost())
 
-    def ask(self, query: str, variables: dict[str, Any], data: msgspec.json.Decoder[T]) -> T:
+    def ask(self, query: str, variables: dict[str, Any], shape: type[T]) -> T:
         """The answer's `data`. Raises TooExpensive, TransientError, CredentialError or ProtocolError.
 
         It may be sent more than once: a mutation needs `@idempotent`.
@@ -131,13 +140,25 @@ class GraphQL:
                 describe=describe,
             )
             self._note_version(response)
-            answer = decode(_answers, response.body)
+            answer = self._read(response, shape)
             self._note_cost(query, answer)
-            if not answer.errors:
-                return decode(data, answer.data)
+            if not answer.errors and isinstance(answer, Answer) and answer.data is not None:
+                return answer.data
             wait = self._wait_after(answer, attempt)
             self._sleep(wait)
         raise TransientError(f"{self._session.account}: Shopify throttled a query {ATTEMPTS} times.", wait=wait)
+
+    def _read(self, response: Response, shape: type[T]) -> Answer[T] | Envelope:
+        """The answer, read once; beside errors `data` may have any shape, and then it does not matter."""
+        try:
+            return _answers(shape).decode(response.body)  # type: ignore[arg-type]
+        except msgspec.ValidationError as error:
+            envelope = decode(_envelopes, response.body)
+            if envelope.errors:
+                return envelope
+            raise _misshapen(error) from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise _misshapen(error) from None
 
     def _pace(self, query: str) -> None:
         """Wait until the bucket holds what the query will request: a refused call helps nobody."""
@@ -146,7 +167,7 @@ class GraphQL:
         if short > 0:
             self._sleep(short / self._rate.per_second)
 
-    def _note_cost(self, query: str, answer: Answer) -> None:
+    def _note_cost(self, query: str, answer: Envelope) -> None:
         cost = answer.extensions.cost
         status = cost.throttleStatus
         if cost.requestedQueryCost and status.restoreRate > 0:
@@ -168,10 +189,12 @@ class GraphQL:
             self._said.add(says)
             _log.warning("%s: %s; set api_version to a newer one after an update.", self._session.account, says)
 
-    def _wait_after(self, answer: Answer, attempt: int) -> float:
+    def _wait_after(self, answer: Envelope, attempt: int) -> float:
         """Seconds after which the same call may succeed. Raises what the errors mean when it will not."""
         account = self._session.account
         errors = answer.errors
+        if not errors:
+            raise ProtocolError(f"{account}: Shopify answered without data and without an error.")
         if isinstance(errors, str):
             raise PermanentError(f"{account}: Shopify refuses the query: {errors[:200]}")
         codes = {error.extensions.code for error in errors}
@@ -204,5 +227,9 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
     try:
         return decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        says = str(error) if isinstance(error, msgspec.ValidationError) else "it is not whole JSON"
-        raise ProtocolError(f"Shopify's answer does not have the shape that its schema promises: {says}.") from None
+        raise _misshapen(error) from None
+
+
+def _misshapen(error: Exception) -> ProtocolError:
+    says = str(error) if isinstance(error, msgspec.ValidationError) else "it is not whole JSON"
+    return ProtocolError(f"Shopify's answer does not have the shape that its schema promises: {says}.")

@@ -105,11 +105,6 @@ class SetAnswer(msgspec.Struct, frozen=True):
     inventorySetQuantities: SetPayload
 
 
-_variants = msgspec.json.Decoder(VariantsAnswer)
-_levels = msgspec.json.Decoder(LevelsAnswer)
-_set = msgspec.json.Decoder(SetAnswer)
-
-
 class Inventory:
     """Listings and pushes of one shop."""
 
@@ -127,7 +122,7 @@ class Inventory:
         seen: set[str] = set()
         while True:
             query = "product_status:ACTIVE" + (f" AND id:>{since}" if since else "")
-            page = self._sizes.ask(LISTINGS, {"after": after, "query": query}, _variants).productVariants
+            page = self._sizes.ask(LISTINGS, {"after": after, "query": query}, VariantsAnswer).productVariants
             found: list[Listing] = []
             for variant in page.nodes:
                 item = variant.inventoryItem
@@ -150,7 +145,7 @@ class Inventory:
         yield from levels.nodes
         while levels.pageInfo.hasNextPage and levels.pageInfo.endCursor != after:
             after = levels.pageInfo.endCursor
-            more = self._graphql.ask(LEVELS, {"id": item.id, "after": after}, _levels).inventoryItem
+            more = self._graphql.ask(LEVELS, {"id": item.id, "after": after}, LevelsAnswer).inventoryItem
             if more is None:
                 return  # deleted since
             levels = more.inventoryLevels
@@ -212,7 +207,7 @@ class Inventory:
                 for push in batch
             ],
         }
-        answer = self._graphql.ask(SET_QUANTITIES, {"input": given, "key": key}, _set)
+        answer = self._graphql.ask(SET_QUANTITIES, {"input": given, "key": key}, SetAnswer)
         return answer.inventorySetQuantities.userErrors
 
 

@@ -79,12 +79,12 @@ class PageSizes:
         self._graphql, self._first = graphql, first
         self._sizes: dict[str, int] = {}
 
-    def ask(self, query: str, variables: dict[str, object], data: msgspec.json.Decoder[N]) -> N:
+    def ask(self, query: str, variables: dict[str, object], shape: type[N]) -> N:
         """The page, asked for with `first`. Raises PermanentError when even one object costs too much."""
         while True:
             size = self._sizes.get(query, self._first)
             try:
-                answer = self._graphql.ask(query, {**variables, "first": size}, data)
+                answer = self._graphql.ask(query, {**variables, "first": size}, shape)
             except TooExpensive as error:
                 if size == 1:
                     raise PermanentError(str(error)) from None
@@ -99,7 +99,7 @@ class PageSizes:
 def listed(
     sizes: PageSizes,
     query: str,
-    data: msgspec.json.Decoder[Listing[N]],
+    shape: type[Listing[N]],
     by: SortKey,
     start: Resume,
     end: datetime,
@@ -112,7 +112,7 @@ def listed(
     at, seen = start, set[str | None]()
     while True:
         search = f"{FIELDS[by]}:>='{at.since:%Y-%m-%dT%H:%M:%SZ}' AND {FIELDS[by]}:<'{end:%Y-%m-%dT%H:%M:%SZ}'"
-        answer = sizes.ask(query, {"after": at.after, "query": search, "sortKey": by}, data)
+        answer = sizes.ask(query, {"after": at.after, "query": search, "sortKey": by}, shape)
         page, count = answer.orders, answer.ordersCount
         total = at.listed + len(page.nodes)
         if not page.pageInfo.hasNextPage:

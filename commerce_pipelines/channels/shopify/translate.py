@@ -40,7 +40,6 @@ from ...domain.orders import (
     Payment,
     Shipped,
     balance,
-    check,
 )
 from . import payloads
 from .charges import Basis, Minor, charge, discounts_of, reader, removals_of, side, stands_alone, taxes_of, without
@@ -60,7 +59,8 @@ def status(financial: str | None, cancelled: bool, total: int) -> OrderStatus:
 
 
 def translate(order: payloads.Order, *, channel: str, shop: str, basis: Basis) -> Order:
-    """Raises RecordError: `bad_payload`, `bad_amount`, `unknown_edit`, or what domain.orders.check finds."""
+    """Raises RecordError: `bad_payload`, `bad_amount`, `unknown_edit`. Whether an order that is to be sold adds up is
+    for domain.orders.check to say."""
     shipping_lines = order.shippingLines
     if order.lineItems.pageInfo.hasNextPage or (shipping_lines and shipping_lines.pageInfo.hasNextPage):
         raise _incomplete("lineItems.pageInfo")
@@ -148,12 +148,12 @@ def translate(order: payloads.Order, *, channel: str, shop: str, basis: Basis) -
         billing=_address(order.billingAddress),
         shipping=_address(order.shippingAddress),
     )
-    off = balance(result)
-    if tip and off == tip:
-        result, off = _with_line(result, _plain("tip", LineKind.TIP, "Tip", tip)), 0
-    if off and basis == "shop" and order.currencyCode != order.presentmentCurrencyCode and abs(off) <= _slack(lines):
-        result = _with_line(result, _plain("conversion", LineKind.ROUNDING, "Currency conversion", off))
-    check(result)
+    if tip and balance(result) == tip:
+        result = _with_line(result, _plain("tip", LineKind.TIP, "Tip", tip))
+    if basis == "shop" and order.currencyCode != order.presentmentCurrencyCode:
+        off = balance(result)
+        if off and abs(off) <= _slack(lines):
+            result = _with_line(result, _plain("conversion", LineKind.ROUNDING, "Currency conversion", off))
     return result
 
 
@@ -173,8 +173,9 @@ def _only_in_total(order: payloads.Order, minor: Minor, lines: list[OrderLine]) 
     duties = 0 if order.dutiesIncluded else minor(order.originalTotalDutiesSet)
     if duties and stands_alone(lines, LineKind.DUTY):
         found.append(_plain("duties", LineKind.DUTY, "Import duties", duties))
-    if stands_alone(lines, LineKind.FEE) and (amount := minor(order.originalTotalAdditionalFeesSet)):
-        found.append(_plain("fees", LineKind.FEE, "Additional fees", amount))
+    fees = minor(order.originalTotalAdditionalFeesSet)
+    if fees and stands_alone(lines, LineKind.FEE):
+        found.append(_plain("fees", LineKind.FEE, "Additional fees", fees))
     return found
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from .charges import Basis, side
 from .graphql import GraphQL, decode
-from .payloads import Bag, Gid, Instant, PageInfo
+from .payloads import Bag, Instant, PageInfo
 from .queries import Queries
 
 ATTEMPTS = 3  # at an order that changes while its parts are fetched
@@ -27,7 +27,7 @@ class Cut(msgspec.Struct, frozen=True, gc=False):
 class Rare(msgspec.Struct, frozen=True, gc=False):
     """What tells whether a listed order is whole."""
 
-    id: Gid
+    id: str
     updatedAt: Instant
     lineItems: Cut
     shippingLines: Cut | None = None
@@ -60,7 +60,7 @@ class One(msgspec.Struct, frozen=True):
 
 
 class LineId(msgspec.Struct, frozen=True):
-    id: Gid
+    id: str
 
 
 class _Changed(Exception):
@@ -68,8 +68,6 @@ class _Changed(Exception):
 
 
 _rare = msgspec.json.Decoder(Rare)
-_one = msgspec.json.Decoder(One)
-_parts = msgspec.json.Decoder(OnePart)
 _nodes = msgspec.json.Decoder(Nodes)
 _fields: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _line_ids = msgspec.json.Decoder(LineId)
@@ -106,7 +104,7 @@ class Whole:
         return bytes(node)
 
     def _afresh(self, gid: str) -> msgspec.Raw | None:
-        raw = self._graphql.ask(self._queries.order, {"id": gid}, _one).order
+        raw = self._graphql.ask(self._queries.order, {"id": gid}, One).order
         return None if bytes(raw) == b"null" else raw
 
     def _missing(self, rare: Rare) -> list[Callable[[dict[str, msgspec.Raw], Rare], None]]:
@@ -131,7 +129,7 @@ class Whole:
         return msgspec.json.encode(fields)
 
     def _part(self, query: str, rare: Rare, **variables: Any) -> Part:
-        part = self._graphql.ask(query, {"id": rare.id, **variables}, _parts).order
+        part = self._graphql.ask(query, {"id": rare.id, **variables}, OnePart).order
         if part is None or part.updatedAt != rare.updatedAt:
             raise _Changed
         return part
