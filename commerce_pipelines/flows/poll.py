@@ -17,6 +17,7 @@ from ..resources.connections import Connections
 from .pull import Landed, land
 
 FIRST_LOOK = timedelta(hours=24)  # a new sensor starts a day back, not at the beginning of time
+UNSETTLED = timedelta(days=2)  # a pull is seen as of its start and may commit its last page a day later
 BACKOFF = timedelta(minutes=5)  # a day whose run failed is asked for again after 5, 10, 20 … 80 minutes
 
 
@@ -31,12 +32,14 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
 class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The sensor's memory, stored as JSON. It is an optimisation: losing it costs a day of polling again, no order.
 
-    watermark: every change before this instant is landed. until/resume: an unfinished listing to go on with.
+    watermark: every change before this instant is landed. until/resume: an unfinished listing to go on with. settled:
+    every answer first seen before this instant was found dealt with; None until that was looked at over all of them.
     """
 
     watermark: datetime
     until: datetime | None = None
     resume: str | None = None
+    settled: datetime | None = None
     requested: dict[str, Request] = {}
 
 
@@ -77,7 +80,7 @@ def poll(
         if resume is not None and clock() - started > budget:
             return msgspec.structs.replace(cursor, until=until, resume=resume), landed
     watermark = max(cursor.watermark, min(watermark, until))
-    return Cursor(watermark=watermark, requested=cursor.requested), landed
+    return msgspec.structs.replace(cursor, watermark=watermark, until=None, resume=None), landed
 
 
 def due_days(pending: Mapping[date, datetime], requested: Mapping[str, Request], now: datetime) -> dict[date, Request]:

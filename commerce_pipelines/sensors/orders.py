@@ -51,13 +51,13 @@ def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
     def new_orders(
         context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
     ) -> dg.SensorResult | dg.SkipReason:
-        from ..flows.poll import due_days, poll, read_cursor, spans
+        from ..flows.poll import UNSETTLED, due_days, poll, read_cursor, spans
 
         now = datetime.now(UTC)
         cursor, landed = poll(connections, name, read_cursor(context.cursor, now), now=now)
         _heal(context, connections, name, now)
         tomorrow = now.astimezone(channel.zone).date() + timedelta(days=1)
-        pending = connections.landing(name).pending(channel.start_date, tomorrow)
+        pending = connections.landing(name).pending(channel.start_date, tomorrow, cursor.settled)
         busy = context.instance.get_run_records(dg.RunsFilter(tags={CHANNEL_TAG: name}, statuses=ACTIVE), limit=1)
         due = {} if busy else due_days(pending, cursor.requested, now)
         requested = {k: v for k, v in cursor.requested.items() if any(day.isoformat() == k for day in pending)}
@@ -83,7 +83,11 @@ def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None if requests else dg.SkipReason(f"{landed.seen} orders seen, {landed.new} new."),
-            cursor=msgspec.json.encode(msgspec.structs.replace(cursor, requested=requested)).decode(),
+            cursor=msgspec.json.encode(
+                msgspec.structs.replace(
+                    cursor, requested=requested, settled=cursor.settled if pending else now - UNSETTLED
+                )
+            ).decode(),
         )
 
     return new_orders

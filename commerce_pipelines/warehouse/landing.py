@@ -146,23 +146,25 @@ class Landing:
             )
             return dict(cursor.fetchall())
 
-    def pending(self, start: date, end: date) -> dict[date, datetime]:
+    def pending(self, start: date, end: date, since: datetime | None = None) -> dict[date, datetime]:
         """The days of `[start, end)` with answers that no run has dealt with, and when the newest one was first seen.
 
         Dealt with means: the ledger of sale orders holds this very answer, the order waits in exceptions since, or its
         subject is forgotten. An order in exceptions that is due again counts from when it became due.
+        since: only answers first seen from then on, for who knows that all older ones are dealt with: it saves seconds.
         """
         with self._warehouse.transaction() as connection, connection.cursor() as cursor:
             cursor.execute(
                 f"""SELECT s.day, max(s.first_seen) FROM commerce.order_snapshots s
                 JOIN commerce.subject_keys k USING (subject_id)
-                WHERE s.channel = %s AND s.day >= %s AND s.day < %s AND k.wrapped_key IS NOT NULL AND {_NEWEST}
+                WHERE s.channel = %s AND s.day >= %s AND s.day < %s AND s.first_seen >= coalesce(%s::timestamptz, '-infinity')
+                AND k.wrapped_key IS NOT NULL AND {_NEWEST}
                 AND NOT EXISTS (SELECT FROM commerce.sale_orders o WHERE o.channel = s.channel
                     AND o.order_id = s.order_id AND o.digest = encode(s.digest, 'hex'))
                 AND NOT EXISTS (SELECT FROM commerce.exceptions e WHERE e.channel = s.channel
                     AND e.order_id = s.order_id AND e.resolved_at IS NULL AND e.last_seen >= s.first_seen)
                 GROUP BY s.day""",
-                (self._channel, start, end),
+                (self._channel, start, end, since),
             )
             days: dict[date, datetime] = dict(cursor.fetchall())
             cursor.execute(

@@ -158,6 +158,28 @@ def test_a_lost_cursor_loses_no_order(ticker: Ticker, channel: FakeChannel, lost
     assert len(ticker.days()) == 1
 
 
+def test_what_is_settled_is_not_looked_at_again_and_what_is_not_always_is(
+    ticker: Ticker, channel: FakeChannel, connections: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel.add("1", ago(minutes=1))
+    for _ in range(2):
+        ticker.tick()
+        assert ticker.remembered().settled is None  # something is pending
+    with connections.warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE commerce.order_snapshots SET first_seen = first_seen - interval '3 days'")
+    ticker.later(hours=3)
+    assert len(ticker.days()) == 1
+    with connections.warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("DELETE FROM commerce.order_snapshots")
+    channel.orders.clear()
+    ticker.tick()
+    settled = ticker.remembered().settled
+    assert settled is not None
+    assert timedelta(days=1) < datetime.now(UTC) - settled < timedelta(days=3)
+    channel.add("2", ago(minutes=1))
+    assert len(ticker.days()) == 1
+
+
 def test_each_tick_looks_back_behind_the_last(ticker: Ticker, channel: FakeChannel) -> None:
     ticker.tick()
     channel.add("late", ago(minutes=8))  # shown only now, with an older time

@@ -67,7 +67,7 @@ def test_text_comes_back_as_it_was(warehouse: Warehouse, text: str) -> None:
 def test_any_text_survives_but_for_what_postgresql_cannot_hold(warehouse: Warehouse, texts: list[str]) -> None:
     rows = [row(str(index), message=text) for index, text in enumerate(texts)]
     with warehouse.transaction() as connection:
-        replace_days(connection, "probe", "shop_de", [DAY], pd.DataFrame(rows))
+        replace_days(connection, "probe", "shop_de", [DAY], pd.DataFrame(rows, dtype=object))
     assert stored(warehouse).sort_values("order_id")["message"].tolist() == [storable(text) for text in texts]
 
 
