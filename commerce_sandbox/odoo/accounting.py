@@ -14,6 +14,8 @@ from .orm import Env, hook, method
 from .records import create
 from .schema import Model, boolean, char, choice, integer, json, lines, many, number, one, text
 
+_NAMING = ("name", "type_tax_use", "tax_scope", "company_id", "country_id")  # two taxes must differ in one of these
+
 
 def _price_include(env: Env, row_id: int) -> bool:
     """Computed, and not to be written: Odoo 19 silently ignores a written price_include."""
@@ -159,11 +161,21 @@ def _tax_created(env: Env, ids: Sequence[int]) -> None:
             {"tax_id": tax, "document_type": document, "repartition_type": kind}
             for document in ("invoice", "refund") if document not in given for kind in ("base", "tax")
         ])  # fmt: skip
+    _same_country(env, ids)
     _unique_names(env, ids)
+
+
+def _same_country(env: Env, ids: Sequence[int]) -> None:
+    for tax in ids:
+        row = env.db.rows["account.tax"][tax]
+        if env.db.rows["account.tax.group"][row["tax_group_id"]]["country_id"] not in (row["country_id"], False):
+            raise ValidationError("The tax group must have the same country_id as the tax using it.")
 
 
 @hook("account.tax", "written")
 def _tax_written(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> None:
+    if {"tax_group_id", "country_id"} & vals.keys():
+        _same_country(env, ids)
     if {"name", "type_tax_use", "country_id"} & vals.keys():
         _unique_names(env, ids)
 
@@ -171,21 +183,16 @@ def _tax_written(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> None:
 def _unique_names(env: Env, ids: Sequence[int]) -> None:
     rows = env.db.rows["account.tax"]
     for tax in ids:
-        same = [
-            i for i, row in rows.items() if i != tax and all(
-                row[name] == rows[tax][name] for name in ("name", "type_tax_use", "tax_scope", "company_id", "country_id")
-            )
-        ]  # fmt: skip
-        if same:
-            raise ValidationError("Tax names must be unique!\n- {0} in {1}".format(
-                rows[tax]["name"], env.db.rows["res.company"][rows[tax]["company_id"]]["name"]))  # fmt: skip
+        mine = rows[tax]
+        if any(i != tax and all(row[name] == mine[name] for name in _NAMING) for i, row in rows.items()):
+            company = env.db.rows["res.company"][mine["company_id"]]["name"]
+            raise ValidationError(f"Tax names must be unique!\n- {mine['name']} in {company}")
 
 
 def fiscal_position(env: Env, partner: int, delivery: int) -> int | bool:
     """The position that Odoo applies by itself: the partner's own, else the first that fits address and VAT number."""
-    own = env.db.rows["res.partner"][delivery]["property_account_position_id"] or (
-        env.db.rows["res.partner"][partner]["property_account_position_id"]
-    )
+    rows = env.db.rows["res.partner"]
+    own = rows[delivery]["property_account_position_id"] or rows[partner]["property_account_position_id"]
     if own:
         return own
     where = env.db.rows["res.partner"][delivery]

@@ -8,16 +8,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .domains import display_name
 from .orm import Env, Row, method
 from .schema import Model, boolean, char, choice, integer, lines, many, number, one, text
 
-LANGUAGES = ("en_US", "de_DE", "fr_FR", "it_IT", "es_ES", "nl_NL", "pl_PL", "sv_SE")
+_TAKEN = (
+    'duplicate key value violates unique constraint "ir_model_data_module_name_uniq_'
+    'index"\nDETAIL:  Key (module, name)=({}, {}) already exists.\n'
+)
+
+
+def languages(env: Env) -> tuple[str, ...]:
+    """Codes of the languages that are installed: no other can be given to a partner."""
+    return tuple(row["code"] for row in env.db.rows["res.lang"].values() if row["active"])
 
 
 def company_of(env: Env) -> int:
     """The company that a call works in: the first allowed one, else the user's own."""
     allowed = env.context.get("allowed_company_ids")
     return int(allowed[0]) if allowed else int(env.db.rows["res.users"][env.user]["company_id"])
+
+
+def _named(env: Env, row: Row) -> str:
+    return display_name(env, row["model"], row["res_id"]) if row["model"] in env.db.models else str(row["name"])
 
 
 def _of_partner(name: str) -> Any:
@@ -42,13 +55,13 @@ MODELS = (
             "model": char(required=True),
             "res_id": integer(index=True),
             "noupdate": boolean(),
+            "display_name": char(compute=lambda env, i: _named(env, env.db.rows["ir.model.data"][i])),
             "complete_name": char(
                 compute=lambda env, i: f"{env.get('ir.model.data', i, 'module')}.{env.get('ir.model.data', i, 'name')}"
             ),
         },
         order="module, model, name",
-        unique=((("module", "name"), "The operation cannot be completed: You cannot have multiple records with the "
-                 "same external ID in the same module!"),),
+        unique=((("module", "name"), _TAKEN),),
         title="External Identifiers",
     ),
     Model("ir.model", {"model": char(required=True, index=True), "name": char(required=True)}, order="model",
@@ -79,7 +92,7 @@ MODELS = (
         "decimal_places": integer(compute=_decimal_places),
         "position": choice("after", "before", default="after"),
         "active": boolean(default=True),
-    }, order="active desc, name", unique=((("name",), "The operation cannot be completed: The currency code must be "
+    }, order="active desc, name", unique=((("name",), "The currency code must be "
                                            "unique!"),), title="Currency"),
     Model("res.lang", {"name": char(required=True), "code": char(required=True), "active": boolean(default=True)},
           order="active desc,name", title="Languages"),
@@ -110,7 +123,7 @@ MODELS = (
         "share": boolean(),
         "group_ids": many("res.groups"),
     }, order="login", search_names=("login",), title="User",
-        unique=((("login",), "The operation cannot be completed: You can not have two users with the same login!"),)),
+        unique=((("login",), "You can not have two users with the same login!"),)),
     Model("res.groups", {"name": char(required=True), "comment": text()}, title="Access Groups"),
 )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """The life of a sale order: confirm, cancel, back to draft, and what a confirmed order does not allow any more.
 
-What belongs here: the buttons and the rules that come with the state. What does not: totals (sales.py), moves (moves.py).
+What belongs here: the buttons and the rules that come with the state. What does not: totals (sales.py), moves
+(moves.py).
 """
 
 from __future__ import annotations
@@ -96,11 +97,23 @@ def action_unlock(env: Env, model: str, ids: Sequence[int]) -> None:
 def _order_writing(env: Env, ids: Sequence[int], vals: dict[str, Any]) -> None:
     if "pricelist_id" in vals and any(env.db.rows["sale.order"][order]["state"] == "sale" for order in ids):
         raise UserError(PRICELIST)
+    if "commitment_date" in vals:
+        for order in ids:
+            _redate(env, order, vals["commitment_date"] or env.db.rows["sale.order"][order]["date_order"])
     if vals.get("partner_shipping_id") and env.context.get("update_delivery_shipping_partner"):
         for order in ids:
             for picking in pickings(env, order):
                 env.db.put("stock.picking", picking, {"partner_id": vals["partner_shipping_id"],
                                                       "write_date": env.stamp})  # fmt: skip
+
+
+def _redate(env: Env, order: int, due: str) -> None:
+    """A promised date is the deadline of what has still to leave."""
+    rows = env.db.rows["stock.move"]
+    for picking in pickings(env, order):
+        for move in env.db.referring("stock.move", "picking_id", picking):
+            if rows[move]["state"] not in ("done", "cancel") and rows[move]["sale_line_id"]:
+                env.db.put("stock.move", move, {"date_deadline": due, "write_date": env.stamp})
 
 
 @hook("sale.order", "deleting")

@@ -13,8 +13,9 @@ from typing import Any
 
 from stdnum.util import get_cc_module
 
-from .base import LANGUAGES
-from .errors import ValidationError
+from .base import languages
+from .countries import EUROPEAN_UNION
+from .errors import ConstraintError, ValidationError
 from .orm import Env, Row, hook
 from .schema import Model, boolean, char, choice, integer, lines, many, one, text
 
@@ -22,12 +23,11 @@ TYPES = ("contact", "invoice", "delivery", "other")
 _LABELS = {"invoice": "Invoice", "delivery": "Delivery", "other": "Other"}
 _EMAIL = re.compile(r"^[^\s@,;<>\"]+@[^\s@,;<>\"]+\.[^\s@,;<>\"]+$")
 # Countries whose VAT numbers carry the country's letters, and the letters that differ from the country's code.
-_PREFIXED = frozenset(
-    "AT BE BG HR CY CZ DK EE FI FR DE GR HU IE IT LV LT LU MT NL PL PT RO SK SI ES SE CH NO GB SM".split()
-)
+_PREFIXED = frozenset({*EUROPEAN_UNION, "CH", "NO", "GB", "SM"})
 _LETTERS = {"EL": "GR", "XI": "GB"}
 _EXAMPLES = {
-    "AT": "ATU12345675", "BE": "BE0477472701", "CH": "CHE-123.456.788 TVA or CHE-123.456.788 MWST or CHE-123.456.788 IVA",
+    "AT": "ATU12345675", "BE": "BE0477472701",
+    "CH": "CHE-123.456.788 TVA or CHE-123.456.788 MWST or CHE-123.456.788 IVA",
     "DE": "DE123456788 or 12/345/67890", "DK": "DK12345674", "ES": "ESA12345674", "FR": "FR23334175221",
     "GB": "GB123456782 or XI123456782", "IT": "IT12345670017", "NL": "NL123456782B90", "NO": "NO123456785",
     "PL": "PL1234567883", "SE": "SE123456789701",
@@ -70,13 +70,13 @@ MODELS = (
             "name": char(index=True),
             "display_name": char(compute=_display),
             "complete_name": char(compute=_display),
-            "type": choice(*TYPES, default="contact"),
-            "parent_id": one("res.partner"),
+            "type": choice(*TYPES, default="contact", label="Address Type"),
+            "parent_id": one("res.partner", label="Related Company"),
             "child_ids": lines("res.partner", "parent_id"),
             "is_company": boolean(),
             "commercial_partner_id": one("res.partner", compute=commercial),
             "ref": char(index=True),
-            "lang": choice(*LANGUAGES, default=lambda env: env.context.get("lang") or "en_US"),
+            "lang": choice(languages, label="Language", default=lambda env: env.context.get("lang") or "en_US"),
             "tz": char(),
             "vat": char(index=True),
             "email": char(index=True),
@@ -123,7 +123,7 @@ def _created(env: Env, ids: Sequence[int]) -> None:
     for row_id in ids:
         row = env.db.rows["res.partner"][row_id]
         if row["type"] == "contact" and not row["name"]:
-            raise ValidationError("The operation cannot be completed: Contacts require a name")
+            raise ConstraintError("Contacts require a name")
         _settle(env, row_id, row)
 
 
@@ -132,7 +132,7 @@ def _written(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> None:
     if {"name", "type"} & vals.keys():
         rows = env.db.rows["res.partner"]
         if any(rows[i]["type"] == "contact" and not rows[i]["name"] for i in ids):
-            raise ValidationError("The operation cannot be completed: Contacts require a name")
+            raise ConstraintError("Contacts require a name")
     if {"email", "vat", "country_id", "parent_id"} & vals.keys():
         for row_id in ids:
             _settle(env, row_id, vals)

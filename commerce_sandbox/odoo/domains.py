@@ -237,5 +237,8 @@ def display_name(env: Env, model: str, row_id: int) -> str:
         return ""
     if "display_name" in env.model(model).fields:
         return str(env.get(model, row_id, "display_name") or "")
+    shown = env.field(model, env.model(model).rec_name)
     name = env.get(model, row_id, env.model(model).rec_name)
+    if shown is not None and shown.type == "many2one":
+        return display_name(env, shown.relation, name) if name else ""
     return str(name or f"{model},{row_id}")

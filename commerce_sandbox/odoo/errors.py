@@ -22,6 +22,17 @@ class ValidationError(UserError):
     name = "odoo.exceptions.ValidationError"
 
 
+class ConstraintError(ValidationError):
+    """The database itself refuses: a required column, a unique key, a reference. load() says it without the prefix.
+
+    field: the column, where Odoo knows it.
+    """
+
+    def __init__(self, plain: str, field: str = "") -> None:
+        super().__init__(f"The operation cannot be completed: {plain}")
+        self.plain, self.field = plain, field
+
+
 class AccessError(UserError):
     name = "odoo.exceptions.AccessError"
     status = 403

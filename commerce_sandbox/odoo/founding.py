@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from . import accounting, base, contacts, products, sales, stock
 from .countries import COUNTRIES, EUROPEAN_UNION, STATES
@@ -38,8 +37,10 @@ MODULES = (
     "account", "analytic", "base_vat", "l10n_de", "mrp", "sale_mrp",
 )  # fmt: skip
 ACCOUNTS = (
-    ("8400", "Erlöse 19 % USt", "income"), ("8300", "Erlöse 7 % USt", "income"), ("8120", "Steuerfreie Umsätze", "income"),
-    ("8125", "Steuerfreie innergem. Lieferungen", "income"), ("1776", "Umsatzsteuer 19 %", "liability_current"),
+    ("8400", "Erlöse 19 % USt", "income"), ("8300", "Erlöse 7 % USt", "income"),
+    ("8120", "Steuerfreie Umsätze", "income"),
+    ("8125", "Steuerfreie innergem. Lieferungen", "income"),
+    ("1776", "Umsatzsteuer 19 %", "liability_current"),
     ("1771", "Umsatzsteuer 7 %", "liability_current"), ("1400", "Forderungen", "asset_receivable"),
 )  # fmt: skip
 # name, amount, use, tax group, tax account
@@ -101,8 +102,10 @@ def _currencies_and_countries(env: Env) -> None:
     ])  # fmt: skip
     by_code = dict(zip(COUNTRIES, ids, strict=True))
     members = [[6, 0, [by_code[code] for code in EUROPEAN_UNION]]]
-    create(env, "res.country.group", [{"name": "European Union", "code": "EU", "country_ids": members},
-                                      {"name": "European Union VAT", "code": "EU-VAT", "country_ids": members}])  # fmt: skip
+    create(env, "res.country.group", [
+        {"name": name, "code": code, "country_ids": members}
+        for name, code in (("European Union", "EU"), ("European Union VAT", "EU-VAT"))
+    ])  # fmt: skip
     create(env, "res.country.state", [
         {"country_id": by_code[country], "code": code, "name": name}
         for country, states in STATES.items() for code, name in states.items()
@@ -181,6 +184,3 @@ def _goods(env: Env) -> None:
 def tax_of(env: Env, name: str) -> int:
     """The tax of that name."""
     return next(i for i, row in env.db.rows["account.tax"].items() if row["name"] == name)
-
-
-__all__: Any = ["ADMIN", "MODELS", "add_user", "country", "found", "tax_of"]

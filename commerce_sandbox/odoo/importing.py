@@ -17,10 +17,10 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from .errors import SerializationFailure, UserError, ValidationError
+from .errors import ConstraintError, SerializationFailure, UserError, ValidationError
 from .orm import Env, Row, method
 from .reading import find
-from .records import assign_xmlid, create, write
+from .records import assign_xmlid, create, label, write
 from .schema import RELATIONAL, Field
 
 Path = list[str]
@@ -77,6 +77,8 @@ def _save(
     try:
         ids += _upsert(env, model, batch)
         return
+    except ConstraintError:  # one of the database: only the record that is guilty speaks
+        pass
     except UserError as error:
         first = _message(batch[0][2], str(error))
     except Exception:  # noqa: S110 - Odoo, too, lets the record-by-record pass say it
@@ -87,6 +89,8 @@ def _save(
         try:
             ids += _upsert(env, model, [one])
             continue
+        except ConstraintError as error:
+            messages.append(_message(one[2], error.plain, error.field))
         except (UserError, SerializationFailure) as error:
             messages.append(_message(one[2], str(error)))
         except Exception as error:
@@ -103,15 +107,19 @@ def _save(
 
 
 def _upsert(env: Env, model: str, batch: list[tuple[str, Row, Row]]) -> list[int]:
-    """Records of known external or database ids are written first, then the new ones are created in one call."""
+    """Records of known external or database ids are written first, then the new ones are created in one call.
+
+    An external id that comes twice is one record: what comes later is written to it.
+    """
     found: dict[int, int] = {}
     new: list[int] = []
+    first: dict[str, int] = {}
     for position, (xmlid, vals, _info) in enumerate(batch):
         row_id = _named(env, model, xmlid) if xmlid else vals.get("id")
-        if row_id is None:
-            new.append(position)
-        else:
+        if row_id is not None:
             found[position] = row_id
+        elif not xmlid or first.setdefault(xmlid, position) == position:
+            new.append(position)
     for position, row_id in found.items():
         write(env, model, [row_id], {name: value for name, value in batch[position][1].items() if name != "id"})
     created = create(env, model, [batch[position][1] for position in new]) if new else []
@@ -119,6 +127,10 @@ def _upsert(env: Env, model: str, batch: list[tuple[str, Row, Row]]) -> list[int
         found[position] = row_id
         if batch[position][0]:
             assign_xmlid(env, batch[position][0], model, row_id)
+    for position, (xmlid, vals, _info) in enumerate(batch):
+        if position not in found:
+            found[position] = found[first[xmlid]]
+            write(env, model, [found[position]], vals)
     return [found[position] for position in range(len(batch))]
 
 
@@ -126,9 +138,12 @@ def _named(env: Env, model: str, xmlid: str) -> int | None:
     try:
         return env.xmlid(xmlid, model)
     except ValueError as error:
+        module, _dot, name = xmlid.partition(".")
+        data_id = env.db.by_key("ir.model.data", ("module", "name"), (module, name))
+        other = env.db.rows["ir.model.data"][data_id]["model"] if data_id else ""
         raise ValidationError(
             f"For external id {xmlid} when trying to create/update a record of model {model} "
-            "found record of different model"
+            f"found record of different model {other} ({data_id})"
         ) from error
 
 
@@ -179,12 +194,13 @@ class _Converter:
                 continue
             field = self.env.field(model, name)
             try:
-                vals[name] = self.value(model, name, field, value) if value and field else False
+                vals[name] = self.value(label(self.env, model, name), field, value) if value and field else False
             except ValueError as error:
                 log(name, str(error))
         return vals
 
-    def value(self, model: str, name: str, field: Field, value: Any) -> Any:
+    def value(self, name: str, field: Field, value: Any) -> Any:
+        """name: the field's label, as messages speak of it."""
         match field.type:
             case "many2one":
                 [reference] = value
@@ -196,7 +212,7 @@ class _Converter:
             case "one2many":
                 return [command for record in value for command in self.line(name, field, record)]
             case "selection":
-                for key in field.selection:
+                for key in field.keys(self.env):
                     if key.lower() == str(value).lower():
                         return key
                 raise ValueError(f"Value '{value}' not found in selection field '{name}'")
@@ -221,7 +237,7 @@ class _Converter:
             raise ValueError(f"'{value}' does not seem to be {what} for field '{name}'") from None
 
     def instant(self, name: str, value: str) -> str:
-        """Local time of the context's or the user's zone, as UTC: Odoo reads imported times like a person types them."""
+        """Local time of the context's or the user's zone, as UTC: Odoo reads imported times as a person types them."""
         zone = self.env.context.get("tz") or self.env.get("res.users", self.env.user, "tz") or "UTC"
         try:
             local = datetime.strptime(value, "%Y-%m-%d %H:%M:%S").replace(tzinfo=ZoneInfo(zone), fold=1)
@@ -237,9 +253,9 @@ class _Converter:
                 f"Ambiguous specification for field '{name}', only provide one of name, external id or database id"
             )
         (kind, value), *_ = reference.items()
-        found, label = self.lookup(field, kind, str(value))
+        found, kept_as = self.lookup(field, kind, str(value))
         if found is None:
-            raise ValueError(f"No matching record found for {label} '{value}' in field '{name}'")
+            raise ValueError(f"No matching record found for {kept_as} '{value}' in field '{name}'")
         return found
 
     def lookup(self, field: Field, kind: str, value: str) -> tuple[int | bool | None, str]:
@@ -260,15 +276,16 @@ class _Converter:
 
     def line(self, name: str, field: Field, record: Row) -> list[list[Any]]:
         def refuse(inner: str, text: str) -> None:
-            raise ValueError(text.replace(f"'{inner}'", f"'{name}/{inner}'"))
+            shown = label(self.env, field.relation, inner)
+            raise ValueError(text.replace(f"'{shown}'", f"'{name}/{shown}'"))
 
         vals = self.record(field.relation, record, refuse)
         found: int | bool | None = None
         if record.get(".id") or record.get("id"):
             kind = ".id" if record.get(".id") else "id"
-            found, label = self.lookup(field, kind, str(record[kind]))
+            found, kept_as = self.lookup(field, kind, str(record[kind]))
             if found is None and kind == ".id":
-                raise ValueError(f"No matching record found for {label} '{record[kind]}' in field '{name}'")
+                raise ValueError(f"No matching record found for {kept_as} '{record[kind]}' in field '{name}'")
             if found is None:
                 vals["id"] = record["id"]
         return [[4, found], [1, found, vals]] if found else [[0, 0, vals]]

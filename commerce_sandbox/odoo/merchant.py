@@ -44,12 +44,16 @@ def demo_database(catalogue: Sequence[Article], now: Callable[[], datetime] = la
     seed(env, far, {product: 15 + (5 * i) % 30 for i, product in enumerate(products) if i % 3 == 0})
     _odd_products(env, stock)
     _kit(env)
-    delivery = create(env, "product.product", {"name": "Standard delivery", "default_code": "Delivery_007",
-                                               "type": "service", "sale_ok": False, "list_price": 0.0, "categ_id": 4})  # fmt: skip
-    create(env, "delivery.carrier", {"name": "Standard", "product_id": delivery[0], "delivery_type": "fixed",
-                                     "tracking_url": "https://tracking.example/<shipmenttrackingnumber>"})  # fmt: skip
+    _delivery(env)
     db.commit()
     return db
+
+
+def _delivery(env: Env) -> None:
+    service = {"type": "service", "sale_ok": False, "list_price": 0.0, "categ_id": 4}
+    product = create(env, "product.product", {"name": "Standard delivery", "default_code": "Delivery_007", **service})
+    url = "https://tracking.example/<shipmenttrackingnumber>"
+    create(env, "delivery.carrier", {"name": "Standard", "product_id": product[0], "tracking_url": url})
 
 
 def seed(env: Env, location: int, units: dict[int, int]) -> None:

@@ -95,7 +95,7 @@ def release(env: Env, move: int, units: float | None = None) -> None:
 
 def _settle(env: Env, move: int) -> None:
     row = env.db.rows["stock.move"][move]
-    if row["quantity"] + _TINY >= row["product_qty"] > 0:
+    if row["quantity"] + _TINY >= row["product_qty"] and (row["product_qty"] or row["quantity"]):
         state = "assigned"
     else:
         state = "partially_available" if row["quantity"] > _TINY else "confirmed"
@@ -212,38 +212,50 @@ def ask(env: Env, lines: Iterable[int]) -> None:
 
 
 def _adjust(env: Env, line: int, product: int, bom_line: int | bool, wanted: float) -> dict[int, None]:
-    """Bring the moves of one line and product to the wanted units; ids of the moves that now want reserving."""
+    """Bring the moves of one line and product to the wanted units; ids of the moves that now want reserving.
+
+    As in Odoo, a change is merged only into open moves with the same deadline. A decrease that finds none (because the
+    order's date was changed after confirming) becomes an incoming transfer of goods that never left.
+    """
     rows = env.db.rows["stock.move"]
     own = [
         i for i in env.db.referring("stock.move", "sale_line_id", line)
         if rows[i]["product_id"] == product and rows[i]["bom_line_id"] == bom_line and rows[i]["state"] != "cancel"
     ]  # fmt: skip
-    asked = sum(
-        (1 if _leaves(env, rows[i]) else -1) * (rows[i]["quantity"] if rows[i]["state"] == "done" else rows[i]["product_qty"])
-        for i in own
-    )
-    change = wanted - asked
+    change = wanted - sum(_asked(env, rows[i]) for i in own)
     if abs(change) <= _TINY:
         return {}
-    pending = [i for i in own if rows[i]["state"] in OPEN]
+    due = _deadline(env, line)
+    pending = [
+        i for i in own
+        if rows[i]["state"] in OPEN and rows[i]["date_deadline"] == due and _asked(env, rows[i]) > 0
+    ]  # fmt: skip
+    if change > 0 and pending:
+        _resize(env, pending[-1], rows[pending[-1]]["product_qty"] + change)
+        return {pending[-1]: None}
     if change > 0:
-        if pending:
-            _resize(env, pending[-1], rows[pending[-1]]["product_qty"] + change)
-            return {pending[-1]: None}
-        return {_new_move(env, line, product, bom_line, change): None}
+        return {_new_move(env, line, product, bom_line, change, due): None}
     for move in reversed(pending):
         less = min(-change, rows[move]["product_qty"])
         change += less
         _resize(env, move, rows[move]["product_qty"] - less)
-        if rows[move]["product_qty"] <= _TINY:
+        if rows[move]["product_qty"] <= _TINY and not rows[move]["picked"]:
             cancel(env, [move])
         if change >= -_TINY:
-            break
-    return {}
+            return {}
+    return {_new_move(env, line, product, bom_line, -change, due, back=True): None}
 
 
-def _leaves(env: Env, row: Row) -> bool:
-    return bool(env.db.rows["stock.location"][row["location_dest_id"]]["usage"] == "customer")
+def _deadline(env: Env, line: int) -> str:
+    order = env.db.rows["sale.order"][env.db.rows["sale.order.line"][line]["order_id"]]
+    return str(order["commitment_date"] or order["date_order"])
+
+
+def _asked(env: Env, row: Row) -> float:
+    """Units that a move brings to the customer, or did; what comes back counts against them."""
+    units = row["quantity"] if row["state"] == "done" else row["product_qty"]
+    leaves = env.db.rows["stock.location"][row["location_dest_id"]]["usage"] == "customer"
+    return float(units if leaves else -units)
 
 
 def _resize(env: Env, move: int, units: float) -> None:
@@ -260,31 +272,35 @@ def _unit(env: Env, move: int) -> int:
     return int(env.get("product.product", env.db.rows["stock.move"][move]["product_id"], "uom_id"))
 
 
-def _new_move(env: Env, line: int, product: int, bom_line: int | bool, units: float) -> int:
+def _new_move(
+    env: Env, line: int, product: int, bom_line: int | bool, units: float, due: str, *, back: bool = False
+) -> int:
     order_id = env.db.rows["sale.order.line"][line]["order_id"]
     order = env.db.rows["sale.order"][order_id]
-    picking = _picking(env, order_id, order)
+    picking = _picking(env, order_id, order, due, back=back)
     head = env.db.rows["stock.picking"][picking]
     return int(create(env.having(sudo=True), "stock.move", {
         "product_id": product, "product_uom_qty": units, "state": "confirmed", "sale_line_id": line,
         "bom_line_id": bom_line, "picking_id": picking, "picking_type_id": head["picking_type_id"],
         "location_id": head["location_id"], "location_dest_id": head["location_dest_id"], "origin": order["name"],
         "warehouse_id": order["warehouse_id"], "sequence": env.db.rows["sale.order.line"][line]["sequence"],
-        "date_deadline": order["date_order"],
+        "date_deadline": due, "to_refund": True,
     })[0])  # fmt: skip
 
 
-def _picking(env: Env, order_id: int, order: Row) -> int:
-    """The order's transfer that is still open, or a new one."""
-    kind = env.db.rows["stock.warehouse"][order["warehouse_id"]]["out_type_id"]
+def _picking(env: Env, order_id: int, order: Row, due: str, *, back: bool) -> int:
+    """The order's transfer in that direction which is still open, or a new one."""
+    warehouse = env.db.rows["stock.warehouse"][order["warehouse_id"]]
+    kind = warehouse["in_type_id" if back else "out_type_id"]
     rows = env.db.rows["stock.picking"]
     for picking in env.db.referring("stock.picking", "sale_id", order_id):
-        if rows[picking]["picking_type_id"] == kind and env.get("stock.picking", picking, "state") in (
-            "draft", *OPEN):  # fmt: skip
+        state = env.get("stock.picking", picking, "state")
+        if rows[picking]["picking_type_id"] == kind and state in ("draft", *OPEN):
             return picking
-    source = env.db.rows["stock.picking.type"][kind]["default_location_src_id"]
+    ends = (warehouse["lot_stock_id"], place(env, "customer"))
+    source, target = reversed(ends) if back else ends
     return int(create(env.having(sudo=True), "stock.picking", {
         "picking_type_id": kind, "sale_id": order_id, "origin": order["name"], "carrier_id": order["carrier_id"],
-        "partner_id": order["partner_shipping_id"], "location_id": source, "location_dest_id": place(env, "customer"),
-        "date_deadline": order["date_order"],
+        "partner_id": order["partner_shipping_id"], "location_id": source, "location_dest_id": target,
+        "date_deadline": due,
     })[0])  # fmt: skip

@@ -1,7 +1,7 @@
 """The database of the stand-in: rows in memory, an undo journal, and the environment of one call.
 
-One call is one transaction: every change leaves its inverse in the journal, and an error plays the journal back. Ids and
-sequence numbers are not given back, so failed calls leave gaps, as PostgreSQL's sequences do.
+One call is one transaction: every change leaves its inverse in the journal, and an error plays the journal back. Ids
+and sequence numbers are not given back, so failed calls leave gaps, as PostgreSQL's sequences do.
 
 What belongs here: storing and finding rows by id, by foreign key, by unique key. What does not: what create or write
 mean (records.py), domains (domains.py), business rules (the module of their subject).
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from .errors import AccessError, SerializationFailure, UnknownMethod, UserError, ValidationError
+from .errors import AccessError, ConstraintError, SerializationFailure, UnknownMethod, UserError
 from .schema import Field, Model
 
 Row = dict[str, Any]
@@ -164,7 +164,7 @@ class Database:
                 continue
             key = self._key(model, row_id, fields)
             if key is not None and self._keys[model, fields].setdefault(key, row_id) != row_id:
-                raise ValidationError(message)
+                raise ConstraintError(message.format(*key))
 
     def _release(self, model: str, row_id: int, names: Iterable[str]) -> None:
         for fields, _message in self.models[model].unique:

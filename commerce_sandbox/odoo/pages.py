@@ -12,7 +12,8 @@ from .orm import Env
 
 SHOWN = 60
 _STYLE = """
-body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:76rem;padding:0 1rem;color:#1d2433;background:#f7f8fa}
+body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:76rem;padding:0 1rem}
+body{color:#1d2433;background:#f7f8fa}
 h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}p{color:#5b6475;margin:.25rem 0}
 table{border-collapse:collapse;width:100%;background:#fff;border:1px solid #e1e5ec;border-radius:6px}
 th,td{text-align:left;padding:.4rem .7rem;border-bottom:1px solid #eef0f4;white-space:nowrap}
@@ -39,9 +40,7 @@ def overview(env: Env) -> str:
 def _table(columns: Iterable[tuple[str, str]], rows: Iterable[Iterable[tuple[str, str]]]) -> str:
     """columns: (class, heading); rows of (class, HTML of a cell)."""
     head = "".join(f'<th class="{kind}">{escape(text)}</th>' for kind, text in columns)
-    body = "".join(
-        "<tr>" + "".join(f'<td class="{kind}">{cell}</td>' for kind, cell in row) + "</tr>" for row in rows
-    )
+    body = "".join("<tr>" + "".join(f'<td class="{kind}">{cell}</td>' for kind, cell in row) + "</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 

@@ -291,6 +291,8 @@ def _unique_barcodes(env: Env, ids: Sequence[int]) -> None:
         barcode = rows[row_id]["barcode"]
         others = env.db.referring("product.product", "barcode", barcode) if barcode else []
         if len(others) > 1:
-            names = ", ".join(_variant_name(env, i) for i in others)
-            raise ValidationError(f'Barcode(s) already assigned:\n\n- Barcode "{barcode}" already assigned to '
-                                  f"product(s): {names}")  # fmt: skip
+            names = " and ".join(_variant_name(env, i) for i in others)
+            raise ValidationError(
+                f'Barcode(s) already assigned:\n\n- Barcode "{barcode}" already assigned to product(s): {names}\n\n'
+                "Note: products that you don't have access to will not be shown above."
+            )

@@ -133,7 +133,7 @@ def fields_get(
         shown |= {"required": bool(field and field.required), "readonly": bool(not field or field.readonly)}
         shown |= {"relation": relation} if relation else {}
         if field and field.selection:
-            shown["selection"] = [[key, key.capitalize()] for key in field.selection]
+            shown["selection"] = [[key, key.capitalize()] for key in field.keys(env)]
         answer[name] = {key: value for key, value in shown.items() if not attributes or key in attributes}
     return answer
 

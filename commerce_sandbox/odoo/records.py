@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from .errors import MissingError, ValidationError
+from .errors import ConstraintError, MissingError
 from .orm import HOOKS, Env, Row, method
 from .schema import Field, Model
 
@@ -95,10 +95,7 @@ def _create(env: Env, model: str, vals: Row) -> int:
     for name, field in declared.fields.items():
         if field.compute:
             continue
-        if name in vals:
-            value = vals[name]
-        else:
-            value = field.default(env) if callable(field.default) else field.default
+        value = vals[name] if name in vals else field.initial(env)
         if field.type in ("one2many", "many2many"):
             if value:
                 later[name] = value
@@ -107,7 +104,7 @@ def _create(env: Env, model: str, vals: Row) -> int:
         else:
             row[name] = _convert(env, model, name, field, value)
             if field.required and (row[name] is False or row[name] == ""):
-                raise ValidationError(_missing(env, model, name))
+                raise ConstraintError(_missing(env, model, name), name)
     row_id = env.db.insert(model, row)
     for name, value in later.items():
         _command(env, model, row_id, name, declared.fields[name], value)
@@ -162,7 +159,7 @@ def _store(env: Env, model: str, row_id: int, vals: Mapping[str, Any]) -> None:
         else:
             row[name] = _convert(env, model, name, field, value)
             if field.required and (row[name] is False or row[name] == ""):
-                raise ValidationError(_missing(env, model, name))
+                raise ConstraintError(_missing(env, model, name), name)
     env.db.put(model, row_id, row)
     for name, value in later.items():
         _command(env, model, row_id, name, declared.fields[name], value)
@@ -178,17 +175,25 @@ def _known(env: Env, model: str, vals: Mapping[str, Any]) -> None:
 
 
 def _existing(env: Env, model: str, ids: Sequence[int]) -> None:
-    gone = [row_id for row_id in ids if not env.exists(model, row_id)]
-    if gone:
-        raise MissingError(
-            f"Record does not exist or has been deleted.\n(Record: {model}({', '.join(map(str, gone))},), "
-            f"User: {env.user})"
-        )
+    lost = [row_id for row_id in ids if not env.exists(model, row_id)]
+    if lost:
+        raise MissingError(gone(env, model, lost))
+
+
+def gone(env: Env, model: str, ids: Sequence[int]) -> str:
+    several = ", ".join(map(str, ids))
+    return f"Record does not exist or has been deleted.\n(Record: {model}({several},), User: {env.user})"
+
+
+def label(env: Env, model: str, name: str) -> str:
+    words = name.removesuffix("_ids").removesuffix("_id").replace("_", " ")
+    field = env.field(model, name)
+    return (field.label if field else "") or words.title()
 
 
 def _missing(env: Env, model: str, name: str) -> str:
     return (
-        f"The operation cannot be completed: Missing required value for the field '{name}' ({name}).\n"
+        f"Missing required value for the field '{label(env, model, name)}' ({name}).\n"
         f"Model: '{env.model(model).title or model}' ({model})\n"
         "- create/update: a mandatory field is not set\n"
         "- delete: another model requires the record being deleted, you can archive it instead\n"
@@ -206,7 +211,7 @@ def _convert(env: Env, model: str, name: str, field: Field, value: Any) -> Any:
     if value is None or value is False or value == "":
         return False
     if field.type == "selection":
-        if str(value) not in field.selection:
+        if str(value) not in field.keys(env):
             raise ValueError(f"Wrong value for {model}.{name}: {value!r}")
         return str(value)
     if field.type == "many2one":
@@ -226,11 +231,7 @@ def _reference(env: Env, model: str, name: str, field: Field, value: Any) -> int
     except (TypeError, ValueError):
         raise ValueError(f"Wrong value for {model}.{name}: {value!r}") from None
     if not env.exists(field.relation, target):
-        raise ValidationError(
-            "The operation cannot be completed: Another model is using the record you are trying to delete.\n\n"
-            f"The troublemaker is: '{env.model(model).title or model}' ({model})\n"
-            f"Thanks to the following constraint: {name}\nHow about archiving the record instead?"
-        )
+        raise ConstraintError(_broken(env, model, name))
     return target
 
 
@@ -259,7 +260,7 @@ def _command(env: Env, model: str, row_id: int, name: str, field: Field, value: 
             write(env, field.relation, [rest[0]], rest[1])
     for target in ids:
         if not env.exists(field.relation, target):
-            raise ValidationError(f"The operation cannot be completed: {field.relation}({target},) does not exist.")
+            raise ConstraintError(_broken(env, model, name))
     if field.inverse:
         _mirror(env, field, row_id, set(env.db.rows[model][row_id].get(name) or ()), set(ids))
     env.db.put(model, row_id, {name: tuple(ids)})
@@ -278,6 +279,9 @@ def _mirror(env: Env, field: Field, row_id: int, before: set[int], after: set[in
 def _one2many(env: Env, row_id: int, field: Field, command: Sequence[Any]) -> None:
     code, target = command[0], command[1] if len(command) > 1 else 0
     if code == 0:
+        for name in command[2]:
+            if env.field(field.relation, name) is None and name not in MAGIC:
+                raise ValueError(f"Invalid field {name!r} on model {field.relation!r}")
         create(env, field.relation, {**field.where, **command[2], field.inverse: row_id})
     elif code == 1:
         write(env, field.relation, [target], command[2])
@@ -328,8 +332,14 @@ def _let_go(env: Env, other: Model, name: str, row_id: int, *, owned: bool) -> N
         elif owned:
             _cascade(env, other.name, referring)
         else:
-            raise ValidationError(
-                "The operation cannot be completed: Another model is using the record you are trying to "
-                f"delete.\n\nThe troublemaker is: '{other.title or other.name}' ({other.name})\n"
-                f"Thanks to the following constraint: {name}\nHow about archiving the record instead?"
-            )
+            raise ConstraintError(_broken(env, other.name, name))
+
+
+def _broken(env: Env, model: str, name: str) -> str:
+    """Odoo's sentence for a reference to nothing, be it written or about to come about by deleting."""
+    return (
+        "Another model is using the record you are trying to delete.\n\n"
+        f"The troublemaker is: '{env.model(model).title or model}' ({model})\n"
+        f"Thanks to the following constraint: '{label(env, model, name)}' ({name})\n"
+        "How about archiving the record instead?"
+    )

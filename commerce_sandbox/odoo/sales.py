@@ -14,9 +14,10 @@ from typing import Any
 from .accounting import fiscal_position, mapped
 from .base import company_of
 from .contacts import address
-from .errors import ValidationError
+from .errors import ConstraintError, MissingError
 from .orm import Env, Row, hook
 from .products import components, in_unit, kit_of
+from .records import gone
 from .schema import Model, boolean, char, choice, day, integer, json, lines, many, moment, monetary, number, one, text
 from .taxes import LineTaxes, line_taxes, totals
 
@@ -47,9 +48,9 @@ def _currency(env: Env, order: int) -> int:
 
 def _amount(place: int) -> Any:
     def compute(env: Env, row_id: int) -> float:
-        rows = env.db.rows["sale.order.line"]
-        priced = [rows[i] for i in env.db.referring("sale.order.line", "order_id", row_id) if not rows[i]["display_type"]]
-        return totals([_line_taxes(env, row) for row in priced], _rounding(env, row_id))[place]
+        lines = (env.db.rows["sale.order.line"][i] for i in env.db.referring("sale.order.line", "order_id", row_id))
+        priced = [_line_taxes(env, row) for row in lines if not row["display_type"]]
+        return totals(priced, _rounding(env, row_id))[place]
 
     return compute
 
@@ -86,7 +87,12 @@ def _delivered(env: Env, row_id: int) -> float:
     for i in env.db.referring("stock.move", "sale_line_id", row_id):
         move = moves[i]
         if move["state"] == "done":
-            sign = 1 if places[move["location_dest_id"]]["usage"] == "customer" else -1
+            if places[move["location_dest_id"]]["usage"] == "customer":
+                sign = 1
+            elif _is_return(env, move) or row["product_uom_qty"] <= 0:
+                sign = -1
+            else:
+                continue
             left[move["product_id"]] = left.get(move["product_id"], 0.0) + sign * move["quantity"]
     if not left:
         return 0.0
@@ -95,6 +101,11 @@ def _delivered(env: Env, row_id: int) -> float:
         return float(min(floor(left.get(part, 0.0) / each + 1e-9) for _l, part, each in components(env, kit) if each))
     unit = env.get("product.product", row["product_id"], "uom_id")
     return in_unit(env, left.get(row["product_id"], 0.0), unit, row["product_uom_id"])
+
+
+def _is_return(env: Env, move: Row) -> bool:
+    picking = move["picking_id"]
+    return bool(move["origin_returned_move_id"] or (picking and env.db.rows["stock.picking"][picking]["return_id"]))
 
 
 def _to_invoice(env: Env, row_id: int) -> float:
@@ -159,18 +170,18 @@ MODELS = (
         "user_id": one("res.users"),
     }, order="sequence ASC, create_date DESC, id DESC", title="Sales Team"),
     Model("crm.tag", {"name": char(required=True), "color": integer()}, title="CRM Tag",
-          unique=((("name",), "The operation cannot be completed: Tag name already exists!"),)),
+          unique=((("name",), "Tag name already exists!"),)),
     Model("sale.order", {
         "name": char(default=NEW, required=True, copy=False, index=True),
         "state": choice("draft", "sent", "sale", "cancel", default="draft", copy=False),
         "locked": boolean(copy=False),
-        "partner_id": one("res.partner", required=True),
+        "partner_id": one("res.partner", required=True, label="Customer"),
         "partner_invoice_id": one("res.partner", required=True),
         "partner_shipping_id": one("res.partner", required=True),
         "client_order_ref": char(copy=False, index=True),
         "origin": char(),
         "reference": char(copy=False),
-        "date_order": moment(default=lambda env: env.stamp, required=True, copy=False),
+        "date_order": moment(default=lambda env: env.stamp, required=True, copy=False, label="Order Date"),
         "commitment_date": moment(copy=False),
         "validity_date": day(copy=False, default=lambda env: _in_thirty_days(env)),
         "expected_date": moment(compute=lambda env, i: env.db.rows["sale.order"][i]["date_order"]),
@@ -187,7 +198,7 @@ MODELS = (
         "currency_id": one("res.currency", compute=_currency),
         "currency_rate": number(default=1.0),
         "note": text(),
-        "order_line": lines("sale.order.line", "order_id"),
+        "order_line": lines("sale.order.line", "order_id", label="Order Lines"),
         "amount_untaxed": monetary(compute=_amount(0)),
         "amount_tax": monetary(compute=_amount(1)),
         "amount_total": monetary(compute=_amount(2)),
@@ -207,10 +218,10 @@ MODELS = (
         "name": text(required=True),
         "product_uom_qty": number(default=1.0),
         "product_uom_id": one("uom.uom"),
-        "price_unit": number(),
+        "price_unit": number(label="Unit Price"),
         "technical_price_unit": number(),
         "discount": number(),
-        "tax_ids": many("account.tax"),
+        "tax_ids": many("account.tax", label="Taxes"),
         "analytic_distribution": json(),
         "is_delivery": boolean(),
         "is_downpayment": boolean(),
@@ -251,8 +262,10 @@ def _order_defaults(env: Env, vals: dict[str, Any]) -> None:
     if vals.get("name", NEW) == NEW:
         vals["name"] = f"S{env.db.following('sale.order'):05d}"
     partner = vals.get("partner_id")
-    if not partner or not env.exists("res.partner", partner):
+    if not partner:
         return
+    if not env.exists("res.partner", partner):
+        raise MissingError(gone(env, "res.partner", [partner]))
     row = env.db.rows["res.partner"][partner]
     if "partner_invoice_id" not in vals:
         vals["partner_invoice_id"] = address(env, partner, "invoice")
@@ -273,9 +286,7 @@ def _order_defaults(env: Env, vals: dict[str, Any]) -> None:
 def _line_defaults(env: Env, vals: dict[str, Any]) -> None:
     if vals.get("display_type"):
         if vals.get("product_id") or vals.get("price_unit") or vals.get("product_uom_id"):
-            raise ValidationError(
-                "The operation cannot be completed: Forbidden values on non-accountable sale order line"
-            )
+            raise ConstraintError("Forbidden values on non-accountable sale order line")
         vals["product_uom_qty"] = 0.0
     product = vals.get("product_id")
     if not product or not env.exists("product.product", product):
@@ -293,7 +304,8 @@ def _line_defaults(env: Env, vals: dict[str, Any]) -> None:
         vals["tax_ids"] = [[6, 0, list(mapped(env, order["fiscal_position_id"], ours))]]
     if "price_unit" not in vals:
         unit = env.get("product.product", product, "uom_id")
-        vals["price_unit"] = in_unit(env, env.get("product.product", product, "list_price"), vals["product_uom_id"], unit)
+        price = env.get("product.product", product, "list_price")
+        vals["price_unit"] = in_unit(env, price, vals["product_uom_id"], unit)
     vals.setdefault("technical_price_unit", vals["price_unit"])
 
 

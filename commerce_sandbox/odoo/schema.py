@@ -18,8 +18,9 @@ class Field:
     """default: a value, or a function of the Env. compute: a function (env, id) -> value, evaluated at each read.
 
     A computed field without `search` cannot be used in a domain, as in Odoo. A value written to a computed field is
-    ignored. where: values that the lines of a one2many have in common. index: rows are found by the value without looking at all of them, which changes nothing but speed. inverse
-    of a many2many: the field of the other model that shows the same links.
+    ignored. where: values that the lines of a one2many have in common. inverse of a many2many: the field of the other
+    model that shows the same links. index: rows are found by the value without looking at all of them, which changes
+    nothing but speed. label: the field's name on the screen, where an error message speaks of it.
     """
 
     type: str
@@ -28,17 +29,27 @@ class Field:
     required: bool = False
     readonly: bool = False
     default: Any = None
-    selection: tuple[str, ...] = ()
+    selection: tuple[str | Callable[..., tuple[str, ...]], ...] = ()
     compute: Callable[..., Any] | None = None
     search: bool = True
     copy: bool = True
     index: bool = False
+    label: str = ""
     where: Mapping[str, Any] = field(default_factory=dict)
+
+    def initial(self, env: Any) -> Any:
+        """The value of a new record that does not say it."""
+        return self.default(env) if callable(self.default) else self.default
+
+    def keys(self, env: Any) -> tuple[str, ...]:
+        """What a selection may be."""
+        return tuple(key for one in self.selection for key in (one(env) if callable(one) else (one,)))
 
 
 @dataclass(frozen=True)
 class Model:
-    """order: as Odoo's _order. unique: groups of fields that the database keeps unique, with the message of each."""
+    """order: as Odoo's _order. unique: groups of fields that the database keeps unique, each with its message
+    (`{}` for the values)."""
 
     name: str
     fields: dict[str, Field]
@@ -87,7 +98,8 @@ def json(**options: Any) -> Field:
     return Field("json", **options)
 
 
-def choice(*selection: str, **options: Any) -> Field:
+def choice(*selection: str | Callable[..., tuple[str, ...]], **options: Any) -> Field:
+    """A selection of keys, or of those that a function of the Env gives."""
     return Field("selection", selection=selection, **options)
 
 

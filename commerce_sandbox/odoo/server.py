@@ -71,5 +71,3 @@ def _receive(env: Env, rng: random.Random) -> str:
     change_quant(env, row["product_id"], row["location_id"], units)
     serve(env, row["product_id"], row["location_id"])
     return f"{units} x {env.get('product.product', row['product_id'], 'default_code')} received"
-
-

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .base import company_of
-from .errors import UserError
-from .orm import Env, Row, hook, method
+from .orm import Env, Row, hook
 from .records import create
 from .schema import Model, boolean, char, choice, integer, json, lines, moment, number, one, text
 
@@ -93,8 +92,8 @@ MODELS = (
         "reception_steps": choice("one_step", "two_steps", "three_steps", default="one_step"),
         "sequence": integer(default=10),
     }, order="sequence,id", search_names=("name", "code"), title="Warehouse",
-        unique=((("name", "company_id"), "The operation cannot be completed: The name of the warehouse must be unique "
-                 "per company!"), (("code", "company_id"), "The operation cannot be completed: The short name of the "
+        unique=((("name", "company_id"), "The name of the warehouse must be unique "
+                 "per company!"), (("code", "company_id"), "The short name of the "
                                    "warehouse must be unique per company!"))),
     Model("stock.location", {
         "name": char(required=True),
@@ -175,6 +174,7 @@ MODELS = (
         "product_qty": number(),  # the demand in the product's own unit
         "quantity": number(),  # reserved, or done
         "picked": boolean(),
+        "to_refund": boolean(),
         "state": choice(*STATES, default="draft"),
         "procure_method": choice("make_to_stock", "make_to_order", default="make_to_stock"),
         "location_id": one("stock.location", required=True),

@@ -71,9 +71,7 @@ def totals(lines: Sequence[LineTaxes], rounding: float) -> tuple[float, float, f
         for tax, inside, amount in line.taxes:
             per_tax[tax, inside] = per_tax.get((tax, inside), 0.0) + amount
     tax_total = sum(float_round(amount, rounding) for amount in per_tax.values())
-    on_top = any(
-        not inside and float_round(amount, rounding) for line in lines for _tax, inside, amount in line.taxes
-    )
+    on_top = any(not inside and float_round(amount, rounding) for line in lines for _tax, inside, amount in line.taxes)
     excluded = sum(line.excluded for line in lines)
     if on_top:
         untaxed = float_round(excluded, rounding)
