@@ -6,6 +6,7 @@ which orders (loader.py).
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC
 from typing import Any
@@ -15,15 +16,16 @@ import msgspec
 from ..domain.errors import RecordError
 from ..domain.money import to_decimal
 from ..domain.orders import LineKind
-from ..domain.sales import SaleDraft, order_xid
+from ..domain.sales import SaleDraft
 from .booked import DATE, OPEN, minor
 from .bulk import on_all
 from .client import OdooClient
 from .errors import OdooRefusal
-from .loading import load_records, xid
+from .loading import load_records
 from .order_rows import rounding_line
 from .resolving import Resolver
 
+_DATE = (".id", "date_order")
 _LINE = ("id", "order_id/.id", "product_id/.id", "name", "product_uom_qty", "price_unit", "discount", "tax_ids/.id")
 
 
@@ -113,10 +115,28 @@ def confirm(client: OdooClient, ids: Collection[int], history: bool = False) -> 
     return on_all(client, "sale.order", "action_confirm", ids, context, unconfirmed)
 
 
-def put_dates(client: OdooClient, drafts: Collection[SaleDraft]) -> dict[str, OdooRefusal]:
-    """Odoo dates an order by its confirmation; give it back the day it was placed. Refusals by external id."""
-    rows = {}
-    for draft in drafts:
-        name = order_xid(draft.channel, draft.order_id)
-        rows[name] = [[xid(name), draft.placed_at.astimezone(UTC).strftime(DATE)]]
-    return load_records(client, "sale.order", ["id", "date_order"], rows, tracking(client))[1]
+def put_dates(client: OdooClient, orders: Mapping[int, SaleDraft]) -> dict[int, OdooRefusal]:
+    """Odoo dates an order by its confirmation; give it back the day it was placed. Refusals by record id.
+
+    The lead time of each line is written along, unchanged, which makes Odoo move the deadline of its deliveries too.
+    With another deadline than the order's, Odoo would not take a later reduction out of the delivery, but book a
+    receipt of goods beside it: by our edits and by a person's.
+    """
+    if not orders:
+        return {}
+    leads: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    for row in client.call(
+        "sale.order.line", "search_read", domain=[["order_id", "in", sorted(orders)], ["move_ids", "!=", False]],
+        fields=["order_id", "customer_lead"], load=None,
+    ):  # fmt: skip
+        leads[row["order_id"]].append((str(row["id"]), str(row["customer_lead"])))
+    refused: dict[int, OdooRefusal] = {}
+    for fields in (_DATE, (*_DATE, "order_line/.id", "order_line/customer_lead")):  # empty line columns: all lines gone
+        rows = {}
+        for odoo_id, draft in orders.items():
+            if bool(leads.get(odoo_id)) is (len(fields) > len(_DATE)):
+                head = (str(odoo_id), draft.placed_at.astimezone(UTC).strftime(DATE))
+                first, *more = leads.get(odoo_id) or [("", "")]
+                rows[odoo_id] = [[*head, *first][: len(fields)], *(["", "", *line] for line in more)]
+        refused |= load_records(client, "sale.order", fields, rows, tracking(client))[1]
+    return refused

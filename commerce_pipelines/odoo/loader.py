@@ -192,10 +192,10 @@ class Batch:
                 item.settled = msgspec.structs.replace(item.settled, state="sale")
 
     def _put_dates(self) -> None:
-        kept = [item for item in self._going({Way.KEEP}) if not _same_date(item)]
-        items = {item.xid: item for item in (*self._going(_TO_WRITE), *kept)}
-        for name, refusal in put_dates(self._client, [item.draft for item in items.values()]).items():
-            items[name].error = refused_by_odoo(refusal)
+        kept = [item for item in self._going({Way.KEEP, Way.EDIT}) if not _same_date(item)]
+        items = {item.odoo_id: item for item in (*self._going(_TO_WRITE), *kept)}
+        for odoo_id, refusal in put_dates(self._client, {one: item.draft for one, item in items.items()}).items():
+            items[odoo_id].error = refused_by_odoo(refusal)
 
     def _see_oversold(self) -> None:
         items = [item for item in self._going({*_TO_WRITE, Way.EDIT}) if not item.history]
