@@ -19,7 +19,7 @@ from .orm import Env, Row, hook
 from .products import components, in_unit, kit_of
 from .records import gone
 from .schema import Model, boolean, char, choice, day, integer, json, lines, many, moment, monetary, number, one, text
-from .taxes import LineTaxes, line_taxes, totals
+from .taxes import LineTaxes, line_amounts, line_taxes, totals
 
 NEW = "New"
 
@@ -60,7 +60,7 @@ def _price(place: int) -> Any:
         row = env.db.rows["sale.order.line"][row_id]
         if row["display_type"]:
             return 0.0
-        return totals([_line_taxes(env, row)], _rounding(env, row["order_id"]))[place]
+        return line_amounts(_line_taxes(env, row), _rounding(env, row["order_id"]))[place]
 
     return compute
 
