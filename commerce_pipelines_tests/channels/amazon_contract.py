@@ -1,26 +1,37 @@
-"""Amazon's own API descriptions as a judge of both sides: of our requests, and of the stand-in's answers.
+"""Amazon's stand-in with its own API descriptions as a judge of both sides: of our requests and of its answers.
 
-What belongs here: checking one exchange against the Swagger models under COMMERCE_SPECS. What does not: any knowledge
-of what the calls are for.
+What belongs here: a connected channel and its clock, and checking each exchange against the Swagger models and the JSON
+schemas under COMMERCE_SPECS. What does not: any knowledge of what the calls are for.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pytest
 
+from commerce_pipelines.channels.amazon import Credentials, Settings
+from commerce_pipelines.channels.amazon.client import AmazonChannel
+from commerce_pipelines.channels.memory import MemoryBuckets, MemoryTokens
+from commerce_pipelines.channels.throttle import BucketStore
+from commerce_pipelines.domain.section import Secret
 from commerce_sandbox.amazon import AmazonStandIn
 from commerce_sandbox.server import Call, Reply
 
 SPECS = os.environ.get("COMMERCE_SPECS", "")
 MODELS = ("orders_2026-01-01", "sellers", "listingsItems_2021-08-01", "reports_2021-06-30", "feeds_2021-06-30")
+SCHEMAS = {"PUT": "listings-feed-schema-v2", "GET": "listings-feed-processing-report-schema-v2"}
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 VERBS = {"get", "post", "put", "patch", "delete"}
 
 FORMATS = jsonschema.FormatChecker(formats=())
@@ -44,9 +55,54 @@ class Recorded(AmazonStandIn):
         return reply
 
 
+class Clock:
+    """One clock for both sides; only sleeping and tests move it."""
+
+    def __init__(self) -> None:
+        self.passed, self.slept = 0.0, [0.0]
+
+    def now(self) -> datetime:
+        return NOON + timedelta(seconds=self.passed)
+
+    def seconds(self) -> float:
+        return self.passed
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.passed += seconds
+
+
+@contextmanager
+def judged(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
+    """A running stand-in; at the end the vendor's descriptions are asked about everything that was said."""
+    for name in ("AMZ_ID", "AMZ_SECRET", "AMZ_REFRESH"):
+        monkeypatch.setenv(name, f"value-of-{name}")
+    with Recorded(now=clock.now) as stand_in:
+        yield stand_in
+        if SPECS:
+            judge(stand_in.exchanges)
+
+
+def connect(amazon: Recorded, clock: Clock, buckets: BucketStore | None = None, **settings: Any) -> AmazonChannel:
+    names = {"client_id": "AMZ_ID", "client_secret": "AMZ_SECRET", "refresh_token": "AMZ_REFRESH"}
+    given = Settings(
+        name="amazon_eu",
+        endpoint=amazon.url,
+        token_endpoint=f"{amazon.url}/auth/o2/token",
+        credentials=Credentials(**{key: Secret(env=name) for key, name in names.items()}),
+        **settings,
+    )
+    return AmazonChannel(
+        given, buckets or MemoryBuckets(clock.seconds), MemoryTokens(clock.seconds),
+        now=clock.now, clock=clock.seconds, sleep=clock.sleep, jitter=lambda: 1.0,
+    )  # fmt: skip
+
+
 def judge(exchanges: list[tuple[Call, Reply]]) -> None:
     """Every answer must be one that the description allows; so must every request that was not refused."""
     for call, reply in exchanges:
+        if call.path.startswith("/documents/"):
+            _document_fits(call.method, call.body if call.method == "PUT" else reply.encoded()[0])
         if (found := _operation(call)) is None:
             continue
         model, operation, in_path = found
@@ -55,6 +111,17 @@ def judge(exchanges: list[tuple[Call, Reply]]) -> None:
         _fits(json.loads(reply.encoded()[0]), answers[str(reply.status)]["schema"], model)
         if reply.status < 400:
             _request_fits(call, operation, in_path, model)
+
+
+def _document_fits(method: str, body: bytes) -> None:
+    """What is uploaded is a listings feed, what is downloaded as JSON its processing report."""
+    body = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
+    if body[:1] == b"{":
+        path = Path(SPECS) / "amazon" / "schemas" / "feeds" / f"{SCHEMAS[method]}.json"
+        document = json.loads(body)
+        if len(document.get("messages", ())) > 1000:  # all alike, and the validator is slow
+            document["messages"] = document["messages"][:100]
+        jsonschema.Draft7Validator(json.loads(path.read_bytes())).validate(document)
 
 
 def _request_fits(call: Call, operation: dict[str, Any], in_path: dict[str, str], model: dict[str, Any]) -> None:

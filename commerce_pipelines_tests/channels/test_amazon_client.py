@@ -10,11 +10,8 @@ from typing import Any
 
 import pytest
 
-from commerce_pipelines.channels.amazon import Credentials, Settings
 from commerce_pipelines.channels.amazon.client import AmazonChannel
 from commerce_pipelines.channels.base import Page, Window
-from commerce_pipelines.channels.memory import MemoryBuckets, MemoryTokens
-from commerce_pipelines.channels.throttle import BucketStore
 from commerce_pipelines.domain.errors import (
     CredentialError,
     PermanentError,
@@ -22,38 +19,17 @@ from commerce_pipelines.domain.errors import (
     SettingsError,
     TransientError,
 )
-from commerce_pipelines.domain.orders import OrderStatus, check
-from commerce_pipelines.domain.section import Secret
+from commerce_pipelines.domain.orders import check
 from commerce_pipelines.warehouse.buckets import DatabaseBuckets
 from commerce_pipelines.warehouse.database import Warehouse
-from commerce_sandbox.amazon import demo_orders
 from commerce_sandbox.amazon.answers import written
-from commerce_sandbox.catalogue import CATALOGUE
 from commerce_sandbox.server import Fault
 
-from .amazon_contract import SPECS, Recorded, judge
+from .amazon_contract import NOON, SPECS, Clock, Recorded, connect, judged
 
-NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DAY = Window(NOON - timedelta(days=1), NOON)
 ORDERS = "/orders/2026-01-01/orders"
 REFUSED_TOKEN = json.dumps({"errors": [{"code": "InvalidInput", "message": "paginationToken"}]}).encode()
-
-
-class Clock:
-    """One clock for both sides; only sleeping and tests move it."""
-
-    def __init__(self) -> None:
-        self.passed, self.slept = 0.0, [0.0]
-
-    def now(self) -> datetime:
-        return NOON + timedelta(seconds=self.passed)
-
-    def seconds(self) -> float:
-        return self.passed
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.passed += seconds
 
 
 @pytest.fixture
@@ -63,30 +39,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def amazon(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
-    for name in ("AMZ_ID", "AMZ_SECRET", "AMZ_REFRESH"):
-        monkeypatch.setenv(name, f"value-of-{name}")
-    with Recorded(now=clock.now) as stand_in:
+    with judged(clock, monkeypatch) as stand_in:
         yield stand_in
-        if SPECS:
-            judge(stand_in.exchanges)
-
-
-def connect(amazon: Recorded, clock: Clock, buckets: BucketStore | None = None, **settings: Any) -> AmazonChannel:
-    given = Settings(
-        name="amazon_eu",
-        endpoint=amazon.url,
-        token_endpoint=f"{amazon.url}/auth/o2/token",
-        credentials=Credentials(
-            client_id=Secret(env="AMZ_ID"),
-            client_secret=Secret(env="AMZ_SECRET"),
-            refresh_token=Secret(env="AMZ_REFRESH"),
-        ),
-        **settings,
-    )
-    return AmazonChannel(
-        given, buckets or MemoryBuckets(clock.seconds), MemoryTokens(clock.seconds),
-        now=clock.now, clock=clock.seconds, sleep=clock.sleep, jitter=lambda: 1.0,
-    )  # fmt: skip
 
 
 @pytest.fixture
@@ -432,32 +386,3 @@ def test_every_official_sample_comes_through_the_channel(amazon: Recorded, chann
     for raw in found:
         check(channel.translate(raw))
     assert len(found) == len(samples) == len({total.order_id for total in channel.order_totals(every)})
-
-
-class TestDemo:
-    def test_every_order_is_sound_and_every_odd_sort_is_there(self, amazon: Recorded, channel: AmazonChannel) -> None:
-        for payload in demo_orders(19, 7, NOON, CATALOGUE):
-            amazon.add(payload)
-        week = Window(NOON - timedelta(days=8), NOON)
-        found = [channel.translate(raw) for page in channel.placed_orders(week) for raw in page.orders]
-        for one in found:
-            check(one)
-        assert len(found) == len(amazon.orders) > 100
-        assert {one.status for one in found} == set(OrderStatus)
-        assert {one.currency for one in found} == {"EUR", "PLN", "SEK", "GBP"}
-        assert {one.collected_as for one in found} == {"", "IOSS", "deemed_supplier"}
-        assert {one.prices_include_tax for one in found} == {True, False}
-        assert sum(one.is_other_channel for one in found) == 1
-        assert max(len(one.lines) for one in found) == 60
-        known = {article.sku for article in CATALOGUE} | {""}
-        assert sum(line.sku not in known for one in found for line in one.lines) == 1
-
-    def test_the_next_seed_brings_other_orders_and_news_come_now(
-        self, amazon: Recorded, channel: AmazonChannel
-    ) -> None:
-        old = {payload["orderId"] for payload in demo_orders(19, 7, NOON, CATALOGUE)}
-        fresh = list(demo_orders(20, 7, NOON, CATALOGUE))
-        assert not old & {payload["orderId"] for payload in fresh}
-        amazon.add_new(fresh[0], NOON - timedelta(minutes=5))
-        (page,) = channel.changed_orders(Window(NOON - timedelta(minutes=6), NOON))
-        assert [channel.head(raw).placed_at for raw in page.orders] == [NOON - timedelta(minutes=5)]

@@ -1,4 +1,4 @@
-"""A stand-in for Amazon's Selling Partner API: Login with Amazon and Orders v2026-01-01, on loopback.
+"""A stand-in for Amazon's Selling Partner API: Login with Amazon, orders, listings, reports and feeds, on loopback.
 
 What belongs here: the package's two names. What does not: anything else.
 """

@@ -1,7 +1,8 @@
 """The stand-in's front: tokens, rate limits, routing. Every call passes here in the order Amazon checks it.
 
 What belongs here: the table of operations, Login with Amazon, who may call how often. What does not: what an operation
-answers (orders.py). Source: the vendor's API descriptions; bodies of refused tokens as its documentation shows them.
+answers (orders.py, listings.py, reports.py, feeds.py). Source: the vendor's API descriptions; bodies of refused tokens
+as its documentation shows them.
 """
 
 from __future__ import annotations
@@ -10,13 +11,18 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from urllib.parse import unquote
 
+from ..catalogue import CATALOGUE
 from ..server import Call, Reply, StandIn
 from .answers import Bucket, Refused
+from .documents import PATH, Documents
+from .feeds import Feeds
+from .listings import Listings, offers
 from .orders import Orders
 from .places import PLACES
+from .reports import Reports
 
 TOKEN_LIFE = timedelta(hours=1)
 GENEROUS, GENEROUS_LIMIT = 10_000.0, 500.0
@@ -36,6 +42,17 @@ OPERATIONS = (
     Operation("searchOrders", "GET", r"/orders/2026-01-01/orders", 0.0056, 20),
     Operation("getOrder", "GET", r"/orders/2026-01-01/orders/([^/]+)", 0.5, 30),
     Operation("getMarketplaceParticipations", "GET", r"/sellers/v1/marketplaceParticipations", 0.016, 15),
+    Operation("searchListingsItems", "GET", r"/listings/2021-08-01/items/([^/]+)", 5, 5),
+    Operation("patchListingsItem", "PATCH", r"/listings/2021-08-01/items/([^/]+)/([^/]+)", 5, 5),
+    Operation("getReports", "GET", r"/reports/2021-06-30/reports", 0.0222, 10),
+    Operation("createReport", "POST", r"/reports/2021-06-30/reports", 0.0167, 15),
+    Operation("getReport", "GET", r"/reports/2021-06-30/reports/([^/]+)", 2, 15),
+    Operation("getReportDocument", "GET", r"/reports/2021-06-30/documents/([^/]+)", 0.0167, 15),
+    Operation("createFeedDocument", "POST", r"/feeds/2021-06-30/documents", 0.5, 15),
+    # Five in five minutes is what JSON_LISTINGS_FEED is granted of createFeed's fifteen.
+    Operation("createFeed", "POST", r"/feeds/2021-06-30/feeds", 0.0083, 5),
+    Operation("getFeed", "GET", r"/feeds/2021-06-30/feeds/([^/]+)", 2, 15),
+    Operation("getFeedDocument", "GET", r"/feeds/2021-06-30/documents/([^/]+)", 0.0222, 10),
 )
 
 
@@ -54,13 +71,33 @@ class AmazonStandIn(StandIn):
         self.revoked: set[str] = set()
         self.forbidden: set[str] = set()
         self.orders = Orders()
+        self.listings = Listings()
+        self.listings.add(*offers(CATALOGUE, now()))
+        self.documents = Documents()
+        self.reports = Reports(self.listings, self.documents)
+        self.feeds = Feeds(self.listings, self.documents)
         self._access: dict[str, datetime] = {}
         self._buckets: dict[str, Bucket] = {}
         self._answers: Mapping[str, Callable[..., Any]] = {
             "searchOrders": self.orders.search,
             "getOrder": self.orders.get,
             "getMarketplaceParticipations": _participations,
+            "searchListingsItems": self.listings.search,
+            "patchListingsItem": self.listings.patch,
+            "getReports": self.reports.list,
+            "createReport": self.reports.create,
+            "getReport": self.reports.get,
+            "getReportDocument": self.reports.document,
+            "createFeedDocument": self.feeds.new_document,
+            "createFeed": self.feeds.create,
+            "getFeed": self.feeds.get,
+            "getFeedDocument": self.feeds.document,
         }
+
+    def start(self) -> Self:
+        super().start()
+        self.documents.base = self.documents.base or self.url
+        return self
 
     def add(self, order: dict[str, Any]) -> None:
         """Keep an order, or its new revision, as it is."""
@@ -68,9 +105,11 @@ class AmazonStandIn(StandIn):
             self.orders.add(order)
 
     def add_new(self, order: dict[str, Any], now: datetime) -> None:
-        """The same order, placed and changed at this very moment."""
+        """The same order, placed and changed at this very moment; what the merchant offers goes down by it."""
         with self.lock:
             self.orders.add_new(order, now)
+            for item in order["orderItems"]:
+                self.listings.sold(item["product"].get("sellerSku", ""), item["quantityOrdered"])
 
     def expire_tokens(self) -> None:
         """All access tokens run out at once."""
@@ -80,6 +119,8 @@ class AmazonStandIn(StandIn):
     def handle(self, call: Call) -> Reply:
         if call.path == "/auth/o2/token":
             return self._login(call)
+        if call.path.startswith(PATH):
+            return self.documents.serve(call, self.now())
         headers = {"x-amzn-RequestId": secrets.token_hex(8)}
         try:
             operation, arguments = _route(call)

@@ -31,13 +31,14 @@ def demo_orders(seed: int, days: int, start: datetime, catalogue: Sequence[Artic
 def _ordinary(maker: Maker, placed: datetime) -> dict[str, Any]:
     place = maker.random.choices((DE, FR, PL), (6, 3, 2))[0]
     quantities = maker.random.choices((1, 2, 3), (8, 3, 1), k=maker.random.choices((1, 2, 3), (7, 2, 1))[0])
-    chosen = maker.articles(place, len(quantities))
+    by_amazon = maker.random.random() < FBA_SHARE
+    chosen = maker.articles(place, len(quantities), by_amazon)
     shipping = local_price(place, maker.random.choice((0, 0, 399, 499)))
     items = [
         maker.item(place, article, quantity, shipping=0 if at else shipping)
         for at, (article, quantity) in enumerate(zip(chosen, quantities, strict=True))
     ]
-    if maker.random.random() < FBA_SHARE:
+    if by_amazon:
         return _by_amazon(maker, maker.order(place, placed, items), placed)
     order = maker.order(place, placed, items)
     return _shipped(maker, order, placed) if maker.random.random() < 0.5 else order
@@ -82,12 +83,13 @@ def _done(order: dict[str, Any], placed: datetime) -> dict[str, Any]:
     return {**order, "lastUpdatedTime": written(placed + timedelta(minutes=105))}
 
 
-def _one(maker: Maker, place: Place, quantity: int = 1, **more: Any) -> list[dict[str, Any]]:
-    return [maker.item(place, maker.random.choice(maker.full_rate), quantity, **more)]
+def _one(maker: Maker, place: Place, quantity: int = 1, by_amazon: bool = False, **more: Any) -> list[dict[str, Any]]:
+    (article,) = maker.articles(place, 1, by_amazon)
+    return [maker.item(place, article, quantity, **more)]
 
 
 def _fba(maker: Maker, placed: datetime) -> dict[str, Any]:
-    return _by_amazon(maker, maker.order(PL, placed, _one(maker, PL)), placed)
+    return _by_amazon(maker, maker.order(PL, placed, _one(maker, PL, by_amazon=True)), placed)
 
 
 def _pending(maker: Maker, placed: datetime) -> dict[str, Any]:
@@ -186,7 +188,7 @@ def _collected(scheme: str, party: str) -> dict[str, Any]:
 
 def _non_amazon(maker: Maker, placed: datetime) -> dict[str, Any]:
     """Multi-channel fulfilment: Amazon sends what was sold elsewhere. It is nobody's sale here."""
-    items = _one(maker, DE)
+    items = _one(maker, DE, by_amazon=True)
     del items[0]["proceeds"], items[0]["product"]["price"]
     order = _by_amazon(maker, maker.order(DE, placed, items, proceeds=None), placed)
     channel = {"channelName": "NON_AMAZON", "marketplaceId": DE.id, "marketplaceName": "Non-Amazon"}

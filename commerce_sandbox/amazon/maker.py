@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..catalogue import REDUCED_RATE, Article
+from ..catalogue import CATALOGUE, REDUCED_RATE, Article
 from .answers import written
 from .places import DE, Place
 
@@ -30,9 +30,10 @@ class Maker:
         self.seed, self.catalogue, self.numbers = seed, catalogue, itertools.count(1)
         self.full_rate = [article for article in catalogue if article.sku not in REDUCED_RATE]
 
-    def articles(self, place: Place, count: int) -> list[Article]:
-        """Reduced rates are sold in Germany only: other countries draw the line elsewhere."""
-        return self.random.choices(self.catalogue if place is DE else self.full_rate, k=count)
+    def articles(self, place: Place, count: int, by_amazon: bool = False) -> list[Article]:
+        """Reduced rates are sold in Germany only: other countries draw the line elsewhere. Amazon sends what it has."""
+        offered = self.catalogue if place is DE else self.full_rate
+        return self.random.choices([each for each in offered if is_fba(each) == by_amazon], k=count)
 
     def order(self, place: Place, placed: datetime, items: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         """A paid order to a consumer, sent by the merchant, not shipped yet; `more` replaces whole parts of it."""
@@ -143,6 +144,11 @@ def grand_total(items: list[dict[str, Any]]) -> dict[str, Any]:
     cents = sum(int(each["amount"].replace(".", "")) for each in totals)
     currency = totals[0]["currencyCode"] if totals else "EUR"
     return {"grandTotal": {"amount": f"{cents // 100}.{cents % 100:02d}", "currencyCode": currency}}
+
+
+def is_fba(article: Article) -> bool:
+    """Every fifth article lies in Amazon's warehouses."""
+    return CATALOGUE.index(article) % 5 == 4
 
 
 def asin(article: Article) -> str:

@@ -1,0 +1,64 @@
+"""Documents of reports and feeds: kept behind URLs that are good for five minutes, as in Amazon's object store.
+
+What belongs here: URLs, uploads, downloads. What does not: what is in a document (reports.py, feeds.py).
+"""
+
+from __future__ import annotations
+
+import gzip
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ..server import Call, Reply
+
+LIFE = timedelta(minutes=5)
+PATH = "/documents/"
+
+
+@dataclass
+class Document:
+    body: bytes = b""
+    content_type: str = ""
+    signature: str = ""
+    expires: datetime | None = None
+
+
+class Documents:
+    """base: where the URLs point; the stand-in itself, unless a test has put a second server there."""
+
+    def __init__(self) -> None:
+        self.base = ""
+        self.documents: dict[str, Document] = {}
+
+    def new(self, body: bytes = b"", content_type: str = "", *, deflate: bool = False) -> str:
+        """The id of a new document."""
+        name = f"amzn1.spdoc.1.4.eu.{secrets.token_hex(12)}"
+        self.documents[name] = Document(gzip.compress(body, mtime=0) if deflate else body, content_type)
+        return name
+
+    def url(self, name: str, now: datetime) -> str:
+        """A fresh URL; the one given before no longer works."""
+        document = self.documents[name]
+        document.signature, document.expires = secrets.token_hex(16), now + LIFE
+        return f"{self.base}{PATH}{name}?X-Amz-Expires=300&X-Amz-Signature={document.signature}"
+
+    def serve(self, call: Call, now: datetime) -> Reply:
+        """GET and PUT of a signed URL. An access token does not belong here: whoever sends one gives it away."""
+        document = self.documents.get(call.path.removeprefix(PATH))
+        signed = document and document.signature and call.one("X-Amz-Signature") == document.signature
+        if not document or not signed or not document.expires or document.expires <= now:
+            return _denied("Request has expired")
+        if "x-amz-access-token" in call.headers:
+            return _denied("Only one auth mechanism allowed")
+        if call.method == "PUT":
+            if call.headers.get("content-type") != document.content_type:
+                return _denied("SignatureDoesNotMatch")
+            document.body = call.body
+            return Reply(200, b"")
+        return Reply(200, document.body, {"Content-Type": document.content_type or "binary/octet-stream"})
+
+
+def _denied(why: str) -> Reply:
+    body = f"<Error><Code>AccessDenied</Code><Message>{why}</Message></Error>".encode()
+    return Reply(403, body, {"Content-Type": "application/xml"})

@@ -1,0 +1,117 @@
+"""Feeds v2021-06-30 of the stand-in: JSON_LISTINGS_FEED, worked on message by message.
+
+What belongs here: a feed's way from upload to processing report. What does not: what a message does to a listing
+(listings.py), serving documents (documents.py). Sources: feeds_2021-06-30.json, the schemas of the feed and its report.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..server import Call, Reply
+from .answers import Refused, invalid, written
+from .documents import Documents
+from .listings import Listings
+
+KIND = "JSON_LISTINGS_FEED"
+MOST = 25_000
+
+
+@dataclass
+class Feed:
+    id: str
+    marketplaces: list[str]
+    document: str
+    created: datetime
+    ready: datetime
+    status: str = "IN_QUEUE"
+    result: str = ""
+
+
+class Feeds:
+    """takes: how long a feed is worked on. fate: how the next feeds end, in turn (DONE when there is nothing left).
+    unsaid: message ids that the processing report neither counts nor names."""
+
+    def __init__(self, listings: Listings, documents: Documents) -> None:
+        self._listings, self._documents = listings, documents
+        self.feeds: dict[str, Feed] = {}
+        self._numbers = itertools.count(70001)
+        self.takes = timedelta(seconds=20)
+        self.fate: list[str] = []
+        self.unsaid: set[int] = set()
+
+    def new_document(self, call: Call, now: datetime) -> Reply:
+        kind = call.json().get("contentType")
+        if not kind:
+            raise invalid("Invalid input")
+        name = self._documents.new(content_type=kind)
+        return Reply(201, {"feedDocumentId": name, "url": self._documents.url(name, now)})
+
+    def create(self, call: Call, now: datetime) -> Reply:
+        body = call.json()
+        document = self._documents.documents.get(body.get("inputFeedDocumentId", ""))
+        if body.get("feedType") != KIND or not body.get("marketplaceIds") or not document or not document.body:
+            raise invalid("Invalid input")
+        number = f"{next(self._numbers)}020456"
+        self.feeds[number] = Feed(number, body["marketplaceIds"], body["inputFeedDocumentId"], now, now + self.takes)
+        return Reply(202, {"feedId": number})
+
+    def get(self, call: Call, now: datetime, feed_id: str) -> dict[str, Any]:
+        if feed_id not in self.feeds:
+            raise Refused(404, "NotFound", f"No feed with the id {feed_id} is found.")
+        for each in self.feeds.values():  # in the order they came
+            if each.status == "IN_QUEUE" and now >= each.ready:
+                self._work(each, now)
+        feed = self.feeds[feed_id]
+        shown = {
+            "feedId": feed.id,
+            "feedType": KIND,
+            "marketplaceIds": feed.marketplaces,
+            "createdTime": written(feed.created),
+            "processingStatus": feed.status,
+        }
+        return shown | ({"resultFeedDocumentId": feed.result} if feed.result else {})
+
+    def document(self, call: Call, now: datetime, document_id: str) -> dict[str, Any]:
+        if document_id not in self._documents.documents:
+            raise Refused(404, "NotFound", f"No document with the id {document_id} is found.")
+        return {
+            "feedDocumentId": document_id,
+            "url": self._documents.url(document_id, now),
+            "compressionAlgorithm": "GZIP",
+        }
+
+    def _work(self, feed: Feed, now: datetime) -> None:
+        feed.status = self.fate.pop(0) if self.fate else "DONE"
+        if feed.status != "DONE":
+            return
+        sent = json.loads(self._documents.documents[feed.document].body)
+        issues: list[dict[str, Any]] = []
+        accepted = 0
+        for message in sent["messages"][:MOST]:
+            number = message["messageId"]
+            if number in self.unsaid:
+                continue
+            found = self._listings.change(message["sku"], message.get("productType"), message["patches"], now)
+            issues += [
+                {"messageId": number, "sku": message["sku"], **{k: v for k, v in issue.items() if k != "categories"}}
+                for issue in found
+            ]
+            accepted += not found
+        count = len(sent["messages"]) - len(self.unsaid)
+        report = {
+            "header": {"sellerId": sent["header"]["sellerId"], "version": "2.0", "feedId": feed.id},
+            "issues": issues,
+            "summary": {
+                "errors": len(issues),
+                "warnings": 0,
+                "messagesProcessed": count,
+                "messagesAccepted": accepted,
+                "messagesInvalid": count - accepted,
+            },
+        }
+        feed.result = self._documents.new(json.dumps(report).encode(), "application/json; charset=UTF-8", deflate=True)

@@ -1,0 +1,195 @@
+"""Listings Items v2021-08-01 of the stand-in: what the merchant offers, and changing it.
+
+What belongs here: the listings, their search, patches and what they do to a quantity. What does not: the report of the
+same listings (reports.py), patches that come in a feed's document (feeds.py). Source: listingsItems_2021-08-01.json.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..catalogue import Article
+from ..server import Call
+from .answers import instant, invalid, written
+from .maker import asin, hash_of, is_fba
+from .places import PLACES
+
+MOST = 1000
+SEARCH = {
+    "marketplaceIds", "includedData", "pageSize", "pageToken", "sortBy", "sortOrder", "issueLocale",
+    "lastUpdatedAfter", "lastUpdatedBefore",
+}  # fmt: skip
+DATA = {"summaries", "attributes", "issues", "offers", "fulfillmentAvailability", "procurement", "relationships",
+        "productTypes"}  # fmt: skip
+ORDER = {"sku": "sku", "createdDate": "created", "lastUpdatedDate": "updated"}
+COMMON = "PRODUCT"  # the product type whose attributes every listing has
+
+
+@dataclass
+class Offer:
+    """One SKU. availability: the attribute fulfillment_availability, one entry per fulfilment channel."""
+
+    sku: str
+    title: str
+    asin: str
+    product_type: str
+    marketplaces: tuple[str, ...]
+    created: datetime
+    updated: datetime
+    availability: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def quantity(self) -> int | None:
+        return next((each.get("quantity") for each in self.availability if _code(each) == "DEFAULT"), None)
+
+    @property
+    def by_amazon(self) -> bool:
+        return any(_code(each).startswith("AMAZON") for each in self.availability)
+
+
+def offers(catalogue: Sequence[Article], now: datetime) -> list[Offer]:
+    """The catalogue as listings: what Amazon fulfils has no quantity of the merchant's, the rest has some."""
+    return [
+        Offer(
+            article.sku,
+            article.title,
+            asin(article),
+            "KITCHEN" if hash_of(article.sku) % 2 else "COFFEE_MAKER",
+            tuple(place.id for place in PLACES[: 1 + hash_of(article.sku) % len(PLACES)]),
+            now - timedelta(days=200),
+            now - timedelta(days=30),
+            [{"fulfillment_channel_code": "AMAZON_EU"}]
+            if is_fba(article)
+            else [{"fulfillment_channel_code": "DEFAULT", "quantity": hash_of(article.sku) % 40,
+                   "lead_time_to_ship_max_days": 2}],
+        )
+        for article in catalogue
+    ]  # fmt: skip
+
+
+class Listings:
+    """Listings by SKU. refused: SKU -> (code, message) of an error that every change of it meets."""
+
+    def __init__(self) -> None:
+        self.offers: dict[str, Offer] = {}
+        self.refused: dict[str, tuple[str, str]] = {}
+
+    def add(self, *offers: Offer) -> None:
+        self.offers.update((offer.sku, offer) for offer in offers)
+
+    def sold(self, sku: str, units: int) -> None:
+        """An order takes from what the merchant offers; nobody calls that a change of the listing."""
+        for each in self.offers[sku].availability if sku in self.offers else ():
+            if _code(each) == "DEFAULT" and each.get("quantity"):
+                each["quantity"] = max(each["quantity"] - units, 0)
+
+    def search(self, call: Call, now: datetime, seller: str) -> dict[str, Any]:
+        unknown = call.query.keys() - SEARCH
+        included = call.one("includedData", "summaries").split(",")
+        size = int(call.one("pageSize", "10"))
+        if unknown or not DATA.issuperset(included) or not 1 <= size <= 20 or not call.one("marketplaceIds"):
+            raise invalid("Invalid input")
+        by = ORDER[call.one("sortBy", "lastUpdatedDate")]
+        places = set(call.one("marketplaceIds").split(","))
+        found = sorted(
+            (offer for offer in self.offers.values() if places & set(offer.marketplaces) and _within(offer, call)),
+            key=lambda offer: getattr(offer, by),
+            reverse=call.one("sortOrder", "DESC") == "DESC",
+        )
+        start = int(base64.b64decode(call.one("pageToken"))) if call.one("pageToken") else 0
+        answer: dict[str, Any] = {
+            "numberOfResults": len(found),
+            "items": [_item(offer, places, included) for offer in found[start : start + size]],
+        }
+        if start + size < min(len(found), MOST):
+            answer["pagination"] = {"nextToken": base64.b64encode(str(start + size).encode()).decode()}
+        return answer
+
+    def patch(self, call: Call, now: datetime, seller: str, sku: str) -> dict[str, Any]:
+        if call.query.keys() - {"marketplaceIds", "issueLocale", "includedData", "mode"} or not call.one(
+            "marketplaceIds"
+        ):
+            raise invalid("Invalid input")
+        body = call.json()
+        if sku not in self.offers or not body.get("patches"):
+            raise invalid(f"SKU '{sku}' is not found in the given marketplaces.")
+        preview = call.one("mode") == "VALIDATION_PREVIEW"
+        issues = self.change(sku, body.get("productType"), body["patches"], now, preview=preview)
+        status = "INVALID" if issues else "VALID" if preview else "ACCEPTED"
+        return {"sku": sku, "status": status, "submissionId": secrets.token_hex(16), "issues": issues}
+
+    def change(
+        self, sku: str, product_type: str | None, patches: list[dict[str, Any]], now: datetime, *, preview: bool = False
+    ) -> list[dict[str, Any]]:
+        """Apply patches of fulfillment_availability; the issues that kept it from being done."""
+        offer = self.offers.get(sku)
+        if offer is None:
+            return [_issue("8541", f"SKU '{sku}' is not found.")]
+        if sku in self.refused:
+            return [_issue(*self.refused[sku])]
+        if product_type not in (COMMON, offer.product_type):
+            return [_issue("4000003", "The Amazon product type specified is invalid or not supported.")]
+        new = offer.availability
+        for patch in patches:
+            value = patch.get("value", [])
+            if patch["path"] != "/attributes/fulfillment_availability" or not value or not all(map(_sound, value)):
+                return [_issue("4000001", "The provided value for 'fulfillment_availability' is invalid.")]
+            if patch["op"] == "merge":
+                kept = {_code(each): each for each in new}
+                new = list({**kept, **{_code(each): {**kept.get(_code(each), {}), **each} for each in value}}.values())
+            else:
+                new = value
+        if not preview:
+            offer.availability, offer.updated = new, now
+        return []
+
+
+def _code(availability: dict[str, Any]) -> str:
+    return str(availability.get("fulfillment_channel_code", ""))
+
+
+def _sound(value: dict[str, Any]) -> bool:
+    quantity = value.get("quantity", 0)
+    return bool(_code(value)) and isinstance(quantity, int) and 0 <= quantity < 10**7
+
+
+def _issue(code: str, message: str) -> dict[str, Any]:
+    return {"code": code, "message": message, "severity": "ERROR", "categories": ["INVALID_ATTRIBUTE"]}
+
+
+def _within(offer: Offer, call: Call) -> bool:
+    after, before = call.one("lastUpdatedAfter"), call.one("lastUpdatedBefore")
+    return (not after or offer.updated >= instant(after, "lastUpdatedAfter")) and (
+        not before or offer.updated <= instant(before, "lastUpdatedBefore")
+    )
+
+
+def _item(offer: Offer, places: set[str], included: Sequence[str]) -> dict[str, Any]:
+    here = [place for place in offer.marketplaces if place in places]
+    buyable = offer.by_amazon or offer.quantity
+    data = {
+        "summaries": [
+            {
+                "marketplaceId": place,
+                "asin": offer.asin,
+                "productType": offer.product_type,
+                "conditionType": "new_new",
+                "status": ["BUYABLE", "DISCOVERABLE"] if buyable else ["DISCOVERABLE"],
+                "itemName": offer.title,
+                "createdDate": written(offer.created),
+                "lastUpdatedDate": written(offer.updated),
+            }
+            for place in here
+        ],
+        "fulfillmentAvailability": [
+            {"fulfillmentChannelCode": _code(each)} | ({"quantity": each["quantity"]} if "quantity" in each else {})
+            for each in offer.availability
+        ],
+        "productTypes": [{"marketplaceId": place, "productType": offer.product_type} for place in here],
+    }
+    return {"sku": offer.sku} | {name: value for name, value in data.items() if name in included}

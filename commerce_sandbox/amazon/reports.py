@@ -1,0 +1,140 @@
+"""Reports v2021-06-30 of the stand-in: GET_MERCHANT_LISTINGS_ALL_DATA as Amazon really writes it.
+
+What belongs here: asking for a report, its progress, its rows. What does not: the listings in it (listings.py), serving
+the document (documents.py). Sources: reports_2021-06-30.json; columns, charset and caching as the documentation and the
+issues of the vendor's repository describe them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..server import Call, Reply
+from .answers import Refused, instant, invalid, written
+from .documents import Documents
+from .listings import Listings, Offer
+
+KIND = "GET_MERCHANT_LISTINGS_ALL_DATA"
+COLUMNS = (
+    "item-name", "item-description", "listing-id", "seller-sku", "price", "quantity", "open-date", "Deprecated column",
+    "item-is-marketplace", "product-id-type", "Deprecated column", "item-note", "item-condition", "Deprecated column",
+    "Deprecated column", "Deprecated column", "asin1", "Deprecated column", "Deprecated column",
+    "will-ship-internationally", "expedited-shipping", "Deprecated column", "product-id", "Deprecated column",
+    "add-delete", "pending-quantity", "fulfilment-channel", "merchant-shipping-group", "status",
+)  # fmt: skip
+CHARSET = "Cp1252"
+TERMINAL = ("DONE", "CANCELLED", "FATAL")
+
+
+@dataclass
+class Report:
+    id: str
+    marketplace: str
+    created: datetime
+    ready: datetime
+    status: str = "IN_PROGRESS"
+    document: str = ""
+
+
+class Reports:
+    """takes: how long a report is worked on. cached: how long the rows of a marketplace are served again unchanged.
+    fate: how the next reports end, in turn (DONE when there is nothing left). columns, charset: how they are written.
+    """
+
+    def __init__(self, listings: Listings, documents: Documents) -> None:
+        self._listings, self._documents = listings, documents
+        self._reports: dict[str, Report] = {}
+        self._numbers = itertools.count(50001)
+        self._cache: dict[str, tuple[datetime, bytes]] = {}
+        self.takes, self.cached = timedelta(seconds=5), timedelta(hours=1)
+        self.fate: list[str] = []
+        self.columns, self.charset = COLUMNS, CHARSET
+
+    def create(self, call: Call, now: datetime) -> Reply:
+        body = call.json()
+        if body.get("reportType") != KIND or not body.get("marketplaceIds"):
+            raise invalid("Invalid input")
+        report = Report(f"{next(self._numbers)}020123", body["marketplaceIds"][0], now, now + self.takes)
+        self._reports[report.id] = report
+        return Reply(202, {"reportId": report.id})
+
+    def get(self, call: Call, now: datetime, report_id: str) -> dict[str, Any]:
+        if report_id not in self._reports:
+            raise Refused(404, "NotFound", f"No report with the id {report_id} is found.")
+        return self._shown(self._worked(self._reports[report_id], now))
+
+    def list(self, call: Call, now: datetime) -> dict[str, Any]:
+        if call.one("reportTypes") != KIND:
+            raise invalid("Invalid input")
+        since = instant(call.one("createdSince"), "createdSince")
+        found = [
+            shown
+            for report in reversed(self._reports.values())
+            if report.created >= since and report.marketplace in call.one("marketplaceIds").split(",")
+            if (shown := self._shown(self._worked(report, now)))["processingStatus"]
+            in call.one("processingStatuses").split(",")
+        ]
+        return {"reports": found[: int(call.one("pageSize", "10"))]}
+
+    def document(self, call: Call, now: datetime, document_id: str) -> dict[str, Any]:
+        if document_id not in self._documents.documents:
+            raise Refused(404, "NotFound", f"No document with the id {document_id} is found.")
+        return {
+            "reportDocumentId": document_id,
+            "url": self._documents.url(document_id, now),
+            "compressionAlgorithm": "GZIP",
+        }
+
+    def _worked(self, report: Report, now: datetime) -> Report:
+        if report.status in TERMINAL or now < report.ready:
+            return report
+        report.status = self.fate.pop(0) if self.fate else "DONE"
+        made, body = self._cache.get(report.marketplace, (now, b""))
+        if not body or now - made >= self.cached:
+            body = self._rows(report.marketplace)
+            self._cache[report.marketplace] = (now, body)
+        if report.status == "DONE" and body.count(b"\n") == 1:
+            report.status = "CANCELLED"  # Amazon's word for a report without rows
+        if report.status == "DONE":
+            kind = f"text/plain; charset={self.charset}"
+            report.document = self._documents.new(body, kind, deflate=True)
+        return report
+
+    def _shown(self, report: Report) -> dict[str, Any]:
+        shown = {
+            "reportId": report.id,
+            "reportType": KIND,
+            "marketplaceIds": [report.marketplace],
+            "createdTime": written(report.created),
+            "dataStartTime": written(report.created),
+            "dataEndTime": written(report.created),
+            "processingStatus": report.status,
+        }
+        return shown | ({"reportDocumentId": report.document} if report.document else {})
+
+    def _rows(self, marketplace: str) -> bytes:
+        rows = ["\t".join(self.columns)]
+        rows += [
+            "\t".join(_fields(offer, self.columns))
+            for offer in self._listings.offers.values()
+            if marketplace in offer.marketplaces
+        ]
+        return "".join(f"{row}\n" for row in rows).encode(self.charset, "replace")  # what it lacks becomes "?"
+
+
+def _fields(offer: Offer, columns: tuple[str, ...]) -> list[str]:
+    channel = str(offer.availability[0]["fulfillment_channel_code"]) if offer.availability else "DEFAULT"
+    known = {
+        "item-name": offer.title,
+        "seller-sku": offer.sku,
+        "quantity": "" if offer.quantity is None else str(offer.quantity),
+        "asin1": offer.asin,
+        "product-id": offer.asin,
+        "fulfilment-channel": channel,
+        "fulfillment-channel": channel,
+        "status": "Active" if offer.by_amazon or offer.quantity else "Inactive",
+    }
+    return [known.get(column, "") for column in columns]
