@@ -51,7 +51,7 @@ class LineKind(StrEnum):
     ROUNDING = "rounding"
 
 
-class _Frozen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class _Frozen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     pass
 
 
