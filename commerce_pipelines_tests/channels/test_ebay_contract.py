@@ -4,41 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from commerce_pipelines.channels.base import Window
 from commerce_sandbox.catalogue import CATALOGUE
-from commerce_sandbox.ebay import EbayStandIn, demo_orders
-from commerce_sandbox.server import Call, Reply
+from commerce_sandbox.ebay import demo_orders
 
 from .ebay_account import NOW, an_order, channel
-from .ebay_contract import judge, with_specs
+from .ebay_contract import Judged, with_specs
 
 pytestmark = with_specs
-
-
-class Judged(EbayStandIn):
-    """Keeps every exchange, for judgement."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.exchanges: list[tuple[Call, Reply]] = []
-
-    def handle(self, call: Call) -> Reply:
-        reply = super().handle(call)
-        self.exchanges.append((call, reply))
-        return reply
 
 
 @pytest.fixture
 def ebay() -> Iterator[Judged]:
     with Judged(now=lambda: NOW) as stand_in:
         yield stand_in
-        assert len(stand_in.exchanges) > 1
-        for call, reply in stand_in.exchanges:
-            judge(call, reply)
+        assert stand_in.judge() > 1
 
 
 @pytest.mark.parametrize("api", ["fulfillment", "trading"])

@@ -1,6 +1,7 @@
-"""A stand-in for eBay: OAuth tokens, the Fulfillment API, the Trading API, over the same orders.
+"""A stand-in for eBay: OAuth tokens, the Fulfillment, Inventory and Trading APIs, over the same orders and listings.
 
-What belongs here: state and routes. What does not: answers (rest.py, trading.py), orders (making.py, demo.py).
+What belongs here: state and routes. What does not: answers (rest.py, inventory.py, trading.py, selling.py), orders
+(making.py, demo.py), listings (listings.py).
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
 
+from ..catalogue import CATALOGUE
 from ..server import Call, Reply, StandIn
-from . import rest, trading
+from . import inventory, rest, selling, trading
 from .demo import demo_orders
+from .listings import Offered, Refused, seed
 from .making import written
 
 __all__ = ["EbayStandIn", "demo_orders"]
@@ -25,12 +28,19 @@ TOKEN_SECONDS = 7_200
 
 
 class EbayStandIn(StandIn):
-    """One seller account. `revoked`: the refresh token is no longer accepted."""
+    """One seller account.
+
+    revoked: the refresh token is no longer accepted. refused: SKUs whose quantity eBay does not take.
+    out_of_stock_control: the seller's preference that lets a listing stay with nothing to sell.
+    """
 
     def __init__(self, port: int = 0, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__(port, now)
         self.orders: dict[str, dict[str, Any]] = {}
+        self.listings: list[Offered] = seed(CATALOGUE)
         self.revoked = False
+        self.refused: dict[str, Refused] = {}
+        self.out_of_stock_control = True
         self._tokens: dict[str, datetime] = {}
         self._numbers = itertools.count(1)
 
@@ -40,15 +50,25 @@ class EbayStandIn(StandIn):
             self.orders[order["orderId"]] = copy.deepcopy(order)
 
     def add_new(self, order: dict[str, Any], now: datetime) -> None:
-        """The order, placed just now."""
-        self.add(
-            {**order, "creationDate": written(now.astimezone(UTC)), "lastModifiedDate": written(now.astimezone(UTC))}
-        )
+        """The order, placed just now: what it sold is no longer offered."""
+        at = written(now.astimezone(UTC))
+        self.add({**order, "creationDate": at, "lastModifiedDate": at})
+        with self.lock:
+            units = {line["sku"]: line["quantity"] for line in order["lineItems"]}
+            for one in self.listings:
+                bought = units.get(one.sku, 0)
+                one.available, one.total = max(0, one.available - bought), max(0, one.total - bought)
+                one.sold += bought
 
     def touch(self, order_id: str, now: datetime) -> None:
         """The order was modified: it leaves every window that ends before."""
         with self.lock:
             self.orders[order_id]["lastModifiedDate"] = written(now.astimezone(UTC))
+
+    def shown(self) -> dict[str, int]:
+        """What buyers see, by SKU."""
+        with self.lock:
+            return {each.sku: each.shown for each in self.listings if not each.ended}
 
     def expire_tokens(self) -> None:
         with self.lock:
@@ -71,6 +91,8 @@ class EbayStandIn(StandIn):
             return rest.get_orders(self.orders.values(), call, self.url, self.now())
         if call.method == "GET" and call.path.startswith(f"{rest.PATH}/"):
             return rest.get_order(self.orders, unquote(call.path.removeprefix(f"{rest.PATH}/")), call)
+        if call.path.startswith(inventory.PATH):
+            return inventory.answer(self.listings, call, self.url, self.refused)
         return Reply(404)
 
     def _trading(self, call: Call) -> Reply:
@@ -80,6 +102,10 @@ class EbayStandIn(StandIn):
         request = trading.read(call.body)
         if name == "GetOrders":
             return trading.get_orders(self.orders.values(), request, now)
+        if name == "GetMyeBaySelling":
+            return selling.my_selling(self.listings, request, now)
+        if name == "ReviseInventoryStatus":
+            return selling.revise_status(self.listings, request, now, self.refused, self.out_of_stock_control)
         if name == "GetUser":
             return trading.get_user(now)
         return trading.failure(name, now, "2", f"Unsupported API call: {name}.")

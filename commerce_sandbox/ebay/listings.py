@@ -1,17 +1,111 @@
-"""What the sandbox's merchant offers on eBay.
+"""What the sandbox's merchant offers on eBay, and what revising a listing does to it.
 
-What belongs here: listings, their ids and quantities. What does not: how either API shows them.
+What belongs here: listings, their ids and quantities, eBay's rules for revisions. What does not: how either API writes
+them (inventory.py, trading.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import msgspec
 
 from ..catalogue import Article
+
+REVISIONS_A_DAY = 250
+UNLISTED = 2  # articles at the catalogue's end that are not on eBay
+
+
+class Offered(msgspec.Struct, kw_only=True):
+    """One listing, or one variation of a multi-variation listing. offer_id: only where the Inventory API made it.
+
+    Buyers see the smaller of `total` and `available` there, `available` elsewhere.
+    """
+
+    item_id: str
+    sku: str
+    title: str
+    price: int
+    available: int
+    total: int = 0
+    sold: int = 3
+    variation: str = ""
+    offer_id: str = ""
+    revisions: int = 0
+    ended: bool = False
+
+    @property
+    def shown(self) -> int:
+        return min(self.total, self.available) if self.offer_id else self.available
+
+
+class Refused(Exception):
+    """eBay's error code and words."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
 
 
 def item_id(catalogue: Sequence[Article], sku: str) -> str:
     """The listing's item id: twelve digits, the same for both colours of a mug."""
-    base = sku.removesuffix("-BL").removesuffix("-GR")
-    skus = [article.sku.removesuffix("-BL").removesuffix("-GR") for article in catalogue]
-    return f"{110_000_000_000 + 37 * skus.index(base)}"
+    skus = [_base(article.sku) for article in catalogue]
+    return f"{110_000_000_000 + 37 * skus.index(_base(sku))}"
+
+
+def seed(catalogue: Sequence[Article]) -> list[Offered]:
+    """Every third article by the Inventory API, the two mugs as variations, one listing without a SKU."""
+    offered = []
+    for at, article in enumerate(catalogue[:-UNLISTED] if len(catalogue) > UNLISTED else catalogue):
+        variation = {"-BL": "Blue", "-GR": "Green"}.get(article.sku[-3:], "")
+        quantity = 4 + at % 9
+        managed = at % 3 == 0 and not variation
+        offered.append(
+            Offered(
+                item_id=item_id(catalogue, article.sku),
+                sku=article.sku,
+                title=article.title,
+                price=article.price_minor_eur,
+                available=quantity,
+                total=quantity,
+                variation=variation,
+                offer_id=f"{9_000_000_000 + at}" if managed else "",
+            )
+        )
+    offered.append(Offered(item_id="119999999999", sku="", title="Box of Odd Saucers", price=500, available=2))
+    return offered
+
+
+def revise(
+    offered: Iterable[Offered], wanted_item: str, wanted_sku: str, quantity: int, *, zero_allowed: bool
+) -> Offered:
+    """Set what is available of a classic listing. Raises Refused."""
+    of_item = [each for each in offered if each.item_id == wanted_item and not each.ended]
+    found = [each for each in of_item if each.sku == wanted_sku] if wanted_sku or len(of_item) != 1 else of_item
+    if len(found) != 1:
+        raise Refused("17", "This item cannot be accessed because the listing has been deleted or has ended.")
+    one = found[0]
+    if one.offer_id:
+        raise Refused("21919474", "Inventory-based listing management is not currently supported by this tool.")
+    if quantity < 0 or (quantity == 0 and not zero_allowed):
+        raise Refused("515", "The quantity must be a valid number greater than 0.")
+    count(of_item)
+    one.available = quantity
+    return one
+
+
+def count(of_item: Sequence[Offered]) -> None:
+    """A listing is revised as a whole, up to 250 times a day. Raises Refused."""
+    if of_item[0].revisions >= REVISIONS_A_DAY:
+        raise Refused("21919028", "The listing has reached the number of revisions that are allowed in a day.")
+    for each in of_item:
+        each.revisions += 1
+
+
+def _base(sku: str) -> str:
+    return sku.removesuffix("-BL").removesuffix("-GR")
+
+
+def of_inventory(offered: Iterable[Offered]) -> dict[str, Offered]:
+    """Items of the Inventory API by SKU."""
+    return {each.sku: each for each in offered if each.offer_id}

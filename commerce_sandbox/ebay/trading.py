@@ -105,8 +105,8 @@ def order_node(order: dict[str, Any]) -> Node:
         [
             ("OrderID", order["orderId"]),
             ("OrderStatus", "Cancelled" if cancelled else "Completed" if paid else "Active"),
-            _amount("AdjustmentAmount", 0, currency),
-            _amount("AmountPaid", _cents(summary["total"]) if paid else 0, currency),
+            amount_node("AdjustmentAmount", 0, currency),
+            amount_node("AmountPaid", _cents(summary["total"]) if paid else 0, currency),
             ("CheckoutStatus", [
                 ("eBayPaymentStatus", "NoPaymentFailure"),
                 ("LastModifiedTime", order["lastModifiedDate"]),
@@ -115,17 +115,18 @@ def order_node(order: dict[str, Any]) -> Node:
             ("CreatedTime", order["creationDate"]),
             ("ShippingAddress", _address(step["shipTo"])),
             ("ShippingServiceSelected", [
-                ("ShippingService", step["shippingServiceCode"]), _amount("ShippingServiceCost", delivery, currency),
+                ("ShippingService", step["shippingServiceCode"]),
+                amount_node("ShippingServiceCost", delivery, currency),
             ]),
-            _amount("Subtotal", sold, currency),
-            _amount("Total", _cents(summary["total"]), currency),
+            amount_node("Subtotal", sold, currency),
+            amount_node("Total", _cents(summary["total"]), currency),
             ("TransactionArray", [_transaction(line, order) for line in order["lineItems"]]),
             ("BuyerUserID", order["buyer"]["username"]),
             ("PaidTime", order["creationDate"]) if paid else None,
             ("ShippedTime", order["lastModifiedDate"]) if order["orderFulfillmentStatus"] == "FULFILLED" else None,
             ("MonetaryDetails", [("Refunds", [
                 ("Refund", [("RefundTime", each["refundDate"]),
-                            _amount("RefundAmount", _cents(each["amount"]), currency)])
+                            amount_node("RefundAmount", _cents(each["amount"]), currency)])
                 for each in refunds
             ])]) if refunds else None,
             ("SellerUserID", order["sellerId"]),
@@ -154,7 +155,7 @@ def _transaction(line: dict[str, Any], order: dict[str, Any]) -> Node:
                       None if variation else ("SKU", line["sku"])]),
             ("QuantityPurchased", str(quantity)),
             ("TransactionID", line["lineItemId"]),
-            _amount("TransactionPrice", price, currency),
+            amount_node("TransactionPrice", price, currency),
             ("TransactionSiteID", SITES.get(line["purchaseMarketplaceId"], "Germany")),
             ("Variation", [("SKU", line["sku"]), ("VariationTitle", f"{line['title']}[{variation[0]['value']}]")])
             if variation else None,
@@ -174,10 +175,10 @@ def _remitted(taxes: Iterable[dict[str, Any]], currency: str) -> Node:
         "eBayCollectAndRemitTaxes",
         [
             ("eBayReference", reference["value"], {"name": reference["name"]}) if reference else None,
-            _amount("TotalTaxAmount", sum(_cents(tax["amount"]) for tax in taxes), currency),
+            amount_node("TotalTaxAmount", sum(_cents(tax["amount"]) for tax in taxes), currency),
             *(
                 ("TaxDetails", [("Imposition", IMPOSITIONS[tax["taxType"]]),
-                                _amount("TaxAmount", _cents(tax["amount"]), currency), ("CollectionMethod", "NET")])
+                                amount_node("TaxAmount", _cents(tax["amount"]), currency), ("CollectionMethod", "NET")])
                 for tax in taxes
             ),
         ],
@@ -196,7 +197,7 @@ def _address(contact: dict[str, Any]) -> list[Node]:
     ]
 
 
-def _amount(name: str, cents: int, currency: str) -> Node:
+def amount_node(name: str, cents: int, currency: str) -> Node:
     return name, f"{cents / 100:.2f}", {"currencyID": currency}
 
 

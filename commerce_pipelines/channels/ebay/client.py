@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from ...domain.errors import RecordError
+from ...domain.inventory import Listing, Push, PushOutcome
 from ...domain.money import to_minor
 from ...domain.orders import Order, OrderStatus
 from ..base import OrderHead, OrderTotal, Page, Window
 from ..throttle import BucketStore, TokenStore
-from . import Settings, payloads, trading_payloads, translate
+from . import Settings, listings, payloads, trading_payloads, translate
 from .account import Account
 from .orders_rest import FulfillmentOrders
 from .orders_trading import TradingOrders
+from .quantities import Quantities
 
 READERS: dict[str, type[FulfillmentOrders] | type[TradingOrders]] = {
     "fulfillment": FulfillmentOrders,
@@ -46,6 +48,7 @@ class EbayChannel:
         self.name = settings.name
         self._settings = settings
         self._account = Account(settings, buckets, tokens, clock=clock, sleep=sleep, jitter=jitter)
+        self._quantities = Quantities(self._account, buckets)
         self._orders = READERS[settings.orders_api](self._account, now)
 
     def changed_orders(self, window: Window, resume: str | None = None) -> Iterator[Page]:
@@ -78,6 +81,14 @@ class EbayChannel:
 
     def probe(self) -> str:
         return self._orders.who()
+
+    def listings(self) -> Iterator[tuple[Listing, ...]]:
+        """Active fixed-price listings, whichever API made them."""
+        return listings.listings(self._account)
+
+    def push_quantities(self, pushes: Sequence[Push]) -> Iterator[PushOutcome]:
+        """By ReviseInventoryStatus (four listings a call) or bulkUpdatePriceQuantity, as each listing demands."""
+        return self._quantities.push(pushes)
 
     def _total(self, raw: bytes) -> OrderTotal | None:
         try:

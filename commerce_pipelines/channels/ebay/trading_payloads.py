@@ -179,8 +179,11 @@ class Order(_Element):
 
 
 class Error(_Element):
+    """ShortMessage and LongMessage are eBay's words; the parameters behind them are not read."""
+
     ErrorCode: str = ""
     ShortMessage: str = ""
+    LongMessage: str = ""
     SeverityCode: str = ""
 
 
@@ -206,6 +209,62 @@ class UserAnswer(_Element):
         UserID: str = ""
 
     User: _User
+
+
+class SellingStatus(_Element):
+    QuantitySold: int = 0
+
+
+class Variation(_Element):
+    """Of a listing. `Quantity` is what was ever offered, what is sold included."""
+
+    SKU: str = ""
+    Quantity: int | None = None
+    SellingStatus: SellingStatus | None = None
+    VariationTitle: str = ""
+
+
+class Variations(_Element):
+    Variation: list[Variation] = []
+
+
+class ListedItem(_Element):
+    ItemID: str
+    SKU: str = ""
+    Title: str = ""
+    ListingType: str = ""
+    QuantityAvailable: int | None = None
+    Quantity: int | None = None
+    SellingStatus: SellingStatus | None = None
+    Variations: Variations | None = None
+
+
+class ListedItems(_Element):
+    Item: list[ListedItem] = []
+
+
+class ActiveList(_Element):
+    ItemArray: ListedItems | None = None
+    PaginationResult: PaginationResult = msgspec.field(default_factory=PaginationResult)
+
+
+class SellingAnswer(_Element):
+    """Without `ActiveList` where nothing is listed."""
+
+    ActiveList: ActiveList | None = None
+
+
+class InventoryStatus(_Element):
+    """What a listing, or a variation of it, has after the call. No SKU where a listing has none."""
+
+    ItemID: str = ""
+    SKU: str = ""
+    Quantity: int | None = None
+
+
+class ReviseAnswer(_Element):
+    InventoryStatus: list[InventoryStatus] = []
+    Errors: list[Error] = []
 
 
 T = TypeVar("T")

@@ -1,0 +1,125 @@
+"""How the Inventory API answers: items and offers page by page, quantities in bulk.
+
+What belongs here: answers to getInventoryItems, getOffers and bulkUpdatePriceQuantity. What does not: the listings and
+eBay's rules for them (listings.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from ..server import Call, Reply
+from .listings import Offered, Refused, count, of_inventory
+from .making import money
+
+PATH = "/sell/inventory/v1"
+DOMAIN = "API_INVENTORY"
+
+
+def answer(offered: Collection[Offered], call: Call, url: str, refused: Mapping[str, Refused]) -> Reply:
+    """refused: SKUs whose updates eBay declines, with its reason."""
+    by_sku = of_inventory(offered)
+    match call.method, call.path.removeprefix(PATH):
+        case "GET", "/inventory_item":
+            return _items(by_sku, call, url)
+        case "GET", "/offer":
+            return _offers(by_sku, call, url)
+        case "POST", "/bulk_update_price_quantity":
+            return _update(by_sku, call, refused)
+    return Reply(404)
+
+
+def _items(by_sku: dict[str, Offered], call: Call, url: str) -> Reply:
+    """`offset` is the page's number."""
+    limit, page = int(call.one("limit", "25")), int(call.one("offset", "0"))
+    if not 1 <= limit <= 200:
+        return _error(400, 25706, "You have provided invalid pagination values.")
+    skus = sorted(by_sku)[page * limit : (page + 1) * limit]
+    pages = -(-len(by_sku) // limit)
+    body: dict[str, Any] = {
+        "href": f"{PATH}/inventory_item?limit={limit}&offset={page}",
+        "limit": limit,
+        "total": len(by_sku),
+        "size": pages,
+        "inventoryItems": [
+            {
+                "sku": sku,
+                "locale": "de_DE",
+                "condition": "NEW",
+                "product": {"title": by_sku[sku].title},
+                "availability": {"shipToLocationAvailability": {"quantity": by_sku[sku].total}},
+            }
+            for sku in skus
+        ],
+    }
+    if page + 1 < pages:
+        body["next"] = f"{PATH}/inventory_item?limit={limit}&offset={page + 1}"
+    return Reply(200, body)
+
+
+def _offers(by_sku: dict[str, Offered], call: Call, url: str) -> Reply:
+    one = by_sku.get(call.one("sku"))
+    if one is None:
+        return _error(404, 25713, "This Offer is not available.")
+    offer = {
+        "offerId": one.offer_id,
+        "sku": one.sku,
+        "marketplaceId": "EBAY_DE",
+        "format": "FIXED_PRICE",
+        "availableQuantity": one.available,
+        "pricingSummary": {"price": money(one.price, "EUR")},
+        "status": "UNPUBLISHED" if one.ended else "PUBLISHED",
+    }
+    if not one.ended:
+        offer["listing"] = {"listingId": one.item_id, "listingStatus": "ACTIVE", "soldQuantity": one.sold}
+    href = f"{PATH}/offer?sku={one.sku}"
+    return Reply(200, {"href": href, "total": 1, "size": 1, "limit": 100, "offers": [offer]})
+
+
+def _update(by_sku: dict[str, Offered], call: Call, refused: Mapping[str, Refused]) -> Reply:
+    """200 where all went well, else 207; a status for each offer, and one for each item without an offer's id."""
+    requests = call.json()["requests"]
+    if len(requests) > 25 or sum(len(each.get("offers", ())) for each in requests) > 25:
+        return _error(400, 25709, "Invalid value for requests.")
+    by_offer = {each.offer_id: each for each in by_sku.values()}
+    responses: list[dict[str, Any]] = []
+    for request in requests:
+        sku, stock = request.get("sku", ""), request.get("shipToLocationAvailability")
+        if stock:
+            known = by_sku.get(sku)
+            if known and sku not in refused:
+                known.total = stock["quantity"]
+            responses.append(_response(sku, "", known, refused.get(sku)))
+        for offer in request.get("offers", ()):
+            one = by_offer.get(offer["offerId"])
+            problem = refused.get(one.sku) if one else None
+            if one and not problem:
+                try:
+                    count([one])
+                    one.available = offer["availableQuantity"]
+                except Refused as error:
+                    problem = error
+            responses.append(_response(one.sku if one else sku, offer["offerId"], one, problem))
+    whole = all(each["statusCode"] == 200 for each in responses)
+    return Reply(200 if whole else 207, {"responses": responses})
+
+
+def _response(sku: str, offer_id: str, one: Offered | None, problem: Refused | None) -> dict[str, Any]:
+    found: dict[str, Any] = {"sku": sku, "statusCode": 200}
+    if offer_id:
+        found["offerId"] = offer_id
+    if one is None:
+        problem = Refused("25713", "This Offer is not available.")
+    if problem:
+        found["statusCode"] = 404 if one is None else 400
+        found["errors"] = [_entry(int(problem.code), problem.message)]
+    return found
+
+
+def _error(status: int, error_id: int, message: str) -> Reply:
+    return Reply(status, {"errors": [_entry(error_id, message)]})
+
+
+def _entry(error_id: int, message: str) -> dict[str, Any]:
+    return {"errorId": error_id, "domain": DOMAIN, "category": "REQUEST", "message": message}
