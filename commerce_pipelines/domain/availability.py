@@ -9,6 +9,7 @@ Quantities inside are millionths of a unit as int64, because Odoo counts in floa
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -143,7 +144,7 @@ def decide(
     """
     codes, units = _linked(listings["sku"].tolist(), sales)
     products = _products(stock)
-    row, ambiguous = _lookup(codes, products)
+    row, ambiguous = _lookup(codes, products, sales.sku_fold_case)
     place = listings["location"].fillna("").to_numpy(dtype=object)
     amounts, negative = _amounts(place, row, stock, products, fed)
     content = {product: msgspec.json.decode(text, type=dict[int, int]) for product, text in _kits(products)}
@@ -214,10 +215,12 @@ def _products(stock: pd.DataFrame) -> pd.DataFrame:
     return stock.loc[~stock["product_id"].duplicated(), columns].reset_index(drop=True)
 
 
-def _lookup(codes: np.ndarray, products: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def _lookup(codes: np.ndarray, products: pd.DataFrame, fold_case: bool) -> tuple[np.ndarray, np.ndarray]:
     """The product's row of each code, -1 for none; and whether several products share the code."""
-    known = products["code"].to_numpy(dtype=object)
-    twice = set(products.loc[products["code"].duplicated(), "code"])
+    known = products["code"].tolist()
+    if fold_case:
+        codes, known = np.array([code.casefold() for code in codes], object), [code.casefold() for code in known]
+    twice = {code for code, count in Counter(known).items() if count > 1}
     rows = {code: index for index, code in enumerate(known)}
     found = np.array([rows.get(code, -1) for code in codes], dtype="int64")
     return found, np.array([code in twice for code in codes], dtype=bool)

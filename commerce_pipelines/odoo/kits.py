@@ -15,7 +15,7 @@ from ..domain.errors import ProtocolError
 from .client import OdooClient
 
 
-def rows(client: OdooClient, model: str, domain: list[Any], fields: Sequence[str], order: str = "id") -> list[Any]:
+def fetch(client: OdooClient, model: str, domain: list[Any], fields: Sequence[str], order: str = "id") -> list[Any]:
     """Records by search_read. load=None: else Odoo computes the display name of each row's product, nine tenths of the
     time. Raises ProtocolError for an answer that is no list."""
     answer = client.call(model, "search_read", domain=domain, fields=list(fields), order=order, load=None)
@@ -29,17 +29,17 @@ def read_kits(client: OdooClient) -> dict[int, tuple[str, dict[int, int]]]:
     if not client.call("product.product", "fields_get", allfields=["is_kits"], attributes=["type"]):
         return {}  # Manufacturing is not installed
     fields = ["product_tmpl_id", "product_id", "product_qty", "product_uom_id"]
-    boms = rows(client, "mrp.bom", [["type", "=", "phantom"]], fields, "sequence, product_id, id")
+    boms = fetch(client, "mrp.bom", [["type", "=", "phantom"]], fields, "sequence, product_id, id")
     if not boms:
         return {}
     fields = ["bom_id", "product_id", "product_qty", "product_uom_id", "bom_product_template_attribute_value_ids"]
-    lines = rows(client, "mrp.bom.line", [["bom_id", "in", [bom["id"] for bom in boms]]], fields)
-    factor = {row["id"]: row["factor"] for row in rows(client, "uom.uom", [], ["factor"])}
+    lines = fetch(client, "mrp.bom.line", [["bom_id", "in", [bom["id"] for bom in boms]]], fields)
+    factor = {row["id"]: row["factor"] for row in fetch(client, "uom.uom", [], ["factor"])}
     templates = sorted({bom["product_tmpl_id"] for bom in boms})
     parts = sorted({line["product_id"] for line in lines})
     fields = ["default_code", "product_tmpl_id", "uom_id", "is_storable", "product_template_attribute_value_ids"]
     either = ["|", ["product_tmpl_id", "in", templates], ["id", "in", parts]]
-    products = rows(client, "product.product", either, fields)
+    products = fetch(client, "product.product", either, fields)
     by_id = {product["id"]: product for product in products}
     attribute = _attributes(client, lines)
     kits: dict[int, dict[int, float]] = {}
@@ -67,7 +67,7 @@ def _attributes(client: OdooClient, lines: list[Any]) -> dict[int, int]:
     values = sorted({value for line in lines for value in line["bom_product_template_attribute_value_ids"]})
     if not values:
         return {}
-    rows = rows(client, "product.template.attribute.value", [["id", "in", values]], ["attribute_id"])
+    rows = fetch(client, "product.template.attribute.value", [["id", "in", values]], ["attribute_id"])
     return {row["id"]: row["attribute_id"] for row in rows}
 
 

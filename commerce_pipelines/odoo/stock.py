@@ -7,7 +7,7 @@ show (domain/availability.py). Import it inside functions: it loads pandas.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,8 +18,9 @@ import pandas as pd
 from ..domain.availability import LIMIT, MICRO, STOCK_COLUMNS, Place, kits_available
 from ..domain.errors import ProtocolError
 from .client import OdooClient
-from .kits import read_kits, rows
+from .kits import fetch, read_kits
 
+FIGURES = ("on_hand", "reserved", "demand", "incoming")
 OPEN = ["waiting", "confirmed", "partially_available", "assigned"]
 STORED = [["is_storable", "=", True], ["default_code", "!=", False]]
 OVERLAP = timedelta(minutes=10)  # write_date is the start of Odoo's transaction, which may have been a long one
@@ -34,8 +35,8 @@ class Catalogue(msgspec.Struct, frozen=True):
 
 class Stock(msgspec.Struct, frozen=True):
     """levels: STOCK_COLUMNS of domain/availability.py, one row per product and warehouse; warehouse '' for a product
-    that lies nowhere. kind: stored, kit (free: whole kits that its components make) or unread (a quantity that is none).
-    codes: of the stored products, for the next Catalogue. read: how many products have stock."""
+    that lies nowhere. kind: stored, kit (free: whole kits that its components make) or unread (a quantity that is no
+    number). codes: of the stored products, for the next Catalogue. read: how many products have stock."""
 
     levels: pd.DataFrame
     places: tuple[Place, ...]
@@ -53,33 +54,27 @@ def read_stock(client: OdooClient, known: Catalogue | None = None, categories: b
 
     Raises ProtocolError where Odoo shows no stock at all: an empty answer is a fault, never a sold-out shop.
     """
-    warehouses = rows(client, "stock.warehouse", [], ["name", "code", "lot_stock_id"])
-    lots = [row["lot_stock_id"] for row in warehouses]
+    warehouses = fetch(client, "stock.warehouse", [], ["name", "code", "lot_stock_id"])
+    lots = {row["lot_stock_id"]: row["code"] for row in warehouses}
     if not lots:
         raise ProtocolError("Odoo shows no warehouse; give the user of odoo.username access to Inventory.")
-    places = rows(client, "stock.location", [["id", "child_of", lots], ["usage", "=", "internal"]], ["parent_path"])
-    code_of = {row["lot_stock_id"]: row["code"] for row in warehouses}
-    warehouse = {row["id"]: _warehouse(row["parent_path"], code_of) for row in places}
     codes = _codes(client, known)
     if not codes:
         raise ProtocolError(
             "Odoo shows no stored product with an internal reference; nothing is published on the strength of that."
         )
     kits = read_kits(client)
-    moves = _moves(client, lots, warehouse)
-    quants = rows(
-        client, "stock.quant", [["location_id", "child_of", lots], ["location_id.usage", "=", "internal"]],
-        ["product_id", "location_id", "quantity", "reserved_quantity"],
-    )  # fmt: skip
-    if not quants:
+    places = fetch(client, "stock.location", [["id", "child_of", list(lots)]], ["parent_path", "usage"])
+    moves = _moves(client, lots, places)
+    lying = _quants(client, lots, [row["id"] for row in places if row["usage"] not in ("internal", "view")])
+    if not len(lying):
         raise ProtocolError(
             "Odoo shows not one unit of stock in any warehouse; nothing is published on the strength of that."
         )
-    levels = _levels(quants, moves, warehouse, codes)
-    levels = pd.concat([levels, _kit_levels(kits, levels)], ignore_index=True)
+    levels = _levels(pd.concat([lying, moves], ignore_index=True) if len(moves) else lying, codes)
+    levels = pd.concat([levels[~levels["product_id"].isin(kits)], _kit_levels(kits, levels)], ignore_index=True)
     if categories:
-        names = _categories(client, levels["product_id"].unique().tolist())
-        levels["category"] = levels["product_id"].map(names).fillna("")
+        levels["category"] = levels["product_id"].map(_categories(client)).fillna("")
     found = Stock(
         levels[levels["code"] != ""][list(STOCK_COLUMNS)].reset_index(drop=True),
         tuple(Place(row["code"], row["name"]) for row in warehouses),
@@ -89,10 +84,10 @@ def read_stock(client: OdooClient, known: Catalogue | None = None, categories: b
     return found
 
 
-def _warehouse(parent_path: str, code_of: Mapping[int, str]) -> str:
+def _warehouse(parent_path: str, lots: Mapping[int, str]) -> str:
     """The warehouse whose stock location is the nearest above (or is) the location."""
     above = [int(part) for part in parent_path.split("/") if part]
-    return next((code_of[place] for place in reversed(above) if place in code_of), "")
+    return next((lots[place] for place in reversed(above) if place in lots), "")
 
 
 def _codes(client: OdooClient, known: Catalogue | None) -> dict[int, str]:
@@ -102,63 +97,69 @@ def _codes(client: OdooClient, known: Catalogue | None) -> dict[int, str]:
     """
     if known is not None and known.codes:
         since = (known.taken_at - OVERLAP).strftime("%Y-%m-%d %H:%M:%S")
-        changed = rows(client, "product.product", [*STORED, ["write_date", ">=", since]], ["default_code"])
+        changed = fetch(client, "product.product", [*STORED, ["write_date", ">=", since]], ["default_code"])
         codes = dict(known.codes) | {row["id"]: row["default_code"] for row in changed}
         if client.call("product.product", "search_count", domain=STORED) == len(codes):
             return codes
-    return {row["id"]: row["default_code"] for row in rows(client, "product.product", STORED, ["default_code"])}
+    return {row["id"]: row["default_code"] for row in fetch(client, "product.product", STORED, ["default_code"])}
 
 
-def _moves(client: OdooClient, lots: list[int], warehouse: Mapping[int, str]) -> pd.DataFrame:
-    """Open moves as product_id, warehouse, demand, incoming, in the product's own unit of measure."""
+def _moves(client: OdooClient, lots: Mapping[int, str], places: list[Any]) -> pd.DataFrame:
+    """Open moves as FIGURES by product_id and warehouse, in the product's own unit of measure."""
+    warehouse = {row["id"]: _warehouse(row["parent_path"], lots) for row in places if row["usage"] == "internal"}
     domain = [
-        ["state", "in", OPEN], "|", ["location_dest_id", "child_of", lots],
-        "&", ["sale_line_id", "!=", False], ["location_id", "child_of", lots],
+        ["state", "in", OPEN], "|", ["location_dest_id", "child_of", list(lots)],
+        "&", ["sale_line_id", "!=", False], ["location_id", "child_of", list(lots)],
     ]  # fmt: skip
     fields = ["product_id", "product_qty", "product_uom_qty", "quantity", "location_id", "location_dest_id",
               "sale_line_id"]  # fmt: skip
     records = []
-    for row in rows(client, "stock.move", domain, fields):
+    for row in fetch(client, "stock.move", domain, fields):
         source, target = warehouse.get(row["location_id"], ""), warehouse.get(row["location_dest_id"], "")
         if source == target:
             continue
         units = row["product_qty"]
         if source and row["sale_line_id"]:
             done = row["quantity"] / row["product_uom_qty"] if row["product_uom_qty"] else 0.0
-            records.append((row["product_id"], source, units * max(1 - done, 0.0), 0.0))
+            records.append((row["product_id"], source, 0.0, 0.0, units * max(1 - done, 0.0), 0.0))
         if target:
-            records.append((row["product_id"], target, 0.0, units))
-    return pd.DataFrame.from_records(records, columns=["product_id", "warehouse", "demand", "incoming"])
+            records.append((row["product_id"], target, 0.0, 0.0, 0.0, units))
+    return pd.DataFrame.from_records(records, columns=["product_id", "warehouse", *FIGURES])
 
 
-def _levels(
-    quants: list[Any], moves: pd.DataFrame, warehouse: Mapping[int, str], codes: Mapping[int, str]
-) -> pd.DataFrame:
+def _quants(client: OdooClient, lots: Mapping[int, str], odd: list[int]) -> pd.DataFrame:
+    """Quants as FIGURES by product_id and warehouse. One call a warehouse: asking for each quant's place costs more.
+
+    odd: places below a warehouse's stock that hold scrap, transit or the like.
+    """
+    frames = []
+    for lot, code in lots.items():
+        domain = [["location_id", "child_of", [lot]], *([["location_id", "not in", odd]] if odd else [])]
+        quants = fetch(client, "stock.quant", domain, ["product_id", "quantity", "reserved_quantity"])
+        columns = zip(*((q["product_id"], q["quantity"], q["reserved_quantity"]) for q in quants), strict=True)
+        products, quantity, reserved = columns if quants else ((), (), ())
+        frame = pd.DataFrame({"product_id": np.array(products, "int64"), "warehouse": code})
+        frames.append(frame.assign(on_hand=np.array(quantity, "float64"), reserved=np.array(reserved, "float64")))
+    return pd.concat(frames, ignore_index=True).assign(demand=0.0, incoming=0.0)
+
+
+def _levels(rows: pd.DataFrame, codes: Mapping[int, str]) -> pd.DataFrame:
     """Sums per product and warehouse; products without a row of their own get one with warehouse ''."""
-    figures = ["on_hand", "reserved", "demand", "incoming"]
-    lying = pd.DataFrame(
-        {
-            "product_id": np.fromiter((row["product_id"] for row in quants), "int64", len(quants)),
-            "warehouse": [warehouse.get(row["location_id"], "") for row in quants],
-            "on_hand": np.fromiter((row["quantity"] for row in quants), "float64", len(quants)),
-            "reserved": np.fromiter((row["reserved_quantity"] for row in quants), "float64", len(quants)),
-        }
-    ).assign(demand=0.0, incoming=0.0)
-    moving = moves.assign(on_hand=0.0, reserved=0.0)
-    both = pd.concat([lying, moving], ignore_index=True) if len(moving) else lying
-    values = both[figures].to_numpy(dtype="float64")
+    figures = list(FIGURES)
+    values = rows[figures].to_numpy(dtype="float64")
     sound = (np.abs(values) < LIMIT).all(axis=1)  # False for NaN, too
-    unread = set(both.loc[~sound, "product_id"])
-    both[figures] = np.where(sound[:, None], values, 0.0)
-    sums = both.groupby(["product_id", "warehouse"], sort=False, as_index=False)[figures].sum()
-    nowhere = sorted(set(codes) - set(sums["product_id"]))
-    if nowhere:
+    unread = rows.loc[~sound, "product_id"].unique()
+    sums = rows.assign(**dict(zip(figures, np.where(sound[:, None], values, 0.0).T, strict=True)))
+    if rows.duplicated(["product_id", "warehouse"]).any():
+        sums = sums.groupby(["product_id", "warehouse"], sort=False, as_index=False)[figures].sum()
+    known = pd.Series(codes)
+    nowhere = known.index.difference(pd.Index(sums["product_id"]))
+    if len(nowhere):
         empty = pd.DataFrame({"product_id": nowhere, "warehouse": ""}).assign(**dict.fromkeys(figures, 0.0))
         sums = pd.concat([sums, empty], ignore_index=True)
-    sums[figures] = sums[figures].round(6)
     free = (sums["on_hand"] - sums["reserved"] - sums["demand"]).round(6)
     return sums.assign(
-        code=sums["product_id"].map(codes).fillna(""),
+        code=known.reindex(sums["product_id"].array).fillna("").array,
         kind=np.where(sums["product_id"].isin(unread), "unread", "stored"),
         free=free.clip(lower=0),
         negative=free < 0,
@@ -185,8 +186,9 @@ def _kit_levels(kits: Mapping[int, tuple[str, dict[int, int]]], levels: pd.DataF
     return pd.DataFrame.from_records(records, columns=list(STOCK_COLUMNS))
 
 
-def _categories(client: OdooClient, products: list[int]) -> dict[int, str]:
-    """Complete category name (`All / Tea`) by product id."""
-    names = {row["id"]: row["complete_name"] for row in rows(client, "product.category", [], ["complete_name"])}
-    rows = rows(client, "product.product", [["id", "in", products]], ["categ_id"])
-    return {row["id"]: names.get(row["categ_id"], "") for row in rows}
+def _categories(client: OdooClient) -> dict[int, str]:
+    """Complete category name (`All / Tea`) by product id. From the templates: a variant's own field is computed."""
+    names = {row["id"]: row["complete_name"] for row in fetch(client, "product.category", [], ["complete_name"])}
+    variants = {row["id"]: row["product_tmpl_id"] for row in fetch(client, "product.product", [], ["product_tmpl_id"])}
+    templates = {row["id"]: row["categ_id"] for row in fetch(client, "product.template", [], ["categ_id"])}
+    return {product: names.get(templates.get(template), "") for product, template in variants.items()}

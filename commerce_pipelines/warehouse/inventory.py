@@ -17,14 +17,14 @@ import pandas as pd
 
 from ..domain.availability import STOCK_COLUMNS, Place
 from ..domain.inventory import Listing, PushOutcome
-from ..domain.publishing import LATE
+from ..domain.publishing import LATE, Figures
 from .database import Warehouse, lock_number, storable
 from .frames import read_frame, write_frame
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-KEEP = timedelta(days=90)  # how long superseded pushes stay on record
+KEEP = timedelta(days=90)  # how long superseded pushes and past runs stay on record
 LISTING_COLUMNS = ("channel", "key", "sku", "location", "title", "quantity", "fulfilled_by", "active", "reference",
                    "read_at")  # fmt: skip
 
@@ -121,7 +121,8 @@ def store_targets(connection: Connection, channel: str, targets: pd.DataFrame, t
     before = targets[["key", "target"]].merge(stored, on="key", how="left", suffixes=("", "_before"), sort=False)
     target, last = before["target"].astype("Int64"), before["target_before"].astype("Int64")
     same = (target == last).fillna(False) | (target.isna() & last.isna())
-    since = pd.to_datetime(before["changed_at"], utc=True).where(same).fillna(pd.Timestamp(taken_at))
+    known = pd.to_datetime(before["changed_at"], utc=True).astype("datetime64[us, UTC]")
+    since = known.where(same).fillna(pd.Timestamp(taken_at).as_unit("us"))
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM commerce.inventory_targets WHERE channel = %s", (channel,))
     write_frame(
@@ -180,16 +181,46 @@ def begin(connection: Connection, channel: str, rows: Sequence[Mapping[str, Any]
 
 
 def settle(connection: Connection, channel: str, outcomes: Sequence[tuple[int, PushOutcome]]) -> None:
-    """Write down what became of pushes, each in its own row: an answer that comes late changes no newer figure."""
+    """Write down what became of pushes, each in its own row: an answer that comes late changes no newer figure.
+
+    A failed attempt leaves its mark (`unsure_at`) even where a later one is accepted: it may still reach the channel.
+    """
     from psycopg2.extras import execute_values
 
     with connection.cursor() as cursor:
         execute_values(
             cursor,
             "UPDATE commerce.published_inventory p SET status = v.status, code = v.code, message = v.message,"
-            " settled_at = clock_timestamp() FROM (VALUES %s) AS v (channel, key, sequence, status, code, message)"
+            " settled_at = clock_timestamp(), unsure_at = CASE WHEN v.status = 'failed' THEN clock_timestamp()"
+            " ELSE p.unsure_at END FROM (VALUES %s) AS v (channel, key, sequence, status, code, message)"
             " WHERE p.channel = v.channel AND p.key = v.key AND p.sequence = v.sequence",
             [(channel, one.key, sequence, one.status, storable(one.code)[:200], storable(one.message)[:500])
              for sequence, one in outcomes],
             page_size=1000,
         )  # fmt: skip
+
+
+def record_run(
+    connection: Connection, channel: str, run_id: str, taken_at: datetime, figures: Figures, outcomes: Mapping[str, int]
+) -> None:
+    """One line about a run that the breaker let pass; the next one compares its read with this one's."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO commerce.inventory_runs (channel, at, run_id, taken_at, listings, changed, zeroed, read,"
+            " outcomes) VALUES (%s, clock_timestamp(), %s, %s, %s, %s, %s, %s, %s)",
+            (channel, run_id, taken_at, figures.listings, figures.changed, figures.zeroed, figures.read,
+             json.dumps(dict(outcomes), sort_keys=True)),
+        )  # fmt: skip
+        cursor.execute(
+            "DELETE FROM commerce.inventory_runs WHERE channel = %s AND at < clock_timestamp() - %s", (channel, KEEP)
+        )
+
+
+def last_read(connection: Connection, channel: str) -> int:
+    """How many products had stock in the read that was published last; 0 before the first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT read FROM commerce.inventory_runs WHERE channel = %s ORDER BY at DESC LIMIT 1", (channel,)
+        )
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0

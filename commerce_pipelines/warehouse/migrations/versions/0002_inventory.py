@@ -87,6 +87,7 @@ CREATE TABLE commerce.published_inventory (
     taken_at timestamptz NOT NULL,
     started_at timestamptz NOT NULL,
     settled_at timestamptz,
+    unsure_at timestamptz,
     PRIMARY KEY (channel, key, sequence)
 );
 CREATE INDEX published_inventory_started ON commerce.published_inventory (channel, started_at);
@@ -126,9 +127,9 @@ LEFT JOIN (
     FROM commerce.published_inventory ORDER BY channel, key, sequence DESC
 ) p USING (channel, key)
 LEFT JOIN (
-    SELECT channel, key, max(started_at) FILTER (WHERE status <> 'pending') AS unanswered_at,
-        max(started_at) FILTER (WHERE status = 'pending') AS pending_at
-    FROM commerce.published_inventory WHERE status IN ('sent', 'failed', 'pending') GROUP BY channel, key
+    SELECT channel, key, max(greatest(unsure_at, CASE WHEN status = 'sent' THEN started_at END)) AS unanswered_at,
+        max(CASE WHEN status = 'pending' THEN started_at END) AS pending_at
+    FROM commerce.published_inventory WHERE status IN ('sent', 'pending') OR unsure_at IS NOT NULL GROUP BY channel, key
 ) u USING (channel, key);
 
 CREATE INDEX order_snapshots_seen ON commerce.order_snapshots (channel, first_seen);
