@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -69,6 +69,7 @@ def shop(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
             judge(stand_in.exchanges)
 
 
+CONSTANT = ("LISTINGS", "LEVELS", "SET_QUANTITIES", "BULK_LISTINGS", "BULK_RUN", "BULK_STATE")
 MINTED = Credentials(client_id=Secret(env="SHOP_ID"), client_secret=Secret(env="SHOP_SECRET"))
 STATIC = Credentials(access_token=Secret(env="SHOP_TOKEN"))
 
@@ -119,7 +120,7 @@ def test_every_query_is_valid(basis: Any) -> None:
     from commerce_pipelines.channels.shopify import queries
 
     documents = msgspec.structs.asdict(queries.queries(basis))
-    documents |= {name: getattr(queries, name) for name in ("LISTINGS", "LEVELS", "SET_QUANTITIES")}
+    documents |= {name: getattr(queries, name) for name in CONSTANT}
     assert {name: found for name, text in documents.items() if (found := complaints(text))} == {}
     assert complaints("{ shop { nonsense } }")
 
@@ -377,6 +378,13 @@ def test_new_orders_are_polled_as_placed_now(shop: Recorded, channel: ShopifyCha
     [raw] = [raw for page in channel.changed_orders(Window(NOON, NOON + timedelta(minutes=1))) for raw in page.orders]
     assert channel.head(raw).order_id == fresh["id"].rpartition("/")[2] == "4"
     assert balance(channel.translate(raw)) == 0
+
+
+def test_a_version_that_is_about_to_end_is_said_in_time(shop: Recorded) -> None:
+    given = Settings(name="shopify_de", shop="demo.myshopify.com", credentials=STATIC, api_version="2026-10")
+    assert given.warnings(date(2027, 7, 2)) == []
+    [warning] = given.warnings(date(2027, 7, 3))
+    assert "2027-10-01" in warning
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def shrink(shop: Recorded, size: int, locations: int = 2) -> None:
     shop.stock = Stock([])
     shop.stock.locations = {71 + place: (f"Lager {place}", False) for place in range(locations)}
     for place in range(1, size + 1):
-        shop.stock.add(place, Article(f"SKU-{place}", f"Mug {place}", 990, 1), {at: 10 for at in shop.stock.locations})
+        shop.stock.add(place, Article(f"SKU-{place}", f"Mug {place}", 990, 1), dict.fromkeys(shop.stock.locations, 10))
 
 
 def push(listing: Listing, quantity: int, token: str = "") -> Push:

@@ -48,9 +48,10 @@ class Rows(list[Data]):
 
 
 class Execution:
-    """One operation. root: the fields of Query or Mutation. idempotency_key: what `@idempotent` said, if anything."""
+    """One operation. in_bulk: connections need no `first` and give every row."""
 
-    def __init__(self, text: str, variables: Data) -> None:
+    def __init__(self, text: str, variables: Data, *, in_bulk: bool = False) -> None:
+        self.in_bulk = in_bulk
         try:
             document = _parsed(text)
         except GraphQLSyntaxError as error:
@@ -123,6 +124,8 @@ class Execution:
         if isinstance(value, dict):
             return self._object(field.selection_set, value, path)
         if {each.name.value for each in self._fields(field.selection_set, {})} & {"nodes", "edges", "pageInfo"}:
+            if self.in_bulk:
+                return {"edges": self._value(field, {"edges": [{"node": row} for row in value]}, {}, path)["edges"]}
             return self._object(field.selection_set, _connection(value, arguments, path), path)
         kept = value[: arguments["first"]] if arguments.get("first") else value
         return [self._object(field.selection_set, each, path) for each in kept]

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ..server import Call, Reply, StandIn
+from .bulk import Bulk
 from .execution import Data, Execution, Refused, actual_cost
 from .shop import Orders
 from .stock import Stock
@@ -50,7 +51,7 @@ class ShopifyStandIn(StandIn):
         restore: float = 1_000,
     ) -> None:
         super().__init__(port, now)
-        self.shop, self.orders, self.stock = shop, Orders(), Stock()
+        self.shop, self.orders, self.stock, self.bulk = shop, Orders(), Stock(), Bulk()
         self.points, self.restore = points, restore
         self.scopes, self.served, self.deprecated = SCOPES, VERSION, ""
         self.valid_for = {static_token: datetime.max.replace(tzinfo=UTC)}  # token -> until when
@@ -66,6 +67,8 @@ class ShopifyStandIn(StandIn):
             return self.orders.add_new(order, now)
 
     def handle(self, call: Call) -> Reply:
+        if call.method == "GET" and (content := self.bulk.file(call.path)) is not None:
+            return Reply(200, content, {"Content-Type": "application/jsonl"})
         if call.method != "POST":
             return Reply(405)
         if call.path == "/admin/oauth/access_token":
@@ -134,10 +137,14 @@ class ShopifyStandIn(StandIn):
         installation = {"accessScopes": [{"handle": scope} for scope in sorted(self.scopes)]}
         shop = {"name": "Sandbox Coffee", "myshopifyDomain": self.shop, "currencyCode": "EUR", "taxesIncluded": True}
         orders = self.orders.fields(now, "read_all_orders" in self.scopes)
-        return {"shop": shop, "currentAppInstallation": installation, **orders, **self.stock.fields()}
+        return {"shop": shop, "currentAppInstallation": installation, **orders, **self.stock.fields(),
+                "bulkOperation": lambda arguments: self.bulk.state(arguments["id"], self.url)}  # fmt: skip
 
     def _mutations(self, execution: Execution) -> Data:
         def set_quantities(arguments: Data) -> Any:
             return self.stock.set_quantities(arguments["input"], execution.idempotency_key())
 
-        return {"inventorySetQuantities": set_quantities}
+        def run_bulk(arguments: Data) -> Any:
+            return self.bulk.run(arguments["query"], self._queries())
+
+        return {"inventorySetQuantities": set_quantities, "bulkOperationRunQuery": run_bulk}

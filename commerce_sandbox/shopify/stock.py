@@ -57,11 +57,16 @@ class Stock:
             found = [row for row in self.variants.values() if row["item"] == number(arguments["id"])]
             return self._item(found[0]) if found else None
 
-        return {"productVariants": product_variants, "inventoryItem": inventory_item}
+        return {
+            "productVariants": product_variants,
+            "productVariantsCount": lambda _: {"count": len(self.variants), "precision": "EXACT"},
+            "inventoryItem": inventory_item,
+        }
 
     def _item(self, row: Data) -> Data:
         levels = [
             {
+                "id": f"gid://shopify/InventoryLevel/{location}?inventory_item_id={item}",
                 "location": {
                     "id": f"gid://shopify/Location/{location}",
                     "name": self.locations[location][0],

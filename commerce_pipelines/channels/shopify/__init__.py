@@ -7,6 +7,7 @@ What belongs here: Shopify's keys of commerce.yaml and `open_channel`. What does
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Literal
 
 from ...domain.errors import SettingsError
@@ -20,6 +21,8 @@ __all__ = ["API_VERSION", "Credentials", "Settings", "open_channel"]
 # The version that the queries are written for and checked against. Shopify serves each for at least twelve months and
 # then silently answers with the oldest one it still has: client.py compares what it gets with this.
 API_VERSION = "2026-10"
+
+VERSION_WARNING_DAYS = 90
 
 _SHOP = re.compile(r"[a-z0-9][a-z0-9-]*\.myshopify\.com\Z")
 _VERSION = re.compile(r"20\d\d-(01|04|07|10)\Z")
@@ -61,6 +64,17 @@ class Settings(ChannelSettings, tag="shopify", kw_only=True, frozen=True):
             raise SettingsError(
                 f"{where}.credentials must hold either access_token, or client_id and client_secret together."
             )
+
+    def warnings(self, today: date) -> list[str]:
+        """What will stop this channel soon, one sentence each."""
+        year, month = map(int, self.api_version.split("-"))
+        end = date(year + 1, month, 1)  # each version is served for at least twelve months
+        if (end - today).days > VERSION_WARNING_DAYS:
+            return []
+        return [
+            f"channels[{self.name}].api_version: Shopify serves {self.api_version} until {end} only and then answers "
+            "as another version: update commerce-pipelines and leave the key out."
+        ]
 
 
 def open_channel(settings: Settings, buckets: BucketStore, tokens: TokenStore) -> Channel:

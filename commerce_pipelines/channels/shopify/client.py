@@ -32,6 +32,7 @@ from ..base import OrderHead, OrderTotal, Page, Window
 from ..http import HttpSession
 from ..throttle import BucketStore, TokenStore
 from . import Settings, payloads, rest
+from .bulk import FILES
 from .charges import reader, side
 from .graphql import GraphQL, describe
 from .inventory import Inventory
@@ -110,7 +111,7 @@ class ShopifyChannel:
         self.name, self._settings, self._now = settings.name, settings, now
         base = (settings.endpoint or f"https://{settings.shop}").rstrip("/")
         self._token_url = settings.token_endpoint or f"{base}/admin/oauth/access_token"
-        self._session = HttpSession(self.name, {base, self._token_url}, buckets, clock=clock, sleep=sleep)
+        self._session = HttpSession(self.name, {base, self._token_url, FILES}, buckets, clock=clock, sleep=sleep)
         keys = settings.credentials
         auth: StaticAuth | TokenAuth
         if keys.access_token:
@@ -122,7 +123,7 @@ class ShopifyChannel:
         self._queries = queries(settings.currency_basis)
         self._whole = Whole(self._graphql, self._queries, settings.currency_basis)
         self._sizes = PageSizes(self._graphql, FIRST_ORDERS)
-        self._inventory = Inventory(self._graphql, sleep)
+        self._inventory = Inventory(self._graphql, self._session, sleep)
         self._scopes: frozenset[str] = frozenset()
 
     def changed_orders(self, window: Window, resume: str | None = None) -> Iterator[Page]:

@@ -121,6 +121,10 @@ class GraphQL:
         """What the query cost last; nothing before its first answer."""
         return self._costs.get(query, Cost())
 
+    def seconds(self, points: float) -> float:
+        """How long the bucket takes to give so many points."""
+        return points / self._rate.per_second
+
     def ask(self, query: str, variables: dict[str, Any], shape: type[T]) -> T:
         """The answer's `data`. Raises TooExpensive, TransientError, CredentialError or ProtocolError.
 

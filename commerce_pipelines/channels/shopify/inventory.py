@@ -3,9 +3,10 @@
 What belongs here: listing variants with their levels, sending quantities, what each error means for one push. What
 does not: which quantity is right (domain/inventory.py), sending one query (graphql.py), the queries (queries.py).
 
-**Listing** pages through the active variants. A bulk operation would be cheaper in points from some ten thousand
-variants on, but takes its own time (minutes, polled), may yield partial data, and cannot be resumed; a page is on
-time, and the compare-and-set below makes a figure that has changed since harmless.
+**Listing** pages through the active variants, as far as points allow that in time: a page is whole, on time and a
+matter of one call for most shops. Where the pages would take longer than `PAGING_SECONDS` (on the Standard plan from
+some thousand variants on), a bulk operation gives the same for a handful of points. A figure that has changed since it
+was read does no harm: setting compares first.
 
 **Setting** is all or nothing per call: one bad item fails its whole batch and nothing is written. So the items named
 by the errors get their outcome and the rest is sent again without them. Each call compares first
@@ -24,11 +25,15 @@ import msgspec
 from ...domain.errors import ProtocolError
 from ...domain.inventory import Listing, Push, PushOutcome
 from ...domain.orders import FulfilledBy
-from .graphql import GraphQL
+from ..http import HttpSession
+from .bulk import run_bulk
+from .graphql import GraphQL, decode
 from .listing import LISTED_AT_ONCE, PageSizes
 from .payloads import PageInfo, number
-from .queries import FIRST_VARIANTS, LEVELS, LISTINGS, MOST_AT_ONCE, SET_QUANTITIES
+from .queries import BULK_LISTINGS, FIRST_VARIANTS, LEVELS, LISTINGS, MOST_AT_ONCE, SET_QUANTITIES
 
+PAGING_SECONDS = 120.0  # a bulk operation has its own overhead: starting, being polled, its file
+AT_ONCE = 1_000  # listings handed out together from a bulk file
 ATTEMPTS = 4  # at one batch whose idempotency key is taken
 REASON = "correction"
 STALE = frozenset(("CHANGE_FROM_QUANTITY_STALE", "COMPARE_QUANTITY_STALE"))
@@ -79,8 +84,30 @@ class Variants(msgspec.Struct, frozen=True):
     pageInfo: PageInfo
 
 
+class Count(msgspec.Struct, frozen=True):
+    count: int
+
+
 class VariantsAnswer(msgspec.Struct, frozen=True):
     productVariants: Variants
+    productVariantsCount: Count | None = None
+
+
+class BulkItem(msgspec.Struct, frozen=True):
+    id: str
+    tracked: bool
+    sku: str | None = None
+
+
+class BulkLine(msgspec.Struct, frozen=True):
+    """A variant (with its item) or a level (with its parent)."""
+
+    id: str
+    displayName: str = ""
+    inventoryItem: BulkItem | None = None
+    location: Location | None = None
+    quantities: list[Quantity] = []
+    parent: str = msgspec.field(name="__parentId", default="")
 
 
 class ItemLevels(msgspec.Struct, frozen=True):
@@ -105,11 +132,14 @@ class SetAnswer(msgspec.Struct, frozen=True):
     inventorySetQuantities: SetPayload
 
 
+_bulk_lines = msgspec.json.Decoder(BulkLine)
+
+
 class Inventory:
     """Listings and pushes of one shop."""
 
-    def __init__(self, graphql: GraphQL, sleep: Callable[[float], None]) -> None:
-        self._graphql, self._sleep = graphql, sleep
+    def __init__(self, graphql: GraphQL, session: HttpSession, sleep: Callable[[float], None]) -> None:
+        self._graphql, self._session, self._sleep = graphql, session, sleep
         self._sizes = PageSizes(graphql, FIRST_VARIANTS)
 
     def listings(self) -> Iterator[tuple[Listing, ...]]:
@@ -122,13 +152,20 @@ class Inventory:
         seen: set[str] = set()
         while True:
             query = "product_status:ACTIVE" + (f" AND id:>{since}" if since else "")
-            page = self._sizes.ask(LISTINGS, {"after": after, "query": query}, VariantsAnswer).productVariants
+            answer = self._sizes.ask(LISTINGS, {"after": after, "query": query}, VariantsAnswer)
+            page = answer.productVariants
+            if not seen and self._takes_too_long(answer):
+                yield from self._in_bulk()
+                return
             found: list[Listing] = []
             for variant in page.nodes:
                 item = variant.inventoryItem
                 if item.id not in seen:  # variants may share an item
                     seen.add(item.id)
-                    found += [_listing(variant, level) for level in self._all_levels(item)]
+                    found += [
+                        _listing(item.id, item.sku, item.tracked, variant.displayName, level)
+                        for level in self._all_levels(item)
+                    ]
             yield tuple(found)
             if not page.pageInfo.hasNextPage:
                 return
@@ -139,6 +176,36 @@ class Inventory:
                 raise ProtocolError("Shopify repeats a page of variants; the list is read again later.")
             else:
                 after = page.pageInfo.endCursor
+
+    def _takes_too_long(self, answer: VariantsAnswer) -> bool:
+        got = len(answer.productVariants.nodes)
+        if not got or not answer.productVariants.pageInfo.hasNextPage or answer.productVariantsCount is None:
+            return False
+        points = (self._graphql.cost(LISTINGS).actualQueryCost or 0.0) / got * answer.productVariantsCount.count
+        return self._graphql.seconds(points) > PAGING_SECONDS
+
+    def _in_bulk(self) -> Iterator[tuple[Listing, ...]]:
+        """The lines may come in any order, and a level's parent may be named as the variant or as its item."""
+        variants: dict[str, BulkLine] = {}
+        levels: list[BulkLine] = []
+        for raw in run_bulk(self._graphql, self._session, BULK_LISTINGS, self._sleep):
+            line = decode(_bulk_lines, raw)
+            if line.inventoryItem is None:
+                levels.append(line)
+            else:
+                variants[line.id] = variants[line.inventoryItem.id] = line
+        found: dict[str, Listing] = {}
+        for line in levels:
+            variant = variants.get(line.parent)
+            if variant is None or variant.inventoryItem is None or line.location is None:
+                raise ProtocolError("Shopify's bulk file holds a stock level that belongs to no variant of it.")
+            item = variant.inventoryItem
+            level = Level(line.location, line.quantities)
+            listing = _listing(item.id, item.sku, item.tracked, variant.displayName, level)
+            found[listing.key] = listing
+        every = list(found.values())
+        for start in range(0, len(every), AT_ONCE):
+            yield tuple(every[start : start + AT_ONCE])
 
     def _all_levels(self, item: Item) -> Iterator[Level]:
         levels, after = item.inventoryLevels, None
@@ -216,16 +283,16 @@ def idempotency_key(tokens: Sequence[str], attempt: int = 0) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, "\n".join([*tokens, str(attempt)])))
 
 
-def _listing(variant: Variant, level: Level) -> Listing:
-    item, location = variant.inventoryItem, level.location
+def _listing(item_id: str, sku: str | None, tracked: bool, title: str, level: Level) -> Listing:
+    location = level.location
     return Listing(
-        key=f"{number(item.id)}:{number(location.id)}",
-        sku=item.sku or "",
-        quantity=level.quantities[0].quantity if item.tracked and level.quantities else None,
+        key=f"{number(item_id)}:{number(location.id)}",
+        sku=sku or "",
+        quantity=level.quantities[0].quantity if tracked and level.quantities else None,
         fulfilled_by=FulfilledBy.CHANNEL if location.isFulfillmentService else FulfilledBy.MERCHANT,
         location=number(location.id),
-        title=variant.displayName,
-        reference={"inventory_item_id": item.id, "location_id": location.id, "location_name": location.name},
+        title=title,
+        reference={"inventory_item_id": item_id, "location_id": location.id, "location_name": location.name},
     )
 
 

@@ -192,7 +192,7 @@ fragment Level on InventoryLevel {
 }
 """
 
-# No count stands beside it: productVariantsCount knows no search by status.
+# The count is of all variants, drafts too: it knows no search by status, so it tells the size and proves nothing.
 LISTINGS = (
     """
 query Listings($first: Int!, $after: String, $query: String!) {
@@ -206,10 +206,45 @@ query Listings($first: Int!, $after: String, $query: String!) {
     }
     pageInfo { hasNextPage endCursor }
   }
+  productVariantsCount(limit: null) { count }
 }
 """
     + _LEVEL
 )
+
+# The same as a bulk operation: no variables, no `first`, an id for whatever has something below it.
+BULK_LISTINGS = """
+{
+  productVariants(query: "product_status:ACTIVE") {
+    edges { node {
+      id displayName
+      inventoryItem {
+        id sku tracked
+        inventoryLevels { edges { node {
+          id
+          location { id name isFulfillmentService }
+          quantities(names: ["available"]) { quantity }
+        } } }
+      }
+    } }
+  }
+}
+"""
+
+BULK_RUN = """
+mutation BulkRun($query: String!) {
+  bulkOperationRunQuery(query: $query, groupObjects: false) {
+    bulkOperation { id status }
+    userErrors { field message }
+  }
+}
+"""
+
+BULK_STATE = """
+query BulkState($id: ID!) {
+  bulkOperation(id: $id) { id status errorCode objectCount url }
+}
+"""
 
 LEVELS = (
     """

@@ -1,0 +1,78 @@
+"""Bulk operations: a query run over everything, its answer a file of one line per object.
+
+What belongs here: the operation's states and the file. What does not: the data (shop.py, stock.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from .execution import Data, Execution, Refused
+
+PATH = "/files/bulk"
+
+
+class Bulk:
+    """`looks`: how often an operation is still running when it is looked at."""
+
+    def __init__(self) -> None:
+        self.looks = 1
+        self.files: dict[str, bytes] = {}  # by id
+        self._left: dict[str, int] = {}
+        self._objects: dict[str, int] = {}
+
+    def run(self, query: str, root: Data) -> Data:
+        if any(self._left.values()):
+            return _started(None, "A bulk query operation for this app and shop is already in progress")
+        try:
+            data = Execution(query, {}, in_bulk=True).run(root)
+        except Refused as refused:
+            return _started(None, str(refused))
+        lines = _lines(data, "")
+        gid = f"gid://shopify/BulkOperation/{len(self.files) + 1}"
+        self.files[gid] = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
+        self._left[gid], self._objects[gid] = self.looks, len(lines)
+        return _started({"id": gid, "status": "CREATED"}, "")
+
+    def state(self, gid: str, base: str) -> Data | None:
+        if gid not in self.files:
+            return None
+        running = self._left[gid] > 0
+        self._left[gid] -= running
+        return {
+            "id": gid,
+            "status": "RUNNING" if running else "COMPLETED",
+            "errorCode": None,
+            "objectCount": str(self._objects[gid]),
+            "url": None if running or not self.files[gid] else f"{base}{PATH}/{gid.rpartition('/')[2]}.jsonl",
+        }
+
+    def file(self, path: str) -> bytes | None:
+        name = path.rpartition("/")[2].removesuffix(".jsonl")
+        return self.files.get(f"gid://shopify/BulkOperation/{name}")
+
+
+def _started(operation: Data | None, problem: str) -> Data:
+    return {"bulkOperation": operation, "userErrors": [{"field": None, "message": problem}] if problem else []}
+
+
+def _lines(value: Any, parent: str) -> list[Data]:
+    """Every node of every connection as a line of its own, after its parent."""
+    found: list[Data] = []
+    for field in value.values():
+        if isinstance(field, dict) and "edges" in field:
+            for edge in field["edges"]:
+                node = edge["node"]
+                found.append(_plain(node) | ({"__parentId": parent} if parent else {}))
+                found += _lines(node, node["id"])
+        elif isinstance(field, dict):
+            found += _lines(field, parent)
+    return found
+
+
+def _plain(node: Data) -> Data:
+    """The node without the connections below it."""
+    kept = {name: field for name, field in node.items() if not (isinstance(field, dict) and "edges" in field)}
+    return {name: _plain(field) if isinstance(field, dict) else field for name, field in kept.items()}
