@@ -127,6 +127,6 @@ def line(amount: int = 1690, sku: str = MUG, quantity: int = 1, line_id: str = "
 
 def later(order: Order, **changes: Any) -> Order:
     """The next revision of an order, a minute after."""
-    changed = msgspec.structs.replace(order, updated_at=order.updated_at + timedelta(minutes=1), **changes)
-    total = sum(one.amount for one in changed.lines)
-    return changed if "total" in changes else msgspec.structs.replace(changed, total=total)
+    lines = changes.get("lines", order.lines)
+    news = {"updated_at": order.updated_at + timedelta(minutes=1), "total": sum(one.amount for one in lines), **changes}
+    return msgspec.structs.replace(order, **news)

@@ -256,9 +256,7 @@ def test_already_shipped_history_is_booked_without_delivery(connect: Any, reques
     assert sale["date_order"] == f"{lane.noon:%Y-%m-%d %H:%M:%S}"
 
 
-revisions = st.lists(
-    st.tuples(st.integers(0, 4), st.sampled_from(["run", "crash", "none"])), min_size=1, max_size=7
-)  # fmt: skip
+revisions = st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["run", "crash"])), min_size=1, max_size=6)
 counter = iter(range(10**6))
 
 
@@ -271,28 +269,22 @@ def test_any_sequence_of_news_ends_in_the_newest_revision(
     one = f"news-{next(counter)}"
     lane.channel.known.clear()
     base = lane.order(one)
-    order_states = [
-        later(base, status=OrderStatus(status), lines=(line(1690 * (i + 1), quantity=i + 1),))
+    states = [
+        later(
+            base,
+            status=OrderStatus(status),
+            lines=(line(1690 * (i + 1), quantity=i + 1),),
+            updated_at=base.updated_at + timedelta(minutes=i),
+        )
         for i, status in enumerate(statuses)
     ]
-    order_states = [later(order, placed_at=base.placed_at) for order in order_states]
-    for i, order in enumerate(order_states):
-        order_states[i] = type(order)(
-            **{
-                **{f: getattr(order, f) for f in order.__struct_fields__},
-                "updated_at": base.updated_at + timedelta(minutes=i),
-            }
-        )
-    for index, then in news:
-        lane.put(order_states[index])
-        if then == "run":
-            lane.run()
-        elif then == "crash":
-            lane.run()
+    for index, then in [*news, (news[-1][0], "run")]:
+        lane.put(states[index])
+        lane.run()
+        if then == "crash":  # after Odoo was written, before the ledger was
             with lane.connections.warehouse.transaction() as connection, connection.cursor() as cursor:
                 cursor.execute("DELETE FROM commerce.sale_orders WHERE order_id = %s", (one,))
-    lane.run()
-    newest = order_states[max(index for index, _ in news)]
+    newest = states[max(index for index, _ in news)]
     found = lane.connections.odoo.call(
         "sale.order", "search_read", domain=[["client_order_ref", "=", f"#{one}"]], fields=["state", "amount_total"]
     )
