@@ -22,6 +22,8 @@ from .domain.errors import CommerceError
 from .domain.money import to_decimal
 from .resources.connections import Connections
 
+SHOWN = 20  # missing ids that a person is shown; the JSON has them all
+
 
 class _Group(click.Group):
     """Says our own errors as one sentence instead of a traceback."""
@@ -134,9 +136,15 @@ def show(proofs: dict[str, Completeness], as_json: bool) -> None:
         money = ", ".join(f"{to_decimal(v, k)} {k}" for k, v in sorted(proof.odoo_total.items()))
         table.add_row(
             name, str(proof.orders_in_channel), str(proof.sale_orders_in_odoo), str(proof.exceptions),
-            "\n".join(proof.missing[:20]) or "0", money or "0", proof.money_difference,
+            str(len(proof.missing)), money or "0", proof.money_difference,
         )  # fmt: skip
-    Console().print(table)
+    console = Console()
+    console.print(table, width=max(console.width, 110))
+    for name, proof in proofs.items():
+        for what, ids in (("missing", proof.missing), ("surplus", proof.surplus)):
+            if ids:
+                more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
+                console.print(f"{name}: {what} {', '.join(ids[:SHOWN])}{more}", soft_wrap=True)
     if as_json:
         click.echo(summary(proofs))
 

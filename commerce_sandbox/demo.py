@@ -25,14 +25,14 @@ from commerce_pipelines.dev_server import dagster_home, run_dagster, stop
 from commerce_pipelines.domain.completeness import Completeness
 from commerce_pipelines.domain.errors import CommerceError
 from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.sensors.failures import reason
+from commerce_pipelines.sensors.orders import RANGE_END, RANGE_START, TABLES
 from commerce_pipelines.warehouse.server import stop_database
 
 from .world import DAYS, LANES, World, running
 
 HOST, PORT = "127.0.0.1", 3000
 ZONE = ZoneInfo("Europe/Berlin")
-TABLES = ("raw_orders", "orders", "order_lines", "sale_orders")
-RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 console = Console()
 
 
@@ -91,11 +91,12 @@ def once() -> int:
                 result = job.execute_in_process(
                     instance=instance,
                     asset_selection=[dg.AssetKey([channel.name, table]) for table in TABLES],
-                    tags=dict(zip(RANGE, (first.isoformat(), last.isoformat()), strict=True)),
+                    tags={RANGE_START: first.isoformat(), RANGE_END: last.isoformat()},
+                    run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                     raise_on_error=False,
                 )
-                if not result.success:
-                    console.print(f"[red]The run of {channel.name} failed.")
+                for event in (one for one in result.all_events if one.is_step_failure):
+                    console.print(f"[red]{event.step_key}: {reason(event)}", soft_wrap=True)
         progress.update(task, advance=1, description="done")
     return prove(connections)
 

@@ -5,6 +5,7 @@ What belongs here: Dagster settings that must be the same everywhere. What does 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -21,6 +22,8 @@ CHANNEL_TAG = "channel"
 
 RETRY = dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 ONE_RUN = dg.BackfillPolicy.single_run()
+# Dagster marks the parameter as beta and says so once per asset and process.
+warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
 
 
 def business_days(channel: ChannelSettings) -> dg.DailyPartitionsDefinition:

@@ -23,7 +23,7 @@ def run_failures(alerts: Alerts) -> dg.SensorDefinition:
     def failed(context: dg.RunFailureSensorContext) -> None:
         run = context.dagster_run
         days = [run.tags[tag] for tag in sorted(run.tags) if "partition" in tag]
-        steps = [f"{event.step_key}: {_reason(event)}" for event in context.get_step_failure_events() if event.step_key]
+        steps = [f"{event.step_key}: {reason(event)}" for event in context.get_step_failure_events() if event.step_key]
         text = "\n".join([f"run {run.run_id}", *(["days " + " … ".join(days)] if days else []), *steps])
         subject = f"commerce_pipelines: a run of {run.tags.get('channel', run.job_name)} failed"
         for problem in alert(alerts, subject, text):
@@ -32,7 +32,7 @@ def run_failures(alerts: Alerts) -> dg.SensorDefinition:
     return failed
 
 
-def _reason(event: dg.DagsterEvent) -> str:
+def reason(event: dg.DagsterEvent) -> str:
     """The sentence of an error of ours, else only the name of its class: a stranger's message may quote data."""
     data = event.step_failure_data
     if data.user_failure_data and data.user_failure_data.description:

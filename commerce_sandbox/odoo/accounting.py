@@ -57,6 +57,9 @@ MODELS = (
         "sequence": integer(default=10),
         "company_id": one("res.company", required=True, default=company_of),
         "country_id": one("res.country", default=_country),
+        "tax_payable_account_id": one("account.account"),
+        "tax_receivable_account_id": one("account.account"),
+        "advance_tax_payment_account_id": one("account.account"),
     }, order="sequence asc, id", title="Tax Group"),
     Model("account.tax", {
         "name": char(required=True),
