@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .errors import UserError
-from .moves import ask, cancel
+from .moves import ask, cancel, deadline
 from .orm import Env, hook, method
 from .records import write
 from .sales import _delivered, pickings
@@ -97,9 +97,6 @@ def action_unlock(env: Env, model: str, ids: Sequence[int]) -> None:
 def _order_writing(env: Env, ids: Sequence[int], vals: dict[str, Any]) -> None:
     if "pricelist_id" in vals and any(env.db.rows["sale.order"][order]["state"] == "sale" for order in ids):
         raise UserError(PRICELIST)
-    if "commitment_date" in vals:
-        for order in ids:
-            _redate(env, order, vals["commitment_date"] or env.db.rows["sale.order"][order]["date_order"])
     if vals.get("partner_shipping_id") and env.context.get("update_delivery_shipping_partner"):
         for order in ids:
             for picking in pickings(env, order):
@@ -107,13 +104,15 @@ def _order_writing(env: Env, ids: Sequence[int], vals: dict[str, Any]) -> None:
                                                       "write_date": env.stamp})  # fmt: skip
 
 
-def _redate(env: Env, order: int, due: str) -> None:
-    """A promised date is the deadline of what has still to leave."""
-    rows = env.db.rows["stock.move"]
-    for picking in pickings(env, order):
-        for move in env.db.referring("stock.move", "picking_id", picking):
-            if rows[move]["state"] not in ("done", "cancel") and rows[move]["sale_line_id"]:
-                env.db.put("stock.move", move, {"date_deadline": due, "write_date": env.stamp})
+@hook("sale.order", "written")
+def _order_written(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> None:
+    """A promised date is the deadline of what has still to leave. Another date of the order moves nothing."""
+    if "commitment_date" in vals:
+        rows = env.db.rows["stock.move"]
+        for line in _lines(env, ids):
+            for move in env.db.referring("stock.move", "sale_line_id", line):
+                if rows[move]["state"] not in ("done", "cancel"):
+                    env.db.put("stock.move", move, {"date_deadline": deadline(env, line), "write_date": env.stamp})
 
 
 @hook("sale.order", "deleting")
@@ -157,8 +156,19 @@ def _updatable(env: Env, line: int, confirmed: bool) -> bool:
 
 @hook("sale.order.line", "written")
 def _line_written(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> None:
+    if "customer_lead" in vals:
+        _redate(env, ids)
     if "product_uom_qty" in vals:
         ask(env, ids)
+
+
+def _redate(env: Env, lines: Sequence[int]) -> None:
+    """A written lead time dates the line's moves anew, from the order's date of now."""
+    for line in lines:
+        order = env.db.rows["sale.order"][env.db.rows["sale.order.line"][line]["order_id"]]
+        if order["state"] == "sale" and not order["commitment_date"]:
+            for move in env.db.referring("stock.move", "sale_line_id", line):
+                env.db.put("stock.move", move, {"date_deadline": deadline(env, line), "write_date": env.stamp})
 
 
 @hook("sale.order.line", "deleting")

@@ -63,6 +63,21 @@ def seed(env: Env, location: int, units: dict[int, int]) -> None:
     ])  # fmt: skip
 
 
+def many_products(db: Database, count: int, *, units: int = 10) -> list[int]:
+    """So many more products (SKU-000000 and on) with stock in WH, for measuring how long things take: their ids."""
+    env = Env(db, 1, {"lang": "en_US"}, sudo=True)
+    stock = db.rows["stock.warehouse"][1]["lot_stock_id"]
+    made: list[int] = []
+    for start in range(0, count, 1000):
+        part = range(start, min(start + 1000, count))
+        values = [{"name": f"Article {i}", "default_code": f"SKU-{i:06d}", "is_storable": True} for i in part]
+        products = create(env, "product.product", values)
+        seed(env, stock, dict.fromkeys(products, units))
+        db.commit()  # what can be undone is kept in memory
+        made += products
+    return made
+
+
 def _odd_products(env: Env, stock: int) -> None:
     odd = create(env, "product.product", [
         {"name": "Discontinued Kettle", "default_code": ARCHIVED, "is_storable": True, "active": False},

@@ -9,6 +9,7 @@ A move holds what it has reserved in `held`, pairs of quant and units. Kits neve
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
 from .domains import descendants
 from .orm import Env, Row
@@ -225,7 +226,7 @@ def _adjust(env: Env, line: int, product: int, bom_line: int | bool, wanted: flo
     change = wanted - sum(_asked(env, rows[i]) for i in own)
     if abs(change) <= _TINY:
         return {}
-    due = _deadline(env, line)
+    due = deadline(env, line)
     pending = [
         i for i in own
         if rows[i]["state"] in OPEN and rows[i]["date_deadline"] == due and _asked(env, rows[i]) > 0
@@ -246,9 +247,15 @@ def _adjust(env: Env, line: int, product: int, bom_line: int | bool, wanted: flo
     return {_new_move(env, line, product, bom_line, -change, due, back=True): None}
 
 
-def _deadline(env: Env, line: int) -> str:
-    order = env.db.rows["sale.order"][env.db.rows["sale.order.line"][line]["order_id"]]
-    return str(order["commitment_date"] or order["date_order"])
+def deadline(env: Env, line: int) -> str:
+    """When a line must have left: the promised date, else its lead time (days) after the order's date."""
+    row = env.db.rows["sale.order.line"][line]
+    order = env.db.rows["sale.order"][row["order_id"]]
+    if order["commitment_date"]:
+        return str(order["commitment_date"])
+    return (datetime.fromisoformat(order["date_order"]) + timedelta(days=row["customer_lead"])).isoformat(
+        " ", "seconds"
+    )
 
 
 def _asked(env: Env, row: Row) -> float:

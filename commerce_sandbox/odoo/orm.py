@@ -63,6 +63,13 @@ class Database:
         self.sequences: dict[str, int] = defaultdict(int)
         self.conflicts = 0  # so many of the coming calls that write will collide with another transaction
         self.collided = False  # whether the call under way has
+        self._indexed = {
+            model.name: tuple(
+                name for name, field in model.fields.items()
+                if (field.type == "many2one" or field.index) and not field.compute
+            )
+            for model in self.models.values()
+        }  # fmt: skip
         self._journal: list[Callable[[], Any]] = []
         self._keys: dict[tuple[str, tuple[str, ...]], dict[tuple[Any, ...], int]] = defaultdict(dict)
         # (model, many2one or indexed field) -> value -> ids of the rows that hold it, in order of appearance
@@ -87,9 +94,9 @@ class Database:
         stored = {name: row.get(name, False) for name in ("create_date", "write_date", "create_uid", "write_uid")}
         self.rows[model][row_id] = stored
         self._journal.append(partial(self._forget, model, row_id))
-        for name, value in row.items():
-            self._index(model, row_id, name, False, value)
-            stored[name] = value
+        stored.update(row)
+        for name in self._indexed[model]:
+            self._index(model, row_id, name, False, row.get(name, False))
         self._journal.append(partial(self._unindex, model, row_id))
         self._claim(model, row_id, self.models[model].fields)
         return row_id
@@ -121,7 +128,8 @@ class Database:
     def _assign(self, model: str, row_id: int, values: Row) -> None:
         row = self.rows[model][row_id]
         for name, value in values.items():
-            self._index(model, row_id, name, row.get(name, False), value)
+            if name in self._indexed[model]:
+                self._index(model, row_id, name, row.get(name, False), value)
             row[name] = value
 
     def _restore(self, model: str, row_id: int, values: Row) -> None:
@@ -131,8 +139,8 @@ class Database:
 
     def _revive(self, model: str, row_id: int, row: Row) -> None:
         self.rows[model][row_id] = row
-        for name, value in row.items():
-            self._index(model, row_id, name, False, value)
+        for name in self._indexed[model]:
+            self._index(model, row_id, name, False, row.get(name, False))
         self._claim(model, row_id, self.models[model].fields)
 
     def _forget(self, model: str, row_id: int) -> None:
@@ -141,13 +149,10 @@ class Database:
     def _unindex(self, model: str, row_id: int) -> None:
         row = self.rows[model][row_id]
         self._release(model, row_id, self.models[model].fields)
-        for name, value in row.items():
-            self._index(model, row_id, name, value, False)
+        for name in self._indexed[model]:
+            self._index(model, row_id, name, row.get(name, False), False)
 
     def _index(self, model: str, row_id: int, name: str, old: Any, new: Any) -> None:
-        field = self.models[model].fields.get(name)
-        if field is None or not (field.type == "many2one" or field.index):
-            return
         if old:
             self._referring[model, name][old].pop(row_id, None)
         if new:

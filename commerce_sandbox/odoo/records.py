@@ -7,7 +7,7 @@ rules of one model (hooks in the module of their subject), reading (reading.py).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from .errors import ConstraintError, MissingError
@@ -217,10 +217,17 @@ def _convert(env: Env, model: str, name: str, field: Field, value: Any) -> Any:
     if field.type == "many2one":
         return _reference(env, model, name, field, value)
     if field.type == "datetime":
-        return datetime.strptime(str(value)[:19], "%Y-%m-%d %H:%M:%S").strftime("%Y-%m-%d %H:%M:%S")  # noqa: DTZ007
+        return value if value == env.stamp else _moment(str(value))
     if field.type == "date":
-        return datetime.strptime(str(value)[:10], "%Y-%m-%d").strftime("%Y-%m-%d")  # noqa: DTZ007
+        return date.fromisoformat(str(value)[:10]).isoformat()
     return str(value) if field.type in ("char", "text") else value
+
+
+def _moment(value: str) -> str:
+    """`2026-11-20 10:11:12` or a bare day; ISO's T is refused, as Odoo refuses it."""
+    if value[10:11] not in ("", " "):
+        raise ValueError(f"time data {value!r} does not match format '%Y-%m-%d %H:%M:%S'")
+    return datetime.fromisoformat(value[:19]).isoformat(" ")
 
 
 def _reference(env: Env, model: str, name: str, field: Field, value: Any) -> int:

@@ -295,6 +295,7 @@ def _line_defaults(env: Env, vals: dict[str, Any]) -> None:
     if "name" not in vals:
         note = env.get("product.product", product, "description_sale")
         vals["name"] = "\n".join(filter(None, [env.get("product.product", product, "display_name"), note]))
+    vals.setdefault("customer_lead", env.get("product.product", product, "sale_delay"))
     if not vals.get("product_uom_id"):
         vals["product_uom_id"] = env.get("product.product", product, "uom_id")
     if "tax_ids" not in vals and order:
