@@ -21,8 +21,10 @@ VERSION = "2026-10"
 MOST_POINTS = 1_000
 STATIC_TOKEN = "shpat_sandbox"
 TOKEN_LIFE = timedelta(seconds=86_399)
-SCOPES = frozenset(("read_orders", "read_all_orders", "read_products", "read_inventory", "write_inventory",
-                    "read_locations"))  # fmt: skip
+SCOPES = frozenset(
+    ("read_orders", "read_all_orders", "read_customers",
+     "read_products", "read_inventory", "write_inventory", "read_locations")
+)  # fmt: skip
 NEEDED = {
     "orders": "read_orders",
     "order": "read_orders",

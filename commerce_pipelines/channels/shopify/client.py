@@ -44,6 +44,13 @@ from .whole import Whole
 
 HEADER = "X-Shopify-Access-Token"
 HISTORY = timedelta(days=60)  # what an app sees without the scope read_all_orders
+WITHOUT = {
+    "read_all_orders": "only orders of the last 60 days",
+    "read_customers": "no order with a customer can be read until the app is granted it and installed again",
+}
+WITHOUT_FOR_STOCK = dict.fromkeys(
+    ("read_products", "read_inventory", "read_locations", "write_inventory"), "stock cannot be read and published"
+)
 ORDER_ID = re.compile(r"[0-9]{1,20}\Z")
 
 
@@ -185,13 +192,17 @@ class ShopifyChannel:
     def probe(self) -> str:
         """Whose shop it is and what the app sees of it. Raises CredentialError when it may not read orders."""
         found = self._graphql.ask(self._queries.probe, {}, Probe)
-        self._scopes = frozenset(scope.get("handle", "") for scope in found.currentAppInstallation.accessScopes)
+        granted = {scope.get("handle", "") for scope in found.currentAppInstallation.accessScopes}
+        # Writing includes reading, and Shopify may list the greater right alone.
+        self._scopes = frozenset(granted | {scope.replace("write_", "read_", 1) for scope in granted})
         shop = found.shop
         if not self._scopes & {"read_orders", "read_all_orders"}:
             raise CredentialError(f"{self.name}: the app lacks the scope read_orders; grant it and install it again.")
-        prices = "with tax" if shop.taxesIncluded else "without tax"
-        history = "" if "read_all_orders" in self._scopes else ", orders of the last 60 days only (no read_all_orders)"
-        return f"Shopify: {shop.name} ({shop.myshopifyDomain}), {shop.currencyCode}, prices {prices}{history}."
+        said = [f"Shopify: {shop.name} ({shop.myshopifyDomain})", shop.currencyCode]
+        said.append("prices with tax" if shop.taxesIncluded else "prices without tax")
+        wanted = WITHOUT | (WITHOUT_FOR_STOCK if self._settings.inventory.enabled else {})
+        said += [f"without {scope}: {means}" for scope, means in wanted.items() if scope not in self._scopes]
+        return ", ".join(said) + "."
 
     def _check_history(self, window: Window) -> None:
         """Without read_all_orders Shopify leaves older orders out and says nothing: a day would look complete."""

@@ -107,21 +107,28 @@ def listed(
 ) -> Iterator[tuple[list[N], Resume | None]]:
     """Pages of the orders whose time `by` lies in `[start.since, end)`, each with the place where the next begins.
 
-    Raises ProtocolError for a list that repeats itself, TransientError for one that ends before its count says.
+    A list that ends before its count says is read once more from its start: an order may have become visible late, in
+    front of the cursor. Raises TransientError if it is short again, ProtocolError for a list that repeats itself.
     """
-    at, seen = start, set[str | None]()
+    at, seen, again = start, set[str | None](), False
     while True:
         search = f"{FIELDS[by]}:>='{at.since:%Y-%m-%dT%H:%M:%SZ}' AND {FIELDS[by]}:<'{end:%Y-%m-%dT%H:%M:%SZ}'"
         answer = sizes.ask(query, {"after": at.after, "query": search, "sortKey": by}, shape)
         page, count = answer.orders, answer.ordersCount
         total = at.listed + len(page.nodes)
         if not page.pageInfo.hasNextPage:
-            if total < count.count and count.precision == "EXACT":
+            short = total < count.count and count.precision == "EXACT"
+            if short and again:
                 raise TransientError(
                     f"Shopify counts {count.count} orders and listed {total}; the list is read again later."
                 )
-            yield page.nodes, None
-            return
+            following = Resume(at.since) if short else None
+            yield page.nodes, following
+            if following is None:
+                return
+            at, again = following, True
+            seen.clear()
+            continue
         if total >= LISTED_AT_ONCE and page.nodes:
             following = Resume(second(when(page.nodes[-1])))
             if following.since <= at.since:
