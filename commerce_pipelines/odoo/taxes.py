@@ -21,7 +21,7 @@ from .client import OdooClient
 from .company import Company, Countries
 from .errors import OdooRefusal
 from .loading import load_one
-from .tax_records import Tax, pattern, read_taxes
+from .tax_records import Tax, pattern, read_taxes, twin
 
 ZERO_NAMES = {
     "reverse_charge": "Intra-community (reverse charge)",
@@ -89,8 +89,9 @@ class TaxBook:
         if tax_xid(key) in self._known:
             return self._known[tax_xid(key)]
         model = self.pattern(key)
-        if model and (model.included == key.included or not key.rate):
-            return model.tax_id
+        same = twin(self.taxes, model, key) if model else None
+        if same:
+            return same.tax_id
         if not self._create or not (model or not key.country or (key.country in EU and not self._is_home(key))):
             raise _unknown(key)
         if self._dry:
@@ -118,17 +119,17 @@ class TaxBook:
         return key.country == self._company.country
 
     def _twin(self, key: TaxKey, model: Tax) -> int:
-        copied = _localised(self._client)
-        [row] = self._client.call("account.tax", "read", ids=[model.tax_id], fields=[*_COPIED, *copied], load=None)
+        copied = _copied(self._client)
+        [row] = self._client.call("account.tax", "read", ids=[model.tax_id], fields=copied, load=None)
         override, suffix = _BASIS[key.included]
         values = {
-            "name": f"{model.name} {suffix}",
+            "name": self._free_name(f"{model.name} {suffix}"),
             "invoice_label": model.label,
             "price_include_override": override,
             "tax_group_id/.id": str(model.group_id),
             "country_id/.id": str(model.country_id),
         }
-        for name in (*_COPIED, *copied):
+        for name in copied:
             if row[name] not in (False, None):
                 values[f"{name}/.id" if name.endswith("_id") else name] = str(row[name])
         return self._load(key, values, self._repartition(model.tax_id))
@@ -145,7 +146,9 @@ class TaxBook:
         override, suffix = _BASIS[key.included]
         where = f"{percent(key.rate)}% {key.country}{scheme}"
         values = {
-            "name": f"{where} {suffix}" if key.country else f"0% {ZERO_NAMES.get(key.regime, key.regime)}",
+            "name": self._free_name(
+                f"{where} {suffix}" if key.country else f"0% {ZERO_NAMES.get(key.regime, key.regime)}"
+            ),
             "invoice_label": f"{percent(key.rate)}% VAT {key.country}".strip(),
             "price_include_override": override,
             "sequence": "1000",
@@ -153,6 +156,11 @@ class TaxBook:
             "country_id/.id": str(self._company.country_id),
         }
         return self._load(key, values, lines)
+
+    def _free_name(self, name: str) -> str:
+        """Odoo wants names of taxes to be unique."""
+        taken = {tax.name for tax in self.taxes}
+        return next(free for free in (name, *(f"{name} ({count})" for count in range(2, 99))) if free not in taken)
 
     def _load(self, key: TaxKey, values: dict[str, str], lines: Sequence[dict[str, str]]) -> int:
         values |= {"amount": percent(key.rate), "amount_type": "percent", "type_tax_use": "sale"}
@@ -202,11 +210,11 @@ def _columns(lines: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     return [{**invoice, **refund} for invoice, refund in zip(*documents, strict=True)]
 
 
-def _localised(client: OdooClient) -> list[str]:
-    """Fields that localisations add to taxes, such as DATEV codes: plain values, writable."""
+def _copied(client: OdooClient) -> list[str]:
+    """Fields that a twin takes over: how the tax works, and codes that localisations add, such as DATEV's."""
     fields = client.call("account.tax", "fields_get", attributes=["type", "readonly", "store"])
     plain = ("char", "selection", "integer")
-    return sorted(
+    return [name for name in _COPIED if name in fields] + sorted(
         name for name, field in fields.items()
         if name.startswith("l10n_") and field["type"] in plain and field["store"] and not field["readonly"]
     )  # fmt: skip

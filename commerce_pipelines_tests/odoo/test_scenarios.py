@@ -1,0 +1,181 @@
+"""The business cases of money and VAT from a channel's order to Odoo's own figures: total, tax and net to the cent."""
+
+from __future__ import annotations
+
+import secrets
+from decimal import Decimal
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+
+from commerce_pipelines.domain.drafting import draft
+from commerce_pipelines.domain.errors import RecordError
+from commerce_pipelines.domain.money import to_decimal, to_minor
+from commerce_pipelines.domain.orders import Address, Buyer, FulfilledBy, LineKind, Order, OrderLine, OrderStatus, check
+from commerce_pipelines.domain.rules import Pack, SaleRules, TaxMapping
+from commerce_pipelines.domain.sales import SaleDraft
+from commerce_pipelines.domain.vat import VatPolicy
+from commerce_pipelines.domain.vat_rates import CountryRates
+from commerce_pipelines.odoo.products import find_products
+from commerce_pipelines_tests.odoo.world import CHANNEL, PLACED, World
+
+OSS = VatPolicy(seller_country="DE", oss=True, registrations=("PL",))
+A, B, C, BOOK = "A", "B", "C", "BOOK"  # SKUs of the channel, mapped to products of this test
+
+
+def goods(amount: str, sku: str = A, quantity: int = 1, currency: str = "EUR", **more: Any) -> OrderLine:
+    return OrderLine(
+        line_id=more.pop("line_id", f"{sku}-{amount}"), kind=LineKind.PRODUCT, title=sku, quantity=quantity,
+        amount=to_minor(amount, currency), sku=sku, **more,
+    )  # fmt: skip
+
+
+def extra(kind: LineKind, amount: str, currency: str = "EUR", **more: Any) -> OrderLine:
+    line_id = more.pop("line_id", f"{kind.value}{amount}")
+    return OrderLine(
+        line_id=line_id, kind=kind, title=kind.value, quantity=1, amount=to_minor(amount, currency), **more
+    )
+
+
+def off(amount: str, **more: Any) -> OrderLine:
+    return extra(LineKind.DISCOUNT, f"-{amount}", **more)
+
+
+def shipping(amount: str, **more: Any) -> OrderLine:
+    return extra(LineKind.SHIPPING, amount, **more)
+
+
+class Case(NamedTuple):
+    name: str
+    lines: tuple[OrderLine, ...]
+    total: str
+    tax: str | None
+    regime: str = "domestic"
+    order: dict[str, Any] = {}
+    policy: VatPolicy = OSS
+
+
+FIFTEEN = VatPolicy(seller_country="DE", rates={"DE": CountryRates(standard=Decimal(15))})
+TEN = VatPolicy(seller_country="DE", registrations=("JP",), rates={"JP": CountryRates(standard=Decimal(10))})
+
+
+def to(country: str, **more: Any) -> dict[str, Any]:
+    return {"shipping": Address(name="Ann Eve", street="Road 1", city="Town", country=country, **more)}
+
+
+CASES = [
+    Case("G01", (goods("59.97", quantity=3), off("5.00"), shipping("4.90")), "59.87", "9.56"),
+    Case("G02", (goods("59.90", quantity=2, line_id="a"), goods("12.00", BOOK, line_id="b"), off("5.99", of="a"),
+                 off("1.20", of="b"), shipping("4.95", rate=190_000)), "69.66", "10.11"),
+    Case("G03", (goods("10.00", A), goods("10.00", B), goods("10.00", C), off("10.00")), "20.00", "3.19"),
+    Case("G04", (goods("4999.95"), off("33.33")), "4966.62", None),
+    Case("G06", (goods("3.30", quantity=3, rate=50_000),), "3.30", "0.16", "oss", to("PL")),
+    Case("G07", (goods("13.40", quantity=2, tax=201, rate=150_000),), "15.41", "2.01", "domestic",
+         {"prices_include_tax": False}, FIFTEEN),
+    Case("G08", (goods("69.99", rate=200_000),), "69.99", None, "oss", to("FR")),
+    Case("G10", (goods("35.00"), shipping("4.90", line_id="s"), off("4.90", of="s")), "35.00", None),
+    Case("G11", (goods("19.99", line_id="a"), off("19.99", of="a")), "0.00", "0.00"),
+    Case("G12", (goods("5940", quantity=3, currency="JPY", rate=100_000),), "5940", "540", "local",
+         {"currency": "JPY", "departure_country": "JP", **to("JP")}, TEN),
+    Case("G14", (goods("80.00"),), "80.00", "12.77"),
+    Case("G15", (extra(LineKind.GIFT_CARD, "50.00"),), "50.00", "0.00"),
+    Case("G17", tuple(goods("0.07", line_id=str(i)) for i in range(100)), "7.00", None),
+    Case("G18", (goods("200.00"),), "200.00", "0.00", "reverse_charge",
+         {**to("FR"), "buyer": Buyer(name="SARL", company="SARL", vat_number="FR40303265045", is_business=True)}),
+    Case("G20", (goods("119.00"),), "119.00", "19.83", "oss", to("FR")),
+    Case("G21", (goods("123.00"),), "123.00", "23.00", "local", {"departure_country": "PL", **to("PL")}),
+    Case("G23", (goods("20.00"),), "20.00", "0.00", "marketplace", {"collected": 400, "collected_as": "IOSS", **to("FR")}),
+    Case("G25", (goods("100.00"),), "100.00", "0.00", "export", to("CH")),
+    Case("G26", (goods("100.00"),), "100.00", "0.00", "export", to("ES", postcode="35001")),
+    Case("NI", (goods("120.00"),), "120.00", "20.00", "oss", to("GB", postcode="BT1 1AA")),
+    Case("wrap, tip, duty and fee", (goods("30.00", line_id="a"), extra(LineKind.GIFT_WRAP, "2.50", of="a"),
+         extra(LineKind.TIP, "3.00"), extra(LineKind.DUTY, "1.00"), extra(LineKind.FEE, "4.00")), "40.50", None),
+    Case("KWD", (goods("10.125", currency="KWD", quantity=3),), "10.125", "0.000", "export",
+         {"currency": "KWD", **to("KW")}),
+    Case("CH, mapped", (goods("108.10", rate=81_000, tax=810),), "108.10", "8.10", "local", to("CH")),
+    Case("a reduced rate abroad", (goods("105.50", BOOK, rate=55_000, tax=550),), "105.50", "5.50", "oss", to("FR")),
+]  # fmt: skip
+
+
+@pytest.fixture
+def rules(world: World) -> SaleRules:
+    """SKUs A, B, C at 19 % and BOOK at 7 %, as products of this test alone."""
+    skus: dict[str, str | Pack] = {sku: world.product()[1] for sku in (A, B, C)}
+    rate7 = world.call("account.tax", "search", domain=[
+        ["type_tax_use", "=", "sale"], ["amount", "=", 7], ["amount_type", "=", "percent"], ["country_id.code", "=", "DE"],
+    ])  # fmt: skip
+    skus[BOOK] = world.product(taxes_id=[[6, 0, rate7[:1]]])[1]
+    return SaleRules(skus=skus)
+
+
+def drafted(world: World, rules: SaleRules, case: Case) -> SaleDraft:
+    token = secrets.token_hex(6)
+    included = case.order.get("prices_include_tax", True)
+    order = Order(**{
+        "channel": CHANNEL, "order_id": token, "number": f"#{token}", "placed_at": PLACED, "updated_at": PLACED,
+        "status": OrderStatus.PAID, "currency": "EUR", "prices_include_tax": included, "lines": case.lines,
+        "total": sum(one.amount + (0 if included else one.tax) for one in case.lines),
+        "buyer": Buyer(name="Ann Eve", email=f"{token}@example.com"), **to("DE", postcode="10115"), **case.order,
+    })  # fmt: skip
+    check(order)
+    catalogue = find_products(world.client, [str(code) for code in rules.skus.values()])
+    return draft(order, secrets.token_hex(16), rules, case.policy, catalogue, ZoneInfo("Europe/Berlin"))
+
+
+def test_every_case_reaches_odoo_to_the_cent(world: World, rules: SaleRules) -> None:
+    mapping = TaxMapping(country="CH", rate=Decimal("8.1"), tax=swiss_tax(world))
+    rules = msgspec.structs.replace(rules, taxes=(mapping,))
+    drafts = {case.name: drafted(world, rules, case) for case in CASES}
+    outcomes = {one.order_id: one for one in world.load(*drafts.values(), taxes=(mapping,))}
+    wrong = {}
+    for case in CASES:
+        given = drafts[case.name]
+        outcome = outcomes[given.order_id]
+        total, tax = (str(to_decimal(minor, given.currency)) for minor in (outcome.amount_total, outcome.amount_tax))
+        found = (
+            outcome.action,
+            outcome.state,
+            total,
+            tax if case.tax is not None else None,
+            given.regime,
+            outcome.message,
+        )
+        if found != ("created", "sale", case.total, case.tax, case.regime, ""):
+            wrong[case.name] = found
+    assert wrong == {}
+
+
+def test_positions_and_numbers(world: World, rules: SaleRules) -> None:
+    reverse, oss = (drafted(world, rules, case) for case in CASES if case.name in ("G18", "G20"))
+    world.load(reverse, oss)
+    positions = [world.order(one, "fiscal_position_id")["fiscal_position_id"] for one in (reverse, oss)]
+    assert all(positions)
+    assert positions[0] != positions[1]
+    (partner, *_) = world.order(reverse, "partner_id")["partner_id"]
+    [row] = world.call("res.partner", "read", ids=[partner], fields=["vat"])
+    assert row["vat"] == "FR40303265045"
+
+
+def test_an_unmapped_tax_waits(world: World, rules: SaleRules) -> None:
+    [case] = [case for case in CASES if case.name == "CH, mapped"]
+    with pytest.raises(RecordError, match=r"no tax for 8\.1 % CH"):
+        drafted(world, rules, case)
+
+
+def test_fba_leaves_from_its_own_warehouse(world: World, rules: SaleRules) -> None:
+    code = secrets.token_hex(2).upper()
+    world.create("stock.warehouse", name=f"FBA {code}", code=code)
+    rules = msgspec.structs.replace(rules, channel_warehouse=code, channel_departure_country="DE")
+    given = drafted(world, rules, Case("FBA", (goods("20.00"),), "20.00", None, order={
+        "fulfilled_by": FulfilledBy.CHANNEL, "buyer": Buyer(), "shipping": Address(city="Köln", postcode="50667", country="DE"),
+    }))  # fmt: skip
+    world.load(given)
+    assert world.order(given, "warehouse_id")["warehouse_id"][1] == f"FBA {code}"
+
+
+def swiss_tax(world: World) -> str:
+    name = f"MWST 8.1 {secrets.token_hex(2)}"
+    world.create("account.tax", name=name, amount=8.1, type_tax_use="sale", price_include_override="tax_included")
+    return name
