@@ -244,6 +244,7 @@ def trading_answer(ack: str, code: str) -> bytes:
     [
         ("Failure", "248", TransientError, "248"),
         ("Failure", "518", TransientError, "used up"),
+        ("Failure", "21919144", TransientError, "used up"),
         ("Failure", "931", CredentialError, "consent again"),
         ("Failure", "37", PermanentError, "37 \\(Says eBay\\)"),
         ("PartialFailure", "37", TransientError, "eBay failed"),

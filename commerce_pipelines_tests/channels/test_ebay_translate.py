@@ -310,10 +310,13 @@ BOMB = (
     % b"".join(b'<!ENTITY %c "%s">' % (98 + at, b"&%c;" % (97 + at) * 10) for at in range(9))
 )
 EXTERNAL = b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><Order><OrderID>&e;</OrderID></Order>'
+DEEP = b"<Order>" * 5_000 + b"</Order>" * 5_000
 QUADRATIC = b'<!DOCTYPE x [<!ENTITY q "%s">]><Order>%s</Order>' % (b"q" * 50_000, b"&q;" * 50_000)
 
 
-@pytest.mark.parametrize("raw", [BOMB, EXTERNAL, QUADRATIC, b"<Order>", b"<Order>\xff</Order>"])
+@pytest.mark.parametrize(
+    "raw", [BOMB, EXTERNAL, QUADRATIC, DEEP, b"<!DOCTYPE x><Order/>", b"<Order>", b"<Order>\xff</Order>"]
+)
 def test_hostile_xml_is_refused_at_once(raw: bytes) -> None:
     started = time.monotonic()
     with pytest.raises(ProtocolError):

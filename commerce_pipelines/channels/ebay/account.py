@@ -40,9 +40,10 @@ TRADING_SHARES: dict[str, tuple[float, float]] = {
     "GetMyeBaySelling": (0.13, 0.5),
     "GetUser": (0.02, 0.5),
 }
-TOKEN_REFUSED = frozenset(("931", "932", "16110", "17470", "21916013", "21916984", "21917053"))
-LIMIT_REACHED = frozenset(("518", "21919144", "21919165"))
-EBAY_FAILED = frozenset(("248", "10007", "10009", "20000"))
+TOKEN_REFUSED = frozenset(("930", "931", "932", "16110", "17470", "21916984", "21917053"))
+# Seconds to keep away: the day's quota of the application; too many calls of one seller in a quarter of a minute.
+LIMIT_REACHED = {"518": 3_600.0, "21919144": 30.0}
+EBAY_FAILED = frozenset(("248", "10007"))  # "Database Server Error", "Internal error to the application"
 
 T = TypeVar("T")
 
@@ -120,7 +121,7 @@ class Account:
             if may_renew and codes & TOKEN_REFUSED:
                 self._iaf.renew()
                 continue
-            if partial and not codes & (TOKEN_REFUSED | LIMIT_REACHED):
+            if partial and not codes & (TOKEN_REFUSED | LIMIT_REACHED.keys()):
                 return root
             raise self._refusal(call, answer)
         raise AssertionError("unreachable: the second attempt returns or raises")
@@ -148,9 +149,10 @@ class Account:
         message = f"{self.settings.name}: {call} got {said}"
         if codes & TOKEN_REFUSED:
             return CredentialError(f"{message}: the token is refused; consent again and store the refresh token.")
-        if codes & LIMIT_REACHED:
-            return TransientError(f"{message}: the day's calls are used up; it will be tried again later.", wait=3600.0)
-        if codes & EBAY_FAILED or answer.Ack == "PartialFailure":
+        if reached := codes & LIMIT_REACHED.keys():
+            wait = max(LIMIT_REACHED[code] for code in reached)
+            return TransientError(f"{message}: the call limit is used up; it will be tried again later.", wait=wait)
+        if any(is_passing(error) for error in answer.Errors) or answer.Ack == "PartialFailure":
             return TransientError(f"{message}: eBay failed; it will be tried again later.")
         return PermanentError(f"{message}: the request is refused.")
 
@@ -182,6 +184,11 @@ def trading_rates(per_day: int) -> dict[str, Rate]:
         call: Rate(per_day * share * (1 - at_once) / 86_400, per_day * share * at_once)
         for call, (share, at_once) in TRADING_SHARES.items()
     }
+
+
+def is_passing(error: trading_payloads.Error) -> bool:
+    """Whether the failure is eBay's own, so that the same call may succeed later."""
+    return error.ErrorCode in EBAY_FAILED or error.ErrorClassification == "SystemError"
 
 
 def describe(response: Response) -> str:

@@ -21,7 +21,7 @@ from ...domain.orders import FulfilledBy
 from ..throttle import BucketStore, Rate
 from . import payloads
 from . import trading_payloads as trading
-from .account import EBAY_FAILED, Account
+from .account import Account, is_passing
 from .inventory_payloads import BulkResponse, Offer, Offers
 
 OFFERS = "/sell/inventory/v1/offer"
@@ -29,7 +29,7 @@ BULK = "/sell/inventory/v1/bulk_update_price_quantity"
 STATUSES = 4  # InventoryStatus containers a call
 # A bucket of 100 that gets 147 back in a day: at most 247 revisions in any day.
 REVISIONS = Rate(147 / 86_400, 100)
-OUT_OF_STOCK = frozenset(("515", "21919188"))
+NO_ZERO = "515"  # "The quantity must be a valid number greater than 0"
 NO_ANSWER = ("unanswered", "eBay's answer does not mention this listing.")
 
 Batch = list[Push]
@@ -63,9 +63,11 @@ class Quantities:
         for batch in batches:
             batch, stopped = self._counted(batch)
             yield from stopped
+            if not batch:
+                continue
             open_ = {each.listing.key: each for each in batch}
             try:
-                for outcome in send(batch) if batch else ():
+                for outcome in send(batch):
                     open_.pop(outcome.key, None)
                     yield outcome
                 lost = False
@@ -212,9 +214,9 @@ def _blamed(push: Push, errors: list[trading.Error]) -> PushOutcome:
     if not errors:
         return _outcome(push, "failed", *NO_ANSWER)
     first = errors[0]
-    status = "failed" if first.ErrorCode in EBAY_FAILED else "refused"
+    status = "failed" if is_passing(first) else "refused"
     message = first.LongMessage or first.ShortMessage
-    if push.quantity == 0 and first.ErrorCode in OUT_OF_STOCK:
+    if push.quantity == 0 and first.ErrorCode == NO_ZERO:
         message += " Switch on the out-of-stock option in the account's selling preferences."
     return _outcome(push, status, first.ErrorCode, message)
 

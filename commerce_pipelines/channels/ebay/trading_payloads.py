@@ -185,6 +185,7 @@ class Error(_Element):
     ShortMessage: str = ""
     LongMessage: str = ""
     SeverityCode: str = ""
+    ErrorClassification: str = ""
 
 
 class PaginationResult(_Element):

@@ -16,8 +16,7 @@ from defusedxml.ElementTree import fromstring
 from ...domain.errors import ProtocolError
 
 NAMESPACE = "urn:ebay:apis:eBLBaseComponents"
-# Anybody's amounts: text and its currency.
-_CURRENCY = "currencyID"
+_ATTRIBUTES = ("currencyID", "name")  # of amounts and of eBayReference; others are ignored as unknown elements are
 _DEPTH = 64
 
 
@@ -30,9 +29,17 @@ def parse(content: bytes) -> ET.Element:
         root = fromstring(content, forbid_dtd=True)
     except (ET.ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise ProtocolError(f"eBay's answer is not XML that may be read ({type(error).__name__}).") from None
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
+    _strip(root, _DEPTH)
     return root
+
+
+def _strip(element: ET.Element, depth: int) -> None:
+    """Takes the namespaces off. Raises ProtocolError where elements nest deeper than any of eBay's."""
+    if depth == 0:
+        raise ProtocolError(f"eBay's answer nests more than {_DEPTH} elements.")
+    element.tag = element.tag.rpartition("}")[2]
+    for child in element:
+        _strip(child, depth - 1)
 
 
 def write(root: ET.Element) -> bytes:
@@ -62,22 +69,19 @@ def _fill(parent: ET.Element, content: Mapping[str, Any]) -> None:
                 element.text = ("true" if each else "false") if isinstance(each, bool) else str(each)
 
 
-def as_mapping(element: ET.Element, repeated: frozenset[str], depth: int = 0) -> dict[str, Any]:
-    """Children by name. Empty elements are left out; a leaf is its stripped text, one with attributes a mapping of
-    these and `value`; names in `repeated` give lists, of others the first counts. Raises ProtocolError when nested
-    too deep."""
-    if depth > _DEPTH:
-        raise ProtocolError(f"eBay's answer nests more than {_DEPTH} elements.")
+def as_mapping(element: ET.Element, repeated: frozenset[str]) -> dict[str, Any]:
+    """Children by name. Empty elements are left out; a leaf is its stripped text, one with known attributes a
+    mapping of these and `value`; names in `repeated` give lists, of others the first counts."""
     result: dict[str, Any] = {}
     for child in element:
         if len(child):
-            value: Any = as_mapping(child, repeated, depth + 1)
+            value: Any = as_mapping(child, repeated)
         else:
             value = (child.text or "").strip()
             if not value:
                 continue
-            if child.attrib:
-                value = {**child.attrib, "value": value}
+            if attributes := {name: child.attrib[name] for name in _ATTRIBUTES if name in child.attrib}:
+                value = {**attributes, "value": value}
         if child.tag in repeated:
             result.setdefault(child.tag, []).append(value)
         else:
