@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 import msgspec
 
 from ..channels.base import Window
+from ..domain.errors import TransientError
 from ..resources.connections import Connections
 from .pull import Landed, land
 
@@ -64,7 +65,8 @@ def poll(
 ) -> tuple[Cursor, Landed]:
     """Land what changed since the cursor, looking `overlap_minutes` further back because channels show orders late.
 
-    Stops after the page that exceeds `budget` seconds and goes on from there at the next tick. The watermark moves
+    Stops after the page that exceeds `budget` seconds, or when the next page cannot be had for now, and goes on from
+    there at the next tick. The watermark moves
     only past what is landed and committed.
     """
     now = now or datetime.now(UTC)
@@ -74,11 +76,17 @@ def poll(
     since = cursor.watermark - timedelta(minutes=settings.overlap_minutes)
     until = cursor.until or now
     watermark, resume = cursor.watermark, cursor.resume
-    for page in connections.channel(name).changed_orders(Window(since, until), cursor.resume):
-        land(connections, name, page.orders, "poll", now, landed)
-        resume, watermark = page.resume, page.watermark
-        if resume is not None and clock() - started > budget:
-            return msgspec.structs.replace(cursor, until=until, resume=resume), landed
+    try:
+        for page in connections.channel(name).changed_orders(Window(since, until), cursor.resume):
+            land(connections, name, page.orders, "poll", now, landed)
+            resume, watermark = page.resume, page.watermark
+            if resume is not None and clock() - started > budget:
+                return msgspec.structs.replace(cursor, until=until, resume=resume), landed
+    except TransientError:
+        if resume in (None, cursor.resume):
+            raise
+        # What is landed is not asked for again: a catch-up of more pages than a rate limit allows would never end.
+        return msgspec.structs.replace(cursor, until=until, resume=resume), landed
     watermark = max(cursor.watermark, min(watermark, until))
     return msgspec.structs.replace(cursor, watermark=watermark, until=None, resume=None), landed
 
