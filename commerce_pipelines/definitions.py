@@ -7,10 +7,12 @@ import dagster as dg
 
 from . import settings as settings_file
 from .assets.exceptions import exceptions_asset
+from .assets.inventory import inventory_assets, stock_levels_asset
 from .assets.orders import order_assets
 from .resources.connections import Connections
 from .resources.tables import TableIOManager
 from .sensors.failures import run_failures
+from .sensors.inventory import inventory_schedules, stock_changes_sensor
 from .sensors.orders import new_orders_sensor, nightly_orders
 from .settings import Settings
 
@@ -21,14 +23,24 @@ def build_defs(settings: Settings, connections: Connections | None = None) -> dg
     Every run is one process (`in_process_executor`): a process per step costs seconds. Scale out by run launcher.
     """
     connections = connections or Connections(settings)
+    stocked = [channel for channel in settings.channels if channel.inventory.enabled]
     return dg.Definitions(
         assets=[
             asset
             for channel in settings.channels
             for asset in (*order_assets(channel, settings.owner), exceptions_asset(channel, settings.owner))
+        ]
+        + [asset for channel in stocked for asset in inventory_assets(channel, settings.owner)]
+        + ([stock_levels_asset(settings.owner)] if stocked else []),
+        sensors=[
+            *map(new_orders_sensor, settings.channels),
+            *([stock_changes_sensor(stocked)] if stocked else []),
+            run_failures(settings.alerts),
         ],
-        sensors=[*map(new_orders_sensor, settings.channels), run_failures(settings.alerts)],
-        schedules=[nightly_orders(channel) for channel in settings.channels],
+        schedules=[
+            *map(nightly_orders, settings.channels),
+            *(schedule for channel in stocked for schedule in inventory_schedules(channel)),
+        ],
         resources={"connections": connections, "io_manager": TableIOManager(connections)},
         executor=dg.in_process_executor,
     )

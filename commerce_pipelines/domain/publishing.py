@@ -116,5 +116,37 @@ def figures(plan: pd.DataFrame, read: int, read_before: int, released: Mapping[s
     )
 
 
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a channel's listings stand. above: SKUs that show more than is free; of these, `coming`: their correction
+    is on its way. behind: SKUs that differ for longer than the deadline. oldest: since when the longest of all differs.
+    buffer: free units that no listing shows (each product once per listing)."""
+
+    linked: int
+    above: tuple[str, ...]
+    coming: tuple[str, ...]
+    behind: tuple[str, ...]
+    oldest: datetime | None
+    buffer: int
+
+
+def standing(plan: pd.DataFrame, now: datetime, deadline: timedelta) -> Standing:
+    """How things are after a run. plan: as of `difference`, with sku, units, free and changed_at."""
+    linked = plan[plan["action"] != "skip"]
+    over = (linked["believed"] * linked["units"] > linked["free"]).fillna(False)
+    coming = linked["action"] == "wait"
+    changed = _instants(linked["changed_at"])
+    open_ = linked["action"] != "same"
+    late = open_ & (changed < now - deadline)
+    oldest = changed[open_].min()
+    return Standing(
+        linked=len(linked),
+        above=tuple(linked.loc[over & ~coming, "sku"]),
+        coming=tuple(linked.loc[over & coming, "sku"]),
+        behind=tuple(linked.loc[late, "sku"]),
+        oldest=None if pd.isna(oldest) else oldest.to_pydatetime(),
+        buffer=int((linked["free"] - linked["target"] * linked["units"]).sum()),
+    )
+
+
 def _instants(column: pd.Series) -> pd.Series:
     return pd.to_datetime(column, utc=True).astype("datetime64[us, UTC]")

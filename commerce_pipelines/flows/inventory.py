@@ -62,7 +62,7 @@ class Published(msgspec.Struct, kw_only=True):
 def decide(connections: Connections, name: str, snapshot: Snapshot | None = None) -> pd.DataFrame:
     """A channel's targets from a stock snapshot (default: the newest one kept), and keep them.
 
-    Raises PermanentError before the first snapshot, ProtocolError where targets of a newer one are kept already.
+    Targets of a newer snapshot that are there already win. Raises PermanentError before the first snapshot.
     """
     from ..warehouse import inventory
 
@@ -70,10 +70,18 @@ def decide(connections: Connections, name: str, snapshot: Snapshot | None = None
         return _decided(connections, name, snapshot)[0]
 
 
-def compare(connections: Connections, name: str, *, fresh: bool = True) -> Plan:
-    """What a run would push now, from a new stock read; writes nothing anywhere."""
-    snapshot = take_stock(connections, store=False) if fresh else stored_stock(connections)
-    targets, taken_at, read = _decide(connections, name, snapshot)
+def compare(connections: Connections, name: str) -> Plan:
+    """What a run would push now: stock read anew, listings as they were read last. Writes nothing anywhere.
+
+    Raises PermanentError before the first reading of the listings.
+    """
+    from ..warehouse import inventory
+
+    with connections.warehouse.transaction() as connection:
+        listings = inventory.load_rows(connection, "listings", name)
+    if not len(listings):
+        raise PermanentError(f"The listings of {name} were never read; materialise {name}/listings first.")
+    targets, taken_at, read = _decide(connections, name, listings, take_stock(connections, store=False))
     return _plan(connections, name, targets, taken_at, read)
 
 
@@ -130,16 +138,15 @@ def release(connections: Connections, name: str, by: str) -> str:
     return stop.reasons
 
 
-def _decide(connections: Connections, name: str, snapshot: Snapshot | None) -> tuple[pd.DataFrame, datetime, int]:
+def _decide(
+    connections: Connections, name: str, listings: pd.DataFrame, snapshot: Snapshot | None
+) -> tuple[pd.DataFrame, datetime, int]:
     from ..domain import availability
-    from ..warehouse import inventory
 
     settings = connections.settings.channel(name)
     snapshot = snapshot or stored_stock(connections)
     if snapshot is None:
         raise PermanentError("No stock of Odoo has been read yet; materialise odoo/stock_levels first.")
-    with connections.warehouse.transaction() as connection:
-        listings = inventory.load_rows(connection, "listings", name)
     own = listings["fulfilled_by"] != "channel"
     locations = set(listings.loc[own, "location"].fillna("").unique().tolist())
     fed = availability.feeds(name, settings.inventory, settings, snapshot.places, locations)
@@ -149,14 +156,18 @@ def _decide(connections: Connections, name: str, snapshot: Snapshot | None) -> t
 
 
 def _decided(connections: Connections, name: str, snapshot: Snapshot | None) -> tuple[pd.DataFrame, datetime, int]:
-    """Decide and keep; the caller holds the channel's lock."""
+    """Decide and keep (newer ones win), under the channel's lock. A channel never read before is read now."""
     from ..warehouse import inventory
 
-    targets, taken_at, read = _decide(connections, name, snapshot)
     with connections.warehouse.transaction() as connection:
-        if not inventory.store_targets(connection, name, targets, taken_at):
-            raise ProtocolError(f"Targets of {name} from a newer stock read are there already; these are dropped.")
-    return targets, taken_at, read
+        listings = inventory.load_rows(connection, "listings", name)
+    if not len(listings):
+        listings = read_listings(connections, name, locked=True)
+    targets, taken_at, read = _decide(connections, name, listings, snapshot)
+    with connections.warehouse.transaction() as connection:
+        inventory.store_targets(connection, name, targets, taken_at)
+        kept = inventory.load_rows(connection, "inventory_targets", name)
+    return kept, kept["taken_at"].iloc[0].to_pydatetime() if len(kept) else taken_at, read
 
 
 def _newest(connections: Connections, name: str) -> tuple[pd.DataFrame, datetime, int]:

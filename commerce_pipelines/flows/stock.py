@@ -6,9 +6,7 @@ calls (odoo/stock.py, channels/).
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -154,14 +152,3 @@ def _units(order: Order) -> Counter[str]:
         if line.kind is LineKind.PRODUCT and line.sku:
             units[line.sku] += line.quantity
     return units
-
-
-def pulse(snapshot: Snapshot, ordered: dict[int, int], warehouses: Iterable[str]) -> str:
-    """A digest of what these warehouses have left to offer: it changes when, and only when, a target might."""
-    feeding = snapshot.levels[snapshot.levels["warehouse"].isin(list(warehouses))]
-    free = feeding["free"].astype("float64").groupby(feeding["product_id"].to_numpy()).sum()
-    text = "\n".join(
-        f"{product} {units - ordered.get(product, 0):.3f}"
-        for product, units in zip(free.index.tolist(), free.tolist(), strict=True)
-    )
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

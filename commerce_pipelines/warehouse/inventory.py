@@ -109,6 +109,16 @@ def load_rows(connection: Connection, table: str, channel: str) -> pd.DataFrame:
     return read_frame(connection, table, None, "channel = %s", (channel,))
 
 
+def locations(connection: Connection, channel: str) -> set[str]:
+    """The places at which the channel's own listings lie, as its last reading showed them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT location FROM commerce.listings WHERE channel = %s AND fulfilled_by <> 'channel'",
+            (channel,),
+        )
+        return {place for (place,) in cursor}
+
+
 def store_targets(connection: Connection, channel: str, targets: pd.DataFrame, taken_at: datetime) -> bool:
     """Make a channel's targets these, unless some of a newer stock read are there: then False. Hold `channel_lock`.
 

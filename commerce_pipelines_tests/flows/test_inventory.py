@@ -10,7 +10,8 @@ import pytest
 from commerce_pipelines.domain.errors import ProtocolError, TransientError
 from commerce_pipelines.domain.inventory import Push, PushOutcome
 from commerce_pipelines.flows.inventory import Published, Stopped, compare, decide, publish, release
-from commerce_pipelines.flows.stock import in_pipe, pulse, read_listings, take_stock
+from commerce_pipelines.flows.pulse import pulse
+from commerce_pipelines.flows.stock import in_pipe, read_listings, take_stock
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.warehouse.database import Warehouse
 

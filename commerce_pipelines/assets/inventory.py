@@ -1,0 +1,274 @@
+"""SOP 2 in Dagster: odoo/stock_levels + listings -> inventory_targets -> published_inventory, one lane per channel.
+
+What belongs here: keys, descriptions, metadata, checks. What does not: any rule (flows/, domain/).
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from ..channels.settings import ChannelSettings
+from ..resources.connections import Connections
+from .chart import bars
+from .common import RETRY, counts, failures
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..domain.publishing import Standing
+    from ..flows.inventory import Published
+
+FLOW = "inventory"
+STOCK = dg.AssetKey(["odoo", "stock_levels"])
+INVENTORY_TAG = "commerce/inventory"  # the channel that a sensor or schedule requested the run for
+WHOLE_TAG = "commerce/whole"  # read everything anew, nothing only by its changes
+SHOWN = 50  # rows and names in metadata
+
+STEPS = ("0", "1–5", "6–20", "21–100", "over 100")
+BOUNDS = (0, 5, 20, 100)
+
+
+class PublishConfig(dg.Config):
+    """release: publish although the breaker would stop it, knowingly, this once. dry_run: only show the difference."""
+
+    release: bool = False
+    dry_run: bool = False
+
+
+def stock_levels_asset(owner: str) -> dg.AssetsDefinition:
+    """Odoo's stock, for all channels at once.
+
+    It is in no pool: reading needs no turn among writers, and a long backfill of orders must not hold up the stock.
+    """
+
+    @dg.asset(
+        key=STOCK,
+        group_name="odoo",
+        owners=[owner],
+        tags={"flow": FLOW, "stage": "extract"},
+        kinds={"odoo", "postgres"},
+        retry_policy=RETRY,
+        description="What lies in each of Odoo's warehouses: on hand, reserved, promised, free and incoming, of every "
+        "product with an internal reference; kits by their components. One snapshot; an empty answer is a failure.",
+    )
+    def stock_levels(
+        context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
+    ) -> dg.MaterializeResult:
+        from ..flows.stock import take_stock
+
+        started = time.monotonic()
+        tags = context.run.tags
+        with failures():
+            snapshot = take_stock(connections, whole=INVENTORY_TAG not in tags or WHOLE_TAG in tags)
+        levels = snapshot.levels
+        free = levels.groupby("warehouse")["free"].sum()
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(levels),
+                "dagster/uri": "postgresql:///commerce.stock_levels",
+                "products with stock": snapshot.read,
+                "warehouses": ", ".join(place.code for place in snapshot.places),
+                "below zero in Odoo": int(levels["negative"].sum()),
+                "unreadable": int((levels["kind"] == "unread").sum()),
+                "a newer one was there": not snapshot.stored,
+                "read at": dg.MetadataValue.timestamp(snapshot.taken_at),
+                "seconds": round(time.monotonic() - started, 2),
+                "free units": dg.MetadataValue.md(
+                    bars(
+                        {str(code) or "nowhere": int(units) for code, units in free.items()}, "free units by warehouse"
+                    )
+                ),
+            }
+        )
+
+    return stock_levels
+
+
+def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefinition]:
+    """The three stages of one channel's stock. `owner` is an e-mail address or `team:NAME`."""
+    name, kind = channel.name, str(channel.__struct_config__.tag)
+    deadline = timedelta(minutes=channel.inventory.deadline_minutes)
+
+    def key(table: str) -> dg.AssetKey:
+        return dg.AssetKey([name, table])
+
+    def labels(stage: str) -> dict[str, Any]:
+        return {"group_name": name, "owners": [owner], "tags": {"flow": FLOW, "stage": stage}, "retry_policy": RETRY}
+
+    @dg.asset(
+        key=key("listings"),
+        kinds={kind, "postgres"},
+        pool=f"{name}_api",
+        description=f"Every SKU that {name} offers, with the quantity buyers see. What {name} ships from its own "
+        "warehouses is read and never written. Read every night; in between our own pushes say what is shown.",
+        **labels("extract"),
+    )
+    def listings(context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]) -> dg.MaterializeResult:
+        from ..flows.stock import read_listings
+
+        started = time.monotonic()
+        with failures():
+            frame = read_listings(connections, name)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(frame),
+                "dagster/uri": "postgresql:///commerce.listings",
+                **counts(_tally(frame["fulfilled_by"]), "fulfilled by"),
+                "inactive": int((~frame["active"]).sum()),
+                "seconds": round(time.monotonic() - started, 2),
+                "quantities": dg.MetadataValue.md(_spread(frame["quantity"], "listings by the quantity shown")),
+            }
+        )
+
+    @dg.asset(
+        key=key("inventory_targets"),
+        deps=[STOCK, key("listings")],
+        kinds={"pandas", "postgres"},
+        description="What each listing shall show and why: free stock of the warehouses that feed it, less orders that "
+        "are not in Odoo yet, less the reserve, times the share, at most the cap. Listings without a product in "
+        "Odoo, and products without a listing, are named here.",
+        **labels("transform"),
+    )
+    def inventory_targets(
+        context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
+    ) -> dg.MaterializeResult:
+        from ..flows.inventory import decide
+        from ..flows.stock import stored_stock
+
+        started = time.monotonic()
+        with failures():
+            targets = decide(connections, name)
+            stock = stored_stock(connections)
+        unlinked = targets.loc[targets["reason"] == "unlinked", "sku"]
+        offered = set(targets["code"])
+        levels = stock.levels if stock else targets.head(0).assign(free=0)
+        free = levels.loc[levels["free"] > 0, "code"].drop_duplicates()
+        unlisted = free[~free.isin(offered)]
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(targets),
+                "dagster/uri": "postgresql:///commerce.inventory_targets",
+                **counts(_tally(targets["reason"]), "reason"),
+                "units held for orders on their way": int(targets["in_pipe"].fillna(0).sum()),
+                "listings without a product": _names(unlinked),
+                "products without a listing": _names(unlisted),
+                "seconds": round(time.monotonic() - started, 2),
+            }
+        )
+
+    @dg.asset(
+        key=key("published_inventory"),
+        deps=[key("inventory_targets")],
+        kinds={kind, "python"},
+        pool=f"{name}_inventory",
+        check_specs=[
+            dg.AssetCheckSpec(
+                "not_above_free",
+                asset=key("published_inventory"),
+                description="No listing shows more than Odoo had free when it was read last.",
+            ),
+            dg.AssetCheckSpec(
+                "up_to_date",
+                asset=key("published_inventory"),
+                description=f"No linked listing has been behind Odoo for more than {deadline}.",
+            ),
+        ],
+        description=f"Tells {name} the quantities that differ, and records what became of each. A run that looks like "
+        "a faulty read publishes nothing and fails with its figures; if it is right, materialise it with "
+        "`release: true`.",
+        **labels("load"),
+    )
+    def published_inventory(
+        context: dg.AssetExecutionContext, config: PublishConfig, connections: dg.ResourceParam[Connections]
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        from ..domain.publishing import standing
+        from ..flows.inventory import publish
+
+        started = time.monotonic()
+        with failures():
+            done = publish(connections, name, run_id=context.run.run_id, release=config.release, dry_run=config.dry_run)
+        state = standing(done.after.table, done.after.now, deadline)
+        yield dg.MaterializeResult(
+            asset_key=key("published_inventory"),
+            metadata={
+                "dagster/row_count": len(done.before.pushes()),
+                "dagster/uri": "postgresql:///commerce.published_inventory",
+                "dry run": done.dry,
+                **counts(done.outcomes, "pushes"),
+                **counts(_tally(done.after.table["action"]), "listings"),
+                "buffer cost (free units not shown)": state.buffer,
+                "oldest unpublished change": state.oldest.isoformat() if state.oldest else "none",
+                "seconds": round(time.monotonic() - started, 2),
+                "difference": _difference(done),
+                "before": dg.MetadataValue.md(_spread(done.before.table["believed"], "quantity shown before")),
+                "after": dg.MetadataValue.md(_spread(done.after.table["believed"], "quantity shown after")),
+            },
+        )
+        yield from checks(state, key("published_inventory"))
+
+    return [listings, inventory_targets, published_inventory]
+
+
+def checks(state: "Standing", asset_key: dg.AssetKey) -> Sequence[dg.AssetCheckResult]:
+    """The two verdicts. What is above free while its correction is on its way is a warning, anything else an error."""
+    above, behind = len(state.above), len(state.behind)
+    return (
+        dg.AssetCheckResult(
+            check_name="not_above_free",
+            asset_key=asset_key,
+            passed=not state.above and not state.coming,
+            severity=dg.AssetCheckSeverity.ERROR if above else dg.AssetCheckSeverity.WARN,
+            description=f"{above} of {state.linked} listings show more than is free, {len(state.coming)} more are "
+            "being corrected.",
+            metadata={"above free": _names(state.above), "being corrected": _names(state.coming)},
+        ),
+        dg.AssetCheckResult(
+            check_name="up_to_date",
+            asset_key=asset_key,
+            passed=not behind,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description=f"{behind} of {state.linked} listings are behind Odoo for longer than the deadline.",
+            metadata={"behind": _names(state.behind)},
+        ),
+    )
+
+
+def _names(names: "Sequence[str] | pd.Series[str]") -> str:
+    """`3: A, B, C`, cut where it gets long."""
+    listed = [str(name) for name in names]
+    more = " …" if len(listed) > SHOWN else ""
+    return f"{len(listed)}: {', '.join(listed[:SHOWN])}{more}" if listed else "none"
+
+
+def _tally(words: "pd.Series[str]") -> dict[str, int]:
+    return {str(word): int(count) for word, count in words.value_counts().items()}
+
+
+def _spread(quantities: "pd.Series[int]", title: str) -> str:
+    import numpy as np
+
+    known = quantities.dropna().to_numpy(dtype="int64")
+    steps = np.bincount(np.searchsorted(BOUNDS, known), minlength=len(STEPS))
+    return bars(dict(zip(STEPS, steps.tolist(), strict=True)), title)
+
+
+def _difference(done: "Published") -> dg.MetadataValue:
+    rows = done.before.pushes().head(SHOWN)
+    records = [
+        dg.TableRecord(
+            {
+                "sku": str(row["sku"]),
+                "location": str(row["location"]),
+                "shown": str(row["believed"]),
+                "now": str(row["target"]),
+                "free": str(row["free"]),
+                "why": str(row["reason"]),
+            }
+        )
+        for row in rows.to_dict("records")
+    ]
+    columns = [dg.TableColumn(column) for column in ("sku", "location", "shown", "now", "free", "why")]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=columns))
