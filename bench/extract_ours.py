@@ -1,0 +1,48 @@
+"""Contender: this project's own path, from the shop's HTTP answers to staged rows.
+
+`flows.pull` (ShopifyChannel over HTTP, answers landed encrypted) and `flows.stage` (landing read back, translated,
+written to orders and order_lines), with the database's own rate limits, as a backfill runs them.
+
+    python -m bench.extract_ours SHOP_URL DATABASE_URL COUNT
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import date, timedelta
+
+from .measure import measured, report
+from .shop_orders import DAYS, START
+
+SETTINGS = """
+odoo: {{url: "http://127.0.0.1:1", database: none, username: none, password: {{env: BENCH_TOKEN}}}}
+channels:
+  - {{name: shop, kind: shopify, shop: bench.myshopify.com, time_zone: UTC, endpoint: "{url}",
+     credentials: {{access_token: {{env: BENCH_TOKEN}}}}}}
+"""
+
+
+def main(url: str, database: str, count: int) -> None:
+    from commerce_pipelines.flows.pull import pull
+    from commerce_pipelines.flows.stage import stage
+    from commerce_pipelines.resources.connections import Connections
+    from commerce_pipelines.settings import parse
+    from commerce_pipelines.warehouse import staging  # noqa: F401 - imports are not what is measured
+
+    os.environ["BENCH_TOKEN"] = "token"  # noqa: S105
+    keys = {"COMMERCE_DATABASE_URL": database, "COMMERCE_MASTER_KEY": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}
+    connections = Connections(parse(SETTINGS.format(url=url)), keys)
+    connections.channel("shop").probe()
+    start: date = START.date()
+    end = start + timedelta(days=DAYS)
+    with measured(database) as cost:
+        landed = pull(connections, "shop", start, end, now=START + timedelta(days=DAYS))
+        staged = stage(connections, "shop", start, end)
+    cost.orders = staged.orders
+    cost.rows = {"orders": staged.orders, "order_lines": staged.lines, "raw": landed.new}
+    report(cost)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
