@@ -95,7 +95,7 @@ def _template(document: Any, path: str) -> str:
 
 
 def _validate(document: Any, shape: Any, value: Any) -> None:
-    jsonschema.validate(value, {**shape, "components": document["components"]})
+    jsonschema.Draft4Validator({**shape, "components": document["components"]}).validate(value)
     _no_strangers(document, shape, value, "$")
 
 

@@ -101,7 +101,7 @@ def test_orders_that_leave_the_window_while_it_is_read_take_none_with_them(
     ebay: EbayStandIn, monkeypatch: pytest.MonkeyPatch, api: str
 ) -> None:
     """After the first page, orders of it are modified: they leave the window, and the rest moves over the boundary."""
-    everybody = fill(ebay, 450)
+    everybody = fill(ebay, 250)
     shop = channel(ebay, monkeypatch, orders_api=api)
     for leaving in (3, 40):
         pages, seen = shop.changed_orders(DAY), set()
@@ -136,7 +136,7 @@ def test_a_set_that_never_rests_is_given_up_for_now(ebay: EbayStandIn, monkeypat
 
 @BOTH
 def test_a_listing_goes_on_from_its_resume(ebay: EbayStandIn, monkeypatch: pytest.MonkeyPatch, api: str) -> None:
-    everybody = fill(ebay, 450)
+    everybody = fill(ebay, 250)
     seen, resume, pages = set(), None, 0
     while True:
         shop = channel(ebay, monkeypatch, orders_api=api)
@@ -147,7 +147,7 @@ def test_a_listing_goes_on_from_its_resume(ebay: EbayStandIn, monkeypatch: pytes
             break
     assert seen == everybody
     assert page.watermark == NOW - timedelta(seconds=5)
-    assert pages == {"fulfillment": 3, "trading": 5}[api]
+    assert pages == {"fulfillment": 2, "trading": 3}[api]
     assert ids(shop, shop.changed_orders(DAY, "nonsense"))
 
 
