@@ -86,7 +86,8 @@ CASES = [
          {**to("FR"), "buyer": Buyer(name="SARL", company="SARL", vat_number="FR40303265045", is_business=True)}),
     Case("G20", (goods("119.00"),), "119.00", "19.83", "oss", to("FR")),
     Case("G21", (goods("123.00"),), "123.00", "23.00", "local", {"departure_country": "PL", **to("PL")}),
-    Case("G23", (goods("20.00"),), "20.00", "0.00", "marketplace", {"collected": 400, "collected_as": "IOSS", **to("FR")}),
+    Case("G23", (goods("20.00"),), "20.00", "0.00", "marketplace",
+         {"collected": 400, "collected_as": "IOSS", **to("FR")}),
     Case("G25", (goods("100.00"),), "100.00", "0.00", "export", to("CH")),
     Case("G26", (goods("100.00"),), "100.00", "0.00", "export", to("ES", postcode="35001")),
     Case("NI", (goods("120.00"),), "120.00", "20.00", "oss", to("GB", postcode="BT1 1AA")),
@@ -104,7 +105,8 @@ def rules(world: World) -> SaleRules:
     """SKUs A, B, C at 19 % and BOOK at 7 %, as products of this test alone."""
     skus: dict[str, str | Pack] = {sku: world.product()[1] for sku in (A, B, C)}
     rate7 = world.call("account.tax", "search", domain=[
-        ["type_tax_use", "=", "sale"], ["amount", "=", 7], ["amount_type", "=", "percent"], ["country_id.code", "=", "DE"],
+        ["type_tax_use", "=", "sale"], ["amount", "=", 7], ["amount_type", "=", "percent"],
+        ["country_id.code", "=", "DE"],
     ])  # fmt: skip
     skus[BOOK] = world.product(taxes_id=[[6, 0, rate7[:1]]])[1]
     return SaleRules(skus=skus)
@@ -125,10 +127,10 @@ def drafted(world: World, rules: SaleRules, case: Case) -> SaleDraft:
 
 
 def test_every_case_reaches_odoo_to_the_cent(world: World, rules: SaleRules) -> None:
-    mapping = TaxMapping(country="CH", rate=Decimal("8.1"), tax=swiss_tax(world))
-    rules = msgspec.structs.replace(rules, taxes=(mapping,))
+    taxes = (mapped_tax(world, "CH", "8.1"), mapped_tax(world, "JP", "10"), mapped_tax(world, "DE", "15", False))
+    rules = msgspec.structs.replace(rules, taxes=taxes)
     drafts = {case.name: drafted(world, rules, case) for case in CASES}
-    outcomes = {one.order_id: one for one in world.load(*drafts.values(), taxes=(mapping,))}
+    outcomes = {one.order_id: one for one in world.load(*drafts.values(), taxes=taxes)}
     wrong = {}
     for case in CASES:
         given = drafts[case.name]
@@ -169,13 +171,18 @@ def test_fba_leaves_from_its_own_warehouse(world: World, rules: SaleRules) -> No
     world.create("stock.warehouse", name=f"FBA {code}", code=code)
     rules = msgspec.structs.replace(rules, channel_warehouse=code, channel_departure_country="DE")
     given = drafted(world, rules, Case("FBA", (goods("20.00"),), "20.00", None, order={
-        "fulfilled_by": FulfilledBy.CHANNEL, "buyer": Buyer(), "shipping": Address(city="Köln", postcode="50667", country="DE"),
+        "fulfilled_by": FulfilledBy.CHANNEL, "buyer": Buyer(),
+        "shipping": Address(city="Köln", postcode="50667", country="DE"),
     }))  # fmt: skip
     world.load(given)
     assert world.order(given, "warehouse_id")["warehouse_id"][1] == f"FBA {code}"
 
 
-def swiss_tax(world: World) -> str:
-    name = f"MWST 8.1 {secrets.token_hex(2)}"
-    world.create("account.tax", name=name, amount=8.1, type_tax_use="sale", price_include_override="tax_included")
-    return name
+def mapped_tax(world: World, country: str, rate: str, included: bool = True) -> TaxMapping:
+    """A tax of a person's own in Odoo, and the setting that names it."""
+    name = f"{country} {rate} {secrets.token_hex(2)}"
+    world.create(
+        "account.tax", name=name, amount=float(rate), type_tax_use="sale",
+        price_include_override="tax_included" if included else "tax_excluded",
+    )  # fmt: skip
+    return TaxMapping(country=country, rate=Decimal(rate), tax=name, included=included)
