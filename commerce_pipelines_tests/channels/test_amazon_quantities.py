@@ -164,8 +164,15 @@ class TestFeeds:
         fill(amazon, 60)
         given = pushes(channel, 30)
         amazon.faults = [Fault(match=lambda call: call.method == "POST" and call.path == FEEDS, drop=True, after=True)]
-        assert statuses(push(channel, given)) == {"failed"}
+        assert statuses(push(channel, given)) == {"accepted"}
         assert len(amazon.feeds.feeds) == 1
+
+    def test_a_feed_that_never_arrived_is_a_failure_of_each(self, amazon: Recorded, channel: AmazonChannel) -> None:
+        fill(amazon, 60)
+        given = pushes(channel, 30)
+        amazon.faults = [Fault(match=lambda call: call.method == "POST" and call.path == FEEDS, drop=True)]
+        assert statuses(push(channel, given)) == {"failed"}
+        assert amazon.feeds.feeds == {}
 
     def test_a_report_that_cannot_be_had_leaves_the_feed_pending(
         self, amazon: Recorded, channel: AmazonChannel

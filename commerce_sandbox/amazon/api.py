@@ -51,6 +51,7 @@ OPERATIONS = (
     Operation("createFeedDocument", "POST", r"/feeds/2021-06-30/documents", 0.5, 15),
     # Five in five minutes is what JSON_LISTINGS_FEED is granted of createFeed's fifteen.
     Operation("createFeed", "POST", r"/feeds/2021-06-30/feeds", 0.0083, 5),
+    Operation("getFeeds", "GET", r"/feeds/2021-06-30/feeds", 0.0222, 10),
     Operation("getFeed", "GET", r"/feeds/2021-06-30/feeds/([^/]+)", 2, 15),
     Operation("getFeedDocument", "GET", r"/feeds/2021-06-30/documents/([^/]+)", 0.0222, 10),
 )
@@ -90,6 +91,7 @@ class AmazonStandIn(StandIn):
             "getReportDocument": self.reports.document,
             "createFeedDocument": self.feeds.new_document,
             "createFeed": self.feeds.create,
+            "getFeeds": self.feeds.list,
             "getFeed": self.feeds.get,
             "getFeedDocument": self.feeds.document,
         }

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..server import Call, Reply
-from .answers import Refused, invalid, written
+from .answers import Refused, instant, invalid, written
 from .documents import Documents
 from .listings import Listings
 
@@ -66,15 +66,14 @@ class Feeds:
         for each in self.feeds.values():  # in the order they came
             if each.status == "IN_QUEUE" and now >= each.ready:
                 self._work(each, now)
-        feed = self.feeds[feed_id]
-        shown = {
-            "feedId": feed.id,
-            "feedType": KIND,
-            "marketplaceIds": feed.marketplaces,
-            "createdTime": written(feed.created),
-            "processingStatus": feed.status,
-        }
-        return shown | ({"resultFeedDocumentId": feed.result} if feed.result else {})
+        return _shown(self.feeds[feed_id])
+
+    def list(self, call: Call, now: datetime) -> dict[str, Any]:
+        if call.one("feedTypes") != KIND:
+            raise invalid("Invalid input")
+        since, wanted = instant(call.one("createdSince"), "createdSince"), call.one("processingStatuses").split(",")
+        found = [feed for feed in self.feeds.values() if feed.created >= since and feed.status in wanted]
+        return {"feeds": [_shown(feed) for feed in reversed(found)][: int(call.one("pageSize", "10"))]}
 
     def document(self, call: Call, now: datetime, document_id: str) -> dict[str, Any]:
         if document_id not in self._documents.documents:
@@ -115,3 +114,14 @@ class Feeds:
             },
         }
         feed.result = self._documents.new(json.dumps(report).encode(), "application/json; charset=UTF-8", deflate=True)
+
+
+def _shown(feed: Feed) -> dict[str, Any]:
+    shown = {
+        "feedId": feed.id,
+        "feedType": KIND,
+        "marketplaceIds": feed.marketplaces,
+        "createdTime": written(feed.created),
+        "processingStatus": feed.status,
+    }
+    return shown | ({"resultFeedDocumentId": feed.result} if feed.result else {})

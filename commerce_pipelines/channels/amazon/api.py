@@ -39,6 +39,7 @@ RATES: dict[str, Rate] = {
     "createFeedDocument": Rate(0.5, 15),
     # 15 at once are granted for feeds in general, but five JSON_LISTINGS_FEED in five minutes.
     "createFeed": Rate(0.0083, 5),
+    "getFeeds": Rate(0.0222, 10),
     "getFeed": Rate(2, 15),
     "getFeedDocument": Rate(0.0222, 10),
 }

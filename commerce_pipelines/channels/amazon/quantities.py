@@ -15,6 +15,7 @@ handling time and restock date. Merging (in the API since June 2025) changes the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -26,7 +27,7 @@ from ...domain.orders import FulfilledBy
 from .api import Api, decode, errors
 from .documents import contents, fetch, send
 from .listings import DEFAULT, items_path
-from .stock_payloads import CreatedDocument, CreatedFeed, Document, Feed, FeedReport, Issue, Submission
+from .stock_payloads import CreatedDocument, CreatedFeed, Document, Feed, FeedReport, Feeds, Issue, Submission
 
 FEEDS = "/feeds/2021-06-30"
 KIND = "JSON_LISTINGS_FEED"
@@ -34,6 +35,7 @@ FEW, MOST = 20, 25_000
 CONTENT_TYPE = "application/json; charset=UTF-8"
 PAUSES = (2.0, 5.0, 10.0, 20.0, 30.0)  # seconds between looks at a feed, the last one for ever
 PATIENCE = 600.0
+SKEW = timedelta(minutes=1)  # how far Amazon's clock and ours may differ
 
 
 def push(api: Api, pushes: Sequence[Push], marketplaces: Callable[[], Sequence[str]]) -> Iterator[PushOutcome]:
@@ -146,9 +148,23 @@ def _submitted(api: Api, pushes: Sequence[Push], places: Sequence[str]) -> str:
     body = msgspec.json.encode(feed(pushes, api.settings.seller_id))
     send(api, "createFeedDocument", document.url, body, CONTENT_TYPE)
     asked = {"feedType": KIND, "marketplaceIds": list(places), "inputFeedDocumentId": document.feed_document_id}
-    # Not repeated blindly: two feeds of one document would both be worked on, the second perhaps after a newer one.
-    made = api.call("createFeed", f"{FEEDS}/feeds", method="POST", json=asked, ok=(202,), retry_safe=False)
+    began = api.now()
+    try:
+        # Not repeated blindly: two feeds of one document would both be worked on, the second after a newer figure.
+        made = api.call("createFeed", f"{FEEDS}/feeds", method="POST", json=asked, ok=(202,), retry_safe=False)
+    except TransientError:
+        if feed_id := _taken(api, began):
+            return feed_id
+        raise
     return decode(made, CreatedFeed).feed_id
+
+
+def _taken(api: Api, since: datetime) -> str:
+    """The feed that Amazon took although its answer was lost, '' for none: nobody else sends any while we do."""
+    earliest = (since - SKEW).isoformat(timespec="seconds").replace("+00:00", "Z")
+    query = {"feedTypes": KIND, "processingStatuses": "IN_QUEUE,IN_PROGRESS", "createdSince": earliest}
+    found = decode(api.call("getFeeds", f"{FEEDS}/feeds", query), Feeds).feeds
+    return max(found, key=lambda each: each.created_time).feed_id if found else ""
 
 
 def _awaited(api: Api, feed_id: str) -> Feed | None:

@@ -95,8 +95,14 @@ class CreatedFeed(_Payload):
 
 
 class Feed(_Payload):
+    feed_id: str
     processing_status: Processing
+    created_time: datetime
     result_feed_document_id: str = ""
+
+
+class Feeds(_Payload):
+    feeds: list[Feed]
 
 
 class FeedIssue(Issue):
