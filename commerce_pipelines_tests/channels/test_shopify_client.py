@@ -256,8 +256,9 @@ def test_long_orders_are_made_whole_by_calls_of_their_own(shop: Recorded, channe
 
 def test_an_order_that_changes_while_it_is_made_whole_is_read_again(shop: Recorded, channel: ShopifyChannel) -> None:
     shop.add(order(1, NOON - timedelta(hours=2), lines=20))
-    lines, body = graphql("query Lines"), {"order": {"updatedAt": instant(NOON), "lineItems": None}}
-    shop.faults.append(Fault(match=lines, body=json.dumps({"data": body}).encode()))
+    changed = {"updatedAt": instant(NOON), "lineItems": {"nodes": [], "pageInfo": {"hasNextPage": False}}}
+    body = json.dumps({"data": {"order": changed}}).encode()
+    shop.faults.append(Fault(match=graphql("query Lines"), body=body))
     [raw] = [raw for page in channel.placed_orders(DAY) for raw in page.orders]
     assert len(channel.translate(raw).lines) == 21
     assert len([call for call in shop.calls if "query Order(" in call.json()["query"]]) == 1

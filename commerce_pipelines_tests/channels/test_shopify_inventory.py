@@ -89,6 +89,12 @@ def test_a_list_longer_than_shopify_lists_is_begun_anew(
     assert asked[1]["query"] == "product_status:ACTIVE AND id:>50060"
 
 
+def test_an_item_that_two_variants_share_is_listed_once(shop: Recorded, channel: ShopifyChannel) -> None:
+    shrink(shop, 2)
+    shop.stock.variants[2]["item"] = 40_001
+    assert set(listed(channel)) == {"40001:71", "40001:72"}
+
+
 def test_drafts_are_not_listed_and_untracked_items_have_no_quantity(shop: Recorded, channel: ShopifyChannel) -> None:
     shrink(shop, 1, locations=1)
     shop.stock.add(2, Article("DRAFT", "Draft", 1, 1), {71: 5})
