@@ -1,0 +1,124 @@
+"""What the Odoo stand-in does beyond Odoo: collisions, limited users, a page, the demo's merchant, and all fast."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from commerce_pipelines_tests.sandbox.odoo_protocol import Refused, Server, fresh
+from commerce_sandbox.catalogue import CATALOGUE, REDUCED_RATE
+from commerce_sandbox.odoo import OdooStandIn, demo_database
+from commerce_sandbox.odoo.founding import add_user
+from commerce_sandbox.odoo.merchant import ARCHIVED, DUPLICATE, NOT_FOR_SALE, many_products
+from commerce_sandbox.odoo.orm import Env
+
+
+@pytest.fixture
+def stand_in() -> Iterator[OdooStandIn]:
+    with OdooStandIn(demo_database(CATALOGUE)) as running:
+        yield running
+
+
+@pytest.fixture
+def odoo(stand_in: OdooStandIn) -> Server:
+    return Server(stand_in.url, "demo", "admin", "admin", "admin")
+
+
+def codes(odoo: Server, *domain: object) -> list[str]:
+    context = {"active_test": False}
+    rows = odoo.call("product.product", "search_read", domain=list(domain), fields=["default_code"], context=context)
+    return sorted(row["default_code"] for row in rows)
+
+
+def test_the_demos_merchant(odoo: Server) -> None:
+    assert {article.sku for article in CATALOGUE} <= set(codes(odoo))
+    assert {"Amazon", "eBay", "Shopify"} <= {
+        row["name"] for row in odoo.call("crm.team", "search_read", fields=["name"])
+    }
+    assert [row["code"] for row in odoo.call("stock.warehouse", "search_read", fields=["code"])] == ["WH", "FBA"]
+    assert odoo.call("delivery.carrier", "search_count", domain=[["name", "=", "Standard"]]) == 1
+    company = odoo.call("res.company", "search_read", fields=["currency_id", "country_id"])[0]
+    assert (company["currency_id"][1], company["country_id"][1]) == ("EUR", "Germany")
+    assert codes(odoo, ["taxes_id.name", "=", "7%"]) == sorted(REDUCED_RATE)
+    assert codes(odoo, ["active", "=", False]) == [ARCHIVED]
+    assert NOT_FOR_SALE in codes(odoo, ["sale_ok", "=", False])
+    assert codes(odoo, ["default_code", "=", DUPLICATE]) == [DUPLICATE] * 2
+    assert all(row["free_qty"] > 0 for row in odoo.call(
+        "product.product", "search_read", domain=[["default_code", "in", [a.sku for a in CATALOGUE]]],
+        fields=["free_qty"], context={"warehouse_id": 1}))  # fmt: skip
+
+
+def test_collisions_leave_nothing_behind(stand_in: OdooStandIn, odoo: Server) -> None:
+    stand_in.database.conflicts = 2
+    name = fresh("C")
+    busy = "could not serialize access due to concurrent update"
+    created = odoo.call("res.partner", "create", vals_list=[{"name": name}])
+    assert created == Refused(500, "psycopg2.errors.SerializationFailure", busy)
+    assert odoo.call("res.partner", "search", domain=[["name", "=", name]]) == []  # reading collides with nobody
+    loaded = odoo.load("res.partner", "id", "name", rows=[[f"mkt.{name}", name]])
+    assert (loaded["ids"], loaded["messages"][0]["message"]) == (False, busy)
+    [partner] = odoo.load("res.partner", "id", "name", rows=[[f"mkt.{name}", name]])["ids"]
+    assert odoo.read("res.partner", partner, "name") == name
+
+
+def test_a_limited_user(stand_in: OdooStandIn) -> None:
+    add_user(Env(stand_in.database, 1, sudo=True), "reader", "secret", rights={"sale.order": ["read"], "*": []})
+    reader = Server(stand_in.url, "demo", "reader", "secret", "secret")
+    assert reader.call("sale.order", "search", domain=[]) == []
+    refused = reader.call("res.partner", "create", vals_list=[{"name": "x"}])
+    assert (refused.status, refused.name) == (403, "odoo.exceptions.AccessError")
+    assert refused.message.startswith("You are not allowed to create 'Contact' (res.partner) records.")
+    assert reader.call("sale.order", "has_access", ids=[], operation="read") is True
+    assert reader.call("sale.order", "has_access", ids=[], operation="write") is False
+
+
+def test_the_page_shows_orders_escaped(stand_in: OdooStandIn, odoo: Server) -> None:
+    partner = odoo.new("res.partner", name="<script>alert(1)</script>")
+    product = odoo.first("product.product", ["default_code", "=", CATALOGUE[0].sku])
+    line = {"product_id": product, "price_unit": 1234.5, "tax_ids": [[6, 0, []]]}
+    odoo.order(line, confirm=True, partner_id=partner, client_order_ref="#1001 & more")
+    page = requests.get(stand_in.url, timeout=10).text
+    for text in (
+        "S00001",
+        "#1001 &amp; more",
+        "&lt;script&gt;alert(1)",
+        "1,234.50 EUR",
+        "Sales order",
+        CATALOGUE[0].sku,
+    ):
+        assert text in page
+    assert "<script" not in page
+
+
+def test_stirring_receives_and_ships(stand_in: OdooStandIn, odoo: Server) -> None:
+    product = odoo.first("product.product", ["default_code", "=", CATALOGUE[0].sku])
+    order = odoo.order({"product_id": product}, confirm=True)
+    before = odoo.call("stock.quant", "search_read", fields=["quantity"], order="id")
+    rng = random.Random(4)  # noqa: S311
+    said = [stand_in.stir(rng) for _ in range(12)]
+    assert any(text.endswith("received") for text in said)
+    assert "WH/OUT/00001 shipped" in said
+    assert odoo.read("sale.order", order, "delivery_status") == "full"
+    assert odoo.call("stock.quant", "search_read", fields=["quantity"], order="id") != before
+
+
+def test_it_is_fast_enough_to_stand_in_for_a_large_shop(stand_in: OdooStandIn, odoo: Server) -> None:
+    """Bounds in processor time, ten times what it takes, so that only a quadratic mistake breaks them."""
+    start = time.process_time()
+    products = many_products(stand_in.database, 5_000, units=1_000)
+    partner = str(odoo.new("res.partner", name="Buyer"))
+    columns = ("id", "partner_id/.id", "order_line/id", "order_line/product_id/.id", "order_line/name",
+               "order_line/product_uom_qty", "order_line/price_unit")  # fmt: skip
+    for batch in range(0, 500, 50):
+        rows = [
+            [f"mkt.o{i}", partner, f"mkt.o{i}_1", str(products[i]), "Text", "1", "9.99"]
+            for i in range(batch, batch + 50)
+        ]
+        orders = odoo.load("sale.order", *columns, rows=rows)["ids"]
+        assert odoo.call("sale.order", "action_confirm", ids=orders) is True
+    assert len(odoo.call("stock.quant", "search_read", fields=["product_id"], order="id", load=None)) > 5_000
+    assert time.process_time() - start < 20
