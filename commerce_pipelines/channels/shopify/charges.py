@@ -91,10 +91,11 @@ def discounts_of(allocations: list[payloads.DiscountAllocation], minor: Minor) -
     """Amounts by discount application; one that takes nothing off is left out."""
     found: Discounts = {}
     for allocation in allocations:
-        amount = minor(allocation.allocatedAmountSet)
-        if amount:
+        if amount := minor(allocation.allocatedAmountSet):
             by = allocation.discountApplication
-            found[by.index] = (by.code or by.title or "", found.get(by.index, ("", 0))[1] + amount)
+            if by.index in found:
+                amount += found[by.index][1]
+            found[by.index] = (by.code or by.title or "", amount)
     return found
 
 
