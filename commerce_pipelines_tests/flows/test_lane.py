@@ -15,6 +15,8 @@ from commerce_pipelines.domain.orders import OrderStatus, Shipped
 from commerce_pipelines.flows.heal import heal, replay
 from commerce_pipelines.flows.plan import figures, plan
 from commerce_pipelines.flows.trace import trace
+from commerce_pipelines.odoo.client import connect as connect_odoo
+from commerce_pipelines.odoo.settings import OdooSettings
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.settings import Settings, parse
 from commerce_pipelines.warehouse import quarantine
@@ -30,8 +32,21 @@ WRITES = ("load", "create", "write", "unlink", "action_confirm", "action_cancel"
 
 @pytest.fixture(scope="module")
 def odoo() -> Iterator[OdooStandIn]:
-    with OdooStandIn(demo_database(CATALOGUE)) as server:
+    database = demo_database(CATALOGUE)
+    with OdooStandIn(database) as server:
+        _fill_up(settings_of(server.url).odoo)
         yield server
+
+
+def _fill_up(settings: OdooSettings) -> None:
+    """Mugs enough for all tests of the module."""
+    client = connect_odoo(settings, "admin")
+    (mug,) = client.call("product.product", "search", domain=[["default_code", "=", MUG]])
+    (place,) = client.call(
+        "stock.warehouse", "search_read", domain=[["code", "=", "WH"]], fields=["lot_stock_id"], load=None
+    )
+    quant = {"product_id": mug, "location_id": place["lot_stock_id"], "inventory_quantity_auto_apply": 10**6}
+    client.call("stock.quant", "create", context={"inventory_mode": True}, vals_list=[quant])
 
 
 def settings_of(url: str, more: str = "") -> Settings:
