@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 
@@ -74,26 +74,36 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 def serve(root: Path, host: str, port: int) -> int:
     """Run until Ctrl-C or the end of Dagster; afterwards neither Dagster nor an embedded database is left."""
-    process = run_dagster(root, host, port, os.environ)
+    process = None
     try:
-        with _terminate_as_interrupt():
-            return process.wait()
+        with ending_cleanly():
+            try:
+                process = run_dagster(root, host, port, os.environ)
+                return process.wait()
+            finally:
+                if process is not None:
+                    stop(process)
+                stop_database(root)
     except KeyboardInterrupt:
         return 0
-    finally:
-        stop(process)
-        stop_database(root)
 
 
 @contextlib.contextmanager
-def _terminate_as_interrupt():  # type: ignore[no-untyped-def]
-    """SIGTERM ends us the way Ctrl-C does, so that a service manager leaves nothing behind either."""
+def ending_cleanly() -> Iterator[None]:
+    """SIGTERM and a closed terminal end us the way Ctrl-C does, so that they leave nothing behind either.
+
+    Once it has come, the next ones are ignored: what cleans up must not be interrupted.
+    """
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def interrupt(*_: object) -> None:
+        for sign in signals:
+            signal.signal(sign, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {sign: signal.signal(sign, interrupt) for sign in signals}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for sign, handler in before.items():
+            signal.signal(sign, handler)

@@ -11,17 +11,20 @@ import shutil
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 import requests
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from commerce_pipelines.assets.common import CHANNEL_TAG
 from commerce_pipelines.cli import show
-from commerce_pipelines.dev_server import dagster_home, run_dagster, stop
+from commerce_pipelines.dev_server import dagster_home, ending_cleanly, run_dagster, stop
 from commerce_pipelines.domain.completeness import Completeness
 from commerce_pipelines.domain.errors import CommerceError
 from commerce_pipelines.resources.connections import Connections
@@ -42,25 +45,32 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=PORT)
     arguments = parser.parse_args()
     root = Path.cwd() / ".commerce" / "demo"
-    stop_database(root)
-    shutil.rmtree(root, ignore_errors=True)
-    root.mkdir(parents=True)
     os.environ.pop("COMMERCE_DATABASE_URL", None)  # the demo never touches a database of yours
     try:
-        with running() as world:
-            os.environ.update(world.environment(root))
-            (root / "commerce.yaml").write_text(world.settings(), encoding="utf-8")
-            os.chdir(root)
-            try:
-                return once() if arguments.once else live(world, root, arguments.port)
-            finally:
-                stop_database(root)
+        with ending_cleanly(), prepared(root) as world:
+            return once() if arguments.once else live(world, root, arguments.port)
     except KeyboardInterrupt:
         console.print("Stopped; nothing is left running.")
         return 0
     except CommerceError as error:
-        console.print(f"[red]{error}")
+        console.print(f"[red]{error}", soft_wrap=True)
         return 1
+
+
+@contextmanager
+def prepared(root: Path) -> Iterator[World]:
+    """The demo's folder, emptied, as the working directory, and its world running. Stops the database at the end."""
+    stop_database(root)
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    with running() as world:
+        os.environ.update(world.environment(root))
+        (root / "commerce.yaml").write_text(world.settings(), encoding="utf-8")
+        os.chdir(root)
+        try:
+            yield world
+        finally:
+            stop_database(root)
 
 
 def days() -> tuple[date, date]:
@@ -80,24 +90,23 @@ def once() -> int:
     connections = Connections(settings)
     first, last = days()
     os.environ["DAGSTER_HOME"] = str(dagster_home(Path.cwd()))
-    with _progress() as progress:
-        task = progress.add_task("PostgreSQL and Dagster", total=len(settings.channels) + 1)
+    with Steps(len(settings.channels) + 1) as step:
+        step("PostgreSQL and Dagster")
         connections.warehouse.migrate()
         definitions = build_defs(settings, connections)
         job = definitions.resolve_implicit_global_asset_job_def()
         with dg.DagsterInstance.get() as instance:
             for channel in settings.channels:
-                progress.update(task, advance=1, description=f"{channel.name} → Odoo")
+                step(f"{channel.name} → Odoo")
                 result = job.execute_in_process(
                     instance=instance,
                     asset_selection=[dg.AssetKey([channel.name, table]) for table in TABLES],
-                    tags={RANGE_START: first.isoformat(), RANGE_END: last.isoformat()},
+                    tags={RANGE_START: first.isoformat(), RANGE_END: last.isoformat(), CHANNEL_TAG: channel.name},
                     run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                     raise_on_error=False,
                 )
                 for event in (one for one in result.all_events if one.is_step_failure):
                     console.print(f"[red]{event.step_key}: {reason(event)}", soft_wrap=True)
-        progress.update(task, advance=1, description="done")
     return prove(connections)
 
 
@@ -117,42 +126,56 @@ def live(world: World, root: Path, port: int) -> int:
     """Dagster with its UI; one backfill per lane is started for the reader, then orders trickle in until Ctrl-C."""
     from commerce_pipelines import settings as settings_file
 
-    with _progress() as progress:
-        task = progress.add_task("PostgreSQL", total=3)
-        connections = Connections(settings_file.load())
-        connections.warehouse.migrate()
-        progress.update(task, advance=1, description="Dagster (half a minute)")
-        process = run_dagster(root, HOST, port, os.environ, quiet=True)
-        halt = threading.Event()
-        try:
-            _wait_for_ui(f"http://{HOST}:{port}", process)
-            progress.update(task, advance=1, description="backfill of the last days, one run per lane")
-            backfills = [_backfill(f"http://{HOST}:{port}", name) for name in LANES]
-            _wait_for_backfills(f"http://{HOST}:{port}", backfills)
-            progress.update(task, advance=1, description="done")
-            progress.stop()
-            prove(connections)
-            console.print(f"\n[bold green]http://{HOST}:{port}[/] — Dagster: open Lineage, then a lane's sale_orders.")
-            console.print(f"[bold green]{world.odoo.url}[/] — the Odoo stand-in and its sale orders.")
-            console.print(
-                "A new order comes in every few seconds; the sensors bring it to Odoo. Ctrl-C ends everything."
-            )
-            threading.Thread(target=world.trickle, args=(halt,), daemon=True).start()
-            return process.wait()
-        finally:
-            halt.set()
+    url = f"http://{HOST}:{port}"
+    process, halt = None, threading.Event()
+    try:
+        with Steps(3) as step:
+            step("PostgreSQL")
+            connections = Connections(settings_file.load())
+            connections.warehouse.migrate()
+            step("Dagster (half a minute)")
+            process = run_dagster(root, HOST, port, os.environ, quiet=True)
+            _wait_for_ui(url, process)
+            step("backfill of the last days, one run per lane")
+            _wait_for_backfills(url, [_backfill(url, name) for name in LANES])
+        prove(connections)
+        for line in (
+            f"\n[bold green]{url}[/] — Dagster: open Lineage, then a lane's sale_orders.",
+            f"[bold green]{world.odoo.url}[/] — the Odoo stand-in and its sale orders.",
+            "A new order comes in every few seconds; the sensors bring it to Odoo. Ctrl-C ends everything.",
+        ):
+            console.print(line, soft_wrap=True)
+        threading.Thread(target=world.trickle, args=(halt,), daemon=True).start()
+        return process.wait()
+    finally:
+        halt.set()
+        if process is not None:
             stop(process)
 
 
-def _progress() -> Progress:
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    return Progress(*columns, console=console, transient=not console.is_terminal)
+class Steps:
+    """A progress bar with one step after another; plain lines where the output is no terminal."""
+
+    def __init__(self, count: int) -> None:
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        self._progress = Progress(*columns, console=console)
+        self._task = self._progress.add_task("", total=count, completed=-1)
+
+    def __enter__(self) -> Self:
+        if console.is_terminal:
+            self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._progress.update(self._task, advance=1, description="done")
+        self._progress.stop()
+
+    def __call__(self, description: str) -> None:
+        """The next step begins."""
+        self._progress.update(self._task, advance=1, description=description)
+        if not console.is_terminal:
+            console.print(f"{description} …", soft_wrap=True)
 
 
 def _wait_for_ui(url: str, process: Any) -> None:

@@ -29,6 +29,8 @@ from .shopify import demo_orders as shopify_orders
 DAYS = 7
 SEED = 19
 TRICKLE_SECONDS = 12.0
+POLL_SECONDS = 15
+AMAZON_POLL_SECONDS = 120  # Amazon allows 20 searches at once and one more each 180 s: this lasts two hours
 LANES = ("amazon_eu", "ebay_de", "shopify_de")
 
 
@@ -63,14 +65,14 @@ class World:
         amazon, ebay, shopify = (self.channels[name].url for name in LANES)
         common = {
             "time_zone": "Europe/Berlin", "carrier_fallback": "Standard", "channel_warehouse": "FBA",
-            "poll_seconds": 15, "start_date": (self.start.date() - timedelta(days=30)).isoformat(),
+            "poll_seconds": POLL_SECONDS, "start_date": (self.start.date() - timedelta(days=30)).isoformat(),
         }  # fmt: skip
         channels = [
             {
                 "name": LANES[0], "kind": "amazon", "region": "eu", "marketplaces": ["DE", "FR", "PL"],
                 "endpoint": amazon, "token_endpoint": f"{amazon}/auth/o2/token",
                 "credentials": {**login, "refresh_token": refresh},
-                "sales_team": "Amazon", "channel_departure_country": "DE",
+                "sales_team": "Amazon", "channel_departure_country": "DE", "poll_seconds": AMAZON_POLL_SECONDS,
             },
             {
                 "name": LANES[1], "kind": "ebay", "marketplace": "EBAY_DE",
@@ -89,7 +91,7 @@ class World:
         settings = {
             "odoo": odoo,
             "vat": {"seller_country": "DE", "oss": True, "registrations": ["PL"]},
-            "channels": [{**channel, **common} for channel in channels],
+            "channels": [{**common, **channel} for channel in channels],
         }
         return yaml.safe_dump(settings, sort_keys=False)
 
