@@ -66,8 +66,7 @@ def poll(
     """Land what changed since the cursor, looking `overlap_minutes` further back because channels show orders late.
 
     Stops after the page that exceeds `budget` seconds, or when the next page cannot be had for now, and goes on from
-    there at the next tick. The watermark moves
-    only past what is landed and committed.
+    there at the next tick. The watermark moves only past what is landed and committed.
     """
     now = now or datetime.now(UTC)
     started = clock()
