@@ -54,7 +54,7 @@ def stage(
     from ..warehouse import quarantine, staging
 
     now = now or datetime.now(UTC)
-    channel, zone = connections.channel(name), connections.settings.channel(name).zone
+    channel = connections.channel(name)
     staged = Staged()
     failures: list[tuple[str, date | None, RecordError]] = []
     with connections.warehouse.transaction() as connection:
@@ -69,7 +69,7 @@ def stage(
                         good.append((snapshot, read_order(channel, snapshot.raw)))
                     except RecordError as error:
                         failures.append((snapshot.order_id, snapshot.day, error))
-                orders, lines = staging.order_frames(good, zone, territory)
+                orders, lines = staging.order_tables(good, territory)
                 writer.write(orders, lines)
                 _count(staged, good, len(lines))
         quarantine.record(connection, name, STAGE, failures, run_id, now)

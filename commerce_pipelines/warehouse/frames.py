@@ -39,12 +39,17 @@ def write_frame(connection: Connection, table: str, frame: pd.DataFrame) -> int:
     Columns that the frame lacks get their default. Values are cast to the table's types without loss: raises ValueError
     (a pyarrow error) where that is impossible, KeyError for a column that the table lacks. NUL becomes U+FFFD.
     """
-    types = _columns(connection, table)
-    if unknown := [name for name in frame.columns if name not in types]:
+    return write_table(connection, table, _arrow(frame))
+
+
+def write_table(connection: Connection, table: str, rows: pa.Table) -> int:
+    """The same for an Arrow table."""
+    types, names = _columns(connection, table), rows.column_names
+    if unknown := [name for name in names if name not in types]:
         raise KeyError(f"commerce.{table} has no column {', '.join(map(str, unknown))}")
-    if not len(frame):
+    if not len(rows):
         return 0
-    arrow = _arrow(frame).cast(pa.schema([(name, types[name]) for name in frame.columns]))
+    arrow = rows.cast(pa.schema([(name, types[name]) for name in names]))
     buffer = io.BytesIO()
     csv.write_csv(arrow, buffer, csv.WriteOptions(include_header=False, quoting_style="all_valid"))
     data = buffer.getbuffer().tobytes()
@@ -52,10 +57,10 @@ def write_frame(connection: Connection, table: str, frame: pd.DataFrame) -> int:
         data = data.replace(b"\0", "\ufffd".encode())
     with connection.cursor() as cursor:
         statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
-            _name(table), sql.SQL(", ").join(map(sql.Identifier, frame.columns))
+            _name(table), sql.SQL(", ").join(map(sql.Identifier, names))
         )
         cursor.copy_expert(statement, io.BytesIO(data))
-    return len(frame)
+    return len(rows)
 
 
 def read_frame(

@@ -10,97 +10,85 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 
-from ..domain.orders import Order, OrderLine
+from ..domain.orders import Order
 from .database import storable
-from .frames import clear_days, clear_orders, write_frame
+from .frames import clear_days, clear_orders, write_table
 from .landing import Snapshot
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
     from psycopg2.extensions import connection as Connection
 
 _TEXT, _MONEY, _COUNT, _FLAG, _DAY = pa.string(), pa.int64(), pa.int32(), pa.bool_(), pa.date32()
 _INSTANT = pa.timestamp("us", "UTC")
-Column = tuple[str, pa.DataType, Callable[..., Any]]
+Column = tuple[str, pa.DataType, str]
 
-# `day` and the ids are the landing's, so that a row lies on the day whose partition read it.
-_ORDERS: tuple[Column, ...] = (
-    ("channel", _TEXT, lambda s, o: o.channel),
-    ("order_id", _TEXT, lambda s, o: s.order_id),
-    ("day", _DAY, lambda s, o: s.day),
-    ("digest", _TEXT, lambda s, o: s.digest),
-    ("number", _TEXT, lambda s, o: o.number),
-    ("placed_at", _INSTANT, lambda s, o: o.placed_at),
-    ("updated_at", _INSTANT, lambda s, o: o.updated_at),
-    ("status", _TEXT, lambda s, o: o.status),
-    ("fulfilled_by", _TEXT, lambda s, o: o.fulfilled_by),
-    ("shipped", _TEXT, lambda s, o: o.shipped),
-    ("currency", _TEXT, lambda s, o: o.currency),
-    ("total", _MONEY, lambda s, o: o.total),
-    ("tax", _MONEY, lambda s, o: sum([line.tax for line in o.lines])),
-    ("collected", _MONEY, lambda s, o: o.collected),
-    ("collected_as", _TEXT, lambda s, o: o.collected_as),
-    ("refunded", _MONEY, lambda s, o: o.refunded),
-    ("prices_include_tax", _FLAG, lambda s, o: o.prices_include_tax),
-    ("line_count", _COUNT, lambda s, o: len(o.lines)),
-    ("marketplace", _TEXT, lambda s, o: o.marketplace),
-    ("service", _TEXT, lambda s, o: o.service),
-    ("departure_country", _TEXT, lambda s, o: o.departure_country),
-    ("destination_country", _TEXT, lambda s, o: o.destination.country),
-    ("destination_territory", _TEXT, lambda s, o: ""),  # filled in by `order_frames`
-    ("is_business", _FLAG, lambda s, o: o.buyer.is_business),
-    ("is_other_channel", _FLAG, lambda s, o: o.is_other_channel),
-    ("is_test", _FLAG, lambda s, o: o.is_test),
-    ("subject_id", _TEXT, lambda s, o: s.subject_id),
+# The third is the attribute that holds the value. `day` and the ids are the landing's, so that a row lies on the day
+# whose partition read it.
+_OF_SNAPSHOT: tuple[Column, ...] = (
+    ("order_id", _TEXT, "order_id"),
+    ("day", _DAY, "day"),
+    ("digest", _TEXT, "digest"),
+    ("subject_id", _TEXT, "subject_id"),
 )
-_LINES: tuple[Column, ...] = (
-    ("channel", _TEXT, lambda s, o, i, line: o.channel),
-    ("order_id", _TEXT, lambda s, o, i, line: s.order_id),
-    ("day", _DAY, lambda s, o, i, line: s.day),
-    ("position", _COUNT, lambda s, o, i, line: i),
-    ("line_id", _TEXT, lambda s, o, i, line: line.line_id),
-    ("kind", _TEXT, lambda s, o, i, line: line.kind),
-    ("sku", _TEXT, lambda s, o, i, line: line.sku),
-    ("title", _TEXT, lambda s, o, i, line: line.title),
-    ("quantity", _MONEY, lambda s, o, i, line: line.quantity),
-    ("amount", _MONEY, lambda s, o, i, line: line.amount),
-    ("tax", _MONEY, lambda s, o, i, line: line.tax),
-    ("rate", _COUNT, lambda s, o, i, line: line.rate),
-    ("of_line", _TEXT, lambda s, o, i, line: line.of),
+_OF_ORDER: tuple[Column, ...] = (
+    ("channel", _TEXT, "channel"),
+    ("number", _TEXT, "number"),
+    ("placed_at", _INSTANT, "placed_at"),
+    ("updated_at", _INSTANT, "updated_at"),
+    ("status", _TEXT, "status"),
+    ("fulfilled_by", _TEXT, "fulfilled_by"),
+    ("shipped", _TEXT, "shipped"),
+    ("currency", _TEXT, "currency"),
+    ("total", _MONEY, "total"),
+    ("collected", _MONEY, "collected"),
+    ("collected_as", _TEXT, "collected_as"),
+    ("refunded", _MONEY, "refunded"),
+    ("prices_include_tax", _FLAG, "prices_include_tax"),
+    ("marketplace", _TEXT, "marketplace"),
+    ("service", _TEXT, "service"),
+    ("departure_country", _TEXT, "departure_country"),
+    ("is_business", _FLAG, "buyer.is_business"),
+    ("is_other_channel", _FLAG, "is_other_channel"),
+    ("is_test", _FLAG, "is_test"),
 )
-ORDERS_SCHEMA = pa.schema([(name, kind) for name, kind, _ in _ORDERS])
-LINES_SCHEMA = pa.schema([(name, kind) for name, kind, _ in _LINES])
+_OF_LINE: tuple[Column, ...] = (
+    ("line_id", _TEXT, "line_id"),
+    ("kind", _TEXT, "kind"),
+    ("sku", _TEXT, "sku"),
+    ("title", _TEXT, "title"),
+    ("quantity", _MONEY, "quantity"),
+    ("amount", _MONEY, "amount"),
+    ("tax", _MONEY, "tax"),
+    ("rate", _COUNT, "rate"),
+    ("of_line", _TEXT, "of"),
+)
 
-Row = tuple[Snapshot, Order]
-LineRow = tuple[Snapshot, Order, int, OrderLine]
 
-
-def order_frames(
-    orders: Sequence[Row],
-    zone: ZoneInfo,
+def order_tables(
+    orders: Sequence[tuple[Snapshot, Order]],
     territory: Callable[[str, str], str] = lambda country, postcode: "",
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of `orders` and of `order_lines` (ORDERS_SCHEMA, LINES_SCHEMA), Arrow-backed; position counts from 1.
+) -> tuple[pa.Table, pa.Table]:
+    """The rows of `orders` and of `order_lines`; position counts from 1.
 
     territory: names the special VAT territory of a country and postcode, '' for none (domain/territories.py).
     """
-    columns = [_array(kind, [value(s, o) for s, o in orders]) for _, kind, value in _ORDERS]
-    places = [order.destination for _, order in orders]
-    columns[ORDERS_SCHEMA.get_field_index("destination_territory")] = _array(
-        _TEXT, [territory(place.country, place.postcode) for place in places]
-    )
-    lines: list[LineRow] = [(s, o, i, line) for s, o in orders for i, line in enumerate(o.lines, 1)]
-    line_columns = [_array(kind, [value(*row) for row in lines]) for _, kind, value in _LINES]
-    return (
-        pa.Table.from_arrays(columns, schema=ORDERS_SCHEMA).to_pandas(types_mapper=pd.ArrowDtype),
-        pa.Table.from_arrays(line_columns, schema=LINES_SCHEMA).to_pandas(types_mapper=pd.ArrowDtype),
-    )
+    read = [order for _, order in orders]
+    lines = [line for order in read for line in order.lines]
+    places = [order.destination for order in read]
+    whole = _columns(_OF_SNAPSHOT, [snapshot for snapshot, _ in orders]) | _columns(_OF_ORDER, read)
+    whole["tax"] = pa.array([sum([line.tax for line in order.lines]) for order in read], _MONEY)
+    whole["line_count"] = pa.array([len(order.lines) for order in read], _COUNT)
+    whole["destination_country"] = _array(_TEXT, [place.country for place in places])
+    whole["destination_territory"] = _array(_TEXT, [territory(place.country, place.postcode) for place in places])
+    of_order = pa.array([at for at, order in enumerate(read) for _ in order.lines], _COUNT)
+    parts = {name: whole[name].take(of_order) for name in ("channel", "order_id", "day")} | _columns(_OF_LINE, lines)
+    parts["position"] = pa.array([at for order in read for at in range(1, len(order.lines) + 1)], _COUNT)
+    return pa.table(whole), pa.table(parts)
 
 
 class Writer:
@@ -109,12 +97,12 @@ class Writer:
     def __init__(self, connection: Connection, channel: str) -> None:
         self._connection, self._channel = connection, channel
 
-    def write(self, orders: pd.DataFrame, lines: pd.DataFrame) -> None:
+    def write(self, orders: pa.Table, lines: pa.Table) -> None:
         """Store one chunk; an order that lay on another day before moves here."""
-        ids = orders["order_id"].tolist()
-        for table, frame in (("orders", orders), ("order_lines", lines)):
+        ids = orders["order_id"].to_pylist()
+        for table, rows in (("orders", orders), ("order_lines", lines)):
             clear_orders(self._connection, table, self._channel, ids)
-            write_frame(self._connection, table, frame)
+            write_table(self._connection, table, rows)
 
 
 @contextmanager
@@ -124,6 +112,10 @@ def writer(connection: Connection, channel: str, start: date, end: date) -> Iter
     for table in ("orders", "order_lines"):
         clear_days(connection, table, channel, days)
     yield Writer(connection, channel)
+
+
+def _columns(columns: Sequence[Column], records: Sequence[Any]) -> dict[str, pa.Array]:
+    return {name: _array(kind, list(map(attrgetter(path), records))) for name, kind, path in columns}
 
 
 def _array(kind: pa.DataType, values: list[Any]) -> pa.Array:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
@@ -144,12 +143,10 @@ SNAPSHOT = Snapshot(
 
 
 def test_staged_rows_hold_the_business_and_no_person(warehouse: Warehouse) -> None:
-    frames = staging.order_frames(
-        [(SNAPSHOT, ORDER)], ZoneInfo("Europe/Berlin"), lambda country, code: f"{country}{code}"
-    )
+    tables = staging.order_tables([(SNAPSHOT, ORDER)], lambda country, code: f"{country}{code}")
     with warehouse.transaction() as connection:
         with staging.writer(connection, "shop_de", DAY, NEXT) as writer:
-            writer.write(*frames)
+            writer.write(*tables)
     (order,) = stored(warehouse, "orders").to_dict("records")
     first, second = stored(warehouse, "order_lines").sort_values("position").to_dict("records")
     wanted = {
@@ -165,11 +162,11 @@ def test_staged_rows_hold_the_business_and_no_person(warehouse: Warehouse) -> No
 
 
 def test_staging_is_all_or_nothing(warehouse: Warehouse) -> None:
-    frames = staging.order_frames([(SNAPSHOT, ORDER)], ZoneInfo("Europe/Berlin"))
+    tables = staging.order_tables([(SNAPSHOT, ORDER)])
     with warehouse.transaction() as connection, staging.writer(connection, "shop_de", DAY, NEXT) as writer:
-        writer.write(*frames)
+        writer.write(*tables)
     with pytest.raises(RuntimeError), warehouse.transaction() as connection:
         with staging.writer(connection, "shop_de", DAY, NEXT) as writer:
-            writer.write(*staging.order_frames([], ZoneInfo("Europe/Berlin")))
+            writer.write(*staging.order_tables([]))
             raise RuntimeError
     assert len(stored(warehouse, "orders")) == 1
