@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
 
 import pytest
 import requests
@@ -12,9 +14,14 @@ import requests
 from commerce_pipelines_tests.sandbox.odoo_protocol import Refused, Server, fresh
 from commerce_sandbox.catalogue import CATALOGUE, REDUCED_RATE
 from commerce_sandbox.odoo import OdooStandIn, demo_database
+from commerce_sandbox.odoo.confirming import action_cancel, action_confirm
 from commerce_sandbox.odoo.founding import add_user
+from commerce_sandbox.odoo.importing import load
 from commerce_sandbox.odoo.merchant import ARCHIVED, DUPLICATE, NOT_FOR_SALE, many_products
-from commerce_sandbox.odoo.orm import Env
+from commerce_sandbox.odoo.orm import Database, Env
+from commerce_sandbox.odoo.records import create, unlink, write
+from commerce_sandbox.odoo.transfers import button_validate, create_quants
+from commerce_sandbox.odoo.transports import in_transaction
 
 
 @pytest.fixture
@@ -63,6 +70,46 @@ def test_collisions_leave_nothing_behind(stand_in: OdooStandIn, odoo: Server) ->
     assert (loaded["ids"], loaded["messages"][0]["message"]) == (False, busy)
     [partner] = odoo.load("res.partner", "id", "name", rows=[[f"mkt.{name}", name]])["ids"]
     assert odoo.read("res.partner", partner, "name") == name
+
+
+def test_a_failed_call_is_undone_to_the_last_row(stand_in: OdooStandIn, odoo: Server) -> None:
+    """Everything that a call may do, and then an error: rows and indexes are what they were."""
+    product = odoo.first("product.product", ["default_code", "=", CATALOGUE[0].sku])
+    kept = odoo.order({"product_id": product, "product_uom_qty": 2}, confirm=True)
+    gone = odoo.order({"product_id": product})
+    before = state_of(stand_in.database)
+
+    def work() -> None:
+        env = Env(stand_in.database, 2, {"inventory_mode": True})
+        for order in create(
+            env, "sale.order", [{"partner_id": 1, "order_line": [[0, 0, {"product_id": product}]]}] * 2
+        ):
+            action_confirm(env, "sale.order", [order])
+        write(env, "sale.order.line", [1], {"product_uom_qty": 1})
+        create_quants(
+            env, "stock.quant", [{"product_id": product, "location_id": 5, "inventory_quantity_auto_apply": 1}]
+        )
+        button_validate(
+            env.having(skip_backorder=True), "stock.picking", list(env.get("sale.order", kept, "picking_ids"))
+        )
+        action_cancel(env, "sale.order", [kept])
+        unlink(env, "sale.order", [gone])
+        load(env, "res.partner", ["id", "name"], [["mkt.undone", "Undone"]])
+        assert state_of(stand_in.database) != before
+        raise RuntimeError("at the end")
+
+    with pytest.raises(RuntimeError, match="at the end"):
+        in_transaction(stand_in.database, work)
+    assert state_of(stand_in.database) == before
+
+
+def state_of(db: Database) -> dict[str, Any]:
+    """Rows, and the indexes without their empty entries."""
+    referring = {
+        key: {target: set(ids) for target, ids in found.items() if ids} for key, found in db._referring.items()
+    }
+    keys = {key: dict(found) for key, found in db._keys.items() if found}
+    return deepcopy({"rows": db.rows, "referring": {k: v for k, v in referring.items() if v}, "keys": keys})
 
 
 def test_a_limited_user(stand_in: OdooStandIn) -> None:

@@ -211,8 +211,11 @@ def test_receipts(odoo: Server) -> None:
     assert odoo.read("stock.picking", receipt, "state") == "draft"
     assert odoo.call("stock.picking", "action_confirm", ids=[receipt]) is True
     assert odoo.read("product.product", product, "incoming_qty", "free_qty") == {"incoming_qty": 12.0, "free_qty": 0.0}
+    waiting = odoo.order({"product_id": product, "product_uom_qty": 5}, confirm=True)
+    assert odoo.moves(waiting) == [(5.0, 0.0, CONFIRMED)]
     assert odoo.call("stock.picking", "button_validate", ids=[receipt]) is True
-    assert odoo.stock(product) == [(12.0, 0.0)]
+    assert odoo.moves(waiting) == [(5.0, 5.0, READY)]
+    assert odoo.stock(product) == [(12.0, 5.0)]
 
 
 def test_one_fast_call_reads_all_stock(odoo: Server) -> None:

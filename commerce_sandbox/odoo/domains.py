@@ -211,8 +211,12 @@ def _names(env: Env, field: Field, values: Collection[Any]) -> set[Any]:
 
 @lru_cache(maxsize=1024)
 def _pattern(operator: str, value: str) -> re.Pattern[str]:
-    """SQL LIKE as a regular expression: % is any text, _ is any character, also inside the value of (i)like."""
-    body = re.escape(value).replace("%", ".*").replace("_", ".")
+    """SQL LIKE as a regular expression, also inside the value of (i)like: % is any text, _ any character.
+
+    A backslash makes the next one mean itself.
+    """
+    wild = {"%": ".*", "_": "."}
+    body = "".join(wild.get(part, re.escape(part[-1])) for part in re.findall(r"\\.|.", value, re.DOTALL))
     anchored = operator.startswith("=")
     flags = re.DOTALL | (re.IGNORECASE if "ilike" in operator else 0)
     return re.compile(f"^{body}$" if anchored else body, flags)

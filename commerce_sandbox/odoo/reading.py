@@ -131,6 +131,7 @@ def fields_get(
         kind, relation = _type(env, model, name)
         shown: Row = {"type": kind, "string": name.replace("_", " ").capitalize(), "name": name}
         shown |= {"required": bool(field and field.required), "readonly": bool(not field or field.readonly)}
+        shown["store"] = field is None or not field.compute
         shown |= {"relation": relation} if relation else {}
         if field and field.selection:
             shown["selection"] = [[key, key.capitalize()] for key in field.keys(env)]
