@@ -105,17 +105,16 @@ def pattern(taxes: Sequence[Tax], key: TaxKey, company: Company, country_id: int
     return fits[0] if fits else None
 
 
-def twin(taxes: Sequence[Tax], model: Tax, key: TaxKey) -> Tax | None:
-    """The tax that is the pattern in the price basis of `key`: itself, or the only one of the same rate and group."""
+def twins(taxes: Sequence[Tax], model: Tax, key: TaxKey) -> list[Tax]:
+    """Taxes that may be the pattern in the price basis of `key`: itself, else those of the same rate and group."""
     if model.included == key.included or not key.rate:
-        return model
-    fits = [
+        return [model]
+    return [
         tax for tax in taxes
         if (tax.rate, tax.included, tax.country_id, tax.group_id, tax.for_services)
         == (model.rate, key.included, model.country_id, model.group_id, False)
         and tax.replaces == model.replaces and set(tax.positions) <= set(model.positions)
     ]  # fmt: skip
-    return fits[0] if len(fits) == 1 else None
 
 
 def _zero(taxes: Sequence[Tax], regime: str, company: Company) -> Tax | None:

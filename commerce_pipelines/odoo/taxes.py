@@ -21,7 +21,7 @@ from .client import OdooClient
 from .company import Company, Countries
 from .errors import OdooRefusal
 from .loading import load_one
-from .tax_records import Tax, pattern, read_taxes, twin
+from .tax_records import Tax, pattern, read_taxes, twins
 
 ZERO_NAMES = {
     "reverse_charge": "Intra-community (reverse charge)",
@@ -89,9 +89,10 @@ class TaxBook:
         if tax_xid(key) in self._known:
             return self._known[tax_xid(key)]
         model = self.pattern(key)
-        same = twin(self.taxes, model, key) if model else None
-        if same:
-            return same.tax_id
+        if model:
+            for tax in twins(self.taxes, model, key):
+                if tax is model or self._repartition(tax.tax_id) == self._repartition(model.tax_id):
+                    return tax.tax_id
         if not self._create or not (model or not key.country or (key.country in EU and not self._is_home(key))):
             raise _unknown(key)
         if self._dry:
