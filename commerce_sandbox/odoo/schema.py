@@ -59,7 +59,6 @@ class Model:
     unique: tuple[tuple[tuple[str, ...], str], ...] = ()
     inherits: tuple[str, str] | None = None  # (field, parent model), e.g. product.product -> product.template
     title: str = ""
-    inverses: dict[str, Field] = field(default_factory=dict)
 
 
 def char(**options: Any) -> Field:
