@@ -138,8 +138,8 @@ def show(proofs: dict[str, Completeness], as_json: bool) -> None:
             name, str(proof.orders_in_channel), str(proof.sale_orders_in_odoo), str(proof.exceptions),
             str(len(proof.missing)), money or "0", proof.money_difference,
         )  # fmt: skip
-    console = Console()
-    console.print(table, width=max(console.width, 110))
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    console.print(table)
     for name, proof in proofs.items():
         for what, ids in (("missing", proof.missing), ("surplus", proof.surplus)):
             if ids:

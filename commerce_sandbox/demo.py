@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -35,6 +36,7 @@ from commerce_pipelines.warehouse.server import stop_database
 from .world import DAYS, LANES, World, running
 
 HOST, PORT = "127.0.0.1", 3000
+LANES_SECONDS = 170.0
 ZONE = ZoneInfo("Europe/Berlin")
 console = Console()
 
@@ -79,6 +81,10 @@ def days() -> tuple[date, date]:
     return today - timedelta(days=DAYS), today
 
 
+def half_open(span: tuple[date, date]) -> tuple[date, date]:
+    return span[0], span[1] + timedelta(days=1)
+
+
 def once() -> int:
     """Every lane in this process, then the proof; 0 only if nothing is missing."""
     import dagster as dg
@@ -107,37 +113,39 @@ def once() -> int:
                 )
                 for event in (one for one in result.all_events if one.is_step_failure):
                     console.print(f"[red]{event.step_key}: {reason(event)}", soft_wrap=True)
-    return prove(connections)
+    return prove(connections, as_json=True)
 
 
-def prove(connections: Connections) -> int:
+def prove(connections: Connections, as_json: bool = False) -> int:
     from commerce_pipelines.flows.prove import prove as prove_days
 
-    first, last = days()
     proofs: dict[str, Completeness] = {
-        channel.name: prove_days(connections, channel.name, first, last + timedelta(days=1)).whole
+        channel.name: prove_days(connections, channel.name, *half_open(days())).whole
         for channel in connections.settings.channels
     }
-    show(proofs, as_json=True)
+    show(proofs, as_json)
     return 0 if all(proof.complete for proof in proofs.values()) else 1
 
 
 def live(world: World, root: Path, port: int) -> int:
-    """Dagster with its UI; one backfill per lane is started for the reader, then orders trickle in until Ctrl-C."""
+    """Dagster with its UI. The last days are landed first, so that each sensor's first tick brings them all to Odoo in
+    one run; then orders trickle in until Ctrl-C."""
     from commerce_pipelines import settings as settings_file
+    from commerce_pipelines.flows.pull import pull
 
     url = f"http://{HOST}:{port}"
     process, halt = None, threading.Event()
     try:
         with Steps(3) as step:
-            step("PostgreSQL")
+            step("PostgreSQL, and the answers of the marketplaces")
             connections = Connections(settings_file.load())
-            connections.warehouse.migrate()
+            for name in LANES:
+                pull(connections, name, *half_open(days()))
             step("Dagster (half a minute)")
             process = run_dagster(root, HOST, port, os.environ, quiet=True)
             _wait_for_ui(url, process)
-            step("backfill of the last days, one run per lane")
-            _wait_for_backfills(url, [_backfill(url, name) for name in LANES])
+            step("one run per lane: the sensors ask for every day that has orders to bring to Odoo")
+            _wait_for_lanes(connections, process)
         prove(connections)
         for line in (
             f"\n[bold green]{url}[/] — Dagster: open Lineage, then a lane's sale_orders.",
@@ -178,7 +186,7 @@ class Steps:
             console.print(f"{description} …", soft_wrap=True)
 
 
-def _wait_for_ui(url: str, process: Any) -> None:
+def _wait_for_ui(url: str, process: subprocess.Popen[bytes]) -> None:
     for _ in range(240):
         if process.poll() is not None:
             raise CommerceError(f"Dagster ended with code {process.returncode}; its log is .commerce/demo/dagster.log.")
@@ -192,38 +200,17 @@ def _wait_for_ui(url: str, process: Any) -> None:
     raise CommerceError("Dagster did not come up within two minutes; its log is .commerce/demo/dagster.log.")
 
 
-def _backfill(url: str, name: str) -> str:
-    first, last = days()
-    keys = [(first + timedelta(days=i)).isoformat() for i in range((last - first).days + 1)]
-    query = """mutation Backfill($params: LaunchBackfillParams!) {
-      launchPartitionBackfill(backfillParams: $params) {
-        __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
-    selection = [{"path": [name, table]} for table in TABLES]
-    params = {"assetSelection": selection, "partitionNames": keys, "title": f"{name}: the last {DAYS} days",
-              "tags": [{"key": "channel", "value": name}]}  # fmt: skip
-    answer = _ask(url, query, {"params": params})["launchPartitionBackfill"]
-    if "backfillId" not in answer:
-        raise CommerceError(f"Dagster refused the backfill of {name}: {answer}")
-    return str(answer["backfillId"])
-
-
-def _wait_for_backfills(url: str, ids: list[str]) -> None:
-    query = """query Status($id: String!) { partitionBackfillOrError(backfillId: $id) {
-      ... on PartitionBackfill { status } } }"""
-    waiting = set(ids)
-    for _ in range(240):
-        waiting = {
-            one for one in waiting
-            if _ask(url, query, {"id": one})["partitionBackfillOrError"].get("status") in ("REQUESTED", "CANCELING")
-        }  # fmt: skip
-        if not waiting:
+def _wait_for_lanes(connections: Connections, process: subprocess.Popen[bytes]) -> None:
+    """Until every landed order is dealt with; the proof tells what is missing if that takes too long."""
+    deadline = time.monotonic() + LANES_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if not any(connections.landing(name).pending(*half_open(days())) for name in LANES):
             return
-        time.sleep(1)
+        time.sleep(0.5)
 
 
-def _ask(url: str, query: str, variables: dict[str, Any] | None = None) -> Any:
-    answer = requests.post(f"{url}/graphql", json={"query": query, "variables": variables or {}}, timeout=30)
-    return answer.json()["data"]
+def _ask(url: str, query: str) -> Any:
+    return requests.post(f"{url}/graphql", json={"query": query}, timeout=30).json()["data"]
 
 
 if __name__ == "__main__":
