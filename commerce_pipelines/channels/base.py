@@ -23,7 +23,7 @@ class Window(msgspec.Struct, frozen=True):
     end: datetime
 
 
-class OrderHead(msgspec.Struct, frozen=True, kw_only=True):
+class OrderHead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the landing must know of a raw order before anybody reads it whole.
 
     subject: what identifies the data subject (normalised e-mail, else the channel's buyer id, else the order id),

@@ -194,4 +194,4 @@ def business_day(instant: datetime, zone: ZoneInfo) -> date:
 def email_key(email: str) -> str:
     """The comparable form of an e-mail address: trimmed, lower case. '' for what is no address ('Invalid Request')."""
     key = email.strip().lower()
-    return key if key.count("@") == 1 and not any(c.isspace() for c in key) and "." in key.partition("@")[2] else ""
+    return key if key.count("@") == 1 and len(key.split()) == 1 and "." in key.partition("@")[2] else ""

@@ -8,6 +8,7 @@ Sources: Articles 5–8 of Directive 2006/112/EC; Protocol on Ireland and Northe
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 MEMBERS = frozenset(
@@ -68,6 +69,7 @@ def vat_country(country: str, postcode: str) -> str:
     return place.vat if place else _AS.get(country, country)
 
 
+@lru_cache(maxsize=8_192)
 def _find(country: str, postcode: str) -> Territory | None:
     code = "".join(postcode.split())
     code = re.sub(rf"^{country}-", "", code, flags=re.IGNORECASE) if country else code

@@ -67,19 +67,11 @@ class Vault:
         Two creators at once agree: the first to commit wins and the other waits for it. One to three statements.
         """
         wrapped = _select(connection, subject_ids)
-        missing = sorted(set(subject_ids) - wrapped.keys())  # sorted: two creators lock in the same order
-        if create and missing:
-            from psycopg2.extras import execute_values
-
-            rows = [(subject, self._wrap(subject, os.urandom(32))) for subject in missing]
-            with connection.cursor() as cursor:
-                execute_values(
-                    cursor,
-                    "INSERT INTO commerce.subject_keys (subject_id, wrapped_key) VALUES %s ON CONFLICT DO NOTHING",
-                    rows, page_size=len(rows),
-                )  # fmt: skip
-            wrapped |= _select(connection, missing)
-        return {subject: None if key is None else self.unwrap(subject, key) for subject, key in wrapped.items()}
+        made = self._make(connection, sorted(set(subject_ids) - wrapped.keys())) if create else {}
+        if create and (lost := set(subject_ids) - wrapped.keys() - made.keys()):
+            wrapped |= _select(connection, lost)
+        keys = {subject: None if key is None else self.unwrap(subject, key) for subject, key in wrapped.items()}
+        return {**keys, **made}
 
     def unwrap(self, subject_id: bytes, wrapped: bytes) -> bytes:
         """A subject's key from its row. Raises SettingsError if another master key wrapped it."""
@@ -138,6 +130,19 @@ class Vault:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         return AESGCM(self.own_key("wrap"))
+
+    def _make(self, connection: Connection, subject_ids: list[bytes]) -> dict[bytes, bytes]:
+        """New keys of those subjects that nobody else made one for meanwhile. Sorted: two creators lock in one order."""
+        if not subject_ids:
+            return {}
+        keys = {subject: os.urandom(32) for subject in subject_ids}
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO commerce.subject_keys (subject_id, wrapped_key)"
+                " SELECT * FROM unnest(%s::bytea[], %s::bytea[]) ON CONFLICT DO NOTHING RETURNING subject_id",
+                (subject_ids, [self._wrap(subject, key) for subject, key in keys.items()]),
+            )
+            return {(subject := bytes(row[0])): keys[subject] for row in cursor}
 
     def _wrap(self, subject_id: bytes, key: bytes) -> bytes:
         nonce = os.urandom(NONCE)
