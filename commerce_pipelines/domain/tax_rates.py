@@ -38,7 +38,7 @@ def line_rates(
         if line.kind is LineKind.PRODUCT:
             known[line.line_id] = _goods_rate(line, order, decision, table, home, products.get(line.line_id))
     goods = {line.line_id: line.amount for line in order.lines if line.kind is LineKind.PRODUCT}
-    if goods and not any(known.values()) and all(line.rate == 0 for line in order.lines if line.line_id in goods):
+    if goods and not any(known.values()) and table.knows(decision.country):
         _explain_zero(decision, products)
     by_rate: dict[int, int] = {}
     for line_id, amount in goods.items():
@@ -90,6 +90,8 @@ def _told(line: OrderLine, order: Order, decision: VatDecision, table: RateTable
         if carried is None or line.rate not in table.allowed(home):
             raise _unknown(line.rate, decision.country)
         return carried
+    if not line.tax and line.amount and not order.prices_include_tax:
+        return 0  # tax would have come on top, and the total says that none did
     if not line.tax or not line.amount:
         return None
     fitting = [rate for rate in allowed if _explains(rate, line, order.prices_include_tax)]
@@ -123,7 +125,7 @@ def _accessory(
     known: Mapping[str, int], by_rate: Mapping[int, int],
 ) -> tuple[tuple[int, int], ...]:  # fmt: skip
     told = _told(line, order, decision, table, home)
-    if told is not None and not (told == 0 and line.rate is None):
+    if told is not None:
         return ((told, line.amount),)
     if line.of in known:
         return ((known[line.of], line.amount),)

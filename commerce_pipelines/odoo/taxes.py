@@ -93,7 +93,9 @@ class TaxBook:
             for tax in twins(self.taxes, model, key):
                 if tax is model or self._repartition(tax.tax_id) == self._repartition(model.tax_id):
                     return tax.tax_id
-        if not self._create or not (model or not key.country or (key.country in EU and not self._is_home(key))):
+        if not self._create or not (model or not key.country or self._is_declared_abroad(key)):
+            if key.country and not key.rate:
+                return 0  # goods that their country does not tax, and a chart without a tax of 0 % for them
             raise _unknown(key)
         if self._dry:
             return 0
@@ -116,8 +118,10 @@ class TaxBook:
             )  # fmt: skip
         return tax_id
 
-    def _is_home(self, key: TaxKey) -> bool:
-        return key.country == self._company.country
+    def _is_declared_abroad(self, key: TaxKey) -> bool:
+        """Rates of another member state, or of a country in which settings say the seller is registered. At home the
+        chart's own taxes are the whole truth."""
+        return key.country != self._company.country and (key.country in EU or key.regime == "local")
 
     def _twin(self, key: TaxKey, model: Tax) -> int:
         copied = _copied(self._client)

@@ -318,12 +318,12 @@ QUADRATIC = b'<!DOCTYPE x [<!ENTITY q "%s">]><Order>%s</Order>' % (b"q" * 50_000
     "raw", [BOMB, EXTERNAL, QUADRATIC, DEEP, b"<!DOCTYPE x><Order/>", b"<Order>", b"<Order>\xff</Order>"]
 )
 def test_hostile_xml_is_refused_at_once(raw: bytes) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ProtocolError):
         xml.parse(raw)
     with pytest.raises(RecordError):
         translate.head(raw)
-    assert time.monotonic() - started < 0.1
+    assert time.process_time() - started < 1  # a bomb that goes off takes minutes
 
 
 def test_requests_are_built_without_string_formatting() -> None:
