@@ -246,7 +246,7 @@ def test_a_dripping_answer_meets_the_total_deadline(vendor: Vendor, where: str) 
     began = time.monotonic()
     with pytest.raises(TransientError, match="slow: searchOrders"):
         get(session, vendor, deadline=0.3)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 3.5  # the drip alone takes four
 
 
 def test_size_is_capped_before_and_after_inflation(vendor: Vendor, session: HttpSession) -> None:
