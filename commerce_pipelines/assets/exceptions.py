@@ -64,9 +64,7 @@ def exceptions_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinitio
                 "orders that wait": sum(reasons.values()),
                 "notes on loaded orders": sum(notes.values()),
                 "made due": due,
-                "by reason": dg.MetadataValue.md(
-                    bars(most, "by reason") or "nothing"
-                ),
+                "by reason": dg.MetadataValue.md(bars(most, "by reason") or "nothing"),
                 "what to do": dg.MetadataValue.md(_table(found)),
             }
         )

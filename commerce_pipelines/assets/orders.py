@@ -14,11 +14,10 @@ from typing import Any
 import dagster as dg
 
 from ..channels.settings import ChannelSettings
-from ..domain.completeness import Completeness
-from ..domain.money import to_decimal
 from ..resources.connections import Connections
 from .chart import bars
 from .common import LANDED_TAG, ONE_RUN, RETRY, business_days, counts, days_of, failures, money
+from .complete import complete
 
 FLOW = "orders"
 
@@ -171,53 +170,19 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
                 **counts(loaded.actions, "orders"),
                 **counts(loaded.reasons, "reasons"),
                 **money(loaded.by_currency),
+                **counts(loaded.regimes, "vat"),
+                "tax differs at equal totals": loaded.tax_differs,
+                "rounding lines": loaded.rounded,
+                "sale orders in Odoo": dg.MetadataValue.url(f"{connections.settings.odoo.url.rstrip('/')}/odoo/sales"),
                 "seconds": round(time.monotonic() - started, 2),
                 "what became of them": dg.MetadataValue.md(bars(dict(loaded.actions), "orders by outcome")),
             },
         )
         with failures():
             proof = prove(connections, name, start, end, afresh=LANDED_TAG not in context.run.tags)
-        yield complete(proof.whole, asset_key=key("sale_orders"))
+        yield complete(proof, asset_key=key("sale_orders"))
 
     return [raw_orders, staged_orders, sale_orders]
-
-
-def complete(proof: Completeness, asset_key: dg.AssetKey) -> dg.AssetCheckResult:
-    """The check's verdict. Orders waiting in exceptions make it a warning; anything unexplained makes it an error."""
-    unknown = not proof.complete
-    return dg.AssetCheckResult(
-        check_name="complete",
-        asset_key=asset_key,
-        passed=proof.complete and not proof.exceptions,
-        severity=dg.AssetCheckSeverity.ERROR if unknown else dg.AssetCheckSeverity.WARN,
-        description=sentence(proof),
-        metadata={
-            "orders in channel": proof.orders_in_channel,
-            "sale orders in Odoo": proof.sale_orders_in_odoo,
-            "in exceptions": proof.exceptions,
-            "missing": ", ".join(proof.missing[:100]) or "none",
-            "surplus": ", ".join(proof.surplus[:100]) or "none",
-            "money difference": proof.money_difference,
-            **{
-                f"{side}/{currency}": str(to_decimal(minor, currency))
-                for side, totals in (("channel", proof.channel_total), ("odoo", proof.odoo_total))
-                for currency, minor in sorted(totals.items())
-            },
-        },
-    )
-
-
-def sentence(proof: Completeness) -> str:
-    """`100 orders in the channel, 99 in Odoo, 1 missing; money differs by 39.90.`"""
-    parts = [f"{proof.orders_in_channel} orders in the channel, {proof.sale_orders_in_odoo} in Odoo"]
-    for count, word in (
-        (len(proof.missing), "missing"),
-        (proof.exceptions, "in exceptions"),
-        (len(proof.surplus), "surplus"),
-    ):
-        if count:
-            parts.append(f"{count} {word}")
-    return f"{', '.join(parts)}; money differs by {proof.money_difference}."
 
 
 def _chart(per_day: Counter[date] | dict[date, int], title: str) -> dg.MetadataValue:
