@@ -16,6 +16,7 @@ import click
 from dotenv import load_dotenv
 
 from . import settings as settings_file
+from .cli_inventory import inventory
 from .cli_orders import exceptions, plan, trace
 from .domain.completeness import Completeness
 from .domain.errors import CommerceError
@@ -46,7 +47,7 @@ def main() -> None:
     load_dotenv(".env")
 
 
-for _command in (plan, trace, exceptions):
+for _command in (plan, trace, exceptions, inventory):
     main.add_command(_command)
 
 

@@ -25,7 +25,7 @@ from commerce_pipelines.domain.rules import Pack, SaleRules
 
 EPOCH = datetime(2026, 11, 20, tzinfo=UTC)
 LISTINGS = {"A": (1, 1), "B": (2, 1), "A3": (1, 3)}  # key: product, units of it
-RULES = InventoryRules(share=Decimal(100), cap=40)
+RULES = InventoryRules(share=Decimal(100), cap=8)
 SALES = SaleRules(skus={"A": "P1", "B": "P2", "A3": Pack(product="P1", quantity=3)})
 FATES = ("ok", "ok", "ok", "refused", "lost", "slow", "answer lost", "crash before", "crash after", "feed", "feed lost")
 KEYS, PRODUCTS = st.sampled_from(sorted(LISTINGS)), st.sampled_from([1, 2])
