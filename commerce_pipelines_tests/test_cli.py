@@ -1,0 +1,175 @@
+"""The commands as a person types them: what they print, what they return, and never a traceback."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from commerce_pipelines.cli import main
+from commerce_pipelines.settings import parse
+from commerce_pipelines.warehouse.database import Warehouse, master_key
+from commerce_pipelines_tests.conftest import MASTER_KEY
+from commerce_sandbox.catalogue import CATALOGUE
+from commerce_sandbox.odoo import OdooStandIn, demo_database
+from commerce_sandbox.server import Fault
+from commerce_sandbox.shopify import ShopifyStandIn, demo_orders
+
+
+class Shell:
+    """A folder, its environment, and the stand-ins behind it."""
+
+    def __init__(self, folder: Path, shop: ShopifyStandIn, odoo: OdooStandIn) -> None:
+        self.folder, self.shop, self.odoo = folder, shop, odoo
+
+    def __call__(self, *arguments: str, text: str = "") -> Result:
+        result = CliRunner().invoke(main, list(arguments), input=text)
+        assert "Traceback" not in result.output
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    def write(self, **changes: object) -> None:
+        settings = {
+            "odoo": {
+                "url": self.odoo.url, "database": "demo", "username": "admin", "password": {"env": "ODOO_PASSWORD"},
+            },
+            "channels": [
+                {
+                    "name": "shop_de", "kind": "shopify", "shop": "demo.myshopify.com", "endpoint": self.shop.url,
+                    "credentials": {"client_id": {"env": "ID"}, "client_secret": {"env": "SECRET"}},
+                    "start_date": "2025-01-01", **changes,
+                }
+            ],
+        }  # fmt: skip
+        (self.folder / "commerce.yaml").write_text(yaml.safe_dump(settings))
+
+
+@pytest.fixture
+def shell(warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+    monkeypatch.chdir(tmp_path)
+    for name in ("ODOO_PASSWORD", "ID", "SECRET"):
+        monkeypatch.setenv(name, "admin")
+    monkeypatch.setenv("COMMERCE_MASTER_KEY", base64.urlsafe_b64encode(MASTER_KEY).decode())
+    monkeypatch.setenv("COMMERCE_DATABASE_URL", warehouse.url)
+    with ExitStack() as stack:
+        yield Shell(
+            tmp_path, stack.enter_context(ShopifyStandIn()), stack.enter_context(OdooStandIn(demo_database(CATALOGUE)))
+        )
+
+
+ASK = ("--database", "demo", "--username", "admin")
+
+
+def test_init_writes_what_odoo_offers_and_a_master_key_and_no_password(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COMMERCE_MASTER_KEY")
+    result = shell("init", "--url", shell.odoo.url, *ASK)
+    assert result.exit_code == 0, result.output
+    text = (shell.folder / "commerce.yaml").read_text()
+    assert parse(text).odoo.username == "admin"
+    assert re.search(r"#.*: .*(WH|FBA)", text)
+    env = (shell.folder / ".env").read_text()
+    assert len(master_key(dict([env.strip().split("=", 1)]))) == 32
+    assert (shell.folder / ".env").stat().st_mode & 0o077 == 0
+    assert "password: {env: ODOO_PASSWORD}" in text
+    again = shell("init", "--url", shell.odoo.url, *ASK)
+    assert (again.exit_code, "exists already" in again.output) == (1, True)
+
+
+def test_init_says_what_is_wrong_with_the_login(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ODOO_PASSWORD")
+    result = shell("init", "--url", shell.odoo.url, *ASK, text="wrong\n")
+    assert result.exit_code == 1
+    assert "Odoo refuses the login of 'admin'" in result.output
+    assert "wrong" not in result.output
+    assert not (shell.folder / "commerce.yaml").exists()
+
+
+def test_check_tells_a_line_each_and_what_is_to_mend(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell.write()
+    good = shell("check")
+    assert good.exit_code == 0, good.output
+    assert good.output.count("✓") >= 4
+    assert "demo.myshopify.com" in good.output
+    shell.write(sales_team="Nobody", warehouse="Nowhere")
+    shell.shop.faults.append(Fault(match="access_token", status=401, times=9))
+    bad = shell("check")
+    assert bad.exit_code == 1
+    for word in ("Nobody", "Nowhere", "shop_de"):
+        assert any("✗" in line and word in line for line in bad.output.splitlines()), bad.output
+    assert "to mend" in bad.output
+
+
+def test_check_without_a_file_or_a_secret_names_the_fix(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = shell("check")
+    assert result.exit_code == 1
+    assert "commerce-pipelines init" in result.output
+    shell.write()
+    monkeypatch.delenv("SECRET")
+    result = shell("check")
+    assert result.exit_code == 1
+    assert "SECRET is not set" in result.output
+
+
+def test_report_proves_and_fails_by_exit_code(shell: Shell) -> None:
+    shell.write()
+    for order in demo_orders(3, 1, datetime.now(UTC), CATALOGUE):
+        shell.shop.add(order)
+    result = shell("report", "--json")
+    assert result.exit_code == 1
+    (shop,) = json.loads(result.output.splitlines()[-1])["channels"].items()
+    assert shop[0] == "shop_de"
+    assert shop[1]["orders_in_channel"] == len(shop[1]["missing"]) > 10
+    assert shop[1]["sale_orders_in_odoo"] == shop[1]["exceptions"] == 0
+    assert float(shop[1]["money_difference"]) > 0
+    empty = shell("report", "shop_de", "--from", "2025-03-01", "--to", "2025-03-02")
+    assert empty.exit_code == 0
+    assert "0.00" in empty.output
+
+
+def test_an_unknown_channel_is_named_with_those_there_are(shell: Shell) -> None:
+    shell.write()
+    result = shell("report", "shop_uk")
+    assert result.exit_code == 1
+    assert "configured: shop_de" in result.output
+
+
+def test_an_unreachable_odoo_is_a_sentence(shell: Shell) -> None:
+    shell.write()
+    for order in demo_orders(3, 1, datetime.now(UTC), CATALOGUE):
+        shell.shop.add(order)
+    shell.odoo.faults.append(Fault(status=404, times=99))
+    result = shell("report")
+    assert result.exit_code == 1
+    assert result.output.startswith("commerce-pipelines: ")
+    assert len(result.output.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.com"])  # noqa: S104 - what is refused
+def test_dev_refuses_to_show_an_open_ui_to_the_world(shell: Shell, host: str) -> None:
+    shell.write()
+    result = shell("dev", "--host", host)
+    assert result.exit_code == 2
+    assert "--behind-proxy" in result.output
+
+
+def test_dev_says_when_its_port_is_taken(shell: Shell) -> None:
+    shell.write()
+    result = shell("dev", "--port", shell.odoo.url.rpartition(":")[2])
+    assert result.exit_code == 1
+    assert "is taken" in result.output
+
+
+def test_help_and_version(shell: Shell) -> None:
+    assert "report" in shell("-h").output
+    assert shell("--version").exit_code == 0
+    assert shell("nonsense").exit_code == 2
