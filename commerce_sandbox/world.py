@@ -69,7 +69,8 @@ class World:
         }  # fmt: skip
         channels = [
             {
-                "name": LANES[0], "kind": "amazon", "region": "eu", "seller_id": "A2DEMOSELLER01", "marketplaces": ["DE", "FR", "PL", "SE", "UK"],
+                "name": LANES[0], "kind": "amazon", "region": "eu", "seller_id": "A2DEMOSELLER01",
+                "marketplaces": ["DE", "FR", "PL", "SE", "UK"],
                 "endpoint": amazon, "token_endpoint": f"{amazon}/auth/o2/token",
                 "credentials": {**login, "refresh_token": refresh},
                 "sales_team": "Amazon", "channel_departure_country": "DE", "poll_seconds": AMAZON_POLL_SECONDS,
