@@ -115,6 +115,12 @@ def feeds(
         taken = {code for codes_of_place in fed.values() for code in codes_of_place}
         if default and not taken & set(default):
             fed[others[0]] = default
+    places = sorted(set(locations))
+    if places and not fed.keys() & set(places):
+        raise SettingsError(
+            f"{key}: the channel keeps stock at {', '.join(map(repr, places))}, and no warehouse feeds any of these; "
+            f"write which do, as in {{{places[0]!r}: [{warehouses[0].code if warehouses else 'WH'}]}}."
+        )
     owners: dict[str, str] = {}
     for place, feeding in fed.items():
         for code in feeding:

@@ -156,7 +156,6 @@ WAREHOUSES = (Place("WH", "Main"), Place("FBA", "Amazon FBA"), Place("W2", "Seco
         ({}, SaleRules(warehouse="W2"), {"gid/1"}, {"gid/1": ("W2",)}),
         ({"gid/1": ("WH",)}, SaleRules(), {"gid/1", "gid/2"}, {"gid/1": ("WH",)}),
         ({"gid/1": ("WH",)}, SaleRules(warehouse="WH"), {"gid/1", "gid/2"}, {"gid/1": ("WH",)}),
-        ({}, SaleRules(warehouse="WH"), {"gid/1", "gid/2"}, {}),
     ],
 )
 def test_stock_is_never_offered_at_two_places(
@@ -166,11 +165,17 @@ def test_stock_is_never_offered_at_two_places(
 
 
 @pytest.mark.parametrize(
-    ("rules", "words"),
-    [({}, "WH, FBA, W2"), ({"": ("Mian",)}, "no warehouse 'Mian'"), ({"a": ("WH",), "b": ("Main",)}, "twice")],
+    ("rules", "locations", "words"),
+    [
+        ({}, {""}, "WH, FBA, W2"),
+        ({"": ("Mian",)}, {""}, "no warehouse 'Mian'"),
+        ({"a": ("WH",), "b": ("Main",)}, {"a", "b"}, "twice"),
+        ({"": ("WH",)}, {"a", "b"}, r"'a', 'b', and no warehouse feeds.*\{'a': \[WH\]\}"),
+    ],
 )
-def test_a_choice_that_a_person_has_to_make_is_asked_for(rules: dict[str, tuple[str, ...]], words: str) -> None:
-    locations = {"", "a", "b"} if "a" in rules else {""}
+def test_a_choice_that_a_person_has_to_make_is_asked_for(
+    rules: dict[str, tuple[str, ...]], locations: set[str], words: str
+) -> None:
     with pytest.raises(SettingsError, match=words):
         feeds("shop", InventoryRules(locations=rules), SaleRules(), WAREHOUSES, locations)
 

@@ -1,0 +1,46 @@
+"""`commerce-pipelines inventory`: from a terminal, against the stand-ins of Shopify and Odoo, over real HTTP."""
+
+from __future__ import annotations
+
+import pytest
+
+from commerce_pipelines import settings as settings_file
+from commerce_pipelines.flows.inventory import Stopped, decide, publish
+from commerce_pipelines.flows.stock import read_listings, take_stock
+from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines_tests.test_cli import Shell, shell
+
+__all__ = ["shell"]
+
+RULES = {"enabled": True, "locations": {"71": ["WH"]}, "breaker": {"changed_percent": 100, "zeroed_percent": 100}}
+
+
+def run(connections: Connections) -> dict[str, int]:
+    take_stock(connections)
+    decide(connections, "shop_de")
+    return dict(publish(connections, "shop_de").outcomes)
+
+
+def test_plan_shows_what_a_run_then_does_and_release_is_for_a_stopped_one(shell: Shell) -> None:
+    shell.write(channel_warehouse="FBA", inventory=RULES)
+    early = shell("inventory", "plan", "shop_de")
+    assert early.exit_code == 1
+    assert "materialise shop_de/listings first" in early.output
+    connections = Connections(settings_file.load())
+    read_listings(connections, "shop_de")
+    planned = shell("inventory", "plan", "shop_de")
+    assert planned.exit_code == 0, planned.output
+    assert not shell.shop.called("inventorySetQuantities")
+    outcomes = run(connections)
+    assert f"{outcomes['accepted']} push" in planned.output
+    assert "push" not in shell("inventory", "plan", "shop_de").output.splitlines()[-1]
+    assert "there is nothing to release" in shell("inventory", "release", "shop_de").output
+
+    shell.write(channel_warehouse="FBA", inventory={**RULES, "end_below": 10**6, "breaker": {"from_listings": 1}})
+    stopped = shell("inventory", "plan", "shop_de")
+    assert "The breaker would stop this" in stopped.output
+    connections = Connections(settings_file.load())
+    with pytest.raises(Stopped, match="would go to 0"):
+        run(connections)
+    assert "Released: " in shell("inventory", "release", "shop_de").output
+    assert set(run(connections)) == {"accepted"}
