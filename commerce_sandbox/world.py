@@ -91,7 +91,16 @@ class World:
         }  # fmt: skip
         settings = {
             "odoo": odoo,
-            "vat": {"seller_country": "DE", "oss": True, "registrations": ["PL"]},
+            # Reduced goods have a rate in France and Austria; elsewhere they show what an unknown rate looks like.
+            "vat": {
+                "seller_country": "DE",
+                "oss": True,
+                "registrations": ["PL"],
+                "rates": {
+                    "FR": {"standard": 20, "reduced": [5.5], "from_home": {7: 5.5}},
+                    "AT": {"standard": 20, "reduced": [10], "from_home": {7: 10}},
+                },
+            },
             "channels": [{**common, **channel} for channel in channels],
         }
         return yaml.safe_dump(settings, sort_keys=False)

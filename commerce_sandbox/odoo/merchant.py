@@ -17,6 +17,7 @@ TEAMS = ("Amazon", "eBay", "Shopify")
 # Products beside the catalogue, for orders that go wrong: archived, not for sale, one code on two products.
 ARCHIVED, NOT_FOR_SALE, DUPLICATE = "OLD-ARCHIVED", "NOT-FOR-SALE", "DUPLICATE-1"
 # A kit of catalogue articles: code, title, price in euro, components.
+SCARCE = "TMB-ISO-450"  # the one that the demo's orders sell out
 KIT = ("KIT-MORNING", "Morning Kit: French Press and two Mugs", "79.90",
        (("FRP-GLS-350", 1), ("MUG-STN-350-BL", 2)))  # fmt: skip
 
@@ -41,7 +42,8 @@ def demo_database(catalogue: Sequence[Article], now: Callable[[], datetime] = la
     ])  # fmt: skip
     stock, far = (db.rows["stock.warehouse"][i]["lot_stock_id"] for i in (1, fba))
     seed(env, stock, {product: 40 + (7 * i) % 60 for i, product in enumerate(products)})
-    seed(env, far, {product: 15 + (5 * i) % 30 for i, product in enumerate(products) if i % 3 == 0})
+    far_units = {product: 40 + (5 * i) % 30 for i, product in enumerate(products)}
+    seed(env, far, far_units | {p: 4 for p, a in zip(products, catalogue, strict=True) if a.sku == SCARCE})
     _odd_products(env, stock)
     _kit(env)
     _delivery(env)
