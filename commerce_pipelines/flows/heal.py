@@ -16,14 +16,16 @@ from ..settings import fingerprint
 
 def heal(connections: Connections, name: str, now: datetime | None = None) -> int:
     """Make due what waits for a setting that changed since, or for a product that can be sold now; returns how many.
+    A note that an order is short of stock goes once Odoo could reserve all of it.
 
-    One read of Odoo, and only while an order waits for a product. Raises the Odoo client's errors.
+    Two reads of Odoo at most, and only while such an order waits. Raises the Odoo client's errors.
     """
     from ..odoo.products import find_products
     from ..warehouse import quarantine
 
     now = now or datetime.now(UTC)
     stamp = fingerprint(connections.settings, name)
+    _no_longer_short(connections, name, now)
     with connections.warehouse.transaction() as connection:
         waiting = [
             one for one in quarantine.open_exceptions(connection, name) if one.stage == "load" and not one.retry_at
@@ -38,6 +40,20 @@ def heal(connections: Connections, name: str, now: datetime | None = None) -> in
         }  # fmt: skip
         due |= {one.order_id for one in waiting if is_about_product(one.code) and one.subject in sellable}
     return _ask_again(connections, name, due, now)
+
+
+def _no_longer_short(connections: Connections, name: str, now: datetime) -> None:
+    from ..odoo.oversold import oversold
+    from ..warehouse import quarantine
+
+    with connections.warehouse.transaction() as connection:
+        notes = [one for one in quarantine.open_exceptions(connection, name, code="oversold") if one.odoo_id]
+    if not notes:
+        return
+    still = oversold(connections.odoo, [one.odoo_id for one in notes if one.odoo_id])
+    with connections.warehouse.transaction() as connection:
+        served = [one.order_id for one in notes if one.odoo_id not in still]
+        quarantine.resolve(connection, name, f"{quarantine.FLAG}oversold", served, now)
 
 
 def replay(

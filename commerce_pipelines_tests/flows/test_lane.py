@@ -224,6 +224,22 @@ def test_a_new_setting_heals_its_orders(connect: Any, request: pytest.FixtureReq
     assert after.run(again=False).actions == {"created": 1}
 
 
+def test_g89_an_oversold_order_is_loaded_flagged_and_the_note_goes_with_the_shortage(
+    lane: Lane, request: pytest.FixtureRequest
+) -> None:
+    (one,) = numbered(request)
+    lane.put(lane.order(one, line(10**9, quantity=10**7)))
+    assert lane.run().reasons == {"oversold": 1}
+    (note,) = waiting(lane, one)
+    assert (note.code, note.blocking, note.subject) == ("oversold", False, MUG)
+    assert lane.prove().whole.complete
+    heal(lane.connections, NAME)
+    assert waiting(lane, one) == [note]
+    lane.connections.odoo.call("sale.order", "action_cancel", [lane.ledger(one)["odoo_id"]])
+    heal(lane.connections, NAME)
+    assert waiting(lane, one) == []
+
+
 def test_a_person_replays_by_reason(lane: Lane, request: pytest.FixtureRequest) -> None:
     a, b = numbered(request, 2)
     lane.put(lane.order(a, line(sku="X-1")), lane.order(b, line(sku="")))
