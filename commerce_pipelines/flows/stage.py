@@ -82,8 +82,8 @@ def stage(
 def _count(staged: Staged, good: Sequence[tuple[Snapshot, Order]], lines: int) -> None:
     staged.orders += len(good)
     staged.lines += lines
-    for snapshot, order in good:
-        staged.by_status[order.status.value] += 1
-        staged.by_day[snapshot.day] += 1
+    staged.by_day.update([snapshot.day for snapshot, _ in good])
+    staged.by_status.update([order.status for _, order in good])
+    for _, order in good:
         if order.status is OrderStatus.PAID:
             staged.by_currency[order.currency] += order.total

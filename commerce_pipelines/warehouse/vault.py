@@ -8,7 +8,7 @@ A destroyed key is never made again. If the same person buys again later, they a
 *heir* of the destroyed one, so neither old payloads nor Odoo's anonymised partner come back to life.
 
 What belongs here: keys, sealing, opening. What does not: what is sealed (landing.py, tokens.py), whom to forget and
-when (the privacy flow).
+when (the privacy flow). Import it inside functions: it loads a cryptography library.
 """
 
 from __future__ import annotations
@@ -20,10 +20,14 @@ from collections.abc import Collection
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 from ..domain.errors import SettingsError
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     from psycopg2.extensions import connection as Connection
 
     from .database import Warehouse
@@ -75,8 +79,6 @@ class Vault:
 
     def unwrap(self, subject_id: bytes, wrapped: bytes) -> bytes:
         """A subject's key from its row. Raises SettingsError if another master key wrapped it."""
-        from cryptography.exceptions import InvalidTag
-
         try:
             return self._wrapper.decrypt(wrapped[:NONCE], wrapped[NONCE:], subject_id)
         except InvalidTag:
@@ -86,16 +88,11 @@ class Vault:
 
     def seal(self, key: bytes, plain: bytes, aad: bytes) -> bytes:
         """Encrypt under a subject's key; `aad` binds the result to its place, so that it opens nowhere else."""
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
         nonce = os.urandom(NONCE)
         return nonce + AESGCM(key).encrypt(nonce, plain, aad)
 
     def open(self, key: bytes, sealed: bytes, aad: bytes) -> bytes:
         """Decrypt what `seal` made. Raises CorruptError for a flipped bit, another key or another place."""
-        from cryptography.exceptions import InvalidTag
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
         try:
             return AESGCM(key).decrypt(sealed[:NONCE], sealed[NONCE:], aad)
         except (InvalidTag, ValueError):
@@ -116,9 +113,6 @@ class Vault:
 
     def own_key(self, purpose: str) -> bytes:
         """32 bytes derived from the master key for one purpose (RFC 5869), for what is about no subject."""
-        from cryptography.hazmat.primitives.hashes import SHA256
-        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
         return HKDF(SHA256(), 32, salt=b"commerce_pipelines", info=purpose.encode()).derive(self._master)
 
     @cached_property
@@ -127,8 +121,6 @@ class Vault:
 
     @cached_property
     def _wrapper(self) -> AESGCM:
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
         return AESGCM(self.own_key("wrap"))
 
     def _make(self, connection: Connection, subject_ids: list[bytes]) -> dict[bytes, bytes]:
