@@ -21,6 +21,7 @@ def on_all(
     ids: Collection[int],
     context: Mapping[str, Any],
     rest: Callable[[Sequence[int]], list[int]],
+    **named: Any,
 ) -> dict[int, OdooRefusal]:
     """Call `method` on `ids`; the refusals by id, for the others it worked.
 
@@ -33,7 +34,7 @@ def on_all(
     while groups:
         group = groups.pop()
         try:
-            client.call(model, method, ids=group, context=context)
+            client.call(model, method, ids=group, context=context, **named)
             continue
         except TransientError:
             attempt += 1

@@ -25,7 +25,6 @@ from .loading import load_records
 from .order_rows import rounding_line
 from .resolving import Resolver
 
-_DATE = (".id", "date_order")
 _LINE = ("id", "order_id/.id", "product_id/.id", "name", "product_uom_qty", "price_unit", "discount", "tax_ids/.id")
 
 
@@ -116,27 +115,28 @@ def confirm(client: OdooClient, ids: Collection[int], history: bool = False) -> 
 
 
 def put_dates(client: OdooClient, orders: Mapping[int, SaleDraft]) -> dict[int, OdooRefusal]:
-    """Odoo dates an order by its confirmation; give it back the day it was placed. Refusals by record id.
-
-    The lead time of each line is written along, unchanged, which makes Odoo move the deadline of its deliveries too.
-    With another deadline than the order's, Odoo would not take a later reduction out of the delivery, but book a
-    receipt of goods beside it: by our edits and by a person's.
-    """
-    if not orders:
-        return {}
-    leads: dict[int, list[tuple[str, str]]] = defaultdict(list)
-    for row in client.call(
-        "sale.order.line", "search_read", domain=[["order_id", "in", sorted(orders)], ["move_ids", "!=", False]],
-        fields=["order_id", "customer_lead"], load=None,
-    ):  # fmt: skip
-        leads[row["order_id"]].append((str(row["id"]), str(row["customer_lead"])))
-    refused: dict[int, OdooRefusal] = {}
-    for fields in (_DATE, (*_DATE, "order_line/.id", "order_line/customer_lead")):  # empty line columns: all lines gone
-        rows = {}
-        for odoo_id, draft in orders.items():
-            if bool(leads.get(odoo_id)) is (len(fields) > len(_DATE)):
-                head = (str(odoo_id), draft.placed_at.astimezone(UTC).strftime(DATE))
-                first, *more = leads.get(odoo_id) or [("", "")]
-                rows[odoo_id] = [[*head, *first][: len(fields)], *(["", "", *line] for line in more)]
-        refused |= load_records(client, "sale.order", fields, rows, tracking(client))[1]
+    """Odoo dates an order by its confirmation; give it back the day it was placed. Refusals by record id."""
+    rows = {
+        odoo_id: [[str(odoo_id), draft.placed_at.astimezone(UTC).strftime(DATE)]] for odoo_id, draft in orders.items()
+    }
+    refused = load_records(client, "sale.order", (".id", "date_order"), rows, tracking(client))[1]
+    align_deadlines(client, orders)
     return refused
+
+
+def align_deadlines(client: OdooClient, order_ids: Collection[int]) -> None:
+    """Let the deadlines of open deliveries follow the orders' dates: writing a line's lead time, unchanged, does that.
+
+    With another deadline than the order's, Odoo does not take a later reduction out of the delivery but books a receipt
+    of goods beside it, after our edits and after a person's.
+    """
+    if not order_ids:
+        return
+    by_lead: dict[float, list[int]] = defaultdict(list)
+    for row in client.call(
+        "sale.order.line", "search_read", domain=[["order_id", "in", sorted(order_ids)], ["move_ids", "!=", False]],
+        fields=["customer_lead"], load=None,
+    ):  # fmt: skip
+        by_lead[row["customer_lead"]].append(row["id"])
+    for lead, ids in by_lead.items():
+        on_all(client, "sale.order.line", "write", ids, tracking(client), list, vals={"customer_lead": lead})

@@ -18,7 +18,7 @@ from ..failpoints import failpoint
 from .booked import Booked, read_booked
 from .bulk import on_all
 from .client import OdooClient
-from .confirming import Settled, confirm, put_dates, settle, tracking
+from .confirming import Settled, align_deadlines, confirm, put_dates, settle, tracking
 from .differences import Verdict, Way, decide
 from .errors import OdooRefusal
 from .loading import load_records, xid
@@ -158,6 +158,7 @@ class Batch:
 
     def _edit(self, items: Sequence[Item]) -> None:
         """Change confirmed orders in place; Odoo moves the deliveries and reservations along."""
+        align_deadlines(self._client, [item.odoo_id for item in items])
         columns = [*_HEAD, *(f"order_line/{name}" for name in line_columns(self._resolver.fields))]
         for history in (False, True):
             context = {**tracking(self._client), "update_delivery_shipping_partner": True}

@@ -128,7 +128,7 @@ def test_a_name_that_odoo_lacks_stops_only_its_orders(world: World) -> None:
         "unknown_analytic_account": draft(line("1", mug, 1, 1000), analytic={"nonesuch": 100}),
         "unknown_pricelist": draft(line("1", mug, 1, 1000), pricelist="nonesuch"),
         "unknown_fiscal_position": draft(line("1", mug, 1, 1000), fiscal_position="nonesuch"),
-        "unknown_tax": draft(line("1", mug, 1, 1000, TaxKey("CH", 81_000, True, "local"))),
+        "unknown_tax": draft(line("1", mug, 1, 1000, TaxKey("NO", 123_400, True, "local"))),
         "unknown_country": draft(line("1", mug, 1, 1000), shipping=Address(city="X", country="QQ")),
     }
     first, *others = world.load(good, *bad.values())

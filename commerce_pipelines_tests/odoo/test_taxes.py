@@ -88,17 +88,17 @@ def test_a_scheme_tax_uses_the_standard_account_but_none_of_its_tags(world: Worl
 
 def test_the_channels_own_mapping_comes_first(world: World) -> None:
     name = f"Special {secrets.token_hex(4)}"
-    tax = world.create("account.tax", name=name, amount=8.1, type_tax_use="sale", price_include_override="tax_included")
-    swiss = TaxKey("CH", 81_000, True, "local")
-    mapping = TaxMapping(country="CH", rate=Decimal("8.1"), tax=name)
-    order = draft(line("1", world.product(), 1, 10810, swiss), regime="local", tax_country="CH")
+    tax = world.create("account.tax", name=name, amount=12.34, type_tax_use="sale", price_include_override="tax_included")
+    foreign = TaxKey("NO", 123_400, True, "local")
+    mapping = TaxMapping(country="NO", rate=Decimal("12.34"), tax=name)
+    order = draft(line("1", world.product(), 1, 11234, foreign), regime="local", tax_country="NO")
     [refused] = world.load(order)
-    assert (refused.code, refused.message) == ("unknown_tax", "There is no tax for 8.1 % CH.")
+    assert (refused.code, refused.message) == ("unknown_tax", "There is no tax for 12.34 % NO.")
     [outcome] = world.load(order, taxes=(mapping,))
-    assert (outcome.action, outcome.amount_tax) == ("created", 810)
+    assert (outcome.action, outcome.amount_tax) == ("created", 1234)
     assert world.lines(order)[0]["tax_ids"] == [tax]
     wrong = msgspec.structs.replace(mapping, included=False)
-    on_top = draft(line("1", world.product(), 1, 10000, msgspec.structs.replace(swiss, included=False)), total=10810)
+    on_top = draft(line("1", world.product(), 1, 10000, msgspec.structs.replace(foreign, included=False)), total=11234)
     [outcome] = world.load(on_top, taxes=(wrong,))
     assert outcome.code == "unknown_tax"
     assert "on top of the price" in outcome.message
