@@ -11,15 +11,19 @@ import pytest
 
 import commerce_pipelines
 from commerce_pipelines.definitions import build_defs
-from commerce_pipelines_tests.fakes import some_settings
+from commerce_pipelines.settings import parse
 
 ROOT = Path(commerce_pipelines.__file__).parent
 GRAPH = Path(__file__).with_name("graph.txt")
 
 
+EXAMPLE = parse((ROOT.parent / "commerce.example.yaml").read_text(encoding="utf-8"))
+
+
 @pytest.fixture(scope="module")
 def defs() -> dg.Definitions:
-    return build_defs(some_settings())
+    """Of the documented example, which uses every flow."""
+    return build_defs(EXAMPLE)
 
 
 def test_the_graph_is_the_one_on_file(defs: dg.Definitions) -> None:
@@ -42,9 +46,9 @@ def test_days_are_the_channels_own_and_a_range_is_one_run(defs: dg.Definitions) 
     for asset in defs.resolve_asset_graph().assets_defs:
         if asset.partitions_def is not None:
             assert asset.backfill_policy == dg.BackfillPolicy.single_run()
-            days = asset.partitions_def
-            assert isinstance(days, dg.DailyPartitionsDefinition)
-            assert (days.timezone, days.end_offset) == ("Europe/Berlin", 1)
+            assert isinstance(asset.partitions_def, dg.DailyPartitionsDefinition)
+            channel = EXAMPLE.channel(next(iter(asset.keys)).path[0])
+            assert (asset.partitions_def.timezone, asset.partitions_def.end_offset) == (channel.time_zone, 1)
 
 
 def test_every_run_is_one_process(defs: dg.Definitions) -> None:
