@@ -112,15 +112,20 @@ def report(channels: tuple[str, ...], start: datetime | None, end: datetime | No
 
     Exits 1 if an order is missing or a minor unit differs.
     """
+    from rich.console import Console
+
     from .flows.prove import prove
 
     connections = _connections()
     proofs: dict[str, Completeness] = {}
-    for channel in [connections.settings.channel(name) for name in channels] or connections.settings.channels:
-        today = datetime.now(channel.zone).date()
-        first = start.date() if start else today - timedelta(days=30)
-        last = end.date() if end else today
-        proofs[channel.name] = prove(connections, channel.name, first, _after(last)).whole
+    wanted = [connections.settings.channel(name) for name in channels] or connections.settings.channels
+    with Console(stderr=True).status("") as status:
+        for channel in wanted:
+            status.update(f"asking {channel.name} and Odoo")
+            today = datetime.now(channel.zone).date()
+            first = start.date() if start else today - timedelta(days=30)
+            last = end.date() if end else today
+            proofs[channel.name] = prove(connections, channel.name, first, _after(last)).whole
     show(proofs, as_json)
     sys.exit(0 if all(proof.complete for proof in proofs.values()) else 1)
 

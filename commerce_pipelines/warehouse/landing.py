@@ -157,8 +157,8 @@ class Landing:
             cursor.execute(
                 f"""SELECT s.day, max(s.first_seen) FROM commerce.order_snapshots s
                 JOIN commerce.subject_keys k USING (subject_id)
-                WHERE s.channel = %s AND s.day >= %s AND s.day < %s AND s.first_seen >= coalesce(%s::timestamptz, '-infinity')
-                AND k.wrapped_key IS NOT NULL AND {_NEWEST}
+                WHERE s.channel = %s AND s.day >= %s AND s.day < %s
+                AND s.first_seen >= coalesce(%s::timestamptz, '-infinity') AND k.wrapped_key IS NOT NULL AND {_NEWEST}
                 AND NOT EXISTS (SELECT FROM commerce.sale_orders o WHERE o.channel = s.channel
                     AND o.order_id = s.order_id AND o.digest = encode(s.digest, 'hex'))
                 AND NOT EXISTS (SELECT FROM commerce.exceptions e WHERE e.channel = s.channel

@@ -124,7 +124,7 @@ class Vault:
         return AESGCM(self.own_key("wrap"))
 
     def _make(self, connection: Connection, subject_ids: list[bytes]) -> dict[bytes, bytes]:
-        """New keys of those subjects that nobody else made one for meanwhile. Sorted: two creators lock in one order."""
+        """New keys of those subjects that nobody else made one for. Sorted: two creators lock in one order."""
         if not subject_ids:
             return {}
         keys = {subject: os.urandom(32) for subject in subject_ids}
