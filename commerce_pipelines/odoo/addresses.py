@@ -27,7 +27,9 @@ def recipient(address: Address, for_invoice: bool = False) -> str:
 
 def has_place(address: Address | None) -> bool:
     """Whether it says anything about where."""
-    return address is not None and any((address.street, address.street2, address.city, address.postcode, address.country))
+    return address is not None and any(
+        (address.street, address.street2, address.city, address.postcode, address.country)
+    )
 
 
 def address_values(address: Address, name: str, countries: Countries) -> dict[str, str]:
@@ -62,4 +64,3 @@ def partner_values(row: Mapping[str, Any]) -> dict[str, str]:
 def _country(code: str) -> str:
     """Northern Ireland is a country of its own for VAT only."""
     return {"XI": "GB", "UK": "GB", "EL": "GR"}.get(code, code)
-

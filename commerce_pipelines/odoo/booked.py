@@ -20,9 +20,12 @@ from .loading import known, names_of
 DATE = "%Y-%m-%d %H:%M:%S"
 OPEN = frozenset(("draft", "sent"))
 _MANY = 1000
-_SHIPPED = frozenset(("started", "partial", "full"))
+_SHIPPED, _PICKED = frozenset(("partial", "full")), "started"
 _ORDER = ("name", "state", "currency_id", "amount_total", "amount_tax", "order_line")
-_WHOLE = (*_ORDER, "date_order", "locked", "write_uid", "partner_shipping_id", "partner_invoice_id", "fiscal_position_id")
+_WHOLE = (
+    *(*_ORDER, "date_order", "locked", "write_uid"),
+    *("partner_shipping_id", "partner_invoice_id", "fiscal_position_id"),
+)
 _STOCK = ("delivery_status", "picking_ids")
 _LINE = (
     *("order_id", "name", "product_id", "product_uom_qty", "price_unit", "tax_ids", "qty_delivered", "qty_invoiced"),
@@ -45,7 +48,8 @@ class BookedLine(msgspec.Struct, frozen=True, kw_only=True):
 class Booked(msgspec.Struct, frozen=True, kw_only=True):
     """One order of ours. lines: by external id, those that we made; foreign: what a person added, line ids.
 
-    by_us: the last to write to it were we. history: it has goods, but no delivery was ever made of them.
+    by_us: the last to write to it were we. history: it has goods, but no delivery was ever made of them. picked: goods
+    were taken from their shelf, none has left (a delivery in several steps).
     """
 
     sale: Sale
@@ -54,6 +58,7 @@ class Booked(msgspec.Struct, frozen=True, kw_only=True):
     by_us: bool
     invoiced: bool
     history: bool
+    picked: bool
     shipping_id: int
     invoice_id: int
     position_id: int
@@ -147,6 +152,7 @@ def _booked(
         by_us=_id(row["write_uid"]) == uid,
         invoiced=any(line["qty_invoiced"] for line in lines),
         history=sale.state == "sale" and has_goods and not row.get("picking_ids"),
+        picked=row.get("delivery_status") == _PICKED,
         shipping_id=_id(row["partner_shipping_id"]),
         invoice_id=_id(row["partner_invoice_id"]),
         position_id=_id(row["fiscal_position_id"]),

@@ -43,14 +43,23 @@ def _hindrance(booked: Booked) -> Flag | None:
     return None
 
 
+def _leftovers(booked: Booked) -> Iterator[Flag]:
+    """What a person has to tidy up after an order that could be cancelled."""
+    if booked.invoiced:
+        yield Flag("cancelled_after_invoicing", "The order was cancelled after it was invoiced.",
+                   "Credit its posted invoice in Odoo.")  # fmt: skip
+    if booked.picked:
+        yield Flag("cancelled_after_picking", "The order was cancelled after its goods were picked.",
+                   "Put them back on their shelf and book the transfer.")  # fmt: skip
+
+
 def _outcome(channel: str, order_id: str, booked: Booked | None, refused: dict[int, OdooRefusal]) -> SaleOutcome:
     if booked is None:
         return SaleOutcome(channel=channel, order_id=order_id, action="cancelled")
     sale, hindrance = booked.sale, _hindrance(booked)
-    flags = (hindrance,) if hindrance and sale.state != "cancel" else ()
-    if not flags and booked.invoiced:
-        flags = (Flag("cancelled_after_invoicing", "The order was cancelled after it was invoiced.",
-                      "Credit its posted invoice in Odoo."),)  # fmt: skip
+    flags: tuple[Flag, ...] = ()
+    if sale.state != "cancel":
+        flags = (hindrance,) if hindrance else tuple(_leftovers(booked))
     refusal = refused.get(sale.odoo_id)
     untouched = bool(refusal or (hindrance and flags))
     return SaleOutcome(

@@ -106,7 +106,7 @@ class Client:
             except TransientError:
                 if method not in READS or pause is None:
                     raise
-                self.sleep(pause * (0.5 + random.random()))
+                self.sleep(pause * (0.5 + random.random()))  # noqa: S311 - jitter
         raise AssertionError("unreachable")
 
     def _ask_who(self) -> Who:

@@ -53,8 +53,12 @@ class Countries:
         if not code:
             return 0
         if code not in self.ids:
-            raise RecordError("unknown_country", f"Odoo has no country with the code {code}.",
-                              fix="Correct the country of the order's address in the marketplace.", subject=code)
+            raise RecordError(
+                "unknown_country",
+                f"Odoo has no country with the code {code}.",
+                fix="Correct the country of the order's address in the marketplace.",
+                subject=code,
+            )
         return self.ids[code]
 
     def state(self, code: str, state: str) -> int:

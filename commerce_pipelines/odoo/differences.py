@@ -59,7 +59,7 @@ def decide(draft: SaleDraft, booked: Booked | None, ids: Resolved, moved: bool) 
             return Verdict(Way.REOPEN, found)
         return Verdict(Way.FLAG, found, (_cancelled(),))
     same_total = (sale.currency, sale.total) == (draft.currency, draft.total)
-    if not found and same_total and (not moved or sale.delivered or booked.locked):
+    if not found and same_total and (not moved or sale.delivered or booked.picked or booked.locked):
         return Verdict(Way.KEEP)
     flag = _untouchable(booked, found)
     if flag:
@@ -100,8 +100,9 @@ def _untouchable(booked: Booked, found: tuple[Difference, ...]) -> Flag | None:
     """Why a confirmed order that differs must be left to a person."""
     said = "; ".join(one.text for one in found) or "the total"
     fix = "Settle the difference by hand in Odoo: deliver or return the rest, or credit it."
-    if booked.sale.delivered:
-        return Flag("edited_after_shipping", f"The channel changed the order after it was shipped: {said}.", fix)
+    if booked.sale.delivered or booked.picked:
+        when = "shipped" if booked.sale.delivered else "picked"
+        return Flag("edited_after_shipping", f"The channel changed the order after it was {when}: {said}.", fix)
     if booked.invoiced:
         return Flag("edited_after_invoicing", f"The channel changed the order after it was invoiced: {said}.", fix)
     if booked.locked:
@@ -114,5 +115,8 @@ def _untouchable(booked: Booked, found: tuple[Difference, ...]) -> Flag | None:
 
 
 def _cancelled() -> Flag:
-    return Flag("cancelled_in_odoo", "The order is paid in the channel, but was cancelled in Odoo.",
-                "Cancel it in the channel as well, or set the sale order back to quotation in Odoo and replay.")
+    return Flag(
+        "cancelled_in_odoo",
+        "The order is paid in the channel, but was cancelled in Odoo.",
+        "Cancel it in the channel as well, or set the sale order back to quotation in Odoo and replay.",
+    )

@@ -140,7 +140,12 @@ class Batch:
         booked = read_booked(self._client, {item.xid: item.draft.order_id for item in items})
         for item in items:
             now = booked.get(item.draft.order_id)
-            if now and now.sale.state == "sale" and item.ids and decide(item.draft, now, item.ids, False).way is Way.KEEP:
+            if (
+                now
+                and now.sale.state == "sale"
+                and item.ids
+                and decide(item.draft, now, item.ids, False).way is Way.KEEP
+            ):
                 item.booked, item.odoo_id, item.verdict = now, now.sale.odoo_id, Verdict(Way.KEEP)
             else:
                 item.error = refused_by_odoo(refused[item.xid])

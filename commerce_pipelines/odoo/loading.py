@@ -89,7 +89,7 @@ def wait(client: OdooClient, attempt: int) -> None:
     """Pause before attempt number `attempt` + 1: doubling, with jitter, so that two writers fall out of step."""
     pause = min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE)
     sleep = getattr(client, "sleep", time.sleep)
-    sleep(pause * (0.5 + random.random()))
+    sleep(pause * (0.5 + random.random()))  # noqa: S311 - jitter
 
 
 def load_records(

@@ -29,7 +29,9 @@ def moved_orders(client: OdooClient, countries: Countries, orders: Sequence[tupl
     fields = [*READ, "create_uid", "write_uid"]
     rows = {row["id"]: row for row in client.call("res.partner", "read", ids=sorted(ids), fields=fields, load=None)}
     names = names_of(client, "res.partner", ids)
-    ours = {one for one, row in rows.items() if row["create_uid"] == row["write_uid"] == client.who.uid and one in names}
+    ours = {
+        one for one, row in rows.items() if row["create_uid"] == row["write_uid"] == client.who.uid and one in names
+    }
     return {
         draft.order_id
         for draft, booked in orders

@@ -180,8 +180,12 @@ class Partners:
         row = self._read(ids).get(ids[0]) if ids else None
         if row is None:
             if not self._client.settings.create_missing:
-                raise RecordError("unknown_guest", f"Odoo has no partner named {name!r}.",
-                                  fix="Create it in Odoo, or correct `guest` of the channel.", subject=name)
+                raise RecordError(
+                    "unknown_guest",
+                    f"Odoo has no partner named {name!r}.",
+                    fix="Create it in Odoo, or correct `guest` of the channel.",
+                    subject=name,
+                )
             values = {"name": name, "country_id/.id": str(self._company.country_id or "")}
             return _Main(partner_id=load_one(self._client, "res.partner", guest_xid, values), name=name)
         if not any(value for field, value in partner_values(row).items() if field != "name"):
@@ -252,13 +256,16 @@ class Partners:
             if place is not None and has_place(place):
                 shown = recipient(place, kind == "invoice") or ("" if buyer.is_guest else name)
                 values = address_values(place, shown, self._countries)
-                found[kind] = f"{buyer.main_xid}_{address_key(values)}", {
-                    **values,
-                    "type": kind,
-                    "email": who.email.strip() if kind == "delivery" and email_key(who.email) else "",
-                    "phone": place.phone or who.phone,
-                    "lang": self._language(who.language),
-                }
+                found[kind] = (
+                    f"{buyer.main_xid}_{address_key(values)}",
+                    {
+                        **values,
+                        "type": kind,
+                        "email": who.email.strip() if kind == "delivery" and email_key(who.email) else "",
+                        "phone": place.phone or who.phone,
+                        "lang": self._language(who.language),
+                    },
+                )
         return found
 
     def _parties(
@@ -274,7 +281,8 @@ class Partners:
         has_home = any(main.own.get(field) for field in ("street", "city", "zip"))
         return Parties(
             partner_id=main.partner_id,
-            invoice_id=where.get("invoice") or (main.partner_id if has_home else where.get("delivery", main.partner_id)),
+            invoice_id=where.get("invoice")
+            or (main.partner_id if has_home else where.get("delivery", main.partner_id)),
             shipping_id=where.get("delivery") or where.get("invoice") or main.partner_id,
             flags=flags,
         )
@@ -292,7 +300,7 @@ class Partners:
         return clean_vat(draft.buyer.vat_number, place.country if place else "")
 
     def _language(self, tag: str) -> str:
-        """An installed language for a BCP 47 tag: de-AT -> de_AT, else any German; the user's own for an unknown one."""
+        """An installed language for a BCP 47 tag: de-AT -> de_AT, else any German, else the user's own."""
         wanted = tag.replace("-", "_")
         if wanted in self._languages:
             return wanted
@@ -332,5 +340,8 @@ def _invalid_vat() -> Flag:
 
 def _refused() -> RecordError:
     # Odoo's own message would name the buyer.
-    return RecordError("partner_refused", "Odoo does not accept the buyer's contact data.",
-                       fix="Enter the contact in Odoo by hand to see which rule refuses it; adjust the rule or the order.")
+    return RecordError(
+        "partner_refused",
+        "Odoo does not accept the buyer's contact data.",
+        fix="Enter the contact in Odoo by hand to see which rule refuses it; adjust the rule or the order.",
+    )

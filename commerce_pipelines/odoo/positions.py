@@ -3,8 +3,8 @@
 What belongs here: finding or creating the position of a regime. What does not: taxes (taxes.py); which regime a sale is
 under (domain/vat.py).
 
-Ours are never applied by Odoo itself (auto_apply off): the order names its position, domestic sales name none. They take
-the account mapping of the chart's own position of that kind, so that revenue goes to the accounts it provides.
+Ours are never applied by Odoo itself (auto_apply off): the order names its position, domestic sales name none. They
+take the account mapping of the chart's own position of that kind, so that revenue goes to the accounts it provides.
 """
 
 from __future__ import annotations

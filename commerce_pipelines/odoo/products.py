@@ -28,14 +28,7 @@ def find_products(client: OdooClient, codes: Collection[str], fold_case: bool = 
         return {}
     known = client.call("product.product", "fields_get", allfields=["is_kits", "is_storable"], attributes=["type"])
     fields = ["default_code", "name", "active", "sale_ok", "taxes_id", *sorted(known)]
-    rows = [
-        row
-        for domain in _domains(wanted, fold_case)
-        for row in client.call(
-            "product.product", "search_read", context={"active_test": False}, domain=domain, fields=fields, order="id",
-            load=None,
-        )  # fmt: skip
-    ]
+    rows = [row for domain in _domains(wanted, fold_case) for row in _search(client, domain, fields)]
     rates = _rates(client, {tax for row in rows for tax in row["taxes_id"]})
     by_code: dict[str, list[Product]] = defaultdict(list)
     for row in {row["id"]: row for row in rows}.values():
@@ -43,6 +36,15 @@ def find_products(client: OdooClient, codes: Collection[str], fold_case: bool = 
         by_code[code.casefold() if fold_case else code].append(_product(row, rates))
     asked = ((code, code.casefold() if fold_case else code) for code in wanted)
     return {code: by_code[key] for code, key in asked if key in by_code}
+
+
+def _search(client: OdooClient, domain: list[Any], fields: list[str]) -> list[dict[str, Any]]:
+    context = {"active_test": False}
+    return list(
+        client.call(
+            "product.product", "search_read", context=context, domain=domain, fields=fields, order="id", load=None
+        )
+    )
 
 
 def _domains(wanted: Sequence[str], fold_case: bool) -> Iterator[list[Any]]:

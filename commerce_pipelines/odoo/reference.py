@@ -37,7 +37,9 @@ KINDS = {
     "tag": Kind("crm.tag", "unknown_tag", "tag", "tags"),
     "analytic": Kind("account.analytic.account", "unknown_analytic_account", "analytic account", "analytic"),
     "pricelist": Kind("product.pricelist", "unknown_pricelist", "pricelist", "pricelists"),
-    "fiscal position": Kind("account.fiscal.position", "unknown_fiscal_position", "fiscal position", "fiscal_positions"),
+    "fiscal position": Kind(
+        "account.fiscal.position", "unknown_fiscal_position", "fiscal position", "fiscal_positions"
+    ),
 }
 
 
@@ -48,7 +50,13 @@ def find_names(client: OdooClient, kind: Kind, names: Collection[str], lang: str
         return {}
     domain: list[object] = ["|"] * (len(kind.fields) - 1) + [[field, "in", wanted] for field in kind.fields]
     rows = client.call(
-        kind.model, "search_read", context={"lang": lang}, domain=domain, fields=list(kind.fields), order="id", load=None
+        kind.model,
+        "search_read",
+        context={"lang": lang},
+        domain=domain,
+        fields=list(kind.fields),
+        order="id",
+        load=None,
     )
     found: dict[str, int] = {}
     for field in kind.fields:
@@ -106,7 +114,12 @@ class Currencies:
     ) -> None:  # fmt: skip
         self._client, self._company, self._create, self._dry = client, company, create, dry
         rows = client.call(
-            "res.currency", "search_read", context={"active_test": False}, domain=[], fields=["name", "active"], load=None
+            "res.currency",
+            "search_read",
+            context={"active_test": False},
+            domain=[],
+            fields=["name", "active"],
+            load=None,
         )
         self.names: dict[int, str] = {row["id"]: row["name"] for row in rows}
         self._ids = {row["name"]: row["id"] for row in rows}
@@ -153,12 +166,20 @@ class Currencies:
                 return
             except (CredentialError, OdooRefusal):
                 pass  # a right that not every user has: said below as what it means for the order
-        raise RecordError("inactive_currency", f"The currency {currency} is not active in Odoo.",
-                          fix="Activate it in Odoo under Accounting > Configuration > Currencies.", subject=currency)
+        raise RecordError(
+            "inactive_currency",
+            f"The currency {currency} is not active in Odoo.",
+            fix="Activate it in Odoo under Accounting > Configuration > Currencies.",
+            subject=currency,
+        )
 
     def _new(self, currency: str) -> int:
-        error = RecordError("unknown_pricelist", f"Odoo has no pricelist in {currency}.",
-                            fix="Create one in Odoo; it gives sale orders their currency.", subject=currency)
+        error = RecordError(
+            "unknown_pricelist",
+            f"Odoo has no pricelist in {currency}.",
+            fix="Create one in Odoo; it gives sale orders their currency.",
+            subject=currency,
+        )
         if not self._create:
             raise error
         if self._dry:

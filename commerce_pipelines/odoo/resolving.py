@@ -56,8 +56,12 @@ class Resolver:
     def resolve(self, draft: SaleDraft) -> Resolved:
         """Raises RecordError where a name has no record."""
         if draft.carrier and not self.fields.carrier:
-            raise RecordError("unknown_carrier", "Odoo has no delivery methods: its module `delivery` is not installed.",
-                              fix="Install the module, or empty `carriers` of the channel.", subject=draft.carrier)
+            raise RecordError(
+                "unknown_carrier",
+                "Odoo has no delivery methods: its module `delivery` is not installed.",
+                fix="Install the module, or empty `carriers` of the channel.",
+                subject=draft.carrier,
+            )
         currency_list = self._currencies.pricelist(draft.currency)
         return Resolved(
             team_id=self._names.id_of("team", draft.team),

@@ -46,11 +46,13 @@ class Services:
         return self._ids[kind]
 
     def _new(self, kind: LineKind) -> int:
+        name = f"commerce_pipelines.{service_xid(kind)}"
         error = RecordError(
-            "unknown_service", f"Odoo has no service product for {NAMES[kind].lower()} lines.",
-            fix=f"Set odoo.create_missing, or give a service product the external id commerce_pipelines.{service_xid(kind)}.",
+            "unknown_service",
+            f"Odoo has no service product for {NAMES[kind].lower()} lines.",
+            fix=f"Set odoo.create_missing, or give a service product the external id {name}.",
             subject=kind.value,
-        )  # fmt: skip
+        )
         if not self._create:
             raise error
         if self._dry:

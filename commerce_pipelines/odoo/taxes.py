@@ -55,7 +55,7 @@ class TaxBook:
         self._client, self._company, self._countries = client, company, countries
         self._known, self._create, self._dry = known, create, dry
         self._mappings = {(one.country, ppm(one.rate), one.included): one.tax for one in mappings}
-        self._named = _read_named(client, self._mappings.values(), company.lang)
+        self._named = read_named(client, self._mappings.values(), company.lang)
         self._answers: dict[TaxKey, int | RecordError] = {}
         self._taxes: list[Tax] | None = None
 
@@ -106,8 +106,12 @@ class TaxBook:
 
     def _mapped(self, key: TaxKey, name: str) -> int:
         if name not in self._named:
-            raise RecordError("unknown_tax", f"Odoo has no sale tax named {name!r}.",
-                              fix="Create it in Odoo, or correct `taxes` of the channel in commerce.yaml.", subject=name)
+            raise RecordError(
+                "unknown_tax",
+                f"Odoo has no sale tax named {name!r}.",
+                fix="Create it in Odoo, or correct `taxes` of the channel in commerce.yaml.",
+                subject=name,
+            )
         tax_id, included = self._named[name]
         if key.rate and included != key.included:
             basis = "included in the price" if key.included else "on top of the price"
@@ -179,7 +183,9 @@ class TaxBook:
                 "account.tax", "read", ids=[self._company.sale_tax_id], fields=["tax_group_id"], load=None
             )
             fields = ["tax_payable_account_id", "tax_receivable_account_id"]
-            [group] = self._client.call("account.tax.group", "read", ids=[tax["tax_group_id"]], fields=fields, load=None)
+            [group] = self._client.call(
+                "account.tax.group", "read", ids=[tax["tax_group_id"]], fields=fields, load=None
+            )
             values |= {f"{field}/.id": str(group[field]) for field in fields if group[field]}
         xid = f"tax_group_{key.regime}_{key.country}_{key.rate}" if key.country else "tax_group_zero"
         return load_one(self._client, "account.tax.group", xid, values)
@@ -225,7 +231,7 @@ def _copied(client: OdooClient) -> list[str]:
     )  # fmt: skip
 
 
-def _read_named(client: OdooClient, names: Collection[str], lang: str) -> dict[str, tuple[int, bool]]:
+def read_named(client: OdooClient, names: Collection[str], lang: str) -> dict[str, tuple[int, bool]]:
     """Sale taxes by name: (id, whether prices include them)."""
     if not names:
         return {}

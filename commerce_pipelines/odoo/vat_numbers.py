@@ -11,7 +11,8 @@ from ..domain.territories import EU
 def clean_vat(number: str, country: str) -> str | None:
     """The number in compact form, '' for none, None for one that cannot be right.
 
-    country: of the buyer, ISO code, for a number without prefix. Countries that python-stdnum does not know are believed.
+    country: of the buyer, ISO code, for a number without prefix. Numbers of countries that python-stdnum does not know
+    are believed.
     """
     from stdnum import get_cc_module
     from stdnum.eu import vat

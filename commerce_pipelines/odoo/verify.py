@@ -14,6 +14,7 @@ from ..domain.errors import PermanentError
 from ..domain.rules import SaleRules
 from .client import OdooClient
 from .reference import KINDS, find_names
+from .taxes import read_named
 
 # (model, operations, group that gives them): what loading orders cannot do without
 _NEEDED = (
@@ -96,7 +97,7 @@ def verify_names(client: OdooClient, channels: Sequence[Any]) -> list[str]:
 def _find(client: OdooClient, what: str, names: Mapping[str, Any]) -> set[str]:
     try:
         if what == "tax":
-            return set(_taxes(client, names))
+            return set(read_named(client, names, client.who.lang))
         return set(find_names(client, KINDS[what], names, client.who.lang))
     except PermanentError:
         return set()  # the model's module is not installed
@@ -120,21 +121,12 @@ def _mentioned(channel: SaleRules) -> Iterator[tuple[str, str, str]]:
     yield from (("tax", f"taxes.{i}.tax", mapping.tax) for i, mapping in enumerate(channel.taxes))
 
 
-def _taxes(client: OdooClient, names: Mapping[str, Any]) -> dict[str, bool]:
-    """Sale taxes by name: whether prices include them."""
-    rows = client.call(
-        "account.tax", "search_read", context={"lang": client.who.lang}, fields=["name", "price_include"], load=None,
-        domain=[["type_tax_use", "=", "sale"], ["name", "in", sorted(names)]], order="id desc",
-    )  # fmt: skip
-    return {row["name"]: row["price_include"] for row in rows}
-
-
 def _wrong_bases(client: OdooClient, channels: Sequence[Any]) -> Iterator[str]:
     mapped = {mapping.tax: None for channel in channels for mapping in channel.taxes}
-    found = _taxes(client, mapped) if mapped else {}
+    found = read_named(client, mapped, client.who.lang)
     for channel in channels:
         for i, mapping in enumerate(channel.taxes):
-            if mapping.rate and found.get(mapping.tax, mapping.included) != mapping.included:
+            if mapping.rate and mapping.tax in found and found[mapping.tax][1] != mapping.included:
                 basis = "included in" if mapping.included else "on top of"
                 yield f"channels.{channel.name}.taxes.{i}: the tax {mapping.tax!r} in Odoo is not {basis} the price."
 

@@ -201,5 +201,3 @@ def test_a_quotation_that_was_left_behind_is_brought_in_line(world: World) -> No
     [outcome] = world.load(whole)
     assert (outcome.action, outcome.amount_total) == ("confirmed", 2000)
     assert [one["product_uom_qty"] for one in world.lines(whole)] == [2]
-
-

@@ -29,7 +29,11 @@ def prove(world: World, drafts: list[SaleDraft]) -> None:
     """Each order once, confirmed, to the cent, with each line once and one delivery, dated as placed."""
     for one in drafts:
         row = world.order(one, "amount_total", "date_order", "picking_ids")
-        assert (row["state"], row["amount_total"], row["date_order"]) == ("sale", one.total / 100, "2026-11-20 10:11:12")
+        assert (row["state"], row["amount_total"], row["date_order"]) == (
+            "sale",
+            one.total / 100,
+            "2026-11-20 10:11:12",
+        )
         assert len(world.lines(one)) == len(one.lines)
         assert len(row["picking_ids"]) == 1
         assert sum(move["product_uom_qty"] for move in world.moves(one)) == 2
@@ -64,7 +68,9 @@ def test_a_dropped_connection(world: World, stand_in: OdooStandIn) -> None:
     if world.kind != "stand-in":
         pytest.skip("the stand-in's own fault")
     drafts = orders(world)
-    stand_in.faults.append(Fault(match=lambda call: b"action_confirm" in call.body + call.path.encode(), after=True, drop=True))
+    stand_in.faults.append(
+        Fault(match=lambda call: b"action_confirm" in call.body + call.path.encode(), after=True, drop=True)
+    )
     stand_in.faults.append(Fault(match=lambda call: b"order_line/id" in call.body, after=True, drop=True, times=2))
     assert [one.action for one in world.load(*drafts)] == ["created"] * 3
     assert [fault.times for fault in stand_in.faults] == [0, 0]
@@ -105,7 +111,8 @@ KILLED = """
     from commerce_pipelines.odoo.sales import load_sales
     from commerce_pipelines.odoo.settings import OdooSettings
     url, database, username, transport, secret = sys.argv[1:6]
-    settings = OdooSettings(url=url, database=database, username=username, password=Secret(env="X"), transport=transport)
+    password = Secret(env="X")
+    settings = OdooSettings(url=url, database=database, username=username, password=password, transport=transport)
     drafts = msgspec.json.decode(sys.stdin.buffer.read(), type=list[SaleDraft])
     list(load_sales(connect(settings, secret), settings, drafts, ()))
 """

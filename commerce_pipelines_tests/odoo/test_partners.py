@@ -33,7 +33,19 @@ class Sales:
         return [tuple(row[field][0] for field in PARTIES) for row in rows]
 
     def partner(self, partner: int) -> dict[str, Any]:
-        fields = ["name", "street", "city", "country_id", "parent_id", "type", "vat", "is_company", "email", "ref", "lang"]
+        fields = [
+            "name",
+            "street",
+            "city",
+            "country_id",
+            "parent_id",
+            "type",
+            "vat",
+            "is_company",
+            "email",
+            "ref",
+            "lang",
+        ]
         return dict(self.world.call("res.partner", "read", ids=[partner], fields=fields)[0])
 
 
@@ -96,9 +108,7 @@ def test_strangers_without_name_and_email_share_the_guest_but_no_address(world: 
     anonymous = {"buyer": Buyer(), "guest": guest}
     vienna = Address(city="Wien", postcode="1010", country="AT")
     linz = Address(city="Linz", postcode="4020", country="AT")
-    first, second = sales.parties(
-        sales.draft(**anonymous, shipping=vienna), sales.draft(**anonymous, shipping=linz)
-    )
+    first, second = sales.parties(sales.draft(**anonymous, shipping=vienna), sales.draft(**anonymous, shipping=linz))
     [third] = sales.parties(sales.draft(**anonymous, shipping=vienna))
     assert first[0] == second[0] == third[0]
     assert len({first[2], second[2], third[2], first[0]}) == 4
@@ -137,7 +147,9 @@ def test_the_same_child_address_is_used_again_and_keeps_a_persons_correction(wor
 def test_a_company_with_its_vat_number(world: World) -> None:
     sales = Sales(world)
     place = Address(name="Bob", company="ACME SARL", street="Rue 1", city="Paris", postcode="75001", country="FR")
-    buyer = Buyer(name="Bob", email=mail(), company="ACME SARL", vat_number="FR 40 303 265 045", is_business=True, ref="b1")
+    buyer = Buyer(
+        name="Bob", email=mail(), company="ACME SARL", vat_number="FR 40 303 265 045", is_business=True, ref="b1"
+    )
     [(partner, invoice, shipping)] = sales.parties(sales.draft(buyer=buyer, billing=place, shipping=place))
     row = sales.partner(partner)
     assert (row["name"], row["is_company"], row["vat"], row["ref"]) == ("ACME SARL", True, "FR40303265045", "b1")
@@ -157,9 +169,9 @@ def test_an_empty_vat_number_is_filled_a_given_one_is_kept(world: World) -> None
     sales, empty, given = Sales(world), mail(), mail()
     one = world.create("res.partner", name="One", email=empty, country_id=False)
     other = world.create("res.partner", name="Other", email=given, vat="DE136695976")
-    sales.parties(*(
-        sales.draft(buyer=Buyer(name="X", email=address, vat_number="FR40303265045")) for address in (empty, given)
-    ))
+    sales.parties(
+        *(sales.draft(buyer=Buyer(name="X", email=address, vat_number="FR40303265045")) for address in (empty, given))
+    )
     assert sales.partner(one)["vat"] == "FR40303265045"
     assert sales.partner(other)["vat"] == "DE136695976"
 

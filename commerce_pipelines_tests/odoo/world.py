@@ -80,7 +80,9 @@ class World:
         return product, code
 
     def set_stock(self, product: int, quantity: int) -> None:
-        [warehouse] = self.call("stock.warehouse", "search_read", domain=[], fields=["lot_stock_id"], load=None, limit=1)
+        [warehouse] = self.call(
+            "stock.warehouse", "search_read", domain=[], fields=["lot_stock_id"], load=None, limit=1
+        )
         values = {"product_id": product, "location_id": warehouse["lot_stock_id"]}
         self.call("stock.quant", "create", context={"inventory_mode": True},
                   vals_list=[{**values, "inventory_quantity_auto_apply": quantity}])  # fmt: skip
