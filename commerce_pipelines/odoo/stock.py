@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from .kits import fetch, read_kits
 FIGURES = ("on_hand", "reserved", "demand", "incoming")
 OPEN = ["waiting", "confirmed", "partially_available", "assigned"]
 STORED = [["is_storable", "=", True], ["default_code", "!=", False]]
+_QUANT = itemgetter("product_id", "quantity", "reserved_quantity")
 OVERLAP = timedelta(minutes=10)  # write_date is the start of Odoo's transaction, which may have been a long one
 
 
@@ -136,10 +138,9 @@ def _quants(client: OdooClient, lots: Mapping[int, str], odd: list[int]) -> pd.D
     for lot, code in lots.items():
         domain = [["location_id", "child_of", [lot]], *([["location_id", "not in", odd]] if odd else [])]
         quants = fetch(client, "stock.quant", domain, ["product_id", "quantity", "reserved_quantity"])
-        columns = zip(*((q["product_id"], q["quantity"], q["reserved_quantity"]) for q in quants), strict=True)
-        products, quantity, reserved = columns if quants else ((), (), ())
-        frame = pd.DataFrame({"product_id": np.array(products, "int64"), "warehouse": code})
-        frames.append(frame.assign(on_hand=np.array(quantity, "float64"), reserved=np.array(reserved, "float64")))
+        values = np.array(list(map(_QUANT, quants)), "float64").reshape(-1, 3)  # an id is exact in a float, below 2^53
+        frame = pd.DataFrame({"product_id": values[:, 0].astype("int64"), "warehouse": code})
+        frames.append(frame.assign(on_hand=values[:, 1], reserved=values[:, 2]))
     return pd.concat(frames, ignore_index=True).assign(demand=0.0, incoming=0.0)
 
 
