@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -24,12 +24,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from commerce_pipelines.assets.common import CHANNEL_TAG
+from commerce_pipelines.assets.inventory import INVENTORY_TAG, WHOLE_TAG
 from commerce_pipelines.cli import show
 from commerce_pipelines.dev_server import dagster_home, ending_cleanly, run_dagster, stop
 from commerce_pipelines.domain.completeness import Completeness
 from commerce_pipelines.domain.errors import CommerceError
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.sensors.failures import reason
+from commerce_pipelines.sensors.inventory import lane as stock_lane
 from commerce_pipelines.sensors.orders import RANGE_END, RANGE_START, TABLES
 from commerce_pipelines.warehouse.server import stop_database
 
@@ -87,33 +89,52 @@ def half_open(span: tuple[date, date]) -> tuple[date, date]:
 
 def once() -> int:
     """Every lane in this process, then the proof; 0 only if nothing is missing."""
-    import dagster as dg
-
     from commerce_pipelines import settings as settings_file
-    from commerce_pipelines.definitions import build_defs
 
-    settings = settings_file.load()
-    connections = Connections(settings)
+    connections = Connections(settings_file.load())
     first, last = days()
-    os.environ["DAGSTER_HOME"] = str(dagster_home(Path.cwd()))
-    with Steps(len(settings.channels) + 1) as step:
+    with Steps(2 * len(LANES) + 1) as step:
         step("PostgreSQL and Dagster")
         connections.warehouse.migrate()
-        definitions = build_defs(settings, connections)
-        job = definitions.resolve_implicit_global_asset_job_def()
-        with dg.DagsterInstance.get() as instance:
-            for channel in settings.channels:
-                step(f"{channel.name} → Odoo")
-                result = job.execute_in_process(
-                    instance=instance,
-                    asset_selection=[dg.AssetKey([channel.name, table]) for table in TABLES],
-                    tags={RANGE_START: first.isoformat(), RANGE_END: last.isoformat(), CHANNEL_TAG: channel.name},
-                    run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-                    raise_on_error=False,
-                )
-                for event in (one for one in result.all_events if one.is_step_failure):
-                    console.print(f"[red]{event.step_key}: {reason(event)}", soft_wrap=True)
+        with in_process(connections) as run:
+            for name in LANES:
+                step(f"{name} → Odoo")
+                span = {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
+                run([[name, table] for table in TABLES], {**span, CHANNEL_TAG: name})
+            for name in LANES:
+                step(f"stock → {name}")
+                run(*whole_stock(name))
     return prove(connections, as_json=True)
+
+
+@contextmanager
+def in_process(connections: Connections) -> Iterator[Callable[[Sequence[Any], dict[str, str]], None]]:
+    """A function that runs assets (keys, tags) in this process, recorded in the demo's Dagster; it says what fails."""
+    import dagster as dg
+
+    from commerce_pipelines.definitions import build_defs
+
+    os.environ["DAGSTER_HOME"] = str(dagster_home(Path.cwd()))
+    job = build_defs(connections.settings, connections).resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.get() as instance:
+
+        def run(keys: Sequence[Any], tags: dict[str, str]) -> None:
+            result = job.execute_in_process(
+                instance=instance,
+                asset_selection=list(map(dg.AssetKey, keys)),
+                tags=tags,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                raise_on_error=False,
+            )
+            for event in (one for one in result.all_events if one.is_step_failure):
+                console.print(f"[red]{event.step_key}: {reason(event)}", soft_wrap=True)
+
+        yield run
+
+
+def whole_stock(name: str) -> tuple[list[Any], dict[str, str]]:
+    """Assets and tags of a channel's whole stock run, listings included."""
+    return [key.path for key in stock_lane(name, listings=True)], {INVENTORY_TAG: name, WHOLE_TAG: "true"}
 
 
 def prove(connections: Connections, as_json: bool = False) -> int:
@@ -136,11 +157,15 @@ def live(world: World, root: Path, port: int) -> int:
     url = f"http://{HOST}:{port}"
     process, halt = None, threading.Event()
     try:
-        with Steps(3) as step:
+        with Steps(4) as step:
             step("PostgreSQL, and the answers of the marketplaces")
             connections = Connections(settings_file.load())
             for name in LANES:
                 pull(connections, name, *half_open(days()))
+            step("the marketplaces' listings, and the stock of Odoo for them")
+            with in_process(connections) as run:
+                for name in LANES:
+                    run(*whole_stock(name))
             step("Dagster (half a minute)")
             process = run_dagster(root, HOST, port, os.environ, quiet=True)
             _wait_for_ui(url, process)
@@ -149,8 +174,9 @@ def live(world: World, root: Path, port: int) -> int:
         prove(connections)
         for line in (
             f"\n[bold green]{url}[/] — Dagster: open Lineage, then a lane's sale_orders.",
-            f"[bold green]{world.odoo.url}[/] — the Odoo stand-in and its sale orders.",
-            "A new order comes in every few seconds; the sensors bring it to Odoo. Ctrl-C ends everything.",
+            f"[bold green]{world.odoo.url}[/] — the Odoo stand-in: its sale orders and its stock.",
+            "Every few seconds an order comes in and goods come or go in Odoo's warehouse; the sensors bring orders to",
+            "Odoo and stock to the listings. Ctrl-C ends everything.",
         ):
             console.print(line, soft_wrap=True)
         threading.Thread(target=world.trickle, args=(halt,), daemon=True).start()

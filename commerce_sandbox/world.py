@@ -7,6 +7,7 @@ stand-in answers (amazon.py, ebay.py, shopify.py, odoo/), the demo's course (dem
 from __future__ import annotations
 
 import base64
+import random
 import secrets
 import threading
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from .shopify import demo_orders as shopify_orders
 
 DAYS = 7
 SEED = 19
+WAREHOUSE = 71  # the Shopify shop's location that ships; 72 is a shop floor whose stock is its own
 TRICKLE_SECONDS = 12.0
 POLL_SECONDS = 15
 AMAZON_POLL_SECONDS = 120  # Amazon allows 20 searches at once and one more each 180 s: this lasts two hours
@@ -67,6 +69,9 @@ class World:
             "time_zone": "Europe/Berlin", "carrier_fallback": "Standard", "channel_warehouse": "FBA",
             "poll_seconds": POLL_SECONDS, "start_date": (self.start.date() - timedelta(days=30)).isoformat(),
         }  # fmt: skip
+        # The first run brings every listing to its target, so the breaker lets it; see docs/inventory.md.
+        breaker = {"zeroed_percent": 100, "changed_percent": 100}
+        stock = {"enabled": True, "locations": {"": ["WH"]}, "breaker": breaker}
         channels = [
             {
                 "name": LANES[0], "kind": "amazon", "region": "eu", "seller_id": "A2DEMOSELLER01",
@@ -74,16 +79,18 @@ class World:
                 "endpoint": amazon, "token_endpoint": f"{amazon}/auth/o2/token",
                 "credentials": {**login, "refresh_token": refresh},
                 "sales_team": "Amazon", "channel_departure_country": "DE", "poll_seconds": AMAZON_POLL_SECONDS,
+                "inventory": stock,
             },
             {
                 "name": LANES[1], "kind": "ebay", "marketplace": "EBAY_DE",
                 "endpoint": ebay, "token_endpoint": f"{ebay}/identity/v1/oauth2/token",
-                "credentials": {**login, "refresh_token": refresh}, "sales_team": "eBay",
+                "credentials": {**login, "refresh_token": refresh}, "sales_team": "eBay", "inventory": stock,
             },
             {
                 "name": LANES[2], "kind": "shopify", "shop": "demo.myshopify.com",
                 "endpoint": shopify, "token_endpoint": f"{shopify}/admin/oauth/access_token",
                 "credentials": login, "sales_team": "Shopify",
+                "inventory": {**stock, "locations": {str(WAREHOUSE): ["WH"]}},
             },
         ]  # fmt: skip
         odoo = {
@@ -106,13 +113,15 @@ class World:
         return yaml.safe_dump(settings, sort_keys=False)
 
     def trickle(self, stop: threading.Event) -> None:
-        """Until `stop` is set, a new order comes in every few seconds, each time in another marketplace."""
-        turn = 0
+        """Until `stop` is set, a new order comes in every few seconds, each time in another marketplace, and something
+        happens in Odoo's warehouse."""
+        turn, rng = 0, random.Random(SEED)
         while not stop.wait(TRICKLE_SECONDS):
             name = LANES[turn % len(LANES)]
             order = next(self._fresh[turn % len(LANES)], None)
             if order is not None:
                 self.channels[name].add_new(order, datetime.now(UTC))
+            self.odoo.stir(rng)
             turn += 1
 
 
