@@ -12,6 +12,7 @@ import os
 import sys
 from datetime import date, timedelta
 
+from .database import MASTER_KEY_TEXT
 from .measure import measured, report
 from .shop_orders import DAYS, START
 
@@ -31,7 +32,7 @@ def main(url: str, database: str, count: int) -> None:
     from commerce_pipelines.warehouse import staging  # noqa: F401 - imports are not what is measured
 
     os.environ["BENCH_TOKEN"] = "token"  # noqa: S105
-    keys = {"COMMERCE_DATABASE_URL": database, "COMMERCE_MASTER_KEY": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}
+    keys = {"COMMERCE_DATABASE_URL": database, "COMMERCE_MASTER_KEY": MASTER_KEY_TEXT}
     connections = Connections(parse(SETTINGS.format(url=url)), keys)
     connections.channel("shop").probe()
     start: date = START.date()

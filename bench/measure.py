@@ -42,9 +42,9 @@ class Cost(msgspec.Struct, kw_only=True):
 
 
 @contextmanager
-def measured(database: str) -> Iterator[Cost]:
-    """Fills in the CPU time that the block takes, and the process's peak memory at its end. database: its URL."""
-    cost, postmaster = Cost(), _postmaster(database)
+def measured(database: str = "") -> Iterator[Cost]:
+    """Fills in the CPU time that the block takes, and the process's peak memory at its end. database: its URL, if one is used."""
+    cost, postmaster = Cost(), _postmaster(database) if database else 0
     before, server = cpu_seconds(), server_seconds(postmaster)
     yield cost
     cost.seconds, cost.server_seconds = cpu_seconds() - before, server_seconds(postmaster) - server
@@ -83,6 +83,8 @@ def _postmaster(database: str) -> int:
 
 def server_seconds(postmaster: int) -> float:
     """The same of a PostgreSQL server: its main process, the backends it has ended and those that live."""
+    if not postmaster:
+        return 0.0
     import psutil
 
     main = psutil.Process(postmaster)

@@ -1,0 +1,45 @@
+"""`make bench [ONLY=name …]`: run the benchmarks one after the other; the last line of the output is one JSON object.
+
+    python -m bench [--size 0.01] [NAME …]
+
+NAME: benchmarks to run (default: all). --size: a share of the full sizes, to try them out; figures of small runs mean
+nothing. A benchmark that needs what is not here (an Odoo, dlt) is skipped with a sentence. The exit code is 0 whatever
+the figures are: they are measured here, judged by people.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from .figures import Figure, Skipped, last_line, table
+
+BENCHMARKS = ("extract", "completeness", "stock_decide", "stock_read", "backfill_twice", "odoo_load")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="benchmarks to run (default: all)")
+    parser.add_argument("--size", type=float, default=1.0, help="share of the full sizes")
+    arguments = parser.parse_args()
+    console, figures = Console(stderr=True), list[Figure]()
+    columns = (SpinnerColumn(), TextColumn("{task.fields[benchmark]:15} {task.description}"), TimeElapsedColumn())
+    for name in arguments.names or BENCHMARKS:
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task("…", total=None, benchmark=name)
+            try:
+                benchmark = importlib.import_module(f"bench.{name}")
+                found = benchmark.run(arguments.size, lambda doing: progress.update(task, description=doing))  # noqa: B023
+            except Skipped as reason:
+                console.print(f"{name}: skipped, {reason}")
+                continue
+        console.print(table(found))
+        figures += found
+    print(last_line(figures))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""completeness_100k: the proof over 100,000 orders, channel against Odoo.
+
+**What is measured.** Wall seconds of `flows.prove` over 30 days: 100,000 totals as the channel's client hands them out,
+the ledger in PostgreSQL, the sale orders as Odoo's client hands them out; compared as a whole and by day and currency
+(12 currencies), the figures stored. Three orders are missing, one total is a cent off, and the proof must say so.
+
+**What is not.** The time that the channel and Odoo take to answer: both are in memory here, because it is theirs.
+The baseline is the bare comparison of the same orders, without the database and without the split by day and currency.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from commerce_pipelines.channels.base import OrderTotal, Window
+from commerce_pipelines.domain.completeness import Booked, Claim, compare
+from commerce_pipelines.domain.money import to_decimal
+from commerce_pipelines.domain.orders import OrderStatus
+from commerce_pipelines.domain.sales import order_xid
+from commerce_pipelines.flows.prove import prove
+from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.settings import parse
+
+from .database import MASTER_KEY_TEXT, server
+from .extract_ours import SETTINGS
+from .figures import Figure
+
+ORDERS, DAYS = 100_000, 30
+CURRENCIES = ("EUR", "USD", "GBP", "CHF", "PLN", "CZK", "SEK", "DKK", "NOK", "HUF", "JPY", "KWD")
+START = date(2026, 1, 1)
+MISSING = ("17", "18", "19")
+
+
+def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
+    count = max(int(ORDERS * size), 100)
+    tell(f"{count:,} orders are made up")
+    orders = [_order(number, count) for number in range(count)]
+    with server() as database:
+        settings = parse(SETTINGS.format(url="http://127.0.0.1:1"))
+        keys = {"COMMERCE_DATABASE_URL": database.fresh(), "COMMERCE_MASTER_KEY": MASTER_KEY_TEXT}
+        connections = Connections(settings, keys)
+        connections._channels["shop"] = _Shop(orders)  # type: ignore[assignment]
+        connections.__dict__["odoo"] = _Odoo(orders)
+        _fill_ledger(connections, orders)
+        tell(f"{count:,} orders are proved")
+        started = time.perf_counter()
+        proof = prove(connections, "shop", START, START + timedelta(days=DAYS))
+        seconds = time.perf_counter() - started
+        connections.warehouse.close()
+    assert proof.whole.orders_in_channel == count
+    assert proof.whole.missing == MISSING
+    assert sum(1 for one in proof.days.values() if any(one.difference.values())) == len(MISSING) + 1
+    return [
+        Figure(
+            name="completeness_100k",
+            value=seconds,
+            unit="s",
+            baseline=_bare(orders),
+            target=60.0,
+            judged="value",
+            at="most",
+            note=f"{count:,} orders, {len(proof.days)} days and currencies",
+        )
+    ]
+
+
+def _order(number: int, count: int) -> OrderTotal:
+    placed = datetime(START.year, START.month, START.day, tzinfo=UTC) + number * timedelta(days=DAYS) / count
+    return OrderTotal(
+        order_id=str(number), placed_at=placed, status=OrderStatus.PAID,
+        currency=CURRENCIES[number * 7 % len(CURRENCIES)], total=1_000 + number * 7_919 % 90_000,
+    )  # fmt: skip
+
+
+def _bare(orders: Sequence[OrderTotal]) -> float:
+    claims = [Claim(order_id=one.order_id, currency=one.currency, total=one.total) for one in orders]
+    booked = {one.order_id: Booked(order_id=one.order_id, currency=one.currency, total=one.total, state="sale")
+              for one in orders}  # fmt: skip
+    started = time.perf_counter()
+    compare(claims, booked, ())
+    return time.perf_counter() - started
+
+
+def _fill_ledger(connections: Connections, orders: Sequence[OrderTotal]) -> None:
+    import pandas as pd
+
+    from commerce_pipelines.warehouse.frames import write_frame
+
+    frame = pd.DataFrame(
+        {
+            "channel": "shop",
+            "order_id": [one.order_id for one in orders],
+            "day": [one.placed_at.date() for one in orders],
+            "currency": [one.currency for one in orders],
+            "total": [one.total for one in orders],
+            "amount_total": [one.total for one in orders],
+        }
+    ).assign(**dict.fromkeys(("digest", "name", "regime", "tax_country", "warehouse", "code", "message"), ""),
+             action="created", state="sale", evidence="{}", amount_tax=0, rounding=0,
+             loaded_at=pd.Timestamp.now("UTC"))  # fmt: skip
+    with connections.warehouse.transaction() as connection:
+        write_frame(connection, "sale_orders", frame)
+
+
+class _Shop:
+    """A channel that knows its totals."""
+
+    def __init__(self, orders: Sequence[OrderTotal]) -> None:
+        self._orders = orders
+
+    def order_totals(self, window: Window) -> Iterator[OrderTotal]:
+        yield from self._orders
+
+
+class _Odoo:
+    """Odoo's answers to the proof's calls: external ids, fields, rows."""
+
+    def __init__(self, orders: Sequence[OrderTotal]) -> None:
+        self._rows = {number: one for number, one in enumerate(orders, 1) if one.order_id not in MISSING}
+        self._ids = {order_xid("shop", one.order_id): number for number, one in self._rows.items()}
+
+    def call(self, model: str, method: str, ids: Sequence[int] | None = None, **named: Any) -> Any:
+        if model == "ir.model.data":
+            wanted = next(values for field, operator, values in named["domain"] if field == "name" and operator == "in")
+            return [{"id": self._ids[name], "name": name, "res_id": self._ids[name], "model": "sale.order"}
+                    for name in wanted if name in self._ids]  # fmt: skip
+        if method == "fields_get":
+            return {"delivery_status": {"type": "selection"}, "picking_ids": {"type": "one2many"}}
+        return [self._row(number) for number in ids or ()]
+
+    def _row(self, number: int) -> dict[str, Any]:
+        one = self._rows[number]
+        total = float(to_decimal(one.total + (one.order_id == "20"), one.currency))
+        return {"id": number, "name": f"S{number}", "state": "sale", "currency_id": [1, one.currency],
+                "amount_total": total, "amount_tax": 0.0, "order_line": [number], "delivery_status": False,
+                "picking_ids": []}  # fmt: skip

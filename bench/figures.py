@@ -1,0 +1,76 @@
+"""What a benchmark yields, how it is shown, and the last line.
+
+What belongs here: the shape of a figure. What does not: measuring (measure.py), what is compared (each benchmark's module).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+from rich.table import Table
+
+
+class Figure(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the result. value and baseline: in `unit`; ratio: value / baseline; target: what `judged` must be at
+    least (or at most). note: what else a reader should know; shown, but not in the last line."""
+
+    name: str
+    value: float
+    unit: str
+    baseline: float
+    target: float
+    judged: Literal["ratio", "value"] = "ratio"
+    at: Literal["least", "most"] = "least"
+    note: str = ""
+
+    @property
+    def ratio(self) -> float:
+        return self.value / self.baseline if self.baseline else 0.0
+
+    @property
+    def met(self) -> bool:
+        reached = self.ratio if self.judged == "ratio" else self.value
+        return reached >= self.target if self.at == "least" else reached <= self.target
+
+
+class Skipped(Exception):
+    """The benchmark needs something that is not here; the message says what."""
+
+
+def table(figures: Iterable[Figure]) -> Table:
+    shown = Table("benchmark", "value", "baseline", "ratio", "target", "", box=None, pad_edge=False)
+    for one in figures:
+        sign = "≥" if one.at == "least" else "≤"
+        shown.add_row(
+            f"{one.name}\n  [dim]{one.note}[/dim]" if one.note else one.name,
+            f"{_short(one.value)} {one.unit}",
+            _short(one.baseline),
+            _short(one.ratio),
+            f"{one.judged} {sign} {_short(one.target)}",
+            "[green]met[/green]" if one.met else "[red]missed[/red]",
+        )
+    return shown
+
+
+def last_line(figures: Iterable[Figure]) -> str:
+    """{"<benchmark>": {"value": x, "unit": "…", "baseline": y, "ratio": x / y, "target": z}}"""
+    return json.dumps(
+        {
+            one.name: {
+                "value": round(one.value, 3),
+                "unit": one.unit,
+                "baseline": round(one.baseline, 3),
+                "ratio": round(one.ratio, 3),
+                "target": one.target,
+            }
+            for one in figures
+        },
+        ensure_ascii=False,
+    )
+
+
+def _short(number: float) -> str:
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.2f}"
