@@ -39,6 +39,7 @@ class Item(msgspec.Struct, kw_only=True):
     ids: Resolved | None = None
     booked: Booked | None = None
     verdict: Verdict = Verdict(Way.KEEP)
+    moved: frozenset[str] = frozenset()
     parties: Parties | None = None
     odoo_id: int = 0
     settled: Settled | None = None
@@ -77,7 +78,8 @@ class Batch:
         ])  # fmt: skip
         for item in self.items:
             if item.ids:
-                item.verdict = decide(item.draft, item.booked, item.ids, item.draft.order_id in moved)
+                item.moved = frozenset(moved.get(item.draft.order_id, ()))
+                item.verdict = decide(item.draft, item.booked, item.ids, bool(item.moved))
                 item.flags = item.verdict.flags
 
     def carry_out(self, partners: Partners) -> None:
@@ -113,13 +115,13 @@ class Batch:
                 item.error = refused_by_odoo(refused[item.odoo_id])
 
     def _find_parties(self, partners: Partners, items: Sequence[Item]) -> None:
-        found = partners.load([item.draft for item in items])
+        found = partners.load([item.draft for item in items if item.moved or item.verdict.way is not Way.EDIT])
         for item in items:
-            answer = found[item.draft.order_id]
+            answer = found.get(item.draft.order_id, Parties(partner_id=0, invoice_id=0, shipping_id=0))
             if isinstance(answer, RecordError):
                 item.error = answer
             else:
-                item.parties = answer
+                item.parties = _kept(item, answer)
                 item.flags += answer.flags
 
     def _load(self, items: Sequence[Item]) -> None:
@@ -214,6 +216,17 @@ class Batch:
 def refused_by_odoo(refusal: OdooRefusal) -> RecordError:
     return RecordError("refused_by_odoo", f"Odoo refuses the order: {refusal}",
                        fix="Mend in Odoo what its message names, then replay the order.")  # fmt: skip
+
+
+def _kept(item: Item, parties: Parties) -> Parties:
+    """A confirmed order keeps the addresses that the channel did not change: a person may have chosen them."""
+    if item.booked is None or item.booked.sale.state != "sale":
+        return parties
+    return msgspec.structs.replace(
+        parties,
+        invoice_id=parties.invoice_id if "invoice" in item.moved else item.booked.invoice_id,
+        shipping_id=parties.shipping_id if "delivery" in item.moved else item.booked.shipping_id,
+    )
 
 
 def _same_date(item: Item) -> bool:

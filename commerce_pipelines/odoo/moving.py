@@ -7,6 +7,7 @@ An order is not moved away from an address that a person edited or chose: they k
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,38 +22,37 @@ from .loading import names_of
 from .partners import buyer_of
 
 
-def moved_orders(client: OdooClient, countries: Countries, orders: Sequence[tuple[SaleDraft, Booked]]) -> set[str]:
-    """Ids of those orders whose invoice or delivery address is another one now."""
+def moved_orders(
+    client: OdooClient, countries: Countries, orders: Sequence[tuple[SaleDraft, Booked]]
+) -> dict[str, set[str]]:
+    """By order id, which of its addresses is another one now: `delivery`, `invoice`. Orders that stay are left out."""
     ids = {partner for _, booked in orders for partner in (booked.shipping_id, booked.invoice_id) if partner}
     if not ids:
-        return set()
+        return {}
     fields = [*READ, "create_uid", "write_uid"]
     rows = {row["id"]: row for row in client.call("res.partner", "read", ids=sorted(ids), fields=fields, load=None)}
     names = names_of(client, "res.partner", ids)
-    ours = {
-        one for one, row in rows.items() if row["create_uid"] == row["write_uid"] == client.who.uid and one in names
-    }
-    return {
-        draft.order_id
-        for draft, booked in orders
-        for partner_id, place, for_invoice in _places(draft, booked)
-        if partner_id in ours and not _same(draft, place, for_invoice, rows[partner_id], names[partner_id], countries)
-    }
+    uid = client.who.uid
+    ours = {one for one, row in rows.items() if row["create_uid"] == row["write_uid"] == uid and one in names}
+    moved: dict[str, set[str]] = defaultdict(set)
+    for draft, booked in orders:
+        for kind, partner_id, place in _places(draft, booked):
+            if partner_id in ours and not _same(draft, kind, place, rows[partner_id], names[partner_id], countries):
+                moved[draft.order_id].add(kind)
+    return dict(moved)
 
 
-def _places(draft: SaleDraft, booked: Booked) -> Iterator[tuple[int, Address, bool]]:
-    for partner_id, place, for_invoice in (
-        (booked.shipping_id, draft.shipping or draft.billing, False),
-        (booked.invoice_id, draft.billing, True),
+def _places(draft: SaleDraft, booked: Booked) -> Iterator[tuple[str, int, Address]]:
+    for kind, partner_id, place in (
+        ("delivery", booked.shipping_id, draft.shipping or draft.billing),
+        ("invoice", booked.invoice_id, draft.billing),
     ):
         if place is not None and has_place(place):
-            yield partner_id, place, for_invoice
+            yield kind, partner_id, place
 
 
-def _same(
-    draft: SaleDraft, place: Address, for_invoice: bool, row: Mapping[str, Any], name: str, countries: Countries
-) -> bool:
-    shown = recipient(place, for_invoice) or ("" if buyer_of(draft).is_guest else str(row["name"] or ""))
+def _same(draft: SaleDraft, kind: str, place: Address, row: Mapping[str, Any], name: str, countries: Countries) -> bool:
+    shown = recipient(place, kind == "invoice") or ("" if buyer_of(draft).is_guest else str(row["name"] or ""))
     try:
         key = address_key(address_values(place, shown, countries))
     except RecordError:

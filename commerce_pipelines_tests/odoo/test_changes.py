@@ -96,6 +96,7 @@ def test_a_changed_address_is_followed_until_a_person_chose_another(world: World
     chosen = world.create("res.partner", name="Neighbour", type="other", parent_id=shipping["partner_shipping_id"][0])
     world.call("sale.order", "write", ids=[shipping["id"]], vals={"partner_shipping_id": chosen})
     assert [one.action for one in world.load(moved)] == ["unchanged"]
+    assert [one.action for one in world.load(changed(moved, line("1", mug, 2, 2000)))] == ["changed"]
     assert world.order(moved, "partner_shipping_id")["partner_shipping_id"][0] == chosen
 
 
