@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from commerce_pipelines import settings as settings_file
 from commerce_pipelines.flows.inventory import Stopped, decide, publish
-from commerce_pipelines.flows.stock import read_listings, take_stock
+from commerce_pipelines.flows.pull import pull
+from commerce_pipelines.flows.stage import stage
+from commerce_pipelines.flows.stock import in_pipe, read_listings, take_stock
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines_tests.test_cli import Shell, shell
+from commerce_sandbox.catalogue import CATALOGUE
+from commerce_sandbox.shopify import demo_orders
 
 __all__ = ["shell"]
 
@@ -44,3 +50,19 @@ def test_plan_shows_what_a_run_then_does_and_release_is_for_a_stopped_one(shell:
         run(connections)
     assert "Released: " in shell("inventory", "release", "shop_de").output
     assert set(run(connections)) == {"accepted"}
+
+
+def test_orders_that_are_only_landed_are_held_back_like_staged_ones(shell: Shell) -> None:
+    shell.write(channel_warehouse="FBA", inventory=RULES)
+    now = datetime.now(UTC)
+    for order in demo_orders(19, 3, now, CATALOGUE):
+        shell.shop.add(order)
+    connections = Connections(settings_file.load())
+    snapshot = take_stock(connections)
+    assert in_pipe(connections, snapshot) == {}
+    first, last = (now - timedelta(days=5)).date(), (now + timedelta(days=2)).date()
+    pull(connections, "shop_de", first, last)
+    landed = in_pipe(connections, snapshot)
+    stage(connections, "shop_de", first, last)
+    assert landed == in_pipe(connections, snapshot)
+    assert sum(landed.values()) > 0
