@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
+
 import pytest
 
 from commerce_pipelines.domain.errors import CredentialError, ProtocolError, SettingsError, TransientError
 from commerce_pipelines.domain.rules import Route, SaleRules, TaxMapping
+from commerce_pipelines.domain.sales import slug
 from commerce_pipelines.odoo import errors
 from commerce_pipelines.odoo.errors import OdooRefusal
+from commerce_pipelines.odoo.loading import load_records, xid
 from commerce_pipelines.odoo.products import find_products
 from commerce_pipelines.odoo.verify import offers, verify_names, verify_rights
 from commerce_pipelines_tests.odoo.conftest import Connect
@@ -72,6 +76,17 @@ def test_reads_are_repeated_and_writes_are_not(world: World) -> None:
 def test_what_an_error_means(name: str, message: str, expected: type[Exception]) -> None:
     error = errors.from_answer(name, message, where="m.f", user="u", database="x")
     assert type(error) is expected
+
+
+def test_the_first_of_a_rejected_batch_is_not_blamed_for_another(world: World) -> None:
+    """Odoo names the whole batch's error under its first record, besides the guilty one."""
+    taken = f"Tax {secrets.token_hex(4)}"
+    world.create("account.tax", name=taken, amount=1, type_tax_use="sale")
+    names = [f"{taken} a", f"{taken} b", taken, f"{taken} c", taken]
+    rows = {i: [[xid(f"test_{slug(taken)}_{i}"), name, "1", "sale"]] for i, name in enumerate(names)}
+    ids, refused = load_records(world.client, "account.tax", ["id", "name", "amount", "type_tax_use"], rows)
+    assert (sorted(ids), sorted(refused)) == ([0, 1, 3], [2, 4])
+    assert all("unique" in str(error) for error in refused.values())
 
 
 def test_products_by_code(world: World) -> None:
