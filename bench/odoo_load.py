@@ -1,0 +1,96 @@
+"""odoo_load_vs_loop, odoo_load_vs_shell: loading and confirming orders in a real Odoo 19.
+
+**What is compared.** Two-line orders, three in five of new customers, by `odoo.sales.load_sales` (what a run does), by
+the usual loop over odoorpc (odoo_loop.py), and by the same creates and confirms inside Odoo's own shell (odoo_shell.py).
+The figure is orders per second.
+
+**Why it is fair.** One server, one database, the same products and taxes, orders drawn from the same hat; the contenders
+take turns and the median of the turns counts, because only wall time can be compared across a network and a machine is
+never quite idle. Ours does more than either: external ids of orders and lines, a search for what is there already, and
+each total compared with the channel's before it is confirmed.
+
+Needs ODOO_URL, ODOO_DATABASE, ODOO_USERNAME and ODOO_PASSWORD of a database that may be filled, and for the second
+figure ODOO_SHELL (see odoo_shell.py). The orders stay in the database.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable
+from statistics import median
+
+import odoorpc
+
+from commerce_pipelines.domain.section import Secret
+from commerce_pipelines.odoo.client import address, connect
+from commerce_pipelines.odoo.sales import load_sales
+from commerce_pipelines.odoo.settings import OdooSettings
+
+from . import odoo_loop, odoo_shell
+from .figures import Figure, Skipped
+from .odoo_orders import Row, World
+
+ORDERS, LOOP, TURNS = 300, 36, 3
+NAMES = ("ODOO_URL", "ODOO_DATABASE", "ODOO_USERNAME", "ODOO_PASSWORD")
+
+
+def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
+    if missing := [name for name in NAMES if not os.environ.get(name)]:
+        raise Skipped(f"it needs a real Odoo 19: set {', '.join(missing)}")
+    url, database, username, password = (os.environ[name] for name in NAMES)
+    settings = OdooSettings(url=url, database=database, username=username, password=Secret(env="ODOO_PASSWORD"))
+    client = connect(settings, password)
+    scheme, host, port = address(url)
+    odoo = odoorpc.ODOO(host, "jsonrpc+ssl" if scheme == "https" else "jsonrpc", port, timeout=600)
+    odoo.login(database, username, password)
+    shell = os.environ.get("ODOO_SHELL", "")
+
+    tell("products and customers are created")
+    world = World(client, secrets.token_hex(4))
+    first = world.orders(2)
+    ours(world, settings, first)  # what a run creates once: tax twins, pricelists
+    taxes = world.taxes_of(first[0])
+    turn, looped = max(int(ORDERS * size) // TURNS, 2), max(int(LOOP * size) // TURNS, 2)
+    rates: dict[str, list[float]] = {"loop": [], "ours": [], "shell": []}
+    for number in range(TURNS):
+        where = f"turn {number + 1} of {TURNS}:"
+        tell(f"{where} {looped} orders by the loop")
+        rows = world.orders(looped)
+        started = time.perf_counter()
+        assert odoo_loop.load(odoo, rows, taxes, world.country) == looped
+        rates["loop"].append(looped / (time.perf_counter() - started))
+        tell(f"{where} {turn} orders by ours")
+        rates["ours"].append(turn / ours(world, settings, world.orders(turn)))
+        if shell:
+            tell(f"{where} {turn} orders in Odoo's shell")
+            seconds = odoo_shell.load(
+                shell, world.orders(turn), world.products, taxes, world.country, settings.batch
+            )  # fmt: skip
+            rates["shell"].append(turn / seconds)
+    turns = "; ".join(f"{who} {', '.join(f'{rate:.1f}' for rate in found)}" for who, found in rates.items() if found)
+    figures = [_figure("odoo_load_vs_loop", rates["ours"], rates["loop"], 4.0, turns)]
+    if shell:
+        figures.append(_figure("odoo_load_vs_shell", rates["ours"], rates["shell"], 0.85, turns))
+    else:
+        tell("odoo_load_vs_shell is left out: ODOO_SHELL is not set")
+    return figures
+
+
+def ours(world: World, settings: OdooSettings, rows: list[Row]) -> float:
+    """Seconds of load_sales; every order must have become a confirmed one."""
+    drafts = world.drafts(rows)
+    started = time.perf_counter()
+    outcomes = list(load_sales(world.client, settings, drafts, ()))
+    seconds = time.perf_counter() - started
+    refused = [f"{one.code}: {one.message}" for one in outcomes if one.state != "sale"]
+    assert len(outcomes) == len(rows), f"{len(outcomes)} outcomes of {len(rows)} orders"
+    assert not refused, refused[:3]
+    return seconds
+
+
+def _figure(name: str, found: list[float], baseline: list[float], target: float, turns: str) -> Figure:
+    return Figure(
+        name=name, value=median(found), unit="orders per second", baseline=median(baseline), target=target, note=turns
+    )  # fmt: skip

@@ -1,0 +1,54 @@
+"""Contender: the same creates and confirms inside Odoo's own shell, no HTTP, no JSON.
+
+In batches as large as ours: known customers searched in one query, new ones created together, orders with their lines
+created together, confirmed together, committed; with `tracking_disable`, which is our default too. `ODOO_SHELL` is the
+command of a shell on the same database that reads Python from its standard input, for example
+`odoo-bin shell -c odoo.conf -d DATABASE --no-http`.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+
+from .odoo_orders import Row
+
+MARK = "bench-seconds:"
+SCRIPT = """
+import json, time
+given = json.loads({given!r})
+env = env(context=dict(env.context, tracking_disable=True))
+started = time.perf_counter()
+for start in range(0, len(given["rows"]), given["batch"]):
+    rows = given["rows"][start : start + given["batch"]]
+    emails = sorted({{row[2] for row in rows}})
+    partners = {{one.email: one.id for one in env["res.partner"].search([("email", "in", emails)])}}
+    people = {{row[2]: row for row in rows if row[2] not in partners}}
+    made = env["res.partner"].create([
+        {{"name": row[1], "email": row[2], "street": row[3], "city": "Köln", "zip": "50667",
+          "country_id": given["country"]}} for row in people.values()
+    ])
+    partners.update(zip(people, made.ids))
+    env["sale.order"].create([
+        {{"partner_id": partners[row[2]], "client_order_ref": row[0], "order_line": [
+            (0, 0, {{"product_id": given["products"][code], "product_uom_qty": quantity, "price_unit": price / 100,
+                     "tax_ids": [(6, 0, given["taxes"])]}}) for code, quantity, price in row[4]
+        ]}} for row in rows
+    ]).action_confirm()
+    env.cr.commit()
+print({mark!r}, time.perf_counter() - started)
+"""
+
+
+def load(
+    command: str, rows: list[Row], products: dict[str, int], taxes: list[int], country: int, batch: int
+) -> float:  # fmt: skip
+    """Load and confirm; returns the seconds that it took inside the shell, its start not counted."""
+    given = {"rows": rows, "products": products, "taxes": taxes, "country": country, "batch": batch}
+    script = SCRIPT.format(given=json.dumps(given), mark=MARK)
+    done = subprocess.run(shlex.split(command), input=script, capture_output=True, text=True, check=False)  # noqa: S603
+    for line in done.stdout.splitlines():
+        if MARK in line:
+            return float(line.rpartition(" ")[2])
+    raise SystemExit(f"ODOO_SHELL did not run the orders to their end: {done.stderr[-2000:]}")
