@@ -86,32 +86,63 @@ def vat_case(order: Order, leaves_from: str, rules: SaleRules) -> VatCase:
         postcode=place.postcode,
         is_business=order.buyer.is_business,
         vat_number=order.buyer.vat_number,
+        buyer_country=(order.billing or place).country,
         collected=bool(order.collected or order.collected_as),
         collected_as=order.collected_as,
         tax=tax,
         rate=max(rates) if rates else None,
+        goods_euro=_goods(order) if order.currency == "EUR" else None,
         mapped=mapped_rates(tuple((tax.country, tax.rate) for tax in rules.taxes)),
     )
 
 
-def spread(order: Order) -> Iterator[OrderLine]:
-    """The lines, with discounts that the channel gives for the whole order divided among the products by value.
+def _goods(order: Order) -> int:
+    """Minor units that the goods cost after discounts, without delivery, less what tax is stated inside of them."""
+    ids = {line.line_id for line in order.lines if line.kind is LineKind.PRODUCT} | {""}
+    lines = [
+        line for line in order.lines
+        if line.kind is LineKind.PRODUCT or (line.kind is LineKind.DISCOUNT and line.of in ids)
+    ]  # fmt: skip
+    return sum(line.amount - (line.tax if order.prices_include_tax else 0) for line in lines)
 
-    Each part is a line of its own, so that it bears its product's tax; parts sum exactly, and the same order is always
-    divided the same way.
+
+def spread(order: Order) -> Iterator[OrderLine]:
+    """The lines, with discounts that the channel gives for the whole order divided among those that they reduce.
+
+    That is the goods, by what is left of their value after their own discounts; where the discounts are more than
+    that, everything the order charges. Each part is a line of its own, so that it bears its line's tax; parts sum
+    exactly, and the same order is always divided the same way.
     """
-    goods = [line for line in order.lines if line.kind is LineKind.PRODUCT and line.amount > 0]
+    left = _left(order)
     for line in order.lines:
-        if line.kind is not LineKind.DISCOUNT or line.of or line.rate is not None or len(goods) < 2:
+        if not left or not _is_for_the_whole(line):
             yield line
             continue
-        weights = [product.amount for product in goods]
+        weights = [max(amount, 0) for amount in left.values()]
+        if not any(weights):
+            weights = [1] * len(weights)
         amounts, taxes = allocate(line.amount, weights), allocate(line.tax, weights)
-        for product, amount, tax in zip(goods, amounts, taxes, strict=True):
+        for of, amount, tax in zip(tuple(left), amounts, taxes, strict=True):
+            left[of] += amount
             if amount:
-                yield msgspec.structs.replace(
-                    line, line_id=f"{line.line_id}-{product.line_id}", amount=amount, tax=tax, of=product.line_id
-                )
+                line_id = f"{line.line_id}-{of}" if len(left) > 1 else line.line_id
+                yield msgspec.structs.replace(line, line_id=line_id, amount=amount, tax=tax, of=of)
+
+
+def _is_for_the_whole(line: OrderLine) -> bool:
+    return line.kind is LineKind.DISCOUNT and not line.of and line.rate is None
+
+
+def _left(order: Order) -> dict[str, int]:
+    """What discounts of the whole order may reduce: minor units by line id, after the lines' own discounts."""
+    charges = [line for line in order.lines if line.kind not in (LineKind.DISCOUNT, LineKind.ROUNDING)]
+    left = {line.line_id: line.amount for line in charges if line.amount > 0}
+    for line in order.lines:
+        if line.kind is LineKind.DISCOUNT and line.of in left:
+            left[line.of] += line.amount
+    goods = {line.line_id: left[line.line_id] for line in charges if line.kind is LineKind.PRODUCT and line.amount > 0}
+    off = -sum(line.amount for line in order.lines if _is_for_the_whole(line))
+    return goods if goods and off <= sum(max(amount, 0) for amount in goods.values()) else left
 
 
 def _taxes(

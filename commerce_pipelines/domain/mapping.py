@@ -15,9 +15,10 @@ from .sales import Product
 
 
 def alias(sku: str, rules: SaleRules) -> tuple[str, int]:
-    """(default_code, units of it per unit sold) of a channel's SKU. Blanks around it mean nothing."""
+    """(default_code, units of it per unit sold) of a channel's SKU. Blanks around it mean nothing, nor does its
+    case with `sku_fold_case`. An alias names a product, never another alias."""
     given = sku.strip()
-    found = rules.skus.get(sku, rules.skus.get(given))
+    found = rules.skus.get(given.casefold() if rules.sku_fold_case else given)
     if isinstance(found, Pack):
         return found.product.strip(), found.quantity
     return (found or given).strip(), 1

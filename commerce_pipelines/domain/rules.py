@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
+from msgspec.structs import force_setattr
+
 from .section import Section
 
 
@@ -67,6 +69,12 @@ class SaleRules(Section, kw_only=True, frozen=True):
 
     rounding_tolerance: int = 2  # minor units that a visible rounding line may bridge, channel's total to Odoo's
     history_before: date | None = None  # already shipped orders placed earlier: no delivery, no reservation
+
+    def __post_init__(self) -> None:
+        """The aliases as they are looked up."""
+        force_setattr(
+            self, "skus", {(s.strip().casefold() if self.sku_fold_case else s.strip()): p for s, p in self.skus.items()}
+        )
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """(key, what is wrong with it and the fix) of keys that contradict themselves."""

@@ -39,19 +39,19 @@ _SPECIAL = (
     _place("ES", r"52\d{3}", "Melilla"),
     _place("DE", r"78266", "Büsingen"),
     _place("DE", r"27498", "Helgoland"),
-    _place("IT", r"23041|23030", "Livigno"),
-    _place("IT", r"22061|22060", "Campione d'Italia"),
+    _place("IT", r"23041", "Livigno"),  # not 23030, which it left to its neighbours
+    _place("IT", r"22061", "Campione d'Italia"),  # not 22060, for the same reason
     _place("FI", r"22\d{3}", "Åland"),
     _place("GR", r"6308[67]", "Mount Athos"),
-    _place("FR", r"9[78]\d{3}", "French overseas territories"),
+    _place("FR", r"97\d{3}|98[4-9]\d{2}", "French overseas territories"),  # 980 is Monaco
     _place("DK", r"39\d{2}", "Greenland"),
-    _place("DK", r"(FO-?)?\d{3}", "Faroe Islands"),
+    _place("DK", r"(FO)?\d{3}", "Faroe Islands"),
     _place("GB", r"BT.*", "Northern Ireland", "XI"),
     _place("GB", r"JE.*", "Jersey"),
     _place("GB", r"GY.*", "Guernsey"),
 )
 # Country codes that belong to another country's VAT.
-_AS = {"MC": "FR", "IM": "GB", "EL": "GR", "UK": "GB"}
+_AS = {"MC": "FR", "IM": "GB", "LI": "CH", "EL": "GR", "UK": "GB"}
 # Countries of which some postcodes lie outside: without a postcode nobody knows which it is.
 SPLIT = frozenset(place.country for place in _SPECIAL)
 
@@ -72,5 +72,5 @@ def vat_country(country: str, postcode: str) -> str:
 @lru_cache(maxsize=8_192)
 def _find(country: str, postcode: str) -> Territory | None:
     code = "".join(postcode.split())
-    code = re.sub(rf"^{country}-", "", code, flags=re.IGNORECASE) if country else code
+    code = re.sub(r"^[A-Z]{1,2}-", "", code, flags=re.IGNORECASE)  # D-78266, FI-22100, AX-22100
     return next((p for p in _SPECIAL if p.country == country and p.postcode.fullmatch(code)), None)

@@ -6,7 +6,7 @@
     EU to EU, consumer, Union scheme ──────────────────────────▶ oss              rate of the destination (Art. 33)
     EU to EU, consumer, below the 10,000 € threshold ──────────▶ domestic         rate of the departure (Art. 59c)
     EU to elsewhere ───────────────────────────────────────────▶ export           0 (Art. 146)
-    elsewhere to the EU, import scheme ────────────────────────▶ ioss             rate of the destination (Art. 369l)
+    elsewhere to the EU, consumer, ≤ 150 €, import scheme ─────▶ ioss             rate of the destination (Art. 369l)
     anything else ─────────────────────────────────────────────▶ RecordError, never a guess
 
 What belongs here: the policy section of commerce.yaml and the table above. What does not: the rate of each line
@@ -24,6 +24,8 @@ from .section import Section
 from .territories import EU, SPLIT, territory, vat_country
 from .vat_rates import CountryRates, RateTable, percent, ppm
 
+IMPORT_SCHEME = 150_00  # euro cents: intrinsic value of a consignment, without VAT and delivery (Art. 369l)
+UNITED_KINGDOM = frozenset(("GB", "XI"))
 ZERO_REGIMES = frozenset(("reverse_charge", "export", "marketplace"))
 
 
@@ -49,8 +51,10 @@ class VatPolicy(Section, kw_only=True, frozen=True):
 class VatCase(msgspec.Struct, frozen=True, kw_only=True):
     """What the decision rests on. Countries are ISO codes as the channel gives them.
 
-    tax: minor units of the seller's own tax that the channel states. rate: the largest rate it states, ppm, None if it
-    states none. mapped: (country, rate) that settings name a tax for, which says that the seller declares it.
+    buyer_country: whose VAT number it is where the number itself does not begin with a country. tax: minor units of the
+    seller's own tax that the channel states. rate: the largest rate it states, ppm, None if it states none. goods_euro:
+    cents that the goods cost, tax included if it is inside and not stated; None in another currency. mapped:
+    (country, rate) that settings name a tax for, which says that the seller declares it.
     """
 
     departure: str
@@ -58,10 +62,12 @@ class VatCase(msgspec.Struct, frozen=True, kw_only=True):
     postcode: str = ""
     is_business: bool = False
     vat_number: str = ""
+    buyer_country: str = ""
     collected: bool = False
     collected_as: str = ""
     tax: int = 0
     rate: int | None = None
+    goods_euro: int | None = None
     mapped: frozenset[tuple[str, int]] = frozenset()
 
 
@@ -110,16 +116,18 @@ def _regime(case: VatCase, policy: VatPolicy, source: str, target: str) -> tuple
     """(regime, country of the VAT, the rule in words)."""
     if target and target == source:
         return _local(policy, target, "goods stay in the country")
+    if {target, source} == UNITED_KINGDOM:
+        return _local(policy, "GB", "goods stay in the United Kingdom (Northern Ireland is only for the EU a member)")
     if target in EU and source in EU:
         return _within_eu(case, policy, source, target)
     if target in EU:
-        if policy.ioss:
+        if policy.ioss and _fits_import_scheme(case, policy, target):
             return "ioss", target, "distance sale of imported goods, import scheme (Art. 369l)"
         if target in policy.home:
             return _local(policy, target, "imported by the seller, who is registered at the destination")
         raise RecordError(
             "unknown_import", f"Goods go from {case.departure} to {target}; who imports them is not known.",
-            fix=f"Add {target} to vat.registrations or set vat.ioss, if that is how these sales are declared.",
+            fix=f"Add {target} to vat.registrations, or set vat.ioss for sales to consumers up to 150 EUR.",
             subject=target,
         )  # fmt: skip
     charged = bool(case.tax or case.rate)
@@ -129,7 +137,7 @@ def _regime(case: VatCase, policy: VatPolicy, source: str, target: str) -> tuple
 
 
 def _within_eu(case: VatCase, policy: VatPolicy, source: str, target: str) -> tuple[str, str, str]:
-    if is_valid_vat(case.vat_number) and _state_of(case.vat_number) != source and not case.tax and not case.rate:
+    if vat_state(case.vat_number, case.buyer_country) not in ("", source) and not case.tax and not case.rate:
         return "reverse_charge", "", "business with a VAT number of another member state, nothing charged (Art. 138)"
     if policy.oss:
         return "oss", target, "distance sale to a consumer, Union scheme (Art. 33 a, 369a)"
@@ -146,24 +154,34 @@ def _local(policy: VatPolicy, country: str, why: str) -> tuple[str, str, str]:
     return ("domestic" if country == policy.seller_country else "local"), country, why
 
 
-def is_valid_vat(number: str) -> bool:
-    """Whether a VAT number has the form and check digits of its state. VIES is not asked: it is often out of reach, and
-    what the channel charged is the second piece of evidence."""
+def _fits_import_scheme(case: VatCase, policy: VatPolicy, target: str) -> bool:
+    if vat_state(case.vat_number, case.buyer_country):
+        return False
+    if case.goods_euro is None:
+        return True
+    inside = 0 if case.tax else policy.table().standard(target)
+    return case.goods_euro * 1_000_000 <= IMPORT_SCHEME * (1_000_000 + inside)
+
+
+def vat_state(number: str, country: str = "") -> str:
+    """The member state that gave a VAT number, '' for a number that cannot be right: form and check digits of its state
+    are looked at. VIES is not asked: it is often out of reach, and what the channel charged is the second piece of
+    evidence. country: of the buyer, for a number without prefix."""
     from stdnum.eu import vat
 
-    return bool(number) and bool(vat.is_valid(number))
-
-
-def _state_of(number: str) -> str:
-    prefix = number.strip()[:2].upper()
-    return {"EL": "GR"}.get(prefix, prefix)
+    prefix = {"GR": "EL", "MC": "FR"}.get(country, country)
+    for text in (number, prefix + number) if number else ():
+        if vat.is_valid(text):
+            state = str(vat.compact(text))[:2].upper()
+            return {"EL": "GR"}.get(state, state)
+    return ""
 
 
 def _buyer(case: VatCase) -> str:
     if not case.vat_number:
         return "business without VAT number" if case.is_business else "consumer"
-    state = _state_of(case.vat_number)
-    return f"business, VAT number of {state}" if is_valid_vat(case.vat_number) else "VAT number is not valid: consumer"
+    state = vat_state(case.vat_number, case.buyer_country)
+    return f"business, VAT number of {state}" if state else "VAT number is not valid: consumer"
 
 
 def _not_registered(country: str, why: str) -> RecordError:

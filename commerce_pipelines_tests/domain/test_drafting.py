@@ -2,103 +2,22 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_pipelines.domain.drafting import draft, owed_to_buyer
+from commerce_pipelines.domain.drafting import owed_to_buyer
 from commerce_pipelines.domain.errors import RecordError
-from commerce_pipelines.domain.money import digits, to_minor
-from commerce_pipelines.domain.orders import (
-    Address,
-    Buyer,
-    FulfilledBy,
-    LineKind,
-    Order,
-    OrderLine,
-    OrderStatus,
-    Payment,
-    Shipped,
-    check,
-)
+from commerce_pipelines.domain.money import digits
+from commerce_pipelines.domain.orders import Address, Buyer, FulfilledBy, LineKind, Order, OrderLine, Payment, Shipped
 from commerce_pipelines.domain.rules import Pack, Route, SaleRules, TaxMapping
-from commerce_pipelines.domain.sales import Product, SaleDraft
-from commerce_pipelines.domain.tax_rates import tax_of
 from commerce_pipelines.domain.vat import VatPolicy
 from commerce_pipelines.domain.vat_rates import CountryRates
-
-BERLIN = ZoneInfo("Europe/Berlin")
-OSS = VatPolicy(seller_country="DE", oss=True, registrations=("PL",))
-FR_NUMBER = "FR40303265045"
-
-
-def product(code: str, number: int = 1, **more: Any) -> Product:
-    return Product(product_id=number, code=code, name=code.title(), **{"rates": (190_000,), **more})
-
-
-CATALOGUE = {
-    "A": [product("A", 1)],
-    "B": [product("B", 2)],
-    "BOOK": [product("BOOK", 3, rates=(70_000,))],
-    "TWICE": [product("TWICE", 4), product("TWICE", 5)],
-    "OLD": [product("OLD", 6, active=False)],
-    "NOT": [product("NOT", 7, saleable=False)],
-    "FREE": [product("FREE", 8, rates=(0,))],
-}
-
-
-def line(amount: str, sku: str = "A", quantity: int = 1, currency: str = "EUR", **more: Any) -> OrderLine:
-    kind = more.pop("kind", LineKind.PRODUCT)
-    return OrderLine(
-        line_id=more.pop("line_id", f"{kind}-{sku}-{amount}"), kind=kind, title=more.pop("title", sku),
-        quantity=quantity, amount=to_minor(amount, currency), sku=sku if kind is LineKind.PRODUCT else "", **more,
-    )  # fmt: skip
-
-
-def off(amount: str, **more: Any) -> OrderLine:
-    return line(f"-{amount}", sku="", kind=LineKind.DISCOUNT, **more)
-
-
-def shipping(amount: str, **more: Any) -> OrderLine:
-    return line(amount, sku="", kind=LineKind.SHIPPING, **more)
-
-
-def order(*lines: OrderLine, country: str = "DE", **more: Any) -> Order:
-    included = more.pop("prices_include_tax", True)
-    total = sum(one.amount + (0 if included else one.tax) for one in lines)
-    return Order(**{
-        "channel": "shop", "order_id": "1", "number": "#1", "placed_at": datetime(2026, 11, 20, tzinfo=UTC),
-        "updated_at": datetime(2026, 11, 20, tzinfo=UTC), "status": OrderStatus.PAID, "currency": "EUR", "total": total,
-        "prices_include_tax": included, "lines": lines, "shipping": Address(country=country, postcode="10115"), **more,
-    })  # fmt: skip
-
-
-def made(given: Order, rules: SaleRules | None = None, policy: VatPolicy = OSS) -> SaleDraft:
-    check(given)
-    return draft(given, "ab", rules or SaleRules(), policy, CATALOGUE, BERLIN)
-
-
-def taxes(result: SaleDraft) -> dict[int, int]:
-    """Tax by rate as a ledger rounds it: once per rate over the whole order."""
-    sums: dict[tuple[int, bool], int] = defaultdict(int)
-    for one in result.lines:
-        if one.tax is not None:
-            sums[one.tax.rate, one.tax.included] += one.amount
-    return {rate: tax_of(amount, rate, included) for (rate, included), amount in sums.items()}
-
-
-def total(result: SaleDraft) -> int:
-    on_top = sum(
-        tax_of(one.amount, one.tax.rate, False) for one in result.lines if one.tax is not None and not one.tax.included
-    )
-    return sum(one.amount for one in result.lines) + on_top
+from commerce_pipelines_tests.domain.world import FR_NUMBER, line, made, off, order, shipping, taxes, total
 
 
 def test_g01_order_discount_and_shipping() -> None:
