@@ -89,8 +89,9 @@ def test_thirty_days_are_one_run_one_table_and_every_partition_green(
 
     _run(instance, tables, "2025-10-10", "2025-10-10", seen)
     assert seen[-1] == [date(2025, 10, 10)]
+    assert _run(instance, tables, "2025-10-05", "2025-10-20", seen).success
     with warehouse.transaction() as connection:
-        assert len(read_frame(connection, "completeness")) == 30  # a day run again is replaced, not added
+        assert len(read_frame(connection, "completeness")) == 30  # days run again are replaced, not added
 
 
 def test_the_storage_is_postgresql_and_nothing_is_pickled(
