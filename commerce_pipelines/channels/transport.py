@@ -11,6 +11,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from http.client import HTTPResponse
 from typing import Any
 
@@ -120,14 +121,19 @@ def exchange(
     """
     _due.at, _due.clock = due, clock
     prepared = session.prepare_request(request)
-    environment: dict[str, Any] = dict(session.merge_environment_settings(request.url, {}, True, True, None))
     timeout = (min(CONNECT_SECONDS, _due.left()), min(READ_SECONDS, _due.left()))
     # The adapter itself, not session.send: that one reads the body of a redirect, whatever its size.
-    response = session.get_adapter(request.url).send(prepared, timeout=timeout, **environment)
+    response = session.get_adapter(request.url).send(prepared, timeout=timeout, **_environment(request.url))
     try:
         return response.status_code, response.headers, _read(response, max_bytes)
     finally:
         response.close()
+
+
+@lru_cache(maxsize=256)
+def _environment(url: str) -> dict[str, Any]:
+    """Proxies and certificates that the process's environment names for a URL; looking them up takes half a call."""
+    return dict(requests.Session().merge_environment_settings(url, {}, True, True, None))
 
 
 def _read(response: requests.Response, max_bytes: int) -> bytes:

@@ -115,12 +115,14 @@ def clear_days(connection: Connection, table: str, channel: str, days: Collectio
         cursor.execute(statement, (channel, list(days)))
 
 
-def clear_orders(connection: Connection, table: str, channel: str, order_ids: list[str]) -> None:
-    """Delete a channel's rows of some orders, whatever their day."""
-    if order_ids:
-        with connection.cursor() as cursor:
-            statement = sql.SQL("DELETE FROM {} WHERE channel = %s AND order_id = ANY(%s)").format(_name(table))
-            cursor.execute(statement, (channel, list(map(storable, order_ids))))
+def clear_orders(connection: Connection, table: str, channel: str, order_ids: list[str]) -> int:
+    """Delete a channel's rows of some orders, whatever their day; returns their number."""
+    if not order_ids:
+        return 0
+    with connection.cursor() as cursor:
+        statement = sql.SQL("DELETE FROM {} WHERE channel = %s AND order_id = ANY(%s)").format(_name(table))
+        cursor.execute(statement, (channel, list(map(storable, order_ids))))
+        return cursor.rowcount
 
 
 def _columns(connection: Connection, table: str) -> dict[str, pa.DataType]:

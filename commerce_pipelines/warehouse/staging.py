@@ -100,9 +100,10 @@ class Writer:
     def write(self, orders: pa.Table, lines: pa.Table) -> None:
         """Store one chunk; an order that lay on another day before moves here."""
         ids = orders["order_id"].to_pylist()
-        for table, rows in (("orders", orders), ("order_lines", lines)):
-            clear_orders(self._connection, table, self._channel, ids)
-            write_table(self._connection, table, rows)
+        if clear_orders(self._connection, "orders", self._channel, ids):  # else none of them has lines
+            clear_orders(self._connection, "order_lines", self._channel, ids)
+        write_table(self._connection, "orders", orders)
+        write_table(self._connection, "order_lines", lines)
 
 
 @contextmanager

@@ -108,14 +108,16 @@ class Whole:
         return None if bytes(raw) == b"null" else raw
 
     def _missing(self, rare: Rare) -> list[Callable[[dict[str, msgspec.Raw], Rare], None]]:
-        charges = any(self._amount(bag) for bag in (rare.originalTotalDutiesSet, rare.originalTotalAdditionalFeesSet))
-        steps = (
-            (rare.lineItems.pageInfo.hasNextPage, self._add_lines),
-            (rare.shippingLines is not None and rare.shippingLines.pageInfo.hasNextPage, self._add_shipping_lines),
-            (rare.edited, self._add_refunds),
-            (charges, self._add_charges),
-        )
-        return [step for needed, step in steps if needed]
+        steps: list[Callable[[dict[str, msgspec.Raw], Rare], None]] = []
+        if rare.lineItems.pageInfo.hasNextPage:
+            steps.append(self._add_lines)
+        if rare.shippingLines is not None and rare.shippingLines.pageInfo.hasNextPage:
+            steps.append(self._add_shipping_lines)
+        if rare.edited:
+            steps.append(self._add_refunds)
+        if self._amount(rare.originalTotalDutiesSet) or self._amount(rare.originalTotalAdditionalFeesSet):
+            steps.append(self._add_charges)
+        return steps
 
     def _amount(self, bag: Bag | None) -> bool:
         return bag is not None and bool(side(bag, self._basis).amount.strip("0."))
