@@ -32,7 +32,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 
 def plan(connections: Connections, name: str, start: date, end: date, *, now: datetime | None = None) -> list[Planned]:
     """The lane's next run over the days `[start, end)`, told beforehand, order by order."""
-    from ..odoo.sales import preview_sales
+    from ..odoo.sales import cancel_sales, preview_sales
 
     now = now or datetime.now(UTC)
     settings = connections.settings
@@ -44,11 +44,12 @@ def plan(connections: Connections, name: str, start: date, end: date, *, now: da
     todo = [orders[row["order_id"]] for row in work.load]
     drafted = draft_orders(connections, name, ((order, subject, days[order.order_id]) for order, _, subject in todo))
     regimes = {draft.order_id: f"{draft.regime} {draft.tax_country}".strip() for draft in drafted.drafts}
+    cancelled = cancel_sales(connections.odoo, name, [row["order_id"] for row in work.cancel], dry=True)
     planned = [
-        Planned(order_id=order_id, day=days[order_id], action=one.action, why="; ".join(f.message for f in one.flags))
-        for order_id, one in work.verdicts.items()
-    ]
-    planned += [Planned(order_id=row["order_id"], day=row["day"], action="cancelled") for row in work.cancel]
+        Planned(order_id=one.order_id, day=days[one.order_id], action=one.action,
+                why="; ".join(flag.message for flag in one.flags))
+        for one in (*work.verdicts.values(), *cancelled)
+    ]  # fmt: skip
     planned += [Planned(order_id=i, day=day, action="refused", why=error.message) for i, day, error in drafted.failures]
     for outcome in preview_sales(connections.odoo, settings.odoo, drafted.drafts, settings.channel(name).taxes):
         order = orders[outcome.order_id][0]

@@ -17,10 +17,13 @@ from .errors import OdooRefusal
 BATCH = 100
 
 
-def cancel_sales(client: OdooClient, channel: str, order_ids: Iterable[str]) -> Iterator[SaleOutcome]:
+def cancel_sales(
+    client: OdooClient, channel: str, order_ids: Iterable[str], dry: bool = False
+) -> Iterator[SaleOutcome]:
     """Cancel orders in Odoo: reservations are released, nobody is mailed. Delivered ones stay, with a flag.
 
-    An order that Odoo does not have, or has cancelled already, is `cancelled` too.
+    An order that Odoo does not have, or has cancelled already, is `cancelled` too. dry: only say what would become of
+    each; what Odoo alone refuses cannot be foreseen.
     """
     wanted = list(dict.fromkeys(order_ids))
     for start in range(0, len(wanted), BATCH):
@@ -28,7 +31,7 @@ def cancel_sales(client: OdooClient, channel: str, order_ids: Iterable[str]) -> 
         booked = read_booked(client, {order_xid(channel, order_id): order_id for order_id in part})
         free = [one for one in booked.values() if not _hindrance(one) and one.sale.state != "cancel"]
         ids = [one.sale.odoo_id for one in free]
-        refused = on_all(client, "sale.order", "action_cancel", ids, tracking(client), list)
+        refused = {} if dry else on_all(client, "sale.order", "action_cancel", ids, tracking(client), list)
         for order_id in part:
             yield _outcome(channel, order_id, booked.get(order_id), refused)
 

@@ -100,7 +100,7 @@ def test_requests_name_one_date_all_fields_and_no_future(ebay: EbayStandIn, monk
 def test_orders_that_leave_the_window_while_it_is_read_take_none_with_them(
     ebay: EbayStandIn, monkeypatch: pytest.MonkeyPatch, api: str
 ) -> None:
-    """After the first page, orders of it are modified: they leave the window, and the rest moves over the boundary."""
+    """G43. After the first page, orders of it are modified: they leave the window, the rest moves over the boundary."""
     everybody = fill(ebay, 250)
     shop = channel(ebay, monkeypatch, orders_api=api)
     for leaving in (3, 40):

@@ -149,6 +149,7 @@ def test_an_error_answer_in_an_unknown_shape_is_still_an_error(vendor: Vendor, s
 
 
 def test_retry_after_is_kept_to_the_second(vendor: Vendor, session: HttpSession, clock: Clock) -> None:
+    """G108."""
     vendor.script = [answer(429, Retry_After="7")]
     assert get(session, vendor, rate=Rate(2, 40)).status == 200
     assert clock.slept == [7.0]
@@ -193,6 +194,7 @@ def test_a_refusal_without_advice_waits_for_the_next_token(vendor: Vendor, sessi
 
 
 def test_twenty_five_calls_of_a_slow_bucket_take_their_time(vendor: Vendor, session: HttpSession, clock: Clock) -> None:
+    """G106."""
     began = clock.now
     for _ in range(25):
         get(session, vendor, rate=Rate(0.0167, 20))

@@ -167,6 +167,7 @@ def test_windows_are_half_open_to_the_second(shop: Recorded, channel: ShopifyCha
 
 
 def test_an_order_that_changes_between_pages_is_found_by_the_next_poll(shop: Recorded, channel: ShopifyChannel) -> None:
+    """G43."""
     expected = fill(shop, 20)
     found = channel.changed_orders(DAY)
     first = ids(channel, iter([next(found)]))
@@ -227,6 +228,7 @@ def test_an_empty_page_is_not_an_empty_day(shop: Recorded, channel: ShopifyChann
 
 
 def test_an_order_that_becomes_visible_late_is_not_lost(shop: Recorded, channel: ShopifyChannel) -> None:
+    """G37."""
     expected = fill(shop, 20)
     late = shop.orders.rows.pop("gid://shopify/Order/2")
     found = channel.changed_orders(DAY)

@@ -64,15 +64,18 @@ def only(*args: Any, **named: Any) -> int | None:
      (29, 100, 29), (57, 100, 57), ("33.3333", 3_000_000, 999_999), (0, 50, 0), (100, 50, 50)],
 )  # fmt: skip
 def test_the_share_is_rounded_down_once_in_integers(share: int | str, free: int, shown: int) -> None:
+    """G74."""
     assert only([level(1, free)], InventoryRules(share=Decimal(share))) == shown
 
 
 def test_reserved_stock_is_not_for_sale_and_orders_in_the_pipe_count() -> None:
+    """G75, G76."""
     assert only([level(1, 50 - 12)]) == 36
     assert only([level(1, 38)], ordered={1: 3}) == 33
 
 
 def test_a_kit_is_worth_its_scarcest_component() -> None:
+    """G77."""
     free = kits_available({1: 9_000_000, 2: 3_000_000}, explode({3: {1: 2.0, 2: 1.0}})[3])
     assert free == 3
     assert only([kit(3, free, {1: 2.0, 2: 1.0})]) == 2
@@ -97,6 +100,7 @@ def test_a_pack_is_sold_in_whole_packs() -> None:
 
 
 def test_stock_kept_by_the_marketplace_is_neither_offered_elsewhere_nor_told_to_it() -> None:
+    """G81."""
     levels = [level(1, 40), level(1, 200, "FBA")]
     offers = [listing("P1"), listing("P1", fulfilled_by="channel") | {"key": "fba"}]
     assert targets(levels, listings=offers) == [(38, "share"), (None, "channel_fulfilled")]

@@ -14,6 +14,7 @@ def _booked(claims: list[Claim], state: str = "sale") -> dict[str, Booked]:
 
 
 def test_a_missing_order_is_named_with_its_money() -> None:
+    """G44."""
     claims = [*_claims(99, 8_391_37), Claim(order_id="lost", currency="EUR", total=39_90)]
     proof = compare(claims, _booked(claims[:99]), set())
     assert (proof.orders_in_channel, proof.sale_orders_in_odoo, proof.missing) == (100, 99, ("lost",))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -317,6 +318,17 @@ def test_business_days(instant: str, day: str) -> None:
         business_day(datetime.fromisoformat(instant).replace(tzinfo=None), BERLIN)
 
 
+@pytest.mark.parametrize(("day", "orders"), [("2026-10-25", 50), ("2026-03-29", 46)])
+def test_g39_days_of_a_clock_change(day: str, orders: int) -> None:
+    """An order every half hour: each on exactly one day, the neighbours have 48."""
+    middle = datetime.fromisoformat(f"{day}T12:00:00+00:00")
+    instants = [middle + timedelta(minutes=30 * step) for step in range(-48 * 2, 48 * 2)]
+    found = Counter(business_day(instant, BERLIN).isoformat() for instant in instants)
+    before, _, after = (f"{(middle + timedelta(days=step)).date()}" for step in (-1, 0, 1))
+    assert (found[before], found[day], found[after]) == (48, orders, 48)
+    assert sum(found.values()) == len(instants)
+
+
 ANY_RATE = st.sampled_from([None, 190_000, 70_000])
 CHARGES = st.tuples(st.integers(0, 10**6), st.integers(1, 12), st.sampled_from(["A", "B", "BOOK"]), ANY_RATE,
                     st.integers(0, 100))  # fmt: skip
@@ -363,8 +375,6 @@ def test_the_tax_of_each_rate_is_the_channels(
 
 
 def test_history_counts_only_before_its_day() -> None:
-    from datetime import date
-
     rules = SaleRules(history_before=date(2028, 2, 29))
     for hour, history in ((22, True), (23, False)):  # midnight in Berlin
         placed = datetime(2028, 2, 28, hour, tzinfo=UTC)

@@ -69,11 +69,13 @@ def plan_of(shown: list[int], targets: list[int]) -> pd.DataFrame:
 
 
 def test_only_changes_are_sent() -> None:
+    """G87."""
     plan = plan_of([6] * 500, [6] * 488 + [5] * 12)
     assert (plan["action"] == "push").sum() == 12
 
 
 def test_mass_zeroing_is_stopped_with_its_figures_and_released_for_exactly_these() -> None:
+    """G84."""
     shown, targets = [6] * 500, [0] * 480 + [6] * 20
     plan = plan_of(shown, targets)
     reasons = figures(plan, 500, 500, {}).reasons(Breaker())

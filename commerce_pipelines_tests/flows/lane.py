@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
+import pytest
 
 from commerce_pipelines.channels.base import OrderHead, OrderTotal, Page, Window
 from commerce_pipelines.domain.errors import RecordError
@@ -17,12 +19,26 @@ from commerce_pipelines.flows.prove import Proof, prove
 from commerce_pipelines.flows.pull import pull
 from commerce_pipelines.flows.stage import stage
 from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.warehouse import quarantine
 from commerce_pipelines.warehouse.frames import read_frame, replace_days
 from commerce_pipelines_tests.fakes import FakeChannel
+from commerce_sandbox.server import Call
 
 NAME = "shop_de"
 ZONE = ZoneInfo("Europe/Berlin")
-MUG = "MUG-STN-350-BL"
+MUG, PAPER = "MUG-STN-350-BL", "FLT-PAP-02-100"
+RUN = secrets.token_hex(4)
+WRITES = ("load", "create", "write", "unlink", "action_confirm", "action_cancel", "action_draft")
+
+
+class Server(NamedTuple):
+    """An Odoo to load into; `calls` are those that the stand-in recorded, None for a real server."""
+
+    url: str
+    database: str
+    username: str
+    password: str
+    calls: list[Call] | None = None
 
 
 class OrdersChannel(FakeChannel):
@@ -95,21 +111,32 @@ class Lane:
         for order in orders:
             self.channel.put(order)
 
-    def run(self, *, again: bool = True, pulled: bool = True, now: datetime | None = None) -> Loaded:
-        """Extract, transform and load the lane's day; returns the load's figures."""
-        start, end = self.day, self.day + timedelta(days=1)
+    def run(self, *, again: bool = True, pulled: bool = True, now: datetime | None = None, before: int = 0) -> Loaded:
+        """Extract, transform and load the lane's day, and as many `before` it; returns the load's figures."""
+        start, end = self.day - timedelta(days=before), self.day + timedelta(days=1)
         if pulled:
             pull(self.connections, NAME, start, end)
         stage(self.connections, NAME, start, end)
         with self.connections.warehouse.transaction() as connection:
-            orders = read_frame(connection, "orders", None, "channel = %s AND day = %s", (NAME, start))
+            orders = read_frame(
+                connection, "orders", None, "channel = %s AND day >= %s AND day < %s", (NAME, start, end)
+            )
         ledger, loaded = load(self.connections, NAME, orders, again=again, now=now)
         with self.connections.warehouse.transaction() as connection:
-            replace_days(connection, "sale_orders", NAME, [start], ledger)
+            replace_days(connection, "sale_orders", NAME, [end - timedelta(n) for n in range(1, before + 2)], ledger)
         return loaded
 
-    def prove(self) -> Proof:
-        return prove(self.connections, NAME, self.day, self.day + timedelta(days=1))
+    def prove(self, before: int = 0) -> Proof:
+        return prove(self.connections, NAME, self.day - timedelta(days=before), self.day + timedelta(days=1))
+
+    def sales(self, *order_ids: str) -> list[dict[str, Any]]:
+        """Odoo's sale orders of these orders, however many there are of each."""
+        fields = ["state", "amount_total", "picking_ids", "partner_id", "warehouse_id", "date_order", "order_line"]
+        numbers = [f"#{one}" for one in order_ids]
+        found = self.connections.odoo.call(
+            "sale.order", "search_read", domain=[["client_order_ref", "in", numbers]], fields=fields, load=None
+        )
+        return list(found)
 
     def ledger(self, order_id: str) -> dict[str, Any]:
         with self.connections.warehouse.transaction() as connection:
@@ -130,3 +157,25 @@ def later(order: Order, **changes: Any) -> Order:
     lines = changes.get("lines", order.lines)
     news = {"updated_at": order.updated_at + timedelta(minutes=1), "total": sum(one.amount for one in lines), **changes}
     return msgspec.structs.replace(order, **news)
+
+
+def numbered(request: pytest.FixtureRequest, count: int = 1) -> list[str]:
+    """Order ids of this test alone, new each time: the server may have seen this test before."""
+    return [f"{request.node.originalname[5:40]}-{RUN}-{i}" for i in range(count)]
+
+
+def writes(odoo: Server, since: int) -> list[str]:
+    """Writing calls that the stand-in recorded since; a real server keeps no record."""
+    found = []
+    for call in (odoo.calls or [])[since:]:
+        body = call.json() if call.body else {}
+        parameters = body.get("params", {})
+        arguments = parameters.get("args", [])
+        if parameters.get("method") == "execute_kw" and arguments[4] in WRITES:
+            found.append(f"{arguments[3]}.{arguments[4]}")
+    return found
+
+
+def waiting(lane: Lane, order_id: str) -> list[quarantine.OpenException]:
+    with lane.connections.warehouse.transaction() as connection:
+        return quarantine.open_exceptions(connection, NAME, order_ids=[order_id])

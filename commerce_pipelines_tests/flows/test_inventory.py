@@ -51,6 +51,7 @@ def shop() -> Shop:
 
 
 def test_only_differences_are_sent_and_a_second_run_sends_none(warehouse: Warehouse, odoo: Odoo, shop: Shop) -> None:
+    """G87."""
     shop.fulfilled = {"FBA"}
     odoo.stock["FBA", "WH"] = [200, 0]
     world = connections(warehouse, odoo, shop)
@@ -85,6 +86,7 @@ def test_an_order_is_held_back_until_odoo_was_read_with_it(warehouse: Warehouse,
 
 
 def test_a_failed_read_publishes_nothing_and_keeps_the_last_one(warehouse: Warehouse, odoo: Odoo, shop: Shop) -> None:
+    """G85."""
     world = connections(warehouse, odoo, shop)
     read_listings(world, NAME)
     run(world)
@@ -102,6 +104,7 @@ def test_a_failed_read_publishes_nothing_and_keeps_the_last_one(warehouse: Wareh
 
 
 def test_the_breaker_stops_with_its_figures_until_a_person_releases_them(warehouse: Warehouse) -> None:
+    """G84."""
     odoo = Odoo({(f"P{i:03}", "WH"): [6, 0] for i in range(500)})
     shop = Shop(dict.fromkeys((code for code, _ in odoo.stock), 6))
     world = connections(warehouse, odoo, shop, CAREFUL)
@@ -136,6 +139,7 @@ def test_the_breaker_stops_with_its_figures_until_a_person_releases_them(warehou
 def test_a_dry_run_shows_the_difference_and_the_real_one_does_exactly_that(
     warehouse: Warehouse, odoo: Odoo, shop: Shop
 ) -> None:
+    """G111."""
     world = connections(warehouse, odoo, shop)
     read_listings(world, NAME)
     plan = compare(world, NAME)
@@ -191,6 +195,7 @@ def test_a_crash_between_push_and_record_is_healed_by_the_next_run(
 def test_an_edit_on_the_channel_is_repaired_by_the_whole_comparison(
     warehouse: Warehouse, odoo: Odoo, shop: Shop
 ) -> None:
+    """G87."""
     world = connections(warehouse, odoo, shop)
     read_listings(world, NAME)
     run(world)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import os
-import secrets
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,106 +13,23 @@ from commerce_pipelines.domain.orders import OrderStatus, Shipped
 from commerce_pipelines.flows.heal import heal, replay
 from commerce_pipelines.flows.plan import figures, plan
 from commerce_pipelines.flows.trace import trace
-from commerce_pipelines.odoo.client import connect as connect_odoo
-from commerce_pipelines.resources.connections import Connections
-from commerce_pipelines.settings import Settings, parse
-from commerce_pipelines.warehouse import quarantine
-from commerce_pipelines.warehouse.database import Warehouse
-from commerce_pipelines_tests.conftest import MASTER_KEY
-from commerce_pipelines_tests.fakes import SETTINGS
-from commerce_pipelines_tests.flows.lane import MUG, NAME, Lane, later, line
-from commerce_sandbox.catalogue import CATALOGUE
-from commerce_sandbox.odoo import OdooStandIn, demo_database
-from commerce_sandbox.server import Call
-
-PAPER = "FLT-PAP-02-100"
-RUN = secrets.token_hex(4)
-WRITES = ("load", "create", "write", "unlink", "action_confirm", "action_cancel", "action_draft")
-
-
-class Server(NamedTuple):
-    """An Odoo to load into; `calls` are those that the stand-in recorded, None for a real server."""
-
-    url: str
-    database: str
-    username: str
-    password: str
-    calls: list[Call] | None = None
-
-
-@pytest.fixture(scope="module", params=["stand-in", pytest.param("odoo", marks=pytest.mark.odoo)])
-def odoo(request: pytest.FixtureRequest) -> Iterator[Server]:
-    if request.param == "odoo":
-        if not os.environ.get("ODOO_URL"):
-            pytest.skip("needs a real Odoo 19: set ODOO_URL, ODOO_DATABASE, ODOO_USERNAME, ODOO_PASSWORD")
-        server = Server(*(os.environ[f"ODOO_{name}"] for name in ("URL", "DATABASE", "USERNAME", "PASSWORD")))
-        _stock(server)
-        yield server
-        return
-    with OdooStandIn(demo_database(CATALOGUE)) as stand_in:
-        server = Server(stand_in.url, "demo", "admin", "admin", stand_in.calls)
-        _stock(server)
-        yield server
-
-
-def _stock(server: Server) -> None:
-    """The articles that the tests sell, enough of them for all tests."""
-    client = connect_odoo(settings_of(server).odoo, server.password)
-    (place,) = client.call("stock.warehouse", "search_read", domain=[], fields=["lot_stock_id"], load=None, limit=1)
-    for code in (MUG, PAPER):
-        found = client.call("product.product", "search", domain=[["default_code", "=", code]])
-        vals = {"name": code, "default_code": code, "type": "consu", "is_storable": True}
-        (product,) = found or client.call("product.product", "create", vals_list=[vals])
-        quant = {"product_id": product, "location_id": place["lot_stock_id"], "inventory_quantity_auto_apply": 10**6}
-        client.call("stock.quant", "create", context={"inventory_mode": True}, vals_list=[quant])
-
-
-def settings_of(server: Server, more: str = "") -> Settings:
-    text = SETTINGS.replace("http://127.0.0.1:8069", server.url).replace(
-        "database: demo", f"database: {server.database}"
-    )
-    text = text.replace("username: admin", f"username: {server.username}").replace("start_date:", f"{more}start_date:")
-    return parse(text + "vat: {oss: true}\n")
-
-
-@pytest.fixture
-def connect(odoo: Server, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("ODOO_PASSWORD", odoo.password)
-    environ = {
-        "COMMERCE_DATABASE_URL": warehouse.url,
-        "COMMERCE_MASTER_KEY": base64.urlsafe_b64encode(MASTER_KEY).decode(),
-    }
-    return lambda more="": Lane(Connections(settings_of(odoo, more), environ))
-
-
-@pytest.fixture
-def lane(connect: Any) -> Lane:
-    return connect()  # type: ignore[no-any-return]
-
-
-def numbered(request: pytest.FixtureRequest, count: int = 1) -> list[str]:
-    """Order ids of this test alone, new each time: the server may have seen this test before."""
-    return [f"{request.node.originalname[5:40]}-{RUN}-{i}" for i in range(count)]
-
-
-def writes(odoo: Server, since: int) -> list[str]:
-    """Writing calls that the stand-in recorded since; a real server keeps no record."""
-    found = []
-    for call in (odoo.calls or [])[since:]:
-        body = call.json() if call.body else {}
-        parameters = body.get("params", {})
-        arguments = parameters.get("args", [])
-        if parameters.get("method") == "execute_kw" and arguments[4] in WRITES:
-            found.append(f"{arguments[3]}.{arguments[4]}")
-    return found
-
-
-def waiting(lane: Lane, order_id: str) -> list[quarantine.OpenException]:
-    with lane.connections.warehouse.transaction() as connection:
-        return quarantine.open_exceptions(connection, NAME, order_ids=[order_id])
+from commerce_pipelines_tests.flows.lane import (
+    MUG,
+    NAME,
+    PAPER,
+    RUN,
+    Lane,
+    Server,
+    later,
+    line,
+    numbered,
+    waiting,
+    writes,
+)
 
 
 def test_a_second_run_writes_nothing(lane: Lane, odoo: Server, request: pytest.FixtureRequest) -> None:
+    """G34."""
     ids = numbered(request, 3)
     lane.put(*(lane.order(one) for one in ids))
     assert lane.run().actions == {"created": 3}
@@ -141,6 +54,7 @@ def test_an_edit_before_shipping_changes_the_same_order(lane: Lane, request: pyt
 
 
 def test_old_news_changes_nothing(lane: Lane, request: pytest.FixtureRequest) -> None:
+    """G33."""
     (one,) = numbered(request)
     old = lane.order(one)
     lane.put(later(old, lines=(line(3380, quantity=2),)))
@@ -167,6 +81,7 @@ def test_cancelled_and_paid_again(lane: Lane, request: pytest.FixtureRequest) ->
 
 
 def test_waiting_orders_and_tests_never_reach_odoo(lane: Lane, request: pytest.FixtureRequest) -> None:
+    """G57."""
     a, b, c = numbered(request, 3)
     lane.put(
         lane.order(a, status=OrderStatus.WAITING), lane.order(b, is_test=True), lane.order(c, is_other_channel=True)
@@ -178,6 +93,7 @@ def test_waiting_orders_and_tests_never_reach_odoo(lane: Lane, request: pytest.F
 
 
 def test_one_unknown_sku_waits_and_the_others_go_on(lane: Lane, request: pytest.FixtureRequest) -> None:
+    """G46."""
     ids = numbered(request, 10)
     lane.put(*(lane.order(one) for one in ids[:9]), lane.order(ids[9], line(sku="X-404")))
     loaded = lane.run()
@@ -191,6 +107,7 @@ def test_one_unknown_sku_waits_and_the_others_go_on(lane: Lane, request: pytest.
 
 
 def test_a_product_that_appears_heals_its_orders(lane: Lane, request: pytest.FixtureRequest) -> None:
+    """G47."""
     (one,) = numbered(request)
     code = f"NEW-{one}"
     lane.put(lane.order(one, line(sku=code)))
@@ -269,6 +186,7 @@ def test_what_a_person_changed_in_odoo_is_flagged_not_undone(lane: Lane, request
 
 
 def test_a_dry_run_says_what_the_real_one_does(lane: Lane, odoo: Server, request: pytest.FixtureRequest) -> None:
+    """G111."""
     ids = numbered(request, 5)
     orders = [lane.order(one) for one in ids]
     lane.put(orders[0], orders[1])

@@ -65,6 +65,7 @@ def test_a_new_tax_regime_changes_the_taxes_of_the_same_order(world: World) -> N
 
 
 def test_an_edit_after_shipping_is_told_and_nothing_is_touched(world: World) -> None:
+    """G62."""
     mug = world.product()
     order = draft(line("1", mug, 2, 2000))
     world.load(order)
@@ -101,6 +102,7 @@ def test_a_changed_address_is_followed_until_a_person_chose_another(world: World
 
 
 def test_cancelling_before_shipping_releases_the_stock(world: World) -> None:
+    """G58."""
     mug = world.product()
     order = draft(line("1", mug, 3, 3000))
     world.load(order)
@@ -126,6 +128,7 @@ def test_an_order_that_we_cancelled_comes_back_when_the_channel_says_paid(world:
 
 
 def test_cancelling_after_shipping_is_flagged(world: World) -> None:
+    """G59."""
     order = draft(line("1", world.product(), 1, 1000))
     world.load(order)
     world.ship(order)

@@ -40,6 +40,7 @@ def prove(world: World, drafts: list[SaleDraft]) -> None:
 
 
 def test_a_replay_writes_nothing(world: World) -> None:
+    """G34."""
     drafts = orders(world)
     world.load(*drafts)
     before = [world.write_date(one) for one in drafts]
@@ -55,6 +56,7 @@ def test_a_replay_writes_nothing(world: World) -> None:
 )
 @pytest.mark.parametrize("times", [1, 3])
 def test_lost_answers(world: World, call: tuple[str, str], times: int) -> None:
+    """G29."""
     drafts = orders(world)
     world.transport.lose[call] = times
     outcomes = world.load(*drafts)
@@ -79,6 +81,7 @@ def test_a_dropped_connection(world: World, stand_in: OdooStandIn) -> None:
 
 
 def test_two_writers_at_once(world: World, connected: Connect) -> None:
+    """G31."""
     drafts = orders(world, 4)
     clients = [connected(), connected()]
     with ThreadPoolExecutor(2) as pool:

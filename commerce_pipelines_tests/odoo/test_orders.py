@@ -14,6 +14,7 @@ from commerce_pipelines_tests.odoo.world import CHANNEL, DE7, DE19, World, chang
 
 
 def test_an_order_is_created_confirmed_and_keeps_its_date(world: World) -> None:
+    """G40."""
     mug = world.product()
     order = draft(line("1", mug, 3, 5997), service(LineKind.SHIPPING, 490), service(LineKind.DISCOUNT, -500))
     [outcome] = world.load(order)
@@ -106,6 +107,7 @@ def test_a_small_difference_becomes_a_visible_line_a_large_one_stops_the_order(w
 
 
 def test_team_warehouse_carrier_tags_and_analytic_account(world: World) -> None:
+    """G56."""
     token = secrets.token_hex(4)
     names = {key: f"{key} {token}" for key in ("team", "tag", "carrier", "account", "warehouse")}
     team = world.create("crm.team", name=names["team"])

@@ -54,6 +54,7 @@ def mail() -> str:
 
 
 def test_one_partner_per_email_whatever_its_case_and_order(world: World) -> None:
+    """G50."""
     sales, address = Sales(world), mail()
     person = Buyer(name="Anna Muster", email=address)
     shouting = Buyer(name="Anna Muster", email=f" {address.upper()} ")
@@ -104,6 +105,7 @@ def test_the_same_subject_is_the_same_partner_without_any_email(world: World) ->
 
 
 def test_strangers_without_name_and_email_share_the_guest_but_no_address(world: World) -> None:
+    """G51, G53."""
     sales, guest = Sales(world), f"Guest {secrets.token_hex(4)}"
     anonymous = {"buyer": Buyer(), "guest": guest}
     vienna = Address(city="Wien", postcode="1010", country="AT")
@@ -120,6 +122,7 @@ def test_strangers_without_name_and_email_share_the_guest_but_no_address(world: 
 
 
 def test_billing_and_shipping_are_two_addresses_of_one_partner(world: World) -> None:
+    """G55."""
     sales, address = Sales(world), mail()
     buyer = Buyer(name="Anna Muster", email=address)
     [(partner, invoice, shipping)] = sales.parties(sales.draft(buyer=buyer, billing=COLOGNE, shipping=PARIS))

@@ -161,12 +161,14 @@ def test_positions_and_numbers(world: World, rules: SaleRules) -> None:
 
 
 def test_an_unmapped_tax_waits(world: World, rules: SaleRules) -> None:
+    """G27."""
     [case] = [case for case in CASES if case.name == "CH, mapped"]
     with pytest.raises(RecordError, match=r"no tax for 8\.1 % CH"):
         drafted(world, rules, case)
 
 
 def test_fba_leaves_from_its_own_warehouse(world: World, rules: SaleRules) -> None:
+    """G53."""
     code = secrets.token_hex(2).upper()
     world.create("stock.warehouse", name=f"FBA {code}", code=code)
     rules = msgspec.structs.replace(rules, channel_warehouse=code, channel_departure_country="DE")

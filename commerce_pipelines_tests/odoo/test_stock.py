@@ -37,6 +37,7 @@ def other_warehouse(world: World) -> dict[str, Any]:
 
 
 def test_free_is_on_hand_less_what_is_promised(world: World) -> None:
+    """G75."""
     home = main_warehouse(world)["code"]
     product = world.product(stock=50)
     world.load(draft(line("1", product, 12, 12_00)))
@@ -74,6 +75,7 @@ def test_places_below_a_warehouses_stock_count_and_its_other_places_do_not(world
 
 
 def test_each_warehouse_has_a_row_of_its_own(world: World) -> None:
+    """G81."""
     home, other, product = main_warehouse(world), other_warehouse(world), world.product(stock=40)
     values = {"product_id": product[0], "location_id": other["lot_stock_id"], "inventory_quantity_auto_apply": 200}
     world.call("stock.quant", "create", context={"inventory_mode": True}, vals_list=[values])
@@ -88,6 +90,7 @@ def unit(world: World, name: str) -> int:
 
 
 def test_a_kit_is_counted_by_its_components_in_their_units(world: World) -> None:
+    """G77."""
     a, b, kit = world.product(stock=100), world.product(stock=3), world.product(stock=None, is_storable=False)
     template = world.call("product.product", "read", ids=[kit[0]], fields=["product_tmpl_id"], load=None)[0]
     try:

@@ -181,6 +181,7 @@ def test_what_is_settled_is_not_looked_at_again_and_what_is_not_always_is(
 
 
 def test_each_tick_looks_back_behind_the_last(ticker: Ticker, channel: FakeChannel) -> None:
+    """G37."""
     ticker.tick()
     channel.add("late", ago(minutes=8))  # shown only now, with an older time
     assert len(ticker.days()) == 1

@@ -1,0 +1,70 @@
+"""Lanes into the stand-in of Odoo, and into a real Odoo 19 where ODOO_URL is set (`pytest -m odoo`)."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from commerce_pipelines.odoo.client import connect as connect_odoo
+from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.settings import Settings, parse
+from commerce_pipelines.warehouse.database import Warehouse
+from commerce_pipelines_tests.conftest import MASTER_KEY
+from commerce_pipelines_tests.fakes import SETTINGS
+from commerce_pipelines_tests.flows.lane import MUG, PAPER, Lane, Server
+from commerce_sandbox.catalogue import CATALOGUE
+from commerce_sandbox.odoo import OdooStandIn, demo_database
+
+
+@pytest.fixture(scope="module", params=["stand-in", pytest.param("odoo", marks=pytest.mark.odoo)])
+def odoo(request: pytest.FixtureRequest) -> Iterator[Server]:
+    if request.param == "odoo":
+        if not os.environ.get("ODOO_URL"):
+            pytest.skip("needs a real Odoo 19: set ODOO_URL, ODOO_DATABASE, ODOO_USERNAME, ODOO_PASSWORD")
+        server = Server(*(os.environ[f"ODOO_{name}"] for name in ("URL", "DATABASE", "USERNAME", "PASSWORD")))
+        _stock(server)
+        yield server
+        return
+    with OdooStandIn(demo_database(CATALOGUE)) as stand_in:
+        server = Server(stand_in.url, "demo", "admin", "admin", stand_in.calls)
+        _stock(server)
+        yield server
+
+
+def _stock(server: Server) -> None:
+    """The articles that the tests sell, enough of them for all tests."""
+    client = connect_odoo(settings_of(server).odoo, server.password)
+    (place,) = client.call("stock.warehouse", "search_read", domain=[], fields=["lot_stock_id"], load=None, limit=1)
+    for code in (MUG, PAPER):
+        found = client.call("product.product", "search", domain=[["default_code", "=", code]])
+        vals = {"name": code, "default_code": code, "type": "consu", "is_storable": True}
+        (product,) = found or client.call("product.product", "create", vals_list=[vals])
+        quant = {"product_id": product, "location_id": place["lot_stock_id"], "inventory_quantity_auto_apply": 10**6}
+        client.call("stock.quant", "create", context={"inventory_mode": True}, vals_list=[quant])
+
+
+def settings_of(server: Server, more: str = "") -> Settings:
+    text = SETTINGS.replace("http://127.0.0.1:8069", server.url).replace(
+        "database: demo", f"database: {server.database}"
+    )
+    text = text.replace("username: admin", f"username: {server.username}").replace("start_date:", f"{more}start_date:")
+    return parse(text + "vat: {oss: true}\n")
+
+
+@pytest.fixture
+def connect(odoo: Server, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("ODOO_PASSWORD", odoo.password)
+    environ = {
+        "COMMERCE_DATABASE_URL": warehouse.url,
+        "COMMERCE_MASTER_KEY": base64.urlsafe_b64encode(MASTER_KEY).decode(),
+    }
+    return lambda more="": Lane(Connections(settings_of(odoo, more), environ))
+
+
+@pytest.fixture
+def lane(connect: Any) -> Lane:
+    return connect()  # type: ignore[no-any-return]
