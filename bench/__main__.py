@@ -1,4 +1,4 @@
-"""`make bench [ONLY=name …]`: run the benchmarks one after the other; the last line of the output is one JSON object.
+"""`make bench`: run the benchmarks one after the other; the last line of the output is one JSON object.
 
     python -m bench [--size 0.01] [NAME …]
 
@@ -15,7 +15,7 @@ import importlib
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from .figures import Figure, Skipped, last_line, table
+from .figures import Figure, Skipped, last_line, sentence
 
 BENCHMARKS = ("extract", "completeness", "stock_decide", "stock_read", "backfill_twice", "odoo_load")
 
@@ -34,9 +34,9 @@ def main() -> None:
                 benchmark = importlib.import_module(f"bench.{name}")
                 found = benchmark.run(arguments.size, lambda doing: progress.update(task, description=doing))  # noqa: B023
             except Skipped as reason:
-                console.print(f"{name}: skipped, {reason}")
+                console.print(f"[bold]{name}[/bold]: skipped, {reason}", soft_wrap=True, highlight=False)
                 continue
-        console.print(table(found))
+        console.print("\n".join(map(sentence, found)), soft_wrap=True, highlight=False)
         figures += found
     print(last_line(figures))
 

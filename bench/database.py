@@ -1,15 +1,20 @@
-"""An embedded PostgreSQL of the benchmarks' own, in a temporary folder, gone at the end.
+"""A PostgreSQL for the benchmarks: an embedded one in a temporary folder, gone at the end.
+
+BENCH_DATABASE_URL names another server on this machine to use instead, by a user who may create databases.
 
 What belongs here: where the benchmarks' databases live. What does not: what is measured in them.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
+
+import psycopg2
 
 from commerce_pipelines.warehouse.database import Warehouse
 from commerce_pipelines.warehouse.server import database_url, libpq_url, stop_database
@@ -19,29 +24,38 @@ MASTER_KEY_TEXT = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"  # the same, as 
 
 
 class Server:
+    """Gives one database after the other, each under the same name."""
+
     def __init__(self, url: str) -> None:
-        self.url = url
+        self._url, self._name = url, f"commerce_bench_{os.getpid()}"
 
-    def fresh(self, name: str = "bench") -> str:
-        """URL of a new database with our schema; one of that name from before is dropped."""
-        import psycopg2
-
-        with closing(psycopg2.connect(libpq_url(self.url))) as connection:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-                cursor.execute(f"CREATE DATABASE {name}")
-        url = urlunsplit(urlsplit(self.url)._replace(path=f"/{name}"))
+    def fresh(self) -> str:
+        """URL of an empty database with our schema; the one given before is gone."""
+        self._run(f"DROP DATABASE IF EXISTS {self._name} WITH (FORCE)", f"CREATE DATABASE {self._name}")
+        url = urlunsplit(urlsplit(self._url)._replace(path=f"/{self._name}"))
         warehouse = Warehouse(url, MASTER_KEY)
         warehouse.migrate()
         warehouse.close()
         return url
 
+    def drop(self) -> None:
+        self._run(f"DROP DATABASE IF EXISTS {self._name} WITH (FORCE)")
+
+    def _run(self, *statements: str) -> None:
+        with closing(psycopg2.connect(libpq_url(self._url))) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                for statement in statements:
+                    cursor.execute(statement)
+
 
 @contextmanager
 def server() -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="commerce-bench-") as folder:
+        given = os.environ.get("BENCH_DATABASE_URL", "")
+        database = Server(database_url({"COMMERCE_DATABASE_URL": given} if given else {}, Path(folder)))
         try:
-            yield Server(database_url({}, Path(folder)))
+            yield database
         finally:
+            database.drop()
             stop_database(Path(folder))

@@ -1,8 +1,8 @@
 """extract_land_transform_{vs_pandas,vs_dlt,memory}: orders from a shop over HTTP to staged tables.
 
 **What is compared.** 100,000 orders of 6.6 KB from a shop on this machine (shop.py), by this project's own path
-(extract_ours.py), by requests with pandas (extract_pandas.py) and by dlt's REST source (extract_dlt.py): fetched page by
-page, the raw answer kept, orders and order lines written to the same PostgreSQL. The figure is orders per CPU-second.
+(extract_ours.py), by requests with pandas (extract_pandas.py) and by dlt's REST source (extract_dlt.py): fetched page
+by page, the raw answer kept, orders and order lines written to the same PostgreSQL. Figure: orders per CPU-second.
 
 **Why it is fair.** All three ask the same server, a process of its own whose time counts for nobody, for the same pages
 and get the same bytes. Each runs alone, in a fresh process, with an empty database. Counted is user and system time of

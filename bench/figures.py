@@ -1,6 +1,7 @@
 """What a benchmark yields, how it is shown, and the last line.
 
-What belongs here: the shape of a figure. What does not: measuring (measure.py), what is compared (each benchmark's module).
+What belongs here: the shape of a figure. What does not: measuring (measure.py), what is compared (each
+benchmark's module).
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
-from rich.table import Table
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,19 +40,15 @@ class Skipped(Exception):
     """The benchmark needs something that is not here; the message says what."""
 
 
-def table(figures: Iterable[Figure]) -> Table:
-    shown = Table("benchmark", "value", "baseline", "ratio", "target", "", box=None, pad_edge=False)
-    for one in figures:
-        sign = "≥" if one.at == "least" else "≤"
-        shown.add_row(
-            f"{one.name}\n  [dim]{one.note}[/dim]" if one.note else one.name,
-            f"{_short(one.value)} {one.unit}",
-            _short(one.baseline),
-            _short(one.ratio),
-            f"{one.judged} {sign} {_short(one.target)}",
-            "[green]met[/green]" if one.met else "[red]missed[/red]",
-        )
-    return shown
+def sentence(one: Figure) -> str:
+    """One figure for a person, in rich's markup."""
+    sign = "≥" if one.at == "least" else "≤"
+    verdict = "[green]met[/green]" if one.met else "[red]missed[/red]"
+    ratio = f", ratio {one.ratio:.2f}" if one.baseline else ""
+    return (
+        f"[bold]{one.name}[/bold]: {_short(one.value)} {one.unit}; baseline {_short(one.baseline)}{ratio}; "
+        f"{one.judged} {sign} {_short(one.target)} {verdict}" + (f"\n    [dim]{one.note}[/dim]" if one.note else "")
+    )
 
 
 def last_line(figures: Iterable[Figure]) -> str:

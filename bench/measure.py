@@ -1,7 +1,7 @@
 """What a contender costs: CPU-seconds of its process, CPU-seconds of PostgreSQL, peak memory.
 
-What belongs here: the clocks, and running a contender in a fresh process. What does not: what is compared (extract.py and
-the other benchmarks).
+What belongs here: the clocks, and running a contender in a fresh process. What does not: what is compared (extract.py
+and the other benchmarks).
 
 CPU time, not wall time, because other work on the machine changes the latter. A contender's figure is user and system
 time of its own process and children, imports and schema excluded; PostgreSQL's is told beside it and counts for nobody.
@@ -43,7 +43,7 @@ class Cost(msgspec.Struct, kw_only=True):
 
 @contextmanager
 def measured(database: str = "") -> Iterator[Cost]:
-    """Fills in the CPU time that the block takes, and the process's peak memory at its end. database: its URL, if one is used."""
+    """Fills in the CPU time of the block, and the process's peak memory at its end. database: its URL, or ''."""
     cost, postmaster = Cost(), _postmaster(database) if database else 0
     before, server = cpu_seconds(), server_seconds(postmaster)
     yield cost

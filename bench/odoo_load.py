@@ -1,10 +1,10 @@
 """odoo_load_vs_loop, odoo_load_vs_shell: loading and confirming orders in a real Odoo 19.
 
 **What is compared.** Two-line orders, three in five of new customers, by `odoo.sales.load_sales` (what a run does), by
-the usual loop over odoorpc (odoo_loop.py), and by the same creates and confirms inside Odoo's own shell (odoo_shell.py).
-The figure is orders per second.
+the usual loop over odoorpc (odoo_loop.py), and by the same creates and confirms inside Odoo's own shell
+(odoo_shell.py). The figure is orders per second.
 
-**Why it is fair.** One server, one database, the same products and taxes, orders drawn from the same hat; the contenders
+**Why it is fair.** One server, one database, the same products and taxes; orders drawn from the same hat; contenders
 take turns and the median of the turns counts, because only wall time can be compared across a network and a machine is
 never quite idle. Ours does more than either: external ids of orders and lines, a search for what is there already, and
 each total compared with the channel's before it is confirmed.
@@ -32,7 +32,7 @@ from . import odoo_loop, odoo_shell
 from .figures import Figure, Skipped
 from .odoo_orders import Row, World
 
-ORDERS, LOOP, TURNS = 300, 36, 3
+ORDERS, LOOP, TURNS = 300, 36, 6
 NAMES = ("ODOO_URL", "ODOO_DATABASE", "ODOO_USERNAME", "ODOO_PASSWORD")
 
 
@@ -66,7 +66,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
         if shell:
             tell(f"{where} {turn} orders in Odoo's shell")
             seconds = odoo_shell.load(
-                shell, world.orders(turn), world.products, taxes, world.country, settings.batch
+                shell, world.orders(2), world.orders(turn), world.products, taxes, world.country, settings.batch
             )  # fmt: skip
             rates["shell"].append(turn / seconds)
     turns = "; ".join(f"{who} {', '.join(f'{rate:.1f}' for rate in found)}" for who, found in rates.items() if found)

@@ -1,9 +1,10 @@
 """Orders for the benchmarks on Odoo: who bought what, as plain data and as drafts; products and known customers.
 
-What belongs here: made-up data and putting it into Odoo. What does not: loading orders (odoo_load.py and its contenders).
+What belongs here: made-up data and putting it into Odoo. What does not: loading orders (odoo_load.py and its
+contenders).
 
-An order has two lines; three in five come from a new customer. Names carry a token of the run, so that the benchmark can
-run again and again on one database.
+An order has two lines; three in five come from a new customer. Names carry a token of the run, so that the
+benchmark can run again and again on one database.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 What belongs here: answering the Admin API's order list from orders that are bytes already. What does not: the orders
 (shop_orders.py), a stand-in that checks what it is asked (commerce_sandbox/shopify).
 
-One address, Admin GraphQL: the variables `first`, `after`, `query` (terms of created_at) and `sortKey` are honoured, the
+One address, Admin GraphQL: the variables `first`, `after`, `query` (of created_at) and `sortKey` are honoured, the
 document is not executed: every client gets the same node. A query costs what Shopify would charge for ours; the bucket
 is always full.
 
@@ -35,8 +35,9 @@ _TERM = re.compile(r"created_at:(>=|<)'([^']+)'")
 def shop(count: int) -> Iterator[str]:
     """The base URL of a shop with `count` orders, for as long as the block lasts."""
     command = [sys.executable, "-m", "bench.shop", str(count)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdin and server.stdout
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603
+        assert server.stdin is not None
+        assert server.stdout is not None
         try:
             yield server.stdout.readline().strip()
         finally:

@@ -2,7 +2,7 @@
 
 **What is measured.** 50,000 products in two warehouses, offered on three channels: from the stock snapshot to each
 listing's target (`availability.feeds`, `decide`) and to the difference with what the channel shows
-(`publishing.difference`, `figures`), for all three channels. CPU-seconds and peak memory of a fresh process, imports and
+(`publishing.difference`, `figures`), for all three. CPU-seconds and peak memory of a fresh process; imports and
 made-up data excluded from the seconds. Then 12 products change, and each channel must be told exactly 12 figures.
 
 **The baseline** is the usual loop over the same listings in the same process: a dictionary of stock, the rule of free
@@ -19,7 +19,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any
-
 
 from .figures import Figure
 from .measure import contender, cpu_seconds, measured, report
@@ -44,7 +43,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
             target=2.0,
             judged="value",
             at="most",
-            note=f"{cost.orders:,} listings; peak memory {cost.peak / 1e6:,.0f} MB (at most 500); baseline: the usual loop",
+            note=f"{cost.orders:,} listings; peak memory {cost.peak / 1e6:,.0f} MB (at most 500)",
         ),
         Figure(
             name="stock_changes_12_of_50k",

@@ -1,0 +1,96 @@
+"""stock_read_vs_fastest: one snapshot of the stock in a real Odoo 19.
+
+**What is compared.** `odoo.stock.read_stock` as every look at the stock does it (product codes known from the look
+before), against the fastest single call there is: `stock.quant` read in one `search_read` with `load=None`, over the
+same client. Ours also reads what was promised and what is on its way, warehouses, kits and what changed among the
+products, and sums it up per product and warehouse. Both take turns, the median counts.
+
+Needs ODOO_URL, ODOO_DATABASE, ODOO_USERNAME and ODOO_PASSWORD of a database that may be filled: products with stock are
+created until there are as many as ODOO_BENCH_PRODUCTS says (default 5,000; the figure is meant for 50,000, which take
+Odoo some minutes to create).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+from commerce_pipelines.domain.section import Secret
+from commerce_pipelines.odoo.client import Client, connect
+from commerce_pipelines.odoo.settings import OdooSettings
+
+from .figures import Figure, Skipped
+from .odoo_load import NAMES
+
+PRODUCTS, TURNS, AT_ONCE = 5_000, 7, 1_000
+
+
+def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
+    if missing := [name for name in NAMES if not os.environ.get(name)]:
+        raise Skipped(f"it needs a real Odoo 19: set {', '.join(missing)}")
+    from datetime import UTC, datetime
+
+    from commerce_pipelines.odoo.stock import Catalogue, read_stock
+
+    url, database, username, password = (os.environ[name] for name in NAMES)
+    settings = OdooSettings(url=url, database=database, username=username, password=Secret(env="ODOO_PASSWORD"))
+    client = connect(settings, password)
+    wanted = max(int(float(os.environ.get("ODOO_BENCH_PRODUCTS", PRODUCTS)) * size), 50)
+    lots = [row["lot_stock_id"] for row in client.call(
+        "stock.warehouse", "search_read", domain=[], fields=["lot_stock_id"], load=None
+    )]  # fmt: skip
+    fill(client, lots[0], wanted, tell)
+    tell(f"the stock is read {TURNS} times")
+    started = time.perf_counter()
+    stock = read_stock(client)
+    first = time.perf_counter() - started
+    known = Catalogue(stock.codes, datetime.now(UTC))
+    reads, singles = [], []
+    for _ in range(TURNS):
+        singles.append(seconds(lambda: single(client, lots)))
+        reads.append(seconds(lambda: read_stock(client, known)))
+    return [
+        Figure(
+            name="stock_read_vs_fastest",
+            value=median(reads),
+            unit="s",
+            baseline=median(singles),
+            target=1.3,
+            at="most",
+            note=f"{len(stock.codes):,} products; the very first look, which reads every code, takes {first:.2f} s",
+        )
+    ]
+
+
+def single(client: Client, lots: list[int]) -> Any:
+    """The quickest way to any figures at all."""
+    return client.call(
+        "stock.quant", "search_read", domain=[["location_id", "child_of", lots]],
+        fields=["product_id", "quantity", "reserved_quantity"], load=None,
+    )  # fmt: skip
+
+
+def seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def fill(client: Client, lot: int, wanted: int, tell: Callable[[str], None]) -> None:
+    """Create products with stock until there are as many as wanted."""
+    stored = [["is_storable", "=", True], ["default_code", "!=", False]]
+    have = client.call("product.product", "search_count", domain=stored)
+    while have < wanted:
+        tell(f"{have:,} of {wanted:,} products are there, the others are created")
+        count = min(AT_ONCE, wanted - have)
+        values = [{"name": f"Stocked {have + at}", "default_code": f"STOCK-{have + at}-{os.getpid()}", "type": "consu",
+                   "is_storable": True} for at in range(count)]  # fmt: skip
+        ids = client.call("product.product", "create", context={"tracking_disable": True}, vals_list=values)
+        client.call("stock.quant", "create", context={"inventory_mode": True}, vals_list=[
+            {"product_id": product, "location_id": lot, "inventory_quantity_auto_apply": 1 + product % 40}
+            for product in ids
+        ])  # fmt: skip
+        have += count

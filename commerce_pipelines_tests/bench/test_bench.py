@@ -1,0 +1,76 @@
+"""Each benchmark runs to its end at a tiny size and yields the figures that its name promises. How large they are is
+not looked at: a figure of ten orders means nothing."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+
+import pytest
+
+from bench import odoo_load
+from bench.__main__ import BENCHMARKS, main
+from bench.figures import Figure, Skipped, last_line
+from bench.shop_orders import Orders
+from commerce_pipelines.channels.shopify import payloads
+from commerce_pipelines.channels.shopify.translate import translate
+from commerce_pipelines.domain.orders import check
+
+TINY = 0.0002
+PROMISED = {
+    "extract": {"extract_land_transform_vs_pandas", "extract_land_transform_vs_dlt", "extract_land_transform_memory"},
+    "completeness": {"completeness_100k"},
+    "stock_decide": {"stock_decide_50k", "stock_changes_12_of_50k"},
+    "backfill_twice": {"backfill_twice_writes"},
+}
+MODULES = {"extract": ("dlt", "psutil"), "stock_decide": ("psutil",)}
+
+
+@pytest.mark.timeout(300)  # each contender is a process of its own and imports pandas or dlt
+@pytest.mark.parametrize("name", PROMISED)
+def test_a_benchmark_runs(name: str, server_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_DATABASE_URL", server_url)
+    for module in MODULES.get(name, ()):
+        if find_spec(module) is None:
+            pytest.skip(f"{module} of the dependency group bench is not installed; `make bench` installs it")
+    figures = import_module(f"bench.{name}").run(TINY, lambda doing: None)
+    assert {one.name for one in figures} == PROMISED[name]
+    assert all(one.value >= 0 for one in figures)
+    if name in ("stock_decide", "backfill_twice"):
+        assert figures[-1].met, figures[-1]  # counts, not times: true at any size
+
+
+def test_without_an_odoo_its_benchmarks_are_skipped_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("ODOO_URL", raising=False)
+    monkeypatch.setattr(sys, "argv", ["bench", "odoo_load"])
+    with pytest.raises(Skipped, match="ODOO_URL"):
+        odoo_load.run(1.0, lambda doing: None)
+    main()
+    said = capsys.readouterr()
+    assert json.loads(said.out.splitlines()[-1]) == {}
+    assert "set ODOO_URL" in said.err
+
+
+def test_every_benchmark_is_in_the_list() -> None:
+    assert {*PROMISED, "odoo_load", "stock_read"} == set(BENCHMARKS)
+
+
+def test_the_last_line_is_the_contract() -> None:
+    figure = Figure(name="a_vs_b", value=30.0, unit="orders per second", baseline=3.0, target=10.0)
+    assert json.loads(last_line([figure])) == {
+        "a_vs_b": {"value": 30.0, "unit": "orders per second", "baseline": 3.0, "ratio": 10.0, "target": 10.0}
+    }
+    assert figure.met
+
+
+def test_the_benchmarks_orders_are_sound_and_of_the_size_they_claim() -> None:
+    orders = Orders(2_000)
+    sizes = [len(orders[number]) for number in orders]
+    assert 6_300 < sum(sizes) / len(sizes) < 7_000
+    assert Orders(2_000)[1_234] == orders[1_234]
+    for number in range(0, 2_000, 40):
+        check(translate(payloads.order(orders[number]), channel="shop", shop="bench.myshopify.com", basis="shop"))
