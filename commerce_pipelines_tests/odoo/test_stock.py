@@ -7,10 +7,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+import pandas as pd
 
+from commerce_pipelines.domain.availability import decide
+from commerce_pipelines.domain.inventory import InventoryRules
+from commerce_pipelines.domain.rules import SaleRules
+from commerce_pipelines.odoo.sales import cancel_sales
 from commerce_pipelines.odoo.stock import Catalogue, read_stock
 
-from .world import World, draft, line
+from .world import CHANNEL, World, draft, line
 
 
 def level(world: World, code: str, **options: Any) -> dict[str, dict[str, Any]]:
@@ -46,6 +51,20 @@ def test_free_is_on_hand_less_what_is_promised(world: World) -> None:
         "reserved": 12.0, "demand": 0.0, "incoming": 0.0, "free": 38.0, "negative": False, "components": None,
         "category": "",
     }  # fmt: skip
+
+
+def test_g58_a_cancelled_order_gives_its_units_back_to_the_listings(world: World) -> None:
+    home = main_warehouse(world)["code"]
+    product = world.product(stock=50)
+    order = draft(line("1", product, 12, 12_00))
+    world.load(order)
+    shown = []
+    for _ in range(2):
+        levels = read_stock(world.client).levels
+        offer = pd.DataFrame([{"key": "1", "sku": product[1], "location": "", "fulfilled_by": "merchant"}])
+        shown += list(decide(offer, levels, {}, InventoryRules(), SaleRules(), {"": (home,)})["target"])
+        list(cancel_sales(world.client, CHANNEL, [order.order_id]))
+    assert shown == [36, 47]
 
 
 def test_units_sold_beyond_the_stock_eat_what_comes_in(world: World) -> None:
