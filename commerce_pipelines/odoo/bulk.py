@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from ..domain.errors import TransientError
+from ..domain.errors import ProtocolError, TransientError
 from .client import OdooClient
 from .errors import OdooRefusal
-from .loading import ATTEMPTS, wait
+from .loading import ATTEMPTS, smaller, wait
 
 
 def on_all(
@@ -30,22 +30,27 @@ def on_all(
     """
     refused: dict[int, OdooRefusal] = {}
     groups = [sorted(ids)] if ids else []
-    attempt = 0
+    attempt, size = 0, len(ids)
     while groups:
         group = groups.pop()
+        if len(group) > size:
+            groups += [group[size:], group[:size]]
+            continue
         try:
             client.call(model, method, ids=group, context=context, **named)
+            attempt = 0
             continue
         except TransientError:
             attempt += 1
             if attempt >= ATTEMPTS:
                 raise
             wait(client, attempt)
+            size = smaller(len(group), attempt)
             halves = [rest(group)]
-        except OdooRefusal as error:
+        except (OdooRefusal, ProtocolError) as error:
             left = rest(group)
             if len(left) == 1 and len(group) == 1:
-                refused[left[0]] = error
+                refused[left[0]] = OdooRefusal(str(error))
                 continue
             middle = len(left) // 2 if len(left) == len(group) else 0
             halves = [left[middle:], left[:middle]]

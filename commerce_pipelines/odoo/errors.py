@@ -1,7 +1,7 @@
 """What Odoo's errors mean for us: one table from exception class to the project's error tree.
 
-What belongs here: reading an error that Odoo answered. What does not: sockets (jsonrpc.py, json2.py), which record a
-refusal belongs to (loading.py).
+What belongs here: reading an error that Odoo answered, keeping persons out of what it says. What does not: sockets
+(jsonrpc.py, json2.py), which record a refusal belongs to (loading.py).
 
 Messages of Odoo's business rules are kept, because a person needs them; its tracebacks never are, because they hold
 the values of the call, personal data among them.
@@ -9,7 +9,10 @@ the values of the call, personal data among them.
 
 from __future__ import annotations
 
+import re
+
 from ..domain.errors import CommerceError, CredentialError, PermanentError, ProtocolError, SettingsError, TransientError
+from ..domain.sales import SaleDraft
 
 
 class OdooRefusal(PermanentError):
@@ -75,3 +78,18 @@ def unknown_database(database: str) -> SettingsError:
 
 def unreachable(url: str, error: BaseException) -> TransientError:
     return TransientError(f"Odoo at {url} did not answer ({type(error).__name__}).")
+
+
+_EMAIL = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.\w+")
+
+
+def without_person(text: str, draft: SaleDraft) -> str:
+    """Odoo's words about an order without what they quote of its buyer: a message is stored and shown in clear."""
+    buyer = draft.buyer
+    values = {buyer.ref, buyer.name, buyer.email, buyer.phone, buyer.company, buyer.vat_number}
+    for place in (draft.billing, draft.shipping):
+        if place is not None:
+            values |= {place.name, place.company, place.street, place.street2, place.phone}
+    for value in sorted((value for value in values if len(value) > 2), key=len, reverse=True):
+        text = text.replace(value, "***")
+    return _EMAIL.sub("***", text)

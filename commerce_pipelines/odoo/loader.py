@@ -20,7 +20,7 @@ from .bulk import on_all
 from .client import OdooClient
 from .confirming import Settled, align_deadlines, confirm, put_dates, settle, tracking
 from .differences import Verdict, Way, decide
-from .errors import OdooRefusal
+from .errors import OdooRefusal, without_person
 from .loading import load_records, xid
 from .moving import moved_orders
 from .order_rows import Resolved, gone_line, grid, line_columns, new_line, order_columns, order_rows, rounding_xid
@@ -294,7 +294,7 @@ def outcome(item: Item) -> SaleOutcome:
         rounding=now.rounding if now else _rounding(item),
         state=now.state if now else sale.state if sale else "",
         code=error.code if error else "",
-        message=error.message if error else "",
+        message=without_person(error.message, item.draft) if error else "",
         fix=error.fix if error else "",
         subject=error.subject if error else "",
         flags=(*item.draft.flags, *item.flags),

@@ -15,7 +15,7 @@ import time
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from ..domain.errors import TransientError
+from ..domain.errors import ProtocolError, TransientError
 from ..domain.sales import MODULE
 from .client import OdooClient
 from .errors import OdooRefusal, is_busy
@@ -92,6 +92,11 @@ def wait(client: OdooClient, attempt: int) -> None:
     sleep(pause * (0.5 + random.random()))  # noqa: S311 - jitter
 
 
+def smaller(size: int, attempt: int) -> int:
+    """The size to go on with: the same after a first failure, which may be a lost answer, then half of it each time."""
+    return size if attempt < 2 else max(1, size // 2)
+
+
 def load_records(
     client: OdooClient,
     model: str,
@@ -102,14 +107,19 @@ def load_records(
     """Load records, each given as its rows (the first, then continuation rows of its lines); all values are strings.
 
     Returns the record ids by key and the refusals by key: a rejected batch is repeated without the record that Odoo
-    names, or split until the bad one is alone. Repeats unknown outcomes; raises TransientError when they stay unknown.
+    names, or split until the bad one is alone; so is one that Odoo itself trips over. Repeats unknown outcomes, in ever
+    smaller batches, because a call may need longer than Odoo or a proxy lets it; raises TransientError when they stay
+    unknown.
     """
     ids: dict[K, int] = {}
     refused: dict[K, OdooRefusal] = {}
     batches: list[list[K]] = [list(records)] if records else []
-    attempt = 0
+    attempt, size = 0, len(records)
     while batches:
         keys = batches.pop()
+        if len(keys) > size:
+            batches += [keys[size:], keys[:size]]
+            continue
         try:
             answer = client.call(
                 model, "load", context=context, fields=list(fields),
@@ -117,6 +127,7 @@ def load_records(
             )  # fmt: skip
             if answer["ids"]:
                 ids.update(zip(keys, answer["ids"], strict=True))
+                attempt = 0
                 continue
             errors = [message for message in answer["messages"] if message.get("type") == "error"]
             if any(is_busy(str(error.get("message"))) for error in errors):
@@ -126,9 +137,10 @@ def load_records(
             if attempt >= ATTEMPTS:
                 raise
             wait(client, attempt)
+            size = smaller(len(keys), attempt)
             batches.append(keys)
             continue
-        except OdooRefusal as error:
+        except (OdooRefusal, ProtocolError) as error:
             errors = [{"message": str(error)}]
         batches += _without_culprits(keys, errors, refused)
     return ids, refused
