@@ -25,6 +25,7 @@ from .loading import load_records
 from .order_rows import rounding_line
 from .resolving import Resolver
 
+DUST = "0.0000001"
 _LINE = ("id", "order_id/.id", "product_id/.id", "name", "product_uom_qty", "price_unit", "discount", "tax_ids/.id")
 
 
@@ -49,12 +50,14 @@ def settle(
 ) -> dict[int, Settled]:
     """Hold Odoo's totals against the drafts'; a difference within tolerance becomes a visible line, and is held again.
 
-    orders: by record id. rounding: minor units of rounding lines that are there already.
+    orders: by record id. rounding: minor units of rounding lines that are there already. An order of exactly nothing is
+    the one that Odoo does not round as a whole but line by line; a line of less than any currency knows makes it
+    round like all others.
     """
     found = _read(client, orders, rounding)
     mend: dict[int, int] = {}
     for odoo_id, draft in orders.items():
-        amount = rounding.get(odoo_id, 0) + draft.total - found[odoo_id].total
+        amount = rounding.get(odoo_id, 0) + draft.total - found[odoo_id].total if draft.total else 0
         if found[odoo_id].error and abs(amount) <= draft.tolerance:
             mend[odoo_id] = amount
     if not mend:
@@ -63,6 +66,8 @@ def settle(
     rows = {}
     for odoo_id, amount in mend.items():
         line = {**rounding_line(orders[odoo_id], product_id, amount), "order_id/.id": str(odoo_id)}
+        if not orders[odoo_id].total:
+            line["price_unit"] = DUST
         rows[odoo_id] = [[line[column] for column in _LINE]]
     load_records(client, "sale.order.line", _LINE, rows, tracking(client))
     return found | _read(client, {odoo_id: orders[odoo_id] for odoo_id in mend}, mend)
