@@ -17,7 +17,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from .figures import Figure, Skipped, last_line, sentence
 
-BENCHMARKS = ("extract", "completeness", "stock_decide", "stock_read", "backfill_twice", "odoo_load")
+BENCHMARKS = ("extract", "completeness", "money", "stock_decide", "stock_read", "backfill_twice", "odoo_load")
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ TINY = 0.0002
 PROMISED = {
     "extract": {"extract_land_transform_vs_pandas", "extract_land_transform_vs_dlt", "extract_land_transform_memory"},
     "completeness": {"completeness_100k"},
+    "money": {"money_100k_orders"},
     "stock_decide": {"stock_decide_50k", "stock_changes_12_of_50k"},
     "backfill_twice": {"backfill_twice_writes"},
 }
