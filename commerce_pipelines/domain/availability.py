@@ -266,7 +266,7 @@ def _pipe(ordered: Mapping[int, int], content: Mapping[int, Mapping[int, int]], 
     leaves: dict[int, int] = {}
     for product, units in ordered.items():
         for leaf, each in content.get(product, {product: MICRO}).items():
-            leaves[leaf] = leaves.get(leaf, 0) + units * each
+            leaves[leaf] = leaves.get(leaf, 0) + max(units, 0) * each
     held = dict(leaves)
     for kit, parts in content.items():
         held[kit] = max((-(-leaves.get(leaf, 0) // need) for leaf, need in parts.items()), default=0) * MICRO

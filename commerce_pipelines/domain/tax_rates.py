@@ -102,7 +102,7 @@ def _told(
         # A shop that charges its home rates abroad: the price stands, the law decides the tax inside it.
         carried = table.abroad(decision.country, home, line.rate) if order.prices_include_tax else None
         if carried is None or line.rate not in table.allowed(home):
-            raise _unknown(line.rate, decision.country)
+            raise _unknown(line.rate, decision.country, abroad=line.rate in table.allowed(home))
         return carried
     if not line.tax and line.amount and not order.prices_include_tax:
         return 0  # tax would have come on top, and the total says that none did
@@ -186,9 +186,13 @@ def _explain_zero(order: Order, decision: VatDecision, table: RateTable, product
         )  # fmt: skip
 
 
-def _unknown(rate: int, country: str) -> RecordError:
+def _unknown(rate: int, country: str, abroad: bool) -> RecordError:
+    """abroad: the rate is one of the seller's own country."""
+    added = f"Add it to the channel's taxes (country {country}, rate {percent(rate)}) or to vat.rates.{country}."
+    carried = (
+        f"Say in vat.rates.{country}.from_home what goods at {percent(rate)} % bear there, or charge that in the shop."
+    )
     return RecordError(
-        "unknown_tax", f"There is no tax for {percent(rate)} % {country}.",
-        fix=f"Add it to the channel's taxes (country {country}, rate {percent(rate)}) or to vat.rates.{country}.",
+        "unknown_tax", f"There is no tax for {percent(rate)} % {country}.", fix=carried if abroad else added,
         subject=f"{country} {percent(rate)}",
     )  # fmt: skip

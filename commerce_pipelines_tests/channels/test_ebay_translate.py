@@ -123,11 +123,13 @@ def test_money_that_only_the_order_states_is_a_line_of_the_order() -> None:
         "priceDiscount": {"value": "-5.00", "currency": "EUR"},
         "adjustment": {"value": "-1.50", "currency": "EUR"},
     }
-    summary |= {"deliveryCost": {"value": "4.90", "currency": "EUR"}, "total": {"value": "68.30", "currency": "EUR"}}
+    summary |= {"deliveryCost": {"value": "4.90", "currency": "EUR"}, "total": {"value": "67.40", "currency": "EUR"}}
+    summary |= {"deliveryDiscount": {"value": "-0.90", "currency": "EUR"}}
     result = read(order)
     assert {k: v for k, v in amounts(result).items() if not k.startswith("1")} == {
-        "shipping": 490, "discount": -500, "adjustment": -150,
+        "shipping": 490, "shipping_discount": -90, "discount": -500, "adjustment": -150,
     }  # fmt: skip
+    assert {line.line_id: line.of for line in result.lines if line.of} == {"shipping_discount": "shipping"}
 
 
 @pytest.mark.parametrize(
@@ -168,6 +170,11 @@ def test_the_sellers_own_tax_is_on_top_or_inside_as_the_total_says() -> None:
     order["pricingSummary"]["total"]["value"] = "74.90"
     on_top = read(order)
     assert (on_top.total, on_top.prices_include_tax, on_top.collected) == (7_490, False, 0)
+
+
+def test_tax_of_what_costs_nothing_is_not_lost() -> None:
+    item = Item(line_id="1", title="x", quantity=1, cost=0, tax=2)
+    assert price([item], Summary(total=2), False).total == 2
 
 
 def test_statutory_fees_and_what_ebay_charges_for_itself() -> None:

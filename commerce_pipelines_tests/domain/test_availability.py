@@ -72,6 +72,7 @@ def test_reserved_stock_is_not_for_sale_and_orders_in_the_pipe_count() -> None:
     """G75, G76."""
     assert only([level(1, 50 - 12)]) == 36
     assert only([level(1, 38)], ordered={1: 3}) == 33
+    assert only([level(1, 38)], ordered={1: -3}) == 36  # never above what is free
 
 
 def test_a_kit_is_worth_its_scarcest_component() -> None:

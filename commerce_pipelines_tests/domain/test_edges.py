@@ -255,6 +255,12 @@ def test_the_rate_abroad_that_a_person_named() -> None:
     assert taxes(made(charged, policy=FROM_7)) == {55_000: 52}
 
 
+def test_a_home_rate_abroad_that_only_the_merchant_can_translate_says_where() -> None:
+    with pytest.raises(RecordError) as caught:
+        made(to("FR", sku="BOOK", rate=70_000, tax=785))
+    assert (caught.value.code, "vat.rates.FR.from_home" in caught.value.fix) == ("unknown_tax", True)
+
+
 def test_a_shop_without_oss_charges_its_own_country_below_the_threshold() -> None:
     assert taxes(made(order(BOOK, country="FR"), policy=VatPolicy())) == {70_000: 65}
 

@@ -156,15 +156,16 @@ def _whole_order(items: list[Item], summary: Summary) -> list[OrderLine]:
     shipping = beyond(summary.delivery, sum(item.shipping + item.handling for item in items))
     shipping_off = beyond(summary.delivery_discount, sum(item.shipping_discount for item in items))
     off = beyond(summary.price_discount, sum(item.discount for item in items))
+    agreed = LineKind.FEE if summary.adjustment > 0 else LineKind.DISCOUNT
     rows = (
-        ("shipping", LineKind.SHIPPING, "Shipping", shipping),
-        ("shipping_discount", LineKind.DISCOUNT, "Shipping discount", -shipping_off),
-        ("discount", LineKind.DISCOUNT, "Order discount", -off),
-        ("adjustment", LineKind.FEE if summary.adjustment > 0 else LineKind.DISCOUNT, "Adjustment", summary.adjustment),
+        ("shipping", LineKind.SHIPPING, "Shipping", shipping, ""),
+        ("shipping_discount", LineKind.DISCOUNT, "Shipping discount", -shipping_off, "shipping" if shipping else ""),
+        ("discount", LineKind.DISCOUNT, "Order discount", -off, ""),
+        ("adjustment", agreed, "Adjustment", summary.adjustment, ""),
     )
     return [
-        OrderLine(line_id=line_id, kind=kind, title=title, quantity=1, amount=amount)
-        for line_id, kind, title, amount in rows
+        OrderLine(line_id=line_id, kind=kind, title=title, quantity=1, amount=amount, of=of)
+        for line_id, kind, title, amount, of in rows
         if amount
     ]
 
@@ -173,6 +174,7 @@ def _lines(item: Item, remitted_inside: bool) -> list[OrderLine]:
     goods = (item.cost, item.discount)
     delivery = (item.shipping + item.handling, item.shipping_discount)
     nets = [max(0, gross - off) for gross, off in (goods, delivery)]
+    nets = nets if any(nets) else [1, 0]  # tax of what costs nothing stays with the goods: delivery may be no line
     taxes = allocate(item.tax, nets)
     inside = allocate(item.remitted, nets) if remitted_inside else [0, 0]
     lines = _charge(item, LineKind.PRODUCT, item.line_id, item.title, *goods, taxes[0], inside[0])
