@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -116,6 +117,15 @@ def test_stock_of_a_fulfilment_service_is_read_and_never_written(shop: Recorded,
     outcome = statuses(channel.push_quantities([push(each, 1) for each in found.values()]))
     assert outcome["40001:90"] == ("refused", "FULFILMENT_SERVICE")
     assert shop.stock.quantities == {(40_001, 71): 1, (40_001, 72): 1, (40_001, MCF): 33}
+
+
+def test_what_nobody_is_sure_of_is_set_without_comparing(shop: Recorded, channel: ShopifyChannel) -> None:
+    shrink(shop, 1, locations=1)
+    [known] = listed(channel).values()
+    unsure = msgspec.structs.replace(known, quantity=None)
+    assert statuses(channel.push_quantities([push(unsure, 4)])) == {known.key: ("accepted", "")}
+    assert sent(shop)[0]["input"]["quantities"][0]["changeFromQuantity"] is None
+    assert shop.stock.quantities[40_001, 71] == 4
 
 
 def test_quantities_are_set_in_the_fewest_calls(shop: Recorded, channel: ShopifyChannel) -> None:

@@ -36,6 +36,7 @@ PAGING_SECONDS = 120.0  # a bulk operation has its own overhead: starting, being
 AT_ONCE = 1_000  # listings handed out together from a bulk file
 ATTEMPTS = 4  # at one batch whose idempotency key is taken
 REASON = "correction"
+UNTRACKED = {"tracked": "no"}  # in the reference of an item whose stock Shopify does not count
 STALE = frozenset(("CHANGE_FROM_QUANTITY_STALE", "COMPARE_QUANTITY_STALE"))
 # Of the call as a whole: sending fewer of its items would change nothing.
 OF_THE_CALL = frozenset(("INVALID_NAME", "INVALID_REASON", "INVALID_REFERENCE_DOCUMENT", "COMPARE_QUANTITY_REQUIRED"))
@@ -285,6 +286,7 @@ def idempotency_key(tokens: Sequence[str], attempt: int = 0) -> str:
 
 def _listing(item_id: str, sku: str | None, tracked: bool, title: str, level: Level) -> Listing:
     location = level.location
+    reference = {"inventory_item_id": item_id, "location_id": location.id, "location_name": location.name}
     return Listing(
         key=f"{number(item_id)}:{number(location.id)}",
         sku=sku or "",
@@ -292,15 +294,18 @@ def _listing(item_id: str, sku: str | None, tracked: bool, title: str, level: Le
         fulfilled_by=FulfilledBy.CHANNEL if location.isFulfillmentService else FulfilledBy.MERCHANT,
         location=number(location.id),
         title=title,
-        reference={"inventory_item_id": item_id, "location_id": location.id, "location_name": location.name},
+        reference=reference if tracked else reference | UNTRACKED,
     )
 
 
 def _unwritable(listing: Listing) -> tuple[str, str] | None:
-    """Why we never set this listing's quantity: code and sentence."""
+    """Why we never set this listing's quantity: code and sentence.
+
+    An unknown quantity is no reason: it is what a listing shows that nobody is sure of, and is set without comparing.
+    """
     if listing.fulfilled_by is FulfilledBy.CHANNEL:
         return "FULFILMENT_SERVICE", "A fulfilment service counts the stock at this location."
-    if listing.quantity is None:
+    if UNTRACKED.items() <= listing.reference.items():
         return "NOT_TRACKED", "Shopify does not track this item; switch tracking on in its inventory settings."
     return None
 
