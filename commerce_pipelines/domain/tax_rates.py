@@ -147,7 +147,7 @@ def _accessory(
     if line.kind in UNTAXED or (line.kind in OFTEN_UNTAXED and not line.tax and not line.rate):
         return None
     belongs = line.of in borne
-    if belongs and line.kind is LineKind.DISCOUNT and line.rate is None:
+    if belongs and line.kind is LineKind.DISCOUNT and (line.rate is None or borne[line.of] is None):
         return _following(line.amount, borne[line.of])  # a discount's own tax may be a mix of several lines'
     told = _told(line, order, decision, table, home, by_rate)
     if told is not None:
