@@ -6,6 +6,7 @@ domain/lifecycle.py).
 
 from collections import Counter
 from collections.abc import Sequence
+from string import punctuation
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -93,5 +94,5 @@ def _table(found: "Sequence[OpenException]") -> str:
 
 
 def _cell(text: str) -> str:
-    """Text that markdown shows as it is: no link, no image, no markup, no end of the cell."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+!|<>~" else c for c in " ".join(text.split()))
+    """Text that markdown shows as it is: no link, not of a bare address either, no image, no end of the cell."""
+    return "".join(f"\\{c}" if c in punctuation else c for c in " ".join(text.split()))

@@ -17,6 +17,10 @@ import msgspec
 
 from .errors import RecordError
 
+LARGEST = 10**15  # minor units: beyond, Odoo's floats lose cents
+MOST = 10**9  # units of one line
+HIGHEST = 10_000_000  # parts per million: 1000 %
+
 
 class OrderStatus(StrEnum):
     """Where the order stands for the merchant."""
@@ -155,6 +159,28 @@ def balance(order: Order) -> int:
     lines = sum(line.amount for line in order.lines)
     taxes = 0 if order.prices_include_tax else sum(line.tax for line in order.lines)
     return order.total - lines - taxes
+
+
+def measure(order: Order) -> None:
+    """Raises RecordError for figures that no table holds: one of them would fail the rows of all other orders too."""
+    amounts = [order.total, order.collected, order.refunded]
+    for line in order.lines:
+        amounts += (line.amount, line.tax)
+        if not -MOST <= line.quantity <= MOST:
+            raise RecordError(
+                "bad_quantity", f"Line {line.line_id[:40]} has a quantity beyond {MOST}.",
+                fix="Look at the order in the marketplace.", subject=line.line_id[:40],
+            )  # fmt: skip
+        if line.rate is not None and not 0 <= line.rate <= HIGHEST:
+            raise RecordError(
+                "bad_payload", f"Line {line.line_id[:40]} has a tax rate outside of 0 to {HIGHEST // 10_000} %.",
+                fix="Look at the order in the marketplace.", subject=line.line_id[:40],
+            )  # fmt: skip
+    if max(amounts) > LARGEST or min(amounts) < -LARGEST:
+        raise RecordError(
+            "bad_amount", f"The order has an amount beyond {LARGEST} minor units of {order.currency[:3]}.",
+            fix="Look at the order in the marketplace.", subject=order.currency[:3],
+        )  # fmt: skip
 
 
 def check(order: Order) -> None:

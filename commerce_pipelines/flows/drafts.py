@@ -45,7 +45,7 @@ def drafts_of(connections: Connections, name: str, wanted: Sequence[tuple[str, d
                         "forgotten", "The personal data of this order was erased before it was loaded.",
                         fix="Enter the order in Odoo by hand if it must still be served.",
                     )  # fmt: skip
-                read.append((read_order(channel, snapshot.raw), snapshot.subject_id, day))
+                read.append((read_order(channel, snapshot.raw, order_id), snapshot.subject_id, day))
             except RecordError as error:
                 result.failures.append((order_id, day, error))
         _add(connections, name, read, result)

@@ -80,7 +80,8 @@ def _ask(
     for page in channel.placed_orders(window):
         for raw in page.orders:
             try:
-                head, order = channel.head(raw), read_order(channel, raw)
+                head = channel.head(raw)
+                order = read_order(channel, raw, head.order_id)
             except RecordError as error:
                 refused.append(
                     Planned(order_id=error.subject or "unreadable", day=None, action="refused", why=error.message)

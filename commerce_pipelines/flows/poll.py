@@ -72,6 +72,8 @@ def poll(
     started = clock()
     settings = connections.settings.channel(name)
     landed = Landed()
+    if cursor.watermark > now:  # taken by a clock that was ahead: what changed since the true time was never seen
+        cursor = Cursor(watermark=now - FIRST_LOOK, settled=cursor.settled, requested=cursor.requested)
     since = cursor.watermark - timedelta(minutes=settings.overlap_minutes)
     until = cursor.until or now
     watermark, resume = cursor.watermark, cursor.resume

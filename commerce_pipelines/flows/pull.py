@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -19,6 +20,9 @@ from ..channels.base import Channel, OrderHead, Window
 from ..domain.errors import RecordError
 from ..failpoints import failpoint
 from ..resources.connections import Connections
+from .stage import STUMBLES
+
+YEARS = range(1990, 2100)  # beyond, a time is a mistake, and no calendar day of every zone
 
 
 class Landed(msgspec.Struct, kw_only=True):
@@ -69,8 +73,9 @@ def land(
 
 def _head(channel: Channel, raw: bytes, now: datetime) -> OrderHead:
     """The order's head. What cannot be read is landed all the same, so that it can be shown, mended and replayed."""
-    try:
-        return channel.head(raw)
-    except RecordError:
-        key = f"unreadable-{hashlib.sha256(raw).hexdigest()[:16]}"
-        return OrderHead(order_id=key, placed_at=now, updated_at=now, subject=f"order:{key}")
+    with suppress(RecordError, *STUMBLES):
+        head = channel.head(raw)
+        if head.placed_at.year in YEARS and head.updated_at.year in YEARS:
+            return head
+    key = f"unreadable-{hashlib.sha256(raw).hexdigest()[:16]}"
+    return OrderHead(order_id=key, placed_at=now, updated_at=now, subject=f"order:{key}")

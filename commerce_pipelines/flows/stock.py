@@ -123,7 +123,7 @@ def _sold(connections: Connections, channel: ChannelSettings, taken_at: datetime
         for start in range(0, len(fresh), _CHUNK):
             for snapshot in landing.newest_of(fresh[start : start + _CHUNK]).values():
                 try:
-                    order = None if snapshot.raw is None else read_order(door, snapshot.raw)
+                    order = None if snapshot.raw is None else read_order(door, snapshot.raw, snapshot.order_id)
                 except RecordError:
                     continue  # waits in exceptions as soon as it is staged
                 if order is not None and _takes_stock(order, channel, taken_at):

@@ -68,7 +68,8 @@ def from_status(status: int, *, where: str, user: str, database: str) -> Commerc
 
 def wrong_login(user: str) -> CredentialError:
     return CredentialError(
-        f"Odoo refuses the login of {user!r}; check odoo.username and the password or API key behind odoo.password."
+        f"Odoo refuses the login of {user!r}; check odoo.username and the password or API key behind odoo.password "
+        "(transport json2 takes an API key only)."
     )
 
 
@@ -77,7 +78,7 @@ def unknown_database(database: str) -> SettingsError:
 
 
 def unreachable(url: str, error: BaseException) -> TransientError:
-    return TransientError(f"Odoo at {url} did not answer ({type(error).__name__}).")
+    return TransientError(f"Odoo at {url} did not answer ({type(error).__name__}); check odoo.url and that Odoo runs.")
 
 
 _EMAIL = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.\w+")

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).parent / "migrations"
 SPARE = 3  # idle connections a process keeps
 
-# What the server says when it will say the same tomorrow (PostgreSQL, appendix A).
+_READ_ONLY, _NO_RIGHT = "25006", "42501"  # PostgreSQL, appendix A
+# What the server says when it will say the same tomorrow.
 _SETTINGS = ("password authentication failed", "no pg_hba.conf entry", "does not exist", "no password supplied")
 
 
@@ -74,8 +75,8 @@ class Warehouse:
     def transaction(self) -> Iterator[Connection]:
         """A connection in a transaction: committed at the end, rolled back on any error.
 
-        Raises TransientError if the server goes away, gives the transaction up, or its disk is full; SettingsError if
-        it does not let us in.
+        Raises TransientError if the server goes away, gives the transaction up, may only be read for now, or its disk
+        is full; SettingsError if it does not let us in or lets us do too little.
         """
         import psycopg2
 
@@ -87,7 +88,9 @@ class Warehouse:
         except BaseException as error:
             if connection is not None:
                 _abandon(connection)
-            if isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)):
+            if isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)) or (
+                isinstance(error, psycopg2.Error) and error.pgcode in (_READ_ONLY, _NO_RIGHT)
+            ):
                 raise _translated(error) from error
             raise
         finally:
@@ -226,6 +229,10 @@ def _translated(error: Exception) -> CommerceError:
     if state is None and any(sign in text for sign in _SETTINGS):
         return SettingsError(
             "PostgreSQL does not let us in: check user, password and database in COMMERCE_DATABASE_URL."
+        )
+    if state == _NO_RIGHT:
+        return SettingsError(
+            "PostgreSQL refuses a table to us: make the user in COMMERCE_DATABASE_URL the owner of the schema commerce."
         )
     if state == "53100":
         return TransientError(

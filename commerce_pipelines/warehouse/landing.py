@@ -17,7 +17,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from ..domain.errors import RecordError
 from ..domain.orders import business_day
 from .database import Warehouse, storable
 from .dictionaries import LEVEL, SAMPLES, Dictionaries
@@ -26,8 +25,9 @@ from .vault import CorruptError, Vault
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-CHUNK = 500  # snapshots in memory at a time
+CHUNK = 1_000  # snapshots in memory at a time
 How = Literal["poll", "webhook", "pull"]
+DAMAGED = b""  # no answer is empty: whoever reads one finds this, and the other orders go on
 
 
 class Head(Protocol):
@@ -54,8 +54,9 @@ class LandResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One landed answer. digest: hex SHA-256 of `raw`; raw: the answer byte for byte, None if its subject is forgotten
-    (or not asked for); day: the channel's business day; subject_id: hex. Times are aware UTC."""
+    """One landed answer. digest: hex SHA-256 of the answer; raw: the answer byte for byte, None if its subject is
+    forgotten (or not asked for), DAMAGED if what lies there is not what was landed; day: the channel's business day;
+    subject_id: hex. Times are aware UTC."""
 
     order_id: str
     digest: str
@@ -105,7 +106,7 @@ class Landing:
     def newest(self, start: date, end: date) -> Iterator[list[Snapshot]]:
         """The newest answer of each order of the days `[start, end)`, in chunks, ordered by day and order id.
 
-        Streams in constant memory; the rows are those of one instant. Raises RecordError(`corrupt_snapshot`).
+        Streams in constant memory; the rows are those of one instant.
         """
         with self._warehouse.transaction() as connection:
             with connection.cursor() as cursor:
@@ -149,8 +150,8 @@ class Landing:
     def pending(self, start: date, end: date, since: datetime | None = None) -> dict[date, datetime]:
         """The days of `[start, end)` with answers that no run has dealt with, and when the newest one was first seen.
 
-        Dealt with means: the ledger of sale orders holds this very answer, the order waits in exceptions since, or its
-        subject is forgotten. An order in exceptions that is due again counts from when it became due.
+        Dealt with means: the ledger of sale orders holds this very answer, the order waits in exceptions because of
+        it, or its subject is forgotten. An order in exceptions that is due again counts from when it became due.
         since: only answers first seen from then on, for who knows that all older ones are dealt with: it saves seconds.
         """
         with self._warehouse.transaction() as connection, connection.cursor() as cursor:
@@ -162,7 +163,9 @@ class Landing:
                 AND NOT EXISTS (SELECT FROM commerce.sale_orders o WHERE o.channel = s.channel
                     AND o.order_id = s.order_id AND o.digest = encode(s.digest, 'hex'))
                 AND NOT EXISTS (SELECT FROM commerce.exceptions e WHERE e.channel = s.channel
-                    AND e.order_id = s.order_id AND e.resolved_at IS NULL AND e.last_seen >= s.first_seen)
+                    AND e.order_id = s.order_id AND e.resolved_at IS NULL AND e.stage NOT LIKE 'flag:%%'
+                    AND CASE WHEN e.digest = '' THEN e.last_seen >= s.first_seen
+                        ELSE e.digest = encode(s.digest, 'hex') END)
                 GROUP BY s.day""",
                 (self._channel, start, end, since),
             )
@@ -269,12 +272,7 @@ class Landing:
                 try:
                     raw = readers[dictionary](vault.open(secret, bytes(payload), place))
                 except CorruptError:
-                    raise RecordError(
-                        "corrupt_snapshot",
-                        f"The landed answer of order {row[0]} in {self._channel} is damaged in the database.",
-                        fix="Restore a backup, or delete its rows of commerce.order_snapshots and pull its day again.",
-                        subject=row[0],
-                    ) from None
+                    raw = DAMAGED
             snapshots.append(_snapshot(row, raw))
         return snapshots
 
@@ -298,7 +296,7 @@ class Landing:
                 if self._dictionaries.newest(connection) is None:
                     cursor.execute(f"{_SEALED} ORDER BY s.day DESC LIMIT %s", (self._channel, SAMPLES))
                     opened = self._opened(connection, cursor.fetchall())
-                    samples = [(one.subject_id, one.raw) for one in opened if one.raw is not None]
+                    samples = [(one.subject_id, one.raw) for one in opened if one.raw]
                     if self._dictionaries.learn(connection, samples) is None:
                         self._warehouse.memory[attempted] = True
 

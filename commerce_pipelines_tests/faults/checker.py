@@ -36,7 +36,7 @@ def check(lane: Lane, odoo: OdooStandIn) -> None:
     assert {row["state"] for row in rows} <= {"sale"}
     proof = lane.prove().whole
     assert proof.complete, proof
-    assert proof.exceptions == len(held)
+    assert proof.exceptions == len(held & lane.channel.known.keys())
     for order in lane.channel.known.values():
         assert order.buyer.email not in stored, order.order_id
     since = len(odoo.calls)

@@ -1,0 +1,242 @@
+"""One strange record holds up nobody: not its page, not its day, not the tables, not Odoo."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import msgspec
+import pytest
+
+from commerce_pipelines import settings as settings_file
+from commerce_pipelines.assets.exceptions import exceptions_asset
+from commerce_pipelines.channels.base import Page, Window
+from commerce_pipelines.domain.errors import RecordError
+from commerce_pipelines.domain.orders import Address, Buyer, business_day
+from commerce_pipelines.flows.poll import Cursor, poll
+from commerce_pipelines.flows.pull import YEARS, _head
+from commerce_pipelines.flows.stage import read_order
+from commerce_pipelines.settings import Settings
+from commerce_pipelines.warehouse import quarantine, staging
+from commerce_pipelines.warehouse.landing import Snapshot
+from commerce_pipelines_tests.faults.checker import check
+from commerce_pipelines_tests.faults.marketplaces import DIALECTS, answers, changed
+from commerce_pipelines_tests.flows.lane import MUG, NAME, Lane, line, waiting
+from commerce_sandbox import world as sandbox
+from commerce_sandbox.amazon import AmazonStandIn
+from commerce_sandbox.ebay import EbayStandIn
+from commerce_sandbox.odoo import OdooStandIn
+from commerce_sandbox.shopify import ShopifyStandIn
+
+ZONE = ZoneInfo("Pacific/Kiritimati")  # 14 hours ahead: the first to leave the calendar's last day
+
+
+@pytest.fixture(scope="module")
+def marketplaces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[sandbox.World, Settings]]:
+    with ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr(sandbox, "DAYS", 1)
+        kinds: list[Any] = [AmazonStandIn, EbayStandIn, ShopifyStandIn]
+        world = sandbox.World(*(stack.enter_context(kind()) for kind in kinds), _Nowhere())  # type: ignore[misc]
+        for name, value in world.environment(tmp_path_factory.mktemp("world")).items():
+            patch.setenv(name, value)
+        yield world, settings_file.parse(world.settings())
+
+
+class _Nowhere:
+    url = "http://127.0.0.1:1"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_any_value_anywhere_is_read_or_refused(marketplaces: tuple[sandbox.World, Settings], dialect: str) -> None:
+    """Whatever stands in an answer: it can be landed, and is an order that every table holds, or a reason."""
+    channel, raws = answers(*marketplaces, dialect)
+    now = datetime.now(UTC)
+    read = refused = 0
+    for raw in raws:
+        for what, strange in changed(raw, 130):
+            head = _head(channel, strange, now)
+            assert head.placed_at.year in YEARS, what
+            business_day(head.placed_at, ZONE)
+            (head.order_id + head.subject).encode()
+            try:
+                order = read_order(channel, strange, head.order_id)
+            except RecordError:
+                refused += 1
+                continue
+            read += 1
+            snapshot = Snapshot(
+                order_id=head.order_id, digest="", day=now.date(), placed_at=now, updated_at=now, first_seen=now,
+                how="pull", subject_id="",
+            )  # fmt: skip
+            staging.order_tables([(snapshot, order)])
+    assert min(read, refused) > 50
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_time_without_a_zone_is_refused_and_not_guessed(
+    marketplaces: tuple[sandbox.World, Settings], dialect: str
+) -> None:
+    channel, raws = answers(*marketplaces, dialect)
+    naive = re.sub(rb"(\d\d:\d\d:\d\d(?:\.\d+)?)(?:Z|[+-]\d\d:\d\d)", rb"\1", raws[0])
+    assert naive != raws[0]
+    for read in (channel.head, channel.translate):
+        with pytest.raises(RecordError):
+            read(naive)
+
+
+def everything(lane: Lane) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """Yesterday's run and today's, where unreadable answers lie: what became of the orders, and what waits why."""
+    actions = Counter(lane.run().actions)
+    lane.day += timedelta(days=1)
+    actions += lane.run().actions
+    lane.day -= timedelta(days=1)
+    with lane.connections.warehouse.transaction() as connection:
+        return dict(actions), [(one.code, one.message) for one in quarantine.open_exceptions(connection)]
+
+
+STRANGE: dict[str, tuple[str, dict[str, Any]]] = {
+    "more units than there are": ("bad_quantity", {"lines": (line(quantity=2**63),)}),
+    "more money than there is": ("bad_amount", {"lines": (line(10**19),)}),
+    "a rate beyond reason": ("bad_payload", {"lines": (line(rate=2**40),)}),
+    "no units": ("bad_quantity", {"lines": (line(quantity=0),)}),
+    "a line twice": ("duplicate_line", {"lines": (line(), line())}),
+    "the last day of the calendar": ("bad_payload", {"placed_at": datetime(9999, 12, 31, 23, tzinfo=UTC)}),
+    "a place in no country": ("unknown_country", {"shipping": Address(street="B", city="C", country="ZZ")}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "fields"), STRANGE.values(), ids=STRANGE)
+def test_a_strange_order_waits_and_the_others_go_on(
+    lane: Lane, odoo: OdooStandIn, code: str, fields: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = fields.get("lines", (line(),))
+    strange = lane.order("strange", *lines, **{key: value for key, value in fields.items() if key != "lines"})
+    placed = lane.channel.placed_orders
+
+    def with_strange(window: Window) -> Iterator[Page]:
+        for page in placed(window):
+            yield msgspec.structs.replace(page, orders=(msgspec.json.encode(strange), *page.orders))
+
+    if "placed_at" in fields:  # listed although no window holds it
+        monkeypatch.setattr(lane.channel, "placed_orders", with_strange)
+    else:
+        lane.put(strange)
+    lane.put(*(lane.order(f"order-{i}") for i in range(3)))
+    actions, found = everything(lane)
+    assert actions["created"] == 3
+    assert [reason for reason, _ in found] == [code]
+    check(lane, odoo)
+
+
+@pytest.mark.parametrize("method", ["head", "translate"])
+@pytest.mark.parametrize("error", [OverflowError("x"), KeyError("x"), ValueError("Ada Byron")], ids=repr)
+def test_a_translation_that_stumbles(
+    lane: Lane, odoo: OdooStandIn, method: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = getattr(lane.channel, method)
+
+    def stumbling(raw: bytes) -> Any:
+        if b"strange" in raw:
+            raise error
+        return read(raw)
+
+    monkeypatch.setattr(lane.channel, method, stumbling)
+    lane.put(*(lane.order(name) for name in ("order-1", "strange", "order-2")))
+    actions, [(code, message)] = everything(lane)
+    assert actions == {"created": 2}
+    assert code == "bad_payload"
+    assert "Ada" not in message
+    assert not lane.prove().whole.complete  # whatever it was, the channel counts it and Odoo does not have it
+
+
+def test_a_damaged_answer_waits_and_is_healed_by_a_new_one(lane: Lane, odoo: OdooStandIn) -> None:
+    lane.put(*(lane.order(name) for name in ("order-1", "strange", "order-2")))
+    poll(lane.connections, NAME, Cursor(watermark=lane.noon))
+    with lane.connections.warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE commerce.order_snapshots SET payload = set_bit(payload, 200, 1 - get_bit(payload, 200))"
+            " WHERE order_id = 'strange'"
+        )
+    assert lane.run(pulled=False).actions == {"created": 2}
+    assert waiting(lane, "strange")[0].code == "corrupt_snapshot"
+    check(lane, odoo)
+    with lane.connections.warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("DELETE FROM commerce.order_snapshots WHERE order_id = 'strange'")  # what its fix says
+    assert lane.run().actions == {"created": 1, "unchanged": 2}
+    check(lane, odoo)
+
+
+TEXTS = (
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467 \u202eevil\u202c שלום مرحبا",
+    "a\0b\\u0000c\\",
+    "x" * 10_000,
+    "'; DROP TABLE commerce.orders; --\" \\",
+    "%_\\%[a-z]",
+    "<script>alert(1)</script><img src=x onerror=alert(1)>",
+    "[x](javascript:alert(1)) ![y](http://evil.example/z)",
+    "=cmd|' /C calc'!A1",
+    "../../../etc/passwd",
+    "%s %(name)s {0} {name} $HOME `id`",
+    "9223372036854775808",
+    "commerce_pipelines.shop_de_order_1,base.main_company",
+    "line\r\n\ttwo\u2028three",
+)
+
+
+def test_any_text_reaches_odoo_as_it_is(lane: Lane, odoo: OdooStandIn) -> None:
+    """As order id, number, title, line id, name and address: what PostgreSQL cannot hold becomes U+FFFD, no more."""
+    for at, text in enumerate(TEXTS):
+        lane.put(lane.order(
+            f"{text}{at}".replace("\0", ""), line(line_id=text.replace("\0", ""), sku=MUG), line(549, line_id="2"),
+            number=f"#{text}{at}".replace("\0", "\ufffd"), buyer=Buyer(name=text, email=f"b{at}@example.com", ref=text),
+            shipping=Address(name=text, street=text, street2=text, city=text, postcode="10115", country="DE"),
+        ))  # fmt: skip
+    assert lane.run().actions == {"created": len(TEXTS)}
+    check(lane, odoo)
+    people = odoo.database.rows["res.partner"].values()
+    for at, text in enumerate(TEXTS):
+        (who,) = [row for row in people if row["email"] == f"b{at}@example.com"]
+        for stored in (who["name"], who["street"], who["city"]):
+            assert " ".join(stored.split()) == " ".join(text.replace("\0", "\ufffd").split())
+
+
+def test_a_sku_finds_no_other_product(lane: Lane, odoo: OdooStandIn) -> None:
+    """No pattern, no condition, no case: only the very code is the product."""
+    skus = (
+        "MUG%",
+        "MUG-STN-350-B_",
+        "%",
+        "' OR '1'='1",
+        "MUG-STN-350-BL') OR (1=1",
+        "mug-stn-350-bl",
+        "\\",
+        "x" * 10_000,
+        "[x](javascript:alert(1))",
+        "<img src=x onerror=alert(1)>",
+        "www.evil.example",
+    )
+    lane.put(*(lane.order(f"order-{at}", line(sku=sku)) for at, sku in enumerate(skus)), lane.order("good"))
+    assert lane.run().actions == {"created": 1, "refused": len(skus)}
+    assert lane.run().reasons == {"unknown_sku": len(skus)}
+    check(lane, odoo)
+    shown = _shown(lane)
+    assert re.findall(r"(?<!\\)[<>\[\]():.!*_`~]", shown) == []
+    assert "onerror" in shown
+
+
+def _shown(lane: Lane) -> str:
+    """The table of exceptions that Dagster's UI renders as markdown."""
+    asset = exceptions_asset(lane.connections.settings.channel(NAME), "team:shop")
+    with dg.DagsterInstance.ephemeral() as instance:
+        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+        resources = {"connections": lane.connections}
+        result = dg.materialize([asset], instance=instance, resources=resources, run_config=quiet)
+    (event,) = result.get_asset_materialization_events()
+    return str(event.materialization.metadata["what to do"].value)
