@@ -25,7 +25,7 @@ SAMPLES = 500  # orders to learn from
 SIZE = 48 * 1024  # bytes
 SHARED_BY = 25  # data subjects that must use a word before it may be learned
 
-_WORD = re.compile(rb"[0-9A-Za-z_\x80-\xff]+")
+_WORD = re.compile(rb"([0-9A-Za-z_\x80-\xff]+)")  # splits a payload into punctuation, word, punctuation, …
 
 
 class Dictionaries:
@@ -83,10 +83,13 @@ class Dictionaries:
 def common(samples: list[tuple[str, bytes]]) -> list[bytes]:
     """The payloads without the words that fewer than SHARED_BY subjects use; punctuation stays: the structure."""
     words: dict[str, set[bytes]] = {}
-    for subject, payload in samples:
-        words.setdefault(subject, set()).update(_WORD.findall(payload))
+    split = [_WORD.split(payload) for _, payload in samples]
+    for (subject, _), parts in zip(samples, split, strict=True):
+        words.setdefault(subject, set()).update(parts[1::2])
     uses: Counter[bytes] = Counter()
     for used in words.values():
         uses.update(used)
     shared = {word for word, count in uses.items() if count >= SHARED_BY}
-    return [_WORD.sub(lambda match: match[0] if match[0] in shared else b"", payload) for _, payload in samples]
+    for parts in split:
+        parts[1::2] = [word if word in shared else b"" for word in parts[1::2]]
+    return [b"".join(parts) for parts in split]
