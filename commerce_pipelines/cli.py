@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
@@ -17,13 +17,14 @@ from dotenv import load_dotenv
 
 from . import settings as settings_file
 from .cli_inventory import inventory
-from .cli_orders import exceptions, plan, trace
+from .cli_orders import days, exceptions, plan, trace
 from .domain.completeness import Completeness
-from .domain.errors import CommerceError
+from .domain.errors import CommerceError, SettingsError
 from .domain.money import to_decimal
 from .resources.connections import Connections
 
 SHOWN = 20  # missing ids that a person is shown; the JSON has them all
+NO_CHANNEL = "commerce.yaml has no channel yet: add your accounts under channels, see commerce.example.yaml."
 
 
 class _Group(click.Group):
@@ -33,11 +34,14 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except CommerceError as error:
-            click.echo(f"commerce-pipelines: {error}", err=True)
-            sys.exit(1)
+            problem = str(error)
+        except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
+            problem = f"{error.filename} cannot be used ({error.strerror}): check the path and its permissions."
+        click.echo(f"commerce-pipelines: {problem}", err=True)
+        sys.exit(1)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="commerce-pipelines")
 def main() -> None:
     """Keep one Odoo 19 and your marketplaces in step.
@@ -58,7 +62,9 @@ for _command in (plan, trace, exceptions, inventory):
 @click.option("--transport", type=click.Choice(["jsonrpc", "json2"]), default="jsonrpc", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), default=Path("commerce.yaml"), show_default=True)
 def init(url: str, database: str, username: str, transport: str, output: Path) -> None:
-    """Write commerce.yaml from what Odoo offers, and a master key into .env.
+    """Write commerce.yaml, and a master key into .env.
+
+    Lists in the file what your Odoo offers for the mappings of your channels.
 
     The password or API key is read from $ODOO_PASSWORD, or asked for; it is not written anywhere.
     """
@@ -71,7 +77,10 @@ def init(url: str, database: str, username: str, transport: str, output: Path) -
 
 @main.command()
 def check() -> None:
-    """Verify settings, credentials, rights and mappings; prints one line each and exits 1 if any is wrong."""
+    """Verify settings, credentials, rights and mappings, a line each.
+
+    Exits 1 if any is wrong.
+    """
     from .verify import verify
 
     connections = _connections()
@@ -82,6 +91,8 @@ def check() -> None:
             f"{click.style('✗', fg='red') if problem else click.style('✓', fg='green')} {what}"
             + (f": {problem}" if problem else "")
         )
+    if not connections.settings.channels:
+        click.echo(NO_CHANNEL)
     if wrong:
         click.echo(f"{wrong} to mend.", err=True)
         sys.exit(1)
@@ -89,10 +100,10 @@ def check() -> None:
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=3000, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
 @click.option("--behind-proxy", is_flag=True, help="required to listen on anything but loopback")
 def dev(host: str, port: int, behind_proxy: bool) -> None:
-    """Run Dagster (UI, daemon, sensors) for the configured channels until Ctrl-C."""
+    """Run Dagster (UI, daemon, sensors) until Ctrl-C."""
     from .dev_server import serve
 
     if host not in ("127.0.0.1", "localhost", "::1") and not behind_proxy:
@@ -108,24 +119,24 @@ def dev(host: str, port: int, behind_proxy: bool) -> None:
 @click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), help="last business day; default: today")
 @click.option("--json", "as_json", is_flag=True, help="end with one JSON object on the last line")
 def report(channels: tuple[str, ...], start: datetime | None, end: datetime | None, as_json: bool) -> None:
-    """Prove that every paid order is in Odoo, to the cent: asks the channels and Odoo afresh.
+    """Prove that every paid order is in Odoo, to the cent.
 
-    Exits 1 if an order is missing or a minor unit differs.
+    Asks the channels and Odoo afresh. Exits 1 if an order is missing or a minor unit differs.
     """
     from rich.console import Console
 
     from .flows.prove import prove
 
     connections = _connections()
+    if not connections.settings.channels:
+        raise SettingsError(NO_CHANNEL)
     proofs: dict[str, Completeness] = {}
     wanted = [connections.settings.channel(name) for name in channels] or connections.settings.channels
     with Console(stderr=True).status("") as status:
         for channel in wanted:
             status.update(f"asking {channel.name} and Odoo")
-            today = datetime.now(channel.zone).date()
-            first = start.date() if start else today - timedelta(days=30)
-            last = end.date() if end else today
-            proofs[channel.name] = prove(connections, channel.name, first, _after(last)).whole
+            first, last = days(channel, start, end, back=30)
+            proofs[channel.name] = prove(connections, channel.name, first, last + timedelta(days=1)).whole
     show(proofs, as_json)
     sys.exit(0 if all(proof.complete for proof in proofs.values()) else 1)
 
@@ -176,10 +187,6 @@ def summary(proofs: dict[str, Completeness]) -> str:
 
 def _connections() -> Connections:
     return Connections(settings_file.load())
-
-
-def _after(day: date) -> date:
-    return day + timedelta(days=1)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import getpass
 import click
 
 from . import settings as settings_file
+from .domain.errors import SettingsError
 from .resources.connections import Connections
 
 ROWS = 200  # of the difference, in a terminal
@@ -17,20 +18,26 @@ ROWS = 200  # of the difference, in a terminal
 
 @click.group()
 def inventory() -> None:
-    """Stock of a channel: what would be published, and a run that the breaker holds back."""
+    """Stock of a channel: what would be published.
+
+    And a run that the breaker holds back.
+    """
 
 
 @inventory.command()
 @click.argument("channel")
 def plan(channel: str) -> None:
-    """Show the difference between Odoo and CHANNEL. Reads Odoo's stock anew and writes nothing, anywhere."""
+    """Show the difference between Odoo and CHANNEL.
+
+    Reads Odoo's stock anew and writes nothing, anywhere.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from .flows.inventory import compare
 
-    found = compare(Connections(settings_file.load()), channel)
+    found = compare(_connections(channel), channel)
     rows = found.pushes()
     table = Table(title=f"{channel}: nothing is written")
     for heading in ("sku", "location", "shown", "would show", "free", "why"):
@@ -50,8 +57,19 @@ def plan(channel: str) -> None:
 @inventory.command()
 @click.argument("channel")
 def release(channel: str) -> None:
-    """Agree to the run of CHANNEL that the breaker holds back: the next run publishes exactly its figures."""
+    """Agree to the run of CHANNEL that the breaker holds back.
+
+    The next run publishes exactly its figures.
+    """
     from .flows.inventory import release as agree
 
-    reasons = agree(Connections(settings_file.load()), channel, getpass.getuser())
+    reasons = agree(_connections(channel), channel, getpass.getuser())
     click.echo(f"Released: {reasons}. The next run of {channel}, within ten minutes, publishes it.")
+
+
+def _connections(channel: str) -> Connections:
+    """The doors, once it is certain that there is such a channel and that its stock is published."""
+    settings = settings_file.load()
+    if not settings.channel(channel).inventory.enabled:
+        raise SettingsError(f"channels[{channel}].inventory.enabled is not true: no stock is published there.")
+    return Connections(settings)

@@ -6,16 +6,26 @@ What belongs here: arguments and tables of these commands. What does not: what t
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import click
 
 from . import settings as settings_file
+from .channels.settings import ChannelSettings
 from .resources.connections import Connections
 
 
 def _connections() -> Connections:
     return Connections(settings_file.load())
+
+
+def days(channel: ChannelSettings, start: datetime | None, end: datetime | None, back: int) -> tuple[date, date]:
+    """The business days that --from and --to mean, both included; `back`: how many days ago they begin by default."""
+    last = end.date() if end else datetime.now(channel.zone).date()
+    first = start.date() if start else last - timedelta(days=back)
+    if first > last:
+        raise click.UsageError(f"--from {first} lies after --to {last}: exchange them.")
+    return first, last
 
 
 @click.command()
@@ -24,7 +34,10 @@ def _connections() -> Connections:
 @click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), help="last business day; default: today")
 @click.option("--json", "as_json", is_flag=True, help="end with one JSON object on the last line")
 def plan(channel: str, start: datetime | None, end: datetime | None, as_json: bool) -> None:
-    """Show what the next run would create, change, cancel or refuse. Writes nothing, to Odoo or to the channel."""
+    """Show what the next run would create, change, cancel or refuse.
+
+    Writes nothing, to Odoo or to the channel.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -34,9 +47,7 @@ def plan(channel: str, start: datetime | None, end: datetime | None, as_json: bo
 
     connections = _connections()
     settings = connections.settings.channel(channel)
-    today = datetime.now(settings.zone).date()
-    first = start.date() if start else today - timedelta(days=7)
-    last = end.date() if end else today
+    first, last = days(settings, start, end, back=7)
     planned = plan_days(connections, channel, first, last + timedelta(days=1))
     table = Table(title=f"{channel}: {first} to {last}, nothing is written")
     for heading in ("day", "order", "would be", "why"):
@@ -55,7 +66,10 @@ def plan(channel: str, start: datetime | None, end: datetime | None, as_json: bo
 @click.argument("order_id")
 @click.option("--personal", is_flag=True, help="show the buyer's data as well")
 def trace(channel: str, order_id: str, personal: bool) -> None:
-    """Tell the story of one order: answers received, decisions and why, records in Odoo, what waits."""
+    """Tell the story of one order.
+
+    Answers received, decisions and why, records in Odoo, what waits.
+    """
     from .flows.trace import trace as story
 
     for event in story(_connections(), channel, order_id, personal=personal):
@@ -67,7 +81,7 @@ def trace(channel: str, order_id: str, personal: bool) -> None:
 
 @click.group()
 def exceptions() -> None:
-    """Orders that wait, and notes on orders that a person should look at."""
+    """Orders that wait, and notes for a person."""
 
 
 @exceptions.command("list")
@@ -84,6 +98,8 @@ def list_(channel: str | None, reason: str) -> None:
     from .warehouse import quarantine
 
     connections = _connections()
+    if channel:
+        connections.settings.channel(channel)
     with connections.warehouse.transaction() as connection:
         found = quarantine.open_exceptions(connection, channel, code=reason)
     table = Table(title="Exceptions")
@@ -108,6 +124,7 @@ def show(channel: str, order_id: str) -> None:
     from .warehouse import quarantine
 
     connections = _connections()
+    connections.settings.channel(channel)
     with connections.warehouse.transaction() as connection:
         found = quarantine.open_exceptions(connection, channel, order_ids=[order_id])
     if not found:
@@ -138,4 +155,7 @@ def replay(channel: str, order_ids: tuple[str, ...], reason: str) -> None:
     connections = _connections()
     connections.settings.channel(channel)
     count = make_due(connections, channel, code=reason, order_ids=order_ids)
+    if not count:
+        click.echo(f"No such order waits; `commerce-pipelines exceptions list {channel}` shows those that do.")
+        return
     click.echo(f"{count} orders are due; the sensor {channel}_new_orders requests their run at its next tick.")

@@ -117,7 +117,7 @@ def parse(text: str) -> Settings:
     try:
         raw = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
-        raise SettingsError(f"commerce.yaml is not valid YAML: {_one_line(error)}.") from None
+        raise SettingsError(f"commerce.yaml is not valid YAML{_problem(error)}.") from None
     if not isinstance(raw, dict):
         raise SettingsError("commerce.yaml must be a mapping with odoo and channels; see commerce.example.yaml.")
     file_type, base = _file_type()
@@ -181,6 +181,8 @@ def _sentence(error: str, raw: dict[str, Any]) -> str:
         return f"{here}: {problem}; kind must be one of {', '.join(KINDS)}."
     if "object" in problem and re.search(r"(password|secret|token|webhook|client_id|access)", path):
         return f"{here} must name an environment variable, as in {{env: NAME}}; secrets are not written in the file."
+    if "RFC3339" in problem:
+        return f"{here} must be a date such as 2026-01-31."
     return f"{here}: {problem[0].lower() + problem[1:]}; see commerce.example.yaml."
 
 
@@ -190,8 +192,11 @@ def _known_keys() -> list[str]:
     return sorted({field for struct in structs for field in struct.__struct_fields__} | {"kind"})
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _problem(error: yaml.YAMLError) -> str:
+    """` in line 3: …`: where, and what the parser says, without the line itself."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f" in line {error.problem_mark.line + 1}: {error.problem}"
+    return ""
 
 
 class _Loader(yaml.SafeLoader):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from .domain.errors import CommerceError
@@ -20,10 +21,12 @@ def verify(connections: Connections) -> Iterator[Finding]:
     settings = connections.settings
     yield "settings", ""
     yield from _tried("database and master key", lambda: connections.warehouse.migrate())
-    yield from _tried(f"Odoo at {settings.odoo.url}", lambda: connections.odoo.version())
-    yield from _odoo(connections)
+    entered = _tried(f"Odoo at {settings.odoo.url}", lambda: connections.odoo.version())
+    yield from entered
+    if not any(problem for _, problem in entered):
+        yield from _odoo(connections)
     for channel in settings.channels:
-        yield from _tried(f"{channel.name}: credentials", connections.channel(channel.name).probe)
+        yield from _tried(f"{channel.name}: credentials", partial(connections.probe, channel.name))
         warnings = getattr(channel, "warnings", None)
         for warning in warnings(datetime.now(UTC).date()) if warnings else ():
             yield f"{channel.name}: dates", warning

@@ -104,7 +104,8 @@ def test_check_tells_a_line_each_and_what_is_to_mend(shell: Shell, monkeypatch: 
     shell.shop.faults.append(Fault(match="access_token", status=401, times=9))
     bad = shell("check")
     assert bad.exit_code == 1
-    for word in ("Nobody", "Nowhere", "shop_de"):
+    # the credentials are tried anew, although the token of the first check is still valid
+    for word in ("Nobody", "Nowhere", "it has: ", "shop_de: credentials"):
         assert any("✗" in line and word in line for line in bad.output.splitlines()), bad.output
     assert "to mend" in bad.output
 
@@ -118,6 +119,55 @@ def test_check_without_a_file_or_a_secret_names_the_fix(shell: Shell, monkeypatc
     result = shell("check")
     assert result.exit_code == 1
     assert "SECRET is not set" in result.output
+
+
+def test_check_goes_on_without_a_database_and_without_odoo(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell.write()
+    shell.odoo.faults.append(Fault(status=404, times=99))
+    monkeypatch.delenv("COMMERCE_MASTER_KEY")
+    lines = shell("check").output.splitlines()
+    assert [line[0] for line in lines] == ["✓", "✗", "✗", "✗", "3"]
+    assert "COMMERCE_MASTER_KEY" in lines[1]
+    assert "odoo.database" in lines[2]
+
+
+MISTAKES = {
+    "init --url http://127.0.0.1:1 --database x --username y --output nowhere/x.yaml": "check odoo.url",
+    "report --from 2026-02-02 --to 2026-01-01": "exchange them",
+    "plan shop_de --from 2026-02-02 --to 2026-01-01": "exchange them",
+    "report --from 2026-13-01": "does not match",
+    "dev --port 99999": "not in the range",
+    "exceptions list shop_uk": "configured: shop_de",
+    "exceptions show shop_uk 1": "configured: shop_de",
+    "exceptions replay shop_uk": "configured: shop_de",
+    "inventory plan shop_uk": "configured: shop_de",
+    "inventory plan shop_de": "inventory.enabled is not true",
+    "inventory release shop_de": "inventory.enabled is not true",
+    "trace shop_de 4711": "'4711'",
+}
+
+
+@pytest.mark.parametrize("command", MISTAKES)
+def test_a_mistake_is_one_sentence_that_names_it(shell: Shell, command: str) -> None:
+    shell.write()
+    result = shell(*command.split())
+    assert result.exit_code in (1, 2)
+    assert MISTAKES[command] in result.output.splitlines()[-1]
+
+
+def test_a_path_that_cannot_be_used_is_a_sentence(shell: Shell) -> None:
+    result = shell("init", "--url", shell.odoo.url, *ASK, "--output", "nowhere/commerce.yaml")
+    assert result.exit_code == 1
+    assert "nowhere/commerce.yaml cannot be used" in result.output
+
+
+def test_no_channel_yet_is_said(shell: Shell) -> None:
+    shell.write()
+    settings = yaml.safe_load((shell.folder / "commerce.yaml").read_text())
+    (shell.folder / "commerce.yaml").write_text(yaml.safe_dump(settings | {"channels": []}))
+    assert shell("check").exit_code == 0
+    assert "no channel yet" in shell("check").output
+    assert shell("report").exit_code == 1
 
 
 def test_report_proves_and_fails_by_exit_code(shell: Shell) -> None:

@@ -47,6 +47,8 @@ def test_several_accounts_of_one_kind() -> None:
         (f"{ODOO}{ODOO}", "odoo", "given twice"),
         ("- a", "commerce.yaml", "must be a mapping"),
         ("a: [", "commerce.yaml", "not valid YAML"),
+        (_one("\n\tsales_team: Web"), "line ", "cannot start any token"),
+        (_one(", start_date: yesterday"), "channels[0].start_date", "such as 2026-01-31"),
     ],
 )
 def test_a_mistake_is_one_sentence_with_path_and_fix(text: str, path: str, fix: str) -> None:

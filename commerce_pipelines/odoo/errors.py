@@ -22,6 +22,7 @@ class OdooRefusal(PermanentError):
 _REFUSALS = ("UserError", "ValidationError", "MissingError", "RedirectWarning")
 _IN_DATABASE = ("UniqueViolation", "NotNullViolation", "ForeignKeyViolation", "CheckViolation", "IntegrityError")
 _BUSY = "could not serialize access"
+_EMAIL = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.\w+")
 
 
 def is_busy(message: str) -> bool:
@@ -35,7 +36,7 @@ def from_answer(name: str, message: str, *, where: str, user: str, database: str
     name: Python class as Odoo reports it (`odoo.exceptions.UserError`); where: `model.method`, for the sentence.
     """
     kind = name.rpartition(".")[2]
-    first = message.strip().splitlines()[0][:300] if message.strip() else kind
+    first = _EMAIL.sub("***", message.strip().splitlines()[0][:300]) if message.strip() else kind
     if kind == "AccessDenied":
         return wrong_login(user)
     if kind == "AccessError":
@@ -79,9 +80,6 @@ def unknown_database(database: str) -> SettingsError:
 
 def unreachable(url: str, error: BaseException) -> TransientError:
     return TransientError(f"Odoo at {url} did not answer ({type(error).__name__}); check odoo.url and that Odoo runs.")
-
-
-_EMAIL = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.\w+")
 
 
 def without_person(text: str, draft: SaleDraft) -> str:

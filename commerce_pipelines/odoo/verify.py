@@ -40,6 +40,7 @@ _TO_CREATE = (
 )
 _ALTERNATIVE = ", or set odoo.create_missing: false and create by hand what is then missing"
 _MODULE_OF = {"sale.order": "sale_management", "stock.warehouse": "sale_stock", "account.tax": "account"}
+SUGGESTED = 8  # names that a person is shown instead of a wrong one
 _OFFERS = {
     "sales teams": "team",
     "warehouses": "warehouse",
@@ -83,15 +84,23 @@ def verify_names(client: OdooClient, channels: Sequence[Any]) -> list[str]:
     wanted: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for channel in channels:
         for what, key, name in _mentioned(channel):
-            wanted[what][name].append(f"channels.{channel.name}.{key}")
+            wanted[what][name].append(f"channels[{channel.name}].{key}")
     problems = []
     for what, names in wanted.items():
         found = _find(client, what, names)
         title = "sale tax" if what == "tax" else KINDS[what].title
-        for name, keys in names.items():
-            if name not in found:
-                problems += [f"{key}: Odoo has no {title} named {name!r}." for key in keys]
+        missing = {name: keys for name, keys in names.items() if name not in found}
+        fix = _fix(client, what) if missing else ""
+        for name, keys in missing.items():
+            problems += [f"{key}: Odoo has no {title} named {name!r}; {fix}." for key in keys]
     return sorted(problems + list(_wrong_bases(client, channels)) + list(_wrong_currencies(client, channels)))
+
+
+def _fix(client: OdooClient, what: str) -> str:
+    if what not in _OFFERS.values():
+        return "create it there, or correct the setting"
+    there = _names(client, what, limit=SUGGESTED)
+    return f"create it there, or take one that it has: {', '.join(there)}" if there else "create it there"
 
 
 def _find(client: OdooClient, what: str, names: Mapping[str, Any]) -> set[str]:
@@ -112,13 +121,13 @@ def _mentioned(channel: SaleRules) -> Iterator[tuple[str, str, str]]:
         "carrier_fallback": ("carrier", channel.carrier_fallback),
     }
     yield from ((what, key, name) for key, (what, name) in single.items() if name)
-    yield from (("warehouse", f"routes.{i}.warehouse", route.warehouse) for i, route in enumerate(channel.routes))
+    yield from (("warehouse", f"routes[{i}].warehouse", route.warehouse) for i, route in enumerate(channel.routes))
     yield from (("carrier", f"carriers.{service}", name) for service, name in channel.carriers.items() if name)
     yield from (("tag", "tags", name) for name in channel.tags)
     yield from (("analytic", "analytic", name) for name in channel.analytic)
     yield from (("pricelist", f"pricelists.{currency}", name) for currency, name in channel.pricelists.items())
     yield from (("fiscal position", f"fiscal_positions.{key}", name) for key, name in channel.fiscal_positions.items())
-    yield from (("tax", f"taxes.{i}.tax", mapping.tax) for i, mapping in enumerate(channel.taxes))
+    yield from (("tax", f"taxes[{i}].tax", mapping.tax) for i, mapping in enumerate(channel.taxes))
 
 
 def _wrong_bases(client: OdooClient, channels: Sequence[Any]) -> Iterator[str]:
@@ -128,7 +137,7 @@ def _wrong_bases(client: OdooClient, channels: Sequence[Any]) -> Iterator[str]:
         for i, mapping in enumerate(channel.taxes):
             if mapping.rate and mapping.tax in found and found[mapping.tax][1] != mapping.included:
                 basis = "included in" if mapping.included else "on top of"
-                yield f"channels.{channel.name}.taxes.{i}: the tax {mapping.tax!r} in Odoo is not {basis} the price."
+                yield f"channels[{channel.name}].taxes[{i}]: the tax {mapping.tax!r} in Odoo is not {basis} the price."
 
 
 def _wrong_currencies(client: OdooClient, channels: Sequence[Any]) -> Iterator[str]:
@@ -143,7 +152,7 @@ def _wrong_currencies(client: OdooClient, channels: Sequence[Any]) -> Iterator[s
     for channel in channels:
         for currency, name in channel.pricelists.items():
             if currencies.get(name, currency) != currency:
-                yield f"channels.{channel.name}.pricelists.{currency}: {name!r} is in {currencies[name]}."
+                yield f"channels[{channel.name}].pricelists.{currency}: {name!r} is in {currencies[name]}."
 
 
 def offers(client: OdooClient) -> Mapping[str, Sequence[str]]:
@@ -151,16 +160,22 @@ def offers(client: OdooClient) -> Mapping[str, Sequence[str]]:
     found: dict[str, Sequence[str]] = {}
     context = {"lang": client.who.lang}
     for title, what in _OFFERS.items():
-        try:
-            rows = client.call(
-                KINDS[what].model, "search_read", context=context, domain=[], fields=["name"], load=None, limit=200
-            )
-        except PermanentError:
-            rows = []  # the model's module is not installed
-        found[title] = [row["name"] for row in rows]
+        found[title] = _names(client, what, limit=200)
     taxes = client.call(
         "account.tax", "search_read", context=context, domain=[["type_tax_use", "=", "sale"]], load=None,
         fields=["name", "price_include"],
     )  # fmt: skip
     found["sale taxes"] = [f"{row['name']} ({'in' if row['price_include'] else 'ex'}cluded)" for row in taxes]
     return found
+
+
+def _names(client: OdooClient, what: str, limit: int) -> list[str]:
+    """Names of one kind as a person reads them; none where the model's module is not installed."""
+    try:
+        rows = client.call(
+            KINDS[what].model, "search_read", context={"lang": client.who.lang}, domain=[], fields=["name"],
+            load=None, limit=limit,
+        )  # fmt: skip
+    except PermanentError:
+        return []
+    return [row["name"] for row in rows]

@@ -66,6 +66,14 @@ class Connections:
             )
         return self._channels[name]
 
+    def probe(self, name: str) -> str:
+        """Whose account a channel's credentials open: with a token minted anew, so that wrong ones show at once."""
+        from ..channels.memory import MemoryTokens
+        from ..channels.registry import open_channel
+        from ..warehouse.buckets import DatabaseBuckets
+
+        return open_channel(self.settings.channel(name), DatabaseBuckets(self.warehouse), MemoryTokens()).probe()
+
     @cached_property
     def odoo(self) -> OdooClient:
         from ..odoo.client import connect

@@ -129,9 +129,9 @@ def test_names_in_settings_that_odoo_lacks(world: World) -> None:
     )  # fmt: skip
     problems = verify_names(world.client, [channel])
     assert [problem.partition(":")[0] for problem in problems] == [
-        "channels.shop.analytic", "channels.shop.carriers.std", "channels.shop.fiscal_positions.export",
-        "channels.shop.pricelists.USD", "channels.shop.routes.0.warehouse", "channels.shop.sales_team",
-        "channels.shop.tags", "channels.shop.taxes.0.tax", "channels.shop.warehouse",
+        "channels[shop].analytic", "channels[shop].carriers.std", "channels[shop].fiscal_positions.export",
+        "channels[shop].pricelists.USD", "channels[shop].routes[0].warehouse", "channels[shop].sales_team",
+        "channels[shop].tags", "channels[shop].taxes[0].tax", "channels[shop].warehouse",
     ]  # fmt: skip
     house = world.call("stock.warehouse", "search_read", domain=[], fields=["code"], limit=1)[0]["code"]
     assert verify_names(world.client, [Channel(name="shop", warehouse=house)]) == []
