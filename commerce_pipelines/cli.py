@@ -109,7 +109,7 @@ def dev(host: str, port: int, behind_proxy: bool) -> None:
     if host not in ("127.0.0.1", "localhost", "::1") and not behind_proxy:
         raise click.UsageError("Dagster's UI has no login: put a proxy with one in front and add --behind-proxy.")
     connections = _connections()
-    connections.warehouse.migrate()
+    _ = connections.vault  # migrated and readable, before anything is started
     sys.exit(serve(Path.cwd(), host, port))
 
 

@@ -20,7 +20,7 @@ def verify(connections: Connections) -> Iterator[Finding]:
     """Yields each finding as soon as it is known; a dead service is one finding, not the end of the list."""
     settings = connections.settings
     yield "settings", ""
-    yield from _tried("database and master key", lambda: connections.warehouse.migrate())
+    yield from _tried("database and master key", lambda: connections.vault)
     entered = _tried(f"Odoo at {settings.odoo.url}", lambda: connections.odoo.version())
     yield from entered
     if not any(problem for _, problem in entered):

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,10 @@ import yaml
 from click.testing import CliRunner, Result
 
 from commerce_pipelines.cli import main
-from commerce_pipelines.settings import parse
+from commerce_pipelines.domain.errors import SettingsError
+from commerce_pipelines.flows.pull import pull
+from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.settings import load, parse
 from commerce_pipelines.warehouse.database import Warehouse, master_key
 from commerce_pipelines_tests.conftest import MASTER_KEY
 from commerce_sandbox.catalogue import CATALOGUE
@@ -129,6 +132,22 @@ def test_check_goes_on_without_a_database_and_without_odoo(shell: Shell, monkeyp
     assert [line[0] for line in lines] == ["✓", "✗", "✗", "✗", "3"]
     assert "COMMERCE_MASTER_KEY" in lines[1]
     assert "odoo.database" in lines[2]
+
+
+def test_another_master_key_is_refused_before_anything_is_written(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.write()
+    today = datetime.now(UTC)
+    for order in demo_orders(3, 1, today, CATALOGUE):
+        shell.shop.add(order)
+    span = today.date() - timedelta(days=2), today.date() + timedelta(days=2)
+    assert pull(Connections(load()), "shop_de", *span).new > 10
+    monkeypatch.setenv("COMMERCE_MASTER_KEY", base64.urlsafe_b64encode(bytes(32)).decode())
+    assert "✗ database and master key: COMMERCE_MASTER_KEY is not the key" in shell("check").output
+    with pytest.raises(SettingsError, match="set the old one again"):
+        pull(Connections(load()), "shop_de", *span)
+    assert shell("dev", "--port", "1").output.count("set the old one again") == 1
 
 
 MISTAKES = {

@@ -45,9 +45,13 @@ class Connections:
 
     @cached_property
     def vault(self) -> Vault:
+        """The keys of the data subjects. Raises SettingsError if another master key wrote this database."""
         from ..warehouse.vault import Vault
 
-        return Vault(self.warehouse)
+        vault = Vault(self.warehouse)
+        with self.warehouse.transaction() as connection:
+            vault.check(connection)
+        return vault
 
     def landing(self, name: str) -> Landing:
         from ..warehouse.landing import Landing

@@ -45,6 +45,18 @@ class Vault:
     def __init__(self, warehouse: Warehouse) -> None:
         self._master = warehouse.master_key
 
+    def check(self, connection: Connection) -> None:
+        """Raises SettingsError if this database was written with another master key.
+
+        Without it a wrong key would be noticed only when something old is opened, after new things were sealed with it.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT subject_id, wrapped_key FROM commerce.subject_keys WHERE wrapped_key IS NOT NULL LIMIT 1"
+            )
+            for subject, wrapped in cursor:
+                self.unwrap(bytes(subject), bytes(wrapped))
+
     def subject_id(self, subject: str) -> bytes:
         """16 bytes that stand for a data subject (`email:anna@example.com`); not reversible without the master key."""
         return hmac.digest(self._subjects, subject.encode(), hashlib.sha256)[:16]
