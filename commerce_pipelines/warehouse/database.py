@@ -27,15 +27,16 @@ SPARE = 3  # idle connections a process keeps
 
 _READ_ONLY, _NO_RIGHT = "25006", "42501"  # PostgreSQL, appendix A
 # What the server says when it will say the same tomorrow.
-_SETTINGS = ("password authentication failed", "no pg_hba.conf entry", "does not exist", "no password supplied")
+_SETTINGS = ("password authentication failed", "no pg_hba.conf entry", "does not exist", "no password supplied",
+             "invalid integer value", "invalid connection option")  # fmt: skip
 
 
 def master_key(environ: Mapping[str, str] = os.environ) -> bytes:
-    """The 32 bytes of COMMERCE_MASTER_KEY, given as URL-safe base64. Raises SettingsError that says how to make one."""
+    """The 32 bytes of COMMERCE_MASTER_KEY, given as URL-safe base64. Raises SettingsError that says where it is."""
     text = environ.get("COMMERCE_MASTER_KEY", "").strip()
     if not text:
         raise SettingsError(
-            "COMMERCE_MASTER_KEY is not set: `commerce-pipelines init` prints one; keep it outside the database."
+            "COMMERCE_MASTER_KEY is not set: put the one that `commerce-pipelines init` wrote to .env into the environment."
         )
     try:
         key = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
@@ -43,7 +44,7 @@ def master_key(environ: Mapping[str, str] = os.environ) -> bytes:
         key = b""
     if len(key) != 32:
         raise SettingsError(
-            "COMMERCE_MASTER_KEY must be 32 bytes in URL-safe base64; `commerce-pipelines init` prints a new one."
+            "COMMERCE_MASTER_KEY must be 32 bytes in URL-safe base64, as `commerce-pipelines init` wrote it to .env."
         )
     return key
 
@@ -239,4 +240,7 @@ def _translated(error: Exception) -> CommerceError:
             "The disk of PostgreSQL is full: nothing of this transaction was kept; free space and rerun."
         )
     reason = state or type(error).__name__
-    return TransientError(f"PostgreSQL does not answer or gave the transaction up ({reason}); it will be tried again.")
+    return TransientError(
+        f"PostgreSQL does not answer or gave the transaction up ({reason}): if it stays so, check that it runs, and "
+        "COMMERCE_DATABASE_URL."
+    )
