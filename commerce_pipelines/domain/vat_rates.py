@@ -24,7 +24,7 @@ class CountryRates(Section, kw_only=True, frozen=True):
 
 
 _DEFAULTS = """
-AT 20 10 13
+AT 20 10 13 4.9
 BE 21 6 12
 BG 20 9
 CY 19 3 5 9
