@@ -77,9 +77,9 @@ def init(url: str, database: str, username: str, transport: str, output: Path) -
 
 @main.command()
 def check() -> None:
-    """Verify settings, credentials, rights and mappings, a line each.
+    """Verify settings, credentials, rights and mappings.
 
-    Exits 1 if any is wrong.
+    Prints a line each and exits 1 if anything is wrong.
     """
     from .verify import verify
 

@@ -27,8 +27,10 @@ SPARE = 3  # idle connections a process keeps
 
 _READ_ONLY, _NO_RIGHT = "25006", "42501"  # PostgreSQL, appendix A
 # What the server says when it will say the same tomorrow.
-_SETTINGS = ("password authentication failed", "no pg_hba.conf entry", "does not exist", "no password supplied",
-             "invalid integer value", "invalid connection option")  # fmt: skip
+_SETTINGS = (
+    "password authentication failed", "no pg_hba.conf entry", "does not exist", "no password supplied",
+    "invalid integer value", "invalid connection option",
+)  # fmt: skip
 
 
 def master_key(environ: Mapping[str, str] = os.environ) -> bytes:
@@ -36,7 +38,7 @@ def master_key(environ: Mapping[str, str] = os.environ) -> bytes:
     text = environ.get("COMMERCE_MASTER_KEY", "").strip()
     if not text:
         raise SettingsError(
-            "COMMERCE_MASTER_KEY is not set: put the one that `commerce-pipelines init` wrote to .env into the environment."
+            "COMMERCE_MASTER_KEY is not set: set the one that `commerce-pipelines init` wrote to .env."
         )
     try:
         key = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
