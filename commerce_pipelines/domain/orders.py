@@ -156,8 +156,8 @@ class Order(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
 
 def balance(order: Order) -> int:
     """`total` less what the lines add up to: 0 for a sound order."""
-    lines = sum(line.amount for line in order.lines)
-    taxes = 0 if order.prices_include_tax else sum(line.tax for line in order.lines)
+    lines = sum([line.amount for line in order.lines])
+    taxes = 0 if order.prices_include_tax else sum([line.tax for line in order.lines])
     return order.total - lines - taxes
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -73,9 +72,11 @@ def land(
 
 def _head(channel: Channel, raw: bytes, now: datetime) -> OrderHead:
     """The order's head. What cannot be read is landed all the same, so that it can be shown, mended and replayed."""
-    with suppress(RecordError, *STUMBLES):
+    try:
         head = channel.head(raw)
         if head.placed_at.year in YEARS and head.updated_at.year in YEARS:
             return head
+    except (RecordError, *STUMBLES):
+        pass
     key = f"unreadable-{hashlib.sha256(raw).hexdigest()[:16]}"
     return OrderHead(order_id=key, placed_at=now, updated_at=now, subject=f"order:{key}")
