@@ -6,6 +6,7 @@ What belongs here: arguments and tables of these commands. What does not: what t
 from __future__ import annotations
 
 import json
+import sys
 from datetime import date, datetime, timedelta
 
 import click
@@ -103,15 +104,15 @@ def list_(channel: str | None, reason: str) -> None:
     with connections.warehouse.transaction() as connection:
         found = quarantine.open_exceptions(connection, channel, code=reason)
     table = Table(title="Exceptions")
-    for heading in ("channel", "order", "reason", "says", "what to do", "first seen", "tries", "due"):
+    for heading in ("channel", "order", "reason", "says, and what to do", "first seen", "tries", "due"):
         table.add_column(heading)
     for one in found:
         code = one.code if one.blocking else f"{one.code} (in Odoo)"
         due = f"{one.retry_at:%Y-%m-%d %H:%M}" if one.retry_at else ""
-        row = (one.channel, one.order_id, code, one.message, one.fix, f"{one.first_seen:%Y-%m-%d %H:%M}",
+        row = (one.channel, one.order_id, code, f"{one.message} {one.fix}", f"{one.first_seen:%Y-%m-%d %H:%M}",
                str(one.tries), due)  # fmt: skip
         table.add_row(*map(Text, row))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
     reasons = Counter(one.code for one in found)
     click.echo(", ".join(f"{count} {code}" for code, count in reasons.most_common()) or "Nothing waits.")
 

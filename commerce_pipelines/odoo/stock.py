@@ -63,7 +63,8 @@ def read_stock(client: OdooClient, known: Catalogue | None = None, categories: b
     codes = _codes(client, known)
     if not codes:
         raise ProtocolError(
-            "Odoo shows no stored product with an internal reference; nothing is published on the strength of that."
+            "Odoo shows no stored product with an internal reference, so nothing is published: set the references, and "
+            "let the user of odoo.username see the products."
         )
     kits = read_kits(client)
     places = fetch(client, "stock.location", [["id", "child_of", list(lots)]], ["parent_path", "usage"])
