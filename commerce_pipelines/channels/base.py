@@ -39,6 +39,7 @@ class OrderHead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """One answer of a list call: whole orders as the channel sent them, byte for byte.
 
+    heads: what `head` says of each order, None for those that it has to be asked about; or empty: of all of them.
     resume: opaque; given back to `changed_orders` it continues after this page (None on the last page).
     watermark: everything changed before this instant has been seen once the last page is landed.
     """
@@ -46,6 +47,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     orders: tuple[bytes, ...]
     resume: str | None
     watermark: datetime
+    heads: tuple[OrderHead | None, ...] = ()
 
 
 class OrderTotal(msgspec.Struct, frozen=True, kw_only=True):

@@ -79,7 +79,7 @@ def poll(
     watermark, resume = cursor.watermark, cursor.resume
     try:
         for page in connections.channel(name).changed_orders(Window(since, until), cursor.resume):
-            land(connections, name, page.orders, "poll", now, landed)
+            land(connections, name, page, "poll", now, landed)
             resume, watermark = page.resume, page.watermark
             if resume is not None and clock() - started > budget:
                 return msgspec.structs.replace(cursor, until=until, resume=resume), landed

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from ..channels.base import Channel, OrderHead, Window
+from ..channels.base import Channel, OrderHead, Page, Window
 from ..domain.errors import RecordError
 from ..failpoints import failpoint
 from ..resources.connections import Connections
@@ -47,21 +46,22 @@ def pull(connections: Connections, name: str, start: date, end: date, *, now: da
     landed = Landed()
     if window.start < window.end:
         for page in channel.placed_orders(window):
-            land(connections, name, page.orders, "pull", now, landed)
+            land(connections, name, page, "pull", now, landed)
     return landed
 
 
 def land(
     connections: Connections,
     name: str,
-    orders: Iterable[bytes],
+    page: Page,
     how: Literal["poll", "pull", "webhook"],
     now: datetime,
     landed: Landed,
 ) -> None:
     """Keep one page's orders, and add to `landed` what was new."""
     channel = connections.channel(name)
-    items = [(_head(channel, raw, now), raw) for raw in orders]
+    heads = page.heads or (None,) * len(page.orders)
+    items = [(_head(channel, raw, head, now), raw) for raw, head in zip(page.orders, heads, strict=True)]
     result = connections.landing(name).land(items, how, now)
     failpoint("landed")
     landed.pages += 1
@@ -70,10 +70,10 @@ def land(
     landed.days.update(result.days)
 
 
-def _head(channel: Channel, raw: bytes, now: datetime) -> OrderHead:
+def _head(channel: Channel, raw: bytes, known: OrderHead | None, now: datetime) -> OrderHead:
     """The order's head. What cannot be read is landed all the same, so that it can be shown, mended and replayed."""
     try:
-        head = channel.head(raw)
+        head = known or channel.head(raw)
         if head.placed_at.year in YEARS and head.updated_at.year in YEARS:
             return head
     except (RecordError, *STUMBLES):

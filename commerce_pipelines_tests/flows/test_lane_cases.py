@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from commerce_pipelines.channels.base import Page
 from commerce_pipelines.domain.orders import Address, Buyer, FulfilledBy, LineKind, Order, OrderStatus, business_day
 from commerce_pipelines.flows.plan import figures, plan
 from commerce_pipelines.flows.pull import Landed, land, pull
@@ -54,7 +55,8 @@ def test_g28_one_order_through_three_doors(connect: Any, request: pytest.Fixture
     def knock(door: int) -> None:
         lane = lanes[door % 2]
         how = ("webhook", "poll", "pull")[door % 3]
-        land(lane.connections, NAME, [msgspec.json.encode(order)], how, now, Landed())  # type: ignore[arg-type]
+        page = Page(orders=(msgspec.json.encode(order),), resume=None, watermark=now)
+        land(lane.connections, NAME, page, how, now, Landed())  # type: ignore[arg-type]
 
     with ThreadPoolExecutor(8) as pool:
         for done in [pool.submit(knock, door) for door in range(7)]:

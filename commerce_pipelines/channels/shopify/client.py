@@ -150,8 +150,10 @@ class ShopifyChannel:
             return times.createdAt if by == "CREATED_AT" else times.updatedAt
 
         for nodes, following in listed(self._sizes, self._queries.orders, Listing[msgspec.Raw], by, start, end, when):
+            whole = [self._whole.complete(node) for node in nodes]
             yield Page(
-                orders=tuple([self._whole.complete(node) for node in nodes]),
+                orders=tuple([raw for raw, _ in whole]),
+                heads=tuple([head for _, head in whole]),
                 resume=following.text() if following else None,
                 watermark=end,
             )

@@ -12,9 +12,11 @@ from typing import Any
 
 import msgspec
 
+from ...domain.errors import RecordError
+from ..base import OrderHead
 from .charges import Basis, side
 from .graphql import GraphQL, decode
-from .payloads import Bag, Instant, PageInfo
+from .payloads import Bag, Head, Instant, PageInfo, order_head
 from .queries import Queries
 
 ATTEMPTS = 3  # at an order that changes while its parts are fetched
@@ -24,11 +26,9 @@ class Cut(msgspec.Struct, frozen=True, gc=False):
     pageInfo: PageInfo
 
 
-class Rare(msgspec.Struct, frozen=True, gc=False):
-    """What tells whether a listed order is whole."""
+class Rare(Head, kw_only=True):
+    """What tells whether a listed order is whole, beside its head: both in one reading of its bytes."""
 
-    id: str
-    updatedAt: Instant
     lineItems: Cut
     shippingLines: Cut | None = None
     edited: bool = False
@@ -73,6 +73,13 @@ _fields: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dic
 _line_ids = msgspec.json.Decoder(LineId)
 
 
+def _head(rare: Rare) -> OrderHead | None:
+    try:
+        return order_head(rare)
+    except (RecordError, OverflowError):  # the latter of an instant that is none in UTC
+        return None  # whoever lands it asks again, and is told why
+
+
 class Whole:
     """Makes orders of one shop whole; `basis` is the side of money that its queries ask for."""
 
@@ -82,10 +89,11 @@ class Whole:
     def order(self, order_id: str) -> bytes | None:
         """One order afresh; None if the shop does not know it."""
         raw = self._afresh(f"gid://shopify/Order/{order_id}")
-        return None if raw is None else self.complete(raw)
+        return None if raw is None else self.complete(raw)[0]
 
-    def complete(self, node: bytes | msgspec.Raw) -> bytes:
-        """The order with nothing missing. One that keeps changing stays as it was read last: the next news mends it."""
+    def complete(self, node: bytes | msgspec.Raw) -> tuple[bytes, OrderHead | None]:
+        """The order with nothing missing, and its head if nothing was. One that keeps changing stays as it was read
+        last: the next news mends it."""
         for _ in range(ATTEMPTS):
             try:
                 rare = _rare.decode(node)
@@ -93,15 +101,15 @@ class Whole:
                 break  # landed as it is: the translation says what is wrong with it, and the others go on
             missing = self._missing(rare)
             if not missing:
-                break
+                return bytes(node), _head(rare)
             try:
-                return self._merge(node, rare, missing)
+                return self._merge(node, rare, missing), None
             except _Changed:
                 fresh = self._afresh(rare.id)
                 if fresh is None:
                     break
                 node = fresh
-        return bytes(node)
+        return bytes(node), None
 
     def _afresh(self, gid: str) -> msgspec.Raw | None:
         raw = self._graphql.ask(self._queries.order, {"id": gid}, One).order
