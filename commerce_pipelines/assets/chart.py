@@ -9,7 +9,8 @@ import base64
 from collections.abc import Mapping
 from html import escape
 
-WIDTH, HEIGHT, FOOT = 720, 180, 34
+WIDTH, HEIGHT, FOOT = 600, 180, 34  # as wide as the UI shows without cutting it off
+WIDEST = 90  # of one bar and its gap: few figures must not look like walls
 
 
 def bars(figures: Mapping[str, int], title: str) -> str:
@@ -17,7 +18,7 @@ def bars(figures: Mapping[str, int], title: str) -> str:
     if not figures:
         return ""
     peak = max(*figures.values(), 1)
-    step = WIDTH / len(figures)
+    step = min(WIDTH / len(figures), WIDEST)
     every = max(1, len(figures) // 12)
     parts = [f'<text x="4" y="13" font-size="12" font-weight="bold">{escape(title)}</text>']
     for index, (label, value) in enumerate(figures.items()):

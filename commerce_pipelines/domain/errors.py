@@ -18,8 +18,6 @@ from __future__ import annotations
 class CommerceError(Exception):
     """Anything we raise on purpose. The message is one sentence that a merchant can act on, without personal data."""
 
-    permanent: bool = True
-
 
 class PermanentError(CommerceError):
     """Trying again changes nothing."""
@@ -54,8 +52,6 @@ class RecordError(PermanentError):
 
 class TransientError(CommerceError):
     """The same call may succeed later. `wait` is the other side's own advice in seconds, if it gave one."""
-
-    permanent = False
 
     def __init__(self, message: str, *, wait: float | None = None) -> None:
         super().__init__(message)

@@ -37,9 +37,7 @@ def master_key(environ: Mapping[str, str] = os.environ) -> bytes:
     """The 32 bytes of COMMERCE_MASTER_KEY, given as URL-safe base64. Raises SettingsError that says where it is."""
     text = environ.get("COMMERCE_MASTER_KEY", "").strip()
     if not text:
-        raise SettingsError(
-            "COMMERCE_MASTER_KEY is not set: set the one that `commerce-pipelines init` wrote to .env."
-        )
+        raise SettingsError("COMMERCE_MASTER_KEY is not set: set the one that `commerce-pipelines init` wrote to .env.")
     try:
         key = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

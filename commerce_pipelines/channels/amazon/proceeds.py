@@ -137,7 +137,7 @@ def read_item(item: payloads.OrderItem, currency: str) -> ItemMoney:
             raise RecordError(
                 "unknown_charge",
                 f"The order has proceeds of the unknown type {part.type[:40]!r}.",
-                fix="Say in channels/amazon/proceeds.py what it is for; Amazon added it lately.",
+                fix="Report it, with its name: Amazon added it lately, and nobody knows yet whose money it is.",
                 subject=item.order_item_id,
             )
         if amount < 0:
