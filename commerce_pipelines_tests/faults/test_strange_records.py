@@ -61,7 +61,7 @@ def test_any_value_anywhere_is_read_or_refused(marketplaces: tuple[sandbox.World
     read = refused = 0
     for raw in raws:
         for what, strange in changed(raw, 130):
-            head = _head(channel, strange, now)
+            head = _head(channel, strange, None, now)
             assert head.placed_at.year in YEARS, what
             business_day(head.placed_at, ZONE)
             (head.order_id + head.subject).encode()

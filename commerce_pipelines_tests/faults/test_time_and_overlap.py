@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import dagster as dg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from commerce_pipelines.flows.poll import Cursor, poll
 from commerce_pipelines.flows.pull import window_of
 from commerce_pipelines_tests.faults.checker import check
 from commerce_pipelines_tests.flows.lane import NAME, Lane, later, line, waiting
+from commerce_pipelines_tests.sensors.test_orders import Ticker
 from commerce_sandbox.odoo import OdooStandIn
 
 HOUR = timedelta(hours=1)
@@ -129,3 +131,15 @@ def test_runs_of_the_same_day_at_once_and_polling_beside_them(another: Callable[
             work.result()
     first.run()
     check(first, odoo)
+
+
+def test_a_tick_that_crashes_before_its_cursor_is_kept_asks_for_no_second_run(lane: Lane) -> None:
+    """Dagster drops a request whose run_key it knows: the same news must ask by the same key."""
+    lane.put(lane.order("o-1", updated_at=datetime.now(UTC) - timedelta(minutes=1)))
+    with dg.DagsterInstance.ephemeral() as instance:
+        ticker, keys = Ticker(lane.connections, instance), set()
+        for _ in range(3):
+            (request,) = ticker.tick().run_requests or []
+            keys.add(request.run_key)
+            ticker.cursor = None
+    assert len(keys) == 1
