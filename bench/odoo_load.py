@@ -23,7 +23,7 @@ from collections.abc import Callable
 import odoorpc
 
 from commerce_pipelines.domain.section import Secret
-from commerce_pipelines.odoo.client import address, connect
+from commerce_pipelines.odoo.client import connect
 from commerce_pipelines.odoo.sales import load_sales
 from commerce_pipelines.odoo.settings import OdooSettings
 
@@ -41,7 +41,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
     url, database, username, password = (os.environ[name] for name in NAMES)
     settings = OdooSettings(url=url, database=database, username=username, password=Secret(env="ODOO_PASSWORD"))
     client = connect(settings, password)
-    scheme, host, port = address(url)
+    scheme, host, port = settings.address
     odoo = odoorpc.ODOO(host, "jsonrpc+ssl" if scheme == "https" else "jsonrpc", port, timeout=600)
     odoo.login(database, username, password)
     shell = os.environ.get("ODOO_SHELL", "")

@@ -162,6 +162,8 @@ def show(proofs: dict[str, Completeness], as_json: bool) -> None:
             if ids:
                 more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
                 console.print(f"{name}: {what} {', '.join(ids[:SHOWN])}{more}", soft_wrap=True)
+        if proof.missing:
+            console.print(f"{name}: materialise {name}/sale_orders for the days of what is missing.", soft_wrap=True)
     if as_json:
         click.echo(summary(proofs))
 

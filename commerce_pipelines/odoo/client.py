@@ -10,7 +10,6 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -137,10 +136,4 @@ def connect(settings: OdooSettings, password: str, *, sleep: Callable[[float], N
     return Client(settings, JsonRpc(settings, password), sleep=sleep)
 
 
-def address(url: str) -> tuple[str, str, int]:
-    """(scheme, host, port) of odoo.url."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-
-
-__all__ = ["Client", "CommerceError", "OdooClient", "Transport", "Who", "address", "connect"]
+__all__ = ["Client", "CommerceError", "OdooClient", "Transport", "Who", "connect"]

@@ -15,7 +15,6 @@ from urllib.error import HTTPError, URLError
 import odoorpc
 
 from . import errors
-from .client import address
 from .settings import OdooSettings
 
 
@@ -37,7 +36,7 @@ class JsonRpc:
         return str(self._guard("version", lambda: self._open("").version))
 
     def _open(self, version: str) -> odoorpc.ODOO:
-        scheme, host, port = address(self._settings.url)
+        scheme, host, port = self._settings.address
         protocol = "jsonrpc+ssl" if scheme == "https" else "jsonrpc"
         timeout = self._settings.timeout_seconds
         return odoorpc.ODOO(host, protocol, port, timeout, version or None)

@@ -37,3 +37,9 @@ class OdooSettings(Section, kw_only=True, frozen=True):
             raise SettingsError("odoo.url must use https: plain http is allowed on loopback only.")
         if not 1 <= self.batch <= 100:
             raise SettingsError("odoo.batch must be between 1 and 100: Odoo ends a call after two minutes.")
+
+    @property
+    def address(self) -> tuple[str, str, int]:
+        """(scheme, host, port) of `url`."""
+        url = urlsplit(self.url)
+        return url.scheme, url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
