@@ -5,9 +5,9 @@ the usual loop over odoorpc (odoo_loop.py), and by the same creates and confirms
 (odoo_shell.py). The figure is orders per second.
 
 **Why it is fair.** One server, one database, the same products and taxes; orders drawn from the same hat; contenders
-take turns and the best turn of each counts: only wall time can be had across a network, and whatever else a machine does
-makes a turn slower, never quicker. Ours does more than either: external ids of orders and lines, a search for what is there already, and
-each total compared with the channel's before it is confirmed.
+take turns and the best turn of each counts: only wall time can be had across a network, and whatever else a machine
+does makes a turn slower, never quicker. Ours does more than either: external ids of orders and lines, a search for
+what is there already, and each total compared with the channel's before it is confirmed.
 
 Needs ODOO_URL, ODOO_DATABASE, ODOO_USERNAME and ODOO_PASSWORD of a database that may be filled, and for the second
 figure ODOO_SHELL (see odoo_shell.py). The orders stay in the database.
