@@ -71,7 +71,7 @@ class World:
         }  # fmt: skip
         # The first run brings every listing to its target, so the breaker lets it; see docs/inventory.md.
         breaker = {"zeroed_percent": 100, "changed_percent": 100}
-        stock = {"enabled": True, "locations": {"": ["WH"]}, "breaker": breaker}
+        stock = {"enabled": True, "locations": {"": ["WH"]}, "breaker": breaker, "poll_seconds": 5}
         channels = [
             {
                 "name": LANES[0], "kind": "amazon", "region": "eu", "seller_id": "A2DEMOSELLER01",
