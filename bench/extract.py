@@ -7,8 +7,9 @@ by page, the raw answer kept, orders and order lines written to the same Postgre
 **Why it is fair.** All three ask the same server, a process of its own whose time counts for nobody, for the same pages
 and get the same bytes. Each runs alone, in a fresh process, with an empty database. Counted is user and system time of
 that process; imports and the creation of tables count for nobody, and PostgreSQL's own time is told beside and counted
-for none. The baselines run on fewer orders, since they cost the same per order from the first page to the last. Ours
-does more: it encrypts and compresses what it keeps, recognises what it has seen, and proves each order's total.
+for none. All take two turns and the better one counts: a machine's other guests make a turn dearer, never cheaper. The
+baselines run on fewer orders: they cost the same per order from the first page to the last. Ours does more: it encrypts
+and compresses what it keeps, recognises what it has seen, and proves each order's total.
 
 **Memory.** Peak resident memory of ours for 100,000 orders against 10,000: it must be flat (and below 300 MB).
 """
@@ -23,22 +24,22 @@ from .figures import Figure
 from .measure import Cost, contender
 from .shop import shop
 
-ORDERS, FEW, BASELINE = 100_000, 10_000, 6_000
+ORDERS, FEW, BASELINE = 100_000, 10_000, 3_000
+TURNS = (("pandas", BASELINE), ("dlt", BASELINE), ("ours", ORDERS), ("ours", FEW)) * 2
 
 
 def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
     costs: dict[tuple[str, int], Cost] = {}
-    wanted = [("pandas", BASELINE), ("ours", FEW), ("dlt", BASELINE), ("ours", ORDERS)]
-    if find_spec("dlt") is None:
-        wanted.remove(("dlt", BASELINE))
-        tell("dlt is not installed, it is left out")
     with server() as database:
-        for who, full in wanted:
+        for who, full in TURNS:
+            if who == "dlt" and find_spec("dlt") is None:
+                continue
             count = max(int(full * size), 10)
             with shop(count) as url:
                 tell(f"{count:,} orders by {who}")
-                costs[who, full] = contender(f"bench.extract_{who}", url, database.fresh(), count)
-            assert costs[who, full].orders == count, f"{who} wrote {costs[who, full].orders} of {count} orders"
+                cost = contender(f"bench.extract_{who}", url, database.fresh(), count)
+            assert cost.orders == count, f"{who} wrote {cost.orders} of {count} orders"
+            costs[who, full] = min(costs.get((who, full), cost), cost, key=lambda one: one.seconds)
     ours, few = costs["ours", ORDERS], costs["ours", FEW]
     figures = [
         Figure(

@@ -10,6 +10,7 @@ nothing, finds no duplicate and checks no total.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from datetime import timedelta
@@ -46,7 +47,6 @@ ORDERS = {
     "totalRefundedSet.shopMoney.amount": "refunded",
     "taxesIncluded": "prices_include_tax",
     "test": "is_test",
-    "email": "subject_id",
     "shippingAddress.countryCodeV2": "destination_country",
 }
 LINES = ["order_id", "position", "line_id", "kind", "sku", "title", "quantity", "amount", "tax", "rate", "of_line"]
@@ -79,6 +79,7 @@ def main(url: str, database: str, count: int) -> None:
 
 def frames(nodes: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
     """One page as rows of each table."""
+    raw = [json.dumps(node) for node in nodes]
     lines = pd.concat([product_lines(nodes), shipping_lines(nodes)], ignore_index=True)
     lines["position"] = lines.groupby("order_id").cumcount() + 1
     orders = pd.json_normalize(nodes)
@@ -99,7 +100,8 @@ def frames(nodes: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
         refunded=cents(orders["refunded"]),
         service=services,
         channel="shop",
-        digest="",
+        digest=[hashlib.sha256(text.encode()).hexdigest() for text in raw],
+        subject_id=[hashlib.sha256(node["email"].encode()).hexdigest()[:32] for node in nodes],
         fulfilled_by="merchant",
         collected=0,
         collected_as="",
@@ -111,8 +113,7 @@ def frames(nodes: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
     )
     lines = lines[LINES].assign(order_id=number(lines["order_id"]), channel="shop")
     lines["day"] = lines["order_id"].map(orders.set_index("order_id")["day"])
-    raw = pd.DataFrame({"order_id": orders["order_id"], "payload": [json.dumps(node) for node in nodes]})
-    return {"raw": raw, "orders": orders, "order_lines": lines}
+    return {"raw": pd.DataFrame({"order_id": orders["order_id"], "payload": raw}), "orders": orders, "order_lines": lines}
 
 
 def product_lines(nodes: list[dict[str, Any]]) -> pd.DataFrame:

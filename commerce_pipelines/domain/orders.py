@@ -163,9 +163,9 @@ def balance(order: Order) -> int:
 
 def measure(order: Order) -> None:
     """Raises RecordError for figures that no table holds: one of them would fail the rows of all other orders too."""
-    amounts = [order.total, order.collected, order.refunded]
-    for line in order.lines:
-        amounts += (line.amount, line.tax)
+    lines = order.lines
+    amounts = [order.total, order.collected, order.refunded, *[one.amount for one in lines], *[one.tax for one in lines]]
+    for line in lines:
         if not -MOST <= line.quantity <= MOST:
             raise RecordError(
                 "bad_quantity", f"Line {line.line_id[:40]} has a quantity beyond {MOST}.",
