@@ -113,7 +113,11 @@ def frames(nodes: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
     )
     lines = lines[LINES].assign(order_id=number(lines["order_id"]), channel="shop")
     lines["day"] = lines["order_id"].map(orders.set_index("order_id")["day"])
-    return {"raw": pd.DataFrame({"order_id": orders["order_id"], "payload": raw}), "orders": orders, "order_lines": lines}
+    return {
+        "raw": pd.DataFrame({"order_id": orders["order_id"], "payload": raw}),
+        "orders": orders,
+        "order_lines": lines,
+    }
 
 
 def product_lines(nodes: list[dict[str, Any]]) -> pd.DataFrame:

@@ -164,7 +164,7 @@ def balance(order: Order) -> int:
 def measure(order: Order) -> None:
     """Raises RecordError for figures that no table holds: one of them would fail the rows of all other orders too."""
     lines = order.lines
-    amounts = [order.total, order.collected, order.refunded, *[one.amount for one in lines], *[one.tax for one in lines]]
+    amounts = [*[one.amount for one in lines], *[one.tax for one in lines], order.total, order.collected, order.refunded]
     for line in lines:
         if not -MOST <= line.quantity <= MOST:
             raise RecordError(
