@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from lxml import etree
 
+from commerce_pipelines.channels.base import Page
 from commerce_pipelines.domain.errors import RecordError
 from commerce_pipelines.domain.orders import LineKind, Order, OrderStatus
 from commerce_pipelines.domain.rules import TaxMapping
@@ -95,7 +96,7 @@ def test_samples_go_through_a_lane_end_to_end(
         connections = Connections(msgspec.structs.replace(settings, channels=tuple(channels)), environ)
         _accountant(connections, name, read)
         now, landed = datetime.now(UTC), Landed()
-        land(connections, name, given, "webhook", now, landed)
+        land(connections, name, Page(orders=tuple(given), resume=None, watermark=now), "webhook", now, landed)
         days = sorted(landed.days)
         start, end = days[0], days[-1] + timedelta(days=1)
         stage(connections, name, start, end)
