@@ -31,7 +31,7 @@ from . import odoo_loop, odoo_shell
 from .figures import Figure, Skipped
 from .odoo_orders import Row, World
 
-ORDERS, LOOP, TURNS = 300, 36, 6
+ORDERS, LOOP, TURNS = 450, 45, 3
 NAMES = ("ODOO_URL", "ODOO_DATABASE", "ODOO_USERNAME", "ODOO_PASSWORD")
 
 

@@ -164,7 +164,8 @@ def balance(order: Order) -> int:
 def measure(order: Order) -> None:
     """Raises RecordError for figures that no table holds: one of them would fail the rows of all other orders too."""
     lines = order.lines
-    amounts = [*[one.amount for one in lines], *[one.tax for one in lines], order.total, order.collected, order.refunded]
+    amounts = [order.total, order.collected, order.refunded]
+    amounts += [*[line.amount for line in lines], *[line.tax for line in lines]]
     for line in lines:
         if not -MOST <= line.quantity <= MOST:
             raise RecordError(
