@@ -58,7 +58,7 @@ class TestPatches:
             "patches": [{"op": "merge", "path": "/attributes/fulfillment_availability",
                          "value": [{"fulfillment_channel_code": "DEFAULT", "quantity": 99}]}],
         }  # fmt: skip
-        assert calls[0].query["marketplaceIds"] == [f"{DE},{FR}"]
+        assert calls[0].query["marketplaceIds"] == [DE], "one marketplace is all that Amazon takes, and all it needs"
         changed = amazon.listings.offers[given[0].listing.sku]
         assert changed.availability[0] == {
             "fulfillment_channel_code": "DEFAULT", "quantity": 99, "lead_time_to_ship_max_days": 3,
@@ -131,6 +131,16 @@ class TestFeeds:
         assert statuses(push(channel, given)) == {"accepted"}
         sizes = [len(json.loads(call.body)["messages"]) for call in amazon.calls if call.method == "PUT"]
         assert sizes == [25_000, 10]
+
+    def test_each_sku_is_told_once_in_the_fewest_feeds(self, amazon: Recorded, channel: AmazonChannel) -> None:
+        amazon.listings.offers.clear()
+        places = ((DE, FR), (FR,), (DE,), (FR, DE))
+        amazon.listings.add(*(offer(number, places=places[number % 4]) for number in range(120)))
+        assert statuses(push(channel, pushes(channel, 120))) == {"accepted"}
+        told = [call.json()["marketplaceIds"] for call in amazon.called(FEEDS) if call.method == "POST"]
+        sizes = [len(json.loads(call.body)["messages"]) for call in amazon.calls if call.method == "PUT"]
+        assert (told, sizes) == ([[DE], [FR]], [90, 30])
+        assert {each.quantity for each in amazon.listings.offers.values()} == {99}
 
     def test_a_feed_at_work_when_the_time_is_up_is_pending(
         self, amazon: Recorded, channel: AmazonChannel, clock: Clock

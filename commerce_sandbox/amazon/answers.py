@@ -5,6 +5,7 @@ What belongs here: what every operation of the stand-in uses. What does not: any
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +22,12 @@ class Refused(Exception):
 
 def invalid(message: str) -> Refused:
     return Refused(400, "InvalidInput", message)
+
+
+def one_marketplace(named: Sequence[str]) -> None:
+    """Changes of listings take one, though their parameter is a list. Raises Refused."""
+    if len(named) != 1 or not named[0]:
+        raise invalid("Too many 'marketplaceIds' values provided. Expected a maximum of 1.")
 
 
 def instant(text: str, name: str) -> datetime:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..server import Call, Reply
-from .answers import Refused, instant, invalid, written
+from .answers import Refused, instant, invalid, one_marketplace, written
 from .documents import Documents
 from .listings import Listings
 
@@ -56,6 +56,7 @@ class Feeds:
         document = self._documents.documents.get(body.get("inputFeedDocumentId", ""))
         if body.get("feedType") != KIND or not body.get("marketplaceIds") or not document or not document.body:
             raise invalid("Invalid input")
+        one_marketplace(body["marketplaceIds"])
         number = f"{next(self._numbers)}020456"
         self.feeds[number] = Feed(number, body["marketplaceIds"], body["inputFeedDocumentId"], now, now + self.takes)
         return Reply(202, {"feedId": number})
@@ -95,7 +96,9 @@ class Feeds:
             number = message["messageId"]
             if number in self.unsaid:
                 continue
-            found = self._listings.change(message["sku"], message.get("productType"), message["patches"], now)
+            found = self._listings.change(
+                message["sku"], feed.marketplaces[0], message.get("productType"), message["patches"], now
+            )
             issues += [
                 {"messageId": number, "sku": message["sku"], **{k: v for k, v in issue.items() if k != "categories"}}
                 for issue in found

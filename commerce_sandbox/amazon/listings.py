@@ -15,7 +15,7 @@ from typing import Any
 
 from ..catalogue import Article
 from ..server import Call
-from .answers import instant, invalid, written
+from .answers import instant, invalid, one_marketplace, written
 from .maker import asin, hash_of, is_fba
 from .places import PLACES
 
@@ -111,24 +111,30 @@ class Listings:
         return answer
 
     def patch(self, call: Call, now: datetime, seller: str, sku: str) -> dict[str, Any]:
-        if call.query.keys() - {"marketplaceIds", "issueLocale", "includedData", "mode"} or not call.one(
-            "marketplaceIds"
-        ):
+        if call.query.keys() - {"marketplaceIds", "issueLocale", "includedData", "mode"}:
             raise invalid("Invalid input")
+        one_marketplace(places := call.one("marketplaceIds").split(","))
         body = call.json()
         if sku not in self.offers or not body.get("patches"):
             raise invalid(f"SKU '{sku}' is not found in the given marketplaces.")
         preview = call.one("mode") == "VALIDATION_PREVIEW"
-        issues = self.change(sku, body.get("productType"), body["patches"], now, preview=preview)
+        issues = self.change(sku, places[0], body.get("productType"), body["patches"], now, preview=preview)
         status = "INVALID" if issues else "VALID" if preview else "ACCEPTED"
         return {"sku": sku, "status": status, "submissionId": secrets.token_hex(16), "issues": issues}
 
     def change(
-        self, sku: str, product_type: str | None, patches: list[dict[str, Any]], now: datetime, *, preview: bool = False
+        self,
+        sku: str,
+        place: str,
+        product_type: str | None,
+        patches: list[dict[str, Any]],
+        now: datetime,
+        *,
+        preview: bool = False,
     ) -> list[dict[str, Any]]:
         """Apply patches of fulfillment_availability; the issues that kept it from being done."""
         offer = self.offers.get(sku)
-        if offer is None:
+        if offer is None or place not in offer.marketplaces:
             return [_issue("8541", f"SKU '{sku}' is not found.")]
         if sku in self.refused:
             return [_issue(*self.refused[sku])]

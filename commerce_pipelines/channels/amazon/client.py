@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from ...domain.errors import PermanentError, RecordError, SettingsError, TransientError
+from ...domain.errors import CredentialError, PermanentError, RecordError, SettingsError, TransientError
 from ...domain.inventory import Listing, Push, PushOutcome
 from ...domain.money import to_minor
 from ...domain.orders import Order, OrderStatus
@@ -119,6 +119,11 @@ class AmazonChannel:
         """Ids of the configured marketplaces, else of all that the account sells on."""
         if not self._known_marketplaces:  # asked once: the call has a bucket of one in a minute
             self._known_marketplaces = self._settings.marketplace_ids or tuple(self._participations())
+            if not self._known_marketplaces:
+                raise CredentialError(
+                    f"{self.name}: Amazon names no marketplace that the account sells on; open one in Seller Central, "
+                    "or authorise the app with the right account."
+                )
         return self._known_marketplaces
 
     def _participations(self) -> dict[str, payloads.MarketplaceParticipation]:

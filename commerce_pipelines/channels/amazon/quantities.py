@@ -9,11 +9,17 @@ is right (domain/), reading listings (listings.py).
 **merge, not replace.** Replacing `fulfillment_availability` drops what the merchant has set beside the quantity:
 handling time and restock date. Merging (in the API since June 2025) changes the quantity of the channel DEFAULT alone.
 
+**One marketplace.** Listings calls and their feed take one marketplace ("Expected a maximum of 1", whatever the list's
+type allows), and need no more: Amazon keeps a merchant's quantity by seller and SKU, "marketplace agnostic"
+(amzn/selling-partner-api-models #4726, #5049; amzn/selling-partner-api-docs #3167). So each SKU is told once, in a
+marketplace that lists it, and the marketplaces are chosen so that the fewest feeds will do.
+
 **Product type.** The listing's own where it is known; else PRODUCT, which has the attributes that all types share.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,19 +47,32 @@ SKEW = timedelta(minutes=1)  # how far Amazon's clock and ours may differ
 def push(api: Api, pushes: Sequence[Push], marketplaces: Callable[[], Sequence[str]]) -> Iterator[PushOutcome]:
     """One outcome for every push. marketplaces: those of the account, for listings that do not name theirs."""
     items_path(api)
-    groups: dict[tuple[str, ...], list[Push]] = {}
+    sendable = []
     for each in pushes:
         if refused := _refusal(each):
             yield refused
         else:
-            named = each.listing.reference.get("marketplaces", "")
-            groups.setdefault(tuple(named.split(",")) if named else tuple(marketplaces()), []).append(each)
-    for places, group in groups.items():
+            sendable.append(each)
+    for place, group in _by_marketplace(sendable, marketplaces):
         if len(group) <= FEW:
-            yield from _patched(api, group, places)
+            yield from _patched(api, group, place)
         else:
             for at in range(0, len(group), MOST):
-                yield from _fed(api, group[at : at + MOST], places)
+                yield from _fed(api, group[at : at + MOST], place)
+
+
+def _by_marketplace(
+    pushes: Sequence[Push], marketplaces: Callable[[], Sequence[str]]
+) -> Iterator[tuple[str, list[Push]]]:
+    """Each push once: the marketplace that lists most of them first, then the one that lists most of the others."""
+    left = []
+    for each in pushes:
+        named = each.listing.reference.get("marketplaces", "")
+        left.append((each, named.split(",") if named else marketplaces()))
+    while left:
+        ((place, _),) = Counter(place for _, places in left for place in places).most_common(1)
+        yield place, [each for each, places in left if place in places]
+        left = [(each, places) for each, places in left if place not in places]
 
 
 def _refusal(push: Push) -> PushOutcome | None:
@@ -83,7 +102,7 @@ def feed(pushes: Sequence[Push], seller_id: str) -> dict[str, Any]:
     return {"header": {"sellerId": seller_id, "version": "2.0", "issueLocale": "en_US"}, "messages": messages}
 
 
-def _patched(api: Api, pushes: Sequence[Push], places: Sequence[str]) -> Iterator[PushOutcome]:
+def _patched(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushOutcome]:
     """One call each. Two calls in a row that get nowhere mean that nothing gets anywhere, which is raised."""
     lost = False
     for each in pushes:
@@ -92,7 +111,7 @@ def _patched(api: Api, pushes: Sequence[Push], places: Sequence[str]) -> Iterato
             answer = api.call(
                 "patchListingsItem",
                 path,
-                {"marketplaceIds": ",".join(places), "issueLocale": "en_US"},
+                {"marketplaceIds": place, "issueLocale": "en_US"},
                 method="PATCH",
                 json=patch(each),
                 ok=(200, 400, 404),
@@ -113,10 +132,10 @@ def _patched(api: Api, pushes: Sequence[Push], places: Sequence[str]) -> Iterato
             yield _blamed(each, [Issue(code=error.code, message=error.message) for error in said])
 
 
-def _fed(api: Api, pushes: Sequence[Push], places: Sequence[str]) -> Iterator[PushOutcome]:
+def _fed(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushOutcome]:
     """One feed. What stops it before Amazon has taken it is said of each push; afterwards its own report says it."""
     try:
-        feed_id = _submitted(api, pushes, places)
+        feed_id = _submitted(api, pushes, place)
     except CredentialError:
         raise
     except (TransientError, PermanentError) as error:
@@ -140,14 +159,14 @@ def _fed(api: Api, pushes: Sequence[Push], places: Sequence[str]) -> Iterator[Pu
         yield from (_outcome(each, "pending", "unseen", str(error)) for each in pushes)
 
 
-def _submitted(api: Api, pushes: Sequence[Push], places: Sequence[str]) -> str:
+def _submitted(api: Api, pushes: Sequence[Push], place: str) -> str:
     answer = api.call(
         "createFeedDocument", f"{FEEDS}/documents", method="POST", json={"contentType": CONTENT_TYPE}, ok=(201,)
     )
     document = decode(answer, CreatedDocument)
     body = msgspec.json.encode(feed(pushes, api.settings.seller_id))
     send(api, "createFeedDocument", document.url, body, CONTENT_TYPE)
-    asked = {"feedType": KIND, "marketplaceIds": list(places), "inputFeedDocumentId": document.feed_document_id}
+    asked = {"feedType": KIND, "marketplaceIds": [place], "inputFeedDocumentId": document.feed_document_id}
     began = api.now()
     try:
         # Not repeated blindly: two feeds of one document would both be worked on, the second after a newer figure.
