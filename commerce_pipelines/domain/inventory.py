@@ -51,12 +51,14 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
 
 class PushOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one push. `stale`: the channel's quantity was another than we had read, nothing was written;
-    `pending`: accepted, the result is not known yet. code and message are the vendor's, without personal data."""
+    `pending`: accepted, the result is not known yet. code and message are the vendor's, without personal data.
+    reference: what the push had to find out about the listing; later pushes get it in the listing's reference."""
 
     key: str
     status: Literal["accepted", "refused", "stale", "pending", "failed"]
     code: str = ""
     message: str = ""
+    reference: dict[str, str] = {}
 
 
 class InventoryOverride(Section, kw_only=True, frozen=True):

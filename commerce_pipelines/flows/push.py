@@ -56,11 +56,12 @@ def _begin(connections: Connections, name: str, rows: pd.DataFrame, taken_at: da
             for row in known
         ]  # fmt: skip
         sequences = inventory.begin(connection, name, records, run_id)
+        found_out = inventory.found_out(connection, name, [row["key"] for row in known])
     return [
         (
             sequence,
             Push(
-                listing=inventory.listing_of(row, row["shown"]),
+                listing=inventory.listing_of(row, row["shown"], found_out.get(row["key"], {})),
                 quantity=row["target"],
                 token=token(name, row["key"], sequence),
             ),

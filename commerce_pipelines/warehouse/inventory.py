@@ -82,13 +82,24 @@ def listing_frame(channel: str, pages: Iterable[tuple[Listing, ...]], read_at: d
     return frame.astype({"quantity": "Int64", "active": "boolean"})
 
 
-def listing_of(row: Mapping[str, Any], quantity: int | None) -> Listing:
-    """A stored row as the channel's own shape, with what it is believed to show now."""
+def listing_of(row: Mapping[str, Any], quantity: int | None, found_out: Mapping[str, str]) -> Listing:
+    """A stored row as the channel's own shape, with what it is believed to show now, and with what earlier pushes found
+    out about it."""
     known = {name: row[name] for name in ("key", "sku", "location", "title", "active")}
+    reference = json.loads(row["reference"]) | dict(found_out)
     return msgspec.convert(
-        known | {"fulfilled_by": row["fulfilled_by"], "reference": json.loads(row["reference"]), "quantity": quantity},
-        Listing,
+        known | {"fulfilled_by": row["fulfilled_by"], "reference": reference, "quantity": quantity}, Listing
     )
+
+
+def found_out(connection: Connection, channel: str, keys: Sequence[str]) -> dict[str, dict[str, str]]:
+    """What earlier pushes found out about listings, by key."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT key, reference FROM commerce.listing_references WHERE channel = %s AND key = ANY(%s)",
+            (channel, list(keys)),
+        )
+        return {key: json.loads(reference) for key, reference in cursor}
 
 
 def store_listings(connection: Connection, channel: str, frame: pd.DataFrame) -> None:
@@ -102,6 +113,12 @@ def store_listings(connection: Connection, channel: str, frame: pd.DataFrame) ->
             (channel, KEEP),
         )
     write_frame(connection, "listings", frame)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM commerce.listing_references r WHERE channel = %s AND NOT EXISTS"
+            " (SELECT FROM commerce.listings l WHERE l.channel = r.channel AND l.key = r.key)",
+            (channel,),
+        )
 
 
 def load_rows(connection: Connection, table: str, channel: str) -> pd.DataFrame:
@@ -194,8 +211,11 @@ def settle(connection: Connection, channel: str, outcomes: Sequence[tuple[int, P
     """Write down what became of pushes, each in its own row: an answer that comes late changes no newer figure.
 
     A failed attempt leaves its mark (`unsure_at`) even where a later one is accepted: it may still reach the channel.
+    What the push found out about a listing is kept for later ones.
     """
     from psycopg2.extras import execute_values
+
+    references = {one.key: one.reference for _, one in outcomes if one.reference}
 
     with connection.cursor() as cursor:
         execute_values(
@@ -208,6 +228,13 @@ def settle(connection: Connection, channel: str, outcomes: Sequence[tuple[int, P
              for sequence, one in outcomes],
             page_size=1000,
         )  # fmt: skip
+        execute_values(
+            cursor,
+            "INSERT INTO commerce.listing_references AS r (channel, key, reference) VALUES %s"
+            " ON CONFLICT (channel, key) DO UPDATE SET reference = r.reference::jsonb || EXCLUDED.reference::jsonb",
+            [(channel, key, json.dumps(found)) for key, found in references.items()],
+            page_size=1000,
+        )
 
 
 def record_run(

@@ -112,22 +112,73 @@ def test_every_listing_is_told_by_its_own_api_in_the_fewest_calls(ebay: EbayStan
     assert {each.status for each in outcomes(shop, wanted).values()} == {"accepted"}
     assert ebay.shown() == {sku: quantity + 7 for sku, quantity in before.items()}
     managed = [each for each in ebay.listings if each.offer_id]
-    assert len(calls(ebay, BULK)) == len(calls(ebay, OFFER)) == len(managed)
+    assert (len(calls(ebay, BULK)), len(calls(ebay, OFFER))) == (1, len(managed))
     assert len(calls(ebay, "ReviseInventoryStatus")) == -(-(len(found) - len(managed)) // 4)
     mugs = [call for call in calls(ebay, "ReviseInventoryStatus") if b"MUG-STN-350" in call.body]
     assert len(mugs) == 1, "variations of one listing are one revision"
 
 
-def test_several_skus_a_call_where_the_account_is_said_to_take_them(
-    ebay: EbayStandIn, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shop = channel(ebay, monkeypatch, inventory_skus_per_call=25)
-    managed = [each for each in read(shop).values() if each.reference["api"] == "inventory"]
+def told(shop: EbayChannel, wanted: Sequence[Push]) -> tuple[dict[str, PushOutcome], list[Push]]:
+    """Outcomes, and the same pushes as the next run would make them: with what was found out."""
+    found = outcomes(shop, wanted)
+    return found, [
+        msgspec.structs.replace(
+            push,
+            listing=msgspec.structs.replace(
+                push.listing, reference=push.listing.reference | found[push.listing.key].reference
+            ),
+        )
+        for push in wanted
+    ]
+
+
+def of_inventory(shop: EbayChannel) -> list[Listing]:
+    return [each for each in read(shop).values() if each.reference["api"] == "inventory"]
+
+
+def test_an_offer_is_looked_up_once_and_twenty_five_go_in_a_call(ebay: EbayStandIn, shop: EbayChannel) -> None:
+    ebay.listings = many(60, managed=60)
+    _, again = told(shop, pushes(of_inventory(shop), 7))
+    assert (len(calls(ebay, BULK)), len(calls(ebay, OFFER))) == (3, 60)
+    found, _ = told(shop, again)
+    assert {each.status for each in found.values()} == {"accepted"}
+    assert [each.reference for each in found.values() if each.reference] == []
+    assert (len(calls(ebay, BULK)), len(calls(ebay, OFFER))) == (6, 60)
+
+
+def test_an_offer_that_ebay_no_longer_knows_is_looked_up_again_alone(ebay: EbayStandIn, shop: EbayChannel) -> None:
+    ebay.listings = many(30, managed=30)
+    _, again = told(shop, pushes(of_inventory(shop), 7))
+    ebay.listings[11].offer_id = "another"
+    found, once_more = told(shop, [msgspec.structs.replace(push, quantity=3) for push in again])
+    assert {each.status for each in found.values()} == {"accepted"}
+    assert set(ebay.shown().values()) == {3}
+    assert (len(calls(ebay, BULK)), len(calls(ebay, OFFER))) == (2 + 3, 31)
+    told(shop, once_more)
+    assert (len(calls(ebay, BULK)), len(calls(ebay, OFFER))) == (5 + 2, 31)
+
+
+def test_what_a_shared_call_refuses_is_tried_once_more_alone(ebay: EbayStandIn, shop: EbayChannel) -> None:
+    managed = of_inventory(shop)
     refused = managed[3]
     ebay.refused[refused.sku] = Refused("25002", "A user error has occurred.")
     found = outcomes(shop, pushes(managed, 0))
     assert Counter(each.status for each in found.values()) == {"accepted": len(managed) - 1, "refused": 1}
-    assert (found[refused.key].code, len(calls(ebay, BULK))) == ("25002", 1)
+    assert (found[refused.key].code, len(calls(ebay, BULK)), len(calls(ebay, OFFER))) == ("25002", 2, len(managed))
+
+
+@pytest.mark.parametrize("setting", [1, 25])
+def test_an_account_that_takes_one_sku_a_call_gets_them_one_by_one(
+    ebay: EbayStandIn, monkeypatch: pytest.MonkeyPatch, setting: int
+) -> None:
+    """As the operation's own description says. Trying it costs a call in twenty-five."""
+    shop = channel(ebay, monkeypatch, inventory_skus_per_call=setting)
+    ebay.listings, ebay.skus_a_call = many(50, managed=50), 1
+    _, again = told(shop, pushes(of_inventory(shop), 7))
+    ebay.calls.clear()
+    found, _ = told(shop, again)
+    assert {each.status for each in found.values()} == {"accepted"}
+    assert (len(calls(ebay, BULK)), len(calls(ebay, OFFER))) == (50 if setting == 1 else 52, 0)
 
 
 def test_a_refused_listing_takes_no_other_with_it(ebay: EbayStandIn, shop: EbayChannel) -> None:
@@ -184,9 +235,15 @@ def test_a_classic_listing_of_an_inventory_sku_is_revised_the_classic_way(ebay: 
     ebay.listings.append(Offered(item_id="118888888888", sku="KET-GN-17", title="Old Kettle", price=1, available=1))
     old = next(each for page in shop.listings() for each in page if each.reference["item_id"] == "118888888888")
     assert old.reference["api"] == "inventory"
-    assert outcomes(shop, pushes([old], 9))[old.key].status == "accepted"
+    found, again = told(shop, pushes([old], 9))
+    assert found[old.key].status == "accepted"
     assert ebay.listings[-1].available == 9
     assert ebay.listings[0].available != 9
+    assert told(shop, again)[0][old.key].status == "accepted"
+    assert len(calls(ebay, OFFER)) == 1
+    ebay.listings[-1].offer_id = "9123"  # migrated since, by bulkMigrateListing; the other one is gone
+    del ebay.listings[0]
+    assert told(shop, again)[0][old.key].status == "accepted"
 
 
 def test_stock_divided_among_locations_keeps_its_division(ebay: EbayStandIn, shop: EbayChannel) -> None:

@@ -262,3 +262,26 @@ def test_the_pulse_beats_when_something_is_left_to_offer_changes(warehouse: Ware
     confirmed = take_stock(world)
     assert pulse(confirmed, {}, ["WH"]) == pulse(first, {1: 2}, ["WH"])  # sold, then confirmed: one change, not two
     assert pulse(confirmed, {}, []) == pulse(first, {}, [])
+
+
+def test_what_a_push_found_out_about_a_listing_is_remembered(warehouse: Warehouse, odoo: Odoo, shop: Shop) -> None:
+    world = connections(warehouse, odoo, shop)
+    read_listings(world, NAME)
+    found = {60 - 12: {"offer": "1", "shape": "old"}, 61 - 12: {"offer": "2"}}
+    shop.fail = lambda push: PushOutcome(
+        key=push.listing.key, status="accepted", reference=found.get(push.quantity, {})
+    )
+    for on_hand in (60, 61):
+        odoo.stock["A", "WH"][0] = on_hand
+        run(world)
+    read_listings(world, NAME)
+    odoo.stock["A", "WH"][0] = 62
+    run(world)
+    references = [push.listing.reference for push in shop.pushed if push.listing.key == "A"]
+    assert references == [{"item": "A"}, {"item": "A", "offer": "1", "shape": "old"},
+                          {"item": "A", "offer": "2", "shape": "old"}]  # fmt: skip
+    del shop.shown["A"]
+    read_listings(world, NAME)
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM commerce.listing_references WHERE key = 'A'")
+        assert cursor.fetchone() == (0,), "nothing is remembered of what is no longer listed"

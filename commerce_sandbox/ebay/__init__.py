@@ -31,6 +31,7 @@ class EbayStandIn(StandIn):
     """One seller account.
 
     revoked: the refresh token is no longer accepted. refused: SKUs whose quantity eBay does not take.
+    skus_a_call: what one bulkUpdatePriceQuantity takes: 25 as eBay's guide and schema say, 1 as its description does.
     out_of_stock_control: the seller's preference that lets a listing stay with nothing to sell.
     """
 
@@ -40,6 +41,7 @@ class EbayStandIn(StandIn):
         self.listings: list[Offered] = seed(CATALOGUE)
         self.revoked = False
         self.refused: dict[str, Refused] = {}
+        self.skus_a_call = 25
         self.out_of_stock_control = True
         self._tokens: dict[str, datetime] = {}
         self._numbers = itertools.count(1)
@@ -92,7 +94,7 @@ class EbayStandIn(StandIn):
         if call.method == "GET" and call.path.startswith(f"{rest.PATH}/"):
             return rest.get_order(self.orders, unquote(call.path.removeprefix(f"{rest.PATH}/")), call)
         if call.path.startswith(inventory.PATH):
-            return inventory.answer(self.listings, call, self.url, self.refused)
+            return inventory.answer(self.listings, call, self.url, self.refused, self.skus_a_call)
         return Reply(404)
 
     def _trading(self, call: Call) -> Reply:

@@ -17,8 +17,10 @@ PATH = "/sell/inventory/v1"
 DOMAIN = "API_INVENTORY"
 
 
-def answer(offered: Collection[Offered], call: Call, url: str, refused: Mapping[str, Refused]) -> Reply:
-    """refused: SKUs whose updates eBay declines, with its reason."""
+def answer(
+    offered: Collection[Offered], call: Call, url: str, refused: Mapping[str, Refused], skus_a_call: int
+) -> Reply:
+    """refused: SKUs whose updates eBay declines, with its reason. skus_a_call: how many one update may name."""
     by_sku = of_inventory(offered)
     match call.method, call.path.removeprefix(PATH):
         case "GET", "/inventory_item":
@@ -26,7 +28,7 @@ def answer(offered: Collection[Offered], call: Call, url: str, refused: Mapping[
         case "GET", "/offer":
             return _offers(by_sku, call, url)
         case "POST", "/bulk_update_price_quantity":
-            return _update(by_sku, call, refused)
+            return _update(by_sku, call, refused, skus_a_call)
     return Reply(404)
 
 
@@ -77,10 +79,10 @@ def _offers(by_sku: dict[str, Offered], call: Call, url: str) -> Reply:
     return Reply(200, {"href": href, "total": 1, "size": 1, "limit": 100, "offers": [offer]})
 
 
-def _update(by_sku: dict[str, Offered], call: Call, refused: Mapping[str, Refused]) -> Reply:
+def _update(by_sku: dict[str, Offered], call: Call, refused: Mapping[str, Refused], skus_a_call: int) -> Reply:
     """200 where all went well, else 207; a status for each offer, and one for each item without an offer's id."""
     requests = call.json()["requests"]
-    if len(requests) > 25 or sum(len(each.get("offers", ())) for each in requests) > 25:
+    if len(requests) > skus_a_call or sum(len(each.get("offers", ())) for each in requests) > 25:
         return _error(400, 25709, "Invalid value for requests.")
     by_offer = {each.offer_id: each for each in by_sku.values()}
     responses: list[dict[str, Any]] = []

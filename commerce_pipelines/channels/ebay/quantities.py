@@ -7,6 +7,9 @@ Both calls state the quantity that is to be available, so a repeated call does n
 sets. Quantity 0 keeps a listing alive and hidden ("out-of-stock control"); without that preference of the seller's, the
 Trading API refuses it. A listing may be revised 250 times a day ("the seller will be blocked from revising the item
 until the next calendar day"); we stop before eBay does, because its block would last.
+
+An offer of the Inventory API goes by an id that getOffers alone tells, one SKU a call. It is asked for at a listing's
+first push and remembered with the listing, until eBay refuses a push.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, groupby
 from typing import Any
+
+from msgspec.structs import replace
 
 from ...domain.errors import CredentialError, PermanentError, TransientError
 from ...domain.inventory import Push, PushOutcome
@@ -27,6 +32,7 @@ from .inventory_payloads import BulkResponse, Offer, Offers
 OFFERS = "/sell/inventory/v1/offer"
 BULK = "/sell/inventory/v1/bulk_update_price_quantity"
 STATUSES = 4  # InventoryStatus containers a call
+OFFERS_A_CALL = 25  # of bulkUpdatePriceQuantity
 # A bucket of 100 that gets 147 back in a day: at most 247 revisions in any day.
 REVISIONS = Rate(147 / 86_400, 100)
 NO_ZERO = "515"  # "The quantity must be a valid number greater than 0"
@@ -50,10 +56,8 @@ class Quantities:
                 yield refused
             else:
                 allowed[each.listing.reference["api"]].append(each)
-        skus = _by_sku(allowed["inventory"])
-        size = self._account.settings.inventory_skus_per_call
-        managed = [list(chain.from_iterable(skus[at : at + size])) for at in range(0, len(skus), size)]
-        yield from self._sent(managed, self._managed)
+        managed = _by_sku(allowed["inventory"])
+        yield from self._sent(_packed(managed, self._account.settings.inventory_skus_per_call), self._managed)
         classic = sorted(allowed["trading"], key=_item)
         yield from self._sent([classic[at : at + STATUSES] for at in range(0, len(classic), STATUSES)], self._revised)
 
@@ -119,20 +123,39 @@ class Quantities:
             yield from self._revised([each])
 
     def _managed(self, batch: Batch) -> Iterator[PushOutcome]:
-        """Pushes of Inventory API items. Their SKUs may be offered by a classic listing, too: that one has no offer."""
-        offer_ids: dict[str, str] = {}
-        for group in _by_sku(batch):
-            offers = {o.listing.listing_id: o.offer_id for o in self._offers(group[0].listing.sku) if o.listing}
-            offer_ids |= {each.listing.key: offers[_item(each)] for each in group if _item(each) in offers}
-        offered = [each for each in batch if each.listing.key in offer_ids]
-        if offered:
-            yield from self._updated(offered, offer_ids)
-        for each in batch:
-            if each.listing.key not in offer_ids:
-                yield from self._revised([each])
+        """Pushes of Inventory API items. What a call of several SKUs does not take, or takes for an offer that eBay no
+        longer knows, is tried once more: each SKU alone, a remembered offer looked up again."""
+        pushes = {each.listing.key: each for each in batch}
+        known = {key: each.listing.reference.get("offer_id") for key, each in pushes.items()}
+        remembered = {key: offer_id for key, offer_id in known.items() if offer_id is not None}
+        offer_ids, shared, again = dict(remembered), len(_by_sku(batch)) > 1, Batch()
+        for outcome in self._told(batch, offer_ids):
+            refused = outcome.status == "refused" or outcome.code == NO_ANSWER[0]
+            if refused and (shared or outcome.key in remembered):
+                again.append(pushes[outcome.key])
+            else:
+                yield outcome
+        for group in _by_sku(again):
+            yield from self._told(group, {key: offer_ids[key] for key in offer_ids.keys() - remembered.keys()})
+
+    def _told(self, batch: Batch, offer_ids: dict[str, str]) -> Iterator[PushOutcome]:
+        """By their offers; those that are not in offer_ids are looked up and put there. An item's SKU may be offered by
+        a classic listing, too: that one has no offer ('')."""
+        for group in _by_sku([each for each in batch if each.listing.key not in offer_ids]):
+            found = {o.listing.listing_id: o.offer_id for o in self._offers(group[0].listing.sku) if o.listing}
+            offer_ids |= {each.listing.key: found.get(_item(each), "") for each in group}
+        told = [self._updated([each for each in batch if offer_ids[each.listing.key]], offer_ids)]
+        classic = [each for each in batch if not offer_ids[each.listing.key]]
+        told += [self._revised(classic[at : at + STATUSES]) for at in range(0, len(classic), STATUSES)]
+        known = {each.listing.key: each.listing.reference.get("offer_id") for each in batch}
+        for outcome in chain.from_iterable(told):
+            offer_id = offer_ids[outcome.key]
+            yield outcome if known[outcome.key] == offer_id else replace(outcome, reference={"offer_id": offer_id})
 
     def _updated(self, batch: Batch, offer_ids: dict[str, str]) -> Iterator[PushOutcome]:
         """HTTP 207, and 200 as well, hold a status for each offer, and one of the item itself without an offer's id."""
+        if not batch:
+            return
         requests = [_request(group, offer_ids) for group in _by_sku(batch)]
         response = self._account.rest("bulkUpdatePriceQuantity", BULK, json={"requests": requests}, ok=(200, 207, 400))
         if response.status == 400:
@@ -196,6 +219,18 @@ def _request(pushes: Batch, offer_ids: dict[str, str]) -> dict[str, Any]:
 
 def _by_sku(pushes: Batch) -> list[Batch]:
     return [list(group) for _, group in groupby(sorted(pushes, key=_sku), key=_sku)]
+
+
+def _packed(skus: Iterable[Batch], most: int) -> Iterator[Batch]:
+    """Calls of at most so many SKUs, and of at most 25 offers; a push is one offer."""
+    call, count = Batch(), 0
+    for pushes in skus:
+        if call and (count == most or len(call) + len(pushes) > OFFERS_A_CALL):
+            yield call
+            call, count = Batch(), 0
+        call, count = call + pushes, count + 1
+    if call:
+        yield call
 
 
 def _sku(push: Push) -> str:
