@@ -103,14 +103,44 @@ def check() -> None:
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
 @click.option("--behind-proxy", is_flag=True, help="required to listen on anything but loopback")
 def dev(host: str, port: int, behind_proxy: bool) -> None:
-    """Run Dagster (UI, daemon, sensors) until Ctrl-C."""
+    """Run Dagster (UI, daemon, sensors) until Ctrl-C.
+
+    With `listen` in commerce.yaml also what the command `listen` does.
+    """
     from .dev_server import serve
+    from .sensors.receiver import listening
 
     if host not in ("127.0.0.1", "localhost", "::1") and not behind_proxy:
         raise click.UsageError("Dagster's UI has no login: put a proxy with one in front and add --behind-proxy.")
     connections = _connections()
     _ = connections.vault  # migrated and readable, before anything is started
-    sys.exit(serve(Path.cwd(), host, port))
+    sys.exit(serve(Path.cwd(), host, port, listening(connections.settings.listen, connections.warehouse)))
+
+
+@main.command()
+def listen() -> None:
+    """Receive Odoo's hints at changed stock, until Ctrl-C.
+
+    For where Dagster's parts run as services of their own; `dev` does it as well.
+    """
+    import logging
+    import signal
+
+    from .dev_server import ending_cleanly
+    from .sensors.receiver import listening
+
+    connections = _connections()
+    section = connections.settings.listen
+    if section is None:
+        raise SettingsError("listen is missing in commerce.yaml: it says where, see commerce.example.yaml.")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    try:
+        with ending_cleanly(), listening(section, connections.warehouse):
+            click.echo(f"Listening on {section.host}:{section.port} for hints at changed stock; Ctrl-C ends it.")
+            while True:
+                signal.pause()
+    except KeyboardInterrupt:
+        return
 
 
 @main.command()

@@ -34,7 +34,7 @@ def build_defs(settings: Settings, connections: Connections | None = None) -> dg
         + ([stock_levels_asset(settings.owner)] if stocked else []),
         sensors=[
             *map(new_orders_sensor, settings.channels),
-            *([stock_changes_sensor(stocked)] if stocked else []),
+            *([stock_changes_sensor(stocked, hinted=settings.listen is not None)] if stocked else []),
             run_failures(settings.alerts),
         ],
         schedules=[

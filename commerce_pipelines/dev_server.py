@@ -72,14 +72,17 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def serve(root: Path, host: str, port: int) -> int:
-    """Run until Ctrl-C or the end of Dagster; afterwards neither Dagster nor an embedded database is left."""
+def serve(root: Path, host: str, port: int, beside: contextlib.AbstractContextManager[object]) -> int:
+    """Run until Ctrl-C or the end of Dagster; afterwards neither Dagster nor an embedded database is left.
+
+    beside: what else shall be at work for as long."""
     process = None
     try:
         with ending_cleanly():
             try:
-                process = run_dagster(root, host, port, os.environ)
-                return process.wait()
+                with beside:
+                    process = run_dagster(root, host, port, os.environ)
+                    return process.wait()
             finally:
                 if process is not None:
                     stop(process)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any, Union
+from typing import Annotated, Any, Union
 
 import msgspec
 import yaml
@@ -49,6 +49,14 @@ class Alerts(Section, kw_only=True, frozen=True):
     mail: Mail | None = None
 
 
+class Listen(Section, kw_only=True, frozen=True):
+    """Where Odoo's webhook may hint at changed stock (docs/inventory.md). The secret is the last part of its URL."""
+
+    secret: Secret
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 3001
+
+
 class Settings(Section, kw_only=True, frozen=True):
     """The whole of commerce.yaml. `channels` keep the file's order."""
 
@@ -56,6 +64,7 @@ class Settings(Section, kw_only=True, frozen=True):
     channels: tuple[ChannelSettings, ...] = ()
     vat: VatPolicy = VatPolicy()
     alerts: Alerts = Alerts()
+    listen: Listen | None = None
     owner: str = "team:commerce"
 
     def channel(self, name: str) -> ChannelSettings:
@@ -161,7 +170,8 @@ def _file_type() -> tuple[type[Any], type[Settings]]:
     """The file's type with the union of all marketplaces' sections, built when a file is read."""
     kinds: Any = Union[settings_types()]  # noqa: UP007 - made from a tuple
     fields: list[Any] = [("odoo", OdooSettings), ("channels", tuple[kinds, ...], ())]
-    fields += [("vat", VatPolicy, VatPolicy()), ("alerts", Alerts, Alerts()), ("owner", str, "team:commerce")]
+    fields += [("vat", VatPolicy, VatPolicy()), ("alerts", Alerts, Alerts())]
+    fields += [("listen", Listen | None, None), ("owner", str, "team:commerce")]
     return msgspec.defstruct("CommerceYaml", fields, bases=(Section,), kw_only=True, frozen=True), Settings
 
 
@@ -187,8 +197,8 @@ def _sentence(error: str, raw: dict[str, Any]) -> str:
 
 
 def _known_keys() -> list[str]:
-    structs: list[Any] = [Settings, OdooSettings, VatPolicy, Alerts, Mail, InventoryRules, InventoryOverride, Breaker]
-    structs += settings_types()
+    structs: list[Any] = [Settings, OdooSettings, VatPolicy, Alerts, Mail, Listen]
+    structs += [InventoryRules, InventoryOverride, Breaker, *settings_types()]
     return sorted({field for struct in structs for field in struct.__struct_fields__} | {"kind"})
 
 

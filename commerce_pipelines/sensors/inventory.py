@@ -16,16 +16,20 @@ from ..resources.connections import Connections
 from .orders import ACTIVE
 
 SHARE_OF_TIME = 10  # reading Odoo takes at most a tenth of the time: a slow one is looked at less often
+HINTED_TICK_SECONDS = 4  # the daemon looks for due ticks every 5 s; a tick that finds no hint costs one SELECT
 
 
 class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
     """The sensor's memory. pulses: what each channel's last requested run was for. seconds, at: the last look at Odoo.
+    hint: the last hint before that look. again: it found a change of a channel that a run was working for.
 
     Losing it costs one run per channel."""
 
     pulses: dict[str, str] = {}
     seconds: float = 0.0
     at: datetime = datetime(2000, 1, 1, tzinfo=UTC)
+    hint: datetime | None = None
+    again: bool = False
 
 
 def lane(name: str, *, listings: bool = False) -> list[dg.AssetKey]:
@@ -33,20 +37,25 @@ def lane(name: str, *, listings: bool = False) -> list[dg.AssetKey]:
     return [STOCK, *(dg.AssetKey([name, table]) for table in tables)]
 
 
-def stock_changes_sensor(channels: Sequence[ChannelSettings]) -> dg.SensorDefinition:
+def stock_changes_sensor(channels: Sequence[ChannelSettings], *, hinted: bool = False) -> dg.SensorDefinition:
     """Take the pulse of what each channel may offer; where it changed, request a run for that channel.
 
     The pulse counts orders that are not in Odoo yet, so a sale is one change and not two. It decides nothing: what is
     pushed comes from the run's own read.
+
+    hinted: Odoo may hint at changes (receiver.py). Then ticks are frequent, and one looks at Odoo when poll_seconds are
+    over or a hint came since the last look. Odoo hints after its commit and a hint is read before the look that it
+    causes, so that look sees the change; a hint that comes during a look causes another.
     """
     seconds = min(channel.inventory.poll_seconds for channel in channels)
+    often = f"every {seconds} s" + (" and when Odoo hints at a change" if hinted else "")
 
     @dg.sensor(
         name="odoo_stock_changes",
         target=dg.AssetSelection.assets(*{key for channel in channels for key in lane(channel.name)}),
-        minimum_interval_seconds=seconds,
+        minimum_interval_seconds=min(seconds, HINTED_TICK_SECONDS) if hinted else seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Reads Odoo's stock every {seconds} s and requests a run for each channel whose offer it changes.",
+        description=f"Reads Odoo's stock {often}, and requests a run for each channel whose offer it changes.",
         tags={"flow": "inventory"},
     )
     def stock_changes(
@@ -56,34 +65,47 @@ def stock_changes_sensor(channels: Sequence[ChannelSettings]) -> dg.SensorDefini
 
         cursor = read_cursor(context.cursor)
         now = datetime.now(UTC)
-        if 0 <= (now - cursor.at).total_seconds() < cursor.seconds * SHARE_OF_TIME:
+        since = (now - cursor.at).total_seconds()
+        if 0 <= since < cursor.seconds * SHARE_OF_TIME:
             return dg.SkipReason("The last look at Odoo took long; the next one waits.")
+        hint = last_hint(connections) if hinted else None
+        if hinted and 0 <= since < seconds and hint == cursor.hint and not cursor.again:
+            return dg.SkipReason("Odoo has hinted at nothing since the last look.")
         started = time.monotonic()
         found = pulses(connections, [channel.name for channel in channels])
         took = round(time.monotonic() - started, 3)
         kept = dict(cursor.pulses)
-        requests, waiting = [], []
+        requests, busy, held = [], [], []
         for name, pulse in found.items():
             if kept.get(name) == pulse:
                 continue
             tags = {INVENTORY_TAG: name}
-            if held_back(connections, name) or context.instance.get_run_records(
-                dg.RunsFilter(tags=tags, statuses=ACTIVE), limit=1
-            ):
-                waiting.append(name)  # asked again at the next tick
+            if held_back(connections, name):
+                held.append(name)
+                continue
+            if context.instance.get_run_records(dg.RunsFilter(tags=tags, statuses=ACTIVE), limit=1):
+                busy.append(name)  # asked again at the next tick
                 continue
             kept[name] = pulse
             requests.append(
                 dg.RunRequest(run_key=f"{name}@{pulse}@{now.isoformat()}", asset_selection=lane(name), tags=tags)
             )
-        why = f"{', '.join(waiting)}: a run is working or waits for a person." if waiting else "The stock is unchanged."
+        waiting = ", ".join(busy + held)
+        why = f"{waiting}: a run is working or waits for a person." if waiting else "The stock is unchanged."
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None if requests else dg.SkipReason(why),
-            cursor=msgspec.json.encode(Cursor(kept, took, now)).decode(),
+            cursor=msgspec.json.encode(Cursor(kept, took, now, hint, bool(busy))).decode(),
         )
 
     return stock_changes
+
+
+def last_hint(connections: Connections) -> datetime | None:
+    from ..warehouse import hints
+
+    with connections.warehouse.transaction() as connection:
+        return hints.hinted_at(connection, hints.STOCK)
 
 
 def read_cursor(text: str | None) -> Cursor:

@@ -55,6 +55,8 @@ def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
 
         now = datetime.now(UTC)
         cursor, landed = poll(connections, name, read_cursor(context.cursor, now), now=now)
+        if landed.new and connections.settings.listen is not None:
+            _hint(connections)
         _heal(context, connections, name, now)
         tomorrow = now.astimezone(channel.zone).date() + timedelta(days=1)
         pending = connections.landing(name).pending(channel.start_date, tomorrow, cursor.settled)
@@ -91,6 +93,14 @@ def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
         )
 
     return new_orders
+
+
+def _hint(connections: Connections) -> None:
+    """A sale leaves less to offer on every channel, and Odoo hints at it only when the order is there."""
+    from ..warehouse import hints
+
+    with connections.warehouse.transaction() as connection:
+        hints.hint(connection, hints.STOCK)
 
 
 def _heal(context: dg.SensorEvaluationContext, connections: Connections, name: str, now: datetime) -> None:

@@ -1,0 +1,151 @@
+"""Where Odoo's webhooks arrive: POST /hint/stock/SECRET records that the stock may have changed, and nothing else.
+
+Odoo's action "Send Webhook Notification" can set neither headers nor a signature, only the URL, so the secret is in the
+path: no path is ever logged or answered. What is sent is not looked at; the stock sensor looks at Odoo instead. Odoo
+sends after its commit, once, and its user waits for the answer for up to a second.
+
+What belongs here: the HTTP server and who may hint. What does not: the row (warehouse/hints.py), what follows from a
+hint (inventory.py), Dagster.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hmac import compare_digest
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
+from typing import Any
+
+from ..domain.errors import CommerceError, SettingsError
+from ..settings import Listen
+from ..warehouse import hints
+from ..warehouse.database import Warehouse
+
+MOST_BYTES = 64 * 1024  # of a body, which is read and forgotten; Odoo's has a few hundred
+AT_ONCE = 32  # requests; others wait for a second and are then hung up on
+PATIENCE = 2.0  # seconds that a sender may be silent; Odoo itself waits for one
+LEAST_CHARACTERS = 24
+
+_log = logging.getLogger("commerce_pipelines.receiver")
+
+
+class Receiver(ThreadingHTTPServer):
+    """Bound on creation. Raises SettingsError for a secret that is no secret, or an address that is taken."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 128
+    server_bind = TCPServer.server_bind  # HTTPServer's own asks the name server who we are
+
+    def __init__(self, listen: Listen, warehouse: Warehouse) -> None:
+        secret = listen.secret.value()
+        if not re.fullmatch(rf"[A-Za-z0-9_-]{{{LEAST_CHARACTERS},}}", secret):
+            raise SettingsError(
+                f"listen.secret: {listen.secret.env} must be at least {LEAST_CHARACTERS} letters, digits, - or _, "
+                "because it is part of a URL; `openssl rand -hex 24` makes one."
+            )
+        self.path = f"/hint/{hints.STOCK}/{secret}".encode()
+        self.warehouse = warehouse
+        self._free = threading.BoundedSemaphore(AT_ONCE)
+        self._turn = threading.Lock()
+        self._count = threading.Lock()
+        self._arrived = self._written = 0
+        try:
+            super().__init__((listen.host, listen.port), _Handler)
+        except OSError as error:
+            raise SettingsError(
+                f"listen: {listen.host}:{listen.port} cannot be listened on ({error.strerror}): stop what runs there, "
+                "or choose another host or port."
+            ) from None
+
+    def record(self) -> None:
+        """Write the hint down. Those that come while another is being written share the next write."""
+        with self._count:
+            self._arrived += 1
+            mine = self._arrived
+        with self._turn:
+            if self._written >= mine:
+                return
+            until = self._arrived
+            with self.warehouse.transaction() as connection:
+                hints.hint(connection, hints.STOCK)
+            self._written = until
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if self._free.acquire(timeout=1.0):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A sender that hangs up or sends nonsense is no news, and a traceback could show the path."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Receiver
+    timeout = PATIENCE
+    server_version, sys_version = "commerce-pipelines", ""
+
+    def _serve(self) -> None:
+        status = self._judged()
+        if status != 204:
+            _log.warning("A hint from %s was answered with %d.", self.client_address[0], status)
+        self.send_error(status)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve
+
+    def _judged(self) -> int:
+        """The status that the request deserves; 204 once the hint is on record."""
+        if not compare_digest(self.path.encode("utf-8", "replace"), self.server.path):
+            return 404
+        if self.command != "POST":
+            return 405
+        length = self.headers.get("Content-Length", "")
+        if not (length.isascii() and length.isdigit()):
+            return 411
+        if len(length) > 9 or int(length) > MOST_BYTES:
+            return 413
+        self.rfile.read(int(length))
+        try:
+            self.server.record()
+        except CommerceError as error:
+            _log.error("A hint was not recorded; the stock is looked at all the same, in its time. %s", error)
+            return 503
+        return 204
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """The bare status: the standard library's own answers quote the request's first line."""
+        self.close_connection = True
+        self.send_response_only(code)
+        self.send_header("Content-Length", "0")
+        self.send_header("Connection", "close")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Never: the standard library's lines hold the path."""
+
+
+@contextmanager
+def listening(listen: Listen | None, warehouse: Warehouse) -> Iterator[Receiver | None]:
+    """A receiver at work in a thread of this process, gone at the end; None where the settings have no `listen`."""
+    if listen is None:
+        yield None
+        return
+    with Receiver(listen, warehouse) as receiver:
+        thread = threading.Thread(target=receiver.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+        thread.start()
+        try:
+            yield receiver
+        finally:
+            receiver.shutdown()
+            thread.join()

@@ -1,0 +1,33 @@
+"""Hints: somebody says that something changed, and no more. One row per topic, so that a flood of them costs nothing.
+
+What belongs here: writing and reading that row. What does not: who may hint (sensors/receiver.py), what a hint leads to
+(sensors/inventory.py).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+STOCK = "stock"
+
+
+def hint(connection: Connection, topic: str) -> None:
+    """Record that this topic may have changed, now, by the database's clock."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO commerce.hints (topic, hinted_at) VALUES (%s, clock_timestamp())"
+            " ON CONFLICT (topic) DO UPDATE SET hinted_at = clock_timestamp()",
+            (topic,),
+        )
+
+
+def hinted_at(connection: Connection, topic: str) -> datetime | None:
+    """The last hint. Whoever remembers it and finds another one later knows that a hint came in between."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT hinted_at FROM commerce.hints WHERE topic = %s", (topic,))
+        row = cursor.fetchone()
+    return row[0] if row else None
