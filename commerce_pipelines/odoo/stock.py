@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -19,12 +18,11 @@ import pandas as pd
 from ..domain.availability import LIMIT, MICRO, STOCK_COLUMNS, Place, kits_available
 from ..domain.errors import ProtocolError
 from .client import OdooClient
-from .kits import fetch, read_kits
+from .kits import columns, fetch, read_kits
 
 FIGURES = ("on_hand", "reserved", "demand", "incoming")
 OPEN = ["waiting", "confirmed", "partially_available", "assigned"]
 STORED = [["is_storable", "=", True], ["default_code", "!=", False]]
-_QUANT = itemgetter("product_id", "quantity", "reserved_quantity")
 OVERLAP = timedelta(minutes=10)  # write_date is the start of Odoo's transaction, which may have been a long one
 
 
@@ -69,7 +67,7 @@ def read_stock(client: OdooClient, known: Catalogue | None = None, categories: b
     kits = read_kits(client)
     places = fetch(client, "stock.location", [["id", "child_of", list(lots)]], ["parent_path", "usage"])
     moves = _moves(client, lots, places)
-    lying = _quants(client, lots, [row["id"] for row in places if row["usage"] not in ("internal", "view")])
+    lying = _quants(client, lots, places)
     if not len(lying):
         raise ProtocolError(
             "Odoo shows not one unit of stock in any warehouse; nothing is published on the strength of that."
@@ -96,15 +94,33 @@ def _warehouse(parent_path: str, lots: Mapping[int, str]) -> str:
 def _codes(client: OdooClient, known: Catalogue | None) -> dict[int, str]:
     """Internal references by product id: all of them, or, with a catalogue, what changed since.
 
-    The count tells a product that is gone or was archived without a trace from one that is unchanged.
+    The count tells a product that is gone or was archived without a trace from one that is unchanged. One call where
+    nothing changed.
     """
     if known is not None and known.codes:
         since = (known.taken_at - OVERLAP).strftime("%Y-%m-%d %H:%M:%S")
-        changed = fetch(client, "product.product", [*STORED, ["write_date", ">=", since]], ["default_code"])
-        codes = dict(known.codes) | {row["id"]: row["default_code"] for row in changed}
-        if client.call("product.product", "search_count", domain=STORED) == len(codes):
+        count, changed_at = _count(client)
+        codes = dict(known.codes)
+        if changed_at >= since:
+            codes |= _references(client, [*STORED, ["write_date", ">=", since]])
+        if count == len(codes):
             return codes
-    return {row["id"]: row["default_code"] for row in fetch(client, "product.product", STORED, ["default_code"])}
+    return _references(client, STORED)
+
+
+def _count(client: OdooClient) -> tuple[int, str]:
+    """How many stored products there are, and when the last of them was written, as Odoo writes instants."""
+    names = ["__count", "write_date:max"]
+    answer = client.call("product.product", "formatted_read_group", domain=STORED, groupby=[], aggregates=names)
+    try:
+        (group,) = answer
+        return int(group["__count"]), str(group["write_date:max"] or "")
+    except (TypeError, ValueError, KeyError):
+        raise ProtocolError("Odoo does not say how many products it has; check odoo.url.") from None
+
+
+def _references(client: OdooClient, domain: list[Any]) -> dict[int, str]:
+    return dict(zip(*columns(client, "product.product", domain, ("id", "default_code")), strict=True))
 
 
 def _moves(client: OdooClient, lots: Mapping[int, str], places: list[Any]) -> pd.DataFrame:
@@ -114,35 +130,34 @@ def _moves(client: OdooClient, lots: Mapping[int, str], places: list[Any]) -> pd
         ["state", "in", OPEN], "|", ["location_dest_id", "child_of", list(lots)],
         "&", ["sale_line_id", "!=", False], ["location_id", "child_of", list(lots)],
     ]  # fmt: skip
-    fields = ["product_id", "product_qty", "product_uom_qty", "quantity", "location_id", "location_dest_id",
-              "sale_line_id"]  # fmt: skip
+    fields = ("product_id", "product_qty", "product_uom_qty", "quantity", "location_id", "location_dest_id",
+              "sale_line_id")  # fmt: skip
     records = []
-    for row in fetch(client, "stock.move", domain, fields):
-        source, target = warehouse.get(row["location_id"], ""), warehouse.get(row["location_dest_id"], "")
+    for product, units, asked, reserved, whence, where, sale in zip(
+        *columns(client, "stock.move", domain, fields), strict=True
+    ):
+        source, target = warehouse.get(whence, ""), warehouse.get(where, "")
         if source == target:
             continue
-        units = row["product_qty"]
-        if source and row["sale_line_id"]:
-            done = row["quantity"] / row["product_uom_qty"] if row["product_uom_qty"] else 0.0
-            records.append((row["product_id"], source, 0.0, 0.0, units * max(1 - done, 0.0), 0.0))
+        if source and sale:
+            done = (reserved or 0.0) / asked if asked else 0.0
+            records.append((product, source, 0.0, 0.0, (units or 0.0) * max(1 - done, 0.0), 0.0))
         if target:
-            records.append((row["product_id"], target, 0.0, 0.0, 0.0, units))
+            records.append((product, target, 0.0, 0.0, 0.0, units or 0.0))
     return pd.DataFrame.from_records(records, columns=["product_id", "warehouse", *FIGURES])
 
 
-def _quants(client: OdooClient, lots: Mapping[int, str], odd: list[int]) -> pd.DataFrame:
-    """Quants as FIGURES by product_id and warehouse. One call a warehouse: asking for each quant's place costs more.
-
-    odd: places below a warehouse's stock that hold scrap, transit or the like.
-    """
-    frames = []
-    for lot, code in lots.items():
-        domain = [["location_id", "child_of", [lot]], *([["location_id", "not in", odd]] if odd else [])]
-        quants = fetch(client, "stock.quant", domain, ["product_id", "quantity", "reserved_quantity"])
-        values = np.array(list(map(_QUANT, quants)), "float64").reshape(-1, 3)  # an id is exact in a float, below 2^53
-        frame = pd.DataFrame({"product_id": values[:, 0].astype("int64"), "warehouse": code})
-        frames.append(frame.assign(on_hand=values[:, 1], reserved=values[:, 2]))
-    return pd.concat(frames, ignore_index=True).assign(demand=0.0, incoming=0.0)
+def _quants(client: OdooClient, lots: Mapping[int, str], places: list[Any]) -> pd.DataFrame:
+    """Quants as FIGURES by product_id and warehouse, without scrap, transit and the like below a warehouse's stock."""
+    kept = {row["id"]: _warehouse(row["parent_path"], lots) for row in places if row["usage"] in ("internal", "view")}
+    fields = ("product_id", "location_id", "quantity", "reserved_quantity")
+    products, lying, *figures = columns(client, "stock.quant", [["location_id", "child_of", list(lots)]], fields)
+    place, at = np.unique(np.array(lying, "int64"), return_inverse=True)
+    warehouse = np.array([kept.get(one, "") for one in place.tolist()], object)[at]
+    on_hand, reserved = (np.array([units or 0.0 for units in figure], "float64") for figure in figures)
+    frame = pd.DataFrame({"product_id": np.array(products, "int64"), "warehouse": warehouse, "on_hand": on_hand,
+                          "reserved": reserved, "demand": 0.0, "incoming": 0.0})  # fmt: skip
+    return frame[warehouse != ""]
 
 
 def _levels(rows: pd.DataFrame, codes: Mapping[int, str]) -> pd.DataFrame:
@@ -191,6 +206,6 @@ def _kit_levels(kits: Mapping[int, tuple[str, dict[int, int]]], levels: pd.DataF
 def _categories(client: OdooClient) -> dict[int, str]:
     """Complete category name (`All / Tea`) by product id. From the templates: a variant's own field is computed."""
     names = {row["id"]: row["complete_name"] for row in fetch(client, "product.category", [], ["complete_name"])}
-    variants = {row["id"]: row["product_tmpl_id"] for row in fetch(client, "product.product", [], ["product_tmpl_id"])}
-    templates = {row["id"]: row["categ_id"] for row in fetch(client, "product.template", [], ["categ_id"])}
-    return {product: names.get(templates.get(template), "") for product, template in variants.items()}
+    templates = dict(zip(*columns(client, "product.template", [], ("id", "categ_id")), strict=True))
+    products, of = columns(client, "product.product", [], ("id", "product_tmpl_id"))
+    return {product: names.get(templates.get(template), "") for product, template in zip(products, of, strict=True)}

@@ -41,17 +41,25 @@ class Odoo:
         match model, method:
             case "stock.warehouse", _:
                 return [{"id": i, "name": w, "code": w, "lot_stock_id": 100 + i} for i, w in enumerate(warehouses)]
-            case "product.product", "search_count":
-                return len(codes)
-            case "product.product", "search_read":
-                return [{"id": i, "default_code": code} for i, code in enumerate(codes, 1)]
-            case "stock.quant", _:
-                place = warehouses[named["domain"][0][2][0] - 100]
+            case "stock.location", _:
                 return [
-                    {"product_id": codes.index(code) + 1, "quantity": on_hand, "reserved_quantity": reserved}
-                    for (code, where), (on_hand, reserved) in self.stock.items()
-                    if where == place
+                    {"id": 100 + i, "usage": "internal", "parent_path": f"1/{100 + i}/"} for i in range(len(warehouses))
                 ]
+            case "product.product", "formatted_read_group" if "__count" in named["aggregates"]:
+                return [{"__count": len(codes), "write_date:max": "2026-01-01 00:00:00"}]
+            case "product.product", "formatted_read_group":
+                return [{"id:array_agg": list(range(1, len(codes) + 1)), "default_code:array_agg": codes}]
+            case "stock.quant", _:
+                return [
+                    {
+                        "product_id:array_agg": [codes.index(code) + 1 for code, _ in self.stock],
+                        "location_id:array_agg": [100 + warehouses.index(place) for _, place in self.stock],
+                        "quantity:array_agg": [on_hand for on_hand, _ in self.stock.values()],
+                        "reserved_quantity:array_agg": [reserved for _, reserved in self.stock.values()],
+                    }
+                ]
+            case _, "formatted_read_group":
+                return [{name: [] for name in named["aggregates"]}]
             case "product.product", "fields_get":
                 return {}
             case _:

@@ -17,7 +17,7 @@ from commerce_pipelines.domain.errors import TransientError
 from commerce_pipelines.domain.orders import Address, Buyer, LineKind
 from commerce_pipelines.domain.rules import TaxMapping
 from commerce_pipelines.domain.sales import DraftLine, SaleDraft, SaleOutcome, TaxKey
-from commerce_pipelines.odoo.client import Client
+from commerce_pipelines.odoo.client import READS, Client
 from commerce_pipelines.odoo.sales import load_sales, sale_totals
 
 CHANNEL = "shop_test"
@@ -50,8 +50,7 @@ class Recorder:
         return str(self.inner.version())
 
     def writes(self) -> list[tuple[str, str]]:
-        reads = ("read", "search_read", "search", "fields_get", "context_get", "has_access", "search_count")
-        return [call for call in self.calls if call[1] not in reads]
+        return [call for call in self.calls if call[1] not in READS]
 
 
 class World:

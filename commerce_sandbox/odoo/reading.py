@@ -175,16 +175,18 @@ def _aggregate(env: Env, model: str, ids: Sequence[int], spec: str) -> Any:
     name, _, function = spec.partition(":")
     if name == "__count":
         return len(ids)
-    if env.field(model, name) is None and name != "id":
+    if env.field(model, name) is None and name not in _MAGIC:
         raise ValueError(f"Invalid field {name!r} on model {model!r} for {spec!r}.")
     values = [env.get(model, row_id, name) for row_id in ids]
+    if function == "array_agg":  # in the order of the ids, NULL among them
+        absent = _type(env, model, name)[0] != "boolean"
+        return [None if value is False and absent else value for value in values]
     known = [value for value in values if value is not False]
     table = {
         "sum": sum,
         "min": min,
         "max": max,
         "count": len,
-        "array_agg": list,
         "count_distinct": lambda v: len(set(v)),
     }
     return table[function](known) if known or function in ("sum", "count") else False
