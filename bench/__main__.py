@@ -17,7 +17,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from .figures import Figure, Skipped, last_line, sentence
 
-BENCHMARKS = ("extract", "completeness", "money", "stock_decide", "stock_read", "backfill_twice", "odoo_load")
+BENCHMARKS = (
+    "extract", "completeness", "money", "stock_decide", "stock_calls", "stock_read", "backfill_twice", "odoo_load"
+)  # fmt: skip
 
 
 def main() -> None:

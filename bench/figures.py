@@ -69,4 +69,4 @@ def last_line(figures: Iterable[Figure]) -> str:
 
 
 def _short(number: float) -> str:
-    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.2f}"
+    return f"{number:,.0f}" if abs(number) >= 100 or number == int(number) else f"{number:.2f}"
