@@ -1,0 +1,91 @@
+"""Runs that are forked of a warm process: they work, fail, die and are ended as runs of Dagster's own launcher do."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+from dagster._core.test_utils import instance_for_test
+
+from commerce_pipelines.resources.run_launcher import PRELOADED, WarmLauncher
+from commerce_pipelines_tests.resources.launched import job
+
+PROJECT = Path(__file__).parents[2]
+Status = dg.DagsterRunStatus
+
+
+@pytest.fixture(scope="module")
+def instance(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
+    """As dagster.yaml describes it, on this worker's database."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COMMERCE_DATABASE_URL", database)
+        settings = yaml.safe_load((PROJECT / "dagster.yaml").read_text())
+        kept = {key: settings[key] for key in ("storage", "run_launcher", "run_monitoring", "telemetry")}
+        kept["run_monitoring"]["cancellation_thread_poll_interval_seconds"] = 1
+        with instance_for_test(overrides=kept, temp_dir=str(tmp_path_factory.mktemp("dagster"))) as instance:
+            yield instance
+
+
+@pytest.fixture
+def launch(instance: dg.DagsterInstance, tmp_path: Path) -> Callable[[str], tuple[str, Path]]:
+    """Start a run that ends in some way: its id, and the file that will hold its process's number."""
+
+    def start(ending: str) -> tuple[str, Path]:
+        origin = dg.reconstructable(job).get_python_origin()
+        file = tmp_path / "process"
+        run = instance.create_run_for_job(
+            job, tags={"ending": ending, "folder": str(file)}, job_code_origin=origin, status=Status.NOT_STARTED
+        )
+        instance.launch_run(run.run_id, None)  # type: ignore[arg-type]
+        return run.run_id, file
+
+    return start
+
+
+def until(instance: dg.DagsterInstance, run_id: str, *wanted: Status) -> Status:
+    for _ in range(1200):
+        run = instance.get_run_by_id(run_id)
+        if run is not None and run.status in wanted:
+            return run.status
+        time.sleep(0.05)
+    raise AssertionError(run)
+
+
+def test_a_run_is_a_process_of_its_own_and_has_its_end(
+    instance: dg.DagsterInstance, launch: Callable[[str], tuple[str, Path]]
+) -> None:
+    assert isinstance(instance.run_launcher, WarmLauncher)
+    run_id, file = launch("well")
+    assert until(instance, run_id, Status.SUCCESS, Status.FAILURE) is Status.SUCCESS
+    assert int(file.read_text()) != os.getpid()
+    run_id, _ = launch("failed")
+    assert until(instance, run_id, Status.SUCCESS, Status.FAILURE) is Status.FAILURE
+    assert any(log.dagster_event and log.dagster_event.is_step_failure for log in instance.all_logs(run_id))
+
+
+def test_a_run_whose_process_dies_is_failed(
+    instance: dg.DagsterInstance, launch: Callable[[str], tuple[str, Path]]
+) -> None:
+    run_id, _ = launch("killed")
+    assert until(instance, run_id, Status.SUCCESS, Status.FAILURE) is Status.FAILURE
+    assert any("ended unexpectedly with code -9" in log.message for log in instance.all_logs(run_id))
+
+
+def test_a_run_can_be_ended_from_the_ui(
+    instance: dg.DagsterInstance, launch: Callable[[str], tuple[str, Path]]
+) -> None:
+    run_id, file = launch("never")
+    while not file.exists():
+        time.sleep(0.05)
+    assert instance.run_launcher.terminate(run_id)
+    assert until(instance, run_id, Status.CANCELED, Status.SUCCESS, Status.FAILURE) is Status.CANCELED
+    assert not instance.run_launcher.terminate(run_id)
+
+
+def test_nothing_of_ours_is_kept_warm() -> None:
+    assert not [name for name in PRELOADED if name.startswith("commerce")]
