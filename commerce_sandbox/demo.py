@@ -149,17 +149,39 @@ def prove(connections: Connections, as_json: bool = False) -> int:
 
 
 def live(world: World, root: Path, port: int) -> int:
-    """Dagster with its UI. The last days are landed first, so that each sensor's first tick brings them all to Odoo in
-    one run; then orders trickle in until Ctrl-C."""
+    """Dagster with its UI; orders trickle in until Ctrl-C."""
+    halt = threading.Event()
+    with caught_up(world, root, port) as (connections, process):
+        prove(connections)
+        for line in (
+            f"\n[bold green]http://{HOST}:{port}[/] — Dagster: open Lineage, then a lane's sale_orders.",
+            f"[bold green]{world.odoo.url}[/] — the Odoo stand-in: its sale orders and its stock.",
+            "Every few seconds an order comes in and goods come or go in Odoo's warehouse; the sensors bring orders to",
+            "Odoo and stock to the listings. Ctrl-C ends everything.",
+        ):
+            console.print(line, soft_wrap=True)
+        threading.Thread(target=world.trickle, args=(halt,), daemon=True).start()
+        try:
+            return process.wait()
+        finally:
+            halt.set()
+
+
+@contextmanager
+def caught_up(world: World, root: Path, port: int) -> Iterator[tuple[Connections, subprocess.Popen[bytes]]]:
+    """Dagster at work, once it has dealt with every order so far; it is stopped at the end.
+
+    The last days are landed first, so that each sensor's first tick brings them all to Odoo in one run.
+    """
     from commerce_pipelines import settings as settings_file
     from commerce_pipelines.flows.pull import pull
+    from commerce_pipelines.sensors.receiver import listening
 
-    url = f"http://{HOST}:{port}"
-    process, halt = None, threading.Event()
+    process = None
+    connections = Connections(settings_file.load())
     try:
         with Steps(4) as step:
             step("PostgreSQL, and the answers of the marketplaces")
-            connections = Connections(settings_file.load())
             for name in LANES:
                 pull(connections, name, *half_open(days()))
             step("the marketplaces' listings, and the stock of Odoo for them")
@@ -168,21 +190,13 @@ def live(world: World, root: Path, port: int) -> int:
                     run(*whole_stock(name))
             step("Dagster (half a minute)")
             process = run_dagster(root, HOST, port, os.environ, quiet=True)
-            _wait_for_ui(url, process)
+            _wait_for_ui(f"http://{HOST}:{port}", process)
             step("one run per lane: the sensors ask for every day that has orders to bring to Odoo")
             _wait_for_lanes(connections, process)
-        prove(connections)
-        for line in (
-            f"\n[bold green]{url}[/] — Dagster: open Lineage, then a lane's sale_orders.",
-            f"[bold green]{world.odoo.url}[/] — the Odoo stand-in: its sale orders and its stock.",
-            "Every few seconds an order comes in and goods come or go in Odoo's warehouse; the sensors bring orders to",
-            "Odoo and stock to the listings. Ctrl-C ends everything.",
-        ):
-            console.print(line, soft_wrap=True)
-        threading.Thread(target=world.trickle, args=(halt,), daemon=True).start()
-        return process.wait()
+        with listening(connections.settings.listen, connections.warehouse):
+            world.odoo.webhook = world.hint_url
+            yield connections, process
     finally:
-        halt.set()
         if process is not None:
             stop(process)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import random
 import secrets
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -42,12 +43,18 @@ class World:
     def __init__(self, amazon: AmazonStandIn, ebay: EbayStandIn, shopify: ShopifyStandIn, odoo: OdooStandIn) -> None:
         self.channels: dict[str, Any] = dict(zip(LANES, (amazon, ebay, shopify), strict=True))
         self.odoo = odoo
+        self.hint_secret, self.hint_port = secrets.token_urlsafe(24), _free_port()
         self.start = datetime.now(UTC)
         made = (amazon_orders, ebay_orders, shopify_orders)
         for stand_in, make in zip(self.channels.values(), made, strict=True):
             for order in make(SEED, DAYS, self.start, CATALOGUE):
                 stand_in.add(order)
         self._fresh = [iter(make(SEED + 1, DAYS, self.start, CATALOGUE)) for make in made]
+
+    @property
+    def hint_url(self) -> str:
+        """What the merchant entered as the URL of the webhook in Odoo."""
+        return f"http://127.0.0.1:{self.hint_port}/hint/stock/{self.hint_secret}"
 
     def environment(self, root: Path) -> dict[str, str]:
         """Variables of every process of the demo: settings file, master key, made-up secrets."""
@@ -58,6 +65,7 @@ class World:
             "DEMO_SECRET": "demo-secret",
             "DEMO_REFRESH_TOKEN": "demo-refresh",
             "DEMO_ODOO_PASSWORD": "admin",
+            "DEMO_HINT_SECRET": self.hint_secret,
         }
 
     def settings(self) -> str:
@@ -71,7 +79,7 @@ class World:
         }  # fmt: skip
         # The first run brings every listing to its target, so the breaker lets it; see docs/inventory.md.
         breaker = {"zeroed_percent": 100, "changed_percent": 100}
-        stock = {"enabled": True, "locations": {"": ["WH"]}, "breaker": breaker, "poll_seconds": 5}
+        stock = {"enabled": True, "locations": {"": ["WH"]}, "breaker": breaker, "poll_seconds": 30}
         channels = [
             {
                 "name": LANES[0], "kind": "amazon", "region": "eu", "seller_id": "A2DEMOSELLER01",
@@ -108,6 +116,7 @@ class World:
                     "AT": {"standard": 20, "reduced": [10], "from_home": {7: 10}},
                 },
             },
+            "listen": {"secret": {"env": "DEMO_HINT_SECRET"}, "port": self.hint_port},
             "channels": [{**common, **channel} for channel in channels],
         }
         return yaml.safe_dump(settings, sort_keys=False)
@@ -123,6 +132,12 @@ class World:
                 self.channels[name].add_new(order, datetime.now(UTC))
             self.odoo.stir(rng)
             turn += 1
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
 
 
 @contextmanager

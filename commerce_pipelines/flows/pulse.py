@@ -1,7 +1,7 @@
 """Has anything changed that a channel should be told? The stock sensor's brain.
 
 What belongs here: one look at Odoo and a digest per channel. What does not: Dagster's run requests
-(sensors/inventory.py), deciding anything (inventory.py).
+(sensors/inventory.py), deciding anything (inventory.py). Importing it takes seconds, because it brings pandas.
 """
 
 from __future__ import annotations
@@ -9,15 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
+from ..domain.availability import feeds
 from ..resources.connections import Connections
+from ..warehouse import inventory, stops
 from .stock import Snapshot, in_pipe, take_stock
 
 
 def pulses(connections: Connections, names: Sequence[str]) -> dict[str, str]:
     """A digest for each channel that changes when, and only when, one of its targets might. Writes nothing."""
-    from ..domain.availability import feeds
-    from ..warehouse import inventory
-
     snapshot = take_stock(connections, store=False)
     ordered = in_pipe(connections, snapshot)
     result = {}
@@ -43,7 +42,5 @@ def pulse(snapshot: Snapshot, ordered: Mapping[int, int], warehouses: Iterable[s
 
 def held_back(connections: Connections, name: str) -> bool:
     """Whether the breaker holds a run of this channel back: a person, or the schedule, tries it again."""
-    from ..warehouse import stops
-
     with connections.warehouse.transaction() as connection:
         return stops.held(connection, name) is not None

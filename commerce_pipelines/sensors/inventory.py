@@ -61,7 +61,7 @@ def stock_changes_sensor(channels: Sequence[ChannelSettings], *, hinted: bool = 
     def stock_changes(
         context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
     ) -> dg.SensorResult | dg.SkipReason:
-        from ..flows.pulse import held_back, pulses
+        from ..flows.pulse import held_back, pulses  # before the clock starts: loading it is not Odoo's slowness
 
         cursor = read_cursor(context.cursor)
         now = datetime.now(UTC)

@@ -10,13 +10,16 @@ from importlib.util import find_spec
 
 import pytest
 
-from bench import odoo_load
+from bench import odoo_load, stock_change
 from bench.__main__ import BENCHMARKS, main
 from bench.figures import Figure, Skipped, last_line
 from bench.shop_orders import Orders
 from commerce_pipelines.channels.shopify import payloads
 from commerce_pipelines.channels.shopify.translate import translate
 from commerce_pipelines.domain.orders import check
+from commerce_sandbox.amazon.maker import is_fba
+from commerce_sandbox.catalogue import CATALOGUE
+from commerce_sandbox.world import LANES, running
 
 TINY = 0.0002
 PROMISED = {
@@ -60,7 +63,23 @@ def test_without_an_odoo_its_benchmarks_are_skipped_with_a_sentence(
 
 
 def test_every_benchmark_is_in_the_list() -> None:
-    assert {*PROMISED, "odoo_load", "stock_read"} == set(BENCHMARKS)
+    assert {*PROMISED, "odoo_load", "stock_change", "stock_read"} == set(BENCHMARKS)
+
+
+def test_a_change_of_stock_is_timed_per_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo itself takes minutes: here is only what is made of its times, and where a request is seen."""
+    times = [{"amazon_eu": 1.0 * n, "ebay_de": 2.0 * n, "shopify_de": 3.0 * n} for n in range(1, 21)]
+    monkeypatch.setattr(stock_change, "_demo", lambda count, tell: times)
+    (figure,) = stock_change.run(1.0, lambda doing: None)
+    assert (figure.name, figure.unit, figure.met) == ("stock_change_to_request_p95", "s", False)
+    assert 45 < figure.value < 55
+    article = next(each for each in CATALOGUE if not is_fba(each))
+    with running() as world:
+        before = stock_change.shown(world, article.sku)
+        world.channels["amazon_eu"].listings.offers[article.sku].availability[0]["quantity"] = 999
+        after = stock_change.shown(world, article.sku)
+    assert before.keys() == set(LANES)
+    assert {name for name in LANES if before[name] != after[name]} == {"amazon_eu"}
 
 
 def test_the_last_line_is_the_contract() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Iterator
 from copy import deepcopy
@@ -22,6 +23,7 @@ from commerce_sandbox.odoo.orm import Database, Env
 from commerce_sandbox.odoo.records import create, unlink, write
 from commerce_sandbox.odoo.transfers import button_validate, create_quants
 from commerce_sandbox.odoo.transports import in_transaction
+from commerce_sandbox.server import Call, Reply, StandIn
 
 
 @pytest.fixture
@@ -169,3 +171,29 @@ def test_it_is_fast_enough_to_stand_in_for_a_large_shop(stand_in: OdooStandIn, o
         assert odoo.call("sale.order", "action_confirm", ids=orders) is True
     assert len(odoo.call("stock.quant", "search_read", fields=["product_id"], order="id", load=None)) > 5_000
     assert time.process_time() - start < 20
+
+
+class Hook(StandIn):
+    """Whom Odoo calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rung = threading.Event()
+
+    def handle(self, call: Call) -> Reply:
+        self.rung.set()
+        return Reply(204)
+
+
+def test_a_changed_quant_calls_the_webhook_and_nothing_else_does(stand_in: OdooStandIn, odoo: Server) -> None:
+    (product,) = odoo.call("product.product", "search", domain=[["default_code", "=", CATALOGUE[0].sku]])
+    with Hook() as hook:
+        stand_in.webhook = f"{hook.url}/hint"
+        odoo.call("product.product", "write", ids=[product], vals={"name": "Renamed"})
+        odoo.stock(product)
+        odoo.count(product, 6)
+        assert hook.rung.wait(10)
+        assert [(call.method, call.path, call.json()["_model"]) for call in hook.calls] == [
+            ("POST", "/hint", "stock.quant")
+        ]
+    odoo.count(product, 7)  # nobody listens: Odoo does not mind

@@ -70,6 +70,8 @@ class Database:
             )
             for model in self.models.values()
         }  # fmt: skip
+        self.committed: Callable[[set[str]], None] = lambda models: None  # told which models a transaction changed
+        self._changed: set[str] = set()
         self._journal: list[Callable[[], Any]] = []
         self._keys: dict[tuple[str, tuple[str, ...]], dict[tuple[Any, ...], int]] = defaultdict(dict)
         # (model, many2one or indexed field) -> value -> ids of the rows that hold it, in order of appearance
@@ -85,11 +87,17 @@ class Database:
     def undo(self, mark: int = 0) -> None:
         while len(self._journal) > mark:
             self._journal.pop()()
+        if not self._journal:
+            self._changed.clear()
 
     def commit(self) -> None:
         self._journal.clear()
+        changed, self._changed = self._changed, set()
+        if changed:
+            self.committed(changed)
 
     def insert(self, model: str, row: Row) -> int:
+        self._changed.add(model)
         row_id = self.following(f"id:{model}")
         stored = {name: row.get(name, False) for name in ("create_date", "write_date", "create_uid", "write_uid")}
         self.rows[model][row_id] = stored
@@ -107,6 +115,7 @@ class Database:
         changed = [name for name, value in values.items() if before[name] != value or name not in row]
         if not changed:
             return
+        self._changed.add(model)
         self._release(model, row_id, changed)
         self._assign(model, row_id, {name: values[name] for name in changed})
         self._journal.append(partial(self._restore, model, row_id, {name: before[name] for name in changed}))

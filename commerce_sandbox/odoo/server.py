@@ -6,6 +6,10 @@ What belongs here: routes and `stir`. What does not: the APIs (transports.py), t
 from __future__ import annotations
 
 import random
+import threading
+from contextlib import suppress
+
+import requests
 
 from ..server import Call, Reply, StandIn
 from .moves import change_quant, serve
@@ -21,11 +25,14 @@ class OdooStandIn(StandIn):
     """One Odoo 19 with one database, over JSON-RPC, JSON-2 and a page at / for people.
 
     database: from `demo_database` or `founding.found`; tests may read `database.rows` and set `database.conflicts`.
+    webhook: the URL of an automation rule on `stock.quant`, called after each commit that changed one.
     """
 
     def __init__(self, database: Database, port: int = 0) -> None:
         super().__init__(port, database.now)
         self.database = database
+        self.webhook = ""
+        database.committed = self._tell
 
     def handle(self, call: Call) -> Reply:
         if call.path == "/jsonrpc" and call.method == "POST":
@@ -38,6 +45,17 @@ class OdooStandIn(StandIn):
         if call.path in ("/", "/web", "/odoo") and call.method == "GET":
             return Reply(200, overview(Env(self.database, 2, sudo=True)).encode(), HTML)
         return Reply(404, b"<!doctype html>\n<title>404 Not Found</title>\n<h1>Not Found</h1>\n", HTML)
+
+    def _tell(self, changed: set[str]) -> None:
+        """As Odoo does: once, for a second at the most, whatever becomes of it. Odoo lets its user wait meanwhile."""
+        if self.webhook and "stock.quant" in changed:
+            body = {"_model": "stock.quant", "_action": "Send Webhook Notification(#1)"}
+
+            def post(url: str) -> None:
+                with suppress(requests.RequestException):
+                    requests.post(url, json=body, timeout=1)
+
+            threading.Thread(target=post, args=(self.webhook,), daemon=True).start()
 
     def stir(self, rng: random.Random) -> str:
         """Something happens in the warehouse: goods arrive, or a transfer is shipped. Returns what, in a few words."""

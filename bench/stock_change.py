@@ -1,0 +1,188 @@
+"""stock_change_to_request_p95: from a change of stock in Odoo to the request that tells a channel, on the demo.
+
+**What is measured.** The demo as `make demo` runs it, with its stand-ins, Dagster's daemon and sensors, and nobody
+buying. A user of Odoo counts products, over Odoo's own API, at random moments that do not wait for what came of the
+count before, so that some fall into a run that is working already. The clock starts when Odoo has answered, which is
+its commit, and stops for each channel when its stand-in has taken the request with the new figure: three times per
+change. Wall time, of everything: on a machine that does other work as well the figure says little. Each listing must
+end at exactly the figure that was decided for it.
+
+**The baseline** is the median of the same times.
+
+    python -m bench.stock_change CHANGES PORT       the demo, in the working directory; prints a line per change
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+import msgspec
+
+from commerce_sandbox.world import LANES, WAREHOUSE
+
+from .figures import Figure
+
+CHANGES, APART, LATEST = 24, (6.0, 18.0), 180.0  # seconds between two, and until a figure must have arrived
+WATCH = 0.05
+
+
+class Times(msgspec.Struct):
+    """The last line of the demo: seconds by change and channel."""
+
+    seconds: list[dict[str, float]]
+
+
+def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
+    count = max(round(CHANGES * size), 2)
+    load, times = os.getloadavg()[0], _demo(count, tell)
+    every = sorted(seconds for change in times for seconds in change.values())
+    by_channel = {name: median(change[name] for change in times) for name in times[0]}
+    return [
+        Figure(
+            name="stock_change_to_request_p95",
+            value=quantiles(every, n=20, method="inclusive")[-1],
+            unit="s",
+            baseline=median(every),
+            target=30.0,
+            judged="value",
+            at="most",
+            note=f"{len(times)} changes on {len(by_channel)} channels, longest {every[-1]:.1f} s; medians "
+            + ", ".join(f"{name} {seconds:.1f}" for name, seconds in by_channel.items())
+            + f"; load of the machine {load:.1f} before, {os.getloadavg()[0]:.1f} after, of {os.cpu_count()} cores",
+        )
+    ]
+
+
+def _demo(count: int, tell: Callable[[str], None]) -> list[dict[str, float]]:
+    """The demo in a process and a folder of its own; nothing of it is left."""
+    with tempfile.TemporaryDirectory(prefix="commerce-bench-") as folder:
+        command = [sys.executable, "-m", "bench.stock_change", str(count), str(_free_port())]
+        paths = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", ""))))
+        demo = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+            command, cwd=folder, env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, text=True
+        )
+        line = ""
+        try:
+            assert demo.stdout is not None
+            for line in demo.stdout:
+                tell(line.strip())
+            if demo.wait():
+                raise SystemExit("The demo did not get to its end; what it said stands above.")
+        finally:
+            with suppress(ProcessLookupError):
+                demo.send_signal(signal.SIGTERM)
+            demo.wait()
+        return msgspec.json.decode(line, type=Times).seconds
+
+
+def main(count: int, port: int) -> None:
+    from commerce_pipelines.dev_server import ending_cleanly
+    from commerce_sandbox import demo
+
+    os.environ.pop("COMMERCE_DATABASE_URL", None)
+    root = Path.cwd() / "demo"
+    with ending_cleanly(), demo.prepared(root) as world, demo.caught_up(world, root, port) as (connections, _):
+        seconds = changes(world, connections, count)
+        settled(world, connections)
+    print(msgspec.json.encode(Times(seconds)).decode(), flush=True)
+
+
+def changes(world: Any, connections: Any, count: int) -> list[dict[str, float]]:
+    """Count products, and watch the channels for what becomes of each count."""
+    rng, skus = random.Random(count), offered(connections)
+    places = connections.odoo.call(
+        "stock.warehouse", "search_read", domain=[["code", "=", "WH"]], fields=["lot_stock_id"], load=None
+    )
+    products = dict(_products(connections, skus))
+    waiting: dict[int, tuple[str, float, dict[str, int | None]]] = {}
+    found: list[dict[str, float]] = []
+    due = time.monotonic()
+    while len(found) < count or waiting:
+        now = time.monotonic()
+        if len(found) < count and now >= due:
+            sku = skus[len(found) % len(skus)]
+            if any(sku == other for other, _, _ in waiting.values()):
+                raise SystemExit(f"{sku} is still on its way: there are too few products for so many changes.")
+            before = shown(world, sku)
+            connections.odoo.call("stock.quant", "create", context={"inventory_mode": True}, vals_list=[{
+                "product_id": products[sku], "location_id": places[0]["lot_stock_id"],
+                "inventory_quantity_auto_apply": 300 + 13 * len(found),
+            }])  # fmt: skip
+            waiting[len(found)] = (sku, time.monotonic(), before)
+            found.append({})
+            due = now + rng.uniform(*APART)
+        for number, (sku, started, before) in list(waiting.items()):
+            for name, quantity in shown(world, sku).items():
+                if name not in found[number] and quantity != before[name]:
+                    found[number][name] = time.monotonic() - started
+            if len(found[number]) == len(LANES):
+                del waiting[number]
+                told = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in found[number].items())
+                print(f"change {number + 1} of {count}: {told}", flush=True)
+            elif time.monotonic() - started > LATEST:
+                raise SystemExit(f"{sku} did not reach every channel within {LATEST:.0f} s, only {found[number]}.")
+        time.sleep(WATCH)
+    return found
+
+
+def settled(world: Any, connections: Any) -> None:
+    """Every listing that was changed shows what was decided for it."""
+    with connections.warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT channel, sku, target FROM commerce.inventory_targets WHERE target > 250")
+        wrong = [row for row in cursor.fetchall() if shown(world, row[1])[row[0]] != row[2]]
+    if wrong:
+        raise SystemExit(f"Listings that do not show what was decided: {wrong}.")
+
+
+def offered(connections: Any) -> list[str]:
+    """SKUs that the merchant ships on every channel, in a random order."""
+    with connections.warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT sku FROM commerce.inventory_targets WHERE target IS NOT NULL AND units = 1 AND sku = code"
+            " AND product_id IN (SELECT product_id FROM commerce.stock_levels WHERE kind = 'stored')"
+            " GROUP BY sku HAVING count(DISTINCT channel) = 3 AND count(*) = 3 ORDER BY sku"
+        )
+        skus = [row[0] for row in cursor.fetchall()]
+    random.Random(len(skus)).shuffle(skus)
+    return skus
+
+
+def _products(connections: Any, skus: list[str]) -> list[tuple[str, int]]:
+    rows = connections.odoo.call(
+        "product.product", "search_read", domain=[["default_code", "in", skus]], fields=["default_code"], load=None
+    )
+    return [(row["default_code"], row["id"]) for row in rows]
+
+
+def shown(world: Any, sku: str) -> dict[str, int | None]:
+    """What each marketplace's stand-in shows of a SKU, which changes in the moment it takes a request."""
+    amazon, ebay, shopify = world.channels.values()
+    items = [row["item"] for row in shopify.stock.variants.values() if row["sku"] == sku]
+    quantities = (
+        amazon.listings.offers[sku].quantity,
+        next(each.shown for each in ebay.listings if each.sku == sku and not each.ended),
+        shopify.stock.quantities[items[0], WAREHOUSE],
+    )
+    return dict(zip(LANES, quantities, strict=True))
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
