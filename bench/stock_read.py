@@ -6,7 +6,7 @@ before, no product written since), against the fastest way to read records: `sto
 whether anything changed among the products, and sums it up per product and warehouse. Both take turns, the best turn
 of each counts.
 
-Ours has quants gathered into columns by PostgreSQL (`kits.columns`), which costs Odoo far less than records do; what
+Ours has quants gathered into columns by PostgreSQL (`reading.columns`), which costs Odoo far less than records do; what
 that call alone takes is told in the note, so that the share of all the rest can be seen.
 
 Needs ODOO_URL, ODOO_DATABASE, ODOO_USERNAME and ODOO_PASSWORD of a database that may be filled: products with stock are
@@ -23,7 +23,7 @@ from typing import Any
 
 from commerce_pipelines.domain.section import Secret
 from commerce_pipelines.odoo.client import Client, connect
-from commerce_pipelines.odoo.kits import columns
+from commerce_pipelines.odoo.reading import columns
 from commerce_pipelines.odoo.settings import OdooSettings
 
 from .figures import Figure, Skipped

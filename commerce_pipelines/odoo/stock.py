@@ -18,7 +18,8 @@ import pandas as pd
 from ..domain.availability import LIMIT, MICRO, STOCK_COLUMNS, Place, kits_available
 from ..domain.errors import ProtocolError
 from .client import OdooClient
-from .kits import columns, fetch, read_kits
+from .kits import read_kits
+from .reading import columns, fetch
 
 FIGURES = ("on_hand", "reserved", "demand", "incoming")
 OPEN = ["waiting", "confirmed", "partially_available", "assigned"]

@@ -15,7 +15,7 @@ from commerce_pipelines.domain.availability import decide
 from commerce_pipelines.domain.errors import ProtocolError
 from commerce_pipelines.domain.inventory import InventoryRules
 from commerce_pipelines.domain.rules import SaleRules
-from commerce_pipelines.odoo.kits import columns
+from commerce_pipelines.odoo.reading import columns
 from commerce_pipelines.odoo.sales import cancel_sales
 from commerce_pipelines.odoo.stock import Catalogue, read_stock
 
