@@ -21,12 +21,14 @@ def on_all(
     ids: Collection[int],
     context: Mapping[str, Any],
     rest: Callable[[Sequence[int]], list[int]],
+    vals_list: Mapping[int, Any] | None = None,
     **named: Any,
 ) -> dict[int, OdooRefusal]:
     """Call `method` on `ids`; the refusals by id, for the others it worked.
 
     rest: which of some ids still need it, asked before anything is tried again: an answer may have been lost, another
-    writer may have been faster. Raises TransientError when the outcome stays unknown.
+    writer may have been faster. vals_list: the values of each record, where the method takes a list of them beside the
+    ids. Raises TransientError when the outcome stays unknown.
     """
     refused: dict[int, OdooRefusal] = {}
     groups = [sorted(ids)] if ids else []
@@ -37,7 +39,8 @@ def on_all(
             groups += [group[size:], group[:size]]
             continue
         try:
-            client.call(model, method, ids=group, context=context, **named)
+            each = {} if vals_list is None else {"vals_list": [vals_list[one] for one in group]}
+            client.call(model, method, ids=group, context=context, **each, **named)
             attempt = 0
             continue
         except TransientError:

@@ -17,7 +17,10 @@ from ..domain.errors import CommerceError, ProtocolError, SettingsError, Transie
 from .settings import OdooSettings
 
 READS = frozenset(
-    ("search", "read", "search_read", "search_count", "fields_get", "formatted_read_group", "has_access", "context_get")
+    (
+        *("search", "read", "search_read", "search_count", "fields_get", "default_get", "formatted_read_group"),
+        *("has_access", "context_get"),
+    )
 )
 PAUSES = (0.5, 2.0, 6.0)
 VERSION = "19"

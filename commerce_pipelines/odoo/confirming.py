@@ -121,10 +121,11 @@ def confirm(client: OdooClient, ids: Collection[int], history: bool = False) -> 
 
 def put_dates(client: OdooClient, orders: Mapping[int, SaleDraft]) -> dict[int, OdooRefusal]:
     """Odoo dates an order by its confirmation; give it back the day it was placed. Refusals by record id."""
-    rows = {
-        odoo_id: [[str(odoo_id), draft.placed_at.astimezone(UTC).strftime(DATE)]] for odoo_id, draft in orders.items()
-    }
-    refused = load_records(client, "sale.order", (".id", "date_order"), rows, tracking(client))[1]
+    vals = {one: {"date_order": draft.placed_at.astimezone(UTC).strftime(DATE)} for one, draft in orders.items()}
+    # The web client's own way to write other values to each record: all are read at once, which load() does one by one.
+    refused = on_all(
+        client, "sale.order", "web_save_multi", vals, tracking(client), list, vals_list=vals, specification={}
+    )
     align_deadlines(client, orders)
     return refused
 

@@ -126,11 +126,16 @@ class Batch:
 
     def _load(self, items: Sequence[Item]) -> None:
         """Create new orders and bring quotations in line, lines that are gone included."""
-        columns = order_columns(self._resolver.fields, any(item.draft.team for item in items))
+        columns = order_columns(
+            self._resolver.fields,
+            with_team=any(item.draft.team for item in items),
+            all_new=all(item.verdict.way is Way.CREATE for item in items),
+        )
         rows = {
             item.xid: order_rows(item.draft, item.ids, item.parties, columns)
             for item in items if item.ids and item.parties
         }  # fmt: skip
+        columns, rows = self._resolver.shorthand.by_name(columns, rows)
         ids, refused = load_records(self._client, "sale.order", columns, rows, tracking(self._client))
         for item in items:
             item.odoo_id = ids.get(item.xid, item.odoo_id)

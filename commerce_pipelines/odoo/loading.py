@@ -65,6 +65,21 @@ def names_of(client: OdooClient, model: str, ids: Iterable[int]) -> dict[int, st
     return {row["res_id"]: row["name"] for row in rows}
 
 
+def any_names(client: OdooClient, wanted: Mapping[str, Iterable[int]]) -> dict[tuple[str, int], str]:
+    """An external id of each of these records that has one, whoever gave it: (model, record id) -> `module.name`.
+
+    wanted: record ids by model.
+    """
+    terms = [["&", ["model", "=", model], ["res_id", "in", sorted(ids)]] for model, ids in wanted.items() if ids]
+    if not terms:
+        return {}
+    rows = client.call(
+        "ir.model.data", "search_read", fields=["module", "name", "model", "res_id"], order="id desc", load=None,
+        domain=["|"] * (len(terms) - 1) + [part for term in terms for part in term],
+    )  # fmt: skip
+    return {(row["model"], row["res_id"]): f"{row['module']}.{row['name']}" for row in rows if row["module"]}
+
+
 def xid(name: str) -> str:
     """The external id as load() takes it."""
     return f"{MODULE}.{name}"

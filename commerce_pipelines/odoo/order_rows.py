@@ -26,6 +26,7 @@ class Fields(msgspec.Struct, frozen=True):
 
     warehouse: bool = True  # sale_stock
     carrier: bool = True  # delivery
+    documents: bool = False  # sale_pdf_quote_builder, and none of its documents comes with every quotation
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,14 +42,19 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     lines: dict[str, tuple[int, int]]
 
 
-def order_columns(fields: Fields, with_team: bool) -> list[str]:
-    """A team that settings leave open is left to Odoo, so its column is only there if some draft names one."""
+def order_columns(fields: Fields, with_team: bool, all_new: bool = False) -> list[str]:
+    """A team that settings leave open is left to Odoo, so its column is only there if some draft names one.
+
+    all_new: no quotation among them to which a person may have added documents. That there are none is then said,
+    because Odoo would look for them order by order.
+    """
     return [
         *("id", "partner_id/.id", "partner_invoice_id/.id", "partner_shipping_id/.id", "client_order_ref", "origin"),
         *("user_id/.id", "pricelist_id/.id", "fiscal_position_id/.id", "tag_ids/.id", "date_order"),
         *(["team_id/.id"] if with_team else []),
         *(["warehouse_id/.id"] if fields.warehouse else []),
         *(["carrier_id/.id"] if fields.carrier else []),
+        *(["quotation_document_ids/.id"] if fields.documents and all_new else []),
         *(f"order_line/{name}" for name in line_columns(fields)),
     ]
 

@@ -20,6 +20,7 @@ from .positions import Positions, position_xid
 from .reference import Currencies, Names, default_warehouse
 from .services import Services, service_xid
 from .settings import OdooSettings
+from .shorthand import Shorthand
 from .taxes import TaxBook, tax_xid
 
 
@@ -35,6 +36,7 @@ class Resolver:
         places = [place for draft in drafts for place in (draft.billing, draft.shipping) if place]
         self.countries.read_states({place.country for place in places if place.state})
         self.fields = read_fields(client)
+        self.shorthand = Shorthand(client)
         known = records_of(client, _external_ids(drafts))
         create = settings.create_missing
         self._dry = dry
@@ -88,7 +90,12 @@ class Resolver:
 
 def read_fields(client: OdooClient) -> Fields:
     found = client.call("sale.order", "fields_get", allfields=["warehouse_id", "carrier_id"], attributes=["type"])
-    return Fields(warehouse="warehouse_id" in found, carrier="carrier_id" in found)
+    documents = client.call("sale.order", "default_get", fields=["quotation_document_ids"])
+    return Fields(
+        warehouse="warehouse_id" in found,
+        carrier="carrier_id" in found,
+        documents=documents == {"quotation_document_ids": [[6, 0, []]]},
+    )
 
 
 def _external_ids(drafts: Sequence[SaleDraft]) -> Iterator[str]:

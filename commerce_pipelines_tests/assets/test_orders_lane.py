@@ -30,7 +30,8 @@ from commerce_sandbox.server import Call, Fault
 from commerce_sandbox.shopify import ShopifyStandIn
 
 SHOP = "shopify_de"
-READS = {"search", "read", "search_read", "search_count", "fields_get", "has_access", "formatted_read_group"}
+READS = {"search", "read", "search_read", "search_count", "fields_get", "default_get", "has_access",
+         "formatted_read_group"}  # fmt: skip
 
 
 class Lanes:

@@ -28,7 +28,7 @@ NAME = "shop_de"
 ZONE = ZoneInfo("Europe/Berlin")
 MUG, PAPER = "MUG-STN-350-BL", "FLT-PAP-02-100"
 RUN = secrets.token_hex(4)
-WRITES = ("load", "create", "write", "unlink", "action_confirm", "action_cancel", "action_draft")
+WRITES = ("load", "create", "write", "web_save_multi", "unlink", "action_confirm", "action_cancel", "action_draft")
 
 
 class Server(NamedTuple):

@@ -52,8 +52,13 @@ def test_a_replay_writes_nothing(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "call", [("res.partner", "load"), ("sale.order", "load"), ("sale.order", "action_confirm")], ids=".".join
-)
+    "call",
+    [
+        ("res.partner", "load"), ("sale.order", "load"), ("sale.order", "action_confirm"),
+        ("sale.order", "web_save_multi"),
+    ],
+    ids=".".join,
+)  # fmt: skip
 @pytest.mark.parametrize("times", [1, 3])
 def test_lost_answers(world: World, call: tuple[str, str], times: int) -> None:
     """G29."""

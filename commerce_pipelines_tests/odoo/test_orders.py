@@ -9,7 +9,10 @@ import pytest
 
 from commerce_pipelines.domain.orders import Address, LineKind
 from commerce_pipelines.domain.sales import TaxKey
+from commerce_pipelines.odoo.loading import known, xid
 from commerce_pipelines.odoo.sales import preview_sales, sale_totals
+from commerce_pipelines.odoo.shorthand import Shorthand
+from commerce_pipelines.odoo.taxes import tax_xid
 from commerce_pipelines_tests.odoo.world import CHANNEL, DE7, DE19, World, changed, draft, line, service
 
 
@@ -162,11 +165,44 @@ def test_a_poison_order_is_told_from_the_others_of_its_batch(world: World) -> No
     assert not sale_totals(world.client, CHANNEL, [poison.order_id])
 
 
+def test_records_that_many_rows_share_are_named_by_external_id(world: World) -> None:
+    """Odoo asks its database for each database id again; a record without an external id keeps it all the same."""
+    world.load(draft(line("1", world.product(), 1, 1000)))
+    [(name, ours)] = list(known(world.client, "account.tax", [tax_xid(DE19)]).items())
+    nameless = world.create("account.tax", name=f"Nameless {secrets.token_hex(4)}", amount=19, type_tax_use="sale")
+    columns = ["client_order_ref", "order_line/tax_ids/.id"]
+    shorthand = Shorthand(world.client)
+    assert shorthand.by_name(columns, {1: [["1", str(ours)]], 2: [["2", ""]]})[0] == columns  # too few to ask
+    many = {number: [[str(number), str(ours)], ["", ""]] for number in range(12)}
+    assert shorthand.by_name(columns, many) == (
+        ["client_order_ref", "order_line/tax_ids/id"],
+        {number: [[str(number), xid(name)], ["", ""]] for number in range(12)},
+    )
+    many[12] = [["12", str(nameless)]]
+    assert shorthand.by_name(columns, many) == (columns, many)
+
+
+def test_documents_that_come_with_every_quotation_still_do(world: World) -> None:
+    if "quotation_document_ids" not in world.call("sale.order", "fields_get", attributes=["type"]):
+        pytest.skip("needs Odoo's module sale_pdf_quote_builder")
+    mug = world.product()
+    document = world.create("quotation.document", name="Terms.pdf", add_by_default=True)
+    try:
+        order = draft(line("1", mug, 1, 1000))
+        world.load(order)
+        assert world.order(order, "quotation_document_ids")["quotation_document_ids"] == [document]
+    finally:
+        world.call("quotation.document", "write", ids=[document], vals={"add_by_default": False})
+    without = draft(line("1", mug, 1, 1000))
+    world.load(without)
+    assert world.order(without, "quotation_document_ids")["quotation_document_ids"] == []
+
+
 def test_the_number_of_calls_does_not_grow_with_the_batch(world: World) -> None:
     mug = world.product()
     world.load(draft(line("1", mug, 1, 1000), service(LineKind.SHIPPING, 490)))
     counts = []
-    for size in (1, 12):
+    for size in (12, 24):
         world.transport.calls.clear()
         world.load(*(draft(line("1", mug, 1, 1000), service(LineKind.SHIPPING, 490)) for _ in range(size)))
         counts.append(len(world.transport.calls))

@@ -93,6 +93,20 @@ def test_a_call_is_one_transaction(odoo: Server) -> None:
     assert int(after[1:]) - int(before[1:]) == 1
 
 
+def test_other_values_for_each_record(odoo: Server) -> None:
+    partners = [odoo.new("res.partner", name=fresh("Multi")) for _ in range(2)]
+    vals = [{"ref": "one"}, {"ref": "two"}]
+    answer = odoo.call("res.partner", "web_save_multi", ids=partners, vals_list=vals, specification={})
+    assert answer == [{"id": partner} for partner in partners]
+    assert [odoo.read("res.partner", partner, "ref") for partner in partners] == ["one", "two"]
+    short = odoo.call("res.partner", "web_save_multi", ids=partners, vals_list=vals[:1], specification={})
+    assert short.name == "builtins.ValueError"
+
+
+def test_defaults(odoo: Server) -> None:
+    assert odoo.call("sale.order.line", "default_get", fields=["product_uom_qty", "nope"]) == {"product_uom_qty": 1.0}
+
+
 def test_reading(odoo: Server) -> None:
     germany = odoo.first("res.country", ["code", "=", "DE"])
     name = fresh("Read")

@@ -31,6 +31,14 @@ def create(env: Env, model: str, vals_list: Mapping[str, Any] | Sequence[Mapping
     return ids
 
 
+@method("*", "default_get", of_model=True)
+def default_get(env: Env, model: str, fields: Sequence[str]) -> Row:
+    """Declared defaults of stored fields; names that the model lacks are passed over."""
+    env.check(model, "read")
+    known = {name: field for name in fields if (field := env.model(model).fields.get(name)) and not field.compute}
+    return {name: field.initial(env) for name, field in known.items() if field.default is not None}
+
+
 @method("*", "write")
 def write(env: Env, model: str, ids: Sequence[int], vals: Mapping[str, Any]) -> bool:
     env.check(model, "write")
@@ -44,6 +52,20 @@ def write(env: Env, model: str, ids: Sequence[int], vals: Mapping[str, Any]) -> 
     for run in HOOKS[model, "written"]:
         run(env, ids, changes)
     return True
+
+
+@method("*", "web_save_multi")
+def web_save_multi(
+    env: Env, model: str, ids: Sequence[int], vals_list: Sequence[Mapping[str, Any]], specification: Mapping[str, Any]
+) -> list[Row]:
+    """Other values for each record; only the empty specification, which answers ids."""
+    if len(ids) != len(vals_list):
+        raise ValueError("Each record must have a corresponding vals entry.")
+    if specification:
+        raise NotImplementedError("The stand-in answers no fields here.")
+    for row_id, vals in zip(ids, vals_list, strict=True):
+        write(env, model, [row_id], vals)
+    return [{"id": row_id} for row_id in ids]
 
 
 @method("*", "unlink")
