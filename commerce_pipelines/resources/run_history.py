@@ -7,10 +7,30 @@ from __future__ import annotations
 
 from typing import Any
 
+from dagster._core.storage.event_log.schema import ConcurrencyLimitsTable
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
+from dagster_postgres.event_log import PostgresEventLogStorage
+from sqlalchemy.exc import InternalError
 
 from ..warehouse.server import database_url
+
+
+class _Events(PostgresEventLogStorage):
+    """dagster-postgres, but of two runs that are the first to use a pool, at the same moment, neither fails."""
+
+    def initialize_concurrency_limit_to_default(self, concurrency_key: str) -> bool:
+        """Dagster inserts the pool, and where it finds it there goes on in the transaction that PostgreSQL gave up."""
+        try:
+            return super().initialize_concurrency_limit_to_default(concurrency_key)
+        except InternalError:
+            limit = self._instance.global_op_concurrency_default_limit or 0
+            pools = ConcurrencyLimitsTable.c
+            with self.index_transaction() as connection:
+                mine = (pools.concurrency_key == concurrency_key) & pools.using_default_limit
+                connection.execute(ConcurrencyLimitsTable.update().values(limit=limit).where(mine))
+                self._allocate_concurrency_slots(connection, concurrency_key, limit)
+            return True
 
 
 class RunHistory(DagsterPostgresStorage):
@@ -18,6 +38,10 @@ class RunHistory(DagsterPostgresStorage):
 
     A class and not plain YAML, because `{env: …}` in dagster.yaml knows no default.
     """
+
+    def __init__(self, postgres_url: str, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(postgres_url, inst_data=inst_data)
+        self._event_log_storage = _Events(postgres_url)
 
     @classmethod
     def config_type(cls) -> Any:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 from dagster._core.test_utils import instance_for_test
+from dagster_postgres.event_log import PostgresEventLogStorage
 
 from commerce_pipelines.assets.common import failures
 from commerce_pipelines.domain.errors import PermanentError, SettingsError, TransientError
@@ -98,11 +99,20 @@ def test_the_storage_is_postgresql_and_nothing_is_pickled(
     instance: dg.DagsterInstance, tables: TableIOManager, tmp_path: Path
 ) -> None:
     assert isinstance(instance._ref.storage, RunHistory)
-    assert instance.event_log_storage.__class__.__module__.startswith("dagster_postgres")
+    assert isinstance(instance.event_log_storage, PostgresEventLogStorage)
     _run(instance, tables, "2025-10-01", "2025-10-02", [])
     left = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert not [path for path in left if path.suffix in (".db", ".pickle", ".pkl") or path.parent.name == "storage"]
     assert not [path for path in left if path.read_bytes()[:2] in (b"\x80\x04", b"\x80\x05")]
+
+
+def test_two_runs_may_use_a_new_pool_at_once(instance: dg.DagsterInstance) -> None:
+    """Each found no pool and makes it; the second finds the first one's."""
+    for _ in range(2):
+        assert instance.event_log_storage.initialize_concurrency_limit_to_default("odoo")
+    assert [(one.name, one.limit) for one in instance.event_log_storage.get_pool_limits()] == [("odoo", 1)]
+    claim = instance.event_log_storage.claim_concurrency_slot("odoo", "run", "step")
+    assert claim.is_claimed
 
 
 @pytest.mark.parametrize("wrong", ["text", b"bytes", {"a": 1}, 7])
