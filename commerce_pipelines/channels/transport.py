@@ -140,12 +140,12 @@ def _read(response: requests.Response, max_bytes: int) -> bytes:
     inflate = None
     if response.headers.get("Content-Encoding", "").strip().lower() in ("gzip", "x-gzip", "deflate"):
         inflate = zlib.decompressobj(47)  # zlib or gzip, by its header
-    body = bytearray()
+    body, size = io.BytesIO(), 0  # its value is had without another copy
     while chunk := response.raw.read1(_CHUNK, decode_content=False):
         _due.left()
-        body += inflate.decompress(chunk, max_bytes + 1 - len(body)) if inflate else chunk
-        if len(body) > max_bytes:
+        size += body.write(inflate.decompress(chunk, max_bytes + 1 - size) if inflate else chunk)
+        if size > max_bytes:
             raise TooLarge
-    if inflate and (not inflate.eof or inflate.unused_data) and body:
-        raise IncompleteRead(len(body), 0)  # the stream ended, or began anew, before its own end mark
-    return bytes(body)
+    if inflate and (not inflate.eof or inflate.unused_data) and size:
+        raise IncompleteRead(size, 0)  # the stream ended, or began anew, before its own end mark
+    return body.getvalue()

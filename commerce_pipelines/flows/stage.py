@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
@@ -82,36 +81,33 @@ def stage(
     now = now or datetime.now(UTC)
     channel = connections.channel(name)
     staged = Staged()
-    failures: list[tuple[str, date | None, RecordError]] = []
-    digests: dict[str, str] = {}
+    refused: list[tuple[Snapshot, RecordError]] = []
     with connections.warehouse.transaction() as connection:
-        with staging.writer(connection, name, start, end) as writer:
-            for chunk in connections.landing(name).newest(start, end):
-                good = []
-                for snapshot in chunk:
-                    if snapshot.raw is None:
-                        staged.forgotten += 1
-                        continue
-                    try:
-                        good.append((snapshot, read_order(channel, snapshot.raw, snapshot.order_id)))
-                    except RecordError as error:
-                        failures.append((snapshot.order_id, snapshot.day, error))
-                        digests[snapshot.order_id] = snapshot.digest
-                orders, lines = staging.order_tables(good, territory)
-                writer.write(orders, lines)
-                _count(staged, good, len(lines))
+        with staging.writer(connection, name, start, end, territory) as writer:
+            for snapshot in connections.landing(name).newest(start, end):
+                if snapshot.raw is None:
+                    staged.forgotten += 1
+                    continue
+                try:
+                    order = read_order(channel, snapshot.raw, snapshot.order_id)
+                except RecordError as error:
+                    refused.append((snapshot, error))
+                    continue
+                writer.add(snapshot, order)
+                _count(staged, snapshot.day, order)
+        failures = [(snapshot.order_id, snapshot.day, error) for snapshot, error in refused]
+        digests = {snapshot.order_id: snapshot.digest for snapshot, _ in refused}
         quarantine.record(connection, name, STAGE, failures, run_id, now, digests=digests)
-        quarantine.resolve_others(connection, name, STAGE, start, end, [failure[0] for failure in failures], now)
+        quarantine.resolve_others(connection, name, STAGE, start, end, list(digests), now)
     failpoint("staged")
-    staged.refused = len(failures)
+    staged.refused = len(refused)
     return staged
 
 
-def _count(staged: Staged, good: Sequence[tuple[Snapshot, Order]], lines: int) -> None:
-    staged.orders += len(good)
-    staged.lines += lines
-    staged.by_day.update([snapshot.day for snapshot, _ in good])
-    staged.by_status.update([order.status for _, order in good])
-    for _, order in good:
-        if order.status is OrderStatus.PAID:
-            staged.by_currency[order.currency] += order.total
+def _count(staged: Staged, day: date, order: Order) -> None:
+    staged.orders += 1
+    staged.lines += len(order.lines)
+    staged.by_day[day] += 1
+    staged.by_status[order.status] += 1
+    if order.status is OrderStatus.PAID:
+        staged.by_currency[order.currency] += order.total

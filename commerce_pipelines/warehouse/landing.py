@@ -54,19 +54,26 @@ class LandResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One landed answer. digest: hex SHA-256 of the answer; raw: the answer byte for byte, None if its subject is
-    forgotten (or not asked for), DAMAGED if what lies there is not what was landed; day: the channel's business day;
-    subject_id: hex. Times are aware UTC."""
+    """One landed answer. digest: hex SHA-256 of the answer; day: the channel's business day; subject_id: hex; raw: the
+    answer byte for byte, None if its subject is forgotten, DAMAGED if what lies there is not what was landed."""
 
     order_id: str
+    digest: str
+    day: date
+    subject_id: str
+    raw: bytes | None = None
+
+
+class Revision(msgspec.Struct, frozen=True, kw_only=True):
+    """That an answer was landed: its digest in hex, the order's times as it states them, when and how it came first.
+    Times are aware UTC."""
+
     digest: str
     day: date
     placed_at: datetime
     updated_at: datetime
     first_seen: datetime
     how: str
-    subject_id: str
-    raw: bytes | None = None
 
 
 # The newest revision of an order is the greatest by source time; equal times go to the answer seen last. Nothing older
@@ -74,9 +81,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 _NEWEST = """NOT EXISTS (
     SELECT FROM commerce.order_snapshots n WHERE n.channel = s.channel AND n.order_id = s.order_id
     AND (n.source_updated_at, n.first_seen, n.digest) > (s.source_updated_at, s.first_seen, s.digest))"""
-_FIELDS = "s.order_id, s.digest, s.day, s.placed_at, s.source_updated_at, s.first_seen, s.how, s.subject_id"
-_SEALED = f"""SELECT {_FIELDS}, k.wrapped_key, s.dictionary_id, s.payload FROM commerce.order_snapshots s
-    LEFT JOIN commerce.subject_keys k USING (subject_id) WHERE s.channel = %s"""
+_SEALED = """SELECT s.order_id, s.day, s.digest, s.subject_id, k.wrapped_key, s.dictionary_id, s.payload
+    FROM commerce.order_snapshots s LEFT JOIN commerce.subject_keys k USING (subject_id) WHERE s.channel = %s"""
 
 
 class Landing:
@@ -103,8 +109,8 @@ class Landing:
             self._learn()
         return LandResult(seen=seen, new=days.total(), days=dict(days), forgotten=len(fresh) - len(subjects))
 
-    def newest(self, start: date, end: date) -> Iterator[list[Snapshot]]:
-        """The newest answer of each order of the days `[start, end)`, in chunks, ordered by day and order id.
+    def newest(self, start: date, end: date) -> Iterator[Snapshot]:
+        """The newest answer of each order of the days `[start, end)`, ordered by day and order id.
 
         Streams in constant memory; the rows are those of one instant.
         """
@@ -118,8 +124,7 @@ class Landing:
                     f"{_SEALED} AND s.day >= %s AND s.day < %s AND {_NEWEST} ORDER BY s.day, s.order_id",
                     (self._channel, start, end),
                 )
-                while rows := cursor.fetchmany(CHUNK):
-                    yield self._opened(connection, rows)
+                yield from self._opened(connection, cursor)
 
     def newest_of(self, order_ids: Collection[str]) -> dict[str, Snapshot]:
         """The newest answer of each of these orders; orders never seen are left out."""
@@ -127,15 +132,18 @@ class Landing:
             cursor.execute(f"{_SEALED} AND s.order_id = ANY(%s) AND {_NEWEST}", (self._channel, list(order_ids)))
             return {snapshot.order_id: snapshot for snapshot in self._opened(connection, cursor.fetchall())}
 
-    def history(self, order_id: str) -> list[Snapshot]:
-        """All answers seen for an order, oldest revision first, without their content."""
+    def history(self, order_id: str) -> list[Revision]:
+        """All answers seen for an order, oldest revision first."""
         with self._warehouse.transaction() as connection, connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT {_FIELDS} FROM commerce.order_snapshots s WHERE s.channel = %s AND s.order_id = %s"
-                " ORDER BY s.source_updated_at, s.first_seen, s.digest",
+                "SELECT digest, day, placed_at, source_updated_at, first_seen, how FROM commerce.order_snapshots"
+                " WHERE channel = %s AND order_id = %s ORDER BY source_updated_at, first_seen, digest",
                 (self._channel, order_id),
             )
-            return [_snapshot(row, None) for row in cursor]
+            return [
+                Revision(digest=digest.hex(), day=day, placed_at=placed, updated_at=updated, first_seen=seen, how=how)
+                for digest, day, placed, updated, seen, how in cursor
+            ]
 
     def orders_per_day(self, start: date, end: date) -> dict[date, int]:
         """How many orders belong to each of the days `[start, end)`; days without any are left out."""
@@ -255,26 +263,25 @@ class Landing:
             )
             return Counter(dict(cursor.fetchall()))
 
-    def _opened(self, connection: Connection, rows: Iterable[Any]) -> list[Snapshot]:
+    def _opened(self, connection: Connection, rows: Iterable[Any]) -> Iterator[Snapshot]:
+        """One at a time: what was just unpacked is read while it is at hand, and gone when the next one comes."""
         import zstandard
 
         readers: dict[int | None, Any] = {}
-        vault, channel, snapshots = self._vault, self._channel.encode(), []
-        for row in rows:
-            wrapped, dictionary, payload = row[8:]
+        unwrap, unseal, channel = self._vault.unwrap, self._vault.open, self._channel.encode()
+        for order_id, day, digest, subject, wrapped, dictionary, payload in rows:
             raw = None
             if wrapped is not None:
                 if dictionary not in readers:
                     trained = None if dictionary is None else self._dictionaries.read(connection, dictionary)
                     readers[dictionary] = zstandard.ZstdDecompressor(dict_data=trained).decompress
-                secret = vault.unwrap(bytes(row[7]), bytes(wrapped))
-                place = b"\0".join((channel, row[0].encode(), bytes(row[1])))
+                secret = unwrap(bytes(subject), bytes(wrapped))
+                place = b"\0".join((channel, order_id.encode(), digest))
                 try:
-                    raw = readers[dictionary](vault.open(secret, bytes(payload), place))
+                    raw = readers[dictionary](unseal(secret, bytes(payload), place))
                 except CorruptError:
                     raw = DAMAGED
-            snapshots.append(_snapshot(row, raw))
-        return snapshots
+            yield Snapshot(order_id=order_id, digest=digest.hex(), day=day, subject_id=subject.hex(), raw=raw)
 
     def _learn(self) -> None:
         """Learn a dictionary once the channel has orders enough; one process does it, the others go on without."""
@@ -315,11 +322,3 @@ _ARRIVALS = """CREATE TEMPORARY TABLE IF NOT EXISTS arrivals (order_id text, dig
 def _instant(moment: datetime) -> int:
     """Microseconds since PostgreSQL's epoch."""
     return (moment - _EPOCH) // _MICROSECOND
-
-
-def _snapshot(row: Any, raw: bytes | None) -> Snapshot:
-    order_id, digest, day, placed_at, updated_at, first_seen, how, subject = row[:8]
-    return Snapshot(
-        order_id=order_id, digest=digest.hex(), day=day, placed_at=placed_at, updated_at=updated_at,
-        first_seen=first_seen, how=how, subject_id=subject.hex(), raw=raw,
-    )  # fmt: skip

@@ -1,8 +1,7 @@
 """Orders as rows: what of an `Order` is staged in clear, in `orders` and `order_lines`. Nothing personal is.
 
-What belongs here: the columns, built column by column because this is the hot path, and the replacing of some days'
-rows. What does not: reading payloads (channels/), the bridge to the database (frames.py). Import it inside functions:
-it loads pandas and pyarrow.
+What belongs here: the columns, and the replacing of some days' rows. What does not: reading payloads (channels/), the
+bridge to the database (frames.py). Import it inside functions: it loads pandas and pyarrow.
 """
 
 from __future__ import annotations
@@ -23,9 +22,11 @@ from .landing import Snapshot
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
+CHUNK = 1_000  # orders that are written at a time
 _TEXT, _MONEY, _COUNT, _FLAG, _DAY = pa.string(), pa.int64(), pa.int32(), pa.bool_(), pa.date32()
 _INSTANT = pa.timestamp("us", "UTC")
 Column = tuple[str, pa.DataType, str]
+Territory = Callable[[str, str], str]
 
 # The third is the attribute that holds the value. `day` and the ids are the landing's, so that a row lies on the day
 # whose partition read it.
@@ -67,38 +68,61 @@ _OF_LINE: tuple[Column, ...] = (
     ("rate", _COUNT, "rate"),
     ("of_line", _TEXT, "of"),
 )
+ORDERS = (
+    *_OF_SNAPSHOT,
+    *_OF_ORDER,
+    ("tax", _MONEY, ""),
+    ("line_count", _COUNT, ""),
+    ("destination_country", _TEXT, ""),
+    ("destination_territory", _TEXT, ""),
+)
+LINES = (("channel", _TEXT, ""), ("order_id", _TEXT, ""), ("day", _DAY, ""), ("position", _COUNT, ""), *_OF_LINE)
+_of_snapshot, _of_order, _of_line = (
+    attrgetter(*[path for _, _, path in columns]) for columns in (_OF_SNAPSHOT, _OF_ORDER, _OF_LINE)
+)
 
 
-def order_tables(
-    orders: Sequence[tuple[Snapshot, Order]],
-    territory: Callable[[str, str], str] = lambda country, postcode: "",
-) -> tuple[pa.Table, pa.Table]:
-    """The rows of `orders` and of `order_lines`; position counts from 1.
+def order_row(snapshot: Snapshot, order: Order, territory: Territory) -> tuple[Any, ...]:
+    """The order's row of `orders`, as ORDERS names its values."""
+    place = order.destination
+    return (
+        *_of_snapshot(snapshot),
+        *_of_order(order),
+        sum([line.tax for line in order.lines]),
+        len(order.lines),
+        place.country,
+        territory(place.country, place.postcode),
+    )
 
-    territory: names the special VAT territory of a country and postcode, '' for none (domain/territories.py).
-    """
-    read = [order for _, order in orders]
-    lines = [line for order in read for line in order.lines]
-    places = [order.destination for order in read]
-    whole = _columns(_OF_SNAPSHOT, [snapshot for snapshot, _ in orders]) | _columns(_OF_ORDER, read)
-    whole["tax"] = pa.array([sum([line.tax for line in order.lines]) for order in read], _MONEY)
-    whole["line_count"] = pa.array([len(order.lines) for order in read], _COUNT)
-    whole["destination_country"] = _array(_TEXT, [place.country for place in places])
-    whole["destination_territory"] = _array(_TEXT, [territory(place.country, place.postcode) for place in places])
-    of_order = pa.array([at for at, order in enumerate(read) for _ in order.lines], _COUNT)
-    parts = {name: whole[name].take(of_order) for name in ("channel", "order_id", "day")} | _columns(_OF_LINE, lines)
-    parts["position"] = pa.array([at for order in read for at in range(1, len(order.lines) + 1)], _COUNT)
-    return pa.table(whole), pa.table(parts)
+
+def line_rows(snapshot: Snapshot, order: Order) -> list[tuple[Any, ...]]:
+    """Its rows of `order_lines`, as LINES names their values; position counts from 1."""
+    head = (order.channel, snapshot.order_id, snapshot.day)
+    return [(*head, at, *_of_line(line)) for at, line in enumerate(order.lines, 1)]
 
 
 class Writer:
-    """Writes the staged rows of some days, chunk by chunk, in the caller's transaction."""
+    """Writes the staged rows of some days in the caller's transaction, many at a time: only rows are kept until then,
+    no order.
 
-    def __init__(self, connection: Connection, channel: str) -> None:
-        self._connection, self._channel = connection, channel
+    territory: names the special VAT territory of a country and postcode, '' for none (domain/territories.py).
+    """
 
-    def write(self, orders: pa.Table, lines: pa.Table) -> None:
-        """Store one chunk; an order that lay on another day before moves here."""
+    def __init__(self, connection: Connection, channel: str, territory: Territory) -> None:
+        self._connection, self._channel, self._territory = connection, channel, territory
+        self._orders: list[tuple[Any, ...]] = []
+        self._lines: list[tuple[Any, ...]] = []
+
+    def add(self, snapshot: Snapshot, order: Order) -> None:
+        self._orders.append(order_row(snapshot, order, self._territory))
+        self._lines += line_rows(snapshot, order)
+        if len(self._orders) >= CHUNK:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was added; an order that lay on another day before moves here."""
+        orders, lines = table(ORDERS, self._orders), table(LINES, self._lines)
+        self._orders, self._lines = [], []
         ids = orders["order_id"].to_pylist()
         if clear_orders(self._connection, "orders", self._channel, ids):  # else none of them has lines
             clear_orders(self._connection, "order_lines", self._channel, ids)
@@ -107,19 +131,25 @@ class Writer:
 
 
 @contextmanager
-def writer(connection: Connection, channel: str, start: date, end: date) -> Iterator[Writer]:
+def writer(
+    connection: Connection, channel: str, start: date, end: date, territory: Territory = lambda country, postcode: ""
+) -> Iterator[Writer]:
     """Clear the staged rows of the days `[start, end)` and give back the writer of the new ones."""
     days = [start + timedelta(days=offset) for offset in range((end - start).days)]
     for table in ("orders", "order_lines"):
         clear_days(connection, table, channel, days)
-    yield Writer(connection, channel)
+    writer = Writer(connection, channel, territory)
+    yield writer
+    writer.flush()
 
 
-def _columns(columns: Sequence[Column], records: Sequence[Any]) -> dict[str, pa.Array]:
-    return {name: _array(kind, list(map(attrgetter(path), records))) for name, kind, path in columns}
+def table(columns: Sequence[Column], rows: Sequence[tuple[Any, ...]]) -> pa.Table:
+    """Rows of ORDERS or LINES as a table of those columns. Raises a pyarrow error for a value that its column lacks."""
+    values = zip(*rows, strict=True) if rows else [()] * len(columns)
+    return pa.table({name: _array(kind, of) for (name, kind, _), of in zip(columns, values, strict=True)})
 
 
-def _array(kind: pa.DataType, values: list[Any]) -> pa.Array:
+def _array(kind: pa.DataType, values: Sequence[Any]) -> pa.Array:
     try:
         return pa.array(values, kind)
     except UnicodeEncodeError:  # lone surrogates

@@ -13,7 +13,6 @@ when (the privacy flow). Import it inside functions: it loads a cryptography lib
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 from collections.abc import Collection
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
     from .database import Warehouse
 
+ID, KEY = 16, 32  # bytes of a subject's id and of its key
 NONCE = 12  # bytes, random: NIST SP 800-38D allows 2**32 of them per key, and a key seals one person's orders
 
 
@@ -59,11 +59,11 @@ class Vault:
 
     def subject_id(self, subject: str) -> bytes:
         """16 bytes that stand for a data subject (`email:anna@example.com`); not reversible without the master key."""
-        return hmac.digest(self._subjects, subject.encode(), hashlib.sha256)[:16]
+        return hmac.digest(self._subjects, subject.encode(), "sha256")[:ID]
 
     def heir(self, subject_id: bytes) -> bytes:
         """The id that a subject gets who comes back after their key was destroyed."""
-        return hmac.digest(self._subjects, b"heir of " + subject_id, hashlib.sha256)[:16]
+        return hmac.digest(self._subjects, b"heir of " + subject_id, "sha256")[:ID]
 
     def lineage(self, connection: Connection, subject: str) -> list[bytes]:
         """All ids a subject ever had here, oldest first: their own, and an heir for each time they were forgotten."""
@@ -83,9 +83,10 @@ class Vault:
         Two creators at once agree: the first to commit wins and the other waits for it. One to three statements.
         """
         wrapped = _select(connection, subject_ids)
-        made = self._make(connection, sorted(set(subject_ids) - wrapped.keys())) if create else {}
-        if create and (lost := set(subject_ids) - wrapped.keys() - made.keys()):
-            wrapped |= _select(connection, lost)
+        unknown = sorted(set(subject_ids) - wrapped.keys()) if create else []
+        made = self._make(connection, unknown)
+        if len(made) < len(unknown):
+            wrapped |= _select(connection, unknown)
         keys = {subject: None if key is None else self.unwrap(subject, key) for subject, key in wrapped.items()}
         return {**keys, **made}
 
@@ -136,27 +137,38 @@ class Vault:
         return AESGCM(self.own_key("wrap"))
 
     def _make(self, connection: Connection, subject_ids: list[bytes]) -> dict[bytes, bytes]:
-        """New keys of those subjects that nobody else made one for. Sorted: two creators lock in one order."""
+        """New keys of these subjects; none at all if somebody else made one of them meanwhile: what is stored counts.
+
+        Sorted: two creators lock in one order.
+        """
         if not subject_ids:
             return {}
-        keys = {subject: os.urandom(32) for subject in subject_ids}
+        count = len(subject_ids)
+        keys, nonces = _pieces(os.urandom(KEY * count), KEY), _pieces(os.urandom(NONCE * count), NONCE)
+        wrap = self._wrapper.encrypt
+        wrapped = [nonce + wrap(nonce, key, of) for nonce, key, of in zip(nonces, keys, subject_ids, strict=True)]
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO commerce.subject_keys (subject_id, wrapped_key)"
-                " SELECT * FROM unnest(%s::bytea[], %s::bytea[]) ON CONFLICT DO NOTHING RETURNING subject_id",
-                (subject_ids, [self._wrap(subject, key) for subject, key in keys.items()]),
+                " SELECT * FROM unnest(%s::bytea[], %s::bytea[]) ON CONFLICT DO NOTHING",
+                (_array(subject_ids), _array(wrapped)),
             )
-            return {(subject := bytes(row[0])): keys[subject] for row in cursor}
+            return dict(zip(subject_ids, keys, strict=True)) if cursor.rowcount == count else {}
 
-    def _wrap(self, subject_id: bytes, key: bytes) -> bytes:
-        nonce = os.urandom(NONCE)
-        return nonce + self._wrapper.encrypt(nonce, key, subject_id)
+
+def _pieces(whole: bytes, size: int) -> list[bytes]:
+    return [whole[at : at + size] for at in range(0, len(whole), size)]
 
 
 def _select(connection: Connection, subject_ids: Collection[bytes]) -> dict[bytes, bytes | None]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT subject_id, wrapped_key FROM commerce.subject_keys WHERE subject_id = ANY(%s::bytea[])",
-            (list(subject_ids),),
+            (_array(subject_ids),),
         )
         return {bytes(subject): None if key is None else bytes(key) for subject, key in cursor}
+
+
+def _array(values: Collection[bytes]) -> str:
+    """PostgreSQL's text for an array of bytea: one value for the driver to quote instead of many."""
+    return "{" + ",".join([f'"\\\\x{value.hex()}"' for value in values]) + "}"

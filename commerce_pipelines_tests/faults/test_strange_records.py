@@ -19,6 +19,7 @@ from commerce_pipelines.assets.exceptions import exceptions_asset
 from commerce_pipelines.channels.base import Page, Window
 from commerce_pipelines.domain.errors import RecordError
 from commerce_pipelines.domain.orders import Address, Buyer, business_day
+from commerce_pipelines.domain.territories import territory
 from commerce_pipelines.flows.poll import Cursor, poll
 from commerce_pipelines.flows.pull import YEARS, _head
 from commerce_pipelines.flows.stage import read_order
@@ -71,11 +72,9 @@ def test_any_value_anywhere_is_read_or_refused(marketplaces: tuple[sandbox.World
                 refused += 1
                 continue
             read += 1
-            snapshot = Snapshot(
-                order_id=head.order_id, digest="", day=now.date(), placed_at=now, updated_at=now, first_seen=now,
-                how="pull", subject_id="",
-            )  # fmt: skip
-            staging.order_tables([(snapshot, order)])
+            snapshot = Snapshot(order_id=head.order_id, digest="", day=now.date(), subject_id="")
+            staging.table(staging.ORDERS, [staging.order_row(snapshot, order, territory)])
+            staging.table(staging.LINES, staging.line_rows(snapshot, order))
     assert min(read, refused) > 50
 
 

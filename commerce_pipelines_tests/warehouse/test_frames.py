@@ -137,16 +137,13 @@ ORDER = Order(
     buyer=Buyer(name="CANARY Anna", email="canary@example.com", is_business=True),
     shipping=Address(name="CANARY Anna", street="CANARY Street 1", city="CANARY City", postcode="78266", country="DE"),
 )  # fmt: skip
-SNAPSHOT = Snapshot(
-    order_id="1", digest="ab", day=DAY, placed_at=NOON, updated_at=NOON, first_seen=NOON, how="poll", subject_id="cd"
-)
+SNAPSHOT = Snapshot(order_id="1", digest="ab", day=DAY, subject_id="cd")
 
 
 def test_staged_rows_hold_the_business_and_no_person(warehouse: Warehouse) -> None:
-    tables = staging.order_tables([(SNAPSHOT, ORDER)], lambda country, code: f"{country}{code}")
     with warehouse.transaction() as connection:
-        with staging.writer(connection, "shop_de", DAY, NEXT) as writer:
-            writer.write(*tables)
+        with staging.writer(connection, "shop_de", DAY, NEXT, lambda country, code: f"{country}{code}") as writer:
+            writer.add(SNAPSHOT, ORDER)
     (order,) = stored(warehouse, "orders").to_dict("records")
     first, second = stored(warehouse, "order_lines").sort_values("position").to_dict("records")
     wanted = {
@@ -162,11 +159,10 @@ def test_staged_rows_hold_the_business_and_no_person(warehouse: Warehouse) -> No
 
 
 def test_staging_is_all_or_nothing(warehouse: Warehouse) -> None:
-    tables = staging.order_tables([(SNAPSHOT, ORDER)])
     with warehouse.transaction() as connection, staging.writer(connection, "shop_de", DAY, NEXT) as writer:
-        writer.write(*tables)
+        writer.add(SNAPSHOT, ORDER)
     with pytest.raises(RuntimeError), warehouse.transaction() as connection:
         with staging.writer(connection, "shop_de", DAY, NEXT) as writer:
-            writer.write(*staging.order_tables([]))
+            writer.flush()
             raise RuntimeError
     assert len(stored(warehouse, "orders")) == 1
