@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from commerce_pipelines.domain.orders import Address, Buyer, LineKind
@@ -24,13 +24,14 @@ TAX = TaxKey("DE", 190_000, True, "domestic")
 
 
 class Row(NamedTuple):
-    """One order: lines are (default_code, quantity, euro cents of one unit)."""
+    """One order: lines are (default_code, quantity, euro cents of one unit); placed as Odoo writes it, in UTC."""
 
     number: str
     name: str
     email: str
     street: str
     lines: tuple[tuple[str, int, int], ...]
+    placed: str
 
 
 class World:
@@ -81,7 +82,8 @@ class World:
         person = self._person(str(self._made)) if self._draw.random() < 0.6 else self._draw.choice(self._known)
         codes = self._draw.sample(list(self.products), 2)
         lines = tuple((code, self._draw.choice((1, 1, 2)), self._draw.randrange(500, 9_900)) for code in codes)
-        return Row(f"#{self.token}-{self._made}", *person, lines)
+        placed = PLACED + timedelta(seconds=37 * self._made)
+        return Row(f"#{self.token}-{self._made}", *person, lines, f"{placed:%Y-%m-%d %H:%M:%S}")
 
     def _draft(self, row: Row) -> SaleDraft:
         lines = tuple(
@@ -90,7 +92,8 @@ class World:
             for at, (code, quantity, price) in enumerate(row.lines)
         )  # fmt: skip
         return SaleDraft(
-            channel=CHANNEL, order_id=row.number.removeprefix("#"), number=row.number, placed_at=PLACED, currency="EUR",
+            channel=CHANNEL, order_id=row.number.removeprefix("#"), number=row.number,
+            placed_at=datetime.fromisoformat(row.placed).replace(tzinfo=UTC), currency="EUR",
             total=sum(line.amount for line in lines), expected_tax=None, lines=lines,
             subject=hashlib.sha256(row.email.encode()).hexdigest()[:32], buyer=Buyer(name=row.name, email=row.email),
             billing=None, regime="domestic", tax_country="DE",

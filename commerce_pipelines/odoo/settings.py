@@ -25,7 +25,9 @@ class OdooSettings(Section, kw_only=True, frozen=True):
     transport: Literal["jsonrpc", "json2"] = "jsonrpc"
     company: str = ""  # default: the user's own
     timeout_seconds: int = 180
-    batch: int = 50  # orders per call; Odoo's own time limits make more than 100 unwise
+    # Orders per call and transaction, seconds each: fewer for a slow Odoo, or where pickers often wait for their goods;
+    # its own time limits make more than 100 unwise.
+    batch: int = 100
     chatter: bool = False  # True: Odoo also writes its creation notes and field history (a third slower)
     create_missing: bool = True  # service products, pricelists, tax-included twins of known taxes, the guest partner
 
