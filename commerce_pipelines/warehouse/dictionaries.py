@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .database import Warehouse
     from .vault import Vault
 
-LEVEL = 3
+LEVEL = 1
 SAMPLES = 500  # orders to learn from
 SIZE = 48 * 1024  # bytes
 SHARED_BY = 25  # data subjects that must use a word before it may be learned

@@ -6,84 +6,40 @@ bridge to the database (frames.py). Import it inside functions: it loads pandas 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from ..domain.orders import Order
-from .database import storable
-from .frames import clear_days, clear_orders, write_table
+from .frames import clear_days, clear_orders, write_rows
 from .landing import Snapshot
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
 CHUNK = 1_000  # orders that are written at a time
-_TEXT, _MONEY, _COUNT, _FLAG, _DAY = pa.string(), pa.int64(), pa.int32(), pa.bool_(), pa.date32()
-_INSTANT = pa.timestamp("us", "UTC")
-Column = tuple[str, pa.DataType, str]
 Territory = Callable[[str, str], str]
 
-# The third is the attribute that holds the value. `day` and the ids are the landing's, so that a row lies on the day
-# whose partition read it.
-_OF_SNAPSHOT: tuple[Column, ...] = (
-    ("order_id", _TEXT, "order_id"),
-    ("day", _DAY, "day"),
-    ("digest", _TEXT, "digest"),
-    ("subject_id", _TEXT, "subject_id"),
+# `day` and the ids are the landing's, so that a row lies on the day whose partition read it.
+_OF_SNAPSHOT = ("order_id", "day", "digest", "subject_id")
+_OF_ORDER = (
+    *("channel", "number", "placed_at", "updated_at", "status", "fulfilled_by", "shipped", "currency", "total"),
+    *("collected", "collected_as", "refunded", "prices_include_tax", "marketplace", "service", "departure_country"),
+    *("is_business", "is_other_channel", "is_test"),
 )
-_OF_ORDER: tuple[Column, ...] = (
-    ("channel", _TEXT, "channel"),
-    ("number", _TEXT, "number"),
-    ("placed_at", _INSTANT, "placed_at"),
-    ("updated_at", _INSTANT, "updated_at"),
-    ("status", _TEXT, "status"),
-    ("fulfilled_by", _TEXT, "fulfilled_by"),
-    ("shipped", _TEXT, "shipped"),
-    ("currency", _TEXT, "currency"),
-    ("total", _MONEY, "total"),
-    ("collected", _MONEY, "collected"),
-    ("collected_as", _TEXT, "collected_as"),
-    ("refunded", _MONEY, "refunded"),
-    ("prices_include_tax", _FLAG, "prices_include_tax"),
-    ("marketplace", _TEXT, "marketplace"),
-    ("service", _TEXT, "service"),
-    ("departure_country", _TEXT, "departure_country"),
-    ("is_business", _FLAG, "buyer.is_business"),
-    ("is_other_channel", _FLAG, "is_other_channel"),
-    ("is_test", _FLAG, "is_test"),
-)
-_OF_LINE: tuple[Column, ...] = (
-    ("line_id", _TEXT, "line_id"),
-    ("kind", _TEXT, "kind"),
-    ("sku", _TEXT, "sku"),
-    ("title", _TEXT, "title"),
-    ("quantity", _MONEY, "quantity"),
-    ("amount", _MONEY, "amount"),
-    ("tax", _MONEY, "tax"),
-    ("rate", _COUNT, "rate"),
-    ("of_line", _TEXT, "of"),
-)
-ORDERS = (
-    *_OF_SNAPSHOT,
-    *_OF_ORDER,
-    ("tax", _MONEY, ""),
-    ("line_count", _COUNT, ""),
-    ("destination_country", _TEXT, ""),
-    ("destination_territory", _TEXT, ""),
-)
-LINES = (("channel", _TEXT, ""), ("order_id", _TEXT, ""), ("day", _DAY, ""), ("position", _COUNT, ""), *_OF_LINE)
+_OF_LINE = ("line_id", "kind", "sku", "title", "quantity", "amount", "tax", "rate", "of_line")
+_ELSEWHERE = {"is_business": "buyer.is_business", "of_line": "of"}  # attributes that are not named as their column
+ORDERS = (*_OF_SNAPSHOT, *_OF_ORDER, "tax", "line_count", "destination_country", "destination_territory")
+LINES = ("channel", "order_id", "day", "position", *_OF_LINE)
 _of_snapshot, _of_order, _of_line = (
-    attrgetter(*[path for _, _, path in columns]) for columns in (_OF_SNAPSHOT, _OF_ORDER, _OF_LINE)
+    attrgetter(*[_ELSEWHERE.get(name, name) for name in names]) for names in (_OF_SNAPSHOT, _OF_ORDER, _OF_LINE)
 )
 
 
 def order_row(snapshot: Snapshot, order: Order, territory: Territory) -> tuple[Any, ...]:
-    """The order's row of `orders`, as ORDERS names its values."""
+    """The order's row of `orders`, values in the order of ORDERS."""
     place = order.destination
     return (
         *_of_snapshot(snapshot),
@@ -96,7 +52,7 @@ def order_row(snapshot: Snapshot, order: Order, territory: Territory) -> tuple[A
 
 
 def line_rows(snapshot: Snapshot, order: Order) -> list[tuple[Any, ...]]:
-    """Its rows of `order_lines`, as LINES names their values; position counts from 1."""
+    """Its rows of `order_lines`, values in the order of LINES; position counts from 1."""
     head = (order.channel, snapshot.order_id, snapshot.day)
     return [(*head, at, *_of_line(line)) for at, line in enumerate(order.lines, 1)]
 
@@ -121,13 +77,13 @@ class Writer:
 
     def flush(self) -> None:
         """Write what was added; an order that lay on another day before moves here."""
-        orders, lines = table(ORDERS, self._orders), table(LINES, self._lines)
+        orders, lines = self._orders, self._lines
         self._orders, self._lines = [], []
-        ids = orders["order_id"].to_pylist()
+        ids = [row[0] for row in orders]
         if clear_orders(self._connection, "orders", self._channel, ids):  # else none of them has lines
             clear_orders(self._connection, "order_lines", self._channel, ids)
-        write_table(self._connection, "orders", orders)
-        write_table(self._connection, "order_lines", lines)
+        write_rows(self._connection, "orders", ORDERS, orders)
+        write_rows(self._connection, "order_lines", LINES, lines)
 
 
 @contextmanager
@@ -141,16 +97,3 @@ def writer(
     writer = Writer(connection, channel, territory)
     yield writer
     writer.flush()
-
-
-def table(columns: Sequence[Column], rows: Sequence[tuple[Any, ...]]) -> pa.Table:
-    """Rows of ORDERS or LINES as a table of those columns. Raises a pyarrow error for a value that its column lacks."""
-    values = zip(*rows, strict=True) if rows else [()] * len(columns)
-    return pa.table({name: _array(kind, of) for (name, kind, _), of in zip(columns, values, strict=True)})
-
-
-def _array(kind: pa.DataType, values: Sequence[Any]) -> pa.Array:
-    try:
-        return pa.array(values, kind)
-    except UnicodeEncodeError:  # lone surrogates
-        return pa.array(list(map(storable, values)), kind)

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,17 +18,19 @@ from commerce_pipelines import settings as settings_file
 from commerce_pipelines.assets.exceptions import exceptions_asset
 from commerce_pipelines.channels.base import Page, Window
 from commerce_pipelines.domain.errors import RecordError
-from commerce_pipelines.domain.orders import Address, Buyer, business_day
+from commerce_pipelines.domain.orders import Address, Buyer, Order, business_day
 from commerce_pipelines.domain.territories import territory
 from commerce_pipelines.flows.poll import Cursor, poll
 from commerce_pipelines.flows.pull import YEARS, _head
 from commerce_pipelines.flows.stage import read_order
 from commerce_pipelines.settings import Settings
 from commerce_pipelines.warehouse import quarantine, staging
+from commerce_pipelines.warehouse.database import Warehouse
 from commerce_pipelines.warehouse.landing import Snapshot
 from commerce_pipelines_tests.faults.checker import check
 from commerce_pipelines_tests.faults.marketplaces import DIALECTS, answers, changed
 from commerce_pipelines_tests.flows.lane import MUG, NAME, Lane, line, waiting
+from commerce_pipelines_tests.flows.lane import ZONE as LANE_ZONE
 from commerce_sandbox import world as sandbox
 from commerce_sandbox.amazon import AmazonStandIn
 from commerce_sandbox.ebay import EbayStandIn
@@ -55,11 +57,15 @@ class _Nowhere:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_any_value_anywhere_is_read_or_refused(marketplaces: tuple[sandbox.World, Settings], dialect: str) -> None:
+def test_any_value_anywhere_is_read_or_refused(
+    marketplaces: tuple[sandbox.World, Settings], dialect: str, warehouse: Warehouse
+) -> None:
     """Whatever stands in an answer: it can be landed, and is an order that every table holds, or a reason."""
     channel, raws = answers(*marketplaces, dialect)
     now = datetime.now(UTC)
-    read = refused = 0
+    today = now.date()
+    read: list[Order] = []
+    refused = 0
     for raw in raws:
         for what, strange in changed(raw, 130):
             head = _head(channel, strange, None, now)
@@ -71,11 +77,11 @@ def test_any_value_anywhere_is_read_or_refused(marketplaces: tuple[sandbox.World
             except RecordError:
                 refused += 1
                 continue
-            read += 1
-            snapshot = Snapshot(order_id=head.order_id, digest="", day=now.date(), subject_id="")
-            staging.table(staging.ORDERS, [staging.order_row(snapshot, order, territory)])
-            staging.table(staging.LINES, staging.line_rows(snapshot, order))
-    assert min(read, refused) > 50
+            read.append(order)
+    with warehouse.transaction() as connection, staging.writer(connection, NAME, today, today, territory) as writer:
+        for number, order in enumerate(read):
+            writer.add(Snapshot(order_id=str(number), digest="", day=today, subject_id=""), order)
+    assert min(len(read), refused) > 50
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -91,11 +97,12 @@ def test_a_time_without_a_zone_is_refused_and_not_guessed(
 
 
 def everything(lane: Lane) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """Yesterday's run and today's, where unreadable answers lie: what became of the orders, and what waits why."""
+    """The run of the orders' day and today's, where unreadable answers lie: what became of the orders, and what waits
+    why."""
     actions = Counter(lane.run().actions)
-    lane.day += timedelta(days=1)
+    orders_day, lane.day = lane.day, business_day(datetime.now(UTC), LANE_ZONE)
     actions += lane.run().actions
-    lane.day -= timedelta(days=1)
+    lane.day = orders_day
     with lane.connections.warehouse.transaction() as connection:
         return dict(actions), [(one.code, one.message) for one in quarantine.open_exceptions(connection)]
 

@@ -7,14 +7,16 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pandas as pd
+import psycopg2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg2.extensions import connection as Connection
 
 from commerce_pipelines.domain.orders import Address, Buyer, LineKind, Order, OrderLine, OrderStatus
 from commerce_pipelines.warehouse import staging
 from commerce_pipelines.warehouse.database import Warehouse, storable
-from commerce_pipelines.warehouse.frames import read_frame, replace_days, write_frame
+from commerce_pipelines.warehouse.frames import read_frame, replace_days, write_frame, write_rows
 from commerce_pipelines.warehouse.landing import Snapshot
 
 DAY, NEXT = date(2026, 11, 20), date(2026, 11, 21)
@@ -51,6 +53,10 @@ def frame(*rows: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(list(rows)).convert_dtypes(dtype_backend="pyarrow")
 
 
+def written(connection: Connection, *rows: dict[str, Any]) -> int:
+    return write_rows(connection, "probe", list(row()), [tuple(one.values()) for one in rows])
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "plain", 'quo"te', "com,ma", "new\nline\r\n", "emoji 🎁", "שלום עליכם", "\\N", "NULL", "007", "\t", "﻿bom"],
@@ -58,7 +64,8 @@ def frame(*rows: dict[str, Any]) -> pd.DataFrame:
 def test_text_comes_back_as_it_was(warehouse: Warehouse, text: str) -> None:
     with warehouse.transaction() as connection:
         assert write_frame(connection, "probe", frame(row(message=text))) == 1
-    assert stored(warehouse)["message"].tolist() == [text]
+        assert written(connection, row("2", message=text), row("3", message="")) == 2
+    assert stored(warehouse).sort_values("order_id")["message"].tolist() == [text, text, ""]
 
 
 @given(st.lists(st.text(st.characters(codec=None), max_size=30), min_size=1, max_size=5))
@@ -67,6 +74,10 @@ def test_any_text_survives_but_for_what_postgresql_cannot_hold(warehouse: Wareho
     rows = [row(str(index), message=text) for index, text in enumerate(texts)]
     with warehouse.transaction() as connection:
         replace_days(connection, "probe", "shop_de", [DAY], pd.DataFrame(rows, dtype=object))
+    assert stored(warehouse).sort_values("order_id")["message"].tolist() == [storable(text) for text in texts]
+    with warehouse.transaction() as connection:
+        replace_days(connection, "probe", "shop_de", [DAY], [])
+        written(connection, *rows)
     assert stored(warehouse).sort_values("order_id")["message"].tolist() == [storable(text) for text in texts]
 
 
@@ -84,11 +95,26 @@ def test_numbers_times_and_nothing_keep_their_types(warehouse: Warehouse) -> Non
     assert back[0]["seen"].utcoffset().total_seconds() == 0
 
 
+def test_rows_keep_their_types_and_nothing_is_null_where_it_may_be(warehouse: Warehouse) -> None:
+    odd = row("2", message='None\n\\.\n"', total=-(2**63), flag=False)
+    with warehouse.transaction() as connection:
+        written(connection, row("1", message="None", count=None, flag=None), odd)
+    first, second = stored(warehouse).sort_values("order_id").to_dict("records")
+    assert (first["message"], first["seen"], first["day"]) == ("None", NOON, DAY)
+    assert pd.isna(first["count"])
+    assert pd.isna(first["flag"])
+    assert second == {**odd, "message": 'None\n \\.\n"'}
+    for wrong in ({"message": None}, {"count": "many"}, {"total": None}):
+        with pytest.raises((ValueError, psycopg2.Error)), warehouse.transaction() as connection:
+            written(connection, row("3", **wrong))
+
+
 @pytest.mark.parametrize("order_id", ["077", str(2**63), "1e5", "true", "None", "2026-11-20"])
 def test_an_id_stays_the_text_it_is(warehouse: Warehouse, order_id: str) -> None:
     with warehouse.transaction() as connection:
         write_frame(connection, "probe", frame(row(order_id)))
-    assert stored(warehouse)["order_id"].tolist() == [order_id]
+        written(connection, row(order_id, channel="other"))
+    assert stored(warehouse)["order_id"].tolist() == [order_id] * 2
 
 
 def test_a_fraction_is_refused_where_the_table_counts(warehouse: Warehouse) -> None:
