@@ -83,8 +83,10 @@ def read_orders(
     """(order, its row) of those that exist. by_xid: external id -> order id."""
     if not by_xid:
         return
-    columns = [*fields, *stock_fields(client)]
     ids = {record: by_xid[name] for name, record in known(client, "sale.order", by_xid).items()}
+    if not ids:
+        return
+    columns = [*fields, *stock_fields(client)]
     wanted = list(ids)
     for start in range(0, len(wanted), _MANY):
         for row in client.call("sale.order", "read", ids=wanted[start : start + _MANY], fields=columns):
@@ -97,7 +99,7 @@ def stock_fields(client: OdooClient) -> list[str]:
 
 
 def read_booked(client: OdooClient, by_xid: Mapping[str, str]) -> dict[str, Booked]:
-    """Orders with their lines, by order id. Six calls whatever their number, three if none exists."""
+    """Orders with their lines, by order id. Six calls whatever their number, one if none exists."""
     orders = list(read_orders(client, by_xid, _WHOLE))
     if not orders:
         return {}
