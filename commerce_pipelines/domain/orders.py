@@ -163,10 +163,7 @@ def balance(order: Order) -> int:
 
 def measure(order: Order) -> None:
     """Raises RecordError for figures that no table holds: one of them would fail the rows of all other orders too."""
-    lines = order.lines
-    amounts = [order.total, order.collected, order.refunded]
-    amounts += [*[line.amount for line in lines], *[line.tax for line in lines]]
-    for line in lines:
+    for line in order.lines:
         if not -MOST <= line.quantity <= MOST:
             raise RecordError(
                 "bad_quantity", f"Line {line.line_id[:40]} has a quantity beyond {MOST}.",
@@ -177,11 +174,18 @@ def measure(order: Order) -> None:
                 "bad_payload", f"Line {line.line_id[:40]} has a tax rate outside of 0 to {HIGHEST // 10_000} %.",
                 fix="Look at the order in the marketplace.", subject=line.line_id[:40],
             )  # fmt: skip
-    if max(amounts) > LARGEST or min(amounts) < -LARGEST:
-        raise RecordError(
-            "bad_amount", f"The order has an amount beyond {LARGEST} minor units of {order.currency[:3]}.",
-            fix="Look at the order in the marketplace.", subject=order.currency[:3],
-        )  # fmt: skip
+        if not (-LARGEST <= line.amount <= LARGEST and -LARGEST <= line.tax <= LARGEST):
+            raise _beyond(order)
+    for amount in (order.total, order.collected, order.refunded):
+        if not -LARGEST <= amount <= LARGEST:
+            raise _beyond(order)
+
+
+def _beyond(order: Order) -> RecordError:
+    return RecordError(
+        "bad_amount", f"The order has an amount beyond {LARGEST} minor units of {order.currency[:3]}.",
+        fix="Look at the order in the marketplace.", subject=order.currency[:3],
+    )  # fmt: skip
 
 
 def check(order: Order) -> None:

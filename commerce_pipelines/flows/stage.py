@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
@@ -94,7 +95,7 @@ def stage(
                     refused.append((snapshot, error))
                     continue
                 writer.add(snapshot, order)
-                _count(staged, snapshot.day, order)
+        _count(staged, staging.figures(connection, name, start, end))
         failures = [(snapshot.order_id, snapshot.day, error) for snapshot, error in refused]
         digests = {snapshot.order_id: snapshot.digest for snapshot, _ in refused}
         quarantine.record(connection, name, STAGE, failures, run_id, now, digests=digests)
@@ -104,10 +105,11 @@ def stage(
     return staged
 
 
-def _count(staged: Staged, day: date, order: Order) -> None:
-    staged.orders += 1
-    staged.lines += len(order.lines)
-    staged.by_day[day] += 1
-    staged.by_status[order.status] += 1
-    if order.status is OrderStatus.PAID:
-        staged.by_currency[order.currency] += order.total
+def _count(staged: Staged, figures: Iterable[tuple[date, str, str, int, int, int]]) -> None:
+    for day, status, currency, orders, lines, total in figures:
+        staged.orders += orders
+        staged.lines += lines
+        staged.by_day[day] += orders
+        staged.by_status[status] += orders
+        if status == OrderStatus.PAID:
+            staged.by_currency[currency] += total

@@ -9,6 +9,9 @@ from ..domain.throttle import Bucket, Rate, take
 from .database import Warehouse
 
 _CLOCK = "extract(epoch FROM clock_timestamp())::double precision"
+# The clock is read outside of the subquery, so once the row is ours: waiting for it takes time.
+_MINE = f"""SELECT tokens, at, closed_until, {_CLOCK} FROM (
+    SELECT tokens, at, closed_until FROM commerce.buckets WHERE key = %s FOR UPDATE) AS mine"""
 
 
 class DatabaseBuckets:
@@ -20,14 +23,15 @@ class DatabaseBuckets:
     def reserve(self, key: str, rate: Rate, cost: float = 1.0) -> float:
         """Spend `cost` tokens of the bucket; returns the seconds to wait before the call may go out."""
         with self._warehouse.transaction() as connection, connection.cursor() as cursor:
-            cursor.execute(
-                f"INSERT INTO commerce.buckets (key, tokens, at) VALUES (%s, %s, {_CLOCK}) ON CONFLICT DO NOTHING",
-                (key, rate.burst),
-            )
-            cursor.execute("SELECT tokens, at, closed_until FROM commerce.buckets WHERE key = %s FOR UPDATE", (key,))
-            tokens, at, closed_until = cursor.fetchone() or (rate.burst, 0.0, 0.0)
-            cursor.execute(f"SELECT {_CLOCK}")  # asked once the row is ours: waiting for it takes time
-            (now,) = cursor.fetchone() or (at,)
+            cursor.execute(_MINE, (key,))
+            if (row := cursor.fetchone()) is None:
+                cursor.execute(
+                    f"INSERT INTO commerce.buckets (key, tokens, at) VALUES (%s, %s, {_CLOCK}) ON CONFLICT DO NOTHING",
+                    (key, rate.burst),
+                )
+                cursor.execute(_MINE, (key,))
+                row = cursor.fetchone() or (rate.burst, 0.0, 0.0, 0.0)
+            tokens, at, closed_until, now = row
             bucket, wait = take(Bucket(tokens, at), rate, now, cost)
             cursor.execute(
                 "UPDATE commerce.buckets SET tokens = %s, at = %s WHERE key = %s", (bucket.tokens, bucket.at, key)

@@ -97,3 +97,14 @@ def writer(
     writer = Writer(connection, channel, territory)
     yield writer
     writer.flush()
+
+
+def figures(connection: Connection, channel: str, start: date, end: date) -> list[tuple[date, str, str, int, int, int]]:
+    """What is staged of the days `[start, end)`: (day, status, currency, orders, lines, minor units)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT day, status, currency, count(*), sum(line_count), sum(total)::bigint FROM commerce.orders"
+            " WHERE channel = %s AND day >= %s AND day < %s GROUP BY day, status, currency ORDER BY day",
+            (channel, start, end),
+        )
+        return cursor.fetchall()
