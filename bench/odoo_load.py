@@ -23,28 +23,22 @@ from collections.abc import Callable
 
 import odoorpc
 
-from commerce_pipelines.domain.section import Secret
-from commerce_pipelines.odoo.client import connect
 from commerce_pipelines.odoo.sales import load_sales
 from commerce_pipelines.odoo.settings import OdooSettings
 
 from . import odoo_loop, odoo_shell
-from .figures import Figure, Skipped
+from .figures import Figure
 from .odoo_orders import Row, World
+from .odoo_server import connected
 
 ORDERS, LOOP, TURNS, WARM = 800, 192, 8, 10
-NAMES = ("ODOO_URL", "ODOO_DATABASE", "ODOO_USERNAME", "ODOO_PASSWORD")
 
 
 def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
-    if missing := [name for name in NAMES if not os.environ.get(name)]:
-        raise Skipped(f"it needs a real Odoo 19: set {', '.join(missing)}")
-    url, database, username, password = (os.environ[name] for name in NAMES)
-    settings = OdooSettings(url=url, database=database, username=username, password=Secret(env="ODOO_PASSWORD"))
-    client = connect(settings, password)
+    client, settings, password = connected()
     scheme, host, port = settings.address
     odoo = odoorpc.ODOO(host, "jsonrpc+ssl" if scheme == "https" else "jsonrpc", port, timeout=600)
-    odoo.login(database, username, password)
+    odoo.login(settings.database, settings.username, password)
     shell = os.environ.get("ODOO_SHELL", "")
 
     tell("products and customers are created")

@@ -21,27 +21,21 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from commerce_pipelines.domain.section import Secret
-from commerce_pipelines.odoo.client import Client, connect
+from commerce_pipelines.odoo.client import Client
 from commerce_pipelines.odoo.reading import columns
-from commerce_pipelines.odoo.settings import OdooSettings
 
-from .figures import Figure, Skipped
-from .odoo_load import NAMES
+from .figures import Figure
+from .odoo_server import connected
 
 PRODUCTS, TURNS, AT_ONCE = 50_000, 7, 1_000
 
 
 def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
-    if missing := [name for name in NAMES if not os.environ.get(name)]:
-        raise Skipped(f"it needs a real Odoo 19: set {', '.join(missing)}")
     from datetime import UTC, datetime
 
     from commerce_pipelines.odoo.stock import OVERLAP, Catalogue, read_stock
 
-    url, database, username, password = (os.environ[name] for name in NAMES)
-    settings = OdooSettings(url=url, database=database, username=username, password=Secret(env="ODOO_PASSWORD"))
-    client = connect(settings, password)
+    client, _, _ = connected()
     wanted = max(int(float(os.environ.get("ODOO_BENCH_PRODUCTS", PRODUCTS)) * size), 50)
     lots = [row["lot_stock_id"] for row in client.call(
         "stock.warehouse", "search_read", domain=[], fields=["lot_stock_id"], load=None

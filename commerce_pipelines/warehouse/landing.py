@@ -25,7 +25,7 @@ from .vault import CorruptError, Vault
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-CHUNK = 250  # rows fetched at a time: what fits a processor's cache
+CHUNK = 250  # rows fetched at a time
 How = Literal["poll", "webhook", "pull"]
 DAMAGED = b""  # no answer is empty: whoever reads one finds this, and the other orders go on
 

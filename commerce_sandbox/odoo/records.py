@@ -62,7 +62,7 @@ def web_save_multi(
     if len(ids) != len(vals_list):
         raise ValueError("Each record must have a corresponding vals entry.")
     if specification:
-        raise NotImplementedError("The stand-in answers no fields here.")
+        raise ValueError("This stand-in reads no fields back: leave the specification empty.")
     for row_id, vals in zip(ids, vals_list, strict=True):
         write(env, model, [row_id], vals)
     return [{"id": row_id} for row_id in ids]
