@@ -1,7 +1,7 @@
 """The real Odoo 19 of the benchmarks, as the environment names it.
 
-What belongs here: ODOO_URL, ODOO_DATABASE, ODOO_USERNAME, ODOO_PASSWORD and the connection that they make. What does not:
-what is put into it (odoo_orders.py), what is measured.
+What belongs here: ODOO_URL, ODOO_DATABASE, ODOO_USERNAME, ODOO_PASSWORD and the connection that they make. What does
+not: what is put into it (odoo_orders.py), what is measured.
 """
 
 from __future__ import annotations
