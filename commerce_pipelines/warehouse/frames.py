@@ -7,16 +7,18 @@ What belongs here: the bridge for any table of the schema `commerce`. What does 
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pandas as pd
 import pyarrow as pa
 from psycopg2 import sql
 from pyarrow import csv
 
-from .database import lock_number, storable
+from .database import AMONG, listed, lock_number, storable
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -30,6 +32,9 @@ _TYPES = {
     "timestamp with time zone": pa.timestamp("us", "UTC"),
     "double precision": pa.float64(),
 }
+_json = msgspec.json.Encoder()
+_JSON_ESCAPE = re.compile(rb"\\(u00..|.)")  # beyond control characters the encoder escapes nothing
+_CONTROLS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"u0000": "\ufffd".encode()}
 _BLOCK = 16 << 20  # bytes; the longest row that can be read back
 
 
@@ -47,35 +52,36 @@ def write_frame(connection: Connection, table: str, frame: pd.DataFrame) -> int:
     arrow = rows.cast(pa.schema([(name, types[name]) for name in names]))
     buffer = io.BytesIO()
     csv.write_csv(arrow, buffer, csv.WriteOptions(include_header=False, quoting_style="all_valid"))
-    _copy(connection, table, names, buffer.getvalue(), "")
+    _copy(connection, table, names, buffer.getvalue(), "", '"')
     return len(rows)
 
 
 def write_rows(connection: Connection, table: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> int:
     """Append rows, their values in the order of `names`, to `commerce.<table>`; returns their number.
 
-    For the hot path: half the cost of a frame. A value is written as its text, which PostgreSQL reads as the column's
-    type or refuses. Columns left out get their default. Raises KeyError for a column that the table lacks, ValueError
-    for None in a text column. NUL and lone surrogates become U+FFFD.
+    For the hot path: an eighth of a frame's cost. A value is text, a number, a truth, a time or None; PostgreSQL reads
+    it as the column's type or refuses. Columns left out get their default. Raises KeyError for a column that the table
+    lacks, psycopg2.Error for None where a column takes none. NUL and lone surrogates become U+FFFD.
     """
-    types = _columns(connection, table)
-    _check(table, names, types)
-    texts = [types[name] == pa.string() for name in names]
-    form = ",".join(['"%s"' if text else "%s" for text in texts])
-    data = "\n".join([form % row for row in rows])
-    if data.count('"') > 2 * sum(texts) * len(rows) or "\n\\." in data or '"None"' in data:
-        quoted = [[_quotable(value) if text else value for value, text in zip(row, texts, strict=True)] for row in rows]
-        data = "\n".join([form % tuple(row) for row in quoted])
-    if rows:
-        _copy(connection, table, names, storable(data).encode(), "None")
+    _check(table, names, _columns(connection, table))
+    if not rows:
+        return 0
+    try:
+        lines = _json.encode_lines(rows)
+    except UnicodeEncodeError:  # lone surrogates
+        lines = _json.encode_lines([[storable(one) if isinstance(one, str) else one for one in row] for row in rows])
+    # A JSON array is a row of CSV between brackets, and no line feed stands in JSON's text: it is escaped.
+    data = lines[1:-2].replace(b"]\n[", b"\n")
+    if b"\\" in data:
+        data = _JSON_ESCAPE.sub(_unescaped, data)
+    _copy(connection, table, names, data, "null", "\\")
     return len(rows)
 
 
-def _quotable(value: object) -> str:
-    """PostgreSQL before version 18 takes a line `\\.` for the end of the data, inside quotes too."""
-    if value is None:
-        raise ValueError("a text column takes no None")
-    return str(value).replace('"', '""').replace("\n\\.", "\n \\.")
+def _unescaped(escape: re.Match[bytes]) -> bytes:
+    """What a JSON escape stands for. Those of the backslash and of the quote stay: COPY is told to read them."""
+    code = escape[1]
+    return _CONTROLS.get(code) or (escape[0] if code in b'\\"' else bytes([int(code[1:], 16)]))
 
 
 def _check(table: str, names: Sequence[str], types: Mapping[str, pa.DataType]) -> None:
@@ -83,12 +89,12 @@ def _check(table: str, names: Sequence[str], types: Mapping[str, pa.DataType]) -
         raise KeyError(f"commerce.{table} has no column {', '.join(map(str, unknown))}")
 
 
-def _copy(connection: Connection, table: str, names: Sequence[str], data: bytes, null: str) -> None:
+def _copy(connection: Connection, table: str, names: Sequence[str], data: bytes, null: str, escape: str) -> None:
     if b"\0" in data:
         data = data.replace(b"\0", "\ufffd".encode())
     with connection.cursor() as cursor:
-        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, NULL {})").format(
-            _name(table), sql.SQL(", ").join(map(sql.Identifier, names)), sql.Literal(null)
+        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, NULL {}, ESCAPE {})").format(
+            _name(table), sql.SQL(", ").join(map(sql.Identifier, names)), sql.Literal(null), sql.Literal(escape)
         )
         cursor.copy_expert(statement, io.BytesIO(data))
 
@@ -149,8 +155,8 @@ def clear_orders(connection: Connection, table: str, channel: str, order_ids: li
     if not order_ids:
         return 0
     with connection.cursor() as cursor:
-        statement = sql.SQL("DELETE FROM {} WHERE channel = %s AND order_id = ANY(%s)").format(_name(table))
-        cursor.execute(statement, (channel, list(map(storable, order_ids))))
+        statement = sql.SQL("DELETE FROM {} WHERE channel = %s AND order_id {}")
+        cursor.execute(statement.format(_name(table), sql.SQL(AMONG)), (channel, listed(order_ids)))
         return cursor.rowcount
 
 

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from ..domain.orders import business_day
-from .database import Warehouse, storable
+from .database import AMONG, Warehouse, listed, lock_number, storable
 from .dictionaries import LEVEL, SAMPLES, Dictionaries
 from .vault import CorruptError, Vault
 
@@ -93,7 +93,8 @@ class Landing:
         self._dictionaries = Dictionaries(warehouse, vault, channel)
 
     def land(self, items: Iterable[tuple[Head, bytes]], how: How, seen_at: datetime) -> LandResult:
-        """Keep the new answers, all in one transaction. Landing the same again, or at once, changes nothing."""
+        """Keep the new answers, all in one transaction. Landing the same again, or at once, changes nothing: those who
+        land answers of one channel wait for each other."""
         fresh: dict[tuple[str, bytes], tuple[Head, bytes]] = {}
         seen = 0
         for head, raw in items:
@@ -104,7 +105,7 @@ class Landing:
                 fresh.pop(known, None)
             subjects = self._subjects(connection, {key: head for key, (head, _) in fresh.items()})
             dictionary = self._dictionaries.newest(connection) if subjects else None
-            days = self._insert(connection, fresh, subjects, dictionary, how, seen_at) if subjects else Counter()
+            days = self._insert(connection, fresh, subjects, dictionary, how, seen_at)
         if days and dictionary is None:
             self._learn()
         return LandResult(seen=seen, new=days.total(), days=dict(days), forgotten=len(fresh) - len(subjects))
@@ -129,7 +130,7 @@ class Landing:
     def newest_of(self, order_ids: Collection[str]) -> dict[str, Snapshot]:
         """The newest answer of each of these orders; orders never seen are left out."""
         with self._warehouse.transaction() as connection, connection.cursor() as cursor:
-            cursor.execute(f"{_SEALED} AND s.order_id = ANY(%s) AND {_NEWEST}", (self._channel, list(order_ids)))
+            cursor.execute(f"{_SEALED} AND s.order_id {AMONG} AND {_NEWEST}", (self._channel, listed(order_ids)))
             return {snapshot.order_id: snapshot for snapshot in self._opened(connection, cursor.fetchall())}
 
     def history(self, order_id: str) -> list[Revision]:
@@ -186,10 +187,12 @@ class Landing:
             return {**days, **{day: max(at, days.get(day, at)) for day, at in cursor}}
 
     def _known(self, connection: Connection, order_ids: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        """What is landed of these orders; until the transaction ends nobody else lands any of this channel."""
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT order_id, digest FROM commerce.order_snapshots WHERE channel = %s AND order_id = ANY(%s)",
-                (self._channel, list(order_ids)),
+                "SELECT pg_advisory_xact_lock(%s);"  # a statement of its own: the next one sees what was waited for
+                f"SELECT order_id, digest FROM commerce.order_snapshots WHERE channel = %s AND order_id {AMONG}",
+                (lock_number(f"landing {self._channel}"), self._channel, listed(order_ids)),
             )
             for order_id, digest in cursor:
                 yield order_id, bytes(digest)
@@ -234,34 +237,33 @@ class Landing:
     ) -> Counter[date]:
         import zstandard
 
+        if not subjects:
+            return Counter()
         trained = None if dictionary is None else self._dictionaries.read(connection, dictionary)
         compress = zstandard.ZstdCompressor(level=LEVEL, dict_data=trained).compress
         seal, channel = self._vault.seal, self._channel.encode()
-        copy = bytearray(_COPY_HEADER)
-        for key in sorted(subjects):  # sorted: two landings of the same orders lock them in the same order
+        common = _COMMON.pack(len(_COLUMNS), 8, _instant(seen_at)) + b"".join(
+            _LENGTH.pack(len(value)) + value for value in (channel, how.encode())
+        ) + (_LENGTH.pack(-1) if dictionary is None else _NUMBER.pack(4, dictionary))  # fmt: skip
+        copy, days = bytearray(_COPY_HEADER), Counter[date]()
+        for key, nonce in zip(subjects, self._vault.nonces(len(subjects)), strict=True):
             (order_id, digest), (subject, secret), (head, raw) = key, subjects[key], fresh[key]
-            name = order_id.encode()
-            payload = seal(secret, compress(raw), b"\0".join((channel, name, digest)))
-            copy += _ID.pack(7, len(name))
+            name, day = order_id.encode(), business_day(head.placed_at, self._zone)
+            payload = seal(secret, compress(raw), b"\0".join((channel, name, digest)), nonce)
+            days[day] += 1
+            copy += common
+            copy += _LENGTH.pack(len(name))
             copy += name
-            day = (business_day(head.placed_at, self._zone) - _EPOCH_DAY).days
             copy += _ROW.pack(
-                32, digest, 4, day, 8, _instant(head.placed_at), 8, _instant(head.updated_at), 16, subject, len(payload)
+                32, digest, 4, (day - _EPOCH_DAY).days, 8, _instant(head.placed_at), 8, _instant(head.updated_at),
+                16, subject, len(payload),
             )  # fmt: skip
             copy += payload
         copy += b"\xff\xff"
         with connection.cursor() as cursor:
-            cursor.execute(_ARRIVALS)
-            cursor.copy_expert("COPY pg_temp.arrivals FROM STDIN (FORMAT binary)", io.BytesIO(copy))
-            cursor.execute(
-                """WITH landed AS (INSERT INTO commerce.order_snapshots (channel, order_id, digest, day, placed_at,
-                source_updated_at, first_seen, how, subject_id, dictionary_id, payload)
-                SELECT %s, order_id, digest, day, placed_at, source_updated_at, %s, %s, subject_id, %s, payload
-                FROM pg_temp.arrivals ON CONFLICT DO NOTHING RETURNING day)
-                SELECT day, count(*) FROM landed GROUP BY day""",
-                (self._channel, seen_at, how, dictionary),
-            )
-            return Counter(dict(cursor.fetchall()))
+            names = ", ".join(_COLUMNS)
+            cursor.copy_expert(f"COPY commerce.order_snapshots ({names}) FROM STDIN (FORMAT binary)", io.BytesIO(copy))
+        return days
 
     def _opened(self, connection: Connection, rows: Iterable[Any]) -> Iterator[Snapshot]:
         """One at a time: what was just unpacked is read while it is at hand, and gone when the next one comes."""
@@ -310,13 +312,13 @@ class Landing:
 
 # PostgreSQL's binary COPY: https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.4
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_ID = struct.Struct(">hi")
+_COLUMNS = ("first_seen", "channel", "how", "dictionary_id", "order_id", "digest", "day", "placed_at",
+    "source_updated_at", "subject_id", "payload")  # fmt: skip
+_COMMON, _LENGTH, _NUMBER = struct.Struct(">hiq"), struct.Struct(">i"), struct.Struct(">ii")
 _ROW = struct.Struct(">i32siiiqiqi16si")
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(2000, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
-_ARRIVALS = """CREATE TEMPORARY TABLE IF NOT EXISTS arrivals (order_id text, digest bytea, day date,
-    placed_at timestamptz, source_updated_at timestamptz, subject_id bytea, payload bytea) ON COMMIT DELETE ROWS"""
 
 
 def _instant(moment: datetime) -> int:

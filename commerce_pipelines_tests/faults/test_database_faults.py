@@ -57,7 +57,7 @@ def everybody_out(lane: Lane) -> None:
     """All connections are cut, as by a restart."""
     administer(
         lane,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()",
     )
 

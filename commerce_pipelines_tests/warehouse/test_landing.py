@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -57,6 +59,20 @@ def test_an_answer_is_kept_once_byte_for_byte(landing: Landing, land: Land) -> N
     (revision,) = landing.history("1")
     assert (snapshot.raw, snapshot.digest) == (raw, revision.digest)
     assert (revision.placed_at, revision.how) == (NOON, "poll")
+
+
+def test_landing_the_same_at_once_keeps_it_once(landing: Landing) -> None:
+    for round in range(5):
+        items = [answer(str(number), revision=round, subject=f"email:{number}@b.c") for number in range(30)]
+        start = threading.Barrier(3)
+
+        def one(order: int, items: list[tuple[OrderHead, bytes]] = items, start: threading.Barrier = start) -> int:
+            start.wait()
+            return landing.land(items[::order], "poll", NOON).new
+
+        with ThreadPoolExecutor(3) as threads:
+            assert sorted(threads.map(one, (1, -1, 1))) == [0, 0, 30]
+    assert len(landing.history("7")) == 5
 
 
 def test_the_newest_revision_wins_whatever_arrives_last(landing: Landing, land: Land) -> None:
