@@ -6,6 +6,7 @@ import pytest
 
 from commerce_pipelines import settings
 from commerce_pipelines.domain.errors import SettingsError
+from commerce_pipelines.domain.mapping import alias
 from commerce_pipelines.domain.rules import Pack
 
 ODOO = "odoo: {url: 'http://127.0.0.1:8069', database: shop, username: bot, password: {env: ODOO_PASSWORD}}\n"
@@ -84,6 +85,15 @@ def test_a_file_of_aliases_adds_to_the_skus(tmp_path: Path) -> None:
     (tmp_path / "skus.csv").write_text("sku,product,quantity\nSIX,TEA,none\n")
     with pytest.raises(SettingsError, match=r"channels\[shop_de\]\.sku_file: line 2"):
         settings.load(file, environment)
+
+
+def test_aliases_are_kept_as_they_are_looked_up(tmp_path: Path) -> None:
+    file = tmp_path / "commerce.yaml"
+    file.write_text(_one(", sku_fold_case: true, sku_file: skus.csv, skus: {' Old-Tea ': TEA}"))
+    (tmp_path / "skus.csv").write_text("sku,product,quantity\nOLD-TEA,SHADOWED,1\nSIX,TEA,6\n")
+    (channel,) = settings.load(file, {"ODOO_PASSWORD": "x", "TOKEN": "y"}).channels
+    assert alias("OLD-tea", channel) == ("TEA", 1)
+    assert alias("Six", channel) == ("TEA", 6)
 
 
 def test_norway_is_a_country() -> None:

@@ -35,6 +35,7 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
     inventory: InventoryRules = InventoryRules()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         where = f"channels[{self.name}]"
         if not NAME.match(self.name):
             raise SettingsError(

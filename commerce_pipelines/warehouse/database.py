@@ -171,9 +171,16 @@ class Warehouse:
     def _connect(self) -> Connection:
         import psycopg2
 
-        return psycopg2.connect(
-            libpq_url(self.url), connect_timeout=20, application_name="commerce_pipelines", options="-c timezone=UTC"
-        )
+        try:
+            return psycopg2.connect(
+                libpq_url(self.url), connect_timeout=20, application_name="commerce_pipelines",
+                options="-c timezone=UTC",
+            )  # fmt: skip
+        except psycopg2.ProgrammingError:  # quotes the URL, its password perhaps
+            raise SettingsError(
+                "COMMERCE_DATABASE_URL is no URL that PostgreSQL takes: write postgresql://user:password@host:5432/database"
+                ", and in the password %25 for %, %40 for @, %2F for /."
+            ) from None
 
     def _checkout(self) -> Connection:
         """An idle connection that the server has not ended, else a new one."""

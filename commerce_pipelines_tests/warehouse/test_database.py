@@ -69,6 +69,13 @@ def test_no_server_is_transient_and_a_wrong_database_is_a_setting(server_url: st
         Warehouse(server_url.replace("/commerce?", "/nowhere?"), MASTER_KEY).migrate()
 
 
+@pytest.mark.parametrize("rest", ["me:hunter2@127.0.0.1:1/x?foo=bar", "me:%zzhunter2@127.0.0.1:1/x"])
+def test_a_url_that_libpq_does_not_take_is_a_setting_and_not_quoted(rest: str) -> None:
+    with pytest.raises(SettingsError, match="COMMERCE_DATABASE_URL") as caught:
+        Warehouse(f"postgresql+psycopg2://{rest}", MASTER_KEY).migrate()
+    assert "hunter2" not in str(caught.value)
+
+
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg2"])
 def test_any_spelling_of_the_scheme_becomes_sqlalchemys(scheme: str) -> None:
     environ = {"COMMERCE_DATABASE_URL": f"{scheme}://me:secret@db:5432/shop"}
