@@ -28,7 +28,7 @@ NO_CHANNEL = "commerce.yaml has no channel yet: add your accounts under channels
 
 
 class _Group(click.Group):
-    """Says our own errors as one sentence instead of a traceback."""
+    """Says our own errors as one sentence a mistake instead of a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -37,7 +37,8 @@ class _Group(click.Group):
             problem = str(error)
         except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
             problem = f"{error.filename} cannot be used ({error.strerror}): check the path and its permissions."
-        click.echo(f"commerce-pipelines: {problem}", err=True)
+        for line in problem.splitlines():
+            click.echo(f"commerce-pipelines: {line}", err=True)
         sys.exit(1)
 
 

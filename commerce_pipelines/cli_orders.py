@@ -12,8 +12,10 @@ from datetime import date, datetime, timedelta
 import click
 
 from . import settings as settings_file
-from .channels.settings import ChannelSettings
+from .channels.settings import EARLIEST, ChannelSettings
 from .resources.connections import Connections
+
+LATEST = date(2999, 12, 31)
 
 
 def _connections() -> Connections:
@@ -24,6 +26,9 @@ def days(channel: ChannelSettings, start: datetime | None, end: datetime | None,
     """The business days that --from and --to mean, both included; `back`: how many days ago they begin by default."""
     last = end.date() if end else datetime.now(channel.zone).date()
     first = start.date() if start else last - timedelta(days=back)
+    for option, day in (("--from", first), ("--to", last)):
+        if not EARLIEST <= day <= LATEST:
+            raise click.UsageError(f"{option} {day} must lie between {EARLIEST} and {LATEST}.")
     if first > last:
         raise click.UsageError(f"--from {first} lies after --to {last}: exchange them.")
     return first, last

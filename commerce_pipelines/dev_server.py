@@ -6,6 +6,7 @@ What belongs here: starting and stopping `dagster dev` as a child. What does not
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -43,9 +44,11 @@ def run_dagster(
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
+        except OSError as error:
             raise SettingsError(
                 f"Port {port} on {host} is taken: stop what runs there, or choose another with --port."
+                if error.errno == errno.EADDRINUSE
+                else f"{host}:{port} cannot be listened on ({error.strerror}): choose others with --host and --port."
             ) from None
     home = dagster_home(root)
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(home / "workspace.yaml"), "-h", host, "-p", str(port)]

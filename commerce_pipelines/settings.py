@@ -1,8 +1,8 @@
-"""commerce.yaml as typed, validated settings: every error is one sentence with the key's path and the fix.
+"""commerce.yaml as typed, validated settings: every mistake is one sentence with the key's path and the fix.
 
 What belongs here: reading the file, composing the sections, checks across channels and against the environment. What
 does not: the keys of one room (odoo/settings.py, channels/settings.py, domain/rules.py, domain/vat.py, a marketplace's
-own folder), names that must exist in Odoo (`commerce-pipelines check`).
+own folder), how msgspec's errors become sentences (mistakes.py), names that must exist in Odoo (verify.py).
 """
 
 from __future__ import annotations
@@ -11,23 +11,26 @@ import csv
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Hashable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Union
+from typing import Annotated, Any, Union, get_args, get_type_hints
 
 import msgspec
 import yaml
 
-from .channels.registry import KINDS, settings_types
+from . import mistakes
+from .channels.registry import settings_types
 from .channels.settings import ChannelSettings
 from .domain.errors import SettingsError
-from .domain.inventory import Breaker, InventoryOverride, InventoryRules
 from .domain.rules import Pack
 from .domain.section import Secret, Section
 from .domain.vat import VatPolicy
 from .odoo.settings import OdooSettings
+
+MISSING = object()
+MERGE = "tag:yaml.org,2002:merge"
+NOT_MEANT = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")  # readings of YAML's that surprise
 
 
 class Mail(Section, kw_only=True, frozen=True):
@@ -85,6 +88,8 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     path = path or config_path(environ)
     try:
         text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path} is not UTF-8 text; save it with that encoding.") from None
     except OSError as error:
         raise SettingsError(
             f"{path} cannot be read ({error.strerror}); `commerce-pipelines init` writes one, COMMERCE_CONFIG names "
@@ -94,9 +99,13 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     settings = msgspec.structs.replace(
         settings, channels=tuple(_with_sku_file(channel, path.parent) for channel in settings.channels)
     )
-    for where, secret in secrets(settings):
-        if not environ.get(secret.env):
-            raise SettingsError(f"{where}: the environment variable {secret.env} is not set; put the secret there.")
+    unset = [
+        f"{where}: the environment variable {secret.env} is not set; put the secret there."
+        for where, secret in secrets(settings)
+        if not environ.get(secret.env)
+    ]
+    if unset:
+        raise SettingsError("\n".join(unset))
     return settings
 
 
@@ -122,29 +131,44 @@ def _with_sku_file(channel: ChannelSettings, folder: Path) -> ChannelSettings:
 
 
 def parse(text: str) -> Settings:
-    """Settings from YAML text, without looking at the environment. Raises SettingsError."""
+    """Settings from YAML text, without looking at the environment. Raises SettingsError, a line for each mistake."""
     try:
         raw = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         raise SettingsError(f"commerce.yaml is not valid YAML{_problem(error)}.") from None
     if not isinstance(raw, dict):
         raise SettingsError("commerce.yaml must be a mapping with odoo and channels; see commerce.example.yaml.")
-    file_type, base = _file_type()
-    try:
-        file = msgspec.convert(raw, file_type, strict=True)
-    except msgspec.ValidationError as error:
-        raise SettingsError(_sentence(str(error), raw)) from None
-    settings = base(**{field: getattr(file, field) for field in base.__struct_fields__})
-    names = [channel.name for channel in settings.channels]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            raise SettingsError(
-                f"channels[{index}].name: {name!r} is used twice; every channel needs a name of its own."
-            )
-    for where, owner in [("owner", settings.owner)]:
-        if not re.fullmatch(r"team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+\.[^@\s]+", owner):
-            raise SettingsError(f"{where}: {owner!r} must be an e-mail address or team:NAME.")
-    return settings
+    found: dict[str, Any] = {}
+    problems: list[str] = []
+    known = _known_keys()
+    for key, shape in _sections().items():
+        if key in raw or key == "odoo":
+            found[key], wrong = _section(raw.pop(key, MISSING), shape, key, known)
+            problems += wrong
+    _, unknown = mistakes.read(raw, Section, "", known)
+    problems = [*unknown, *problems]
+    names = [channel.name for channel in found.get("channels") or () if channel]
+    problems += [
+        f"channels[{index}].name: {name!r} is used twice; every channel needs a name of its own."
+        for index, name in enumerate(names)
+        if name in names[:index]
+    ]
+    owner = found.get("owner")
+    if owner is not None and not re.fullmatch(r"team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+\.[^@\s]+", owner):
+        problems.append("owner must be an e-mail address or team:NAME.")
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return Settings(**found)
+
+
+def _section(raw: Any, shape: Any, key: str, known: tuple[str, ...]) -> tuple[Any, list[str]]:
+    """One part of the file and what is wrong with it; each channel by itself, so that none hides another's mistakes."""
+    if raw is MISSING:
+        return None, [f"{key} is missing; see commerce.example.yaml for what it means."]
+    if key != "channels" or not isinstance(raw, list):
+        return mistakes.read(raw, shape, key, known)
+    read = [mistakes.read(channel, _channel_type(), f"channels[{index}]", known) for index, channel in enumerate(raw)]
+    return tuple(channel for channel, _ in read), [problem for _, wrong in read for problem in wrong]
 
 
 def fingerprint(settings: Settings, name: str) -> str:
@@ -166,66 +190,65 @@ def secrets(section: Any, where: str = "") -> Iterator[tuple[str, Secret]]:
 
 
 @cache
-def _file_type() -> tuple[type[Any], type[Settings]]:
-    """The file's type with the union of all marketplaces' sections, built when a file is read."""
-    kinds: Any = Union[settings_types()]  # noqa: UP007 - made from a tuple
-    fields: list[Any] = [("odoo", OdooSettings), ("channels", tuple[kinds, ...], ())]
-    fields += [("vat", VatPolicy, VatPolicy()), ("alerts", Alerts, Alerts())]
-    fields += [("listen", Listen | None, None), ("owner", str, "team:commerce")]
-    return msgspec.defstruct("CommerceYaml", fields, bases=(Section,), kw_only=True, frozen=True), Settings
+def _channel_type() -> Any:
+    """The union of all marketplaces' sections, built when a file is read."""
+    return Union[settings_types()]  # noqa: UP007 - made from a tuple
 
 
-def _sentence(error: str, raw: dict[str, Any]) -> str:
-    """msgspec's `… - at `$.channels[0].x`` as a sentence with our path and a fix."""
-    problem, _, path = error.partition(" - at ")
-    path = path.replace("`", "").removeprefix("key in ").removeprefix("$").removeprefix(".")
-    here = path or "commerce.yaml"
-    if match := re.search(r"unknown field `(.+?)`", problem):
-        key = match[1]
-        near = get_close_matches(key, _known_keys(), n=1)
-        hint = f"did you mean {near[0]}?" if near else "see commerce.example.yaml for every key."
-        return f"{path + '.' if path else ''}{key} is no known key; {hint}"
-    if match := re.search(r"missing required field `(.+?)`", problem):
-        return f"{path + '.' if path else ''}{match[1]} is missing; see commerce.example.yaml for what it means."
-    if path.endswith(".kind") or "kind" in problem:
-        return f"{here}: {problem}; kind must be one of {', '.join(KINDS)}."
-    if "object" in problem and re.search(r"(password|secret|token|webhook|client_id|access)", path):
-        return f"{here} must name an environment variable, as in {{env: NAME}}; secrets are not written in the file."
-    if "RFC3339" in problem:
-        return f"{here} must be a date such as 2026-01-31."
-    return f"{here}: {problem[0].lower() + problem[1:]}; see commerce.example.yaml."
+def _sections() -> dict[str, Any]:
+    return get_type_hints(Settings, include_extras=True)
 
 
-def _known_keys() -> list[str]:
-    structs: list[Any] = [Settings, OdooSettings, VatPolicy, Alerts, Mail, Listen]
-    structs += [InventoryRules, InventoryOverride, Breaker, *settings_types()]
-    return sorted({field for struct in structs for field in struct.__struct_fields__} | {"kind"})
+@cache
+def _known_keys() -> tuple[str, ...]:
+    """Every key that any section has."""
+    return tuple(sorted(set(_keys(Settings)) | set(_keys(_channel_type())) | {"kind"}))
+
+
+def _keys(shape: Any) -> Iterator[str]:
+    if isinstance(shape, type) and issubclass(shape, Section):
+        for key, inner in get_type_hints(shape).items():
+            if key in shape.__struct_fields__:
+                yield key
+                yield from _keys(inner)
+    for inner in get_args(shape):
+        yield from _keys(inner)
 
 
 def _problem(error: yaml.YAMLError) -> str:
-    """` in line 3: …`: where, and what the parser says, without the line itself."""
+    """` in line 3: …`: where, and what the parser says, without the line itself, nor the word where * and ! begin one:
+    an unquoted password may."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
-        return f" in line {error.problem_mark.line + 1}: {error.problem}"
+        line = f" in line {error.problem_mark.line + 1}"
+        if re.search("undefined alias|a constructor for the tag|duplicate anchor|tag handle", str(error.problem)):
+            return f"{line}: put a value that begins with *, & or ! in quotes"
+        return f"{line}: {error.problem}"
+    if isinstance(error, yaml.reader.ReaderError):
+        return f" at character {error.position + 1}: it is a control character; delete it"
     return ""
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as people mean it: a key given twice is an error, and NO is Norway rather than false."""
+    """YAML as people mean it: a key given twice is an error, NO is Norway rather than false, and a date is text until a
+    key wants one: YAML's own reading of it knows no 31 February, nor where it stood."""
 
 
 def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
-        key = loader.construct_object(key_node)
+        key = "<<" if key_node.tag == MERGE else loader.construct_object(key_node, deep=True)
+        if not isinstance(key, Hashable):
+            raise yaml.constructor.ConstructorError(None, None, "a key must be text", key_node.start_mark)
         if key in seen:
             raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is given twice", key_node.start_mark)
         seen.add(key)
+    loader.flatten_mapping(node)
     return loader.construct_mapping(node, deep=True)
 
 
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:bool"]
+    first: [(tag, regexp) for tag, regexp in resolvers if tag not in NOT_MEANT]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))

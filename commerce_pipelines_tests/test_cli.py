@@ -155,6 +155,8 @@ MISTAKES = {
     "report --from 2026-02-02 --to 2026-01-01": "exchange them",
     "plan shop_de --from 2026-02-02 --to 2026-01-01": "exchange them",
     "report --from 2026-13-01": "does not match",
+    "report --from 0001-01-01": "must lie between 2000-01-01",
+    "dev --behind-proxy --host 192.0.2.1": "192.0.2.1:3000 cannot be listened on",
     "dev --port 99999": "not in the range",
     "exceptions list shop_uk": "configured: shop_de",
     "exceptions show shop_uk 1": "configured: shop_de",

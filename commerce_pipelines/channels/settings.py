@@ -7,10 +7,11 @@ reading the file and cross-checks between channels (settings.py), names that mus
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import date
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from ..domain import urls
 from ..domain.errors import SettingsError
 from ..domain.inventory import InventoryRules
 from ..domain.rules import SaleRules
@@ -19,6 +20,7 @@ from ..domain.section import Secret, Section
 __all__ = ["ChannelSettings", "Secret", "Section"]
 
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+EARLIEST = date(2000, 1, 1)
 
 
 class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
@@ -36,29 +38,28 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        where = f"channels[{self.name}]"
+        found = [f"channels[{self.name}].{key} {problem}" for key, problem in (*self._reached(), *self.problems())]
+        found += [f"channels[{self.name}].inventory.{key} {problem}" for key, problem in self.inventory.problems()]
+        if found:
+            raise SettingsError("\n".join(found))
+
+    def _reached(self) -> Iterator[tuple[str, str]]:
+        """(key, what is wrong with it and the fix) of the keys of this class."""
         if not NAME.match(self.name):
-            raise SettingsError(
-                f"{where}.name must match [a-z][a-z0-9_]*, because it becomes part of asset keys and external ids."
-            )
+            yield "name", "must match [a-z][a-z0-9_]*, because it becomes part of asset keys and external ids."
         try:
             ZoneInfo(self.time_zone)
         except (KeyError, ValueError, OSError):
-            raise SettingsError(
-                f"{where}.time_zone: {self.time_zone!r} is no IANA time zone; write one such as Europe/Berlin."
-            ) from None
-        for key, problem in self.problems():
-            raise SettingsError(f"{where}.{key} {problem}")
-        for key, problem in self.inventory.problems():
-            raise SettingsError(f"{where}.inventory.{key} {problem}")
+            yield "time_zone", f"{self.time_zone!r} is no IANA time zone; write one such as Europe/Berlin."
         for key in ("endpoint", "token_endpoint"):
-            url = urlsplit(getattr(self, key))
-            if getattr(self, key) and (url.scheme not in ("http", "https") or not url.hostname):
-                raise SettingsError(f"{where}.{key} must be a URL such as https://host/path.")
-            if url.scheme == "http" and url.hostname not in ("127.0.0.1", "localhost", "::1"):
-                raise SettingsError(f"{where}.{key} must use https: plain http is allowed on loopback only.")
-        if self.poll_seconds < 10 or self.overlap_minutes < 1:
-            raise SettingsError(f"{where}: poll_seconds must be at least 10 and overlap_minutes at least 1.")
+            address = getattr(self, key)
+            if address and (problem := urls.problem(address, path=True)):
+                yield key, problem
+        for key, least, most in (("poll_seconds", 10, 86_400), ("overlap_minutes", 1, 10_080)):
+            if not least <= getattr(self, key) <= most:
+                yield key, f"must be between {least} and {most}."
+        if self.start_date < EARLIEST:
+            yield "start_date", f"must not lie before {EARLIEST}."
 
     @property
     def zone(self) -> ZoneInfo:

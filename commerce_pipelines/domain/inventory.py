@@ -109,7 +109,8 @@ class InventoryRules(Section, kw_only=True, frozen=True):
                 yield where, "changes nothing: give share, reserve, cap or end_below."
             yield from _figures(f"{where}.", override)
         for key in ("zeroed_percent", "changed_percent", "read_percent"):
-            if not 0 <= getattr(self.breaker, key) <= 100:
+            percent = getattr(self.breaker, key)
+            if not (percent.is_finite() and 0 <= percent <= 100):
                 yield f"breaker.{key}", "must lie between 0 and 100 percent."
         if self.breaker.from_listings < 1:
             yield "breaker.from_listings", "must be at least 1."

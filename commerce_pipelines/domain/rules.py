@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from msgspec.structs import force_setattr
 
-from .section import Section
+from .section import Section, is_country, no_country
 
 
 class TaxMapping(Section, kw_only=True, frozen=True):
@@ -78,10 +78,31 @@ class SaleRules(Section, kw_only=True, frozen=True):
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """(key, what is wrong with it and the fix) of keys that contradict themselves."""
-        if self.analytic and abs(sum(self.analytic.values()) - 100) > 1e-9:
+        if any(not 0 < percent <= 100 for percent in self.analytic.values()):
+            yield "analytic", "may hold percentages above 0 and up to 100 only."
+        elif self.analytic and abs(sum(self.analytic.values()) - 100) > 1e-9:
             yield "analytic", f"must add up to 100 percent; it adds up to {sum(self.analytic.values())}."
+        for where, country in self._countries():
+            if not is_country(country):
+                yield where, no_country(country)
+        for index, mapping in enumerate(self.taxes):
+            if not (mapping.rate.is_finite() and 0 <= mapping.rate <= 100):
+                yield f"taxes[{index}].rate", "must lie between 0 and 100 percent."
         for sku, pack in self.skus.items():
             if isinstance(pack, Pack) and pack.quantity < 1:
                 yield f"skus.{sku}.quantity", "must be at least 1."
         if self.rounding_tolerance < 0:
             yield "rounding_tolerance", "must be 0 or more minor units."
+
+    def _countries(self) -> Iterator[tuple[str, str]]:
+        """Every country that the keys name, with its path."""
+        yield from ((f"taxes[{index}].country", mapping.country) for index, mapping in enumerate(self.taxes))
+        for index, route in enumerate(self.routes):
+            yield from ((f"routes[{index}].countries", country) for country in route.countries)
+            if route.departure_country:
+                yield f"routes[{index}].departure_country", route.departure_country
+        for key in ("departure_country", "channel_departure_country"):
+            if country := getattr(self, key):
+                yield key, country
+        for marketplace, country in self.channel_departure_countries.items():
+            yield f"channel_departure_countries.{marketplace}", country

@@ -19,8 +19,8 @@ from decimal import Decimal
 
 import msgspec
 
-from .errors import RecordError
-from .section import Section
+from .errors import RecordError, SettingsError
+from .section import Section, is_country, no_country
 from .territories import EU, SPLIT, territory, vat_country
 from .vat_rates import CountryRates, RateTable, percent, ppm
 
@@ -37,6 +37,17 @@ class VatPolicy(Section, kw_only=True, frozen=True):
     ioss: bool = False  # the seller's own number of the import scheme, consignments up to 150 EUR
     registrations: tuple[str, ...] = ()  # further countries with a VAT number of the seller's own
     rates: dict[str, CountryRates] = {}
+
+    def __post_init__(self) -> None:
+        named = [("seller_country", self.seller_country), *(("registrations", code) for code in self.registrations)]
+        named += [("rates", code) for code in self.rates]
+        found = [f"vat.{key} {no_country(code)}" for key, code in named if not is_country(code)]
+        for code, rates in self.rates.items():
+            percents = (rates.standard, *rates.reduced, *rates.from_home, *rates.from_home.values())
+            if not all(percent.is_finite() and 0 <= percent <= 100 for percent in percents):
+                found.append(f"vat.rates.{code} must hold rates between 0 and 100 percent only.")
+        if found:
+            raise SettingsError("\n".join(found))
 
     @property
     def home(self) -> frozenset[str]:

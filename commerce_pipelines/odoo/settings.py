@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import Literal
 from urllib.parse import urlsplit
 
+from ..domain import urls
 from ..domain.errors import SettingsError
 from ..domain.section import Secret, Section
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class OdooSettings(Section, kw_only=True, frozen=True):
@@ -32,13 +31,18 @@ class OdooSettings(Section, kw_only=True, frozen=True):
     create_missing: bool = True  # service products, pricelists, tax-included twins of known taxes, the guest partner
 
     def __post_init__(self) -> None:
-        url = urlsplit(self.url)
-        if url.scheme not in ("http", "https") or not url.hostname or url.path.strip("/"):
-            raise SettingsError("odoo.url must be a URL without a path, such as https://odoo.example.com.")
-        if url.scheme == "http" and url.hostname not in LOOPBACK:
-            raise SettingsError("odoo.url must use https: plain http is allowed on loopback only.")
+        found = []
+        if problem := urls.problem(self.url, path=False):
+            found.append(f"odoo.url {problem}")
+        for key in ("database", "username"):
+            if not getattr(self, key).strip():
+                found.append(f"odoo.{key} is empty; see commerce.example.yaml for what it means.")
         if not 1 <= self.batch <= 100:
-            raise SettingsError("odoo.batch must be between 1 and 100: Odoo ends a call after two minutes.")
+            found.append("odoo.batch must be between 1 and 100: Odoo ends a call after two minutes.")
+        if not 1 <= self.timeout_seconds <= 3600:
+            found.append("odoo.timeout_seconds must be between 1 and 3600.")
+        if found:
+            raise SettingsError("\n".join(found))
 
     @property
     def address(self) -> tuple[str, str, int]:
