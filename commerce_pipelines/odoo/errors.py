@@ -75,7 +75,9 @@ def wrong_login(user: str) -> CredentialError:
 
 
 def unknown_database(database: str) -> SettingsError:
-    return SettingsError(f"There is no Odoo database {database!r} at odoo.url; check odoo.database, and that odoo.url is Odoo's own.")
+    return SettingsError(
+        f"There is no Odoo database {database!r} at odoo.url; check odoo.database, and that odoo.url is Odoo's own."
+    )
 
 
 def unreachable(url: str, error: BaseException) -> TransientError:
