@@ -41,7 +41,9 @@ def write_settings(url: str, database: str, username: str, transport: str, passw
         url=url, database=database, username=username, password=Secret(env="ODOO_PASSWORD"),
         transport="json2" if transport == "json2" else "jsonrpc",
     )  # fmt: skip
-    found = offers(connect(settings, password))
+    client = connect(settings, password)
+    client.version()  # another Odoo is said now, not by the first order
+    found = offers(client)
     output.write_text(_text(settings, found), encoding="utf-8")
     done = [f"Wrote {output}. Set ODOO_PASSWORD in the environment or in .env."]
     return (

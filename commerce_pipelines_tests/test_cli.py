@@ -22,7 +22,7 @@ from commerce_pipelines.settings import load, parse
 from commerce_pipelines.warehouse.database import Warehouse, master_key
 from commerce_pipelines_tests.conftest import MASTER_KEY
 from commerce_sandbox.catalogue import CATALOGUE
-from commerce_sandbox.odoo import OdooStandIn, demo_database
+from commerce_sandbox.odoo import OdooStandIn, demo_database, transports
 from commerce_sandbox.server import Fault
 from commerce_sandbox.shopify import ShopifyStandIn, demo_orders
 
@@ -94,6 +94,14 @@ def test_init_says_what_is_wrong_with_the_login(shell: Shell, monkeypatch: pytes
     assert result.exit_code == 1
     assert "Odoo refuses the login of 'admin'" in result.output
     assert "wrong" not in result.output
+    assert not (shell.folder / "commerce.yaml").exists()
+
+
+def test_init_refuses_another_odoo(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(transports.VERSION, "server_version", "18.0")
+    result = shell("init", "--url", shell.odoo.url, *ASK)
+    assert result.exit_code == 1
+    assert "is Odoo 18.0; this needs Odoo 19" in result.output
     assert not (shell.folder / "commerce.yaml").exists()
 
 

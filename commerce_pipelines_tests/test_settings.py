@@ -55,6 +55,7 @@ def test_several_accounts_of_one_kind() -> None:
         (_one(", start_date: 0001-01-01"), "channels[shop_de].start_date", "2000-01-01"),
         (_one(", skus: {A: X, 12: TEA}"), "channels[0].skus: the key 12", "quotes"),
         (_one(", skus: {A: X, B: 12}"), "channels[0].skus.B", "quotes"),
+        (_one(", fiscal_positions: {export: X, oss_FR: X, oss-FR: X}"), "fiscal_positions.oss-FR", "as in oss_FR"),
         (_one(", carriers: [a]"), "channels[0].carriers", "mapping"),
         (_one(", departure_country: Germany"), "channels[shop_de].departure_country", "such as DE"),
         (_one(", taxes: [{country: CH, rate: .nan, tax: X}]"), "channels[shop_de].taxes[0].rate", "0 and 100"),

@@ -13,6 +13,7 @@ from decimal import Decimal
 from msgspec.structs import force_setattr
 
 from .section import Section, is_country, no_country
+from .vat import REGIMES
 
 
 class TaxMapping(Section, kw_only=True, frozen=True):
@@ -93,6 +94,14 @@ class SaleRules(Section, kw_only=True, frozen=True):
                 yield f"skus.{sku}.quantity", "must be at least 1."
         if self.rounding_tolerance < 0:
             yield "rounding_tolerance", "must be 0 or more minor units."
+
+        for key in self.fiscal_positions:
+            regime, _, country = key.rpartition("_")
+            if key not in REGIMES and not (regime in REGIMES and is_country(country)):
+                yield (
+                    f"fiscal_positions.{key}",
+                    f"is no tax regime; write one of {', '.join(REGIMES)}, or as in oss_FR.",
+                )
 
     def _countries(self) -> Iterator[tuple[str, str]]:
         """Every country that the keys name, with its path."""

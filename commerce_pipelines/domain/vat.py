@@ -26,6 +26,7 @@ from .vat_rates import CountryRates, RateTable, percent, ppm
 
 IMPORT_SCHEME = 150_00  # euro cents: intrinsic value of a consignment, without VAT and delivery (Art. 369l)
 UNITED_KINGDOM = frozenset(("GB", "XI"))
+REGIMES = ("domestic", "local", "reverse_charge", "oss", "export", "ioss", "marketplace")
 ZERO_REGIMES = frozenset(("reverse_charge", "export", "marketplace"))
 
 
