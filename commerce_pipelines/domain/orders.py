@@ -20,6 +20,7 @@ from .errors import RecordError
 LARGEST = 10**15  # minor units: beyond, Odoo's floats lose cents
 MOST = 10**9  # units of one line
 HIGHEST = 10_000_000  # parts per million: 1000 %
+LONGEST = 500  # characters of an id: PostgreSQL's indexes take rows of 2,700 bytes
 
 
 class OrderStatus(StrEnum):
@@ -162,8 +163,14 @@ def balance(order: Order) -> int:
 
 
 def measure(order: Order) -> None:
-    """Raises RecordError for figures that no table holds: one of them would fail the rows of all other orders too."""
+    """Raises RecordError for figures and ids that no table holds: one would fail the rows of all other orders too."""
     for line in order.lines:
+        if len(line.line_id) > LONGEST:
+            raise RecordError(
+                "bad_payload", f"Line {line.line_id[:40]}… has an id of more than {LONGEST} characters.",
+                fix="Look at the order in the marketplace; if it is right there, report its payload.",
+                subject=line.line_id[:40],
+            )  # fmt: skip
         if not -MOST <= line.quantity <= MOST:
             raise RecordError(
                 "bad_quantity", f"Line {line.line_id[:40]} has a quantity beyond {MOST}.",

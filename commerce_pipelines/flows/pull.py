@@ -16,6 +16,7 @@ import msgspec
 
 from ..channels.base import Channel, OrderHead, Page, Window
 from ..domain.errors import RecordError
+from ..domain.orders import LONGEST
 from ..failpoints import failpoint
 from ..resources.connections import Connections
 from .stage import STUMBLES
@@ -74,7 +75,7 @@ def _head(channel: Channel, raw: bytes, known: OrderHead | None, now: datetime) 
     """The order's head. What cannot be read is landed all the same, so that it can be shown, mended and replayed."""
     try:
         head = known or channel.head(raw)
-        if head.placed_at.year in YEARS and head.updated_at.year in YEARS:
+        if head.placed_at.year in YEARS and head.updated_at.year in YEARS and len(head.order_id) <= LONGEST:
             return head
     except (RecordError, *STUMBLES):
         pass
