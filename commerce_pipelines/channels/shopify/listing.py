@@ -27,7 +27,7 @@ SortKey = Literal["CREATED_AT", "UPDATED_AT"]
 
 FIELDS = {"CREATED_AT": "created_at", "UPDATED_AT": "updated_at"}
 LISTED_AT_ONCE = 20_000  # of the 25,000 objects that Shopify lists at most
-ROOM = 0.97  # of the points that a query may cost: costs of equal queries differ a little
+ROOM = 0.9  # of the points that a query may cost: costs of equal queries differ a little
 
 
 class Count(msgspec.Struct, frozen=True):
