@@ -31,6 +31,13 @@ class TestTaxBasis:
         error = refused(order(item("118.00", part("ITEM", "100.00"), part("TAX", "19.00")), total="118.00"))
         assert (error.code, error.subject) == ("unbalanced", "item1")
 
+    @pytest.mark.parametrize(("price", "inside"), [("100.00", False), ("119.00", True)])
+    def test_an_item_without_a_total_is_read_off_the_order_s(self, price: str, inside: bool) -> None:
+        untotalled = item("119.00", part("ITEM", price), part("TAX", "19.00"))
+        del untotalled["proceeds"]["proceedsTotal"]
+        result = sold(order(untotalled, total="119.00"))
+        assert (result.prices_include_tax, result.total, balance(result)) == (inside, 11900, 0)
+
     def test_items_that_contradict_each_other(self) -> None:
         items = (
             item("119.00", part("ITEM", "100.00"), part("TAX", "19.00")),
@@ -91,6 +98,19 @@ class TestCategories:
         assert amounts(result) == {
             "item1": (10000, 1900), "item1_shipping": (1000, 190), "item1_discount": (-2000, -380),
         }  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("price", "shipping", "total", "taxes"),
+        [("100.00", "10.00", "107.10", {"ITEM": "15.20", "SHIPPING": "1.90"}),
+         ("119.00", "11.90", "107.10", {"ITEM": "15.20", "SHIPPING": "1.90", "DISCOUNT": "0.00"})],
+    )  # fmt: skip
+    def test_tax_that_is_stated_after_discounts_bears_one_rate(
+        self, price: str, shipping: str, total: str, taxes: dict[str, str]
+    ) -> None:
+        off = "-20.00" if price == "100.00" else "-23.80"
+        parts = part("ITEM", price), part("SHIPPING", shipping), part("DISCOUNT", off, ITEM=off)
+        result = sold(order(item(total, *parts, part("TAX", "17.10", **taxes)), total=total))
+        assert [line.tax for line in result.lines] == [1900, 190, -380]
 
     def test_a_gift_given_free_of_charge(self) -> None:
         """A full discount (Amazon Vine, for one) leaves an order of nothing, which is legal."""
@@ -154,6 +174,14 @@ class TestCancelledItems:
         gone = item(None, number=2, quantity=0, cancellation=self.done)
         assert len(sold(order(item("5.00", part("ITEM", "5.00")), gone, total="5.00")).lines) == 1
 
+    @pytest.mark.parametrize("how", [{"cancellation": done}, {"quantity": 0}])
+    def test_worth_nothing_it_goes_and_is_not_sent(self, how: dict[str, Any]) -> None:
+        gone = item("0.00", part("ITEM", "0.00"), number=2, **how)
+        assert [line.line_id for line in sold(order(item("5.00", part("ITEM", "5.00")), gone, total="5.00")).lines] == [
+            "item1"
+        ]
+        assert read(order(gone, total="0.00")).status is OrderStatus.CANCELLED
+
     def test_an_order_of_nothing_else_is_cancelled(self) -> None:
         assert read(order(item(None, cancellation=self.done))).status is OrderStatus.CANCELLED
 
@@ -176,6 +204,13 @@ class TestCollectedTax:
         result = sold(payload)
         assert (result.total, result.collected, result.collected_as) == (10000, 800, "US_FACILITATOR")
         assert amounts(result) == {"item1": (10000, 0)}
+
+    def test_tax_that_the_total_leaves_out_was_never_in_a_price_that_has_none(self) -> None:
+        parts = part("ITEM", "100.00"), part("TAX", "8.00")
+        payload = order(item("100.00", *parts, tax=self.facilitated("")), total="100.00", recipient=self.to("US"))
+        payload["salesChannel"]["marketplaceId"] = US
+        result = sold(payload)
+        assert (result.total, result.collected, amounts(result)) == (10000, 800, {"item1": (10000, 0)})
 
     @pytest.mark.parametrize(("scheme", "name"), [("IOSS", "IOSS"), ("UOSS", "deemed_supplier")])
     def test_tax_inside_is_taken_out_of_the_price(self, scheme: str, name: str) -> None:

@@ -123,6 +123,12 @@ class TestStates:
     def test_a_shipped_order_without_proceeds_is_said(self) -> None:
         assert refused(order(item(None), status="SHIPPED")).code == "missing_proceeds"
 
+    def test_one_item_of_several_without_a_price_is_not_sold_for_nothing(self) -> None:
+        items = item("5.00", part("ITEM", "5.00")), item(None, number=2)
+        assert read(order(*items)).status is OrderStatus.WAITING
+        assert refused(order(*items, status="SHIPPED")).code == "missing_proceeds"
+        assert sold(order(*items, total="5.00")).total == 500  # here the total says that it was free
+
     def test_a_replacement_is_free(self) -> None:
         links = [{"orderId": "302-1", "associationType": "REPLACEMENT_ORIGINAL_ID"}]
         result = sold(order(item(None), status="SHIPPED", associatedOrders=links))

@@ -5,7 +5,8 @@ addresses and states (translate.py). Sources: the field descriptions of orders_2
 
 The API does not say whether ITEM contains the tax, nor which sign a DISCOUNT has. Both are read off the item's own
 arithmetic and never assumed: `proceedsTotal` is charges - discounts + TAX (tax on top) or charges - discounts (tax
-inside); anything else is an exception for a person.
+inside; where prices never contain tax and Amazon remits it: left out). An item that states no total is read off the
+order's. Anything else is an exception for a person.
 """
 
 from __future__ import annotations
@@ -33,14 +34,21 @@ _LOOK = "Compare the order in Seller Central; if it is right there, the translat
 
 class ItemMoney(NamedTuple):
     """One item in minor units. charges, discounts (positive) and taxes by category; taxes is {} where Amazon does not
-    divide `tax`. included: whether charges contain the tax, None where the item cannot tell."""
+    divide `tax`. total: None where the item states none. included: whether charges contain the tax, None where the
+    item cannot tell."""
 
     charges: dict[str, int]
     discounts: dict[str, int]
     tax: int
     taxes: dict[str, int]
-    total: int
+    total: int | None
     included: bool | None
+
+    def worth(self, includes_tax: bool) -> int:
+        """The stated total, else the categories', which are "the breakdown of proceeds"."""
+        if self.total is not None:
+            return self.total
+        return sum(self.charges.values()) - sum(self.discounts.values()) + (0 if includes_tax else self.tax)
 
 
 class Priced(NamedTuple):
@@ -75,9 +83,10 @@ def _amounts(order: payloads.Order) -> Iterable[payloads.Money]:
 
 
 def is_priced(order: payloads.Order) -> bool:
-    """Whether anything says what the seller receives."""
+    """Whether it is said what the seller receives: as a whole, or for each item that is not cancelled."""
     stated = order.proceeds and order.proceeds.grand_total
-    return bool(stated) or any(_has_money(item) for item in order.order_items)
+    active = [item for item in order.order_items if not is_cancelled(item)]
+    return bool(stated) or (bool(active) and all(_has_money(item) for item in active))
 
 
 def price(order: payloads.Order, currency: str, default_includes_tax: bool, collects: dict[str, bool]) -> Priced:
@@ -87,12 +96,19 @@ def price(order: payloads.Order, currency: str, default_includes_tax: bool, coll
     `unknown_charge`, `bad_amount`.
     """
     money = {item.order_item_id: read_item(item, currency) for item in order.order_items if _has_money(item)}
+    if not default_includes_tax:
+        money = {key: _left_out(each) if collects.get(key) else each for key, each in money.items()}
     stated = {each.included for each in money.values()} - {None}
     if len(stated) > 1:
         raise RecordError("tax_basis", "Some items of the order contain their tax and some do not.", fix=_LOOK)
-    includes_tax = bool(stated.pop()) if stated else default_includes_tax
     tips, grand = _tips(order, currency), _grand_total(order, currency)
-    kept, tip = _reconcile(order.order_items, money, grand, tips)
+    for includes_tax in stated or (default_includes_tax, not default_includes_tax):
+        worth = {key: each.worth(bool(includes_tax)) for key, each in money.items()}
+        if found := _reconcile(order.order_items, worth, grand, tips):
+            break
+    else:
+        raise _unbalanced("")
+    (kept, tip), includes_tax = found, bool(includes_tax)
     lines: list[OrderLine] = []
     collected = 0
     for item in kept:
@@ -114,9 +130,11 @@ def unpriced(order: payloads.Order) -> tuple[OrderLine, ...]:
 
 def is_cancelled(item: payloads.OrderItem) -> bool:
     """Cancelled for good. A `cancellationRequest` is not: it is "submitted for this order item", no more."""
-    return bool(item.cancellation and item.cancellation.cancellation_execution) or (
-        item.quantity_ordered == 0 and not _has_money(item)
-    )
+    if item.cancellation and item.cancellation.cancellation_execution:
+        return True
+    proceeds = item.proceeds or payloads.ItemProceeds()
+    stated = [proceeds.proceeds_total, *(part.subtotal for part in proceeds.breakdowns or ())]
+    return item.quantity_ordered == 0 and not any(to_minor(each.amount, each.currency_code) for each in stated if each)
 
 
 def read_item(item: payloads.OrderItem, currency: str) -> ItemMoney:
@@ -154,15 +172,38 @@ def read_item(item: payloads.OrderItem, currency: str) -> ItemMoney:
         charges["ITEM"] = total or 0
     base = sum(charges.values()) - sum(discounts.values())
     included = None
-    if total is None:
-        total = base + tax  # no total to prove anything: the categories are "the breakdown of proceeds"
-    elif total not in (base, base + tax):
-        raise _unbalanced(item.order_item_id)
-    elif tax:
-        included = total == base
+    if total is not None:
+        if total not in (base, base + tax):
+            raise _unbalanced(item.order_item_id)
+        included = total == base if tax else None
     taxed = {category for category, value in taxes.items() if value}
     divided = taxed <= _lined(charges, discounts)
-    return ItemMoney(charges, discounts, tax, taxes if divided else {}, total, included)
+    taxes = _before_discounts(charges, discounts, taxes) if divided else {}
+    return ItemMoney(charges, discounts, tax, taxes, total, included)
+
+
+def _before_discounts(charges: dict[str, int], discounts: dict[str, int], taxes: dict[str, int]) -> dict[str, int]:
+    """Where no part is the discounts', each charge's tax is what its discount left of it: the discount's share goes to
+    the discount, so that charge and discount bear one rate."""
+    if taxes.get("DISCOUNT") or "" in taxes:
+        return taxes
+    result = dict(taxes)
+    off: dict[str, int] = {}
+    for subtype, amount in discounts.items():
+        category = subtype if charges.get(subtype) else "ITEM"
+        off[category] = off.get(category, 0) + amount
+    for category, amount in off.items():
+        net = charges.get(category, 0) - amount
+        share = taxes.get(category, 0) * amount // net if net > 0 else 0
+        result[category] = result.get(category, 0) + share
+        result["DISCOUNT"] = result.get("DISCOUNT", 0) - share
+    return result
+
+
+def _left_out(money: ItemMoney) -> ItemMoney:
+    """Collected tax of an item whose total has no room for it, where prices never contain tax: the buyer paid it on
+    top, and "the total monetary amount" is without it."""
+    return money._replace(included=False) if money.included else money
 
 
 def _divided(part: payloads.Breakdown, amount: int, currency: str, undivided: str) -> dict[str, int]:
@@ -251,23 +292,25 @@ def _taxes(shares: list[str], amounts: list[int], money: ItemMoney) -> list[int]
 
 
 def _reconcile(
-    items: list[payloads.OrderItem], money: dict[str, ItemMoney], grand: int | None, tips: tuple[int, int]
-) -> tuple[list[payloads.OrderItem], int]:
-    """The items that the grand total is made of, and the tip in it.
+    items: list[payloads.OrderItem], worth: dict[str, int], grand: int | None, tips: tuple[int, int]
+) -> tuple[list[payloads.OrderItem], int] | None:
+    """The items that the grand total is made of, and the tip in it; None where nothing adds up to it. worth: by
+    orderItemId.
 
     A cancelled item belongs to the order as long as "the total amount that the seller receives" contains it (a parcel
-    already sent, a cancellation charged); the same test tells whether a tip still PENDING is in it.
+    already sent, a cancellation charged), so never one that is worth nothing; the same test tells whether a tip still
+    PENDING is in it.
     """
     active = [item for item in items if not is_cancelled(item)]
-    with_cancelled = [item for item in items if not is_cancelled(item) or item.order_item_id in money]
+    with_cancelled = [item for item in items if not is_cancelled(item) or worth.get(item.order_item_id)]
     if grand is None:
         return active, tips[1]
     for kept in (with_cancelled, active):
-        total = sum(money[item.order_item_id].total for item in kept if item.order_item_id in money)
+        total = sum(worth.get(item.order_item_id, 0) for item in kept)
         for tip in tips:
             if total + tip == grand:
                 return kept, tip
-    raise _unbalanced("")
+    return None
 
 
 def _tips(order: payloads.Order, currency: str) -> tuple[int, int]:
