@@ -164,6 +164,7 @@ def balance(order: Order) -> int:
 
 def measure(order: Order) -> None:
     """Raises RecordError for figures and ids that no table holds: one would fail the rows of all other orders too."""
+    _distinct(order)
     for line in order.lines:
         if len(line.line_id) > LONGEST:
             raise RecordError(
@@ -205,13 +206,7 @@ def check(order: Order) -> None:
             fix="Compare the order in the marketplace; amounts of a kind we do not know yet are the usual cause.",
             subject=order.currency,
         )
-    ids = [line.line_id for line in order.lines]
-    if len(set(ids)) != len(ids):
-        raise RecordError(
-            "duplicate_line",
-            "Two lines of the order carry the same id.",
-            fix="Report the payload's shape: the channel's translation must give each line its own id.",
-        )
+    _distinct(order)
     for line in order.lines:
         if line.quantity <= 0:
             raise RecordError(
@@ -220,6 +215,16 @@ def check(order: Order) -> None:
                 fix="Look at the order in the marketplace.",
                 subject=line.line_id,
             )
+
+
+def _distinct(order: Order) -> None:
+    ids = [line.line_id for line in order.lines]
+    if len(set(ids)) != len(ids):
+        raise RecordError(
+            "duplicate_line",
+            "Two lines of the order carry the same id.",
+            fix="Report the payload's shape: the channel's translation must give each line its own id.",
+        )
 
 
 def business_day(instant: datetime, zone: ZoneInfo) -> date:

@@ -19,7 +19,7 @@ from commerce_pipelines import settings as settings_file
 from commerce_pipelines.assets.exceptions import exceptions_asset
 from commerce_pipelines.channels.base import Page, Window
 from commerce_pipelines.domain.errors import RecordError
-from commerce_pipelines.domain.orders import LONGEST, Address, Buyer, Order, business_day
+from commerce_pipelines.domain.orders import LONGEST, Address, Buyer, Order, OrderStatus, business_day
 from commerce_pipelines.domain.territories import territory
 from commerce_pipelines.flows.poll import Cursor, poll
 from commerce_pipelines.flows.pull import YEARS, _head
@@ -145,6 +145,13 @@ def test_a_strange_order_waits_and_the_others_go_on(
     assert actions["created"] == 3
     assert [reason for reason, _ in found] == [code]
     check(lane, odoo)
+
+
+@pytest.mark.parametrize("status", [OrderStatus.WAITING, OrderStatus.CANCELLED])
+def test_a_line_twice_is_refused_before_it_is_paid_too(lane: Lane, status: OrderStatus) -> None:
+    lane.put(lane.order("strange", line(), line(), status=status), lane.order("order-1"))
+    actions, found = everything(lane)
+    assert (actions["created"], [reason for reason, _ in found]) == (1, ["duplicate_line"])
 
 
 @pytest.mark.parametrize("method", ["head", "translate"])
