@@ -7,7 +7,7 @@ What does not: taxes (vat.py), rounding policies of one marketplace (its transla
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 
 from .errors import RecordError
@@ -55,7 +55,7 @@ def to_minor(amount: str, currency: str) -> int:
     try:
         scaled = Decimal(amount).scaleb(places)
         whole = int(scaled)
-    except (InvalidOperation, ValueError, OverflowError):
+    except (ArithmeticError, ValueError):  # Decimal's own overflow is no OverflowError
         whole, scaled = 0, Decimal("NaN")
     if scaled != whole or abs(whole) > 10**15:
         raise RecordError(
