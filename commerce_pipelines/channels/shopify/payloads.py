@@ -251,7 +251,7 @@ def decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
     """Raises RecordError(`bad_payload`) with the path of what is wrong and never a value: it may be personal."""
     try:
         return decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         says = str(error) if isinstance(error, msgspec.ValidationError) else "the JSON is broken"
         path = says.rpartition("`$")[2].rstrip("`") if "`$" in says else ""
         raise RecordError(

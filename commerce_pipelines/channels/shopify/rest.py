@@ -110,9 +110,16 @@ class RefundLineItem(Node):
     total_tax_set: Bag
 
 
+class Adjustment(Node):
+    """What a refund gave more or less than its lines are worth."""
+
+    amount: Decimal
+
+
 class Refund(Node):
     refund_line_items: list[RefundLineItem] = []
     transactions: list[Transaction] = []
+    order_adjustments: list[Adjustment] = []
 
 
 class Address(Node):
@@ -215,7 +222,7 @@ def order(raw: bytes) -> payloads.Order:
         cancelledAt=node.cancelled_at,
         test=node.test,
         # REST does not say `edited`; its refunds, all of them here, tell whether units were removed.
-        edited=any(not _moved(refund) for refund in node.refunds),
+        edited=any(not _meant(refund) for refund in node.refunds),
         currencyCode=node.currency,
         presentmentCurrencyCode=node.presentment_currency,
         taxesIncluded=node.taxes_included,
@@ -317,9 +324,15 @@ def _moved(refund: Refund) -> Decimal:
     )
 
 
+def _meant(refund: Refund) -> Decimal:
+    """0 for an edit's removal alone: money still on its way or refused, or kept back on purpose, was a refund's."""
+    amounts = [one.amount for one in refund.transactions] + [one.amount for one in refund.order_adjustments]
+    return sum(map(abs, amounts), Decimal(0))
+
+
 def _refund(refund: Refund, node: Order) -> payloads.Refund:
     return payloads.Refund(
-        totalRefundedSet=_amount(node, str(_moved(refund))),
+        totalRefundedSet=_amount(node, str(_meant(refund))),
         refundLineItems=payloads.RefundLineItems(
             nodes=[
                 payloads.RefundLineItem(
