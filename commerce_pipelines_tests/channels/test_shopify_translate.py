@@ -248,6 +248,14 @@ def test_a_tip_is_a_tip_as_a_line_and_as_a_sum() -> None:
     assert of_kind(read(node), LineKind.TIP) == [(300, 0)]
 
 
+def test_tips_of_several_payments_are_tips() -> None:
+    node = sell(mug(), shipping=0, tip=300)
+    node["lineItems"].append(node["lineItems"][-1] | {"id": "gid://shopify/LineItem/99"})
+    node["totalPriceSet"], node["totalTipReceivedSet"] = money("25.90"), money("6.00")
+    order = read(node)
+    assert [(line.kind, line.amount) for line in order.lines[1:]] == [(LineKind.TIP, 300)] * 2
+
+
 def test_duties_and_fees_are_lines_with_or_without_their_parts() -> None:
     node = sell(mug(quantity=2, rate=None, duty=412), shipping_rate=None)
     assert of_kind(read(node), LineKind.DUTY) == [(412, 0)]

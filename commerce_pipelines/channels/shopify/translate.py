@@ -20,7 +20,8 @@ is a rounding line, as long as roundings alone explain it.
 **Status.** Cancelled is `cancelledAt`. Paid is PAID, PARTIALLY_REFUNDED, REFUNDED or a total of zero. Everything else
 waits, VOIDED too: the authorisation lapsed, but the merchant may still take another payment or cancel.
 
-**Tips** are line items without SKU and shipping, worth exactly `totalTipReceived`; a tip that is no line becomes one.
+**Tips** are line items without SKU and shipping, one or all of them worth exactly `totalTipReceived` (a till asks at
+each payment); a tip that is no line becomes one.
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ def translate(order: payloads.Order, *, channel: str, shop: str, basis: Basis) -
     included = order.taxesIncluded
     tip = minor(order.totalTipReceivedSet)
     total = gross_total = minor(order.totalPriceSet)
+    tips = _tips(items, tip, minor) if tip else ()
     collected = 0
     lines: list[OrderLine] = []
 
@@ -91,8 +93,8 @@ def translate(order: payloads.Order, *, channel: str, shop: str, basis: Basis) -
         if not quantity:
             continue
         kind = LineKind.GIFT_CARD if item.isGiftCard else LineKind.PRODUCT
-        if tip and unit == tip and quantity == 1 and not (item.sku or item.requiresShipping or taxes.tax):
-            kind, tip = LineKind.TIP, 0
+        if item.id in tips:
+            kind, tip = LineKind.TIP, tip - unit
         untaxed = taxed or item.isGiftCard or not item.taxable
         collected += taxes.collected
         lines += charge(kind, line_id, item.name, quantity, unit * quantity, discounts, taxes,
@@ -165,6 +167,17 @@ def _slack(lines: list[OrderLine]) -> int:
 
 def _with_line(order: Order, line: OrderLine) -> Order:
     return msgspec.structs.replace(order, lines=(*order.lines, line))
+
+
+def _tips(items: list[payloads.LineItem], tip: int, minor: Minor) -> tuple[str, ...]:
+    """The ids of the line items that are tips."""
+    found = {
+        item.id: minor(item.originalUnitPriceSet)
+        for item in items
+        if item.quantity == 1 and not (item.sku or item.requiresShipping or taxes_of(item.taxLines, minor).tax)
+    }
+    whole = [gid for gid, amount in found.items() if amount == tip]
+    return tuple(whole[:1] or (found if sum(found.values()) == tip else ()))
 
 
 def _only_in_total(order: payloads.Order, minor: Minor, lines: list[OrderLine]) -> list[OrderLine]:
