@@ -24,6 +24,7 @@ import requests
 import urllib3.exceptions
 
 from ..domain.errors import CommerceError, CredentialError, PermanentError, ProtocolError, TransientError
+from ..domain.urls import LOOPBACK
 from . import redact
 from .auth import Auth, StaticAuth, TokenAuth
 from .redact import Redact
@@ -38,7 +39,6 @@ redact.install()
 
 RETRIES = 4
 _BACKOFF_SECONDS, _BACKOFF_LIMIT = 1.0, 30.0
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # Fractions stay exact: a float never becomes money.
 _json = msgspec.json.Decoder(float_hook=Decimal)
 
@@ -279,7 +279,7 @@ def _origin(url: str) -> str:
     parts = urlsplit(url if "://" in url else f"https://{url}")
     host = (parts.hostname or "").lower()
     encrypted = parts.scheme == "https"
-    if host and not parts.username and (encrypted or (parts.scheme == "http" and host in _LOOPBACK)):
+    if host and not parts.username and (encrypted or (parts.scheme == "http" and host in LOOPBACK)):
         return f"{host}:{parts.port or (443 if encrypted else 80)}"
     raise PermanentError(f"{host or 'A URL without a host'} cannot be called: https is needed outside of loopback.")
 

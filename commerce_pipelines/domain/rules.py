@@ -94,7 +94,6 @@ class SaleRules(Section, kw_only=True, frozen=True):
                 yield f"skus.{sku}.quantity", "must be at least 1."
         if self.rounding_tolerance < 0:
             yield "rounding_tolerance", "must be 0 or more minor units."
-
         for key in self.fiscal_positions:
             regime, _, country = key.rpartition("_")
             if key not in REGIMES and not (regime in REGIMES and is_country(country)):

@@ -1,4 +1,7 @@
-"""What an address in commerce.yaml must look like. What does not belong here: opening it."""
+"""What an address in commerce.yaml must look like, and which hosts are this machine.
+
+What does not belong here: opening an address, which hosts a channel may call (channels/http.py).
+"""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class VatPolicy(Section, kw_only=True, frozen=True):
         found = [f"vat.{key} {no_country(code)}" for key, code in named if not is_country(code)]
         for code, rates in self.rates.items():
             percents = (rates.standard, *rates.reduced, *rates.from_home, *rates.from_home.values())
-            if not all(percent.is_finite() and 0 <= percent <= 100 for percent in percents):
+            if not all(rate.is_finite() and 0 <= rate <= 100 for rate in percents):
                 found.append(f"vat.rates.{code} must hold rates between 0 and 100 percent only.")
         if found:
             raise SettingsError("\n".join(found))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).parent / "migrations"
 SPARE = 3  # idle connections a process keeps
 
+AMONG = "= ANY(ARRAY(SELECT json_array_elements_text(%s::json)))"  # its parameter: `listed`
 # A machine that vanishes says no goodbye: either side notices within two minutes, and its locks are let go.
 _SESSION = "-c timezone=UTC -c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=6"
 _ALIVE: dict[str, Any] = {
@@ -223,9 +224,6 @@ def storable(text: str) -> str:
     except UnicodeEncodeError:
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
-
-
-AMONG = "= ANY(ARRAY(SELECT json_array_elements_text(%s::json)))"
 
 
 def listed(texts: Iterable[str]) -> str:

@@ -59,7 +59,7 @@ def write_frame(connection: Connection, table: str, frame: pd.DataFrame) -> int:
 def write_rows(connection: Connection, table: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> int:
     """Append rows, their values in the order of `names`, to `commerce.<table>`; returns their number.
 
-    For the hot path: an eighth of a frame's cost. A value is text, a number, a truth, a time or None; PostgreSQL reads
+    For the hot path: a fifth of a frame's cost. A value is text, a number, a truth, a time or None; PostgreSQL reads
     it as the column's type or refuses. Columns left out get their default. Raises KeyError for a column that the table
     lacks, psycopg2.Error for None where a column takes none. NUL and lone surrogates become U+FFFD.
     """

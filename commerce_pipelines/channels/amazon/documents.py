@@ -16,10 +16,10 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ...domain.errors import ProtocolError
+from ...domain.urls import LOOPBACK
 from .api import Api
 from .stock_payloads import Document
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # A public name has a dot, ends in letters, and is none of those that only private networks resolve.
 PUBLIC = re.compile(r"(?:[a-z0-9-]+\.)+(?!local$|internal$|localhost$|home$|lan$|corp$|intranet$)[a-z]{2,}\Z")
 MOST_BYTES = 256 << 20  # as sent
