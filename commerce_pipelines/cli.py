@@ -145,6 +145,25 @@ def listen() -> None:
 
 
 @main.command()
+def end_dead_runs() -> None:
+    """End the runs whose processes are gone.
+
+    For whoever starts or stops Dagster's parts as services of their own; `dev` does it as well. $DAGSTER_HOME names
+    their folder. A run that is at work is left alone.
+    """
+    import dagster as dg
+
+    from .resources.run_life import end_dead_runs as end
+    from .warehouse.server import database_url
+
+    if not os.environ.get("DAGSTER_HOME"):
+        raise SettingsError("DAGSTER_HOME is not set: it names the folder of Dagster's dagster.yaml.")
+    with dg.DagsterInstance.get() as instance:
+        for run_id in end(instance, database_url()):
+            click.echo(f"Run {run_id} is ended: its process is gone.")
+
+
+@main.command()
 @click.argument("channels", nargs=-1)
 @click.option("--from", "start", type=click.DateTime(["%Y-%m-%d"]), help="first business day; default: 30 days back")
 @click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), help="last business day; default: today")

@@ -16,7 +16,7 @@ from importlib import resources
 from pathlib import Path
 
 from .domain.errors import SettingsError
-from .warehouse.server import stop_database
+from .warehouse.server import database_url, stop_database
 
 PATIENCE = 20.0  # seconds that Dagster's processes get to end by themselves
 
@@ -75,6 +75,22 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
+def end_dead_runs(root: Path, environ: Mapping[str, str]) -> None:
+    """Runs whose processes are gone are reported as ended, so that they hold up no run to come (resources/run_life.py).
+
+    A command of its own where there are any: it imports Dagster, which this process does without.
+    """
+    import psycopg2
+
+    from .resources.run_life import unfinished_runs
+
+    with contextlib.suppress(psycopg2.Error):  # without a database nothing is known, and Dagster will say so
+        if unfinished_runs(database_url(environ, root)):
+            command = [sys.executable, "-m", "commerce_pipelines.cli", "end-dead-runs"]
+            home = {**environ, "DAGSTER_HOME": str(dagster_home(root))}
+            subprocess.run(command, cwd=root, env=home, check=False)  # noqa: S603 - our own interpreter and arguments
+
+
 def serve(root: Path, host: str, port: int, beside: contextlib.AbstractContextManager[object]) -> int:
     """Run until Ctrl-C or the end of Dagster; afterwards neither Dagster nor an embedded database is left.
 
@@ -84,11 +100,13 @@ def serve(root: Path, host: str, port: int, beside: contextlib.AbstractContextMa
         with ending_cleanly():
             try:
                 with beside:
+                    end_dead_runs(root, os.environ)
                     process = run_dagster(root, host, port, os.environ)
                     return process.wait()
             finally:
                 if process is not None:
                     stop(process)
+                    end_dead_runs(root, os.environ)
                 stop_database(root)
     except KeyboardInterrupt:
         return 0

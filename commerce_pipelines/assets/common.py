@@ -19,6 +19,8 @@ from ..domain.money import to_decimal
 # A run that the sensor requested finds its orders landed already; one started by hand or by a backfill pulls them.
 LANDED_TAG = "commerce/landed"
 CHANNEL_TAG = "channel"
+# Of a run that a sensor or a frequent schedule asked for: that one asks again, so Dagster must not do so as well.
+ASKED_AGAIN = {"dagster/max_retries": "0"}
 
 RETRY = dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 ONE_RUN = dg.BackfillPolicy.single_run()

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from dagster._core.storage.event_log.schema import ConcurrencyLimitsTable
-from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.event_log import PostgresEventLogStorage
 from sqlalchemy.exc import InternalError
 
 from ..warehouse.server import database_url
+from .dagster_internals import ConcurrencyLimitsTable, ConfigurableClassData
 
 
 class _Events(PostgresEventLogStorage):

@@ -9,20 +9,32 @@ What belongs here: the one class that dagster.yaml names. What does not: when a 
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import threading
+import time
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from dagster._core.instance import DagsterInstance
-from dagster._core.instance.ref import InstanceRef
-from dagster._core.launcher import LaunchRunContext, RunLauncher
-from dagster._core.storage.dagster_run import DagsterRunStatus
-from dagster._serdes import ConfigurableClass, ConfigurableClassData, deserialize_value, serialize_value
+import dagster as dg
+
+from ..warehouse.server import database_url
+from .dagster_internals import (
+    CheckRunHealthResult,
+    ConfigurableClass,
+    ConfigurableClassData,
+    LaunchRunContext,
+    RunLauncher,
+    WorkerStatus,
+    serialize_value,
+)
+from .run_life import RETAKE_SECONDS, end_run, held_locks, lock_key
+
+WATCH_SECONDS = 2.0  # how often a run whose process is nobody's child any more is looked at
 
 # What runs import; not our own modules, so that a run executes the code on disk as it does with Dagster's launcher.
 PRELOADED = (
-    "dagster", "dagster._cli.api", "dagster._core.execution.run_cancellation_thread", "dagster._daemon.cli",
+    "dagster", "dagster._cli.api", "dagster._daemon.cli",
     "dagster_postgres", "psycopg2", "pandas", "pyarrow", "requests", "odoorpc", "msgspec", "zstandard",
 )  # fmt: skip
 
@@ -32,6 +44,7 @@ class WarmLauncher(RunLauncher, ConfigurableClass):
 
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
         self._inst_data = inst_data
+        self._unlocked_since: dict[str, float] = {}  # runs seen without their lock, on the monotonic clock
         super().__init__()
 
     @property
@@ -54,8 +67,28 @@ class WarmLauncher(RunLauncher, ConfigurableClass):
         process.start()
         threading.Thread(target=_watch, args=(process, instance, run_id), daemon=True).start()
 
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        return True
+
+    def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        """Whether the run's process holds its lock. One that lost its connection has RETAKE_SECONDS to take it again.
+
+        Dagster's monitoring fails a run of status FAILED; its slots are freed here, so that no run waits for them.
+        """
+        if lock_key(run.run_id) in held_locks(database_url()):
+            self._unlocked_since.pop(run.run_id, None)
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        now = time.monotonic()
+        if now - self._unlocked_since.setdefault(run.run_id, now) < RETAKE_SECONDS:
+            return CheckRunHealthResult(WorkerStatus.RUNNING, "The run's lock is free; it may be about to take it.")
+        del self._unlocked_since[run.run_id]
+        if self._instance.event_log_storage.supports_global_concurrency_limits:
+            self._instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        return CheckRunHealthResult(WorkerStatus.FAILED, "The run's process is gone: its lock is free.")
+
     def terminate(self, run_id: str) -> bool:
-        """The run looks every few seconds whether it shall end, on whichever machine and in whichever process it is."""
+        """The run looks every two seconds whether it shall end, on whichever machine and in whichever process it is."""
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             return False
@@ -64,28 +97,20 @@ class WarmLauncher(RunLauncher, ConfigurableClass):
 
 
 def work(instance_ref: str, run_id: str) -> None:
-    """The run's own process: what `dagster api execute_run` does."""
-    from dagster._cli.api import _execute_run_command_body
-    from dagster._core.execution.run_cancellation_thread import start_run_cancellation_thread
-    from dagster._utils.interrupts import capture_interrupts
+    """The run's own process. What it needs of ours is imported here: the warm server holds none of it."""
+    from .run_process import execute
 
-    with capture_interrupts(), DagsterInstance.from_ref(deserialize_value(instance_ref, InstanceRef)) as instance:
-        ending, done = start_run_cancellation_thread(instance, run_id)
-        try:
-            _execute_run_command_body(run_id, instance, lambda event: None, set_exit_code_on_failure=False)
-        finally:
-            done.set()
-            ending.join()
+    execute(instance_ref, run_id)
 
 
-def _watch(process: BaseProcess, instance: DagsterInstance, run_id: str) -> None:
-    """A run whose process died is failed, so that it is tried again; Dagster's own launcher does the same."""
+def _watch(process: BaseProcess, instance: dg.DagsterInstance, run_id: str) -> None:
+    """A run whose process died is failed, so that its work is asked for again; Dagster's own launcher does the same.
+
+    The process also seems to end when the warm server dies, while the run goes on: its lock says so.
+    """
     process.join()
-    run = instance.get_run_by_id(run_id)
-    if run is None or run.is_finished:
-        return
-    instance.report_engine_event(f"The run's process ended unexpectedly with code {process.exitcode}.", run)
-    if run.status is DagsterRunStatus.CANCELING:
-        instance.report_run_canceled(run)
-    else:
-        instance.report_run_failed(run)
+    while True:
+        with contextlib.suppress(Exception):  # the database is away: nothing is known, and nothing could be reported
+            if lock_key(run_id) not in held_locks(database_url()):
+                return end_run(instance, run_id, f"The run's process ended unexpectedly, code {process.exitcode}.")
+        time.sleep(WATCH_SECONDS)

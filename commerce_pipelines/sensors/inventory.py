@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import msgspec
 
+from ..assets.common import ASKED_AGAIN
 from ..assets.inventory import INVENTORY_TAG, STOCK, WHOLE_TAG
 from ..channels.settings import ChannelSettings
 from ..resources.connections import Connections
@@ -87,9 +88,8 @@ def stock_changes_sensor(channels: Sequence[ChannelSettings], *, hinted: bool = 
                 busy.append(name)  # asked again at the next tick
                 continue
             kept[name] = pulse
-            requests.append(
-                dg.RunRequest(run_key=f"{name}@{pulse}@{now.isoformat()}", asset_selection=lane(name), tags=tags)
-            )
+            run_key = f"{name}@{pulse}@{now.isoformat()}"
+            requests.append(dg.RunRequest(run_key=run_key, asset_selection=lane(name), tags=tags | ASKED_AGAIN))
         waiting = ", ".join(busy + held)
         why = f"{waiting}: a run is working or waits for a person." if waiting else "The stock is unchanged."
         return dg.SensorResult(
@@ -131,7 +131,7 @@ def inventory_schedules(channel: ChannelSettings) -> list[dg.ScheduleDefinition]
         tags={"flow": "inventory"},
     )
     def frequent(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        return dg.RunRequest(tags={INVENTORY_TAG: name})
+        return dg.RunRequest(tags={INVENTORY_TAG: name} | ASKED_AGAIN)
 
     @dg.schedule(
         name=f"{name}_inventory_nightly",

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import msgspec
 
-from ..assets.common import CHANNEL_TAG, LANDED_TAG
+from ..assets.common import ASKED_AGAIN, CHANNEL_TAG, LANDED_TAG
 from ..channels.settings import ChannelSettings
 from ..domain.errors import CommerceError
 from ..resources.connections import Connections
@@ -76,6 +76,7 @@ def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
                         RANGE_END: end.isoformat(),
                         CHANNEL_TAG: name,
                         LANDED_TAG: "true",
+                        **ASKED_AGAIN,
                     },
                 )
             )

@@ -1,4 +1,4 @@
-"""The job that test_run_launcher.py starts in processes of its own, importable by name."""
+"""The job that the tests of the launcher start in processes of its own, importable by name."""
 
 # No `from __future__ import annotations` here: Dagster reads the annotations of its functions as objects.
 
@@ -8,8 +8,10 @@ import time
 
 import dagster as dg
 
+POOL = "launched"
 
-@dg.op
+
+@dg.op(pool=POOL, retry_policy=dg.RetryPolicy(max_retries=3, delay=1))
 def work(context: dg.OpExecutionContext) -> None:
     if folder := context.run.tags.get("folder"):
         with open(folder, "w") as file:
@@ -17,7 +19,12 @@ def work(context: dg.OpExecutionContext) -> None:
     if context.run.tags.get("ending") == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     if context.run.tags.get("ending") == "failed":
-        raise RuntimeError("on purpose")
+        raise dg.Failure("on purpose", allow_retries=False)
+    while context.run.tags.get("ending") == "deaf":
+        try:
+            time.sleep(0.05)
+        except BaseException:  # noqa: S112 - on purpose: a step that no interrupt ends
+            continue
     while context.run.tags.get("ending") == "never":
         time.sleep(0.05)
 

@@ -73,7 +73,7 @@ def test_a_run_whose_process_dies_is_failed(
 ) -> None:
     run_id, _ = launch("killed")
     assert until(instance, run_id, Status.SUCCESS, Status.FAILURE) is Status.FAILURE
-    assert any("ended unexpectedly with code -9" in log.message for log in instance.all_logs(run_id))
+    assert any("ended unexpectedly, code -9" in log.message for log in instance.all_logs(run_id))
 
 
 def test_a_run_can_be_ended_from_the_ui(

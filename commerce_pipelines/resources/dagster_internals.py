@@ -1,0 +1,34 @@
+"""Every private name of Dagster that this project uses, imported here and nowhere else.
+
+What belongs here: imports of names that Dagster does not promise to keep, each held by a test of its own
+(test_dagster_internals.py), so that an upgrade of Dagster tells which of them moved. What does not: code that uses them
+(run_launcher.py, run_process.py, run_history.py).
+"""
+
+from dagster._cli.api import _execute_run_command_body as execute_run_command_body
+from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.execution.plan.active import ActiveExecution
+from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
+from dagster._core.storage.event_log.schema import ConcurrencyLimitsTable
+from dagster._serdes import ConfigurableClass, ConfigurableClassData, deserialize_value, serialize_value
+from dagster._utils.interrupts import capture_interrupts
+
+__all__ = [
+    "ActiveExecution",
+    "CheckRunHealthResult",
+    "ConcurrencyLimitsTable",
+    "ConfigurableClass",
+    "ConfigurableClassData",
+    "DagsterExecutionInterruptedError",
+    "InstanceConcurrencyContext",
+    "InstanceRef",
+    "LaunchRunContext",
+    "RunLauncher",
+    "WorkerStatus",
+    "capture_interrupts",
+    "deserialize_value",
+    "execute_run_command_body",
+    "serialize_value",
+]

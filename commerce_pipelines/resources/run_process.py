@@ -1,0 +1,66 @@
+"""The inside of a run's own process: it waits for a pool slot at no cost, and ends at once when it is asked to.
+
+Dagster's in-process loop spins while a step waits for a slot (`interval_to_next_pending_claim_check` takes the minimum
+of the waits and 0), claims a free slot up to 15 s late, looks for an interrupt only inside of a step, and tries an
+interrupted step again by its retry policy. Here the loop sleeps until the slot is the run's own, and an interrupt ends
+the run whatever the step's policy says.
+
+What belongs here: the two methods of Dagster's loop that are replaced in the run's process, and the run itself. What
+does not: who starts it (run_launcher.py), its proof of life (run_life.py).
+"""
+
+from __future__ import annotations
+
+import time
+
+import dagster as dg
+
+from ..warehouse.server import database_url
+from .dagster_internals import (
+    ActiveExecution,
+    DagsterExecutionInterruptedError,
+    InstanceRef,
+    capture_interrupts,
+    deserialize_value,
+    execute_run_command_body,
+)
+from .run_life import RunLife
+
+CLAIM_SECONDS = 15.0  # the longest that a run waits without asking for its slot by itself
+
+
+def execute(instance_ref: str, run_id: str) -> None:
+    """Execute the run in this process as `dagster api execute_run` does, holding its lock."""
+    with (
+        capture_interrupts(),
+        dg.DagsterInstance.from_ref(deserialize_value(instance_ref, InstanceRef)) as instance,
+        RunLife(database_url(), run_id) as life,
+    ):
+        wait_by(life)
+        execute_run_command_body(run_id, instance, lambda event: None, set_exit_code_on_failure=False)
+
+
+def wait_by(life: RunLife) -> None:
+    """Let Dagster's loop in this process wait and end by `life`."""
+    next_step = ActiveExecution.get_next_step
+
+    def get_next_step(self: ActiveExecution) -> object:
+        _raise_if_ending(life)
+        return next_step(self)
+
+    def sleep_til_ready(self: ActiveExecution) -> None:
+        waits = [at - time.time() for at in self._waiting_to_retry.values()]
+        pools = self._instance_concurrency_context
+        if pools is not None and pools.has_pending_claims():
+            waits.append(CLAIM_SECONDS)
+        if waits and life.wait(max(0.0, min(waits))) and pools is not None:
+            pools._pending_timeouts.clear()  # the slot is ours: Dagster would claim it when its back-off is over
+        _raise_if_ending(life)
+
+    ActiveExecution.get_next_step = get_next_step  # type: ignore[assignment,method-assign]
+    ActiveExecution.sleep_til_ready = sleep_til_ready  # type: ignore[method-assign]
+
+
+def _raise_if_ending(life: RunLife) -> None:
+    if life.ending.is_set():
+        raise DagsterExecutionInterruptedError()
