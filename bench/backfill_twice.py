@@ -13,12 +13,12 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from commerce_pipelines.flows.load import load
-from commerce_pipelines.flows.pull import pull
-from commerce_pipelines.flows.stage import stage
+from commerce_pipelines.flows.intake.pull import pull
+from commerce_pipelines.flows.orders.load import load
+from commerce_pipelines.flows.orders.stage import stage
 from commerce_pipelines.resources.connections import Connections
-from commerce_pipelines.settings import parse
-from commerce_pipelines.warehouse.frames import read_frame, replace_days
+from commerce_pipelines.settings.file import parse
+from commerce_pipelines.warehouse.tables.frames import read_frame, replace_days
 from commerce_sandbox.catalogue import CATALOGUE
 from commerce_sandbox.odoo import OdooStandIn, demo_database
 from commerce_sandbox.shopify import ShopifyStandIn, demo_orders

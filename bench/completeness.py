@@ -1,8 +1,9 @@
 """completeness_100k: the proof over 100,000 orders, channel against Odoo.
 
-**What is measured.** Wall seconds of `flows.prove` over 30 days: 100,000 totals as the channel's client hands them out,
-the ledger in PostgreSQL, the sale orders as Odoo's client hands them out; compared as a whole and by day and currency
-(12 currencies), the figures stored. Three orders are missing, one total is a cent off, and the proof must say so.
+**What is measured.** Wall seconds of `flows.orders.prove` over 30 days: 100,000 totals as the channel's client hands
+them out, the ledger in PostgreSQL, the sale orders as Odoo's client hands them out; compared as a whole and by day and
+currency (12 currencies), the figures stored. Three orders are missing, one total is a cent off, and the proof must say
+so.
 
 **What is not.** The time that the channel and Odoo take to answer: both are in memory here, because it is theirs.
 The baseline is the bare comparison of the same orders, without the database and without the split by day and currency.
@@ -15,14 +16,14 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from commerce_pipelines.channels.base import OrderTotal, Window
-from commerce_pipelines.domain.completeness import Booked, Claim, compare
+from commerce_pipelines.channels.capabilities import OrderTotal, Window
 from commerce_pipelines.domain.money import to_decimal
-from commerce_pipelines.domain.orders import OrderStatus
-from commerce_pipelines.domain.sales import order_xid
-from commerce_pipelines.flows.prove import prove
+from commerce_pipelines.domain.orders.order import OrderStatus
+from commerce_pipelines.domain.sales.completeness import Booked, Claim, compare
+from commerce_pipelines.domain.sales.draft import order_xid
+from commerce_pipelines.flows.orders.prove import prove
 from commerce_pipelines.resources.connections import Connections
-from commerce_pipelines.settings import parse
+from commerce_pipelines.settings.file import parse
 
 from .database import MASTER_KEY_TEXT, server
 from .extract_ours import SETTINGS
@@ -87,7 +88,7 @@ def _bare(orders: Sequence[OrderTotal]) -> float:
 def _fill_ledger(connections: Connections, orders: Sequence[OrderTotal]) -> None:
     import pandas as pd
 
-    from commerce_pipelines.warehouse.frames import write_frame
+    from commerce_pipelines.warehouse.tables.frames import write_frame
 
     frame = pd.DataFrame(
         {

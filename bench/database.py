@@ -16,8 +16,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 
-from commerce_pipelines.warehouse.database import Warehouse
-from commerce_pipelines.warehouse.server import database_url, libpq_url, stop_database
+from commerce_pipelines.warehouse.server.server import database_url, libpq_url, stop_database
+from commerce_pipelines.warehouse.tables.database import Warehouse
 
 MASTER_KEY = bytes(range(32))
 MASTER_KEY_TEXT = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"  # the same, as COMMERCE_MASTER_KEY has it

@@ -17,7 +17,7 @@ import tempfile
 from datetime import timedelta
 from typing import Any
 
-from commerce_pipelines.warehouse.server import libpq_url
+from commerce_pipelines.warehouse.server.server import libpq_url
 
 from .measure import measured, report
 from .shop import PATH

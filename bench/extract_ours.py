@@ -1,7 +1,7 @@
 """Contender: this project's own path, from the shop's HTTP answers to staged rows.
 
-`flows.pull` (ShopifyChannel over HTTP, answers landed encrypted) and `flows.stage` (landing read back, translated,
-written to orders and order_lines), with the database's own rate limits, as a backfill runs them.
+`flows.intake.pull` (ShopifyChannel over HTTP, answers landed encrypted) and `flows.orders.stage` (landing read back,
+translated, written to orders and order_lines), with the database's own rate limits, as a backfill runs them.
 
     python -m bench.extract_ours SHOP_URL DATABASE_URL COUNT
 """
@@ -30,11 +30,12 @@ def main(url: str, database: str, count: int) -> None:
     import pyarrow.pandas_compat  # noqa: F401
     import zstandard  # noqa: F401
 
-    from commerce_pipelines.flows.pull import pull
-    from commerce_pipelines.flows.stage import stage
+    from commerce_pipelines.flows.intake.pull import pull
+    from commerce_pipelines.flows.orders.stage import stage
     from commerce_pipelines.resources.connections import Connections
-    from commerce_pipelines.settings import parse
-    from commerce_pipelines.warehouse import quarantine, staging  # noqa: F401
+    from commerce_pipelines.settings.file import parse
+    from commerce_pipelines.warehouse import exceptions as quarantine  # noqa: F401
+    from commerce_pipelines.warehouse.orders import staging  # noqa: F401
 
     os.environ["BENCH_TOKEN"] = "token"  # noqa: S105
     keys = {"COMMERCE_DATABASE_URL": database, "COMMERCE_MASTER_KEY": MASTER_KEY_TEXT}

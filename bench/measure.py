@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from commerce_pipelines.warehouse.server import libpq_url
+from commerce_pipelines.warehouse.server.server import libpq_url
 
 # Set in some environments for an emulated processor; they make numpy slow, which would be unfair to the baselines.
 _SLOW = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")

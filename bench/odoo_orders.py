@@ -14,9 +14,10 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from commerce_pipelines.domain.orders import Address, Buyer, LineKind
-from commerce_pipelines.domain.sales import DraftLine, SaleDraft, TaxKey
-from commerce_pipelines.odoo.client import Client
+from commerce_pipelines.domain.orders.order import Address, Buyer, LineKind
+from commerce_pipelines.domain.sales.draft import DraftLine, SaleDraft
+from commerce_pipelines.domain.vat.keys import TaxKey
+from commerce_pipelines.odoo.rpc.client import Client
 
 CHANNEL = "bench"
 PLACED = datetime(2026, 11, 20, 10, 11, 12, tzinfo=UTC)

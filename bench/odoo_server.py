@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 
-from commerce_pipelines.domain.section import Secret
-from commerce_pipelines.odoo.client import Client, connect
-from commerce_pipelines.odoo.settings import OdooSettings
+from commerce_pipelines.core.section import Secret
+from commerce_pipelines.odoo.rpc.client import Client, connect
+from commerce_pipelines.odoo.rpc.settings import OdooSettings
 
 from .figures import Skipped
 

@@ -1,9 +1,10 @@
 """stock_calls_amazon, _ebay, _shopify: calls that a push of changed quantities costs, against the fewest there can be.
 
-**What is measured.** 12, 400 and 6,000 changed listings go through `flows.push` and the channel's own client over HTTP
-to the stand-in, which counts every call that the push causes: look-ups, documents up and down, repeated calls. The
-figure is the size whose ratio is worst. A first push of everything goes before: eBay tells the id of an offer for one
-SKU a call only, which is paid once per listing. The note tells what the first push and a reading of all took.
+**What is measured.** 12, 400 and 6,000 changed listings go through `flows.outbox.dispatch` and the channel's own client
+over HTTP to the stand-in, which counts every call that the push causes: look-ups, documents up and down, repeated
+calls. The figure is the size whose ratio is worst. A first push of everything goes before: eBay tells the id of an
+offer for one SKU a call only, which is paid once per listing. The note tells what the first push and a reading of all
+took.
 
 **The baseline** is arithmetic, from the vendors' batch sizes:
 
@@ -30,15 +31,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from commerce_pipelines.channels.amazon.client import AmazonChannel
-from commerce_pipelines.channels.ebay.client import EbayChannel
-from commerce_pipelines.channels.memory import MemoryBuckets, MemoryTokens
-from commerce_pipelines.channels.shopify.client import ShopifyChannel
-from commerce_pipelines.flows.push import push
-from commerce_pipelines.flows.stock import read_listings
+from commerce_pipelines.channels.amazon.orders.reading import AmazonChannel
+from commerce_pipelines.channels.ebay.channel import EbayChannel
+from commerce_pipelines.channels.http.memory import MemoryBuckets, MemoryTokens
+from commerce_pipelines.channels.shopify.orders.reading import ShopifyChannel
+from commerce_pipelines.flows.inventory.readings import read_listings
+from commerce_pipelines.flows.outbox.dispatch import push
 from commerce_pipelines.resources.connections import Connections
-from commerce_pipelines.settings import parse
-from commerce_pipelines.warehouse import inventory
+from commerce_pipelines.settings.file import parse
+from commerce_pipelines.warehouse.inventory import rows as inventory
 from commerce_sandbox.amazon import AmazonStandIn
 from commerce_sandbox.amazon.listings import Offer
 from commerce_sandbox.amazon.places import PLACES

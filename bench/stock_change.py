@@ -88,7 +88,7 @@ def _demo(count: int, tell: Callable[[str], None]) -> list[dict[str, float]]:
 
 
 def main(count: int, port: int) -> None:
-    from commerce_pipelines.dev_server import ending_cleanly
+    from commerce_pipelines.cli.dev import ending_cleanly
     from commerce_sandbox import demo
 
     os.environ.pop("COMMERCE_DATABASE_URL", None)

@@ -60,9 +60,9 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
 def main(count: int) -> None:
     import pandas as pd
 
-    from commerce_pipelines.domain import availability, publishing
-    from commerce_pipelines.domain.inventory import Breaker, InventoryRules
-    from commerce_pipelines.domain.rules import SaleRules
+    from commerce_pipelines.domain.inventory import availability, publishing
+    from commerce_pipelines.domain.inventory.listings import Breaker, InventoryRules
+    from commerce_pipelines.domain.sales.rules import SaleRules
 
     stock, listings = stock_of(count), {name: listings_of(name, count) for name in CHANNELS}
     rules = InventoryRules(share=SHARE, reserve=RESERVE, cap=CAP, end_below=END_BELOW, locations={"": ("WH", "EU")})
@@ -92,10 +92,10 @@ def main(count: int) -> None:
 
 
 def stock_of(count: int) -> Any:
-    """A snapshot as odoo/stock.py gives it: two warehouses, three in ten products sold out in one of them."""
+    """A snapshot as odoo/inventory/snapshot.py gives it: two warehouses, three in ten products sold out in one."""
     import pandas as pd
 
-    from commerce_pipelines.domain.availability import STOCK_COLUMNS
+    from commerce_pipelines.domain.inventory.availability import STOCK_COLUMNS
 
     draw = random.Random(50)
     rows = [

@@ -5,7 +5,6 @@ What belongs here: putting lanes, sensors and resources together. What does not:
 
 import dagster as dg
 
-from . import settings as settings_file
 from .assets.exceptions import exceptions_asset
 from .assets.inventory import inventory_assets, stock_levels_asset
 from .assets.orders import order_assets
@@ -14,7 +13,8 @@ from .resources.tables import TableIOManager
 from .sensors.failures import run_failures
 from .sensors.inventory import inventory_schedules, stock_changes_sensor
 from .sensors.orders import new_orders_sensor, nightly_orders
-from .settings import Settings
+from .settings import file as settings_file
+from .settings.file import Settings
 
 
 def build_defs(settings: Settings, connections: Connections | None = None) -> dg.Definitions:

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg2
 import pytest
 
-from commerce_pipelines.warehouse.database import Warehouse
-from commerce_pipelines.warehouse.server import database_url, libpq_url, stop_database
+from commerce_pipelines.warehouse.server.server import database_url, libpq_url, stop_database
+from commerce_pipelines.warehouse.tables.database import Warehouse
 
 MASTER_KEY = bytes(range(32))
 SERVER, ROOT = "COMMERCE_TEST_DATABASE_URL", "COMMERCE_TEST_ROOT"

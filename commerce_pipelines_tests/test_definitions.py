@@ -11,7 +11,7 @@ import pytest
 
 import commerce_pipelines
 from commerce_pipelines.definitions import build_defs
-from commerce_pipelines.settings import parse
+from commerce_pipelines.settings.file import parse
 
 ROOT = Path(commerce_pipelines.__file__).parent
 GRAPH = Path(__file__).with_name("graph.txt")
@@ -56,7 +56,7 @@ def test_every_run_is_one_process(defs: dg.Definitions) -> None:
 
 
 def test_loading_needs_the_settings_file_alone_and_nothing_slow(tmp_path: Path) -> None:
-    from commerce_pipelines_tests.fakes import SETTINGS
+    from commerce_pipelines_tests.doubles.channel import SETTINGS
 
     (tmp_path / "commerce.yaml").write_text(SETTINGS)
     program = (
@@ -72,7 +72,7 @@ def test_loading_needs_the_settings_file_alone_and_nothing_slow(tmp_path: Path) 
 
 
 def test_wrong_settings_are_one_sentence_not_a_traceback_of_ours(tmp_path: Path) -> None:
-    from commerce_pipelines import settings
+    from commerce_pipelines.settings import file as settings
 
     with pytest.raises(settings.SettingsError, match="commerce-pipelines init"):
         settings.load(tmp_path / "commerce.yaml", {})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from commerce_pipelines.odoo.reference import KINDS
+from commerce_pipelines.odoo.reference.names import KINDS
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

@@ -25,15 +25,15 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from commerce_pipelines.assets.common import CHANNEL_TAG
 from commerce_pipelines.assets.inventory import INVENTORY_TAG, WHOLE_TAG
-from commerce_pipelines.cli import show
-from commerce_pipelines.dev_server import dagster_home, ending_cleanly, run_dagster, stop
-from commerce_pipelines.domain.completeness import Completeness
-from commerce_pipelines.domain.errors import CommerceError
+from commerce_pipelines.cli.dev import dagster_home, ending_cleanly, run_dagster, stop
+from commerce_pipelines.cli.main import show
+from commerce_pipelines.core.errors import CommerceError
+from commerce_pipelines.domain.sales.completeness import Completeness
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.sensors.failures import reason
 from commerce_pipelines.sensors.inventory import lane as stock_lane
 from commerce_pipelines.sensors.orders import RANGE_END, RANGE_START, TABLES
-from commerce_pipelines.warehouse.server import stop_database
+from commerce_pipelines.warehouse.server.server import stop_database
 
 from .world import DAYS, LANES, World, running
 
@@ -89,7 +89,7 @@ def half_open(span: tuple[date, date]) -> tuple[date, date]:
 
 def once() -> int:
     """Every lane in this process, then the proof; 0 only if nothing is missing."""
-    from commerce_pipelines import settings as settings_file
+    from commerce_pipelines.settings import file as settings_file
 
     connections = Connections(settings_file.load())
     first, last = days()
@@ -138,7 +138,7 @@ def whole_stock(name: str) -> tuple[list[Any], dict[str, str]]:
 
 
 def prove(connections: Connections, as_json: bool = False) -> int:
-    from commerce_pipelines.flows.prove import prove as prove_days
+    from commerce_pipelines.flows.orders.prove import prove as prove_days
 
     proofs: dict[str, Completeness] = {
         channel.name: prove_days(connections, channel.name, *half_open(days())).whole
@@ -173,9 +173,9 @@ def caught_up(world: World, root: Path, port: int) -> Iterator[tuple[Connections
 
     The last days are landed first, so that each sensor's first tick brings them all to Odoo in one run.
     """
-    from commerce_pipelines import settings as settings_file
-    from commerce_pipelines.flows.pull import pull
+    from commerce_pipelines.flows.intake.pull import pull
     from commerce_pipelines.sensors.receiver import listening
+    from commerce_pipelines.settings import file as settings_file
 
     process = None
     connections = Connections(settings_file.load())

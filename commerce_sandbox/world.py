@@ -1,7 +1,7 @@
 """The demo's small world: three marketplaces and an Odoo on loopback, with the settings that point at them.
 
 What belongs here: putting stand-ins together, their odd orders, and the orders that trickle in. What does not: how a
-stand-in answers (amazon.py, ebay.py, shopify.py, odoo/), the demo's course (demo.py).
+stand-in answers (amazon/, ebay/, shopify/, odoo/), the demo's course (demo.py).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from datetime import date, datetime
 import dagster as dg
 
 from ..channels.settings import ChannelSettings
-from ..domain.errors import CommerceError, PermanentError, TransientError
+from ..core.errors import CommerceError, PermanentError, TransientError
 from ..domain.money import to_decimal
 
 # A run that the sensor requested finds its orders landed already; one started by hand or by a backfill pulls them.

@@ -1,15 +1,15 @@
 """The check `complete` as the UI shows it: verdict, sentence, figures, a chart and the proof day by day.
 
-What belongs here: presentation of flows/prove.py. What does not: the comparison (domain/completeness.py).
+What belongs here: presentation of flows/orders/prove.py. What does not: the comparison (domain/sales/completeness.py).
 """
 
 from collections import Counter
 
 import dagster as dg
 
-from ..domain.completeness import Completeness
 from ..domain.money import to_decimal
-from ..flows.prove import Proof
+from ..domain.sales.completeness import Completeness
+from ..flows.orders.prove import Proof
 from .chart import bars
 
 SHOWN = 62  # rows: a month in two currencies

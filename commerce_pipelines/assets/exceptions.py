@@ -1,7 +1,7 @@
 """What waits, in Dagster: one asset per channel that shows the exceptions by reason and can replay them in bulk.
 
-What belongs here: the asset, its table and its config. What does not: when a record is tried again (flows/heal.py,
-domain/lifecycle.py).
+What belongs here: the asset, its table and its config. What does not: when a record is tried again
+(flows/orders/heal.py, domain/sales/lifecycle.py).
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ from .chart import bars
 from .common import failures
 
 if TYPE_CHECKING:
-    from ..warehouse.quarantine import OpenException
+    from ..warehouse.exceptions import OpenException
 
 SHOWN = 50
 ALL = "all"
@@ -47,15 +47,15 @@ def exceptions_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinitio
         ),
     )
     def exceptions(config: Replay, connections: dg.ResourceParam[Connections]) -> dg.MaterializeResult:
-        from ..flows.heal import replay
-        from ..warehouse import quarantine
+        from ..flows.orders.heal import replay
+        from ..warehouse.exceptions import open_exceptions
 
         with failures():
             due = 0
             if config.replay:
                 due = replay(connections, name, code="" if config.replay == ALL else config.replay)
             with connections.warehouse.transaction() as connection:
-                found = quarantine.open_exceptions(connection, name)
+                found = open_exceptions(connection, name)
         reasons = Counter(one.code for one in found if one.blocking)
         notes = Counter(one.code for one in found if not one.blocking)
         most = dict((reasons + notes).most_common(12))

@@ -18,8 +18,8 @@ from .common import RETRY, counts, failures
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..domain.publishing import Standing
-    from ..flows.inventory import Published
+    from ..domain.inventory.publishing import Standing
+    from ..flows.inventory.publish import Published
 
 FLOW = "inventory"
 STOCK = dg.AssetKey(["odoo", "stock_levels"])
@@ -57,7 +57,7 @@ def stock_levels_asset(owner: str) -> dg.AssetsDefinition:
     def stock_levels(
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
     ) -> dg.MaterializeResult:
-        from ..flows.stock import take_stock
+        from ..flows.inventory.readings import take_stock
 
         started = time.monotonic()
         tags = context.run.tags
@@ -107,7 +107,7 @@ def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefi
         **labels("extract"),
     )
     def listings(context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]) -> dg.MaterializeResult:
-        from ..flows.stock import read_listings
+        from ..flows.inventory.readings import read_listings
 
         started = time.monotonic()
         with failures():
@@ -135,8 +135,8 @@ def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefi
     def inventory_targets(
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
     ) -> dg.MaterializeResult:
-        from ..flows.inventory import decide
-        from ..flows.stock import stored_stock
+        from ..flows.inventory.publish import decide
+        from ..flows.inventory.readings import stored_stock
 
         started = time.monotonic()
         with failures():
@@ -184,8 +184,8 @@ def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefi
     def published_inventory(
         context: dg.AssetExecutionContext, config: PublishConfig, connections: dg.ResourceParam[Connections]
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        from ..domain.publishing import standing
-        from ..flows.inventory import publish
+        from ..domain.inventory.publishing import standing
+        from ..flows.inventory.publish import publish
 
         started = time.monotonic()
         with failures():

@@ -49,7 +49,7 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
     def raw_orders(
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
     ) -> dg.MaterializeResult:
-        from ..flows.pull import pull
+        from ..flows.intake.pull import pull
 
         started = time.monotonic()
         start, end = days_of(context)
@@ -95,7 +95,7 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
     def staged_orders(
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
     ) -> Iterator[dg.MaterializeResult]:
-        from ..flows.stage import stage
+        from ..flows.orders.stage import stage
 
         started = time.monotonic()
         start, end = days_of(context)
@@ -144,8 +144,8 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
     def sale_orders(
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections], orders: Any
     ) -> Iterator[dg.Output[Any] | dg.AssetCheckResult]:
-        from ..flows.load import load
-        from ..flows.prove import prove
+        from ..flows.orders.load import load
+        from ..flows.orders.prove import prove
 
         started = time.monotonic()
         start, end = days_of(context)

@@ -1,7 +1,8 @@
 """The part of commerce.yaml that every channel shares; each marketplace's folder extends it with its own keys.
 
 What belongs here: keys that mean the same for every marketplace, their defaults and their checks. What does not:
-reading the file and cross-checks between channels (settings.py), names that must exist in Odoo (odoo/reference.py).
+reading the file and cross-checks between channels (settings/file.py), names that must exist in Odoo
+(odoo/reference/names.py).
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from collections.abc import Iterator
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from ..domain import urls
-from ..domain.errors import SettingsError
-from ..domain.inventory import InventoryRules
-from ..domain.rules import SaleRules
-from ..domain.section import Secret, Section
+from ..core import urls
+from ..core.errors import SettingsError
+from ..core.section import Secret, Section
+from ..domain.inventory.listings import InventoryRules
+from ..domain.sales.rules import SaleRules
 
 __all__ = ["ChannelSettings", "Secret", "Section"]
 

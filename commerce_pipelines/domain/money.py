@@ -1,7 +1,7 @@
 """Money as integers of minor units (cents), and the only two operations on it that can go wrong: parsing and dividing.
 
 What belongs here: parsing a marketplace's decimal string, exact division by weights, conversion for display.
-What does not: taxes (vat.py), rounding policies of one marketplace (its translate.py).
+What does not: taxes (vat/decision.py), rounding policies of one marketplace (its translate.py).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
 
-from .errors import RecordError
+from ..core.errors import RecordError
 
 # ISO 4217 minor units that differ from two.
 _DIGITS = {

@@ -1,5 +1,7 @@
 """What each asset and sensor does, without Dagster: the command line, the benchmarks and the tests run the very same.
 
-pull.py / poll.py   channel -> landing        stage.py   landing -> orders, order_lines
-load.py             staged orders -> Odoo     prove.py   channel against Odoo
+intake/     channel -> landing
+orders/     landing -> orders, order_lines -> Odoo; the proof of channel against Odoo
+inventory/  stock of Odoo -> targets -> what is to be published
+outbox/     sending what is on record
 """

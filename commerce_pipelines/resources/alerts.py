@@ -9,8 +9,8 @@ import smtplib
 from email.message import EmailMessage
 from urllib.parse import urlsplit
 
-from ..domain.errors import TransientError
-from ..settings import Alerts, Mail
+from ..core.errors import TransientError
+from ..settings.file import Alerts, Mail
 
 
 def alert(alerts: Alerts, subject: str, text: str) -> list[str]:

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..settings import Settings
+from ..settings.file import Settings
 
 if TYPE_CHECKING:
-    from ..channels.base import Channel
-    from ..odoo.client import OdooClient
-    from ..warehouse.database import Warehouse
-    from ..warehouse.landing import Landing
-    from ..warehouse.vault import Vault
+    from ..channels.capabilities import Channel
+    from ..odoo.rpc.client import OdooClient
+    from ..warehouse.landing.landing import Landing
+    from ..warehouse.landing.vault import Vault
+    from ..warehouse.tables.database import Warehouse
 
 
 class Connections:
@@ -35,8 +35,8 @@ class Connections:
         """The database, migrated to the newest schema. Raises SettingsError without a master key."""
         import os
 
-        from ..warehouse.database import Warehouse, master_key
-        from ..warehouse.server import database_url
+        from ..warehouse.server.server import database_url
+        from ..warehouse.tables.database import Warehouse, master_key
 
         environ = os.environ if self._environ is None else self._environ
         warehouse = Warehouse(database_url(environ), master_key(environ))
@@ -46,7 +46,7 @@ class Connections:
     @cached_property
     def vault(self) -> Vault:
         """The keys of the data subjects. Raises SettingsError if another master key wrote this database."""
-        from ..warehouse.vault import Vault
+        from ..warehouse.landing.vault import Vault
 
         vault = Vault(self.warehouse)
         with self.warehouse.transaction() as connection:
@@ -54,7 +54,7 @@ class Connections:
         return vault
 
     def landing(self, name: str) -> Landing:
-        from ..warehouse.landing import Landing
+        from ..warehouse.landing.landing import Landing
 
         return Landing(self.warehouse, self.vault, name, self.settings.channel(name).zone)
 
@@ -62,8 +62,8 @@ class Connections:
         """One channel, its rate limits and access tokens shared with every other process through the database."""
         if name not in self._channels:
             from ..channels.registry import open_channel
-            from ..warehouse.buckets import DatabaseBuckets
-            from ..warehouse.tokens import DatabaseTokens
+            from ..warehouse.shared.buckets import DatabaseBuckets
+            from ..warehouse.shared.tokens import DatabaseTokens
 
             self._channels[name] = open_channel(
                 self.settings.channel(name), DatabaseBuckets(self.warehouse), DatabaseTokens(self.warehouse)
@@ -72,14 +72,14 @@ class Connections:
 
     def probe(self, name: str) -> str:
         """Whose account a channel's credentials open: with a token minted anew, so that wrong ones show at once."""
-        from ..channels.memory import MemoryTokens
+        from ..channels.http.memory import MemoryTokens
         from ..channels.registry import open_channel
-        from ..warehouse.buckets import DatabaseBuckets
+        from ..warehouse.shared.buckets import DatabaseBuckets
 
         return open_channel(self.settings.channel(name), DatabaseBuckets(self.warehouse), MemoryTokens()).probe()
 
     @cached_property
     def odoo(self) -> OdooClient:
-        from ..odoo.client import connect
+        from ..odoo.rpc.client import connect
 
         return connect(self.settings.odoo, self.settings.odoo.password.value())

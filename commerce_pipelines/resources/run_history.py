@@ -11,7 +11,7 @@ from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.event_log import PostgresEventLogStorage
 from sqlalchemy.exc import InternalError
 
-from ..warehouse.server import database_url
+from ..warehouse.server.server import database_url
 from .dagster_internals import ConcurrencyLimitsTable, ConfigurableClassData
 
 

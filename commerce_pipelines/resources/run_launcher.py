@@ -18,7 +18,7 @@ from typing import Any
 
 import dagster as dg
 
-from ..warehouse.server import database_url
+from ..warehouse.server.server import database_url
 from .dagster_internals import (
     CheckRunHealthResult,
     ConfigurableClass,

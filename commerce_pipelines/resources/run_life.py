@@ -20,7 +20,7 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from ..warehouse.server import libpq_url
+from ..warehouse.server.server import libpq_url
 
 if TYPE_CHECKING:
     import dagster as dg

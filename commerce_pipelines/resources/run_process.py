@@ -15,7 +15,7 @@ import time
 
 import dagster as dg
 
-from ..warehouse.server import database_url
+from ..warehouse.server.server import database_url
 from .dagster_internals import (
     ActiveExecution,
     DagsterExecutionInterruptedError,

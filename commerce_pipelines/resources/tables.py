@@ -1,7 +1,7 @@
 """The default IO manager: assets pass DataFrames, PostgreSQL keeps them. No pickle, and ranges of days in one go.
 
 What belongs here: which table and rows an asset key and its partitions mean. What does not: how a frame becomes rows
-(warehouse/frames.py).
+(warehouse/tables/frames.py).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from ..failpoints import failpoint
+from ..core.failpoints import failpoint
 from .connections import Connections
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class TableIOManager(dg.IOManager):
         """obj: a DataFrame or an iterable of them, with the columns `channel` and `day`. Raises TypeError else."""
         import pandas as pd
 
-        from ..warehouse.frames import replace_days
+        from ..warehouse.tables.frames import replace_days
 
         if obj is None:
             return
@@ -47,7 +47,7 @@ class TableIOManager(dg.IOManager):
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         """The rows of the run's days as a DataFrame with Arrow-backed types."""
-        from ..warehouse.frames import read_frame
+        from ..warehouse.tables.frames import read_frame
 
         channel, table = context.asset_key.path
         days = [date.fromisoformat(key) for key in context.asset_partition_keys]

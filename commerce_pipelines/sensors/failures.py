@@ -6,9 +6,9 @@
 import dagster as dg
 
 from ..resources.alerts import alert
-from ..settings import Alerts
+from ..settings.file import Alerts
 
-_OURS = "commerce_pipelines.domain.errors."
+_OURS = "commerce_pipelines.core.errors."
 
 
 def run_failures(alerts: Alerts) -> dg.SensorDefinition:

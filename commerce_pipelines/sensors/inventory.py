@@ -62,7 +62,8 @@ def stock_changes_sensor(channels: Sequence[ChannelSettings], *, hinted: bool = 
     def stock_changes(
         context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
     ) -> dg.SensorResult | dg.SkipReason:
-        from ..flows.pulse import held_back, pulses  # before the clock starts: loading it is not Odoo's slowness
+        # Before the clock starts: loading it is not Odoo's slowness.
+        from ..flows.inventory.pulse import held_back, pulses
 
         cursor = read_cursor(context.cursor)
         now = datetime.now(UTC)
@@ -102,7 +103,7 @@ def stock_changes_sensor(channels: Sequence[ChannelSettings], *, hinted: bool = 
 
 
 def last_hint(connections: Connections) -> datetime | None:
-    from ..warehouse import hints
+    from ..warehouse.shared import hints
 
     with connections.warehouse.transaction() as connection:
         return hints.hinted_at(connection, hints.STOCK)

@@ -1,6 +1,7 @@
 """New orders: one polling sensor per channel, and a nightly pass over the last days that heals what polling missed.
 
-What belongs here: ticks, run requests, schedules. What does not: what to ask for, which days are due (flows/poll.py).
+What belongs here: ticks, run requests, schedules. What does not: what to ask for, which days are due
+(flows/intake/poll.py).
 """
 
 # No `from __future__ import annotations` here: Dagster reads the annotations of its functions as objects.
@@ -12,7 +13,7 @@ import msgspec
 
 from ..assets.common import ASKED_AGAIN, CHANNEL_TAG, LANDED_TAG
 from ..channels.settings import ChannelSettings
-from ..domain.errors import CommerceError
+from ..core.errors import CommerceError
 from ..resources.connections import Connections
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -51,7 +52,7 @@ def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
     def new_orders(
         context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
     ) -> dg.SensorResult | dg.SkipReason:
-        from ..flows.poll import UNSETTLED, due_days, poll, read_cursor, spans
+        from ..flows.intake.poll import UNSETTLED, due_days, poll, read_cursor, spans
 
         now = datetime.now(UTC)
         cursor, landed = poll(connections, name, read_cursor(context.cursor, now), now=now)
@@ -98,7 +99,7 @@ def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
 
 def _hint(connections: Connections) -> None:
     """A sale leaves less to offer on every channel, and Odoo hints at it only when the order is there."""
-    from ..warehouse import hints
+    from ..warehouse.shared import hints
 
     with connections.warehouse.transaction() as connection:
         hints.hint(connection, hints.STOCK)
@@ -106,7 +107,7 @@ def _hint(connections: Connections) -> None:
 
 def _heal(context: dg.SensorEvaluationContext, connections: Connections, name: str, now: datetime) -> None:
     """Waiting orders whose cause is gone become due. Odoo may be out of reach; polling does not depend on it."""
-    from ..flows.heal import heal
+    from ..flows.orders.heal import heal
 
     try:
         if count := heal(connections, name, now):

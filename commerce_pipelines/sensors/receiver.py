@@ -4,8 +4,8 @@ Odoo's action "Send Webhook Notification" can set neither headers nor a signatur
 path: no path is ever logged or answered. What is sent is not looked at; the stock sensor looks at Odoo instead. Odoo
 sends after its commit, once, and its user waits for the answer for up to a second.
 
-What belongs here: the HTTP server and who may hint. What does not: the row (warehouse/hints.py), what follows from a
-hint (inventory.py), Dagster.
+What belongs here: the HTTP server and who may hint. What does not: the row (warehouse/shared/hints.py), what follows
+from a hint (inventory.py), Dagster.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import Any
 
-from ..domain.errors import CommerceError, SettingsError
-from ..settings import Listen
-from ..warehouse import hints
-from ..warehouse.database import Warehouse
+from ..core.errors import CommerceError, SettingsError
+from ..settings.file import Listen
+from ..warehouse.shared import hints
+from ..warehouse.tables.database import Warehouse
 
 MOST_BYTES = 64 * 1024  # of a body, which is read and forgotten; Odoo's has a few hundred
 AT_ONCE = 32  # requests; others wait for a second and are then hung up on

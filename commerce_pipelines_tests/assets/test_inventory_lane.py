@@ -11,11 +11,11 @@ import pytest
 
 from commerce_pipelines.assets.inventory import STOCK, checks
 from commerce_pipelines.definitions import build_defs
-from commerce_pipelines.domain.publishing import Standing
-from commerce_pipelines.flows.stock import read_listings
+from commerce_pipelines.domain.inventory.publishing import Standing
+from commerce_pipelines.flows.inventory.readings import read_listings
 from commerce_pipelines.sensors.inventory import lane, read_cursor
-from commerce_pipelines.warehouse.database import Warehouse
-from commerce_pipelines_tests.flows.inventory_world import NAME, Odoo, Shop, connections, sold
+from commerce_pipelines.warehouse.tables.database import Warehouse
+from commerce_pipelines_tests.doubles.inventory import NAME, Odoo, Shop, connections, sold
 
 CAREFUL = "share: 95, breaker: {from_listings: 2, changed_percent: 100}"
 PUBLISHED = dg.AssetKey([NAME, "published_inventory"])

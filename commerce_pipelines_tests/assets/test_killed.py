@@ -19,11 +19,11 @@ import pytest
 import yaml
 
 from commerce_pipelines.definitions import build_defs
-from commerce_pipelines.flows.prove import prove
+from commerce_pipelines.flows.orders.prove import prove
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.sensors.orders import RANGE_END, RANGE_START, TABLES
-from commerce_pipelines.settings import parse
-from commerce_pipelines.warehouse.database import Warehouse
+from commerce_pipelines.settings.file import parse
+from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY
 from commerce_sandbox.catalogue import CATALOGUE
 from commerce_sandbox.odoo import OdooStandIn, demo_database
@@ -33,7 +33,7 @@ from commerce_sandbox.shopify import ShopifyStandIn, demo_orders
 NAME = "shopify_de"
 RUN = """
 import sys
-from commerce_pipelines import settings
+from commerce_pipelines.settings import file as settings
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines_tests.assets.test_killed import run_lane
 sys.exit(0 if run_lane(Connections(settings.load()), *sys.argv[1:]) else 1)

@@ -13,13 +13,13 @@ import dagster as dg
 import pytest
 from dagster._serdes import serialize_value
 
-from commerce_pipelines import settings as settings_file
 from commerce_pipelines.assets import orders as orders_assets
 from commerce_pipelines.assets.common import CHANNEL_TAG, LANDED_TAG
 from commerce_pipelines.definitions import build_defs
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.sensors.orders import RANGE_END, RANGE_START, TABLES
-from commerce_pipelines.warehouse.database import Warehouse
+from commerce_pipelines.settings import file as settings_file
+from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY
 from commerce_sandbox import world as sandbox
 from commerce_sandbox.amazon import AmazonStandIn

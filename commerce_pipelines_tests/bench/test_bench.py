@@ -14,9 +14,9 @@ from bench import odoo_load, stock_change
 from bench.__main__ import BENCHMARKS, main
 from bench.figures import Figure, Skipped, last_line
 from bench.shop_orders import Orders
-from commerce_pipelines.channels.shopify import payloads
-from commerce_pipelines.channels.shopify.translate import translate
-from commerce_pipelines.domain.orders import check
+from commerce_pipelines.channels.shopify.orders import payloads
+from commerce_pipelines.channels.shopify.orders.translate import translate
+from commerce_pipelines.domain.orders.order import check
 from commerce_sandbox.amazon.maker import is_fba
 from commerce_sandbox.catalogue import CATALOGUE
 from commerce_sandbox.world import LANES, running

@@ -11,14 +11,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from commerce_pipelines.domain.errors import RecordError
-from commerce_pipelines.domain.orders import Address, Buyer, Order
-from commerce_pipelines.domain.rules import SaleRules
-from commerce_pipelines_tests.channels import amazon_payloads as amazon
-from commerce_pipelines_tests.channels import test_ebay_translate as ebay
-from commerce_pipelines_tests.channels import test_shopify_translate as shopify
-from commerce_pipelines_tests.channels.amazon_payloads import item, part
-from commerce_pipelines_tests.domain.world import FR_NUMBER, made, taxes, total
+from commerce_pipelines.core.errors import RecordError
+from commerce_pipelines.domain.orders.order import Address, Buyer, Order
+from commerce_pipelines.domain.sales.rules import SaleRules
+from commerce_pipelines_tests.channels.amazon import payloads as amazon
+from commerce_pipelines_tests.channels.amazon.payloads import item, part
+from commerce_pipelines_tests.channels.ebay.orders import test_translate as ebay
+from commerce_pipelines_tests.channels.shopify.orders import test_translate as shopify
+from commerce_pipelines_tests.doubles.drafts import FR_NUMBER, made, taxes, total
 from commerce_sandbox.ebay.making import Remitted, Sold
 
 RULES = SaleRules(skus={"SKU-1": "A", "SKU-2": "BOOK", "MUG": "A", "BK": "BOOK"})

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import money
-from commerce_pipelines.domain.errors import RecordError
+from commerce_pipelines.core.errors import RecordError
 from commerce_pipelines.domain.money import allocate, to_decimal, to_minor, unit_price
 
 CURRENCIES = st.sampled_from(["EUR", "USD", "JPY", "KWD", "PLN", "BHD", "KRW"])

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from commerce_pipelines.domain.orders import OrderStatus
-from commerce_pipelines.warehouse import quarantine
-from commerce_pipelines_tests.flows.lane import NAME, Lane, writes
+from commerce_pipelines.domain.orders.order import OrderStatus
+from commerce_pipelines.warehouse import exceptions as quarantine
+from commerce_pipelines_tests.doubles.lane import NAME, Lane, writes
 from commerce_sandbox.odoo import OdooStandIn
 
 TABLES = ("orders", "order_lines", "sale_orders", "exceptions", "completeness")

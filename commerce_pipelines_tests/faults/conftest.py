@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from commerce_pipelines.resources.connections import Connections
-from commerce_pipelines.settings import parse
-from commerce_pipelines.warehouse.database import Warehouse
+from commerce_pipelines.settings.file import parse
+from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY
-from commerce_pipelines_tests.fakes import SETTINGS
-from commerce_pipelines_tests.flows.lane import Lane
+from commerce_pipelines_tests.doubles.channel import SETTINGS
+from commerce_pipelines_tests.doubles.lane import Lane
 from commerce_sandbox.catalogue import CATALOGUE
 from commerce_sandbox.odoo import OdooStandIn, demo_database
 

@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 from lxml import etree
 
-from commerce_pipelines.channels.base import Channel, Window
-from commerce_pipelines.channels.memory import MemoryBuckets, MemoryTokens
+from commerce_pipelines.channels.capabilities import Channel, Window
+from commerce_pipelines.channels.http.memory import MemoryBuckets, MemoryTokens
 from commerce_pipelines.channels.registry import open_channel
-from commerce_pipelines.settings import Settings
+from commerce_pipelines.settings.file import Settings
 from commerce_sandbox.world import World
 
 DIALECTS = ("amazon_eu", "ebay_de", "ebay_de trading", "shopify_de")

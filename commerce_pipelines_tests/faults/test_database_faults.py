@@ -10,12 +10,12 @@ from typing import Any
 import psycopg2
 import pytest
 
-from commerce_pipelines.domain.errors import CommerceError, SettingsError, TransientError
-from commerce_pipelines.flows import stage
-from commerce_pipelines.flows.poll import Cursor, poll
-from commerce_pipelines.warehouse.server import libpq_url
+from commerce_pipelines.core.errors import CommerceError, SettingsError, TransientError
+from commerce_pipelines.flows.intake.poll import Cursor, poll
+from commerce_pipelines.flows.orders import stage
+from commerce_pipelines.warehouse.server.server import libpq_url
+from commerce_pipelines_tests.doubles.lane import NAME, Lane, line
 from commerce_pipelines_tests.faults.checker import check
-from commerce_pipelines_tests.flows.lane import NAME, Lane, line
 from commerce_sandbox.odoo import OdooStandIn
 from commerce_sandbox.server import Fault
 

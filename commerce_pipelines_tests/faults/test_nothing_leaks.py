@@ -18,16 +18,16 @@ from typing import Any, NamedTuple
 import dagster as dg
 import pytest
 
-from commerce_pipelines import settings as settings_file
 from commerce_pipelines.assets import orders as orders_assets
 from commerce_pipelines.assets.common import CHANNEL_TAG
-from commerce_pipelines.channels.base import Window
+from commerce_pipelines.channels.capabilities import Window
+from commerce_pipelines.core.errors import RecordError
 from commerce_pipelines.definitions import build_defs
-from commerce_pipelines.domain.errors import RecordError
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.sensors.failures import reason
 from commerce_pipelines.sensors.orders import RANGE_END, RANGE_START, TABLES
-from commerce_pipelines.warehouse.database import Warehouse
+from commerce_pipelines.settings import file as settings_file
+from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY
 from commerce_sandbox import world as sandbox
 from commerce_sandbox.amazon import AmazonStandIn

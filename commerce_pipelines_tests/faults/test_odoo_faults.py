@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from commerce_pipelines.domain.errors import TransientError
+from commerce_pipelines.core.errors import TransientError
+from commerce_pipelines_tests.doubles.lane import Lane, waiting
 from commerce_pipelines_tests.faults.checker import check
-from commerce_pipelines_tests.flows.lane import Lane, waiting
 from commerce_sandbox.odoo import OdooStandIn
 from commerce_sandbox.server import Call, Fault
 

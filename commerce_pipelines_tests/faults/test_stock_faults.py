@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from commerce_pipelines.flows.inventory import decide, publish
-from commerce_pipelines.flows.stock import read_listings, take_stock
-from commerce_pipelines.warehouse.database import Warehouse
-from commerce_pipelines_tests.flows.inventory_world import NAME, Odoo, Shop, connections, sold
+from commerce_pipelines.flows.inventory.publish import decide, publish
+from commerce_pipelines.flows.inventory.readings import read_listings, take_stock
+from commerce_pipelines.warehouse.tables.database import Warehouse
+from commerce_pipelines_tests.doubles.inventory import NAME, Odoo, Shop, connections, sold
 
 # on hand, reserved, what buyers see before; and what they may see at most afterwards
 FIGURES: dict[str, tuple[float, float, int, int]] = {

@@ -15,23 +15,24 @@ import dagster as dg
 import msgspec
 import pytest
 
-from commerce_pipelines import settings as settings_file
 from commerce_pipelines.assets.exceptions import exceptions_asset
-from commerce_pipelines.channels.base import Page, Window
-from commerce_pipelines.domain.errors import RecordError
-from commerce_pipelines.domain.orders import LONGEST, Address, Buyer, Order, OrderStatus, business_day
-from commerce_pipelines.domain.territories import territory
-from commerce_pipelines.flows.poll import Cursor, poll
-from commerce_pipelines.flows.pull import YEARS, _head
-from commerce_pipelines.flows.stage import read_order
-from commerce_pipelines.settings import Settings
-from commerce_pipelines.warehouse import quarantine, staging
-from commerce_pipelines.warehouse.database import Warehouse
-from commerce_pipelines.warehouse.landing import Snapshot
+from commerce_pipelines.channels.capabilities import Page, Window
+from commerce_pipelines.core.errors import RecordError
+from commerce_pipelines.domain.orders.order import LONGEST, Address, Buyer, Order, OrderStatus, business_day
+from commerce_pipelines.domain.vat.territories import territory
+from commerce_pipelines.flows.intake.poll import Cursor, poll
+from commerce_pipelines.flows.intake.pull import YEARS, _head
+from commerce_pipelines.flows.orders.stage import read_order
+from commerce_pipelines.settings import file as settings_file
+from commerce_pipelines.settings.file import Settings
+from commerce_pipelines.warehouse import exceptions as quarantine
+from commerce_pipelines.warehouse.landing.landing import Snapshot
+from commerce_pipelines.warehouse.orders import staging
+from commerce_pipelines.warehouse.tables.database import Warehouse
+from commerce_pipelines_tests.doubles.lane import MUG, NAME, Lane, line, waiting
+from commerce_pipelines_tests.doubles.lane import ZONE as LANE_ZONE
 from commerce_pipelines_tests.faults.checker import check
 from commerce_pipelines_tests.faults.marketplaces import DIALECTS, answers, changed
-from commerce_pipelines_tests.flows.lane import MUG, NAME, Lane, line, waiting
-from commerce_pipelines_tests.flows.lane import ZONE as LANE_ZONE
 from commerce_sandbox import world as sandbox
 from commerce_sandbox.amazon import AmazonStandIn
 from commerce_sandbox.ebay import EbayStandIn

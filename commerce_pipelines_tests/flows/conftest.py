@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from commerce_pipelines.odoo.client import connect as connect_odoo
+from commerce_pipelines.odoo.rpc.client import connect as connect_odoo
 from commerce_pipelines.resources.connections import Connections
-from commerce_pipelines.settings import Settings, parse
-from commerce_pipelines.warehouse.database import Warehouse
+from commerce_pipelines.settings.file import Settings, parse
+from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY
-from commerce_pipelines_tests.fakes import SETTINGS
-from commerce_pipelines_tests.flows.lane import MUG, PAPER, Lane, Server
+from commerce_pipelines_tests.doubles.channel import SETTINGS
+from commerce_pipelines_tests.doubles.lane import MUG, PAPER, Lane, Server
 from commerce_sandbox.catalogue import CATALOGUE
 from commerce_sandbox.odoo import OdooStandIn, demo_database
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from commerce_pipelines.domain.section import Secret
-from commerce_pipelines.odoo.client import Client, connect
-from commerce_pipelines.odoo.settings import OdooSettings
-from commerce_pipelines_tests.odoo.world import World
+from commerce_pipelines.core.section import Secret
+from commerce_pipelines.odoo.rpc.client import Client, connect
+from commerce_pipelines.odoo.rpc.settings import OdooSettings
+from commerce_pipelines_tests.doubles.odoo import World
 from commerce_sandbox.catalogue import CATALOGUE
 from commerce_sandbox.odoo import OdooStandIn, demo_database
 

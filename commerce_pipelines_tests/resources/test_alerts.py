@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from commerce_pipelines.domain.errors import TransientError
-from commerce_pipelines.domain.section import Secret
+from commerce_pipelines.core.errors import TransientError
+from commerce_pipelines.core.section import Secret
 from commerce_pipelines.resources.alerts import alert
 from commerce_pipelines.sensors.failures import run_failures
-from commerce_pipelines.settings import Alerts, Mail
+from commerce_pipelines.settings.file import Alerts, Mail
 from commerce_sandbox.server import Call, Fault, Reply, StandIn
 
 

@@ -10,14 +10,14 @@ import dagster as dg
 import msgspec
 import pytest
 
-from commerce_pipelines import settings
+from commerce_pipelines.core.errors import TransientError
 from commerce_pipelines.definitions import build_defs
-from commerce_pipelines.domain.errors import TransientError
 from commerce_pipelines.sensors.inventory import read_cursor
-from commerce_pipelines.warehouse import hints
-from commerce_pipelines.warehouse.database import Warehouse
-from commerce_pipelines_tests.fakes import FakeChannel, ago
-from commerce_pipelines_tests.flows.inventory_world import NAME, YAML, Odoo, Shop, connections
+from commerce_pipelines.settings import file as settings
+from commerce_pipelines.warehouse.shared import hints
+from commerce_pipelines.warehouse.tables.database import Warehouse
+from commerce_pipelines_tests.doubles.channel import FakeChannel, ago
+from commerce_pipelines_tests.doubles.inventory import NAME, YAML, Odoo, Shop, connections
 
 
 class Ticks:

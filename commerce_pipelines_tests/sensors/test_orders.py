@@ -9,18 +9,18 @@ import dagster as dg
 import msgspec
 import pytest
 
-from commerce_pipelines.channels.base import Page
+from commerce_pipelines.channels.capabilities import Page
+from commerce_pipelines.core.errors import CredentialError, RecordError, TransientError
 from commerce_pipelines.definitions import build_defs
-from commerce_pipelines.domain.errors import CredentialError, RecordError, TransientError
-from commerce_pipelines.domain.orders import business_day
-from commerce_pipelines.flows import poll as polling
-from commerce_pipelines.flows.poll import Cursor
+from commerce_pipelines.domain.orders.order import business_day
+from commerce_pipelines.flows.intake import poll as polling
+from commerce_pipelines.flows.intake.poll import Cursor
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.sensors.orders import RANGE_END, RANGE_START
-from commerce_pipelines.settings import fingerprint
-from commerce_pipelines.warehouse import quarantine
-from commerce_pipelines.warehouse.database import Warehouse
-from commerce_pipelines_tests.fakes import FakeChannel, ago, some_settings
+from commerce_pipelines.settings.file import fingerprint
+from commerce_pipelines.warehouse import exceptions as quarantine
+from commerce_pipelines.warehouse.tables.database import Warehouse
+from commerce_pipelines_tests.doubles.channel import FakeChannel, ago, some_settings
 
 
 class Ticker:

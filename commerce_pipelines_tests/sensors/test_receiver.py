@@ -18,16 +18,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from commerce_pipelines.domain.errors import SettingsError
-from commerce_pipelines.domain.section import Secret
-from commerce_pipelines.odoo.client import connect
-from commerce_pipelines.odoo.settings import OdooSettings
+from commerce_pipelines.core.errors import SettingsError
+from commerce_pipelines.core.section import Secret
+from commerce_pipelines.odoo.rpc.client import connect
+from commerce_pipelines.odoo.rpc.settings import OdooSettings
 from commerce_pipelines.sensors.receiver import MOST_BYTES, Receiver, listening
-from commerce_pipelines.settings import Listen
-from commerce_pipelines.warehouse import hints
-from commerce_pipelines.warehouse.database import Warehouse
+from commerce_pipelines.settings.file import Listen
+from commerce_pipelines.warehouse.shared import hints
+from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY
-from commerce_pipelines_tests.flows.inventory_world import YAML
+from commerce_pipelines_tests.doubles.inventory import YAML
 
 SECRET = "canary-0123456789-abcdefgh"
 PATH = f"/hint/stock/{SECRET}"
@@ -197,7 +197,7 @@ def test_the_command_listens_until_it_is_told_to_end(listen: Listen, warehouse: 
         **os.environ, "COMMERCE_DATABASE_URL": warehouse.url, "ODOO_PASSWORD": "x", "TOKEN": "x",
         "COMMERCE_MASTER_KEY": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
     }  # fmt: skip
-    command = [sys.executable, "-m", "commerce_pipelines.cli", "listen"]
+    command = [sys.executable, "-m", "commerce_pipelines.cli.main", "listen"]
     with subprocess.Popen(command, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as one:
         assert one.stdout is not None
         assert b"Ctrl-C ends it" in one.stdout.readline()

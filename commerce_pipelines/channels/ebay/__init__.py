@@ -1,104 +1,22 @@
-"""eBay, through its Sell APIs and the Trading API: its part of commerce.yaml, and the door to its client.
+"""eBay, through its Sell APIs and the Trading API: the folder's front door.
 
-What belongs here: settings and their checks, light enough to be imported whenever settings are read. What does not:
-HTTP (client.py, imported when a channel is opened), the list of marketplaces (marketplaces.py).
+What belongs here: `open_channel` and the topics, light enough to be imported whenever settings are read. What does not:
+keys of commerce.yaml (settings.py), HTTP (channel.py, imported when a channel is opened).
 """
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Literal
+from ..capabilities import Channel
+from ..http.throttle import BucketStore, TokenStore
+from .settings import Settings
 
-from ...domain.errors import SettingsError
-from ..base import Channel
-from ..settings import ChannelSettings, Secret, Section
-from ..throttle import BucketStore, TokenStore
-from .marketplaces import BY_ID, Marketplace
+__all__ = ["TOPICS", "open_channel"]
 
-__all__ = ["Credentials", "Settings", "open_channel"]
-
-ENDPOINT = "https://api.ebay.com"
-TOKEN_ENDPOINT = f"{ENDPOINT}/identity/v1/oauth2/token"
-# A refresh token lives 47,304,000 seconds (18 months); only its owner can consent to a new one.
-REFRESH_TOKEN_DAYS, WARNING_DAYS = 547, 45
-# The first is what Trading calls need. A token never carries more than its owner consented to.
-SCOPES = (
-    "https://api.ebay.com/oauth/api_scope",
-    "https://api.ebay.com/oauth/api_scope/sell.fulfillment",
-    "https://api.ebay.com/oauth/api_scope/sell.inventory",
-)
-
-
-class Credentials(Section, kw_only=True, frozen=True):
-    """OAuth: of the application's production keyset (client_*) and of the seller who consented (refresh_token)."""
-
-    client_id: Secret
-    client_secret: Secret
-    refresh_token: Secret
-
-
-class Settings(ChannelSettings, tag="ebay", kw_only=True, frozen=True):
-    """One seller account. Orders of all marketplaces come in, whatever `marketplace` is.
-
-    marketplace: where the account is at home: site of Trading calls, default for what orders do not say.
-    orders_api: `fulfillment` (REST) or `trading` (XML, GetOrders). Set it once per channel: the two name the lines of
-    an order differently, so orders read by one would look edited to the other.
-    trading_calls_per_day: the account's quota of the Trading API, 5,000 until eBay's Application Growth Check.
-    inventory_skus_per_call: "Up to 25 inventory item records may be updated with one bulkUpdatePriceQuantity call" say
-    eBay's guide and the schema; the operation's own description says one. What a call of several does not take is sent
-    again SKU by SKU, so that 25 does no harm; write 1 where eBay takes no more from the account.
-    """
-
-    credentials: Credentials
-    marketplace: str = "EBAY_DE"
-    orders_api: Literal["fulfillment", "trading"] = "fulfillment"
-    scopes: tuple[str, ...] = SCOPES
-    refresh_token_issued_on: date | None = None  # when the seller consented last
-    trading_calls_per_day: int = 5_000
-    inventory_skus_per_call: int = 25
-    poll_seconds: int = 60
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        where = f"channels[{self.name}]"
-        if self.marketplace not in BY_ID:
-            raise SettingsError(
-                f"{where}.marketplace: {self.marketplace!r} is no marketplace of eBay's; "
-                f"write one of {', '.join(BY_ID)}."
-            )
-        if self.trading_calls_per_day < 1_000:
-            raise SettingsError(f"{where}.trading_calls_per_day must be at least 1000; eBay grants 5000 to everybody.")
-        if not 1 <= self.inventory_skus_per_call <= 25:
-            raise SettingsError(f"{where}.inventory_skus_per_call must be from 1 to 25.")
-        if not self.scopes:
-            raise SettingsError(f"{where}.scopes must name an OAuth scope; leave the key out for the usual ones.")
-
-    @property
-    def base_url(self) -> str:
-        return (self.endpoint or ENDPOINT).rstrip("/")
-
-    @property
-    def token_url(self) -> str:
-        return self.token_endpoint or TOKEN_ENDPOINT
-
-    @property
-    def home(self) -> Marketplace:
-        return BY_ID[self.marketplace]
-
-    def warnings(self, today: date) -> list[str]:
-        """What will stop this channel soon, one sentence each."""
-        if self.refresh_token_issued_on is None:
-            return []
-        left = REFRESH_TOKEN_DAYS - (today - self.refresh_token_issued_on).days
-        token = f"channels[{self.name}].credentials.refresh_token ({self.credentials.refresh_token.env})"
-        fix = "consent again with the seller's account, store the new token and set refresh_token_issued_on"
-        if left <= 0:
-            return [f"{token} is past its 18 months; eBay refuses it: {fix}."]
-        return [f"{token} expires in {left} days: {fix}."] if left <= WARNING_DAYS else []
+TOPICS = ("orders", "inventory")  # what the marketplace offers, by the names of the flows
 
 
 def open_channel(settings: Settings, buckets: BucketStore, tokens: TokenStore) -> Channel:
     """The account's channel; makes no call yet and reads no secret yet."""
-    from .client import EbayChannel
+    from .channel import EbayChannel
 
     return EbayChannel(settings, buckets, tokens)

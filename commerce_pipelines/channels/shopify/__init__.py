@@ -1,84 +1,22 @@
-"""Shopify: Admin GraphQL API. This file is the folder's front door and stays light, because settings import it.
+"""Shopify, through the Admin GraphQL API: the folder's front door.
 
-What belongs here: Shopify's keys of commerce.yaml and `open_channel`. What does not: anything that talks or parses
-(client.py, payloads.py, rest.py, translate.py), imported when a channel is opened.
+What belongs here: `open_channel` and the topics, light enough to be imported whenever settings are read. What does not:
+keys of commerce.yaml (settings.py), HTTP (orders/reading.py, imported when a channel is opened).
 """
 
 from __future__ import annotations
 
-import re
-from datetime import date
-from typing import Literal
+from ..capabilities import Channel
+from ..http.throttle import BucketStore, TokenStore
+from .settings import Settings
 
-from ...domain.errors import SettingsError
-from ...domain.section import Secret, Section
-from ..base import Channel
-from ..settings import ChannelSettings
-from ..throttle import BucketStore, TokenStore
+__all__ = ["TOPICS", "open_channel"]
 
-__all__ = ["API_VERSION", "Credentials", "Settings", "open_channel"]
-
-# The version that the queries are written for and checked against. Shopify serves each for at least twelve months and
-# then silently answers with the oldest one it still has: client.py compares what it gets with this.
-API_VERSION = "2026-10"
-
-VERSION_WARNING_DAYS = 90
-
-_SHOP = re.compile(r"[a-z0-9][a-z0-9-]*\.myshopify\.com\Z")
-_VERSION = re.compile(r"20\d\d-(01|04|07|10)\Z")
-
-
-class Credentials(Section, kw_only=True, frozen=True):
-    """Either `access_token` (an app made in the shop's admin) or `client_id` and `client_secret` (client-credentials
-    grant of a Dev Dashboard app: tokens last 24 hours and are minted as needed)."""
-
-    access_token: Secret | None = None
-    client_id: Secret | None = None
-    client_secret: Secret | None = None
-
-
-class Settings(ChannelSettings, tag="shopify", kw_only=True, frozen=True):
-    """Keys of a Shopify shop, beside those of every channel.
-
-    endpoint: base URL, default https://{shop}. token_endpoint: whole URL, default {endpoint}/admin/oauth/access_token.
-    currency_basis: `shop` books orders in the shop's own currency, `presentment` in the one the buyer paid in. Only
-    the chosen amounts are asked for, because each costs points; after changing it, pull the days again.
-    """
-
-    shop: str
-    credentials: Credentials
-    api_version: str = API_VERSION
-    currency_basis: Literal["shop", "presentment"] = "shop"
-    poll_seconds: int = 60
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        where = f"channels[{self.name}]"
-        if not _SHOP.match(self.shop):
-            raise SettingsError(f"{where}.shop: {self.shop!r} is not of the form my-shop.myshopify.com.")
-        if not _VERSION.match(self.api_version):
-            raise SettingsError(f"{where}.api_version: {self.api_version!r} is no version; write {API_VERSION}.")
-        keys = self.credentials
-        static, minted = keys.access_token is not None, keys.client_id is not None and keys.client_secret is not None
-        if static == minted or (static and (keys.client_id or keys.client_secret)):
-            raise SettingsError(
-                f"{where}.credentials must hold either access_token, or client_id and client_secret together."
-            )
-
-    def warnings(self, today: date) -> list[str]:
-        """What will stop this channel soon, one sentence each."""
-        year, month = map(int, self.api_version.split("-"))
-        end = date(year + 1, month, 1)  # each version is served for at least twelve months
-        if (end - today).days > VERSION_WARNING_DAYS:
-            return []
-        return [
-            f"channels[{self.name}].api_version: Shopify serves {self.api_version} until {end} only and then answers "
-            "as another version: update commerce-pipelines and leave the key out."
-        ]
+TOPICS = ("orders", "inventory")  # what the marketplace offers, by the names of the flows
 
 
 def open_channel(settings: Settings, buckets: BucketStore, tokens: TokenStore) -> Channel:
     """The shop as a Channel; makes no call yet."""
-    from .client import ShopifyChannel
+    from .orders.reading import ShopifyChannel
 
     return ShopifyChannel(settings, buckets, tokens)

@@ -1,0 +1,172 @@
+"""One call to Amazon's Selling Partner API: its rate, its token, its errors.
+
+What belongs here: the table of operations with their rates, Login with Amazon, Amazon's own error codes. What does not:
+retries and limits in general (channels/http/session.py), what is asked for (orders/reading.py, inventory/listings.py,
+inventory/quantities.py).
+
+Requests carry a Login with Amazon access token and nothing else. They are not signed: since 2 October 2023 the API
+needs neither AWS IAM nor Signature Version 4 and disregards a signature. A restricted data token is not needed either:
+with v2026-01-01 personal data depends on the application's roles.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+
+from ....core.errors import CredentialError, ProtocolError
+from ...http.session import HttpSession, Response, TokenAuth
+from ...http.throttle import BucketStore, Rate, TokenStore
+from ..settings import Settings
+from . import payloads
+
+# Default usage plans of the API's own descriptions (calls a second, burst). The answer's x-amzn-RateLimit-Limit says
+# what the account really has.
+RATES: dict[str, Rate] = {
+    "searchOrders": Rate(0.0056, 20),
+    "getOrder": Rate(0.5, 30),
+    "getMarketplaceParticipations": Rate(0.016, 15),
+    "searchListingsItems": Rate(5, 5),
+    "patchListingsItem": Rate(5, 5),
+    "getReports": Rate(0.0222, 10),
+    "createReport": Rate(0.0167, 15),
+    "getReport": Rate(2, 15),
+    "getReportDocument": Rate(0.0167, 15),
+    "createFeedDocument": Rate(0.5, 15),
+    # 15 at once are granted for feeds in general, but five JSON_LISTINGS_FEED in five minutes.
+    "createFeed": Rate(0.0083, 5),
+    "getFeeds": Rate(0.0222, 10),
+    "getFeed": Rate(2, 15),
+    "getFeedDocument": Rate(0.0222, 10),
+}
+
+T = TypeVar("T")
+
+
+class Api:
+    """Calls of one account. Every call may raise TransientError, CredentialError, ProtocolError, PermanentError."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        buckets: BucketStore,
+        tokens: TokenStore,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.name, self.settings = settings.name, settings
+        self.now, self.clock, self.sleep = now, clock, sleep
+        self._buckets, self._jitter = buckets, jitter
+        self._rates = dict(RATES)
+        self._session = self.session(settings.base_url, settings.token_url)
+        self._auth = TokenAuth(tokens, f"{settings.name}:lwa", self._mint, "x-amz-access-token")
+
+    def session(self, *hosts: str) -> HttpSession:
+        """A session of this account that may call these hosts and no other."""
+        return HttpSession(
+            self.name, hosts, self._buckets, clock=self.clock, sleep=self.sleep, jitter=self._jitter, describe=describe
+        )
+
+    def call(
+        self,
+        operation: str,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        method: str = "GET",
+        json: Any = None,
+        ok: Collection[int] = (200,),
+        max_wait: float | None = None,
+        retry_safe: bool = True,
+    ) -> Response:
+        """Amazon answers 403, not 401, when an access token has expired, so that one is looked into as well."""
+        for may_renew in (True, False):
+            response = self._session.request(
+                method,
+                self.settings.base_url + path,
+                operation=operation,
+                rate=self._rates[operation],
+                params=params,
+                json=json,
+                headers={"x-amz-date": f"{self.now():%Y%m%dT%H%M%SZ}"},
+                auth=self._auth,
+                ok=(*ok, 403) if may_renew else ok,
+                max_wait=max_wait,
+                retry_safe=retry_safe,
+            )
+            self._learn_rate(operation, response)
+            if response.status != 403:
+                break
+            if not _token_refused(response):
+                raise CredentialError(
+                    f"{self.name}: {operation} got 403 {describe(response)}: the application lacks the role for "
+                    "it, or the seller's authorisation ended; check both in Seller Central."
+                )
+            self._auth.renew()
+        return response
+
+    def _learn_rate(self, operation: str, response: Response) -> None:
+        try:
+            per_second = float(response.headers.get("x-amzn-RateLimit-Limit", ""))
+        except ValueError:
+            return
+        if 0 < per_second < 1000:
+            self._rates[operation] = Rate(per_second, RATES[operation].burst)
+
+    def _mint(self) -> tuple[str, float]:
+        credentials = self.settings.credentials
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": credentials.refresh_token.value(),
+            "client_id": credentials.client_id.value(),
+            "client_secret": credentials.client_secret.value(),
+        }
+        response = self._session.request(
+            "POST",
+            self.settings.token_url,
+            operation="token",
+            headers={"Content-Type": "application/x-www-form-urlencoded;charset=UTF-8"},
+            data=urlencode(form).encode(),
+            describe=_describe_token_error,
+        )
+        token = decode(response, payloads.AccessToken)
+        return token.access_token, token.expires_in
+
+
+def decode(response: Response, shape: type[T]) -> T:
+    """The answer's body. Raises ProtocolError with the path of what is wrong, never with a value."""
+    try:
+        return msgspec.json.decode(response.body, type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        path = str(error).partition(" - at ")[2] or "its beginning"
+        raise ProtocolError(
+            f"The answer to {response.operation} is not shaped as Amazon's API says, at {path}."
+        ) from None
+
+
+def errors(response: Response) -> list[payloads.Error]:
+    try:
+        return msgspec.json.decode(response.body, type=payloads.ErrorList).errors
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return []
+
+
+def describe(response: Response) -> str:
+    return "; ".join(f"{error.code} ({error.message})" for error in errors(response))[:300]
+
+
+def _describe_token_error(response: Response) -> str:
+    return msgspec.json.decode(response.body, type=payloads.TokenError).error
+
+
+def _token_refused(response: Response) -> bool:
+    return any("access token" in f"{error.message} {error.details or ''}".lower() for error in errors(response))

@@ -1,0 +1,121 @@
+"""Documents of reports and feeds, which lie on other hosts than the API: fetched and sent by the URLs Amazon names.
+
+What belongs here: which URLs may be called, inflating with its limits, lines. What does not: what a document says
+(reports.py, inventory/quantities.py).
+
+Such a URL comes out of an answer, so it is not trusted: encrypted, a public host by name, and no access token goes
+there. On loopback it may be plain, provided the API's own endpoint is on loopback (a stand-in).
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from ....core.errors import ProtocolError
+from ....core.urls import LOOPBACK
+from .api import Api
+from .payloads import Document
+
+# A public name has a dot, ends in letters, and is none of those that only private networks resolve.
+PUBLIC = re.compile(r"(?:[a-z0-9-]+\.)+(?!local$|internal$|localhost$|home$|lan$|corp$|intranet$)[a-z]{2,}\Z")
+MOST_BYTES = 256 << 20  # as sent
+# Listings deflate to an eighth or so; a bomb to a thousandth. The first megabyte is free, so that small ones may.
+MOST_RATIO, FREE_BYTES = 100, 1 << 20
+CHUNK = 1 << 16
+GZIP = b"\x1f\x8b"
+
+
+class Fetched(NamedTuple):
+    """A document as it was sent, and its Content-Type."""
+
+    body: bytes
+    content_type: str
+
+    @property
+    def charset(self) -> str:
+        """The charset that the Content-Type names (Amazon writes Cp1252), '' for none."""
+        hit = re.search(r"charset\s*=\s*\"?([\w.:-]+)", self.content_type, re.IGNORECASE)
+        return hit[1] if hit else ""
+
+
+def fetch(api: Api, operation: str, document: Document) -> Fetched:
+    response = api.session(checked(api, document.url)).request(
+        "GET", document.url, operation=f"{operation}Contents", headers={"Accept": "*/*"}, max_bytes=MOST_BYTES
+    )
+    return Fetched(response.body, response.headers.get("Content-Type", ""))
+
+
+def send(api: Api, operation: str, url: str, body: bytes, content_type: str) -> None:
+    """Upload to a URL that createFeedDocument gave. Repeating it writes the same document again."""
+    api.session(checked(api, url)).request(
+        "PUT", url, operation=f"{operation}Contents", headers={"Content-Type": content_type}, data=body
+    )
+
+
+def checked(api: Api, url: str) -> str:
+    """The URL. Raises ProtocolError for one that no document of Amazon's can have."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    ours = (urlsplit(api.settings.base_url).hostname or "") in LOOPBACK
+    if ours and host in LOOPBACK and parts.scheme in ("http", "https"):
+        return url
+    if parts.scheme != "https" or parts.username or not PUBLIC.match(host) or _port(url) not in (None, 443):
+        raise ProtocolError(
+            f"{api.name}: Amazon names a document at {host[:80] or 'no host'}, which is no public https address; "
+            "nothing is fetched from there."
+        )
+    return url
+
+
+def _port(url: str) -> int | None:
+    try:
+        return urlsplit(url).port
+    except ValueError:
+        return -1
+
+
+def lines(document: Fetched) -> Iterator[bytes]:
+    """The document's lines without their ends, inflated on the way where it is compressed.
+
+    Raises ProtocolError where it ends early or inflates beyond measure.
+    """
+    rest = b""
+    for chunk in _inflated(document.body):
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            yield line.rstrip(b"\r")
+    if rest:
+        yield rest.rstrip(b"\r")
+
+
+def contents(document: Fetched) -> bytes:
+    """The document inflated as a whole. Raises ProtocolError like `lines`."""
+    return b"".join(_inflated(document.body))
+
+
+def _inflated(body: bytes) -> Iterator[bytes]:
+    """By the body's own mark, not by what Amazon says: a proxy may have inflated it already."""
+    if not body.startswith(GZIP):
+        yield body
+        return
+    limit = FREE_BYTES + MOST_RATIO * len(body)
+    while body:  # gzip may be several streams in a row
+        inflate = zlib.decompressobj(31)
+        while body and not inflate.eof:
+            try:
+                chunk = inflate.decompress(body, CHUNK)
+            except zlib.error:
+                raise ProtocolError("A document of Amazon's is damaged: it does not inflate.") from None
+            body, limit = inflate.unconsumed_tail, limit - len(chunk)
+            if limit < 0:
+                raise ProtocolError(
+                    f"A document of Amazon's inflates to more than {MOST_RATIO} times its size; it is not read."
+                )
+            yield chunk
+        if not inflate.eof:
+            raise ProtocolError("A document of Amazon's is cut off.")
+        body = inflate.unused_data

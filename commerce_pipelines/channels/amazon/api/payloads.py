@@ -1,0 +1,85 @@
+"""Types that every topic shares: tokens, errors, pages, marketplaces, reports and documents; only the used fields.
+
+What belongs here: the vendor's shapes under the vendor's names. What does not: orders (orders/payloads.py), listings
+and feeds (inventory/payloads.py). Source: amzn/selling-partner-api-models.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+Processing = Literal["IN_QUEUE", "IN_PROGRESS", "DONE", "CANCELLED", "FATAL"]
+
+
+class _Payload(msgspec.Struct, rename="camel", gc=False):
+    pass
+
+
+class Pagination(_Payload):
+    next_token: str | None = None
+
+
+class Error(_Payload):
+    code: str
+    message: str = ""
+    details: str | None = None
+
+
+class ErrorList(_Payload):
+    errors: list[Error]
+
+
+class AccessToken(msgspec.Struct):
+    """Login with Amazon's answer; `expires_in` in seconds (3600)."""
+
+    access_token: str
+    expires_in: float
+
+
+class TokenError(msgspec.Struct):
+    error: str
+
+
+class Marketplace(_Payload):
+    id: str
+    name: str = ""
+
+
+class Participation(_Payload):
+    is_participating: bool = True
+
+
+class MarketplaceParticipation(_Payload):
+    marketplace: Marketplace
+    participation: Participation | None = None
+    store_name: str = ""
+
+
+class MarketplaceParticipations(_Payload):
+    payload: list[MarketplaceParticipation] = []
+
+
+class Report(_Payload):
+    report_id: str
+    processing_status: Processing
+    created_time: datetime
+    marketplace_ids: list[str] = []
+    report_document_id: str = ""
+
+
+class Reports(_Payload):
+    reports: list[Report]
+
+
+class CreatedReport(_Payload):
+    report_id: str
+
+
+class Document(_Payload):
+    """Of a report or a feed. The URL is good for five minutes."""
+
+    url: str
+    compression_algorithm: Literal["GZIP"] | None = None

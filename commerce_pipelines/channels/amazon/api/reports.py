@@ -1,0 +1,131 @@
+"""Reports: asked for as rarely as possible, waited for, read row by row.
+
+What belongs here: the flow createReport, getReport, getReportDocument for any tab-separated report, and the reading of
+its rows. What does not: what the columns mean (inventory/listings.py), where documents may lie (documents.py).
+
+Asking again for what was asked for a moment ago is what Amazon cancels reports for, so that a report of the last hour
+is used again, whichever process asked for it and whether it is done or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from ....core.errors import ProtocolError, TransientError
+from .api import Api, decode
+from .documents import Fetched, fetch, lines
+from .payloads import CreatedReport, Document, Report, Reports
+
+PATH = "/reports/2021-06-30"
+REUSED = timedelta(hours=1)
+PAUSES = (2.0, 4.0, 8.0, 15.0)  # seconds between looks, the last one for ever
+PATIENCE = 900.0
+LOCALE = {"preferredReportDocumentLocale": "en_US"}  # or columns are named in the marketplace's language
+
+
+class Rows(NamedTuple):
+    """A report: when it was asked for, and its rows by the names of the columns asked for ('' where it has no such)."""
+
+    asked: datetime
+    rows: Iterator[dict[str, bytes]]
+    charset: str
+
+
+class Failed(Exception):
+    """Amazon gave up the report twice: CANCELLED (also its word for "there is nothing") or FATAL."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+def read(api: Api, kind: str, marketplace: str, columns: Mapping[str, Sequence[str]], needed: Sequence[str]) -> Rows:
+    """The report of one marketplace. columns: our name -> the names Amazon has for it; needed: those it must have.
+
+    Raises Failed, TransientError when it is not done within fifteen minutes, ProtocolError for a report that is not
+    what was asked for.
+    """
+    report = _done(api, kind, marketplace)
+    answer = api.call("getReportDocument", f"{PATH}/documents/{report.report_document_id}")
+    document = fetch(api, "getReportDocument", decode(answer, Document))
+    return Rows(report.created_time, _rows(document, kind, columns, needed), document.charset)
+
+
+def _done(api: Api, kind: str, marketplace: str) -> Report:
+    """The report, done. One that fails is asked for once more."""
+    failed: set[str] = set()
+    report = _recent(api, kind, marketplace) or _created(api, kind, marketplace)
+    while True:
+        report = _awaited(api, kind, report)
+        if report.marketplace_ids and marketplace not in report.marketplace_ids:
+            raise ProtocolError(f"{api.name}: Amazon answered a {kind} of another marketplace than {marketplace}.")
+        if report.processing_status == "DONE" and report.report_document_id:
+            return report
+        if failed:
+            raise Failed(report.processing_status)
+        failed.add(report.report_id)
+        report = _created(api, kind, marketplace)
+        if report.report_id in failed:
+            raise Failed("the same report again")
+
+
+def _recent(api: Api, kind: str, marketplace: str) -> Report | None:
+    since = (api.now() - REUSED).isoformat(timespec="seconds").replace("+00:00", "Z")
+    query = {"reportTypes": kind, "marketplaceIds": marketplace, "createdSince": since, "pageSize": "10",
+             "processingStatuses": "DONE,IN_PROGRESS,IN_QUEUE"}  # fmt: skip
+    found = decode(api.call("getReports", f"{PATH}/reports", query), Reports).reports
+    mine = [each for each in found if marketplace in each.marketplace_ids]
+    return max(mine, key=lambda each: each.created_time, default=None)
+
+
+def _created(api: Api, kind: str, marketplace: str) -> Report:
+    body = {"reportType": kind, "marketplaceIds": [marketplace], "reportOptions": LOCALE}
+    # Not repeated blindly: a second request would cancel the first; the next run finds the one that got through.
+    answer = api.call("createReport", f"{PATH}/reports", method="POST", json=body, ok=(202,), retry_safe=False)
+    return _look(api, decode(answer, CreatedReport).report_id)
+
+
+def _awaited(api: Api, kind: str, report: Report) -> Report:
+    started = api.clock()
+    pauses = iter(PAUSES)
+    pause = 0.0
+    while report.processing_status in ("IN_QUEUE", "IN_PROGRESS"):
+        if api.clock() - started > PATIENCE:
+            raise TransientError(
+                f"{api.name}: Amazon still works on the {kind}; the next run goes on with the same report."
+            )
+        pause = next(pauses, pause)
+        api.sleep(pause)
+        report = _look(api, report.report_id)
+    return report
+
+
+def _look(api: Api, report_id: str) -> Report:
+    return decode(api.call("getReport", f"{PATH}/reports/{report_id}"), Report)
+
+
+def _rows(
+    document: Fetched, kind: str, columns: Mapping[str, Sequence[str]], needed: Sequence[str]
+) -> Iterator[dict[str, bytes]]:
+    every = lines(document)
+    header = [each.strip().strip(b'"').lower() for each in next(every, b"").removeprefix(b"\xef\xbb\xbf").split(b"\t")]
+    place = {
+        ours: next((header.index(each.encode()) for each in theirs if each.encode() in header), -1)
+        for ours, theirs in columns.items()
+    }
+    missing = [columns[each][0] for each in needed if place[each] < 0]
+    if missing:
+        raise ProtocolError(
+            f"The {kind} has no column {' and no column '.join(missing)}; set the account's language in Seller Central "
+            "to English, or read channels/amazon/inventory/listings.py against what Amazon sends now."
+        )
+    least = max(place[each] for each in needed)
+    for number, line in enumerate(every, 2):
+        if not line.strip():
+            continue
+        fields = line.split(b"\t")
+        if len(fields) <= least:
+            raise ProtocolError(f"Line {number} of the {kind} has {len(fields)} of {len(header)} columns.")
+        yield {ours: fields[at] if 0 <= at < len(fields) else b"" for ours, at in place.items()}

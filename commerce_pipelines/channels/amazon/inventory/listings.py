@@ -1,0 +1,221 @@
+"""What the account offers: every SKU with the quantity that buyers see.
+
+What belongs here: reading listings, by search or by report, and what they become. What does not: writing
+(quantities.py), how a report is got (api/reports.py).
+
+**Which way.** searchListingsItems is on time and knows product types, but gives 20 listings a call and at most 1,000
+altogether. So a catalogue of fewer is searched (50 calls in ten seconds); a larger one is read from
+GET_MERCHANT_LISTINGS_ALL_DATA, one report a marketplace and a handful of calls whatever its size. Amazon serves that
+report out of a cache of up to six hours, while everybody else takes a reading for the truth of its moment: so listings
+that have changed since are searched and put over it, our own pushes first of all.
+
+**One quantity per SKU.** A merchant's quantity belongs to the SKU, not to the marketplace. Where reports disagree for a
+moment, the larger figure is believed: it is the one that could oversell.
+
+**Fulfilled by Amazon** is what has a fulfilment channel AMAZON_…; its stock is Amazon's and is never written.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from urllib.parse import quote
+
+import msgspec
+
+from ....core.errors import ProtocolError, SettingsError, TransientError
+from ....domain.inventory.listings import Listing
+from ....domain.orders.order import FulfilledBy
+from ..api import reports
+from ..api.api import Api, decode
+from ..settings import SELLER_NEEDED
+from .payloads import Item, ItemSearchResults
+
+REPORT = "GET_MERCHANT_LISTINGS_ALL_DATA"
+CACHED = timedelta(hours=6)
+PAGE, MOST = 20, 1000
+INCLUDED = "summaries,fulfillmentAvailability,productTypes"
+COLUMNS = {
+    "sku": ("seller-sku",),
+    "quantity": ("quantity",),
+    "channel": ("fulfillment-channel", "fulfilment-channel"),
+    "title": ("item-name",),
+    "status": ("status",),
+}
+NEEDED = ("sku", "quantity", "channel")
+DEFAULT = "DEFAULT"
+CHUNK = 1000
+
+
+def items_path(api: Api) -> str:
+    """Raises SettingsError without a seller id."""
+    if not api.settings.seller_id:
+        raise SettingsError(f"channels[{api.name}].seller_id is missing, without which {SELLER_NEEDED}")
+    return f"/listings/2021-08-01/items/{quote(api.settings.seller_id, safe='')}"
+
+
+def listings(api: Api, marketplaces: Sequence[str]) -> Iterator[tuple[Listing, ...]]:
+    """Every listing once, in pages. Raises whatever keeps the reading from being whole: half a reading is none."""
+    total, first = _search(api, {"marketplaceIds": ",".join(marketplaces)})
+    if total < MOST:
+        yield from _whole(first, total)
+    else:
+        found = _reported(api, marketplaces)
+        every = iter(found.values())
+        while chunk := tuple(islice(every, CHUNK)):
+            yield chunk
+
+
+def _whole(pages: Iterator[list[Item]], total: int) -> Iterator[tuple[Listing, ...]]:
+    seen: set[str] = set()
+    for items in pages:
+        new = tuple(_listing(item) for item in items if item.sku not in seen)
+        seen.update(listing.key for listing in new)
+        yield new
+    if len(seen) < total:
+        raise TransientError(f"Amazon counts {total} listings and showed {len(seen)}; they are read again later.")
+
+
+def _search(api: Api, query: dict[str, str]) -> tuple[int, Iterator[list[Item]]]:
+    """(how many there are, their pages). Ordered by SKU, so that a change meanwhile moves nothing to another page."""
+    query = {**query, "includedData": INCLUDED, "pageSize": str(PAGE), "sortBy": "sku", "sortOrder": "ASC"}
+    path = items_path(api)
+
+    def page(token: str) -> ItemSearchResults:
+        given = {**query, "pageToken": token} if token else query
+        return decode(api.call("searchListingsItems", path, given), ItemSearchResults)
+
+    first = page("")
+
+    def pages() -> Iterator[list[Item]]:
+        answer, seen = first, {""}
+        while True:
+            yield answer.items
+            token = (answer.pagination and answer.pagination.next_token) or ""
+            if not token:
+                return
+            if token in seen:
+                raise ProtocolError(f"{api.name}: Amazon repeats a page token of the listings.")
+            seen.add(token)
+            answer = page(token)
+
+    return first.number_of_results, pages()
+
+
+def _reported(api: Api, marketplaces: Sequence[str]) -> dict[str, Listing]:
+    """Listings of all marketplaces by report, and over them, by search, what has changed since the reports' data."""
+    found: dict[str, Listing] = {}
+    oldest = api.now()
+    for marketplace in marketplaces:
+        try:
+            report = reports.read(api, REPORT, marketplace, COLUMNS, NEEDED)
+        except reports.Failed as failed:
+            if _search(api, {"marketplaceIds": marketplace})[0] == 0:
+                continue  # a report without rows comes out CANCELLED
+            raise TransientError(
+                f"{api.name}: Amazon's report of the listings in {marketplace} failed twice ({failed.status}); "
+                "ask for it in Seller Central, and if it fails there too, open a case."
+            ) from None
+        oldest = min(oldest, report.asked)
+        charset = _charset(report.charset)
+        for row in report.rows:
+            new = _row(row, marketplace, charset)
+            known = found.get(new.key)
+            found[new.key] = _merged(known, new) if known else new
+    for items in _changed(api, marketplaces, oldest - CACHED, api.now()):
+        found.update((item.sku, _listing(item)) for item in items)
+    return found
+
+
+def _changed(api: Api, marketplaces: Sequence[str], after: datetime, before: datetime) -> Iterator[list[Item]]:
+    """Listings changed in a span of time, which is halved until a search can show it."""
+    bounds = {
+        name: instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        for name, instant in (("lastUpdatedAfter", after), ("lastUpdatedBefore", before))
+    }
+    total, pages = _search(api, {"marketplaceIds": ",".join(marketplaces), **bounds})
+    if total < MOST:
+        yield from pages
+    elif before - after < timedelta(seconds=1):
+        raise TransientError(f"{api.name}: {total} listings changed within a second; they are read again later.")
+    else:
+        middle = after + (before - after) / 2
+        yield from _changed(api, marketplaces, after, middle)
+        yield from _changed(api, marketplaces, middle, before)
+
+
+def _listing(item: Item) -> Listing:
+    codes = {each.fulfillment_channel_code: each.quantity for each in item.fulfillment_availability}
+    types = [each.product_type for each in item.product_types] or [each.product_type for each in item.summaries]
+    quantity = codes.get(DEFAULT)
+    return Listing(
+        key=item.sku,
+        sku=item.sku,
+        quantity=quantity,
+        fulfilled_by=_fulfilled_by(*codes),
+        title=next((each.item_name for each in item.summaries if each.item_name), ""),
+        active=quantity == 0 or any("BUYABLE" in each.status for each in item.summaries),
+        reference={"marketplaces": ",".join(each.marketplace_id for each in item.summaries)}
+        | ({"product_type": types[0]} if types else {}),
+    )
+
+
+def _row(row: dict[str, bytes], marketplace: str, charset: str) -> Listing:
+    sku = _text(row["sku"], charset)
+    shown = row["quantity"].strip()
+    if not sku or (shown and not shown.isdigit()):
+        raise ProtocolError(f"A row of the {REPORT} of {marketplace} has no SKU or a quantity that is none.")
+    fulfilled_by = _fulfilled_by(row["channel"].decode("ascii", "replace").strip())
+    quantity = int(shown) if shown and fulfilled_by is FulfilledBy.MERCHANT else None
+    return Listing(
+        key=sku,
+        sku=sku,
+        quantity=quantity,
+        fulfilled_by=fulfilled_by,
+        title=_text(row["title"], charset, "replace"),
+        active=quantity == 0 or row["status"].strip().lower() in (b"", b"active"),
+        reference={"marketplaces": marketplace},
+    )
+
+
+def _merged(known: Listing, new: Listing) -> Listing:
+    """One SKU in two marketplaces (or twice in one report)."""
+    places = dict.fromkeys([*known.reference["marketplaces"].split(","), *new.reference["marketplaces"].split(",")])
+    quantities = [each for each in (known.quantity, new.quantity) if each is not None]
+    by_amazon = FulfilledBy.CHANNEL in (known.fulfilled_by, new.fulfilled_by)
+    return msgspec.structs.replace(
+        known,
+        quantity=max(quantities, default=None) if not by_amazon else None,
+        fulfilled_by=FulfilledBy.CHANNEL if by_amazon else FulfilledBy.MERCHANT,
+        title=known.title or new.title,
+        active=known.active or new.active,
+        reference={"marketplaces": ",".join(places)},
+    )
+
+
+def _fulfilled_by(*codes: str) -> FulfilledBy:
+    return FulfilledBy.CHANNEL if any(code.startswith("AMAZON") for code in codes) else FulfilledBy.MERCHANT
+
+
+def _charset(named: str) -> str:
+    try:
+        return codecs.lookup(named or "utf-8").name
+    except LookupError:
+        raise ProtocolError(f"The {REPORT} is written in {named[:40]!r}, which nobody knows.") from None
+
+
+def _text(raw: bytes, charset: str, on_error: str = "strict") -> str:
+    """UTF-8 where it is, whatever Amazon says of it: nothing else looks like it by accident. Otherwise as it says.
+
+    A SKU that cannot be read would be another SKU, so that it is an error; a title may have a blot.
+    """
+    try:
+        return raw.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        pass
+    try:
+        return raw.decode(charset, on_error).strip()
+    except UnicodeDecodeError:
+        raise ProtocolError(f"A SKU of the {REPORT} is not written in {charset}, as Amazon says it is.") from None

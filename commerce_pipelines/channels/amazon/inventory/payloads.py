@@ -1,0 +1,95 @@
+"""Types of the Listings Items, Reports and Feeds APIs: only the fields that are used.
+
+What belongs here: the vendor's shapes under the vendor's names. What does not: what they mean (listings.py,
+quantities.py). Sources: listingsItems_2021-08-01.json, reports_2021-06-30.json, feeds_2021-06-30.json and the schemas
+of JSON_LISTINGS_FEED (v2) in amzn/selling-partner-api-models.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from ..api.payloads import Pagination, Processing
+
+
+class _Payload(msgspec.Struct, rename="camel"):
+    pass
+
+
+class Summary(_Payload):
+    marketplace_id: str
+    product_type: str
+    status: list[str]  # BUYABLE, DISCOVERABLE
+    item_name: str = ""
+
+
+class Availability(_Payload):
+    fulfillment_channel_code: str  # DEFAULT, AMAZON_EU, AMAZON_NA …
+    quantity: int | None = None
+
+
+class ProductType(_Payload):
+    marketplace_id: str
+    product_type: str
+
+
+class Item(_Payload):
+    sku: str
+    summaries: list[Summary] = []
+    fulfillment_availability: list[Availability] = []
+    product_types: list[ProductType] = []
+
+
+class ItemSearchResults(_Payload):
+    number_of_results: int
+    items: list[Item]
+    pagination: Pagination | None = None
+
+
+class Issue(_Payload):
+    code: str = ""
+    message: str = ""
+    severity: str = "ERROR"  # ERROR, WARNING, INFO
+
+
+class Submission(_Payload):
+    status: Literal["ACCEPTED", "INVALID", "VALID"]
+    issues: list[Issue] = []
+
+
+class CreatedDocument(_Payload):
+    feed_document_id: str
+    url: str
+
+
+class CreatedFeed(_Payload):
+    feed_id: str
+
+
+class Feed(_Payload):
+    feed_id: str
+    processing_status: Processing
+    created_time: datetime
+    result_feed_document_id: str = ""
+
+
+class Feeds(_Payload):
+    feeds: list[Feed]
+
+
+class FeedIssue(Issue):
+    message_id: int | None = None  # absent where the feed as a whole is at fault
+
+
+class FeedSummary(_Payload):
+    messages_accepted: int = 0
+
+
+class FeedReport(_Payload):
+    """What became of a feed's messages: errors by message, accepted ones only counted."""
+
+    issues: list[FeedIssue] = []
+    summary: FeedSummary = msgspec.field(default_factory=FeedSummary)

@@ -1,0 +1,237 @@
+"""Publishing quantities: single patches for few, a feed for many.
+
+What belongs here: which way a push goes, the bodies, what the answers mean for each SKU. What does not: which quantity
+is right (domain/), reading listings (listings.py).
+
+**Which way.** A patch is known to be accepted at once and five go out in a second; a feed takes minutes but carries
+25,000 SKUs, and five may be sent in five minutes. Up to twenty changes are patched, more go as a feed.
+
+**merge, not replace.** Replacing `fulfillment_availability` drops what the merchant has set beside the quantity:
+handling time and restock date. Merging (in the API since June 2025) changes the quantity of the channel DEFAULT alone.
+
+**One marketplace.** Listings calls and their feed take one marketplace ("Expected a maximum of 1", whatever the list's
+type allows), and need no more: Amazon keeps a merchant's quantity by seller and SKU, "marketplace agnostic"
+(amzn/selling-partner-api-models #4726, #5049; amzn/selling-partner-api-docs #3167). So each SKU is told once, in a
+marketplace that lists it, and the marketplaces are chosen so that the fewest feeds will do.
+
+**Product type.** The listing's own where it is known; else PRODUCT, which has the attributes that all types share.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from ....core.errors import CommerceError, CredentialError, PermanentError, ProtocolError, TransientError
+from ....domain.inventory.listings import Push, PushOutcome
+from ....domain.orders.order import FulfilledBy
+from ..api.api import Api, decode, errors
+from ..api.documents import contents, fetch, send
+from ..api.payloads import Document
+from .listings import DEFAULT, items_path
+from .payloads import CreatedDocument, CreatedFeed, Feed, FeedReport, Feeds, Issue, Submission
+
+FEEDS = "/feeds/2021-06-30"
+KIND = "JSON_LISTINGS_FEED"
+FEW, MOST = 20, 25_000
+CONTENT_TYPE = "application/json; charset=UTF-8"
+PAUSES = (2.0, 5.0, 10.0, 20.0, 30.0)  # seconds between looks at a feed, the last one for ever
+PATIENCE = 600.0
+SKEW = timedelta(minutes=1)  # how far Amazon's clock and ours may differ
+
+
+def push(api: Api, pushes: Sequence[Push], marketplaces: Callable[[], Sequence[str]]) -> Iterator[PushOutcome]:
+    """One outcome for every push. marketplaces: those of the account, for listings that do not name theirs."""
+    items_path(api)
+    sendable = []
+    for each in pushes:
+        if refused := _refusal(each):
+            yield refused
+        else:
+            sendable.append(each)
+    for place, group in _by_marketplace(sendable, marketplaces):
+        if len(group) <= FEW:
+            yield from _patched(api, group, place)
+        else:
+            for at in range(0, len(group), MOST):
+                yield from _fed(api, group[at : at + MOST], place)
+
+
+def _by_marketplace(
+    pushes: Sequence[Push], marketplaces: Callable[[], Sequence[str]]
+) -> Iterator[tuple[str, list[Push]]]:
+    """Each push once: the marketplace that lists most of them first, then the one that lists most of the others."""
+    left = []
+    for each in pushes:
+        named = each.listing.reference.get("marketplaces", "")
+        left.append((each, named.split(",") if named else marketplaces()))
+    while left:
+        ((place, _),) = Counter(place for _, places in left for place in places).most_common(1)
+        yield place, [each for each, places in left if place in places]
+        left = [(each, places) for each, places in left if place not in places]
+
+
+def _refusal(push: Push) -> PushOutcome | None:
+    """What we never send."""
+    if push.listing.fulfilled_by is FulfilledBy.CHANNEL:
+        return _outcome(push, "refused", "fulfilled_by_channel", "Amazon keeps the stock of this listing itself.")
+    if push.quantity < 0:
+        return _outcome(push, "refused", "bad_quantity", "A quantity below nothing cannot be offered.")
+    return None
+
+
+def patch(push: Push) -> dict[str, Any]:
+    """The body of patchListingsItem, and the part of a feed's message that is the same."""
+    value = {"fulfillment_channel_code": DEFAULT, "quantity": push.quantity}
+    return {
+        "productType": push.listing.reference.get("product_type", "PRODUCT"),
+        "patches": [{"op": "merge", "path": "/attributes/fulfillment_availability", "value": [value]}],
+    }
+
+
+def feed(pushes: Sequence[Push], seller_id: str) -> dict[str, Any]:
+    """The document of a JSON_LISTINGS_FEED; messages are numbered from 1 in the order of the pushes."""
+    messages = [
+        {"messageId": number, "sku": push.listing.sku, "operationType": "PATCH", **patch(push)}
+        for number, push in enumerate(pushes, 1)
+    ]
+    return {"header": {"sellerId": seller_id, "version": "2.0", "issueLocale": "en_US"}, "messages": messages}
+
+
+def _patched(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushOutcome]:
+    """One call each. Two calls in a row that get nowhere mean that nothing gets anywhere, which is raised."""
+    lost = False
+    for each in pushes:
+        path = f"{items_path(api)}/{quote(each.listing.sku, safe='')}"
+        try:
+            answer = api.call(
+                "patchListingsItem",
+                path,
+                {"marketplaceIds": place, "issueLocale": "en_US"},
+                method="PATCH",
+                json=patch(each),
+                ok=(200, 400, 404),
+            )
+        except TransientError as error:
+            if lost:
+                raise
+            lost = True
+            yield _outcome(each, "failed", "unreachable", str(error))
+            continue
+        lost = False
+        if answer.status == 200:
+            submission = decode(answer, Submission)
+            accepted = submission.status == "ACCEPTED"
+            yield _outcome(each, "accepted") if accepted else _blamed(each, submission.issues)
+        else:
+            said = errors(answer)
+            yield _blamed(each, [Issue(code=error.code, message=error.message) for error in said])
+
+
+def _fed(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushOutcome]:
+    """One feed. What stops it before Amazon has taken it is said of each push; afterwards its own report says it."""
+    try:
+        feed_id = _submitted(api, pushes, place)
+    except CredentialError:
+        raise
+    except (TransientError, PermanentError) as error:
+        yield from (_outcome(each, "failed", "feed_not_sent", str(error)) for each in pushes)
+        return
+    try:
+        state = _awaited(api, feed_id)
+        if state is None:
+            yield from (
+                _outcome(each, "pending", "in_progress", f"Feed {feed_id} is still at work.") for each in pushes
+            )
+        elif not state.result_feed_document_id:
+            yield from (
+                _outcome(each, "failed", state.processing_status, f"Amazon gave up feed {feed_id}.") for each in pushes
+            )
+        else:
+            report = _report(api, state.result_feed_document_id)
+            yield from _read(pushes, report, feed_id, done=state.processing_status == "DONE")
+    except CommerceError as error:
+        # The feed is Amazon's by now and will do its work, whether or not we can see how.
+        yield from (_outcome(each, "pending", "unseen", str(error)) for each in pushes)
+
+
+def _submitted(api: Api, pushes: Sequence[Push], place: str) -> str:
+    answer = api.call(
+        "createFeedDocument", f"{FEEDS}/documents", method="POST", json={"contentType": CONTENT_TYPE}, ok=(201,)
+    )
+    document = decode(answer, CreatedDocument)
+    body = msgspec.json.encode(feed(pushes, api.settings.seller_id))
+    send(api, "createFeedDocument", document.url, body, CONTENT_TYPE)
+    asked = {"feedType": KIND, "marketplaceIds": [place], "inputFeedDocumentId": document.feed_document_id}
+    began = api.now()
+    try:
+        # Not repeated blindly: two feeds of one document would both be worked on, the second after a newer figure.
+        made = api.call("createFeed", f"{FEEDS}/feeds", method="POST", json=asked, ok=(202,), retry_safe=False)
+    except TransientError:
+        if feed_id := _taken(api, began):
+            return feed_id
+        raise
+    return decode(made, CreatedFeed).feed_id
+
+
+def _taken(api: Api, since: datetime) -> str:
+    """The feed that Amazon took although its answer was lost, '' for none: nobody else sends any while we do."""
+    earliest = (since - SKEW).isoformat(timespec="seconds").replace("+00:00", "Z")
+    query = {"feedTypes": KIND, "processingStatuses": "IN_QUEUE,IN_PROGRESS", "createdSince": earliest}
+    found = decode(api.call("getFeeds", f"{FEEDS}/feeds", query), Feeds).feeds
+    return max(found, key=lambda each: each.created_time).feed_id if found else ""
+
+
+def _awaited(api: Api, feed_id: str) -> Feed | None:
+    """The feed when Amazon is through with it; None when that takes more than ten minutes."""
+    started, pauses, pause = api.clock(), iter(PAUSES), 0.0
+    while True:
+        pause = next(pauses, pause)
+        api.sleep(pause)
+        state = decode(api.call("getFeed", f"{FEEDS}/feeds/{feed_id}"), Feed)
+        if state.processing_status not in ("IN_QUEUE", "IN_PROGRESS"):
+            return state
+        if api.clock() - started > PATIENCE:
+            return None
+
+
+def _report(api: Api, document_id: str) -> FeedReport:
+    answer = api.call("getFeedDocument", f"{FEEDS}/documents/{document_id}")
+    document = fetch(api, "getFeedDocument", decode(answer, Document))
+    try:
+        return msgspec.json.decode(contents(document), type=FeedReport)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise ProtocolError("The processing report of a feed is not shaped as Amazon's schema says.") from None
+
+
+def _read(pushes: Sequence[Push], report: FeedReport, feed_id: str, *, done: bool) -> Iterator[PushOutcome]:
+    """By message: an ERROR is a refusal. No issue means accepted only where Amazon's own count says so, too."""
+    faults: dict[int | None, list[Issue]] = {}
+    for issue in report.issues:
+        if issue.severity == "ERROR":
+            faults.setdefault(issue.message_id, []).append(issue)
+    silent = [number for number in range(1, len(pushes) + 1) if number not in faults]
+    counted = done and report.summary.messages_accepted >= len(silent)
+    for number, each in enumerate(pushes, 1):
+        if number in faults:
+            yield _blamed(each, faults[number])
+        elif counted:
+            yield _outcome(each, "accepted")
+        elif None in faults:
+            yield _blamed(each, faults[None])
+        else:
+            yield _outcome(each, "failed", "unconfirmed", f"Feed {feed_id} does not say that it took this message.")
+
+
+def _blamed(push: Push, issues: Sequence[Issue]) -> PushOutcome:
+    first = next((issue for issue in issues if issue.severity == "ERROR"), Issue(code="INVALID"))
+    return _outcome(push, "refused", first.code or "INVALID", first.message)
+
+
+def _outcome(push: Push, status: Any, code: str = "", message: str = "") -> PushOutcome:
+    return PushOutcome(key=push.listing.key, status=status, code=code, message=message[:300])

@@ -1,0 +1,233 @@
+"""An Amazon order as the business sees it: payload -> domain `Order`. Pure.
+
+What belongs here: states, people, addresses, who fulfils, who collects tax. What does not: the money of the items
+(proceeds.py), the API's shapes (payloads.py). Quotations are field descriptions of orders_2026-01-01.json.
+"""
+
+from __future__ import annotations
+
+from ....core.errors import RecordError
+from ....domain.money import to_minor
+from ....domain.orders.order import Address, Buyer, FulfilledBy, Order, OrderStatus, Payment, Shipped, email_key
+from ...capabilities import OrderHead
+from ..api.marketplaces import BY_ID
+from . import payloads, proceeds
+
+# UNFULFILLABLE "only applies to Amazon-fulfilled orders that were not placed on Amazon's retail website".
+STATUS: dict[str, tuple[OrderStatus, Shipped]] = {
+    "PENDING_AVAILABILITY": (OrderStatus.WAITING, Shipped.NO),
+    "PENDING": (OrderStatus.WAITING, Shipped.NO),
+    "UNSHIPPED": (OrderStatus.PAID, Shipped.NO),
+    "PARTIALLY_SHIPPED": (OrderStatus.PAID, Shipped.PARTLY),
+    "SHIPPED": (OrderStatus.PAID, Shipped.YES),
+    "CANCELLED": (OrderStatus.CANCELLED, Shipped.NO),
+    "UNFULFILLABLE": (OrderStatus.CANCELLED, Shipped.NO),
+}
+FULFILLED_BY = {"AMAZON": FulfilledBy.CHANNEL, "MERCHANT": FulfilledBy.MERCHANT}
+# A CPF or CST is a person's number, not a trader's.
+VAT_TYPES = frozenset(("VAT", "BUSINESS", "CNPJ"))
+# Countries where a street is found by its district; elsewhere the field only repeats the city's county.
+DISTRICT_COUNTRIES = frozenset(("AE", "BR", "EG", "IN", "MX", "SA", "TR"))
+# Where an IOSS number has a meaning: Regulation (EU) 2017/2454, goods imported into the Union.
+IOSS_COUNTRIES = frozenset(
+    ("AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV",
+     "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK")
+)  # fmt: skip
+
+
+def head(raw: bytes) -> OrderHead:
+    """What the landing needs. The buyer's e-mail is Amazon's anonymised address, which stays the same per buyer."""
+    order = payloads.read_head(raw)
+    email = email_key((order.buyer and order.buyer.buyer_email) or "")
+    return OrderHead(
+        order_id=order.order_id,
+        placed_at=order.created_time,
+        updated_at=order.last_updated_time,
+        subject=f"email:{email}" if email else f"order:{order.order_id}",
+    )
+
+
+def translate(raw: bytes, channel: str, prices_include_tax: bool | None = None) -> Order:
+    """One order. prices_include_tax: the setting for orders whose own amounts do not tell; None: the marketplace's way.
+
+    Raises RecordError: `bad_payload`, `missing_proceeds` and those of proceeds.price. Money that does not add up is an
+    error only in an order that is to be sold: a waiting or cancelled one goes on without prices.
+    """
+    order = payloads.read_order(raw)
+    if order.fulfillment is None:
+        raise payloads.bad_payload("Object missing required field `fulfillment`", subject="$.fulfillment")
+    market = BY_ID.get(order.sales_channel.marketplace_id)
+    status, shipped = STATUS[order.fulfillment.fulfillment_status]
+    other = order.sales_channel.channel_name == "NON_AMAZON" or order.fulfillment.fulfillment_status == "UNFULFILLABLE"
+    if status is OrderStatus.PAID and all(proceeds.is_cancelled(i) for i in order.order_items) and _owes(order) == 0:
+        status = OrderStatus.CANCELLED
+    if status is OrderStatus.PAID and not other:
+        status = _priced_status(order, shipped)
+    if status is OrderStatus.PAID and order.fulfillment.fulfilled_by is None:
+        raise payloads.bad_payload(
+            "Object missing required field `fulfilledBy` - at `$.fulfillment`", subject="$.fulfillment.fulfilledBy"
+        )
+    if prices_include_tax is None:
+        prices_include_tax = market.tax_included if market else True
+    collects = {
+        item.order_item_id: _collects(item, order, strict=status is OrderStatus.PAID) for item in order.order_items
+    }
+    currency = market.currency if market else ""
+    try:
+        currency = proceeds.currency_of(order, currency)
+        money = proceeds.price(order, currency, prices_include_tax, collects)
+    except RecordError:
+        if status is OrderStatus.PAID and not other:
+            raise
+        money = proceeds.Priced(proceeds.unpriced(order), 0, 0, prices_include_tax)
+    return Order(
+        channel=channel,
+        order_id=order.order_id,
+        number=order.order_id,
+        placed_at=order.created_time,
+        updated_at=order.last_updated_time,
+        status=status,
+        currency=currency,
+        total=money.total,
+        prices_include_tax=money.prices_include_tax,
+        lines=money.lines,
+        collected=money.collected,
+        collected_as=_collected_as(order, collects),
+        fulfilled_by=FULFILLED_BY[order.fulfillment.fulfilled_by or "MERCHANT"],
+        shipped=shipped,
+        marketplace=order.sales_channel.marketplace_id,
+        service=order.fulfillment.fulfillment_service_level or "",
+        departure_country=_departure(order),
+        is_other_channel=other,
+        payments=_payments(order, currency),
+        buyer=_buyer(order, market.language if market else ""),
+        billing=_billing(order),
+        shipping=_address(order.recipient.delivery_address) if order.recipient else None,
+    )
+
+
+def _owes(order: payloads.Order) -> int:
+    """0 where the stated grand total is nothing or missing."""
+    total = order.proceeds.grand_total if order.proceeds else None
+    return to_minor(total.amount, total.currency_code) if total else 0
+
+
+def _priced_status(order: payloads.Order, shipped: Shipped) -> OrderStatus:
+    """Proceeds may be missing. Before shipment the order waits for them: Amazon updates it again when it is priced. A
+    replacement is free by its nature. Anything else that left without a price would wait for ever: that is said."""
+    if proceeds.is_priced(order) or any(
+        each.association_type == "REPLACEMENT_ORIGINAL_ID" for each in order.associated_orders or ()
+    ):
+        return OrderStatus.PAID
+    if shipped is Shipped.NO:
+        return OrderStatus.WAITING
+    raise RecordError(
+        "missing_proceeds",
+        "The order is shipped, but Amazon states no proceeds for it.",
+        fix="Look whether the application has the role for pricing data in Seller Central, then replay the order.",
+    )
+
+
+def _collects(item: payloads.OrderItem, order: payloads.Order, *, strict: bool) -> bool:
+    """Whether Amazon remits this item's tax: "Tax is withheld and remitted to the taxing authority by Amazon".
+
+    The TAX data set needs a role that not every application has. Without it, the IOSS number is the evidence left:
+    sellers "must provide this IOSS number to their carrier when Amazon has collected the VAT on the sale".
+    """
+    if item.tax is None or item.tax.tax_collections is None:
+        return bool(_ioss_number(item)) and _destination(order) in IOSS_COUNTRIES
+    models = {each.model for each in item.tax.tax_collections} - {None}
+    if strict and models - {proceeds.FACILITATOR}:
+        raise RecordError(
+            "unknown_tax_model",
+            "The order's tax is collected under a model that is not known.",
+            fix="Say in channels/amazon/orders/translate.py who remits the tax under it; Amazon added it lately.",
+            subject=item.order_item_id,
+        )
+    return proceeds.FACILITATOR in models
+
+
+def _collected_as(order: payloads.Order, collects: dict[str, bool]) -> str:
+    items = [item for item in order.order_items if collects[item.order_item_id]]
+    if not items:
+        return ""
+    schemes = {
+        scheme.reporting_scheme for item in items if item.tax for scheme in item.tax.tax_calculation_breakdowns or ()
+    }
+    if "IOSS" in schemes or any(_ioss_number(item) for item in items):
+        return "IOSS"
+    return "US_FACILITATOR" if _destination(order) == "US" else "deemed_supplier"
+
+
+def _ioss_number(item: payloads.OrderItem) -> str:
+    shipping = item.fulfillment.shipping if item.fulfillment else None
+    return (shipping and shipping.international_shipping and shipping.international_shipping.ioss_number) or ""
+
+
+def _destination(order: payloads.Order) -> str:
+    address = order.recipient.delivery_address if order.recipient else None
+    return (address and address.country_code) or ""
+
+
+def _departure(order: payloads.Order) -> str:
+    """The country that all parcels left from; Amazon tells it for merchant-fulfilled orders only."""
+    countries = {p.ship_from_address.country_code for p in order.packages or () if p.ship_from_address} - {None, ""}
+    return str(countries.pop()) if len(countries) == 1 else ""
+
+
+def _payments(order: payloads.Order, currency: str) -> tuple[Payment, ...]:
+    executions = (order.payment.payment_executions if order.payment else None) or ()
+    return tuple(
+        Payment(method=each.payment_method or "", amount=to_minor(each.payment_amount.amount, currency))
+        for each in executions
+        if each.payment_amount and each.payment_amount.currency_code == currency
+    )
+
+
+def _registration(order: payloads.Order) -> payloads.TaxRegistration:
+    every = (order.tax.tax_registrations if order.tax else None) or ()
+    return next((each for each in every if each.entity_type == "BUYER"), payloads.TaxRegistration())
+
+
+def _buyer(order: payloads.Order, language: str) -> Buyer:
+    buyer, registration = order.buyer or payloads.Buyer(), _registration(order)
+    trader = registration.tax_registration_type in VAT_TYPES
+    address = order.recipient.delivery_address if order.recipient else None
+    company = buyer.buyer_company_name or (registration.legal_name if trader else "") or ""
+    return Buyer(
+        name=buyer.buyer_name or "",
+        email=buyer.buyer_email or "",
+        email_is_relay=bool(buyer.buyer_email),
+        phone=(address and address.phone) or "",
+        company=company,
+        vat_number=(registration.tax_registration_number or "") if trader else "",
+        language=language,
+        is_business=bool(company) or trader or "AMAZON_BUSINESS" in (order.programs or ()),
+    )
+
+
+def _billing(order: payloads.Order) -> Address | None:
+    """The invoice address is only known where the buyer registered one for tax."""
+    return _address(_registration(order).tax_registration_address)
+
+
+def _address(address: payloads.CustomerAddress | None) -> Address | None:
+    """A delivery to Amazon's own warehouse partners may be a city, postcode and country only; all else stays empty."""
+    if address is None:
+        return None
+    country = address.country_code or ""
+    lines = [address.address_line1, address.address_line2, address.address_line3]
+    if country in DISTRICT_COUNTRIES:
+        lines += [address.district_or_county, address.municipality]
+    given = [line.strip() for line in lines if line and line.strip()]
+    return Address(
+        name=address.name or "",
+        company=address.company_name or "",
+        street=given[0] if given else "",
+        street2=", ".join(given[1:]),
+        city=address.city or "",
+        postcode=address.postal_code or "",
+        state=address.state_or_region or "",
+        country=country,
+        phone=address.phone or "",
+    )

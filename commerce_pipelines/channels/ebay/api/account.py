@@ -1,0 +1,205 @@
+"""One eBay account over HTTP: its token, its limits, and how either API says that something went wrong.
+
+What belongs here: headers, rates, eBay's error codes. What does not: what is asked (orders/rest_reading.py,
+orders/trading_reading.py, inventory/listings.py, inventory/quantities.py), retries and limits in general
+(channels/http/session.py).
+"""
+
+from __future__ import annotations
+
+import base64
+import random
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+from xml.etree import ElementTree as ET
+
+import msgspec
+
+from ....core.errors import CredentialError, PermanentError, ProtocolError, TransientError
+from ...http.session import HttpSession, Response, TokenAuth
+from ...http.throttle import BucketStore, Rate, TokenStore
+from ..orders import rest_payloads
+from ..settings import Settings
+from . import trading_payloads, xml
+
+TRADING = "/ws/api.dll"
+COMPATIBILITY = 1379  # the schema's version that the types are written after
+
+# eBay counts by day and API (Fulfillment 100,000, Inventory 2,000,000). A bucket of b calls that refills f a second
+# lets at most b + 86,400 f pass in any day; the operations of one API share its quota.
+RATES: dict[str, Rate] = {
+    "getOrders": Rate(0.5, 2_000),
+    "getOrder": Rate(0.5, 2_000),
+    "getInventoryItems": Rate(5, 10_000),
+    "getOffers": Rate(8, 50_000),
+    "bulkUpdatePriceQuantity": Rate(8, 50_000),
+}
+# Trading calls share one quota a day: the part of each call, and how much of that may be spent at once.
+TRADING_SHARES: dict[str, tuple[float, float]] = {
+    "GetOrders": (0.5, 0.2),
+    "ReviseInventoryStatus": (0.35, 0.5),
+    "GetMyeBaySelling": (0.13, 0.5),
+    "GetUser": (0.02, 0.5),
+}
+TOKEN_REFUSED = frozenset(("930", "931", "932", "16110", "17470", "21916984", "21917053"))
+# Seconds to keep away: the day's quota of the application; too many calls of one seller in a quarter of a minute.
+LIMIT_REACHED = {"518": 3_600.0, "21919144": 30.0}
+EBAY_FAILED = frozenset(("248", "10007"))  # "Database Server Error", "Internal error to the application"
+
+T = TypeVar("T")
+
+
+class Account:
+    """Calls of one account. Every call may raise TransientError, CredentialError, ProtocolError, PermanentError."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        buckets: BucketStore,
+        tokens: TokenStore,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.settings = settings
+        hosts = (settings.base_url, settings.token_url)
+        self._session = HttpSession(
+            settings.name, hosts, buckets, clock=clock, sleep=sleep, jitter=jitter, describe=describe
+        )
+        key = f"{settings.name}:ebay"  # both APIs take the same token
+        self._bearer = TokenAuth(tokens, key, self._mint, "Authorization", "Bearer ")
+        self._iaf = TokenAuth(tokens, key, self._mint, "X-EBAY-API-IAF-TOKEN")
+        self._rates = {**RATES, **trading_rates(settings.trading_calls_per_day)}
+
+    def rest(
+        self,
+        operation: str,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        json: Any = None,
+        ok: Collection[int] = (200,),
+    ) -> Response:
+        """GET, or POST of `json`. The POSTs used here state a wanted quantity, so repeating one does no harm."""
+        return self._session.request(
+            "GET" if json is None else "POST",
+            self.settings.base_url + path,
+            operation=operation,
+            rate=self._rates[operation],
+            params=params,
+            headers={"Accept-Language": "en-US", **({"Content-Language": "en-US"} if json is not None else {})},
+            json=json,
+            auth=self._bearer,
+            ok=ok,
+        )
+
+    def trading(self, call: str, content: Mapping[str, Any], *, partial: bool = False) -> ET.Element:
+        """The answer's root. eBay says 200 whatever happened: `Ack` tells. partial: also take an answer of which parts
+        failed, whose `Errors` the caller reads."""
+        body = xml.build(f"{call}Request", content)
+        for may_renew in (True, False):
+            response = self._session.request(
+                "POST",
+                self.settings.base_url + TRADING,
+                operation=call,
+                rate=self._rates[call],
+                headers={
+                    "X-EBAY-API-CALL-NAME": call,
+                    "X-EBAY-API-SITEID": str(self.settings.home.site),
+                    "X-EBAY-API-COMPATIBILITY-LEVEL": str(COMPATIBILITY),
+                    "Content-Type": "text/xml; charset=utf-8",
+                    "Accept": "text/xml",
+                },
+                data=body,
+                auth=self._iaf,
+            )
+            root = xml.parse(response.body)
+            answer = trading_payloads.read_answer(root, trading_payloads.Answer, call)
+            if answer.Ack in ("Success", "Warning"):
+                return root
+            codes = {error.ErrorCode for error in answer.Errors}
+            if may_renew and codes & TOKEN_REFUSED:
+                self._iaf.renew()
+                continue
+            if partial and not codes & (TOKEN_REFUSED | LIMIT_REACHED.keys()):
+                return root
+            raise self._refusal(call, answer)
+        raise AssertionError("unreachable: the second attempt returns or raises")
+
+    def decode(self, response: Response, shape: type[T]) -> T:
+        """The body as `shape`. Raises ProtocolError with the path of what is wrong."""
+        try:
+            return msgspec.json.decode(response.body, type=shape)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            path = str(error).partition(" - at ")[2] or "its beginning"
+            raise ProtocolError(
+                f"The answer to {response.operation} is not shaped as eBay's API says, at {path}."
+            ) from None
+
+    def refused(self, response: Response) -> PermanentError:
+        """A 400 that means what it says."""
+        return PermanentError(
+            f"{self.settings.name}: {response.operation} got {response.status} {describe(response)}: "
+            "the request is refused."
+        )
+
+    def _refusal(self, call: str, answer: trading_payloads.Answer) -> Exception:
+        codes = {error.ErrorCode for error in answer.Errors}
+        said = "; ".join(f"{error.ErrorCode} ({error.ShortMessage})" for error in answer.Errors)[:300] or answer.Ack
+        message = f"{self.settings.name}: {call} got {said}"
+        if codes & TOKEN_REFUSED:
+            return CredentialError(f"{message}: the token is refused; consent again and store the refresh token.")
+        if reached := codes & LIMIT_REACHED.keys():
+            wait = max(LIMIT_REACHED[code] for code in reached)
+            return TransientError(f"{message}: the call limit is used up; it will be tried again later.", wait=wait)
+        if any(is_passing(error) for error in answer.Errors) or answer.Ack == "PartialFailure":
+            return TransientError(f"{message}: eBay failed; it will be tried again later.")
+        return PermanentError(f"{message}: the request is refused.")
+
+    def _mint(self) -> tuple[str, float]:
+        credentials = self.settings.credentials
+        client = f"{credentials.client_id.value()}:{credentials.client_secret.value()}"
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": credentials.refresh_token.value(),
+            "scope": " ".join(self.settings.scopes),
+        }
+        response = self._session.request(
+            "POST",
+            self.settings.token_url,
+            operation="token",
+            headers={
+                "Authorization": "Basic " + base64.b64encode(client.encode()).decode(),
+                "Content-Type": "application/x-www-form-urlencoded",
+            },
+            data=urlencode(form).encode(),
+            describe=_describe_token_error,
+        )
+        token = self.decode(response, rest_payloads.AccessToken)
+        return token.access_token, token.expires_in
+
+
+def trading_rates(per_day: int) -> dict[str, Rate]:
+    return {
+        call: Rate(per_day * share * (1 - at_once) / 86_400, per_day * share * at_once)
+        for call, (share, at_once) in TRADING_SHARES.items()
+    }
+
+
+def is_passing(error: trading_payloads.Error) -> bool:
+    """Whether the failure is eBay's own, so that the same call may succeed later."""
+    return error.ErrorCode in EBAY_FAILED or error.ErrorClassification == "SystemError"
+
+
+def describe(response: Response) -> str:
+    """eBay's error ids and texts; no parameters, which may be personal."""
+    errors = msgspec.json.decode(response.body, type=rest_payloads.Errors).errors
+    return "; ".join(f"{error.error_id} ({error.message})" for error in errors)[:300]
+
+
+def _describe_token_error(response: Response) -> str:
+    error = msgspec.json.decode(response.body, type=rest_payloads.TokenError)
+    return f"{error.error}: {error.error_description}"

@@ -1,0 +1,89 @@
+"""XML of the Trading API, read without trust and written without string formatting.
+
+What belongs here: bytes to a tree and back, a tree as the mapping that msgspec checks. What does not: what calls and
+elements mean (account.py, trading_payloads.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from xml.etree import ElementTree as ET  # only to build and to write; reading goes through defusedxml
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from ....core.errors import ProtocolError
+
+NAMESPACE = "urn:ebay:apis:eBLBaseComponents"
+_ATTRIBUTES = ("currencyID", "name")  # of amounts and of eBayReference; others are ignored as unknown elements are
+_DEPTH = 64
+
+
+def parse(content: bytes) -> ET.Element:
+    """The root, every tag without its namespace. Entities, document types and external references are refused.
+
+    Raises ProtocolError; never quotes the content.
+    """
+    try:
+        root = fromstring(content, forbid_dtd=True)
+    except (ET.ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        raise ProtocolError(f"eBay's answer is not XML that may be read ({type(error).__name__}).") from None
+    _strip(root, _DEPTH)
+    return root
+
+
+def _strip(element: ET.Element, depth: int) -> None:
+    """Takes the namespaces off. Raises ProtocolError where elements nest deeper than any of eBay's."""
+    if depth == 0:
+        raise ProtocolError(f"eBay's answer nests more than {_DEPTH} elements.")
+    element.tag = element.tag.rpartition("}")[2]
+    for child in element:
+        _strip(child, depth - 1)
+
+
+def write(root: ET.Element) -> bytes:
+    """UTF-8 bytes of a tree whose tags have no namespace, with eBay's as the default one. The same tree, the same
+    bytes."""
+    root.set("xmlns", NAMESPACE)
+    return ET.tostring(root, encoding="utf-8", xml_declaration=False)
+
+
+def build(tag: str, content: Mapping[str, Any]) -> bytes:
+    """A request: mapping -> nested elements, sequence -> repeated ones, anything else -> its text; None is left out."""
+    root = ET.Element(tag)
+    _fill(root, content)
+    root.set("xmlns", NAMESPACE)
+    return ET.tostring(root, encoding="utf-8", xml_declaration=True)
+
+
+def _fill(parent: ET.Element, content: Mapping[str, Any]) -> None:
+    for name, value in content.items():
+        for each in value if isinstance(value, Sequence) and not isinstance(value, str) else (value,):
+            if each is None:
+                continue
+            element = ET.SubElement(parent, name)
+            if isinstance(each, Mapping):
+                _fill(element, each)
+            else:
+                element.text = ("true" if each else "false") if isinstance(each, bool) else str(each)
+
+
+def as_mapping(element: ET.Element, repeated: frozenset[str]) -> dict[str, Any]:
+    """Children by name. Empty elements are left out; a leaf is its stripped text, one with known attributes a
+    mapping of these and `value`; names in `repeated` give lists, of others the first counts."""
+    result: dict[str, Any] = {}
+    for child in element:
+        if len(child):
+            value: Any = as_mapping(child, repeated)
+        else:
+            value = (child.text or "").strip()
+            if not value:
+                continue
+            if attributes := {name: child.attrib[name] for name in _ATTRIBUTES if name in child.attrib}:
+                value = {**attributes, "value": value}
+        if child.tag in repeated:
+            result.setdefault(child.tag, []).append(value)
+        else:
+            result.setdefault(child.tag, value)
+    return result

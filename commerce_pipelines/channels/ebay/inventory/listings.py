@@ -1,0 +1,145 @@
+"""What the account offers on eBay, and through which API each listing has to be told its quantity.
+
+What belongs here: reading listings in bulk. What does not: changing them (quantities.py).
+
+**Two sources.** GetMyeBaySelling gives every active fixed-price listing with the quantity that buyers see, 200 a call,
+however it was made; getInventoryItems says, 200 a call, which SKUs the Inventory API manages. Both together are the
+whole picture for one call in a hundred listings. getOffers takes one SKU a call, so it is asked only for a listing that
+is about to change (quantities.py). A listing of an Inventory API item cannot be revised by the Trading API, and
+bulkUpdatePriceQuantity knows no other: `reference["api"]` says which is right.
+
+Auctions are left out: their quantity is not for a stock to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from urllib.parse import parse_qs, urlsplit
+
+from ....core.errors import ProtocolError, TransientError
+from ....domain.inventory.listings import Listing
+from ..api import trading_payloads as trading
+from ..api.account import Account
+from .payloads import InventoryItems
+
+ITEMS = "/sell/inventory/v1/inventory_item"
+PAGE_SIZE = 200
+RESTARTS = 3
+
+
+def listings(account: Account) -> Iterator[tuple[Listing, ...]]:
+    """Every active fixed-price listing, a variation as one of its own; each key once.
+
+    Raises TransientError where eBay counts more listings than it gives: half a read must not look like a whole one.
+    """
+    managed = inventory_skus(account)
+    seen: set[str] = set()
+    for items in _active(account):
+        page = [each for item in items for each in listings_of(item, managed) if each.key not in seen]
+        seen.update(each.key for each in page)
+        yield tuple(page)
+
+
+def listings_of(item: trading.ListedItem, managed: Mapping[str, bool]) -> Iterator[Listing]:
+    """A listing, or its variations. managed: as of `inventory_skus`."""
+    variations = item.Variations.Variation if item.Variations else []
+    for number, each in enumerate(variations):
+        yield Listing(
+            key=f"{item.ItemID}:{each.SKU or f'#{number}'}",
+            sku=each.SKU,
+            quantity=_left(each.Quantity, each.SellingStatus),
+            title=each.VariationTitle or item.Title,
+            reference=_reference(item.ItemID, each.SKU, managed),
+        )
+    if not variations:
+        available = item.QuantityAvailable
+        yield Listing(
+            key=f"{item.ItemID}:{item.SKU}",
+            sku=item.SKU,
+            quantity=_left(item.Quantity, item.SellingStatus) if available is None else available,
+            title=item.Title,
+            reference=_reference(item.ItemID, item.SKU, managed) | {"single": "true"},
+        )
+
+
+def inventory_skus(account: Account) -> dict[str, bool]:
+    """SKUs that the Inventory API manages, and whether their stock is divided among several locations.
+
+    Pages are followed by `next`: its `offset` counts pages, not items.
+    """
+    skus: dict[str, bool] = {}
+    params = {"limit": str(PAGE_SIZE), "offset": "0"}
+    visited = set()
+    while True:
+        response = account.rest("getInventoryItems", ITEMS, params, ok=(200, 404))
+        if response.status == 404:
+            return skus
+        page = account.decode(response, InventoryItems)
+        skus.update({item.sku: item.is_divided for item in page.inventory_items})
+        if not page.next:
+            break
+        visited.add(params["offset"])
+        params = {name: values[0] for name, values in parse_qs(urlsplit(page.next).query).items()}
+        if params.get("offset", "0") in visited:
+            raise ProtocolError(f"{account.settings.name}: getInventoryItems repeats a page; it is read again later.")
+    if len(skus) < page.total:
+        raise _incomplete(account, "getInventoryItems", page.total, len(skus))
+    return skus
+
+
+def _active(account: Account) -> Iterator[list[trading.ListedItem]]:
+    """Pages of active listings by item id. Where their number changes meanwhile, they are read again from the first."""
+    number, total, restarts, given = 1, -1, 0, 0
+    while True:
+        page = _page(account, number)
+        items = page.ItemArray.Item if page.ItemArray else []
+        counted = page.PaginationResult.TotalNumberOfEntries
+        if total not in (-1, counted):
+            restarts += 1
+            if restarts > RESTARTS:
+                raise TransientError(
+                    f"{account.settings.name}: listings come and go faster than they can be read; "
+                    "it will be tried again later."
+                )
+            number, total, given = 1, -1, 0
+            continue
+        total, given = counted, given + len(items)
+        if not items and given < total:
+            raise _incomplete(account, "GetMyeBaySelling", total, given)
+        yield items
+        if given >= total:
+            return
+        number += 1
+
+
+def _page(account: Account, number: int) -> trading.ActiveList:
+    root = account.trading(
+        "GetMyeBaySelling",
+        {
+            "ActiveList": {
+                "Include": True,
+                "ListingType": "FixedPriceItem",
+                "Sort": "ItemID",
+                "Pagination": {"EntriesPerPage": PAGE_SIZE, "PageNumber": number},
+            },
+            "HideVariations": False,
+        },
+    )
+    answer = trading.read_answer(root, trading.SellingAnswer, "GetMyeBaySelling")
+    return answer.ActiveList or trading.ActiveList()
+
+
+def _reference(item_id: str, sku: str, managed: Mapping[str, bool]) -> dict[str, str]:
+    if not sku or sku not in managed:
+        return {"api": "trading", "item_id": item_id}
+    return {"api": "inventory", "item_id": item_id, **({"divided": "true"} if managed[sku] else {})}
+
+
+def _left(offered: int | None, status: trading.SellingStatus | None) -> int | None:
+    return None if offered is None else max(0, offered - (status.QuantitySold if status else 0))
+
+
+def _incomplete(account: Account, operation: str, total: int, given: int) -> TransientError:
+    return TransientError(
+        f"{account.settings.name}: {operation} counts {total} entries but gives {given}; it will be tried again later."
+    )

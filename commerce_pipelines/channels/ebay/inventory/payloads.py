@@ -1,0 +1,70 @@
+"""Types of eBay's Inventory API v1: only the fields that are used.
+
+What belongs here: the vendor's shapes under the vendor's names. What does not: what they mean (listings.py,
+quantities.py). Source: sell_inventory_v1_oas3.json 1.18.4.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ..orders.rest_payloads import Error
+
+
+class _Payload(msgspec.Struct, rename="camel", gc=False):
+    pass
+
+
+class ShipToLocation(_Payload):
+    availability_distributions: list[msgspec.Raw] = []
+
+
+class Availability(_Payload):
+    ship_to_location_availability: ShipToLocation | None = None
+
+
+class InventoryItem(_Payload):
+    sku: str
+    availability: Availability | None = None
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether its stock is stated for single locations, whose sum the total is."""
+        stock = self.availability.ship_to_location_availability if self.availability else None
+        return bool(stock and stock.availability_distributions)
+
+
+class InventoryItems(_Payload):
+    """`next` is the address of the following page; an account without such items answers 404 or a total of 0."""
+
+    total: int = 0
+    inventory_items: list[InventoryItem] = []
+    next: str | None = None
+
+
+class OfferListing(_Payload):
+    listing_id: str = ""
+    listing_status: str = ""
+
+
+class Offer(_Payload):
+    offer_id: str
+    status: str = ""  # PUBLISHED, UNPUBLISHED
+    listing: OfferListing | None = None
+
+
+class Offers(_Payload):
+    offers: list[Offer] = []
+
+
+class Response(_Payload):
+    """Of one offer, or, without `offerId`, of the inventory item itself."""
+
+    status_code: int = 0
+    sku: str = ""
+    offer_id: str = ""
+    errors: list[Error] = []
+
+
+class BulkResponse(_Payload):
+    responses: list[Response] = []

@@ -1,0 +1,265 @@
+"""Telling eBay quantities: ReviseInventoryStatus for classic listings, bulkUpdatePriceQuantity for the Inventory API's.
+
+What belongs here: batches, what the answers say of each listing. What does not: which quantity is right (domain), which
+API a listing needs (listings.py).
+
+Both calls state the quantity that is to be available, so a repeated call does no harm. eBay cannot compare before it
+sets. Quantity 0 keeps a listing alive and hidden ("out-of-stock control"); without that preference of the seller's, the
+Trading API refuses it. A listing may be revised 250 times a day ("the seller will be blocked from revising the item
+until the next calendar day"); we stop before eBay does, because its block would last.
+
+An offer of the Inventory API goes by an id that getOffers alone tells, one SKU a call. It is asked for at a listing's
+first push and remembered with the listing, until eBay refuses a push.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, groupby
+from typing import Any
+
+from msgspec.structs import replace
+
+from ....core.errors import CredentialError, PermanentError, TransientError
+from ....domain.inventory.listings import Push, PushOutcome
+from ....domain.orders.order import FulfilledBy
+from ...http.throttle import BucketStore, Rate
+from ..api import trading_payloads as trading
+from ..api.account import Account, is_passing
+from ..orders import rest_payloads
+from .payloads import BulkResponse, Offer, Offers
+
+OFFERS = "/sell/inventory/v1/offer"
+BULK = "/sell/inventory/v1/bulk_update_price_quantity"
+STATUSES = 4  # InventoryStatus containers a call
+OFFERS_A_CALL = 25  # of bulkUpdatePriceQuantity
+# A bucket of 100 that gets 147 back in a day: at most 247 revisions in any day.
+REVISIONS = Rate(147 / 86_400, 100)
+NO_ZERO = "515"  # "The quantity must be a valid number greater than 0"
+NO_ANSWER = ("unanswered", "eBay's answer does not mention this listing.")
+
+Batch = list[Push]
+Send = Callable[[Batch], Iterator[PushOutcome]]
+
+
+class Quantities:
+    """Writes of one account. buckets: where revisions are counted, shared by all processes."""
+
+    def __init__(self, account: Account, buckets: BucketStore) -> None:
+        self._account, self._buckets = account, buckets
+
+    def push(self, pushes: Sequence[Push]) -> Iterator[PushOutcome]:
+        """One outcome for every push. Pushes of one listing go in one call where they can: that is one revision."""
+        allowed: dict[str, list[Push]] = {"trading": [], "inventory": []}
+        for each in pushes:
+            if refused := _refusal(each):
+                yield refused
+            else:
+                allowed[each.listing.reference["api"]].append(each)
+        managed = _by_sku(allowed["inventory"])
+        yield from self._sent(_packed(managed, self._account.settings.inventory_skus_per_call), self._managed)
+        classic = sorted(allowed["trading"], key=_item)
+        yield from self._sent([classic[at : at + STATUSES] for at in range(0, len(classic), STATUSES)], self._revised)
+
+    def _sent(self, batches: Iterable[Batch], send: Send) -> Iterator[PushOutcome]:
+        """Two calls in a row that get nowhere mean that nothing gets anywhere, which is raised."""
+        lost = False
+        for batch in batches:
+            batch, stopped = self._counted(batch)
+            yield from stopped
+            if not batch:
+                continue
+            open_ = {each.listing.key: each for each in batch}
+            try:
+                for outcome in send(batch):
+                    open_.pop(outcome.key, None)
+                    yield outcome
+                lost = False
+            except CredentialError:
+                raise
+            except TransientError as error:
+                if lost:
+                    raise
+                lost = True
+                yield from (_outcome(each, "failed", "unreachable", str(error)) for each in open_.values())
+            except PermanentError as error:
+                yield from (_outcome(each, "failed", "unreadable", str(error)) for each in open_.values())
+
+    def _counted(self, batch: Batch) -> tuple[Batch, list[PushOutcome]]:
+        """The pushes whose listings may still be revised today, and the others' outcomes."""
+        full = set()
+        for item_id in sorted({_item(each) for each in batch}):
+            key = f"{self._account.settings.name}:revisions:{item_id}"
+            if self._buckets.reserve(key, REVISIONS) > 0:
+                self._buckets.reserve(key, REVISIONS, -1.0)  # not spent
+                full.add(item_id)
+        stopped = [
+            _outcome(each, "refused", "revision_limit", "The listing was revised as often as eBay allows in a day.")
+            for each in batch
+            if _item(each) in full
+        ]
+        return [each for each in batch if _item(each) not in full], stopped
+
+    def _revised(self, batch: Batch) -> Iterator[PushOutcome]:
+        """eBay lists what it revised. Its errors do not say of which listing they are, so each of the others is sent
+        again alone."""
+        root = self._account.trading(
+            "ReviseInventoryStatus", {"InventoryStatus": [_status(each) for each in batch]}, partial=True
+        )
+        answer = trading.read_answer(root, trading.ReviseAnswer, "ReviseInventoryStatus")
+        done = {(each.ItemID, each.SKU) for each in answer.InventoryStatus}
+        items = {item_id for item_id, _ in done}
+        unsaid = []
+        for each in batch:
+            if (_item(each), each.listing.sku) in done or (_is_single(each) and _item(each) in items):
+                yield _outcome(each, "accepted")
+            else:
+                unsaid.append(each)
+        errors = [error for error in answer.Errors if error.SeverityCode != "Warning"]
+        if len(batch) == 1:
+            yield from (_blamed(each, errors) for each in unsaid)
+            return
+        for each in unsaid:
+            yield from self._revised([each])
+
+    def _managed(self, batch: Batch) -> Iterator[PushOutcome]:
+        """Pushes of Inventory API items. What a call of several SKUs does not take, or takes for an offer that eBay no
+        longer knows, is tried once more: each SKU alone, a remembered offer looked up again."""
+        pushes = {each.listing.key: each for each in batch}
+        known = {key: each.listing.reference.get("offer_id") for key, each in pushes.items()}
+        remembered = {key: offer_id for key, offer_id in known.items() if offer_id is not None}
+        offer_ids, shared, again = dict(remembered), len(_by_sku(batch)) > 1, Batch()
+        for outcome in self._told(batch, offer_ids):
+            refused = outcome.status == "refused" or outcome.code == NO_ANSWER[0]
+            if refused and (shared or outcome.key in remembered):
+                again.append(pushes[outcome.key])
+            else:
+                yield outcome
+        for group in _by_sku(again):
+            yield from self._told(group, {key: offer_ids[key] for key in offer_ids.keys() - remembered.keys()})
+
+    def _told(self, batch: Batch, offer_ids: dict[str, str]) -> Iterator[PushOutcome]:
+        """By their offers; those that are not in offer_ids are looked up and put there. An item's SKU may be offered by
+        a classic listing, too: that one has no offer ('')."""
+        for group in _by_sku([each for each in batch if each.listing.key not in offer_ids]):
+            found = {o.listing.listing_id: o.offer_id for o in self._offers(group[0].listing.sku) if o.listing}
+            offer_ids |= {each.listing.key: found.get(_item(each), "") for each in group}
+        told = [self._updated([each for each in batch if offer_ids[each.listing.key]], offer_ids)]
+        classic = [each for each in batch if not offer_ids[each.listing.key]]
+        told += [self._revised(classic[at : at + STATUSES]) for at in range(0, len(classic), STATUSES)]
+        known = {each.listing.key: each.listing.reference.get("offer_id") for each in batch}
+        for outcome in chain.from_iterable(told):
+            offer_id = offer_ids[outcome.key]
+            yield outcome if known[outcome.key] == offer_id else replace(outcome, reference={"offer_id": offer_id})
+
+    def _updated(self, batch: Batch, offer_ids: dict[str, str]) -> Iterator[PushOutcome]:
+        """HTTP 207, and 200 as well, hold a status for each offer, and one of the item itself without an offer's id."""
+        if not batch:
+            return
+        requests = [_request(group, offer_ids) for group in _by_sku(batch)]
+        response = self._account.rest("bulkUpdatePriceQuantity", BULK, json={"requests": requests}, ok=(200, 207, 400))
+        if response.status == 400:
+            errors = self._account.decode(response, rest_payloads.Errors).errors
+            if len(requests) == 1:
+                yield from (_refused(each, errors) for each in batch)
+                return
+            for group in _by_sku(batch):
+                yield from self._updated(group, offer_ids)
+            return
+        answers = self._account.decode(response, BulkResponse).responses
+        of_offers = {each.offer_id: each for each in answers if each.offer_id}
+        of_items = {each.sku: each for each in answers if not each.offer_id}
+        for each in batch:
+            said = [of_offers.get(offer_ids[each.listing.key]), of_items.get(each.listing.sku)]
+            failed = next((one for one in said if one and one.status_code not in range(200, 300)), None)
+            if failed:
+                status = "failed" if failed.status_code >= 500 else "refused"
+                yield _refused(each, failed.errors, status, failed.status_code)
+            else:
+                yield _outcome(each, "accepted") if said[0] else _outcome(each, "failed", *NO_ANSWER)
+
+    def _offers(self, sku: str) -> list[Offer]:
+        """The SKU's published offers; an item that was never offered has none (404, error 25713)."""
+        response = self._account.rest("getOffers", OFFERS, {"sku": sku, "format": "FIXED_PRICE"}, ok=(200, 404))
+        if response.status == 404:
+            return []
+        offers = self._account.decode(response, Offers).offers
+        return [offer for offer in offers if offer.status == "PUBLISHED"]
+
+
+def _refusal(push: Push) -> PushOutcome | None:
+    """What we never send."""
+    if push.listing.fulfilled_by is FulfilledBy.CHANNEL:
+        return _outcome(push, "refused", "fulfilled_by_channel", "eBay keeps the stock of this listing itself.")
+    if push.quantity < 0:
+        return _outcome(push, "refused", "bad_quantity", "A quantity below nothing cannot be offered.")
+    if push.listing.reference.get("api") not in ("trading", "inventory") or not _item(push):
+        return _outcome(push, "refused", "unknown_listing", "The listing's reference is not one of listings().")
+    if not push.listing.sku and not _is_single(push):
+        return _outcome(push, "refused", "no_sku", "A variation without a SKU cannot be named to eBay: give it one.")
+    return None
+
+
+def _status(push: Push) -> dict[str, Any]:
+    """One InventoryStatus: a variation is named by item id and SKU, a listing by its item id alone."""
+    sku = None if _is_single(push) else push.listing.sku
+    return {"SKU": sku, "ItemID": _item(push), "Quantity": push.quantity}
+
+
+def _request(pushes: Batch, offer_ids: dict[str, str]) -> dict[str, Any]:
+    """All offers of one SKU. "The quantity specified on a listing will be the minimum value between" the item's total
+    and the offer's own, so both are set; not the total of stock that is divided among locations, which is their
+    sum."""
+    offers = [{"offerId": offer_ids[push.listing.key], "availableQuantity": push.quantity} for push in pushes]
+    if any(push.listing.reference.get("divided") for push in pushes):
+        return {"offers": offers}
+    total = max(push.quantity for push in pushes)
+    return {"sku": pushes[0].listing.sku, "shipToLocationAvailability": {"quantity": total}, "offers": offers}
+
+
+def _by_sku(pushes: Batch) -> list[Batch]:
+    return [list(group) for _, group in groupby(sorted(pushes, key=_sku), key=_sku)]
+
+
+def _packed(skus: Iterable[Batch], most: int) -> Iterator[Batch]:
+    """Calls of at most so many SKUs, and of at most 25 offers; a push is one offer."""
+    call, count = Batch(), 0
+    for pushes in skus:
+        if call and (count == most or len(call) + len(pushes) > OFFERS_A_CALL):
+            yield call
+            call, count = Batch(), 0
+        call, count = call + pushes, count + 1
+    if call:
+        yield call
+
+
+def _sku(push: Push) -> str:
+    return push.listing.sku
+
+
+def _item(push: Push) -> str:
+    return push.listing.reference.get("item_id", "")
+
+
+def _is_single(push: Push) -> bool:
+    return push.listing.reference.get("single") == "true"
+
+
+def _blamed(push: Push, errors: list[trading.Error]) -> PushOutcome:
+    if not errors:
+        return _outcome(push, "failed", *NO_ANSWER)
+    first = errors[0]
+    status = "failed" if is_passing(first) else "refused"
+    message = first.LongMessage or first.ShortMessage
+    if push.quantity == 0 and first.ErrorCode == NO_ZERO:
+        message += " Switch on the out-of-stock option in the account's selling preferences."
+    return _outcome(push, status, first.ErrorCode, message)
+
+
+def _refused(push: Push, errors: list[rest_payloads.Error], status: str = "refused", code: int = 400) -> PushOutcome:
+    first = errors[0] if errors else rest_payloads.Error(error_id=code)
+    return _outcome(push, status, str(first.error_id), first.long_message or first.message)
+
+
+def _outcome(push: Push, status: Any, code: str = "", message: str = "") -> PushOutcome:
+    return PushOutcome(key=push.listing.key, status=status, code=code, message=message[:300])

@@ -1,0 +1,49 @@
+"""What both of eBay's APIs say of people and parcels in the same way.
+
+What belongs here: who a data subject is, relay addresses, the reference above a hub's street. What does not: either
+API's shapes.
+"""
+
+from __future__ import annotations
+
+from ....domain.orders.order import Address, email_key
+
+_INVALID = "Invalid Request"  # eBay's words for "you may not know"
+
+
+def subject(username: str, order_id: str) -> str:
+    """The user name stays the same per buyer, while the e-mail is gone after 14 days."""
+    return f"ebay:{username}" if username else f"order:{order_id}"
+
+
+def first_email(*given: str | None) -> str:
+    """The first that is an address, '' if none is."""
+    return next((each for each in given if each and email_key(each)), "")
+
+
+def is_relay(email: str) -> bool:
+    """eBay's anonymised addresses: 02abc1234@members.ebay.de."""
+    return "@members.ebay." in email.lower()
+
+
+def phone(given: str | None) -> str:
+    return "" if given is None or given == _INVALID else given
+
+
+def with_reference(address: Address | None, reference: str | None) -> Address | None:
+    """A parcel to eBay's hub: "Sellers must include this value on the shipping label immediately above the street
+    address of the international shipping provider. Example: Reference #1234567890123456"."""
+    if address is None or not reference:
+        return address
+    text = reference if reference.startswith("Reference") else f"Reference #{reference}"
+    return Address(
+        name=address.name,
+        company=address.company,
+        street=text,
+        street2=", ".join(part for part in (address.street, address.street2) if part),
+        city=address.city,
+        postcode=address.postcode,
+        state=address.state,
+        country=address.country,
+        phone=address.phone,
+    )

@@ -1,0 +1,145 @@
+"""Orders by the Fulfillment API: getOrders by window, getOrder where the list leaves something out.
+
+What belongs here: filters, paging over a set that moves. What does not: types (rest_payloads.py), meaning
+(rest_translate.py), tokens and limits (api/account.py).
+
+**Paging.** The list is an offset into a set that changes while it is read: an order modified meanwhile leaves a
+window of modification dates, and what stood behind it moves up, over the page boundary. Each page therefore begins
+before the end of the last one and must hold its last order; and `total` must not have grown by the end. Otherwise the
+span is read again. What comes twice is recognised when it is landed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from hashlib import sha256
+from urllib.parse import quote
+
+import msgspec
+
+from ....core.errors import RecordError, TransientError
+from ...capabilities import Page, Window
+from ..api.account import Account
+from . import rest_payloads
+from .spans import Place, bounds, read_place, settled, spans
+
+ORDERS = "/sell/fulfillment/v1/order"
+# Always the same: the totals contain what eBay collects and remits only with it.
+FIELDS = {"fieldGroups": "TAX_BREAKDOWN"}
+PAGE_SIZE, OVERLAP = 200, 10
+RESTARTS = 3
+# Where "the taxIdentifier container is only returned in getOrder and not in getOrders".
+WITH_TAX_IDENTIFIER = frozenset(("EBAY_IT", "EBAY_ES"))
+
+
+class FulfillmentOrders:
+    def __init__(self, account: Account, now: Callable[[], datetime]) -> None:
+        self._account, self._now = account, now
+
+    def changed(self, window: Window, resume: str | None) -> Iterator[Page]:
+        return self._listing("lastmodifieddate", window, read_place(resume, "lastmodifieddate"))
+
+    def placed(self, window: Window, *, whole: bool = True) -> Iterator[Page]:
+        return self._listing("creationdate", window, None, whole=whole)
+
+    def order(self, order_id: str) -> bytes | None:
+        """eBay answers 404, or 400 with error 32100 ("Invalid order ID"), to an id that it does not know."""
+        response = self._account.rest("getOrder", f"{ORDERS}/{quote(order_id, safe='')}", FIELDS, ok=(200, 400, 404))
+        if response.status == 200:
+            return response.body
+        if response.status == 400:
+            errors = self._account.decode(response, rest_payloads.Errors).errors
+            if not any(error.error_id == 32100 for error in errors):
+                raise self._account.refused(response)
+        return None
+
+    def who(self) -> str:
+        """The account in words."""
+        response = self._account.rest("getOrders", ORDERS, {**FIELDS, "limit": "1"})
+        page = self._account.decode(response, rest_payloads.OrdersPage)
+        seller = next((rest_payloads.read_head(bytes(raw)).seller_id for raw in page.orders), None)
+        name = f"the account {seller}" if seller else "an account without orders"
+        return f"eBay {self._account.settings.home.country}: {name}, {page.total} orders in the last 90 days."
+
+    def _listing(self, by: str, window: Window, last: Place | None, *, whole: bool = True) -> Iterator[Page]:
+        window = Window(last.start, last.end) if last else settled(window, self._now())
+        parts = list(spans(window))
+        for number, span in enumerate(parts):
+            begin = last if last and number == 0 else Place(by, span.start, window.end)
+            ahead = None if number + 1 == len(parts) else Place(by, parts[number + 1].start, window.end)
+            for orders, place in self._span(span, begin):
+                following = place or ahead
+                yield Page(
+                    orders=tuple(self._whole(raw) for raw in orders) if whole else tuple(orders),
+                    resume=msgspec.json.encode(following).decode() if following else None,
+                    watermark=window.end,
+                )
+
+    def _span(self, span: Window, place: Place) -> Iterator[tuple[list[bytes], Place | None]]:
+        """(orders, where the span goes on; None after its last page)."""
+        first, restarts, grown = Place(place.by, place.start, place.end), 0, False
+        seen: set[str] = set()
+        while True:
+            page = self._page(span, place)
+            orders = [bytes(raw) for raw in page.orders]
+            ids = [_id(raw) for raw in orders]
+            moved = bool(place.anchor) and place.anchor not in ids
+            grown = grown or -1 < place.total < page.total
+            seen.update(ids)
+            reached = place.offset + len(ids)
+            done = not moved and reached >= page.total
+            if moved or (done and grown):
+                restarts += 1
+                if restarts > RESTARTS:
+                    raise TransientError(
+                        f"{self._account.settings.name}: the list of orders changes faster than it can be read; "
+                        "it will be tried again later."
+                    )
+                place, grown = first, False
+                if not moved:
+                    yield orders, place
+                continue
+            if done:
+                yield orders, None
+                return
+            back = OVERLAP if len(ids) > OVERLAP else 0
+            place = Place(place.by, place.start, place.end, reached - back, ids[-1] if back else "", page.total)
+            yield orders, place
+
+    def _page(self, span: Window, place: Place) -> rest_payloads.OrdersPage:
+        begin, end = bounds(span)
+        params = {
+            **FIELDS,
+            "filter": f"{place.by}:[{begin}..{end}]",
+            "limit": str(PAGE_SIZE),
+            "offset": str(place.offset),
+        }
+        for _ in range(2):
+            page = self._account.decode(self._account.rest("getOrders", ORDERS, params), rest_payloads.OrdersPage)
+            if page.orders or page.total <= place.offset:
+                return page
+        raise TransientError(
+            f"{self._account.settings.name}: getOrders counts {page.total} orders but gives none from {place.offset} "
+            "on; it will be tried again later."
+        )
+
+    def _whole(self, raw: bytes) -> bytes:
+        """The order by getOrder where the list's is known to lack something: cancel requests, tax identifiers."""
+        try:
+            order = rest_payloads.read_head(raw)
+        except RecordError:
+            return raw
+        sites = {line.listing_marketplace_id for line in order.line_items}
+        sites |= {line.purchase_marketplace_id for line in order.line_items}
+        cancel = order.cancel_status.cancel_state if order.cancel_status else "NONE_REQUESTED"
+        if cancel == "NONE_REQUESTED" and not sites & WITH_TAX_IDENTIFIER:
+            return raw
+        return self.order(order.order_id) or raw
+
+
+def _id(raw: bytes) -> str:
+    try:
+        return rest_payloads.read_head(raw).order_id
+    except RecordError:
+        return sha256(raw).hexdigest()

@@ -1,0 +1,252 @@
+"""An eBay order as the business sees it: Fulfillment API payload -> domain `Order`. Pure.
+
+What belongs here: states, people, addresses, programmes, which amounts are whose. What does not: adding them up
+(charges.py), the API's shapes (rest_payloads.py), orders of the Trading API (trading_translate.py). Quotations are
+field descriptions of sell_fulfillment_v1_oas3.json.
+
+Cancelled is `cancelState` CANCELED, which covers the order. A request (IN_PROGRESS) is a wish and changes nothing.
+Where some units are cancelled eBay keeps the order's lines and total and pays back: `Order.refunded` says how much.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+from ....core.errors import RecordError
+from ....domain.money import to_minor
+from ....domain.orders.order import Address, Buyer, FulfilledBy, Order, OrderStatus, Payment, Shipped, check
+from ...capabilities import OrderHead
+from ..api.marketplaces import BY_ID
+from . import rest_payloads
+from .charges import Item, Priced, Summary, price, to_order_currency, unpriced
+from .parties import first_email, is_relay, phone, subject, with_reference
+
+PAID = frozenset(("PAID", "PARTIALLY_REFUNDED", "FULLY_REFUNDED"))
+CANCELLED = frozenset(("CANCELED", "CANCELLED"))
+SHIPPED = {"NOT_STARTED": Shipped.NO, "IN_PROGRESS": Shipped.PARTLY, "FULFILLED": Shipped.YES}
+# CODICE_FISCALE, DNI, NIE, NIF and NIT are persons' numbers as well; only this one is a trader's.
+TRADER_ID = "VATIN"
+
+
+def head(raw: bytes) -> OrderHead:
+    order = rest_payloads.read_head(raw)
+    return OrderHead(
+        order_id=order.order_id,
+        placed_at=order.creation_date.astimezone(UTC),
+        updated_at=order.last_modified_date.astimezone(UTC),
+        subject=subject((order.buyer and order.buyer.username) or "", order.order_id),
+    )
+
+
+def translate(raw: bytes, channel: str, home: str, prices_include_tax: bool | None) -> Order:
+    """Raises RecordError, see translate.translate."""
+    order = rest_payloads.read_order(raw)
+    currency = order.pricing_summary.total.currency
+    status = status_of(order)
+    marketplace = marketplace_of(order, home)
+    if prices_include_tax is None:
+        prices_include_tax = BY_ID[marketplace].tax_included if marketplace in BY_ID else True
+    items: list[Item] = []
+    try:
+        items = [_item(line, currency) for line in order.line_items]
+        money = price(items, _summary(order.pricing_summary, currency), prices_include_tax)
+    except RecordError:
+        if status is OrderStatus.PAID:
+            raise
+        money = Priced(unpriced(items or [_bare(line) for line in order.line_items]), 0, 0, prices_include_tax)
+    step = _step(order)
+    result = Order(
+        channel=channel,
+        order_id=order.order_id,
+        number=order.order_id,
+        placed_at=order.creation_date.astimezone(UTC),
+        updated_at=order.last_modified_date.astimezone(UTC),
+        status=status,
+        currency=currency,
+        total=money.total,
+        prices_include_tax=money.prices_include_tax,
+        lines=money.lines,
+        collected=money.collected,
+        collected_as=_collected_as(order) if money.collected else "",
+        fulfilled_by=_fulfilled_by(order),
+        shipped=SHIPPED[order.order_fulfillment_status],
+        marketplace=marketplace,
+        service=(step and step.shipping_service_code) or "",
+        departure_country=_departure(order),
+        payments=_payments(order, currency),
+        refunded=_refunded(order, currency),
+        buyer=_buyer(order, marketplace),
+        shipping=_shipping(step),
+        billing=_address(order.buyer.buyer_registration_address) if order.buyer else None,
+    )
+    check(result)
+    return result
+
+
+def status_of(order: rest_payloads.Order) -> OrderStatus:
+    if order.cancel_status and order.cancel_status.cancel_state in CANCELLED:
+        return OrderStatus.CANCELLED
+    return OrderStatus.PAID if order.order_payment_status in PAID else OrderStatus.WAITING
+
+
+def marketplace_of(order: rest_payloads.Order, home: str) -> str:
+    """Where the buyer bought; a listing surfaces on other marketplaces than its own."""
+    line = order.line_items[0]
+    return line.purchase_marketplace_id or line.listing_marketplace_id or home
+
+
+def minor(amount: rest_payloads.Amount | None, currency: str) -> int:
+    """Minor units; nothing is 0. What eBay converted is not the order's money: RecordError(`mixed_currency`)."""
+    return to_order_currency(amount.value, amount.currency, currency) if amount else 0
+
+
+def _paid_in(amount: rest_payloads.Amount | None, currency: str) -> int | None:
+    """Payments and refunds are stated in the currency of the seller's payout, with the order's beside it."""
+    if amount is None:
+        return None
+    if amount.currency == currency:
+        return to_minor(amount.value, currency)
+    if amount.converted_from_value and amount.converted_from_currency == currency:
+        return to_minor(amount.converted_from_value, currency)
+    return None
+
+
+def _item(line: rest_payloads.LineItem, currency: str) -> Item:
+    cost = minor(line.line_item_cost, currency)
+    delivery = line.delivery_cost or rest_payloads.DeliveryCost()
+    remitted = [((t.tax_type or ""), minor(t.amount, currency)) for t in line.ebay_collect_and_remit_taxes or ()]
+    own = [((t.tax_type or ""), minor(t.amount, currency)) for t in line.taxes or ()]
+    stated = len(own)
+    for each in remitted:  # "the lineItems.taxes container also appears for this line item with the same tax amount"
+        if each in own:
+            own.remove(each)
+    charges = line.ebay_collected_charges or rest_payloads.CollectedCharges()
+    return Item(
+        line_id=line.line_item_id,
+        title=line.title,
+        quantity=line.quantity,
+        cost=cost,
+        sku=line.sku or "",
+        discount=cost - minor(line.discounted_line_item_cost, currency) if line.discounted_line_item_cost else 0,
+        discount_title=", ".join(p.description for p in line.applied_promotions or () if p.description),
+        shipping=minor(delivery.shipping_cost, currency),
+        handling=minor(delivery.handling_cost, currency),
+        shipping_discount=abs(minor(delivery.discount_amount, currency)),
+        tax=sum(amount for kind, amount in own if not kind.endswith("_FEE")),
+        fees=sum(amount for kind, amount in own if kind.endswith("_FEE")),
+        remitted=sum(amount for _, amount in remitted),
+        repeated=len(own) < stated,
+        withheld=minor(delivery.import_charges, currency)
+        + minor(delivery.shipping_intermediation_fee, currency)
+        + minor(charges.ebay_shipping, currency)
+        + sum(minor(charge.amount, currency) for charge in charges.charges or ()),
+    )
+
+
+def _bare(line: rest_payloads.LineItem) -> Item:
+    return Item(line_id=line.line_item_id, title=line.title, quantity=line.quantity, cost=0, sku=line.sku or "")
+
+
+def _summary(stated: rest_payloads.PricingSummary, currency: str) -> Summary:
+    def positive(amount: rest_payloads.Amount | None) -> int | None:
+        return None if amount is None else abs(minor(amount, currency))
+
+    return Summary(
+        total=minor(stated.total, currency),
+        adjustment=minor(stated.adjustment, currency),
+        delivery=positive(stated.delivery_cost),
+        delivery_discount=positive(stated.delivery_discount),
+        price_discount=positive(stated.price_discount),
+    )
+
+
+def _collected_as(order: rest_payloads.Order) -> str:
+    """IOSS, OSS, VOEC … as eBay names it; else by the sort of tax."""
+    taxes = [tax for line in order.line_items for tax in line.ebay_collect_and_remit_taxes or ()]
+    names = sorted({tax.ebay_reference.name for tax in taxes if tax.ebay_reference and tax.ebay_reference.name})
+    if names:
+        return "+".join(names)
+    if any(tax.tax_type == "STATE_SALES_TAX" for tax in taxes):
+        return "US_FACILITATOR"
+    return "deemed_supplier" if taxes else "ebay_charges"
+
+
+def _fulfilled_by(order: rest_payloads.Order) -> FulfilledBy:
+    program = order.program.fulfillment_program if order.program else None
+    instructions = order.fulfillment_start_instructions or ()
+    by_ebay = any(each.fulfillment_instructions_type == "FULFILLED_BY_EBAY" for each in instructions)
+    return FulfilledBy.CHANNEL if by_ebay or (program and program.fulfilled_by == "EBAY") else FulfilledBy.MERCHANT
+
+
+def _departure(order: rest_payloads.Order) -> str:
+    countries = {line.item_location.country_code for line in order.line_items if line.item_location} - {None, ""}
+    return str(countries.pop()) if len(countries) == 1 else ""
+
+
+def _payments(order: rest_payloads.Order, currency: str) -> tuple[Payment, ...]:
+    stated = (order.payment_summary and order.payment_summary.payments) or ()
+    paid = [each for each in stated if each.payment_status == "PAID"]
+    amounts = [(each.payment_method or "", _paid_in(each.amount, currency)) for each in paid]
+    return tuple(Payment(method=method, amount=amount) for method, amount in amounts if amount)
+
+
+def _refunded(order: rest_payloads.Order, currency: str) -> int:
+    """The seller's part of what went back. Line refunds are listed at the order again, so one of the two counts."""
+    of_order = [
+        _paid_in(each.amount, currency) or 0
+        for each in (order.payment_summary and order.payment_summary.refunds) or ()
+        if each.refund_status in (None, "REFUNDED")
+    ]
+    of_lines = [_paid_in(each.amount, currency) or 0 for line in order.line_items for each in line.refunds or ()]
+    return sum(of_order or of_lines)
+
+
+def _step(order: rest_payloads.Order) -> rest_payloads.ShippingStep | None:
+    return next((each.shipping_step for each in order.fulfillment_start_instructions or () if each.shipping_step), None)
+
+
+def _buyer(order: rest_payloads.Order, marketplace: str) -> Buyer:
+    buyer = order.buyer or rest_payloads.Buyer()
+    registered = buyer.buyer_registration_address or rest_payloads.Contact()
+    step = _step(order)
+    ship_to = (step and step.ship_to) or rest_payloads.Contact()
+    email = first_email(registered.email, ship_to.email)
+    tax_id = buyer.tax_identifier or rest_payloads.TaxIdentifier()
+    trader = tax_id.tax_identifier_type == TRADER_ID
+    return Buyer(
+        ref=buyer.username or "",
+        name=registered.full_name or ship_to.full_name or "",
+        email=email,
+        email_is_relay=is_relay(email),
+        phone=_phone(registered) or _phone(ship_to),
+        company=registered.company_name or "",
+        vat_number=(tax_id.taxpayer_id or "") if trader else "",
+        language=BY_ID[marketplace].language if marketplace in BY_ID else "",
+        is_business=bool(registered.company_name) or trader,
+    )
+
+
+def _shipping(step: rest_payloads.ShippingStep | None) -> Address | None:
+    """Where the parcel goes: with the Global Shipping Program or eBay International Shipping, to eBay's hub."""
+    return with_reference(_address(step.ship_to), step.ship_to_reference_id) if step else None
+
+
+def _address(contact: rest_payloads.Contact | None) -> Address | None:
+    if contact is None or contact.contact_address is None:
+        return None
+    where = contact.contact_address
+    return Address(
+        name=contact.full_name or "",
+        company=contact.company_name or "",
+        street=where.address_line1 or "",
+        street2=where.address_line2 or "",
+        city=where.city or "",
+        postcode=where.postal_code or "",
+        state=where.state_or_province or "",
+        country=where.country_code or "",
+        phone=_phone(contact),
+    )
+
+
+def _phone(contact: rest_payloads.Contact) -> str:
+    return phone(contact.primary_phone.phone_number if contact.primary_phone else None)

@@ -1,0 +1,72 @@
+"""Windows of time as eBay takes them: at most 90 days each, at most two years back, bounds included, milliseconds.
+
+What belongs here: cutting windows, and where a listing goes on. What does not: asking (rest_reading.py,
+trading_reading.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from ...capabilities import Window
+
+SPAN = timedelta(days=90)
+REACH = timedelta(days=729)  # orders are to be had for two years
+# eBay's clock and ours disagree by seconds; a change shows up a little after it happened.
+SETTLED = timedelta(seconds=5)
+TICK = timedelta(milliseconds=1)
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a listing goes on: within the span that begins at `start`, at `offset` (an order's index or a page's
+    number), after the order `anchor`, of `total`."""
+
+    by: str
+    start: datetime
+    end: datetime
+    offset: int = 0
+    anchor: str = ""
+    total: int = -1
+
+
+def settled(window: Window, now: datetime) -> Window:
+    """The part of a window that eBay can answer for good."""
+    return Window(
+        max(_milliseconds(window.start), _milliseconds(now - REACH)),
+        min(_milliseconds(window.end), _milliseconds(now - SETTLED)),
+    )
+
+
+def spans(window: Window) -> Iterator[Window]:
+    """Consecutive parts of at most 90 days; none of an empty window."""
+    start = window.start
+    while start < window.end:
+        end = min(start + SPAN, window.end)
+        yield Window(start, end)
+        start = end
+
+
+def bounds(span: Window) -> tuple[str, str]:
+    """A half-open span as eBay's inclusive bounds."""
+    return _instant(span.start), _instant(span.end - TICK)
+
+
+def read_place(text: str | None, by: str) -> Place | None:
+    """A place of this sort of listing; anything else begins the window again."""
+    try:
+        place = msgspec.json.decode(text, type=Place) if text else None
+    except msgspec.DecodeError:
+        return None
+    return place if place and place.by == by else None
+
+
+def _milliseconds(instant: datetime) -> datetime:
+    instant = instant.astimezone(UTC)
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
+def _instant(instant: datetime) -> str:
+    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,99 @@
+"""Orders by the Trading API: GetOrders by window.
+
+What belongs here: the call's arguments, paging. What does not: elements (api/trading_payloads.py), meaning
+(trading_translate.py), tokens, limits and `Ack` (api/account.py).
+
+Pages are numbered, so they cannot overlap: where the number of entries changes while they are read, the span is read
+again from its first page. What comes twice is recognised when it is landed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import msgspec
+
+from ....core.errors import TransientError
+from ...capabilities import Page, Window
+from ..api import trading_payloads as payloads
+from ..api import xml
+from ..api.account import Account
+from .spans import Place, bounds, read_place, settled, spans
+
+PAGE_SIZE = 100
+RESTARTS = 3
+BY = {"ModTime": ("ModTimeFrom", "ModTimeTo"), "CreateTime": ("CreateTimeFrom", "CreateTimeTo")}
+
+
+class TradingOrders:
+    def __init__(self, account: Account, now: Callable[[], datetime]) -> None:
+        self._account, self._now = account, now
+
+    def changed(self, window: Window, resume: str | None) -> Iterator[Page]:
+        return self._listing("ModTime", window, read_place(resume, "ModTime"))
+
+    def placed(self, window: Window, *, whole: bool = True) -> Iterator[Page]:
+        return self._listing("CreateTime", window, None)
+
+    def order(self, order_id: str) -> bytes | None:
+        answer = self._account.trading(
+            "GetOrders",
+            {"DetailLevel": "ReturnAll", "OrderIDArray": {"OrderID": [order_id]}, "OrderRole": "Seller"},
+        )
+        found = answer.find("OrderArray/Order")
+        return None if found is None else xml.write(found)
+
+    def who(self) -> str:
+        answer = payloads.read_answer(self._account.trading("GetUser", {}), payloads.UserAnswer, "GetUser")
+        return f"eBay {self._account.settings.home.country}: the account {answer.User.UserID}, by the Trading API."
+
+    def _listing(self, by: str, window: Window, last: Place | None) -> Iterator[Page]:
+        window = Window(last.start, last.end) if last else settled(window, self._now())
+        parts = list(spans(window))
+        for number, span in enumerate(parts):
+            begin = last if last and number == 0 else Place(by, span.start, window.end, 1)
+            ahead = None if number + 1 == len(parts) else Place(by, parts[number + 1].start, window.end, 1)
+            for orders, place in self._span(span, begin):
+                following = place or ahead
+                yield Page(
+                    orders=tuple(xml.write(order) for order in orders),
+                    resume=msgspec.json.encode(following).decode() if following else None,
+                    watermark=window.end,
+                )
+
+    def _span(self, span: Window, place: Place) -> Iterator[tuple[list[ET.Element], Place | None]]:
+        restarts = 0
+        while True:
+            root = self._page(span, place)
+            answer = payloads.read_answer(root, payloads.OrdersAnswer, "GetOrders")
+            orders, total = root.findall("OrderArray/Order"), answer.PaginationResult.TotalNumberOfEntries
+            if place.total not in (-1, total):
+                restarts += 1
+                if restarts > RESTARTS:
+                    raise TransientError(
+                        f"{self._account.settings.name}: the list of orders changes faster than it can be read; "
+                        "it will be tried again later."
+                    )
+                place = Place(place.by, place.start, place.end, 1)
+                continue
+            if not orders and total > (place.offset - 1) * PAGE_SIZE:
+                raise TransientError(
+                    f"{self._account.settings.name}: GetOrders counts {total} orders but gives none on page "
+                    f"{place.offset}; it will be tried again later."
+                )
+            if not answer.HasMoreOrders:
+                yield orders, None
+                return
+            place = Place(place.by, place.start, place.end, place.offset + 1, "", total)
+            yield orders, place
+
+    def _page(self, span: Window, place: Place) -> ET.Element:
+        """The schema fixes the order of the elements."""
+        times = dict(zip(BY[place.by], bounds(span), strict=True))
+        paging: dict[str, Any] = {"Pagination": {"EntriesPerPage": PAGE_SIZE, "PageNumber": place.offset}}
+        who: dict[str, Any] = {"OrderRole": "Seller", "OrderStatus": "All"}
+        content = {"CreateTime": {**times, **who, **paging}, "ModTime": {**who, **paging, **times}}[place.by]
+        return self._account.trading("GetOrders", {"DetailLevel": "ReturnAll", **content})

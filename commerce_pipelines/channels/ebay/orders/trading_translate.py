@@ -1,0 +1,230 @@
+"""An eBay order as the Trading API's GetOrders gives it: `<Order>` -> domain `Order`. Pure.
+
+What belongs here: states, people, addresses, which amounts are whose. What does not: adding them up (charges.py), the
+elements (api/trading_payloads.py), asking (trading_reading.py).
+
+The order's id is `ExtendedOrderID` where there is one: that is the Fulfillment API's `orderId`. `TransactionPrice` is
+what one unit was sold for, after the seller's discounts, so orders read here carry none of their own. An order has
+one delivery cost for all lines.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+from decimal import Decimal
+
+from ....core.errors import RecordError
+from ....domain.money import allocate, to_minor
+from ....domain.orders.order import Address, Buyer, Order, OrderStatus, Payment, Shipped, check
+from ...capabilities import OrderHead
+from ..api import trading_payloads as payloads
+from ..api.marketplaces import BY_ID, BY_SITE_NAME
+from .charges import Item, Priced, Summary, price, to_order_currency, unpriced
+from .parties import first_email, is_relay, phone, subject, with_reference
+from .rest_payloads import bad_payload
+
+CANCELLED = frozenset(
+    ("CancelComplete", "CancelClosedNoRefund", "CancelClosedWithRefund", "CancelClosedUnknownRefund",
+     "CancelClosedForCommitment")
+)  # fmt: skip
+DISPATCHED = frozenset(("Shipped",))
+
+
+def head(raw: bytes) -> OrderHead:
+    order = payloads.read_order(raw)
+    order_id = order.ExtendedOrderID or order.OrderID
+    changed = (order.CheckoutStatus and order.CheckoutStatus.LastModifiedTime) or order.CreatedTime
+    return OrderHead(
+        order_id=order_id,
+        placed_at=order.CreatedTime.astimezone(UTC),
+        updated_at=max(changed, order.PaidTime or changed, order.ShippedTime or changed).astimezone(UTC),
+        subject=subject(order.BuyerUserID, order_id),
+    )
+
+
+def translate(raw: bytes, channel: str, home: str, prices_include_tax: bool | None) -> Order:
+    """Raises RecordError as translate.translate does."""
+    order = payloads.read_order(raw)
+    lines = order.TransactionArray.Transaction
+    if not lines:
+        raise bad_payload("Object missing required field `Transaction` - at `$.TransactionArray`")
+    currency, status, top = order.Total.currencyID, status_of(order), head(raw)
+    market = BY_SITE_NAME.get(lines[0].TransactionSiteID) or BY_ID[home]
+    if prices_include_tax is None:
+        prices_include_tax = market.tax_included
+    items: list[Item] = []
+    try:
+        items = [_item(line, currency) for line in lines]
+        _sales_tax(order, items, currency)
+        money = price(items, _summary(order, currency), prices_include_tax)
+    except RecordError:
+        if status is OrderStatus.PAID:
+            raise
+        money = Priced(unpriced(items or [_bare(line) for line in lines]), 0, 0, prices_include_tax)
+    service = order.ShippingServiceSelected
+    result = Order(
+        channel=channel,
+        order_id=top.order_id,
+        number=top.order_id,
+        placed_at=top.placed_at,
+        updated_at=top.updated_at,
+        status=status,
+        currency=currency,
+        total=money.total,
+        prices_include_tax=money.prices_include_tax,
+        lines=money.lines,
+        collected=money.collected,
+        collected_as=_collected_as(lines) if money.collected else "",
+        shipped=Shipped.YES if order.ShippedTime or order.OrderStatus in DISPATCHED else Shipped.NO,
+        marketplace=market.id,
+        service=service.ShippingService if service else "",
+        payments=_payments(order, currency),
+        refunded=_refunded(order, currency),
+        buyer=_buyer(order, market.language),
+        shipping=_shipping(order),
+    )
+    check(result)
+    return result
+
+
+def status_of(order: payloads.Order) -> OrderStatus:
+    """Completed means paid: "the buyer has paid … and checkout is complete". A cancelled sale comes as Cancelled, as
+    CancelComplete, or, where it was never paid, as Inactive."""
+    if order.CancelStatus in CANCELLED or order.OrderStatus in ("Cancelled", "Inactive"):
+        return OrderStatus.CANCELLED
+    checkout = order.CheckoutStatus
+    complete = checkout and (checkout.Status, checkout.eBayPaymentStatus) == ("Complete", "NoPaymentFailure")
+    return OrderStatus.PAID if order.PaidTime or complete else OrderStatus.WAITING
+
+
+def minor(amount: payloads.Amount | None, currency: str) -> int:
+    """Minor units; nothing is 0. Raises RecordError(`mixed_currency`)."""
+    return to_order_currency(amount.value, amount.currencyID, currency) if amount else 0
+
+
+def _item(line: payloads.Transaction, currency: str) -> Item:
+    item = _bare(line)
+    item.cost = minor(line.TransactionPrice, currency) * line.QuantityPurchased
+    own, remitted = _taxes(line.Taxes, currency), _taxes(line.eBayCollectAndRemitTaxes, currency)
+    stated = len(own)
+    for each in remitted:
+        if each in own:
+            own.remove(each)
+    item.repeated = len(own) < stated
+    item.fees = sum(amount for kind, amount in own if kind.endswith("Fee"))
+    item.tax = sum(amount for kind, amount in own if not kind.endswith("Fee"))
+    item.remitted = sum(amount for _, amount in remitted)
+    item.rate = _rate(line.VATPercent)
+    return item
+
+
+def _taxes(taxes: payloads.TaxesType | None, currency: str) -> list[tuple[str, int]]:
+    return [(each.Imposition, minor(each.TaxAmount, currency)) for each in taxes.TaxDetails] if taxes else []
+
+
+def _bare(line: payloads.Transaction) -> Item:
+    article = line.Item[0] if line.Item else payloads.OrderedItem()
+    variation = line.Variation[0] if line.Variation else payloads.OrderedVariation()
+    return Item(
+        line_id=line.OrderLineItemID,
+        title=variation.VariationTitle or article.Title,
+        quantity=line.QuantityPurchased,
+        cost=0,
+        sku=variation.SKU or article.SKU,
+    )
+
+
+def _sales_tax(order: payloads.Order, items: list[Item], currency: str) -> None:
+    """Sales tax stated for the whole order only is spread by what the items cost."""
+    stated = order.ShippingDetails.SalesTax if order.ShippingDetails else None
+    if stated is None or any(item.tax or item.remitted for item in items):
+        return
+    amount = minor(stated.SalesTaxAmount, currency)
+    for item, part in zip(items, allocate(amount, [item.cost for item in items]), strict=True):
+        item.tax = part
+        item.rate = item.rate or (_rate(stated.SalesTaxPercent) if amount else None)
+
+
+def _rate(percent: str) -> int | None:
+    """'19.0' -> 190_000; 0 is not a rate but "no VAT stated"."""
+    try:
+        return int(Decimal(percent) * 10_000) or None
+    except (ArithmeticError, ValueError):
+        return None
+
+
+def _summary(order: payloads.Order, currency: str) -> Summary:
+    service = order.ShippingServiceSelected
+    return Summary(
+        total=minor(order.Total, currency),
+        adjustment=minor(order.AdjustmentAmount, currency),
+        delivery=minor(service.ShippingServiceCost, currency) if service else 0,
+    )
+
+
+def _collected_as(lines: list[payloads.Transaction]) -> str:
+    taxes = [tax for tax in (line.eBayCollectAndRemitTaxes for line in lines) if tax]
+    references = [tax.eBayReference for tax in taxes]
+    names = sorted({r.name for r in references if isinstance(r, payloads.Reference) and r.name})
+    if names:
+        return "+".join(names)
+    kinds = {detail.Imposition for tax in taxes for detail in tax.TaxDetails}
+    return "US_FACILITATOR" if "SalesTax" in kinds else "deemed_supplier"
+
+
+def _payments(order: payloads.Order, currency: str) -> tuple[Payment, ...]:
+    paid = order.AmountPaid
+    if paid is None or paid.currencyID != currency or not (amount := to_minor(paid.value, currency)):
+        return ()
+    return (Payment(method=order.CheckoutStatus.PaymentMethod if order.CheckoutStatus else "", amount=amount),)
+
+
+def _refunded(order: payloads.Order, currency: str) -> int:
+    refunds = order.MonetaryDetails.Refunds if order.MonetaryDetails else None
+    amounts = [each.RefundAmount for each in refunds.Refund] if refunds else []
+    return sum(abs(to_minor(a.value, currency)) for a in amounts if a and a.currencyID == currency)
+
+
+def _buyer(order: payloads.Order, language: str) -> Buyer:
+    who = order.TransactionArray.Transaction[0].Buyer or payloads.TransactionBuyer()
+    ship_to = order.ShippingAddress or payloads.Address()
+    email = first_email(who.Email)
+    vat = next((each.ID for each in order.BuyerTaxIdentifier if each.Type == "VATIN"), "")
+    name = f"{who.UserFirstName} {who.UserLastName}".strip()
+    return Buyer(
+        ref=order.BuyerUserID,
+        name=name or ship_to.Name,
+        email=email,
+        email_is_relay=is_relay(email),
+        phone=phone(ship_to.Phone),
+        vat_number=vat,
+        language=language,
+        is_business=bool(vat),
+    )
+
+
+def _shipping(order: payloads.Order) -> Address | None:
+    """With the Global Shipping Program the parcel goes to the first leg's address, under its reference."""
+    legs = order.MultiLegShippingDetails if order.IsMultiLegShipping else None
+    leg = legs.SellerShipmentToLogisticsProvider if legs else None
+    if leg and leg.ShipToAddress:
+        hub = leg.ShipToAddress[0]
+        return with_reference(_address(hub), hub.ReferenceID)
+    return _address(order.ShippingAddress)
+
+
+def _address(given: payloads.Address | None) -> Address | None:
+    """None where eBay gives no place: it does so until checkout."""
+    if given is None or not (given.Country or given.CityName or given.Street1):
+        return None
+    return Address(
+        name=given.Name,
+        company=given.CompanyName,
+        street=given.Street1,
+        street2=given.Street2,
+        city=given.CityName,
+        postcode=given.PostalCode,
+        state=given.StateOrProvince,
+        country=given.Country,
+        phone=phone(given.Phone),
+    )

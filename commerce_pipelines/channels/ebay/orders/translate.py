@@ -1,0 +1,33 @@
+"""An eBay order as the business sees it: landed bytes -> domain `Order`, whichever API they came from. Pure.
+
+What belongs here: telling the two shapes apart. What does not: the Fulfillment API's orders (rest_translate.py), the
+Trading API's (trading_translate.py), their sums (charges.py).
+"""
+
+from __future__ import annotations
+
+from ....domain.orders.order import Order
+from ...capabilities import OrderHead
+from . import rest_translate, trading_translate
+
+
+def is_xml(raw: bytes) -> bool:
+    """Whether a landed order came from the Trading API."""
+    return raw.lstrip()[:1] == b"<"
+
+
+def head(raw: bytes) -> OrderHead:
+    """What the landing needs. Raises RecordError(`bad_payload`)."""
+    return trading_translate.head(raw) if is_xml(raw) else rest_translate.head(raw)
+
+
+def translate(raw: bytes, channel: str, home: str, prices_include_tax: bool | None = None) -> Order:
+    """One order. home: the account's marketplace, for what the order does not say. prices_include_tax: the setting;
+    None: the marketplace's way.
+
+    Raises RecordError: `bad_payload`, `bad_amount`, `mixed_currency`, `unbalanced`, `bad_quantity`, `duplicate_line`.
+    Money that does not add up is an error only in an order that is to be sold: a waiting or cancelled one goes on
+    without prices.
+    """
+    read = trading_translate.translate if is_xml(raw) else rest_translate.translate
+    return read(raw, channel, home, prices_include_tax)

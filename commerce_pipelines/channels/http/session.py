@@ -1,0 +1,334 @@
+"""One HTTP call to a marketplace, done properly: rate limit, deadline, retries by status, token renewal, redacted logs.
+
+What belongs here: what a status means for us (one table), when a call is repeated, which hosts may be called,
+paging. What does not: sockets and bytes (transport.py), tokens (auth.py), the vendor's numbers and error codes (each
+marketplace's folder).
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+import zlib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+import requests
+import urllib3.exceptions
+
+from ...core.errors import CommerceError, CredentialError, PermanentError, ProtocolError, TransientError
+from ...core.urls import LOOPBACK
+from . import redact
+from .auth import Auth, StaticAuth, TokenAuth
+from .redact import Redact
+from .throttle import BucketStore, Rate
+from .transport import TooLarge, exchange, new_session
+
+__all__ = ["Auth", "HttpSession", "Redact", "Response", "StaticAuth", "TokenAuth", "pages"]
+
+T = TypeVar("T")
+_log = logging.getLogger("commerce_pipelines.http")
+redact.install()
+
+RETRIES = 4
+_BACKOFF_SECONDS, _BACKOFF_LIMIT = 1.0, 30.0
+# Fractions stay exact: a float never becomes money.
+_json = msgspec.json.Decoder(float_hook=Decimal)
+
+
+class Rule(NamedTuple):
+    """What an unwelcome status means. unsafe: retried even if repeating the call could do its work twice."""
+
+    error: type[CommerceError]
+    says: str
+    retry: bool = False
+    unsafe: bool = False
+
+
+_AGAIN = "it will be tried again later"
+RULES: dict[int, Rule] = {
+    401: Rule(CredentialError, "the access token is refused; authorise the app again and store the new credentials"),
+    403: Rule(CredentialError, "the app lacks the right; grant it the role or scope and authorise it again"),
+    404: Rule(ProtocolError, "there is no such address or object; check the endpoint and the id"),
+    408: Rule(TransientError, f"the request took too long; {_AGAIN}", retry=True),
+    425: Rule(TransientError, f"it was too early; {_AGAIN}", retry=True),
+    429: Rule(TransientError, f"the rate limit is used up; {_AGAIN}", retry=True, unsafe=True),
+    500: Rule(TransientError, f"the marketplace failed; {_AGAIN}", retry=True),
+    502: Rule(TransientError, f"the marketplace cannot be reached; {_AGAIN}", retry=True),
+    503: Rule(TransientError, f"the marketplace is not available; {_AGAIN}", retry=True, unsafe=True),
+    504: Rule(TransientError, f"the marketplace took too long; {_AGAIN}", retry=True),
+}
+_FAMILIES = {
+    2: Rule(ProtocolError, "this success is not one that the operation knows; compare the API version"),
+    3: Rule(ProtocolError, "redirects are not followed; check the endpoint"),
+    4: Rule(PermanentError, "the request is refused"),
+    5: Rule(TransientError, f"the marketplace failed; {_AGAIN}", retry=True),
+}
+_BROKEN = Rule(TransientError, f"the connection failed; {_AGAIN}", retry=True)
+
+
+class Response(msgspec.Struct, frozen=True):
+    """One answer. headers compares names without case. operation: what was asked, for messages."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    operation: str = ""
+
+    def json(self) -> Any:
+        """The body's JSON, fractions as Decimal. Raises ProtocolError when it is none; never quotes the body."""
+        try:
+            return _json.decode(self.body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            kind = self.headers.get("Content-Type", "no content type")[:80]
+            raise ProtocolError(
+                f"{self.operation} was answered {self.status} with {len(self.body)} bytes of {kind} that are not JSON."
+            ) from None
+
+
+class _Failure(Exception):
+    """One attempt that did not succeed. sent: whether the other side may have acted on it; wait: its own advice."""
+
+    def __init__(self, rule: Rule, status: int, text: str, *, sent: bool = True, wait: float | None = None) -> None:
+        super().__init__(text)
+        self.rule, self.status, self.sent, self.wait = rule, status, sent, wait
+
+
+class HttpSession:
+    """Calls of one account. Threads may share it: each has its own connections.
+
+    account: the channel's name, for messages, logs and rate limits. hosts: what may be called, as `host` (port 443),
+    `host:port` or a URL; anything else is refused before it is sent. describe: the vendor's error code and text out of
+    an error answer (no personal data). max_wait: longest wait for the rate limit, seconds.
+    """
+
+    max_wait: float = 900.0
+
+    def __init__(
+        self,
+        account: str,
+        hosts: Collection[str],
+        buckets: BucketStore,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+        user_agent: str = "commerce-pipelines/0.1 (Language=Python)",
+        describe: Callable[[Response], str] | None = None,
+    ) -> None:
+        self.account = account
+        self._allowed = frozenset(_origin(host) for host in hosts)
+        self._buckets, self._clock, self._sleep, self._jitter = buckets, clock, sleep, jitter
+        self._user_agent, self._describe = user_agent, describe
+        self._threads = threading.local()
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        operation: str,
+        rate: Rate | None = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        data: bytes | None = None,
+        auth: Auth | None = None,
+        cost: float = 1.0,
+        retry_safe: bool = True,
+        ok: Collection[int] = (200,),
+        deadline: float = 60.0,
+        max_wait: float | None = None,
+        max_bytes: int = 64 << 20,
+        describe: Callable[[Response], str] | None = None,
+    ) -> Response:
+        """The answer, its status one of `ok`. `deadline` spans attempts and pauses, not the wait for the rate limit,
+        which `max_wait` bounds (default: the session's).
+
+        retry_safe=False is for calls that must not happen twice: repeated only when the first was certainly not acted
+        on. Raises TransientError (with `wait` when the vendor named one), CredentialError, ProtocolError or
+        PermanentError.
+        """
+        if _origin(url) not in self._allowed:
+            raise PermanentError(
+                f"{self.account}: {operation} would call {_origin(url)}, which is not a host of this channel; "
+                "check endpoint and token_endpoint in commerce.yaml."
+            )
+        fields = {"User-Agent": self._user_agent, "Accept": "application/json", **(headers or {})}
+        if json is not None:
+            data, fields["Content-Type"] = msgspec.json.encode(json), "application/json"
+        request = requests.Request(method, url, headers=fields, params=dict(params or {}), data=data)
+        due = self._clock() + deadline
+        attempt, renewed = 0, False
+        while True:
+            due += self._wait_for_turn(operation, rate, cost, self.max_wait if max_wait is None else max_wait)
+            request.headers = {**fields, **(auth.headers() if auth else {})}
+            try:
+                return self._attempt(request, operation, ok, due, max_bytes, describe or self._describe, attempt)
+            except _Failure as failure:
+                if failure.status == 401 and auth and not renewed:
+                    auth.renew()
+                    renewed = True
+                    continue
+                pause = self._pause(failure, attempt, retry_safe, operation, rate)
+                if pause > due - self._clock():
+                    raise self._error(failure, operation) from failure.__cause__
+                self._sleep(pause)
+                attempt += 1
+
+    def _wait_for_turn(self, operation: str, rate: Rate | None, cost: float, max_wait: float) -> float:
+        if rate is None:
+            return 0.0
+        key = f"{self.account}:{operation}"
+        wait = self._buckets.reserve(key, rate, cost)
+        if wait > max_wait:
+            self._buckets.reserve(key, rate, -cost)  # give the place in the queue back, or it grows with each refusal
+            raise TransientError(
+                f"{self.account}: the rate limit of {operation} is used up for {wait:.0f} s; {_AGAIN}.", wait=wait
+            )
+        started = self._clock()
+        if wait > 0:
+            self._sleep(wait)
+        return self._clock() - started
+
+    def _attempt(
+        self,
+        request: requests.Request,
+        operation: str,
+        ok: Collection[int],
+        due: float,
+        max_bytes: int,
+        describe: Callable[[Response], str] | None,
+        attempt: int,
+    ) -> Response:
+        started, status, size = self._clock(), 0, 0
+        if not hasattr(self._threads, "session"):
+            self._threads.session = new_session()
+        try:
+            status, headers, body = exchange(self._threads.session, request, due, self._clock, max_bytes)
+            size = len(body)
+        except TooLarge:
+            raise ProtocolError(
+                f"{self.account}: {operation} was answered with more than {max_bytes} bytes; ask for smaller pages."
+            ) from None
+        except (requests.exceptions.SSLError, urllib3.exceptions.SSLError) as error:
+            raise PermanentError(
+                f"{self.account}: the certificate for {operation} is not trusted; check the endpoint, the machine's "
+                "clock and its certificate store."
+            ) from error
+        except (OSError, requests.RequestException, urllib3.exceptions.HTTPError, zlib.error) as error:
+            raise _Failure(_BROKEN, status, type(error).__name__, sent=not _unsent(error)) from error
+        finally:
+            _log.info(
+                "%s %s status=%d ms=%d bytes=%d attempt=%d",
+                self.account, operation, status, (self._clock() - started) * 1000, size, attempt + 1,
+            )  # fmt: skip
+        response = Response(status, headers, body, operation)
+        if status in ok:
+            if fault := _malformed(response):
+                raise _Failure(Rule(ProtocolError, f"the answer is {fault}; {_AGAIN}", retry=True), status, "")
+            return response
+        rule = RULES.get(status) or _FAMILIES.get(status // 100) or _FAMILIES[2]
+        raise _Failure(rule, status, _said(response, describe), wait=_advice(headers))
+
+    def _pause(self, failure: _Failure, attempt: int, retry_safe: bool, operation: str, rate: Rate | None) -> float:
+        """Seconds until the next attempt. Raises when there is none to be made."""
+        rule = failure.rule
+        if not rule.retry or attempt >= RETRIES or not (retry_safe or rule.unsafe or not failure.sent):
+            raise self._error(failure, operation) from failure.__cause__
+        backoff = min(_BACKOFF_LIMIT, _BACKOFF_SECONDS * 2**attempt) * (0.5 + self._jitter() / 2)
+        if failure.status == 429 and rate:
+            # Without advice, assume what a refusal says: the vendor's bucket is empty; the next token comes in 1/rate.
+            closed = failure.wait if failure.wait is not None else max(backoff, 1 / rate.per_second)
+            self._buckets.drain(f"{self.account}:{operation}", closed)
+        return backoff if failure.wait is None else failure.wait
+
+    def _error(self, failure: _Failure, operation: str) -> CommerceError:
+        told = f"{failure.status} {failure}".strip() if failure.status else f"no answer ({failure})"
+        message = f"{self.account}: {operation} got {told}: {failure.rule.says}."
+        if issubclass(failure.rule.error, TransientError):
+            return TransientError(message, wait=failure.wait)
+        return failure.rule.error(message)
+
+
+def pages(fetch: Callable[[str | None], tuple[T, str | None]], start: str | None = None) -> Iterator[T]:
+    """Page after page until a page names no next token: fetch(token) -> (page, next token).
+
+    Raises ProtocolError, before the page is handed out, when a token comes again: following it would never end.
+    """
+    token, seen = start, {start} if start else set()
+    while True:
+        page, token = fetch(token)
+        if token and token in seen:
+            raise ProtocolError("The marketplace repeats a page token; the list is read again from its start later.")
+        yield page
+        if not token:
+            return
+        seen.add(token)
+
+
+def _origin(url: str) -> str:
+    """host:port of a URL, a host or host:port. Raises PermanentError for one we may never call."""
+    parts = urlsplit(url if "://" in url else f"https://{url}")
+    host = (parts.hostname or "").lower()
+    encrypted = parts.scheme == "https"
+    if host and not parts.username and (encrypted or (parts.scheme == "http" and host in LOOPBACK)):
+        return f"{host}:{parts.port or (443 if encrypted else 80)}"
+    raise PermanentError(f"{host or 'A URL without a host'} cannot be called: https is needed outside of loopback.")
+
+
+def _unsent(error: BaseException) -> bool:
+    """Whether the connection failed before any byte of the request went out."""
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return True
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)
+
+
+def _malformed(response: Response) -> str:
+    """What gives a broken answer away at no cost, '' for nothing: proxies' error pages and halves come with 200."""
+    kind = response.headers.get("Content-Type", "").lower()
+    if "html" in kind:
+        return "HTML"
+    body = response.body.strip()
+    if "json" in kind and body[:1] in (b"{", b"[") and body[-1:] not in (b"}", b"]"):
+        return "cut off"
+    return ""
+
+
+def _advice(headers: Mapping[str, str]) -> float | None:
+    """Seconds of Retry-After (RFC 9110, 10.2.3): a number, or a date, which is read on the sender's own clock."""
+    value = headers.get("Retry-After", "").strip()
+    if not value:
+        return None
+    try:
+        seconds = float(value) if value[0].isdigit() else _seconds_until(value, headers.get("Date", ""))
+    except (ValueError, TypeError):
+        return None
+    return min(max(seconds, 0.0), 86_400.0)
+
+
+def _seconds_until(date: str, now: str) -> float:
+    try:
+        sent = parsedate_to_datetime(now)
+    except ValueError:
+        sent = datetime.now(UTC)
+    return (parsedate_to_datetime(date) - sent).total_seconds()
+
+
+def _said(response: Response, describe: Callable[[Response], str] | None) -> str:
+    """The vendor's own words, masked, on one line, at most 300 characters."""
+    if describe is None:
+        return ""
+    try:
+        text = describe(response)
+    except (CommerceError, KeyError, IndexError, TypeError, ValueError, AttributeError):
+        return ""  # an error answer in an unknown shape: the status says enough
+    return redact.redact(" ".join(text.split()))[:300]

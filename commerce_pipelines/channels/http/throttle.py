@@ -1,0 +1,41 @@
+"""One token bucket per (account, operation), with the vendor's own numbers.
+
+What belongs here: the protocols of where buckets and access tokens live. What does not: the arithmetic of a bucket
+(core/throttle.py, offered here again), the numbers (each marketplace's api/ has its table), waiting (session.py), the
+shared stores (warehouse/shared/buckets.py, warehouse/shared/tokens.py).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ...core.throttle import Bucket, Rate, take
+
+__all__ = ["Bucket", "BucketStore", "Rate", "TokenSource", "TokenStore", "take"]
+
+
+class BucketStore(Protocol):
+    """Where buckets live. The store is shared by all processes (database) or by one (memory)."""
+
+    def reserve(self, key: str, rate: Rate, cost: float = 1.0) -> float:
+        """Atomically spend tokens of the bucket `key` and return the seconds to wait."""
+        ...
+
+    def drain(self, key: str, seconds: float) -> None:
+        """The vendor answered 429: nobody may call for `seconds`."""
+        ...
+
+
+class TokenStore(Protocol):
+    """Access tokens shared by all processes, so that two runs never refresh the same token twice."""
+
+    def get(self, key: str, renew: TokenSource, rejected: str | None = None) -> str:
+        """A valid token for `key`. `rejected` is a token that the channel just refused with 401: if the store still
+        holds that one it is renewed (once, under a lock); if another process renewed it meanwhile, theirs is used."""
+        ...
+
+
+class TokenSource(Protocol):
+    def __call__(self) -> tuple[str, float]:
+        """Mint a token: (token, seconds it is valid)."""
+        ...

@@ -1,0 +1,151 @@
+"""requests with the three things it lacks: a total deadline, a size cap after decompression, no hidden truncation.
+
+What belongs here: sockets and bytes. What does not: statuses, retries, tokens (session.py).
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Callable
+from functools import lru_cache
+from http.client import HTTPResponse
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import IncompleteRead
+
+CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
+_CHUNK = 65_536
+
+
+class TooLarge(Exception):
+    """The body, decompressed, is larger than the caller allows."""
+
+
+class _Due(threading.local):
+    """The instant by which this thread's current call must be over."""
+
+    clock: Callable[[], float] = staticmethod(time.monotonic)
+    at: float = float("inf")
+
+    def left(self) -> float:
+        """Seconds left. Raises TimeoutError when there are none."""
+        left = self.at - self.clock()
+        if left <= 0:
+            raise TimeoutError("the total deadline has passed")
+        return left
+
+
+_due = _Due()
+
+
+class _Deadlined(io.RawIOBase):
+    """A socket's byte stream where each read may last as long as what is left of the call.
+
+    A socket's own time-out starts afresh with every byte, so that a peer sending one byte a second is never late.
+    """
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        self._raw, self._sock = raw, sock
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(min(READ_SECONDS, _due.left()))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        raw = self.fp.detach()
+        self.fp = io.BufferedReader(_Deadlined(raw, sock), _CHUNK)
+
+
+class _Connection(HTTPConnection):
+    response_class = _Response
+
+
+class _SecureConnection(HTTPSConnection):
+    response_class = _Response
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+        return manager
+
+
+def new_session() -> requests.Session:
+    """A keep-alive session that retries nothing by itself, follows nothing and takes no password from ~/.netrc."""
+    session = requests.Session()
+    session.auth = lambda request: request  # any auth keeps requests from looking into ~/.netrc
+    session.mount("https://", _Adapter(max_retries=0))
+    session.mount("http://", _Adapter(max_retries=0))
+    session.headers.clear()
+    session.headers["Accept-Encoding"] = "gzip"  # not zstd or br: only gzip's inflation is capped here
+    return session
+
+
+def exchange(
+    session: requests.Session, request: requests.Request, due: float, clock: Callable[[], float], max_bytes: int
+) -> tuple[int, Any, bytes]:
+    """Send one request; status, headers and the whole body, decompressed.
+
+    Raises TimeoutError, TooLarge, or what requests and urllib3 raise for a connection that failed or broke off.
+    """
+    _due.at, _due.clock = due, clock
+    prepared = session.prepare_request(request)
+    timeout = (min(CONNECT_SECONDS, _due.left()), min(READ_SECONDS, _due.left()))
+    # The adapter itself, not session.send: that one reads the body of a redirect, whatever its size.
+    response = session.get_adapter(request.url).send(prepared, timeout=timeout, **_environment(request.url))
+    try:
+        return response.status_code, response.headers, _read(response, max_bytes)
+    finally:
+        response.close()
+
+
+@lru_cache(maxsize=256)
+def _environment(url: str) -> dict[str, Any]:
+    """Proxies and certificates that the process's environment names for a URL; looking them up takes half a call."""
+    return dict(requests.Session().merge_environment_settings(url, {}, True, True, None))
+
+
+def _read(response: requests.Response, max_bytes: int) -> bytes:
+    inflate = None
+    if response.headers.get("Content-Encoding", "").strip().lower() in ("gzip", "x-gzip", "deflate"):
+        inflate = zlib.decompressobj(47)  # zlib or gzip, by its header
+    body, size = io.BytesIO(), 0  # its value is had without another copy
+    while chunk := response.raw.read1(_CHUNK, decode_content=False):
+        _due.left()
+        size += body.write(inflate.decompress(chunk, max_bytes + 1 - size) if inflate else chunk)
+        if size > max_bytes:
+            raise TooLarge
+    if inflate and (not inflate.eof or inflate.unused_data) and size:
+        raise IncompleteRead(size, 0)  # the stream ended, or began anew, before its own end mark
+    return body.getvalue()

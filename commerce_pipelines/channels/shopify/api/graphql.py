@@ -1,0 +1,240 @@
+"""One GraphQL call to a shop: cost-aware, its errors named, its answer decoded to a type.
+
+What belongs here: the envelope of an answer (data, errors, cost), what each error code means, pacing by the bucket's
+own figures. What does not: which queries there are (queries.py), lists (pages.py), HTTP statuses
+(channels/http/session.py).
+
+Errors come in three layers: the HTTP status; `errors` beside `data` in an answer of status 200, THROTTLED and
+ACCESS_DENIED among them; `userErrors` inside a mutation's data, which whoever sends the mutation reads.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from ....core.errors import CommerceError, CredentialError, PermanentError, ProtocolError, TransientError
+from ...http.auth import Auth
+from ...http.session import HttpSession, Response
+from ...http.throttle import Rate
+from .queries import MOST_POINTS
+
+T = TypeVar("T")
+_log = logging.getLogger("commerce_pipelines.shopify")
+
+# One bucket per app and shop, whatever is asked: its key is this one operation. The Standard plan's figures to begin
+# with; every answer tells the shop's own.
+OPERATION = "graphql"
+STANDARD = Rate(per_second=100.0, burst=1_000.0)
+ATTEMPTS = 8  # of one call that is throttled
+INSIDE_ATTEMPTS = 4  # of one call that fails inside Shopify
+_SCOPE = re.compile(r"\b(?:read|write)_[a-z_]+")
+
+
+class Throttle(msgspec.Struct, frozen=True):
+    """Shopify's bucket as it was when it answered, in points."""
+
+    maximumAvailable: float = STANDARD.burst
+    currentlyAvailable: float = STANDARD.burst
+    restoreRate: float = STANDARD.per_second
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """requestedQueryCost must be in the bucket before a query runs; actualQueryCost is what it then keeps."""
+
+    requestedQueryCost: float = 0.0
+    actualQueryCost: float | None = None
+    throttleStatus: Throttle = Throttle()
+
+
+class Extensions(msgspec.Struct, frozen=True):
+    cost: Cost = Cost()
+
+
+class ErrorExtensions(msgspec.Struct, frozen=True):
+    code: str = ""
+    requiredAccess: str = ""
+
+
+class Error(msgspec.Struct, frozen=True):
+    message: str = ""
+    path: tuple[str | int, ...] = ()
+    extensions: ErrorExtensions = ErrorExtensions()
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """What stands beside `data`."""
+
+    errors: tuple[Error, ...] | str = ()
+    extensions: Extensions = Extensions()
+
+
+class Answer(Envelope, Generic[T], frozen=True):
+    data: T | None = None
+
+
+class TooExpensive(CommerceError):
+    """The query costs more than any query may. Caught by who can ask for less."""
+
+
+_envelopes = msgspec.json.Decoder(Envelope)
+
+
+@cache
+def _answers(shape: type[T]) -> msgspec.json.Decoder[Answer[T]]:
+    return msgspec.json.Decoder(Answer[shape])  # type: ignore[valid-type]
+
+
+def describe(response: Response) -> str:
+    """Shopify's text in an error answer: {"errors": "…"} of the API, {"error": "…"} of the token endpoint."""
+    answer = response.json()
+    errors = answer.get("errors") or answer["error"]
+    return errors if isinstance(errors, str) else str(errors[0].get("message", ""))
+
+
+class GraphQL:
+    """Calls of one shop. `version` is the API version that every answer should be of."""
+
+    def __init__(
+        self,
+        session: HttpSession,
+        url: str,
+        auth: Auth,
+        version: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._session, self._url, self._auth, self._version = session, url, auth, version
+        self._clock, self._sleep = clock, sleep
+        self._rate = STANDARD
+        self._bucket = (STANDARD.burst, clock())  # points that Shopify said were left, and when
+        self._costs: dict[str, Cost] = {}  # what each query cost last
+        self._said: set[str] = set()  # warnings about the API version, each logged once
+
+    def cost(self, query: str) -> Cost:
+        """What the query cost last; nothing before its first answer."""
+        return self._costs.get(query, Cost())
+
+    def seconds(self, points: float) -> float:
+        """How long the bucket takes to give so many points."""
+        return points / self._rate.per_second
+
+    def ask(self, query: str, variables: dict[str, Any], shape: type[T]) -> T:
+        """The answer's `data`. Raises TooExpensive, TransientError, CredentialError or ProtocolError.
+
+        It may be sent more than once: a mutation needs `@idempotent`.
+        """
+        wait = 0.0
+        for attempt in range(ATTEMPTS):
+            self._pace(query)
+            response = self._session.request(
+                "POST",
+                self._url,
+                operation=OPERATION,
+                rate=self._rate,
+                cost=self.cost(query).actualQueryCost or 1.0,
+                json={"query": query, "variables": variables},
+                auth=self._auth,
+                describe=describe,
+            )
+            self._note_version(response)
+            answer = self._read(response, shape)
+            self._note_cost(query, answer)
+            if not answer.errors and isinstance(answer, Answer) and answer.data is not None:
+                return answer.data
+            wait = self._wait_after(answer, attempt)
+            self._sleep(wait)
+        raise TransientError(f"{self._session.account}: Shopify throttled a query {ATTEMPTS} times.", wait=wait)
+
+    def _read(self, response: Response, shape: type[T]) -> Answer[T] | Envelope:
+        """The answer, read once; beside errors `data` may have any shape, and then it does not matter."""
+        try:
+            return _answers(shape).decode(response.body)  # type: ignore[arg-type]
+        except msgspec.ValidationError as error:
+            envelope = decode(_envelopes, response.body)
+            if envelope.errors:
+                return envelope
+            raise _misshapen(error) from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise _misshapen(error) from None
+
+    def _pace(self, query: str) -> None:
+        """Wait until the bucket holds what the query will request: a refused call helps nobody."""
+        left, at = self._bucket
+        short = self.cost(query).requestedQueryCost - left - (self._clock() - at) * self._rate.per_second
+        if short > 0:
+            self._sleep(short / self._rate.per_second)
+
+    def _note_cost(self, query: str, answer: Envelope) -> None:
+        cost = answer.extensions.cost
+        status = cost.throttleStatus
+        if cost.requestedQueryCost and status.restoreRate > 0:
+            self._rate = Rate(status.restoreRate, status.maximumAvailable)
+            self._bucket = (status.currentlyAvailable, self._clock())
+            if not answer.errors:
+                self._costs[query] = cost
+
+    def _note_version(self, response: Response) -> None:
+        served = response.headers.get("X-Shopify-API-Version", self._version)
+        reason = response.headers.get("X-Shopify-API-Deprecated-Reason", "")
+        if served != self._version:
+            self._warn(f"Shopify answers as API version {served[:20]}, not {self._version}")
+        if reason:
+            self._warn(f"Shopify will soon refuse what is asked of API version {self._version} ({reason[:200]})")
+
+    def _warn(self, says: str) -> None:
+        if says not in self._said:
+            self._said.add(says)
+            _log.warning("%s: %s; set api_version to a newer one after an update.", self._session.account, says)
+
+    def _wait_after(self, answer: Envelope, attempt: int) -> float:
+        """Seconds after which the same call may succeed. Raises what the errors mean when it will not."""
+        account = self._session.account
+        errors = answer.errors
+        if not errors:
+            raise ProtocolError(f"{account}: Shopify answered without data and without an error.")
+        if isinstance(errors, str):
+            raise PermanentError(f"{account}: Shopify refuses the query: {errors[:200]}")
+        codes = {error.extensions.code for error in errors}
+        cost = answer.extensions.cost
+        status = cost.throttleStatus
+        if "THROTTLED" in codes:
+            missing = cost.requestedQueryCost - status.currentlyAvailable
+            return max(missing, 1.0) / max(status.restoreRate, 1.0)
+        if "MAX_COST_EXCEEDED" in codes:
+            raise TooExpensive(f"{account}: a query costs more than {MOST_POINTS} points.")
+        if "ACCESS_DENIED" in codes:
+            denied = next(error for error in errors if error.extensions.code == "ACCESS_DENIED")
+            scopes = sorted(set(_SCOPE.findall(denied.extensions.requiredAccess or denied.message)))
+            field = ".".join(part for part in denied.path if isinstance(part, str))
+            raise CredentialError(
+                f"{account}: the app may not read {field or 'this'} in Shopify; grant it the scope "
+                f"{' or '.join(scopes) or 'that the field needs'} and install it again."
+            )
+        if "SHOP_INACTIVE" in codes:
+            raise CredentialError(f"{account}: the shop is not active; reactivate it in Shopify or remove the channel.")
+        if codes & {"INTERNAL_SERVER_ERROR", "TIMEOUT"}:
+            if attempt + 1 >= INSIDE_ATTEMPTS:
+                raise TransientError(f"{account}: Shopify failed inside; it will be tried again later.")
+            return float(2**attempt)
+        # GraphQL's own texts name fields and types of the query, never an order's values.
+        raise ProtocolError(f"{account}: Shopify refuses the query: {errors[0].message[:200]}")
+
+
+def decode(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _misshapen(error) from None
+
+
+def _misshapen(error: Exception) -> ProtocolError:
+    says = str(error) if isinstance(error, msgspec.ValidationError) else "it is not whole JSON"
+    return ProtocolError(f"Shopify's answer does not have the shape that its schema promises: {says}.")

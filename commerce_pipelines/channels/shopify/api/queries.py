@@ -1,0 +1,310 @@
+"""Every query we send to Shopify, as text, and what each may cost.
+
+What belongs here: GraphQL documents, each valid against the Admin schema of `API_VERSION` (the tests check it), and
+the page sizes that keep them affordable. What does not: sending (orders/reading.py), reading the answer
+(orders/payloads.py).
+
+Only fields that an order in Odoo needs are asked for: no browser address, no landing page, no marketing consent, no
+coordinates. Only one side of each money bag is asked for (`currency_basis`), because each object costs a point.
+
+Each listing carries `ordersCount` of the same search, so that its completeness is proved without a second call; with
+`limit: null` the count is not cut at 10,000.
+
+What is rare is left out of the list and asked for per order afterwards: lines beyond the first slice,
+the refunds of edited orders, duties and additional fees.
+
+Cost (shopify.dev, "GraphQL Admin API rate limits"): scalars 0, objects 1, connections sized by `first`; no query may
+exceed 1,000 points, whatever the plan. The documented rule taken literally (each item counted in full) is the worst
+case: `FIRST_ORDERS` stays below 1,000 by it. What Shopify really asks is much less, so the client lets pages grow by
+the `requestedQueryCost` of its own last answer.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+FIRST_ORDERS = 6  # to begin with: below 1,000 points by the literal reading of the cost rule
+FIRST_VARIANTS = 60  # likewise
+FIRST_LINES = 8  # of each listed order; more are fetched per order
+MORE_LINES = 50
+MOST_AT_ONCE = 250  # the API's cap of any `first` and of any list in an input
+MOST_POINTS = 1_000  # of one query, whatever the plan
+
+_TAX_AND_DISCOUNT = """
+  discountAllocations {
+    allocatedAmountSet { %BAG% { amount } }
+    discountApplication {
+      index
+      ... on DiscountCodeApplication { code }
+      ... on AutomaticDiscountApplication { title }
+      ... on ManualDiscountApplication { title }
+      ... on ScriptDiscountApplication { title }
+    }
+  }
+  taxLines { rate channelLiable priceSet { %BAG% { amount } } }
+"""
+
+_FRAGMENTS = (
+    """
+fragment Line on LineItem {
+  id name sku quantity currentQuantity isGiftCard requiresShipping taxable
+  originalUnitPriceSet { %BAG% { amount } }"""
+    + _TAX_AND_DISCOUNT
+    + """}
+
+fragment Shipping on ShippingLine {
+  id title code isRemoved
+  originalPriceSet { %BAG% { amount } }"""
+    + _TAX_AND_DISCOUNT
+    + """}
+
+fragment Address on MailingAddress {
+  name company address1 address2 city zip provinceCode countryCodeV2 phone
+}
+
+fragment OrderFields on Order {
+  id name createdAt updatedAt cancelledAt test edited taxesIncluded dutiesIncluded
+  displayFinancialStatus displayFulfillmentStatus currencyCode presentmentCurrencyCode
+  email phone customerLocale
+  totalPriceSet { %BAG% { amount currencyCode } }
+  totalTipReceivedSet { %BAG% { amount } }
+  totalRefundedSet { %BAG% { amount } }
+  originalTotalDutiesSet { %BAG% { amount } }
+  originalTotalAdditionalFeesSet { %BAG% { amount } }
+  totalCashRoundingAdjustment { paymentSet { %BAG% { amount } } }
+  customer { id firstName lastName }
+  purchasingEntity {
+    ... on PurchasingCompany { company { name } location { taxSettings { taxRegistrationId } } }
+  }
+  billingAddress { ...Address }
+  shippingAddress { ...Address }
+  transactions(first: 5) { kind status gateway amountSet { %BAG% { amount } } }
+  shippingLines(first: 2) { nodes { ...Shipping } pageInfo { hasNextPage } }
+  lineItems(first: %FIRST_LINES%) { nodes { ...Line } pageInfo { hasNextPage endCursor } }
+}
+"""
+)
+
+_ORDERS = (
+    """
+query Orders($first: Int!, $after: String, $query: String!, $sortKey: OrderSortKeys!) {
+  orders(first: $first, after: $after, query: $query, sortKey: $sortKey) {
+    nodes { ...OrderFields }
+    pageInfo { hasNextPage endCursor }
+  }
+  ordersCount(query: $query, limit: null) { count precision }
+}
+"""
+    + _FRAGMENTS
+)
+
+_ORDER = (
+    """
+query Order($id: ID!) {
+  order(id: $id) { ...OrderFields }
+}
+"""
+    + _FRAGMENTS
+)
+
+_LINES = """
+query Lines($id: ID!, $after: String) {
+  order(id: $id) {
+    updatedAt
+    lineItems(first: %MORE_LINES%, after: $after) { nodes { ...Line } pageInfo { hasNextPage endCursor } }
+  }
+}
+""" + _FRAGMENTS[: _FRAGMENTS.index("fragment Shipping")]
+
+_SHIPPING_LINES = """
+query ShippingLines($id: ID!) {
+  order(id: $id) {
+    updatedAt
+    shippingLines(first: 50) { nodes { ...Shipping } pageInfo { hasNextPage } }
+  }
+}
+""" + _FRAGMENTS[_FRAGMENTS.index("fragment Shipping") : _FRAGMENTS.index("fragment Address")]
+
+_REFUNDS = """
+query Refunds($id: ID!) {
+  order(id: $id) {
+    updatedAt
+    refunds(first: 50) {
+      totalRefundedSet { %BAG% { amount } }
+      refundLineItems(first: 15) {
+        nodes {
+          lineItem { id }
+          quantity
+          subtotalSet { %BAG% { amount } }
+          totalTaxSet { %BAG% { amount } }
+        }
+        pageInfo { hasNextPage }
+      }
+    }
+  }
+}
+"""
+
+_CHARGES = """
+query Charges($id: ID!, $after: String) {
+  order(id: $id) {
+    updatedAt
+    additionalFees {
+      id name
+      price { %BAG% { amount } }
+      taxLines { rate channelLiable priceSet { %BAG% { amount } } }
+    }
+    lineItems(first: %MORE_LINES%, after: $after) {
+      nodes {
+        id
+        duties {
+          id
+          price { %BAG% { amount } }
+          taxLines { rate channelLiable priceSet { %BAG% { amount } } }
+        }
+      }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}
+"""
+
+_TOTALS = """
+query Totals($first: Int!, $after: String, $query: String!, $sortKey: OrderSortKeys!) {
+  orders(first: $first, after: $after, query: $query, sortKey: $sortKey) {
+    nodes {
+      id createdAt cancelledAt test edited displayFinancialStatus
+      totalPriceSet { %BAG% { amount currencyCode } }
+      totalCashRoundingAdjustment { paymentSet { %BAG% { amount } } }
+      taxLines { channelLiable }
+    }
+    pageInfo { hasNextPage endCursor }
+  }
+  ordersCount(query: $query, limit: null) { count precision }
+}
+"""
+
+_LEVEL = """
+fragment Level on InventoryLevel {
+  location { id name isFulfillmentService }
+  quantities(names: ["available"]) { quantity }
+}
+"""
+
+# The count is of all variants, drafts too: it knows no search by status, so it tells the size and proves nothing.
+LISTINGS = (
+    """
+query Listings($first: Int!, $after: String, $query: String!) {
+  productVariants(first: $first, after: $after, query: $query, sortKey: ID) {
+    nodes {
+      id displayName
+      inventoryItem {
+        id sku tracked
+        inventoryLevels(first: 3) { nodes { ...Level } pageInfo { hasNextPage endCursor } }
+      }
+    }
+    pageInfo { hasNextPage endCursor }
+  }
+  productVariantsCount(limit: null) { count }
+}
+"""
+    + _LEVEL
+)
+
+# The same as a bulk operation: no variables, no `first`, an id for whatever has something below it.
+BULK_LISTINGS = """
+{
+  productVariants(query: "product_status:ACTIVE") {
+    edges { node {
+      id displayName
+      inventoryItem {
+        id sku tracked
+        inventoryLevels { edges { node {
+          id
+          location { id name isFulfillmentService }
+          quantities(names: ["available"]) { quantity }
+        } } }
+      }
+    } }
+  }
+}
+"""
+
+BULK_RUN = """
+mutation BulkRun($query: String!) {
+  bulkOperationRunQuery(query: $query, groupObjects: false) {
+    bulkOperation { id status }
+    userErrors { field message }
+  }
+}
+"""
+
+BULK_STATE = """
+query BulkState($id: ID!) {
+  bulkOperation(id: $id) { id status errorCode objectCount url }
+}
+"""
+
+LEVELS = (
+    """
+query Levels($id: ID!, $after: String) {
+  inventoryItem(id: $id) {
+    inventoryLevels(first: 50, after: $after) { nodes { ...Level } pageInfo { hasNextPage endCursor } }
+  }
+}
+"""
+    + _LEVEL
+)
+
+# Since 2026-04 both the directive and changeFromQuantity are demanded when it runs, though the schema says neither.
+SET_QUANTITIES = """
+mutation SetQuantities($input: InventorySetQuantitiesInput!, $key: String!) {
+  inventorySetQuantities(input: $input) @idempotent(key: $key) {
+    userErrors { code field message }
+  }
+}
+"""
+
+PROBE = """
+query Probe {
+  shop { name myshopifyDomain currencyCode taxesIncluded }
+  currentAppInstallation { accessScopes { handle } }
+}
+"""
+
+
+class Queries(msgspec.Struct, frozen=True, kw_only=True):
+    """The documents of one shop: they ask for the side of money that its orders are booked in."""
+
+    orders: str
+    order: str
+    lines: str
+    shipping_lines: str
+    refunds: str
+    charges: str
+    totals: str
+    probe: str = PROBE
+
+
+def queries(basis: Literal["shop", "presentment"]) -> Queries:
+    """The documents for `currency_basis`."""
+
+    def text(document: str) -> str:
+        return (
+            document.replace("%BAG%", f"{basis}Money")
+            .replace("%FIRST_LINES%", str(FIRST_LINES))
+            .replace("%MORE_LINES%", str(MORE_LINES))
+            .strip()
+        )
+
+    return Queries(
+        orders=text(_ORDERS),
+        order=text(_ORDER),
+        lines=text(_LINES),
+        shipping_lines=text(_SHIPPING_LINES),
+        refunds=text(_REFUNDS),
+        charges=text(_CHARGES),
+        totals=text(_TOTALS),
+    )

@@ -1,0 +1,241 @@
+"""Stock of one shop: what each variant offers at each location, and setting it.
+
+What belongs here: listing variants with their levels, sending quantities, what each error means for one push. What
+does not: which quantity is right (domain/inventory/listings.py), sending one query (api/graphql.py), the queries
+(api/queries.py).
+
+**Listing** pages through the active variants, as far as points allow that in time: a page is whole, on time and a
+matter of one call for most shops. Where the pages would take longer than `PAGING_SECONDS` (on the Standard plan from
+some thousand variants on), a bulk operation gives the same for a handful of points. A figure that has changed since it
+was read does no harm: setting compares first.
+
+**Setting** is all or nothing per call: one bad item fails its whole batch and nothing is written. So the items named
+by the errors get their outcome and the rest is sent again without them. Each call compares first
+(`changeFromQuantity`) and carries an idempotency key made of its pushes' tokens, so that a lost answer is repeated
+safely; where a batch is put together differently the next time, the comparison alone protects: it comes out `stale`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from ....core.errors import ProtocolError
+from ....domain.inventory.listings import Listing, Push, PushOutcome
+from ....domain.orders.order import FulfilledBy
+from ...http.session import HttpSession
+from ..api.bulk import run_bulk
+from ..api.graphql import GraphQL, decode
+from ..api.pages import LISTED_AT_ONCE, PageSizes
+from ..api.queries import BULK_LISTINGS, FIRST_VARIANTS, LEVELS, LISTINGS, MOST_AT_ONCE, SET_QUANTITIES
+from ..orders.payloads import number
+from .payloads import BulkLine, Item, Level, LevelsAnswer, SetAnswer, UserError, VariantsAnswer
+
+PAGING_SECONDS = 120.0  # a bulk operation has its own overhead: starting, being polled, its file
+AT_ONCE = 1_000  # listings handed out together from a bulk file
+ATTEMPTS = 4  # at one batch whose idempotency key is taken
+REASON = "correction"
+UNTRACKED = {"tracked": "no"}  # in the reference of an item whose stock Shopify does not count
+STALE = frozenset(("CHANGE_FROM_QUANTITY_STALE", "COMPARE_QUANTITY_STALE"))
+# Of the call as a whole: sending fewer of its items would change nothing.
+OF_THE_CALL = frozenset(("INVALID_NAME", "INVALID_REASON", "INVALID_REFERENCE_DOCUMENT", "COMPARE_QUANTITY_REQUIRED"))
+TAKEN, FAILED_BEFORE, MISMATCH = (
+    "IDEMPOTENCY_CONCURRENT_REQUEST",
+    "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED",
+    "IDEMPOTENCY_KEY_PARAMETER_MISMATCH",
+)
+
+
+_bulk_lines = msgspec.json.Decoder(BulkLine)
+
+
+class Inventory:
+    """Listings and pushes of one shop."""
+
+    def __init__(self, graphql: GraphQL, session: HttpSession, sleep: Callable[[float], None]) -> None:
+        self._graphql, self._session, self._sleep = graphql, session, sleep
+        self._sizes = PageSizes(graphql, FIRST_VARIANTS)
+
+    def listings(self) -> Iterator[tuple[Listing, ...]]:
+        """Active variants, one Listing per inventory item and location; `location` is the location's number.
+
+        quantity is None where Shopify does not track the item. Items at a fulfilment service's location are that
+        service's to count: FulfilledBy.CHANNEL. Raises ProtocolError for a list that repeats itself.
+        """
+        since, after, count = "", None, 0
+        seen: set[str] = set()
+        while True:
+            query = "product_status:ACTIVE" + (f" AND id:>{since}" if since else "")
+            answer = self._sizes.ask(LISTINGS, {"after": after, "query": query}, VariantsAnswer)
+            page = answer.productVariants
+            if not seen and self._takes_too_long(answer):
+                yield from self._in_bulk()
+                return
+            found: list[Listing] = []
+            for variant in page.nodes:
+                item = variant.inventoryItem
+                if item.id not in seen:  # variants may share an item
+                    seen.add(item.id)
+                    found += [
+                        _listing(item.id, item.sku, item.tracked, variant.displayName, level)
+                        for level in self._all_levels(item)
+                    ]
+            yield tuple(found)
+            if not page.pageInfo.hasNextPage:
+                return
+            count += len(page.nodes)
+            if count >= LISTED_AT_ONCE:  # Shopify stops any list at 25,000 objects: begin another
+                since, after, count = number(page.nodes[-1].id), None, 0
+            elif page.pageInfo.endCursor in (None, after):
+                raise ProtocolError("Shopify repeats a page of variants; the list is read again later.")
+            else:
+                after = page.pageInfo.endCursor
+
+    def _takes_too_long(self, answer: VariantsAnswer) -> bool:
+        got = len(answer.productVariants.nodes)
+        if not got or not answer.productVariants.pageInfo.hasNextPage or answer.productVariantsCount is None:
+            return False
+        points = (self._graphql.cost(LISTINGS).actualQueryCost or 0.0) / got * answer.productVariantsCount.count
+        return self._graphql.seconds(points) > PAGING_SECONDS
+
+    def _in_bulk(self) -> Iterator[tuple[Listing, ...]]:
+        """The lines may come in any order, and a level's parent may be named as the variant or as its item."""
+        variants: dict[str, BulkLine] = {}
+        levels: list[BulkLine] = []
+        for raw in run_bulk(self._graphql, self._session, BULK_LISTINGS, self._sleep):
+            line = decode(_bulk_lines, raw)
+            if line.inventoryItem is None:
+                levels.append(line)
+            else:
+                variants[line.id] = variants[line.inventoryItem.id] = line
+        found: dict[str, Listing] = {}
+        for line in levels:
+            variant = variants.get(line.parent)
+            if variant is None or variant.inventoryItem is None or line.location is None:
+                raise ProtocolError("Shopify's bulk file holds a stock level that belongs to no variant of it.")
+            item = variant.inventoryItem
+            level = Level(line.location, line.quantities)
+            listing = _listing(item.id, item.sku, item.tracked, variant.displayName, level)
+            found[listing.key] = listing
+        every = list(found.values())
+        for start in range(0, len(every), AT_ONCE):
+            yield tuple(every[start : start + AT_ONCE])
+
+    def _all_levels(self, item: Item) -> Iterator[Level]:
+        levels, after = item.inventoryLevels, None
+        yield from levels.nodes
+        while levels.pageInfo.hasNextPage and levels.pageInfo.endCursor != after:
+            after = levels.pageInfo.endCursor
+            more = self._graphql.ask(LEVELS, {"id": item.id, "after": after}, LevelsAnswer).inventoryItem
+            if more is None:
+                return  # deleted since
+            levels = more.inventoryLevels
+            yield from levels.nodes
+
+    def push(self, pushes: Sequence[Push]) -> Iterator[PushOutcome]:
+        """One outcome per push. Raises what stops everything; what was then under way has no outcome and may be
+        pushed again with the same tokens."""
+        ready = []
+        for push in pushes:
+            if refusal := _unwritable(push.listing):
+                yield PushOutcome(key=push.listing.key, status="refused", code=refusal[0], message=refusal[1])
+            else:
+                ready.append(push)
+        for start in range(0, len(ready), MOST_AT_ONCE):
+            yield from self._push(ready[start : start + MOST_AT_ONCE])
+
+    def _push(self, batch: list[Push]) -> Iterator[PushOutcome]:
+        attempt = tries = 0
+        while batch:
+            errors = self._send(batch, attempt)
+            tries += 1
+            if not errors:
+                yield from [PushOutcome(key=push.listing.key, status="accepted") for push in batch]
+                return
+            named = {place: error for error in errors if (place := _place(error, len(batch))) is not None}
+            if named:
+                yield from [_outcome(batch[place], error) for place, error in named.items()]
+                batch = [push for place, push in enumerate(batch) if place not in named]
+                attempt = tries = 0
+                continue
+            code = errors[0].code or ""
+            if code == TAKEN and tries < ATTEMPTS:
+                self._sleep(float(2 ** (tries - 1)))
+            elif code == FAILED_BEFORE and tries < ATTEMPTS:
+                attempt += 1  # Shopify: "Retry with a new idempotency key"
+            elif len(batch) == 1 or code in OF_THE_CALL or code in (TAKEN, FAILED_BEFORE, MISMATCH):
+                yield from [_outcome(push, errors[0]) for push in batch]
+                return
+            else:  # no item is named: halve until the bad one is alone
+                middle = len(batch) // 2
+                yield from self._push(batch[:middle])
+                yield from self._push(batch[middle:])
+                return
+
+    def _send(self, batch: list[Push], attempt: int) -> list[UserError]:
+        key = idempotency_key([push.token for push in batch], attempt)
+        given: dict[str, Any] = {
+            "name": "available",
+            "reason": REASON,
+            "referenceDocumentUri": f"gid://commerce-pipelines/StockSync/{key}",
+            "quantities": [
+                {
+                    "inventoryItemId": push.listing.reference["inventory_item_id"],
+                    "locationId": push.listing.reference["location_id"],
+                    "quantity": push.quantity,
+                    "changeFromQuantity": push.listing.quantity,
+                }
+                for push in batch
+            ],
+        }
+        answer = self._graphql.ask(SET_QUANTITIES, {"input": given, "key": key}, SetAnswer)
+        return answer.inventorySetQuantities.userErrors
+
+
+def idempotency_key(tokens: Sequence[str], attempt: int = 0) -> str:
+    """A UUID that is the same for the same pushes in the same order. attempt: after one that Shopify holds failed."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, "\n".join([*tokens, str(attempt)])))
+
+
+def _listing(item_id: str, sku: str | None, tracked: bool, title: str, level: Level) -> Listing:
+    location = level.location
+    reference = {"inventory_item_id": item_id, "location_id": location.id, "location_name": location.name}
+    return Listing(
+        key=f"{number(item_id)}:{number(location.id)}",
+        sku=sku or "",
+        quantity=level.quantities[0].quantity if tracked and level.quantities else None,
+        fulfilled_by=FulfilledBy.CHANNEL if location.isFulfillmentService else FulfilledBy.MERCHANT,
+        location=number(location.id),
+        title=title,
+        reference=reference if tracked else reference | UNTRACKED,
+    )
+
+
+def _unwritable(listing: Listing) -> tuple[str, str] | None:
+    """Why we never set this listing's quantity: code and sentence.
+
+    An unknown quantity is no reason: it is what a listing shows that nobody is sure of, and is set without comparing.
+    """
+    if listing.fulfilled_by is FulfilledBy.CHANNEL:
+        return "FULFILMENT_SERVICE", "A fulfilment service counts the stock at this location."
+    if UNTRACKED.items() <= listing.reference.items():
+        return "NOT_TRACKED", "Shopify does not track this item; switch tracking on in its inventory settings."
+    return None
+
+
+def _place(error: UserError, size: int) -> int | None:
+    """Which item the error names: ["input", "quantities", "3", "quantity"] -> 3."""
+    path = error.field or []
+    for part in path[path.index("quantities") + 1 :][:1] if "quantities" in path else ():
+        if part.isdigit() and int(part) < size:
+            return int(part)
+    return None
+
+
+def _outcome(push: Push, error: UserError) -> PushOutcome:
+    code = error.code or ""
+    status: Any = "stale" if code in STALE else "failed" if code.startswith("IDEMPOTENCY_") else "refused"
+    return PushOutcome(key=push.listing.key, status=status, code=code, message=error.message[:200])

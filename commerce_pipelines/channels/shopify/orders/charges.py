@@ -1,0 +1,220 @@
+"""The money of one line: its price, discounts and taxes as Shopify states them, as lines of the domain's Order.
+
+What belongs here: arithmetic of one charge, and of the units that edits removed. What does not: which charges an
+order has and what it is worth (translate.py, whose opening explains the rules), the shapes (payloads.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+import msgspec
+
+from ....core.errors import RecordError
+from ....domain import money
+from ....domain.orders.order import LineKind, OrderLine
+from . import payloads
+from .payloads import number
+
+Basis = Literal["shop", "presentment"]
+Minor = Callable[[payloads.Bag | None], int]
+Discounts = dict[int, tuple[str, int]]  # index of the discount application -> its name, minor units it takes off
+
+_MILLION = 1_000_000
+
+
+class Taxes(msgspec.Struct, frozen=True, gc=False):
+    """One line's tax lines: the seller's tax and its rate in ppm (None: not stated), and what the channel remits."""
+
+    tax: int
+    rate: int | None
+    collected: int
+
+
+class Removed(msgspec.Struct):
+    """Units of one line that edits took out, and what Shopify says they were worth after discounts."""
+
+    quantity: int = 0
+    subtotal: int = 0
+    tax: int = 0
+
+
+NOTHING = Taxes(0, None, 0)
+
+
+def side(bag: payloads.Bag, basis: Basis) -> payloads.Money:
+    """The chosen side of a money bag. Raises RecordError where it was not asked for when the order was read."""
+    chosen = bag.shopMoney if basis == "shop" else bag.presentmentMoney
+    if chosen is None:
+        raise RecordError(
+            "bad_payload",
+            f"The order was read without its {basis} amounts.",
+            fix="Pull the order's day again: currency_basis was changed after it was read.",
+            subject=f"{basis}Money",
+        )
+    return chosen
+
+
+def reader(currency: str, basis: Basis) -> Minor:
+    """bag -> minor units of `currency`; an absent bag is 0. Raises RecordError(`bad_amount`)."""
+    to_minor, is_shop = money.to_minor, basis == "shop"
+
+    def minor(bag: payloads.Bag | None) -> int:
+        if bag is None:
+            return 0
+        chosen = bag.shopMoney if is_shop else bag.presentmentMoney
+        return to_minor((chosen or side(bag, basis)).amount, currency)
+
+    return minor
+
+
+def taxes_of(lines: list[payloads.TaxLine], minor: Minor) -> Taxes:
+    """The line's taxes added up. A rate that one of the seller's tax lines lacks leaves the whole rate unknown."""
+    if not lines:
+        return NOTHING
+    tax = rate = collected = 0
+    known = True
+    for line in lines:
+        if line.channelLiable:
+            collected += minor(line.priceSet)
+            continue
+        tax += minor(line.priceSet)
+        if line.rate is None:
+            known = False
+        else:
+            rate += round(line.rate * _MILLION)
+    return Taxes(tax, rate if known else None, collected)
+
+
+def discounts_of(allocations: list[payloads.DiscountAllocation], minor: Minor) -> Discounts:
+    """Amounts by discount application; one that takes nothing off is left out."""
+    found: Discounts = {}
+    for allocation in allocations:
+        if amount := minor(allocation.allocatedAmountSet):
+            by = allocation.discountApplication
+            if by.index in found:
+                amount += found[by.index][1]
+            found[by.index] = (by.code or by.title or "", amount)
+    return found
+
+
+def charge(
+    kind: LineKind,
+    line_id: str,
+    title: str,
+    quantity: int,
+    gross: int,
+    discounts: Discounts,
+    taxes: Taxes,
+    *,
+    included: bool,
+    untaxed: bool,
+    sku: str = "",
+    of: str = "",
+) -> list[OrderLine]:
+    """One charge and its discounts as lines. gross: minor units before discounts. included: prices include tax.
+
+    untaxed: no tax line means rate 0, not an unknown rate (except on what is given away: nothing is said there).
+    """
+    rate = taxes.rate
+    net = gross - sum([amount for _, amount in discounts.values()]) if discounts else gross
+    if rate is None and untaxed and net and not taxes.tax:
+        rate = 0
+    if included:
+        gross -= taxes.collected
+    tax = taxes.tax
+    reductions = []
+    for index, (name, amount) in discounts.items():
+        share = _tax_within(amount, net, taxes.tax, rate, included)
+        tax += share
+        reductions.append(
+            OrderLine(
+                line_id=f"{line_id}-d{index}",
+                kind=LineKind.DISCOUNT,
+                title=f"Discount {name}" if name else "Discount",
+                quantity=1,
+                amount=-amount,
+                tax=-share,
+                rate=rate,
+                of=line_id,
+            )
+        )
+    line = OrderLine(
+        line_id=line_id, kind=kind, title=title, quantity=quantity, amount=gross, tax=tax, rate=rate, sku=sku, of=of
+    )
+    return [line, *reductions]
+
+
+def _tax_within(amount: int, net: int, net_tax: int, rate: int | None, included: bool) -> int:
+    """The tax that a discount of `amount` took off, to the nearest minor unit."""
+    if rate is None:
+        part, whole = net_tax, net
+    else:
+        part, whole = rate, _MILLION + rate if included else _MILLION
+    return (2 * amount * part + whole) // (2 * whole) if whole > 0 else 0
+
+
+def removals_of(order: payloads.Order, minor: Minor) -> dict[str, Removed]:
+    """What edits took out, by line id. Raises RecordError(`unknown_edit`) for missing units that no refund explains."""
+    removed: dict[str, Removed] = {}
+    explained: dict[str, int] = {}
+    for refund in order.refunds:
+        moved = minor(refund.totalRefundedSet)
+        if refund.refundLineItems.pageInfo.hasNextPage:
+            raise _unknown_edit("refunds")
+        for row in refund.refundLineItems.nodes:
+            line_id = number(row.lineItem.id)
+            explained[line_id] = explained.get(line_id, 0) + row.quantity
+            if not moved:
+                entry = removed.setdefault(line_id, Removed())
+                entry.quantity += row.quantity
+                entry.subtotal += minor(row.subtotalSet)
+                entry.tax += minor(row.totalTaxSet)
+    for item in order.lineItems.nodes:
+        line_id = number(item.id)
+        if (
+            item.quantity - item.currentQuantity > explained.get(line_id, 0)
+            or explained.get(line_id, 0) > item.quantity
+        ):
+            raise _unknown_edit(line_id)
+    return removed
+
+
+def without(
+    removed: Removed, unit: int, discounts: Discounts, taxes: Taxes, *, included: bool, line_id: str
+) -> tuple[Discounts, Taxes, int]:
+    """The line's discounts and taxes less those of the removed units, and what these were worth with tax.
+
+    Where prices include tax, a subtotal that leaves more off than the line's discounts was stated without its tax.
+    """
+    price = unit * removed.quantity
+    amounts = [amount for _, amount in discounts.values()]
+    worth, off = removed.subtotal, price - removed.subtotal
+    if included and off > sum(amounts):
+        worth, off = worth + removed.tax, off - removed.tax
+    if not 0 <= off <= sum(amounts) or not 0 <= removed.tax <= taxes.tax + taxes.collected:
+        raise _unknown_edit(line_id)
+    if taxes.collected and removed.tax:
+        raise _unknown_edit(line_id)  # whose tax it was is not said
+    if off:
+        parts = money.allocate(off, amounts)
+        discounts = {
+            index: (name, amount - part) for (index, (name, amount)), part in zip(discounts.items(), parts, strict=True)
+        }
+    kept = {index: (name, amount) for index, (name, amount) in discounts.items() if amount}
+    return kept, Taxes(taxes.tax - removed.tax, taxes.rate, taxes.collected), worth + (0 if included else removed.tax)
+
+
+def _unknown_edit(subject: str) -> RecordError:
+    return RecordError(
+        "unknown_edit",
+        "The order was edited in a way whose worth Shopify does not state per line.",
+        fix="Compare the order in Shopify and enter it in Odoo by hand.",
+        subject=subject,
+    )
+
+
+def stands_alone(lines: Iterable[OrderLine], kind: LineKind) -> bool:
+    """Whether no line is of this kind yet."""
+    return all(line.kind is not kind for line in lines)

@@ -1,0 +1,285 @@
+"""The types of Shopify's answers: only the fields that api/queries.py asks for, named as Shopify names them.
+
+What belongs here: the order node of the Admin GraphQL API as structs, decoded from bytes, and what the landing must
+know of it. What does not: the REST shape of webhook bodies (rest.py), what the fields mean for us (translate.py), the
+envelope of an answer (reading.py). Unknown fields are ignored; they stay in the landed bytes.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from ....core.errors import RecordError
+from ....domain.orders.order import email_key
+from ...capabilities import OrderHead
+
+T = TypeVar("T")
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+Quantity = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
+
+
+class Node(msgspec.Struct, gc=False, kw_only=True):
+    pass
+
+
+class Money(Node):
+    amount: str
+    currencyCode: str = ""
+
+
+class Bag(Node):
+    """One amount in the shop's currency and in the buyer's; only the side that was asked for is there."""
+
+    shopMoney: Money | None = None
+    presentmentMoney: Money | None = None
+
+
+class TaxLine(Node):
+    """rate: a proportion (0.19); the schema says Float, so it is read as one and made exact at once (translate.py)."""
+
+    priceSet: Bag
+    rate: Annotated[float, msgspec.Meta(ge=0, le=100)] | None = None
+    channelLiable: bool | None = None
+
+
+class DiscountApplication(Node):
+    index: int
+    code: str | None = None
+    title: str | None = None
+
+
+class DiscountAllocation(Node):
+    allocatedAmountSet: Bag
+    discountApplication: DiscountApplication
+
+
+class Duty(Node):
+    id: str
+    price: Bag
+    taxLines: list[TaxLine] = []
+
+
+class LineItem(Node):
+    """quantity counts refunded and removed units too; currentQuantity does not."""
+
+    id: str
+    name: str
+    quantity: Quantity
+    currentQuantity: Quantity
+    originalUnitPriceSet: Bag
+    sku: str | None = None
+    isGiftCard: bool = False
+    requiresShipping: bool = True
+    taxable: bool = True
+    discountAllocations: list[DiscountAllocation] = []
+    taxLines: list[TaxLine] = []
+    duties: list[Duty] = []
+
+
+class ShippingLine(Node):
+    title: str
+    originalPriceSet: Bag
+    id: str | None = None
+    code: str | None = None
+    isRemoved: bool = False
+    discountAllocations: list[DiscountAllocation] = []
+    taxLines: list[TaxLine] = []
+
+
+class AdditionalFee(Node):
+    id: str
+    name: str
+    price: Bag
+    taxLines: list[TaxLine] = []
+
+
+class PageInfo(Node):
+    hasNextPage: bool
+    endCursor: str | None = None
+
+
+class LineItems(Node):
+    nodes: list[LineItem]
+    pageInfo: PageInfo
+
+
+class ShippingLines(Node):
+    nodes: list[ShippingLine]
+    pageInfo: PageInfo
+
+
+class Reference(Node):
+    id: str
+
+
+class RefundLineItem(Node):
+    lineItem: Reference
+    quantity: Quantity
+    subtotalSet: Bag
+    totalTaxSet: Bag
+
+
+class RefundLineItems(Node):
+    nodes: list[RefundLineItem]
+    pageInfo: PageInfo
+
+
+class Refund(Node):
+    totalRefundedSet: Bag
+    refundLineItems: RefundLineItems
+
+
+class Transaction(Node):
+    kind: str
+    status: str
+    amountSet: Bag
+    gateway: str | None = None
+
+
+class CashRounding(Node):
+    paymentSet: Bag
+
+
+class Address(Node):
+    name: str | None = None
+    company: str | None = None
+    address1: str | None = None
+    address2: str | None = None
+    city: str | None = None
+    zip: str | None = None
+    provinceCode: str | None = None
+    countryCodeV2: str | None = None
+    phone: str | None = None
+
+
+class Customer(Node):
+    id: str
+    firstName: str | None = None
+    lastName: str | None = None
+
+
+class Company(Node):
+    name: str
+
+
+class TaxSettings(Node):
+    taxRegistrationId: str | None = None
+
+
+class CompanyLocation(Node):
+    taxSettings: TaxSettings | None = None
+
+
+class PurchasingEntity(Node):
+    """Empty for a private customer: only companies' fields are asked for."""
+
+    company: Company | None = None
+    location: CompanyLocation | None = None
+
+
+class Order(Node):
+    """An order node. `refunds` is there for edited orders only, fees and duties in full only where there are any."""
+
+    id: str
+    name: str
+    createdAt: Instant
+    updatedAt: Instant
+    taxesIncluded: bool
+    totalPriceSet: Bag
+    lineItems: LineItems
+    cancelledAt: Instant | None = None
+    test: bool = False
+    edited: bool = False
+    currencyCode: str = ""
+    presentmentCurrencyCode: str = ""
+    dutiesIncluded: bool = False
+    displayFinancialStatus: str | None = None
+    displayFulfillmentStatus: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    customerLocale: str | None = None
+    totalTipReceivedSet: Bag | None = None
+    totalRefundedSet: Bag | None = None
+    originalTotalDutiesSet: Bag | None = None
+    originalTotalAdditionalFeesSet: Bag | None = None
+    totalCashRoundingAdjustment: CashRounding | None = None
+    customer: Customer | None = None
+    purchasingEntity: PurchasingEntity | None = None
+    billingAddress: Address | None = None
+    shippingAddress: Address | None = None
+    transactions: list[Transaction] = []
+    shippingLines: ShippingLines | None = None
+    refunds: list[Refund] = []
+    additionalFees: list[AdditionalFee] = []
+
+
+class Head(Node):
+    id: str
+    createdAt: Instant
+    updatedAt: Instant
+    email: str | None = None
+    customer: Reference | None = None
+
+
+_orders = msgspec.json.Decoder(Order)
+_heads = msgspec.json.Decoder(Head)
+
+
+def number(gid: str) -> str:
+    """The numeric id in `gid://shopify/Order/450789469`: the same in webhook bodies, and what a person sees.
+
+    Raises RecordError(`bad_payload`) for anything else: it becomes part of ids in Odoo.
+    """
+    digits = gid.rpartition("/")[2]
+    if "?" in digits:
+        digits = digits.partition("?")[0]
+    if digits.isdecimal() and digits.isascii() and len(digits) <= 20:
+        return digits
+    raise RecordError(
+        "bad_payload",
+        f"Shopify's order holds the id {gid[:40]!r}, which has no number.",
+        fix="Report the payload's shape: ids end in a number in every version so far.",
+        subject="id",
+    )
+
+
+def decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
+    """Raises RecordError(`bad_payload`) with the path of what is wrong and never a value: it may be personal."""
+    try:
+        return decoder.decode(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        says = str(error) if isinstance(error, msgspec.ValidationError) else "the JSON is broken"
+        path = says.rpartition("`$")[2].rstrip("`") if "`$" in says else ""
+        raise RecordError(
+            "bad_payload",
+            f"Shopify's order cannot be read: {says}.",
+            fix="Read the order again; if it stays, report the path, because Shopify changed what it sends.",
+            subject=path.lstrip(".")[:100],
+        ) from None
+
+
+def order(raw: bytes) -> Order:
+    """The order node of these bytes."""
+    return decode(_orders, raw)
+
+
+def head(raw: bytes) -> OrderHead:
+    """What the landing must know of an order node."""
+    return order_head(decode(_heads, raw))
+
+
+def order_head(node: Head) -> OrderHead:
+    """The subject is the e-mail, else the customer's id, else the order's own id: a guest is nobody else's subject."""
+    order_id = number(node.id)
+    key = email_key(node.email) if node.email else ""
+    subject = f"email:{key}" if key else f"shopify:{number(node.customer.id)}" if node.customer else f"order:{order_id}"
+    return OrderHead(
+        order_id=order_id,
+        placed_at=node.createdAt.astimezone(UTC),
+        updated_at=node.updatedAt.astimezone(UTC),
+        subject=subject,
+    )

@@ -1,0 +1,243 @@
+"""Shopify's order -> the domain's Order. Pure; every rule that needed a decision is written here.
+
+What belongs here: what Shopify's fields mean for a merchant's books. What does not: the shapes (payloads.py, rest.py),
+the arithmetic of one line (charges.py), VAT decisions and the spreading of discounts (domain/).
+
+**Which order.** The order as it stands now, before refunds. Units that an edit removed are not in it; refunded units
+are (`Order.refunded` says how much money went back). Shopify records an edit's removal as a refund that moves no
+money, with the exact worth of the removed units; removed units that no refund explains are refused, never guessed.
+
+**Money.** Unit price × quantity, each discount allocation as a line of its own with the rate of what it reduces. Tax
+lines come after discounts, so the discount's share of the tax is moved to it: the sum stays what Shopify states.
+Several tax lines (state, county) are one rate, their sum. Tax that the channel is liable for is `collected`; where
+prices include tax it leaves the line's amount, because the seller never owns it. A line without tax lines is
+untaxed (rate 0) when the shop taxed anything of the order or the line is not taxable, else its rate is unknown (a
+shop that has no taxes set up). Gift cards sold are multi-purpose vouchers: no VAT (Art. 30b Directive 2006/112/EC).
+Paying with a gift card is a payment. Cash rounding is a line and part of the total: it is what the till took. In the
+shop's currency an order paid in another one holds converted amounts, each rounded by itself: what their sum is off by
+is a rounding line, as long as roundings alone explain it.
+
+**Status.** Cancelled is `cancelledAt`. Paid is PAID, PARTIALLY_REFUNDED, REFUNDED or a total of zero. Everything else
+waits, VOIDED too: the authorisation lapsed, but the merchant may still take another payment or cancel.
+
+**Tips** are line items without SKU and shipping, one or all of them worth exactly `totalTipReceived` (a till asks at
+each payment); a tip that is no line becomes one.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+import msgspec
+
+from ....core.errors import RecordError
+from ....domain.orders.order import Address, Buyer, LineKind, Order, OrderLine, OrderStatus, Payment, Shipped, balance
+from . import payloads
+from .charges import Basis, Minor, charge, discounts_of, reader, removals_of, side, stands_alone, taxes_of, without
+from .payloads import number
+
+_PAID = frozenset({"PAID", "PARTIALLY_REFUNDED", "REFUNDED"})
+_SHIPPED = {"FULFILLED": Shipped.YES, "PARTIALLY_FULFILLED": Shipped.PARTLY}
+# What a successful transaction does to the amount paid. Authorisations move no money; refunds are `Order.refunded`.
+_PAYS = {"SALE": 1, "CAPTURE": 1, "CHANGE": -1}
+
+
+def status(financial: str | None, cancelled: bool, total: int) -> OrderStatus:
+    """Where the order stands. total: minor units, before the channel's own tax is taken off."""
+    if cancelled:
+        return OrderStatus.CANCELLED
+    return OrderStatus.PAID if financial in _PAID or total == 0 else OrderStatus.WAITING
+
+
+def translate(order: payloads.Order, *, channel: str, shop: str, basis: Basis) -> Order:
+    """Raises RecordError: `bad_payload`, `bad_amount`, `unknown_edit`. Whether an order that is to be sold adds up is
+    for domain.orders.order.check to say."""
+    shipping_lines = order.shippingLines
+    if order.lineItems.pageInfo.hasNextPage or (shipping_lines and shipping_lines.pageInfo.hasNextPage):
+        raise _incomplete("lineItems.pageInfo")
+    stated = side(order.totalPriceSet, basis)
+    currency = stated.currencyCode
+    if len(currency) != 3:
+        raise _incomplete("totalPriceSet.currencyCode")
+    minor = reader(currency, basis)
+    items = order.lineItems.nodes
+    shipped_by = [line for line in shipping_lines.nodes if not line.isRemoved] if shipping_lines else []
+    removals = removals_of(order, minor) if order.edited else {}
+    taxed = any(item.taxLines for item in items) or any(line.taxLines for line in shipped_by)
+    included = order.taxesIncluded
+    tip = minor(order.totalTipReceivedSet)
+    total = gross_total = minor(order.totalPriceSet)
+    tips = _tips(items, tip, minor) if tip else ()
+    collected = 0
+    lines: list[OrderLine] = []
+
+    for item in items:
+        line_id, quantity = number(item.id), item.quantity
+        unit = minor(item.originalUnitPriceSet)
+        discounts = discounts_of(item.discountAllocations, minor)
+        taxes = taxes_of(item.taxLines, minor)
+        if removed := removals.get(line_id):
+            discounts, taxes, worth = without(removed, unit, discounts, taxes, included=included, line_id=line_id)
+            quantity -= removed.quantity
+            total -= worth
+        if not quantity:
+            continue
+        kind = LineKind.GIFT_CARD if item.isGiftCard else LineKind.PRODUCT
+        if item.id in tips:
+            kind, tip = LineKind.TIP, tip - unit
+        untaxed = taxed or item.isGiftCard or not item.taxable
+        collected += taxes.collected
+        lines += charge(kind, line_id, item.name, quantity, unit * quantity, discounts, taxes,
+                        included=included, untaxed=untaxed, sku=item.sku or "")  # fmt: skip
+        if item.duties and not order.dutiesIncluded:
+            for duty in item.duties:
+                taxes = taxes_of(duty.taxLines, minor)
+                collected += taxes.collected
+                lines += charge(LineKind.DUTY, f"duty-{number(duty.id)}", "Import duty", 1, minor(duty.price), {},
+                                taxes, included=included, untaxed=taxed, of=line_id)  # fmt: skip
+
+    for position, line in enumerate(shipped_by):
+        if price := minor(line.originalPriceSet):  # "Free shipping" at 0.00 is a service, not a line of money
+            taxes = taxes_of(line.taxLines, minor)
+            collected += taxes.collected
+            line_id = f"shipping-{number(line.id) if line.id else position}"
+            lines += charge(LineKind.SHIPPING, line_id, line.title, 1, price,
+                            discounts_of(line.discountAllocations, minor), taxes,
+                            included=included, untaxed=taxed)  # fmt: skip
+
+    for fee in order.additionalFees:
+        taxes = taxes_of(fee.taxLines, minor)
+        collected += taxes.collected
+        lines += charge(LineKind.FEE, f"fee-{number(fee.id)}", fee.name, 1, minor(fee.price), {}, taxes,
+                        included=included, untaxed=taxed)  # fmt: skip
+
+    lines += _only_in_total(order, minor, lines)
+    total -= collected
+    if order.totalCashRoundingAdjustment and (rounding := minor(order.totalCashRoundingAdjustment.paymentSet)):
+        total += rounding
+        lines.append(_plain("rounding", LineKind.ROUNDING, "Cash rounding", rounding))
+
+    result = Order(
+        channel=channel,
+        order_id=number(order.id),
+        number=order.name,
+        placed_at=order.createdAt.astimezone(UTC),
+        updated_at=order.updatedAt.astimezone(UTC),
+        status=status(order.displayFinancialStatus, order.cancelledAt is not None, gross_total),
+        currency=currency,
+        total=total,
+        prices_include_tax=included,
+        lines=tuple(lines),
+        collected=collected,
+        collected_as="channel_liable" if collected else "",
+        shipped=_SHIPPED.get(order.displayFulfillmentStatus or "", Shipped.NO),
+        marketplace=shop,
+        service=(shipped_by[0].code or shipped_by[0].title) if shipped_by else "",
+        is_test=order.test,
+        payments=_payments(order.transactions, minor),
+        refunded=minor(order.totalRefundedSet),
+        buyer=_buyer(order),
+        billing=_address(order.billingAddress),
+        shipping=_address(order.shippingAddress),
+    )
+    if tip and balance(result) == tip:
+        result = _with_line(result, _plain("tip", LineKind.TIP, "Tip", tip))
+    if basis == "shop" and order.currencyCode != order.presentmentCurrencyCode:
+        off = balance(result)
+        if off and abs(off) <= _slack(lines):
+            result = _with_line(result, _plain("conversion", LineKind.ROUNDING, "Currency conversion", off))
+    return result
+
+
+def _slack(lines: list[OrderLine]) -> int:
+    """By how much converted amounts may differ from their converted sum: half a minor unit for each that was rounded,
+    a unit price counting per unit, the line's tax beside it."""
+    return 1 + (sum(line.quantity for line in lines) + len(lines)) // 2
+
+
+def _with_line(order: Order, line: OrderLine) -> Order:
+    return msgspec.structs.replace(order, lines=(*order.lines, line))
+
+
+def _tips(items: list[payloads.LineItem], tip: int, minor: Minor) -> tuple[str, ...]:
+    """The ids of the line items that are tips."""
+    found = {
+        item.id: minor(item.originalUnitPriceSet)
+        for item in items
+        if item.quantity == 1 and not (item.sku or item.requiresShipping or taxes_of(item.taxLines, minor).tax)
+    }
+    whole = [gid for gid, amount in found.items() if amount == tip]
+    return tuple(whole[:1] or (found if sum(found.values()) == tip else ()))
+
+
+def _only_in_total(order: payloads.Order, minor: Minor, lines: list[OrderLine]) -> list[OrderLine]:
+    """Duties and fees of which only the order's sum is known."""
+    found = []
+    duties = 0 if order.dutiesIncluded else minor(order.originalTotalDutiesSet)
+    if duties and stands_alone(lines, LineKind.DUTY):
+        found.append(_plain("duties", LineKind.DUTY, "Import duties", duties))
+    fees = minor(order.originalTotalAdditionalFeesSet)
+    if fees and stands_alone(lines, LineKind.FEE):
+        found.append(_plain("fees", LineKind.FEE, "Additional fees", fees))
+    return found
+
+
+def _plain(line_id: str, kind: LineKind, title: str, amount: int) -> OrderLine:
+    """A line that carries no tax."""
+    return OrderLine(line_id=line_id, kind=kind, title=title, quantity=1, amount=amount, rate=0)
+
+
+def _payments(transactions: list[payloads.Transaction], minor: Minor) -> tuple[Payment, ...]:
+    """What was really paid, by gateway (`gift_card` is one of them)."""
+    paid: dict[str, int] = {}
+    for one in transactions:
+        if one.status == "SUCCESS" and one.kind in _PAYS:
+            gateway = one.gateway or ""
+            paid[gateway] = paid.get(gateway, 0) + _PAYS[one.kind] * minor(one.amountSet)
+    return tuple([Payment(method=method, amount=amount) for method, amount in paid.items() if amount])
+
+
+def _buyer(order: payloads.Order) -> Buyer:
+    customer, entity = order.customer, order.purchasingEntity
+    company = entity.company if entity else None
+    location = entity.location if entity else None
+    name = (order.billingAddress and order.billingAddress.name) or (
+        order.shippingAddress and order.shippingAddress.name
+    )
+    if not name and customer:
+        name = f"{customer.firstName or ''} {customer.lastName or ''}".strip()
+    return Buyer(
+        ref=number(customer.id) if customer else "",
+        name=name or "",
+        email=order.email or "",
+        phone=order.phone or "",
+        company=company.name if company else (order.billingAddress and order.billingAddress.company) or "",
+        vat_number=(location and location.taxSettings and location.taxSettings.taxRegistrationId) or "",
+        language=order.customerLocale or "",
+        is_business=company is not None,
+    )
+
+
+def _address(address: payloads.Address | None) -> Address | None:
+    if address is None:
+        return None
+    return Address(
+        name=address.name or "",
+        company=address.company or "",
+        street=address.address1 or "",
+        street2=address.address2 or "",
+        city=address.city or "",
+        postcode=address.zip or "",
+        state=address.provinceCode or "",
+        country=address.countryCodeV2 or "",
+        phone=address.phone or "",
+    )
+
+
+def _incomplete(path: str) -> RecordError:
+    return RecordError(
+        "bad_payload",
+        f"Shopify's order cannot be read: `$.{path}` says that something of it is missing.",
+        fix="Pull the order's day again.",
+        subject=path,
+    )

@@ -1,0 +1,184 @@
+"""A listed order made whole: what is rare is left out of lists and fetched here, per order.
+
+What belongs here: telling whether something of an order is missing, fetching it, putting it in its place. What does
+not: what the fields mean (translate.py). An order that lacks nothing passes byte for byte; the parts of another keep
+their own bytes too, so that the merged order is the node that one endless query would have given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from ....core.errors import RecordError
+from ...capabilities import OrderHead
+from ..api.graphql import GraphQL, decode
+from ..api.queries import Queries
+from .charges import Basis, side
+from .payloads import Bag, Head, Instant, PageInfo, order_head
+
+ATTEMPTS = 3  # at an order that changes while its parts are fetched
+
+
+class Cut(msgspec.Struct, frozen=True, gc=False):
+    pageInfo: PageInfo
+
+
+class Rare(Head, kw_only=True):
+    """What tells whether a listed order is whole, beside its head: both in one reading of its bytes."""
+
+    lineItems: Cut
+    shippingLines: Cut | None = None
+    edited: bool = False
+    originalTotalDutiesSet: Bag | None = None
+    originalTotalAdditionalFeesSet: Bag | None = None
+
+
+class Nodes(msgspec.Struct, frozen=True):
+    nodes: list[msgspec.Raw]
+    pageInfo: PageInfo
+
+
+class Part(msgspec.Struct, frozen=True):
+    """What any of the follow-up queries gives of one order."""
+
+    updatedAt: Instant
+    lineItems: Nodes | None = None
+    shippingLines: msgspec.Raw = msgspec.Raw(b"null")
+    refunds: msgspec.Raw = msgspec.Raw(b"[]")
+    additionalFees: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+class OnePart(msgspec.Struct, frozen=True):
+    order: Part | None = None
+
+
+class One(msgspec.Struct, frozen=True):
+    order: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class LineId(msgspec.Struct, frozen=True):
+    id: str
+
+
+class _Changed(Exception):
+    """The order is another than when it was listed, or gone."""
+
+
+_rare = msgspec.json.Decoder(Rare)
+_nodes = msgspec.json.Decoder(Nodes)
+_fields: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_line_ids = msgspec.json.Decoder(LineId)
+
+
+def _head(rare: Rare) -> OrderHead | None:
+    try:
+        return order_head(rare)
+    except (RecordError, OverflowError):  # the latter of an instant that is none in UTC
+        return None  # whoever lands it asks again, and is told why
+
+
+class Whole:
+    """Makes orders of one shop whole; `basis` is the side of money that its queries ask for."""
+
+    def __init__(self, graphql: GraphQL, queries: Queries, basis: Basis) -> None:
+        self._graphql, self._queries, self._basis = graphql, queries, basis
+
+    def order(self, order_id: str) -> bytes | None:
+        """One order afresh; None if the shop does not know it."""
+        raw = self._afresh(f"gid://shopify/Order/{order_id}")
+        return None if raw is None else self.complete(raw)[0]
+
+    def complete(self, node: bytes | msgspec.Raw) -> tuple[bytes, OrderHead | None]:
+        """The order with nothing missing, and its head if nothing was. One that keeps changing stays as it was read
+        last: the next news mends it."""
+        for _ in range(ATTEMPTS):
+            try:
+                rare = _rare.decode(node)
+            except msgspec.DecodeError:
+                break  # landed as it is: the translation says what is wrong with it, and the others go on
+            missing = self._missing(rare)
+            if not missing:
+                return bytes(node), _head(rare)
+            try:
+                return self._merge(node, rare, missing), None
+            except _Changed:
+                fresh = self._afresh(rare.id)
+                if fresh is None:
+                    break
+                node = fresh
+        return bytes(node), None
+
+    def _afresh(self, gid: str) -> msgspec.Raw | None:
+        raw = self._graphql.ask(self._queries.order, {"id": gid}, One).order
+        return None if bytes(raw) == b"null" else raw
+
+    def _missing(self, rare: Rare) -> list[Callable[[dict[str, msgspec.Raw], Rare], None]]:
+        steps: list[Callable[[dict[str, msgspec.Raw], Rare], None]] = []
+        if rare.lineItems.pageInfo.hasNextPage:
+            steps.append(self._add_lines)
+        if rare.shippingLines is not None and rare.shippingLines.pageInfo.hasNextPage:
+            steps.append(self._add_shipping_lines)
+        if rare.edited:
+            steps.append(self._add_refunds)
+        if self._amount(rare.originalTotalDutiesSet) or self._amount(rare.originalTotalAdditionalFeesSet):
+            steps.append(self._add_charges)
+        return steps
+
+    def _amount(self, bag: Bag | None) -> bool:
+        return bag is not None and bool(side(bag, self._basis).amount.strip("0."))
+
+    def _merge(
+        self, node: bytes | msgspec.Raw, rare: Rare, steps: list[Callable[[dict[str, msgspec.Raw], Rare], None]]
+    ) -> bytes:
+        fields = decode(_fields, node)
+        for step in steps:
+            step(fields, rare)
+        return msgspec.json.encode(fields)
+
+    def _part(self, query: str, rare: Rare, **variables: Any) -> Part:
+        part = self._graphql.ask(query, {"id": rare.id, **variables}, OnePart).order
+        if part is None or part.updatedAt != rare.updatedAt:
+            raise _Changed
+        return part
+
+    def _add_lines(self, fields: dict[str, msgspec.Raw], rare: Rare) -> None:
+        lines = decode(_nodes, fields["lineItems"])
+        nodes, page = list(lines.nodes), lines.pageInfo
+        while page.hasNextPage:
+            more = self._part(self._queries.lines, rare, after=page.endCursor).lineItems
+            if more is None or (more.pageInfo.hasNextPage and more.pageInfo.endCursor == page.endCursor):
+                raise _Changed
+            nodes += more.nodes
+            page = more.pageInfo
+        fields["lineItems"] = msgspec.Raw(msgspec.json.encode(Nodes(nodes, page)))
+
+    def _add_shipping_lines(self, fields: dict[str, msgspec.Raw], rare: Rare) -> None:
+        fields["shippingLines"] = self._part(self._queries.shipping_lines, rare).shippingLines
+
+    def _add_refunds(self, fields: dict[str, msgspec.Raw], rare: Rare) -> None:
+        fields["refunds"] = self._part(self._queries.refunds, rare).refunds
+
+    def _add_charges(self, fields: dict[str, msgspec.Raw], rare: Rare) -> None:
+        """Additional fees, and each line's duties put into the line."""
+        duties: dict[str, msgspec.Raw] = {}
+        after = None
+        while True:
+            part = self._part(self._queries.charges, rare, after=after)
+            fields["additionalFees"] = part.additionalFees
+            for line in part.lineItems.nodes if part.lineItems else ():
+                duties[decode(_line_ids, line).id] = _fields.decode(line)["duties"]
+            page = part.lineItems.pageInfo if part.lineItems else None
+            if page is None or not page.hasNextPage or page.endCursor == after:
+                break
+            after = page.endCursor
+        lines = decode(_nodes, fields["lineItems"])
+        whole = [
+            msgspec.Raw(msgspec.json.encode(_fields.decode(line) | {"duties": duties[gid]}))
+            if (gid := decode(_line_ids, line).id) in duties
+            else line
+            for line in lines.nodes
+        ]
+        fields["lineItems"] = msgspec.Raw(msgspec.json.encode(Nodes(whole, lines.pageInfo)))

@@ -1,0 +1,57 @@
+"""`commerce-pipelines check`: every setting, credential, right and mapping, tried once, told in a line each.
+
+What belongs here: the list of things that can be wrong before the first order. What does not: mending them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from ..core.errors import CommerceError
+from ..resources.connections import Connections
+
+Finding = tuple[str, str]  # what was looked at, what is wrong with it ('' = fine)
+
+
+def verify(connections: Connections) -> Iterator[Finding]:
+    """Yields each finding as soon as it is known; a dead service is one finding, not the end of the list."""
+    settings = connections.settings
+    yield "settings", ""
+    yield from _tried("database and master key", lambda: connections.vault)
+    entered = _tried(f"Odoo at {settings.odoo.url}", lambda: connections.odoo.version())
+    yield from entered
+    if not any(problem for _, problem in entered):
+        yield from _odoo(connections)
+    for channel in settings.channels:
+        yield from _tried(f"{channel.name}: credentials", partial(connections.probe, channel.name))
+        warnings = getattr(channel, "warnings", None)
+        for warning in warnings(datetime.now(UTC).date()) if warnings else ():
+            yield f"{channel.name}: dates", warning
+
+
+def _tried(what: str, call: Callable[[], Any]) -> list[Finding]:
+    try:
+        said = call()
+    except CommerceError as error:
+        return [(what, str(error))]
+    return [(f"{what} ({said})" if isinstance(said, str) and said else what, "")]
+
+
+def _odoo(connections: Connections) -> Iterator[Finding]:
+    """The user's rights, and every name of Odoo that the settings mention."""
+    from ..odoo.readiness import verify_names, verify_rights
+
+    try:
+        for problem in verify_rights(connections.odoo):
+            yield "Odoo: rights", problem
+        problems = verify_names(connections.odoo, connections.settings.channels)
+    except CommerceError as error:
+        yield "Odoo: names", str(error)
+        return
+    for problem in problems:
+        yield "Odoo: names", problem
+    if not problems:
+        yield "Odoo: teams, warehouses, carriers, analytic accounts, taxes", ""

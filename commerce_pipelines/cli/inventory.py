@@ -1,0 +1,76 @@
+"""`commerce-pipelines inventory plan | release`: stock from a terminal.
+
+What belongs here: arguments and tables of these commands. What does not: what they find out
+(flows/inventory/publish.py).
+"""
+
+from __future__ import annotations
+
+import getpass
+
+import click
+
+from ..core.errors import SettingsError
+from ..resources.connections import Connections
+from ..settings import file as settings_file
+
+ROWS = 200  # of the difference, in a terminal
+
+
+@click.group()
+def inventory() -> None:
+    """Stock of a channel: what would be published.
+
+    And a run that the breaker holds back.
+    """
+
+
+@inventory.command()
+@click.argument("channel")
+def plan(channel: str) -> None:
+    """Show the difference between Odoo and CHANNEL.
+
+    Reads Odoo's stock anew and writes nothing, anywhere.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from ..flows.inventory.publish import compare
+
+    found = compare(_connections(channel), channel)
+    rows = found.pushes()
+    table = Table(title=f"{channel}: nothing is written")
+    for heading in ("sku", "location", "shown", "would show", "free", "why"):
+        table.add_column(heading, justify="right" if heading in ("shown", "would show", "free") else "left")
+    for row in rows.head(ROWS).astype("string").fillna("?").to_dict("records"):
+        cells = (row[column] for column in ("sku", "location", "believed", "target", "free", "reason"))
+        table.add_row(*(Text(str(cell)) for cell in cells))
+    Console().print(table)
+    if len(rows) > ROWS:
+        click.echo(f"… and {len(rows) - ROWS} more")
+    counted = found.table["action"].value_counts()
+    click.echo(", ".join(f"{count} {action}" for action, count in sorted(counted.items())) or "no listing")
+    for reason in found.reasons:
+        click.echo(f"The breaker would stop this: {reason}.")
+
+
+@inventory.command()
+@click.argument("channel")
+def release(channel: str) -> None:
+    """Agree to the run of CHANNEL that the breaker holds back.
+
+    The next run publishes exactly its figures.
+    """
+    from ..flows.inventory.publish import release as agree
+
+    reasons = agree(_connections(channel), channel, getpass.getuser())
+    click.echo(f"Released: {reasons}. The next run of {channel}, within ten minutes, publishes it.")
+
+
+def _connections(channel: str) -> Connections:
+    """The doors, once it is certain that there is such a channel and that its stock is published."""
+    settings = settings_file.load()
+    if not settings.channel(channel).inventory.enabled:
+        raise SettingsError(f"channels[{channel}].inventory.enabled is not true: no stock is published there.")
+    return Connections(settings)

@@ -1,0 +1,245 @@
+"""`commerce-pipelines`: set up, verify, run and prove, from a terminal.
+
+What belongs here: arguments, tables, exit codes. What does not: anything an asset needs too (flows/).
+Exit codes: 0 fine, 1 something is wrong and said so, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import click
+from dotenv import load_dotenv
+
+from ..core.errors import CommerceError, SettingsError
+from ..domain.money import to_decimal
+from ..domain.sales.completeness import Completeness
+from ..resources.connections import Connections
+from ..settings import file as settings_file
+from .inventory import inventory
+from .orders import days, exceptions, plan, trace
+
+SHOWN = 20  # missing ids that a person is shown; the JSON has them all
+NO_CHANNEL = "commerce.yaml has no channel yet: add your accounts under channels, see commerce.example.yaml."
+
+
+class _Group(click.Group):
+    """Says our own errors as one sentence a mistake instead of a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except CommerceError as error:
+            problem = str(error)
+        except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
+            problem = f"{error.filename} cannot be used ({error.strerror}): check the path and its permissions."
+        for line in problem.splitlines():
+            click.echo(f"commerce-pipelines: {line}", err=True)
+        sys.exit(1)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(package_name="commerce-pipelines")
+def main() -> None:
+    """Keep one Odoo 19 and your marketplaces in step.
+
+    Settings are read from commerce.yaml (or $COMMERCE_CONFIG), secrets from the environment and from .env.
+    """
+    load_dotenv(".env")
+
+
+for _command in (plan, trace, exceptions, inventory):
+    main.add_command(_command)
+
+
+@main.command()
+@click.option("--url", prompt="URL of Odoo", help="e.g. https://odoo.example.com")
+@click.option("--database", prompt="Database", help="the Odoo database's name")
+@click.option("--username", prompt="User", help="the dedicated user's login")
+@click.option("--transport", type=click.Choice(["jsonrpc", "json2"]), default="jsonrpc", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path), default=Path("commerce.yaml"), show_default=True)
+def init(url: str, database: str, username: str, transport: str, output: Path) -> None:
+    """Write commerce.yaml, and a master key into .env.
+
+    Lists in the file what your Odoo offers for the mappings of your channels.
+
+    The password or API key is read from $ODOO_PASSWORD, or asked for; it is not written anywhere.
+    """
+    from .init import write_settings
+
+    password = os.environ.get("ODOO_PASSWORD") or click.prompt("Password or API key", hide_input=True)
+    for line in write_settings(url, database, username, transport, password, output):
+        click.echo(line)
+
+
+@main.command()
+def check() -> None:
+    """Verify settings, credentials, rights and mappings.
+
+    Prints a line each and exits 1 if anything is wrong.
+    """
+    from .check import verify
+
+    connections = _connections()
+    wrong = 0
+    for what, problem in verify(connections):
+        wrong += bool(problem)
+        click.echo(
+            f"{click.style('✗', fg='red') if problem else click.style('✓', fg='green')} {what}"
+            + (f": {problem}" if problem else "")
+        )
+    if not connections.settings.channels:
+        click.echo(NO_CHANNEL)
+    if wrong:
+        click.echo(f"{wrong} to mend.", err=True)
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
+@click.option("--behind-proxy", is_flag=True, help="required to listen on anything but loopback")
+def dev(host: str, port: int, behind_proxy: bool) -> None:
+    """Run Dagster (UI, daemon, sensors) until Ctrl-C.
+
+    With `listen` in commerce.yaml also what the command `listen` does.
+    """
+    from ..sensors.receiver import listening
+    from .dev import serve
+
+    if host not in ("127.0.0.1", "localhost", "::1") and not behind_proxy:
+        raise click.UsageError("Dagster's UI has no login: put a proxy with one in front and add --behind-proxy.")
+    connections = _connections()
+    _ = connections.vault  # migrated and readable, before anything is started
+    sys.exit(serve(Path.cwd(), host, port, listening(connections.settings.listen, connections.warehouse)))
+
+
+@main.command()
+def listen() -> None:
+    """Receive Odoo's hints at changed stock, until Ctrl-C.
+
+    For where Dagster's parts run as services of their own; `dev` does it as well.
+    """
+    import logging
+    import signal
+
+    from ..sensors.receiver import listening
+    from .dev import ending_cleanly
+
+    connections = _connections()
+    section = connections.settings.listen
+    if section is None:
+        raise SettingsError("listen is missing in commerce.yaml: it says where, see commerce.example.yaml.")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    try:
+        with ending_cleanly(), listening(section, connections.warehouse):
+            click.echo(f"Listening on {section.host}:{section.port} for hints at changed stock; Ctrl-C ends it.")
+            while True:
+                signal.pause()
+    except KeyboardInterrupt:
+        return
+
+
+@main.command()
+def end_dead_runs() -> None:
+    """End the runs whose processes are gone.
+
+    For whoever starts or stops Dagster's parts as services of their own; `dev` does it as well. $DAGSTER_HOME names
+    their folder. A run that is at work is left alone.
+    """
+    import dagster as dg
+
+    from ..resources.run_life import end_dead_runs as end
+    from ..warehouse.server.server import database_url
+
+    if not os.environ.get("DAGSTER_HOME"):
+        raise SettingsError("DAGSTER_HOME is not set: it names the folder of Dagster's dagster.yaml.")
+    with dg.DagsterInstance.get() as instance:
+        for run_id in end(instance, database_url()):
+            click.echo(f"Run {run_id} is ended: its process is gone.")
+
+
+@main.command()
+@click.argument("channels", nargs=-1)
+@click.option("--from", "start", type=click.DateTime(["%Y-%m-%d"]), help="first business day; default: 30 days back")
+@click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), help="last business day; default: today")
+@click.option("--json", "as_json", is_flag=True, help="end with one JSON object on the last line")
+def report(channels: tuple[str, ...], start: datetime | None, end: datetime | None, as_json: bool) -> None:
+    """Prove that every paid order is in Odoo, to the cent.
+
+    Asks the channels and Odoo afresh. Exits 1 if an order is missing or a minor unit differs.
+    """
+    from rich.console import Console
+
+    from ..flows.orders.prove import prove
+
+    connections = _connections()
+    if not connections.settings.channels:
+        raise SettingsError(NO_CHANNEL)
+    proofs: dict[str, Completeness] = {}
+    wanted = [connections.settings.channel(name) for name in channels] or connections.settings.channels
+    with Console(stderr=True).status("") as status:
+        for channel in wanted:
+            status.update(f"asking {channel.name} and Odoo")
+            first, last = days(channel, start, end, back=30)
+            proofs[channel.name] = prove(connections, channel.name, first, last + timedelta(days=1)).whole
+    show(proofs, as_json)
+    sys.exit(0 if all(proof.complete for proof in proofs.values()) else 1)
+
+
+def show(proofs: dict[str, Completeness], as_json: bool) -> None:
+    """The proofs as a table, and as one JSON object on the last line."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="Every paid order, channel against Odoo")
+    for heading in ("channel", "orders", "in Odoo", "exceptions", "missing", "money in Odoo", "difference"):
+        table.add_column(heading, justify="left" if heading == "channel" else "right")
+    for name, proof in proofs.items():
+        money = ", ".join(f"{to_decimal(v, k)} {k}" for k, v in sorted(proof.odoo_total.items()))
+        table.add_row(
+            name, str(proof.orders_in_channel), str(proof.sale_orders_in_odoo), str(proof.exceptions),
+            str(len(proof.missing)), money or "0", proof.money_difference,
+        )  # fmt: skip
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    console.print(table)
+    for name, proof in proofs.items():
+        for what, ids in (("missing", proof.missing), ("surplus", proof.surplus)):
+            if ids:
+                more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
+                console.print(f"{name}: {what} {', '.join(ids[:SHOWN])}{more}", soft_wrap=True)
+        if proof.missing:
+            console.print(f"{name}: materialise {name}/sale_orders for the days of what is missing.", soft_wrap=True)
+    if as_json:
+        click.echo(summary(proofs))
+
+
+def summary(proofs: dict[str, Completeness]) -> str:
+    """The JSON line that scripts read; its names are a contract."""
+    channels = {
+        name: {
+            "orders_in_channel": proof.orders_in_channel,
+            "sale_orders_in_odoo": proof.sale_orders_in_odoo,
+            "exceptions": proof.exceptions,
+            "missing": list(proof.missing),
+            "money_difference": proof.money_difference,
+            "surplus": list(proof.surplus),
+            "money_difference_by_currency": {
+                currency: str(to_decimal(minor, currency)) for currency, minor in proof.difference.items()
+            },
+        }
+        for name, proof in proofs.items()
+    }
+    return json.dumps({"channels": channels})
+
+
+def _connections() -> Connections:
+    return Connections(settings_file.load())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""`commerce-pipelines plan | trace | exceptions`: orders one by one, from a terminal.
+
+What belongs here: arguments and tables of these commands. What does not: what they find out (flows/).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import date, datetime, timedelta
+
+import click
+
+from ..channels.settings import EARLIEST, ChannelSettings
+from ..resources.connections import Connections
+from ..settings import file as settings_file
+
+LATEST = date(2999, 12, 31)
+
+
+def _connections() -> Connections:
+    return Connections(settings_file.load())
+
+
+def days(channel: ChannelSettings, start: datetime | None, end: datetime | None, back: int) -> tuple[date, date]:
+    """The business days that --from and --to mean, both included; `back`: how many days ago they begin by default."""
+    last = end.date() if end else datetime.now(channel.zone).date()
+    first = start.date() if start else last - timedelta(days=back)
+    for option, day in (("--from", first), ("--to", last)):
+        if not EARLIEST <= day <= LATEST:
+            raise click.UsageError(f"{option} {day} must lie between {EARLIEST} and {LATEST}.")
+    if first > last:
+        raise click.UsageError(f"--from {first} lies after --to {last}: exchange them.")
+    return first, last
+
+
+@click.command()
+@click.argument("channel")
+@click.option("--from", "start", type=click.DateTime(["%Y-%m-%d"]), help="first business day; default: 7 days back")
+@click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), help="last business day; default: today")
+@click.option("--json", "as_json", is_flag=True, help="end with one JSON object on the last line")
+def plan(channel: str, start: datetime | None, end: datetime | None, as_json: bool) -> None:
+    """Show what the next run would create, change, cancel or refuse.
+
+    Writes nothing, to Odoo or to the channel.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from ..flows.orders.plan import figures
+    from ..flows.orders.plan import plan as plan_days
+
+    connections = _connections()
+    settings = connections.settings.channel(channel)
+    first, last = days(settings, start, end, back=7)
+    planned = plan_days(connections, channel, first, last + timedelta(days=1))
+    table = Table(title=f"{channel}: {first} to {last}, nothing is written")
+    for heading in ("day", "order", "would be", "why"):
+        table.add_column(heading)
+    for one in planned:
+        table.add_row(*map(Text, (str(one.day or ""), one.order_id, one.action, one.why)))
+    Console().print(table)
+    counted = figures(planned)
+    click.echo(", ".join(f"{count} {action}" for action, count in sorted(counted.items())) or "nothing to do")
+    if as_json:
+        click.echo(json.dumps({"channel": channel, "orders": dict(counted)}))
+
+
+@click.command()
+@click.argument("channel")
+@click.argument("order_id")
+@click.option("--personal", is_flag=True, help="show the buyer's data as well")
+def trace(channel: str, order_id: str, personal: bool) -> None:
+    """Tell the story of one order.
+
+    Answers received, decisions and why, records in Odoo, what waits.
+    """
+    from ..flows.orders.trace import trace as story
+
+    for event in story(_connections(), channel, order_id, personal=personal):
+        when = f"{event.at:%Y-%m-%d %H:%M:%S}Z" if event.at else "now"
+        click.echo(f"{click.style(when, dim=True)}  {click.style(event.what, bold=True)}")
+        for name, value in event.details.items():
+            click.echo(f"    {name}: {value}")
+
+
+@click.group()
+def exceptions() -> None:
+    """Orders that wait, and notes for a person."""
+
+
+@exceptions.command("list")
+@click.argument("channel", required=False)
+@click.option("--reason", default="", help="only this reason code")
+def list_(channel: str | None, reason: str) -> None:
+    """One line per waiting order, and how many there are of each reason."""
+    from collections import Counter
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from ..warehouse.exceptions import open_exceptions
+
+    connections = _connections()
+    if channel:
+        connections.settings.channel(channel)
+    with connections.warehouse.transaction() as connection:
+        found = open_exceptions(connection, channel, code=reason)
+    table = Table(title="Exceptions")
+    for heading in ("channel", "order", "reason", "says, and what to do", "first seen", "tries", "due"):
+        table.add_column(heading)
+    for one in found:
+        code = one.code if one.blocking else f"{one.code} (in Odoo)"
+        due = f"{one.retry_at:%Y-%m-%d %H:%M}" if one.retry_at else ""
+        row = (one.channel, one.order_id, code, f"{one.message} {one.fix}", f"{one.first_seen:%Y-%m-%d %H:%M}",
+               str(one.tries), due)  # fmt: skip
+        table.add_row(*map(Text, row))
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    reasons = Counter(one.code for one in found)
+    click.echo(", ".join(f"{count} {code}" for code, count in reasons.most_common()) or "Nothing waits.")
+
+
+@exceptions.command()
+@click.argument("channel")
+@click.argument("order_id")
+def show(channel: str, order_id: str) -> None:
+    """All that is known of one waiting order."""
+    from ..warehouse.exceptions import open_exceptions
+
+    connections = _connections()
+    connections.settings.channel(channel)
+    with connections.warehouse.transaction() as connection:
+        found = open_exceptions(connection, channel, order_ids=[order_id])
+    if not found:
+        click.echo("Nothing waits for this order.")
+    odoo = connections.settings.odoo.url.rstrip("/")
+    for one in found:
+        click.echo(f"{one.code}: {one.message}\n  what to do: {one.fix}\n  about: {one.subject or 'the whole order'}")
+        click.echo(
+            f"  first seen {one.first_seen:%Y-%m-%d %H:%M}Z, last {one.last_seen:%Y-%m-%d %H:%M}Z, {one.tries} tries"
+        )
+        if one.run_id:
+            click.echo(f"  run: /runs/{one.run_id} in the Dagster UI")
+        if one.odoo_id:
+            click.echo(f"  Odoo: {odoo}/odoo/sales/{one.odoo_id}")
+
+
+@exceptions.command()
+@click.argument("channel")
+@click.argument("order_ids", nargs=-1)
+@click.option("--reason", default="", help="all of this reason code")
+def replay(channel: str, order_ids: tuple[str, ...], reason: str) -> None:
+    """Try waiting orders again: those named, those of one reason, or all of the channel.
+
+    The channel's sensor requests the run within a minute.
+    """
+    from ..flows.orders.heal import replay as make_due
+
+    connections = _connections()
+    connections.settings.channel(channel)
+    count = make_due(connections, channel, code=reason, order_ids=order_ids)
+    if not count:
+        click.echo(f"No such order waits; `commerce-pipelines exceptions list {channel}` shows those that do.")
+        return
+    click.echo(f"{count} orders are due; the sensor {channel}_new_orders requests their run at its next tick.")

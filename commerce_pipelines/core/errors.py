@@ -1,0 +1,61 @@
+"""The error tree of the whole project.
+
+    CommerceError
+    ├── PermanentError      trying again changes nothing: a person, a setting or a record has to change
+    │   ├── SettingsError   commerce.yaml or the environment is wrong; names the key and the fix
+    │   ├── CredentialError a marketplace or Odoo refuses who we are; names the credential and the fix
+    │   ├── ProtocolError   the other side answered something that its own contract does not allow
+    │   └── RecordError     one record cannot go on; becomes a row in `exceptions`, the others go on
+    └── TransientError      the same call may succeed later; carries the wait that the other side asked for
+
+What belongs here: classes that more than one room raises or catches. What does not: marketplace error codes
+(each channel maps its own) and Dagster's Failure (`assets/` translates: Permanent -> no retries).
+"""
+
+from __future__ import annotations
+
+# What a translation raises over a value that nobody thought of: one such order must not hold up the others.
+STUMBLES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
+class CommerceError(Exception):
+    """Anything we raise on purpose. The message is one sentence that a merchant can act on, without personal data."""
+
+
+class PermanentError(CommerceError):
+    """Trying again changes nothing."""
+
+
+class SettingsError(PermanentError):
+    """A setting is missing or wrong: the message names its path in commerce.yaml and the fix."""
+
+
+class CredentialError(PermanentError):
+    """The other side refuses our credentials or their rights: the message names the credential."""
+
+
+class ProtocolError(PermanentError):
+    """An answer breaks the vendor's contract (not JSON, wrong type, repeated page token)."""
+
+
+class RecordError(PermanentError):
+    """One record cannot be processed; all others can.
+
+    code: a stable reason code such as `unknown_sku` (see docs/exceptions.md); subject: the SKU, line or field it is
+    about; message: one plain sentence; fix: what a person does about it.
+    """
+
+    def __init__(self, code: str, message: str, *, fix: str, subject: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.fix = fix
+        self.subject = subject
+
+
+class TransientError(CommerceError):
+    """The same call may succeed later. `wait` is the other side's own advice in seconds, if it gave one."""
+
+    def __init__(self, message: str, *, wait: float | None = None) -> None:
+        super().__init__(message)
+        self.wait = wait

@@ -1,0 +1,306 @@
+"""From free stock to what each listing shall show: kits, packs, orders in the pipe, reserve, share, cap, threshold.
+
+What belongs here: the pure rule, over whole tables of listings at once, in integers. What does not: the settings'
+shapes (listings.py), what is done about a difference (publishing.py), reading anything. Import it inside functions: it
+loads pandas.
+
+Quantities inside are millionths of a unit as int64, because Odoo counts in floats and a kilogram may be divided.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from ...core.errors import SettingsError
+from ..orders.order import FulfilledBy
+from ..sales.mapping import alias
+from ..sales.rules import SaleRules
+from .listings import PPM, InventoryRules, share_ppm
+
+MICRO = 1_000_000
+LIMIT = 1_000_000_000_000  # units; more than this is no quantity but a fault
+
+# Why a listing has no target and keeps what it shows.
+SKIPS = ("channel_fulfilled", "no_sku", "unlinked", "ambiguous", "unmapped_location", "not_read")
+STOCK_COLUMNS = ("product_id", "code", "kind", "warehouse", "on_hand", "reserved", "demand", "incoming", "free",
+                 "negative", "components", "category")  # fmt: skip
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A warehouse of Odoo."""
+
+    code: str
+    name: str
+
+
+def micro(units: Any) -> Any:
+    """Units of Odoo, floats, as millionths; rounded there, because 0.1 + 0.2 is meant as 0.3."""
+    return np.rint(np.asarray(units, dtype="float64") * MICRO).astype("int64")
+
+
+def explode(kits: Mapping[int, Mapping[int, float]]) -> dict[int, dict[int, int]]:
+    """Each kit's content down to what is really stored, in millionths per kit; kits within kits are opened.
+
+    A kit that contains itself is left out: nothing can be said about it.
+    """
+    flat: dict[int, dict[int, int]] = {}
+
+    def opened(kit: int, path: tuple[int, ...]) -> dict[int, int] | None:
+        if kit in path:
+            return None
+        result: dict[int, int] = {}
+        for part, quantity in kits[kit].items():
+            need = round(quantity * MICRO)
+            inner = opened(part, (*path, kit)) if part in kits else {part: MICRO}
+            if inner is None:
+                return None
+            for leaf, each in inner.items():
+                result[leaf] = result.get(leaf, 0) + need * each // MICRO
+        return result
+
+    for kit in kits:
+        content = opened(kit, ())
+        if content and all(need > 0 for need in content.values()):
+            flat[kit] = content
+    return flat
+
+
+def kits_available(free: Mapping[int, int], content: Mapping[int, int]) -> int:
+    """Whole kits that one warehouse can put together. free: millionths by product; content: as of `explode`."""
+    return min((max(free.get(part, 0), 0) // need for part, need in content.items()), default=0)
+
+
+def feeds(
+    name: str, rules: InventoryRules, sales: SaleRules, warehouses: Sequence[Place], locations: Iterable[str]
+) -> dict[str, tuple[str, ...]]:
+    """Which warehouses, by code, feed each of the channel's locations; a location that nothing feeds is left out.
+
+    The default feeds at most one location besides the named ones: two of them would offer the same stock twice.
+    Raises SettingsError naming the key, for an unknown warehouse and where a person has to choose.
+    """
+    key = f"channels[{name}].inventory.locations"
+    codes = {place.name: place.code for place in warehouses} | {place.code: place.code for place in warehouses}
+
+    def known(names: Iterable[str], where: str) -> tuple[str, ...]:
+        for one in names:
+            if one not in codes:
+                raise SettingsError(f"{where}: Odoo has no warehouse {one!r}; it has {', '.join(sorted(codes))}.")
+        return tuple(dict.fromkeys(codes[one] for one in names))
+
+    fed = {place: known(names, key) for place, names in rules.locations.items() if place}
+    others = sorted(set(locations) - set(fed))
+    if len(others) > 1:  # the channel's own default place, if it has one among several
+        others = [place for place in others if place == ""]
+    if others:
+        if "" in rules.locations:
+            default = known(rules.locations[""], key)
+        elif sales.warehouse:
+            default = known((sales.warehouse,), f"channels[{name}].warehouse")
+        elif rules.locations:
+            default = ()
+        else:
+            own = [place.code for place in warehouses if sales.channel_warehouse not in (place.code, place.name)]
+            if len(own) != 1:
+                raise SettingsError(
+                    f"{key}: Odoo has {len(own)} warehouses ({', '.join(own)}); "
+                    "write which of them feed this channel, as in {'': [WH]}."
+                )
+            default = (own[0],)
+        taken = {code for codes_of_place in fed.values() for code in codes_of_place}
+        if default and not taken & set(default):
+            fed[others[0]] = default
+    places = sorted(set(locations))
+    if places and not fed.keys() & set(places):
+        raise SettingsError(
+            f"{key}: the channel keeps stock at {', '.join(map(repr, places))}, and no warehouse feeds any of these; "
+            f"write which do, as in {{{places[0]!r}: [{warehouses[0].code if warehouses else 'WH'}]}}."
+        )
+    owners: dict[str, str] = {}
+    for place, feeding in fed.items():
+        for code in feeding:
+            if owners.setdefault(code, place) != place:
+                raise SettingsError(
+                    f"{key}: warehouse {code} would be offered twice, at {owners[code]!r} and {place!r}."
+                )
+    return fed
+
+
+def decide(
+    listings: pd.DataFrame,
+    stock: pd.DataFrame,
+    ordered: Mapping[int, int],
+    rules: InventoryRules,
+    sales: SaleRules,
+    fed: Mapping[str, tuple[str, ...]],
+) -> pd.DataFrame:
+    """What each listing shall show, one row per listing in the listings' order.
+
+    listings: key, sku, location, fulfilled_by. stock: STOCK_COLUMNS, one row per product and warehouse (warehouse ''
+    for a product that lies nowhere); kits carry their exploded content as `components`, JSON of millionths by product.
+    ordered: units by product id that were sold and are not in Odoo yet. fed: as of `feeds`.
+
+    target, in the listing's own units, is null where `reason` is one of SKIPS; otherwise 0 <= target * units <= free.
+    free and in_pipe are whole units of the product.
+    """
+    codes, units = _linked(listings["sku"].tolist(), sales)
+    products = _products(stock)
+    row, ambiguous = _lookup(codes, products, sales.sku_fold_case)
+    place = listings["location"].fillna("").to_numpy(dtype=object)
+    amounts, negative = _amounts(place, row, stock, products, fed)
+    content = {product: msgspec.json.decode(text, type=dict[int, int]) for product, text in _kits(products)}
+    pipe = _pipe(ordered, content, products)[row]
+    share, reserve, cap, end_below = _figures(listings["sku"].tolist(), codes, row, products, rules)
+
+    after_pipe = np.maximum(amounts - pipe, 0)
+    after_reserve = np.maximum(after_pipe - reserve * MICRO, 0)
+    whole, rest = np.divmod(after_reserve, MICRO)
+    target = (whole * share + rest * share // MICRO) // PPM // units  # one rounding: floors of floors of integers
+    capped = np.minimum(target, cap)
+    ended = capped < end_below
+    final = np.where(ended, 0, capped)
+
+    merchant = listings["fulfilled_by"].to_numpy(dtype=object) != FulfilledBy.CHANNEL.value
+    mapped = np.isin(place.astype(str), list(fed))
+    lacking = [~merchant, codes == "", ambiguous, row < 0, ~mapped]
+    names = ["channel_fulfilled", "no_sku", "ambiguous", "unlinked", "unmapped_location"]
+    unread = np.append(products["kind"].to_numpy(dtype=object) == "unread", False)[row]
+    skipped = np.select([*lacking, unread], [*names, "not_read"], default="")
+    reason = np.select(
+        [
+            skipped != "",
+            (amounts <= 0) & negative,
+            amounts <= 0,
+            after_pipe <= 0,
+            after_reserve <= 0,
+            ended & (capped > 0),
+            capped < target,
+        ],
+        [skipped, "negative", "no_stock", "in_pipe", "reserve", "end_below", "cap"],
+        default="share",
+    )
+    linked = skipped == ""
+    ids = np.append(products["product_id"].to_numpy(dtype="int64"), 0)[row]
+    return pd.DataFrame(
+        {
+            "key": listings["key"].array,
+            "sku": listings["sku"].array,
+            "location": place,
+            "product_id": _nullable(ids, row >= 0),
+            "code": codes,
+            "units": units,
+            "free": _nullable(amounts // MICRO, linked),
+            "in_pipe": _nullable(-(-pipe // MICRO), linked),
+            "reserve": _nullable(reserve, linked),
+            "share": _nullable(share, linked),
+            "cap": _nullable(cap, linked & (cap < LIMIT)),
+            "end_below": _nullable(end_below, linked),
+            "target": _nullable(final, linked),
+            "reason": reason,
+        }
+    )
+
+
+def _linked(skus: list[str], sales: SaleRules) -> tuple[np.ndarray, np.ndarray]:
+    """Internal reference and units per unit sold of each SKU."""
+    pairs = [alias(sku, sales) for sku in skus]
+    return (
+        np.array([code for code, _ in pairs], dtype=object),
+        np.array([units for _, units in pairs], dtype="int64"),
+    )
+
+
+def _products(stock: pd.DataFrame) -> pd.DataFrame:
+    """One row per product, the index counting from 0."""
+    columns = ["product_id", "code", "kind", "components", "category"]
+    return stock.loc[~stock["product_id"].duplicated(), columns].reset_index(drop=True)
+
+
+def _lookup(codes: np.ndarray, products: pd.DataFrame, fold_case: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The product's row of each code, -1 for none; and whether several products share the code."""
+    known = products["code"].tolist()
+    if fold_case:
+        codes, known = np.array([code.casefold() for code in codes], object), [code.casefold() for code in known]
+    twice = {code for code, count in Counter(known).items() if count > 1}
+    rows = {code: index for index, code in enumerate(known)}
+    found = np.array([rows.get(code, -1) for code in codes], dtype="int64")
+    return found, np.array([code in twice for code in codes], dtype=bool)
+
+
+def _amounts(
+    place: np.ndarray, row: np.ndarray, stock: pd.DataFrame, products: pd.DataFrame, fed: Mapping[str, tuple[str, ...]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Free millionths of each listing's product in the warehouses that feed it, and whether Odoo was below zero."""
+    position = pd.Series(products.index, index=products["product_id"].to_numpy(dtype="int64"))
+    of_stock = position.reindex(stock["product_id"].to_numpy(dtype="int64")).to_numpy(dtype="int64")
+    free = np.maximum(micro(stock["free"]), 0)
+    below = stock["negative"].to_numpy(dtype=bool)
+    warehouse = stock["warehouse"].to_numpy(dtype=object)
+    amounts, negative = np.zeros(len(place), "int64"), np.zeros(len(place), bool)
+    for location, codes in fed.items():
+        feeding = np.array([code in codes for code in warehouse], dtype=bool)
+        total = np.zeros(len(products) + 1, "int64")  # the last one is for row -1, a listing without product
+        np.add.at(total, of_stock[feeding], free[feeding])
+        minus = np.zeros(len(products) + 1, bool)
+        minus[of_stock[feeding & below]] = True
+        here = place == location
+        amounts[here], negative[here] = total[row[here]], minus[row[here]]
+    return amounts, negative
+
+
+def _kits(products: pd.DataFrame) -> list[tuple[int, str]]:
+    kits = products[products["kind"] == "kit"]
+    return [(int(product), str(text)) for product, text in zip(kits["product_id"], kits["components"], strict=True)]
+
+
+def _pipe(ordered: Mapping[int, int], content: Mapping[int, Mapping[int, int]], products: pd.DataFrame) -> np.ndarray:
+    """Millionths to hold back for orders in the pipe, by product row (the last entry, 0, is for row -1).
+
+    Ordered kits take their components; a kit loses as many as the dearest of its components is short of.
+    """
+    leaves: dict[int, int] = {}
+    for product, units in ordered.items():
+        for leaf, each in content.get(product, {product: MICRO}).items():
+            leaves[leaf] = leaves.get(leaf, 0) + max(units, 0) * each
+    held = dict(leaves)
+    for kit, parts in content.items():
+        held[kit] = max((-(-leaves.get(leaf, 0) // need) for leaf, need in parts.items()), default=0) * MICRO
+    return np.array([*(held.get(int(product), 0) for product in products["product_id"]), 0], dtype="int64")
+
+
+def _figures(
+    skus: list[str], codes: np.ndarray, row: np.ndarray, products: pd.DataFrame, rules: InventoryRules
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """share (ppm), reserve, cap and end_below of each listing, overrides applied in their order."""
+    size = len(skus)
+    share = np.full(size, share_ppm(rules.share), "int64")
+    reserve = np.full(size, rules.reserve, "int64")
+    cap = np.full(size, LIMIT if rules.cap is None else rules.cap, "int64")
+    end_below = np.full(size, rules.end_below, "int64")
+    for override in rules.overrides:
+        named = set(override.skus)
+        pairs = zip(skus, codes, strict=True)
+        fits = np.array([sku.strip() in named or code in named for sku, code in pairs], dtype=bool)
+        if override.categories:
+            fits |= np.append(_within(products["category"], override.categories), False)[row]
+        if override.share is not None:
+            share[fits] = share_ppm(override.share)
+        for figure, value in ((reserve, override.reserve), (cap, override.cap), (end_below, override.end_below)):
+            if value is not None:
+                figure[fits] = value
+    return share, reserve, cap, end_below
+
+
+def _within(category: pd.Series, wanted: Iterable[str]) -> np.ndarray:
+    """Whether each category (`All / Tea / Green`) is one of these or lies below one."""
+    roots = tuple(f"{name} / " for name in wanted)
+    return np.array([f"{name} / ".startswith(roots) for name in category.fillna("")], dtype=bool)
+
+
+def _nullable(values: np.ndarray, known: np.ndarray) -> pd.arrays.IntegerArray:
+    return pd.arrays.IntegerArray(values.astype("int64"), ~known)

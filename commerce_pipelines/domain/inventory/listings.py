@@ -1,0 +1,148 @@
+"""What may be offered of a product, and what of that a channel has to be told: shapes and settings.
+
+What belongs here: the shapes of listings and pushes, and the `inventory:` section of a channel. What does not: the rule
+from free stock to target (availability.py), the difference and the guard (publishing.py), reading Odoo
+(odoo/inventory/snapshot.py), how a marketplace lists or is told (channels/*).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from ...core.section import Section
+from ..orders.order import FulfilledBy
+
+PPM = 1_000_000
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """One offer of one SKU at one place of a channel.
+
+    key: unique within the channel, e.g. Amazon's SKU, eBay's item id + SKU or offer id, Shopify's inventory item +
+    location. location: the channel's own place of stock ('' where it has only one). quantity: what buyers see, None
+    where the channel does not say or does not track it. reference: what a push needs, opaque to everybody else
+    (product type, item id, offer id, inventory item id).
+    """
+
+    key: str
+    sku: str
+    quantity: int | None
+    fulfilled_by: FulfilledBy = FulfilledBy.MERCHANT
+    location: str = ""
+    title: str = ""
+    active: bool = True
+    reference: dict[str, str] = {}
+
+
+class Push(msgspec.Struct, frozen=True, kw_only=True):
+    """Publish `quantity` for a listing whose published quantity was `listing.quantity` when it was read.
+
+    token: the same for every attempt at this very change, another for the next one (idempotency key).
+    """
+
+    listing: Listing
+    quantity: int
+    token: str
+
+
+class PushOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one push. `stale`: the channel's quantity was another than we had read, nothing was written;
+    `pending`: accepted, the result is not known yet. code and message are the vendor's, without personal data.
+    reference: what the push had to find out about the listing; later pushes get it in the listing's reference."""
+
+    key: str
+    status: Literal["accepted", "refused", "stale", "pending", "failed"]
+    code: str = ""
+    message: str = ""
+    reference: dict[str, str] = {}
+
+
+class InventoryOverride(Section, kw_only=True, frozen=True):
+    """Other figures for some products. Of several that fit, the last one given wins, key by key."""
+
+    skus: tuple[str, ...] = ()  # the channel's SKU or Odoo's internal reference
+    categories: tuple[str, ...] = ()  # product categories of Odoo, as in `All / Tea`; those below them count too
+    share: Decimal | None = None
+    reserve: int | None = None
+    cap: int | None = None
+    end_below: int | None = None
+
+
+class Breaker(Section, kw_only=True, frozen=True):
+    """When a run looks like a faulty read and not like a day's sales: it publishes nothing until a person agrees."""
+
+    zeroed_percent: Decimal = Decimal(20)  # at most this share of the listings that show stock may go to 0 in one run
+    changed_percent: Decimal = Decimal(50)  # at most this share of the linked listings may change in one run
+    read_percent: Decimal = Decimal(80)  # at least this share of the products read last time must be read again
+    from_listings: int = 10  # fewer changes than this never stop a run: a small shop may sell out
+
+
+class InventoryRules(Section, kw_only=True, frozen=True):
+    """The `inventory:` section of a channel: what of the free stock it may show, and how carefully it is told."""
+
+    enabled: bool = False
+    share: Decimal = Decimal(95)  # percent of the free units that may be offered
+    reserve: int = 0  # units of each product that are never offered here
+    cap: int | None = None  # the most that a listing shows
+    end_below: int = 0  # a listing that would show less than this shows 0
+    locations: dict[
+        str, tuple[str, ...]
+    ] = {}  # the channel's location -> warehouses of Odoo, by name or code; '' = default
+    overrides: tuple[InventoryOverride, ...] = ()
+    breaker: Breaker = Breaker()
+    poll_seconds: int = 15  # how often the stock in Odoo is looked at for changes
+    deadline_minutes: int = 15  # a listing that is behind Odoo for longer turns the check `up_to_date` red
+    dry_run: bool = False  # read and compare, publish nothing
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """(key, what is wrong with it and the fix) of keys that contradict themselves."""
+        yield from _figures("", self)
+        for index, override in enumerate(self.overrides):
+            where = f"overrides[{index}]"
+            if not override.skus and not override.categories:
+                yield where, "names neither skus nor categories: say which products it is for."
+            if all(getattr(override, key) is None for key in ("share", "reserve", "cap", "end_below")):
+                yield where, "changes nothing: give share, reserve, cap or end_below."
+            yield from _figures(f"{where}.", override)
+        for key in ("zeroed_percent", "changed_percent", "read_percent"):
+            percent = getattr(self.breaker, key)
+            if not (percent.is_finite() and 0 <= percent <= 100):
+                yield f"breaker.{key}", "must lie between 0 and 100 percent."
+        if self.breaker.from_listings < 1:
+            yield "breaker.from_listings", "must be at least 1."
+        if self.deadline_minutes < 1:
+            yield "deadline_minutes", "must be at least 1."
+        if self.poll_seconds < 5:
+            yield "poll_seconds", "must be at least 5."
+        fed: dict[str, str] = {}
+        for location, warehouses in self.locations.items():
+            if not warehouses:
+                yield f"locations[{location!r}]", "names no warehouse: write one, or leave the location out."
+            for warehouse in warehouses:
+                if warehouse in fed:
+                    yield (
+                        f"locations[{location!r}]",
+                        f"names {warehouse}, which feeds {fed[warehouse]!r} already: its stock would be offered twice.",
+                    )
+                fed[warehouse] = location
+
+
+def _figures(prefix: str, section: InventoryRules | InventoryOverride) -> Iterator[tuple[str, str]]:
+    share = section.share
+    if share is not None and not (share.is_finite() and 0 <= share <= 100):
+        yield f"{prefix}share", "must lie between 0 and 100 percent."
+    elif share is not None and share * 10_000 % 1:
+        yield f"{prefix}share", "may have at most four decimals."
+    for key in ("reserve", "cap", "end_below"):
+        value = getattr(section, key)
+        if value is not None and value < 0:
+            yield f"{prefix}{key}", "must be 0 or more units."
+
+
+def share_ppm(share: Decimal) -> int:
+    """Percent as parts per million: 95 -> 950_000."""
+    return int(share * 10_000)

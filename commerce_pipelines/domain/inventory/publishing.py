@@ -1,0 +1,152 @@
+"""What has to be told to a channel, and when to tell it nothing: the difference and the breaker.
+
+What belongs here: what a channel is believed to show, which listings need a push, when a whole run is stopped. What
+does not: the figures themselves (availability.py), sending and recording (flows/inventory/publish.py). Import it inside
+functions: it loads pandas.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from .listings import Breaker
+
+# How long a request whose answer we never saw may still reach the channel: the longest total deadline of one call, and
+# for a feed that was accepted the longest a marketplace takes over it.
+LATE = {"sent": timedelta(minutes=5), "failed": timedelta(minutes=5), "pending": timedelta(minutes=60)}
+BELIEF_COLUMNS = ("key", "quantity", "read_at", "last_quantity", "last_status", "last_at", "late_until", "sold_at")
+ACTIONS = ("push", "same", "wait", "refused", "skip")
+
+
+def token(channel: str, key: str, sequence: int) -> str:
+    """Idempotency key of one change: the same for every attempt at it, another for the next. 32 hex digits."""
+    return hashlib.sha256(f"{channel}\n{key}\n{sequence}".encode()).hexdigest()[:32]
+
+
+def difference(targets: pd.DataFrame, belief: pd.DataFrame, now: datetime) -> pd.DataFrame:
+    """`targets` (key, target) with what the channel shows and the `action`.
+
+    shown: null when nobody is sure; believed: what it showed when somebody was.
+
+    belief: BELIEF_COLUMNS by key: what listings() read and when that began, our newest push with its status and start,
+    until when an unanswered push may still arrive, and when the newest known sale on this channel was placed.
+
+    We believe the newer of the last read and the last accepted push, unless a sale or an unanswered push may have
+    changed it since: then the target is pushed again, which repeats a figure and never invents one. `refused`: the
+    channel has refused this very figure since its listings were read last; `wait`: this very figure is on its way.
+    """
+    known = targets[["key", "target"]].merge(belief, on="key", how="left", sort=False)
+    target, last = known["target"].astype("Int64"), known["last_quantity"].astype("Int64")
+    status = known["last_status"].astype("string").fillna("")
+    last_at, read_at = _instants(known["last_at"]), _instants(known["read_at"])
+    late, sold = _instants(known["late_until"]), _instants(known["sold_at"])
+
+    pushed = (status == "accepted") & ~(last_at <= read_at)
+    shown = known["quantity"].astype("Int64").where(~pushed, last)
+    shown_at = read_at.where(~pushed, last_at)
+    unsure = shown.isna() | (late > shown_at) | (sold > shown_at)
+
+    again = (last == target).fillna(False) & (late > now) & ~(sold > last_at)
+    action = np.select(
+        [
+            target.isna(),
+            ~unsure & (shown == target).fillna(False),
+            (status == "refused") & (last == target).fillna(False) & ~(last_at <= read_at),
+            again & ((status == "pending") | (status == "accepted")),
+        ],
+        ["skip", "same", "refused", "wait"],
+        default="push",
+    )
+    return targets.assign(shown=shown.mask(unsure).array, believed=shown.array, action=action)
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run would do, in the numbers that the breaker looks at; those released by a person are not counted.
+
+    listings: linked ones. showing: of these, how many show stock. read, read_before: products with stock in this
+    snapshot of Odoo and in the one published last.
+    """
+
+    listings: int
+    showing: int
+    changed: int
+    zeroed: int
+    read: int
+    read_before: int
+
+    def reasons(self, breaker: Breaker) -> tuple[str, ...]:
+        """Why the run must not go on, in sentences with the figures; empty when it may."""
+        found = []
+        if self.zeroed >= breaker.from_listings and self.zeroed * 100 > breaker.zeroed_percent * self.showing:
+            found.append(f"{self.zeroed} of {self.showing} would go to 0 (at most {breaker.zeroed_percent} %)")
+        if self.changed >= breaker.from_listings and self.changed * 100 > breaker.changed_percent * self.listings:
+            found.append(f"{self.changed} of {self.listings} would change (at most {breaker.changed_percent} %)")
+        lost = self.read_before - self.read
+        if lost >= breaker.from_listings and self.read * 100 < breaker.read_percent * self.read_before:
+            found.append(
+                f"Odoo showed stock of {self.read} products, last time of {self.read_before} "
+                f"(at least {breaker.read_percent} %)"
+            )
+        return tuple(found)
+
+
+def figures(plan: pd.DataFrame, read: int, read_before: int, released: Mapping[str, int]) -> Figures:
+    """The figures of a plan (as of `difference`). released: key -> target that a person has agreed to."""
+    linked = plan[plan["action"] != "skip"]
+    showing = (linked["believed"].fillna(0) > 0).to_numpy(dtype=bool)
+    agreed = np.array(
+        [released.get(key) == target for key, target in zip(linked["key"], linked["target"], strict=True)], dtype=bool
+    )
+    asked = (linked["action"] == "push").to_numpy(dtype=bool) & ~agreed
+    differs = ~(linked["believed"] == linked["target"]).fillna(False).to_numpy(dtype=bool)
+    zero = (linked["target"] == 0).to_numpy(dtype=bool)
+    return Figures(
+        listings=len(linked),
+        showing=int((showing & ~(agreed & zero)).sum()),
+        changed=int((asked & differs).sum()),
+        zeroed=int((asked & zero & showing).sum()),
+        read=read,
+        read_before=read_before,
+    )
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a channel's listings stand. above: SKUs that show more than is free; of these, `coming`: their correction
+    is on its way. behind: SKUs that differ for longer than the deadline. oldest: since when the longest of all differs.
+    buffer: free units that no listing shows (each product once per listing)."""
+
+    linked: int
+    above: tuple[str, ...]
+    coming: tuple[str, ...]
+    behind: tuple[str, ...]
+    oldest: datetime | None
+    buffer: int
+
+
+def standing(plan: pd.DataFrame, now: datetime, deadline: timedelta) -> Standing:
+    """How things are after a run. plan: as of `difference`, with sku, units, free and changed_at."""
+    linked = plan[plan["action"] != "skip"]
+    over = (linked["believed"] * linked["units"] > linked["free"]).fillna(False)
+    coming = linked["action"] == "wait"
+    changed = _instants(linked["changed_at"])
+    open_ = linked["action"] != "same"
+    late = open_ & (changed < now - deadline)
+    oldest = changed[open_].min()
+    return Standing(
+        linked=len(linked),
+        above=tuple(linked.loc[over & ~coming, "sku"]),
+        coming=tuple(linked.loc[over & coming, "sku"]),
+        behind=tuple(linked.loc[late, "sku"]),
+        oldest=None if pd.isna(oldest) else oldest.to_pydatetime(),
+        buffer=int((linked["free"] - linked["target"] * linked["units"]).sum()),
+    )
+
+
+def _instants(column: pd.Series) -> pd.Series:
+    return pd.to_datetime(column, utc=True).astype("datetime64[us, UTC]")

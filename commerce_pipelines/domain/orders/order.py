@@ -1,0 +1,240 @@
+"""The order as the business sees it, whatever marketplace it came from.
+
+Every channel translates its payload to `Order`; everything after that reads only this. Personal data sits in
+`Buyer` and `Address` alone, so that the rest can be staged in clear.
+
+What belongs here: the shape, its invariants, and the questions anybody may ask of an order. What does not: how a
+marketplace says it (channels/*/orders/translate.py), which Odoo record it becomes (domain/sales/draft.py).
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from ...core.errors import RecordError
+
+LARGEST = 10**15  # minor units: beyond, Odoo's floats lose cents
+MOST = 10**9  # units of one line
+HIGHEST = 10_000_000  # parts per million: 1000 %
+LONGEST = 500  # characters of an id: PostgreSQL's indexes take rows of 2,700 bytes
+
+
+class OrderStatus(StrEnum):
+    """Where the order stands for the merchant."""
+
+    WAITING = "waiting"  # not paid or not priced yet: never loaded
+    PAID = "paid"  # paid (or payment guaranteed by the marketplace): must be in Odoo
+    CANCELLED = "cancelled"  # cancelled as a whole
+
+
+class FulfilledBy(StrEnum):
+    MERCHANT = "merchant"
+    CHANNEL = "channel"  # Amazon FBA and the like: stock and parcels are the marketplace's
+
+
+class Shipped(StrEnum):
+    NO = "no"
+    PARTLY = "partly"
+    YES = "yes"
+
+
+class LineKind(StrEnum):
+    """What a line of money is for. Everything but PRODUCT becomes a service product in Odoo."""
+
+    PRODUCT = "product"
+    SHIPPING = "shipping"
+    GIFT_WRAP = "gift_wrap"
+    DISCOUNT = "discount"  # always negative
+    TIP = "tip"
+    DUTY = "duty"
+    FEE = "fee"  # cash on delivery, regulatory fees charged to the buyer
+    GIFT_CARD = "gift_card"  # a sold multi-purpose voucher: a liability, no VAT (Art. 30b VAT Directive)
+    ROUNDING = "rounding"
+
+
+class _Frozen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    pass
+
+
+class Address(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
+    """Empty strings where the channel gives nothing. country: ISO 3166-1 alpha-2. state: code or name as given."""
+
+    name: str = ""
+    company: str = ""
+    street: str = ""
+    street2: str = ""
+    city: str = ""
+    postcode: str = ""
+    state: str = ""
+    country: str = ""
+    phone: str = ""
+
+
+class Buyer(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
+    """Who bought. `ref` is the channel's stable id of the buyer (user name, customer id), '' if it gives none."""
+
+    ref: str = ""
+    name: str = ""
+    email: str = ""  # as given; '' when absent; normalised by `email_key`
+    email_is_relay: bool = False  # a marketplace's forwarding address: not an identity
+    phone: str = ""
+    company: str = ""
+    vat_number: str = ""
+    language: str = ""  # BCP 47, e.g. de-DE
+    is_business: bool = False
+
+
+class OrderLine(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of money. Amounts are minor units of the order's currency.
+
+    amount: what was charged for the whole quantity, in the order's price basis: tax included when
+            `Order.prices_include_tax`, else without tax. Negative for discounts. Before discounts: each discount is a
+            DISCOUNT line of its own, with the tax rate of what it reduces.
+    tax:    the seller's tax on this line (inside `amount` when prices include tax, else on top). Tax that the
+            marketplace collects and remits is not here: it is `Order.collected`.
+    rate:   stated rate in parts per million (19 % = 190_000), summed over the line's tax lines; None = not stated.
+    of:     for a discount, shipping, gift wrap … that belongs to one product line: that line's id.
+    """
+
+    line_id: str  # stable for the life of the order; unique in it
+    kind: LineKind
+    title: str
+    quantity: int
+    amount: int
+    tax: int = 0
+    rate: int | None = None
+    sku: str = ""
+    of: str = ""
+
+
+class Payment(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
+    method: str
+    amount: int  # minor units of the order's currency
+
+
+class Order(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
+    """A marketplace order at one revision.
+
+    total:     minor units that the seller is owed = sum of lines (+ their tax when prices exclude tax).
+    collected: minor units of tax that the marketplace collects and remits itself, on top of `total`.
+    `total + collected` is what the buyer paid. Times are aware UTC. Raises nothing; see `check`.
+    """
+
+    channel: str
+    order_id: str
+    number: str
+    placed_at: datetime
+    updated_at: datetime
+    status: OrderStatus
+    currency: str
+    total: int
+    prices_include_tax: bool
+    lines: tuple[OrderLine, ...]
+    collected: int = 0
+    collected_as: str = ""  # IOSS, OSS, deemed_supplier, US_FACILITATOR … as evidence
+    fulfilled_by: FulfilledBy = FulfilledBy.MERCHANT
+    shipped: Shipped = Shipped.NO
+    marketplace: str = ""  # A1PA6795UKMFR9, EBAY_DE, shop domain
+    service: str = ""  # the channel's shipping service or level, as the carrier mapping's key
+    departure_country: str = ""  # where the goods leave from, when the channel says it
+    is_other_channel: bool = False  # Amazon multi-channel fulfilment of somebody else's sale: never a sale of its own
+    is_test: bool = False
+    payments: tuple[Payment, ...] = ()
+    refunded: int = 0
+    buyer: Buyer = Buyer()
+    billing: Address | None = None
+    shipping: Address | None = None
+
+    @property
+    def destination(self) -> Address:
+        """Where the goods go, for VAT: the delivery address, else the billing address, else nowhere known."""
+        return self.shipping or self.billing or Address()
+
+
+def balance(order: Order) -> int:
+    """`total` less what the lines add up to: 0 for a sound order."""
+    lines = sum([line.amount for line in order.lines])
+    taxes = 0 if order.prices_include_tax else sum([line.tax for line in order.lines])
+    return order.total - lines - taxes
+
+
+def measure(order: Order) -> None:
+    """Raises RecordError for figures and ids that no table holds: one would fail the rows of all other orders too."""
+    _distinct(order)
+    for line in order.lines:
+        if len(line.line_id) > LONGEST:
+            raise RecordError(
+                "bad_payload", f"Line {line.line_id[:40]}… has an id of more than {LONGEST} characters.",
+                fix="Look at the order in the marketplace; if it is right there, report its payload.",
+                subject=line.line_id[:40],
+            )  # fmt: skip
+        if not -MOST <= line.quantity <= MOST:
+            raise RecordError(
+                "bad_quantity", f"Line {line.line_id[:40]} has a quantity beyond {MOST}.",
+                fix="Look at the order in the marketplace.", subject=line.line_id[:40],
+            )  # fmt: skip
+        if line.rate is not None and not 0 <= line.rate <= HIGHEST:
+            raise RecordError(
+                "bad_payload", f"Line {line.line_id[:40]} has a tax rate outside of 0 to {HIGHEST // 10_000} %.",
+                fix="Look at the order in the marketplace.", subject=line.line_id[:40],
+            )  # fmt: skip
+        if not (-LARGEST <= line.amount <= LARGEST and -LARGEST <= line.tax <= LARGEST):
+            raise _beyond(order)
+    for amount in (order.total, order.collected, order.refunded):
+        if not -LARGEST <= amount <= LARGEST:
+            raise _beyond(order)
+
+
+def _beyond(order: Order) -> RecordError:
+    return RecordError(
+        "bad_amount", f"The order has an amount beyond {LARGEST} minor units of {order.currency[:3]}.",
+        fix="Look at the order in the marketplace.", subject=order.currency[:3],
+    )  # fmt: skip
+
+
+def check(order: Order) -> None:
+    """Raises RecordError where the order contradicts itself, so that no guess reaches Odoo."""
+    off = balance(order)
+    if off:
+        raise RecordError(
+            "unbalanced",
+            f"The lines of the order differ from its total by {off} minor units of {order.currency}.",
+            fix="Compare the order in the marketplace; amounts of a kind we do not know yet are the usual cause.",
+            subject=order.currency,
+        )
+    _distinct(order)
+    for line in order.lines:
+        if line.quantity <= 0:
+            raise RecordError(
+                "bad_quantity",
+                f"Line {line.line_id} has the quantity {line.quantity}.",
+                fix="Look at the order in the marketplace.",
+                subject=line.line_id,
+            )
+
+
+def _distinct(order: Order) -> None:
+    ids = [line.line_id for line in order.lines]
+    if len(set(ids)) != len(ids):
+        raise RecordError(
+            "duplicate_line",
+            "Two lines of the order carry the same id.",
+            fix="Report the payload's shape: the channel's translation must give each line its own id.",
+        )
+
+
+def business_day(instant: datetime, zone: ZoneInfo) -> date:
+    """The channel's calendar day of an instant. Raises ValueError for a naive one: a missing zone is never guessed."""
+    if instant.tzinfo is None:
+        raise ValueError("an instant without a time zone has no business day")
+    return instant.astimezone(zone).date()
+
+
+def email_key(email: str) -> str:
+    """The comparable form of an e-mail address: trimmed, lower case. '' for what is no address ('Invalid Request')."""
+    key = email.strip().lower()
+    return key if key.count("@") == 1 and len(key.split()) == 1 and "." in key.partition("@")[2] else ""

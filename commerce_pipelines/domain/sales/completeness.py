@@ -1,0 +1,104 @@
+"""The proof that nothing is missing: a channel's orders of some days against Odoo's, by count, money and id.
+
+What belongs here: the pure comparison and its figures. What does not: asking either side (flows/orders/prove.py).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from decimal import Decimal
+
+import msgspec
+
+from ..money import to_decimal
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """One order that must be in Odoo: minor units that the seller is owed; collected: remitted by others."""
+
+    order_id: str
+    currency: str
+    total: int
+    collected: int = 0
+
+
+class Booked(msgspec.Struct, frozen=True, kw_only=True):
+    """One order as Odoo has it, in any state: `cancel` and `draft` do not count as sold."""
+
+    order_id: str
+    currency: str
+    total: int
+    state: str
+
+
+class Completeness(msgspec.Struct, frozen=True, kw_only=True):
+    """difference: channel less Odoo per currency, minor units, over all claimed orders that do not wait in exceptions.
+
+    missing: claimed, neither confirmed in Odoo nor waiting in exceptions. surplus: confirmed in Odoo, not claimed.
+    collected: what the channel takes and remits itself, per currency; buyers paid total + collected.
+    """
+
+    orders_in_channel: int
+    sale_orders_in_odoo: int
+    exceptions: int
+    missing: tuple[str, ...]
+    surplus: tuple[str, ...]
+    channel_total: dict[str, int]
+    odoo_total: dict[str, int]
+    difference: dict[str, int]
+    collected: dict[str, int]
+
+    @property
+    def complete(self) -> bool:
+        """Nothing missing, no surplus, no minor unit of difference. Orders in exceptions are known, and counted."""
+        return not self.missing and not self.surplus and not any(self.difference.values())
+
+    @property
+    def money_difference(self) -> str:
+        """The differences of all currencies, without signs, as one figure; '0.00' when each of them is nothing."""
+        off = sum((abs(to_decimal(minor, currency)) for currency, minor in self.difference.items()), Decimal(0))
+        return f"{off:.2f}" if off == off.quantize(Decimal("0.01")) else str(off)
+
+
+SOLD = frozenset({"sale", "done"})
+
+
+def compare(claims: Iterable[Claim], booked: Mapping[str, Booked], waiting: Collection[str]) -> Completeness:
+    """Hold every claimed order against Odoo. `booked` by order id; `waiting` are the ids open in exceptions."""
+    channel: dict[str, int] = defaultdict(int)
+    odoo: dict[str, int] = defaultdict(int)
+    collected: dict[str, int] = defaultdict(int)
+    count = sold = excepted = 0
+    missing: list[str] = []
+    seen: set[str] = set()
+    for claim in claims:
+        if claim.order_id in seen:
+            continue
+        seen.add(claim.order_id)
+        count += 1
+        sale = booked.get(claim.order_id)
+        if sale is not None and sale.state in SOLD:
+            sold += 1
+            odoo[sale.currency] += sale.total
+        elif claim.order_id in waiting:
+            excepted += 1
+            continue
+        else:
+            missing.append(claim.order_id)
+        channel[claim.currency] += claim.total
+        collected[claim.currency] += claim.collected
+    surplus = [order_id for order_id, sale in booked.items() if sale.state in SOLD and order_id not in seen]
+    for order_id in surplus:
+        odoo[booked[order_id].currency] += booked[order_id].total
+    return Completeness(
+        orders_in_channel=count,
+        sale_orders_in_odoo=sold + len(surplus),
+        exceptions=excepted,
+        missing=tuple(sorted(missing)),
+        surplus=tuple(sorted(surplus)),
+        channel_total=dict(channel),
+        odoo_total=dict(odoo),
+        difference={key: channel[key] - odoo[key] for key in sorted({*channel, *odoo})},
+        collected={key: minor for key, minor in collected.items() if minor},
+    )

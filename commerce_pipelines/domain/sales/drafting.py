@@ -1,0 +1,201 @@
+"""Order -> SaleDraft: the whole decision of what a channel's order becomes in Odoo, pure, with its evidence.
+
+What belongs here: putting mapping, routing, VAT and money together; dividing what the channel gives for the whole
+order. What does not: each of those rules (mapping.py, vat/decision.py, vat/lines.py, money.py), records of one Odoo
+(odoo/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from ..money import allocate, to_decimal
+from ..orders.order import FulfilledBy, LineKind, Order, OrderLine, Shipped, business_day
+from ..products import Product
+from ..vat.decision import VatCase, VatDecision, VatPolicy, decide, mapped_rates
+from ..vat.keys import TaxKey
+from ..vat.lines import line_rates
+from ..vat.rates import RateTable, percent
+from .draft import DraftLine, Flag, SaleDraft
+from .mapping import carrier, choose, departure, route
+from .rules import SaleRules
+
+Catalogue = Mapping[str, Sequence[Product]]
+
+
+def draft(
+    order: Order, subject: str, rules: SaleRules, policy: VatPolicy, catalogue: Catalogue, zone: ZoneInfo
+) -> SaleDraft:
+    """The order as Odoo shall have it. subject: hex id of the buyer; catalogue: products by default_code, from Odoo.
+
+    Raises RecordError where a rule has no answer; see docs/exceptions.md for all codes.
+    """
+    lines = tuple(spread(order))
+    chosen = {line.line_id: choose(line.sku, rules, catalogue) for line in lines if line.kind is LineKind.PRODUCT}
+    products = {line_id: product for line_id, (product, _) in chosen.items()}
+    way = route(order, (product.code for product in products.values()), rules)
+    case = vat_case(order, departure(order, way, rules, policy.seller_country), rules)
+    decision = decide(case, policy)
+    evidence = {**decision.evidence, "warehouse": way.warehouse or "default"}
+    spreaded = msgspec.structs.replace(order, lines=lines)
+    taxes = _taxes(spreaded, decision, policy.table(case.mapped), policy.seller_country, products)
+    stated = any(line.tax or line.rate is not None for line in order.lines)
+    history = rules.history_before is not None and order.shipped is Shipped.YES and (
+        business_day(order.placed_at, zone) < rules.history_before
+    )  # fmt: skip
+    return SaleDraft(
+        channel=order.channel,
+        order_id=order.order_id,
+        number=order.number,
+        placed_at=order.placed_at,
+        currency=order.currency,
+        total=order.total,
+        expected_tax=sum(line.tax for line in order.lines) if stated else None,
+        lines=tuple(_draft_lines(lines, taxes, chosen)),
+        subject=subject,
+        buyer=order.buyer,
+        billing=order.billing,
+        shipping=order.shipping,
+        guest=rules.guest,
+        team=rules.sales_team,
+        analytic=rules.analytic,
+        tags=rules.tags,
+        warehouse=way.warehouse,
+        carrier="" if order.fulfilled_by is FulfilledBy.CHANNEL else carrier(order.service, rules),
+        pricelist=rules.pricelists.get(order.currency, ""),
+        regime=decision.regime,
+        tax_country=decision.country,
+        fiscal_position=rules.fiscal_positions.get(
+            f"{decision.regime}_{decision.country}", rules.fiscal_positions.get(decision.regime, "")
+        ),
+        tolerance=rules.rounding_tolerance,
+        history=history,
+        evidence=evidence,
+        flags=tuple(_flags(order)),
+    )
+
+
+def vat_case(order: Order, leaves_from: str, rules: SaleRules) -> VatCase:
+    """What the VAT decision needs to know of an order. Goods without any address are handed over where they are."""
+    place = order.destination
+    rates = [line.rate for line in order.lines if line.rate is not None]
+    tax = sum(line.tax for line in order.lines)
+    return VatCase(
+        departure=leaves_from,
+        destination=place.country or ("" if order.shipping or order.billing else leaves_from),
+        postcode=place.postcode,
+        is_business=order.buyer.is_business,
+        vat_number=order.buyer.vat_number,
+        buyer_country=(order.billing or place).country,
+        collected=bool(order.collected or order.collected_as),
+        collected_as=order.collected_as,
+        tax=tax,
+        rate=max(rates) if rates else None,
+        goods_euro=_goods(order) if order.currency == "EUR" else None,
+        mapped=mapped_rates(tuple((tax.country, tax.rate) for tax in rules.taxes)),
+    )
+
+
+def _goods(order: Order) -> int:
+    """Minor units that the goods cost after discounts, without delivery, less what tax is stated inside of them."""
+    ids = {line.line_id for line in order.lines if line.kind is LineKind.PRODUCT} | {""}
+    lines = [
+        line for line in order.lines
+        if line.kind is LineKind.PRODUCT or (line.kind is LineKind.DISCOUNT and line.of in ids)
+    ]  # fmt: skip
+    return sum(line.amount - (line.tax if order.prices_include_tax else 0) for line in lines)
+
+
+def spread(order: Order) -> Iterator[OrderLine]:
+    """The lines, with discounts that the channel gives for the whole order divided among those that they reduce.
+
+    That is the goods, by what is left of their value after their own discounts; where the discounts are more than
+    that, everything the order charges. Each part is a line of its own, so that it bears its line's tax; parts sum
+    exactly, and the same order is always divided the same way.
+    """
+    left = _left(order)
+    for line in order.lines:
+        if not left or not _is_for_the_whole(line):
+            yield line
+            continue
+        weights = [max(amount, 0) for amount in left.values()]
+        if not any(weights):
+            weights = [1] * len(weights)
+        amounts, taxes = allocate(line.amount, weights), allocate(line.tax, weights)
+        for of, amount, tax in zip(tuple(left), amounts, taxes, strict=True):
+            left[of] += amount
+            if amount:
+                line_id = f"{line.line_id}-{of}" if len(left) > 1 else line.line_id
+                yield msgspec.structs.replace(line, line_id=line_id, amount=amount, tax=tax, of=of)
+
+
+def _is_for_the_whole(line: OrderLine) -> bool:
+    return line.kind is LineKind.DISCOUNT and not line.of and line.rate is None
+
+
+def _left(order: Order) -> dict[str, int]:
+    """What discounts of the whole order may reduce: minor units by line id, after the lines' own discounts."""
+    charges = [line for line in order.lines if line.kind not in (LineKind.DISCOUNT, LineKind.ROUNDING)]
+    left = {line.line_id: line.amount for line in charges if line.amount > 0}
+    for line in order.lines:
+        if line.kind is LineKind.DISCOUNT and line.of in left:
+            left[line.of] += line.amount
+    goods = {line.line_id: left[line.line_id] for line in charges if line.kind is LineKind.PRODUCT and line.amount > 0}
+    off = -sum(line.amount for line in order.lines if _is_for_the_whole(line))
+    return goods if goods and off <= sum(max(amount, 0) for amount in goods.values()) else left
+
+
+def _taxes(
+    order: Order, decision: VatDecision, table: RateTable, home: str, products: Mapping[str, Product]
+) -> dict[str, tuple[tuple[TaxKey | None, int], ...]]:
+    """By line id: the taxes it bears, each with its part of the amount."""
+    included = order.prices_include_tax
+    if not decision.country:
+        zero = TaxKey("", 0, included, decision.regime)
+        return {line.line_id: ((zero, line.amount),) for line in order.lines}
+    return {
+        line_id: tuple((TaxKey(decision.country, rate, included, decision.regime), part) for rate, part in shares)
+        if shares is not None
+        else ((None, next(line.amount for line in order.lines if line.line_id == line_id)),)
+        for line_id, shares in line_rates(order, decision, table, home, products).items()
+    }
+
+
+def _draft_lines(
+    lines: Sequence[OrderLine],
+    taxes: Mapping[str, tuple[tuple[TaxKey | None, int], ...]],
+    chosen: Mapping[str, tuple[Product, int]],
+) -> Iterator[DraftLine]:
+    for line in lines:
+        product, units = chosen.get(line.line_id, (None, 1))
+        shares = taxes[line.line_id]
+        for tax, amount in shares:
+            suffix = f"-{percent(tax.rate)}" if len(shares) > 1 and tax else ""
+            yield DraftLine(
+                line_id=line.line_id + suffix,
+                kind=line.kind,
+                product_id=product.product_id if product else 0,
+                product_code=product.code if product else "",
+                name=line.title or (product.name if product else line.kind.value.replace("_", " ").capitalize()),
+                quantity=line.quantity * units if product else 1,
+                amount=amount,
+                tax=tax,
+            )
+
+
+def owed_to_buyer(order: Order) -> int:
+    """Minor units that were paid beyond what the order is now worth and that no refund has given back yet."""
+    paid = sum(payment.amount for payment in order.payments)
+    return max(0, paid - order.refunded - order.total - order.collected) if paid else 0
+
+
+def _flags(order: Order) -> Iterator[Flag]:
+    if owed := owed_to_buyer(order):
+        yield Flag(
+            "refund_due",
+            f"The buyer paid {to_decimal(owed, order.currency)} {order.currency} more than the order is now worth.",
+            "Refund it in the marketplace; this note goes when the refund arrives.",
+        )

@@ -1,0 +1,125 @@
+"""From the channel's words to the merchant's: SKU -> product, shipping service -> carrier, order -> warehouse.
+
+What belongs here: the pure choices, each with the reason when there is none. What does not: the keys themselves
+(rules.py), reading products (odoo/reference/products.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from ...core.errors import RecordError
+from ..orders.order import FulfilledBy, LineKind, Order
+from ..products import Product
+from .rules import Pack, Route, SaleRules
+
+
+def alias(sku: str, rules: SaleRules) -> tuple[str, int]:
+    """(default_code, units of it per unit sold) of a channel's SKU. Blanks around it mean nothing, nor does its
+    case with `sku_fold_case`. An alias names a product, never another alias."""
+    given = sku.strip()
+    found = rules.skus.get(given.casefold() if rules.sku_fold_case else given)
+    if isinstance(found, Pack):
+        return found.product.strip(), found.quantity
+    return (found or given).strip(), 1
+
+
+def codes_of(orders: Iterable[Order], rules: SaleRules) -> set[str]:
+    """Every default_code that these orders need."""
+    return {
+        alias(line.sku, rules)[0]
+        for order in orders
+        for line in order.lines
+        if line.kind is LineKind.PRODUCT and line.sku.strip()
+    }
+
+
+def choose(sku: str, rules: SaleRules, catalogue: Mapping[str, Sequence[Product]]) -> tuple[Product, int]:
+    """The one product that a SKU means, and its units per unit sold.
+
+    catalogue: products by the codes of `codes_of`. Raises RecordError: `no_sku`, `unknown_sku`, `ambiguous_sku`,
+    `archived_product`, `unsellable_product`.
+    """
+    code, units = alias(sku, rules)
+    if not code:
+        raise RecordError(
+            "no_sku", "A line of the order has no SKU.",
+            fix="Give the listing a SKU in the marketplace, then replay; or enter the order in Odoo by hand.",
+        )  # fmt: skip
+    found = catalogue.get(code, ())
+    active = [product for product in found if product.active]
+    if len(active) == 1 and active[0].saleable:
+        return active[0], units
+    named = f"{code}" if code == sku.strip() else f"{code} (SKU {sku.strip()})"
+    if len(active) > 1:
+        error = (
+            "ambiguous_sku",
+            f"{len(active)} products in Odoo have the internal reference {named}.",
+            "Give each its own internal reference, or map the SKU under the channel's skus.",
+        )
+    elif active:
+        error = (
+            "unsellable_product",
+            f"The product {named} may not be sold in Odoo.",
+            "Tick 'Sales' on the product in Odoo.",
+        )
+    elif found:
+        error = (
+            "archived_product",
+            f"The product {named} is archived in Odoo.",
+            "Unarchive it, or map the SKU to its successor.",
+        )
+    else:
+        error = (
+            "unknown_sku",
+            f"No product in Odoo has the internal reference {named}.",
+            "Create the product with this internal reference, or map the SKU under the channel's skus.",
+        )
+    raise RecordError(error[0], error[1], fix=error[2], subject=code)
+
+
+def carrier(service: str, rules: SaleRules) -> str:
+    """The delivery method's name in Odoo, '' for none."""
+    return rules.carriers.get(service, rules.carrier_fallback)
+
+
+def route(order: Order, codes: Iterable[str], rules: SaleRules) -> Route:
+    """Where an order leaves from; `Route.warehouse` '' is the company's first warehouse.
+
+    The marketplace's own warehouse for what it fulfils, else the first route whose conditions all hold, else the
+    default. Raises RecordError(`no_channel_warehouse`).
+    """
+    if order.fulfilled_by is FulfilledBy.CHANNEL:
+        if not rules.channel_warehouse:
+            raise RecordError(
+                "no_channel_warehouse", "The marketplace ships this order, and no warehouse stands for its stock.",
+                fix="Create a warehouse for it in Odoo and name it in the channel's channel_warehouse.",
+            )  # fmt: skip
+        return Route(warehouse=rules.channel_warehouse)
+    skus = set(codes)
+    for candidate in rules.routes:
+        if (
+            (not candidate.countries or order.destination.country in candidate.countries)
+            and (not candidate.services or order.service in candidate.services)
+            and (not candidate.marketplaces or order.marketplace in candidate.marketplaces)
+            and (not candidate.skus or (skus and skus <= set(candidate.skus)))
+        ):
+            return candidate
+    return Route(warehouse=rules.warehouse)
+
+
+def departure(order: Order, chosen: Route, rules: SaleRules, seller_country: str) -> str:
+    """The country that the goods leave from. Raises RecordError(`unknown_departure`) for stock that the marketplace
+    keeps where neither it nor a setting says the country."""
+    if order.departure_country:
+        return order.departure_country
+    if order.fulfilled_by is FulfilledBy.CHANNEL:
+        country = rules.channel_departure_countries.get(order.marketplace, rules.channel_departure_country)
+        if not country:
+            raise RecordError(
+                "unknown_departure", "The marketplace ships this order and does not tell from which country.",
+                fix="Set channel_departure_country, or channel_departure_countries by marketplace, for this channel.",
+                subject=order.marketplace,
+            )  # fmt: skip
+        return country
+    return chosen.departure_country or rules.departure_country or seller_country

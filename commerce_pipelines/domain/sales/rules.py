@@ -1,0 +1,116 @@
+"""How one channel's orders become sales in Odoo: the mapping keys of commerce.yaml, which every channel inherits.
+
+What belongs here: keys that a merchant sets per channel and that drafting, VAT and routing read; their own checks. What
+does not: how a channel is reached (channels/settings.py), whether a name exists in Odoo (odoo/readiness.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+
+from msgspec.structs import force_setattr
+
+from ...core.section import Section, is_country, no_country
+from ..vat.decision import REGIMES
+
+
+class TaxMapping(Section, kw_only=True, frozen=True):
+    """Which Odoo tax stands for one rate of one country: overrides what is found or created by itself."""
+
+    country: str  # ISO 3166-1 alpha-2
+    rate: Decimal  # percent, e.g. 19 or 8.1
+    tax: str  # name of the sale tax in Odoo
+    included: bool = True  # whether it is for channels whose prices include tax
+
+
+class Pack(Section, kw_only=True, frozen=True):
+    """A listing that sells several of one product: `{product: TEA-50, quantity: 6}`."""
+
+    product: str  # default_code in Odoo
+    quantity: int = 1  # units of the product in one unit sold
+
+
+class Route(Section, kw_only=True, frozen=True):
+    """Orders that leave from another warehouse. All conditions given must hold; the first route that fits wins."""
+
+    warehouse: str  # name or code in Odoo
+    countries: tuple[str, ...] = ()  # destination, ISO 3166-1 alpha-2
+    services: tuple[str, ...] = ()  # the channel's shipping service or level
+    skus: tuple[str, ...] = ()  # all products of the order must be among these (default_code)
+    marketplaces: tuple[str, ...] = ()  # Amazon marketplace id, EBAY_DE, …
+    departure_country: str = ""  # where goods leave this warehouse from, if another country than the channel's
+
+
+class SaleRules(Section, kw_only=True, frozen=True):
+    """Names are written as a person reads them in Odoo; '' leaves the choice to Odoo."""
+
+    sales_team: str = ""
+    analytic: dict[str, float] = {}  # analytic account -> percent; must add up to 100
+    tags: tuple[str, ...] = ()
+    pricelists: dict[str, str] = {}  # currency -> pricelist; default: one per currency is found or created
+    guest: str = "Marketplace guest"  # the partner of orders without any identity
+
+    warehouse: str = ""  # name or code; default: the company's first
+    channel_warehouse: str = ""  # for orders that the marketplace fulfils (FBA); required once such orders arrive
+    routes: tuple[Route, ...] = ()
+    carriers: dict[str, str] = {}  # the channel's shipping service -> delivery method in Odoo
+    carrier_fallback: str = ""  # for services not listed; empty: the order carries no delivery method
+
+    skus: dict[str, str | Pack] = {}  # the channel's SKU -> default_code, or a pack of one
+    sku_file: str = ""  # a CSV with the columns sku, product, quantity: more aliases than fit here
+    sku_fold_case: bool = False
+
+    taxes: tuple[TaxMapping, ...] = ()
+    fiscal_positions: dict[str, str] = {}  # tax regime, or regime and country as in oss_FR -> name in Odoo
+    departure_country: str = ""  # where goods leave from; default: seller_country of `vat`
+    channel_departure_country: str = ""  # where the marketplace's own warehouse (FBA) ships from
+    channel_departure_countries: dict[str, str] = {}  # the same by marketplace id, because Amazon does not tell
+
+    rounding_tolerance: int = 2  # minor units that a visible rounding line may bridge, channel's total to Odoo's
+    history_before: date | None = None  # already shipped orders placed earlier: no delivery, no reservation
+
+    def __post_init__(self) -> None:
+        """The aliases as they are looked up."""
+        force_setattr(
+            self, "skus", {(s.strip().casefold() if self.sku_fold_case else s.strip()): p for s, p in self.skus.items()}
+        )
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """(key, what is wrong with it and the fix) of keys that contradict themselves."""
+        if any(not 0 < percent <= 100 for percent in self.analytic.values()):
+            yield "analytic", "may hold percentages above 0 and up to 100 only."
+        elif self.analytic and abs(sum(self.analytic.values()) - 100) > 1e-9:
+            yield "analytic", f"must add up to 100 percent; it adds up to {sum(self.analytic.values())}."
+        for where, country in self._countries():
+            if not is_country(country):
+                yield where, no_country(country)
+        for index, mapping in enumerate(self.taxes):
+            if not (mapping.rate.is_finite() and 0 <= mapping.rate <= 100):
+                yield f"taxes[{index}].rate", "must lie between 0 and 100 percent."
+        for sku, pack in self.skus.items():
+            if isinstance(pack, Pack) and pack.quantity < 1:
+                yield f"skus.{sku}.quantity", "must be at least 1."
+        if self.rounding_tolerance < 0:
+            yield "rounding_tolerance", "must be 0 or more minor units."
+        for key in self.fiscal_positions:
+            regime, _, country = key.rpartition("_")
+            if key not in REGIMES and not (regime in REGIMES and is_country(country)):
+                yield (
+                    f"fiscal_positions.{key}",
+                    f"is no tax regime; write one of {', '.join(REGIMES)}, or as in oss_FR.",
+                )
+
+    def _countries(self) -> Iterator[tuple[str, str]]:
+        """Every country that the keys name, with its path."""
+        yield from ((f"taxes[{index}].country", mapping.country) for index, mapping in enumerate(self.taxes))
+        for index, route in enumerate(self.routes):
+            yield from ((f"routes[{index}].countries", country) for country in route.countries)
+            if route.departure_country:
+                yield f"routes[{index}].departure_country", route.departure_country
+        for key in ("departure_country", "channel_departure_country"):
+            if country := getattr(self, key):
+                yield key, country
+        for marketplace, country in self.channel_departure_countries.items():
+            yield f"channel_departure_countries.{marketplace}", country

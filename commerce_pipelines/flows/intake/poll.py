@@ -1,0 +1,116 @@
+"""Following a channel's changes: which window to ask for, which days then need a run. The sensor's brain.
+
+What belongs here: the cursor, the overlap, the time budget and the pure choice of days. What does not: Dagster's run
+requests (sensors/orders.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, timedelta
+
+import msgspec
+
+from ...channels.capabilities import Window
+from ...core.errors import TransientError
+from ...resources.connections import Connections
+from .pull import Landed, land
+
+FIRST_LOOK = timedelta(hours=24)  # a new sensor starts a day back, not at the beginning of time
+UNSETTLED = timedelta(days=2)  # a pull is seen as of its start and may commit its last page a day later
+BACKOFF = timedelta(minutes=5)  # a day whose run failed is asked for again after 5, 10, 20 … 80 minutes
+
+
+class Request(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The last run asked for a day: for which newest answer, when, how often for the same one."""
+
+    seen: datetime
+    at: datetime
+    tries: int = 1
+
+
+class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The sensor's memory, stored as JSON. It is an optimisation: losing it costs a day of polling again, no order.
+
+    watermark: every change before this instant is landed. until/resume: an unfinished listing to go on with. settled:
+    every answer first seen before this instant was found dealt with; None until that was looked at over all of them.
+    """
+
+    watermark: datetime
+    until: datetime | None = None
+    resume: str | None = None
+    settled: datetime | None = None
+    requested: dict[str, Request] = {}
+
+
+def read_cursor(text: str | None, now: datetime) -> Cursor:
+    """The stored cursor; a missing or foreign one starts a day back."""
+    if text:
+        try:
+            return msgspec.json.decode(text, type=Cursor)
+        except (msgspec.DecodeError, msgspec.ValidationError):
+            pass
+    return Cursor(watermark=now - FIRST_LOOK)
+
+
+def poll(
+    connections: Connections,
+    name: str,
+    cursor: Cursor,
+    *,
+    budget: float = 10.0,
+    clock: Callable[[], float] = time.monotonic,
+    now: datetime | None = None,
+) -> tuple[Cursor, Landed]:
+    """Land what changed since the cursor, looking `overlap_minutes` further back because channels show orders late.
+
+    Stops after the page that exceeds `budget` seconds, or when the next page cannot be had for now, and goes on from
+    there at the next tick. The watermark moves only past what is landed and committed.
+    """
+    now = now or datetime.now(UTC)
+    started = clock()
+    settings = connections.settings.channel(name)
+    landed = Landed()
+    if cursor.watermark > now:  # taken by a clock that was ahead: what changed since the true time was never seen
+        cursor = Cursor(watermark=now - FIRST_LOOK, settled=cursor.settled, requested=cursor.requested)
+    since = cursor.watermark - timedelta(minutes=settings.overlap_minutes)
+    until = cursor.until or now
+    watermark, resume = cursor.watermark, cursor.resume
+    try:
+        for page in connections.channel(name).changed_orders(Window(since, until), cursor.resume):
+            land(connections, name, page, "poll", now, landed)
+            resume, watermark = page.resume, page.watermark
+            if resume is not None and clock() - started > budget:
+                return msgspec.structs.replace(cursor, until=until, resume=resume), landed
+    except TransientError:
+        if resume in (None, cursor.resume):
+            raise
+        # What is landed is not asked for again: a catch-up of more pages than a rate limit allows would never end.
+        return msgspec.structs.replace(cursor, until=until, resume=resume), landed
+    watermark = max(cursor.watermark, min(watermark, until))
+    return msgspec.structs.replace(cursor, watermark=watermark, until=None, resume=None), landed
+
+
+def due_days(pending: Mapping[date, datetime], requested: Mapping[str, Request], now: datetime) -> dict[date, Request]:
+    """The days to request a run for now. `pending`: days with landed answers that no run has dealt with, and when the
+    newest of them was first seen. A day already requested for the same answer waits longer each time it fails."""
+    due = {}
+    for day, seen in pending.items():
+        last = requested.get(day.isoformat())
+        if last is None or last.seen < seen:
+            due[day] = Request(seen, now)
+        elif now - last.at >= BACKOFF * 2 ** min(last.tries - 1, 4):
+            due[day] = Request(seen, now, last.tries + 1)
+    return due
+
+
+def spans(days: Mapping[date, Request]) -> list[tuple[date, date]]:
+    """The days as inclusive spans without gaps, oldest first: one run each."""
+    result: list[tuple[date, date]] = []
+    for day in sorted(days):
+        if result and day - result[-1][1] == timedelta(days=1):
+            result[-1] = (result[-1][0], day)
+        else:
+            result.append((day, day))
+    return result

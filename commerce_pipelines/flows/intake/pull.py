@@ -1,0 +1,82 @@
+"""Channel -> landing: fetch the orders placed on some days and keep every answer that is new.
+
+What belongs here: the day pull of backfills and of runs started by hand, and the one way an answer is landed. What
+does not: following changes (poll.py), the landing's storage (warehouse/landing/landing.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from datetime import UTC, date, datetime, time
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from ...channels.capabilities import Channel, OrderHead, Page, Window
+from ...core.errors import STUMBLES, RecordError
+from ...core.failpoints import failpoint
+from ...domain.orders.order import LONGEST
+from ...resources.connections import Connections
+
+YEARS = range(1990, 2100)  # beyond, a time is a mistake, and no calendar day of every zone
+
+
+class Landed(msgspec.Struct, kw_only=True):
+    """What a pull or poll brought: answers seen, answers that were new, and the business days of the new ones."""
+
+    seen: int = 0
+    new: int = 0
+    pages: int = 0
+    days: Counter[date] = msgspec.field(default_factory=Counter)
+
+
+def window_of(start: date, end: date, zone: ZoneInfo) -> Window:
+    """The instants of the business days `[start, end)` of a zone; a day of a clock change has 23 or 25 hours."""
+    return Window(*(datetime.combine(day, time(), zone).astimezone(UTC) for day in (start, end)))
+
+
+def pull(connections: Connections, name: str, start: date, end: date, *, now: datetime | None = None) -> Landed:
+    """Land all orders placed on the days `[start, end)`; each page is committed before the next is asked for."""
+    now = now or datetime.now(UTC)
+    channel = connections.channel(name)
+    whole = window_of(start, end, connections.settings.channel(name).zone)
+    window = Window(whole.start, min(whole.end, now))
+    landed = Landed()
+    if window.start < window.end:
+        for page in channel.placed_orders(window):
+            land(connections, name, page, "pull", now, landed)
+    return landed
+
+
+def land(
+    connections: Connections,
+    name: str,
+    page: Page,
+    how: Literal["poll", "pull", "webhook"],
+    now: datetime,
+    landed: Landed,
+) -> None:
+    """Keep one page's orders, and add to `landed` what was new."""
+    channel = connections.channel(name)
+    heads = page.heads or (None,) * len(page.orders)
+    items = [(_head(channel, raw, head, now), raw) for raw, head in zip(page.orders, heads, strict=True)]
+    result = connections.landing(name).land(items, how, now)
+    failpoint("landed")
+    landed.pages += 1
+    landed.seen += result.seen
+    landed.new += result.new
+    landed.days.update(result.days)
+
+
+def _head(channel: Channel, raw: bytes, known: OrderHead | None, now: datetime) -> OrderHead:
+    """The order's head. What cannot be read is landed all the same, so that it can be shown, mended and replayed."""
+    try:
+        head = known or channel.head(raw)
+        if head.placed_at.year in YEARS and head.updated_at.year in YEARS and len(head.order_id) <= LONGEST:
+            return head
+    except (RecordError, *STUMBLES):
+        pass
+    key = f"unreadable-{hashlib.sha256(raw).hexdigest()[:16]}"
+    return OrderHead(order_id=key, placed_at=now, updated_at=now, subject=f"order:{key}")

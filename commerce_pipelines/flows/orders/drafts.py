@@ -1,0 +1,80 @@
+"""Landed orders -> drafts: read whole, contacts included, and held against the products that Odoo has.
+
+What belongs here: decrypting orders on their way to Odoo, in chunks, and one look-up of all their products. What does
+not: what a draft is (domain/sales/drafting.py), which orders are due (load.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+
+import msgspec
+
+from ...core.errors import RecordError
+from ...domain.orders.order import Order
+from ...domain.products import Product
+from ...domain.sales.draft import SaleDraft
+from ...domain.sales.drafting import draft
+from ...domain.sales.mapping import codes_of
+from ...resources.connections import Connections
+from .stage import read_order
+
+CHUNK = 500
+
+
+class Drafted(msgspec.Struct, kw_only=True):
+    """Drafts in the order asked for, and what could not be drafted: (order id, day, reason)."""
+
+    drafts: list[SaleDraft] = msgspec.field(default_factory=list)
+    failures: list[tuple[str, date | None, RecordError]] = msgspec.field(default_factory=list)
+
+
+def drafts_of(connections: Connections, name: str, wanted: Sequence[tuple[str, date | None]]) -> Drafted:
+    """Drafts of landed orders, given as (order id, day). Personal data is decrypted here and held in memory only."""
+    channel = connections.channel(name)
+    result = Drafted()
+    for start in range(0, len(wanted), CHUNK):
+        part = wanted[start : start + CHUNK]
+        snapshots = connections.landing(name).newest_of([order_id for order_id, _ in part])
+        read: list[tuple[Order, str, date | None]] = []
+        for order_id, day in part:
+            snapshot = snapshots.get(order_id)
+            try:
+                if snapshot is None or snapshot.raw is None:
+                    raise RecordError(
+                        "forgotten", "The personal data of this order was erased before it was loaded.",
+                        fix="Enter the order in Odoo by hand if it must still be served.",
+                    )  # fmt: skip
+                read.append((read_order(channel, snapshot.raw, order_id), snapshot.subject_id, day))
+            except RecordError as error:
+                result.failures.append((order_id, day, error))
+        _add(connections, name, read, result)
+    return result
+
+
+def draft_orders(connections: Connections, name: str, orders: Iterable[tuple[Order, str, date | None]]) -> Drafted:
+    """Drafts of orders that are in hand: (order, subject id, day)."""
+    result = Drafted()
+    _add(connections, name, list(orders), result)
+    return result
+
+
+def catalogue_for(connections: Connections, name: str, orders: Iterable[Order]) -> Mapping[str, Sequence[Product]]:
+    """Every product that these orders name, in one look-up."""
+    from ...odoo.reference.products import find_products
+
+    channel = connections.settings.channel(name)
+    return find_products(connections.odoo, sorted(codes_of(orders, channel)), channel.sku_fold_case)
+
+
+def _add(connections: Connections, name: str, orders: list[tuple[Order, str, date | None]], result: Drafted) -> None:
+    if not orders:
+        return
+    settings, channel = connections.settings, connections.settings.channel(name)
+    catalogue = catalogue_for(connections, name, (order for order, _, _ in orders))
+    for order, subject, day in orders:
+        try:
+            result.drafts.append(draft(order, subject, channel, settings.vat, catalogue, channel.zone))
+        except RecordError as error:
+            result.failures.append((order.order_id, day, error))

@@ -1,0 +1,80 @@
+"""Waiting orders whose cause is gone are made due, so that they replay by themselves.
+
+What belongs here: noticing that a product or a setting appeared. What does not: trying again (the lane's next run),
+when a cause without a sign is tried again (domain/sales/lifecycle.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from ...domain.sales.lifecycle import is_about_product
+from ...resources.connections import Connections
+from ...settings.file import fingerprint
+
+
+def heal(connections: Connections, name: str, now: datetime | None = None) -> int:
+    """Make due what waits for a setting that changed since, or for a product that can be sold now; returns how many.
+    A note that an order is short of stock goes once Odoo could reserve all of it.
+
+    Two reads of Odoo at most, and only while such an order waits. Raises the Odoo client's errors.
+    """
+    from ...odoo.reference.products import find_products
+    from ...warehouse import exceptions
+
+    now = now or datetime.now(UTC)
+    stamp = fingerprint(connections.settings, name)
+    _no_longer_short(connections, name, now)
+    with connections.warehouse.transaction() as connection:
+        waiting = [
+            one for one in exceptions.open_exceptions(connection, name) if one.stage == "load" and not one.retry_at
+        ]
+    due = {one.order_id for one in waiting if one.settings != stamp}
+    about = {one.subject for one in waiting if is_about_product(one.code) and one.order_id not in due}
+    if about:
+        fold = connections.settings.channel(name).sku_fold_case
+        found = find_products(connections.odoo, sorted(about), fold)
+        sellable = {
+            code for code in about if [p.saleable for p in found.get(code, ()) if p.active] == [True]
+        }  # fmt: skip
+        due |= {one.order_id for one in waiting if is_about_product(one.code) and one.subject in sellable}
+    return _ask_again(connections, name, due, now)
+
+
+def _no_longer_short(connections: Connections, name: str, now: datetime) -> None:
+    from ...odoo.sales.oversold import oversold
+    from ...warehouse import exceptions
+
+    with connections.warehouse.transaction() as connection:
+        notes = [one for one in exceptions.open_exceptions(connection, name, code="oversold") if one.odoo_id]
+    if not notes:
+        return
+    still = oversold(connections.odoo, [one.odoo_id for one in notes if one.odoo_id])
+    with connections.warehouse.transaction() as connection:
+        served = [one.order_id for one in notes if one.odoo_id not in still]
+        exceptions.resolve(connection, name, f"{exceptions.FLAG}oversold", served, now)
+
+
+def replay(
+    connections: Connections, name: str, *, code: str = "", order_ids: Iterable[str] = (), now: datetime | None = None
+) -> int:
+    """Make waiting orders due on a person's word: those of one reason code, those named, or all. Returns how many."""
+    from ...warehouse import exceptions
+
+    wanted = set(order_ids)
+    with connections.warehouse.transaction() as connection:
+        waiting = {
+            one.order_id for one in exceptions.open_exceptions(connection, name, code=code)
+            if one.blocking and (not wanted or one.order_id in wanted)
+        }  # fmt: skip
+    return _ask_again(connections, name, waiting, now or datetime.now(UTC))
+
+
+def _ask_again(connections: Connections, name: str, order_ids: set[str], now: datetime) -> int:
+    from ...warehouse import exceptions
+
+    if not order_ids:
+        return 0
+    with connections.warehouse.transaction() as connection:
+        return exceptions.ask_again(connection, name, sorted(order_ids), now)

@@ -1,0 +1,260 @@
+"""Staged orders -> Odoo: which are due, what each becomes, and what came of it.
+
+What belongs here: carrying out the steps of domain/sales/lifecycle.py, keeping the ledger and the exceptions. What does
+not: how Odoo is written to (odoo/sales/sales.py), what an order becomes (domain/sales/drafting.py), reading drafts
+(drafts.py).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ...core.errors import RecordError
+from ...domain.orders.order import OrderStatus
+from ...domain.sales.completeness import SOLD
+from ...domain.sales.draft import Flag, Sale, SaleDraft, SaleOutcome
+from ...domain.sales.lifecycle import Step, next_try, step
+from ...resources.connections import Connections
+from ...settings.file import fingerprint
+from ...warehouse.orders.ledger import LEDGER, read_known
+from .drafts import Drafted, drafts_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ...warehouse.exceptions import OpenException
+
+STAGE = "load"
+Row = Mapping[str, Any]
+
+
+class Loaded(msgspec.Struct, kw_only=True):
+    """Figures of one run: orders by what became of them, exceptions and flags by reason, money confirmed in Odoo by
+    currency, orders whose tax in Odoo is another than the channel stated at equal totals."""
+
+    actions: Counter[str] = msgspec.field(default_factory=Counter)
+    reasons: Counter[str] = msgspec.field(default_factory=Counter)
+    by_currency: Counter[str] = msgspec.field(default_factory=Counter)
+    regimes: Counter[str] = msgspec.field(default_factory=Counter)
+    tax_differs: int = 0
+    rounded: int = 0
+
+
+class Sorted(msgspec.Struct, kw_only=True):
+    """The staged rows by what is to be done with them; `verdicts` holds those that need nothing."""
+
+    load: list[Row] = msgspec.field(default_factory=list)
+    cancel: list[Row] = msgspec.field(default_factory=list)
+    verdicts: dict[str, SaleOutcome] = msgspec.field(default_factory=dict)
+    kept: set[str] = msgspec.field(default_factory=set)  # verdicts that leave their exceptions as they are
+
+
+def is_sale(row: Row) -> bool:
+    """Whether a staged order must be in Odoo: paid, real, and this channel's own sale."""
+    return row["status"] == OrderStatus.PAID.value and not row["is_other_channel"] and not row["is_test"]
+
+
+def load(
+    connections: Connections,
+    name: str,
+    orders: pd.DataFrame,
+    *,
+    run_id: str = "",
+    again: bool = True,
+    advance: Callable[[int], None] | None = None,
+    now: datetime | None = None,
+) -> tuple[pd.DataFrame, Loaded]:
+    """Bring Odoo in step with the staged orders; returns the ledger's rows and the figures.
+
+    Reads before it writes: what Odoo already has to the cent costs no write. One writer per Odoo at a time, by an
+    advisory lock. A refused order becomes a row in exceptions, and the others go on. again: try refused orders even if
+    nothing changed for them (runs by hand, backfills, the nightly pass).
+    """
+    from ...odoo.sales.sales import cancel_sales, load_sales
+
+    now = now or datetime.now(UTC)
+    rows: list[Row] = list(records(orders))
+    odoo, settings = connections.odoo, connections.settings
+    with connections.warehouse.lock(f"odoo {settings.odoo.url} {settings.odoo.database}", wait=True):
+        work = sort(connections, name, rows, again, now)
+        drafted = drafts_of(connections, name, [(row["order_id"], row["day"]) for row in work.load])
+        channel = settings.channel(name)
+        for outcome in load_sales(odoo, settings.odoo, drafted.drafts, channel.taxes, on_batch=advance):
+            work.verdicts[outcome.order_id] = outcome
+        for outcome in cancel_sales(odoo, name, [row["order_id"] for row in work.cancel]):
+            work.verdicts[outcome.order_id] = outcome
+    for order_id, _day, error in drafted.failures:
+        work.verdicts[order_id] = SaleOutcome(
+            channel=name, order_id=order_id, action="refused", code=error.code, message=error.message,
+            fix=error.fix, subject=error.subject,
+        )  # fmt: skip
+    _quarantine(connections, name, rows, work, drafted, run_id, now)
+    by_id = {draft.order_id: draft for draft in drafted.drafts}
+    return _ledger(connections, name, rows, work, by_id, now), _figures(work.verdicts.values(), rows, by_id)
+
+
+def records(frame: pd.DataFrame) -> Iterator[Row]:
+    """A frame's rows as mappings by column name."""
+    names = list(map(str, frame.columns))
+    for row in frame.itertuples(index=False, name=None):
+        yield dict(zip(names, row, strict=True))
+
+
+def sort(connections: Connections, name: str, rows: list[Row], again: bool, now: datetime) -> Sorted:
+    """What each staged row asks for, from one look at Odoo, the ledger and the open exceptions. Writes nothing."""
+    from ...odoo.sales.sales import sale_totals
+    from ...warehouse import exceptions
+
+    work = Sorted()
+    due: list[Row] = []
+    for row in rows:
+        if is_sale(row) or (row["status"] == OrderStatus.CANCELLED.value and not row["is_other_channel"]):
+            due.append(row)
+        else:
+            action = "not_a_sale" if row["is_other_channel"] else "test" if row["is_test"] else "waiting"
+            work.verdicts[row["order_id"]] = _verdict(row, action, None)
+    ids = [row["order_id"] for row in due]
+    booked = sale_totals(connections.odoo, name, ids)
+    with connections.warehouse.transaction() as connection:
+        known = read_known(connection, name, ids)
+        waiting = {
+            one.order_id: one
+            for one in exceptions.open_exceptions(connection, name, order_ids=ids)
+            if one.stage == STAGE
+        }
+    stamp = fingerprint(connections.settings, name)
+    for row in due:
+        order_id, sale = row["order_id"], booked.get(row["order_id"])
+        refusal = waiting.get(order_id)
+        if refusal and not again and _waits(refusal, row["digest"], stamp, now):
+            work.verdicts[order_id] = SaleOutcome(
+                channel=name, order_id=order_id, action="refused", code=refusal.code, message=refusal.message,
+                fix=refusal.fix, subject=refusal.subject,
+            )  # fmt: skip
+            work.kept.add(order_id)
+            continue
+        todo, flag = step(row["status"], row["digest"], sale, known.get(order_id))
+        if todo is Step.LOAD:
+            work.load.append(row)
+        elif todo is Step.CANCEL:
+            work.cancel.append(row)
+        elif todo is Step.FLAG and flag:
+            work.verdicts[order_id] = _verdict(row, "flagged", sale, (flag,))
+        else:
+            before = known.get(order_id)
+            kept = "flagged" if before and before.action == "flagged" else "unchanged"
+            work.verdicts[order_id] = _verdict(row, kept if todo is Step.KEEP else "cancelled", sale)
+            if todo is Step.KEEP:
+                work.kept.add(order_id)
+    return work
+
+
+def _waits(refusal: OpenException, digest: str, stamp: str, now: datetime) -> bool:
+    """Whether nothing has changed for a refused order: same answer, same settings, not due yet."""
+    return refusal.digest == digest and refusal.settings == stamp and (
+        refusal.retry_at is None or refusal.retry_at > now
+    )  # fmt: skip
+
+
+def _quarantine(
+    connections: Connections, name: str, rows: list[Row], work: Sorted, drafted: Drafted, run_id: str, now: datetime
+) -> None:
+    from ...warehouse import exceptions
+
+    days: dict[str, date] = {row["order_id"]: row["day"] for row in rows}
+    digests = {row["order_id"]: row["digest"] for row in rows}
+    outcomes = {key: one for key, one in work.verdicts.items() if key not in work.kept}
+    refused = {key: one for key, one in outcomes.items() if one.action == "refused"}
+    flags = [(one, flag) for one in outcomes.values() for flag in one.flags]
+    ids = {one.order_id: one.odoo_id for one in outcomes.values() if one.odoo_id}
+    with connections.warehouse.transaction() as connection:
+        tries = {
+            one.order_id: one.tries
+            for one in exceptions.open_exceptions(connection, name, order_ids=refused)
+            if one.stage == STAGE and one.digest == digests[one.order_id]
+        }
+        exceptions.record(
+            connection, name, STAGE,
+            [(i, days[i], RecordError(o.code, o.message, fix=o.fix, subject=o.subject)) for i, o in refused.items()],
+            run_id, now, digests=digests, odoo_ids=ids, settings=fingerprint(connections.settings, name),
+            retry_at={key: next_try(o.code, tries.get(key, 0), now) for key, o in refused.items()},
+        )  # fmt: skip
+        exceptions.resolve(connection, name, STAGE, [key for key in outcomes if key not in refused], now)
+        exceptions.resolve(connection, name, f"{exceptions.FLAG}%", outcomes, now)
+        for one, flag in flags:
+            error = RecordError(flag.code, flag.message, fix=flag.fix, subject=flag.subject)
+            exceptions.record(
+                connection, name, exceptions.FLAG + flag.code, [(one.order_id, days[one.order_id], error)],
+                run_id, now, digests=digests, odoo_ids=ids,
+            )  # fmt: skip
+
+
+def _verdict(row: Row, action: str, sale: Sale | None, flags: tuple[Flag, ...] = ()) -> SaleOutcome:
+    known: dict[str, Any] = {}
+    if sale is not None:
+        known = {"odoo_id": sale.odoo_id, "name": sale.name, "state": sale.state,
+                 "amount_total": sale.total, "amount_tax": sale.tax}  # fmt: skip
+    return SaleOutcome(channel=row["channel"], order_id=row["order_id"], action=action, flags=flags, **known)
+
+
+def _ledger(
+    connections: Connections, name: str, rows: list[Row], work: Sorted, drafts: Mapping[str, SaleDraft], now: datetime
+) -> pd.DataFrame:
+    """One row per staged order. What was not drafted in this run keeps its evidence from the run that did."""
+    import pandas as pd
+
+    from ...warehouse.tables.frames import read_frame
+
+    carried = ("expected_tax", "rounding", "regime", "tax_country", "warehouse", "evidence")
+    with connections.warehouse.transaction() as connection:
+        before = {
+            row["order_id"]: row
+            for row in read_frame(
+                connection, "sale_orders", ["order_id", *carried], "channel = %s AND order_id = ANY(%s)",
+                (name, [row["order_id"] for row in rows]),
+            ).to_dict("records")
+        }  # fmt: skip
+    ledger = []
+    for row in rows:
+        o, old, draft = work.verdicts[row["order_id"]], before.get(row["order_id"], {}), drafts.get(row["order_id"])
+        if draft is not None:
+            evidence = msgspec.json.encode(draft.evidence).decode()
+            decided = (draft.expected_tax, o.rounding, draft.regime, draft.tax_country, draft.warehouse, evidence)
+        else:
+            decided = tuple(
+                _present(old.get(key), default) for key, default in zip(carried, (None, 0, "", "", "", "{}"))
+            )
+        ledger.append((
+            row["channel"], row["order_id"], row["day"], row["digest"], o.action, o.odoo_id or None, o.name, o.state,
+            row["currency"], row["total"], o.amount_total, o.amount_tax, *decided, o.code, o.message, now,
+        ))  # fmt: skip
+    frame = pd.DataFrame.from_records(ledger, columns=list(LEDGER)).convert_dtypes(dtype_backend="pyarrow")
+    return frame.astype({"odoo_id": "int64[pyarrow]", "expected_tax": "int64[pyarrow]"})
+
+
+def _present(value: Any, default: Any) -> Any:
+    """A value read back from a table: missing ones are None or pandas' NA."""
+    return default if value is None or value != value or str(value) == "<NA>" else value
+
+
+def _figures(verdicts: Iterable[SaleOutcome], rows: list[Row], drafts: Mapping[str, SaleDraft]) -> Loaded:
+    loaded = Loaded()
+    currency = {row["order_id"]: row["currency"] for row in rows}
+    for outcome in verdicts:
+        loaded.actions[outcome.action] += 1
+        for code in (outcome.code, *(flag.code for flag in outcome.flags)):
+            if code:
+                loaded.reasons[code] += 1
+        if outcome.state in SOLD:
+            loaded.by_currency[currency[outcome.order_id]] += outcome.amount_total
+        draft = drafts.get(outcome.order_id)
+        if draft is not None and outcome.action != "refused":
+            loaded.regimes[f"{draft.regime} {draft.tax_country}".strip()] += 1
+            loaded.rounded += bool(outcome.rounding)
+            loaded.tax_differs += draft.expected_tax not in (None, outcome.amount_tax)
+    return loaded

@@ -1,0 +1,132 @@
+"""Channel against Odoo, asked afresh: is every order of some days there, once, to the cent?
+
+What belongs here: gathering both sides for domain/sales/completeness.py, keeping the result by business day. What does
+not: the comparison itself, how it is shown (assets/, cli/main.py).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+
+import msgspec
+
+from ...channels.capabilities import Window
+from ...domain.orders.order import OrderStatus, business_day
+from ...domain.sales.completeness import Booked, Claim, Completeness, compare
+from ...resources.connections import Connections
+from ..intake.pull import window_of
+from .load import is_sale, records
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole span, and each of its business days by currency."""
+
+    whole: Completeness
+    days: dict[tuple[date, str], Completeness]
+
+
+def prove(
+    connections: Connections, name: str, start: date, end: date, *, afresh: bool = True, now: datetime | None = None
+) -> Proof:
+    """Compare the days `[start, end)` and keep the figures in `commerce.completeness`.
+
+    afresh: ask the channel again rather than believe what was landed from it. Orders count on the day they were placed,
+    surplus ones on the day of their ledger row.
+    """
+    from ...odoo.sales.sales import sale_totals
+    from ...warehouse import exceptions
+    from ...warehouse.tables.frames import read_frame
+
+    now = now or datetime.now(UTC)
+    where = ("channel = %s AND day >= %s AND day < %s", (name, start, end))
+    with connections.warehouse.transaction() as connection:
+        ledger = {
+            row["order_id"]: row["day"]
+            for row in records(read_frame(connection, "sale_orders", ["order_id", "day"], *where))
+        }
+        staged = [] if afresh else list(records(read_frame(connection, "orders", None, *where)))
+        waiting = {row.order_id for row in exceptions.open_exceptions(connection, name) if row.blocking}
+    if afresh:
+        claims = _ask(connections, name, start, end, now)
+    else:
+        claims = [
+            (
+                row["day"],
+                Claim(
+                    order_id=row["order_id"], currency=row["currency"], total=row["total"], collected=row["collected"]
+                ),
+            )
+            for row in staged
+            if is_sale(row)
+        ]
+    placed = {claim.order_id: day for day, claim in claims}
+    booked = {
+        order_id: Booked(order_id=order_id, currency=sale.currency, total=sale.total, state=sale.state)
+        for order_id, sale in sale_totals(connections.odoo, name, sorted({*placed, *ledger})).items()
+    }
+    proof = Proof(
+        whole=compare((claim for _, claim in claims), booked, waiting),
+        days=_by_day(claims, booked, waiting, {**ledger, **placed}),
+    )
+    _keep(connections, name, start, end, proof.days, now)
+    return proof
+
+
+def _by_day(
+    claims: Iterable[tuple[date, Claim]], booked: Mapping[str, Booked], waiting: set[str], day_of: Mapping[str, date]
+) -> dict[tuple[date, str], Completeness]:
+    claimed: dict[tuple[date, str], list[Claim]] = defaultdict(list)
+    sold: dict[tuple[date, str], dict[str, Booked]] = defaultdict(dict)
+    group_of: dict[str, tuple[date, str]] = {}
+    for day, claim in claims:
+        claimed[day, claim.currency].append(claim)
+        group_of[claim.order_id] = (day, claim.currency)
+    for order_id, sale in booked.items():
+        sold[group_of.get(order_id, (day_of[order_id], sale.currency))][order_id] = sale
+    return {group: compare(claimed[group], sold[group], waiting) for group in sorted({*claimed, *sold})}
+
+
+def _ask(connections: Connections, name: str, start: date, end: date, now: datetime) -> list[tuple[date, Claim]]:
+    zone = connections.settings.channel(name).zone
+    whole = window_of(start, end, zone)
+    window = Window(whole.start, min(whole.end, now))
+    if window.start >= window.end:
+        return []
+    return [
+        (
+            business_day(one.placed_at, zone),
+            Claim(order_id=one.order_id, currency=one.currency, total=one.total, collected=one.collected),
+        )
+        for one in connections.channel(name).order_totals(window)
+        if one.status is OrderStatus.PAID
+    ]
+
+
+def _keep(
+    connections: Connections,
+    name: str,
+    start: date,
+    end: date,
+    days: Mapping[tuple[date, str], Completeness],
+    now: datetime,
+) -> None:
+    """One row per day and currency, so that any day's proof can be read with SQL."""
+    from psycopg2.extras import execute_values
+
+    rows = [
+        (
+            name, day, currency, proof.orders_in_channel, proof.sale_orders_in_odoo, proof.exceptions,
+            len(proof.missing), len(proof.surplus), proof.channel_total.get(currency, 0),
+            proof.odoo_total.get(currency, 0), proof.collected.get(currency, 0), now,
+        )
+        for (day, currency), proof in days.items()
+    ]  # fmt: skip
+    with connections.warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM commerce.completeness WHERE channel = %s AND day >= %s AND day < %s", (name, start, end)
+        )
+        execute_values(
+            cursor, "INSERT INTO commerce.completeness VALUES %s ON CONFLICT DO NOTHING", rows, page_size=500
+        )

@@ -1,0 +1,117 @@
+"""The lineage of one order: every answer received, every decision with its evidence, what Odoo has, what waits.
+
+What belongs here: gathering it. What does not: showing it (cli/orders.py). Personal data only when asked for.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from ...core.errors import PermanentError, RecordError
+from ...domain.money import to_decimal
+from ...resources.connections import Connections
+from .load import records
+from .stage import read_order
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened or was decided. at: None for what holds now; details: name -> text."""
+
+    what: str
+    at: datetime | None = None
+    details: dict[str, str] = {}
+
+
+def trace(connections: Connections, name: str, order_id: str, *, personal: bool = False) -> list[Event]:
+    """Everything known of an order, oldest first. Raises PermanentError for an order never seen."""
+    from ...odoo.sales.sales import sale_totals
+    from ...warehouse import exceptions
+    from ...warehouse.tables.frames import read_frame
+
+    landing = connections.landing(name)
+    history = landing.history(order_id)
+    if not history:
+        raise PermanentError(f"{name} has no order {order_id!r} in the landing; pull its day first, or check the id.")
+    events = [
+        Event(
+            what=f"answer received by {one.how}", at=one.first_seen,
+            details={"changed in the channel": f"{one.updated_at:%Y-%m-%d %H:%M:%S}Z", "digest": one.digest[:12],
+                     "business day": one.day.isoformat()},
+        )
+        for one in history
+    ]  # fmt: skip
+    where = ("channel = %s AND order_id = %s", (name, order_id))
+    with connections.warehouse.transaction() as connection:
+        staged = list(records(read_frame(connection, "orders", None, *where)))
+        lines = list(records(read_frame(connection, "order_lines", None, *where)))
+        ledger = list(records(read_frame(connection, "sale_orders", None, *where)))
+        waiting = exceptions.open_exceptions(connection, name, order_ids=[order_id])
+    events += [_staged(row, lines) for row in staged]
+    events += [_decided(row) for row in ledger]
+    events += [
+        Event(what="waits in exceptions" if one.blocking else "flagged for a person", at=one.last_seen,
+              details={"reason": one.code, "says": one.message, "what to do": one.fix, "tries": str(one.tries),
+                       "first seen": f"{one.first_seen:%Y-%m-%d %H:%M}Z", "run": one.run_id})
+        for one in waiting
+    ]  # fmt: skip
+    for sale in sale_totals(connections.odoo, name, [order_id]).values():
+        events.append(
+            Event(what="in Odoo now", details={
+                "sale order": f"{sale.name} (id {sale.odoo_id})", "state": sale.state,
+                "total": f"{to_decimal(sale.total, sale.currency)} {sale.currency}",
+                "tax": f"{to_decimal(sale.tax, sale.currency)} {sale.currency}",
+                "delivered": "yes, at least in part" if sale.delivered else "no",
+                "link": f"{connections.settings.odoo.url.rstrip('/')}/odoo/sales/{sale.odoo_id}",
+            })
+        )  # fmt: skip
+    if personal:
+        events.append(_personal(connections, name, order_id))
+    return sorted(events, key=lambda event: (event.at is None, event.at.timestamp() if event.at else 0.0))
+
+
+def _staged(row: Any, lines: list[Any]) -> Event:
+    currency = row["currency"]
+    details = {
+        "status": row["status"], "fulfilled by": row["fulfilled_by"], "shipped": row["shipped"],
+        "total": f"{to_decimal(row['total'], currency)} {currency}",
+        "collected by others": f"{to_decimal(row['collected'], currency)} {currency} {row['collected_as']}".strip(),
+        "destination": f"{row['destination_country']} {row['destination_territory']}".strip(),
+    }  # fmt: skip
+    for line in sorted(lines, key=lambda line: line["position"]):
+        amount = to_decimal(line["amount"], currency)
+        details[f"line {line['line_id']}"] = f"{line['quantity']} × {line['sku'] or line['kind']}: {amount} {currency}"
+    return Event(what="read as", details=details)
+
+
+def _decided(row: Any) -> Event:
+    evidence: dict[str, str] = msgspec.json.decode(row["evidence"] or "{}", type=dict[str, str])
+    details = {"outcome": row["action"], "regime": f"{row['regime']} {row['tax_country']}".strip(), **evidence}
+    if row["name"]:
+        details["sale order"] = row["name"]
+    if row["code"]:
+        details["reason"] = f"{row['code']}: {row['message']}"
+    return Event(what="decided and loaded", at=row["loaded_at"], details={k: v for k, v in details.items() if v})
+
+
+def _personal(connections: Connections, name: str, order_id: str) -> Event:
+    snapshot = connections.landing(name).newest_of([order_id]).get(order_id)
+    if snapshot is None or snapshot.raw is None:
+        return Event(what="personal data", details={"erased": "the key of this buyer was destroyed"})
+    try:
+        order = read_order(connections.channel(name), snapshot.raw, order_id)
+    except RecordError as error:
+        return Event(what="personal data", details={"unreadable": error.message})
+    found = {"buyer": order.buyer, "billing": order.billing, "delivery": order.shipping}
+    return Event(
+        what="personal data",
+        details={
+            f"{who} {field}": str(value)
+            for who, part in found.items()
+            if part is not None
+            for field, value in msgspec.structs.asdict(part).items()
+            if value
+        },
+    )

@@ -1,0 +1,212 @@
+"""Odoo's stock in one snapshot: what lies in each warehouse, what of it is promised, what is on its way.
+
+What belongs here: the calls and the sums. What does not: what a kit is made of (kits.py), how much of it a channel may
+show (domain/inventory/availability.py). Import it inside functions: it loads pandas.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from ...core.errors import ProtocolError
+from ...domain.inventory.availability import LIMIT, MICRO, STOCK_COLUMNS, Place, kits_available
+from ..rpc.client import OdooClient
+from ..rpc.read import columns, fetch
+from .kits import read_kits
+
+FIGURES = ("on_hand", "reserved", "demand", "incoming")
+OPEN = ["waiting", "confirmed", "partially_available", "assigned"]
+STORED = [["is_storable", "=", True], ["default_code", "!=", False]]
+OVERLAP = timedelta(minutes=10)  # write_date is the start of Odoo's transaction, which may have been a long one
+
+
+class Catalogue(msgspec.Struct, frozen=True):
+    """Stored products as an earlier snapshot knew them, internal reference by id: only changes are read again."""
+
+    codes: Mapping[int, str]
+    taken_at: datetime
+
+
+class Stock(msgspec.Struct, frozen=True):
+    """levels: STOCK_COLUMNS of domain/inventory/availability.py, one row per product and warehouse; warehouse '' for a
+    product that lies nowhere. kind: stored, kit (free: whole kits that its components make) or unread (a quantity that
+    is no number). codes: of the stored products, for the next Catalogue. read: how many products have stock."""
+
+    levels: pd.DataFrame
+    places: tuple[Place, ...]
+    codes: dict[int, str]
+    read: int
+
+
+def read_stock(client: OdooClient, known: Catalogue | None = None, categories: bool = False) -> Stock:
+    """One snapshot of everything that may be sold.
+
+    free = on hand - reserved - demand (units of confirmed sales that have reserved nothing yet), summed over a
+    warehouse's stock location and those below it, and at least 0 there: a warehouse that Odoo booked below zero must
+    not eat the stock of another. Goods at the dock or packed for somebody are not free. Moves are read before quants,
+    so that a reservation made meanwhile counts twice rather than never.
+
+    Raises ProtocolError where Odoo shows no stock at all: an empty answer is a fault, never a sold-out shop.
+    """
+    warehouses = fetch(client, "stock.warehouse", [], ["name", "code", "lot_stock_id"])
+    lots = {row["lot_stock_id"]: row["code"] for row in warehouses}
+    if not lots:
+        raise ProtocolError("Odoo shows no warehouse; give the user of odoo.username access to Inventory.")
+    codes = _codes(client, known)
+    if not codes:
+        raise ProtocolError(
+            "Odoo shows no stored product with an internal reference, so nothing is published: set the references, and "
+            "let the user of odoo.username see the products."
+        )
+    kits = read_kits(client)
+    places = fetch(client, "stock.location", [["id", "child_of", list(lots)]], ["parent_path", "usage"])
+    moves = _moves(client, lots, places)
+    lying = _quants(client, lots, places)
+    if not len(lying):
+        raise ProtocolError(
+            "Odoo shows not one unit of stock in any warehouse; nothing is published on the strength of that."
+        )
+    levels = _levels(pd.concat([lying, moves], ignore_index=True) if len(moves) else lying, codes)
+    levels = pd.concat([levels[~levels["product_id"].isin(kits)], _kit_levels(kits, levels)], ignore_index=True)
+    if categories:
+        levels["category"] = levels["product_id"].map(_categories(client)).fillna("")
+    found = Stock(
+        levels[levels["code"] != ""][list(STOCK_COLUMNS)].reset_index(drop=True),
+        tuple(Place(row["code"], row["name"]) for row in warehouses),
+        codes,
+        int(levels.loc[levels["on_hand"] > 0, "product_id"].nunique()),
+    )
+    return found
+
+
+def _warehouse(parent_path: str, lots: Mapping[int, str]) -> str:
+    """The warehouse whose stock location is the nearest above (or is) the location."""
+    above = [int(part) for part in parent_path.split("/") if part]
+    return next((lots[place] for place in reversed(above) if place in lots), "")
+
+
+def _codes(client: OdooClient, known: Catalogue | None) -> dict[int, str]:
+    """Internal references by product id: all of them, or, with a catalogue, what changed since.
+
+    The count tells a product that is gone or was archived without a trace from one that is unchanged. One call where
+    nothing changed.
+    """
+    if known is not None and known.codes:
+        since = (known.taken_at - OVERLAP).strftime("%Y-%m-%d %H:%M:%S")
+        count, changed_at = _count(client)
+        codes = dict(known.codes)
+        if changed_at >= since:
+            codes |= _references(client, [*STORED, ["write_date", ">=", since]])
+        if count == len(codes):
+            return codes
+    return _references(client, STORED)
+
+
+def _count(client: OdooClient) -> tuple[int, str]:
+    """How many stored products there are, and when the last of them was written, as Odoo writes instants."""
+    names = ["__count", "write_date:max"]
+    answer = client.call("product.product", "formatted_read_group", domain=STORED, groupby=[], aggregates=names)
+    try:
+        (group,) = answer
+        return int(group["__count"]), str(group["write_date:max"] or "")
+    except (TypeError, ValueError, KeyError):
+        raise ProtocolError("Odoo does not say how many products it has; check odoo.url.") from None
+
+
+def _references(client: OdooClient, domain: list[Any]) -> dict[int, str]:
+    return dict(zip(*columns(client, "product.product", domain, ("id", "default_code")), strict=True))
+
+
+def _moves(client: OdooClient, lots: Mapping[int, str], places: list[Any]) -> pd.DataFrame:
+    """Open moves as FIGURES by product_id and warehouse, in the product's own unit of measure."""
+    warehouse = {row["id"]: _warehouse(row["parent_path"], lots) for row in places if row["usage"] == "internal"}
+    domain = [
+        ["state", "in", OPEN], "|", ["location_dest_id", "child_of", list(lots)],
+        "&", ["sale_line_id", "!=", False], ["location_id", "child_of", list(lots)],
+    ]  # fmt: skip
+    fields = ("product_id", "product_qty", "product_uom_qty", "quantity", "location_id", "location_dest_id",
+              "sale_line_id")  # fmt: skip
+    records = []
+    for product, units, asked, reserved, whence, where, sale in zip(
+        *columns(client, "stock.move", domain, fields), strict=True
+    ):
+        source, target = warehouse.get(whence, ""), warehouse.get(where, "")
+        if source == target:
+            continue
+        if source and sale:
+            done = (reserved or 0.0) / asked if asked else 0.0
+            records.append((product, source, 0.0, 0.0, (units or 0.0) * max(1 - done, 0.0), 0.0))
+        if target:
+            records.append((product, target, 0.0, 0.0, 0.0, units or 0.0))
+    return pd.DataFrame.from_records(records, columns=["product_id", "warehouse", *FIGURES])
+
+
+def _quants(client: OdooClient, lots: Mapping[int, str], places: list[Any]) -> pd.DataFrame:
+    """Quants as FIGURES by product_id and warehouse, without scrap, transit and the like below a warehouse's stock."""
+    kept = {row["id"]: _warehouse(row["parent_path"], lots) for row in places if row["usage"] in ("internal", "view")}
+    fields = ("product_id", "location_id", "quantity", "reserved_quantity")
+    products, lying, *figures = columns(client, "stock.quant", [["location_id", "child_of", list(lots)]], fields)
+    place, at = np.unique(np.array(lying, "int64"), return_inverse=True)
+    warehouse = np.array([kept.get(one, "") for one in place.tolist()], object)[at]
+    on_hand, reserved = (np.array([units or 0.0 for units in figure], "float64") for figure in figures)
+    frame = pd.DataFrame({"product_id": np.array(products, "int64"), "warehouse": warehouse, "on_hand": on_hand,
+                          "reserved": reserved, "demand": 0.0, "incoming": 0.0})  # fmt: skip
+    return frame[warehouse != ""]
+
+
+def _levels(rows: pd.DataFrame, codes: Mapping[int, str]) -> pd.DataFrame:
+    """Sums per product and warehouse; products without a row of their own get one with warehouse ''."""
+    figures = list(FIGURES)
+    values = rows[figures].to_numpy(dtype="float64")
+    sound = (np.abs(values) < LIMIT).all(axis=1)  # False for NaN, too
+    unread = rows.loc[~sound, "product_id"].unique()
+    sums = rows.assign(**dict(zip(figures, np.where(sound[:, None], values, 0.0).T, strict=True)))
+    if rows.duplicated(["product_id", "warehouse"]).any():
+        sums = sums.groupby(["product_id", "warehouse"], sort=False, as_index=False)[figures].sum()
+    known = pd.Series(codes)
+    nowhere = known.index.difference(pd.Index(sums["product_id"]))
+    if len(nowhere):
+        empty = pd.DataFrame({"product_id": nowhere, "warehouse": ""}).assign(**dict.fromkeys(figures, 0.0))
+        sums = pd.concat([sums, empty], ignore_index=True)
+    free = (sums["on_hand"] - sums["reserved"] - sums["demand"]).round(6)
+    return sums.assign(
+        code=known.reindex(sums["product_id"].array).fillna("").array,
+        kind=np.where(sums["product_id"].isin(unread), "unread", "stored"),
+        free=free.clip(lower=0),
+        negative=free < 0,
+        components=None,
+        category="",
+    )
+
+
+def _kit_levels(kits: Mapping[int, tuple[str, dict[int, int]]], levels: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the kits: whole kits per warehouse, because one parcel leaves from one warehouse."""
+    parts = {part for _, content in kits.values() for part in content}
+    mine = levels[levels["product_id"].isin(parts)]
+    free: dict[str, dict[int, int]] = defaultdict(dict)
+    for product, place, units in zip(mine["product_id"], mine["warehouse"], mine["free"], strict=True):
+        free[place][product] = round(units * MICRO)
+    unread = set(mine.loc[mine["kind"] == "unread", "product_id"])
+    records = []
+    for kit, (code, content) in kits.items():
+        kind = "unread" if unread & set(content) else "kit"
+        text = msgspec.json.encode(content).decode()
+        for place in [place for place, have in free.items() if place and set(content) & set(have)] or [""]:
+            units = float(kits_available(free.get(place, {}), content))
+            records.append((kit, code, kind, place, units, 0.0, 0.0, 0.0, units, False, text, ""))
+    return pd.DataFrame.from_records(records, columns=list(STOCK_COLUMNS))
+
+
+def _categories(client: OdooClient) -> dict[int, str]:
+    """Complete category name (`All / Tea`) by product id. From the templates: a variant's own field is computed."""
+    names = {row["id"]: row["complete_name"] for row in fetch(client, "product.category", [], ["complete_name"])}
+    templates = dict(zip(*columns(client, "product.template", [], ("id", "categ_id")), strict=True))
+    products, of = columns(client, "product.product", [], ("id", "product_tmpl_id"))
+    return {product: names.get(templates.get(template), "") for product, template in zip(products, of, strict=True)}

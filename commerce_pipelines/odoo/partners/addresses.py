@@ -1,0 +1,66 @@
+"""Addresses as Odoo keeps them, and when two of them are the same.
+
+What belongs here: pure rules on names, address values and their digest. What does not: which partner an order goes to
+(partners.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from ...domain.orders.order import Address
+from ..reference.company import Countries
+
+FIELDS = ("name", "street", "street2", "zip", "city", "state_id/.id", "country_id/.id")
+READ = ("name", "street", "street2", "zip", "city", "state_id", "country_id")
+
+
+def recipient(address: Address, for_invoice: bool = False) -> str:
+    """Who is named on it: an invoice goes to the company, a parcel to the company and the person."""
+    names = [name.strip() for name in (address.company, address.name) if name.strip()]
+    if for_invoice:
+        return names[0] if names else ""
+    return ", ".join(dict.fromkeys(names))
+
+
+def has_place(address: Address | None) -> bool:
+    """Whether it says anything about where."""
+    return address is not None and any(
+        (address.street, address.street2, address.city, address.postcode, address.country)
+    )
+
+
+def address_values(address: Address, name: str, countries: Countries) -> dict[str, str]:
+    """The columns of load() for an address; an unknown state is kept in the city's line. Raises `unknown_country`."""
+    country = _country(address.country)
+    state_id = countries.state(country, address.state) if address.state else 0
+    city = address.city.strip()
+    if address.state.strip() and not state_id and address.state.strip().casefold() not in city.casefold():
+        city = f"{city}, {address.state.strip()}" if city else address.state.strip()
+    return {
+        "name": name,
+        "street": address.street.strip(),
+        "street2": address.street2.strip(),
+        "zip": address.postcode.strip(),
+        "city": city,
+        "state_id/.id": str(state_id or ""),
+        "country_id/.id": str(countries.country(country) or ""),
+    }
+
+
+def address_key(values: Mapping[str, str]) -> str:
+    """Digest by which addresses are the same: blanks and case do not count. values: as of `address_values`."""
+    text = "\x1f".join(" ".join(values[field].split()).casefold() for field in FIELDS)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def partner_values(row: Mapping[str, Any]) -> dict[str, str]:
+    """A partner as read (READ, load=None) in the shape of `address_values`."""
+    return {field: str(row[read] or "") for field, read in zip(FIELDS, READ, strict=True)}
+
+
+def _country(code: str) -> str:
+    """Northern Ireland is a country of its own for VAT only."""
+    return {"XI": "GB", "UK": "GB", "EL": "GR"}.get(code, code)

@@ -1,0 +1,347 @@
+"""Buyers -> partners of Odoo, many at once.
+
+    real e-mail known in Odoo ──▶ that partner (of several the oldest, and a flag)
+    else ours by external id ───▶ that partner
+    else a name or an e-mail ───▶ a new partner `partner_<subject>`, which holds the first address
+    no name, no e-mail ─────────▶ the guest partner, with a delivery address of its own
+
+    an address that is not the partner's own ──▶ a child `partner_<subject>_<digest>`; the old ones stay as history
+
+Partners that exist are not written to, whoever made them: a person may have corrected them. Only an empty VAT number is
+filled. A marketplace's relay address is no identity.
+
+What belongs here: these rules as bulk calls. What does not: comparing addresses (addresses.py), VAT numbers
+(vat_numbers.py).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from ...core.errors import RecordError
+from ...domain.orders.order import Address, email_key
+from ...domain.sales.draft import Flag, SaleDraft, slug
+from ..reference.company import Company, Countries
+from ..rpc.client import OdooClient
+from ..rpc.load import known, load_one, load_records, xid
+from .addresses import FIELDS, READ, address_key, address_values, has_place, partner_values, recipient
+from .vat_numbers import clean_vat
+
+CONTEXT = {"no_vat_validation": True, "tracking_disable": True}
+_MAIN = (
+    *("id", "name", "is_company", "email", "phone", "ref", "lang", "vat", "street", "street2", "zip", "city"),
+    *("state_id/.id", "country_id/.id"),
+)
+_CHILD = (
+    *("id", "parent_id/.id", "type", "name", "email", "phone", "lang", "street", "street2", "zip", "city"),
+    *("state_id/.id", "country_id/.id"),
+)
+
+
+class Parties(msgspec.Struct, frozen=True, kw_only=True):
+    """The three partners of one order."""
+
+    partner_id: int
+    invoice_id: int
+    shipping_id: int
+    flags: tuple[Flag, ...] = ()
+
+
+class _Main(msgspec.Struct, kw_only=True):
+    """The partner that an order belongs to: 0 until it is created. own: its address as columns of load()."""
+
+    partner_id: int = 0
+    name: str = ""
+    own: dict[str, str] = {}
+    vat: str = ""
+    error: RecordError | None = None
+
+
+class Buyer(msgspec.Struct, frozen=True, kw_only=True):
+    """What one order says about its buyer. A guest has neither name nor e-mail."""
+
+    draft: SaleDraft
+    email: str
+    is_guest: bool
+
+    @property
+    def key(self) -> str:
+        """The same for all orders of a batch that belong to one partner."""
+        if self.is_guest:
+            return f"guest {self.draft.guest}"
+        return self.email or self.main_xid
+
+    @property
+    def main_xid(self) -> str:
+        return f"partner_{self.draft.subject}"
+
+
+def buyer_of(draft: SaleDraft) -> Buyer:
+    buyer = draft.buyer
+    places = [place for place in (draft.billing, draft.shipping) if place]
+    named = any((buyer.name, buyer.company, *(part for place in places for part in (place.name, place.company))))
+    email = email_key(buyer.email)
+    return Buyer(draft=draft, email="" if buyer.email_is_relay else email, is_guest=not named and not email)
+
+
+class Partners:
+    """The partners of one load, batch by batch."""
+
+    def __init__(self, client: OdooClient, company: Company, countries: Countries) -> None:
+        self._client, self._company, self._countries = client, company, countries
+        rows = client.call("res.lang", "search_read", domain=[], fields=["code"], load=None)
+        self._languages = sorted(row["code"] for row in rows)
+        self._guests: dict[str, _Main] = {}
+
+    def load(self, drafts: Sequence[SaleDraft]) -> dict[str, Parties | RecordError]:
+        """The partners of these orders by order id, created where they are missing; with the reason where they cannot
+        be. The number of calls does not depend on the number of orders."""
+        buyers = [buyer_of(draft) for draft in drafts]
+        answers: dict[str, Parties | RecordError] = {}
+        sound: list[Buyer] = []
+        for buyer in buyers:
+            try:
+                self._addresses(buyer, "")
+                sound.append(buyer)
+            except RecordError as error:
+                answers[buyer.draft.order_id] = error
+        mains, flags = self._find(sound)
+        self._create_mains(sound, mains)
+        self._fill_vat(sound, mains)
+        children = self._create_children(sound, mains)
+        for buyer in sound:
+            main = mains[buyer.key]
+            answers[buyer.draft.order_id] = main.error or self._parties(buyer, main, children, flags.get(buyer.key, ()))
+        return answers
+
+    # -- who they are
+
+    def _find(self, buyers: Sequence[Buyer]) -> tuple[dict[str, _Main], dict[str, tuple[Flag, ...]]]:
+        """The partner of each key as far as Odoo has it."""
+        by_email = self._by_email({buyer.email for buyer in buyers if buyer.email and not buyer.is_guest})
+        names = [buyer.main_xid for buyer in buyers if not buyer.is_guest and buyer.email not in by_email]
+        ids = known(self._client, "res.partner", names)
+        rows = self._read(ids.values())
+        mains: dict[str, _Main] = {}
+        flags: dict[str, tuple[Flag, ...]] = {}
+        for buyer in buyers:
+            if buyer.key in mains and mains[buyer.key].partner_id:
+                continue
+            if buyer.is_guest:
+                mains[buyer.key] = self._guest(buyer.draft.guest)
+            elif buyer.email in by_email:
+                first, *others = by_email[buyer.email]
+                mains[buyer.key] = _main(first)
+                if others:
+                    flags[buyer.key] = (_duplicate(first["id"], [row["id"] for row in others]),)
+            else:
+                row = rows.get(ids.get(buyer.main_xid, 0))
+                mains[buyer.key] = _main(row) if row else _Main()
+        return mains, flags
+
+    def _by_email(self, emails: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
+        wanted = sorted(emails)
+        if not wanted:
+            return {}
+        found = defaultdict(list)
+        for row in self._client.call(
+            "res.partner", "search_read", domain=[["email_normalized", "in", wanted], ["parent_id", "=", False]],
+            fields=["email_normalized", "vat", *READ], order="id", load=None,
+        ):  # fmt: skip
+            found[row["email_normalized"]].append(row)
+        return dict(found)
+
+    def _read(self, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+        wanted = sorted(set(ids))
+        if not wanted:
+            return {}
+        rows = self._client.call("res.partner", "read", ids=wanted, fields=["vat", *READ], load=None)
+        return {row["id"]: row for row in rows}
+
+    def _guest(self, name: str) -> _Main:
+        if name not in self._guests:
+            try:
+                self._guests[name] = self._find_guest(name)
+            except RecordError as error:
+                self._guests[name] = _Main(error=error)
+        return self._guests[name]
+
+    def _find_guest(self, name: str) -> _Main:
+        """By external id, else by name, else new. It is given a country, because Odoo copies the address of a first
+        child to a parent that has none: the first stranger's address would become everybody's."""
+        guest_xid = f"partner_guest_{slug(name)}"
+        ids = list(known(self._client, "res.partner", [guest_xid]).values()) or self._client.call(
+            "res.partner", "search", domain=[["name", "=", name], ["parent_id", "=", False]], order="id", limit=1
+        )
+        row = self._read(ids).get(ids[0]) if ids else None
+        if row is None:
+            if not self._client.settings.create_missing:
+                raise RecordError(
+                    "unknown_guest",
+                    f"Odoo has no partner named {name!r}.",
+                    fix="Create it in Odoo, or correct `guest` of the channel.",
+                    subject=name,
+                )
+            values = {"name": name, "country_id/.id": str(self._company.country_id or "")}
+            return _Main(partner_id=load_one(self._client, "res.partner", guest_xid, values), name=name)
+        if not any(value for field, value in partner_values(row).items() if field != "name"):
+            self._client.call("res.partner", "write", ids=[row["id"]], vals={"country_id": self._company.country_id})
+        return _Main(partner_id=row["id"], name=row["name"])
+
+    # -- what is missing
+
+    def _create_mains(self, buyers: Sequence[Buyer], mains: dict[str, _Main]) -> None:
+        first = {
+            buyer.key: buyer for buyer in reversed(buyers)
+            if not mains[buyer.key].partner_id and not mains[buyer.key].error
+        }  # fmt: skip
+        records = {}
+        for key, buyer in first.items():
+            values = self._main_values(buyer)
+            mains[key].name, mains[key].vat = values["name"], values["vat"]
+            mains[key].own = {field: values[field] for field in FIELDS}
+            records[key] = [[values[field] for field in _MAIN]]
+        ids, refused = load_records(self._client, "res.partner", _MAIN, records, CONTEXT)
+        for key, partner_id in ids.items():
+            mains[key].partner_id = partner_id
+        for key in refused:
+            mains[key].error = _refused()
+
+    def _main_values(self, buyer: Buyer) -> dict[str, str]:
+        draft, who = buyer.draft, buyer.draft.buyer
+        place = next((place for place in (draft.billing, draft.shipping) if place and has_place(place)), Address())
+        company = company_name(draft)
+        person = next((name for name in (who.name, place.name, draft.shipping and draft.shipping.name) if name), "")
+        name = company or person or place.company or f"Customer {draft.subject[:8]}"
+        return {
+            "id": xid(buyer.main_xid),
+            "is_company": "1" if company else "0",
+            "email": who.email.strip() if email_key(who.email) else "",
+            "phone": who.phone or place.phone,
+            "ref": who.ref,
+            "lang": self._language(who.language),
+            "vat": self._vat(draft) or "",
+            **address_values(place, name, self._countries),
+        }
+
+    def _create_children(self, buyers: Sequence[Buyer], mains: dict[str, _Main]) -> dict[str, int]:
+        """Addresses by external id: all that exist, and new ones for those that are not the partner's own."""
+        wanted: dict[str, tuple[Buyer, dict[str, str]]] = {}
+        for buyer in buyers:
+            if not mains[buyer.key].error:
+                for name, values in self._addresses(buyer, mains[buyer.key].name).values():
+                    wanted.setdefault(name, (buyer, values))
+        ids = known(self._client, "res.partner", wanted)
+        records = {}
+        for name, (buyer, values) in wanted.items():
+            main = mains[buyer.key]
+            if name not in ids and not _is_own(values, main):
+                row = {"id": xid(name), "parent_id/.id": str(main.partner_id), **values}
+                records[name] = [[row[field] for field in _CHILD]]
+        created, _ = load_records(self._client, "res.partner", _CHILD, records, CONTEXT)
+        return ids | created
+
+    def _addresses(self, buyer: Buyer, name: str) -> dict[str, tuple[str, dict[str, str]]]:
+        """The order's addresses by type: the external id that each has if it is a child, and its columns.
+
+        name: for an address that names nobody.
+        """
+        draft, who = buyer.draft, buyer.draft.buyer
+        found = {}
+        for kind, place in (("delivery", draft.shipping), ("invoice", draft.billing)):
+            if place is not None and has_place(place):
+                shown = recipient(place, kind == "invoice") or ("" if buyer.is_guest else name)
+                values = address_values(place, shown, self._countries)
+                found[kind] = (
+                    f"{buyer.main_xid}_{address_key(values)}",
+                    {
+                        **values,
+                        "type": kind,
+                        "email": who.email.strip() if kind == "delivery" and email_key(who.email) else "",
+                        "phone": place.phone or who.phone,
+                        "lang": self._language(who.language),
+                    },
+                )
+        return found
+
+    def _parties(
+        self, buyer: Buyer, main: _Main, children: dict[str, int], flags: tuple[Flag, ...]
+    ) -> Parties | RecordError:
+        where: dict[str, int] = {}
+        for kind, (name, values) in self._addresses(buyer, main.name).items():
+            if name not in children and not _is_own(values, main):
+                return _refused()
+            where[kind] = children.get(name) or main.partner_id
+        if self._vat(buyer.draft) is None:
+            flags = (*flags, _invalid_vat())
+        has_home = any(main.own.get(field) for field in ("street", "city", "zip"))
+        return Parties(
+            partner_id=main.partner_id,
+            invoice_id=where.get("invoice")
+            or (main.partner_id if has_home else where.get("delivery", main.partner_id)),
+            shipping_id=where.get("delivery") or where.get("invoice") or main.partner_id,
+            flags=flags,
+        )
+
+    def _fill_vat(self, buyers: Sequence[Buyer], mains: dict[str, _Main]) -> None:
+        records = {}
+        for buyer in buyers:
+            main, number = mains[buyer.key], self._vat(buyer.draft)
+            if number and not main.vat and main.partner_id and not buyer.is_guest:
+                records[buyer.key] = [[str(main.partner_id), number]]
+        load_records(self._client, "res.partner", [".id", "vat"], records, CONTEXT)
+
+    def _vat(self, draft: SaleDraft) -> str | None:
+        place = draft.billing or draft.shipping
+        return clean_vat(draft.buyer.vat_number, place.country if place else "")
+
+    def _language(self, tag: str) -> str:
+        """An installed language for a BCP 47 tag: de-AT -> de_AT, else any German, else the user's own."""
+        wanted = tag.replace("-", "_")
+        if wanted in self._languages:
+            return wanted
+        family = [code for code in self._languages if wanted and code.split("_")[0] == wanted.split("_")[0].lower()]
+        return family[0] if family else self._company.lang
+
+
+def company_name(draft: SaleDraft) -> str:
+    """The company that buys, '' for a person: a company in an address alone may just be where a person works."""
+    buyer, billing = draft.buyer, draft.billing
+    if buyer.company:
+        return buyer.company
+    return billing.company if billing and (buyer.is_business or buyer.vat_number) else ""
+
+
+def _main(row: dict[str, Any]) -> _Main:
+    return _Main(partner_id=row["id"], name=row["name"] or "", own=partner_values(row), vat=row["vat"] or "")
+
+
+def _is_own(values: dict[str, str], main: _Main) -> bool:
+    return bool(main.own) and address_key(values) == address_key(main.own)
+
+
+def _duplicate(first: int, others: Sequence[int]) -> Flag:
+    return Flag(
+        "duplicate_partner",
+        f"Several partners in Odoo have the buyer's e-mail address (ids {first}, {', '.join(map(str, others))}); "
+        f"the order went to the oldest, {first}.",
+        "Merge them in Odoo: Contacts, select both, Actions > Merge.", str(first),
+    )  # fmt: skip
+
+
+def _invalid_vat() -> Flag:
+    return Flag("invalid_vat_number", "The buyer's VAT number cannot be right and was left out.",
+                "Ask the buyer for it and enter it on the partner.")  # fmt: skip
+
+
+def _refused() -> RecordError:
+    # Odoo's own message would name the buyer.
+    return RecordError(
+        "partner_refused",
+        "Odoo does not accept the buyer's contact data.",
+        fix="Enter the contact in Odoo by hand to see which rule refuses it; adjust the rule or the order.",
+    )

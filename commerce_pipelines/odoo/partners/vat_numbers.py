@@ -1,0 +1,40 @@
+"""VAT numbers as Odoo takes them: with the state's prefix, checked before one bad number costs a whole batch.
+
+What belongs here: the check of form and check digits. What does not: what a valid number means for tax
+(domain/vat/decision.py).
+"""
+
+from __future__ import annotations
+
+from ...domain.vat.territories import EU
+
+
+def clean_vat(number: str, country: str) -> str | None:
+    """The number in compact form, '' for none, None for one that cannot be right.
+
+    country: of the buyer, ISO code, for a number without prefix. Numbers of countries that python-stdnum does not know
+    are believed.
+    """
+    from stdnum import get_cc_module
+    from stdnum.eu import vat
+    from stdnum.exceptions import ValidationError
+
+    text = "".join(char for char in number.upper() if char.isalnum())
+    if not text:
+        return ""
+    prefix = {"GR": "EL"}.get(country, country)
+    state = {"EL": "GR"}.get(text[:2], text[:2])
+    tries = [text, prefix + text] if prefix else [text]
+    if state in EU or country in EU:
+        for attempt in tries:
+            if vat.is_valid(attempt):
+                return str(vat.compact(attempt))
+        return None
+    module = get_cc_module(country.lower(), "vat") if country else None
+    if module is None:
+        return text
+    try:
+        valid = str(module.validate(text.removeprefix("GB") if country == "GB" else text))
+    except ValidationError:
+        return None
+    return f"GB{valid}" if country == "GB" else valid

@@ -1,0 +1,181 @@
+"""Whether one Odoo is ready: the user's rights, the modules, and every name that settings mention.
+
+What belongs here: read-only checks and what Odoo offers for the settings. What does not: mending, other services
+(readiness.py at the top).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ..core.errors import PermanentError
+from ..domain.sales.rules import SaleRules
+from .accounting.taxes import read_named
+from .reference.names import KINDS, find_names
+from .rpc.client import OdooClient
+
+# (model, operations, group that gives them): what loading orders cannot do without
+_NEEDED = (
+    ("ir.model.data", ("read",), "Administration / Access Rights, or a group of its own that may read external ids"),
+    ("sale.order", ("read", "write", "create"), "Sales / User: All Documents"),
+    ("sale.order.line", ("read", "write", "create", "unlink"), "Sales / User: All Documents"),
+    ("res.partner", ("read", "write", "create"), "Contacts / Creation"),
+    ("product.product", ("read",), "Sales / User: All Documents"),
+    ("account.tax", ("read",), "Invoicing / Read-only"),
+    ("account.fiscal.position", ("read",), "Invoicing / Read-only"),
+    ("stock.warehouse", ("read",), "Inventory / User"),
+    ("stock.move", ("read",), "Inventory / User"),
+    ("stock.picking", ("read", "write"), "Inventory / User"),
+    ("stock.quant", ("read",), "Inventory / User"),
+)
+_TO_CREATE = (
+    ("product.product", ("create",), "Products / Create"),
+    ("product.pricelist", ("create",), "Sales / Administrator"),
+    ("account.tax", ("create",), "Invoicing / Administrator"),
+    ("account.tax.group", ("create",), "Invoicing / Administrator"),
+    ("account.fiscal.position", ("create",), "Invoicing / Administrator"),
+    ("res.currency", ("write",), "Invoicing / Administrator"),
+)
+_ALTERNATIVE = ", or set odoo.create_missing: false and create by hand what is then missing"
+_MODULE_OF = {"sale.order": "sale_management", "stock.warehouse": "sale_stock", "account.tax": "account"}
+SUGGESTED = 8  # names that a person is shown instead of a wrong one
+_OFFERS = {
+    "sales teams": "team",
+    "warehouses": "warehouse",
+    "delivery methods": "carrier",
+    "analytic accounts": "analytic",
+    "pricelists": "pricelist",
+    "fiscal positions": "fiscal position",
+}
+
+
+def verify_rights(client: OdooClient) -> list[str]:
+    """What the user may not do, and modules that are not installed: a sentence each."""
+    missing = [f"The module {name} is not installed in Odoo." for name in _missing_modules(client)]
+    if missing:
+        return missing
+    create = client.settings.create_missing
+    return [*_refusals(client, _NEEDED, ""), *_refusals(client, _TO_CREATE if create else (), _ALTERNATIVE)]
+
+
+def _missing_modules(client: OdooClient) -> Iterator[str]:
+    for model, module in _MODULE_OF.items():
+        try:
+            client.call(model, "fields_get", allfields=["id"], attributes=["type"])
+        except PermanentError:
+            yield module
+            return
+    found = client.call("sale.order", "fields_get", allfields=["warehouse_id", "carrier_id"], attributes=["type"])
+    if "warehouse_id" not in found:
+        yield "sale_stock"
+
+
+def _refusals(client: OdooClient, wanted: Sequence[tuple[str, tuple[str, ...], str]], hint: str) -> Iterator[str]:
+    for model, operations, group in wanted:
+        refused = [one for one in operations if not client.call(model, "has_access", ids=[], operation=one)]
+        if refused:
+            yield f"{client.settings.username} may not {' or '.join(refused)} {model}: give the group {group}{hint}."
+
+
+def verify_names(client: OdooClient, channels: Sequence[Any]) -> list[str]:
+    """Every name in the channels' settings that this Odoo lacks: a sentence each, with the key's path."""
+    wanted: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for channel in channels:
+        for what, key, name in _mentioned(channel):
+            wanted[what][name].append(f"channels[{channel.name}].{key}")
+    problems = []
+    for what, names in wanted.items():
+        found = _find(client, what, names)
+        title = "sale tax" if what == "tax" else KINDS[what].title
+        missing = {name: keys for name, keys in names.items() if name not in found}
+        fix = _fix(client, what) if missing else ""
+        for name, keys in missing.items():
+            problems += [f"{key}: Odoo has no {title} named {name!r}; {fix}." for key in keys]
+    return sorted(problems + list(_wrong_bases(client, channels)) + list(_wrong_currencies(client, channels)))
+
+
+def _fix(client: OdooClient, what: str) -> str:
+    if what not in _OFFERS.values():
+        return "create it there, or correct the setting"
+    there = _names(client, what, limit=SUGGESTED)
+    return f"create it there, or take one that it has: {', '.join(there)}" if there else "create it there"
+
+
+def _find(client: OdooClient, what: str, names: Mapping[str, Any]) -> set[str]:
+    try:
+        if what == "tax":
+            return set(read_named(client, names, client.who.lang))
+        return set(find_names(client, KINDS[what], names, client.who.lang))
+    except PermanentError:
+        return set()  # the model's module is not installed
+
+
+def _mentioned(channel: SaleRules) -> Iterator[tuple[str, str, str]]:
+    """(kind, key, name) of everything in Odoo that a channel's settings name."""
+    single = {
+        "sales_team": ("team", channel.sales_team),
+        "warehouse": ("warehouse", channel.warehouse),
+        "channel_warehouse": ("warehouse", channel.channel_warehouse),
+        "carrier_fallback": ("carrier", channel.carrier_fallback),
+    }
+    yield from ((what, key, name) for key, (what, name) in single.items() if name)
+    yield from (("warehouse", f"routes[{i}].warehouse", route.warehouse) for i, route in enumerate(channel.routes))
+    yield from (("carrier", f"carriers.{service}", name) for service, name in channel.carriers.items() if name)
+    yield from (("tag", "tags", name) for name in channel.tags)
+    yield from (("analytic", "analytic", name) for name in channel.analytic)
+    yield from (("pricelist", f"pricelists.{currency}", name) for currency, name in channel.pricelists.items())
+    yield from (("fiscal position", f"fiscal_positions.{key}", name) for key, name in channel.fiscal_positions.items())
+    yield from (("tax", f"taxes[{i}].tax", mapping.tax) for i, mapping in enumerate(channel.taxes))
+
+
+def _wrong_bases(client: OdooClient, channels: Sequence[Any]) -> Iterator[str]:
+    mapped = {mapping.tax: None for channel in channels for mapping in channel.taxes}
+    found = read_named(client, mapped, client.who.lang)
+    for channel in channels:
+        for i, mapping in enumerate(channel.taxes):
+            if mapping.rate and mapping.tax in found and found[mapping.tax][1] != mapping.included:
+                basis = "included in" if mapping.included else "on top of"
+                yield f"channels[{channel.name}].taxes[{i}]: the tax {mapping.tax!r} in Odoo is not {basis} the price."
+
+
+def _wrong_currencies(client: OdooClient, channels: Sequence[Any]) -> Iterator[str]:
+    names = {name for channel in channels for name in channel.pricelists.values()}
+    if not names:
+        return
+    rows = client.call(
+        "product.pricelist", "search_read", context={"lang": client.who.lang}, fields=["name", "currency_id"],
+        domain=[["name", "in", sorted(names)]], order="id desc",
+    )  # fmt: skip
+    currencies = {row["name"]: row["currency_id"][1] for row in rows}
+    for channel in channels:
+        for currency, name in channel.pricelists.items():
+            if currencies.get(name, currency) != currency:
+                yield f"channels[{channel.name}].pricelists.{currency}: {name!r} is in {currencies[name]}."
+
+
+def offers(client: OdooClient) -> Mapping[str, Sequence[str]]:
+    """What settings may name, by kind, as a person reads it in Odoo."""
+    found: dict[str, Sequence[str]] = {}
+    context = {"lang": client.who.lang}
+    for title, what in _OFFERS.items():
+        found[title] = _names(client, what, limit=200)
+    taxes = client.call(
+        "account.tax", "search_read", context=context, domain=[["type_tax_use", "=", "sale"]], load=None,
+        fields=["name", "price_include"],
+    )  # fmt: skip
+    found["sale taxes"] = [f"{row['name']} ({'in' if row['price_include'] else 'ex'}cluded)" for row in taxes]
+    return found
+
+
+def _names(client: OdooClient, what: str, limit: int) -> list[str]:
+    """Names of one kind as a person reads them; none where the model's module is not installed."""
+    try:
+        rows = client.call(
+            KINDS[what].model, "search_read", context={"lang": client.who.lang}, domain=[], fields=["name"],
+            load=None, limit=limit,
+        )  # fmt: skip
+    except PermanentError:
+        return []
+    return [row["name"] for row in rows]

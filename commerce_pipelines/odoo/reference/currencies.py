@@ -1,0 +1,101 @@
+"""Currencies by name, and the pricelists that give sale orders their currency.
+
+What belongs here: finding, activating and creating them. What does not: other names that orders mention (names.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from ...core.errors import CredentialError, RecordError
+from ..rpc.client import OdooClient
+from ..rpc.errors import OdooRefusal
+from ..rpc.load import load_one
+from .company import Company
+
+
+class Currencies:
+    """Currencies by name, and the pricelist that gives an order its currency (Odoo 19 knows no other way)."""
+
+    def __init__(
+        self, client: OdooClient, company: Company, wanted: Collection[str], known: Mapping[str, int], create: bool,
+        dry: bool = False,
+    ) -> None:  # fmt: skip
+        self._client, self._company, self._create, self._dry = client, company, create, dry
+        rows = client.call(
+            "res.currency",
+            "search_read",
+            context={"active_test": False},
+            domain=[],
+            fields=["name", "active"],
+            load=None,
+        )
+        self.names: dict[int, str] = {row["id"]: row["name"] for row in rows}
+        self._ids = {row["name"]: row["id"] for row in rows}
+        self._active = {row["name"] for row in rows if row["active"]}
+        self._pricelists = self._find(wanted, known)
+        self._failed: dict[str, RecordError] = {}
+
+    def pricelist(self, currency: str) -> int:
+        """0 where none is needed: the company's own currency. Raises RecordError(`inactive_currency`)."""
+        if currency in self._failed:
+            raise self._failed[currency]
+        try:
+            self._activate(currency)
+            if currency not in self._pricelists:
+                self._pricelists[currency] = self._new(currency)
+        except RecordError as error:
+            self._failed[currency] = error
+            raise
+        return self._pricelists[currency]
+
+    def _find(self, wanted: Collection[str], known: Mapping[str, int]) -> dict[str, int]:
+        """Ours by external id, else the first of that currency that is not kept for some countries."""
+        found = {self._company.currency: 0}
+        ids = [self._ids[name] for name in wanted if name in self._ids]
+        rows = self._client.call(
+            "product.pricelist", "search_read", domain=[["currency_id", "in", ids], ["country_group_ids", "=", False]],
+            fields=["currency_id", "company_id"], order="id", load=None,
+        )  # fmt: skip
+        for row in rows:
+            if row["company_id"] in (False, self._company.company_id):
+                found.setdefault(self.names[row["currency_id"]], row["id"])
+        ours = {name: known[f"pricelist_{name}"] for name in wanted if f"pricelist_{name}" in known}
+        return found | ours
+
+    def _activate(self, currency: str) -> None:
+        if currency in self._active:
+            return
+        if currency in self._ids and self._create:
+            if self._dry:
+                return
+            try:
+                self._client.call("res.currency", "write", ids=[self._ids[currency]], vals={"active": True})
+                self._active.add(currency)
+                return
+            except (CredentialError, OdooRefusal):
+                pass  # a right that not every user has: said below as what it means for the order
+        raise RecordError(
+            "inactive_currency",
+            f"The currency {currency} is not active in Odoo.",
+            fix="Activate it in Odoo under Accounting > Configuration > Currencies.",
+            subject=currency,
+        )
+
+    def _new(self, currency: str) -> int:
+        error = RecordError(
+            "unknown_pricelist",
+            f"Odoo has no pricelist in {currency}.",
+            fix="Create one in Odoo; it gives sale orders their currency.",
+            subject=currency,
+        )
+        if not self._create:
+            raise error
+        if self._dry:
+            return 0
+        # Last in sequence, because Odoo offers the first pricelist without a country to every customer.
+        values = {"name": f"Marketplaces {currency}", "currency_id/.id": str(self._ids[currency]), "sequence": "9999"}
+        try:
+            return load_one(self._client, "product.pricelist", f"pricelist_{currency}", values)
+        except (CredentialError, OdooRefusal):
+            raise error from None

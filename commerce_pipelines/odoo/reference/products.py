@@ -1,0 +1,86 @@
+"""Odoo's products by default_code, as far as orders and stock care.
+
+What belongs here: one look-up for many codes. What does not: which code a SKU means (domain/sales/mapping.py),
+quantities on hand (inventory/snapshot.py).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+from ...domain.products import Product
+from ..rpc.client import OdooClient
+
+_MANY = 2000
+_MANY_PATTERNS = 200  # of an OR, each a scan of its own
+
+
+def find_products(client: OdooClient, codes: Collection[str], fold_case: bool = False) -> dict[str, list[Product]]:
+    """Products by the code asked for, archived ones too, several where a code is not unique; none: no key.
+
+    fold_case: codes match whatever their case. kit: a phantom bill of materials exists (module mrp).
+    """
+    wanted = sorted({code for code in codes if code})
+    if not wanted:
+        return {}
+    known = client.call("product.product", "fields_get", allfields=["is_kits", "is_storable"], attributes=["type"])
+    fields = ["default_code", "name", "active", "sale_ok", "taxes_id", *sorted(known)]
+    rows = [row for domain in _domains(wanted, fold_case) for row in _search(client, domain, fields)]
+    rates = _rates(client, {tax for row in rows for tax in row["taxes_id"]})
+    by_code: dict[str, list[Product]] = defaultdict(list)
+    for row in {row["id"]: row for row in rows}.values():
+        code = row["default_code"]
+        by_code[code.casefold() if fold_case else code].append(_product(row, rates))
+    asked = ((code, code.casefold() if fold_case else code) for code in wanted)
+    return {code: by_code[key] for code, key in asked if key in by_code}
+
+
+def _search(client: OdooClient, domain: list[Any], fields: list[str]) -> list[dict[str, Any]]:
+    context = {"active_test": False}
+    return list(
+        client.call(
+            "product.product", "search_read", context=context, domain=domain, fields=fields, order="id", load=None
+        )
+    )
+
+
+def _domains(wanted: Sequence[str], fold_case: bool) -> Iterator[list[Any]]:
+    step = _MANY_PATTERNS if fold_case else _MANY
+    for start in range(0, len(wanted), step):
+        part = wanted[start : start + step]
+        if fold_case:
+            yield ["|"] * (len(part) - 1) + [["default_code", "=ilike", _literal(code)] for code in part]
+        else:
+            yield [["default_code", "in", part]]
+
+
+def _literal(code: str) -> str:
+    """A pattern of ILIKE that means exactly this text."""
+    return code.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+
+
+def _rates(client: OdooClient, tax_ids: set[int]) -> dict[int, int]:
+    """Percent taxes in ppm; those of other companies are out of sight."""
+    if not tax_ids:
+        return {}
+    rows = client.call(
+        "account.tax", "search_read", context={"active_test": False}, domain=[["id", "in", sorted(tax_ids)]],
+        fields=["amount", "amount_type"], load=None,
+    )  # fmt: skip
+    return {row["id"]: int(Decimal(str(row["amount"])) * 10_000) for row in rows if row["amount_type"] == "percent"}
+
+
+def _product(row: dict[str, Any], rates: dict[int, int]) -> Product:
+    return Product(
+        product_id=row["id"],
+        code=row["default_code"],
+        name=row["name"],
+        active=row["active"],
+        saleable=row["sale_ok"],
+        stored=row.get("is_storable", False),
+        kit=row.get("is_kits", False),
+        rates=tuple(rates[tax] for tax in row["taxes_id"] if tax in rates),
+    )

@@ -1,0 +1,142 @@
+"""One way to call Odoo, over either of its two APIs.
+
+What belongs here: the interface, choosing the transport, repeating what only reads. What does not: any model's name
+or rule. Calls that write are never repeated here: an unknown outcome is the business of who wrote (load.py).
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from ...core.errors import CommerceError, ProtocolError, SettingsError, TransientError
+from .settings import OdooSettings
+
+READS = frozenset(
+    (
+        *("search", "read", "search_read", "search_count", "fields_get", "default_get", "formatted_read_group"),
+        *("has_access", "context_get"),
+    )
+)
+PAUSES = (0.5, 2.0, 6.0)
+VERSION = "19"
+# load() reads date-times in the context's zone; a language of our own keeps names in Odoo from depending on the user's.
+CONTEXT = {"tz": "UTC", "lang": "en_US"}
+
+Values = Mapping[str, Any]
+
+
+class Who(msgspec.Struct, frozen=True):
+    """The user that calls are made as, the user's language, and the one company that calls see."""
+
+    uid: int
+    lang: str
+    company_id: int
+
+
+class OdooClient(Protocol):
+    """Calls of public methods, arguments by name, one transaction each.
+
+    ids: the records that a method works on, None for methods of the model. Raises the errors of errors.py.
+    """
+
+    settings: OdooSettings
+
+    @property
+    def who(self) -> Who:
+        """Asked once, then kept."""
+
+    def call(
+        self, model: str, method: str, ids: Sequence[int] | None = None, context: Values | None = None, **named: Any
+    ) -> Any:
+        """The method's result as JSON values."""
+
+    def version(self) -> str:
+        """The server's version such as 19.0, once the login works. Raises ProtocolError for another than 19."""
+
+
+class Transport(Protocol):
+    """One API: a call and a version, errors already translated."""
+
+    def call(self, model: str, method: str, ids: Sequence[int] | None, named: dict[str, Any]) -> Any: ...
+
+    def version(self) -> str: ...
+
+
+class Client:
+    """The client over one transport. Safe to share between threads. Times and numbers: Odoo's context is UTC, en_US.
+
+    Every call sees one company: odoo.company, else the user's own. Without that, Odoo shows a user of several companies
+    all of them at once.
+    """
+
+    def __init__(
+        self, settings: OdooSettings, transport: Transport, *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.settings = settings
+        self.sleep = sleep
+        self._transport = transport
+        self._who: Who | None = None
+
+    @property
+    def who(self) -> Who:
+        if self._who is None:
+            self._who = self._ask_who()
+        return self._who
+
+    def call(
+        self, model: str, method: str, ids: Sequence[int] | None = None, context: Values | None = None, **named: Any
+    ) -> Any:
+        named["context"] = {**CONTEXT, "allowed_company_ids": [self.who.company_id], **(context or {})}
+        return self._call(model, method, ids, named)
+
+    def version(self) -> str:
+        version = self._transport.version()
+        if not version.startswith(f"{VERSION}."):
+            raise ProtocolError(f"The server at odoo.url is Odoo {version}; this needs Odoo {VERSION}.")
+        self.call("res.users", "search_count", domain=[["id", "=", 0]])
+        return version
+
+    def _call(self, model: str, method: str, ids: Sequence[int] | None, named: dict[str, Any]) -> Any:
+        for pause in (*PAUSES, None):
+            try:
+                return self._transport.call(model, method, ids, dict(named))
+            except TransientError:
+                if method not in READS or pause is None:
+                    raise
+                self.sleep(pause * (0.5 + random.random()))  # noqa: S311 - jitter
+        raise AssertionError("unreachable")
+
+    def _ask_who(self) -> Who:
+        user = self._call("res.users", "context_get", None, {"context": dict(CONTEXT)})
+        lang = user["lang"] or CONTEXT["lang"]
+        if self.settings.company:
+            return Who(user["uid"], lang, self._find_company(self.settings.company, lang))
+        fields = {"fields": ["company_id"], "load": None, "context": dict(CONTEXT)}
+        [row] = self._call("res.users", "read", [user["uid"]], fields)
+        return Who(user["uid"], lang, row["company_id"])
+
+    def _find_company(self, name: str, lang: str) -> int:
+        arguments = {"domain": [["name", "=", name]], "fields": ["name"], "context": {**CONTEXT, "lang": lang}}
+        found = self._call("res.company", "search_read", None, arguments)
+        if len(found) != 1:
+            raise SettingsError(f"odoo.company: Odoo has {len(found)} companies named {name!r}; write one it has.")
+        return int(found[0]["id"])
+
+
+def connect(settings: OdooSettings, password: str, *, sleep: Callable[[float], None] = time.sleep) -> Client:
+    """A client for `settings`; nothing is sent before the first call. password: also an API key."""
+    if settings.transport == "json2":
+        from .json2 import Json2
+
+        return Client(settings, Json2(settings, password), sleep=sleep)
+    from .jsonrpc import JsonRpc
+
+    return Client(settings, JsonRpc(settings, password), sleep=sleep)
+
+
+__all__ = ["Client", "CommerceError", "OdooClient", "Transport", "Who", "connect"]

@@ -1,0 +1,61 @@
+"""A method of Odoo on many records in one call, the bad one found by halving.
+
+What belongs here: repeating and splitting such a call. What does not: load() (load.py), what a method means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from ...core.errors import ProtocolError, TransientError
+from .client import OdooClient
+from .errors import OdooRefusal
+from .load import ATTEMPTS, smaller, wait
+
+
+def on_all(
+    client: OdooClient,
+    model: str,
+    method: str,
+    ids: Collection[int],
+    context: Mapping[str, Any],
+    rest: Callable[[Sequence[int]], list[int]],
+    vals_list: Mapping[int, Any] | None = None,
+    **named: Any,
+) -> dict[int, OdooRefusal]:
+    """Call `method` on `ids`; the refusals by id, for the others it worked.
+
+    rest: which of some ids still need it, asked before anything is tried again: an answer may have been lost, another
+    writer may have been faster. vals_list: the values of each record, where the method takes a list of them beside the
+    ids. Raises TransientError when the outcome stays unknown.
+    """
+    refused: dict[int, OdooRefusal] = {}
+    groups = [sorted(ids)] if ids else []
+    attempt, size = 0, len(ids)
+    while groups:
+        group = groups.pop()
+        if len(group) > size:
+            groups += [group[size:], group[:size]]
+            continue
+        try:
+            each = {} if vals_list is None else {"vals_list": [vals_list[one] for one in group]}
+            client.call(model, method, ids=group, context=context, **each, **named)
+            attempt = 0
+            continue
+        except TransientError:
+            attempt += 1
+            if attempt >= ATTEMPTS:
+                raise
+            wait(client, attempt)
+            size = smaller(len(group), attempt)
+            halves = [rest(group)]
+        except (OdooRefusal, ProtocolError) as error:
+            left = rest(group)
+            if len(left) == 1 and len(group) == 1:
+                refused[left[0]] = OdooRefusal(str(error))
+                continue
+            middle = len(left) // 2 if len(left) == len(group) else 0
+            halves = [left[middle:], left[:middle]]
+        groups += [half for half in halves if half]
+    return refused

@@ -1,0 +1,65 @@
+"""Odoo 19's JSON-2 API over requests: API key as bearer, named arguments, one call is one transaction.
+
+What belongs here: the request, the answer and its errors. What does not: what a call means.
+Source: odoo.com/documentation/19.0/developer/reference/external_api.html.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import requests
+
+from ...core.errors import ProtocolError
+from . import errors
+from .settings import OdooSettings
+
+
+class Json2:
+    """One kept-alive connection per thread."""
+
+    def __init__(self, settings: OdooSettings, key: str) -> None:
+        self._settings = settings
+        self._key = key
+        self._local = threading.local()
+
+    def call(self, model: str, method: str, ids: Sequence[int] | None, named: dict[str, Any]) -> Any:
+        body = named if ids is None else {**named, "ids": list(ids)}
+        return self._send("POST", f"/json/2/{model}/{method}", f"{model}.{method}", body)
+
+    def version(self) -> str:
+        answer = self._send("POST", "/web/webclient/version_info", "version", {"jsonrpc": "2.0", "params": {}})
+        return str(answer["result"]["server_version"])
+
+    def _session(self) -> requests.Session:
+        session = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = requests.Session()
+            session.headers["Authorization"] = f"bearer {self._key}"
+            session.headers["X-Odoo-Database"] = self._settings.database
+            session.headers["User-Agent"] = "commerce-pipelines"
+        return session
+
+    def _send(self, verb: str, path: str, where: str, body: dict[str, Any]) -> Any:
+        settings = self._settings
+        known = {"where": where, "user": settings.username, "database": settings.database}
+        try:
+            answer = self._session().request(
+                verb, settings.url.rstrip("/") + path, json=body, timeout=(10, settings.timeout_seconds),
+                allow_redirects=False,
+            )  # fmt: skip
+        except requests.RequestException as error:
+            raise errors.unreachable(settings.url, error) from None
+        try:
+            value = answer.json()
+        except ValueError:
+            if answer.status_code == 200:
+                raise ProtocolError(f"Odoo answered something that is no JSON to {where}; check odoo.url.") from None
+            raise errors.from_status(answer.status_code, **known) from None
+        if answer.status_code == 200:
+            return value
+        if answer.status_code == 401 or not isinstance(value, dict) or "name" not in value:
+            raise errors.from_status(answer.status_code, **known)
+        raise errors.from_answer(str(value["name"]), str(value.get("message") or ""), **known)

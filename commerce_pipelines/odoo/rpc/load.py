@@ -1,0 +1,187 @@
+"""Odoo's load(): records with external ids, in one transaction, so that the same call may be made again and again.
+
+What belongs here: external ids, batches that cannot poison, outcomes that stay unknown. What does not: which fields a
+model has (partners/partners.py, sales/sales.py …).
+
+Why load() and not create(): the external id is written in the transaction that makes the record, and Odoo's database
+holds (module, name) unique. After a lost answer the same load finds its own records again; of two writers at once one
+is told "could not serialize access" and finds the other's.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from ...core.errors import ProtocolError, TransientError
+from ...domain.sales.draft import MODULE
+from .client import OdooClient
+from .errors import OdooRefusal, is_busy
+
+K = TypeVar("K", bound=Hashable)
+Row = Sequence[str]
+
+ATTEMPTS = 8
+FIRST_PAUSE, LONGEST_PAUSE = 0.4, 20.0
+_MANY = 1000
+
+
+def known(client: OdooClient, model: str, names: Iterable[str]) -> dict[str, int]:
+    """Which of these external ids exist: name -> record id."""
+    found: dict[str, int] = {}
+    wanted = sorted(set(names))
+    for start in range(0, len(wanted), _MANY):
+        rows = client.call(
+            "ir.model.data", "search_read", fields=["name", "res_id"], load=None,
+            domain=[["module", "=", MODULE], ["model", "=", model], ["name", "in", wanted[start : start + _MANY]]],
+        )  # fmt: skip
+        found.update((row["name"], row["res_id"]) for row in rows)
+    return found
+
+
+def records_of(client: OdooClient, names: Iterable[str]) -> dict[str, int]:
+    """Which of these external ids exist, of any model: name -> record id."""
+    wanted = sorted(set(names))
+    if not wanted:
+        return {}
+    rows = client.call(
+        "ir.model.data", "search_read", fields=["name", "res_id"], load=None,
+        domain=[["module", "=", MODULE], ["name", "in", wanted]],
+    )  # fmt: skip
+    return {row["name"]: row["res_id"] for row in rows}
+
+
+def names_of(client: OdooClient, model: str, ids: Iterable[int]) -> dict[int, str]:
+    """Our external ids of these records: record id -> name."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    rows = client.call(
+        "ir.model.data", "search_read", fields=["name", "res_id"], load=None,
+        domain=[["module", "=", MODULE], ["model", "=", model], ["res_id", "in", wanted]],
+    )  # fmt: skip
+    return {row["res_id"]: row["name"] for row in rows}
+
+
+def any_names(client: OdooClient, wanted: Mapping[str, Iterable[int]]) -> dict[tuple[str, int], str]:
+    """An external id of each of these records that has one, whoever gave it: (model, record id) -> `module.name`.
+
+    wanted: record ids by model.
+    """
+    terms = [["&", ["model", "=", model], ["res_id", "in", sorted(ids)]] for model, ids in wanted.items() if ids]
+    if not terms:
+        return {}
+    rows = client.call(
+        "ir.model.data", "search_read", fields=["module", "name", "model", "res_id"], order="id desc", load=None,
+        domain=["|"] * (len(terms) - 1) + [part for term in terms for part in term],
+    )  # fmt: skip
+    return {(row["model"], row["res_id"]): f"{row['module']}.{row['name']}" for row in rows if row["module"]}
+
+
+def xid(name: str) -> str:
+    """The external id as load() takes it."""
+    return f"{MODULE}.{name}"
+
+
+def load_one(
+    client: OdooClient, model: str, name: str, values: Mapping[str, str], more: Sequence[Mapping[str, str]] = ()
+) -> int:
+    """Create or update one record of reference under the external id `name`; `more`: continuation rows of its lines.
+
+    Raises OdooRefusal with Odoo's reason.
+    """
+    fields = ["id", *dict.fromkeys(key for row in (values, *more) for key in row)]
+    rows = [[row.get(field, "") for field in fields] for row in ({"id": xid(name), **values}, *more)]
+    ids, refused = load_records(client, model, fields, {name: rows})
+    if name in refused:
+        raise refused[name]
+    return ids[name]
+
+
+def wait(client: OdooClient, attempt: int) -> None:
+    """Pause before attempt number `attempt` + 1: doubling, with jitter, so that two writers fall out of step."""
+    pause = min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE)
+    sleep = getattr(client, "sleep", time.sleep)
+    sleep(pause * (0.5 + random.random()))  # noqa: S311 - jitter
+
+
+def smaller(size: int, attempt: int) -> int:
+    """The size to go on with: the same after a first failure, which may be a lost answer, then half of it each time."""
+    return size if attempt < 2 else max(1, size // 2)
+
+
+def load_records(
+    client: OdooClient,
+    model: str,
+    fields: Sequence[str],
+    records: Mapping[K, Sequence[Row]],
+    context: Mapping[str, Any] | None = None,
+) -> tuple[dict[K, int], dict[K, OdooRefusal]]:
+    """Load records, each given as its rows (the first, then continuation rows of its lines); all values are strings.
+
+    Returns the record ids by key and the refusals by key: a rejected batch is repeated without the record that Odoo
+    names, or split until the bad one is alone; so is one that Odoo itself trips over. Repeats unknown outcomes, in ever
+    smaller batches, because a call may need longer than Odoo or a proxy lets it; raises TransientError when they stay
+    unknown.
+    """
+    ids: dict[K, int] = {}
+    refused: dict[K, OdooRefusal] = {}
+    batches: list[list[K]] = [list(records)] if records else []
+    attempt, size = 0, len(records)
+    while batches:
+        keys = batches.pop()
+        if len(keys) > size:
+            batches += [keys[size:], keys[:size]]
+            continue
+        try:
+            answer = client.call(
+                model, "load", context=context, fields=list(fields),
+                data=[list(row) for key in keys for row in records[key]],
+            )  # fmt: skip
+            if answer["ids"]:
+                ids.update(zip(keys, answer["ids"], strict=True))
+                attempt = 0
+                continue
+            errors = [message for message in answer["messages"] if message.get("type") == "error"]
+            if any(is_busy(str(error.get("message"))) for error in errors):
+                raise TransientError(f"Odoo was busy with the same records in {model}.load.")
+        except TransientError:
+            attempt += 1
+            if attempt >= ATTEMPTS:
+                raise
+            wait(client, attempt)
+            size = smaller(len(keys), attempt)
+            batches.append(keys)
+            continue
+        except (OdooRefusal, ProtocolError) as error:
+            errors = [{"message": str(error)}]
+        batches += _without_culprits(keys, errors, refused)
+    return ids, refused
+
+
+def _without_culprits(
+    keys: list[K], errors: Sequence[Mapping[str, Any]], refused: dict[K, OdooRefusal]
+) -> list[list[K]]:
+    """What is still to be loaded of a rejected batch; the records that are known to be bad go to `refused`."""
+    bad: dict[K, str] = {}
+    for error in errors:
+        index = error.get("record")
+        if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < len(keys):
+            bad.setdefault(keys[index], str(error.get("message") or "no reason given"))
+    if len(bad) > 1 and errors[0].get("record") == 0:
+        # Odoo repeats the whole batch's error under its first record, guilty or not; the next try will tell.
+        del bad[keys[0]]
+    if not bad and len(keys) == 1:
+        bad[keys[0]] = str(errors[0].get("message")) if errors else "Odoo gave no reason"
+    if bad:
+        refused.update((key, OdooRefusal(_plain(message))) for key, message in bad.items())
+        rest = [key for key in keys if key not in bad]
+        return [rest] if rest else []
+    middle = len(keys) // 2
+    return [keys[middle:], keys[:middle]]
+
+
+def _plain(message: str) -> str:
+    return " ".join(message.split())[:300]

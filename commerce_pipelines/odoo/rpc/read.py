@@ -1,0 +1,38 @@
+"""Many records of Odoo in one call, as rows or, where there are tens of thousands, as columns.
+
+What belongs here: the two quickest ways and the shape of their answers. What does not: any model's name or rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...core.errors import ProtocolError
+from .client import OdooClient
+
+
+def fetch(client: OdooClient, model: str, domain: list[Any], fields: Sequence[str], order: str = "id") -> list[Any]:
+    """Records by search_read. load=None: else Odoo computes the display name of each row's product, nine tenths of the
+    time. Raises ProtocolError for an answer that is no list."""
+    answer = client.call(model, "search_read", domain=domain, fields=list(fields), order=order, load=None)
+    if not isinstance(answer, list):
+        raise ProtocolError(f"Odoo answered {model}.search_read with something that is no list; check odoo.url.")
+    return answer
+
+
+def columns(client: OdooClient, model: str, domain: list[Any], fields: Sequence[str]) -> list[list[Any]]:
+    """Stored fields of the same records as columns in the order of their ids, NULL as None: gathered by PostgreSQL's
+    ARRAY_AGG, in a third of the time, because Odoo makes no record of each row. Raises ProtocolError like `fetch`."""
+    names = [f"{field}:array_agg" for field in fields]
+    answer = client.call(model, "formatted_read_group", domain=domain, groupby=[], aggregates=names)
+    try:
+        (group,) = answer
+        arrays = [group[name] for name in names]
+        if len({len(array) for array in arrays}) == 1 and all(isinstance(array, list) for array in arrays):
+            return arrays
+    except (TypeError, ValueError, KeyError):
+        pass
+    raise ProtocolError(
+        f"Odoo answered {model}.formatted_read_group with something that is no columns; check odoo.url."
+    )

@@ -1,0 +1,51 @@
+"""The `odoo:` section of commerce.yaml.
+
+What belongs here: how to reach and enter one Odoo, and what may be created in it. What does not: mappings of one
+channel (channels/settings.py).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+from urllib.parse import urlsplit
+
+from ...core import urls
+from ...core.errors import SettingsError
+from ...core.section import Secret, Section
+
+
+class OdooSettings(Section, kw_only=True, frozen=True):
+    """One Odoo 19 database, and the dedicated user that the pipelines work as."""
+
+    url: str
+    database: str
+    username: str
+    password: Secret  # a password or, better, an API key; JSON-2 needs the API key
+    transport: Literal["jsonrpc", "json2"] = "jsonrpc"
+    company: str = ""  # default: the user's own
+    timeout_seconds: int = 180
+    # Orders per call and transaction, seconds each: fewer for a slow Odoo, or where pickers often wait for their goods;
+    # its own time limits make more than 100 unwise.
+    batch: int = 100
+    chatter: bool = False  # True: Odoo also writes its creation notes and field history (a third slower)
+    create_missing: bool = True  # service products, pricelists, tax-included twins of known taxes, the guest partner
+
+    def __post_init__(self) -> None:
+        found = []
+        if problem := urls.problem(self.url, path=False):
+            found.append(f"odoo.url {problem}")
+        for key in ("database", "username"):
+            if not getattr(self, key).strip():
+                found.append(f"odoo.{key} is empty; see commerce.example.yaml for what it means.")
+        if not 1 <= self.batch <= 100:
+            found.append("odoo.batch must be between 1 and 100: Odoo ends a call after two minutes.")
+        if not 1 <= self.timeout_seconds <= 3600:
+            found.append("odoo.timeout_seconds must be between 1 and 3600.")
+        if found:
+            raise SettingsError("\n".join(found))
+
+    @property
+    def address(self) -> tuple[str, str, int]:
+        """(scheme, host, port) of `url`."""
+        url = urlsplit(self.url)
+        return url.scheme, url.hostname or "", url.port or (443 if url.scheme == "https" else 80)

@@ -1,0 +1,306 @@
+"""One batch of drafts on its way into Odoo, whatever state their orders are in there.
+
+What belongs here: the order of the steps, and each order's outcome. What does not: the steps themselves.
+
+The number of calls of a batch does not depend on the number of its orders. Any step may be repeated after a crash: the
+next run finds by external id how far the last one came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import msgspec
+
+from ...core.errors import RecordError
+from ...core.failpoints import failpoint
+from ...domain.sales.draft import Flag, SaleDraft, SaleOutcome, order_xid
+from ..partners.partners import Parties, Partners
+from ..rpc.client import OdooClient
+from ..rpc.each import on_all
+from ..rpc.errors import OdooRefusal, without_person
+from ..rpc.load import load_records, xid
+from .booked import Booked, read_booked
+from .confirming import Settled, align_deadlines, confirm, put_dates, settle, tracking
+from .differences import Verdict, Way, decide
+from .moved_addresses import moved_orders
+from .oversold import oversold
+from .resolver import Resolver
+from .rows import Resolved, gone_line, grid, line_columns, new_line, order_columns, order_rows, rounding_xid
+
+_HEAD = ("id", "partner_invoice_id/.id", "partner_shipping_id/.id", "fiscal_position_id/.id")
+_TO_WRITE = frozenset((Way.CREATE, Way.GO_ON, Way.REOPEN))
+
+
+class Item(msgspec.Struct, kw_only=True):
+    """One draft with all that is known about it so far; `error` ends its way, the others go on."""
+
+    draft: SaleDraft
+    ids: Resolved | None = None
+    booked: Booked | None = None
+    verdict: Verdict = Verdict(Way.KEEP)
+    moved: frozenset[str] = frozenset()
+    parties: Parties | None = None
+    odoo_id: int = 0
+    settled: Settled | None = None
+    error: RecordError | None = None
+    flags: tuple[Flag, ...] = ()
+
+    @property
+    def xid(self) -> str:
+        return order_xid(self.draft.channel, self.draft.order_id)
+
+    @property
+    def history(self) -> bool:
+        """Without delivery: by the draft, or because the order was once loaded so."""
+        return self.draft.history or bool(self.booked and self.booked.history)
+
+
+class Batch:
+    """Drafts of one batch, one order each."""
+
+    def __init__(self, client: OdooClient, resolver: Resolver, drafts: Iterable[SaleDraft]) -> None:
+        self._client, self._resolver = client, resolver
+        self.items = [Item(draft=draft) for draft in drafts]
+
+    def judge(self) -> None:
+        """What has to happen to each order. Reads only, unless the resolver has to create names."""
+        booked = read_booked(self._client, {item.xid: item.draft.order_id for item in self.items})
+        for item in self.items:
+            item.booked = booked.get(item.draft.order_id)
+            item.odoo_id = item.booked.sale.odoo_id if item.booked else 0
+            try:
+                item.ids = self._resolver.resolve(item.draft)
+            except RecordError as error:
+                item.error = error
+        moved = moved_orders(self._client, self._resolver.countries, [
+            (item.draft, item.booked) for item in self.items if item.booked and item.booked.sale.state == "sale"
+        ])  # fmt: skip
+        for item in self.items:
+            if item.ids:
+                item.moved = frozenset(moved.get(item.draft.order_id, ()))
+                item.verdict = decide(item.draft, item.booked, item.ids, bool(item.moved))
+                item.flags = item.verdict.flags
+
+    def carry_out(self, partners: Partners) -> None:
+        self._reopen(self._going({Way.REOPEN}))
+        self._find_parties(partners, [*self._going(_TO_WRITE), *self._going({Way.EDIT})])
+        self._load(self._going(_TO_WRITE))
+        self._edit(self._going({Way.EDIT}))
+        failpoint("after_load")
+        self._settle([*self._going(_TO_WRITE), *self._going({Way.EDIT})])
+        failpoint("before_confirm")
+        self._confirm(self._going(_TO_WRITE))
+        failpoint("after_confirm")
+        self._put_dates()
+        self._see_oversold()
+
+    def outcomes(self) -> list[SaleOutcome]:
+        return [outcome(item) for item in self.items]
+
+    def _going(self, ways: Collection[Way]) -> list[Item]:
+        return [item for item in self.items if item.verdict.way in ways and not item.error]
+
+    def _reopen(self, items: Sequence[Item]) -> None:
+        """Back to quotations; a confirmed one is cancelled first, which releases what it had reserved."""
+        sold = [item for item in items if item.booked and item.booked.sale.state != "cancel"]
+        self._on_all("action_cancel", sold)
+        self._on_all("action_draft", [item for item in items if not item.error])
+
+    def _on_all(self, method: str, items: Sequence[Item]) -> None:
+        ids = [item.odoo_id for item in items]
+        refused = on_all(self._client, "sale.order", method, ids, tracking(self._client), list)
+        for item in items:
+            if item.odoo_id in refused:
+                item.error = refused_by_odoo(refused[item.odoo_id])
+
+    def _find_parties(self, partners: Partners, items: Sequence[Item]) -> None:
+        found = partners.load([item.draft for item in items if item.moved or item.verdict.way is not Way.EDIT])
+        for item in items:
+            answer = found.get(item.draft.order_id, Parties(partner_id=0, invoice_id=0, shipping_id=0))
+            if isinstance(answer, RecordError):
+                item.error = answer
+            else:
+                item.parties = _kept(item, answer)
+                item.flags += answer.flags
+
+    def _load(self, items: Sequence[Item]) -> None:
+        """Create new orders and bring quotations in line, lines that are gone included."""
+        columns = order_columns(
+            self._resolver.fields,
+            with_team=any(item.draft.team for item in items),
+            all_new=all(item.verdict.way is Way.CREATE for item in items),
+        )
+        rows = {
+            item.xid: order_rows(item.draft, item.ids, item.parties, columns)
+            for item in items if item.ids and item.parties
+        }  # fmt: skip
+        columns, rows = self._resolver.shorthand.by_name(columns, rows)
+        ids, refused = load_records(self._client, "sale.order", columns, rows, tracking(self._client))
+        for item in items:
+            item.odoo_id = ids.get(item.xid, item.odoo_id)
+        self._refuse([item for item in items if item.xid in refused], refused)
+        self._drop_lines([item for item in items if not item.error])
+
+    def _refuse(self, items: Sequence[Item], refused: Mapping[str, OdooRefusal]) -> None:
+        """Another writer may have confirmed an order meanwhile, and Odoo then refuses to change it: nothing is lost."""
+        booked = read_booked(self._client, {item.xid: item.draft.order_id for item in items})
+        for item in items:
+            now = booked.get(item.draft.order_id)
+            if (
+                now
+                and now.sale.state == "sale"
+                and item.ids
+                and decide(item.draft, now, item.ids, False).way is Way.KEEP
+            ):
+                item.booked, item.odoo_id, item.verdict = now, now.sale.odoo_id, Verdict(Way.KEEP)
+            else:
+                item.error = refused_by_odoo(refused[item.xid])
+
+    def _drop_lines(self, items: Sequence[Item]) -> None:
+        """Take off quotations what the channel no longer has."""
+        item_of = {line_id: item for item in items for line_id in _gone_lines(item)}
+
+        def there(some: Sequence[int]) -> list[int]:
+            return list(self._client.call("sale.order.line", "search", domain=[["id", "in", list(some)]]))
+
+        refused = on_all(self._client, "sale.order.line", "unlink", item_of, tracking(self._client), there)
+        for line_id, refusal in refused.items():
+            item_of[line_id].error = refused_by_odoo(refusal)
+
+    def _edit(self, items: Sequence[Item]) -> None:
+        """Change confirmed orders in place; Odoo moves the deliveries and reservations along."""
+        align_deadlines(self._client, [item.odoo_id for item in items])
+        columns = [*_HEAD, *(f"order_line/{name}" for name in line_columns(self._resolver.fields))]
+        for history in (False, True):
+            context = {**tracking(self._client), "update_delivery_shipping_partner": True}
+            context |= {"skip_procurement": True} if history else {}
+            for with_lines in (True, False):  # a load() whose line columns are empty would clear all lines
+                width = len(columns) if with_lines else len(_HEAD)
+                chosen = {
+                    item.xid: item for item in items
+                    if item.history is history and bool(item.verdict.differences) is with_lines
+                }  # fmt: skip
+                rows = {name: [row[:width] for row in _edit_rows(item, columns)] for name, item in chosen.items()}
+                _, refused = load_records(self._client, "sale.order", columns[:width], rows, context)
+                for name, refusal in refused.items():
+                    chosen[name].error = refused_by_odoo(refusal)
+
+    def _settle(self, items: Sequence[Item]) -> None:
+        items = [item for item in items if not item.error]
+        rounding = {item.odoo_id: _rounding(item) for item in items}
+        found = settle(self._client, self._resolver, {item.odoo_id: item.draft for item in items}, rounding)
+        for item in items:
+            item.settled = found[item.odoo_id]
+            item.error = item.settled.error
+
+    def _confirm(self, items: Sequence[Item]) -> None:
+        refused: dict[int, OdooRefusal] = {}
+        for history in (False, True):
+            refused |= confirm(self._client, [item.odoo_id for item in items if item.history is history], history)
+        for item in items:
+            if item.odoo_id in refused:
+                item.error = refused_by_odoo(refused[item.odoo_id])
+            elif item.settled:
+                item.settled = msgspec.structs.replace(item.settled, state="sale")
+
+    def _put_dates(self) -> None:
+        kept = [item for item in self._going({Way.KEEP, Way.EDIT}) if not _same_date(item)]
+        items = {item.odoo_id: item for item in (*self._going(_TO_WRITE), *kept)}
+        for odoo_id, refusal in put_dates(self._client, {one: item.draft for one, item in items.items()}).items():
+            items[odoo_id].error = refused_by_odoo(refusal)
+
+    def _see_oversold(self) -> None:
+        items = [item for item in self._going({*_TO_WRITE, Way.EDIT}) if not item.history]
+        found = oversold(self._client, [item.odoo_id for item in items]) if self._resolver.fields.warehouse else {}
+        for item in items:
+            if item.odoo_id in found:
+                item.flags += (found[item.odoo_id],)
+
+
+def refused_by_odoo(refusal: OdooRefusal) -> RecordError:
+    return RecordError("refused_by_odoo", f"Odoo refuses the order: {refusal}",
+                       fix="Mend in Odoo what its message names, then replay the order.")  # fmt: skip
+
+
+def _kept(item: Item, parties: Parties) -> Parties:
+    """A confirmed order keeps the addresses that the channel did not change: a person may have chosen them."""
+    if item.booked is None or item.booked.sale.state != "sale":
+        return parties
+    return msgspec.structs.replace(
+        parties,
+        invoice_id=parties.invoice_id if "invoice" in item.moved else item.booked.invoice_id,
+        shipping_id=parties.shipping_id if "delivery" in item.moved else item.booked.shipping_id,
+    )
+
+
+def _same_date(item: Item) -> bool:
+    return item.booked is not None and item.booked.placed_at == item.draft.placed_at.replace(microsecond=0)
+
+
+def _rounding(item: Item) -> int:
+    line = item.booked.lines.get(rounding_xid(item.draft)) if item.booked else None
+    return line.amount if line else 0
+
+
+def _gone_lines(item: Item) -> list[int]:
+    """Lines of a quotation that the channel no longer has."""
+    if item.booked is None:
+        return []
+    names = {xid_ for xid_ in item.booked.lines if xid_ != rounding_xid(item.draft)}
+    wanted = {row["id"] for row in _new_lines(item)}
+    return [item.booked.lines[name].line_id for name in sorted(names) if xid(name) not in wanted]
+
+
+def _new_lines(item: Item) -> list[dict[str, str]]:
+    return [new_line(item.draft, line, item.ids) for line in item.draft.lines] if item.ids else []
+
+
+def _edit_rows(item: Item, columns: Sequence[str]) -> list[list[str]]:
+    if not (item.booked and item.ids and item.parties):
+        return []
+    wanted = {line["id"]: line for line in _new_lines(item)}
+    lines: list[Mapping[str, str]] = [
+        wanted.get(xid(one.xid)) or gone_line(one.xid, item.booked.lines[one.xid]) for one in item.verdict.differences
+    ]
+    ids = (item.parties.invoice_id, item.parties.shipping_id, item.ids.position_id)
+    head = dict(zip(_HEAD, (xid(item.xid), *(str(one or "") for one in ids)), strict=True))
+    return grid(head, iter(lines), columns)
+
+
+_ACTIONS = {
+    Way.CREATE: "created",
+    Way.GO_ON: "confirmed",
+    Way.KEEP: "unchanged",
+    Way.EDIT: "changed",
+    Way.REOPEN: "changed",
+    Way.FLAG: "flagged",
+}
+
+
+def outcome(item: Item) -> SaleOutcome:
+    """What became of one draft, or would become of it where nothing was carried out."""
+    sale = item.booked.sale if item.booked else None
+    action = _ACTIONS[item.verdict.way]
+    if item.verdict.way is Way.REOPEN and sale and sale.state == "cancel":
+        action = "confirmed"
+    if item.verdict.way is Way.KEEP and not _same_date(item):
+        action = "confirmed"  # its confirmation was cut off before the date was put back
+    now = item.settled
+    error = item.error
+    return SaleOutcome(
+        channel=item.draft.channel,
+        order_id=item.draft.order_id,
+        action="refused" if error else action,
+        odoo_id=item.odoo_id,
+        name=now.name if now else sale.name if sale else "",
+        amount_total=now.total if now else sale.total if sale else 0,
+        amount_tax=now.tax if now else sale.tax if sale else 0,
+        rounding=now.rounding if now else _rounding(item),
+        state=now.state if now else sale.state if sale else "",
+        code=error.code if error else "",
+        message=without_person(error.message, item.draft) if error else "",
+        fix=error.fix if error else "",
+        subject=error.subject if error else "",
+        flags=(*item.draft.flags, *item.flags),
+    )

@@ -1,0 +1,81 @@
+"""Orders that the channel cancelled.
+
+What belongs here: cancelling what has not left, flagging what has. What does not: returns and credit notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ...domain.sales.draft import Flag, SaleOutcome, order_xid
+from ..rpc.client import OdooClient
+from ..rpc.each import on_all
+from ..rpc.errors import OdooRefusal
+from .booked import Booked, read_booked
+from .confirming import tracking
+
+BATCH = 100
+
+
+def cancel_sales(
+    client: OdooClient, channel: str, order_ids: Iterable[str], dry: bool = False
+) -> Iterator[SaleOutcome]:
+    """Cancel orders in Odoo: reservations are released, nobody is mailed. Delivered ones stay, with a flag.
+
+    An order that Odoo does not have, or has cancelled already, is `cancelled` too. dry: only say what would become of
+    each; what Odoo alone refuses cannot be foreseen.
+    """
+    wanted = list(dict.fromkeys(order_ids))
+    for start in range(0, len(wanted), BATCH):
+        part = wanted[start : start + BATCH]
+        booked = read_booked(client, {order_xid(channel, order_id): order_id for order_id in part})
+        free = [one for one in booked.values() if not _hindrance(one) and one.sale.state != "cancel"]
+        ids = [one.sale.odoo_id for one in free]
+        refused = {} if dry else on_all(client, "sale.order", "action_cancel", ids, tracking(client), list)
+        for order_id in part:
+            yield _outcome(channel, order_id, booked.get(order_id), refused)
+
+
+def _hindrance(booked: Booked) -> Flag | None:
+    if booked.sale.delivered:
+        return Flag("cancelled_after_shipping", "The channel cancelled the order after it was shipped.",
+                    "Wait for the goods and book their return, or settle it with the buyer.")  # fmt: skip
+    if booked.locked:
+        return Flag("order_locked", "The channel cancelled the order, which is locked in Odoo.",
+                    "Unlock the sale order in Odoo and cancel it there.")  # fmt: skip
+    return None
+
+
+def _leftovers(booked: Booked) -> Iterator[Flag]:
+    """What a person has to tidy up after an order that could be cancelled."""
+    if booked.invoiced:
+        yield Flag("cancelled_after_invoicing", "The order was cancelled after it was invoiced.",
+                   "Credit its posted invoice in Odoo.")  # fmt: skip
+    if booked.picked:
+        yield Flag("cancelled_after_picking", "The order was cancelled after its goods were picked.",
+                   "Put them back on their shelf and book the transfer.")  # fmt: skip
+
+
+def _outcome(channel: str, order_id: str, booked: Booked | None, refused: dict[int, OdooRefusal]) -> SaleOutcome:
+    if booked is None:
+        return SaleOutcome(channel=channel, order_id=order_id, action="cancelled")
+    sale, hindrance = booked.sale, _hindrance(booked)
+    flags: tuple[Flag, ...] = ()
+    if sale.state != "cancel":
+        flags = (hindrance,) if hindrance else tuple(_leftovers(booked))
+    refusal = refused.get(sale.odoo_id)
+    untouched = bool(refusal or (hindrance and flags))
+    return SaleOutcome(
+        channel=channel,
+        order_id=order_id,
+        action="refused" if refusal else "flagged" if untouched else "cancelled",
+        odoo_id=sale.odoo_id,
+        name=sale.name,
+        amount_total=sale.total,
+        amount_tax=sale.tax,
+        state=sale.state if untouched else "cancel",
+        code="refused_by_odoo" if refusal else "",
+        message=f"Odoo refuses to cancel the order: {refusal}" if refusal else "",
+        fix="Mend in Odoo what its message names, then replay the order." if refusal else "",
+        flags=flags,
+    )

@@ -1,0 +1,148 @@
+"""From a quotation of ours to a confirmed order: total to the cent, confirmation, original date.
+
+What belongs here: these three steps over many orders at once. What does not: what a quotation holds (rows.py),
+which orders (batch.py).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC
+from typing import Any
+
+import msgspec
+
+from ...core.errors import RecordError
+from ...domain.money import to_decimal
+from ...domain.orders.order import LineKind
+from ...domain.sales.draft import SaleDraft
+from ..rpc.client import OdooClient
+from ..rpc.each import on_all
+from ..rpc.errors import OdooRefusal
+from ..rpc.load import load_records
+from .booked import DATE, OPEN, minor
+from .resolver import Resolver
+from .rows import rounding_line
+
+DUST = "0.0000001"
+_LINE = ("id", "order_id/.id", "product_id/.id", "name", "product_uom_qty", "price_unit", "discount", "tax_ids/.id")
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """An order's figures, minor units; error: why it must not be confirmed."""
+
+    name: str
+    state: str
+    total: int
+    tax: int
+    rounding: int = 0
+    error: RecordError | None = None
+
+
+def tracking(client: OdooClient) -> dict[str, Any]:
+    """Odoo's notes and field history cost a third of the time."""
+    return {} if client.settings.chatter else {"tracking_disable": True}
+
+
+def settle(
+    client: OdooClient, resolver: Resolver, orders: Mapping[int, SaleDraft], rounding: Mapping[int, int]
+) -> dict[int, Settled]:
+    """Hold Odoo's totals against the drafts'; a difference within tolerance becomes a visible line, and is held again.
+
+    orders: by record id. rounding: minor units of rounding lines that are there already. An order of exactly nothing is
+    the one that Odoo does not round as a whole but line by line; a line of less than any currency knows makes it
+    round like all others.
+    """
+    found = _read(client, orders, rounding)
+    mend: dict[int, int] = {}
+    for odoo_id, draft in orders.items():
+        amount = rounding.get(odoo_id, 0) + draft.total - found[odoo_id].total if draft.total else 0
+        if found[odoo_id].error and abs(amount) <= draft.tolerance:
+            mend[odoo_id] = amount
+    if not mend:
+        return found
+    product_id = resolver.service(LineKind.ROUNDING)
+    rows = {}
+    for odoo_id, amount in mend.items():
+        line = {**rounding_line(orders[odoo_id], product_id, amount), "order_id/.id": str(odoo_id)}
+        if not orders[odoo_id].total:
+            line["price_unit"] = DUST
+        rows[odoo_id] = [[line[column] for column in _LINE]]
+    load_records(client, "sale.order.line", _LINE, rows, tracking(client))
+    return found | _read(client, {odoo_id: orders[odoo_id] for odoo_id in mend}, mend)
+
+
+def _read(client: OdooClient, orders: Mapping[int, SaleDraft], rounding: Mapping[int, int]) -> dict[int, Settled]:
+    if not orders:
+        return {}
+    fields = ["name", "state", "currency_id", "amount_total", "amount_tax"]
+    found = {}
+    for row in client.call("sale.order", "read", ids=sorted(orders), fields=fields):
+        draft, currency = orders[row["id"]], row["currency_id"][1]
+        total = minor(row["amount_total"], currency)
+        found[row["id"]] = Settled(
+            name=row["name"], state=row["state"], total=total, tax=minor(row["amount_tax"], currency),
+            rounding=rounding.get(row["id"], 0), error=_error(draft, total, currency),
+        )  # fmt: skip
+    return found
+
+
+def _error(draft: SaleDraft, total: int, currency: str) -> RecordError | None:
+    if currency != draft.currency:
+        return RecordError(
+            "wrong_currency", f"The order is in {draft.currency}, but its pricelist in Odoo is in {currency}.",
+            fix=f"Name a pricelist in {draft.currency} in `pricelists` of the channel, or none.",
+            subject=draft.currency,
+        )  # fmt: skip
+    if total == draft.total:
+        return None
+    ours, theirs = to_decimal(total, currency), to_decimal(draft.total, currency)
+    return RecordError(
+        "total_differs", f"Odoo computes {ours} {currency}, the channel charged {theirs} {currency}.",
+        fix="Look at the quotation's taxes in Odoo; `rounding_tolerance` of the channel may bridge a cent or two.",
+        subject=currency,
+    )  # fmt: skip
+
+
+def confirm(client: OdooClient, ids: Collection[int], history: bool = False) -> dict[int, OdooRefusal]:
+    """Confirm quotations; the refusals by id. Those that are confirmed already are left alone.
+
+    history: no procurement, so no delivery and no reservation. Nothing is mailed in either case.
+    """
+
+    def unconfirmed(some: Sequence[int]) -> list[int]:
+        rows = client.call("sale.order", "read", ids=list(some), fields=["state"], load=None)
+        return [row["id"] for row in rows if row["state"] in OPEN]
+
+    context = {**tracking(client), **({"skip_procurement": True} if history else {})}
+    return on_all(client, "sale.order", "action_confirm", ids, context, unconfirmed)
+
+
+def put_dates(client: OdooClient, orders: Mapping[int, SaleDraft]) -> dict[int, OdooRefusal]:
+    """Odoo dates an order by its confirmation; give it back the day it was placed. Refusals by record id."""
+    vals = {one: {"date_order": draft.placed_at.astimezone(UTC).strftime(DATE)} for one, draft in orders.items()}
+    # The web client's own way to write other values to each record: all are read at once, which load() does one by one.
+    refused = on_all(
+        client, "sale.order", "web_save_multi", vals, tracking(client), list, vals_list=vals, specification={}
+    )
+    align_deadlines(client, orders)
+    return refused
+
+
+def align_deadlines(client: OdooClient, order_ids: Collection[int]) -> None:
+    """Let the deadlines of open deliveries follow the orders' dates: writing a line's lead time, unchanged, does that.
+
+    With another deadline than the order's, Odoo does not take a later reduction out of the delivery but books a receipt
+    of goods beside it, after our edits and after a person's.
+    """
+    if not order_ids:
+        return
+    by_lead: dict[float, list[int]] = defaultdict(list)
+    for row in client.call(
+        "sale.order.line", "search_read", domain=[["order_id", "in", sorted(order_ids)], ["move_ids", "!=", False]],
+        fields=["customer_lead"], load=None,
+    ):  # fmt: skip
+        by_lead[row["customer_lead"]].append(row["id"])
+    for lead, ids in by_lead.items():
+        on_all(client, "sale.order.line", "write", ids, tracking(client), list, vals={"customer_lead": lead})

@@ -1,0 +1,107 @@
+"""Drafts -> record ids: everything that one load has to look up, asked once.
+
+What belongs here: gathering names over all drafts, answering per draft. What does not: how each kind is found
+(reference/names.py, accounting/taxes.py, accounting/fiscal_positions.py, reference/services.py), buyers
+(partners/partners.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ...core.errors import RecordError
+from ...domain.orders.order import LineKind
+from ...domain.sales.draft import SaleDraft
+from ...domain.sales.rules import TaxMapping
+from ..accounting.fiscal_positions import Positions, position_xid
+from ..accounting.taxes import TaxBook, tax_xid
+from ..reference.company import Countries, read_company
+from ..reference.currencies import Currencies
+from ..reference.names import Names, default_warehouse
+from ..reference.services import Services, service_xid
+from ..reference.shorthand import Shorthand
+from ..rpc.client import OdooClient
+from ..rpc.load import records_of
+from ..rpc.settings import OdooSettings
+from .rows import Fields, Resolved
+
+
+class Resolver:
+    """The names of all drafts of one load. dry: nothing is created; what would be has the id 0."""
+
+    def __init__(
+        self, client: OdooClient, settings: OdooSettings, drafts: Sequence[SaleDraft], taxes: Sequence[TaxMapping],
+        dry: bool = False,
+    ) -> None:  # fmt: skip
+        self.countries = Countries(client)
+        self.company = read_company(client, self.countries)
+        places = [place for draft in drafts for place in (draft.billing, draft.shipping) if place]
+        self.countries.read_states({place.country for place in places if place.state})
+        self.fields = read_fields(client)
+        self.shorthand = Shorthand(client)
+        known = records_of(client, _external_ids(drafts))
+        create = settings.create_missing
+        self._dry = dry
+        self._names = Names(client, self.company, {
+            "team": {draft.team for draft in drafts if draft.team},
+            "warehouse": {draft.warehouse for draft in drafts if draft.warehouse} if self.fields.warehouse else (),
+            "carrier": {draft.carrier for draft in drafts if draft.carrier} if self.fields.carrier else (),
+            "tag": {tag for draft in drafts for tag in draft.tags},
+            "analytic": {name for draft in drafts for name in draft.analytic},
+            "pricelist": {draft.pricelist for draft in drafts if draft.pricelist},
+            "fiscal position": {draft.fiscal_position for draft in drafts if draft.fiscal_position},
+        })  # fmt: skip
+        self._default_warehouse = default_warehouse(client, self.company) if self.fields.warehouse else 0
+        self._currencies = Currencies(client, self.company, {draft.currency for draft in drafts}, known, create, dry)
+        self._services = Services(client, list(LineKind), known, create, dry)
+        self._taxes = TaxBook(client, self.company, self.countries, taxes, known, create, dry)
+        self._positions = Positions(client, self.company, self.countries, self._taxes, known, create, dry)
+
+    def resolve(self, draft: SaleDraft) -> Resolved:
+        """Raises RecordError where a name has no record."""
+        if draft.carrier and not self.fields.carrier:
+            raise RecordError(
+                "unknown_carrier",
+                "Odoo has no delivery methods: its module `delivery` is not installed.",
+                fix="Install the module, or empty `carriers` of the channel.",
+                subject=draft.carrier,
+            )
+        currency_list = self._currencies.pricelist(draft.currency)
+        return Resolved(
+            team_id=self._names.id_of("team", draft.team),
+            warehouse_id=self._names.id_of("warehouse", draft.warehouse) or self._default_warehouse
+            if self.fields.warehouse else 0,
+            carrier_id=self._names.id_of("carrier", draft.carrier),
+            pricelist_id=self._names.id_of("pricelist", draft.pricelist) or currency_list,
+            position_id=self._names.id_of("fiscal position", draft.fiscal_position)
+            or self._positions.position(draft.regime, draft.tax_country),
+            tag_ids=tuple(self._names.id_of("tag", tag) for tag in draft.tags),
+            analytic=self._names.analytic(draft.analytic),
+            lines={
+                line.line_id: (
+                    line.product_id if line.kind is LineKind.PRODUCT else self._services.product(line.kind),
+                    self._taxes.tax(line.tax),
+                )
+                for line in draft.lines
+            },
+        )  # fmt: skip
+
+    def service(self, kind: LineKind) -> int:
+        return self._services.product(kind)
+
+
+def read_fields(client: OdooClient) -> Fields:
+    found = client.call("sale.order", "fields_get", allfields=["warehouse_id", "carrier_id"], attributes=["type"])
+    documents = client.call("sale.order", "default_get", fields=["quotation_document_ids"])
+    return Fields(
+        warehouse="warehouse_id" in found,
+        carrier="carrier_id" in found,
+        documents=documents == {"quotation_document_ids": [[6, 0, []]]},
+    )
+
+
+def _external_ids(drafts: Sequence[SaleDraft]) -> Iterator[str]:
+    yield from {tax_xid(line.tax) for draft in drafts for line in draft.lines if line.tax}
+    yield from {position_xid(draft.regime, draft.tax_country) for draft in drafts if draft.regime}
+    yield from {f"pricelist_{draft.currency}" for draft in drafts}
+    yield from map(service_xid, LineKind)

@@ -1,0 +1,142 @@
+"""A draft as rows of load(): pure.
+
+What belongs here: the columns of an order and its lines. What does not: looking ids up (resolver.py), calls.
+
+Everything Odoo would otherwise compute is said: an empty fiscal position is "none", an empty salesperson "nobody", a
+discount of 0 keeps a pricelist's own discounts out. Prices are unrounded, so that price times quantity is the amount.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC
+
+import msgspec
+
+from ...domain.money import to_decimal, unit_price
+from ...domain.orders.order import LineKind
+from ...domain.sales.draft import DraftLine, SaleDraft, line_xid, order_xid
+from ..partners.partners import Parties
+from ..rpc.load import xid
+from .booked import DATE, BookedLine
+
+
+class Fields(msgspec.Struct, frozen=True):
+    """Columns that only exist with the module that adds them."""
+
+    warehouse: bool = True  # sale_stock
+    carrier: bool = True  # delivery
+    documents: bool = False  # sale_pdf_quote_builder, and none of its documents comes with every quotation
+
+
+class Resolved(msgspec.Struct, frozen=True, kw_only=True):
+    """The record ids that a draft's names stand for; 0: none. lines: (product, tax) by line id."""
+
+    team_id: int
+    warehouse_id: int
+    carrier_id: int
+    pricelist_id: int
+    position_id: int
+    tag_ids: tuple[int, ...]
+    analytic: str
+    lines: dict[str, tuple[int, int]]
+
+
+def order_columns(fields: Fields, with_team: bool, all_new: bool = False) -> list[str]:
+    """A team that settings leave open is left to Odoo, so its column is only there if some draft names one.
+
+    all_new: no quotation among them to which a person may have added documents. That there are none is then said,
+    because Odoo would look for them order by order.
+    """
+    return [
+        *("id", "partner_id/.id", "partner_invoice_id/.id", "partner_shipping_id/.id", "client_order_ref", "origin"),
+        *("user_id/.id", "pricelist_id/.id", "fiscal_position_id/.id", "tag_ids/.id", "date_order"),
+        *(["team_id/.id"] if with_team else []),
+        *(["warehouse_id/.id"] if fields.warehouse else []),
+        *(["carrier_id/.id"] if fields.carrier else []),
+        *(["quotation_document_ids/.id"] if fields.documents and all_new else []),
+        *(f"order_line/{name}" for name in line_columns(fields)),
+    ]
+
+
+def line_columns(fields: Fields) -> list[str]:
+    return [
+        *("id", "product_id/.id", "name", "product_uom_qty", "price_unit", "discount", "tax_ids/.id"),
+        *("analytic_distribution", *(["is_delivery"] if fields.carrier else [])),
+    ]
+
+
+def order_rows(draft: SaleDraft, ids: Resolved, parties: Parties, columns: Sequence[str]) -> list[list[str]]:
+    """The order's row, then one continuation row per further line."""
+    head = {
+        "id": xid(order_xid(draft.channel, draft.order_id)),
+        "partner_id/.id": str(parties.partner_id),
+        "partner_invoice_id/.id": str(parties.invoice_id),
+        "partner_shipping_id/.id": str(parties.shipping_id),
+        "client_order_ref": draft.number,
+        "origin": f"{draft.channel} {draft.order_id}",
+        "user_id/.id": "",
+        "team_id/.id": _id(ids.team_id),
+        "warehouse_id/.id": _id(ids.warehouse_id),
+        "carrier_id/.id": _id(ids.carrier_id),
+        "pricelist_id/.id": _id(ids.pricelist_id),
+        "fiscal_position_id/.id": _id(ids.position_id),
+        "tag_ids/.id": ",".join(map(str, ids.tag_ids)),
+        "date_order": draft.placed_at.astimezone(UTC).strftime(DATE),
+    }
+    return grid(head, (new_line(draft, line, ids) for line in draft.lines), columns)
+
+
+def grid(head: Mapping[str, str], lines: Iterator[Mapping[str, str]], columns: Sequence[str]) -> list[list[str]]:
+    """Rows for `columns`: the head beside the first line, further lines below."""
+    first, *more = [{f"order_line/{name}": value for name, value in line.items()} for line in lines] or [{}]
+    return [[row.get(column, "") for column in columns] for row in ({**head, **first}, *more)]
+
+
+def new_line(draft: SaleDraft, line: DraftLine, ids: Resolved) -> dict[str, str]:
+    product_id, tax_id = ids.lines[line.line_id]
+    return {
+        "id": xid(line_xid(draft.channel, draft.order_id, line.line_id)),
+        "product_id/.id": str(product_id),
+        "name": line.name or line.product_code or line.kind.value,
+        "product_uom_qty": str(line.quantity),
+        "price_unit": unit_price(line.amount, line.quantity, draft.currency),
+        "discount": "0",
+        "tax_ids/.id": _id(tax_id),
+        "analytic_distribution": ids.analytic,
+        "is_delivery": "1" if line.kind is LineKind.SHIPPING else "0",
+    }
+
+
+def gone_line(name: str, line: BookedLine) -> dict[str, str]:
+    """A line that the channel took back, on a confirmed order: Odoo keeps it, with nothing of it."""
+    return {
+        "id": xid(name),
+        "product_id/.id": str(line.product_id),
+        "name": line.name,
+        "product_uom_qty": "0",
+        "price_unit": line.price,
+        "discount": "0",
+        "tax_ids/.id": ",".join(map(str, sorted(line.taxes))),
+    }
+
+
+def rounding_line(draft: SaleDraft, product_id: int, amount: int) -> dict[str, str]:
+    """The visible difference between the channel's total and Odoo's, without tax."""
+    return {
+        "id": xid(rounding_xid(draft)),
+        "product_id/.id": str(product_id),
+        "name": "Rounding difference",
+        "product_uom_qty": "1",
+        "price_unit": str(to_decimal(amount, draft.currency)),
+        "discount": "0",
+        "tax_ids/.id": "",
+    }
+
+
+def rounding_xid(draft: SaleDraft) -> str:
+    return line_xid(draft.channel, draft.order_id, "rounding")
+
+
+def _id(value: int) -> str:
+    return str(value or "")

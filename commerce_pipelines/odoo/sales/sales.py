@@ -1,0 +1,70 @@
+"""Sale orders of Odoo, as the flows see them: what is there, load, preview, cancel.
+
+What belongs here: the public functions and their batches. What does not: the steps of one batch (batch.py), what a
+draft holds (domain/sales/draft.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from ...domain.sales.draft import SaleDraft, SaleOutcome
+from ...domain.sales.rules import TaxMapping
+from ..partners.partners import Partners
+from ..rpc.client import OdooClient
+from ..rpc.settings import OdooSettings
+from .batch import Batch
+from .booked import sale_totals
+from .cancelling import cancel_sales
+from .resolver import Resolver
+
+
+def load_sales(
+    client: OdooClient,
+    settings: OdooSettings,
+    drafts: Sequence[SaleDraft],
+    taxes: tuple[TaxMapping, ...],
+    on_batch: Callable[[int], None] | None = None,
+) -> Iterator[SaleOutcome]:
+    """Bring Odoo in step with the drafts: each becomes exactly one confirmed order with its total to the cent.
+
+    taxes: the channel's own mapping. on_batch: told the number of orders of each batch once it is done. One outcome per
+    order; of several drafts of one order the last counts. Raises TransientError when Odoo stays out of reach,
+    CredentialError when the user lacks a right; what was done until then stays, and the next call goes on from there.
+    """
+    wanted = _newest(drafts)
+    if not wanted:
+        return
+    resolver = Resolver(client, settings, wanted, taxes)
+    partners = Partners(client, resolver.company, resolver.countries)
+    for start in range(0, len(wanted), settings.batch):
+        batch = Batch(client, resolver, wanted[start : start + settings.batch])
+        batch.judge()
+        batch.carry_out(partners)
+        yield from batch.outcomes()
+        if on_batch:
+            on_batch(len(batch.items))
+
+
+def preview_sales(
+    client: OdooClient, settings: OdooSettings, drafts: Sequence[SaleDraft], taxes: tuple[TaxMapping, ...]
+) -> Iterator[SaleOutcome]:
+    """What `load_sales` would do, and nothing written: actions as there, figures as Odoo has them now.
+
+    Totals that only Odoo computes and contacts that only Odoo refuses cannot be foreseen.
+    """
+    wanted = _newest(drafts)
+    if not wanted:
+        return
+    resolver = Resolver(client, settings, wanted, taxes, dry=True)
+    for start in range(0, len(wanted), settings.batch):
+        batch = Batch(client, resolver, wanted[start : start + settings.batch])
+        batch.judge()
+        yield from batch.outcomes()
+
+
+def _newest(drafts: Sequence[SaleDraft]) -> list[SaleDraft]:
+    return list({(draft.channel, draft.order_id): draft for draft in drafts}.values())
+
+
+__all__ = ["cancel_sales", "load_sales", "preview_sales", "sale_totals"]

@@ -1,0 +1,255 @@
+"""commerce.yaml as typed, validated settings: every mistake is one sentence with the key's path and the fix.
+
+What belongs here: reading the file, composing the sections, checks across channels and against the environment. What
+does not: the keys of one room (odoo/rpc/settings.py, channels/settings.py, domain/sales/rules.py,
+domain/vat/decision.py, a marketplace's own folder), how msgspec's errors become sentences (mistakes.py), names that
+must exist in Odoo (cli/check.py).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import re
+from collections.abc import Hashable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Union, get_args, get_type_hints
+
+import msgspec
+import yaml
+
+from ..channels.registry import settings_types
+from ..channels.settings import ChannelSettings
+from ..core.errors import SettingsError
+from ..core.section import Secret, Section
+from ..domain.sales.rules import Pack
+from ..domain.vat.decision import VatPolicy
+from ..odoo.rpc.settings import OdooSettings
+from . import mistakes
+
+MISSING = object()
+MERGE = "tag:yaml.org,2002:merge"
+NOT_MEANT = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")  # readings of YAML's that surprise
+
+
+class Mail(Section, kw_only=True, frozen=True):
+    """Where failed runs are mailed to. `password` only if the server wants a login."""
+
+    to: tuple[str, ...]
+    sender: str
+    host: str = "127.0.0.1"
+    port: int = 25
+    starttls: bool = False
+    username: str = ""
+    password: Secret | None = None
+
+
+class Alerts(Section, kw_only=True, frozen=True):
+    """Who hears of a failed run: a webhook (Slack, Teams, Mattermost …: JSON with `text`), mail, or both."""
+
+    webhook: Secret | None = None
+    mail: Mail | None = None
+
+
+class Listen(Section, kw_only=True, frozen=True):
+    """Where Odoo's webhook may hint at changed stock (docs/inventory.md). The secret is the last part of its URL."""
+
+    secret: Secret
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 3001
+
+
+class Settings(Section, kw_only=True, frozen=True):
+    """The whole of commerce.yaml. `channels` keep the file's order."""
+
+    odoo: OdooSettings
+    channels: tuple[ChannelSettings, ...] = ()
+    vat: VatPolicy = VatPolicy()
+    alerts: Alerts = Alerts()
+    listen: Listen | None = None
+    owner: str = "team:commerce"
+
+    def channel(self, name: str) -> ChannelSettings:
+        """The settings of one channel. Raises SettingsError naming the channels there are."""
+        for channel in self.channels:
+            if channel.name == name:
+                return channel
+        known = ", ".join(channel.name for channel in self.channels) or "none"
+        raise SettingsError(f"There is no channel {name!r} in commerce.yaml; configured: {known}.")
+
+
+def config_path(environ: Mapping[str, str] = os.environ) -> Path:
+    return Path(environ.get("COMMERCE_CONFIG") or "commerce.yaml")
+
+
+def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read and check the settings file (default: $COMMERCE_CONFIG, else ./commerce.yaml). Raises SettingsError."""
+    path = path or config_path(environ)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path} is not UTF-8 text; save it with that encoding.") from None
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be read ({error.strerror}); `commerce-pipelines init` writes one, COMMERCE_CONFIG names "
+            "another."
+        ) from None
+    settings = parse(text)
+    settings = msgspec.structs.replace(
+        settings, channels=tuple(_with_sku_file(channel, path.parent) for channel in settings.channels)
+    )
+    unset = [
+        f"{where}: the environment variable {secret.env} is not set; put the secret there."
+        for where, secret in secrets(settings)
+        if not environ.get(secret.env)
+    ]
+    if unset:
+        raise SettingsError("\n".join(unset))
+    return settings
+
+
+def _with_sku_file(channel: ChannelSettings, folder: Path) -> ChannelSettings:
+    """The channel with the aliases of its `sku_file` added; what the YAML says itself goes first."""
+    if not channel.sku_file:
+        return channel
+    file, where = folder / channel.sku_file, f"channels[{channel.name}].sku_file"
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{where}: {file} cannot be read as UTF-8 text ({type(error).__name__}).") from None
+    aliases: dict[str, str | Pack] = {}
+    for number, row in enumerate(rows, 2):
+        sku, product, quantity = (str(row.get(key) or "").strip() for key in ("sku", "product", "quantity"))
+        if not sku or not product or not (quantity or "1").isdigit() or int(quantity or 1) < 1:
+            raise SettingsError(f"{where}: line {number} needs sku, product and, if given, a quantity of at least 1.")
+        if sku in aliases:
+            raise SettingsError(f"{where}: line {number} gives the SKU {sku!r} a second time.")
+        aliases[sku] = Pack(product=product, quantity=int(quantity or 1))
+    return msgspec.structs.replace(channel, skus={**aliases, **channel.skus})
+
+
+def parse(text: str) -> Settings:
+    """Settings from YAML text, without looking at the environment. Raises SettingsError, a line for each mistake."""
+    try:
+        raw = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        raise SettingsError(f"commerce.yaml is not valid YAML{_problem(error)}.") from None
+    if not isinstance(raw, dict):
+        raise SettingsError("commerce.yaml must be a mapping with odoo and channels; see commerce.example.yaml.")
+    found: dict[str, Any] = {}
+    problems: list[str] = []
+    known = _known_keys()
+    for key, shape in _sections().items():
+        if key in raw or key == "odoo":
+            found[key], wrong = _section(raw.pop(key, MISSING), shape, key, known)
+            problems += wrong
+    _, unknown = mistakes.read(raw, Section, "", known)
+    problems = [*unknown, *problems]
+    names = [channel.name for channel in found.get("channels") or () if channel]
+    problems += [
+        f"channels[{index}].name: {name!r} is used twice; every channel needs a name of its own."
+        for index, name in enumerate(names)
+        if name in names[:index]
+    ]
+    owner = found.get("owner")
+    if owner is not None and not re.fullmatch(r"team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+\.[^@\s]+", owner):
+        problems.append("owner must be an e-mail address or team:NAME.")
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return Settings(**found)
+
+
+def _section(raw: Any, shape: Any, key: str, known: tuple[str, ...]) -> tuple[Any, list[str]]:
+    """One part of the file and what is wrong with it; each channel by itself, so that none hides another's mistakes."""
+    if raw is MISSING:
+        return None, [f"{key} is missing; see commerce.example.yaml for what it means."]
+    if key != "channels" or not isinstance(raw, list):
+        return mistakes.read(raw, shape, key, known)
+    read = [mistakes.read(channel, _channel_type(), f"channels[{index}]", known) for index, channel in enumerate(raw)]
+    return tuple(channel for channel, _ in read), [problem for _, wrong in read for problem in wrong]
+
+
+def fingerprint(settings: Settings, name: str) -> str:
+    """16 hex digits that change with any setting that an order of this channel may have been refused for."""
+    parts = [msgspec.to_builtins(part) for part in (settings.channel(name), settings.vat, settings.odoo)]
+    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:16]
+
+
+def secrets(section: Any, where: str = "") -> Iterator[tuple[str, Secret]]:
+    """Every secret the settings name, with its path."""
+    if isinstance(section, Secret):
+        yield where, section
+    elif isinstance(section, msgspec.Struct):
+        for field in section.__struct_fields__:
+            yield from secrets(getattr(section, field), f"{where}.{field}" if where else field)
+    elif isinstance(section, tuple):
+        for index, part in enumerate(section):
+            yield from secrets(part, f"{where}[{getattr(part, 'name', index)}]")
+
+
+@cache
+def _channel_type() -> Any:
+    """The union of all marketplaces' sections, built when a file is read."""
+    return Union[settings_types()]  # noqa: UP007 - made from a tuple
+
+
+def _sections() -> dict[str, Any]:
+    return get_type_hints(Settings, include_extras=True)
+
+
+@cache
+def _known_keys() -> tuple[str, ...]:
+    """Every key that any section has."""
+    return tuple(sorted(set(_keys(Settings)) | set(_keys(_channel_type())) | {"kind"}))
+
+
+def _keys(shape: Any) -> Iterator[str]:
+    if isinstance(shape, type) and issubclass(shape, Section):
+        for key, inner in get_type_hints(shape).items():
+            if key in shape.__struct_fields__:
+                yield key
+                yield from _keys(inner)
+    for inner in get_args(shape):
+        yield from _keys(inner)
+
+
+def _problem(error: yaml.YAMLError) -> str:
+    """` in line 3: …`: where, and what the parser says, without the line itself, nor the word where * and ! begin one:
+    an unquoted password may."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        line = f" in line {error.problem_mark.line + 1}"
+        if re.search("undefined alias|a constructor for the tag|duplicate anchor|tag handle", str(error.problem)):
+            return f"{line}: put a value that begins with *, & or ! in quotes"
+        return f"{line}: {error.problem}"
+    if isinstance(error, yaml.reader.ReaderError):
+        return f" at character {error.position + 1}: it is a control character; delete it"
+    return ""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as people mean it: a key given twice is an error, NO is Norway rather than false, and a date is text until a
+    key wants one: YAML's own reading of it knows no 31 February, nor where it stood."""
+
+
+def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[Any] = set()
+    for key_node, _ in node.value:
+        key = "<<" if key_node.tag == MERGE else loader.construct_object(key_node, deep=True)
+        if not isinstance(key, Hashable):
+            raise yaml.constructor.ConstructorError(None, None, "a key must be text", key_node.start_mark)
+        if key in seen:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is given twice", key_node.start_mark)
+        seen.add(key)
+    loader.flatten_mapping(node)
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, regexp) for tag, regexp in resolvers if tag not in NOT_MEANT]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))

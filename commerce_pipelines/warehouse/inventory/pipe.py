@@ -1,0 +1,61 @@
+"""Units that are sold on a channel and that Odoo does not know of yet.
+
+What belongs here: finding those orders, staged or only landed. What does not: which products their SKUs mean
+(domain/sales/mapping.py), translating an answer (channels/).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+WAITING = timedelta(days=30)  # an order unpaid for longer will not be paid any more
+UNSTAGED = timedelta(days=2)  # what could not be staged for longer waits in exceptions
+
+
+_IN_ODOO = """EXISTS (SELECT FROM commerce.sale_orders l WHERE l.channel = {0}.channel AND l.order_id = {0}.order_id
+    AND l.state IN ('sale', 'done', 'cancel') AND l.recorded_at < %(at)s)"""
+
+
+def staged_units(
+    connection: Connection, channel: str, taken_at: datetime, history_before: date | None, but: Collection[str] = ()
+) -> Counter[str]:
+    """Units by the channel's SKU of staged orders that a stock read begun at `taken_at` cannot have seen in Odoo.
+
+    Paid and waiting orders that leave the merchant's own warehouses, less those that the ledger knew as sold, or as
+    cancelled by a person in Odoo, before the read began. An order confirmed meanwhile counts twice until the next read:
+    the safe side. Orders shipped before the history's end never take stock in Odoo. but: order ids to leave out.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT l.sku, sum(l.quantity)::bigint
+            FROM commerce.orders o JOIN commerce.order_lines l USING (channel, order_id)
+            WHERE o.channel = %(channel)s AND l.kind = 'product' AND l.sku <> ''
+            AND (o.status = 'paid' OR o.status = 'waiting' AND o.placed_at > %(at)s - %(waiting)s)
+            AND o.fulfilled_by = 'merchant' AND NOT o.is_test AND NOT o.is_other_channel
+            AND NOT (o.shipped = 'yes' AND o.day < coalesce(%(history)s::date, '-infinity'))
+            AND o.order_id <> ALL(%(but)s) AND NOT {_IN_ODOO.format("o")}
+            GROUP BY l.sku""",
+            {"channel": channel, "at": taken_at, "waiting": WAITING, "history": history_before, "but": list(but)},
+        )
+        return Counter(dict(cursor.fetchall()))
+
+
+def unstaged(connection: Connection, channel: str, taken_at: datetime) -> list[str]:
+    """Ids of orders whose newest landed answer is not staged yet and that Odoo does not have; erased ones left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT DISTINCT s.order_id
+            FROM commerce.order_snapshots s JOIN commerce.subject_keys k USING (subject_id)
+            WHERE s.channel = %(channel)s AND s.first_seen > %(at)s - %(days)s AND k.wrapped_key IS NOT NULL
+            AND NOT EXISTS (SELECT FROM commerce.orders o WHERE o.channel = s.channel AND o.order_id = s.order_id
+                AND (o.digest = encode(s.digest, 'hex') OR o.updated_at >= s.source_updated_at))
+            AND NOT {_IN_ODOO.format("s")}""",
+            {"channel": channel, "at": taken_at, "days": UNSTAGED},
+        )
+        return [order_id for (order_id,) in cursor]

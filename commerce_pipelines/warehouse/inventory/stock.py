@@ -1,0 +1,70 @@
+"""Stock levels and targets as rows: the newest snapshot wins.
+
+What belongs here: replacing and reading these tables. What does not: the rules (domain/), when to read
+(flows/inventory/publish.py). Import it inside functions: it loads pandas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ...domain.inventory.availability import STOCK_COLUMNS, Place
+from ..tables.database import lock_number
+from ..tables.frames import read_frame, write_frame
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+
+def store_stock(connection: Connection, levels: pd.DataFrame, places: Sequence[Place], taken_at: datetime) -> bool:
+    """Make the stock tables this snapshot; False (and nothing is done) where a newer one is there already.
+
+    levels: STOCK_COLUMNS of domain/inventory/availability.py.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number("stock_levels"),))
+        cursor.execute("SELECT max(taken_at) > %s FROM commerce.stock_warehouses", (taken_at,))
+        if cursor.fetchone()[0]:  # type: ignore[index]
+            return False
+        cursor.execute("DELETE FROM commerce.stock_warehouses")
+        cursor.execute("DELETE FROM commerce.stock_levels")
+    warehouses = pd.DataFrame({"code": [p.code for p in places], "name": [p.name for p in places]})
+    write_frame(connection, "stock_warehouses", warehouses.assign(taken_at=taken_at))
+    write_frame(connection, "stock_levels", levels[list(STOCK_COLUMNS)].assign(taken_at=taken_at))
+    return True
+
+
+def load_stock(connection: Connection) -> tuple[pd.DataFrame, list[Place], datetime | None]:
+    """The newest snapshot, its warehouses and when its read began (None before the first)."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", (lock_number("stock_levels"),))
+        cursor.execute("SELECT code, name, taken_at FROM commerce.stock_warehouses ORDER BY code")
+        rows = cursor.fetchall()
+    places = [Place(code, name) for code, name, _ in rows]
+    return read_frame(connection, "stock_levels"), places, rows[0][2] if rows else None
+
+
+def store_targets(connection: Connection, channel: str, targets: pd.DataFrame, taken_at: datetime) -> bool:
+    """Make a channel's targets these, unless some of a newer stock read are there: then False. Hold `channel_lock`.
+
+    `changed_at` stays that of the stored row as long as the figure does.
+    """
+    stored = read_frame(connection, "inventory_targets", ["key", "target", "changed_at", "taken_at"],
+                        "channel = %s", (channel,))  # fmt: skip
+    if len(stored) and stored["taken_at"].max() > pd.Timestamp(taken_at):
+        return False
+    before = targets[["key", "target"]].merge(stored, on="key", how="left", suffixes=("", "_before"), sort=False)
+    target, last = before["target"].astype("Int64"), before["target_before"].astype("Int64")
+    same = (target == last).fillna(False) | (target.isna() & last.isna())
+    known = pd.to_datetime(before["changed_at"], utc=True).astype("datetime64[us, UTC]")
+    since = known.where(same).fillna(pd.Timestamp(taken_at).as_unit("us"))
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM commerce.inventory_targets WHERE channel = %s", (channel,))
+    write_frame(
+        connection, "inventory_targets", targets.assign(channel=channel, changed_at=since.array, taken_at=taken_at)
+    )
+    return True

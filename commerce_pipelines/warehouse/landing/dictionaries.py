@@ -1,0 +1,95 @@
+"""Compression dictionaries: what the orders of one channel have in common, so that each is kept in a fraction.
+
+A dictionary quotes its samples, and it outlives them. So it learns only words that many data subjects share (keys,
+countries, currencies, a shop's own titles), and it is stored sealed.
+
+What belongs here: learning, storing and finding dictionaries. What does not: when to learn (landing.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+    from zstandard import ZstdCompressionDict
+
+    from ..tables.database import Warehouse
+    from .vault import Vault
+
+LEVEL = 1
+SAMPLES = 500  # orders to learn from
+SIZE = 48 * 1024  # bytes
+SHARED_BY = 25  # data subjects that must use a word before it may be learned
+
+_WORD = re.compile(rb"([0-9A-Za-z_\x80-\xff]+)")  # splits a payload into punctuation, word, punctuation, …
+
+
+class Dictionaries:
+    """The dictionaries of one channel. They never change once stored, so each is read once per process."""
+
+    def __init__(self, warehouse: Warehouse, vault: Vault, channel: str) -> None:
+        self._memory, self._vault, self._channel = warehouse.memory, vault, channel
+
+    def newest(self, connection: Connection) -> int | None:
+        """The id of the dictionary to compress with, None before one is learned."""
+        known: int | None = self._memory.get(("newest dictionary", self._channel))
+        if known is None:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT max(id) FROM commerce.zstd_dictionaries WHERE channel = %s", (self._channel,))
+                row = cursor.fetchone()
+            known = row[0] if row else None
+            if known is not None:
+                self._memory["newest dictionary", self._channel] = known
+        return known
+
+    def read(self, connection: Connection, number: int) -> ZstdCompressionDict:
+        """A stored dictionary, made ready to compress."""
+        if (known := self._memory.get(("dictionary", number))) is None:
+            import zstandard
+
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT body FROM commerce.zstd_dictionaries WHERE id = %s", (number,))
+                row = cursor.fetchone()
+            if row is None:
+                raise LookupError(f"dictionary {number} is gone")
+            body = self._vault.open(self._vault.own_key("dictionaries"), bytes(row[0]), self._channel.encode())
+            known = zstandard.ZstdCompressionDict(body, dict_type=zstandard.DICT_TYPE_FULLDICT)
+            known.precompute_compress(level=LEVEL)
+            self._memory["dictionary", number] = known
+        return known
+
+    def learn(self, connection: Connection, samples: Iterable[tuple[str, bytes]]) -> int | None:
+        """Learn from (subject, payload) pairs and store the result; None where they have too little in common."""
+        import zstandard
+
+        try:
+            body = zstandard.train_dictionary(SIZE, [*common(list(samples))], level=LEVEL).as_bytes()
+        except zstandard.ZstdError:
+            return None
+        sealed = self._vault.seal(self._vault.own_key("dictionaries"), body, self._channel.encode())
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO commerce.zstd_dictionaries (channel, body) VALUES (%s, %s) RETURNING id",
+                (self._channel, sealed),
+            )
+            row = cursor.fetchone()
+        return int(row[0]) if row else None
+
+
+def common(samples: list[tuple[str, bytes]]) -> list[bytes]:
+    """The payloads without the words that fewer than SHARED_BY subjects use; punctuation stays: the structure."""
+    words: dict[str, set[bytes]] = {}
+    split = [_WORD.split(payload) for _, payload in samples]
+    for (subject, _), parts in zip(samples, split, strict=True):
+        words.setdefault(subject, set()).update(parts[1::2])
+    uses: Counter[bytes] = Counter()
+    for used in words.values():
+        uses.update(used)
+    shared = {word for word, count in uses.items() if count >= SHARED_BY}
+    for parts in split:
+        parts[1::2] = [word if word in shared else b"" for word in parts[1::2]]
+    return [b"".join(parts) for parts in split]

@@ -1,0 +1,184 @@
+"""Envelope encryption: one key per data subject, wrapped by the master key; to destroy it is to forget the subject.
+
+    master key ─HKDF─┬─ wraps the key of each subject ── seals the payloads about that subject (AES-256-GCM)
+                     ├─ hashes subjects to ids (HMAC-SHA256), so that no table names anybody
+                     └─ seals what is about nobody: access tokens, compression dictionaries
+
+A destroyed key is never made again. If the same person buys again later, they are a new subject to us: their id is the
+*heir* of the destroyed one, so neither old payloads nor Odoo's anonymised partner come back to life.
+
+What belongs here: keys, sealing, opening. What does not: what is sealed (landing.py, shared/tokens.py), whom to forget
+and when (the privacy flow). Import it inside functions: it loads a cryptography library.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from ...core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+    from ..tables.database import Warehouse
+
+ID, KEY = 16, 32  # bytes of a subject's id and of its key
+NONCE = 12  # bytes, random: NIST SP 800-38D allows 2**32 of them per key, and a key seals one person's orders
+
+
+class CorruptError(Exception):
+    """Sealed bytes do not open: changed since they were sealed, or sealed for another place. Never leaves this room."""
+
+
+class Vault:
+    """Keys of one warehouse. Holds no subject's key; safe to share between threads."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._master = warehouse.master_key
+
+    def check(self, connection: Connection) -> None:
+        """Raises SettingsError if this database was written with another master key.
+
+        Without it a wrong key would be noticed only when something old is opened, after new things were sealed with it.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT subject_id, wrapped_key FROM commerce.subject_keys WHERE wrapped_key IS NOT NULL LIMIT 1"
+            )
+            for subject, wrapped in cursor:
+                self.unwrap(bytes(subject), bytes(wrapped))
+
+    def subject_id(self, subject: str) -> bytes:
+        """16 bytes that stand for a data subject (`email:anna@example.com`); not reversible without the master key."""
+        return self._hashed(subject.encode())
+
+    def heir(self, subject_id: bytes) -> bytes:
+        """The id that a subject gets who comes back after their key was destroyed."""
+        return self._hashed(b"heir of " + subject_id)
+
+    def lineage(self, connection: Connection, subject: str) -> list[bytes]:
+        """All ids a subject ever had here, oldest first: their own, and an heir for each time they were forgotten."""
+        found, current = [], self.subject_id(subject)
+        while current in (known := _select(connection, [current])):
+            found.append(current)
+            if known[current] is not None:
+                break
+            current = self.heir(current)
+        return found
+
+    def keys_for(
+        self, connection: Connection, subject_ids: Collection[bytes], create: bool
+    ) -> dict[bytes, bytes | None]:
+        """The 32-byte key of each subject; None if it was destroyed. Unknown ones are left out, or made with `create`.
+
+        Two creators at once agree: the first to commit wins and the other waits for it. One to three statements.
+        """
+        wrapped = _select(connection, subject_ids)
+        unknown = sorted(set(subject_ids) - wrapped.keys()) if create else []
+        made = self._make(connection, unknown)
+        if len(made) < len(unknown):
+            wrapped |= _select(connection, unknown)
+        keys = {subject: None if key is None else self.unwrap(subject, key) for subject, key in wrapped.items()}
+        return {**keys, **made}
+
+    def unwrap(self, subject_id: bytes, wrapped: bytes) -> bytes:
+        """A subject's key from its row. Raises SettingsError if another master key wrapped it."""
+        try:
+            return self._wrapper.decrypt(wrapped[:NONCE], wrapped[NONCE:], subject_id)
+        except InvalidTag:
+            raise SettingsError(
+                "COMMERCE_MASTER_KEY is not the key that this database was written with: set the old one again."
+            ) from None
+
+    def nonces(self, count: int) -> list[bytes]:
+        """So many random nonces for `seal`, each to be used once: the system is asked once for all of them."""
+        return _pieces(os.urandom(NONCE * count), NONCE)
+
+    def seal(self, key: bytes, plain: bytes, aad: bytes, nonce: bytes = b"") -> bytes:
+        """Encrypt under a subject's key; `aad` binds the result to its place, so that it opens nowhere else."""
+        nonce = nonce or os.urandom(NONCE)
+        return nonce + AESGCM(key).encrypt(nonce, plain, aad)
+
+    def open(self, key: bytes, sealed: bytes, aad: bytes) -> bytes:
+        """Decrypt what `seal` made. Raises CorruptError for a flipped bit, another key or another place."""
+        try:
+            return AESGCM(key).decrypt(sealed[:NONCE], sealed[NONCE:], aad)
+        except (InvalidTag, ValueError):
+            raise CorruptError from None
+
+    def destroy(self, connection: Connection, subject_ids: Collection[bytes]) -> int:
+        """Forget subjects for good: every payload under their keys is unreadable. Returns how many keys were destroyed.
+
+        The row stays without its key, as evidence and so that nobody makes the key again.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE commerce.subject_keys SET wrapped_key = NULL, destroyed_at = now()"
+                " WHERE subject_id = ANY(%s::bytea[]) AND wrapped_key IS NOT NULL",
+                (list(subject_ids),),
+            )
+            return cursor.rowcount
+
+    def own_key(self, purpose: str) -> bytes:
+        """32 bytes derived from the master key for one purpose (RFC 5869), for what is about no subject."""
+        return HKDF(SHA256(), 32, salt=b"commerce_pipelines", info=purpose.encode()).derive(self._master)
+
+    def _hashed(self, text: bytes) -> bytes:
+        hashing = self._subjects.copy()
+        hashing.update(text)
+        return hashing.finalize()[:ID]
+
+    @cached_property
+    def _subjects(self) -> HMAC:
+        """Keyed and not yet fed: copies of it cost a third of an HMAC that is begun anew."""
+        return HMAC(self.own_key("subjects"), SHA256())
+
+    @cached_property
+    def _wrapper(self) -> AESGCM:
+        return AESGCM(self.own_key("wrap"))
+
+    def _make(self, connection: Connection, subject_ids: list[bytes]) -> dict[bytes, bytes]:
+        """New keys of these subjects; none at all if somebody else made one of them meanwhile: what is stored counts.
+
+        Sorted: two creators lock in one order.
+        """
+        if not subject_ids:
+            return {}
+        count = len(subject_ids)
+        keys, nonces = _pieces(os.urandom(KEY * count), KEY), self.nonces(count)
+        wrap = self._wrapper.encrypt
+        wrapped = [nonce + wrap(nonce, key, of) for nonce, key, of in zip(nonces, keys, subject_ids, strict=True)]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO commerce.subject_keys (subject_id, wrapped_key)"
+                " SELECT * FROM unnest(%s::bytea[], %s::bytea[]) ON CONFLICT DO NOTHING",
+                (_array(subject_ids), _array(wrapped)),
+            )
+            return dict(zip(subject_ids, keys, strict=True)) if cursor.rowcount == count else {}
+
+
+def _pieces(whole: bytes, size: int) -> list[bytes]:
+    return [whole[at : at + size] for at in range(0, len(whole), size)]
+
+
+def _select(connection: Connection, subject_ids: Collection[bytes]) -> dict[bytes, bytes | None]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT subject_id, wrapped_key FROM commerce.subject_keys WHERE subject_id = ANY(%s::bytea[])",
+            (_array(subject_ids),),
+        )
+        return {bytes(subject): None if key is None else bytes(key) for subject, key in cursor}
+
+
+def _array(values: Collection[bytes]) -> str:
+    """PostgreSQL's text for an array of bytea: one value for the driver to quote instead of many."""
+    return "{" + ",".join([f'"\\\\x{value.hex()}"' for value in values]) + "}"

@@ -1,0 +1,110 @@
+"""Orders as rows: what of an `Order` is staged in clear, in `orders` and `order_lines`. Nothing personal is.
+
+What belongs here: the columns, and the replacing of some days' rows. What does not: reading payloads (channels/), the
+bridge to the database (tables/frames.py). Import it inside functions: it loads pandas and pyarrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from ...domain.orders.order import Order
+from ..landing.landing import Snapshot
+from ..tables.frames import clear_days, clear_orders, write_rows
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+CHUNK = 1_000  # orders that are written at a time
+Territory = Callable[[str, str], str]
+
+# `day` and the ids are the landing's, so that a row lies on the day whose partition read it.
+_OF_SNAPSHOT = ("order_id", "day", "digest", "subject_id")
+_OF_ORDER = (
+    *("channel", "number", "placed_at", "updated_at", "status", "fulfilled_by", "shipped", "currency", "total"),
+    *("collected", "collected_as", "refunded", "prices_include_tax", "marketplace", "service", "departure_country"),
+    *("is_business", "is_other_channel", "is_test"),
+)
+_OF_LINE = ("line_id", "kind", "sku", "title", "quantity", "amount", "tax", "rate", "of_line")
+_ELSEWHERE = {"is_business": "buyer.is_business", "of_line": "of"}  # attributes that are not named as their column
+ORDERS = (*_OF_SNAPSHOT, *_OF_ORDER, "tax", "line_count", "destination_country", "destination_territory")
+LINES = ("channel", "order_id", "day", "position", *_OF_LINE)
+_of_snapshot, _of_order, _of_line = (
+    attrgetter(*[_ELSEWHERE.get(name, name) for name in names]) for names in (_OF_SNAPSHOT, _OF_ORDER, _OF_LINE)
+)
+
+
+def order_row(snapshot: Snapshot, order: Order, territory: Territory) -> tuple[Any, ...]:
+    """The order's row of `orders`, values in the order of ORDERS."""
+    place = order.destination
+    return (
+        *_of_snapshot(snapshot),
+        *_of_order(order),
+        sum([line.tax for line in order.lines]),
+        len(order.lines),
+        place.country,
+        territory(place.country, place.postcode),
+    )
+
+
+def line_rows(snapshot: Snapshot, order: Order) -> list[tuple[Any, ...]]:
+    """Its rows of `order_lines`, values in the order of LINES; position counts from 1."""
+    head = (order.channel, snapshot.order_id, snapshot.day)
+    return [(*head, at, *_of_line(line)) for at, line in enumerate(order.lines, 1)]
+
+
+class Writer:
+    """Writes the staged rows of some days in the caller's transaction, many at a time: only rows are kept until then,
+    no order.
+
+    territory: names the special VAT territory of a country and postcode, '' for none (domain/vat/territories.py).
+    """
+
+    def __init__(self, connection: Connection, channel: str, territory: Territory) -> None:
+        self._connection, self._channel, self._territory = connection, channel, territory
+        self._orders: list[tuple[Any, ...]] = []
+        self._lines: list[tuple[Any, ...]] = []
+
+    def add(self, snapshot: Snapshot, order: Order) -> None:
+        self._orders.append(order_row(snapshot, order, self._territory))
+        self._lines += line_rows(snapshot, order)
+        if len(self._orders) >= CHUNK:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was added; an order that lay on another day before moves here."""
+        orders, lines = self._orders, self._lines
+        self._orders, self._lines = [], []
+        ids = [row[0] for row in orders]
+        if clear_orders(self._connection, "orders", self._channel, ids):  # else none of them has lines
+            clear_orders(self._connection, "order_lines", self._channel, ids)
+        write_rows(self._connection, "orders", ORDERS, orders)
+        write_rows(self._connection, "order_lines", LINES, lines)
+
+
+@contextmanager
+def writer(
+    connection: Connection, channel: str, start: date, end: date, territory: Territory = lambda country, postcode: ""
+) -> Iterator[Writer]:
+    """Clear the staged rows of the days `[start, end)` and give back the writer of the new ones."""
+    days = [start + timedelta(days=offset) for offset in range((end - start).days)]
+    for table in ("orders", "order_lines"):
+        clear_days(connection, table, channel, days)
+    writer = Writer(connection, channel, territory)
+    yield writer
+    writer.flush()
+
+
+def figures(connection: Connection, channel: str, start: date, end: date) -> list[tuple[date, str, str, int, int, int]]:
+    """What is staged of the days `[start, end)`: (day, status, currency, orders, lines, minor units)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT day, status, currency, count(*), sum(line_count), sum(total)::bigint FROM commerce.orders"
+            " WHERE channel = %s AND day >= %s AND day < %s GROUP BY day, status, currency ORDER BY day",
+            (channel, start, end),
+        )
+        return cursor.fetchall()

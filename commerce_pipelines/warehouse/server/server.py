@@ -1,0 +1,156 @@
+"""Which database there is: the one of COMMERCE_DATABASE_URL, or an embedded PostgreSQL shared by all our processes.
+
+What belongs here: finding the server, starting it once however many ask, keeping it while somebody uses it. What does
+not: making and starting a cluster (cluster.py), watching for its last user (keeper.py), tables (tables/database.py).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from ...core.errors import SettingsError
+from . import cluster, keeper
+
+GRACE_SECONDS = 20.0  # the server outlives its last user by this, so that commands in a row start it once
+START_SECONDS = 60.0  # how long a server may take to answer, recovery included
+SCHEMES = ("postgresql+psycopg2", "postgresql", "postgres")
+
+_held: dict[Path, int] = {}  # folders whose server this process uses -> the descriptor that holds the shared lock
+_guard = threading.RLock()
+
+
+def database_url(environ: Mapping[str, str] = os.environ, root: Path | None = None) -> str:
+    """URL of the database with the scheme `postgresql+psycopg2`, for SQLAlchemy; see `libpq_url` for libpq.
+
+    Without COMMERCE_DATABASE_URL a server embedded in `<root>/.commerce` (default: the working directory) is started
+    if it does not run, and kept for as long as this process lives. Raises SettingsError.
+    """
+    given = environ.get("COMMERCE_DATABASE_URL", "").strip()
+    if not given:
+        return _embedded(_folder(root))
+    scheme, found, rest = given.partition("://")
+    if not found or scheme not in SCHEMES:
+        raise SettingsError("COMMERCE_DATABASE_URL must look like postgresql://user:password@host:5432/database.")
+    return f"postgresql+psycopg2://{rest}"
+
+
+def libpq_url(url: str) -> str:
+    """The same URL for psycopg2 itself, which knows no SQLAlchemy driver."""
+    return url.replace("postgresql+psycopg2://", "postgresql://", 1)
+
+
+def stop_database(root: Path | None = None) -> None:
+    """Stop the embedded server of `<root>/.commerce` at once, whoever uses it; nothing of it is left running."""
+    folder = _folder(root)
+    if not folder.is_dir():
+        return
+    with _starting(folder):
+        keeper.stop(folder / "postgres")
+        with _guard:
+            if (descriptor := _held.pop(folder, None)) is not None:
+                os.close(descriptor)
+        with open(folder / "postgres.keeper", "a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # granted when the keeper has seen it and gone
+
+
+def _folder(root: Path | None) -> Path:
+    return (root or Path.cwd()).resolve() / ".commerce"
+
+
+def _embedded(folder: Path) -> str:
+    data = folder / "postgres"
+    url = f"postgresql+psycopg2://postgres@/commerce?host={quote(str(cluster.socket_folder(data)))}"
+    try:
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        with _starting(folder):
+            _use(folder)
+            if not _answers(url):
+                _start(data, folder / "postgres.log", url)
+            _watch(folder)
+    except OSError as error:
+        raise SettingsError(
+            f"The embedded database in {folder} cannot be used ({error.strerror}); "
+            "make the folder writable, or set COMMERCE_DATABASE_URL."
+        ) from None
+    return url
+
+
+@contextmanager
+def _starting(folder: Path) -> Iterator[None]:
+    """One starter at a time, among threads and processes; a killed one lets go by itself."""
+    with _guard, open(folder / "postgres.start", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _use(folder: Path) -> None:
+    """Hold the shared lock that keeps the server; waits while the keeper is stopping it."""
+    if folder not in _held:
+        descriptor = os.open(folder / "postgres.users", os.O_RDWR | os.O_CREAT, 0o644)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        _held[folder] = descriptor
+
+
+def _start(data: Path, log: Path, url: str) -> None:
+    import psycopg2
+
+    if not (data / "PG_VERSION").exists():
+        cluster.create(data)
+    home = url.replace("/commerce?", "/postgres?")
+    if not _settled(data, home):
+        # Left by a killed server; the number in them may be a stranger's by now, or a zombie's.
+        for left in (data / "postmaster.pid", cluster.socket_folder(data) / f"{cluster.SOCKET}.lock"):
+            left.unlink(missing_ok=True)
+        cluster.start(data, log)
+    with closing(psycopg2.connect(libpq_url(home), connect_timeout=60)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT FROM pg_database WHERE datname = 'commerce'")
+            if cursor.fetchone() is None:
+                cursor.execute("CREATE DATABASE commerce")
+
+
+def _settled(data: Path, url: str) -> bool:
+    """Whether a server runs and answers; waits for one that is still starting, or dying."""
+    deadline = time.monotonic() + START_SECONDS
+    while keeper.postmaster(data) is not None:
+        if _answers(url):
+            return True
+        if time.monotonic() > deadline:
+            raise SettingsError(
+                f"The PostgreSQL in {data} runs but does not answer: look at .commerce/postgres.log and end it, "
+                "or set COMMERCE_DATABASE_URL."
+            )
+        time.sleep(0.05)
+    return False
+
+
+def _answers(url: str) -> bool:
+    import psycopg2
+
+    try:
+        psycopg2.connect(libpq_url(url), connect_timeout=60).close()
+    except psycopg2.OperationalError:
+        return False
+    return True
+
+
+def _watch(folder: Path) -> None:
+    """Make sure that a keeper watches the server. It inherits its lock, so that it holds it before it even runs."""
+    with open(folder / "postgres.keeper", "a") as lock:
+        if not keeper.lock(lock.fileno()):
+            return
+        subprocess.Popen(  # noqa: S603 - our own file
+            [sys.executable, "-I", "-S", keeper.__file__, str(folder), str(GRACE_SECONDS), str(lock.fileno())],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True, pass_fds=[lock.fileno()], cwd="/",
+        )  # fmt: skip

@@ -1,0 +1,65 @@
+"""Access tokens shared by all processes, sealed with the master key, renewed once however many need one.
+
+What belongs here: keeping and handing out. What does not: how a token is minted (each marketplace's folder).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Protocol
+
+from ..landing.vault import CorruptError, Vault
+from ..tables.database import Warehouse
+
+EARLY_SECONDS = 60.0  # renewed this long before the end, or after nine tenths of a short life
+
+
+class Mint(Protocol):
+    """The channels' TokenSource: a token and the seconds it is valid."""
+
+    def __call__(self) -> tuple[str, float]: ...
+
+
+class DatabaseTokens:
+    """The channels' TokenStore."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse, self._vault = warehouse, Vault(warehouse)
+
+    def get(self, key: str, renew: Mint, rejected: str | None = None) -> str:
+        """A valid token. `rejected`: the one just refused; if somebody else renewed it meanwhile, theirs is returned.
+
+        Whatever `renew` raises goes to the caller, and nothing is stored then.
+        """
+        if (token := self._read(key)) is not None and token != rejected:
+            return token
+        with self._warehouse.lock(f"token {key}", wait=True):
+            if (token := self._read(key)) is not None and token != rejected:
+                return token
+            token, seconds = renew()
+            self._write(key, token, seconds - min(EARLY_SECONDS, seconds / 10))
+            return token
+
+    def _read(self, key: str) -> str | None:
+        with self._warehouse.transaction() as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT sealed FROM commerce.tokens WHERE key = %s AND expires_at > clock_timestamp()", (key,)
+            )
+            row = cursor.fetchone()
+        try:
+            return None if row is None else self._vault.open(self._key, bytes(row[0]), key.encode()).decode()
+        except CorruptError:
+            return None  # sealed by another master key, or damaged: a token is cheap to mint again
+
+    def _write(self, key: str, token: str, seconds: float) -> None:
+        with self._warehouse.transaction() as connection, connection.cursor() as cursor:
+            cursor.execute(
+                """INSERT INTO commerce.tokens (key, sealed, expires_at)
+                VALUES (%s, %s, clock_timestamp() + make_interval(secs => %s)) ON CONFLICT (key) DO UPDATE SET
+                sealed = excluded.sealed, expires_at = excluded.expires_at""",
+                (key, self._vault.seal(self._key, token.encode(), key.encode()), seconds),
+            )
+
+    @cached_property
+    def _key(self) -> bytes:
+        return self._vault.own_key("tokens")

@@ -1,0 +1,278 @@
+"""The door to PostgreSQL: connections, transactions, advisory locks, the schema's version.
+
+What belongs here: how a transaction is had and which of our errors a failing one becomes. What does not: which server
+it is (server/server.py), the tables (migrations/), what is done with them (the other modules).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+import select
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ...core.errors import CommerceError, SettingsError, TransientError
+from ..server.server import libpq_url
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+SPARE = 3  # idle connections a process keeps
+
+AMONG = "= ANY(ARRAY(SELECT json_array_elements_text(%s::json)))"  # its parameter: `listed`
+# A machine that vanishes says no goodbye: either side notices within two minutes, and its locks are let go.
+_SESSION = "-c timezone=UTC -c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=6"
+_ALIVE: dict[str, Any] = {
+    "keepalives_idle": 60, "keepalives_interval": 10, "keepalives_count": 6, "tcp_user_timeout": 120_000,
+}  # fmt: skip
+_READ_ONLY, _NO_RIGHT = "25006", "42501"  # PostgreSQL, appendix A
+# What the server says when it will say the same tomorrow.
+_SETTINGS = (
+    "password authentication failed", "no pg_hba.conf entry", "does not exist", "no password supplied",
+    "invalid integer value", "invalid connection option",
+)  # fmt: skip
+
+
+def master_key(environ: Mapping[str, str] = os.environ) -> bytes:
+    """The 32 bytes of COMMERCE_MASTER_KEY, given as URL-safe base64. Raises SettingsError that says where it is."""
+    text = environ.get("COMMERCE_MASTER_KEY", "").strip()
+    if not text:
+        raise SettingsError("COMMERCE_MASTER_KEY is not set: set the one that `commerce-pipelines init` wrote to .env.")
+    try:
+        key = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != 32:
+        raise SettingsError(
+            "COMMERCE_MASTER_KEY must be 32 bytes in URL-safe base64, as `commerce-pipelines init` wrote it to .env."
+        )
+    return key
+
+
+def head() -> str:
+    """The newest schema version that this code knows, read from file names: Alembic takes half a second to import."""
+    return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+class Warehouse:
+    """One database. Safe to share between threads; after a fork the child makes connections of its own.
+
+    url: with or without SQLAlchemy's driver. master_key: 32 bytes. memory: rows that never change once written
+    (compression dictionaries), so that they are read once.
+    """
+
+    def __init__(self, url: str, master_key: bytes) -> None:
+        self.url = url
+        self.master_key = master_key
+        self.memory: dict[Any, Any] = {}
+        self._spare: list[Connection] = []
+        self._process = os.getpid()
+        self._guard = threading.Lock()
+
+    def __repr__(self) -> str:
+        return "Warehouse(…)"  # neither the key nor the URL's password
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A connection in a transaction: committed at the end, rolled back on any error.
+
+        Raises TransientError if the server goes away, gives the transaction up, may only be read for now, or its disk
+        is full; SettingsError if it does not let us in or lets us do too little.
+        """
+        import psycopg2
+
+        connection = None
+        try:
+            connection = self._checkout()
+            yield connection
+            connection.commit()
+        except BaseException as error:
+            if connection is not None:
+                _abandon(connection)
+            if isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)) or (
+                isinstance(error, psycopg2.Error) and error.pgcode in (_READ_ONLY, _NO_RIGHT)
+            ):
+                raise _translated(error) from error
+            raise
+        finally:
+            if connection is not None:
+                self._checkin(connection)
+
+    @contextmanager
+    def lock(self, name: str, wait: bool) -> Iterator[bool]:
+        """An advisory lock on `name` among all processes of this database, freed even if this one is killed.
+
+        Yields whether it is held: always True with `wait`. Uses a connection of its own, so it costs no transaction.
+        """
+        import psycopg2
+
+        try:
+            with closing(self._connect()) as connection:
+                connection.autocommit = True
+                with connection.cursor() as cursor:
+                    verb = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
+                    cursor.execute(f"SELECT {verb}(%s)", (lock_number(name),))
+                    row = cursor.fetchone()
+                yield wait or bool(row and row[0])
+        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+            raise _translated(error) from error
+
+    def migrate(self) -> None:
+        """Bring the schema `commerce` to the newest version; costs one SELECT when it is there.
+
+        Raises SettingsError if a newer version of this software migrated it already.
+        """
+        if self.version() == head():
+            return
+        with self.lock("migrate", wait=True):
+            if (found := self.version()) == head():
+                return
+            if found is not None and found > head():
+                raise SettingsError(
+                    f"The database has schema version {found} and this software knows {head()}: install the newer one."
+                )
+            self._upgrade()
+
+    def version(self) -> str | None:
+        """The schema's version, None before the first migration."""
+        with self.transaction() as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT to_regclass('commerce.alembic_version')")
+            row = cursor.fetchone()
+            if not row or row[0] is None:
+                return None
+            cursor.execute("SELECT version_num FROM commerce.alembic_version")
+            row = cursor.fetchone()
+            return str(row[0]) if row else None
+
+    def close(self) -> None:
+        """Close the idle connections; the next transaction opens one again."""
+        with self._guard:
+            spare, self._spare = self._spare, []
+        for connection in spare:
+            connection.close()
+
+    def _upgrade(self) -> None:
+        import sqlalchemy
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        engine = sqlalchemy.create_engine(
+            "postgresql+psycopg2://", creator=self._connect, poolclass=sqlalchemy.NullPool
+        )
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def _connect(self) -> Connection:
+        import psycopg2
+
+        try:
+            return psycopg2.connect(
+                libpq_url(self.url), connect_timeout=20, application_name="commerce_pipelines",
+                options=_SESSION, **_ALIVE,
+            )  # fmt: skip
+        except psycopg2.ProgrammingError:  # quotes the URL, its password perhaps
+            raise SettingsError(
+                "COMMERCE_DATABASE_URL is no URL that PostgreSQL takes: write postgresql://user:password@host:5432/database"
+                ", and in the password %25 for %, %40 for @, %2F for /."
+            ) from None
+
+    def _checkout(self) -> Connection:
+        """An idle connection that the server has not ended, else a new one."""
+        with self._guard:
+            if self._process != os.getpid():  # a forked child must not speak over its parent's sockets
+                self._spare, self._process = [], os.getpid()
+        while True:
+            with self._guard:
+                connection = self._spare.pop() if self._spare else None
+            if connection is None:
+                return self._connect()
+            if not _ended(connection):
+                return connection
+            connection.close()
+
+    def _checkin(self, connection: Connection) -> None:
+        with self._guard:
+            if not connection.closed and len(self._spare) < SPARE and self._process == os.getpid():
+                self._spare.append(connection)
+                return
+        connection.close()
+
+
+def clock(connection: Connection) -> datetime:
+    """Now, by the database's clock, which stamps the ledger too."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]  # type: ignore[index]
+
+
+def lock_number(name: str) -> int:
+    """The 64-bit key of a named advisory lock; the name's digest, so that no list of numbers is kept."""
+    return int.from_bytes(hashlib.sha256(f"commerce_pipelines {name}".encode()).digest()[:8], "big", signed=True)
+
+
+def storable(text: str) -> str:
+    """The text as PostgreSQL can hold it: NUL and lone surrogates, which some payloads carry, become U+FFFD."""
+    if "\0" in text:
+        text = text.replace("\0", "\ufffd")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def listed(texts: Iterable[str]) -> str:
+    """The parameter of AMONG. One value for the driver to quote, which takes a microsecond for each."""
+    return msgspec.json.encode(list(map(storable, texts))).decode()
+
+
+def _ended(connection: Connection) -> bool:
+    """Whether the server has let go of an idle connection: only then is there anything to be read from it. Asking the
+    socket costs a thirtieth of asking the server."""
+    poll = select.poll()  # not select.select: that one knows no file numbers beyond 1023
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _abandon(connection: Connection) -> None:
+    import psycopg2
+
+    try:
+        connection.rollback()
+    except psycopg2.Error:
+        connection.close()
+
+
+def _translated(error: Exception) -> CommerceError:
+    """Our error for one of the driver's. The server's text is used only to tell them apart: it may quote data."""
+    text, state = str(error), getattr(error, "pgcode", None)
+    if state is None and any(sign in text for sign in _SETTINGS):
+        return SettingsError(
+            "PostgreSQL does not let us in: check user, password and database in COMMERCE_DATABASE_URL."
+        )
+    if state == _NO_RIGHT:
+        return SettingsError(
+            "PostgreSQL refuses a table to us: make the user in COMMERCE_DATABASE_URL the owner of the schema commerce."
+        )
+    if state == "53100":
+        return TransientError(
+            "The disk of PostgreSQL is full: nothing of this transaction was kept; free space and rerun."
+        )
+    reason = state or type(error).__name__
+    return TransientError(
+        f"PostgreSQL does not answer or gave the transaction up ({reason}): if it stays so, check that it runs, and "
+        "COMMERCE_DATABASE_URL."
+    )

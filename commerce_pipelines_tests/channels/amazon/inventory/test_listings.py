@@ -1,0 +1,213 @@
+"""Reading Amazon's listings over HTTP: a small catalogue by search, a large one by report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from commerce_pipelines.channels.amazon.orders.reading import AmazonChannel
+from commerce_pipelines.core.errors import ProtocolError, SettingsError, TransientError
+from commerce_pipelines.domain.inventory.listings import InventoryRules
+from commerce_pipelines.domain.orders.order import FulfilledBy
+from commerce_sandbox.catalogue import CATALOGUE
+from commerce_sandbox.server import Fault
+
+from ..catalogue import DE, FR, SELLER, fill, offer, pushes, read
+from ..contract import NOON, Clock, Recorded, connect, judged
+
+SEARCH, REPORTS = f"/items/{SELLER}", "/reports/2021-06-30/reports"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def amazon(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
+    with judged(clock, monkeypatch) as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def channel(amazon: Recorded, clock: Clock) -> AmazonChannel:
+    return connect(amazon, clock, seller_id=SELLER, marketplaces=("DE", "FR"))
+
+
+def connect_later(amazon: Recorded) -> AmazonChannel:
+    """Another process, hours later: nothing that was asked for before is recent."""
+    clock = Clock()
+    clock.passed = 3 * 3600.0
+    amazon.now = clock.now
+    return connect(amazon, clock, seller_id=SELLER, marketplaces=("DE", "FR"))
+
+
+class TestSearch:
+    def test_a_small_catalogue_is_searched_page_by_page(self, amazon: Recorded, channel: AmazonChannel) -> None:
+        fill(amazon, 47)
+        found = read(channel)
+        assert len(amazon.called(SEARCH)) == 3
+        assert {key: each.quantity for key, each in found.items()} == {
+            each.sku: each.quantity for each in amazon.listings.offers.values()
+        }
+        assert found["SKU/00003 ä"].reference == {"marketplaces": f"{DE},{FR}", "product_type": "KITCHEN"}
+        assert found["SKU/00003 ä"].title == "Kettle 3 für Żółw"
+
+    def test_what_amazon_fulfils_is_marked(self, amazon: Recorded, channel: AmazonChannel) -> None:
+        fill(amazon, 20)
+        by_amazon = [each for each in read(channel).values() if each.fulfilled_by is FulfilledBy.CHANNEL]
+        assert [(each.sku, each.quantity) for each in by_amazon] == [("SKU/00009 ä", None), ("SKU/00019 ä", None)]
+
+    def test_a_listing_that_is_sold_out_stays_alive(self, amazon: Recorded, channel: AmazonChannel) -> None:
+        fill(amazon, 1)
+        (found,) = read(channel).values()
+        assert (found.quantity, found.active) == (0, True)
+
+    def test_the_catalogue_of_the_sandbox_is_listed(self, amazon: Recorded, clock: Clock) -> None:
+        found = read(connect(amazon, clock, seller_id=SELLER))
+        assert found.keys() == {article.sku for article in CATALOGUE}
+        assert 5 < sum(each.fulfilled_by is FulfilledBy.CHANNEL for each in found.values()) < 12
+
+    def test_half_a_catalogue_is_no_catalogue(self, amazon: Recorded, channel: AmazonChannel) -> None:
+        fill(amazon, 30)
+        amazon.faults = [Fault(match=SEARCH, body=json.dumps({"numberOfResults": 30, "items": []}).encode())]
+        with pytest.raises(TransientError, match="counts 30 listings and showed 0"):
+            read(channel)
+
+    def test_without_a_seller_id_the_key_is_named(self, amazon: Recorded, clock: Clock) -> None:
+        nobody = connect(amazon, clock, marketplaces=("DE",))
+        with pytest.raises(SettingsError, match=r"channels\[amazon_eu\]\.seller_id is missing.*Merchant Token"):
+            list(nobody.listings())
+        for wrong in ({"seller_id": "a-2"}, {"inventory": InventoryRules(enabled=True)}):
+            with pytest.raises(SettingsError, match=r"channels\[amazon_eu\]\.seller_id"):
+                connect(amazon, clock, **wrong)  # type: ignore[arg-type]
+
+
+class TestReport:
+    def test_a_large_catalogue_is_read_with_a_handful_of_calls(
+        self, amazon: Recorded, channel: AmazonChannel, clock: Clock
+    ) -> None:
+        fill(amazon, 3000)
+        found = read(channel)
+        assert {key: each.quantity for key, each in found.items()} == {
+            each.sku: each.quantity for each in amazon.listings.offers.values()
+        }
+        assert {each.reference["marketplaces"] for each in found.values()} == {f"{DE},{FR}"}
+        assert sum(each.fulfilled_by is FulfilledBy.CHANNEL for each in found.values()) == 300
+        assert found["SKU/00003 ä"].title == "Kettle 3 für ?ó?w"  # Amazon's own doing
+        assert len(amazon.calls) < 20
+        assert clock.passed < 60
+
+    def test_what_changed_since_lies_over_a_report_from_the_cache(
+        self, amazon: Recorded, channel: AmazonChannel, clock: Clock
+    ) -> None:
+        """Believing an old report would leave a lowered figure standing where it was raised meanwhile."""
+        fill(amazon, 1200)
+        read(channel)
+        clock.passed += 1800
+        given = pushes(channel, 3, quantity=77)
+        assert {each.status for each in channel.push_quantities(given)} == {"accepted"}
+        clock.passed += 60
+        again = read(channel)
+        assert [again[each.listing.key].quantity for each in given] == [77, 77, 77]
+        assert len([call for call in amazon.called(REPORTS) if call.method == "POST"]) == 2  # one per marketplace
+
+    def test_many_changes_are_searched_in_shorter_spans(self, amazon: Recorded, channel: AmazonChannel) -> None:
+        fill(amazon, 1100)
+        for number, each in enumerate(list(amazon.listings.offers.values())):
+            each.updated = NOON - timedelta(seconds=10 * number)
+        assert len(read(channel)) == 1100
+        assert all(int(json.loads(reply.encoded()[0]).get("numberOfResults", 0)) <= 1100
+                   for call, reply in amazon.exchanges if SEARCH in call.path)  # fmt: skip
+        assert all("product_type" in each.reference for each in read(channel).values())
+
+    def test_a_report_that_runs_is_waited_for_by_the_next_run(
+        self, amazon: Recorded, channel: AmazonChannel, clock: Clock
+    ) -> None:
+        fill(amazon, 1100)
+        amazon.reports.takes = timedelta(minutes=20)
+        with pytest.raises(TransientError, match="still works on"):
+            read(channel)
+        amazon.reports.takes = timedelta(seconds=5)
+        clock.passed += 600
+        assert len(read(channel)) == 1100
+        asked = [call.json()["marketplaceIds"] for call in amazon.called(REPORTS) if call.method == "POST"]
+        assert asked == [[DE], [FR]]
+
+    @pytest.mark.parametrize("fate", ["CANCELLED", "FATAL"])
+    def test_a_failed_report_is_asked_for_once_more(self, amazon: Recorded, channel: AmazonChannel, fate: str) -> None:
+        fill(amazon, 1100)
+        amazon.reports.fate = [fate]
+        assert len(read(channel)) == 1100
+        amazon.reports.fate = [fate, fate, fate]
+        amazon.now = lambda: NOON + timedelta(hours=3)
+        with pytest.raises(TransientError, match=f"{DE} failed twice \\({fate}\\)"):
+            read(connect_later(amazon))
+        assert amazon.reports.fate == [fate]
+
+    def test_a_marketplace_without_listings_has_no_report(self, amazon: Recorded, clock: Clock) -> None:
+        amazon.listings.offers.clear()
+        amazon.listings.add(*(offer(number, places=(DE,)) for number in range(1100)))
+        assert len(read(connect(amazon, clock, seller_id=SELLER, marketplaces=("DE", "FR")))) == 1100
+
+    def test_a_report_of_another_marketplace_is_refused(self, amazon: Recorded, channel: AmazonChannel) -> None:
+        fill(amazon, 1100)
+        body = {"reportId": "1", "reportType": "X", "createdTime": "2026-11-20T12:00:00Z", "processingStatus": "DONE",
+                "reportDocumentId": "d", "marketplaceIds": [FR]}  # fmt: skip
+        amazon.faults = [Fault(match=f"{REPORTS}/", body=json.dumps(body).encode())]
+        with pytest.raises(ProtocolError, match="of another marketplace than A1PA6795UKMFR9"):
+            read(channel)
+
+    def test_the_same_failed_report_again_is_not_waited_for(self, amazon: Recorded, channel: AmazonChannel) -> None:
+        fill(amazon, 1100)
+        amazon.faults = [Fault(match=lambda call: call.method == "POST" and "reports" in call.path, times=2,
+                               status=202, body=b'{"reportId": "1"}'),
+                         Fault(match=f"{REPORTS}/1", times=2, body=json.dumps(
+                             {"reportId": "1", "createdTime": "2026-11-20T12:00:00Z", "processingStatus": "FATAL"}
+                         ).encode())]  # fmt: skip
+        with pytest.raises(TransientError, match="the same report again"):
+            read(channel)
+
+    def test_a_sku_in_two_reports_shows_the_larger_figure(self, amazon: Recorded, channel: AmazonChannel) -> None:
+        fill(amazon, 1100)
+        for place, quantity in ((DE, 3), (FR, 8)):
+            amazon.listings.offers["SKU/00000 ä"].availability[0]["quantity"] = quantity
+            amazon.reports._cache[place] = (NOON, amazon.reports._rows(place))
+        assert read(channel)["SKU/00000 ä"].quantity == 8
+
+    @pytest.mark.parametrize("charset", ["UTF-8", "ISO-8859-1", "Windows-1252"])
+    def test_the_charset_is_what_the_document_says(
+        self, amazon: Recorded, channel: AmazonChannel, charset: str
+    ) -> None:
+        fill(amazon, 1000)
+        amazon.reports.charset = charset
+        assert read(channel).keys() == amazon.listings.offers.keys()
+
+    def test_a_charset_that_is_wrong_is_seen_through_or_loud(self, amazon: Recorded, channel: AmazonChannel) -> None:
+        fill(amazon, 1000)
+        for place in (DE, FR):
+            amazon.reports._cache[place] = (NOON, amazon.reports._rows(place).decode("cp1252").encode())
+        assert read(channel).keys() == amazon.listings.offers.keys()
+        amazon.reports.charset, amazon.reports.cached = "utf-8", timedelta(days=1)
+        for place in (DE, FR):
+            amazon.reports._cache[place] = (NOON, amazon.reports._rows(place).decode().encode("cp1252", "replace"))
+        with pytest.raises(ProtocolError, match=r"SKU .* not written in utf-8"):
+            read(connect_later(amazon))
+
+    def test_columns_in_another_language_are_named(self, amazon: Recorded, channel: AmazonChannel) -> None:
+        fill(amazon, 1000)
+        german = {"seller-sku": "Händler-SKU", "quantity": "Menge"}
+        amazon.reports.columns = tuple(german.get(each, each) for each in amazon.reports.columns)
+        with pytest.raises(ProtocolError, match="no column seller-sku and no column quantity"):
+            read(channel)
+        asked = next(call for call in amazon.called(REPORTS) if call.method == "POST").json()
+        assert asked["reportOptions"] == {"preferredReportDocumentLocale": "en_US"}
+
+    def test_a_broken_row_is_loud(self, amazon: Recorded, channel: AmazonChannel) -> None:
+        fill(amazon, 1000)
+        amazon.reports._cache[DE] = (NOON, amazon.reports._rows(DE) + b"half a row\tand no more\n")
+        with pytest.raises(ProtocolError, match=r"Line 1002 .* has 2 of 29 columns"):
+            read(channel)

@@ -1,0 +1,68 @@
+"""`commerce-pipelines inventory`: from a terminal, against the stand-ins of Shopify and Odoo, over real HTTP."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from commerce_pipelines.flows.intake.pull import pull
+from commerce_pipelines.flows.inventory.publish import Stopped, decide, publish
+from commerce_pipelines.flows.inventory.readings import in_pipe, read_listings, take_stock
+from commerce_pipelines.flows.orders.stage import stage
+from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.settings import file as settings_file
+from commerce_pipelines_tests.cli.test_main import Shell, shell
+from commerce_sandbox.catalogue import CATALOGUE
+from commerce_sandbox.shopify import demo_orders
+
+__all__ = ["shell"]
+
+RULES = {"enabled": True, "locations": {"71": ["WH"]}, "breaker": {"changed_percent": 100, "zeroed_percent": 100}}
+
+
+def run(connections: Connections) -> dict[str, int]:
+    take_stock(connections)
+    decide(connections, "shop_de")
+    return dict(publish(connections, "shop_de").outcomes)
+
+
+def test_plan_shows_what_a_run_then_does_and_release_is_for_a_stopped_one(shell: Shell) -> None:
+    shell.write(channel_warehouse="FBA", inventory=RULES)
+    early = shell("inventory", "plan", "shop_de")
+    assert early.exit_code == 1
+    assert "materialise shop_de/listings first" in early.output
+    connections = Connections(settings_file.load())
+    read_listings(connections, "shop_de")
+    planned = shell("inventory", "plan", "shop_de")
+    assert planned.exit_code == 0, planned.output
+    assert not shell.shop.called("inventorySetQuantities")
+    outcomes = run(connections)
+    assert f"{outcomes['accepted']} push" in planned.output
+    assert "push" not in shell("inventory", "plan", "shop_de").output.splitlines()[-1]
+    assert "there is nothing to release" in shell("inventory", "release", "shop_de").output
+
+    shell.write(channel_warehouse="FBA", inventory={**RULES, "end_below": 10**6, "breaker": {"from_listings": 1}})
+    stopped = shell("inventory", "plan", "shop_de")
+    assert "The breaker would stop this" in stopped.output
+    connections = Connections(settings_file.load())
+    with pytest.raises(Stopped, match="would go to 0"):
+        run(connections)
+    assert "Released: " in shell("inventory", "release", "shop_de").output
+    assert set(run(connections)) == {"accepted"}
+
+
+def test_orders_that_are_only_landed_are_held_back_like_staged_ones(shell: Shell) -> None:
+    shell.write(channel_warehouse="FBA", inventory=RULES)
+    now = datetime.now(UTC)
+    for order in demo_orders(19, 3, now, CATALOGUE):
+        shell.shop.add(order)
+    connections = Connections(settings_file.load())
+    snapshot = take_stock(connections)
+    assert in_pipe(connections, snapshot) == {}
+    first, last = (now - timedelta(days=5)).date(), (now + timedelta(days=2)).date()
+    pull(connections, "shop_de", first, last)
+    landed = in_pipe(connections, snapshot)
+    stage(connections, "shop_de", first, last)
+    assert landed == in_pipe(connections, snapshot)
+    assert sum(landed.values()) > 0

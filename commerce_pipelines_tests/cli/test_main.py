@@ -1,0 +1,254 @@
+"""The commands as a person types them: what they print, what they return, and never a traceback."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from commerce_pipelines.cli.main import main
+from commerce_pipelines.core.errors import SettingsError
+from commerce_pipelines.flows.intake.pull import pull
+from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.settings.file import load, parse
+from commerce_pipelines.warehouse.tables.database import Warehouse, master_key
+from commerce_pipelines_tests.conftest import MASTER_KEY
+from commerce_sandbox.catalogue import CATALOGUE
+from commerce_sandbox.odoo import OdooStandIn, demo_database, transports
+from commerce_sandbox.server import Fault
+from commerce_sandbox.shopify import ShopifyStandIn, demo_orders
+
+
+class Shell:
+    """A folder, its environment, and the stand-ins behind it."""
+
+    def __init__(self, folder: Path, shop: ShopifyStandIn, odoo: OdooStandIn) -> None:
+        self.folder, self.shop, self.odoo = folder, shop, odoo
+
+    def __call__(self, *arguments: str, text: str = "") -> Result:
+        result = CliRunner().invoke(main, list(arguments), input=text)
+        assert "Traceback" not in result.output
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    def write(self, **changes: object) -> None:
+        settings = {
+            "odoo": {
+                "url": self.odoo.url, "database": "demo", "username": "admin", "password": {"env": "ODOO_PASSWORD"},
+            },
+            "channels": [
+                {
+                    "name": "shop_de", "kind": "shopify", "shop": "demo.myshopify.com", "endpoint": self.shop.url,
+                    "credentials": {"client_id": {"env": "ID"}, "client_secret": {"env": "SECRET"}},
+                    "start_date": "2025-01-01", **changes,
+                }
+            ],
+        }  # fmt: skip
+        (self.folder / "commerce.yaml").write_text(yaml.safe_dump(settings))
+
+
+@pytest.fixture
+def shell(warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+    monkeypatch.chdir(tmp_path)
+    for name in ("ODOO_PASSWORD", "ID", "SECRET"):
+        monkeypatch.setenv(name, "admin")
+    monkeypatch.setenv("COMMERCE_MASTER_KEY", base64.urlsafe_b64encode(MASTER_KEY).decode())
+    monkeypatch.setenv("COMMERCE_DATABASE_URL", warehouse.url)
+    with ExitStack() as stack:
+        yield Shell(
+            tmp_path, stack.enter_context(ShopifyStandIn()), stack.enter_context(OdooStandIn(demo_database(CATALOGUE)))
+        )
+
+
+ASK = ("--database", "demo", "--username", "admin")
+
+
+def test_init_writes_what_odoo_offers_and_a_master_key_and_no_password(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COMMERCE_MASTER_KEY")
+    result = shell("init", "--url", shell.odoo.url, *ASK)
+    assert result.exit_code == 0, result.output
+    text = (shell.folder / "commerce.yaml").read_text()
+    assert parse(text).odoo.username == "admin"
+    assert re.search(r"#.*: .*(WH|FBA)", text)
+    env = (shell.folder / ".env").read_text()
+    assert len(master_key(dict([env.strip().split("=", 1)]))) == 32
+    assert (shell.folder / ".env").stat().st_mode & 0o077 == 0
+    assert "password: {env: ODOO_PASSWORD}" in text
+    again = shell("init", "--url", shell.odoo.url, *ASK)
+    assert (again.exit_code, "exists already" in again.output) == (1, True)
+
+
+def test_init_says_what_is_wrong_with_the_login(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ODOO_PASSWORD")
+    result = shell("init", "--url", shell.odoo.url, *ASK, text="wrong\n")
+    assert result.exit_code == 1
+    assert "Odoo refuses the login of 'admin'" in result.output
+    assert "wrong" not in result.output
+    assert not (shell.folder / "commerce.yaml").exists()
+
+
+def test_init_refuses_another_odoo(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(transports.VERSION, "server_version", "18.0")
+    result = shell("init", "--url", shell.odoo.url, *ASK)
+    assert result.exit_code == 1
+    assert "is Odoo 18.0; this needs Odoo 19" in result.output
+    assert not (shell.folder / "commerce.yaml").exists()
+
+
+def test_check_tells_a_line_each_and_what_is_to_mend(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell.write()
+    good = shell("check")
+    assert good.exit_code == 0, good.output
+    assert good.output.count("✓") >= 4
+    assert "demo.myshopify.com" in good.output
+    shell.write(sales_team="Nobody", warehouse="Nowhere")
+    shell.shop.faults.append(Fault(match="access_token", status=401, times=9))
+    bad = shell("check")
+    assert bad.exit_code == 1
+    # the credentials are tried anew, although the token of the first check is still valid
+    for word in ("Nobody", "Nowhere", "it has: ", "shop_de: credentials"):
+        assert any("✗" in line and word in line for line in bad.output.splitlines()), bad.output
+    assert "to mend" in bad.output
+
+
+def test_check_without_a_file_or_a_secret_names_the_fix(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = shell("check")
+    assert result.exit_code == 1
+    assert "commerce-pipelines init" in result.output
+    shell.write()
+    monkeypatch.delenv("SECRET")
+    result = shell("check")
+    assert result.exit_code == 1
+    assert "SECRET is not set" in result.output
+
+
+def test_check_goes_on_without_a_database_and_without_odoo(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell.write()
+    shell.odoo.faults.append(Fault(status=404, times=99))
+    monkeypatch.delenv("COMMERCE_MASTER_KEY")
+    lines = shell("check").output.splitlines()
+    assert [line[0] for line in lines] == ["✓", "✗", "✗", "✗", "3"]
+    assert "COMMERCE_MASTER_KEY" in lines[1]
+    assert "odoo.database" in lines[2]
+
+
+def test_another_master_key_is_refused_before_anything_is_written(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.write()
+    today = datetime.now(UTC)
+    for order in demo_orders(3, 1, today, CATALOGUE):
+        shell.shop.add(order)
+    span = today.date() - timedelta(days=2), today.date() + timedelta(days=2)
+    assert pull(Connections(load()), "shop_de", *span).new > 10
+    monkeypatch.setenv("COMMERCE_MASTER_KEY", base64.urlsafe_b64encode(bytes(32)).decode())
+    assert "✗ database and master key: COMMERCE_MASTER_KEY is not the key" in shell("check").output
+    with pytest.raises(SettingsError, match="set the old one again"):
+        pull(Connections(load()), "shop_de", *span)
+    assert shell("dev", "--port", "1").output.count("set the old one again") == 1
+
+
+MISTAKES = {
+    "init --url http://127.0.0.1:1 --database x --username y --output nowhere/x.yaml": "check odoo.url",
+    "report --from 2026-02-02 --to 2026-01-01": "exchange them",
+    "plan shop_de --from 2026-02-02 --to 2026-01-01": "exchange them",
+    "report --from 2026-13-01": "does not match",
+    "report --from 0001-01-01": "must lie between 2000-01-01",
+    "dev --behind-proxy --host 192.0.2.1": "192.0.2.1:3000 cannot be listened on",
+    "dev --port 99999": "not in the range",
+    "exceptions list shop_uk": "configured: shop_de",
+    "exceptions show shop_uk 1": "configured: shop_de",
+    "exceptions replay shop_uk": "configured: shop_de",
+    "inventory plan shop_uk": "configured: shop_de",
+    "inventory plan shop_de": "inventory.enabled is not true",
+    "inventory release shop_de": "inventory.enabled is not true",
+    "trace shop_de 4711": "'4711'",
+}
+
+
+@pytest.mark.parametrize("command", MISTAKES)
+def test_a_mistake_is_one_sentence_that_names_it(shell: Shell, command: str) -> None:
+    shell.write()
+    result = shell(*command.split())
+    assert result.exit_code in (1, 2)
+    assert MISTAKES[command] in result.output.splitlines()[-1]
+
+
+def test_a_path_that_cannot_be_used_is_a_sentence(shell: Shell) -> None:
+    result = shell("init", "--url", shell.odoo.url, *ASK, "--output", "nowhere/commerce.yaml")
+    assert result.exit_code == 1
+    assert "nowhere/commerce.yaml cannot be used" in result.output
+
+
+def test_no_channel_yet_is_said(shell: Shell) -> None:
+    shell.write()
+    settings = yaml.safe_load((shell.folder / "commerce.yaml").read_text())
+    (shell.folder / "commerce.yaml").write_text(yaml.safe_dump(settings | {"channels": []}))
+    assert shell("check").exit_code == 0
+    assert "no channel yet" in shell("check").output
+    assert shell("report").exit_code == 1
+
+
+def test_report_proves_and_fails_by_exit_code(shell: Shell) -> None:
+    shell.write()
+    for order in demo_orders(3, 1, datetime.now(UTC), CATALOGUE):
+        shell.shop.add(order)
+    result = shell("report", "--json")
+    assert result.exit_code == 1
+    (shop,) = json.loads(result.output.splitlines()[-1])["channels"].items()
+    assert shop[0] == "shop_de"
+    assert shop[1]["orders_in_channel"] == len(shop[1]["missing"]) > 10
+    assert shop[1]["sale_orders_in_odoo"] == shop[1]["exceptions"] == 0
+    assert float(shop[1]["money_difference"]) > 0
+    empty = shell("report", "shop_de", "--from", "2025-03-01", "--to", "2025-03-02")
+    assert empty.exit_code == 0
+    assert "0.00" in empty.output
+
+
+def test_an_unknown_channel_is_named_with_those_there_are(shell: Shell) -> None:
+    shell.write()
+    result = shell("report", "shop_uk")
+    assert result.exit_code == 1
+    assert "configured: shop_de" in result.output
+
+
+def test_an_unreachable_odoo_is_a_sentence(shell: Shell) -> None:
+    shell.write()
+    for order in demo_orders(3, 1, datetime.now(UTC), CATALOGUE):
+        shell.shop.add(order)
+    shell.odoo.faults.append(Fault(status=404, times=99))
+    result = shell("report")
+    assert result.exit_code == 1
+    assert result.output.startswith("commerce-pipelines: ")
+    assert len(result.output.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.com"])  # noqa: S104 - what is refused
+def test_dev_refuses_to_show_an_open_ui_to_the_world(shell: Shell, host: str) -> None:
+    shell.write()
+    result = shell("dev", "--host", host)
+    assert result.exit_code == 2
+    assert "--behind-proxy" in result.output
+
+
+def test_dev_says_when_its_port_is_taken(shell: Shell) -> None:
+    shell.write()
+    result = shell("dev", "--port", shell.odoo.url.rpartition(":")[2])
+    assert result.exit_code == 1
+    assert "is taken" in result.output
+
+
+def test_help_and_version(shell: Shell) -> None:
+    assert "report" in shell("-h").output
+    assert shell("--version").exit_code == 0
+    assert shell("nonsense").exit_code == 2

@@ -1,0 +1,158 @@
+"""A merchant with one channel for the tests of the stock flow: a channel that remembers, an Odoo that answers reads.
+
+What belongs here: stand-ins in memory, behind the very protocols that real ones have. What does not: assertions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from commerce_pipelines.core.errors import TransientError
+from commerce_pipelines.domain.inventory.listings import Listing, Push, PushOutcome
+from commerce_pipelines.domain.orders.order import FulfilledBy
+from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.settings import file as settings
+from commerce_pipelines.warehouse.tables.database import Warehouse
+
+NAME = "shop_de"
+YAML = """
+odoo: {{url: 'http://127.0.0.1:8069', database: shop, username: bot, password: {{env: ODOO_PASSWORD}}}}
+channels:
+  - {{name: shop_de, kind: shopify, shop: a.myshopify.com, credentials: {{access_token: {{env: TOKEN}}}},
+     skus: {{SIX: {{product: A, quantity: 6}}}}, inventory: {{enabled: true, {inventory}}}}}
+"""
+
+
+class Odoo:
+    """Answers the reads of odoo/inventory/snapshot.py from a dict: (code, warehouse) -> [on hand, reserved]."""
+
+    def __init__(self, stock: dict[tuple[str, str], list[float]]) -> None:
+        self.stock = stock
+        self.down = False
+        self.kits: list[dict[str, Any]] = []
+
+    def call(self, model: str, method: str, ids: Any = None, context: Any = None, **named: Any) -> Any:
+        if self.down:
+            raise TransientError("Odoo did not answer.")
+        codes = sorted({code for code, _ in self.stock})
+        warehouses = sorted({place for _, place in self.stock})
+        match model, method:
+            case "stock.warehouse", _:
+                return [{"id": i, "name": w, "code": w, "lot_stock_id": 100 + i} for i, w in enumerate(warehouses)]
+            case "stock.location", _:
+                return [
+                    {"id": 100 + i, "usage": "internal", "parent_path": f"1/{100 + i}/"} for i in range(len(warehouses))
+                ]
+            case "product.product", "formatted_read_group" if "__count" in named["aggregates"]:
+                return [{"__count": len(codes), "write_date:max": "2026-01-01 00:00:00"}]
+            case "product.product", "formatted_read_group":
+                return [{"id:array_agg": list(range(1, len(codes) + 1)), "default_code:array_agg": codes}]
+            case "stock.quant", _:
+                return [
+                    {
+                        "product_id:array_agg": [codes.index(code) + 1 for code, _ in self.stock],
+                        "location_id:array_agg": [100 + warehouses.index(place) for _, place in self.stock],
+                        "quantity:array_agg": [on_hand for on_hand, _ in self.stock.values()],
+                        "reserved_quantity:array_agg": [reserved for _, reserved in self.stock.values()],
+                    }
+                ]
+            case _, "formatted_read_group":
+                return [{name: [] for name in named["aggregates"]}]
+            case "product.product", "fields_get":
+                return {}
+            case _:
+                return []
+
+
+class Shop:
+    """A channel that keeps what it is told. `fail` decides what becomes of a push before it is carried out."""
+
+    name, kind = NAME, "shopify"
+
+    def __init__(self, quantities: dict[str, int | None], compares: bool = False) -> None:
+        self.shown = dict(quantities)
+        self.fulfilled: set[str] = set()
+        self.compares = compares
+        self.fail: Callable[[Push], PushOutcome | Exception | None] = lambda push: None
+        self.pushed: list[Push] = []
+        self.readings = 0
+
+    def listings(self) -> Iterator[tuple[Listing, ...]]:
+        self.readings += 1
+        rows = [
+            Listing(
+                key=sku, sku=sku, quantity=quantity, reference={"item": sku},
+                fulfilled_by=FulfilledBy.CHANNEL if sku in self.fulfilled else FulfilledBy.MERCHANT,
+            )
+            for sku, quantity in self.shown.items()
+        ]  # fmt: skip
+        for start in range(0, len(rows), 100):
+            yield tuple(rows[start : start + 100])
+
+    def push_quantities(self, pushes: Sequence[Push]) -> Iterator[PushOutcome]:
+        for push in pushes:
+            self.pushed.append(push)
+            key = push.listing.key
+            verdict = self.fail(push)
+            if isinstance(verdict, Exception):
+                raise verdict
+            if verdict is not None:
+                yield verdict
+            elif self.compares and push.listing.quantity not in (None, self.shown[key]):
+                yield PushOutcome(key=key, status="stale")
+            else:
+                self.shown[key] = push.quantity
+                yield PushOutcome(key=key, status="accepted")
+
+
+def connections(warehouse: Warehouse, odoo: Odoo, shop: Shop, inventory: str = "share: 100") -> Connections:
+    loose = "breaker: {zeroed_percent: 100, changed_percent: 100}"
+    text = inventory if "breaker" in inventory else f"{inventory}, {loose}"
+    made = Connections(settings.parse(YAML.format(inventory=text)), {})
+    made.__dict__ |= {"warehouse": warehouse, "odoo": odoo}
+    made._channels[NAME] = shop  # type: ignore[assignment]
+    return made
+
+
+def sold(warehouse: Warehouse, order_id: str, sku: str, units: int, **more: Any) -> None:
+    """One staged order, placed now."""
+    now = datetime.now(UTC)
+    order = {
+        "channel": NAME, "order_id": order_id, "day": now.date(), "digest": order_id, "number": order_id,
+        "placed_at": now, "updated_at": now, "status": "paid", "fulfilled_by": "merchant", "shipped": "no",
+        "currency": "EUR", "total": 100, "tax": 0, "collected": 0, "collected_as": "", "refunded": 0,
+        "prices_include_tax": True, "line_count": 1, "marketplace": "", "service": "", "departure_country": "",
+        "destination_country": "DE", "destination_territory": "", "is_business": False, "is_other_channel": False,
+        "is_test": False, "subject_id": "00",
+    }  # fmt: skip
+    line = {
+        "channel": NAME, "order_id": order_id, "day": now.date(), "position": 1, "line_id": "1", "kind": "product",
+        "sku": sku, "title": "", "quantity": units, "amount": 100, "tax": 0, "of_line": "",
+    }  # fmt: skip
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        for table, row in (("orders", order | more), ("order_lines", line)):
+            columns, marks = ", ".join(row), ", ".join(["%s"] * len(row))
+            cursor.execute(f"INSERT INTO commerce.{table} ({columns}) VALUES ({marks})", list(row.values()))
+
+
+def booked(warehouse: Warehouse, order_id: str, state: str = "sale") -> None:
+    """The ledger learns that an order is in Odoo."""
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO commerce.sale_orders (channel, order_id, day, digest, action, name, state, currency, total,"
+            " amount_total, amount_tax, rounding, regime, tax_country, warehouse, evidence, code, message, loaded_at)"
+            " VALUES (%s, %s, current_date, '', 'created', '', %s, 'EUR', 0, 0, 0, 0, '', '', '', '', '', '', now())",
+            (NAME, order_id, state),
+        )
+
+
+def history(warehouse: Warehouse) -> list[tuple[str, int, str]]:
+    """Every push on record: key, quantity, status."""
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT key, quantity, status FROM commerce.published_inventory ORDER BY sequence")
+        return cursor.fetchall()
+
+
+__all__ = ["NAME", "Odoo", "Shop", "booked", "connections", "history", "sold"]

@@ -1,0 +1,190 @@
+"""Who an order belongs to: identity by e-mail, addresses as children, strangers never merged."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import msgspec
+
+from commerce_pipelines.domain.orders.order import Address, Buyer
+from commerce_pipelines.domain.sales.draft import SaleDraft
+from commerce_pipelines_tests.doubles.odoo import World, draft, line
+
+COLOGNE = Address(name="Anna Muster", street="Hauptstraße 1", city="Köln", postcode="50667", country="DE")
+PARIS = Address(name="Anna Muster", street="Rue de Rivoli 1", city="Paris", postcode="75001", country="FR")
+PARTIES = ("partner_id", "partner_invoice_id", "partner_shipping_id")
+
+
+class Sales:
+    """Orders of one article, and the partners that they went to."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.mug = world.product()
+
+    def draft(self, **values: Any) -> SaleDraft:
+        return draft(line("1", self.mug, 1, 1000), **values)
+
+    def parties(self, *drafts: SaleDraft) -> list[tuple[int, int, int]]:
+        outcomes = self.world.load(*drafts)
+        assert [one.action for one in outcomes] == ["created"] * len(drafts), outcomes
+        rows = [self.world.order(one, *PARTIES) for one in drafts]
+        return [tuple(row[field][0] for field in PARTIES) for row in rows]
+
+    def partner(self, partner: int) -> dict[str, Any]:
+        fields = [
+            "name",
+            "street",
+            "city",
+            "country_id",
+            "parent_id",
+            "type",
+            "vat",
+            "is_company",
+            "email",
+            "ref",
+            "lang",
+        ]
+        return dict(self.world.call("res.partner", "read", ids=[partner], fields=fields)[0])
+
+
+def mail() -> str:
+    return f"anna.{secrets.token_hex(5)}@example.com"
+
+
+def test_one_partner_per_email_whatever_its_case_and_order(world: World) -> None:
+    """G50."""
+    sales, address = Sales(world), mail()
+    person = Buyer(name="Anna Muster", email=address)
+    shouting = Buyer(name="Anna Muster", email=f" {address.upper()} ")
+    first, second = sales.parties(
+        sales.draft(buyer=person, shipping=COLOGNE), sales.draft(buyer=shouting, shipping=COLOGNE)
+    )
+    [third] = sales.parties(sales.draft(buyer=shouting, shipping=msgspec.structs.replace(COLOGNE, city="KÖLN ")))
+    assert first == second == third
+    assert len(set(first)) == 1
+    assert world.call("res.partner", "search_count", domain=[["email_normalized", "=", address]]) == 1
+
+
+def test_a_partner_that_is_there_already_is_used_and_not_written_to(world: World) -> None:
+    sales, address = Sales(world), mail()
+    older = world.create("res.partner", name="A. Muster", email=address.title(), street="Old Road 5", city="Ulm")
+    [parties] = sales.parties(sales.draft(buyer=Buyer(name="Anna Muster", email=address, ref="r1"), shipping=COLOGNE))
+    assert parties[0] == older
+    assert parties[2] != older
+    kept = sales.partner(older)
+    assert (kept["name"], kept["street"], kept["ref"]) == ("A. Muster", "Old Road 5", False)
+    child = sales.partner(parties[2])
+    assert (child["parent_id"][0], child["type"], child["city"]) == (older, "delivery", "Köln")
+
+
+def test_of_two_partners_with_one_email_the_oldest_is_taken_and_said(world: World) -> None:
+    sales, address = Sales(world), mail()
+    older = world.create("res.partner", name="A", email=address)
+    world.create("res.partner", name="B", email=address)
+    order = sales.draft(buyer=Buyer(name="Anna", email=address))
+    [outcome] = world.load(order)
+    assert [flag.code for flag in outcome.flags] == ["duplicate_partner"]
+    assert address not in outcome.flags[0].message
+    assert world.order(order, "partner_id")["partner_id"][0] == older
+
+
+def test_a_relay_address_is_no_identity(world: World) -> None:
+    sales, relay = Sales(world), mail()
+    one = Buyer(name="Anna", email=relay, email_is_relay=True)
+    first, second = sales.parties(sales.draft(buyer=one), sales.draft(buyer=one))
+    assert first[0] != second[0]
+
+
+def test_the_same_subject_is_the_same_partner_without_any_email(world: World) -> None:
+    sales, subject = Sales(world), secrets.token_hex(16)
+    values = {"subject": subject, "buyer": Buyer(name="Anna Muster"), "shipping": COLOGNE}
+    first, second = sales.parties(sales.draft(**values), sales.draft(**values))
+    assert first == second
+
+
+def test_strangers_without_name_and_email_share_the_guest_but_no_address(world: World) -> None:
+    """G51, G53."""
+    sales, guest = Sales(world), f"Guest {secrets.token_hex(4)}"
+    anonymous = {"buyer": Buyer(), "guest": guest}
+    vienna = Address(city="Wien", postcode="1010", country="AT")
+    linz = Address(city="Linz", postcode="4020", country="AT")
+    # one after the other: Odoo gives a parent without any address that of its first child
+    [first], [second], [third] = (
+        sales.parties(sales.draft(**anonymous, shipping=place)) for place in (vienna, linz, vienna)
+    )
+    assert first[0] == second[0] == third[0]
+    assert len({first[2], second[2], third[2], first[0]}) == 4
+    host, child = sales.partner(first[0]), sales.partner(first[2])
+    assert (host["name"], host["city"]) == (guest, False)
+    assert (child["city"], child["country_id"][1]) == ("Wien", "Austria")
+
+
+def test_billing_and_shipping_are_two_addresses_of_one_partner(world: World) -> None:
+    """G55."""
+    sales, address = Sales(world), mail()
+    buyer = Buyer(name="Anna Muster", email=address)
+    [(partner, invoice, shipping)] = sales.parties(sales.draft(buyer=buyer, billing=COLOGNE, shipping=PARIS))
+    assert invoice != shipping
+    assert (sales.partner(invoice)["city"], sales.partner(shipping)["city"]) == ("Köln", "Paris")
+    assert sales.partner(shipping)["parent_id"][0] == partner
+    again, moved = sales.parties(
+        sales.draft(buyer=buyer, billing=COLOGNE, shipping=PARIS, subject="a" * 32),
+        sales.draft(buyer=buyer, billing=PARIS, shipping=COLOGNE),
+    )
+    assert again[:2] == (partner, invoice)
+    assert sales.partner(moved[1])["city"] == "Paris"
+    assert sales.partner(shipping)["city"] == "Paris"  # history stays
+
+
+def test_the_same_child_address_is_used_again_and_keeps_a_persons_correction(world: World) -> None:
+    sales, subject = Sales(world), secrets.token_hex(16)
+    buyer = Buyer(name="Anna Muster", email=mail())
+    values = {"buyer": buyer, "subject": subject, "billing": COLOGNE, "shipping": PARIS}
+    [(_, _, first)] = sales.parties(sales.draft(**values))
+    world.call("res.partner", "write", ids=[first], vals={"street": "Rue de Rivoli 1, 2e étage"})
+    [(_, _, second)] = sales.parties(sales.draft(**values))
+    assert first == second
+    assert sales.partner(first)["street"] == "Rue de Rivoli 1, 2e étage"
+
+
+def test_a_company_with_its_vat_number(world: World) -> None:
+    sales = Sales(world)
+    place = Address(name="Bob", company="ACME SARL", street="Rue 1", city="Paris", postcode="75001", country="FR")
+    buyer = Buyer(
+        name="Bob", email=mail(), company="ACME SARL", vat_number="FR 40 303 265 045", is_business=True, ref="b1"
+    )
+    [(partner, invoice, shipping)] = sales.parties(sales.draft(buyer=buyer, billing=place, shipping=place))
+    row = sales.partner(partner)
+    assert (row["name"], row["is_company"], row["vat"], row["ref"]) == ("ACME SARL", True, "FR40303265045", "b1")
+    assert invoice == partner
+    assert sales.partner(shipping)["name"] == "ACME SARL, Bob"
+
+
+def test_an_invalid_vat_number_is_left_out_and_said(world: World) -> None:
+    sales = Sales(world)
+    order = sales.draft(buyer=Buyer(name="Bob", email=mail(), vat_number="DE123"))
+    [outcome] = world.load(order)
+    assert [flag.code for flag in outcome.flags] == ["invalid_vat_number"]
+    assert sales.partner(world.order(order, "partner_id")["partner_id"][0])["vat"] is False
+
+
+def test_an_empty_vat_number_is_filled_a_given_one_is_kept(world: World) -> None:
+    sales, empty, given = Sales(world), mail(), mail()
+    one = world.create("res.partner", name="One", email=empty, country_id=False)
+    other = world.create("res.partner", name="Other", email=given, vat="DE136695976")
+    sales.parties(
+        *(sales.draft(buyer=Buyer(name="X", email=address, vat_number="FR40303265045")) for address in (empty, given))
+    )
+    assert sales.partner(one)["vat"] == "FR40303265045"
+    assert sales.partner(other)["vat"] == "DE136695976"
+
+
+def test_a_buyer_with_an_email_only_gets_a_name_that_says_nothing(world: World) -> None:
+    sales, address = Sales(world), mail()
+    [(partner, *_)] = sales.parties(sales.draft(buyer=Buyer(email=address), shipping=Address(country="DE", city="Ulm")))
+    row = sales.partner(partner)
+    assert row["name"].startswith("Customer ")
+    assert row["email"] == address
+    assert "anna" not in row["name"].lower()

@@ -1,0 +1,144 @@
+"""The client over both APIs: logins, errors, what is repeated and what is not."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+
+from commerce_pipelines.core.errors import CredentialError, ProtocolError, SettingsError, TransientError
+from commerce_pipelines.domain.sales.draft import slug
+from commerce_pipelines.domain.sales.rules import Route, SaleRules, TaxMapping
+from commerce_pipelines.odoo.readiness import offers, verify_names, verify_rights
+from commerce_pipelines.odoo.reference.products import find_products
+from commerce_pipelines.odoo.rpc import errors
+from commerce_pipelines.odoo.rpc.errors import OdooRefusal
+from commerce_pipelines.odoo.rpc.load import load_records, xid
+from commerce_pipelines_tests.doubles.odoo import World
+from commerce_pipelines_tests.odoo.conftest import Connect
+from commerce_pipelines_tests.odoo.sales.test_changes import kit_of
+
+
+def test_the_version_is_read_once_the_login_works(world: World) -> None:
+    assert world.client.version().startswith("19.")
+
+
+def test_a_wrong_password(connected: Connect) -> None:
+    with pytest.raises(CredentialError, match=r"odoo\.password"):
+        connected(password="wrong").version()
+
+
+def test_an_unknown_database(connected: Connect) -> None:
+    with pytest.raises((SettingsError, CredentialError)):
+        connected(database="no_such_database").version()
+
+
+def test_an_unknown_company(connected: Connect) -> None:
+    with pytest.raises(SettingsError, match=r"odoo\.company"):
+        connected(company="No Such Company").version()
+
+
+def test_nobody_listens(connected: Connect) -> None:
+    with pytest.raises(TransientError):
+        connected(url="http://127.0.0.1:9").version()
+
+
+def test_what_odoo_refuses_and_what_it_does_not_know(world: World) -> None:
+    world.create("res.partner", name="One")
+    with pytest.raises(OdooRefusal):
+        world.create("account.tax", name="No country", amount=1, type_tax_use="sale", tax_group_id=10**8)
+    with pytest.raises(ProtocolError, match="no_such_field"):
+        world.call("sale.order", "search_read", domain=[], fields=["no_such_field"])
+
+
+def test_reads_are_repeated_and_writes_are_not(world: World) -> None:
+    world.transport.lose[("res.partner", "search_count")] = 2
+    assert world.call("res.partner", "search_count", domain=[["id", "=", 0]]) == 0
+    world.transport.lose[("res.partner", "create")] = 1
+    with pytest.raises(TransientError):
+        world.create("res.partner", name="Once")
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "expected"),
+    [
+        ("odoo.exceptions.AccessDenied", "Access Denied", CredentialError),
+        ("odoo.exceptions.AccessError", "You are not allowed to modify x", CredentialError),
+        ("odoo.exceptions.ValidationError", "Tax names must be unique!", OdooRefusal),
+        ("psycopg2.errors.SerializationFailure", "could not serialize access due to concurrent update", TransientError),
+        ("odoo.exceptions.ValidationError", "could not serialize access due to concurrent update", TransientError),
+        ("psycopg2.errors.UniqueViolation", "duplicate key value", OdooRefusal),
+        ("psycopg2.OperationalError", 'database "x" does not exist', SettingsError),
+        ("psycopg2.OperationalError", "server closed the connection unexpectedly", TransientError),
+        ("builtins.ValueError", "Invalid field 'x' on 'y'", ProtocolError),
+    ],
+)
+def test_what_an_error_means(name: str, message: str, expected: type[Exception]) -> None:
+    error = errors.from_answer(name, message, where="m.f", user="u", database="x")
+    assert type(error) is expected
+
+
+def test_the_first_of_a_rejected_batch_is_not_blamed_for_another(world: World) -> None:
+    """Odoo names the whole batch's error under its first record, besides the guilty one."""
+    taken = f"Tax {secrets.token_hex(4)}"
+    world.create("account.tax", name=taken, amount=1, type_tax_use="sale")
+    names = [f"{taken} a", f"{taken} b", taken, f"{taken} c", taken]
+    rows = {i: [[xid(f"test_{slug(taken)}_{i}"), name, "1", "sale"]] for i, name in enumerate(names)}
+    ids, refused = load_records(world.client, "account.tax", ["id", "name", "amount", "type_tax_use"], rows)
+    assert (sorted(ids), sorted(refused)) == ([0, 1, 3], [2, 4])
+    assert all("unique" in str(error) for error in refused.values())
+
+
+def test_products_by_code(world: World) -> None:
+    plain = world.product(stock=None)
+    archived = world.product(stock=None, active=False)
+    service = world.product(stock=None, type="service", is_storable=False, sale_ok=False)
+    kit = kit_of(world, (plain, 2))
+    world.product(stock=None, default_code=plain[1])
+    found = find_products(world.client, [plain[1], archived[1], service[1], kit[1], "never-seen", ""])
+    assert sorted(found) == sorted(one[1] for one in (plain, archived, service, kit))
+    assert len(found[plain[1]]) == 2
+    assert [(one.active, one.stored, one.kit) for one in found[archived[1]]] == [(False, True, False)]
+    assert [(one.saleable, one.stored, one.kit) for one in found[service[1]]] == [(False, False, False)]
+    assert [(one.product_id, one.kit) for one in found[kit[1]]] == [(kit[0], True)]
+    assert found[plain[1]][0].rates == (190_000,)
+
+
+def test_products_whatever_their_case(world: World) -> None:
+    wanted, code = world.product(stock=None)
+    special = f"{code}_50%"
+    exact = world.product(stock=None, default_code=special)[0]
+    world.product(stock=None, default_code=f"{code}x50y")  # what _ and % would match as wildcards
+    found = find_products(world.client, [code.lower(), special.lower(), "never-seen"], fold_case=True)
+    assert {key: [one.product_id for one in value] for key, value in found.items()} == {
+        code.lower(): [wanted], special.lower(): [exact],
+    }  # fmt: skip
+    assert find_products(world.client, [code.lower()]) == {}
+
+
+class Channel(SaleRules, kw_only=True, frozen=True):
+    name: str
+
+
+def test_names_in_settings_that_odoo_lacks(world: World) -> None:
+    taxes = (TaxMapping(country="DE", rate=19, tax="nonesuch"),)
+    channel = Channel(
+        name="shop", sales_team="No team", warehouse="No house", carriers={"std": "No carrier"}, tags=("no tag",),
+        routes=(Route(warehouse="No route"),), analytic={"No account": 100}, pricelists={"USD": "No list"},
+        fiscal_positions={"export": "No position"}, taxes=taxes,
+    )  # fmt: skip
+    problems = verify_names(world.client, [channel])
+    assert [problem.partition(":")[0] for problem in problems] == [
+        "channels[shop].analytic", "channels[shop].carriers.std", "channels[shop].fiscal_positions.export",
+        "channels[shop].pricelists.USD", "channels[shop].routes[0].warehouse", "channels[shop].sales_team",
+        "channels[shop].tags", "channels[shop].taxes[0].tax", "channels[shop].warehouse",
+    ]  # fmt: skip
+    house = world.call("stock.warehouse", "search_read", domain=[], fields=["code"], limit=1)[0]["code"]
+    assert verify_names(world.client, [Channel(name="shop", warehouse=house)]) == []
+
+
+def test_rights_and_offers(world: World) -> None:
+    assert verify_rights(world.client) == []
+    found = offers(world.client)
+    assert found["warehouses"]
+    assert any(name.endswith("(excluded)") for name in found["sale taxes"])

@@ -1,0 +1,109 @@
+"""The embedded server: started once by whoever comes first, survives kill -9, leaves nothing when it is stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from commerce_pipelines.warehouse.server import cluster, keeper
+from commerce_pipelines.warehouse.server.server import database_url, libpq_url, stop_database
+
+USER = textwrap.dedent("""
+    import sys, psycopg2
+    from commerce_pipelines.warehouse.server import server
+    from pathlib import Path
+    server.GRACE_SECONDS = 0.5
+    url = server.database_url({}, Path(sys.argv[1]))
+    connection = psycopg2.connect(server.libpq_url(url))
+    print("ready", flush=True)
+    sys.stdin.read()
+""")
+
+
+def test_a_server_lives_as_long_as_its_users_however_they_end(tmp_path: Path) -> None:
+    data = tmp_path / ".commerce" / "postgres"
+    users = [_user(tmp_path) for _ in range(2)]
+    for user in users:
+        assert user.stdout.readline() == b"ready\n"  # both asked at once; one server was made
+    server = keeper.postmaster(data)
+    assert server is not None
+
+    users[0].kill()
+    users[0].wait()
+    os.kill(server, signal.SIGKILL)  # the server itself dies: the next to ask finds it started again, data intact
+    url = database_url({}, tmp_path)
+    with closing(psycopg2.connect(libpq_url(url))) as connection, connection.cursor() as cursor:
+        cursor.execute("SHOW data_directory")
+        assert cursor.fetchone() == (str(data),)
+    assert keeper.postmaster(data) not in (None, server)
+
+    users[1].kill()
+    users[1].wait()
+    assert keeper.postmaster(data) is not None  # we still use it
+    stop_database(tmp_path)
+    assert keeper.postmaster(data) is None
+    assert not (data / "postmaster.pid").exists()
+    assert not (cluster.socket_folder(data) / cluster.SOCKET).exists()
+    assert _processes(tmp_path) == []
+
+
+def test_nobody_left_means_no_server_left(tmp_path: Path) -> None:
+    user = _user(tmp_path)
+    assert user.stdout.readline() == b"ready\n"
+    server = keeper.postmaster(tmp_path / ".commerce" / "postgres")
+    assert server is not None
+    user.kill()
+    user.wait()
+    assert _gone(server)
+
+
+def test_to_stop_what_never_ran_is_fine(tmp_path: Path) -> None:
+    stop_database(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stale_pid_file_does_not_name_a_stranger(tmp_path: Path) -> None:
+    (tmp_path / "postmaster.pid").write_text(f"{os.getpid()}\n")
+    assert keeper.postmaster(tmp_path) is None
+
+
+@pytest.mark.parametrize("length", [20, 200])
+def test_a_long_path_gets_its_socket_elsewhere(tmp_path: Path, length: int) -> None:
+    data = Path("/") / ("x" * length)
+    folder = cluster.socket_folder(data)
+    assert (folder == data) == (length == 20)
+    assert len(os.fsencode(folder / cluster.SOCKET)) <= cluster.LONGEST_SOCKET
+
+
+def _user(root: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", USER, str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def _gone(pid: int, seconds: float = 30) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not Path(f"/proc/{pid}").exists():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _processes(root: Path) -> list[str]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*") if Path("/proc/self").exists() else []:
+        try:
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(root) in command and int(folder.name) != os.getpid():
+            found.append(command)
+    return found

@@ -1,0 +1,145 @@
+"""What processes share through the database: quarantine, rate limits, access tokens."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from commerce_pipelines.core.errors import RecordError, TransientError
+from commerce_pipelines.core.throttle import Rate
+from commerce_pipelines.warehouse import exceptions as quarantine
+from commerce_pipelines.warehouse.shared.buckets import DatabaseBuckets
+from commerce_pipelines.warehouse.shared.tokens import DatabaseTokens
+from commerce_pipelines.warehouse.tables.database import Warehouse
+from commerce_pipelines_tests.conftest import MASTER_KEY
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+DAY = date(2026, 11, 20)
+SPAWN = multiprocessing.get_context("spawn")
+
+
+def refusal(code: str = "unknown_sku") -> RecordError:
+    return RecordError(code, "There is no product M\0.", fix="Create it.", subject="M")
+
+
+def test_a_refused_record_waits_counts_its_tries_and_goes(warehouse: Warehouse) -> None:
+    later = NOON + timedelta(hours=1)
+    with warehouse.transaction() as connection:
+        quarantine.record(connection, "shop", "load", [("1", DAY, refusal()), ("2", None, refusal())], "run-1", NOON)
+        quarantine.record(connection, "shop", "load", [("1", DAY, refusal("bad_amount"))], "run-2", later)
+        first, _ = quarantine.open_exceptions(connection, "shop")
+        assert (first.order_id, first.code, first.tries, first.run_id) == ("1", "bad_amount", 2, "run-2")
+        assert (first.first_seen, first.last_seen, first.message) == (NOON, later, "There is no product M�.")
+        assert quarantine.resolve(connection, "shop", "load", ["1", "3"], later) == 1
+        assert [one.order_id for one in quarantine.open_exceptions(connection)] == ["2"]
+        quarantine.record(connection, "shop", "load", [("1", DAY, refusal())], "run-3", later)
+        _, again = quarantine.open_exceptions(connection)
+        assert (again.order_id, again.first_seen, again.tries) == ("1", later, 1)  # a new story
+
+
+def test_a_replaced_day_resolves_all_but_what_still_fails(warehouse: Warehouse) -> None:
+    failures = [(name, day, refusal()) for name, day in (("1", DAY), ("2", DAY), ("3", DAY + timedelta(days=1)))]
+    with warehouse.transaction() as connection:
+        quarantine.record(connection, "shop", "transform", failures, "", NOON)
+        end = DAY + timedelta(days=1)
+        assert quarantine.resolve_others(connection, "shop", "transform", DAY, end, ["2"], NOON) == 1
+        assert [one.order_id for one in quarantine.open_exceptions(connection)] == ["2", "3"]
+
+
+def test_a_bucket_never_gives_more_than_the_vendor_allows(warehouse: Warehouse) -> None:
+    waits = _in_processes(_reserve, warehouse.url, 2)
+    # burst 3 at 0.01/s: of ten calls in two processes three go at once and the others queue 100 s apart.
+    waits = sorted(wait for some in waits for wait in some)
+    assert sum(wait == 0 for wait in waits) == 3
+    assert [round(wait / 100) for wait in waits[3:]] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_drained_bucket_is_closed_for_everybody(warehouse: Warehouse) -> None:
+    rate, buckets = Rate(1, 5), DatabaseBuckets(warehouse)
+    assert buckets.reserve("k", rate) == 0
+    DatabaseBuckets(Warehouse(warehouse.url, MASTER_KEY)).drain("k", 60)
+    assert 55 < buckets.reserve("k", rate) <= 61
+    assert buckets.reserve("another", rate) == 0
+
+
+def test_two_processes_refresh_a_token_once(warehouse: Warehouse) -> None:
+    answers = _in_processes(_token, warehouse.url, 2)
+    assert len({token for token, _ in answers}) == 1
+    assert sum(minted for _, minted in answers) == 1
+
+
+def test_a_refused_token_is_renewed_once_and_an_expired_one_always(warehouse: Warehouse) -> None:
+    tokens, names = DatabaseTokens(warehouse), iter("abcdef")
+    mint = lambda: (next(names), 3600.0)  # noqa: E731
+    assert tokens.get("k", mint) == "a"
+    assert tokens.get("k", mint) == "a"
+    assert tokens.get("k", mint, rejected="a") == "b"
+    assert tokens.get("k", mint, rejected="a") == "b"  # somebody renewed it meanwhile
+    assert tokens.get("brief", lambda: (next(names), 0.0)) == "c"
+    assert tokens.get("brief", mint) == "d"
+
+
+def test_a_token_is_not_stored_in_clear_and_a_failed_renewal_not_at_all(warehouse: Warehouse) -> None:
+    tokens = DatabaseTokens(warehouse)
+
+    def fail() -> tuple[str, float]:
+        raise TransientError("down")
+
+    with pytest.raises(TransientError):
+        tokens.get("k", fail)
+    assert tokens.get("k", lambda: ("CANARY-TOKEN", 60.0)) == "CANARY-TOKEN"
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT sealed FROM commerce.tokens")
+        assert b"CANARY" not in bytes(cursor.fetchall()[0][0])
+    other = Warehouse(warehouse.url, bytes(32))  # a lost master key costs a login, not a crash
+    assert DatabaseTokens(other).get("k", lambda: ("new", 60.0)) == "new"
+
+
+def test_an_advisory_lock_is_one_holders_at_a_time(warehouse: Warehouse) -> None:
+    with warehouse.lock("odoo", wait=True) as held:
+        assert held
+        with warehouse.lock("odoo", wait=False) as second:
+            assert not second
+        waiter = threading.Thread(target=lambda: warehouse.lock("odoo", wait=True).__enter__())
+        waiter.start()
+        waiter.join(0.2)
+        assert waiter.is_alive()
+    waiter.join(10)
+    assert not waiter.is_alive()
+
+
+def _reserve(url: str, start: Any, answers: Any) -> None:
+    buckets = DatabaseBuckets(Warehouse(url, MASTER_KEY))
+    start.wait()
+    answers.put([buckets.reserve("k", Rate(0.01, 3)) for _ in range(5)])
+
+
+def _token(url: str, start: Any, answers: Any) -> None:
+    import os
+    import time
+
+    minted = []
+
+    def mint() -> tuple[str, float]:
+        minted.append(1)
+        time.sleep(0.3)  # the token endpoint is slow: the other process asks meanwhile
+        return f"token of {os.getpid()}", 3600.0
+
+    tokens = DatabaseTokens(Warehouse(url, MASTER_KEY))
+    start.wait()
+    answers.put((tokens.get("k", mint), len(minted)))
+
+
+def _in_processes(work: Any, url: str, count: int) -> list[Any]:
+    start, answers = SPAWN.Barrier(count), SPAWN.Queue()
+    processes = [SPAWN.Process(target=work, args=(url, start, answers)) for _ in range(count)]
+    for process in processes:
+        process.start()
+    found = [answers.get(timeout=60) for _ in processes]
+    for process in processes:
+        process.join(10)
+    return found
