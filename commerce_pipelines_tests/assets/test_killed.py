@@ -33,10 +33,12 @@ from commerce_sandbox.shopify import ShopifyStandIn, demo_orders
 NAME = "shopify_de"
 RUN = """
 import sys
+from commerce_pipelines.core.failpoints import arm
 from commerce_pipelines.settings import file as settings
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines_tests.assets.test_killed import run_lane
-sys.exit(0 if run_lane(Connections(settings.load()), *sys.argv[1:]) else 1)
+arm(sys.argv[1])
+sys.exit(0 if run_lane(Connections(settings.load()), *sys.argv[2:]) else 1)
 """
 POINTS = ("landed", "staged", "after_load", "before_confirm", "after_confirm", "before_sale_orders")
 
@@ -89,9 +91,10 @@ class Shop:
 
     def killed(self, failpoint: str) -> int:
         """Exit code of a run over all days in a process of its own: -9 when it was killed."""
-        command = [sys.executable, "-c", RUN, *self._span()]
-        environ = {**self.environ, "COMMERCE_FAILPOINT": failpoint}
-        return subprocess.run(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+        command = [sys.executable, "-c", RUN, failpoint, *self._span()]
+        return subprocess.run(
+            command, env=self.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ).returncode
 
     def run(self) -> bool:
         """The same run in this process; whether it succeeded."""

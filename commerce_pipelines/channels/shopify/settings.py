@@ -1,7 +1,7 @@
 """Shopify: Admin GraphQL API. This file is the folder's front door and stays light, because settings import it.
 
 What belongs here: Shopify's keys of commerce.yaml and `open_channel`. What does not: anything that talks or parses
-(orders/reading.py, orders/payloads.py, orders/rest.py, orders/translate.py), imported when a channel is opened.
+(orders/reading.py, orders/payloads.py, orders/translate.py), imported when a channel is opened.
 """
 
 from __future__ import annotations

@@ -113,12 +113,14 @@ def test_a_writer_that_comes_between_two_steps(world: World, connected: Connect)
 
 KILLED = """
     import sys, msgspec, time
+    from commerce_pipelines.core.failpoints import arm
     from commerce_pipelines.domain.sales.draft import SaleDraft
     from commerce_pipelines.core.section import Secret
     from commerce_pipelines.odoo.rpc.client import connect
     from commerce_pipelines.odoo.sales.sales import load_sales
     from commerce_pipelines.odoo.rpc.settings import OdooSettings
-    url, database, username, transport, secret = sys.argv[1:6]
+    url, database, username, transport, secret, failpoint = sys.argv[1:7]
+    arm(failpoint)
     password = Secret(env="X")
     settings = OdooSettings(url=url, database=database, username=username, password=password, transport=transport)
     drafts = msgspec.json.decode(sys.stdin.buffer.read(), type=list[SaleDraft])
@@ -134,10 +136,9 @@ def test_a_killed_run_is_finished_by_the_next(world: World, failpoint: str) -> N
         secret = "admin"
     else:
         secret = os.environ["ODOO_PASSWORD" if settings.transport == "jsonrpc" else "ODOO_API_KEY"]
-    given = [settings.url, settings.database, settings.username, settings.transport, secret]
+    given = [settings.url, settings.database, settings.username, settings.transport, secret, failpoint]
     killed = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(KILLED), *given], input=msgspec.json.encode(drafts), check=False,
-        env={**os.environ, "COMMERCE_FAILPOINT": failpoint},
+        [sys.executable, "-c", textwrap.dedent(KILLED), *given], input=msgspec.json.encode(drafts), check=False
     )  # fmt: skip
     assert killed.returncode == -9
     assert [one.action for one in world.load(*drafts)] == ["confirmed"] * 3

@@ -1,7 +1,7 @@
 """The types of Shopify's answers: only the fields that api/queries.py asks for, named as Shopify names them.
 
 What belongs here: the order node of the Admin GraphQL API as structs, decoded from bytes, and what the landing must
-know of it. What does not: the REST shape of webhook bodies (rest.py), what the fields mean for us (translate.py), the
+know of it. What does not: what the fields mean for us (translate.py), the
 envelope of an answer (reading.py). Unknown fields are ignored; they stay in the landed bytes.
 """
 

@@ -37,7 +37,7 @@ from ..api.pages import Listing, PageSizes, Resume, SortKey, listed, resumed, se
 from ..api.queries import FIRST_ORDERS, queries
 from ..inventory.quantities import Inventory
 from ..settings import Settings
-from . import payloads, rest
+from . import payloads
 from .charges import reader, side
 from .payloads import Bag, CashRounding, Instant, number
 from .translate import status, translate
@@ -180,11 +180,12 @@ class ShopifyChannel:
                     yield self._total(node)
 
     def head(self, raw: bytes) -> OrderHead:
-        return rest.head(raw) if rest.is_rest(raw) else payloads.head(raw)
+        return payloads.head(raw)
 
     def translate(self, raw: bytes) -> Order:
-        order = rest.order(raw) if rest.is_rest(raw) else payloads.order(raw)
-        return translate(order, channel=self.name, shop=self._settings.shop, basis=self._settings.currency_basis)
+        return translate(
+            payloads.order(raw), channel=self.name, shop=self._settings.shop, basis=self._settings.currency_basis
+        )
 
     def listings(self) -> Iterator[tuple[Offer, ...]]:
         return self._inventory.listings()

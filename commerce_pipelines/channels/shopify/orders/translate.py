@@ -1,6 +1,6 @@
 """Shopify's order -> the domain's Order. Pure; every rule that needed a decision is written here.
 
-What belongs here: what Shopify's fields mean for a merchant's books. What does not: the shapes (payloads.py, rest.py),
+What belongs here: what Shopify's fields mean for a merchant's books. What does not: the shapes (payloads.py),
 the arithmetic of one line (charges.py), VAT decisions and the spreading of discounts (domain/).
 
 **Which order.** The order as it stands now, before refunds. Units that an edit removed are not in it; refunded units

@@ -1,13 +1,9 @@
-"""Shopify's orders as the business sees them: every official sample, then the rules of money, states and people."""
+"""Shopify's orders as the business sees them: the rules of money, states and people."""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,24 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commerce_pipelines.channels.shopify.api.queries import queries
-from commerce_pipelines.channels.shopify.orders import payloads, rest
+from commerce_pipelines.channels.shopify.orders import payloads
 from commerce_pipelines.channels.shopify.orders.translate import translate
 from commerce_pipelines.core.errors import RecordError
 from commerce_pipelines.domain.orders.order import LineKind, Order, OrderStatus, Shipped, balance, check
 from commerce_sandbox.shopify import Line, make_order
 from commerce_sandbox.shopify.execution import Execution
 
-SPECS = os.environ.get("COMMERCE_SPECS", "")
 BASES = ("shop", "presentment")
 EUR = "EUR"
 DEEP = b'{"unknown": ' + b"[" * 50_000 + b"]" * 50_000 + b"}"
-
-
-def samples() -> Iterator[Any]:
-    """Every order body that Shopify publishes: the REST shape, which is that of webhooks."""
-    folder = Path(SPECS).parent / "payloads" / "shopify" / "rest_official"
-    for path in sorted(folder.glob("order_*.json")) if SPECS else ():
-        yield pytest.param(path.read_bytes(), id=path.stem)
 
 
 def answered(order: dict[str, Any], basis: Any = "shop") -> dict[str, Any]:
@@ -74,95 +62,9 @@ def of_kind(order: Order, kind: LineKind) -> list[tuple[int, int]]:
     return [(line.amount, line.tax) for line in order.lines if line.kind is kind]
 
 
-@pytest.mark.skipif(not SPECS, reason="COMMERCE_SPECS is not set: Shopify's samples are not at hand")
-def test_there_are_samples() -> None:
-    assert len(list(samples())) == 26
-
-
-@pytest.mark.parametrize("basis", BASES)
-@pytest.mark.parametrize("raw", list(samples()))
-def test_every_sample_becomes_a_balanced_order(raw: bytes, basis: Any) -> None:
-    assert rest.is_rest(raw)
-    said = json.loads(raw)
-    order = translate(rest.order(raw), channel="shopify_de", shop="demo.myshopify.com", basis=basis)
-    head = rest.head(raw)
-    assert balance(order) == 0
-    assert (order.order_id, order.number) == (str(said["id"]), said["name"])
-    assert (head.order_id, head.placed_at, head.updated_at) == (order.order_id, order.placed_at, order.updated_at)
-    assert head.placed_at == datetime.fromisoformat(said["created_at"]).astimezone(UTC)
-    assert Decimal(order.total).scaleb(-2) == Decimal(said["total_price"])
-    goods = sum(line.quantity for line in order.lines if line.kind is LineKind.PRODUCT)
-    assert goods == sum(line["quantity"] for line in said["line_items"])
-    assert (order.status is OrderStatus.CANCELLED) == (said["cancelled_at"] is not None)
-
-
-def test_a_webhook_body_and_the_queried_node_become_the_same_order() -> None:
-    node = sell(mug(quantity=2, discounts=(("SOMMER10", 398),)), refunded=500, email="a@example.com")
-    [line], [shipping] = node["lineItems"], node["shippingLines"]
-
-    def bag(found: dict[str, Any]) -> dict[str, Any]:
-        return {
-            side: {"amount": found[key]["amount"], "currency_code": found[key]["currencyCode"]}
-            for side, key in (("shop_money", "shopMoney"), ("presentment_money", "presentmentMoney"))
-        }
-
-    def taxes(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [{"rate": tax["rate"], "channel_liable": False, "price_set": bag(tax["priceSet"])} for tax in found]
-
-    body = {
-        "id": 1,
-        "admin_graphql_api_id": "gid://shopify/Order/1",
-        "name": node["name"],
-        "created_at": "2026-11-20T11:00:00+01:00",
-        "updated_at": "2026-11-20T11:00:00+01:00",
-        "currency": EUR,
-        "presentment_currency": EUR,
-        "taxes_included": True,
-        "financial_status": "paid",
-        "email": "a@example.com",
-        "customer_locale": "de-DE",
-        "total_price_set": bag(node["totalPriceSet"]),
-        "payment_gateway_names": ["shopify_payments"],
-        "discount_applications": [{"code": "SOMMER10", "type": "discount_code"}],
-        "line_items": [
-            {
-                "id": 1001,
-                "name": "Mug",
-                "sku": "MUG",
-                "quantity": 2,
-                "price_set": bag(line["originalUnitPriceSet"]),
-                "discount_allocations": [
-                    {
-                        "amount_set": bag(line["discountAllocations"][0]["allocatedAmountSet"]),
-                        "discount_application_index": 0,
-                    }
-                ],
-                "tax_lines": taxes(line["taxLines"]),
-            }
-        ],
-        "shipping_lines": [
-            {
-                "id": 1,
-                "title": "Standard",
-                "code": "Standard",
-                "price_set": bag(shipping["originalPriceSet"]),
-                "tax_lines": taxes(shipping["taxLines"]),
-            }
-        ],
-        "refunds": [
-            {
-                "refund_line_items": [],
-                "transactions": [{"amount": "5.00", "kind": "refund", "status": "success"}],
-            }
-        ],
-    }
-    raw = json.dumps(body).encode()
-    assert translate(rest.order(raw), channel="shopify_de", shop="demo.myshopify.com", basis="shop") == read(node)
-
-
 @pytest.mark.parametrize("raw", [b"{}", b"[]", b'{"id": "gid://shopify/Order/1"', b"\xff", b'{"id": 5}', b"", DEEP])
 def test_nonsense_is_refused_with_its_path(raw: bytes) -> None:
-    for reader in (payloads.order, payloads.head, rest.order, rest.head):
+    for reader in (payloads.order, payloads.head):
         with pytest.raises(RecordError) as caught:
             reader(raw)
         assert caught.value.code == "bad_payload"
