@@ -8,12 +8,11 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -25,7 +24,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from commerce_pipelines.assets.common import CHANNEL_TAG
 from commerce_pipelines.assets.inventory import INVENTORY_TAG, WHOLE_TAG
-from commerce_pipelines.cli.dev import dagster_home, ending_cleanly, run_dagster, stop
+from commerce_pipelines.cli.dev import Services, dagster_home, ending_cleanly
 from commerce_pipelines.cli.main import show
 from commerce_pipelines.core.errors import CommerceError
 from commerce_pipelines.domain.sales.completeness import Completeness
@@ -151,7 +150,7 @@ def prove(connections: Connections, as_json: bool = False) -> int:
 def live(world: World, root: Path, port: int) -> int:
     """Dagster with its UI; orders trickle in until Ctrl-C."""
     halt = threading.Event()
-    with caught_up(world, root, port) as (connections, process):
+    with caught_up(world, root, port) as (connections, services):
         prove(connections)
         for line in (
             f"\n[bold green]http://{HOST}:{port}[/] — Dagster: open Lineage, then a lane's sale_orders.",
@@ -162,13 +161,14 @@ def live(world: World, root: Path, port: int) -> int:
             console.print(line, soft_wrap=True)
         threading.Thread(target=world.trickle, args=(halt,), daemon=True).start()
         try:
-            return process.wait()
+            services.wait()
         finally:
             halt.set()
+    return 1
 
 
 @contextmanager
-def caught_up(world: World, root: Path, port: int) -> Iterator[tuple[Connections, subprocess.Popen[bytes]]]:
+def caught_up(world: World, root: Path, port: int) -> Iterator[tuple[Connections, Services]]:
     """Dagster at work, once it has dealt with every order so far; it is stopped at the end.
 
     The last days are landed first, so that each sensor's first tick brings them all to Odoo in one run.
@@ -177,9 +177,8 @@ def caught_up(world: World, root: Path, port: int) -> Iterator[tuple[Connections
     from commerce_pipelines.sensors.receiver import listening
     from commerce_pipelines.settings import file as settings_file
 
-    process = None
     connections = Connections(settings_file.load())
-    try:
+    with ExitStack() as stack:
         with Steps(4) as step:
             step("PostgreSQL, and the answers of the marketplaces")
             for name in LANES:
@@ -189,16 +188,14 @@ def caught_up(world: World, root: Path, port: int) -> Iterator[tuple[Connections
                 for name in LANES:
                     run(*whole_stock(name))
             step("Dagster (half a minute)")
-            process = run_dagster(root, HOST, port, os.environ, quiet=True)
-            _wait_for_ui(f"http://{HOST}:{port}", process)
+            services = Services(root, HOST, port, log=root / "dagster.log", stops_database=False)
+            stack.enter_context(services)
+            _wait_for_ui(f"http://{HOST}:{port}", services)
             step("one run per lane: the sensors ask for every day that has orders to bring to Odoo")
-            _wait_for_lanes(connections, process)
-        with listening(connections.settings.listen, connections.warehouse):
-            world.odoo.webhook = world.hint_url
-            yield connections, process
-    finally:
-        if process is not None:
-            stop(process)
+            _wait_for_lanes(connections, services)
+        stack.enter_context(listening(connections.settings.listen, connections.warehouse))
+        world.odoo.webhook = world.hint_url
+        yield connections, services
 
 
 class Steps:
@@ -226,10 +223,10 @@ class Steps:
             console.print(f"{description} …", soft_wrap=True)
 
 
-def _wait_for_ui(url: str, process: subprocess.Popen[bytes]) -> None:
+def _wait_for_ui(url: str, services: Services) -> None:
     for _ in range(240):
-        if process.poll() is not None:
-            raise CommerceError(f"Dagster ended with code {process.returncode}; its log is .commerce/demo/dagster.log.")
+        if not services.alive():
+            raise CommerceError("Dagster ended; its log is .commerce/demo/dagster.log.")
         try:
             answer = _ask(url, "{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }")
             if answer["repositoriesOrError"].get("nodes"):
@@ -240,10 +237,10 @@ def _wait_for_ui(url: str, process: subprocess.Popen[bytes]) -> None:
     raise CommerceError("Dagster did not come up within two minutes; its log is .commerce/demo/dagster.log.")
 
 
-def _wait_for_lanes(connections: Connections, process: subprocess.Popen[bytes]) -> None:
+def _wait_for_lanes(connections: Connections, services: Services) -> None:
     """Until every landed order is dealt with; the proof tells what is missing if that takes too long."""
     deadline = time.monotonic() + LANES_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and services.alive():
         if not any(connections.landing(name).pending(*half_open(days())) for name in LANES):
             return
         time.sleep(0.5)

@@ -1,24 +1,39 @@
 """Running Dagster on one machine: its home folder, its processes, and leaving nothing behind.
 
-What belongs here: starting and stopping `dagster dev` as a child. What does not: settings, the demo's marketplaces.
+What belongs here: which processes and looks `dev` has, its lock, what a person is told. What does not: keeping
+processes running (supervisor.py), settings, the demo's marketplaces.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
+import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 
-from ..core.errors import SettingsError
-from ..warehouse.server.server import database_url, stop_database
+import click
 
-PATIENCE = 20.0  # seconds that Dagster's processes get to end by themselves
+from ..core.errors import SettingsError, TransientError
+from ..warehouse.server.server import database_url, libpq_url, stop_database
+from .supervisor import Look, Part, Supervisor, cut_log
+
+CODE, WEBSERVER, DAEMON = "Dagster's code server", "Dagster's webserver", "Dagster's daemon"
+LEAST_FREE_BYTES = 500_000_000  # with less PostgreSQL will soon refuse to write, and in the end to start
+DEAD_SECONDS = 10.0  # a run without its lock for so long is dead: its connection may have broken for a moment
+
+Tell = Callable[[str, str], None]
 
 
 def dagster_home(root: Path) -> Path:
@@ -31,16 +46,163 @@ def dagster_home(root: Path) -> Path:
     return home
 
 
-def run_dagster(
-    root: Path, host: str, port: int, environ: Mapping[str, str], *, quiet: bool = False
-) -> subprocess.Popen[bytes]:
-    """`dagster dev` for the project at `root`, in a process group of its own; `quiet` logs to <root>/dagster.log.
+class Services:
+    """Code server, webserver and daemon of the project at `root`, supervised by a thread for as long as it is entered.
 
-    Raises SettingsError for a taken port.
+    log: what they print goes there, else to the terminal. tell: hears, besides the terminal, what stopped and came
+    back.
+    stops_database: the embedded database ends with them.
     """
-    import socket
 
-    with socket.socket() as probe:
+    def __init__(
+        self, root: Path, host: str, port: int, *, log: Path | None = None, stops_database: bool = True,
+        tell: Tell = lambda subject, text: None,
+    ) -> None:  # fmt: skip
+        self._root, self._host, self._port = root, host, port
+        self._environ, self._log, self._tell_people = dict(os.environ), log, tell
+        self._stops_database = stops_database
+        self._unlocked: dict[str, float] = {}
+        self._settings_seen: float | None = None
+        self._cleanup = contextlib.ExitStack()
+        self.supervisor: Supervisor | None = None
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Services:
+        """Raises SettingsError for a port that is taken, and for a folder in which `dev` runs already."""
+        with contextlib.ExitStack() as cleanup:
+            cleanup.enter_context(only_one(self._root, self._host, self._port))
+            _check_port(self._host, self._port)
+            home = dagster_home(self._root)
+            sockets = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="commerce-")))
+            self._environ["DAGSTER_HOME"] = str(home)
+            end_dead_runs(self._root, self._environ)
+            self.supervisor = Supervisor(
+                parts(home, sockets / "code", self._host, self._port),
+                self._looks(),
+                folder=self._root,
+                environ=self._environ,
+                tell=self._tell,
+                log=self._log,
+            )
+            self._thread = threading.Thread(target=self.supervisor.run, name="supervisor", daemon=True)
+            self._thread.start()
+            self._cleanup = cleanup.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.supervisor is not None and self._thread is not None:
+            self.supervisor.ending.set()
+            self._thread.join()
+            end_dead_runs(self._root, self._environ)
+            if self._stops_database:
+                stop_database(self._root)
+        self._cleanup.close()
+
+    def alive(self) -> bool:
+        """Whether the services are being kept running."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def wait(self) -> None:
+        """Until the supervisor gives up, which it does only for a fault of its own."""
+        while self.alive():
+            time.sleep(0.5)
+
+    def _tell(self, subject: str, text: str) -> None:
+        click.echo(f"commerce-pipelines: {subject}: {text}", err=True)
+        threading.Thread(target=self._tell_people, args=(subject, text), daemon=True).start()
+
+    def _looks(self) -> list[Look]:
+        return [
+            Look("The database", 5.0, self._look_at_database),
+            Look("The disk", 60.0, lambda: look_at_disk(self._root)),
+            Look("Looking for dead runs", 5.0, self._look_for_dead_runs),
+            Look("commerce.yaml", 2.0, self._look_at_settings),
+            Look("The database's log", 60.0, lambda: cut_log(self._root / ".commerce" / "postgres.log")),
+        ]
+
+    def _look_at_database(self) -> None:
+        """Start the embedded server again where it ended. Raises TransientError where a server of yours is away."""
+        import psycopg2
+
+        embedded = not self._environ.get("COMMERCE_DATABASE_URL", "").strip()
+        if embedded and not server_runs(self._root):
+            database_url(self._environ, self._root)
+            self._tell("The database ended", "The embedded PostgreSQL was gone; it has been started again.")
+        url = libpq_url(database_url(self._environ, self._root))
+        try:
+            psycopg2.connect(url, connect_timeout=10).close()
+        except psycopg2.Error:
+            raise TransientError("PostgreSQL does not answer; nothing is read or written until it does.") from None
+
+    def _look_for_dead_runs(self) -> None:
+        """End runs whose processes are gone, whatever became of the daemon that should notice."""
+        from ..resources.run_life import dead_runs
+
+        assert self.supervisor is not None  # noqa: S101 - narrows the type
+        now, age = time.monotonic(), self.supervisor.age(DAEMON)
+        dead = dead_runs(database_url(self._environ, self._root), age)
+        self._unlocked = {run_id: self._unlocked.get(run_id, now) for run_id in dead}
+        if any(now - since >= DEAD_SECONDS for since in self._unlocked.values()):
+            end_dead_runs(self._root, self._environ, age)
+
+    def _look_at_settings(self) -> None:
+        """Load changed settings into the code server. Raises SettingsError for wrong ones; the old ones stay in use."""
+        from ..settings import file as settings_file
+
+        path = self._root / settings_file.config_path(self._environ)
+        changed = path.stat().st_mtime
+        if self._settings_seen is None:
+            self._settings_seen = changed
+        if changed != self._settings_seen:
+            settings_file.load(path, self._environ)
+            self._settings_seen = changed
+            assert self.supervisor is not None  # noqa: S101 - narrows the type
+            self.supervisor.restart(CODE)
+            click.echo("commerce-pipelines: commerce.yaml changed and is in use.", err=True)
+
+
+def parts(home: Path, code_socket: Path, host: str, port: int) -> list[Part]:
+    """The three processes of Dagster. A part that dies is one that the supervisor sees, not a child of a child."""
+    workspace = home / "services.yaml"
+    server = {"grpc_server": {"socket": str(code_socket), "location_name": "commerce_pipelines"}}
+    workspace.write_text(json.dumps({"load_from": [server]}), encoding="utf-8")  # JSON is YAML
+    run = (sys.executable, "-m", "commerce_pipelines.cli.part")
+
+    def answers() -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(code_socket)) == 0
+
+    code = ("dagster", "api", "grpc", "-m", "commerce_pipelines.definitions", "--socket", str(code_socket))
+    served = ("-w", str(workspace), "-h", host, "-p", str(port))
+    return [
+        Part(CODE, (*run, *code, "--location-name", "commerce_pipelines"), answers),
+        Part(DAEMON, (*run, "dagster._daemon", "run", "-w", str(workspace))),
+        Part(WEBSERVER, (*run, "dagster_webserver", *served)),
+    ]
+
+
+@contextlib.contextmanager
+def only_one(root: Path, host: str, port: int) -> Iterator[None]:
+    """Hold the folder's lock. Raises SettingsError with number and address of the one that holds it."""
+    folder = root / ".commerce"
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with open(folder / "dev.lock", "a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            who = lock.read().strip() or "another process"
+            raise SettingsError(f"Dagster runs here already ({who}): end it first, or use another folder.") from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}, http://{host}:{port}")
+        lock.flush()
+        yield
+        lock.truncate(0)
+
+
+def _check_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -50,66 +212,55 @@ def run_dagster(
                 if error.errno == errno.EADDRINUSE
                 else f"{host}:{port} cannot be listened on ({error.strerror}): choose others with --host and --port."
             ) from None
-    home = dagster_home(root)
-    command = [sys.executable, "-m", "dagster", "dev", "-w", str(home / "workspace.yaml"), "-h", host, "-p", str(port)]
-    with open(root / "dagster.log", "ab") if quiet else contextlib.nullcontext() as log:
-        return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-            command,
-            cwd=root,
-            env={**environ, "DAGSTER_HOME": str(home)},
-            start_new_session=True,
-            stdout=log,
-            stderr=log,
-        )
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """End the whole group: ask, ask firmly, then kill. Waits for each."""
-    for sign, patience in ((signal.SIGINT, PATIENCE), (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, sign)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(patience)
-            break
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+def look_at_disk(root: Path) -> None:
+    """Raises TransientError where the disk is nearly full: PostgreSQL stops, in the end for good, when it is."""
+    free = shutil.disk_usage(root).free
+    if free < LEAST_FREE_BYTES:
+        raise TransientError(f"Only {free // 1_000_000} MB are free on the disk of {root}: make room.")
 
 
-def end_dead_runs(root: Path, environ: Mapping[str, str]) -> None:
+def server_runs(root: Path) -> bool:
+    """Whether the embedded PostgreSQL of the folder has a process."""
+    from ..warehouse.server import keeper
+
+    return keeper.postmaster(root / ".commerce" / "postgres") is not None
+
+
+def end_dead_runs(root: Path, environ: Mapping[str, str], launched_before_seconds: float = 0.0) -> None:
     """Runs whose processes are gone are reported as ended, so that they hold up no run to come (resources/run_life.py).
 
     A command of its own where there are any: it imports Dagster, which this process does without.
     """
     import psycopg2
 
-    from ..resources.run_life import unfinished_runs
+    from ..resources.run_life import dead_runs
 
     with contextlib.suppress(psycopg2.Error):  # without a database nothing is known, and Dagster will say so
-        if unfinished_runs(database_url(environ, root)):
+        if dead_runs(database_url(environ, root), launched_before_seconds):
             command = [sys.executable, "-m", "commerce_pipelines.cli.main", "end-dead-runs"]
+            command += ["--launched-before", str(launched_before_seconds)]
             home = {**environ, "DAGSTER_HOME": str(dagster_home(root))}
             subprocess.run(command, cwd=root, env=home, check=False)  # noqa: S603 - our own interpreter and arguments
 
 
-def serve(root: Path, host: str, port: int, beside: contextlib.AbstractContextManager[object]) -> int:
-    """Run until Ctrl-C or the end of Dagster; afterwards neither Dagster nor an embedded database is left.
+def serve(
+    root: Path, host: str, port: int, beside: contextlib.AbstractContextManager[object],
+    tell: Tell = lambda subject, text: None,
+) -> int:  # fmt: skip
+    """Run until Ctrl-C or SIGTERM; afterwards neither Dagster nor an embedded database is left.
 
-    beside: what else shall be at work for as long."""
-    process = None
+    beside: what else shall be at work for as long. tell: hears what stopped. Returns 0 where it was asked to end, else
+    1, so that a service manager starts it again. Raises SettingsError where it cannot start at all.
+    """
     try:
-        with ending_cleanly():
-            try:
-                with beside:
-                    end_dead_runs(root, os.environ)
-                    process = run_dagster(root, host, port, os.environ)
-                    return process.wait()
-            finally:
-                if process is not None:
-                    stop(process)
-                    end_dead_runs(root, os.environ)
-                stop_database(root)
+        with ending_cleanly(), Services(root, host, port, tell=tell) as services, beside:
+            click.echo(f"commerce-pipelines: http://{host}:{port}; Ctrl-C ends everything.")
+            services.wait()
     except KeyboardInterrupt:
         return 0
+    return 1
 
 
 @contextlib.contextmanager

@@ -108,6 +108,7 @@ def dev(host: str, port: int, behind_proxy: bool) -> None:
 
     With `listen` in commerce.yaml also what the command `listen` does.
     """
+    from ..resources.alerts import alert
     from ..sensors.receiver import listening
     from .dev import serve
 
@@ -115,7 +116,13 @@ def dev(host: str, port: int, behind_proxy: bool) -> None:
         raise click.UsageError("Dagster's UI has no login: put a proxy with one in front and add --behind-proxy.")
     connections = _connections()
     _ = connections.vault  # migrated and readable, before anything is started
-    sys.exit(serve(Path.cwd(), host, port, listening(connections.settings.listen, connections.warehouse)))
+    alerts = connections.settings.alerts
+
+    def tell(subject: str, text: str) -> None:
+        for problem in alert(alerts, f"commerce_pipelines: {subject}", text):
+            click.echo(f"commerce-pipelines: the alert could not be sent by {problem}.", err=True)
+
+    sys.exit(serve(Path.cwd(), host, port, listening(connections.settings.listen, connections.warehouse), tell))
 
 
 @main.command()
@@ -145,7 +152,8 @@ def listen() -> None:
 
 
 @main.command()
-def end_dead_runs() -> None:
+@click.option("--launched-before", type=float, default=0.0, help="seconds; leaves later ones that only start alone")
+def end_dead_runs(launched_before: float) -> None:
     """End the runs whose processes are gone.
 
     For whoever starts or stops Dagster's parts as services of their own; `dev` does it as well. $DAGSTER_HOME names
@@ -159,7 +167,7 @@ def end_dead_runs() -> None:
     if not os.environ.get("DAGSTER_HOME"):
         raise SettingsError("DAGSTER_HOME is not set: it names the folder of Dagster's dagster.yaml.")
     with dg.DagsterInstance.get() as instance:
-        for run_id in end(instance, database_url()):
+        for run_id in end(instance, database_url(), launched_before):
             click.echo(f"Run {run_id} is ended: its process is gone.")
 
 

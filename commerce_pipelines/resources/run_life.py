@@ -183,28 +183,39 @@ def end_run(instance: dg.DagsterInstance, run_id: str, sentence: str) -> None:
         instance.report_run_failed(run, sentence)
 
 
-def unfinished_runs(url: str) -> list[str]:
+def unfinished_runs(url: str, launched_before_seconds: float = 0.0) -> list[str]:
     """Ids of the runs that a process should be working on, by their status. Asks SQL: importing Dagster takes seconds.
 
-    Raises psycopg2.Error where the database does not answer; a database that Dagster never used has none.
+    launched_before_seconds: a run that is only starting counts when it was launched so long ago; on a busy machine its
+    process may need a while to come to life. Raises psycopg2.Error where the database does not answer; a database that
+    Dagster never used has none.
     """
     with closing(_connect(url)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass('runs') IS NOT NULL")
         if cursor.fetchone() == (False,):
             return []
-        cursor.execute("SELECT run_id FROM runs WHERE status = ANY(%s) ORDER BY id", (list(_IN_PROCESS),))
+        cursor.execute(
+            "SELECT run_id FROM runs WHERE status = ANY(%s) AND (status <> 'STARTING'"
+            " OR update_timestamp <= now() AT TIME ZONE 'utc' - make_interval(secs => %s)) ORDER BY id",
+            (list(_IN_PROCESS), launched_before_seconds),
+        )
         return [run_id for (run_id,) in cursor.fetchall()]
 
 
-def end_dead_runs(instance: dg.DagsterInstance, url: str) -> list[str]:
-    """End every run that is in progress by its status and whose lock is free; the ids of these runs.
-
-    For whoever starts or stops the service. A run that is not dead after all (its connection broke a moment ago) sees
-    its end within LOOK_SECONDS and stops; its work is asked for again.
-    """
-    unfinished = unfinished_runs(url)
+def dead_runs(url: str, launched_before_seconds: float = 0.0) -> list[str]:
+    """Ids of the unfinished runs (see there) whose lock is free. Raises psycopg2.Error."""
+    unfinished = unfinished_runs(url, launched_before_seconds)
     held = held_locks(url) if unfinished else set()
-    dead = [run_id for run_id in unfinished if lock_key(run_id) not in held]
+    return [run_id for run_id in unfinished if lock_key(run_id) not in held]
+
+
+def end_dead_runs(instance: dg.DagsterInstance, url: str, launched_before_seconds: float = 0.0) -> list[str]:
+    """End every run that is dead (see `dead_runs`); the ids of these runs.
+
+    For whoever starts, stops or watches the service. A run that is not dead after all (its connection broke a moment
+    ago) sees its end within LOOK_SECONDS and stops; its work is asked for again.
+    """
+    dead = dead_runs(url, launched_before_seconds)
     for run_id in dead:
         end_run(instance, run_id, "The run's process is gone: the service was stopped or killed.")
     return dead

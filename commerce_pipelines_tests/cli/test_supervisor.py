@@ -1,0 +1,205 @@
+"""What keeps `dev`'s processes running: restarts, looks, logs, and an end that leaves nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from commerce_pipelines.cli import dev, supervisor
+from commerce_pipelines.cli.supervisor import Look, Part, Supervisor, cut_log
+from commerce_pipelines.core.errors import SettingsError, TransientError
+
+SLEEP = (sys.executable, "-S", "-c", "import time\nwhile True: time.sleep(1)")
+END = (sys.executable, "-S", "-c", "raise SystemExit(7)")
+# Starts a process of its own, writes its number down, and ends.
+LEAVE = (
+    sys.executable, "-S", "-c",
+    "import subprocess, sys; p = subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(600)']);"
+    "open('left', 'w').write(str(p.pid))",
+)  # fmt: skip
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def told() -> list[tuple[str, str]]:
+    return []
+
+
+Watch = Callable[..., Supervisor]
+
+
+@pytest.fixture
+def watch(clock: Clock, told: list[tuple[str, str]], tmp_path: Path) -> Iterator[Watch]:
+    """Makes supervisors in a folder of their own; they are stopped at the end."""
+    supervisors: list[Supervisor] = []
+
+    def make(*parts: Part, looks: tuple[Look, ...] = (), log: Path | None = None) -> Supervisor:
+        supervisors.append(
+            Supervisor(
+                parts,
+                looks,
+                folder=tmp_path,
+                environ=os.environ,
+                log=log,
+                clock=clock,
+                tell=lambda subject, text: told.append((subject, text)),
+            )
+        )
+        return supervisors[-1]
+
+    yield make
+    for made in supervisors:
+        made.stop()
+
+
+def until(wanted: Callable[[], object]) -> None:
+    for _ in range(1200):
+        if wanted():
+            return
+        time.sleep(0.02)
+    raise AssertionError("It did not come to pass.")
+
+
+def lives(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def test_a_part_that_was_killed_is_started_again_and_somebody_is_told(watch: Watch, told: list, clock: Clock) -> None:
+    services = watch(Part("daemon", SLEEP))
+    services.tick()
+    first = services.pid("daemon")
+    assert first is not None
+    clock.now += supervisor.STEADY_SECONDS
+    os.kill(first, signal.SIGKILL)
+    until(lambda: not lives(first))
+    services.tick()
+    second = services.pid("daemon")
+    assert second not in (None, first)
+    assert told == [("daemon ended", "It ended with signal SIGKILL and is started again in 0 seconds.")]
+
+
+def test_a_part_that_ends_at_once_is_started_less_and_less_often(watch: Watch, told: list, clock: Clock) -> None:
+    services = watch(Part("code", END))
+    delays = []
+    for _ in range(8):
+        services.tick()
+        pid = services.pid("code")
+        assert pid is not None
+        until(lambda pid=pid: not lives(pid))
+        services.tick()
+        assert services.pid("code") is None
+        delays.append(int(told[-1][1].split()[-2]))
+        clock.now += delays[-1]
+    assert delays == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert told[0][1].startswith("It ended with code 7 ")
+
+
+def test_a_part_waits_until_those_before_it_can_be_used(watch: Watch) -> None:
+    usable: list[bool] = []
+    services = watch(Part("code", SLEEP, lambda: bool(usable)), Part("daemon", SLEEP))
+    services.tick()
+    assert services.pid("daemon") is None
+    usable.append(True)
+    services.tick()
+    assert services.pid("daemon") is not None
+
+
+def test_what_a_dead_part_left_behind_is_ended_with_the_others(watch: Watch, tmp_path: Path) -> None:
+    services = watch(Part("daemon", LEAVE))
+    services.tick()
+    until(lambda: (tmp_path / "left").exists() and (tmp_path / "left").read_text())
+    left = int((tmp_path / "left").read_text())
+    assert lives(left)
+    services.stop()
+    until(lambda: not lives(left))
+
+
+def test_a_look_that_fails_is_told_once_and_again_when_it_works(watch: Watch, told: list, clock: Clock) -> None:
+    faults = [None, TransientError("gone"), TransientError("gone"), None, None]
+
+    def work() -> None:
+        if (fault := faults.pop(0)) is not None:
+            raise fault
+
+    services = watch(looks=(Look("The database", 5.0, work),))
+    for _ in range(5):
+        services.tick()
+        services.tick()  # not due yet
+        clock.now += 5.0
+    assert faults == []
+    assert told == [("The database failed", "gone"), ("The database works again", "Nothing is to be done.")]
+
+
+def test_the_log_is_cut_while_the_parts_write_on(watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "LOG_BYTES", 10)
+    log = tmp_path / "dagster.log"
+    with open(log, "a") as writer:
+        writer.write("0123456789ABC")
+        writer.flush()
+        cut_log(log)
+        writer.write("more")
+    assert log.read_text() == "more"
+    older = tmp_path / "dagster.log.1"
+    assert older.read_text() == "3456789ABC"
+    assert older.stat().st_mode & 0o777 == 0o600
+    cut_log(log)
+    assert log.read_text() == "more"
+
+
+def test_a_second_dev_in_a_folder_is_refused_with_number_and_address(tmp_path: Path) -> None:
+    with dev.only_one(tmp_path, "127.0.0.1", 3000):
+        with pytest.raises(SettingsError, match=rf"process {os.getpid()}, http://127.0.0.1:3000"):
+            with dev.only_one(tmp_path, "127.0.0.1", 3001):
+                pass
+    with dev.only_one(tmp_path, "127.0.0.1", 3001):
+        pass
+
+
+def test_a_disk_that_is_nearly_full_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dev.look_at_disk(tmp_path)
+    monkeypatch.setattr(dev, "LEAST_FREE_BYTES", 10**18)
+    with pytest.raises(TransientError, match="MB are free on the disk"):
+        dev.look_at_disk(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent is gone")
+def test_a_part_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    (tmp_path / "endless.py").write_text("import time\nprint('here', flush=True)\nwhile True: time.sleep(1)\n")
+    starter = (
+        "import subprocess, sys, time\n"
+        "p = subprocess.Popen([sys.executable, '-m', 'commerce_pipelines.cli.part', 'endless'])\n"
+        "print(p.pid, flush=True)\ntime.sleep(600)\n"
+    )
+    path = f"{Path(__file__).parents[2]}{os.pathsep}{tmp_path}"
+    parent = subprocess.Popen(
+        [sys.executable, "-c", starter], env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    part = int(parent.stdout.readline())
+    assert parent.stdout.readline() == "here\n"
+    parent.kill()
+    parent.wait()
+    until(lambda: not lives(part))
+    parent.stdout.close()
