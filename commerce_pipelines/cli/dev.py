@@ -11,6 +11,7 @@ import errno
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -19,7 +20,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -51,16 +52,18 @@ class Services:
 
     log: what they print goes there, else to the terminal. tell: hears, besides the terminal, what stopped and came
     back.
-    stops_database: the embedded database ends with them.
+    stops_database: the embedded database ends with them. token: what a browser has to know; None lets all in.
+    public_hosts: under which a proxy reaches the UI, as `name` or `name:port`.
     """
 
     def __init__(
         self, root: Path, host: str, port: int, *, log: Path | None = None, stops_database: bool = True,
-        tell: Tell = lambda subject, text: None,
+        tell: Tell = lambda subject, text: None, token: str | None = None, public_hosts: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self._root, self._host, self._port = root, host, port
         self._environ, self._log, self._tell_people = dict(os.environ), log, tell
         self._stops_database = stops_database
+        self._environ |= {"COMMERCE_UI_TOKEN": token or "", "COMMERCE_UI_HOSTS": ",".join(public_hosts)}
         self._unlocked: dict[str, float] = {}
         self._settings_seen: float | None = None
         self._cleanup = contextlib.ExitStack()
@@ -177,7 +180,7 @@ def parts(home: Path, code_socket: Path, host: str, port: int) -> list[Part]:
     return [
         Part(CODE, (*run, *code, "--location-name", "commerce_pipelines"), answers),
         Part(DAEMON, (*run, "dagster._daemon", "run", "-w", str(workspace))),
-        Part(WEBSERVER, (*run, "dagster_webserver", *served)),
+        Part(WEBSERVER, (*run, "commerce_pipelines.cli.webserver", *served)),
     ]
 
 
@@ -245,22 +248,29 @@ def end_dead_runs(root: Path, environ: Mapping[str, str], launched_before_second
             subprocess.run(command, cwd=root, env=home, check=False)  # noqa: S603 - our own interpreter and arguments
 
 
-def serve(
-    root: Path, host: str, port: int, beside: contextlib.AbstractContextManager[object],
-    tell: Tell = lambda subject, text: None,
-) -> int:  # fmt: skip
+def serve(services: Services, url: str, beside: contextlib.AbstractContextManager[object]) -> int:
     """Run until Ctrl-C or SIGTERM; afterwards neither Dagster nor an embedded database is left.
 
-    beside: what else shall be at work for as long. tell: hears what stopped. Returns 0 where it was asked to end, else
-    1, so that a service manager starts it again. Raises SettingsError where it cannot start at all.
+    url: what a person is told to open. beside: what else shall be at work for as long. Returns 0 where it was asked to
+    end, else 1, so that a service manager starts it again. Raises SettingsError where it cannot start at all.
     """
     try:
-        with ending_cleanly(), Services(root, host, port, tell=tell) as services, beside:
-            click.echo(f"commerce-pipelines: http://{host}:{port}; Ctrl-C ends everything.")
+        with ending_cleanly(), services, beside:
+            click.echo(f"commerce-pipelines: {url} (ready in half a minute); Ctrl-C ends everything.")
             services.wait()
     except KeyboardInterrupt:
         return 0
     return 1
+
+
+def ui_token(root: Path) -> str:
+    """What a browser has to know to use the UI; kept in the folder, so that a bookmark works the next time."""
+    path = root / ".commerce" / "ui.token"
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if not path.exists():
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(24))
+    return path.read_text().strip()
 
 
 @contextlib.contextmanager

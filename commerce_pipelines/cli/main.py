@@ -102,15 +102,17 @@ def check() -> None:
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
-@click.option("--behind-proxy", is_flag=True, help="required to listen on anything but loopback")
-def dev(host: str, port: int, behind_proxy: bool) -> None:
+@click.option("--behind-proxy", is_flag=True, help="a proxy with a login is in front: the UI asks for no token")
+@click.option("--public-host", multiple=True, help="name[:port] under which the proxy is reached, if it passes it on")
+def dev(host: str, port: int, behind_proxy: bool, public_host: tuple[str, ...]) -> None:
     """Run Dagster (UI, daemon, sensors) until Ctrl-C.
 
-    With `listen` in commerce.yaml also what the command `listen` does.
+    Prints the UI's address with the token that a browser needs once. With `listen` in commerce.yaml also what the
+    command `listen` does.
     """
     from ..resources.alerts import alert
     from ..sensors.receiver import listening
-    from .dev import serve
+    from .dev import Services, serve, ui_token
 
     if host not in ("127.0.0.1", "localhost", "::1") and not behind_proxy:
         raise click.UsageError("Dagster's UI has no login: put a proxy with one in front and add --behind-proxy.")
@@ -122,7 +124,10 @@ def dev(host: str, port: int, behind_proxy: bool) -> None:
         for problem in alert(alerts, f"commerce_pipelines: {subject}", text):
             click.echo(f"commerce-pipelines: the alert could not be sent by {problem}.", err=True)
 
-    sys.exit(serve(Path.cwd(), host, port, listening(connections.settings.listen, connections.warehouse), tell))
+    token = None if behind_proxy else ui_token(Path.cwd())
+    services = Services(Path.cwd(), host, port, tell=tell, token=token, public_hosts=public_host)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}" + (f"/?token={token}" if token else "")
+    sys.exit(serve(services, url, listening(connections.settings.listen, connections.warehouse)))
 
 
 @main.command()

@@ -1,0 +1,146 @@
+"""A guard in front of Dagster's web server: who may ask it what, from which page.
+
+Dagster's server has no login, answers mutations by GET, any Host, and a WebSocket of any origin: a page that somebody
+reads in the same browser could stop a sensor by an <img>, or read run logs. The guard lets through what the UI does.
+
+What belongs here: the ASGI application around another one. What does not: Dagster (webserver.py), TLS and logins (a
+proxy, docs/run-for-real.md).
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+COOKIE = "commerce_ui"
+_HEADERS = [
+    (b"x-frame-options", b"DENY"),
+    (b"content-security-policy", b"frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+]
+_NAVIGATION = {"document", "empty", ""}  # Sec-Fetch-Dest of what is no image, script, frame or object of another page
+
+
+class Guard:
+    """Lets a request through when its Host is one of `hosts`, it comes from our own page, and it knows the token.
+
+    hosts: `name:port` as browsers send them. token: what the URL that `dev` prints carries, exchanged for a cookie that
+    other sites' pages cannot make a browser send; None asks for none.
+    """
+
+    def __init__(self, app: App, hosts: Iterable[str], token: str | None = None) -> None:
+        self._app, self._hosts, self._token = app, {host.lower() for host in hosts}, token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return await self._app(scope, receive, send)
+        headers = _headers(scope)
+        refusal = self._refusal(scope, headers)
+        if scope["type"] == "websocket":
+            if refusal:
+                await receive()
+                return await send({"type": "websocket.close", "code": 1008})
+            return await self._app(scope, receive, send)
+        if self._token is not None and not refusal and (given := _query(scope).get("token")):
+            return await self._exchange(scope, given[0], send)
+        if refusal:
+            return await _answer(send, *refusal)
+
+        async def send_guarded(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                names = {name for name, _ in _HEADERS}
+                message["headers"] = [pair for pair in message.get("headers", []) if pair[0].lower() not in names]
+                message["headers"] += _HEADERS
+            await send(message)
+
+        await self._app(scope, receive, send_guarded)
+
+    def _refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
+        """Status and sentence with which a request is turned away; None lets it through."""
+        host = headers.get("host", "").lower()
+        if host not in self._hosts:
+            return 421, "This address is not one of the UI's own; commerce-pipelines dev prints the right one."
+        origin = headers.get("origin")
+        if origin is not None and (urlsplit(origin).netloc.lower() != host or not origin.startswith("http")):
+            return 403, "A page of another site may not use the UI."
+        if scope["type"] == "websocket" and origin is None:
+            return 403, "A WebSocket says from which page it comes."
+        if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and (
+            scope["method"] != "GET"
+            or scope["path"].endswith("/graphql")
+            or headers.get("sec-fetch-dest", "") not in _NAVIGATION
+            or headers.get("sec-fetch-mode", "") not in ("navigate", "")
+        ):
+            return 403, "A page of another site may link to the UI and nothing else."
+        if scope["type"] == "http":
+            if refusal := _wrong_question(scope, headers):
+                return refusal
+            if self._token is not None and _query(scope).get("token"):
+                return None
+        if self._token is not None and not self._is_known(headers):
+            return 401, "Open the address with the token that commerce-pipelines dev printed."
+        return None
+
+    def _is_known(self, headers: dict[str, str]) -> bool:
+        assert self._token is not None  # noqa: S101 - narrows the type
+        try:
+            cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        except CookieError:
+            cookie = None
+        bearer = headers.get("authorization", "").removeprefix("Bearer ")
+        return any(_same(given, self._token) for given in (cookie.value if cookie else "", bearer))
+
+    async def _exchange(self, scope: Scope, given: str, send: Send) -> None:
+        """The token of the URL for a cookie, and the same page without it: URLs end up in histories and logs."""
+        assert self._token is not None  # noqa: S101 - narrows the type
+        if not _same(given, self._token):
+            return await _answer(send, 401, "The token is another one; commerce-pipelines dev printed the right one.")
+        rest = [(key, value) for key, values in _query(scope).items() if key != "token" for value in values]
+        # A path that begins with two slashes would name another host.
+        target = "/" + scope["path"].lstrip("/\\") + (f"?{urlencode(rest)}" if rest else "")
+        cookie = f"{COOKIE}={self._token}; Path=/; HttpOnly; SameSite=Strict"
+        location = [(b"location", target.encode("latin-1", "ignore")), (b"set-cookie", cookie.encode())]
+        await _answer(send, 303, "", location)
+
+
+def _wrong_question(scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
+    """A GraphQL request that is no POST of JSON: only such a one cannot be sent by a form, a link or an image."""
+    if scope["method"] in ("GET", "HEAD", "OPTIONS"):
+        if scope["path"].rstrip("/").endswith("/graphql") and "query" in _query(scope):
+            return 405, "GraphQL is asked by POST."
+        return None
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        return 415, "Only application/json is taken."
+    return None
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """By lower-case name. A header that comes twice is joined, so that no half of it is overlooked."""
+    found: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
+
+
+def _query(scope: Scope) -> dict[str, list[str]]:
+    return parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+
+
+def _same(given: str, token: str) -> bool:
+    return hmac.compare_digest(given.encode(), token.encode())
+
+
+async def _answer(send: Send, status: int, text: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+    plain = (b"content-type", b"text/plain; charset=utf-8")
+    await send({"type": "http.response.start", "status": status, "headers": [plain, *headers, *_HEADERS]})
+    await send({"type": "http.response.body", "body": f"{text}\n".encode()})

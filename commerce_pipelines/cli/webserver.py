@@ -1,0 +1,41 @@
+"""Dagster's web server with the guard in front: `python -m commerce_pipelines.cli.webserver -w FILE -h HOST -p PORT`.
+
+What belongs here: putting the two together. What does not: what the guard lets through (guard.py).
+Environment: COMMERCE_UI_HOSTS, further `name:port` under which a proxy reaches the UI, separated by commas;
+COMMERCE_UI_TOKEN, what a browser has to know.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from .guard import Guard
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+def hosts(host: str, port: str) -> list[str]:
+    """Every Host header under which the UI on `host` and `port` may be asked."""
+    named = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    more = [name.strip() for name in os.environ.get("COMMERCE_UI_HOSTS", "").split(",") if name.strip()]
+    return [f"{name}:{port}" for name in (*LOOPBACK, named)] + more
+
+
+def main(arguments: list[str]) -> None:
+    """The same command line as Dagster's own."""
+    import dagster_webserver.cli as web_server_cli
+
+    host, port = (arguments[arguments.index(flag) + 1] for flag in ("-h", "-p"))
+    create = web_server_cli.create_app_from_workspace_process_context
+
+    def create_guarded(*values: Any, **names: Any) -> Guard:
+        return Guard(create(*values, **names), hosts(host, port), os.environ.get("COMMERCE_UI_TOKEN") or None)
+
+    web_server_cli.create_app_from_workspace_process_context = create_guarded  # type: ignore[assignment]
+    web_server_cli.dagster_webserver(arguments, auto_envvar_prefix="DAGSTER_WEBSERVER")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
