@@ -16,7 +16,7 @@ from typing import Any
 from commerce_pipelines.flows.intake.pull import pull
 from commerce_pipelines.flows.orders.load import load
 from commerce_pipelines.flows.orders.stage import stage
-from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.settings.file import parse
 from commerce_pipelines.warehouse.tables.frames import read_frame, replace_days
 from commerce_sandbox.catalogue import CATALOGUE
@@ -49,7 +49,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
             shop.add(order)
         settings = parse(SETTINGS.format(odoo=odoo.url, shop=shop.url, start=start))
         keys = {"COMMERCE_DATABASE_URL": database.fresh(), "COMMERCE_MASTER_KEY": MASTER_KEY_TEXT}
-        connections = Connections(settings, keys)
+        connections = open_connections(settings, keys)
         writes = []
         for number in (1, 2):
             tell(f"backfill of {days} days, run {number}")

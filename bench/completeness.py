@@ -22,7 +22,7 @@ from commerce_pipelines.domain.orders.order import OrderStatus
 from commerce_pipelines.domain.sales.completeness import Booked, Claim, compare
 from commerce_pipelines.domain.sales.draft import order_xid
 from commerce_pipelines.flows.orders.prove import prove
-from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.settings.file import parse
 
 from .database import MASTER_KEY_TEXT, server
@@ -42,9 +42,9 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
     with server() as database:
         settings = parse(SETTINGS.format(url="http://127.0.0.1:1"))
         keys = {"COMMERCE_DATABASE_URL": database.fresh(), "COMMERCE_MASTER_KEY": MASTER_KEY_TEXT}
-        connections = Connections(settings, keys)
-        connections._channels["shop"] = _Shop(orders)  # type: ignore[assignment]
-        connections.__dict__["odoo"] = _Odoo(orders)
+        shop: Any = _Shop(orders)
+        odoo: Any = _Odoo(orders)
+        connections = open_connections(settings, keys, odoo=lambda: odoo, channels=lambda *_: shop)
         _fill_ledger(connections, orders)
         tell(f"{count:,} orders are proved")
         started = time.perf_counter()

@@ -32,14 +32,14 @@ def main(url: str, database: str, count: int) -> None:
 
     from commerce_pipelines.flows.intake.pull import pull
     from commerce_pipelines.flows.orders.stage import stage
-    from commerce_pipelines.resources.connections import Connections
+    from commerce_pipelines.resources.connections import open_connections
     from commerce_pipelines.settings.file import parse
     from commerce_pipelines.warehouse import exceptions as quarantine  # noqa: F401
     from commerce_pipelines.warehouse.orders import staging  # noqa: F401
 
     os.environ["BENCH_TOKEN"] = "token"  # noqa: S105
     keys = {"COMMERCE_DATABASE_URL": database, "COMMERCE_MASTER_KEY": MASTER_KEY_TEXT}
-    connections = Connections(parse(SETTINGS.format(url=url)), keys)
+    connections = open_connections(parse(SETTINGS.format(url=url)), keys)
     connections.channel("shop").probe()
     start: date = START.date()
     end = start + timedelta(days=DAYS)

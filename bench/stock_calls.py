@@ -37,7 +37,7 @@ from commerce_pipelines.channels.http.memory import MemoryBuckets, MemoryTokens
 from commerce_pipelines.channels.shopify.orders.reading import ShopifyChannel
 from commerce_pipelines.flows.inventory.readings import read_listings
 from commerce_pipelines.flows.outbox.dispatch import push
-from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.settings.file import parse
 from commerce_pipelines.warehouse.inventory import rows as inventory
 from commerce_sandbox.amazon import AmazonStandIn
@@ -188,12 +188,12 @@ def world(database: str, count: int) -> Iterator[tuple[Connections, dict[str, St
         for name, stand_in in (("AMAZON", amazon), ("EBAY", ebay), ("SHOPIFY", shopify)):
             text = text.replace(name, stand_in.url)
         keys = {"COMMERCE_DATABASE_URL": database, "COMMERCE_MASTER_KEY": MASTER_KEY_TEXT}
-        connections = Connections(parse(text), keys)
         shared = MemoryBuckets(clock.seconds), MemoryTokens(clock.seconds)
         timed = {"now": clock.now, "clock": clock.seconds, "sleep": clock.sleep}
-        types = {"amazon": AmazonChannel, "ebay": EbayChannel, "shopify": ShopifyChannel}
-        for name, channel in types.items():
-            connections._channels[name] = channel(connections.settings.channel(name), *shared, **timed)  # type: ignore
+        types: dict[str, Any] = {"amazon": AmazonChannel, "ebay": EbayChannel, "shopify": ShopifyChannel}
+        connections = open_connections(
+            parse(text), keys, channels=lambda settings, *_: types[settings.name](settings, *shared, **timed)
+        )
         try:
             yield connections, {"amazon": amazon, "ebay": ebay, "shopify": shopify}
         finally:

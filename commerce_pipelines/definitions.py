@@ -8,7 +8,7 @@ import dagster as dg
 from .assets.exceptions import exceptions_asset
 from .assets.inventory import inventory_assets, stock_levels_asset
 from .assets.orders import order_assets
-from .resources.connections import Connections
+from .resources.connections import Connections, open_connections
 from .resources.tables import TableIOManager
 from .sensors.failures import run_failures
 from .sensors.inventory import inventory_schedules, stock_changes_sensor
@@ -22,7 +22,7 @@ def build_defs(settings: Settings, connections: Connections | None = None) -> dg
 
     Every run is one process (`in_process_executor`): a process per step costs seconds. Scale out by run launcher.
     """
-    connections = connections or Connections(settings)
+    connections = connections or open_connections(settings)
     stocked = [channel for channel in settings.channels if channel.inventory.enabled]
     return dg.Definitions(
         assets=[

@@ -28,7 +28,7 @@ from commerce_pipelines.cli.dev import Services, dagster_home, ending_cleanly
 from commerce_pipelines.cli.main import show
 from commerce_pipelines.core.errors import CommerceError
 from commerce_pipelines.domain.sales.completeness import Completeness
-from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.sensors.failures import reason
 from commerce_pipelines.sensors.inventory import lane as stock_lane
 from commerce_pipelines.sensors.orders import RANGE_END, RANGE_START, TABLES
@@ -90,7 +90,7 @@ def once() -> int:
     """Every lane in this process, then the proof; 0 only if nothing is missing."""
     from commerce_pipelines.settings import file as settings_file
 
-    connections = Connections(settings_file.load())
+    connections = open_connections(settings_file.load())
     first, last = days()
     with Steps(2 * len(LANES) + 1) as step:
         step("PostgreSQL and Dagster")
@@ -177,7 +177,7 @@ def caught_up(world: World, root: Path, port: int) -> Iterator[tuple[Connections
     from commerce_pipelines.sensors.receiver import listening
     from commerce_pipelines.settings import file as settings_file
 
-    connections = Connections(settings_file.load())
+    connections = open_connections(settings_file.load())
     with ExitStack() as stack:
         with Steps(4) as step:
             step("PostgreSQL, and the answers of the marketplaces")

@@ -11,7 +11,7 @@ import getpass
 import click
 
 from ..core.errors import SettingsError
-from ..resources.connections import Connections
+from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
 
 ROWS = 200  # of the difference, in a terminal
@@ -73,4 +73,4 @@ def _connections(channel: str) -> Connections:
     settings = settings_file.load()
     if not settings.channel(channel).inventory.enabled:
         raise SettingsError(f"channels[{channel}].inventory.enabled is not true: no stock is published there.")
-    return Connections(settings)
+    return open_connections(settings)

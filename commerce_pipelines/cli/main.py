@@ -18,7 +18,7 @@ from dotenv import load_dotenv
 from ..core.errors import CommerceError, SettingsError
 from ..domain.money import to_decimal
 from ..domain.sales.completeness import Completeness
-from ..resources.connections import Connections
+from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
 from .inventory import inventory
 from .orders import days, exceptions, plan, trace
@@ -251,7 +251,7 @@ def summary(proofs: dict[str, Completeness]) -> str:
 
 
 def _connections() -> Connections:
-    return Connections(settings_file.load())
+    return open_connections(settings_file.load())
 
 
 if __name__ == "__main__":

@@ -12,14 +12,14 @@ from datetime import date, datetime, timedelta
 import click
 
 from ..channels.settings import EARLIEST, ChannelSettings
-from ..resources.connections import Connections
+from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
 
 LATEST = date(2999, 12, 31)
 
 
 def _connections() -> Connections:
-    return Connections(settings_file.load())
+    return open_connections(settings_file.load())
 
 
 def days(channel: ChannelSettings, start: datetime | None, end: datetime | None, back: int) -> tuple[date, date]:

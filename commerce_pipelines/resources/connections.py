@@ -1,47 +1,59 @@
 """The doors that assets and sensors go through: the warehouse, the channels, Odoo. Opened on first use, once a process.
 
-What belongs here: turning settings into opened things. What does not: what is done with them (assets/, sensors/).
+What belongs here: handing opened things around, and how they are opened by default. What does not: what is done with
+them (assets/, sensors/).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ..core.instruments import REAL, Instruments
 from ..settings.file import Settings
 
 if TYPE_CHECKING:
     from ..channels.capabilities import Channel
+    from ..channels.http.throttle import BucketStore, TokenStore
+    from ..channels.settings import ChannelSettings
     from ..odoo.rpc.client import OdooClient
     from ..warehouse.landing.landing import Landing
     from ..warehouse.landing.vault import Vault
     from ..warehouse.tables.database import Warehouse
 
+    OpenChannel = Callable[[ChannelSettings, BucketStore, TokenStore], Channel]
+
 
 class Connections:
-    """All doors of one settings file. A plain object, so that tests and the command line use the very same.
+    """All doors of one settings file. A plain object, so that Dagster, the command line and tests use the very same.
 
-    environ: where COMMERCE_DATABASE_URL and COMMERCE_MASTER_KEY are read; default: the process's own.
+    warehouse, odoo, channels: what opens each door, called on first use. `open_connections` has the real ones; tests
+    hand in doubles.
     """
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        warehouse: Callable[[], Warehouse],
+        odoo: Callable[[], OdooClient],
+        channels: OpenChannel,
+        instruments: Instruments,
+    ) -> None:
         self.settings = settings
-        self._environ = environ
+        self.instruments = instruments
+        self._open_warehouse, self._open_odoo, self._open_channel = warehouse, odoo, channels
         self._channels: dict[str, Channel] = {}
 
     @cached_property
     def warehouse(self) -> Warehouse:
-        """The database, migrated to the newest schema. Raises SettingsError without a master key."""
-        import os
+        return self._open_warehouse()
 
-        from ..warehouse.server.server import database_url
-        from ..warehouse.tables.database import Warehouse, master_key
-
-        environ = os.environ if self._environ is None else self._environ
-        warehouse = Warehouse(database_url(environ), master_key(environ))
-        warehouse.migrate()
-        return warehouse
+    @cached_property
+    def odoo(self) -> OdooClient:
+        return self._open_odoo()
 
     @cached_property
     def vault(self) -> Vault:
@@ -61,11 +73,10 @@ class Connections:
     def channel(self, name: str) -> Channel:
         """One channel, its rate limits and access tokens shared with every other process through the database."""
         if name not in self._channels:
-            from ..channels.registry import open_channel
             from ..warehouse.shared.buckets import DatabaseBuckets
             from ..warehouse.shared.tokens import DatabaseTokens
 
-            self._channels[name] = open_channel(
+            self._channels[name] = self._open_channel(
                 self.settings.channel(name), DatabaseBuckets(self.warehouse), DatabaseTokens(self.warehouse)
             )
         return self._channels[name]
@@ -73,13 +84,53 @@ class Connections:
     def probe(self, name: str) -> str:
         """Whose account a channel's credentials open: with a token minted anew, so that wrong ones show at once."""
         from ..channels.http.memory import MemoryTokens
-        from ..channels.registry import open_channel
         from ..warehouse.shared.buckets import DatabaseBuckets
 
-        return open_channel(self.settings.channel(name), DatabaseBuckets(self.warehouse), MemoryTokens()).probe()
+        channel = self._open_channel(self.settings.channel(name), DatabaseBuckets(self.warehouse), MemoryTokens())
+        return channel.probe()
 
-    @cached_property
-    def odoo(self) -> OdooClient:
-        from ..odoo.rpc.client import connect
 
-        return connect(self.settings.odoo, self.settings.odoo.password.value())
+def open_connections(
+    settings: Settings,
+    environ: Mapping[str, str] | None = None,
+    *,
+    warehouse: Callable[[], Warehouse] | None = None,
+    odoo: Callable[[], OdooClient] | None = None,
+    channels: OpenChannel | None = None,
+    instruments: Instruments = REAL,
+) -> Connections:
+    """The doors of these settings; nothing is opened yet.
+
+    environ: where COMMERCE_DATABASE_URL and COMMERCE_MASTER_KEY are read, default: the process's own. A door that is
+    handed in is used in place of the real one.
+    """
+    return Connections(
+        settings,
+        warehouse=warehouse or (lambda: open_warehouse(os.environ if environ is None else environ)),
+        odoo=odoo or (lambda: open_odoo(settings, instruments)),
+        channels=channels or open_channel,
+        instruments=instruments,
+    )
+
+
+def open_warehouse(environ: Mapping[str, str]) -> Warehouse:
+    """The database, migrated to the newest schema. Raises SettingsError without a master key."""
+    from ..warehouse.server.server import database_url
+    from ..warehouse.tables.database import Warehouse, master_key
+
+    warehouse = Warehouse(database_url(environ), master_key(environ))
+    warehouse.migrate()
+    return warehouse
+
+
+def open_odoo(settings: Settings, instruments: Instruments) -> OdooClient:
+    """A client of Odoo; it logs in with its first call."""
+    from ..odoo.rpc.client import connect
+
+    return connect(settings.odoo, settings.odoo.password.value(), sleep=instruments.sleep)
+
+
+def open_channel(settings: ChannelSettings, buckets: BucketStore, tokens: TokenStore) -> Channel:
+    from ..channels.registry import open_channel
+
+    return open_channel(settings, buckets, tokens)

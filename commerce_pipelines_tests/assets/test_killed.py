@@ -20,7 +20,7 @@ import yaml
 
 from commerce_pipelines.definitions import build_defs
 from commerce_pipelines.flows.orders.prove import prove
-from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.sensors.orders import RANGE_END, RANGE_START, TABLES
 from commerce_pipelines.settings.file import parse
 from commerce_pipelines.warehouse.tables.database import Warehouse
@@ -35,10 +35,10 @@ RUN = """
 import sys
 from commerce_pipelines.core.failpoints import arm
 from commerce_pipelines.settings import file as settings
-from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.resources.connections import open_connections
 from commerce_pipelines_tests.assets.test_killed import run_lane
 arm(sys.argv[1])
-sys.exit(0 if run_lane(Connections(settings.load()), *sys.argv[2:]) else 1)
+sys.exit(0 if run_lane(open_connections(settings.load()), *sys.argv[2:]) else 1)
 """
 POINTS = ("landed", "staged", "after_load", "before_confirm", "after_confirm", "before_sale_orders")
 
@@ -87,7 +87,7 @@ class Shop:
             "COMMERCE_MASTER_KEY": base64.urlsafe_b64encode(MASTER_KEY).decode(),
             "COMMERCE_CONFIG": str(folder / "commerce.yaml"),
         }  # fmt: skip
-        self.connections = Connections(parse((folder / "commerce.yaml").read_text()), self.environ)
+        self.connections = open_connections(parse((folder / "commerce.yaml").read_text()), self.environ)
 
     def killed(self, failpoint: str) -> int:
         """Exit code of a run over all days in a process of its own: -9 when it was killed."""

@@ -16,11 +16,12 @@ from dagster._serdes import serialize_value
 from commerce_pipelines.assets import orders as orders_assets
 from commerce_pipelines.assets.common import CHANNEL_TAG, LANDED_TAG
 from commerce_pipelines.definitions import build_defs
-from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.resources.connections import Connections, open_connections, open_odoo
 from commerce_pipelines.sensors.orders import RANGE_END, RANGE_START, TABLES
 from commerce_pipelines.settings import file as settings_file
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY
+from commerce_pipelines_tests.doubles.doors import IMPATIENT
 from commerce_sandbox import world as sandbox
 from commerce_sandbox.amazon import AmazonStandIn
 from commerce_sandbox.catalogue import CATALOGUE
@@ -74,7 +75,8 @@ def lanes(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) 
         }
         for name, value in environ.items():
             monkeypatch.setenv(name, value)
-        connections = Connections(settings_file.parse(world.settings()))
+        settings = settings_file.parse(world.settings())
+        connections = open_connections(settings, odoo=lambda: open_odoo(settings, IMPATIENT))
         yield Lanes(world, connections, stack.enter_context(dg.DagsterInstance.ephemeral()))
 
 
@@ -156,7 +158,6 @@ def test_an_empty_page_with_status_200_cannot_pass_for_no_orders(lanes: Lanes) -
 def test_odoo_down_is_tried_again_and_nothing_is_lost(lanes: Lanes) -> None:
     """A refusal of every call: the step is retried by its policy and gives up loudly; the next run heals."""
     lanes.world.odoo.faults.append(Fault(match="/jsonrpc", status=502, times=10_000))
-    lanes.connections.odoo.sleep = lambda seconds: None
     result = lanes.run(SHOP)
     assert not result.success
     assert [event.event_type_value for event in result.all_events].count("STEP_RESTARTED") == 1

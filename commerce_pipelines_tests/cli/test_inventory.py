@@ -10,7 +10,7 @@ from commerce_pipelines.flows.intake.pull import pull
 from commerce_pipelines.flows.inventory.publish import Stopped, decide, publish
 from commerce_pipelines.flows.inventory.readings import in_pipe, read_listings, take_stock
 from commerce_pipelines.flows.orders.stage import stage
-from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.settings import file as settings_file
 from commerce_pipelines_tests.cli.test_main import Shell, shell
 from commerce_sandbox.catalogue import CATALOGUE
@@ -32,7 +32,7 @@ def test_plan_shows_what_a_run_then_does_and_release_is_for_a_stopped_one(shell:
     early = shell("inventory", "plan", "shop_de")
     assert early.exit_code == 1
     assert "materialise shop_de/listings first" in early.output
-    connections = Connections(settings_file.load())
+    connections = open_connections(settings_file.load())
     read_listings(connections, "shop_de")
     planned = shell("inventory", "plan", "shop_de")
     assert planned.exit_code == 0, planned.output
@@ -45,7 +45,7 @@ def test_plan_shows_what_a_run_then_does_and_release_is_for_a_stopped_one(shell:
     shell.write(channel_warehouse="FBA", inventory={**RULES, "end_below": 10**6, "breaker": {"from_listings": 1}})
     stopped = shell("inventory", "plan", "shop_de")
     assert "The breaker would stop this" in stopped.output
-    connections = Connections(settings_file.load())
+    connections = open_connections(settings_file.load())
     with pytest.raises(Stopped, match="would go to 0"):
         run(connections)
     assert "Released: " in shell("inventory", "release", "shop_de").output
@@ -57,7 +57,7 @@ def test_orders_that_are_only_landed_are_held_back_like_staged_ones(shell: Shell
     now = datetime.now(UTC)
     for order in demo_orders(19, 3, now, CATALOGUE):
         shell.shop.add(order)
-    connections = Connections(settings_file.load())
+    connections = open_connections(settings_file.load())
     snapshot = take_stock(connections)
     assert in_pipe(connections, snapshot) == {}
     first, last = (now - timedelta(days=5)).date(), (now + timedelta(days=2)).date()

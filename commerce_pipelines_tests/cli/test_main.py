@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from commerce_pipelines.cli.main import main
 from commerce_pipelines.core.errors import SettingsError
 from commerce_pipelines.flows.intake.pull import pull
-from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.resources.connections import open_connections
 from commerce_pipelines.settings.file import load, parse
 from commerce_pipelines.warehouse.tables.database import Warehouse, master_key
 from commerce_pipelines_tests.conftest import MASTER_KEY
@@ -150,11 +150,11 @@ def test_another_master_key_is_refused_before_anything_is_written(
     for order in demo_orders(3, 1, today, CATALOGUE):
         shell.shop.add(order)
     span = today.date() - timedelta(days=2), today.date() + timedelta(days=2)
-    assert pull(Connections(load()), "shop_de", *span).new > 10
+    assert pull(open_connections(load()), "shop_de", *span).new > 10
     monkeypatch.setenv("COMMERCE_MASTER_KEY", base64.urlsafe_b64encode(bytes(32)).decode())
     assert "✗ database and master key: COMMERCE_MASTER_KEY is not the key" in shell("check").output
     with pytest.raises(SettingsError, match="set the old one again"):
-        pull(Connections(load()), "shop_de", *span)
+        pull(open_connections(load()), "shop_de", *span)
     assert shell("dev", "--port", "1").output.count("set the old one again") == 1
 
 

@@ -15,6 +15,7 @@ from commerce_pipelines.domain.orders.order import FulfilledBy
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.settings import file as settings
 from commerce_pipelines.warehouse.tables.database import Warehouse
+from commerce_pipelines_tests.doubles.doors import doors
 
 NAME = "shop_de"
 YAML = """
@@ -110,10 +111,7 @@ class Shop:
 def connections(warehouse: Warehouse, odoo: Odoo, shop: Shop, inventory: str = "share: 100") -> Connections:
     loose = "breaker: {zeroed_percent: 100, changed_percent: 100}"
     text = inventory if "breaker" in inventory else f"{inventory}, {loose}"
-    made = Connections(settings.parse(YAML.format(inventory=text)), {})
-    made.__dict__ |= {"warehouse": warehouse, "odoo": odoo}
-    made._channels[NAME] = shop  # type: ignore[assignment]
-    return made
+    return doors(settings.parse(YAML.format(inventory=text)), warehouse, odoo=odoo, channels={NAME: shop})
 
 
 def sold(warehouse: Warehouse, order_id: str, sku: str, units: int, **more: Any) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -13,15 +13,18 @@ import pytest
 
 from commerce_pipelines.channels.capabilities import OrderHead, OrderTotal, Page, Window
 from commerce_pipelines.core.errors import RecordError
+from commerce_pipelines.core.instruments import REAL, Instruments
 from commerce_pipelines.domain.orders.order import Address, Buyer, LineKind, Order, OrderLine, OrderStatus, business_day
 from commerce_pipelines.flows.intake.pull import pull
 from commerce_pipelines.flows.orders.load import Loaded, load
 from commerce_pipelines.flows.orders.prove import Proof, prove
 from commerce_pipelines.flows.orders.stage import stage
-from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.resources.connections import open_connections
+from commerce_pipelines.settings.file import Settings
 from commerce_pipelines.warehouse import exceptions as quarantine
 from commerce_pipelines.warehouse.tables.frames import read_frame, replace_days
 from commerce_pipelines_tests.doubles.channel import FakeChannel
+from commerce_pipelines_tests.doubles.doors import leads_to
 from commerce_sandbox.server import Call
 
 NAME = "shop_de"
@@ -88,12 +91,13 @@ class OrdersChannel(FakeChannel):
 class Lane:
     """A channel, a warehouse and an Odoo; `run` does what a Dagster run does."""
 
-    def __init__(self, connections: Connections, day: date | None = None) -> None:
-        self.connections = connections
+    def __init__(self, settings: Settings, environ: Mapping[str, str], instruments: Instruments = REAL) -> None:
         self.channel = OrdersChannel()
-        connections._channels[NAME] = self.channel
+        self.connections = open_connections(
+            settings, environ, channels=leads_to({NAME: self.channel}), instruments=instruments
+        )
         self.noon = datetime.now(UTC).replace(hour=11, minute=0, second=0, microsecond=0) - timedelta(days=1)
-        self.day = day or business_day(self.noon, ZONE)
+        self.day = business_day(self.noon, ZONE)
 
     def order(self, order_id: str, *lines: OrderLine, **more: Any) -> Order:
         """A paid order of one mug at 16.90, unless told otherwise."""

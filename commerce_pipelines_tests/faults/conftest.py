@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.settings.file import parse
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY
 from commerce_pipelines_tests.doubles.channel import SETTINGS
+from commerce_pipelines_tests.doubles.doors import IMPATIENT
 from commerce_pipelines_tests.doubles.lane import Lane
 from commerce_sandbox.catalogue import CATALOGUE
 from commerce_sandbox.odoo import OdooStandIn, demo_database
@@ -32,12 +32,7 @@ def another(odoo: OdooStandIn, warehouse: Warehouse, monkeypatch: pytest.MonkeyP
         "COMMERCE_MASTER_KEY": base64.urlsafe_b64encode(MASTER_KEY).decode(),
     }
 
-    def lane() -> Lane:
-        connections = Connections(parse(SETTINGS.replace("http://127.0.0.1:8069", odoo.url)), environ)
-        connections.odoo.sleep = lambda seconds: None  # type: ignore[attr-defined]
-        return Lane(connections)
-
-    return lane
+    return lambda: Lane(parse(SETTINGS.replace("http://127.0.0.1:8069", odoo.url)), environ, IMPATIENT)
 
 
 @pytest.fixture

@@ -23,12 +23,13 @@ from commerce_pipelines.assets.common import CHANNEL_TAG
 from commerce_pipelines.channels.capabilities import Window
 from commerce_pipelines.core.errors import RecordError
 from commerce_pipelines.definitions import build_defs
-from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.resources.connections import Connections, open_connections, open_odoo
 from commerce_pipelines.sensors.failures import reason
 from commerce_pipelines.sensors.orders import RANGE_END, RANGE_START, TABLES
 from commerce_pipelines.settings import file as settings_file
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY
+from commerce_pipelines_tests.doubles.doors import IMPATIENT
 from commerce_sandbox import world as sandbox
 from commerce_sandbox.amazon import AmazonStandIn
 from commerce_sandbox.catalogue import CATALOGUE
@@ -98,7 +99,6 @@ class Lanes:
 
     def __init__(self, world: sandbox.World, connections: Connections, folder: Path) -> None:
         self.world, self.connections, self.folder = world, connections, folder
-        connections.odoo.sleep = lambda seconds: None  # type: ignore[attr-defined]
         self.job = build_defs(connections.settings, connections).resolve_implicit_global_asset_job_def()
         self.said: list[str] = []
 
@@ -158,7 +158,9 @@ def lanes(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         environ = {**world.environment(tmp_path), **SECRETS, "COMMERCE_DATABASE_URL": warehouse.url}
         for name, value in environ.items():
             monkeypatch.setenv(name, value)
-        yield Lanes(world, Connections(settings_file.parse(world.settings())), tmp_path)
+        settings = settings_file.parse(world.settings())
+        connections = open_connections(settings, odoo=lambda: open_odoo(settings, IMPATIENT))
+        yield Lanes(world, connections, tmp_path)
 
 
 @pytest.mark.parametrize("name", sandbox.LANES)

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from commerce_pipelines.odoo.rpc.client import connect as connect_odoo
-from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.settings.file import Settings, parse
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY
@@ -62,7 +61,7 @@ def connect(odoo: Server, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch)
         "COMMERCE_DATABASE_URL": warehouse.url,
         "COMMERCE_MASTER_KEY": base64.urlsafe_b64encode(MASTER_KEY).decode(),
     }
-    return lambda more="": Lane(Connections(settings_of(odoo, more), environ))
+    return lambda more="": Lane(settings_of(odoo, more), environ)
 
 
 @pytest.fixture

@@ -15,13 +15,13 @@ from dagster_postgres.event_log import PostgresEventLogStorage
 
 from commerce_pipelines.assets.common import failures
 from commerce_pipelines.core.errors import PermanentError, SettingsError, TransientError
-from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.resources.run_history import RunHistory
 from commerce_pipelines.resources.tables import TableIOManager
 from commerce_pipelines.sensors.orders import RANGE_END, RANGE_START
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines.warehouse.tables.frames import read_frame
 from commerce_pipelines_tests.doubles.channel import some_settings
+from commerce_pipelines_tests.doubles.doors import doors
 
 PROJECT = Path(__file__).parents[2]
 DAYS = dg.DailyPartitionsDefinition(start_date="2025-10-01", end_date="2025-11-15")
@@ -41,9 +41,7 @@ def instance(database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 @pytest.fixture
 def tables(warehouse: Warehouse) -> TableIOManager:
-    connections = Connections(some_settings())
-    connections.__dict__["warehouse"] = warehouse
-    return TableIOManager(connections)
+    return TableIOManager(doors(some_settings(), warehouse))
 
 
 def _buckets(day: date) -> pd.DataFrame:

@@ -17,7 +17,8 @@ from commerce_pipelines.settings import file as settings
 from commerce_pipelines.warehouse.shared import hints
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.doubles.channel import FakeChannel, ago
-from commerce_pipelines_tests.doubles.inventory import NAME, YAML, Odoo, Shop, connections
+from commerce_pipelines_tests.doubles.doors import doors
+from commerce_pipelines_tests.doubles.inventory import NAME, YAML, Odoo, Shop
 
 
 class Ticks:
@@ -27,8 +28,9 @@ class Ticks:
         self, warehouse: Warehouse, instance: dg.DagsterInstance, more: str = "listen: {secret: {env: X}}"
     ) -> None:
         self.odoo, self.warehouse, self.instance = Odoo({("A", "WH"): [50, 0]}), warehouse, instance
-        self.connections = connections(warehouse, self.odoo, Shop({"A": 0}), "share: 100, poll_seconds: 600")
-        self.connections.settings = settings.parse(YAML.format(inventory="poll_seconds: 600") + more)
+        self.channels: dict[str, Any] = {NAME: Shop({"A": 0})}
+        configured = settings.parse(YAML.format(inventory="poll_seconds: 600") + more)
+        self.connections = doors(configured, warehouse, odoo=self.odoo, channels=self.channels)
         self.repository = build_defs(self.connections.settings, self.connections).get_repository_def()
         self.sensor = self.repository.get_sensor_def("odoo_stock_changes")
         self.cursor: str | None = None
@@ -156,8 +158,7 @@ def test_a_look_that_failed_keeps_the_hint(ticks: Ticks) -> None:
 def test_new_orders_are_a_hint_as_well(ticks: Ticks) -> None:
     ticks()
     ticks.remember(seconds=0.0)
-    channel = FakeChannel()
-    ticks.connections._channels[NAME] = channel  # type: ignore[assignment]
+    channel = ticks.channels[NAME] = FakeChannel()
     channel.add("1", ago(minutes=1), sku="A")
     context = dg.build_sensor_context(
         instance=ticks.instance, repository_def=ticks.repository, resources={"connections": ticks.connections}

@@ -21,6 +21,7 @@ from commerce_pipelines.settings.file import fingerprint
 from commerce_pipelines.warehouse import exceptions as quarantine
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.doubles.channel import FakeChannel, ago, some_settings
+from commerce_pipelines_tests.doubles.doors import doors
 
 
 class Ticker:
@@ -65,10 +66,7 @@ def channel() -> FakeChannel:
 
 @pytest.fixture
 def connections(warehouse: Warehouse, channel: FakeChannel) -> Connections:
-    connections = Connections(some_settings())
-    connections.__dict__["warehouse"] = warehouse
-    connections._channels["shop_de"] = channel
-    return connections
+    return doors(some_settings(), warehouse, channels={"shop_de": channel})
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import pytest
 from commerce_pipelines.channels.capabilities import Window
 from commerce_pipelines.core.errors import TransientError
 from commerce_pipelines.flows.intake.poll import Cursor, poll
-from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.settings import file as settings
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.channels.amazon.contract import NOON, Clock, connect, judged
+from commerce_pipelines_tests.doubles.doors import doors
 from commerce_sandbox.amazon.demo import demo_orders
 from commerce_sandbox.catalogue import CATALOGUE
 
@@ -36,9 +36,8 @@ def test_a_catch_up_of_more_pages_than_the_bucket_holds_ends(
         for seed in range(4):
             for order in demo_orders(seed, 1, NOON, CATALOGUE):
                 amazon.add(order)
-        connections = Connections(settings.parse(YAML), {})
-        connections.__dict__["warehouse"] = warehouse
-        channel = connections._channels[NAME] = connect(amazon, clock)
+        channel = connect(amazon, clock)
+        connections = doors(settings.parse(YAML), warehouse, channels={NAME: channel})
         for _ in range(18):  # a backfill has left two calls of twenty
             list(channel.order_totals(EMPTY))
         cursor, seen, ticks = Cursor(watermark=NOON - timedelta(days=2)), 0, 0
@@ -56,9 +55,8 @@ def test_a_tick_that_got_nothing_says_so(warehouse: Warehouse, monkeypatch: pyte
     clock = Clock()
     with judged(clock, monkeypatch) as amazon:
         amazon.generous = False
-        connections = Connections(settings.parse(YAML), {})
-        connections.__dict__["warehouse"] = warehouse
-        channel = connections._channels[NAME] = connect(amazon, clock)
+        channel = connect(amazon, clock)
+        connections = doors(settings.parse(YAML), warehouse, channels={NAME: channel})
         for _ in range(20):
             list(channel.order_totals(EMPTY))
         with pytest.raises(TransientError, match="rate limit of searchOrders is used up for 179 s"):

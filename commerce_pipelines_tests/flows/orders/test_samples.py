@@ -22,7 +22,7 @@ from commerce_pipelines.flows.intake.pull import Landed, land
 from commerce_pipelines.flows.orders.load import is_sale, load, records
 from commerce_pipelines.flows.orders.prove import prove
 from commerce_pipelines.flows.orders.stage import stage
-from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.settings.file import parse
 from commerce_pipelines.warehouse import exceptions as quarantine
 from commerce_pipelines.warehouse.tables.database import Warehouse
@@ -83,10 +83,10 @@ def test_samples_go_through_a_lane_end_to_end(
     with OdooStandIn(demo_database(CATALOGUE)) as odoo:
         settings = parse(SETTINGS % (odoo.url, seller))
         given = samples()
-        read = translated(Connections(settings, environ), name, given)
+        read = translated(open_connections(settings, environ), name, given)
         skus = {line.sku: MUG for order in read for line in order.lines if line.kind is LineKind.PRODUCT}
         channels = [msgspec.structs.replace(one, skus=skus) if one.name == name else one for one in settings.channels]
-        connections = Connections(msgspec.structs.replace(settings, channels=tuple(channels)), environ)
+        connections = open_connections(msgspec.structs.replace(settings, channels=tuple(channels)), environ)
         _accountant(connections, name, read)
         now, landed = datetime.now(UTC), Landed()
         land(connections, name, Page(orders=tuple(given), resume=None, watermark=now), "webhook", now, landed)
