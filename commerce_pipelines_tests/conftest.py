@@ -42,9 +42,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def server_url() -> str:
-    """URL of the server; its own database is not touched."""
+    """URL of the server, by a role that may create databases; its own database is not touched."""
     given = os.environ.get(SERVER, "")
-    return database_url({"COMMERCE_DATABASE_URL": given} if given else {}, Path(os.environ[ROOT]))
+    url = database_url({"COMMERCE_DATABASE_URL": given} if given else {}, Path(os.environ[ROOT]))
+    return url if given else url.replace("//commerce@", "//postgres@")
 
 
 @pytest.fixture(scope="session")

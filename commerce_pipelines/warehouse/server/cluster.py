@@ -140,6 +140,11 @@ def _let_pass(path: Path) -> None:
             folder.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
 
 
+def environment() -> dict[str, str]:
+    """What PostgreSQL and its keeper inherit: none of our secrets, which a server process would hold for its life."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
+
+
 def _run(binaries: Path, command: str, *arguments: str) -> None:
     """Run one of PostgreSQL's commands; its output goes to files, because pg_ctl's server would keep a pipe open."""
     account = _account()
@@ -151,7 +156,7 @@ def _run(binaries: Path, command: str, *arguments: str) -> None:
         try:
             subprocess.run(  # noqa: S603 - a binary of ours with our arguments
                 [str(binaries / command), *arguments], check=True, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=output, cwd="/", timeout=180, **who,
+                stderr=output, cwd="/", timeout=180, env=environment(), **who,
             )  # fmt: skip
         except (OSError, subprocess.SubprocessError) as error:
             output.seek(0)

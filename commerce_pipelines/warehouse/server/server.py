@@ -22,6 +22,7 @@ from . import cluster, keeper
 
 GRACE_SECONDS = 20.0  # the server outlives its last user by this, so that commands in a row start it once
 START_SECONDS = 60.0  # how long a server may take to answer, recovery included
+ROLE = "commerce"  # owns its database and is no superuser: SQL of ours can read no file and start no program
 SCHEMES = ("postgresql+psycopg2", "postgresql", "postgres")
 
 _held: dict[Path, int] = {}  # folders whose server this process uses -> the descriptor that holds the shared lock
@@ -68,7 +69,7 @@ def _folder(root: Path | None) -> Path:
 
 def _embedded(folder: Path) -> str:
     data = folder / "postgres"
-    url = f"postgresql+psycopg2://postgres@/commerce?host={quote(str(cluster.socket_folder(data)))}"
+    url = f"postgresql+psycopg2://{ROLE}@/commerce?host={quote(str(cluster.socket_folder(data)))}"
     try:
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         with _starting(folder):
@@ -105,7 +106,7 @@ def _start(data: Path, log: Path, url: str) -> None:
 
     if not (data / "PG_VERSION").exists():
         cluster.create(data)
-    home = url.replace("/commerce?", "/postgres?")
+    home = url.replace(f"://{ROLE}@/commerce?", "://postgres@/postgres?")
     if not _settled(data, home):
         # Left by a killed server; the number in them may be a stranger's by now, or a zombie's.
         for left in (data / "postmaster.pid", cluster.socket_folder(data) / f"{cluster.SOCKET}.lock"):
@@ -114,9 +115,12 @@ def _start(data: Path, log: Path, url: str) -> None:
     with closing(psycopg2.connect(libpq_url(home), connect_timeout=60)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
+            cursor.execute("SELECT FROM pg_roles WHERE rolname = %s", (ROLE,))
+            if cursor.fetchone() is None:
+                cursor.execute(f"CREATE ROLE {ROLE} LOGIN")
             cursor.execute("SELECT FROM pg_database WHERE datname = 'commerce'")
             if cursor.fetchone() is None:
-                cursor.execute("CREATE DATABASE commerce")
+                cursor.execute(f"CREATE DATABASE commerce OWNER {ROLE}")
 
 
 def _settled(data: Path, url: str) -> bool:
@@ -152,5 +156,5 @@ def _watch(folder: Path) -> None:
         subprocess.Popen(  # noqa: S603 - our own file
             [sys.executable, "-I", "-S", keeper.__file__, str(folder), str(GRACE_SECONDS), str(lock.fileno())],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True, pass_fds=[lock.fileno()], cwd="/",
+            start_new_session=True, pass_fds=[lock.fileno()], cwd="/", env=cluster.environment(),
         )  # fmt: skip

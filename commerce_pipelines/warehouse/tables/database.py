@@ -56,6 +56,8 @@ def master_key(environ: Mapping[str, str] = os.environ) -> bytes:
         raise SettingsError(
             "COMMERCE_MASTER_KEY must be 32 bytes in URL-safe base64, as `commerce-pipelines init` wrote it to .env."
         )
+    if len(set(key)) == 1:  # zeros, or a placeholder
+        raise SettingsError("COMMERCE_MASTER_KEY is no random key; `commerce-pipelines init` writes one to .env.")
     return key
 
 

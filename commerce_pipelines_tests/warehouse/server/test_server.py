@@ -40,7 +40,7 @@ def test_a_server_lives_as_long_as_its_users_however_they_end(tmp_path: Path) ->
     users[0].kill()
     users[0].wait()
     os.kill(server, signal.SIGKILL)  # the server itself dies: the next to ask finds it started again, data intact
-    url = database_url({}, tmp_path)
+    url = database_url({}, tmp_path).replace("//commerce@", "//postgres@")
     with closing(psycopg2.connect(libpq_url(url))) as connection, connection.cursor() as cursor:
         cursor.execute("SHOW data_directory")
         assert cursor.fetchone() == (str(data),)
@@ -54,6 +54,27 @@ def test_a_server_lives_as_long_as_its_users_however_they_end(tmp_path: Path) ->
     assert not (data / "postmaster.pid").exists()
     assert not (cluster.socket_folder(data) / cluster.SOCKET).exists()
     assert _processes(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows a process's environment")
+def test_the_server_holds_no_secret_of_ours_and_our_role_reads_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMMERCE_MASTER_KEY", "canary")
+    url = database_url({}, tmp_path)
+    try:
+        server = keeper.postmaster(tmp_path / ".commerce" / "postgres")
+        keepers = subprocess.run(["pgrep", "-f", f"keeper.py {tmp_path}"], capture_output=True, text=True)  # noqa: S607
+        for process in (server, *map(int, keepers.stdout.split())):
+            assert b"canary" not in Path(f"/proc/{process}/environ").read_bytes()
+        with closing(psycopg2.connect(libpq_url(url))) as connection, connection.cursor() as cursor:
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                cursor.execute("SELECT pg_read_file('/proc/self/environ')")
+            connection.rollback()
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                cursor.execute("COPY (SELECT 1) TO PROGRAM 'cat'")
+    finally:
+        stop_database(tmp_path)
 
 
 def test_nobody_left_means_no_server_left(tmp_path: Path) -> None:
