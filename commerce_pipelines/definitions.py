@@ -1,46 +1,70 @@
 """What Dagster loads: settings in, Definitions out. Nothing slow and no secret at import.
 
-What belongs here: putting lanes, sensors and resources together. What does not: anything they do.
+What belongs here: the table of flows, and putting them, the sensors and the resources together. What does not: anything
+they do. Adding a flow: docs/architecture.md.
 """
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import dagster as dg
 
+from .assets import inventory as inventory_assets
+from .assets import orders as orders_assets
 from .assets.exceptions import exceptions_asset
-from .assets.inventory import inventory_assets, stock_levels_asset
-from .assets.orders import order_assets
+from .channels.settings import ChannelSettings
 from .resources.connections import Connections, open_connections
 from .resources.tables import TableIOManager
+from .sensors import inventory as inventory_sensors
+from .sensors import orders as orders_sensors
 from .sensors.failures import run_failures
-from .sensors.inventory import inventory_schedules, stock_changes_sensor
-from .sensors.orders import new_orders_sensor, nightly_orders
 from .settings import file as settings_file
 from .settings.file import Settings
 
 
-def build_defs(settings: Settings, connections: Connections | None = None) -> dg.Definitions:
+class Lane(NamedTuple):
+    """One flow. `applies` says which channels it serves; the others are handed those channels, all of them at once,
+    and are left out when there is none."""
+
+    flow: str
+    applies: Callable[[ChannelSettings], bool]
+    assets: Callable[[Settings, Sequence[ChannelSettings]], list[dg.AssetsDefinition]]
+    sensors: Callable[[Settings, Sequence[ChannelSettings]], list[dg.SensorDefinition]]
+    schedules: Callable[[Settings, Sequence[ChannelSettings]], list[dg.ScheduleDefinition]]
+
+
+LANES = (
+    Lane("orders", lambda _: True, orders_assets.assets, orders_sensors.sensors, orders_sensors.schedules),
+    Lane(
+        "inventory",
+        lambda channel: channel.inventory.enabled,
+        inventory_assets.assets,
+        inventory_sensors.sensors,
+        inventory_sensors.schedules,
+    ),
+)
+
+
+def build_defs(
+    settings: Settings, connections: Connections | None = None, lanes: Sequence[Lane] = LANES
+) -> dg.Definitions:
     """Fresh Definitions for these settings; the same for `dagster dev`, the tests and the demo.
 
     Every run is one process (`in_process_executor`): a process per step costs seconds. Scale out by run launcher.
     """
     connections = connections or open_connections(settings)
-    stocked = [channel for channel in settings.channels if channel.inventory.enabled]
+    served = [(lane, [channel for channel in settings.channels if lane.applies(channel)]) for lane in lanes]
+    in_use = [(lane, channels) for lane, channels in served if channels]
     return dg.Definitions(
         assets=[
-            asset
-            for channel in settings.channels
-            for asset in (*order_assets(channel, settings.owner), exceptions_asset(channel, settings.owner))
-        ]
-        + [asset for channel in stocked for asset in inventory_assets(channel, settings.owner)]
-        + ([stock_levels_asset(settings.owner)] if stocked else []),
+            *(asset for lane, channels in in_use for asset in lane.assets(settings, channels)),
+            *(exceptions_asset(channel, settings.owner) for channel in settings.channels),
+        ],
         sensors=[
-            *map(new_orders_sensor, settings.channels),
-            *([stock_changes_sensor(stocked, hinted=settings.listen is not None)] if stocked else []),
+            *(sensor for lane, channels in in_use for sensor in lane.sensors(settings, channels)),
             run_failures(settings.alerts),
         ],
-        schedules=[
-            *map(nightly_orders, settings.channels),
-            *(schedule for channel in stocked for schedule in inventory_schedules(channel)),
-        ],
+        schedules=[schedule for lane, channels in in_use for schedule in lane.schedules(settings, channels)],
         resources={"connections": connections, "io_manager": TableIOManager(connections)},
         executor=dg.in_process_executor,
     )

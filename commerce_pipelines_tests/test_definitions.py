@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
 import commerce_pipelines
-from commerce_pipelines.definitions import build_defs
-from commerce_pipelines.settings.file import parse
+from commerce_pipelines.channels.registry import KINDS
+from commerce_pipelines.channels.settings import ChannelSettings
+from commerce_pipelines.definitions import LANES, Lane, build_defs
+from commerce_pipelines.settings.file import Settings, parse
 
 ROOT = Path(commerce_pipelines.__file__).parent
 GRAPH = Path(__file__).with_name("graph.txt")
@@ -40,6 +45,32 @@ def test_every_asset_tells_whose_it_is_and_what_it_is(defs: dg.Definitions) -> N
         assert spec.owners, spec.key
         assert {"flow", "stage"} <= spec.tags.keys(), spec.key
         assert 1 <= len(spec.kinds) <= 3, spec.key
+
+
+def test_a_flow_is_one_line_in_the_table(defs: dg.Definitions) -> None:
+    """A toy flow that serves Amazon alone; another that serves nobody is not asked for anything."""
+
+    def assets(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.AssetsDefinition]:
+        return [dg.AssetsDefinition(specs=[dg.AssetSpec([channel.name, "parcels"])]) for channel in channels]
+
+    def nothing(settings: Settings, channels: Sequence[ChannelSettings]) -> list[Any]:
+        return []
+
+    def unwanted(settings: Settings, channels: Sequence[ChannelSettings]) -> list[Any]:
+        raise AssertionError("No channel has this flow.")
+
+    toy = Lane("parcels", lambda channel: channel.name == "amazon_eu", assets, nothing, nothing)
+    idle = Lane("idle", lambda channel: False, unwanted, unwanted, unwanted)
+    more = build_defs(EXAMPLE, lanes=(*LANES, toy, idle))
+    keys, before = ({spec.key for spec in built.resolve_all_asset_specs()} for built in (more, defs))
+    assert keys - before == {dg.AssetKey(["amazon_eu", "parcels"])}
+    assert before <= keys
+
+
+def test_a_flow_is_called_as_its_tags_and_topics_say(defs: dg.Definitions) -> None:
+    assert {spec.tags["flow"] for spec in defs.resolve_all_asset_specs()} == {lane.flow for lane in LANES}
+    topics = {topic for kind in KINDS for topic in import_module(f"commerce_pipelines.channels.{kind}").TOPICS}
+    assert topics == {lane.flow for lane in LANES}
 
 
 def test_days_are_the_channels_own_and_a_range_is_one_run(defs: dg.Definitions) -> None:

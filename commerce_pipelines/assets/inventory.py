@@ -12,6 +12,7 @@ import dagster as dg
 
 from ..channels.settings import ChannelSettings
 from ..resources.connections import Connections
+from ..settings.file import Settings
 from .chart import bars
 from .common import RETRY, counts, failures
 
@@ -36,6 +37,12 @@ class PublishConfig(dg.Config):
 
     release: bool = False
     dry_run: bool = False
+
+
+def assets(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.AssetsDefinition]:
+    """The lane's assets, for LANES: one reading of Odoo's stock, and the channels' own."""
+    own = [asset for channel in channels for asset in inventory_assets(channel, settings.owner)]
+    return [stock_levels_asset(settings.owner), *own]
 
 
 def stock_levels_asset(owner: str) -> dg.AssetsDefinition:

@@ -7,7 +7,7 @@ What belongs here: keys, partitions, descriptions, metadata. What does not: any 
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -15,11 +15,17 @@ import dagster as dg
 
 from ..channels.settings import ChannelSettings
 from ..resources.connections import Connections
+from ..settings.file import Settings
 from .chart import bars
 from .common import LANDED_TAG, ONE_RUN, RETRY, business_days, counts, days_of, failures, money
 from .complete import complete
 
 FLOW = "orders"
+
+
+def assets(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.AssetsDefinition]:
+    """The lane's assets, for LANES."""
+    return [asset for channel in channels for asset in order_assets(channel, settings.owner)]
 
 
 def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefinition]:

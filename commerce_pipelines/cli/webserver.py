@@ -23,17 +23,20 @@ def hosts(host: str, port: str) -> list[str]:
     return [f"{name}:{port}" for name in (*LOOPBACK, named)] + more
 
 
+_CREATE = "create_app_from_workspace_process_context"  # a name that Dagster's module uses and does not offer
+
+
 def main(arguments: list[str]) -> None:
     """The same command line as Dagster's own."""
     import dagster_webserver.cli as web_server_cli
 
     host, port = (arguments[arguments.index(flag) + 1] for flag in ("-h", "-p"))
-    create = web_server_cli.create_app_from_workspace_process_context
+    create = getattr(web_server_cli, _CREATE)
 
     def create_guarded(*values: Any, **names: Any) -> Guard:
         return Guard(create(*values, **names), hosts(host, port), os.environ.get("COMMERCE_UI_TOKEN") or None)
 
-    web_server_cli.create_app_from_workspace_process_context = create_guarded  # type: ignore[assignment]
+    setattr(web_server_cli, _CREATE, create_guarded)
     web_server_cli.dagster_webserver(arguments, auto_envvar_prefix="DAGSTER_WEBSERVER")
 
 

@@ -14,6 +14,7 @@ from ..assets.common import ASKED_AGAIN
 from ..assets.inventory import INVENTORY_TAG, STOCK, WHOLE_TAG
 from ..channels.settings import ChannelSettings
 from ..resources.connections import Connections
+from ..settings.file import Settings
 from .orders import ACTIVE
 
 SHARE_OF_TIME = 10  # reading Odoo takes at most a tenth of the time: a slow one is looked at less often
@@ -36,6 +37,16 @@ class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
 def lane(name: str, *, listings: bool = False) -> list[dg.AssetKey]:
     tables = (*(("listings",) if listings else ()), "inventory_targets", "published_inventory")
     return [STOCK, *(dg.AssetKey([name, table]) for table in tables)]
+
+
+def sensors(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.SensorDefinition]:
+    """The lane's sensor, for LANES: one look at Odoo for all channels."""
+    return [stock_changes_sensor(channels, hinted=settings.listen is not None)]
+
+
+def schedules(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.ScheduleDefinition]:
+    """The lane's schedules, for LANES."""
+    return [schedule for channel in channels for schedule in inventory_schedules(channel)]
 
 
 def stock_changes_sensor(channels: Sequence[ChannelSettings], *, hinted: bool = False) -> dg.SensorDefinition:

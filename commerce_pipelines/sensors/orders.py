@@ -6,6 +6,7 @@ What belongs here: ticks, run requests, schedules. What does not: what to ask fo
 
 # No `from __future__ import annotations` here: Dagster reads the annotations of its functions as objects.
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -15,6 +16,7 @@ from ..assets.common import ASKED_AGAIN, CHANNEL_TAG, LANDED_TAG
 from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError
 from ..resources.connections import Connections
+from ..settings.file import Settings
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 ACTIVE = [
@@ -30,6 +32,16 @@ TABLES = ("raw_orders", "orders", "order_lines", "sale_orders", "exceptions")
 def lane(name: str) -> dg.AssetSelection:
     """The assets of a channel's orders; `exceptions`, which knows no days, shows after each run what waits."""
     return dg.AssetSelection.assets(*([name, table] for table in TABLES))
+
+
+def sensors(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.SensorDefinition]:
+    """The lane's sensors, for LANES."""
+    return [new_orders_sensor(channel) for channel in channels]
+
+
+def schedules(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.ScheduleDefinition]:
+    """The lane's schedules, for LANES."""
+    return [nightly_orders(channel) for channel in channels]
 
 
 def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
