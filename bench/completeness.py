@@ -110,9 +110,9 @@ class _Shop:
     """A channel that knows its totals."""
 
     def __init__(self, orders: Sequence[OrderTotal]) -> None:
-        self._orders = orders
+        self.orders, self._orders = self, orders
 
-    def order_totals(self, window: Window) -> Iterator[OrderTotal]:
+    def totals(self, window: Window) -> Iterator[OrderTotal]:
         yield from self._orders
 
 

@@ -40,7 +40,7 @@ def main(url: str, database: str, count: int) -> None:
     os.environ["BENCH_TOKEN"] = "token"  # noqa: S105
     keys = {"COMMERCE_DATABASE_URL": database, "COMMERCE_MASTER_KEY": MASTER_KEY_TEXT}
     connections = open_connections(parse(SETTINGS.format(url=url)), keys)
-    connections.channel("shop").probe()
+    connections.channel("shop").account.probe()
     start: date = START.date()
     end = start + timedelta(days=DAYS)
     with measured(database) as cost:

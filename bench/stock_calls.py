@@ -31,10 +31,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from commerce_pipelines.channels.amazon.orders.reading import AmazonChannel
+from commerce_pipelines.channels.amazon.channel import AmazonChannel
 from commerce_pipelines.channels.ebay.channel import EbayChannel
 from commerce_pipelines.channels.http.memory import MemoryBuckets, MemoryTokens
-from commerce_pipelines.channels.shopify.orders.reading import ShopifyChannel
+from commerce_pipelines.channels.shopify.channel import ShopifyChannel
 from commerce_pipelines.flows.inventory.readings import read_listings
 from commerce_pipelines.flows.outbox.dispatch import push
 from commerce_pipelines.resources.connections import Connections, open_connections

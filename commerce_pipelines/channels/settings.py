@@ -62,6 +62,10 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
         if self.start_date < EARLIEST:
             yield "start_date", f"must not lie before {EARLIEST}."
 
+    def warnings(self, today: date) -> list[str]:
+        """What will stop this channel soon, one sentence each."""
+        return []
+
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)

@@ -26,10 +26,13 @@ def verify(connections: Connections) -> Iterator[Finding]:
     if not any(problem for _, problem in entered):
         yield from _odoo(connections)
     for channel in settings.channels:
-        yield from _tried(f"{channel.name}: credentials", partial(connections.probe, channel.name))
-        warnings = getattr(channel, "warnings", None)
-        for warning in warnings(datetime.now(UTC).date()) if warnings else ():
+        yield from _tried(f"{channel.name}: credentials", partial(_probe, connections, channel.name))
+        for warning in channel.warnings(datetime.now(UTC).date()):
             yield f"{channel.name}: dates", warning
+
+
+def _probe(connections: Connections, name: str) -> str:
+    return connections.account(name).probe().description
 
 
 def _tried(what: str, call: Callable[[], Any]) -> list[Finding]:

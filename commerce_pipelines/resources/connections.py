@@ -15,7 +15,7 @@ from ..core.instruments import REAL, Instruments
 from ..settings.file import Settings
 
 if TYPE_CHECKING:
-    from ..channels.capabilities import Channel
+    from ..channels.capabilities import Account, Channel
     from ..channels.http.throttle import BucketStore, TokenStore
     from ..channels.settings import ChannelSettings
     from ..odoo.rpc.client import OdooClient
@@ -81,13 +81,13 @@ class Connections:
             )
         return self._channels[name]
 
-    def probe(self, name: str) -> str:
-        """Whose account a channel's credentials open: with a token minted anew, so that wrong ones show at once."""
+    def account(self, name: str) -> Account:
+        """The account that a channel's credentials open: with a token minted anew, so that wrong ones show at once."""
         from ..channels.http.memory import MemoryTokens
         from ..warehouse.shared.buckets import DatabaseBuckets
 
         channel = self._open_channel(self.settings.channel(name), DatabaseBuckets(self.warehouse), MemoryTokens())
-        return channel.probe()
+        return channel.account
 
 
 def open_connections(

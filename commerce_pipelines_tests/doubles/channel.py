@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from commerce_pipelines.channels.capabilities import OrderHead, OrderTotal, Page, Window
+from commerce_pipelines.channels.capabilities import AccountId, Channel, Head, Orders, OrderTotal, Page, Window
 from commerce_pipelines.core.errors import RecordError
 from commerce_pipelines.domain.inventory.listings import Listing, Push, PushOutcome
 from commerce_pipelines.domain.orders.order import Address, Buyer, LineKind, Order, OrderLine, OrderStatus
@@ -28,43 +28,47 @@ def some_settings(more: str = "") -> Settings:
     return parse(SETTINGS + more)
 
 
-class FakeChannel:
-    """Orders are dicts: id, placed, updated (datetimes), total, and optionally status, email, name, street, sku."""
+class FakeChannel(Channel, Orders):
+    """Its own account, orders, listings and quantities.
 
-    kind = "shopify"
+    Orders are dicts: id, placed, updated (datetimes), total, and optionally status, email, name, street, sku.
+    """
+
+    kind, topic = "shopify", "orders"
 
     def __init__(self, name: str = "shop_de", page_size: int = 100) -> None:
         self.name, self.page_size = name, page_size
-        self.orders: dict[str, dict[str, Any]] = {}
+        self.answers: dict[str, dict[str, Any]] = {}
+        self.account = self.orders = self.listings = self.quantities = self
         self.asked: list[Window] = []
         self.error: Exception | None = None
         self.error_after = 0  # pages that still work
 
     def add(self, order_id: str, placed: datetime, **fields: Any) -> None:
         """A new order, or a new revision of one; it counts as changed at `updated`, default: when it was placed."""
-        self.orders[order_id] = {"id": order_id, "placed": placed, "updated": placed, "total": 1190, **fields}
+        self.answers[order_id] = {"id": order_id, "placed": placed, "updated": placed, "total": 1190, **fields}
 
-    def changed_orders(self, window: Window, resume: str | None = None) -> Iterator[Page]:
+    def changed(self, window: Window, resume: str | None = None) -> Iterator[Page]:
         yield from self._pages(window, "updated", int(resume or 0))
 
-    def placed_orders(self, window: Window) -> Iterator[Page]:
+    def created(self, window: Window) -> Iterator[Page]:
         yield from self._pages(window, "placed", 0)
 
-    def order(self, order_id: str) -> bytes | None:
-        return _encode(self.orders[order_id]) if order_id in self.orders else None
+    def one(self, order_id: str) -> bytes | None:
+        return _encode(self.answers[order_id]) if order_id in self.answers else None
 
-    def order_totals(self, window: Window) -> Iterator[OrderTotal]:
-        for order in map(self.translate, map(_encode, self.orders.values())):
+    def totals(self, window: Window) -> Iterator[OrderTotal]:
+        for order in map(self.translate, map(_encode, self.answers.values())):
             if window.start <= order.placed_at < window.end:
                 yield OrderTotal(
                     order_id=order.order_id, placed_at=order.placed_at, status=order.status,
                     currency=order.currency, total=order.total,
                 )  # fmt: skip
 
-    def head(self, raw: bytes) -> OrderHead:
+    def head(self, raw: bytes) -> Head:
         order = json.loads(raw)
-        return OrderHead(
-            order_id=order["id"], placed_at=datetime.fromisoformat(order["placed"]),
+        return Head(
+            record_id=order["id"], created_at=datetime.fromisoformat(order["placed"]),
             updated_at=datetime.fromisoformat(order["updated"]), subject=f"email:{order.get('email') or order['id']}",
         )  # fmt: skip
 
@@ -75,7 +79,7 @@ class FakeChannel:
         head, total = self.head(raw), order["total"]
         place = Address(name=order.get("name", ""), street=order.get("street", ""), postcode="10115", country="DE")
         return Order(
-            channel=self.name, order_id=head.order_id, number=f"#{head.order_id}", placed_at=head.placed_at,
+            channel=self.name, order_id=head.record_id, number=f"#{head.record_id}", placed_at=head.created_at,
             updated_at=head.updated_at, status=OrderStatus(order.get("status", "paid")), currency="EUR", total=total,
             prices_include_tax=True, shipping=place,
             lines=(
@@ -85,18 +89,21 @@ class FakeChannel:
             buyer=Buyer(name=order.get("name", ""), email=order.get("email", "")),
         )  # fmt: skip
 
-    def probe(self) -> str:
-        return self.name
+    def probe(self) -> AccountId:
+        return AccountId(account_id=self.name, description=self.name)
 
-    def listings(self) -> Iterator[tuple[Listing, ...]]:
+    def warnings(self, today: date) -> list[str]:
+        return []
+
+    def read(self) -> Iterator[tuple[Listing, ...]]:
         yield ()
 
-    def push_quantities(self, pushes: Sequence[Push]) -> Iterator[PushOutcome]:
+    def push(self, pushes: Sequence[Push]) -> Iterator[PushOutcome]:
         yield from ()
 
     def _pages(self, window: Window, key: str, start: int) -> Iterator[Page]:
         self.asked.append(window)
-        found = sorted((o for o in self.orders.values() if window.start <= o[key] < window.end), key=lambda o: o[key])
+        found = sorted((o for o in self.answers.values() if window.start <= o[key] < window.end), key=lambda o: o[key])
         for position in range(start, max(len(found), 1), self.page_size):
             if self.error is not None and self.error_after <= 0:
                 raise self.error
@@ -104,7 +111,7 @@ class FakeChannel:
             part = found[position : position + self.page_size]
             last = position + self.page_size >= len(found)
             yield Page(
-                orders=tuple(map(_encode, part)),
+                records=tuple(map(_encode, part)),
                 resume=None if last else str(position + self.page_size),
                 watermark=window.end if last else part[-1]["updated"],
             )

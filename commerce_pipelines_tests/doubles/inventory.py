@@ -73,6 +73,7 @@ class Shop:
     name, kind = NAME, "shopify"
 
     def __init__(self, quantities: dict[str, int | None], compares: bool = False) -> None:
+        self.listings = self.quantities = self
         self.shown = dict(quantities)
         self.fulfilled: set[str] = set()
         self.compares = compares
@@ -80,7 +81,7 @@ class Shop:
         self.pushed: list[Push] = []
         self.readings = 0
 
-    def listings(self) -> Iterator[tuple[Listing, ...]]:
+    def read(self) -> Iterator[tuple[Listing, ...]]:
         self.readings += 1
         rows = [
             Listing(
@@ -92,7 +93,7 @@ class Shop:
         for start in range(0, len(rows), 100):
             yield tuple(rows[start : start + 100])
 
-    def push_quantities(self, pushes: Sequence[Push]) -> Iterator[PushOutcome]:
+    def push(self, pushes: Sequence[Push]) -> Iterator[PushOutcome]:
         for push in pushes:
             self.pushed.append(push)
             key = push.listing.key

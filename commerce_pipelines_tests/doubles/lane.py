@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from commerce_pipelines.channels.capabilities import OrderHead, OrderTotal, Page, Window
+from commerce_pipelines.channels.capabilities import Head, OrderTotal, Page, Window
 from commerce_pipelines.core.errors import RecordError
 from commerce_pipelines.core.instruments import REAL, Instruments
 from commerce_pipelines.domain.orders.order import Address, Buyer, LineKind, Order, OrderLine, OrderStatus, business_day
@@ -54,19 +54,19 @@ class OrdersChannel(FakeChannel):
     def put(self, order: Order) -> None:
         self.known[order.order_id] = order
 
-    def placed_orders(self, window: Window) -> Iterator[Page]:
+    def created(self, window: Window) -> Iterator[Page]:
         found = tuple(
             msgspec.json.encode(order) for order in self.known.values() if window.start <= order.placed_at < window.end
         )
-        yield Page(orders=found, resume=None, watermark=window.end)
+        yield Page(records=found, resume=None, watermark=window.end)
 
-    def changed_orders(self, window: Window, resume: str | None = None) -> Iterator[Page]:
+    def changed(self, window: Window, resume: str | None = None) -> Iterator[Page]:
         found = tuple(
             msgspec.json.encode(order) for order in self.known.values() if window.start <= order.updated_at < window.end
         )
-        yield Page(orders=found, resume=None, watermark=window.end)
+        yield Page(records=found, resume=None, watermark=window.end)
 
-    def order_totals(self, window: Window) -> Iterator[OrderTotal]:
+    def totals(self, window: Window) -> Iterator[OrderTotal]:
         for order in self.known.values():
             if window.start <= order.placed_at < window.end and not order.is_other_channel and not order.is_test:
                 yield OrderTotal(
@@ -74,12 +74,10 @@ class OrdersChannel(FakeChannel):
                     total=order.total, collected=order.collected,
                 )  # fmt: skip
 
-    def head(self, raw: bytes) -> OrderHead:
+    def head(self, raw: bytes) -> Head:
         order = self.translate(raw)
         subject = f"email:{order.buyer.email}" if order.buyer.email else f"order:{order.order_id}"
-        return OrderHead(
-            order_id=order.order_id, placed_at=order.placed_at, updated_at=order.updated_at, subject=subject
-        )
+        return Head(record_id=order.order_id, created_at=order.placed_at, updated_at=order.updated_at, subject=subject)
 
     def translate(self, raw: bytes) -> Order:
         try:

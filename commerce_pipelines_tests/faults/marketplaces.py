@@ -35,7 +35,7 @@ def answers(world: World, settings: Settings, dialect: str) -> tuple[Channel, li
         chosen = msgspec.structs.replace(chosen, orders_api=api)
     channel = open_channel(chosen, MemoryBuckets(), MemoryTokens())
     window = Window(world.start - timedelta(days=2), world.start)
-    found = sorted((raw for page in channel.placed_orders(window) for raw in page.orders), key=len)
+    found = sorted((raw for page in channel.orders.created(window) for raw in page.records), key=len)
     return channel, [found[-1], found[len(found) // 2], found[0]]
 
 

@@ -102,9 +102,9 @@ def test_all_connections_are_cut(lane: Lane, odoo: OdooStandIn, moment: str, mon
             cut.append(moment)
             everybody_out(lane)
 
-    placed = lane.channel.placed_orders
+    placed = lane.channel.orders.created
     if moment == "between pages":
-        monkeypatch.setattr(lane.channel, "placed_orders", lambda window: (once() or page for page in placed(window)))
+        monkeypatch.setattr(lane.channel, "created", lambda window: (once() or page for page in placed(window)))
     elif moment == "while staging":
         monkeypatch.setattr(stage, "measure", once)
     else:

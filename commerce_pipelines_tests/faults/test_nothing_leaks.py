@@ -116,10 +116,10 @@ class Lanes:
     def persons(self, name: str) -> set[str]:
         channel, found = self.connections.channel(name), set[str]()
         window = Window(self.world.start - timedelta(days=3), self.world.start)
-        for page in channel.placed_orders(window):
-            for raw in page.orders:
+        for page in channel.orders.created(window):
+            for raw in page.records:
                 try:
-                    order = channel.translate(raw)
+                    order = channel.orders.translate(raw)
                 except RecordError:
                     continue
                 for part in (order.buyer, order.billing, order.shipping):

@@ -70,12 +70,12 @@ def test_any_value_anywhere_is_read_or_refused(
     refused = 0
     for raw in raws:
         for what, strange in changed(raw, 130):
-            head = _head(channel, strange, None, now)
-            assert head.placed_at.year in YEARS, what
-            business_day(head.placed_at, ZONE)
-            (head.order_id + head.subject).encode()
+            head = _head(channel.orders, strange, None, now)
+            assert head.created_at.year in YEARS, what
+            business_day(head.created_at, ZONE)
+            (head.record_id + head.subject).encode()
             try:
-                order = read_order(channel, strange, head.order_id)
+                order = read_order(channel.orders, strange, head.record_id)
             except RecordError:
                 refused += 1
                 continue
@@ -93,7 +93,7 @@ def test_a_time_without_a_zone_is_refused_and_not_guessed(
     channel, raws = answers(*marketplaces, dialect)
     naive = re.sub(rb"(\d\d:\d\d:\d\d(?:\.\d+)?)(?:Z|[+-]\d\d:\d\d)", rb"\1", raws[0])
     assert naive != raws[0]
-    for read in (channel.head, channel.translate):
+    for read in (channel.orders.head, channel.orders.translate):
         with pytest.raises(RecordError):
             read(naive)
 
@@ -131,14 +131,14 @@ def test_a_strange_order_waits_and_the_others_go_on(
     lines = fields.get("lines", (line(),))
     others = {key: value for key, value in fields.items() if key not in ("lines", "order_id")}
     strange = lane.order(fields.get("order_id", "strange"), *lines, **others)
-    placed = lane.channel.placed_orders
+    placed = lane.channel.orders.created
 
     def with_strange(window: Window) -> Iterator[Page]:
         for page in placed(window):
-            yield msgspec.structs.replace(page, orders=(msgspec.json.encode(strange), *page.orders))
+            yield msgspec.structs.replace(page, records=(msgspec.json.encode(strange), *page.records))
 
     if fields.keys() & {"placed_at", "order_id"}:  # not filed under itself: listed, and not among what is counted
-        monkeypatch.setattr(lane.channel, "placed_orders", with_strange)
+        monkeypatch.setattr(lane.channel, "created", with_strange)
     else:
         lane.put(strange)
     lane.put(*(lane.order(f"order-{i}") for i in range(3)))

@@ -152,7 +152,7 @@ def test_a_lost_cursor_loses_no_order(ticker: Ticker, channel: FakeChannel, lost
     channel.add("1", ago(minutes=1))
     assert len(ticker.days()) == 1
     ticker.cursor = lost
-    channel.orders.clear()  # the channel does not even tell of it again
+    channel.answers.clear()  # the channel does not even tell of it again
     assert len(ticker.days()) == 1
 
 
@@ -169,7 +169,7 @@ def test_what_is_settled_is_not_looked_at_again_and_what_is_not_always_is(
     assert len(ticker.days()) == 1
     with connections.warehouse.transaction() as connection, connection.cursor() as cursor:
         cursor.execute("DELETE FROM commerce.order_snapshots")
-    channel.orders.clear()
+    channel.answers.clear()
     ticker.tick()
     settled = ticker.remembered().settled
     assert settled is not None
@@ -224,14 +224,14 @@ def test_a_tick_has_a_time_budget_and_the_next_goes_on_from_there(
     for n in range(5):
         channel.add(str(n), ago(minutes=9 - n))
     clock = iter(range(0, 10_000, 6))
-    real = channel.changed_orders
+    real = channel.orders.changed
 
     def slow(window: polling.Window, resume: str | None = None) -> Iterator[Page]:
         for page in real(window, resume):
             next(clock)
             yield page
 
-    monkeypatch.setattr(channel, "changed_orders", slow)
+    monkeypatch.setattr(channel, "changed", slow)
     monkeypatch.setitem(polling.poll.__kwdefaults__, "clock", lambda: next(clock))
     seen = []
     for _ in range(4):

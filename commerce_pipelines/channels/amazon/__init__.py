@@ -1,7 +1,7 @@
 """Amazon, through the Selling Partner API: the folder's front door.
 
 What belongs here: `open_channel` and the topics, light enough to be imported whenever settings are read. What does not:
-keys of commerce.yaml (settings.py), HTTP (orders/reading.py, imported when a channel is opened).
+keys of commerce.yaml (settings.py), HTTP (channel.py, imported when a channel is opened).
 """
 
 from __future__ import annotations
@@ -17,6 +17,6 @@ TOPICS = ("orders", "inventory")  # what the marketplace offers, by the names of
 
 def open_channel(settings: Settings, buckets: BucketStore, tokens: TokenStore) -> Channel:
     """The account's channel; makes no call yet and reads no secret yet."""
-    from .orders.reading import AmazonChannel
+    from .channel import AmazonChannel
 
     return AmazonChannel(settings, buckets, tokens)

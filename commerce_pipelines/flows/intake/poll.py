@@ -78,7 +78,7 @@ def poll(
     until = cursor.until or now
     watermark, resume = cursor.watermark, cursor.resume
     try:
-        for page in connections.channel(name).changed_orders(Window(since, until), cursor.resume):
+        for page in connections.channel(name).orders.changed(Window(since, until), cursor.resume):
             land(connections, name, page, "poll", now, landed)
             resume, watermark = page.resume, page.watermark
             if resume is not None and clock() - started > budget:

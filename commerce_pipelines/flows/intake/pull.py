@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from datetime import UTC, date, datetime, time
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from ...channels.capabilities import Channel, OrderHead, Page, Window
+from ...channels.capabilities import Head, Page, Source, Window
 from ...core.errors import STUMBLES, RecordError
 from ...core.failpoints import failpoint
 from ...domain.orders.order import LONGEST
@@ -40,12 +40,12 @@ def window_of(start: date, end: date, zone: ZoneInfo) -> Window:
 def pull(connections: Connections, name: str, start: date, end: date, *, now: datetime | None = None) -> Landed:
     """Land all orders placed on the days `[start, end)`; each page is committed before the next is asked for."""
     now = now or datetime.now(UTC)
-    channel = connections.channel(name)
+    source = connections.channel(name).orders
     whole = window_of(start, end, connections.settings.channel(name).zone)
     window = Window(whole.start, min(whole.end, now))
     landed = Landed()
     if window.start < window.end:
-        for page in channel.placed_orders(window):
+        for page in source.created(window):
             land(connections, name, page, "pull", now, landed)
     return landed
 
@@ -58,10 +58,10 @@ def land(
     now: datetime,
     landed: Landed,
 ) -> None:
-    """Keep one page's orders, and add to `landed` what was new."""
-    channel = connections.channel(name)
-    heads = page.heads or (None,) * len(page.orders)
-    items = [(_head(channel, raw, head, now), raw) for raw, head in zip(page.orders, heads, strict=True)]
+    """Keep one page's records, and add to `landed` what was new."""
+    source = connections.channel(name).orders
+    heads = page.heads or (None,) * len(page.records)
+    items = [(_head(source, raw, head, now), raw) for raw, head in zip(page.records, heads, strict=True)]
     result = connections.landing(name).land(items, how, now)
     failpoint("landed")
     landed.pages += 1
@@ -70,13 +70,13 @@ def land(
     landed.days.update(result.days)
 
 
-def _head(channel: Channel, raw: bytes, known: OrderHead | None, now: datetime) -> OrderHead:
-    """The order's head. What cannot be read is landed all the same, so that it can be shown, mended and replayed."""
+def _head(source: Source[Any], raw: bytes, known: Head | None, now: datetime) -> Head:
+    """The record's head. What cannot be read is landed all the same, so that it can be shown, mended and replayed."""
     try:
-        head = known or channel.head(raw)
-        if head.placed_at.year in YEARS and head.updated_at.year in YEARS and len(head.order_id) <= LONGEST:
+        head = known or source.head(raw)
+        if head.created_at.year in YEARS and head.updated_at.year in YEARS and len(head.record_id) <= LONGEST:
             return head
     except (RecordError, *STUMBLES):
         pass
     key = f"unreadable-{hashlib.sha256(raw).hexdigest()[:16]}"
-    return OrderHead(order_id=key, placed_at=now, updated_at=now, subject=f"order:{key}")
+    return Head(record_id=key, created_at=now, updated_at=now, subject=f"order:{key}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ...channels.capabilities import offered
 from ...channels.settings import ChannelSettings
 from ...core.errors import ProtocolError, RecordError
 from ...domain.orders.order import FulfilledBy, LineKind, Order, OrderStatus, Shipped, business_day
@@ -89,10 +90,12 @@ def read_listings(connections: Connections, name: str, *, store: bool = True, lo
     if not locked:
         with rows.channel_lock(connections.warehouse, name):
             return read_listings(connections, name, store=store, locked=True)
+    channel = connections.channel(name)
+    offers = offered(channel.listings, channel, "listings")
     with connections.warehouse.transaction() as connection:
         read_at = database.clock(connection)
         before = len(rows.load_rows(connection, "listings", name))
-    frame = listings.listing_frame(name, connections.channel(name).listings(), read_at)
+    frame = listings.listing_frame(name, offers.read(), read_at)
     if before and not len(frame):
         raise ProtocolError(f"{name} shows no listing at all, last time {before}; what was read before is kept.")
     if store:
@@ -121,11 +124,11 @@ def _sold(connections: Connections, channel: ChannelSettings, taken_at: datetime
         fresh = unstaged(connection, channel.name, taken_at)
         units = staged_units(connection, channel.name, taken_at, channel.history_before, fresh)
     if fresh:
-        door, landing = connections.channel(channel.name), connections.landing(channel.name)
+        source, landing = connections.channel(channel.name).orders, connections.landing(channel.name)
         for start in range(0, len(fresh), _CHUNK):
             for snapshot in landing.newest_of(fresh[start : start + _CHUNK]).values():
                 try:
-                    order = None if snapshot.raw is None else read_order(door, snapshot.raw, snapshot.order_id)
+                    order = None if snapshot.raw is None else read_order(source, snapshot.raw, snapshot.order_id)
                 except RecordError:
                     continue  # waits in exceptions as soon as it is staged
                 if order is not None and _takes_stock(order, channel, taken_at):

@@ -32,7 +32,7 @@ class Drafted(msgspec.Struct, kw_only=True):
 
 def drafts_of(connections: Connections, name: str, wanted: Sequence[tuple[str, date | None]]) -> Drafted:
     """Drafts of landed orders, given as (order id, day). Personal data is decrypted here and held in memory only."""
-    channel = connections.channel(name)
+    source = connections.channel(name).orders
     result = Drafted()
     for start in range(0, len(wanted), CHUNK):
         part = wanted[start : start + CHUNK]
@@ -46,7 +46,7 @@ def drafts_of(connections: Connections, name: str, wanted: Sequence[tuple[str, d
                         "forgotten", "The personal data of this order was erased before it was loaded.",
                         fix="Enter the order in Odoo by hand if it must still be served.",
                     )  # fmt: skip
-                read.append((read_order(channel, snapshot.raw, order_id), snapshot.subject_id, day))
+                read.append((read_order(source, snapshot.raw, order_id), snapshot.subject_id, day))
             except RecordError as error:
                 result.failures.append((order_id, day, error))
         _add(connections, name, read, result)

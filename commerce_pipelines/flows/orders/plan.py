@@ -70,18 +70,18 @@ def _ask(
     """The newest answer per order, as (order, digest, subject id), from the channel; and what cannot be read."""
     import hashlib
 
-    channel, vault = connections.channel(name), connections.vault
+    source, vault = connections.channel(name).orders, connections.vault
     whole = window_of(start, end, connections.settings.channel(name).zone)
     window = Window(whole.start, min(whole.end, now))
     newest: dict[str, tuple[Order, str, str]] = {}
     refused: list[Planned] = []
     if window.start >= window.end:
         return newest, refused
-    for page in channel.placed_orders(window):
-        for raw in page.orders:
+    for page in source.created(window):
+        for raw in page.records:
             try:
-                head = channel.head(raw)
-                order = read_order(channel, raw, head.order_id)
+                head = source.head(raw)
+                order = read_order(source, raw, head.record_id)
             except RecordError as error:
                 refused.append(
                     Planned(order_id=error.subject or "unreadable", day=None, action="refused", why=error.message)

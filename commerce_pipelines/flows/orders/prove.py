@@ -99,7 +99,7 @@ def _ask(connections: Connections, name: str, start: date, end: date, now: datet
             business_day(one.placed_at, zone),
             Claim(order_id=one.order_id, currency=one.currency, total=one.total, collected=one.collected),
         )
-        for one in connections.channel(name).order_totals(window)
+        for one in connections.channel(name).orders.totals(window)
         if one.status is OrderStatus.PAID
     ]
 

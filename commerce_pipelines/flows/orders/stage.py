@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ...channels.capabilities import Channel
+from ...channels.capabilities import Orders
 from ...core.errors import STUMBLES, RecordError
 from ...core.failpoints import failpoint
 from ...domain.orders.order import Order, OrderStatus, check, measure
@@ -40,7 +40,7 @@ class Staged(msgspec.Struct, kw_only=True):
     by_day: Counter[date] = msgspec.field(default_factory=Counter)
 
 
-def read_order(channel: Channel, raw: bytes, order_id: str) -> Order:
+def read_order(source: Orders, raw: bytes, order_id: str) -> Order:
     """Translate one answer and hold it against itself. Raises RecordError; an unpriced waiting order is fine.
 
     order_id: under which it was landed. NUL becomes U+FFFD, because neither PostgreSQL nor Odoo can hold it.
@@ -53,7 +53,7 @@ def read_order(channel: Channel, raw: bytes, order_id: str) -> Order:
     if b"\\" in raw and b"\\u0000" in raw:  # most answers hold no backslash, and one byte is found ten times faster
         raw = _NUL.sub(rb"\1\\ufffd", raw)
     try:
-        order = channel.translate(raw)
+        order = source.translate(raw)
     except STUMBLES as error:
         raise RecordError(
             "bad_payload", f"The answer holds a value that cannot be read ({type(error).__name__}).",
@@ -79,7 +79,7 @@ def stage(
     from ...warehouse.orders import staging
 
     now = now or datetime.now(UTC)
-    channel = connections.channel(name)
+    source = connections.channel(name).orders
     staged = Staged()
     refused: list[tuple[Snapshot, RecordError]] = []
     with connections.warehouse.transaction() as connection:
@@ -89,7 +89,7 @@ def stage(
                     staged.forgotten += 1
                     continue
                 try:
-                    order = read_order(channel, snapshot.raw, snapshot.order_id)
+                    order = read_order(source, snapshot.raw, snapshot.order_id)
                 except RecordError as error:
                     refused.append((snapshot, error))
                     continue

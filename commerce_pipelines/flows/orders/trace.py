@@ -101,7 +101,7 @@ def _personal(connections: Connections, name: str, order_id: str) -> Event:
     if snapshot is None or snapshot.raw is None:
         return Event(what="personal data", details={"erased": "the key of this buyer was destroyed"})
     try:
-        order = read_order(connections.channel(name), snapshot.raw, order_id)
+        order = read_order(connections.channel(name).orders, snapshot.raw, order_id)
     except RecordError as error:
         return Event(what="personal data", details={"unreadable": error.message})
     found = {"buyer": order.buyer, "billing": order.billing, "delivery": order.shipping}

@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ...channels.capabilities import offered
 from ...domain.inventory.listings import Push, PushOutcome
 from ...domain.orders.order import FulfilledBy
 from ...resources.connections import Connections
@@ -85,8 +86,10 @@ def _attempt(connections: Connections, name: str, due: Sequence[Sent]) -> dict[s
                 pushes.settle(connection, name, unwritten)
             unwritten.clear()
 
+    channel = connections.channel(name)
+    quantities = offered(channel.quantities, channel, "quantities")
     try:
-        for outcome in connections.channel(name).push_quantities([push for _, push in due]):
+        for outcome in quantities.push([push for _, push in due]):
             if outcome.key in sequences:
                 statuses[outcome.key] = outcome.status
                 unwritten.append((sequences[outcome.key], outcome))

@@ -31,12 +31,12 @@ DAMAGED = b""  # no answer is empty: whoever reads one finds this, and the other
 
 
 class Head(Protocol):
-    """What the landing must know of an answer; the channels' OrderHead has this shape. Times are aware."""
+    """What the landing must know of an answer; the channels' heads have this shape. Times are aware."""
 
     @property
-    def order_id(self) -> str: ...
+    def record_id(self) -> str: ...
     @property
-    def placed_at(self) -> datetime: ...
+    def created_at(self) -> datetime: ...
     @property
     def updated_at(self) -> datetime: ...
     @property
@@ -99,7 +99,7 @@ class Landing:
         seen = 0
         for head, raw in items:
             seen += 1
-            fresh[storable(head.order_id), hashlib.sha256(raw).digest()] = (head, raw)
+            fresh[storable(head.record_id), hashlib.sha256(raw).digest()] = (head, raw)
         with self._warehouse.transaction() as connection:
             for known in self._known(connection, {order_id for order_id, _ in fresh}):
                 fresh.pop(known, None)
@@ -211,7 +211,7 @@ class Landing:
             for key, subject in ids.items():
                 if (secret := keys[subject]) is not None:
                     result[key] = (subject, secret)
-                elif heads[key].placed_at > since[subject]:
+                elif heads[key].created_at > since[subject]:
                     heirs[key] = self._vault.heir(subject)
             ids = heirs
         return result
@@ -248,14 +248,14 @@ class Landing:
         copy, days = bytearray(_COPY_HEADER), Counter[date]()
         for key, nonce in zip(subjects, self._vault.nonces(len(subjects)), strict=True):
             (order_id, digest), (subject, secret), (head, raw) = key, subjects[key], fresh[key]
-            name, day = order_id.encode(), business_day(head.placed_at, self._zone)
+            name, day = order_id.encode(), business_day(head.created_at, self._zone)
             payload = seal(secret, compress(raw), b"\0".join((channel, name, digest)), nonce)
             days[day] += 1
             copy += common
             copy += _LENGTH.pack(len(name))
             copy += name
             copy += _ROW.pack(
-                32, digest, 4, (day - _EPOCH_DAY).days, 8, _instant(head.placed_at), 8, _instant(head.updated_at),
+                32, digest, 4, (day - _EPOCH_DAY).days, 8, _instant(head.created_at), 8, _instant(head.updated_at),
                 16, subject, len(payload),
             )  # fmt: skip
             copy += payload

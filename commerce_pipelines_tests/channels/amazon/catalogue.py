@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from commerce_pipelines.channels.amazon.orders.reading import AmazonChannel
+from commerce_pipelines.channels.amazon.channel import AmazonChannel
 from commerce_pipelines.domain.inventory.listings import Listing, Push
 from commerce_pipelines.domain.orders.order import FulfilledBy
 from commerce_sandbox.amazon.listings import Offer
@@ -36,7 +36,7 @@ def fill(amazon: Recorded, count: int) -> None:
 
 
 def read(channel: AmazonChannel) -> dict[str, Listing]:
-    every = [listing for page in channel.listings() for listing in page]
+    every = [listing for page in channel.listings.read() for listing in page]
     assert len({listing.key for listing in every}) == len(every)
     return {listing.key: listing for listing in every}
 

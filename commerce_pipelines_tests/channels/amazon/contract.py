@@ -20,7 +20,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from commerce_pipelines.channels.amazon.orders.reading import AmazonChannel
+from commerce_pipelines.channels.amazon.channel import AmazonChannel
 from commerce_pipelines.channels.amazon.settings import Credentials, Settings
 from commerce_pipelines.channels.http.memory import MemoryBuckets, MemoryTokens
 from commerce_pipelines.channels.http.throttle import BucketStore

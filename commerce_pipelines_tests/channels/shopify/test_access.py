@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from commerce_pipelines.channels.capabilities import Window
-from commerce_pipelines.channels.shopify.orders.reading import ShopifyChannel
+from commerce_pipelines.channels.capabilities import AccountId, Window
+from commerce_pipelines.channels.shopify.channel import ShopifyChannel
 from commerce_pipelines.channels.shopify.settings import Credentials, Settings
 from commerce_pipelines.core.errors import CredentialError, SettingsError
 from commerce_pipelines.core.section import Secret
@@ -25,7 +25,7 @@ __all__ = ["channel", "clock", "shop"]  # fixtures
 def test_a_token_is_minted_once_and_renewed_once_when_it_is_refused(shop: Recorded, clock: Clock) -> None:
     channel = connect(shop, clock, MINTED)
     fill(shop, 20)
-    found = channel.placed_orders(DAY)
+    found = channel.orders.created(DAY)
     next(found)
     assert shop.calls[0].form() == {
         "grant_type": "client_credentials", "client_id": "value-of-SHOP_ID", "client_secret": "value-of-SHOP_SECRET",
@@ -34,35 +34,35 @@ def test_a_token_is_minted_once_and_renewed_once_when_it_is_refused(shop: Record
     assert len(ids(channel, found)) == 14
     assert len(shop.called("access_token")) == 2
     clock.passed += 86_400
-    channel.probe()
+    channel.account.probe()
     assert len(shop.called("access_token")) == 3
 
 
 def test_refused_credentials_are_said_without_a_storm_of_calls(shop: Recorded, clock: Clock) -> None:
     shop.valid_for.clear()
     with pytest.raises(CredentialError):
-        connect(shop, clock).probe()
+        connect(shop, clock).account.probe()
     shop.faults.append(Fault(match="access_token", status=400, body=b'{"error": "invalid_client"}', times=9))
     with pytest.raises(CredentialError, match="invalid_client"):
-        connect(shop, clock, MINTED).probe()
+        connect(shop, clock, MINTED).account.probe()
     assert len(shop.calls) <= 3
 
 
 def test_a_missing_scope_is_named(shop: Recorded, channel: ShopifyChannel) -> None:
     shop.scopes = frozenset({"read_products"})
     with pytest.raises(CredentialError, match=r"orders.*read_orders"):
-        list(channel.changed_orders(DAY))
+        list(channel.orders.changed(DAY))
     with pytest.raises(CredentialError, match="read_orders"):
-        channel.probe()
+        channel.account.probe()
 
 
 def test_days_that_the_app_cannot_see_are_never_complete(shop: Recorded, channel: ShopifyChannel) -> None:
     old = Window(NOON - timedelta(days=100), NOON - timedelta(days=99))
     shop.add(order(1, old.start))
-    assert ids(channel, channel.placed_orders(old)) == ["1"]
+    assert ids(channel, channel.orders.created(old)) == ["1"]
     shop.scopes -= {"read_all_orders"}
     with pytest.raises(CredentialError, match="read_all_orders"):
-        list(connect(shop, Clock()).placed_orders(old))
+        list(connect(shop, Clock()).orders.created(old))
 
 
 def test_versions_that_shopify_ends_are_logged_once(
@@ -70,17 +70,20 @@ def test_versions_that_shopify_ends_are_logged_once(
 ) -> None:
     shop.served, shop.deprecated = "2027-01", "https://shopify.dev/changes"
     with caplog.at_level(logging.WARNING, logger="commerce_pipelines.shopify"):
-        channel.probe()
-        channel.probe()
+        channel.account.probe()
+        channel.account.probe()
     assert [record.getMessage().count("set api_version") for record in caplog.records] == [1, 1]
 
 
 def test_the_probe_says_whose_shop_it_is_and_what_it_may_not_read(shop: Recorded, channel: ShopifyChannel) -> None:
-    assert channel.probe() == "Shopify: Sandbox Coffee (demo.myshopify.com), EUR, prices with tax."
+    assert channel.account.probe() == AccountId(
+        account_id="demo.myshopify.com",
+        description="Shopify: Sandbox Coffee (demo.myshopify.com), EUR, prices with tax.",
+    )
     shop.scopes -= {"read_all_orders", "write_inventory"}
     channel = connect(shop, Clock(), inventory=InventoryRules(enabled=True))
-    assert "without write_inventory" in channel.probe()
-    assert "without read_all_orders: only orders of the last 60 days" in channel.probe()
+    assert "without write_inventory" in channel.account.probe().description
+    assert "without read_all_orders: only orders of the last 60 days" in channel.account.probe().description
 
 
 def test_a_version_that_is_about_to_end_is_said_in_time(shop: Recorded) -> None:

@@ -39,7 +39,7 @@ def test_a_catch_up_of_more_pages_than_the_bucket_holds_ends(
         channel = connect(amazon, clock)
         connections = doors(settings.parse(YAML), warehouse, channels={NAME: channel})
         for _ in range(18):  # a backfill has left two calls of twenty
-            list(channel.order_totals(EMPTY))
+            list(channel.orders.totals(EMPTY))
         cursor, seen, ticks = Cursor(watermark=NOON - timedelta(days=2)), 0, 0
         monkeypatch.setattr("commerce_pipelines.channels.amazon.orders.reading.PAGE_SIZE", 10)
         while ticks == 0 or cursor.resume:
@@ -58,6 +58,6 @@ def test_a_tick_that_got_nothing_says_so(warehouse: Warehouse, monkeypatch: pyte
         channel = connect(amazon, clock)
         connections = doors(settings.parse(YAML), warehouse, channels={NAME: channel})
         for _ in range(20):
-            list(channel.order_totals(EMPTY))
+            list(channel.orders.totals(EMPTY))
         with pytest.raises(TransientError, match="rate limit of searchOrders is used up for 179 s"):
             poll(connections, NAME, Cursor(watermark=NOON - timedelta(days=2)), now=clock.now(), clock=clock.seconds)

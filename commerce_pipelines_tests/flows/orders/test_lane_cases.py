@@ -63,7 +63,7 @@ def test_g28_one_order_through_three_doors(connect: Any, request: pytest.Fixture
     def knock(door: int) -> None:
         lane = lanes[door % 2]
         how = ("webhook", "poll", "pull")[door % 3]
-        page = Page(orders=(msgspec.json.encode(order),), resume=None, watermark=now)
+        page = Page(records=(msgspec.json.encode(order),), resume=None, watermark=now)
         land(lane.connections, NAME, page, how, now, Landed())  # type: ignore[arg-type]
 
     with ThreadPoolExecutor(8) as pool:

@@ -89,7 +89,7 @@ def test_samples_go_through_a_lane_end_to_end(
         connections = open_connections(msgspec.structs.replace(settings, channels=tuple(channels)), environ)
         _accountant(connections, name, read)
         now, landed = datetime.now(UTC), Landed()
-        land(connections, name, Page(orders=tuple(given), resume=None, watermark=now), "webhook", now, landed)
+        land(connections, name, Page(records=tuple(given), resume=None, watermark=now), "webhook", now, landed)
         days = sorted(landed.days)
         start, end = days[0], days[-1] + timedelta(days=1)
         stage(connections, name, start, end)
@@ -129,7 +129,7 @@ def translated(connections: Connections, name: str, given: list[bytes]) -> list[
     found = []
     for raw in given:
         try:
-            found.append(connections.channel(name).translate(raw))
+            found.append(connections.channel(name).orders.translate(raw))
         except RecordError:
             continue
     assert any(order.status is OrderStatus.PAID for order in found)

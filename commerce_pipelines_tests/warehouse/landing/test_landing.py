@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from commerce_pipelines.channels.capabilities import OrderHead
+from commerce_pipelines.channels.capabilities import Head
 from commerce_pipelines.core.errors import RecordError, SettingsError
 from commerce_pipelines.warehouse import exceptions as quarantine
 from commerce_pipelines.warehouse.landing.landing import DAMAGED, Landing, LandResult, Snapshot
@@ -26,10 +26,8 @@ DAY, NEXT = date(2026, 11, 20), date(2026, 11, 21)
 
 def answer(
     order_id: str = "1", *, placed: datetime = NOON, revision: int = 0, text: str = "a", subject: str = "email:a@b.c"
-) -> tuple[OrderHead, bytes]:
-    head = OrderHead(
-        order_id=order_id, placed_at=placed, updated_at=NOON + timedelta(minutes=revision), subject=subject
-    )
+) -> tuple[Head, bytes]:
+    head = Head(record_id=order_id, created_at=placed, updated_at=NOON + timedelta(minutes=revision), subject=subject)
     return head, f'{{"id":"{order_id}","text":"{text}","revision":{revision}}}'.encode()
 
 
@@ -66,7 +64,7 @@ def test_landing_the_same_at_once_keeps_it_once(landing: Landing) -> None:
         items = [answer(str(number), revision=round, subject=f"email:{number}@b.c") for number in range(30)]
         start = threading.Barrier(3)
 
-        def one(order: int, items: list[tuple[OrderHead, bytes]] = items, start: threading.Barrier = start) -> int:
+        def one(order: int, items: list[tuple[Head, bytes]] = items, start: threading.Barrier = start) -> int:
             start.wait()
             return landing.land(items[::order], "poll", NOON).new
 

@@ -18,7 +18,7 @@ moment, the larger figure is believed: it is the one that could oversell.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from urllib.parse import quote
@@ -28,6 +28,7 @@ import msgspec
 from ....core.errors import ProtocolError, SettingsError, TransientError
 from ....domain.inventory.listings import Listing
 from ....domain.orders.order import FulfilledBy
+from ...capabilities import Listings
 from ..api import reports
 from ..api.api import Api, decode
 from ..settings import SELLER_NEEDED
@@ -54,6 +55,17 @@ def items_path(api: Api) -> str:
     if not api.settings.seller_id:
         raise SettingsError(f"channels[{api.name}].seller_id is missing, without which {SELLER_NEEDED}")
     return f"/listings/2021-08-01/items/{quote(api.settings.seller_id, safe='')}"
+
+
+class AmazonListings(Listings):
+    """Of one account. marketplaces: where it sells, asked when they are needed."""
+
+    def __init__(self, api: Api, marketplaces: Callable[[], Sequence[str]]) -> None:
+        self._api, self._marketplaces = api, marketplaces
+
+    def read(self) -> Iterator[tuple[Listing, ...]]:
+        """Raises SettingsError without a seller id."""
+        yield from listings(self._api, self._marketplaces())
 
 
 def listings(api: Api, marketplaces: Sequence[str]) -> Iterator[tuple[Listing, ...]]:

@@ -30,6 +30,7 @@ import msgspec
 from ....core.errors import CommerceError, CredentialError, PermanentError, ProtocolError, TransientError
 from ....domain.inventory.listings import Push, PushOutcome
 from ....domain.orders.order import FulfilledBy
+from ...capabilities import Quantities
 from ..api.api import Api, decode, errors
 from ..api.documents import contents, fetch, send
 from ..api.payloads import Document
@@ -43,6 +44,18 @@ CONTENT_TYPE = "application/json; charset=UTF-8"
 PAUSES = (2.0, 5.0, 10.0, 20.0, 30.0)  # seconds between looks at a feed, the last one for ever
 PATIENCE = 600.0
 SKEW = timedelta(minutes=1)  # how far Amazon's clock and ours may differ
+
+
+class AmazonQuantities(Quantities):
+    """Of one account. marketplaces: where it sells, asked when they are needed."""
+
+    def __init__(self, api: Api, marketplaces: Callable[[], Sequence[str]]) -> None:
+        self._api, self._marketplaces = api, marketplaces
+
+    def push(self, pushes: Sequence[Push]) -> Iterator[PushOutcome]:
+        """Raises SettingsError without a seller id."""
+        if pushes:
+            yield from push(self._api, pushes, self._marketplaces)
 
 
 def push(api: Api, pushes: Sequence[Push], marketplaces: Callable[[], Sequence[str]]) -> Iterator[PushOutcome]:

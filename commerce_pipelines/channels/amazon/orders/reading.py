@@ -1,33 +1,27 @@
-"""Amazon as a Channel: Orders v2026-01-01 here, stock in the modules beside it.
+"""Amazon's orders: Orders v2026-01-01.
 
 What belongs here: order operations and their paging. What does not: one call and its errors (api/api.py), the types
-(payloads.py), their meaning (translate.py), listings and quantities (inventory/listings.py, inventory/quantities.py).
+(payloads.py), their meaning (translate.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
-from ....core.errors import CredentialError, PermanentError, RecordError, SettingsError, TransientError
-from ....domain.inventory.listings import Listing, Push, PushOutcome
+from ....core.errors import PermanentError, RecordError, TransientError
 from ....domain.money import to_minor
 from ....domain.orders.order import Order, OrderStatus
-from ...capabilities import OrderHead, OrderTotal, Page, Window
+from ...capabilities import Head, Orders, OrderTotal, Page, Window
 from ...http.session import pages
-from ...http.throttle import BucketStore, TokenStore
+from ...totals import totals
 from ..api.api import Api, decode, describe, errors
-from ..api.payloads import MarketplaceParticipation, MarketplaceParticipations
-from ..inventory import listings, quantities
-from ..settings import Settings
 from . import payloads, translate
 
 ORDERS = "/orders/2026-01-01/orders"
-PARTICIPATIONS = "/sellers/v1/marketplaceParticipations"
 
 # EXPENSE (points), PAYMENT and FULFILLMENT_ORDERS (Easy Ship) are not asked for: nothing reads them.
 INCLUDED = "BUYER,RECIPIENT,PROCEEDS,PROMOTION,CANCELLATION,FULFILLMENT,PACKAGES,TAX"
@@ -55,19 +49,16 @@ class _TokenExpired(Exception):
     """Amazon no longer takes a page token (they live 24 hours)."""
 
 
-class AmazonChannel:
-    """One seller account. Every call may raise TransientError, CredentialError, ProtocolError, PermanentError."""
+class AmazonOrders(Orders):
+    """Orders of one seller account. Every call may raise TransientError, CredentialError, ProtocolError,
+    PermanentError."""
 
-    kind = "amazon"
+    topic = "orders"
 
-    def __init__(self, settings: Settings, buckets: BucketStore, tokens: TokenStore, **instruments: Any) -> None:
-        """instruments: `now`, `clock`, `sleep` and `jitter` of Api."""
-        self.name = settings.name
-        self._settings = settings
-        self._api = Api(settings, buckets, tokens, **instruments)
-        self._known_marketplaces: tuple[str, ...] = ()
+    def __init__(self, api: Api) -> None:
+        self._api, self._settings = api, api.settings
 
-    def changed_orders(self, window: Window, resume: str | None = None) -> Iterator[Page]:
+    def changed(self, window: Window, resume: str | None = None) -> Iterator[Page]:
         """Orders updated in the window, up to two and a half minutes ago; nothing when the window is younger.
 
         A `resume` older than 24 hours begins the window again. Raises TransientError, with the wait, rather than wait
@@ -78,77 +69,27 @@ class AmazonChannel:
             return self._order_pages("lastUpdated", Window(last.after, last.before), last.token, max_wait=TICK_WAIT)
         return self._order_pages("lastUpdated", window, None, max_wait=TICK_WAIT)
 
-    def placed_orders(self, window: Window) -> Iterator[Page]:
+    def created(self, window: Window) -> Iterator[Page]:
         """Orders created in the window. Amazon gives no count to verify."""
         return self._order_pages("created", window, None)
 
-    def order(self, order_id: str) -> bytes | None:
+    def one(self, record_id: str) -> bytes | None:
         response = self._api.call(
-            "getOrder", f"{ORDERS}/{quote(order_id, safe='')}", {"includedData": INCLUDED}, ok=(200, 404)
+            "getOrder", f"{ORDERS}/{quote(record_id, safe='')}", {"includedData": INCLUDED}, ok=(200, 404)
         )
         if response.status == 404:
             return None
         return bytes(decode(response, payloads.GetOrderResponse).order)
 
-    def order_totals(self, window: Window) -> Iterator[OrderTotal]:
-        """Each order once. Sales of other channels (multi-channel fulfilment) are left out: they are no sales here.
+    def totals(self, window: Window) -> Iterator[OrderTotal]:
+        """As channels/totals.py says; an order that cannot be translated counts with Amazon's grand total."""
+        return totals(self._order_pages("created", window, None, INCLUDED_FOR_TOTALS), self.translate, _stated_total)
 
-        An order that cannot be translated counts with the grand total that Amazon states, so that it is missed.
-        """
-        seen = set()
-        for page in self._order_pages("created", window, None, INCLUDED_FOR_TOTALS):
-            for raw in page.orders:
-                total = self._total(raw)
-                if total and total.order_id not in seen:
-                    seen.add(total.order_id)
-                    yield total
-
-    def head(self, raw: bytes) -> OrderHead:
+    def head(self, raw: bytes) -> Head:
         return translate.head(raw)
 
     def translate(self, raw: bytes) -> Order:
-        return translate.translate(raw, self.name, self._settings.prices_include_tax)
-
-    def listings(self) -> Iterator[tuple[Listing, ...]]:
-        """As Channel says; inventory/listings.py says by which way. Raises SettingsError without a seller id."""
-        yield from listings.listings(self._api, self._marketplaces())
-
-    def push_quantities(self, pushes: Sequence[Push]) -> Iterator[PushOutcome]:
-        """As Channel says; inventory/quantities.py says by which way. Raises SettingsError without a seller id."""
-        if pushes:
-            yield from quantities.push(self._api, pushes, self._marketplaces)
-
-    def _marketplaces(self) -> tuple[str, ...]:
-        """Ids of the configured marketplaces, else of all that the account sells on."""
-        if not self._known_marketplaces:  # asked once: the call has a bucket of one in a minute
-            self._known_marketplaces = self._settings.marketplace_ids or tuple(self._participations())
-            if not self._known_marketplaces:
-                raise CredentialError(
-                    f"{self.name}: Amazon names no marketplace that the account sells on; open one in Seller Central, "
-                    "or authorise the app with the right account."
-                )
-        return self._known_marketplaces
-
-    def _participations(self) -> dict[str, MarketplaceParticipation]:
-        response = self._api.call("getMarketplaceParticipations", PARTICIPATIONS)
-        return {
-            each.marketplace.id: each
-            for each in decode(response, MarketplaceParticipations).payload
-            if each.participation is None or each.participation.is_participating
-        }
-
-    def probe(self) -> str:
-        """The account's stores. Raises SettingsError when it does not sell on a configured marketplace."""
-        found = self._participations()
-        absent = [each for each in self._settings.marketplace_ids if each not in found]
-        if absent:
-            raise SettingsError(
-                f"channels[{self.name}].marketplaces: the account does not sell on {', '.join(absent)}; "
-                f"it sells on {', '.join(found) or 'no marketplace'}."
-            )
-        stores = ", ".join(sorted({each.store_name for each in found.values()} - {""})) or "unnamed store"
-        places = ", ".join(sorted(each.marketplace.name or each.marketplace.id for each in found.values()))
-        return f"Amazon {self._settings.region.upper()}: {stores} on {places}."
+        return translate.translate(raw, self._api.name, self._settings.prices_include_tax)
 
     def _order_pages(
         self, by: str, window: Window, token: str | None, included: str = INCLUDED, max_wait: float | None = None
@@ -171,7 +112,7 @@ class AmazonChannel:
             resume = Resume(following, by, after, before, self._api.now()) if following else None
             seen_until = answer.last_updated_before if by == "lastUpdated" else answer.created_before
             return Page(
-                orders=tuple(
+                records=tuple(
                     raw for raw in map(bytes, answer.orders) if by != "created" or _placed_before(raw, window)
                 ),
                 resume=msgspec.json.encode(resume).decode() if resume else None,
@@ -184,7 +125,9 @@ class AmazonChannel:
                 return
             except _TokenExpired:
                 token = None  # the window begins again; what was seen already is recognised when it is landed
-        raise TransientError(f"{self.name}: Amazon refuses its own page tokens; the window is asked for again later.")
+        raise TransientError(
+            f"{self._api.name}: Amazon refuses its own page tokens; the window is asked for again later."
+        )
 
     def _search(
         self, params: Mapping[str, str], token: str | None, max_wait: float | None
@@ -196,39 +139,20 @@ class AmazonChannel:
             return decode(response, payloads.SearchOrdersResponse)
         if any(error.code == "InvalidInput" for error in errors(response)):
             raise _TokenExpired
-        raise PermanentError(f"{self.name}: searchOrders got 400 {describe(response)}: the request is refused.")
-
-    def _total(self, raw: bytes) -> OrderTotal | None:
-        try:
-            order = self.translate(raw)
-        except RecordError:
-            return _stated_total(raw)
-        if order.is_other_channel:
-            return None
-        return OrderTotal(
-            order_id=order.order_id,
-            placed_at=order.placed_at,
-            status=order.status,
-            currency=order.currency,
-            total=order.total,
-            collected=order.collected,
-        )
+        raise PermanentError(f"{self._api.name}: searchOrders got 400 {describe(response)}: the request is refused.")
 
 
-def _stated_total(raw: bytes) -> OrderTotal | None:
-    """The order by its head and grand total alone; None where not even those can be read (the landing says so)."""
-    try:
-        order = payloads.read_order(raw)
-        stated = order.proceeds.grand_total if order.proceeds else None
-        return OrderTotal(
-            order_id=order.order_id,
-            placed_at=order.created_time,
-            status=OrderStatus.PAID,
-            currency=stated.currency_code if stated else "",
-            total=to_minor(stated.amount, stated.currency_code) if stated else 0,
-        )
-    except RecordError:
-        return None
+def _stated_total(raw: bytes) -> OrderTotal:
+    """The order by its head and grand total alone. Raises RecordError where not even those can be read."""
+    order = payloads.read_order(raw)
+    stated = order.proceeds.grand_total if order.proceeds else None
+    return OrderTotal(
+        order_id=order.order_id,
+        placed_at=order.created_time,
+        status=OrderStatus.PAID,
+        currency=stated.currency_code if stated else "",
+        total=to_minor(stated.amount, stated.currency_code) if stated else 0,
+    )
 
 
 def _placed_before(raw: bytes, window: Window) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ....core.errors import RecordError
 from ....domain.money import to_minor
 from ....domain.orders.order import Address, Buyer, FulfilledBy, Order, OrderStatus, Payment, Shipped, email_key
-from ...capabilities import OrderHead
+from ...capabilities import Head
 from ..api.marketplaces import BY_ID
 from . import payloads, proceeds
 
@@ -35,13 +35,13 @@ IOSS_COUNTRIES = frozenset(
 )  # fmt: skip
 
 
-def head(raw: bytes) -> OrderHead:
+def head(raw: bytes) -> Head:
     """What the landing needs. The buyer's e-mail is Amazon's anonymised address, which stays the same per buyer."""
     order = payloads.read_head(raw)
     email = email_key((order.buyer and order.buyer.buyer_email) or "")
-    return OrderHead(
-        order_id=order.order_id,
-        placed_at=order.created_time,
+    return Head(
+        record_id=order.order_id,
+        created_at=order.created_time,
         updated_at=order.last_updated_time,
         subject=f"email:{email}" if email else f"order:{order.order_id}",
     )

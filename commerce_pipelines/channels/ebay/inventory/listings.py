@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from ....core.errors import ProtocolError, TransientError
 from ....domain.inventory.listings import Listing
+from ...capabilities import Listings
 from ..api import trading_payloads as trading
 from ..api.account import Account
 from .payloads import InventoryItems
@@ -25,6 +26,16 @@ from .payloads import InventoryItems
 ITEMS = "/sell/inventory/v1/inventory_item"
 PAGE_SIZE = 200
 RESTARTS = 3
+
+
+class EbayListings(Listings):
+    """Active fixed-price listings of one account, whichever API made them."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+
+    def read(self) -> Iterator[tuple[Listing, ...]]:
+        return listings(self._account)
 
 
 def listings(account: Account) -> Iterator[tuple[Listing, ...]]:

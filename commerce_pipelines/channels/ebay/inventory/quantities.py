@@ -23,6 +23,7 @@ from msgspec.structs import replace
 from ....core.errors import CredentialError, PermanentError, TransientError
 from ....domain.inventory.listings import Push, PushOutcome
 from ....domain.orders.order import FulfilledBy
+from ...capabilities import Quantities
 from ...http.throttle import BucketStore, Rate
 from ..api import trading_payloads as trading
 from ..api.account import Account, is_passing
@@ -42,8 +43,9 @@ Batch = list[Push]
 Send = Callable[[Batch], Iterator[PushOutcome]]
 
 
-class Quantities:
-    """Writes of one account. buckets: where revisions are counted, shared by all processes."""
+class EbayQuantities(Quantities):
+    """Writes of one account: by ReviseInventoryStatus (four listings a call) or bulkUpdatePriceQuantity, as each
+    listing demands. buckets: where revisions are counted, shared by all processes."""
 
     def __init__(self, account: Account, buckets: BucketStore) -> None:
         self._account, self._buckets = account, buckets

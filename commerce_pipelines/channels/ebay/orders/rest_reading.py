@@ -40,10 +40,10 @@ class FulfillmentOrders:
     def changed(self, window: Window, resume: str | None) -> Iterator[Page]:
         return self._listing("lastmodifieddate", window, read_place(resume, "lastmodifieddate"))
 
-    def placed(self, window: Window, *, whole: bool = True) -> Iterator[Page]:
+    def created(self, window: Window, *, whole: bool = True) -> Iterator[Page]:
         return self._listing("creationdate", window, None, whole=whole)
 
-    def order(self, order_id: str) -> bytes | None:
+    def one(self, order_id: str) -> bytes | None:
         """eBay answers 404, or 400 with error 32100 ("Invalid order ID"), to an id that it does not know."""
         response = self._account.rest("getOrder", f"{ORDERS}/{quote(order_id, safe='')}", FIELDS, ok=(200, 400, 404))
         if response.status == 200:
@@ -54,14 +54,6 @@ class FulfillmentOrders:
                 raise self._account.refused(response)
         return None
 
-    def who(self) -> str:
-        """The account in words."""
-        response = self._account.rest("getOrders", ORDERS, {**FIELDS, "limit": "1"})
-        page = self._account.decode(response, rest_payloads.OrdersPage)
-        seller = next((rest_payloads.read_head(bytes(raw)).seller_id for raw in page.orders), None)
-        name = f"the account {seller}" if seller else "an account without orders"
-        return f"eBay {self._account.settings.home.country}: {name}, {page.total} orders in the last 90 days."
-
     def _listing(self, by: str, window: Window, last: Place | None, *, whole: bool = True) -> Iterator[Page]:
         window = Window(last.start, last.end) if last else settled(window, self._now())
         parts = list(spans(window))
@@ -71,7 +63,7 @@ class FulfillmentOrders:
             for orders, place in self._span(span, begin):
                 following = place or ahead
                 yield Page(
-                    orders=tuple(self._whole(raw) for raw in orders) if whole else tuple(orders),
+                    records=tuple(self._whole(raw) for raw in orders) if whole else tuple(orders),
                     resume=msgspec.json.encode(following).decode() if following else None,
                     watermark=window.end,
                 )
@@ -135,7 +127,7 @@ class FulfillmentOrders:
         cancel = order.cancel_status.cancel_state if order.cancel_status else "NONE_REQUESTED"
         if cancel == "NONE_REQUESTED" and not sites & WITH_TAX_IDENTIFIER:
             return raw
-        return self.order(order.order_id) or raw
+        return self.one(order.order_id) or raw
 
 
 def _id(raw: bytes) -> str:

@@ -15,7 +15,7 @@ from datetime import UTC
 from ....core.errors import RecordError
 from ....domain.money import to_minor
 from ....domain.orders.order import Address, Buyer, FulfilledBy, Order, OrderStatus, Payment, Shipped, check
-from ...capabilities import OrderHead
+from ...capabilities import Head
 from ..api.marketplaces import BY_ID
 from . import rest_payloads
 from .charges import Item, Priced, Summary, price, to_order_currency, unpriced
@@ -28,11 +28,11 @@ SHIPPED = {"NOT_STARTED": Shipped.NO, "IN_PROGRESS": Shipped.PARTLY, "FULFILLED"
 TRADER_ID = "VATIN"
 
 
-def head(raw: bytes) -> OrderHead:
+def head(raw: bytes) -> Head:
     order = rest_payloads.read_head(raw)
-    return OrderHead(
-        order_id=order.order_id,
-        placed_at=order.creation_date.astimezone(UTC),
+    return Head(
+        record_id=order.order_id,
+        created_at=order.creation_date.astimezone(UTC),
         updated_at=order.last_modified_date.astimezone(UTC),
         subject=subject((order.buyer and order.buyer.username) or "", order.order_id),
     )

@@ -35,20 +35,16 @@ class TradingOrders:
     def changed(self, window: Window, resume: str | None) -> Iterator[Page]:
         return self._listing("ModTime", window, read_place(resume, "ModTime"))
 
-    def placed(self, window: Window, *, whole: bool = True) -> Iterator[Page]:
+    def created(self, window: Window, *, whole: bool = True) -> Iterator[Page]:
         return self._listing("CreateTime", window, None)
 
-    def order(self, order_id: str) -> bytes | None:
+    def one(self, order_id: str) -> bytes | None:
         answer = self._account.trading(
             "GetOrders",
             {"DetailLevel": "ReturnAll", "OrderIDArray": {"OrderID": [order_id]}, "OrderRole": "Seller"},
         )
         found = answer.find("OrderArray/Order")
         return None if found is None else xml.write(found)
-
-    def who(self) -> str:
-        answer = payloads.read_answer(self._account.trading("GetUser", {}), payloads.UserAnswer, "GetUser")
-        return f"eBay {self._account.settings.home.country}: the account {answer.User.UserID}, by the Trading API."
 
     def _listing(self, by: str, window: Window, last: Place | None) -> Iterator[Page]:
         window = Window(last.start, last.end) if last else settled(window, self._now())
@@ -59,7 +55,7 @@ class TradingOrders:
             for orders, place in self._span(span, begin):
                 following = place or ahead
                 yield Page(
-                    orders=tuple(xml.write(order) for order in orders),
+                    records=tuple(xml.write(order) for order in orders),
                     resume=msgspec.json.encode(following).decode() if following else None,
                     watermark=window.end,
                 )

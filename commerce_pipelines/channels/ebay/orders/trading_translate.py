@@ -16,7 +16,7 @@ from decimal import Decimal
 from ....core.errors import RecordError
 from ....domain.money import allocate, to_minor
 from ....domain.orders.order import Address, Buyer, Order, OrderStatus, Payment, Shipped, check
-from ...capabilities import OrderHead
+from ...capabilities import Head
 from ..api import trading_payloads as payloads
 from ..api.marketplaces import BY_ID, BY_SITE_NAME
 from .charges import Item, Priced, Summary, price, to_order_currency, unpriced
@@ -30,13 +30,13 @@ CANCELLED = frozenset(
 DISPATCHED = frozenset(("Shipped",))
 
 
-def head(raw: bytes) -> OrderHead:
+def head(raw: bytes) -> Head:
     order = payloads.read_order(raw)
     order_id = order.ExtendedOrderID or order.OrderID
     changed = (order.CheckoutStatus and order.CheckoutStatus.LastModifiedTime) or order.CreatedTime
-    return OrderHead(
-        order_id=order_id,
-        placed_at=order.CreatedTime.astimezone(UTC),
+    return Head(
+        record_id=order_id,
+        created_at=order.CreatedTime.astimezone(UTC),
         updated_at=max(changed, order.PaidTime or changed, order.ShippedTime or changed).astimezone(UTC),
         subject=subject(order.BuyerUserID, order_id),
     )
@@ -64,9 +64,9 @@ def translate(raw: bytes, channel: str, home: str, prices_include_tax: bool | No
     service = order.ShippingServiceSelected
     result = Order(
         channel=channel,
-        order_id=top.order_id,
-        number=top.order_id,
-        placed_at=top.placed_at,
+        order_id=top.record_id,
+        number=top.record_id,
+        placed_at=top.created_at,
         updated_at=top.updated_at,
         status=status,
         currency=currency,

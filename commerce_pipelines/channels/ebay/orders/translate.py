@@ -7,7 +7,7 @@ Trading API's (trading_translate.py), their sums (charges.py).
 from __future__ import annotations
 
 from ....domain.orders.order import Order
-from ...capabilities import OrderHead
+from ...capabilities import Head
 from . import rest_translate, trading_translate
 
 
@@ -16,7 +16,7 @@ def is_xml(raw: bytes) -> bool:
     return raw.lstrip()[:1] == b"<"
 
 
-def head(raw: bytes) -> OrderHead:
+def head(raw: bytes) -> Head:
     """What the landing needs. Raises RecordError(`bad_payload`)."""
     return trading_translate.head(raw) if is_xml(raw) else rest_translate.head(raw)
 

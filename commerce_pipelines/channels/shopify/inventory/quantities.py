@@ -26,6 +26,7 @@ import msgspec
 from ....core.errors import ProtocolError
 from ....domain.inventory.listings import Listing, Push, PushOutcome
 from ....domain.orders.order import FulfilledBy
+from ...capabilities import Listings, Quantities
 from ...http.session import HttpSession
 from ..api.bulk import run_bulk
 from ..api.graphql import GraphQL, decode
@@ -52,14 +53,14 @@ TAKEN, FAILED_BEFORE, MISMATCH = (
 _bulk_lines = msgspec.json.Decoder(BulkLine)
 
 
-class Inventory:
+class ShopifyInventory(Listings, Quantities):
     """Listings and pushes of one shop."""
 
     def __init__(self, graphql: GraphQL, session: HttpSession, sleep: Callable[[float], None]) -> None:
         self._graphql, self._session, self._sleep = graphql, session, sleep
         self._sizes = PageSizes(graphql, FIRST_VARIANTS)
 
-    def listings(self) -> Iterator[tuple[Listing, ...]]:
+    def read(self) -> Iterator[tuple[Listing, ...]]:
         """Active variants, one Listing per inventory item and location; `location` is the location's number.
 
         quantity is None where Shopify does not track the item. Items at a fulfilment service's location are that

@@ -14,7 +14,7 @@ import msgspec
 
 from ....core.errors import RecordError
 from ....domain.orders.order import email_key
-from ...capabilities import OrderHead
+from ...capabilities import Head
 
 T = TypeVar("T")
 
@@ -217,7 +217,7 @@ class Order(Node):
     additionalFees: list[AdditionalFee] = []
 
 
-class Head(Node):
+class HeadFields(Node):
     id: str
     createdAt: Instant
     updatedAt: Instant
@@ -226,7 +226,7 @@ class Head(Node):
 
 
 _orders = msgspec.json.Decoder(Order)
-_heads = msgspec.json.Decoder(Head)
+_heads = msgspec.json.Decoder(HeadFields)
 
 
 def number(gid: str) -> str:
@@ -267,19 +267,19 @@ def order(raw: bytes) -> Order:
     return decode(_orders, raw)
 
 
-def head(raw: bytes) -> OrderHead:
+def head(raw: bytes) -> Head:
     """What the landing must know of an order node."""
     return order_head(decode(_heads, raw))
 
 
-def order_head(node: Head) -> OrderHead:
+def order_head(node: HeadFields) -> Head:
     """The subject is the e-mail, else the customer's id, else the order's own id: a guest is nobody else's subject."""
     order_id = number(node.id)
     key = email_key(node.email) if node.email else ""
     subject = f"email:{key}" if key else f"shopify:{number(node.customer.id)}" if node.customer else f"order:{order_id}"
-    return OrderHead(
-        order_id=order_id,
-        placed_at=node.createdAt.astimezone(UTC),
+    return Head(
+        record_id=order_id,
+        created_at=node.createdAt.astimezone(UTC),
         updated_at=node.updatedAt.astimezone(UTC),
         subject=subject,
     )

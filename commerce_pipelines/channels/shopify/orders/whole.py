@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 
 from ....core.errors import RecordError
-from ...capabilities import OrderHead
+from ...capabilities import Head
 from ..api.graphql import GraphQL, decode
 from ..api.queries import Queries
 from .charges import Basis, side
-from .payloads import Bag, Head, Instant, PageInfo, order_head
+from .payloads import Bag, HeadFields, Instant, PageInfo, order_head
 
 ATTEMPTS = 3  # at an order that changes while its parts are fetched
 
@@ -26,7 +26,7 @@ class Cut(msgspec.Struct, frozen=True, gc=False):
     pageInfo: PageInfo
 
 
-class Rare(Head, kw_only=True):
+class Rare(HeadFields, kw_only=True):
     """What tells whether a listed order is whole, beside its head: both in one reading of its bytes."""
 
     lineItems: Cut
@@ -73,7 +73,7 @@ _fields: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dic
 _line_ids = msgspec.json.Decoder(LineId)
 
 
-def _head(rare: Rare) -> OrderHead | None:
+def _head(rare: Rare) -> Head | None:
     try:
         return order_head(rare)
     except (RecordError, OverflowError):  # the latter of an instant that is none in UTC
@@ -91,7 +91,7 @@ class Whole:
         raw = self._afresh(f"gid://shopify/Order/{order_id}")
         return None if raw is None else self.complete(raw)[0]
 
-    def complete(self, node: bytes | msgspec.Raw) -> tuple[bytes, OrderHead | None]:
+    def complete(self, node: bytes | msgspec.Raw) -> tuple[bytes, Head | None]:
         """The order with nothing missing, and its head if nothing was. One that keeps changing stays as it was read
         last: the next news mends it."""
         for _ in range(ATTEMPTS):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from commerce_pipelines.channels.amazon.api import documents
-from commerce_pipelines.channels.amazon.orders.reading import AmazonChannel
+from commerce_pipelines.channels.amazon.channel import AmazonChannel
 from commerce_pipelines.channels.amazon.settings import Settings
 from commerce_pipelines.core.errors import ProtocolError
 from commerce_sandbox.server import Call, Reply, StandIn
@@ -49,7 +49,7 @@ class TestDocuments:
         fill(amazon, 1100)
         with Elsewhere(amazon) as store:
             amazon.documents.base = store.url
-            assert {each.status for each in channel.push_quantities(pushes(channel, 30))} == {"accepted"}
+            assert {each.status for each in channel.quantities.push(pushes(channel, 30))} == {"accepted"}
             assert {call.method for call in store.calls} == {"GET", "PUT"}
             assert not any("x-amz-access-token" in call.headers for call in store.calls)
 
@@ -66,7 +66,7 @@ class TestDocuments:
     def test_what_is_no_public_address_is_never_called(
         self, amazon: Recorded, clock: Clock, monkeypatch: pytest.MonkeyPatch, url: str
     ) -> None:
-        real = connect(amazon, clock)._api
+        real = connect(amazon, clock).account._api
         real.settings = Settings(name="a", credentials=real.settings.credentials)
         with pytest.raises(ProtocolError, match="no public https address"):
             documents.checked(real, url)
@@ -74,7 +74,7 @@ class TestDocuments:
     def test_a_public_address_is_called_and_loopback_only_beside_a_stand_in(
         self, amazon: Recorded, clock: Clock
     ) -> None:
-        beside = connect(amazon, clock)._api
+        beside = connect(amazon, clock).account._api
         for url in ("https://tortuga-prod-eu.s3-eu-west-1.amazonaws.com/x?X-Amz-Signature=a",
                     "https://d34o8swod1owfl.cloudfront.net/Report.txt"):  # fmt: skip
             assert documents.checked(beside, url) == url

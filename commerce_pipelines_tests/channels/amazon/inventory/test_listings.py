@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from commerce_pipelines.channels.amazon.orders.reading import AmazonChannel
+from commerce_pipelines.channels.amazon.channel import AmazonChannel
 from commerce_pipelines.core.errors import ProtocolError, SettingsError, TransientError
 from commerce_pipelines.domain.inventory.listings import InventoryRules
 from commerce_pipelines.domain.orders.order import FulfilledBy
@@ -80,7 +80,7 @@ class TestSearch:
     def test_without_a_seller_id_the_key_is_named(self, amazon: Recorded, clock: Clock) -> None:
         nobody = connect(amazon, clock, marketplaces=("DE",))
         with pytest.raises(SettingsError, match=r"channels\[amazon_eu\]\.seller_id is missing.*Merchant Token"):
-            list(nobody.listings())
+            list(nobody.listings.read())
         for wrong in ({"seller_id": "a-2"}, {"inventory": InventoryRules(enabled=True)}):
             with pytest.raises(SettingsError, match=r"channels\[amazon_eu\]\.seller_id"):
                 connect(amazon, clock, **wrong)  # type: ignore[arg-type]
@@ -109,7 +109,7 @@ class TestReport:
         read(channel)
         clock.passed += 1800
         given = pushes(channel, 3, quantity=77)
-        assert {each.status for each in channel.push_quantities(given)} == {"accepted"}
+        assert {each.status for each in channel.quantities.push(given)} == {"accepted"}
         clock.passed += 60
         again = read(channel)
         assert [again[each.listing.key].quantity for each in given] == [77, 77, 77]

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from commerce_pipelines.channels.amazon.orders.reading import AmazonChannel
+from commerce_pipelines.channels.amazon.channel import AmazonChannel
 from commerce_pipelines.core.errors import CredentialError, TransientError
 from commerce_pipelines.domain.inventory.listings import Listing, Push, PushOutcome
 from commerce_sandbox.server import Fault
@@ -36,7 +36,7 @@ def channel(amazon: Recorded, clock: Clock) -> AmazonChannel:
 
 
 def push(channel: AmazonChannel, given: list[Push]) -> dict[str, PushOutcome]:
-    every = list(channel.push_quantities(given))
+    every = list(channel.quantities.push(given))
     outcomes = {outcome.key: outcome for outcome in every}
     assert len(every) == len(outcomes) == len(given)
     return outcomes

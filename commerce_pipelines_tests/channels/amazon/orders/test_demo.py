@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from commerce_pipelines.channels.amazon.orders.reading import AmazonChannel
+from commerce_pipelines.channels.amazon.channel import AmazonChannel
 from commerce_pipelines.channels.capabilities import Window
 from commerce_pipelines.domain.orders.order import OrderStatus, check
 from commerce_sandbox.amazon import demo_orders
@@ -32,7 +32,7 @@ class TestDemo:
         for payload in demo_orders(19, 7, NOON, CATALOGUE):
             amazon.add(payload)
         week = Window(NOON - timedelta(days=8), NOON)
-        found = [channel.translate(raw) for page in channel.placed_orders(week) for raw in page.orders]
+        found = [channel.orders.translate(raw) for page in channel.orders.created(week) for raw in page.records]
         for one in found:
             check(one)
         assert len(found) == len(amazon.orders) > 100
@@ -52,5 +52,5 @@ class TestDemo:
         fresh = list(demo_orders(20, 7, NOON, CATALOGUE))
         assert not old & {payload["orderId"] for payload in fresh}
         amazon.add_new(fresh[0], NOON - timedelta(minutes=5))
-        (page,) = channel.changed_orders(Window(NOON - timedelta(minutes=6), NOON))
-        assert [channel.head(raw).placed_at for raw in page.orders] == [NOON - timedelta(minutes=5)]
+        (page,) = channel.orders.changed(Window(NOON - timedelta(minutes=6), NOON))
+        assert [channel.orders.head(raw).created_at for raw in page.records] == [NOON - timedelta(minutes=5)]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from commerce_pipelines.channels.amazon.orders.reading import AmazonChannel
+from commerce_pipelines.channels.amazon.channel import AmazonChannel
 from commerce_pipelines.channels.capabilities import Page, Window
 from commerce_pipelines.core.errors import CredentialError, PermanentError, ProtocolError, SettingsError, TransientError
 from commerce_pipelines.domain.orders.order import check
@@ -70,17 +70,17 @@ def fill(amazon: Recorded, count: int) -> None:
 
 
 def ids(pages: list[Page]) -> list[int]:
-    return [int(json.loads(raw)["orderId"][-7:]) for page in pages for raw in page.orders]
+    return [int(json.loads(raw)["orderId"][-7:]) for page in pages for raw in page.records]
 
 
 class TestPaging:
     def test_pages_follow_each_other_and_carry_whole_orders(self, amazon: Recorded, channel: AmazonChannel) -> None:
         fill(amazon, 250)
-        pages = list(channel.changed_orders(DAY))
-        assert [len(page.orders) for page in pages] == [100, 100, 50]
+        pages = list(channel.orders.changed(DAY))
+        assert [len(page.records) for page in pages] == [100, 100, 50]
         assert sorted(ids(pages)) == list(range(250))
         assert [page.resume is None for page in pages] == [False, False, True]
-        assert json.loads(pages[0].orders[0]) == amazon.orders[channel.head(pages[0].orders[0]).order_id]
+        assert json.loads(pages[0].records[0]) == amazon.orders[channel.orders.head(pages[0].records[0]).record_id]
         first, *others = amazon.called(ORDERS)
         for call in others:
             assert {k: v for k, v in call.query.items() if k != "paginationToken"} == first.query
@@ -90,15 +90,15 @@ class TestPaging:
         french = order(7, NOON - timedelta(hours=1))
         french["salesChannel"]["marketplaceId"] = "A13V1IB3VIYZZH"
         amazon.add(french)
-        assert ids(list(connect(amazon, clock, marketplaces=("FR", "PL")).changed_orders(DAY))) == [7]
+        assert ids(list(connect(amazon, clock, marketplaces=("FR", "PL")).orders.changed(DAY))) == [7]
 
     def test_another_process_goes_on_after_the_last_landed_page(
         self, amazon: Recorded, channel: AmazonChannel, clock: Clock
     ) -> None:
         fill(amazon, 150)
-        first = next(channel.changed_orders(DAY))
+        first = next(channel.orders.changed(DAY))
         clock.passed += 3600
-        rest = list(connect(amazon, clock).changed_orders(Window(DAY.start, clock.now()), first.resume))
+        rest = list(connect(amazon, clock).orders.changed(Window(DAY.start, clock.now()), first.resume))
         assert sorted(ids([first, *rest])) == list(range(150))
         assert rest[-1].watermark == first.watermark
 
@@ -106,32 +106,32 @@ class TestPaging:
         self, amazon: Recorded, channel: AmazonChannel, clock: Clock
     ) -> None:
         fill(amazon, 150)
-        listing = channel.changed_orders(DAY)
+        listing = channel.orders.changed(DAY)
         pages = [next(listing)]
         clock.passed += 60
         for moved in (0, 149):  # one that was still to come, one that had been seen
             amazon.add({**order(moved, clock.now()), "programs": ["PRIME"]})
         pages += listing
         clock.passed += 600
-        later = list(channel.changed_orders(Window(pages[-1].watermark, clock.now())))
+        later = list(channel.orders.changed(Window(pages[-1].watermark, clock.now())))
         assert set(ids(pages)) | set(ids(later)) == set(range(150))
         assert sorted(ids(later)) == [0, 149]
-        assert all(json.loads(raw)["programs"] == ["PRIME"] for raw in later[0].orders)
+        assert all(json.loads(raw)["programs"] == ["PRIME"] for raw in later[0].records)
 
     def test_a_token_older_than_a_day_is_not_even_tried(
         self, amazon: Recorded, channel: AmazonChannel, clock: Clock
     ) -> None:
         fill(amazon, 150)
-        first = next(channel.changed_orders(DAY))
+        first = next(channel.orders.changed(DAY))
         clock.passed += 25 * 3600
-        assert len(ids(list(channel.changed_orders(DAY, first.resume)))) == 150
+        assert len(ids(list(channel.orders.changed(DAY, first.resume)))) == 150
         assert "paginationToken" not in amazon.called(ORDERS)[1].query
 
     def test_a_refused_token_restarts_the_window(self, amazon: Recorded, channel: AmazonChannel) -> None:
         fill(amazon, 150)
         amazon.faults = [Fault(match=lambda call: "paginationToken" in call.query, status=400, body=REFUSED_TOKEN)]
-        pages = list(channel.changed_orders(DAY))
-        assert [len(page.orders) for page in pages] == [100, 100, 50]
+        pages = list(channel.orders.changed(DAY))
+        assert [len(page.records) for page in pages] == [100, 100, 50]
         assert set(ids(pages)) == set(range(150))
 
     def test_tokens_refused_again_and_again_wait_for_later(self, amazon: Recorded, channel: AmazonChannel) -> None:
@@ -139,14 +139,14 @@ class TestPaging:
         fault = Fault(match=lambda call: "paginationToken" in call.query, status=400, body=REFUSED_TOKEN, times=9)
         amazon.faults = [fault]
         with pytest.raises(TransientError, match="refuses its own page tokens"):
-            list(channel.changed_orders(DAY))
+            list(channel.orders.changed(DAY))
         assert fault.times == 7
 
     def test_a_token_that_comes_again_is_not_followed_for_ever(self, amazon: Recorded, channel: AmazonChannel) -> None:
         body = json.dumps({"orders": [], "pagination": {"nextToken": "same"}}).encode()
         amazon.faults = [Fault(match=ORDERS, body=body, times=99)]
         with pytest.raises(ProtocolError, match="repeats a page token"):
-            list(channel.changed_orders(DAY))
+            list(channel.orders.changed(DAY))
         assert len(amazon.called(ORDERS)) == 2
 
     def test_an_empty_page_may_have_a_next_one(self, amazon: Recorded, channel: AmazonChannel) -> None:
@@ -154,17 +154,17 @@ class TestPaging:
         token = next(amazon_tokens(channel))
         body = json.dumps({"orders": [], "pagination": {"nextToken": token}}).encode()
         amazon.faults = [Fault(match=ORDERS, body=body)]
-        pages = list(channel.changed_orders(DAY))
-        assert [len(page.orders) for page in pages] == [0, 1]
+        pages = list(channel.orders.changed(DAY))
+        assert [len(page.records) for page in pages] == [0, 1]
 
     def test_nothing_new_is_one_call_and_moves_the_watermark(self, amazon: Recorded, channel: AmazonChannel) -> None:
-        (page,) = channel.changed_orders(Window(NOON - timedelta(hours=1), NOON))
-        assert (page.orders, page.resume, page.watermark) == ((), None, NOON - timedelta(seconds=150))
+        (page,) = channel.orders.changed(Window(NOON - timedelta(hours=1), NOON))
+        assert (page.records, page.resume, page.watermark) == ((), None, NOON - timedelta(seconds=150))
         assert len(amazon.called(ORDERS)) == 1
 
 
 def amazon_tokens(channel: AmazonChannel) -> Iterator[str]:
-    for page in channel.changed_orders(DAY):
+    for page in channel.orders.changed(DAY):
         if page.resume:
             yield json.loads(page.resume)["token"]
 
@@ -174,7 +174,7 @@ class TestTime:
         """G38: the upper bound is at most 11:58:00Z, and nothing is called seen beyond it."""
         fill(amazon, 1)
         amazon.add(order(1, NOON - timedelta(seconds=60)))
-        for pages in (list(channel.changed_orders(DAY)), list(channel.placed_orders(DAY))):
+        for pages in (list(channel.orders.changed(DAY)), list(channel.orders.created(DAY))):
             assert ids(pages) == [0]
             assert pages[-1].watermark <= NOON - timedelta(minutes=2)
         for call in amazon.called(ORDERS):
@@ -182,7 +182,7 @@ class TestTime:
             assert "2026-11-20T11:57:00.000Z" < bound <= "2026-11-20T11:58:00.000Z"
 
     def test_a_window_that_is_too_young_is_not_asked_for(self, amazon: Recorded, channel: AmazonChannel) -> None:
-        assert list(channel.changed_orders(Window(NOON - timedelta(minutes=2), NOON))) == []
+        assert list(channel.orders.changed(Window(NOON - timedelta(minutes=2), NOON))) == []
         assert amazon.calls == []
 
     def test_a_window_excludes_its_end_although_amazons_bound_includes_it(
@@ -192,12 +192,12 @@ class TestTime:
         for number, placed in enumerate((midnight - timedelta(milliseconds=1), midnight)):
             amazon.add(order(number, placed))
         days = [Window(midnight - timedelta(days=1), midnight), Window(midnight, midnight + timedelta(hours=9))]
-        assert [ids(list(channel.placed_orders(day))) for day in days] == [[0], [1]]
+        assert [ids(list(channel.orders.created(day))) for day in days] == [[0], [1]]
 
     def test_a_refused_request_says_what_amazon_said(self, amazon: Recorded, channel: AmazonChannel) -> None:
         amazon.now = lambda: NOON - timedelta(minutes=30)  # our clock is half an hour fast
         with pytest.raises(PermanentError, match="at least two minutes before"):
-            list(channel.changed_orders(DAY))
+            list(channel.orders.changed(DAY))
 
 
 class TestTokens:
@@ -205,7 +205,7 @@ class TestTokens:
         self, amazon: Recorded, channel: AmazonChannel
     ) -> None:
         fill(amazon, 250)
-        list(channel.changed_orders(DAY))
+        list(channel.orders.changed(DAY))
         (login,) = amazon.called("/auth/o2/token")
         assert login.form() == {
             "grant_type": "refresh_token", "refresh_token": "value-of-AMZ_REFRESH",
@@ -220,7 +220,7 @@ class TestTokens:
         self, amazon: Recorded, channel: AmazonChannel
     ) -> None:
         fill(amazon, 150)
-        listing = channel.changed_orders(DAY)
+        listing = channel.orders.changed(DAY)
         pages = [next(listing)]
         amazon.expire_tokens()
         pages += listing
@@ -231,13 +231,13 @@ class TestTokens:
         denied = {"errors": [{"code": "Unauthorized", "message": "Denied.", "details": "The access token is revoked."}]}
         amazon.faults = [Fault(match=ORDERS, status=403, body=json.dumps(denied).encode(), times=9)]
         with pytest.raises(CredentialError, match="searchOrders got 403"):
-            list(channel.changed_orders(DAY))
+            list(channel.orders.changed(DAY))
         assert (len(amazon.called(ORDERS)), len(amazon.called("/auth/o2/token"))) == (2, 2)
 
     def test_a_missing_role_is_named_after_one_call(self, amazon: Recorded, channel: AmazonChannel) -> None:
         amazon.forbidden = {"searchOrders"}
         with pytest.raises(CredentialError, match="lacks the role"):
-            list(channel.changed_orders(DAY))
+            list(channel.orders.changed(DAY))
         assert len(amazon.calls) == 2
 
     @pytest.mark.parametrize("had_token", [False, True])
@@ -245,12 +245,12 @@ class TestTokens:
         self, amazon: Recorded, channel: AmazonChannel, had_token: bool
     ) -> None:
         if had_token:
-            channel.probe()
+            channel.account.probe()
             amazon.expire_tokens()
             amazon.calls.clear()
         amazon.revoked = {"value-of-AMZ_REFRESH"}
         with pytest.raises(CredentialError, match=r"invalid_grant.*authorise the app again"):
-            list(channel.changed_orders(DAY))
+            list(channel.orders.changed(DAY))
         assert len(amazon.calls) == 1 + had_token
 
 
@@ -262,7 +262,7 @@ class TestLimits:
         amazon.generous = False
         channel = connect(amazon, clock)
         for _ in range(25):
-            list(channel.placed_orders(DAY))
+            list(channel.orders.created(DAY))
         assert clock.passed == pytest.approx(5 / 0.0056)
         assert {reply.status for _, reply in amazon.exchanges} == {200}
 
@@ -272,8 +272,8 @@ class TestLimits:
     ) -> None:
         amazon.generous, amazon.says_rate = False, says_rate
         for _ in range(20):
-            list(connect(amazon, clock).placed_orders(DAY))
-        assert [page.resume for page in connect(amazon, clock).placed_orders(DAY)] == [None]
+            list(connect(amazon, clock).orders.created(DAY))
+        assert [page.resume for page in connect(amazon, clock).orders.created(DAY)] == [None]
         assert [reply.status for _, reply in amazon.exchanges][-2:] == [429, 200]
         assert clock.passed == pytest.approx(1 / 0.0056, rel=0.01)
 
@@ -282,20 +282,20 @@ class TestLimits:
         fill(amazon, 101)
         channel, pages = connect(amazon, clock), []
         for _ in range(19):
-            list(channel.placed_orders(Window(DAY.start, DAY.start)))
+            list(channel.orders.created(Window(DAY.start, DAY.start)))
         with pytest.raises(TransientError) as caught:
-            pages += channel.changed_orders(DAY)  # a list grows page by page
+            pages += channel.orders.changed(DAY)  # a list grows page by page
         assert len(pages) == 1
         assert caught.value.wait == pytest.approx(1 / 0.0056)
         clock.passed += 900
-        pages += channel.changed_orders(DAY, pages[0].resume)
+        pages += channel.orders.changed(DAY, pages[0].resume)
         assert sorted(ids(pages)) == list(range(101))
 
     def test_advice_is_kept_to_the_second(self, amazon: Recorded, channel: AmazonChannel, clock: Clock) -> None:
         """G108."""
         fill(amazon, 1)
         amazon.faults = [Fault(match=ORDERS, status=429, headers={"Retry-After": "7"})]
-        assert ids(list(channel.changed_orders(DAY))) == [0]
+        assert ids(list(channel.orders.changed(DAY))) == [0]
         assert clock.passed == 7.0
         assert len(amazon.called(ORDERS)) == 2
 
@@ -303,7 +303,7 @@ class TestLimits:
         self, amazon: Recorded, channel: AmazonChannel, clock: Clock
     ) -> None:
         for _ in range(200):
-            list(channel.changed_orders(DAY))
+            list(channel.orders.changed(DAY))
         assert clock.passed < 5.0
 
     def test_a_higher_rate_is_learned_with_buckets_in_the_database(
@@ -313,7 +313,7 @@ class TestLimits:
         for _ in range(3):  # three processes, each of which has to learn it afresh
             channel = connect(amazon, clock, DatabaseBuckets(warehouse))
             for _ in range(10):
-                list(channel.changed_orders(DAY))
+                list(channel.orders.changed(DAY))
         assert sum(clock.slept) < 2.0
 
 
@@ -329,7 +329,7 @@ class TestFaults:
     def test_passing_faults_lose_nothing(self, amazon: Recorded, channel: AmazonChannel, fault: dict[str, Any]) -> None:
         fill(amazon, 150)
         amazon.faults = [Fault(match=ORDERS, times=3, **fault)]
-        assert sorted(ids(list(channel.changed_orders(DAY)))) == list(range(150))
+        assert sorted(ids(list(channel.orders.changed(DAY)))) == list(range(150))
 
     @pytest.mark.parametrize("body", [b'{"orders": {}}', b"[]", b"null", b'{"orders": [], "lastUpdatedBefore": 7}'])
     def test_an_answer_of_another_shape_is_never_an_empty_page(
@@ -337,15 +337,15 @@ class TestFaults:
     ) -> None:
         amazon.faults = [Fault(match=ORDERS, body=body)]
         with pytest.raises(ProtocolError, match="searchOrders is not shaped"):
-            list(channel.changed_orders(DAY))
+            list(channel.orders.changed(DAY))
 
 
 class TestSingleOrders:
     def test_one_order_afresh_is_the_same_as_in_a_page(self, amazon: Recorded, channel: AmazonChannel) -> None:
         fill(amazon, 1)
-        (page,) = channel.changed_orders(DAY)
-        assert channel.order("302-0000001-0000000") == page.orders[0]
-        assert channel.order("302-0000001-9999999") is None
+        (page,) = channel.orders.changed(DAY)
+        assert channel.orders.one("302-0000001-0000000") == page.records[0]
+        assert channel.orders.one("302-0000001-9999999") is None
 
     def test_totals_count_sales_and_leave_out_other_channels(self, amazon: Recorded, channel: AmazonChannel) -> None:
         fill(amazon, 2)
@@ -354,20 +354,20 @@ class TestSingleOrders:
         broken["orderItems"][0]["proceeds"]["proceedsTotal"]["amount"] = "4.00"
         broken["proceeds"] = {"grandTotal": {"amount": "5.00", "currencyCode": "EUR"}}
         amazon.add(broken)
-        totals = {int(total.order_id[-7:]): total for total in channel.order_totals(DAY)}
+        totals = {int(total.order_id[-7:]): total for total in channel.orders.totals(DAY)}
         assert {key: (total.total, total.currency) for key, total in totals.items()} == {
             0: (500, "EUR"), 1: (500, "EUR"), 3: (500, "EUR"),
         }  # fmt: skip
         assert "BUYER" not in amazon.called(ORDERS)[0].one("includedData")
 
     def test_the_account_is_named(self, amazon: Recorded, clock: Clock) -> None:
-        said = connect(amazon, clock, marketplaces=("DE", "PL")).probe()
+        said = connect(amazon, clock, marketplaces=("DE", "PL")).account.probe().description
         assert said.startswith("Amazon EU: Third Wave Supplies on ")
         assert "Amazon.de" in said
 
     def test_a_marketplace_without_an_account_is_named(self, amazon: Recorded, clock: Clock) -> None:
         with pytest.raises(SettingsError, match=r"does not sell on APJ6JRA9NG5V4"):
-            connect(amazon, clock, marketplaces=("DE", "IT")).probe()
+            connect(amazon, clock, marketplaces=("DE", "IT")).account.probe()
 
 
 @pytest.mark.skipif(not SPECS, reason="COMMERCE_SPECS is not set: Amazon's samples are not at hand")
@@ -376,7 +376,7 @@ def test_every_official_sample_comes_through_the_channel(amazon: Recorded, chann
     for path in samples:
         amazon.add(json.loads(path.read_bytes()))
     every = Window(datetime(2020, 1, 1, tzinfo=UTC), NOON)
-    found = [raw for page in channel.placed_orders(every) for raw in page.orders]
+    found = [raw for page in channel.orders.created(every) for raw in page.records]
     for raw in found:
-        check(channel.translate(raw))
-    assert len(found) == len(samples) == len({total.order_id for total in channel.order_totals(every)})
+        check(channel.orders.translate(raw))
+    assert len(found) == len(samples) == len({total.order_id for total in channel.orders.totals(every)})

@@ -44,7 +44,7 @@ def test_every_official_sample_becomes_a_sound_order(payload: dict[str, Any]) ->
     assert result.order_id == payload["orderId"]
     assert result.currency == grand["currencyCode"]
     assert result.total + result.collected == to_minor(grand["amount"], grand["currencyCode"])
-    assert translate.head(json.dumps(payload).encode()).order_id == result.order_id
+    assert translate.head(json.dumps(payload).encode()).record_id == result.order_id
 
 
 @with_samples

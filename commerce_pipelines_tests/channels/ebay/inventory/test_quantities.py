@@ -36,7 +36,7 @@ def shop(ebay: EbayStandIn, monkeypatch: pytest.MonkeyPatch) -> EbayChannel:
 
 
 def read(shop: EbayChannel) -> dict[str, Listing]:
-    return {listing.sku: listing for page in shop.listings() for listing in page}
+    return {listing.sku: listing for page in shop.listings.read() for listing in page}
 
 
 def pushes(listings: Sequence[Listing], quantity: int) -> list[Push]:
@@ -44,7 +44,7 @@ def pushes(listings: Sequence[Listing], quantity: int) -> list[Push]:
 
 
 def outcomes(shop: EbayChannel, wanted: Sequence[Push]) -> dict[str, PushOutcome]:
-    found = list(shop.push_quantities(wanted))
+    found = list(shop.quantities.push(wanted))
     assert sorted(each.key for each in found) == sorted(each.listing.key for each in wanted)
     return {each.key: each for each in found}
 
@@ -85,7 +85,7 @@ def test_listings_come_two_hundred_a_call(ebay: EbayStandIn, shop: EbayChannel) 
 def test_a_listing_that_ends_while_they_are_read_hides_no_other(ebay: EbayStandIn, shop: EbayChannel) -> None:
     ebay.listings = many(450)
     seen: list[str] = []
-    for at, page in enumerate(shop.listings()):
+    for at, page in enumerate(shop.listings.read()):
         seen += [listing.sku for listing in page]
         if at == 0:
             ebay.listings[0].ended = True
@@ -98,7 +98,7 @@ def test_half_a_list_is_no_list(ebay: EbayStandIn, shop: EbayChannel, monkeypatc
     lies = [b"<TotalNumberOfEntries>40<", b"<TotalNumberOfEntries>47<"]
     monkeypatch.setattr(ebay, "handle", lambda call: _replaced(whole(call), *lies))
     with pytest.raises(TransientError, match="counts 47 entries but gives 40"):
-        list(shop.listings())
+        list(shop.listings.read())
 
 
 def _replaced(reply: Reply, old: bytes, new: bytes) -> Reply:
@@ -226,14 +226,14 @@ def test_what_is_never_sent(ebay: EbayStandIn, shop: EbayChannel) -> None:
     foreign = msgspec.structs.replace(listing, reference={})
     wanted = [Push(listing=theirs, quantity=1, token="a"), Push(listing=listing, quantity=-1, token="b"),
               Push(listing=unnamed, quantity=1, token="c"), Push(listing=foreign, quantity=1, token="d")]  # fmt: skip
-    codes = [each.code for each in shop.push_quantities(wanted)]
+    codes = [each.code for each in shop.quantities.push(wanted)]
     assert codes == ["fulfilled_by_channel", "bad_quantity", "no_sku", "unknown_listing"]
     assert calls(ebay, "ReviseInventoryStatus") == []
 
 
 def test_a_classic_listing_of_an_inventory_sku_is_revised_the_classic_way(ebay: EbayStandIn, shop: EbayChannel) -> None:
     ebay.listings.append(Offered(item_id="118888888888", sku="KET-GN-17", title="Old Kettle", price=1, available=1))
-    old = next(each for page in shop.listings() for each in page if each.reference["item_id"] == "118888888888")
+    old = next(each for page in shop.listings.read() for each in page if each.reference["item_id"] == "118888888888")
     assert old.reference["api"] == "inventory"
     found, again = told(shop, pushes([old], 9))
     assert found[old.key].status == "accepted"
@@ -262,7 +262,7 @@ def test_a_call_that_is_lost_fails_its_own_listings_and_two_in_a_row_stop_everyt
     found = outcomes(shop, pushes(classic, 1))
     assert Counter(each.status for each in found.values()) == {"failed": 4, "accepted": 8}
     ebay.faults.append(Fault(match=TRADING, times=99, drop=True))
-    sent = shop.push_quantities(pushes(classic, 2))
+    sent = shop.quantities.push(pushes(classic, 2))
     assert [next(sent).status for _ in range(4)] == ["failed"] * 4
     with pytest.raises(TransientError):
         next(sent)
@@ -282,7 +282,7 @@ def test_refused_credentials_stop_everything(ebay: EbayStandIn, shop: EbayChanne
     ebay.expire_tokens()
     ebay.revoked = True
     with pytest.raises(CredentialError):
-        list(shop.push_quantities(pushes(found, 1)))
+        list(shop.quantities.push(pushes(found, 1)))
 
 
 def test_a_sale_takes_its_units_out_of_the_offer(ebay: EbayStandIn, shop: EbayChannel) -> None:

@@ -36,7 +36,7 @@ def fill(ebay: EbayStandIn, count: int, step: timedelta = timedelta(seconds=60))
 
 
 def ids(shop: EbayChannel, pages: Iterator[Page]) -> list[str]:
-    return [shop.head(raw).order_id for page in pages for raw in page.orders]
+    return [shop.orders.head(raw).record_id for page in pages for raw in page.records]
 
 
 @BOTH
@@ -46,16 +46,16 @@ def test_every_order_comes_once_however_it_is_asked_for(
     for order in demo_orders(7, 4, NOW, CATALOGUE):
         ebay.add(order)
     shop, window = channel(ebay, monkeypatch, orders_api=api), Window(NOW - timedelta(days=5), NOW)
-    totals = {total.order_id: total for total in shop.order_totals(window)}
-    assert set(totals) == set(ebay.orders) == set(ids(shop, shop.placed_orders(window)))
-    assert sorted(ids(shop, shop.changed_orders(window))) == sorted(ebay.orders)
+    totals = {total.order_id: total for total in shop.orders.totals(window)}
+    assert set(totals) == set(ebay.orders) == set(ids(shop, shop.orders.created(window)))
+    assert sorted(ids(shop, shop.orders.changed(window))) == sorted(ebay.orders)
     for order_id, total in totals.items():
-        raw = shop.order(order_id)
+        raw = shop.orders.one(order_id)
         assert raw
-        order = shop.translate(raw)
+        order = shop.orders.translate(raw)
         assert (order.total, order.collected, order.status) == (total.total, total.collected, total.status)
-    assert shop.order("10-99999-00000") is None
-    assert "kettle_and_cup" in shop.probe()
+    assert shop.orders.one("10-99999-00000") is None
+    assert "kettle_and_cup" in shop.account.probe().description
 
 
 def test_both_apis_say_the_same_of_an_order(ebay: EbayStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +64,7 @@ def test_both_apis_say_the_same_of_an_order(ebay: EbayStandIn, monkeypatch: pyte
     rest, trading = (channel(ebay, monkeypatch, orders_api=api) for api in ("fulfillment", "trading"))
 
     def seen(shop: EbayChannel, order_id: str) -> Any:
-        order = shop.translate(shop.order(order_id) or b"")
+        order = shop.orders.translate(shop.orders.one(order_id) or b"")
         return (order.order_id, order.placed_at, order.status, order.total, order.collected, order.collected_as,
                 order.shipped, order.refunded, order.marketplace, order.buyer.ref, order.buyer.email,
                 [line.sku for line in order.lines if line.sku])  # fmt: skip
@@ -81,15 +81,15 @@ def test_an_order_placed_at_the_windows_end_belongs_to_the_next_window(
     ebay.add(an_order(1, at))
     ebay.add(an_order(2, at - timedelta(milliseconds=1)))
     shop = channel(ebay, monkeypatch, orders_api=api)
-    assert len(ids(shop, shop.placed_orders(Window(at - timedelta(hours=1), at)))) == 1
-    assert len(ids(shop, shop.placed_orders(Window(at, at + timedelta(hours=1))))) == 1
+    assert len(ids(shop, shop.orders.created(Window(at - timedelta(hours=1), at)))) == 1
+    assert len(ids(shop, shop.orders.created(Window(at, at + timedelta(hours=1))))) == 1
 
 
 def test_requests_name_one_date_all_fields_and_no_future(ebay: EbayStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(ebay, 1)
     shop = channel(ebay, monkeypatch)
-    list(shop.changed_orders(Window(NOW - timedelta(hours=2), NOW + timedelta(hours=2))))
-    list(shop.placed_orders(Window(NOW - timedelta(days=900), NOW - timedelta(days=600))))
+    list(shop.orders.changed(Window(NOW - timedelta(hours=2), NOW + timedelta(hours=2))))
+    list(shop.orders.created(Window(NOW - timedelta(days=900), NOW - timedelta(days=600))))
     changed, *placed = ebay.called(ORDERS)
     assert changed.query["filter"] == ["lastmodifieddate:[2026-11-24T10:00:00.000Z..2026-11-24T11:59:54.999Z]"]
     assert {call.one("fieldGroups") for call in ebay.called(ORDERS)} == {"TAX_BREAKDOWN"}
@@ -104,12 +104,12 @@ def test_orders_that_leave_the_window_while_it_is_read_take_none_with_them(
     everybody = fill(ebay, 250)
     shop = channel(ebay, monkeypatch, orders_api=api)
     for leaving in (3, 40):
-        pages, seen = shop.changed_orders(DAY), set()
+        pages, seen = shop.orders.changed(DAY), set()
         for at, page in enumerate(pages):
-            seen.update(shop.head(raw).order_id for raw in page.orders)
+            seen.update(shop.orders.head(raw).record_id for raw in page.records)
             if at == 0:
-                for raw in page.orders[:leaving]:
-                    ebay.touch(shop.head(raw).order_id, NOW)
+                for raw in page.records[:leaving]:
+                    ebay.touch(shop.orders.head(raw).record_id, NOW)
         gone = {order_id for order_id, order in ebay.orders.items() if order["lastModifiedDate"] >= "2026-11-24T12"}
         assert everybody - gone <= seen
 
@@ -119,8 +119,8 @@ def test_an_order_that_appears_while_the_window_is_read_is_read_too(
 ) -> None:
     fill(ebay, 450)
     shop, seen = channel(ebay, monkeypatch), set()
-    for at, page in enumerate(shop.placed_orders(DAY)):
-        seen.update(shop.head(raw).order_id for raw in page.orders)
+    for at, page in enumerate(shop.orders.created(DAY)):
+        seen.update(shop.orders.head(raw).record_id for raw in page.records)
         if at == 1:
             ebay.add(an_order(999, NOW - timedelta(minutes=5)))
     assert seen == set(ebay.orders)
@@ -130,7 +130,7 @@ def test_a_set_that_never_rests_is_given_up_for_now(ebay: EbayStandIn, monkeypat
     fill(ebay, 250)
     shop = channel(ebay, monkeypatch)
     with pytest.raises(TransientError, match="faster than it can be read"):
-        for at, _ in enumerate(shop.placed_orders(DAY)):
+        for at, _ in enumerate(shop.orders.created(DAY)):
             ebay.add(an_order(2_000 + at, NOW - timedelta(minutes=5)))
 
 
@@ -140,15 +140,15 @@ def test_a_listing_goes_on_from_its_resume(ebay: EbayStandIn, monkeypatch: pytes
     seen, resume, pages = set(), None, 0
     while True:
         shop = channel(ebay, monkeypatch, orders_api=api)
-        page = next(shop.changed_orders(DAY, resume))
-        seen.update(shop.head(raw).order_id for raw in page.orders)
+        page = next(shop.orders.changed(DAY, resume))
+        seen.update(shop.orders.head(raw).record_id for raw in page.records)
         resume, pages = page.resume, pages + 1
         if resume is None:
             break
     assert seen == everybody
     assert page.watermark == NOW - timedelta(seconds=5)
     assert pages == {"fulfillment": 2, "trading": 3}[api]
-    assert ids(shop, shop.changed_orders(DAY, "nonsense"))
+    assert ids(shop, shop.orders.changed(DAY, "nonsense"))
 
 
 def test_what_lists_leave_out_is_asked_for_singly_and_only_then(
@@ -157,7 +157,7 @@ def test_what_lists_leave_out_is_asked_for_singly_and_only_then(
     for order in demo_orders(7, 4, NOW, CATALOGUE):
         ebay.add(order)
     shop = channel(ebay, monkeypatch)
-    raws = [raw for page in shop.placed_orders(Window(NOW - timedelta(days=5), NOW)) for raw in page.orders]
+    raws = [raw for page in shop.orders.created(Window(NOW - timedelta(days=5), NOW)) for raw in page.records]
     asked = [call for call in ebay.calls if call.path.startswith(f"{ORDERS}/")]
     assert len(asked) == 3
     assert sum(b"taxpayerId" in raw for raw in raws) == 1
@@ -170,8 +170,8 @@ def test_a_token_that_ends_between_two_pages_is_renewed(
 ) -> None:
     everybody = fill(ebay, 250)
     shop, seen = channel(ebay, monkeypatch, orders_api=api), set()
-    for page in shop.placed_orders(DAY):
-        seen.update(shop.head(raw).order_id for raw in page.orders)
+    for page in shop.orders.created(DAY):
+        seen.update(shop.orders.head(raw).record_id for raw in page.records)
         ebay.expire_tokens()
     assert seen == everybody
     first = ebay.called(TOKEN)[0]
@@ -183,7 +183,7 @@ def test_a_token_that_ends_between_two_pages_is_renewed(
 def test_a_refused_consent_says_so(ebay: EbayStandIn, monkeypatch: pytest.MonkeyPatch, api: str) -> None:
     ebay.revoked = True
     with pytest.raises(CredentialError, match="invalid_grant"):
-        channel(ebay, monkeypatch, orders_api=api).probe()
+        channel(ebay, monkeypatch, orders_api=api).account.probe()
 
 
 EMPTY = b'{"href": "x", "total": 7, "limit": 200, "offset": 0, "orders": []}'
@@ -202,7 +202,7 @@ def test_passing_faults_cost_nothing(ebay: EbayStandIn, monkeypatch: pytest.Monk
     everybody = fill(ebay, 3)
     ebay.faults.append(Fault(match=ORDERS, **fault))
     shop = channel(ebay, monkeypatch)
-    assert set(ids(shop, shop.placed_orders(DAY))) == everybody
+    assert set(ids(shop, shop.orders.created(DAY))) == everybody
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_lasting_faults_are_said(
 ) -> None:
     ebay.faults.append(Fault(match=ORDERS, times=99, **fault))
     with pytest.raises(error, match=says):
-        list(channel(ebay, monkeypatch).placed_orders(DAY))
+        list(channel(ebay, monkeypatch).orders.created(DAY))
 
 
 def trading_answer(ack: str, code: str) -> bytes:
@@ -258,7 +258,7 @@ def test_a_trading_answer_of_status_200_is_judged_by_its_ack(
         Fault(match=TRADING, times=99, body=trading_answer(ack, code), headers={"Content-Type": "text/xml"})
     )
     with pytest.raises(error, match=says):
-        list(channel(ebay, monkeypatch, orders_api="trading").placed_orders(DAY))
+        list(channel(ebay, monkeypatch, orders_api="trading").orders.created(DAY))
 
 
 def test_a_warning_is_a_success_and_half_an_answer_is_none(ebay: EbayStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,9 +266,9 @@ def test_a_warning_is_a_success_and_half_an_answer_is_none(ebay: EbayStandIn, mo
     shop = channel(ebay, monkeypatch, orders_api="trading")
     whole = ebay.handle  # as Warning: the same answer, another Ack
     monkeypatch.setattr(ebay, "handle", lambda call: _as_warning(whole(call)))
-    assert len(ids(shop, shop.placed_orders(DAY))) == 2
+    assert len(ids(shop, shop.orders.created(DAY))) == 2
     ebay.faults.append(Fault(match=TRADING, truncate=True))
-    assert len(ids(shop, shop.placed_orders(DAY))) == 2
+    assert len(ids(shop, shop.orders.created(DAY))) == 2
 
 
 def _as_warning(reply: Any) -> Any:
@@ -284,7 +284,7 @@ def test_an_unreadable_order_is_handed_on_and_counted_by_its_stated_total(
     order["pricingSummary"]["total"]["value"] = "70.00"
     ebay.add(order)
     shop = channel(ebay, monkeypatch)
-    assert len(ids(shop, shop.placed_orders(DAY))) == 1
-    (total,) = shop.order_totals(DAY)
+    assert len(ids(shop, shop.orders.created(DAY))) == 1
+    (total,) = shop.orders.totals(DAY)
     assert (total.total, total.currency, total.status) == (7_000, "EUR", OrderStatus.PAID)
     assert isinstance(total.placed_at, datetime)

@@ -57,11 +57,11 @@ def test_official_rest_samples_go_through_or_are_refused_for_what_is_wrong_with_
     """One printed order repeats its line item: the lines are worth twice the stated total. That is not to be booked."""
     done, refused = [], []
     for raw in rest_samples():
-        assert translate.head(raw).order_id
+        assert translate.head(raw).record_id
         try:
             done.append(translate.translate(raw, "ebay", "EBAY_DE"))
         except RecordError as error:
-            refused.append((translate.head(raw).order_id, error.code))
+            refused.append((translate.head(raw).record_id, error.code))
     assert {(o.total, o.collected, o.collected_as, o.currency) for o in done} == {(21_800, 3_270, "GST", "USD")}
     assert set(refused) == {("1********5", "unbalanced")}
     assert len(done) == len(refused) == 2

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from commerce_pipelines.channels.shopify.channel import ShopifyChannel
 from commerce_pipelines.channels.shopify.inventory import quantities as inventory
-from commerce_pipelines.channels.shopify.orders.reading import ShopifyChannel
 from commerce_pipelines.core.errors import CommerceError, CredentialError, PermanentError, TransientError
 from commerce_sandbox.server import Fault
 from commerce_sandbox.shopify.bulk import PATH

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from commerce_pipelines.channels.shopify.channel import ShopifyChannel
 from commerce_pipelines.channels.shopify.inventory import quantities as inventory
-from commerce_pipelines.channels.shopify.orders.reading import ShopifyChannel
 from commerce_pipelines.core.errors import CredentialError, ProtocolError, TransientError
 from commerce_pipelines.domain.inventory.listings import Listing, Push, PushOutcome
 from commerce_pipelines.domain.orders.order import FulfilledBy
@@ -29,7 +29,7 @@ MCF = 90
 
 
 def listed(channel: ShopifyChannel) -> dict[str, Listing]:
-    found = [listing for page in channel.listings() for listing in page]
+    found = [listing for page in channel.listings.read() for listing in page]
     assert len({listing.key for listing in found}) == len(found)
     return {listing.key: listing for listing in found}
 
@@ -103,7 +103,7 @@ def test_drafts_are_not_listed_and_untracked_items_have_no_quantity(shop: Record
     shop.stock.add(3, Article("LOOSE", "Loose", 1, 1), {71: 5}, tracked=False)
     found = listed(channel)
     assert {listing.sku: listing.quantity for listing in found.values()} == {"SKU-1": 10, "LOOSE": None}
-    outcome = statuses(channel.push_quantities([push(found["40003:71"], 1)]))
+    outcome = statuses(channel.quantities.push([push(found["40003:71"], 1)]))
     assert outcome == {"40003:71": ("refused", "NOT_TRACKED")}
     assert sent(shop) == []
 
@@ -114,7 +114,7 @@ def test_stock_of_a_fulfilment_service_is_read_and_never_written(shop: Recorded,
     shop.stock.quantities[40_001, MCF] = 33
     found = listed(channel)
     assert (found["40001:90"].fulfilled_by, found["40001:90"].quantity) == (FulfilledBy.CHANNEL, 33)
-    outcome = statuses(channel.push_quantities([push(each, 1) for each in found.values()]))
+    outcome = statuses(channel.quantities.push([push(each, 1) for each in found.values()]))
     assert outcome["40001:90"] == ("refused", "FULFILMENT_SERVICE")
     assert shop.stock.quantities == {(40_001, 71): 1, (40_001, 72): 1, (40_001, MCF): 33}
 
@@ -123,14 +123,14 @@ def test_what_nobody_is_sure_of_is_set_without_comparing(shop: Recorded, channel
     shrink(shop, 1, locations=1)
     [known] = listed(channel).values()
     unsure = msgspec.structs.replace(known, quantity=None)
-    assert statuses(channel.push_quantities([push(unsure, 4)])) == {known.key: ("accepted", "")}
+    assert statuses(channel.quantities.push([push(unsure, 4)])) == {known.key: ("accepted", "")}
     assert sent(shop)[0]["input"]["quantities"][0]["changeFromQuantity"] is None
     assert shop.stock.quantities[40_001, 71] == 4
 
 
 def test_quantities_are_set_in_the_fewest_calls(shop: Recorded, channel: ShopifyChannel) -> None:
     shrink(shop, 501, locations=1)
-    outcome = statuses(channel.push_quantities([push(each, 7) for each in listed(channel).values()]))
+    outcome = statuses(channel.quantities.push([push(each, 7) for each in listed(channel).values()]))
     assert set(outcome.values()) == {("accepted", "")}
     assert len(outcome) == 501
     assert set(shop.stock.quantities.values()) == {7}
@@ -149,7 +149,7 @@ def test_bad_items_never_hold_up_the_others(shop: Recorded, channel: ShopifyChan
     shop.stock.quantities[40_002, 71] = 4  # sold meanwhile
     shop.stock.immutable.add(40_005)
     del shop.stock.quantities[40_007, 71]
-    outcome = statuses(channel.push_quantities([push(each, 3) for each in found.values()]))
+    outcome = statuses(channel.quantities.push([push(each, 3) for each in found.values()]))
     assert {key: each for key, each in outcome.items() if each != ("accepted", "")} == {
         "40002:71": ("stale", "CHANGE_FROM_QUANTITY_STALE"),
         "40005:71": ("refused", "NON_MUTABLE_INVENTORY_ITEM"),
@@ -178,7 +178,7 @@ def test_an_error_that_names_no_item_is_halved_down_to_it(shop: Recorded, channe
         return result
 
     shop.stock._set = without_place  # type: ignore[method-assign]
-    outcome = statuses(channel.push_quantities([push(each, 3) for each in found.values()]))
+    outcome = statuses(channel.quantities.push([push(each, 3) for each in found.values()]))
     assert outcome.pop("40006:71") == ("refused", "INVALID_INVENTORY_ITEM")
     assert set(outcome.values()) == {("accepted", "")}
     assert len(sent(shop)) == 7
@@ -188,11 +188,11 @@ def test_a_lost_answer_is_repeated_and_written_once(shop: Recorded, channel: Sho
     shrink(shop, 3, locations=1)
     pushes = [push(each, 3) for each in listed(channel).values()]
     shop.faults.append(Fault(match="graphql", drop=True, after=True))
-    assert set(statuses(channel.push_quantities(pushes)).values()) == {("accepted", "")}
+    assert set(statuses(channel.quantities.push(pushes)).values()) == {("accepted", "")}
     keys = [each["key"] for each in sent(shop)]
     assert len(keys) == 2
     assert len(set(keys)) == 1
-    again = statuses(channel.push_quantities(pushes))  # a new process with the same plan
+    again = statuses(channel.quantities.push(pushes))  # a new process with the same plan
     assert set(again.values()) == {("accepted", "")}
     assert sent(shop)[-1]["key"] == keys[0]
     assert set(shop.stock.quantities.values()) == {3}
@@ -201,8 +201,8 @@ def test_a_lost_answer_is_repeated_and_written_once(shop: Recorded, channel: Sho
 def test_an_older_push_never_overwrites_a_newer_figure(shop: Recorded, channel: ShopifyChannel) -> None:
     shrink(shop, 1, locations=1)
     [old] = listed(channel).values()
-    assert statuses(channel.push_quantities([push(old, 8)])) == {old.key: ("accepted", "")}
-    assert statuses(channel.push_quantities([push(old, 9, "late")])) == {
+    assert statuses(channel.quantities.push([push(old, 8)])) == {old.key: ("accepted", "")}
+    assert statuses(channel.quantities.push([push(old, 9, "late")])) == {
         old.key: ("stale", "CHANGE_FROM_QUANTITY_STALE")
     }
     assert shop.stock.quantities[40_001, 71] == 8
@@ -212,9 +212,9 @@ def test_a_key_that_failed_before_is_replaced(shop: Recorded, channel: ShopifyCh
     shrink(shop, 1, locations=1)
     [listing] = listed(channel).values()
     shop.stock.immutable.add(40_001)
-    assert statuses(channel.push_quantities([push(listing, 3)]))[listing.key][0] == "refused"
+    assert statuses(channel.quantities.push([push(listing, 3)]))[listing.key][0] == "refused"
     shop.stock.immutable.clear()
-    assert statuses(channel.push_quantities([push(listing, 3)])) == {listing.key: ("accepted", "")}
+    assert statuses(channel.quantities.push([push(listing, 3)])) == {listing.key: ("accepted", "")}
     assert [each["key"] for each in sent(shop)] == [
         inventory.idempotency_key(["40001:71=3"], attempt) for attempt in (0, 0, 1)
     ]
@@ -230,7 +230,7 @@ def test_a_key_in_use_elsewhere_fails_the_batch_for_now(
     found = listed(channel)
     said = {"inventorySetQuantities": {"userErrors": [{"code": code, "field": None, "message": "…"}]}}
     shop.faults.append(Fault(match="graphql", body=json.dumps({"data": said}).encode(), times=9))
-    outcome = statuses(channel.push_quantities([push(each, 3) for each in found.values()]))
+    outcome = statuses(channel.quantities.push([push(each, 3) for each in found.values()]))
     assert set(outcome.values()) == {("failed", code)}
     assert len(sent(shop)) == calls
 
@@ -238,8 +238,8 @@ def test_a_key_in_use_elsewhere_fails_the_batch_for_now(
 def test_the_same_tokens_with_other_figures_are_refused_by_the_shop(shop: Recorded, channel: ShopifyChannel) -> None:
     shrink(shop, 1, locations=1)
     [listing] = listed(channel).values()
-    assert statuses(channel.push_quantities([push(listing, 3, "t")])) == {listing.key: ("accepted", "")}
-    assert statuses(channel.push_quantities([push(listing, 4, "t")])) == {
+    assert statuses(channel.quantities.push([push(listing, 3, "t")])) == {listing.key: ("accepted", "")}
+    assert statuses(channel.quantities.push([push(listing, 4, "t")])) == {
         listing.key: ("failed", "IDEMPOTENCY_KEY_PARAMETER_MISMATCH")
     }
 
@@ -249,10 +249,10 @@ def test_what_stops_everything_is_raised(shop: Recorded, channel: ShopifyChannel
     pushes = [push(each, 3) for each in listed(channel).values()]
     shop.scopes -= {"write_inventory"}
     with pytest.raises(CredentialError, match="write_inventory"):
-        list(channel.push_quantities(pushes))
+        list(channel.quantities.push(pushes))
     shop.faults.append(Fault(match="graphql", body=errors("INTERNAL_SERVER_ERROR"), times=9))
     with pytest.raises(TransientError):
-        list(connect(shop, clock).push_quantities(pushes))
+        list(connect(shop, clock).quantities.push(pushes))
     assert set(shop.stock.quantities.values()) == {10}
 
 
@@ -282,7 +282,7 @@ def test_whatever_goes_wrong_each_push_has_one_outcome_and_accepted_means_writte
             shop.stock.quantities[40_000 + place, 71] = 9
         shop.stock.immutable |= {40_000 + place for place in bundles}
         before = dict(shop.stock.quantities)
-        outcome = statuses(channel.push_quantities(
+        outcome = statuses(channel.quantities.push(
             [push(listing, quantity) for listing, quantity in zip(found.values(), quantities, strict=True)]
         ))  # fmt: skip
         assert set(outcome) == set(found)

@@ -13,7 +13,7 @@ import pytest
 from commerce_pipelines.channels.capabilities import Page, Window
 from commerce_pipelines.channels.http.memory import MemoryBuckets, MemoryTokens
 from commerce_pipelines.channels.shopify.api import pages as listing
-from commerce_pipelines.channels.shopify.orders.reading import ShopifyChannel
+from commerce_pipelines.channels.shopify.channel import ShopifyChannel
 from commerce_pipelines.channels.shopify.settings import Credentials, Settings
 from commerce_pipelines.core.errors import PermanentError, ProtocolError, TransientError
 from commerce_pipelines.core.section import Secret
@@ -96,7 +96,7 @@ def fill(shop: Recorded, count: int, step: timedelta = timedelta(minutes=1)) -> 
 
 
 def ids(channel: ShopifyChannel, found: Iterator[Page]) -> list[str]:
-    return [channel.head(raw).order_id for page in found for raw in page.orders]
+    return [channel.orders.head(raw).record_id for page in found for raw in page.records]
 
 
 def graphql(text: str) -> Callable[[Call], bool]:
@@ -124,10 +124,10 @@ def test_the_demo_week_balances_and_its_totals_agree(shop: Recorded, clock: Cloc
     for each in demo_orders(19, 7, NOON, CATALOGUE):
         shop.add(each)
     channel = connect(shop, clock, currency_basis=basis)
-    orders = [channel.translate(raw) for page in channel.placed_orders(WEEK) for raw in page.orders]
+    orders = [channel.orders.translate(raw) for page in channel.orders.created(WEEK) for raw in page.records]
     for each in orders:
         check(each)
-    totals = {total.order_id: total for total in channel.order_totals(WEEK)}
+    totals = {total.order_id: total for total in channel.orders.totals(WEEK)}
     real = [each for each in orders if not each.is_test]
     assert len(orders) == len(shop.orders.rows) > len(real) == len(totals)
     for each in real:
@@ -146,7 +146,7 @@ def test_pages_grow_with_the_cost_that_is_answered_and_no_order_costs_a_call(
     shop: Recorded, channel: ShopifyChannel
 ) -> None:
     expected = fill(shop, 200)
-    assert ids(channel, channel.placed_orders(DAY)) == expected
+    assert ids(channel, channel.orders.created(DAY)) == expected
     firsts = [call.json()["variables"]["first"] for call in shop.calls]
     assert firsts[0] == 6
     assert sorted(firsts) == firsts
@@ -158,29 +158,29 @@ def test_pages_grow_with_the_cost_that_is_answered_and_no_order_costs_a_call(
 def test_windows_are_half_open_to_the_second(shop: Recorded, channel: ShopifyChannel) -> None:
     for number, seconds in enumerate((-1, 0, 1, 86_399, 86_400), 1):
         shop.add(order(number, DAY.start + timedelta(seconds=seconds)))
-    assert ids(channel, channel.placed_orders(DAY)) == ["2", "3", "4"]
-    pages = list(channel.changed_orders(Window(DAY.start, DAY.end + timedelta(microseconds=400))))
+    assert ids(channel, channel.orders.created(DAY)) == ["2", "3", "4"]
+    pages = list(channel.orders.changed(Window(DAY.start, DAY.end + timedelta(microseconds=400))))
     assert pages[-1].watermark == DAY.end
 
 
 def test_an_order_that_changes_between_pages_is_found_by_the_next_poll(shop: Recorded, channel: ShopifyChannel) -> None:
     """G43."""
     expected = fill(shop, 20)
-    found = channel.changed_orders(DAY)
+    found = channel.orders.changed(DAY)
     first = ids(channel, iter([next(found)]))
     shop.orders.change("3", NOON + timedelta(seconds=5), email="new@example.com")  # listed already
     shop.orders.change("15", NOON + timedelta(seconds=5))  # not listed yet
     rest = ids(channel, found)
     assert first + rest == [each for each in expected if each != "15"]
-    assert ids(channel, channel.changed_orders(Window(NOON, NOON + timedelta(minutes=1)))) == ["3", "15"]
+    assert ids(channel, channel.orders.changed(Window(NOON, NOON + timedelta(minutes=1)))) == ["3", "15"]
 
 
 def test_a_poll_goes_on_where_it_stopped(shop: Recorded, channel: ShopifyChannel, clock: Clock) -> None:
     expected = fill(shop, 40)
-    page = next(iter(channel.changed_orders(DAY)))
+    page = next(iter(channel.orders.changed(DAY)))
     again = connect(shop, clock)
-    assert ids(channel, iter([page])) + ids(again, again.changed_orders(DAY, page.resume)) == expected
-    assert ids(again, again.changed_orders(DAY, "someone else's")) == expected
+    assert ids(channel, iter([page])) + ids(again, again.orders.changed(DAY, page.resume)) == expected
+    assert ids(again, again.orders.changed(DAY, "someone else's")) == expected
 
 
 def test_a_list_longer_than_shopify_lists_is_begun_anew(
@@ -190,9 +190,9 @@ def test_a_list_longer_than_shopify_lists_is_begun_anew(
     shop.orders.listable = 40
     monkeypatch.setattr(listing, "LISTED_AT_ONCE", 30)
     monkeypatch.setattr(listing, "MOST_AT_ONCE", 10)
-    found = ids(channel, channel.placed_orders(DAY))
+    found = ids(channel, channel.orders.created(DAY))
     assert list(dict.fromkeys(found)) == expected  # the seam's second is listed twice, and known when landed
-    totals = [total.order_id for total in channel.order_totals(DAY)]
+    totals = [total.order_id for total in channel.orders.totals(DAY)]
     assert totals == expected
 
 
@@ -200,7 +200,7 @@ def test_a_list_that_shopify_cuts_off_is_an_error(shop: Recorded, channel: Shopi
     fill(shop, 30)
     shop.orders.listable = 20
     with pytest.raises(TransientError, match="counts 30 orders and listed 20"):
-        list(channel.placed_orders(DAY))
+        list(channel.orders.created(DAY))
 
 
 def test_more_orders_of_one_second_than_can_be_listed_are_an_error(
@@ -211,24 +211,24 @@ def test_more_orders_of_one_second_than_can_be_listed_are_an_error(
         each["createdAt"] = instant(NOON - timedelta(hours=1))
     monkeypatch.setattr(listing, "LISTED_AT_ONCE", 10)
     with pytest.raises(ProtocolError, match="one second"):
-        list(channel.placed_orders(Window(NOON - timedelta(hours=1), NOON)))
+        list(channel.orders.created(Window(NOON - timedelta(hours=1), NOON)))
 
 
 def test_an_empty_page_is_not_an_empty_day(shop: Recorded, channel: ShopifyChannel) -> None:
     expected = fill(shop, 3)
     empty = {"orders": {"nodes": [], "pageInfo": {"hasNextPage": False}}, "ordersCount": {"count": 3}}
     shop.faults.append(Fault(match="graphql", body=json.dumps({"data": empty}).encode()))
-    assert ids(channel, channel.placed_orders(DAY)) == expected
+    assert ids(channel, channel.orders.created(DAY)) == expected
     shop.faults.append(Fault(match="graphql", body=json.dumps({"data": empty}).encode(), times=9))
     with pytest.raises(TransientError, match="counts 3"):
-        list(channel.placed_orders(DAY))
+        list(channel.orders.created(DAY))
 
 
 def test_an_order_that_becomes_visible_late_is_not_lost(shop: Recorded, channel: ShopifyChannel) -> None:
     """G37."""
     expected = fill(shop, 20)
     late = shop.orders.rows.pop("gid://shopify/Order/2")
-    found = channel.changed_orders(DAY)
+    found = channel.orders.changed(DAY)
     first = next(found)
     shop.add(late)  # with its old time, in front of the cursor
     assert "2" not in ids(channel, iter([first]))
@@ -239,18 +239,18 @@ def test_a_repeated_cursor_never_loops(shop: Recorded, channel: ShopifyChannel) 
     page = {"orders": {"nodes": [], "pageInfo": {"hasNextPage": True, "endCursor": "x"}}, "ordersCount": {"count": 0}}
     shop.faults.append(Fault(match="graphql", body=json.dumps({"data": page}).encode(), times=9))
     with pytest.raises(ProtocolError, match="repeats"):
-        list(channel.placed_orders(DAY))
+        list(channel.orders.created(DAY))
 
 
 def test_long_orders_are_made_whole_by_calls_of_their_own(shop: Recorded, channel: ShopifyChannel) -> None:
     shop.add(order(1, NOON - timedelta(hours=2), lines=130))
     shop.add(order(2, NOON - timedelta(hours=1)))
-    raws = [raw for page in channel.placed_orders(DAY) for raw in page.orders]
-    assert [len(channel.translate(raw).lines) for raw in raws] == [131, 2]
+    raws = [raw for page in channel.orders.created(DAY) for raw in page.records]
+    assert [len(channel.orders.translate(raw).lines) for raw in raws] == [131, 2]
     assert len([call for call in shop.calls if "query Lines" in call.json()["query"]]) == 3
-    assert channel.order("1") == raws[0]
-    assert channel.order("77") is None
-    assert channel.order("not-a-number") is None
+    assert channel.orders.one("1") == raws[0]
+    assert channel.orders.one("77") is None
+    assert channel.orders.one("not-a-number") is None
 
 
 def test_an_order_that_changes_while_it_is_made_whole_is_read_again(shop: Recorded, channel: ShopifyChannel) -> None:
@@ -258,8 +258,8 @@ def test_an_order_that_changes_while_it_is_made_whole_is_read_again(shop: Record
     changed = {"updatedAt": instant(NOON), "lineItems": {"nodes": [], "pageInfo": {"hasNextPage": False}}}
     body = json.dumps({"data": {"order": changed}}).encode()
     shop.faults.append(Fault(match=graphql("query Lines"), body=body))
-    [raw] = [raw for page in channel.placed_orders(DAY) for raw in page.orders]
-    assert len(channel.translate(raw).lines) == 21
+    [raw] = [raw for page in channel.orders.created(DAY) for raw in page.records]
+    assert len(channel.orders.translate(raw).lines) == 21
     assert len([call for call in shop.calls if "query Order(" in call.json()["query"]]) == 1
 
 
@@ -267,11 +267,11 @@ def test_an_order_that_cannot_be_read_does_not_hold_up_its_page(shop: Recorded, 
     fill(shop, 2)
     shop.orders.rows["gid://shopify/Order/1"]["edited"] = "perhaps"
     shop.exchanges = type("Unjudged", (list,), {"append": lambda *_: None})()
-    raws = [raw for page in channel.placed_orders(DAY) for raw in page.orders]
+    raws = [raw for page in channel.orders.created(DAY) for raw in page.records]
     assert len(raws) == 2
-    assert channel.translate(raws[1]).order_id == "2"
+    assert channel.orders.translate(raws[1]).order_id == "2"
     with pytest.raises(PermanentError, match=r"\$\.edited"):
-        channel.translate(raws[0])
+        channel.orders.translate(raws[0])
 
 
 def test_waits_are_computed_from_the_points_that_are_missing(shop: Recorded, clock: Clock) -> None:
@@ -279,7 +279,7 @@ def test_waits_are_computed_from_the_points_that_are_missing(shop: Recorded, clo
     shop.points, shop.restore = 1_000, 100
     shop._left = 1_000
     channel = connect(shop, clock)
-    assert len(ids(channel, channel.placed_orders(DAY))) == 200
+    assert len(ids(channel, channel.orders.created(DAY))) == 200
     refused = [reply for _, reply in shop.exchanges if "errors" in reply.body]
     assert len(refused) <= 1  # only a page that grew can be a surprise
     spent = sum(reply.body["extensions"]["cost"]["actualQueryCost"] or 0 for _, reply in shop.exchanges)
@@ -290,37 +290,37 @@ def test_a_throttled_query_waits_for_the_missing_points(shop: Recorded, channel:
     status = {"maximumAvailable": 1000, "currentlyAvailable": 200, "restoreRate": 100}
     body = errors("THROTTLED", requestedQueryCost=650, actualQueryCost=None, throttleStatus=status)
     shop.faults.append(Fault(match="graphql", body=body, times=2))
-    channel.probe()
+    channel.account.probe()
     assert clock.slept[0] == pytest.approx(4.5)
     shop.faults.append(Fault(match="graphql", body=body, times=99))
     with pytest.raises(TransientError, match="throttled"):
-        channel.probe()
+        channel.account.probe()
 
 
 def test_a_query_that_costs_too_much_asks_for_less(shop: Recorded, channel: ShopifyChannel) -> None:
     expected = fill(shop, 5)
     shop.faults.append(Fault(match="graphql", body=errors("MAX_COST_EXCEEDED"), times=2))
-    assert ids(channel, channel.placed_orders(DAY)) == expected
+    assert ids(channel, channel.orders.created(DAY)) == expected
     assert [call.json()["variables"]["first"] for call in shop.calls[:3]] == [6, 3, 1]
     shop.faults.append(Fault(match="graphql", body=errors("MAX_COST_EXCEEDED"), times=99))
     with pytest.raises(PermanentError, match="1000 points"):
-        list(channel.placed_orders(DAY))
+        list(channel.orders.created(DAY))
 
 
 def test_failures_inside_shopify_are_tried_again_and_then_said(
     shop: Recorded, channel: ShopifyChannel, clock: Clock
 ) -> None:
     shop.faults.append(Fault(match="graphql", body=errors("INTERNAL_SERVER_ERROR"), times=3))
-    channel.probe()
+    channel.account.probe()
     assert clock.slept == [1.0, 2.0, 4.0]
     shop.faults.append(Fault(match="graphql", body=errors("INTERNAL_SERVER_ERROR"), times=99))
     with pytest.raises(TransientError, match="failed inside"):
-        channel.probe()
+        channel.account.probe()
 
 
 def test_new_orders_are_polled_as_placed_now(shop: Recorded, channel: ShopifyChannel) -> None:
     fill(shop, 3)
     fresh = shop.add_new(next(demo_orders(20, 7, NOON, CATALOGUE)), NOON + timedelta(seconds=30))
-    [raw] = [raw for page in channel.changed_orders(Window(NOON, NOON + timedelta(minutes=1))) for raw in page.orders]
-    assert channel.head(raw).order_id == fresh["id"].rpartition("/")[2] == "4"
-    assert balance(channel.translate(raw)) == 0
+    [raw] = [raw for page in channel.orders.changed(Window(NOON, NOON + timedelta(minutes=1))) for raw in page.records]
+    assert channel.orders.head(raw).record_id == fresh["id"].rpartition("/")[2] == "4"
+    assert balance(channel.orders.translate(raw)) == 0

@@ -1,0 +1,66 @@
+"""Whose Amazon account it is, and where it sells.
+
+What belongs here: the seller's marketplaces, what will expire. What does not: orders (orders/), listings and
+quantities (inventory/).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from ...core.errors import CredentialError, SettingsError
+from ..capabilities import Account, AccountId
+from .api.api import Api, decode
+from .api.payloads import MarketplaceParticipation, MarketplaceParticipations
+
+PARTICIPATIONS = "/sellers/v1/marketplaceParticipations"
+
+
+class AmazonAccount(Account):
+    """One seller in one region. Every call may raise TransientError, CredentialError, ProtocolError, PermanentError."""
+
+    def __init__(self, api: Api) -> None:
+        self._api, self._settings = api, api.settings
+        self._known_marketplaces: tuple[str, ...] = ()
+
+    def probe(self) -> AccountId:
+        """The account's stores. Raises SettingsError when it does not sell on a configured marketplace.
+
+        Amazon's API tells nobody's seller id: it is the configured one, and without it the account has no id.
+        """
+        found = self._participations()
+        absent = [each for each in self._settings.marketplace_ids if each not in found]
+        if absent:
+            raise SettingsError(
+                f"channels[{self._api.name}].marketplaces: the account does not sell on {', '.join(absent)}; "
+                f"it sells on {', '.join(found) or 'no marketplace'}."
+            )
+        stores = ", ".join(sorted({each.store_name for each in found.values()} - {""})) or "unnamed store"
+        places = ", ".join(sorted(each.marketplace.name or each.marketplace.id for each in found.values()))
+        seller, region = self._settings.seller_id, self._settings.region
+        return AccountId(
+            account_id=f"{seller}:{region}" if seller else "",
+            description=f"Amazon {region.upper()}: {stores} on {places}.",
+        )
+
+    def warnings(self, today: date) -> list[str]:
+        return self._settings.warnings(today)
+
+    def marketplaces(self) -> tuple[str, ...]:
+        """Ids of the configured marketplaces, else of all that the account sells on."""
+        if not self._known_marketplaces:  # asked once: the call has a bucket of one in a minute
+            self._known_marketplaces = self._settings.marketplace_ids or tuple(self._participations())
+            if not self._known_marketplaces:
+                raise CredentialError(
+                    f"{self._api.name}: Amazon names no marketplace that the account sells on; open one in Seller "
+                    "Central, or authorise the app with the right account."
+                )
+        return self._known_marketplaces
+
+    def _participations(self) -> dict[str, MarketplaceParticipation]:
+        response = self._api.call("getMarketplaceParticipations", PARTICIPATIONS)
+        return {
+            each.marketplace.id: each
+            for each in decode(response, MarketplaceParticipations).payload
+            if each.participation is None or each.participation.is_participating
+        }

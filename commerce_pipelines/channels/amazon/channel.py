@@ -1,0 +1,34 @@
+"""One Amazon account as a Channel.
+
+What belongs here: putting the account's capabilities behind the protocol. What does not: everything that they do.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..capabilities import Channel
+from ..http.throttle import BucketStore, TokenStore
+from .account import AmazonAccount
+from .api.api import Api
+from .inventory.listings import AmazonListings
+from .inventory.quantities import AmazonQuantities
+from .orders.reading import AmazonOrders
+from .settings import Settings
+
+
+class AmazonChannel(Channel):
+    kind = "amazon"
+    account: AmazonAccount
+    orders: AmazonOrders
+    listings: AmazonListings
+    quantities: AmazonQuantities
+
+    def __init__(self, settings: Settings, buckets: BucketStore, tokens: TokenStore, **instruments: Any) -> None:
+        """instruments: `now`, `clock`, `sleep` and `jitter` of Api."""
+        api = Api(settings, buckets, tokens, **instruments)
+        self.name = settings.name
+        self.account = AmazonAccount(api)
+        self.orders = AmazonOrders(api)
+        self.listings = AmazonListings(api, self.account.marketplaces)
+        self.quantities = AmazonQuantities(api, self.account.marketplaces)

@@ -1,0 +1,68 @@
+"""Whose shop it is, and what the app may see of it.
+
+What belongs here: the shop, the scopes that are missing, what will expire. What does not: orders (orders/), stock
+(inventory/).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import msgspec
+
+from ...core.errors import CredentialError
+from ..capabilities import Account, AccountId
+from .api.graphql import GraphQL
+from .api.queries import queries
+from .settings import Settings
+
+WITHOUT = {
+    "read_all_orders": "only orders of the last 60 days",
+    "read_customers": "no order with a customer can be read until the app is granted it and installed again",
+}
+WITHOUT_FOR_STOCK = dict.fromkeys(
+    ("read_products", "read_inventory", "read_locations", "write_inventory"), "stock cannot be read and published"
+)
+
+
+class Installation(msgspec.Struct, frozen=True):
+    accessScopes: list[dict[str, str]]
+
+
+class Shop(msgspec.Struct, frozen=True):
+    name: str
+    myshopifyDomain: str
+    currencyCode: str
+    taxesIncluded: bool
+
+
+class Probe(msgspec.Struct, frozen=True):
+    shop: Shop
+    currentAppInstallation: Installation
+
+
+class ShopifyAccount(Account):
+    """One shop. scopes: what the app was granted when `probe` asked last, nothing before."""
+
+    def __init__(self, graphql: GraphQL, settings: Settings) -> None:
+        self._graphql, self._settings = graphql, settings
+        self._query = queries(settings.currency_basis).probe
+        self.scopes: frozenset[str] = frozenset()
+
+    def probe(self) -> AccountId:
+        """Whose shop it is and what the app sees of it. Raises CredentialError when it may not read orders."""
+        found = self._graphql.ask(self._query, {}, Probe)
+        granted = {scope.get("handle", "") for scope in found.currentAppInstallation.accessScopes}
+        # Writing includes reading, and Shopify may list the greater right alone.
+        self.scopes = frozenset(granted | {scope.replace("write_", "read_", 1) for scope in granted})
+        shop, name = found.shop, self._settings.name
+        if not self.scopes & {"read_orders", "read_all_orders"}:
+            raise CredentialError(f"{name}: the app lacks the scope read_orders; grant it and install it again.")
+        parts = [f"Shopify: {shop.name} ({shop.myshopifyDomain})", shop.currencyCode]
+        parts.append("prices with tax" if shop.taxesIncluded else "prices without tax")
+        wanted = WITHOUT | (WITHOUT_FOR_STOCK if self._settings.inventory.enabled else {})
+        parts += [f"without {scope}: {means}" for scope, means in wanted.items() if scope not in self.scopes]
+        return AccountId(account_id=shop.myshopifyDomain, description=", ".join(parts) + ".")
+
+    def warnings(self, today: date) -> list[str]:
+        return self._settings.warnings(today)

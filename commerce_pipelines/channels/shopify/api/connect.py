@@ -1,0 +1,74 @@
+"""From settings to GraphQL calls of one shop: hosts, access tokens.
+
+What belongs here: which hosts are called, how a token is minted. What does not: one call (graphql.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+import msgspec
+
+from ....core.errors import CredentialError, ProtocolError
+from ...http.auth import Auth, StaticAuth, TokenAuth
+from ...http.session import HttpSession
+from ...http.throttle import BucketStore, TokenStore
+from ..settings import Settings
+from .bulk import FILES
+from .graphql import GraphQL, describe
+
+HEADER = "X-Shopify-Access-Token"
+
+
+class Token(msgspec.Struct, frozen=True):
+    access_token: str
+    expires_in: float = 86_399.0
+
+
+_tokens = msgspec.json.Decoder(Token)
+
+
+def connect(
+    settings: Settings,
+    buckets: BucketStore,
+    tokens: TokenStore,
+    *,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> tuple[HttpSession, GraphQL]:
+    """The shop's calls; none is made yet. Reads the access token's secret where it is a fixed one."""
+    base = (settings.endpoint or f"https://{settings.shop}").rstrip("/")
+    token_url = settings.token_endpoint or f"{base}/admin/oauth/access_token"
+    session = HttpSession(settings.name, {base, token_url, FILES}, buckets, clock=clock, sleep=sleep)
+    auth: Auth
+    if settings.credentials.access_token:
+        auth = StaticAuth(HEADER, settings.credentials.access_token.value())
+    else:
+        auth = TokenAuth(tokens, f"shopify:{settings.name}", lambda: _mint(session, settings, token_url), HEADER)
+    url = f"{base}/admin/api/{settings.api_version}/graphql.json"
+    return session, GraphQL(session, url, auth, settings.api_version, clock=clock, sleep=sleep)
+
+
+def _mint(session: HttpSession, settings: Settings, token_url: str) -> tuple[str, float]:
+    keys = settings.credentials
+    if keys.client_id is None or keys.client_secret is None:
+        raise CredentialError(f"channels[{settings.name}].credentials lacks client_id and client_secret.")
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": keys.client_id.value(),
+        "client_secret": keys.client_secret.value(),
+    }
+    response = session.request(
+        "POST",
+        token_url,
+        operation="token",
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+        data=urlencode(form).encode(),
+        describe=describe,
+    )
+    try:
+        token = _tokens.decode(response.body)
+    except msgspec.DecodeError:
+        raise ProtocolError(f"{settings.name}: Shopify answered the token request without a token.") from None
+    return token.access_token, token.expires_in
