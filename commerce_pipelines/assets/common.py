@@ -8,7 +8,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -40,6 +41,28 @@ def days_of(context: dg.AssetExecutionContext) -> tuple[date, date]:
     window = context.partition_time_window
     start: datetime = window.start
     return start.date(), window.end.date()
+
+
+def say_by_day(
+    context: dg.AssetExecutionContext, key: dg.AssetKey, days: Mapping[date, Mapping[str, Any]], run: Mapping[str, Any]
+) -> None:
+    """Give each partition of the run its own figures, and name the run's as `run/…`.
+
+    Dagster copies what a MaterializeResult says to every partition of its run: seven days would each show the money of
+    all seven, and a plot would add it up. `run`: its short figures go to each day, its pictures to the last day alone,
+    because each copy is stored.
+    """
+    figures = {f"run/{name}": figure for name, figure in run.items()}
+    small = {name: figure for name, figure in figures.items() if not isinstance(figure, dg.MarkdownMetadataValue)}
+    for day, of_day in days.items():
+        said = {**of_day, **(figures if day == max(days) else small)}
+        context.add_asset_metadata(said, asset_key=key, partition_key=day.isoformat())
+
+
+def each_day(context: dg.AssetExecutionContext) -> list[date]:
+    """The run's business days, oldest first."""
+    start, end = days_of(context)
+    return [start + timedelta(days=offset) for offset in range((end - start).days)]
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -17,8 +17,23 @@ from ..channels.settings import ChannelSettings
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import LANDED_TAG, ONE_RUN, RETRY, business_days, counts, days_of, failures, money
+from .common import (
+    LANDED_TAG,
+    ONE_RUN,
+    RETRY,
+    business_days,
+    counts,
+    days_of,
+    each_day,
+    failures,
+    money,
+    say_by_day,
+)
 from .complete import complete
+
+if TYPE_CHECKING:
+    from ..flows.orders.load import Loaded
+    from ..flows.orders.stage import Staged
 
 FLOW = "orders"
 
@@ -60,19 +75,29 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
         started = time.monotonic()
         start, end = days_of(context)
         with failures():
-            figures: dict[str, Any] = {"asked the channel": LANDED_TAG not in context.run.tags}
-            if figures["asked the channel"]:
-                landed = pull(connections, name, start, end)
-                figures |= {"answers seen": landed.seen, "answers new": landed.new, "pages": landed.pages}
+            landed = None if LANDED_TAG in context.run.tags else pull(connections, name, start, end)
             per_day = connections.landing(name).orders_per_day(start, end)
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": sum(per_day.values()),
-                **figures,
+        asked: dict[str, Any] = {"asked the channel": landed is not None}
+        if landed is not None:
+            asked |= {"answers seen": landed.seen, "answers new": landed.new, "pages": landed.pages}
+        say_by_day(
+            context,
+            key("raw_orders"),
+            {
+                day: {
+                    "dagster/row_count": per_day.get(day, 0),
+                    **({"answers new": landed.days[day]} if landed is not None else {}),
+                }
+                for day in each_day(context)
+            },
+            {
+                **asked,
+                "orders": sum(per_day.values()),
                 "seconds": round(time.monotonic() - started, 2),
                 "orders per day": _chart(per_day, "orders landed per day"),
-            }
+            },
         )
+        return dg.MaterializeResult()
 
     @dg.multi_asset(
         name=f"{name}__staged_orders",
@@ -110,21 +135,21 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
         if staged.refused:
             context.log.warning("%d orders could not be read and wait in exceptions.", staged.refused)
         seconds = {"seconds": round(time.monotonic() - started, 2)}
-        yield dg.MaterializeResult(
-            asset_key=key("orders"),
-            metadata={
-                "dagster/row_count": staged.orders,
-                "in exceptions": staged.refused,
-                "erased": staged.forgotten,
-                **counts(staged.by_status, "orders"),
-                **money(staged.by_currency),
-                **seconds,
-                "orders per day": _chart(staged.by_day, "orders per business day"),
-            },
+        per_day = {day: staged.of(day).orders for day in each_day(context)}
+        say_by_day(
+            context,
+            key("orders"),
+            {day: {"dagster/row_count": count, **_staged(staged.of(day))} for day, count in per_day.items()},
+            {"orders": staged.orders, **_staged(staged), **seconds, "orders per day": _chart(per_day, "orders per day")},
         )
-        yield dg.MaterializeResult(
-            asset_key=key("order_lines"), metadata={"dagster/row_count": staged.lines, **seconds}
+        say_by_day(
+            context,
+            key("order_lines"),
+            {day: {"dagster/row_count": staged.of(day).lines} for day in per_day},
+            {"lines": staged.lines, **seconds},
         )
+        yield dg.MaterializeResult(asset_key=key("orders"))
+        yield dg.MaterializeResult(asset_key=key("order_lines"))
 
     @dg.asset(
         key=key("sale_orders"),
@@ -170,25 +195,48 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
                 again=LANDED_TAG not in context.run.tags,
                 advance=advance,
             )
-        yield dg.Output(
-            ledger,
-            metadata={
-                **counts(loaded.actions, "orders"),
-                **counts(loaded.reasons, "reasons"),
-                **money(loaded.by_currency),
-                **counts(loaded.regimes, "vat"),
-                "tax differs at equal totals": loaded.tax_differs,
-                "rounding lines": loaded.rounded,
-                "sale orders in Odoo": dg.MetadataValue.url(f"{connections.settings.odoo.url.rstrip('/')}/odoo/sales"),
+        say_by_day(
+            context,
+            key("sale_orders"),
+            {
+                day: {"dagster/row_count": loaded.of(day).actions.total(), **_loaded(loaded.of(day))}
+                for day in each_day(context)
+            },
+            {
+                **_loaded(loaded),
                 "seconds": round(time.monotonic() - started, 2),
                 "what became of them": dg.MetadataValue.md(bars(dict(loaded.actions), "orders by outcome")),
             },
         )
+        odoo = connections.settings.odoo.url.rstrip("/")
+        yield dg.Output(ledger, metadata={"sale orders in Odoo": dg.MetadataValue.url(f"{odoo}/odoo/sales")})
         with failures():
             proof = prove(connections, name, start, end, afresh=LANDED_TAG not in context.run.tags)
         yield complete(proof, asset_key=key("sale_orders"))
 
     return [raw_orders, staged_orders, sale_orders]
+
+
+def _staged(part: "Staged") -> dict[str, Any]:
+    """What is said of staged orders, of a day or of the whole run."""
+    return {
+        "in exceptions": part.refused,
+        "erased": part.forgotten,
+        **counts(part.by_status, "orders"),
+        **money(part.by_currency),
+    }
+
+
+def _loaded(part: "Loaded") -> dict[str, Any]:
+    """What is said of orders brought to Odoo, of a day or of the whole run."""
+    return {
+        **counts(part.actions, "orders"),
+        **counts(part.reasons, "reasons"),
+        **money(part.by_currency),
+        **counts(part.regimes, "vat"),
+        "tax differs at equal totals": part.tax_differs,
+        "rounding lines": part.rounded,
+    }
 
 
 def _chart(per_day: Counter[date] | dict[date, int], title: str) -> dg.MetadataValue:

@@ -43,7 +43,8 @@ class TableIOManager(dg.IOManager):
         failpoint(f"before_{table}")
         with self._connections.warehouse.transaction() as connection:
             rows = replace_days(connection, table, channel, days, frames)
-        context.add_output_metadata({"dagster/row_count": rows, "dagster/uri": f"postgresql:///commerce.{table}"})
+        # Dagster copies it to each partition of the run: the rows of one day are for the asset to tell.
+        context.add_output_metadata({"run/rows stored": rows, "dagster/uri": f"postgresql:///commerce.{table}"})
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         """The rows of the run's days as a DataFrame with Arrow-backed types."""

@@ -84,7 +84,7 @@ def test_thirty_days_are_one_run_one_table_and_every_partition_green(
     assert len(instance.get_run_records()) == 1
     assert len(instance.get_materialized_partitions(dg.AssetKey("reader"))) == 30
     event = instance.get_latest_materialization_event(dg.AssetKey(["shop_de", "completeness"]))
-    assert event.asset_materialization.metadata["dagster/row_count"].value == 30
+    assert event.asset_materialization.metadata["run/rows stored"].value == 30
 
     _run(instance, tables, "2025-10-10", "2025-10-10", seen)
     assert seen[-1] == [date(2025, 10, 10)]

@@ -35,7 +35,8 @@ Row = Mapping[str, Any]
 
 class Loaded(msgspec.Struct, kw_only=True):
     """Figures of one run: orders by what became of them, exceptions and flags by reason, money confirmed in Odoo by
-    currency, orders whose tax in Odoo is another than the channel stated at equal totals."""
+    currency, orders whose tax in Odoo is another than the channel stated at equal totals; and the same of each of its
+    days."""
 
     actions: Counter[str] = msgspec.field(default_factory=Counter)
     reasons: Counter[str] = msgspec.field(default_factory=Counter)
@@ -43,6 +44,10 @@ class Loaded(msgspec.Struct, kw_only=True):
     regimes: Counter[str] = msgspec.field(default_factory=Counter)
     tax_differs: int = 0
     rounded: int = 0
+    days: dict[date, Loaded] = msgspec.field(default_factory=dict)
+
+    def of(self, day: date) -> Loaded:
+        return self.days.setdefault(day, Loaded())
 
 
 class Sorted(msgspec.Struct, kw_only=True):
@@ -244,17 +249,18 @@ def _present(value: Any, default: Any) -> Any:
 
 def _figures(verdicts: Iterable[SaleOutcome], rows: list[Row], drafts: Mapping[str, SaleDraft]) -> Loaded:
     loaded = Loaded()
-    currency = {row["order_id"]: row["currency"] for row in rows}
+    row_of = {row["order_id"]: row for row in rows}
     for outcome in verdicts:
-        loaded.actions[outcome.action] += 1
-        for code in (outcome.code, *(flag.code for flag in outcome.flags)):
-            if code:
-                loaded.reasons[code] += 1
-        if outcome.state in SOLD:
-            loaded.by_currency[currency[outcome.order_id]] += outcome.amount_total
-        draft = drafts.get(outcome.order_id)
-        if draft is not None and outcome.action != "refused":
-            loaded.regimes[f"{draft.regime} {draft.tax_country}".strip()] += 1
-            loaded.rounded += bool(outcome.rounding)
-            loaded.tax_differs += draft.expected_tax not in (None, outcome.amount_tax)
+        row, draft = row_of[outcome.order_id], drafts.get(outcome.order_id)
+        for part in (loaded, loaded.of(row["day"])):
+            part.actions[outcome.action] += 1
+            for code in (outcome.code, *(flag.code for flag in outcome.flags)):
+                if code:
+                    part.reasons[code] += 1
+            if outcome.state in SOLD:
+                part.by_currency[row["currency"]] += outcome.amount_total
+            if draft is not None and outcome.action != "refused":
+                part.regimes[f"{draft.regime} {draft.tax_country}".strip()] += 1
+                part.rounded += bool(outcome.rounding)
+                part.tax_differs += draft.expected_tax not in (None, outcome.amount_tax)
     return loaded

@@ -29,7 +29,8 @@ _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 class Staged(msgspec.Struct, kw_only=True):
-    """Figures of one run: orders by status, money by currency (minor units, orders to be sold), orders by day."""
+    """Figures of one run: orders by status, money by currency (minor units, orders to be sold); and the same of each
+    of its days."""
 
     orders: int = 0
     lines: int = 0
@@ -37,7 +38,10 @@ class Staged(msgspec.Struct, kw_only=True):
     forgotten: int = 0
     by_status: Counter[str] = msgspec.field(default_factory=Counter)
     by_currency: Counter[str] = msgspec.field(default_factory=Counter)
-    by_day: Counter[date] = msgspec.field(default_factory=Counter)
+    days: dict[date, Staged] = msgspec.field(default_factory=dict)
+
+    def of(self, day: date) -> Staged:
+        return self.days.setdefault(day, Staged())
 
 
 def read_order(source: Orders, raw: bytes, order_id: str) -> Order:
@@ -87,11 +91,13 @@ def stage(
             for snapshot in connections.landing(name).newest(start, end):
                 if snapshot.raw is None:
                     staged.forgotten += 1
+                    staged.of(snapshot.day).forgotten += 1
                     continue
                 try:
                     order = read_order(source, snapshot.raw, snapshot.order_id)
                 except RecordError as error:
                     refused.append((snapshot, error))
+                    staged.of(snapshot.day).refused += 1
                     continue
                 writer.add(snapshot, order)
         _count(staged, staging.figures(connection, name, start, end))
@@ -106,9 +112,9 @@ def stage(
 
 def _count(staged: Staged, figures: Iterable[tuple[date, str, str, int, int, int]]) -> None:
     for day, status, currency, orders, lines, total in figures:
-        staged.orders += orders
-        staged.lines += lines
-        staged.by_day[day] += orders
-        staged.by_status[status] += orders
-        if status == OrderStatus.PAID:
-            staged.by_currency[currency] += total
+        for part in (staged, staged.of(day)):
+            part.orders += orders
+            part.lines += lines
+            part.by_status[status] += orders
+            if status == OrderStatus.PAID:
+                part.by_currency[currency] += total
