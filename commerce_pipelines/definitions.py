@@ -5,7 +5,7 @@ they do. Adding a flow: docs/architecture.md.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import dagster as dg
 
@@ -31,10 +31,18 @@ class Lane(NamedTuple):
     assets: Callable[[Settings, Sequence[ChannelSettings]], list[dg.AssetsDefinition]]
     sensors: Callable[[Settings, Sequence[ChannelSettings]], list[dg.SensorDefinition]]
     schedules: Callable[[Settings, Sequence[ChannelSettings]], list[dg.ScheduleDefinition]]
+    jobs: Callable[[Settings, Sequence[ChannelSettings]], list[Any]] = lambda settings, channels: []
 
 
 LANES = (
-    Lane("orders", lambda _: True, orders_assets.assets, orders_sensors.sensors, orders_sensors.schedules),
+    Lane(
+        "orders",
+        lambda _: True,
+        orders_assets.assets,
+        orders_sensors.sensors,
+        orders_sensors.schedules,
+        orders_assets.jobs,
+    ),
     Lane(
         "inventory",
         lambda channel: channel.inventory.enabled,
@@ -64,6 +72,7 @@ def build_defs(
             *(sensor for lane, channels in in_use for sensor in lane.sensors(settings, channels)),
             run_failures(settings.alerts),
         ],
+        jobs=[job for lane, channels in in_use for job in lane.jobs(settings, channels)],
         schedules=[schedule for lane, channels in in_use for schedule in lane.schedules(settings, channels)],
         resources={"connections": connections, "io_manager": TableIOManager(connections)},
         executor=dg.in_process_executor,

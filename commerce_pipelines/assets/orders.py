@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ..flows.orders.stage import Staged
 
 FLOW = "orders"
+STAGES = ("raw_orders", "orders", "order_lines", "sale_orders")
 
 
 def assets(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.AssetsDefinition]:
@@ -140,7 +141,12 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
             context,
             key("orders"),
             {day: {"dagster/row_count": count, **_staged(staged.of(day))} for day, count in per_day.items()},
-            {"orders": staged.orders, **_staged(staged), **seconds, "orders per day": _chart(per_day, "orders per day")},
+            {
+                "orders": staged.orders,
+                **_staged(staged),
+                **seconds,
+                "orders per day": _chart(per_day, "orders per day"),
+            },
         )
         say_by_day(
             context,
@@ -215,6 +221,23 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
         yield complete(proof, asset_key=key("sale_orders"))
 
     return [raw_orders, staged_orders, sale_orders]
+
+
+def jobs(settings: Settings, channels: Sequence[ChannelSettings]) -> list[Any]:
+    """The lane's jobs, for LANES."""
+    return [backfill_job(channel) for channel in channels]
+
+
+def backfill_job(channel: ChannelSettings) -> Any:  # of a type that Dagster does not export
+    """Old days of one channel, asked for anew: what the command `backfill` runs, and a person by *Materialize* in the
+    job's page. `sale_orders` alone would ask the channel for nothing."""
+    return dg.define_asset_job(
+        f"{channel.name}_backfill",
+        selection=dg.AssetSelection.assets(*([channel.name, table] for table in STAGES)),
+        description=f"Asks {channel.name} for all orders of the chosen days, brings them to Odoo and proves them. "
+        f"Choose the days under Materialize, or run `commerce-pipelines backfill {channel.name} --from DAY --to DAY`.",
+        tags={"flow": FLOW},
+    )
 
 
 def _staged(part: "Staged") -> dict[str, Any]:

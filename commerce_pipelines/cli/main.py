@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -20,6 +21,7 @@ from ..domain.money import to_decimal
 from ..domain.sales.completeness import Completeness
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
+from .backfill import advice, backfill
 from .inventory import inventory
 from .orders import days, exceptions, plan, trace
 
@@ -52,7 +54,7 @@ def main() -> None:
     load_dotenv(".env")
 
 
-for _command in (plan, trace, exceptions, inventory):
+for _command in (backfill, plan, trace, exceptions, inventory):
     main.add_command(_command)
 
 
@@ -194,18 +196,20 @@ def report(channels: tuple[str, ...], start: datetime | None, end: datetime | No
     if not connections.settings.channels:
         raise SettingsError(NO_CHANNEL)
     proofs: dict[str, Completeness] = {}
+    spans: dict[str, tuple[date, date]] = {}
     wanted = [connections.settings.channel(name) for name in channels] or connections.settings.channels
     with Console(stderr=True).status("") as status:
         for channel in wanted:
             status.update(f"asking {channel.name} and Odoo")
             first, last = days(channel, start, end, back=30)
+            spans[channel.name] = first, last
             proofs[channel.name] = prove(connections, channel.name, first, last + timedelta(days=1)).whole
-    show(proofs, as_json)
+    show(proofs, as_json, spans)
     sys.exit(0 if all(proof.complete for proof in proofs.values()) else 1)
 
 
-def show(proofs: dict[str, Completeness], as_json: bool) -> None:
-    """The proofs as a table, and as one JSON object on the last line."""
+def show(proofs: dict[str, Completeness], as_json: bool, spans: Mapping[str, tuple[date, date]]) -> None:
+    """The proofs as a table, and as one JSON object on the last line. spans: the first and last day of each proof."""
     from rich.console import Console
     from rich.table import Table
 
@@ -226,7 +230,7 @@ def show(proofs: dict[str, Completeness], as_json: bool) -> None:
                 more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
                 console.print(f"{name}: {what} {', '.join(ids[:SHOWN])}{more}", soft_wrap=True)
         if proof.missing:
-            console.print(f"{name}: materialise {name}/sale_orders for the days of what is missing.", soft_wrap=True)
+            console.print(f"{name}: {advice(name, *spans[name])}", soft_wrap=True)
     if as_json:
         click.echo(summary(proofs))
 

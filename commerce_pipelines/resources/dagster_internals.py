@@ -2,11 +2,13 @@
 
 What belongs here: imports of names that Dagster does not promise to keep, each held by a test of its own
 (test_dagster_internals.py), so that an upgrade of Dagster tells which of them moved. What does not: code that uses them
-(run_launcher.py, run_process.py, run_history.py).
+(run_launcher.py, run_process.py, run_here.py, run_history.py).
 """
 
 from dagster._cli.api import _execute_run_command_body as execute_run_command_body
+from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.execution.api import execute_run
 from dagster._core.execution.plan.active import ActiveExecution
 from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext
 from dagster._core.instance.ref import InstanceRef
@@ -22,6 +24,7 @@ __all__ = [
     "ConfigurableClass",
     "ConfigurableClassData",
     "DagsterExecutionInterruptedError",
+    "InMemoryJob",
     "InstanceConcurrencyContext",
     "InstanceRef",
     "LaunchRunContext",
@@ -29,6 +32,7 @@ __all__ = [
     "WorkerStatus",
     "capture_interrupts",
     "deserialize_value",
+    "execute_run",
     "execute_run_command_body",
     "serialize_value",
 ]

@@ -12,13 +12,12 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import msgspec
 
-from ..assets.common import ASKED_AGAIN, CHANNEL_TAG, LANDED_TAG
+from ..assets.common import ASKED_AGAIN, CHANNEL_TAG, LANDED_TAG, RANGE_END, RANGE_START
 from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError
 from ..resources.connections import Connections
 from ..settings.file import Settings
 
-RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 ACTIVE = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,

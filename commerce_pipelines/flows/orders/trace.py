@@ -34,7 +34,10 @@ def trace(connections: Connections, name: str, order_id: str, *, personal: bool 
     landing = connections.landing(name)
     history = landing.history(order_id)
     if not history:
-        raise PermanentError(f"{name} has no order {order_id!r} in the landing; pull its day first, or check the id.")
+        raise PermanentError(
+            f"{name} has no order {order_id!r} in the landing; check the id, or ask for its day by "
+            f"`commerce-pipelines backfill {name} --from DAY --to DAY`."
+        )
     events = [
         Event(
             what=f"answer received by {one.how}", at=one.first_seen,

@@ -1,0 +1,90 @@
+"""`commerce-pipelines backfill`: old days of a channel into Odoo, part by part, from a terminal.
+
+What belongs here: the command, its runs and its progress. What does not: which days are next
+(flows/intake/backfill.py), how a run is executed here (resources/run_here.py).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..core.errors import PermanentError
+from ..resources.connections import Connections, open_connections
+from ..settings import file as settings_file
+
+if TYPE_CHECKING:
+    from ..flows.intake.backfill import Came
+
+
+def advice(name: str, first: date, last: date) -> str:
+    """What to do about orders that are missing on some days."""
+    return f"run `commerce-pipelines backfill {name} --from {first} --to {last}` to ask for those days again."
+
+
+@click.command()
+@click.argument("channel")
+@click.option("--from", "start", type=click.DateTime(["%Y-%m-%d"]), required=True, help="first business day")
+@click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), help="last business day; default: today")
+@click.option("--days-per-run", type=click.IntRange(1, 366), help="default: 7; fewer let new orders in between sooner")
+@click.option("--anew", is_flag=True, help="from the first day, although an earlier one of these days was interrupted")
+def backfill(channel: str, start: datetime, end: datetime | None, days_per_run: int | None, anew: bool) -> None:
+    """Ask CHANNEL for the orders of old days and bring them to Odoo.
+
+    Oldest days first, a week a run; the runs stand in Dagster's UI. Stopped or killed, the same command goes on where
+    it was. Exits 1 if an order is missing at the end.
+    """
+    from ..flows.intake.backfill import DAYS_PER_RUN, came
+    from ..flows.intake.backfill import backfill as parts_of
+    from .orders import days
+
+    connections = open_connections(settings_file.load())
+    first, last = days(connections.settings.channel(channel), start, end, back=0)
+    with runs(connections, channel, first, last) as run:
+        for part in parts_of(
+            connections, channel, first, last, run,
+            now=connections.instruments.now(), days_per_run=days_per_run or DAYS_PER_RUN, anew=anew,
+        ):  # fmt: skip
+            figures = _figures(came(connections, channel, part.first, part.last))
+            click.echo(f"{part.first} to {part.last}, {part.done} of {part.days} days: {figures}")
+    whole = came(connections, channel, first, last)
+    click.echo(f"{channel} from {first} to {last}: {_figures(whole)}")
+    if whole.waiting:
+        click.echo(f"`commerce-pipelines exceptions list {channel}` says what the waiting ones wait for.")
+    sys.exit(1 if whole.missing else 0)
+
+
+@contextmanager
+def runs(connections: Connections, name: str, first: date, last: date) -> Iterator[Callable[[date, date], None]]:
+    """What runs the channel's backfill job for some days, in this process and recorded in Dagster's instance."""
+    from ..assets.common import BACKFILL_TAG, RANGE_END, RANGE_START
+    from ..definitions import build_defs
+    from ..resources.run_here import end_left_behind, open_instance, run_here
+    from .dev import dagster_home
+
+    job = build_defs(connections.settings, connections).resolve_job_def(f"{name}_backfill")
+    tags = {BACKFILL_TAG: f"{name} {first} {last}"}
+    with open_instance(dagster_home(Path.cwd())) as instance:
+        end_left_behind(instance, tags)
+
+        def run(start: date, end: date) -> None:
+            done = run_here(instance, job, {**tags, RANGE_START: start.isoformat(), RANGE_END: end.isoformat()})
+            if not done.is_success:
+                raise PermanentError(
+                    f"The run of {start} to {end} failed, /runs/{done.run_id} in Dagster's UI says why; after that is "
+                    f"mended `commerce-pipelines backfill {name} --from {first} --to {last}` goes on with these days."
+                )
+
+        yield run
+
+
+def _figures(came: Came) -> str:
+    parts = [f"{came.orders} orders in the channel, {came.in_odoo} in Odoo"]
+    parts += [f"{count} {word}" for count, word in ((came.waiting, "waiting"), (came.missing, "missing")) if count]
+    return ", ".join(parts)

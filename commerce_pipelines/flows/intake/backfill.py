@@ -1,0 +1,91 @@
+"""Old days of a channel, a few at a time: which days are next, and how far it has come.
+
+What belongs here: dividing the span, going on after a kill, what came of some days. What does not: the runs
+(cli/backfill.py starts them, the lane of assets/orders.py does the work).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+
+import msgspec
+
+from ...core.errors import SettingsError
+from ...resources.connections import Connections
+
+DAYS_PER_RUN = 7  # of orders that others wait behind for their turn at Odoo, and that a failure repeats
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """Some days of a backfill, both included, and how many of its days are done with them."""
+
+    first: date
+    last: date
+    done: int
+    days: int
+
+
+class Came(msgspec.Struct, frozen=True, kw_only=True):
+    """What the newest proof says of some days: orders in the channel, of these in Odoo, waiting, and missing."""
+
+    orders: int = 0
+    in_odoo: int = 0
+    waiting: int = 0
+    missing: int = 0
+
+
+def backfill(
+    connections: Connections,
+    name: str,
+    first: date,
+    last: date,
+    run: Callable[[date, date], None],
+    *,
+    now: datetime,
+    days_per_run: int = DAYS_PER_RUN,
+    anew: bool = False,
+) -> Iterator[Part]:
+    """Have the days `first` to `last` run, oldest first; yields each part once it is done.
+
+    run: does one part; what it raises ends the backfill, and the next one goes on with that part. anew: from the first
+    day although an earlier one of the same days was not finished. Raises SettingsError for days that are no partition,
+    and while another process works on a backfill of this channel.
+    """
+    from ...warehouse.orders import backfills
+
+    channel = connections.settings.channel(name)
+    if first < channel.start_date:
+        raise SettingsError(
+            f"{first} lies before channels[{name}].start_date, {channel.start_date}: set it to {first} or earlier in "
+            "commerce.yaml, and restart `commerce-pipelines dev`."
+        )
+    today = now.astimezone(channel.zone).date()
+    if last > today:
+        raise SettingsError(f"{last} is not there yet: today is {today} in {name}'s time zone.")
+    with connections.warehouse.lock(f"backfill {name}", wait=False) as ours:
+        if not ours:
+            raise SettingsError(f"A backfill of {name} is at work already: wait for it, or end it with Ctrl-C.")
+        with connections.warehouse.transaction() as connection:
+            done = backfills.begin(connection, name, first, last, now, anew=anew)
+        start = first if done is None else done + timedelta(days=1)
+        while start <= last:
+            end = min(start + timedelta(days=days_per_run - 1), last)
+            run(start, end)
+            with connections.warehouse.transaction() as connection:
+                backfills.advance(connection, name, first, last, end, now)
+            yield Part(first=start, last=end, done=(end - first).days + 1, days=(last - first).days + 1)
+            start = end + timedelta(days=1)
+
+
+def came(connections: Connections, name: str, first: date, last: date) -> Came:
+    """What became of the days `first` to `last`, by the proof that their run ended with."""
+    with connections.warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(sum(orders_in_channel), 0), coalesce(sum(sale_orders_in_odoo), 0),"
+            " coalesce(sum(exceptions), 0), coalesce(sum(missing), 0) FROM commerce.completeness"
+            " WHERE channel = %s AND day BETWEEN %s AND %s",
+            (name, first, last),
+        )
+        row = cursor.fetchone()
+    return Came(**dict(zip(Came.__struct_fields__, row or (), strict=True)))
