@@ -241,7 +241,7 @@ def _wait_for_lanes(connections: Connections, services: Services) -> None:
     """Until every landed order is dealt with; the proof tells what is missing if that takes too long."""
     deadline = time.monotonic() + LANES_SECONDS
     while time.monotonic() < deadline and services.alive():
-        if not any(connections.landing(name).pending(*half_open(days())) for name in LANES):
+        if not any(connections.landing(name, "orders").pending(*half_open(days())) for name in LANES):
             return
         time.sleep(0.5)
 

@@ -55,7 +55,7 @@ def exceptions_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinitio
             if config.replay:
                 due = replay(connections, name, code="" if config.replay == ALL else config.replay)
             with connections.warehouse.transaction() as connection:
-                found = open_exceptions(connection, name)
+                found = open_exceptions(connection, name, None)
         reasons = Counter(one.code for one in found if one.blocking)
         notes = Counter(one.code for one in found if not one.blocking)
         most = dict((reasons + notes).most_common(12))
@@ -77,18 +77,12 @@ def _table(found: "Sequence[OpenException]") -> str:
     """Markdown, at most SHOWN rows. Everything that came from outside is escaped."""
     if not found:
         return "Nothing waits."
-    head = "| order | reason | says | what to do | first seen | tries |\n| --- | --- | --- | --- | --- | --- |"
-    rows = [
-        "| "
-        + " | ".join(
-            map(
-                _cell,
-                (one.order_id, one.code, one.message, one.fix, f"{one.first_seen:%Y-%m-%d %H:%M}", str(one.tries)),
-            )
-        )
-        + " |"
-        for one in found[:SHOWN]
-    ]
+    head = "| flow | record | reason | says | what to do | first seen | tries |\n" + "| --- " * 7 + "|"
+    rows = []
+    for one in found[:SHOWN]:
+        seen = f"{one.first_seen:%Y-%m-%d %H:%M}"
+        cells = (one.topic, one.record_id, one.code, one.message, one.fix, seen, str(one.tries))
+        rows.append("| " + " | ".join(map(_cell, cells)) + " |")
     rest = f"\n\n… and {len(found) - SHOWN} more: `commerce-pipelines exceptions list`." if len(found) > SHOWN else ""
     return "\n".join([head, *rows]) + rest
 

@@ -77,7 +77,7 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
         start, end = days_of(context)
         with failures():
             landed = None if LANDED_TAG in context.run.tags else pull(connections, name, start, end)
-            per_day = connections.landing(name).orders_per_day(start, end)
+            per_day = connections.landing(name, FLOW).records_per_day(start, end)
         asked: dict[str, Any] = {"asked the channel": landed is not None}
         if landed is not None:
             asked |= {"answers seen": landed.seen, "answers new": landed.new, "pages": landed.pages}

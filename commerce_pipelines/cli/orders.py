@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 import click
 
 from ..channels.settings import EARLIEST, ChannelSettings
+from ..core.reasons import rule
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
 
@@ -87,14 +88,14 @@ def trace(channel: str, order_id: str, personal: bool) -> None:
 
 @click.group()
 def exceptions() -> None:
-    """Orders that wait, and notes for a person."""
+    """Records that wait, and notes for a person."""
 
 
 @exceptions.command("list")
 @click.argument("channel", required=False)
 @click.option("--reason", default="", help="only this reason code")
 def list_(channel: str | None, reason: str) -> None:
-    """One line per waiting order, and how many there are of each reason."""
+    """One line per waiting record, and how many there are of each reason."""
     from collections import Counter
 
     from rich.console import Console
@@ -107,15 +108,15 @@ def list_(channel: str | None, reason: str) -> None:
     if channel:
         connections.settings.channel(channel)
     with connections.warehouse.transaction() as connection:
-        found = open_exceptions(connection, channel, code=reason)
+        found = open_exceptions(connection, channel, None, code=reason)
     table = Table(title="Exceptions")
-    for heading in ("channel", "order", "reason", "says, and what to do", "first seen", "tries", "due"):
+    for heading in ("channel", "flow", "record", "reason", "says, and what to do", "first seen", "tries", "due"):
         table.add_column(heading)
     for one in found:
         code = one.code if one.blocking else f"{one.code} (in Odoo)"
         due = f"{one.retry_at:%Y-%m-%d %H:%M}" if one.retry_at else ""
-        row = (one.channel, one.order_id, code, f"{one.message} {one.fix}", f"{one.first_seen:%Y-%m-%d %H:%M}",
-               str(one.tries), due)  # fmt: skip
+        seen = f"{one.first_seen:%Y-%m-%d %H:%M}"
+        row = (one.channel, one.topic, one.record_id, code, f"{one.message} {one.fix}", seen, str(one.tries), due)
         table.add_row(*map(Text, row))
     Console(width=None if sys.stdout.isatty() else 160).print(table)
     reasons = Counter(one.code for one in found)
@@ -124,23 +125,24 @@ def list_(channel: str | None, reason: str) -> None:
 
 @exceptions.command()
 @click.argument("channel")
-@click.argument("order_id")
-def show(channel: str, order_id: str) -> None:
-    """All that is known of one waiting order."""
+@click.argument("record_id")
+def show(channel: str, record_id: str) -> None:
+    """All that is known of one waiting record, by its id in the channel."""
     from ..warehouse.exceptions import open_exceptions
 
     connections = _connections()
     connections.settings.channel(channel)
     with connections.warehouse.transaction() as connection:
-        found = open_exceptions(connection, channel, order_ids=[order_id])
+        found = open_exceptions(connection, channel, None, record_ids=[record_id])
     if not found:
-        click.echo("Nothing waits for this order.")
+        click.echo("No such record waits.")
     odoo = connections.settings.odoo.url.rstrip("/")
     for one in found:
-        click.echo(f"{one.code}: {one.message}\n  what to do: {one.fix}\n  about: {one.subject or 'the whole order'}")
+        click.echo(f"{one.code}: {one.message}\n  what to do: {one.fix}\n  about: {one.subject or 'the whole record'}")
         click.echo(
             f"  first seen {one.first_seen:%Y-%m-%d %H:%M}Z, last {one.last_seen:%Y-%m-%d %H:%M}Z, {one.tries} tries"
         )
+        click.echo(f"  more: {rule(one.code).page}")
         if one.run_id:
             click.echo(f"  run: /runs/{one.run_id} in the Dagster UI")
         if one.odoo_id:

@@ -14,6 +14,8 @@ What belongs here: classes that more than one room raises or catches. What does 
 
 from __future__ import annotations
 
+from .reasons import Reason
+
 # What a translation raises over a value that nobody thought of: one such order must not hold up the others.
 STUMBLES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
@@ -39,11 +41,7 @@ class ProtocolError(PermanentError):
 
 
 class RecordError(PermanentError):
-    """One record cannot be processed; all others can.
-
-    code: a stable reason code such as `unknown_sku` (see docs/exceptions.md); subject: the SKU, line or field it is
-    about; message: one plain sentence; fix: what a person does about it.
-    """
+    """One record cannot be processed; all others can. Its words are a Reason (reasons.py)."""
 
     def __init__(self, code: str, message: str, *, fix: str, subject: str = "") -> None:
         super().__init__(message)
@@ -51,6 +49,10 @@ class RecordError(PermanentError):
         self.message = message
         self.fix = fix
         self.subject = subject
+
+    @property
+    def reason(self) -> Reason:
+        return Reason(self.code, self.message, self.fix, self.subject)
 
 
 class TransientError(CommerceError):

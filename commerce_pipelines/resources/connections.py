@@ -65,10 +65,11 @@ class Connections:
             vault.check(connection)
         return vault
 
-    def landing(self, name: str) -> Landing:
+    def landing(self, name: str, topic: str) -> Landing:
+        """What one channel landed on one topic."""
         from ..warehouse.landing.landing import Landing
 
-        return Landing(self.warehouse, self.vault, name, self.settings.channel(name).zone)
+        return Landing(self.warehouse, self.vault, name, topic, self.settings.channel(name).zone)
 
     def channel(self, name: str) -> Channel:
         """One channel, its rate limits and access tokens shared with every other process through the database."""

@@ -15,6 +15,7 @@ import msgspec
 from ..assets.common import ASKED_AGAIN, CHANNEL_TAG, LANDED_TAG, RANGE_END, RANGE_START
 from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError
+from ..core.topics import Topic
 from ..resources.connections import Connections
 from ..settings.file import Settings
 
@@ -71,7 +72,7 @@ def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
             _hint(connections)
         _heal(context, connections, name, now)
         tomorrow = now.astimezone(channel.zone).date() + timedelta(days=1)
-        pending = connections.landing(name).pending(channel.start_date, tomorrow, cursor.settled)
+        pending = connections.landing(name, Topic.ORDERS).pending(channel.start_date, tomorrow, cursor.settled)
         busy = context.instance.get_run_records(dg.RunsFilter(tags={CHANNEL_TAG: name}, statuses=ACTIVE), limit=1)
         due = {} if busy else due_days(pending, cursor.requested, now)
         requested = {k: v for k, v in cursor.requested.items() if any(day.isoformat() == k for day in pending)}

@@ -9,7 +9,6 @@ must exist in Odoo (cli/check.py).
 from __future__ import annotations
 
 import csv
-import hashlib
 import os
 import re
 from collections.abc import Hashable, Iterator, Mapping
@@ -170,12 +169,6 @@ def _section(raw: Any, shape: Any, key: str, known: tuple[str, ...]) -> tuple[An
         return mistakes.read(raw, shape, key, known)
     read = [mistakes.read(channel, _channel_type(), f"channels[{index}]", known) for index, channel in enumerate(raw)]
     return tuple(channel for channel, _ in read), [problem for _, wrong in read for problem in wrong]
-
-
-def fingerprint(settings: Settings, name: str) -> str:
-    """16 hex digits that change with any setting that an order of this channel may have been refused for."""
-    parts = [msgspec.to_builtins(part) for part in (settings.channel(name), settings.vat, settings.odoo)]
-    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:16]
 
 
 def secrets(section: Any, where: str = "") -> Iterator[tuple[str, Secret]]:

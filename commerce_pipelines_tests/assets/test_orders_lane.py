@@ -162,7 +162,7 @@ def test_nothing_personal_and_no_secret_is_in_dagsters_log(lanes: Lanes, warehou
     shown = "\n".join([*(serialize_value(one) for one in records), *(one.user_message for one in records)])
     shown += serialize_value(lanes.instance.get_run_by_id(result.run_id))
     with warehouse.transaction() as connection, connection.cursor() as cursor:
-        for table in ("orders", "order_lines", "sale_orders", "exceptions", "completeness", "order_snapshots"):
+        for table in ("orders", "order_lines", "sale_orders", "exceptions", "completeness", "snapshots"):
             cursor.execute(f"SELECT coalesce(string_agg(t::text, '\n'), '') FROM commerce.{table} t")
             shown += cursor.fetchone()[0]
     persons = _persons(lanes.world.channels[SHOP])

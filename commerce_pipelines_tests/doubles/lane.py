@@ -180,4 +180,4 @@ def writes(odoo: Server, since: int) -> list[str]:
 
 def waiting(lane: Lane, order_id: str) -> list[quarantine.OpenException]:
     with lane.connections.warehouse.transaction() as connection:
-        return quarantine.open_exceptions(connection, NAME, order_ids=[order_id])
+        return quarantine.open_exceptions(connection, NAME, "orders", record_ids=[order_id])

@@ -19,7 +19,7 @@ from commerce_pipelines_tests.faults.checker import check
 from commerce_sandbox.odoo import OdooStandIn
 from commerce_sandbox.server import Fault
 
-TABLES = ("subject_keys", "order_snapshots", "orders", "order_lines", "exceptions", "sale_orders", "completeness")
+TABLES = ("subject_keys", "snapshots", "orders", "order_lines", "exceptions", "sale_orders", "completeness")
 STATES: dict[str, tuple[str, type[CommerceError]]] = {
     "disk full": ("53100", TransientError),
     "deadlock": ("40P01", TransientError),
@@ -78,13 +78,13 @@ def test_an_insert_that_fails_anywhere(lane: Lane, odoo: OdooStandIn, state: str
     check(lane, odoo)
 
 
-@pytest.mark.parametrize("table", ["subject_keys", "order_snapshots"])
+@pytest.mark.parametrize("table", ["subject_keys", "snapshots"])
 def test_the_cursor_never_moves_past_what_is_not_landed(lane: Lane, odoo: OdooStandIn, table: str) -> None:
     put(lane)
     before = Cursor(watermark=lane.noon - timedelta(hours=1))
     with failing(lane, table, "53100"), pytest.raises(TransientError):
         poll(lane.connections, NAME, before)
-    assert lane.connections.landing(NAME).orders_per_day(lane.day, lane.day + timedelta(days=1)) == {}
+    assert lane.connections.landing(NAME, "orders").records_per_day(lane.day, lane.day + timedelta(days=1)) == {}
     after, landed = poll(lane.connections, NAME, before, now=datetime.now(UTC))
     assert (landed.new, after.watermark > lane.noon) == (5, True)
     lane.run(pulled=False)

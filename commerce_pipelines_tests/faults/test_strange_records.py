@@ -82,7 +82,7 @@ def test_any_value_anywhere_is_read_or_refused(
             read.append(order)
     with warehouse.transaction() as connection, staging.writer(connection, NAME, today, today, territory) as writer:
         for number, order in enumerate(read):
-            writer.add(Snapshot(order_id=str(number), digest="", day=today, subject_id=""), order)
+            writer.add(Snapshot(record_id=str(number), digest="", day=today, subject_id=""), order)
     assert min(len(read), refused) > 50
 
 
@@ -106,7 +106,9 @@ def everything(lane: Lane) -> tuple[dict[str, int], list[tuple[str, str]]]:
     actions += lane.run().actions
     lane.day = orders_day
     with lane.connections.warehouse.transaction() as connection:
-        return dict(actions), [(one.code, one.message) for one in quarantine.open_exceptions(connection)]
+        return dict(actions), [
+            (one.code, one.message) for one in quarantine.open_exceptions(connection, None, "orders")
+        ]
 
 
 ENDLESS = hashlib.shake_256(b"").hexdigest(3_000)  # nothing that an index could shorten
@@ -181,14 +183,14 @@ def test_a_damaged_answer_waits_and_is_healed_by_a_new_one(lane: Lane, odoo: Odo
     poll(lane.connections, NAME, Cursor(watermark=lane.noon))
     with lane.connections.warehouse.transaction() as connection, connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE commerce.order_snapshots SET payload = set_bit(payload, 200, 1 - get_bit(payload, 200))"
-            " WHERE order_id = 'strange'"
+            "UPDATE commerce.snapshots SET payload = set_bit(payload, 200, 1 - get_bit(payload, 200))"
+            " WHERE record_id = 'strange'"
         )
     assert lane.run(pulled=False).actions == {"created": 2}
     assert waiting(lane, "strange")[0].code == "corrupt_snapshot"
     check(lane, odoo)
     with lane.connections.warehouse.transaction() as connection, connection.cursor() as cursor:
-        cursor.execute("DELETE FROM commerce.order_snapshots WHERE order_id = 'strange'")  # what its fix says
+        cursor.execute("DELETE FROM commerce.snapshots WHERE record_id = 'strange'")  # what its fix says
     assert lane.run().actions == {"created": 1, "unchanged": 2}
     check(lane, odoo)
 

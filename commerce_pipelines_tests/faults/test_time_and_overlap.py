@@ -25,7 +25,7 @@ ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Ap
 
 
 def landed_ids(lane: Lane) -> set[str]:
-    return set(lane.connections.landing(NAME).newest_of(list(lane.channel.known)))
+    return set(lane.connections.landing(NAME, "orders").newest_of(list(lane.channel.known)))
 
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=9), HOUR, timedelta(days=300)])
@@ -58,10 +58,10 @@ def test_a_corrected_order_is_due_although_the_clock_was_set_back(lane: Lane, od
     with lane.connections.warehouse.transaction() as connection, connection.cursor() as cursor:
         cursor.execute("UPDATE commerce.exceptions SET last_seen = last_seen + interval '1 hour'")
     assert waiting(lane, "o-1")[0].code == "unbalanced"
-    assert lane.connections.landing(NAME).pending(lane.day, end) == {}
+    assert lane.connections.landing(NAME, "orders").pending(lane.day, end) == {}
     lane.put(later(order))
     poll(lane.connections, NAME, Cursor(watermark=lane.noon))
-    assert list(lane.connections.landing(NAME).pending(lane.day, end)) == [lane.day]
+    assert list(lane.connections.landing(NAME, "orders").pending(lane.day, end)) == [lane.day]
     lane.run(again=False, pulled=False)
     check(lane, odoo)
 

@@ -11,13 +11,14 @@ import pytest
 
 from commerce_pipelines.channels.capabilities import Page
 from commerce_pipelines.core.errors import CredentialError, RecordError, TransientError
+from commerce_pipelines.core.reasons import Reason
 from commerce_pipelines.definitions import build_defs
 from commerce_pipelines.domain.orders.order import business_day
 from commerce_pipelines.flows.intake import poll as polling
 from commerce_pipelines.flows.intake.poll import Cursor
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.sensors.orders import RANGE_END, RANGE_START
-from commerce_pipelines.settings.file import fingerprint
+from commerce_pipelines.settings.fingerprint import fingerprint
 from commerce_pipelines.warehouse import exceptions as quarantine
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.doubles.channel import FakeChannel, ago, some_settings
@@ -118,11 +119,14 @@ def test_a_day_that_was_dealt_with_is_not_requested_again(
 ) -> None:
     channel.add("1", ago(minutes=1))
     assert len(ticker.days()) == 1
-    refusal = RecordError("bad_address", "No country.", fix="Ask the buyer.")
     with connections.warehouse.transaction() as connection:
-        stamp = fingerprint(connections.settings, "shop_de")
-        failures = [("1", ago(minutes=1).date(), refusal)]
-        quarantine.record(connection, "shop_de", "load", failures, "", datetime.now(UTC), settings=stamp)
+        refusal = quarantine.Failure(
+            record_id="1",
+            day=ago(minutes=1).date(),
+            reason=Reason("bad_address", "No country.", "Ask the buyer."),
+            settings=fingerprint(connections.settings, "shop_de", "orders"),
+        )
+        quarantine.record(connection, "shop_de", "orders", "load", [refusal], "", datetime.now(UTC))
     ticker.later(hours=3)
     assert ticker.days() == []
     assert ticker.remembered().requested == {}  # the cursor does not grow
@@ -164,11 +168,11 @@ def test_what_is_settled_is_not_looked_at_again_and_what_is_not_always_is(
         ticker.tick()
         assert ticker.remembered().settled is None  # something is pending
     with connections.warehouse.transaction() as connection, connection.cursor() as cursor:
-        cursor.execute("UPDATE commerce.order_snapshots SET first_seen = first_seen - interval '3 days'")
+        cursor.execute("UPDATE commerce.snapshots SET first_seen = first_seen - interval '3 days'")
     ticker.later(hours=3)
     assert len(ticker.days()) == 1
     with connections.warehouse.transaction() as connection, connection.cursor() as cursor:
-        cursor.execute("DELETE FROM commerce.order_snapshots")
+        cursor.execute("DELETE FROM commerce.snapshots")
     channel.answers.clear()
     ticker.tick()
     settled = ticker.remembered().settled
@@ -209,12 +213,17 @@ def test_what_came_before_the_error_is_landed_already(ticker: Ticker, channel: F
         channel.add(str(n), ago(minutes=9 - n))
     channel.error, channel.error_after = TransientError("down"), 1
     ticker.tick()
-    assert ticker.connections.landing("shop_de").newest_of(["0", "1", "2"]).keys() == {"0", "1"}
+    assert ticker.connections.landing("shop_de", "orders").newest_of(["0", "1", "2"]).keys() == {"0", "1"}
     with pytest.raises(TransientError):
         ticker.tick()
     channel.error = None
     ticker.tick()
-    assert ticker.connections.landing("shop_de").newest_of(["0", "1", "2", "3"]).keys() == {"0", "1", "2", "3"}
+    assert ticker.connections.landing("shop_de", "orders").newest_of(["0", "1", "2", "3"]).keys() == {
+        "0",
+        "1",
+        "2",
+        "3",
+    }
 
 
 def test_a_tick_has_a_time_budget_and_the_next_goes_on_from_there(
@@ -236,7 +245,7 @@ def test_a_tick_has_a_time_budget_and_the_next_goes_on_from_there(
     seen = []
     for _ in range(4):
         ticker.tick()
-        seen.append(len(ticker.connections.landing("shop_de").newest_of([str(n) for n in range(5)])))
+        seen.append(len(ticker.connections.landing("shop_de", "orders").newest_of([str(n) for n in range(5)])))
         if ticker.remembered().resume is None:
             break
         assert ticker.remembered().watermark < ticker.remembered().until
@@ -260,7 +269,12 @@ def test_an_unreadable_answer_is_landed_and_does_not_stop_the_tick(
     monkeypatch.setattr(channel, "head", head)
     assert len(ticker.days()) == 1
     assert (
-        sum(ticker.connections.landing("shop_de").orders_per_day(ago(days=2).date(), ago(days=-2).date()).values()) == 2
+        sum(
+            ticker.connections.landing("shop_de", "orders")
+            .records_per_day(ago(days=2).date(), ago(days=-2).date())
+            .values()
+        )
+        == 2
     )
 
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import datetime
+from enum import StrEnum
 
 import msgspec
 
+from ...core.reasons import Reason
 from ..orders.order import Address, Buyer, LineKind
 from ..vat.keys import TaxKey
 
 MODULE = "commerce_pipelines"
+Flag = Reason  # of a code whose effect is a note: a person should look, while the order goes its way
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -82,36 +85,43 @@ class SaleDraft(msgspec.Struct, frozen=True, kw_only=True):
     flags: tuple[Flag, ...] = ()  # what a person should look at although the order is loaded
 
 
-class Flag(msgspec.Struct, frozen=True):
-    """Something that a person should look at, while the order goes its way."""
+class Action(StrEnum):
+    """What became of one order in a run."""
 
-    code: str
-    message: str
-    fix: str
-    subject: str = ""
+    CREATED = "created"  # new in Odoo, and confirmed
+    CONFIRMED = "confirmed"  # was a draft of ours already
+    CHANGED = "changed"  # an edit before shipping
+    UNCHANGED = "unchanged"
+    CANCELLED = "cancelled"
+    REFUSED = "refused"  # waits in exceptions
+    FLAGGED = "flagged"  # left as it is in Odoo; `flags` say why
+    WAITING = "waiting"  # not paid yet
+    NOT_A_SALE = "not_a_sale"  # another channel's
+    TEST = "test"
 
 
 class SaleOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one draft. code/message/fix are empty unless action is `refused`.
-
-    action: created (new, confirmed now) | confirmed (was a draft of ours already) | changed (an edit before shipping) |
-    unchanged | cancelled | refused | flagged (left as it is in Odoo; `flags` say why).
-    """
+    """What became of one draft. reason: why it was refused, and only then."""
 
     channel: str
     order_id: str
-    action: str
+    action: Action
     odoo_id: int = 0
     name: str = ""
     amount_total: int = 0  # minor units, as Odoo computed it
     amount_tax: int = 0
     rounding: int = 0  # minor units of the visible rounding line
     state: str = ""  # sale.order state
-    code: str = ""
-    message: str = ""
-    fix: str = ""
-    subject: str = ""
+    reason: Reason | None = None
     flags: tuple[Flag, ...] = ()  # oversold, edited_after_shipping, cancelled_after_shipping, duplicate_partner …
+
+    @property
+    def code(self) -> str:
+        return self.reason.code if self.reason else ""
+
+    @property
+    def message(self) -> str:
+        return self.reason.message if self.reason else ""
 
 
 class Sale(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,9 +18,10 @@ from enum import StrEnum
 
 import msgspec
 
+from ...core.reasons import Retry, rule
 from ..orders.order import OrderStatus
 from .completeness import SOLD
-from .draft import Flag, Sale
+from .draft import Action, Flag, Sale
 
 
 class Step(StrEnum):
@@ -36,7 +37,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """What the ledger says we did last for an order: with which answer, what came of it, Odoo's total then."""
 
     digest: str
-    action: str
+    action: Action
     amount_total: int
     code: str = ""
 
@@ -49,11 +50,11 @@ def step(status: str, digest: str, sale: Sale | None, known: Known | None) -> tu
     if status == OrderStatus.CANCELLED.value:
         if sale is None or sale.state == "cancel":
             return Step.NOTHING, None
-        return (Step.KEEP if same and known and known.action == "flagged" else Step.CANCEL), None
+        return (Step.KEEP if same and known and known.action == Action.FLAGGED else Step.CANCEL), None
     if sale is None or sale.state not in (*SOLD, "cancel"):
         return Step.LOAD, None
     if sale.state == "cancel":
-        if known is not None and known.action != "cancelled":
+        if known is not None and known.action != Action.CANCELLED:
             return Step.FLAG, Flag(
                 "cancelled_in_odoo", "The order is paid in the channel, but was cancelled in Odoo.",
                 "Cancel it in the channel as well, or set the sale order back to quotation in Odoo and replay.",
@@ -61,7 +62,7 @@ def step(status: str, digest: str, sale: Sale | None, known: Known | None) -> tu
         return Step.LOAD, None
     if not same or known is None:
         return Step.LOAD, None
-    if known.action == "flagged":
+    if known.action == Action.FLAGGED:
         return Step.KEEP, None
     if sale.total != known.amount_total:
         return Step.FLAG, Flag(
@@ -71,21 +72,18 @@ def step(status: str, digest: str, sale: Sale | None, known: Known | None) -> tu
     return Step.KEEP, None
 
 
-# Names that a person adds in Odoo or settings: worth another look by itself, ever more rarely, at most ten times.
-_NAMES = ("unknown_", "inactive_", "no_channel_warehouse")
-_SKUS = frozenset(("unknown_sku", "ambiguous_sku", "archived_product", "unsellable_product"))
 TRIES = 10
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=15), timedelta(days=1)
 
 
 def is_about_product(code: str) -> bool:
     """Whether a product that appears or changes in Odoo can be the cure; then nothing else needs trying."""
-    return code in _SKUS
+    return rule(code).retry is Retry.PRODUCT
 
 
 def next_try(code: str, tries: int, now: datetime) -> datetime | None:
     """When to try a refused order again by itself; None: not before something changes. A poison order is not retried
     for ever."""
-    if is_about_product(code) or not code.startswith(_NAMES) or tries >= TRIES:
+    if rule(code).retry is not Retry.NAME or tries >= TRIES:
         return None
     return now + min(FIRST_WAIT * 2**tries, LONGEST_WAIT)

@@ -62,7 +62,7 @@ def land(
     source = connections.channel(name).orders
     heads = page.heads or (None,) * len(page.records)
     items = [(_head(source, raw, head, now), raw) for raw, head in zip(page.records, heads, strict=True)]
-    result = connections.landing(name).land(items, how, now)
+    result = connections.landing(name, source.topic).land(items, how, now)
     failpoint("landed")
     landed.pages += 1
     landed.seen += result.seen

@@ -15,6 +15,7 @@ import msgspec
 from ...channels.capabilities import offered
 from ...channels.settings import ChannelSettings
 from ...core.errors import ProtocolError, RecordError
+from ...core.topics import Topic
 from ...domain.orders.order import FulfilledBy, LineKind, Order, OrderStatus, Shipped, business_day
 from ...domain.sales.mapping import alias
 from ...resources.connections import Connections
@@ -124,11 +125,11 @@ def _sold(connections: Connections, channel: ChannelSettings, taken_at: datetime
         fresh = unstaged(connection, channel.name, taken_at)
         units = staged_units(connection, channel.name, taken_at, channel.history_before, fresh)
     if fresh:
-        source, landing = connections.channel(channel.name).orders, connections.landing(channel.name)
+        source, landing = connections.channel(channel.name).orders, connections.landing(channel.name, Topic.ORDERS)
         for start in range(0, len(fresh), _CHUNK):
             for snapshot in landing.newest_of(fresh[start : start + _CHUNK]).values():
                 try:
-                    order = None if snapshot.raw is None else read_order(source, snapshot.raw, snapshot.order_id)
+                    order = None if snapshot.raw is None else read_order(source, snapshot.raw, snapshot.record_id)
                 except RecordError:
                     continue  # waits in exceptions as soon as it is staged
                 if order is not None and _takes_stock(order, channel, taken_at):

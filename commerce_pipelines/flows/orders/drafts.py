@@ -12,6 +12,7 @@ from datetime import date
 import msgspec
 
 from ...core.errors import RecordError
+from ...core.topics import Topic
 from ...domain.orders.order import Order
 from ...domain.products import Product
 from ...domain.sales.draft import SaleDraft
@@ -36,7 +37,7 @@ def drafts_of(connections: Connections, name: str, wanted: Sequence[tuple[str, d
     result = Drafted()
     for start in range(0, len(wanted), CHUNK):
         part = wanted[start : start + CHUNK]
-        snapshots = connections.landing(name).newest_of([order_id for order_id, _ in part])
+        snapshots = connections.landing(name, Topic.ORDERS).newest_of([order_id for order_id, _ in part])
         read: list[tuple[Order, str, date | None]] = []
         for order_id, day in part:
             snapshot = snapshots.get(order_id)

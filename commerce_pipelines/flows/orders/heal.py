@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from ...core.topics import Topic
 from ...domain.sales.lifecycle import is_about_product
 from ...resources.connections import Connections
-from ...settings.file import fingerprint
+from ...settings.fingerprint import fingerprint
+
+TOPIC = Topic.ORDERS
 
 
 def heal(connections: Connections, name: str, now: datetime | None = None) -> int:
@@ -24,21 +27,23 @@ def heal(connections: Connections, name: str, now: datetime | None = None) -> in
     from ...warehouse import exceptions
 
     now = now or datetime.now(UTC)
-    stamp = fingerprint(connections.settings, name)
+    stamp = fingerprint(connections.settings, name, TOPIC)
     _no_longer_short(connections, name, now)
     with connections.warehouse.transaction() as connection:
         waiting = [
-            one for one in exceptions.open_exceptions(connection, name) if one.stage == "load" and not one.retry_at
+            one
+            for one in exceptions.open_exceptions(connection, name, TOPIC)
+            if one.blocking and one.stage == "load" and not one.retry_at
         ]
-    due = {one.order_id for one in waiting if one.settings != stamp}
-    about = {one.subject for one in waiting if is_about_product(one.code) and one.order_id not in due}
+    due = {one.record_id for one in waiting if one.settings != stamp}
+    about = {one.subject for one in waiting if is_about_product(one.code) and one.record_id not in due}
     if about:
         fold = connections.settings.channel(name).sku_fold_case
         found = find_products(connections.odoo, sorted(about), fold)
         sellable = {
             code for code in about if [p.saleable for p in found.get(code, ()) if p.active] == [True]
         }  # fmt: skip
-        due |= {one.order_id for one in waiting if is_about_product(one.code) and one.subject in sellable}
+        due |= {one.record_id for one in waiting if is_about_product(one.code) and one.subject in sellable}
     return _ask_again(connections, name, due, now)
 
 
@@ -47,13 +52,13 @@ def _no_longer_short(connections: Connections, name: str, now: datetime) -> None
     from ...warehouse import exceptions
 
     with connections.warehouse.transaction() as connection:
-        notes = [one for one in exceptions.open_exceptions(connection, name, code="oversold") if one.odoo_id]
+        notes = [one for one in exceptions.open_exceptions(connection, name, TOPIC, code="oversold") if one.odoo_id]
     if not notes:
         return
     still = oversold(connections.odoo, [one.odoo_id for one in notes if one.odoo_id])
     with connections.warehouse.transaction() as connection:
-        served = [one.order_id for one in notes if one.odoo_id not in still]
-        exceptions.resolve(connection, name, f"{exceptions.FLAG}oversold", served, now)
+        served = [one.record_id for one in notes if one.odoo_id not in still]
+        exceptions.resolve_notes(connection, name, TOPIC, served, now, code="oversold")
 
 
 def replay(
@@ -65,8 +70,8 @@ def replay(
     wanted = set(order_ids)
     with connections.warehouse.transaction() as connection:
         waiting = {
-            one.order_id for one in exceptions.open_exceptions(connection, name, code=code)
-            if one.blocking and (not wanted or one.order_id in wanted)
+            one.record_id for one in exceptions.open_exceptions(connection, name, TOPIC, code=code)
+            if one.blocking and (not wanted or one.record_id in wanted)
         }  # fmt: skip
     return _ask_again(connections, name, waiting, now or datetime.now(UTC))
 
@@ -77,4 +82,4 @@ def _ask_again(connections: Connections, name: str, order_ids: set[str], now: da
     if not order_ids:
         return 0
     with connections.warehouse.transaction() as connection:
-        return exceptions.ask_again(connection, name, sorted(order_ids), now)
+        return exceptions.ask_again(connection, name, TOPIC, sorted(order_ids), now)

@@ -9,25 +9,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ...core.errors import RecordError
+from ...core.reasons import Reason
+from ...core.topics import Topic
 from ...domain.orders.order import OrderStatus
 from ...domain.sales.completeness import SOLD
-from ...domain.sales.draft import Flag, Sale, SaleDraft, SaleOutcome
+from ...domain.sales.draft import Action, Flag, Sale, SaleDraft, SaleOutcome
 from ...domain.sales.lifecycle import Step, next_try, step
 from ...resources.connections import Connections
-from ...settings.file import fingerprint
+from ...settings.fingerprint import fingerprint
 from ...warehouse.orders.ledger import LEDGER, read_known
-from .drafts import Drafted, drafts_of
+from .drafts import drafts_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ...warehouse.exceptions import OpenException
+    from ...warehouse.exceptions import Failure, OpenException
 
 STAGE = "load"
 Row = Mapping[str, Any]
@@ -95,10 +96,9 @@ def load(
             work.verdicts[outcome.order_id] = outcome
     for order_id, _day, error in drafted.failures:
         work.verdicts[order_id] = SaleOutcome(
-            channel=name, order_id=order_id, action="refused", code=error.code, message=error.message,
-            fix=error.fix, subject=error.subject,
-        )  # fmt: skip
-    _quarantine(connections, name, rows, work, drafted, run_id, now)
+            channel=name, order_id=order_id, action=Action.REFUSED, reason=error.reason
+        )
+    _quarantine(connections, name, rows, work, run_id, now)
     by_id = {draft.order_id: draft for draft in drafted.drafts}
     return _ledger(connections, name, rows, work, by_id, now), _figures(work.verdicts.values(), rows, by_id)
 
@@ -121,26 +121,26 @@ def sort(connections: Connections, name: str, rows: list[Row], again: bool, now:
         if is_sale(row) or (row["status"] == OrderStatus.CANCELLED.value and not row["is_other_channel"]):
             due.append(row)
         else:
-            action = "not_a_sale" if row["is_other_channel"] else "test" if row["is_test"] else "waiting"
+            other, test = row["is_other_channel"], row["is_test"]
+            action = Action.NOT_A_SALE if other else Action.TEST if test else Action.WAITING
             work.verdicts[row["order_id"]] = _verdict(row, action, None)
     ids = [row["order_id"] for row in due]
     booked = sale_totals(connections.odoo, name, ids)
     with connections.warehouse.transaction() as connection:
         known = read_known(connection, name, ids)
         waiting = {
-            one.order_id: one
-            for one in exceptions.open_exceptions(connection, name, order_ids=ids)
-            if one.stage == STAGE
+            one.record_id: one
+            for one in exceptions.open_exceptions(connection, name, Topic.ORDERS, record_ids=ids)
+            if one.blocking and one.stage == STAGE
         }
-    stamp = fingerprint(connections.settings, name)
+    stamp = fingerprint(connections.settings, name, Topic.ORDERS)
     for row in due:
         order_id, sale = row["order_id"], booked.get(row["order_id"])
         refusal = waiting.get(order_id)
         if refusal and not again and _waits(refusal, row["digest"], stamp, now):
             work.verdicts[order_id] = SaleOutcome(
-                channel=name, order_id=order_id, action="refused", code=refusal.code, message=refusal.message,
-                fix=refusal.fix, subject=refusal.subject,
-            )  # fmt: skip
+                channel=name, order_id=order_id, action=Action.REFUSED, reason=refusal.reason
+            )
             work.kept.add(order_id)
             continue
         todo, flag = step(row["status"], row["digest"], sale, known.get(order_id))
@@ -149,11 +149,11 @@ def sort(connections: Connections, name: str, rows: list[Row], again: bool, now:
         elif todo is Step.CANCEL:
             work.cancel.append(row)
         elif todo is Step.FLAG and flag:
-            work.verdicts[order_id] = _verdict(row, "flagged", sale, (flag,))
+            work.verdicts[order_id] = _verdict(row, Action.FLAGGED, sale, (flag,))
         else:
             before = known.get(order_id)
-            kept = "flagged" if before and before.action == "flagged" else "unchanged"
-            work.verdicts[order_id] = _verdict(row, kept if todo is Step.KEEP else "cancelled", sale)
+            kept = Action.FLAGGED if before and before.action is Action.FLAGGED else Action.UNCHANGED
+            work.verdicts[order_id] = _verdict(row, kept if todo is Step.KEEP else Action.CANCELLED, sale)
             if todo is Step.KEEP:
                 work.kept.add(order_id)
     return work
@@ -166,40 +166,40 @@ def _waits(refusal: OpenException, digest: str, stamp: str, now: datetime) -> bo
     )  # fmt: skip
 
 
-def _quarantine(
-    connections: Connections, name: str, rows: list[Row], work: Sorted, drafted: Drafted, run_id: str, now: datetime
-) -> None:
+def _quarantine(connections: Connections, name: str, rows: list[Row], work: Sorted, run_id: str, now: datetime) -> None:
     from ...warehouse import exceptions
 
-    days: dict[str, date] = {row["order_id"]: row["day"] for row in rows}
-    digests = {row["order_id"]: row["digest"] for row in rows}
+    staged = {row["order_id"]: row for row in rows}
     outcomes = {key: one for key, one in work.verdicts.items() if key not in work.kept}
-    refused = {key: one for key, one in outcomes.items() if one.action == "refused"}
-    flags = [(one, flag) for one in outcomes.values() for flag in one.flags]
-    ids = {one.order_id: one.odoo_id for one in outcomes.values() if one.odoo_id}
+    refused = {key: one.reason for key, one in outcomes.items() if one.reason}
+    stamp = fingerprint(connections.settings, name, Topic.ORDERS)
+
+    def failure(order_id: str, reason: Reason, settings: str = "", retry_at: datetime | None = None) -> Failure:
+        row, odoo_id = staged[order_id], outcomes[order_id].odoo_id or None
+        return exceptions.Failure(
+            record_id=order_id, day=row["day"], reason=reason, digest=row["digest"], settings=settings,
+            odoo_id=odoo_id, retry_at=retry_at,
+        )  # fmt: skip
+
     with connections.warehouse.transaction() as connection:
         tries = {
-            one.order_id: one.tries
-            for one in exceptions.open_exceptions(connection, name, order_ids=refused)
-            if one.stage == STAGE and one.digest == digests[one.order_id]
+            one.record_id: one.tries
+            for one in exceptions.open_exceptions(connection, name, Topic.ORDERS, record_ids=refused)
+            if one.blocking and one.stage == STAGE and one.digest == staged[one.record_id]["digest"]
         }
-        exceptions.record(
-            connection, name, STAGE,
-            [(i, days[i], RecordError(o.code, o.message, fix=o.fix, subject=o.subject)) for i, o in refused.items()],
-            run_id, now, digests=digests, odoo_ids=ids, settings=fingerprint(connections.settings, name),
-            retry_at={key: next_try(o.code, tries.get(key, 0), now) for key, o in refused.items()},
-        )  # fmt: skip
-        exceptions.resolve(connection, name, STAGE, [key for key in outcomes if key not in refused], now)
-        exceptions.resolve(connection, name, f"{exceptions.FLAG}%", outcomes, now)
-        for one, flag in flags:
-            error = RecordError(flag.code, flag.message, fix=flag.fix, subject=flag.subject)
-            exceptions.record(
-                connection, name, exceptions.FLAG + flag.code, [(one.order_id, days[one.order_id], error)],
-                run_id, now, digests=digests, odoo_ids=ids,
-            )  # fmt: skip
+        failures = [
+            failure(key, reason, stamp, next_try(reason.code, tries.get(key, 0), now))
+            for key, reason in refused.items()
+        ]
+        gone = [key for key in outcomes if key not in refused]
+        exceptions.record(connection, name, Topic.ORDERS, STAGE, failures, run_id, now)
+        exceptions.resolve(connection, name, Topic.ORDERS, STAGE, gone, now)
+        exceptions.resolve_notes(connection, name, Topic.ORDERS, outcomes, now)
+        notes = [failure(key, flag) for key, one in outcomes.items() for flag in one.flags]
+        exceptions.record(connection, name, Topic.ORDERS, STAGE, notes, run_id, now)
 
 
-def _verdict(row: Row, action: str, sale: Sale | None, flags: tuple[Flag, ...] = ()) -> SaleOutcome:
+def _verdict(row: Row, action: Action, sale: Sale | None, flags: tuple[Flag, ...] = ()) -> SaleOutcome:
     known: dict[str, Any] = {}
     if sale is not None:
         known = {"odoo_id": sale.odoo_id, "name": sale.name, "state": sale.state,
@@ -235,8 +235,8 @@ def _ledger(
                 _present(old.get(key), default) for key, default in zip(carried, (None, 0, "", "", "", "{}"))
             )
         ledger.append((
-            row["channel"], row["order_id"], row["day"], row["digest"], o.action, o.odoo_id or None, o.name, o.state,
-            row["currency"], row["total"], o.amount_total, o.amount_tax, *decided, o.code, o.message, now,
+            row["channel"], row["order_id"], row["day"], row["digest"], o.action.value, o.odoo_id or None, o.name,
+            o.state, row["currency"], row["total"], o.amount_total, o.amount_tax, *decided, o.code, o.message, now,
         ))  # fmt: skip
     frame = pd.DataFrame.from_records(ledger, columns=list(LEDGER)).convert_dtypes(dtype_backend="pyarrow")
     return frame.astype({"odoo_id": "int64[pyarrow]", "expected_tax": "int64[pyarrow]"})
@@ -251,6 +251,7 @@ def _figures(verdicts: Iterable[SaleOutcome], rows: list[Row], drafts: Mapping[s
     loaded = Loaded()
     row_of = {row["order_id"]: row for row in rows}
     for outcome in verdicts:
+<<<<<<< HEAD
         row, draft = row_of[outcome.order_id], drafts.get(outcome.order_id)
         for part in (loaded, loaded.of(row["day"])):
             part.actions[outcome.action] += 1
@@ -263,4 +264,17 @@ def _figures(verdicts: Iterable[SaleOutcome], rows: list[Row], drafts: Mapping[s
                 part.regimes[f"{draft.regime} {draft.tax_country}".strip()] += 1
                 part.rounded += bool(outcome.rounding)
                 part.tax_differs += draft.expected_tax not in (None, outcome.amount_tax)
+=======
+        loaded.actions[outcome.action.value] += 1
+        for code in (outcome.code, *(flag.code for flag in outcome.flags)):
+            if code:
+                loaded.reasons[code] += 1
+        if outcome.state in SOLD:
+            loaded.by_currency[currency[outcome.order_id]] += outcome.amount_total
+        draft = drafts.get(outcome.order_id)
+        if draft is not None and outcome.action is not Action.REFUSED:
+            loaded.regimes[f"{draft.regime} {draft.tax_country}".strip()] += 1
+            loaded.rounded += bool(outcome.rounding)
+            loaded.tax_differs += draft.expected_tax not in (None, outcome.amount_tax)
+>>>>>>> 128a8d3 (Landing, exceptions, proof and healing know topics; reasons are one table, settings' fingerprints per topic, actions an enum)
     return loaded

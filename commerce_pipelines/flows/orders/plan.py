@@ -14,6 +14,7 @@ from ...channels.capabilities import Window
 from ...core.errors import RecordError
 from ...domain.money import to_decimal
 from ...domain.orders.order import Order, business_day
+from ...domain.sales.draft import Action
 from ...resources.connections import Connections
 from ..intake.pull import window_of
 from .drafts import draft_orders
@@ -26,7 +27,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 
     order_id: str
     day: date | None
-    action: str
+    action: Action
     why: str = ""
 
 
@@ -50,7 +51,9 @@ def plan(connections: Connections, name: str, start: date, end: date, *, now: da
                 why="; ".join(flag.message for flag in one.flags))
         for one in (*work.verdicts.values(), *cancelled)
     ]  # fmt: skip
-    planned += [Planned(order_id=i, day=day, action="refused", why=error.message) for i, day, error in drafted.failures]
+    planned += [
+        Planned(order_id=i, day=day, action=Action.REFUSED, why=error.message) for i, day, error in drafted.failures
+    ]
     for outcome in preview_sales(connections.odoo, settings.odoo, drafted.drafts, settings.channel(name).taxes):
         order = orders[outcome.order_id][0]
         worth = f"{to_decimal(order.total, order.currency)} {order.currency}, {regimes[outcome.order_id]}"
@@ -61,7 +64,7 @@ def plan(connections: Connections, name: str, start: date, end: date, *, now: da
 
 def figures(planned: list[Planned]) -> Counter[str]:
     """Orders by action."""
-    return Counter(one.action for one in planned)
+    return Counter(one.action.value for one in planned)
 
 
 def _ask(
@@ -84,7 +87,7 @@ def _ask(
                 order = read_order(source, raw, head.record_id)
             except RecordError as error:
                 refused.append(
-                    Planned(order_id=error.subject or "unreadable", day=None, action="refused", why=error.message)
+                    Planned(order_id=error.subject or "unreadable", day=None, action=Action.REFUSED, why=error.message)
                 )
                 continue
             known = newest.get(order.order_id)

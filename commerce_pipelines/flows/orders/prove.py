@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 import msgspec
 
 from ...channels.capabilities import Window
+from ...core.topics import Topic
 from ...domain.orders.order import OrderStatus, business_day
 from ...domain.sales.completeness import Booked, Claim, Completeness, compare
 from ...resources.connections import Connections
@@ -47,7 +48,7 @@ def prove(
             for row in records(read_frame(connection, "sale_orders", ["order_id", "day"], *where))
         }
         staged = [] if afresh else list(records(read_frame(connection, "orders", None, *where)))
-        waiting = {row.order_id for row in exceptions.open_exceptions(connection, name) if row.blocking}
+        waiting = {row.record_id for row in exceptions.open_exceptions(connection, name, Topic.ORDERS) if row.blocking}
     if afresh:
         claims = _ask(connections, name, start, end, now)
     else:

@@ -17,6 +17,7 @@ import msgspec
 from ...channels.capabilities import Orders
 from ...core.errors import STUMBLES, RecordError
 from ...core.failpoints import failpoint
+from ...core.topics import Topic
 from ...domain.orders.order import Order, OrderStatus, check, measure
 from ...domain.vat.territories import territory
 from ...resources.connections import Connections
@@ -52,7 +53,7 @@ def read_order(source: Orders, raw: bytes, order_id: str) -> Order:
     if not raw:
         raise RecordError(
             "corrupt_snapshot", "The landed answer is damaged in the database.",
-            fix="Restore a backup, or delete its rows of commerce.order_snapshots and pull its day again.",
+            fix="Restore a backup, or delete its rows of commerce.snapshots and pull its day again.",
         )  # fmt: skip
     if b"\\" in raw and b"\\u0000" in raw:  # most answers hold no backslash, and one byte is found ten times faster
         raw = _NUL.sub(rb"\1\\ufffd", raw)
@@ -88,23 +89,28 @@ def stage(
     refused: list[tuple[Snapshot, RecordError]] = []
     with connections.warehouse.transaction() as connection:
         with staging.writer(connection, name, start, end, territory) as writer:
-            for snapshot in connections.landing(name).newest(start, end):
+            for snapshot in connections.landing(name, Topic.ORDERS).newest(start, end):
                 if snapshot.raw is None:
                     staged.forgotten += 1
                     staged.of(snapshot.day).forgotten += 1
                     continue
                 try:
-                    order = read_order(source, snapshot.raw, snapshot.order_id)
+                    order = read_order(source, snapshot.raw, snapshot.record_id)
                 except RecordError as error:
                     refused.append((snapshot, error))
                     staged.of(snapshot.day).refused += 1
                     continue
                 writer.add(snapshot, order)
         _count(staged, staging.figures(connection, name, start, end))
-        failures = [(snapshot.order_id, snapshot.day, error) for snapshot, error in refused]
-        digests = {snapshot.order_id: snapshot.digest for snapshot, _ in refused}
-        exceptions.record(connection, name, STAGE, failures, run_id, now, digests=digests)
-        exceptions.resolve_others(connection, name, STAGE, start, end, list(digests), now)
+        failures = [
+            exceptions.Failure(
+                record_id=snapshot.record_id, day=snapshot.day, reason=error.reason, digest=snapshot.digest
+            )
+            for snapshot, error in refused
+        ]
+        failing = [failure.record_id for failure in failures]
+        exceptions.record(connection, name, Topic.ORDERS, STAGE, failures, run_id, now)
+        exceptions.resolve_others(connection, name, Topic.ORDERS, STAGE, (start, end), failing, now)
     failpoint("staged")
     staged.refused = len(refused)
     return staged

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from ...core.errors import PermanentError, RecordError
+from ...core.topics import Topic
 from ...domain.money import to_decimal
 from ...resources.connections import Connections
 from .load import records
@@ -31,7 +32,7 @@ def trace(connections: Connections, name: str, order_id: str, *, personal: bool 
     from ...warehouse import exceptions
     from ...warehouse.tables.frames import read_frame
 
-    landing = connections.landing(name)
+    landing = connections.landing(name, Topic.ORDERS)
     history = landing.history(order_id)
     if not history:
         raise PermanentError(
@@ -51,7 +52,7 @@ def trace(connections: Connections, name: str, order_id: str, *, personal: bool 
         staged = list(records(read_frame(connection, "orders", None, *where)))
         lines = list(records(read_frame(connection, "order_lines", None, *where)))
         ledger = list(records(read_frame(connection, "sale_orders", None, *where)))
-        waiting = exceptions.open_exceptions(connection, name, order_ids=[order_id])
+        waiting = exceptions.open_exceptions(connection, name, Topic.ORDERS, record_ids=[order_id])
     events += [_staged(row, lines) for row in staged]
     events += [_decided(row) for row in ledger]
     events += [
@@ -100,7 +101,7 @@ def _decided(row: Any) -> Event:
 
 
 def _personal(connections: Connections, name: str, order_id: str) -> Event:
-    snapshot = connections.landing(name).newest_of([order_id]).get(order_id)
+    snapshot = connections.landing(name, Topic.ORDERS).newest_of([order_id]).get(order_id)
     if snapshot is None or snapshot.raw is None:
         return Event(what="personal data", details={"erased": "the key of this buyer was destroyed"})
     try:

@@ -14,7 +14,8 @@ import msgspec
 
 from ...core.errors import RecordError
 from ...core.failpoints import failpoint
-from ...domain.sales.draft import Flag, SaleDraft, SaleOutcome, order_xid
+from ...core.reasons import Reason
+from ...domain.sales.draft import Action, Flag, SaleDraft, SaleOutcome, order_xid
 from ..partners.partners import Parties, Partners
 from ..rpc.client import OdooClient
 from ..rpc.each import on_all
@@ -269,12 +270,12 @@ def _edit_rows(item: Item, columns: Sequence[str]) -> list[list[str]]:
 
 
 _ACTIONS = {
-    Way.CREATE: "created",
-    Way.GO_ON: "confirmed",
-    Way.KEEP: "unchanged",
-    Way.EDIT: "changed",
-    Way.REOPEN: "changed",
-    Way.FLAG: "flagged",
+    Way.CREATE: Action.CREATED,
+    Way.GO_ON: Action.CONFIRMED,
+    Way.KEEP: Action.UNCHANGED,
+    Way.EDIT: Action.CHANGED,
+    Way.REOPEN: Action.CHANGED,
+    Way.FLAG: Action.FLAGGED,
 }
 
 
@@ -283,24 +284,23 @@ def outcome(item: Item) -> SaleOutcome:
     sale = item.booked.sale if item.booked else None
     action = _ACTIONS[item.verdict.way]
     if item.verdict.way is Way.REOPEN and sale and sale.state == "cancel":
-        action = "confirmed"
+        action = Action.CONFIRMED
     if item.verdict.way is Way.KEEP and not _same_date(item):
-        action = "confirmed"  # its confirmation was cut off before the date was put back
+        action = Action.CONFIRMED  # its confirmation was cut off before the date was put back
     now = item.settled
     error = item.error
     return SaleOutcome(
         channel=item.draft.channel,
         order_id=item.draft.order_id,
-        action="refused" if error else action,
+        action=Action.REFUSED if error else action,
         odoo_id=item.odoo_id,
         name=now.name if now else sale.name if sale else "",
         amount_total=now.total if now else sale.total if sale else 0,
         amount_tax=now.tax if now else sale.tax if sale else 0,
         rounding=now.rounding if now else _rounding(item),
         state=now.state if now else sale.state if sale else "",
-        code=error.code if error else "",
-        message=without_person(error.message, item.draft) if error else "",
-        fix=error.fix if error else "",
-        subject=error.subject if error else "",
+        reason=Reason(error.code, without_person(error.message, item.draft), error.fix, error.subject)
+        if error
+        else None,
         flags=(*item.draft.flags, *item.flags),
     )

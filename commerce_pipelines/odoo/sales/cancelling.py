@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ...domain.sales.draft import Flag, SaleOutcome, order_xid
+from ...core.reasons import Reason
+from ...domain.sales.draft import Action, Flag, SaleOutcome, order_xid
 from ..rpc.client import OdooClient
 from ..rpc.each import on_all
 from ..rpc.errors import OdooRefusal
@@ -58,7 +59,7 @@ def _leftovers(booked: Booked) -> Iterator[Flag]:
 
 def _outcome(channel: str, order_id: str, booked: Booked | None, refused: dict[int, OdooRefusal]) -> SaleOutcome:
     if booked is None:
-        return SaleOutcome(channel=channel, order_id=order_id, action="cancelled")
+        return SaleOutcome(channel=channel, order_id=order_id, action=Action.CANCELLED)
     sale, hindrance = booked.sale, _hindrance(booked)
     flags: tuple[Flag, ...] = ()
     if sale.state != "cancel":
@@ -68,14 +69,18 @@ def _outcome(channel: str, order_id: str, booked: Booked | None, refused: dict[i
     return SaleOutcome(
         channel=channel,
         order_id=order_id,
-        action="refused" if refusal else "flagged" if untouched else "cancelled",
+        action=Action.REFUSED if refusal else Action.FLAGGED if untouched else Action.CANCELLED,
         odoo_id=sale.odoo_id,
         name=sale.name,
         amount_total=sale.total,
         amount_tax=sale.tax,
         state=sale.state if untouched else "cancel",
-        code="refused_by_odoo" if refusal else "",
-        message=f"Odoo refuses to cancel the order: {refusal}" if refusal else "",
-        fix="Mend in Odoo what its message names, then replay the order." if refusal else "",
+        reason=Reason(
+            "refused_by_odoo",
+            f"Odoo refuses to cancel the order: {refusal}",
+            "Mend in Odoo what its message names, then replay the order.",
+        )
+        if refusal
+        else None,
         flags=flags,
     )

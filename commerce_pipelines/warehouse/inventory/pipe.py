@@ -18,7 +18,7 @@ WAITING = timedelta(days=30)  # an order unpaid for longer will not be paid any 
 UNSTAGED = timedelta(days=2)  # what could not be staged for longer waits in exceptions
 
 
-_IN_ODOO = """EXISTS (SELECT FROM commerce.sale_orders l WHERE l.channel = {0}.channel AND l.order_id = {0}.order_id
+_IN_ODOO = """EXISTS (SELECT FROM commerce.sale_orders l WHERE l.channel = {0}.channel AND l.order_id = {1}
     AND l.state IN ('sale', 'done', 'cancel') AND l.recorded_at < %(at)s)"""
 
 
@@ -39,7 +39,7 @@ def staged_units(
             AND (o.status = 'paid' OR o.status = 'waiting' AND o.placed_at > %(at)s - %(waiting)s)
             AND o.fulfilled_by = 'merchant' AND NOT o.is_test AND NOT o.is_other_channel
             AND NOT (o.shipped = 'yes' AND o.day < coalesce(%(history)s::date, '-infinity'))
-            AND o.order_id <> ALL(%(but)s) AND NOT {_IN_ODOO.format("o")}
+            AND o.order_id <> ALL(%(but)s) AND NOT {_IN_ODOO.format("o", "o.order_id")}
             GROUP BY l.sku""",
             {"channel": channel, "at": taken_at, "waiting": WAITING, "history": history_before, "but": list(but)},
         )
@@ -50,12 +50,13 @@ def unstaged(connection: Connection, channel: str, taken_at: datetime) -> list[s
     """Ids of orders whose newest landed answer is not staged yet and that Odoo does not have; erased ones left out."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""SELECT DISTINCT s.order_id
-            FROM commerce.order_snapshots s JOIN commerce.subject_keys k USING (subject_id)
-            WHERE s.channel = %(channel)s AND s.first_seen > %(at)s - %(days)s AND k.wrapped_key IS NOT NULL
-            AND NOT EXISTS (SELECT FROM commerce.orders o WHERE o.channel = s.channel AND o.order_id = s.order_id
+            f"""SELECT DISTINCT s.record_id
+            FROM commerce.snapshots s JOIN commerce.subject_keys k USING (subject_id)
+            WHERE s.channel = %(channel)s AND s.topic = 'orders' AND s.first_seen > %(at)s - %(days)s
+            AND k.wrapped_key IS NOT NULL
+            AND NOT EXISTS (SELECT FROM commerce.orders o WHERE o.channel = s.channel AND o.order_id = s.record_id
                 AND (o.digest = encode(s.digest, 'hex') OR o.updated_at >= s.source_updated_at))
-            AND NOT {_IN_ODOO.format("s")}""",
+            AND NOT {_IN_ODOO.format("s", "s.record_id")}""",
             {"channel": channel, "at": taken_at, "days": UNSTAGED},
         )
         return [order_id for (order_id,) in cursor]

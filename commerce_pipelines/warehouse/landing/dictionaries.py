@@ -1,4 +1,4 @@
-"""Compression dictionaries: what the orders of one channel have in common, so that each is kept in a fraction.
+"""Compression dictionaries: what records of one channel and topic have in common; with it each is kept in a fraction.
 
 A dictionary quotes its samples, and it outlives them. So it learns only words that many data subjects share (keys,
 countries, currencies, a shop's own titles), and it is stored sealed.
@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ...core.topics import Topic
+
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
     from zstandard import ZstdCompressionDict
@@ -21,29 +23,39 @@ if TYPE_CHECKING:
     from .vault import Vault
 
 LEVEL = 1
-SAMPLES = 500  # orders to learn from
+SAMPLES = 500  # answers to learn from
 SIZE = 48 * 1024  # bytes
 SHARED_BY = 25  # data subjects that must use a word before it may be learned
 
 _WORD = re.compile(rb"([0-9A-Za-z_\x80-\xff]+)")  # splits a payload into punctuation, word, punctuation, …
 
 
-class Dictionaries:
-    """The dictionaries of one channel. They never change once stored, so each is read once per process."""
+def label(channel: str, topic: str) -> str:
+    """Where an answer belongs, as its seal names it. Orders were sealed before there were topics: by the channel."""
+    return channel if topic == Topic.ORDERS else f"{channel}\0{topic}"
 
-    def __init__(self, warehouse: Warehouse, vault: Vault, channel: str) -> None:
-        self._memory, self._vault, self._channel = warehouse.memory, vault, channel
+
+class Dictionaries:
+    """The dictionaries of one channel and topic. They never change once stored, so each is read once per process."""
+
+    def __init__(self, warehouse: Warehouse, vault: Vault, channel: str, topic: str) -> None:
+        self._memory, self._vault, self._channel, self._topic = warehouse.memory, vault, channel, topic
+        self._newest = ("newest dictionary", channel, topic)
+        self._place = label(channel, topic).encode()
 
     def newest(self, connection: Connection) -> int | None:
         """The id of the dictionary to compress with, None before one is learned."""
-        known: int | None = self._memory.get(("newest dictionary", self._channel))
+        known: int | None = self._memory.get(self._newest)
         if known is None:
             with connection.cursor() as cursor:
-                cursor.execute("SELECT max(id) FROM commerce.zstd_dictionaries WHERE channel = %s", (self._channel,))
+                cursor.execute(
+                    "SELECT max(id) FROM commerce.zstd_dictionaries WHERE channel = %s AND topic = %s",
+                    (self._channel, self._topic),
+                )
                 row = cursor.fetchone()
             known = row[0] if row else None
             if known is not None:
-                self._memory["newest dictionary", self._channel] = known
+                self._memory[self._newest] = known
         return known
 
     def read(self, connection: Connection, number: int) -> ZstdCompressionDict:
@@ -56,7 +68,7 @@ class Dictionaries:
                 row = cursor.fetchone()
             if row is None:
                 raise LookupError(f"dictionary {number} is gone")
-            body = self._vault.open(self._vault.own_key("dictionaries"), bytes(row[0]), self._channel.encode())
+            body = self._vault.open(self._vault.own_key("dictionaries"), bytes(row[0]), self._place)
             known = zstandard.ZstdCompressionDict(body, dict_type=zstandard.DICT_TYPE_FULLDICT)
             known.precompute_compress(level=LEVEL)
             self._memory["dictionary", number] = known
@@ -70,11 +82,11 @@ class Dictionaries:
             body = zstandard.train_dictionary(SIZE, [*common(list(samples))], level=LEVEL).as_bytes()
         except zstandard.ZstdError:
             return None
-        sealed = self._vault.seal(self._vault.own_key("dictionaries"), body, self._channel.encode())
+        sealed = self._vault.seal(self._vault.own_key("dictionaries"), body, self._place)
         with connection.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO commerce.zstd_dictionaries (channel, body) VALUES (%s, %s) RETURNING id",
-                (self._channel, sealed),
+                "INSERT INTO commerce.zstd_dictionaries (channel, topic, body) VALUES (%s, %s, %s) RETURNING id",
+                (self._channel, self._topic, sealed),
             )
             row = cursor.fetchone()
         return int(row[0]) if row else None

@@ -1,6 +1,8 @@
-"""The landing: every distinct answer ever seen for an order, append-only, compressed, sealed under its subject's key.
+"""The landing: every distinct answer ever seen for a record, append-only, compressed, sealed under its subject's key.
 
-What belongs here: keeping answers, and giving back the newest of each order. What does not: reading what is in them
+A record is an order, a return, a refund: whatever a topic lands. Topics never see each other's records.
+
+What belongs here: keeping answers, and giving back the newest of each record. What does not: reading what is in them
 (channels/*/orders/translate.py), keys (vault.py), staged rows (orders/staging.py).
 """
 
@@ -17,9 +19,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from ...core.topics import Topic
 from ...domain.orders.order import business_day
 from ..tables.database import AMONG, Warehouse, listed, lock_number, storable
-from .dictionaries import LEVEL, SAMPLES, Dictionaries
+from .dictionaries import LEVEL, SAMPLES, Dictionaries, label
 from .vault import CorruptError, Vault
 
 if TYPE_CHECKING:
@@ -45,7 +48,7 @@ class Head(Protocol):
 
 class LandResult(msgspec.Struct, frozen=True, kw_only=True):
     """seen: answers given. new: those not landed before. days: business days of the new ones, with their counts.
-    forgotten: answers left out because their data subject was erased after the order was placed."""
+    forgotten: answers left out because their data subject was erased after the record was made."""
 
     seen: int
     new: int
@@ -57,7 +60,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One landed answer. digest: hex SHA-256 of the answer; day: the channel's business day; subject_id: hex; raw: the
     answer byte for byte, None if its subject is forgotten, DAMAGED if what lies there is not what was landed."""
 
-    order_id: str
+    record_id: str
     digest: str
     day: date
     subject_id: str
@@ -65,43 +68,53 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
-    """That an answer was landed: its digest in hex, the order's times as it states them, when and how it came first.
+    """That an answer was landed: its digest in hex, the record's times as it states them, when and how it came first.
     Times are aware UTC."""
 
     digest: str
     day: date
-    placed_at: datetime
+    created_at: datetime
     updated_at: datetime
     first_seen: datetime
     how: str
 
 
-# The newest revision of an order is the greatest by source time; equal times go to the answer seen last. Nothing older
-# that arrives late gets past this, and an order whose day changed counts on its newest day alone.
+# The newest revision of a record is the greatest by source time; equal times go to the answer seen last. Nothing older
+# that arrives late gets past this, and a record whose day changed counts on its newest day alone.
 _NEWEST = """NOT EXISTS (
-    SELECT FROM commerce.order_snapshots n WHERE n.channel = s.channel AND n.order_id = s.order_id
+    SELECT FROM commerce.snapshots n
+    WHERE n.channel = s.channel AND n.topic = s.topic AND n.record_id = s.record_id
     AND (n.source_updated_at, n.first_seen, n.digest) > (s.source_updated_at, s.first_seen, s.digest))"""
-_SEALED = """SELECT s.order_id, s.day, s.digest, s.subject_id, k.wrapped_key, s.dictionary_id, s.payload
-    FROM commerce.order_snapshots s LEFT JOIN commerce.subject_keys k USING (subject_id) WHERE s.channel = %s"""
+_SEALED = """SELECT s.record_id, s.day, s.digest, s.subject_id, k.wrapped_key, s.dictionary_id, s.payload
+    FROM commerce.snapshots s LEFT JOIN commerce.subject_keys k USING (subject_id)
+    WHERE s.channel = %s AND s.topic = %s"""
+
+# A condition on `s`, by topic: that the ledger of what is in Odoo holds this very answer.
+_LOADED: dict[str, str] = {
+    Topic.ORDERS: """EXISTS (SELECT FROM commerce.sale_orders o WHERE o.channel = s.channel
+        AND o.order_id = s.record_id AND o.digest = encode(s.digest, 'hex'))"""
+}
 
 
 class Landing:
-    """The answers of one channel; `zone` names their business days."""
+    """The answers of one channel on one topic; `zone` names their business days."""
 
-    def __init__(self, warehouse: Warehouse, vault: Vault, channel: str, zone: ZoneInfo) -> None:
-        self._warehouse, self._vault, self._channel, self._zone = warehouse, vault, channel, zone
-        self._dictionaries = Dictionaries(warehouse, vault, channel)
+    def __init__(self, warehouse: Warehouse, vault: Vault, channel: str, topic: str, zone: ZoneInfo) -> None:
+        self._warehouse, self._vault, self._channel, self._topic, self._zone = warehouse, vault, channel, topic, zone
+        self._dictionaries = Dictionaries(warehouse, vault, channel, topic)
+        self._label = label(channel, topic)
+        self._place = self._label.encode() + b"\0"  # what a payload is sealed for begins so
 
     def land(self, items: Iterable[tuple[Head, bytes]], how: How, seen_at: datetime) -> LandResult:
         """Keep the new answers, all in one transaction. Landing the same again, or at once, changes nothing: those who
-        land answers of one channel wait for each other."""
+        land answers of one channel and topic wait for each other."""
         fresh: dict[tuple[str, bytes], tuple[Head, bytes]] = {}
         seen = 0
         for head, raw in items:
             seen += 1
             fresh[storable(head.record_id), hashlib.sha256(raw).digest()] = (head, raw)
         with self._warehouse.transaction() as connection:
-            for known in self._known(connection, {order_id for order_id, _ in fresh}):
+            for known in self._known(connection, {record_id for record_id, _ in fresh}):
                 fresh.pop(known, None)
             subjects = self._subjects(connection, {key: head for key, (head, _) in fresh.items()})
             dictionary = self._dictionaries.newest(connection) if subjects else None
@@ -111,7 +124,7 @@ class Landing:
         return LandResult(seen=seen, new=days.total(), days=dict(days), forgotten=len(fresh) - len(subjects))
 
     def newest(self, start: date, end: date) -> Iterator[Snapshot]:
-        """The newest answer of each order of the days `[start, end)`, ordered by day and order id.
+        """The newest answer of each record of the days `[start, end)`, ordered by day and record id.
 
         Streams in constant memory; the rows are those of one instant.
         """
@@ -122,85 +135,87 @@ class Landing:
             with connection.cursor("newest") as cursor:
                 cursor.itersize = CHUNK
                 cursor.execute(
-                    f"{_SEALED} AND s.day >= %s AND s.day < %s AND {_NEWEST} ORDER BY s.day, s.order_id",
-                    (self._channel, start, end),
+                    f"{_SEALED} AND s.day >= %s AND s.day < %s AND {_NEWEST} ORDER BY s.day, s.record_id",
+                    (self._channel, self._topic, start, end),
                 )
                 yield from self._opened(connection, cursor)
 
-    def newest_of(self, order_ids: Collection[str]) -> dict[str, Snapshot]:
-        """The newest answer of each of these orders; orders never seen are left out."""
-        with self._warehouse.transaction() as connection, connection.cursor() as cursor:
-            cursor.execute(f"{_SEALED} AND s.order_id {AMONG} AND {_NEWEST}", (self._channel, listed(order_ids)))
-            return {snapshot.order_id: snapshot for snapshot in self._opened(connection, cursor.fetchall())}
-
-    def history(self, order_id: str) -> list[Revision]:
-        """All answers seen for an order, oldest revision first."""
+    def newest_of(self, record_ids: Collection[str]) -> dict[str, Snapshot]:
+        """The newest answer of each of these records; records never seen are left out."""
         with self._warehouse.transaction() as connection, connection.cursor() as cursor:
             cursor.execute(
-                "SELECT digest, day, placed_at, source_updated_at, first_seen, how FROM commerce.order_snapshots"
-                " WHERE channel = %s AND order_id = %s ORDER BY source_updated_at, first_seen, digest",
-                (self._channel, order_id),
+                f"{_SEALED} AND s.record_id {AMONG} AND {_NEWEST}", (self._channel, self._topic, listed(record_ids))
+            )
+            return {snapshot.record_id: snapshot for snapshot in self._opened(connection, cursor.fetchall())}
+
+    def history(self, record_id: str) -> list[Revision]:
+        """All answers seen for a record, oldest revision first."""
+        with self._warehouse.transaction() as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT digest, day, created_at, source_updated_at, first_seen, how FROM commerce.snapshots"
+                " WHERE channel = %s AND topic = %s AND record_id = %s ORDER BY source_updated_at, first_seen, digest",
+                (self._channel, self._topic, record_id),
             )
             return [
-                Revision(digest=digest.hex(), day=day, placed_at=placed, updated_at=updated, first_seen=seen, how=how)
+                Revision(digest=digest.hex(), day=day, created_at=placed, updated_at=updated, first_seen=seen, how=how)
                 for digest, day, placed, updated, seen, how in cursor
             ]
 
-    def orders_per_day(self, start: date, end: date) -> dict[date, int]:
-        """How many orders belong to each of the days `[start, end)`; days without any are left out."""
+    def records_per_day(self, start: date, end: date) -> dict[date, int]:
+        """How many records belong to each of the days `[start, end)`; days without any are left out."""
         with self._warehouse.transaction() as connection, connection.cursor() as cursor:
             cursor.execute(
-                "SELECT s.day, count(*) FROM commerce.order_snapshots s"
-                f" WHERE s.channel = %s AND s.day >= %s AND s.day < %s AND {_NEWEST} GROUP BY s.day ORDER BY s.day",
-                (self._channel, start, end),
+                "SELECT s.day, count(*) FROM commerce.snapshots s WHERE s.channel = %s AND s.topic = %s"
+                f" AND s.day >= %s AND s.day < %s AND {_NEWEST} GROUP BY s.day ORDER BY s.day",
+                (self._channel, self._topic, start, end),
             )
             return dict(cursor.fetchall())
 
     def pending(self, start: date, end: date, since: datetime | None = None) -> dict[date, datetime]:
         """The days of `[start, end)` with answers that no run has dealt with, and when the newest one was first seen.
 
-        Dealt with means: the ledger of sale orders holds this very answer, the order waits in exceptions because of
-        it, or its subject is forgotten. An order in exceptions that is due again counts from when it became due.
-        since: only answers first seen from then on, for who knows that all older ones are dealt with: it saves seconds.
+        Dealt with means: the topic's ledger holds this very answer, the record waits in exceptions because of it, or
+        its subject is forgotten. A record in exceptions that is due again counts from when it became due. since: only
+        answers first seen from then on, for who knows that all older ones are dealt with: it saves seconds.
         """
         with self._warehouse.transaction() as connection, connection.cursor() as cursor:
             cursor.execute(
-                f"""SELECT s.day, max(s.first_seen) FROM commerce.order_snapshots s
+                f"""SELECT s.day, max(s.first_seen) FROM commerce.snapshots s
                 JOIN commerce.subject_keys k USING (subject_id)
-                WHERE s.channel = %s AND s.day >= %s AND s.day < %s
+                WHERE s.channel = %s AND s.topic = %s AND s.day >= %s AND s.day < %s
                 AND s.first_seen >= coalesce(%s::timestamptz, '-infinity') AND k.wrapped_key IS NOT NULL AND {_NEWEST}
-                AND NOT EXISTS (SELECT FROM commerce.sale_orders o WHERE o.channel = s.channel
-                    AND o.order_id = s.order_id AND o.digest = encode(s.digest, 'hex'))
-                AND NOT EXISTS (SELECT FROM commerce.exceptions e WHERE e.channel = s.channel
-                    AND e.order_id = s.order_id AND e.resolved_at IS NULL AND e.stage NOT LIKE 'flag:%%'
+                AND NOT {_LOADED.get(self._topic, "false")}
+                AND NOT EXISTS (SELECT FROM commerce.exceptions e WHERE e.channel = s.channel AND e.topic = s.topic
+                    AND e.record_id = s.record_id AND e.resolved_at IS NULL AND e.note = ''
                     AND CASE WHEN e.digest = '' THEN e.last_seen >= s.first_seen
                         ELSE e.digest = encode(s.digest, 'hex') END)
                 GROUP BY s.day""",
-                (self._channel, start, end, since),
+                (self._channel, self._topic, start, end, since),
             )
             days: dict[date, datetime] = dict(cursor.fetchall())
             cursor.execute(
-                "SELECT day, max(retry_at) FROM commerce.exceptions WHERE channel = %s AND day >= %s AND day < %s"
-                " AND resolved_at IS NULL AND retry_at <= now() GROUP BY day",
-                (self._channel, start, end),
+                "SELECT day, max(retry_at) FROM commerce.exceptions WHERE channel = %s AND topic = %s"
+                " AND day >= %s AND day < %s AND resolved_at IS NULL AND retry_at <= now() GROUP BY day",
+                (self._channel, self._topic, start, end),
             )
             return {**days, **{day: max(at, days.get(day, at)) for day, at in cursor}}
 
-    def _known(self, connection: Connection, order_ids: Collection[str]) -> Iterator[tuple[str, bytes]]:
-        """What is landed of these orders; until the transaction ends nobody else lands any of this channel."""
+    def _known(self, connection: Connection, record_ids: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        """What is landed of these records; until the transaction ends nobody else lands any of this kind."""
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT pg_advisory_xact_lock(%s);"  # a statement of its own: the next one sees what was waited for
-                f"SELECT order_id, digest FROM commerce.order_snapshots WHERE channel = %s AND order_id {AMONG}",
-                (lock_number(f"landing {self._channel}"), self._channel, listed(order_ids)),
+                "SELECT record_id, digest FROM commerce.snapshots"
+                f" WHERE channel = %s AND topic = %s AND record_id {AMONG}",
+                (lock_number(f"landing {self._label}"), self._channel, self._topic, listed(record_ids)),
             )
-            for order_id, digest in cursor:
-                yield order_id, bytes(digest)
+            for record_id, digest in cursor:
+                yield record_id, bytes(digest)
 
     def _subjects(
         self, connection: Connection, heads: dict[tuple[str, bytes], Head]
     ) -> dict[tuple[str, bytes], tuple[bytes, bytes]]:
-        """Id and key of each answer's subject. Of a forgotten one only orders placed later stay, as its heir's."""
+        """Id and key of each answer's subject. Of a forgotten one only records made later stay, as its heir's."""
         ids = {key: self._vault.subject_id(head.subject) for key, head in heads.items()}
         result: dict[tuple[str, bytes], tuple[bytes, bytes]] = {}
         while ids:
@@ -241,15 +256,15 @@ class Landing:
             return Counter()
         trained = None if dictionary is None else self._dictionaries.read(connection, dictionary)
         compress = zstandard.ZstdCompressor(level=LEVEL, dict_data=trained).compress
-        seal, channel = self._vault.seal, self._channel.encode()
+        seal, place = self._vault.seal, self._place
         common = _COMMON.pack(len(_COLUMNS), 8, _instant(seen_at)) + b"".join(
-            _LENGTH.pack(len(value)) + value for value in (channel, how.encode())
+            _LENGTH.pack(len(value)) + value for value in (self._channel.encode(), self._topic.encode(), how.encode())
         ) + (_LENGTH.pack(-1) if dictionary is None else _NUMBER.pack(4, dictionary))  # fmt: skip
         copy, days = bytearray(_COPY_HEADER), Counter[date]()
         for key, nonce in zip(subjects, self._vault.nonces(len(subjects)), strict=True):
-            (order_id, digest), (subject, secret), (head, raw) = key, subjects[key], fresh[key]
-            name, day = order_id.encode(), business_day(head.created_at, self._zone)
-            payload = seal(secret, compress(raw), b"\0".join((channel, name, digest)), nonce)
+            (record_id, digest), (subject, secret), (head, raw) = key, subjects[key], fresh[key]
+            name, day = record_id.encode(), business_day(head.created_at, self._zone)
+            payload = seal(secret, compress(raw), place + b"\0".join((name, digest)), nonce)
             days[day] += 1
             copy += common
             copy += _LENGTH.pack(len(name))
@@ -262,7 +277,7 @@ class Landing:
         copy += b"\xff\xff"
         with connection.cursor() as cursor:
             names = ", ".join(_COLUMNS)
-            cursor.copy_expert(f"COPY commerce.order_snapshots ({names}) FROM STDIN (FORMAT binary)", io.BytesIO(copy))
+            cursor.copy_expert(f"COPY commerce.snapshots ({names}) FROM STDIN (FORMAT binary)", io.BytesIO(copy))
         return days
 
     def _opened(self, connection: Connection, rows: Iterable[Any]) -> Iterator[Snapshot]:
@@ -270,40 +285,41 @@ class Landing:
         import zstandard
 
         readers: dict[int | None, Any] = {}
-        unwrap, unseal, channel = self._vault.unwrap, self._vault.open, self._channel.encode()
-        for order_id, day, digest, subject, wrapped, dictionary, payload in rows:
+        unwrap, unseal = self._vault.unwrap, self._vault.open
+        for record_id, day, digest, subject, wrapped, dictionary, payload in rows:
             raw = None
             if wrapped is not None:
                 if dictionary not in readers:
                     trained = None if dictionary is None else self._dictionaries.read(connection, dictionary)
                     readers[dictionary] = zstandard.ZstdDecompressor(dict_data=trained).decompress
                 secret = unwrap(bytes(subject), bytes(wrapped))
-                place = b"\0".join((channel, order_id.encode(), digest))
+                place = self._place + b"\0".join((record_id.encode(), digest))
                 try:
                     raw = readers[dictionary](unseal(secret, bytes(payload), place))
                 except CorruptError:
                     raw = DAMAGED
-            yield Snapshot(order_id=order_id, digest=digest.hex(), day=day, subject_id=subject.hex(), raw=raw)
+            yield Snapshot(record_id=record_id, digest=digest.hex(), day=day, subject_id=subject.hex(), raw=raw)
 
     def _learn(self) -> None:
-        """Learn a dictionary once the channel has orders enough; one process does it, the others go on without."""
-        attempted = ("no dictionary", self._channel)
+        """Learn a dictionary once there are records enough; one process does it, the others go on without."""
+        attempted = ("no dictionary", self._channel, self._topic)
         if attempted in self._warehouse.memory:
             return
         with self._warehouse.transaction() as connection, connection.cursor() as cursor:
             cursor.execute(
-                "SELECT count(*) FROM (SELECT FROM commerce.order_snapshots WHERE channel = %s LIMIT %s) AS enough",
-                (self._channel, SAMPLES),
+                "SELECT count(*) FROM"
+                " (SELECT FROM commerce.snapshots WHERE channel = %s AND topic = %s LIMIT %s) AS enough",
+                (self._channel, self._topic, SAMPLES),
             )
             row = cursor.fetchone()
         if not row or row[0] < SAMPLES:
             return
-        with self._warehouse.lock(f"dictionary {self._channel}", wait=False) as ours:
+        with self._warehouse.lock(f"dictionary {self._label}", wait=False) as ours:
             if not ours:
                 return
             with self._warehouse.transaction() as connection, connection.cursor() as cursor:
                 if self._dictionaries.newest(connection) is None:
-                    cursor.execute(f"{_SEALED} ORDER BY s.day DESC LIMIT %s", (self._channel, SAMPLES))
+                    cursor.execute(f"{_SEALED} ORDER BY s.day DESC LIMIT %s", (self._channel, self._topic, SAMPLES))
                     opened = self._opened(connection, cursor.fetchall())
                     samples = [(one.subject_id, one.raw) for one in opened if one.raw]
                     if self._dictionaries.learn(connection, samples) is None:
@@ -312,7 +328,7 @@ class Landing:
 
 # PostgreSQL's binary COPY: https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.4
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_COLUMNS = ("first_seen", "channel", "how", "dictionary_id", "order_id", "digest", "day", "placed_at",
+_COLUMNS = ("first_seen", "channel", "topic", "how", "dictionary_id", "record_id", "digest", "day", "created_at",
     "source_updated_at", "subject_id", "payload")  # fmt: skip
 _COMMON, _LENGTH, _NUMBER = struct.Struct(">hiq"), struct.Struct(">i"), struct.Struct(">ii")
 _ROW = struct.Struct(">i32siiiqiqi16si")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...domain.sales.draft import Action
 from ...domain.sales.lifecycle import Known
 
 if TYPE_CHECKING:
@@ -29,6 +30,6 @@ def read_known(connection: Any, name: str, ids: list[str]) -> dict[str, Known]:
             (name, ids),
         )
         return {
-            order_id: Known(digest=digest, action=action, amount_total=total, code=code)
+            order_id: Known(digest=digest, action=Action(action), amount_total=total, code=code)
             for order_id, digest, action, total, code in cursor
         }

@@ -30,7 +30,8 @@ _OF_ORDER = (
     *("is_business", "is_other_channel", "is_test"),
 )
 _OF_LINE = ("line_id", "kind", "sku", "title", "quantity", "amount", "tax", "rate", "of_line")
-_ELSEWHERE = {"is_business": "buyer.is_business", "of_line": "of"}  # attributes that are not named as their column
+# Attributes that are not named as their column.
+_ELSEWHERE = {"order_id": "record_id", "is_business": "buyer.is_business", "of_line": "of"}
 ORDERS = (*_OF_SNAPSHOT, *_OF_ORDER, "tax", "line_count", "destination_country", "destination_territory")
 LINES = ("channel", "order_id", "day", "position", *_OF_LINE)
 _of_snapshot, _of_order, _of_line = (
@@ -53,7 +54,7 @@ def order_row(snapshot: Snapshot, order: Order, territory: Territory) -> tuple[A
 
 def line_rows(snapshot: Snapshot, order: Order) -> list[tuple[Any, ...]]:
     """Its rows of `order_lines`, values in the order of LINES; position counts from 1."""
-    head = (order.channel, snapshot.order_id, snapshot.day)
+    head = (order.channel, snapshot.record_id, snapshot.day)
     return [(*head, at, *_of_line(line)) for at, line in enumerate(order.lines, 1)]
 
 

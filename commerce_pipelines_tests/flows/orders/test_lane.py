@@ -119,7 +119,7 @@ def test_a_product_that_appears_heals_its_orders(lane: Lane, request: pytest.Fix
         "product.product", "create", vals_list=[{"name": "New", "default_code": code, "type": "consu"}]
     )
     assert heal(lane.connections, NAME) == 1
-    pending = lane.connections.landing(NAME).pending(lane.day, lane.day + timedelta(days=1))
+    pending = lane.connections.landing(NAME, "orders").pending(lane.day, lane.day + timedelta(days=1))
     assert list(pending) == [lane.day]
     assert lane.run(again=False, pulled=False).actions == {"created": 1}
     assert waiting(lane, one) == []
@@ -167,7 +167,7 @@ def test_a_person_replays_by_reason(lane: Lane, request: pytest.FixtureRequest) 
     later_on = datetime.now(UTC) + timedelta(seconds=1)
     lane.run(again=False, now=later_on)
     assert [waiting(lane, one)[0].tries for one in (a, b)] == [2, 2]
-    assert lane.connections.landing(NAME).pending(lane.day, lane.day + timedelta(days=1)) == {}
+    assert lane.connections.landing(NAME, "orders").pending(lane.day, lane.day + timedelta(days=1)) == {}
 
 
 def test_what_a_person_changed_in_odoo_is_flagged_not_undone(lane: Lane, request: pytest.FixtureRequest) -> None:

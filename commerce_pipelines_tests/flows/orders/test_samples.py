@@ -98,13 +98,13 @@ def test_samples_go_through_a_lane_end_to_end(
         ledger, loaded = load(connections, name, orders)
         with connections.warehouse.transaction() as connection:
             replace_days(connection, "sale_orders", name, days, ledger)
-            waiting = quarantine.open_exceptions(connection, name)
+            waiting = quarantine.open_exceptions(connection, name, "orders")
         proof = prove(connections, name, start, end, afresh=False).whole
     assert proof.complete, (proof, loaded)
     assert all(one.code and one.message and one.fix for one in waiting)
-    assert proof.sale_orders_in_odoo >= sold, [(one.code, one.order_id, one.message) for one in waiting]
+    assert proof.sale_orders_in_odoo >= sold, [(one.code, one.record_id, one.message) for one in waiting]
     must = {row["order_id"] for row in records(orders) if is_sale(row)}
-    held = {one.order_id for one in waiting if one.blocking}
+    held = {one.record_id for one in waiting if one.blocking}
     assert proof.sale_orders_in_odoo + len(must & held) == len(must)
 
 

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from commerce_pipelines.channels.capabilities import Head
-from commerce_pipelines.core.errors import RecordError, SettingsError
+from commerce_pipelines.core.errors import SettingsError
+from commerce_pipelines.core.reasons import Reason
 from commerce_pipelines.warehouse import exceptions as quarantine
 from commerce_pipelines.warehouse.landing.landing import DAMAGED, Landing, LandResult, Snapshot
 from commerce_pipelines.warehouse.landing.vault import Vault
@@ -36,7 +37,7 @@ Land = Callable[..., LandResult]
 
 @pytest.fixture
 def landing(warehouse: Warehouse) -> Landing:
-    return Landing(warehouse, Vault(warehouse), "shop_de", BERLIN)
+    return Landing(warehouse, Vault(warehouse), "shop_de", "orders", BERLIN)
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_an_answer_is_kept_once_byte_for_byte(landing: Landing, land: Land) -> N
     (snapshot,) = newest(landing)
     (revision,) = landing.history("1")
     assert (snapshot.raw, snapshot.digest) == (raw, revision.digest)
-    assert (revision.placed_at, revision.how) == (NOON, "poll")
+    assert (revision.created_at, revision.how) == (NOON, "poll")
 
 
 def test_landing_the_same_at_once_keeps_it_once(landing: Landing) -> None:
@@ -91,12 +92,12 @@ def test_of_equally_old_revisions_the_one_seen_last_wins(landing: Landing, land:
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_sequence_of_news_ends_in_the_newest(warehouse: Warehouse, news: list[tuple[str, int]]) -> None:
     channel = f"c{abs(hash(tuple(news)))}"
-    landing = Landing(warehouse, Vault(warehouse), channel, BERLIN)
+    landing = Landing(warehouse, Vault(warehouse), channel, "orders", BERLIN)
     for second, (order_id, revision) in enumerate(news):
         landing.land([answer(order_id, revision=revision)], "poll", NOON + timedelta(seconds=second))
     last = {order_id: max(r for o, r in news if o == order_id) for order_id, _ in news}
-    assert {s.order_id: s.raw for s in newest(landing)} == {o: answer(o, revision=r)[1] for o, r in last.items()}
-    assert landing.orders_per_day(DAY, NEXT) == {DAY: len(last)}
+    assert {s.record_id: s.raw for s in newest(landing)} == {o: answer(o, revision=r)[1] for o, r in last.items()}
+    assert landing.records_per_day(DAY, NEXT) == {DAY: len(last)}
 
 
 def test_the_business_day_is_the_channels_own(landing: Landing, land: Land) -> None:
@@ -110,22 +111,22 @@ def test_an_order_whose_day_moves_counts_on_its_newest_day_alone(landing: Landin
     land(answer())
     land(answer(placed=NOON + timedelta(days=1), revision=1))
     assert newest(landing) == []
-    assert landing.orders_per_day(DAY, NEXT + timedelta(days=1)) == {NEXT: 1}
+    assert landing.records_per_day(DAY, NEXT + timedelta(days=1)) == {NEXT: 1}
 
 
 def test_days_come_in_order(landing: Landing) -> None:
     items = [answer(f"{n:04}", subject=f"email:{n}") for n in range(1200)]
     landing.land(items, "pull", NOON)
-    assert [snapshot.order_id for snapshot in newest(landing)] == [f"{n:04}" for n in range(1200)]
+    assert [snapshot.record_id for snapshot in newest(landing)] == [f"{n:04}" for n in range(1200)]
     # The dictionary learned from the first 500 does not make what was written before it unreadable, nor what follows.
     landing.land([answer(f"{n:04}", revision=1, subject=f"email:{n}") for n in range(1200)], "pull", NOON)
-    assert all(snapshot.raw == answer(snapshot.order_id, revision=1)[1] for snapshot in newest(landing))
+    assert all(snapshot.raw == answer(snapshot.record_id, revision=1)[1] for snapshot in newest(landing))
 
 
 def test_no_clear_text_in_the_table(landing: Landing, land: Land, warehouse: Warehouse) -> None:
     land(answer(text="CANARY-Anna-Musterfrau", subject="email:canary@example.com"))
     with warehouse.transaction() as connection, connection.cursor() as cursor:
-        for table in ("order_snapshots", "subject_keys"):
+        for table in ("snapshots", "subject_keys"):
             cursor.execute(f"SELECT t::text, encode(convert_to(t::text, 'UTF8'), 'escape') FROM commerce.{table} t")
             text = str(cursor.fetchall())
             assert "CANARY" not in text
@@ -138,7 +139,7 @@ def test_a_destroyed_key_makes_every_copy_unreadable(landing: Landing, land: Lan
     vault = Vault(warehouse)
     with warehouse.transaction() as connection:
         assert vault.destroy(connection, [vault.subject_id("email:a@b.c")]) == 1
-    assert {s.order_id: s.raw is None for s in newest(landing)} == {"1": True, "2": False}
+    assert {s.record_id: s.raw is None for s in newest(landing)} == {"1": True, "2": False}
     # What was erased does not come back with the next answer about the same order …
     assert land(answer("1", revision=1)) == LandResult(seen=1, new=0, days={}, forgotten=1)
     # … but a later purchase of the same person is theirs again, under a new key.
@@ -155,7 +156,7 @@ def test_a_destroyed_key_makes_every_copy_unreadable(landing: Landing, land: Lan
 def test_a_flipped_bit_is_told_from_an_answer(landing: Landing, land: Land, warehouse: Warehouse) -> None:
     land(answer())
     with warehouse.transaction() as connection, connection.cursor() as cursor:
-        cursor.execute("UPDATE commerce.order_snapshots SET payload = set_bit(payload, 200, 1 - get_bit(payload, 200))")
+        cursor.execute("UPDATE commerce.snapshots SET payload = set_bit(payload, 200, 1 - get_bit(payload, 200))")
     assert [one.raw for one in newest(landing)] == [DAMAGED]
 
 
@@ -163,8 +164,8 @@ def test_a_payload_moved_to_another_order_is_told_too(landing: Landing, land: La
     land(answer("1"), answer("2"))
     with warehouse.transaction() as connection, connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE commerce.order_snapshots s SET payload = o.payload FROM commerce.order_snapshots o"
-            " WHERE s.order_id = '1' AND o.order_id = '2'"
+            "UPDATE commerce.snapshots s SET payload = o.payload FROM commerce.snapshots o"
+            " WHERE s.record_id = '1' AND o.record_id = '2'"
         )
     assert landing.newest_of(["1"])["1"].raw == DAMAGED
     assert landing.newest_of(["2"])["2"].raw == answer("2")[1]
@@ -174,7 +175,7 @@ def test_another_master_key_is_named(landing: Landing, land: Land, warehouse: Wa
     land(answer())
     other = Warehouse(warehouse.url, bytes(32))
     with pytest.raises(SettingsError, match="COMMERCE_MASTER_KEY is not the key"):
-        Landing(other, Vault(other), "shop_de", BERLIN).newest_of(["1"])
+        Landing(other, Vault(other), "shop_de", "orders", BERLIN).newest_of(["1"])
     other.close()
 
 
@@ -186,9 +187,9 @@ def test_pending_days_are_those_that_no_run_has_dealt_with(landing: Landing, lan
     _ledger(warehouse, landing, "1")
     _ledger(warehouse, landing, "3")
     assert landing.pending(DAY, end) == {DAY: NOON}  # order 2
-    refusal = RecordError("unknown_sku", "No such product.", fix="Add it.")
+    refusal = quarantine.Failure(record_id="2", day=DAY, reason=Reason("unknown_sku", "No such product.", "Add it."))
     with warehouse.transaction() as connection:
-        quarantine.record(connection, "shop_de", "load", [("2", DAY, refusal)], "", NOON + timedelta(seconds=9))
+        quarantine.record(connection, "shop_de", "orders", "load", [refusal], "", NOON + timedelta(seconds=9))
     assert landing.pending(DAY, end) == {}
     land(*[answer("9", placed=NOON + timedelta(days=3))] * 3)  # outside the days asked for
     for second in range(10):

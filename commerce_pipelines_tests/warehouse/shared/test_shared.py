@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from commerce_pipelines.core.errors import RecordError, TransientError
+from commerce_pipelines.core.errors import TransientError
+from commerce_pipelines.core.reasons import Reason
 from commerce_pipelines.core.throttle import Rate
 from commerce_pipelines.warehouse import exceptions as quarantine
 from commerce_pipelines.warehouse.shared.buckets import DatabaseBuckets
@@ -22,32 +23,37 @@ DAY = date(2026, 11, 20)
 SPAWN = multiprocessing.get_context("spawn")
 
 
-def refusal(code: str = "unknown_sku") -> RecordError:
-    return RecordError(code, "There is no product M\0.", fix="Create it.", subject="M")
+LOAD = ("shop", "orders", "load")
+
+
+def failure(record_id: str, code: str = "unknown_sku", *, day: date | None = DAY) -> quarantine.Failure:
+    reason = Reason(code, "There is no product M\0.", "Create it.", "M")
+    return quarantine.Failure(record_id=record_id, day=day, reason=reason)
 
 
 def test_a_refused_record_waits_counts_its_tries_and_goes(warehouse: Warehouse) -> None:
     later = NOON + timedelta(hours=1)
     with warehouse.transaction() as connection:
-        quarantine.record(connection, "shop", "load", [("1", DAY, refusal()), ("2", None, refusal())], "run-1", NOON)
-        quarantine.record(connection, "shop", "load", [("1", DAY, refusal("bad_amount"))], "run-2", later)
-        first, _ = quarantine.open_exceptions(connection, "shop")
-        assert (first.order_id, first.code, first.tries, first.run_id) == ("1", "bad_amount", 2, "run-2")
+        quarantine.record(connection, *LOAD, [failure("1"), failure("2", day=None)], "run-1", NOON)
+        quarantine.record(connection, *LOAD, [failure("1", "bad_amount")], "run-2", later)
+        first, _ = quarantine.open_exceptions(connection, "shop", "orders")
+        assert (first.record_id, first.code, first.tries, first.run_id) == ("1", "bad_amount", 2, "run-2")
         assert (first.first_seen, first.last_seen, first.message) == (NOON, later, "There is no product M�.")
-        assert quarantine.resolve(connection, "shop", "load", ["1", "3"], later) == 1
-        assert [one.order_id for one in quarantine.open_exceptions(connection)] == ["2"]
-        quarantine.record(connection, "shop", "load", [("1", DAY, refusal())], "run-3", later)
-        _, again = quarantine.open_exceptions(connection)
-        assert (again.order_id, again.first_seen, again.tries) == ("1", later, 1)  # a new story
+        assert quarantine.resolve(connection, *LOAD, ["1", "3"], later) == 1
+        assert [one.record_id for one in quarantine.open_exceptions(connection, None, None)] == ["2"]
+        quarantine.record(connection, *LOAD, [failure("1")], "run-3", later)
+        _, again = quarantine.open_exceptions(connection, None, None)
+        assert (again.record_id, again.first_seen, again.tries) == ("1", later, 1)  # a new story
 
 
 def test_a_replaced_day_resolves_all_but_what_still_fails(warehouse: Warehouse) -> None:
-    failures = [(name, day, refusal()) for name, day in (("1", DAY), ("2", DAY), ("3", DAY + timedelta(days=1)))]
+    where = ("shop", "orders", "transform")
+    failures = [failure(name, day=day) for name, day in (("1", DAY), ("2", DAY), ("3", DAY + timedelta(days=1)))]
     with warehouse.transaction() as connection:
-        quarantine.record(connection, "shop", "transform", failures, "", NOON)
+        quarantine.record(connection, *where, failures, "", NOON)
         end = DAY + timedelta(days=1)
-        assert quarantine.resolve_others(connection, "shop", "transform", DAY, end, ["2"], NOON) == 1
-        assert [one.order_id for one in quarantine.open_exceptions(connection)] == ["2", "3"]
+        assert quarantine.resolve_others(connection, *where, (DAY, end), ["2"], NOON) == 1
+        assert [one.record_id for one in quarantine.open_exceptions(connection, None, None)] == ["2", "3"]
 
 
 def test_a_bucket_never_gives_more_than_the_vendor_allows(warehouse: Warehouse) -> None:

@@ -166,7 +166,7 @@ ORDER = Order(
     buyer=Buyer(name="CANARY Anna", email="canary@example.com", is_business=True),
     shipping=Address(name="CANARY Anna", street="CANARY Street 1", city="CANARY City", postcode="78266", country="DE"),
 )  # fmt: skip
-SNAPSHOT = Snapshot(order_id="1", digest="ab", day=DAY, subject_id="cd")
+SNAPSHOT = Snapshot(record_id="1", digest="ab", day=DAY, subject_id="cd")
 
 
 def test_staged_rows_hold_the_business_and_no_person(warehouse: Warehouse) -> None:

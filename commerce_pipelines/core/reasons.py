@@ -1,0 +1,88 @@
+"""Why a record waits, or what a person should look at: the one shape of a reason, and the table of all codes.
+
+Rules ask the table and never the spelling of a code. docs/exceptions.md explains every code; a test holds the two
+against each other, and both against the codes that the rest of the product raises.
+
+What belongs here: codes, and what follows from each. What does not: who raises them (their rooms), carrying out a retry
+(domain/sales/lifecycle.py, flows/*/heal.py).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+PAGE = "docs/exceptions.md"
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """One reason in words. code: a row of the table; message: one plain sentence without personal data; fix: what a
+    person does about it; subject: the SKU, line or field that it is about."""
+
+    code: str
+    message: str
+    fix: str
+    subject: str = ""
+
+
+class Effect(StrEnum):
+    BLOCKS = "blocks"  # the record does not go on; it waits in exceptions
+    NOTE = "note"  # the record went through all the same, and a person should look at it
+
+
+class Retry(StrEnum):
+    """When a waiting record is tried again by itself. A new answer, a changed setting, a person's word and the nightly
+    pass always try it."""
+
+    CHANGE = "change"  # not before that
+    NAME = "name"  # a person adds a name in Odoo, which gives no sign: after 15, 30, 60 … minutes, ten times at most
+    PRODUCT = "product"  # once the product that it waits for can be sold
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """What follows from a code. page: where it is explained."""
+
+    code: str
+    effect: Effect
+    retry: Retry
+
+    @property
+    def blocks(self) -> bool:
+        return self.effect is Effect.BLOCKS
+
+    @property
+    def page(self) -> str:
+        return f"{PAGE}#{self.code}"
+
+
+_CODES = {
+    (Effect.BLOCKS, Retry.CHANGE): (
+        # what the channel says
+        "bad_payload", "bad_amount", "bad_quantity", "duplicate_line", "mixed_currency", "tax_basis", "unbalanced",
+        "missing_proceeds", "unknown_tax_model", "unknown_charge", "unknown_edit", "no_sku", "no_destination",
+        # VAT and its settings
+        "not_registered", "untaxed", "mixed_collection",
+        # what Odoo says
+        "total_differs", "wrong_currency", "refused_by_odoo", "partner_refused",
+        # what we keep
+        "forgotten", "corrupt_snapshot",
+    ),
+    (Effect.BLOCKS, Retry.NAME): (
+        "no_channel_warehouse", "unknown_departure", "unknown_import", "unknown_tax", "unknown_rate", "unknown_team",
+        "unknown_warehouse", "unknown_carrier", "unknown_tag", "unknown_analytic_account", "unknown_pricelist",
+        "unknown_guest", "unknown_fiscal_position", "unknown_service", "unknown_country", "inactive_currency",
+    ),
+    (Effect.BLOCKS, Retry.PRODUCT): ("unknown_sku", "ambiguous_sku", "archived_product", "unsellable_product"),
+    (Effect.NOTE, Retry.CHANGE): (
+        "oversold", "edited_after_shipping", "edited_after_invoicing", "cancelled_after_shipping",
+        "cancelled_after_invoicing", "cancelled_after_picking", "cancelled_in_odoo", "changed_in_odoo", "order_locked",
+        "refund_due", "duplicate_partner", "invalid_vat_number",
+    ),
+}  # fmt: skip
+RULES = {code: Rule(code, effect, retry) for (effect, retry), codes in _CODES.items() for code in codes}
+
+
+def rule(code: str) -> Rule:
+    """The rule of a code. One of another version blocks, and is tried again when something changes."""
+    return RULES.get(code) or Rule(code, Effect.BLOCKS, Retry.CHANGE)

@@ -1,0 +1,34 @@
+"""Which settings a refused record may wait for: their fingerprint, by topic.
+
+A setting that cannot have refused anything (how often to poll, what another flow may offer) must not make refused
+records due again. What belongs here: which keys those are. What does not: the keys themselves (each in its own room).
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from ..core.topics import Topic
+from .file import Settings
+
+# How a channel and Odoo are reached, how often and how far back: nothing is refused because of that.
+_REACH = frozenset((
+    *("endpoint", "token_endpoint", "credentials", "secret_rotated_on", "refresh_token_issued_on"),
+    *("poll_seconds", "overlap_minutes", "start_date", "trading_calls_per_day", "inventory_skus_per_call"),
+))  # fmt: skip
+_ODOO_REACH = frozenset(("password", "transport", "timeout_seconds", "batch", "chatter"))
+
+
+def fingerprint(settings: Settings, name: str, topic: str) -> str:
+    """16 hex digits that change with any setting that a record of this topic may have been refused for."""
+    others = {str(other) for other in Topic if other != topic}  # sections of other flows bear the flow's name
+    channel = _without(settings.channel(name), _REACH | others)
+    parts = [topic, channel, msgspec.to_builtins(settings.vat), _without(settings.odoo, _ODOO_REACH)]
+    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:16]
+
+
+def _without(section: msgspec.Struct, keys: frozenset[str]) -> dict[str, object]:
+    whole: dict[str, object] = msgspec.to_builtins(section)
+    return {key: value for key, value in whole.items() if key not in keys}
