@@ -251,30 +251,16 @@ def _figures(verdicts: Iterable[SaleOutcome], rows: list[Row], drafts: Mapping[s
     loaded = Loaded()
     row_of = {row["order_id"]: row for row in rows}
     for outcome in verdicts:
-<<<<<<< HEAD
         row, draft = row_of[outcome.order_id], drafts.get(outcome.order_id)
         for part in (loaded, loaded.of(row["day"])):
-            part.actions[outcome.action] += 1
+            part.actions[outcome.action.value] += 1
             for code in (outcome.code, *(flag.code for flag in outcome.flags)):
                 if code:
                     part.reasons[code] += 1
             if outcome.state in SOLD:
                 part.by_currency[row["currency"]] += outcome.amount_total
-            if draft is not None and outcome.action != "refused":
+            if draft is not None and outcome.action is not Action.REFUSED:
                 part.regimes[f"{draft.regime} {draft.tax_country}".strip()] += 1
                 part.rounded += bool(outcome.rounding)
                 part.tax_differs += draft.expected_tax not in (None, outcome.amount_tax)
-=======
-        loaded.actions[outcome.action.value] += 1
-        for code in (outcome.code, *(flag.code for flag in outcome.flags)):
-            if code:
-                loaded.reasons[code] += 1
-        if outcome.state in SOLD:
-            loaded.by_currency[currency[outcome.order_id]] += outcome.amount_total
-        draft = drafts.get(outcome.order_id)
-        if draft is not None and outcome.action is not Action.REFUSED:
-            loaded.regimes[f"{draft.regime} {draft.tax_country}".strip()] += 1
-            loaded.rounded += bool(outcome.rounding)
-            loaded.tax_differs += draft.expected_tax not in (None, outcome.amount_tax)
->>>>>>> 128a8d3 (Landing, exceptions, proof and healing know topics; reasons are one table, settings' fingerprints per topic, actions an enum)
     return loaded
