@@ -15,7 +15,9 @@ from typing import Any
 from .domains import descendants
 from .orm import Env
 from .schema import Field, number
+from .taxes import float_round
 
+STEP = 0.01  # the smallest quantity: decimal precision `Product Unit`
 OPEN = frozenset({"waiting", "confirmed", "assigned", "partially_available"})
 
 
@@ -38,11 +40,13 @@ def quantities(env: Env, product: int) -> dict[str, float]:
     """on_hand, reserved, incoming and outgoing units of one product that is no kit."""
     places = _places(env)
     quants, moves = env.db.rows["stock.quant"], env.db.rows["stock.move"]
-    found = {"on_hand": 0.0, "reserved": 0.0, "incoming": 0.0, "outgoing": 0.0}
+    found = {"on_hand": 0.0, "reserved": 0.0, "expired": 0.0, "incoming": 0.0, "outgoing": 0.0}
     for i in env.db.referring("stock.quant", "product_id", product):
         if quants[i]["location_id"] in places:
             found["on_hand"] += quants[i]["quantity"]
             found["reserved"] += quants[i]["reserved_quantity"]
+            if expired(env, i):
+                found["expired"] += quants[i]["quantity"] - quants[i]["reserved_quantity"]
     for i in env.db.referring("stock.move", "product_id", product):
         row = moves[i]
         if row["state"] in OPEN:
@@ -54,12 +58,18 @@ def quantities(env: Env, product: int) -> dict[str, float]:
     return found
 
 
+def expired(env: Env, quant: int) -> bool:
+    """Whether a quant's lot reaches its removal date today or has: module product_expiry counts by the day."""
+    day = env.get("stock.quant", quant, "removal_date")
+    return bool(day) and day[:10] <= env.stamp[:10]
+
+
 _FORMULAS = {
     "qty_available": lambda q: q["on_hand"],
-    "free_qty": lambda q: q["on_hand"] - q["reserved"],
+    "free_qty": lambda q: q["on_hand"] - q["reserved"] - q["expired"],
     "incoming_qty": lambda q: q["incoming"],
     "outgoing_qty": lambda q: q["outgoing"],
-    "virtual_available": lambda q: q["on_hand"] + q["incoming"] - q["outgoing"],
+    "virtual_available": lambda q: q["on_hand"] + q["incoming"] - q["outgoing"] - q["expired"],
 }
 
 
@@ -71,7 +81,7 @@ def _quantity(name: str) -> Any:
         kit = kit_of(env, product)
         if kit is None:
             stored = env.db.rows["product.template"][template]["is_storable"]
-            return round(_FORMULAS[name](quantities(env, product)), 4) if stored else 0.0
+            return float_round(_FORMULAS[name](quantities(env, product)), STEP) if stored else 0.0
         needs: dict[int, float] = {}
         for _line, part, units in components(env, kit):
             if env.get("product.product", part, "is_storable"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -163,6 +164,7 @@ def _compare(env: Env, model: str, name: str, field: Field, operator: str, value
         test = _membership(read, wanted)
     elif operator in _COMPARE:
         compare = _COMPARE[operator]
+        value = _day(env, value) if field.type == "datetime" else value
 
         def test(row_id: int) -> bool:
             found = read(row_id)
@@ -180,6 +182,15 @@ def _compare(env: Env, model: str, name: str, field: Field, operator: str, value
             return bool(pattern.search(found if isinstance(found, str) else ""))
 
     return _not(test) if operator in ("!=", "not in", "not like", "not ilike") else test
+
+
+def _day(env: Env, value: Any) -> Any:
+    """`today`, `today +1d`: Odoo's relative days begin at midnight."""
+    found = re.fullmatch(r"today(?: ([+-]\d+)d)?", str(value))
+    if not found:
+        return value
+    day = datetime.fromisoformat(env.stamp[:10]) + timedelta(days=int(found[1] or 0))
+    return day.isoformat(" ")
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from .availability import expired
 from .domains import descendants
 from .orm import Env, Row
 from .products import components, in_unit, kit_of
@@ -61,7 +62,7 @@ def _hold(env: Env, move: int, row: Row, missing: float) -> None:
     held = dict(row["held"] or ())
     below = descendants(env, "stock.location", [row["location_id"]])
     here = [i for i in env.db.referring("stock.quant", "product_id", row["product_id"])
-            if quants[i]["location_id"] in below]  # fmt: skip
+            if quants[i]["location_id"] in below and not expired(env, i)]  # fmt: skip
     free_in_all = sum(quants[i]["quantity"] - quants[i]["reserved_quantity"] for i in here)
     missing = min(missing, max(free_in_all, 0.0))
     for i in sorted(here, key=lambda i: (quants[i]["in_date"] or "", i)):

@@ -50,6 +50,11 @@ def _of(model: str, link: str, name: str) -> Any:
     return compute
 
 
+def _removal(env: Env, row_id: int) -> Any:
+    lot = env.db.rows["stock.quant"][row_id]["lot_id"]
+    return env.db.rows["stock.lot"][lot]["removal_date"] if lot else False
+
+
 def _type_name(env: Env, row_id: int) -> str:
     row = env.db.rows["stock.picking.type"][row_id]
     warehouse = row["warehouse_id"]
@@ -122,11 +127,21 @@ MODELS = (
         "sequence": integer(),
         "active": boolean(default=True),
     }, order="sequence, id", title="Picking Type"),
+    Model("stock.lot", {
+        "name": char(required=True),
+        "product_id": one("product.product", required=True),
+        "expiration_date": moment(),
+        "removal_date": moment(),
+        "company_id": one("res.company"),
+    }, order="name, id", title="Lot/Serial"),
     Model("stock.quant", {
         "product_id": one("product.product", required=True),
         "product_tmpl_id": one("product.template", compute=_of("stock.quant", "product_id", "product_tmpl_id")),
         "product_uom_id": one("uom.uom", compute=_of("stock.quant", "product_id", "uom_id")),
         "location_id": one("stock.location", required=True),
+        "lot_id": one("stock.lot"),
+        "owner_id": one("res.partner"),
+        "removal_date": moment(compute=_removal),
         "warehouse_id": one("stock.warehouse", compute=lambda env, i: warehouse_of(
             env, env.db.rows["stock.quant"][i]["location_id"])),
         "company_id": one("res.company", default=company_of),

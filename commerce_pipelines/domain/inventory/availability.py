@@ -71,9 +71,18 @@ def explode(kits: Mapping[int, Mapping[int, float]]) -> dict[int, dict[int, int]
     return flat
 
 
-def kits_available(free: Mapping[int, int], content: Mapping[int, int]) -> int:
-    """Whole kits that one warehouse can put together. free: millionths by product; content: as of `explode`."""
-    return min((max(free.get(part, 0), 0) // need for part, need in content.items()), default=0)
+def kits_available(
+    free: Mapping[int, int], content: Mapping[int, int], makes: int = MICRO, step: int = MICRO // 100
+) -> int:
+    """Whole kits that one warehouse can put together, counted as Odoo counts them: how often the bill of materials can
+    be carried out, in Odoo's steps and rounded down, times the kits that it makes.
+
+    free: millionths by product; content: millionths that one bill takes; makes: millionths of a kit that it makes;
+    step: millionths of the smallest quantity that Odoo knows.
+    """
+    bills = (max(free.get(part, 0), 0) * MICRO // need // step * step for part, need in content.items())
+    kits = min(bills, default=0) * makes // MICRO
+    return (kits + step // 2) // step * step // MICRO
 
 
 def feeds(

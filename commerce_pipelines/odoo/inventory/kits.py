@@ -1,56 +1,120 @@
 """What Odoo's kits are made of: phantom bills of materials, units of measure resolved, kits within kits opened.
 
-What belongs here: reading mrp.bom, and which lines of it belong to a variant. What does not: how many kits the stock
-makes (snapshot.py).
+What belongs here: reading mrp.bom, which lines of it belong to a variant, and Odoo's own way to open it. What does not:
+how many kits the stock makes (snapshot.py).
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...domain.inventory.availability import explode
+import msgspec
+
+from ...domain.inventory.availability import MICRO, explode
 from ..rpc.client import OdooClient
-from ..rpc.read import fetch
+from ..rpc.read import ARCHIVED_TOO, fetch
+
+_BOM = ("product_tmpl_id", "product_id", "product_qty", "product_uom_id")
+_LINE = ("bom_id", "product_id", "product_qty", "product_uom_id", "bom_product_template_attribute_value_ids")
+_PRODUCT = (
+    *("default_code", "active", "product_tmpl_id", "uom_id", "is_storable", "product_template_attribute_value_ids"),
+)
 
 
-def read_kits(client: OdooClient) -> dict[int, tuple[str, dict[int, int]]]:
-    """Kits by product id: internal reference, and content down to stored products in millionths per kit."""
+class Kit(msgspec.Struct, frozen=True, kw_only=True):
+    """content: millionths of each stored component in one kit. bill: the same for one bill of materials, which makes
+    `makes` millionths of a kit. A kit that holds nothing stored has no content: Odoo counts none of it as free."""
+
+    code: str
+    content: dict[int, int]
+    bill: dict[int, int]
+    makes: int
+
+
+def read_kits(client: OdooClient, step: float) -> dict[int, Kit]:
+    """Kits by product id. step: the smallest quantity that Odoo knows."""
     if not client.call("product.product", "fields_get", allfields=["is_kits"], attributes=["type"]):
         return {}  # Manufacturing is not installed
-    fields = ["product_tmpl_id", "product_id", "product_qty", "product_uom_id"]
-    boms = fetch(client, "mrp.bom", [["type", "=", "phantom"]], fields, "sequence, product_id, id")
+    boms = fetch(client, "mrp.bom", [["type", "=", "phantom"]], _BOM, "sequence, product_id, id")
     if not boms:
         return {}
-    fields = ["bom_id", "product_id", "product_qty", "product_uom_id", "bom_product_template_attribute_value_ids"]
-    lines = fetch(client, "mrp.bom.line", [["bom_id", "in", [bom["id"] for bom in boms]]], fields)
-    factor = {row["id"]: row["factor"] for row in fetch(client, "uom.uom", [], ["factor"])}
+    lines = fetch(client, "mrp.bom.line", [["bom_id", "in", [bom["id"] for bom in boms]]], _LINE)
     templates = sorted({bom["product_tmpl_id"] for bom in boms})
     parts = sorted({line["product_id"] for line in lines})
-    fields = ["default_code", "product_tmpl_id", "uom_id", "is_storable", "product_template_attribute_value_ids"]
     either = ["|", ["product_tmpl_id", "in", templates], ["id", "in", parts]]
-    products = fetch(client, "product.product", either, fields)
-    by_id = {product["id"]: product for product in products}
-    attribute = _attributes(client, lines)
-    kits: dict[int, dict[int, float]] = {}
-    for bom in boms:  # in Odoo's own order: the first one that fits a product is the one that counts
-        for product in products:
-            if product["id"] in kits or product["product_tmpl_id"] != bom["product_tmpl_id"]:
+    products = fetch(client, "product.product", either, _PRODUCT, context=ARCHIVED_TOO)
+    units = fetch(client, "uom.uom", [], ["factor"], context=ARCHIVED_TOO)
+    book = _Bills(boms, lines, products, {row["id"]: row["factor"] for row in units}, _attributes(client, lines), step)
+    kits = {}
+    for product in products:
+        bom = book.of_product.get(product["id"])
+        if bom and product["active"] and (kit := book.kit(product, bom)):
+            kits[product["id"]] = kit
+    return kits
+
+
+class _Bills:
+    """The phantom bills of one Odoo. of_product: the one that counts for each product, Odoo's own choice."""
+
+    def __init__(
+        self, boms: list[Any], lines: list[Any], products: list[Any], factor: Mapping[int, float],
+        attribute: Mapping[int, int], step: float,
+    ) -> None:  # fmt: skip
+        self._factor, self._attribute, self._step = factor, attribute, step
+        self._products = {product["id"]: product for product in products}
+        self._lines: dict[int, list[Any]] = defaultdict(list)
+        for line in lines:
+            self._lines[line["bom_id"]].append(line)
+        by_template: dict[int, list[Any]] = defaultdict(list)
+        for bom in boms:  # in Odoo's own order: the first one that fits a product is the one that counts
+            by_template[bom["product_tmpl_id"]].append(bom)
+        self.of_product = {
+            product["id"]: bom
+            for product in products
+            if (bom := next((bom for bom in by_template[product["product_tmpl_id"]]
+                             if bom["product_id"] in (False, product["id"])), None))
+        }  # fmt: skip
+
+    def kit(self, product: Any, bom: Any) -> Kit | None:
+        """None for a bill that makes nothing or contains itself: nothing can be said about it."""
+        size = self._factor[bom["product_uom_id"]] / self._factor[product["uom_id"]]
+        if not bom["product_qty"] or not size:
+            return None
+        needs: dict[int, float] = defaultdict(float)
+        try:
+            for part, quantity in self._open(bom, product, 1.0, ()):
+                needs[part] += quantity
+        except RecursionError:
+            return None
+        needs = {part: need for part, need in needs.items() if round(need * MICRO) > 0}
+        content = {part: need / bom["product_qty"] / size for part, need in needs.items()}
+        return Kit(
+            code=product["default_code"] or "",
+            content=explode({product["id"]: content}).get(product["id"], {}),
+            bill={part: round(need * MICRO) for part, need in needs.items()},
+            # Odoo's free_qty counts bills, whatever their unit. Where that is less than a kit's, so many do not exist.
+            makes=round(bom["product_qty"] * min(size, 1.0) * MICRO),
+        )
+
+    def _open(self, bom: Any, product: Any, times: float, path: tuple[int, ...]) -> Iterator[tuple[int, float]]:
+        """(stored component, quantity in its own unit) of a bill carried out so many times, as Odoo's `explode`."""
+        if bom["id"] in path:
+            raise RecursionError
+        for line in self._lines[bom["id"]]:
+            part = self._products.get(line["product_id"])
+            if part is None or not _applies(line, product, self._attribute):
                 continue
-            if bom["product_id"] and bom["product_id"] != product["id"]:
-                continue
-            made = bom["product_qty"] * factor[bom["product_uom_id"]] / factor[product["uom_id"]]
-            content: dict[int, float] = defaultdict(float)
-            for line in lines:
-                part = by_id.get(line["product_id"])
-                if line["bom_id"] == bom["id"] and part and made and _applies(line, product, attribute):
-                    needed = line["product_qty"] * factor[line["product_uom_id"]] / factor[part["uom_id"]]
-                    content[part["id"]] += needed / made
-            kits[product["id"]] = content
-    stored = {product["id"] for product in products if product["is_storable"]} | set(kits)
-    kits = {kit: {part: each for part, each in content.items() if part in stored} for kit, content in kits.items()}
-    return {kit: (by_id[kit]["default_code"] or "", content) for kit, content in explode(kits).items()}
+            quantity = times * line["product_qty"]
+            inner = self.of_product.get(part["id"])
+            if inner:
+                size = self._factor[line["product_uom_id"]] / self._factor[inner["product_uom_id"]]
+                yield from self._open(inner, part, quantity / inner["product_qty"] * size, (*path, bom["id"]))
+            elif part["is_storable"]:
+                quantity = math.ceil(quantity / self._step - 1e-6) * self._step  # Odoo rounds up here
+                yield part["id"], quantity * self._factor[line["product_uom_id"]] / self._factor[part["uom_id"]]
 
 
 def _attributes(client: OdooClient, lines: list[Any]) -> dict[int, int]:

@@ -18,12 +18,13 @@ import pandas as pd
 from ...core.errors import ProtocolError
 from ...domain.inventory.availability import LIMIT, MICRO, STOCK_COLUMNS, Place, kits_available
 from ..rpc.client import OdooClient
-from ..rpc.read import columns, fetch
-from .kits import read_kits
+from ..rpc.read import ARCHIVED_TOO, columns, fetch
+from .kits import Kit, read_kits
 
 FIGURES = ("on_hand", "reserved", "demand", "incoming")
 OPEN = ["waiting", "confirmed", "partially_available", "assigned"]
 STORED = [["is_storable", "=", True], ["default_code", "!=", False]]
+FRESH = ["|", ["removal_date", "=", False], ["removal_date", ">=", "today +1d"]]  # Odoo's own clock tells the day
 OVERLAP = timedelta(minutes=10)  # write_date is the start of Odoo's transaction, which may have been a long one
 
 
@@ -48,10 +49,11 @@ class Stock(msgspec.Struct, frozen=True):
 def read_stock(client: OdooClient, known: Catalogue | None = None, categories: bool = False) -> Stock:
     """One snapshot of everything that may be sold.
 
-    free = on hand - reserved - demand (units of confirmed sales that have reserved nothing yet), summed over a
-    warehouse's stock location and those below it, and at least 0 there: a warehouse that Odoo booked below zero must
-    not eat the stock of another. Goods at the dock or packed for somebody are not free. Moves are read before quants,
-    so that a reservation made meanwhile counts twice rather than never.
+    free is Odoo's own free_qty (product.product) of a warehouse's stock location and those below it, less demand (units
+    of confirmed sales that have reserved nothing yet), and at least 0: a warehouse that Odoo booked below zero must not
+    eat the stock of another. Odoo takes lots that reach their removal date out of it, and counts goods of any owner and
+    in packages. Goods at the dock, packed for somebody or scrapped are not free. on_hand is without what Odoo would
+    remove. Moves are read before quants, so that a reservation made meanwhile counts twice rather than never.
 
     Raises ProtocolError where Odoo shows no stock at all: an empty answer is a fault, never a sold-out shop.
     """
@@ -65,16 +67,18 @@ def read_stock(client: OdooClient, known: Catalogue | None = None, categories: b
             "Odoo shows no stored product with an internal reference, so nothing is published: set the references, and "
             "let the user of odoo.username see the products."
         )
-    kits = read_kits(client)
-    places = fetch(client, "stock.location", [["id", "child_of", list(lots)]], ["parent_path", "usage"])
+    step = _step(client)
+    kits = read_kits(client, step)
+    below = [["id", "child_of", list(lots)]]
+    places = fetch(client, "stock.location", below, ["parent_path", "usage"], context=ARCHIVED_TOO)
     moves = _moves(client, lots, places)
     lying = _quants(client, lots, places)
     if not len(lying):
         raise ProtocolError(
             "Odoo shows not one unit of stock in any warehouse; nothing is published on the strength of that."
         )
-    levels = _levels(pd.concat([lying, moves], ignore_index=True) if len(moves) else lying, codes)
-    levels = pd.concat([levels[~levels["product_id"].isin(kits)], _kit_levels(kits, levels)], ignore_index=True)
+    levels = _levels(pd.concat([lying, moves], ignore_index=True) if len(moves) else lying, codes, step)
+    levels = pd.concat([levels[~levels["product_id"].isin(kits)], _kit_levels(kits, levels, step)], ignore_index=True)
     if categories:
         levels["category"] = levels["product_id"].map(_categories(client)).fillna("")
     found = Stock(
@@ -84,6 +88,12 @@ def read_stock(client: OdooClient, known: Catalogue | None = None, categories: b
         int(levels.loc[levels["on_hand"] > 0, "product_id"].nunique()),
     )
     return found
+
+
+def _step(client: OdooClient) -> float:
+    """The smallest quantity that Odoo knows, the same for every unit of measure."""
+    rows = client.call("uom.uom", "search_read", domain=[], fields=["rounding"], order="id", limit=1, load=None)
+    return float(rows[0]["rounding"]) if rows and rows[0]["rounding"] else 0.01
 
 
 def _warehouse(parent_path: str, lots: Mapping[int, str]) -> str:
@@ -149,10 +159,13 @@ def _moves(client: OdooClient, lots: Mapping[int, str], places: list[Any]) -> pd
 
 
 def _quants(client: OdooClient, lots: Mapping[int, str], places: list[Any]) -> pd.DataFrame:
-    """Quants as FIGURES by product_id and warehouse, without scrap, transit and the like below a warehouse's stock."""
+    """Quants as FIGURES by product_id and warehouse, without lots that reached their removal date, and without scrap,
+    transit and the like below a warehouse's stock."""
     kept = {row["id"]: _warehouse(row["parent_path"], lots) for row in places if row["usage"] in ("internal", "view")}
     fields = ("product_id", "location_id", "quantity", "reserved_quantity")
-    products, lying, *figures = columns(client, "stock.quant", [["location_id", "child_of", list(lots)]], fields)
+    expires = client.call("stock.quant", "fields_get", allfields=["removal_date"], attributes=["type"])
+    domain = [["location_id", "child_of", list(lots)], *(FRESH if expires else [])]
+    products, lying, *figures = columns(client, "stock.quant", domain, fields)
     place, at = np.unique(np.array(lying, "int64"), return_inverse=True)
     warehouse = np.array([kept.get(one, "") for one in place.tolist()], object)[at]
     on_hand, reserved = (np.array([units or 0.0 for units in figure], "float64") for figure in figures)
@@ -161,7 +174,7 @@ def _quants(client: OdooClient, lots: Mapping[int, str], places: list[Any]) -> p
     return frame[warehouse != ""]
 
 
-def _levels(rows: pd.DataFrame, codes: Mapping[int, str]) -> pd.DataFrame:
+def _levels(rows: pd.DataFrame, codes: Mapping[int, str], step: float) -> pd.DataFrame:
     """Sums per product and warehouse; products without a row of their own get one with warehouse ''."""
     figures = list(FIGURES)
     values = rows[figures].to_numpy(dtype="float64")
@@ -175,7 +188,7 @@ def _levels(rows: pd.DataFrame, codes: Mapping[int, str]) -> pd.DataFrame:
     if len(nowhere):
         empty = pd.DataFrame({"product_id": nowhere, "warehouse": ""}).assign(**dict.fromkeys(figures, 0.0))
         sums = pd.concat([sums, empty], ignore_index=True)
-    free = (sums["on_hand"] - sums["reserved"] - sums["demand"]).round(6)
+    free = rounded(sums["on_hand"] - sums["reserved"] - sums["demand"], step)
     return sums.assign(
         code=known.reindex(sums["product_id"].array).fillna("").array,
         kind=np.where(sums["product_id"].isin(unread), "unread", "stored"),
@@ -186,21 +199,27 @@ def _levels(rows: pd.DataFrame, codes: Mapping[int, str]) -> pd.DataFrame:
     )
 
 
-def _kit_levels(kits: Mapping[int, tuple[str, dict[int, int]]], levels: pd.DataFrame) -> pd.DataFrame:
+def rounded(values: pd.Series, step: float) -> pd.Series:
+    """As Odoo rounds quantities: to its smallest one, half of it away from zero, forgiving what floats add up to."""
+    units = np.floor(values.abs() / step + 0.5 + 1e-6)
+    return (np.sign(values) * units * step).round(6)
+
+
+def _kit_levels(kits: Mapping[int, Kit], levels: pd.DataFrame, step: float) -> pd.DataFrame:
     """Rows of the kits: whole kits per warehouse, because one parcel leaves from one warehouse."""
-    parts = {part for _, content in kits.values() for part in content}
+    parts = {part for kit in kits.values() for part in kit.content}
     mine = levels[levels["product_id"].isin(parts)]
     free: dict[str, dict[int, int]] = defaultdict(dict)
     for product, place, units in zip(mine["product_id"], mine["warehouse"], mine["free"], strict=True):
         free[place][product] = round(units * MICRO)
     unread = set(mine.loc[mine["kind"] == "unread", "product_id"])
     records = []
-    for kit, (code, content) in kits.items():
-        kind = "unread" if unread & set(content) else "kit"
-        text = msgspec.json.encode(content).decode()
-        for place in [place for place, have in free.items() if place and set(content) & set(have)] or [""]:
-            units = float(kits_available(free.get(place, {}), content))
-            records.append((kit, code, kind, place, units, 0.0, 0.0, 0.0, units, False, text, ""))
+    for product, kit in kits.items():
+        kind = "unread" if unread & set(kit.content) else "kit"
+        text = msgspec.json.encode(kit.content).decode()
+        for place in [place for place, have in free.items() if place and set(kit.content) & set(have)] or [""]:
+            units = float(kits_available(free.get(place, {}), kit.bill, kit.makes, round(step * MICRO)))
+            records.append((product, kit.code, kind, place, units, 0.0, 0.0, 0.0, units, False, text, ""))
     return pd.DataFrame.from_records(records, columns=list(STOCK_COLUMNS))
 
 

@@ -5,17 +5,24 @@ What belongs here: the two quickest ways and the shape of their answers. What do
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...core.errors import ProtocolError
 from .client import OdooClient
 
+ARCHIVED_TOO: Mapping[str, Any] = {"active_test": False}
 
-def fetch(client: OdooClient, model: str, domain: list[Any], fields: Sequence[str], order: str = "id") -> list[Any]:
+
+def fetch(
+    client: OdooClient, model: str, domain: list[Any], fields: Sequence[str], order: str = "id",
+    context: Mapping[str, Any] | None = None,
+) -> list[Any]:  # fmt: skip
     """Records by search_read. load=None: else Odoo computes the display name of each row's product, nine tenths of the
     time. Raises ProtocolError for an answer that is no list."""
-    answer = client.call(model, "search_read", domain=domain, fields=list(fields), order=order, load=None)
+    answer = client.call(
+        model, "search_read", context=context, domain=domain, fields=list(fields), order=order, load=None
+    )
     if not isinstance(answer, list):
         raise ProtocolError(f"Odoo answered {model}.search_read with something that is no list; check odoo.url.")
     return answer
