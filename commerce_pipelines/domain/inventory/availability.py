@@ -27,7 +27,7 @@ MICRO = 1_000_000
 LIMIT = 1_000_000_000_000  # units; more than this is no quantity but a fault
 
 # Why a listing has no target and keeps what it shows.
-SKIPS = ("channel_fulfilled", "no_sku", "unlinked", "ambiguous", "unmapped_location", "not_read")
+SKIPS = ("unreadable", "channel_fulfilled", "no_sku", "unlinked", "ambiguous", "unmapped_location", "not_read")
 STOCK_COLUMNS = ("product_id", "code", "kind", "warehouse", "on_hand", "reserved", "demand", "incoming", "free",
                  "negative", "components", "category")  # fmt: skip
 
@@ -176,8 +176,9 @@ def decide(
 
     merchant = listings["fulfilled_by"].to_numpy(dtype=object) != FulfilledBy.CHANNEL.value
     mapped = np.isin(place.astype(str), list(fed))
-    lacking = [~merchant, codes == "", ambiguous, row < 0, ~mapped]
-    names = ["channel_fulfilled", "no_sku", "ambiguous", "unlinked", "unmapped_location"]
+    unreadable = np.array([key.startswith("unreadable-") for key in listings["key"]], dtype=bool)
+    lacking = [unreadable, ~merchant, codes == "", ambiguous, row < 0, ~mapped]
+    names = ["unreadable", "channel_fulfilled", "no_sku", "ambiguous", "unlinked", "unmapped_location"]
     unread = np.append(products["kind"].to_numpy(dtype=object) == "unread", False)[row]
     skipped = np.select([*lacking, unread], [*names, "not_read"], default="")
     reason = np.select(

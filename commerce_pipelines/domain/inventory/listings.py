@@ -7,6 +7,7 @@ from free stock to target (availability.py), the difference and the guard (publi
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Literal
@@ -36,6 +37,16 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     title: str = ""
     active: bool = True
     reference: dict[str, str] = {}
+
+
+UNREADABLE = "unreadable"  # in the reference of a listing that cannot be read: what is wrong with it
+
+
+def unreadable(raw: bytes, why: str) -> Listing:
+    """A record of a reading that is no listing: it waits alone, keeps what it shows, and its neighbours go on."""
+    return Listing(
+        key=f"unreadable-{hashlib.sha256(raw).hexdigest()[:16]}", sku="", quantity=None, reference={UNREADABLE: why}
+    )
 
 
 class Push(msgspec.Struct, frozen=True, kw_only=True):

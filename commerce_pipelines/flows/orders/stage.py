@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ...warehouse.landing.landing import Snapshot
 
 STAGE = "transform"
-_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+_CONTROL = re.compile(rb"(?<!\\)((?:\\\\)*)\\(?:u00(?:0[0-8bcefBCEF]|1[0-9a-fA-F])|[bf])")
 
 
 class Staged(msgspec.Struct, kw_only=True):
@@ -48,15 +48,16 @@ class Staged(msgspec.Struct, kw_only=True):
 def read_order(source: Orders, raw: bytes, order_id: str) -> Order:
     """Translate one answer and hold it against itself. Raises RecordError; an unpriced waiting order is fine.
 
-    order_id: under which it was landed. NUL becomes U+FFFD, because neither PostgreSQL nor Odoo can hold it.
+    order_id: under which it was landed. Control characters become U+FFFD: PostgreSQL cannot hold NUL, and an
+    invoice's XML none of them.
     """
     if not raw:
         raise RecordError(
             "corrupt_snapshot", "The landed answer is damaged in the database.",
             fix="Restore a backup, or delete its rows of commerce.snapshots and pull its day again.",
         )  # fmt: skip
-    if b"\\" in raw and b"\\u0000" in raw:  # most answers hold no backslash, and one byte is found ten times faster
-        raw = _NUL.sub(rb"\1\\ufffd", raw)
+    if b"\\" in raw:  # most answers hold no backslash, and one byte is found ten times faster
+        raw = _CONTROL.sub(rb"\1\\ufffd", raw)
     try:
         order = source.translate(raw)
     except STUMBLES as error:

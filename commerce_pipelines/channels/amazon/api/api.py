@@ -21,6 +21,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from ....core.errors import CredentialError, ProtocolError
+from ....core.legible import decode_as
 from ...http.session import HttpSession, Response, TokenAuth
 from ...http.throttle import BucketStore, Rate, TokenStore
 from ..settings import Settings
@@ -145,7 +146,7 @@ class Api:
 def decode(response: Response, shape: type[T]) -> T:
     """The answer's body. Raises ProtocolError with the path of what is wrong, never with a value."""
     try:
-        return msgspec.json.decode(response.body, type=shape)
+        return decode_as(shape, response.body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         path = str(error).partition(" - at ")[2] or "its beginning"
         raise ProtocolError(

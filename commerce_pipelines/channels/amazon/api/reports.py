@@ -25,11 +25,18 @@ PATIENCE = 900.0
 LOCALE = {"preferredReportDocumentLocale": "en_US"}  # or columns are named in the marketplace's language
 
 
+class BadRow(NamedTuple):
+    """A row whose fields do not lie under the header's columns."""
+
+    raw: bytes
+    why: str
+
+
 class Rows(NamedTuple):
     """A report: when it was asked for, and its rows by the names of the columns asked for ('' where it has no such)."""
 
     asked: datetime
-    rows: Iterator[dict[str, bytes]]
+    rows: Iterator[dict[str, bytes] | BadRow]
     charset: str
 
 
@@ -108,7 +115,9 @@ def _look(api: Api, report_id: str) -> Report:
 
 def _rows(
     document: Fetched, kind: str, columns: Mapping[str, Sequence[str]], needed: Sequence[str]
-) -> Iterator[dict[str, bytes]]:
+) -> Iterator[dict[str, bytes] | BadRow]:
+    """Empty columns may be missing at the end of a row; with more columns than the header has, or without those
+    needed, nobody knows which is which: that row alone is bad."""
     every = lines(document)
     header = [each.strip().strip(b'"').lower() for each in next(every, b"").removeprefix(b"\xef\xbb\xbf").split(b"\t")]
     place = {
@@ -126,6 +135,7 @@ def _rows(
         if not line.strip():
             continue
         fields = line.split(b"\t")
-        if len(fields) <= least:
-            raise ProtocolError(f"Line {number} of the {kind} has {len(fields)} of {len(header)} columns.")
+        if not least < len(fields) <= len(header):
+            yield BadRow(line, f"line {number} of the {kind} has {len(fields)} columns, not {len(header)}")
+            continue
         yield {ours: fields[at] if 0 <= at < len(fields) else b"" for ours, at in place.items()}

@@ -18,6 +18,7 @@ moment, the larger figure is believed: it is the one that could oversell.
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
@@ -26,7 +27,8 @@ from urllib.parse import quote
 import msgspec
 
 from ....core.errors import ProtocolError, SettingsError, TransientError
-from ....domain.inventory.listings import Listing
+from ....core.legible import decode_json
+from ....domain.inventory.listings import UNREADABLE, Listing, unreadable
 from ....domain.orders.order import FulfilledBy
 from ...capabilities import Listings
 from ..api import reports
@@ -47,7 +49,10 @@ COLUMNS = {
 }
 NEEDED = ("sku", "quantity", "channel")
 DEFAULT = "DEFAULT"
+CHANNEL_CODE = re.compile(rb"DEFAULT|AMAZON\w*|MERCHANT\w*|", re.IGNORECASE)
+DIGITS = re.compile(rb"[0-9]{1,9}")
 CHUNK = 1000
+_ITEM = msgspec.json.Decoder(Item)
 
 
 def items_path(api: Api) -> str:
@@ -80,17 +85,17 @@ def listings(api: Api, marketplaces: Sequence[str]) -> Iterator[tuple[Listing, .
             yield chunk
 
 
-def _whole(pages: Iterator[list[Item]], total: int) -> Iterator[tuple[Listing, ...]]:
+def _whole(pages: Iterator[list[Listing]], total: int) -> Iterator[tuple[Listing, ...]]:
     seen: set[str] = set()
-    for items in pages:
-        new = tuple(_listing(item) for item in items if item.sku not in seen)
+    for page in pages:
+        new = tuple(listing for listing in page if listing.key not in seen)
         seen.update(listing.key for listing in new)
         yield new
     if len(seen) < total:
         raise TransientError(f"Amazon counts {total} listings and showed {len(seen)}; they are read again later.")
 
 
-def _search(api: Api, query: dict[str, str]) -> tuple[int, Iterator[list[Item]]]:
+def _search(api: Api, query: dict[str, str]) -> tuple[int, Iterator[list[Listing]]]:
     """(how many there are, their pages). Ordered by SKU, so that a change meanwhile moves nothing to another page."""
     query = {**query, "includedData": INCLUDED, "pageSize": str(PAGE), "sortBy": "sku", "sortOrder": "ASC"}
     path = items_path(api)
@@ -101,10 +106,10 @@ def _search(api: Api, query: dict[str, str]) -> tuple[int, Iterator[list[Item]]]
 
     first = page("")
 
-    def pages() -> Iterator[list[Item]]:
+    def pages() -> Iterator[list[Listing]]:
         answer, seen = first, {""}
         while True:
-            yield answer.items
+            yield [_listing_of(raw) for raw in answer.items]
             token = (answer.pagination and answer.pagination.next_token) or ""
             if not token:
                 return
@@ -132,16 +137,29 @@ def _reported(api: Api, marketplaces: Sequence[str]) -> dict[str, Listing]:
             ) from None
         oldest = min(oldest, report.asked)
         charset = _charset(report.charset)
-        for row in report.rows:
-            new = _row(row, marketplace, charset)
+        for new in _read_rows(report, marketplace, charset):
             known = found.get(new.key)
             found[new.key] = _merged(known, new) if known else new
-    for items in _changed(api, marketplaces, oldest - CACHED, api.now()):
-        found.update((item.sku, _listing(item)) for item in items)
+    for changed in _changed(api, marketplaces, oldest - CACHED, api.now()):
+        found.update((listing.key, listing) for listing in changed)
     return found
 
 
-def _changed(api: Api, marketplaces: Sequence[str], after: datetime, before: datetime) -> Iterator[list[Item]]:
+def _read_rows(report: reports.Rows, marketplace: str, charset: str) -> Iterator[Listing]:
+    """Every row as a listing, a bad one as `unreadable`. Raises ProtocolError where most are bad: then it is not the
+    rows that are wrong, but the report, its charset or its columns."""
+    count, bad, why = 0, 0, ""
+    for row in report.rows:
+        new = unreadable(row.raw, row.why) if isinstance(row, reports.BadRow) else _row(row, marketplace, charset)
+        count += 1
+        if UNREADABLE in new.reference:
+            bad, why = bad + 1, why or new.reference[UNREADABLE]
+        yield new
+    if bad * 2 > count:
+        raise ProtocolError(f"{bad} of {count} rows of Amazon's report cannot be read, the first by its {why}.")
+
+
+def _changed(api: Api, marketplaces: Sequence[str], after: datetime, before: datetime) -> Iterator[list[Listing]]:
     """Listings changed in a span of time, which is halved until a search can show it."""
     bounds = {
         name: instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -156,6 +174,13 @@ def _changed(api: Api, marketplaces: Sequence[str], after: datetime, before: dat
         middle = after + (before - after) / 2
         yield from _changed(api, marketplaces, after, middle)
         yield from _changed(api, marketplaces, middle, before)
+
+
+def _listing_of(raw: msgspec.Raw) -> Listing:
+    try:
+        return _listing(decode_json(_ITEM, raw))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return unreadable(bytes(raw), str(error).partition(" - at ")[2].strip("`") or "broken JSON")
 
 
 def _listing(item: Item) -> Listing:
@@ -175,10 +200,13 @@ def _listing(item: Item) -> Listing:
 
 
 def _row(row: dict[str, bytes], marketplace: str, charset: str) -> Listing:
-    sku = _text(row["sku"], charset)
+    """A row as a listing. What is no SKU, quantity or fulfilment channel shows a row whose columns are out of place."""
+    sku = _sku(row["sku"], charset)
     shown = row["quantity"].strip()
-    if not sku or (shown and not shown.isdigit()):
-        raise ProtocolError(f"A row of the {REPORT} of {marketplace} has no SKU or a quantity that is none.")
+    if not sku or not CHANNEL_CODE.fullmatch(row["channel"].strip()) or (shown and not DIGITS.fullmatch(shown)):
+        odd = bool(shown) and not DIGITS.fullmatch(shown)
+        column = "seller-sku" if not sku else "quantity" if odd else "fulfillment-channel"
+        return unreadable(b"\t".join(row.values()), f"{column} in the {REPORT} of {marketplace}")
     fulfilled_by = _fulfilled_by(row["channel"].decode("ascii", "replace").strip())
     quantity = int(shown) if shown and fulfilled_by is FulfilledBy.MERCHANT else None
     return Listing(
@@ -194,6 +222,8 @@ def _row(row: dict[str, bytes], marketplace: str, charset: str) -> Listing:
 
 def _merged(known: Listing, new: Listing) -> Listing:
     """One SKU in two marketplaces (or twice in one report)."""
+    if UNREADABLE in known.reference:
+        return known
     places = dict.fromkeys([*known.reference["marketplaces"].split(","), *new.reference["marketplaces"].split(",")])
     quantities = [each for each in (known.quantity, new.quantity) if each is not None]
     by_amazon = FulfilledBy.CHANNEL in (known.fulfilled_by, new.fulfilled_by)
@@ -218,16 +248,17 @@ def _charset(named: str) -> str:
         raise ProtocolError(f"The {REPORT} is written in {named[:40]!r}, which nobody knows.") from None
 
 
-def _text(raw: bytes, charset: str, on_error: str = "strict") -> str:
-    """UTF-8 where it is, whatever Amazon says of it: nothing else looks like it by accident. Otherwise as it says.
+def _sku(raw: bytes, charset: str) -> str:
+    """'' for a SKU that is not written as Amazon says: with a blot it would be another SKU."""
+    try:
+        return _text(raw, charset, "strict")
+    except UnicodeDecodeError:
+        return ""
 
-    A SKU that cannot be read would be another SKU, so that it is an error; a title may have a blot.
-    """
+
+def _text(raw: bytes, charset: str, on_error: str) -> str:
+    """UTF-8 where it is, whatever Amazon says of it: nothing else looks like it by accident. Otherwise as it says."""
     try:
         return raw.decode("utf-8").strip()
     except UnicodeDecodeError:
-        pass
-    try:
         return raw.decode(charset, on_error).strip()
-    except UnicodeDecodeError:
-        raise ProtocolError(f"A SKU of the {REPORT} is not written in {charset}, as Amazon says it is.") from None

@@ -45,7 +45,7 @@ class Item(_Payload):
 
 class ItemSearchResults(_Payload):
     number_of_results: int
-    items: list[Item]
+    items: list[msgspec.Raw]
     pagination: Pagination | None = None
 
 
@@ -91,5 +91,5 @@ class FeedSummary(_Payload):
 class FeedReport(_Payload):
     """What became of a feed's messages: errors by message, accepted ones only counted."""
 
-    issues: list[FeedIssue] = []
+    issues: list[msgspec.Raw] = []  # each a FeedIssue, read by itself
     summary: FeedSummary = msgspec.field(default_factory=FeedSummary)

@@ -28,6 +28,7 @@ from urllib.parse import quote
 import msgspec
 
 from ....core.errors import CommerceError, CredentialError, PermanentError, ProtocolError, TransientError
+from ....core.legible import decode_json
 from ....domain.inventory.listings import Push, PushOutcome
 from ....domain.orders.order import FulfilledBy
 from ...capabilities import Quantities
@@ -35,7 +36,7 @@ from ..api.api import Api, decode, errors
 from ..api.documents import contents, fetch, send
 from ..api.payloads import Document
 from .listings import DEFAULT, items_path
-from .payloads import CreatedDocument, CreatedFeed, Feed, FeedReport, Feeds, Issue, Submission
+from .payloads import CreatedDocument, CreatedFeed, Feed, FeedIssue, FeedReport, Feeds, Issue, Submission
 
 FEEDS = "/feeds/2021-06-30"
 KIND = "JSON_LISTINGS_FEED"
@@ -43,6 +44,7 @@ FEW, MOST = 20, 25_000
 CONTENT_TYPE = "application/json; charset=UTF-8"
 PAUSES = (2.0, 5.0, 10.0, 20.0, 30.0)  # seconds between looks at a feed, the last one for ever
 PATIENCE = 600.0
+_ISSUE, _FEED_REPORT = msgspec.json.Decoder(FeedIssue), msgspec.json.Decoder(FeedReport)
 SKEW = timedelta(minutes=1)  # how far Amazon's clock and ours may differ
 
 
@@ -217,7 +219,7 @@ def _report(api: Api, document_id: str) -> FeedReport:
     answer = api.call("getFeedDocument", f"{FEEDS}/documents/{document_id}")
     document = fetch(api, "getFeedDocument", decode(answer, Document))
     try:
-        return msgspec.json.decode(contents(document), type=FeedReport)
+        return decode_json(_FEED_REPORT, contents(document))
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise ProtocolError("The processing report of a feed is not shaped as Amazon's schema says.") from None
 
@@ -225,7 +227,7 @@ def _report(api: Api, document_id: str) -> FeedReport:
 def _read(pushes: Sequence[Push], report: FeedReport, feed_id: str, *, done: bool) -> Iterator[PushOutcome]:
     """By message: an ERROR is a refusal. No issue means accepted only where Amazon's own count says so, too."""
     faults: dict[int | None, list[Issue]] = {}
-    for issue in report.issues:
+    for issue in map(_issue, report.issues):
         if issue.severity == "ERROR":
             faults.setdefault(issue.message_id, []).append(issue)
     silent = [number for number in range(1, len(pushes) + 1) if number not in faults]
@@ -239,6 +241,14 @@ def _read(pushes: Sequence[Push], report: FeedReport, feed_id: str, *, done: boo
             yield _blamed(each, faults[None])
         else:
             yield _outcome(each, "failed", "unconfirmed", f"Feed {feed_id} does not say that it took this message.")
+
+
+def _issue(raw: msgspec.Raw) -> FeedIssue:
+    """An issue that cannot be read may be of any message, and counts as one of the whole feed."""
+    try:
+        return decode_json(_ISSUE, raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return FeedIssue(code="unreadable", message="Amazon's report on the feed holds an issue that cannot be read.")
 
 
 def _blamed(push: Push, issues: Sequence[Issue]) -> PushOutcome:

@@ -15,6 +15,7 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 
 from ....core.errors import RecordError
+from ....core.legible import decode_json
 from ..api.payloads import Pagination
 
 Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z_-]{0,63}$")]
@@ -243,7 +244,7 @@ def read_head(raw: bytes) -> Head:
 
 def _read(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
     try:
-        return decoder.decode(raw)
+        return decode_json(decoder, raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         reason = _VALUE.sub("", str(error))
         raise bad_payload(reason, subject=_path(reason)) from None

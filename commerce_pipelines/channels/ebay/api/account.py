@@ -18,6 +18,7 @@ from xml.etree import ElementTree as ET
 import msgspec
 
 from ....core.errors import CredentialError, PermanentError, ProtocolError, TransientError
+from ....core.legible import decode_as
 from ...http.session import HttpSession, Response, TokenAuth
 from ...http.throttle import BucketStore, Rate, TokenStore
 from ..orders import rest_payloads
@@ -132,7 +133,7 @@ class Account:
     def decode(self, response: Response, shape: type[T]) -> T:
         """The body as `shape`. Raises ProtocolError with the path of what is wrong."""
         try:
-            return msgspec.json.decode(response.body, type=shape)
+            return decode_as(shape, response.body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             path = str(error).partition(" - at ")[2] or "its beginning"
             raise ProtocolError(

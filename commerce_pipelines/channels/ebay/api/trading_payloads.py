@@ -9,7 +9,7 @@ than the schema declares.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from xml.etree import ElementTree as ET
 
 import msgspec
@@ -242,7 +242,7 @@ class ListedItem(_Element):
 
 
 class ListedItems(_Element):
-    Item: list[ListedItem] = []
+    Item: list[dict[str, Any]] = []  # each a ListedItem, converted by itself
 
 
 class ActiveList(_Element):
@@ -275,7 +275,10 @@ T = TypeVar("T")
 def read_order(raw: bytes) -> Order:
     """One landed `<Order>`. Raises RecordError(`bad_payload`) whose message ends with the path of what is wrong."""
     try:
-        return _convert(xml.parse(raw), Order)
+        root = xml.parse(raw)
+        if root.find(f".//{xml.TOO_DEEP}") is not None:
+            raise bad_payload("its elements nest without end")
+        return _convert(root, Order)
     except ProtocolError as error:
         raise bad_payload(str(error).rstrip(".")) from None
     except msgspec.ValidationError as error:
@@ -292,4 +295,9 @@ def read_answer(element: ET.Element, shape: type[T], operation: str) -> T:
 
 
 def _convert(element: ET.Element, shape: type[T]) -> T:
-    return msgspec.convert(xml.as_mapping(element, REPEATED), shape, strict=False)
+    return convert(xml.as_mapping(element, REPEATED), shape)
+
+
+def convert(mapping: dict[str, Any], shape: type[T]) -> T:
+    """Raises msgspec.ValidationError."""
+    return msgspec.convert(mapping, shape, strict=False)

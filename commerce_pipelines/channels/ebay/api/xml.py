@@ -14,29 +14,41 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from ....core.errors import ProtocolError
+from ....core.legible import legible_xml
 
 NAMESPACE = "urn:ebay:apis:eBLBaseComponents"
 _ATTRIBUTES = ("currencyID", "name")  # of amounts and of eBayReference; others are ignored as unknown elements are
 _DEPTH = 64
+TOO_DEEP = "TooDeep"
 
 
 def parse(content: bytes) -> ET.Element:
     """The root, every tag without its namespace. Entities, document types and external references are refused.
 
-    Raises ProtocolError; never quotes the content.
+    Characters that XML forbids become U+FFFD; elements deeper than any of eBay's become one element TOO_DEEP. Raises
+    ProtocolError; never quotes the content.
     """
     try:
-        root = fromstring(content, forbid_dtd=True)
+        root = _tree(content)
     except (ET.ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise ProtocolError(f"eBay's answer is not XML that may be read ({type(error).__name__}).") from None
     _strip(root, _DEPTH)
     return root
 
 
+def _tree(content: bytes) -> ET.Element:
+    try:
+        return fromstring(content, forbid_dtd=True)
+    except (ET.ParseError, ValueError, LookupError):
+        return fromstring(legible_xml(content), forbid_dtd=True)
+
+
 def _strip(element: ET.Element, depth: int) -> None:
-    """Takes the namespaces off. Raises ProtocolError where elements nest deeper than any of eBay's."""
+    """Takes the namespaces off. What nests without end is cut there: one record of that sort spoils no page."""
     if depth == 0:
-        raise ProtocolError(f"eBay's answer nests more than {_DEPTH} elements.")
+        element.clear()
+        element.tag = TOO_DEEP
+        return
     element.tag = element.tag.rpartition("}")[2]
     for child in element:
         _strip(child, depth - 1)

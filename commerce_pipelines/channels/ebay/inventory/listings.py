@@ -14,18 +14,23 @@ Auctions are left out: their quantity is not for a stock to change.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
+
 from ....core.errors import ProtocolError, TransientError
-from ....domain.inventory.listings import Listing
+from ....core.legible import decode_json
+from ....domain.inventory.listings import Listing, unreadable
 from ...capabilities import Listings
 from ..api import trading_payloads as trading
 from ..api.account import Account
-from .payloads import InventoryItems
+from .payloads import InventoryItem, InventoryItems, NamedItem
 
 ITEMS = "/sell/inventory/v1/inventory_item"
 PAGE_SIZE = 200
 RESTARTS = 3
+_ITEM, _NAMED = msgspec.json.Decoder(InventoryItem), msgspec.json.Decoder(NamedItem)
 
 
 class EbayListings(Listings):
@@ -46,9 +51,19 @@ def listings(account: Account) -> Iterator[tuple[Listing, ...]]:
     managed = inventory_skus(account)
     seen: set[str] = set()
     for items in _active(account):
-        page = [each for item in items for each in listings_of(item, managed) if each.key not in seen]
+        page = [each for item in items for each in _listings_of(item, managed) if each.key not in seen]
         seen.update(each.key for each in page)
         yield tuple(page)
+
+
+def _listings_of(raw: dict[str, Any], managed: Mapping[str, bool]) -> Iterator[Listing]:
+    """As `listings_of`; an item that cannot be read is one unreadable listing."""
+    try:
+        item = trading.convert(raw, trading.ListedItem)
+    except msgspec.ValidationError as error:
+        yield unreadable(msgspec.json.encode(raw), str(error).partition(" - at ")[2].strip("`") or "its shape")
+        return
+    yield from listings_of(item, managed)
 
 
 def listings_of(item: trading.ListedItem, managed: Mapping[str, bool]) -> Iterator[Listing]:
@@ -79,6 +94,7 @@ def inventory_skus(account: Account) -> dict[str, bool]:
     Pages are followed by `next`: its `offset` counts pages, not items.
     """
     skus: dict[str, bool] = {}
+    unread = 0
     params = {"limit": str(PAGE_SIZE), "offset": "0"}
     visited = set()
     while True:
@@ -86,19 +102,33 @@ def inventory_skus(account: Account) -> dict[str, bool]:
         if response.status == 404:
             return skus
         page = account.decode(response, InventoryItems)
-        skus.update({item.sku: item.is_divided for item in page.inventory_items})
+        for raw in page.inventory_items:
+            try:
+                item = decode_json(_ITEM, raw)
+                skus[item.sku] = item.is_divided
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                unread += 1
+                if sku := _sku_of(raw):  # as divided: of such an item only the offers are told, never a total
+                    skus[sku], unread = True, unread - 1
         if not page.next:
             break
         visited.add(params["offset"])
         params = {name: values[0] for name, values in parse_qs(urlsplit(page.next).query).items()}
         if params.get("offset", "0") in visited:
             raise ProtocolError(f"{account.settings.name}: getInventoryItems repeats a page; it is read again later.")
-    if len(skus) < page.total:
+    if len(skus) + unread < page.total:
         raise _incomplete(account, "getInventoryItems", page.total, len(skus))
     return skus
 
 
-def _active(account: Account) -> Iterator[list[trading.ListedItem]]:
+def _sku_of(raw: msgspec.Raw) -> str:
+    try:
+        return decode_json(_NAMED, raw).sku
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+
+
+def _active(account: Account) -> Iterator[list[dict[str, Any]]]:
     """Pages of active listings by item id. Where their number changes meanwhile, they are read again from the first."""
     number, total, restarts, given = 1, -1, 0, 0
     while True:

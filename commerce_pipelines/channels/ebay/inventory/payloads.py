@@ -34,11 +34,17 @@ class InventoryItem(_Payload):
         return bool(stock and stock.availability_distributions)
 
 
+class NamedItem(_Payload):
+    """What is needed of an item whose stock cannot be read."""
+
+    sku: str
+
+
 class InventoryItems(_Payload):
     """`next` is the address of the following page; an account without such items answers 404 or a total of 0."""
 
     total: int = 0
-    inventory_items: list[InventoryItem] = []
+    inventory_items: list[msgspec.Raw] = []
     next: str | None = None
 
 

@@ -15,6 +15,7 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 
 from ....core.errors import RecordError
+from ....core.legible import decode_json
 
 # Ids of orders before 2019 hold an exclamation mark (6498414015!260000000562911).
 Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z*!_-]{1,64}$")]
@@ -272,7 +273,7 @@ def read_head(raw: bytes) -> Head:
 
 def _read(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
     try:
-        return decoder.decode(raw)
+        return decode_json(decoder, raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise bad_payload(str(error)) from None
 

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from ....core.errors import RecordError, TransientError
+from ....core.errors import CredentialError, PermanentError, RecordError, TransientError
 from ...capabilities import Page, Window
 from ..api.account import Account
 from . import rest_payloads
@@ -127,7 +127,12 @@ class FulfillmentOrders:
         cancel = order.cancel_status.cancel_state if order.cancel_status else "NONE_REQUESTED"
         if cancel == "NONE_REQUESTED" and not sites & WITH_TAX_IDENTIFIER:
             return raw
-        return self.one(order.order_id) or raw
+        try:
+            return self.one(order.order_id) or raw
+        except CredentialError:
+            raise
+        except PermanentError:
+            return raw  # what only getOrder tells is lacking then, and the neighbours go on
 
 
 def _id(raw: bytes) -> str:

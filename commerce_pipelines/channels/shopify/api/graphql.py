@@ -20,6 +20,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from ....core.errors import CommerceError, CredentialError, PermanentError, ProtocolError, TransientError
+from ....core.legible import decode_json
 from ...http.auth import Auth
 from ...http.session import HttpSession, Response
 from ...http.throttle import Rate
@@ -156,7 +157,7 @@ class GraphQL:
     def _read(self, response: Response, shape: type[T]) -> Answer[T] | Envelope:
         """The answer, read once; beside errors `data` may have any shape, and then it does not matter."""
         try:
-            return _answers(shape).decode(response.body)  # type: ignore[arg-type]
+            return decode_json(_answers(shape), response.body)  # type: ignore[arg-type]
         except msgspec.ValidationError as error:
             envelope = decode(_envelopes, response.body)
             if envelope.errors:
@@ -230,7 +231,7 @@ class GraphQL:
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
     try:
-        return decoder.decode(body)
+        return decode_json(decoder, body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _misshapen(error) from None
 

@@ -103,7 +103,7 @@ def listed(
     by: SortKey,
     start: Resume,
     end: datetime,
-    when: Callable[[N], datetime],
+    when: Callable[[N], datetime | None],
 ) -> Iterator[tuple[list[N], Resume | None]]:
     """Pages of the orders whose time `by` lies in `[start.since, end)`, each with the place where the next begins.
 
@@ -129,8 +129,9 @@ def listed(
             at, again = following, True
             seen.clear()
             continue
-        if total >= LISTED_AT_ONCE and page.nodes:
-            following = Resume(second(when(page.nodes[-1])))
+        newest = next(filter(None, map(when, reversed(page.nodes))), None) if total >= LISTED_AT_ONCE else None
+        if newest is not None:
+            following = Resume(second(newest))
             if following.since <= at.since:
                 raise ProtocolError(f"Shopify has {total} orders of one second, more than it lists.")
         else:

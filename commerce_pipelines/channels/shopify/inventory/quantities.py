@@ -23,17 +23,18 @@ from typing import Any
 
 import msgspec
 
-from ....core.errors import ProtocolError
-from ....domain.inventory.listings import Listing, Push, PushOutcome
+from ....core.errors import ProtocolError, RecordError
+from ....core.legible import decode_json
+from ....domain.inventory.listings import Listing, Push, PushOutcome, unreadable
 from ....domain.orders.order import FulfilledBy
 from ...capabilities import Listings, Quantities
 from ...http.session import HttpSession
 from ..api.bulk import run_bulk
-from ..api.graphql import GraphQL, decode
+from ..api.graphql import GraphQL
 from ..api.pages import LISTED_AT_ONCE, PageSizes
 from ..api.queries import BULK_LISTINGS, FIRST_VARIANTS, LEVELS, LISTINGS, MOST_AT_ONCE, SET_QUANTITIES
 from ..orders.payloads import number
-from .payloads import BulkLine, Item, Level, LevelsAnswer, SetAnswer, UserError, VariantsAnswer
+from .payloads import BulkLine, Item, Level, LevelsAnswer, SetAnswer, UserError, Variant, VariantsAnswer
 
 PAGING_SECONDS = 120.0  # a bulk operation has its own overhead: starting, being polled, its file
 AT_ONCE = 1_000  # listings handed out together from a bulk file
@@ -51,6 +52,7 @@ TAKEN, FAILED_BEFORE, MISMATCH = (
 
 
 _bulk_lines = msgspec.json.Decoder(BulkLine)
+_variants = msgspec.json.Decoder(Variant)
 
 
 class ShopifyInventory(Listings, Quantities):
@@ -76,24 +78,33 @@ class ShopifyInventory(Listings, Quantities):
                 yield from self._in_bulk()
                 return
             found: list[Listing] = []
-            for variant in page.nodes:
-                item = variant.inventoryItem
-                if item.id not in seen:  # variants may share an item
-                    seen.add(item.id)
-                    found += [
-                        _listing(item.id, item.sku, item.tracked, variant.displayName, level)
-                        for level in self._all_levels(item)
-                    ]
+            last = ""
+            for raw in page.nodes:
+                try:
+                    variant = decode_json(_variants, raw)
+                    last = number(variant.id)
+                    item = variant.inventoryItem
+                    if item.id not in seen:  # variants may share an item
+                        found += self._listings_of(variant)
+                        seen.add(item.id)
+                except (msgspec.DecodeError, UnicodeDecodeError, RecordError) as error:
+                    found.append(_unreadable(raw, error))
             yield tuple(found)
             if not page.pageInfo.hasNextPage:
                 return
             count += len(page.nodes)
-            if count >= LISTED_AT_ONCE:  # Shopify stops any list at 25,000 objects: begin another
-                since, after, count = number(page.nodes[-1].id), None, 0
+            if count >= LISTED_AT_ONCE and last:  # Shopify stops any list at 25,000 objects: begin another
+                since, after, count = last, None, 0
             elif page.pageInfo.endCursor in (None, after):
                 raise ProtocolError("Shopify repeats a page of variants; the list is read again later.")
             else:
                 after = page.pageInfo.endCursor
+
+    def _listings_of(self, variant: Variant) -> list[Listing]:
+        item = variant.inventoryItem
+        return [
+            _listing(item.id, item.sku, item.tracked, variant.displayName, level) for level in self._all_levels(item)
+        ]
 
     def _takes_too_long(self, answer: VariantsAnswer) -> bool:
         got = len(answer.productVariants.nodes)
@@ -106,20 +117,30 @@ class ShopifyInventory(Listings, Quantities):
         """The lines may come in any order, and a level's parent may be named as the variant or as its item."""
         variants: dict[str, BulkLine] = {}
         levels: list[BulkLine] = []
+        bad: dict[str, Listing] = {}
         for raw in run_bulk(self._graphql, self._session, BULK_LISTINGS, self._sleep):
-            line = decode(_bulk_lines, raw)
+            try:
+                line = decode_json(_bulk_lines, raw)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                bad |= {(listing := _unreadable(raw, error)).key: listing}
+                continue
             if line.inventoryItem is None:
                 levels.append(line)
             else:
                 variants[line.id] = variants[line.inventoryItem.id] = line
-        found: dict[str, Listing] = {}
+        found: dict[str, Listing] = dict(bad)
         for line in levels:
             variant = variants.get(line.parent)
             if variant is None or variant.inventoryItem is None or line.location is None:
+                if bad:
+                    continue  # a level of a variant that cannot be read, which is told as such
                 raise ProtocolError("Shopify's bulk file holds a stock level that belongs to no variant of it.")
             item = variant.inventoryItem
             level = Level(line.location, line.quantities)
-            listing = _listing(item.id, item.sku, item.tracked, variant.displayName, level)
+            try:
+                listing = _listing(item.id, item.sku, item.tracked, variant.displayName, level)
+            except RecordError as error:
+                listing = _unreadable(msgspec.json.encode(line), error)
             found[listing.key] = listing
         every = list(found.values())
         for start in range(0, len(every), AT_ONCE):
@@ -213,6 +234,11 @@ def _listing(item_id: str, sku: str | None, tracked: bool, title: str, level: Le
         title=title,
         reference=reference if tracked else reference | UNTRACKED,
     )
+
+
+def _unreadable(raw: bytes | msgspec.Raw, error: Exception) -> Listing:
+    where = error.subject if isinstance(error, RecordError) else str(error).partition(" - at ")[2].strip("`")
+    return unreadable(bytes(raw), where or "broken JSON")
 
 
 def _unwritable(listing: Listing) -> tuple[str, str] | None:

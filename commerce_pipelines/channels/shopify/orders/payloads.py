@@ -13,6 +13,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from ....core.errors import RecordError
+from ....core.legible import decode_json
 from ....domain.orders.order import email_key
 from ...capabilities import Head
 
@@ -250,7 +251,7 @@ def number(gid: str) -> str:
 def decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
     """Raises RecordError(`bad_payload`) with the path of what is wrong and never a value: it may be personal."""
     try:
-        return decoder.decode(raw)
+        return decode_json(decoder, raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         says = str(error) if isinstance(error, msgspec.ValidationError) else "the JSON is broken"
         path = says.rpartition("`$")[2].rstrip("`") if "`$" in says else ""

@@ -17,11 +17,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 
 from ....core.errors import CredentialError, RecordError
-from ....domain.orders.order import Order
+from ....core.legible import decode_json
+from ....domain.orders.order import Order, OrderStatus
 from ...capabilities import Head, Orders, OrderTotal, Page, Window
 from ..account import ShopifyAccount
 from ..api.graphql import GraphQL
@@ -38,9 +40,12 @@ HISTORY = timedelta(days=60)  # what an app sees without the scope read_all_orde
 ORDER_ID = re.compile(r"[0-9]{1,20}\Z")
 
 
-class Times(msgspec.Struct, frozen=True):
-    createdAt: Instant
-    updatedAt: Instant
+class Created(msgspec.Struct, frozen=True):
+    at: Instant = msgspec.field(name="createdAt")
+
+
+class Updated(msgspec.Struct, frozen=True):
+    at: Instant = msgspec.field(name="updatedAt")
 
 
 class Liable(msgspec.Struct, frozen=True):
@@ -59,7 +64,17 @@ class Total(msgspec.Struct, frozen=True):
     taxLines: list[Liable] = []
 
 
-_times = msgspec.json.Decoder(Times)
+class Identity(msgspec.Struct, frozen=True):
+    id: str
+    createdAt: Instant
+
+
+_times: dict[SortKey, Any] = {
+    "CREATED_AT": msgspec.json.Decoder(Created),
+    "UPDATED_AT": msgspec.json.Decoder(Updated),
+}
+_totals = msgspec.json.Decoder(Total)
+_identities = msgspec.json.Decoder(Identity)
 
 
 class ShopifyOrders(Orders):
@@ -85,13 +100,8 @@ class ShopifyOrders(Orders):
         return self._pages("CREATED_AT", window, None)
 
     def _pages(self, by: SortKey, window: Window, resume: str | None) -> Iterator[Page]:
-        end, start = second(window.end), resumed(resume, window.start)
-
-        def when(raw: msgspec.Raw) -> datetime:
-            times = _times.decode(raw)
-            return times.createdAt if by == "CREATED_AT" else times.updatedAt
-
-        for nodes, following in listed(self._sizes, self._queries.orders, Listing[msgspec.Raw], by, start, end, when):
+        end, start, shape = second(window.end), resumed(resume, window.start), Listing[msgspec.Raw]
+        for nodes, following in listed(self._sizes, self._queries.orders, shape, by, start, end, _when(by)):
             whole = [self._whole.complete(node) for node in nodes]
             yield Page(
                 records=tuple([raw for raw, _ in whole]),
@@ -113,12 +123,12 @@ class ShopifyOrders(Orders):
         end, start = second(window.end), Resume(second(window.start))
         seen = set()
         for nodes, _ in listed(
-            self._sizes, self._queries.totals, Listing[Total], "CREATED_AT", start, end, lambda node: node.createdAt
+            self._sizes, self._queries.totals, Listing[msgspec.Raw], "CREATED_AT", start, end, _when("CREATED_AT")
         ):
-            for node in nodes:
-                if not node.test and node.id not in seen:
-                    seen.add(node.id)
-                    yield self._total(node)
+            for total in filter(None, map(self._counted, nodes)):
+                if total.order_id not in seen:
+                    seen.add(total.order_id)
+                    yield total
 
     def head(self, raw: bytes) -> Head:
         return payloads.head(raw)
@@ -141,6 +151,23 @@ class ShopifyOrders(Orders):
                 f"{self._settings.name}: orders older than 60 days need the scope read_all_orders; grant it to the "
                 "app and install it again, or start later (start_date)."
             )
+
+    def _counted(self, raw: msgspec.Raw) -> OrderTotal | None:
+        """A real order's total, without money where that cannot be read, so that the order is missed; None for test
+        orders, and where not even the id can be read (the landing says so)."""
+        try:
+            node = decode_json(_totals, raw)
+            return None if node.test else self._total(node)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecordError):
+            pass
+        try:
+            order = decode_json(_identities, raw)
+            placed = order.createdAt.astimezone(UTC)
+            return OrderTotal(
+                order_id=number(order.id), placed_at=placed, status=OrderStatus.PAID, currency="", total=0
+            )
+        except (msgspec.DecodeError, UnicodeDecodeError, OverflowError, RecordError):
+            return None
 
     def _total(self, node: Total) -> OrderTotal:
         basis = self._settings.currency_basis
@@ -169,3 +196,16 @@ class ShopifyOrders(Orders):
         except RecordError:
             return None
         return (order.total, order.collected) if order else None
+
+
+def _when(by: SortKey) -> Callable[[msgspec.Raw], datetime | None]:
+    """The time that a list is sorted by, None where it cannot be read."""
+    decoder = _times[by]
+
+    def when(raw: msgspec.Raw) -> datetime | None:
+        try:
+            return decode_json(decoder, raw).at
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+
+    return when

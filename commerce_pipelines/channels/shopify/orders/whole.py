@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from ....core.errors import RecordError
+from ....core.errors import CredentialError, PermanentError, RecordError
+from ....core.legible import decode_json
 from ...capabilities import Head
 from ..api.graphql import GraphQL, decode
 from ..api.queries import Queries
@@ -96,8 +97,8 @@ class Whole:
         last: the next news mends it."""
         for _ in range(ATTEMPTS):
             try:
-                rare = _rare.decode(node)
-            except msgspec.DecodeError:
+                rare = decode_json(_rare, node)
+            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
                 break  # landed as it is: the translation says what is wrong with it, and the others go on
             missing = self._missing(rare)
             if not missing:
@@ -109,6 +110,10 @@ class Whole:
                 if fresh is None:
                     break
                 node = fresh
+            except CredentialError:
+                raise
+            except PermanentError:
+                break  # what is missing cannot be had: the translation refuses this order, and the others go on
         return bytes(node), None
 
     def _afresh(self, gid: str) -> msgspec.Raw | None:

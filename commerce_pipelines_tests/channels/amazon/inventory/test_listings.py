@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -194,7 +195,7 @@ class TestReport:
         amazon.reports.charset, amazon.reports.cached = "utf-8", timedelta(days=1)
         for place in (DE, FR):
             amazon.reports._cache[place] = (NOON, amazon.reports._rows(place).decode().encode("cp1252", "replace"))
-        with pytest.raises(ProtocolError, match=r"SKU .* not written in utf-8"):
+        with pytest.raises(ProtocolError, match=r"rows of Amazon.s report cannot be read, the first by its seller-sku"):
             read(connect_later(amazon))
 
     def test_columns_in_another_language_are_named(self, amazon: Recorded, channel: AmazonChannel) -> None:
@@ -206,8 +207,38 @@ class TestReport:
         asked = next(call for call in amazon.called(REPORTS) if call.method == "POST").json()
         assert asked["reportOptions"] == {"preferredReportDocumentLocale": "en_US"}
 
-    def test_a_broken_row_is_loud(self, amazon: Recorded, channel: AmazonChannel) -> None:
+    @pytest.mark.parametrize(
+        ("spoil", "why"),
+        [
+            (lambda row: b"half a row\tand no more", "line 1002 .* has 2 columns, not 29"),
+            (lambda row: row + b"\tone more", "line 1002 .* has 30 columns, not 29"),
+            (lambda row: row.replace(b"\tSKU/", b"\tx\tSKU/", 1), "line 1002 .* has 30 columns, not 29"),
+            (lambda row: row.replace(b"\t7\t", b"\tseven\t"), "quantity in the GET_MERCHANT_LISTINGS_ALL_DATA"),
+            (lambda row: row.replace(b"DEFAULT", b"2026-11-20"), "fulfillment-channel in the"),
+        ],
+    )
+    def test_a_broken_row_waits_alone(
+        self, amazon: Recorded, channel: AmazonChannel, spoil: Callable[[bytes], bytes], why: str
+    ) -> None:
         fill(amazon, 1000)
-        amazon.reports._cache[DE] = (NOON, amazon.reports._rows(DE) + b"half a row\tand no more\n")
-        with pytest.raises(ProtocolError, match=r"Line 1002 .* has 2 of 29 columns"):
-            read(channel)
+        amazon.listings.add(offer(1001, 7, places=(FR,)))
+        sound = read(channel)
+        amazon.reports.cached = timedelta(days=1)
+        rows = amazon.reports._rows(DE)
+        last = next(row for row in rows.split(b"\n") if b"\t7\t" in row)
+        amazon.reports._cache[DE] = (NOON, rows + spoil(last.replace(b"SKU/", b"SKU/new ")) + b"\n")
+        found = read(connect_later(amazon))
+        (bad,) = found.keys() - sound.keys()
+        assert found.keys() - {bad} == sound.keys()
+        assert re.search(why, found[bad].reference["unreadable"])
+        assert (found[bad].sku, found[bad].quantity) == ("", None)
+
+    def test_a_listing_of_another_shape_waits_alone(self, amazon: Recorded, channel: AmazonChannel) -> None:
+        fill(amazon, 3)
+        item = {"sku": "ODD", "fulfillmentAvailability": "none"}
+        answer = {"numberOfResults": 2, "items": [item, {"sku": "EVEN"}]}
+        amazon.faults = [Fault(match=SEARCH, body=json.dumps(answer).encode())]
+        found = read(channel)
+        assert found.pop("EVEN").quantity is None
+        ((_, odd),) = found.items()
+        assert odd.reference["unreadable"] == "$.fulfillmentAvailability"

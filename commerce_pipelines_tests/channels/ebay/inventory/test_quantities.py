@@ -289,3 +289,26 @@ def test_a_sale_takes_its_units_out_of_the_offer(ebay: EbayStandIn, shop: EbayCh
     before = read(shop)["KET-GN-17"].quantity or 0
     ebay.add_new(an_order(1, NOW), NOW)
     assert read(shop)["KET-GN-17"].quantity == before - 1
+
+
+def test_a_listing_of_another_shape_waits_alone(
+    ebay: EbayStandIn, shop: EbayChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of both sources: an active listing whose quantity is no number, an inventory item without a SKU."""
+    sound = read(shop)
+    managed = [sku for sku, listing in sound.items() if listing.reference["api"] == "inventory"][-1]
+    handle = ebay.handle
+
+    def spoilt(call: Call) -> Reply:
+        reply = handle(call)
+        body, headers = reply.encoded()
+        if ITEMS in call.path:
+            body = body.replace(b'"sku":"%s"' % managed.encode(), b'"sku":"%s","availability":5' % managed.encode(), 1)
+        return Reply(reply.status, body.replace(b"<QuantityAvailable>", b"<QuantityAvailable>about ", 1), headers)
+
+    monkeypatch.setattr(ebay, "handle", spoilt)
+    found = {listing.key: listing for page in shop.listings.read() for listing in page}
+    bad = [listing for listing in found.values() if "unreadable" in listing.reference]
+    assert [listing.reference["unreadable"] for listing in bad] == ["$.QuantityAvailable"]
+    assert len(found) == len(sound)
+    assert next(each for each in found.values() if each.sku == managed).reference["divided"] == "true"

@@ -102,3 +102,22 @@ def test_anything_but_a_whole_file_is_an_error(
     happens(large)
     with pytest.raises(error, match=says):
         listed(channel)
+
+
+def test_a_line_that_cannot_be_read_waits_alone(large: Recorded, channel: ShopifyChannel) -> None:
+    sound = listed(channel)
+    [gid] = large.bulk.files
+    lines = [json.loads(line) for line in large.bulk.files[gid].splitlines()]
+    variant = next(line for line in lines if "inventoryItem" in line)
+    level = next(line for line in lines if line.get("__parentId") and line["__parentId"] != variant["id"])
+    gone = {line["id"] for line in lines if line.get("__parentId") == variant["id"]} | {level["id"]}
+    variant["inventoryItem"] = {"id": 5}
+    level["quantities"] = "many"
+    large.faults.append(Fault(match=PATH, body="\n".join(map(json.dumps, lines)).encode()))
+    found = listed(channel)
+    bad = {key: listing for key, listing in found.items() if "unreadable" in listing.reference}
+    assert sorted(listing.reference["unreadable"] for listing in bad.values()) == [
+        "$.inventoryItem.id", "$.quantities",
+    ]  # fmt: skip
+    assert len(sound) - len(found) + len(bad) == len(gone)
+    assert all(found[key] == sound[key] for key in found.keys() - bad.keys())

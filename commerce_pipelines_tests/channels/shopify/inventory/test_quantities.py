@@ -291,3 +291,17 @@ def test_whatever_goes_wrong_each_push_has_one_outcome_and_accepted_means_writte
             good = where[0] - 40_000 not in sold | bundles and quantity >= 0
             assert (status == "accepted") == good
             assert shop.stock.quantities[where] == (quantity if good else before[where])
+
+
+def test_a_variant_of_another_shape_waits_alone(
+    shop: Recorded, channel: ShopifyChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = listed(channel)
+    item = Stock._item
+    monkeypatch.setattr(
+        Stock, "_item", lambda self, row: item(self, row) | ({"id": "none"} if row["item"] == 40_001 else {})
+    )
+    found = listed(channel)
+    (bad,) = found.keys() - sound.keys()
+    assert found[bad].reference == {"unreadable": "id"}
+    assert sound.keys() - found.keys() == {"40001:71", "40001:72"}

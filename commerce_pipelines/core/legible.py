@@ -1,0 +1,101 @@
+"""Answers made legible: what JSON or XML forbids inside a text becomes U+FFFD, so that one title spoils no page.
+
+What belongs here: the characters that a marketplace may send and a strict reader refuses (half an emoji, control
+characters, bytes that are no UTF-8), and reading such an answer all the same. What does not: what an answer means, and
+structure that is broken: nobody can say where one record ends and the next begins.
+
+The strict reader goes first; nothing here costs anything while answers are sound.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from html.entities import html5
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+BLOT = "\ufffd"
+_BLOT_ESCAPE = rb"\ufffd"
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+# Inside a JSON string: a whole pair of surrogates, any other escape, or a character that must not stand there.
+_JSON_PART = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u([0-9a-fA-F]{4})|\\([^u])|\\u|[\x00-\x1f]",
+    re.DOTALL,
+)
+_KEPT_ESCAPES = frozenset(rb'"\/bfnrt')
+_SPACES = {b"\t": rb"\t", b"\n": rb"\n", b"\r": rb"\r"}
+# Inside XML: what may stand anywhere, a reference, or a sign that only markup may use.
+_XML_PART = re.compile(
+    r"<!\[CDATA\[.*?\]\]>|&(?:#(\d{1,9})|#[xX]([0-9a-fA-F]{1,8})|(\w{1,40}));|&|<(?![A-Za-z_/!?])", re.DOTALL
+)
+_XML_FORBIDS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_XML_ENTITIES = frozenset(("amp", "lt", "gt", "quot", "apos"))
+_DECLARED = re.compile(rb"<\?xml[^>]*encoding\s*=\s*[\"']([\w.:-]+)[\"']")
+
+
+def decode_json(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
+    """The body decoded, mended only where a strict reader refuses it. Raises what the decoder raises."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return decoder.decode(legible_json(bytes(body)))
+
+
+def decode_as(shape: type[T], body: bytes) -> T:
+    """The same by type."""
+    return decode_json(_decoder(shape), body)  # type: ignore[arg-type]
+
+
+@cache
+def _decoder(shape: type[T]) -> msgspec.json.Decoder[T]:
+    return msgspec.json.Decoder(shape)
+
+
+def legible_json(body: bytes) -> bytes:
+    """The same JSON with U+FFFD for halves of surrogate pairs, control characters, unknown escapes and bytes that are
+    no UTF-8; tabs and line ends inside a string become their escapes, a byte order mark goes."""
+    text = body.decode("utf-8-sig", "replace").encode()
+    return _STRING.sub(lambda string: _JSON_PART.sub(_json_part, string[0]), text)
+
+
+def _json_part(part: re.Match[bytes]) -> bytes:
+    whole, code, escaped = part[0], part[1], part[2]
+    if code is not None:
+        return _BLOT_ESCAPE if 0xD800 <= int(code, 16) <= 0xDFFF else whole
+    if escaped is not None:
+        return whole if escaped[0] in _KEPT_ESCAPES else _BLOT_ESCAPE + escaped
+    if whole[:1] == b"\\":
+        return _BLOT_ESCAPE if whole == rb"\u" else whole  # cut off, or a whole pair
+    return _SPACES.get(whole, _BLOT_ESCAPE)
+
+
+def legible_xml(body: bytes) -> bytes:
+    """The same XML, in UTF-8 without a declaration, with U+FFFD for characters that XML forbids, as they stand or by
+    reference; entities of HTML are the characters they name, a bare `&` or `<` in a text is itself."""
+    declared = _DECLARED.match(body.lstrip()[:200])
+    try:
+        text = body.decode(declared[1].decode() if declared else "utf-8-sig", "replace")
+    except LookupError:
+        text = body.decode("utf-8-sig", "replace")
+    text = re.sub(r"\A\s*<\?xml[^>]*\?>", "", text)
+    return _XML_PART.sub(_xml_part, _XML_FORBIDS.sub(BLOT, text)).encode()
+
+
+def _xml_part(part: re.Match[str]) -> str:
+    whole, decimal, digits, name = part[0], part[1], part[2], part[3]
+    if whole.startswith("<!"):
+        return whole
+    if whole in ("&", "<"):
+        return {"&": "&amp;", "<": "&lt;"}[whole]
+    if name:
+        character = html5.get(f"{name};", "")
+        return whole if name in _XML_ENTITIES else character or f"&amp;{name};"
+    number = int(decimal) if decimal else int(digits, 16)
+    legal = number <= 0x10FFFF and not _XML_FORBIDS.match(chr(number))
+    return whole if legal else BLOT
