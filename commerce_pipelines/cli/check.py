@@ -11,7 +11,9 @@ from functools import partial
 from typing import Any
 
 from ..core.errors import CommerceError
+from ..flows.identity import identify, may_publish, strangers
 from ..resources.connections import Connections
+from ..warehouse.shared.accounts import KnownAccount
 
 Finding = tuple[str, str]  # what was looked at, what is wrong with it ('' = fine)
 
@@ -20,12 +22,23 @@ def verify(connections: Connections) -> Iterator[Finding]:
     """Yields each finding as soon as it is known; a dead service is one finding, not the end of the list."""
     settings = connections.settings
     yield "settings", ""
-    yield from _tried("database and master key", lambda: connections.vault)
+    database = _tried("database and master key", lambda: connections.vault)
+    yield from database
+    entered_database = not any(problem for _, problem in database)
     entered = _tried(f"Odoo at {settings.odoo.url}", lambda: connections.odoo.version())
     yield from entered
-    if not any(problem for _, problem in entered):
+    odoo_answers = not any(problem for _, problem in entered)
+    if odoo_answers:
         yield from _odoo(connections)
+    for name in strangers(connections) if entered_database else ():
+        yield (
+            f"records of a channel {name}, which commerce.yaml does not have; `commerce-pipelines channels rename "
+            f"{name} NEW` adopts them if it is called NEW now", ""
+        )  # fmt: skip
     for channel in settings.channels:
+        if entered_database:
+            holder = may_publish if odoo_answers else identify
+            yield from _tried(f"{channel.name}: its account", partial(_identify, holder, connections, channel.name))
         yield from _tried(f"{channel.name}: credentials", partial(_probe, connections, channel.name))
         for warning in channel.warnings(datetime.now(UTC).date()):
             yield f"{channel.name}: dates", warning
@@ -33,6 +46,11 @@ def verify(connections: Connections) -> Iterator[Finding]:
 
 def _probe(connections: Connections, name: str) -> str:
     return connections.account(name).probe().description
+
+
+def _identify(holder: Callable[[Connections, str], KnownAccount], connections: Connections, name: str) -> str:
+    account = holder(connections, name)
+    return account.account_id or "the marketplace does not tell its id"
 
 
 def _tried(what: str, call: Callable[[], Any]) -> list[Finding]:

@@ -16,12 +16,13 @@ from pathlib import Path
 import click
 from dotenv import load_dotenv
 
-from ..core.errors import CommerceError, SettingsError
+from ..core.errors import CommerceError, SettingsError, TransientError
 from ..domain.money import to_decimal
 from ..domain.sales.completeness import Completeness
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
 from .backfill import advice, backfill
+from .channels import channels
 from .inventory import inventory
 from .orders import days, exceptions, plan, trace
 
@@ -54,7 +55,7 @@ def main() -> None:
     load_dotenv(".env")
 
 
-for _command in (backfill, plan, trace, exceptions, inventory):
+for _command in (backfill, channels, plan, trace, exceptions, inventory):
     main.add_command(_command)
 
 
@@ -112,6 +113,7 @@ def dev(host: str, port: int, behind_proxy: bool, public_host: tuple[str, ...]) 
     Prints the UI's address with the token that a browser needs once. With `listen` in commerce.yaml also what the
     command `listen` does.
     """
+    from ..flows.identity import identify
     from ..resources.alerts import alert
     from ..sensors.receiver import listening
     from .dev import Services, serve, ui_token
@@ -120,6 +122,11 @@ def dev(host: str, port: int, behind_proxy: bool, public_host: tuple[str, ...]) 
         raise click.UsageError("Dagster's UI has no login: put a proxy with one in front and add --behind-proxy.")
     connections = _connections()
     _ = connections.vault  # migrated and readable, before anything is started
+    for channel in connections.settings.channels:
+        try:
+            identify(connections, channel.name)
+        except TransientError as error:  # the channel's own sensor tells it for as long as it lasts
+            click.echo(f"commerce-pipelines: {error}", err=True)
     alerts = connections.settings.alerts
 
     def tell(subject: str, text: str) -> None:

@@ -46,6 +46,7 @@ class Connections:
         self.instruments = instruments
         self._open_warehouse, self._open_odoo, self._open_channel = warehouse, odoo, channels
         self._channels: dict[str, Channel] = {}
+        self._labels: dict[str, str] = {}
 
     @cached_property
     def warehouse(self) -> Warehouse:
@@ -65,11 +66,24 @@ class Connections:
             vault.check(connection)
         return vault
 
+    def label(self, name: str) -> str:
+        """The name under which a channel's answers are sealed and its orders are known in Odoo: its first one."""
+        if name not in self._labels:
+            from ..warehouse.shared.accounts import label_of
+
+            with self.warehouse.transaction() as connection:
+                label = label_of(connection, name)
+            if label is None:
+                return name  # it has none yet, and gets one when something of it is first written
+            self._labels[name] = label
+        return self._labels[name]
+
     def landing(self, name: str, topic: str) -> Landing:
         """What one channel landed on one topic."""
         from ..warehouse.landing.landing import Landing
 
-        return Landing(self.warehouse, self.vault, name, topic, self.settings.channel(name).zone)
+        zone = self.settings.channel(name).zone
+        return Landing(self.warehouse, self.vault, name, topic, zone, sealed_as=self.label(name))
 
     def channel(self, name: str) -> Channel:
         """One channel, its rate limits and access tokens shared with every other process through the database."""

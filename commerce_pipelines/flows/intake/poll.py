@@ -15,6 +15,7 @@ import msgspec
 from ...channels.capabilities import Window
 from ...core.errors import TransientError
 from ...resources.connections import Connections
+from ..identity import identify
 from .pull import Landed, land
 
 FIRST_LOOK = timedelta(hours=24)  # a new sensor starts a day back, not at the beginning of time
@@ -69,6 +70,7 @@ def poll(
     there at the next tick. The watermark moves only past what is landed and committed.
     """
     now = now or datetime.now(UTC)
+    identify(connections, name)
     started = clock()
     settings = connections.settings.channel(name)
     landed = Landed()

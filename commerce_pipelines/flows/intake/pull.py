@@ -19,6 +19,7 @@ from ...core.errors import STUMBLES, RecordError
 from ...core.failpoints import failpoint
 from ...domain.orders.order import LONGEST
 from ...resources.connections import Connections
+from ..identity import identify
 
 YEARS = range(1990, 2100)  # beyond, a time is a mistake, and no calendar day of every zone
 
@@ -40,6 +41,7 @@ def window_of(start: date, end: date, zone: ZoneInfo) -> Window:
 def pull(connections: Connections, name: str, start: date, end: date, *, now: datetime | None = None) -> Landed:
     """Land all orders placed on the days `[start, end)`; each page is committed before the next is asked for."""
     now = now or datetime.now(UTC)
+    identify(connections, name)
     source = connections.channel(name).orders
     whole = window_of(start, end, connections.settings.channel(name).zone)
     window = Window(whole.start, min(whole.end, now))

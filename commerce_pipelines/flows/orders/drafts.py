@@ -73,9 +73,10 @@ def _add(connections: Connections, name: str, orders: list[tuple[Order, str, dat
     if not orders:
         return
     settings, channel = connections.settings, connections.settings.channel(name)
-    catalogue = catalogue_for(connections, name, (order for order, _, _ in orders))
+    catalogue, label = catalogue_for(connections, name, (order for order, _, _ in orders)), connections.label(name)
     for order, subject, day in orders:
         try:
-            result.drafts.append(draft(order, subject, channel, settings.vat, catalogue, channel.zone))
+            made = draft(order, subject, channel, settings.vat, catalogue, channel.zone)
+            result.drafts.append(made if label == name else msgspec.structs.replace(made, channel=label))
         except RecordError as error:
             result.failures.append((order.order_id, day, error))

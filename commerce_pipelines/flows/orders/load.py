@@ -23,6 +23,7 @@ from ...domain.sales.lifecycle import Step, next_try, step
 from ...resources.connections import Connections
 from ...settings.fingerprint import fingerprint
 from ...warehouse.orders.ledger import LEDGER, read_known
+from ..identity import may_write_odoo
 from .drafts import drafts_of
 
 if TYPE_CHECKING:
@@ -87,12 +88,13 @@ def load(
     rows: list[Row] = list(records(orders))
     odoo, settings = connections.odoo, connections.settings
     with connections.warehouse.lock(f"odoo {settings.odoo.url} {settings.odoo.database}", wait=True):
+        may_write_odoo(connections, name)
         work = sort(connections, name, rows, again, now)
         drafted = drafts_of(connections, name, [(row["order_id"], row["day"]) for row in work.load])
         channel = settings.channel(name)
         for outcome in load_sales(odoo, settings.odoo, drafted.drafts, channel.taxes, on_batch=advance):
             work.verdicts[outcome.order_id] = outcome
-        for outcome in cancel_sales(odoo, name, [row["order_id"] for row in work.cancel]):
+        for outcome in cancel_sales(odoo, connections.label(name), [row["order_id"] for row in work.cancel]):
             work.verdicts[outcome.order_id] = outcome
     for order_id, _day, error in drafted.failures:
         work.verdicts[order_id] = SaleOutcome(
@@ -125,7 +127,7 @@ def sort(connections: Connections, name: str, rows: list[Row], again: bool, now:
             action = Action.NOT_A_SALE if other else Action.TEST if test else Action.WAITING
             work.verdicts[row["order_id"]] = _verdict(row, action, None)
     ids = [row["order_id"] for row in due]
-    booked = sale_totals(connections.odoo, name, ids)
+    booked = sale_totals(connections.odoo, connections.label(name), ids)
     with connections.warehouse.transaction() as connection:
         known = read_known(connection, name, ids)
         waiting = {

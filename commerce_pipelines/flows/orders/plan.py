@@ -45,7 +45,8 @@ def plan(connections: Connections, name: str, start: date, end: date, *, now: da
     todo = [orders[row["order_id"]] for row in work.load]
     drafted = draft_orders(connections, name, ((order, subject, days[order.order_id]) for order, _, subject in todo))
     regimes = {draft.order_id: f"{draft.regime} {draft.tax_country}".strip() for draft in drafted.drafts}
-    cancelled = cancel_sales(connections.odoo, name, [row["order_id"] for row in work.cancel], dry=True)
+    ids = [row["order_id"] for row in work.cancel]
+    cancelled = cancel_sales(connections.odoo, connections.label(name), ids, dry=True)
     planned = [
         Planned(order_id=one.order_id, day=days[one.order_id], action=one.action,
                 why="; ".join(flag.message for flag in one.flags))

@@ -61,7 +61,7 @@ def trace(connections: Connections, name: str, order_id: str, *, personal: bool 
                        "first seen": f"{one.first_seen:%Y-%m-%d %H:%M}Z", "run": one.run_id})
         for one in waiting
     ]  # fmt: skip
-    for sale in sale_totals(connections.odoo, name, [order_id]).values():
+    for sale in sale_totals(connections.odoo, connections.label(name), [order_id]).values():
         events.append(
             Event(what="in Odoo now", details={
                 "sale order": f"{sale.name} (id {sale.odoo_id})", "state": sale.state,

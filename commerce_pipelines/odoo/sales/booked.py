@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from ...domain.money import digits
-from ...domain.sales.draft import Sale, order_xid
+from ...domain.sales.draft import MODULE, Sale, order_xid
 from ..rpc.client import OdooClient
 from ..rpc.load import known, names_of
 
@@ -75,6 +75,12 @@ def sale_totals(client: OdooClient, channel: str, order_ids: Iterable[str]) -> d
     """Those of these orders that Odoo has, in any state, by order id. Two calls per thousand orders."""
     by_xid = {order_xid(channel, order_id): order_id for order_id in order_ids}
     return {sale.order_id: sale for sale, _row in read_orders(client, by_xid, _ORDER)}
+
+
+def holds_orders_of(client: OdooClient, label: str) -> bool:
+    """Whether Odoo has an order with an external id of ours for the channel that was first called `label`."""
+    domain = [["module", "=", MODULE], ["model", "=", "sale.order"], ["name", "=like", f"{label}_order_%"]]
+    return bool(client.call("ir.model.data", "search_count", domain=domain, limit=1))
 
 
 def read_orders(

@@ -38,10 +38,10 @@ def label(channel: str, topic: str) -> str:
 class Dictionaries:
     """The dictionaries of one channel and topic. They never change once stored, so each is read once per process."""
 
-    def __init__(self, warehouse: Warehouse, vault: Vault, channel: str, topic: str) -> None:
+    def __init__(self, warehouse: Warehouse, vault: Vault, channel: str, topic: str, *, sealed_as: str = "") -> None:
         self._memory, self._vault, self._channel, self._topic = warehouse.memory, vault, channel, topic
         self._newest = ("newest dictionary", channel, topic)
-        self._place = label(channel, topic).encode()
+        self._place = label(sealed_as or channel, topic).encode()
 
     def newest(self, connection: Connection) -> int | None:
         """The id of the dictionary to compress with, None before one is learned."""

@@ -97,13 +97,18 @@ _LOADED: dict[str, str] = {
 
 
 class Landing:
-    """The answers of one channel on one topic; `zone` names their business days."""
+    """The answers of one channel on one topic; `zone` names their business days.
 
-    def __init__(self, warehouse: Warehouse, vault: Vault, channel: str, topic: str, zone: ZoneInfo) -> None:
+    sealed_as: the channel's first name, for which its answers are sealed whatever it is called later.
+    """
+
+    def __init__(
+        self, warehouse: Warehouse, vault: Vault, channel: str, topic: str, zone: ZoneInfo, *, sealed_as: str = ""
+    ) -> None:
         self._warehouse, self._vault, self._channel, self._topic, self._zone = warehouse, vault, channel, topic, zone
-        self._dictionaries = Dictionaries(warehouse, vault, channel, topic)
+        self._dictionaries = Dictionaries(warehouse, vault, channel, topic, sealed_as=sealed_as)
         self._label = label(channel, topic)
-        self._place = self._label.encode() + b"\0"  # what a payload is sealed for begins so
+        self._place = label(sealed_as or channel, topic).encode() + b"\0"  # what a payload is sealed for begins so
 
     def land(self, items: Iterable[tuple[Head, bytes]], how: How, seen_at: datetime) -> LandResult:
         """Keep the new answers, all in one transaction. Landing the same again, or at once, changes nothing: those who

@@ -1,0 +1,210 @@
+"""A channel is its account, and an account belongs to one Odoo: who they are is kept at first use and held to.
+
+The name of a channel is a label. One account under two names would double every order; a copied settings file, a
+restored database or a clone of Odoo would write to the live shops. So whoever writes asks here first.
+
+What belongs here: asking the marketplace and Odoo who they are, comparing it with what is kept, and what a person
+agrees to. What does not: the rows (warehouse/shared/accounts.py), the commands (cli/channels.py).
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+
+import msgspec
+
+from ..core.errors import PermanentError, SettingsError
+from ..core.section import Secret
+from ..resources.connections import Connections
+from ..warehouse.shared.accounts import KnownAccount, Place
+
+
+def identify(connections: Connections, name: str) -> KnownAccount:
+    """The channel's account, kept at its first use; the marketplace is asked only then and after new credentials.
+
+    Raises SettingsError where another channel is the same account, or where the credentials open another account than
+    they did; the channel's own errors where it has to be asked.
+    """
+    from ..warehouse.shared import accounts
+
+    kind, credentials = kind_of(connections, name), credentials_digest(connections, name)
+    with connections.warehouse.transaction() as connection:
+        known = {account.channel: account for account in accounts.read_all(connection)}
+    account = known.get(name)
+    if account is not None and account.credentials == credentials:
+        return account
+    account_id = _ask_account(connections, name)
+    for other in known.values():
+        same = other.credentials == credentials or (account_id and other.account_id == account_id)
+        if other.channel != name and other.kind == kind and same:
+            raise SettingsError(_same_account(connections, name, other.channel))
+    with connections.warehouse.transaction() as connection:
+        if account is None:
+            accounts.add(connection, name, kind, account_id, credentials)
+        elif account_id and account.account_id and account.account_id != account_id:
+            raise SettingsError(
+                f"channels[{name}]: the credentials open another account than before. Put the old ones back, or give "
+                "the new account a channel of its own, with another name."
+            )
+        else:
+            accounts.set_credentials(connection, name, account_id or account.account_id, credentials)
+        return next(row for row in accounts.read_all(connection) if row.channel == name)
+
+
+def may_write_odoo(connections: Connections, name: str) -> KnownAccount:
+    """Whether orders of this channel may be written to the Odoo of the settings; keeps which one it is at first use.
+
+    Raises PermanentError where orders of this account went to another Odoo before and nobody has agreed to this one.
+    """
+    account, place = identify(connections, name), find_place(connections, name)
+    if account.place is None:
+        return _keep(connections, account, place)
+    if problem := difference(account.place, place):
+        raise PermanentError(
+            f"Nothing is written: {name} was kept in step with another Odoo ({problem}). If this one takes its place, "
+            f"run `commerce-pipelines channels agree {name}`; if this is a copy, leave it."
+        )
+    return account
+
+
+def may_publish(connections: Connections, name: str) -> KnownAccount:
+    """Whether anything may be told to the channel.
+
+    Raises PermanentError as `may_write_odoo`, and where this database met an Odoo that holds orders of the channel
+    already, which another installation wrote, and nobody has agreed to take over from it.
+    """
+    account = may_write_odoo(connections, name)
+    if not account.agreed:
+        raise PermanentError(
+            f"Nothing is published to {name}: Odoo holds orders of it that this database knows nothing of, so another "
+            f"installation is at work, or this one lost its database. Run `commerce-pipelines channels agree {name}` "
+            "where this one takes over."
+        )
+    return account
+
+
+def agree(connections: Connections, name: str) -> Place:
+    """A person agrees that this installation keeps the channel in step with the Odoo of the settings."""
+    from ..warehouse.shared import accounts
+
+    identify(connections, name)
+    place = find_place(connections, name)
+    with connections.warehouse.transaction() as connection:
+        accounts.set_place(connection, name, place, agreed=True)
+    return place
+
+
+def rename(connections: Connections, old: str, new: str) -> int:
+    """Adopt the records of a channel that commerce.yaml calls otherwise now; returns how many tables were gone through.
+
+    Raises SettingsError where `new` is not in the settings, `old` is still in them, or either name is in use otherwise.
+    """
+    from ..warehouse.shared import accounts
+
+    names = [channel.name for channel in connections.settings.channels]
+    if new not in names:
+        raise SettingsError(f"commerce.yaml has no channel {new}: rename it there first.")
+    if old in names:
+        raise SettingsError(f"commerce.yaml still has a channel {old}: it cannot be {new} as well.")
+    with connections.warehouse.lock("channels", wait=True), connections.warehouse.transaction() as connection:
+        known = accounts.channels_with_rows(connection)
+        if old not in known:
+            raise SettingsError(f"There are no records of a channel {old}.")
+        if new in known:
+            raise SettingsError(f"There are records of a channel {new} already; two channels cannot become one.")
+        tables = accounts.rename(connection, old, new)
+    return tables
+
+
+def strangers(connections: Connections) -> list[str]:
+    """Channels of which there are records and which commerce.yaml does not have."""
+    from ..warehouse.shared import accounts
+
+    with connections.warehouse.transaction() as connection:
+        known = accounts.channels_with_rows(connection)
+    return sorted(known - {channel.name for channel in connections.settings.channels})
+
+
+def difference(kept: Place, place: Place) -> str:
+    """What tells two Odoos apart, in words; '' where they are the same one."""
+    if kept.address != place.address:
+        return f"at {kept.address}"
+    if kept.uuid and place.uuid and kept.uuid != place.uuid:
+        return "another database of that name"
+    if kept.company is not None and place.company is not None and kept.company != place.company:
+        return "another company in it"
+    return ""
+
+
+def find_place(connections: Connections, name: str) -> Place:
+    """Which Odoo the settings name, asked once in a process."""
+    memory = connections.warehouse.memory
+    if "odoo place" not in memory:
+        memory["odoo place"] = _ask_place(connections)
+    place: Place = memory["odoo place"]
+    return place
+
+
+def _ask_place(connections: Connections) -> Place:
+    settings, odoo = connections.settings.odoo, connections.odoo
+    _, host, port = settings.address
+    company = odoo.who.company_id
+    try:
+        uuid = odoo.call("ir.config_parameter", "get_param", key="database.uuid") or ""
+    except PermanentError:  # our user may not read parameters, and need not: address and company tell enough
+        uuid = ""
+    return Place(f"{host}:{port}/{settings.database}", str(uuid), company)
+
+
+def _keep(connections: Connections, account: KnownAccount, place: Place) -> KnownAccount:
+    """The first use with this Odoo. Orders of ours that it has already were written by somebody else, or are lost."""
+    from ..odoo.sales.booked import holds_orders_of
+    from ..warehouse.shared import accounts
+
+    with connections.warehouse.transaction() as connection:
+        new = not accounts.has_loaded(connection, account.channel)
+        strange = new and holds_orders_of(connections.odoo, account.label)
+        accounts.set_place(connection, account.channel, place, agreed=not strange)
+    return msgspec.structs.replace(account, place=place, agreed=not strange)
+
+
+def kind_of(connections: Connections, name: str) -> str:
+    return str(connections.settings.channel(name).__struct_config__.tag)
+
+
+def credentials_digest(connections: Connections, name: str) -> str:
+    """A keyed hash of what opens the account: where it is reached and every secret. It changes with any of them."""
+    channel = connections.settings.channel(name)
+    secrets = sorted(_secrets(msgspec.structs.asdict(channel)))
+    text = "\n".join((kind_of(connections, name), channel.endpoint, *secrets))
+    return hmac.new(connections.vault.own_key("accounts"), text.encode(), "sha256").hexdigest()
+
+
+def _ask_account(connections: Connections, name: str) -> str:
+    """The account's id; '' where the marketplace does not tell it to us: equal credentials then tell enough."""
+    try:
+        return connections.channel(name).account.probe().account_id
+    except PermanentError:
+        return ""
+
+
+def _secrets(value: object) -> list[str]:
+    if isinstance(value, Secret):
+        return [os.environ.get(value.env, "")]
+    if isinstance(value, msgspec.Struct):
+        value = msgspec.structs.asdict(value)
+    if isinstance(value, dict):
+        return [secret for part in value.values() for secret in _secrets(part)]
+    if isinstance(value, (list, tuple)):
+        return [secret for part in value for secret in _secrets(part)]
+    return []
+
+
+def _same_account(connections: Connections, name: str, other: str) -> str:
+    if any(channel.name == other for channel in connections.settings.channels):
+        return f"channels[{name}] and channels[{other}] are one account: every order would come twice. Remove one."
+    return (
+        f"channels[{name}] is the account that was called {other}: run `commerce-pipelines channels rename {other} "
+        f"{name}`, or call it {other} again."
+    )

@@ -1,0 +1,126 @@
+"""Accounts: which account of a marketplace each channel is, what it was called first, and which Odoo belongs to it.
+
+What belongs here: rows, and giving a channel another name in every table. What does not: asking the marketplace or Odoo
+who they are, and what follows from it (flows/identity.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+
+class Place(msgspec.Struct, frozen=True):
+    """One Odoo: address and database in one text, its `database.uuid` ('' where our user may not read it), and the
+    company's database id."""
+
+    address: str
+    uuid: str
+    company: int | None
+
+
+class KnownAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """One row. account_id: '' where the marketplace does not tell it. label: the name under which answers are sealed
+    and records are known in Odoo. credentials: a keyed hash, which changes with them. place: the Odoo that orders of
+    this account were written to first; None before. agreed: a person has agreed to it, where that was needed."""
+
+    channel: str
+    kind: str
+    account_id: str
+    label: str
+    credentials: str
+    place: Place | None
+    agreed: bool
+
+
+_COLUMNS = "channel, kind, account_id, label, credentials, odoo_place, odoo_uuid, odoo_company, agreed"
+
+
+def read_all(connection: Connection) -> list[KnownAccount]:
+    """Every account that was ever used, by channel."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {_COLUMNS} FROM commerce.accounts ORDER BY channel")
+        return [
+            KnownAccount(
+                channel=channel, kind=kind, account_id=account_id, label=label, credentials=credentials,
+                place=Place(address, uuid, company) if address else None, agreed=agreed,
+            )
+            for channel, kind, account_id, label, credentials, address, uuid, company, agreed in cursor
+        ]  # fmt: skip
+
+
+def label_of(connection: Connection, channel: str) -> str | None:
+    """The name under which a channel's answers are sealed and its records are known in Odoo; None before its first."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT label FROM commerce.accounts WHERE channel = %s", (channel,))
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def add(connection: Connection, channel: str, kind: str, account_id: str, credentials: str) -> None:
+    """Keep a channel's account at its first use. The label is the channel's name, or that with a number where an
+    account that is called otherwise by now was called so first."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT label FROM commerce.accounts")
+        taken = {label for (label,) in cursor}
+        label, number = channel, 2
+        while label in taken:
+            label, number = f"{channel}_{number}", number + 1
+        cursor.execute(
+            "INSERT INTO commerce.accounts (channel, kind, account_id, label, credentials) VALUES (%s, %s, %s, %s, %s)"
+            " ON CONFLICT (channel) DO NOTHING",
+            (channel, kind, account_id, label, credentials),
+        )
+
+
+def set_credentials(connection: Connection, channel: str, account_id: str, credentials: str) -> None:
+    """The account is the same and its credentials are new."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE commerce.accounts SET credentials = %s, account_id = %s WHERE channel = %s",
+            (credentials, account_id, channel),
+        )
+
+
+def set_place(connection: Connection, channel: str, place: Place, agreed: bool) -> None:
+    """Keep which Odoo belongs to the account. agreed: it may be written to, and the account may be published to."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE commerce.accounts SET odoo_place = %s, odoo_uuid = %s, odoo_company = %s, agreed = %s"
+            " WHERE channel = %s",
+            (place.address, place.uuid, place.company, agreed, channel),
+        )
+
+
+def channels_with_rows(connection: Connection) -> set[str]:
+    """Channels of which the ledger of sale orders or the landing holds rows."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT channel FROM commerce.sale_orders UNION SELECT channel FROM commerce.accounts")
+        return {channel for (channel,) in cursor}
+
+
+def has_loaded(connection: Connection, channel: str) -> bool:
+    """Whether this database knows of an order of the channel that is in Odoo."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM commerce.sale_orders WHERE channel = %s AND odoo_id IS NOT NULL)", (channel,)
+        )
+        return bool(cursor.fetchone()[0])  # type: ignore[index]
+
+
+def rename(connection: Connection, old: str, new: str) -> int:
+    """Give a channel another name in every table; returns how many tables have a channel. Its label stays."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.table_name FROM information_schema.columns c JOIN information_schema.tables t"
+            " USING (table_schema, table_name) WHERE c.table_schema = 'commerce' AND c.column_name = 'channel'"
+            " AND t.table_type = 'BASE TABLE' ORDER BY 1"
+        )
+        tables = [table for (table,) in cursor]
+        for table in tables:
+            cursor.execute(f"UPDATE commerce.{table} SET channel = %s WHERE channel = %s", (new, old))
+    return len(tables)
