@@ -1,31 +1,42 @@
 """The check `complete` as the UI shows it: verdict, sentence, figures, a chart and the proof day by day.
 
-What belongs here: presentation of flows/orders/prove.py. What does not: the comparison (domain/sales/completeness.py).
+What belongs here: presentation of flows/orders/verdict.py. What does not: the comparison
+(domain/sales/completeness.py).
 """
 
 from collections import Counter
+from collections.abc import Sequence
+from datetime import date
 
 import dagster as dg
 
 from ..domain.money import to_decimal
 from ..domain.sales.completeness import Completeness
 from ..flows.orders.prove import Proof
+from ..flows.orders.verdict import Verdict
 from .chart import bars
 
-SHOWN = 62  # rows: a month in two currencies
+SHOWN = 62  # rows and bars: two months, or a month in two currencies
 
 
-def complete(found: Proof, asset_key: dg.AssetKey) -> dg.AssetCheckResult:
-    """The check's verdict. Orders waiting in exceptions make it a warning; anything unexplained makes it an error."""
-    proof = found.whole
-    unknown = not proof.complete
+def complete(found: Verdict, name: str, asset_key: dg.AssetKey) -> dg.AssetCheckResult:
+    """The check's verdict over all days. Orders that wait, and days that no run has dealt with, make it a warning;
+    anything unexplained makes it an error."""
+    proof = found.proof.whole
+    red = sorted({day for (day, _), of_day in found.proof.days.items() if not of_day.complete})
+    days = sorted({day for day, _ in found.proof.days})
     return dg.AssetCheckResult(
         check_name="complete",
         asset_key=asset_key,
-        passed=proof.complete and not proof.exceptions,
-        severity=dg.AssetCheckSeverity.ERROR if unknown else dg.AssetCheckSeverity.WARN,
-        description=sentence(proof),
+        passed=found.settled,
+        severity=dg.AssetCheckSeverity.WARN if found.complete else dg.AssetCheckSeverity.ERROR,
+        description=sentence(found),
         metadata={
+            "days proved": f"{len(days)}: {days[0]} to {days[-1]}" if days else "none",
+            "days found wanting": _dates(red),
+            "to look again": f"`commerce-pipelines backfill {name} --from {red[0]} --to {red[-1]}`" if red else "–",
+            "waiting now": found.waiting,
+            "days with answers that no run has dealt with": _dates(found.undealt),
             "orders in channel": proof.orders_in_channel,
             "sale orders in Odoo": proof.sale_orders_in_odoo,
             "in exceptions": proof.exceptions,
@@ -43,14 +54,23 @@ def complete(found: Proof, asset_key: dg.AssetKey) -> dg.AssetCheckResult:
                 )
                 for currency, minor in sorted(proof.collected.items())
             },
-            "orders per day": dg.MetadataValue.md(bars(_per_day(found), "orders in the channel by day") or "no orders"),
-            "day by day": dg.MetadataValue.md(_table(found)),
+            "orders per day": dg.MetadataValue.md(bars(_per_day(found.proof), "orders in the channel") or "no orders"),
+            "day by day": dg.MetadataValue.md(_table(found.proof)),
         },
     )
 
 
-def sentence(proof: Completeness) -> str:
-    """`100 orders in the channel, 99 in Odoo, 1 missing; money differs by 39.90.`"""
+def sentence(found: Verdict) -> str:
+    """`100 orders in the channel, 99 in Odoo, 1 missing; money differs by 39.90.`, and what else is not settled."""
+    text = _sentence(found.proof.whole)
+    if found.waiting > found.proof.whole.exceptions:  # some cannot be read, or were refused since their day was proved
+        text += f" {found.waiting} wait with a reason."
+    if found.undealt:
+        text += f" {len(found.undealt)} days have answers that no run has dealt with yet."
+    return text
+
+
+def _sentence(proof: Completeness) -> str:
     parts = [f"{proof.orders_in_channel} orders in the channel, {proof.sale_orders_in_odoo} in Odoo"]
     for count, word in (
         (len(proof.missing), "missing"),
@@ -63,14 +83,19 @@ def sentence(proof: Completeness) -> str:
 
 
 def _per_day(found: Proof) -> dict[str, int]:
-    days: Counter[str] = Counter()
+    days: Counter[date] = Counter()
     for (day, _currency), proof in sorted(found.days.items()):
-        days[f"{day:%d.%m.}"] += proof.orders_in_channel
-    return dict(days)
+        days[day] += proof.orders_in_channel
+    return {f"{day:%d.%m.}": count for day, count in list(days.items())[-SHOWN:]}
+
+
+def _dates(days: Sequence[date]) -> str:
+    more = f" and {len(days) - SHOWN} more" if len(days) > SHOWN else ""
+    return ", ".join(day.isoformat() for day in days[:SHOWN]) + more or "none"
 
 
 def _table(found: Proof) -> str:
-    """Markdown: one row per business day and currency, newest first."""
+    """Markdown: one row per business day and currency; those found wanting or waiting first, then the newest."""
     head = ["day", "currency", "channel", "Odoo", "waiting", "missing", "surplus", "money in channel", "money in Odoo"]
     rows = [
         [
@@ -79,6 +104,11 @@ def _table(found: Proof) -> str:
             str(to_decimal(proof.channel_total.get(currency, 0), currency)),
             str(to_decimal(proof.odoo_total.get(currency, 0), currency)),
         ]
-        for (day, currency), proof in sorted(found.days.items(), reverse=True)[:SHOWN]
+        for (day, currency), proof in sorted(found.days.items(), key=_urgency)[:SHOWN]
     ]  # fmt: skip
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
+
+
+def _urgency(row: tuple[tuple[date, str], Completeness]) -> tuple[bool, int, str]:
+    (day, currency), proof = row
+    return proof.complete and not proof.exceptions, -day.toordinal(), currency

@@ -170,8 +170,9 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
             dg.AssetCheckSpec(
                 "complete",
                 asset=key("sale_orders"),
-                description=f"Every paid order of these days in {name} is one confirmed sale order in Odoo: same "
-                "count, same money to the cent, no id missing.",
+                description=f"Every paid order of {name}, of all days proved so far, is one confirmed sale order in "
+                "Odoo: same count, same money to the cent, no id missing, none waiting. A day that was found wanting "
+                "stays so until it is proved again, whatever days the last run was about.",
             )
         ],
         description="Each paid order as exactly one confirmed sale order in Odoo, with partner, addresses, taxes, team "
@@ -183,6 +184,7 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
     ) -> Iterator[dg.Output[Any] | dg.AssetCheckResult]:
         from ..flows.orders.load import load
         from ..flows.orders.prove import prove
+        from ..flows.orders.verdict import verdict
 
         started = time.monotonic()
         start, end = days_of(context)
@@ -217,8 +219,9 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
         odoo = connections.settings.odoo.url.rstrip("/")
         yield dg.Output(ledger, metadata={"sale orders in Odoo": dg.MetadataValue.url(f"{odoo}/odoo/sales")})
         with failures():
-            proof = prove(connections, name, start, end, afresh=LANDED_TAG not in context.run.tags)
-        yield complete(proof, asset_key=key("sale_orders"))
+            prove(connections, name, start, end, afresh=LANDED_TAG not in context.run.tags)
+            found = verdict(connections, name, connections.instruments.now())
+        yield complete(found, name, asset_key=key("sale_orders"))
 
     return [raw_orders, staged_orders, sale_orders]
 

@@ -7,7 +7,7 @@ What belongs here: ticks, run requests, schedules. What does not: what to ask fo
 # No `from __future__ import annotations` here: Dagster reads the annotations of its functions as objects.
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import msgspec
@@ -26,6 +26,7 @@ ACTIVE = [
     dg.DagsterRunStatus.STARTED,
 ]
 NIGHTLY_DAYS = 7
+RED_DAYS = 14  # older days that are asked for again in one night
 TABLES = ("raw_orders", "orders", "order_lines", "sale_orders", "exceptions")
 
 
@@ -138,17 +139,36 @@ def nightly_orders(channel: ChannelSettings) -> dg.ScheduleDefinition:
         cron_schedule="17 2 * * *",
         execution_timezone=channel.time_zone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"Asks {name} again for the last {NIGHTLY_DAYS} days and brings Odoo in step with the answer.",
+        description=f"Asks {name} again for the last {NIGHTLY_DAYS} days, and for older ones found wanting, and "
+        "brings Odoo in step with the answer.",
         tags={"flow": "orders"},
     )
-    def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    def nightly(
+        context: dg.ScheduleEvaluationContext, connections: dg.ResourceParam[Connections]
+    ) -> list[dg.RunRequest]:
         today = context.scheduled_execution_time.astimezone(channel.zone).date()
-        return dg.RunRequest(
-            tags={
-                RANGE_START: (today - timedelta(days=NIGHTLY_DAYS)).isoformat(),
-                RANGE_END: today.isoformat(),
-                CHANNEL_TAG: name,
-            }
-        )
+        start = today - timedelta(days=NIGHTLY_DAYS)
+        return [
+            dg.RunRequest(
+                run_key=f"{today}: {first}..{last}",
+                tags={RANGE_START: first.isoformat(), RANGE_END: last.isoformat(), CHANNEL_TAG: name},
+            )
+            for first, last in [*_red_spans(context, connections, channel, start), (start, today)]
+        ]
 
     return nightly
+
+
+def _red_spans(
+    context: dg.ScheduleEvaluationContext, connections: Connections, channel: ChannelSettings, before: date
+) -> list[tuple[date, date]]:
+    """Older days found wanting, the newest of them: nobody else looks at them again, and they turn `complete` red."""
+    from ..flows.intake.poll import spans
+    from ..flows.orders.verdict import red_days
+
+    try:
+        red = [day for day in red_days(connections, channel.name, before) if day >= channel.start_date]
+        return spans(red[-RED_DAYS:])
+    except CommerceError as error:
+        context.log.warning("Older days are not looked at again: %s", error)
+        return []

@@ -184,6 +184,21 @@ def test_a_sale_that_is_gone_from_odoo_makes_the_check_red_by_id(lanes: Lanes) -
     assert check.metadata["money difference"].value != "0.00"
 
 
+def test_red_stays_red_whatever_days_the_next_run_is_about(lanes: Lanes) -> None:
+    lanes.run(SHOP)
+    sales = lanes.world.odoo.database.rows["sale.order"]
+    first = min((row for row in sales.values() if row["state"] == "sale"), key=lambda row: row["date_order"])
+    first["state"] = "cancel"
+    assert check_of(lanes.run(SHOP, **{LANDED_TAG: "true"})).severity == dg.AssetCheckSeverity.ERROR
+    today = lanes.days[1].isoformat()
+    check = check_of(lanes.run(SHOP, **{RANGE_START: today, RANGE_END: today}))
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert check.metadata["missing"].value != "none"
+    assert f"backfill {SHOP} --from" in check.metadata["to look again"].value
+    first["state"] = "sale"
+    assert check_of(lanes.run(SHOP)).severity == dg.AssetCheckSeverity.WARN
+
+
 def test_an_empty_page_with_status_200_cannot_pass_for_no_orders(lanes: Lanes) -> None:
     """Silent loss at the source: the day's listing is empty, the proof asks otherwise and is red."""
     empty = {"data": {"orders": {"edges": [], "nodes": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}}}

@@ -282,10 +282,33 @@ def test_the_nightly_pass_asks_for_the_last_days_and_asks_the_channel(ticker: Ti
     schedule = ticker.repository.get_schedule_def("shop_de_nightly")
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("17 2 * * *", "Europe/Berlin")
     night = datetime(2026, 11, 20, 1, 17, tzinfo=UTC)
-    context = dg.build_schedule_context(scheduled_execution_time=night, instance=ticker.instance)
+    context = dg.build_schedule_context(
+        scheduled_execution_time=night, instance=ticker.instance, resources={"connections": ticker.connections}
+    )
     (request,) = schedule.evaluate_tick(context).run_requests or []
     assert (request.tags[RANGE_START], request.tags[RANGE_END]) == ("2026-11-13", "2026-11-20")
     assert "commerce/landed" not in request.tags
+
+
+def test_the_nightly_pass_asks_again_for_older_days_that_were_found_wanting(
+    ticker: Ticker, warehouse: Warehouse
+) -> None:
+    wanting = ("2026-10-02", "2026-10-03", "2026-10-09")
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        for day, missing in [*((day, 1) for day in wanting), ("2026-10-05", 0), ("2024-12-31", 1)]:
+            cursor.execute(
+                "INSERT INTO commerce.completeness VALUES ('shop_de', %s, 'EUR', 1, 0, 0, %s, 0, 0, 0, 0, now())",
+                (day, missing),
+            )
+    context = dg.build_schedule_context(
+        scheduled_execution_time=datetime(2026, 11, 20, 1, 17, tzinfo=UTC), instance=ticker.instance,
+        resources={"connections": ticker.connections},
+    )  # fmt: skip
+    requests = ticker.repository.get_schedule_def("shop_de_nightly").evaluate_tick(context).run_requests or []
+    assert [(one.tags[RANGE_START], one.tags[RANGE_END]) for one in requests] == [
+        ("2026-10-02", "2026-10-03"), ("2026-10-09", "2026-10-09"), ("2026-11-13", "2026-11-20"),
+    ]  # fmt: skip
+    assert len({one.run_key for one in requests}) == 3
 
 
 def test_sensors_and_schedules_run_from_the_start(ticker: Ticker) -> None:

@@ -35,19 +35,24 @@ class Booked(msgspec.Struct, frozen=True, kw_only=True):
 class Completeness(msgspec.Struct, frozen=True, kw_only=True):
     """difference: channel less Odoo per currency, minor units, over all claimed orders that do not wait in exceptions.
 
-    missing: claimed, neither confirmed in Odoo nor waiting in exceptions. surplus: confirmed in Odoo, not claimed.
+    absent: claimed, neither confirmed in Odoo nor waiting in exceptions. surplus: confirmed in Odoo, not claimed.
     collected: what the channel takes and remits itself, per currency; buyers paid total + collected.
     """
 
     orders_in_channel: int
     sale_orders_in_odoo: int
     exceptions: int
-    missing: tuple[str, ...]
+    absent: tuple[Claim, ...]
     surplus: tuple[str, ...]
     channel_total: dict[str, int]
     odoo_total: dict[str, int]
     difference: dict[str, int]
     collected: dict[str, int]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The ids of the absent ones."""
+        return tuple(claim.order_id for claim in self.absent)
 
     @property
     def complete(self) -> bool:
@@ -70,7 +75,7 @@ def compare(claims: Iterable[Claim], booked: Mapping[str, Booked], waiting: Coll
     odoo: dict[str, int] = defaultdict(int)
     collected: dict[str, int] = defaultdict(int)
     count = sold = excepted = 0
-    missing: list[str] = []
+    absent: list[Claim] = []
     seen: set[str] = set()
     for claim in claims:
         if claim.order_id in seen:
@@ -85,7 +90,7 @@ def compare(claims: Iterable[Claim], booked: Mapping[str, Booked], waiting: Coll
             excepted += 1
             continue
         else:
-            missing.append(claim.order_id)
+            absent.append(claim)
         channel[claim.currency] += claim.total
         collected[claim.currency] += claim.collected
     surplus = [order_id for order_id, sale in booked.items() if sale.state in SOLD and order_id not in seen]
@@ -95,10 +100,35 @@ def compare(claims: Iterable[Claim], booked: Mapping[str, Booked], waiting: Coll
         orders_in_channel=count,
         sale_orders_in_odoo=sold + len(surplus),
         exceptions=excepted,
-        missing=tuple(sorted(missing)),
+        absent=tuple(sorted(absent, key=lambda claim: claim.order_id)),
         surplus=tuple(sorted(surplus)),
         channel_total=dict(channel),
         odoo_total=dict(odoo),
         difference={key: channel[key] - odoo[key] for key in sorted({*channel, *odoo})},
         collected={key: minor for key, minor in collected.items() if minor},
     )
+
+
+def add_up(proofs: Iterable[Completeness]) -> Completeness:
+    """The proof of several days out of theirs: no order belongs to two of them, and a difference of one day does not
+    make up for another's."""
+    days = list(proofs)
+    return Completeness(
+        orders_in_channel=sum(day.orders_in_channel for day in days),
+        sale_orders_in_odoo=sum(day.sale_orders_in_odoo for day in days),
+        exceptions=sum(day.exceptions for day in days),
+        absent=tuple(claim for day in days for claim in day.absent),
+        surplus=tuple(order_id for day in days for order_id in day.surplus),
+        channel_total=_sums(day.channel_total for day in days),
+        odoo_total=_sums(day.odoo_total for day in days),
+        difference=_sums({key: abs(minor) for key, minor in day.difference.items()} for day in days),
+        collected=_sums(day.collected for day in days),
+    )
+
+
+def _sums(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    sums: dict[str, int] = defaultdict(int)
+    for part in parts:
+        for currency, minor in part.items():
+            sums[currency] += minor
+    return dict(sums)

@@ -7,7 +7,7 @@ requests (sensors/orders.py).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 
 import msgspec
@@ -107,7 +107,7 @@ def due_days(pending: Mapping[date, datetime], requested: Mapping[str, Request],
     return due
 
 
-def spans(days: Mapping[date, Request]) -> list[tuple[date, date]]:
+def spans(days: Iterable[date]) -> list[tuple[date, date]]:
     """The days as inclusive spans without gaps, oldest first: one run each."""
     result: list[tuple[date, date]] = []
     for day in sorted(days):

@@ -1,7 +1,7 @@
 """Channel against Odoo, asked afresh: is every order of some days there, once, to the cent?
 
-What belongs here: gathering both sides for domain/sales/completeness.py, keeping the result by business day. What does
-not: the comparison itself, how it is shown (assets/, cli/main.py).
+What belongs here: gathering both sides for domain/sales/completeness.py. What does not: the comparison itself, keeping
+its result (warehouse/orders/proofs.py), what all days say together (verdict.py), how it is shown (assets/, cli/).
 """
 
 from __future__ import annotations
@@ -33,11 +33,13 @@ def prove(
 ) -> Proof:
     """Compare the days `[start, end)` and keep the figures in `commerce.completeness`.
 
-    afresh: ask the channel again rather than believe what was landed from it. Orders count on the day they were placed,
+    afresh: ask the channel again rather than believe what was landed from it; else what the last asking missed stays
+    missing until it is landed, because the landing cannot know of it. Orders count on the day they were placed,
     surplus ones on the day of their ledger row.
     """
     from ...odoo.sales.sales import sale_totals
     from ...warehouse import exceptions
+    from ...warehouse.orders import proofs
     from ...warehouse.tables.frames import read_frame
 
     now = now or datetime.now(UTC)
@@ -48,6 +50,7 @@ def prove(
             for row in records(read_frame(connection, "sale_orders", ["order_id", "day"], *where))
         }
         staged = [] if afresh else list(records(read_frame(connection, "orders", None, *where)))
+        missed = [] if afresh else proofs.missed(connection, name, (start, end))
         waiting = {row.record_id for row in exceptions.open_exceptions(connection, name, Topic.ORDERS) if row.blocking}
     if afresh:
         claims = _ask(connections, name, start, end, now)
@@ -61,7 +64,7 @@ def prove(
             )
             for row in staged
             if is_sale(row)
-        ]
+        ] + missed
     placed = {claim.order_id: day for day, claim in claims}
     booked = {
         order_id: Booked(order_id=order_id, currency=sale.currency, total=sale.total, state=sale.state)
@@ -71,7 +74,8 @@ def prove(
         whole=compare((claim for _, claim in claims), booked, waiting),
         days=_by_day(claims, booked, waiting, {**ledger, **placed}),
     )
-    _keep(connections, name, start, end, proof.days, now)
+    with connections.warehouse.transaction() as connection:
+        proofs.keep(connection, name, (start, end), proof.days, now, afresh)
     return proof
 
 
@@ -103,31 +107,3 @@ def _ask(connections: Connections, name: str, start: date, end: date, now: datet
         for one in connections.channel(name).orders.totals(window)
         if one.status is OrderStatus.PAID
     ]
-
-
-def _keep(
-    connections: Connections,
-    name: str,
-    start: date,
-    end: date,
-    days: Mapping[tuple[date, str], Completeness],
-    now: datetime,
-) -> None:
-    """One row per day and currency, so that any day's proof can be read with SQL."""
-    from psycopg2.extras import execute_values
-
-    rows = [
-        (
-            name, day, currency, proof.orders_in_channel, proof.sale_orders_in_odoo, proof.exceptions,
-            len(proof.missing), len(proof.surplus), proof.channel_total.get(currency, 0),
-            proof.odoo_total.get(currency, 0), proof.collected.get(currency, 0), now,
-        )
-        for (day, currency), proof in days.items()
-    ]  # fmt: skip
-    with connections.warehouse.transaction() as connection, connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM commerce.completeness WHERE channel = %s AND day >= %s AND day < %s", (name, start, end)
-        )
-        execute_values(
-            cursor, "INSERT INTO commerce.completeness VALUES %s ON CONFLICT DO NOTHING", rows, page_size=500
-        )

@@ -1,0 +1,60 @@
+"""What all proofs of a channel say together: the verdict that a person reads, whatever days the last run was about.
+
+What belongs here: adding the newest proof of each day up, and what no proof can know: orders that wait, days that no
+run has dealt with. What does not: proving (prove.py), how it is shown (assets/complete.py), telling people (alerts).
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import msgspec
+
+from ...core.topics import Topic
+from ...domain.sales.completeness import add_up
+from ...resources.connections import Connections
+from .prove import Proof
+
+GRACE = timedelta(hours=1)  # that a run for landed answers may take, and the next one after a failure
+LOOK_BACK = timedelta(days=7)  # older answers than these without a run have been told by failed runs
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """proof: of all days ever proved. waiting: orders that are not in Odoo and wait for something, of any day. undealt:
+    days whose newest answers no run has brought to Odoo for an hour and more."""
+
+    proof: Proof
+    waiting: int
+    undealt: tuple[date, ...]
+
+    @property
+    def complete(self) -> bool:
+        return all(proof.complete for proof in self.proof.days.values())
+
+    @property
+    def settled(self) -> bool:
+        """Complete, and nothing is on its way or waits for a person."""
+        return self.complete and not self.proof.whole.exceptions and not self.waiting and not self.undealt
+
+
+def verdict(connections: Connections, name: str, now: datetime) -> Verdict:
+    """The newest proof of every day, added up. A day that was found wanting stays so until it is proved again."""
+    from ...warehouse import exceptions
+    from ...warehouse.orders import proofs
+
+    channel = connections.settings.channel(name)
+    with connections.warehouse.transaction() as connection:
+        days = proofs.read(connection, name)
+        waiting = {one.record_id for one in exceptions.open_exceptions(connection, name, Topic.ORDERS) if one.blocking}
+    tomorrow = now.astimezone(channel.zone).date() + timedelta(days=1)
+    pending = connections.landing(name, Topic.ORDERS).pending(channel.start_date, tomorrow, now - LOOK_BACK)
+    undealt = tuple(day for day, seen in sorted(pending.items()) if seen < now - GRACE)
+    return Verdict(proof=Proof(whole=add_up(days.values()), days=days), waiting=len(waiting), undealt=undealt)
+
+
+def red_days(connections: Connections, name: str, before: date) -> list[date]:
+    """The days before that one that were found wanting when they were last proved, oldest first."""
+    from ...warehouse.orders import proofs
+
+    with connections.warehouse.transaction() as connection:
+        return proofs.red_days(connection, name, before)

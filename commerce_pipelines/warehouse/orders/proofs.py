@@ -1,0 +1,110 @@
+"""The proofs of a channel's days, one row per business day and currency, so that any day can be read with SQL.
+
+What belongs here: keeping them and reading them back. What does not: comparing (domain/sales/completeness.py), asking
+either side (flows/orders/prove.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ...domain.sales.completeness import Claim, Completeness
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+Days = Mapping[tuple[date, str], Completeness]
+
+COLUMNS = (
+    *("channel", "day", "currency", "orders_in_channel", "sale_orders_in_odoo", "exceptions", "missing", "surplus"),
+    *("channel_total", "odoo_total", "collected", "proved_at", "missing_orders", "surplus_orders", "afresh"),
+)
+
+
+def keep(
+    connection: Connection, channel: str, span: tuple[date, date], days: Days, now: datetime, afresh: bool
+) -> None:
+    """Put the proofs of the days `[start, end)` in place of the earlier ones. afresh: the channel was asked."""
+    from psycopg2.extras import execute_values
+
+    rows = [
+        (
+            channel, day, currency, proof.orders_in_channel, proof.sale_orders_in_odoo, proof.exceptions,
+            len(proof.missing), len(proof.surplus), proof.channel_total.get(currency, 0),
+            proof.odoo_total.get(currency, 0), proof.collected.get(currency, 0), now,
+            msgspec.json.encode(proof.absent).decode(), msgspec.json.encode(proof.surplus).decode(), afresh,
+        )
+        for (day, currency), proof in days.items()
+    ]  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM commerce.completeness WHERE channel = %s AND day >= %s AND day < %s", (channel, *span)
+        )
+        execute_values(
+            cursor,
+            f"INSERT INTO commerce.completeness ({', '.join(COLUMNS)}) VALUES %s ON CONFLICT DO NOTHING",
+            rows,
+            page_size=500,
+        )
+
+
+def missed(connection: Connection, channel: str, span: tuple[date, date]) -> list[tuple[date, Claim]]:
+    """The orders that the newest proofs of the days `[start, end)` miss and that are not staged on any day: the channel
+    has them and nobody has landed them yet."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT day, missing_orders FROM commerce.completeness"
+            " WHERE channel = %s AND day >= %s AND day < %s AND missing > 0",
+            (channel, *span),
+        )
+        found = [(day, claim) for day, text in cursor for claim in msgspec.json.decode(text, type=list[Claim])]
+        ids = [claim.order_id for _, claim in found]
+        if not ids:
+            return []
+        cursor.execute("SELECT order_id FROM commerce.orders WHERE channel = %s AND order_id = ANY(%s)", (channel, ids))
+        staged = {order_id for (order_id,) in cursor}
+    return [(day, claim) for day, claim in found if claim.order_id not in staged]
+
+
+def read(connection: Connection, channel: str) -> dict[tuple[date, str], Completeness]:
+    """The newest proof of every day that was ever proved, by day and currency."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT day, currency, orders_in_channel, sale_orders_in_odoo, exceptions, channel_total, odoo_total,"
+            " collected, missing_orders, surplus_orders FROM commerce.completeness WHERE channel = %s"
+            " ORDER BY day, currency",
+            (channel,),
+        )
+        return {(row[0], row[1]): _proof(*row[1:]) for row in cursor}
+
+
+def red_days(connection: Connection, channel: str, before: date) -> list[date]:
+    """The days before that one whose newest proof misses an order, or money, or found one too many; oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT day FROM commerce.completeness WHERE channel = %s AND day < %s"
+            " AND (missing > 0 OR surplus > 0 OR channel_total <> odoo_total) ORDER BY day",
+            (channel, before),
+        )
+        return [day for (day,) in cursor]
+
+
+def _proof(
+    currency: str, orders: int, sales: int, waiting: int, channel_total: int, odoo_total: int, collected: int,
+    absent: str, surplus: str,
+) -> Completeness:  # fmt: skip
+    return Completeness(
+        orders_in_channel=orders,
+        sale_orders_in_odoo=sales,
+        exceptions=waiting,
+        absent=msgspec.json.decode(absent, type=tuple[Claim, ...]),
+        surplus=msgspec.json.decode(surplus, type=tuple[str, ...]),
+        channel_total={currency: channel_total},
+        odoo_total={currency: odoo_total},
+        difference={currency: channel_total - odoo_total},
+        collected={currency: collected} if collected else {},
+    )

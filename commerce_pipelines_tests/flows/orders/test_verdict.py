@@ -1,0 +1,100 @@
+"""The verdict covers every day that was ever proved: what one run finds wanting no other run's days make good."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from commerce_pipelines.domain.orders.order import OrderStatus
+from commerce_pipelines.flows.orders.prove import prove
+from commerce_pipelines.flows.orders.verdict import GRACE, Verdict, red_days, verdict
+from commerce_pipelines_tests.doubles.lane import NAME, Lane, later, line, numbered
+
+
+def _verdict(lane: Lane, **ahead: float) -> Verdict:
+    return verdict(lane.connections, NAME, datetime.now(UTC) + timedelta(**ahead))
+
+
+def _landed(lane: Lane) -> bool:
+    """The proof of a sensor's run: of the lane's day, from what is landed. Returns whether the day is complete."""
+    return prove(lane.connections, NAME, lane.day, lane.day + timedelta(days=1), afresh=False).whole.complete
+
+
+def test_a_waiting_order_is_not_forgotten_by_another_days_proof(lane: Lane, request: pytest.FixtureRequest) -> None:
+    old, new = numbered(request, 2)
+    waits = lane.order(old, line(sku="NONE-SUCH"), placed_at=lane.noon - timedelta(days=5))
+    lane.put(waits, lane.order(new))
+    lane.run(before=5)
+    lane.prove(before=5)
+    assert lane.prove().whole.complete
+    found = _verdict(lane)
+    assert (found.complete, found.settled, found.waiting) == (True, False, 1)
+    assert (found.proof.whole.orders_in_channel, found.proof.whole.sale_orders_in_odoo) == (2, 1)
+    lane.put(later(waits, lines=(line(),)))
+    lane.run(before=5)
+    lane.prove(before=5)
+    assert _verdict(lane).settled
+
+
+def test_a_lost_sale_stays_red_until_it_is_back(lane: Lane, request: pytest.FixtureRequest) -> None:
+    old, new = numbered(request, 2)
+    lane.put(lane.order(old, placed_at=lane.noon - timedelta(days=5)), lane.order(new))
+    lane.run(before=5)
+    odoo, sale = lane.connections.odoo, lane.ledger(old)["odoo_id"]
+    odoo.call("sale.order", "action_cancel", [sale])
+    lane.prove(before=5)
+    lane.prove()
+    found = _verdict(lane)
+    assert (found.complete, found.proof.whole.missing) == (False, (old,))
+    assert found.proof.whole.money_difference == "16.90"
+    assert red_days(lane.connections, NAME, lane.day) == [lane.day - timedelta(days=5)]
+    odoo.call("sale.order", "action_draft", [sale])
+    odoo.call("sale.order", "action_confirm", [sale])
+    lane.prove()
+    assert not _verdict(lane).complete
+    lane.prove(before=5)
+    assert _verdict(lane).complete
+    assert red_days(lane.connections, NAME, lane.day) == []
+
+
+def test_what_the_channel_has_and_nobody_landed_stays_missing(lane: Lane, request: pytest.FixtureRequest) -> None:
+    """The proof of a sensor's run knows only what is landed; the nightly one asked the channel."""
+    here, lost, called_off = numbered(request, 3)
+    lane.put(lane.order(here))
+    lane.run()
+    lane.put(lane.order(lost), lane.order(called_off))
+    assert lane.prove().whole.missing == tuple(sorted((lost, called_off)))
+    assert not _landed(lane)
+    assert _verdict(lane).proof.whole.missing == tuple(sorted((lost, called_off)))
+    lane.put(later(lane.order(called_off), status=OrderStatus.CANCELLED))
+    lane.run()
+    assert _landed(lane)
+    assert _verdict(lane).settled
+
+
+def test_differences_of_two_days_do_not_make_up_for_each_other(lane: Lane, request: pytest.FixtureRequest) -> None:
+    more, less = numbered(request, 2)
+    lane.put(lane.order(more, placed_at=lane.noon - timedelta(days=1)), lane.order(less))
+    lane.run(before=1)
+    odoo = lane.connections.odoo
+    for order_id, price in ((more, 17.0), (less, 16.8)):
+        (line_id,) = odoo.call("sale.order", "read", [lane.ledger(order_id)["odoo_id"]], fields=["order_line"])[0][
+            "order_line"
+        ]
+        odoo.call("sale.order.line", "write", [line_id], vals={"price_unit": price})
+    lane.prove(before=1)
+    found = _verdict(lane)
+    assert (found.complete, found.proof.whole.money_difference) == (False, "0.20")
+
+
+def test_answers_that_no_run_deals_with_are_told_after_an_hour(lane: Lane, request: pytest.FixtureRequest) -> None:
+    from commerce_pipelines.flows.intake.pull import pull
+
+    (one,) = numbered(request)
+    lane.run()
+    lane.put(lane.order(one))
+    pull(lane.connections, NAME, lane.day, lane.day + timedelta(days=1))
+    assert _verdict(lane).settled
+    late = _verdict(lane, seconds=GRACE.total_seconds() + 60)
+    assert (late.complete, late.settled, late.undealt) == (True, False, (lane.day,))
