@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 
 from ..channels.settings import ChannelSettings
-from ..core.errors import CommerceError, PermanentError, TransientError
+from ..core.errors import CommerceError, PermanentError, TransientError, UnknownOutcome
 from ..domain.money import to_decimal
 
 # A run that the sensor requested finds its orders landed already; one started by hand or by a backfill pulls them.
@@ -70,14 +70,14 @@ def each_day(context: dg.AssetExecutionContext) -> list[date]:
 
 @contextmanager
 def failures() -> Iterator[None]:
-    """Tell Dagster what an error means: permanent ones are not retried, transient ones wait as long as advised."""
+    """Tell Dagster what an error means: transient ones wait as long as advised, others are not retried."""
     try:
         yield
     except TransientError as error:
         if error.wait:
             raise dg.RetryRequested(max_retries=3, seconds_to_wait=error.wait) from error
         raise
-    except PermanentError as error:
+    except (PermanentError, UnknownOutcome) as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error
     except CommerceError as error:
         raise dg.Failure(description=str(error)) from error

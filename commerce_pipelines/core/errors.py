@@ -6,7 +6,8 @@
     │   ├── CredentialError a marketplace or Odoo refuses who we are; names the credential and the fix
     │   ├── ProtocolError   the other side answered something that its own contract does not allow
     │   └── RecordError     one record cannot go on; becomes a row in `exceptions`, the others go on
-    └── TransientError      the same call may succeed later; carries the wait that the other side asked for
+    ├── TransientError      the same call may succeed later; carries the wait that the other side asked for
+    └── UnknownOutcome      the call may have done its work, and doing it twice would be wrong: look, then decide
 
 What belongs here: classes that more than one room raises or catches. What does not: marketplace error codes
 (each channel maps its own) and Dagster's Failure (`assets/` translates: Permanent -> no retries).
@@ -61,3 +62,12 @@ class TransientError(CommerceError):
     def __init__(self, message: str, *, wait: float | None = None) -> None:
         super().__init__(message)
         self.wait = wait
+
+
+class UnknownOutcome(CommerceError):
+    """A call that must not happen twice was sent, and its answer was lost: it may have done its work.
+
+    Neither transient nor permanent, so that nothing that repeats calls, and no retry policy, takes it for its own.
+    Whoever sent it looks at the other side: what is there was done; what is not may be sent again; what cannot be told
+    is for a person.
+    """

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import date
 
 from ..capabilities import Account, AccountId
+from ..http.session import Repeat
 from .api import account as api
 from .api import trading_payloads
 from .orders import rest_payloads
@@ -40,7 +41,7 @@ class EbayAccount(Account):
         )
 
     def _probe_trading(self) -> AccountId:
-        root = self._account.trading("GetUser", {})
+        root = self._account.trading("GetUser", {}, repeat=Repeat.STATE)
         user = trading_payloads.read_answer(root, trading_payloads.UserAnswer, "GetUser").User
         return AccountId(
             account_id=user.UserID,

@@ -1,8 +1,8 @@
 """One HTTP call to a marketplace, done properly: rate limit, deadline, retries by status, token renewal, redacted logs.
 
 What belongs here: what a status means for us (one table), when a call is repeated, which hosts may be called,
-paging. What does not: sockets and bytes (transport.py), tokens (auth.py), the vendor's numbers and error codes (each
-marketplace's folder).
+paging. What does not: the shape of a call (call.py), sockets and bytes (transport.py), tokens (auth.py), the vendor's
+numbers and error codes (each marketplace's folder).
 """
 
 from __future__ import annotations
@@ -14,24 +14,31 @@ import time
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, Unpack
 from urllib.parse import urlsplit
 
 import msgspec
 import requests
 import urllib3.exceptions
 
-from ...core.errors import CommerceError, CredentialError, PermanentError, ProtocolError, TransientError
+from ...core.errors import (
+    CommerceError,
+    CredentialError,
+    PermanentError,
+    ProtocolError,
+    TransientError,
+    UnknownOutcome,
+)
 from ...core.urls import LOOPBACK
 from . import redact
 from .auth import Auth, StaticAuth, TokenAuth
+from .call import Call, Options, Repeat, Response, WriteMethod
 from .redact import Redact
-from .throttle import BucketStore, Rate
-from .transport import TooLarge, exchange, new_session
+from .throttle import BucketStore
+from .transport import TooLarge, exchange, is_cut_off, is_unsent, is_untrusted, new_session
 
-__all__ = ["Auth", "HttpSession", "Redact", "Response", "StaticAuth", "TokenAuth", "pages"]
+__all__ = ["Auth", "HttpSession", "Redact", "Repeat", "Response", "StaticAuth", "TokenAuth", "pages"]
 
 T = TypeVar("T")
 _log = logging.getLogger("commerce_pipelines.http")
@@ -39,58 +46,47 @@ redact.install()
 
 RETRIES = 4
 _BACKOFF_SECONDS, _BACKOFF_LIMIT = 1.0, 30.0
-# Fractions stay exact: a float never becomes money.
-_json = msgspec.json.Decoder(float_hook=Decimal)
 
 
 class Rule(NamedTuple):
-    """What an unwelcome status means. unsafe: retried even if repeating the call could do its work twice."""
+    """What an unwelcome status means. undone: it is certain that the call did nothing.
+
+    No 5xx is that: a proxy sends them when it has lost the marketplace, whatever that has done by then.
+    """
 
     error: type[CommerceError]
     says: str
     retry: bool = False
-    unsafe: bool = False
+    undone: bool = False
 
 
 _AGAIN = "it will be tried again later"
 RULES: dict[int, Rule] = {
-    401: Rule(CredentialError, "the access token is refused; authorise the app again and store the new credentials"),
-    403: Rule(CredentialError, "the app lacks the right; grant it the role or scope and authorise it again"),
-    404: Rule(ProtocolError, "there is no such address or object; check the endpoint and the id"),
+    401: Rule(CredentialError, "the access token is refused; authorise the app again and store the new credentials",
+              undone=True),
+    403: Rule(CredentialError, "the app lacks the right; grant it the role or scope and authorise it again",
+              undone=True),
+    404: Rule(ProtocolError, "there is no such address or object; check the endpoint and the id", undone=True),
     408: Rule(TransientError, f"the request took too long; {_AGAIN}", retry=True),
-    425: Rule(TransientError, f"it was too early; {_AGAIN}", retry=True),
-    429: Rule(TransientError, f"the rate limit is used up; {_AGAIN}", retry=True, unsafe=True),
+    425: Rule(TransientError, f"it was too early; {_AGAIN}", retry=True, undone=True),
+    429: Rule(TransientError, f"the rate limit is used up; {_AGAIN}", retry=True, undone=True),
     500: Rule(TransientError, f"the marketplace failed; {_AGAIN}", retry=True),
     502: Rule(TransientError, f"the marketplace cannot be reached; {_AGAIN}", retry=True),
-    503: Rule(TransientError, f"the marketplace is not available; {_AGAIN}", retry=True, unsafe=True),
+    503: Rule(TransientError, f"the marketplace is not available; {_AGAIN}", retry=True),
     504: Rule(TransientError, f"the marketplace took too long; {_AGAIN}", retry=True),
-}
+}  # fmt: skip
 _FAMILIES = {
     2: Rule(ProtocolError, "this success is not one that the operation knows; compare the API version"),
-    3: Rule(ProtocolError, "redirects are not followed; check the endpoint"),
-    4: Rule(PermanentError, "the request is refused"),
+    3: Rule(ProtocolError, "redirects are not followed; check the endpoint", undone=True),
+    4: Rule(PermanentError, "the request is refused", undone=True),
     5: Rule(TransientError, f"the marketplace failed; {_AGAIN}", retry=True),
 }
 _BROKEN = Rule(TransientError, f"the connection failed; {_AGAIN}", retry=True)
-
-
-class Response(msgspec.Struct, frozen=True):
-    """One answer. headers compares names without case. operation: what was asked, for messages."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    operation: str = ""
-
-    def json(self) -> Any:
-        """The body's JSON, fractions as Decimal. Raises ProtocolError when it is none; never quotes the body."""
-        try:
-            return _json.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            kind = self.headers.get("Content-Type", "no content type")[:80]
-            raise ProtocolError(
-                f"{self.operation} was answered {self.status} with {len(self.body)} bytes of {kind} that are not JSON."
-            ) from None
+_UNTRUSTED = Rule(
+    PermanentError,
+    "its certificate is not trusted; check the endpoint, the machine's clock and its certificate store",
+)
+UNKNOWN = "it may have done its work, so that it is not sent again before somebody has looked at the other side."
 
 
 class _Failure(Exception):
@@ -98,7 +94,8 @@ class _Failure(Exception):
 
     def __init__(self, rule: Rule, status: int, text: str, *, sent: bool = True, wait: float | None = None) -> None:
         super().__init__(text)
-        self.rule, self.status, self.sent, self.wait = rule, status, sent, wait
+        self.rule, self.status, self.wait = rule, status, wait
+        self.undone = rule.undone or not sent
 
 
 class HttpSession:
@@ -129,130 +126,110 @@ class HttpSession:
         self._user_agent, self._describe = user_agent, describe
         self._threads = threading.local()
 
-    def request(
-        self,
-        method: str,
-        url: str,
-        *,
-        operation: str,
-        rate: Rate | None = None,
-        params: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        json: Any = None,
-        data: bytes | None = None,
-        auth: Auth | None = None,
-        cost: float = 1.0,
-        retry_safe: bool = True,
-        ok: Collection[int] = (200,),
-        deadline: float = 60.0,
-        max_wait: float | None = None,
-        max_bytes: int = 64 << 20,
-        describe: Callable[[Response], str] | None = None,
-    ) -> Response:
-        """The answer, its status one of `ok`. `deadline` spans attempts and pauses, not the wait for the rate limit,
-        which `max_wait` bounds (default: the session's).
+    def get(self, url: str, *, operation: str, **options: Unpack[Options]) -> Response:
+        """The answer, its status one of `ok`.
 
-        retry_safe=False is for calls that must not happen twice: repeated only when the first was certainly not acted
-        on. Raises TransientError (with `wait` when the vendor named one), CredentialError, ProtocolError or
-        PermanentError.
+        Raises TransientError (with `wait` when the vendor named one), CredentialError, ProtocolError or PermanentError.
         """
-        if _origin(url) not in self._allowed:
+        return self._request(Call(method="GET", url=url, operation=operation, repeat=Repeat.STATE, **options))
+
+    def send(
+        self, method: WriteMethod, url: str, *, operation: str, repeat: Repeat, **options: Unpack[Options]
+    ) -> Response:
+        """Like `get`. Repeat.NEVER raises UnknownOutcome besides, when the call may have done its work."""
+        return self._request(Call(method=method, url=url, operation=operation, repeat=repeat, **options))
+
+    def _request(self, call: Call) -> Response:
+        if _origin(call.url) not in self._allowed:
             raise PermanentError(
-                f"{self.account}: {operation} would call {_origin(url)}, which is not a host of this channel; "
-                "check endpoint and token_endpoint in commerce.yaml."
+                f"{self.account}: {call.operation} would call {_origin(call.url)}, which is not a host of this "
+                "channel; check endpoint and token_endpoint in commerce.yaml."
             )
-        fields = {"User-Agent": self._user_agent, "Accept": "application/json", **(headers or {})}
-        if json is not None:
-            data, fields["Content-Type"] = msgspec.json.encode(json), "application/json"
-        request = requests.Request(method, url, headers=fields, params=dict(params or {}), data=data)
-        due = self._clock() + deadline
+        fields = {"User-Agent": self._user_agent, "Accept": "application/json", **(call.headers or {})}
+        data = call.data
+        if call.json is not None:
+            data, fields["Content-Type"] = msgspec.json.encode(call.json), "application/json"
+        request = requests.Request(call.method, call.url, headers=fields, params=dict(call.params or {}), data=data)
+        due = self._clock() + call.deadline
         attempt, renewed = 0, False
         while True:
-            due += self._wait_for_turn(operation, rate, cost, self.max_wait if max_wait is None else max_wait)
-            request.headers = {**fields, **(auth.headers() if auth else {})}
+            due += self._wait_for_turn(call)
+            request.headers = {**fields, **(call.auth.headers() if call.auth else {})}
             try:
-                return self._attempt(request, operation, ok, due, max_bytes, describe or self._describe, attempt)
+                return self._attempt(call, request, due, attempt)
             except _Failure as failure:
-                if failure.status == 401 and auth and not renewed:
-                    auth.renew()
+                if failure.status == 401 and call.auth and not renewed:
+                    call.auth.renew()
                     renewed = True
                     continue
-                pause = self._pause(failure, attempt, retry_safe, operation, rate)
+                pause = self._pause(failure, call, attempt)
                 if pause > due - self._clock():
-                    raise self._error(failure, operation) from failure.__cause__
+                    raise self._error(failure, call) from failure.__cause__
                 self._sleep(pause)
                 attempt += 1
 
-    def _wait_for_turn(self, operation: str, rate: Rate | None, cost: float, max_wait: float) -> float:
-        if rate is None:
+    def _wait_for_turn(self, call: Call) -> float:
+        """Seconds waited for the rate limit."""
+        if call.rate is None:
             return 0.0
-        key = f"{self.account}:{operation}"
-        wait = self._buckets.reserve(key, rate, cost)
-        if wait > max_wait:
-            self._buckets.reserve(key, rate, -cost)  # give the place in the queue back, or it grows with each refusal
+        key = f"{self.account}:{call.operation}"
+        wait = self._buckets.reserve(key, call.rate, call.cost)
+        if wait > (self.max_wait if call.max_wait is None else call.max_wait):
+            # Give the place in the queue back, or it grows with each refusal.
+            self._buckets.reserve(key, call.rate, -call.cost)
             raise TransientError(
-                f"{self.account}: the rate limit of {operation} is used up for {wait:.0f} s; {_AGAIN}.", wait=wait
+                f"{self.account}: the rate limit of {call.operation} is used up for {wait:.0f} s; {_AGAIN}.", wait=wait
             )
         started = self._clock()
         if wait > 0:
             self._sleep(wait)
         return self._clock() - started
 
-    def _attempt(
-        self,
-        request: requests.Request,
-        operation: str,
-        ok: Collection[int],
-        due: float,
-        max_bytes: int,
-        describe: Callable[[Response], str] | None,
-        attempt: int,
-    ) -> Response:
+    def _attempt(self, call: Call, request: requests.Request, due: float, attempt: int) -> Response:
         started, status, size = self._clock(), 0, 0
         if not hasattr(self._threads, "session"):
             self._threads.session = new_session()
         try:
-            status, headers, body = exchange(self._threads.session, request, due, self._clock, max_bytes)
+            status, headers, body = exchange(self._threads.session, request, due, self._clock, call.max_bytes)
             size = len(body)
         except TooLarge:
-            raise ProtocolError(
-                f"{self.account}: {operation} was answered with more than {max_bytes} bytes; ask for smaller pages."
-            ) from None
+            says = f"it is more than {call.max_bytes} bytes; ask for smaller pages"
+            raise _Failure(Rule(ProtocolError, says), status, "") from None
         except (requests.exceptions.SSLError, urllib3.exceptions.SSLError) as error:
-            raise PermanentError(
-                f"{self.account}: the certificate for {operation} is not trusted; check the endpoint, the machine's "
-                "clock and its certificate store."
-            ) from error
+            rule = _BROKEN if is_cut_off(error) else _UNTRUSTED
+            raise _Failure(rule, status, type(error).__name__, sent=not is_untrusted(error)) from error
         except (OSError, requests.RequestException, urllib3.exceptions.HTTPError, zlib.error) as error:
-            raise _Failure(_BROKEN, status, type(error).__name__, sent=not _unsent(error)) from error
+            raise _Failure(_BROKEN, status, type(error).__name__, sent=not is_unsent(error)) from error
         finally:
             _log.info(
                 "%s %s status=%d ms=%d bytes=%d attempt=%d",
-                self.account, operation, status, (self._clock() - started) * 1000, size, attempt + 1,
+                self.account, call.operation, status, (self._clock() - started) * 1000, size, attempt + 1,
             )  # fmt: skip
-        response = Response(status, headers, body, operation)
-        if status in ok:
+        response = Response(status, headers, body, call.operation)
+        if status in call.ok:
             if fault := _malformed(response):
                 raise _Failure(Rule(ProtocolError, f"the answer is {fault}; {_AGAIN}", retry=True), status, "")
             return response
         rule = RULES.get(status) or _FAMILIES.get(status // 100) or _FAMILIES[2]
-        raise _Failure(rule, status, _said(response, describe), wait=_advice(headers))
+        raise _Failure(rule, status, _said(response, call.describe or self._describe), wait=_advice(headers))
 
-    def _pause(self, failure: _Failure, attempt: int, retry_safe: bool, operation: str, rate: Rate | None) -> float:
+    def _pause(self, failure: _Failure, call: Call, attempt: int) -> float:
         """Seconds until the next attempt. Raises when there is none to be made."""
         rule = failure.rule
-        if not rule.retry or attempt >= RETRIES or not (retry_safe or rule.unsafe or not failure.sent):
-            raise self._error(failure, operation) from failure.__cause__
+        if not rule.retry or attempt >= RETRIES or (call.repeat is Repeat.NEVER and not failure.undone):
+            raise self._error(failure, call) from failure.__cause__
         backoff = min(_BACKOFF_LIMIT, _BACKOFF_SECONDS * 2**attempt) * (0.5 + self._jitter() / 2)
-        if failure.status == 429 and rate:
+        if failure.status == 429 and call.rate:
             # Without advice, assume what a refusal says: the vendor's bucket is empty; the next token comes in 1/rate.
-            closed = failure.wait if failure.wait is not None else max(backoff, 1 / rate.per_second)
-            self._buckets.drain(f"{self.account}:{operation}", closed)
+            closed = failure.wait if failure.wait is not None else max(backoff, 1 / call.rate.per_second)
+            self._buckets.drain(f"{self.account}:{call.operation}", closed)
         return backoff if failure.wait is None else failure.wait
 
-    def _error(self, failure: _Failure, operation: str) -> CommerceError:
-        told = f"{failure.status} {failure}".strip() if failure.status else f"no answer ({failure})"
-        message = f"{self.account}: {operation} got {told}: {failure.rule.says}."
+    def _error(self, failure: _Failure, call: Call) -> CommerceError:
+        answer = f"{failure.status} {failure}".strip() if failure.status else f"no answer ({failure})"
+        message = f"{self.account}: {call.operation} got {answer}: {failure.rule.says}."
+        if call.repeat is Repeat.NEVER and not failure.undone:
+            return UnknownOutcome(f"{self.account}: {call.operation} got {answer}: {UNKNOWN}")
         if issubclass(failure.rule.error, TransientError):
             return TransientError(message, wait=failure.wait)
         return failure.rule.error(message)
@@ -282,14 +259,6 @@ def _origin(url: str) -> str:
     if host and not parts.username and (encrypted or (parts.scheme == "http" and host in LOOPBACK)):
         return f"{host}:{parts.port or (443 if encrypted else 80)}"
     raise PermanentError(f"{host or 'A URL without a host'} cannot be called: https is needed outside of loopback.")
-
-
-def _unsent(error: BaseException) -> bool:
-    """Whether the connection failed before any byte of the request went out."""
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return True
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    return isinstance(reason, urllib3.exceptions.NewConnectionError)
 
 
 def _malformed(response: Response) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import socket
+import ssl
 import threading
 import time
 import zlib
@@ -19,7 +20,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import IncompleteRead
+from urllib3.exceptions import IncompleteRead, NewConnectionError
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
 _CHUNK = 65_536
@@ -128,6 +129,34 @@ def exchange(
         return response.status_code, response.headers, _read(response, max_bytes)
     finally:
         response.close()
+
+
+def is_unsent(error: BaseException) -> bool:
+    """Whether the connection failed before any byte of the request went out."""
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return True
+    return isinstance(_reason(error), NewConnectionError)
+
+
+def is_untrusted(error: BaseException) -> bool:
+    """Whether the handshake ended at the certificate, before any byte of the request went out."""
+    return isinstance(_cause(error), ssl.SSLCertVerificationError)
+
+
+def is_cut_off(error: BaseException) -> bool:
+    """Whether an encrypted connection broke off, rather than never came about."""
+    return isinstance(_cause(error), ssl.SSLEOFError | ssl.SSLZeroReturnError)
+
+
+def _cause(error: BaseException) -> object:
+    reason = _reason(error)
+    return reason.args[0] if reason and reason.args else None
+
+
+def _reason(error: BaseException) -> BaseException | None:
+    """What urllib3 gives as the reason of an error that requests has wrapped."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return reason if isinstance(reason, BaseException) else None
 
 
 @lru_cache(maxsize=256)

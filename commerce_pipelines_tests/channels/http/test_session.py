@@ -5,10 +5,8 @@ from __future__ import annotations
 import gzip
 import itertools
 import logging
-import socket
 import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -16,50 +14,15 @@ from typing import Any
 import pytest
 
 from commerce_pipelines.channels.http.memory import MemoryBuckets, MemoryTokens
-from commerce_pipelines.channels.http.session import HttpSession, Redact, Response, StaticAuth, TokenAuth, pages
+from commerce_pipelines.channels.http.session import HttpSession, Redact, Repeat, Response, StaticAuth, TokenAuth, pages
 from commerce_pipelines.channels.http.throttle import Rate
 from commerce_pipelines.core.errors import CredentialError, PermanentError, ProtocolError, TransientError
 
 from ...doubles.vendor import Clock, Handler, Step, Vendor, answer, broken_chunks, drip, hang_up, reset
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Vendor]:
-    vendor = Vendor()
-    thread = threading.Thread(target=vendor.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    yield vendor
-    vendor.done.set()
-    vendor.shutdown()
-    vendor.server_close()
-
-
-@pytest.fixture
-def vendor(server: Vendor) -> Vendor:
-    server.script, server.calls, server.peers = [], [], set()
-    return server
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def session(vendor: Vendor, clock: Clock) -> HttpSession:
-    return HttpSession(
-        "amazon_de",
-        [vendor.origin],
-        MemoryBuckets(clock),
-        clock=clock,
-        sleep=clock.sleep,
-        jitter=lambda: 1.0,
-        describe=lambda r: r.json()["errors"][0]["code"] + " " + r.json()["errors"][0]["message"],
-    )
-
-
 def get(session: HttpSession, vendor: Vendor, **options: Any) -> Response:
-    return session.request("GET", f"http://{vendor.origin}/orders", operation="searchOrders", **options)
+    return session.get(f"http://{vendor.origin}/orders", operation="searchOrders", **options)
 
 
 def test_an_answer_is_status_headers_and_exact_json(vendor: Vendor, session: HttpSession) -> None:
@@ -73,7 +36,9 @@ def test_an_answer_is_status_headers_and_exact_json(vendor: Vendor, session: Htt
 
 def test_a_json_body_is_sent_as_json_and_empty_answers_pass(vendor: Vendor, session: HttpSession) -> None:
     vendor.script = [answer(204, b"")]
-    assert get(session, vendor, json={"q": "ü"}, ok=(204,)).body == b""
+    url = f"http://{vendor.origin}/orders"
+    sent = session.send("POST", url, operation="o", repeat=Repeat.STATE, json={"q": "ü"}, ok=(204,))
+    assert sent.body == b""
     assert vendor.calls[0][3] == '{"q":"ü"}'.encode()
     assert vendor.calls[0][2]["Content-Type"] == "application/json"
 
@@ -216,31 +181,6 @@ def test_the_wait_for_the_bucket_is_outside_the_deadline_but_bounded(
     assert get(session, vendor, rate=slow).status == 200
 
 
-@pytest.mark.parametrize(("step", "calls"), [
-    (answer(429), 2), (answer(503), 2), (answer(500), 1), (answer(504), 1), (reset, 1), (hang_up, 1),
-])  # fmt: skip
-def test_what_must_not_happen_twice_is_repeated_only_when_it_was_not_done(
-    vendor: Vendor, session: HttpSession, step: Step, calls: int
-) -> None:
-    vendor.script = [step]
-    if calls == 1:
-        with pytest.raises(TransientError):
-            get(session, vendor, retry_safe=False)
-    else:
-        get(session, vendor, retry_safe=False)
-    assert len(vendor.calls) == calls
-
-
-def test_a_refused_connection_is_tried_again_even_when_unsafe(clock: Clock) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        origin = f"127.0.0.1:{free.getsockname()[1]}"
-    session = HttpSession("x", [origin], MemoryBuckets(clock), clock=clock, sleep=clock.sleep)
-    with pytest.raises(TransientError, match="no answer"):
-        session.request("POST", f"http://{origin}/", operation="o", retry_safe=False)
-    assert len(clock.slept) == 4
-
-
 @pytest.mark.parametrize("where", ["body", "headers"])
 def test_a_dripping_answer_meets_the_total_deadline(vendor: Vendor, where: str) -> None:
     session = HttpSession("slow", [vendor.origin], MemoryBuckets())
@@ -276,7 +216,7 @@ def test_json_that_is_none_names_operation_and_type_but_not_the_body(vendor: Ven
 def test_only_the_channels_own_hosts_are_called(clock: Clock, url: str) -> None:
     session = HttpSession("ebay_de", ["api.ebay.com", "https://apiz.ebay.com/x"], MemoryBuckets(clock))
     with pytest.raises(PermanentError):
-        session.request("GET", url, operation="getOrders")
+        session.get(url, operation="getOrders")
 
 
 def test_a_token_refused_halfway_is_renewed_once(vendor: Vendor, session: HttpSession, clock: Clock) -> None:
@@ -304,7 +244,9 @@ def test_a_revoked_refresh_token_is_loud_after_one_call(
     vendor: Vendor, session: HttpSession, clock: Clock, status: int
 ) -> None:
     def mint() -> tuple[str, float]:
-        body = session.request("POST", f"http://{vendor.origin}/token", operation="token", data=b"x").json()
+        body = session.send(
+            "POST", f"http://{vendor.origin}/token", operation="token", repeat=Repeat.STATE, data=b"x"
+        ).json()
         return body["access_token"], body["expires_in"]
 
     auth = TokenAuth(MemoryTokens(clock), "amazon_de", mint, "x-amz-access-token")

@@ -22,7 +22,8 @@ import msgspec
 
 from ....core.errors import CredentialError, ProtocolError
 from ....core.legible import decode_as
-from ...http.session import HttpSession, Response, TokenAuth
+from ...http.call import Options, WriteMethod
+from ...http.session import HttpSession, Repeat, Response, TokenAuth
 from ...http.throttle import BucketStore, Rate, TokenStore
 from ..settings import Settings
 from . import payloads
@@ -83,27 +84,43 @@ class Api:
         path: str,
         params: Mapping[str, str] | None = None,
         *,
-        method: str = "GET",
-        json: Any = None,
         ok: Collection[int] = (200,),
         max_wait: float | None = None,
-        retry_safe: bool = True,
     ) -> Response:
+        """A GET."""
+        url = self.settings.base_url + path
+        options: Options = {"params": params, "max_wait": max_wait, "ok": ok}
+        return self._call(operation, options, lambda ready: self._session.get(url, operation=operation, **ready))
+
+    def send(
+        self,
+        method: WriteMethod,
+        operation: str,
+        path: str,
+        json: Any,
+        *,
+        repeat: Repeat,
+        params: Mapping[str, str] | None = None,
+        ok: Collection[int] = (200,),
+    ) -> Response:
+        url = self.settings.base_url + path
+        options: Options = {"params": params, "json": json, "ok": ok}
+        return self._call(
+            operation,
+            options,
+            lambda ready: self._session.send(method, url, operation=operation, repeat=repeat, **ready),
+        )
+
+    def _call(self, operation: str, options: Options, call: Callable[[Options], Response]) -> Response:
         """Amazon answers 403, not 401, when an access token has expired, so that one is looked into as well."""
+        ok = options["ok"]
         for may_renew in (True, False):
-            response = self._session.request(
-                method,
-                self.settings.base_url + path,
-                operation=operation,
-                rate=self._rates[operation],
-                params=params,
-                json=json,
-                headers={"x-amz-date": f"{self.now():%Y%m%dT%H%M%SZ}"},
-                auth=self._auth,
-                ok=(*ok, 403) if may_renew else ok,
-                max_wait=max_wait,
-                retry_safe=retry_safe,
-            )
+            ready = options.copy()
+            ready["rate"] = self._rates[operation]
+            ready["headers"] = {"x-amz-date": f"{self.now():%Y%m%dT%H%M%SZ}"}
+            ready["auth"] = self._auth
+            ready["ok"] = (*ok, 403) if may_renew else ok
+            response = call(ready)
             self._learn_rate(operation, response)
             if response.status != 403:
                 break
@@ -131,10 +148,11 @@ class Api:
             "client_id": credentials.client_id.value(),
             "client_secret": credentials.client_secret.value(),
         }
-        response = self._session.request(
+        response = self._session.send(
             "POST",
             self.settings.token_url,
             operation="token",
+            repeat=Repeat.STATE,  # another token does no harm to the first, and the refresh token stays
             headers={"Content-Type": "application/x-www-form-urlencoded;charset=UTF-8"},
             data=urlencode(form).encode(),
             describe=_describe_token_error,

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from ....core.errors import ProtocolError
 from ....core.urls import LOOPBACK
+from ...http.session import Repeat
 from .api import Api
 from .payloads import Document
 
@@ -43,16 +44,21 @@ class Fetched(NamedTuple):
 
 
 def fetch(api: Api, operation: str, document: Document) -> Fetched:
-    response = api.session(checked(api, document.url)).request(
-        "GET", document.url, operation=f"{operation}Contents", headers={"Accept": "*/*"}, max_bytes=MOST_BYTES
+    response = api.session(checked(api, document.url)).get(
+        document.url, operation=f"{operation}Contents", headers={"Accept": "*/*"}, max_bytes=MOST_BYTES
     )
     return Fetched(response.body, response.headers.get("Content-Type", ""))
 
 
 def send(api: Api, operation: str, url: str, body: bytes, content_type: str) -> None:
     """Upload to a URL that createFeedDocument gave. Repeating it writes the same document again."""
-    api.session(checked(api, url)).request(
-        "PUT", url, operation=f"{operation}Contents", headers={"Content-Type": content_type}, data=body
+    api.session(checked(api, url)).send(
+        "PUT",
+        url,
+        operation=f"{operation}Contents",
+        repeat=Repeat.STATE,
+        headers={"Content-Type": content_type},
+        data=body,
     )
 
 

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from ....core.errors import ProtocolError, TransientError
+from ....core.errors import ProtocolError, TransientError, UnknownOutcome
+from ...http.session import Repeat
 from .api import Api, decode
 from .documents import Fetched, fetch, lines
 from .payloads import CreatedReport, Document, Report, Reports
@@ -89,8 +90,13 @@ def _recent(api: Api, kind: str, marketplace: str) -> Report | None:
 
 def _created(api: Api, kind: str, marketplace: str) -> Report:
     body = {"reportType": kind, "marketplaceIds": [marketplace], "reportOptions": LOCALE}
-    # Not repeated blindly: a second request would cancel the first; the next run finds the one that got through.
-    answer = api.call("createReport", f"{PATH}/reports", method="POST", json=body, ok=(202,), retry_safe=False)
+    try:
+        # A second request would cancel the first.
+        answer = api.send("POST", "createReport", f"{PATH}/reports", body, repeat=Repeat.NEVER, ok=(202,))
+    except UnknownOutcome as error:
+        if report := _recent(api, kind, marketplace):
+            return report
+        raise TransientError(f"{error} Amazon shows no such report yet; the next run looks again.") from None
     return _look(api, decode(answer, CreatedReport).report_id)
 
 

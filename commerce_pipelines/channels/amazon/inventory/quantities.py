@@ -27,11 +27,19 @@ from urllib.parse import quote
 
 import msgspec
 
-from ....core.errors import CommerceError, CredentialError, PermanentError, ProtocolError, TransientError
+from ....core.errors import (
+    CommerceError,
+    CredentialError,
+    PermanentError,
+    ProtocolError,
+    TransientError,
+    UnknownOutcome,
+)
 from ....core.legible import decode_json
 from ....domain.inventory.listings import Push, PushOutcome
 from ....domain.orders.order import FulfilledBy
 from ...capabilities import Quantities
+from ...http.session import Repeat
 from ..api.api import Api, decode, errors
 from ..api.documents import contents, fetch, send
 from ..api.payloads import Document
@@ -124,12 +132,13 @@ def _patched(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushOutco
     for each in pushes:
         path = f"{items_path(api)}/{quote(each.listing.sku, safe='')}"
         try:
-            answer = api.call(
+            answer = api.send(
+                "PATCH",
                 "patchListingsItem",
                 path,
-                {"marketplaceIds": place, "issueLocale": "en_US"},
-                method="PATCH",
-                json=patch(each),
+                patch(each),
+                repeat=Repeat.STATE,
+                params={"marketplaceIds": place, "issueLocale": "en_US"},
                 ok=(200, 400, 404),
             )
         except TransientError as error:
@@ -176,8 +185,13 @@ def _fed(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushOutcome]:
 
 
 def _submitted(api: Api, pushes: Sequence[Push], place: str) -> str:
-    answer = api.call(
-        "createFeedDocument", f"{FEEDS}/documents", method="POST", json={"contentType": CONTENT_TYPE}, ok=(201,)
+    answer = api.send(
+        "POST",
+        "createFeedDocument",
+        f"{FEEDS}/documents",
+        {"contentType": CONTENT_TYPE},
+        repeat=Repeat.STATE,  # a document that no feed names is nothing
+        ok=(201,),
     )
     document = decode(answer, CreatedDocument)
     body = msgspec.json.encode(feed(pushes, api.settings.seller_id))
@@ -185,12 +199,12 @@ def _submitted(api: Api, pushes: Sequence[Push], place: str) -> str:
     asked = {"feedType": KIND, "marketplaceIds": [place], "inputFeedDocumentId": document.feed_document_id}
     began = api.now()
     try:
-        # Not repeated blindly: two feeds of one document would both be worked on, the second after a newer figure.
-        made = api.call("createFeed", f"{FEEDS}/feeds", method="POST", json=asked, ok=(202,), retry_safe=False)
-    except TransientError:
+        # Two feeds of one document would both be worked on, the second after a newer figure.
+        made = api.send("POST", "createFeed", f"{FEEDS}/feeds", asked, repeat=Repeat.NEVER, ok=(202,))
+    except UnknownOutcome as error:
         if feed_id := _taken(api, began):
             return feed_id
-        raise
+        raise TransientError(f"{error} Amazon shows no such feed.") from None
     return decode(made, CreatedFeed).feed_id
 
 

@@ -17,9 +17,9 @@ from xml.etree import ElementTree as ET
 
 import msgspec
 
-from ....core.errors import CredentialError, PermanentError, ProtocolError, TransientError
+from ....core.errors import CredentialError, PermanentError, ProtocolError, TransientError, UnknownOutcome
 from ....core.legible import decode_as
-from ...http.session import HttpSession, Response, TokenAuth
+from ...http.session import UNKNOWN, HttpSession, Repeat, Response, TokenAuth
 from ...http.throttle import BucketStore, Rate, TokenStore
 from ..orders import rest_payloads
 from ..settings import Settings
@@ -81,31 +81,41 @@ class Account:
         path: str,
         params: Mapping[str, str] | None = None,
         *,
-        json: Any = None,
         ok: Collection[int] = (200,),
     ) -> Response:
-        """GET, or POST of `json`. The POSTs used here state a wanted quantity, so repeating one does no harm."""
-        return self._session.request(
-            "GET" if json is None else "POST",
+        return self._session.get(
             self.settings.base_url + path,
             operation=operation,
             rate=self._rates[operation],
             params=params,
-            headers={"Accept-Language": "en-US", **({"Content-Language": "en-US"} if json is not None else {})},
+            headers={"Accept-Language": "en-US"},
+            auth=self._bearer,
+            ok=ok,
+        )
+
+    def post(self, operation: str, path: str, json: Any, *, repeat: Repeat, ok: Collection[int] = (200,)) -> Response:
+        return self._session.send(
+            "POST",
+            self.settings.base_url + path,
+            operation=operation,
+            repeat=repeat,
+            rate=self._rates[operation],
+            headers={"Accept-Language": "en-US", "Content-Language": "en-US"},
             json=json,
             auth=self._bearer,
             ok=ok,
         )
 
-    def trading(self, call: str, content: Mapping[str, Any], *, partial: bool = False) -> ET.Element:
-        """The answer's root. eBay says 200 whatever happened: `Ack` tells. partial: also take an answer of which parts
-        failed, whose `Errors` the caller reads."""
+    def trading(self, call: str, content: Mapping[str, Any], *, repeat: Repeat, partial: bool = False) -> ET.Element:
+        """The answer's root. Every call is a POST, and eBay says 200 whatever happened: `Ack` tells. partial: also take
+        an answer of which parts failed, whose `Errors` the caller reads."""
         body = xml.build(f"{call}Request", content)
         for may_renew in (True, False):
-            response = self._session.request(
+            response = self._session.send(
                 "POST",
                 self.settings.base_url + TRADING,
                 operation=call,
+                repeat=repeat,
                 rate=self._rates[call],
                 headers={
                     "X-EBAY-API-CALL-NAME": call,
@@ -127,7 +137,7 @@ class Account:
                 continue
             if partial and not codes & (TOKEN_REFUSED | LIMIT_REACHED.keys()):
                 return root
-            raise self._refusal(call, answer)
+            raise self._refusal(call, answer, repeat)
         raise AssertionError("unreachable: the second attempt returns or raises")
 
     def decode(self, response: Response, shape: type[T]) -> T:
@@ -147,7 +157,7 @@ class Account:
             "the request is refused."
         )
 
-    def _refusal(self, call: str, answer: trading_payloads.Answer) -> Exception:
+    def _refusal(self, call: str, answer: trading_payloads.Answer, repeat: Repeat) -> Exception:
         codes = {error.ErrorCode for error in answer.Errors}
         said = "; ".join(f"{error.ErrorCode} ({error.ShortMessage})" for error in answer.Errors)[:300] or answer.Ack
         message = f"{self.settings.name}: {call} got {said}"
@@ -157,6 +167,8 @@ class Account:
             wait = max(LIMIT_REACHED[code] for code in reached)
             return TransientError(f"{message}: the call limit is used up; it will be tried again later.", wait=wait)
         if any(is_passing(error) for error in answer.Errors) or answer.Ack == "PartialFailure":
+            if repeat is Repeat.NEVER:
+                return UnknownOutcome(f"{message}: {UNKNOWN}")
             return TransientError(f"{message}: eBay failed; it will be tried again later.")
         return PermanentError(f"{message}: the request is refused.")
 
@@ -168,10 +180,11 @@ class Account:
             "refresh_token": credentials.refresh_token.value(),
             "scope": " ".join(self.settings.scopes),
         }
-        response = self._session.request(
+        response = self._session.send(
             "POST",
             self.settings.token_url,
             operation="token",
+            repeat=Repeat.STATE,  # another token does no harm to the first, and the refresh token stays
             headers={
                 "Authorization": "Basic " + base64.b64encode(client.encode()).decode(),
                 "Content-Type": "application/x-www-form-urlencoded",

@@ -23,6 +23,7 @@ from ....core.errors import ProtocolError, TransientError
 from ....core.legible import decode_json
 from ....domain.inventory.listings import Listing, unreadable
 from ...capabilities import Listings
+from ...http.session import Repeat
 from ..api import trading_payloads as trading
 from ..api.account import Account
 from .payloads import InventoryItem, InventoryItems, NamedItem
@@ -165,6 +166,7 @@ def _page(account: Account, number: int) -> trading.ActiveList:
             },
             "HideVariations": False,
         },
+        repeat=Repeat.STATE,
     )
     answer = trading.read_answer(root, trading.SellingAnswer, "GetMyeBaySelling")
     return answer.ActiveList or trading.ActiveList()

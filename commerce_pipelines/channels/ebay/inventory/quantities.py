@@ -24,6 +24,7 @@ from ....core.errors import CredentialError, PermanentError, TransientError
 from ....domain.inventory.listings import Push, PushOutcome
 from ....domain.orders.order import FulfilledBy
 from ...capabilities import Quantities
+from ...http.session import Repeat
 from ...http.throttle import BucketStore, Rate
 from ..api import trading_payloads as trading
 from ..api.account import Account, is_passing
@@ -106,7 +107,10 @@ class EbayQuantities(Quantities):
         """eBay lists what it revised. Its errors do not say of which listing they are, so each of the others is sent
         again alone."""
         root = self._account.trading(
-            "ReviseInventoryStatus", {"InventoryStatus": [_status(each) for each in batch]}, partial=True
+            "ReviseInventoryStatus",
+            {"InventoryStatus": [_status(each) for each in batch]},
+            repeat=Repeat.STATE,
+            partial=True,
         )
         answer = trading.read_answer(root, trading.ReviseAnswer, "ReviseInventoryStatus")
         done = {(each.ItemID, each.SKU) for each in answer.InventoryStatus}
@@ -159,7 +163,9 @@ class EbayQuantities(Quantities):
         if not batch:
             return
         requests = [_request(group, offer_ids) for group in _by_sku(batch)]
-        response = self._account.rest("bulkUpdatePriceQuantity", BULK, json={"requests": requests}, ok=(200, 207, 400))
+        response = self._account.post(
+            "bulkUpdatePriceQuantity", BULK, {"requests": requests}, repeat=Repeat.STATE, ok=(200, 207, 400)
+        )
         if response.status == 400:
             errors = self._account.decode(response, rest_payloads.Errors).errors
             if len(requests) == 1:

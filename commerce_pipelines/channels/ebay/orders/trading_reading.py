@@ -18,6 +18,7 @@ import msgspec
 
 from ....core.errors import TransientError
 from ...capabilities import Page, Window
+from ...http.session import Repeat
 from ..api import trading_payloads as payloads
 from ..api import xml
 from ..api.account import Account
@@ -42,6 +43,7 @@ class TradingOrders:
         answer = self._account.trading(
             "GetOrders",
             {"DetailLevel": "ReturnAll", "OrderIDArray": {"OrderID": [order_id]}, "OrderRole": "Seller"},
+            repeat=Repeat.STATE,
         )
         found = answer.find("OrderArray/Order")
         return None if found is None else xml.write(found)
@@ -92,4 +94,4 @@ class TradingOrders:
         paging: dict[str, Any] = {"Pagination": {"EntriesPerPage": PAGE_SIZE, "PageNumber": place.offset}}
         who: dict[str, Any] = {"OrderRole": "Seller", "OrderStatus": "All"}
         content = {"CreateTime": {**times, **who, **paging}, "ModTime": {**who, **paging, **times}}[place.by]
-        return self._account.trading("GetOrders", {"DetailLevel": "ReturnAll", **content})
+        return self._account.trading("GetOrders", {"DetailLevel": "ReturnAll", **content}, repeat=Repeat.STATE)

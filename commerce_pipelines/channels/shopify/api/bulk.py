@@ -11,7 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from ....core.errors import CredentialError, ProtocolError, TransientError
-from ...http.session import HttpSession
+from ...http.session import HttpSession, Repeat
 from .graphql import GraphQL
 from .queries import BULK_RUN, BULK_STATE
 
@@ -52,7 +52,8 @@ def run_bulk(graphql: GraphQL, session: HttpSession, query: str, sleep: Callable
     Partial data is never taken.
     """
     account = session.account
-    started = graphql.ask(BULK_RUN, {"query": query}, Run).bulkOperationRunQuery
+    # Two operations read the same twice; where Shopify runs one at a time it refuses the second.
+    started = graphql.change(BULK_RUN, {"query": query}, Run, repeat=Repeat.STATE).bulkOperationRunQuery
     operation = started.bulkOperation
     if started.userErrors or operation is None:
         says = started.userErrors[0].message[:200] if started.userErrors else "no operation"
@@ -78,7 +79,7 @@ def run_bulk(graphql: GraphQL, session: HttpSession, query: str, sleep: Callable
     if operation.url is None:
         lines = []  # nothing matched: there is no file then
     else:
-        response = session.request("GET", operation.url, operation="bulk", max_bytes=LARGEST_FILE, deadline=600.0)
+        response = session.get(operation.url, operation="bulk", max_bytes=LARGEST_FILE, deadline=600.0)
         lines = response.body.splitlines()
     if len(lines) != int(operation.objectCount):
         raise TransientError(

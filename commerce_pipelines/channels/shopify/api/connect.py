@@ -12,7 +12,7 @@ import msgspec
 
 from ....core.errors import CredentialError, ProtocolError
 from ...http.auth import Auth, StaticAuth, TokenAuth
-from ...http.session import HttpSession
+from ...http.session import HttpSession, Repeat
 from ...http.throttle import BucketStore, TokenStore
 from ..settings import Settings
 from .bulk import FILES
@@ -59,10 +59,11 @@ def _mint(session: HttpSession, settings: Settings, token_url: str) -> tuple[str
         "client_id": keys.client_id.value(),
         "client_secret": keys.client_secret.value(),
     }
-    response = session.request(
+    response = session.send(
         "POST",
         token_url,
         operation="token",
+        repeat=Repeat.STATE,  # another token does no harm to the first
         headers={"Content-Type": "application/x-www-form-urlencoded"},
         data=urlencode(form).encode(),
         describe=describe,

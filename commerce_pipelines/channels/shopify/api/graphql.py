@@ -19,10 +19,17 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from ....core.errors import CommerceError, CredentialError, PermanentError, ProtocolError, TransientError
+from ....core.errors import (
+    CommerceError,
+    CredentialError,
+    PermanentError,
+    ProtocolError,
+    TransientError,
+    UnknownOutcome,
+)
 from ....core.legible import decode_json
 from ...http.auth import Auth
-from ...http.session import HttpSession, Response
+from ...http.session import UNKNOWN, HttpSession, Repeat, Response
 from ...http.throttle import Rate
 from .queries import MOST_POINTS
 
@@ -35,6 +42,7 @@ OPERATION = "graphql"
 STANDARD = Rate(per_second=100.0, burst=1_000.0)
 ATTEMPTS = 8  # of one call that is throttled
 INSIDE_ATTEMPTS = 4  # of one call that fails inside Shopify
+REFUSED_BEFORE = frozenset(("THROTTLED", "MAX_COST_EXCEEDED", "SHOP_INACTIVE", "ACCESS_DENIED", ""))
 _SCOPE = re.compile(r"\b(?:read|write)_[a-z_]+")
 
 
@@ -128,17 +136,26 @@ class GraphQL:
         return points / self._rate.per_second
 
     def ask(self, query: str, variables: dict[str, Any], shape: type[T]) -> T:
-        """The answer's `data`. Raises TooExpensive, TransientError, CredentialError or ProtocolError.
+        """The answer's `data`. Raises TooExpensive, TransientError, CredentialError or ProtocolError."""
+        if query.lstrip().startswith("mutation"):
+            raise TypeError("a mutation says whether it may be repeated: use change")
+        return self._run(query, variables, shape, Repeat.STATE)
 
-        It may be sent more than once: a mutation needs `@idempotent`.
-        """
+    def change(self, mutation: str, variables: dict[str, Any], shape: type[T], *, repeat: Repeat) -> T:
+        """Like `ask`, of a mutation. Repeat.TOKEN needs `@idempotent`, which Shopify honours where it documents it
+        alone; Repeat.NEVER raises UnknownOutcome besides, when Shopify may have done it. `userErrors` are the
+        caller's to read."""
+        return self._run(mutation, variables, shape, repeat)
+
+    def _run(self, query: str, variables: dict[str, Any], shape: type[T], repeat: Repeat) -> T:
         wait = 0.0
         for attempt in range(ATTEMPTS):
             self._pace(query)
-            response = self._session.request(
+            response = self._session.send(
                 "POST",
                 self._url,
                 operation=OPERATION,
+                repeat=repeat,
                 rate=self._rate,
                 cost=self.cost(query).actualQueryCost or 1.0,
                 json={"query": query, "variables": variables},
@@ -146,13 +163,23 @@ class GraphQL:
                 describe=describe,
             )
             self._note_version(response)
-            answer = self._read(response, shape)
+            try:
+                answer = self._read(response, shape)
+            except ProtocolError:
+                if repeat is Repeat.NEVER:
+                    raise self._unknown() from None
+                raise
             self._note_cost(query, answer)
             if not answer.errors and isinstance(answer, Answer) and answer.data is not None:
                 return answer.data
+            if repeat is Repeat.NEVER and not _is_undone(answer):
+                raise self._unknown()
             wait = self._wait_after(answer, attempt)
             self._sleep(wait)
         raise TransientError(f"{self._session.account}: Shopify throttled a query {ATTEMPTS} times.", wait=wait)
+
+    def _unknown(self) -> UnknownOutcome:
+        return UnknownOutcome(f"{self._session.account}: a mutation failed inside Shopify: {UNKNOWN}")
 
     def _read(self, response: Response, shape: type[T]) -> Answer[T] | Envelope:
         """The answer, read once; beside errors `data` may have any shape, and then it does not matter."""
@@ -227,6 +254,19 @@ class GraphQL:
             return float(2**attempt)
         # GraphQL's own texts name fields and types of the query, never an order's values.
         raise ProtocolError(f"{account}: Shopify refuses the query: {errors[0].message[:200]}")
+
+
+def _is_undone(answer: Envelope) -> bool:
+    """Whether Shopify refused before it ran anything: it says THROTTLED and the like of the whole document, and of one
+    that does not fit the schema gives no code; ACCESS_DENIED of the mutation itself has a path of one field. Anything
+    else may come from the middle of its work."""
+    errors = answer.errors
+    if isinstance(errors, str):
+        return True
+    return bool(errors) and all(
+        error.extensions.code in REFUSED_BEFORE and len(error.path) <= (error.extensions.code == "ACCESS_DENIED")
+        for error in errors
+    )
 
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:

@@ -28,7 +28,7 @@ from ....core.legible import decode_json
 from ....domain.inventory.listings import Listing, Push, PushOutcome, unreadable
 from ....domain.orders.order import FulfilledBy
 from ...capabilities import Listings, Quantities
-from ...http.session import HttpSession
+from ...http.session import HttpSession, Repeat
 from ..api.bulk import run_bulk
 from ..api.graphql import GraphQL
 from ..api.pages import LISTED_AT_ONCE, PageSizes
@@ -213,7 +213,7 @@ class ShopifyInventory(Listings, Quantities):
                 for push in batch
             ],
         }
-        answer = self._graphql.ask(SET_QUANTITIES, {"input": given, "key": key}, SetAnswer)
+        answer = self._graphql.change(SET_QUANTITIES, {"input": given, "key": key}, SetAnswer, repeat=Repeat.TOKEN)
         return answer.inventorySetQuantities.userErrors
 
 
