@@ -127,8 +127,13 @@ class Account:
                 data=body,
                 auth=self._iaf,
             )
-            root = xml.parse(response.body)
-            answer = trading_payloads.read_answer(root, trading_payloads.Answer, call)
+            try:
+                root = xml.parse(response.body)
+                answer = trading_payloads.read_answer(root, trading_payloads.Answer, call)
+            except ProtocolError:
+                if repeat is Repeat.NEVER:
+                    raise UnknownOutcome(f"{self.settings.name}: {call} got half an answer: {UNKNOWN}") from None
+                raise
             if answer.Ack in ("Success", "Warning"):
                 return root
             codes = {error.ErrorCode for error in answer.Errors}

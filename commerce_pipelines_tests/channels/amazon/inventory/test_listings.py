@@ -14,7 +14,7 @@ from commerce_pipelines.core.errors import ProtocolError, SettingsError, Transie
 from commerce_pipelines.domain.inventory.listings import InventoryRules
 from commerce_pipelines.domain.orders.order import FulfilledBy
 from commerce_sandbox.catalogue import CATALOGUE
-from commerce_sandbox.server import Fault
+from commerce_sandbox.server import Call, Fault
 
 from ..catalogue import DE, FR, SELLER, fill, offer, pushes, read
 from ..contract import NOON, Clock, Recorded, connect, judged
@@ -36,6 +36,10 @@ def amazon(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
 @pytest.fixture
 def channel(amazon: Recorded, clock: Clock) -> AmazonChannel:
     return connect(amazon, clock, seller_id=SELLER, marketplaces=("DE", "FR"))
+
+
+def _is_request(call: Call) -> bool:
+    return call.method == "POST" and call.path == REPORTS
 
 
 def connect_later(amazon: Recorded) -> AmazonChannel:
@@ -137,6 +141,24 @@ class TestReport:
         assert len(read(channel)) == 1100
         asked = [call.json()["marketplaceIds"] for call in amazon.called(REPORTS) if call.method == "POST"]
         assert asked == [[DE], [FR]]
+
+    def test_a_lost_answer_to_the_request_is_not_a_second_report(
+        self, amazon: Recorded, channel: AmazonChannel
+    ) -> None:
+        fill(amazon, 1100)
+        amazon.faults = [Fault(match=_is_request, drop=True, after=True)]
+        assert len(read(channel)) == 1100
+        assert len([call for call in amazon.calls if _is_request(call)]) == 2  # one per marketplace
+
+    def test_a_report_that_was_never_asked_for_is_for_the_next_run(
+        self, amazon: Recorded, channel: AmazonChannel
+    ) -> None:
+        fill(amazon, 1100)
+        amazon.faults = [Fault(match=_is_request, drop=True)]
+        with pytest.raises(TransientError, match="no such report yet"):
+            read(channel)
+        assert len([call for call in amazon.calls if _is_request(call)]) == 1
+        assert len(read(channel)) == 1100
 
     @pytest.mark.parametrize("fate", ["CANCELLED", "FATAL"])
     def test_a_failed_report_is_asked_for_once_more(self, amazon: Recorded, channel: AmazonChannel, fate: str) -> None:
