@@ -23,6 +23,7 @@ from ..channels.registry import settings_types
 from ..channels.settings import ChannelSettings
 from ..core.errors import SettingsError
 from ..core.section import Secret, Section
+from ..domain.keys import key_of
 from ..domain.sales.rules import Pack
 from ..domain.vat.decision import VatPolicy
 from ..odoo.rpc.settings import OdooSettings
@@ -124,6 +125,7 @@ def _with_sku_file(channel: ChannelSettings, folder: Path) -> ChannelSettings:
         sku, product, quantity = (str(row.get(key) or "").strip() for key in ("sku", "product", "quantity"))
         if not sku or not product or not (quantity or "1").isdigit() or int(quantity or 1) < 1:
             raise SettingsError(f"{where}: line {number} needs sku, product and, if given, a quantity of at least 1.")
+        sku = key_of(sku, channel.sku_fold_case)
         if sku in aliases:
             raise SettingsError(f"{where}: line {number} gives the SKU {sku!r} a second time.")
         aliases[sku] = Pack(product=product, quantity=int(quantity or 1))

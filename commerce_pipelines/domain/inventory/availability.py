@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.errors import SettingsError
+from ..keys import key, key_of
 from ..orders.order import FulfilledBy
 from ..sales.mapping import alias
 from ..sales.rules import SaleRules
@@ -234,8 +235,7 @@ def _products(stock: pd.DataFrame) -> pd.DataFrame:
 def _lookup(codes: np.ndarray, products: pd.DataFrame, fold_case: bool) -> tuple[np.ndarray, np.ndarray]:
     """The product's row of each code, -1 for none; and whether several products share the code."""
     known = products["code"].tolist()
-    if fold_case:
-        codes, known = np.array([code.casefold() for code in codes], object), [code.casefold() for code in known]
+    codes, known = np.array([key_of(code, fold_case) for code in codes], object), [key_of(c, fold_case) for c in known]
     twice = {code for code, count in Counter(known).items() if count > 1}
     rows = {code: index for index, code in enumerate(known)}
     found = np.array([rows.get(code, -1) for code in codes], dtype="int64")
@@ -293,9 +293,9 @@ def _figures(
     cap = np.full(size, LIMIT if rules.cap is None else rules.cap, "int64")
     end_below = np.full(size, rules.end_below, "int64")
     for override in rules.overrides:
-        named = set(override.skus)
+        named = {key(sku) for sku in override.skus}
         pairs = zip(skus, codes, strict=True)
-        fits = np.array([sku.strip() in named or code in named for sku, code in pairs], dtype=bool)
+        fits = np.array([key(sku) in named or code in named for sku, code in pairs], dtype=bool)
         if override.categories:
             fits |= np.append(_within(products["category"], override.categories), False)[row]
         if override.share is not None:

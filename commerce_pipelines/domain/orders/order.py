@@ -232,9 +232,3 @@ def business_day(instant: datetime, zone: ZoneInfo) -> date:
     if instant.tzinfo is None:
         raise ValueError("an instant without a time zone has no business day")
     return instant.astimezone(zone).date()
-
-
-def email_key(email: str) -> str:
-    """The comparable form of an e-mail address: trimmed, lower case. '' for what is no address ('Invalid Request')."""
-    key = email.strip().lower()
-    return key if key.count("@") == 1 and len(key.split()) == 1 and "." in key.partition("@")[2] else ""

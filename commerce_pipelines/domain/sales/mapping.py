@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ...core.errors import RecordError
+from ..keys import fold, key, key_of, shown
 from ..orders.order import FulfilledBy, LineKind, Order
 from ..products import Product
 from .rules import Pack, Route, SaleRules
 
 
 def alias(sku: str, rules: SaleRules) -> tuple[str, int]:
-    """(default_code, units of it per unit sold) of a channel's SKU. Blanks around it mean nothing, nor does its
-    case with `sku_fold_case`. An alias names a product, never another alias."""
-    given = sku.strip()
-    found = rules.skus.get(given.casefold() if rules.sku_fold_case else given)
+    """(default_code as a key, units of it per unit sold) of a channel's SKU. What cannot be seen in it means nothing,
+    nor does its case with `sku_fold_case`. An alias names a product, never another alias."""
+    given = key(sku)
+    found = rules.skus.get(fold(given) if rules.sku_fold_case else given)
     if isinstance(found, Pack):
-        return found.product.strip(), found.quantity
-    return (found or given).strip(), 1
+        return key(found.product), found.quantity
+    return key(found or given), 1
 
 
 def codes_of(orders: Iterable[Order], rules: SaleRules) -> set[str]:
@@ -30,7 +31,7 @@ def codes_of(orders: Iterable[Order], rules: SaleRules) -> set[str]:
         alias(line.sku, rules)[0]
         for order in orders
         for line in order.lines
-        if line.kind is LineKind.PRODUCT and line.sku.strip()
+        if line.kind is LineKind.PRODUCT and key(line.sku)
     }
 
 
@@ -50,11 +51,13 @@ def choose(sku: str, rules: SaleRules, catalogue: Mapping[str, Sequence[Product]
     active = [product for product in found if product.active]
     if len(active) == 1 and active[0].saleable:
         return active[0], units
-    named = f"{code}" if code == sku.strip() else f"{code} (SKU {sku.strip()})"
+    named = code if code == sku else f"{code} (SKU {shown(sku)})"
     if len(active) > 1:
+        spelt = {product.code for product in active}
+        hidden = f", as {' and '.join(sorted(map(shown, spelt)))}" if spelt != {code} else ""
         error = (
             "ambiguous_sku",
-            f"{len(active)} products in Odoo have the internal reference {named}.",
+            f"{len(active)} products in Odoo have the internal reference {named}{hidden}.",
             "Give each its own internal reference, or map the SKU under the channel's skus.",
         )
     elif active:
@@ -80,7 +83,7 @@ def choose(sku: str, rules: SaleRules, catalogue: Mapping[str, Sequence[Product]
 
 def carrier(service: str, rules: SaleRules) -> str:
     """The delivery method's name in Odoo, '' for none."""
-    return rules.carriers.get(service, rules.carrier_fallback)
+    return rules.carriers.get(key(service), rules.carrier_fallback)
 
 
 def route(order: Order, codes: Iterable[str], rules: SaleRules) -> Route:
@@ -96,13 +99,14 @@ def route(order: Order, codes: Iterable[str], rules: SaleRules) -> Route:
                 fix="Create a warehouse for it in Odoo and name it in the channel's channel_warehouse.",
             )  # fmt: skip
         return Route(warehouse=rules.channel_warehouse)
-    skus = set(codes)
+    fold_case = rules.sku_fold_case
+    skus = {key_of(code, fold_case) for code in codes}
     for candidate in rules.routes:
         if (
             (not candidate.countries or order.destination.country in candidate.countries)
-            and (not candidate.services or order.service in candidate.services)
+            and (not candidate.services or key(order.service) in map(key, candidate.services))
             and (not candidate.marketplaces or order.marketplace in candidate.marketplaces)
-            and (not candidate.skus or (skus and skus <= set(candidate.skus)))
+            and (not candidate.skus or (skus and skus <= {key_of(code, fold_case) for code in candidate.skus}))
         ):
             return candidate
     return Route(warehouse=rules.warehouse)

@@ -13,6 +13,7 @@ from decimal import Decimal
 from msgspec.structs import force_setattr
 
 from ...core.section import Section, is_country, no_country
+from ..keys import key, key_of
 from ..vat.decision import REGIMES
 
 
@@ -72,10 +73,9 @@ class SaleRules(Section, kw_only=True, frozen=True):
     history_before: date | None = None  # already shipped orders placed earlier: no delivery, no reservation
 
     def __post_init__(self) -> None:
-        """The aliases as they are looked up."""
-        force_setattr(
-            self, "skus", {(s.strip().casefold() if self.sku_fold_case else s.strip()): p for s, p in self.skus.items()}
-        )
+        """Aliases and services as they are looked up."""
+        force_setattr(self, "skus", {key_of(sku, self.sku_fold_case): pack for sku, pack in self.skus.items()})
+        force_setattr(self, "carriers", {key(service): name for service, name in self.carriers.items()})
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """(key, what is wrong with it and the fix) of keys that contradict themselves."""
@@ -94,11 +94,11 @@ class SaleRules(Section, kw_only=True, frozen=True):
                 yield f"skus.{sku}.quantity", "must be at least 1."
         if self.rounding_tolerance < 0:
             yield "rounding_tolerance", "must be 0 or more minor units."
-        for key in self.fiscal_positions:
-            regime, _, country = key.rpartition("_")
-            if key not in REGIMES and not (regime in REGIMES and is_country(country)):
+        for name in self.fiscal_positions:
+            regime, _, country = name.rpartition("_")
+            if name not in REGIMES and not (regime in REGIMES and is_country(country)):
                 yield (
-                    f"fiscal_positions.{key}",
+                    f"fiscal_positions.{name}",
                     f"is no tax regime; write one of {', '.join(REGIMES)}, or as in oss_FR.",
                 )
 
@@ -109,8 +109,8 @@ class SaleRules(Section, kw_only=True, frozen=True):
             yield from ((f"routes[{index}].countries", country) for country in route.countries)
             if route.departure_country:
                 yield f"routes[{index}].departure_country", route.departure_country
-        for key in ("departure_country", "channel_departure_country"):
-            if country := getattr(self, key):
-                yield key, country
+        for name in ("departure_country", "channel_departure_country"):
+            if country := getattr(self, name):
+                yield name, country
         for marketplace, country in self.channel_departure_countries.items():
             yield f"channel_departure_countries.{marketplace}", country

@@ -16,6 +16,7 @@ from ...channels.capabilities import offered
 from ...channels.settings import ChannelSettings
 from ...core.errors import ProtocolError, RecordError
 from ...core.topics import Topic
+from ...domain.keys import fold, key
 from ...domain.orders.order import FulfilledBy, LineKind, Order, OrderStatus, Shipped, business_day
 from ...domain.sales.mapping import alias
 from ...resources.connections import Connections
@@ -108,12 +109,12 @@ def read_listings(connections: Connections, name: str, *, store: bool = True, lo
 def in_pipe(connections: Connections, snapshot: Snapshot) -> dict[int, int]:
     """Units by product id that were sold on any channel and that the snapshot cannot have seen in Odoo."""
     ids = dict(zip(snapshot.levels["code"].tolist(), snapshot.levels["product_id"].tolist(), strict=True))
-    folded = {code.casefold(): product for code, product in ids.items()}
+    plain, folded = ({spell(code): product for code, product in ids.items()} for spell in (key, fold))
     units: Counter[int] = Counter()
     for channel in connections.settings.channels:
         for sku, quantity in _sold(connections, channel, snapshot.taken_at).items():
             code, each = alias(sku, channel)
-            product = folded.get(code.casefold()) if channel.sku_fold_case else ids.get(code)
+            product = folded.get(fold(code)) if channel.sku_fold_case else plain.get(code)
             if product is not None:
                 units[int(product)] += quantity * each
     return dict(units)

@@ -23,7 +23,8 @@ from typing import Any
 import msgspec
 
 from ...core.errors import RecordError
-from ...domain.orders.order import Address, email_key
+from ...domain.keys import email_key, is_relay
+from ...domain.orders.order import Address
 from ...domain.sales.draft import Flag, SaleDraft, slug
 from ..reference.company import Company, Countries
 from ..rpc.client import OdooClient
@@ -85,7 +86,8 @@ def buyer_of(draft: SaleDraft) -> Buyer:
     places = [place for place in (draft.billing, draft.shipping) if place]
     named = any((buyer.name, buyer.company, *(part for place in places for part in (place.name, place.company))))
     email = email_key(buyer.email)
-    return Buyer(draft=draft, email="" if buyer.email_is_relay else email, is_guest=not named and not email)
+    relay = buyer.email_is_relay or is_relay(email)
+    return Buyer(draft=draft, email="" if relay else email, is_guest=not named and not email)
 
 
 class Partners:

@@ -15,7 +15,9 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from ...core.errors import RecordError
+from ...domain.keys import key, shown
 from ..rpc.client import OdooClient
+from ..rpc.read import fetch
 from .company import Company
 
 
@@ -61,12 +63,25 @@ def find_names(client: OdooClient, kind: Kind, names: Collection[str], lang: str
     for field in kind.fields:
         for row in rows:
             found.setdefault(row[field], row["id"])
-    return {name: found[name] for name in wanted if name in found}
+    others = [name for name in wanted if name not in found]
+    return {name: found[name] for name in wanted if name in found} | (
+        _search_alike(client, kind, others, lang) if others else {}
+    )
+
+
+def _search_alike(client: OdooClient, kind: Kind, names: Collection[str], lang: str) -> dict[str, int]:
+    """The same for names that Odoo spells otherwise in what nobody sees: a blank at the end, say."""
+    rows = fetch(client, kind.model, [], list(kind.fields), context={"lang": lang})
+    alike: dict[str, int] = {}
+    for field in kind.fields:
+        for row in rows:
+            alike.setdefault(key(row[field] or ""), row["id"])
+    return {name: alike[key(name)] for name in names if key(name) in alike}
 
 
 def missing(kind: Kind, name: str) -> RecordError:
     return RecordError(
-        kind.code, f"Odoo has no {kind.title} named {name!r}.",
+        kind.code, f"Odoo has no {kind.title} named {shown(name)}.",
         fix=f"Create it in Odoo, or correct `{kind.key}` of the channel in commerce.yaml.", subject=name,
     )  # fmt: skip
 

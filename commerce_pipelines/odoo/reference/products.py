@@ -11,8 +11,10 @@ from collections.abc import Collection, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
+from ...domain.keys import ODD_SPELLINGS, key_of, spellings
 from ...domain.products import Product
 from ..rpc.client import OdooClient
+from ..rpc.read import ARCHIVED_TOO, fetch
 
 _MANY = 2000
 _MANY_PATTERNS = 200  # of an OR, each a scan of its own
@@ -21,21 +23,22 @@ _MANY_PATTERNS = 200  # of an OR, each a scan of its own
 def find_products(client: OdooClient, codes: Collection[str], fold_case: bool = False) -> dict[str, list[Product]]:
     """Products by the code asked for, archived ones too, several where a code is not unique; none: no key.
 
-    fold_case: codes match whatever their case. kit: a phantom bill of materials exists (module mrp).
+    Codes are compared as domain/keys.py says. fold_case: whatever their case. kit: a phantom bill of materials exists
+    (module mrp).
     """
     wanted = sorted({code for code in codes if code})
     if not wanted:
         return {}
     known = client.call("product.product", "fields_get", allfields=["is_kits", "is_storable"], attributes=["type"])
     fields = ["default_code", "name", "active", "sale_ok", "taxes_id", *sorted(known)]
-    rows = [row for domain in _domains(wanted, fold_case) for row in _search(client, domain, fields)]
+    asked = {code: key_of(code, fold_case) for code in wanted}
+    domains = [*_domains(wanted, fold_case), *_oddly_spelt(client, set(asked.values()), fold_case)]
+    rows = [row for domain in domains for row in _search(client, domain, fields)]
     rates = _rates(client, {tax for row in rows for tax in row["taxes_id"]})
     by_code: dict[str, list[Product]] = defaultdict(list)
     for row in {row["id"]: row for row in rows}.values():
-        code = row["default_code"]
-        by_code[code.casefold() if fold_case else code].append(_product(row, rates))
-    asked = ((code, code.casefold() if fold_case else code) for code in wanted)
-    return {code: by_code[key] for code, key in asked if key in by_code}
+        by_code[key_of(row["default_code"], fold_case)].append(_product(row, rates))
+    return {code: by_code[key] for code, key in asked.items() if key in by_code}
 
 
 def _search(client: OdooClient, domain: list[Any], fields: list[str]) -> list[dict[str, Any]]:
@@ -48,6 +51,7 @@ def _search(client: OdooClient, domain: list[Any], fields: list[str]) -> list[di
 
 
 def _domains(wanted: Sequence[str], fold_case: bool) -> Iterator[list[Any]]:
+    wanted = list(spellings(wanted))
     step = _MANY_PATTERNS if fold_case else _MANY
     for start in range(0, len(wanted), step):
         part = wanted[start : start + step]
@@ -55,6 +59,15 @@ def _domains(wanted: Sequence[str], fold_case: bool) -> Iterator[list[Any]]:
             yield ["|"] * (len(part) - 1) + [["default_code", "=ilike", _literal(code)] for code in part]
         else:
             yield [["default_code", "in", part]]
+
+
+def _oddly_spelt(client: OdooClient, keys: Collection[str], fold_case: bool) -> Iterator[list[Any]]:
+    """The products whose code is one of these but for what nobody sees in it, as a domain. Odoo's search compares
+    letter by letter, so all codes of such a spelling are read; few have one."""
+    odd = ["|"] * (len(ODD_SPELLINGS) - 1) + [["default_code", "=like", pattern] for pattern in ODD_SPELLINGS]
+    rows = fetch(client, "product.product", odd, ["default_code"], context=ARCHIVED_TOO)
+    if meant := [row["id"] for row in rows if key_of(row["default_code"], fold_case) in keys]:
+        yield [["id", "in", meant]]
 
 
 def _literal(code: str) -> str:

@@ -7,8 +7,9 @@ What belongs here: states, people, addresses, who fulfils, who collects tax. Wha
 from __future__ import annotations
 
 from ....core.errors import RecordError
+from ....domain.keys import email_key
 from ....domain.money import to_minor
-from ....domain.orders.order import Address, Buyer, FulfilledBy, Order, OrderStatus, Payment, Shipped, email_key
+from ....domain.orders.order import Address, Buyer, FulfilledBy, Order, OrderStatus, Payment, Shipped
 from ...capabilities import Head
 from ..api.marketplaces import BY_ID
 from . import payloads, proceeds

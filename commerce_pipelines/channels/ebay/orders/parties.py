@@ -6,7 +6,8 @@ API's shapes.
 
 from __future__ import annotations
 
-from ....domain.orders.order import Address, email_key
+from ....domain.keys import email_key
+from ....domain.orders.order import Address
 
 _INVALID = "Invalid Request"  # eBay's words for "you may not know"
 
@@ -19,11 +20,6 @@ def subject(username: str, order_id: str) -> str:
 def first_email(*given: str | None) -> str:
     """The first that is an address, '' if none is."""
     return next((each for each in given if each and email_key(each)), "")
-
-
-def is_relay(email: str) -> bool:
-    """eBay's anonymised addresses: 02abc1234@members.ebay.de."""
-    return "@members.ebay." in email.lower()
 
 
 def phone(given: str | None) -> str:

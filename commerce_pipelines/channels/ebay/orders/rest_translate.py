@@ -13,13 +13,14 @@ from __future__ import annotations
 from datetime import UTC
 
 from ....core.errors import RecordError
+from ....domain.keys import is_relay
 from ....domain.money import to_minor
 from ....domain.orders.order import Address, Buyer, FulfilledBy, Order, OrderStatus, Payment, Shipped, check
 from ...capabilities import Head
 from ..api.marketplaces import BY_ID
 from . import rest_payloads
 from .charges import Item, Priced, Summary, price, to_order_currency, unpriced
-from .parties import first_email, is_relay, phone, subject, with_reference
+from .parties import first_email, phone, subject, with_reference
 
 PAID = frozenset(("PAID", "PARTIALLY_REFUNDED", "FULLY_REFUNDED"))
 CANCELLED = frozenset(("CANCELED", "CANCELLED"))

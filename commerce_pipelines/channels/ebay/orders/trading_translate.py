@@ -14,13 +14,14 @@ from datetime import UTC
 from decimal import Decimal
 
 from ....core.errors import RecordError
+from ....domain.keys import is_relay
 from ....domain.money import allocate, to_minor
 from ....domain.orders.order import Address, Buyer, Order, OrderStatus, Payment, Shipped, check
 from ...capabilities import Head
 from ..api import trading_payloads as payloads
 from ..api.marketplaces import BY_ID, BY_SITE_NAME
 from .charges import Item, Priced, Summary, price, to_order_currency, unpriced
-from .parties import first_email, is_relay, phone, subject, with_reference
+from .parties import first_email, phone, subject, with_reference
 from .rest_payloads import bad_payload
 
 CANCELLED = frozenset(

@@ -14,7 +14,7 @@ import msgspec
 
 from ....core.errors import RecordError
 from ....core.legible import decode_json
-from ....domain.orders.order import email_key
+from ....domain.keys import email_key, is_relay
 from ...capabilities import Head
 
 T = TypeVar("T")
@@ -276,7 +276,7 @@ def head(raw: bytes) -> Head:
 def order_head(node: HeadFields) -> Head:
     """The subject is the e-mail, else the customer's id, else the order's own id: a guest is nobody else's subject."""
     order_id = number(node.id)
-    key = email_key(node.email) if node.email else ""
+    key = email_key(node.email) if node.email and not is_relay(node.email) else ""
     subject = f"email:{key}" if key else f"shopify:{number(node.customer.id)}" if node.customer else f"order:{order_id}"
     return Head(
         record_id=order_id,

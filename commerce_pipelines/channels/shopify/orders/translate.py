@@ -31,6 +31,7 @@ from datetime import UTC
 import msgspec
 
 from ....core.errors import RecordError
+from ....domain.keys import is_relay
 from ....domain.orders.order import Address, Buyer, LineKind, Order, OrderLine, OrderStatus, Payment, Shipped, balance
 from . import payloads
 from .charges import Basis, Minor, charge, discounts_of, reader, removals_of, side, stands_alone, taxes_of, without
@@ -210,6 +211,7 @@ def _buyer(order: payloads.Order) -> Buyer:
         ref=number(customer.id) if customer else "",
         name=name or "",
         email=order.email or "",
+        email_is_relay=is_relay(order.email or ""),
         phone=order.phone or "",
         company=company.name if company else (order.billingAddress and order.billingAddress.company) or "",
         vat_number=(location and location.taxSettings and location.taxSettings.taxRegistrationId) or "",

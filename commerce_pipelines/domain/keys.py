@@ -1,0 +1,118 @@
+"""Keys that people type and systems compare: one spelling of each, made by the same function on both sides.
+
+What belongs here: when two SKUs, internal references, aliases, names or e-mail addresses are the same, and how a
+message shows what cannot be seen in them. What does not: looking them up (odoo/, settings/), what they stand for.
+
+Two keys are the same when they look the same: blanks around them, runs of blanks, sorts of blanks, characters without
+a shape (zero width, byte order mark, soft hyphen) and the way an accent is encoded do not count. Case counts, unless
+the caller folds it.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+# Shapeless, yet of no category that says so: joiners, fillers, selectors of a glyph's variant.
+_SHAPELESS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u3164\uffa0") | frozenset(
+    map(chr, range(0xFE00, 0xFE10))
+)
+# What an internal reference in Odoo may hold that its key does not: patterns of LIKE that find such references. Odoo
+# keeps what is imported as it is, and its search compares letter by letter.
+ODD_SPELLINGS = (
+    *(" %", "% ", "%  %", "%\t%", "%\n%", "%\r%", "%\u00a0%", "%\u2007%", "%\u2009%", "%\u202f%", "%\u3000%"),
+    *("%\u00ad%", "%\u200b%", "%\u200c%", "%\u200d%", "%\u200e%", "%\u200f%", "%\u2060%", "%\ufeff%"),
+)
+_SIGNS = {" ": "␠", "\t": "␉", "\n": "␤", "\r": "␍"}
+
+
+def key(text: str) -> str:
+    """The spelling by which keys are compared."""
+    if text.isascii() and text.isprintable() and text[:1] != " " and text[-1:] != " " and "  " not in text:
+        return text
+    composed = unicodedata.normalize("NFC", text)
+    seen = "".join(" " if _is_blank(char) else char for char in composed if not _is_shapeless(char))
+    return unicodedata.normalize("NFC", " ".join(seen.split()))
+
+
+def fold(text: str) -> str:
+    """The same where case does not count."""
+    return key(key(text).lower())
+
+
+def key_of(text: str, fold_case: bool) -> str:
+    return fold(text) if fold_case else key(text)
+
+
+def spellings(keys: Iterable[str]) -> Iterator[str]:
+    """Each key as systems may have stored it that do not compose accents, besides ODD_SPELLINGS."""
+    for one in keys:
+        yield from dict.fromkeys((one, unicodedata.normalize("NFD", one)))
+
+
+def shown(text: str) -> str:
+    """The text for a message: in quotes, with signs for what cannot be seen in it, where there is such a thing."""
+    if key(text) == text:
+        return text
+    composed = unicodedata.normalize("NFC", text) == text
+    signs = []
+    for place, char in enumerate(text):
+        edge = not text[:place].strip() or not text[place:].strip()
+        if char == " ":
+            signs.append("␠" if edge or text[place - 1] == " " else " ")
+        elif _is_blank(char) or _is_shapeless(char) or (not composed and unicodedata.combining(char)):
+            signs.append(_SIGNS.get(char, f"<U+{ord(char):04X}>"))
+        else:
+            signs.append(char)
+    return f'"{"".join(signs)}"'
+
+
+def email_key(email: str) -> str:
+    """The comparable form of an e-mail address: as any key, in lower case, an international domain in its letters.
+    '' for what is no address ('Invalid Request')."""
+    address = fold(email)
+    if address.count("@") != 1 or len(address.split()) != 1:
+        return ""
+    local, _, domain = address.partition("@")
+    if not local or "." not in domain:
+        return ""
+    return f"{local}@{'.'.join(_letters(label) for label in domain.split('.'))}"
+
+
+def email_spellings(address: str) -> Iterator[str]:
+    """An address of `email_key` as Odoo's email_normalized may hold it: the domain in its letters or as IDNA."""
+    local, _, domain = address.partition("@")
+    yield address
+    encoded = ".".join(
+        label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in domain.split(".")
+    )
+    if encoded != domain:
+        yield f"{local}@{encoded}"
+
+
+# Domains of addresses under which a marketplace forwards mail: they end when it likes, and others may get them.
+_RELAYS = ("marketplace.amazon.", "members.ebay.", "relay.walmart.", "user.allegromail.", "clemarche.")
+
+
+def is_relay(email: str) -> bool:
+    """Whether an address is a marketplace's forwarding address: no identity, for any channel."""
+    domain = email_key(email).partition("@")[2]
+    return domain.startswith(_RELAYS)
+
+
+def _letters(label: str) -> str:
+    """A label of a domain in its letters: `xn--mller-kva` is `müller`."""
+    if not label.startswith("xn--"):
+        return label
+    try:
+        return fold(label[4:].encode("ascii").decode("punycode"))
+    except UnicodeError:
+        return label
+
+
+def _is_blank(char: str) -> bool:
+    return char.isspace() or unicodedata.category(char) == "Cc"
+
+
+def _is_shapeless(char: str) -> bool:
+    return char in _SHAPELESS or unicodedata.category(char) == "Cf"
