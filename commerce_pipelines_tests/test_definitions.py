@@ -15,7 +15,9 @@ import pytest
 import commerce_pipelines
 from commerce_pipelines.channels.registry import KINDS
 from commerce_pipelines.channels.settings import ChannelSettings
+from commerce_pipelines.core.lanes import EXCEPTIONS, FLOW_OF
 from commerce_pipelines.definitions import LANES, Lane, build_defs
+from commerce_pipelines.sensors.failures import FLOWS, STEPS
 from commerce_pipelines.settings.file import Settings, parse
 
 ROOT = Path(commerce_pipelines.__file__).parent
@@ -71,6 +73,14 @@ def test_a_flow_is_called_as_its_tags_and_topics_say(defs: dg.Definitions) -> No
     assert {spec.tags["flow"] for spec in defs.resolve_all_asset_specs()} == {lane.flow for lane in LANES}
     topics = {topic for kind in KINDS for topic in import_module(f"commerce_pipelines.channels.{kind}").TOPICS}
     assert topics == {lane.flow for lane in LANES}
+
+
+def test_runs_and_alerts_know_every_asset_and_step(defs: dg.Definitions) -> None:
+    for spec in defs.resolve_all_asset_specs():
+        table = spec.key.path[-1]
+        assert FLOW_OF[table] == (EXCEPTIONS if table == EXCEPTIONS else spec.tags["flow"])
+    assert {asset.op.name.rpartition("__")[2] for asset in defs.resolve_asset_graph().assets_defs} == STEPS.keys()
+    assert {lane.flow for lane in LANES} | {EXCEPTIONS} == FLOWS.keys()
 
 
 def test_days_are_the_channels_own_and_a_range_is_one_run(defs: dg.Definitions) -> None:

@@ -22,11 +22,11 @@ import requests
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from commerce_pipelines.assets.common import CHANNEL_TAG
 from commerce_pipelines.assets.inventory import INVENTORY_TAG, WHOLE_TAG
 from commerce_pipelines.cli.dev import Services, dagster_home, ending_cleanly
 from commerce_pipelines.cli.main import show
 from commerce_pipelines.core.errors import CommerceError
+from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.domain.sales.completeness import Completeness
 from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.sensors.failures import reason
@@ -99,7 +99,7 @@ def once() -> int:
             for name in LANES:
                 step(f"{name} → Odoo")
                 span = {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
-                run([[name, table] for table in TABLES], {**span, CHANNEL_TAG: name})
+                run([[name, table] for table in TABLES], {**span, **run_tags(name, "orders")})
             for name in LANES:
                 step(f"stock → {name}")
                 run(*whole_stock(name))
@@ -133,7 +133,8 @@ def in_process(connections: Connections) -> Iterator[Callable[[Sequence[Any], di
 
 def whole_stock(name: str) -> tuple[list[Any], dict[str, str]]:
     """Assets and tags of a channel's whole stock run, listings included."""
-    return [key.path for key in stock_lane(name, listings=True)], {INVENTORY_TAG: name, WHOLE_TAG: "true"}
+    tags = {**run_tags(name, "inventory"), INVENTORY_TAG: name, WHOLE_TAG: "true"}
+    return [key.path for key in stock_lane(name, listings=True)], tags
 
 
 def prove(connections: Connections, as_json: bool = False) -> int:

@@ -19,9 +19,8 @@ from ..domain.money import to_decimal
 
 # A run that the sensor requested finds its orders landed already; one started by hand or by a backfill pulls them.
 LANDED_TAG = "commerce/landed"
-CHANNEL_TAG = "channel"
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-# Of the runs of one backfill. They do not bear CHANNEL_TAG: the sensor's runs need not wait for old days.
+# Of the runs of one backfill. Their lane is one of its own: the sensor's runs need not wait for old days.
 BACKFILL_TAG = "commerce/backfill"
 # Of a run that a sensor or a frequent schedule asked for: that one asks again, so Dagster must not do so as well.
 ASKED_AGAIN = {"dagster/max_retries": "0"}

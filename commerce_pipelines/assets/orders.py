@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from ..channels.settings import ChannelSettings
+from ..core.lanes import lane_name, run_tags
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
@@ -239,7 +240,7 @@ def backfill_job(channel: ChannelSettings) -> Any:  # of a type that Dagster doe
         selection=dg.AssetSelection.assets(*([channel.name, table] for table in STAGES)),
         description=f"Asks {channel.name} for all orders of the chosen days, brings them to Odoo and proves them. "
         f"Choose the days under Materialize, or run `commerce-pipelines backfill {channel.name} --from DAY --to DAY`.",
-        tags={"flow": FLOW},
+        tags=run_tags(channel.name, FLOW, lane_name(channel.name, "backfill")),
     )
 
 

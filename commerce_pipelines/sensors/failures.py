@@ -3,16 +3,32 @@
 
 # No `from __future__ import annotations` here: Dagster reads the annotations of its functions as objects.
 
+from collections.abc import Mapping
+
 import dagster as dg
 
+from ..core.lanes import CHANNEL_TAG, EVERY, FLOW_TAG, tags_of
 from ..resources.alerts import alert
+from ..resources.run_coordinator import missing_tags
 from ..settings.file import Alerts
 
 _OURS = "commerce_pipelines.core.errors."
+FLOWS = {"orders": "orders", "inventory": "stock", "exceptions": "the view of what waits"}
+STEPS = {
+    "raw_orders": "fetching orders",
+    "staged_orders": "reading orders",
+    "sale_orders": "loading orders into Odoo",
+    "stock_levels": "reading Odoo's stock",
+    "listings": "reading listings",
+    "inventory_targets": "deciding quantities",
+    "published_inventory": "publishing quantities",
+    "exceptions": "showing what waits",
+}
 
 
 def run_failures(alerts: Alerts) -> dg.SensorDefinition:
-    """Posts and mails job, channel, days and the failed step's own sentence; never personal data or a traceback."""
+    """Posts and mails channel, flow and step in words, the days and the step's own sentence; never personal data or a
+    traceback."""
 
     @dg.run_failure_sensor(
         name="run_failures",
@@ -23,13 +39,35 @@ def run_failures(alerts: Alerts) -> dg.SensorDefinition:
     def failed(context: dg.RunFailureSensorContext) -> None:
         run = context.dagster_run
         days = [run.tags[tag] for tag in sorted(run.tags) if "partition" in tag]
-        steps = [f"{event.step_key}: {reason(event)}" for event in context.get_step_failure_events() if event.step_key]
-        text = "\n".join([f"run {run.run_id}", *(["days " + " … ".join(days)] if days else []), *steps])
-        subject = f"commerce_pipelines: a run of {run.tags.get('channel', run.job_name)} failed"
+        events = [event for event in context.get_step_failure_events() if event.step_key]
+        tags = {**missing_tags(run), **run.tags}
+        if tags[CHANNEL_TAG] == EVERY and events:  # neither tags nor assets: its steps tell
+            tags |= tags_of([step_path(str(event.step_key)) for event in events])
+        subject = f"commerce_pipelines: {in_words(tags)} failed"
+        steps = list(dict.fromkeys(step_path(str(event.step_key))[-1] for event in events))
+        if steps:
+            subject += " at " + " and ".join(STEPS.get(step, step.replace("_", " ")) for step in steps)
+        lines = [f"run {run.run_id}", f"channel {tags[CHANNEL_TAG]}, flow {tags[FLOW_TAG]}"]
+        lines += ["days " + " … ".join(days)] if days else []
+        text = "\n".join([*lines, *(f"{event.step_key}: {reason(event)}" for event in events)])
         for problem in alert(alerts, subject, text):
             context.log.error("The alert could not be sent by %s.", problem)
 
     return failed
+
+
+def in_words(tags: Mapping[str, str]) -> str:
+    """`orders of shop_de`, for people who do not know what a run is."""
+    if tags[CHANNEL_TAG] == EVERY:
+        return "a run of several channels"
+    flows = [FLOWS.get(flow, flow) for flow in tags[FLOW_TAG].split(", ")]
+    return f"{' and '.join(flows)} of {tags[CHANNEL_TAG].replace(', ', ' and ')}"
+
+
+def step_path(step_key: str) -> tuple[str, str]:
+    """Channel and table of a step, as its asset's key has them. A channel's name may hold what joins the two."""
+    channel, _, table = step_key.rpartition("__")
+    return channel, table
 
 
 def reason(event: dg.DagsterEvent) -> str:

@@ -13,9 +13,11 @@ import msgspec
 from ..assets.common import ASKED_AGAIN
 from ..assets.inventory import INVENTORY_TAG, STOCK, WHOLE_TAG
 from ..channels.settings import ChannelSettings
+from ..core.lanes import run_tags
+from ..core.topics import Topic
 from ..resources.connections import Connections
 from ..settings.file import Settings
-from .orders import ACTIVE
+from .busy import busy
 
 SHARE_OF_TIME = 10  # reading Odoo takes at most a tenth of the time: a slow one is looked at less often
 HINTED_TICK_SECONDS = 4  # the daemon looks for due ticks every 5 s; a tick that finds no hint costs one SELECT
@@ -88,29 +90,32 @@ def stock_changes_sensor(channels: Sequence[ChannelSettings], *, hinted: bool = 
         found = pulses(connections, [channel.name for channel in channels])
         took = round(time.monotonic() - started, 3)
         kept = dict(cursor.pulses)
-        requests, busy, held = [], [], []
+        requests, working, held = [], [], []
         for name, pulse in found.items():
             if kept.get(name) == pulse:
                 continue
-            tags = {INVENTORY_TAG: name}
             if held_back(connections, name):
                 held.append(name)
                 continue
-            if context.instance.get_run_records(dg.RunsFilter(tags=tags, statuses=ACTIVE), limit=1):
-                busy.append(name)  # asked again at the next tick
+            if busy(context.instance, name, Topic.INVENTORY):
+                working.append(name)  # asked again at the next tick
                 continue
             kept[name] = pulse
             run_key = f"{name}@{pulse}@{now.isoformat()}"
-            requests.append(dg.RunRequest(run_key=run_key, asset_selection=lane(name), tags=tags | ASKED_AGAIN))
-        waiting = ", ".join(busy + held)
+            requests.append(dg.RunRequest(run_key=run_key, asset_selection=lane(name), tags=_tags(name) | ASKED_AGAIN))
+        waiting = ", ".join(working + held)
         why = f"{waiting}: a run is working or waits for a person." if waiting else "The stock is unchanged."
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None if requests else dg.SkipReason(why),
-            cursor=msgspec.json.encode(Cursor(kept, took, now, hint, bool(busy))).decode(),
+            cursor=msgspec.json.encode(Cursor(kept, took, now, hint, bool(working))).decode(),
         )
 
     return stock_changes
+
+
+def _tags(name: str) -> dict[str, str]:
+    return {INVENTORY_TAG: name, **run_tags(name, Topic.INVENTORY)}
 
 
 def last_hint(connections: Connections) -> datetime | None:
@@ -142,8 +147,10 @@ def inventory_schedules(channel: ChannelSettings) -> list[dg.ScheduleDefinition]
         description=f"Tells {name} what still differs: failed pushes, releases, changes that the sensor missed.",
         tags={"flow": "inventory"},
     )
-    def frequent(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        return dg.RunRequest(tags={INVENTORY_TAG: name} | ASKED_AGAIN)
+    def frequent(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        if busy(context.instance, name, Topic.INVENTORY):
+            return dg.SkipReason(f"A run of {name} is working.")
+        return dg.RunRequest(tags=_tags(name) | ASKED_AGAIN)
 
     @dg.schedule(
         name=f"{name}_inventory_nightly",
@@ -155,6 +162,6 @@ def inventory_schedules(channel: ChannelSettings) -> list[dg.ScheduleDefinition]
         tags={"flow": "inventory"},
     )
     def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        return dg.RunRequest(tags={INVENTORY_TAG: name, WHOLE_TAG: "true"})
+        return dg.RunRequest(tags={**_tags(name), WHOLE_TAG: "true"})
 
     return [frequent, nightly]

@@ -12,19 +12,15 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import msgspec
 
-from ..assets.common import ASKED_AGAIN, CHANNEL_TAG, LANDED_TAG, RANGE_END, RANGE_START
+from ..assets.common import ASKED_AGAIN, LANDED_TAG, RANGE_END, RANGE_START
 from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError
+from ..core.lanes import run_tags
 from ..core.topics import Topic
 from ..resources.connections import Connections
 from ..settings.file import Settings
+from .busy import busy
 
-ACTIVE = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-]
 NIGHTLY_DAYS = 7
 RED_DAYS = 14  # older days that are asked for again in one night
 TABLES = ("raw_orders", "orders", "order_lines", "sale_orders", "exceptions")
@@ -74,8 +70,8 @@ def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
         _heal(context, connections, name, now)
         tomorrow = now.astimezone(channel.zone).date() + timedelta(days=1)
         pending = connections.landing(name, Topic.ORDERS).pending(channel.start_date, tomorrow, cursor.settled)
-        busy = context.instance.get_run_records(dg.RunsFilter(tags={CHANNEL_TAG: name}, statuses=ACTIVE), limit=1)
-        due = {} if busy else due_days(pending, cursor.requested, now)
+        waits = bool(pending) and busy(context.instance, name, Topic.ORDERS)
+        due = {} if waits else due_days(pending, cursor.requested, now)
         requested = {k: v for k, v in cursor.requested.items() if any(day.isoformat() == k for day in pending)}
         requested |= {day.isoformat(): request for day, request in due.items()}
         requests = []
@@ -88,14 +84,14 @@ def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
                     tags={
                         RANGE_START: start.isoformat(),
                         RANGE_END: end.isoformat(),
-                        CHANNEL_TAG: name,
                         LANDED_TAG: "true",
+                        **run_tags(name, Topic.ORDERS),
                         **ASKED_AGAIN,
                     },
                 )
             )
         if not requests:
-            why = "a run of this channel is still working" if busy and pending else "nothing new"
+            why = "a run of this channel is still working" if waits else "nothing new"
             context.log.info("%d orders seen, %d new: %s.", landed.seen, landed.new, why)
         return dg.SensorResult(
             run_requests=requests,
@@ -151,7 +147,11 @@ def nightly_orders(channel: ChannelSettings) -> dg.ScheduleDefinition:
         return [
             dg.RunRequest(
                 run_key=f"{today}: {first}..{last}",
-                tags={RANGE_START: first.isoformat(), RANGE_END: last.isoformat(), CHANNEL_TAG: name},
+                tags={
+                    RANGE_START: first.isoformat(),
+                    RANGE_END: last.isoformat(),
+                    **run_tags(name, Topic.ORDERS),
+                },
             )
             for first, last in [*_red_spans(context, connections, channel, start), (start, today)]
         ]

@@ -15,7 +15,8 @@ import pytest
 from dagster._serdes import serialize_value
 
 from commerce_pipelines.assets import orders as orders_assets
-from commerce_pipelines.assets.common import CHANNEL_TAG, LANDED_TAG
+from commerce_pipelines.assets.common import LANDED_TAG
+from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.definitions import build_defs
 from commerce_pipelines.resources.connections import Connections, open_connections, open_odoo
 from commerce_pipelines.sensors.orders import RANGE_END, RANGE_START, TABLES
@@ -51,7 +52,7 @@ class Lanes:
         return self.job.execute_in_process(
             instance=self.instance,
             asset_selection=[dg.AssetKey([name, table]) for table in TABLES],
-            tags={RANGE_START: first, RANGE_END: last, CHANNEL_TAG: name, **tags},
+            tags={RANGE_START: first, RANGE_END: last, **run_tags(name, "orders"), **tags},
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
         )

@@ -19,9 +19,9 @@ import dagster as dg
 import pytest
 
 from commerce_pipelines.assets import orders as orders_assets
-from commerce_pipelines.assets.common import CHANNEL_TAG
 from commerce_pipelines.channels.capabilities import Window
 from commerce_pipelines.core.errors import RecordError
+from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.definitions import build_defs
 from commerce_pipelines.resources.connections import Connections, open_connections, open_odoo
 from commerce_pipelines.sensors.failures import reason
@@ -108,7 +108,7 @@ class Lanes:
         result = self.job.execute_in_process(
             instance=instance, raise_on_error=False,
             asset_selection=[dg.AssetKey([name, table]) for table in TABLES],
-            tags={**days, CHANNEL_TAG: name},
+            tags={**days, **run_tags(name, "orders")},
         )  # fmt: skip
         self.said += [reason(event) for event in result.all_events if event.is_step_failure]
         return bool(result.success)

@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from commerce_pipelines.core.errors import TransientError
+from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.core.section import Secret
 from commerce_pipelines.resources.alerts import alert
 from commerce_pipelines.sensors.failures import run_failures
@@ -107,7 +108,7 @@ def test_a_failed_run_is_told_with_its_days_and_reason_and_without_a_traceback(c
     with dg.DagsterInstance.ephemeral() as instance:
         for one, key in ((asset, "2025-11-02"), (crash, None), (busy, None)):
             result = dg.materialize(
-                [one], instance=instance, partition_key=key, raise_on_error=False, tags={"channel": "shop_de"}
+                [one], instance=instance, partition_key=key, raise_on_error=False, tags=run_tags("shop_de", "orders")
             )
             (event,) = [
                 one
@@ -120,10 +121,36 @@ def test_a_failed_run_is_told_with_its_days_and_reason_and_without_a_traceback(c
             ).for_run_failure()  # fmt: skip
             run_failures(Alerts(webhook=Secret(env="WEBHOOK")))(context)
     known, bug, passing = (call.json()["text"] for call in chat.calls)
-    assert "a run of shop_de failed" in known
+    assert "orders of shop_de failed at asset\n" in known
+    assert "channel shop_de, flow orders" in known
     assert "2025-11-02" in known
     assert "asset: Odoo refuses the login of 'bot'." in known
     assert "crash: ValueError" in bug
     assert "busy: Odoo was busy." in passing
     assert "CANARY" not in known + bug
     assert "Traceback" not in known + bug
+
+
+def test_a_run_that_a_person_started_is_told_by_channel_flow_and_step_too(chat: Chat) -> None:
+    @dg.asset(key=["my__shop", "published_inventory"])
+    def refused() -> None:
+        raise dg.Failure(description="The token is too old.", allow_retries=False)
+
+    @dg.asset(key=["odoo", "stock_levels"])
+    def stock() -> None: ...
+
+    job = dg.Definitions(assets=[refused, stock]).resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        for selection in (list(job.asset_layer.executable_asset_keys), None):
+            result = job.execute_in_process(instance=instance, asset_selection=selection, raise_on_error=False)
+            (event,) = instance.all_logs(result.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+            context = dg.build_run_status_sensor_context(
+                sensor_name="run_failures", dagster_instance=instance, dagster_run=result.dagster_run,
+                dagster_event=event.dagster_event,
+            ).for_run_failure()  # fmt: skip
+            run_failures(Alerts(webhook=Secret(env="WEBHOOK")))(context)
+    for call in chat.calls:
+        text = call.json()["text"]
+        assert text.startswith("commerce_pipelines: stock of my__shop failed at publishing quantities\n")
+        assert "channel my__shop, flow inventory" in text
+        assert "my__shop__published_inventory: The token is too old." in text

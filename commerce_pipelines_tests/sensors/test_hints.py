@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from commerce_pipelines.core.errors import TransientError
+from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.definitions import build_defs
 from commerce_pipelines.sensors.inventory import read_cursor
 from commerce_pipelines.settings import file as settings
@@ -121,7 +122,7 @@ def test_a_hint_during_a_look_causes_another(ticks: Ticks) -> None:
 def test_a_change_that_a_working_run_is_too_old_for_is_looked_at_again(ticks: Ticks) -> None:
     ticks()
     job = ticks.repository.get_implicit_global_asset_job_def()
-    run = ticks.instance.create_run_for_job(job, tags={"commerce/inventory": NAME})
+    run = ticks.instance.create_run_for_job(job, tags=run_tags(NAME, "inventory"))
     ticks.odoo.stock["A", "WH"][0] = 40
     ticks.hint()
     assert ticks() == (1, 0)

@@ -11,6 +11,7 @@ import pytest
 
 from commerce_pipelines.channels.capabilities import Page
 from commerce_pipelines.core.errors import CredentialError, RecordError, TransientError
+from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.core.reasons import Reason
 from commerce_pipelines.definitions import build_defs
 from commerce_pipelines.domain.orders.order import business_day
@@ -92,7 +93,7 @@ def test_exactly_the_touched_days_are_requested_once(ticker: Ticker, channel: Fa
 def test_a_request_carries_keys_and_never_payloads(ticker: Ticker, channel: FakeChannel) -> None:
     channel.add("1", ago(minutes=1), email="canary@example.com", name="CANARY", street="CANARY")
     (request,) = ticker.tick().run_requests or []
-    assert request.tags["channel"] == "shop_de"
+    assert request.tags["commerce/channel"] == "shop_de"
     assert "canary" not in f"{request} {ticker.cursor}".lower()
 
 
@@ -135,7 +136,7 @@ def test_a_day_that_was_dealt_with_is_not_requested_again(
 def test_an_active_run_of_the_channel_blocks_and_a_finished_one_does_not(ticker: Ticker, channel: FakeChannel) -> None:
     channel.add("1", ago(minutes=1))
     run = ticker.instance.create_run_for_job(
-        ticker.repository.get_implicit_global_asset_job_def(), tags={"channel": "shop_de"}
+        ticker.repository.get_implicit_global_asset_job_def(), tags=run_tags("shop_de", "orders")
     )
     data = ticker.tick()
     assert not data.run_requests
@@ -144,11 +145,29 @@ def test_an_active_run_of_the_channel_blocks_and_a_finished_one_does_not(ticker:
     assert len(ticker.days()) == 1
 
 
-def test_a_run_of_another_channel_does_not_block(ticker: Ticker, channel: FakeChannel) -> None:
+def test_a_run_that_a_person_started_blocks_although_it_bears_no_tag(ticker: Ticker, channel: FakeChannel) -> None:
+    channel.add("1", ago(minutes=1))
+    run = run_of_assets(ticker, ["shop_de", "sale_orders"])
+    assert ticker.days() == []
+    ticker.instance.report_run_failed(run)
+    assert len(ticker.days()) == 1
+
+
+def test_runs_of_other_lanes_do_not_block(ticker: Ticker, channel: FakeChannel) -> None:
     channel.add("1", ago(minutes=1))
     job = ticker.repository.get_implicit_global_asset_job_def()
-    ticker.instance.create_run_for_job(job, tags={"channel": "shop_uk"})
-    assert len(ticker.days()) == 1
+    others = (("shop_uk", "orders", ""), ("shop_de", "inventory", ""), ("shop_de", "orders", "shop_de/backfill"))
+    for other in others:
+        ticker.instance.create_run_for_job(job, tags=run_tags(*other))
+    run_of_assets(ticker, ["shop_de", "exceptions"])  # a person looks at what waits
+    (request,) = ticker.tick().run_requests or []
+    assert request.tags.items() >= run_tags("shop_de", "orders").items()
+
+
+def run_of_assets(ticker: Ticker, path: list[str]) -> dg.DagsterRun:
+    """A run as Dagster's UI asks for it: a selection of assets, and no tags."""
+    job = ticker.repository.get_implicit_global_asset_job_def()
+    return ticker.instance.create_run_for_job(job, asset_selection=frozenset([dg.AssetKey(path)]))
 
 
 @pytest.mark.parametrize("lost", [None, "garbage"])

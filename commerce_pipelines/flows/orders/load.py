@@ -23,7 +23,7 @@ from ...domain.sales.lifecycle import Step, next_try, step
 from ...resources.connections import Connections
 from ...settings.fingerprint import fingerprint
 from ...warehouse.orders.ledger import LEDGER, read_known
-from ..identity import may_write_odoo
+from ..odoo_writer import odoo_writer
 from .drafts import drafts_of
 
 if TYPE_CHECKING:
@@ -86,15 +86,14 @@ def load(
 
     now = now or datetime.now(UTC)
     rows: list[Row] = list(records(orders))
-    odoo, settings = connections.odoo, connections.settings
-    with connections.warehouse.lock(f"odoo {settings.odoo.url} {settings.odoo.database}", wait=True):
-        may_write_odoo(connections, name)
+    settings = connections.settings
+    with odoo_writer(connections, name) as writer:
         work = sort(connections, name, rows, again, now)
         drafted = drafts_of(connections, name, [(row["order_id"], row["day"]) for row in work.load])
         channel = settings.channel(name)
-        for outcome in load_sales(odoo, settings.odoo, drafted.drafts, channel.taxes, on_batch=advance):
+        for outcome in load_sales(writer, settings.odoo, drafted.drafts, channel.taxes, on_batch=advance):
             work.verdicts[outcome.order_id] = outcome
-        for outcome in cancel_sales(odoo, connections.label(name), [row["order_id"] for row in work.cancel]):
+        for outcome in cancel_sales(writer, connections.label(name), [row["order_id"] for row in work.cancel]):
             work.verdicts[outcome.order_id] = outcome
     for order_id, _day, error in drafted.failures:
         work.verdicts[order_id] = SaleOutcome(

@@ -1,0 +1,57 @@
+"""What a run is for, as its tags say it: channel, flow, and the lane in which runs follow one another.
+
+A run that bears no tags, because a person started it in Dagster's UI, says it by the assets that it materialises.
+
+What belongs here: the tags, and which flow a table belongs to. What does not: Dagster (resources/run_coordinator.py,
+sensors/busy.py), what a flow does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from .topics import Topic
+
+CHANNEL_TAG, FLOW_TAG, LANE_TAG = "commerce/channel", "commerce/flow", "commerce/lane"
+ODOO = "odoo"  # the first part of the keys of what all channels share
+EXCEPTIONS = "exceptions"
+EVERY = "every"  # of a run that names neither tags nor assets: it may be about anything
+_BETWEEN = ", "  # a run may work for several
+
+FLOW_OF = {
+    **dict.fromkeys(("raw_orders", "orders", "order_lines", "sale_orders"), str(Topic.ORDERS)),
+    **dict.fromkeys(("stock_levels", "listings", "inventory_targets", "published_inventory"), str(Topic.INVENTORY)),
+    "exceptions": EXCEPTIONS,
+}
+
+
+def lane_name(channel: str, flow: str) -> str:
+    return f"{channel}/{flow}"
+
+
+def run_tags(channel: str, flow: str, lane: str = "") -> dict[str, str]:
+    """The tags of a run. lane: where it need not follow the other runs of this flow, the name of a lane of its own."""
+    return {CHANNEL_TAG: channel, FLOW_TAG: flow, LANE_TAG: lane or lane_name(channel, flow)}
+
+
+def tags_of(assets: Iterable[Sequence[str]] | None) -> dict[str, str]:
+    """The tags of a run that materialises these assets, given as paths of their keys; without any it may be about
+    everything.
+
+    What all channels share, and the view of the exceptions, belong to the lane that they are materialised with.
+    """
+    pairs = {(path[0], FLOW_OF.get(path[-1], path[-1])) for path in assets or ()}
+    if not pairs:
+        return dict.fromkeys((CHANNEL_TAG, FLOW_TAG, LANE_TAG), EVERY)
+    lanes = {pair for pair in pairs if pair[0] != ODOO and pair[1] != EXCEPTIONS} or pairs
+    return {
+        CHANNEL_TAG: _BETWEEN.join(sorted({channel for channel, _ in lanes})),
+        FLOW_TAG: _BETWEEN.join(sorted({flow for _, flow in lanes})),
+        LANE_TAG: _BETWEEN.join(sorted(lane_name(*lane) for lane in lanes)),
+    }
+
+
+def works_for(tags: Mapping[str, str], assets: Iterable[Sequence[str]] | None, lane: str) -> bool:
+    """Whether a run with these tags, or else with these assets, works in a lane."""
+    named = tags.get(LANE_TAG) or tags_of(assets)[LANE_TAG]
+    return named == EVERY or lane in named.split(_BETWEEN)

@@ -1,0 +1,29 @@
+"""The one door for whoever writes to Odoo, whichever flow it is.
+
+What belongs here: one writer at a time, and that it may write. What does not: what is written (odoo/), whose Odoo it is
+(identity.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ..resources.connections import Connections
+from .identity import may_write_odoo
+
+if TYPE_CHECKING:
+    from ..odoo.rpc.client import OdooClient
+
+
+@contextmanager
+def odoo_writer(connections: Connections, name: str) -> Iterator[OdooClient]:
+    """The client to write with on behalf of a channel; other writers, of any process of this database, wait meanwhile.
+
+    Raises what `may_write_odoo` raises.
+    """
+    odoo = connections.settings.odoo
+    with connections.warehouse.lock(f"odoo {odoo.url.rstrip('/')} {odoo.database}", wait=True):
+        may_write_odoo(connections, name)
+        yield connections.odoo

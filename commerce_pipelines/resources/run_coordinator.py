@@ -1,0 +1,28 @@
+"""Every run that is queued bears the tags of its lane, also one that a person started in Dagster's UI.
+
+What belongs here: the one class that dagster.yaml names. What does not: what the tags are (core/lanes.py), the queue
+(Dagster's own, with the limits of dagster.yaml).
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from ..core.lanes import tags_of
+
+
+def missing_tags(run: dg.DagsterRun) -> dict[str, str]:
+    """The tags that tell what a run is for and that it does not bear yet."""
+    keys = run.asset_selection
+    derived = tags_of(None if keys is None else (key.path for key in keys))
+    return {tag: value for tag, value in derived.items() if tag not in run.tags}
+
+
+class LaneCoordinator(dg.QueuedRunCoordinator):
+    """Dagster's queue; its limits on `commerce/lane` hold for all runs, because all of them bear the tag."""
+
+    def submit_run(self, context: dg.SubmitRunContext) -> dg.DagsterRun:
+        run = context.dagster_run
+        if missing := missing_tags(run):
+            self._instance.add_run_tags(run.run_id, missing)
+        return super().submit_run(context)

@@ -1,0 +1,25 @@
+"""Whether a lane is at work, so that nothing more is requested for it until then.
+
+What belongs here: the question to Dagster. What does not: what a lane is (core/lanes.py).
+"""
+
+import dagster as dg
+
+from ..core.lanes import lane_name, works_for
+
+ACTIVE = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+
+
+def busy(instance: dg.DagsterInstance, channel: str, flow: str) -> bool:
+    """Whether a run of this lane waits or works, whoever started it: a person in the UI leaves no tags."""
+    lane = lane_name(channel, flow)
+    for run in instance.get_runs(dg.RunsFilter(statuses=ACTIVE)):
+        keys = run.asset_selection
+        if works_for(run.tags, None if keys is None else (key.path for key in keys), lane):
+            return True
+    return False
