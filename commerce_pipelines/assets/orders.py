@@ -200,6 +200,7 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
                 connections,
                 name,
                 orders,
+                span=(start, end),
                 run_id=context.run.run_id,
                 again=LANDED_TAG not in context.run.tags,
                 advance=advance,

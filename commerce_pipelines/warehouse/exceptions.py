@@ -125,15 +125,18 @@ def resolve(
 
 
 def resolve_notes(
-    connection: Connection, channel: str, topic: str, record_ids: Iterable[str], now: datetime, *, code: str = ""
-) -> int:
-    """Nothing is to be seen at these records any more, or nothing of this code; returns how many notes there were."""
+    connection: Connection, channel: str, topic: str, record_ids: Iterable[str], now: datetime, *, code: str = "",
+    but: Iterable[str] = (),
+) -> int:  # fmt: skip
+    """Nothing is to be seen at these records any more, or nothing of this code; returns how many notes there were.
+    but: codes that stay open."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE commerce.exceptions SET resolved_at = %(now)s WHERE channel = %(channel)s AND topic = %(topic)s"
             " AND note <> '' AND (%(code)s = '' OR note = %(code)s) AND record_id = ANY(%(ids)s)"
-            " AND resolved_at IS NULL",
+            " AND note <> ALL(%(but)s) AND resolved_at IS NULL",
             {
+                "but": list(but),
                 "now": now,
                 "channel": channel,
                 "topic": topic,
@@ -186,12 +189,16 @@ def open_exceptions(
         return [OpenException(**dict(zip(fields, row, strict=True))) for row in cursor]
 
 
-def ask_again(connection: Connection, channel: str, topic: str, record_ids: Iterable[str], now: datetime) -> int:
-    """Make waiting records due: the channel's sensor requests a run for their days. Returns their number."""
+def ask_again(
+    connection: Connection, channel: str, topic: str, record_ids: Iterable[str], now: datetime,
+    notes: Iterable[str] = (),
+) -> int:  # fmt: skip
+    """Make waiting records due: the channel's sensor requests a run for their days. Returns their number. notes: codes
+    of notes that are looked at again, too."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE commerce.exceptions SET retry_at = %s WHERE channel = %s AND topic = %s AND note = ''"
-            " AND record_id = ANY(%s) AND resolved_at IS NULL",
-            (now, channel, topic, [storable(record_id) for record_id in record_ids]),
+            "UPDATE commerce.exceptions SET retry_at = %s WHERE channel = %s AND topic = %s"
+            " AND (note = '' OR note = ANY(%s)) AND record_id = ANY(%s) AND resolved_at IS NULL",
+            (now, channel, topic, list(notes), [storable(record_id) for record_id in record_ids]),
         )
         return cursor.rowcount

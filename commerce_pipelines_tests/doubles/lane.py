@@ -42,6 +42,7 @@ class Server(NamedTuple):
     username: str
     password: str
     calls: list[Call] | None = None
+    transport: str = "jsonrpc"
 
 
 class OrdersChannel(FakeChannel):
@@ -123,7 +124,7 @@ class Lane:
             orders = read_frame(
                 connection, "orders", None, "channel = %s AND day >= %s AND day < %s", (NAME, start, end)
             )
-        ledger, loaded = load(self.connections, NAME, orders, again=again, now=now)
+        ledger, loaded = load(self.connections, NAME, orders, span=(start, end), again=again, now=now)
         with self.connections.warehouse.transaction() as connection:
             replace_days(connection, "sale_orders", NAME, [end - timedelta(n) for n in range(1, before + 2)], ledger)
         return loaded
@@ -163,7 +164,8 @@ def later(order: Order, **changes: Any) -> Order:
 
 def numbered(request: pytest.FixtureRequest, count: int = 1) -> list[str]:
     """Order ids of this test alone, new each time: the server may have seen this test before."""
-    return [f"{request.node.originalname[5:40]}-{RUN}-{i}" for i in range(count)]
+    over = "-json2" if request.node.callspec.params.get("odoo") == "json2" else ""  # the same server for both APIs
+    return [f"{request.node.originalname[5:40]}-{RUN}{over}-{i}" for i in range(count)]
 
 
 def writes(odoo: Server, since: int) -> list[str]:

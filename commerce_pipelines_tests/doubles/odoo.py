@@ -6,6 +6,7 @@ same database. What does not: assertions, servers (odoo/conftest.py).
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,7 +16,10 @@ import msgspec
 
 from commerce_pipelines.core.errors import TransientError
 from commerce_pipelines.domain.orders.order import Address, Buyer, LineKind
+from commerce_pipelines.domain.sales.base import Base, SoldLine, told_of
+from commerce_pipelines.domain.sales.base import changed as changed_fields
 from commerce_pipelines.domain.sales.draft import DraftLine, SaleDraft, SaleOutcome
+from commerce_pipelines.domain.sales.lifecycle import next_base
 from commerce_pipelines.domain.sales.rules import TaxMapping
 from commerce_pipelines.domain.vat.keys import TaxKey
 from commerce_pipelines.odoo.rpc.client import READS, Client
@@ -25,6 +29,10 @@ CHANNEL = "shop_test"
 PLACED = datetime(2026, 11, 20, 10, 11, 12, tzinfo=UTC)
 DE19 = TaxKey("DE", 190_000, True, "domestic")
 DE7 = TaxKey("DE", 70_000, True, "domestic")
+
+
+def seal(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 class Recorder:
@@ -60,6 +68,7 @@ class World:
     def __init__(self, client: Client, kind: str) -> None:
         self.client = client
         self.kind = kind
+        self.bases: dict[str, Base] = {}
         self.transport = Recorder(client._transport)
         client._transport = self.transport
 
@@ -95,7 +104,28 @@ class World:
         return sum(row["reserved_quantity"] for row in rows)
 
     def load(self, *drafts: SaleDraft, taxes: tuple[TaxMapping, ...] = ()) -> list[SaleOutcome]:
-        return list(load_sales(self.client, self.client.settings, drafts, taxes))
+        """Each draft held against what its order was loaded with last, as the ledger of a lane has it."""
+        ready = [self._with_base(draft) for draft in drafts]
+        outcomes = list(load_sales(self.client, self.client.settings, ready, taxes))
+        by_id = {draft.order_id: draft for draft in ready}
+        for outcome in outcomes:
+            if base := next_base(by_id[outcome.order_id], outcome, datetime.now(UTC)):
+                self.bases[outcome.order_id] = base
+        return outcomes
+
+    def _with_base(self, draft: SaleDraft) -> SaleDraft:
+        before, told = self.bases.get(draft.order_id), told_of(draft, seal)
+        tax = [(t.country, t.rate, t.included, t.regime) if (t := one.tax) else None for one in draft.lines]
+        base = Base(
+            facts="", currency=draft.currency, total=draft.total, case=("",) * 7, products={}, told=told,
+            regime=draft.regime, tax_country=draft.tax_country, fiscal_position=draft.fiscal_position,
+            lines={
+                one.line_id: SoldLine(one.product_id, one.quantity, one.amount, "", key)
+                for one, key in zip(draft.lines, tax, strict=True)
+            },
+        )  # fmt: skip
+        changes = changed_fields(before, told) if before else frozenset[str]()
+        return msgspec.structs.replace(draft, before=before, base=base, changes=changes)
 
     def order(self, draft: SaleDraft, *fields: str) -> dict[str, Any]:
         """The one order of a draft, which must exist exactly once."""

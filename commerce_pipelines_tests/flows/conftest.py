@@ -19,12 +19,16 @@ from commerce_sandbox.catalogue import CATALOGUE
 from commerce_sandbox.odoo import OdooStandIn, demo_database
 
 
-@pytest.fixture(scope="module", params=["stand-in", pytest.param("odoo", marks=pytest.mark.odoo)])
+@pytest.fixture(scope="module", params=[
+    "stand-in", pytest.param("jsonrpc", marks=pytest.mark.odoo), pytest.param("json2", marks=pytest.mark.odoo),
+])  # fmt: skip
 def odoo(request: pytest.FixtureRequest) -> Iterator[Server]:
-    if request.param == "odoo":
+    if request.param != "stand-in":
         if not os.environ.get("ODOO_URL"):
-            pytest.skip("needs a real Odoo 19: set ODOO_URL, ODOO_DATABASE, ODOO_USERNAME, ODOO_PASSWORD")
-        server = Server(*(os.environ[f"ODOO_{name}"] for name in ("URL", "DATABASE", "USERNAME", "PASSWORD")))
+            pytest.skip("needs a real Odoo 19: set ODOO_URL, ODOO_DATABASE, ODOO_USERNAME, ODOO_PASSWORD, ODOO_API_KEY")
+        secret = "PASSWORD" if request.param == "jsonrpc" else "API_KEY"
+        given = (os.environ[f"ODOO_{name}"] for name in ("URL", "DATABASE", "USERNAME", secret))
+        server = Server(*given, transport=request.param)
         _stock(server)
         yield server
         return
@@ -50,7 +54,8 @@ def settings_of(server: Server, more: str = "") -> Settings:
     text = SETTINGS.replace("http://127.0.0.1:8069", server.url).replace(
         "database: demo", f"database: {server.database}"
     )
-    text = text.replace("username: admin", f"username: {server.username}").replace("start_date:", f"{more}start_date:")
+    user = f"username: {server.username}, transport: {server.transport}"
+    text = text.replace("username: admin", user).replace("start_date:", f"{more}start_date:")
     return parse(text + "vat: {oss: true}\n")
 
 

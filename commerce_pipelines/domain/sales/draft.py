@@ -16,6 +16,7 @@ import msgspec
 from ...core.reasons import Reason
 from ..orders.order import Address, Buyer, LineKind
 from ..vat.keys import TaxKey
+from .base import Base
 
 MODULE = "commerce_pipelines"
 Flag = Reason  # of a code whose effect is a note: a person should look, while the order goes its way
@@ -83,6 +84,11 @@ class SaleDraft(msgspec.Struct, frozen=True, kw_only=True):
     history: bool = False  # already shipped: confirmed without reservation, delivery or message
     evidence: dict[str, str] = {}  # why regime, rates and warehouse are what they are; no personal data
     flags: tuple[Flag, ...] = ()  # what a person should look at although the order is loaded
+    before: Base | None = None  # the order as it was last loaded
+    base: Base | None = None  # the order as this draft has it: what the ledger keeps once it is loaded
+    changes: frozenset[str] = (
+        frozenset()
+    )  # contact fields that are told otherwise than in `before`, as in shipping.city
 
 
 class Action(StrEnum):
@@ -114,6 +120,9 @@ class SaleOutcome(msgspec.Struct, frozen=True, kw_only=True):
     state: str = ""  # sale.order state
     reason: Reason | None = None
     flags: tuple[Flag, ...] = ()  # oversold, edited_after_shipping, cancelled_after_shipping, duplicate_partner …
+    kept: frozenset[str] = frozenset()  # news that was not carried out: lines, shipping, billing
+    shipping_id: int = 0  # the partner that we gave the order as delivery address, 0 if none
+    invoice_id: int = 0
 
     @property
     def code(self) -> str:

@@ -8,6 +8,7 @@ order. What does not: each of those rules (mapping.py, vat/decision.py, vat/line
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -19,6 +20,20 @@ from ..vat.decision import VatCase, VatDecision, VatPolicy, decide, mapped_rates
 from ..vat.keys import TaxKey
 from ..vat.lines import line_rates
 from ..vat.rates import RateTable, percent
+from .base import (
+    Base,
+    LastLoad,
+    SoldLine,
+    SoldProduct,
+    case_of,
+    changed,
+    facts_of,
+    kept_products,
+    same_case,
+    tax_fact,
+    tax_of,
+    told_of,
+)
 from .draft import DraftLine, Flag, SaleDraft
 from .mapping import carrier, choose, departure, route
 from .rules import SaleRules
@@ -27,55 +42,155 @@ Catalogue = Mapping[str, Sequence[Product]]
 
 
 def draft(
-    order: Order, subject: str, rules: SaleRules, policy: VatPolicy, catalogue: Catalogue, zone: ZoneInfo
-) -> SaleDraft:
-    """The order as Odoo shall have it. subject: hex id of the buyer; catalogue: products by default_code, from Odoo.
+    order: Order, subject: str, rules: SaleRules, policy: VatPolicy, catalogue: Catalogue, zone: ZoneInfo,
+    last: LastLoad | None = None,
+) -> SaleDraft:  # fmt: skip
+    """The order as Odoo shall have it. subject: hex id of the buyer; catalogue: products by default_code, from Odoo;
+    last: how it was loaded last, None where nobody asks for the next base.
 
-    Raises RecordError where a rule has no answer; see docs/exceptions.md for all codes.
+    What was sold keeps its product, its taxes and its warehouse as long as the channel says the same of them. Raises
+    RecordError where a rule has no answer; see docs/exceptions.md for all codes.
     """
-    lines = tuple(spread(order))
-    chosen = {line.line_id: choose(line.sku, rules, catalogue) for line in lines if line.kind is LineKind.PRODUCT}
-    products = {line_id: product for line_id, (product, _) in chosen.items()}
-    way = route(order, (product.code for product in products.values()), rules)
-    case = vat_case(order, departure(order, way, rules, policy.seller_country), rules)
-    decision = decide(case, policy)
-    evidence = {**decision.evidence, "warehouse": way.warehouse or "default"}
-    spreaded = msgspec.structs.replace(order, lines=lines)
-    taxes = _taxes(spreaded, decision, policy.table(case.mapped), policy.seller_country, products)
-    stated = any(line.tax or line.rate is not None for line in order.lines)
+    told = told_of(order, last.seal) if last else {}
+    before = last.base if last else None
+    changes = changed(before, told) if before else frozenset[str]()
+    sold = before if last and last.sold else None
+    stands = sold is not None and same_case(sold, order, changes)
+    if sold and stands and sold.facts == facts_of(order):
+        result = _as_sold(order, subject, rules, sold)
+    else:
+        result = _decided(order, subject, rules, policy, catalogue, (sold, stands))
     history = rules.history_before is not None and order.shipped is Shipped.YES and (
         business_day(order.placed_at, zone) < rules.history_before
     )  # fmt: skip
+    base = msgspec.structs.replace(result.base, told=told) if result.base and last else None
+    return msgspec.structs.replace(result, history=history, before=before, base=base, changes=changes)
+
+
+def _as_sold(order: Order, subject: str, rules: SaleRules, sold: Base) -> SaleDraft:
+    """The channel says the same of everything that is sold: no rule is asked again."""
+    codes = {line_id: product.code for line_id, product in sold.products.items()}
+    lines = tuple(
+        DraftLine(
+            line_id=line_id, kind=LineKind.PRODUCT if line.product_id else LineKind.FEE, product_id=line.product_id,
+            product_code=codes.get(line_id, ""), name="", quantity=line.quantity, amount=line.amount, tax=tax_of(line),
+        )
+        for line_id, line in sold.lines.items()
+    )  # fmt: skip
     return SaleDraft(
-        channel=order.channel,
-        order_id=order.order_id,
-        number=order.number,
-        placed_at=order.placed_at,
-        currency=order.currency,
-        total=order.total,
-        expected_tax=sum(line.tax for line in order.lines) if stated else None,
-        lines=tuple(_draft_lines(lines, taxes, chosen)),
-        subject=subject,
-        buyer=order.buyer,
-        billing=order.billing,
-        shipping=order.shipping,
-        guest=rules.guest,
-        team=rules.sales_team,
-        analytic=rules.analytic,
-        tags=rules.tags,
-        warehouse=way.warehouse,
-        carrier="" if order.fulfilled_by is FulfilledBy.CHANNEL else carrier(order.service, rules),
-        pricelist=rules.pricelists.get(order.currency, ""),
-        regime=decision.regime,
-        tax_country=decision.country,
-        fiscal_position=rules.fiscal_positions.get(
-            f"{decision.regime}_{decision.country}", rules.fiscal_positions.get(decision.regime, "")
+        **_head(order, subject, rules), lines=lines, warehouse=sold.warehouse, regime=sold.regime,
+        tax_country=sold.tax_country, fiscal_position=sold.fiscal_position,
+        base=msgspec.structs.replace(sold, service=order.service, fulfilled_by=order.fulfilled_by.value),
+    )  # fmt: skip
+
+
+class _Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for the whole order: the VAT decision, the rates it may use, the warehouse and the fiscal position."""
+
+    vat: VatDecision
+    mapped: frozenset[tuple[str, int]]
+    warehouse: str
+    position: str
+
+
+def _decided(
+    order: Order, subject: str, rules: SaleRules, policy: VatPolicy, catalogue: Catalogue,
+    standing: tuple[Base | None, bool],
+) -> SaleDraft:  # fmt: skip
+    """By today's rules, save what stands from the sale. standing: (the sale, whether its VAT decision stands)."""
+    sold, stands = standing
+    lines = tuple(spread(order))
+    goods = [line for line in lines if line.kind is LineKind.PRODUCT]
+    kept = kept_products(sold, goods) if sold else {}
+    chosen = {
+        line.line_id: kept[line.line_id] if line.line_id in kept else choose(line.sku, rules, catalogue)
+        for line in goods
+    }
+    products = {line_id: product for line_id, (product, _) in chosen.items()}
+    decision = _decision_of(sold, rules) if sold and stands else _decide(order, products, rules, policy)
+    if sold:
+        decision = msgspec.structs.replace(decision, warehouse=sold.warehouse)
+    spreaded = msgspec.structs.replace(order, lines=lines)
+    table = policy.table(decision.mapped)
+    taxes = _taxes(spreaded, decision.vat, table, policy.seller_country, products)
+    facts = {line.line_id: tax_fact(line) for line in lines}
+    drafted = [
+        (_tax_as_sold(line, facts[of], sold if stands else None), facts[of])
+        for line, of in _draft_lines(lines, taxes, chosen)
+    ]
+    vat = decision.vat
+    return SaleDraft(
+        **_head(order, subject, rules), lines=tuple(line for line, _ in drafted), warehouse=decision.warehouse,
+        regime=vat.regime, tax_country=vat.country, fiscal_position=decision.position,
+        evidence={**vat.evidence, "warehouse": decision.warehouse or "default"} if vat.evidence else {},
+        base=Base(
+            facts=facts_of(order), currency=order.currency, total=order.total, case=case_of(order),
+            products={
+                line.line_id: SoldProduct(line.sku, units, product.product_id, product.code, product.rates)
+                for line, (product, units) in ((line, chosen[line.line_id]) for line in goods)
+            },
+            lines={line.line_id: _sold_line(line, fact) for line, fact in drafted},
+            regime=vat.regime, tax_country=vat.country, fiscal_position=decision.position,
+            warehouse=decision.warehouse, service=order.service, fulfilled_by=order.fulfilled_by.value,
         ),
-        tolerance=rules.rounding_tolerance,
-        history=history,
-        evidence=evidence,
-        flags=tuple(_flags(order)),
-    )
+    )  # fmt: skip
+
+
+def _decide(order: Order, products: Mapping[str, Product], rules: SaleRules, policy: VatPolicy) -> _Decision:
+    way = route(order, (product.code for product in products.values()), rules)
+    case = vat_case(order, departure(order, way, rules, policy.seller_country), rules)
+    vat = decide(case, policy)
+    position = rules.fiscal_positions.get(f"{vat.regime}_{vat.country}", rules.fiscal_positions.get(vat.regime, ""))
+    return _Decision(vat=vat, mapped=case.mapped, warehouse=way.warehouse, position=position)
+
+
+def _decision_of(sold: Base, rules: SaleRules) -> _Decision:
+    return _Decision(
+        vat=VatDecision(regime=sold.regime, country=sold.tax_country, evidence={}),
+        mapped=_mapped(rules), warehouse=sold.warehouse, position=sold.fiscal_position,
+    )  # fmt: skip
+
+
+def _mapped(rules: SaleRules) -> frozenset[tuple[str, int]]:
+    return mapped_rates(tuple((tax.country, tax.rate) for tax in rules.taxes))
+
+
+def _head(order: Order, subject: str, rules: SaleRules) -> dict[str, Any]:
+    """What does not depend on any decision."""
+    stated = any(line.tax or line.rate is not None for line in order.lines)
+    return {
+        "channel": order.channel,
+        "order_id": order.order_id,
+        "number": order.number,
+        "placed_at": order.placed_at,
+        "currency": order.currency,
+        "total": order.total,
+        "expected_tax": sum(line.tax for line in order.lines) if stated else None,
+        "subject": subject,
+        "buyer": order.buyer,
+        "billing": order.billing,
+        "shipping": order.shipping,
+        "guest": rules.guest,
+        "team": rules.sales_team,
+        "analytic": rules.analytic,
+        "tags": rules.tags,
+        "carrier": "" if order.fulfilled_by is FulfilledBy.CHANNEL else carrier(order.service, rules),
+        "pricelist": rules.pricelists.get(order.currency, ""),
+        "tolerance": rules.rounding_tolerance,
+        "flags": tuple(_flags(order)),
+    }
+
+
+def _sold_line(line: DraftLine, fact: str) -> SoldLine:
+    tax = line.tax
+    key = (tax.country, tax.rate, tax.included, tax.regime) if tax else None
+    return SoldLine(line.product_id, line.quantity, line.amount, fact, key)
+
+
+def _tax_as_sold(line: DraftLine, fact: str, sold: Base | None) -> DraftLine:
+    """The tax that the line was sold with, as long as the channel says the same of it."""
+    was = sold.lines.get(line.line_id) if sold else None
+    return msgspec.structs.replace(line, tax=tax_of(was)) if was and was.fact == fact else line
 
 
 def vat_case(order: Order, leaves_from: str, rules: SaleRules) -> VatCase:
@@ -95,7 +210,7 @@ def vat_case(order: Order, leaves_from: str, rules: SaleRules) -> VatCase:
         tax=tax,
         rate=max(rates) if rates else None,
         goods_euro=_goods(order) if order.currency == "EUR" else None,
-        mapped=mapped_rates(tuple((tax.country, tax.rate) for tax in rules.taxes)),
+        mapped=_mapped(rules),
     )
 
 
@@ -168,13 +283,14 @@ def _draft_lines(
     lines: Sequence[OrderLine],
     taxes: Mapping[str, tuple[tuple[TaxKey | None, int], ...]],
     chosen: Mapping[str, tuple[Product, int]],
-) -> Iterator[DraftLine]:
+) -> Iterator[tuple[DraftLine, str]]:
+    """(line, id of the order's line that it comes from)."""
     for line in lines:
         product, units = chosen.get(line.line_id, (None, 1))
         shares = taxes[line.line_id]
         for tax, amount in shares:
             suffix = f"-{percent(tax.rate)}" if len(shares) > 1 and tax else ""
-            yield DraftLine(
+            drafted = DraftLine(
                 line_id=line.line_id + suffix,
                 kind=line.kind,
                 product_id=product.product_id if product else 0,
@@ -184,6 +300,7 @@ def _draft_lines(
                 amount=amount,
                 tax=tax,
             )
+            yield drafted, line.line_id
 
 
 def owed_to_buyer(order: Order) -> int:

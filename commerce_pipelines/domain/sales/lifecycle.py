@@ -1,14 +1,20 @@
-"""What the newest news of an order asks for, given what Odoo has and what we did last: one table.
+"""What the newest news of an order asks for, given what Odoo has and what we did last: one table, see TABLE.
 
-                     no sale      draft of ours   confirmed                               cancelled
-    waiting          wait         wait            wait                                    wait
-    paid             load         load            keep; load if the answer is newer       load if we did it, else flag
-    cancelled        nothing      cancel          cancel (Odoo's room flags if shipped)   nothing
+                 nothing    quotation   confirmed         shipped           cancelled
+    waiting      wait       wait        flag              flag              wait
+    paid         load       load        keep *            keep *            load if we did it, else flag
+    cancelled    nothing    cancel      cancel            cancel **         nothing
+    unreadable   wait       wait        flag              flag              wait
 
-A person's own change in Odoo is respected as long as the channel says nothing new: it is flagged, never undone.
+    *  load if the answer is news, if the last try was refused, or if a person changed the total
+    ** Odoo's room flags what it cannot take back
 
-What belongs here: that table, and when a refused order is tried again. What does not: carrying a step out
-(flows/orders/load.py, odoo/).
+A person's own change in Odoo is respected: it is flagged, never undone. A sale that goes back (an edit that adds a
+line and is not paid yet, a payment that failed or lapsed) and an answer that cannot be carried out leave the order in
+Odoo as it is, and flagged, because it would be shipped otherwise.
+
+What belongs here: that table, what the ledger keeps, and when a refused order is tried again. What does not: carrying a
+step out (flows/orders/load.py, odoo/).
 """
 
 from __future__ import annotations
@@ -19,9 +25,9 @@ from enum import StrEnum
 import msgspec
 
 from ...core.reasons import Retry, rule
-from ..orders.order import OrderStatus
+from .base import Base, merge
 from .completeness import SOLD
-from .draft import Action, Flag, Sale
+from .draft import Action, Flag, Sale, SaleDraft, SaleOutcome
 
 
 class Step(StrEnum):
@@ -33,43 +39,133 @@ class Step(StrEnum):
     FLAG = "flag"
 
 
+class Says(StrEnum):
+    """What the channel says now: the order's status, or an answer that cannot be read."""
+
+    WAITING = "waiting"
+    PAID = "paid"
+    CANCELLED = "cancelled"
+    UNREADABLE = "unreadable"
+
+
+class Has(StrEnum):
+    """What Odoo has."""
+
+    NOTHING = "nothing"
+    QUOTATION = "quotation"
+    CONFIRMED = "confirmed"
+    SHIPPED = "shipped"
+    CANCELLED = "cancelled"
+
+
+_SAYS = {
+    Says.WAITING: (Step.WAIT, Step.WAIT, Step.FLAG, Step.FLAG, Step.WAIT),
+    Says.PAID: (Step.LOAD, Step.LOAD, Step.KEEP, Step.KEEP, Step.FLAG),
+    Says.CANCELLED: (Step.NOTHING, Step.CANCEL, Step.CANCEL, Step.CANCEL, Step.NOTHING),
+    Says.UNREADABLE: (Step.WAIT, Step.WAIT, Step.FLAG, Step.FLAG, Step.WAIT),
+}
+TABLE = {(says, has): step for says, steps in _SAYS.items() for has, step in zip(Has, steps, strict=True)}
+HOLDS = frozenset(("payment_lost", "refused_after_loading"))  # flags of orders that should not leave meanwhile
+NOT_ASKED = ("oversold", "duplicate_partner", "invalid_vat_number")  # flags of which an order that stays tells nothing
+
+
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """What the ledger says we did last for an order: with which answer, what came of it, Odoo's total then."""
+    """What the ledger says we did last for an order: with which answer, what came of it, Odoo's total then; base: what
+    the channel said of it when it was loaded last (base.py), None for an order loaded before that was kept."""
 
     digest: str
     action: Action
     amount_total: int
     code: str = ""
+    base: Base | None = None
 
 
-def step(status: str, digest: str, sale: Sale | None, known: Known | None) -> tuple[Step, Flag | None]:
-    """The step for the newest answer (`digest`) of an order, and the flag if it is one."""
-    same = known is not None and known.digest == digest
-    if status == OrderStatus.WAITING.value:
-        return Step.WAIT, None
-    if status == OrderStatus.CANCELLED.value:
-        if sale is None or sale.state == "cancel":
-            return Step.NOTHING, None
-        return (Step.KEEP if same and known and known.action == Action.FLAGGED else Step.CANCEL), None
-    if sale is None or sale.state not in (*SOLD, "cancel"):
-        return Step.LOAD, None
+def has(sale: Sale | None) -> Has:
+    if sale is None:
+        return Has.NOTHING
     if sale.state == "cancel":
-        if known is not None and known.action != Action.CANCELLED:
-            return Step.FLAG, Flag(
-                "cancelled_in_odoo", "The order is paid in the channel, but was cancelled in Odoo.",
-                "Cancel it in the channel as well, or set the sale order back to quotation in Odoo and replay.",
-            )  # fmt: skip
-        return Step.LOAD, None
-    if not same or known is None:
-        return Step.LOAD, None
-    if known.action == Action.FLAGGED:
+        return Has.CANCELLED
+    if sale.state not in SOLD:
+        return Has.QUOTATION
+    return Has.SHIPPED if sale.delivered else Has.CONFIRMED
+
+
+def step(
+    status: str, digest: str, sale: Sale | None, known: Known | None, again: bool = False
+) -> tuple[Step, Flag | None]:
+    """The step for the newest answer (`digest`) of an order, and the flag if it is one. again: what was flagged is
+    looked at again, though nothing is new."""
+    says, there = Says(status), has(sale)
+    todo = TABLE[says, there]
+    same = known is not None and known.digest == digest
+    flagged = same and known is not None and known.action is Action.FLAGGED and not again
+    as_it_was = known is not None and sale is not None and (says is not Says.PAID or sale.total == known.amount_total)
+    if flagged and as_it_was and there in (Has.CONFIRMED, Has.SHIPPED):
         return Step.KEEP, None
-    if sale.total != known.amount_total:
-        return Step.FLAG, Flag(
-            "changed_in_odoo", "The total of the sale order was changed in Odoo after it was loaded.",
-            "If that is right, note it there; if not, restore the line amounts. The proof shows the difference.",
-        )  # fmt: skip
-    return Step.KEEP, None
+    if says is Says.PAID and there is Has.CANCELLED:
+        by_us = known is None or known.action is Action.CANCELLED
+        return (Step.LOAD, None) if by_us else (Step.FLAG, _cancelled_in_odoo())
+    if todo is Step.KEEP and sale is not None:
+        return _sold(sale, known if same else None)
+    if todo is Step.FLAG:
+        return todo, _gone_back(says, there)
+    return todo, None
+
+
+def _sold(sale: Sale, known: Known | None) -> tuple[Step, Flag | None]:
+    """A paid order that is confirmed. known: None if the answer is news."""
+    if known is None or known.action in (Action.REFUSED, Action.FLAGGED):
+        return Step.LOAD, None
+    if sale.total == known.amount_total:
+        return Step.KEEP, None
+    if known.base is not None:
+        return Step.LOAD, None  # held against the base, line by line
+    return Step.FLAG, Flag(
+        "changed_in_odoo", "The total of the sale order was changed in Odoo after it was loaded.",
+        "If that is right, note it there; if not, restore the line amounts. The proof shows the difference.",
+    )  # fmt: skip
+
+
+def _cancelled_in_odoo() -> Flag:
+    return Flag(
+        "cancelled_in_odoo", "The order is paid in the channel, but was cancelled in Odoo.",
+        "Cancel it in the channel as well, or set the sale order back to quotation in Odoo and replay.",
+    )  # fmt: skip
+
+
+def _gone_back(says: Says, there: Has) -> Flag:
+    shipped = " and shipped" if there is Has.SHIPPED else ""
+    if says is Says.UNREADABLE:
+        return refused_after_loading("", shipped)
+    return Flag(
+        "payment_lost", f"The channel does not call the order paid any more, but it is confirmed{shipped} in Odoo.",
+        "Claim the payment or the goods." if shipped else
+        "Hold its delivery until the channel calls it paid, or cancel it in Odoo if it will not be.",
+    )  # fmt: skip
+
+
+def refused_after_loading(code: str, shipped: str = "") -> Flag:
+    """code: why the answer is refused, '' if it cannot be read."""
+    why = f" ({code})" if code else ""
+    return Flag(
+        "refused_after_loading",
+        f"The channel's newest answer cannot be carried out{why}; the order is confirmed{shipped} in Odoo as it was.",
+        "Mend what its exception names; until then look at the order in the marketplace before it is sent.", code,
+    )  # fmt: skip
+
+
+def next_base(draft: SaleDraft, outcome: SaleOutcome, now: datetime) -> Base | None:
+    """What the ledger keeps of an answer after its load, None to keep what it has. News that was not carried out stays
+    news: the next answer is held against what it was before."""
+    before = draft.before
+    if draft.base is None or outcome.action is Action.REFUSED or (before is None and outcome.kept):
+        return None
+    given = (outcome.shipping_id, outcome.invoice_id)
+    same = before is not None and given == (before.shipping_id, before.invoice_id)
+    new = msgspec.structs.replace(
+        draft.base, shipping_id=given[0], invoice_id=given[1], at=before.at if before and same else now
+    )
+    return merge(before, new, outcome.kept)
 
 
 TRIES = 10

@@ -6,6 +6,8 @@ not: what a draft is (domain/sales/drafting.py), which orders are due (load.py).
 
 from __future__ import annotations
 
+import hmac
+from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
@@ -15,6 +17,7 @@ from ...core.errors import RecordError
 from ...core.topics import Topic
 from ...domain.orders.order import Order
 from ...domain.products import Product
+from ...domain.sales.base import Base, LastLoad, Seal
 from ...domain.sales.draft import SaleDraft
 from ...domain.sales.drafting import draft
 from ...domain.sales.mapping import codes_of
@@ -22,6 +25,7 @@ from ...resources.connections import Connections
 from .stage import read_order
 
 CHUNK = 500
+Sales = Mapping[str, tuple[Base | None, bool]]  # by order id: how it was loaded last, whether Odoo has it confirmed
 
 
 class Drafted(msgspec.Struct, kw_only=True):
@@ -31,8 +35,11 @@ class Drafted(msgspec.Struct, kw_only=True):
     failures: list[tuple[str, date | None, RecordError]] = msgspec.field(default_factory=list)
 
 
-def drafts_of(connections: Connections, name: str, wanted: Sequence[tuple[str, date | None]]) -> Drafted:
-    """Drafts of landed orders, given as (order id, day). Personal data is decrypted here and held in memory only."""
+def drafts_of(
+    connections: Connections, name: str, wanted: Sequence[tuple[str, date | None]], sales: Sales | None = None
+) -> Drafted:
+    """Drafts of landed orders, given as (order id, day); sales: how they were loaded last, by order id. Personal data
+    is decrypted here and held in memory only."""
     source = connections.channel(name).orders
     result = Drafted()
     for start in range(0, len(wanted), CHUNK):
@@ -50,15 +57,23 @@ def drafts_of(connections: Connections, name: str, wanted: Sequence[tuple[str, d
                 read.append((read_order(source, snapshot.raw, order_id), snapshot.subject_id, day))
             except RecordError as error:
                 result.failures.append((order_id, day, error))
-        _add(connections, name, read, result)
+        _add(connections, name, read, result, sales or {})
     return result
 
 
-def draft_orders(connections: Connections, name: str, orders: Iterable[tuple[Order, str, date | None]]) -> Drafted:
+def draft_orders(
+    connections: Connections, name: str, orders: Iterable[tuple[Order, str, date | None]], sales: Sales | None = None
+) -> Drafted:
     """Drafts of orders that are in hand: (order, subject id, day)."""
     result = Drafted()
-    _add(connections, name, list(orders), result)
+    _add(connections, name, list(orders), result, sales or {})
     return result
+
+
+def sealer(connections: Connections) -> Seal:
+    """The keyed hash of contact fields in the ledger's bases: nobody reads a name from it without the master key."""
+    key = connections.vault.own_key("contacts in the ledger")
+    return lambda text: b64encode(hmac.digest(key, text.encode("utf-8", "replace"), "sha256")[:9]).decode()
 
 
 def catalogue_for(connections: Connections, name: str, orders: Iterable[Order]) -> Mapping[str, Sequence[Product]]:
@@ -69,14 +84,19 @@ def catalogue_for(connections: Connections, name: str, orders: Iterable[Order]) 
     return find_products(connections.odoo, sorted(codes_of(orders, channel)), channel.sku_fold_case)
 
 
-def _add(connections: Connections, name: str, orders: list[tuple[Order, str, date | None]], result: Drafted) -> None:
+def _add(
+    connections: Connections, name: str, orders: list[tuple[Order, str, date | None]], result: Drafted, sales: Sales
+) -> None:
     if not orders:
         return
     settings, channel = connections.settings, connections.settings.channel(name)
     catalogue, label = catalogue_for(connections, name, (order for order, _, _ in orders)), connections.label(name)
+    seal = sealer(connections)
     for order, subject, day in orders:
+        base, sold = sales.get(order.order_id, (None, False))
+        last = LastLoad(seal=seal, base=base, sold=sold)
         try:
-            made = draft(order, subject, channel, settings.vat, catalogue, channel.zone)
+            made = draft(order, subject, channel, settings.vat, catalogue, channel.zone, last)
             result.drafts.append(made if label == name else msgspec.structs.replace(made, channel=label))
         except RecordError as error:
             result.failures.append((order.order_id, day, error))

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from ...core.topics import Topic
-from ...domain.sales.lifecycle import is_about_product
+from ...domain.sales.lifecycle import NOT_ASKED, is_about_product
 from ...resources.connections import Connections
 from ...settings.fingerprint import fingerprint
 
@@ -64,22 +64,27 @@ def _no_longer_short(connections: Connections, name: str, now: datetime) -> None
 def replay(
     connections: Connections, name: str, *, code: str = "", order_ids: Iterable[str] = (), now: datetime | None = None
 ) -> int:
-    """Make waiting orders due on a person's word: those of one reason code, those named, or all. Returns how many."""
+    """Make waiting orders due on a person's word: those of one reason code, those named, or all. Returns how many.
+    A note is looked at again where it or its order is named."""
     from ...warehouse import exceptions
 
     wanted = set(order_ids)
     with connections.warehouse.transaction() as connection:
-        waiting = {
-            one.record_id for one in exceptions.open_exceptions(connection, name, TOPIC, code=code)
-            if one.blocking and (not wanted or one.record_id in wanted)
-        }  # fmt: skip
-    return _ask_again(connections, name, waiting, now or datetime.now(UTC))
+        waiting = [
+            one for one in exceptions.open_exceptions(connection, name, TOPIC, code=code)
+            if not wanted or one.record_id in wanted
+        ]  # fmt: skip
+    notes = {one.code for one in waiting if not one.blocking and one.code not in NOT_ASKED} if wanted or code else set()
+    due = {one.record_id for one in waiting if one.blocking or one.code in notes}
+    return _ask_again(connections, name, due, now or datetime.now(UTC), notes)
 
 
-def _ask_again(connections: Connections, name: str, order_ids: set[str], now: datetime) -> int:
+def _ask_again(
+    connections: Connections, name: str, order_ids: set[str], now: datetime, notes: Iterable[str] = ()
+) -> int:
     from ...warehouse import exceptions
 
     if not order_ids:
         return 0
     with connections.warehouse.transaction() as connection:
-        return exceptions.ask_again(connection, name, TOPIC, sorted(order_ids), now)
+        return exceptions.ask_again(connection, name, TOPIC, sorted(order_ids), now, notes)

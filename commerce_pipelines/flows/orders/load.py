@@ -17,12 +17,22 @@ import msgspec
 from ...core.reasons import Reason
 from ...core.topics import Topic
 from ...domain.orders.order import OrderStatus
+from ...domain.sales.base import Base
 from ...domain.sales.completeness import SOLD
 from ...domain.sales.draft import Action, Flag, Sale, SaleDraft, SaleOutcome
-from ...domain.sales.lifecycle import Step, next_try, step
+from ...domain.sales.lifecycle import (
+    NOT_ASKED,
+    Known,
+    Says,
+    Step,
+    next_base,
+    next_try,
+    refused_after_loading,
+    step,
+)
 from ...resources.connections import Connections
 from ...settings.fingerprint import fingerprint
-from ...warehouse.orders.ledger import LEDGER, read_known
+from ...warehouse.orders.ledger import LEDGER, read_known, read_unreadable
 from ..odoo_writer import odoo_writer
 from .drafts import drafts_of
 
@@ -53,10 +63,13 @@ class Loaded(msgspec.Struct, kw_only=True):
 
 
 class Sorted(msgspec.Struct, kw_only=True):
-    """The staged rows by what is to be done with them; `verdicts` holds those that need nothing."""
+    """The staged rows by what is to be done with them; `verdicts` holds those that need nothing. Of those in `load`:
+    `sales`, what the ledger and Odoo have (see drafts.py), `booked`, Odoo's figures."""
 
     load: list[Row] = msgspec.field(default_factory=list)
     cancel: list[Row] = msgspec.field(default_factory=list)
+    sales: dict[str, tuple[Base | None, bool]] = msgspec.field(default_factory=dict)
+    booked: dict[str, Sale] = msgspec.field(default_factory=dict)
     verdicts: dict[str, SaleOutcome] = msgspec.field(default_factory=dict)
     kept: set[str] = msgspec.field(default_factory=set)  # verdicts that leave their exceptions as they are
 
@@ -71,6 +84,7 @@ def load(
     name: str,
     orders: pd.DataFrame,
     *,
+    span: tuple[date, date] | None = None,
     run_id: str = "",
     again: bool = True,
     advance: Callable[[int], None] | None = None,
@@ -79,17 +93,21 @@ def load(
     """Bring Odoo in step with the staged orders; returns the ledger's rows and the figures.
 
     Reads before it writes: what Odoo already has to the cent costs no write. One writer per Odoo at a time, by an
-    advisory lock. A refused order becomes a row in exceptions, and the others go on. again: try refused orders even if
+    advisory lock. A refused order becomes a row in exceptions, and the others go on. span: the days `[start, end)` that
+    `orders` are all of, so that what of them cannot be read any more keeps its place. again: try refused orders even if
     nothing changed for them (runs by hand, backfills, the nightly pass).
     """
     from ...odoo.sales.sales import cancel_sales, load_sales
 
     now = now or datetime.now(UTC)
     rows: list[Row] = list(records(orders))
+    if span:
+        with connections.warehouse.transaction() as connection:
+            rows += read_unreadable(connection, name, *span)
     settings = connections.settings
     with odoo_writer(connections, name) as writer:
         work = sort(connections, name, rows, again, now)
-        drafted = drafts_of(connections, name, [(row["order_id"], row["day"]) for row in work.load])
+        drafted = drafts_of(connections, name, [(row["order_id"], row["day"]) for row in work.load], work.sales)
         channel = settings.channel(name)
         for outcome in load_sales(writer, settings.odoo, drafted.drafts, channel.taxes, on_batch=advance):
             work.verdicts[outcome.order_id] = outcome
@@ -99,6 +117,8 @@ def load(
         work.verdicts[order_id] = SaleOutcome(
             channel=name, order_id=order_id, action=Action.REFUSED, reason=error.reason
         )
+    for order_id, sale in work.booked.items():
+        work.verdicts[order_id] = _still_there(work.verdicts[order_id], sale)
     _quarantine(connections, name, rows, work, run_id, now)
     by_id = {draft.order_id: draft for draft in drafted.drafts}
     return _ledger(connections, name, rows, work, by_id, now), _figures(work.verdicts.values(), rows, by_id)
@@ -119,45 +139,52 @@ def sort(connections: Connections, name: str, rows: list[Row], again: bool, now:
     work = Sorted()
     due: list[Row] = []
     for row in rows:
-        if is_sale(row) or (row["status"] == OrderStatus.CANCELLED.value and not row["is_other_channel"]):
-            due.append(row)
-        else:
-            other, test = row["is_other_channel"], row["is_test"]
-            action = Action.NOT_A_SALE if other else Action.TEST if test else Action.WAITING
+        if row["is_other_channel"] or (row["is_test"] and row["status"] != OrderStatus.CANCELLED.value):
+            action = Action.NOT_A_SALE if row["is_other_channel"] else Action.TEST
             work.verdicts[row["order_id"]] = _verdict(row, action, None)
+        else:
+            due.append(row)
     ids = [row["order_id"] for row in due]
     booked = sale_totals(connections.odoo, connections.label(name), ids)
     with connections.warehouse.transaction() as connection:
         known = read_known(connection, name, ids)
-        waiting = {
-            one.record_id: one
-            for one in exceptions.open_exceptions(connection, name, Topic.ORDERS, record_ids=ids)
-            if one.blocking and one.stage == STAGE
-        }
+        waiting = exceptions.open_exceptions(connection, name, Topic.ORDERS, record_ids=ids)
+    refused = {one.record_id: one for one in waiting if one.blocking and one.stage == STAGE}
+    asked = {one.record_id for one in waiting if not one.blocking and one.retry_at and one.retry_at <= now}
     stamp = fingerprint(connections.settings, name, Topic.ORDERS)
     for row in due:
         order_id, sale = row["order_id"], booked.get(row["order_id"])
-        refusal = waiting.get(order_id)
-        if refusal and not again and _waits(refusal, row["digest"], stamp, now):
+        refusal = refused.get(order_id)
+        if refusal and not again and row["status"] == Says.PAID and _waits(refusal, row["digest"], stamp, now):
             work.verdicts[order_id] = SaleOutcome(
-                channel=name, order_id=order_id, action=Action.REFUSED, reason=refusal.reason
+                channel=name, order_id=order_id, action=Action.REFUSED, reason=refusal.reason, **_figures_of(sale)
             )
             work.kept.add(order_id)
             continue
-        todo, flag = step(row["status"], row["digest"], sale, known.get(order_id))
-        if todo is Step.LOAD:
-            work.load.append(row)
-        elif todo is Step.CANCEL:
-            work.cancel.append(row)
-        elif todo is Step.FLAG and flag:
-            work.verdicts[order_id] = _verdict(row, Action.FLAGGED, sale, (flag,))
-        else:
-            before = known.get(order_id)
-            kept = Action.FLAGGED if before and before.action is Action.FLAGGED else Action.UNCHANGED
-            work.verdicts[order_id] = _verdict(row, kept if todo is Step.KEEP else Action.CANCELLED, sale)
-            if todo is Step.KEEP:
-                work.kept.add(order_id)
+        _place(work, row, sale, known.get(order_id), again or order_id in asked)
     return work
+
+
+def _place(work: Sorted, row: Row, sale: Sale | None, known: Known | None, again: bool) -> None:
+    """Put one row where the life cycle's table says."""
+    order_id = row["order_id"]
+    todo, flag = step(row["status"], row["digest"], sale, known, again)
+    if todo is Step.LOAD:
+        work.load.append(row)
+        if sale is not None:
+            work.sales[order_id] = (known.base if known else None, sale.state in SOLD)
+            work.booked[order_id] = sale
+    elif todo is Step.CANCEL:
+        work.cancel.append(row)
+    elif todo is Step.FLAG and flag:
+        work.verdicts[order_id] = _verdict(row, Action.FLAGGED, sale, (flag,))
+    elif todo is Step.KEEP:
+        kept = Action.FLAGGED if known and known.action is Action.FLAGGED else Action.UNCHANGED
+        work.verdicts[order_id] = _verdict(row, kept, sale)
+        work.kept.add(order_id)
+    else:
+        action = Action.WAITING if todo is Step.WAIT else Action.CANCELLED
+        work.verdicts[order_id] = _verdict(row, action, sale)
 
 
 def _waits(refusal: OpenException, digest: str, stamp: str, now: datetime) -> bool:
@@ -195,17 +222,34 @@ def _quarantine(connections: Connections, name: str, rows: list[Row], work: Sort
         gone = [key for key in outcomes if key not in refused]
         exceptions.record(connection, name, Topic.ORDERS, STAGE, failures, run_id, now)
         exceptions.resolve(connection, name, Topic.ORDERS, STAGE, gone, now)
-        exceptions.resolve_notes(connection, name, Topic.ORDERS, outcomes, now)
+        same = [key for key, one in outcomes.items() if one.action in (Action.UNCHANGED, Action.FLAGGED)]
+        exceptions.resolve_notes(connection, name, Topic.ORDERS, same, now, but=NOT_ASKED)
+        others = [key for key in outcomes if key not in set(same)]
+        exceptions.resolve_notes(connection, name, Topic.ORDERS, others, now)
         notes = [failure(key, flag) for key, one in outcomes.items() for flag in one.flags]
         exceptions.record(connection, name, Topic.ORDERS, STAGE, notes, run_id, now)
 
 
 def _verdict(row: Row, action: Action, sale: Sale | None, flags: tuple[Flag, ...] = ()) -> SaleOutcome:
-    known: dict[str, Any] = {}
-    if sale is not None:
-        known = {"odoo_id": sale.odoo_id, "name": sale.name, "state": sale.state,
-                 "amount_total": sale.total, "amount_tax": sale.tax}  # fmt: skip
-    return SaleOutcome(channel=row["channel"], order_id=row["order_id"], action=action, flags=flags, **known)
+    return SaleOutcome(
+        channel=row["channel"], order_id=row["order_id"], action=action, flags=flags, **_figures_of(sale)
+    )
+
+
+def _figures_of(sale: Sale | None) -> dict[str, Any]:
+    if sale is None:
+        return {}
+    return {"odoo_id": sale.odoo_id, "name": sale.name, "state": sale.state,
+            "amount_total": sale.total, "amount_tax": sale.tax}  # fmt: skip
+
+
+def _still_there(outcome: SaleOutcome, sale: Sale | None) -> SaleOutcome:
+    """A refused answer of an order that is confirmed in Odoo: it would be shipped, so it is marked there."""
+    if outcome.action is not Action.REFUSED or sale is None or sale.state not in SOLD:
+        return outcome
+    flag = refused_after_loading(outcome.code, " and shipped" if sale.delivered else "")
+    figures = {} if outcome.odoo_id else _figures_of(sale)
+    return msgspec.structs.replace(outcome, flags=(*outcome.flags, flag), **figures)
 
 
 def _ledger(
@@ -216,7 +260,7 @@ def _ledger(
 
     from ...warehouse.tables.frames import read_frame
 
-    carried = ("expected_tax", "rounding", "regime", "tax_country", "warehouse", "evidence")
+    carried = ("expected_tax", "rounding", "regime", "tax_country", "warehouse", "evidence", "base")
     with connections.warehouse.transaction() as connection:
         before = {
             row["order_id"]: row
@@ -228,16 +272,18 @@ def _ledger(
     ledger = []
     for row in rows:
         o, old, draft = work.verdicts[row["order_id"]], before.get(row["order_id"], {}), drafts.get(row["order_id"])
+        *decided, evidence, base = (
+            _present(old.get(key), default) for key, default in zip(carried, (None, 0, "", "", "", "{}", ""))
+        )
         if draft is not None:
-            evidence = msgspec.json.encode(draft.evidence).decode()
-            decided = (draft.expected_tax, o.rounding, draft.regime, draft.tax_country, draft.warehouse, evidence)
-        else:
-            decided = tuple(
-                _present(old.get(key), default) for key, default in zip(carried, (None, 0, "", "", "", "{}"))
-            )
+            decided = [draft.expected_tax, o.rounding, draft.regime, draft.tax_country, draft.warehouse]
+            evidence = msgspec.json.encode(draft.evidence).decode() if draft.evidence else evidence
+            new = next_base(draft, o, now)
+            base = msgspec.json.encode(new).decode() if new else base
         ledger.append((
             row["channel"], row["order_id"], row["day"], row["digest"], o.action.value, o.odoo_id or None, o.name,
-            o.state, row["currency"], row["total"], o.amount_total, o.amount_tax, *decided, o.code, o.message, now,
+            o.state, row["currency"], row["total"], o.amount_total, o.amount_tax, *decided, evidence, base,
+            o.code, o.message, now,
         ))  # fmt: skip
     frame = pd.DataFrame.from_records(ledger, columns=list(LEDGER)).convert_dtypes(dtype_backend="pyarrow")
     return frame.astype({"odoo_id": "int64[pyarrow]", "expected_tax": "int64[pyarrow]"})

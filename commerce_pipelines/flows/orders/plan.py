@@ -43,7 +43,8 @@ def plan(connections: Connections, name: str, start: date, end: date, *, now: da
     rows = [_row(order, digest, days[order.order_id]) for order, digest, _ in orders.values()]
     work = sort(connections, name, rows, True, now)
     todo = [orders[row["order_id"]] for row in work.load]
-    drafted = draft_orders(connections, name, ((order, subject, days[order.order_id]) for order, _, subject in todo))
+    wanted = [(order, subject, days[order.order_id]) for order, _, subject in todo]
+    drafted = draft_orders(connections, name, wanted, work.sales)
     regimes = {draft.order_id: f"{draft.regime} {draft.tax_country}".strip() for draft in drafted.drafts}
     ids = [row["order_id"] for row in work.cancel]
     cancelled = cancel_sales(connections.odoo, connections.label(name), ids, dry=True)

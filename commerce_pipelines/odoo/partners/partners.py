@@ -17,7 +17,7 @@ What belongs here: these rules as bulk calls. What does not: comparing addresses
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -62,16 +62,26 @@ class _Main(msgspec.Struct, kw_only=True):
     error: RecordError | None = None
 
 
+class KnownBuyer(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose order it is already. named: whom its delivery address names, for a new one that names nobody."""
+
+    partner_id: int
+    named: str = ""
+
+
 class Buyer(msgspec.Struct, frozen=True, kw_only=True):
     """What one order says about its buyer. A guest has neither name nor e-mail."""
 
     draft: SaleDraft
     email: str
     is_guest: bool
+    known: KnownBuyer | None = None
 
     @property
     def key(self) -> str:
         """The same for all orders of a batch that belong to one partner."""
+        if self.known:
+            return f"partner {self.known.partner_id}"
         if self.is_guest:
             return f"guest {self.draft.guest}"
         return self.email or self.main_xid
@@ -99,10 +109,14 @@ class Partners:
         self._languages = sorted(row["code"] for row in rows)
         self._guests: dict[str, _Main] = {}
 
-    def load(self, drafts: Sequence[SaleDraft]) -> dict[str, Parties | RecordError]:
+    def load(
+        self, drafts: Sequence[SaleDraft], known: Mapping[str, KnownBuyer] | None = None
+    ) -> dict[str, Parties | RecordError]:
         """The partners of these orders by order id, created where they are missing; with the reason where they cannot
-        be. The number of calls does not depend on the number of orders."""
-        buyers = [buyer_of(draft) for draft in drafts]
+        be. known: of orders that have their buyer already, and only move. The number of calls does not depend on the
+        number of orders."""
+        there = known or {}
+        buyers = [msgspec.structs.replace(buyer_of(draft), known=there.get(draft.order_id)) for draft in drafts]
         answers: dict[str, Parties | RecordError] = {}
         sound: list[Buyer] = []
         for buyer in buyers:
@@ -124,16 +138,19 @@ class Partners:
 
     def _find(self, buyers: Sequence[Buyer]) -> tuple[dict[str, _Main], dict[str, tuple[Flag, ...]]]:
         """The partner of each key as far as Odoo has it."""
-        by_email = self._by_email({buyer.email for buyer in buyers if buyer.email and not buyer.is_guest})
-        names = [buyer.main_xid for buyer in buyers if not buyer.is_guest and buyer.email not in by_email]
+        unknown = [buyer for buyer in buyers if not buyer.known]
+        by_email = self._by_email({buyer.email for buyer in unknown if buyer.email and not buyer.is_guest})
+        names = [buyer.main_xid for buyer in unknown if not buyer.is_guest and buyer.email not in by_email]
         ids = known(self._client, "res.partner", names)
-        rows = self._read(ids.values())
+        rows = self._read([*ids.values(), *(buyer.known.partner_id for buyer in buyers if buyer.known)])
         mains: dict[str, _Main] = {}
         flags: dict[str, tuple[Flag, ...]] = {}
         for buyer in buyers:
             if buyer.key in mains and mains[buyer.key].partner_id:
                 continue
-            if buyer.is_guest:
+            if buyer.known:
+                mains[buyer.key] = _main(rows[buyer.known.partner_id])
+            elif buyer.is_guest:
                 mains[buyer.key] = self._guest(buyer.draft.guest)
             elif buyer.email in by_email:
                 first, *others = by_email[buyer.email]
@@ -256,7 +273,8 @@ class Partners:
         found = {}
         for kind, place in (("delivery", draft.shipping), ("invoice", draft.billing)):
             if place is not None and has_place(place):
-                shown = recipient(place, kind == "invoice") or ("" if buyer.is_guest else name)
+                nobody = buyer.known.named if buyer.known else ""
+                shown = recipient(place, kind == "invoice") or nobody or ("" if buyer.is_guest else name)
                 values = address_values(place, shown, self._countries)
                 found[kind] = (
                     f"{buyer.main_xid}_{address_key(values)}",
@@ -293,7 +311,7 @@ class Partners:
         records = {}
         for buyer in buyers:
             main, number = mains[buyer.key], self._vat(buyer.draft)
-            if number and not main.vat and main.partner_id and not buyer.is_guest:
+            if number and not main.vat and main.partner_id and not buyer.is_guest and not buyer.known:
                 records[buyer.key] = [[str(main.partner_id), number]]
         load_records(self._client, "res.partner", [".id", "vat"], records, CONTEXT)
 

@@ -23,13 +23,14 @@ from ..rpc.errors import OdooRefusal, without_person
 from ..rpc.load import load_records, xid
 from .booked import Booked, read_booked
 from .confirming import Settled, align_deadlines, confirm, put_dates, settle, tracking
-from .differences import Verdict, Way, decide
-from .moved_addresses import moved_orders
+from .editing import edit
+from .moved_addresses import Moves
 from .oversold import oversold
+from .parties import find_parties
 from .resolver import Resolver
-from .rows import Resolved, gone_line, grid, line_columns, new_line, order_columns, order_rows, rounding_xid
+from .rows import Resolved, new_line, order_columns, order_rows, rounding_xid
+from .verdicts import Verdict, Way, decide
 
-_HEAD = ("id", "partner_invoice_id/.id", "partner_shipping_id/.id", "fiscal_position_id/.id")
 _TO_WRITE = frozenset((Way.CREATE, Way.GO_ON, Way.REOPEN))
 
 
@@ -39,8 +40,8 @@ class Item(msgspec.Struct, kw_only=True):
     draft: SaleDraft
     ids: Resolved | None = None
     booked: Booked | None = None
-    verdict: Verdict = Verdict(Way.KEEP)
-    moved: frozenset[str] = frozenset()
+    verdict: Verdict = Verdict()
+    recipient: str = ""  # of the address that the order goes to
     parties: Parties | None = None
     odoo_id: int = 0
     settled: Settled | None = None
@@ -70,18 +71,24 @@ class Batch:
         for item in self.items:
             item.booked = booked.get(item.draft.order_id)
             item.odoo_id = item.booked.sale.odoo_id if item.booked else 0
+        there = [(item.draft, item.booked) for item in self.items if item.booked and _may_move(item)]
+        moves = Moves(self._client, self._resolver.countries, there)
+        for item in self.items:
+            found = moves.of(item.draft, item.booked) if item.booked and _may_move(item) else {}
+            item.recipient = moves.names.get(item.booked.shipping_id, "") if item.booked else ""
+            item.verdict = decide(item.draft, item.booked, found)
+            item.flags = item.verdict.flags
             try:
-                item.ids = self._resolver.resolve(item.draft)
+                item.ids = self._resolve(item)
             except RecordError as error:
                 item.error = error
-        moved = moved_orders(self._client, self._resolver.countries, [
-            (item.draft, item.booked) for item in self.items if item.booked and item.booked.sale.state == "sale"
-        ])  # fmt: skip
-        for item in self.items:
-            if item.ids:
-                item.moved = frozenset(moved.get(item.draft.order_id, ()))
-                item.verdict = decide(item.draft, item.booked, item.ids, bool(item.moved))
-                item.flags = item.verdict.flags
+
+    def _resolve(self, item: Item) -> Resolved | None:
+        """The records that an order needs: for a confirmed one those of the lines to be written, and no other name."""
+        if item.verdict.way in _TO_WRITE:
+            return self._resolver.resolve(item.draft)
+        lines = [one.line for one in item.verdict.differences if one.line]
+        return self._resolver.resolve_lines(item.draft, lines) if item.verdict.way is Way.EDIT else None
 
     def carry_out(self, partners: Partners) -> None:
         self._reopen(self._going({Way.REOPEN}))
@@ -116,13 +123,16 @@ class Batch:
                 item.error = refused_by_odoo(refused[item.odoo_id])
 
     def _find_parties(self, partners: Partners, items: Sequence[Item]) -> None:
-        found = partners.load([item.draft for item in items if item.moved or item.verdict.way is not Way.EDIT])
-        for item in items:
-            answer = found.get(item.draft.order_id, Parties(partner_id=0, invoice_id=0, shipping_id=0))
+        wanted = {item.draft.order_id: item for item in items if item.verdict.way is not Way.EDIT or item.verdict.moves}
+        found = find_parties(partners, [
+            (item.draft, item.booked, item.verdict.moves, item.recipient) for item in wanted.values()
+        ])  # fmt: skip
+        for order_id, answer in found.items():
+            item = wanted[order_id]
             if isinstance(answer, RecordError):
                 item.error = answer
             else:
-                item.parties = _kept(item, answer)
+                item.parties = answer
                 item.flags += answer.flags
 
     def _load(self, items: Sequence[Item]) -> None:
@@ -148,13 +158,8 @@ class Batch:
         booked = read_booked(self._client, {item.xid: item.draft.order_id for item in items})
         for item in items:
             now = booked.get(item.draft.order_id)
-            if (
-                now
-                and now.sale.state == "sale"
-                and item.ids
-                and decide(item.draft, now, item.ids, False).way is Way.KEEP
-            ):
-                item.booked, item.odoo_id, item.verdict = now, now.sale.odoo_id, Verdict(Way.KEEP)
+            if now and now.sale.state == "sale" and decide(item.draft, now, {}).way is Way.KEEP:
+                item.booked, item.odoo_id, item.verdict = now, now.sale.odoo_id, Verdict()
             else:
                 item.error = refused_by_odoo(refused[item.xid])
 
@@ -171,26 +176,21 @@ class Batch:
 
     def _edit(self, items: Sequence[Item]) -> None:
         """Change confirmed orders in place; Odoo moves the deliveries and reservations along."""
-        align_deadlines(self._client, [item.odoo_id for item in items])
-        columns = [*_HEAD, *(f"order_line/{name}" for name in line_columns(self._resolver.fields))]
-        for history in (False, True):
-            context = {**tracking(self._client), "update_delivery_shipping_partner": True}
-            context |= {"skip_procurement": True} if history else {}
-            for with_lines in (True, False):  # a load() whose line columns are empty would clear all lines
-                width = len(columns) if with_lines else len(_HEAD)
-                chosen = {
-                    item.xid: item for item in items
-                    if item.history is history and bool(item.verdict.differences) is with_lines
-                }  # fmt: skip
-                rows = {name: [row[:width] for row in _edit_rows(item, columns)] for name, item in chosen.items()}
-                _, refused = load_records(self._client, "sale.order", columns[:width], rows, context)
-                for name, refusal in refused.items():
-                    chosen[name].error = refused_by_odoo(refusal)
+        align_deadlines(self._client, [item.odoo_id for item in items if item.verdict.differences])
+        by_xid = {item.xid: item for item in items}
+        refused = edit(self._client, self._resolver.fields, [
+            (item.draft, item.booked, item.verdict, item.ids, item.parties, item.history)
+            for item in items if item.booked
+        ])  # fmt: skip
+        for name, refusal in refused.items():
+            by_xid[name].error = refused_by_odoo(refusal)
 
     def _settle(self, items: Sequence[Item]) -> None:
-        items = [item for item in items if not item.error]
+        items = [
+            item for item in items if not item.error and (item.verdict.way in _TO_WRITE or item.verdict.differences)
+        ]
         rounding = {item.odoo_id: _rounding(item) for item in items}
-        found = settle(self._client, self._resolver, {item.odoo_id: item.draft for item in items}, rounding)
+        found = settle(self._client, self._resolver, {item.odoo_id: _expected(item) for item in items}, rounding)
         for item in items:
             item.settled = found[item.odoo_id]
             item.error = item.settled.error
@@ -224,15 +224,15 @@ def refused_by_odoo(refusal: OdooRefusal) -> RecordError:
                        fix="Mend in Odoo what its message names, then replay the order.")  # fmt: skip
 
 
-def _kept(item: Item, parties: Parties) -> Parties:
-    """A confirmed order keeps the addresses that the channel did not change: a person may have chosen them."""
-    if item.booked is None or item.booked.sale.state != "sale":
-        return parties
-    return msgspec.structs.replace(
-        parties,
-        invoice_id=parties.invoice_id if "invoice" in item.moved else item.booked.invoice_id,
-        shipping_id=parties.shipping_id if "delivery" in item.moved else item.booked.shipping_id,
-    )
+def _may_move(item: Item) -> bool:
+    """Quotations and cancelled orders that were loaded once, and confirmed ones."""
+    return item.booked is not None and (item.draft.before is not None or item.booked.sale.state == "sale")
+
+
+def _expected(item: Item) -> SaleDraft:
+    """The draft with the total that Odoo shall have: what a person's own changes are worth stays in it."""
+    draft, off = item.draft, item.verdict.deviation
+    return msgspec.structs.replace(draft, total=draft.total + off) if off else draft
 
 
 def _same_date(item: Item) -> bool:
@@ -257,18 +257,6 @@ def _new_lines(item: Item) -> list[dict[str, str]]:
     return [new_line(item.draft, line, item.ids) for line in item.draft.lines] if item.ids else []
 
 
-def _edit_rows(item: Item, columns: Sequence[str]) -> list[list[str]]:
-    if not (item.booked and item.ids and item.parties):
-        return []
-    wanted = {line["id"]: line for line in _new_lines(item)}
-    lines: list[Mapping[str, str]] = [
-        wanted.get(xid(one.xid)) or gone_line(one.xid, item.booked.lines[one.xid]) for one in item.verdict.differences
-    ]
-    ids = (item.parties.invoice_id, item.parties.shipping_id, item.ids.position_id)
-    head = dict(zip(_HEAD, (xid(item.xid), *(str(one or "") for one in ids)), strict=True))
-    return grid(head, iter(lines), columns)
-
-
 _ACTIONS = {
     Way.CREATE: Action.CREATED,
     Way.GO_ON: Action.CONFIRMED,
@@ -289,6 +277,7 @@ def outcome(item: Item) -> SaleOutcome:
         action = Action.CONFIRMED  # its confirmation was cut off before the date was put back
     now = item.settled
     error = item.error
+    shipping_id, invoice_id = _given(item)
     return SaleOutcome(
         channel=item.draft.channel,
         order_id=item.draft.order_id,
@@ -303,4 +292,22 @@ def outcome(item: Item) -> SaleOutcome:
         if error
         else None,
         flags=(*item.draft.flags, *item.flags),
+        kept=item.verdict.kept,
+        shipping_id=shipping_id,
+        invoice_id=invoice_id,
     )
+
+
+def _given(item: Item) -> tuple[int, int]:
+    """The addresses that we gave the order, now or before: not those that a person chose meanwhile."""
+    shipping, invoice = (item.booked.shipping_id, item.booked.invoice_id) if item.booked else (0, 0)
+    if item.draft.before:
+        before = item.draft.before
+        shipping, invoice = before.shipping_id or shipping, before.invoice_id or invoice
+    if item.parties and item.verdict.way in _TO_WRITE:
+        return item.parties.shipping_id, item.parties.invoice_id
+    if item.parties:
+        moves = item.verdict.moves
+        shipping = item.parties.shipping_id if "shipping" in moves else shipping
+        invoice = item.parties.invoice_id if "billing" in moves else invoice
+    return shipping, invoice

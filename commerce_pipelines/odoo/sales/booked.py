@@ -24,17 +24,17 @@ _SHIPPED, _PICKED = frozenset(("partial", "full")), "started"
 _ORDER = ("name", "state", "currency_id", "amount_total", "amount_tax", "order_line")
 _WHOLE = (
     *(*_ORDER, "date_order", "locked", "write_uid"),
-    *("partner_shipping_id", "partner_invoice_id", "fiscal_position_id"),
+    *("partner_id", "partner_shipping_id", "partner_invoice_id", "fiscal_position_id"),
 )
 _STOCK = ("delivery_status", "picking_ids")
 _LINE = (
-    *("order_id", "name", "product_id", "product_uom_qty", "price_unit", "tax_ids", "qty_delivered", "qty_invoiced"),
-    "display_type",
+    *("order_id", "name", "product_id", "product_uom_qty", "price_unit", "discount", "tax_ids", "qty_delivered"),
+    *("qty_invoiced", "display_type"),
 )
 
 
 class BookedLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of ours. amount: minor units for the whole quantity, as price times quantity gives it."""
+    """One line of ours. amount: minor units for the whole quantity, as price times quantity less discount gives it."""
 
     line_id: int
     name: str
@@ -59,6 +59,7 @@ class Booked(msgspec.Struct, frozen=True, kw_only=True):
     invoiced: bool
     history: bool
     picked: bool
+    partner_id: int
     shipping_id: int
     invoice_id: int
     position_id: int
@@ -161,23 +162,29 @@ def _booked(
         invoiced=any(line["qty_invoiced"] for line in lines),
         history=sale.state == "sale" and has_goods and not row.get("picking_ids"),
         picked=row.get("delivery_status") == _PICKED,
+        partner_id=_id(row["partner_id"]),
         shipping_id=_id(row["partner_shipping_id"]),
         invoice_id=_id(row["partner_invoice_id"]),
         position_id=_id(row["fiscal_position_id"]),
         lines={names[line["id"]]: _line(line, sale.currency) for line in lines if line["id"] in names},
-        foreign=tuple(line["id"] for line in lines if line["id"] not in names and not line["display_type"]),
+        foreign=tuple(
+            line["id"]
+            for line in lines
+            if line["id"] not in names and not line["display_type"] and line["product_uom_qty"]
+        ),
     )
 
 
 def _line(row: Mapping[str, Any], currency: str) -> BookedLine:
     quantity, price = Decimal(str(row["product_uom_qty"])), Decimal(str(row["price_unit"]))
+    part = 1 - Decimal(str(row["discount"] or 0)) / 100
     return BookedLine(
         line_id=row["id"],
         name=row["name"],
         product_id=row["product_id"] or 0,
         quantity=quantity,
         price=f"{price:f}",
-        amount=round((quantity * price).scaleb(digits(currency))),
+        amount=round((quantity * price * part).scaleb(digits(currency))),
         taxes=frozenset(row["tax_ids"]),
     )
 

@@ -1,122 +1,189 @@
-"""A draft held against the order that Odoo has: what has to happen, and what to tell a person. Pure.
+"""What the channel changed on an order since it was loaded last, and what a person changed in Odoo meanwhile. Pure.
 
-    no order             ──▶ create
-    quotation            ──▶ go on: bring in line, confirm
-    confirmed, the same  ──▶ keep
-    confirmed, differs   ──▶ edit in place; reopen where Odoo forbids it (another product or currency)
-                             flag if anything was delivered or invoiced, or if it is locked
-    cancelled by us      ──▶ reopen; flag if it was a person, if it is locked or anything was delivered
+    then = now                  nothing is written, whatever Odoo has; another Odoo is a person's change
+    then ≠ now, Odoo as then    to be written
+    then ≠ now, Odoo as now     done already: by a person, or by a run that died before its ledger
+    then ≠ now, Odoo neither    both changed it: a person decides, no line is written
 
-What belongs here: that table and the comparison of lines. What does not: reading (booked.py), writing (batch.py).
+Without a base (loaded before bases were kept) Odoo stands for what was loaded: quantities and amounts are compared,
+products and taxes are not, because what a SKU means today says nothing of a sale of yesterday.
+
+What belongs here: this comparison of lines. What does not: what follows from it (verdicts.py), addresses
+(moved_addresses.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
 from ...domain.money import to_decimal
-from ...domain.sales.draft import Flag, SaleDraft, line_xid
-from .booked import OPEN, Booked, BookedLine
-from .rows import Resolved, rounding_xid
+from ...domain.sales.base import SoldLine
+from ...domain.sales.draft import DraftLine, SaleDraft, line_xid
+from .booked import Booked, BookedLine
+from .rows import rounding_xid
+
+MILLION = 1_000_000
 
 
-class Way(StrEnum):
-    CREATE = "create"
-    GO_ON = "go on"
-    KEEP = "keep"
-    EDIT = "edit"
-    REOPEN = "reopen"
-    FLAG = "flag"
+class Who(StrEnum):
+    CHANNEL = "channel"
+    BOTH = "both"
+    PERSON = "person"
+    DONE = "done"
 
 
-class Difference(msgspec.Struct, frozen=True):
-    """One line that differs. text: SKU, was, is. in_place False: Odoo does not let a confirmed line become that."""
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """One line. text: SKU, was, is. line: as the channel has it, None if it is gone. in_place False: Odoo does not let
+    a confirmed line become that. same_tax: its taxes stay as they are in Odoo. gross: minor units that writing it
+    adds."""
 
     xid: str
     text: str
+    who: Who
+    line: DraftLine | None = None
     in_place: bool = True
+    same_product: bool = True
+    same_tax: bool = True
+    gross: int = 0
 
 
-class Verdict(msgspec.Struct, frozen=True):
-    way: Way
-    differences: tuple[Difference, ...] = ()
-    flags: tuple[Flag, ...] = ()
+class _Figures(NamedTuple):
+    """What of a line is compared."""
+
+    product_id: int
+    quantity: int | Decimal
+    amount: int
 
 
-def decide(draft: SaleDraft, booked: Booked | None, ids: Resolved, moved: bool) -> Verdict:
-    """moved: the channel's address is another than the one that the order goes to."""
-    if booked is None:
-        return Verdict(Way.CREATE)
-    sale = booked.sale
-    if sale.state in OPEN:
-        return Verdict(Way.GO_ON)
-    found = tuple(differences(draft, booked, ids))
-    if sale.state == "cancel":
-        if booked.by_us and not booked.locked and not sale.delivered:
-            return Verdict(Way.REOPEN, found)
-        return Verdict(Way.FLAG, found, (_cancelled(),))
-    same_total = (sale.currency, sale.total) == (draft.currency, draft.total)
-    if not found and same_total and (not moved or sale.delivered or booked.picked or booked.locked):
-        return Verdict(Way.KEEP)
-    flag = _untouchable(booked, found)
-    if flag:
-        return Verdict(Way.FLAG, found, (flag,))
-    if sale.currency != draft.currency or not all(one.in_place for one in found):
-        return Verdict(Way.REOPEN, found)
-    return Verdict(Way.EDIT, found)
+_NOTHING = _Figures(0, 0, 0)
 
 
-def differences(draft: SaleDraft, booked: Booked, ids: Resolved) -> Iterator[Difference]:
-    """Lines that are new, changed or gone; the rounding line follows from the total and is none of them."""
-    wanted = {rounding_xid(draft)}
-    for line in draft.lines:
-        name = line_xid(draft.channel, draft.order_id, line.line_id)
-        wanted.add(name)
-        product_id, tax_id = ids.lines[line.line_id]
-        label = line.product_code or line.name
-        now = f"{line.quantity} for {to_decimal(line.amount, draft.currency)} {draft.currency}"
-        was = booked.lines.get(name)
-        if was is None:
-            yield Difference(name, f"{label}: was not there, is {now}")
-        elif was.product_id != product_id:
-            yield Difference(name, f"{label}: was another product, is {now}", in_place=False)
-        elif (was.quantity, was.amount) != (line.quantity, line.amount):
-            yield Difference(name, f"{label}: was {_said(was, booked)}, is {now}")
-        elif was.taxes != frozenset({tax_id} if tax_id else ()):
-            yield Difference(name, f"{label}: bears another tax")
-    for name, was in booked.lines.items():
-        if name not in wanted and was.quantity:
-            yield Difference(name, f"{was.name.splitlines()[0]}: was {_said(was, booked)}, is gone")
+def differences(draft: SaleDraft, booked: Booked) -> list[Difference]:
+    """The lines that the channel or a person changed; the rounding line follows from the total and is none of them."""
+    now = {line_xid(draft.channel, draft.order_id, line.line_id): line for line in draft.lines}
+    if draft.before is None:
+        return list(_without_base(draft, booked, now))
+    then = {line_xid(draft.channel, draft.order_id, key): line for key, line in draft.before.lines.items()}
+    found = [_compare(draft, booked, name, then.get(name), now.get(name)) for name in dict.fromkeys((*now, *then))]
+    return [*filter(None, found), *_added(booked, {*now, *then, rounding_xid(draft)})]
 
 
-def _said(line: BookedLine, booked: Booked) -> str:
-    return f"{line.quantity.normalize():f} for {to_decimal(line.amount, booked.sale.currency)} {booked.sale.currency}"
+def _compare(
+    draft: SaleDraft, booked: Booked, name: str, then: SoldLine | None, now: DraftLine | None
+) -> Difference | None:
+    has = booked.lines.get(name)
+    was, wanted = _sold(then), _drafted(now)
+    there = _booked(has, bool(was.product_id or wanted.product_id))
+    same_tax = then is not None and now is not None and then.tax == _key(now)
+    news = wanted != was or not (same_tax or now is None)
+    if not news:
+        if there == was:
+            return None
+        return Difference(xid=name, who=Who.PERSON, text=_text(booked, has, now, there, wanted))
+    text = f"{_label(now, has)}: was {_said(was, booked)}, is {_said(wanted, booked)}"
+    if wanted == was:
+        text = f"{_label(now, has)}: bears another tax"
+    if there == wanted and wanted != was:
+        return Difference(xid=name, who=Who.DONE, text=text, line=now, gross=_gross(now) - _gross_of(then))
+    if there != was:
+        text = f"{text}; in Odoo it is {_said(there, booked)}"
+        return Difference(xid=name, who=Who.BOTH, text=text, line=now)
+    same_product = not (was.quantity and wanted.quantity) or was.product_id == wanted.product_id
+    if not same_product:
+        text = f"{_label(now, has)}: was another product, is {_said(wanted, booked)}"
+    return Difference(
+        xid=name, who=Who.CHANNEL, text=text, line=now, in_place=same_product, same_product=same_product,
+        same_tax=same_tax, gross=_gross(now) - _gross_of(then),
+    )  # fmt: skip
 
 
-def _untouchable(booked: Booked, found: tuple[Difference, ...]) -> Flag | None:
-    """Why a confirmed order that differs must be left to a person."""
-    said = "; ".join(one.text for one in found) or "the total"
-    fix = "Settle the difference by hand in Odoo: deliver or return the rest, or credit it."
-    if booked.sale.delivered or booked.picked:
-        when = "shipped" if booked.sale.delivered else "picked"
-        return Flag("edited_after_shipping", f"The channel changed the order after it was {when}: {said}.", fix)
-    if booked.invoiced:
-        return Flag("edited_after_invoicing", f"The channel changed the order after it was invoiced: {said}.", fix)
-    if booked.locked:
-        return Flag("order_locked", f"The channel changed the order, which is locked in Odoo: {said}.",
-                    "Unlock the sale order in Odoo, then replay; or change it by hand.")  # fmt: skip
-    if booked.foreign and not found:
-        return Flag("changed_in_odoo", "The total of the sale order was changed in Odoo by lines that a person added.",
-                    "If that is right, note it there; if not, set their quantity to 0.")  # fmt: skip
-    return None
+def _without_base(draft: SaleDraft, booked: Booked, now: dict[str, DraftLine]) -> Iterator[Difference]:
+    for name, line in now.items():
+        has = booked.lines.get(name)
+        there, wanted = _booked(has, bool(line.product_id)), _drafted(line)
+        if there[1:] == wanted[1:]:
+            continue
+        text = f"{_label(line, has)}: was {_said(there, booked)}, is {_said(wanted, booked)}"
+        other = has is not None and bool(has.quantity) and there.product_id != wanted.product_id
+        gross = _gross(line) - (_gross(line, there.amount) if there.quantity else 0)
+        yield Difference(
+            xid=name, who=Who.BOTH if other and line.product_id else Who.CHANNEL, line=line, text=text, gross=gross,
+            same_tax=there.quantity > 0,
+        )  # fmt: skip
+    for name, has in booked.lines.items():
+        if name not in now and name != rounding_xid(draft) and has.quantity:
+            text = f"{_label(None, has)}: was {_said(_booked(has, True), booked)}, is gone"
+            yield Difference(xid=name, who=Who.CHANNEL, text=text, gross=-has.amount)
+    yield from _added(booked, set(booked.lines))
 
 
-def _cancelled() -> Flag:
-    return Flag(
-        "cancelled_in_odoo",
-        "The order is paid in the channel, but was cancelled in Odoo.",
-        "Cancel it in the channel as well, or set the sale order back to quotation in Odoo and replay.",
-    )
+def _added(booked: Booked, ours: set[str]) -> Iterator[Difference]:
+    """Lines that a person added; ours of which nothing is left in any answer are theirs, too."""
+    for name, line in booked.lines.items():
+        if name not in ours and line.quantity:
+            yield Difference(xid=name, who=Who.PERSON, text=f"{_label(None, line)} was added")
+    for line_id in booked.foreign:
+        yield Difference(xid=str(line_id), who=Who.PERSON, text="a line was added")
+
+
+def _text(
+    booked: Booked, has: BookedLine | None, now: DraftLine | None, there: _Figures, wanted: _Figures
+) -> str:  # fmt: skip
+    if there[1:] == wanted[1:]:
+        return f"{_label(now, has)}: another product"
+    return f"{_label(now, has)}: {_said(there, booked)} instead of {_said(wanted, booked)}"
+
+
+def _label(line: DraftLine | None, has: BookedLine | None) -> str:
+    if line is not None and (line.product_code or line.name):
+        return line.product_code or line.name
+    return has.name.splitlines()[0] if has and has.name else "a line"
+
+
+def _said(figures: _Figures, booked: Booked) -> str:
+    if not figures.quantity:
+        return "nothing"
+    currency = booked.sale.currency
+    return f"{Decimal(figures.quantity).normalize():f} for {to_decimal(figures.amount, currency)} {currency}"
+
+
+def _sold(line: SoldLine | None) -> _Figures:
+    return _Figures(line.product_id, line.quantity, line.amount) if line else _NOTHING
+
+
+def _drafted(line: DraftLine | None) -> _Figures:
+    return _Figures(line.product_id, line.quantity, line.amount) if line else _NOTHING
+
+
+def _booked(line: BookedLine | None, is_product: bool) -> _Figures:
+    """is_product: the line sells a product; which service stands for any other kind of line is Odoo's matter."""
+    if line is None or not line.quantity:
+        return _NOTHING
+    return _Figures(line.product_id if is_product else 0, line.quantity, line.amount)
+
+
+def _key(line: DraftLine) -> tuple[str, int, bool, str] | None:
+    tax = line.tax
+    return (tax.country, tax.rate, tax.included, tax.regime) if tax else None
+
+
+def _gross(line: DraftLine | None, amount: int | None = None) -> int:
+    """Minor units that the buyer pays for a line; which cent of a tax on top Odoo rounds where, the bound covers."""
+    if line is None:
+        return 0
+    return _with_tax(line.amount if amount is None else amount, _key(line))
+
+
+def _gross_of(line: SoldLine | None) -> int:
+    return _with_tax(line.amount, line.tax) if line else 0
+
+
+def _with_tax(amount: int, tax: tuple[str, int, bool, str] | None) -> int:
+    if tax is None or tax[2]:
+        return amount
+    return round(Decimal(amount) * (MILLION + tax[1]) / MILLION)

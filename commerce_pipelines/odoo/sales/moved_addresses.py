@@ -1,61 +1,138 @@
-"""Whether the channel now names another address than the one that a confirmed order goes to.
+"""Which addresses of orders in Odoo the channel now names otherwise, and whether the order may follow.
+
+    told otherwise than when it was loaded ──▶ the order follows
+    ... but a person chose another partner, or corrected the one that we gave ──▶ their choice stays, noted
+    ... but the street is withheld now     ──▶ no parcel can be sent there: the order stays where it is, noted
+    told less, or not at all               ──▶ no news
+    told as Odoo has it already            ──▶ no news
+
+Orders that were loaded before bases were kept are held against the partner that Odoo has, in the fields that are told.
 
 What belongs here: this comparison, in two reads. What does not: finding or creating the new address
 (partners/partners.py).
-
-An order is not moved away from an address that a person edited or chose: they knew better.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from ...core.errors import RecordError
 from ...domain.orders.order import Address
+from ...domain.sales.base import PLACE, Base
 from ...domain.sales.draft import SaleDraft
 from ..partners.addresses import READ, address_key, address_values, has_place, partner_values, recipient
-from ..partners.partners import buyer_of
 from ..reference.company import Countries
 from ..rpc.client import OdooClient
 from ..rpc.load import names_of
-from .booked import Booked
+from .booked import DATE, Booked
+from .verdicts import Move
+
+_WHERE = ("street", "street2", "zip", "city", "state_id/.id", "country_id/.id")
 
 
-def moved_orders(
-    client: OdooClient, countries: Countries, orders: Sequence[tuple[SaleDraft, Booked]]
-) -> dict[str, set[str]]:
-    """By order id, which of its addresses is another one now: `delivery`, `invoice`. Orders that stay are left out."""
-    ids = {partner for _, booked in orders for partner in (booked.shipping_id, booked.invoice_id) if partner}
-    if not ids:
-        return {}
-    fields = [*READ, "create_uid", "write_uid"]
-    rows = {row["id"]: row for row in client.call("res.partner", "read", ids=sorted(ids), fields=fields, load=None)}
-    names = names_of(client, "res.partner", ids)
-    uid = client.who.uid
-    ours = {one for one, row in rows.items() if row["create_uid"] == row["write_uid"] == uid and one in names}
-    moved: dict[str, set[str]] = defaultdict(set)
-    for draft, booked in orders:
-        for kind, partner_id, place in _places(draft, booked):
-            if partner_id in ours and not _same(draft, kind, place, rows[partner_id], names[partner_id], countries):
-                moved[draft.order_id].add(kind)
-    return dict(moved)
+class Moves:
+    """What is known of the partners that some orders go to. names: of each delivery partner, by record id."""
+
+    def __init__(self, client: OdooClient, countries: Countries, orders: Sequence[tuple[SaleDraft, Booked]]) -> None:
+        self._countries, self._uid = countries, client.who.uid
+        self._candidates = {draft.order_id: dict(_candidates(draft, booked)) for draft, booked in orders}
+        ids = {
+            partner for draft, booked in orders for part in self._candidates[draft.order_id]
+            if (partner := _partner(booked, part))
+        }  # fmt: skip
+        fields = [*READ, "create_uid", "write_uid", "write_date"]
+        rows = client.call("res.partner", "read", ids=sorted(ids), fields=fields, load=None) if ids else []
+        self._rows: dict[int, Mapping[str, Any]] = {row["id"]: row for row in rows}
+        self._xids = names_of(client, "res.partner", ids)
+        self.names = {row["id"]: str(row["name"] or "") for row in rows}
+
+    def of(self, draft: SaleDraft, booked: Booked) -> dict[str, Move]:
+        """`shipping` and `billing`, those of them that the channel names otherwise."""
+        found = {}
+        for part, place in self._candidates[draft.order_id].items():
+            row = self._rows.get(_partner(booked, part))
+            if row is None or not self._is_there(part, place, row):
+                move = self._with_base(draft, draft.before, booked, part, row) if draft.before else self._without(row)
+                if move:
+                    found[part] = move
+        return found
+
+    def _is_there(self, part: str, place: Address, row: Mapping[str, Any]) -> bool:
+        """Whether the partner has everything that is told; an address that Odoo cannot take is told nowhere."""
+        try:
+            told = address_values(place, recipient(place, part == "billing"), self._countries)
+        except RecordError:
+            return True
+        if self._xids.get(row["id"], "").endswith(f"_{address_key(told)}"):
+            return True
+        has = partner_values(row)
+        return not _differs(told, has, _WHERE) and (not told["name"] or not _differs(told, has, ("name",)))
+
+    def _with_base(
+        self, draft: SaleDraft, base: Base, booked: Booked, part: str, row: Mapping[str, Any] | None
+    ) -> Move | None:
+        place = {f"{part}.{field}" for field in PLACE}
+        if _street_is_missing(draft, base, part):
+            return Move.WITHHELD if place & draft.changes else None
+        given = base.shipping_id if part == "shipping" else base.invoice_id
+        if given and given != _partner(booked, part):
+            return Move.CHOSEN
+        if row and base.at and row["write_uid"] != self._uid and _instant(row["write_date"]) > base.at:
+            return Move.CHOSEN
+        return Move.FREE
+
+    def _without(self, row: Mapping[str, Any] | None) -> Move | None:
+        if row is None:
+            return None
+        ours = row["create_uid"] == row["write_uid"] == self._uid and row["id"] in self._xids
+        return Move.FREE if ours else Move.CHOSEN
 
 
-def _places(draft: SaleDraft, booked: Booked) -> Iterator[tuple[str, int, Address]]:
-    for kind, partner_id, place in (
-        ("delivery", booked.shipping_id, draft.shipping or draft.billing),
-        ("invoice", booked.invoice_id, draft.billing),
-    ):
-        if place is not None and has_place(place):
-            yield kind, partner_id, place
+def _candidates(draft: SaleDraft, booked: Booked) -> list[tuple[str, Address]]:
+    """The addresses that may be news, by part. An order without a delivery address of its own goes where the bill
+    goes."""
+    found = []
+    for part, place in (("shipping", draft.shipping or draft.billing), ("billing", draft.billing)):
+        if place is None or not has_place(place):
+            continue
+        if draft.before is None:
+            if place.street or place.street2:
+                found.append((part, place))
+        elif any(_is_news(name, part, draft, draft.before) for name in draft.changes):
+            found.append((part, place))
+    return found
 
 
-def _same(draft: SaleDraft, kind: str, place: Address, row: Mapping[str, Any], name: str, countries: Countries) -> bool:
-    shown = recipient(place, kind == "invoice") or ("" if buyer_of(draft).is_guest else str(row["name"] or ""))
-    try:
-        key = address_key(address_values(place, shown, countries))
-    except RecordError:
-        return True  # no address that Odoo could take
-    return name.endswith(f"_{key}") or address_key(partner_values(row)) == key
+def _is_news(name: str, part: str, draft: SaleDraft, base: Base) -> bool:
+    where, _, field = name.partition(".")
+    if field == "phone" or where == "buyer":
+        return False
+    if part == "billing":
+        return where == "billing"
+    return where == "shipping" or (
+        draft.shipping is None and where == "billing" and not any(key.startswith("shipping.") for key in base.told)
+    )
+
+
+def _street_is_missing(draft: SaleDraft, base: Base, part: str) -> bool:
+    place = draft.billing if part == "billing" else draft.shipping or draft.billing
+    known = any(f"{key}.{field}" in base.told for key in ("shipping", "billing") for field in ("street", "street2"))
+    return known and not (place and (place.street.strip() or place.street2.strip()))
+
+
+def _differs(told: Mapping[str, str], has: Mapping[str, str], fields: Sequence[str]) -> bool:
+    """Whether a field that is told is another one; blanks and case do not count."""
+    return any(
+        told[field] and " ".join(told[field].split()).casefold() != " ".join(has[field].split()).casefold()
+        for field in fields
+    )
+
+
+def _partner(booked: Booked, part: str) -> int:
+    return booked.shipping_id if part == "shipping" else booked.invoice_id
+
+
+def _instant(text: str) -> datetime:
+    return datetime.strptime(text, DATE).replace(tzinfo=UTC)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from ...core.errors import RecordError
 from ...domain.orders.order import LineKind
-from ...domain.sales.draft import SaleDraft
+from ...domain.sales.draft import DraftLine, SaleDraft
 from ...domain.sales.rules import TaxMapping
 from ..accounting.fiscal_positions import Positions, position_xid
 from ..accounting.taxes import TaxBook, tax_xid
@@ -73,18 +73,39 @@ class Resolver:
             if self.fields.warehouse else 0,
             carrier_id=self._names.id_of("carrier", draft.carrier),
             pricelist_id=self._names.id_of("pricelist", draft.pricelist) or currency_list,
-            position_id=self._names.id_of("fiscal position", draft.fiscal_position)
-            or self._positions.position(draft.regime, draft.tax_country),
+            position_id=self._position(draft),
             tag_ids=tuple(self._names.id_of("tag", tag) for tag in draft.tags),
             analytic=self._names.analytic(draft.analytic),
-            lines={
-                line.line_id: (
-                    line.product_id if line.kind is LineKind.PRODUCT else self._services.product(line.kind),
-                    self._taxes.tax(line.tax),
-                )
-                for line in draft.lines
-            },
+            lines=self._lines(draft.lines),
         )  # fmt: skip
+
+    def resolve_lines(self, draft: SaleDraft, lines: Sequence[DraftLine]) -> Resolved:
+        """For an order that is confirmed: what these lines need, and the fiscal position if its regime is another one.
+        Its other names are not looked up, so that a team that was renamed refuses no order that bears it already."""
+        then = draft.before
+        position_id = -1
+        if then and (then.regime, then.tax_country, then.fiscal_position) != (
+            draft.regime, draft.tax_country, draft.fiscal_position
+        ):  # fmt: skip
+            position_id = self._position(draft)
+        return Resolved(
+            team_id=0, warehouse_id=0, carrier_id=0, pricelist_id=0, position_id=position_id, tag_ids=(),
+            analytic=self._names.analytic(draft.analytic) if lines else "", lines=self._lines(lines),
+        )  # fmt: skip
+
+    def _position(self, draft: SaleDraft) -> int:
+        return self._names.id_of("fiscal position", draft.fiscal_position) or self._positions.position(
+            draft.regime, draft.tax_country
+        )
+
+    def _lines(self, lines: Sequence[DraftLine]) -> dict[str, tuple[int, int]]:
+        return {
+            line.line_id: (
+                line.product_id if line.kind is LineKind.PRODUCT else self._services.product(line.kind),
+                self._taxes.tax(line.tax),
+            )
+            for line in lines
+        }
 
     def service(self, kind: LineKind) -> int:
         return self._services.product(kind)

@@ -30,7 +30,7 @@ class Fields(msgspec.Struct, frozen=True):
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
-    """The record ids that a draft's names stand for; 0: none. lines: (product, tax) by line id."""
+    """The record ids that a draft's names stand for; 0: none, -1: as it is. lines: (product, tax) by line id."""
 
     team_id: int
     warehouse_id: int

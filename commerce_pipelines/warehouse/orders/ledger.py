@@ -6,30 +6,61 @@ What belongs here: the table's shape and reading it. What does not: what follows
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import Any
 
+import msgspec
+
+from ...core.topics import Topic
+from ...domain.sales.base import Base
 from ...domain.sales.draft import Action
-from ...domain.sales.lifecycle import Known
-
-if TYPE_CHECKING:
-    pass
-
+from ...domain.sales.lifecycle import Known, Says
 
 LEDGER = (
     *("channel", "order_id", "day", "digest", "action", "odoo_id", "name", "state", "currency", "total"),
     *("amount_total", "amount_tax", "expected_tax", "rounding", "regime", "tax_country", "warehouse", "evidence"),
-    *("code", "message", "loaded_at"),
+    *("base", "code", "message", "loaded_at"),
 )
+_decode = msgspec.json.Decoder(Base).decode
 
 
 def read_known(connection: Any, name: str, ids: list[str]) -> dict[str, Known]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT order_id, digest, action, amount_total, code FROM commerce.sale_orders"
+            "SELECT order_id, digest, action, amount_total, code, base FROM commerce.sale_orders"
             " WHERE channel = %s AND order_id = ANY(%s)",
             (name, ids),
         )
         return {
-            order_id: Known(digest=digest, action=Action(action), amount_total=total, code=code)
-            for order_id, digest, action, total, code in cursor
+            order_id: Known(digest=digest, action=Action(action), amount_total=total, code=code, base=read_base(base))
+            for order_id, digest, action, total, code, base in cursor
         }
+
+
+def read_unreadable(connection: Any, name: str, start: date, end: date) -> list[dict[str, Any]]:
+    """The ledger's orders of some days whose newest answer could not be read, so that they are not staged: as rows of
+    `orders`, with the digest of the last answer that was."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT l.order_id, l.day, l.digest, l.currency, l.total FROM commerce.sale_orders l
+            WHERE l.channel = %(name)s AND l.day >= %(start)s AND l.day < %(end)s AND l.odoo_id IS NOT NULL
+            AND EXISTS (SELECT FROM commerce.exceptions e WHERE e.channel = l.channel AND e.topic = %(topic)s
+                AND e.record_id = l.order_id AND e.stage = 'transform' AND e.note = '' AND e.resolved_at IS NULL)
+            AND NOT EXISTS (SELECT FROM commerce.orders o WHERE o.channel = l.channel AND o.order_id = l.order_id)""",
+            {"name": name, "start": start, "end": end, "topic": Topic.ORDERS},
+        )
+        return [
+            {
+                "channel": name, "order_id": order_id, "day": day, "digest": digest, "status": Says.UNREADABLE.value,
+                "currency": currency, "total": total, "is_other_channel": False, "is_test": False,
+            }
+            for order_id, day, digest, currency, total in cursor
+        ]  # fmt: skip
+
+
+def read_base(text: str) -> Base | None:
+    """None for what was written before bases were kept, or by a version that kept another shape of it."""
+    try:
+        return _decode(text) if text else None
+    except msgspec.DecodeError:
+        return None

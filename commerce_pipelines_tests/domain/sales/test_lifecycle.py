@@ -8,25 +8,39 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_pipelines.domain.sales.draft import Sale
-from commerce_pipelines.domain.sales.lifecycle import TRIES, Known, Step, next_try, step
+from commerce_pipelines.domain.sales.base import Base
+from commerce_pipelines.domain.sales.draft import Action, Sale
+from commerce_pipelines.domain.sales.lifecycle import TABLE, TRIES, Has, Known, Says, Step, has, next_try, step
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
 
-def sale(state: str, total: int = 1000) -> Sale:
-    return Sale(order_id="1", odoo_id=7, name="S1", state=state, currency="EUR", total=total, tax=0, delivered=False)
+BASE = Base(facts="", currency="EUR", total=1000, case=("DE",) * 7, products={}, lines={})
 
 
-def known(digest: str = "new", action: str = "created", total: int = 1000) -> Known:
-    return Known(digest=digest, action=action, amount_total=total)
+def sale(state: str, total: int = 1000, shipped: bool = False) -> Sale:
+    return Sale(order_id="1", odoo_id=7, name="S1", state=state, currency="EUR", total=total, tax=0, delivered=shipped)
+
+
+def known(digest: str = "new", action: str = "created", total: int = 1000, base: Base | None = None) -> Known:
+    return Known(digest=digest, action=Action(action), amount_total=total, base=base)
 
 
 @pytest.mark.parametrize(
     ("status", "booked", "before", "expected", "flag"),
     [
         ("waiting", None, None, Step.WAIT, ""),
-        ("waiting", sale("sale"), known(), Step.WAIT, ""),
+        ("waiting", sale("draft"), known(), Step.WAIT, ""),
+        ("waiting", sale("sale"), known(digest="old"), Step.FLAG, "payment_lost"),
+        ("waiting", sale("sale"), None, Step.FLAG, "payment_lost"),  # a crash before the ledger was written
+        ("waiting", sale("sale", shipped=True), known(digest="old"), Step.FLAG, "payment_lost"),
+        ("waiting", sale("sale"), known(action="flagged"), Step.KEEP, ""),
+        ("unreadable", sale("sale"), known(), Step.FLAG, "refused_after_loading"),
+        ("unreadable", None, known(action="refused"), Step.WAIT, ""),
+        ("paid", sale("sale"), known(digest="old", action="flagged"), Step.LOAD, ""),  # paid again
+        ("paid", sale("sale"), known(action="refused"), Step.LOAD, ""),
+        ("paid", sale("sale", 900), known(base=BASE), Step.LOAD, ""),  # line by line
+        ("paid", sale("sale", 900), known(action="flagged", total=800, base=BASE), Step.LOAD, ""),
         ("paid", None, None, Step.LOAD, ""),
         ("paid", None, known(), Step.LOAD, ""),  # somebody deleted it
         ("paid", sale("draft"), known(), Step.LOAD, ""),  # a crash between creating and confirming
@@ -48,6 +62,24 @@ def known(digest: str = "new", action: str = "created", total: int = 1000) -> Kn
 def test_step(status: str, booked: Sale | None, before: Known | None, expected: Step, flag: str) -> None:
     todo, said = step(status, "new", booked, before)
     assert (todo, said.code if said else "") == (expected, flag)
+
+
+@pytest.mark.parametrize("says", list(Says))
+@pytest.mark.parametrize("there", list(Has))
+def test_every_pair_of_what_the_channel_says_and_what_odoo_has_is_a_row(says: Says, there: Has) -> None:
+    """G59: a sale that goes back while Odoo has it confirmed is never passed over in silence, whatever we did last."""
+    state = {Has.QUOTATION: "draft", Has.CANCELLED: "cancel"}.get(there, "sale")
+    booked = None if there is Has.NOTHING else sale(state, shipped=there is Has.SHIPPED)
+    assert has(booked) is there
+    goes_back = says in (Says.WAITING, Says.UNREADABLE) and there in (Has.CONFIRMED, Has.SHIPPED)
+    for before in (None, *(known("old", action) for action in ("created", "changed", "flagged", "refused", "waiting"))):
+        todo, flag = step(says, "new", booked, before)
+        assert (todo is Step.FLAG) == (flag is not None)
+        assert not goes_back or (flag is not None and flag.fix)
+        if says is not Says.PAID:
+            assert todo is TABLE[says, there]
+        assert not (says is Says.CANCELLED and there in (Has.CONFIRMED, Has.SHIPPED)) or todo is Step.CANCEL
+        assert step(says, "new", booked, known("new", "flagged"), again=True)[0] is not Step.KEEP or says is Says.PAID
 
 
 @given(

@@ -1,0 +1,216 @@
+"""An order as the channel had it when it was last loaded: what its newest answer is held against.
+
+    the channel then (base) ── the channel now ──▶ what the channel changed: only that is written to Odoo
+              └─────────────── Odoo now ─────────▶ what a person changed: it stays, and is noted
+
+A confirmed order keeps the product, the taxes and the warehouse that it was sold with: what a SKU, a rate or a setting
+means meanwhile counts for new orders. A field that is empty or withheld is not told: it is no change, in any field.
+
+What belongs here: the base's shape, making it, and what an answer changes. What does not: drafting with it
+(drafting.py), Odoo's side (odoo/sales/differences.py), its column (warehouse/orders/ledger.py).
+
+The base is kept in clear and holds no personal data: contacts are keyed hashes, one for each field, so that an answer
+that tells less can be told from one that tells something else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from ..orders.order import Address, Buyer, Order, OrderLine
+from ..products import Product
+from ..vat.keys import TaxKey
+from ..vat.territories import territory
+
+Seal = Callable[[str], str]  # a short keyed hash of a text
+
+PLACE = ("street", "street2", "city", "postcode", "state", "country")
+_NAMES = ("name", "company", "phone")
+_BUYER = ("name", "email", "phone", "company", "vat_number")
+# What marketplaces write in the place of data that they withhold.
+_FILLERS = frozenset(
+    ("anonymized", "anonymised", "redacted", "[redacted]", "deleted", "removed", "withheld", "gdpr", "n/a", "unknown")
+)
+
+
+class SoldProduct(msgspec.Struct, frozen=True, array_like=True):
+    """What a product line was sold as: the channel's SKU and units of Odoo's product for one unit of it."""
+
+    sku: str
+    units: int
+    product_id: int
+    code: str
+    rates: tuple[int, ...] = ()
+
+
+class SoldLine(msgspec.Struct, frozen=True, array_like=True):
+    """One line as it was loaded. fact: what the channel said of its tax (see `tax_fact`)."""
+
+    product_id: int
+    quantity: int
+    amount: int
+    fact: str
+    tax: tuple[str, int, bool, str] | None
+
+
+class LastLoad(msgspec.Struct, frozen=True, kw_only=True):
+    """What drafting has to know of an order's last load. base: None for an order that is new or was loaded before bases
+    were kept; sold: whether Odoo has it confirmed, so that what it was sold as stands."""
+
+    seal: Seal
+    base: Base | None = None
+    sold: bool = False
+
+
+class Base(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """facts: digest of what the channel charges. case: what its VAT rests on, in clear. told: keyed hash by field, as
+    in `shipping.street`. shipping_id, invoice_id: the partners that the order was given, 0 where a person had chosen
+    already; at: when."""
+
+    facts: str
+    currency: str
+    total: int
+    case: tuple[str, ...]
+    products: dict[str, SoldProduct]  # by the channel's line id
+    lines: dict[str, SoldLine]  # by the draft's line id
+    regime: str = ""
+    tax_country: str = ""
+    fiscal_position: str = ""
+    warehouse: str = ""
+    service: str = ""
+    fulfilled_by: str = ""
+    told: dict[str, str] = {}
+    shipping_id: int = 0
+    invoice_id: int = 0
+    at: datetime | None = None
+
+
+def tax_of(line: SoldLine) -> TaxKey | None:
+    return TaxKey(*line.tax) if line.tax else None
+
+
+def facts_of(order: Order) -> str:
+    """Digest of everything that lines and totals follow from; titles, tags and payments are no part of it."""
+    lines = [
+        (line.line_id, line.kind.value, line.sku, line.quantity, line.amount, line.tax, line.rate, line.of)
+        for line in order.lines
+    ]
+    whole = (order.currency, order.total, order.collected, order.prices_include_tax, lines)
+    return hashlib.sha256(msgspec.json.encode(whole)).hexdigest()[:24]
+
+
+def tax_fact(line: OrderLine) -> str:
+    """The stated rate, else whether any tax is stated."""
+    return str(line.rate) if line.rate is not None else "taxed" if line.tax else ""
+
+
+def case_of(order: Order) -> tuple[str, ...]:
+    """What the VAT decision rests on besides contacts: (destination, territory, collected, whose, departure, basis)."""
+    place = order.destination
+    return (
+        place.country,
+        territory(place.country, place.postcode),
+        "collected" if order.collected or order.collected_as else "",
+        order.collected_as,
+        order.departure_country,
+        "included" if order.prices_include_tax else "on top",
+        "business" if order.buyer.is_business else "",
+    )
+
+
+class Contacts(Protocol):
+    """An order, or a draft of one."""
+
+    @property
+    def order_id(self) -> str: ...
+    @property
+    def buyer(self) -> Buyer: ...
+    @property
+    def shipping(self) -> Address | None: ...
+    @property
+    def billing(self) -> Address | None: ...
+
+
+def told_of(order: Contacts, seal: Seal) -> dict[str, str]:
+    """Keyed hash of every contact field that the answer tells; blanks and case do not count."""
+    found = {}
+    for part, place in (("shipping", order.shipping), ("billing", order.billing)):
+        for field in (*PLACE, *_NAMES) if place else ():
+            found[f"{part}.{field}"] = str(getattr(place, field))
+    for field in _BUYER:
+        found[f"buyer.{field}"] = str(getattr(order.buyer, field))
+    if order.buyer.email_is_relay:
+        del found["buyer.email"]
+    return {
+        name: seal("\x1f".join((order.order_id, name.rpartition(".")[2], text)))
+        for name, text in ((name, " ".join(value.split()).casefold()) for name, value in found.items())
+        if text and text not in _FILLERS
+    }
+
+
+def changed(base: Base, told: Mapping[str, str]) -> frozenset[str]:
+    """The contact fields that the channel now tells otherwise. An address that was not told before is held against the
+    other one, because the order went there."""
+    before = dict(base.told)
+    for part, other in (("shipping", "billing"), ("billing", "shipping")):
+        if not _tells(base.told, part):
+            before |= {f"{part}.{field}": base.told.get(f"{other}.{field}", "") for field in (*PLACE, *_NAMES)}
+    return frozenset(name for name, sealed in told.items() if before.get(name, "") != sealed)
+
+
+def is_withheld(base: Base, told: Mapping[str, str], part: str) -> bool:
+    """Whether the answer keeps back the street that it told before: no parcel can be sent to what is left."""
+    streets = (f"{part}.street", f"{part}.street2")
+    return any(name in base.told for name in streets) and not any(name in told for name in streets)
+
+
+def same_case(base: Base, order: Order, changes: Collection[str]) -> bool:
+    """Whether the VAT decision still stands: nothing that it rests on is told otherwise."""
+    place, area, *more, business = case_of(order)
+    known = base.case
+    part = order.shipping or (None if _tells(base.told, "shipping") else order.billing)
+    if part is None or not part.country:
+        place, area = known[:2]
+    elif place == known[0] and not part.postcode.strip():
+        area = known[1]
+    return (
+        (place, area, *more) == tuple(known[:-1])
+        and (not business or business == known[-1])
+        and "buyer.vat_number" not in changes
+    )
+
+
+def kept_products(base: Base, lines: Iterable[OrderLine]) -> dict[str, tuple[Product, int]]:
+    """(product, units of it) by line id of the lines whose SKU is the one that they were sold with."""
+    found = {}
+    for line in lines:
+        sold = base.products.get(line.line_id)
+        if sold and sold.sku == line.sku:
+            product = Product(product_id=sold.product_id, code=sold.code, name="", rates=sold.rates)
+            found[line.line_id] = (product, sold.units)
+    return found
+
+
+def merge(old: Base | None, new: Base, kept: Collection[str]) -> Base:
+    """The base after a load. kept: the parts of the answer that were not carried out and so stay as they were: `lines`,
+    `shipping`, `billing`. What the answer does not tell is still known."""
+    if old is None:
+        return new
+    told = {**old.told, **{name: sealed for name, sealed in new.told.items() if name.partition(".")[0] not in kept}}
+    case = new.case if new.case[0] else (*old.case[:2], *new.case[2:])
+    merged = msgspec.structs.replace(new, told=told, case=case)
+    if "lines" not in kept:
+        return merged
+    return msgspec.structs.replace(
+        old, told=told, shipping_id=new.shipping_id, invoice_id=new.invoice_id, at=new.at, service=new.service,
+        fulfilled_by=new.fulfilled_by,
+    )  # fmt: skip
+
+
+def _tells(told: Mapping[str, str], part: str) -> bool:
+    return any(name.startswith(f"{part}.") for name in told)

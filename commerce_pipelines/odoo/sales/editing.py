@@ -1,0 +1,70 @@
+"""Writing what the channel changed on confirmed orders, in place, and nothing else.
+
+What belongs here: the columns and rows of such a write. What does not: what is to be written (verdicts.py), the order
+of the steps (batch.py).
+
+Orders are written in groups of the same columns: a column that is there is written for every order of its group, and an
+address that is written again, though it is the same, resets what a person chose on its deliveries.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from ...domain.sales.draft import SaleDraft, order_xid
+from ..partners.partners import Parties
+from ..rpc.client import OdooClient
+from ..rpc.errors import OdooRefusal
+from ..rpc.load import load_records, xid
+from .booked import Booked
+from .confirming import tracking
+from .differences import Difference
+from .rows import Fields, Resolved, gone_line, grid, line_columns, new_line
+from .verdicts import Verdict
+
+Edit = tuple[SaleDraft, Booked, Verdict, Resolved | None, Parties | None, bool]
+
+
+def edit(client: OdooClient, fields: Fields, orders: Sequence[Edit]) -> dict[str, OdooRefusal]:
+    """Write the verdicts' lines and addresses; the refusals by external id. The last of each: without delivery."""
+    groups: dict[tuple[tuple[str, ...], bool], dict[str, list[list[str]]]] = defaultdict(dict)
+    for draft, booked, verdict, ids, parties, history in orders:
+        head = _head(draft, verdict, ids, parties)
+        lines = [_line(draft, booked, one, ids) for one in verdict.differences if ids]
+        columns = (*head, *(f"order_line/{name}" for name in (line_columns(fields) if lines else ())))
+        name = order_xid(draft.channel, draft.order_id)
+        groups[columns, history][name] = grid(head, iter(lines), columns)
+    refused: dict[str, OdooRefusal] = {}
+    for (columns, history), rows in groups.items():
+        context = {**tracking(client), "update_delivery_shipping_partner": True}
+        context |= {"skip_procurement": True} if history else {}
+        refused |= load_records(client, "sale.order", columns, rows, context)[1]
+    return refused
+
+
+def _head(draft: SaleDraft, verdict: Verdict, ids: Resolved | None, parties: Parties | None) -> dict[str, str]:
+    head = {"id": xid(order_xid(draft.channel, draft.order_id))}
+    if parties and "billing" in verdict.moves:
+        head["partner_invoice_id/.id"] = str(parties.invoice_id)
+    if parties and "shipping" in verdict.moves:
+        head["partner_shipping_id/.id"] = str(parties.shipping_id)
+    if ids and verdict.differences and ids.position_id >= 0:
+        head["fiscal_position_id/.id"] = str(ids.position_id or "")
+    return head
+
+
+def _line(draft: SaleDraft, booked: Booked, difference: Difference, ids: Resolved) -> Mapping[str, str]:
+    """A line as it shall be: product, description and taxes stay as they are in Odoo unless they are the news."""
+    has = booked.lines.get(difference.xid)
+    if difference.line is None:
+        return gone_line(difference.xid, booked.lines[difference.xid])
+    row = new_line(draft, difference.line, ids)
+    if has is None or not has.quantity:
+        return row
+    row["name"] = has.name or row["name"]
+    if difference.same_product and has.product_id:
+        row["product_id/.id"] = str(has.product_id)
+    if difference.same_tax:
+        row["tax_ids/.id"] = ",".join(map(str, sorted(has.taxes)))
+    return row

@@ -1,0 +1,218 @@
+"""A draft held against the order that Odoo has: what has to happen, and what to tell a person. Pure.
+
+    no order             ──▶ create
+    quotation            ──▶ go on: bring in line, confirm
+    confirmed, no news   ──▶ keep
+    confirmed, news      ──▶ edit in place; reopen where Odoo forbids it (another product or currency)
+                             flag what cannot be carried out: delivered, invoiced, locked, changed by a person, too
+    cancelled by us      ──▶ reopen; flag if it was a person, if it is locked or anything was delivered
+
+News is carried out part by part: lines, delivery address, invoice address. What is not carried out is flagged and stays
+news (`Verdict.kept`), so that it is told again until it is settled.
+
+What belongs here: that table. What does not: what differs (differences.py, moved_addresses.py), writing (batch.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+from ...domain.sales.draft import Flag, SaleDraft
+from .booked import OPEN, Booked
+from .differences import Difference, Who, differences
+
+
+class Way(StrEnum):
+    CREATE = "create"
+    GO_ON = "go on"
+    KEEP = "keep"
+    EDIT = "edit"
+    REOPEN = "reopen"
+    FLAG = "flag"
+
+
+class Move(StrEnum):
+    """What to do about an address that the channel changed."""
+
+    FREE = "free"
+    CHOSEN = "chosen"  # a person chose or corrected the one that Odoo has
+    WITHHELD = "withheld"  # the new one has no street any more
+
+
+PARTS = {"shipping": "delivery address", "billing": "invoice address"}
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """differences: lines to write; moves: addresses to write, `shipping` and `billing`; deviation: minor units that a
+    person's changes add to the order's total; kept: news that is not carried out."""
+
+    way: Way = Way.KEEP
+    differences: tuple[Difference, ...] = ()
+    moves: frozenset[str] = frozenset()
+    deviation: int = 0
+    flags: tuple[Flag, ...] = ()
+    kept: frozenset[str] = frozenset()
+
+
+def decide(draft: SaleDraft, booked: Booked | None, moves: Mapping[str, Move]) -> Verdict:
+    """moves: the addresses that the channel names otherwise than the order has them."""
+    if booked is None:
+        return Verdict(way=Way.CREATE)
+    sale = booked.sale
+    if sale.state in OPEN:
+        return Verdict(way=Way.GO_ON, moves=frozenset(moves))
+    if sale.state == "cancel":
+        if booked.by_us and not booked.locked and not sale.delivered:
+            return Verdict(way=Way.REOPEN, moves=frozenset(moves))
+        return Verdict(way=Way.FLAG, flags=(_cancelled(),), kept=frozenset(("lines", *PARTS)))
+    return _confirmed(draft, booked, moves)
+
+
+def _confirmed(draft: SaleDraft, booked: Booked, moves: Mapping[str, Move]) -> Verdict:
+    found = differences(draft, booked)
+    news = tuple(one for one in found if one.who is Who.CHANNEL)
+    both = [one.text for one in found if one.who is Who.BOTH]
+    deviation = _deviation(draft, booked, found)
+    notes = _Notes()
+    other_currency = booked.sale.currency != draft.currency
+    if news or both or other_currency:
+        texts = [*both, *(one.text for one in news)] or [f"the currency is {draft.currency} now"]
+        reopens = other_currency or not all(one.in_place for one in news)
+        hindrance = _hindrance(booked)
+        if hindrance:
+            notes.add(hindrance, texts)
+        elif both or (reopens and _touched(found)) or not _adds_up(draft, booked, news, deviation, reopens):
+            notes.add(_BOTH, texts)
+        elif reopens:
+            return Verdict(way=Way.REOPEN, differences=news, moves=frozenset(moves))
+        if notes.flags:
+            notes.kept.add("lines")
+            news = ()
+    elif deviation or _touched(found):
+        touched = [one.text for one in found if one.who is Who.PERSON]
+        notes.add(_PERSON, touched or ["the total"])
+    if news and _touched(found):
+        notes.add(_PERSON, [one.text for one in found if one.who is Who.PERSON])
+    free = {part for part, move in moves.items() if _moves(part, move, booked, notes)}
+    way = Way.EDIT if news or free else Way.FLAG if notes.flags else Way.KEEP
+    return Verdict(
+        way=way, differences=news, moves=frozenset(free), deviation=deviation, flags=tuple(notes.flags.values()),
+        kept=frozenset(notes.kept),
+    )  # fmt: skip
+
+
+def _deviation(draft: SaleDraft, booked: Booked, found: list[Difference]) -> int:
+    """What a person's changes add to Odoo's total, so far as we know what it was."""
+    if draft.before is None:
+        news = any(one.who is not Who.PERSON for one in found)
+        return 0 if news or draft.currency != booked.sale.currency else booked.sale.total - draft.total
+    if draft.before.currency != booked.sale.currency:
+        return 0
+    done = sum(one.gross for one in found if one.who is Who.DONE)
+    off = booked.sale.total - draft.before.total - done
+    return off if abs(off) > draft.tolerance or _touched(found) else 0
+
+
+def _touched(found: list[Difference]) -> bool:
+    return any(one.who is Who.PERSON for one in found)
+
+
+def _adds_up(
+    draft: SaleDraft, booked: Booked, news: tuple[Difference, ...], deviation: int, reopens: bool
+) -> bool:  # fmt: skip
+    """Whether the lines to be written bring Odoo's total to the channel's, before any of them is.
+
+    A tax on top may be rounded elsewhere: half a minor unit for each line and tax.
+    """
+    if reopens:
+        return True
+    expected = booked.sale.total + sum(one.gross for one in news) - deviation
+    on_top = any(one.line and one.line.tax and not one.line.tax.included for one in news)
+    bound = max(draft.tolerance, len(draft.lines) if on_top else 0)
+    return abs(expected - draft.total) <= bound
+
+
+def _moves(part: str, move: Move, booked: Booked, notes: _Notes) -> bool:
+    """Whether an address may follow the channel's; else what hinders it is noted."""
+    text = f"the {PARTS[part]}"
+    done = booked.sale.delivered or booked.picked if part == "shipping" else booked.invoiced
+    if done:
+        code = "edited_after_shipping" if part == "shipping" else "edited_after_invoicing"
+        when = "shipped" if booked.sale.delivered else "picked"
+        notes.add(_after(code, when if part == "shipping" else "invoiced"), [text])
+    elif move is Move.CHOSEN:
+        notes.add(_CHOSEN, [text])
+    elif move is Move.WITHHELD:
+        notes.add(_WITHHELD, [text])
+    else:
+        return True
+    notes.kept.add(part)
+    return False
+
+
+class _Kind(msgspec.Struct, frozen=True):
+    """One kind of note: `message` is completed by what it is about."""
+
+    code: str
+    message: str
+    fix: str
+
+
+class _Notes:
+    """Flags by code: what several parts have in common is one note."""
+
+    def __init__(self) -> None:
+        self.flags: dict[str, Flag] = {}
+        self.kept: set[str] = set()
+
+    def add(self, kind: _Kind, texts: list[str]) -> None:
+        said = "; ".join(texts)
+        before = self.flags.get(kind.code)
+        message = f"{before.message.removesuffix('.')}; {said}." if before else f"{kind.message}: {said}."
+        self.flags[kind.code] = Flag(kind.code, message, kind.fix)
+
+
+_BOTH = _Kind(
+    "changed_in_odoo", "The channel changed the order, and so did a person in Odoo; nothing was written",
+    "Carry the channel's change out by hand in Odoo, or leave it.",
+)  # fmt: skip
+_PERSON = _Kind(
+    "changed_in_odoo", "The sale order was changed in Odoo after it was loaded",
+    "If that is right, leave it; if not, restore it in Odoo. The proof shows a difference of the total.",
+)  # fmt: skip
+_CHOSEN = _Kind(
+    "changed_in_odoo", "The channel changed an address that a person chose or corrected in Odoo",
+    "Look at the order in the marketplace, and choose the right address in Odoo.",
+)  # fmt: skip
+_WITHHELD = _Kind(
+    "address_withheld", "The channel names another place, but no street, so the order stays where it was",
+    "Look at the order in the marketplace, and enter the address in Odoo if it moved.",
+)  # fmt: skip
+
+
+def _after(code: str, when: str) -> _Kind:
+    return _Kind(code, f"The channel changed the order after it was {when}",
+                 "Settle the difference by hand in Odoo: deliver or return the rest, or credit it.")  # fmt: skip
+
+
+def _hindrance(booked: Booked) -> _Kind | None:
+    """Why the lines of a confirmed order must be left to a person."""
+    if booked.sale.delivered or booked.picked:
+        return _after("edited_after_shipping", "shipped" if booked.sale.delivered else "picked")
+    if booked.invoiced:
+        return _after("edited_after_invoicing", "invoiced")
+    if booked.locked:
+        return _Kind("order_locked", "The channel changed the order, which is locked in Odoo",
+                     "Unlock the sale order in Odoo, then replay; or change it by hand.")  # fmt: skip
+    return None
+
+
+def _cancelled() -> Flag:
+    return Flag(
+        "cancelled_in_odoo",
+        "The order is paid in the channel, but was cancelled in Odoo.",
+        "Cancel it in the channel as well, or set the sale order back to quotation in Odoo and replay.",
+    )

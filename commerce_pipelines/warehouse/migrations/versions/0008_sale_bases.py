@@ -1,0 +1,16 @@
+"""What the channel said of an order when it was loaded last: later answers are held against it, not against Odoo."""
+
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABLE commerce.sale_orders ADD base text NOT NULL DEFAULT ''")
+
+
+def downgrade() -> None:
+    op.execute("ALTER TABLE commerce.sale_orders DROP base")
