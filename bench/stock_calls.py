@@ -1,6 +1,6 @@
 """stock_calls_amazon, _ebay, _shopify: calls that a push of changed quantities costs, against the fewest there can be.
 
-**What is measured.** 12, 400 and 6,000 changed listings go through `flows.outbox.dispatch` and the channel's own client
+**What is measured.** 12, 400 and 6,000 changed listings go through the outbox and the channel's own client
 over HTTP to the stand-in, which counts every call that the push causes: look-ups, documents up and down, repeated
 calls. The figure is the size whose ratio is worst. A first push of everything goes before: eBay tells the id of an
 offer for one SKU a call only, which is paid once per listing. The note tells what the first push and a reading of all
@@ -35,11 +35,15 @@ from commerce_pipelines.channels.amazon.channel import AmazonChannel
 from commerce_pipelines.channels.ebay.channel import EbayChannel
 from commerce_pipelines.channels.http.memory import MemoryBuckets, MemoryTokens
 from commerce_pipelines.channels.shopify.channel import ShopifyChannel
+from commerce_pipelines.domain.outbox.effects import Kind
+from commerce_pipelines.flows.inventory.quantities import open_door, wishes
 from commerce_pipelines.flows.inventory.readings import read_listings
-from commerce_pipelines.flows.outbox.dispatch import push
+from commerce_pipelines.flows.outbox.dispatch import dispatch
 from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.settings.file import parse
 from commerce_pipelines.warehouse.inventory import rows as inventory
+from commerce_pipelines.warehouse.inventory.listings import remember
+from commerce_pipelines.warehouse.outbox import effects
 from commerce_sandbox.amazon import AmazonStandIn
 from commerce_sandbox.amazon.listings import Offer
 from commerce_sandbox.amazon.places import PLACES
@@ -134,9 +138,14 @@ def pushed(connections: Connections, name: str, stand_in: StandIn, listings: Any
     with connections.warehouse.transaction() as connection:
         shown = inventory.beliefs(connection, name).set_index("key")
     shown = shown["last_quantity"].fillna(shown["quantity"]).loc[listings["key"]].to_numpy("int64")
-    rows = listings[["key"]].assign(target=shown + 1, shown=shown, free=shown + 1)
+    rows = listings[["key", "sku", "location"]].assign(target=shown + 1, shown=shown, free=shown + 1)
     seen = len(stand_in.calls)
-    statuses = push(connections, name, rows, datetime.now(UTC), "bench")
+    with connections.warehouse.transaction() as connection:
+        effects.plan(connection, name, Kind.QUANTITY, wishes(rows, datetime.now(UTC)), "bench")
+    door = open_door(connections, name, listings, rows)
+    statuses = dispatch(connections.warehouse, name, Kind.QUANTITY, door, "bench")
+    with connections.warehouse.transaction() as connection:
+        remember(connection, name, door.found_out)
     assert Counter(statuses.values()) == {"accepted": len(rows)}, Counter(statuses.values())
     kinds = Counter(map(kind, stand_in.calls[seen:]))
     again = max(kinds["getFeed"] - kinds["createFeed"], 0)

@@ -142,12 +142,12 @@ def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefi
     def inventory_targets(
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
     ) -> dg.MaterializeResult:
-        from ..flows.inventory.publish import decide
+        from ..flows.inventory.publish import refresh_targets
         from ..flows.inventory.readings import stored_stock
 
         started = time.monotonic()
         with failures():
-            targets = decide(connections, name)
+            targets = refresh_targets(connections, name)
             stock = stored_stock(connections)
         unlinked = targets.loc[targets["reason"] == "unlinked", "sku"]
         offered = set(targets["code"])
@@ -193,10 +193,14 @@ def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefi
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         from ..domain.inventory.publishing import standing
         from ..flows.inventory.publish import publish
+        from ..flows.inventory.readings import recent_stock
 
         started = time.monotonic()
         with failures():
-            done = publish(connections, name, run_id=context.run.run_id, release=config.release, dry_run=config.dry_run)
+            done = publish(
+                connections, name, recent_stock(connections),
+                run_id=context.run.run_id, release=config.release, dry_run=config.dry_run,
+            )  # fmt: skip
         state = standing(done.after.table, done.after.now, deadline)
         yield dg.MaterializeResult(
             asset_key=key("published_inventory"),

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from commerce_pipelines.flows.intake.pull import pull
-from commerce_pipelines.flows.inventory.publish import Stopped, decide, publish
-from commerce_pipelines.flows.inventory.readings import in_pipe, read_listings, take_stock
+from commerce_pipelines.flows.inventory.publish import publish, refresh_targets
+from commerce_pipelines.flows.inventory.quantities import Stopped
+from commerce_pipelines.flows.inventory.readings import in_pipe, read_listings, recent_stock, take_stock
 from commerce_pipelines.flows.orders.stage import stage
 from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.settings import file as settings_file
@@ -23,8 +24,8 @@ RULES = {"enabled": True, "locations": {"71": ["WH"]}, "breaker": {"changed_perc
 
 def run(connections: Connections) -> dict[str, int]:
     take_stock(connections)
-    decide(connections, "shop_de")
-    return dict(publish(connections, "shop_de").outcomes)
+    refresh_targets(connections, "shop_de")
+    return dict(publish(connections, "shop_de", recent_stock(connections)).outcomes)
 
 
 def test_plan_shows_what_a_run_then_does_and_release_is_for_a_stopped_one(shell: Shell) -> None:

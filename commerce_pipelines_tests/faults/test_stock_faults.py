@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from commerce_pipelines.flows.inventory.publish import decide, publish
-from commerce_pipelines.flows.inventory.readings import read_listings, take_stock
+from commerce_pipelines.flows.inventory.publish import publish, refresh_targets
+from commerce_pipelines.flows.inventory.readings import read_listings, recent_stock, take_stock
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.doubles.inventory import NAME, Odoo, Shop, connections, sold
 
@@ -36,8 +36,8 @@ def test_impossible_figures_are_never_published(warehouse: Warehouse) -> None:
     read_listings(world, NAME)
     for _ in range(2):
         take_stock(world)
-        decide(world, NAME)
-        publish(world, NAME, run_id="r")
+        refresh_targets(world, NAME)
+        publish(world, NAME, recent_stock(world), run_id="r")
         assert {code: most for code, (*_, most) in FIGURES.items()} == shop.shown
     assert all(isinstance(push.quantity, int) and push.quantity >= 0 for push in shop.pushed)
     assert len({push.token for push in shop.pushed}) == len(shop.pushed)
@@ -49,6 +49,6 @@ def test_a_sale_between_the_reading_and_the_publishing_is_taken_off(warehouse: W
     read_listings(world, NAME)
     take_stock(world)
     sold(warehouse, "1", "A", 4)
-    decide(world, NAME)
-    publish(world, NAME, run_id="r")
+    refresh_targets(world, NAME)
+    publish(world, NAME, recent_stock(world), run_id="r")
     assert shop.shown == {"A": 1, "B": 9}

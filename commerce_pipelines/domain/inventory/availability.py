@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -38,6 +39,24 @@ class Place(msgspec.Struct, frozen=True):
 
     code: str
     name: str
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """What one channel's targets are decided on.
+
+    levels: STOCK_COLUMNS of a stock read that began at `taken_at` and found `read` products with stock. ordered: units
+    by product id that are sold and that this read cannot have seen.
+    """
+
+    channel: str
+    rules: InventoryRules
+    sales: SaleRules
+    listings: pd.DataFrame
+    levels: pd.DataFrame
+    places: Sequence[Place]
+    taken_at: datetime
+    read: int
+    ordered: Mapping[int, int]
 
 
 def micro(units: Any) -> Any:
@@ -139,6 +158,15 @@ def feeds(
                     f"{key}: warehouse {code} would be offered twice, at {owners[code]!r} and {place!r}."
                 )
     return fed
+
+
+def targets(offer: Offer) -> pd.DataFrame:
+    """What each listing of an offer shall show: `feeds` of the places where the channel keeps stock of ours, then
+    `decide`. Raises SettingsError where a person has to choose a warehouse."""
+    own = offer.listings["fulfilled_by"] != FulfilledBy.CHANNEL.value
+    locations = offer.listings.loc[own, "location"].fillna("").unique().tolist()
+    fed = feeds(offer.channel, offer.rules, offer.sales, offer.places, locations)
+    return decide(offer.listings, offer.levels, offer.ordered, offer.rules, offer.sales, fed)
 
 
 def decide(

@@ -1,32 +1,31 @@
 """What has to be told to a channel, and when to tell it nothing: the difference and the breaker.
 
 What belongs here: what a channel is believed to show, which listings need a push, when a whole run is stopped. What
-does not: the figures themselves (availability.py), sending and recording (flows/inventory/publish.py). Import it inside
-functions: it loads pandas.
+does not: the figures themselves (availability.py), sending and recording (flows/inventory/publish.py, flows/outbox/).
+Import it inside functions: it loads pandas.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 import pandas as pd
 
+from ...core.errors import ProtocolError
+from ..outbox.effects import LATE_ANSWER, LATE_PENDING
 from .listings import Breaker
 
-# How long a request whose answer we never saw may still reach the channel: the longest total deadline of one call, and
-# for a feed that was accepted the longest a marketplace takes over it.
-LATE = {"sent": timedelta(minutes=5), "failed": timedelta(minutes=5), "pending": timedelta(minutes=60)}
+if TYPE_CHECKING:
+    from .availability import Offer
+
+# How long a request whose answer we never saw may still reach the channel.
+LATE = {"sent": LATE_ANSWER, "failed": LATE_ANSWER, "pending": LATE_PENDING}
 BELIEF_COLUMNS = ("key", "quantity", "read_at", "last_quantity", "last_status", "last_at", "late_until", "sold_at")
 ACTIONS = ("push", "same", "wait", "refused", "skip")
-
-
-def token(channel: str, key: str, sequence: int) -> str:
-    """Idempotency key of one change: the same for every attempt at it, another for the next. 32 hex digits."""
-    return hashlib.sha256(f"{channel}\n{key}\n{sequence}".encode()).hexdigest()[:32]
 
 
 def difference(targets: pd.DataFrame, belief: pd.DataFrame, now: datetime) -> pd.DataFrame:
@@ -114,6 +113,54 @@ def figures(plan: pd.DataFrame, read: int, read_before: int, released: Mapping[s
         read=read,
         read_before=read_before,
     )
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """One channel's difference. table: the targets with shown, believed and action; reasons: why the breaker would stop
+    it. taken_at: of the stock read that the targets come from; now: when the difference was made."""
+
+    table: pd.DataFrame
+    taken_at: datetime
+    now: datetime
+    figures: Figures
+    reasons: tuple[str, ...]
+
+    def pushes(self) -> pd.DataFrame:
+        return self.table[self.table["action"] == "push"]
+
+    def lowering(self, keys: Collection[str]) -> Plan:
+        """What of this plan may follow in the same run, for listings that showed something else than we believed: all
+        but what would raise them. The breaker has let the run pass.
+
+        A channel that shows less than we believed has probably sold some that we have not heard of yet.
+        """
+        table = self.table
+        kept = table["key"].isin(keys) & (table["action"] == "push") & ~(table["shown"] < table["target"]).fillna(False)
+        return msgspec.structs.replace(self, table=table[kept], reasons=())
+
+
+class Belief(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a channel besides the targets. listings: BELIEF_COLUMNS by key; now: by the same clock; agreed:
+    key -> quantity that a person has released; read_before: products with stock in the read that was published last."""
+
+    listings: pd.DataFrame
+    now: datetime
+    agreed: Mapping[str, int]
+    read_before: int
+
+
+def plan(offer: Offer, targets: pd.DataFrame, belief: Belief) -> Plan:
+    """What has to be told of an offer's targets.
+
+    Raises ProtocolError for a target above the free stock that it comes from: nothing may be told then.
+    """
+    table = difference(targets, belief.listings[list(BELIEF_COLUMNS)], belief.now)
+    told = table[table["action"] == "push"]
+    if ((told["target"] < 0) | (told["target"] * told["units"] > told["free"])).any():
+        raise ProtocolError("A target is above the free stock that it comes from; nothing was published.")
+    counted = figures(table, offer.read, belief.read_before, belief.agreed)
+    reasons = counted.reasons(offer.rules.breaker)
+    return Plan(table=table, taken_at=offer.taken_at, now=belief.now, figures=counted, reasons=reasons)
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

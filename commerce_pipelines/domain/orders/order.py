@@ -9,7 +9,7 @@ marketplace says it (channels/*/orders/translate.py), which Odoo record it becom
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ from ...core.errors import RecordError
 LARGEST = 10**15  # minor units: beyond, Odoo's floats lose cents
 MOST = 10**9  # units of one line
 HIGHEST = 10_000_000  # parts per million: 1000 %
+UNPAID_FOR_LONG = timedelta(days=30)  # an order unpaid for longer will not be paid any more
 LONGEST = 500  # characters of an id: PostgreSQL's indexes take rows of 2,700 bytes
 
 
@@ -232,3 +233,25 @@ def business_day(instant: datetime, zone: ZoneInfo) -> date:
     if instant.tzinfo is None:
         raise ValueError("an instant without a time zone has no business day")
     return instant.astimezone(zone).date()
+
+
+def open_units(order: Order, zone: ZoneInfo, history_before: date | None, now: datetime) -> dict[str, int]:
+    """Units by the channel's SKU that an order will take out of the merchant's own warehouses, once it is in Odoo.
+
+    Those of a paid order, or of one that may still be paid. An order shipped before the history's end takes none.
+    """
+    paid = order.status is OrderStatus.PAID or (
+        order.status is OrderStatus.WAITING and order.placed_at > now - UNPAID_FOR_LONG
+    )
+    past = (
+        order.shipped is Shipped.YES
+        and history_before is not None
+        and business_day(order.placed_at, zone) < history_before
+    )
+    if not paid or past or order.is_test or order.is_other_channel or order.fulfilled_by is not FulfilledBy.MERCHANT:
+        return {}
+    units: dict[str, int] = {}
+    for line in order.lines:
+        if line.kind is LineKind.PRODUCT and line.sku:
+            units[line.sku] = units.get(line.sku, 0) + line.quantity
+    return units

@@ -10,9 +10,10 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
 from ...domain.inventory.availability import feeds
+from ...domain.outbox.effects import Kind
 from ...resources.connections import Connections
 from ...warehouse.inventory import listings
-from ...warehouse.outbox import stops
+from ...warehouse.outbox import holds
 from .readings import Snapshot, in_pipe, take_stock
 
 
@@ -44,4 +45,4 @@ def pulse(snapshot: Snapshot, ordered: Mapping[int, int], warehouses: Iterable[s
 def held_back(connections: Connections, name: str) -> bool:
     """Whether the breaker holds a run of this channel back: a person, or the schedule, tries it again."""
     with connections.warehouse.transaction() as connection:
-        return stops.held(connection, name) is not None
+        return holds.held(connection, name, Kind.QUANTITY) is not None

@@ -1,13 +1,18 @@
-"""Odoo's stock and a channel's listings, read whole and kept; and what of the stock is sold already.
+"""Everything that a channel's targets are decided on, and what each reading costs.
 
-What belongs here: taking snapshots and storing the newest. What does not: what follows from them (publish.py), the
-calls (odoo/inventory/snapshot.py, channels/).
+    take_stock       Odoo is asked for all of its stock, seconds
+    recent_stock     the kept stock; Odoo is asked where that is older than five minutes
+    read_listings    the channel is asked for all of its listings, thousands of calls on a large shop
+    read_offer       the warehouse alone: listings, stock and orders as they are kept
+
+What belongs here: taking snapshots, storing the newest, gathering what is kept. What does not: what follows from it
+(publish.py), the calls (odoo/inventory/snapshot.py, channels/).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,18 +22,20 @@ from ...channels.settings import ChannelSettings
 from ...core.errors import ProtocolError, RecordError
 from ...core.topics import Topic
 from ...domain.keys import fold, key
-from ...domain.orders.order import FulfilledBy, LineKind, Order, OrderStatus, Shipped, business_day
+from ...domain.orders.order import open_units
 from ...domain.sales.mapping import alias
 from ...resources.connections import Connections
-from ...warehouse.inventory.pipe import WAITING, staged_units, unstaged
+from ...warehouse.inventory.pipe import Pipe, read_pipe
 from ..orders.stage import read_order
 
 if TYPE_CHECKING:
     import pandas as pd
+    from psycopg2.extensions import connection as Connection
 
-    from ...domain.inventory.availability import Place
+    from ...domain.inventory.availability import Offer, Place
     from ...odoo.inventory.snapshot import Catalogue, Stock
 
+FRESH = timedelta(minutes=5)  # stock that was read longer ago is read again before anything is told
 _CHUNK = 500
 
 
@@ -72,47 +79,97 @@ def take_stock(connections: Connections, *, whole: bool = False, store: bool = T
 
 def stored_stock(connections: Connections) -> Snapshot | None:
     """The newest snapshot that was kept, None before the first."""
+    with connections.warehouse.transaction() as connection:
+        return _kept(connection)
+
+
+def _kept(connection: Connection) -> Snapshot | None:
     from ...warehouse.inventory.stock import load_stock
 
-    with connections.warehouse.transaction() as connection:
-        levels, places, taken_at = load_stock(connection)
+    levels, places, taken_at = load_stock(connection)
     if taken_at is None:
         return None
     return Snapshot(levels, places, taken_at, int(levels.loc[levels["on_hand"] > 0, "product_id"].nunique()))
 
 
-def read_listings(connections: Connections, name: str, *, store: bool = True, locked: bool = False) -> pd.DataFrame:
-    """Every listing as the channel shows it now. `locked`: the caller holds the channel's lock already.
+def recent_stock(connections: Connections) -> Snapshot:
+    """The newest snapshot that was kept; where it is older than FRESH, or there is none, a new one, kept."""
+    from ...warehouse.tables import database
+
+    snapshot = stored_stock(connections)
+    if snapshot is not None:
+        with connections.warehouse.transaction() as connection:
+            if database.clock(connection) - snapshot.taken_at <= FRESH:
+                return snapshot
+    return take_stock(connections)
+
+
+def read_offer(connections: Connections, name: str, stock: Snapshot) -> Offer:
+    """What is kept of a channel, with this stock, or with the kept one where that was read later."""
+    from ...domain.inventory.availability import Offer
+    from ...warehouse.inventory import rows
+    from ...warehouse.inventory.stock import newer_stock
+
+    with connections.warehouse.transaction() as connection:
+        listings = rows.load_rows(connection, "listings", name)
+        if newer_stock(connection, stock.taken_at):
+            stock = _kept(connection) or stock
+        pipe = read_pipe(connection, _histories(connections), stock.taken_at)
+    channel = connections.settings.channel(name)
+    return Offer(
+        channel=name, rules=channel.inventory, sales=channel, listings=listings, levels=stock.levels,
+        places=stock.places, taken_at=stock.taken_at, read=stock.read,
+        ordered=_units_by_product(connections, stock, pipe),
+    )  # fmt: skip
+
+
+def read_listings(connections: Connections, name: str) -> pd.DataFrame:
+    """Every listing as the channel shows it now, kept; waits while another process is at work on them."""
+    from ...warehouse.inventory.rows import lock_name
+
+    with connections.warehouse.lock(lock_name(name), wait=True):
+        return reread_listings(connections, name)
+
+
+def reread_listings(connections: Connections, name: str) -> pd.DataFrame:
+    """`read_listings` for a caller that holds the channel's lock already.
 
     Raises ProtocolError where a channel that had listings shows none: a fault, not a closed shop.
     """
-    from ...warehouse.inventory import listings, rows
+    from ...warehouse.inventory import listings
     from ...warehouse.tables import database
 
-    if not locked:
-        with rows.channel_lock(connections.warehouse, name):
-            return read_listings(connections, name, store=store, locked=True)
     channel = connections.channel(name)
     offers = offered(channel.listings, channel, "listings")
     with connections.warehouse.transaction() as connection:
-        read_at = database.clock(connection)
-        before = len(rows.load_rows(connection, "listings", name))
+        read_at, before = database.clock(connection), listings.count(connection, name)
     frame = listings.listing_frame(name, offers.read(), read_at)
     if before and not len(frame):
         raise ProtocolError(f"{name} shows no listing at all, last time {before}; what was read before is kept.")
-    if store:
-        with connections.warehouse.transaction() as connection:
-            listings.store_listings(connection, name, frame)
+    with connections.warehouse.transaction() as connection:
+        listings.store_listings(connection, name, frame)
     return frame
 
 
 def in_pipe(connections: Connections, snapshot: Snapshot) -> dict[int, int]:
     """Units by product id that were sold on any channel and that the snapshot cannot have seen in Odoo."""
+    with connections.warehouse.transaction() as connection:
+        pipe = read_pipe(connection, _histories(connections), snapshot.taken_at)
+    return _units_by_product(connections, snapshot, pipe)
+
+
+def _histories(connections: Connections) -> dict[str, date | None]:
+    return {channel.name: channel.history_before for channel in connections.settings.channels}
+
+
+def _units_by_product(connections: Connections, snapshot: Snapshot, pipe: Pipe) -> dict[int, int]:
+    """A pipe's units by product id; the orders that are only landed are read for it."""
     ids = dict(zip(snapshot.levels["code"].tolist(), snapshot.levels["product_id"].tolist(), strict=True))
     plain, folded = ({spell(code): product for code, product in ids.items()} for spell in (key, fold))
     units: Counter[int] = Counter()
     for channel in connections.settings.channels:
-        for sku, quantity in _sold(connections, channel, snapshot.taken_at).items():
+        sold = pipe.units[channel.name] + _landed_units(connections, channel, pipe, snapshot.taken_at)
+        for sku, quantity in sold.items():
             code, each = alias(sku, channel)
             product = folded.get(fold(code)) if channel.sku_fold_case else plain.get(code)
             if product is not None:
@@ -120,12 +177,10 @@ def in_pipe(connections: Connections, snapshot: Snapshot) -> dict[int, int]:
     return dict(units)
 
 
-def _sold(connections: Connections, channel: ChannelSettings, taken_at: datetime) -> Counter[str]:
-    """Units by SKU of one channel's orders, staged or only landed, that are not in Odoo yet."""
-    with connections.warehouse.transaction() as connection:
-        fresh = unstaged(connection, channel.name, taken_at)
-        units = staged_units(connection, channel.name, taken_at, channel.history_before, fresh)
-    if fresh:
+def _landed_units(connections: Connections, channel: ChannelSettings, pipe: Pipe, taken_at: datetime) -> Counter[str]:
+    """Units by SKU of one channel's orders that are landed and not staged yet."""
+    units: Counter[str] = Counter()
+    if fresh := pipe.landed[channel.name]:
         source, landing = connections.channel(channel.name).orders, connections.landing(channel.name, Topic.ORDERS)
         for start in range(0, len(fresh), _CHUNK):
             for snapshot in landing.newest_of(fresh[start : start + _CHUNK]).values():
@@ -133,29 +188,6 @@ def _sold(connections: Connections, channel: ChannelSettings, taken_at: datetime
                     order = None if snapshot.raw is None else read_order(source, snapshot.raw, snapshot.record_id)
                 except RecordError:
                     continue  # waits in exceptions as soon as it is staged
-                if order is not None and _takes_stock(order, channel, taken_at):
-                    units.update(_units(order))
-    return units
-
-
-def _takes_stock(order: Order, channel: ChannelSettings, now: datetime) -> bool:
-    """The same rule as `staged_units`, for an order that is not a row yet."""
-    history = channel.history_before
-    return (
-        (order.status is OrderStatus.PAID or (order.status is OrderStatus.WAITING and order.placed_at > now - WAITING))
-        and order.fulfilled_by is FulfilledBy.MERCHANT
-        and not (order.is_test or order.is_other_channel)
-        and not (
-            order.shipped is Shipped.YES
-            and history is not None
-            and business_day(order.placed_at, channel.zone) < history
-        )
-    )
-
-
-def _units(order: Order) -> Counter[str]:
-    units: Counter[str] = Counter()
-    for line in order.lines:
-        if line.kind is LineKind.PRODUCT and line.sku:
-            units[line.sku] += line.quantity
+                if order is not None:
+                    units.update(open_units(order, channel.zone, channel.history_before, taken_at))
     return units

@@ -1,4 +1,4 @@
-"""Sending what is on record.
+"""Sending what is on record, for every kind of effect.
 
-What does not belong here: what to send (flows/inventory/), the calls (channels/).
+What does not belong here: what to send (the topics' flows), the calls (channels/).
 """

@@ -1,111 +1,130 @@
-"""Sending quantities to a channel so that a crash at any point leaves no doubt unrecorded.
+"""Sending what is on record, so that a crash at any point leaves no doubt unrecorded and no act happens twice.
 
-What belongs here: what is on record before and after a call, and trying the failed part again. What does not: which
-listings need a push (inventory/publish.py), the calls (channels/).
+What belongs here: the order of record, look, call and record, for any kind of effect. What does not: what is wanted
+(the topics' flows), the calls (a door of the topic's flow, which speaks to channels/), the statuses
+(domain/outbox/rules.py).
+
+One dispatcher a lane at a time. What a dead one left `sent` is unknown to the next. In manner `set` that does no harm:
+the planner tells it again. In manner `once` the other side is looked at first: what is there is accepted, what is not
+there is sent again with the same token, as soon as the lost request cannot arrive any more, and what nobody can tell
+waits for a person.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
 
-from ...channels.capabilities import offered
-from ...domain.inventory.listings import Push, PushOutcome
-from ...domain.orders.order import FulfilledBy
-from ...resources.connections import Connections
+from ...core.failpoints import failpoint
+from ...domain.outbox.effects import Effect, Kind, Manner, Outcome, Status
+from ...domain.outbox.rules import after_look
+from ...warehouse.outbox import effects as outbox
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from ...warehouse.tables.database import Warehouse
 
-TRIES = 2  # how often one run sends the part that failed
-TOGETHER = 200  # outcomes written down in one transaction
+TRIES = 2  # how often one run sends an effect of manner `set` whose outcome is unknown
+TOGETHER = 200  # outcomes of manner `set` written down in one transaction
+NO_ANSWER = "no_answer"
 
-Sent = tuple[int, Push]  # sequence, push
+Settled = tuple[Effect, Outcome, Status]
 
 
-def push(connections: Connections, name: str, rows: pd.DataFrame, taken_at: datetime, run_id: str) -> dict[str, str]:
-    """Push rows (key, target, shown, free) and record each outcome; status by key.
+class Door(Protocol):
+    """How effects of one kind reach one target.
 
-    What failed is sent again alone, as the same change with the same token. Raises what stops everything; the outcomes
-    known by then are on record, and the others stay `sent`: nobody knows.
+    batch: how many are on their way at once; in manner `once` those are in doubt together after a crash. send: one
+    outcome for each effect, as soon as it is known; raises only what stops everything. look: what the other side has
+    of effects that are unknown or pending, found by token, reference or key; an effect without an outcome was not
+    looked at. A door of manner `set` may look at nothing.
     """
-    due = _begin(connections, name, rows, taken_at, run_id)
-    statuses: dict[str, str] = {}
-    for _ in range(TRIES):
-        if due:
-            statuses |= _attempt(connections, name, due)
-            due = [(sequence, push) for sequence, push in due if statuses[push.listing.key] == "failed"]
+
+    batch: int
+
+    def send(self, effects: Sequence[Effect]) -> Iterator[Outcome]: ...
+
+    def look(self, effects: Sequence[Effect]) -> Iterator[Outcome]: ...
+
+
+def dispatch(warehouse: Warehouse, target: str, kind: Kind, door: Door, run_id: str) -> dict[str, Status]:
+    """Send what a lane may send, and look after what is in doubt; the statuses by key of what was sent or seen.
+
+    Raises what stops everything; the outcomes known by then are on record.
+    """
+    failpoint("effect_recorded")
+    with warehouse.lock(f"outbox {target} {kind}", wait=True):
+        with warehouse.transaction() as connection:
+            outbox.take_over(connection, target, kind)
+            doubtful = outbox.unsettled(connection, target, kind)
+        seen, again = _look(kind, door, doubtful)
+        with warehouse.transaction() as connection:
+            outbox.settle(connection, seen, seen=True)
+            due = again + outbox.sendable(connection, target, kind)
+        statuses = {effect.key: status for effect, _, status in seen}
+        tries = TRIES if kind.manner is Manner.SET else 1
+        for start in range(0, len(due), door.batch):
+            batch = due[start : start + door.batch]
+            for _ in range(tries):
+                statuses |= _attempt(warehouse, kind, door, batch, run_id)
+                batch = [effect for effect in batch if statuses.get(effect.key) is Status.UNKNOWN]
     return statuses
 
 
-def _begin(connections: Connections, name: str, rows: pd.DataFrame, taken_at: datetime, run_id: str) -> list[Sent]:
-    """Put the pushes on record. A listing that the channel fulfils itself is never among them."""
-    from ...domain.inventory.publishing import token
-    from ...warehouse.inventory.listings import listing_of
-    from ...warehouse.inventory.rows import load_rows
-    from ...warehouse.outbox import pushes
-
-    if not len(rows):
-        return []
-    with connections.warehouse.transaction() as connection:
-        listings = load_rows(connection, "listings", name)
-        wanted = rows[["key", "target", "shown", "free"]].merge(listings, on="key")
-        known = [_plain(row) for row in wanted.to_dict("records") if row["fulfilled_by"] != FulfilledBy.CHANNEL.value]
-        records = [
-            row | {"before": row["shown"], "quantity": row["target"], "taken_at": taken_at,
-                   "token": partial(token, name, row["key"])}
-            for row in known
-        ]  # fmt: skip
-        sequences = pushes.begin(connection, name, records, run_id)
-        found_out = pushes.found_out(connection, name, [row["key"] for row in known])
-    return [
-        (
-            sequence,
-            Push(
-                listing=listing_of(row, row["shown"], found_out.get(row["key"], {})),
-                quantity=row["target"],
-                token=token(name, row["key"], sequence),
-            ),
-        )
-        for sequence, row in zip(sequences, known, strict=True)
-    ]
+def _look(kind: Kind, door: Door, doubtful: Sequence[outbox.Open]) -> tuple[list[Settled], list[Effect]]:
+    """What the other side knows of effects in doubt, and those that have to be sent again."""
+    asked = {
+        row.effect.key: row
+        for row in doubtful
+        if kind.manner is Manner.ONCE or row.effect.status is Status.PENDING
+    }  # fmt: skip
+    seen: list[Settled] = []
+    again: list[Effect] = []
+    for outcome in door.look([row.effect for row in asked.values()]) if asked else ():
+        row = asked[outcome.key]
+        status = after_look(kind.manner, row.effect.status, outcome.status, quiet=row.quiet)
+        if status is Status.SENT:
+            again.append(row.effect)
+        else:
+            seen.append((row.effect, outcome, status))
+    return seen, again
 
 
-def _attempt(connections: Connections, name: str, due: Sequence[Sent]) -> dict[str, str]:
-    from ...warehouse.outbox import pushes
+def _attempt(warehouse: Warehouse, kind: Kind, door: Door, effects: Sequence[Effect], run_id: str) -> dict[str, Status]:
+    """One call, or as many as the door makes of these effects; statuses by key.
 
-    sequences = {push.listing.key: sequence for sequence, push in due}
-    statuses: dict[str, str] = {}
-    unwritten: list[tuple[int, PushOutcome]] = []
+    An effect without an outcome is unknown. What is raised leaves the others `sent`, which the next dispatcher takes
+    for unknown.
+    """
+    if not effects:
+        return {}
+    with warehouse.transaction() as connection:
+        begun = {effect.key: effect for effect in outbox.begin(connection, effects, run_id)}
+    failpoint("attempt_recorded")
+    statuses: dict[str, Status] = {}
+    unwritten: list[Settled] = []
+    together = TOGETHER if kind.manner is Manner.SET else 1
 
     def write_down() -> None:
         if unwritten:
-            with connections.warehouse.transaction() as connection:
-                pushes.settle(connection, name, unwritten)
+            with warehouse.transaction() as connection:
+                outbox.settle(connection, unwritten)
             unwritten.clear()
+            failpoint("effect_settled")
 
-    channel = connections.channel(name)
-    quantities = offered(channel.quantities, channel, "quantities")
+    def keep(outcome: Outcome) -> None:
+        statuses[outcome.key] = Status(outcome.status)
+        unwritten.append((begun[outcome.key], outcome, statuses[outcome.key]))
+
     try:
-        for outcome in quantities.push([push for _, push in due]):
-            if outcome.key in sequences:
-                statuses[outcome.key] = outcome.status
-                unwritten.append((sequences[outcome.key], outcome))
-                if len(unwritten) >= TOGETHER:
-                    write_down()
-        for key in sequences.keys() - statuses.keys():
-            statuses[key] = "failed"
-            unwritten.append((sequences[key], PushOutcome(key=key, status="failed", code="no_answer")))
+        if begun:
+            for outcome in door.send(list(begun.values())):
+                failpoint("effect_answered")
+                if outcome.key in begun:
+                    keep(outcome)
+                    if len(unwritten) >= together:
+                        write_down()
+            for key in begun.keys() - statuses.keys():
+                keep(Outcome(key=key, status="unknown", code=NO_ANSWER))
     finally:
         write_down()
     return statuses
-
-
-def _plain(row: dict[Any, Any]) -> dict[str, Any]:
-    """A frame's row with None and int where it has pandas' NA and numpy's integers."""
-    import pandas as pd
-
-    plain: dict[str, Any] = {key: None if pd.isna(value) else value for key, value in row.items()}
-    return plain | {key: int(plain[key]) for key in ("target", "shown", "free") if plain[key] is not None}

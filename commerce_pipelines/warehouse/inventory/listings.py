@@ -7,7 +7,7 @@ What belongs here: replacing and reading that table. What does not: what listing
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,12 @@ import msgspec
 import pandas as pd
 
 from ...domain.inventory.listings import Listing
+from ...domain.outbox.effects import Kind
+from ..outbox import effects
 from ..tables.frames import write_frame
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
-from ..outbox.pushes import KEEP
 
 LISTING_COLUMNS = ("channel", "key", "sku", "location", "title", "quantity", "fulfilled_by", "active", "reference",
                    "read_at")  # fmt: skip
@@ -47,15 +48,10 @@ def listing_of(row: Mapping[str, Any], quantity: int | None, found_out: Mapping[
 
 
 def store_listings(connection: Connection, channel: str, frame: pd.DataFrame) -> None:
-    """Make a channel's listings these, and drop superseded pushes that are past keeping. Hold `channel_lock`."""
+    """Make a channel's listings these, and drop superseded pushes that are past keeping. Hold the channel's lock."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM commerce.listings WHERE channel = %s", (channel,))
-        cursor.execute(
-            "DELETE FROM commerce.published_inventory p WHERE channel = %s AND started_at < clock_timestamp() - %s"
-            " AND EXISTS (SELECT FROM commerce.published_inventory n WHERE n.channel = p.channel AND n.key = p.key"
-            " AND n.sequence > p.sequence)",
-            (channel, KEEP),
-        )
+    effects.forget(connection, channel, Kind.QUANTITY)
     write_frame(connection, "listings", frame)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -63,6 +59,37 @@ def store_listings(connection: Connection, channel: str, frame: pd.DataFrame) ->
             " (SELECT FROM commerce.listings l WHERE l.channel = r.channel AND l.key = r.key)",
             (channel,),
         )
+
+
+def found_out(connection: Connection, channel: str, keys: Sequence[str]) -> dict[str, dict[str, str]]:
+    """What earlier pushes found out about listings, by key."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT key, reference FROM commerce.listing_references WHERE channel = %s AND key = ANY(%s)",
+            (channel, list(keys)),
+        )
+        return {key: json.loads(reference) for key, reference in cursor}
+
+
+def remember(connection: Connection, channel: str, references: Mapping[str, Mapping[str, str]]) -> None:
+    """Keep what pushes found out about listings for later ones, beside what is known of them already."""
+    from psycopg2.extras import execute_values
+
+    with connection.cursor() as cursor:
+        execute_values(
+            cursor,
+            "INSERT INTO commerce.listing_references AS r (channel, key, reference) VALUES %s"
+            " ON CONFLICT (channel, key) DO UPDATE SET reference = r.reference::jsonb || EXCLUDED.reference::jsonb",
+            [(channel, key, json.dumps(found)) for key, found in references.items()],
+            page_size=1000,
+        )
+
+
+def count(connection: Connection, channel: str) -> int:
+    """How many listings the channel's last reading showed; 0 before the first."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM commerce.listings WHERE channel = %s", (channel,))
+        return int(cursor.fetchone()[0])  # type: ignore[index]
 
 
 def locations(connection: Connection, channel: str) -> set[str]:

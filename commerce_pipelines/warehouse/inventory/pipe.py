@@ -7,14 +7,17 @@ What belongs here: finding those orders, staged or only landed. What does not: w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
+
+import msgspec
+
+from ...domain.orders.order import UNPAID_FOR_LONG
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-WAITING = timedelta(days=30)  # an order unpaid for longer will not be paid any more
 UNSTAGED = timedelta(days=2)  # what could not be staged for longer waits in exceptions
 
 
@@ -41,9 +44,33 @@ def staged_units(
             AND NOT (o.shipped = 'yes' AND o.day < coalesce(%(history)s::date, '-infinity'))
             AND o.order_id <> ALL(%(but)s) AND NOT {_IN_ODOO.format("o", "o.order_id")}
             GROUP BY l.sku""",
-            {"channel": channel, "at": taken_at, "waiting": WAITING, "history": history_before, "but": list(but)},
+            {
+                "channel": channel,
+                "at": taken_at,
+                "waiting": UNPAID_FOR_LONG,
+                "history": history_before,
+                "but": list(but),
+            },
         )
         return Counter(dict(cursor.fetchall()))
+
+
+class Pipe(msgspec.Struct, frozen=True):
+    """What is sold and not in Odoo yet. units: of staged orders, by channel and SKU; landed: ids of orders that are
+    only landed, by channel; their answers have to be read."""
+
+    units: dict[str, Counter[str]]
+    landed: dict[str, list[str]]
+
+
+def read_pipe(connection: Connection, histories: Mapping[str, date | None], taken_at: datetime) -> Pipe:
+    """The orders of all channels that a stock read begun at `taken_at` cannot have seen in Odoo. histories: each
+    channel's `history_before`."""
+    landed = {name: unstaged(connection, name, taken_at) for name in histories}
+    units = {
+        name: staged_units(connection, name, taken_at, history, landed[name]) for name, history in histories.items()
+    }
+    return Pipe(units, landed)
 
 
 def unstaged(connection: Connection, channel: str, taken_at: datetime) -> list[str]:

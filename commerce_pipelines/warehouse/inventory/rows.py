@@ -1,30 +1,29 @@
-"""Stock, listings, targets and pushes as rows: the newest snapshot wins, a push is on record before it is sent.
+"""What is known of a channel's listings: the lock on them, their rows, what they are believed to show.
 
-What belongs here: replacing and reading these tables. What does not: the rules (domain/), when to read and push
+What belongs here: reading these tables together. What does not: the rules (domain/), when to read and tell
 (flows/inventory/publish.py), orders that are not in Odoo yet (pipe.py). Import it inside functions: it loads pandas.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ...domain.inventory.publishing import LATE
-from ..tables.database import Warehouse
+from ...domain.inventory.publishing import LATE, Belief
+from ...domain.outbox.effects import Kind
+from ..outbox import holds
+from ..tables.database import clock
 from ..tables.frames import read_frame
+from .runs import last_read
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
 
-@contextmanager
-def channel_lock(warehouse: Warehouse, channel: str) -> Iterator[None]:
-    """One reader or writer of a channel's listings at a time, among all processes; freed even if this one is killed."""
-    with warehouse.lock(f"inventory {channel}", wait=True):
-        yield
+def lock_name(channel: str) -> str:
+    """The lock under which one process at a time reads or tells a channel's listings."""
+    return f"inventory {channel}"
 
 
 def load_rows(connection: Connection, table: str, channel: str) -> pd.DataFrame:
@@ -53,4 +52,17 @@ def beliefs(connection: Connection, channel: str) -> pd.DataFrame:
     return frame.assign(
         late_until=pd.concat([unanswered, pending], axis=1).max(axis=1),
         sold_at=pd.to_datetime(pd.Series([sold.get(sku) for sku in frame["sku"]], dtype="object"), utc=True),
+    )
+
+
+def read_belief(connection: Connection, channel: str) -> Belief:
+    """What a plan of a channel is made on besides its targets, as of now."""
+    agreed, read_before = holds.agreed(connection, channel, Kind.QUANTITY), last_read(connection, channel)
+    if agreed is not None:
+        read_before = min(read_before, agreed.figures.get("read", read_before))
+    return Belief(
+        listings=beliefs(connection, channel),
+        now=clock(connection),
+        agreed={key: int(body["quantity"]) for key, body in agreed.bodies.items()} if agreed else {},
+        read_before=read_before,
     )

@@ -19,6 +19,8 @@ from ..tables.frames import read_frame, write_frame
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
+_FIGURES = ("target", "free", "in_pipe", "reason")  # whatever changes a target's row changes one of these
+
 
 def store_stock(connection: Connection, levels: pd.DataFrame, places: Sequence[Place], taken_at: datetime) -> bool:
     """Make the stock tables this snapshot; False (and nothing is done) where a newer one is there already.
@@ -48,23 +50,39 @@ def load_stock(connection: Connection) -> tuple[pd.DataFrame, list[Place], datet
     return read_frame(connection, "stock_levels"), places, rows[0][2] if rows else None
 
 
-def store_targets(connection: Connection, channel: str, targets: pd.DataFrame, taken_at: datetime) -> bool:
-    """Make a channel's targets these, unless some of a newer stock read are there: then False. Hold `channel_lock`.
+def newer_stock(connection: Connection, taken_at: datetime) -> bool:
+    """Whether a snapshot is kept whose read began later."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(max(taken_at) > %s, false) FROM commerce.stock_warehouses", (taken_at,))
+        return bool(cursor.fetchone()[0])  # type: ignore[index]
 
-    `changed_at` stays that of the stored row as long as the figure does.
+
+def store_targets(connection: Connection, channel: str, targets: pd.DataFrame, taken_at: datetime) -> pd.DataFrame:
+    """Make a channel's targets these, unless some of a newer stock read are there; returns those that are kept then.
+
+    `changed_at` stays that of the stored row as long as the figure does. Targets that are there already, of the same
+    read, are not written again. Hold the channel's lock.
     """
-    stored = read_frame(connection, "inventory_targets", ["key", "target", "changed_at", "taken_at"],
+    stored = read_frame(connection, "inventory_targets", ["key", *_FIGURES, "changed_at", "taken_at"],
                         "channel = %s", (channel,))  # fmt: skip
     if len(stored) and stored["taken_at"].max() > pd.Timestamp(taken_at):
-        return False
-    before = targets[["key", "target"]].merge(stored, on="key", how="left", suffixes=("", "_before"), sort=False)
+        return read_frame(connection, "inventory_targets", None, "channel = %s", (channel,))
+    before = targets[["key", *_FIGURES]].merge(stored, on="key", how="left", suffixes=("", "_before"), sort=False)
     target, last = before["target"].astype("Int64"), before["target_before"].astype("Int64")
     same = (target == last).fillna(False) | (target.isna() & last.isna())
     known = pd.to_datetime(before["changed_at"], utc=True).astype("datetime64[us, UTC]")
     since = known.where(same).fillna(pd.Timestamp(taken_at).as_unit("us"))
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM commerce.inventory_targets WHERE channel = %s", (channel,))
-    write_frame(
-        connection, "inventory_targets", targets.assign(channel=channel, changed_at=since.array, taken_at=taken_at)
-    )
-    return True
+    kept = targets.assign(channel=channel, changed_at=since.array, taken_at=taken_at)
+    if not (len(stored) == len(targets) and _same(before, taken_at)):
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM commerce.inventory_targets WHERE channel = %s", (channel,))
+        write_frame(connection, "inventory_targets", kept)
+    return kept
+
+
+def _same(rows: pd.DataFrame, taken_at: datetime) -> bool:
+    """Whether targets and the stored ones beside them are of the same read and have the same figures."""
+    if not (rows["taken_at"] == pd.Timestamp(taken_at)).fillna(False).all():
+        return False
+    pairs = ((rows[name].astype("string"), rows[f"{name}_before"].astype("string")) for name in _FIGURES)
+    return all(bool(((one == other) | (one.isna() & other.isna())).fillna(False).all()) for one, other in pairs)

@@ -116,11 +116,11 @@ def rename(connection: Connection, old: str, new: str) -> int:
     """Give a channel another name in every table; returns how many tables have a channel. Its label stays."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT c.table_name FROM information_schema.columns c JOIN information_schema.tables t"
-            " USING (table_schema, table_name) WHERE c.table_schema = 'commerce' AND c.column_name = 'channel'"
-            " AND t.table_type = 'BASE TABLE' ORDER BY 1"
+            "SELECT c.table_name, c.column_name FROM information_schema.columns c JOIN information_schema.tables t"
+            " USING (table_schema, table_name) WHERE c.table_schema = 'commerce'"
+            " AND c.column_name IN ('channel', 'target') AND t.table_type = 'BASE TABLE' ORDER BY 1"
         )
-        tables = [table for (table,) in cursor]
-        for table in tables:
-            cursor.execute(f"UPDATE commerce.{table} SET channel = %s WHERE channel = %s", (new, old))
+        tables = cursor.fetchall()
+        for table, column in tables:
+            cursor.execute(f"UPDATE commerce.{table} SET {column} = %s WHERE {column} = %s", (new, old))
     return len(tables)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from commerce_pipelines.domain.inventory.listings import Breaker
-from commerce_pipelines.domain.inventory.publishing import BELIEF_COLUMNS, difference, figures, token
+from commerce_pipelines.domain.inventory.publishing import BELIEF_COLUMNS, difference, figures
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -99,8 +99,3 @@ def test_a_small_shop_may_sell_out_and_a_short_read_is_noticed() -> None:
 
 def test_those_at_zero_already_do_not_hide_a_mass_zeroing() -> None:
     assert figures(plan_of([0] * 480 + [6] * 20, [0] * 500), 500, 500, {}).reasons(Breaker())
-
-
-def test_a_change_has_one_token_and_the_next_another() -> None:
-    assert token("shop", "a", 7) == token("shop", "a", 7)
-    assert len({token("shop", "a", 7), token("shop", "a", 8), token("shop", "b", 7), token("other", "a", 7)}) == 4

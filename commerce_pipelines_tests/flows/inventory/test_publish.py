@@ -9,9 +9,10 @@ import pytest
 
 from commerce_pipelines.core.errors import ProtocolError, TransientError
 from commerce_pipelines.domain.inventory.listings import Push, PushOutcome
-from commerce_pipelines.flows.inventory.publish import Published, Stopped, compare, decide, publish, release
+from commerce_pipelines.flows.inventory.publish import Published, compare, publish, refresh_targets, release
 from commerce_pipelines.flows.inventory.pulse import pulse
-from commerce_pipelines.flows.inventory.readings import in_pipe, read_listings, take_stock
+from commerce_pipelines.flows.inventory.quantities import Stopped
+from commerce_pipelines.flows.inventory.readings import in_pipe, read_listings, recent_stock, take_stock
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.warehouse.tables.database import Warehouse
 
@@ -23,8 +24,8 @@ CAREFUL = "share: 100, breaker: {zeroed_percent: 20, changed_percent: 100}"
 def run(world: Connections, **options: Any) -> Published:
     """What one run does, from the stock read on."""
     take_stock(world)
-    decide(world, NAME)
-    return publish(world, NAME, run_id="r", **options)
+    refresh_targets(world, NAME)
+    return publish(world, NAME, recent_stock(world), run_id="r", **options)
 
 
 def once(outcome: Callable[[Push], Any], times: int = 1) -> Callable[[Push], Any]:
@@ -35,8 +36,8 @@ def once(outcome: Callable[[Push], Any], times: int = 1) -> Callable[[Push], Any
 def later(warehouse: Warehouse, minutes: int) -> None:
     """Everything on record happened some minutes earlier."""
     with warehouse.transaction() as connection, connection.cursor() as cursor:
-        for table, column in (("published_inventory", "started_at"), ("published_inventory", "unsure_at"),
-                              ("listings", "read_at"), ("orders", "placed_at")):  # fmt: skip
+        for table, column in (("attempts", "started_at"), ("attempts", "settled_at"), ("listings", "read_at"),
+                              ("orders", "placed_at")):  # fmt: skip
             cursor.execute(f"UPDATE commerce.{table} SET {column} = {column} - make_interval(mins => %s)", (minutes,))
 
 

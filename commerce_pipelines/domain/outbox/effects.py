@@ -1,0 +1,131 @@
+"""Effects and outcomes: the shapes that planners, doors and the outbox's tables share.
+
+An effect is what shall be true on the other side; an attempt is one call for it. Both are on record before the call,
+the effect first.
+
+What belongs here: these shapes, digest and token. What does not: which status may follow which (rules.py), the rows
+(warehouse/outbox/).
+
+    kind          manner  key
+    quantity      set     listing
+    content       set     listing + fields
+    subscription  set     topic
+    shipment      once    picking + parcel
+    refund        once    credit note
+    listing       once    product + marketplace
+    inbound       once    plan + step
+
+Bodies hold ids and figures, never personal data: the tables are not encrypted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Literal
+
+import msgspec
+
+LATE_ANSWER = timedelta(
+    minutes=5
+)  # how long a request without an answer may still take effect: a call's total deadline
+LATE_PENDING = timedelta(minutes=60)  # how long the other side may work on what it has taken: its slowest feed
+_canonical = msgspec.json.Encoder(order="deterministic")
+
+
+class Manner(StrEnum):
+    """SET: a state, the newest wanted one wins and may be sent again. ONCE: an act that must not happen twice."""
+
+    SET = "set"
+    ONCE = "once"
+
+
+class Kind(StrEnum):
+    """What sort of thing shall be true. Also the name of the lane that the breaker, holds and releases speak of."""
+
+    QUANTITY = "quantity"
+    CONTENT = "content"
+    SUBSCRIPTION = "subscription"
+    SHIPMENT = "shipment"
+    REFUND = "refund"
+    LISTING = "listing"
+    INBOUND = "inbound"
+
+    @property
+    def manner(self) -> Manner:
+        return Manner.SET if self in (Kind.QUANTITY, Kind.CONTENT, Kind.SUBSCRIPTION) else Manner.ONCE
+
+
+class Status(StrEnum):
+    """How far an effect is.
+
+    planned: on record, not sent. held: waits for a person. released: a person has agreed to exactly this digest.
+    sent: a call for it has begun. accepted, refused: the other side's word. stale: the other side showed another state
+    than was compared with, nothing was written. pending: the other side works on it; its reference tells when it is
+    done. unknown: nobody knows whether it happened. superseded: a newer effect of its key took its place.
+    """
+
+    PLANNED = "planned"
+    HELD = "held"
+    RELEASED = "released"
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    STALE = "stale"
+    PENDING = "pending"
+    UNKNOWN = "unknown"
+    SUPERSEDED = "superseded"
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What a planner asks for. body: what shall be true, and nothing else; basis: the figures it was decided on, for
+    people to look at. Two bodies that are equal are the same wish, whatever their basis."""
+
+    key: str
+    body: dict[str, Any]
+    basis: dict[str, Any] = {}
+
+
+class Effect(msgspec.Struct, frozen=True, kw_only=True):
+    """One effect on record. token: the idempotency key of every attempt at it; attempt: the number of the newest one.
+
+    reference: the other side's own id of it, '' before it gave one.
+    """
+
+    sequence: int
+    key: str
+    body: dict[str, Any]
+    token: str
+    status: Status
+    attempt: int = 0
+    reference: str = ""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What a door says of one effect, after a call for it or after a look at the other side.
+
+    absent is said by looks alone: certainly not there. unknown after a look: the other side cannot tell, a person has
+    to. An effect of which a look says nothing was not looked at. code and message hold no personal data.
+    """
+
+    key: str
+    status: Literal["accepted", "refused", "stale", "pending", "unknown", "absent"]
+    code: str = ""
+    message: str = ""
+    reference: str = ""
+
+
+def encoded(value: Any) -> str:
+    """JSON in which equal values are equal texts."""
+    return _canonical.encode(value).decode()
+
+
+def digest(body: dict[str, Any]) -> str:
+    """The same for equal bodies; 32 hex digits."""
+    return hashlib.sha256(encoded(body).encode()).hexdigest()[:32]
+
+
+def token(target: str, kind: str, key: str, sequence: int) -> str:
+    """Idempotency key of one effect: the same for every attempt at it, another for the next effect. 32 hex digits."""
+    return hashlib.sha256(f"{target}\n{kind}\n{key}\n{sequence}".encode()).hexdigest()[:32]

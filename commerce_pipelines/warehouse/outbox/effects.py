@@ -1,0 +1,300 @@
+"""Effects and attempts as rows: both on record before a call, moved only as domain/outbox/rules.py allows.
+
+What belongs here: writing and reading these rows, many at a time. What does not: when to send or look
+(flows/outbox/dispatch.py), what a person has to agree to (holds.py).
+
+target is the account that an effect is for, a channel's name; (target, kind) is a lane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ...domain.outbox.effects import (
+    LATE_ANSWER,
+    LATE_PENDING,
+    Effect,
+    Kind,
+    Manner,
+    Outcome,
+    Status,
+    Wanted,
+    digest,
+    encoded,
+    token,
+)
+from ...domain.outbox.rules import LIVING, OPEN, SENDABLE, Step, step, transitions
+from ..tables.database import storable
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+KEEP = timedelta(days=90)  # how long effects stay on record that a newer one of their key has followed
+_PAGE = 1000  # rows a statement
+_MOVES = transitions()
+
+
+class Open(msgspec.Struct, frozen=True):
+    """An effect whose outcome is not known. quiet: no request for it can be on its way any more."""
+
+    effect: Effect
+    quiet: bool
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """The newest effect of a key, as planning looks at it."""
+
+    sequence: int
+    status: Status
+    digest: str
+    attempted: bool
+
+
+def plan(
+    connection: Connection, target: str, kind: Kind, wanted: Sequence[Wanted], run_id: str, *, hold: int | None = None
+) -> list[str]:
+    """Put wishes on record, held for a person if `hold` names a hold; returns the keys that have to wait.
+
+    set: the wishes are all that is to be sent: what else was planned or released in this lane is superseded. once: a
+    key waits while an effect of it with another body may have happened.
+    """
+    keys = [wish.key for wish in wanted]
+    known = _newest(connection, target, kind, keys)
+    superseded, kept, new, waiting = [], [], [], []
+    for wish in wanted:
+        before, told = known.get(wish.key), digest(wish.body)
+        same = before is not None and before.digest == told
+        status, attempted = (before.status, before.attempted) if before else (None, False)
+        todo = step(kind.manner, status, same=same, attempted=attempted, hold=hold is not None)
+        if todo is Step.REPLACE and before:
+            superseded.append(before.sequence)
+        if todo is Step.KEEP and before:
+            kept.append((before.sequence, encoded(wish.basis)))
+        elif todo is Step.WAIT:
+            waiting.append(wish.key)
+        else:
+            new.append((wish, told))
+    _supersede(connection, superseded)
+    if kind.manner is Manner.SET:
+        _supersede_others(connection, target, kind, [sequence for sequence, _ in kept], hold is not None)
+    _refresh(connection, kept)
+    _insert(connection, target, kind, new, run_id, hold)
+    if hold is not None:
+        _hold(connection, [sequence for sequence, _ in kept], hold)
+    return waiting
+
+
+def sendable(connection: Connection, target: str, kind: Kind) -> list[Effect]:
+    """What may be sent: planned, or released by a person; the oldest first."""
+    return [row.effect for row in _rows(connection, target, kind, SENDABLE)]
+
+
+def unsettled(connection: Connection, target: str, kind: Kind) -> list[Open]:
+    """What has no known outcome: unknown or pending; the oldest first."""
+    return _rows(connection, target, kind, (Status.UNKNOWN, Status.PENDING))
+
+
+def take_over(connection: Connection, target: str, kind: Kind) -> None:
+    """What another dispatcher left `sent` is unknown. Hold the lane's lock: then no living one is at work on it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE commerce.effects SET status = 'unknown' WHERE target = %s AND kind = %s AND status = 'sent'",
+            (target, kind),
+        )
+
+
+def begin(connection: Connection, effects: Sequence[Effect], run_id: str) -> list[Effect]:
+    """Put an attempt at each effect on record; returns those that may be sent, as they stand then.
+
+    An effect that is no longer planned, released or unknown has been taken by somebody else and is left out.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH claimed AS (UPDATE commerce.effects SET status = 'sent', attempt = attempt + 1,"
+            " sent_at = clock_timestamp() WHERE sequence = ANY(%s) AND status = ANY(%s)"
+            " RETURNING sequence, attempt, sent_at)"
+            " INSERT INTO commerce.attempts (effect, number, run_id, started_at)"
+            " SELECT sequence, attempt, %s, sent_at FROM claimed RETURNING effect, number",
+            ([effect.sequence for effect in effects], [*SENDABLE, Status.UNKNOWN], run_id),
+        )
+        numbers = dict(cursor.fetchall())
+    return [
+        msgspec.structs.replace(effect, status=Status.SENT, attempt=numbers[effect.sequence])
+        for effect in effects
+        if effect.sequence in numbers
+    ]
+
+
+def settle(connection: Connection, outcomes: Sequence[tuple[Effect, Outcome, Status]], *, seen: bool = False) -> None:
+    """Write down what became of attempts, and where that leaves their effects. seen: by a look, not by an answer.
+
+    An answer that comes late says what became of its own attempt; it moves an effect only where the rules allow it, so
+    a superseded one stays superseded. A look that finds nothing says nothing about the attempt, which may still arrive.
+    """
+    from psycopg2.extras import execute_values
+
+    with connection.cursor() as cursor:
+        execute_values(
+            cursor,
+            "UPDATE commerce.attempts a SET outcome = v.outcome, code = v.code, message = v.message,"
+            " settled_at = clock_timestamp() FROM (VALUES %s) AS v (effect, number, outcome, code, message)"
+            " WHERE a.effect = v.effect AND a.number = v.number",
+            [
+                (effect.sequence, effect.attempt, outcome.status, storable(outcome.code)[:200],
+                 storable(outcome.message)[:500])
+                for effect, outcome, _ in outcomes
+                if not (seen and outcome.status in ("absent", "unknown"))
+            ],
+            page_size=_PAGE,
+        )  # fmt: skip
+        execute_values(
+            cursor,
+            "UPDATE commerce.effects e SET status = v.status, settled_at = clock_timestamp(),"
+            " reference = CASE WHEN v.reference = '' THEN e.reference ELSE v.reference END"
+            " FROM (VALUES %s) AS v (sequence, status, reference) WHERE e.sequence = v.sequence AND"
+            f" e.manner || ' ' || e.status || ' ' || v.status = ANY({_allowed(cursor)})",
+            [
+                (effect.sequence, status, storable(outcome.reference)[:200] or effect.reference)
+                for effect, outcome, status in outcomes
+            ],
+            page_size=_PAGE,
+        )
+
+
+def certain(connection: Connection, target: str, kind: Kind) -> dict[str, str]:
+    """The digest that the other side is known to show, by key: accepted last, and no request for another body can have
+    arrived since. While one still may, the key is watched; when it cannot any longer, the key is missing here. What is
+    wanted with another digest than here has to be told (manner `set`)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT n.key, n.digest FROM (SELECT DISTINCT ON (key) key, digest, status, sent_at FROM commerce.effects"
+            " WHERE target = %(target)s AND kind = %(kind)s AND attempt > 0 ORDER BY key, sequence DESC) n"
+            " WHERE n.status = 'accepted' AND NOT EXISTS (SELECT FROM commerce.effects e"
+            " JOIN commerce.attempts a ON a.effect = e.sequence CROSS JOIN LATERAL (SELECT CASE a.outcome"
+            " WHEN 'pending' THEN a.started_at + %(pending)s ELSE coalesce(a.settled_at, a.started_at) + %(late)s END"
+            " AS until) may_arrive"
+            " WHERE e.target = %(target)s AND e.kind = %(kind)s AND e.key = n.key AND e.digest <> n.digest"
+            " AND (a.outcome IS NULL OR a.outcome IN ('unknown', 'pending'))"
+            " AND until > n.sent_at AND until <= clock_timestamp())",
+            {"target": target, "kind": kind, "late": LATE_ANSWER, "pending": LATE_PENDING},
+        )
+        return dict(cursor.fetchall())
+
+
+def forget(connection: Connection, target: str, kind: Kind) -> None:
+    """Drop effects of manner `set` that newer ones of their keys have followed and that are past keeping."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM commerce.effects e WHERE target = %s AND kind = %s AND manner = 'set'"
+            " AND planned_at < clock_timestamp() - %s"
+            " AND EXISTS (SELECT FROM commerce.effects n WHERE n.target = e.target AND n.kind = e.kind"
+            " AND n.key = e.key AND n.sequence > e.sequence AND n.attempt > 0)",
+            (target, kind, KEEP),
+        )
+
+
+def _allowed(cursor: Any) -> str:
+    return cursor.mogrify("%s", (_MOVES,)).decode().replace("%", "%%")
+
+
+def _newest(connection: Connection, target: str, kind: Kind, keys: list[str]) -> dict[str, _Known]:
+    """What stands on record of these keys. set: only what is open, which a partial index finds."""
+    considered = OPEN if kind.manner is Manner.SET else (*LIVING, Status.REFUSED)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT ON (key) key, sequence, status, digest, attempt > 0 FROM commerce.effects"
+            " WHERE target = %s AND kind = %s AND status = ANY(%s) AND key = ANY(%s) ORDER BY key, sequence DESC",
+            (target, kind, list(considered), keys),
+        )
+        return {key: _Known(sequence, Status(status), told, sent) for key, sequence, status, told, sent in cursor}
+
+
+def _supersede(connection: Connection, sequences: list[int]) -> None:
+    """A newer effect takes their place. What was held is no part of the plan that waits any more."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE commerce.effects SET status = 'superseded', hold = CASE WHEN status <> 'held' THEN hold END"
+            " WHERE sequence = ANY(%s) AND manner || ' ' || status || ' superseded' = ANY(%s)",
+            (sequences, _MOVES),
+        )
+
+
+def _supersede_others(connection: Connection, target: str, kind: Kind, kept: list[int], held: bool) -> None:
+    """What else waited to be sent. held: the plan waits for a person, so what was released before stays released."""
+    over = (Status.PLANNED, Status.HELD) if held else (Status.PLANNED, Status.HELD, Status.RELEASED)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE commerce.effects SET status = 'superseded', hold = CASE WHEN status <> 'held' THEN hold END"
+            " WHERE target = %s AND kind = %s AND status = ANY(%s) AND sequence <> ALL(%s)",
+            (target, kind, list(over), kept),
+        )
+
+
+def _refresh(connection: Connection, kept: Sequence[tuple[int, str]]) -> None:
+    """What is kept is sent for today's reasons."""
+    from psycopg2.extras import execute_values
+
+    with connection.cursor() as cursor:
+        execute_values(
+            cursor,
+            "UPDATE commerce.effects e SET basis = v.basis::jsonb FROM (VALUES %s) AS v (sequence, basis)"
+            " WHERE e.sequence = v.sequence AND e.attempt = 0 AND e.basis <> v.basis::jsonb",
+            kept,
+            page_size=_PAGE,
+        )
+
+
+def _insert(
+    connection: Connection, target: str, kind: Kind, new: Sequence[tuple[Wanted, str]], run_id: str, hold: int | None
+) -> None:
+    from psycopg2.extras import execute_values
+
+    status = Status.PLANNED if hold is None else Status.HELD
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('commerce.effect_sequence') FROM generate_series(1, %s)", (len(new),))
+        sequences = [sequence for (sequence,) in cursor]
+        execute_values(
+            cursor,
+            "INSERT INTO commerce.effects (sequence, target, kind, key, manner, body, digest, basis, token, status,"
+            " hold, run_id, planned_at) VALUES %s",
+            [
+                (sequence, target, kind, wish.key, kind.manner, encoded(wish.body), told, encoded(wish.basis),
+                 token(target, kind, wish.key, sequence), status, hold, run_id)
+                for sequence, (wish, told) in zip(sequences, new, strict=True)
+            ],
+            template="(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp())",
+            page_size=_PAGE,
+        )  # fmt: skip
+
+
+def _hold(connection: Connection, sequences: list[int], hold: int) -> None:
+    """What was planned waits now; what was released stays so."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE commerce.effects SET status = 'held', hold = %s WHERE sequence = ANY(%s)"
+            " AND status IN ('planned', 'held') AND (status = 'planned' OR hold IS DISTINCT FROM %s)",
+            (hold, sequences, hold),
+        )
+
+
+def _rows(connection: Connection, target: str, kind: Kind, statuses: Iterable[Status]) -> list[Open]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT e.sequence, e.key, e.body, e.token, e.status, e.attempt, e.reference,"
+            " coalesce(coalesce(a.settled_at, a.started_at) + %s < clock_timestamp(), true)"
+            " FROM commerce.effects e LEFT JOIN commerce.attempts a ON a.effect = e.sequence AND a.number = e.attempt"
+            " WHERE e.target = %s AND e.kind = %s AND e.status = ANY(%s) ORDER BY e.sequence",
+            (LATE_ANSWER, target, kind, list(statuses)),
+        )
+        return [
+            Open(
+                Effect(sequence=sequence, key=key, body=body, token=token_, status=Status(status), attempt=attempt,
+                       reference=reference),
+                quiet,
+            )
+            for sequence, key, body, token_, status, attempt, reference, quiet in cursor
+        ]  # fmt: skip
