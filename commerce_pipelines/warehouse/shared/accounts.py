@@ -113,12 +113,14 @@ def has_loaded(connection: Connection, channel: str) -> bool:
 
 
 def rename(connection: Connection, old: str, new: str) -> int:
-    """Give a channel another name in every table; returns how many tables have a channel. Its label stays."""
+    """Give a channel another name in every table, as the channel of rows and as the target of effects; returns how many
+    tables have one. Its label stays."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT c.table_name, c.column_name FROM information_schema.columns c JOIN information_schema.tables t"
             " USING (table_schema, table_name) WHERE c.table_schema = 'commerce'"
-            " AND c.column_name IN ('channel', 'target') AND t.table_type = 'BASE TABLE' ORDER BY 1"
+            " AND (c.column_name = 'channel' OR c.column_name = 'target' AND c.data_type = 'text')"
+            " AND t.table_type = 'BASE TABLE' ORDER BY 1"
         )
         tables = cursor.fetchall()
         for table, column in tables:
