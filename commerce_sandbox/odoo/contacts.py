@@ -59,6 +59,12 @@ def address(env: Env, row_id: int, kind: str) -> int:
     return row_id
 
 
+def _shared(env: Env, row_id: int) -> bool:
+    """Whether a partner is no internal user's own."""
+    users = env.db.rows["res.users"]
+    return all(users[i].get("share") for i in env.db.referring("res.users", "partner_id", row_id))
+
+
 def _orders(env: Env, row_id: int) -> tuple[int, ...]:
     return tuple(env.db.referring("sale.order", "partner_id", row_id))
 
@@ -96,6 +102,7 @@ MODELS = (
             "company_id": one("res.company"),
             "company_name": char(),
             "user_id": one("res.users"),
+            "partner_share": boolean(compute=_shared),
             "barcode": char(),
             "color": integer(),
             "active": boolean(default=True),

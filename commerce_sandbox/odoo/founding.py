@@ -30,7 +30,7 @@ CURRENCIES = (
     ("BRL", "R$", 0.01, False), ("INR", "₹", 0.01, False), ("CNY", "¥", 0.01, False), ("SGD", "S$", 0.01, False),
     ("HKD", "$", 0.01, False), ("AED", "AED", 0.01, False), ("SAR", "SR", 0.01, False), ("ZAR", "R", 0.01, False),
     ("ISK", "kr", 1.0, False), ("KRW", "₩", 1.0, False), ("CLP", "$", 1.0, False), ("TND", "DT", 0.001, False),
-    ("JOD", "JD", 0.001, False),
+    ("JOD", "JD", 0.001, False), ("TWD", "NT$", 1.0, False),
 )  # fmt: skip
 MODULES = (
     "base", "rpc", "contacts", "sale_management", "sale_stock", "stock", "stock_account", "stock_delivery", "delivery",

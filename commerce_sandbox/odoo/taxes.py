@@ -48,6 +48,10 @@ def line_taxes(
         if rows[tax]["amount_type"] == "fixed":
             found[tax] = cut(copysign(1.0, price) * quantity * rows[tax]["amount"])
     left = base - sum(found.get(i, 0.0) for i in inside)
+    for tax in inside:  # a percentage of the price with tax: of 100 percent nothing is left
+        if rows[tax]["amount_type"] == "division":
+            found[tax] = cut(left * rows[tax]["amount"] / 100.0)
+    left -= sum(found[i] for i in inside if rows[i]["amount_type"] == "division")
     percents = [i for i in inside if rows[i]["amount_type"] == "percent"]
     whole = sum(rows[i]["amount"] for i in percents) / 100.0
     for tax in reversed(percents):

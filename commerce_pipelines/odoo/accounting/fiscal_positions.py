@@ -9,14 +9,12 @@ take the account mapping of the chart's own position of that kind, so that reven
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from ...core.errors import CredentialError, RecordError
 from ...domain.vat.keys import TaxKey
 from ..reference.company import Company, Countries
 from ..rpc.client import OdooClient
 from ..rpc.errors import OdooRefusal
-from ..rpc.load import load_one
+from ..rpc.load import Records, load_one
 from .tax_records import Position, read_positions
 from .taxes import ZERO_NAMES, TaxBook
 
@@ -32,11 +30,12 @@ class Positions:
     """The fiscal positions of one load."""
 
     def __init__(
-        self, client: OdooClient, company: Company, countries: Countries, taxes: TaxBook, known: Mapping[str, int],
+        self, client: OdooClient, company: Company, countries: Countries, taxes: TaxBook, known: Records,
         create: bool, dry: bool = False,
     ) -> None:  # fmt: skip
         self._client, self._company, self._countries, self._taxes = client, company, countries, taxes
-        self._known, self._create, self._dry = dict(known), create, dry
+        self._known, self._create, self._dry = dict(known.ids), create, dry
+        self._retired = known.archived
         self._existing: list[Position] | None = None
         self._failed: dict[str, RecordError] = {}
 
@@ -59,6 +58,14 @@ class Positions:
         registered = self._registered(country) if regime == "local" else None
         if registered:
             return registered.position_id
+        model = self._model(regime, country)
+        if retired := self._retired.get(position_xid(regime, country)):
+            if model:
+                return model.position_id
+            raise RecordError(
+                "unknown_fiscal_position", f"The fiscal position {retired!r} in Odoo is archived.",
+                fix=f"Unarchive it, or name another one in `fiscal_positions.{regime}` of the channel.", subject=regime,
+            )  # fmt: skip
         error = RecordError(
             "unknown_fiscal_position", f"Odoo has no fiscal position for {_title(regime, country)!r}.",
             fix=f"Name one in `fiscal_positions.{regime}` of the channel, or set odoo.create_missing.", subject=regime,
@@ -67,7 +74,6 @@ class Positions:
             raise error
         if self._dry:
             return 0
-        model = self._model(regime, country)
         values = {"name": _title(regime, country), "auto_apply": "0"}
         if regime in _WITH_COUNTRY:
             values["country_id/.id"] = str(self._countries.country(country) or "")

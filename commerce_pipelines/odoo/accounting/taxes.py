@@ -20,7 +20,7 @@ from ...domain.vat.territories import EU
 from ..reference.company import Company, Countries
 from ..rpc.client import OdooClient
 from ..rpc.errors import OdooRefusal
-from ..rpc.load import load_one
+from ..rpc.load import Records, load_one, records_of
 from .tax_records import Tax, pattern, read_taxes, twins
 
 ZERO_NAMES = {
@@ -50,10 +50,11 @@ class TaxBook:
 
     def __init__(
         self, client: OdooClient, company: Company, countries: Countries, mappings: Sequence[TaxMapping],
-        known: Mapping[str, int], create: bool, dry: bool = False,
+        known: Records, create: bool, dry: bool = False,
     ) -> None:  # fmt: skip
         self._client, self._company, self._countries = client, company, countries
-        self._known, self._create, self._dry = known, create, dry
+        self._known, self._create, self._dry = dict(known.ids), create, dry
+        self._retired = known.archived
         self._mappings = {(one.country, ppm(one.rate), one.included): one.tax for one in mappings}
         self._named = read_named(client, self._mappings.values(), company.lang)
         self._answers: dict[TaxKey, int | RecordError] = {}
@@ -89,10 +90,13 @@ class TaxBook:
         if tax_xid(key) in self._known:
             return self._known[tax_xid(key)]
         model = self.pattern(key)
+        retired = self._retired.get(tax_xid(key))
         if model:
             for tax in twins(self.taxes, model, key):
                 if tax is model or self._repartition(tax.tax_id) == self._repartition(model.tax_id):
                     return tax.tax_id
+        if retired:
+            raise _archived(key, retired)
         if not self._create or not (model or not key.country or self._is_declared_abroad(key)):
             if key.country and not key.rate:
                 return 0  # goods that their country does not tax, and a chart without a tax of 0 % for them
@@ -100,9 +104,43 @@ class TaxBook:
         if self._dry:
             return 0
         try:
-            return self._twin(key, model) if model else self._new(key)
+            self._known[tax_xid(key)] = made = self._twin(key, model) if model else self._new(key)
+            return made
         except (CredentialError, OdooRefusal) as error:
             raise _unknown(key, str(error)) from None
+
+    def rounding(self, key: TaxKey) -> int:
+        """The tax that takes a whole price for itself, booked where `key` is booked: what rounding makes of that tax.
+
+        0 where there is none and none may be made, or where a person archived it.
+        """
+        name = f"{tax_xid(key)}_rounding"
+        if name not in self._known:
+            there = records_of(self._client, [name])
+            tax_id = self.tax(key)
+            if there.archived or self._dry or not tax_id:
+                return 0
+            try:
+                self._known[name] = there.ids.get(name) or (self._new_rounding(name, tax_id) if self._create else 0)
+            except (CredentialError, OdooRefusal):
+                return 0
+        return self._known[name]
+
+    def _new_rounding(self, name: str, tax_id: int) -> int:
+        fields = ["name", "invoice_label", "tax_group_id", "country_id", "sequence"]
+        [tax] = self._client.call("account.tax", "read", ids=[tax_id], fields=fields, load=None)
+        lines = [
+            {**line, "tag_ids/.id": line["tag_ids/.id"] if line["repartition_type"] == "tax" else ""}
+            for line in self._repartition(tax_id)
+        ]
+        first, *more = _columns(lines)
+        values = {
+            "name": self._free_name(f"{tax['name']} (rounding)"), "invoice_label": tax["invoice_label"] or tax["name"],
+            "amount": "100", "amount_type": "division", "price_include_override": "tax_included",
+            "type_tax_use": "sale", "tax_group_id/.id": str(tax["tax_group_id"]),
+            "country_id/.id": str(tax["country_id"]), "sequence": str(tax["sequence"]),
+        }  # fmt: skip
+        return load_one(self._client, "account.tax", name, {**values, **first}, more)
 
     def _mapped(self, key: TaxKey, name: str) -> int:
         if name not in self._named:
@@ -240,6 +278,14 @@ def read_named(client: OdooClient, names: Collection[str], lang: str) -> dict[st
         domain=[["type_tax_use", "=", "sale"], ["name", "in", sorted(set(names))]], load=None,
     )  # fmt: skip
     return {row["name"]: (row["id"], row["price_include"]) for row in rows}
+
+
+def _archived(key: TaxKey, name: str) -> RecordError:
+    return RecordError(
+        "unknown_tax", f"The tax {name!r} in Odoo, for {tax_title(key)}, is archived, and no other one fits.",
+        fix="Unarchive it, or name another sale tax of Odoo in `taxes` of the channel (channels[].taxes).",
+        subject=tax_title(key),
+    )  # fmt: skip
 
 
 def _unknown(key: TaxKey, why: str = "") -> RecordError:

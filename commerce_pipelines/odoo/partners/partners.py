@@ -1,7 +1,7 @@
 """Buyers -> partners of Odoo, many at once.
 
-    real e-mail known in Odoo ──▶ that partner (of several the oldest, and a flag)
-    else ours by external id ───▶ that partner
+    real e-mail known in Odoo ──▶ that partner or contact of a company (of several the oldest, and a flag)
+    else ours by external id ───▶ that partner; after an archived one a successor of its own
     else a name or an e-mail ───▶ a new partner `partner_<subject>`, which holds the first address
     no name, no e-mail ─────────▶ the guest partner, with a delivery address of its own
 
@@ -10,13 +10,12 @@
 Partners that exist are not written to, whoever made them: a person may have corrected them. Only an empty VAT number is
 filled. A marketplace's relay address is no identity.
 
-What belongs here: these rules as bulk calls. What does not: comparing addresses (addresses.py), VAT numbers
-(vat_numbers.py).
+What belongs here: these rules as bulk calls. What does not: who is passed over (matching.py), comparing addresses
+(addresses.py), VAT numbers (vat_numbers.py).
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -28,8 +27,9 @@ from ...domain.orders.order import Address
 from ...domain.sales.draft import Flag, SaleDraft, slug
 from ..reference.company import Company, Countries
 from ..rpc.client import OdooClient
-from ..rpc.load import known, load_one, load_records, xid
-from .addresses import FIELDS, READ, address_key, address_values, has_place, partner_values, recipient
+from ..rpc.load import load_one, load_records, xid
+from .addresses import FIELDS, address_key, address_values, has_place, partner_values, recipient
+from .matching import PARTNER, find_by_email, find_in_use, read_companies
 from .vat_numbers import clean_vat
 
 CONTEXT = {"no_vat_validation": True, "tracking_disable": True}
@@ -56,6 +56,8 @@ class _Main(msgspec.Struct, kw_only=True):
     """The partner that an order belongs to: 0 until it is created. own: its address as columns of load()."""
 
     partner_id: int = 0
+    commercial_id: int = 0  # whose VAT number, terms and debt it shares: the company of a contact, else itself
+    xid: str = ""  # that it has or is to be created under, and that its addresses continue; '' = the buyer's own
     name: str = ""
     own: dict[str, str] = {}
     vat: str = ""
@@ -107,6 +109,7 @@ class Partners:
         self._client, self._company, self._countries = client, company, countries
         rows = client.call("res.lang", "search_read", domain=[], fields=["code"], load=None)
         self._languages = sorted(row["code"] for row in rows)
+        self._companies = read_companies(client)
         self._guests: dict[str, _Main] = {}
 
     def load(
@@ -121,7 +124,7 @@ class Partners:
         sound: list[Buyer] = []
         for buyer in buyers:
             try:
-                self._addresses(buyer, "")
+                self._addresses(buyer, _Main())
                 sound.append(buyer)
             except RecordError as error:
                 answers[buyer.draft.order_id] = error
@@ -139,9 +142,10 @@ class Partners:
     def _find(self, buyers: Sequence[Buyer]) -> tuple[dict[str, _Main], dict[str, tuple[Flag, ...]]]:
         """The partner of each key as far as Odoo has it."""
         unknown = [buyer for buyer in buyers if not buyer.known]
-        by_email = self._by_email({buyer.email for buyer in unknown if buyer.email and not buyer.is_guest})
+        emails = {buyer.email for buyer in unknown if buyer.email and not buyer.is_guest}
+        by_email = find_by_email(self._client, emails, self._companies)
         names = [buyer.main_xid for buyer in unknown if not buyer.is_guest and buyer.email not in by_email]
-        ids = known(self._client, "res.partner", names)
+        ids, latest = find_in_use(self._client, names)
         rows = self._read([*ids.values(), *(buyer.known.partner_id for buyer in buyers if buyer.known)])
         mains: dict[str, _Main] = {}
         flags: dict[str, tuple[Flag, ...]] = {}
@@ -160,25 +164,14 @@ class Partners:
             else:
                 row = rows.get(ids.get(buyer.main_xid, 0))
                 mains[buyer.key] = _main(row) if row else _Main()
+                mains[buyer.key].xid = latest[buyer.main_xid]
         return mains, flags
-
-    def _by_email(self, emails: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
-        wanted = sorted(emails)
-        if not wanted:
-            return {}
-        found = defaultdict(list)
-        for row in self._client.call(
-            "res.partner", "search_read", domain=[["email_normalized", "in", wanted], ["parent_id", "=", False]],
-            fields=["email_normalized", "vat", *READ], order="id", load=None,
-        ):  # fmt: skip
-            found[row["email_normalized"]].append(row)
-        return dict(found)
 
     def _read(self, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
         wanted = sorted(set(ids))
         if not wanted:
             return {}
-        rows = self._client.call("res.partner", "read", ids=wanted, fields=["vat", *READ], load=None)
+        rows = self._client.call("res.partner", "read", ids=wanted, fields=list(PARTNER), load=None)
         return {row["id"]: row for row in rows}
 
     def _guest(self, name: str) -> _Main:
@@ -193,7 +186,8 @@ class Partners:
         """By external id, else by name, else new. It is given a country, because Odoo copies the address of a first
         child to a parent that has none: the first stranger's address would become everybody's."""
         guest_xid = f"partner_guest_{slug(name)}"
-        ids = list(known(self._client, "res.partner", [guest_xid]).values()) or self._client.call(
+        found, latest = find_in_use(self._client, [guest_xid])
+        ids = list(found.values()) or self._client.call(
             "res.partner", "search", domain=[["name", "=", name], ["parent_id", "=", False]], order="id", limit=1
         )
         row = self._read(ids).get(ids[0]) if ids else None
@@ -206,7 +200,7 @@ class Partners:
                     subject=name,
                 )
             values = {"name": name, "country_id/.id": str(self._company.country_id or "")}
-            return _Main(partner_id=load_one(self._client, "res.partner", guest_xid, values), name=name)
+            return _Main(partner_id=load_one(self._client, "res.partner", latest[guest_xid], values), name=name)
         if not any(value for field, value in partner_values(row).items() if field != "name"):
             self._client.call("res.partner", "write", ids=[row["id"]], vals={"country_id": self._company.country_id})
         return _Main(partner_id=row["id"], name=row["name"])
@@ -220,24 +214,24 @@ class Partners:
         }  # fmt: skip
         records = {}
         for key, buyer in first.items():
-            values = self._main_values(buyer)
+            values = self._main_values(buyer, mains[key].xid or buyer.main_xid)
             mains[key].name, mains[key].vat = values["name"], values["vat"]
             mains[key].own = {field: values[field] for field in FIELDS}
             records[key] = [[values[field] for field in _MAIN]]
         ids, refused = load_records(self._client, "res.partner", _MAIN, records, CONTEXT)
         for key, partner_id in ids.items():
-            mains[key].partner_id = partner_id
+            mains[key].partner_id = mains[key].commercial_id = partner_id
         for key in refused:
             mains[key].error = _refused()
 
-    def _main_values(self, buyer: Buyer) -> dict[str, str]:
+    def _main_values(self, buyer: Buyer, name_in_odoo: str) -> dict[str, str]:
         draft, who = buyer.draft, buyer.draft.buyer
         place = next((place for place in (draft.billing, draft.shipping) if place and has_place(place)), Address())
         company = company_name(draft)
         person = next((name for name in (who.name, place.name, draft.shipping and draft.shipping.name) if name), "")
         name = company or person or place.company or f"Customer {draft.subject[:8]}"
         return {
-            "id": xid(buyer.main_xid),
+            "id": xid(name_in_odoo),
             "is_company": "1" if company else "0",
             "email": who.email.strip() if email_key(who.email) else "",
             "phone": who.phone or place.phone,
@@ -252,32 +246,30 @@ class Partners:
         wanted: dict[str, tuple[Buyer, dict[str, str]]] = {}
         for buyer in buyers:
             if not mains[buyer.key].error:
-                for name, values in self._addresses(buyer, mains[buyer.key].name).values():
+                for name, values in self._addresses(buyer, mains[buyer.key]).values():
                     wanted.setdefault(name, (buyer, values))
-        ids = known(self._client, "res.partner", wanted)
+        ids, latest = find_in_use(self._client, wanted)
         records = {}
         for name, (buyer, values) in wanted.items():
             main = mains[buyer.key]
             if name not in ids and not _is_own(values, main):
-                row = {"id": xid(name), "parent_id/.id": str(main.partner_id), **values}
+                row = {"id": xid(latest[name]), "parent_id/.id": str(main.partner_id), **values}
                 records[name] = [[row[field] for field in _CHILD]]
         created, _ = load_records(self._client, "res.partner", _CHILD, records, CONTEXT)
         return ids | created
 
-    def _addresses(self, buyer: Buyer, name: str) -> dict[str, tuple[str, dict[str, str]]]:
-        """The order's addresses by type: the external id that each has if it is a child, and its columns.
-
-        name: for an address that names nobody.
-        """
+    def _addresses(self, buyer: Buyer, main: _Main) -> dict[str, tuple[str, dict[str, str]]]:
+        """The order's addresses by type: the external id that each has if it is a child, and its columns. The partner's
+        name is for an address that names nobody."""
         draft, who = buyer.draft, buyer.draft.buyer
         found = {}
         for kind, place in (("delivery", draft.shipping), ("invoice", draft.billing)):
             if place is not None and has_place(place):
                 nobody = buyer.known.named if buyer.known else ""
-                shown = recipient(place, kind == "invoice") or nobody or ("" if buyer.is_guest else name)
+                shown = recipient(place, kind == "invoice") or nobody or ("" if buyer.is_guest else main.name)
                 values = address_values(place, shown, self._countries)
                 found[kind] = (
-                    f"{buyer.main_xid}_{address_key(values)}",
+                    f"{main.xid or buyer.main_xid}_{address_key(values)}",
                     {
                         **values,
                         "type": kind,
@@ -292,7 +284,7 @@ class Partners:
         self, buyer: Buyer, main: _Main, children: dict[str, int], flags: tuple[Flag, ...]
     ) -> Parties | RecordError:
         where: dict[str, int] = {}
-        for kind, (name, values) in self._addresses(buyer, main.name).items():
+        for kind, (name, values) in self._addresses(buyer, main).items():
             if name not in children and not _is_own(values, main):
                 return _refused()
             where[kind] = children.get(name) or main.partner_id
@@ -312,7 +304,7 @@ class Partners:
         for buyer in buyers:
             main, number = mains[buyer.key], self._vat(buyer.draft)
             if number and not main.vat and main.partner_id and not buyer.is_guest and not buyer.known:
-                records[buyer.key] = [[str(main.partner_id), number]]
+                records[buyer.key] = [[str(main.commercial_id), number]]
         load_records(self._client, "res.partner", [".id", "vat"], records, CONTEXT)
 
     def _vat(self, draft: SaleDraft) -> str | None:
@@ -337,7 +329,13 @@ def company_name(draft: SaleDraft) -> str:
 
 
 def _main(row: dict[str, Any]) -> _Main:
-    return _Main(partner_id=row["id"], name=row["name"] or "", own=partner_values(row), vat=row["vat"] or "")
+    return _Main(
+        partner_id=row["id"],
+        commercial_id=row["commercial_partner_id"] or row["id"],
+        name=row["name"] or "",
+        own=partner_values(row),
+        vat=row["vat"] or "",
+    )
 
 
 def _is_own(values: dict[str, str], main: _Main) -> bool:

@@ -5,12 +5,14 @@ What belongs here: finding, activating and creating them. What does not: other n
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
+from decimal import Decimal
 
 from ...core.errors import CredentialError, RecordError
+from ...domain.money import digits
 from ..rpc.client import OdooClient
 from ..rpc.errors import OdooRefusal
-from ..rpc.load import load_one
+from ..rpc.load import Records, load_one
 from .company import Company
 
 
@@ -18,7 +20,7 @@ class Currencies:
     """Currencies by name, and the pricelist that gives an order its currency (Odoo 19 knows no other way)."""
 
     def __init__(
-        self, client: OdooClient, company: Company, wanted: Collection[str], known: Mapping[str, int], create: bool,
+        self, client: OdooClient, company: Company, wanted: Collection[str], known: Records, create: bool,
         dry: bool = False,
     ) -> None:  # fmt: skip
         self._client, self._company, self._create, self._dry = client, company, create, dry
@@ -27,12 +29,14 @@ class Currencies:
             "search_read",
             context={"active_test": False},
             domain=[],
-            fields=["name", "active"],
+            fields=["name", "active", "rounding"],
             load=None,
         )
         self.names: dict[int, str] = {row["id"]: row["name"] for row in rows}
         self._ids = {row["name"]: row["id"] for row in rows}
         self._active = {row["name"] for row in rows if row["active"]}
+        self._steps = {row["name"]: row["rounding"] for row in rows}
+        self._retired = known.archived
         self._pricelists = self._find(wanted, known)
         self._failed: dict[str, RecordError] = {}
 
@@ -49,7 +53,12 @@ class Currencies:
             raise
         return self._pricelists[currency]
 
-    def _find(self, wanted: Collection[str], known: Mapping[str, int]) -> dict[str, int]:
+    def step(self, currency: str) -> int:
+        """The smallest amount that Odoo has of a currency, in our minor units: of TWD it keeps no hundredths."""
+        step = Decimal(str(self._steps.get(currency) or 0)).scaleb(digits(currency))
+        return max(int(step), 1)
+
+    def _find(self, wanted: Collection[str], known: Records) -> dict[str, int]:
         """Ours by external id, else the first of that currency that is not kept for some countries."""
         found = {self._company.currency: 0}
         ids = [self._ids[name] for name in wanted if name in self._ids]
@@ -60,7 +69,7 @@ class Currencies:
         for row in rows:
             if row["company_id"] in (False, self._company.company_id):
                 found.setdefault(self.names[row["currency_id"]], row["id"])
-        ours = {name: known[f"pricelist_{name}"] for name in wanted if f"pricelist_{name}" in known}
+        ours = {name: known.ids[f"pricelist_{name}"] for name in wanted if f"pricelist_{name}" in known.ids}
         return found | ours
 
     def _activate(self, currency: str) -> None:
@@ -89,6 +98,11 @@ class Currencies:
             fix="Create one in Odoo; it gives sale orders their currency.",
             subject=currency,
         )
+        if retired := self._retired.get(f"pricelist_{currency}"):
+            raise RecordError(
+                "unknown_pricelist", f"The pricelist {retired!r} in Odoo is archived, and no other is in {currency}.",
+                fix="Unarchive it, or create another one; it gives sale orders their currency.", subject=currency,
+            )  # fmt: skip
         if not self._create:
             raise error
         if self._dry:

@@ -6,13 +6,13 @@ line carries its own).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from ...core.errors import CredentialError, RecordError
 from ...domain.orders.order import LineKind
 from ..rpc.client import OdooClient
 from ..rpc.errors import OdooRefusal
-from ..rpc.load import load_one
+from ..rpc.load import Records, load_one
 
 NAMES = {
     LineKind.SHIPPING: "Shipping",
@@ -34,10 +34,11 @@ class Services:
     """Service products by kind of line; those that Odoo lacks are created when first asked for."""
 
     def __init__(
-        self, client: OdooClient, kinds: Collection[LineKind], known: Mapping[str, int], create: bool, dry: bool = False
+        self, client: OdooClient, kinds: Collection[LineKind], known: Records, create: bool, dry: bool = False
     ) -> None:
         self._client, self._create, self._dry = client, create, dry
-        self._ids = {kind: known[service_xid(kind)] for kind in kinds if service_xid(kind) in known}
+        self._ids = {kind: known.ids[service_xid(kind)] for kind in kinds if service_xid(kind) in known.ids}
+        self._retired = known.archived
 
     def product(self, kind: LineKind) -> int:
         """Raises RecordError(`unknown_service`)."""
@@ -53,6 +54,11 @@ class Services:
             fix=f"Set odoo.create_missing, or give a service product the external id {name}.",
             subject=kind.value,
         )
+        if retired := self._retired.get(service_xid(kind)):
+            raise RecordError(
+                "unknown_service", f"The product {retired!r} in Odoo, for {NAMES[kind].lower()} lines, is archived.",
+                fix=f"Unarchive it, or give another service product its external id {name}.", subject=kind.value,
+            )  # fmt: skip
         if not self._create:
             raise error
         if self._dry:

@@ -12,8 +12,11 @@ from __future__ import annotations
 
 import random
 import time
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
+
+import msgspec
 
 from ...core.errors import ProtocolError, TransientError
 from ...domain.sales.draft import MODULE
@@ -26,6 +29,9 @@ Row = Sequence[str]
 ATTEMPTS = 8
 FIRST_PAUSE, LONGEST_PAUSE = 0.4, 20.0
 _MANY = 1000
+ARCHIVABLE = frozenset(
+    ("account.tax", "account.fiscal.position", "product.product", "product.pricelist", "res.partner")
+)  # of the models that have external ids of ours
 
 
 def known(client: OdooClient, model: str, names: Iterable[str]) -> dict[str, int]:
@@ -41,16 +47,45 @@ def known(client: OdooClient, model: str, names: Iterable[str]) -> dict[str, int
     return found
 
 
-def records_of(client: OdooClient, names: Iterable[str]) -> dict[str, int]:
-    """Which of these external ids exist, of any model: name -> record id."""
+class Records(msgspec.Struct, frozen=True):
+    """Records that have external ids of ours: those in use by record id, archived ones by the name that Odoo shows.
+
+    Archiving is how a person retires a record: it keeps its external id, and must not be used again.
+    """
+
+    ids: dict[str, int]
+    archived: dict[str, str]
+
+
+def records_of(client: OdooClient, names: Iterable[str]) -> Records:
+    """Which of these external ids exist, of any model."""
     wanted = sorted(set(names))
     if not wanted:
-        return {}
+        return Records({}, {})
     rows = client.call(
-        "ir.model.data", "search_read", fields=["name", "res_id"], load=None,
+        "ir.model.data", "search_read", fields=["name", "model", "res_id"], load=None,
         domain=[["module", "=", MODULE], ["name", "in", wanted]],
     )  # fmt: skip
-    return {row["name"]: row["res_id"] for row in rows}
+    of_model: dict[str, set[int]] = defaultdict(set)
+    for row in rows:
+        of_model[row["model"]].add(row["res_id"])
+    retired = {(model, one): label for model, ids in of_model.items() for one, label in archived(client, model, ids)}
+    found = {row["name"]: (row["model"], row["res_id"]) for row in rows}
+    return Records(
+        {name: key[1] for name, key in found.items() if key not in retired},
+        {name: retired[key] for name, key in found.items() if key in retired},
+    )
+
+
+def archived(client: OdooClient, model: str, ids: Iterable[int]) -> list[tuple[int, str]]:
+    """Which of these records are archived: (record id, the name that Odoo shows)."""
+    wanted = sorted(set(ids))
+    if model not in ARCHIVABLE or not wanted:
+        return []
+    rows = client.call(
+        model, "search_read", domain=[["id", "in", wanted], ["active", "=", False]], fields=["display_name"], load=None
+    )
+    return [(row["id"], row["display_name"]) for row in rows]
 
 
 def names_of(client: OdooClient, model: str, ids: Iterable[int]) -> dict[int, str]:
@@ -88,16 +123,28 @@ def xid(name: str) -> str:
 def load_one(
     client: OdooClient, model: str, name: str, values: Mapping[str, str], more: Sequence[Mapping[str, str]] = ()
 ) -> int:
-    """Create or update one record of reference under the external id `name`; `more`: continuation rows of its lines.
+    """Create one record of reference under the external id `name`; `more`: continuation rows of its lines.
 
-    Raises OdooRefusal with Odoo's reason.
+    Its lines get external ids as well: load() adds lines without one to those that are there, so that a repetition
+    after a lost answer would double them. A record with lines that is there meanwhile is left as it is. Raises
+    OdooRefusal with Odoo's reason.
     """
-    fields = ["id", *dict.fromkeys(key for row in (values, *more) for key in row)]
-    rows = [[row.get(field, "") for field in fields] for row in ({"id": xid(name), **values}, *more)]
+    lines = [_with_line_ids(name, count, row) for count, row in enumerate((values, *more))]
+    if lines != [values, *more] and (there := known(client, model, [name])):
+        return there[name]
+    fields = ["id", *dict.fromkeys(key for row in lines for key in row)]
+    rows = [[row.get(field, "") for field in fields] for row in ({"id": xid(name), **lines[0]}, *lines[1:])]
     ids, refused = load_records(client, model, fields, {name: rows})
     if name in refused:
         raise refused[name]
     return ids[name]
+
+
+def _with_line_ids(name: str, count: int, row: Mapping[str, str]) -> dict[str, str]:
+    """A row of load() whose lines (`account_ids/account_src_id/.id`) have external ids made of their record's."""
+    parts = (column.split("/") for column in row)
+    kinds = {first for first, *rest in parts if first.endswith("_ids") and rest and rest != [".id"]}
+    return {**row, **{f"{kind}/id": xid(f"{name}_{kind}_{count}") for kind in sorted(kinds)}}
 
 
 def wait(client: OdooClient, attempt: int) -> None:
@@ -124,8 +171,25 @@ def load_records(
     Returns the record ids by key and the refusals by key: a rejected batch is repeated without the record that Odoo
     names, or split until the bad one is alone; so is one that Odoo itself trips over. Repeats unknown outcomes, in ever
     smaller batches, because a call may need longer than Odoo or a proxy lets it; raises TransientError when they stay
-    unknown.
+    unknown. Records that share an external id are one: the later one's, with the earlier one's cells where it has none.
     """
+    distinct, twice = _merged(records) if fields[0] == "id" else (records, {})
+    ids, refused = _load_distinct(client, model, fields, distinct, context)
+    for key, first in twice.items():
+        if first in ids:
+            ids[key] = ids[first]
+        if first in refused:
+            refused[key] = refused[first]
+    return ids, refused
+
+
+def _load_distinct(
+    client: OdooClient,
+    model: str,
+    fields: Sequence[str],
+    records: Mapping[K, Sequence[Row]],
+    context: Mapping[str, Any] | None,
+) -> tuple[dict[K, int], dict[K, OdooRefusal]]:
     ids: dict[K, int] = {}
     refused: dict[K, OdooRefusal] = {}
     batches: list[list[K]] = [list(records)] if records else []
@@ -159,6 +223,23 @@ def load_records(
             errors = [{"message": str(error)}]
         batches += _without_culprits(keys, errors, refused)
     return ids, refused
+
+
+def _merged(records: Mapping[K, Sequence[Row]]) -> tuple[dict[K, Sequence[Row]], dict[K, K]]:
+    """Each external id once, and the keys whose record is another key's."""
+    first: dict[str, K] = {}
+    merged: dict[K, Sequence[Row]] = {}
+    twice: dict[K, K] = {}
+    for key, rows in records.items():
+        name = rows[0][0]
+        if name not in first:
+            first[name], merged[key] = key, rows
+            continue
+        twice[key] = first[name]
+        before = merged[first[name]]
+        alone = len(rows) == len(before) == 1
+        merged[first[name]] = [[new or old for old, new in zip(before[0], rows[0], strict=True)]] if alone else rows
+    return merged, twice
 
 
 def _without_culprits(

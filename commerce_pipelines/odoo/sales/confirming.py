@@ -17,6 +17,7 @@ from ...core.errors import RecordError
 from ...domain.money import to_decimal
 from ...domain.orders.order import LineKind
 from ...domain.sales.draft import SaleDraft
+from ...domain.vat.keys import TaxKey
 from ..rpc.client import OdooClient
 from ..rpc.each import on_all
 from ..rpc.errors import OdooRefusal
@@ -48,32 +49,65 @@ def tracking(client: OdooClient) -> dict[str, Any]:
 def settle(
     client: OdooClient, resolver: Resolver, orders: Mapping[int, SaleDraft], rounding: Mapping[int, int]
 ) -> dict[int, Settled]:
-    """Hold Odoo's totals against the drafts'; a difference within tolerance becomes a visible line, and is held again.
+    """Hold Odoo's totals against the drafts'; a difference within its bound becomes a visible line, and is held again.
 
-    orders: by record id. rounding: minor units of rounding lines that are there already. An order of exactly nothing is
-    the one that Odoo does not round as a whole but line by line; a line of less than any currency knows makes it
-    round like all others.
+    orders: by record id. rounding: minor units of rounding lines that are there already. The bound is what honest
+    rounding of taxes can come to, where the difference is tax, else the channel's tolerance. An order of exactly
+    nothing is the one that Odoo does not round as a whole but line by line; a line of less than any currency knows
+    makes it round like all others.
     """
-    found = _read(client, orders, rounding)
+    found = _read(client, resolver, orders, rounding)
     mend: dict[int, int] = {}
+    taxes: dict[int, int] = {}
     for odoo_id, draft in orders.items():
-        amount = rounding.get(odoo_id, 0) + draft.total - found[odoo_id].total if draft.total else 0
-        if found[odoo_id].error and abs(amount) <= draft.tolerance:
+        now, step = found[odoo_id], resolver.step(draft.currency)
+        amount = now.rounding + draft.total - now.total if draft.total else 0
+        if not now.error or now.error.code != "total_differs" or draft.total % step:
+            continue
+        if _is_tax(draft, now) and abs(amount) <= rounding_bound(draft) * step:
+            mend[odoo_id] = amount
+            taxes[odoo_id] = resolver.rounding_tax(main_tax(draft))
+        elif abs(amount) <= draft.tolerance * step:
             mend[odoo_id] = amount
     if not mend:
         return found
     product_id = resolver.service(LineKind.ROUNDING)
     rows = {}
     for odoo_id, amount in mend.items():
-        line = {**rounding_line(orders[odoo_id], product_id, amount), "order_id/.id": str(odoo_id)}
+        line = rounding_line(orders[odoo_id], product_id, amount, taxes.get(odoo_id, 0))
+        line["order_id/.id"] = str(odoo_id)
         if not orders[odoo_id].total:
             line["price_unit"] = DUST
         rows[odoo_id] = [[line[column] for column in _LINE]]
     load_records(client, "sale.order.line", _LINE, rows, tracking(client))
-    return found | _read(client, {odoo_id: orders[odoo_id] for odoo_id in mend}, mend)
+    return found | _read(client, resolver, {odoo_id: orders[odoo_id] for odoo_id in mend}, mend)
 
 
-def _read(client: OdooClient, orders: Mapping[int, SaleDraft], rounding: Mapping[int, int]) -> dict[int, Settled]:
+def rounding_bound(draft: SaleDraft) -> int:
+    """The most, in a currency's smallest amounts, by which two honest roundings of an order's taxes can differ: half of
+    one a line where a side rounds line by line, and half of one a tax where the other rounds each tax as a whole."""
+    taxed = [line.tax for line in draft.lines if line.tax and line.tax.rate]
+    return (len(taxed) + len(set(taxed))) // 2
+
+
+def main_tax(draft: SaleDraft) -> TaxKey:
+    """The tax on top of the prices that most of the order's money bears."""
+    worth: dict[TaxKey, int] = defaultdict(int)
+    for line in draft.lines:
+        if line.tax and line.tax.rate and not line.tax.included:
+            worth[line.tax] += abs(line.amount)
+    return max(worth, key=lambda key: (worth[key], key.rate))
+
+
+def _is_tax(draft: SaleDraft, now: Settled) -> bool:
+    """Whether totals differ by their taxes alone: these are on top, all that is not tax is as the channel has it."""
+    on_top = any(line.tax and line.tax.rate and not line.tax.included for line in draft.lines)
+    return on_top and now.total - now.tax - sum(line.amount for line in draft.lines) in (0, now.rounding)
+
+
+def _read(
+    client: OdooClient, resolver: Resolver, orders: Mapping[int, SaleDraft], rounding: Mapping[int, int]
+) -> dict[int, Settled]:
     if not orders:
         return {}
     fields = ["name", "state", "currency_id", "amount_total", "amount_tax"]
@@ -83,12 +117,12 @@ def _read(client: OdooClient, orders: Mapping[int, SaleDraft], rounding: Mapping
         total = minor(row["amount_total"], currency)
         found[row["id"]] = Settled(
             name=row["name"], state=row["state"], total=total, tax=minor(row["amount_tax"], currency),
-            rounding=rounding.get(row["id"], 0), error=_error(draft, total, currency),
+            rounding=rounding.get(row["id"], 0), error=_error(draft, total, currency, resolver.step(currency)),
         )  # fmt: skip
     return found
 
 
-def _error(draft: SaleDraft, total: int, currency: str) -> RecordError | None:
+def _error(draft: SaleDraft, total: int, currency: str, step: int) -> RecordError | None:
     if currency != draft.currency:
         return RecordError(
             "wrong_currency", f"The order is in {draft.currency}, but its pricelist in Odoo is in {currency}.",
@@ -98,6 +132,14 @@ def _error(draft: SaleDraft, total: int, currency: str) -> RecordError | None:
     if total == draft.total:
         return None
     ours, theirs = to_decimal(total, currency), to_decimal(draft.total, currency)
+    if draft.total % step:
+        return RecordError(
+            "total_differs",
+            f"The channel charged {theirs} {currency}, and Odoo keeps no amounts below {to_decimal(step, currency)} "
+            f"{currency}.",
+            fix=f"Lower the rounding factor of {currency} in Odoo under Accounting > Configuration > Currencies.",
+            subject=currency,
+        )
     return RecordError(
         "total_differs", f"Odoo computes {ours} {currency}, the channel charged {theirs} {currency}.",
         fix="Look at the quotation's taxes in Odoo; `rounding_tolerance` of the channel may bridge a cent or two.",

@@ -13,6 +13,7 @@ from ...core.errors import RecordError
 from ...domain.orders.order import LineKind
 from ...domain.sales.draft import DraftLine, SaleDraft
 from ...domain.sales.rules import TaxMapping
+from ...domain.vat.keys import TaxKey
 from ..accounting.fiscal_positions import Positions, position_xid
 from ..accounting.taxes import TaxBook, tax_xid
 from ..reference.company import Countries, read_company
@@ -109,6 +110,14 @@ class Resolver:
 
     def service(self, kind: LineKind) -> int:
         return self._services.product(kind)
+
+    def rounding_tax(self, key: TaxKey) -> int:
+        """The tax that a difference of this tax's rounding is booked on, 0 where there is none and none may be made."""
+        return self._taxes.rounding(key)
+
+    def step(self, currency: str) -> int:
+        """The smallest amount of a currency that Odoo has, in minor units."""
+        return self._currencies.step(currency)
 
 
 def read_fields(client: OdooClient) -> Fields:

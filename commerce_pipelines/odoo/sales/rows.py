@@ -121,8 +121,11 @@ def gone_line(name: str, line: BookedLine) -> dict[str, str]:
     }
 
 
-def rounding_line(draft: SaleDraft, product_id: int, amount: int) -> dict[str, str]:
-    """The visible difference between the channel's total and Odoo's, without tax."""
+def rounding_line(draft: SaleDraft, product_id: int, amount: int, tax_id: int = 0) -> dict[str, str]:
+    """The visible difference between the channel's total and Odoo's: nothing but tax where there is one, else without.
+
+    tax_id: a tax that takes the whole price, see accounting/taxes.py.
+    """
     return {
         "id": xid(rounding_xid(draft)),
         "product_id/.id": str(product_id),
@@ -130,7 +133,7 @@ def rounding_line(draft: SaleDraft, product_id: int, amount: int) -> dict[str, s
         "product_uom_qty": "1",
         "price_unit": str(to_decimal(amount, draft.currency)),
         "discount": "0",
-        "tax_ids/.id": "",
+        "tax_ids/.id": _id(tax_id),
     }
 
 

@@ -188,3 +188,89 @@ def test_a_buyer_with_an_email_only_gets_a_name_that_says_nothing(world: World) 
     assert row["name"].startswith("Customer ")
     assert row["email"] == address
     assert "anna" not in row["name"].lower()
+
+
+def test_a_known_contact_of_a_company_is_the_buyer(world: World) -> None:
+    """The contact's e-mail identifies it; company, terms and debt stay where they are."""
+    sales, address = Sales(world), mail()
+    firm = world.create("res.partner", name="Firma Kontakt GmbH", is_company=True, email=mail())
+    anna = world.create("res.partner", name="Anna Kontakt", parent_id=firm, email=address)
+    order = sales.draft(buyer=Buyer(name="Anna Kontakt", email=address, company="Firma Kontakt GmbH",
+                                    vat_number="DE136695976", is_business=True), shipping=COLOGNE)  # fmt: skip
+    [parties] = sales.parties(order)
+    assert parties[0] == anna
+    [row] = world.call("res.partner", "read", ids=[parties[2]], fields=["commercial_partner_id"], load=None)
+    assert row["commercial_partner_id"] == firm
+    same = [["email_normalized", "=", address], ["is_company", "=", True]]
+    assert world.call("res.partner", "search_count", domain=same) == 0
+    assert sales.partner(firm)["vat"] == "DE136695976"
+
+
+def test_a_contact_comes_before_its_company_with_the_same_email(world: World) -> None:
+    sales, address = Sales(world), mail()
+    firm = world.create("res.partner", name="Firma", is_company=True, email=address)
+    contact = world.create("res.partner", name="Anna", parent_id=firm, email=address)
+    order = sales.draft(buyer=Buyer(name="Anna", email=address))
+    [outcome] = world.load(order)
+    assert [flag.code for flag in outcome.flags] == []
+    assert world.order(order, "partner_id")["partner_id"][0] == contact
+
+
+def test_an_address_is_no_contact(world: World) -> None:
+    sales, address = Sales(world), mail()
+    firm = world.create("res.partner", name="Firma", is_company=True)
+    world.create("res.partner", name="Warehouse", parent_id=firm, type="delivery", email=address)
+    [parties] = sales.parties(sales.draft(buyer=Buyer(name="Anna Muster", email=address)))
+    assert sales.partner(parties[0])["parent_id"] is False
+
+
+def test_the_merchant_and_its_people_are_never_the_buyer(world: World) -> None:
+    sales, emails = Sales(world), [mail(), mail(), mail()]
+    [company] = world.call("res.company", "read", ids=[world.client.who.company_id], fields=["partner_id"], load=None)
+    [user] = world.call("res.users", "read", ids=[world.client.who.uid], fields=["partner_id"], load=None)
+    own = [company["partner_id"], user["partner_id"]]
+    before = [row["email"] for row in world.call("res.partner", "read", ids=own, fields=["email"], load=None)]
+    colleague = world.create("res.partner", name="Colleague", parent_id=own[0], email=emails[2])
+    try:
+        for partner, email in zip(own, emails, strict=False):
+            world.call("res.partner", "write", ids=[partner], vals={"email": email})
+        drafts = [sales.draft(buyer=Buyer(name="Anna Muster", email=email)) for email in emails]
+        buyers = [parties[0] for parties in sales.parties(*drafts)]
+    finally:
+        for partner, email in zip(own, before, strict=True):
+            world.call("res.partner", "write", ids=[partner], vals={"email": email})
+    assert not set(buyers) & {*own, colleague}
+
+
+def test_after_an_archived_partner_comes_a_successor(world: World) -> None:
+    sales, subject = Sales(world), secrets.token_hex(16)
+    values = {"subject": subject, "buyer": Buyer(name="Anna Muster"), "shipping": PARIS, "billing": COLOGNE}
+    [first] = sales.parties(sales.draft(**values))
+    world.call("res.partner", "write", ids=[first[0]], vals={"active": False})
+    second, third = sales.parties(sales.draft(**values), sales.draft(**values))
+    assert second == third
+    assert not set(second) & set(first)
+    world.call("res.partner", "write", ids=[second[2]], vals={"active": False})
+    [fourth] = sales.parties(sales.draft(**values))
+    assert fourth[0] == second[0]
+    assert fourth[2] not in (first[2], second[2])
+
+
+def test_an_archived_guest_gets_a_successor(world: World) -> None:
+    sales, guest = Sales(world), f"Guest {secrets.token_hex(4)}"
+    anonymous = {"buyer": Buyer(), "guest": guest, "shipping": Address(city="Wien", postcode="1010", country="AT")}
+    [first] = sales.parties(sales.draft(**anonymous))
+    world.call("res.partner", "write", ids=[first[0]], vals={"active": False})
+    [second] = sales.parties(sales.draft(**anonymous))
+    assert second[0] != first[0]
+    assert sales.partner(second[0])["name"] == guest
+
+
+def test_one_buyer_with_two_emails_in_one_batch_is_one_partner(world: World) -> None:
+    sales, subject = Sales(world), secrets.token_hex(16)
+    values = {"subject": subject, "shipping": COLOGNE}
+    first, second = sales.parties(
+        sales.draft(buyer=Buyer(name="Anna Muster", email=mail()), **values),
+        sales.draft(buyer=Buyer(name="Anna Muster", email=mail()), **values),
+    )
+    assert first[0] == second[0]
