@@ -32,12 +32,13 @@ class Effect(StrEnum):
 
 
 class Retry(StrEnum):
-    """When a waiting record is tried again by itself. A new answer, a changed setting, a person's word and the nightly
+    """When a waiting record is tried again by itself, or a note goes. A new answer, a changed setting, a person's word and the nightly
     pass always try it."""
 
     CHANGE = "change"  # not before that
     NAME = "name"  # a person adds a name in Odoo, which gives no sign: after 15, 30, 60 … minutes, ten times at most
     PRODUCT = "product"  # once the product that it waits for can be sold
+    STOCK = "stock"  # a note that goes once Odoo could reserve all of the order
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -74,8 +75,9 @@ _CODES = {
         "unknown_guest", "unknown_fiscal_position", "unknown_service", "unknown_country", "inactive_currency",
     ),
     (Effect.BLOCKS, Retry.PRODUCT): ("unknown_sku", "ambiguous_sku", "archived_product", "unsellable_product"),
+    (Effect.NOTE, Retry.STOCK): ("oversold",),
     (Effect.NOTE, Retry.CHANGE): (
-        "oversold", "edited_after_shipping", "edited_after_invoicing", "cancelled_after_shipping",
+        "edited_after_shipping", "edited_after_invoicing", "cancelled_after_shipping",
         "cancelled_after_invoicing", "cancelled_after_picking", "cancelled_in_odoo", "changed_in_odoo", "order_locked",
         "address_withheld", "payment_lost", "refused_after_loading",
         "refund_due", "duplicate_partner", "invalid_vat_number",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from ...core.reasons import Retry, rule
 from ...core.topics import Topic
 from ...domain.sales.lifecycle import NOT_ASKED, is_about_product
 from ...resources.connections import Connections
@@ -52,13 +53,18 @@ def _no_longer_short(connections: Connections, name: str, now: datetime) -> None
     from ...warehouse import exceptions
 
     with connections.warehouse.transaction() as connection:
-        notes = [one for one in exceptions.open_exceptions(connection, name, TOPIC, code="oversold") if one.odoo_id]
+        notes = [
+            note
+            for note in exceptions.open_exceptions(connection, name, TOPIC)
+            if note.odoo_id and rule(note.code).retry is Retry.STOCK
+        ]
     if not notes:
         return
-    still = oversold(connections.odoo, [one.odoo_id for one in notes if one.odoo_id])
+    still = oversold(connections.odoo, [note.odoo_id for note in notes if note.odoo_id])
     with connections.warehouse.transaction() as connection:
-        served = [one.record_id for one in notes if one.odoo_id not in still]
-        exceptions.resolve_notes(connection, name, TOPIC, served, now, code="oversold")
+        for code in {note.code for note in notes}:
+            served = [note.record_id for note in notes if note.code == code and note.odoo_id not in still]
+            exceptions.resolve_notes(connection, name, TOPIC, served, now, code=code)
 
 
 def replay(
