@@ -32,8 +32,8 @@ class Effect(StrEnum):
 
 
 class Retry(StrEnum):
-    """When a waiting record is tried again by itself, or a note goes. A new answer, a changed setting, a person's word and the nightly
-    pass always try it."""
+    """When a waiting record is tried again by itself, or a note goes. A new answer, a changed setting, a person's word
+    and the nightly pass always try it."""
 
     CHANGE = "change"  # not before that
     NAME = "name"  # a person adds a name in Odoo, which gives no sign: after 15, 30, 60 … minutes, ten times at most

@@ -18,7 +18,7 @@ from commerce_pipelines.warehouse.server.server import libpq_url
 from commerce_pipelines.warehouse.tables.database import MIGRATIONS, Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY, fresh_database
 
-BEFORE, OUTBOX = "0007", "0008"
+BEFORE, OUTBOX = "0008", "0009"
 PUSHES = """
 INSERT INTO commerce.listings (channel, key, sku, location, title, quantity, fulfilled_by, active, reference, read_at)
 SELECT 'shop', key, key, '', '', 1, 'merchant', true, '{}', '2026-11-01'

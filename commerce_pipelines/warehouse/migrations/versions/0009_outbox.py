@@ -5,8 +5,8 @@ An effect is what shall be true outside, an attempt is one call for it. No table
 
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
