@@ -1,7 +1,7 @@
 """Amazon, through the Selling Partner API: its part of commerce.yaml, and the door to its client.
 
 What belongs here: settings and their checks, light enough to be imported whenever settings are read. What does not:
-HTTP (orders/reading.py, imported when a channel is opened), the list of marketplaces (api/marketplaces.py).
+HTTP (orders/reading.py, imported when a channel is opened), the list of marketplaces (marketplaces.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from ...core.errors import SettingsError
 from ..settings import ChannelSettings, Secret, Section
-from .api.marketplaces import BY_ID, BY_NAME, REGIONS
+from .marketplaces import BY_ID, BY_NAME, REGIONS
 
 __all__ = ["Credentials", "Settings"]
 

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from datetime import date
 
+import msgspec
+
 from ..capabilities import Account, AccountId
 from ..http.session import Repeat
 from .api import account as api
 from .api import trading_payloads
-from .orders import rest_payloads
-from .orders.rest_reading import FIELDS, ORDERS
+
+
+class SellerOrder(msgspec.Struct, rename="camel"):
+    seller_id: str = ""
+
+
+class OrdersPage(msgspec.Struct):
+    total: int
+    orders: list[SellerOrder] = []
 
 
 class EbayAccount(Account):
@@ -31,12 +40,12 @@ class EbayAccount(Account):
 
     def _probe_rest(self) -> AccountId:
         """The seller as an order names them: an account without orders has no id here."""
-        response = self._account.rest("getOrders", ORDERS, {**FIELDS, "limit": "1"})
-        page = self._account.decode(response, rest_payloads.OrdersPage)
-        seller = next((rest_payloads.read_head(bytes(raw)).seller_id for raw in page.orders), None)
+        response = self._account.rest("getOrders", api.ORDERS, {"limit": "1"})
+        page = self._account.decode(response, OrdersPage)
+        seller = next((order.seller_id for order in page.orders if order.seller_id), "")
         name = f"the account {seller}" if seller else "an account without orders"
         return AccountId(
-            account_id=seller or "",
+            account_id=seller,
             description=f"eBay {self._settings.home.country}: {name}, {page.total} orders in the last 90 days.",
         )
 

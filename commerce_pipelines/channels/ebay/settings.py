@@ -1,7 +1,7 @@
 """eBay, through its Sell APIs and the Trading API: its part of commerce.yaml, and the door to its client.
 
 What belongs here: settings and their checks, light enough to be imported whenever settings are read. What does not:
-HTTP (channel.py, imported when a channel is opened), the list of marketplaces (api/marketplaces.py).
+HTTP (channel.py, imported when a channel is opened), the list of marketplaces (marketplaces.py).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Literal
 
 from ...core.errors import SettingsError
 from ..settings import ChannelSettings, Secret, Section
-from .api.marketplaces import BY_ID, Marketplace
+from .marketplaces import BY_ID, Marketplace
 
 __all__ = ["Credentials", "Settings"]
 

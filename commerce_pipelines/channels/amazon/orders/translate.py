@@ -11,7 +11,7 @@ from ....domain.keys import email_key
 from ....domain.money import to_minor
 from ....domain.orders.order import Address, Buyer, FulfilledBy, Order, OrderStatus, Payment, Shipped
 from ...capabilities import Head
-from ..api.marketplaces import BY_ID
+from ..marketplaces import BY_ID
 from . import payloads, proceeds
 
 # UNFULFILLABLE "only applies to Amazon-fulfilled orders that were not placed on Amazon's retail website".

@@ -21,11 +21,11 @@ from ....core.errors import CredentialError, PermanentError, ProtocolError, Tran
 from ....core.legible import decode_as
 from ...http.session import UNKNOWN, HttpSession, Repeat, Response, TokenAuth
 from ...http.throttle import BucketStore, Rate, TokenStore
-from ..orders import rest_payloads
 from ..settings import Settings
-from . import trading_payloads, xml
+from . import payloads, trading_payloads, xml
 
 TRADING = "/ws/api.dll"
+ORDERS = "/sell/fulfillment/v1/order"  # read by orders/, and by whoever asks whose account it is
 COMPATIBILITY = 1379  # the schema's version that the types are written after
 
 # eBay counts by day and API (Fulfillment 100,000, Inventory 2,000,000). A bucket of b calls that refills f a second
@@ -197,7 +197,7 @@ class Account:
             data=urlencode(form).encode(),
             describe=_describe_token_error,
         )
-        token = self.decode(response, rest_payloads.AccessToken)
+        token = self.decode(response, payloads.AccessToken)
         return token.access_token, token.expires_in
 
 
@@ -215,10 +215,10 @@ def is_passing(error: trading_payloads.Error) -> bool:
 
 def describe(response: Response) -> str:
     """eBay's error ids and texts; no parameters, which may be personal."""
-    errors = msgspec.json.decode(response.body, type=rest_payloads.Errors).errors
+    errors = msgspec.json.decode(response.body, type=payloads.Errors).errors
     return "; ".join(f"{error.error_id} ({error.message})" for error in errors)[:300]
 
 
 def _describe_token_error(response: Response) -> str:
-    error = msgspec.json.decode(response.body, type=rest_payloads.TokenError)
+    error = msgspec.json.decode(response.body, type=payloads.TokenError)
     return f"{error.error}: {error.error_description}"

@@ -15,8 +15,8 @@ from xml.etree import ElementTree as ET
 import msgspec
 
 from ....core.errors import ProtocolError
-from ..orders.rest_payloads import Currency, Id, bad_payload
 from . import xml
+from .payloads import Currency, Id, bad_payload
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 

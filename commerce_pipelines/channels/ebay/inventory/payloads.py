@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ..orders.rest_payloads import Error
+from ..api.payloads import Error
 
 
 class _Payload(msgspec.Struct, rename="camel", gc=False):

@@ -26,9 +26,9 @@ from ....domain.orders.order import FulfilledBy
 from ...capabilities import Quantities
 from ...http.session import Repeat
 from ...http.throttle import BucketStore, Rate
+from ..api import payloads
 from ..api import trading_payloads as trading
 from ..api.account import Account, is_passing
-from ..orders import rest_payloads
 from .payloads import BulkResponse, Offer, Offers
 
 OFFERS = "/sell/inventory/v1/offer"
@@ -167,7 +167,7 @@ class EbayQuantities(Quantities):
             "bulkUpdatePriceQuantity", BULK, {"requests": requests}, repeat=Repeat.STATE, ok=(200, 207, 400)
         )
         if response.status == 400:
-            errors = self._account.decode(response, rest_payloads.Errors).errors
+            errors = self._account.decode(response, payloads.Errors).errors
             if len(requests) == 1:
                 yield from (_refused(each, errors) for each in batch)
                 return
@@ -264,8 +264,8 @@ def _blamed(push: Push, errors: list[trading.Error]) -> PushOutcome:
     return _outcome(push, status, first.ErrorCode, message)
 
 
-def _refused(push: Push, errors: list[rest_payloads.Error], status: str = "refused", code: int = 400) -> PushOutcome:
-    first = errors[0] if errors else rest_payloads.Error(error_id=code)
+def _refused(push: Push, errors: list[payloads.Error], status: str = "refused", code: int = 400) -> PushOutcome:
+    first = errors[0] if errors else payloads.Error(error_id=code)
     return _outcome(push, status, str(first.error_id), first.long_message or first.message)
 
 

@@ -1,4 +1,4 @@
-"""Types of eBay's Fulfillment API v1 (and of the token and error answers): only the fields that are used.
+"""Types of eBay's Fulfillment API v1: only the fields that are used.
 
 What belongs here: the vendor's shapes under the vendor's names, and reading them from bytes. What does not: what they
 mean (translate.py), how they are asked for (channel.py), the Trading API (api/trading_payloads.py). Source:
@@ -8,19 +8,15 @@ without.
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from ....core.errors import RecordError
 from ....core.legible import decode_json
+from ..api.payloads import Currency, Id, bad_payload
 
-# Ids of orders before 2019 hold an exclamation mark (6498414015!260000000562911).
-Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z*!_-]{1,64}$")]
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
 
 PaymentStatus = Literal["FAILED", "FULLY_REFUNDED", "PAID", "PARTIALLY_REFUNDED", "PENDING"]
 FulfillmentStatus = Literal["FULFILLED", "IN_PROGRESS", "NOT_STARTED"]
@@ -232,33 +228,10 @@ class OrdersPage(_Payload):
     orders: list[msgspec.Raw] = []
 
 
-class Error(_Payload):
-    error_id: int
-    message: str = ""
-    long_message: str = ""
-
-
-class Errors(_Payload):
-    errors: list[Error] = []
-
-
-class AccessToken(msgspec.Struct):
-    """`expires_in` in seconds (7200)."""
-
-    access_token: str
-    expires_in: float
-
-
-class TokenError(msgspec.Struct):
-    error: str
-    error_description: str = ""
-
-
 T = TypeVar("T")
 
 _ORDER = msgspec.json.Decoder(Order)
 _HEAD = msgspec.json.Decoder(Head)
-_VALUE = re.compile(r"\s*'[^']*'|\s*\"[^\"]*\"")  # a value quoted by the decoder may be personal
 
 
 def read_order(raw: bytes) -> Order:
@@ -276,14 +249,3 @@ def _read(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
         return decode_json(decoder, raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise bad_payload(str(error)) from None
-
-
-def bad_payload(reason: str) -> RecordError:
-    """What a decoder says, without the values that it quotes."""
-    reason = _VALUE.sub("", reason)
-    return RecordError(
-        "bad_payload",
-        f"eBay's order is not shaped as its API says: {reason}.",
-        fix="Look at the landed answer; where eBay changed its API, channels/ebay/orders/rest_payloads.py must follow.",
-        subject=reason.partition(" - at `")[2].rstrip("`"),
-    )

@@ -20,11 +20,11 @@ import msgspec
 
 from ....core.errors import CredentialError, PermanentError, RecordError, TransientError
 from ...capabilities import Page, Window
-from ..api.account import Account
+from ..api import payloads
+from ..api.account import ORDERS, Account
 from . import rest_payloads
 from .spans import Place, bounds, read_place, settled, spans
 
-ORDERS = "/sell/fulfillment/v1/order"
 # Always the same: the totals contain what eBay collects and remits only with it.
 FIELDS = {"fieldGroups": "TAX_BREAKDOWN"}
 PAGE_SIZE, OVERLAP = 200, 10
@@ -49,7 +49,7 @@ class FulfillmentOrders:
         if response.status == 200:
             return response.body
         if response.status == 400:
-            errors = self._account.decode(response, rest_payloads.Errors).errors
+            errors = self._account.decode(response, payloads.Errors).errors
             if not any(error.error_id == 32100 for error in errors):
                 raise self._account.refused(response)
         return None

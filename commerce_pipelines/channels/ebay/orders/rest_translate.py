@@ -17,7 +17,7 @@ from ....domain.keys import is_relay
 from ....domain.money import to_minor
 from ....domain.orders.order import Address, Buyer, FulfilledBy, Order, OrderStatus, Payment, Shipped, check
 from ...capabilities import Head
-from ..api.marketplaces import BY_ID
+from ..marketplaces import BY_ID
 from . import rest_payloads
 from .charges import Item, Priced, Summary, price, to_order_currency, unpriced
 from .parties import first_email, phone, subject, with_reference

@@ -19,10 +19,10 @@ from ....domain.money import allocate, to_minor
 from ....domain.orders.order import Address, Buyer, Order, OrderStatus, Payment, Shipped, check
 from ...capabilities import Head
 from ..api import trading_payloads as payloads
-from ..api.marketplaces import BY_ID, BY_SITE_NAME
+from ..api.payloads import bad_payload
+from ..marketplaces import BY_ID, BY_SITE_NAME
 from .charges import Item, Priced, Summary, price, to_order_currency, unpriced
 from .parties import first_email, phone, subject, with_reference
-from .rest_payloads import bad_payload
 
 CANCELLED = frozenset(
     ("CancelComplete", "CancelClosedNoRefund", "CancelClosedWithRefund", "CancelClosedUnknownRefund",

@@ -18,8 +18,8 @@ from typing import Generic, Literal, TypeVar
 import msgspec
 
 from ....core.errors import PermanentError, ProtocolError, TransientError
-from ..orders.payloads import PageInfo
 from .graphql import GraphQL, TooExpensive
+from .payloads import PageInfo
 from .queries import MOST_AT_ONCE, MOST_POINTS
 
 N = TypeVar("N")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ..orders.payloads import PageInfo
+from ..api.payloads import PageInfo
 
 
 class Location(msgspec.Struct, frozen=True):

@@ -32,8 +32,8 @@ from ...http.session import HttpSession, Repeat
 from ..api.bulk import run_bulk
 from ..api.graphql import GraphQL
 from ..api.pages import LISTED_AT_ONCE, PageSizes
+from ..api.payloads import number
 from ..api.queries import BULK_LISTINGS, FIRST_VARIANTS, LEVELS, LISTINGS, MOST_AT_ONCE, SET_QUANTITIES
-from ..orders.payloads import number
 from .payloads import BulkLine, Item, Level, LevelsAnswer, SetAnswer, UserError, Variant, VariantsAnswer
 
 PAGING_SECONDS = 120.0  # a bulk operation has its own overhead: starting, being polled, its file

@@ -14,8 +14,8 @@ import msgspec
 from ....core.errors import RecordError
 from ....domain import money
 from ....domain.orders.order import LineKind, OrderLine
+from ..api.payloads import number
 from . import payloads
-from .payloads import number
 
 Basis = Literal["shop", "presentment"]
 Minor = Callable[[payloads.Bag | None], int]

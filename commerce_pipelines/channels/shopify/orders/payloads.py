@@ -16,15 +16,12 @@ from ....core.errors import RecordError
 from ....core.legible import decode_json
 from ....domain.keys import email_key, is_relay
 from ...capabilities import Head
+from ..api.payloads import Node, PageInfo, number
 
 T = TypeVar("T")
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Quantity = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
-
-
-class Node(msgspec.Struct, gc=False, kw_only=True):
-    pass
 
 
 class Money(Node):
@@ -96,11 +93,6 @@ class AdditionalFee(Node):
     name: str
     price: Bag
     taxLines: list[TaxLine] = []
-
-
-class PageInfo(Node):
-    hasNextPage: bool
-    endCursor: str | None = None
 
 
 class LineItems(Node):
@@ -228,24 +220,6 @@ class HeadFields(Node):
 
 _orders = msgspec.json.Decoder(Order)
 _heads = msgspec.json.Decoder(HeadFields)
-
-
-def number(gid: str) -> str:
-    """The numeric id in `gid://shopify/Order/450789469`: the same in webhook bodies, and what a person sees.
-
-    Raises RecordError(`bad_payload`) for anything else: it becomes part of ids in Odoo.
-    """
-    digits = gid.rpartition("/")[2]
-    if "?" in digits:
-        digits = digits.partition("?")[0]
-    if digits.isdecimal() and digits.isascii() and len(digits) <= 20:
-        return digits
-    raise RecordError(
-        "bad_payload",
-        f"Shopify's order holds the id {gid[:40]!r}, which has no number.",
-        fix="Report the payload's shape: ids end in a number in every version so far.",
-        subject="id",
-    )
 
 
 def decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:

@@ -28,11 +28,12 @@ from ...capabilities import Head, Orders, OrderTotal, Page, Window
 from ..account import ShopifyAccount
 from ..api.graphql import GraphQL
 from ..api.pages import Listing, PageSizes, Resume, SortKey, listed, resumed, second
+from ..api.payloads import number
 from ..api.queries import FIRST_ORDERS, queries
 from ..settings import Settings
 from . import payloads
 from .charges import reader, side
-from .payloads import Bag, CashRounding, Instant, number
+from .payloads import Bag, CashRounding, Instant
 from .translate import status, translate
 from .whole import Whole
 

@@ -33,9 +33,9 @@ import msgspec
 from ....core.errors import RecordError
 from ....domain.keys import is_relay
 from ....domain.orders.order import Address, Buyer, LineKind, Order, OrderLine, OrderStatus, Payment, Shipped, balance
+from ..api.payloads import number
 from . import payloads
 from .charges import Basis, Minor, charge, discounts_of, reader, removals_of, side, stands_alone, taxes_of, without
-from .payloads import number
 
 _PAID = frozenset({"PAID", "PARTIALLY_REFUNDED", "REFUNDED"})
 _SHIPPED = {"FULFILLED": Shipped.YES, "PARTIALLY_FULFILLED": Shipped.PARTLY}

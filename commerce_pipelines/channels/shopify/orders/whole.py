@@ -16,9 +16,10 @@ from ....core.errors import CredentialError, PermanentError, RecordError
 from ....core.legible import decode_json
 from ...capabilities import Head
 from ..api.graphql import GraphQL, decode
+from ..api.payloads import PageInfo
 from ..api.queries import Queries
 from .charges import Basis, side
-from .payloads import Bag, HeadFields, Instant, PageInfo, order_head
+from .payloads import Bag, HeadFields, Instant, order_head
 
 ATTEMPTS = 3  # at an order that changes while its parts are fetched
 

@@ -1,6 +1,6 @@
 """Amazon's marketplaces and regions as data.
 
-What belongs here: ids, regions, endpoints, currencies. What does not: what an account has configured (__init__.py).
+What belongs here: ids, regions, endpoints, currencies. What does not: what an account has configured (settings.py).
 Source: developer-docs.amazon.com/sp-api/docs/marketplace-ids and …/sp-api-endpoints, read in November 2026.
 """
 
