@@ -35,6 +35,7 @@ from commerce_pipelines.channels.amazon.channel import AmazonChannel
 from commerce_pipelines.channels.ebay.channel import EbayChannel
 from commerce_pipelines.channels.http.memory import MemoryBuckets, MemoryTokens
 from commerce_pipelines.channels.shopify.channel import ShopifyChannel
+from commerce_pipelines.core.instruments import REAL, Instruments
 from commerce_pipelines.domain.outbox.effects import Kind
 from commerce_pipelines.flows.inventory.quantities import open_door, wishes
 from commerce_pipelines.flows.inventory.readings import read_listings
@@ -198,10 +199,10 @@ def world(database: str, count: int) -> Iterator[tuple[Connections, dict[str, St
             text = text.replace(name, stand_in.url)
         keys = {"COMMERCE_DATABASE_URL": database, "COMMERCE_MASTER_KEY": MASTER_KEY_TEXT}
         shared = MemoryBuckets(clock.seconds), MemoryTokens(clock.seconds)
-        timed = {"now": clock.now, "clock": clock.seconds, "sleep": clock.sleep}
+        timed = Instruments(now=clock.now, clock=clock.seconds, sleep=clock.sleep, jitter=REAL.jitter)
         types: dict[str, Any] = {"amazon": AmazonChannel, "ebay": EbayChannel, "shopify": ShopifyChannel}
         connections = open_connections(
-            parse(text), keys, channels=lambda settings, *_: types[settings.name](settings, *shared, **timed)
+            parse(text), keys, channels=lambda settings, *_: types[settings.name](settings, *shared, timed)
         )
         try:
             yield connections, {"amazon": amazon, "ebay": ebay, "shopify": shopify}

@@ -3,7 +3,6 @@
 What belongs here: keys, descriptions, metadata, checks. What does not: any rule (flows/, domain/).
 """
 
-import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -66,7 +65,7 @@ def stock_levels_asset(owner: str) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         from ..flows.inventory.readings import take_stock
 
-        started = time.monotonic()
+        started = connections.instruments.clock()
         tags = context.run.tags
         with failures():
             snapshot = take_stock(connections, whole=INVENTORY_TAG not in tags or WHOLE_TAG in tags)
@@ -82,7 +81,7 @@ def stock_levels_asset(owner: str) -> dg.AssetsDefinition:
                 "unreadable": int((levels["kind"] == "unread").sum()),
                 "a newer one was there": not snapshot.stored,
                 "read at": dg.MetadataValue.timestamp(snapshot.taken_at),
-                "seconds": round(time.monotonic() - started, 2),
+                "seconds": round(connections.instruments.clock() - started, 2),
                 "free units": dg.MetadataValue.md(
                     bars(
                         {str(code) or "nowhere": int(units) for code, units in free.items()}, "free units by warehouse"
@@ -116,7 +115,7 @@ def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefi
     def listings(context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]) -> dg.MaterializeResult:
         from ..flows.inventory.readings import read_listings
 
-        started = time.monotonic()
+        started = connections.instruments.clock()
         with failures():
             frame = read_listings(connections, name)
         return dg.MaterializeResult(
@@ -125,7 +124,7 @@ def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefi
                 "dagster/uri": "postgresql:///commerce.listings",
                 **counts(_tally(frame["fulfilled_by"]), "fulfilled by"),
                 "inactive": int((~frame["active"]).sum()),
-                "seconds": round(time.monotonic() - started, 2),
+                "seconds": round(connections.instruments.clock() - started, 2),
                 "quantities": dg.MetadataValue.md(_spread(frame["quantity"], "listings by the quantity shown")),
             }
         )
@@ -145,7 +144,7 @@ def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefi
         from ..flows.inventory.publish import refresh_targets
         from ..flows.inventory.readings import stored_stock
 
-        started = time.monotonic()
+        started = connections.instruments.clock()
         with failures():
             targets = refresh_targets(connections, name)
             stock = stored_stock(connections)
@@ -162,7 +161,7 @@ def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefi
                 "units held for orders on their way": int(targets["in_pipe"].fillna(0).sum()),
                 "listings without a product": _names(unlinked),
                 "products without a listing": _names(unlisted),
-                "seconds": round(time.monotonic() - started, 2),
+                "seconds": round(connections.instruments.clock() - started, 2),
             }
         )
 
@@ -195,7 +194,7 @@ def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefi
         from ..flows.inventory.publish import publish
         from ..flows.inventory.readings import recent_stock
 
-        started = time.monotonic()
+        started = connections.instruments.clock()
         with failures():
             done = publish(
                 connections, name, recent_stock(connections),
@@ -212,7 +211,7 @@ def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefi
                 **counts(_tally(done.after.table["action"]), "listings"),
                 "buffer cost (free units not shown)": state.buffer,
                 "oldest unpublished change": state.oldest.isoformat() if state.oldest else "none",
-                "seconds": round(time.monotonic() - started, 2),
+                "seconds": round(connections.instruments.clock() - started, 2),
                 "difference": _difference(done),
                 "before": dg.MetadataValue.md(_spread(done.before.table["believed"], "quantity shown before")),
                 "after": dg.MetadataValue.md(_spread(done.after.table["believed"], "quantity shown after")),

@@ -5,7 +5,6 @@ What belongs here: keys, partitions, descriptions, metadata. What does not: any 
 
 # No `from __future__ import annotations` here: Dagster reads the annotations of its functions as objects.
 
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -74,7 +73,7 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
     ) -> dg.MaterializeResult:
         from ..flows.intake.pull import pull
 
-        started = time.monotonic()
+        started = connections.instruments.clock()
         start, end = days_of(context)
         with failures():
             landed = None if LANDED_TAG in context.run.tags else pull(connections, name, start, end)
@@ -95,7 +94,7 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
             {
                 **asked,
                 "orders": sum(per_day.values()),
-                "seconds": round(time.monotonic() - started, 2),
+                "seconds": round(connections.instruments.clock() - started, 2),
                 "orders per day": _chart(per_day, "orders landed per day"),
             },
         )
@@ -130,13 +129,13 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
     ) -> Iterator[dg.MaterializeResult]:
         from ..flows.orders.stage import stage
 
-        started = time.monotonic()
+        started = connections.instruments.clock()
         start, end = days_of(context)
         with failures():
             staged = stage(connections, name, start, end, run_id=context.run.run_id)
         if staged.refused:
             context.log.warning("%d orders could not be read and wait in exceptions.", staged.refused)
-        seconds = {"seconds": round(time.monotonic() - started, 2)}
+        seconds = {"seconds": round(connections.instruments.clock() - started, 2)}
         per_day = {day: staged.of(day).orders for day in each_day(context)}
         say_by_day(
             context,
@@ -187,7 +186,7 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
         from ..flows.orders.prove import prove
         from ..flows.orders.verdict import verdict
 
-        started = time.monotonic()
+        started = connections.instruments.clock()
         start, end = days_of(context)
         done = Counter[str]()
 
@@ -214,7 +213,7 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
             },
             {
                 **_loaded(loaded),
-                "seconds": round(time.monotonic() - started, 2),
+                "seconds": round(connections.instruments.clock() - started, 2),
                 "what became of them": dg.MetadataValue.md(bars(dict(loaded.actions), "orders by outcome")),
             },
         )

@@ -1,13 +1,15 @@
 """The one list of marketplaces. Adding one is a folder beside this file and a line here (docs/add-a-marketplace.md).
 
 Each folder offers `settings.Settings` (its part of commerce.yaml, a ChannelSettings with its own tag) and
-`open_channel(settings, buckets, tokens) -> Channel`. Folders are imported when a channel of their kind is used.
+`open_channel(settings, buckets, tokens, instruments) -> Channel`. Folders are imported when a channel of their kind is
+used.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 
+from ..core.instruments import Instruments
 from .capabilities import Channel
 from .http.throttle import BucketStore, TokenStore
 from .settings import ChannelSettings
@@ -19,8 +21,10 @@ def settings_types() -> tuple[type[ChannelSettings], ...]:
     return tuple(import_module(f"{__package__}.{kind}.settings").Settings for kind in KINDS)
 
 
-def open_channel(settings: ChannelSettings, buckets: BucketStore, tokens: TokenStore) -> Channel:
+def open_channel(
+    settings: ChannelSettings, buckets: BucketStore, tokens: TokenStore, instruments: Instruments
+) -> Channel:
     """The channel of these settings; makes no call yet."""
     folder = import_module(f"{__package__}.{settings.__struct_config__.tag}")
-    channel: Channel = folder.open_channel(settings, buckets, tokens)
+    channel: Channel = folder.open_channel(settings, buckets, tokens, instruments)
     return channel

@@ -45,11 +45,12 @@ def backfill(channel: str, start: datetime, end: datetime | None, days_per_run: 
     from .orders import days
 
     connections = open_connections(settings_file.load())
-    first, last = days(connections.settings.channel(channel), start, end, back=0)
+    now = connections.instruments.now()
+    first, last = days(connections.settings.channel(channel), start, end, back=0, now=now)
     with runs(connections, channel, first, last) as run:
         for part in parts_of(
             connections, channel, first, last, run,
-            now=connections.instruments.now(), days_per_run=days_per_run or DAYS_PER_RUN, anew=anew,
+            now=now, days_per_run=days_per_run or DAYS_PER_RUN, anew=anew,
         ):  # fmt: skip
             figures = _figures(came(connections, channel, part.first, part.last))
             click.echo(f"{part.first} to {part.last}, {part.done} of {part.days} days: {figures}")

@@ -6,7 +6,6 @@ What belongs here: the list of things that can be wrong before the first order. 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -40,7 +39,7 @@ def verify(connections: Connections) -> Iterator[Finding]:
             holder = may_publish if odoo_answers else identify
             yield from _tried(f"{channel.name}: its account", partial(_identify, holder, connections, channel.name))
         yield from _tried(f"{channel.name}: credentials", partial(_probe, connections, channel.name))
-        for warning in channel.warnings(datetime.now(UTC).date()):
+        for warning in channel.warnings(connections.instruments.now().date()):
             yield f"{channel.name}: dates", warning
 
 

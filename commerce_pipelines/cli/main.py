@@ -208,7 +208,7 @@ def report(channels: tuple[str, ...], start: datetime | None, end: datetime | No
     with Console(stderr=True).status("") as status:
         for channel in wanted:
             status.update(f"asking {channel.name} and Odoo")
-            first, last = days(channel, start, end, back=30)
+            first, last = days(channel, start, end, back=30, now=connections.instruments.now())
             spans[channel.name] = first, last
             proofs[channel.name] = prove(connections, channel.name, first, last + timedelta(days=1)).whole
     show(proofs, as_json, spans)

@@ -23,9 +23,11 @@ def _connections() -> Connections:
     return open_connections(settings_file.load())
 
 
-def days(channel: ChannelSettings, start: datetime | None, end: datetime | None, back: int) -> tuple[date, date]:
+def days(
+    channel: ChannelSettings, start: datetime | None, end: datetime | None, back: int, now: datetime
+) -> tuple[date, date]:
     """The business days that --from and --to mean, both included; `back`: how many days ago they begin by default."""
-    last = end.date() if end else datetime.now(channel.zone).date()
+    last = end.date() if end else now.astimezone(channel.zone).date()
     first = start.date() if start else last - timedelta(days=back)
     for option, day in (("--from", first), ("--to", last)):
         if not EARLIEST <= day <= LATEST:
@@ -54,7 +56,7 @@ def plan(channel: str, start: datetime | None, end: datetime | None, as_json: bo
 
     connections = _connections()
     settings = connections.settings.channel(channel)
-    first, last = days(settings, start, end, back=7)
+    first, last = days(settings, start, end, back=7, now=connections.instruments.now())
     planned = plan_days(connections, channel, first, last + timedelta(days=1))
     table = Table(title=f"{channel}: {first} to {last}, nothing is written")
     for heading in ("day", "order", "would be", "why"):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..warehouse.landing.vault import Vault
     from ..warehouse.tables.database import Warehouse
 
-    OpenChannel = Callable[[ChannelSettings, BucketStore, TokenStore], Channel]
+    OpenChannel = Callable[[ChannelSettings, BucketStore, TokenStore, Instruments], Channel]
 
 
 class Connections:
@@ -92,7 +92,10 @@ class Connections:
             from ..warehouse.shared.tokens import DatabaseTokens
 
             self._channels[name] = self._open_channel(
-                self.settings.channel(name), DatabaseBuckets(self.warehouse), DatabaseTokens(self.warehouse)
+                self.settings.channel(name),
+                DatabaseBuckets(self.warehouse),
+                DatabaseTokens(self.warehouse),
+                self.instruments,
             )
         return self._channels[name]
 
@@ -101,8 +104,8 @@ class Connections:
         from ..channels.http.memory import MemoryTokens
         from ..warehouse.shared.buckets import DatabaseBuckets
 
-        channel = self._open_channel(self.settings.channel(name), DatabaseBuckets(self.warehouse), MemoryTokens())
-        return channel.account
+        settings, buckets = self.settings.channel(name), DatabaseBuckets(self.warehouse)
+        return self._open_channel(settings, buckets, MemoryTokens(), self.instruments).account
 
 
 def open_connections(
@@ -142,10 +145,12 @@ def open_odoo(settings: Settings, instruments: Instruments) -> OdooClient:
     """A client of Odoo; it logs in with its first call."""
     from ..odoo.rpc.client import connect
 
-    return connect(settings.odoo, settings.odoo.password.value(), sleep=instruments.sleep)
+    return connect(settings.odoo, settings.odoo.password.value(), instruments)
 
 
-def open_channel(settings: ChannelSettings, buckets: BucketStore, tokens: TokenStore) -> Channel:
+def open_channel(
+    settings: ChannelSettings, buckets: BucketStore, tokens: TokenStore, instruments: Instruments
+) -> Channel:
     from ..channels.registry import open_channel
 
-    return open_channel(settings, buckets, tokens)
+    return open_channel(settings, buckets, tokens, instruments)

@@ -3,7 +3,6 @@
 What belongs here: ticks, run requests, schedules. What does not: what is read and compared (flows/).
 """
 
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -79,16 +78,16 @@ def stock_changes_sensor(channels: Sequence[ChannelSettings], *, hinted: bool = 
         from ..flows.inventory.pulse import held_back, pulses
 
         cursor = read_cursor(context.cursor)
-        now = datetime.now(UTC)
+        now = connections.instruments.now()
         since = (now - cursor.at).total_seconds()
         if 0 <= since < cursor.seconds * SHARE_OF_TIME:
             return dg.SkipReason("The last look at Odoo took long; the next one waits.")
         hint = last_hint(connections) if hinted else None
         if hinted and 0 <= since < seconds and hint == cursor.hint and not cursor.again:
             return dg.SkipReason("Odoo has hinted at nothing since the last look.")
-        started = time.monotonic()
+        started = connections.instruments.clock()
         found = pulses(connections, [channel.name for channel in channels])
-        took = round(time.monotonic() - started, 3)
+        took = round(connections.instruments.clock() - started, 3)
         kept = dict(cursor.pulses)
         requests, working, held = [], [], []
         for name, pulse in found.items():

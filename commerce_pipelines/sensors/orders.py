@@ -7,7 +7,7 @@ What belongs here: ticks, run requests, schedules. What does not: what to ask fo
 # No `from __future__ import annotations` here: Dagster reads the annotations of its functions as objects.
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import dagster as dg
 import msgspec
@@ -63,7 +63,7 @@ def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
     ) -> dg.SensorResult | dg.SkipReason:
         from ..flows.intake.poll import UNSETTLED, due_days, poll, read_cursor, spans
 
-        now = datetime.now(UTC)
+        now = connections.instruments.now()
         cursor, landed = poll(connections, name, read_cursor(context.cursor, now), now=now)
         if landed.new and connections.settings.listen is not None:
             _hint(connections)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from commerce_pipelines.core.instruments import REAL
+from commerce_pipelines.core.instruments import REAL, Instruments
 from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.settings.file import Settings
 from commerce_pipelines.warehouse.tables.database import Warehouse
@@ -23,9 +23,19 @@ def leads_to(channels: Mapping[str, Any]) -> Callable[..., Any]:
 
 
 def doors(
-    settings: Settings, warehouse: Warehouse, *, odoo: Any = None, channels: Mapping[str, Any] | None = None
+    settings: Settings,
+    warehouse: Warehouse,
+    *,
+    odoo: Any = None,
+    channels: Mapping[str, Any] | None = None,
+    instruments: Instruments = REAL,
 ) -> Connections:
     """Connections to a test's own warehouse and doubles. A door that no double stands behind is closed."""
     return open_connections(
-        settings, {}, warehouse=lambda: warehouse, odoo=lambda: odoo, channels=leads_to(channels or {})
+        settings,
+        {},
+        warehouse=lambda: warehouse,
+        odoo=lambda: odoo,
+        channels=leads_to(channels or {}),
+        instruments=instruments,
     )

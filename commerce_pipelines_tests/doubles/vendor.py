@@ -12,6 +12,8 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from commerce_pipelines.core.instruments import REAL, Instruments
+
 Step = Callable[["Handler"], None]
 
 
@@ -117,3 +119,8 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
+
+
+def told_by(clock: Clock) -> Instruments:
+    """Instruments of which only the clock is this one; no pause is shortened by chance."""
+    return Instruments(now=REAL.now, clock=clock, sleep=clock.sleep, jitter=lambda: 1.0)

@@ -15,6 +15,7 @@ from lxml import etree
 from commerce_pipelines.channels.capabilities import Channel, Window
 from commerce_pipelines.channels.http.memory import MemoryBuckets, MemoryTokens
 from commerce_pipelines.channels.registry import open_channel
+from commerce_pipelines.core.instruments import REAL
 from commerce_pipelines.settings.file import Settings
 from commerce_sandbox.world import World
 
@@ -33,7 +34,7 @@ def answers(world: World, settings: Settings, dialect: str) -> tuple[Channel, li
     chosen: Any = settings.channel(name)
     if api:
         chosen = msgspec.structs.replace(chosen, orders_api=api)
-    channel = open_channel(chosen, MemoryBuckets(), MemoryTokens())
+    channel = open_channel(chosen, MemoryBuckets(), MemoryTokens(), REAL)
     window = Window(world.start - timedelta(days=2), world.start)
     found = sorted((raw for page in channel.orders.created(window) for raw in page.records), key=len)
     return channel, [found[-1], found[len(found) // 2], found[0]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -11,6 +12,7 @@ import pytest
 
 from commerce_pipelines.channels.capabilities import Page
 from commerce_pipelines.core.errors import CredentialError, RecordError, TransientError
+from commerce_pipelines.core.instruments import REAL
 from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.core.reasons import Reason
 from commerce_pipelines.definitions import build_defs
@@ -260,7 +262,7 @@ def test_a_tick_has_a_time_budget_and_the_next_goes_on_from_there(
             yield page
 
     monkeypatch.setattr(channel, "changed", slow)
-    monkeypatch.setitem(polling.poll.__kwdefaults__, "clock", lambda: next(clock))
+    ticker.connections.instruments = replace(REAL, clock=lambda: next(clock))
     seen = []
     for _ in range(4):
         ticker.tick()

@@ -6,6 +6,7 @@ keys of commerce.yaml (settings.py), HTTP (channel.py, imported when a channel i
 
 from __future__ import annotations
 
+from ...core.instruments import Instruments
 from ..capabilities import Channel
 from ..http.throttle import BucketStore, TokenStore
 from .settings import Settings
@@ -15,8 +16,8 @@ __all__ = ["TOPICS", "open_channel"]
 TOPICS = ("orders", "inventory")  # what the marketplace offers, by the names of the flows
 
 
-def open_channel(settings: Settings, buckets: BucketStore, tokens: TokenStore) -> Channel:
+def open_channel(settings: Settings, buckets: BucketStore, tokens: TokenStore, instruments: Instruments) -> Channel:
     """The account's channel; makes no call yet and reads no secret yet."""
     from .channel import AmazonChannel
 
-    return AmazonChannel(settings, buckets, tokens)
+    return AmazonChannel(settings, buckets, tokens, instruments)

@@ -5,8 +5,7 @@ What belongs here: putting the account's capabilities behind the protocol. What 
 
 from __future__ import annotations
 
-from typing import Any
-
+from ...core.instruments import Instruments
 from ..capabilities import Channel
 from ..http.throttle import BucketStore, TokenStore
 from .account import AmazonAccount
@@ -24,9 +23,8 @@ class AmazonChannel(Channel):
     listings: AmazonListings
     quantities: AmazonQuantities
 
-    def __init__(self, settings: Settings, buckets: BucketStore, tokens: TokenStore, **instruments: Any) -> None:
-        """instruments: `now`, `clock`, `sleep` and `jitter` of Api."""
-        api = Api(settings, buckets, tokens, **instruments)
+    def __init__(self, settings: Settings, buckets: BucketStore, tokens: TokenStore, instruments: Instruments) -> None:
+        api = Api(settings, buckets, tokens, instruments)
         self.name = settings.name
         self.account = AmazonAccount(api)
         self.orders = AmazonOrders(api)

@@ -5,11 +5,7 @@ What belongs here: putting the account's capabilities behind the protocol. What 
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime
-
+from ...core.instruments import Instruments
 from ..capabilities import Channel
 from ..http.throttle import BucketStore, TokenStore
 from .account import EbayAccount
@@ -32,15 +28,11 @@ class EbayChannel(Channel):
         settings: Settings,
         buckets: BucketStore,
         tokens: TokenStore,
-        *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        jitter: Callable[[], float] = random.random,
+        instruments: Instruments,
     ) -> None:
-        account = Account(settings, buckets, tokens, clock=clock, sleep=sleep, jitter=jitter)
+        account = Account(settings, buckets, tokens, instruments)
         self.name = settings.name
         self.account = EbayAccount(account)
-        self.orders = EbayOrders(account, now)
+        self.orders = EbayOrders(account, instruments.now)
         self.listings = EbayListings(account)
         self.quantities = EbayQuantities(account, buckets)

@@ -7,9 +7,9 @@ run uses, because two processes of one account share the vendor's limits.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
+from ...core.instruments import REAL
 from .throttle import Bucket, Rate, TokenSource, take
 
 # A token is renewed this long before it expires, so that it never runs out between our check and the vendor's.
@@ -19,7 +19,7 @@ MARGIN_SECONDS = 60.0
 class MemoryBuckets:
     """BucketStore of one process. `clock` gives seconds and only goes forward."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = REAL.clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._buckets: dict[str, Bucket] = {}
@@ -43,7 +43,7 @@ class MemoryBuckets:
 class MemoryTokens:
     """TokenStore of one process: one lock per key, held while a token is minted, so nobody mints it twice."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = REAL.clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}

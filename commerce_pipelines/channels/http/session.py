@@ -8,12 +8,10 @@ numbers and error codes (each marketplace's folder).
 from __future__ import annotations
 
 import logging
-import random
 import threading
-import time
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple, TypeVar, Unpack
 from urllib.parse import urlsplit
@@ -30,6 +28,7 @@ from ...core.errors import (
     TransientError,
     UnknownOutcome,
 )
+from ...core.instruments import Instruments
 from ...core.urls import LOOPBACK
 from . import redact
 from .auth import Auth, StaticAuth, TokenAuth
@@ -113,16 +112,15 @@ class HttpSession:
         account: str,
         hosts: Collection[str],
         buckets: BucketStore,
+        instruments: Instruments,
         *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        jitter: Callable[[], float] = random.random,
         user_agent: str = "commerce-pipelines/0.1 (Language=Python)",
         describe: Callable[[Response], str] | None = None,
     ) -> None:
         self.account = account
         self._allowed = frozenset(_origin(host) for host in hosts)
-        self._buckets, self._clock, self._sleep, self._jitter = buckets, clock, sleep, jitter
+        self._buckets, self._instruments = buckets, instruments
+        self._clock, self._sleep = instruments.clock, instruments.sleep
         self._user_agent, self._describe = user_agent, describe
         self._threads = threading.local()
 
@@ -211,14 +209,15 @@ class HttpSession:
                 raise _Failure(Rule(ProtocolError, f"the answer is {fault}; {_AGAIN}", retry=True), status, "")
             return response
         rule = RULES.get(status) or _FAMILIES.get(status // 100) or _FAMILIES[2]
-        raise _Failure(rule, status, _said(response, call.describe or self._describe), wait=_advice(headers))
+        wait = _advice(headers, self._instruments.now())
+        raise _Failure(rule, status, _said(response, call.describe or self._describe), wait=wait)
 
     def _pause(self, failure: _Failure, call: Call, attempt: int) -> float:
         """Seconds until the next attempt. Raises when there is none to be made."""
         rule = failure.rule
         if not rule.retry or attempt >= RETRIES or (call.repeat is Repeat.NEVER and not failure.undone):
             raise self._error(failure, call) from failure.__cause__
-        backoff = min(_BACKOFF_LIMIT, _BACKOFF_SECONDS * 2**attempt) * (0.5 + self._jitter() / 2)
+        backoff = min(_BACKOFF_LIMIT, _BACKOFF_SECONDS * 2**attempt) * (0.5 + self._instruments.jitter() / 2)
         if failure.status == 429 and call.rate:
             # Without advice, assume what a refusal says: the vendor's bucket is empty; the next token comes in 1/rate.
             closed = failure.wait if failure.wait is not None else max(backoff, 1 / call.rate.per_second)
@@ -272,23 +271,23 @@ def _malformed(response: Response) -> str:
     return ""
 
 
-def _advice(headers: Mapping[str, str]) -> float | None:
+def _advice(headers: Mapping[str, str], now: datetime) -> float | None:
     """Seconds of Retry-After (RFC 9110, 10.2.3): a number, or a date, which is read on the sender's own clock."""
     value = headers.get("Retry-After", "").strip()
     if not value:
         return None
     try:
-        seconds = float(value) if value[0].isdigit() else _seconds_until(value, headers.get("Date", ""))
+        seconds = float(value) if value[0].isdigit() else _seconds_until(value, headers.get("Date", ""), now)
     except (ValueError, TypeError):
         return None
     return min(max(seconds, 0.0), 86_400.0)
 
 
-def _seconds_until(date: str, now: str) -> float:
+def _seconds_until(date: str, sent_at: str, now: datetime) -> float:
     try:
-        sent = parsedate_to_datetime(now)
+        sent = parsedate_to_datetime(sent_at)
     except ValueError:
-        sent = datetime.now(UTC)
+        sent = now
     return (parsedate_to_datetime(date) - sent).total_seconds()
 
 

@@ -9,7 +9,6 @@ import io
 import socket
 import ssl
 import threading
-import time
 import zlib
 from collections.abc import Callable
 from functools import lru_cache
@@ -22,6 +21,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import IncompleteRead, NewConnectionError
 
+from ...core.instruments import REAL
+
 CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
 _CHUNK = 65_536
 
@@ -33,7 +34,7 @@ class TooLarge(Exception):
 class _Due(threading.local):
     """The instant by which this thread's current call must be over."""
 
-    clock: Callable[[], float] = staticmethod(time.monotonic)
+    clock: Callable[[], float] = staticmethod(REAL.clock)
     at: float = float("inf")
 
     def left(self) -> float:

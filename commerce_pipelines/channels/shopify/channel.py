@@ -5,10 +5,7 @@ What belongs here: putting the shop's capabilities behind the protocol. What doe
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime
-
+from ...core.instruments import Instruments
 from ..capabilities import Channel
 from ..http.throttle import BucketStore, TokenStore
 from .account import ShopifyAccount
@@ -19,8 +16,6 @@ from .settings import Settings
 
 
 class ShopifyChannel(Channel):
-    """clock and sleep: seconds; now: the wall clock."""
-
     kind = "shopify"
     account: ShopifyAccount
     orders: ShopifyOrders
@@ -32,13 +27,10 @@ class ShopifyChannel(Channel):
         settings: Settings,
         buckets: BucketStore,
         tokens: TokenStore,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        instruments: Instruments,
     ) -> None:
-        session, graphql = connect(settings, buckets, tokens, clock=clock, sleep=sleep)
+        session, graphql = connect(settings, buckets, tokens, instruments)
         self.name = settings.name
         self.account = ShopifyAccount(graphql, settings)
-        self.orders = ShopifyOrders(graphql, settings, self.account, now)
-        self.listings = self.quantities = ShopifyInventory(graphql, session, sleep)
+        self.orders = ShopifyOrders(graphql, settings, self.account, instruments.now)
+        self.listings = self.quantities = ShopifyInventory(graphql, session, instruments.sleep)

@@ -6,9 +6,8 @@ requests (sensors/orders.py).
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
 
 import msgspec
 
@@ -61,7 +60,6 @@ def poll(
     cursor: Cursor,
     *,
     budget: float = 10.0,
-    clock: Callable[[], float] = time.monotonic,
     now: datetime | None = None,
 ) -> tuple[Cursor, Landed]:
     """Land what changed since the cursor, looking `overlap_minutes` further back because channels show orders late.
@@ -69,8 +67,9 @@ def poll(
     Stops after the page that exceeds `budget` seconds, or when the next page cannot be had for now, and goes on from
     there at the next tick. The watermark moves only past what is landed and committed.
     """
-    now = now or datetime.now(UTC)
+    now = now or connections.instruments.now()
     identify(connections, name)
+    clock = connections.instruments.clock
     started = clock()
     settings = connections.settings.channel(name)
     landed = Landed()

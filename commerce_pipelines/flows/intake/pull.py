@@ -40,7 +40,7 @@ def window_of(start: date, end: date, zone: ZoneInfo) -> Window:
 
 def pull(connections: Connections, name: str, start: date, end: date, *, now: datetime | None = None) -> Landed:
     """Land all orders placed on the days `[start, end)`; each page is committed before the next is asked for."""
-    now = now or datetime.now(UTC)
+    now = now or connections.instruments.now()
     identify(connections, name)
     source = connections.channel(name).orders
     whole = window_of(start, end, connections.settings.channel(name).zone)

@@ -7,7 +7,7 @@ when a cause without a sign is tried again (domain/sales/lifecycle.py).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from ...core.reasons import Retry, rule
 from ...core.topics import Topic
@@ -27,7 +27,7 @@ def heal(connections: Connections, name: str, now: datetime | None = None) -> in
     from ...odoo.reference.products import find_products
     from ...warehouse import exceptions
 
-    now = now or datetime.now(UTC)
+    now = now or connections.instruments.now()
     stamp = fingerprint(connections.settings, name, TOPIC)
     _no_longer_short(connections, name, now)
     with connections.warehouse.transaction() as connection:
@@ -82,7 +82,7 @@ def replay(
         ]  # fmt: skip
     notes = {one.code for one in waiting if not one.blocking and one.code not in NOT_ASKED} if wanted or code else set()
     due = {one.record_id for one in waiting if one.blocking or one.code in notes}
-    return _ask_again(connections, name, due, now or datetime.now(UTC), notes)
+    return _ask_again(connections, name, due, now or connections.instruments.now(), notes)
 
 
 def _ask_again(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -99,7 +99,7 @@ def load(
     """
     from ...odoo.sales.sales import cancel_sales, load_sales
 
-    now = now or datetime.now(UTC)
+    now = now or connections.instruments.now()
     rows: list[Row] = list(records(orders))
     if span:
         with connections.warehouse.transaction() as connection:

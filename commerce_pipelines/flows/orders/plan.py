@@ -6,7 +6,7 @@ What belongs here: asking the channel, reading Odoo, saying what the lane would 
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 import msgspec
 
@@ -35,7 +35,7 @@ def plan(connections: Connections, name: str, start: date, end: date, *, now: da
     """The lane's next run over the days `[start, end)`, told beforehand, order by order."""
     from ...odoo.sales.sales import cancel_sales, preview_sales
 
-    now = now or datetime.now(UTC)
+    now = now or connections.instruments.now()
     settings = connections.settings
     orders, refused = _ask(connections, name, start, end, now)
     zone = settings.channel(name).zone

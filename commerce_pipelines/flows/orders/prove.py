@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 import msgspec
 
@@ -42,7 +42,7 @@ def prove(
     from ...warehouse.orders import proofs
     from ...warehouse.tables.frames import read_frame
 
-    now = now or datetime.now(UTC)
+    now = now or connections.instruments.now()
     where = ("channel = %s AND day >= %s AND day < %s", (name, start, end))
     with connections.warehouse.transaction() as connection:
         ledger = {

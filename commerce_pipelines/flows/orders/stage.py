@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -84,7 +84,7 @@ def stage(
     from ...warehouse import exceptions
     from ...warehouse.orders import staging
 
-    now = now or datetime.now(UTC)
+    now = now or connections.instruments.now()
     source = connections.channel(name).orders
     staged = Staged()
     refused: list[tuple[Snapshot, RecordError]] = []

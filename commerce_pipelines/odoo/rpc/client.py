@@ -6,14 +6,13 @@ or rule. Calls that write are never repeated here: an unknown outcome is the bus
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
 from ...core.errors import CommerceError, ProtocolError, SettingsError, TransientError
+from ...core.instruments import REAL, Instruments
 from .settings import OdooSettings
 
 READS = frozenset(
@@ -58,6 +57,9 @@ class OdooClient(Protocol):
     def version(self) -> str:
         """The server's version such as 19.0, once the login works. Raises ProtocolError for another than 19."""
 
+    def wait(self, seconds: float) -> None:
+        """Pause for half to one and a half times so long: two writers that met fall out of step."""
+
 
 class Transport(Protocol):
     """One API: a call and a version, errors already translated."""
@@ -74,11 +76,9 @@ class Client:
     all of them at once.
     """
 
-    def __init__(
-        self, settings: OdooSettings, transport: Transport, *, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, settings: OdooSettings, transport: Transport, instruments: Instruments) -> None:
         self.settings = settings
-        self.sleep = sleep
+        self._instruments = instruments
         self._transport = transport
         self._who: Who | None = None
 
@@ -101,6 +101,9 @@ class Client:
         self.call("res.users", "search_count", domain=[["id", "=", 0]])
         return version
 
+    def wait(self, seconds: float) -> None:
+        self._instruments.sleep(seconds * (0.5 + self._instruments.jitter()))
+
     def _call(self, model: str, method: str, ids: Sequence[int] | None, named: dict[str, Any]) -> Any:
         for pause in (*PAUSES, None):
             try:
@@ -108,7 +111,7 @@ class Client:
             except TransientError:
                 if method not in READS or pause is None:
                     raise
-                self.sleep(pause * (0.5 + random.random()))  # noqa: S311 - jitter
+                self.wait(pause)
         raise AssertionError("unreachable")
 
     def _ask_who(self) -> Who:
@@ -128,15 +131,15 @@ class Client:
         return int(found[0]["id"])
 
 
-def connect(settings: OdooSettings, password: str, *, sleep: Callable[[float], None] = time.sleep) -> Client:
+def connect(settings: OdooSettings, password: str, instruments: Instruments = REAL) -> Client:
     """A client for `settings`; nothing is sent before the first call. password: also an API key."""
     if settings.transport == "json2":
         from .json2 import Json2
 
-        return Client(settings, Json2(settings, password), sleep=sleep)
+        return Client(settings, Json2(settings, password), instruments)
     from .jsonrpc import JsonRpc
 
-    return Client(settings, JsonRpc(settings, password), sleep=sleep)
+    return Client(settings, JsonRpc(settings, password), instruments)
 
 
 __all__ = ["Client", "CommerceError", "OdooClient", "Transport", "Who", "connect"]

@@ -10,8 +10,6 @@ is told "could not serialize access" and finds the other's.
 
 from __future__ import annotations
 
-import random
-import time
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -148,10 +146,8 @@ def _with_line_ids(name: str, count: int, row: Mapping[str, str]) -> dict[str, s
 
 
 def wait(client: OdooClient, attempt: int) -> None:
-    """Pause before attempt number `attempt` + 1: doubling, with jitter, so that two writers fall out of step."""
-    pause = min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE)
-    sleep = getattr(client, "sleep", time.sleep)
-    sleep(pause * (0.5 + random.random()))  # noqa: S311 - jitter
+    """Pause before attempt number `attempt` + 1: doubling, up to the longest."""
+    client.wait(min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE))
 
 
 def smaller(size: int, attempt: int) -> int:

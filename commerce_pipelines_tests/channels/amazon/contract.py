@@ -24,6 +24,7 @@ from commerce_pipelines.channels.amazon.channel import AmazonChannel
 from commerce_pipelines.channels.amazon.settings import Credentials, Settings
 from commerce_pipelines.channels.http.memory import MemoryBuckets, MemoryTokens
 from commerce_pipelines.channels.http.throttle import BucketStore
+from commerce_pipelines.core.instruments import Instruments
 from commerce_pipelines.core.section import Secret
 from commerce_sandbox.amazon import AmazonStandIn
 from commerce_sandbox.server import Call, Reply
@@ -94,7 +95,7 @@ def connect(amazon: Recorded, clock: Clock, buckets: BucketStore | None = None, 
     )
     return AmazonChannel(
         given, buckets or MemoryBuckets(clock.seconds), MemoryTokens(clock.seconds),
-        now=clock.now, clock=clock.seconds, sleep=clock.sleep, jitter=lambda: 1.0,
+        Instruments(now=clock.now, clock=clock.seconds, sleep=clock.sleep, jitter=lambda: 1.0),
     )  # fmt: skip
 
 

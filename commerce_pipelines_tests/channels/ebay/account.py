@@ -11,6 +11,7 @@ import pytest
 from commerce_pipelines.channels.ebay.channel import EbayChannel
 from commerce_pipelines.channels.ebay.settings import Settings
 from commerce_pipelines.channels.http.memory import MemoryBuckets, MemoryTokens
+from commerce_pipelines.core.instruments import Instruments
 from commerce_sandbox.ebay import EbayStandIn
 from commerce_sandbox.ebay.making import Person, Sold, make_order
 
@@ -35,7 +36,7 @@ def channel(stand_in: EbayStandIn, monkeypatch: pytest.MonkeyPatch, **more: Any)
 
     return EbayChannel(
         settings(stand_in.url, **more), MemoryBuckets(lambda: clock[0]), MemoryTokens(lambda: clock[0]),
-        now=lambda: NOW, clock=lambda: clock[0], sleep=sleep, jitter=lambda: 0.0,
+        Instruments(now=lambda: NOW, clock=lambda: clock[0], sleep=sleep, jitter=lambda: 0.0),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import pytest
 from commerce_pipelines.channels.http.memory import MemoryBuckets
 from commerce_pipelines.channels.http.session import HttpSession
 
-from ...doubles.vendor import Clock, Vendor
+from ...doubles.vendor import Clock, Vendor, told_by
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +41,6 @@ def session(vendor: Vendor, clock: Clock) -> HttpSession:
         "amazon_de",
         [vendor.origin],
         MemoryBuckets(clock),
-        clock=clock,
-        sleep=clock.sleep,
-        jitter=lambda: 1.0,
+        told_by(clock),
         describe=lambda r: r.json()["errors"][0]["code"] + " " + r.json()["errors"][0]["message"],
     )

@@ -26,8 +26,9 @@ from commerce_pipelines.core.errors import (
     TransientError,
     UnknownOutcome,
 )
+from commerce_pipelines.core.instruments import REAL
 
-from ...doubles.vendor import Clock, Step, Vendor, answer, broken_chunks, drip, hang_up, reset
+from ...doubles.vendor import Clock, Step, Vendor, answer, broken_chunks, drip, hang_up, reset, told_by
 
 # The server has done its work by then: it counts a call as soon as it has read it.
 LOST: dict[str, Step] = {
@@ -81,7 +82,7 @@ def test_a_success_that_the_operation_does_not_know_or_that_is_too_large_is_one_
 
 
 def test_an_answer_that_comes_too_late_is_lost(vendor: Vendor) -> None:
-    session = HttpSession("slow", [vendor.origin], MemoryBuckets())
+    session = HttpSession("slow", [vendor.origin], MemoryBuckets(), REAL)
     vendor.script = [drip("body")]
     with pytest.raises(UnknownOutcome):
         write(session, vendor, Repeat.NEVER, deadline=0.3)
@@ -117,7 +118,7 @@ def test_a_refused_connection_is_tried_again(clock: Clock) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         origin = f"127.0.0.1:{free.getsockname()[1]}"
-    session = HttpSession("x", [origin], MemoryBuckets(clock), clock=clock, sleep=clock.sleep)
+    session = HttpSession("x", [origin], MemoryBuckets(clock), told_by(clock))
     with pytest.raises(TransientError, match="no answer"):
         session.send("POST", f"http://{origin}/", operation="o", repeat=Repeat.NEVER)
     assert len(clock.slept) == 4

@@ -17,8 +17,9 @@ from commerce_pipelines.channels.http.memory import MemoryBuckets, MemoryTokens
 from commerce_pipelines.channels.http.session import HttpSession, Redact, Repeat, Response, StaticAuth, TokenAuth, pages
 from commerce_pipelines.channels.http.throttle import Rate
 from commerce_pipelines.core.errors import CredentialError, PermanentError, ProtocolError, TransientError
+from commerce_pipelines.core.instruments import REAL
 
-from ...doubles.vendor import Clock, Handler, Step, Vendor, answer, broken_chunks, drip, hang_up, reset
+from ...doubles.vendor import Clock, Handler, Step, Vendor, answer, broken_chunks, drip, hang_up, reset, told_by
 
 
 def get(session: HttpSession, vendor: Vendor, **options: Any) -> Response:
@@ -183,7 +184,7 @@ def test_the_wait_for_the_bucket_is_outside_the_deadline_but_bounded(
 
 @pytest.mark.parametrize("where", ["body", "headers"])
 def test_a_dripping_answer_meets_the_total_deadline(vendor: Vendor, where: str) -> None:
-    session = HttpSession("slow", [vendor.origin], MemoryBuckets())
+    session = HttpSession("slow", [vendor.origin], MemoryBuckets(), REAL)
     vendor.script = [drip(where)]
     began = time.monotonic()
     with pytest.raises(TransientError, match="slow: searchOrders"):
@@ -214,7 +215,7 @@ def test_json_that_is_none_names_operation_and_type_but_not_the_body(vendor: Ven
     "http://api.ebay.com/", "https://user@api.ebay.com/", "https://api.ebay.com:8443/", "https:///x",
 ])  # fmt: skip
 def test_only_the_channels_own_hosts_are_called(clock: Clock, url: str) -> None:
-    session = HttpSession("ebay_de", ["api.ebay.com", "https://apiz.ebay.com/x"], MemoryBuckets(clock))
+    session = HttpSession("ebay_de", ["api.ebay.com", "https://apiz.ebay.com/x"], MemoryBuckets(clock), told_by(clock))
     with pytest.raises(PermanentError):
         session.get(url, operation="getOrders")
 

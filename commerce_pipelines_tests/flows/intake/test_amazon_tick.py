@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from commerce_pipelines.channels.capabilities import Window
 from commerce_pipelines.core.errors import TransientError
+from commerce_pipelines.core.instruments import REAL
 from commerce_pipelines.flows.intake.poll import Cursor, poll
 from commerce_pipelines.settings import file as settings
 from commerce_pipelines.warehouse.tables.database import Warehouse
@@ -37,13 +39,15 @@ def test_a_catch_up_of_more_pages_than_the_bucket_holds_ends(
             for order in demo_orders(seed, 1, NOON, CATALOGUE):
                 amazon.add(order)
         channel = connect(amazon, clock)
-        connections = doors(settings.parse(YAML), warehouse, channels={NAME: channel})
+        connections = doors(
+            settings.parse(YAML), warehouse, channels={NAME: channel}, instruments=replace(REAL, clock=clock.seconds)
+        )
         for _ in range(18):  # a backfill has left two calls of twenty
             list(channel.orders.totals(EMPTY))
         cursor, seen, ticks = Cursor(watermark=NOON - timedelta(days=2)), 0, 0
         monkeypatch.setattr("commerce_pipelines.channels.amazon.orders.reading.PAGE_SIZE", 10)
         while ticks == 0 or cursor.resume:
-            cursor, landed = poll(connections, NAME, cursor, now=clock.now(), clock=clock.seconds)
+            cursor, landed = poll(connections, NAME, cursor, now=clock.now())
             seen, ticks = seen + landed.new, ticks + 1
             clock.passed += 900
         assert seen == len(amazon.orders)
@@ -56,8 +60,10 @@ def test_a_tick_that_got_nothing_says_so(warehouse: Warehouse, monkeypatch: pyte
     with judged(clock, monkeypatch) as amazon:
         amazon.generous = False
         channel = connect(amazon, clock)
-        connections = doors(settings.parse(YAML), warehouse, channels={NAME: channel})
+        connections = doors(
+            settings.parse(YAML), warehouse, channels={NAME: channel}, instruments=replace(REAL, clock=clock.seconds)
+        )
         for _ in range(20):
             list(channel.orders.totals(EMPTY))
         with pytest.raises(TransientError, match="rate limit of searchOrders is used up for 179 s"):
-            poll(connections, NAME, Cursor(watermark=NOON - timedelta(days=2)), now=clock.now(), clock=clock.seconds)
+            poll(connections, NAME, Cursor(watermark=NOON - timedelta(days=2)), now=clock.now())

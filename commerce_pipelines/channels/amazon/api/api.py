@@ -11,16 +11,14 @@ with v2026-01-01 personal data depends on the application's roles.
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 
 from ....core.errors import CredentialError, ProtocolError
+from ....core.instruments import Instruments
 from ....core.legible import decode_as
 from ...http.call import Options, WriteMethod
 from ...http.session import HttpSession, Repeat, Response, TokenAuth
@@ -59,24 +57,18 @@ class Api:
         settings: Settings,
         buckets: BucketStore,
         tokens: TokenStore,
-        *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        jitter: Callable[[], float] = random.random,
+        instruments: Instruments,
     ) -> None:
         self.name, self.settings = settings.name, settings
-        self.now, self.clock, self.sleep = now, clock, sleep
-        self._buckets, self._jitter = buckets, jitter
+        self.now, self.clock, self.sleep = instruments.now, instruments.clock, instruments.sleep
+        self._buckets, self._instruments = buckets, instruments
         self._rates = dict(RATES)
         self._session = self.session(settings.base_url, settings.token_url)
         self._auth = TokenAuth(tokens, f"{settings.name}:lwa", self._mint, "x-amz-access-token")
 
     def session(self, *hosts: str) -> HttpSession:
         """A session of this account that may call these hosts and no other."""
-        return HttpSession(
-            self.name, hosts, self._buckets, clock=self.clock, sleep=self.sleep, jitter=self._jitter, describe=describe
-        )
+        return HttpSession(self.name, hosts, self._buckets, self._instruments, describe=describe)
 
     def call(
         self,

@@ -8,9 +8,7 @@ orders/trading_reading.py, inventory/listings.py, inventory/quantities.py), retr
 from __future__ import annotations
 
 import base64
-import random
-import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
@@ -18,6 +16,7 @@ from xml.etree import ElementTree as ET
 import msgspec
 
 from ....core.errors import CredentialError, PermanentError, ProtocolError, TransientError, UnknownOutcome
+from ....core.instruments import Instruments
 from ....core.legible import decode_as
 from ...http.session import UNKNOWN, HttpSession, Repeat, Response, TokenAuth
 from ...http.throttle import BucketStore, Rate, TokenStore
@@ -60,16 +59,11 @@ class Account:
         settings: Settings,
         buckets: BucketStore,
         tokens: TokenStore,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        jitter: Callable[[], float] = random.random,
+        instruments: Instruments,
     ) -> None:
         self.settings = settings
         hosts = (settings.base_url, settings.token_url)
-        self._session = HttpSession(
-            settings.name, hosts, buckets, clock=clock, sleep=sleep, jitter=jitter, describe=describe
-        )
+        self._session = HttpSession(settings.name, hosts, buckets, instruments, describe=describe)
         key = f"{settings.name}:ebay"  # both APIs take the same token
         self._bearer = TokenAuth(tokens, key, self._mint, "Authorization", "Bearer ")
         self._iaf = TokenAuth(tokens, key, self._mint, "X-EBAY-API-IAF-TOKEN")

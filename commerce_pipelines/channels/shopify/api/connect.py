@@ -5,12 +5,12 @@ What belongs here: which hosts are called, how a token is minted. What does not:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from urllib.parse import urlencode
 
 import msgspec
 
 from ....core.errors import CredentialError, ProtocolError
+from ....core.instruments import Instruments
 from ...http.auth import Auth, StaticAuth, TokenAuth
 from ...http.session import HttpSession, Repeat
 from ...http.throttle import BucketStore, TokenStore
@@ -30,24 +30,19 @@ _tokens = msgspec.json.Decoder(Token)
 
 
 def connect(
-    settings: Settings,
-    buckets: BucketStore,
-    tokens: TokenStore,
-    *,
-    clock: Callable[[], float],
-    sleep: Callable[[float], None],
+    settings: Settings, buckets: BucketStore, tokens: TokenStore, instruments: Instruments
 ) -> tuple[HttpSession, GraphQL]:
     """The shop's calls; none is made yet. Reads the access token's secret where it is a fixed one."""
     base = (settings.endpoint or f"https://{settings.shop}").rstrip("/")
     token_url = settings.token_endpoint or f"{base}/admin/oauth/access_token"
-    session = HttpSession(settings.name, {base, token_url, FILES}, buckets, clock=clock, sleep=sleep)
+    session = HttpSession(settings.name, {base, token_url, FILES}, buckets, instruments)
     auth: Auth
     if settings.credentials.access_token:
         auth = StaticAuth(HEADER, settings.credentials.access_token.value())
     else:
         auth = TokenAuth(tokens, f"shopify:{settings.name}", lambda: _mint(session, settings, token_url), HEADER)
     url = f"{base}/admin/api/{settings.api_version}/graphql.json"
-    return session, GraphQL(session, url, auth, settings.api_version, clock=clock, sleep=sleep)
+    return session, GraphQL(session, url, auth, settings.api_version, instruments)
 
 
 def _mint(session: HttpSession, settings: Settings, token_url: str) -> tuple[str, float]:

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import logging
 import re
-import time
-from collections.abc import Callable
 from functools import cache
 from typing import Any, Generic, TypeVar
 
@@ -27,6 +25,7 @@ from ....core.errors import (
     TransientError,
     UnknownOutcome,
 )
+from ....core.instruments import Instruments
 from ....core.legible import decode_json
 from ...http.auth import Auth
 from ...http.session import UNKNOWN, HttpSession, Repeat, Response
@@ -116,14 +115,12 @@ class GraphQL:
         url: str,
         auth: Auth,
         version: str,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        instruments: Instruments,
     ) -> None:
         self._session, self._url, self._auth, self._version = session, url, auth, version
-        self._clock, self._sleep = clock, sleep
+        self._clock, self._sleep = instruments.clock, instruments.sleep
         self._rate = STANDARD
-        self._bucket = (STANDARD.burst, clock())  # points that Shopify said were left, and when
+        self._bucket = (STANDARD.burst, self._clock())  # points that Shopify said were left, and when
         self._costs: dict[str, Cost] = {}  # what each query cost last
         self._said: set[str] = set()  # warnings about the API version, each logged once
 

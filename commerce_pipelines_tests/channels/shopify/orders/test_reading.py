@@ -16,6 +16,7 @@ from commerce_pipelines.channels.shopify.api import pages as listing
 from commerce_pipelines.channels.shopify.channel import ShopifyChannel
 from commerce_pipelines.channels.shopify.settings import Credentials, Settings
 from commerce_pipelines.core.errors import PermanentError, ProtocolError, TransientError
+from commerce_pipelines.core.instruments import Instruments
 from commerce_pipelines.core.section import Secret
 from commerce_pipelines.domain.orders.order import LineKind, OrderStatus, balance, check
 from commerce_sandbox.catalogue import CATALOGUE
@@ -74,7 +75,7 @@ def connect(shop: Recorded, clock: Clock, credentials: Credentials = STATIC, **s
     )
     return ShopifyChannel(
         given, MemoryBuckets(clock.seconds), MemoryTokens(clock.seconds),
-        clock=clock.seconds, sleep=clock.sleep, now=clock.now,
+        Instruments(now=clock.now, clock=clock.seconds, sleep=clock.sleep, jitter=lambda: 1.0),
     )  # fmt: skip
 
 
