@@ -18,6 +18,16 @@ if TYPE_CHECKING:
 
 
 @contextmanager
+def odoo_writer_if_free(connections: Connections, name: str) -> Iterator[OdooClient | None]:
+    """The same for whoever would rather try later than wait: None while somebody else writes."""
+    odoo = connections.settings.odoo
+    with connections.warehouse.lock(f"odoo {odoo.url.rstrip('/')} {odoo.database}", wait=False) as held:
+        if held:
+            may_write_odoo(connections, name)
+        yield connections.odoo if held else None
+
+
+@contextmanager
 def odoo_writer(connections: Connections, name: str) -> Iterator[OdooClient]:
     """The client to write with on behalf of a channel; other writers, of any process of this database, wait meanwhile.
 

@@ -50,11 +50,11 @@ def _stock(server: Server) -> None:
         client.call("stock.quant", "create", context={"inventory_mode": True}, vals_list=[quant])
 
 
-def settings_of(server: Server, more: str = "") -> Settings:
+def settings_of(server: Server, more: str = "", of_odoo: str = "") -> Settings:
     text = SETTINGS.replace("http://127.0.0.1:8069", server.url).replace(
         "database: demo", f"database: {server.database}"
     )
-    user = f"username: {server.username}, transport: {server.transport}"
+    user = f"{of_odoo}username: {server.username}, transport: {server.transport}"
     text = text.replace("username: admin", user).replace("start_date:", f"{more}start_date:")
     return parse(text + "vat: {oss: true}\n")
 
@@ -66,7 +66,7 @@ def connect(odoo: Server, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch)
         "COMMERCE_DATABASE_URL": warehouse.url,
         "COMMERCE_MASTER_KEY": base64.urlsafe_b64encode(MASTER_KEY).decode(),
     }
-    return lambda more="": Lane(settings_of(odoo, more), environ)
+    return lambda more="", of_odoo="": Lane(settings_of(odoo, more, of_odoo), environ)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from .base import languages
 from .countries import EUROPEAN_UNION
 from .errors import ConstraintError, ValidationError
 from .orm import Env, Row, hook
-from .schema import Model, boolean, char, choice, integer, lines, many, one, text
+from .schema import Model, boolean, char, choice, day, integer, lines, many, one, text
 
 TYPES = ("contact", "invoice", "delivery", "other")
 _LABELS = {"invoice": "Invoice", "delivery": "Delivery", "other": "Other"}
@@ -70,6 +70,25 @@ def _orders(env: Env, row_id: int) -> tuple[int, ...]:
 
 
 MODELS = (
+    Model("mail.activity.type", {"name": char(required=True), "active": boolean(default=True)}, title="Activity Type"),
+    Model(
+        "mail.activity",
+        {
+            "res_model_id": one("ir.model", required=True),
+            "res_model": char(
+                compute=lambda env, i: env.get("ir.model", env.get("mail.activity", i, "res_model_id"), "model")
+            ),
+            "res_id": integer(index=True),
+            "activity_type_id": one("mail.activity.type"),
+            "user_id": one("res.users", default=lambda env: env.user),
+            "summary": char(),
+            "note": text(),
+            "date_deadline": day(default=lambda env: env.stamp[:10], required=True),
+            "active": boolean(default=True),
+        },
+        rec_name="summary",
+        title="Activity",
+    ),
     Model(
         "res.partner",
         {

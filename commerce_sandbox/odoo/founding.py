@@ -69,6 +69,9 @@ def found(
     env = Env(db, ROBOT, {"lang": "en_US"}, sudo=True)
     create(env, "ir.module.module", [{"name": module, "state": "installed"} for module in modules])
     create(env, "ir.model", [{"model": model.name, "name": model.title} for model in MODELS])
+    assign_xmlid(env, "sale.model_sale_order", "ir.model", env.db.referring("ir.model", "model", "sale.order")[0])
+    warning = create(env, "mail.activity.type", [{"name": "Exception"}])[0]
+    assign_xmlid(env, "mail.mail_activity_data_warning", "mail.activity.type", warning)
     create(env, "res.lang", [{"name": "English (US)", "code": "en_US"}])
     _currencies_and_countries(env)
     _company(env, company)

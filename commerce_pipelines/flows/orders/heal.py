@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from ...core.errors import PermanentError
 from ...core.reasons import Retry, rule
 from ...core.topics import Topic
+from ...domain.sales.draft import Flag
 from ...domain.sales.lifecycle import NOT_ASKED, is_about_product
 from ...resources.connections import Connections
 from ...settings.fingerprint import fingerprint
+from ..odoo_writer import odoo_writer_if_free
+from .marks import show
 
 TOPIC = Topic.ORDERS
 
@@ -61,10 +65,34 @@ def _no_longer_short(connections: Connections, name: str, now: datetime) -> None
     if not notes:
         return
     still = oversold(connections.odoo, [note.odoo_id for note in notes if note.odoo_id])
+    served = [note for note in notes if note.odoo_id not in still]
+    if not _unmarked(connections, name, [note.record_id for note in served]):
+        return
     with connections.warehouse.transaction() as connection:
-        for code in {note.code for note in notes}:
-            served = [note.record_id for note in notes if note.code == code and note.odoo_id not in still]
-            exceptions.resolve_notes(connection, name, TOPIC, served, now, code=code)
+        for code in {note.code for note in served}:
+            gone = [note.record_id for note in served if note.code == code]
+            exceptions.resolve_notes(connection, name, TOPIC, gone, now, code=code)
+
+
+def _unmarked(connections: Connections, name: str, served: list[str]) -> bool:
+    """Take the mark of a shortage off these orders, not while a run writes to Odoo: the next look will do."""
+    from ...warehouse import exceptions
+
+    if not served:
+        return False
+    with connections.warehouse.transaction() as connection:
+        notes = exceptions.open_exceptions(connection, name, TOPIC, record_ids=served)
+    orders: dict[int, tuple[Flag, ...]] = {one.odoo_id: () for one in notes if one.odoo_id}
+    for one in notes:
+        if one.odoo_id and one.note and rule(one.code).retry is not Retry.STOCK:
+            orders[one.odoo_id] += (one.reason,)
+    try:
+        with odoo_writer_if_free(connections, name) as writer:
+            if writer is not None:
+                show(writer, orders)
+            return writer is not None
+    except PermanentError:
+        return True  # this Odoo is not to be written to, so it has no marks of ours to take away
 
 
 def replay(

@@ -35,6 +35,7 @@ from ...settings.fingerprint import fingerprint
 from ...warehouse.orders.ledger import LEDGER, read_known, read_unreadable
 from ..odoo_writer import odoo_writer
 from .drafts import drafts_of
+from .marks import mark
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,6 +73,7 @@ class Sorted(msgspec.Struct, kw_only=True):
     booked: dict[str, Sale] = msgspec.field(default_factory=dict)
     verdicts: dict[str, SaleOutcome] = msgspec.field(default_factory=dict)
     kept: set[str] = msgspec.field(default_factory=set)  # verdicts that leave their exceptions as they are
+    notes: dict[str, dict[str, Reason]] = msgspec.field(default_factory=dict)  # open ones by order id and code
 
 
 def is_sale(row: Row) -> bool:
@@ -113,12 +115,13 @@ def load(
             work.verdicts[outcome.order_id] = outcome
         for outcome in cancel_sales(writer, connections.label(name), [row["order_id"] for row in work.cancel]):
             work.verdicts[outcome.order_id] = outcome
-    for order_id, _day, error in drafted.failures:
-        work.verdicts[order_id] = SaleOutcome(
-            channel=name, order_id=order_id, action=Action.REFUSED, reason=error.reason
-        )
-    for order_id, sale in work.booked.items():
-        work.verdicts[order_id] = _still_there(work.verdicts[order_id], sale)
+        for order_id, _day, error in drafted.failures:
+            work.verdicts[order_id] = SaleOutcome(
+                channel=name, order_id=order_id, action=Action.REFUSED, reason=error.reason
+            )
+        for order_id, sale in work.booked.items():
+            work.verdicts[order_id] = _still_there(work.verdicts[order_id], sale)
+        mark(writer, work)
     _quarantine(connections, name, rows, work, run_id, now)
     by_id = {draft.order_id: draft for draft in drafted.drafts}
     return _ledger(connections, name, rows, work, by_id, now), _figures(work.verdicts.values(), rows, by_id)
@@ -150,6 +153,9 @@ def sort(connections: Connections, name: str, rows: list[Row], again: bool, now:
         known = read_known(connection, name, ids)
         waiting = exceptions.open_exceptions(connection, name, Topic.ORDERS, record_ids=ids)
     refused = {one.record_id: one for one in waiting if one.blocking and one.stage == STAGE}
+    for one in waiting:
+        if one.note:
+            work.notes.setdefault(one.record_id, {})[one.code] = one.reason
     asked = {one.record_id for one in waiting if not one.blocking and one.retry_at and one.retry_at <= now}
     stamp = fingerprint(connections.settings, name, Topic.ORDERS)
     for row in due:

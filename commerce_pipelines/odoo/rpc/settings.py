@@ -28,6 +28,7 @@ class OdooSettings(Section, kw_only=True, frozen=True):
     # its own time limits make more than 100 unwise.
     batch: int = 100
     chatter: bool = False  # True: Odoo also writes its creation notes and field history (a third slower)
+    flags: Literal["none", "tag", "activity"] = "activity"  # how an order's flags show on it; activity: tags, too
     create_missing: bool = True  # service products, pricelists, tax-included twins of known taxes, the guest partner
 
     def __post_init__(self) -> None:
