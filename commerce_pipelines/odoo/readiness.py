@@ -38,6 +38,11 @@ _TO_CREATE = (
     ("account.fiscal.position", ("create",), "Invoicing / Administrator"),
     ("res.currency", ("write",), "Invoicing / Administrator"),
 )
+_TO_MARK = (
+    ("crm.tag", ("read", "create"), "Sales / User: All Documents"),
+    ("mail.activity", ("read", "create", "unlink"), "Sales / User: All Documents"),
+)
+_UNMARKED = ", or set odoo.flags: none"
 _ALTERNATIVE = ", or set odoo.create_missing: false and create by hand what is then missing"
 _MODULE_OF = {"sale.order": "sale_management", "stock.warehouse": "sale_stock", "account.tax": "account"}
 SUGGESTED = 8  # names that a person is shown instead of a wrong one
@@ -57,7 +62,12 @@ def verify_rights(client: OdooClient) -> list[str]:
     if missing:
         return missing
     create = client.settings.create_missing
-    return [*_refusals(client, _NEEDED, ""), *_refusals(client, _TO_CREATE if create else (), _ALTERNATIVE)]
+    marks = {"none": 0, "tag": 1, "activity": 2}[client.settings.flags]
+    return [
+        *_refusals(client, _NEEDED, ""),
+        *_refusals(client, _TO_CREATE if create else (), _ALTERNATIVE),
+        *_refusals(client, _TO_MARK[:marks], _UNMARKED),
+    ]
 
 
 def _missing_modules(client: OdooClient) -> Iterator[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from typing import Literal
 
 from msgspec.structs import force_setattr
 
@@ -70,6 +71,7 @@ class SaleRules(Section, kw_only=True, frozen=True):
     channel_departure_countries: dict[str, str] = {}  # the same by marketplace id, because Amazon does not tell
 
     rounding_tolerance: int = 2  # minor units that a visible rounding line may bridge, channel's total to Odoo's
+    on_payment_lost: Literal["note", "block"] = "note"  # block: its delivery is held, see docs/life-cycle.md
     history_before: date | None = None  # already shipped orders placed earlier: no delivery, no reservation
 
     def __post_init__(self) -> None:

@@ -35,7 +35,7 @@ from ...settings.fingerprint import fingerprint
 from ...warehouse.orders.ledger import LEDGER, read_known, read_unreadable
 from ..odoo_writer import odoo_writer
 from .drafts import drafts_of
-from .marks import mark
+from .marks import mark, release
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,6 +73,7 @@ class Sorted(msgspec.Struct, kw_only=True):
     booked: dict[str, Sale] = msgspec.field(default_factory=dict)
     verdicts: dict[str, SaleOutcome] = msgspec.field(default_factory=dict)
     kept: set[str] = msgspec.field(default_factory=set)  # verdicts that leave their exceptions as they are
+    odoo_ids: dict[str, int] = msgspec.field(default_factory=dict)
     notes: dict[str, dict[str, Reason]] = msgspec.field(default_factory=dict)  # open ones by order id and code
 
 
@@ -111,6 +112,7 @@ def load(
         work = sort(connections, name, rows, again, now)
         drafted = drafts_of(connections, name, [(row["order_id"], row["day"]) for row in work.load], work.sales)
         channel = settings.channel(name)
+        release(writer, work)
         for outcome in load_sales(writer, settings.odoo, drafted.drafts, channel.taxes, on_batch=advance):
             work.verdicts[outcome.order_id] = outcome
         for outcome in cancel_sales(writer, connections.label(name), [row["order_id"] for row in work.cancel]):
@@ -121,7 +123,7 @@ def load(
             )
         for order_id, sale in work.booked.items():
             work.verdicts[order_id] = _still_there(work.verdicts[order_id], sale)
-        mark(writer, work)
+        mark(writer, work, channel.on_payment_lost == "block")
     _quarantine(connections, name, rows, work, run_id, now)
     by_id = {draft.order_id: draft for draft in drafted.drafts}
     return _ledger(connections, name, rows, work, by_id, now), _figures(work.verdicts.values(), rows, by_id)
@@ -153,6 +155,7 @@ def sort(connections: Connections, name: str, rows: list[Row], again: bool, now:
         known = read_known(connection, name, ids)
         waiting = exceptions.open_exceptions(connection, name, Topic.ORDERS, record_ids=ids)
     refused = {one.record_id: one for one in waiting if one.blocking and one.stage == STAGE}
+    work.odoo_ids = {order_id: sale.odoo_id for order_id, sale in booked.items()}
     for one in waiting:
         if one.note:
             work.notes.setdefault(one.record_id, {})[one.code] = one.reason

@@ -11,8 +11,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from ...core.errors import PermanentError
+from ...domain.sales.completeness import SOLD
 from ...domain.sales.draft import Action, Flag, SaleOutcome
-from ...domain.sales.lifecycle import NOT_ASKED
+from ...domain.sales.lifecycle import HOLDS, NOT_ASKED
 
 if TYPE_CHECKING:
     from ...odoo.rpc.client import OdooClient
@@ -22,9 +23,22 @@ LOG = logging.getLogger(__name__)
 _WRITTEN = frozenset((Action.CREATED, Action.CONFIRMED, Action.CHANGED))
 
 
-def mark(odoo: OdooClient, work: Sorted) -> None:
-    """Make the marks in Odoo those of the verdicts. An order goes its way without its marks where Odoo refuses them."""
+def release(odoo: OdooClient, work: Sorted) -> None:
+    """Give back held deliveries of orders that are loaded next: Odoo would put more units into a second one."""
+    due = {row["order_id"] for row in work.load}
+    ids = {
+        odoo_id for order_id, odoo_id in work.odoo_ids.items()
+        if order_id in due and HOLDS & work.notes.get(order_id, {}).keys()
+    }  # fmt: skip
+    _hold(odoo, set(), ids)
+
+
+def mark(odoo: OdooClient, work: Sorted, block: bool) -> None:
+    """Make the marks in Odoo those of the verdicts. An order goes its way without its marks where Odoo refuses them.
+    block: deliveries of orders that should not leave are held, see HOLDS."""
     orders: dict[int, tuple[Flag, ...]] = {}
+    hold, free = set[int](), set[int]()
+    loaded = {row["order_id"] for row in work.load}
     for order_id, outcome in work.verdicts.items():
         before = work.notes.get(order_id, {})
         if order_id in work.kept or not outcome.odoo_id:
@@ -32,7 +46,25 @@ def mark(odoo: OdooClient, work: Sorted) -> None:
         now = flags_after(outcome, before)
         if now.keys() != before.keys() or (now and outcome.action in _WRITTEN):
             orders[outcome.odoo_id] = tuple(now.values())
+        holds, held = bool(HOLDS & now.keys()), bool(HOLDS & before.keys()) and order_id not in loaded
+        if holds and block and not held and outcome.state in SOLD:
+            hold.add(outcome.odoo_id)
+        if held and not holds:
+            free.add(outcome.odoo_id)
+    _hold(odoo, hold, free)
     show(odoo, orders)
+
+
+def _hold(odoo: OdooClient, hold: set[int], free: set[int]) -> None:
+    from ...odoo.sales.holding import hold_sales, release_sales
+
+    try:
+        if hold:
+            hold_sales(odoo, hold)
+        if free:
+            release_sales(odoo, free)
+    except PermanentError as error:
+        LOG.warning("Deliveries of %d orders could not be held or released in Odoo: %s", len(hold | free), error)
 
 
 def flags_after(outcome: SaleOutcome, before: dict[str, Flag]) -> dict[str, Flag]:

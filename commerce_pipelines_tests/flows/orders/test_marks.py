@@ -83,3 +83,38 @@ def test_how_they_show_is_a_setting(connect: Any, request: pytest.FixtureRequest
     order = in_odoo(lane, request, how, lines=(line(10**9, MUG, 10**7),), total=10**9)
     assert marks(lane, order) == (set() if how == "none" else {"Marketplace: oversold"}, [])
     lane.connections.odoo.call("sale.order", "action_cancel", [lane.ledger(order.order_id)["odoo_id"]])
+
+
+def deliveries(lane: Lane, order: Order) -> list[tuple[str, float]]:
+    """(operation type, units reserved) of its open transfers."""
+    odoo = lane.connections.odoo
+    ids = lane.sales(order.order_id)[0]["picking_ids"]
+    rows = odoo.call("stock.picking", "read", ids, fields=["picking_type_id", "state", "move_ids"])
+    found = []
+    for row in rows:
+        if row["state"] not in ("done", "cancel"):
+            moves = odoo.call("stock.move", "read", row["move_ids"], fields=["quantity"], load=None)
+            found.append((row["picking_type_id"][1].split(": ", 1)[-1], sum(move["quantity"] for move in moves)))
+    return found
+
+
+def test_a_delivery_is_held_with_its_goods_until_it_is_paid(connect: Any, request: pytest.FixtureRequest) -> None:
+    lane = connect("on_payment_lost: block, ")
+    order = in_odoo(lane, request, lines=(line(3380, quantity=2),), total=3380)
+    before = deliveries(lane, order)
+    partly = next_run(lane, order, status=OrderStatus.WAITING)
+    (held,) = deliveries(lane, order)
+    assert held[0].startswith("On hold: ")
+    assert held[1] == 2
+    edited = {"lines": (line(5070, quantity=3),), "total": 5070}
+    paid = next_run(lane, partly, status=OrderStatus.PAID, **edited)
+    assert deliveries(lane, order) == [(before[0][0], 3)]
+    refused = next_run(lane, paid, lines=(line(5070, quantity=3), line(1, "X-NONE", line_id="9")), total=5071)
+    assert [name.startswith("On hold: ") for name, _ in deliveries(lane, order)] == [True]
+    lane.run()  # refused once more
+    assert [name.startswith("On hold: ") for name, _ in deliveries(lane, order)] == [True]
+    next_run(lane, refused, **edited)
+    assert deliveries(lane, order) == [(before[0][0], 3)]
+    voided = next_run(lane, later(refused, **edited), status=OrderStatus.WAITING, **edited)
+    next_run(lane, voided, status=OrderStatus.CANCELLED, **edited)
+    assert (deliveries(lane, order), lane.sales(order.order_id)[0]["state"]) == ([], "cancel")

@@ -1,0 +1,94 @@
+"""Deliveries of orders that should not leave: taken out of the pickers' queue, with their reservation, and given back.
+
+    WH/OUT/00012 (Delivery Orders) ──▶ WH/HOLD/00001 (On hold: Delivery Orders) ──▶ WH/OUT/00013 (Delivery Orders)
+
+Odoo Community has no lock of a delivery that keeps its goods reserved: cancelling or unreserving it gives them away. A
+transfer may change its operation type, though, and stays reserved, so a held one lies in an operation type of its own,
+one for each that it may come from. A person who opens it there can still validate it.
+
+What belongs here: holding and releasing. What does not: which orders (flows/orders/marks.py).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from ..rpc.client import OdooClient
+from ..rpc.each import on_all
+from ..rpc.load import known, load_one, names_of
+from .confirming import tracking
+
+_PREFIX = "hold_type_"
+_OF_TYPE = ("name", "code", "warehouse_id", "default_location_src_id", "default_location_dest_id", "company_id",
+            "reservation_method")  # fmt: skip
+
+
+def hold_sales(client: OdooClient, order_ids: Collection[int]) -> None:
+    """Move what has not left of these orders to the operation types for held transfers. Four calls and more, whatever
+    the number of orders; nothing where Odoo keeps no stock."""
+    open_, ours = _open_transfers(client, order_ids)
+    by_type: dict[int, list[int]] = defaultdict(list)
+    for row in open_:
+        if row["picking_type_id"] not in ours and row["picking_type_code"] != "incoming":
+            by_type[row["picking_type_id"]].append(row["id"])
+    held = _hold_types(client, by_type) if by_type else {}
+    for type_id, ids in by_type.items():
+        _move(client, ids, held[type_id])
+
+
+def release_sales(client: OdooClient, order_ids: Collection[int]) -> None:
+    """Give held transfers back to the operation types that they came from; what a person moved stays where it is."""
+    open_, ours = _open_transfers(client, order_ids)
+    by_type: dict[int, list[int]] = defaultdict(list)
+    for row in open_:
+        if row["picking_type_id"] in ours:
+            by_type[ours[row["picking_type_id"]]].append(row["id"])
+    for type_id, ids in by_type.items():
+        _move(client, ids, type_id)
+
+
+def _open_transfers(client: OdooClient, order_ids: Collection[int]) -> tuple[list[dict[str, Any]], dict[int, int]]:
+    """(transfers that are not done, our operation types: id -> the type that it stands for)."""
+    if not order_ids or not client.call("sale.order", "fields_get", allfields=["picking_ids"], attributes=["type"]):
+        return [], {}
+    rows = client.call(
+        "stock.picking", "search_read", load=None, fields=["picking_type_id", "picking_type_code"],
+        domain=[["sale_id", "in", sorted(order_ids)], ["state", "not in", ["done", "cancel"]]],
+    )  # fmt: skip
+    names = names_of(client, "stock.picking.type", {row["picking_type_id"] for row in rows})
+    ours = {record: int(name.removeprefix(_PREFIX)) for record, name in names.items() if name.startswith(_PREFIX)}
+    return list(rows), ours
+
+
+def _hold_types(client: OdooClient, type_ids: Collection[int]) -> dict[int, int]:
+    """The operation type that holds transfers of each of these, created where it is missing."""
+    there = known(client, "stock.picking.type", [f"{_PREFIX}{type_id}" for type_id in type_ids])
+    found = {int(name.removeprefix(_PREFIX)): record for name, record in there.items()}
+    missing = sorted(set(type_ids) - found.keys())
+    if missing:
+        for row in client.call("stock.picking.type", "read", ids=missing, fields=list(_OF_TYPE), load=None):
+            found[row["id"]] = load_one(client, "stock.picking.type", f"{_PREFIX}{row['id']}", _values(row))
+    return found
+
+
+def _values(row: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "name": f"On hold: {row['name']}",
+        "code": row["code"],
+        "sequence_code": "HOLD",
+        "reservation_method": row["reservation_method"],
+        **{
+            f"{field}/.id": str(row[field] or "")
+            for field in ("warehouse_id", "default_location_src_id", "default_location_dest_id", "company_id")
+        },
+    }
+
+
+def _move(client: OdooClient, ids: Collection[int], type_id: int) -> None:
+    # One by one: Odoo gives a transfer its new number and its type's places as it is written.
+    for picking_id in sorted(ids):
+        on_all(
+            client, "stock.picking", "write", [picking_id], tracking(client), list, vals={"picking_type_id": type_id}
+        )
