@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any
 
@@ -104,6 +105,26 @@ def test_accounts_that_tell_no_id_and_have_credentials_of_their_own_are_two(open
     connections = opened(some_settings(SECOND), Shop("shop_de", "", refused), Shop("shop_two", "", refused))
     assert identity.identify(connections, "shop_de").label == "shop_de"
     assert identity.identify(connections, "shop_two").label == "shop_two"
+
+
+def test_two_processes_that_use_a_channel_first_at_once_agree(warehouse: Warehouse) -> None:
+    other = Warehouse(warehouse.url, MASTER_KEY)
+
+    def second() -> str:
+        with other.transaction() as connection:
+            accounts.add(connection, "shop_de", "shopify", "1", "credentials")
+            return accounts.read_all(connection)[0].label
+
+    with ThreadPoolExecutor(1) as pool:
+        with warehouse.transaction() as connection, connection.cursor() as cursor:
+            accounts.add(connection, "shop_de", "shopify", "1", "credentials")
+            label = pool.submit(second)
+            while True:  # until the second one waits for this transaction
+                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                if cursor.fetchone() != (0,) or label.done():
+                    break
+        assert label.result() == "shop_de"
+    other.close()
 
 
 def test_a_renamed_channel_is_told_with_the_command_that_adopts_it(opened: Any) -> None:

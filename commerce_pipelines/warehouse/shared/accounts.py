@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ..tables.database import lock_number
+
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
@@ -65,6 +67,8 @@ def add(connection: Connection, channel: str, kind: str, account_id: str, creden
     """Keep a channel's account at its first use. The label is the channel's name, or that with a number where an
     account that is called otherwise by now was called so first."""
     with connection.cursor() as cursor:
+        # Two processes may use a channel for the first time at once: the second one finds the label of the first.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number("accounts"),))
         cursor.execute("SELECT label FROM commerce.accounts")
         taken = {label for (label,) in cursor}
         label, number = channel, 2
