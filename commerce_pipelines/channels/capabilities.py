@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from ..core.errors import PermanentError
+from ..core.topics import Topic
 from ..domain.inventory.listings import Listing, Push, PushOutcome
 from ..domain.orders.order import Order, OrderStatus
 
@@ -91,7 +92,7 @@ class Source(Protocol[R]):
     `head` and `translate` are pure and raise RecordError(`bad_payload`) with the path of what is wrong.
     """
 
-    topic: str
+    topic: Topic
 
     def changed(self, window: Window, resume: str | None = None) -> Iterator[Page]:
         """Records changed within the window (by the channel's change time), oldest first where the API allows it."""

@@ -11,6 +11,7 @@ import msgspec
 
 from commerce_pipelines.channels.capabilities import AccountId, Channel, Head, Orders, OrderTotal, Page, Window
 from commerce_pipelines.core.errors import RecordError
+from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.domain.inventory.listings import Listing, Push, PushOutcome
 from commerce_pipelines.domain.orders.order import Address, Buyer, LineKind, Order, OrderLine, OrderStatus
 from commerce_pipelines.settings.file import Settings, parse
@@ -34,7 +35,7 @@ class FakeChannel(Channel, Orders):
     Orders are dicts: id, placed, updated (datetimes), total, and optionally status, email, name, street, sku.
     """
 
-    kind, topic = "shopify", "orders"
+    kind, topic = "shopify", Topic.ORDERS
 
     def __init__(self, name: str = "shop_de", page_size: int = 100) -> None:
         self.name, self.page_size = name, page_size

@@ -14,6 +14,7 @@ from ..capabilities import Account, AccountId
 from ..http.session import Repeat
 from .api import account as api
 from .api import trading_payloads
+from .settings import TRADING_SCOPE
 
 
 class SellerOrder(msgspec.Struct, rename="camel"):
@@ -39,10 +40,12 @@ class EbayAccount(Account):
         return self._settings.warnings(today)
 
     def _probe_rest(self) -> AccountId:
-        """The seller as an order names them: an account without orders has no id here."""
+        """The seller as an order names them; without an order the Trading API says it, if the token may call it."""
         response = self._account.rest("getOrders", api.ORDERS, {"limit": "1"})
         page = self._account.decode(response, OrdersPage)
         seller = next((order.seller_id for order in page.orders if order.seller_id), "")
+        if not seller and TRADING_SCOPE in self._settings.scopes:
+            seller = self._user_id()
         name = f"the account {seller}" if seller else "an account without orders"
         return AccountId(
             account_id=seller,
@@ -50,9 +53,12 @@ class EbayAccount(Account):
         )
 
     def _probe_trading(self) -> AccountId:
-        root = self._account.trading("GetUser", {}, repeat=Repeat.STATE)
-        user = trading_payloads.read_answer(root, trading_payloads.UserAnswer, "GetUser").User
+        user_id = self._user_id()
         return AccountId(
-            account_id=user.UserID,
-            description=f"eBay {self._settings.home.country}: the account {user.UserID}, by the Trading API.",
+            account_id=user_id,
+            description=f"eBay {self._settings.home.country}: the account {user_id}, by the Trading API.",
         )
+
+    def _user_id(self) -> str:
+        root = self._account.trading("GetUser", {}, repeat=Repeat.STATE)
+        return trading_payloads.read_answer(root, trading_payloads.UserAnswer, "GetUser").User.UserID

@@ -19,9 +19,10 @@ ENDPOINT = "https://api.ebay.com"
 TOKEN_ENDPOINT = f"{ENDPOINT}/identity/v1/oauth2/token"
 # A refresh token lives 47,304,000 seconds (18 months); only its owner can consent to a new one.
 REFRESH_TOKEN_DAYS, WARNING_DAYS = 547, 45
-# The first is what Trading calls need. A token never carries more than its owner consented to.
+TRADING_SCOPE = "https://api.ebay.com/oauth/api_scope"
+# A token never carries more than its owner consented to.
 SCOPES = (
-    "https://api.ebay.com/oauth/api_scope",
+    TRADING_SCOPE,
     "https://api.ebay.com/oauth/api_scope/sell.fulfillment",
     "https://api.ebay.com/oauth/api_scope/sell.inventory",
 )

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from ....core.errors import PermanentError, RecordError, TransientError
+from ....core.topics import Topic
 from ....domain.money import to_minor
 from ....domain.orders.order import Order, OrderStatus
 from ...capabilities import Head, Orders, OrderTotal, Page, Window
@@ -53,7 +54,7 @@ class AmazonOrders(Orders):
     """Orders of one seller account. Every call may raise TransientError, CredentialError, ProtocolError,
     PermanentError."""
 
-    topic = "orders"
+    topic = Topic.ORDERS
 
     def __init__(self, api: Api) -> None:
         self._api, self._settings = api, api.settings

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+from ....core.topics import Topic
 from ....domain.money import to_minor
 from ....domain.orders.order import Order, OrderStatus
 from ...capabilities import Head, Orders, OrderTotal, Page, Window
@@ -29,7 +30,7 @@ class EbayOrders(Orders):
     """Orders of one seller account. Every call may raise TransientError, CredentialError, ProtocolError,
     PermanentError."""
 
-    topic = "orders"
+    topic = Topic.ORDERS
 
     def __init__(self, account: Account, now: Callable[[], datetime]) -> None:
         self._settings = account.settings

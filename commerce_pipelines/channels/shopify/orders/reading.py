@@ -23,6 +23,7 @@ import msgspec
 
 from ....core.errors import CredentialError, RecordError
 from ....core.legible import decode_json
+from ....core.topics import Topic
 from ....domain.orders.order import Order, OrderStatus
 from ...capabilities import Head, Orders, OrderTotal, Page, Window
 from ..account import ShopifyAccount
@@ -81,7 +82,7 @@ _identities = msgspec.json.Decoder(Identity)
 class ShopifyOrders(Orders):
     """Orders of one shop. now: the wall clock, to know which orders are beyond `HISTORY`."""
 
-    topic = "orders"
+    topic = Topic.ORDERS
 
     def __init__(
         self, graphql: GraphQL, settings: Settings, account: ShopifyAccount, now: Callable[[], datetime]
