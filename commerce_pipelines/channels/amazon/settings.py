@@ -1,7 +1,7 @@
-"""Amazon, through the Selling Partner API: its part of commerce.yaml, and the door to its client.
+"""Amazon, through the Selling Partner API: its part of commerce.yaml.
 
 What belongs here: settings and their checks, light enough to be imported whenever settings are read. What does not:
-HTTP (orders/reading.py, imported when a channel is opened), the list of marketplaces (marketplaces.py).
+HTTP (channel.py, imported when a channel is opened), the list of marketplaces (marketplaces.py).
 """
 
 from __future__ import annotations

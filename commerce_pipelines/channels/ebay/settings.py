@@ -1,4 +1,4 @@
-"""eBay, through its Sell APIs and the Trading API: its part of commerce.yaml, and the door to its client.
+"""eBay, through its Sell APIs and the Trading API: its part of commerce.yaml.
 
 What belongs here: settings and their checks, light enough to be imported whenever settings are read. What does not:
 HTTP (channel.py, imported when a channel is opened), the list of marketplaces (marketplaces.py).

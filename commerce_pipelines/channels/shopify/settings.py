@@ -1,7 +1,7 @@
-"""Shopify: Admin GraphQL API. This file is the folder's front door and stays light, because settings import it.
+"""Shopify, through the Admin GraphQL API: its part of commerce.yaml.
 
-What belongs here: Shopify's keys of commerce.yaml and `open_channel`. What does not: anything that talks or parses
-(orders/reading.py, orders/payloads.py, orders/translate.py), imported when a channel is opened.
+What belongs here: settings and their checks, light enough to be imported whenever settings are read. What does not:
+HTTP (channel.py, imported when a channel is opened), the queries (api/queries.py).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..settings import ChannelSettings
 __all__ = ["API_VERSION", "Credentials", "Settings"]
 
 # The version that the queries are written for and checked against. Shopify serves each for at least twelve months and
-# then silently answers with the oldest one it still has: orders/reading.py compares what it gets with this.
+# then silently answers with the oldest one it still has: api/graphql.py compares what it gets with this.
 API_VERSION = "2026-10"
 
 VERSION_WARNING_DAYS = 90

@@ -10,6 +10,7 @@ import ast
 import inspect
 import itertools
 import socket
+import threading
 from pathlib import Path
 
 import dagster as dg
@@ -28,7 +29,7 @@ from commerce_pipelines.core.errors import (
 )
 from commerce_pipelines.core.instruments import REAL
 
-from ...doubles.vendor import Clock, Step, Vendor, answer, broken_chunks, drip, hang_up, reset, told_by
+from ...doubles.vendor import Clock, Handler, Step, Vendor, answer, broken_chunks, drip, hang_up, reset, told_by
 
 # The server has done its work by then: it counts a call as soon as it has read it.
 LOST: dict[str, Step] = {
@@ -105,6 +106,25 @@ def test_a_token_refused_on_the_way_is_renewed_and_the_write_sent_again(
     url = f"http://{vendor.origin}/"
     assert session.send("POST", url, operation="o", repeat=Repeat.NEVER, auth=auth).status == 200
     assert [call[2]["Authorization"] for call in vendor.calls] == ["t0", "t1"]
+
+
+def test_a_kept_connection_that_the_other_side_has_closed_meanwhile_is_not_written_to(
+    vendor: Vendor, session: HttpSession
+) -> None:
+    """Every write after a pause would end as an unknown outcome otherwise."""
+    closed = threading.Event()
+
+    def close_afterwards(to: Handler) -> None:
+        answer(200, {})(to)
+        to.wfile.flush()
+        hang_up(to)
+        closed.set()
+
+    vendor.script = [close_afterwards]
+    session.get(f"http://{vendor.origin}/", operation="o")
+    assert closed.wait(5)
+    assert write(session, vendor, Repeat.NEVER).status == 200
+    assert len(vendor.peers) == 2
 
 
 def test_a_rate_limit_that_stays_used_up_is_no_unknown_outcome(vendor: Vendor, session: HttpSession) -> None:

@@ -1,7 +1,7 @@
 """Types of eBay's Fulfillment API v1: only the fields that are used.
 
 What belongs here: the vendor's shapes under the vendor's names, and reading them from bytes. What does not: what they
-mean (translate.py), how they are asked for (channel.py), the Trading API (api/trading_payloads.py). Source:
+mean (translate.py), how they are asked for (rest_reading.py), the Trading API (api/trading_payloads.py). Source:
 sell_fulfillment_v1_oas3.json 1.20.7, in which every field is optional; required here is what an order cannot do
 without.
 """

@@ -2,7 +2,7 @@
 
 What belongs here: GraphQL documents, each valid against the Admin schema of `API_VERSION` (the tests check it), and
 the page sizes that keep them affordable. What does not: sending (orders/reading.py), reading the answer
-(orders/payloads.py).
+(orders/payloads.py, inventory/payloads.py).
 
 Only fields that an order in Odoo needs are asked for: no browser address, no landing page, no marketing consent, no
 coordinates. Only one side of each money bag is asked for (`currency_basis`), because each object costs a point.

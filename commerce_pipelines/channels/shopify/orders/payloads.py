@@ -1,8 +1,8 @@
 """The types of Shopify's answers: only the fields that api/queries.py asks for, named as Shopify names them.
 
 What belongs here: the order node of the Admin GraphQL API as structs, decoded from bytes, and what the landing must
-know of it. What does not: what the fields mean for us (translate.py), the
-envelope of an answer (reading.py). Unknown fields are ignored; they stay in the landed bytes.
+know of it. What does not: what the fields mean for us (translate.py), what all topics share (api/payloads.py), the
+envelope of an answer (api/graphql.py). Unknown fields are ignored; they stay in the landed bytes.
 """
 
 from __future__ import annotations
