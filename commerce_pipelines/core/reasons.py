@@ -79,7 +79,7 @@ _CODES = {
     (Effect.NOTE, Retry.CHANGE): (
         "edited_after_shipping", "edited_after_invoicing", "cancelled_after_shipping",
         "cancelled_after_invoicing", "cancelled_after_picking", "cancelled_in_odoo", "changed_in_odoo", "order_locked",
-        "address_withheld", "payment_lost", "refused_after_loading",
+        "address_withheld", "not_followed", "payment_lost", "refused_after_loading",
         "refund_due", "duplicate_partner", "invalid_vat_number",
     ),
 }  # fmt: skip

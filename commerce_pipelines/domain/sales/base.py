@@ -163,10 +163,21 @@ def changed(base: Base, told: Mapping[str, str]) -> frozenset[str]:
     return frozenset(name for name, sealed in told.items() if before.get(name, "") != sealed)
 
 
-def is_withheld(base: Base, told: Mapping[str, str], part: str) -> bool:
-    """Whether the answer keeps back the street that it told before: no parcel can be sent to what is left."""
-    streets = (f"{part}.street", f"{part}.street2")
-    return any(name in base.told for name in streets) and not any(name in told for name in streets)
+def not_followed(base: Base, now: Base, changes: Collection[str]) -> list[str]:
+    """What the channel changed and an order in Odoo does not follow by itself, in words. A contact that was not told
+    before is no change of one."""
+    found = []
+    if now.service != base.service:
+        found.append(f"the shipping service was {base.service or 'none'}, is {now.service or 'none'}")
+    if now.fulfilled_by != base.fulfilled_by:
+        found.append(f"it is fulfilled by the {now.fulfilled_by} now")
+    contacts = sorted(name for name in changes if name in base.told and _is_contact(name))
+    return [*found, *(f"the {name.replace('.', ' ').replace('_', ' ')}" for name in contacts)]
+
+
+def _is_contact(name: str) -> bool:
+    part, _, field = name.partition(".")
+    return part == "buyer" or field == "phone"
 
 
 def same_case(base: Base, order: Order, changes: Collection[str]) -> bool:
@@ -198,10 +209,16 @@ def kept_products(base: Base, lines: Iterable[OrderLine]) -> dict[str, tuple[Pro
 
 def merge(old: Base | None, new: Base, kept: Collection[str]) -> Base:
     """The base after a load. kept: the parts of the answer that were not carried out and so stay as they were: `lines`,
-    `shipping`, `billing`. What the answer does not tell is still known."""
+    `shipping`, `billing`, `rest` (see `not_followed`). What the answer does not tell is still known."""
     if old is None:
         return new
-    told = {**old.told, **{name: sealed for name, sealed in new.told.items() if name.partition(".")[0] not in kept}}
+    told = dict(old.told)
+    for name, sealed in new.told.items():
+        stays = name.partition(".")[0] in kept or ("rest" in kept and name in old.told and _is_contact(name))
+        told[name] = old.told.get(name, "") if stays else sealed
+    told = {name: sealed for name, sealed in told.items() if sealed}
+    if "rest" in kept:
+        new = msgspec.structs.replace(new, service=old.service, fulfilled_by=old.fulfilled_by)
     case = new.case if new.case[0] else (*old.case[:2], *new.case[2:])
     merged = msgspec.structs.replace(new, told=told, case=case)
     if "lines" not in kept:

@@ -20,6 +20,7 @@ from enum import StrEnum
 
 import msgspec
 
+from ...domain.sales.base import not_followed
 from ...domain.sales.draft import Flag, SaleDraft
 from .booked import OPEN, Booked
 from .differences import Difference, Who, differences
@@ -96,6 +97,10 @@ def _confirmed(draft: SaleDraft, booked: Booked, moves: Mapping[str, Move]) -> V
         notes.add(_PERSON, touched or ["the total"])
     if news and _touched(found):
         notes.add(_PERSON, [one.text for one in found if one.who is Who.PERSON])
+    rest = not_followed(draft.before, draft.base, draft.changes) if draft.before and draft.base else []
+    if rest and not booked.sale.delivered:
+        notes.add(_NOT_FOLLOWED, rest)
+        notes.kept.add("rest")
     free = {part for part, move in moves.items() if _moves(part, move, booked, notes)}
     way = Way.EDIT if news or free else Way.FLAG if notes.flags else Way.KEEP
     return Verdict(
@@ -190,6 +195,12 @@ _CHOSEN = _Kind(
 _WITHHELD = _Kind(
     "address_withheld", "The channel names another place, but no street, so the order stays where it was",
     "Look at the order in the marketplace, and enter the address in Odoo if it moved.",
+)  # fmt: skip
+
+
+_NOT_FOLLOWED = _Kind(
+    "not_followed", "The channel changed what the sale order does not follow by itself",
+    "Look whether its delivery has to change; this note goes once the order is shipped.",
 )  # fmt: skip
 
 

@@ -73,7 +73,7 @@ FIELDS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sets(st.sampled_from(FIELDS), min_size=1), st.booleans(), st.booleans())
 def test_whatever_is_withheld_nothing_moves(lane: Lane, parts: set[str], billed: bool, filled: bool) -> None:
     """G99: a redaction, a lapsed role, an erased buyer. filled: the name reads `Anonymized` instead of nothing."""
@@ -151,6 +151,22 @@ def test_a_moved_order_of_a_redacted_buyer_stays_with_its_partner_and_its_name(l
     (place,) = odoo.call("res.partner", "read", [after["partner_shipping_id"]], fields=["name", "city", "parent_id"],
                          load=None)  # fmt: skip
     assert (place["name"], place["city"], place["parent_id"]) == ("Ada Byron", "Ulm", before["partner_id"])
+
+
+def test_another_service_or_phone_is_noted_until_the_order_is_shipped(lane: Lane) -> None:
+    place = Address(name="Ada", street="Weg 1", city="Ulm", postcode="89073", country="DE", phone="1")
+    order = loaded(lane, service="standard", shipping=place)
+    before = booked(lane, order)
+    other = {"service": "express", "shipping": msgspec.structs.replace(place, phone="2")}
+    faster, action, codes = news(lane, order, **other)
+    assert (action, codes, booked(lane, order)) == ("flagged", ["not_followed"], before)
+    note = waiting(lane, order.order_id)[0].message
+    assert "was standard, is express" in note
+    assert "shipping phone" in note
+    again, _, codes = news(lane, faster, **other)
+    assert codes == ["not_followed"]
+    lane.connections.odoo.call("stock.picking", "button_validate", before["picking_ids"])
+    assert news(lane, again, **other)[1:] == ("unchanged", [])
 
 
 # -- changed in Odoo
