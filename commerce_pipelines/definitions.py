@@ -17,7 +17,7 @@ from .resources.connections import Connections, open_connections
 from .resources.tables import TableIOManager
 from .sensors import inventory as inventory_sensors
 from .sensors import orders as orders_sensors
-from .sensors.failures import run_failures
+from .sensors.outcomes import alert_sensors
 from .settings import file as settings_file
 from .settings.file import Settings
 
@@ -70,7 +70,7 @@ def build_defs(
         ],
         sensors=[
             *(sensor for lane, channels in in_use for sensor in lane.sensors(settings, channels)),
-            run_failures(settings.alerts),
+            *alert_sensors(settings.alerts),
         ],
         jobs=[job for lane, channels in in_use for job in lane.jobs(settings, channels)],
         schedules=[schedule for lane, channels in in_use for schedule in lane.schedules(settings, channels)],

@@ -43,6 +43,18 @@ def verify(connections: Connections) -> Iterator[Finding]:
             yield f"{channel.name}: dates", warning
 
 
+def send_test(connections: Connections) -> Iterator[Finding]:
+    """A message to every target of `alerts`, one finding each."""
+    from ..resources.alerts import alert
+
+    targets = connections.settings.alerts.targets
+    if not targets:
+        yield "alerts.targets", "names no target, so nobody would hear of anything; see commerce.example.yaml."
+    for secret in targets:
+        problems = alert([secret], "commerce_pipelines: a test", "This target hears of what needs a person.")
+        yield f"alert sent to {secret.env}", " ".join(problems)
+
+
 def _probe(connections: Connections, name: str) -> str:
     return connections.account(name).probe().description
 

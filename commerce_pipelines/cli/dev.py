@@ -53,16 +53,17 @@ class Services:
     log: what they print goes there, else to the terminal. tell: hears, besides the terminal, what stopped and came
     back.
     stops_database: the embedded database ends with them. token: what a browser has to know; None lets all in.
-    public_hosts: under which a proxy reaches the UI, as `name` or `name:port`.
+    looks: what is looked after besides. public_hosts: under which a proxy reaches the UI, as `name` or `name:port`.
     """
 
     def __init__(
         self, root: Path, host: str, port: int, *, log: Path | None = None, stops_database: bool = True,
         tell: Tell = lambda subject, text: None, token: str | None = None, public_hosts: Sequence[str] = (),
+        looks: Sequence[Look] = (),
     ) -> None:  # fmt: skip
         self._root, self._host, self._port = root, host, port
         self._environ, self._log, self._tell_people = dict(os.environ), log, tell
-        self._stops_database = stops_database
+        self._stops_database, self._more_looks = stops_database, looks
         self._environ |= {"COMMERCE_UI_TOKEN": token or "", "COMMERCE_UI_HOSTS": ",".join(public_hosts)}
         self._unlocked: dict[str, float] = {}
         self._settings_seen: float | None = None
@@ -121,6 +122,7 @@ class Services:
             Look("Looking for dead runs", 5.0, self._look_for_dead_runs),
             Look("commerce.yaml", 2.0, self._look_at_settings),
             Look("The database's log", 60.0, lambda: cut_log(self._root / ".commerce" / "postgres.log")),
+            *self._more_looks,
         ]
 
     def _look_at_database(self) -> None:

@@ -6,11 +6,13 @@ Exit codes: 0 fine, 1 something is wrong and said so, 2 wrong usage.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -80,16 +82,17 @@ def init(url: str, database: str, username: str, transport: str, output: Path) -
 
 
 @main.command()
-def check() -> None:
+@click.option("--send-test-alert", is_flag=True, help="also send a message to every target of `alerts`")
+def check(send_test_alert: bool) -> None:
     """Verify settings, credentials, rights and mappings.
 
     Prints a line each and exits 1 if anything is wrong.
     """
-    from .check import verify
+    from .check import send_test, verify
 
     connections = _connections()
     wrong = 0
-    for what, problem in verify(connections):
+    for what, problem in chain(verify(connections), send_test(connections) if send_test_alert else ()):
         wrong += bool(problem)
         click.echo(
             f"{click.style('✗', fg='red') if problem else click.style('✓', fg='green')} {what}"
@@ -113,10 +116,12 @@ def dev(host: str, port: int, behind_proxy: bool, public_host: tuple[str, ...]) 
     Prints the UI's address with the token that a browser needs once. With `listen` in commerce.yaml also what the
     command `listen` does.
     """
+    from ..flows.alerts import watch
     from ..flows.identity import identify
     from ..resources.alerts import alert
     from ..sensors.receiver import listening
     from .dev import Services, serve, ui_token
+    from .supervisor import Look
 
     if host not in ("127.0.0.1", "localhost", "::1") and not behind_proxy:
         raise click.UsageError("Dagster's UI has no login: put a proxy with one in front and add --behind-proxy.")
@@ -130,11 +135,18 @@ def dev(host: str, port: int, behind_proxy: bool, public_host: tuple[str, ...]) 
     alerts = connections.settings.alerts
 
     def tell(subject: str, text: str) -> None:
-        for problem in alert(alerts, f"commerce_pipelines: {subject}", text):
-            click.echo(f"commerce-pipelines: the alert could not be sent by {problem}.", err=True)
+        for problem in alert(alerts.targets, f"commerce_pipelines: {subject}", text):
+            click.echo(f"commerce-pipelines: the alert could not be sent. {problem}", err=True)
+
+    def watch_outcomes() -> None:
+        with contextlib.suppress(CommerceError):  # a database that is away is told by the look at it
+            now = connections.instruments.now()
+            for problem in watch(connections, lambda subject, text: alert(alerts.targets, subject, text), now):
+                click.echo(f"commerce-pipelines: the alert could not be sent. {problem}", err=True)
 
     token = None if behind_proxy else ui_token(Path.cwd())
-    services = Services(Path.cwd(), host, port, tell=tell, token=token, public_hosts=public_host)
+    looks = [Look("Watching what stands still", 60.0, watch_outcomes)]
+    services = Services(Path.cwd(), host, port, tell=tell, token=token, public_hosts=public_host, looks=looks)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}" + (f"/?token={token}" if token else "")
     sys.exit(serve(services, url, listening(connections.settings.listen, connections.warehouse)))
 

@@ -1,48 +1,41 @@
-"""Telling people about a failed run: a chat webhook and mail.
+"""The ways out to people: one URL of Apprise for each target, so that a new messenger needs no code of ours.
 
-What belongs here: the two ways out. What does not: when to speak (sensors/failures.py).
+What belongs here: sending one message to every target. What does not: when to speak and what to say (flows/alerts.py).
 """
 
 from __future__ import annotations
 
-import smtplib
-from email.message import EmailMessage
-from urllib.parse import urlsplit
+import logging
+from collections.abc import Sequence
 
-from ..core.errors import TransientError
-from ..settings.file import Alerts, Mail
+from ..core.errors import SettingsError
+from ..core.section import Secret
+
+PAGE = "https://github.com/caronc/apprise/wiki"
 
 
-def alert(alerts: Alerts, subject: str, text: str) -> list[str]:
-    """Send to every configured way out; returns what went wrong with each, so that one does not silence the other."""
+def alert(targets: Sequence[Secret], subject: str, text: str) -> list[str]:
+    """Send to every target; returns what went wrong with each, so that one does not silence the other.
+
+    The sentences name the environment variable: a target's URL is a secret, and what the other side says is not ours.
+    """
+    if not targets:
+        return []
+    import apprise
+
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it would log the URL, and what the other side answers
     problems = []
-    for configured, send in ((alerts.webhook, _post), (alerts.mail, _mail)):
-        if configured is not None:
-            try:
-                send(configured, subject, text)
-            except (TransientError, OSError, smtplib.SMTPException) as error:
-                problems.append(f"{send.__name__.strip('_')}: {type(error).__name__}")
+    for secret in targets:
+        try:
+            sender = apprise.Apprise()
+            known = sender.add(secret.value())
+        except SettingsError as error:
+            problems.append(str(error))
+            continue
+        if not known:
+            problems.append(f"{secret.env} holds no URL that Apprise knows, such as mailto://…; {PAGE} lists them.")
+        elif not sender.notify(title=subject, body=text, body_format=apprise.NotifyFormat.TEXT):
+            problems.append(
+                f"{secret.env}: the target did not take the message; check its URL, and that it is reached."
+            )
     return problems
-
-
-def _post(webhook: object, subject: str, text: str) -> None:
-    """JSON with `text`, as Slack, Mattermost and Teams incoming webhooks take it."""
-    import requests
-
-    url = webhook.value()  # type: ignore[attr-defined]
-    answer = requests.post(url, json={"text": f"{subject}\n{text}"}, timeout=10, allow_redirects=False)
-    if answer.status_code >= 300:
-        raise TransientError(f"The alert webhook at {urlsplit(url).hostname} answered {answer.status_code}.")
-
-
-def _mail(mail: object, subject: str, text: str) -> None:
-    assert isinstance(mail, Mail)  # noqa: S101 - narrows the type
-    message = EmailMessage()
-    message["Subject"], message["From"], message["To"] = subject, mail.sender, ", ".join(mail.to)
-    message.set_content(text)
-    with smtplib.SMTP(mail.host, mail.port, timeout=10) as server:
-        if mail.starttls:
-            server.starttls()
-        if mail.password is not None:
-            server.login(mail.username, mail.password.value())
-        server.send_message(message)

@@ -1,16 +1,12 @@
-"""A failed run is told to people, once. What belongs here: the run-failure sensor. What does not: the ways out
-(resources/alerts.py)."""
-
-# No `from __future__ import annotations` here: Dagster reads the annotations of its functions as objects.
+"""A failed run in words. What belongs here: which work it was, and what its steps say. What does not: telling it
+(outcomes.py)."""
 
 from collections.abc import Mapping
 
 import dagster as dg
 
 from ..core.lanes import CHANNEL_TAG, EVERY, FLOW_TAG, tags_of
-from ..resources.alerts import alert
 from ..resources.run_coordinator import missing_tags
-from ..settings.file import Alerts
 
 _OURS = "commerce_pipelines.core.errors."
 FLOWS = {"orders": "orders", "inventory": "stock", "exceptions": "the view of what waits"}
@@ -26,34 +22,29 @@ STEPS = {
 }
 
 
-def run_failures(alerts: Alerts) -> dg.SensorDefinition:
-    """Posts and mails channel, flow and step in words, the days and the step's own sentence; never personal data or a
-    traceback."""
+def describe(context: dg.RunFailureSensorContext) -> tuple[str, str, str]:
+    """(which work it was, subject, text) of a failed run: channel, flow and step in words, the days and the step's own
+    sentence. A later run of the same work makes the failure good: `work_tags` names it."""
+    run = context.dagster_run
+    days = [run.tags[tag] for tag in sorted(run.tags) if "partition" in tag]
+    events = [event for event in context.get_step_failure_events() if event.step_key]
+    tags = {**missing_tags(run), **run.tags}
+    if tags[CHANNEL_TAG] == EVERY and events:  # neither tags nor assets: its steps tell
+        tags |= tags_of([step_path(str(event.step_key)) for event in events])
+    subject = f"{in_words(tags)} failed"
+    steps = list(dict.fromkeys(step_path(str(event.step_key))[-1] for event in events))
+    if steps:
+        subject += " at " + " and ".join(STEPS.get(step, step.replace("_", " ")) for step in steps)
+    lines = [f"run {run.run_id}", f"channel {tags[CHANNEL_TAG]}, flow {tags[FLOW_TAG]}"]
+    lines += ["days " + " … ".join(days)] if days else []
+    text = "\n".join([*lines, *(f"{event.step_key}: {reason(event)}" for event in events)])
+    return f"{tags[CHANNEL_TAG]}|{tags[FLOW_TAG]}", subject, text
 
-    @dg.run_failure_sensor(
-        name="run_failures",
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        minimum_interval_seconds=30,
-        description="Tells the people named under `alerts` in commerce.yaml about every failed run.",
-    )
-    def failed(context: dg.RunFailureSensorContext) -> None:
-        run = context.dagster_run
-        days = [run.tags[tag] for tag in sorted(run.tags) if "partition" in tag]
-        events = [event for event in context.get_step_failure_events() if event.step_key]
-        tags = {**missing_tags(run), **run.tags}
-        if tags[CHANNEL_TAG] == EVERY and events:  # neither tags nor assets: its steps tell
-            tags |= tags_of([step_path(str(event.step_key)) for event in events])
-        subject = f"commerce_pipelines: {in_words(tags)} failed"
-        steps = list(dict.fromkeys(step_path(str(event.step_key))[-1] for event in events))
-        if steps:
-            subject += " at " + " and ".join(STEPS.get(step, step.replace("_", " ")) for step in steps)
-        lines = [f"run {run.run_id}", f"channel {tags[CHANNEL_TAG]}, flow {tags[FLOW_TAG]}"]
-        lines += ["days " + " … ".join(days)] if days else []
-        text = "\n".join([*lines, *(f"{event.step_key}: {reason(event)}" for event in events)])
-        for problem in alert(alerts, subject, text):
-            context.log.error("The alert could not be sent by %s.", problem)
 
-    return failed
+def work_tags(work: str) -> dict[str, str]:
+    """The tags that a run of this work bears."""
+    channel, _, flow = work.partition("|")
+    return {CHANNEL_TAG: channel, FLOW_TAG: flow}
 
 
 def in_words(tags: Mapping[str, str]) -> str:

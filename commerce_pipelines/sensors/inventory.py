@@ -75,6 +75,7 @@ def stock_changes_sensor(channels: Sequence[ChannelSettings], *, hinted: bool = 
         context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
     ) -> dg.SensorResult | dg.SkipReason:
         # Before the clock starts: loading it is not Odoo's slowness.
+        from ..flows.alerts import heartbeat
         from ..flows.inventory.pulse import held_back, pulses
 
         cursor = read_cursor(context.cursor)
@@ -86,7 +87,8 @@ def stock_changes_sensor(channels: Sequence[ChannelSettings], *, hinted: bool = 
         if hinted and 0 <= since < seconds and hint == cursor.hint and not cursor.again:
             return dg.SkipReason("Odoo has hinted at nothing since the last look.")
         started = connections.instruments.clock()
-        found = pulses(connections, [channel.name for channel in channels])
+        with heartbeat(connections, "odoo_stock_changes"):
+            found = pulses(connections, [channel.name for channel in channels])
         took = round(connections.instruments.clock() - started, 3)
         kept = dict(cursor.pulses)
         requests, working, held = [], [], []

@@ -61,10 +61,12 @@ def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
     def new_orders(
         context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
     ) -> dg.SensorResult | dg.SkipReason:
+        from ..flows.alerts import heartbeat
         from ..flows.intake.poll import UNSETTLED, due_days, poll, read_cursor, spans
 
         now = connections.instruments.now()
-        cursor, landed = poll(connections, name, read_cursor(context.cursor, now), now=now)
+        with heartbeat(connections, f"{name}_new_orders"):
+            cursor, landed = poll(connections, name, read_cursor(context.cursor, now), now=now)
         if landed.new and connections.settings.listen is not None:
             _hint(connections)
         _heal(context, connections, name, now)

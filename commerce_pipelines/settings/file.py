@@ -28,29 +28,11 @@ from ..domain.sales.rules import Pack
 from ..domain.vat.decision import VatPolicy
 from ..odoo.rpc.settings import OdooSettings
 from . import mistakes
+from .alerts import Alerts
 
 MISSING = object()
 MERGE = "tag:yaml.org,2002:merge"
 NOT_MEANT = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")  # readings of YAML's that surprise
-
-
-class Mail(Section, kw_only=True, frozen=True):
-    """Where failed runs are mailed to. `password` only if the server wants a login."""
-
-    to: tuple[str, ...]
-    sender: str
-    host: str = "127.0.0.1"
-    port: int = 25
-    starttls: bool = False
-    username: str = ""
-    password: Secret | None = None
-
-
-class Alerts(Section, kw_only=True, frozen=True):
-    """Who hears of a failed run: a webhook (Slack, Teams, Mattermost …: JSON with `text`), mail, or both."""
-
-    webhook: Secret | None = None
-    mail: Mail | None = None
 
 
 class Listen(Section, kw_only=True, frozen=True):

@@ -202,3 +202,26 @@ def ask_again(
             (now, channel, topic, list(notes), [storable(record_id) for record_id in record_ids]),
         )
         return cursor.rowcount
+
+
+class Overdue(msgspec.Struct, frozen=True, kw_only=True):
+    """How many records of one topic wait for one reason for too long, and since when the first of them does."""
+
+    channel: str
+    topic: str
+    code: str
+    count: int
+    since: datetime
+
+
+def overdue(connection: Connection, before: datetime) -> list[Overdue]:
+    """What has waited since before that instant."""
+    names = Overdue.__struct_fields__
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT channel, topic, code, count(DISTINCT record_id)::int, min(first_seen) FROM commerce.exceptions"
+            " WHERE resolved_at IS NULL AND note = '' AND first_seen < %s"
+            " GROUP BY channel, topic, code ORDER BY channel, topic, code",
+            (before,),
+        )
+        return [Overdue(**dict(zip(names, row, strict=True))) for row in cursor]

@@ -121,6 +121,18 @@ def test_check_tells_a_line_each_and_what_is_to_mend(shell: Shell, monkeypatch: 
     assert "to mend" in bad.output
 
 
+def test_check_sends_a_test_alert_to_every_target(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell.write()
+    assert "names no target" in shell("check", "--send-test-alert").output
+    with (shell.folder / "commerce.yaml").open("a") as file:
+        file.write("alerts: {targets: [{env: CHAT}, {env: PAGER}]}\n")
+    monkeypatch.setenv("CHAT", f"json{shell.shop.url.removeprefix('http')}/alerts")
+    monkeypatch.setenv("PAGER", "nothing that Apprise knows")
+    lines = shell("check", "--send-test-alert").output.splitlines()
+    assert next(line for line in lines if "alert sent to PAGER" in line).startswith("✗")
+    assert any(call.path == "/alerts" and b"a test" in call.body for call in shell.shop.calls)
+
+
 def test_check_without_a_file_or_a_secret_names_the_fix(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     result = shell("check")
     assert result.exit_code == 1

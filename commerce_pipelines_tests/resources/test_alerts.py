@@ -1,4 +1,4 @@
-"""A failed run reaches people: over HTTP to a webhook, by SMTP as mail, and neither silences the other."""
+"""A message reaches every target: over HTTP, by SMTP as mail; none silences another, and no secret is told."""
 
 from __future__ import annotations
 
@@ -6,15 +6,10 @@ import socketserver
 import threading
 from collections.abc import Iterator
 
-import dagster as dg
 import pytest
 
-from commerce_pipelines.core.errors import TransientError
-from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.core.section import Secret
 from commerce_pipelines.resources.alerts import alert
-from commerce_pipelines.sensors.failures import run_failures
-from commerce_pipelines.settings.file import Alerts, Mail
 from commerce_sandbox.server import Call, Fault, Reply, StandIn
 
 
@@ -54,103 +49,46 @@ class _Session(socketserver.StreamRequestHandler):
 @pytest.fixture
 def chat(monkeypatch: pytest.MonkeyPatch) -> Iterator[Chat]:
     with Chat() as chat:
-        monkeypatch.setenv("WEBHOOK", f"{chat.url}/hook/s3cret")
+        monkeypatch.setenv("CHAT", f"json{chat.url.removeprefix('http')}/hook/s3cret")
         yield chat
 
 
 @pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
+def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
     with Mailbox() as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        port = server.server_address[1]
+        monkeypatch.setenv("MAIL", f"mailto://127.0.0.1:{port}?from=shop@example.com&to=ops@example.com")
         yield server
         server.shutdown()
 
 
-def _alerts(mailbox: Mailbox) -> Alerts:
-    mail = Mail(to=("ops@example.com",), sender="shop@example.com", port=mailbox.server_address[1])
-    return Alerts(webhook=Secret(env="WEBHOOK"), mail=mail)
+BOTH = (Secret(env="CHAT"), Secret(env="MAIL"))
 
 
-def test_both_ways_out_are_taken(chat: Chat, mailbox: Mailbox) -> None:
-    assert alert(_alerts(mailbox), "A run failed", "Odoo is down, Größe 9") == []
-    assert chat.calls[0].json() == {"text": "A run failed\nOdoo is down, Größe 9"}
+def test_every_target_is_told(chat: Chat, mailbox: Mailbox) -> None:
+    assert alert(BOTH, "A run failed", "Odoo is down, Größe 9 <b>\nsecond line") == []
+    body = chat.calls[0].json()
+    assert (body["title"], body["message"]) == ("A run failed", "Odoo is down, Größe 9 <b>\nsecond line")
     (mail,) = mailbox.received
     assert "Subject: A run failed" in mail
-    assert "To: ops@example.com" in mail
+    assert "ops@example.com" in mail
 
 
-def test_a_broken_way_out_is_told_and_does_not_silence_the_other(chat: Chat, mailbox: Mailbox) -> None:
-    chat.faults.append(Fault(status=500))
-    (problem,) = alert(_alerts(mailbox), "A run failed", "text")
-    assert problem.startswith("post")
-    assert "s3cret" not in problem
+@pytest.mark.parametrize("wrong", ["no url at all", "", "unknown://x", None])
+def test_a_broken_target_is_named_and_does_not_silence_the_others(
+    chat: Chat, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], wrong: str | None
+) -> None:
+    if wrong is None:
+        chat.faults.append(Fault(status=500, body=b"CANARY of the other side", times=9))
+    else:
+        monkeypatch.setenv("CHAT", wrong)
+    (problem,) = alert(BOTH, "A run failed", "text")
+    assert "CHAT" in problem
     assert len(mailbox.received) == 1
+    shown = problem + "".join(capfd.readouterr())
+    assert [one for one in ("s3cret", "CANARY", "unknown://") if one in shown] == []
 
 
 def test_nothing_configured_is_nothing_sent() -> None:
-    assert alert(Alerts(), "subject", "text") == []
-
-
-def test_a_failed_run_is_told_with_its_days_and_reason_and_without_a_traceback(chat: Chat) -> None:
-    @dg.asset(partitions_def=dg.DailyPartitionsDefinition(start_date="2025-11-01"))
-    def asset() -> None:
-        secret = "CANARY anna@example.com"  # noqa: F841 - in the frame of the traceback only
-        raise dg.Failure(description="Odoo refuses the login of 'bot'.", allow_retries=False)
-
-    @dg.asset
-    def crash() -> None:
-        raise ValueError("CANARY anna@example.com")
-
-    @dg.asset
-    def busy() -> None:
-        raise TransientError("Odoo was busy.")
-
-    with dg.DagsterInstance.ephemeral() as instance:
-        for one, key in ((asset, "2025-11-02"), (crash, None), (busy, None)):
-            result = dg.materialize(
-                [one], instance=instance, partition_key=key, raise_on_error=False, tags=run_tags("shop_de", "orders")
-            )
-            (event,) = [
-                one
-                for one in instance.all_logs(result.run_id)
-                if one.dagster_event_type == dg.DagsterEventType.RUN_FAILURE
-            ]
-            context = dg.build_run_status_sensor_context(
-                sensor_name="run_failures", dagster_instance=instance, dagster_run=result.dagster_run,
-                dagster_event=event.dagster_event,
-            ).for_run_failure()  # fmt: skip
-            run_failures(Alerts(webhook=Secret(env="WEBHOOK")))(context)
-    known, bug, passing = (call.json()["text"] for call in chat.calls)
-    assert "orders of shop_de failed at asset\n" in known
-    assert "channel shop_de, flow orders" in known
-    assert "2025-11-02" in known
-    assert "asset: Odoo refuses the login of 'bot'." in known
-    assert "crash: ValueError" in bug
-    assert "busy: Odoo was busy." in passing
-    assert "CANARY" not in known + bug
-    assert "Traceback" not in known + bug
-
-
-def test_a_run_that_a_person_started_is_told_by_channel_flow_and_step_too(chat: Chat) -> None:
-    @dg.asset(key=["my__shop", "published_inventory"])
-    def refused() -> None:
-        raise dg.Failure(description="The token is too old.", allow_retries=False)
-
-    @dg.asset(key=["odoo", "stock_levels"])
-    def stock() -> None: ...
-
-    job = dg.Definitions(assets=[refused, stock]).resolve_implicit_global_asset_job_def()
-    with dg.DagsterInstance.ephemeral() as instance:
-        for selection in (list(job.asset_layer.executable_asset_keys), None):
-            result = job.execute_in_process(instance=instance, asset_selection=selection, raise_on_error=False)
-            (event,) = instance.all_logs(result.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
-            context = dg.build_run_status_sensor_context(
-                sensor_name="run_failures", dagster_instance=instance, dagster_run=result.dagster_run,
-                dagster_event=event.dagster_event,
-            ).for_run_failure()  # fmt: skip
-            run_failures(Alerts(webhook=Secret(env="WEBHOOK")))(context)
-    for call in chat.calls:
-        text = call.json()["text"]
-        assert text.startswith("commerce_pipelines: stock of my__shop failed at publishing quantities\n")
-        assert "channel my__shop, flow inventory" in text
-        assert "my__shop__published_inventory: The token is too old." in text
+    assert alert((), "subject", "text") == []

@@ -93,6 +93,30 @@ def red_days(connection: Connection, channel: str, before: date) -> list[date]:
         return [day for (day,) in cursor]
 
 
+class Wanting(msgspec.Struct, frozen=True, kw_only=True):
+    """What the newest proofs of a channel's red days find: how many orders are missing or too many, whether money
+    differs, and between which days."""
+
+    channel: str
+    missing: int
+    surplus: int
+    differs: bool
+    first: date
+    last: date
+
+
+def wanting(connection: Connection) -> list[Wanting]:
+    """The channels with days that were found wanting."""
+    names = Wanting.__struct_fields__
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT channel, sum(missing)::int, sum(surplus)::int, bool_or(channel_total <> odoo_total), min(day),"
+            " max(day) FROM commerce.completeness WHERE missing > 0 OR surplus > 0 OR channel_total <> odoo_total"
+            " GROUP BY channel ORDER BY channel"
+        )
+        return [Wanting(**dict(zip(names, row, strict=True))) for row in cursor]
+
+
 def _proof(
     currency: str, orders: int, sales: int, waiting: int, channel_total: int, odoo_total: int, collected: int,
     absent: str, surplus: str,

@@ -1,0 +1,279 @@
+"""What stands still, and telling people once: outcomes, not only failed runs.
+
+Evaluated by a sensor and, beside it, by `dev` itself: what watches must not be dead with what it watches. The state is
+in the database, so that two watchers tell once.
+
+What belongs here: the conditions in words, when each is told, the daily digest. What does not: the ways out
+(resources/alerts.py), the records (warehouse/shared/conditions.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ..core.errors import CommerceError
+from ..domain.outbox.effects import Kind
+from ..resources.connections import Connections
+from ..warehouse.outbox import holds
+from ..warehouse.shared import conditions
+from ..warehouse.shared.conditions import Condition, Kept
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+Send = Callable[[str, str], list[str]]  # (subject, text) -> what went wrong, one sentence per target
+
+MISSING, WAITING, STOPPED, POLLING, RUN = "missing:", "waiting:", "stopped:", "polling:", "run:"
+SEEN_HERE = (MISSING, WAITING, STOPPED, POLLING)  # families that are found anew at each look; a run's end is noted
+GRACE = {MISSING: timedelta(minutes=30)}  # an order that came a moment ago is missing until its run is over
+SOON, LATEST = timedelta(hours=1), timedelta(days=1)  # what comes back within a day is told after 1, 2, 4 … hours
+RETRY_SOON, RETRY_LATEST = timedelta(minutes=1), timedelta(hours=6)  # a message that nobody took
+SILENT_TICKS, SILENT = 5, timedelta(minutes=15)  # a poller that misses so many ticks, but at least so long, is dead
+DIGEST = "digest"
+
+
+def find(connections: Connections, now: datetime) -> list[Condition]:
+    """Everything that stands still now, by what is in the database. No call to anybody."""
+    settings = connections.settings
+    with connections.warehouse.transaction() as connection:
+        return [
+            *_missing(connection),
+            *_waiting(connection, now - timedelta(hours=settings.alerts.waiting_hours)),
+            *(found for channel in settings.channels for found in _stopped(connection, channel.name)),
+            *_polling(connection, settings.alerts.failed_ticks, _intervals(connections), now),
+        ]
+
+
+def watch(connections: Connections, send: Send, now: datetime) -> list[str]:
+    """Look, tell what is new, and keep what was told. Returns what went wrong with the telling.
+
+    One at a time, whoever looks: another's look is not waited for.
+    """
+    with connections.warehouse.lock("alerts", wait=False) as ours:
+        if not ours:
+            return []
+        found = find(connections, now)
+        with connections.warehouse.transaction() as connection:
+            known = conditions.read(connection)
+        kept = update(known, found, now)
+        due = [one for one in kept.values() if is_due(one, now)]
+        problems: list[str] = []
+        if due and connections.settings.alerts.targets:
+            problems = send(_subject(due), "\n\n".join(f"{one.subject}\n{one.message}" for one in due))
+            taken = len(problems) < len(connections.settings.alerts.targets)
+            kept |= {one.key: told(one, now) if taken else failed(one, now) for one in due}
+        digest, more = _digest(connections, send, kept, now)
+        with connections.warehouse.transaction() as connection:
+            changed = [one for key, one in kept.items() if known.get(key) != one]  # others may note runs meanwhile
+            conditions.write(connection, [*changed, *digest])
+        return problems + more
+
+
+def note_run(connections: Connections, key: str, subject: str, message: str, now: datetime) -> None:
+    """A failed run: told at the next look, once until a run of the same work succeeds (`run_succeeded`)."""
+    with connections.warehouse.transaction() as connection:
+        known = conditions.read(connection)
+        found = [Condition(key=RUN + key, subject=subject, message=message)]
+        conditions.write(connection, update(known, found, now, families=()).values())
+
+
+def open_runs(connections: Connections) -> dict[str, datetime]:
+    """The keys of failed work that has not succeeded since, and when it failed."""
+    with connections.warehouse.transaction() as connection:
+        kept = conditions.read(connection)
+    return {k.removeprefix(RUN): one.since for k, one in kept.items() if k.startswith(RUN) and one.gone_at is None}
+
+
+def run_succeeded(connections: Connections, key: str, now: datetime) -> None:
+    with connections.warehouse.transaction() as connection:
+        one = conditions.read(connection).get(RUN + key)
+        if one is not None:
+            conditions.write(connection, [msgspec.structs.replace(one, gone_at=now)])
+
+
+@contextlib.contextmanager
+def heartbeat(connections: Connections, name: str) -> Iterator[None]:
+    """Note how a poller's tick went. What it raises goes on; a database that is away is not its failure to note."""
+    problem = ""
+    try:
+        yield
+    except Exception as error:
+        problem = (
+            str(error) if isinstance(error, CommerceError) else f"An error of the program: {type(error).__name__}."
+        )
+        raise
+    finally:
+        with contextlib.suppress(CommerceError):
+            with connections.warehouse.transaction() as connection:
+                conditions.beat(connection, name, connections.instruments.now(), problem)
+
+
+def update(
+    known: Mapping[str, Kept], found: list[Condition], now: datetime, *, families: tuple[str, ...] = SEEN_HERE
+) -> dict[str, Kept]:
+    """The records after a look. families: those of which everything was looked at; what is not found there is gone."""
+    kept = dict(known)
+    for one in found:
+        before = kept.get(one.key)
+        if before is None:
+            kept[one.key] = Kept(
+                key=one.key, subject=one.subject, message=one.message, since=now, told_at=None, gone_at=None, times=0,
+                attempts=0, next_try=None,
+            )  # fmt: skip
+        elif before.gone_at is None:
+            kept[one.key] = msgspec.structs.replace(before, subject=one.subject, message=one.message)
+        else:
+            kept[one.key] = _back(before, one, now)
+    here = {one.key for one in found}
+    for key, one_known in known.items():
+        if key.startswith(families) and key not in here and one_known.gone_at is None and families:
+            kept[key] = msgspec.structs.replace(one_known, gone_at=now)
+    return kept
+
+
+def _back(before: Kept, one: Condition, now: datetime) -> Kept:
+    """A condition that came back: what comes and goes is told ever more rarely, until it was gone for a day."""
+    quiet = before.gone_at is not None and now - before.gone_at >= LATEST
+    times = 0 if quiet else before.times
+    wait = min(SOON * 2 ** min(max(times - 1, 0), 10), LATEST)
+    next_try = before.told_at + wait if times and before.told_at else None
+    return msgspec.structs.replace(
+        before, subject=one.subject, message=one.message, since=now, told_at=None, gone_at=None, times=times,
+        attempts=0, next_try=next_try,
+    )  # fmt: skip
+
+
+def is_due(one: Kept, now: datetime) -> bool:
+    """Whether a condition is to be told now."""
+    grace = next((wait for family, wait in GRACE.items() if one.key.startswith(family)), timedelta())
+    return (
+        one.key != DIGEST
+        and one.gone_at is None
+        and one.told_at is None
+        and now - one.since >= grace
+        and (one.next_try is None or one.next_try <= now)
+    )
+
+
+def told(one: Kept, now: datetime) -> Kept:
+    return msgspec.structs.replace(one, told_at=now, times=one.times + 1, attempts=0, next_try=None)
+
+
+def failed(one: Kept, now: datetime) -> Kept:
+    wait = min(RETRY_SOON * 2 ** min(one.attempts, 10), RETRY_LATEST)
+    return msgspec.structs.replace(one, attempts=one.attempts + 1, next_try=now + wait)
+
+
+def _subject(due: list[Kept]) -> str:
+    return f"commerce_pipelines: {due[0].subject}" + (f", and {len(due) - 1} more" if len(due) > 1 else "")
+
+
+def _missing(connection: Connection) -> Iterator[Condition]:
+    from ..warehouse.orders.proofs import wanting
+
+    for one in wanting(connection):
+        what = [f"{one.missing} orders are missing in Odoo"] if one.missing else []
+        what += [f"{one.surplus} sale orders in Odoo are unknown to the channel"] if one.surplus else []
+        what += ["money differs"] if one.differs else []
+        yield Condition(
+            key=MISSING + one.channel,
+            subject=f"{one.channel} and Odoo do not agree",
+            message=f"From {one.first} to {one.last}: {', '.join(what)}. "
+            f"`commerce-pipelines report {one.channel} --from {one.first} --to {one.last}` names them.",
+        )
+
+
+def _waiting(connection: Connection, before: datetime) -> Iterator[Condition]:
+    from ..warehouse.exceptions import overdue
+
+    for one in overdue(connection, before):
+        yield Condition(
+            key=f"{WAITING}{one.channel}:{one.topic}:{one.code}",
+            subject=f"{one.count} {one.topic} of {one.channel} wait: {one.code}",
+            message=f"Since {one.since:%Y-%m-%d %H:%M} UTC. `commerce-pipelines exceptions list {one.channel} --reason "
+            f"{one.code}` says what to do.",
+        )
+
+
+def _stopped(connection: Connection, name: str) -> Iterator[Condition]:
+    for kind in Kind:
+        hold = holds.held(connection, name, kind)
+        if hold is not None:
+            what_to_do = (
+                f" Look at `commerce-pipelines inventory plan {name}`; if the figures are right, run "
+                f"`commerce-pipelines inventory release {name}`."
+            )
+            yield Condition(
+                key=f"{STOPPED}{name}:{kind}",
+                subject=f"the breaker stopped what was to go to {name} ({kind})",
+                message=f"{hold.reasons}.{what_to_do if kind is Kind.QUANTITY else ''}",
+            )
+
+
+def _intervals(connections: Connections) -> dict[str, int]:
+    """How often each poller is to tick, in seconds."""
+    return {f"{channel.name}_new_orders": channel.poll_seconds for channel in connections.settings.channels}
+
+
+def _polling(connection: Connection, limit: int, intervals: Mapping[str, int], now: datetime) -> Iterator[Condition]:
+    for beat in conditions.heartbeats(connection):
+        silent = max(timedelta(seconds=SILENT_TICKS * intervals.get(beat.name, 0)), SILENT)
+        if beat.failures >= limit:
+            yield Condition(
+                key=POLLING + beat.name,
+                subject=f"the sensor {beat.name} fails again and again",
+                message=f"{beat.failures} times in a row, last: {beat.problem} `commerce-pipelines check` tries every "
+                "setting and credential.",
+            )
+        elif beat.name in intervals and now - beat.ticked_at > silent:
+            yield Condition(
+                key=POLLING + beat.name,
+                subject=f"the sensor {beat.name} stands still",
+                message=f"Its last tick was at {beat.ticked_at:%Y-%m-%d %H:%M} UTC. See in Dagster's UI whether it is "
+                "switched off, and whether the daemon runs.",
+            )
+
+
+def _digest(
+    connections: Connections, send: Send, kept: Mapping[str, Kept], now: datetime
+) -> tuple[list[Kept], list[str]]:
+    """Once a day: what came yesterday, what waits, what stands still. Returns its record, and what went wrong."""
+    settings = connections.settings
+    if settings.alerts.digest_hour is None or not settings.alerts.targets or not settings.channels:
+        return [], []
+    local = now.astimezone(settings.channels[0].zone)
+    before = kept.get(DIGEST)
+    if local.hour < settings.alerts.digest_hour or (before is not None and before.next_try and now < before.next_try):
+        return [], []
+    if before is not None and before.told_at and before.told_at.astimezone(local.tzinfo).date() >= local.date():
+        return [], []
+    record = before or Kept(
+        key=DIGEST, subject="", message="", since=now, told_at=None, gone_at=None, times=0, attempts=0, next_try=None
+    )
+    problems = send(f"commerce_pipelines: {local:%d.%m.%Y}", digest_text(connections, kept, now))
+    taken = len(problems) < len(settings.alerts.targets)
+    return [told(record, now) if taken else failed(record, now)], problems
+
+
+def digest_text(connections: Connections, kept: Mapping[str, Kept], now: datetime) -> str:
+    """A line per channel about its yesterday and what waits, and a line for each thing that stands still."""
+    from ..warehouse.exceptions import open_exceptions
+    from .intake.backfill import came
+
+    lines = []
+    for channel in connections.settings.channels:
+        yesterday = now.astimezone(channel.zone).date() - timedelta(days=1)
+        with connections.warehouse.transaction() as connection:
+            waiting = sum(one.blocking for one in open_exceptions(connection, channel.name, None))
+        day = came(connections, channel.name, yesterday, yesterday)
+        lines.append(
+            f"{channel.name}: {day.orders} orders yesterday, {day.in_odoo} of them in Odoo, {day.missing} missing; "
+            f"{waiting} wait for a person or for something to change."
+        )
+    standing = [one.subject for one in kept.values() if one.gone_at is None and one.key != DIGEST]
+    return "\n".join([*lines, *(f"Still so: {subject}." for subject in standing)])

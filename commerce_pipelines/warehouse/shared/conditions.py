@@ -1,0 +1,96 @@
+"""What stands still and whether people know: one row per condition, told once until it is gone.
+
+Also how the pollers fare: a tick that fails is no failed run, and nobody else keeps count.
+
+What belongs here: keeping both. What does not: what a condition is, when it is told (flows/alerts.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+
+class Condition(msgspec.Struct, frozen=True, kw_only=True):
+    """subject: a line; message: what it is and what to do, in our own words, without personal data."""
+
+    key: str
+    subject: str
+    message: str
+
+
+class Kept(Condition, frozen=True, kw_only=True):
+    """A condition as it is on record. since: of this time; told_at, times: the last telling ever, and how many there
+    were; attempts, next_try: of a telling that nobody took."""
+
+    since: datetime
+    told_at: datetime | None
+    gone_at: datetime | None
+    times: int
+    attempts: int
+    next_try: datetime | None
+
+
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
+    """One poller. failures: in a row; problem: what the last of them said."""
+
+    name: str
+    ticked_at: datetime
+    succeeded_at: datetime | None
+    failures: int
+    problem: str
+
+
+def read(connection: Connection) -> dict[str, Kept]:
+    """All conditions on record, those that are gone included."""
+    names = Kept.__struct_fields__
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(names)} FROM commerce.conditions ORDER BY key")
+        return {row[0]: Kept(**dict(zip(names, row, strict=True))) for row in cursor}
+
+
+def write(connection: Connection, kept: Iterable[Kept]) -> None:
+    """Put these on record in place of what was there under their keys."""
+    from psycopg2.extras import execute_values
+
+    names = Kept.__struct_fields__
+    rows = [tuple(getattr(one, name) for name in names) for one in kept]
+    with connection.cursor() as cursor:
+        execute_values(
+            cursor,
+            f"INSERT INTO commerce.conditions ({', '.join(names)}) VALUES %s ON CONFLICT (key) DO UPDATE SET "
+            + ", ".join(f"{name} = excluded.{name}" for name in names[1:]),
+            rows,
+        )
+
+
+def beat(connection: Connection, name: str, now: datetime, problem: str = "") -> None:
+    """Note one tick of a poller; `problem` is why it failed."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO commerce.heartbeats AS known (name, ticked_at, succeeded_at, failures, problem)"
+            " VALUES (%(name)s, %(now)s, %(well)s, %(failures)s, %(problem)s) ON CONFLICT (name) DO UPDATE SET"
+            " ticked_at = excluded.ticked_at, succeeded_at = coalesce(excluded.succeeded_at, known.succeeded_at),"
+            " failures = CASE WHEN excluded.failures = 0 THEN 0 ELSE known.failures + 1 END,"
+            " problem = excluded.problem",
+            {
+                "name": name,
+                "now": now,
+                "well": None if problem else now,
+                "failures": int(bool(problem)),
+                "problem": problem,
+            },
+        )
+
+
+def heartbeats(connection: Connection) -> list[Heartbeat]:
+    names = Heartbeat.__struct_fields__
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(names)} FROM commerce.heartbeats ORDER BY name")
+        return [Heartbeat(**dict(zip(names, row, strict=True))) for row in cursor]

@@ -1,0 +1,159 @@
+"""The sensors that tell people: failed work once until it succeeds, pollers that fail, and no stranger's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+
+from commerce_pipelines.core.errors import CredentialError, TransientError
+from commerce_pipelines.core.lanes import run_tags
+from commerce_pipelines.core.section import Secret
+from commerce_pipelines.definitions import build_defs
+from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.sensors.outcomes import outcomes, run_failures
+from commerce_pipelines.settings.alerts import Alerts
+from commerce_pipelines.warehouse.tables.database import Warehouse
+from commerce_pipelines_tests.doubles.channel import FakeChannel, some_settings
+from commerce_pipelines_tests.doubles.doors import doors
+from commerce_pipelines_tests.resources.test_alerts import Chat, chat  # noqa: F401 - a fixture
+
+ALERTS = Alerts(targets=(Secret(env="CHAT"),), failed_ticks=2, digest_hour=None)
+YAML = "alerts: {targets: [{env: CHAT}], failed_ticks: 2, digest_hour: null}\n"
+
+
+class House:
+    """An instance, its sensors, and what people hear."""
+
+    def __init__(self, connections: Connections, instance: dg.DagsterInstance, chat: Chat) -> None:  # noqa: F811
+        self.connections, self.instance, self.chat = connections, instance, chat
+
+    def run(self, asset: dg.AssetsDefinition, channel: str = "shop_de", key: str | None = None) -> None:
+        """One run, and what the sensors make of it."""
+        result = dg.materialize(
+            [asset], instance=self.instance, partition_key=key, raise_on_error=False, tags=run_tags(channel, "orders")
+        )
+        self.ended(result)
+
+    def ended(self, result: dg.ExecuteInProcessResult) -> None:
+        for record in self.instance.all_logs(result.run_id, of_type=dg.DagsterEventType.RUN_FAILURE):
+            context = dg.build_run_status_sensor_context(
+                sensor_name="run_failures", dagster_instance=self.instance, dagster_run=result.dagster_run,
+                dagster_event=record.dagster_event, resources={"connections": self.connections},
+            ).for_run_failure()  # fmt: skip
+            run_failures(ALERTS)(context)
+        self.look()
+
+    def look(self) -> None:
+        outcomes(ALERTS)(dg.build_sensor_context(instance=self.instance, resources={"connections": self.connections}))
+
+    def heard(self) -> list[str]:
+        return [f"{call.json()['title']}\n{call.json()['message']}" for call in self.chat.calls]
+
+
+@pytest.fixture
+def shop() -> FakeChannel:
+    return FakeChannel()
+
+
+@pytest.fixture
+def house(warehouse: Warehouse, chat: Chat, shop: FakeChannel) -> Iterator[House]:  # noqa: F811
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield House(doors(some_settings(YAML), warehouse, channels={"shop_de": shop}), instance, chat)
+
+
+@dg.asset(partitions_def=dg.DailyPartitionsDefinition(start_date="2025-11-01"))
+def refused() -> None:
+    secret = "CANARY anna@example.com"  # noqa: F841 - in the frame of the traceback only
+    raise dg.Failure(description="Odoo refuses the login of 'bot'.", allow_retries=False)
+
+
+@dg.asset
+def crash() -> None:
+    raise ValueError("CANARY anna@example.com")
+
+
+@dg.asset
+def busy() -> None:
+    raise TransientError("Odoo was busy.")
+
+
+@dg.asset
+def fine() -> None:
+    pass
+
+
+def test_a_failed_run_is_told_with_its_days_and_reason_and_without_a_traceback(house: House) -> None:
+    house.run(refused, "one", "2025-11-02")
+    house.run(crash, "two")
+    house.run(busy, "three")
+    known, bug, passing = house.heard()
+    assert "commerce_pipelines: orders of one failed at refused\n" in known
+    assert "channel one, flow orders" in known
+    assert "2025-11-02" in known
+    assert "refused: Odoo refuses the login of 'bot'." in known
+    assert "crash: ValueError" in bug
+    assert "busy: Odoo was busy." in passing
+    assert "CANARY" not in known + bug
+    assert "Traceback" not in known + bug
+
+
+def test_a_run_that_a_person_started_is_told_by_channel_flow_and_step_too(house: House) -> None:
+    @dg.asset(key=["my__shop", "published_inventory"])
+    def refused() -> None:
+        raise dg.Failure(description="The token is too old.", allow_retries=False)
+
+    @dg.asset(key=["odoo", "stock_levels"])
+    def stock() -> None: ...
+
+    job = dg.Definitions(assets=[refused, stock]).resolve_implicit_global_asset_job_def()
+    for selection in (list(job.asset_layer.executable_asset_keys), None):
+        with house.connections.warehouse.transaction() as connection, connection.cursor() as cursor:
+            cursor.execute("DELETE FROM commerce.conditions")
+        house.ended(job.execute_in_process(instance=house.instance, asset_selection=selection, raise_on_error=False))
+    assert len(house.heard()) == 2
+    for text in house.heard():
+        assert text.startswith("commerce_pipelines: stock of my__shop failed at publishing quantities\n")
+        assert "channel my__shop, flow inventory" in text
+        assert "my__shop__published_inventory: The token is too old." in text
+
+
+def test_failed_work_is_told_once_until_it_succeeds(house: House) -> None:
+    for _ in range(3):
+        house.run(busy)
+    assert len(house.heard()) == 1
+    house.run(fine, "another")
+    house.run(busy)
+    assert len(house.heard()) == 1
+    house.run(fine)
+    house.run(crash)  # so soon after the last telling it waits for an hour
+    assert len(house.heard()) == 1
+    with house.connections.warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE commerce.conditions SET next_try = now() WHERE next_try IS NOT NULL")
+    house.look()
+    assert "crash: ValueError" in house.heard()[1]
+
+
+def test_without_a_database_a_failed_run_is_told_all_the_same(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise TransientError("PostgreSQL does not answer.")
+
+    monkeypatch.setattr("commerce_pipelines.flows.alerts.note_run", away)
+    monkeypatch.setattr(house, "look", lambda: None)
+    house.run(busy)
+    assert "busy: Odoo was busy." in house.heard()[0]
+
+
+def test_a_poller_that_fails_again_and_again_is_told(house: House, shop: FakeChannel) -> None:
+    shop.error = CredentialError("Shopify refuses access_token (TOKEN).")
+    sensor = build_defs(house.connections.settings, house.connections).get_repository_def().get_sensor_def(
+        "shop_de_new_orders"
+    )  # fmt: skip
+    for _ in range(2):
+        assert house.heard() == []
+        context = dg.build_sensor_context(instance=house.instance, resources={"connections": house.connections})
+        with pytest.raises(CredentialError):
+            sensor.evaluate_tick(context)
+        house.look()
+    assert "Shopify refuses access_token (TOKEN)." in house.heard()[0]
