@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from commerce_pipelines.channels.capabilities import AccountId
 from commerce_pipelines.core.errors import TransientError
 from commerce_pipelines.domain.inventory.listings import Listing, Push, PushOutcome
 from commerce_pipelines.domain.orders.order import FulfilledBy
+from commerce_pipelines.odoo.rpc.client import Who
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.settings import file as settings
 from commerce_pipelines.warehouse.tables.database import Warehouse
@@ -33,6 +35,7 @@ class Odoo:
         self.stock = stock
         self.down = False
         self.kits: list[dict[str, Any]] = []
+        self.who = Who(uid=2, lang="en_US", company_id=1)
 
     def call(self, model: str, method: str, ids: Any = None, context: Any = None, **named: Any) -> Any:
         if self.down:
@@ -40,6 +43,8 @@ class Odoo:
         codes = sorted({code for code, _ in self.stock})
         warehouses = sorted({place for _, place in self.stock})
         match model, method:
+            case "ir.config_parameter" | "ir.model.data", _:
+                return 0
             case "stock.warehouse", _:
                 return [{"id": i, "name": w, "code": w, "lot_stock_id": 100 + i} for i, w in enumerate(warehouses)]
             case "stock.location", _:
@@ -73,13 +78,16 @@ class Shop:
     name, kind = NAME, "shopify"
 
     def __init__(self, quantities: dict[str, int | None], compares: bool = False) -> None:
-        self.listings = self.quantities = self
+        self.account = self.listings = self.quantities = self
         self.shown = dict(quantities)
         self.fulfilled: set[str] = set()
         self.compares = compares
         self.fail: Callable[[Push], PushOutcome | Exception | None] = lambda push: None
         self.pushed: list[Push] = []
         self.readings = 0
+
+    def probe(self) -> AccountId:
+        return AccountId(account_id=self.name, description=self.name)
 
     def read(self) -> Iterator[tuple[Listing, ...]]:
         self.readings += 1

@@ -24,6 +24,7 @@ import msgspec
 from ...core.errors import PermanentError
 from ...domain.outbox.effects import Kind, Status
 from ...resources.connections import Connections
+from ..identity import may_publish
 from .quantities import tell
 from .readings import Snapshot, read_offer, reread_listings, stored_stock, take_stock
 
@@ -111,6 +112,7 @@ def publish(
             plan = before = after = publishing.plan(offer, targets, read_belief(connection, name))
         if dry_run or offer.rules.dry_run:
             return Published(before=before, after=before, outcomes=Counter(), dry=True)
+        may_publish(connections, name)
         statuses: dict[str, Status] = {}
         for last_round in (False, True):
             answers = tell(connections, listings, plan, name, run_id, release)
