@@ -60,7 +60,8 @@ def plan(
     """Put wishes on record, held for a person if `hold` names a hold; returns the keys that have to wait.
 
     set: the wishes are all that is to be sent: what else was planned or released in this lane is superseded. once: a
-    key waits while an effect of it with another body may have happened.
+    key waits while an effect of it with another body may have happened; of two that plan one key at the same instant
+    the first is heard.
     """
     keys = [wish.key for wish in wanted]
     known = _newest(connection, target, kind, keys)
@@ -99,8 +100,15 @@ def unsettled(connection: Connection, target: str, kind: Kind) -> list[Open]:
 
 
 def take_over(connection: Connection, target: str, kind: Kind) -> None:
-    """What another dispatcher left `sent` is unknown. Hold the lane's lock: then no living one is at work on it."""
+    """What another dispatcher left `sent` is unknown, and of two wishes for one key that were planned at once the newer
+    one is left. Hold the lane's lock: then no living dispatcher is at work on it."""
     with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE commerce.effects e SET status = 'superseded' WHERE target = %s AND kind = %s AND status = ANY(%s)"
+            " AND manner = 'set' AND EXISTS (SELECT FROM commerce.effects n WHERE n.target = e.target"
+            " AND n.kind = e.kind AND n.key = e.key AND n.sequence > e.sequence AND n.status = ANY(%s))",
+            (target, kind, list(SENDABLE), list(SENDABLE)),
+        )
         cursor.execute(
             "UPDATE commerce.effects SET status = 'unknown' WHERE target = %s AND kind = %s AND status = 'sent'",
             (target, kind),
@@ -260,7 +268,8 @@ def _insert(
         execute_values(
             cursor,
             "INSERT INTO commerce.effects (sequence, target, kind, key, manner, body, digest, basis, token, status,"
-            " hold, run_id, planned_at) VALUES %s",
+            " hold, run_id, planned_at) VALUES %s ON CONFLICT (target, kind, key)"
+            " WHERE manner = 'once' AND status NOT IN ('refused', 'superseded') DO NOTHING",
             [
                 (sequence, target, kind, wish.key, kind.manner, encoded(wish.body), told, encoded(wish.basis),
                  token(target, kind, wish.key, sequence), status, hold, run_id)
