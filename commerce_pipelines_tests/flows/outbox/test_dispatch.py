@@ -9,7 +9,7 @@ from itertools import product
 
 import pytest
 
-from commerce_pipelines.domain.outbox.effects import Kind, Status, Wanted, digest
+from commerce_pipelines.domain.outbox.effects import Kind, Outcome, Status, Wanted, digest
 from commerce_pipelines.flows.outbox.dispatch import dispatch
 from commerce_pipelines.warehouse.outbox import effects, holds
 from commerce_pipelines.warehouse.tables.database import Warehouse
@@ -165,6 +165,18 @@ def test_the_same_wish_is_one_act_and_a_changed_one_waits_until_it_is_known(
     assert wish(warehouse, Kind.SHIPMENT, act) == ["p"]
     assert statuses(warehouse) == [("p", "superseded", ""), ("p", "accepted", "act-0")]
     assert market.calls[0].json()["body"] == {"parcel": 2}
+
+
+def test_a_late_answer_settles_its_own_attempt_and_moves_no_superseded_effect(warehouse: Warehouse) -> None:
+    wish(warehouse, Kind.CONTENT, Wanted(key="a", body={"n": 1}))
+    with warehouse.transaction() as connection:
+        begun = effects.begin(connection, effects.sendable(connection, SHOP, Kind.CONTENT), "r")
+    wish(warehouse, Kind.CONTENT, Wanted(key="a", body={"n": 2}))
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        effects.settle(connection, [(begun[0], Outcome(key="a", status="accepted"), Status.ACCEPTED)])
+        cursor.execute("SELECT number, outcome FROM commerce.attempts")
+        assert cursor.fetchall() == [(1, "accepted")]
+    assert [status for _, status, _ in statuses(warehouse)] == ["superseded", "planned"]
 
 
 def test_of_two_states_planned_at_once_the_newer_one_is_sent(warehouse: Warehouse, market: Market) -> None:
