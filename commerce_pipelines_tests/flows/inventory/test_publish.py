@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
-from commerce_pipelines.core.errors import ProtocolError, TransientError
+from commerce_pipelines.core.errors import PermanentError, ProtocolError, TransientError
 from commerce_pipelines.domain.inventory.listings import Push, PushOutcome
+from commerce_pipelines.flows.identity import agree, identify
 from commerce_pipelines.flows.inventory.publish import Published, compare, publish, refresh_targets, release
 from commerce_pipelines.flows.inventory.pulse import pulse
 from commerce_pipelines.flows.inventory.quantities import Stopped
 from commerce_pipelines.flows.inventory.readings import in_pipe, read_listings, recent_stock, take_stock
 from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.warehouse.shared import accounts
+from commerce_pipelines.warehouse.shared.accounts import Place
 from commerce_pipelines.warehouse.tables.database import Warehouse
 
 from ...doubles.inventory import NAME, Odoo, Shop, booked, connections, history, sold
@@ -65,6 +68,21 @@ def test_only_differences_are_sent_and_a_second_run_sends_none(warehouse: Wareho
     assert len(shop.pushed) == 2
     assert shop.readings == 1
     assert all(push.token and push.listing.reference for push in shop.pushed)
+
+
+def test_a_copy_beside_another_odoo_publishes_nothing_before_a_person_agrees(
+    warehouse: Warehouse, odoo: Odoo, shop: Shop
+) -> None:
+    world = connections(warehouse, odoo, shop)
+    read_listings(world, NAME)
+    identify(world, NAME)
+    with warehouse.transaction() as connection:
+        accounts.set_place(connection, NAME, Place("production.example.com:443/live", "", 1), agreed=True)
+    with pytest.raises(PermanentError, match=f"commerce-pipelines channels agree {NAME}"):
+        run(world)
+    assert shop.pushed == []
+    agree(world, NAME)
+    assert run(world).outcomes == {"accepted": 2}
 
 
 def test_an_order_is_held_back_until_odoo_was_read_with_it(warehouse: Warehouse, odoo: Odoo, shop: Shop) -> None:
