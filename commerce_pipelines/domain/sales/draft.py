@@ -46,9 +46,10 @@ class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
     product_id: int
     product_code: str
     name: str
-    quantity: int  # units of the Odoo product (packs resolved)
+    quantity: int  # units of the Odoo product (packs resolved), of `unit_id` where that is set
     amount: int  # minor units for the whole quantity, in the draft's price basis
     tax: TaxKey | None  # None: no tax at all
+    unit_id: int = 0  # the unit of measure in Odoo, 0 for the product's own
 
 
 class SaleDraft(msgspec.Struct, frozen=True, kw_only=True):

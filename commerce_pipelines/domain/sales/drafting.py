@@ -299,6 +299,7 @@ def _draft_lines(
                 quantity=line.quantity * units if product else 1,
                 amount=amount,
                 tax=tax,
+                unit_id=product.unit_id if product else 0,
             )
             yield drafted, line.line_id
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from ...domain.inventory.availability import MICRO, explode
+from ..reference.units import Units
 from ..rpc.client import OdooClient
 from ..rpc.read import ARCHIVED_TOO, fetch
 
@@ -34,8 +35,8 @@ class Kit(msgspec.Struct, frozen=True, kw_only=True):
     makes: int
 
 
-def read_kits(client: OdooClient, step: float) -> dict[int, Kit]:
-    """Kits by product id. step: the smallest quantity that Odoo knows."""
+def read_kits(client: OdooClient, units: Units) -> dict[int, Kit]:
+    """Kits by product id, in the units of Odoo's products."""
     if not client.call("product.product", "fields_get", allfields=["is_kits"], attributes=["type"]):
         return {}  # Manufacturing is not installed
     boms = fetch(client, "mrp.bom", [["type", "=", "phantom"]], _BOM, "sequence, product_id, id")
@@ -46,8 +47,7 @@ def read_kits(client: OdooClient, step: float) -> dict[int, Kit]:
     parts = sorted({line["product_id"] for line in lines})
     either = ["|", ["product_tmpl_id", "in", templates], ["id", "in", parts]]
     products = fetch(client, "product.product", either, _PRODUCT, context=ARCHIVED_TOO)
-    units = fetch(client, "uom.uom", [], ["factor"], context=ARCHIVED_TOO)
-    book = _Bills(boms, lines, products, {row["id"]: row["factor"] for row in units}, _attributes(client, lines), step)
+    book = _Bills(boms, lines, products, units.factor, _attributes(client, lines), units.step)
     kits = {}
     for product in products:
         bom = book.of_product.get(product["id"])

@@ -17,6 +17,7 @@ import pandas as pd
 
 from ...core.errors import ProtocolError
 from ...domain.inventory.availability import LIMIT, MICRO, STOCK_COLUMNS, Place, kits_available
+from ..reference.units import Units, read_units
 from ..rpc.client import OdooClient
 from ..rpc.read import ARCHIVED_TOO, columns, fetch
 from .kits import Kit, read_kits
@@ -53,7 +54,8 @@ def read_stock(client: OdooClient, known: Catalogue | None = None, categories: b
     of confirmed sales that have reserved nothing yet), and at least 0: a warehouse that Odoo booked below zero must not
     eat the stock of another. Odoo takes lots that reach their removal date out of it, and counts goods of any owner and
     in packages. Goods at the dock, packed for somebody or scrapped are not free. on_hand is without what Odoo would
-    remove. Moves are read before quants, so that a reservation made meanwhile counts twice rather than never.
+    remove. Products that Odoo counts in dozens or packs are told in pieces. Moves are read before quants, so that a
+    reservation made meanwhile counts twice rather than never.
 
     Raises ProtocolError where Odoo shows no stock at all: an empty answer is a fault, never a sold-out shop.
     """
@@ -67,8 +69,8 @@ def read_stock(client: OdooClient, known: Catalogue | None = None, categories: b
             "Odoo shows no stored product with an internal reference, so nothing is published: set the references, and "
             "let the user of odoo.username see the products."
         )
-    step = _step(client)
-    kits = read_kits(client, step)
+    units = read_units(client)
+    kits = read_kits(client, units)
     below = [["id", "child_of", list(lots)]]
     places = fetch(client, "stock.location", below, ["parent_path", "usage"], context=ARCHIVED_TOO)
     moves = _moves(client, lots, places)
@@ -77,8 +79,11 @@ def read_stock(client: OdooClient, known: Catalogue | None = None, categories: b
         raise ProtocolError(
             "Odoo shows not one unit of stock in any warehouse; nothing is published on the strength of that."
         )
-    levels = _levels(pd.concat([lying, moves], ignore_index=True) if len(moves) else lying, codes, step)
-    levels = pd.concat([levels[~levels["product_id"].isin(kits)], _kit_levels(kits, levels, step)], ignore_index=True)
+    levels = _levels(pd.concat([lying, moves], ignore_index=True) if len(moves) else lying, codes, units.step)
+    levels = pd.concat(
+        [levels[~levels["product_id"].isin(kits)], _kit_levels(kits, levels, units.step)], ignore_index=True
+    )
+    levels = _in_pieces(levels, _pieces(client, units))
     if categories:
         levels["category"] = levels["product_id"].map(_categories(client)).fillna("")
     found = Stock(
@@ -88,12 +93,6 @@ def read_stock(client: OdooClient, known: Catalogue | None = None, categories: b
         int(levels.loc[levels["on_hand"] > 0, "product_id"].nunique()),
     )
     return found
-
-
-def _step(client: OdooClient) -> float:
-    """The smallest quantity that Odoo knows, the same for every unit of measure."""
-    rows = client.call("uom.uom", "search_read", domain=[], fields=["rounding"], order="id", limit=1, load=None)
-    return float(rows[0]["rounding"]) if rows and rows[0]["rounding"] else 0.01
 
 
 def _warehouse(parent_path: str, lots: Mapping[int, str]) -> str:
@@ -221,6 +220,39 @@ def _kit_levels(kits: Mapping[int, Kit], levels: pd.DataFrame, step: float) -> p
             units = float(kits_available(free.get(place, {}), kit.bill, kit.makes, round(step * MICRO)))
             records.append((product, kit.code, kind, place, units, 0.0, 0.0, 0.0, units, False, text, ""))
     return pd.DataFrame.from_records(records, columns=list(STOCK_COLUMNS))
+
+
+def _pieces(client: OdooClient, units: Units) -> dict[int, float]:
+    """How many pieces one unit of a product is, by product id, where that is not one."""
+    if not units.parted:
+        return {}
+    rows = fetch(client, "product.product", [["uom_id", "in", units.parted]], ["uom_id"], context=ARCHIVED_TOO)
+    return {row["id"]: units.factor[row["uom_id"]] / units.factor[units.piece] for row in rows}
+
+
+def _in_pieces(levels: pd.DataFrame, pieces: Mapping[int, float]) -> pd.DataFrame:
+    """Figures of Odoo's units, dozens perhaps, in the unit that listings and orders count in."""
+    factor = levels["product_id"].map(pieces).astype("float64")
+    parted = factor.notna()
+    kits = levels["components"].notna()
+    if not parted.any():
+        return levels
+    names = [*FIGURES, "free"]
+    levels = levels.copy()
+    levels.loc[parted, names] = levels.loc[parted, names].mul(factor[parted], axis=0).round(6)
+    levels.loc[kits, "components"] = [
+        _recounted(text, product, pieces)
+        for product, text in zip(levels.loc[kits, "product_id"], levels.loc[kits, "components"], strict=True)
+    ]
+    return levels
+
+
+def _recounted(components: str, kit: int, pieces: Mapping[int, float]) -> str:
+    content = msgspec.json.decode(components, type=dict[int, int])
+    size = pieces.get(kit, 1.0)
+    return msgspec.json.encode(
+        {part: round(need * pieces.get(part, 1.0) / size) for part, need in content.items()}
+    ).decode()
 
 
 def _categories(client: OdooClient) -> dict[int, str]:

@@ -15,6 +15,7 @@ from ...domain.keys import ODD_SPELLINGS, key_of, spellings
 from ...domain.products import Product
 from ..rpc.client import OdooClient
 from ..rpc.read import ARCHIVED_TOO, fetch
+from .units import Units, read_units
 
 _MANY = 2000
 _MANY_PATTERNS = 200  # of an OR, each a scan of its own
@@ -30,14 +31,15 @@ def find_products(client: OdooClient, codes: Collection[str], fold_case: bool = 
     if not wanted:
         return {}
     known = client.call("product.product", "fields_get", allfields=["is_kits", "is_storable"], attributes=["type"])
-    fields = ["default_code", "name", "active", "sale_ok", "taxes_id", *sorted(known)]
+    fields = ["default_code", "name", "active", "sale_ok", "taxes_id", "uom_id", *sorted(known)]
     asked = {code: key_of(code, fold_case) for code in wanted}
     domains = [*_domains(wanted, fold_case), *_oddly_spelt(client, set(asked.values()), fold_case)]
     rows = [row for domain in domains for row in _search(client, domain, fields)]
     rates = _rates(client, {tax for row in rows for tax in row["taxes_id"]})
+    units = read_units(client)
     by_code: dict[str, list[Product]] = defaultdict(list)
     for row in {row["id"]: row for row in rows}.values():
-        by_code[key_of(row["default_code"], fold_case)].append(_product(row, rates))
+        by_code[key_of(row["default_code"], fold_case)].append(_product(row, rates, units))
     return {code: by_code[key] for code, key in asked.items() if key in by_code}
 
 
@@ -86,7 +88,8 @@ def _rates(client: OdooClient, tax_ids: set[int]) -> dict[int, int]:
     return {row["id"]: int(Decimal(str(row["amount"])) * 10_000) for row in rows if row["amount_type"] == "percent"}
 
 
-def _product(row: dict[str, Any], rates: dict[int, int]) -> Product:
+def _product(row: dict[str, Any], rates: dict[int, int], units: Units) -> Product:
+    unit = units.sold_in(row["uom_id"])
     return Product(
         product_id=row["id"],
         code=row["default_code"],
@@ -96,4 +99,5 @@ def _product(row: dict[str, Any], rates: dict[int, int]) -> Product:
         stored=row.get("is_storable", False),
         kit=row.get("is_kits", False),
         rates=tuple(rates[tax] for tax in row["taxes_id"] if tax in rates),
+        unit_id=unit if unit != row["uom_id"] else 0,
     )

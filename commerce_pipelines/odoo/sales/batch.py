@@ -15,7 +15,7 @@ import msgspec
 from ...core.errors import RecordError
 from ...core.failpoints import failpoint
 from ...core.reasons import Reason
-from ...domain.sales.draft import Action, Flag, SaleDraft, SaleOutcome, order_xid
+from ...domain.sales.draft import Action, DraftLine, Flag, SaleDraft, SaleOutcome, order_xid
 from ..partners.partners import Parties, Partners
 from ..rpc.client import OdooClient
 from ..rpc.each import on_all
@@ -27,7 +27,7 @@ from .editing import edit
 from .moved_addresses import Moves
 from .oversold import oversold
 from .parties import find_parties
-from .resolver import Resolver
+from .resolver import Resolver, read_own_units
 from .rows import Resolved, new_line, order_columns, order_rows, rounding_xid
 from .verdicts import Verdict, Way, decide
 
@@ -137,10 +137,12 @@ class Batch:
 
     def _load(self, items: Sequence[Item]) -> None:
         """Create new orders and bring quotations in line, lines that are gone included."""
+        self._read_units([(item, item.draft.lines) for item in items])
         columns = order_columns(
             self._resolver.fields,
             with_team=any(item.draft.team for item in items),
             all_new=all(item.verdict.way is Way.CREATE for item in items),
+            with_units=any(line.unit_id for item in items for line in item.draft.lines),
         )
         rows = {
             item.xid: order_rows(item.draft, item.ids, item.parties, columns)
@@ -152,6 +154,12 @@ class Batch:
             item.odoo_id = ids.get(item.xid, item.odoo_id)
         self._refuse([item for item in items if item.xid in refused], refused)
         self._drop_lines([item for item in items if not item.error])
+
+    def _read_units(self, items: Sequence[tuple[Item, Sequence[DraftLine]]]) -> None:
+        units = read_own_units(self._client, [(lines, item.ids) for item, lines in items if item.ids])
+        for item, _ in items:
+            if item.ids and units:
+                item.ids = msgspec.structs.replace(item.ids, units=units)
 
     def _refuse(self, items: Sequence[Item], refused: Mapping[str, OdooRefusal]) -> None:
         """Another writer may have confirmed an order meanwhile, and Odoo then refuses to change it: nothing is lost."""
@@ -178,6 +186,7 @@ class Batch:
         """Change confirmed orders in place; Odoo moves the deliveries and reservations along."""
         align_deadlines(self._client, [item.odoo_id for item in items if item.verdict.differences])
         by_xid = {item.xid: item for item in items}
+        self._read_units([(item, [one.line for one in item.verdict.differences if one.line]) for item in items])
         refused = edit(self._client, self._resolver.fields, [
             (item.draft, item.booked, item.verdict, item.ids, item.parties, item.history)
             for item in items if item.booked

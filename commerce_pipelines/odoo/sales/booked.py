@@ -29,7 +29,7 @@ _WHOLE = (
 _STOCK = ("delivery_status", "picking_ids")
 _LINE = (
     *("order_id", "name", "product_id", "product_uom_qty", "price_unit", "discount", "tax_ids", "qty_delivered"),
-    *("qty_invoiced", "display_type"),
+    *("qty_invoiced", "display_type", "product_uom_id"),
 )
 
 
@@ -43,6 +43,7 @@ class BookedLine(msgspec.Struct, frozen=True, kw_only=True):
     price: str
     amount: int
     taxes: frozenset[int]
+    unit_id: int = 0
 
 
 class Booked(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,6 +187,7 @@ def _line(row: Mapping[str, Any], currency: str) -> BookedLine:
         price=f"{price:f}",
         amount=round((quantity * price * part).scaleb(digits(currency))),
         taxes=frozenset(row["tax_ids"]),
+        unit_id=row["product_uom_id"] or 0,
     )
 
 

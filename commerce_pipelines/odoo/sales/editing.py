@@ -32,7 +32,8 @@ def edit(client: OdooClient, fields: Fields, orders: Sequence[Edit]) -> dict[str
     for draft, booked, verdict, ids, parties, history in orders:
         head = _head(draft, verdict, ids, parties)
         lines = [_line(draft, booked, one, ids) for one in verdict.differences if ids]
-        columns = (*head, *(f"order_line/{name}" for name in (line_columns(fields) if lines else ())))
+        units = any(one.line and one.line.unit_id for one in verdict.differences)
+        columns = (*head, *(f"order_line/{name}" for name in (line_columns(fields, units) if lines else ())))
         name = order_xid(draft.channel, draft.order_id)
         groups[columns, history][name] = grid(head, iter(lines), columns)
     refused: dict[str, OdooRefusal] = {}
@@ -63,6 +64,7 @@ def _line(draft: SaleDraft, booked: Booked, difference: Difference, ids: Resolve
     if has is None or not has.quantity:
         return row
     row["name"] = has.name or row["name"]
+    row["product_uom_id/.id"] = str(has.unit_id or "")
     if difference.same_product and has.product_id:
         row["product_id/.id"] = str(has.product_id)
     if difference.same_tax:

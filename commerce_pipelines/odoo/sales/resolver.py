@@ -120,6 +120,15 @@ class Resolver:
         return self._currencies.step(currency)
 
 
+def read_own_units(client: OdooClient, orders: Sequence[tuple[Sequence[DraftLine], Resolved]]) -> dict[int, int]:
+    """The units of the products of these lines, asked only where some line bears another one: then all have to say."""
+    if not any(line.unit_id for lines, _ in orders for line in lines):
+        return {}
+    ids = {resolved.lines[line.line_id][0] for lines, resolved in orders for line in lines if not line.unit_id}
+    rows = client.call("product.product", "read", ids=sorted(ids), fields=["uom_id"], load=None) if ids else []
+    return {row["id"]: row["uom_id"] for row in rows}
+
+
 def read_fields(client: OdooClient) -> Fields:
     found = client.call("sale.order", "fields_get", allfields=["warehouse_id", "carrier_id"], attributes=["type"])
     documents = client.call("sale.order", "default_get", fields=["quotation_document_ids"])

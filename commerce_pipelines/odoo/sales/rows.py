@@ -30,7 +30,8 @@ class Fields(msgspec.Struct, frozen=True):
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
-    """The record ids that a draft's names stand for; 0: none, -1: as it is. lines: (product, tax) by line id."""
+    """The record ids that a draft's names stand for; 0: none, -1: as it is. lines: (product, tax) by line id.
+    units: each product's own unit, where a line of the same call bears another one."""
 
     team_id: int
     warehouse_id: int
@@ -40,9 +41,10 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     tag_ids: tuple[int, ...]
     analytic: str
     lines: dict[str, tuple[int, int]]
+    units: Mapping[int, int] = {}
 
 
-def order_columns(fields: Fields, with_team: bool, all_new: bool = False) -> list[str]:
+def order_columns(fields: Fields, with_team: bool, all_new: bool = False, with_units: bool = False) -> list[str]:
     """A team that settings leave open is left to Odoo, so its column is only there if some draft names one.
 
     all_new: no quotation among them to which a person may have added documents. That there are none is then said,
@@ -55,12 +57,14 @@ def order_columns(fields: Fields, with_team: bool, all_new: bool = False) -> lis
         *(["warehouse_id/.id"] if fields.warehouse else []),
         *(["carrier_id/.id"] if fields.carrier else []),
         *(["quotation_document_ids/.id"] if fields.documents and all_new else []),
-        *(f"order_line/{name}" for name in line_columns(fields)),
+        *(f"order_line/{name}" for name in line_columns(fields, with_units)),
     ]
 
 
-def line_columns(fields: Fields) -> list[str]:
+def line_columns(fields: Fields, with_units: bool = False) -> list[str]:
+    """with_units: some line bears another unit than its product's own. Then each has to name one."""
     return [
+        *(["product_uom_id/.id"] if with_units else []),
         *("id", "product_id/.id", "name", "product_uom_qty", "price_unit", "discount", "tax_ids/.id"),
         *("analytic_distribution", *(["is_delivery"] if fields.carrier else [])),
     ]
@@ -99,6 +103,7 @@ def new_line(draft: SaleDraft, line: DraftLine, ids: Resolved) -> dict[str, str]
         "id": xid(line_xid(draft.channel, draft.order_id, line.line_id)),
         "product_id/.id": str(product_id),
         "name": line.name or line.product_code or line.kind.value,
+        "product_uom_id/.id": _id(line.unit_id or ids.units.get(product_id, 0)),
         "product_uom_qty": str(line.quantity),
         "price_unit": unit_price(line.amount, line.quantity, draft.currency),
         "discount": "0",
@@ -113,6 +118,7 @@ def gone_line(name: str, line: BookedLine) -> dict[str, str]:
     return {
         "id": xid(name),
         "product_id/.id": str(line.product_id),
+        "product_uom_id/.id": _id(line.unit_id),
         "name": line.name,
         "product_uom_qty": "0",
         "price_unit": line.price,
