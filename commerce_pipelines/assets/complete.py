@@ -40,6 +40,7 @@ def complete(found: Verdict, name: str, asset_key: dg.AssetKey) -> dg.AssetCheck
             "orders in channel": proof.orders_in_channel,
             "sale orders in Odoo": proof.sale_orders_in_odoo,
             "in exceptions": proof.exceptions,
+            "flagged, and explained so": proof.flagged,
             "missing": ", ".join(proof.missing[:100]) or "none",
             "surplus": ", ".join(proof.surplus[:100]) or "none",
             "money difference": proof.money_difference,

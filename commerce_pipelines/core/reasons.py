@@ -86,6 +86,13 @@ _CODES = {
 RULES = {code: Rule(code, effect, retry) for (effect, retry), codes in _CODES.items() for code in codes}
 
 
+# Notes that say why an order's money, or its being there, differs between the channel and Odoo.
+EXPLAINS = frozenset(
+    ("edited_after_shipping", "edited_after_invoicing", "cancelled_after_shipping", "cancelled_after_invoicing",
+     "cancelled_after_picking", "cancelled_in_odoo", "changed_in_odoo", "order_locked")
+)  # fmt: skip
+
+
 def rule(code: str) -> Rule:
     """The rule of a code. One of another version blocks, and is tried again when something changes."""
     return RULES.get(code) or Rule(code, Effect.BLOCKS, Retry.CHANGE)

@@ -33,7 +33,8 @@ class Booked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Completeness(msgspec.Struct, frozen=True, kw_only=True):
-    """difference: channel less Odoo per currency, minor units, over all claimed orders that do not wait in exceptions.
+    """difference: channel less Odoo per currency, minor units, over all claimed orders that do not wait in exceptions,
+    without what a note explains. explained: that part, per currency; flagged: its orders.
 
     absent: claimed, neither confirmed in Odoo nor waiting in exceptions. surplus: confirmed in Odoo, not claimed.
     collected: what the channel takes and remits itself, per currency; buyers paid total + collected.
@@ -48,6 +49,8 @@ class Completeness(msgspec.Struct, frozen=True, kw_only=True):
     odoo_total: dict[str, int]
     difference: dict[str, int]
     collected: dict[str, int]
+    explained: dict[str, int] = {}
+    flagged: int = 0
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -69,12 +72,20 @@ class Completeness(msgspec.Struct, frozen=True, kw_only=True):
 SOLD = frozenset({"sale", "done"})
 
 
-def compare(claims: Iterable[Claim], booked: Mapping[str, Booked], waiting: Collection[str]) -> Completeness:
-    """Hold every claimed order against Odoo. `booked` by order id; `waiting` are the ids open in exceptions."""
+def compare(
+    claims: Iterable[Claim],
+    booked: Mapping[str, Booked],
+    waiting: Collection[str],
+    explained: Collection[str] = (),
+) -> Completeness:
+    """Hold every claimed order against Odoo. `booked` by order id; `waiting` are the ids open in exceptions,
+    `explained` those of which an open note says why they differ."""
     channel: dict[str, int] = defaultdict(int)
     odoo: dict[str, int] = defaultdict(int)
     collected: dict[str, int] = defaultdict(int)
+    accounted: dict[str, int] = defaultdict(int)
     count = sold = excepted = 0
+    flagged: set[str] = set()
     absent: list[Claim] = []
     seen: set[str] = set()
     for claim in claims:
@@ -86,6 +97,13 @@ def compare(claims: Iterable[Claim], booked: Mapping[str, Booked], waiting: Coll
         if sale is not None and sale.state in SOLD:
             sold += 1
             odoo[sale.currency] += sale.total
+            if claim.order_id in explained and (sale.total, sale.currency) != (claim.total, claim.currency):
+                flagged.add(claim.order_id)
+                accounted[claim.currency] += claim.total
+                accounted[sale.currency] -= sale.total
+        elif claim.order_id in explained:
+            flagged.add(claim.order_id)
+            accounted[claim.currency] += claim.total
         elif claim.order_id in waiting:
             excepted += 1
             continue
@@ -93,19 +111,26 @@ def compare(claims: Iterable[Claim], booked: Mapping[str, Booked], waiting: Coll
             absent.append(claim)
         channel[claim.currency] += claim.total
         collected[claim.currency] += claim.collected
-    surplus = [order_id for order_id, sale in booked.items() if sale.state in SOLD and order_id not in seen]
-    for order_id in surplus:
-        odoo[booked[order_id].currency] += booked[order_id].total
+    unclaimed = [order_id for order_id, sale in booked.items() if sale.state in SOLD and order_id not in seen]
+    for order_id in unclaimed:
+        sale = booked[order_id]
+        odoo[sale.currency] += sale.total
+        if order_id in explained:
+            flagged.add(order_id)
+            accounted[sale.currency] -= sale.total
+    surplus = [order_id for order_id in unclaimed if order_id not in explained]
     return Completeness(
         orders_in_channel=count,
-        sale_orders_in_odoo=sold + len(surplus),
+        sale_orders_in_odoo=sold + len(unclaimed),
         exceptions=excepted,
         absent=tuple(sorted(absent, key=lambda claim: claim.order_id)),
         surplus=tuple(sorted(surplus)),
         channel_total=dict(channel),
         odoo_total=dict(odoo),
-        difference={key: channel[key] - odoo[key] for key in sorted({*channel, *odoo})},
+        difference={key: channel[key] - odoo[key] - accounted[key] for key in sorted({*channel, *odoo})},
         collected={key: minor for key, minor in collected.items() if minor},
+        explained=dict(accounted),
+        flagged=len(flagged),
     )
 
 
@@ -123,6 +148,8 @@ def add_up(proofs: Iterable[Completeness]) -> Completeness:
         odoo_total=_sums(day.odoo_total for day in days),
         difference=_sums({key: abs(minor) for key, minor in day.difference.items()} for day in days),
         collected=_sums(day.collected for day in days),
+        explained=_sums(day.explained for day in days),
+        flagged=sum(day.flagged for day in days),
     )
 
 

@@ -13,6 +13,7 @@ from datetime import date, datetime
 import msgspec
 
 from ...channels.capabilities import Window
+from ...core.reasons import EXPLAINS
 from ...core.topics import Topic
 from ...domain.orders.order import OrderStatus, business_day
 from ...domain.sales.completeness import Booked, Claim, Completeness, compare
@@ -51,7 +52,9 @@ def prove(
         }
         staged = [] if afresh else list(records(read_frame(connection, "orders", None, *where)))
         missed = [] if afresh else proofs.missed(connection, name, (start, end))
-        waiting = {row.record_id for row in exceptions.open_exceptions(connection, name, Topic.ORDERS) if row.blocking}
+        open_ = exceptions.open_exceptions(connection, name, Topic.ORDERS)
+    waiting = {row.record_id for row in open_ if row.blocking}
+    explained = {row.record_id for row in open_ if not row.blocking and row.code in EXPLAINS}
     if afresh:
         claims = _ask(connections, name, start, end, now)
     else:
@@ -71,8 +74,8 @@ def prove(
         for order_id, sale in sale_totals(connections.odoo, connections.label(name), sorted({*placed, *ledger})).items()
     }
     proof = Proof(
-        whole=compare((claim for _, claim in claims), booked, waiting),
-        days=_by_day(claims, booked, waiting, {**ledger, **placed}),
+        whole=compare((claim for _, claim in claims), booked, waiting, explained),
+        days=_by_day(claims, booked, (waiting, explained), {**ledger, **placed}),
     )
     with connections.warehouse.transaction() as connection:
         proofs.keep(connection, name, (start, end), proof.days, now, afresh)
@@ -80,7 +83,10 @@ def prove(
 
 
 def _by_day(
-    claims: Iterable[tuple[date, Claim]], booked: Mapping[str, Booked], waiting: set[str], day_of: Mapping[str, date]
+    claims: Iterable[tuple[date, Claim]],
+    booked: Mapping[str, Booked],
+    told: tuple[set[str], set[str]],
+    day_of: Mapping[str, date],
 ) -> dict[tuple[date, str], Completeness]:
     claimed: dict[tuple[date, str], list[Claim]] = defaultdict(list)
     sold: dict[tuple[date, str], dict[str, Booked]] = defaultdict(dict)
@@ -90,7 +96,7 @@ def _by_day(
         group_of[claim.order_id] = (day, claim.currency)
     for order_id, sale in booked.items():
         sold[group_of.get(order_id, (day_of[order_id], sale.currency))][order_id] = sale
-    return {group: compare(claimed[group], sold[group], waiting) for group in sorted({*claimed, *sold})}
+    return {group: compare(claimed[group], sold[group], *told) for group in sorted({*claimed, *sold})}
 
 
 def _ask(connections: Connections, name: str, start: date, end: date, now: datetime) -> list[tuple[date, Claim]]:

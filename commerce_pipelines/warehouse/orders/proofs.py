@@ -21,7 +21,7 @@ Days = Mapping[tuple[date, str], Completeness]
 
 COLUMNS = (
     *("channel", "day", "currency", "orders_in_channel", "sale_orders_in_odoo", "exceptions", "missing", "surplus"),
-    *("channel_total", "odoo_total", "collected", "proved_at", "missing_orders", "surplus_orders", "afresh"),
+    *("channel_total", "odoo_total", "collected", "proved_at", "missing_orders", "surplus_orders", "afresh", "explained", "flagged"),
 )
 
 
@@ -37,6 +37,7 @@ def keep(
             len(proof.missing), len(proof.surplus), proof.channel_total.get(currency, 0),
             proof.odoo_total.get(currency, 0), proof.collected.get(currency, 0), now,
             msgspec.json.encode(proof.absent).decode(), msgspec.json.encode(proof.surplus).decode(), afresh,
+            proof.explained.get(currency, 0), proof.flagged,
         )
         for (day, currency), proof in days.items()
     ]  # fmt: skip
@@ -75,7 +76,7 @@ def read(connection: Connection, channel: str) -> dict[tuple[date, str], Complet
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT day, currency, orders_in_channel, sale_orders_in_odoo, exceptions, channel_total, odoo_total,"
-            " collected, missing_orders, surplus_orders FROM commerce.completeness WHERE channel = %s"
+            " collected, missing_orders, surplus_orders, explained, flagged FROM commerce.completeness WHERE channel = %s"
             " ORDER BY day, currency",
             (channel,),
         )
@@ -87,7 +88,7 @@ def red_days(connection: Connection, channel: str, before: date) -> list[date]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT day FROM commerce.completeness WHERE channel = %s AND day < %s"
-            " AND (missing > 0 OR surplus > 0 OR channel_total <> odoo_total) ORDER BY day",
+            " AND (missing > 0 OR surplus > 0 OR channel_total <> odoo_total + explained) ORDER BY day",
             (channel, before),
         )
         return [day for (day,) in cursor]
@@ -119,7 +120,7 @@ def wanting(connection: Connection) -> list[Wanting]:
 
 def _proof(
     currency: str, orders: int, sales: int, waiting: int, channel_total: int, odoo_total: int, collected: int,
-    absent: str, surplus: str,
+    absent: str, surplus: str, explained: int, flagged: int,
 ) -> Completeness:  # fmt: skip
     return Completeness(
         orders_in_channel=orders,
@@ -129,6 +130,8 @@ def _proof(
         surplus=msgspec.json.decode(surplus, type=tuple[str, ...]),
         channel_total={currency: channel_total},
         odoo_total={currency: odoo_total},
-        difference={currency: channel_total - odoo_total},
+        difference={currency: channel_total - odoo_total - explained},
         collected={currency: collected} if collected else {},
+        explained={currency: explained} if explained else {},
+        flagged=flagged,
     )

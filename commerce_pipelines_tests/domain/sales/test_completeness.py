@@ -61,3 +61,18 @@ def test_an_order_that_the_channel_does_not_know_is_surplus() -> None:
 def test_an_order_on_two_pages_counts_once() -> None:
     claims = _claims(1)
     assert compare(claims * 2, _booked(claims), set()).orders_in_channel == 1
+
+
+def test_a_difference_that_a_note_explains_is_no_error() -> None:
+    """Changed in Odoo, cancelled in Odoo, cancelled in the channel after shipping: each is flagged, none is missing."""
+    claims = _claims(3)
+    booked = _booked(claims)
+    booked["o0"] = Booked(order_id="o0", currency="EUR", total=claims[0].total - 500, state="sale")
+    booked["o1"] = Booked(order_id="o1", currency="EUR", total=claims[1].total, state="cancel")
+    booked["gone"] = Booked(order_id="gone", currency="EUR", total=990, state="sale")
+    red = compare(claims, booked, set())
+    assert (red.complete, red.missing, red.surplus) == (False, ("o1",), ("gone",))
+    proof = compare(claims, booked, set(), {"o0", "o1", "gone", "o2"})
+    assert (proof.complete, proof.missing, proof.surplus, proof.money_difference) == (True, (), (), "0.00")
+    assert (proof.flagged, proof.orders_in_channel, proof.sale_orders_in_odoo) == (3, 3, 3)
+    assert not compare(claims, booked, set(), {"o1", "gone"}).complete  # one explanation explains its own order alone

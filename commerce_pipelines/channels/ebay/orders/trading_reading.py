@@ -68,20 +68,17 @@ class TradingOrders:
             root = self._page(span, place)
             answer = payloads.read_answer(root, payloads.OrdersAnswer, "GetOrders")
             orders, total = root.findall("OrderArray/Order"), answer.PaginationResult.TotalNumberOfEntries
-            if place.total not in (-1, total):
+            reached = (place.offset - 1) * PAGE_SIZE + len(orders)
+            if place.total not in (-1, total) or (not answer.HasMoreOrders and reached < total):
                 restarts += 1
                 if restarts > RESTARTS:
                     raise TransientError(
-                        f"{self._account.settings.name}: the list of orders changes faster than it can be read; "
-                        "it will be tried again later."
+                        f"{self._account.settings.name}: the list of orders changes while it is read, or is shorter "
+                        f"than eBay's own count of {total}; it is read again from its start later."
                     )
                 place = Place(place.by, place.start, place.end, 1)
+                yield orders, place
                 continue
-            if not orders and total > (place.offset - 1) * PAGE_SIZE:
-                raise TransientError(
-                    f"{self._account.settings.name}: GetOrders counts {total} orders but gives none on page "
-                    f"{place.offset}; it will be tried again later."
-                )
             if not answer.HasMoreOrders:
                 yield orders, None
                 return
