@@ -6,7 +6,7 @@ limits (http/throttle.py), anything one marketplace alone knows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any, Protocol, TypeVar
 
@@ -66,6 +66,11 @@ class OrderTotal(msgspec.Struct, frozen=True, kw_only=True):
     collected: int = 0
 
 
+# Of records by (id, change time): the ids of those that are landed as they stand, so that asking for more of them is in
+# vain. They are left out of a page.
+Unchanged = Callable[[Sequence[tuple[str, datetime]]], Collection[str]]
+
+
 class AccountId(msgspec.Struct, frozen=True, kw_only=True):
     """Which account it is. account_id: never changes for an account and names no other one of its marketplace, ''
     where the marketplace does not tell it; description: a sentence for people, without personal data."""
@@ -94,8 +99,11 @@ class Source(Protocol[R]):
 
     topic: Topic
 
-    def changed(self, window: Window, resume: str | None = None) -> Iterator[Page]:
-        """Records changed within the window (by the channel's change time), oldest first where the API allows it."""
+    def changed(self, window: Window, resume: str | None = None, unchanged: Unchanged | None = None) -> Iterator[Page]:
+        """Records changed within the window (by the channel's change time), oldest first where the API allows it.
+
+        unchanged: asked before a record is fetched for itself, because windows overlap.
+        """
         ...
 
     def created(self, window: Window) -> Iterator[Page]:

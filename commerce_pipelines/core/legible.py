@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 BLOT = "\ufffd"
 _BLOT_ESCAPE = rb"\ufffd"
+_VALUE = re.compile(r"\s*'[^']*'|\s*\"[^\"]*\"")
+_WORD = re.compile(r"Invalid enum value '([A-Za-z0-9_ -]{1,40})'")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 # Inside a JSON string: a whole pair of surrogates, any other escape, or a character that must not stand there.
 _JSON_PART = re.compile(
@@ -55,6 +57,15 @@ def decode_as(shape: type[T], body: bytes) -> T:
 @cache
 def _decoder(shape: type[T]) -> msgspec.json.Decoder[T]:
     return msgspec.json.Decoder(shape)
+
+
+def says(error: Exception) -> str:
+    """What a decoder says, without the values that it quotes, which may be personal; words of a vendor's own lists are
+    none, and an unknown one is named."""
+    text = str(error)
+    word = _WORD.match(text)
+    bare = _VALUE.sub("", text)
+    return bare.replace("Invalid enum value", f"{word[1]} is no value that we know", 1) if word else bare
 
 
 def legible_json(body: bytes) -> bytes:

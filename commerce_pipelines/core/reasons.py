@@ -89,7 +89,8 @@ RULES = {code: Rule(code, effect, retry) for (effect, retry), codes in _CODES.it
 # Notes that say why an order's money, or its being there, differs between the channel and Odoo.
 EXPLAINS = frozenset(
     ("edited_after_shipping", "edited_after_invoicing", "cancelled_after_shipping", "cancelled_after_invoicing",
-     "cancelled_after_picking", "cancelled_in_odoo", "changed_in_odoo", "order_locked")
+     "cancelled_after_picking", "cancelled_in_odoo", "changed_in_odoo", "order_locked", "payment_lost",
+     "refused_after_loading")
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Literal
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from commerce_pipelines.channels.ebay.api import xml
 from commerce_pipelines.core.errors import ProtocolError
-from commerce_pipelines.core.legible import decode_json, legible_json, legible_xml
+from commerce_pipelines.core.legible import decode_json, legible_json, legible_xml, says
 
 ANYTHING: msgspec.json.Decoder[object] = msgspec.json.Decoder()
 
@@ -84,3 +85,22 @@ def test_a_latin_declaration_is_believed() -> None:
 def test_a_document_type_is_refused_all_the_same() -> None:
     with pytest.raises(ProtocolError):
         xml.parse(b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;\x01</a>')
+
+
+class _Shape(msgspec.Struct):
+    state: Literal["OPEN"] = "OPEN"
+    count: int = 0
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (b'{"state":"HALF_OPEN"}', "HALF_OPEN is no value that we know - at `$.state`"),
+        (b'{"state":"Ada <ada@example.com>"}', "Invalid enum value - at `$.state`"),
+        (b'{"count":"Ada"}', "Expected `int`, got `str` - at `$.count`"),
+    ],
+)
+def test_a_word_of_the_vendors_own_is_named_and_nothing_else(body: bytes, sentence: str) -> None:
+    with pytest.raises(msgspec.ValidationError) as refused:
+        msgspec.json.decode(body, type=_Shape)
+    assert says(refused.value) == sentence

@@ -49,7 +49,7 @@ class FakeChannel(Channel, Orders):
         """A new order, or a new revision of one; it counts as changed at `updated`, default: when it was placed."""
         self.answers[order_id] = {"id": order_id, "placed": placed, "updated": placed, "total": 1190, **fields}
 
-    def changed(self, window: Window, resume: str | None = None) -> Iterator[Page]:
+    def changed(self, window: Window, resume: str | None = None, unchanged: Any = None) -> Iterator[Page]:
         yield from self._pages(window, "updated", int(resume or 0))
 
     def created(self, window: Window) -> Iterator[Page]:

@@ -61,7 +61,7 @@ class OrdersChannel(FakeChannel):
         )
         yield Page(records=found, resume=None, watermark=window.end)
 
-    def changed(self, window: Window, resume: str | None = None) -> Iterator[Page]:
+    def changed(self, window: Window, resume: str | None = None, unchanged: Any = None) -> Iterator[Page]:
         found = tuple(
             msgspec.json.encode(order) for order in self.known.values() if window.start <= order.updated_at < window.end
         )

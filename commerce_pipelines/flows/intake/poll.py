@@ -19,6 +19,7 @@ from .pull import Landed, land
 
 FIRST_LOOK = timedelta(hours=24)  # a new sensor starts a day back, not at the beginning of time
 UNSETTLED = timedelta(days=2)  # a pull is seen as of its start and may commit its last page a day later
+LONGEST_SPAN = timedelta(days=31)  # of one run: Dagster writes five events a day on record before the run's first call
 BACKOFF = timedelta(minutes=5)  # a day whose run failed is asked for again after 5, 10, 20 … 80 minutes
 
 
@@ -79,7 +80,9 @@ def poll(
     until = cursor.until or now
     watermark, resume = cursor.watermark, cursor.resume
     try:
-        for page in connections.channel(name).orders.changed(Window(since, until), cursor.resume):
+        source = connections.channel(name).orders
+        unchanged = connections.landing(name, source.topic).unchanged
+        for page in source.changed(Window(since, until), cursor.resume, unchanged):
             land(connections, name, page, "poll", now, landed)
             resume, watermark = page.resume, page.watermark
             if resume is not None and clock() - started > budget:
@@ -107,10 +110,11 @@ def due_days(pending: Mapping[date, datetime], requested: Mapping[str, Request],
 
 
 def spans(days: Iterable[date]) -> list[tuple[date, date]]:
-    """The days as inclusive spans without gaps, oldest first: one run each."""
+    """The days as inclusive spans without gaps of at most LONGEST_SPAN, oldest first: one run each."""
     result: list[tuple[date, date]] = []
     for day in sorted(days):
-        if result and day - result[-1][1] == timedelta(days=1):
+        follows = result and day - result[-1][1] == timedelta(days=1)
+        if follows and day - result[-1][0] < LONGEST_SPAN:
             result[-1] = (result[-1][0], day)
         else:
             result.append((day, day))

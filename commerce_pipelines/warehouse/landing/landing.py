@@ -12,7 +12,7 @@ import hashlib
 import io
 import struct
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from zoneinfo import ZoneInfo
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 CHUNK = 250  # rows fetched at a time
 How = Literal["poll", "webhook", "pull"]
+SAME_MOMENT = timedelta(seconds=5)  # times of change are whole seconds at some marketplaces, and clocks differ
 DAMAGED = b""  # no answer is empty: whoever reads one finds this, and the other orders go on
 
 
@@ -127,6 +128,24 @@ class Landing:
         if days and dictionary is None:
             self._learn()
         return LandResult(seen=seen, new=days.total(), days=dict(days), forgotten=len(fresh) - len(subjects))
+
+    def unchanged(self, records: Sequence[tuple[str, datetime]]) -> set[str]:
+        """Of records by (id, change time): the ids of those whose answer of that time is landed.
+
+        An answer landed in the same moments as its change proves nothing: another change may bear the same time.
+        """
+        if not records:
+            return set()
+        ids, times = zip(*((storable(record_id), changed) for record_id, changed in records), strict=True)
+        with self._warehouse.transaction() as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT DISTINCT s.record_id FROM commerce.snapshots s"
+                " JOIN unnest(%s::text[], %s::timestamptz[]) AS asked (record_id, changed)"
+                " ON s.record_id = asked.record_id AND s.source_updated_at = asked.changed"
+                " WHERE s.channel = %s AND s.topic = %s AND s.first_seen > s.source_updated_at + %s",
+                (list(ids), list(times), self._channel, self._topic, SAME_MOMENT),
+            )
+            return {record_id for (record_id,) in cursor}
 
     def newest(self, start: date, end: date) -> Iterator[Snapshot]:
         """The newest answer of each record of the days `[start, end)`, ordered by day and record id.

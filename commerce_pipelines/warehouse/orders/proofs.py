@@ -21,7 +21,8 @@ Days = Mapping[tuple[date, str], Completeness]
 
 COLUMNS = (
     *("channel", "day", "currency", "orders_in_channel", "sale_orders_in_odoo", "exceptions", "missing", "surplus"),
-    *("channel_total", "odoo_total", "collected", "proved_at", "missing_orders", "surplus_orders", "afresh", "explained", "flagged"),
+    *("channel_total", "odoo_total", "collected", "proved_at", "missing_orders", "surplus_orders", "afresh"),
+    *("explained", "flagged"),
 )
 
 
@@ -76,8 +77,8 @@ def read(connection: Connection, channel: str) -> dict[tuple[date, str], Complet
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT day, currency, orders_in_channel, sale_orders_in_odoo, exceptions, channel_total, odoo_total,"
-            " collected, missing_orders, surplus_orders, explained, flagged FROM commerce.completeness WHERE channel = %s"
-            " ORDER BY day, currency",
+            " collected, missing_orders, surplus_orders, explained, flagged FROM commerce.completeness"
+            " WHERE channel = %s ORDER BY day, currency",
             (channel,),
         )
         return {(row[0], row[1]): _proof(*row[1:]) for row in cursor}

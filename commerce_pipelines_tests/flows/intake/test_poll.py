@@ -1,6 +1,7 @@
 """Which days a tick requests: pure choices, no clock, no channel."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -49,3 +50,12 @@ def test_a_business_day_has_the_hours_of_its_zone(day: date, hours: int) -> None
 
     window = window_of(day, day + timedelta(days=1), ZoneInfo("Europe/Berlin"))
     assert window.end - window.start == timedelta(hours=hours)
+
+
+def test_no_run_is_longer_than_a_month() -> None:
+    """322 days in one run are 1,610 events that Dagster writes before its first call."""
+    first = date(2026, 1, 1)
+    found = spans([first + timedelta(days=number) for number in range(322)])
+    assert len(found) == 11
+    assert max((end - start).days for start, end in found) == 30
+    assert all(after[0] - before[1] == timedelta(days=1) for before, after in pairwise(found))

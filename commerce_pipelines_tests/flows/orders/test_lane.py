@@ -13,6 +13,7 @@ from commerce_pipelines.domain.orders.order import OrderStatus, Shipped
 from commerce_pipelines.flows.orders.heal import heal, replay
 from commerce_pipelines.flows.orders.plan import figures, plan
 from commerce_pipelines.flows.orders.trace import trace
+from commerce_pipelines.flows.orders.verdict import verdict
 from commerce_pipelines_tests.doubles.lane import (
     MUG,
     NAME,
@@ -182,7 +183,11 @@ def test_what_a_person_changed_in_odoo_is_flagged_not_undone(lane: Lane, request
     assert {waiting(lane, one)[0].code for one in (a, b)} == {"changed_in_odoo", "cancelled_in_odoo"}
     assert not waiting(lane, a)[0].blocking
     proof = lane.prove().whole
-    assert (proof.missing, proof.difference) == ((b,), {"EUR": 1690 + 190})
+    assert (proof.complete, proof.missing, proof.difference) == (True, (), {"EUR": 0})
+    assert (proof.flagged, proof.explained) == (2, {"EUR": 1690 + 190})
+    assert all(
+        red.complete and red.flagged for red in verdict(lane.connections, NAME, datetime.now(UTC)).proof.days.values()
+    )
 
 
 def test_a_dry_run_says_what_the_real_one_does(lane: Lane, odoo: Server, request: pytest.FixtureRequest) -> None:

@@ -215,3 +215,12 @@ def _ledger(warehouse: Warehouse, landing: Landing, order_id: str) -> None:
             " '', '', now())",
             (order_id, snapshot.day, snapshot.digest),
         )
+
+
+def test_an_answer_landed_some_time_after_its_change_is_known_to_be_unchanged(landing: Landing) -> None:
+    late = NOON + timedelta(seconds=6)
+    landing.land([answer("1"), answer("2", revision=3), answer("\0")], "poll", late)
+    landing.land([answer("3", revision=9)], "poll", NOON + timedelta(minutes=9, seconds=4))
+    changes = [("1", NOON), ("2", NOON), ("3", NOON + timedelta(minutes=9)), ("nobody", NOON), ("\0", NOON)]
+    assert landing.unchanged(changes) == {"1", "\ufffd"}  # 3 came within the same moments: it may have changed again
+    assert landing.unchanged([]) == set()

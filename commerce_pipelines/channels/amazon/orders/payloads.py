@@ -8,14 +8,13 @@ are open unless it says `enum`.
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
 from ....core.errors import RecordError
-from ....core.legible import decode_json
+from ....core.legible import decode_json, says
 from ..api.payloads import Pagination
 
 Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z_-]{0,63}$")]
@@ -229,7 +228,6 @@ T = TypeVar("T")
 
 _ORDER = msgspec.json.Decoder(Order)
 _HEAD = msgspec.json.Decoder(Head)
-_VALUE = re.compile(r"\s*'[^']*'|\s*\"[^\"]*\"")  # a value quoted by the decoder may be personal
 
 
 def read_order(raw: bytes) -> Order:
@@ -246,7 +244,7 @@ def _read(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
     try:
         return decode_json(decoder, raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        reason = _VALUE.sub("", str(error))
+        reason = says(error)
         raise bad_payload(reason, subject=_path(reason)) from None
 
 

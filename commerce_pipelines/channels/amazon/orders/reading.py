@@ -16,7 +16,7 @@ from ....core.errors import PermanentError, RecordError, TransientError
 from ....core.topics import Topic
 from ....domain.money import to_minor
 from ....domain.orders.order import Order, OrderStatus
-from ...capabilities import Head, Orders, OrderTotal, Page, Window
+from ...capabilities import Head, Orders, OrderTotal, Page, Unchanged, Window
 from ...http.session import pages
 from ...totals import totals
 from ..api.api import Api, decode, describe, errors
@@ -59,7 +59,7 @@ class AmazonOrders(Orders):
     def __init__(self, api: Api) -> None:
         self._api, self._settings = api, api.settings
 
-    def changed(self, window: Window, resume: str | None = None) -> Iterator[Page]:
+    def changed(self, window: Window, resume: str | None = None, unchanged: Unchanged | None = None) -> Iterator[Page]:
         """Orders updated in the window, up to two and a half minutes ago; nothing when the window is younger.
 
         A `resume` older than 24 hours begins the window again. Raises TransientError, with the wait, rather than wait

@@ -6,7 +6,6 @@ and offers (inventory/payloads.py), the Trading API (trading_payloads.py).
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 import msgspec
@@ -16,8 +15,6 @@ from ....core.errors import RecordError
 # Ids of orders before 2019 hold an exclamation mark (6498414015!260000000562911).
 Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z*!_-]{1,64}$")]
 Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
-
-_VALUE = re.compile(r"\s*'[^']*'|\s*\"[^\"]*\"")  # a value quoted by the decoder may be personal
 
 
 class _Payload(msgspec.Struct, rename="camel", gc=False):
@@ -47,8 +44,7 @@ class TokenError(msgspec.Struct):
 
 
 def bad_payload(reason: str) -> RecordError:
-    """What a decoder says, without the values that it quotes."""
-    reason = _VALUE.sub("", reason)
+    """reason: as of core/legible.says."""
     return RecordError(
         "bad_payload",
         f"eBay's order is not shaped as its API says: {reason}.",

@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 import msgspec
 
 from ....core.errors import ProtocolError
+from ....core.legible import says
 from . import xml
 from .payloads import Currency, Id, bad_payload
 
@@ -282,7 +283,7 @@ def read_order(raw: bytes) -> Order:
     except ProtocolError as error:
         raise bad_payload(str(error).rstrip(".")) from None
     except msgspec.ValidationError as error:
-        raise bad_payload(str(error)) from None
+        raise bad_payload(says(error)) from None
 
 
 def read_answer(element: ET.Element, shape: type[T], operation: str) -> T:

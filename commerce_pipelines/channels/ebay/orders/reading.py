@@ -12,7 +12,7 @@ from datetime import datetime
 from ....core.topics import Topic
 from ....domain.money import to_minor
 from ....domain.orders.order import Order, OrderStatus
-from ...capabilities import Head, Orders, OrderTotal, Page, Window
+from ...capabilities import Head, Orders, OrderTotal, Page, Unchanged, Window
 from ...totals import totals
 from ..api import trading_payloads
 from ..api.account import Account
@@ -36,9 +36,9 @@ class EbayOrders(Orders):
         self._settings = account.settings
         self._reader = READERS[self._settings.orders_api](account, now)
 
-    def changed(self, window: Window, resume: str | None = None) -> Iterator[Page]:
+    def changed(self, window: Window, resume: str | None = None, unchanged: Unchanged | None = None) -> Iterator[Page]:
         """Orders modified in the window, up to some seconds ago; nothing when the window is younger."""
-        return self._reader.changed(window, resume)
+        return self._reader.changed(window, resume, unchanged)
 
     def created(self, window: Window) -> Iterator[Page]:
         """Orders created in the window, checked against eBay's own count."""

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from ....core.legible import decode_json
+from ....core.legible import decode_json, says
 from ..api.payloads import Currency, Id, bad_payload
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -248,4 +248,4 @@ def _read(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
     try:
         return decode_json(decoder, raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise bad_payload(str(error)) from None
+        raise bad_payload(says(error)) from None

@@ -19,7 +19,7 @@ from urllib.parse import quote
 import msgspec
 
 from ....core.errors import CredentialError, PermanentError, RecordError, TransientError
-from ...capabilities import Page, Window
+from ...capabilities import Page, Unchanged, Window
 from ..api import payloads
 from ..api.account import ORDERS, Account
 from . import rest_payloads
@@ -37,8 +37,9 @@ class FulfillmentOrders:
     def __init__(self, account: Account, now: Callable[[], datetime]) -> None:
         self._account, self._now = account, now
 
-    def changed(self, window: Window, resume: str | None) -> Iterator[Page]:
-        return self._listing("lastmodifieddate", window, read_place(resume, "lastmodifieddate"))
+    def changed(self, window: Window, resume: str | None, unchanged: Unchanged | None) -> Iterator[Page]:
+        place = read_place(resume, "lastmodifieddate")
+        return self._listing("lastmodifieddate", window, place, unchanged=unchanged)
 
     def created(self, window: Window, *, whole: bool = True) -> Iterator[Page]:
         return self._listing("creationdate", window, None, whole=whole)
@@ -54,7 +55,9 @@ class FulfillmentOrders:
                 raise self._account.refused(response)
         return None
 
-    def _listing(self, by: str, window: Window, last: Place | None, *, whole: bool = True) -> Iterator[Page]:
+    def _listing(
+        self, by: str, window: Window, last: Place | None, *, whole: bool = True, unchanged: Unchanged | None = None
+    ) -> Iterator[Page]:
         window = Window(last.start, last.end) if last else settled(window, self._now())
         parts = list(spans(window))
         for number, span in enumerate(parts):
@@ -63,7 +66,7 @@ class FulfillmentOrders:
             for orders, place in self._span(span, begin):
                 following = place or ahead
                 yield Page(
-                    records=tuple(self._whole(raw) for raw in orders) if whole else tuple(orders),
+                    records=tuple(self._wholes(orders, unchanged)) if whole else tuple(orders),
                     resume=msgspec.json.encode(following).decode() if following else None,
                     watermark=window.end,
                 )
@@ -110,23 +113,36 @@ class FulfillmentOrders:
         }
         return self._account.decode(self._account.rest("getOrders", ORDERS, params), rest_payloads.OrdersPage)
 
-    def _whole(self, raw: bytes) -> bytes:
-        """The order by getOrder where the list's is known to lack something: cancel requests, tax identifiers."""
-        try:
-            order = rest_payloads.read_head(raw)
-        except RecordError:
-            return raw
-        sites = {line.listing_marketplace_id for line in order.line_items}
-        sites |= {line.purchase_marketplace_id for line in order.line_items}
-        cancel = order.cancel_status.cancel_state if order.cancel_status else "NONE_REQUESTED"
-        if cancel == "NONE_REQUESTED" and not sites & WITH_TAX_IDENTIFIER:
-            return raw
+    def _wholes(self, orders: list[bytes], unchanged: Unchanged | None) -> Iterator[bytes]:
+        """The orders, those of which the list is known to lack something by getOrder, unless they are unchanged."""
+        lacking = {number: order for number, raw in enumerate(orders) if (order := _lacking(raw))}
+        changes = [(order.order_id, order.last_modified_date) for order in lacking.values()]
+        known = unchanged(changes) if unchanged and changes else ()
+        for number, raw in enumerate(orders):
+            if number not in lacking:
+                yield raw
+            elif lacking[number].order_id not in known:
+                yield self._whole(lacking[number], raw)
+
+    def _whole(self, order: rest_payloads.Head, raw: bytes) -> bytes:
         try:
             return self.one(order.order_id) or raw
         except CredentialError:
             raise
         except PermanentError:
             return raw  # what only getOrder tells is lacking then, and the neighbours go on
+
+
+def _lacking(raw: bytes) -> rest_payloads.Head | None:
+    """The head of an order of which the list does not tell all: cancel requests, tax identifiers."""
+    try:
+        order = rest_payloads.read_head(raw)
+    except RecordError:
+        return None
+    sites = {line.listing_marketplace_id for line in order.line_items}
+    sites |= {line.purchase_marketplace_id for line in order.line_items}
+    cancel = order.cancel_status.cancel_state if order.cancel_status else "NONE_REQUESTED"
+    return order if cancel != "NONE_REQUESTED" or sites & WITH_TAX_IDENTIFIER else None
 
 
 def _id(raw: bytes) -> str:

@@ -17,7 +17,7 @@ from xml.etree import ElementTree as ET
 import msgspec
 
 from ....core.errors import TransientError
-from ...capabilities import Page, Window
+from ...capabilities import Page, Unchanged, Window
 from ...http.session import Repeat
 from ..api import trading_payloads as payloads
 from ..api import xml
@@ -33,7 +33,7 @@ class TradingOrders:
     def __init__(self, account: Account, now: Callable[[], datetime]) -> None:
         self._account, self._now = account, now
 
-    def changed(self, window: Window, resume: str | None) -> Iterator[Page]:
+    def changed(self, window: Window, resume: str | None, unchanged: Unchanged | None) -> Iterator[Page]:
         return self._listing("ModTime", window, read_place(resume, "ModTime"))
 
     def created(self, window: Window, *, whole: bool = True) -> Iterator[Page]:

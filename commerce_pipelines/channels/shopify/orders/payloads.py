@@ -8,12 +8,12 @@ envelope of an answer (api/graphql.py). Unknown fields are ignored; they stay in
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
 from ....core.errors import RecordError
-from ....core.legible import decode_json
+from ....core.legible import decode_json, says
 from ....domain.keys import email_key, is_relay
 from ...capabilities import Head
 from ..api.payloads import Node, PageInfo, number
@@ -22,6 +22,16 @@ T = TypeVar("T")
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Quantity = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
+
+
+# An unknown status may mean anything: the order waits until we know it.
+FinancialStatus = Literal[
+    "AUTHORIZED", "EXPIRED", "PAID", "PARTIALLY_PAID", "PARTIALLY_REFUNDED", "PENDING", "REFUNDED", "VOIDED"
+]
+FulfillmentStatus = Literal[
+    "FULFILLED", "IN_PROGRESS", "ON_HOLD", "OPEN", "PARTIALLY_FULFILLED", "PENDING_FULFILLMENT", "REQUEST_DECLINED",
+    "RESTOCKED", "SCHEDULED", "UNFULFILLED",
+]  # fmt: skip
 
 
 class Money(Node):
@@ -190,8 +200,8 @@ class Order(Node):
     currencyCode: str = ""
     presentmentCurrencyCode: str = ""
     dutiesIncluded: bool = False
-    displayFinancialStatus: str | None = None
-    displayFulfillmentStatus: str | None = None
+    displayFinancialStatus: FinancialStatus | None = None
+    displayFulfillmentStatus: FulfillmentStatus | None = None
     email: str | None = None
     phone: str | None = None
     customerLocale: str | None = None
@@ -227,11 +237,11 @@ def decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
     try:
         return decode_json(decoder, raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        says = str(error) if isinstance(error, msgspec.ValidationError) else "the JSON is broken"
-        path = says.rpartition("`$")[2].rstrip("`") if "`$" in says else ""
+        reason = says(error) if isinstance(error, msgspec.ValidationError) else "the JSON is broken"
+        path = reason.rpartition("`$")[2].rstrip("`") if "`$" in reason else ""
         raise RecordError(
             "bad_payload",
-            f"Shopify's order cannot be read: {says}.",
+            f"Shopify's order cannot be read: {reason}.",
             fix="Read the order again; if it stays, report the path, because Shopify changed what it sends.",
             subject=path.lstrip(".")[:100],
         ) from None

@@ -25,7 +25,7 @@ from ....core.errors import CredentialError, RecordError
 from ....core.legible import decode_json
 from ....core.topics import Topic
 from ....domain.orders.order import Order, OrderStatus
-from ...capabilities import Head, Orders, OrderTotal, Page, Window
+from ...capabilities import Head, Orders, OrderTotal, Page, Unchanged, Window
 from ..account import ShopifyAccount
 from ..api.graphql import GraphQL
 from ..api.pages import Listing, PageSizes, Resume, SortKey, listed, resumed, second
@@ -92,19 +92,21 @@ class ShopifyOrders(Orders):
         self._whole = Whole(graphql, self._queries, settings.currency_basis)
         self._sizes = PageSizes(graphql, FIRST_ORDERS)
 
-    def changed(self, window: Window, resume: str | None = None) -> Iterator[Page]:
+    def changed(self, window: Window, resume: str | None = None, unchanged: Unchanged | None = None) -> Iterator[Page]:
         """Orders whose `updatedAt` lies in the window (to the second), oldest change first."""
-        return self._pages("UPDATED_AT", window, resume)
+        return self._pages("UPDATED_AT", window, resume, unchanged)
 
     def created(self, window: Window) -> Iterator[Page]:
         """Orders whose `createdAt` lies in the window (to the second)."""
         self._check_history(window)
         return self._pages("CREATED_AT", window, None)
 
-    def _pages(self, by: SortKey, window: Window, resume: str | None) -> Iterator[Page]:
+    def _pages(
+        self, by: SortKey, window: Window, resume: str | None, unchanged: Unchanged | None = None
+    ) -> Iterator[Page]:
         end, start, shape = second(window.end), resumed(resume, window.start), Listing[msgspec.Raw]
         for nodes, following in listed(self._sizes, self._queries.orders, shape, by, start, end, _when(by)):
-            whole = [self._whole.complete(node) for node in nodes]
+            whole = self._whole.all_of(nodes, unchanged)
             yield Page(
                 records=tuple([raw for raw, _ in whole]),
                 heads=tuple([head for _, head in whole]),

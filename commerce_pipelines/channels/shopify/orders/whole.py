@@ -7,16 +7,17 @@ their own bytes too, so that the merged order is the node that one endless query
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from ....core.errors import CredentialError, PermanentError, RecordError
 from ....core.legible import decode_json
-from ...capabilities import Head
+from ...capabilities import Head, Unchanged
 from ..api.graphql import GraphQL, decode
-from ..api.payloads import PageInfo
+from ..api.payloads import PageInfo, number
 from ..api.queries import Queries
 from .charges import Basis, side
 from .payloads import Bag, HeadFields, Instant, order_head
@@ -92,6 +93,26 @@ class Whole:
         """One order afresh; None if the shop does not know it."""
         raw = self._afresh(f"gid://shopify/Order/{order_id}")
         return None if raw is None else self.complete(raw)[0]
+
+    def all_of(self, nodes: Sequence[msgspec.Raw], unchanged: Unchanged | None) -> list[tuple[bytes, Head | None]]:
+        """As `complete`, of a page; without those that lack something and are landed as they stand."""
+        known: Collection[str] = ()
+        lacking = [self._lacking(node) for node in nodes] if unchanged else [None] * len(nodes)
+        if unchanged and any(lacking):
+            known = unchanged([head for head in lacking if head])
+        return [
+            self.complete(node)
+            for node, head in zip(nodes, lacking, strict=True)
+            if head is None or head[0] not in known
+        ]
+
+    def _lacking(self, node: msgspec.Raw) -> tuple[str, datetime] | None:
+        """Id and change time of an order that is to be fetched for itself."""
+        try:
+            rare = decode_json(_rare, node)
+            return (number(rare.id), rare.updatedAt.astimezone(UTC)) if self._missing(rare) else None
+        except (msgspec.DecodeError, OverflowError, RecordError, RecursionError, UnicodeDecodeError):
+            return None
 
     def complete(self, node: bytes | msgspec.Raw) -> tuple[bytes, Head | None]:
         """The order with nothing missing, and its head if nothing was. One that keeps changing stays as it was read

@@ -164,6 +164,13 @@ def test_what_lists_leave_out_is_asked_for_singly_and_only_then(
     assert len(asked) == 3
     assert sum(b"taxpayerId" in raw for raw in raws) == 1
     assert sum(b"cancelRequestId" in raw for raw in raws) == 2
+    window = Window(NOW - timedelta(days=5), NOW)
+    changes: list[tuple[str, datetime]] = []
+    again = ids(shop, shop.orders.changed(window, None, lambda found: [changes.extend(found), {found[0][0]}][1]))
+    assert len(changes) == 3
+    assert set(ebay.orders) - set(again) == {changes[0][0]}  # landed as it stands: neither asked for nor handed on
+    assert len([call for call in ebay.calls if call.path.startswith(f"{ORDERS}/")]) == 5
+    assert all(shop.orders.head(shop.orders.one(name) or b"").updated_at == at for name, at in changes)
 
 
 @BOTH

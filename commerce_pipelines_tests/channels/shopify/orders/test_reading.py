@@ -249,6 +249,10 @@ def test_long_orders_are_made_whole_by_calls_of_their_own(shop: Recorded, channe
     raws = [raw for page in channel.orders.created(DAY) for raw in page.records]
     assert [len(channel.orders.translate(raw).lines) for raw in raws] == [131, 2]
     assert len([call for call in shop.calls if "query Lines" in call.json()["query"]]) == 3
+    changes: list[tuple[str, datetime]] = []
+    again = ids(channel, channel.orders.changed(DAY, None, lambda found: [changes.extend(found), {"1"}][1]))
+    assert "1" in dict(changes)
+    assert "1" not in again  # landed as it stands: its lines are not fetched again
     assert channel.orders.one("1") == raws[0]
     assert channel.orders.one("77") is None
     assert channel.orders.one("not-a-number") is None
