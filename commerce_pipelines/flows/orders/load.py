@@ -35,7 +35,7 @@ from ...settings.fingerprint import fingerprint
 from ...warehouse.orders.ledger import LEDGER, read_known, read_unreadable
 from ..odoo_writer import odoo_writer
 from .drafts import drafts_of
-from .marks import mark, release
+from .marks import STAYS, mark, release
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -231,7 +231,7 @@ def _quarantine(connections: Connections, name: str, rows: list[Row], work: Sort
         gone = [key for key in outcomes if key not in refused]
         exceptions.record(connection, name, Topic.ORDERS, STAGE, failures, run_id, now)
         exceptions.resolve(connection, name, Topic.ORDERS, STAGE, gone, now)
-        same = [key for key, one in outcomes.items() if one.action in (Action.UNCHANGED, Action.FLAGGED)]
+        same = [key for key, one in outcomes.items() if one.action in STAYS]
         exceptions.resolve_notes(connection, name, Topic.ORDERS, same, now, but=NOT_ASKED)
         others = [key for key in outcomes if key not in set(same)]
         exceptions.resolve_notes(connection, name, Topic.ORDERS, others, now)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 _WRITTEN = frozenset((Action.CREATED, Action.CONFIRMED, Action.CHANGED))
+STAYS = frozenset((Action.UNCHANGED, Action.FLAGGED, Action.REFUSED))  # nobody asked about its stock or its partner
 
 
 def release(odoo: OdooClient, work: Sorted) -> None:
@@ -69,7 +70,7 @@ def _hold(odoo: OdooClient, hold: set[int], free: set[int]) -> None:
 
 def flags_after(outcome: SaleOutcome, before: dict[str, Flag]) -> dict[str, Flag]:
     """The flags of an order once its verdict is kept: an order that stays keeps those that nobody asked about."""
-    stays = outcome.action in (Action.UNCHANGED, Action.FLAGGED)
+    stays = outcome.action in STAYS
     kept = {code: flag for code, flag in before.items() if stays and code in NOT_ASKED}
     return {**kept, **{flag.code: flag for flag in outcome.flags}}
 
