@@ -35,6 +35,16 @@ TRICKLE_SECONDS = 12.0
 POLL_SECONDS = 15
 AMAZON_POLL_SECONDS = 120  # Amazon allows 20 searches at once and one more each 180 s: this lasts two hours
 LANES = ("amazon_eu", "ebay_de", "shopify_de")
+# Reduced goods have a rate in France and Austria; elsewhere they show what an unknown rate looks like.
+VAT = {
+    "seller_country": "DE",
+    "oss": True,
+    "registrations": ["PL"],
+    "rates": {
+        "FR": {"standard": 20, "reduced": [5.5], "from_home": {7: 5.5}},
+        "AT": {"standard": 20, "reduced": [10], "from_home": {7: 10}},
+    },
+}
 
 
 class World:
@@ -106,16 +116,7 @@ class World:
         }  # fmt: skip
         settings = {
             "odoo": odoo,
-            # Reduced goods have a rate in France and Austria; elsewhere they show what an unknown rate looks like.
-            "vat": {
-                "seller_country": "DE",
-                "oss": True,
-                "registrations": ["PL"],
-                "rates": {
-                    "FR": {"standard": 20, "reduced": [5.5], "from_home": {7: 5.5}},
-                    "AT": {"standard": 20, "reduced": [10], "from_home": {7: 10}},
-                },
-            },
+            "vat": VAT,
             "listen": {"secret": {"env": "DEMO_HINT_SECRET"}, "port": self.hint_port},
             "channels": [{**common, **channel} for channel in channels],
         }

@@ -50,7 +50,7 @@ def backfill(channel: str, start: datetime, end: datetime | None, days_per_run: 
     with runs(connections, channel, first, last) as run:
         for part in parts_of(
             connections, channel, first, last, run,
-            now=now, days_per_run=days_per_run or DAYS_PER_RUN, anew=anew,
+            days_per_run=days_per_run or DAYS_PER_RUN, anew=anew,
         ):  # fmt: skip
             figures = _figures(came(connections, channel, part.first, part.last))
             click.echo(f"{part.first} to {part.last}, {part.done} of {part.days} days: {figures}")

@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -45,6 +46,17 @@ def dagster_home(root: Path) -> Path:
     for name in ("dagster.yaml", "workspace.yaml"):
         (home / name).write_text((package / name).read_text(encoding="utf-8"), encoding="utf-8")
     return home
+
+
+class Visitors(NamedTuple):
+    """Who may see the UI. token: what a browser has to know; None lets all in. hosts: under which a proxy reaches the
+    UI, as `name` or `name:port`."""
+
+    token: str | None = None
+    hosts: Sequence[str] = ()
+
+
+EVERYBODY = Visitors()
 
 
 class Services:

@@ -51,7 +51,8 @@ def decode_json(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> 
 
 def decode_as(shape: type[T], body: bytes) -> T:
     """The same by type."""
-    return decode_json(_decoder(shape), body)  # type: ignore[arg-type]
+    decoded: T = decode_json(_decoder(shape), body)  # type: ignore[arg-type]
+    return decoded
 
 
 @cache

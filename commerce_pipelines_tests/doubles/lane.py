@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -124,7 +125,11 @@ class Lane:
             orders = read_frame(
                 connection, "orders", None, "channel = %s AND day >= %s AND day < %s", (NAME, start, end)
             )
-        ledger, loaded = load(self.connections, NAME, orders, span=(start, end), again=again, now=now)
+        instruments = self.connections.instruments
+        if now:
+            self.connections.instruments = replace(instruments, now=lambda: now)
+        ledger, loaded = load(self.connections, NAME, orders, span=(start, end), again=again)
+        self.connections.instruments = instruments
         with self.connections.warehouse.transaction() as connection:
             replace_days(connection, "sale_orders", NAME, [end - timedelta(n) for n in range(1, before + 2)], ledger)
         return loaded

@@ -203,13 +203,7 @@ def decide(
     ended = capped < end_below
     final = np.where(ended, 0, capped)
 
-    merchant = listings["fulfilled_by"].to_numpy(dtype=object) != FulfilledBy.CHANNEL.value
-    mapped = np.isin(place.astype(str), list(fed))
-    unreadable = np.array([key.startswith("unreadable-") for key in listings["key"]], dtype=bool)
-    lacking = [unreadable, ~merchant, codes == "", ambiguous, row < 0, ~mapped]
-    names = ["unreadable", "channel_fulfilled", "no_sku", "ambiguous", "unlinked", "unmapped_location"]
-    unread = np.append(products["kind"].to_numpy(dtype=object) == "unread", False)[row]
-    skipped = np.select([*lacking, unread], [*names, "not_read"], default="")
+    skipped = _skipped(listings, codes, products, row, ambiguous, fed)
     reason = np.select(
         [
             skipped != "",
@@ -225,6 +219,16 @@ def decide(
     )
     linked = skipped == ""
     ids = np.append(products["product_id"].to_numpy(dtype="int64"), 0)[row]
+    quantities = {
+        "free": amounts // MICRO,
+        "in_pipe": -(-pipe // MICRO),
+        "reserve": reserve,
+        "share": share,
+        "cap": cap,
+        "end_below": end_below,
+        "target": final,
+    }
+    told = {name: linked & (cap < LIMIT) if name == "cap" else linked for name in quantities}
     return pd.DataFrame(
         {
             "key": listings["key"].array,
@@ -233,16 +237,28 @@ def decide(
             "product_id": _nullable(ids, row >= 0),
             "code": codes,
             "units": units,
-            "free": _nullable(amounts // MICRO, linked),
-            "in_pipe": _nullable(-(-pipe // MICRO), linked),
-            "reserve": _nullable(reserve, linked),
-            "share": _nullable(share, linked),
-            "cap": _nullable(cap, linked & (cap < LIMIT)),
-            "end_below": _nullable(end_below, linked),
-            "target": _nullable(final, linked),
+            **{name: _nullable(figures, told[name]) for name, figures in quantities.items()},
             "reason": reason,
         }
     )
+
+
+def _skipped(
+    listings: pd.DataFrame,
+    codes: np.ndarray,
+    products: pd.DataFrame,
+    row: np.ndarray,
+    ambiguous: np.ndarray,
+    fed: Mapping[str, tuple[str, ...]],
+) -> np.ndarray:
+    """Why nothing is decided for a listing: the first of SKIPS that holds, '' where something is."""
+    merchant = listings["fulfilled_by"].to_numpy(dtype=object) != FulfilledBy.CHANNEL.value
+    mapped = np.isin(listings["location"].fillna("").to_numpy(dtype=object).astype(str), list(fed))
+    unreadable = np.array([key.startswith("unreadable-") for key in listings["key"]], dtype=bool)
+    unread = np.append(products["kind"].to_numpy(dtype=object) == "unread", False)[row]
+    lacking = [unreadable, ~merchant, codes == "", ambiguous, row < 0, ~mapped, unread]
+    names = ["unreadable", "channel_fulfilled", "no_sku", "ambiguous", "unlinked", "unmapped_location", "not_read"]
+    return np.select(lacking, names, default="")
 
 
 def _linked(skus: list[str], sales: SaleRules) -> tuple[np.ndarray, np.ndarray]:

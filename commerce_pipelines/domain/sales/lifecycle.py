@@ -182,4 +182,5 @@ def next_try(code: str, tries: int, now: datetime) -> datetime | None:
     for ever."""
     if rule(code).retry is not Retry.NAME or tries >= TRIES:
         return None
-    return now + min(FIRST_WAIT * 2**tries, LONGEST_WAIT)
+    wait: timedelta = min(FIRST_WAIT * 2**tries, LONGEST_WAIT)
+    return now + wait

@@ -7,7 +7,7 @@ What belongs here: dividing the span, going on after a kill, what came of some d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import msgspec
 
@@ -42,7 +42,6 @@ def backfill(
     last: date,
     run: Callable[[date, date], None],
     *,
-    now: datetime,
     days_per_run: int = DAYS_PER_RUN,
     anew: bool = False,
 ) -> Iterator[Part]:
@@ -60,6 +59,7 @@ def backfill(
             f"{first} lies before channels[{name}].start_date, {channel.start_date}: set it to {first} or earlier in "
             "commerce.yaml, and restart `commerce-pipelines dev`."
         )
+    now = connections.instruments.now()
     today = now.astimezone(channel.zone).date()
     if last > today:
         raise SettingsError(f"{last} is not there yet: today is {today} in {name}'s time zone.")

@@ -91,7 +91,6 @@ def load(
     run_id: str = "",
     again: bool = True,
     advance: Callable[[int], None] | None = None,
-    now: datetime | None = None,
 ) -> tuple[pd.DataFrame, Loaded]:
     """Bring Odoo in step with the staged orders; returns the ledger's rows and the figures.
 
@@ -102,7 +101,7 @@ def load(
     """
     from ...odoo.sales.sales import cancel_sales, load_sales
 
-    now = now or connections.instruments.now()
+    now = connections.instruments.now()
     rows: list[Row] = list(records(orders))
     if span:
         with connections.warehouse.transaction() as connection:

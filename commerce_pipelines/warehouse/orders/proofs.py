@@ -81,7 +81,7 @@ def read(connection: Connection, channel: str) -> dict[tuple[date, str], Complet
             " WHERE channel = %s ORDER BY day, currency",
             (channel,),
         )
-        return {(row[0], row[1]): _proof(*row[1:]) for row in cursor}
+        return {(row[0], row[1]): _proof(row[1:]) for row in cursor}
 
 
 def red_days(connection: Connection, channel: str, before: date) -> list[date]:

@@ -206,7 +206,8 @@ def forget(connection: Connection, target: str, kind: Kind) -> None:
 
 
 def _allowed(cursor: Any) -> str:
-    return cursor.mogrify("%s", (_MOVES,)).decode().replace("%", "%%")
+    moves: bytes = cursor.mogrify("%s", (_MOVES,))
+    return moves.decode().replace("%", "%%")
 
 
 def _newest(connection: Connection, target: str, kind: Kind, keys: list[str]) -> dict[str, _Known]:

@@ -36,7 +36,8 @@ class DatabaseBuckets:
             cursor.execute(
                 "UPDATE commerce.buckets SET tokens = %s, at = %s WHERE key = %s", (bucket.tokens, bucket.at, key)
             )
-        return max(wait, closed_until - now, 0.0)
+        closed: float = closed_until - now
+        return max(wait, closed, 0.0)
 
     def drain(self, key: str, seconds: float) -> None:
         """The vendor answered 429: nobody calls for `seconds`, and what the bucket held is gone."""

@@ -181,10 +181,11 @@ class Warehouse:
         import psycopg2
 
         try:
-            return psycopg2.connect(
+            connection: Connection = psycopg2.connect(
                 libpq_url(self.url), connect_timeout=20, application_name="commerce_pipelines",
                 options=_SESSION, **_ALIVE,
             )  # fmt: skip
+            return connection
         except psycopg2.ProgrammingError:  # quotes the URL, its password perhaps
             raise SettingsError(
                 "COMMERCE_DATABASE_URL is no URL that PostgreSQL takes: write postgresql://user:password@host:5432/database"
@@ -217,7 +218,8 @@ def clock(connection: Connection) -> datetime:
     """Now, by the database's clock, which stamps the ledger too."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
-        return cursor.fetchone()[0]  # type: ignore[index]
+        now: datetime = cursor.fetchone()[0]  # type: ignore[index]
+    return now
 
 
 def lock_number(name: str) -> int:

@@ -58,27 +58,22 @@ def translate(raw: bytes, channel: str, prices_include_tax: bool | None = None) 
     if order.fulfillment is None:
         raise payloads.bad_payload("Object missing required field `fulfillment`", subject="$.fulfillment")
     market = BY_ID.get(order.sales_channel.marketplace_id)
-    status, shipped = STATUS[order.fulfillment.fulfillment_status]
     other = order.sales_channel.channel_name == "NON_AMAZON" or order.fulfillment.fulfillment_status == "UNFULFILLABLE"
-    if status is OrderStatus.PAID and all(proceeds.is_cancelled(i) for i in order.order_items) and _owes(order) == 0:
-        status = OrderStatus.CANCELLED
-    if status is OrderStatus.PAID and not other:
-        status = _priced_status(order, shipped)
+    status, shipped = _standing(order, order.fulfillment.fulfillment_status, other)
     if status is OrderStatus.PAID and order.fulfillment.fulfilled_by is None:
         raise payloads.bad_payload(
             "Object missing required field `fulfilledBy` - at `$.fulfillment`", subject="$.fulfillment.fulfilledBy"
         )
     if prices_include_tax is None:
         prices_include_tax = market.tax_included if market else True
-    collects = {
-        item.order_item_id: _collects(item, order, strict=status is OrderStatus.PAID) for item in order.order_items
-    }
+    paid = status is OrderStatus.PAID
+    collects = {item.order_item_id: _collects(item, order, strict=paid) for item in order.order_items}
     currency = market.currency if market else ""
     try:
         currency = proceeds.currency_of(order, currency)
         money = proceeds.price(order, currency, prices_include_tax, collects)
     except RecordError:
-        if status is OrderStatus.PAID and not other:
+        if paid and not other:
             raise
         money = proceeds.Priced(proceeds.unpriced(order), 0, 0, prices_include_tax)
     return Order(
@@ -105,6 +100,16 @@ def translate(raw: bytes, channel: str, prices_include_tax: bool | None = None) 
         billing=_billing(order),
         shipping=_address(order.recipient.delivery_address) if order.recipient else None,
     )
+
+
+def _standing(order: payloads.Order, fulfilment_status: str, other: bool) -> tuple[OrderStatus, Shipped]:
+    """Where the order stands, and what of it has left. other: sold on another channel, or it can never be fulfilled."""
+    status, shipped = STATUS[fulfilment_status]
+    if status is OrderStatus.PAID and all(proceeds.is_cancelled(i) for i in order.order_items) and _owes(order) == 0:
+        status = OrderStatus.CANCELLED
+    if status is OrderStatus.PAID and not other:
+        status = _priced_status(order, shipped)
+    return status, shipped
 
 
 def _owes(order: payloads.Order) -> int:

@@ -177,10 +177,9 @@ def _lines(item: Item, remitted_inside: bool) -> list[OrderLine]:
     nets = nets if any(nets) else [1, 0]  # tax of what costs nothing stays with the goods: delivery may be no line
     taxes = allocate(item.tax, nets)
     inside = allocate(item.remitted, nets) if remitted_inside else [0, 0]
-    lines = _charge(item, LineKind.PRODUCT, item.line_id, item.title, *goods, taxes[0], inside[0])
+    lines = _charge(item, LineKind.PRODUCT, *goods, taxes[0], inside[0])
     if delivery[0] or delivery[1]:
-        line_id = f"{item.line_id}_shipping"
-        lines += _charge(item, LineKind.SHIPPING, line_id, "Shipping", *delivery, taxes[1], inside[1])
+        lines += _charge(item, LineKind.SHIPPING, *delivery, taxes[1], inside[1])
     if item.fees:
         lines.append(
             OrderLine(line_id=f"{item.line_id}_fee", kind=LineKind.FEE, title="Statutory fee", quantity=1,
@@ -189,18 +188,17 @@ def _lines(item: Item, remitted_inside: bool) -> list[OrderLine]:
     return lines
 
 
-def _charge(
-    item: Item, kind: LineKind, line_id: str, title: str, gross: int, off: int, tax: int, remitted: int
-) -> list[OrderLine]:
-    """A charge and its discount, which bears its share of the tax. remitted leaves the charge: it is not the
-    seller's."""
+def _charge(item: Item, kind: LineKind, gross: int, off: int, tax: int, remitted: int) -> list[OrderLine]:
+    """The item's goods or its shipping, and the discount on it, which bears its share of the tax. remitted leaves the
+    charge: it is not the seller's."""
     is_product = kind is LineKind.PRODUCT
+    line_id = item.line_id if is_product else f"{item.line_id}_shipping"
     share = tax * off // (gross - off) if gross > off else 0
     lines = [
         OrderLine(
             line_id=line_id,
             kind=kind,
-            title=title,
+            title=item.title if is_product else "Shipping",
             quantity=item.quantity if is_product else 1,
             amount=gross - remitted,
             tax=tax + share,

@@ -99,25 +99,13 @@ def discounts_of(allocations: list[payloads.DiscountAllocation], minor: Minor) -
     return found
 
 
-def charge(
-    kind: LineKind,
-    line_id: str,
-    title: str,
-    quantity: int,
-    gross: int,
-    discounts: Discounts,
-    taxes: Taxes,
-    *,
-    included: bool,
-    untaxed: bool,
-    sku: str = "",
-    of: str = "",
-) -> list[OrderLine]:
-    """One charge and its discounts as lines. gross: minor units before discounts. included: prices include tax.
+def charge(line: OrderLine, discounts: Discounts, taxes: Taxes, *, included: bool, untaxed: bool) -> list[OrderLine]:
+    """One charge and its discounts as lines. line: the charge before discounts and without tax. included: prices
+    include tax.
 
     untaxed: no tax line means rate 0, not an unknown rate (except on what is given away: nothing is said there).
     """
-    rate = taxes.rate
+    rate, gross = taxes.rate, line.amount
     net = gross - sum([amount for _, amount in discounts.values()]) if discounts else gross
     if rate is None and untaxed and net and not taxes.tax:
         rate = 0
@@ -130,20 +118,17 @@ def charge(
         tax += share
         reductions.append(
             OrderLine(
-                line_id=f"{line_id}-d{index}",
+                line_id=f"{line.line_id}-d{index}",
                 kind=LineKind.DISCOUNT,
                 title=f"Discount {name}" if name else "Discount",
                 quantity=1,
                 amount=-amount,
                 tax=-share,
                 rate=rate,
-                of=line_id,
+                of=line.line_id,
             )
         )
-    line = OrderLine(
-        line_id=line_id, kind=kind, title=title, quantity=quantity, amount=gross, tax=tax, rate=rate, sku=sku, of=of
-    )
-    return [line, *reductions]
+    return [msgspec.structs.replace(line, amount=gross, tax=tax, rate=rate), *reductions]
 
 
 def _tax_within(amount: int, net: int, net_tax: int, rate: int | None, included: bool) -> int:

@@ -35,7 +35,20 @@ from ....domain.keys import is_relay
 from ....domain.orders.order import Address, Buyer, LineKind, Order, OrderLine, OrderStatus, Payment, Shipped, balance
 from ..api.payloads import number
 from . import payloads
-from .charges import Basis, Minor, charge, discounts_of, reader, removals_of, side, stands_alone, taxes_of, without
+from .charges import (
+    Basis,
+    Discounts,
+    Minor,
+    Taxes,
+    charge,
+    discounts_of,
+    reader,
+    removals_of,
+    side,
+    stands_alone,
+    taxes_of,
+    without,
+)
 
 _PAID = frozenset({"PAID", "PARTIALLY_REFUNDED", "REFUNDED"})
 _SHIPPED = {"FULFILLED": Shipped.YES, "PARTIALLY_FULFILLED": Shipped.PARTLY}
@@ -61,59 +74,11 @@ def translate(order: payloads.Order, *, channel: str, shop: str, basis: Basis) -
     if len(currency) != 3:
         raise _incomplete("totalPriceSet.currencyCode")
     minor = reader(currency, basis)
-    items = order.lineItems.nodes
-    shipped_by = [line for line in shipping_lines.nodes if not line.isRemoved] if shipping_lines else []
-    removals = removals_of(order, minor) if order.edited else {}
-    taxed = any(item.taxLines for item in items) or any(line.taxLines for line in shipped_by)
-    included = order.taxesIncluded
-    tip = minor(order.totalTipReceivedSet)
-    total = gross_total = minor(order.totalPriceSet)
-    tips = _tips(items, tip, minor) if tip else ()
-    collected = 0
-    lines: list[OrderLine] = []
-
-    for item in items:
-        line_id, quantity = number(item.id), item.quantity
-        unit = minor(item.originalUnitPriceSet)
-        discounts = discounts_of(item.discountAllocations, minor)
-        taxes = taxes_of(item.taxLines, minor)
-        if removed := removals.get(line_id):
-            discounts, taxes, worth = without(removed, unit, discounts, taxes, included=included, line_id=line_id)
-            quantity -= removed.quantity
-            total -= worth
-        if not quantity:
-            continue
-        kind = LineKind.GIFT_CARD if item.isGiftCard else LineKind.PRODUCT
-        if item.id in tips:
-            kind, tip = LineKind.TIP, tip - unit
-        untaxed = taxed or item.isGiftCard or not item.taxable
-        collected += taxes.collected
-        lines += charge(kind, line_id, item.name, quantity, unit * quantity, discounts, taxes,
-                        included=included, untaxed=untaxed, sku=item.sku or "")  # fmt: skip
-        if item.duties and not order.dutiesIncluded:
-            for duty in item.duties:
-                taxes = taxes_of(duty.taxLines, minor)
-                collected += taxes.collected
-                lines += charge(LineKind.DUTY, f"duty-{number(duty.id)}", "Import duty", 1, minor(duty.price), {},
-                                taxes, included=included, untaxed=taxed, of=line_id)  # fmt: skip
-
-    for position, line in enumerate(shipped_by):
-        if price := minor(line.originalPriceSet):  # "Free shipping" at 0.00 is a service, not a line of money
-            taxes = taxes_of(line.taxLines, minor)
-            collected += taxes.collected
-            line_id = f"shipping-{number(line.id) if line.id else position}"
-            lines += charge(LineKind.SHIPPING, line_id, line.title, 1, price,
-                            discounts_of(line.discountAllocations, minor), taxes,
-                            included=included, untaxed=taxed)  # fmt: skip
-
-    for fee in order.additionalFees:
-        taxes = taxes_of(fee.taxLines, minor)
-        collected += taxes.collected
-        lines += charge(LineKind.FEE, f"fee-{number(fee.id)}", fee.name, 1, minor(fee.price), {}, taxes,
-                        included=included, untaxed=taxed)  # fmt: skip
-
-    lines += _only_in_total(order, minor, lines)
-    total -= collected
+    charges = _Charges(order, minor)
+    gross_total = minor(order.totalPriceSet)
+    charges.read()
+    lines, collected = charges.lines, charges.collected
+    total = gross_total - charges.removed - collected
     if order.totalCashRoundingAdjustment and (rounding := minor(order.totalCashRoundingAdjustment.paymentSet)):
         total += rounding
         lines.append(_plain("rounding", LineKind.ROUNDING, "Cash rounding", rounding))
@@ -127,13 +92,13 @@ def translate(order: payloads.Order, *, channel: str, shop: str, basis: Basis) -
         status=status(order.displayFinancialStatus, order.cancelledAt is not None, gross_total),
         currency=currency,
         total=total,
-        prices_include_tax=included,
+        prices_include_tax=order.taxesIncluded,
         lines=tuple(lines),
         collected=collected,
         collected_as="channel_liable" if collected else "",
         shipped=_SHIPPED.get(order.displayFulfillmentStatus or "", Shipped.NO),
         marketplace=shop,
-        service=(shipped_by[0].code or shipped_by[0].title) if shipped_by else "",
+        service=charges.service(),
         is_test=order.test,
         payments=_payments(order.transactions, minor),
         refunded=minor(order.totalRefundedSet),
@@ -141,13 +106,91 @@ def translate(order: payloads.Order, *, channel: str, shop: str, basis: Basis) -
         billing=_address(order.billingAddress),
         shipping=_address(order.shippingAddress),
     )
-    if tip and balance(result) == tip:
-        result = _with_line(result, _plain("tip", LineKind.TIP, "Tip", tip))
+    if charges.tip and balance(result) == charges.tip:
+        result = _with_line(result, _plain("tip", LineKind.TIP, "Tip", charges.tip))
     if basis == "shop" and order.currencyCode != order.presentmentCurrencyCode:
         off = balance(result)
         if off and abs(off) <= _slack(lines):
             result = _with_line(result, _plain("conversion", LineKind.ROUNDING, "Currency conversion", off))
     return result
+
+
+class _Charges:
+    """The charges of one order as lines, once they are read.
+
+    collected: minor units of tax that the channel keeps. removed: what units were worth that edits took out. tip: what
+    of the order's tip no line item stands for.
+    """
+
+    def __init__(self, order: payloads.Order, minor: Minor) -> None:
+        self._order, self._minor = order, minor
+        self._items = order.lineItems.nodes
+        shipping_lines = order.shippingLines.nodes if order.shippingLines else []
+        self._shipped_by = [line for line in shipping_lines if not line.isRemoved]
+        self._removals = removals_of(order, minor) if order.edited else {}
+        self._taxed = any(item.taxLines for item in self._items) or any(line.taxLines for line in self._shipped_by)
+        self.tip = minor(order.totalTipReceivedSet)
+        self.lines: list[OrderLine] = []
+        self.collected = self.removed = 0
+
+    def read(self) -> None:
+        tips = _tips(self._items, self.tip, self._minor) if self.tip else ()
+        for item in self._items:
+            self._read_item(item, item.id in tips)
+        for position, line in enumerate(self._shipped_by):
+            self._read_shipping(line, position)
+        for fee in self._order.additionalFees:
+            line_id, price = f"fee-{number(fee.id)}", self._minor(fee.price)
+            self._add(_plain(line_id, LineKind.FEE, fee.name, price), {}, taxes_of(fee.taxLines, self._minor))
+        self.lines += _only_in_total(self._order, self._minor, self.lines)
+
+    def service(self) -> str:
+        """The way of shipping, as the shop calls it."""
+        return (self._shipped_by[0].code or self._shipped_by[0].title) if self._shipped_by else ""
+
+    def _read_item(self, item: payloads.LineItem, is_tip: bool) -> None:
+        minor, line_id, quantity = self._minor, number(item.id), item.quantity
+        unit = minor(item.originalUnitPriceSet)
+        discounts = discounts_of(item.discountAllocations, minor)
+        taxes = taxes_of(item.taxLines, minor)
+        if removed := self._removals.get(line_id):
+            included = self._order.taxesIncluded
+            discounts, taxes, worth = without(removed, unit, discounts, taxes, included=included, line_id=line_id)
+            quantity -= removed.quantity
+            self.removed += worth
+        if not quantity:
+            return
+        kind = LineKind.GIFT_CARD if item.isGiftCard else LineKind.PRODUCT
+        if is_tip:
+            kind, self.tip = LineKind.TIP, self.tip - unit
+        line = OrderLine(
+            line_id=line_id, kind=kind, title=item.name, quantity=quantity, amount=unit * quantity, sku=item.sku or ""
+        )
+        self._add(line, discounts, taxes, untaxed=self._taxed or item.isGiftCard or not item.taxable)
+        for duty in item.duties or () if not self._order.dutiesIncluded else ():
+            duty_line = OrderLine(
+                line_id=f"duty-{number(duty.id)}", kind=LineKind.DUTY, title="Import duty", quantity=1,
+                amount=minor(duty.price), of=line_id,
+            )  # fmt: skip
+            self._add(duty_line, {}, taxes_of(duty.taxLines, minor))
+
+    def _read_shipping(self, line: payloads.ShippingLine, position: int) -> None:
+        if price := self._minor(line.originalPriceSet):  # "Free shipping" at 0.00 is a service, not a line of money
+            taxes = taxes_of(line.taxLines, self._minor)
+            line_id = f"shipping-{number(line.id) if line.id else position}"
+            discounts = discounts_of(line.discountAllocations, self._minor)
+            self._add(_plain(line_id, LineKind.SHIPPING, line.title, price), discounts, taxes)
+
+    def _add(self, line: OrderLine, discounts: Discounts, taxes: Taxes, *, untaxed: bool | None = None) -> None:
+        """untaxed: as of `charge`; None: where the order's other lines bear tax."""
+        self.collected += taxes.collected
+        self.lines += charge(
+            line,
+            discounts,
+            taxes,
+            included=self._order.taxesIncluded,
+            untaxed=self._taxed if untaxed is None else untaxed,
+        )
 
 
 def _slack(lines: list[OrderLine]) -> int:
