@@ -90,6 +90,10 @@ class Account(Protocol):
         """What will stop this channel soon, one sentence each; no call."""
         ...
 
+    def lacks(self) -> list[str]:
+        """What the settings ask for and the account may not do: scopes and roles, a sentence each with the fix."""
+        ...
+
 
 class Source(Protocol[R]):
     """Records that come in: orders, returns, refunds. Reading is lazy: a page is fetched when the iterator asks for it.

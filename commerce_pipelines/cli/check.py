@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError
 from ..flows.identity import identify, may_publish, strangers
 from ..resources.connections import Connections
 from ..warehouse.shared.accounts import KnownAccount
+from . import verifiers
 
-Finding = tuple[str, str]  # what was looked at, what is wrong with it ('' = fine)
+Finding = verifiers.Finding
 
 
 def verify(connections: Connections) -> Iterator[Finding]:
@@ -24,6 +26,8 @@ def verify(connections: Connections) -> Iterator[Finding]:
     database = _tried("database and master key", lambda: connections.vault)
     yield from database
     entered_database = not any(problem for _, problem in database)
+    for of_all in verifiers.OF_ALL:
+        yield from of_all(connections)
     entered = _tried(f"Odoo at {settings.odoo.url}", lambda: connections.odoo.version())
     yield from entered
     odoo_answers = not any(problem for _, problem in entered)
@@ -39,8 +43,19 @@ def verify(connections: Connections) -> Iterator[Finding]:
             holder = may_publish if odoo_answers else identify
             yield from _tried(f"{channel.name}: its account", partial(_identify, holder, connections, channel.name))
         yield from _tried(f"{channel.name}: credentials", partial(_probe, connections, channel.name))
+        yield from _of_channel(connections, channel, entered_database, odoo_answers)
         for warning in channel.warnings(connections.instruments.now().date()):
             yield f"{channel.name}: dates", warning
+
+
+def _of_channel(
+    connections: Connections, channel: ChannelSettings, database: bool, odoo: bool
+) -> Iterator[verifiers.Finding]:
+    """What the table of verifiers has for one channel, as far as its services answer."""
+    tried = [*verifiers.OF_CHANNEL, *(verifiers.OF_ACCOUNT if database else ())]
+    tried += [*verifiers.OF_ODOO, *verifiers.OF_DATABASE] if database and odoo else []
+    for verifier in tried:
+        yield from verifier(connections, channel)
 
 
 def send_test(connections: Connections) -> Iterator[Finding]:

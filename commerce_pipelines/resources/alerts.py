@@ -14,6 +14,22 @@ from ..core.section import Secret
 PAGE = "https://github.com/caronc/apprise/wiki"
 
 
+def unknown(secret: Secret) -> str:
+    """What is wrong with a target before anything is sent; '' if Apprise knows it."""
+    import apprise
+
+    _be_silent()
+    try:
+        known = apprise.Apprise().add(secret.value())
+    except SettingsError as error:
+        return str(error)
+    return "" if known else f"{secret.env} holds no URL that Apprise knows, such as mailto://…; {PAGE} lists them."
+
+
+def _be_silent() -> None:
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it would log the URL, and what the other side answers
+
+
 def alert(targets: Sequence[Secret], subject: str, text: str) -> list[str]:
     """Send to every target; returns what went wrong with each, so that one does not silence the other.
 
@@ -23,18 +39,14 @@ def alert(targets: Sequence[Secret], subject: str, text: str) -> list[str]:
         return []
     import apprise
 
-    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it would log the URL, and what the other side answers
     problems = []
     for secret in targets:
-        try:
-            sender = apprise.Apprise()
-            known = sender.add(secret.value())
-        except SettingsError as error:
-            problems.append(str(error))
+        if problem := unknown(secret):
+            problems.append(problem)
             continue
-        if not known:
-            problems.append(f"{secret.env} holds no URL that Apprise knows, such as mailto://…; {PAGE} lists them.")
-        elif not sender.notify(title=subject, body=text, body_format=apprise.NotifyFormat.TEXT):
+        sender = apprise.Apprise()
+        sender.add(secret.value())
+        if not sender.notify(title=subject, body=text, body_format=apprise.NotifyFormat.TEXT):
             problems.append(
                 f"{secret.env}: the target did not take the message; check its URL, and that it is reached."
             )

@@ -93,6 +93,9 @@ class FakeChannel(Channel, Orders):
     def probe(self) -> AccountId:
         return AccountId(account_id=self.name, description=self.name)
 
+    def lacks(self) -> list[str]:
+        return []
+
     def warnings(self, today: date) -> list[str]:
         return []
 

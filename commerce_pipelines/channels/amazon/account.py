@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from ...core.errors import CredentialError, SettingsError
+from ...core.errors import CredentialError, PermanentError, SettingsError
 from ..capabilities import Account, AccountId
 from .api.api import Api, decode
 from .api.payloads import MarketplaceParticipation, MarketplaceParticipations
@@ -45,6 +45,21 @@ class AmazonAccount(Account):
 
     def warnings(self, today: date) -> list[str]:
         return self._settings.warnings(today)
+
+    def lacks(self) -> list[str]:
+        """Whether listings may be read, where stock is published: the role Product Listing, and the right seller_id."""
+        if not self._settings.inventory.enabled:
+            return []
+        from .inventory.listings import items_path
+
+        query = {"marketplaceIds": self.marketplaces()[0], "pageSize": "1"}
+        try:
+            self._api.call("searchListingsItems", items_path(self._api), query)
+        except CredentialError:
+            return ["the application may not read listings: give it the role Product Listing and authorise it again."]
+        except PermanentError:
+            return [f"channels[{self._api.name}].seller_id: Amazon shows no listings of {self._settings.seller_id}."]
+        return []
 
     def marketplaces(self) -> tuple[str, ...]:
         """Ids of the configured marketplaces, else of all that the account sells on."""

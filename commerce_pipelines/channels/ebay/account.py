@@ -14,7 +14,7 @@ from ..capabilities import Account, AccountId
 from ..http.session import Repeat
 from .api import account as api
 from .api import trading_payloads
-from .settings import TRADING_SCOPE
+from .settings import FULFILLMENT_SCOPE, INVENTORY_SCOPE, TRADING_SCOPE
 
 
 class SellerOrder(msgspec.Struct, rename="camel"):
@@ -38,6 +38,15 @@ class EbayAccount(Account):
 
     def warnings(self, today: date) -> list[str]:
         return self._settings.warnings(today)
+
+    def lacks(self) -> list[str]:
+        """Scopes that the settings need and do not name: a token never carries more than it is asked for."""
+        settings = self._settings
+        wanted = [TRADING_SCOPE if settings.orders_api == "trading" else FULFILLMENT_SCOPE]
+        wanted += [TRADING_SCOPE, INVENTORY_SCOPE] if settings.inventory.enabled else []
+        missing = [scope for scope in dict.fromkeys(wanted) if scope not in settings.scopes]
+        where = f"channels[{settings.name}].scopes"
+        return [f"{where} lacks {', '.join(missing)}: add it, and have the seller consent to it."] if missing else []
 
     def _probe_rest(self) -> AccountId:
         """The seller as an order names them; without an order the Trading API says it, if the token may call it."""

@@ -20,11 +20,12 @@ TOKEN_ENDPOINT = f"{ENDPOINT}/identity/v1/oauth2/token"
 # A refresh token lives 47,304,000 seconds (18 months); only its owner can consent to a new one.
 REFRESH_TOKEN_DAYS, WARNING_DAYS = 547, 45
 TRADING_SCOPE = "https://api.ebay.com/oauth/api_scope"
+FULFILLMENT_SCOPE, INVENTORY_SCOPE = f"{TRADING_SCOPE}/sell.fulfillment", f"{TRADING_SCOPE}/sell.inventory"
 # A token never carries more than its owner consented to.
 SCOPES = (
     TRADING_SCOPE,
-    "https://api.ebay.com/oauth/api_scope/sell.fulfillment",
-    "https://api.ebay.com/oauth/api_scope/sell.inventory",
+    FULFILLMENT_SCOPE,
+    INVENTORY_SCOPE,
 )
 
 

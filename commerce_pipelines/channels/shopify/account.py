@@ -66,3 +66,12 @@ class ShopifyAccount(Account):
 
     def warnings(self, today: date) -> list[str]:
         return self._settings.warnings(today)
+
+    def lacks(self) -> list[str]:
+        """Scopes without which orders of customers cannot be read or stock cannot be published."""
+        self.probe()
+        wanted = ["read_customers", *(WITHOUT_FOR_STOCK if self._settings.inventory.enabled else ())]
+        if not (missing := [scope for scope in wanted if scope not in self.scopes]):
+            return []
+        why = ", for orders of customers" if missing == ["read_customers"] else ", for orders and stock"
+        return [f"the app lacks {', '.join(missing)}{why}: grant it in the Dev Dashboard and install it again."]

@@ -1,0 +1,222 @@
+"""Which setting is tried by what: the table behind `check`, so that no key that can stop work goes untried.
+
+What belongs here: verifiers of settings that nothing else tries, and for every key either who tries it or why nobody
+needs to. What does not: the order of the list that a person sees (check.py), whether names exist in Odoo
+(odoo/readiness.py), what a single key may hold (its section's own checks, when the file is read).
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+from ..channels.settings import ChannelSettings
+from ..core.errors import CommerceError
+from ..resources.connections import Connections
+
+Finding = tuple[str, str]  # what was looked at, what is wrong with it ('' = fine)
+
+
+def alert_targets(connections: Connections) -> Iterator[Finding]:
+    """Every target is a URL that Apprise knows; nothing is sent."""
+    from ..resources.alerts import unknown
+
+    for secret in connections.settings.alerts.targets:
+        yield f"alerts.targets ({secret.env})", unknown(secret)
+
+
+def listening_place(connections: Connections) -> Iterator[Finding]:
+    """`listen` can be opened here; that it is open already, by `dev` or `listen`, is fine. Its secret is one."""
+    from ..sensors.receiver import Receiver
+
+    section = connections.settings.listen
+    if section is None:
+        return
+    what = f"listen ({section.host}:{section.port})"
+    try:
+        Receiver(section, connections.warehouse).server_close()
+    except CommerceError as error:
+        at_work = not str(error).startswith("listen.secret") and _answers(section.host, section.port)
+        yield what, "" if at_work else str(error)
+    else:
+        yield what, ""
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
+def first_day(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
+    """`start_date` has come: before it no day exists, so that no order is loaded."""
+    today = connections.instruments.now().astimezone(channel.zone).date()
+    late = channel.start_date > today
+    problem = f"{channel.start_date} is not there yet, so no order is loaded; write the first day to load."
+    yield f"channels[{channel.name}].start_date", problem if late else ""
+
+
+def granted(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
+    """The account may do what the settings ask of it: scopes and roles, those of stock where stock is published."""
+    what = f"{channel.name}: scopes and roles"
+    try:
+        problems = connections.account(channel.name).lacks()
+    except CommerceError as error:
+        problems = [str(error)]
+    for problem in problems:
+        yield what, problem
+    if not problems:
+        yield what, ""
+
+
+def stock_places(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
+    """The warehouses that feed the channel exist, and it is clear which: `inventory.locations`."""
+    from ..domain.inventory.availability import Place, feeds
+    from ..warehouse.inventory import listings
+
+    if not channel.inventory.enabled:
+        return
+    what = f"channels[{channel.name}].inventory.locations"
+    try:
+        found = connections.odoo.call(
+            "stock.warehouse", "search_read", domain=[], fields=["code", "name"], order="sequence, id", load=None
+        )
+        places = [Place(row["code"], row["name"]) for row in found]
+        with connections.warehouse.transaction() as connection:
+            known = listings.locations(connection, channel.name)
+        feeds(channel.name, channel.inventory, channel, places, known or {"", *channel.inventory.locations})
+    except CommerceError as error:
+        yield what, str(error)
+    else:
+        yield what, ""
+
+
+def aliases(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
+    """What `skus` and `sku_file` map to are internal references that Odoo has."""
+    from ..odoo.reference.products import find_products
+
+    wanted = sorted({alias if isinstance(alias, str) else alias.product for alias in channel.skus.values()})
+    if not wanted:
+        return
+    what = f"channels[{channel.name}].skus"
+    try:
+        absent = sorted(set(wanted) - set(find_products(connections.odoo, wanted, channel.sku_fold_case)))
+    except CommerceError as error:
+        yield what, str(error)
+        return
+    more = f" and {len(absent) - 20} more" if len(absent) > 20 else ""
+    problem = f"Odoo has no product with internal reference {', '.join(absent[:20])}{more}: create it or correct it."
+    yield what, problem if absent else ""
+
+
+def emptied(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
+    """The database still knows what it loaded: an empty one beside an Odoo with our orders has lost its memory."""
+    from ..odoo.sales.booked import holds_orders_of
+
+    what = f"{channel.name}: what the database remembers"
+    try:
+        with connections.warehouse.transaction() as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT EXISTS (SELECT FROM commerce.sale_orders WHERE channel = %s)", (channel.name,))
+            remembers = cursor.fetchone() == (True,)
+        if remembers or not holds_orders_of(connections.odoo, channel.name):
+            return
+    except CommerceError as error:
+        yield what, str(error)
+        return
+    yield (
+        what,
+        "nothing, but Odoo holds sale orders of this channel: restore the database's backup, or load their days again "
+        f"by `commerce-pipelines backfill {channel.name} --from {channel.start_date}`: it finds them by their external "
+        "ids.",
+    )
+
+
+OF_ALL = (alert_targets, listening_place)
+OF_DATABASE = (emptied,)  # need the database, and Odoo
+OF_ODOO = (stock_places, aliases)
+OF_CHANNEL = (first_day,)  # need nobody
+OF_ACCOUNT = (granted,)
+
+BY_NAMES = "odoo/readiness.py verify_names: exists in Odoo"
+BY_ENTRY = "check: entering Odoo"
+BY_PROBE = "check: whose account it is, with a token minted anew"
+BY_DATES = "check: dates that run out"
+BY_FILE = "the file: a wrong value is refused when it is read"
+
+TRIED: dict[str, Any] = {
+    **dict.fromkeys(("odoo", "channels", "vat", "alerts", "listen"), BY_FILE),
+    **dict.fromkeys(("odoo.url", "odoo.database", "odoo.username", "odoo.password", "odoo.transport"), BY_ENTRY),
+    "odoo.company": BY_ENTRY,
+    "odoo.timeout_seconds": BY_FILE,
+    "odoo.batch": BY_FILE,
+    **dict.fromkeys(("odoo.chatter", "odoo.flags"), "none: both values work"),
+    "odoo.create_missing": "odoo/readiness.py verify_rights: the rights that it needs",
+    **dict.fromkeys(("vat.seller_country", "vat.registrations", "vat.rates"), BY_FILE),
+    **dict.fromkeys(("vat.rates.standard", "vat.rates.reduced", "vat.rates.from_home"), BY_FILE),
+    **dict.fromkeys(("vat.oss", "vat.ioss"), "none: a fact about the company that nobody else knows"),
+    "alerts.targets": alert_targets,
+    **dict.fromkeys(("alerts.waiting_hours", "alerts.failed_ticks", "alerts.digest_hour"), BY_FILE),
+    **dict.fromkeys(("listen.secret", "listen.host", "listen.port"), listening_place),
+    "owner": BY_FILE,
+    **dict.fromkeys(
+        ("sales_team", "analytic", "tags", "pricelists", "warehouse", "channel_warehouse", "carriers",
+         "carrier_fallback", "taxes", "taxes.tax", "taxes.included", "fiscal_positions", "routes", "routes.warehouse"),
+        BY_NAMES,
+    ),
+    **dict.fromkeys(
+        ("taxes.country", "taxes.rate", "routes.countries", "routes.departure_country", "departure_country",
+         "channel_departure_country", "channel_departure_countries", "rounding_tolerance", "name", "time_zone",
+         "poll_seconds", "overlap_minutes", "on_payment_lost"),
+        BY_FILE,
+    ),
+    **dict.fromkeys(
+        ("routes.services", "routes.skus", "routes.marketplaces"),
+        "none: a condition that never holds leaves the order to the next route or the default warehouse",
+    ),
+    "guest": "none: without such a partner one is created, or the order waits with `unknown_guest`",
+    **dict.fromkeys(("skus", "skus.product", "sku_file"), aliases),
+    **dict.fromkeys(("skus.quantity", "sku_fold_case"), BY_FILE),
+    "history_before": "none: any day works",
+    **dict.fromkeys(("endpoint", "token_endpoint", "credentials"), BY_PROBE),
+    **dict.fromkeys((f"credentials.{key}" for key in ("client_id", "client_secret", "refresh_token", "access_token")),
+                    BY_PROBE),
+    "start_date": first_day,
+    "prices_include_tax": "none: for orders that do not tell; a wrong one shows as totals that differ",
+    **dict.fromkeys(
+        ("inventory", "inventory.share", "inventory.reserve", "inventory.cap", "inventory.end_below"), BY_FILE
+    ),
+    "inventory.enabled": granted,
+    "inventory.locations": stock_places,
+    **dict.fromkeys(
+        (f"inventory.overrides{key}" for key in ("", ".share", ".reserve", ".cap", ".end_below")), BY_FILE
+    ),
+    **dict.fromkeys(
+        ("inventory.overrides.skus", "inventory.overrides.categories"),
+        "none: one that fits no product leaves the channel's own figures",
+    ),
+    **dict.fromkeys(
+        (f"inventory.breaker{key}" for key in ("", ".zeroed_percent", ".changed_percent", ".read_percent",
+                                               ".from_listings")),
+        BY_FILE,
+    ),
+    **dict.fromkeys(("inventory.poll_seconds", "inventory.deadline_minutes"), BY_FILE),
+    "inventory.dry_run": "none: that nothing is published is what it asks for, and each run says so",
+    # Amazon
+    "region": BY_PROBE,
+    "marketplaces": BY_PROBE,
+    "seller_id": granted,
+    "secret_rotated_on": BY_DATES,
+    # eBay
+    "marketplace": BY_FILE,
+    "orders_api": granted,
+    "scopes": granted,
+    "refresh_token_issued_on": BY_DATES,
+    **dict.fromkeys(("trading_calls_per_day", "inventory_skus_per_call"), BY_FILE),
+    # Shopify
+    "shop": BY_PROBE,
+    "api_version": BY_DATES,
+    "currency_basis": BY_FILE,
+}  # fmt: skip

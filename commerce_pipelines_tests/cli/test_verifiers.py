@@ -1,0 +1,150 @@
+"""Every key of commerce.yaml is tried by somebody, or it is said why nobody needs to; and what each verifier finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, get_args, get_type_hints
+
+import pytest
+
+from commerce_pipelines.channels.amazon.account import AmazonAccount
+from commerce_pipelines.channels.ebay.account import EbayAccount
+from commerce_pipelines.channels.ebay.settings import TRADING_SCOPE
+from commerce_pipelines.channels.registry import settings_types
+from commerce_pipelines.channels.settings import ChannelSettings
+from commerce_pipelines.cli import verifiers
+from commerce_pipelines.core.errors import CredentialError, PermanentError
+from commerce_pipelines.core.instruments import REAL
+from commerce_pipelines.core.section import Secret, Section
+from commerce_pipelines.settings.file import Settings
+from commerce_pipelines.warehouse.tables.database import Warehouse
+from commerce_pipelines_tests.cli.test_main import Shell, shell  # noqa: F401 - a fixture
+from commerce_pipelines_tests.doubles.channel import FakeChannel, some_settings
+from commerce_pipelines_tests.doubles.doors import doors
+
+RUN = (*verifiers.OF_ALL, *verifiers.OF_DATABASE, *verifiers.OF_ODOO, *verifiers.OF_CHANNEL, *verifiers.OF_ACCOUNT)
+
+
+def _keys(shape: Any, where: str) -> Iterator[str]:
+    """Every key below a section, with its path; a channel's own keys stand without `channels`."""
+    if isinstance(shape, type) and issubclass(shape, Section) and shape is not Secret:
+        for key, inner in get_type_hints(shape).items():
+            if key in shape.__struct_fields__:
+                path = f"{where}.{key}" if where else key
+                yield path
+                if inner_is_channel(inner):
+                    continue
+                yield from _keys(inner, path)
+    for inner in get_args(shape):
+        yield from _keys(inner, where)
+
+
+def inner_is_channel(shape: Any) -> bool:
+    return shape is ChannelSettings or any(inner_is_channel(inner) for inner in get_args(shape))
+
+
+def test_every_key_is_tried_or_needs_no_trial() -> None:
+    keys = {*_keys(Settings, "")}
+    for kind in settings_types():
+        keys |= {*_keys(kind, "")}
+    assert len(keys) > 90
+    assert keys - verifiers.TRIED.keys() == set(), "say in cli/verifiers.py who tries these, or why nobody needs to"
+    assert verifiers.TRIED.keys() - keys == set(), "no such key any more"
+
+
+def test_every_verifier_of_the_table_is_run() -> None:
+    named = {by for by in verifiers.TRIED.values() if callable(by)}
+    assert named <= set(RUN)
+    assert all(callable(by) or (isinstance(by, str) and by) for by in verifiers.TRIED.values())
+
+
+def _wrong(shell: Shell, word: str) -> str:  # noqa: F811
+    """The line of `check` about `word` that says what is wrong."""
+    lines = [line for line in shell("check").output.splitlines() if line.startswith("✗") and word in line]
+    return "\n".join(lines)
+
+
+def test_a_start_date_in_the_future_loads_nothing(shell: Shell) -> None:  # noqa: F811
+    shell.write(start_date=str(REAL.now().date() + timedelta(days=9)))
+    assert "is not there yet" in _wrong(shell, "channels[shop_de].start_date")
+
+
+def test_a_warehouse_that_feeds_nothing_and_an_alias_of_nothing(shell: Shell) -> None:  # noqa: F811
+    shell.write(inventory={"enabled": True, "locations": {"": ["NOWHERE"]}}, skus={"OLD": "NONE-SUCH"})
+    assert "Odoo has no warehouse 'NOWHERE'" in _wrong(shell, "inventory.locations")
+    assert "internal reference NONE-SUCH" in _wrong(shell, "channels[shop_de].skus")
+
+
+def test_targets_and_the_place_to_listen(
+    shell: Shell,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shell.write()
+    with (shell.folder / "commerce.yaml").open("a") as file:
+        file.write("alerts: {targets: [{env: CHAT}]}\nlisten: {secret: {env: HINTS}, host: 192.0.2.1}\n")
+    monkeypatch.setenv("CHAT", "nothing that Apprise knows")
+    monkeypatch.setenv("HINTS", "a" * 24)
+    assert "CHAT holds no URL" in _wrong(shell, "alerts.targets")
+    assert "cannot be listened on" in _wrong(shell, "listen")
+    monkeypatch.setenv("HINTS", "short")
+    monkeypatch.setenv("CHAT", "json://localhost/x")
+    assert "at least 24" in _wrong(shell, "listen")
+    assert _wrong(shell, "alerts.targets") == ""
+
+
+def test_scopes_that_stock_needs_of_shopify(
+    shell: Shell,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shell.write(inventory={"enabled": True, "locations": {"": ["WH"]}})
+    assert _wrong(shell, "scopes and roles") == ""
+    monkeypatch.setattr(
+        "commerce_pipelines.channels.shopify.account.WITHOUT_FOR_STOCK", {"write_everything": "nothing"}
+    )
+    assert "the app lacks write_everything" in _wrong(shell, "scopes and roles")
+
+
+def test_scopes_that_the_settings_of_ebay_need() -> None:
+    def lacks(**changes: Any) -> list[str]:
+        given = {"orders_api": "fulfillment", "scopes": (TRADING_SCOPE,), "name": "ebay_de", **changes}
+        stocked = SimpleNamespace(enabled=given.pop("stock", False))
+        return EbayAccount(SimpleNamespace(settings=SimpleNamespace(inventory=stocked, **given))).lacks()  # type: ignore[arg-type]
+
+    assert lacks(orders_api="trading") == []
+    assert "sell.fulfillment" in lacks()[0]
+    (problem,) = lacks(orders_api="trading", stock=True)
+    assert "channels[ebay_de].scopes lacks" in problem
+    assert "sell.inventory" in problem
+    whole = (TRADING_SCOPE, f"{TRADING_SCOPE}/sell.fulfillment", f"{TRADING_SCOPE}/sell.inventory")
+    assert lacks(stock=True, scopes=whole) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "word"), [(CredentialError("no"), "Product Listing"), (PermanentError("no"), "seller_id"), (None, "")]
+)
+def test_the_role_that_stock_needs_of_amazon(error: Exception | None, word: str) -> None:
+    def call(operation: str, path: str, query: dict[str, str]) -> None:
+        assert (operation, path, query["pageSize"]) == (
+            "searchListingsItems", "/listings/2021-08-01/items/A1EXAMPLE", "1",
+        )  # fmt: skip
+        if error:
+            raise error
+
+    settings = SimpleNamespace(inventory=SimpleNamespace(enabled=True), seller_id="A1EXAMPLE", marketplace_ids=("M",))
+    account = AmazonAccount(SimpleNamespace(settings=settings, call=call, name="amazon_eu"))  # type: ignore[arg-type]
+    problems = account.lacks()
+    assert len(problems) == bool(error)
+    assert word in "".join(problems)
+
+
+def test_a_database_that_forgot_what_it_loaded(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    connections = doors(some_settings(), warehouse, odoo=object(), channels={"shop_de": FakeChannel()})
+    holds = {"shop_de": True}
+    monkeypatch.setattr("commerce_pipelines.odoo.sales.booked.holds_orders_of", lambda odoo, name: holds[name])
+    channel = connections.settings.channel("shop_de")
+    ((_, problem),) = verifiers.emptied(connections, channel)
+    assert "restore the database's backup" in problem
+    holds["shop_de"] = False
+    assert list(verifiers.emptied(connections, channel)) == []
