@@ -71,6 +71,7 @@ class Address(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
     city: str = ""
     postcode: str = ""
     state: str = ""
+    state_name: str = ""  # in words, where the channel gives a code and a name
     country: str = ""
     phone: str = ""
 

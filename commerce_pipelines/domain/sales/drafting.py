@@ -103,7 +103,7 @@ def _decided(
     goods = [line for line in lines if line.kind is LineKind.PRODUCT]
     kept = kept_products(sold, goods) if sold else {}
     chosen = {
-        line.line_id: kept[line.line_id] if line.line_id in kept else choose(line.sku, rules, catalogue)
+        line.line_id: kept[line.line_id] if line.line_id in kept else choose(line.sku, rules, catalogue, line.title)
         for line in goods
     }
     products = {line_id: product for line_id, (product, _) in chosen.items()}

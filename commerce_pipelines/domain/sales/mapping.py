@@ -7,6 +7,7 @@ What belongs here: the pure choices, each with the reason when there is none. Wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 
 from ...core.errors import RecordError
 from ..keys import fold, key, key_of, shown
@@ -25,33 +26,45 @@ def alias(sku: str, rules: SaleRules) -> tuple[str, int]:
     return key(found or given), 1
 
 
+def alias_of(sku: str, title: str, rules: SaleRules) -> tuple[str, int]:
+    """As `alias`; a line without SKU is what the first pattern of `titles` that fits says, ('', 1) where none does."""
+    if key(sku):
+        return alias(sku, rules)
+    seen = fold(title)
+    found = next((pack for pattern, pack in rules.titles.items() if fnmatchcase(seen, pattern)), "")
+    return (key(found.product), found.quantity) if isinstance(found, Pack) else (key(found), 1)
+
+
 def codes_of(orders: Iterable[Order], rules: SaleRules) -> set[str]:
     """Every default_code that these orders need."""
-    return {
-        alias(line.sku, rules)[0]
+    codes = {
+        alias_of(line.sku, line.title, rules)[0]
         for order in orders
         for line in order.lines
-        if line.kind is LineKind.PRODUCT and key(line.sku)
+        if line.kind is LineKind.PRODUCT
     }
+    return codes - {""}
 
 
-def choose(sku: str, rules: SaleRules, catalogue: Mapping[str, Sequence[Product]]) -> tuple[Product, int]:
-    """The one product that a SKU means, and its units per unit sold.
+def choose(
+    sku: str, rules: SaleRules, catalogue: Mapping[str, Sequence[Product]], title: str = ""
+) -> tuple[Product, int]:
+    """The one product that a SKU, or the title of a line without one, means, and its units per unit sold.
 
     catalogue: products by the codes of `codes_of`. Raises RecordError: `no_sku`, `unknown_sku`, `ambiguous_sku`,
     `archived_product`, `unsellable_product`.
     """
-    code, units = alias(sku, rules)
+    code, units = alias_of(sku, title, rules)
     if not code:
         raise RecordError(
             "no_sku", "A line of the order has no SKU.",
-            fix="Give the listing a SKU in the marketplace, then replay; or enter the order in Odoo by hand.",
+            fix="Give the listing a SKU in the marketplace, or name a product for its title under `titles`.",
         )  # fmt: skip
     found = catalogue.get(code, ())
     active = [product for product in found if product.active]
     if len(active) == 1 and active[0].saleable:
         return active[0], units
-    named = code if code == sku else f"{code} (SKU {shown(sku)})"
+    named = code if code == sku or not key(sku) else f"{code} (SKU {shown(sku)})"
     if len(active) > 1:
         spelt = {product.code for product in active}
         hidden = f", as {' and '.join(sorted(map(shown, spelt)))}" if spelt != {code} else ""

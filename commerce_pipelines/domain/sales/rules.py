@@ -14,7 +14,7 @@ from typing import Literal
 from msgspec.structs import force_setattr
 
 from ...core.section import Section, is_country, no_country
-from ..keys import key, key_of
+from ..keys import fold, key, key_of
 from ..vat.decision import REGIMES
 
 
@@ -61,6 +61,7 @@ class SaleRules(Section, kw_only=True, frozen=True):
     carrier_fallback: str = ""  # for services not listed; empty: the order carries no delivery method
 
     skus: dict[str, str | Pack] = {}  # the channel's SKU -> default_code, or a pack of one
+    titles: dict[str, str | Pack] = {}  # lines without SKU: title with * and ? for any text -> default_code or pack
     sku_file: str = ""  # a CSV with the columns sku, product, quantity: more aliases than fit here
     sku_fold_case: bool = False
 
@@ -77,6 +78,7 @@ class SaleRules(Section, kw_only=True, frozen=True):
     def __post_init__(self) -> None:
         """Aliases and services as they are looked up."""
         force_setattr(self, "skus", {key_of(sku, self.sku_fold_case): pack for sku, pack in self.skus.items()})
+        force_setattr(self, "titles", {fold(title): pack for title, pack in self.titles.items()})
         force_setattr(self, "carriers", {key(service): name for service, name in self.carriers.items()})
 
     def problems(self) -> Iterator[tuple[str, str]]:
@@ -94,6 +96,9 @@ class SaleRules(Section, kw_only=True, frozen=True):
         for sku, pack in self.skus.items():
             if isinstance(pack, Pack) and pack.quantity < 1:
                 yield f"skus.{sku}.quantity", "must be at least 1."
+        for title, pack in self.titles.items():
+            if isinstance(pack, Pack) and pack.quantity < 1:
+                yield f"titles.{title}.quantity", "must be at least 1."
         if self.rounding_tolerance < 0:
             yield "rounding_tolerance", "must be 0 or more minor units."
         for name in self.fiscal_positions:

@@ -7,7 +7,8 @@ What belongs here: pure rules on names, address values and their digest. What do
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...domain.orders.order import Address
@@ -35,10 +36,9 @@ def has_place(address: Address | None) -> bool:
 def address_values(address: Address, name: str, countries: Countries) -> dict[str, str]:
     """The columns of load() for an address; an unknown state is kept in the city's line. Raises `unknown_country`."""
     country = _country(address.country)
-    state_id = countries.state(country, address.state) if address.state else 0
-    city = address.city.strip()
-    if address.state.strip() and not state_id and address.state.strip().casefold() not in city.casefold():
-        city = f"{city}, {address.state.strip()}" if city else address.state.strip()
+    names = list(filter(None, map(str.strip, (address.state, address.state_name))))
+    state_id = next((found for name in names if (found := countries.state(country, name))), 0)
+    city = _city(address.city.strip(), names, written=not state_id)
     return {
         "name": name,
         "street": address.street.strip(),
@@ -48,6 +48,20 @@ def address_values(address: Address, name: str, countries: Countries) -> dict[st
         "state_id/.id": str(state_id or ""),
         "country_id/.id": str(countries.country(country) or ""),
     }
+
+
+def _city(city: str, states: Sequence[str], written: bool) -> str:
+    """The city's line. written: the state must stand in it, in words rather than as a code, and once; otherwise a
+    state after the city (`Austin, TX`) goes, because Odoo shows it from its own field."""
+    if written:
+        if not states or any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", city, re.IGNORECASE) for name in states):
+            return city
+        return f"{city}, {states[-1]}" if city else states[-1]
+    for name in states:
+        bare = re.sub(rf"\s*,\s*{re.escape(name)}\Z", "", city, flags=re.IGNORECASE)
+        if bare and bare != city:
+            return bare
+    return city
 
 
 def address_key(values: Mapping[str, str]) -> str:

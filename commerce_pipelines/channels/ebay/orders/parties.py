@@ -26,6 +26,11 @@ def phone(given: str | None) -> str:
     return "" if given is None or given == _INVALID else given
 
 
+def state(given: str | None) -> str:
+    """eBay fills a state that the buyer's country does not have with the word `default`."""
+    return "" if given is None or given.strip().lower() == "default" else given
+
+
 def with_reference(address: Address | None, reference: str | None) -> Address | None:
     """A parcel to eBay's hub: "Sellers must include this value on the shipping label immediately above the street
     address of the international shipping provider. Example: Reference #1234567890123456"."""

@@ -20,7 +20,7 @@ from ...capabilities import Head
 from ..marketplaces import BY_ID
 from . import rest_payloads
 from .charges import Item, Priced, Summary, price, to_order_currency, unpriced
-from .parties import first_email, phone, subject, with_reference
+from .parties import first_email, phone, state, subject, with_reference
 
 PAID = frozenset(("PAID", "PARTIALLY_REFUNDED", "FULLY_REFUNDED"))
 CANCELLED = frozenset(("CANCELED", "CANCELLED"))
@@ -243,7 +243,7 @@ def _address(contact: rest_payloads.Contact | None) -> Address | None:
         street2=where.address_line2 or "",
         city=where.city or "",
         postcode=where.postal_code or "",
-        state=where.state_or_province or "",
+        state=state(where.state_or_province),
         country=where.country_code or "",
         phone=_phone(contact),
     )

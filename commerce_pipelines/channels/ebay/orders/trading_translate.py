@@ -22,7 +22,7 @@ from ..api import trading_payloads as payloads
 from ..api.payloads import bad_payload
 from ..marketplaces import BY_ID, BY_SITE_NAME
 from .charges import Item, Priced, Summary, price, to_order_currency, unpriced
-from .parties import first_email, phone, subject, with_reference
+from .parties import first_email, phone, state, subject, with_reference
 
 CANCELLED = frozenset(
     ("CancelComplete", "CancelClosedNoRefund", "CancelClosedWithRefund", "CancelClosedUnknownRefund",
@@ -225,7 +225,7 @@ def _address(given: payloads.Address | None) -> Address | None:
         street2=given.Street2,
         city=given.CityName,
         postcode=given.PostalCode,
-        state=given.StateOrProvince,
+        state=state(given.StateOrProvince),
         country=given.Country,
         phone=phone(given.Phone),
     )

@@ -61,7 +61,7 @@ fragment Shipping on ShippingLine {
     + """}
 
 fragment Address on MailingAddress {
-  name company address1 address2 city zip provinceCode countryCodeV2 phone
+  name company address1 address2 city zip provinceCode province countryCodeV2 phone
 }
 
 fragment OrderFields on Order {

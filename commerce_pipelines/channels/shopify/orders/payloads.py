@@ -155,6 +155,7 @@ class Address(Node):
     city: str | None = None
     zip: str | None = None
     provinceCode: str | None = None
+    province: str | None = None
     countryCodeV2: str | None = None
     phone: str | None = None
 

@@ -273,7 +273,8 @@ def _address(address: payloads.Address | None) -> Address | None:
         street2=address.address2 or "",
         city=address.city or "",
         postcode=address.zip or "",
-        state=address.provinceCode or "",
+        state=address.provinceCode or address.province or "",
+        state_name=address.province or "",
         country=address.countryCodeV2 or "",
         phone=address.phone or "",
     )
