@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from commerce_pipelines.assets.inventory import INVENTORY_TAG, WHOLE_TAG
-from commerce_pipelines.cli.dev import Services, dagster_home, ending_cleanly
+from commerce_pipelines.cli.dev import Services, Ui, dagster_home, ending_cleanly
 from commerce_pipelines.cli.main import show
 from commerce_pipelines.core.errors import CommerceError
 from commerce_pipelines.core.lanes import run_tags
@@ -189,7 +189,7 @@ def caught_up(world: World, root: Path, port: int) -> Iterator[tuple[Connections
                 for name in LANES:
                     run(*whole_stock(name))
             step("Dagster (half a minute)")
-            services = Services(root, HOST, port, log=root / "dagster.log", stops_database=False)
+            services = Services(root, Ui(HOST, port), log=root / "dagster.log", stops_database=False)
             stack.enter_context(services)
             _wait_for_ui(f"http://{HOST}:{port}", services)
             step("one run per lane: the sensors ask for every day that has orders to bring to Odoo")

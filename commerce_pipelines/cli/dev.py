@@ -48,15 +48,14 @@ def dagster_home(root: Path) -> Path:
     return home
 
 
-class Visitors(NamedTuple):
-    """Who may see the UI. token: what a browser has to know; None lets all in. hosts: under which a proxy reaches the
-    UI, as `name` or `name:port`."""
+class Ui(NamedTuple):
+    """Where the UI listens. token: what a browser has to know; None lets all in. proxies: under which a proxy reaches
+    it, as `name` or `name:port`."""
 
+    host: str
+    port: int
     token: str | None = None
-    hosts: Sequence[str] = ()
-
-
-EVERYBODY = Visitors()
+    proxies: Sequence[str] = ()
 
 
 class Services:
@@ -64,19 +63,17 @@ class Services:
 
     log: what they print goes there, else to the terminal. tell: hears, besides the terminal, what stopped and came
     back.
-    stops_database: the embedded database ends with them. token: what a browser has to know; None lets all in.
-    looks: what is looked after besides. public_hosts: under which a proxy reaches the UI, as `name` or `name:port`.
+    stops_database: the embedded database ends with them. looks: what is looked after besides.
     """
 
     def __init__(
-        self, root: Path, host: str, port: int, *, log: Path | None = None, stops_database: bool = True,
-        tell: Tell = lambda subject, text: None, token: str | None = None, public_hosts: Sequence[str] = (),
-        looks: Sequence[Look] = (),
+        self, root: Path, ui: Ui, *, log: Path | None = None, stops_database: bool = True,
+        tell: Tell = lambda subject, text: None, looks: Sequence[Look] = (),
     ) -> None:  # fmt: skip
-        self._root, self._host, self._port = root, host, port
+        self._root, self._host, self._port = root, ui.host, ui.port
         self._environ, self._log, self._tell_people = dict(os.environ), log, tell
         self._stops_database, self._more_looks = stops_database, looks
-        self._environ |= {"COMMERCE_UI_TOKEN": token or "", "COMMERCE_UI_HOSTS": ",".join(public_hosts)}
+        self._environ |= {"COMMERCE_UI_TOKEN": ui.token or "", "COMMERCE_UI_HOSTS": ",".join(ui.proxies)}
         self._unlocked: dict[str, float] = {}
         self._settings_seen: float | None = None
         self._cleanup = contextlib.ExitStack()

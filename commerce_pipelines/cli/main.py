@@ -120,7 +120,7 @@ def dev(host: str, port: int, behind_proxy: bool, public_host: tuple[str, ...]) 
     from ..flows.identity import identify
     from ..resources.alerts import alert
     from ..sensors.receiver import listening
-    from .dev import Services, serve, ui_token
+    from .dev import Services, Ui, serve, ui_token
     from .supervisor import Look
 
     if host not in ("127.0.0.1", "localhost", "::1") and not behind_proxy:
@@ -146,7 +146,7 @@ def dev(host: str, port: int, behind_proxy: bool, public_host: tuple[str, ...]) 
 
     token = None if behind_proxy else ui_token(Path.cwd())
     looks = [Look("Watching what stands still", 60.0, watch_outcomes)]
-    services = Services(Path.cwd(), host, port, tell=tell, token=token, public_hosts=public_host, looks=looks)
+    services = Services(Path.cwd(), Ui(host, port, token, public_host), tell=tell, looks=looks)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}" + (f"/?token={token}" if token else "")
     sys.exit(serve(services, url, listening(connections.settings.listen, connections.warehouse)))
 

@@ -195,40 +195,11 @@ def decide(
     pipe = _pipe(ordered, content, products)[row]
     share, reserve, cap, end_below = _figures(listings["sku"].tolist(), codes, row, products, rules)
 
-    after_pipe = np.maximum(amounts - pipe, 0)
-    after_reserve = np.maximum(after_pipe - reserve * MICRO, 0)
-    whole, rest = np.divmod(after_reserve, MICRO)
-    target = (whole * share + rest * share // MICRO) // PPM // units  # one rounding: floors of floors of integers
-    capped = np.minimum(target, cap)
-    ended = capped < end_below
-    final = np.where(ended, 0, capped)
-
     skipped = _skipped(listings, codes, products, row, ambiguous, fed)
-    reason = np.select(
-        [
-            skipped != "",
-            (amounts <= 0) & negative,
-            amounts <= 0,
-            after_pipe <= 0,
-            after_reserve <= 0,
-            ended & (capped > 0),
-            capped < target,
-        ],
-        [skipped, "negative", "no_stock", "in_pipe", "reserve", "end_below", "cap"],
-        default="share",
-    )
+    sums = _Sums(amounts, pipe, reserve, share, units, cap, end_below)
+    reason = np.where(skipped != "", skipped, sums.reasons(negative))
     linked = skipped == ""
     ids = np.append(products["product_id"].to_numpy(dtype="int64"), 0)[row]
-    quantities = {
-        "free": amounts // MICRO,
-        "in_pipe": -(-pipe // MICRO),
-        "reserve": reserve,
-        "share": share,
-        "cap": cap,
-        "end_below": end_below,
-        "target": final,
-    }
-    told = {name: linked & (cap < LIMIT) if name == "cap" else linked for name in quantities}
     return pd.DataFrame(
         {
             "key": listings["key"].array,
@@ -237,10 +208,43 @@ def decide(
             "product_id": _nullable(ids, row >= 0),
             "code": codes,
             "units": units,
-            **{name: _nullable(figures, told[name]) for name, figures in quantities.items()},
+            "free": _nullable(amounts // MICRO, linked),
+            "in_pipe": _nullable(-(-pipe // MICRO), linked),
+            "reserve": _nullable(reserve, linked),
+            "share": _nullable(share, linked),
+            "cap": _nullable(cap, linked & (cap < LIMIT)),
+            "end_below": _nullable(end_below, linked),
+            "target": _nullable(sums.final, linked),
             "reason": reason,
         }
     )
+
+
+class _Sums:
+    """From what is free to what is shown, listing by listing. amounts, pipe: millionths of the product; share: ppm;
+    reserve: units of the product; cap, end_below: units of the listing, each of `units` of the product."""
+
+    def __init__(
+        self, amounts: np.ndarray, pipe: np.ndarray, reserve: np.ndarray, share: np.ndarray, units: np.ndarray,
+        cap: np.ndarray, end_below: np.ndarray,
+    ) -> None:  # fmt: skip
+        self._amounts = amounts
+        self._after_pipe = np.maximum(amounts - pipe, 0)
+        self._after_reserve = np.maximum(self._after_pipe - reserve * MICRO, 0)
+        whole, rest = np.divmod(self._after_reserve, MICRO)
+        # One rounding: floors of floors of integers.
+        self._shared = (whole * share + rest * share // MICRO) // PPM // units
+        self._capped = np.minimum(self._shared, cap)
+        self._ended = self._capped < end_below
+        self.final = np.where(self._ended, 0, self._capped)
+
+    def reasons(self, negative: np.ndarray) -> np.ndarray:
+        """What held each figure down: the first that did."""
+        none = self._amounts <= 0
+        held = [none & negative, none, self._after_pipe <= 0, self._after_reserve <= 0]
+        held += [self._ended & (self._capped > 0), self._capped < self._shared]
+        names = ["negative", "no_stock", "in_pipe", "reserve", "end_below", "cap"]
+        return np.select(held, names, default="share")
 
 
 def _skipped(

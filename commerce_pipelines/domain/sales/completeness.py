@@ -73,37 +73,35 @@ SOLD = frozenset({"sale", "done"})
 
 
 def compare(
-    claims: Iterable[Claim],
-    booked: Mapping[str, Booked],
-    waiting: Collection[str],
-    explained: Collection[str] = (),
+    claims: Iterable[Claim], booked: Mapping[str, Booked], waiting: Collection[str], explained: Collection[str] = ()
 ) -> Completeness:
     """Hold every claimed order against Odoo. `booked` by order id; `waiting` are the ids open in exceptions,
     `explained` those of which an open note says why they differ."""
-    channel: dict[str, int] = defaultdict(int)
-    odoo: dict[str, int] = defaultdict(int)
-    collected: dict[str, int] = defaultdict(int)
-    accounted: dict[str, int] = defaultdict(int)
-    count = sold = excepted = 0
+    channel, odoo, collected, accounted = (defaultdict[str, int](int) for _ in range(4))
+    sold = excepted = 0
     flagged: set[str] = set()
     absent: list[Claim] = []
     seen: set[str] = set()
+
+    def explain(order_id: str, claim: Claim | None, sale: Booked | None) -> None:
+        flagged.add(order_id)
+        if claim is not None:
+            accounted[claim.currency] += claim.total
+        if sale is not None:
+            accounted[sale.currency] -= sale.total
+
     for claim in claims:
         if claim.order_id in seen:
             continue
         seen.add(claim.order_id)
-        count += 1
         sale = booked.get(claim.order_id)
         if sale is not None and sale.state in SOLD:
             sold += 1
             odoo[sale.currency] += sale.total
             if claim.order_id in explained and (sale.total, sale.currency) != (claim.total, claim.currency):
-                flagged.add(claim.order_id)
-                accounted[claim.currency] += claim.total
-                accounted[sale.currency] -= sale.total
+                explain(claim.order_id, claim, sale)
         elif claim.order_id in explained:
-            flagged.add(claim.order_id)
-            accounted[claim.currency] += claim.total
+            explain(claim.order_id, claim, None)
         elif claim.order_id in waiting:
             excepted += 1
             continue
@@ -113,14 +111,12 @@ def compare(
         collected[claim.currency] += claim.collected
     unclaimed = [order_id for order_id, sale in booked.items() if sale.state in SOLD and order_id not in seen]
     for order_id in unclaimed:
-        sale = booked[order_id]
-        odoo[sale.currency] += sale.total
+        odoo[booked[order_id].currency] += booked[order_id].total
         if order_id in explained:
-            flagged.add(order_id)
-            accounted[sale.currency] -= sale.total
+            explain(order_id, None, booked[order_id])
     surplus = [order_id for order_id in unclaimed if order_id not in explained]
     return Completeness(
-        orders_in_channel=count,
+        orders_in_channel=len(seen),
         sale_orders_in_odoo=sold + len(unclaimed),
         exceptions=excepted,
         absent=tuple(sorted(absent, key=lambda claim: claim.order_id)),

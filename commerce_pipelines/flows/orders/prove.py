@@ -19,7 +19,7 @@ from ...domain.orders.order import OrderStatus, business_day
 from ...domain.sales.completeness import Booked, Claim, Completeness, compare
 from ...resources.connections import Connections
 from ..intake.pull import window_of
-from .load import is_sale, records
+from .load import Row, is_sale, records
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,19 +55,7 @@ def prove(
         open_ = exceptions.open_exceptions(connection, name, Topic.ORDERS)
     waiting = {row.record_id for row in open_ if row.blocking}
     explained = {row.record_id for row in open_ if not row.blocking and row.code in EXPLAINS}
-    if afresh:
-        claims = _ask(connections, name, start, end, now)
-    else:
-        claims = [
-            (
-                row["day"],
-                Claim(
-                    order_id=row["order_id"], currency=row["currency"], total=row["total"], collected=row["collected"]
-                ),
-            )
-            for row in staged
-            if is_sale(row)
-        ] + missed
+    claims = _ask(connections, name, start, end, now) if afresh else _landed(staged) + missed
     placed = {claim.order_id: day for day, claim in claims}
     booked = {
         order_id: Booked(order_id=order_id, currency=sale.currency, total=sale.total, state=sale.state)
@@ -80,6 +68,18 @@ def prove(
     with connections.warehouse.transaction() as connection:
         proofs.keep(connection, name, (start, end), proof.days, now, afresh)
     return proof
+
+
+def _landed(staged: Iterable[Row]) -> list[tuple[date, Claim]]:
+    """What the staged orders claim, with their days."""
+    return [
+        (
+            row["day"],
+            Claim(order_id=row["order_id"], currency=row["currency"], total=row["total"], collected=row["collected"]),
+        )
+        for row in staged
+        if is_sale(row)
+    ]
 
 
 def _by_day(

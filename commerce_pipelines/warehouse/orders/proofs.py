@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -119,10 +119,9 @@ def wanting(connection: Connection) -> list[Wanting]:
         return [Wanting(**dict(zip(names, row, strict=True))) for row in cursor]
 
 
-def _proof(
-    currency: str, orders: int, sales: int, waiting: int, channel_total: int, odoo_total: int, collected: int,
-    absent: str, surplus: str, explained: int, flagged: int,
-) -> Completeness:  # fmt: skip
+def _proof(row: tuple[Any, ...]) -> Completeness:
+    """The figures of a row from `currency` on."""
+    currency, orders, sales, waiting, channel_total, odoo_total, collected, absent, surplus, explained, flagged = row
     return Completeness(
         orders_in_channel=orders,
         sale_orders_in_odoo=sales,

@@ -11,7 +11,7 @@ from ....domain.keys import email_key
 from ....domain.money import to_minor
 from ....domain.orders.order import Address, Buyer, FulfilledBy, Order, OrderStatus, Payment, Shipped
 from ...capabilities import Head
-from ..marketplaces import BY_ID
+from ..marketplaces import BY_ID, Marketplace
 from . import payloads, proceeds
 
 # UNFULFILLABLE "only applies to Amazon-fulfilled orders that were not placed on Amazon's retail website".
@@ -58,15 +58,13 @@ def translate(raw: bytes, channel: str, prices_include_tax: bool | None = None) 
     if order.fulfillment is None:
         raise payloads.bad_payload("Object missing required field `fulfillment`", subject="$.fulfillment")
     market = BY_ID.get(order.sales_channel.marketplace_id)
-    other = order.sales_channel.channel_name == "NON_AMAZON" or order.fulfillment.fulfillment_status == "UNFULFILLABLE"
-    status, shipped = _standing(order, order.fulfillment.fulfillment_status, other)
+    status, shipped, other = _standing(order, order.fulfillment.fulfillment_status)
     if status is OrderStatus.PAID and order.fulfillment.fulfilled_by is None:
         raise payloads.bad_payload(
             "Object missing required field `fulfilledBy` - at `$.fulfillment`", subject="$.fulfillment.fulfilledBy"
         )
-    if prices_include_tax is None:
-        prices_include_tax = market.tax_included if market else True
     paid = status is OrderStatus.PAID
+    prices_include_tax = _includes_tax(market, prices_include_tax)
     collects = {item.order_item_id: _collects(item, order, strict=paid) for item in order.order_items}
     currency = market.currency if market else ""
     try:
@@ -102,14 +100,21 @@ def translate(raw: bytes, channel: str, prices_include_tax: bool | None = None) 
     )
 
 
-def _standing(order: payloads.Order, fulfilment_status: str, other: bool) -> tuple[OrderStatus, Shipped]:
-    """Where the order stands, and what of it has left. other: sold on another channel, or it can never be fulfilled."""
+def _includes_tax(market: Marketplace | None, setting: bool | None) -> bool:
+    if setting is None:
+        return market.tax_included if market else True
+    return setting
+
+
+def _standing(order: payloads.Order, fulfilment_status: str) -> tuple[OrderStatus, Shipped, bool]:
+    """Where the order stands, what of it has left, and whether it was sold elsewhere or can never be fulfilled."""
     status, shipped = STATUS[fulfilment_status]
+    other = order.sales_channel.channel_name == "NON_AMAZON" or fulfilment_status == "UNFULFILLABLE"
     if status is OrderStatus.PAID and all(proceeds.is_cancelled(i) for i in order.order_items) and _owes(order) == 0:
         status = OrderStatus.CANCELLED
     if status is OrderStatus.PAID and not other:
         status = _priced_status(order, shipped)
-    return status, shipped
+    return status, shipped, other
 
 
 def _owes(order: payloads.Order) -> int:
