@@ -95,13 +95,14 @@ def stock_places(connections: Connections, channel: ChannelSettings) -> Iterator
 
 
 def aliases(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
-    """What `skus` and `sku_file` map to are internal references that Odoo has."""
+    """What `skus`, `titles` and `sku_file` map to are internal references that Odoo has."""
     from ..odoo.reference.products import find_products
 
-    wanted = sorted({alias if isinstance(alias, str) else alias.product for alias in channel.skus.values()})
+    mapped = (*channel.skus.values(), *channel.titles.values())
+    wanted = sorted({alias if isinstance(alias, str) else alias.product for alias in mapped})
     if not wanted:
         return
-    what = f"channels[{channel.name}].skus"
+    what = f"channels[{channel.name}].skus and titles"
     try:
         absent = sorted(set(wanted) - set(find_products(connections.odoo, wanted, channel.sku_fold_case)))
     except CommerceError as error:
@@ -177,8 +178,8 @@ TRIED: dict[str, Any] = {
         "none: a condition that never holds leaves the order to the next route or the default warehouse",
     ),
     "guest": "none: without such a partner one is created, or the order waits with `unknown_guest`",
-    **dict.fromkeys(("skus", "skus.product", "sku_file"), aliases),
-    **dict.fromkeys(("skus.quantity", "sku_fold_case"), BY_FILE),
+    **dict.fromkeys(("skus", "skus.product", "sku_file", "titles", "titles.product"), aliases),
+    **dict.fromkeys(("skus.quantity", "titles.quantity", "sku_fold_case"), BY_FILE),
     "history_before": "none: any day works",
     **dict.fromkeys(("endpoint", "token_endpoint", "credentials"), BY_PROBE),
     **dict.fromkeys((f"credentials.{key}" for key in ("client_id", "client_secret", "refresh_token", "access_token")),

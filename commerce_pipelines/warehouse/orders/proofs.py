@@ -112,8 +112,9 @@ def wanting(connection: Connection) -> list[Wanting]:
     names = Wanting.__struct_fields__
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT channel, sum(missing)::int, sum(surplus)::int, bool_or(channel_total <> odoo_total), min(day),"
-            " max(day) FROM commerce.completeness WHERE missing > 0 OR surplus > 0 OR channel_total <> odoo_total"
+            "SELECT channel, sum(missing)::int, sum(surplus)::int, bool_or(channel_total <> odoo_total + explained),"
+            " min(day), max(day) FROM commerce.completeness"
+            " WHERE missing > 0 OR surplus > 0 OR channel_total <> odoo_total + explained"
             " GROUP BY channel ORDER BY channel"
         )
         return [Wanting(**dict(zip(names, row, strict=True))) for row in cursor]
