@@ -25,8 +25,10 @@ ROOT = Path(__file__).parents[1]
 CHANNEL = "amazon_eu"
 # What a placeholder of a sentence, or a word in capitals of a document, stands for.
 VALUES = {
-    **dict.fromkeys(("name", "channel", "channel.name", "one.channel", "CHANNEL", "<channel>"), CHANNEL),
-    **dict.fromkeys(("first", "last", "one.first", "one.last", "red[0]", "red[-1]", "DAY"), "2026-02-01"),
+    **dict.fromkeys(
+        ("name", "channel", "channel.name", "order.channel", "record.channel", "CHANNEL", "<channel>"), CHANNEL
+    ),
+    **dict.fromkeys(("first", "last", "order.first", "order.last", "red[0]", "red[-1]", "DAY"), "2026-02-01"),
     "channel.start_date": "2026-02-01",
     **dict.fromkeys(("ORDER_ID", "CODE", "…"), "4711"),
 }

@@ -57,8 +57,8 @@ def say_by_day(
     figures = {f"run/{name}": figure for name, figure in run.items()}
     small = {name: figure for name, figure in figures.items() if not isinstance(figure, dg.MarkdownMetadataValue)}
     for day, of_day in days.items():
-        said = {**of_day, **(figures if day == max(days) else small)}
-        context.add_asset_metadata(said, asset_key=key, partition_key=day.isoformat())
+        metadata = {**of_day, **(figures if day == max(days) else small)}
+        context.add_asset_metadata(metadata, asset_key=key, partition_key=day.isoformat())
 
 
 def each_day(context: dg.AssetExecutionContext) -> list[date]:

@@ -19,24 +19,24 @@ from .chart import bars
 SHOWN = 62  # rows and bars: two months, or a month in two currencies
 
 
-def complete(found: Verdict, name: str, asset_key: dg.AssetKey) -> dg.AssetCheckResult:
+def complete(verdict: Verdict, name: str, asset_key: dg.AssetKey) -> dg.AssetCheckResult:
     """The check's verdict over all days. Orders that wait, and days that no run has dealt with, make it a warning;
     anything unexplained makes it an error."""
-    proof = found.proof.whole
-    red = sorted({day for (day, _), of_day in found.proof.days.items() if not of_day.complete})
-    days = sorted({day for day, _ in found.proof.days})
+    proof = verdict.proof.whole
+    red = sorted({day for (day, _), of_day in verdict.proof.days.items() if not of_day.complete})
+    days = sorted({day for day, _ in verdict.proof.days})
     return dg.AssetCheckResult(
         check_name="complete",
         asset_key=asset_key,
-        passed=found.settled,
-        severity=dg.AssetCheckSeverity.WARN if found.complete else dg.AssetCheckSeverity.ERROR,
-        description=sentence(found),
+        passed=verdict.settled,
+        severity=dg.AssetCheckSeverity.WARN if verdict.complete else dg.AssetCheckSeverity.ERROR,
+        description=sentence(verdict),
         metadata={
             "days proved": f"{len(days)}: {days[0]} to {days[-1]}" if days else "none",
             "days found wanting": _dates(red),
             "to look again": f"`commerce-pipelines backfill {name} --from {red[0]} --to {red[-1]}`" if red else "–",
-            "waiting now": found.waiting,
-            "days with answers that no run has dealt with": _dates(found.undealt),
+            "waiting now": verdict.waiting,
+            "days with answers that no run has dealt with": _dates(verdict.undealt),
             "orders in channel": proof.orders_in_channel,
             "sale orders in Odoo": proof.sale_orders_in_odoo,
             "in exceptions": proof.exceptions,
@@ -55,19 +55,23 @@ def complete(found: Verdict, name: str, asset_key: dg.AssetKey) -> dg.AssetCheck
                 )
                 for currency, minor in sorted(proof.collected.items())
             },
-            "orders per day": dg.MetadataValue.md(bars(_per_day(found.proof), "orders in the channel") or "no orders"),
-            "day by day": dg.MetadataValue.md(_table(found.proof)),
+            "orders per day": dg.MetadataValue.md(
+                bars(_per_day(verdict.proof), "orders in the channel") or "no orders"
+            ),
+            "day by day": dg.MetadataValue.md(_table(verdict.proof)),
         },
     )
 
 
-def sentence(found: Verdict) -> str:
+def sentence(verdict: Verdict) -> str:
     """`100 orders in the channel, 99 in Odoo, 1 missing; money differs by 39.90.`, and what else is not settled."""
-    text = _sentence(found.proof.whole)
-    if found.waiting > found.proof.whole.exceptions:  # some cannot be read, or were refused since their day was proved
-        text += f" {found.waiting} wait with a reason."
-    if found.undealt:
-        text += f" {len(found.undealt)} days have answers that no run has dealt with yet."
+    text = _sentence(verdict.proof.whole)
+    if (
+        verdict.waiting > verdict.proof.whole.exceptions
+    ):  # some cannot be read, or were refused since their day was proved
+        text += f" {verdict.waiting} wait with a reason."
+    if verdict.undealt:
+        text += f" {len(verdict.undealt)} days have answers that no run has dealt with yet."
     return text
 
 
@@ -83,9 +87,9 @@ def _sentence(proof: Completeness) -> str:
     return f"{', '.join(parts)}; money differs by {proof.money_difference}."
 
 
-def _per_day(found: Proof) -> dict[str, int]:
+def _per_day(whole_proof: Proof) -> dict[str, int]:
     days: Counter[date] = Counter()
-    for (day, _currency), proof in sorted(found.days.items()):
+    for (day, _currency), proof in sorted(whole_proof.days.items()):
         days[day] += proof.orders_in_channel
     return {f"{day:%d.%m.}": count for day, count in list(days.items())[-SHOWN:]}
 
@@ -95,7 +99,7 @@ def _dates(days: Sequence[date]) -> str:
     return ", ".join(day.isoformat() for day in days[:SHOWN]) + more or "none"
 
 
-def _table(found: Proof) -> str:
+def _table(whole_proof: Proof) -> str:
     """Markdown: one row per business day and currency; those found wanting or waiting first, then the newest."""
     head = ["day", "currency", "channel", "Odoo", "waiting", "missing", "surplus", "money in channel", "money in Odoo"]
     rows = [
@@ -105,7 +109,7 @@ def _table(found: Proof) -> str:
             str(to_decimal(proof.channel_total.get(currency, 0), currency)),
             str(to_decimal(proof.odoo_total.get(currency, 0), currency)),
         ]
-        for (day, currency), proof in sorted(found.days.items(), key=_urgency)[:SHOWN]
+        for (day, currency), proof in sorted(whole_proof.days.items(), key=_urgency)[:SHOWN]
     ]  # fmt: skip
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
 

@@ -55,35 +55,37 @@ def exceptions_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinitio
             if config.replay:
                 due = replay(connections, name, code="" if config.replay == ALL else config.replay)
             with connections.warehouse.transaction() as connection:
-                found = open_exceptions(connection, name, None)
-        reasons = Counter(one.code for one in found if one.blocking)
-        notes = Counter(one.code for one in found if not one.blocking)
+                waiting = open_exceptions(connection, name, None)
+        reasons = Counter(record.code for record in waiting if record.blocking)
+        notes = Counter(record.code for record in waiting if not record.blocking)
         most = dict((reasons + notes).most_common(12))
         return dg.MaterializeResult(
             metadata={
-                "dagster/row_count": len(found),
+                "dagster/row_count": len(waiting),
                 "orders that wait": sum(reasons.values()),
                 "notes on loaded orders": sum(notes.values()),
                 "made due": due,
                 "by reason": dg.MetadataValue.md(bars(most, "by reason") or "nothing"),
-                "what to do": dg.MetadataValue.md(_table(found)),
+                "what to do": dg.MetadataValue.md(_table(waiting)),
             }
         )
 
     return exceptions
 
 
-def _table(found: "Sequence[OpenException]") -> str:
+def _table(waiting: "Sequence[OpenException]") -> str:
     """Markdown, at most SHOWN rows. Everything that came from outside is escaped."""
-    if not found:
+    if not waiting:
         return "Nothing waits."
     head = "| flow | record | reason | says | what to do | first seen | tries |\n" + "| --- " * 7 + "|"
     rows = []
-    for one in found[:SHOWN]:
-        seen = f"{one.first_seen:%Y-%m-%d %H:%M}"
-        cells = (one.topic, one.record_id, one.code, one.message, one.fix, seen, str(one.tries))
+    for record in waiting[:SHOWN]:
+        seen = f"{record.first_seen:%Y-%m-%d %H:%M}"
+        cells = (record.topic, record.record_id, record.code, record.message, record.fix, seen, str(record.tries))
         rows.append("| " + " | ".join(map(_cell, cells)) + " |")
-    rest = f"\n\n… and {len(found) - SHOWN} more: `commerce-pipelines exceptions list`." if len(found) > SHOWN else ""
+    rest = (
+        f"\n\n… and {len(waiting) - SHOWN} more: `commerce-pipelines exceptions list`." if len(waiting) > SHOWN else ""
+    )
     return "\n".join([head, *rows]) + rest
 
 

@@ -260,8 +260,8 @@ def _tally(words: "pd.Series[str]") -> dict[str, int]:
 def _spread(quantities: "pd.Series[int]", title: str) -> str:
     import numpy as np
 
-    known = quantities.dropna().to_numpy(dtype="int64")
-    steps = np.bincount(np.searchsorted(BOUNDS, known), minlength=len(STEPS))
+    figures = quantities.dropna().to_numpy(dtype="int64")
+    steps = np.bincount(np.searchsorted(BOUNDS, figures), minlength=len(STEPS))
     return bars(dict(zip(STEPS, steps.tolist(), strict=True)), title)
 
 

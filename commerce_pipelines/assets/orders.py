@@ -221,8 +221,8 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
         yield dg.Output(ledger, metadata={"sale orders in Odoo": dg.MetadataValue.url(f"{odoo}/odoo/sales")})
         with failures():
             prove(connections, name, start, end, afresh=LANDED_TAG not in context.run.tags)
-            found = verdict(connections, name, connections.instruments.now())
-        yield complete(found, name, asset_key=key("sale_orders"))
+            proven = verdict(connections, name, connections.instruments.now())
+        yield complete(proven, name, asset_key=key("sale_orders"))
 
     return [raw_orders, staged_orders, sale_orders]
 

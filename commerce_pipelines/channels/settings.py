@@ -39,10 +39,10 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        found = [f"channels[{self.name}].{key} {problem}" for key, problem in (*self._reached(), *self.problems())]
-        found += [f"channels[{self.name}].inventory.{key} {problem}" for key, problem in self.inventory.problems()]
-        if found:
-            raise SettingsError("\n".join(found))
+        mistakes = [f"channels[{self.name}].{key} {problem}" for key, problem in (*self._reached(), *self.problems())]
+        mistakes += [f"channels[{self.name}].inventory.{key} {problem}" for key, problem in self.inventory.problems()]
+        if mistakes:
+            raise SettingsError("\n".join(mistakes))
 
     def _reached(self) -> Iterator[tuple[str, str]]:
         """(key, what is wrong with it and the fix) of the keys of this class."""

@@ -27,11 +27,11 @@ def list_channels() -> None:
 
     connections = open_connections(settings_file.load())
     with connections.warehouse.transaction() as connection:
-        known = read_all(connection)
+        rows = read_all(connection)
     table = Table()
     for heading in ("channel", "kind", "account", "known in Odoo as", "Odoo", "publishes"):
         table.add_column(heading)
-    for account in known:
+    for account in rows:
         where = account.place.address if account.place else "not used yet"
         agreed = "yes" if account.agreed else f"not before `channels agree {account.channel}`"
         table.add_row(account.channel, account.kind, account.account_id, account.label, where, agreed)

@@ -81,10 +81,10 @@ def _identify(holder: Callable[[Connections, str], KnownAccount], connections: C
 
 def _tried(what: str, call: Callable[[], Any]) -> list[Finding]:
     try:
-        said = call()
+        sentence = call()
     except CommerceError as error:
         return [(what, str(error))]
-    return [(f"{what} ({said})" if isinstance(said, str) and said else what, "")]
+    return [(f"{what} ({sentence})" if isinstance(sentence, str) and sentence else what, "")]
 
 
 def _odoo(connections: Connections) -> Iterator[Finding]:

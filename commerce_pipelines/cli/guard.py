@@ -50,8 +50,8 @@ class Guard:
                 await receive()
                 return await send({"type": "websocket.close", "code": 1008})
             return await self._app(scope, receive, send)
-        if self._token is not None and not refusal and (given := _query(scope).get("token")):
-            return await self._exchange(scope, given[0], send)
+        if self._token is not None and not refusal and (tokens := _query(scope).get("token")):
+            return await self._exchange(scope, tokens[0], send)
         if refusal:
             return await _answer(send, *refusal)
 
@@ -97,12 +97,12 @@ class Guard:
         except CookieError:
             cookie = None
         bearer = headers.get("authorization", "").removeprefix("Bearer ")
-        return any(_same(given, self._token) for given in (cookie.value if cookie else "", bearer))
+        return any(_same(candidate, self._token) for candidate in (cookie.value if cookie else "", bearer))
 
-    async def _exchange(self, scope: Scope, given: str, send: Send) -> None:
+    async def _exchange(self, scope: Scope, candidate: str, send: Send) -> None:
         """The token of the URL for a cookie, and the same page without it: URLs end up in histories and logs."""
         assert self._token is not None  # noqa: S101 - narrows the type
-        if not _same(given, self._token):
+        if not _same(candidate, self._token):
             return await _answer(send, 401, "The token is another one; commerce-pipelines dev printed the right one.")
         rest = [(key, value) for key, values in _query(scope).items() if key != "token" for value in values]
         # A path that begins with two slashes would name another host.
@@ -125,19 +125,19 @@ def _wrong_question(scope: Scope, headers: dict[str, str]) -> tuple[int, str] | 
 
 def _headers(scope: Scope) -> dict[str, str]:
     """By lower-case name. A header that comes twice is joined, so that no half of it is overlooked."""
-    found: dict[str, str] = {}
+    headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        found[key] = f"{found[key]}, {text}" if key in found else text
-    return found
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
 
 
 def _query(scope: Scope) -> dict[str, list[str]]:
     return parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
 
 
-def _same(given: str, token: str) -> bool:
-    return hmac.compare_digest(given.encode(), token.encode())
+def _same(candidate: str, token: str) -> bool:
+    return hmac.compare_digest(candidate.encode(), token.encode())
 
 
 async def _answer(send: Send, status: int, text: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:

@@ -43,15 +43,15 @@ def write_settings(url: str, database: str, username: str, transport: str, passw
     )  # fmt: skip
     client = connect(settings, password)
     client.version()  # another Odoo is said now, not by the first order
-    found = offers(client)
-    output.write_text(_text(settings, found), encoding="utf-8")
+    names = offers(client)
+    output.write_text(_text(settings, names), encoding="utf-8")
     done = [f"Wrote {output}. Set ODOO_PASSWORD in the environment or in .env."]
     return (
         done + _master_key(output.parent / ".env") + ["Next: add your channels, then run `commerce-pipelines check`."]
     )
 
 
-def _text(odoo: OdooSettings, found: Mapping[str, Sequence[str]]) -> str:
+def _text(odoo: OdooSettings, offered: Mapping[str, Sequence[str]]) -> str:
     lines = [
         "# Written by `commerce-pipelines init`; every key is documented in commerce.example.yaml.",
         "odoo:",
@@ -59,7 +59,7 @@ def _text(odoo: OdooSettings, found: Mapping[str, Sequence[str]]) -> str:
         "  password: {env: ODOO_PASSWORD}",
         "",
         "# What this Odoo offers, for the mappings of your channels:",
-        *(f"#   {what}: {'; '.join(names) or 'none'}" for what, names in found.items()),
+        *(f"#   {what}: {'; '.join(names) or 'none'}" for what, names in offered.items()),
     ]
     return "\n".join(lines) + "\n" + CHANNELS
 

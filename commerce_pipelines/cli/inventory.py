@@ -38,8 +38,8 @@ def plan(channel: str) -> None:
 
     from ..flows.inventory.publish import compare
 
-    found = compare(_connections(channel), channel)
-    rows = found.pushes()
+    planned = compare(_connections(channel), channel)
+    rows = planned.pushes()
     table = Table(title=f"{channel}: nothing is written")
     for heading in ("sku", "location", "shown", "would show", "free", "why"):
         table.add_column(heading, justify="right" if heading in ("shown", "would show", "free") else "left")
@@ -49,9 +49,9 @@ def plan(channel: str) -> None:
     Console().print(table)
     if len(rows) > ROWS:
         click.echo(f"… and {len(rows) - ROWS} more")
-    counted = found.table["action"].value_counts()
+    counted = planned.table["action"].value_counts()
     click.echo(", ".join(f"{count} {action}" for action, count in sorted(counted.items())) or "no listing")
-    for reason in found.reasons:
+    for reason in planned.reasons:
         click.echo(f"The breaker would stop this: {reason}.")
 
 

@@ -61,8 +61,8 @@ def plan(channel: str, start: datetime | None, end: datetime | None, as_json: bo
     table = Table(title=f"{channel}: {first} to {last}, nothing is written")
     for heading in ("day", "order", "would be", "why"):
         table.add_column(heading)
-    for one in planned:
-        table.add_row(*map(Text, (str(one.day or ""), one.order_id, one.action, one.why)))
+    for order in planned:
+        table.add_row(*map(Text, (str(order.day or ""), order.order_id, order.action, order.why)))
     Console().print(table)
     counted = figures(planned)
     click.echo(", ".join(f"{count} {action}" for action, count in sorted(counted.items())) or "nothing to do")
@@ -110,18 +110,27 @@ def list_(channel: str | None, reason: str) -> None:
     if channel:
         connections.settings.channel(channel)
     with connections.warehouse.transaction() as connection:
-        found = open_exceptions(connection, channel, None, code=reason)
+        waiting = open_exceptions(connection, channel, None, code=reason)
     table = Table(title="Exceptions")
     for heading in ("channel", "flow", "record", "reason", "says, and what to do", "first seen", "tries", "due"):
         table.add_column(heading)
-    for one in found:
-        code = one.code if one.blocking else f"{one.code} (in Odoo)"
-        due = f"{one.retry_at:%Y-%m-%d %H:%M}" if one.retry_at else ""
-        seen = f"{one.first_seen:%Y-%m-%d %H:%M}"
-        row = (one.channel, one.topic, one.record_id, code, f"{one.message} {one.fix}", seen, str(one.tries), due)
+    for waiting_record in waiting:
+        code = waiting_record.code if waiting_record.blocking else f"{waiting_record.code} (in Odoo)"
+        due = f"{waiting_record.retry_at:%Y-%m-%d %H:%M}" if waiting_record.retry_at else ""
+        seen = f"{waiting_record.first_seen:%Y-%m-%d %H:%M}"
+        row = (
+            waiting_record.channel,
+            waiting_record.topic,
+            waiting_record.record_id,
+            code,
+            f"{waiting_record.message} {waiting_record.fix}",
+            seen,
+            str(waiting_record.tries),
+            due,
+        )
         table.add_row(*map(Text, row))
     Console(width=None if sys.stdout.isatty() else 160).print(table)
-    reasons = Counter(one.code for one in found)
+    reasons = Counter(waiting_record.code for waiting_record in waiting)
     click.echo(", ".join(f"{count} {code}" for code, count in reasons.most_common()) or "Nothing waits.")
 
 
@@ -135,20 +144,20 @@ def show(channel: str, record_id: str) -> None:
     connections = _connections()
     connections.settings.channel(channel)
     with connections.warehouse.transaction() as connection:
-        found = open_exceptions(connection, channel, None, record_ids=[record_id])
-    if not found:
+        waiting = open_exceptions(connection, channel, None, record_ids=[record_id])
+    if not waiting:
         click.echo("No such record waits.")
     odoo = connections.settings.odoo.url.rstrip("/")
-    for one in found:
-        click.echo(f"{one.code}: {one.message}\n  what to do: {one.fix}\n  about: {one.subject or 'the whole record'}")
+    for row in waiting:
+        click.echo(f"{row.code}: {row.message}\n  what to do: {row.fix}\n  about: {row.subject or 'the whole record'}")
         click.echo(
-            f"  first seen {one.first_seen:%Y-%m-%d %H:%M}Z, last {one.last_seen:%Y-%m-%d %H:%M}Z, {one.tries} tries"
+            f"  first seen {row.first_seen:%Y-%m-%d %H:%M}Z, last {row.last_seen:%Y-%m-%d %H:%M}Z, {row.tries} tries"
         )
-        click.echo(f"  more: {rule(one.code).page}")
-        if one.run_id:
-            click.echo(f"  run: /runs/{one.run_id} in the Dagster UI")
-        if one.odoo_id:
-            click.echo(f"  Odoo: {odoo}/odoo/sales/{one.odoo_id}")
+        click.echo(f"  more: {rule(row.code).page}")
+        if row.run_id:
+            click.echo(f"  run: /runs/{row.run_id} in the Dagster UI")
+        if row.odoo_id:
+            click.echo(f"  Odoo: {odoo}/odoo/sales/{row.odoo_id}")
 
 
 @exceptions.command()

@@ -46,8 +46,8 @@ def key_of(text: str, fold_case: bool) -> str:
 
 def spellings(keys: Iterable[str]) -> Iterator[str]:
     """Each key as systems may have stored it that do not compose accents, besides ODD_SPELLINGS."""
-    for one in keys:
-        yield from dict.fromkeys((one, unicodedata.normalize("NFD", one)))
+    for text in keys:
+        yield from dict.fromkeys((text, unicodedata.normalize("NFD", text)))
 
 
 def shown(text: str) -> str:

@@ -59,17 +59,21 @@ def watch(connections: Connections, send: Send, now: datetime) -> list[str]:
             return []
         found = find(connections, now)
         with connections.warehouse.transaction() as connection:
-            known = conditions.read(connection)
-        kept = update(known, found, now)
-        due = [one for one in kept.values() if is_due(one, now)]
+            kept_before = conditions.read(connection)
+        kept = update(kept_before, found, now)
+        due = [condition for condition in kept.values() if is_due(condition, now)]
         problems: list[str] = []
         if due and connections.settings.alerts.targets:
-            problems = send(_subject(due), "\n\n".join(f"{one.subject}\n{one.message}" for one in due))
+            problems = send(
+                _subject(due), "\n\n".join(f"{condition.subject}\n{condition.message}" for condition in due)
+            )
             taken = len(problems) < len(connections.settings.alerts.targets)
-            kept |= {one.key: told(one, now) if taken else failed(one, now) for one in due}
+            kept |= {condition.key: told(condition, now) if taken else failed(condition, now) for condition in due}
         digest, more = _digest(connections, send, kept, now)
         with connections.warehouse.transaction() as connection:
-            changed = [one for key, one in kept.items() if known.get(key) != one]  # others may note runs meanwhile
+            changed = [
+                condition for key, condition in kept.items() if kept_before.get(key) != condition
+            ]  # others may note runs meanwhile
             conditions.write(connection, [*changed, *digest])
         return problems + more
 
@@ -77,23 +81,27 @@ def watch(connections: Connections, send: Send, now: datetime) -> list[str]:
 def note_run(connections: Connections, key: str, subject: str, message: str, now: datetime) -> None:
     """A failed run: told at the next look, once until a run of the same work succeeds (`run_succeeded`)."""
     with connections.warehouse.transaction() as connection:
-        known = conditions.read(connection)
-        found = [Condition(key=RUN + key, subject=subject, message=message)]
-        conditions.write(connection, update(known, found, now, families=()).values())
+        kept_before = conditions.read(connection)
+        conditions_now = [Condition(key=RUN + key, subject=subject, message=message)]
+        conditions.write(connection, update(kept_before, conditions_now, now, families=()).values())
 
 
 def open_runs(connections: Connections) -> dict[str, datetime]:
     """The keys of failed work that has not succeeded since, and when it failed."""
     with connections.warehouse.transaction() as connection:
         kept = conditions.read(connection)
-    return {k.removeprefix(RUN): one.since for k, one in kept.items() if k.startswith(RUN) and one.gone_at is None}
+    return {
+        k.removeprefix(RUN): condition.since
+        for k, condition in kept.items()
+        if k.startswith(RUN) and condition.gone_at is None
+    }
 
 
 def run_succeeded(connections: Connections, key: str, now: datetime) -> None:
     with connections.warehouse.transaction() as connection:
-        one = conditions.read(connection).get(RUN + key)
-        if one is not None:
-            conditions.write(connection, [msgspec.structs.replace(one, gone_at=now)])
+        condition = conditions.read(connection).get(RUN + key)
+        if condition is not None:
+            conditions.write(connection, [msgspec.structs.replace(condition, gone_at=now)])
 
 
 @contextlib.contextmanager
@@ -136,37 +144,37 @@ def update(
     return kept
 
 
-def _back(before: Kept, one: Condition, now: datetime) -> Kept:
+def _back(before: Kept, condition: Condition, now: datetime) -> Kept:
     """A condition that came back: what comes and goes is told ever more rarely, until it was gone for a day."""
     quiet = before.gone_at is not None and now - before.gone_at >= LATEST
     times = 0 if quiet else before.times
     wait = min(SOON * 2 ** min(max(times - 1, 0), 10), LATEST)
     next_try = before.told_at + wait if times and before.told_at else None
     return msgspec.structs.replace(
-        before, subject=one.subject, message=one.message, since=now, told_at=None, gone_at=None, times=times,
-        attempts=0, next_try=next_try,
+        before, subject=condition.subject, message=condition.message, since=now, told_at=None, gone_at=None,
+        times=times, attempts=0, next_try=next_try,
     )  # fmt: skip
 
 
-def is_due(one: Kept, now: datetime) -> bool:
+def is_due(condition: Kept, now: datetime) -> bool:
     """Whether a condition is to be told now."""
-    grace = next((wait for family, wait in GRACE.items() if one.key.startswith(family)), timedelta())
+    grace = next((wait for family, wait in GRACE.items() if condition.key.startswith(family)), timedelta())
     return (
-        one.key != DIGEST
-        and one.gone_at is None
-        and one.told_at is None
-        and now - one.since >= grace
-        and (one.next_try is None or one.next_try <= now)
+        condition.key != DIGEST
+        and condition.gone_at is None
+        and condition.told_at is None
+        and now - condition.since >= grace
+        and (condition.next_try is None or condition.next_try <= now)
     )
 
 
-def told(one: Kept, now: datetime) -> Kept:
-    return msgspec.structs.replace(one, told_at=now, times=one.times + 1, attempts=0, next_try=None)
+def told(condition: Kept, now: datetime) -> Kept:
+    return msgspec.structs.replace(condition, told_at=now, times=condition.times + 1, attempts=0, next_try=None)
 
 
-def failed(one: Kept, now: datetime) -> Kept:
-    wait = min(RETRY_SOON * 2 ** min(one.attempts, 10), RETRY_LATEST)
-    return msgspec.structs.replace(one, attempts=one.attempts + 1, next_try=now + wait)
+def failed(condition: Kept, now: datetime) -> Kept:
+    wait = min(RETRY_SOON * 2 ** min(condition.attempts, 10), RETRY_LATEST)
+    return msgspec.structs.replace(condition, attempts=condition.attempts + 1, next_try=now + wait)
 
 
 def _subject(due: list[Kept]) -> str:
@@ -176,27 +184,27 @@ def _subject(due: list[Kept]) -> str:
 def _missing(connection: Connection) -> Iterator[Condition]:
     from ..warehouse.orders.proofs import wanting
 
-    for one in wanting(connection):
-        what = [f"{one.missing} orders are missing in Odoo"] if one.missing else []
-        what += [f"{one.surplus} sale orders in Odoo are unknown to the channel"] if one.surplus else []
-        what += ["money differs"] if one.differs else []
+    for order in wanting(connection):
+        what = [f"{order.missing} orders are missing in Odoo"] if order.missing else []
+        what += [f"{order.surplus} sale orders in Odoo are unknown to the channel"] if order.surplus else []
+        what += ["money differs"] if order.differs else []
         yield Condition(
-            key=MISSING + one.channel,
-            subject=f"{one.channel} and Odoo do not agree",
-            message=f"From {one.first} to {one.last}: {', '.join(what)}. "
-            f"`commerce-pipelines report {one.channel} --from {one.first} --to {one.last}` names them.",
+            key=MISSING + order.channel,
+            subject=f"{order.channel} and Odoo do not agree",
+            message=f"From {order.first} to {order.last}: {', '.join(what)}. "
+            f"`commerce-pipelines report {order.channel} --from {order.first} --to {order.last}` names them.",
         )
 
 
 def _waiting(connection: Connection, before: datetime) -> Iterator[Condition]:
     from ..warehouse.exceptions import overdue
 
-    for one in overdue(connection, before):
+    for record in overdue(connection, before):
         yield Condition(
-            key=f"{WAITING}{one.channel}:{one.topic}:{one.code}",
-            subject=f"{one.count} {one.topic} of {one.channel} wait: {one.code}",
-            message=f"Since {one.since:%Y-%m-%d %H:%M} UTC. `commerce-pipelines exceptions list {one.channel} --reason "
-            f"{one.code}` says what to do.",
+            key=f"{WAITING}{record.channel}:{record.topic}:{record.code}",
+            subject=f"{record.count} {record.topic} of {record.channel} wait: {record.code}",
+            message=f"Since {record.since:%Y-%m-%d %H:%M} UTC. `commerce-pipelines exceptions list {record.channel} "
+            f"--reason {record.code}` says what to do.",
         )
 
 
@@ -269,11 +277,11 @@ def digest_text(connections: Connections, kept: Mapping[str, Kept], now: datetim
     for channel in connections.settings.channels:
         yesterday = now.astimezone(channel.zone).date() - timedelta(days=1)
         with connections.warehouse.transaction() as connection:
-            waiting = sum(one.blocking for one in open_exceptions(connection, channel.name, None))
+            waiting = sum(record.blocking for record in open_exceptions(connection, channel.name, None))
         day = came(connections, channel.name, yesterday, yesterday)
         lines.append(
             f"{channel.name}: {day.orders} orders yesterday, {day.in_odoo} of them in Odoo, {day.missing} missing; "
             f"{waiting} wait for a person or for something to change."
         )
-    standing = [one.subject for one in kept.values() if one.gone_at is None and one.key != DIGEST]
+    standing = [record.subject for record in kept.values() if record.gone_at is None and record.key != DIGEST]
     return "\n".join([*lines, *(f"Still so: {subject}." for subject in standing)])

@@ -30,12 +30,12 @@ def identify(connections: Connections, name: str) -> KnownAccount:
 
     kind, credentials = kind_of(connections, name), credentials_digest(connections, name)
     with connections.warehouse.transaction() as connection:
-        known = {account.channel: account for account in accounts.read_all(connection)}
-    account = known.get(name)
+        kept = {account.channel: account for account in accounts.read_all(connection)}
+    account = kept.get(name)
     if account is not None and account.credentials == credentials:
         return account
     account_id = _ask_account(connections, name)
-    for other in known.values():
+    for other in kept.values():
         same = other.credentials == credentials or (account_id and other.account_id == account_id)
         if other.channel != name and other.kind == kind and same:
             raise SettingsError(_same_account(connections, name, other.channel))
@@ -108,10 +108,10 @@ def rename(connections: Connections, old: str, new: str) -> int:
     if old in names:
         raise SettingsError(f"commerce.yaml still has a channel {old}: it cannot be {new} as well.")
     with connections.warehouse.lock("channels", wait=True), connections.warehouse.transaction() as connection:
-        known = accounts.channels_with_rows(connection)
-        if old not in known:
+        kept = accounts.channels_with_rows(connection)
+        if old not in kept:
             raise SettingsError(f"There are no records of a channel {old}.")
-        if new in known:
+        if new in kept:
             raise SettingsError(f"There are records of a channel {new} already; two channels cannot become one.")
         tables = accounts.rename(connection, old, new)
     return tables
@@ -122,8 +122,8 @@ def strangers(connections: Connections) -> list[str]:
     from ..warehouse.shared import accounts
 
     with connections.warehouse.transaction() as connection:
-        known = accounts.channels_with_rows(connection)
-    return sorted(known - {channel.name for channel in connections.settings.channels})
+        kept = accounts.channels_with_rows(connection)
+    return sorted(kept - {channel.name for channel in connections.settings.channels})
 
 
 def difference(kept: Place, place: Place) -> str:

@@ -77,14 +77,16 @@ def _missing_modules(client: OdooClient) -> Iterator[str]:
         except PermanentError:
             yield module
             return
-    found = client.call("sale.order", "fields_get", allfields=["warehouse_id", "carrier_id"], attributes=["type"])
-    if "warehouse_id" not in found:
+    fields = client.call("sale.order", "fields_get", allfields=["warehouse_id", "carrier_id"], attributes=["type"])
+    if "warehouse_id" not in fields:
         yield "sale_stock"
 
 
 def _refusals(client: OdooClient, wanted: Sequence[tuple[str, tuple[str, ...], str]], hint: str) -> Iterator[str]:
     for model, operations, group in wanted:
-        refused = [one for one in operations if not client.call(model, "has_access", ids=[], operation=one)]
+        refused = [
+            operation for operation in operations if not client.call(model, "has_access", ids=[], operation=operation)
+        ]
         if refused:
             yield f"{client.settings.username} may not {' or '.join(refused)} {model}: give the group {group}{hint}."
 
@@ -97,9 +99,9 @@ def verify_names(client: OdooClient, channels: Sequence[Any]) -> list[str]:
             wanted[what][name].append(f"channels[{channel.name}].{key}")
     problems = []
     for what, names in wanted.items():
-        found = _find(client, what, names)
+        ids = _find(client, what, names)
         title = "sale tax" if what == "tax" else KINDS[what].title
-        missing = {name: keys for name, keys in names.items() if name not in found}
+        missing = {name: keys for name, keys in names.items() if name not in ids}
         fix = _fix(client, what) if missing else ""
         for name, keys in missing.items():
             problems += [f"{key}: Odoo has no {title} named {name!r}; {fix}." for key in keys]
@@ -142,10 +144,10 @@ def _mentioned(channel: SaleRules) -> Iterator[tuple[str, str, str]]:
 
 def _wrong_bases(client: OdooClient, channels: Sequence[Any]) -> Iterator[str]:
     mapped = {mapping.tax: None for channel in channels for mapping in channel.taxes}
-    found = read_named(client, mapped, client.who.lang)
+    taxes = read_named(client, mapped, client.who.lang)
     for channel in channels:
         for i, mapping in enumerate(channel.taxes):
-            if mapping.rate and mapping.tax in found and found[mapping.tax][1] != mapping.included:
+            if mapping.rate and mapping.tax in taxes and taxes[mapping.tax][1] != mapping.included:
                 basis = "included in" if mapping.included else "on top of"
                 yield f"channels[{channel.name}].taxes[{i}]: the tax {mapping.tax!r} in Odoo is not {basis} the price."
 
@@ -167,16 +169,16 @@ def _wrong_currencies(client: OdooClient, channels: Sequence[Any]) -> Iterator[s
 
 def offers(client: OdooClient) -> Mapping[str, Sequence[str]]:
     """What settings may name, by kind, as a person reads it in Odoo."""
-    found: dict[str, Sequence[str]] = {}
+    names: dict[str, Sequence[str]] = {}
     context = {"lang": client.who.lang}
     for title, what in _OFFERS.items():
-        found[title] = _names(client, what, limit=200)
+        names[title] = _names(client, what, limit=200)
     taxes = client.call(
         "account.tax", "search_read", context=context, domain=[["type_tax_use", "=", "sale"]], load=None,
         fields=["name", "price_include"],
     )  # fmt: skip
-    found["sale taxes"] = [f"{row['name']} ({'in' if row['price_include'] else 'ex'}cluded)" for row in taxes]
-    return found
+    names["sale taxes"] = [f"{row['name']} ({'in' if row['price_include'] else 'ex'}cluded)" for row in taxes]
+    return names
 
 
 def _names(client: OdooClient, what: str, limit: int) -> list[str]:

@@ -88,11 +88,11 @@ def stock_changes_sensor(channels: Sequence[ChannelSettings], *, hinted: bool = 
             return dg.SkipReason("Odoo has hinted at nothing since the last look.")
         started = connections.instruments.clock()
         with heartbeat(connections, "odoo_stock_changes"):
-            found = pulses(connections, [channel.name for channel in channels])
+            pulse_by_channel = pulses(connections, [channel.name for channel in channels])
         took = round(connections.instruments.clock() - started, 3)
         kept = dict(cursor.pulses)
         requests, working, held = [], [], []
-        for name, pulse in found.items():
+        for name, pulse in pulse_by_channel.items():
             if kept.get(name) == pulse:
                 continue
             if held_back(connections, name):

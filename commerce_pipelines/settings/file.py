@@ -58,8 +58,8 @@ class Settings(Section, kw_only=True, frozen=True):
         for channel in self.channels:
             if channel.name == name:
                 return channel
-        known = ", ".join(channel.name for channel in self.channels) or "none"
-        raise SettingsError(f"There is no channel {name!r} in commerce.yaml; configured: {known}.")
+        names = ", ".join(channel.name for channel in self.channels) or "none"
+        raise SettingsError(f"There is no channel {name!r} in commerce.yaml; configured: {names}.")
 
 
 def config_path(environ: Mapping[str, str] = os.environ) -> Path:
@@ -122,36 +122,36 @@ def parse(text: str) -> Settings:
         raise SettingsError(f"commerce.yaml is not valid YAML{_problem(error)}.") from None
     if not isinstance(raw, dict):
         raise SettingsError("commerce.yaml must be a mapping with odoo and channels; see commerce.example.yaml.")
-    found: dict[str, Any] = {}
+    sections: dict[str, Any] = {}
     problems: list[str] = []
-    known = _known_keys()
+    keys = _known_keys()
     for key, shape in _sections().items():
         if key in raw or key == "odoo":
-            found[key], wrong = _section(raw.pop(key, MISSING), shape, key, known)
+            sections[key], wrong = _section(raw.pop(key, MISSING), shape, key, keys)
             problems += wrong
-    _, unknown = mistakes.read(raw, Section, "", known)
+    _, unknown = mistakes.read(raw, Section, "", keys)
     problems = [*unknown, *problems]
-    names = [channel.name for channel in found.get("channels") or () if channel]
+    names = [channel.name for channel in sections.get("channels") or () if channel]
     problems += [
         f"channels[{index}].name: {name!r} is used twice; every channel needs a name of its own."
         for index, name in enumerate(names)
         if name in names[:index]
     ]
-    owner = found.get("owner")
+    owner = sections.get("owner")
     if owner is not None and not re.fullmatch(r"team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+\.[^@\s]+", owner):
         problems.append("owner must be an e-mail address or team:NAME.")
     if problems:
         raise SettingsError("\n".join(problems))
-    return Settings(**found)
+    return Settings(**sections)
 
 
-def _section(raw: Any, shape: Any, key: str, known: tuple[str, ...]) -> tuple[Any, list[str]]:
+def _section(raw: Any, shape: Any, key: str, keys: tuple[str, ...]) -> tuple[Any, list[str]]:
     """One part of the file and what is wrong with it; each channel by itself, so that none hides another's mistakes."""
     if raw is MISSING:
         return None, [f"{key} is missing; see commerce.example.yaml for what it means."]
     if key != "channels" or not isinstance(raw, list):
-        return mistakes.read(raw, shape, key, known)
-    read = [mistakes.read(channel, _channel_type(), f"channels[{index}]", known) for index, channel in enumerate(raw)]
+        return mistakes.read(raw, shape, key, keys)
+    read = [mistakes.read(channel, _channel_type(), f"channels[{index}]", keys) for index, channel in enumerate(raw)]
     return tuple(channel for channel, _ in read), [problem for _, wrong in read for problem in wrong]
 
 

@@ -85,12 +85,12 @@ def record(
     from psycopg2.extras import execute_values
 
     rows = {}
-    for one in failures:
-        record_id, reason = storable(one.record_id), one.reason
+    for row in failures:
+        record_id, reason = storable(row.record_id), row.reason
         note = "" if rule(reason.code).blocks else reason.code
         rows[record_id, note] = (
             channel, topic, record_id, stage, note, reason.code, storable(reason.message), storable(reason.fix),
-            storable(reason.subject), one.day, run_id, now, now, one.digest, one.settings, one.odoo_id, one.retry_at,
+            storable(reason.subject), row.day, run_id, now, now, row.digest, row.settings, row.odoo_id, row.retry_at,
         )  # fmt: skip
     if not rows:
         return

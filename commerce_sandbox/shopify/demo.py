@@ -136,6 +136,7 @@ def _who(person: Person) -> Data:
         "city": person.city,
         "zip": person.zip,
         "provinceCode": None,
+        "province": None,
         "countryCodeV2": person.country,
         "phone": None,
     }

@@ -10,7 +10,7 @@ from datetime import date
 
 from ...core.errors import CredentialError, PermanentError, SettingsError
 from ..capabilities import Account, AccountId
-from .api.api import Api, decode
+from .api.api import Api, decode, items_path
 from .api.payloads import MarketplaceParticipation, MarketplaceParticipations
 
 PARTICIPATIONS = "/sellers/v1/marketplaceParticipations"
@@ -28,15 +28,25 @@ class AmazonAccount(Account):
 
         Amazon's API tells nobody's seller id: it is the configured one, and without it the account has no id.
         """
-        found = self._participations()
-        absent = [each for each in self._settings.marketplace_ids if each not in found]
+        participations = self._participations()
+        absent = [
+            participation for participation in self._settings.marketplace_ids if participation not in participations
+        ]
         if absent:
             raise SettingsError(
                 f"channels[{self._api.name}].marketplaces: the account does not sell on {', '.join(absent)}; "
-                f"it sells on {', '.join(found) or 'no marketplace'}."
+                f"it sells on {', '.join(participations) or 'no marketplace'}."
             )
-        stores = ", ".join(sorted({each.store_name for each in found.values()} - {""})) or "unnamed store"
-        places = ", ".join(sorted(each.marketplace.name or each.marketplace.id for each in found.values()))
+        stores = (
+            ", ".join(sorted({participation.store_name for participation in participations.values()} - {""}))
+            or "unnamed store"
+        )
+        places = ", ".join(
+            sorted(
+                participation.marketplace.name or participation.marketplace.id
+                for participation in participations.values()
+            )
+        )
         seller, region = self._settings.seller_id, self._settings.region
         return AccountId(
             account_id=f"{seller}:{region}" if seller else "",
@@ -50,8 +60,6 @@ class AmazonAccount(Account):
         """Whether listings may be read, where stock is published: the role Product Listing, and the right seller_id."""
         if not self._settings.inventory.enabled:
             return []
-        from .inventory.listings import items_path
-
         query = {"marketplaceIds": self.marketplaces()[0], "pageSize": "1"}
         try:
             self._api.call("searchListingsItems", items_path(self._api), query)
@@ -75,7 +83,7 @@ class AmazonAccount(Account):
     def _participations(self) -> dict[str, MarketplaceParticipation]:
         response = self._api.call("getMarketplaceParticipations", PARTICIPATIONS)
         return {
-            each.marketplace.id: each
-            for each in decode(response, MarketplaceParticipations).payload
-            if each.participation is None or each.participation.is_participating
+            participation.marketplace.id: participation
+            for participation in decode(response, MarketplaceParticipations).payload
+            if participation.participation is None or participation.participation.is_participating
         }

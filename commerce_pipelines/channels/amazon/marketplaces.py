@@ -59,5 +59,7 @@ _ALL = (
     Marketplace("A19VAU5U5O7RUS", "SG", "fe", "SGD", True, "en-SG"),
 )
 
-BY_ID: dict[str, Marketplace] = {each.id: each for each in _ALL}
-BY_NAME: dict[str, Marketplace] = {each.country: each for each in _ALL} | {"UK": BY_ID["A1F83G8C2ARO7P"]}
+BY_ID: dict[str, Marketplace] = {marketplace.id: marketplace for marketplace in _ALL}
+BY_NAME: dict[str, Marketplace] = {marketplace.country: marketplace for marketplace in _ALL} | {
+    "UK": BY_ID["A1F83G8C2ARO7P"]
+}

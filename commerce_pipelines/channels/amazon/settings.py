@@ -51,16 +51,16 @@ class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
         where = f"channels[{self.name}]"
         if len(self.marketplaces) > 50:
             raise SettingsError(f"{where}.marketplaces: Amazon takes at most 50; leave the key out to ask for all.")
-        for given in self.marketplaces:
-            market = BY_ID.get(given) or BY_NAME.get(given.upper())
+        for place in self.marketplaces:
+            market = BY_ID.get(place) or BY_NAME.get(place.upper())
             if market is None:
                 raise SettingsError(
-                    f"{where}.marketplaces: {given!r} is neither a marketplace id nor a country code of Amazon's; "
+                    f"{where}.marketplaces: {place!r} is neither a marketplace id nor a country code of Amazon's; "
                     "write DE or A1PA6795UKMFR9, for example."
                 )
             if market.region != self.region:
                 raise SettingsError(
-                    f"{where}.marketplaces: {given} belongs to the region {market.region}, not {self.region}; "
+                    f"{where}.marketplaces: {place} belongs to the region {market.region}, not {self.region}; "
                     "configure it as a channel of its own, so that its data stays in its region."
                 )
         if self.seller_id and not SELLER.match(self.seller_id):
@@ -88,7 +88,7 @@ class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
     @property
     def marketplace_ids(self) -> tuple[str, ...]:
         """Ids of the configured marketplaces, each once, in the order written."""
-        return tuple(dict.fromkeys((BY_ID.get(each) or BY_NAME[each.upper()]).id for each in self.marketplaces))
+        return tuple(dict.fromkeys((BY_ID.get(name) or BY_NAME[name.upper()]).id for name in self.marketplaces))
 
     def warnings(self, today: date) -> list[str]:
         """What will stop this channel soon, one sentence each."""

@@ -44,8 +44,8 @@ _ALL = (
     Marketplace("EBAY_SG", 216, "Singapore", "SG", "SGD", True, "en-SG"),
 )
 
-BY_ID: dict[str, Marketplace] = {each.id: each for each in _ALL}
-BY_SITE_NAME: dict[str, Marketplace] = {each.site_name: each for each in _ALL} | {
+BY_ID: dict[str, Marketplace] = {marketplace.id: marketplace for marketplace in _ALL}
+BY_SITE_NAME: dict[str, Marketplace] = {marketplace.site_name: marketplace for marketplace in _ALL} | {
     "Belgium_Dutch": BY_ID["EBAY_BE"],
     "CanadaFrench": BY_ID["EBAY_CA"],
 }

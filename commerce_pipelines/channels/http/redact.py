@@ -49,5 +49,5 @@ def install() -> None:
     """Put the filter on the loggers that see requests pass, urllib3's among them; repeated calls change nothing."""
     for name in ("commerce_pipelines.http", "urllib3.connectionpool", "urllib3.util.retry", "requests"):
         logger = logging.getLogger(name)
-        if not any(isinstance(each, Redact) for each in logger.filters):
+        if not any(isinstance(installed, Redact) for installed in logger.filters):
             logger.addFilter(Redact())

@@ -51,11 +51,11 @@ class ShopifyAccount(Account):
 
     def probe(self) -> AccountId:
         """Whose shop it is and what the app sees of it. Raises CredentialError when it may not read orders."""
-        found = self._graphql.ask(self._query, {}, Probe)
-        granted = {scope.get("handle", "") for scope in found.currentAppInstallation.accessScopes}
+        answer = self._graphql.ask(self._query, {}, Probe)
+        granted = {scope.get("handle", "") for scope in answer.currentAppInstallation.accessScopes}
         # Writing includes reading, and Shopify may list the greater right alone.
         self.scopes = frozenset(granted | {scope.replace("write_", "read_", 1) for scope in granted})
-        shop, name = found.shop, self._settings.name
+        shop, name = answer.shop, self._settings.name
         if not self.scopes & {"read_orders", "read_all_orders"}:
             raise CredentialError(f"{name}: the app lacks the scope read_orders; grant it and install it again.")
         parts = [f"Shopify: {shop.name} ({shop.myshopifyDomain})", shop.currencyCode]

@@ -80,8 +80,8 @@ def explode(kits: Mapping[int, Mapping[int, float]]) -> dict[int, dict[int, int]
             inner = opened(part, (*path, kit)) if part in kits else {part: MICRO}
             if inner is None:
                 return None
-            for leaf, each in inner.items():
-                result[leaf] = result.get(leaf, 0) + need * each // MICRO
+            for leaf, units in inner.items():
+                result[leaf] = result.get(leaf, 0) + need * units // MICRO
         return result
 
     for kit in kits:
@@ -117,10 +117,10 @@ def feeds(
     codes = {place.name: place.code for place in warehouses} | {place.code: place.code for place in warehouses}
 
     def known(names: Iterable[str], where: str) -> tuple[str, ...]:
-        for one in names:
-            if one not in codes:
-                raise SettingsError(f"{where}: Odoo has no warehouse {one!r}; it has {', '.join(sorted(codes))}.")
-        return tuple(dict.fromkeys(codes[one] for one in names))
+        for name in names:
+            if name not in codes:
+                raise SettingsError(f"{where}: Odoo has no warehouse {name!r}; it has {', '.join(sorted(codes))}.")
+        return tuple(dict.fromkeys(codes[name] for name in names))
 
     fed = {place: known(names, key) for place, names in rules.locations.items() if place}
     others = sorted(set(locations) - set(fed))
@@ -282,12 +282,15 @@ def _products(stock: pd.DataFrame) -> pd.DataFrame:
 
 def _lookup(codes: np.ndarray, products: pd.DataFrame, fold_case: bool) -> tuple[np.ndarray, np.ndarray]:
     """The product's row of each code, -1 for none; and whether several products share the code."""
-    known = products["code"].tolist()
-    codes, known = np.array([key_of(code, fold_case) for code in codes], object), [key_of(c, fold_case) for c in known]
-    twice = {code for code, count in Counter(known).items() if count > 1}
-    rows = {code: index for index, code in enumerate(known)}
-    found = np.array([rows.get(code, -1) for code in codes], dtype="int64")
-    return found, np.array([code in twice for code in codes], dtype=bool)
+    stored = products["code"].tolist()
+    codes, stored = (
+        np.array([key_of(code, fold_case) for code in codes], object),
+        [key_of(c, fold_case) for c in stored],
+    )
+    twice = {code for code, count in Counter(stored).items() if count > 1}
+    rows = {code: index for index, code in enumerate(stored)}
+    positions = np.array([rows.get(code, -1) for code in codes], dtype="int64")
+    return positions, np.array([code in twice for code in codes], dtype=bool)
 
 
 def _amounts(
@@ -323,8 +326,8 @@ def _pipe(ordered: Mapping[int, int], content: Mapping[int, Mapping[int, int]], 
     """
     leaves: dict[int, int] = {}
     for product, units in ordered.items():
-        for leaf, each in content.get(product, {product: MICRO}).items():
-            leaves[leaf] = leaves.get(leaf, 0) + max(units, 0) * each
+        for leaf, share in content.get(product, {product: MICRO}).items():
+            leaves[leaf] = leaves.get(leaf, 0) + max(units, 0) * share
     held = dict(leaves)
     for kit, parts in content.items():
         held[kit] = max((-(-leaves.get(leaf, 0) // need) for leaf, need in parts.items()), default=0) * MICRO
@@ -360,5 +363,5 @@ def _within(category: pd.Series, wanted: Iterable[str]) -> np.ndarray:
     return np.array([f"{name} / ".startswith(roots) for name in category.fillna("")], dtype=bool)
 
 
-def _nullable(values: np.ndarray, known: np.ndarray) -> pd.arrays.IntegerArray:
-    return pd.arrays.IntegerArray(values.astype("int64"), ~known)
+def _nullable(values: np.ndarray, present: np.ndarray) -> pd.arrays.IntegerArray:
+    return pd.arrays.IntegerArray(values.astype("int64"), ~present)

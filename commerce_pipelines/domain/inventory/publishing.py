@@ -40,14 +40,14 @@ def difference(targets: pd.DataFrame, belief: pd.DataFrame, now: datetime) -> pd
     changed it since: then the target is pushed again, which repeats a figure and never invents one. `refused`: the
     channel has refused this very figure since its listings were read last; `wait`: this very figure is on its way.
     """
-    known = targets[["key", "target"]].merge(belief, on="key", how="left", sort=False)
-    target, last = known["target"].astype("Int64"), known["last_quantity"].astype("Int64")
-    status = known["last_status"].astype("string").fillna("")
-    last_at, read_at = _instants(known["last_at"]), _instants(known["read_at"])
-    late, sold = _instants(known["late_until"]), _instants(known["sold_at"])
+    compared = targets[["key", "target"]].merge(belief, on="key", how="left", sort=False)
+    target, last = compared["target"].astype("Int64"), compared["last_quantity"].astype("Int64")
+    status = compared["last_status"].astype("string").fillna("")
+    last_at, read_at = _instants(compared["last_at"]), _instants(compared["read_at"])
+    late, sold = _instants(compared["late_until"]), _instants(compared["sold_at"])
 
     pushed = (status == "accepted") & ~(last_at <= read_at)
-    shown = known["quantity"].astype("Int64").where(~pushed, last)
+    shown = compared["quantity"].astype("Int64").where(~pushed, last)
     shown_at = read_at.where(~pushed, last_at)
     unsure = shown.isna() | (late > shown_at) | (sold > shown_at)
 
@@ -81,18 +81,18 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
     def reasons(self, breaker: Breaker) -> tuple[str, ...]:
         """Why the run must not go on, in sentences with the figures; empty when it may."""
-        found = []
+        sentences = []
         if self.zeroed >= breaker.from_listings and self.zeroed * 100 > breaker.zeroed_percent * self.showing:
-            found.append(f"{self.zeroed} of {self.showing} would go to 0 (at most {breaker.zeroed_percent} %)")
+            sentences.append(f"{self.zeroed} of {self.showing} would go to 0 (at most {breaker.zeroed_percent} %)")
         if self.changed >= breaker.from_listings and self.changed * 100 > breaker.changed_percent * self.listings:
-            found.append(f"{self.changed} of {self.listings} would change (at most {breaker.changed_percent} %)")
+            sentences.append(f"{self.changed} of {self.listings} would change (at most {breaker.changed_percent} %)")
         lost = self.read_before - self.read
         if lost >= breaker.from_listings and self.read * 100 < breaker.read_percent * self.read_before:
-            found.append(
+            sentences.append(
                 f"Odoo showed stock of {self.read} products, last time of {self.read_before} "
                 f"(at least {breaker.read_percent} %)"
             )
-        return tuple(found)
+        return tuple(sentences)
 
 
 def figures(plan: pd.DataFrame, read: int, read_before: int, released: Mapping[str, int]) -> Figures:
@@ -155,8 +155,8 @@ def plan(offer: Offer, targets: pd.DataFrame, belief: Belief) -> Plan:
     Raises ProtocolError for a target above the free stock that it comes from: nothing may be told then.
     """
     table = difference(targets, belief.listings[list(BELIEF_COLUMNS)], belief.now)
-    told = table[table["action"] == "push"]
-    if ((told["target"] < 0) | (told["target"] * told["units"] > told["free"])).any():
+    pushed = table[table["action"] == "push"]
+    if ((pushed["target"] < 0) | (pushed["target"] * pushed["units"] > pushed["free"])).any():
         raise ProtocolError("A target is above the free stock that it comes from; nothing was published.")
     counted = figures(table, offer.read, belief.read_before, belief.agreed)
     reasons = counted.reasons(offer.rules.breaker)

@@ -138,17 +138,17 @@ class Contacts(Protocol):
 
 def told_of(order: Contacts, seal: Seal) -> dict[str, str]:
     """Keyed hash of every contact field that the answer tells; blanks and case do not count."""
-    found = {}
+    parts = {}
     for part, place in (("shipping", order.shipping), ("billing", order.billing)):
         for field in (*PLACE, *_NAMES) if place else ():
-            found[f"{part}.{field}"] = str(getattr(place, field))
+            parts[f"{part}.{field}"] = str(getattr(place, field))
     for field in _BUYER:
-        found[f"buyer.{field}"] = str(getattr(order.buyer, field))
+        parts[f"buyer.{field}"] = str(getattr(order.buyer, field))
     if order.buyer.email_is_relay:
-        del found["buyer.email"]
+        del parts["buyer.email"]
     return {
         name: seal("\x1f".join((order.order_id, name.rpartition(".")[2], text)))
-        for name, text in ((name, " ".join(value.split()).casefold()) for name, value in found.items())
+        for name, text in ((name, " ".join(value.split()).casefold()) for name, value in parts.items())
         if text and text not in _FILLERS
     }
 
@@ -166,13 +166,13 @@ def changed(base: Base, told: Mapping[str, str]) -> frozenset[str]:
 def not_followed(base: Base, now: Base, changes: Collection[str]) -> list[str]:
     """What the channel changed and an order in Odoo does not follow by itself, in words. A contact that was not told
     before is no change of one."""
-    found = []
+    parts = []
     if now.service != base.service:
-        found.append(f"the shipping service was {base.service or 'none'}, is {now.service or 'none'}")
+        parts.append(f"the shipping service was {base.service or 'none'}, is {now.service or 'none'}")
     if now.fulfilled_by != base.fulfilled_by:
-        found.append(f"it is fulfilled by the {now.fulfilled_by} now")
+        parts.append(f"it is fulfilled by the {now.fulfilled_by} now")
     contacts = sorted(name for name in changes if name in base.told and _is_contact(name))
-    return [*found, *(f"the {name.replace('.', ' ').replace('_', ' ')}" for name in contacts)]
+    return [*parts, *(f"the {name.replace('.', ' ').replace('_', ' ')}" for name in contacts)]
 
 
 def _is_contact(name: str) -> bool:
@@ -183,28 +183,28 @@ def _is_contact(name: str) -> bool:
 def same_case(base: Base, order: Order, changes: Collection[str]) -> bool:
     """Whether the VAT decision still stands: nothing that it rests on is told otherwise."""
     place, area, *more, business = case_of(order)
-    known = base.case
+    case = base.case
     part = order.shipping or (None if _tells(base.told, "shipping") else order.billing)
     if part is None or not part.country:
-        place, area = known[:2]
-    elif place == known[0] and not part.postcode.strip():
-        area = known[1]
+        place, area = case[:2]
+    elif place == case[0] and not part.postcode.strip():
+        area = case[1]
     return (
-        (place, area, *more) == tuple(known[:-1])
-        and (not business or business == known[-1])
+        (place, area, *more) == tuple(case[:-1])
+        and (not business or business == case[-1])
         and "buyer.vat_number" not in changes
     )
 
 
 def kept_products(base: Base, lines: Iterable[OrderLine]) -> dict[str, tuple[Product, int]]:
     """(product, units of it) by line id of the lines whose SKU is the one that they were sold with."""
-    found = {}
+    products = {}
     for line in lines:
         sold = base.products.get(line.line_id)
         if sold and sold.sku == line.sku:
             product = Product(product_id=sold.product_id, code=sold.code, name="", rates=sold.rates)
-            found[line.line_id] = (product, sold.units)
-    return found
+            products[line.line_id] = (product, sold.units)
+    return products
 
 
 def merge(old: Base | None, new: Base, kept: Collection[str]) -> Base:

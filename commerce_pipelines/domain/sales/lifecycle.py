@@ -160,10 +160,10 @@ def next_base(draft: SaleDraft, outcome: SaleOutcome, now: datetime) -> Base | N
     before = draft.before
     if draft.base is None or outcome.action is Action.REFUSED or (before is None and outcome.kept):
         return None
-    given = (outcome.shipping_id, outcome.invoice_id)
-    same = before is not None and given == (before.shipping_id, before.invoice_id)
+    addresses = (outcome.shipping_id, outcome.invoice_id)
+    same = before is not None and addresses == (before.shipping_id, before.invoice_id)
     new = msgspec.structs.replace(
-        draft.base, shipping_id=given[0], invoice_id=given[1], at=before.at if before and same else now
+        draft.base, shipping_id=addresses[0], invoice_id=addresses[1], at=before.at if before and same else now
     )
     return merge(before, new, outcome.kept)
 

@@ -19,11 +19,11 @@ from .rules import Pack, Route, SaleRules
 def alias(sku: str, rules: SaleRules) -> tuple[str, int]:
     """(default_code as a key, units of it per unit sold) of a channel's SKU. What cannot be seen in it means nothing,
     nor does its case with `sku_fold_case`. An alias names a product, never another alias."""
-    given = key(sku)
-    found = rules.skus.get(fold(given) if rules.sku_fold_case else given)
-    if isinstance(found, Pack):
-        return key(found.product), found.quantity
-    return key(found or given), 1
+    code = key(sku)
+    target = rules.skus.get(fold(code) if rules.sku_fold_case else code)
+    if isinstance(target, Pack):
+        return key(target.product), target.quantity
+    return key(target or code), 1
 
 
 def alias_of(sku: str, title: str, rules: SaleRules) -> tuple[str, int]:
@@ -60,8 +60,8 @@ def choose(
             "no_sku", "A line of the order has no SKU.",
             fix="Give the listing a SKU in the marketplace, or name a product for its title under `titles`.",
         )  # fmt: skip
-    found = catalogue.get(code, ())
-    active = [product for product in found if product.active]
+    candidates = catalogue.get(code, ())
+    active = [product for product in candidates if product.active]
     if len(active) == 1 and active[0].saleable:
         return active[0], units
     named = code if code == sku or not key(sku) else f"{code} (SKU {shown(sku)})"
@@ -79,7 +79,7 @@ def choose(
             f"The product {named} may not be sold in Odoo.",
             "Tick 'Sales' on the product in Odoo.",
         )
-    elif found:
+    elif candidates:
         error = (
             "archived_product",
             f"The product {named} is archived in Odoo.",

@@ -42,13 +42,13 @@ class VatPolicy(Section, kw_only=True, frozen=True):
     def __post_init__(self) -> None:
         named = [("seller_country", self.seller_country), *(("registrations", code) for code in self.registrations)]
         named += [("rates", code) for code in self.rates]
-        found = [f"vat.{key} {no_country(code)}" for key, code in named if not is_country(code)]
+        mistakes = [f"vat.{key} {no_country(code)}" for key, code in named if not is_country(code)]
         for code, rates in self.rates.items():
             percents = (rates.standard, *rates.reduced, *rates.from_home, *rates.from_home.values())
             if not all(rate.is_finite() and 0 <= rate <= 100 for rate in percents):
-                found.append(f"vat.rates.{code} must hold rates between 0 and 100 percent only.")
-        if found:
-            raise SettingsError("\n".join(found))
+                mistakes.append(f"vat.rates.{code} must hold rates between 0 and 100 percent only.")
+        if mistakes:
+            raise SettingsError("\n".join(mistakes))
 
     @property
     def home(self) -> frozenset[str]:
@@ -206,9 +206,9 @@ def _not_registered(country: str, why: str) -> RecordError:
 
 def _no_tax(case: VatCase, target: str) -> RecordError:
     country = target or case.destination
-    said = f"{percent(case.rate)} % {country}" if case.rate else f"the tax that the channel charged in {country}"
+    rate = f"{percent(case.rate)} % {country}" if case.rate else f"the tax that the channel charged in {country}"
     return RecordError(
-        "unknown_tax", f"There is no tax for {said}.",
+        "unknown_tax", f"There is no tax for {rate}.",
         fix=f"Add it to the channel's taxes (country {country}), or stop charging it in the marketplace.",
         subject=f"{country} {percent(case.rate)}" if case.rate else country,
     )  # fmt: skip

@@ -34,32 +34,32 @@ def line_rates(
 
     products: by line id. Raises RecordError: `unknown_tax`, `unknown_rate`, `untaxed`.
     """
-    known = {
+    worth = {
         line.line_id: _goods_rate(line, order, decision, table, home, products.get(line.line_id))
         for line in order.lines if line.kind is LineKind.PRODUCT
     }  # fmt: skip
-    if known and not any(known.values()) and table.knows(decision.country):
+    if worth and not any(worth.values()) and table.knows(decision.country):
         _explain_zero(order, decision, table, products)
-    by_rate = _worth(order, known)
+    by_rate = _worth(order, worth)
     result: dict[str, Shares | None] = {
-        line.line_id: ((known[line.line_id], line.amount),) for line in order.lines if line.line_id in known
+        line.line_id: ((worth[line.line_id], line.amount),) for line in order.lines if line.line_id in worth
     }
     for line in sorted(order.lines, key=lambda line: line.kind is LineKind.DISCOUNT):  # after what they reduce
-        if line.line_id not in known:
+        if line.line_id not in worth:
             result[line.line_id] = _accessory(line, order, decision, table, home, result, by_rate)
     return result
 
 
-def _worth(order: Order, known: Mapping[str, int]) -> dict[int, int]:
+def _worth(order: Order, taxes: Mapping[str, int]) -> dict[int, int]:
     """What the goods of each rate cost after their discounts; before them if all are given away."""
-    gross = dict.fromkeys(known.values(), 0)
+    gross = dict.fromkeys(taxes.values(), 0)
     net = dict(gross)
     for line in order.lines:
-        if line.line_id in known:
-            gross[known[line.line_id]] += line.amount
-            net[known[line.line_id]] += line.amount
-        elif line.kind is LineKind.DISCOUNT and line.of in known:
-            net[known[line.of]] += line.amount
+        if line.line_id in taxes:
+            gross[taxes[line.line_id]] += line.amount
+            net[taxes[line.line_id]] += line.amount
+        elif line.kind is LineKind.DISCOUNT and line.of in taxes:
+            net[taxes[line.of]] += line.amount
     return net if any(amount > 0 for amount in net.values()) else gross
 
 
@@ -68,9 +68,9 @@ def _goods_rate(
 ) -> int:
     rates = sorted(set(product.rates)) if product else []
     carried = {rate: table.abroad(decision.country, home, rate) for rate in rates}
-    told = _told(line, order, decision, table, home, set(carried.values()))
-    if told is not None:
-        return told
+    stated = _told(line, order, decision, table, home, set(carried.values()))
+    if stated is not None:
+        return stated
     undecided = len(rates) > 1 or None in carried.values()
     if not rates or (undecided and not line.amount):  # any rate of nothing is nothing
         return _standard(decision, table)
@@ -149,9 +149,9 @@ def _accessory(
     belongs = line.of in borne
     if belongs and line.kind is LineKind.DISCOUNT and (line.rate is None or borne[line.of] is None):
         return _following(line.amount, borne[line.of])  # a discount's own tax may be a mix of several lines'
-    told = _told(line, order, decision, table, home, by_rate)
-    if told is not None:
-        return ((told, line.amount),)
+    rate = _told(line, order, decision, table, home, by_rate)
+    if rate is not None:
+        return ((rate, line.amount),)
     if belongs:
         return _following(line.amount, borne[line.of])
     return _following(line.amount, tuple(by_rate.items()) or ((_standard(decision, table), 1),))

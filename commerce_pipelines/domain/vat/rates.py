@@ -90,8 +90,8 @@ class RateTable:
         rates = self._rates.get(country)
         if rates is None:
             return None
-        for given, rate in rates.from_home.items():
-            if ppm(given) == home_rate:
+        for domestic, rate in rates.from_home.items():
+            if ppm(domestic) == home_rate:
                 return ppm(rate)
         return ppm(rates.standard) if home in self._rates and home_rate == self.standard(home) else None
 

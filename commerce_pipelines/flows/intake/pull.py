@@ -72,10 +72,10 @@ def land(
     landed.days.update(result.days)
 
 
-def _head(source: Source[Any], raw: bytes, known: Head | None, now: datetime) -> Head:
+def _head(source: Source[Any], raw: bytes, read_before: Head | None, now: datetime) -> Head:
     """The record's head. What cannot be read is landed all the same, so that it can be shown, mended and replayed."""
     try:
-        head = known or source.head(raw)
+        head = read_before or source.head(raw)
         if head.created_at.year in YEARS and head.updated_at.year in YEARS and len(head.record_id) <= LONGEST:
             return head
     except (RecordError, *STUMBLES):

@@ -65,11 +65,11 @@ def take_stock(connections: Connections, *, whole: bool = False, store: bool = T
     with connections.warehouse.transaction() as connection:
         taken_at = database.clock(connection)
         levels, _, before = load_stock(connection)
-    known: Catalogue | None = None
+    catalogue: Catalogue | None = None
     if before is not None and not whole:
         own = levels[levels["kind"] == "stored"]
-        known = Catalogue(dict(zip(own["product_id"].tolist(), own["code"].tolist(), strict=True)), before)
-    stock: Stock = read_stock(connections.odoo, known, categories)
+        catalogue = Catalogue(dict(zip(own["product_id"].tolist(), own["code"].tolist(), strict=True)), before)
+    stock: Stock = read_stock(connections.odoo, catalogue, categories)
     stored = False
     if store:
         with connections.warehouse.transaction() as connection:
@@ -170,10 +170,10 @@ def _units_by_product(connections: Connections, snapshot: Snapshot, pipe: Pipe) 
     for channel in connections.settings.channels:
         sold = pipe.units[channel.name] + _landed_units(connections, channel, pipe, snapshot.taken_at)
         for sku, quantity in sold.items():
-            code, each = alias(sku, channel)
+            code, units_each = alias(sku, channel)
             product = folded.get(fold(code)) if channel.sku_fold_case else plain.get(code)
             if product is not None:
-                units[int(product)] += quantity * each
+                units[int(product)] += quantity * units_each
     return dict(units)
 
 

@@ -36,19 +36,19 @@ def heal(connections: Connections, name: str, now: datetime | None = None) -> in
     _no_longer_short(connections, name, now)
     with connections.warehouse.transaction() as connection:
         waiting = [
-            one
-            for one in exceptions.open_exceptions(connection, name, TOPIC)
-            if one.blocking and one.stage == "load" and not one.retry_at
+            record
+            for record in exceptions.open_exceptions(connection, name, TOPIC)
+            if record.blocking and record.stage == "load" and not record.retry_at
         ]
-    due = {one.record_id for one in waiting if one.settings != stamp}
-    about = {one.subject for one in waiting if is_about_product(one.code) and one.record_id not in due}
+    due = {record.record_id for record in waiting if record.settings != stamp}
+    about = {record.subject for record in waiting if is_about_product(record.code) and record.record_id not in due}
     if about:
         fold = connections.settings.channel(name).sku_fold_case
-        found = find_products(connections.odoo, sorted(about), fold)
+        products = find_products(connections.odoo, sorted(about), fold)
         sellable = {
-            code for code in about if [p.saleable for p in found.get(code, ()) if p.active] == [True]
+            code for code in about if [p.saleable for p in products.get(code, ()) if p.active] == [True]
         }  # fmt: skip
-        due |= {one.record_id for one in waiting if is_about_product(one.code) and one.subject in sellable}
+        due |= {record.record_id for record in waiting if is_about_product(record.code) and record.subject in sellable}
     return _ask_again(connections, name, due, now)
 
 
@@ -82,10 +82,10 @@ def _unmarked(connections: Connections, name: str, served: list[str]) -> bool:
         return False
     with connections.warehouse.transaction() as connection:
         notes = exceptions.open_exceptions(connection, name, TOPIC, record_ids=served)
-    orders: dict[int, tuple[Flag, ...]] = {one.odoo_id: () for one in notes if one.odoo_id}
-    for one in notes:
-        if one.odoo_id and one.note and rule(one.code).retry is not Retry.STOCK:
-            orders[one.odoo_id] += (one.reason,)
+    orders: dict[int, tuple[Flag, ...]] = {record.odoo_id: () for record in notes if record.odoo_id}
+    for record in notes:
+        if record.odoo_id and record.note and rule(record.code).retry is not Retry.STOCK:
+            orders[record.odoo_id] += (record.reason,)
     try:
         with odoo_writer_if_free(connections, name) as writer:
             if writer is not None:
@@ -105,11 +105,15 @@ def replay(
     wanted = set(order_ids)
     with connections.warehouse.transaction() as connection:
         waiting = [
-            one for one in exceptions.open_exceptions(connection, name, TOPIC, code=code)
-            if not wanted or one.record_id in wanted
+            record for record in exceptions.open_exceptions(connection, name, TOPIC, code=code)
+            if not wanted or record.record_id in wanted
         ]  # fmt: skip
-    notes = {one.code for one in waiting if not one.blocking and one.code not in NOT_ASKED} if wanted or code else set()
-    due = {one.record_id for one in waiting if one.blocking or one.code in notes}
+    notes = (
+        {record.code for record in waiting if not record.blocking and record.code not in NOT_ASKED}
+        if wanted or code
+        else set()
+    )
+    due = {record.record_id for record in waiting if record.blocking or record.code in notes}
     return _ask_again(connections, name, due, now or connections.instruments.now(), notes)
 
 

@@ -153,12 +153,14 @@ def sort(connections: Connections, name: str, rows: list[Row], again: bool, now:
     with connections.warehouse.transaction() as connection:
         known = read_known(connection, name, ids)
         waiting = exceptions.open_exceptions(connection, name, Topic.ORDERS, record_ids=ids)
-    refused = {one.record_id: one for one in waiting if one.blocking and one.stage == STAGE}
+    refused = {record.record_id: record for record in waiting if record.blocking and record.stage == STAGE}
     work.odoo_ids = {order_id: sale.odoo_id for order_id, sale in booked.items()}
-    for one in waiting:
-        if one.note:
-            work.notes.setdefault(one.record_id, {})[one.code] = one.reason
-    asked = {one.record_id for one in waiting if not one.blocking and one.retry_at and one.retry_at <= now}
+    for record in waiting:
+        if record.note:
+            work.notes.setdefault(record.record_id, {})[record.code] = record.reason
+    asked = {
+        record.record_id for record in waiting if not record.blocking and record.retry_at and record.retry_at <= now
+    }
     stamp = fingerprint(connections.settings, name, Topic.ORDERS)
     for row in due:
         order_id, sale = row["order_id"], booked.get(row["order_id"])
@@ -206,8 +208,8 @@ def _quarantine(connections: Connections, name: str, rows: list[Row], work: Sort
     from ...warehouse import exceptions
 
     staged = {row["order_id"]: row for row in rows}
-    outcomes = {key: one for key, one in work.verdicts.items() if key not in work.kept}
-    refused = {key: one.reason for key, one in outcomes.items() if one.reason}
+    outcomes = {key: outcome for key, outcome in work.verdicts.items() if key not in work.kept}
+    refused = {key: outcome.reason for key, outcome in outcomes.items() if outcome.reason}
     stamp = fingerprint(connections.settings, name, Topic.ORDERS)
 
     def failure(order_id: str, reason: Reason, settings: str = "", retry_at: datetime | None = None) -> Failure:
@@ -219,9 +221,9 @@ def _quarantine(connections: Connections, name: str, rows: list[Row], work: Sort
 
     with connections.warehouse.transaction() as connection:
         tries = {
-            one.record_id: one.tries
-            for one in exceptions.open_exceptions(connection, name, Topic.ORDERS, record_ids=refused)
-            if one.blocking and one.stage == STAGE and one.digest == staged[one.record_id]["digest"]
+            outcome.record_id: outcome.tries
+            for outcome in exceptions.open_exceptions(connection, name, Topic.ORDERS, record_ids=refused)
+            if outcome.blocking and outcome.stage == STAGE and outcome.digest == staged[outcome.record_id]["digest"]
         }
         failures = [
             failure(key, reason, stamp, next_try(reason.code, tries.get(key, 0), now))
@@ -230,11 +232,11 @@ def _quarantine(connections: Connections, name: str, rows: list[Row], work: Sort
         gone = [key for key in outcomes if key not in refused]
         exceptions.record(connection, name, Topic.ORDERS, STAGE, failures, run_id, now)
         exceptions.resolve(connection, name, Topic.ORDERS, STAGE, gone, now)
-        same = [key for key, one in outcomes.items() if one.action in STAYS]
+        same = [key for key, outcome in outcomes.items() if outcome.action in STAYS]
         exceptions.resolve_notes(connection, name, Topic.ORDERS, same, now, but=NOT_ASKED)
         others = [key for key in outcomes if key not in set(same)]
         exceptions.resolve_notes(connection, name, Topic.ORDERS, others, now)
-        notes = [failure(key, flag) for key, one in outcomes.items() for flag in one.flags]
+        notes = [failure(key, flag) for key, outcome in outcomes.items() for flag in outcome.flags]
         exceptions.record(connection, name, Topic.ORDERS, STAGE, notes, run_id, now)
 
 

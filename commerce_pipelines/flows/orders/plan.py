@@ -49,9 +49,9 @@ def plan(connections: Connections, name: str, start: date, end: date, *, now: da
     ids = [row["order_id"] for row in work.cancel]
     cancelled = cancel_sales(connections.odoo, connections.label(name), ids, dry=True)
     planned = [
-        Planned(order_id=one.order_id, day=days[one.order_id], action=one.action,
-                why="; ".join(flag.message for flag in one.flags))
-        for one in (*work.verdicts.values(), *cancelled)
+        Planned(order_id=verdict.order_id, day=days[verdict.order_id], action=verdict.action,
+                why="; ".join(flag.message for flag in verdict.flags))
+        for verdict in (*work.verdicts.values(), *cancelled)
     ]  # fmt: skip
     planned += [
         Planned(order_id=i, day=day, action=Action.REFUSED, why=error.message) for i, day, error in drafted.failures
@@ -61,12 +61,12 @@ def plan(connections: Connections, name: str, start: date, end: date, *, now: da
         worth = f"{to_decimal(order.total, order.currency)} {order.currency}, {regimes[outcome.order_id]}"
         why = "; ".join(filter(None, (outcome.message or worth, *(flag.message for flag in outcome.flags))))
         planned.append(Planned(order_id=outcome.order_id, day=days[outcome.order_id], action=outcome.action, why=why))
-    return sorted(planned + refused, key=lambda one: (one.day or date.min, one.order_id))
+    return sorted(planned + refused, key=lambda verdict: (verdict.day or date.min, verdict.order_id))
 
 
 def figures(planned: list[Planned]) -> Counter[str]:
     """Orders by action."""
-    return Counter(one.action.value for one in planned)
+    return Counter(order.action.value for order in planned)
 
 
 def _ask(
@@ -92,8 +92,8 @@ def _ask(
                     Planned(order_id=error.subject or "unreadable", day=None, action=Action.REFUSED, why=error.message)
                 )
                 continue
-            known = newest.get(order.order_id)
-            if known is None or known[0].updated_at <= order.updated_at:
+            snapshot = newest.get(order.order_id)
+            if snapshot is None or snapshot[0].updated_at <= order.updated_at:
                 subject = vault.subject_id(head.subject).hex()
                 newest[order.order_id] = (order, hashlib.sha256(raw).hexdigest(), subject)
     return newest, refused

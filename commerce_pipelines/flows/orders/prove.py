@@ -85,7 +85,7 @@ def _landed(staged: Iterable[Row]) -> list[tuple[date, Claim]]:
 def _by_day(
     claims: Iterable[tuple[date, Claim]],
     booked: Mapping[str, Booked],
-    told: tuple[set[str], set[str]],
+    of_days: tuple[set[str], set[str]],
     day_of: Mapping[str, date],
 ) -> dict[tuple[date, str], Completeness]:
     claimed: dict[tuple[date, str], list[Claim]] = defaultdict(list)
@@ -96,7 +96,7 @@ def _by_day(
         group_of[claim.order_id] = (day, claim.currency)
     for order_id, sale in booked.items():
         sold[group_of.get(order_id, (day_of[order_id], sale.currency))][order_id] = sale
-    return {group: compare(claimed[group], sold[group], *told) for group in sorted({*claimed, *sold})}
+    return {group: compare(claimed[group], sold[group], *of_days) for group in sorted({*claimed, *sold})}
 
 
 def _ask(connections: Connections, name: str, start: date, end: date, now: datetime) -> list[tuple[date, Claim]]:
@@ -107,9 +107,9 @@ def _ask(connections: Connections, name: str, start: date, end: date, now: datet
         return []
     return [
         (
-            business_day(one.placed_at, zone),
-            Claim(order_id=one.order_id, currency=one.currency, total=one.total, collected=one.collected),
+            business_day(total.placed_at, zone),
+            Claim(order_id=total.order_id, currency=total.currency, total=total.total, collected=total.collected),
         )
-        for one in connections.channel(name).orders.totals(window)
-        if one.status is OrderStatus.PAID
+        for total in connections.channel(name).orders.totals(window)
+        if total.status is OrderStatus.PAID
     ]

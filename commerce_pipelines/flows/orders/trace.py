@@ -41,11 +41,11 @@ def trace(connections: Connections, name: str, order_id: str, *, personal: bool 
         )
     events = [
         Event(
-            what=f"answer received by {one.how}", at=one.first_seen,
-            details={"changed in the channel": f"{one.updated_at:%Y-%m-%d %H:%M:%S}Z", "digest": one.digest[:12],
-                     "business day": one.day.isoformat()},
+            what=f"answer received by {landed.how}", at=landed.first_seen,
+            details={"changed in the channel": f"{landed.updated_at:%Y-%m-%d %H:%M:%S}Z", "digest": landed.digest[:12],
+                     "business day": landed.day.isoformat()},
         )
-        for one in history
+        for landed in history
     ]  # fmt: skip
     where = ("channel = %s AND order_id = %s", (name, order_id))
     with connections.warehouse.transaction() as connection:
@@ -56,10 +56,11 @@ def trace(connections: Connections, name: str, order_id: str, *, personal: bool 
     events += [_staged(row, lines) for row in staged]
     events += [_decided(row) for row in ledger]
     events += [
-        Event(what="waits in exceptions" if one.blocking else "flagged for a person", at=one.last_seen,
-              details={"reason": one.code, "says": one.message, "what to do": one.fix, "tries": str(one.tries),
-                       "first seen": f"{one.first_seen:%Y-%m-%d %H:%M}Z", "run": one.run_id})
-        for one in waiting
+        Event(what="waits in exceptions" if landed.blocking else "flagged for a person", at=landed.last_seen,
+              details={"reason": landed.code, "says": landed.message, "what to do": landed.fix,
+                       "tries": str(landed.tries), "first seen": f"{landed.first_seen:%Y-%m-%d %H:%M}Z",
+                       "run": landed.run_id})
+        for landed in waiting
     ]  # fmt: skip
     for sale in sale_totals(connections.odoo, connections.label(name), [order_id]).values():
         events.append(
@@ -108,12 +109,12 @@ def _personal(connections: Connections, name: str, order_id: str) -> Event:
         order = read_order(connections.channel(name).orders, snapshot.raw, order_id)
     except RecordError as error:
         return Event(what="personal data", details={"unreadable": error.message})
-    found = {"buyer": order.buyer, "billing": order.billing, "delivery": order.shipping}
+    parties = {"buyer": order.buyer, "billing": order.billing, "delivery": order.shipping}
     return Event(
         what="personal data",
         details={
             f"{who} {field}": str(value)
-            for who, part in found.items()
+            for who, part in parties.items()
             if part is not None
             for field, value in msgspec.structs.asdict(part).items()
             if value

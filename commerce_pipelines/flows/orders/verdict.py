@@ -45,7 +45,9 @@ def verdict(connections: Connections, name: str, now: datetime) -> Verdict:
     channel = connections.settings.channel(name)
     with connections.warehouse.transaction() as connection:
         days = proofs.read(connection, name)
-        waiting = {one.record_id for one in exceptions.open_exceptions(connection, name, Topic.ORDERS) if one.blocking}
+        waiting = {
+            record.record_id for record in exceptions.open_exceptions(connection, name, Topic.ORDERS) if record.blocking
+        }
     tomorrow = now.astimezone(channel.zone).date() + timedelta(days=1)
     pending = connections.landing(name, Topic.ORDERS).pending(channel.start_date, tomorrow, now - LOOK_BACK)
     undealt = tuple(day for day, seen in sorted(pending.items()) if seen < now - GRACE)

@@ -95,7 +95,9 @@ class Positions:
 
     def _registered(self, country: str) -> Position | None:
         country_id = self._countries.ids.get(country)
-        return next((one for one in self._positions if one.foreign and one.country_id == country_id), None)
+        return next(
+            (position for position in self._positions if position.foreign and position.country_id == country_id), None
+        )
 
     def _model(self, regime: str, country: str) -> Position | None:
         """The chart's own position of this kind: that of its 0 % tax, or of the country."""
@@ -103,7 +105,14 @@ class Positions:
             tax = self._taxes.pattern(TaxKey("", 0, False, regime))
             return next(iter(tax.positions), None) if tax else None
         country_id = self._countries.ids.get(country)
-        return next((one for one in self._positions if one.country_id == country_id and not one.vat_required), None)
+        return next(
+            (
+                position
+                for position in self._positions
+                if position.country_id == country_id and not position.vat_required
+            ),
+            None,
+        )
 
     def _accounts(self, model: Position | None) -> list[dict[str, str]]:
         if model is None or not model.account_ids:

@@ -45,7 +45,7 @@ class Tax(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_taxes(client: OdooClient) -> list[Tax]:
     """Active sale taxes in percent, in Odoo's order, with their fiscal positions."""
-    positions = {one.position_id: one for one in read_positions(client)}
+    positions = {position.position_id: position for position in read_positions(client)}
     rows = client.call(
         "account.tax", "search_read", domain=[["type_tax_use", "=", "sale"], ["amount_type", "=", "percent"]],
         fields=["name", "amount", "price_include", "country_id", "tax_group_id", "invoice_label", "tax_scope",
@@ -63,7 +63,7 @@ def read_taxes(client: OdooClient) -> list[Tax]:
             label=row["invoice_label"] or "",
             for_services=row["tax_scope"] == "service",
             replaces=tuple(row["original_tax_ids"]),
-            positions=tuple(positions[one] for one in row["fiscal_position_ids"] if one in positions),
+            positions=tuple(positions[position] for position in row["fiscal_position_ids"] if position in positions),
         )
         for row in rows
     ]
@@ -138,4 +138,4 @@ def _single_country(tax: Tax) -> bool:
 
 
 def _of(tax: Tax, country_id: int, foreign: bool) -> Iterator[Position]:
-    return (one for one in tax.positions if one.country_id == country_id and one.foreign is foreign)
+    return (position for position in tax.positions if position.country_id == country_id and position.foreign is foreign)

@@ -55,7 +55,7 @@ class TaxBook:
         self._client, self._company, self._countries = client, company, countries
         self._known, self._create, self._dry = dict(known.ids), create, dry
         self._retired = known.archived
-        self._mappings = {(one.country, ppm(one.rate), one.included): one.tax for one in mappings}
+        self._mappings = {(mapping.country, ppm(mapping.rate), mapping.included): mapping.tax for mapping in mappings}
         self._named = read_named(client, self._mappings.values(), company.lang)
         self._answers: dict[TaxKey, int | RecordError] = {}
         self._taxes: list[Tax] | None = None

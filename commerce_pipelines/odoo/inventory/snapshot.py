@@ -86,13 +86,13 @@ def read_stock(client: OdooClient, known: Catalogue | None = None, categories: b
     levels = _in_pieces(levels, _pieces(client, units))
     if categories:
         levels["category"] = levels["product_id"].map(_categories(client)).fillna("")
-    found = Stock(
+    stock = Stock(
         levels[levels["code"] != ""][list(STOCK_COLUMNS)].reset_index(drop=True),
         tuple(Place(row["code"], row["name"]) for row in warehouses),
         codes,
         int(levels.loc[levels["on_hand"] > 0, "product_id"].nunique()),
     )
-    return found
+    return stock
 
 
 def _warehouse(parent_path: str, lots: Mapping[int, str]) -> str:
@@ -143,10 +143,10 @@ def _moves(client: OdooClient, lots: Mapping[int, str], places: list[Any]) -> pd
     fields = ("product_id", "product_qty", "product_uom_qty", "quantity", "location_id", "location_dest_id",
               "sale_line_id")  # fmt: skip
     records = []
-    for product, units, asked, reserved, whence, where, sale in zip(
+    for product, units, asked, reserved, origin, where, sale in zip(
         *columns(client, "stock.move", domain, fields), strict=True
     ):
-        source, target = warehouse.get(whence, ""), warehouse.get(where, "")
+        source, target = warehouse.get(origin, ""), warehouse.get(where, "")
         if source == target:
             continue
         if source and sale:
@@ -166,7 +166,7 @@ def _quants(client: OdooClient, lots: Mapping[int, str], places: list[Any]) -> p
     domain = [["location_id", "child_of", list(lots)], *(FRESH if expires else [])]
     products, lying, *figures = columns(client, "stock.quant", domain, fields)
     place, at = np.unique(np.array(lying, "int64"), return_inverse=True)
-    warehouse = np.array([kept.get(one, "") for one in place.tolist()], object)[at]
+    warehouse = np.array([kept.get(location, "") for location in place.tolist()], object)[at]
     on_hand, reserved = (np.array([units or 0.0 for units in figure], "float64") for figure in figures)
     frame = pd.DataFrame({"product_id": np.array(products, "int64"), "warehouse": warehouse, "on_hand": on_hand,
                           "reserved": reserved, "demand": 0.0, "incoming": 0.0})  # fmt: skip
@@ -182,14 +182,14 @@ def _levels(rows: pd.DataFrame, codes: Mapping[int, str], step: float) -> pd.Dat
     sums = rows.assign(**dict(zip(figures, np.where(sound[:, None], values, 0.0).T, strict=True)))
     if rows.duplicated(["product_id", "warehouse"]).any():
         sums = sums.groupby(["product_id", "warehouse"], sort=False, as_index=False)[figures].sum()
-    known = pd.Series(codes)
-    nowhere = known.index.difference(pd.Index(sums["product_id"]))
+    stored = pd.Series(codes)
+    nowhere = stored.index.difference(pd.Index(sums["product_id"]))
     if len(nowhere):
         empty = pd.DataFrame({"product_id": nowhere, "warehouse": ""}).assign(**dict.fromkeys(figures, 0.0))
         sums = pd.concat([sums, empty], ignore_index=True)
     free = rounded(sums["on_hand"] - sums["reserved"] - sums["demand"], step)
     return sums.assign(
-        code=known.reindex(sums["product_id"].array).fillna("").array,
+        code=stored.reindex(sums["product_id"].array).fillna("").array,
         kind=np.where(sums["product_id"].isin(unread), "unread", "stored"),
         free=free.clip(lower=0),
         negative=free < 0,

@@ -38,7 +38,7 @@ def find_by_email(client: OdooClient, emails: Iterable[str], own: Iterable[int])
     by_email: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         by_email[row["email_normalized"]].append(row)
-    return {email: _without_parents(found) for email, found in by_email.items()}
+    return {email: _without_parents(candidates) for email, candidates in by_email.items()}
 
 
 def _without_parents(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -186,8 +186,8 @@ class Partners:
         """By external id, else by name, else new. It is given a country, because Odoo copies the address of a first
         child to a parent that has none: the first stranger's address would become everybody's."""
         guest_xid = f"partner_guest_{slug(name)}"
-        found, latest = find_in_use(self._client, [guest_xid])
-        ids = list(found.values()) or self._client.call(
+        guests, latest = find_in_use(self._client, [guest_xid])
+        ids = list(guests.values()) or self._client.call(
             "res.partner", "search", domain=[["name", "=", name], ["parent_id", "=", False]], order="id", limit=1
         )
         row = self._read(ids).get(ids[0]) if ids else None
@@ -262,13 +262,13 @@ class Partners:
         """The order's addresses by type: the external id that each has if it is a child, and its columns. The partner's
         name is for an address that names nobody."""
         draft, who = buyer.draft, buyer.draft.buyer
-        found = {}
+        addresses = {}
         for kind, place in (("delivery", draft.shipping), ("invoice", draft.billing)):
             if place is not None and has_place(place):
                 nobody = buyer.known.named if buyer.known else ""
                 shown = recipient(place, kind == "invoice") or nobody or ("" if buyer.is_guest else main.name)
                 values = address_values(place, shown, self._countries)
-                found[kind] = (
+                addresses[kind] = (
                     f"{main.xid or buyer.main_xid}_{address_key(values)}",
                     {
                         **values,
@@ -278,7 +278,7 @@ class Partners:
                         "lang": self._language(who.language),
                     },
                 )
-        return found
+        return addresses
 
     def _parties(
         self, buyer: Buyer, main: _Main, children: dict[str, int], flags: tuple[Flag, ...]

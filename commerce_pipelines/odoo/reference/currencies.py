@@ -60,7 +60,7 @@ class Currencies:
 
     def _find(self, wanted: Collection[str], known: Records) -> dict[str, int]:
         """Ours by external id, else the first of that currency that is not kept for some countries."""
-        found = {self._company.currency: 0}
+        pricelists = {self._company.currency: 0}
         ids = [self._ids[name] for name in wanted if name in self._ids]
         rows = self._client.call(
             "product.pricelist", "search_read", domain=[["currency_id", "in", ids], ["country_group_ids", "=", False]],
@@ -68,9 +68,9 @@ class Currencies:
         )  # fmt: skip
         for row in rows:
             if row["company_id"] in (False, self._company.company_id):
-                found.setdefault(self.names[row["currency_id"]], row["id"])
+                pricelists.setdefault(self.names[row["currency_id"]], row["id"])
         ours = {name: known.ids[f"pricelist_{name}"] for name in wanted if f"pricelist_{name}" in known.ids}
-        return found | ours
+        return pricelists | ours
 
     def _activate(self, currency: str) -> None:
         if currency in self._active:

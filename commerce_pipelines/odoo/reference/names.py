@@ -59,12 +59,12 @@ def find_names(client: OdooClient, kind: Kind, names: Collection[str], lang: str
         order="id",
         load=None,
     )
-    found: dict[str, int] = {}
+    ids: dict[str, int] = {}
     for field in kind.fields:
         for row in rows:
-            found.setdefault(row[field], row["id"])
-    others = [name for name in wanted if name not in found]
-    return {name: found[name] for name in wanted if name in found} | (
+            ids.setdefault(row[field], row["id"])
+    others = [name for name in wanted if name not in ids]
+    return {name: ids[name] for name in wanted if name in ids} | (
         _search_alike(client, kind, others, lang) if others else {}
     )
 
@@ -98,10 +98,10 @@ class Names:
         """0 for ''. Raises RecordError (`unknown_team`, `unknown_warehouse` …) for a name that Odoo lacks."""
         if not name:
             return 0
-        found = self._found.get(what, {}).get(name)
-        if found is None:
+        record = self._found.get(what, {}).get(name)
+        if record is None:
             raise missing(KINDS[what], name)
-        return found
+        return record
 
     def analytic(self, shares: Mapping[str, float]) -> str:
         """The distribution as the JSON text that load() takes, '' for none."""

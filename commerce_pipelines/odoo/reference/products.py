@@ -30,8 +30,8 @@ def find_products(client: OdooClient, codes: Collection[str], fold_case: bool = 
     wanted = sorted({code for code in codes if code})
     if not wanted:
         return {}
-    known = client.call("product.product", "fields_get", allfields=["is_kits", "is_storable"], attributes=["type"])
-    fields = ["default_code", "name", "active", "sale_ok", "taxes_id", "uom_id", *sorted(known)]
+    offered = client.call("product.product", "fields_get", allfields=["is_kits", "is_storable"], attributes=["type"])
+    fields = ["default_code", "name", "active", "sale_ok", "taxes_id", "uom_id", *sorted(offered)]
     asked = {code: key_of(code, fold_case) for code in wanted}
     domains = [*_domains(wanted, fold_case), *_oddly_spelt(client, set(asked.values()), fold_case)]
     rows = [row for domain in domains for row in _search(client, domain, fields)]

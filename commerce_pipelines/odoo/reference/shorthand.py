@@ -44,7 +44,11 @@ class Shorthand:
         }  # fmt: skip
         if sum(len(ids) - len(set(ids)) for _, ids in cells.values()) >= _WORTH:
             self._ask({model: set(ids) for model, ids in cells.values()})
-        named = {at: model for at, (model, ids) in cells.items() if all(self._names.get((model, one)) for one in ids)}
+        named = {
+            at: model
+            for at, (model, ids) in cells.items()
+            if all(self._names.get((model, record_id)) for record_id in ids)
+        }
 
         def cell(at: int, value: str) -> str:
             return self._names[named[at], int(value)] if at in named and value else value
@@ -58,7 +62,9 @@ class Shorthand:
         )
 
     def _ask(self, wanted: Mapping[str, set[int]]) -> None:
-        unknown = {model: {one for one in ids if (model, one) not in self._names} for model, ids in wanted.items()}
+        unknown = {
+            model: {record for record in ids if (model, record) not in self._names} for model, ids in wanted.items()
+        }
         if any(unknown.values()):
-            self._names |= {(model, one): "" for model, ids in unknown.items() for one in ids}
+            self._names |= {(model, record): "" for model, ids in unknown.items() for record in ids}
             self._names |= any_names(self._client, unknown)

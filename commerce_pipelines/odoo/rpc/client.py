@@ -125,10 +125,10 @@ class Client:
 
     def _find_company(self, name: str, lang: str) -> int:
         arguments = {"domain": [["name", "=", name]], "fields": ["name"], "context": {**CONTEXT, "lang": lang}}
-        found = self._call("res.company", "search_read", None, arguments)
-        if len(found) != 1:
-            raise SettingsError(f"odoo.company: Odoo has {len(found)} companies named {name!r}; write one it has.")
-        return int(found[0]["id"])
+        companies = self._call("res.company", "search_read", None, arguments)
+        if len(companies) != 1:
+            raise SettingsError(f"odoo.company: Odoo has {len(companies)} companies named {name!r}; write one it has.")
+        return int(companies[0]["id"])
 
 
 def connect(settings: OdooSettings, password: str, instruments: Instruments = REAL) -> Client:

@@ -39,8 +39,8 @@ def on_all(
             groups += [group[size:], group[:size]]
             continue
         try:
-            each = {} if vals_list is None else {"vals_list": [vals_list[one] for one in group]}
-            client.call(model, method, ids=group, context=context, **each, **named)
+            values = {} if vals_list is None else {"vals_list": [vals_list[position] for position in group]}
+            client.call(model, method, ids=group, context=context, **values, **named)
             attempt = 0
             continue
         except TransientError:

@@ -44,7 +44,7 @@ class Json2:
 
     def _send(self, verb: str, path: str, where: str, body: dict[str, Any]) -> Any:
         settings = self._settings
-        known = {"where": where, "user": settings.username, "database": settings.database}
+        place = {"where": where, "user": settings.username, "database": settings.database}
         try:
             answer = self._session().request(
                 verb, settings.url.rstrip("/") + path, json=body, timeout=(10, settings.timeout_seconds),
@@ -57,9 +57,9 @@ class Json2:
         except ValueError:
             if answer.status_code == 200:
                 raise ProtocolError(f"Odoo answered something that is no JSON to {where}; check odoo.url.") from None
-            raise errors.from_status(answer.status_code, **known) from None
+            raise errors.from_status(answer.status_code, **place) from None
         if answer.status_code == 200:
             return value
         if answer.status_code == 401 or not isinstance(value, dict) or "name" not in value:
-            raise errors.from_status(answer.status_code, **known)
-        raise errors.from_answer(str(value["name"]), str(value.get("message") or ""), **known)
+            raise errors.from_status(answer.status_code, **place)
+        raise errors.from_answer(str(value["name"]), str(value.get("message") or ""), **place)

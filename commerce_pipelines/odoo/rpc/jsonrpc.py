@@ -51,7 +51,7 @@ class JsonRpc:
 
     def _guard(self, where: str, work: Any) -> Any:
         settings = self._settings
-        known = {"where": where, "user": settings.username, "database": settings.database}
+        place = {"where": where, "user": settings.username, "database": settings.database}
         try:
             return work()
         except odoorpc.error.RPCError as error:
@@ -59,8 +59,8 @@ class JsonRpc:
                 raise errors.wrong_login(settings.username) from None
             data = error.info.get("data") or {}
             message = str(data.get("message") or error.info.get("message") or "")
-            raise errors.from_answer(str(data.get("name") or ""), message, **known) from None
+            raise errors.from_answer(str(data.get("name") or ""), message, **place) from None
         except HTTPError as error:
-            raise errors.from_status(error.code, **known) from None
+            raise errors.from_status(error.code, **place) from None
         except (URLError, OSError, HTTPException, json.JSONDecodeError) as error:
             raise errors.unreachable(settings.url, error) from None

@@ -34,15 +34,15 @@ ARCHIVABLE = frozenset(
 
 def known(client: OdooClient, model: str, names: Iterable[str]) -> dict[str, int]:
     """Which of these external ids exist: name -> record id."""
-    found: dict[str, int] = {}
+    ids: dict[str, int] = {}
     wanted = sorted(set(names))
     for start in range(0, len(wanted), _MANY):
         rows = client.call(
             "ir.model.data", "search_read", fields=["name", "res_id"], load=None,
             domain=[["module", "=", MODULE], ["model", "=", model], ["name", "in", wanted[start : start + _MANY]]],
         )  # fmt: skip
-        found.update((row["name"], row["res_id"]) for row in rows)
-    return found
+        ids.update((row["name"], row["res_id"]) for row in rows)
+    return ids
 
 
 class Records(msgspec.Struct, frozen=True):
@@ -67,11 +67,15 @@ def records_of(client: OdooClient, names: Iterable[str]) -> Records:
     of_model: dict[str, set[int]] = defaultdict(set)
     for row in rows:
         of_model[row["model"]].add(row["res_id"])
-    retired = {(model, one): label for model, ids in of_model.items() for one, label in archived(client, model, ids)}
-    found = {row["name"]: (row["model"], row["res_id"]) for row in rows}
+    retired = {
+        (model, record_id): label
+        for model, ids in of_model.items()
+        for record_id, label in archived(client, model, ids)
+    }
+    records = {row["name"]: (row["model"], row["res_id"]) for row in rows}
     return Records(
-        {name: key[1] for name, key in found.items() if key not in retired},
-        {name: retired[key] for name, key in found.items() if key in retired},
+        {name: key[1] for name, key in records.items() if key not in retired},
+        {name: retired[key] for name, key in records.items() if key in retired},
     )
 
 

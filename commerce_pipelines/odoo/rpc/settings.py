@@ -32,18 +32,18 @@ class OdooSettings(Section, kw_only=True, frozen=True):
     create_missing: bool = True  # service products, pricelists, tax-included twins of known taxes, the guest partner
 
     def __post_init__(self) -> None:
-        found = []
+        mistakes = []
         if problem := urls.problem(self.url, path=False):
-            found.append(f"odoo.url {problem}")
+            mistakes.append(f"odoo.url {problem}")
         for key in ("database", "username"):
             if not getattr(self, key).strip():
-                found.append(f"odoo.{key} is empty; see commerce.example.yaml for what it means.")
+                mistakes.append(f"odoo.{key} is empty; see commerce.example.yaml for what it means.")
         if not 1 <= self.batch <= 100:
-            found.append("odoo.batch must be between 1 and 100: Odoo ends a call after two minutes.")
+            mistakes.append("odoo.batch must be between 1 and 100: Odoo ends a call after two minutes.")
         if not 1 <= self.timeout_seconds <= 3600:
-            found.append("odoo.timeout_seconds must be between 1 and 3600.")
-        if found:
-            raise SettingsError("\n".join(found))
+            mistakes.append("odoo.timeout_seconds must be between 1 and 3600.")
+        if mistakes:
+            raise SettingsError("\n".join(mistakes))
 
     @property
     def address(self) -> tuple[str, str, int]:

@@ -74,9 +74,9 @@ class Batch:
         there = [(item.draft, item.booked) for item in self.items if item.booked and _may_move(item)]
         moves = Moves(self._client, self._resolver.countries, there)
         for item in self.items:
-            found = moves.of(item.draft, item.booked) if item.booked and _may_move(item) else {}
+            moved = moves.of(item.draft, item.booked) if item.booked and _may_move(item) else {}
             item.recipient = moves.names.get(item.booked.shipping_id, "") if item.booked else ""
-            item.verdict = decide(item.draft, item.booked, found)
+            item.verdict = decide(item.draft, item.booked, moved)
             item.flags = item.verdict.flags
             try:
                 item.ids = self._resolve(item)
@@ -87,7 +87,7 @@ class Batch:
         """The records that an order needs: for a confirmed one those of the lines to be written, and no other name."""
         if item.verdict.way in _TO_WRITE:
             return self._resolver.resolve(item.draft)
-        lines = [one.line for one in item.verdict.differences if one.line]
+        lines = [difference.line for difference in item.verdict.differences if difference.line]
         return self._resolver.resolve_lines(item.draft, lines) if item.verdict.way is Way.EDIT else None
 
     def carry_out(self, partners: Partners) -> None:
@@ -124,10 +124,10 @@ class Batch:
 
     def _find_parties(self, partners: Partners, items: Sequence[Item]) -> None:
         wanted = {item.draft.order_id: item for item in items if item.verdict.way is not Way.EDIT or item.verdict.moves}
-        found = find_parties(partners, [
+        parties = find_parties(partners, [
             (item.draft, item.booked, item.verdict.moves, item.recipient) for item in wanted.values()
         ])  # fmt: skip
-        for order_id, answer in found.items():
+        for order_id, answer in parties.items():
             item = wanted[order_id]
             if isinstance(answer, RecordError):
                 item.error = answer
@@ -186,7 +186,9 @@ class Batch:
         """Change confirmed orders in place; Odoo moves the deliveries and reservations along."""
         align_deadlines(self._client, [item.odoo_id for item in items if item.verdict.differences])
         by_xid = {item.xid: item for item in items}
-        self._read_units([(item, [one.line for one in item.verdict.differences if one.line]) for item in items])
+        self._read_units(
+            [(item, [difference.line for difference in item.verdict.differences if difference.line]) for item in items]
+        )
         refused = edit(self._client, self._resolver.fields, [
             (item.draft, item.booked, item.verdict, item.ids, item.parties, item.history)
             for item in items if item.booked
@@ -199,9 +201,9 @@ class Batch:
             item for item in items if not item.error and (item.verdict.way in _TO_WRITE or item.verdict.differences)
         ]
         rounding = {item.odoo_id: _rounding(item) for item in items}
-        found = settle(self._client, self._resolver, {item.odoo_id: _expected(item) for item in items}, rounding)
+        settled = settle(self._client, self._resolver, {item.odoo_id: _expected(item) for item in items}, rounding)
         for item in items:
-            item.settled = found[item.odoo_id]
+            item.settled = settled[item.odoo_id]
             item.error = item.settled.error
 
     def _confirm(self, items: Sequence[Item]) -> None:
@@ -217,15 +219,17 @@ class Batch:
     def _put_dates(self) -> None:
         kept = [item for item in self._going({Way.KEEP, Way.EDIT}) if not _same_date(item)]
         items = {item.odoo_id: item for item in (*self._going(_TO_WRITE), *kept)}
-        for odoo_id, refusal in put_dates(self._client, {one: item.draft for one, item in items.items()}).items():
+        for odoo_id, refusal in put_dates(
+            self._client, {odoo_id_: item.draft for odoo_id_, item in items.items()}
+        ).items():
             items[odoo_id].error = refused_by_odoo(refusal)
 
     def _see_oversold(self) -> None:
         items = [item for item in self._going({*_TO_WRITE, Way.EDIT}) if not item.history]
-        found = oversold(self._client, [item.odoo_id for item in items]) if self._resolver.fields.warehouse else {}
+        flags = oversold(self._client, [item.odoo_id for item in items]) if self._resolver.fields.warehouse else {}
         for item in items:
-            if item.odoo_id in found:
-                item.flags += (found[item.odoo_id],)
+            if item.odoo_id in flags:
+                item.flags += (flags[item.odoo_id],)
 
 
 def refused_by_odoo(refusal: OdooRefusal) -> RecordError:

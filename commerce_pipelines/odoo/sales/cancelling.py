@@ -30,8 +30,8 @@ def cancel_sales(
     for start in range(0, len(wanted), BATCH):
         part = wanted[start : start + BATCH]
         booked = read_booked(client, {order_xid(channel, order_id): order_id for order_id in part})
-        free = [one for one in booked.values() if not _hindrance(one) and one.sale.state != "cancel"]
-        ids = [one.sale.odoo_id for one in free]
+        free = [sale for sale in booked.values() if not _hindrance(sale) and sale.sale.state != "cancel"]
+        ids = [sale.sale.odoo_id for sale in free]
         refused = {} if dry else on_all(client, "sale.order", "action_cancel", ids, tracking(client), list)
         for order_id in part:
             yield _outcome(channel, order_id, booked.get(order_id), refused)

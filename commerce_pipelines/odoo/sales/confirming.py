@@ -56,11 +56,11 @@ def settle(
     nothing is the one that Odoo does not round as a whole but line by line; a line of less than any currency knows
     makes it round like all others.
     """
-    found = _read(client, resolver, orders, rounding)
+    totals = _read(client, resolver, orders, rounding)
     mend: dict[int, int] = {}
     taxes: dict[int, int] = {}
     for odoo_id, draft in orders.items():
-        now, step = found[odoo_id], resolver.step(draft.currency)
+        now, step = totals[odoo_id], resolver.step(draft.currency)
         amount = now.rounding + draft.total - now.total if draft.total else 0
         if not now.error or now.error.code != "total_differs" or draft.total % step:
             continue
@@ -70,7 +70,7 @@ def settle(
         elif abs(amount) <= draft.tolerance * step:
             mend[odoo_id] = amount
     if not mend:
-        return found
+        return totals
     product_id = resolver.service(LineKind.ROUNDING)
     rows = {}
     for odoo_id, amount in mend.items():
@@ -80,7 +80,7 @@ def settle(
             line["price_unit"] = DUST
         rows[odoo_id] = [[line[column] for column in _LINE]]
     load_records(client, "sale.order.line", _LINE, rows, tracking(client))
-    return found | _read(client, resolver, {odoo_id: orders[odoo_id] for odoo_id in mend}, mend)
+    return totals | _read(client, resolver, {odoo_id: orders[odoo_id] for odoo_id in mend}, mend)
 
 
 def rounding_bound(draft: SaleDraft) -> int:
@@ -111,15 +111,15 @@ def _read(
     if not orders:
         return {}
     fields = ["name", "state", "currency_id", "amount_total", "amount_tax"]
-    found = {}
+    totals = {}
     for row in client.call("sale.order", "read", ids=sorted(orders), fields=fields):
         draft, currency = orders[row["id"]], row["currency_id"][1]
         total = minor(row["amount_total"], currency)
-        found[row["id"]] = Settled(
+        totals[row["id"]] = Settled(
             name=row["name"], state=row["state"], total=total, tax=minor(row["amount_tax"], currency),
             rounding=rounding.get(row["id"], 0), error=_error(draft, total, currency, resolver.step(currency)),
         )  # fmt: skip
-    return found
+    return totals
 
 
 def _error(draft: SaleDraft, total: int, currency: str, step: int) -> RecordError | None:
@@ -163,7 +163,7 @@ def confirm(client: OdooClient, ids: Collection[int], history: bool = False) -> 
 
 def put_dates(client: OdooClient, orders: Mapping[int, SaleDraft]) -> dict[int, OdooRefusal]:
     """Odoo dates an order by its confirmation; give it back the day it was placed. Refusals by record id."""
-    vals = {one: {"date_order": draft.placed_at.astimezone(UTC).strftime(DATE)} for one, draft in orders.items()}
+    vals = {order: {"date_order": draft.placed_at.astimezone(UTC).strftime(DATE)} for order, draft in orders.items()}
     # The web client's own way to write other values to each record: all are read at once, which load() does one by one.
     refused = on_all(
         client, "sale.order", "web_save_multi", vals, tracking(client), list, vals_list=vals, specification={}

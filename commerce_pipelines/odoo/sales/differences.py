@@ -69,8 +69,8 @@ def differences(draft: SaleDraft, booked: Booked) -> list[Difference]:
     if draft.before is None:
         return list(_without_base(draft, booked, now))
     then = {line_xid(draft.channel, draft.order_id, key): line for key, line in draft.before.lines.items()}
-    found = [_compare(draft, booked, name, then.get(name), now.get(name)) for name in dict.fromkeys((*now, *then))]
-    return [*filter(None, found), *_added(booked, {*now, *then, rounding_xid(draft)})]
+    compared = [_compare(draft, booked, name, then.get(name), now.get(name)) for name in dict.fromkeys((*now, *then))]
+    return [*filter(None, compared), *_added(booked, {*now, *then, rounding_xid(draft)})]
 
 
 def _compare(

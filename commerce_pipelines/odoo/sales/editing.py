@@ -31,8 +31,8 @@ def edit(client: OdooClient, fields: Fields, orders: Sequence[Edit]) -> dict[str
     groups: dict[tuple[tuple[str, ...], bool], dict[str, list[list[str]]]] = defaultdict(dict)
     for draft, booked, verdict, ids, parties, history in orders:
         head = _head(draft, verdict, ids, parties)
-        lines = [_line(draft, booked, one, ids) for one in verdict.differences if ids]
-        units = any(one.line and one.line.unit_id for one in verdict.differences)
+        lines = [_line(draft, booked, difference, ids) for difference in verdict.differences if ids]
+        units = any(difference.line and difference.line.unit_id for difference in verdict.differences)
         columns = (*head, *(f"order_line/{name}" for name in (line_columns(fields, units) if lines else ())))
         name = order_xid(draft.channel, draft.order_id)
         groups[columns, history][name] = grid(head, iter(lines), columns)

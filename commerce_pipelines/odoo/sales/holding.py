@@ -65,12 +65,12 @@ def _open_transfers(client: OdooClient, order_ids: Collection[int]) -> tuple[lis
 def _hold_types(client: OdooClient, type_ids: Collection[int]) -> dict[int, int]:
     """The operation type that holds transfers of each of these, created where it is missing."""
     there = known(client, "stock.picking.type", [f"{_PREFIX}{type_id}" for type_id in type_ids])
-    found = {int(name.removeprefix(_PREFIX)): record for name, record in there.items()}
-    missing = sorted(set(type_ids) - found.keys())
+    types = {int(name.removeprefix(_PREFIX)): record for name, record in there.items()}
+    missing = sorted(set(type_ids) - types.keys())
     if missing:
         for row in client.call("stock.picking.type", "read", ids=missing, fields=list(_OF_TYPE), load=None):
-            found[row["id"]] = load_one(client, "stock.picking.type", f"{_PREFIX}{row['id']}", _values(row))
-    return found
+            types[row["id"]] = load_one(client, "stock.picking.type", f"{_PREFIX}{row['id']}", _values(row))
+    return types
 
 
 def _values(row: Mapping[str, Any]) -> dict[str, str]:

@@ -45,7 +45,9 @@ def mark_sales(client: OdooClient, orders: Mapping[int, Sequence[Flag]]) -> None
 
 
 def _tag(client: OdooClient, rows: Sequence[Mapping[str, Any]], flags: Mapping[int, Mapping[str, Flag]]) -> None:
-    ours = _tags(client, {code for one in flags.values() for code in one}, {i for row in rows for i in row["tag_ids"]})
+    ours = _tags(
+        client, {code for codes in flags.values() for code in codes}, {i for row in rows for i in row["tag_ids"]}
+    )
     changes: dict[tuple[tuple[int, int], ...], list[int]] = defaultdict(list)
     for row in rows:
         if row["state"] == "cancel":
@@ -65,20 +67,20 @@ def _tags(client: OdooClient, codes: Collection[str], there: Collection[int]) ->
     names = {
         record: name for record, name in names_of(client, "crm.tag", there).items() if name.startswith("tag_flag_")
     }
-    found = {name.removeprefix("tag_flag_"): record for record, name in names.items()}
-    missing = [code for code in codes if code not in found]
-    found |= {
+    tag_by_code = {name.removeprefix("tag_flag_"): record for record, name in names.items()}
+    missing = [code for code in codes if code not in tag_by_code]
+    tag_by_code |= {
         name.removeprefix("tag_flag_"): record
         for name, record in known(client, "crm.tag", [f"tag_flag_{code}" for code in missing]).items()
     }
-    for code in sorted(set(missing) - found.keys()):
+    for code in sorted(set(missing) - tag_by_code.keys()):
         title = f"Marketplace: {code.replace('_', ' ')}"
         same = client.call("crm.tag", "search", domain=[["name", "=", title]], limit=1)
         if same:
-            found[code] = same[0]
+            tag_by_code[code] = same[0]
         elif client.settings.create_missing:
-            found[code] = load_one(client, "crm.tag", f"tag_flag_{code}", {"name": title})
-    return found
+            tag_by_code[code] = load_one(client, "crm.tag", f"tag_flag_{code}", {"name": title})
+    return tag_by_code
 
 
 def _remind(client: OdooClient, rows: Sequence[Mapping[str, Any]], flags: Mapping[int, Mapping[str, Flag]]) -> None:
@@ -112,9 +114,9 @@ def _name(order_id: int, flags: Iterable[str]) -> str:
 
 
 def _activity(client: OdooClient, row: Mapping[str, Any], name: str, flags: Iterable[Flag]) -> list[str]:
-    told = list(flags)
+    texts = list(flags)
     return [
         xid(name), _MODEL, str(row["id"]), _TYPE, str(row["user_id"] or client.who.uid),
-        "Marketplace: " + ", ".join(flag.code.replace("_", " ") for flag in told),
-        "".join(f"<p>{escape(flag.message)}<br/>{escape(flag.fix)}</p>" for flag in told),
+        "Marketplace: " + ", ".join(flag.code.replace("_", " ") for flag in texts),
+        "".join(f"<p>{escape(flag.message)}<br/>{escape(flag.fix)}</p>" for flag in texts),
     ]  # fmt: skip

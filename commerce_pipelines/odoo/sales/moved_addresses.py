@@ -50,25 +50,25 @@ class Moves:
 
     def of(self, draft: SaleDraft, booked: Booked) -> dict[str, Move]:
         """`shipping` and `billing`, those of them that the channel names otherwise."""
-        found = {}
+        moved = {}
         for part, place in self._candidates[draft.order_id].items():
             row = self._rows.get(_partner(booked, part))
             if row is None or not self._is_there(part, place, row):
                 move = self._with_base(draft, draft.before, booked, part, row) if draft.before else self._without(row)
                 if move:
-                    found[part] = move
-        return found
+                    moved[part] = move
+        return moved
 
     def _is_there(self, part: str, place: Address, row: Mapping[str, Any]) -> bool:
         """Whether the partner has everything that is told; an address that Odoo cannot take is told nowhere."""
         try:
-            told = address_values(place, recipient(place, part == "billing"), self._countries)
+            values = address_values(place, recipient(place, part == "billing"), self._countries)
         except RecordError:
             return True
-        if self._xids.get(row["id"], "").endswith(f"_{address_key(told)}"):
+        if self._xids.get(row["id"], "").endswith(f"_{address_key(values)}"):
             return True
         has = partner_values(row)
-        return not _differs(told, has, _WHERE) and (not told["name"] or not _differs(told, has, ("name",)))
+        return not _differs(values, has, _WHERE) and (not values["name"] or not _differs(values, has, ("name",)))
 
     def _with_base(
         self, draft: SaleDraft, base: Base, booked: Booked, part: str, row: Mapping[str, Any] | None
@@ -76,8 +76,8 @@ class Moves:
         place = {f"{part}.{field}" for field in PLACE}
         if _street_is_missing(draft, base, part):
             return Move.WITHHELD if place & draft.changes else None
-        given = base.shipping_id if part == "shipping" else base.invoice_id
-        if given and given != _partner(booked, part):
+        address_id = base.shipping_id if part == "shipping" else base.invoice_id
+        if address_id and address_id != _partner(booked, part):
             return Move.CHOSEN
         if row and base.at and row["write_uid"] != self._uid and _instant(row["write_date"]) > base.at:
             return Move.CHOSEN
@@ -93,16 +93,16 @@ class Moves:
 def _candidates(draft: SaleDraft, booked: Booked) -> list[tuple[str, Address]]:
     """The addresses that may be news, by part. An order without a delivery address of its own goes where the bill
     goes."""
-    found = []
+    candidates = []
     for part, place in (("shipping", draft.shipping or draft.billing), ("billing", draft.billing)):
         if place is None or not has_place(place):
             continue
         if draft.before is None:
             if place.street or place.street2:
-                found.append((part, place))
+                candidates.append((part, place))
         elif any(_is_news(name, part, draft, draft.before) for name in draft.changes):
-            found.append((part, place))
-    return found
+            candidates.append((part, place))
+    return candidates
 
 
 def _is_news(name: str, part: str, draft: SaleDraft, base: Base) -> bool:
@@ -118,8 +118,10 @@ def _is_news(name: str, part: str, draft: SaleDraft, base: Base) -> bool:
 
 def _street_is_missing(draft: SaleDraft, base: Base, part: str) -> bool:
     place = draft.billing if part == "billing" else draft.shipping or draft.billing
-    known = any(f"{key}.{field}" in base.told for key in ("shipping", "billing") for field in ("street", "street2"))
-    return known and not (place and (place.street.strip() or place.street2.strip()))
+    has_street = any(
+        f"{key}.{field}" in base.told for key in ("shipping", "billing") for field in ("street", "street2")
+    )
+    return has_street and not (place and (place.street.strip() or place.street2.strip()))
 
 
 def _differs(told: Mapping[str, str], has: Mapping[str, str], fields: Sequence[str]) -> bool:

@@ -48,6 +48,6 @@ def oversold(client: OdooClient, order_ids: Collection[int]) -> dict[int, Flag]:
 
 
 def _flag(units: dict[str, Decimal]) -> Flag:
-    said = ", ".join(f"{count.normalize():f} of {code}" for code, count in sorted(units.items()))
-    return Flag("oversold", f"Not enough stock when the order was confirmed: {said} missing.",
+    shortage = ", ".join(f"{count.normalize():f} of {code}" for code, count in sorted(units.items()))
+    return Flag("oversold", f"Not enough stock when the order was confirmed: {shortage} missing.",
                 "Replenish, or agree with the buyer on a later delivery.", ", ".join(sorted(units)))  # fmt: skip

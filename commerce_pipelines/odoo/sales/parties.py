@@ -27,14 +27,14 @@ def find_parties(partners: Partners, orders: Sequence[Wanted]) -> dict[str, Part
     asked = [
         (draft, moves, named) for draft, _, moves, named in orders if moves or draft.order_id not in kept
     ]  # fmt: skip
-    known = {
+    buyers = {
         draft.order_id: KnownBuyer(partner_id=kept[draft.order_id].partner_id, named=named)
         for draft, _, named in asked if draft.order_id in kept
     }  # fmt: skip
-    found = partners.load([draft for draft, _, _ in asked], known)
+    parties = partners.load([draft for draft, _, _ in asked], buyers)
     answers: dict[str, Parties | RecordError] = {}
     for draft, _booked, moves, _named in orders:
-        answer = found.get(draft.order_id)
+        answer = parties.get(draft.order_id)
         booked = kept.get(draft.order_id)
         answers[draft.order_id] = answer if booked is None and answer else _stays(answer, booked, moves)
     return answers

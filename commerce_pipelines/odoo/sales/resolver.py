@@ -130,11 +130,11 @@ def read_own_units(client: OdooClient, orders: Sequence[tuple[Sequence[DraftLine
 
 
 def read_fields(client: OdooClient) -> Fields:
-    found = client.call("sale.order", "fields_get", allfields=["warehouse_id", "carrier_id"], attributes=["type"])
+    fields = client.call("sale.order", "fields_get", allfields=["warehouse_id", "carrier_id"], attributes=["type"])
     documents = client.call("sale.order", "default_get", fields=["quotation_document_ids"])
     return Fields(
-        warehouse="warehouse_id" in found,
-        carrier="carrier_id" in found,
+        warehouse="warehouse_id" in fields,
+        carrier="carrier_id" in fields,
         documents=documents == {"quotation_document_ids": [[6, 0, []]]},
     )
 

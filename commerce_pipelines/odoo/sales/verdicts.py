@@ -73,30 +73,30 @@ def decide(draft: SaleDraft, booked: Booked | None, moves: Mapping[str, Move]) -
 
 
 def _confirmed(draft: SaleDraft, booked: Booked, moves: Mapping[str, Move]) -> Verdict:
-    found = differences(draft, booked)
-    news = tuple(one for one in found if one.who is Who.CHANNEL)
-    both = [one.text for one in found if one.who is Who.BOTH]
-    deviation = _deviation(draft, booked, found)
+    news_and_edits = differences(draft, booked)
+    news = tuple(difference for difference in news_and_edits if difference.who is Who.CHANNEL)
+    both = [difference.text for difference in news_and_edits if difference.who is Who.BOTH]
+    deviation = _deviation(draft, booked, news_and_edits)
     notes = _Notes()
     other_currency = booked.sale.currency != draft.currency
     if news or both or other_currency:
-        texts = [*both, *(one.text for one in news)] or [f"the currency is {draft.currency} now"]
-        reopens = other_currency or not all(one.in_place for one in news)
+        texts = [*both, *(difference.text for difference in news)] or [f"the currency is {draft.currency} now"]
+        reopens = other_currency or not all(difference.in_place for difference in news)
         hindrance = _hindrance(booked)
         if hindrance:
             notes.add(hindrance, texts)
-        elif both or (reopens and _touched(found)) or not _adds_up(draft, booked, news, deviation, reopens):
+        elif both or (reopens and _touched(news_and_edits)) or not _adds_up(draft, booked, news, deviation, reopens):
             notes.add(_BOTH, texts)
         elif reopens:
             return Verdict(way=Way.REOPEN, differences=news, moves=frozenset(moves))
         if notes.flags:
             notes.kept.add("lines")
             news = ()
-    elif deviation or _touched(found):
-        touched = [one.text for one in found if one.who is Who.PERSON]
+    elif deviation or _touched(news_and_edits):
+        touched = [difference.text for difference in news_and_edits if difference.who is Who.PERSON]
         notes.add(_PERSON, touched or ["the total"])
-    if news and _touched(found):
-        notes.add(_PERSON, [one.text for one in found if one.who is Who.PERSON])
+    if news and _touched(news_and_edits):
+        notes.add(_PERSON, [difference.text for difference in news_and_edits if difference.who is Who.PERSON])
     rest = not_followed(draft.before, draft.base, draft.changes) if draft.before and draft.base else []
     if rest and not booked.sale.delivered:
         notes.add(_NOT_FOLLOWED, rest)
@@ -109,20 +109,20 @@ def _confirmed(draft: SaleDraft, booked: Booked, moves: Mapping[str, Move]) -> V
     )  # fmt: skip
 
 
-def _deviation(draft: SaleDraft, booked: Booked, found: list[Difference]) -> int:
+def _deviation(draft: SaleDraft, booked: Booked, compared: list[Difference]) -> int:
     """What a person's changes add to Odoo's total, so far as we know what it was."""
     if draft.before is None:
-        news = any(one.who is not Who.PERSON for one in found)
+        news = any(difference.who is not Who.PERSON for difference in compared)
         return 0 if news or draft.currency != booked.sale.currency else booked.sale.total - draft.total
     if draft.before.currency != booked.sale.currency:
         return 0
-    done = sum(one.gross for one in found if one.who is Who.DONE)
+    done = sum(difference.gross for difference in compared if difference.who is Who.DONE)
     off = booked.sale.total - draft.before.total - done
-    return off if abs(off) > draft.tolerance or _touched(found) else 0
+    return off if abs(off) > draft.tolerance or _touched(compared) else 0
 
 
-def _touched(found: list[Difference]) -> bool:
-    return any(one.who is Who.PERSON for one in found)
+def _touched(compared: list[Difference]) -> bool:
+    return any(difference.who is Who.PERSON for difference in compared)
 
 
 def _adds_up(
@@ -134,8 +134,8 @@ def _adds_up(
     """
     if reopens:
         return True
-    expected = booked.sale.total + sum(one.gross for one in news) - deviation
-    on_top = any(one.line and one.line.tax and not one.line.tax.included for one in news)
+    expected = booked.sale.total + sum(difference.gross for difference in news) - deviation
+    on_top = any(difference.line and difference.line.tax and not difference.line.tax.included for difference in news)
     bound = max(draft.tolerance, len(draft.lines) if on_top else 0)
     return abs(expected - draft.total) <= bound
 
@@ -174,9 +174,9 @@ class _Notes:
         self.kept: set[str] = set()
 
     def add(self, kind: _Kind, texts: list[str]) -> None:
-        said = "; ".join(texts)
+        sentence = "; ".join(texts)
         before = self.flags.get(kind.code)
-        message = f"{before.message.removesuffix('.')}; {said}." if before else f"{kind.message}: {said}."
+        message = f"{before.message.removesuffix('.')}; {sentence}." if before else f"{kind.message}: {sentence}."
         self.flags[kind.code] = Flag(kind.code, message, kind.fix)
 
 

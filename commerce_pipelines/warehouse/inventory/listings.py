@@ -29,9 +29,9 @@ LISTING_COLUMNS = ("channel", "key", "sku", "location", "title", "quantity", "fu
 def listing_frame(channel: str, pages: Iterable[tuple[Listing, ...]], read_at: datetime) -> pd.DataFrame:
     """A whole reading of a channel's listings, LISTING_COLUMNS."""
     rows = [
-        (channel, one.key, one.sku, one.location, one.title, one.quantity, one.fulfilled_by.value, one.active,
-         json.dumps(one.reference, sort_keys=True), read_at)
-        for page in pages for one in page
+        (channel, row.key, row.sku, row.location, row.title, row.quantity, row.fulfilled_by.value, row.active,
+         json.dumps(row.reference, sort_keys=True), read_at)
+        for page in pages for row in page
     ]  # fmt: skip
     frame = pd.DataFrame.from_records(rows, columns=list(LISTING_COLUMNS))
     return frame.astype({"quantity": "Int64", "active": "boolean"})
@@ -40,10 +40,10 @@ def listing_frame(channel: str, pages: Iterable[tuple[Listing, ...]], read_at: d
 def listing_of(row: Mapping[str, Any], quantity: int | None, found_out: Mapping[str, str]) -> Listing:
     """A stored row as the channel's own shape, with what it is believed to show now, and with what earlier pushes found
     out about it."""
-    known = {name: row[name] for name in ("key", "sku", "location", "title", "active")}
+    fields = {name: row[name] for name in ("key", "sku", "location", "title", "active")}
     reference = json.loads(row["reference"]) | dict(found_out)
     return msgspec.convert(
-        known | {"fulfilled_by": row["fulfilled_by"], "reference": reference, "quantity": quantity}, Listing
+        fields | {"fulfilled_by": row["fulfilled_by"], "reference": reference, "quantity": quantity}, Listing
     )
 
 
@@ -80,7 +80,7 @@ def remember(connection: Connection, channel: str, references: Mapping[str, Mapp
             cursor,
             "INSERT INTO commerce.listing_references AS r (channel, key, reference) VALUES %s"
             " ON CONFLICT (channel, key) DO UPDATE SET reference = r.reference::jsonb || EXCLUDED.reference::jsonb",
-            [(channel, key, json.dumps(found)) for key, found in references.items()],
+            [(channel, key, json.dumps(reference)) for key, reference in references.items()],
             page_size=1000,
         )
 

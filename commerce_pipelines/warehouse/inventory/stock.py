@@ -70,8 +70,8 @@ def store_targets(connection: Connection, channel: str, targets: pd.DataFrame, t
     before = targets[["key", *_FIGURES]].merge(stored, on="key", how="left", suffixes=("", "_before"), sort=False)
     target, last = before["target"].astype("Int64"), before["target_before"].astype("Int64")
     same = (target == last).fillna(False) | (target.isna() & last.isna())
-    known = pd.to_datetime(before["changed_at"], utc=True).astype("datetime64[us, UTC]")
-    since = known.where(same).fillna(pd.Timestamp(taken_at).as_unit("us"))
+    changed_before = pd.to_datetime(before["changed_at"], utc=True).astype("datetime64[us, UTC]")
+    since = changed_before.where(same).fillna(pd.Timestamp(taken_at).as_unit("us"))
     kept = targets.assign(channel=channel, changed_at=since.array, taken_at=taken_at)
     if not (len(stored) == len(targets) and _same(before, taken_at)):
         with connection.cursor() as cursor:
@@ -85,4 +85,6 @@ def _same(rows: pd.DataFrame, taken_at: datetime) -> bool:
     if not (rows["taken_at"] == pd.Timestamp(taken_at)).fillna(False).all():
         return False
     pairs = ((rows[name].astype("string"), rows[f"{name}_before"].astype("string")) for name in _FIGURES)
-    return all(bool(((one == other) | (one.isna() & other.isna())).fillna(False).all()) for one, other in pairs)
+    return all(
+        bool(((column == other) | (column.isna() & other.isna())).fillna(False).all()) for column, other in pairs
+    )

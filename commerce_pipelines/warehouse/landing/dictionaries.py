@@ -45,22 +45,22 @@ class Dictionaries:
 
     def newest(self, connection: Connection) -> int | None:
         """The id of the dictionary to compress with, None before one is learned."""
-        known: int | None = self._memory.get(self._newest)
-        if known is None:
+        number: int | None = self._memory.get(self._newest)
+        if number is None:
             with connection.cursor() as cursor:
                 cursor.execute(
                     "SELECT max(id) FROM commerce.zstd_dictionaries WHERE channel = %s AND topic = %s",
                     (self._channel, self._topic),
                 )
                 row = cursor.fetchone()
-            known = row[0] if row else None
-            if known is not None:
-                self._memory[self._newest] = known
-        return known
+            number = row[0] if row else None
+            if number is not None:
+                self._memory[self._newest] = number
+        return number
 
     def read(self, connection: Connection, number: int) -> ZstdCompressionDict:
         """A stored dictionary, made ready to compress."""
-        if (known := self._memory.get(("dictionary", number))) is None:
+        if (dictionary := self._memory.get(("dictionary", number))) is None:
             import zstandard
 
             with connection.cursor() as cursor:
@@ -69,10 +69,10 @@ class Dictionaries:
             if row is None:
                 raise LookupError(f"dictionary {number} is gone")
             body = self._vault.open(self._vault.own_key("dictionaries"), bytes(row[0]), self._place)
-            known = zstandard.ZstdCompressionDict(body, dict_type=zstandard.DICT_TYPE_FULLDICT)
-            known.precompute_compress(level=LEVEL)
-            self._memory["dictionary", number] = known
-        return known
+            dictionary = zstandard.ZstdCompressionDict(body, dict_type=zstandard.DICT_TYPE_FULLDICT)
+            dictionary.precompute_compress(level=LEVEL)
+            self._memory["dictionary", number] = dictionary
+        return dictionary
 
     def learn(self, connection: Connection, samples: Iterable[tuple[str, bytes]]) -> int | None:
         """Learn from (subject, payload) pairs and store the result; None where they have too little in common."""

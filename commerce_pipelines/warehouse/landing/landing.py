@@ -120,8 +120,8 @@ class Landing:
             seen += 1
             fresh[storable(head.record_id), hashlib.sha256(raw).digest()] = (head, raw)
         with self._warehouse.transaction() as connection:
-            for known in self._known(connection, {record_id for record_id, _ in fresh}):
-                fresh.pop(known, None)
+            for stored in self._known(connection, {record_id for record_id, _ in fresh}):
+                fresh.pop(stored, None)
             subjects = self._subjects(connection, {key: head for key, (head, _) in fresh.items()})
             dictionary = self._dictionaries.newest(connection) if subjects else None
             days = self._insert(connection, fresh, subjects, dictionary, how, seen_at)
@@ -345,7 +345,7 @@ class Landing:
                 if self._dictionaries.newest(connection) is None:
                     cursor.execute(f"{_SEALED} ORDER BY s.day DESC LIMIT %s", (self._channel, self._topic, SAMPLES))
                     opened = self._opened(connection, cursor.fetchall())
-                    samples = [(one.subject_id, one.raw) for one in opened if one.raw]
+                    samples = [(snapshot.subject_id, snapshot.raw) for snapshot in opened if snapshot.raw]
                     if self._dictionaries.learn(connection, samples) is None:
                         self._warehouse.memory[attempted] = True
 

@@ -67,13 +67,13 @@ class Vault:
 
     def lineage(self, connection: Connection, subject: str) -> list[bytes]:
         """All ids a subject ever had here, oldest first: their own, and an heir for each time they were forgotten."""
-        found, current = [], self.subject_id(subject)
-        while current in (known := _select(connection, [current])):
-            found.append(current)
-            if known[current] is not None:
+        ids, current = [], self.subject_id(subject)
+        while current in (keys := _select(connection, [current])):
+            ids.append(current)
+            if keys[current] is not None:
                 break
             current = self.heir(current)
-        return found
+        return ids
 
     def keys_for(
         self, connection: Connection, subject_ids: Collection[bytes], create: bool

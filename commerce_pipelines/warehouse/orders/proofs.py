@@ -63,13 +63,13 @@ def missed(connection: Connection, channel: str, span: tuple[date, date]) -> lis
             " WHERE channel = %s AND day >= %s AND day < %s AND missing > 0",
             (channel, *span),
         )
-        found = [(day, claim) for day, text in cursor for claim in msgspec.json.decode(text, type=list[Claim])]
-        ids = [claim.order_id for _, claim in found]
+        claims = [(day, claim) for day, text in cursor for claim in msgspec.json.decode(text, type=list[Claim])]
+        ids = [claim.order_id for _, claim in claims]
         if not ids:
             return []
         cursor.execute("SELECT order_id FROM commerce.orders WHERE channel = %s AND order_id = ANY(%s)", (channel, ids))
         staged = {order_id for (order_id,) in cursor}
-    return [(day, claim) for day, claim in found if claim.order_id not in staged]
+    return [(day, claim) for day, claim in claims if claim.order_id not in staged]
 
 
 def read(connection: Connection, channel: str) -> dict[tuple[date, str], Completeness]:
@@ -121,7 +121,7 @@ def wanting(connection: Connection) -> list[Wanting]:
 
 
 def _proof(row: tuple[Any, ...]) -> Completeness:
-    """The figures of a row from `currency` on."""
+    """A proof of its row, in the order of the columns that `read` asks for."""
     currency, orders, sales, waiting, channel_total, odoo_total, collected, absent, surplus, explained, flagged = row
     return Completeness(
         orders_in_channel=orders,

@@ -64,11 +64,11 @@ def plan(
     the first is heard.
     """
     keys = [wish.key for wish in wanted]
-    known = _newest(connection, target, kind, keys)
+    newest = _newest(connection, target, kind, keys)
     superseded, kept, new, waiting = [], [], [], []
     for wish in wanted:
-        before, told = known.get(wish.key), digest(wish.body)
-        same = before is not None and before.digest == told
+        before, wanted_digest = newest.get(wish.key), digest(wish.body)
+        same = before is not None and before.digest == wanted_digest
         status, attempted = (before.status, before.attempted) if before else (None, False)
         todo = step(kind.manner, status, same=same, attempted=attempted, hold=hold is not None)
         if todo is Step.REPLACE and before:
@@ -78,7 +78,7 @@ def plan(
         elif todo is Step.WAIT:
             waiting.append(wish.key)
         else:
-            new.append((wish, told))
+            new.append((wish, wanted_digest))
     _supersede(connection, superseded)
     if kind.manner is Manner.SET:
         _supersede_others(connection, target, kind, [sequence for sequence, _ in kept], hold is not None)
@@ -219,7 +219,10 @@ def _newest(connection: Connection, target: str, kind: Kind, keys: list[str]) ->
             " WHERE target = %s AND kind = %s AND status = ANY(%s) AND key = ANY(%s) ORDER BY key, sequence DESC",
             (target, kind, list(considered), keys),
         )
-        return {key: _Known(sequence, Status(status), told, sent) for key, sequence, status, told, sent in cursor}
+        return {
+            key: _Known(sequence, Status(status), wanted_digest, sent)
+            for key, sequence, status, wanted_digest, sent in cursor
+        }
 
 
 def _supersede(connection: Connection, sequences: list[int]) -> None:
@@ -272,9 +275,9 @@ def _insert(
             " hold, run_id, planned_at) VALUES %s ON CONFLICT (target, kind, key)"
             " WHERE manner = 'once' AND status NOT IN ('refused', 'superseded') DO NOTHING",
             [
-                (sequence, target, kind, wish.key, kind.manner, encoded(wish.body), told, encoded(wish.basis),
+                (sequence, target, kind, wish.key, kind.manner, encoded(wish.body), wanted_digest, encoded(wish.basis),
                  token(target, kind, wish.key, sequence), status, hold, run_id)
-                for sequence, (wish, told) in zip(sequences, new, strict=True)
+                for sequence, (wish, wanted_digest) in zip(sequences, new, strict=True)
             ],
             template="(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp())",
             page_size=_PAGE,

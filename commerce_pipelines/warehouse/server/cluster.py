@@ -68,8 +68,8 @@ def start(data: Path, log: Path) -> None:
     folder = socket_folder(data)
     if folder != data:
         folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (os.geteuid(), owner):
+        status = folder.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid not in (os.geteuid(), owner):
             raise SettingsError(f"{folder} belongs to another user: delete it, or set COMMERCE_DATABASE_URL.")
         _hand_over(folder)
     log.touch(mode=0o600)

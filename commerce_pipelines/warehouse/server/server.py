@@ -35,11 +35,11 @@ def database_url(environ: Mapping[str, str] = os.environ, root: Path | None = No
     Without COMMERCE_DATABASE_URL a server embedded in `<root>/.commerce` (default: the working directory) is started
     if it does not run, and kept for as long as this process lives. Raises SettingsError.
     """
-    given = environ.get("COMMERCE_DATABASE_URL", "").strip()
-    if not given:
+    url = environ.get("COMMERCE_DATABASE_URL", "").strip()
+    if not url:
         return _embedded(_folder(root))
-    scheme, found, rest = given.partition("://")
-    if not found or scheme not in SCHEMES:
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in SCHEMES:
         raise SettingsError("COMMERCE_DATABASE_URL must look like postgresql://user:password@host:5432/database.")
     return f"postgresql+psycopg2://{rest}"
 

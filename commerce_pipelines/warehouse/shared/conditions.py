@@ -60,7 +60,7 @@ def write(connection: Connection, kept: Iterable[Kept]) -> None:
     from psycopg2.extras import execute_values
 
     names = Kept.__struct_fields__
-    rows = [tuple(getattr(one, name) for name in names) for one in kept]
+    rows = [tuple(getattr(condition, name) for name in names) for condition in kept]
     with connection.cursor() as cursor:
         execute_values(
             cursor,

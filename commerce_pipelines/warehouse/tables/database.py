@@ -137,11 +137,11 @@ class Warehouse:
         if self.version() == head():
             return
         with self.lock("migrate", wait=True):
-            if (found := self.version()) == head():
+            if (has := self.version()) == head():
                 return
-            if found is not None and found > head():
+            if has is not None and has > head():
                 raise SettingsError(
-                    f"The database has schema version {found} and this software knows {head()}: install the newer one."
+                    f"The database has schema version {has} and this software knows {head()}: install the newer one."
                 )
             self._upgrade()
 

@@ -70,7 +70,9 @@ def write_rows(connection: Connection, table: str, names: Sequence[str], rows: S
     try:
         lines = _json.encode_lines(rows)
     except UnicodeEncodeError:  # lone surrogates
-        lines = _json.encode_lines([[storable(one) if isinstance(one, str) else one for one in row] for row in rows])
+        lines = _json.encode_lines(
+            [[storable(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+        )
     # A JSON array is a row of CSV between brackets, and no line feed stands in JSON's text: it is escaped.
     data = lines[1:-2].replace(b"]\n[", b"\n")
     if b"\\" in data:

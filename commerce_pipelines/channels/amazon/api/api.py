@@ -13,17 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 
-from ....core.errors import CredentialError, ProtocolError
+from ....core.errors import CredentialError, ProtocolError, SettingsError
 from ....core.instruments import Instruments
 from ....core.legible import decode_as
 from ...http.call import Options, WriteMethod
 from ...http.session import HttpSession, Repeat, Response, TokenAuth
 from ...http.throttle import BucketStore, Rate, TokenStore
-from ..settings import Settings
+from ..settings import SELLER_NEEDED, Settings
 from . import payloads
 
 # Default usage plans of the API's own descriptions (calls a second, burst). The answer's x-amzn-RateLimit-Limit says
@@ -181,3 +181,10 @@ def _describe_token_error(response: Response) -> str:
 
 def _token_refused(response: Response) -> bool:
     return any("access token" in f"{error.message} {error.details or ''}".lower() for error in errors(response))
+
+
+def items_path(api: Api) -> str:
+    """Raises SettingsError without a seller id."""
+    if not api.settings.seller_id:
+        raise SettingsError(f"channels[{api.name}].seller_id is missing, without which {SELLER_NEEDED}")
+    return f"/listings/2021-08-01/items/{quote(api.settings.seller_id, safe='')}"

@@ -83,9 +83,9 @@ def _recent(api: Api, kind: str, marketplace: str) -> Report | None:
     since = (api.now() - REUSED).isoformat(timespec="seconds").replace("+00:00", "Z")
     query = {"reportTypes": kind, "marketplaceIds": marketplace, "createdSince": since, "pageSize": "10",
              "processingStatuses": "DONE,IN_PROGRESS,IN_QUEUE"}  # fmt: skip
-    found = decode(api.call("getReports", f"{PATH}/reports", query), Reports).reports
-    mine = [each for each in found if marketplace in each.marketplace_ids]
-    return max(mine, key=lambda each: each.created_time, default=None)
+    reports = decode(api.call("getReports", f"{PATH}/reports", query), Reports).reports
+    mine = [report for report in reports if marketplace in report.marketplace_ids]
+    return max(mine, key=lambda report: report.created_time, default=None)
 
 
 def _created(api: Api, kind: str, marketplace: str) -> Report:
@@ -125,18 +125,20 @@ def _rows(
     """Empty columns may be missing at the end of a row; with more columns than the header has, or without those
     needed, nobody knows which is which: that row alone is bad."""
     every = lines(document)
-    header = [each.strip().strip(b'"').lower() for each in next(every, b"").removeprefix(b"\xef\xbb\xbf").split(b"\t")]
+    header = [
+        heading.strip().strip(b'"').lower() for heading in next(every, b"").removeprefix(b"\xef\xbb\xbf").split(b"\t")
+    ]
     place = {
-        ours: next((header.index(each.encode()) for each in theirs if each.encode() in header), -1)
+        ours: next((header.index(heading.encode()) for heading in theirs if heading.encode() in header), -1)
         for ours, theirs in columns.items()
     }
-    missing = [columns[each][0] for each in needed if place[each] < 0]
+    missing = [columns[heading][0] for heading in needed if place[heading] < 0]
     if missing:
         raise ProtocolError(
             f"The {kind} has no column {' and no column '.join(missing)}; set the account's language in Seller Central "
             "to English, or read channels/amazon/inventory/listings.py against what Amazon sends now."
         )
-    least = max(place[each] for each in needed)
+    least = max(place[heading] for heading in needed)
     for number, line in enumerate(every, 2):
         if not line.strip():
             continue

@@ -22,18 +22,16 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from urllib.parse import quote
 
 import msgspec
 
-from ....core.errors import ProtocolError, SettingsError, TransientError
+from ....core.errors import ProtocolError, TransientError
 from ....core.legible import decode_json
 from ....domain.inventory.listings import UNREADABLE, Listing, unreadable
 from ....domain.orders.order import FulfilledBy
 from ...capabilities import Listings
 from ..api import reports
-from ..api.api import Api, decode
-from ..settings import SELLER_NEEDED
+from ..api.api import Api, decode, items_path
 from .payloads import Item, ItemSearchResults
 
 REPORT = "GET_MERCHANT_LISTINGS_ALL_DATA"
@@ -55,13 +53,6 @@ CHUNK = 1000
 _ITEM = msgspec.json.Decoder(Item)
 
 
-def items_path(api: Api) -> str:
-    """Raises SettingsError without a seller id."""
-    if not api.settings.seller_id:
-        raise SettingsError(f"channels[{api.name}].seller_id is missing, without which {SELLER_NEEDED}")
-    return f"/listings/2021-08-01/items/{quote(api.settings.seller_id, safe='')}"
-
-
 class AmazonListings(Listings):
     """Of one account. marketplaces: where it sells, asked when they are needed."""
 
@@ -79,8 +70,8 @@ def listings(api: Api, marketplaces: Sequence[str]) -> Iterator[tuple[Listing, .
     if total < MOST:
         yield from _whole(first, total)
     else:
-        found = _reported(api, marketplaces)
-        every = iter(found.values())
+        reported = _reported(api, marketplaces)
+        every = iter(reported.values())
         while chunk := tuple(islice(every, CHUNK)):
             yield chunk
 
@@ -101,8 +92,8 @@ def _search(api: Api, query: dict[str, str]) -> tuple[int, Iterator[list[Listing
     path = items_path(api)
 
     def page(token: str) -> ItemSearchResults:
-        given = {**query, "pageToken": token} if token else query
-        return decode(api.call("searchListingsItems", path, given), ItemSearchResults)
+        parameters = {**query, "pageToken": token} if token else query
+        return decode(api.call("searchListingsItems", path, parameters), ItemSearchResults)
 
     first = page("")
 
@@ -123,7 +114,7 @@ def _search(api: Api, query: dict[str, str]) -> tuple[int, Iterator[list[Listing
 
 def _reported(api: Api, marketplaces: Sequence[str]) -> dict[str, Listing]:
     """Listings of all marketplaces by report, and over them, by search, what has changed since the reports' data."""
-    found: dict[str, Listing] = {}
+    reported: dict[str, Listing] = {}
     oldest = api.now()
     for marketplace in marketplaces:
         try:
@@ -138,11 +129,11 @@ def _reported(api: Api, marketplaces: Sequence[str]) -> dict[str, Listing]:
         oldest = min(oldest, report.asked)
         charset = _charset(report.charset)
         for new in _read_rows(report, marketplace, charset):
-            known = found.get(new.key)
-            found[new.key] = _merged(known, new) if known else new
+            before = reported.get(new.key)
+            reported[new.key] = _merged(before, new) if before else new
     for changed in _changed(api, marketplaces, oldest - CACHED, api.now()):
-        found.update((listing.key, listing) for listing in changed)
-    return found
+        reported.update((listing.key, listing) for listing in changed)
+    return reported
 
 
 def _read_rows(report: reports.Rows, marketplace: str, charset: str) -> Iterator[Listing]:
@@ -184,17 +175,21 @@ def _listing_of(raw: msgspec.Raw) -> Listing:
 
 
 def _listing(item: Item) -> Listing:
-    codes = {each.fulfillment_channel_code: each.quantity for each in item.fulfillment_availability}
-    types = [each.product_type for each in item.product_types] or [each.product_type for each in item.summaries]
+    codes = {
+        availability.fulfillment_channel_code: availability.quantity for availability in item.fulfillment_availability
+    }
+    types = [availability.product_type for availability in item.product_types] or [
+        availability.product_type for availability in item.summaries
+    ]
     quantity = codes.get(DEFAULT)
     return Listing(
         key=item.sku,
         sku=item.sku,
         quantity=quantity,
         fulfilled_by=_fulfilled_by(*codes),
-        title=next((each.item_name for each in item.summaries if each.item_name), ""),
-        active=quantity == 0 or any("BUYABLE" in each.status for each in item.summaries),
-        reference={"marketplaces": ",".join(each.marketplace_id for each in item.summaries)}
+        title=next((availability.item_name for availability in item.summaries if availability.item_name), ""),
+        active=quantity == 0 or any("BUYABLE" in availability.status for availability in item.summaries),
+        reference={"marketplaces": ",".join(availability.marketplace_id for availability in item.summaries)}
         | ({"product_type": types[0]} if types else {}),
     )
 
@@ -220,19 +215,19 @@ def _row(row: dict[str, bytes], marketplace: str, charset: str) -> Listing:
     )
 
 
-def _merged(known: Listing, new: Listing) -> Listing:
+def _merged(before: Listing, new: Listing) -> Listing:
     """One SKU in two marketplaces (or twice in one report)."""
-    if UNREADABLE in known.reference:
-        return known
-    places = dict.fromkeys([*known.reference["marketplaces"].split(","), *new.reference["marketplaces"].split(",")])
-    quantities = [each for each in (known.quantity, new.quantity) if each is not None]
-    by_amazon = FulfilledBy.CHANNEL in (known.fulfilled_by, new.fulfilled_by)
+    if UNREADABLE in before.reference:
+        return before
+    places = dict.fromkeys([*before.reference["marketplaces"].split(","), *new.reference["marketplaces"].split(",")])
+    quantities = [quantity for quantity in (before.quantity, new.quantity) if quantity is not None]
+    by_amazon = FulfilledBy.CHANNEL in (before.fulfilled_by, new.fulfilled_by)
     return msgspec.structs.replace(
-        known,
+        before,
         quantity=max(quantities, default=None) if not by_amazon else None,
         fulfilled_by=FulfilledBy.CHANNEL if by_amazon else FulfilledBy.MERCHANT,
-        title=known.title or new.title,
-        active=known.active or new.active,
+        title=before.title or new.title,
+        active=before.active or new.active,
         reference={"marketplaces": ",".join(places)},
     )
 

@@ -40,10 +40,10 @@ from ....domain.inventory.listings import Push, PushOutcome
 from ....domain.orders.order import FulfilledBy
 from ...capabilities import Quantities
 from ...http.session import Repeat
-from ..api.api import Api, decode, errors
+from ..api.api import Api, decode, errors, items_path
 from ..api.documents import contents, fetch, send
 from ..api.payloads import Document
-from .listings import DEFAULT, items_path
+from .listings import DEFAULT
 from .payloads import CreatedDocument, CreatedFeed, Feed, FeedIssue, FeedReport, Feeds, Issue, Submission
 
 FEEDS = "/feeds/2021-06-30"
@@ -72,11 +72,11 @@ def push(api: Api, pushes: Sequence[Push], marketplaces: Callable[[], Sequence[s
     """One outcome for every push. marketplaces: those of the account, for listings that do not name theirs."""
     items_path(api)
     sendable = []
-    for each in pushes:
-        if refused := _refusal(each):
+    for wanted in pushes:
+        if refused := _refusal(wanted):
             yield refused
         else:
-            sendable.append(each)
+            sendable.append(wanted)
     for place, group in _by_marketplace(sendable, marketplaces):
         if len(group) <= FEW:
             yield from _patched(api, group, place)
@@ -90,13 +90,13 @@ def _by_marketplace(
 ) -> Iterator[tuple[str, list[Push]]]:
     """Each push once: the marketplace that lists most of them first, then the one that lists most of the others."""
     left = []
-    for each in pushes:
-        named = each.listing.reference.get("marketplaces", "")
-        left.append((each, named.split(",") if named else marketplaces()))
+    for wanted in pushes:
+        named = wanted.listing.reference.get("marketplaces", "")
+        left.append((wanted, named.split(",") if named else marketplaces()))
     while left:
         ((place, _),) = Counter(place for _, places in left for place in places).most_common(1)
-        yield place, [each for each, places in left if place in places]
-        left = [(each, places) for each, places in left if place not in places]
+        yield place, [wanted for wanted, places in left if place in places]
+        left = [(wanted, places) for wanted, places in left if place not in places]
 
 
 def _refusal(push: Push) -> PushOutcome | None:
@@ -129,14 +129,14 @@ def feed(pushes: Sequence[Push], seller_id: str) -> dict[str, Any]:
 def _patched(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushOutcome]:
     """One call each. Two calls in a row that get nowhere mean that nothing gets anywhere, which is raised."""
     lost = False
-    for each in pushes:
-        path = f"{items_path(api)}/{quote(each.listing.sku, safe='')}"
+    for wanted in pushes:
+        path = f"{items_path(api)}/{quote(wanted.listing.sku, safe='')}"
         try:
             answer = api.send(
                 "PATCH",
                 "patchListingsItem",
                 path,
-                patch(each),
+                patch(wanted),
                 repeat=Repeat.STATE,
                 params={"marketplaceIds": place, "issueLocale": "en_US"},
                 ok=(200, 400, 404),
@@ -145,16 +145,16 @@ def _patched(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushOutco
             if lost:
                 raise
             lost = True
-            yield _outcome(each, "failed", "unreachable", str(error))
+            yield _outcome(wanted, "failed", "unreachable", str(error))
             continue
         lost = False
         if answer.status == 200:
             submission = decode(answer, Submission)
             accepted = submission.status == "ACCEPTED"
-            yield _outcome(each, "accepted") if accepted else _blamed(each, submission.issues)
+            yield _outcome(wanted, "accepted") if accepted else _blamed(wanted, submission.issues)
         else:
-            said = errors(answer)
-            yield _blamed(each, [Issue(code=error.code, message=error.message) for error in said])
+            problems = errors(answer)
+            yield _blamed(wanted, [Issue(code=error.code, message=error.message) for error in problems])
 
 
 def _fed(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushOutcome]:
@@ -164,24 +164,25 @@ def _fed(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushOutcome]:
     except CredentialError:
         raise
     except (TransientError, PermanentError) as error:
-        yield from (_outcome(each, "failed", "feed_not_sent", str(error)) for each in pushes)
+        yield from (_outcome(wanted, "failed", "feed_not_sent", str(error)) for wanted in pushes)
         return
     try:
         state = _awaited(api, feed_id)
         if state is None:
             yield from (
-                _outcome(each, "pending", "in_progress", f"Feed {feed_id} is still at work.") for each in pushes
+                _outcome(wanted, "pending", "in_progress", f"Feed {feed_id} is still at work.") for wanted in pushes
             )
         elif not state.result_feed_document_id:
             yield from (
-                _outcome(each, "failed", state.processing_status, f"Amazon gave up feed {feed_id}.") for each in pushes
+                _outcome(wanted, "failed", state.processing_status, f"Amazon gave up feed {feed_id}.")
+                for wanted in pushes
             )
         else:
             report = _report(api, state.result_feed_document_id)
             yield from _read(pushes, report, feed_id, done=state.processing_status == "DONE")
     except CommerceError as error:
         # The feed is Amazon's by now and will do its work, whether or not we can see how.
-        yield from (_outcome(each, "pending", "unseen", str(error)) for each in pushes)
+        yield from (_outcome(wanted, "pending", "unseen", str(error)) for wanted in pushes)
 
 
 def _submitted(api: Api, pushes: Sequence[Push], place: str) -> str:
@@ -212,8 +213,8 @@ def _taken(api: Api, since: datetime) -> str:
     """The feed that Amazon took although its answer was lost, '' for none: nobody else sends any while we do."""
     earliest = (since - SKEW).isoformat(timespec="seconds").replace("+00:00", "Z")
     query = {"feedTypes": KIND, "processingStatuses": "IN_QUEUE,IN_PROGRESS", "createdSince": earliest}
-    found = decode(api.call("getFeeds", f"{FEEDS}/feeds", query), Feeds).feeds
-    return max(found, key=lambda each: each.created_time).feed_id if found else ""
+    feeds = decode(api.call("getFeeds", f"{FEEDS}/feeds", query), Feeds).feeds
+    return max(feeds, key=lambda feed: feed.created_time).feed_id if feeds else ""
 
 
 def _awaited(api: Api, feed_id: str) -> Feed | None:
@@ -246,15 +247,15 @@ def _read(pushes: Sequence[Push], report: FeedReport, feed_id: str, *, done: boo
             faults.setdefault(issue.message_id, []).append(issue)
     silent = [number for number in range(1, len(pushes) + 1) if number not in faults]
     counted = done and report.summary.messages_accepted >= len(silent)
-    for number, each in enumerate(pushes, 1):
+    for number, wanted in enumerate(pushes, 1):
         if number in faults:
-            yield _blamed(each, faults[number])
+            yield _blamed(wanted, faults[number])
         elif counted:
-            yield _outcome(each, "accepted")
+            yield _outcome(wanted, "accepted")
         elif None in faults:
-            yield _blamed(each, faults[None])
+            yield _blamed(wanted, faults[None])
         else:
-            yield _outcome(each, "failed", "unconfirmed", f"Feed {feed_id} does not say that it took this message.")
+            yield _outcome(wanted, "failed", "unconfirmed", f"Feed {feed_id} does not say that it took this message.")
 
 
 def _issue(raw: msgspec.Raw) -> FeedIssue:

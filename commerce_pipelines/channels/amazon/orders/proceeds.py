@@ -97,18 +97,18 @@ def price(order: payloads.Order, currency: str, default_includes_tax: bool, coll
     """
     money = {item.order_item_id: read_item(item, currency) for item in order.order_items if _has_money(item)}
     if not default_includes_tax:
-        money = {key: _left_out(each) if collects.get(key) else each for key, each in money.items()}
-    stated = {each.included for each in money.values()} - {None}
+        money = {key: _left_out(amount) if collects.get(key) else amount for key, amount in money.items()}
+    stated = {amount.included for amount in money.values()} - {None}
     if len(stated) > 1:
         raise RecordError("tax_basis", "Some items of the order contain their tax and some do not.", fix=_LOOK)
     tips, grand = _tips(order, currency), _grand_total(order, currency)
     for includes_tax in stated or (default_includes_tax, not default_includes_tax):
-        worth = {key: each.worth(bool(includes_tax)) for key, each in money.items()}
-        if found := _reconcile(order.order_items, worth, grand, tips):
+        worth = {key: amount.worth(bool(includes_tax)) for key, amount in money.items()}
+        if difference := _reconcile(order.order_items, worth, grand, tips):
             break
     else:
         raise _unbalanced("")
-    (kept, tip), includes_tax = found, bool(includes_tax)
+    (kept, tip), includes_tax = difference, bool(includes_tax)
     lines: list[OrderLine] = []
     collected = 0
     for item in kept:
@@ -134,7 +134,9 @@ def is_cancelled(item: payloads.OrderItem) -> bool:
         return True
     proceeds = item.proceeds or payloads.ItemProceeds()
     stated = [proceeds.proceeds_total, *(part.subtotal for part in proceeds.breakdowns or ())]
-    return item.quantity_ordered == 0 and not any(to_minor(each.amount, each.currency_code) for each in stated if each)
+    return item.quantity_ordered == 0 and not any(
+        to_minor(amount.amount, amount.currency_code) for amount in stated if amount
+    )
 
 
 def read_item(item: payloads.OrderItem, currency: str) -> ItemMoney:
@@ -212,10 +214,10 @@ def _divided(part: payloads.Breakdown, amount: int, currency: str, undivided: st
     The tax on a discount reduces the tax, so its sign is made negative however it is written.
     """
     parts: dict[str, int] = {}
-    for each in part.detailed_breakdowns or ():
-        value = abs(_minor(each.value, currency) or 0)
-        sign = -1 if part.type == "TAX" and each.subtype == "DISCOUNT" else 1
-        parts[each.subtype] = parts.get(each.subtype, 0) + sign * value
+    for breakdown in part.detailed_breakdowns or ():
+        value = abs(_minor(breakdown.value, currency) or 0)
+        sign = -1 if part.type == "TAX" and breakdown.subtype == "DISCOUNT" else 1
+        parts[breakdown.subtype] = parts.get(breakdown.subtype, 0) + sign * value
     return parts if parts and sum(parts.values()) == amount else {undivided: amount}
 
 
@@ -223,7 +225,7 @@ def _lined(charges: dict[str, int], discounts: dict[str, int]) -> set[str]:
     """The categories that become lines, so that tax can be put on them."""
     return (
         {"ITEM"}
-        | {each for each, value in charges.items() if value}
+        | {charge for charge, value in charges.items() if value}
         | ({"DISCOUNT"} if any(discounts.values()) else set())
     )
 
@@ -279,7 +281,7 @@ def _taxes(shares: list[str], amounts: list[int], money: ItemMoney) -> list[int]
     result = [0] * len(amounts)
     if money.taxes:
         for share in dict.fromkeys(shares):
-            at = [i for i, each in enumerate(shares) if each == share]
+            at = [i for i, other in enumerate(shares) if other == share]
             for i, part in zip(at, allocate(money.taxes.get(share, 0), [abs(amounts[i]) for i in at]), strict=True):
                 result[i] = part
         return result

@@ -127,7 +127,7 @@ def _priced_status(order: payloads.Order, shipped: Shipped) -> OrderStatus:
     """Proceeds may be missing. Before shipment the order waits for them: Amazon updates it again when it is priced. A
     replacement is free by its nature. Anything else that left without a price would wait for ever: that is said."""
     if proceeds.is_priced(order) or any(
-        each.association_type == "REPLACEMENT_ORIGINAL_ID" for each in order.associated_orders or ()
+        association.association_type == "REPLACEMENT_ORIGINAL_ID" for association in order.associated_orders or ()
     ):
         return OrderStatus.PAID
     if shipped is Shipped.NO:
@@ -147,7 +147,7 @@ def _collects(item: payloads.OrderItem, order: payloads.Order, *, strict: bool) 
     """
     if item.tax is None or item.tax.tax_collections is None:
         return bool(_ioss_number(item)) and _destination(order) in IOSS_COUNTRIES
-    models = {each.model for each in item.tax.tax_collections} - {None}
+    models = {collection.model for collection in item.tax.tax_collections} - {None}
     if strict and models - {proceeds.FACILITATOR}:
         raise RecordError(
             "unknown_tax_model",
@@ -189,15 +189,17 @@ def _departure(order: payloads.Order) -> str:
 def _payments(order: payloads.Order, currency: str) -> tuple[Payment, ...]:
     executions = (order.payment.payment_executions if order.payment else None) or ()
     return tuple(
-        Payment(method=each.payment_method or "", amount=to_minor(each.payment_amount.amount, currency))
-        for each in executions
-        if each.payment_amount and each.payment_amount.currency_code == currency
+        Payment(method=execution.payment_method or "", amount=to_minor(execution.payment_amount.amount, currency))
+        for execution in executions
+        if execution.payment_amount and execution.payment_amount.currency_code == currency
     )
 
 
 def _registration(order: payloads.Order) -> payloads.TaxRegistration:
     every = (order.tax.tax_registrations if order.tax else None) or ()
-    return next((each for each in every if each.entity_type == "BUYER"), payloads.TaxRegistration())
+    return next(
+        (registration for registration in every if registration.entity_type == "BUYER"), payloads.TaxRegistration()
+    )
 
 
 def _buyer(order: payloads.Order, language: str) -> Buyer:
@@ -230,12 +232,12 @@ def _address(address: payloads.CustomerAddress | None) -> Address | None:
     lines = [address.address_line1, address.address_line2, address.address_line3]
     if country in DISTRICT_COUNTRIES:
         lines += [address.district_or_county, address.municipality]
-    given = [line.strip() for line in lines if line and line.strip()]
+    texts = [line.strip() for line in lines if line and line.strip()]
     return Address(
         name=address.name or "",
         company=address.company_name or "",
-        street=given[0] if given else "",
-        street2=", ".join(given[1:]),
+        street=texts[0] if texts else "",
+        street2=", ".join(texts[1:]),
         city=address.city or "",
         postcode=address.postal_code or "",
         state=address.state_or_region or "",

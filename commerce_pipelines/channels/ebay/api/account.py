@@ -158,8 +158,8 @@ class Account:
 
     def _refusal(self, call: str, answer: trading_payloads.Answer, repeat: Repeat) -> Exception:
         codes = {error.ErrorCode for error in answer.Errors}
-        said = "; ".join(f"{error.ErrorCode} ({error.ShortMessage})" for error in answer.Errors)[:300] or answer.Ack
-        message = f"{self.settings.name}: {call} got {said}"
+        errors = "; ".join(f"{error.ErrorCode} ({error.ShortMessage})" for error in answer.Errors)[:300] or answer.Ack
+        message = f"{self.settings.name}: {call} got {errors}"
         if codes & TOKEN_REFUSED:
             return CredentialError(f"{message}: the token is refused; consent again and store the refresh token.")
         if reached := codes & LIMIT_REACHED.keys():

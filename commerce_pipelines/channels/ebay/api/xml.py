@@ -71,14 +71,14 @@ def build(tag: str, content: Mapping[str, Any]) -> bytes:
 
 def _fill(parent: ET.Element, content: Mapping[str, Any]) -> None:
     for name, value in content.items():
-        for each in value if isinstance(value, Sequence) and not isinstance(value, str) else (value,):
-            if each is None:
+        for item in value if isinstance(value, Sequence) and not isinstance(value, str) else (value,):
+            if item is None:
                 continue
             element = ET.SubElement(parent, name)
-            if isinstance(each, Mapping):
-                _fill(element, each)
+            if isinstance(item, Mapping):
+                _fill(element, item)
             else:
-                element.text = ("true" if each else "false") if isinstance(each, bool) else str(each)
+                element.text = ("true" if item else "false") if isinstance(item, bool) else str(item)
 
 
 def as_mapping(element: ET.Element, repeated: frozenset[str]) -> dict[str, Any]:

@@ -52,8 +52,8 @@ def listings(account: Account) -> Iterator[tuple[Listing, ...]]:
     managed = inventory_skus(account)
     seen: set[str] = set()
     for items in _active(account):
-        page = [each for item in items for each in _listings_of(item, managed) if each.key not in seen]
-        seen.update(each.key for each in page)
+        page = [listing for item in items for listing in _listings_of(item, managed) if listing.key not in seen]
+        seen.update(listing.key for listing in page)
         yield tuple(page)
 
 
@@ -70,13 +70,13 @@ def _listings_of(raw: dict[str, Any], managed: Mapping[str, bool]) -> Iterator[L
 def listings_of(item: trading.ListedItem, managed: Mapping[str, bool]) -> Iterator[Listing]:
     """A listing, or its variations. managed: as of `inventory_skus`."""
     variations = item.Variations.Variation if item.Variations else []
-    for number, each in enumerate(variations):
+    for number, variation in enumerate(variations):
         yield Listing(
-            key=f"{item.ItemID}:{each.SKU or f'#{number}'}",
-            sku=each.SKU,
-            quantity=_left(each.Quantity, each.SellingStatus),
-            title=each.VariationTitle or item.Title,
-            reference=_reference(item.ItemID, each.SKU, managed),
+            key=f"{item.ItemID}:{variation.SKU or f'#{number}'}",
+            sku=variation.SKU,
+            quantity=_left(variation.Quantity, variation.SellingStatus),
+            title=variation.VariationTitle or item.Title,
+            reference=_reference(item.ItemID, variation.SKU, managed),
         )
     if not variations:
         available = item.QuantityAvailable
@@ -131,7 +131,7 @@ def _sku_of(raw: msgspec.Raw) -> str:
 
 def _active(account: Account) -> Iterator[list[dict[str, Any]]]:
     """Pages of active listings by item id. Where their number changes meanwhile, they are read again from the first."""
-    number, total, restarts, given = 1, -1, 0, 0
+    number, total, restarts, count = 1, -1, 0, 0
     while True:
         page = _page(account, number)
         items = page.ItemArray.Item if page.ItemArray else []
@@ -143,13 +143,13 @@ def _active(account: Account) -> Iterator[list[dict[str, Any]]]:
                     f"{account.settings.name}: listings come and go faster than they can be read; "
                     "it will be tried again later."
                 )
-            number, total, given = 1, -1, 0
+            number, total, count = 1, -1, 0
             continue
-        total, given = counted, given + len(items)
-        if not items and given < total:
-            raise _incomplete(account, "GetMyeBaySelling", total, given)
+        total, count = counted, count + len(items)
+        if not items and count < total:
+            raise _incomplete(account, "GetMyeBaySelling", total, count)
         yield items
-        if given >= total:
+        if count >= total:
             return
         number += 1
 
@@ -182,7 +182,8 @@ def _left(offered: int | None, status: trading.SellingStatus | None) -> int | No
     return None if offered is None else max(0, offered - (status.QuantitySold if status else 0))
 
 
-def _incomplete(account: Account, operation: str, total: int, given: int) -> TransientError:
+def _incomplete(account: Account, operation: str, total: int, received: int) -> TransientError:
     return TransientError(
-        f"{account.settings.name}: {operation} counts {total} entries but gives {given}; it will be tried again later."
+        f"{account.settings.name}: {operation} counts {total} entries but gives {received}; it will be tried again "
+        "later."
     )

@@ -54,11 +54,11 @@ class EbayQuantities(Quantities):
     def push(self, pushes: Sequence[Push]) -> Iterator[PushOutcome]:
         """One outcome for every push. Pushes of one listing go in one call where they can: that is one revision."""
         allowed: dict[str, list[Push]] = {"trading": [], "inventory": []}
-        for each in pushes:
-            if refused := _refusal(each):
+        for wanted in pushes:
+            if refused := _refusal(wanted):
                 yield refused
             else:
-                allowed[each.listing.reference["api"]].append(each)
+                allowed[wanted.listing.reference["api"]].append(wanted)
         managed = _by_sku(allowed["inventory"])
         yield from self._sent(_packed(managed, self._account.settings.inventory_skus_per_call), self._managed)
         classic = sorted(allowed["trading"], key=_item)
@@ -72,7 +72,7 @@ class EbayQuantities(Quantities):
             yield from stopped
             if not batch:
                 continue
-            open_ = {each.listing.key: each for each in batch}
+            open_ = {wanted.listing.key: wanted for wanted in batch}
             try:
                 for outcome in send(batch):
                     open_.pop(outcome.key, None)
@@ -84,56 +84,56 @@ class EbayQuantities(Quantities):
                 if lost:
                     raise
                 lost = True
-                yield from (_outcome(each, "failed", "unreachable", str(error)) for each in open_.values())
+                yield from (_outcome(wanted, "failed", "unreachable", str(error)) for wanted in open_.values())
             except PermanentError as error:
-                yield from (_outcome(each, "failed", "unreadable", str(error)) for each in open_.values())
+                yield from (_outcome(wanted, "failed", "unreadable", str(error)) for wanted in open_.values())
 
     def _counted(self, batch: Batch) -> tuple[Batch, list[PushOutcome]]:
         """The pushes whose listings may still be revised today, and the others' outcomes."""
         full = set()
-        for item_id in sorted({_item(each) for each in batch}):
+        for item_id in sorted({_item(wanted) for wanted in batch}):
             key = f"{self._account.settings.name}:revisions:{item_id}"
             if self._buckets.reserve(key, REVISIONS) > 0:
                 self._buckets.reserve(key, REVISIONS, -1.0)  # not spent
                 full.add(item_id)
         stopped = [
-            _outcome(each, "refused", "revision_limit", "The listing was revised as often as eBay allows in a day.")
-            for each in batch
-            if _item(each) in full
+            _outcome(wanted, "refused", "revision_limit", "The listing was revised as often as eBay allows in a day.")
+            for wanted in batch
+            if _item(wanted) in full
         ]
-        return [each for each in batch if _item(each) not in full], stopped
+        return [wanted for wanted in batch if _item(wanted) not in full], stopped
 
     def _revised(self, batch: Batch) -> Iterator[PushOutcome]:
         """eBay lists what it revised. Its errors do not say of which listing they are, so each of the others is sent
         again alone."""
         root = self._account.trading(
             "ReviseInventoryStatus",
-            {"InventoryStatus": [_status(each) for each in batch]},
+            {"InventoryStatus": [_status(wanted) for wanted in batch]},
             repeat=Repeat.STATE,
             partial=True,
         )
         answer = trading.read_answer(root, trading.ReviseAnswer, "ReviseInventoryStatus")
-        done = {(each.ItemID, each.SKU) for each in answer.InventoryStatus}
+        done = {(wanted.ItemID, wanted.SKU) for wanted in answer.InventoryStatus}
         items = {item_id for item_id, _ in done}
         unsaid = []
-        for each in batch:
-            if (_item(each), each.listing.sku) in done or (_is_single(each) and _item(each) in items):
-                yield _outcome(each, "accepted")
+        for wanted in batch:
+            if (_item(wanted), wanted.listing.sku) in done or (_is_single(wanted) and _item(wanted) in items):
+                yield _outcome(wanted, "accepted")
             else:
-                unsaid.append(each)
+                unsaid.append(wanted)
         errors = [error for error in answer.Errors if error.SeverityCode != "Warning"]
         if len(batch) == 1:
-            yield from (_blamed(each, errors) for each in unsaid)
+            yield from (_blamed(wanted, errors) for wanted in unsaid)
             return
-        for each in unsaid:
-            yield from self._revised([each])
+        for wanted in unsaid:
+            yield from self._revised([wanted])
 
     def _managed(self, batch: Batch) -> Iterator[PushOutcome]:
         """Pushes of Inventory API items. What a call of several SKUs does not take, or takes for an offer that eBay no
         longer knows, is tried once more: each SKU alone, a remembered offer looked up again."""
-        pushes = {each.listing.key: each for each in batch}
-        known = {key: each.listing.reference.get("offer_id") for key, each in pushes.items()}
-        remembered = {key: offer_id for key, offer_id in known.items() if offer_id is not None}
+        pushes = {wanted.listing.key: wanted for wanted in batch}
+        kept_ids = {key: wanted.listing.reference.get("offer_id") for key, wanted in pushes.items()}
+        remembered = {key: offer_id for key, offer_id in kept_ids.items() if offer_id is not None}
         offer_ids, shared, again = dict(remembered), len(_by_sku(batch)) > 1, Batch()
         for outcome in self._told(batch, offer_ids):
             refused = outcome.status == "refused" or outcome.code == NO_ANSWER[0]
@@ -147,16 +147,16 @@ class EbayQuantities(Quantities):
     def _told(self, batch: Batch, offer_ids: dict[str, str]) -> Iterator[PushOutcome]:
         """By their offers; those that are not in offer_ids are looked up and put there. An item's SKU may be offered by
         a classic listing, too: that one has no offer ('')."""
-        for group in _by_sku([each for each in batch if each.listing.key not in offer_ids]):
-            found = {o.listing.listing_id: o.offer_id for o in self._offers(group[0].listing.sku) if o.listing}
-            offer_ids |= {each.listing.key: found.get(_item(each), "") for each in group}
-        told = [self._updated([each for each in batch if offer_ids[each.listing.key]], offer_ids)]
-        classic = [each for each in batch if not offer_ids[each.listing.key]]
-        told += [self._revised(classic[at : at + STATUSES]) for at in range(0, len(classic), STATUSES)]
-        known = {each.listing.key: each.listing.reference.get("offer_id") for each in batch}
-        for outcome in chain.from_iterable(told):
+        for group in _by_sku([wanted for wanted in batch if wanted.listing.key not in offer_ids]):
+            offers = {o.listing.listing_id: o.offer_id for o in self._offers(group[0].listing.sku) if o.listing}
+            offer_ids |= {wanted.listing.key: offers.get(_item(wanted), "") for wanted in group}
+        outcomes = [self._updated([wanted for wanted in batch if offer_ids[wanted.listing.key]], offer_ids)]
+        classic = [wanted for wanted in batch if not offer_ids[wanted.listing.key]]
+        outcomes += [self._revised(classic[at : at + STATUSES]) for at in range(0, len(classic), STATUSES)]
+        remembered = {wanted.listing.key: wanted.listing.reference.get("offer_id") for wanted in batch}
+        for outcome in chain.from_iterable(outcomes):
             offer_id = offer_ids[outcome.key]
-            yield outcome if known[outcome.key] == offer_id else replace(outcome, reference={"offer_id": offer_id})
+            yield outcome if remembered[outcome.key] == offer_id else replace(outcome, reference={"offer_id": offer_id})
 
     def _updated(self, batch: Batch, offer_ids: dict[str, str]) -> Iterator[PushOutcome]:
         """HTTP 207, and 200 as well, hold a status for each offer, and one of the item itself without an offer's id."""
@@ -169,22 +169,22 @@ class EbayQuantities(Quantities):
         if response.status == 400:
             errors = self._account.decode(response, payloads.Errors).errors
             if len(requests) == 1:
-                yield from (_refused(each, errors) for each in batch)
+                yield from (_refused(wanted, errors) for wanted in batch)
                 return
             for group in _by_sku(batch):
                 yield from self._updated(group, offer_ids)
             return
         answers = self._account.decode(response, BulkResponse).responses
-        of_offers = {each.offer_id: each for each in answers if each.offer_id}
-        of_items = {each.sku: each for each in answers if not each.offer_id}
-        for each in batch:
-            said = [of_offers.get(offer_ids[each.listing.key]), of_items.get(each.listing.sku)]
-            failed = next((one for one in said if one and one.status_code not in range(200, 300)), None)
+        of_offers = {wanted.offer_id: wanted for wanted in answers if wanted.offer_id}
+        of_items = {wanted.sku: wanted for wanted in answers if not wanted.offer_id}
+        for wanted in batch:
+            statuses = [of_offers.get(offer_ids[wanted.listing.key]), of_items.get(wanted.listing.sku)]
+            failed = next((answer for answer in statuses if answer and answer.status_code not in range(200, 300)), None)
             if failed:
                 status = "failed" if failed.status_code >= 500 else "refused"
-                yield _refused(each, failed.errors, status, failed.status_code)
+                yield _refused(wanted, failed.errors, status, failed.status_code)
             else:
-                yield _outcome(each, "accepted") if said[0] else _outcome(each, "failed", *NO_ANSWER)
+                yield _outcome(wanted, "accepted") if statuses[0] else _outcome(wanted, "failed", *NO_ANSWER)
 
     def _offers(self, sku: str) -> list[Offer]:
         """The SKU's published offers; an item that was never offered has none (404, error 25713)."""

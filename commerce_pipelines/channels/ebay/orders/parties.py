@@ -17,13 +17,13 @@ def subject(username: str, order_id: str) -> str:
     return f"ebay:{username}" if username else f"order:{order_id}"
 
 
-def first_email(*given: str | None) -> str:
+def first_email(*addresses: str | None) -> str:
     """The first that is an address, '' if none is."""
-    return next((each for each in given if each and email_key(each)), "")
+    return next((address for address in addresses if address and email_key(address)), "")
 
 
-def phone(given: str | None) -> str:
-    return "" if given is None or given == _INVALID else given
+def phone(number: str | None) -> str:
+    return "" if number is None or number == _INVALID else number
 
 
 def state(given: str | None) -> str:

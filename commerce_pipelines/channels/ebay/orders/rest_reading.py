@@ -117,11 +117,11 @@ class FulfillmentOrders:
         """The orders, those of which the list is known to lack something by getOrder, unless they are unchanged."""
         lacking = {number: order for number, raw in enumerate(orders) if (order := _lacking(raw))}
         changes = [(order.order_id, order.last_modified_date) for order in lacking.values()]
-        known = unchanged(changes) if unchanged and changes else ()
+        landed = unchanged(changes) if unchanged and changes else ()
         for number, raw in enumerate(orders):
             if number not in lacking:
                 yield raw
-            elif lacking[number].order_id not in known:
+            elif lacking[number].order_id not in landed:
                 yield self._whole(lacking[number], raw)
 
     def _whole(self, order: rest_payloads.Head, raw: bytes) -> bytes:

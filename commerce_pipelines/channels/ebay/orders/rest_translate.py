@@ -118,9 +118,9 @@ def _item(line: rest_payloads.LineItem, currency: str) -> Item:
     remitted = [((t.tax_type or ""), minor(t.amount, currency)) for t in line.ebay_collect_and_remit_taxes or ()]
     own = [((t.tax_type or ""), minor(t.amount, currency)) for t in line.taxes or ()]
     stated = len(own)
-    for each in remitted:  # "the lineItems.taxes container also appears for this line item with the same tax amount"
-        if each in own:
-            own.remove(each)
+    for tax in remitted:  # "the lineItems.taxes container also appears for this line item with the same tax amount"
+        if tax in own:
+            own.remove(tax)
     charges = line.ebay_collected_charges or rest_payloads.CollectedCharges()
     return Item(
         line_id=line.line_item_id,
@@ -175,7 +175,7 @@ def _collected_as(order: rest_payloads.Order) -> str:
 def _fulfilled_by(order: rest_payloads.Order) -> FulfilledBy:
     program = order.program.fulfillment_program if order.program else None
     instructions = order.fulfillment_start_instructions or ()
-    by_ebay = any(each.fulfillment_instructions_type == "FULFILLED_BY_EBAY" for each in instructions)
+    by_ebay = any(instruction.fulfillment_instructions_type == "FULFILLED_BY_EBAY" for instruction in instructions)
     return FulfilledBy.CHANNEL if by_ebay or (program and program.fulfilled_by == "EBAY") else FulfilledBy.MERCHANT
 
 
@@ -186,24 +186,31 @@ def _departure(order: rest_payloads.Order) -> str:
 
 def _payments(order: rest_payloads.Order, currency: str) -> tuple[Payment, ...]:
     stated = (order.payment_summary and order.payment_summary.payments) or ()
-    paid = [each for each in stated if each.payment_status == "PAID"]
-    amounts = [(each.payment_method or "", _paid_in(each.amount, currency)) for each in paid]
+    paid = [payment for payment in stated if payment.payment_status == "PAID"]
+    amounts = [(payment.payment_method or "", _paid_in(payment.amount, currency)) for payment in paid]
     return tuple(Payment(method=method, amount=amount) for method, amount in amounts if amount)
 
 
 def _refunded(order: rest_payloads.Order, currency: str) -> int:
     """The seller's part of what went back. Line refunds are listed at the order again, so one of the two counts."""
     of_order = [
-        _paid_in(each.amount, currency) or 0
-        for each in (order.payment_summary and order.payment_summary.refunds) or ()
-        if each.refund_status in (None, "REFUNDED")
+        _paid_in(refund.amount, currency) or 0
+        for refund in (order.payment_summary and order.payment_summary.refunds) or ()
+        if refund.refund_status in (None, "REFUNDED")
     ]
-    of_lines = [_paid_in(each.amount, currency) or 0 for line in order.line_items for each in line.refunds or ()]
+    of_lines = [_paid_in(refund.amount, currency) or 0 for line in order.line_items for refund in line.refunds or ()]
     return sum(of_order or of_lines)
 
 
 def _step(order: rest_payloads.Order) -> rest_payloads.ShippingStep | None:
-    return next((each.shipping_step for each in order.fulfillment_start_instructions or () if each.shipping_step), None)
+    return next(
+        (
+            instruction.shipping_step
+            for instruction in order.fulfillment_start_instructions or ()
+            if instruction.shipping_step
+        ),
+        None,
+    )
 
 
 def _buyer(order: rest_payloads.Order, marketplace: str) -> Buyer:

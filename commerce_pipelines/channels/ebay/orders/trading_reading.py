@@ -45,8 +45,8 @@ class TradingOrders:
             {"DetailLevel": "ReturnAll", "OrderIDArray": {"OrderID": [order_id]}, "OrderRole": "Seller"},
             repeat=Repeat.STATE,
         )
-        found = answer.find("OrderArray/Order")
-        return None if found is None else xml.write(found)
+        order = answer.find("OrderArray/Order")
+        return None if order is None else xml.write(order)
 
     def _listing(self, by: str, window: Window, last: Place | None) -> Iterator[Page]:
         window = Window(last.start, last.end) if last else settled(window, self._now())

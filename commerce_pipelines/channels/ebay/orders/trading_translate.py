@@ -108,9 +108,9 @@ def _item(line: payloads.Transaction, currency: str) -> Item:
     item.cost = minor(line.TransactionPrice, currency) * line.QuantityPurchased
     own, remitted = _taxes(line.Taxes, currency), _taxes(line.eBayCollectAndRemitTaxes, currency)
     stated = len(own)
-    for each in remitted:
-        if each in own:
-            own.remove(each)
+    for tax in remitted:
+        if tax in own:
+            own.remove(tax)
     item.repeated = len(own) < stated
     item.fees = sum(amount for kind, amount in own if kind.endswith("Fee"))
     item.tax = sum(amount for kind, amount in own if not kind.endswith("Fee"))
@@ -120,7 +120,7 @@ def _item(line: payloads.Transaction, currency: str) -> Item:
 
 
 def _taxes(taxes: payloads.TaxesType | None, currency: str) -> list[tuple[str, int]]:
-    return [(each.Imposition, minor(each.TaxAmount, currency)) for each in taxes.TaxDetails] if taxes else []
+    return [(detail.Imposition, minor(detail.TaxAmount, currency)) for detail in taxes.TaxDetails] if taxes else []
 
 
 def _bare(line: payloads.Transaction) -> Item:
@@ -182,7 +182,7 @@ def _payments(order: payloads.Order, currency: str) -> tuple[Payment, ...]:
 
 def _refunded(order: payloads.Order, currency: str) -> int:
     refunds = order.MonetaryDetails.Refunds if order.MonetaryDetails else None
-    amounts = [each.RefundAmount for each in refunds.Refund] if refunds else []
+    amounts = [refund.RefundAmount for refund in refunds.Refund] if refunds else []
     return sum(abs(to_minor(a.value, currency)) for a in amounts if a and a.currencyID == currency)
 
 
@@ -190,7 +190,7 @@ def _buyer(order: payloads.Order, language: str) -> Buyer:
     who = order.TransactionArray.Transaction[0].Buyer or payloads.TransactionBuyer()
     ship_to = order.ShippingAddress or payloads.Address()
     email = first_email(who.Email)
-    vat = next((each.ID for each in order.BuyerTaxIdentifier if each.Type == "VATIN"), "")
+    vat = next((identifier.ID for identifier in order.BuyerTaxIdentifier if identifier.Type == "VATIN"), "")
     name = f"{who.UserFirstName} {who.UserLastName}".strip()
     return Buyer(
         ref=order.BuyerUserID,
@@ -214,18 +214,18 @@ def _shipping(order: payloads.Order) -> Address | None:
     return _address(order.ShippingAddress)
 
 
-def _address(given: payloads.Address | None) -> Address | None:
+def _address(address: payloads.Address | None) -> Address | None:
     """None where eBay gives no place: it does so until checkout."""
-    if given is None or not (given.Country or given.CityName or given.Street1):
+    if address is None or not (address.Country or address.CityName or address.Street1):
         return None
     return Address(
-        name=given.Name,
-        company=given.CompanyName,
-        street=given.Street1,
-        street2=given.Street2,
-        city=given.CityName,
-        postcode=given.PostalCode,
-        state=state(given.StateOrProvince),
-        country=given.Country,
-        phone=phone(given.Phone),
+        name=address.Name,
+        company=address.CompanyName,
+        street=address.Street1,
+        street2=address.Street2,
+        city=address.CityName,
+        postcode=address.PostalCode,
+        state=state(address.StateOrProvince),
+        country=address.Country,
+        phone=phone(address.Phone),
     )

@@ -64,10 +64,10 @@ def run_bulk(graphql: GraphQL, session: HttpSession, query: str, sleep: Callable
             raise TransientError(f"{account}: a bulk operation of Shopify took longer than {PATIENCE:.0f} s.")
         sleep(wait)
         waited, wait = waited + wait, min(LONGEST_WAIT, wait * 1.5)
-        found = graphql.ask(BULK_STATE, {"id": operation.id}, State).bulkOperation
-        if found is None:
+        state = graphql.ask(BULK_STATE, {"id": operation.id}, State).bulkOperation
+        if state is None:
             raise ProtocolError(f"{account}: Shopify does not know its own bulk operation.")
-        operation = found
+        operation = state
     if operation.errorCode == "ACCESS_DENIED":
         raise CredentialError(
             f"{account}: the app may not read everything that a bulk operation asks for; grant it read_products, "

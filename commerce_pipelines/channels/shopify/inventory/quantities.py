@@ -77,7 +77,7 @@ class ShopifyInventory(Listings, Quantities):
             if not seen and self._takes_too_long(answer):
                 yield from self._in_bulk()
                 return
-            found: list[Listing] = []
+            listings: list[Listing] = []
             last = ""
             for raw in page.nodes:
                 try:
@@ -85,11 +85,11 @@ class ShopifyInventory(Listings, Quantities):
                     last = number(variant.id)
                     item = variant.inventoryItem
                     if item.id not in seen:  # variants may share an item
-                        found += self._listings_of(variant)
+                        listings += self._listings_of(variant)
                         seen.add(item.id)
                 except (msgspec.DecodeError, UnicodeDecodeError, RecordError) as error:
-                    found.append(_unreadable(raw, error))
-            yield tuple(found)
+                    listings.append(_unreadable(raw, error))
+            yield tuple(listings)
             if not page.pageInfo.hasNextPage:
                 return
             count += len(page.nodes)
@@ -128,7 +128,7 @@ class ShopifyInventory(Listings, Quantities):
                 levels.append(line)
             else:
                 variants[line.id] = variants[line.inventoryItem.id] = line
-        found: dict[str, Listing] = dict(bad)
+        listings: dict[str, Listing] = dict(bad)
         for line in levels:
             variant = variants.get(line.parent)
             if variant is None or variant.inventoryItem is None or line.location is None:
@@ -141,8 +141,8 @@ class ShopifyInventory(Listings, Quantities):
                 listing = _listing(item.id, item.sku, item.tracked, variant.displayName, level)
             except RecordError as error:
                 listing = _unreadable(msgspec.json.encode(line), error)
-            found[listing.key] = listing
-        every = list(found.values())
+            listings[listing.key] = listing
+        every = list(listings.values())
         for start in range(0, len(every), AT_ONCE):
             yield tuple(every[start : start + AT_ONCE])
 
@@ -199,7 +199,7 @@ class ShopifyInventory(Listings, Quantities):
 
     def _send(self, batch: list[Push], attempt: int) -> list[UserError]:
         key = idempotency_key([push.token for push in batch], attempt)
-        given: dict[str, Any] = {
+        variables: dict[str, Any] = {
             "name": "available",
             "reason": REASON,
             "referenceDocumentUri": f"gid://commerce-pipelines/StockSync/{key}",
@@ -213,7 +213,7 @@ class ShopifyInventory(Listings, Quantities):
                 for push in batch
             ],
         }
-        answer = self._graphql.change(SET_QUANTITIES, {"input": given, "key": key}, SetAnswer, repeat=Repeat.TOKEN)
+        answer = self._graphql.change(SET_QUANTITIES, {"input": variables, "key": key}, SetAnswer, repeat=Repeat.TOKEN)
         return answer.inventorySetQuantities.userErrors
 
 

@@ -74,29 +74,29 @@ def taxes_of(lines: list[payloads.TaxLine], minor: Minor) -> Taxes:
     if not lines:
         return NOTHING
     tax = rate = collected = 0
-    known = True
+    complete = True
     for line in lines:
         if line.channelLiable:
             collected += minor(line.priceSet)
             continue
         tax += minor(line.priceSet)
         if line.rate is None:
-            known = False
+            complete = False
         else:
             rate += round(line.rate * _MILLION)
-    return Taxes(tax, rate if known else None, collected)
+    return Taxes(tax, rate if complete else None, collected)
 
 
 def discounts_of(allocations: list[payloads.DiscountAllocation], minor: Minor) -> Discounts:
     """Amounts by discount application; one that takes nothing off is left out."""
-    found: Discounts = {}
+    discounts: Discounts = {}
     for allocation in allocations:
         if amount := minor(allocation.allocatedAmountSet):
             by = allocation.discountApplication
-            if by.index in found:
-                amount += found[by.index][1]
-            found[by.index] = (by.code or by.title or "", amount)
-    return found
+            if by.index in discounts:
+                amount += discounts[by.index][1]
+            discounts[by.index] = (by.code or by.title or "", amount)
+    return discounts
 
 
 def charge(line: OrderLine, discounts: Discounts, taxes: Taxes, *, included: bool, untaxed: bool) -> list[OrderLine]:

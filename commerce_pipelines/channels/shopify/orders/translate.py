@@ -205,25 +205,25 @@ def _with_line(order: Order, line: OrderLine) -> Order:
 
 def _tips(items: list[payloads.LineItem], tip: int, minor: Minor) -> tuple[str, ...]:
     """The ids of the line items that are tips."""
-    found = {
+    tips = {
         item.id: minor(item.originalUnitPriceSet)
         for item in items
         if item.quantity == 1 and not (item.sku or item.requiresShipping or taxes_of(item.taxLines, minor).tax)
     }
-    whole = [gid for gid, amount in found.items() if amount == tip]
-    return tuple(whole[:1] or (found if sum(found.values()) == tip else ()))
+    whole = [gid for gid, amount in tips.items() if amount == tip]
+    return tuple(whole[:1] or (tips if sum(tips.values()) == tip else ()))
 
 
 def _only_in_total(order: payloads.Order, minor: Minor, lines: list[OrderLine]) -> list[OrderLine]:
     """Duties and fees of which only the order's sum is known."""
-    found = []
+    charges = []
     duties = 0 if order.dutiesIncluded else minor(order.originalTotalDutiesSet)
     if duties and stands_alone(lines, LineKind.DUTY):
-        found.append(_plain("duties", LineKind.DUTY, "Import duties", duties))
+        charges.append(_plain("duties", LineKind.DUTY, "Import duties", duties))
     fees = minor(order.originalTotalAdditionalFeesSet)
     if fees and stands_alone(lines, LineKind.FEE):
-        found.append(_plain("fees", LineKind.FEE, "Additional fees", fees))
-    return found
+        charges.append(_plain("fees", LineKind.FEE, "Additional fees", fees))
+    return charges
 
 
 def _plain(line_id: str, kind: LineKind, title: str, amount: int) -> OrderLine:
@@ -234,10 +234,10 @@ def _plain(line_id: str, kind: LineKind, title: str, amount: int) -> OrderLine:
 def _payments(transactions: list[payloads.Transaction], minor: Minor) -> tuple[Payment, ...]:
     """What was really paid, by gateway (`gift_card` is one of them)."""
     paid: dict[str, int] = {}
-    for one in transactions:
-        if one.status == "SUCCESS" and one.kind in _PAYS:
-            gateway = one.gateway or ""
-            paid[gateway] = paid.get(gateway, 0) + _PAYS[one.kind] * minor(one.amountSet)
+    for transaction in transactions:
+        if transaction.status == "SUCCESS" and transaction.kind in _PAYS:
+            gateway = transaction.gateway or ""
+            paid[gateway] = paid.get(gateway, 0) + _PAYS[transaction.kind] * minor(transaction.amountSet)
     return tuple([Payment(method=method, amount=amount) for method, amount in paid.items() if amount])
 
 
