@@ -16,8 +16,8 @@ install: .venv/installed
 	@$(BIN)/uv sync --locked --inexact --quiet --python $(BIN)/python
 	@touch $@
 
-demo: install  ## sandbox marketplaces and Odoo, Dagster UI on 127.0.0.1:3000; ONCE=1: without UI, to the end
-	@$(BIN)/python -m commerce_sandbox.demo $(if $(ONCE),--once)
+demo: install  ## sandbox marketplaces and Odoo, Dagster UI on 127.0.0.1:3000; ONCE=1: without UI, to the end; PORT=: another port
+	@$(BIN)/python -m commerce_sandbox.demo $(if $(ONCE),--once) $(if $(PORT),--port $(PORT))
 
 test: install
 	@$(BIN)/pytest -n 2

@@ -21,7 +21,7 @@ T = TypeVar("T")
 BLOT = "\ufffd"
 _BLOT_ESCAPE = rb"\ufffd"
 _VALUE = re.compile(r"\s*'[^']*'|\s*\"[^\"]*\"")
-_WORD = re.compile(r"Invalid enum value '([A-Za-z0-9_ -]{1,40})'")
+_WORD = re.compile(r"Invalid enum value '([A-Za-z0-9_-]{1,40})'")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 # Inside a JSON string: a whole pair of surrogates, any other escape, or a character that must not stand there.
 _JSON_PART = re.compile(

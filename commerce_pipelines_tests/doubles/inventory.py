@@ -43,8 +43,12 @@ class Odoo:
         codes = sorted({code for code, _ in self.stock})
         warehouses = sorted({place for _, place in self.stock})
         match model, method:
-            case "ir.config_parameter" | "ir.model.data", _:
+            case "ir.config_parameter", _:
+                return ""
+            case "ir.model.data", "search_count":
                 return 0
+            case "ir.model.data", _:
+                return []
             case "stock.warehouse", _:
                 return [{"id": i, "name": w, "code": w, "lot_stock_id": 100 + i} for i, w in enumerate(warehouses)]
             case "stock.location", _:

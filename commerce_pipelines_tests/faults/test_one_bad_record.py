@@ -16,6 +16,7 @@ from commerce_pipelines.channels.capabilities import Channel, Window
 from commerce_pipelines.channels.http.memory import MemoryBuckets, MemoryTokens
 from commerce_pipelines.channels.registry import open_channel
 from commerce_pipelines.core.errors import RecordError
+from commerce_pipelines.core.instruments import REAL
 from commerce_pipelines.domain.orders.order import Order
 from commerce_pipelines.flows.intake.pull import _head
 from commerce_pipelines.flows.orders.stage import read_order
@@ -50,7 +51,7 @@ def opened(settings: Settings, dialect: str) -> Channel:
     chosen: Any = settings.channel(name)
     if api:
         chosen = msgspec.structs.replace(chosen, orders_api=api)
-    return open_channel(chosen, MemoryBuckets(), MemoryTokens())
+    return open_channel(chosen, MemoryBuckets(), MemoryTokens(), REAL)
 
 
 @contextmanager

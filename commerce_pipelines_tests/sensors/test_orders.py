@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 import msgspec
@@ -256,8 +257,8 @@ def test_a_tick_has_a_time_budget_and_the_next_goes_on_from_there(
     clock = iter(range(0, 10_000, 6))
     real = channel.orders.changed
 
-    def slow(window: polling.Window, resume: str | None = None) -> Iterator[Page]:
-        for page in real(window, resume):
+    def slow(window: polling.Window, *more: Any) -> Iterator[Page]:
+        for page in real(window, *more):
             next(clock)
             yield page
 

@@ -18,6 +18,7 @@ from commerce_pipelines.channels.capabilities import Page
 from commerce_pipelines.core.errors import RecordError
 from commerce_pipelines.domain.orders.order import LineKind, Order, OrderStatus
 from commerce_pipelines.domain.sales.rules import TaxMapping
+from commerce_pipelines.flows.identity import credentials_digest
 from commerce_pipelines.flows.intake.pull import Landed, land
 from commerce_pipelines.flows.orders.load import is_sale, load, records
 from commerce_pipelines.flows.orders.prove import prove
@@ -25,6 +26,7 @@ from commerce_pipelines.flows.orders.stage import stage
 from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.settings.file import parse
 from commerce_pipelines.warehouse import exceptions as quarantine
+from commerce_pipelines.warehouse.shared import accounts
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines.warehouse.tables.frames import read_frame, replace_days
 from commerce_pipelines_tests.conftest import MASTER_KEY
@@ -85,9 +87,14 @@ def test_samples_go_through_a_lane_end_to_end(
         given = samples()
         read = translated(open_connections(settings, environ), name, given)
         skus = {line.sku: MUG for order in read for line in order.lines if line.kind is LineKind.PRODUCT}
-        channels = [msgspec.structs.replace(one, skus=skus) if one.name == name else one for one in settings.channels]
+        channels = [
+            msgspec.structs.replace(one, skus=skus, titles={"*": MUG}) if one.name == name else one
+            for one in settings.channels
+        ]
         connections = open_connections(msgspec.structs.replace(settings, channels=tuple(channels)), environ)
         _accountant(connections, name, read)
+        with connections.warehouse.transaction() as connection:  # nobody is asked whose account it is
+            accounts.add(connection, name, name, "", credentials_digest(connections, name))
         now, landed = datetime.now(UTC), Landed()
         land(connections, name, Page(records=tuple(given), resume=None, watermark=now), "webhook", now, landed)
         days = sorted(landed.days)

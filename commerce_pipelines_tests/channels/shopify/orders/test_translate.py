@@ -237,8 +237,8 @@ def test_where_an_order_stands(fields: dict[str, Any], status: OrderStatus) -> N
 
 def test_people_companies_and_places() -> None:
     address = {"name": "Jörg Weiß", "company": "Kaffeehaus Weiß GmbH", "address1": "Kastanienallee 7",
-               "address2": None, "city": "Berlin", "zip": "10435", "provinceCode": None, "countryCodeV2": "DE",
-               "phone": None}  # fmt: skip
+               "address2": None, "city": "Berlin", "zip": "10435", "provinceCode": None, "province": None,
+               "countryCodeV2": "DE", "phone": None}  # fmt: skip
     company = {"__typename": "PurchasingCompany", "company": {"name": "Weiß GmbH"},
                "location": {"taxSettings": {"taxRegistrationId": "DE123456788"}}}  # fmt: skip
     order = read(sell(mug(), billingAddress=address, purchasingEntity=company, fulfilment="PARTIALLY_FULFILLED"))
