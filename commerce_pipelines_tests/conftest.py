@@ -45,7 +45,7 @@ def server_url() -> str:
     """URL of the server, by a role that may create databases; its own database is not touched."""
     given = os.environ.get(SERVER, "")
     url = database_url({"COMMERCE_DATABASE_URL": given} if given else {}, Path(os.environ[ROOT]))
-    return url if given else url.replace("//commerce@", "//postgres@")
+    return url if given else url.replace("//commerce_pipelines@", "//postgres@")
 
 
 @pytest.fixture(scope="session")

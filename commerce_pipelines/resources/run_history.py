@@ -14,6 +14,8 @@ from sqlalchemy.exc import InternalError
 from ..warehouse.server.server import database_url
 from .dagster_internals import ConcurrencyLimitsTable, ConfigurableClassData
 
+IN_PUBLIC = "options=-csearch_path%3Dpublic"
+
 
 class _Events(PostgresEventLogStorage):
     """dagster-postgres, but of two runs that are the first to use a pool, at the same moment, neither fails."""
@@ -32,6 +34,10 @@ class _Events(PostgresEventLogStorage):
             return True
 
 
+def _mark(url: str) -> str:
+    return "&" if "?" in url else "?"
+
+
 class RunHistory(DagsterPostgresStorage):
     """dagster-postgres at COMMERCE_DATABASE_URL, or in the embedded server that the pipelines use themselves.
 
@@ -39,8 +45,10 @@ class RunHistory(DagsterPostgresStorage):
     """
 
     def __init__(self, postgres_url: str, inst_data: ConfigurableClassData | None = None) -> None:
-        super().__init__(postgres_url, inst_data=inst_data)
-        self._event_log_storage = _Events(postgres_url)
+        # Dagster names no schema, and a role called `commerce` would make it find our tables first.
+        url = postgres_url if "options=" in postgres_url else f"{postgres_url}{_mark(postgres_url)}{IN_PUBLIC}"
+        super().__init__(url, inst_data=inst_data)
+        self._event_log_storage = _Events(url)
 
     @classmethod
     def config_type(cls) -> Any:

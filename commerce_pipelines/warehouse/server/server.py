@@ -22,7 +22,9 @@ from . import cluster, keeper
 
 GRACE_SECONDS = 20.0  # the server outlives its last user by this, so that commands in a row start it once
 START_SECONDS = 60.0  # how long a server may take to answer, recovery included
-ROLE = "commerce"  # owns its database and is no superuser: SQL of ours can read no file and start no program
+# Owns its database and is no superuser: SQL of ours can read no file and start no program. Its name is not that of our
+# schema, which PostgreSQL would then search before `public`, where Dagster's tables are.
+ROLE = "commerce_pipelines"
 SCHEMES = ("postgresql+psycopg2", "postgresql", "postgres")
 
 _held: dict[Path, int] = {}  # folders whose server this process uses -> the descriptor that holds the shared lock

@@ -40,7 +40,7 @@ def test_a_server_lives_as_long_as_its_users_however_they_end(tmp_path: Path) ->
     users[0].kill()
     users[0].wait()
     os.kill(server, signal.SIGKILL)  # the server itself dies: the next to ask finds it started again, data intact
-    url = database_url({}, tmp_path).replace("//commerce@", "//postgres@")
+    url = database_url({}, tmp_path).replace("//commerce_pipelines@", "//postgres@")
     with closing(psycopg2.connect(libpq_url(url))) as connection, connection.cursor() as cursor:
         cursor.execute("SHOW data_directory")
         assert cursor.fetchone() == (str(data),)
