@@ -27,7 +27,7 @@ def bars(figures: Mapping[str, int], title: str) -> str:
         middle = (index + 0.5) * step
         parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{step * 0.8:.1f}" height="{height:.1f}" fill="#4f43dd"/>')
         if index % every == 0:
-            parts += [_text(middle, y - 3, str(value)), _text(middle, HEIGHT - FOOT + 14, label)]
+            parts += [_draw_text(middle, y - 3, str(value)), _draw_text(middle, HEIGHT - FOOT + 14, label)]
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" font-family="sans-serif">'
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>{"".join(parts)}</svg>'
@@ -35,5 +35,5 @@ def bars(figures: Mapping[str, int], title: str) -> str:
     return f"![{escape(title)}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
 
 
-def _text(x: float, y: float, text: str) -> str:
+def _draw_text(x: float, y: float, text: str) -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" font-size="10" text-anchor="middle">{escape(text)}</text>'

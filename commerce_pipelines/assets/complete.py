@@ -33,10 +33,10 @@ def complete(verdict: Verdict, name: str, asset_key: dg.AssetKey) -> dg.AssetChe
         description=sentence(verdict),
         metadata={
             "days proved": f"{len(days)}: {days[0]} to {days[-1]}" if days else "none",
-            "days found wanting": _dates(red),
+            "days found wanting": _join_dates(red),
             "to look again": f"`commerce-pipelines backfill {name} --from {red[0]} --to {red[-1]}`" if red else "–",
             "waiting now": verdict.waiting,
-            "days with answers that no run has dealt with": _dates(verdict.undealt),
+            "days with answers that no run has dealt with": _join_dates(verdict.undealt),
             "orders in channel": proof.orders_in_channel,
             "sale orders in Odoo": proof.sale_orders_in_odoo,
             "in exceptions": proof.exceptions,
@@ -56,16 +56,16 @@ def complete(verdict: Verdict, name: str, asset_key: dg.AssetKey) -> dg.AssetChe
                 for currency, minor in sorted(proof.collected.items())
             },
             "orders per day": dg.MetadataValue.md(
-                bars(_per_day(verdict.proof), "orders in the channel") or "no orders"
+                bars(_count_per_day(verdict.proof), "orders in the channel") or "no orders"
             ),
-            "day by day": dg.MetadataValue.md(_table(verdict.proof)),
+            "day by day": dg.MetadataValue.md(_write_table(verdict.proof)),
         },
     )
 
 
 def sentence(verdict: Verdict) -> str:
     """`100 orders in the channel, 99 in Odoo, 1 missing; money differs by 39.90.`, and what else is not settled."""
-    text = _sentence(verdict.proof.whole)
+    text = _describe(verdict.proof.whole)
     if (
         verdict.waiting > verdict.proof.whole.exceptions
     ):  # some cannot be read, or were refused since their day was proved
@@ -75,7 +75,7 @@ def sentence(verdict: Verdict) -> str:
     return text
 
 
-def _sentence(proof: Completeness) -> str:
+def _describe(proof: Completeness) -> str:
     parts = [f"{proof.orders_in_channel} orders in the channel, {proof.sale_orders_in_odoo} in Odoo"]
     for count, word in (
         (len(proof.missing), "missing"),
@@ -87,19 +87,19 @@ def _sentence(proof: Completeness) -> str:
     return f"{', '.join(parts)}; money differs by {proof.money_difference}."
 
 
-def _per_day(whole_proof: Proof) -> dict[str, int]:
+def _count_per_day(whole_proof: Proof) -> dict[str, int]:
     days: Counter[date] = Counter()
     for (day, _currency), proof in sorted(whole_proof.days.items()):
         days[day] += proof.orders_in_channel
     return {f"{day:%d.%m.}": count for day, count in list(days.items())[-SHOWN:]}
 
 
-def _dates(days: Sequence[date]) -> str:
+def _join_dates(days: Sequence[date]) -> str:
     more = f" and {len(days) - SHOWN} more" if len(days) > SHOWN else ""
     return ", ".join(day.isoformat() for day in days[:SHOWN]) + more or "none"
 
 
-def _table(whole_proof: Proof) -> str:
+def _write_table(whole_proof: Proof) -> str:
     """Markdown: one row per business day and currency; those found wanting or waiting first, then the newest."""
     head = ["day", "currency", "channel", "Odoo", "waiting", "missing", "surplus", "money in channel", "money in Odoo"]
     rows = [
@@ -109,11 +109,11 @@ def _table(whole_proof: Proof) -> str:
             str(to_decimal(proof.channel_total.get(currency, 0), currency)),
             str(to_decimal(proof.odoo_total.get(currency, 0), currency)),
         ]
-        for (day, currency), proof in sorted(whole_proof.days.items(), key=_urgency)[:SHOWN]
+        for (day, currency), proof in sorted(whole_proof.days.items(), key=_sort_by_urgency)[:SHOWN]
     ]  # fmt: skip
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
 
 
-def _urgency(row: tuple[tuple[date, str], Completeness]) -> tuple[bool, int, str]:
+def _sort_by_urgency(row: tuple[tuple[date, str], Completeness]) -> tuple[bool, int, str]:
     (day, currency), proof = row
     return proof.complete and not proof.exceptions, -day.toordinal(), currency

@@ -66,14 +66,14 @@ def exceptions_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinitio
                 "notes on loaded orders": sum(notes.values()),
                 "made due": due,
                 "by reason": dg.MetadataValue.md(bars(most, "by reason") or "nothing"),
-                "what to do": dg.MetadataValue.md(_table(waiting)),
+                "what to do": dg.MetadataValue.md(_write_table(waiting)),
             }
         )
 
     return exceptions
 
 
-def _table(waiting: "Sequence[OpenException]") -> str:
+def _write_table(waiting: "Sequence[OpenException]") -> str:
     """Markdown, at most SHOWN rows. Everything that came from outside is escaped."""
     if not waiting:
         return "Nothing waits."
@@ -82,13 +82,13 @@ def _table(waiting: "Sequence[OpenException]") -> str:
     for record in waiting[:SHOWN]:
         seen = f"{record.first_seen:%Y-%m-%d %H:%M}"
         cells = (record.topic, record.record_id, record.code, record.message, record.fix, seen, str(record.tries))
-        rows.append("| " + " | ".join(map(_cell, cells)) + " |")
+        rows.append("| " + " | ".join(map(_escape_cell, cells)) + " |")
     rest = (
         f"\n\n… and {len(waiting) - SHOWN} more: `commerce-pipelines exceptions list`." if len(waiting) > SHOWN else ""
     )
     return "\n".join([head, *rows]) + rest
 
 
-def _cell(text: str) -> str:
+def _escape_cell(text: str) -> str:
     """Text that markdown shows as it is: no link, not of a bare address either, no image, no end of the cell."""
     return "".join(f"\\{c}" if c in punctuation else c for c in " ".join(text.split()))

@@ -122,10 +122,10 @@ def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefi
             metadata={
                 "dagster/row_count": len(frame),
                 "dagster/uri": "postgresql:///commerce.listings",
-                **counts(_tally(frame["fulfilled_by"]), "fulfilled by"),
+                **counts(_count_words(frame["fulfilled_by"]), "fulfilled by"),
                 "inactive": int((~frame["active"]).sum()),
                 "seconds": round(connections.instruments.clock() - started, 2),
-                "quantities": dg.MetadataValue.md(_spread(frame["quantity"], "listings by the quantity shown")),
+                "quantities": dg.MetadataValue.md(_draw_spread(frame["quantity"], "listings by the quantity shown")),
             }
         )
 
@@ -157,10 +157,10 @@ def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefi
             metadata={
                 "dagster/row_count": len(targets),
                 "dagster/uri": "postgresql:///commerce.inventory_targets",
-                **counts(_tally(targets["reason"]), "reason"),
+                **counts(_count_words(targets["reason"]), "reason"),
                 "units held for orders on their way": int(targets["in_pipe"].fillna(0).sum()),
-                "listings without a product": _names(unlinked),
-                "products without a listing": _names(unlisted),
+                "listings without a product": _join_names(unlinked),
+                "products without a listing": _join_names(unlisted),
                 "seconds": round(connections.instruments.clock() - started, 2),
             }
         )
@@ -208,13 +208,13 @@ def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefi
                 "dagster/uri": "postgresql:///commerce.published_inventory",
                 "dry run": done.dry,
                 **counts(done.outcomes, "pushes"),
-                **counts(_tally(done.after.table["action"]), "listings"),
+                **counts(_count_words(done.after.table["action"]), "listings"),
                 "buffer cost (free units not shown)": state.buffer,
                 "oldest unpublished change": state.oldest.isoformat() if state.oldest else "none",
                 "seconds": round(connections.instruments.clock() - started, 2),
-                "difference": _difference(done),
-                "before": dg.MetadataValue.md(_spread(done.before.table["believed"], "quantity shown before")),
-                "after": dg.MetadataValue.md(_spread(done.after.table["believed"], "quantity shown after")),
+                "difference": _build_difference_table(done),
+                "before": dg.MetadataValue.md(_draw_spread(done.before.table["believed"], "quantity shown before")),
+                "after": dg.MetadataValue.md(_draw_spread(done.after.table["believed"], "quantity shown after")),
             },
         )
         yield from checks(state, key("published_inventory"))
@@ -233,7 +233,7 @@ def checks(state: "Standing", asset_key: dg.AssetKey) -> Sequence[dg.AssetCheckR
             severity=dg.AssetCheckSeverity.ERROR if above else dg.AssetCheckSeverity.WARN,
             description=f"{above} of {state.linked} listings show more than is free, {len(state.coming)} more are "
             "being corrected.",
-            metadata={"above free": _names(state.above), "being corrected": _names(state.coming)},
+            metadata={"above free": _join_names(state.above), "being corrected": _join_names(state.coming)},
         ),
         dg.AssetCheckResult(
             check_name="up_to_date",
@@ -241,23 +241,23 @@ def checks(state: "Standing", asset_key: dg.AssetKey) -> Sequence[dg.AssetCheckR
             passed=not behind,
             severity=dg.AssetCheckSeverity.ERROR,
             description=f"{behind} of {state.linked} listings are behind Odoo for longer than the deadline.",
-            metadata={"behind": _names(state.behind)},
+            metadata={"behind": _join_names(state.behind)},
         ),
     )
 
 
-def _names(names: "Sequence[str] | pd.Series[str]") -> str:
+def _join_names(names: "Sequence[str] | pd.Series[str]") -> str:
     """`3: A, B, C`, cut where it gets long."""
     listed = [str(name) for name in names]
     more = " …" if len(listed) > SHOWN else ""
     return f"{len(listed)}: {', '.join(listed[:SHOWN])}{more}" if listed else "none"
 
 
-def _tally(words: "pd.Series[str]") -> dict[str, int]:
+def _count_words(words: "pd.Series[str]") -> dict[str, int]:
     return {str(word): int(count) for word, count in words.value_counts().items()}
 
 
-def _spread(quantities: "pd.Series[int]", title: str) -> str:
+def _draw_spread(quantities: "pd.Series[int]", title: str) -> str:
     import numpy as np
 
     figures = quantities.dropna().to_numpy(dtype="int64")
@@ -265,7 +265,7 @@ def _spread(quantities: "pd.Series[int]", title: str) -> str:
     return bars(dict(zip(STEPS, steps.tolist(), strict=True)), title)
 
 
-def _difference(done: "Published") -> dg.MetadataValue:
+def _build_difference_table(done: "Published") -> dg.MetadataValue:
     rows = done.before.pushes().head(SHOWN)
     records = [
         dg.TableRecord(

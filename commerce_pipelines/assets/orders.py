@@ -95,7 +95,7 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
                 **asked,
                 "orders": sum(per_day.values()),
                 "seconds": round(connections.instruments.clock() - started, 2),
-                "orders per day": _chart(per_day, "orders landed per day"),
+                "orders per day": _draw_chart(per_day, "orders landed per day"),
             },
         )
         return dg.MaterializeResult()
@@ -140,12 +140,12 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
         say_by_day(
             context,
             key("orders"),
-            {day: {"dagster/row_count": count, **_staged(staged.of(day))} for day, count in per_day.items()},
+            {day: {"dagster/row_count": count, **_describe_staged(staged.of(day))} for day, count in per_day.items()},
             {
                 "orders": staged.orders,
-                **_staged(staged),
+                **_describe_staged(staged),
                 **seconds,
-                "orders per day": _chart(per_day, "orders per day"),
+                "orders per day": _draw_chart(per_day, "orders per day"),
             },
         )
         say_by_day(
@@ -208,11 +208,11 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
             context,
             key("sale_orders"),
             {
-                day: {"dagster/row_count": loaded.of(day).actions.total(), **_loaded(loaded.of(day))}
+                day: {"dagster/row_count": loaded.of(day).actions.total(), **_describe_loaded(loaded.of(day))}
                 for day in each_day(context)
             },
             {
-                **_loaded(loaded),
+                **_describe_loaded(loaded),
                 "seconds": round(connections.instruments.clock() - started, 2),
                 "what became of them": dg.MetadataValue.md(bars(dict(loaded.actions), "orders by outcome")),
             },
@@ -244,7 +244,7 @@ def backfill_job(channel: ChannelSettings) -> Any:  # of a type that Dagster doe
     )
 
 
-def _staged(part: "Staged") -> dict[str, Any]:
+def _describe_staged(part: "Staged") -> dict[str, Any]:
     """What is said of staged orders, of a day or of the whole run."""
     return {
         "in exceptions": part.refused,
@@ -254,7 +254,7 @@ def _staged(part: "Staged") -> dict[str, Any]:
     }
 
 
-def _loaded(part: "Loaded") -> dict[str, Any]:
+def _describe_loaded(part: "Loaded") -> dict[str, Any]:
     """What is said of orders brought to Odoo, of a day or of the whole run."""
     return {
         **counts(part.actions, "orders"),
@@ -266,5 +266,5 @@ def _loaded(part: "Loaded") -> dict[str, Any]:
     }
 
 
-def _chart(per_day: Counter[date] | dict[date, int], title: str) -> dg.MetadataValue:
+def _draw_chart(per_day: Counter[date] | dict[date, int], title: str) -> dg.MetadataValue:
     return dg.MetadataValue.md(bars({f"{day:%d.%m.}": per_day[day] for day in sorted(per_day)}, title) or "no orders")

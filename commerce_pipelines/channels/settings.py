@@ -39,12 +39,14 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        mistakes = [f"channels[{self.name}].{key} {problem}" for key, problem in (*self._reached(), *self.problems())]
+        mistakes = [
+            f"channels[{self.name}].{key} {problem}" for key, problem in (*self._check_own_keys(), *self.problems())
+        ]
         mistakes += [f"channels[{self.name}].inventory.{key} {problem}" for key, problem in self.inventory.problems()]
         if mistakes:
             raise SettingsError("\n".join(mistakes))
 
-    def _reached(self) -> Iterator[tuple[str, str]]:
+    def _check_own_keys(self) -> Iterator[tuple[str, str]]:
         """(key, what is wrong with it and the fix) of the keys of this class."""
         if not NAME.match(self.name):
             yield "name", "must match [a-z][a-z0-9_]*, because it becomes part of asset keys and external ids."

@@ -52,10 +52,10 @@ def backfill(channel: str, start: datetime, end: datetime | None, days_per_run: 
             connections, channel, first, last, run,
             days_per_run=days_per_run or DAYS_PER_RUN, anew=anew,
         ):  # fmt: skip
-            figures = _figures(came(connections, channel, part.first, part.last))
+            figures = _describe_figures(came(connections, channel, part.first, part.last))
             click.echo(f"{part.first} to {part.last}, {part.done} of {part.days} days: {figures}")
     whole = came(connections, channel, first, last)
-    click.echo(f"{channel} from {first} to {last}: {_figures(whole)}")
+    click.echo(f"{channel} from {first} to {last}: {_describe_figures(whole)}")
     if whole.waiting:
         click.echo(f"`commerce-pipelines exceptions list {channel}` says what the waiting ones wait for.")
     sys.exit(1 if whole.missing else 0)
@@ -85,7 +85,7 @@ def runs(connections: Connections, name: str, first: date, last: date) -> Iterat
         yield run
 
 
-def _figures(came: Came) -> str:
+def _describe_figures(came: Came) -> str:
     parts = [f"{came.orders} orders in the channel, {came.in_odoo} in Odoo"]
     parts += [f"{count} {word}" for count, word in ((came.waiting, "waiting"), (came.missing, "missing")) if count]
     return ", ".join(parts)

@@ -23,16 +23,16 @@ def verify(connections: Connections) -> Iterator[Finding]:
     """Yields each finding as soon as it is known; a dead service is one finding, not the end of the list."""
     settings = connections.settings
     yield "settings", ""
-    database = _tried("database and master key", lambda: connections.vault)
+    database = _try_call("database and master key", lambda: connections.vault)
     yield from database
     entered_database = not any(problem for _, problem in database)
     for of_all in verifiers.OF_ALL:
         yield from of_all(connections)
-    entered = _tried(f"Odoo at {settings.odoo.url}", lambda: connections.odoo.version())
+    entered = _try_call(f"Odoo at {settings.odoo.url}", lambda: connections.odoo.version())
     yield from entered
     odoo_answers = not any(problem for _, problem in entered)
     if odoo_answers:
-        yield from _odoo(connections)
+        yield from _verify_odoo(connections)
     for name in strangers(connections) if entered_database else ():
         yield (
             f"records of a channel {name}, which commerce.yaml does not have; `commerce-pipelines channels rename "
@@ -41,14 +41,14 @@ def verify(connections: Connections) -> Iterator[Finding]:
     for channel in settings.channels:
         if entered_database:
             holder = may_publish if odoo_answers else identify
-            yield from _tried(f"{channel.name}: its account", partial(_identify, holder, connections, channel.name))
-        yield from _tried(f"{channel.name}: credentials", partial(_probe, connections, channel.name))
-        yield from _of_channel(connections, channel, entered_database, odoo_answers)
+            yield from _try_call(f"{channel.name}: its account", partial(_identify, holder, connections, channel.name))
+        yield from _try_call(f"{channel.name}: credentials", partial(_probe, connections, channel.name))
+        yield from _verify_channel(connections, channel, entered_database, odoo_answers)
         for warning in channel.warnings(connections.instruments.now().date()):
             yield f"{channel.name}: dates", warning
 
 
-def _of_channel(
+def _verify_channel(
     connections: Connections, channel: ChannelSettings, database: bool, odoo: bool
 ) -> Iterator[verifiers.Finding]:
     """What the table of verifiers has for one channel, as far as its services answer."""
@@ -79,7 +79,7 @@ def _identify(holder: Callable[[Connections, str], KnownAccount], connections: C
     return account.account_id or "the marketplace does not tell its id"
 
 
-def _tried(what: str, call: Callable[[], Any]) -> list[Finding]:
+def _try_call(what: str, call: Callable[[], Any]) -> list[Finding]:
     try:
         sentence = call()
     except CommerceError as error:
@@ -87,7 +87,7 @@ def _tried(what: str, call: Callable[[], Any]) -> list[Finding]:
     return [(f"{what} ({sentence})" if isinstance(sentence, str) and sentence else what, "")]
 
 
-def _odoo(connections: Connections) -> Iterator[Finding]:
+def _verify_odoo(connections: Connections) -> Iterator[Finding]:
     """The user's rights, and every name of Odoo that the settings mention."""
     from ..odoo.readiness import verify_names, verify_rights
 

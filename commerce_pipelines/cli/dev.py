@@ -91,7 +91,7 @@ class Services:
             end_dead_runs(self._root, self._environ)
             self.supervisor = Supervisor(
                 parts(home, sockets / "code", self._host, self._port),
-                self._looks(),
+                self._list_looks(),
                 folder=self._root,
                 environ=self._environ,
                 tell=self._tell,
@@ -124,7 +124,7 @@ class Services:
         click.echo(f"commerce-pipelines: {subject}: {text}", err=True)
         threading.Thread(target=self._tell_people, args=(subject, text), daemon=True).start()
 
-    def _looks(self) -> list[Look]:
+    def _list_looks(self) -> list[Look]:
         return [
             Look("The database", 5.0, self._look_at_database),
             Look("The disk", 60.0, lambda: look_at_disk(self._root)),

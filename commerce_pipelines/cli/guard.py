@@ -43,17 +43,17 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await self._app(scope, receive, send)
-        headers = _headers(scope)
-        refusal = self._refusal(scope, headers)
+        headers = _read_headers(scope)
+        refusal = self._find_refusal(scope, headers)
         if scope["type"] == "websocket":
             if refusal:
                 await receive()
                 return await send({"type": "websocket.close", "code": 1008})
             return await self._app(scope, receive, send)
-        if self._token is not None and not refusal and (tokens := _query(scope).get("token")):
-            return await self._exchange(scope, tokens[0], send)
+        if self._token is not None and not refusal and (tokens := _parse_query(scope).get("token")):
+            return await self._exchange_token(scope, tokens[0], send)
         if refusal:
-            return await _answer(send, *refusal)
+            return await _send_answer(send, *refusal)
 
         async def send_guarded(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
@@ -64,7 +64,7 @@ class Guard:
 
         await self._app(scope, receive, send_guarded)
 
-    def _refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
+    def _find_refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
         """Status and sentence with which a request is turned away; None lets it through."""
         host = headers.get("host", "").lower()
         if host not in self._hosts:
@@ -82,9 +82,9 @@ class Guard:
         ):
             return 403, "A page of another site may link to the UI and nothing else."
         if scope["type"] == "http":
-            if refusal := _wrong_question(scope, headers):
+            if refusal := _refuse_graphql(scope, headers):
                 return refusal
-            if self._token is not None and _query(scope).get("token"):
+            if self._token is not None and _parse_query(scope).get("token"):
                 return None
         if self._token is not None and not self._is_known(headers):
             return 401, "Open the address with the token that commerce-pipelines dev printed."
@@ -97,25 +97,27 @@ class Guard:
         except CookieError:
             cookie = None
         bearer = headers.get("authorization", "").removeprefix("Bearer ")
-        return any(_same(candidate, self._token) for candidate in (cookie.value if cookie else "", bearer))
+        return any(_is_token(candidate, self._token) for candidate in (cookie.value if cookie else "", bearer))
 
-    async def _exchange(self, scope: Scope, candidate: str, send: Send) -> None:
+    async def _exchange_token(self, scope: Scope, candidate: str, send: Send) -> None:
         """The token of the URL for a cookie, and the same page without it: URLs end up in histories and logs."""
         assert self._token is not None  # noqa: S101 - narrows the type
-        if not _same(candidate, self._token):
-            return await _answer(send, 401, "The token is another one; commerce-pipelines dev printed the right one.")
-        rest = [(key, value) for key, values in _query(scope).items() if key != "token" for value in values]
+        if not _is_token(candidate, self._token):
+            return await _send_answer(
+                send, 401, "The token is another one; commerce-pipelines dev printed the right one."
+            )
+        rest = [(key, value) for key, values in _parse_query(scope).items() if key != "token" for value in values]
         # A path that begins with two slashes would name another host.
         target = "/" + scope["path"].lstrip("/\\") + (f"?{urlencode(rest)}" if rest else "")
         cookie = f"{COOKIE}={self._token}; Path=/; HttpOnly; SameSite=Strict"
         location = [(b"location", target.encode("latin-1", "ignore")), (b"set-cookie", cookie.encode())]
-        await _answer(send, 303, "", location)
+        await _send_answer(send, 303, "", location)
 
 
-def _wrong_question(scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
+def _refuse_graphql(scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
     """A GraphQL request that is no POST of JSON: only such a one cannot be sent by a form, a link or an image."""
     if scope["method"] in ("GET", "HEAD", "OPTIONS"):
-        if scope["path"].rstrip("/").endswith("/graphql") and "query" in _query(scope):
+        if scope["path"].rstrip("/").endswith("/graphql") and "query" in _parse_query(scope):
             return 405, "GraphQL is asked by POST."
         return None
     if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
@@ -123,7 +125,7 @@ def _wrong_question(scope: Scope, headers: dict[str, str]) -> tuple[int, str] | 
     return None
 
 
-def _headers(scope: Scope) -> dict[str, str]:
+def _read_headers(scope: Scope) -> dict[str, str]:
     """By lower-case name. A header that comes twice is joined, so that no half of it is overlooked."""
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
@@ -132,15 +134,15 @@ def _headers(scope: Scope) -> dict[str, str]:
     return headers
 
 
-def _query(scope: Scope) -> dict[str, list[str]]:
+def _parse_query(scope: Scope) -> dict[str, list[str]]:
     return parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
 
 
-def _same(candidate: str, token: str) -> bool:
+def _is_token(candidate: str, token: str) -> bool:
     return hmac.compare_digest(candidate.encode(), token.encode())
 
 
-async def _answer(send: Send, status: int, text: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+async def _send_answer(send: Send, status: int, text: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
     plain = (b"content-type", b"text/plain; charset=utf-8")
     await send({"type": "http.response.start", "status": status, "headers": [plain, *headers, *_HEADERS]})
     await send({"type": "http.response.body", "body": f"{text}\n".encode()})

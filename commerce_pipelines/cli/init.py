@@ -44,14 +44,16 @@ def write_settings(url: str, database: str, username: str, transport: str, passw
     client = connect(settings, password)
     client.version()  # another Odoo is said now, not by the first order
     names = offers(client)
-    output.write_text(_text(settings, names), encoding="utf-8")
+    output.write_text(_write_text(settings, names), encoding="utf-8")
     done = [f"Wrote {output}. Set ODOO_PASSWORD in the environment or in .env."]
     return (
-        done + _master_key(output.parent / ".env") + ["Next: add your channels, then run `commerce-pipelines check`."]
+        done
+        + _create_master_key(output.parent / ".env")
+        + ["Next: add your channels, then run `commerce-pipelines check`."]
     )
 
 
-def _text(odoo: OdooSettings, offered: Mapping[str, Sequence[str]]) -> str:
+def _write_text(odoo: OdooSettings, offered: Mapping[str, Sequence[str]]) -> str:
     lines = [
         "# Written by `commerce-pipelines init`; every key is documented in commerce.example.yaml.",
         "odoo:",
@@ -64,7 +66,7 @@ def _text(odoo: OdooSettings, offered: Mapping[str, Sequence[str]]) -> str:
     return "\n".join(lines) + "\n" + CHANNELS
 
 
-def _master_key(env_file: Path) -> list[str]:
+def _create_master_key(env_file: Path) -> list[str]:
     text = env_file.read_text(encoding="utf-8") if env_file.exists() else ""
     if os.environ.get("COMMERCE_MASTER_KEY") or "COMMERCE_MASTER_KEY=" in text:
         return []

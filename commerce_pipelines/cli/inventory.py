@@ -38,7 +38,7 @@ def plan(channel: str) -> None:
 
     from ..flows.inventory.publish import compare
 
-    planned = compare(_connections(channel), channel)
+    planned = compare(_open_connections(channel), channel)
     rows = planned.pushes()
     table = Table(title=f"{channel}: nothing is written")
     for heading in ("sku", "location", "shown", "would show", "free", "why"):
@@ -64,11 +64,11 @@ def release(channel: str) -> None:
     """
     from ..flows.inventory.publish import release as agree
 
-    reasons = agree(_connections(channel), channel, getpass.getuser())
+    reasons = agree(_open_connections(channel), channel, getpass.getuser())
     click.echo(f"Released: {reasons}. The next run of {channel}, within ten minutes, publishes it.")
 
 
-def _connections(channel: str) -> Connections:
+def _open_connections(channel: str) -> Connections:
     """The doors, once it is certain that there is such a channel and that its stock is published."""
     settings = settings_file.load()
     if not settings.channel(channel).inventory.enabled:

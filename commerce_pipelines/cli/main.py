@@ -90,7 +90,7 @@ def check(send_test_alert: bool) -> None:
     """
     from .check import send_test, verify
 
-    connections = _connections()
+    connections = _open_connections()
     wrong = 0
     for what, problem in chain(verify(connections), send_test(connections) if send_test_alert else ()):
         wrong += bool(problem)
@@ -125,7 +125,7 @@ def dev(host: str, port: int, behind_proxy: bool, public_host: tuple[str, ...]) 
 
     if host not in ("127.0.0.1", "localhost", "::1") and not behind_proxy:
         raise click.UsageError("Dagster's UI has no login: put a proxy with one in front and add --behind-proxy.")
-    connections = _connections()
+    connections = _open_connections()
     _ = connections.vault  # migrated and readable, before anything is started
     for channel in connections.settings.channels:
         try:
@@ -163,7 +163,7 @@ def listen() -> None:
     from ..sensors.receiver import listening
     from .dev import ending_cleanly
 
-    connections = _connections()
+    connections = _open_connections()
     section = connections.settings.listen
     if section is None:
         raise SettingsError("listen is missing in commerce.yaml: it says where, see commerce.example.yaml.")
@@ -211,7 +211,7 @@ def report(channels: tuple[str, ...], start: datetime | None, end: datetime | No
 
     from ..flows.orders.prove import prove
 
-    connections = _connections()
+    connections = _open_connections()
     if not connections.settings.channels:
         raise SettingsError(NO_CHANNEL)
     proofs: dict[str, Completeness] = {}
@@ -273,7 +273,7 @@ def summary(proofs: dict[str, Completeness]) -> str:
     return json.dumps({"channels": channels})
 
 
-def _connections() -> Connections:
+def _open_connections() -> Connections:
     return open_connections(settings_file.load())
 
 

@@ -19,7 +19,7 @@ from ..settings import file as settings_file
 LATEST = date(2999, 12, 31)
 
 
-def _connections() -> Connections:
+def _open_connections() -> Connections:
     return open_connections(settings_file.load())
 
 
@@ -54,7 +54,7 @@ def plan(channel: str, start: datetime | None, end: datetime | None, as_json: bo
     from ..flows.orders.plan import figures
     from ..flows.orders.plan import plan as plan_days
 
-    connections = _connections()
+    connections = _open_connections()
     settings = connections.settings.channel(channel)
     first, last = days(settings, start, end, back=7, now=connections.instruments.now())
     planned = plan_days(connections, channel, first, last + timedelta(days=1))
@@ -81,7 +81,7 @@ def trace(channel: str, order_id: str, personal: bool) -> None:
     """
     from ..flows.orders.trace import trace as story
 
-    for event in story(_connections(), channel, order_id, personal=personal):
+    for event in story(_open_connections(), channel, order_id, personal=personal):
         when = f"{event.at:%Y-%m-%d %H:%M:%S}Z" if event.at else "now"
         click.echo(f"{click.style(when, dim=True)}  {click.style(event.what, bold=True)}")
         for name, value in event.details.items():
@@ -106,7 +106,7 @@ def list_(channel: str | None, reason: str) -> None:
 
     from ..warehouse.exceptions import open_exceptions
 
-    connections = _connections()
+    connections = _open_connections()
     if channel:
         connections.settings.channel(channel)
     with connections.warehouse.transaction() as connection:
@@ -141,7 +141,7 @@ def show(channel: str, record_id: str) -> None:
     """All that is known of one waiting record, by its id in the channel."""
     from ..warehouse.exceptions import open_exceptions
 
-    connections = _connections()
+    connections = _open_connections()
     connections.settings.channel(channel)
     with connections.warehouse.transaction() as connection:
         waiting = open_exceptions(connection, channel, None, record_ids=[record_id])
@@ -171,7 +171,7 @@ def replay(channel: str, order_ids: tuple[str, ...], reason: str) -> None:
     """
     from ..flows.orders.heal import replay as make_due
 
-    connections = _connections()
+    connections = _open_connections()
     connections.settings.channel(channel)
     count = make_due(connections, channel, code=reason, order_ids=order_ids)
     if not count:

@@ -119,7 +119,7 @@ class Supervisor:
         """End a part; it is started again as one that ended well."""
         state = self._states[name]
         if state.process is not None:
-            _end(state.process, {state.process.pid})
+            _end_group(state.process, {state.process.pid})
             state.process, state.failures, state.start_at = None, 0, 0.0
 
     def _keep(self, part: Part, now: float) -> bool:
@@ -166,7 +166,7 @@ class Supervisor:
         for part in reversed(self._parts):
             state = self._states[part.name]
             if state.process is not None:
-                _end(state.process, self._groups)
+                _end_group(state.process, self._groups)
                 state.process = None
         for group in self._groups:
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -176,7 +176,7 @@ class Supervisor:
             self._log = None
 
 
-def _end(process: subprocess.Popen[bytes], groups: set[int]) -> None:
+def _end_group(process: subprocess.Popen[bytes], groups: set[int]) -> None:
     """Ask the process's group, ask firmly, then kill. Waits for the process, and in its group for those it started."""
     for sign, seconds in ((signal.SIGINT, END_SECONDS), (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
         with contextlib.suppress(ProcessLookupError):
@@ -184,13 +184,13 @@ def _end(process: subprocess.Popen[bytes], groups: set[int]) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             process.poll()
-            if not _lives(process.pid):
+            if not _is_alive(process.pid):
                 groups.discard(process.pid)
                 return
             time.sleep(0.05)
 
 
-def _lives(group: int) -> bool:
+def _is_alive(group: int) -> bool:
     """Whether a process of the group is left that is no zombie: where nobody reaps them, zombies stay for ever."""
     try:
         os.killpg(group, 0)

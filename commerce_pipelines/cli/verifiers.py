@@ -37,13 +37,13 @@ def listening_place(connections: Connections) -> Iterator[Finding]:
     try:
         Receiver(section, connections.warehouse).server_close()
     except CommerceError as error:
-        at_work = not str(error).startswith("listen.secret") and _answers(section.host, section.port)
+        at_work = not str(error).startswith("listen.secret") and _is_reachable(section.host, section.port)
         yield what, "" if at_work else str(error)
     else:
         yield what, ""
 
 
-def _answers(host: str, port: int) -> bool:
+def _is_reachable(host: str, port: int) -> bool:
     try:
         socket.create_connection((host, port), timeout=2).close()
     except OSError:
@@ -81,13 +81,13 @@ def stock_places(connections: Connections, channel: ChannelSettings) -> Iterator
         return
     what = f"channels[{channel.name}].inventory.locations"
     try:
-        found = connections.odoo.call(
+        rows = connections.odoo.call(
             "stock.warehouse", "search_read", domain=[], fields=["code", "name"], order="sequence, id", load=None
         )
-        places = [Place(row["code"], row["name"]) for row in found]
+        places = [Place(row["code"], row["name"]) for row in rows]
         with connections.warehouse.transaction() as connection:
-            known = listings.locations(connection, channel.name)
-        feeds(channel.name, channel.inventory, channel, places, known or {"", *channel.inventory.locations})
+            location_ids = listings.locations(connection, channel.name)
+        feeds(channel.name, channel.inventory, channel, places, location_ids or {"", *channel.inventory.locations})
     except CommerceError as error:
         yield what, str(error)
     else:

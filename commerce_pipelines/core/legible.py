@@ -51,12 +51,12 @@ def decode_json(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> 
 
 def decode_as(shape: type[T], body: bytes) -> T:
     """The same by type."""
-    decoded: T = decode_json(_decoder(shape), body)  # type: ignore[arg-type]
+    decoded: T = decode_json(_build_decoder(shape), body)  # type: ignore[arg-type]
     return decoded
 
 
 @cache
-def _decoder(shape: type[T]) -> msgspec.json.Decoder[T]:
+def _build_decoder(shape: type[T]) -> msgspec.json.Decoder[T]:
     return msgspec.json.Decoder(shape)
 
 
@@ -73,10 +73,10 @@ def legible_json(body: bytes) -> bytes:
     """The same JSON with U+FFFD for halves of surrogate pairs, control characters, unknown escapes and bytes that are
     no UTF-8; tabs and line ends inside a string become their escapes, a byte order mark goes."""
     text = body.decode("utf-8-sig", "replace").encode()
-    return _STRING.sub(lambda string: _JSON_PART.sub(_json_part, string[0]), text)
+    return _STRING.sub(lambda string: _JSON_PART.sub(_replace_json_part, string[0]), text)
 
 
-def _json_part(part: re.Match[bytes]) -> bytes:
+def _replace_json_part(part: re.Match[bytes]) -> bytes:
     whole, code, escaped = part[0], part[1], part[2]
     if code is not None:
         return _BLOT_ESCAPE if 0xD800 <= int(code, 16) <= 0xDFFF else whole
@@ -96,10 +96,10 @@ def legible_xml(body: bytes) -> bytes:
     except LookupError:
         text = body.decode("utf-8-sig", "replace")
     text = re.sub(r"\A\s*<\?xml[^>]*\?>", "", text)
-    return _XML_PART.sub(_xml_part, _XML_FORBIDS.sub(BLOT, text)).encode()
+    return _XML_PART.sub(_replace_xml_part, _XML_FORBIDS.sub(BLOT, text)).encode()
 
 
-def _xml_part(part: re.Match[str]) -> str:
+def _replace_xml_part(part: re.Match[str]) -> str:
     whole, decimal, digits, name = part[0], part[1], part[2], part[3]
     if whole.startswith("<!"):
         return whole

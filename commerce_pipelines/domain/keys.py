@@ -76,7 +76,7 @@ def email_key(email: str) -> str:
     local, _, domain = address.partition("@")
     if not local or "." not in domain:
         return ""
-    return f"{local}@{'.'.join(_letters(label) for label in domain.split('.'))}"
+    return f"{local}@{'.'.join(_decode_letters(label) for label in domain.split('.'))}"
 
 
 def email_spellings(address: str) -> Iterator[str]:
@@ -100,7 +100,7 @@ def is_relay(email: str) -> bool:
     return domain.startswith(_RELAYS)
 
 
-def _letters(label: str) -> str:
+def _decode_letters(label: str) -> str:
     """A label of a domain in its letters: `xn--mller-kva` is `müller`."""
     if not label.startswith("xn--"):
         return label

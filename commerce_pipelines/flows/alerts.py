@@ -42,10 +42,10 @@ def find(connections: Connections, now: datetime) -> list[Condition]:
     settings = connections.settings
     with connections.warehouse.transaction() as connection:
         return [
-            *_missing(connection),
-            *_waiting(connection, now - timedelta(hours=settings.alerts.waiting_hours)),
-            *(found for channel in settings.channels for found in _stopped(connection, channel.name)),
-            *_polling(connection, settings.alerts.failed_ticks, _intervals(connections), now),
+            *_find_missing(connection),
+            *_find_waiting(connection, now - timedelta(hours=settings.alerts.waiting_hours)),
+            *(condition for channel in settings.channels for condition in _find_stopped(connection, channel.name)),
+            *_find_silent_pollers(connection, settings.alerts.failed_ticks, _list_intervals(connections), now),
         ]
 
 
@@ -57,19 +57,21 @@ def watch(connections: Connections, send: Send, now: datetime) -> list[str]:
     with connections.warehouse.lock("alerts", wait=False) as ours:
         if not ours:
             return []
-        found = find(connections, now)
+        conditions_now = find(connections, now)
         with connections.warehouse.transaction() as connection:
             kept_before = conditions.read(connection)
-        kept = update(kept_before, found, now)
+        kept = update(kept_before, conditions_now, now)
         due = [condition for condition in kept.values() if is_due(condition, now)]
         problems: list[str] = []
         if due and connections.settings.alerts.targets:
             problems = send(
-                _subject(due), "\n\n".join(f"{condition.subject}\n{condition.message}" for condition in due)
+                _write_subject(due), "\n\n".join(f"{condition.subject}\n{condition.message}" for condition in due)
             )
             taken = len(problems) < len(connections.settings.alerts.targets)
-            kept |= {condition.key: told(condition, now) if taken else failed(condition, now) for condition in due}
-        digest, more = _digest(connections, send, kept, now)
+            kept |= {
+                condition.key: mark_told(condition, now) if taken else mark_failed(condition, now) for condition in due
+            }
+        digest, more = _send_digest(connections, send, kept, now)
         with connections.warehouse.transaction() as connection:
             changed = [
                 condition for key, condition in kept.items() if kept_before.get(key) != condition
@@ -122,29 +124,33 @@ def heartbeat(connections: Connections, name: str) -> Iterator[None]:
 
 
 def update(
-    known: Mapping[str, Kept], found: list[Condition], now: datetime, *, families: tuple[str, ...] = SEEN_HERE
+    kept_before: Mapping[str, Kept],
+    conditions_now: list[Condition],
+    now: datetime,
+    *,
+    families: tuple[str, ...] = SEEN_HERE,
 ) -> dict[str, Kept]:
     """The records after a look. families: those of which everything was looked at; what is not found there is gone."""
-    kept = dict(known)
-    for one in found:
-        before = kept.get(one.key)
+    kept = dict(kept_before)
+    for condition in conditions_now:
+        before = kept.get(condition.key)
         if before is None:
-            kept[one.key] = Kept(
-                key=one.key, subject=one.subject, message=one.message, since=now, told_at=None, gone_at=None, times=0,
-                attempts=0, next_try=None,
+            kept[condition.key] = Kept(
+                key=condition.key, subject=condition.subject, message=condition.message, since=now, told_at=None,
+                gone_at=None, times=0, attempts=0, next_try=None,
             )  # fmt: skip
         elif before.gone_at is None:
-            kept[one.key] = msgspec.structs.replace(before, subject=one.subject, message=one.message)
+            kept[condition.key] = msgspec.structs.replace(before, subject=condition.subject, message=condition.message)
         else:
-            kept[one.key] = _back(before, one, now)
-    here = {one.key for one in found}
-    for key, one_known in known.items():
-        if key.startswith(families) and key not in here and one_known.gone_at is None and families:
-            kept[key] = msgspec.structs.replace(one_known, gone_at=now)
+            kept[condition.key] = _reopen(before, condition, now)
+    here = {condition.key for condition in conditions_now}
+    for key, before in kept_before.items():
+        if key.startswith(families) and key not in here and before.gone_at is None and families:
+            kept[key] = msgspec.structs.replace(before, gone_at=now)
     return kept
 
 
-def _back(before: Kept, condition: Condition, now: datetime) -> Kept:
+def _reopen(before: Kept, condition: Condition, now: datetime) -> Kept:
     """A condition that came back: what comes and goes is told ever more rarely, until it was gone for a day."""
     quiet = before.gone_at is not None and now - before.gone_at >= LATEST
     times = 0 if quiet else before.times
@@ -168,20 +174,20 @@ def is_due(condition: Kept, now: datetime) -> bool:
     )
 
 
-def told(condition: Kept, now: datetime) -> Kept:
+def mark_told(condition: Kept, now: datetime) -> Kept:
     return msgspec.structs.replace(condition, told_at=now, times=condition.times + 1, attempts=0, next_try=None)
 
 
-def failed(condition: Kept, now: datetime) -> Kept:
+def mark_failed(condition: Kept, now: datetime) -> Kept:
     wait = min(RETRY_SOON * 2 ** min(condition.attempts, 10), RETRY_LATEST)
     return msgspec.structs.replace(condition, attempts=condition.attempts + 1, next_try=now + wait)
 
 
-def _subject(due: list[Kept]) -> str:
+def _write_subject(due: list[Kept]) -> str:
     return f"commerce_pipelines: {due[0].subject}" + (f", and {len(due) - 1} more" if len(due) > 1 else "")
 
 
-def _missing(connection: Connection) -> Iterator[Condition]:
+def _find_missing(connection: Connection) -> Iterator[Condition]:
     from ..warehouse.orders.proofs import wanting
 
     for order in wanting(connection):
@@ -196,7 +202,7 @@ def _missing(connection: Connection) -> Iterator[Condition]:
         )
 
 
-def _waiting(connection: Connection, before: datetime) -> Iterator[Condition]:
+def _find_waiting(connection: Connection, before: datetime) -> Iterator[Condition]:
     from ..warehouse.exceptions import overdue
 
     for record in overdue(connection, before):
@@ -208,7 +214,7 @@ def _waiting(connection: Connection, before: datetime) -> Iterator[Condition]:
         )
 
 
-def _stopped(connection: Connection, name: str) -> Iterator[Condition]:
+def _find_stopped(connection: Connection, name: str) -> Iterator[Condition]:
     for kind in Kind:
         hold = holds.held(connection, name, kind)
         if hold is not None:
@@ -223,12 +229,14 @@ def _stopped(connection: Connection, name: str) -> Iterator[Condition]:
             )
 
 
-def _intervals(connections: Connections) -> dict[str, int]:
+def _list_intervals(connections: Connections) -> dict[str, int]:
     """How often each poller is to tick, in seconds."""
     return {f"{channel.name}_new_orders": channel.poll_seconds for channel in connections.settings.channels}
 
 
-def _polling(connection: Connection, limit: int, intervals: Mapping[str, int], now: datetime) -> Iterator[Condition]:
+def _find_silent_pollers(
+    connection: Connection, limit: int, intervals: Mapping[str, int], now: datetime
+) -> Iterator[Condition]:
     for beat in conditions.heartbeats(connection):
         silent = max(timedelta(seconds=SILENT_TICKS * intervals.get(beat.name, 0)), SILENT)
         if beat.failures >= limit:
@@ -247,7 +255,7 @@ def _polling(connection: Connection, limit: int, intervals: Mapping[str, int], n
             )
 
 
-def _digest(
+def _send_digest(
     connections: Connections, send: Send, kept: Mapping[str, Kept], now: datetime
 ) -> tuple[list[Kept], list[str]]:
     """Once a day: what came yesterday, what waits, what stands still. Returns its record, and what went wrong."""
@@ -265,7 +273,7 @@ def _digest(
     )
     problems = send(f"commerce_pipelines: {local:%d.%m.%Y}", digest_text(connections, kept, now))
     taken = len(problems) < len(settings.alerts.targets)
-    return [told(record, now) if taken else failed(record, now)], problems
+    return [mark_told(record, now) if taken else mark_failed(record, now)], problems
 
 
 def digest_text(connections: Connections, kept: Mapping[str, Kept], now: datetime) -> str:

@@ -38,7 +38,7 @@ def identify(connections: Connections, name: str) -> KnownAccount:
     for other in kept.values():
         same = other.credentials == credentials or (account_id and other.account_id == account_id)
         if other.channel != name and other.kind == kind and same:
-            raise SettingsError(_same_account(connections, name, other.channel))
+            raise SettingsError(_describe_same_account(connections, name, other.channel))
     with connections.warehouse.transaction() as connection:
         if account is None:
             accounts.add(connection, name, kind, account_id, credentials)
@@ -176,7 +176,7 @@ def kind_of(connections: Connections, name: str) -> str:
 def credentials_digest(connections: Connections, name: str) -> str:
     """A keyed hash of what opens the account: where it is reached and every secret. It changes with any of them."""
     channel = connections.settings.channel(name)
-    secrets = sorted(_secrets(msgspec.structs.asdict(channel)))
+    secrets = sorted(_list_secrets(msgspec.structs.asdict(channel)))
     text = "\n".join((kind_of(connections, name), channel.endpoint, *secrets))
     return hmac.new(connections.vault.own_key("accounts"), text.encode(), "sha256").hexdigest()
 
@@ -189,19 +189,19 @@ def _ask_account(connections: Connections, name: str) -> str:
         return ""
 
 
-def _secrets(value: object) -> list[str]:
+def _list_secrets(value: object) -> list[str]:
     if isinstance(value, Secret):
         return [os.environ.get(value.env, "")]
     if isinstance(value, msgspec.Struct):
         value = msgspec.structs.asdict(value)
     if isinstance(value, dict):
-        return [secret for part in value.values() for secret in _secrets(part)]
+        return [secret for part in value.values() for secret in _list_secrets(part)]
     if isinstance(value, (list, tuple)):
-        return [secret for part in value for secret in _secrets(part)]
+        return [secret for part in value for secret in _list_secrets(part)]
     return []
 
 
-def _same_account(connections: Connections, name: str, other: str) -> str:
+def _describe_same_account(connections: Connections, name: str, other: str) -> str:
     if any(channel.name == other for channel in connections.settings.channels):
         return f"channels[{name}] and channels[{other}] are one account: every order would come twice. Remove one."
     return (

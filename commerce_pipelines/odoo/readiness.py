@@ -58,19 +58,19 @@ _OFFERS = {
 
 def verify_rights(client: OdooClient) -> list[str]:
     """What the user may not do, and modules that are not installed: a sentence each."""
-    missing = [f"The module {name} is not installed in Odoo." for name in _missing_modules(client)]
+    missing = [f"The module {name} is not installed in Odoo." for name in _find_missing_modules(client)]
     if missing:
         return missing
     create = client.settings.create_missing
     marks = {"none": 0, "tag": 1, "activity": 2}[client.settings.flags]
     return [
-        *_refusals(client, _NEEDED, ""),
-        *_refusals(client, _TO_CREATE if create else (), _ALTERNATIVE),
-        *_refusals(client, _TO_MARK[:marks], _UNMARKED),
+        *_find_refusals(client, _NEEDED, ""),
+        *_find_refusals(client, _TO_CREATE if create else (), _ALTERNATIVE),
+        *_find_refusals(client, _TO_MARK[:marks], _UNMARKED),
     ]
 
 
-def _missing_modules(client: OdooClient) -> Iterator[str]:
+def _find_missing_modules(client: OdooClient) -> Iterator[str]:
     for model, module in _MODULE_OF.items():
         try:
             client.call(model, "fields_get", allfields=["id"], attributes=["type"])
@@ -82,7 +82,7 @@ def _missing_modules(client: OdooClient) -> Iterator[str]:
         yield "sale_stock"
 
 
-def _refusals(client: OdooClient, wanted: Sequence[tuple[str, tuple[str, ...], str]], hint: str) -> Iterator[str]:
+def _find_refusals(client: OdooClient, wanted: Sequence[tuple[str, tuple[str, ...], str]], hint: str) -> Iterator[str]:
     for model, operations, group in wanted:
         refused = [
             operation for operation in operations if not client.call(model, "has_access", ids=[], operation=operation)
@@ -95,23 +95,23 @@ def verify_names(client: OdooClient, channels: Sequence[Any]) -> list[str]:
     """Every name in the channels' settings that this Odoo lacks: a sentence each, with the key's path."""
     wanted: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for channel in channels:
-        for what, key, name in _mentioned(channel):
+        for what, key, name in _list_mentioned(channel):
             wanted[what][name].append(f"channels[{channel.name}].{key}")
     problems = []
     for what, names in wanted.items():
         ids = _find(client, what, names)
         title = "sale tax" if what == "tax" else KINDS[what].title
         missing = {name: keys for name, keys in names.items() if name not in ids}
-        fix = _fix(client, what) if missing else ""
+        fix = _write_fix(client, what) if missing else ""
         for name, keys in missing.items():
             problems += [f"{key}: Odoo has no {title} named {name!r}; {fix}." for key in keys]
-    return sorted(problems + list(_wrong_bases(client, channels)) + list(_wrong_currencies(client, channels)))
+    return sorted(problems + list(_find_wrong_bases(client, channels)) + list(_find_wrong_currencies(client, channels)))
 
 
-def _fix(client: OdooClient, what: str) -> str:
+def _write_fix(client: OdooClient, what: str) -> str:
     if what not in _OFFERS.values():
         return "create it there, or correct the setting"
-    there = _names(client, what, limit=SUGGESTED)
+    there = _search_names(client, what, limit=SUGGESTED)
     return f"create it there, or take one that it has: {', '.join(there)}" if there else "create it there"
 
 
@@ -124,7 +124,7 @@ def _find(client: OdooClient, what: str, names: Mapping[str, Any]) -> set[str]:
         return set()  # the model's module is not installed
 
 
-def _mentioned(channel: SaleRules) -> Iterator[tuple[str, str, str]]:
+def _list_mentioned(channel: SaleRules) -> Iterator[tuple[str, str, str]]:
     """(kind, key, name) of everything in Odoo that a channel's settings name."""
     single = {
         "sales_team": ("team", channel.sales_team),
@@ -142,7 +142,7 @@ def _mentioned(channel: SaleRules) -> Iterator[tuple[str, str, str]]:
     yield from (("tax", f"taxes[{i}].tax", mapping.tax) for i, mapping in enumerate(channel.taxes))
 
 
-def _wrong_bases(client: OdooClient, channels: Sequence[Any]) -> Iterator[str]:
+def _find_wrong_bases(client: OdooClient, channels: Sequence[Any]) -> Iterator[str]:
     mapped = {mapping.tax: None for channel in channels for mapping in channel.taxes}
     taxes = read_named(client, mapped, client.who.lang)
     for channel in channels:
@@ -152,7 +152,7 @@ def _wrong_bases(client: OdooClient, channels: Sequence[Any]) -> Iterator[str]:
                 yield f"channels[{channel.name}].taxes[{i}]: the tax {mapping.tax!r} in Odoo is not {basis} the price."
 
 
-def _wrong_currencies(client: OdooClient, channels: Sequence[Any]) -> Iterator[str]:
+def _find_wrong_currencies(client: OdooClient, channels: Sequence[Any]) -> Iterator[str]:
     names = {name for channel in channels for name in channel.pricelists.values()}
     if not names:
         return
@@ -172,7 +172,7 @@ def offers(client: OdooClient) -> Mapping[str, Sequence[str]]:
     names: dict[str, Sequence[str]] = {}
     context = {"lang": client.who.lang}
     for title, what in _OFFERS.items():
-        names[title] = _names(client, what, limit=200)
+        names[title] = _search_names(client, what, limit=200)
     taxes = client.call(
         "account.tax", "search_read", context=context, domain=[["type_tax_use", "=", "sale"]], load=None,
         fields=["name", "price_include"],
@@ -181,7 +181,7 @@ def offers(client: OdooClient) -> Mapping[str, Sequence[str]]:
     return names
 
 
-def _names(client: OdooClient, what: str, limit: int) -> list[str]:
+def _search_names(client: OdooClient, what: str, limit: int) -> list[str]:
     """Names of one kind as a person reads them; none where the model's module is not installed."""
     try:
         rows = client.call(

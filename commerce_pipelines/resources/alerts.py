@@ -18,15 +18,15 @@ def unknown(secret: Secret) -> str:
     """What is wrong with a target before anything is sent; '' if Apprise knows it."""
     import apprise
 
-    _be_silent()
+    _silence_apprise()
     try:
-        known = apprise.Apprise().add(secret.value())
+        is_known = apprise.Apprise().add(secret.value())
     except SettingsError as error:
         return str(error)
-    return "" if known else f"{secret.env} holds no URL that Apprise knows, such as mailto://…; {PAGE} lists them."
+    return "" if is_known else f"{secret.env} holds no URL that Apprise knows, such as mailto://…; {PAGE} lists them."
 
 
-def _be_silent() -> None:
+def _silence_apprise() -> None:
     logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it would log the URL, and what the other side answers
 
 

@@ -34,7 +34,7 @@ class _Events(PostgresEventLogStorage):
             return True
 
 
-def _mark(url: str) -> str:
+def _choose_separator(url: str) -> str:
     return "&" if "?" in url else "?"
 
 
@@ -46,7 +46,11 @@ class RunHistory(DagsterPostgresStorage):
 
     def __init__(self, postgres_url: str, inst_data: ConfigurableClassData | None = None) -> None:
         # Dagster names no schema, and a role called `commerce` would make it find our tables first.
-        url = postgres_url if "options=" in postgres_url else f"{postgres_url}{_mark(postgres_url)}{IN_PUBLIC}"
+        url = (
+            postgres_url
+            if "options=" in postgres_url
+            else f"{postgres_url}{_choose_separator(postgres_url)}{IN_PUBLIC}"
+        )
         super().__init__(url, inst_data=inst_data)
         self._event_log_storage = _Events(url)
 

@@ -85,7 +85,7 @@ class RunLife:
         self._thread = threading.Thread(target=self._keep, name="run life", daemon=True)
 
     def __enter__(self) -> RunLife:
-        self._take()
+        self._take_connection()
         os.set_blocking(self._signals, False)
         os.set_blocking(self._signalled, False)
         # Whichever handler Dagster has put in place for the moment, Python writes the signal's number here as well.
@@ -118,7 +118,7 @@ class RunLife:
         with contextlib.suppress(BlockingIOError):  # a full pipe wakes the thread just as well
             os.write(self._signalled, b"\0")
 
-    def _take(self) -> Connection:
+    def _take_connection(self) -> Connection:
         self._connection = connection = _connect(self._url)
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s)", (lock_key(self._run_id),))
@@ -131,7 +131,7 @@ class RunLife:
             if self._done.is_set():
                 return
             try:
-                self._look(self._connection or self._take())
+                self._look_at_database(self._connection or self._take_connection())
             except Exception:
                 if self._connection is not None:
                     self._connection.close()
@@ -143,9 +143,9 @@ class RunLife:
         """Sleep until a signal came, the main thread nudged, or `seconds` are over."""
         readable, _, _ = select.select([self._signals], [], [], seconds)
         if readable and set(os.read(self._signals, 512)) & {signal.SIGINT, signal.SIGTERM}:
-            self._end()
+            self._wake_waiter()
 
-    def _look(self, connection: Connection) -> None:
+    def _look_at_database(self, connection: Connection) -> None:
         """Ask the database once: shall the run end, and is a slot that its main thread waits for its own now?"""
         with connection.cursor() as cursor:
             cursor.execute(
@@ -155,12 +155,12 @@ class RunLife:
             )
             status, assigned = cursor.fetchone() or ("FAILURE", False)  # a run that was deleted has nothing to do
         if status in _ENDING and not self.ending.is_set():
-            self._end()
+            self._wake_waiter()
             os.kill(os.getpid(), signal.SIGINT)
         if assigned and self._waiting.is_set():
             self._wake.set()
 
-    def _end(self) -> None:
+    def _wake_waiter(self) -> None:
         if self._asked_at is None:
             self._asked_at = time.monotonic()
         self.ending.set()

@@ -103,7 +103,9 @@ def stock_changes_sensor(channels: Sequence[ChannelSettings], *, hinted: bool = 
                 continue
             kept[name] = pulse
             run_key = f"{name}@{pulse}@{now.isoformat()}"
-            requests.append(dg.RunRequest(run_key=run_key, asset_selection=lane(name), tags=_tags(name) | ASKED_AGAIN))
+            requests.append(
+                dg.RunRequest(run_key=run_key, asset_selection=lane(name), tags=_build_tags(name) | ASKED_AGAIN)
+            )
         waiting = ", ".join(working + held)
         why = f"{waiting}: a run is working or waits for a person." if waiting else "The stock is unchanged."
         return dg.SensorResult(
@@ -115,7 +117,7 @@ def stock_changes_sensor(channels: Sequence[ChannelSettings], *, hinted: bool = 
     return stock_changes
 
 
-def _tags(name: str) -> dict[str, str]:
+def _build_tags(name: str) -> dict[str, str]:
     return {INVENTORY_TAG: name, **run_tags(name, Topic.INVENTORY)}
 
 
@@ -151,7 +153,7 @@ def inventory_schedules(channel: ChannelSettings) -> list[dg.ScheduleDefinition]
     def frequent(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         if busy(context.instance, name, Topic.INVENTORY):
             return dg.SkipReason(f"A run of {name} is working.")
-        return dg.RunRequest(tags=_tags(name) | ASKED_AGAIN)
+        return dg.RunRequest(tags=_build_tags(name) | ASKED_AGAIN)
 
     @dg.schedule(
         name=f"{name}_inventory_nightly",
@@ -163,6 +165,6 @@ def inventory_schedules(channel: ChannelSettings) -> list[dg.ScheduleDefinition]
         tags={"flow": "inventory"},
     )
     def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        return dg.RunRequest(tags={**_tags(name), WHOLE_TAG: "true"})
+        return dg.RunRequest(tags={**_build_tags(name), WHOLE_TAG: "true"})
 
     return [frequent, nightly]

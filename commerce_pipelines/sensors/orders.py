@@ -68,7 +68,7 @@ def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
         with heartbeat(connections, f"{name}_new_orders"):
             cursor, landed = poll(connections, name, read_cursor(context.cursor, now), now=now)
         if landed.new and connections.settings.listen is not None:
-            _hint(connections)
+            _record_hint(connections)
         _heal(context, connections, name, now)
         tomorrow = now.astimezone(channel.zone).date() + timedelta(days=1)
         pending = connections.landing(name, Topic.ORDERS).pending(channel.start_date, tomorrow, cursor.settled)
@@ -108,7 +108,7 @@ def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
     return new_orders
 
 
-def _hint(connections: Connections) -> None:
+def _record_hint(connections: Connections) -> None:
     """A sale leaves less to offer on every channel, and Odoo hints at it only when the order is there."""
     from ..warehouse.shared import hints
 
@@ -155,13 +155,13 @@ def nightly_orders(channel: ChannelSettings) -> dg.ScheduleDefinition:
                     **run_tags(name, Topic.ORDERS),
                 },
             )
-            for first, last in [*_red_spans(context, connections, channel, start), (start, today)]
+            for first, last in [*_find_red_spans(context, connections, channel, start), (start, today)]
         ]
 
     return nightly
 
 
-def _red_spans(
+def _find_red_spans(
     context: dg.ScheduleEvaluationContext, connections: Connections, channel: ChannelSettings, before: date
 ) -> list[tuple[date, date]]:
     """Older days found wanting, the newest of them: nobody else looks at them again, and they turn `complete` red."""

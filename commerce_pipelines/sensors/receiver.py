@@ -97,14 +97,14 @@ class _Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "commerce-pipelines", ""
 
     def _serve(self) -> None:
-        status = self._judged()
+        status = self._judge_request()
         if status != 204:
             _log.warning("A hint from %s was answered with %d.", self.client_address[0], status)
         self.send_error(status)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve
 
-    def _judged(self) -> int:
+    def _judge_request(self) -> int:
         """The status that the request deserves; 204 once the hint is on record."""
         if not compare_digest(self.path.encode("utf-8", "replace"), self.server.path):
             return 404

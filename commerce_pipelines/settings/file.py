@@ -80,7 +80,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         ) from None
     settings = parse(text)
     settings = msgspec.structs.replace(
-        settings, channels=tuple(_with_sku_file(channel, path.parent) for channel in settings.channels)
+        settings, channels=tuple(_add_sku_file(channel, path.parent) for channel in settings.channels)
     )
     unset = [
         f"{where}: the environment variable {secret.env} is not set; put the secret there."
@@ -92,7 +92,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     return settings
 
 
-def _with_sku_file(channel: ChannelSettings, folder: Path) -> ChannelSettings:
+def _add_sku_file(channel: ChannelSettings, folder: Path) -> ChannelSettings:
     """The channel with the aliases of its `sku_file` added; what the YAML says itself goes first."""
     if not channel.sku_file:
         return channel
@@ -119,15 +119,15 @@ def parse(text: str) -> Settings:
     try:
         raw = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
-        raise SettingsError(f"commerce.yaml is not valid YAML{_problem(error)}.") from None
+        raise SettingsError(f"commerce.yaml is not valid YAML{_describe_problem(error)}.") from None
     if not isinstance(raw, dict):
         raise SettingsError("commerce.yaml must be a mapping with odoo and channels; see commerce.example.yaml.")
     sections: dict[str, Any] = {}
     problems: list[str] = []
-    keys = _known_keys()
-    for key, shape in _sections().items():
+    keys = _list_known_keys()
+    for key, shape in _list_sections().items():
         if key in raw or key == "odoo":
-            sections[key], wrong = _section(raw.pop(key, MISSING), shape, key, keys)
+            sections[key], wrong = _read_section(raw.pop(key, MISSING), shape, key, keys)
             problems += wrong
     _, unknown = mistakes.read(raw, Section, "", keys)
     problems = [*unknown, *problems]
@@ -145,13 +145,15 @@ def parse(text: str) -> Settings:
     return Settings(**sections)
 
 
-def _section(raw: Any, shape: Any, key: str, keys: tuple[str, ...]) -> tuple[Any, list[str]]:
+def _read_section(raw: Any, shape: Any, key: str, keys: tuple[str, ...]) -> tuple[Any, list[str]]:
     """One part of the file and what is wrong with it; each channel by itself, so that none hides another's mistakes."""
     if raw is MISSING:
         return None, [f"{key} is missing; see commerce.example.yaml for what it means."]
     if key != "channels" or not isinstance(raw, list):
         return mistakes.read(raw, shape, key, keys)
-    read = [mistakes.read(channel, _channel_type(), f"channels[{index}]", keys) for index, channel in enumerate(raw)]
+    read = [
+        mistakes.read(channel, _build_channel_type(), f"channels[{index}]", keys) for index, channel in enumerate(raw)
+    ]
     return tuple(channel for channel, _ in read), [problem for _, wrong in read for problem in wrong]
 
 
@@ -168,32 +170,32 @@ def secrets(section: Any, where: str = "") -> Iterator[tuple[str, Secret]]:
 
 
 @cache
-def _channel_type() -> Any:
+def _build_channel_type() -> Any:
     """The union of all marketplaces' sections, built when a file is read."""
     return Union[settings_types()]  # noqa: UP007 - made from a tuple
 
 
-def _sections() -> dict[str, Any]:
+def _list_sections() -> dict[str, Any]:
     return get_type_hints(Settings, include_extras=True)
 
 
 @cache
-def _known_keys() -> tuple[str, ...]:
+def _list_known_keys() -> tuple[str, ...]:
     """Every key that any section has."""
-    return tuple(sorted(set(_keys(Settings)) | set(_keys(_channel_type())) | {"kind"}))
+    return tuple(sorted(set(_list_keys(Settings)) | set(_list_keys(_build_channel_type())) | {"kind"}))
 
 
-def _keys(shape: Any) -> Iterator[str]:
+def _list_keys(shape: Any) -> Iterator[str]:
     if isinstance(shape, type) and issubclass(shape, Section):
         for key, inner in get_type_hints(shape).items():
             if key in shape.__struct_fields__:
                 yield key
-                yield from _keys(inner)
+                yield from _list_keys(inner)
     for inner in get_args(shape):
-        yield from _keys(inner)
+        yield from _list_keys(inner)
 
 
-def _problem(error: yaml.YAMLError) -> str:
+def _describe_problem(error: yaml.YAMLError) -> str:
     """` in line 3: …`: where, and what the parser says, without the line itself, nor the word where * and ! begin one:
     an unquoted password may."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
@@ -211,7 +213,7 @@ class _Loader(yaml.SafeLoader):
     key wants one: YAML's own reading of it knows no 31 February, nor where it stood."""
 
 
-def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+def _construct_unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
         key = "<<" if key_node.tag == MERGE else loader.construct_object(key_node, deep=True)
@@ -224,7 +226,7 @@ def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     return loader.construct_mapping(node, deep=True)
 
 
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_unique_mapping)
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, regexp) for tag, regexp in resolvers if tag not in NOT_MEANT]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()

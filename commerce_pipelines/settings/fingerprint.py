@@ -24,11 +24,11 @@ _ODOO_REACH = frozenset(("password", "transport", "timeout_seconds", "batch", "c
 def fingerprint(settings: Settings, name: str, topic: str) -> str:
     """16 hex digits that change with any setting that a record of this topic may have been refused for."""
     others = {str(other) for other in Topic if other != topic}  # sections of other flows bear the flow's name
-    channel = _without(settings.channel(name), _REACH | others)
-    parts = [topic, channel, msgspec.to_builtins(settings.vat), _without(settings.odoo, _ODOO_REACH)]
+    channel = _drop_keys(settings.channel(name), _REACH | others)
+    parts = [topic, channel, msgspec.to_builtins(settings.vat), _drop_keys(settings.odoo, _ODOO_REACH)]
     return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:16]
 
 
-def _without(section: msgspec.Struct, keys: frozenset[str]) -> dict[str, object]:
+def _drop_keys(section: msgspec.Struct, keys: frozenset[str]) -> dict[str, object]:
     whole: dict[str, object] = msgspec.to_builtins(section)
     return {key: value for key, value in whole.items() if key not in keys}

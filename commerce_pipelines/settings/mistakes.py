@@ -43,12 +43,12 @@ def read(raw: Any, shape: Any, where: str, keys: Collection[str]) -> tuple[Any, 
         except SettingsError as error:
             return None, problems or str(error).splitlines()
         except msgspec.ValidationError as error:
-            problem, steps = _located(raw, shape, str(error))
+            problem, steps = _locate(raw, shape, str(error))
             if steps in left_out:
                 return None, problems
-            if (sentence := _sentence(problem, where, steps, keys)) not in problems:
+            if (sentence := _write_sentence(problem, where, steps, keys)) not in problems:
                 problems.append(sentence)
-            if not (gone := _without(raw, steps)):
+            if not (gone := _remove_wrong(raw, steps)):
                 return None, problems
             left_out.append(gone)
         else:
@@ -56,7 +56,7 @@ def read(raw: Any, shape: Any, where: str, keys: Collection[str]) -> tuple[Any, 
     return None, problems
 
 
-def _located(raw: Any, shape: Any, error: str) -> tuple[str, Steps]:
+def _locate(raw: Any, shape: Any, error: str) -> tuple[str, Steps]:
     """(the problem, where it is) of msgspec's `… - at `$.skus[...]`; which key `[...]` means is tried out."""
     problem, _, path = error.partition(" - at ")
     path = path.strip("`")
@@ -64,17 +64,17 @@ def _located(raw: Any, shape: Any, error: str) -> tuple[str, Steps]:
     steps: Steps = []
     here = raw
     for name, index in _STEP.findall(path.removeprefix(KEY_IN).removeprefix("$")):
-        step = name or (int(index) if index.isdigit() else _guilty(here, raw, shape, error))
+        step = name or (int(index) if index.isdigit() else _find_guilty_key(here, raw, shape, error))
         here = here[step]
         steps.append(step)
     if of_key:
-        return f"key: {problem}", [*steps, _guilty(here, raw, shape, error)]
+        return f"key: {problem}", [*steps, _find_guilty_key(here, raw, shape, error)]
     if field := re.search(r"(?:unknown|missing required) field `(.+?)`", problem):
         steps.append(field[1])
     return problem, steps
 
 
-def _guilty(mapping: dict[Any, Any], raw: Any, shape: Any, error: str) -> Any:
+def _find_guilty_key(mapping: dict[Any, Any], raw: Any, shape: Any, error: str) -> Any:
     """The key that alone already makes for the same error; the last one if none does."""
     whole = dict(mapping)
     key = None
@@ -95,7 +95,7 @@ def _guilty(mapping: dict[Any, Any], raw: Any, shape: Any, error: str) -> Any:
     return key
 
 
-def _without(raw: Any, steps: Steps) -> Steps:
+def _remove_wrong(raw: Any, steps: Steps) -> Steps:
     """Takes what is wrong out of `raw`: the key, or the whole list that an item of is wrong. Returns what it took."""
     for length in range(len(steps), 0, -1):
         here = raw
@@ -106,17 +106,18 @@ def _without(raw: Any, steps: Steps) -> Steps:
     return []
 
 
-def _sentence(problem: str, where: str, steps: Steps, keys: Collection[str]) -> str:
+def _write_sentence(problem: str, where: str, steps: Steps, keys: Collection[str]) -> str:
     """Never quotes a value, nor a key below one that names a secret: it may be the secret."""
     for depth, step in enumerate(steps, 1):
         if _SECRET.fullmatch(str(step)) and not (depth == len(steps) and " field" in problem):
+            secret = _write_path(where, steps[:depth])
             return (
-                f"{_path(where, steps[:depth])} must name an environment variable, as in {{env: NAME}}; secrets are "
-                "not written in the file."
+                f"{secret} must name an environment variable, as in {{env: NAME}}; secrets are not written in the file."
             )
-    here = _path(where, steps)
+    here = _write_path(where, steps)
     if problem.startswith("key: "):
-        return f"{_path(where, steps[:-1]) or 'commerce.yaml'}: the key {steps[-1]!r} must be text: put it in quotes."
+        section = _write_path(where, steps[:-1]) or "commerce.yaml"
+        return f"{section}: the key {steps[-1]!r} must be text: put it in quotes."
     if "unknown field" in problem:
         near = get_close_matches(str(steps[-1]), keys, n=1)
         return f"{here} is no known key; {f'did you mean {near[0]}?' if near else f'{SEE} for every key.'}"
@@ -133,7 +134,7 @@ def _sentence(problem: str, where: str, steps: Steps, keys: Collection[str]) -> 
     return f"{here}: {problem[0].lower() + problem[1:]}; {SEE}."
 
 
-def _path(where: str, steps: Steps) -> str:
+def _write_path(where: str, steps: Steps) -> str:
     for step in steps:
         where += f"[{step}]" if isinstance(step, int) else f".{step}" if where else str(step)
     return where

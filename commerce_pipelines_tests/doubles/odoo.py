@@ -16,7 +16,7 @@ import msgspec
 
 from commerce_pipelines.core.errors import TransientError
 from commerce_pipelines.domain.orders.order import Address, Buyer, LineKind
-from commerce_pipelines.domain.sales.base import Base, SoldLine, told_of
+from commerce_pipelines.domain.sales.base import Base, SoldLine, contacts_of
 from commerce_pipelines.domain.sales.base import changed as changed_fields
 from commerce_pipelines.domain.sales.draft import DraftLine, SaleDraft, SaleOutcome
 from commerce_pipelines.domain.sales.lifecycle import next_base
@@ -114,17 +114,17 @@ class World:
         return outcomes
 
     def _with_base(self, draft: SaleDraft) -> SaleDraft:
-        before, told = self.bases.get(draft.order_id), told_of(draft, seal)
+        before, contacts = self.bases.get(draft.order_id), contacts_of(draft, seal)
         tax = [(t.country, t.rate, t.included, t.regime) if (t := one.tax) else None for one in draft.lines]
         base = Base(
-            facts="", currency=draft.currency, total=draft.total, case=("",) * 7, products={}, told=told,
+            facts="", currency=draft.currency, total=draft.total, case=("",) * 7, products={}, contacts=contacts,
             regime=draft.regime, tax_country=draft.tax_country, fiscal_position=draft.fiscal_position,
             lines={
                 one.line_id: SoldLine(one.product_id, one.quantity, one.amount, "", key)
                 for one, key in zip(draft.lines, tax, strict=True)
             },
         )  # fmt: skip
-        changes = changed_fields(before, told) if before else frozenset[str]()
+        changes = changed_fields(before, contacts) if before else frozenset[str]()
         return msgspec.structs.replace(draft, before=before, base=base, changes=changes)
 
     def order(self, draft: SaleDraft, *fields: str) -> dict[str, Any]:

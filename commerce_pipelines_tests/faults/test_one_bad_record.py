@@ -18,7 +18,7 @@ from commerce_pipelines.channels.registry import open_channel
 from commerce_pipelines.core.errors import RecordError
 from commerce_pipelines.core.instruments import REAL
 from commerce_pipelines.domain.orders.order import Order
-from commerce_pipelines.flows.intake.pull import _head
+from commerce_pipelines.flows.intake.pull import _read_head
 from commerce_pipelines.flows.orders.stage import read_order
 from commerce_pipelines.settings import file as settings_file
 from commerce_pipelines.settings.file import Settings
@@ -80,7 +80,7 @@ def read(channel: Channel, window: Window) -> dict[str, Order | RecordError]:
     for page in channel.orders.created(window):
         heads = page.heads or (None,) * len(page.records)
         for raw, known in zip(page.records, heads, strict=True):
-            head = _head(channel.orders, raw, known, window.end)
+            head = _read_head(channel.orders, raw, known, window.end)
             try:
                 found[head.record_id] = read_order(channel.orders, raw, head.record_id)
             except RecordError as error:

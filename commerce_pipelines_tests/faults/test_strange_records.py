@@ -21,7 +21,7 @@ from commerce_pipelines.core.errors import RecordError
 from commerce_pipelines.domain.orders.order import LONGEST, Address, Buyer, Order, OrderStatus, business_day
 from commerce_pipelines.domain.vat.territories import territory
 from commerce_pipelines.flows.intake.poll import Cursor, poll
-from commerce_pipelines.flows.intake.pull import YEARS, _head
+from commerce_pipelines.flows.intake.pull import YEARS, _read_head
 from commerce_pipelines.flows.orders.stage import read_order
 from commerce_pipelines.settings import file as settings_file
 from commerce_pipelines.settings.file import Settings
@@ -70,7 +70,7 @@ def test_any_value_anywhere_is_read_or_refused(
     refused = 0
     for raw in raws:
         for what, strange in changed(raw, 130):
-            head = _head(channel.orders, strange, None, now)
+            head = _read_head(channel.orders, strange, None, now)
             assert head.created_at.year in YEARS, what
             business_day(head.created_at, ZONE)
             (head.record_id + head.subject).encode()

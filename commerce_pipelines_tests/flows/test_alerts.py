@@ -12,7 +12,7 @@ from commerce_pipelines.core.errors import CredentialError
 from commerce_pipelines.core.reasons import Reason
 from commerce_pipelines.domain.outbox.effects import Kind
 from commerce_pipelines.flows import alerts
-from commerce_pipelines.flows.alerts import LATEST, find, heartbeat, is_due, told, update, watch
+from commerce_pipelines.flows.alerts import LATEST, find, heartbeat, is_due, mark_told, update, watch
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.warehouse import exceptions
 from commerce_pipelines.warehouse.outbox import holds
@@ -218,7 +218,7 @@ def test_however_it_comes_and_goes_it_is_told_once_a_time_and_at_most_so_often(
             assert not told_this_time
             times.append(now)
             told_this_time = True
-            kept[here.key] = told(kept[here.key], now)
+            kept[here.key] = mark_told(kept[here.key], now)
         assert there == (here.key in kept and kept[here.key].gone_at is None)
     for moment in times:
         assert sum(moment <= other < moment + timedelta(days=1) for other in times) <= 6

@@ -164,6 +164,6 @@ def test_the_example_documents_every_key_and_loads() -> None:
     text = (Path(settings.__file__).parents[2] / "commerce.example.yaml").read_text()
     loaded = settings.parse(text)
     assert {channel.__struct_config__.tag for channel in loaded.channels} == {"amazon", "ebay", "shopify"}
-    keys = settings._known_keys()
+    keys = settings._list_known_keys()
     assert {"from_home", "refresh_token", "departure_country", "quantity", "zeroed_percent", "digest_hour"} <= set(keys)
     assert [key for key in keys if not re.search(rf"\b{key}:", text)] == []

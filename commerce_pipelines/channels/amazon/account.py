@@ -28,7 +28,7 @@ class AmazonAccount(Account):
 
         Amazon's API tells nobody's seller id: it is the configured one, and without it the account has no id.
         """
-        participations = self._participations()
+        participations = self._read_participations()
         absent = [
             participation for participation in self._settings.marketplace_ids if participation not in participations
         ]
@@ -72,7 +72,7 @@ class AmazonAccount(Account):
     def marketplaces(self) -> tuple[str, ...]:
         """Ids of the configured marketplaces, else of all that the account sells on."""
         if not self._known_marketplaces:  # asked once: the call has a bucket of one in a minute
-            self._known_marketplaces = self._settings.marketplace_ids or tuple(self._participations())
+            self._known_marketplaces = self._settings.marketplace_ids or tuple(self._read_participations())
             if not self._known_marketplaces:
                 raise CredentialError(
                     f"{self._api.name}: Amazon names no marketplace that the account sells on; open one in Seller "
@@ -80,7 +80,7 @@ class AmazonAccount(Account):
                 )
         return self._known_marketplaces
 
-    def _participations(self) -> dict[str, MarketplaceParticipation]:
+    def _read_participations(self) -> dict[str, MarketplaceParticipation]:
         response = self._api.call("getMarketplaceParticipations", PARTICIPATIONS)
         return {
             participation.marketplace.id: participation

@@ -54,7 +54,7 @@ class EbayAccount(Account):
         page = self._account.decode(response, OrdersPage)
         seller = next((order.seller_id for order in page.orders if order.seller_id), "")
         if not seller and TRADING_SCOPE in self._settings.scopes:
-            seller = self._user_id()
+            seller = self._get_user_id()
         name = f"the account {seller}" if seller else "an account without orders"
         return AccountId(
             account_id=seller,
@@ -62,12 +62,12 @@ class EbayAccount(Account):
         )
 
     def _probe_trading(self) -> AccountId:
-        user_id = self._user_id()
+        user_id = self._get_user_id()
         return AccountId(
             account_id=user_id,
             description=f"eBay {self._settings.home.country}: the account {user_id}, by the Trading API.",
         )
 
-    def _user_id(self) -> str:
+    def _get_user_id(self) -> str:
         root = self._account.trading("GetUser", {}, repeat=Repeat.STATE)
         return trading_payloads.read_answer(root, trading_payloads.UserAnswer, "GetUser").User.UserID

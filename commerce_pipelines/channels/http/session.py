@@ -118,7 +118,7 @@ class HttpSession:
         describe: Callable[[Response], str] | None = None,
     ) -> None:
         self.account = account
-        self._allowed = frozenset(_origin(host) for host in hosts)
+        self._allowed = frozenset(_read_origin(host) for host in hosts)
         self._buckets, self._instruments = buckets, instruments
         self._clock, self._sleep = instruments.clock, instruments.sleep
         self._user_agent, self._describe = user_agent, describe
@@ -129,18 +129,20 @@ class HttpSession:
 
         Raises TransientError (with `wait` when the vendor named one), CredentialError, ProtocolError or PermanentError.
         """
-        return self._request(Call(method="GET", url=url, operation=operation, repeat=Repeat.STATE, **options))
+        return self._request_until_done(
+            Call(method="GET", url=url, operation=operation, repeat=Repeat.STATE, **options)
+        )
 
     def send(
         self, method: WriteMethod, url: str, *, operation: str, repeat: Repeat, **options: Unpack[Options]
     ) -> Response:
         """Like `get`. Repeat.NEVER raises UnknownOutcome besides, when the call may have done its work."""
-        return self._request(Call(method=method, url=url, operation=operation, repeat=repeat, **options))
+        return self._request_until_done(Call(method=method, url=url, operation=operation, repeat=repeat, **options))
 
-    def _request(self, call: Call) -> Response:
-        if _origin(call.url) not in self._allowed:
+    def _request_until_done(self, call: Call) -> Response:
+        if _read_origin(call.url) not in self._allowed:
             raise PermanentError(
-                f"{self.account}: {call.operation} would call {_origin(call.url)}, which is not a host of this "
+                f"{self.account}: {call.operation} would call {_read_origin(call.url)}, which is not a host of this "
                 "channel; check endpoint and token_endpoint in commerce.yaml."
             )
         fields = {"User-Agent": self._user_agent, "Accept": "application/json", **(call.headers or {})}
@@ -154,15 +156,15 @@ class HttpSession:
             due += self._wait_for_turn(call)
             request.headers = {**fields, **(call.auth.headers() if call.auth else {})}
             try:
-                return self._attempt(call, request, due, attempt)
+                return self._send_once(call, request, due, attempt)
             except _Failure as failure:
                 if failure.status == 401 and call.auth and not renewed:
                     call.auth.renew()
                     renewed = True
                     continue
-                pause = self._pause(failure, call, attempt)
+                pause = self._decide_pause(failure, call, attempt)
                 if pause > due - self._clock():
-                    raise self._error(failure, call) from failure.__cause__
+                    raise self._build_error(failure, call) from failure.__cause__
                 self._sleep(pause)
                 attempt += 1
 
@@ -183,7 +185,7 @@ class HttpSession:
             self._sleep(wait)
         return self._clock() - started
 
-    def _attempt(self, call: Call, request: requests.Request, due: float, attempt: int) -> Response:
+    def _send_once(self, call: Call, request: requests.Request, due: float, attempt: int) -> Response:
         started, status, size = self._clock(), 0, 0
         if not hasattr(self._threads, "session"):
             self._threads.session = new_session()
@@ -205,18 +207,18 @@ class HttpSession:
             )  # fmt: skip
         response = Response(status, headers, body, call.operation)
         if status in call.ok:
-            if fault := _malformed(response):
+            if fault := _find_malformation(response):
                 raise _Failure(Rule(ProtocolError, f"the answer is {fault}; {_AGAIN}", retry=True), status, "")
             return response
         rule = RULES.get(status) or _FAMILIES.get(status // 100) or _FAMILIES[2]
-        wait = _advice(headers, self._instruments.now())
-        raise _Failure(rule, status, _said(response, call.describe or self._describe), wait=wait)
+        wait = _read_retry_after(headers, self._instruments.now())
+        raise _Failure(rule, status, _quote_vendor(response, call.describe or self._describe), wait=wait)
 
-    def _pause(self, failure: _Failure, call: Call, attempt: int) -> float:
+    def _decide_pause(self, failure: _Failure, call: Call, attempt: int) -> float:
         """Seconds until the next attempt. Raises when there is none to be made."""
         rule = failure.rule
         if not rule.retry or attempt >= RETRIES or (call.repeat is Repeat.NEVER and not failure.undone):
-            raise self._error(failure, call) from failure.__cause__
+            raise self._build_error(failure, call) from failure.__cause__
         backoff = min(_BACKOFF_LIMIT, _BACKOFF_SECONDS * 2**attempt) * (0.5 + self._instruments.jitter() / 2)
         if failure.status == 429 and call.rate:
             # Without advice, assume what a refusal says: the vendor's bucket is empty; the next token comes in 1/rate.
@@ -224,7 +226,7 @@ class HttpSession:
             self._buckets.drain(f"{self.account}:{call.operation}", closed)
         return backoff if failure.wait is None else failure.wait
 
-    def _error(self, failure: _Failure, call: Call) -> CommerceError:
+    def _build_error(self, failure: _Failure, call: Call) -> CommerceError:
         answer = f"{failure.status} {failure}".strip() if failure.status else f"no answer ({failure})"
         message = f"{self.account}: {call.operation} got {answer}: {failure.rule.says}."
         if call.repeat is Repeat.NEVER and not failure.undone:
@@ -250,7 +252,7 @@ def pages(fetch: Callable[[str | None], tuple[T, str | None]], start: str | None
         seen.add(token)
 
 
-def _origin(url: str) -> str:
+def _read_origin(url: str) -> str:
     """host:port of a URL, a host or host:port. Raises PermanentError for one we may never call."""
     parts = urlsplit(url if "://" in url else f"https://{url}")
     host = (parts.hostname or "").lower()
@@ -260,7 +262,7 @@ def _origin(url: str) -> str:
     raise PermanentError(f"{host or 'A URL without a host'} cannot be called: https is needed outside of loopback.")
 
 
-def _malformed(response: Response) -> str:
+def _find_malformation(response: Response) -> str:
     """What gives a broken answer away at no cost, '' for nothing: proxies' error pages and halves come with 200."""
     kind = response.headers.get("Content-Type", "").lower()
     if "html" in kind:
@@ -271,19 +273,19 @@ def _malformed(response: Response) -> str:
     return ""
 
 
-def _advice(headers: Mapping[str, str], now: datetime) -> float | None:
+def _read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """Seconds of Retry-After (RFC 9110, 10.2.3): a number, or a date, which is read on the sender's own clock."""
     value = headers.get("Retry-After", "").strip()
     if not value:
         return None
     try:
-        seconds = float(value) if value[0].isdigit() else _seconds_until(value, headers.get("Date", ""), now)
+        seconds = float(value) if value[0].isdigit() else _count_seconds_until(value, headers.get("Date", ""), now)
     except (ValueError, TypeError):
         return None
     return min(max(seconds, 0.0), 86_400.0)
 
 
-def _seconds_until(date: str, sent_at: str, now: datetime) -> float:
+def _count_seconds_until(date: str, sent_at: str, now: datetime) -> float:
     try:
         sent = parsedate_to_datetime(sent_at)
     except ValueError:
@@ -291,7 +293,7 @@ def _seconds_until(date: str, sent_at: str, now: datetime) -> float:
     return (parsedate_to_datetime(date) - sent).total_seconds()
 
 
-def _said(response: Response, describe: Callable[[Response], str] | None) -> str:
+def _quote_vendor(response: Response, describe: Callable[[Response], str] | None) -> str:
     """The vendor's own words, masked, on one line, at most 300 characters."""
     if describe is None:
         return ""

@@ -125,7 +125,7 @@ def exchange(
     prepared = session.prepare_request(request)
     timeout = (min(CONNECT_SECONDS, _due.left()), min(READ_SECONDS, _due.left()))
     # The adapter itself, not session.send: that one reads the body of a redirect, whatever its size.
-    response = session.get_adapter(request.url).send(prepared, timeout=timeout, **_environment(request.url))
+    response = session.get_adapter(request.url).send(prepared, timeout=timeout, **_read_environment(request.url))
     try:
         return response.status_code, response.headers, _read(response, max_bytes)
     finally:
@@ -136,32 +136,32 @@ def is_unsent(error: BaseException) -> bool:
     """Whether the connection failed before any byte of the request went out."""
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return True
-    return isinstance(_reason(error), NewConnectionError)
+    return isinstance(_find_reason(error), NewConnectionError)
 
 
 def is_untrusted(error: BaseException) -> bool:
     """Whether the handshake ended at the certificate, before any byte of the request went out."""
-    return isinstance(_cause(error), ssl.SSLCertVerificationError)
+    return isinstance(_find_cause(error), ssl.SSLCertVerificationError)
 
 
 def is_cut_off(error: BaseException) -> bool:
     """Whether an encrypted connection broke off, rather than never came about."""
-    return isinstance(_cause(error), ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    return isinstance(_find_cause(error), ssl.SSLEOFError | ssl.SSLZeroReturnError)
 
 
-def _cause(error: BaseException) -> object:
-    reason = _reason(error)
+def _find_cause(error: BaseException) -> object:
+    reason = _find_reason(error)
     return reason.args[0] if reason and reason.args else None
 
 
-def _reason(error: BaseException) -> BaseException | None:
+def _find_reason(error: BaseException) -> BaseException | None:
     """What urllib3 gives as the reason of an error that requests has wrapped."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
     return reason if isinstance(reason, BaseException) else None
 
 
 @lru_cache(maxsize=256)
-def _environment(url: str) -> dict[str, Any]:
+def _read_environment(url: str) -> dict[str, Any]:
     """Proxies and certificates that the process's environment names for a URL; looking them up takes half a call."""
     return dict(requests.Session().merge_environment_settings(url, {}, True, True, None))
 

@@ -186,16 +186,16 @@ def decide(
     target, in the listing's own units, is null where `reason` is one of SKIPS; otherwise 0 <= target * units <= free.
     free and in_pipe are whole units of the product.
     """
-    codes, units = _linked(listings["sku"].tolist(), sales)
-    products = _products(stock)
-    row, ambiguous = _lookup(codes, products, sales.sku_fold_case)
+    codes, units = _link_skus(listings["sku"].tolist(), sales)
+    products = _select_products(stock)
+    row, ambiguous = _look_up(codes, products, sales.sku_fold_case)
     place = listings["location"].fillna("").to_numpy(dtype=object)
-    amounts, negative = _amounts(place, row, stock, products, fed)
-    content = {product: msgspec.json.decode(text, type=dict[int, int]) for product, text in _kits(products)}
-    pipe = _pipe(ordered, content, products)[row]
-    share, reserve, cap, end_below = _figures(listings["sku"].tolist(), codes, row, products, rules)
+    amounts, negative = _compute_amounts(place, row, stock, products, fed)
+    content = {product: msgspec.json.decode(text, type=dict[int, int]) for product, text in _list_kits(products)}
+    pipe = _compute_pipe(ordered, content, products)[row]
+    share, reserve, cap, end_below = _apply_rules(listings["sku"].tolist(), codes, row, products, rules)
 
-    skipped = _skipped(listings, codes, products, row, ambiguous, fed)
+    skipped = _find_skips(listings, codes, products, row, ambiguous, fed)
     sums = _Sums(amounts, pipe, reserve, share, units, cap, end_below)
     reason = np.where(skipped != "", skipped, sums.reasons(negative))
     linked = skipped == ""
@@ -205,16 +205,16 @@ def decide(
             "key": listings["key"].array,
             "sku": listings["sku"].array,
             "location": place,
-            "product_id": _nullable(ids, row >= 0),
+            "product_id": _make_nullable(ids, row >= 0),
             "code": codes,
             "units": units,
-            "free": _nullable(amounts // MICRO, linked),
-            "in_pipe": _nullable(-(-pipe // MICRO), linked),
-            "reserve": _nullable(reserve, linked),
-            "share": _nullable(share, linked),
-            "cap": _nullable(cap, linked & (cap < LIMIT)),
-            "end_below": _nullable(end_below, linked),
-            "target": _nullable(sums.final, linked),
+            "free": _make_nullable(amounts // MICRO, linked),
+            "in_pipe": _make_nullable(-(-pipe // MICRO), linked),
+            "reserve": _make_nullable(reserve, linked),
+            "share": _make_nullable(share, linked),
+            "cap": _make_nullable(cap, linked & (cap < LIMIT)),
+            "end_below": _make_nullable(end_below, linked),
+            "target": _make_nullable(sums.final, linked),
             "reason": reason,
         }
     )
@@ -247,7 +247,7 @@ class _Sums:
         return np.select(held, names, default="share")
 
 
-def _skipped(
+def _find_skips(
     listings: pd.DataFrame,
     codes: np.ndarray,
     products: pd.DataFrame,
@@ -265,7 +265,7 @@ def _skipped(
     return np.select(lacking, names, default="")
 
 
-def _linked(skus: list[str], sales: SaleRules) -> tuple[np.ndarray, np.ndarray]:
+def _link_skus(skus: list[str], sales: SaleRules) -> tuple[np.ndarray, np.ndarray]:
     """Internal reference and units per unit sold of each SKU."""
     pairs = [alias(sku, sales) for sku in skus]
     return (
@@ -274,13 +274,13 @@ def _linked(skus: list[str], sales: SaleRules) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
-def _products(stock: pd.DataFrame) -> pd.DataFrame:
+def _select_products(stock: pd.DataFrame) -> pd.DataFrame:
     """One row per product, the index counting from 0."""
     columns = ["product_id", "code", "kind", "components", "category"]
     return stock.loc[~stock["product_id"].duplicated(), columns].reset_index(drop=True)
 
 
-def _lookup(codes: np.ndarray, products: pd.DataFrame, fold_case: bool) -> tuple[np.ndarray, np.ndarray]:
+def _look_up(codes: np.ndarray, products: pd.DataFrame, fold_case: bool) -> tuple[np.ndarray, np.ndarray]:
     """The product's row of each code, -1 for none; and whether several products share the code."""
     stored = products["code"].tolist()
     codes, stored = (
@@ -293,7 +293,7 @@ def _lookup(codes: np.ndarray, products: pd.DataFrame, fold_case: bool) -> tuple
     return positions, np.array([code in twice for code in codes], dtype=bool)
 
 
-def _amounts(
+def _compute_amounts(
     place: np.ndarray, row: np.ndarray, stock: pd.DataFrame, products: pd.DataFrame, fed: Mapping[str, tuple[str, ...]]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Free millionths of each listing's product in the warehouses that feed it, and whether Odoo was below zero."""
@@ -314,12 +314,14 @@ def _amounts(
     return amounts, negative
 
 
-def _kits(products: pd.DataFrame) -> list[tuple[int, str]]:
+def _list_kits(products: pd.DataFrame) -> list[tuple[int, str]]:
     kits = products[products["kind"] == "kit"]
     return [(int(product), str(text)) for product, text in zip(kits["product_id"], kits["components"], strict=True)]
 
 
-def _pipe(ordered: Mapping[int, int], content: Mapping[int, Mapping[int, int]], products: pd.DataFrame) -> np.ndarray:
+def _compute_pipe(
+    ordered: Mapping[int, int], content: Mapping[int, Mapping[int, int]], products: pd.DataFrame
+) -> np.ndarray:
     """Millionths to hold back for orders in the pipe, by product row (the last entry, 0, is for row -1).
 
     Ordered kits take their components; a kit loses as many as the dearest of its components is short of.
@@ -334,7 +336,7 @@ def _pipe(ordered: Mapping[int, int], content: Mapping[int, Mapping[int, int]], 
     return np.array([*(held.get(int(product), 0) for product in products["product_id"]), 0], dtype="int64")
 
 
-def _figures(
+def _apply_rules(
     skus: list[str], codes: np.ndarray, row: np.ndarray, products: pd.DataFrame, rules: InventoryRules
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """share (ppm), reserve, cap and end_below of each listing, overrides applied in their order."""
@@ -348,7 +350,7 @@ def _figures(
         pairs = zip(skus, codes, strict=True)
         fits = np.array([key(sku) in named or code in named for sku, code in pairs], dtype=bool)
         if override.categories:
-            fits |= np.append(_within(products["category"], override.categories), False)[row]
+            fits |= np.append(_is_within(products["category"], override.categories), False)[row]
         if override.share is not None:
             share[fits] = share_ppm(override.share)
         for figure, value in ((reserve, override.reserve), (cap, override.cap), (end_below, override.end_below)):
@@ -357,11 +359,11 @@ def _figures(
     return share, reserve, cap, end_below
 
 
-def _within(category: pd.Series, wanted: Iterable[str]) -> np.ndarray:
+def _is_within(category: pd.Series, wanted: Iterable[str]) -> np.ndarray:
     """Whether each category (`All / Tea / Green`) is one of these or lies below one."""
     roots = tuple(f"{name} / " for name in wanted)
     return np.array([f"{name} / ".startswith(roots) for name in category.fillna("")], dtype=bool)
 
 
-def _nullable(values: np.ndarray, present: np.ndarray) -> pd.arrays.IntegerArray:
+def _make_nullable(values: np.ndarray, present: np.ndarray) -> pd.arrays.IntegerArray:
     return pd.arrays.IntegerArray(values.astype("int64"), ~present)

@@ -111,14 +111,14 @@ class InventoryRules(Section, kw_only=True, frozen=True):
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """(key, what is wrong with it and the fix) of keys that contradict themselves."""
-        yield from _figures("", self)
+        yield from _check_figures("", self)
         for index, override in enumerate(self.overrides):
             where = f"overrides[{index}]"
             if not override.skus and not override.categories:
                 yield where, "names neither skus nor categories: say which products it is for."
             if all(getattr(override, key) is None for key in ("share", "reserve", "cap", "end_below")):
                 yield where, "changes nothing: give share, reserve, cap or end_below."
-            yield from _figures(f"{where}.", override)
+            yield from _check_figures(f"{where}.", override)
         for key in ("zeroed_percent", "changed_percent", "read_percent"):
             percent = getattr(self.breaker, key)
             if not (percent.is_finite() and 0 <= percent <= 100):
@@ -142,7 +142,7 @@ class InventoryRules(Section, kw_only=True, frozen=True):
                 fed[warehouse] = location
 
 
-def _figures(prefix: str, section: InventoryRules | InventoryOverride) -> Iterator[tuple[str, str]]:
+def _check_figures(prefix: str, section: InventoryRules | InventoryOverride) -> Iterator[tuple[str, str]]:
     share = section.share
     if share is not None and not (share.is_finite() and 0 <= share <= 100):
         yield f"{prefix}share", "must lie between 0 and 100 percent."

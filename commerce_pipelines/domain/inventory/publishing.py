@@ -43,8 +43,8 @@ def difference(targets: pd.DataFrame, belief: pd.DataFrame, now: datetime) -> pd
     compared = targets[["key", "target"]].merge(belief, on="key", how="left", sort=False)
     target, last = compared["target"].astype("Int64"), compared["last_quantity"].astype("Int64")
     status = compared["last_status"].astype("string").fillna("")
-    last_at, read_at = _instants(compared["last_at"]), _instants(compared["read_at"])
-    late, sold = _instants(compared["late_until"]), _instants(compared["sold_at"])
+    last_at, read_at = _convert_instants(compared["last_at"]), _convert_instants(compared["read_at"])
+    late, sold = _convert_instants(compared["late_until"]), _convert_instants(compared["sold_at"])
 
     pushed = (status == "accepted") & ~(last_at <= read_at)
     shown = compared["quantity"].astype("Int64").where(~pushed, last)
@@ -181,7 +181,7 @@ def standing(plan: pd.DataFrame, now: datetime, deadline: timedelta) -> Standing
     linked = plan[plan["action"] != "skip"]
     over = (linked["believed"] * linked["units"] > linked["free"]).fillna(False)
     coming = linked["action"] == "wait"
-    changed = _instants(linked["changed_at"])
+    changed = _convert_instants(linked["changed_at"])
     open_ = linked["action"] != "same"
     late = open_ & (changed < now - deadline)
     oldest = changed[open_].min()
@@ -195,5 +195,5 @@ def standing(plan: pd.DataFrame, now: datetime, deadline: timedelta) -> Standing
     )
 
 
-def _instants(column: pd.Series) -> pd.Series:
+def _convert_instants(column: pd.Series) -> pd.Series:
     return pd.to_datetime(column, utc=True).astype("datetime64[us, UTC]")

@@ -166,7 +166,7 @@ def balance(order: Order) -> int:
 
 def measure(order: Order) -> None:
     """Raises RecordError for figures and ids that no table holds: one would fail the rows of all other orders too."""
-    _distinct(order)
+    _check_distinct(order)
     for line in order.lines:
         if len(line.line_id) > LONGEST:
             raise RecordError(
@@ -185,13 +185,13 @@ def measure(order: Order) -> None:
                 fix="Look at the order in the marketplace.", subject=line.line_id[:40],
             )  # fmt: skip
         if not (-LARGEST <= line.amount <= LARGEST and -LARGEST <= line.tax <= LARGEST):
-            raise _beyond(order)
+            raise _build_beyond_error(order)
     for amount in (order.total, order.collected, order.refunded):
         if not -LARGEST <= amount <= LARGEST:
-            raise _beyond(order)
+            raise _build_beyond_error(order)
 
 
-def _beyond(order: Order) -> RecordError:
+def _build_beyond_error(order: Order) -> RecordError:
     return RecordError(
         "bad_amount", f"The order has an amount beyond {LARGEST} minor units of {order.currency[:3]}.",
         fix="Look at the order in the marketplace.", subject=order.currency[:3],
@@ -208,7 +208,7 @@ def check(order: Order) -> None:
             fix="Compare the order in the marketplace; amounts of a kind we do not know yet are the usual cause.",
             subject=order.currency,
         )
-    _distinct(order)
+    _check_distinct(order)
     for line in order.lines:
         if line.quantity <= 0:
             raise RecordError(
@@ -219,7 +219,7 @@ def check(order: Order) -> None:
             )
 
 
-def _distinct(order: Order) -> None:
+def _check_distinct(order: Order) -> None:
     ids = [line.line_id for line in order.lines]
     if len(set(ids)) != len(ids):
         raise RecordError(

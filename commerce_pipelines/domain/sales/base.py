@@ -68,9 +68,9 @@ class LastLoad(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Base(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """facts: digest of what the channel charges. case: what its VAT rests on, in clear. told: keyed hash by field, as
-    in `shipping.street`. shipping_id, invoice_id: the partners that the order was given, 0 where a person had chosen
-    already; at: when."""
+    """facts: digest of what the channel charges. case: what the VAT decision rests on, in clear. contacts: keyed hash
+    by field, as in `shipping.street`. shipping_id, invoice_id: the partners that we gave the order, 0 where a person
+    had chosen another already. at: when we gave them."""
 
     facts: str
     currency: str
@@ -84,7 +84,7 @@ class Base(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     warehouse: str = ""
     service: str = ""
     fulfilled_by: str = ""
-    told: dict[str, str] = {}
+    contacts: dict[str, str] = msgspec.field(default_factory=dict, name="told")
     shipping_id: int = 0
     invoice_id: int = 0
     at: datetime | None = None
@@ -136,7 +136,7 @@ class Contacts(Protocol):
     def billing(self) -> Address | None: ...
 
 
-def told_of(order: Contacts, seal: Seal) -> dict[str, str]:
+def contacts_of(order: Contacts, seal: Seal) -> dict[str, str]:
     """Keyed hash of every contact field that the answer tells; blanks and case do not count."""
     parts = {}
     for part, place in (("shipping", order.shipping), ("billing", order.billing)):
@@ -153,14 +153,14 @@ def told_of(order: Contacts, seal: Seal) -> dict[str, str]:
     }
 
 
-def changed(base: Base, told: Mapping[str, str]) -> frozenset[str]:
+def changed(base: Base, contacts: Mapping[str, str]) -> frozenset[str]:
     """The contact fields that the channel now tells otherwise. An address that was not told before is held against the
     other one, because the order went there."""
-    before = dict(base.told)
+    before = dict(base.contacts)
     for part, other in (("shipping", "billing"), ("billing", "shipping")):
-        if not _tells(base.told, part):
-            before |= {f"{part}.{field}": base.told.get(f"{other}.{field}", "") for field in (*PLACE, *_NAMES)}
-    return frozenset(name for name, sealed in told.items() if before.get(name, "") != sealed)
+        if not _has_part(base.contacts, part):
+            before |= {f"{part}.{field}": base.contacts.get(f"{other}.{field}", "") for field in (*PLACE, *_NAMES)}
+    return frozenset(name for name, sealed in contacts.items() if before.get(name, "") != sealed)
 
 
 def not_followed(base: Base, now: Base, changes: Collection[str]) -> list[str]:
@@ -171,7 +171,7 @@ def not_followed(base: Base, now: Base, changes: Collection[str]) -> list[str]:
         parts.append(f"the shipping service was {base.service or 'none'}, is {now.service or 'none'}")
     if now.fulfilled_by != base.fulfilled_by:
         parts.append(f"it is fulfilled by the {now.fulfilled_by} now")
-    contacts = sorted(name for name in changes if name in base.told and _is_contact(name))
+    contacts = sorted(name for name in changes if name in base.contacts and _is_contact(name))
     return [*parts, *(f"the {name.replace('.', ' ').replace('_', ' ')}" for name in contacts)]
 
 
@@ -184,7 +184,7 @@ def same_case(base: Base, order: Order, changes: Collection[str]) -> bool:
     """Whether the VAT decision still stands: nothing that it rests on is told otherwise."""
     place, area, *more, business = case_of(order)
     case = base.case
-    part = order.shipping or (None if _tells(base.told, "shipping") else order.billing)
+    part = order.shipping or (None if _has_part(base.contacts, "shipping") else order.billing)
     if part is None or not part.country:
         place, area = case[:2]
     elif place == case[0] and not part.postcode.strip():
@@ -212,22 +212,22 @@ def merge(old: Base | None, new: Base, kept: Collection[str]) -> Base:
     `shipping`, `billing`, `rest` (see `not_followed`). What the answer does not tell is still known."""
     if old is None:
         return new
-    told = dict(old.told)
-    for name, sealed in new.told.items():
-        stays = name.partition(".")[0] in kept or ("rest" in kept and name in old.told and _is_contact(name))
-        told[name] = old.told.get(name, "") if stays else sealed
-    told = {name: sealed for name, sealed in told.items() if sealed}
+    contacts = dict(old.contacts)
+    for name, sealed in new.contacts.items():
+        stays = name.partition(".")[0] in kept or ("rest" in kept and name in old.contacts and _is_contact(name))
+        contacts[name] = old.contacts.get(name, "") if stays else sealed
+    contacts = {name: sealed for name, sealed in contacts.items() if sealed}
     if "rest" in kept:
         new = msgspec.structs.replace(new, service=old.service, fulfilled_by=old.fulfilled_by)
     case = new.case if new.case[0] else (*old.case[:2], *new.case[2:])
-    merged = msgspec.structs.replace(new, told=told, case=case)
+    merged = msgspec.structs.replace(new, contacts=contacts, case=case)
     if "lines" not in kept:
         return merged
     return msgspec.structs.replace(
-        old, told=told, shipping_id=new.shipping_id, invoice_id=new.invoice_id, at=new.at, service=new.service,
+        old, contacts=contacts, shipping_id=new.shipping_id, invoice_id=new.invoice_id, at=new.at, service=new.service,
         fulfilled_by=new.fulfilled_by,
     )  # fmt: skip
 
 
-def _tells(told: Mapping[str, str], part: str) -> bool:
-    return any(name.startswith(f"{part}.") for name in told)
+def _has_part(contacts: Mapping[str, str], part: str) -> bool:
+    return any(name.startswith(f"{part}.") for name in contacts)

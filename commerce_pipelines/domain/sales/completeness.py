@@ -140,16 +140,16 @@ def add_up(proofs: Iterable[Completeness]) -> Completeness:
         exceptions=sum(day.exceptions for day in days),
         absent=tuple(claim for day in days for claim in day.absent),
         surplus=tuple(order_id for day in days for order_id in day.surplus),
-        channel_total=_sums(day.channel_total for day in days),
-        odoo_total=_sums(day.odoo_total for day in days),
-        difference=_sums({key: abs(minor) for key, minor in day.difference.items()} for day in days),
-        collected=_sums(day.collected for day in days),
-        explained=_sums(day.explained for day in days),
+        channel_total=_sum_parts(day.channel_total for day in days),
+        odoo_total=_sum_parts(day.odoo_total for day in days),
+        difference=_sum_parts({key: abs(minor) for key, minor in day.difference.items()} for day in days),
+        collected=_sum_parts(day.collected for day in days),
+        explained=_sum_parts(day.explained for day in days),
         flagged=sum(day.flagged for day in days),
     )
 
 
-def _sums(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+def _sum_parts(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     sums: dict[str, int] = defaultdict(int)
     for part in parts:
         for currency, minor in part.items():

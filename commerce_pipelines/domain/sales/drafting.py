@@ -27,12 +27,12 @@ from .base import (
     SoldProduct,
     case_of,
     changed,
+    contacts_of,
     facts_of,
     kept_products,
     same_case,
     tax_fact,
     tax_of,
-    told_of,
 )
 from .draft import DraftLine, Flag, SaleDraft
 from .mapping import carrier, choose, departure, route
@@ -51,23 +51,23 @@ def draft(
     What was sold keeps its product, its taxes and its warehouse as long as the channel says the same of them. Raises
     RecordError where a rule has no answer; see docs/exceptions.md for all codes.
     """
-    told = told_of(order, last.seal) if last else {}
+    contacts = contacts_of(order, last.seal) if last else {}
     before = last.base if last else None
-    changes = changed(before, told) if before else frozenset[str]()
+    changes = changed(before, contacts) if before else frozenset[str]()
     sold = before if last and last.sold else None
     stands = sold is not None and same_case(sold, order, changes)
     if sold and stands and sold.facts == facts_of(order):
-        result = _as_sold(order, subject, rules, sold)
+        result = _draft_as_sold(order, subject, rules, sold)
     else:
-        result = _decided(order, subject, rules, policy, catalogue, (sold, stands))
+        result = _draft_by_rules(order, subject, rules, policy, catalogue, (sold, stands))
     history = rules.history_before is not None and order.shipped is Shipped.YES and (
         business_day(order.placed_at, zone) < rules.history_before
     )  # fmt: skip
-    base = msgspec.structs.replace(result.base, told=told) if result.base and last else None
+    base = msgspec.structs.replace(result.base, contacts=contacts) if result.base and last else None
     return msgspec.structs.replace(result, history=history, before=before, base=base, changes=changes)
 
 
-def _as_sold(order: Order, subject: str, rules: SaleRules, sold: Base) -> SaleDraft:
+def _draft_as_sold(order: Order, subject: str, rules: SaleRules, sold: Base) -> SaleDraft:
     """The channel says the same of everything that is sold: no rule is asked again."""
     codes = {line_id: product.code for line_id, product in sold.products.items()}
     lines = tuple(
@@ -78,7 +78,7 @@ def _as_sold(order: Order, subject: str, rules: SaleRules, sold: Base) -> SaleDr
         for line_id, line in sold.lines.items()
     )  # fmt: skip
     return SaleDraft(
-        **_head(order, subject, rules), lines=lines, warehouse=sold.warehouse, regime=sold.regime,
+        **_build_head(order, subject, rules), lines=lines, warehouse=sold.warehouse, regime=sold.regime,
         tax_country=sold.tax_country, fiscal_position=sold.fiscal_position,
         base=msgspec.structs.replace(sold, service=order.service, fulfilled_by=order.fulfilled_by.value),
     )  # fmt: skip
@@ -93,7 +93,7 @@ class _Decision(msgspec.Struct, frozen=True, kw_only=True):
     position: str
 
 
-def _decided(
+def _draft_by_rules(
     order: Order, subject: str, rules: SaleRules, policy: VatPolicy, catalogue: Catalogue,
     standing: tuple[Base | None, bool],
 ) -> SaleDraft:  # fmt: skip
@@ -107,20 +107,20 @@ def _decided(
         for line in goods
     }
     products = {line_id: product for line_id, (product, _) in chosen.items()}
-    decision = _decision_of(sold, rules) if sold and stands else _decide(order, products, rules, policy)
+    decision = _read_decision(sold, rules) if sold and stands else _decide(order, products, rules, policy)
     if sold:
         decision = msgspec.structs.replace(decision, warehouse=sold.warehouse)
     spreaded = msgspec.structs.replace(order, lines=lines)
     table = policy.table(decision.mapped)
-    taxes = _taxes(spreaded, decision.vat, table, policy.seller_country, products)
+    taxes = _decide_taxes(spreaded, decision.vat, table, policy.seller_country, products)
     facts = {line.line_id: tax_fact(line) for line in lines}
     drafted = [
-        (_tax_as_sold(line, facts[of], sold if stands else None), facts[of])
+        (_keep_tax_as_sold(line, facts[of], sold if stands else None), facts[of])
         for line, of in _draft_lines(lines, taxes, chosen)
     ]
     vat = decision.vat
     return SaleDraft(
-        **_head(order, subject, rules), lines=tuple(line for line, _ in drafted), warehouse=decision.warehouse,
+        **_build_head(order, subject, rules), lines=tuple(line for line, _ in drafted), warehouse=decision.warehouse,
         regime=vat.regime, tax_country=vat.country, fiscal_position=decision.position,
         evidence={**vat.evidence, "warehouse": decision.warehouse or "default"} if vat.evidence else {},
         base=Base(
@@ -129,7 +129,7 @@ def _decided(
                 line.line_id: SoldProduct(line.sku, units, product.product_id, product.code, product.rates)
                 for line, (product, units) in ((line, chosen[line.line_id]) for line in goods)
             },
-            lines={line.line_id: _sold_line(line, fact) for line, fact in drafted},
+            lines={line.line_id: _build_sold_line(line, fact) for line, fact in drafted},
             regime=vat.regime, tax_country=vat.country, fiscal_position=decision.position,
             warehouse=decision.warehouse, service=order.service, fulfilled_by=order.fulfilled_by.value,
         ),
@@ -144,18 +144,18 @@ def _decide(order: Order, products: Mapping[str, Product], rules: SaleRules, pol
     return _Decision(vat=vat, mapped=case.mapped, warehouse=way.warehouse, position=position)
 
 
-def _decision_of(sold: Base, rules: SaleRules) -> _Decision:
+def _read_decision(sold: Base, rules: SaleRules) -> _Decision:
     return _Decision(
         vat=VatDecision(regime=sold.regime, country=sold.tax_country, evidence={}),
-        mapped=_mapped(rules), warehouse=sold.warehouse, position=sold.fiscal_position,
+        mapped=_list_mapped_rates(rules), warehouse=sold.warehouse, position=sold.fiscal_position,
     )  # fmt: skip
 
 
-def _mapped(rules: SaleRules) -> frozenset[tuple[str, int]]:
+def _list_mapped_rates(rules: SaleRules) -> frozenset[tuple[str, int]]:
     return mapped_rates(tuple((tax.country, tax.rate) for tax in rules.taxes))
 
 
-def _head(order: Order, subject: str, rules: SaleRules) -> dict[str, Any]:
+def _build_head(order: Order, subject: str, rules: SaleRules) -> dict[str, Any]:
     """What does not depend on any decision."""
     stated = any(line.tax or line.rate is not None for line in order.lines)
     return {
@@ -177,17 +177,17 @@ def _head(order: Order, subject: str, rules: SaleRules) -> dict[str, Any]:
         "carrier": "" if order.fulfilled_by is FulfilledBy.CHANNEL else carrier(order.service, rules),
         "pricelist": rules.pricelists.get(order.currency, ""),
         "tolerance": rules.rounding_tolerance,
-        "flags": tuple(_flags(order)),
+        "flags": tuple(_find_flags(order)),
     }
 
 
-def _sold_line(line: DraftLine, fact: str) -> SoldLine:
+def _build_sold_line(line: DraftLine, fact: str) -> SoldLine:
     tax = line.tax
     key = (tax.country, tax.rate, tax.included, tax.regime) if tax else None
     return SoldLine(line.product_id, line.quantity, line.amount, fact, key)
 
 
-def _tax_as_sold(line: DraftLine, fact: str, sold: Base | None) -> DraftLine:
+def _keep_tax_as_sold(line: DraftLine, fact: str, sold: Base | None) -> DraftLine:
     """The tax that the line was sold with, as long as the channel says the same of it."""
     was = sold.lines.get(line.line_id) if sold else None
     return msgspec.structs.replace(line, tax=tax_of(was)) if was and was.fact == fact else line
@@ -209,12 +209,12 @@ def vat_case(order: Order, leaves_from: str, rules: SaleRules) -> VatCase:
         collected_as=order.collected_as,
         tax=tax,
         rate=max(rates) if rates else None,
-        goods_euro=_goods(order) if order.currency == "EUR" else None,
-        mapped=_mapped(rules),
+        goods_euro=_sum_goods(order) if order.currency == "EUR" else None,
+        mapped=_list_mapped_rates(rules),
     )
 
 
-def _goods(order: Order) -> int:
+def _sum_goods(order: Order) -> int:
     """Minor units that the goods cost after discounts, without delivery, less what tax is stated inside of them."""
     ids = {line.line_id for line in order.lines if line.kind is LineKind.PRODUCT} | {""}
     lines = [
@@ -231,7 +231,7 @@ def spread(order: Order) -> Iterator[OrderLine]:
     that, everything the order charges. Each part is a line of its own, so that it bears its line's tax; parts sum
     exactly, and the same order is always divided the same way.
     """
-    left = _left(order)
+    left = _compute_left(order)
     for line in order.lines:
         if not left or not _is_for_the_whole(line):
             yield line
@@ -251,7 +251,7 @@ def _is_for_the_whole(line: OrderLine) -> bool:
     return line.kind is LineKind.DISCOUNT and not line.of and line.rate is None
 
 
-def _left(order: Order) -> dict[str, int]:
+def _compute_left(order: Order) -> dict[str, int]:
     """What discounts of the whole order may reduce: minor units by line id, after the lines' own discounts."""
     charges = [line for line in order.lines if line.kind not in (LineKind.DISCOUNT, LineKind.ROUNDING)]
     left = {line.line_id: line.amount for line in charges if line.amount > 0}
@@ -263,7 +263,7 @@ def _left(order: Order) -> dict[str, int]:
     return goods if goods and off <= sum(max(amount, 0) for amount in goods.values()) else left
 
 
-def _taxes(
+def _decide_taxes(
     order: Order, decision: VatDecision, table: RateTable, home: str, products: Mapping[str, Product]
 ) -> dict[str, tuple[tuple[TaxKey | None, int], ...]]:
     """By line id: the taxes it bears, each with its part of the amount."""
@@ -310,7 +310,7 @@ def owed_to_buyer(order: Order) -> int:
     return max(0, paid - order.refunded - order.total - order.collected) if paid else 0
 
 
-def _flags(order: Order) -> Iterator[Flag]:
+def _find_flags(order: Order) -> Iterator[Flag]:
     if owed := owed_to_buyer(order):
         yield Flag(
             "refund_due",

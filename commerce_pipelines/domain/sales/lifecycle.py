@@ -69,7 +69,7 @@ HOLDS = frozenset(("payment_lost", "refused_after_loading"))  # flags of orders 
 NOT_ASKED = ("oversold", "duplicate_partner", "invalid_vat_number")  # flags of which an order that stays tells nothing
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True):
+class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     """What the ledger says we did last for an order: with which answer, what came of it, Odoo's total then; base: what
     the channel said of it when it was loaded last (base.py), None for an order loaded before that was kept."""
 
@@ -91,34 +91,34 @@ def has(sale: Sale | None) -> Has:
 
 
 def step(
-    status: str, digest: str, sale: Sale | None, known: Known | None, again: bool = False
+    status: str, digest: str, sale: Sale | None, entry: LedgerEntry | None, again: bool = False
 ) -> tuple[Step, Flag | None]:
     """The step for the newest answer (`digest`) of an order, and the flag if it is one. again: what was flagged is
     looked at again, though nothing is new."""
     says, there = Says(status), has(sale)
     todo = TABLE[says, there]
-    same = known is not None and known.digest == digest
-    flagged = same and known is not None and known.action is Action.FLAGGED and not again
-    as_it_was = known is not None and sale is not None and (says is not Says.PAID or sale.total == known.amount_total)
+    same = entry is not None and entry.digest == digest
+    flagged = same and entry is not None and entry.action is Action.FLAGGED and not again
+    as_it_was = entry is not None and sale is not None and (says is not Says.PAID or sale.total == entry.amount_total)
     if flagged and as_it_was and there in (Has.CONFIRMED, Has.SHIPPED):
         return Step.KEEP, None
     if says is Says.PAID and there is Has.CANCELLED:
-        by_us = known is None or known.action is Action.CANCELLED
-        return (Step.LOAD, None) if by_us else (Step.FLAG, _cancelled_in_odoo())
+        by_us = entry is None or entry.action is Action.CANCELLED
+        return (Step.LOAD, None) if by_us else (Step.FLAG, _flag_cancelled_in_odoo())
     if todo is Step.KEEP and sale is not None:
-        return _sold(sale, known if same else None)
+        return _decide_confirmed(sale, entry if same else None)
     if todo is Step.FLAG:
-        return todo, _gone_back(says, there)
+        return todo, _flag_payment_lost(says, there)
     return todo, None
 
 
-def _sold(sale: Sale, known: Known | None) -> tuple[Step, Flag | None]:
-    """A paid order that is confirmed. known: None if the answer is news."""
-    if known is None or known.action in (Action.REFUSED, Action.FLAGGED):
+def _decide_confirmed(sale: Sale, entry: LedgerEntry | None) -> tuple[Step, Flag | None]:
+    """A paid order that is confirmed. entry: None if the answer is news."""
+    if entry is None or entry.action in (Action.REFUSED, Action.FLAGGED):
         return Step.LOAD, None
-    if sale.total == known.amount_total:
+    if sale.total == entry.amount_total:
         return Step.KEEP, None
-    if known.base is not None:
+    if entry.base is not None:
         return Step.LOAD, None  # held against the base, line by line
     return Step.FLAG, Flag(
         "changed_in_odoo", "The total of the sale order was changed in Odoo after it was loaded.",
@@ -126,14 +126,14 @@ def _sold(sale: Sale, known: Known | None) -> tuple[Step, Flag | None]:
     )  # fmt: skip
 
 
-def _cancelled_in_odoo() -> Flag:
+def _flag_cancelled_in_odoo() -> Flag:
     return Flag(
         "cancelled_in_odoo", "The order is paid in the channel, but was cancelled in Odoo.",
         "Cancel it in the channel as well, or set the sale order back to quotation in Odoo and replay.",
     )  # fmt: skip
 
 
-def _gone_back(says: Says, there: Has) -> Flag:
+def _flag_payment_lost(says: Says, there: Has) -> Flag:
     shipped = " and shipped" if there is Has.SHIPPED else ""
     if says is Says.UNREADABLE:
         return refused_after_loading("", shipped)

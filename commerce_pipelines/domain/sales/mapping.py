@@ -31,8 +31,8 @@ def alias_of(sku: str, title: str, rules: SaleRules) -> tuple[str, int]:
     if key(sku):
         return alias(sku, rules)
     seen = fold(title)
-    found = next((pack for pattern, pack in rules.titles.items() if fnmatchcase(seen, pattern)), "")
-    return (key(found.product), found.quantity) if isinstance(found, Pack) else (key(found), 1)
+    target = next((pack for pattern, pack in rules.titles.items() if fnmatchcase(seen, pattern)), "")
+    return (key(target.product), target.quantity) if isinstance(target, Pack) else (key(target), 1)
 
 
 def codes_of(orders: Iterable[Order], rules: SaleRules) -> set[str]:

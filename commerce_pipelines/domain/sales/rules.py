@@ -87,7 +87,7 @@ class SaleRules(Section, kw_only=True, frozen=True):
             yield "analytic", "may hold percentages above 0 and up to 100 only."
         elif self.analytic and abs(sum(self.analytic.values()) - 100) > 1e-9:
             yield "analytic", f"must add up to 100 percent; it adds up to {sum(self.analytic.values())}."
-        for where, country in self._countries():
+        for where, country in self._list_countries():
             if not is_country(country):
                 yield where, no_country(country)
         for index, mapping in enumerate(self.taxes):
@@ -109,7 +109,7 @@ class SaleRules(Section, kw_only=True, frozen=True):
                     f"is no tax regime; write one of {', '.join(REGIMES)}, or as in oss_FR.",
                 )
 
-    def _countries(self) -> Iterator[tuple[str, str]]:
+    def _list_countries(self) -> Iterator[tuple[str, str]]:
         """Every country that the keys name, with its path."""
         yield from ((f"taxes[{index}].country", mapping.country) for index, mapping in enumerate(self.taxes))
         for index, route in enumerate(self.routes):

@@ -96,7 +96,7 @@ def decide(case: VatCase, policy: VatPolicy) -> VatDecision:
     evidence = {
         "departure": case.departure,
         "destination": case.destination,
-        "buyer": _buyer(case),
+        "buyer": _describe_buyer(case),
         "stated tax": "none" if not case.tax else f"{case.tax} minor units",
     }
     if case.collected:
@@ -117,26 +117,28 @@ def decide(case: VatCase, policy: VatPolicy) -> VatDecision:
     elif case.destination in SPLIT and not case.postcode.strip():
         evidence["territory"] = f"assumed mainland {case.destination}: no postcode"
     source, target = vat_country(case.departure, ""), vat_country(case.destination, case.postcode)
-    regime, country, why = _regime(case, policy, source, target)
+    regime, country, why = _decide_regime(case, policy, source, target)
     evidence["rule"] = why
     if regime in ZERO_REGIMES and (case.tax or case.rate):
-        raise _no_tax(case, target)
+        raise _build_unknown_tax_error(case, target)
     return VatDecision(regime=regime, country=country, evidence=evidence)
 
 
-def _regime(case: VatCase, policy: VatPolicy, source: str, target: str) -> tuple[str, str, str]:
+def _decide_regime(case: VatCase, policy: VatPolicy, source: str, target: str) -> tuple[str, str, str]:
     """(regime, country of the VAT, the rule in words)."""
     if target and target == source:
-        return _local(policy, target, "goods stay in the country")
+        return _build_local(policy, target, "goods stay in the country")
     if {target, source} == UNITED_KINGDOM:
-        return _local(policy, "GB", "goods stay in the United Kingdom (Northern Ireland is only for the EU a member)")
+        return _build_local(
+            policy, "GB", "goods stay in the United Kingdom (Northern Ireland is only for the EU a member)"
+        )
     if target in EU and source in EU:
-        return _within_eu(case, policy, source, target)
+        return _decide_within_eu(case, policy, source, target)
     if target in EU:
-        if policy.ioss and _fits_import_scheme(case, policy, target):
+        if policy.ioss and _may_use_import_scheme(case, policy, target):
             return "ioss", target, "distance sale of imported goods, import scheme (Art. 369l)"
         if target in policy.home:
-            return _local(policy, target, "imported by the seller, who is registered at the destination")
+            return _build_local(policy, target, "imported by the seller, who is registered at the destination")
         raise RecordError(
             "unknown_import", f"Goods go from {case.departure} to {target}; who imports them is not known.",
             fix=f"Add {target} to vat.registrations, or set vat.ioss for sales to consumers up to 150 EUR.",
@@ -148,25 +150,25 @@ def _regime(case: VatCase, policy: VatPolicy, source: str, target: str) -> tuple
     return "export", "", "goods leave the country's VAT territory (Art. 146)"
 
 
-def _within_eu(case: VatCase, policy: VatPolicy, source: str, target: str) -> tuple[str, str, str]:
+def _decide_within_eu(case: VatCase, policy: VatPolicy, source: str, target: str) -> tuple[str, str, str]:
     if vat_state(case.vat_number, case.buyer_country) not in ("", source) and not case.tax and not case.rate:
         return "reverse_charge", "", "business with a VAT number of another member state, nothing charged (Art. 138)"
     if policy.oss:
         return "oss", target, "distance sale to a consumer, Union scheme (Art. 33 a, 369a)"
     if target in policy.home:
-        return _local(policy, target, "distance sale to a country of registration")
+        return _build_local(policy, target, "distance sale to a country of registration")
     if source == policy.seller_country:
         return "domestic", source, "distance sale below the threshold of 10,000 EUR (Art. 59c): vat.oss is not set"
-    raise _not_registered(target, f"goods go from {source} to {target}")
+    raise _build_not_registered_error(target, f"goods go from {source} to {target}")
 
 
-def _local(policy: VatPolicy, country: str, why: str) -> tuple[str, str, str]:
+def _build_local(policy: VatPolicy, country: str, why: str) -> tuple[str, str, str]:
     if country not in policy.home:
-        raise _not_registered(country, why)
+        raise _build_not_registered_error(country, why)
     return ("domestic" if country == policy.seller_country else "local"), country, why
 
 
-def _fits_import_scheme(case: VatCase, policy: VatPolicy, target: str) -> bool:
+def _may_use_import_scheme(case: VatCase, policy: VatPolicy, target: str) -> bool:
     if vat_state(case.vat_number, case.buyer_country):
         return False
     if case.goods_euro is None:
@@ -189,14 +191,14 @@ def vat_state(number: str, country: str = "") -> str:
     return ""
 
 
-def _buyer(case: VatCase) -> str:
+def _describe_buyer(case: VatCase) -> str:
     if not case.vat_number:
         return "business without VAT number" if case.is_business else "consumer"
     state = vat_state(case.vat_number, case.buyer_country)
     return f"business, VAT number of {state}" if state else "VAT number is not valid: consumer"
 
 
-def _not_registered(country: str, why: str) -> RecordError:
+def _build_not_registered_error(country: str, why: str) -> RecordError:
     return RecordError(
         "not_registered", f"The sale is taxed in {country} ({why}), where no VAT registration is configured.",
         fix=f"Add {country} to vat.registrations, or set vat.oss if these sales go through the Union scheme.",
@@ -204,7 +206,7 @@ def _not_registered(country: str, why: str) -> RecordError:
     )  # fmt: skip
 
 
-def _no_tax(case: VatCase, target: str) -> RecordError:
+def _build_unknown_tax_error(case: VatCase, target: str) -> RecordError:
     country = target or case.destination
     rate = f"{percent(case.rate)} % {country}" if case.rate else f"the tax that the channel charged in {country}"
     return RecordError(

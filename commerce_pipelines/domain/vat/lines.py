@@ -35,22 +35,22 @@ def line_rates(
     products: by line id. Raises RecordError: `unknown_tax`, `unknown_rate`, `untaxed`.
     """
     worth = {
-        line.line_id: _goods_rate(line, order, decision, table, home, products.get(line.line_id))
+        line.line_id: _find_goods_rate(line, order, decision, table, home, products.get(line.line_id))
         for line in order.lines if line.kind is LineKind.PRODUCT
     }  # fmt: skip
     if worth and not any(worth.values()) and table.knows(decision.country):
         _explain_zero(order, decision, table, products)
-    by_rate = _worth(order, worth)
+    by_rate = _sum_goods_by_rate(order, worth)
     result: dict[str, Shares | None] = {
         line.line_id: ((worth[line.line_id], line.amount),) for line in order.lines if line.line_id in worth
     }
     for line in sorted(order.lines, key=lambda line: line.kind is LineKind.DISCOUNT):  # after what they reduce
         if line.line_id not in worth:
-            result[line.line_id] = _accessory(line, order, decision, table, home, result, by_rate)
+            result[line.line_id] = _share_accessory(line, order, decision, table, home, result, by_rate)
     return result
 
 
-def _worth(order: Order, taxes: Mapping[str, int]) -> dict[int, int]:
+def _sum_goods_by_rate(order: Order, taxes: Mapping[str, int]) -> dict[int, int]:
     """What the goods of each rate cost after their discounts; before them if all are given away."""
     gross = dict.fromkeys(taxes.values(), 0)
     net = dict(gross)
@@ -63,17 +63,17 @@ def _worth(order: Order, taxes: Mapping[str, int]) -> dict[int, int]:
     return net if any(amount > 0 for amount in net.values()) else gross
 
 
-def _goods_rate(
+def _find_goods_rate(
     line: OrderLine, order: Order, decision: VatDecision, table: RateTable, home: str, product: Product | None
 ) -> int:
     rates = sorted(set(product.rates)) if product else []
     carried = {rate: table.abroad(decision.country, home, rate) for rate in rates}
-    stated = _told(line, order, decision, table, home, set(carried.values()))
+    stated = _find_stated_rate(line, order, decision, table, home, set(carried.values()))
     if stated is not None:
         return stated
     undecided = len(rates) > 1 or None in carried.values()
     if not rates or (undecided and not line.amount):  # any rate of nothing is nothing
-        return _standard(decision, table)
+        return _get_standard_rate(decision, table)
     if len(rates) > 1:
         raise RecordError(
             "unknown_rate", f"The product {line.sku} bears several sale taxes in Odoo and the channel states no rate.",
@@ -90,7 +90,7 @@ def _goods_rate(
     return rate
 
 
-def _told(
+def _find_stated_rate(
     line: OrderLine, order: Order, decision: VatDecision, table: RateTable, home: str, likely: Collection[int | None]
 ) -> int | None:
     """The rate that the channel's own figures tell for this line, None where they are silent. likely: the rates that it
@@ -102,15 +102,19 @@ def _told(
         # A shop that charges its home rates abroad: the price stands, the law decides the tax inside it.
         carried = table.abroad(decision.country, home, line.rate) if order.prices_include_tax else None
         if carried is None or line.rate not in table.allowed(home):
-            raise _unknown(line.rate, decision.country, abroad=line.rate in table.allowed(home))
+            raise _build_unknown_tax_error(line.rate, decision.country, abroad=line.rate in table.allowed(home))
         return carried
     if not line.tax and line.amount and not order.prices_include_tax:
         return 0  # tax would have come on top, and the total says that none did
     if not line.tax or not line.amount:
         return None
-    fitting = _fitting(allowed, line, order.prices_include_tax)
+    fitting = _find_fitting_rates(allowed, line, order.prices_include_tax)
     if not fitting:
-        if order.prices_include_tax and decision.country != home and _fitting(table.allowed(home), line, True):
+        if (
+            order.prices_include_tax
+            and decision.country != home
+            and _find_fitting_rates(table.allowed(home), line, True)
+        ):
             return None
         raise RecordError(
             "unknown_tax", f"No VAT rate of {decision.country} explains the tax of line {line.line_id}.",
@@ -128,7 +132,7 @@ def tax_of(amount: int, rate: int, included: bool) -> int:
     return sign * ((2 * abs(amount) * rate + whole) // (2 * whole))
 
 
-def _fitting(rates: Collection[int], line: OrderLine, included: bool) -> dict[int, int]:
+def _find_fitting_rates(rates: Collection[int], line: OrderLine, included: bool) -> dict[int, int]:
     """The rates that explain a line's tax, with the minor units that they are off by, rounded once or for every unit
     sold. A unit sold gives half a minor unit of slack, because some marketplaces round per unit before discounts."""
     unit, rest = divmod(line.amount, line.quantity)
@@ -139,25 +143,25 @@ def _fitting(rates: Collection[int], line: OrderLine, included: bool) -> dict[in
     return {rate: units for rate, units in off.items() if units <= max(1, (line.quantity + 1) // 2)}
 
 
-def _accessory(
+def _share_accessory(
     line: OrderLine, order: Order, decision: VatDecision, table: RateTable, home: str,
     borne: Mapping[str, Shares | None], by_rate: Mapping[int, int],
 ) -> Shares | None:  # fmt: skip
-    """borne: what the lines bear that this one may belong to. by_rate: as of `_worth`."""
+    """borne: what the lines bear that this one may belong to. by_rate: as of `_sum_goods_by_rate`."""
     if line.kind in UNTAXED or (line.kind in OFTEN_UNTAXED and not line.tax and not line.rate):
         return None
     belongs = line.of in borne
     if belongs and line.kind is LineKind.DISCOUNT and (line.rate is None or borne[line.of] is None):
-        return _following(line.amount, borne[line.of])  # a discount's own tax may be a mix of several lines'
-    rate = _told(line, order, decision, table, home, by_rate)
+        return _divide_like(line.amount, borne[line.of])  # a discount's own tax may be a mix of several lines'
+    rate = _find_stated_rate(line, order, decision, table, home, by_rate)
     if rate is not None:
         return ((rate, line.amount),)
     if belongs:
-        return _following(line.amount, borne[line.of])
-    return _following(line.amount, tuple(by_rate.items()) or ((_standard(decision, table), 1),))
+        return _divide_like(line.amount, borne[line.of])
+    return _divide_like(line.amount, tuple(by_rate.items()) or ((_get_standard_rate(decision, table), 1),))
 
 
-def _following(amount: int, shares: Shares | None) -> Shares | None:
+def _divide_like(amount: int, shares: Shares | None) -> Shares | None:
     """An amount divided like the shares that it follows."""
     if shares is None or len(shares) == 1:
         return shares and ((shares[0][0], amount),)
@@ -165,7 +169,7 @@ def _following(amount: int, shares: Shares | None) -> Shares | None:
     return tuple((rate, part) for (rate, _), part in zip(shares, parts, strict=True) if part)
 
 
-def _standard(decision: VatDecision, table: RateTable) -> int:
+def _get_standard_rate(decision: VatDecision, table: RateTable) -> int:
     if not table.knows(decision.country):
         raise RecordError(
             "unknown_rate", f"The channel states no tax rate, and none is known for {decision.country}.",
@@ -186,7 +190,7 @@ def _explain_zero(order: Order, decision: VatDecision, table: RateTable, product
         )  # fmt: skip
 
 
-def _unknown(rate: int, country: str, abroad: bool) -> RecordError:
+def _build_unknown_tax_error(rate: int, country: str, abroad: bool) -> RecordError:
     """abroad: the rate is one of the seller's own country."""
     added = f"Add it to the channel's taxes (country {country}, rate {percent(rate)}) or to vat.rates.{country}."
     carried = (

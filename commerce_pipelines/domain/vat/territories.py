@@ -29,26 +29,26 @@ class Territory(NamedTuple):
     vat: str = OUTSIDE
 
 
-def _place(country: str, postcode: str, name: str, vat: str = OUTSIDE) -> Territory:
+def _make_territory(country: str, postcode: str, name: str, vat: str = OUTSIDE) -> Territory:
     return Territory(country, re.compile(postcode, re.IGNORECASE), name, vat)
 
 
 _SPECIAL = (
-    _place("ES", r"(35|38)\d{3}", "Canary Islands"),
-    _place("ES", r"51\d{3}", "Ceuta"),
-    _place("ES", r"52\d{3}", "Melilla"),
-    _place("DE", r"78266", "Büsingen"),
-    _place("DE", r"27498", "Helgoland"),
-    _place("IT", r"23041", "Livigno"),  # not 23030, which it left to its neighbours
-    _place("IT", r"22061", "Campione d'Italia"),  # not 22060, for the same reason
-    _place("FI", r"22\d{3}", "Åland"),
-    _place("GR", r"6308[67]", "Mount Athos"),
-    _place("FR", r"97\d{3}|98[4-9]\d{2}", "French overseas territories"),  # 980 is Monaco
-    _place("DK", r"39\d{2}", "Greenland"),
-    _place("DK", r"(FO)?\d{3}", "Faroe Islands"),
-    _place("GB", r"BT.*", "Northern Ireland", "XI"),
-    _place("GB", r"JE.*", "Jersey"),
-    _place("GB", r"GY.*", "Guernsey"),
+    _make_territory("ES", r"(35|38)\d{3}", "Canary Islands"),
+    _make_territory("ES", r"51\d{3}", "Ceuta"),
+    _make_territory("ES", r"52\d{3}", "Melilla"),
+    _make_territory("DE", r"78266", "Büsingen"),
+    _make_territory("DE", r"27498", "Helgoland"),
+    _make_territory("IT", r"23041", "Livigno"),  # not 23030, which it left to its neighbours
+    _make_territory("IT", r"22061", "Campione d'Italia"),  # not 22060, for the same reason
+    _make_territory("FI", r"22\d{3}", "Åland"),
+    _make_territory("GR", r"6308[67]", "Mount Athos"),
+    _make_territory("FR", r"97\d{3}|98[4-9]\d{2}", "French overseas territories"),  # 980 is Monaco
+    _make_territory("DK", r"39\d{2}", "Greenland"),
+    _make_territory("DK", r"(FO)?\d{3}", "Faroe Islands"),
+    _make_territory("GB", r"BT.*", "Northern Ireland", "XI"),
+    _make_territory("GB", r"JE.*", "Jersey"),
+    _make_territory("GB", r"GY.*", "Guernsey"),
 )
 # Country codes that belong to another country's VAT.
 _AS = {"MC": "FR", "IM": "GB", "LI": "CH", "EL": "GR", "UK": "GB"}

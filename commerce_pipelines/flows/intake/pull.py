@@ -63,7 +63,7 @@ def land(
     """Keep one page's records, and add to `landed` what was new."""
     source = connections.channel(name).orders
     heads = page.heads or (None,) * len(page.records)
-    items = [(_head(source, raw, head, now), raw) for raw, head in zip(page.records, heads, strict=True)]
+    items = [(_read_head(source, raw, head, now), raw) for raw, head in zip(page.records, heads, strict=True)]
     result = connections.landing(name, source.topic).land(items, how, now)
     failpoint("landed")
     landed.pages += 1
@@ -72,7 +72,7 @@ def land(
     landed.days.update(result.days)
 
 
-def _head(source: Source[Any], raw: bytes, read_before: Head | None, now: datetime) -> Head:
+def _read_head(source: Source[Any], raw: bytes, read_before: Head | None, now: datetime) -> Head:
     """The record's head. What cannot be read is landed all the same, so that it can be shown, mended and replayed."""
     try:
         head = read_before or source.head(raw)

@@ -71,7 +71,13 @@ def wishes(rows: pd.DataFrame, taken_at: datetime) -> list[Wanted]:
         Wanted(
             key=key,
             body={"quantity": int(target)},
-            basis={"sku": sku, "location": location, "before": _plain(shown), "free": _plain(free), "taken_at": at},
+            basis={
+                "sku": sku,
+                "location": location,
+                "before": _convert_figure(shown),
+                "free": _convert_figure(free),
+                "taken_at": at,
+            },
         )
         for key, sku, location, target, shown, free in zip(*columns, strict=True)
     ]
@@ -124,11 +130,11 @@ def open_door(connections: Connections, name: str, listings: pd.DataFrame, rows:
     with connections.warehouse.transaction() as connection:
         learnt = found_out(connection, name, ours["key"].tolist())
     records: list[dict[Any, Any]] = ours.to_dict("records")
-    shown = {row["key"]: listing_of(row, _plain(row["shown"]), learnt.get(row["key"], {})) for row in records}
+    shown = {row["key"]: listing_of(row, _convert_figure(row["shown"]), learnt.get(row["key"], {})) for row in records}
     return QuantityDoor(connections.channel(name), shown)
 
 
-def _plain(value: Any) -> int | None:
+def _convert_figure(value: Any) -> int | None:
     """A figure of a frame's cell: None for what pandas calls NA."""
     import pandas as pd
 

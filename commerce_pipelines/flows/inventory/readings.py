@@ -80,10 +80,10 @@ def take_stock(connections: Connections, *, whole: bool = False, store: bool = T
 def stored_stock(connections: Connections) -> Snapshot | None:
     """The newest snapshot that was kept, None before the first."""
     with connections.warehouse.transaction() as connection:
-        return _kept(connection)
+        return _load_snapshot(connection)
 
 
-def _kept(connection: Connection) -> Snapshot | None:
+def _load_snapshot(connection: Connection) -> Snapshot | None:
     from ...warehouse.inventory.stock import load_stock
 
     levels, places, taken_at = load_stock(connection)
@@ -113,13 +113,13 @@ def read_offer(connections: Connections, name: str, stock: Snapshot) -> Offer:
     with connections.warehouse.transaction() as connection:
         listings = rows.load_rows(connection, "listings", name)
         if newer_stock(connection, stock.taken_at):
-            stock = _kept(connection) or stock
-        pipe = read_pipe(connection, _histories(connections), stock.taken_at)
+            stock = _load_snapshot(connection) or stock
+        pipe = read_pipe(connection, _list_histories(connections), stock.taken_at)
     channel = connections.settings.channel(name)
     return Offer(
         channel=name, rules=channel.inventory, sales=channel, listings=listings, levels=stock.levels,
         places=stock.places, taken_at=stock.taken_at, read=stock.read,
-        ordered=_units_by_product(connections, stock, pipe),
+        ordered=_read_units_by_product(connections, stock, pipe),
     )  # fmt: skip
 
 
@@ -154,21 +154,21 @@ def reread_listings(connections: Connections, name: str) -> pd.DataFrame:
 def in_pipe(connections: Connections, snapshot: Snapshot) -> dict[int, int]:
     """Units by product id that were sold on any channel and that the snapshot cannot have seen in Odoo."""
     with connections.warehouse.transaction() as connection:
-        pipe = read_pipe(connection, _histories(connections), snapshot.taken_at)
-    return _units_by_product(connections, snapshot, pipe)
+        pipe = read_pipe(connection, _list_histories(connections), snapshot.taken_at)
+    return _read_units_by_product(connections, snapshot, pipe)
 
 
-def _histories(connections: Connections) -> dict[str, date | None]:
+def _list_histories(connections: Connections) -> dict[str, date | None]:
     return {channel.name: channel.history_before for channel in connections.settings.channels}
 
 
-def _units_by_product(connections: Connections, snapshot: Snapshot, pipe: Pipe) -> dict[int, int]:
+def _read_units_by_product(connections: Connections, snapshot: Snapshot, pipe: Pipe) -> dict[int, int]:
     """A pipe's units by product id; the orders that are only landed are read for it."""
     ids = dict(zip(snapshot.levels["code"].tolist(), snapshot.levels["product_id"].tolist(), strict=True))
     plain, folded = ({spell(code): product for code, product in ids.items()} for spell in (key, fold))
     units: Counter[int] = Counter()
     for channel in connections.settings.channels:
-        sold = pipe.units[channel.name] + _landed_units(connections, channel, pipe, snapshot.taken_at)
+        sold = pipe.units[channel.name] + _read_landed_units(connections, channel, pipe, snapshot.taken_at)
         for sku, quantity in sold.items():
             code, units_each = alias(sku, channel)
             product = folded.get(fold(code)) if channel.sku_fold_case else plain.get(code)
@@ -177,7 +177,9 @@ def _units_by_product(connections: Connections, snapshot: Snapshot, pipe: Pipe) 
     return dict(units)
 
 
-def _landed_units(connections: Connections, channel: ChannelSettings, pipe: Pipe, taken_at: datetime) -> Counter[str]:
+def _read_landed_units(
+    connections: Connections, channel: ChannelSettings, pipe: Pipe, taken_at: datetime
+) -> Counter[str]:
     """Units by SKU of one channel's orders that are landed and not staged yet."""
     units: Counter[str] = Counter()
     if fresh := pipe.landed[channel.name]:

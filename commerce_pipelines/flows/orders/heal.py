@@ -33,7 +33,7 @@ def heal(connections: Connections, name: str, now: datetime | None = None) -> in
 
     now = now or connections.instruments.now()
     stamp = fingerprint(connections.settings, name, TOPIC)
-    _no_longer_short(connections, name, now)
+    _settle_shortages(connections, name, now)
     with connections.warehouse.transaction() as connection:
         waiting = [
             record
@@ -52,7 +52,7 @@ def heal(connections: Connections, name: str, now: datetime | None = None) -> in
     return _ask_again(connections, name, due, now)
 
 
-def _no_longer_short(connections: Connections, name: str, now: datetime) -> None:
+def _settle_shortages(connections: Connections, name: str, now: datetime) -> None:
     from ...odoo.sales.oversold import oversold
     from ...warehouse import exceptions
 
@@ -66,7 +66,7 @@ def _no_longer_short(connections: Connections, name: str, now: datetime) -> None
         return
     still = oversold(connections.odoo, [note.odoo_id for note in notes if note.odoo_id])
     served = [note for note in notes if note.odoo_id not in still]
-    if not _unmarked(connections, name, [note.record_id for note in served]):
+    if not _unmark(connections, name, [note.record_id for note in served]):
         return
     with connections.warehouse.transaction() as connection:
         for code in {note.code for note in served}:
@@ -74,7 +74,7 @@ def _no_longer_short(connections: Connections, name: str, now: datetime) -> None
             exceptions.resolve_notes(connection, name, TOPIC, gone, now, code=code)
 
 
-def _unmarked(connections: Connections, name: str, served: list[str]) -> bool:
+def _unmark(connections: Connections, name: str, served: list[str]) -> bool:
     """Take the mark of a shortage off these orders, not while a run writes to Odoo: the next look will do."""
     from ...warehouse import exceptions
 

@@ -22,7 +22,7 @@ from ...domain.sales.completeness import SOLD
 from ...domain.sales.draft import Action, Flag, Sale, SaleDraft, SaleOutcome
 from ...domain.sales.lifecycle import (
     NOT_ASKED,
-    Known,
+    LedgerEntry,
     Says,
     Step,
     next_base,
@@ -32,7 +32,7 @@ from ...domain.sales.lifecycle import (
 )
 from ...resources.connections import Connections
 from ...settings.fingerprint import fingerprint
-from ...warehouse.orders.ledger import LEDGER, read_known, read_unreadable
+from ...warehouse.orders.ledger import LEDGER, read_entries, read_unreadable
 from ..odoo_writer import odoo_writer
 from .drafts import drafts_of
 from .marks import STAYS, mark, release
@@ -121,11 +121,11 @@ def load(
                 channel=name, order_id=order_id, action=Action.REFUSED, reason=error.reason
             )
         for order_id, sale in work.booked.items():
-            work.verdicts[order_id] = _still_there(work.verdicts[order_id], sale)
+            work.verdicts[order_id] = _add_confirmed_flag(work.verdicts[order_id], sale)
         mark(writer, work, channel.on_payment_lost == "block")
-    _quarantine(connections, name, rows, work, run_id, now)
+    _put_in_exceptions(connections, name, rows, work, run_id, now)
     by_id = {draft.order_id: draft for draft in drafted.drafts}
-    return _ledger(connections, name, rows, work, by_id, now), _figures(work.verdicts.values(), rows, by_id)
+    return _build_ledger(connections, name, rows, work, by_id, now), _sum_figures(work.verdicts.values(), rows, by_id)
 
 
 def records(frame: pd.DataFrame) -> Iterator[Row]:
@@ -145,13 +145,13 @@ def sort(connections: Connections, name: str, rows: list[Row], again: bool, now:
     for row in rows:
         if row["is_other_channel"] or (row["is_test"] and row["status"] != OrderStatus.CANCELLED.value):
             action = Action.NOT_A_SALE if row["is_other_channel"] else Action.TEST
-            work.verdicts[row["order_id"]] = _verdict(row, action, None)
+            work.verdicts[row["order_id"]] = _build_outcome(row, action, None)
         else:
             due.append(row)
     ids = [row["order_id"] for row in due]
     booked = sale_totals(connections.odoo, connections.label(name), ids)
     with connections.warehouse.transaction() as connection:
-        known = read_known(connection, name, ids)
+        entries = read_entries(connection, name, ids)
         waiting = exceptions.open_exceptions(connection, name, Topic.ORDERS, record_ids=ids)
     refused = {record.record_id: record for record in waiting if record.blocking and record.stage == STAGE}
     work.odoo_ids = {order_id: sale.odoo_id for order_id, sale in booked.items()}
@@ -165,46 +165,48 @@ def sort(connections: Connections, name: str, rows: list[Row], again: bool, now:
     for row in due:
         order_id, sale = row["order_id"], booked.get(row["order_id"])
         refusal = refused.get(order_id)
-        if refusal and not again and row["status"] == Says.PAID and _waits(refusal, row["digest"], stamp, now):
+        if refusal and not again and row["status"] == Says.PAID and _is_waiting(refusal, row["digest"], stamp, now):
             work.verdicts[order_id] = SaleOutcome(
-                channel=name, order_id=order_id, action=Action.REFUSED, reason=refusal.reason, **_figures_of(sale)
+                channel=name, order_id=order_id, action=Action.REFUSED, reason=refusal.reason, **_describe_sale(sale)
             )
             work.kept.add(order_id)
             continue
-        _place(work, row, sale, known.get(order_id), again or order_id in asked)
+        _sort_row(work, row, sale, entries.get(order_id), again or order_id in asked)
     return work
 
 
-def _place(work: Sorted, row: Row, sale: Sale | None, known: Known | None, again: bool) -> None:
+def _sort_row(work: Sorted, row: Row, sale: Sale | None, entry: LedgerEntry | None, again: bool) -> None:
     """Put one row where the life cycle's table says."""
     order_id = row["order_id"]
-    todo, flag = step(row["status"], row["digest"], sale, known, again)
+    todo, flag = step(row["status"], row["digest"], sale, entry, again)
     if todo is Step.LOAD:
         work.load.append(row)
         if sale is not None:
-            work.sales[order_id] = (known.base if known else None, sale.state in SOLD)
+            work.sales[order_id] = (entry.base if entry else None, sale.state in SOLD)
             work.booked[order_id] = sale
     elif todo is Step.CANCEL:
         work.cancel.append(row)
     elif todo is Step.FLAG and flag:
-        work.verdicts[order_id] = _verdict(row, Action.FLAGGED, sale, (flag,))
+        work.verdicts[order_id] = _build_outcome(row, Action.FLAGGED, sale, (flag,))
     elif todo is Step.KEEP:
-        kept = Action.FLAGGED if known and known.action is Action.FLAGGED else Action.UNCHANGED
-        work.verdicts[order_id] = _verdict(row, kept, sale)
+        kept = Action.FLAGGED if entry and entry.action is Action.FLAGGED else Action.UNCHANGED
+        work.verdicts[order_id] = _build_outcome(row, kept, sale)
         work.kept.add(order_id)
     else:
         action = Action.WAITING if todo is Step.WAIT else Action.CANCELLED
-        work.verdicts[order_id] = _verdict(row, action, sale)
+        work.verdicts[order_id] = _build_outcome(row, action, sale)
 
 
-def _waits(refusal: OpenException, digest: str, stamp: str, now: datetime) -> bool:
+def _is_waiting(refusal: OpenException, digest: str, stamp: str, now: datetime) -> bool:
     """Whether nothing has changed for a refused order: same answer, same settings, not due yet."""
     return refusal.digest == digest and refusal.settings == stamp and (
         refusal.retry_at is None or refusal.retry_at > now
     )  # fmt: skip
 
 
-def _quarantine(connections: Connections, name: str, rows: list[Row], work: Sorted, run_id: str, now: datetime) -> None:
+def _put_in_exceptions(
+    connections: Connections, name: str, rows: list[Row], work: Sorted, run_id: str, now: datetime
+) -> None:
     from ...warehouse import exceptions
 
     staged = {row["order_id"]: row for row in rows}
@@ -240,29 +242,29 @@ def _quarantine(connections: Connections, name: str, rows: list[Row], work: Sort
         exceptions.record(connection, name, Topic.ORDERS, STAGE, notes, run_id, now)
 
 
-def _verdict(row: Row, action: Action, sale: Sale | None, flags: tuple[Flag, ...] = ()) -> SaleOutcome:
+def _build_outcome(row: Row, action: Action, sale: Sale | None, flags: tuple[Flag, ...] = ()) -> SaleOutcome:
     return SaleOutcome(
-        channel=row["channel"], order_id=row["order_id"], action=action, flags=flags, **_figures_of(sale)
+        channel=row["channel"], order_id=row["order_id"], action=action, flags=flags, **_describe_sale(sale)
     )
 
 
-def _figures_of(sale: Sale | None) -> dict[str, Any]:
+def _describe_sale(sale: Sale | None) -> dict[str, Any]:
     if sale is None:
         return {}
     return {"odoo_id": sale.odoo_id, "name": sale.name, "state": sale.state,
             "amount_total": sale.total, "amount_tax": sale.tax}  # fmt: skip
 
 
-def _still_there(outcome: SaleOutcome, sale: Sale | None) -> SaleOutcome:
+def _add_confirmed_flag(outcome: SaleOutcome, sale: Sale | None) -> SaleOutcome:
     """A refused answer of an order that is confirmed in Odoo: it would be shipped, so it is marked there."""
     if outcome.action is not Action.REFUSED or sale is None or sale.state not in SOLD:
         return outcome
     flag = refused_after_loading(outcome.code, " and shipped" if sale.delivered else "")
-    figures = {} if outcome.odoo_id else _figures_of(sale)
+    figures = {} if outcome.odoo_id else _describe_sale(sale)
     return msgspec.structs.replace(outcome, flags=(*outcome.flags, flag), **figures)
 
 
-def _ledger(
+def _build_ledger(
     connections: Connections, name: str, rows: list[Row], work: Sorted, drafts: Mapping[str, SaleDraft], now: datetime
 ) -> pd.DataFrame:
     """One row per staged order. What was not drafted in this run keeps its evidence from the run that did."""
@@ -283,7 +285,7 @@ def _ledger(
     for row in rows:
         o, old, draft = work.verdicts[row["order_id"]], before.get(row["order_id"], {}), drafts.get(row["order_id"])
         *decided, evidence, base = (
-            _present(old.get(key), default) for key, default in zip(carried, (None, 0, "", "", "", "{}", ""))
+            _replace_missing(old.get(key), default) for key, default in zip(carried, (None, 0, "", "", "", "{}", ""))
         )
         if draft is not None:
             decided = [draft.expected_tax, o.rounding, draft.regime, draft.tax_country, draft.warehouse]
@@ -299,12 +301,12 @@ def _ledger(
     return frame.astype({"odoo_id": "int64[pyarrow]", "expected_tax": "int64[pyarrow]"})
 
 
-def _present(value: Any, default: Any) -> Any:
+def _replace_missing(value: Any, default: Any) -> Any:
     """A value read back from a table: missing ones are None or pandas' NA."""
     return default if value is None or value != value or str(value) == "<NA>" else value
 
 
-def _figures(verdicts: Iterable[SaleOutcome], rows: list[Row], drafts: Mapping[str, SaleDraft]) -> Loaded:
+def _sum_figures(verdicts: Iterable[SaleOutcome], rows: list[Row], drafts: Mapping[str, SaleDraft]) -> Loaded:
     loaded = Loaded()
     row_of = {row["order_id"]: row for row in rows}
     for outcome in verdicts:

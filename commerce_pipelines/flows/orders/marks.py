@@ -31,7 +31,7 @@ def release(odoo: OdooClient, work: Sorted) -> None:
         odoo_id for order_id, odoo_id in work.odoo_ids.items()
         if order_id in due and HOLDS & work.notes.get(order_id, {}).keys()
     }  # fmt: skip
-    _hold(odoo, set(), ids)
+    _hold_and_release(odoo, set(), ids)
 
 
 def mark(odoo: OdooClient, work: Sorted, block: bool) -> None:
@@ -52,11 +52,11 @@ def mark(odoo: OdooClient, work: Sorted, block: bool) -> None:
             hold.add(outcome.odoo_id)
         if held and not holds:
             free.add(outcome.odoo_id)
-    _hold(odoo, hold, free)
+    _hold_and_release(odoo, hold, free)
     show(odoo, orders)
 
 
-def _hold(odoo: OdooClient, hold: set[int], free: set[int]) -> None:
+def _hold_and_release(odoo: OdooClient, hold: set[int], free: set[int]) -> None:
     from ...odoo.sales.holding import hold_sales, release_sales
 
     try:

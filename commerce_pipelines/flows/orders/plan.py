@@ -40,7 +40,7 @@ def plan(connections: Connections, name: str, start: date, end: date, *, now: da
     orders, refused = _ask(connections, name, start, end, now)
     zone = settings.channel(name).zone
     days = {order.order_id: business_day(order.placed_at, zone) for order, _, _ in orders.values()}
-    rows = [_row(order, digest, days[order.order_id]) for order, digest, _ in orders.values()]
+    rows = [_build_row(order, digest, days[order.order_id]) for order, digest, _ in orders.values()]
     work = sort(connections, name, rows, True, now)
     todo = [orders[row["order_id"]] for row in work.load]
     wanted = [(order, subject, days[order.order_id]) for order, _, subject in todo]
@@ -99,7 +99,7 @@ def _ask(
     return newest, refused
 
 
-def _row(order: Order, digest: str, day: date) -> Row:
+def _build_row(order: Order, digest: str, day: date) -> Row:
     return {
         "channel": order.channel,
         "order_id": order.order_id,

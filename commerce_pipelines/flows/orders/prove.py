@@ -55,7 +55,7 @@ def prove(
         open_ = exceptions.open_exceptions(connection, name, Topic.ORDERS)
     waiting = {row.record_id for row in open_ if row.blocking}
     explained = {row.record_id for row in open_ if not row.blocking and row.code in EXPLAINS}
-    claims = _ask(connections, name, start, end, now) if afresh else _landed(staged) + missed
+    claims = _ask(connections, name, start, end, now) if afresh else _list_claims(staged) + missed
     placed = {claim.order_id: day for day, claim in claims}
     booked = {
         order_id: Booked(order_id=order_id, currency=sale.currency, total=sale.total, state=sale.state)
@@ -63,14 +63,14 @@ def prove(
     }
     proof = Proof(
         whole=compare((claim for _, claim in claims), booked, waiting, explained),
-        days=_by_day(claims, booked, (waiting, explained), {**ledger, **placed}),
+        days=_compare_by_day(claims, booked, (waiting, explained), {**ledger, **placed}),
     )
     with connections.warehouse.transaction() as connection:
         proofs.keep(connection, name, (start, end), proof.days, now, afresh)
     return proof
 
 
-def _landed(staged: Iterable[Row]) -> list[tuple[date, Claim]]:
+def _list_claims(staged: Iterable[Row]) -> list[tuple[date, Claim]]:
     """What the staged orders claim, with their days."""
     return [
         (
@@ -82,7 +82,7 @@ def _landed(staged: Iterable[Row]) -> list[tuple[date, Claim]]:
     ]
 
 
-def _by_day(
+def _compare_by_day(
     claims: Iterable[tuple[date, Claim]],
     booked: Mapping[str, Booked],
     of_days: tuple[set[str], set[str]],

@@ -102,7 +102,7 @@ def stage(
                     staged.of(snapshot.day).refused += 1
                     continue
                 writer.add(snapshot, order)
-        _count(staged, staging.figures(connection, name, start, end))
+        _add_figures(staged, staging.figures(connection, name, start, end))
         failures = [
             exceptions.Failure(
                 record_id=snapshot.record_id, day=snapshot.day, reason=error.reason, digest=snapshot.digest
@@ -117,7 +117,7 @@ def stage(
     return staged
 
 
-def _count(staged: Staged, figures: Iterable[tuple[date, str, str, int, int, int]]) -> None:
+def _add_figures(staged: Staged, figures: Iterable[tuple[date, str, str, int, int, int]]) -> None:
     for day, status, currency, orders, lines, total in figures:
         for part in (staged, staged.of(day)):
             part.orders += orders

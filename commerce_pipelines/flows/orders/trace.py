@@ -53,8 +53,8 @@ def trace(connections: Connections, name: str, order_id: str, *, personal: bool 
         lines = list(records(read_frame(connection, "order_lines", None, *where)))
         ledger = list(records(read_frame(connection, "sale_orders", None, *where)))
         waiting = exceptions.open_exceptions(connection, name, Topic.ORDERS, record_ids=[order_id])
-    events += [_staged(row, lines) for row in staged]
-    events += [_decided(row) for row in ledger]
+    events += [_describe_staged(row, lines) for row in staged]
+    events += [_describe_decided(row) for row in ledger]
     events += [
         Event(what="waits in exceptions" if landed.blocking else "flagged for a person", at=landed.last_seen,
               details={"reason": landed.code, "says": landed.message, "what to do": landed.fix,
@@ -73,11 +73,11 @@ def trace(connections: Connections, name: str, order_id: str, *, personal: bool 
             })
         )  # fmt: skip
     if personal:
-        events.append(_personal(connections, name, order_id))
+        events.append(_read_personal(connections, name, order_id))
     return sorted(events, key=lambda event: (event.at is None, event.at.timestamp() if event.at else 0.0))
 
 
-def _staged(row: Any, lines: list[Any]) -> Event:
+def _describe_staged(row: Any, lines: list[Any]) -> Event:
     currency = row["currency"]
     details = {
         "status": row["status"], "fulfilled by": row["fulfilled_by"], "shipped": row["shipped"],
@@ -91,7 +91,7 @@ def _staged(row: Any, lines: list[Any]) -> Event:
     return Event(what="read as", details=details)
 
 
-def _decided(row: Any) -> Event:
+def _describe_decided(row: Any) -> Event:
     evidence: dict[str, str] = msgspec.json.decode(row["evidence"] or "{}", type=dict[str, str])
     details = {"outcome": row["action"], "regime": f"{row['regime']} {row['tax_country']}".strip(), **evidence}
     if row["name"]:
@@ -101,7 +101,7 @@ def _decided(row: Any) -> Event:
     return Event(what="decided and loaded", at=row["loaded_at"], details={k: v for k, v in details.items() if v})
 
 
-def _personal(connections: Connections, name: str, order_id: str) -> Event:
+def _read_personal(connections: Connections, name: str, order_id: str) -> Event:
     snapshot = connections.landing(name, Topic.ORDERS).newest_of([order_id]).get(order_id)
     if snapshot is None or snapshot.raw is None:
         return Event(what="personal data", details={"erased": "the key of this buyer was destroyed"})

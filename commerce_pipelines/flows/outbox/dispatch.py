@@ -56,7 +56,7 @@ def dispatch(warehouse: Warehouse, target: str, kind: Kind, door: Door, run_id: 
         with warehouse.transaction() as connection:
             outbox.take_over(connection, target, kind)
             doubtful = outbox.unsettled(connection, target, kind)
-        seen, again = _look(kind, door, doubtful)
+        seen, again = _look_at_door(kind, door, doubtful)
         with warehouse.transaction() as connection:
             outbox.settle(connection, seen, seen=True)
             due = again + outbox.sendable(connection, target, kind)
@@ -65,12 +65,12 @@ def dispatch(warehouse: Warehouse, target: str, kind: Kind, door: Door, run_id: 
         for start in range(0, len(due), door.batch):
             batch = due[start : start + door.batch]
             for _ in range(tries):
-                statuses |= _attempt(warehouse, kind, door, batch, run_id)
+                statuses |= _attempt_effects(warehouse, kind, door, batch, run_id)
                 batch = [effect for effect in batch if statuses.get(effect.key) is Status.UNKNOWN]
     return statuses
 
 
-def _look(kind: Kind, door: Door, doubtful: Sequence[outbox.Open]) -> tuple[list[Settled], list[Effect]]:
+def _look_at_door(kind: Kind, door: Door, doubtful: Sequence[outbox.Open]) -> tuple[list[Settled], list[Effect]]:
     """What the other side knows of effects in doubt, and those that have to be sent again."""
     asked = {
         row.effect.key: row
@@ -89,7 +89,9 @@ def _look(kind: Kind, door: Door, doubtful: Sequence[outbox.Open]) -> tuple[list
     return seen, again
 
 
-def _attempt(warehouse: Warehouse, kind: Kind, door: Door, effects: Sequence[Effect], run_id: str) -> dict[str, Status]:
+def _attempt_effects(
+    warehouse: Warehouse, kind: Kind, door: Door, effects: Sequence[Effect], run_id: str
+) -> dict[str, Status]:
     """One call, or as many as the door makes of these effects; statuses by key.
 
     An effect without an outcome is unknown. What is raised leaves the others `sent`, which the next dispatcher takes

@@ -30,12 +30,12 @@ class Positions:
     """The fiscal positions of one load."""
 
     def __init__(
-        self, client: OdooClient, company: Company, countries: Countries, taxes: TaxBook, known: Records,
+        self, client: OdooClient, company: Company, countries: Countries, taxes: TaxBook, records: Records,
         create: bool, dry: bool = False,
     ) -> None:  # fmt: skip
         self._client, self._company, self._countries, self._taxes = client, company, countries, taxes
-        self._known, self._create, self._dry = dict(known.ids), create, dry
-        self._retired = known.archived
+        self._known, self._create, self._dry = dict(records.ids), create, dry
+        self._retired = records.archived
         self._existing: list[Position] | None = None
         self._failed: dict[str, RecordError] = {}
 
@@ -55,10 +55,10 @@ class Positions:
         return self._known[name]
 
     def _find(self, regime: str, country: str) -> int:
-        registered = self._registered(country) if regime == "local" else None
+        registered = self._find_registered(country) if regime == "local" else None
         if registered:
             return registered.position_id
-        model = self._model(regime, country)
+        model = self._find_model(regime, country)
         if retired := self._retired.get(position_xid(regime, country)):
             if model:
                 return model.position_id
@@ -67,19 +67,19 @@ class Positions:
                 fix=f"Unarchive it, or name another one in `fiscal_positions.{regime}` of the channel.", subject=regime,
             )  # fmt: skip
         error = RecordError(
-            "unknown_fiscal_position", f"Odoo has no fiscal position for {_title(regime, country)!r}.",
+            "unknown_fiscal_position", f"Odoo has no fiscal position for {_write_title(regime, country)!r}.",
             fix=f"Name one in `fiscal_positions.{regime}` of the channel, or set odoo.create_missing.", subject=regime,
         )  # fmt: skip
         if not self._create:
             raise error
         if self._dry:
             return 0
-        values = {"name": _title(regime, country), "auto_apply": "0"}
+        values = {"name": _write_title(regime, country), "auto_apply": "0"}
         if regime in _WITH_COUNTRY:
             values["country_id/.id"] = str(self._countries.country(country) or "")
         if model and model.note:
             values["note"] = model.note
-        first, *more = self._accounts(model) or [{}]
+        first, *more = self._read_accounts(model) or [{}]
         try:
             return load_one(
                 self._client, "account.fiscal.position", position_xid(regime, country), {**values, **first}, more
@@ -93,13 +93,13 @@ class Positions:
             self._existing = read_positions(self._client)
         return self._existing
 
-    def _registered(self, country: str) -> Position | None:
+    def _find_registered(self, country: str) -> Position | None:
         country_id = self._countries.ids.get(country)
         return next(
             (position for position in self._positions if position.foreign and position.country_id == country_id), None
         )
 
-    def _model(self, regime: str, country: str) -> Position | None:
+    def _find_model(self, regime: str, country: str) -> Position | None:
         """The chart's own position of this kind: that of its 0 % tax, or of the country."""
         if regime in ZERO_NAMES:
             tax = self._taxes.pattern(TaxKey("", 0, False, regime))
@@ -114,7 +114,7 @@ class Positions:
             None,
         )
 
-    def _accounts(self, model: Position | None) -> list[dict[str, str]]:
+    def _read_accounts(self, model: Position | None) -> list[dict[str, str]]:
         if model is None or not model.account_ids:
             return []
         sides = ("account_src_id", "account_dest_id")
@@ -124,5 +124,5 @@ class Positions:
         return [{f"account_ids/{side}/.id": str(row[side]) for side in sides} for row in rows]
 
 
-def _title(regime: str, country: str) -> str:
+def _write_title(regime: str, country: str) -> str:
     return _WITH_COUNTRY.get(regime, ZERO_NAMES.get(regime, regime.replace("_", " ").capitalize())).format(country)

@@ -91,15 +91,23 @@ def read_positions(client: OdooClient) -> list[Position]:
 def pattern(taxes: Sequence[Tax], key: TaxKey, company: Company, country_id: int) -> Tax | None:
     """The existing tax that a missing one is modelled on, None where none clearly is. country_id: of key.country."""
     if not key.country:
-        return _zero(taxes, key.regime, company)
+        return _find_zero_tax(taxes, key.regime, company)
     rated = [tax for tax in taxes if tax.rate == key.rate and not tax.for_services]
     if key.country == company.country:
-        fits = [tax for tax in rated if tax.country_id == company.country_id and not _abroad(tax, company)]
+        fits = [tax for tax in rated if tax.country_id == company.country_id and not _is_abroad(tax, company)]
         fits.sort(key=lambda tax: (tax.tax_id != company.sale_tax_id, bool(tax.replaces)))
     elif key.regime == "local":
-        fits = [tax for tax in rated if tax.country_id == country_id or any(_of(tax, country_id, foreign=True))]
+        fits = [
+            tax
+            for tax in rated
+            if tax.country_id == country_id or any(_select_positions(tax, country_id, foreign=True))
+        ]
     elif key.regime == "oss":
-        fits = [tax for tax in rated if tax.country_id != country_id and any(_of(tax, country_id, foreign=False))]
+        fits = [
+            tax
+            for tax in rated
+            if tax.country_id != country_id and any(_select_positions(tax, country_id, foreign=False))
+        ]
     else:
         fits = []
     return fits[0] if fits else None
@@ -117,25 +125,25 @@ def twins(taxes: Sequence[Tax], model: Tax, key: TaxKey) -> list[Tax]:
     ]  # fmt: skip
 
 
-def _zero(taxes: Sequence[Tax], regime: str, company: Company) -> Tax | None:
+def _find_zero_tax(taxes: Sequence[Tax], regime: str, company: Company) -> Tax | None:
     """The chart's own 0 % tax of a regime: it replaces the standard tax, and is the only one of its kind."""
     zeros = [tax for tax in taxes if tax.rate == 0 and not tax.for_services and company.sale_tax_id in tax.replaces]
     to_business = {tax.tax_id for tax in zeros if any(position.vat_required for position in tax.positions)}
     fits = {
         "reverse_charge": [tax for tax in zeros if tax.tax_id in to_business],
-        "export": [tax for tax in zeros if tax.tax_id not in to_business and not _single_country(tax)],
+        "export": [tax for tax in zeros if tax.tax_id not in to_business and not _is_of_single_country(tax)],
     }.get(regime, [])
     return fits[0] if len(fits) == 1 else None
 
 
-def _abroad(tax: Tax, company: Company) -> bool:
+def _is_abroad(tax: Tax, company: Company) -> bool:
     """Whether a tax is for another country although it is declared at home, as taxes of the Union scheme are."""
     return any(position.country_id not in (0, company.country_id) for position in tax.positions)
 
 
-def _single_country(tax: Tax) -> bool:
+def _is_of_single_country(tax: Tax) -> bool:
     return any(position.country_id for position in tax.positions)
 
 
-def _of(tax: Tax, country_id: int, foreign: bool) -> Iterator[Position]:
+def _select_positions(tax: Tax, country_id: int, foreign: bool) -> Iterator[Position]:
     return (position for position in tax.positions if position.country_id == country_id and position.foreign is foreign)

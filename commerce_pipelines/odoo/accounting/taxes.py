@@ -46,15 +46,15 @@ def tax_title(key: TaxKey) -> str:
 
 
 class TaxBook:
-    """The taxes of one load. known: external ids that exist; create False: what would be created is 0."""
+    """The taxes of one load. records: external ids that exist; create False: what would be created is 0."""
 
     def __init__(
         self, client: OdooClient, company: Company, countries: Countries, mappings: Sequence[TaxMapping],
-        known: Records, create: bool, dry: bool = False,
+        records: Records, create: bool, dry: bool = False,
     ) -> None:  # fmt: skip
         self._client, self._company, self._countries = client, company, countries
-        self._known, self._create, self._dry = dict(known.ids), create, dry
-        self._retired = known.archived
+        self._known, self._create, self._dry = dict(records.ids), create, dry
+        self._retired = records.archived
         self._mappings = {(mapping.country, ppm(mapping.rate), mapping.included): mapping.tax for mapping in mappings}
         self._named = read_named(client, self._mappings.values(), company.lang)
         self._answers: dict[TaxKey, int | RecordError] = {}
@@ -86,7 +86,7 @@ class TaxBook:
     def _find(self, key: TaxKey) -> int:
         name = self._mappings.get((key.country, key.rate, key.included))
         if name:
-            return self._mapped(key, name)
+            return self._find_mapped(key, name)
         if tax_xid(key) in self._known:
             return self._known[tax_xid(key)]
         model = self.pattern(key)
@@ -96,18 +96,18 @@ class TaxBook:
                 if tax is model or self._repartition(tax.tax_id) == self._repartition(model.tax_id):
                     return tax.tax_id
         if retired:
-            raise _archived(key, retired)
+            raise _build_archived_error(key, retired)
         if not self._create or not (model or not key.country or self._is_declared_abroad(key)):
             if key.country and not key.rate:
                 return 0  # goods that their country does not tax, and a chart without a tax of 0 % for them
-            raise _unknown(key)
+            raise _build_unknown_tax_error(key)
         if self._dry:
             return 0
         try:
-            self._known[tax_xid(key)] = made = self._twin(key, model) if model else self._new(key)
+            self._known[tax_xid(key)] = made = self._create_twin(key, model) if model else self._create_tax(key)
             return made
         except (CredentialError, OdooRefusal) as error:
-            raise _unknown(key, str(error)) from None
+            raise _build_unknown_tax_error(key, str(error)) from None
 
     def rounding(self, key: TaxKey) -> int:
         """The tax that takes a whole price for itself, booked where `key` is booked: what rounding makes of that tax.
@@ -121,28 +121,29 @@ class TaxBook:
             if there.archived or self._dry or not tax_id:
                 return 0
             try:
-                self._known[name] = there.ids.get(name) or (self._new_rounding(name, tax_id) if self._create else 0)
+                self._known[name] = there.ids.get(name) or (self._create_rounding(name, tax_id) if self._create else 0)
             except (CredentialError, OdooRefusal):
                 return 0
         return self._known[name]
 
-    def _new_rounding(self, name: str, tax_id: int) -> int:
+    def _create_rounding(self, name: str, tax_id: int) -> int:
         fields = ["name", "invoice_label", "tax_group_id", "country_id", "sequence"]
         [tax] = self._client.call("account.tax", "read", ids=[tax_id], fields=fields, load=None)
         lines = [
             {**line, "tag_ids/.id": line["tag_ids/.id"] if line["repartition_type"] == "tax" else ""}
             for line in self._repartition(tax_id)
         ]
-        first, *more = _columns(lines)
+        first, *more = _build_columns(lines)
         values = {
-            "name": self._free_name(f"{tax['name']} (rounding)"), "invoice_label": tax["invoice_label"] or tax["name"],
+            "name": self._find_free_name(f"{tax['name']} (rounding)"),
+            "invoice_label": tax["invoice_label"] or tax["name"],
             "amount": "100", "amount_type": "division", "price_include_override": "tax_included",
             "type_tax_use": "sale", "tax_group_id/.id": str(tax["tax_group_id"]),
             "country_id/.id": str(tax["country_id"]), "sequence": str(tax["sequence"]),
         }  # fmt: skip
         return load_one(self._client, "account.tax", name, {**values, **first}, more)
 
-    def _mapped(self, key: TaxKey, name: str) -> int:
+    def _find_mapped(self, key: TaxKey, name: str) -> int:
         if name not in self._named:
             raise RecordError(
                 "unknown_tax",
@@ -165,12 +166,12 @@ class TaxBook:
         chart's own taxes are the whole truth."""
         return key.country != self._company.country and (key.country in EU or key.regime == "local")
 
-    def _twin(self, key: TaxKey, model: Tax) -> int:
-        copied = _copied(self._client)
+    def _create_twin(self, key: TaxKey, model: Tax) -> int:
+        copied = _list_copied_fields(self._client)
         [row] = self._client.call("account.tax", "read", ids=[model.tax_id], fields=copied, load=None)
         override, suffix = _BASIS[key.included]
         values = {
-            "name": self._free_name(f"{model.name} {suffix}"),
+            "name": self._find_free_name(f"{model.name} {suffix}"),
             "invoice_label": model.label,
             "price_include_override": override,
             "tax_group_id/.id": str(model.group_id),
@@ -181,7 +182,7 @@ class TaxBook:
                 values[f"{name}/.id" if name.endswith("_id") else name] = str(row[name])
         return self._load(key, values, self._repartition(model.tax_id))
 
-    def _new(self, key: TaxKey) -> int:
+    def _create_tax(self, key: TaxKey) -> int:
         """A tax of another country, or of a regime without tax: the account is the domestic standard tax's, tags are
         left to the accountant."""
         standard = self._repartition(self._company.sale_tax_id) if key.rate else []
@@ -193,28 +194,28 @@ class TaxBook:
         override, suffix = _BASIS[key.included]
         where = f"{percent(key.rate)}% {key.country}{scheme}"
         values = {
-            "name": self._free_name(
+            "name": self._find_free_name(
                 f"{where} {suffix}" if key.country else f"0% {ZERO_NAMES.get(key.regime, key.regime)}"
             ),
             "invoice_label": f"{percent(key.rate)}% VAT {key.country}".strip(),
             "price_include_override": override,
             "sequence": "1000",
-            "tax_group_id/.id": str(self._group(f"VAT {where}" if key.country else "VAT 0%", key)),
+            "tax_group_id/.id": str(self._load_group(f"VAT {where}" if key.country else "VAT 0%", key)),
             "country_id/.id": str(self._company.country_id),
         }
         return self._load(key, values, lines)
 
-    def _free_name(self, name: str) -> str:
+    def _find_free_name(self, name: str) -> str:
         """Odoo wants names of taxes to be unique."""
         taken = {tax.name for tax in self.taxes}
         return next(free for free in (name, *(f"{name} ({count})" for count in range(2, 99))) if free not in taken)
 
     def _load(self, key: TaxKey, values: dict[str, str], lines: Sequence[dict[str, str]]) -> int:
         values |= {"amount": percent(key.rate), "amount_type": "percent", "type_tax_use": "sale"}
-        first, *more = _columns(lines)
+        first, *more = _build_columns(lines)
         return load_one(self._client, "account.tax", tax_xid(key), {**values, **first}, more)
 
-    def _group(self, name: str, key: TaxKey) -> int:
+    def _load_group(self, name: str, key: TaxKey) -> int:
         values = {"name": name, "country_id/.id": str(self._company.country_id)}
         if self._company.sale_tax_id:
             [tax] = self._client.call(
@@ -235,10 +236,10 @@ class TaxBook:
             "account.tax.repartition.line", "search_read", domain=[["tax_id", "=", tax_id]],
             fields=["document_type", *_LINE], order="document_type, sequence, id", load=None,
         )  # fmt: skip
-        return [{"document_type": row["document_type"], **dict(_cells(row))} for row in rows]
+        return [{"document_type": row["document_type"], **dict(_write_cells(row))} for row in rows]
 
 
-def _cells(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _write_cells(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name in _LINE:
         value = row[name]
         if name == "tag_ids":
@@ -249,7 +250,7 @@ def _cells(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, str(int(value)) if isinstance(value, bool) else str(value)
 
 
-def _columns(lines: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+def _build_columns(lines: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     """Repartition lines as rows of load(): invoice and refund side by side."""
     documents = [
         [{f"{document}_repartition_line_ids/{name}": value for name, value in line.items()}
@@ -259,7 +260,7 @@ def _columns(lines: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     return [{**invoice, **refund} for invoice, refund in zip(*documents, strict=True)]
 
 
-def _copied(client: OdooClient) -> list[str]:
+def _list_copied_fields(client: OdooClient) -> list[str]:
     """Fields that a twin takes over: how the tax works, and codes that localisations add, such as DATEV's."""
     fields = client.call("account.tax", "fields_get", attributes=["type", "readonly", "store"])
     plain = ("char", "selection", "integer")
@@ -280,7 +281,7 @@ def read_named(client: OdooClient, names: Collection[str], lang: str) -> dict[st
     return {row["name"]: (row["id"], row["price_include"]) for row in rows}
 
 
-def _archived(key: TaxKey, name: str) -> RecordError:
+def _build_archived_error(key: TaxKey, name: str) -> RecordError:
     return RecordError(
         "unknown_tax", f"The tax {name!r} in Odoo, for {tax_title(key)}, is archived, and no other one fits.",
         fix="Unarchive it, or name another sale tax of Odoo in `taxes` of the channel (channels[].taxes).",
@@ -288,7 +289,7 @@ def _archived(key: TaxKey, name: str) -> RecordError:
     )  # fmt: skip
 
 
-def _unknown(key: TaxKey, why: str = "") -> RecordError:
+def _build_unknown_tax_error(key: TaxKey, why: str = "") -> RecordError:
     return RecordError(
         "unknown_tax", f"There is no tax for {tax_title(key)}." + (f" Odoo refuses to create it: {why}" if why else ""),
         fix="Name the sale tax of Odoo that stands for it in `taxes` of the channel (channels[].taxes).",

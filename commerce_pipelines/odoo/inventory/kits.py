@@ -47,7 +47,7 @@ def read_kits(client: OdooClient, units: Units) -> dict[int, Kit]:
     parts = sorted({line["product_id"] for line in lines})
     either = ["|", ["product_tmpl_id", "in", templates], ["id", "in", parts]]
     products = fetch(client, "product.product", either, _PRODUCT, context=ARCHIVED_TOO)
-    book = _Bills(boms, lines, products, units.factor, _attributes(client, lines), units.step)
+    book = _Bills(boms, lines, products, units.factor, _read_attributes(client, lines), units.step)
     kits = {}
     for product in products:
         bom = book.of_product.get(product["id"])
@@ -85,7 +85,7 @@ class _Bills:
             return None
         needs: dict[int, float] = defaultdict(float)
         try:
-            for part, quantity in self._open(bom, product, 1.0, ()):
+            for part, quantity in self._open_bill(bom, product, 1.0, ()):
                 needs[part] += quantity
         except RecursionError:
             return None
@@ -99,25 +99,25 @@ class _Bills:
             makes=round(bom["product_qty"] * min(size, 1.0) * MICRO),
         )
 
-    def _open(self, bom: Any, product: Any, times: float, path: tuple[int, ...]) -> Iterator[tuple[int, float]]:
+    def _open_bill(self, bom: Any, product: Any, times: float, path: tuple[int, ...]) -> Iterator[tuple[int, float]]:
         """(stored component, quantity in its own unit) of a bill carried out so many times, as Odoo's `explode`."""
         if bom["id"] in path:
             raise RecursionError
         for line in self._lines[bom["id"]]:
             part = self._products.get(line["product_id"])
-            if part is None or not _applies(line, product, self._attribute):
+            if part is None or not _is_for_variant(line, product, self._attribute):
                 continue
             quantity = times * line["product_qty"]
             inner = self.of_product.get(part["id"])
             if inner:
                 size = self._factor[line["product_uom_id"]] / self._factor[inner["product_uom_id"]]
-                yield from self._open(inner, part, quantity / inner["product_qty"] * size, (*path, bom["id"]))
+                yield from self._open_bill(inner, part, quantity / inner["product_qty"] * size, (*path, bom["id"]))
             elif part["is_storable"]:
                 quantity = math.ceil(quantity / self._step - 1e-6) * self._step  # Odoo rounds up here
                 yield part["id"], quantity * self._factor[line["product_uom_id"]] / self._factor[part["uom_id"]]
 
 
-def _attributes(client: OdooClient, lines: list[Any]) -> dict[int, int]:
+def _read_attributes(client: OdooClient, lines: list[Any]) -> dict[int, int]:
     """Attribute by attribute value, of the values that some line is restricted to."""
     values = sorted({value for line in lines for value in line["bom_product_template_attribute_value_ids"]})
     if not values:
@@ -126,7 +126,7 @@ def _attributes(client: OdooClient, lines: list[Any]) -> dict[int, int]:
     return {row["id"]: row["attribute_id"] for row in rows}
 
 
-def _applies(line: Mapping[str, Any], product: Mapping[str, Any], attribute: Mapping[int, int]) -> bool:
+def _is_for_variant(line: Mapping[str, Any], product: Mapping[str, Any], attribute: Mapping[int, int]) -> bool:
     """Whether a line belongs to this variant: of each attribute it names, the variant has one of the values."""
     has = set(product["product_template_attribute_value_ids"])
     wanted: dict[int, set[int]] = defaultdict(set)

@@ -47,7 +47,7 @@ class Stock(msgspec.Struct, frozen=True):
     read: int
 
 
-def read_stock(client: OdooClient, known: Catalogue | None = None, categories: bool = False) -> Stock:
+def read_stock(client: OdooClient, catalogue: Catalogue | None = None, categories: bool = False) -> Stock:
     """One snapshot of everything that may be sold.
 
     free is Odoo's own free_qty (product.product) of a warehouse's stock location and those below it, less demand (units
@@ -63,7 +63,7 @@ def read_stock(client: OdooClient, known: Catalogue | None = None, categories: b
     lots = {row["lot_stock_id"]: row["code"] for row in warehouses}
     if not lots:
         raise ProtocolError("Odoo shows no warehouse; give the user of odoo.username access to Inventory.")
-    codes = _codes(client, known)
+    codes = _read_codes(client, catalogue)
     if not codes:
         raise ProtocolError(
             "Odoo shows no stored product with an internal reference, so nothing is published: set the references, and "
@@ -73,19 +73,19 @@ def read_stock(client: OdooClient, known: Catalogue | None = None, categories: b
     kits = read_kits(client, units)
     below = [["id", "child_of", list(lots)]]
     places = fetch(client, "stock.location", below, ["parent_path", "usage"], context=ARCHIVED_TOO)
-    moves = _moves(client, lots, places)
-    lying = _quants(client, lots, places)
+    moves = _read_moves(client, lots, places)
+    lying = _read_quants(client, lots, places)
     if not len(lying):
         raise ProtocolError(
             "Odoo shows not one unit of stock in any warehouse; nothing is published on the strength of that."
         )
-    levels = _levels(pd.concat([lying, moves], ignore_index=True) if len(moves) else lying, codes, units.step)
+    levels = _sum_levels(pd.concat([lying, moves], ignore_index=True) if len(moves) else lying, codes, units.step)
     levels = pd.concat(
-        [levels[~levels["product_id"].isin(kits)], _kit_levels(kits, levels, units.step)], ignore_index=True
+        [levels[~levels["product_id"].isin(kits)], _compute_kit_levels(kits, levels, units.step)], ignore_index=True
     )
-    levels = _in_pieces(levels, _pieces(client, units))
+    levels = _convert_to_pieces(levels, _read_pieces(client, units))
     if categories:
-        levels["category"] = levels["product_id"].map(_categories(client)).fillna("")
+        levels["category"] = levels["product_id"].map(_read_categories(client)).fillna("")
     stock = Stock(
         levels[levels["code"] != ""][list(STOCK_COLUMNS)].reset_index(drop=True),
         tuple(Place(row["code"], row["name"]) for row in warehouses),
@@ -95,30 +95,30 @@ def read_stock(client: OdooClient, known: Catalogue | None = None, categories: b
     return stock
 
 
-def _warehouse(parent_path: str, lots: Mapping[int, str]) -> str:
+def _find_warehouse(parent_path: str, lots: Mapping[int, str]) -> str:
     """The warehouse whose stock location is the nearest above (or is) the location."""
     above = [int(part) for part in parent_path.split("/") if part]
     return next((lots[place] for place in reversed(above) if place in lots), "")
 
 
-def _codes(client: OdooClient, known: Catalogue | None) -> dict[int, str]:
+def _read_codes(client: OdooClient, catalogue: Catalogue | None) -> dict[int, str]:
     """Internal references by product id: all of them, or, with a catalogue, what changed since.
 
     The count tells a product that is gone or was archived without a trace from one that is unchanged. One call where
     nothing changed.
     """
-    if known is not None and known.codes:
-        since = (known.taken_at - OVERLAP).strftime("%Y-%m-%d %H:%M:%S")
-        count, changed_at = _count(client)
-        codes = dict(known.codes)
+    if catalogue is not None and catalogue.codes:
+        since = (catalogue.taken_at - OVERLAP).strftime("%Y-%m-%d %H:%M:%S")
+        count, changed_at = _count_products(client)
+        codes = dict(catalogue.codes)
         if changed_at >= since:
-            codes |= _references(client, [*STORED, ["write_date", ">=", since]])
+            codes |= _read_references(client, [*STORED, ["write_date", ">=", since]])
         if count == len(codes):
             return codes
-    return _references(client, STORED)
+    return _read_references(client, STORED)
 
 
-def _count(client: OdooClient) -> tuple[int, str]:
+def _count_products(client: OdooClient) -> tuple[int, str]:
     """How many stored products there are, and when the last of them was written, as Odoo writes instants."""
     names = ["__count", "write_date:max"]
     answer = client.call("product.product", "formatted_read_group", domain=STORED, groupby=[], aggregates=names)
@@ -129,13 +129,13 @@ def _count(client: OdooClient) -> tuple[int, str]:
         raise ProtocolError("Odoo does not say how many products it has; check odoo.url.") from None
 
 
-def _references(client: OdooClient, domain: list[Any]) -> dict[int, str]:
+def _read_references(client: OdooClient, domain: list[Any]) -> dict[int, str]:
     return dict(zip(*columns(client, "product.product", domain, ("id", "default_code")), strict=True))
 
 
-def _moves(client: OdooClient, lots: Mapping[int, str], places: list[Any]) -> pd.DataFrame:
+def _read_moves(client: OdooClient, lots: Mapping[int, str], places: list[Any]) -> pd.DataFrame:
     """Open moves as FIGURES by product_id and warehouse, in the product's own unit of measure."""
-    warehouse = {row["id"]: _warehouse(row["parent_path"], lots) for row in places if row["usage"] == "internal"}
+    warehouse = {row["id"]: _find_warehouse(row["parent_path"], lots) for row in places if row["usage"] == "internal"}
     domain = [
         ["state", "in", OPEN], "|", ["location_dest_id", "child_of", list(lots)],
         "&", ["sale_line_id", "!=", False], ["location_id", "child_of", list(lots)],
@@ -157,10 +157,12 @@ def _moves(client: OdooClient, lots: Mapping[int, str], places: list[Any]) -> pd
     return pd.DataFrame.from_records(records, columns=["product_id", "warehouse", *FIGURES])
 
 
-def _quants(client: OdooClient, lots: Mapping[int, str], places: list[Any]) -> pd.DataFrame:
+def _read_quants(client: OdooClient, lots: Mapping[int, str], places: list[Any]) -> pd.DataFrame:
     """Quants as FIGURES by product_id and warehouse, without lots that reached their removal date, and without scrap,
     transit and the like below a warehouse's stock."""
-    kept = {row["id"]: _warehouse(row["parent_path"], lots) for row in places if row["usage"] in ("internal", "view")}
+    kept = {
+        row["id"]: _find_warehouse(row["parent_path"], lots) for row in places if row["usage"] in ("internal", "view")
+    }
     fields = ("product_id", "location_id", "quantity", "reserved_quantity")
     expires = client.call("stock.quant", "fields_get", allfields=["removal_date"], attributes=["type"])
     domain = [["location_id", "child_of", list(lots)], *(FRESH if expires else [])]
@@ -173,7 +175,7 @@ def _quants(client: OdooClient, lots: Mapping[int, str], places: list[Any]) -> p
     return frame[warehouse != ""]
 
 
-def _levels(rows: pd.DataFrame, codes: Mapping[int, str], step: float) -> pd.DataFrame:
+def _sum_levels(rows: pd.DataFrame, codes: Mapping[int, str], step: float) -> pd.DataFrame:
     """Sums per product and warehouse; products without a row of their own get one with warehouse ''."""
     figures = list(FIGURES)
     values = rows[figures].to_numpy(dtype="float64")
@@ -204,7 +206,7 @@ def rounded(values: pd.Series, step: float) -> pd.Series:
     return (np.sign(values) * units * step).round(6)
 
 
-def _kit_levels(kits: Mapping[int, Kit], levels: pd.DataFrame, step: float) -> pd.DataFrame:
+def _compute_kit_levels(kits: Mapping[int, Kit], levels: pd.DataFrame, step: float) -> pd.DataFrame:
     """Rows of the kits: whole kits per warehouse, because one parcel leaves from one warehouse."""
     parts = {part for kit in kits.values() for part in kit.content}
     mine = levels[levels["product_id"].isin(parts)]
@@ -222,7 +224,7 @@ def _kit_levels(kits: Mapping[int, Kit], levels: pd.DataFrame, step: float) -> p
     return pd.DataFrame.from_records(records, columns=list(STOCK_COLUMNS))
 
 
-def _pieces(client: OdooClient, units: Units) -> dict[int, float]:
+def _read_pieces(client: OdooClient, units: Units) -> dict[int, float]:
     """How many pieces one unit of a product is, by product id, where that is not one."""
     if not units.parted:
         return {}
@@ -230,7 +232,7 @@ def _pieces(client: OdooClient, units: Units) -> dict[int, float]:
     return {row["id"]: units.factor[row["uom_id"]] / units.factor[units.piece] for row in rows}
 
 
-def _in_pieces(levels: pd.DataFrame, pieces: Mapping[int, float]) -> pd.DataFrame:
+def _convert_to_pieces(levels: pd.DataFrame, pieces: Mapping[int, float]) -> pd.DataFrame:
     """Figures of Odoo's units, dozens perhaps, in the unit that listings and orders count in."""
     factor = levels["product_id"].map(pieces).astype("float64")
     parted = factor.notna()
@@ -241,13 +243,13 @@ def _in_pieces(levels: pd.DataFrame, pieces: Mapping[int, float]) -> pd.DataFram
     levels = levels.copy()
     levels.loc[parted, names] = levels.loc[parted, names].mul(factor[parted], axis=0).round(6)
     levels.loc[kits, "components"] = [
-        _recounted(text, product, pieces)
+        _convert_components(text, product, pieces)
         for product, text in zip(levels.loc[kits, "product_id"], levels.loc[kits, "components"], strict=True)
     ]
     return levels
 
 
-def _recounted(components: str, kit: int, pieces: Mapping[int, float]) -> str:
+def _convert_components(components: str, kit: int, pieces: Mapping[int, float]) -> str:
     content = msgspec.json.decode(components, type=dict[int, int])
     size = pieces.get(kit, 1.0)
     return msgspec.json.encode(
@@ -255,7 +257,7 @@ def _recounted(components: str, kit: int, pieces: Mapping[int, float]) -> str:
     ).decode()
 
 
-def _categories(client: OdooClient) -> dict[int, str]:
+def _read_categories(client: OdooClient) -> dict[int, str]:
     """Complete category name (`All / Tea`) by product id. From the templates: a variant's own field is computed."""
     names = {row["id"]: row["complete_name"] for row in fetch(client, "product.category", [], ["complete_name"])}
     templates = dict(zip(*columns(client, "product.template", [], ("id", "categ_id")), strict=True))

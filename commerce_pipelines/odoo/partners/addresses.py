@@ -35,10 +35,10 @@ def has_place(address: Address | None) -> bool:
 
 def address_values(address: Address, name: str, countries: Countries) -> dict[str, str]:
     """The columns of load() for an address; an unknown state is kept in the city's line. Raises `unknown_country`."""
-    country = _country(address.country)
+    country = _map_country(address.country)
     names = list(filter(None, map(str.strip, (address.state, address.state_name))))
-    state_id = next((found for name in names if (found := countries.state(country, name))), 0)
-    city = _city(address.city.strip(), names, written=not state_id)
+    state_id = next((country_state for name in names if (country_state := countries.state(country, name))), 0)
+    city = _write_city(address.city.strip(), names, written=not state_id)
     return {
         "name": name,
         "street": address.street.strip(),
@@ -50,7 +50,7 @@ def address_values(address: Address, name: str, countries: Countries) -> dict[st
     }
 
 
-def _city(city: str, states: Sequence[str], written: bool) -> str:
+def _write_city(city: str, states: Sequence[str], written: bool) -> str:
     """The city's line. written: the state must stand in it, in words rather than as a code, and once; otherwise a
     state after the city (`Austin, TX`) goes, because Odoo shows it from its own field."""
     if written:
@@ -75,6 +75,6 @@ def partner_values(row: Mapping[str, Any]) -> dict[str, str]:
     return {field: str(row[read] or "") for field, read in zip(FIELDS, READ, strict=True)}
 
 
-def _country(code: str) -> str:
+def _map_country(code: str) -> str:
     """Northern Ireland is a country of its own for VAT only."""
     return {"XI": "GB", "UK": "GB", "EL": "GR"}.get(code, code)

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..rpc.client import OdooClient
-from ..rpc.load import archived, known
+from ..rpc.load import archived, read_ids
 from .addresses import READ
 
 PARTNER = ("email_normalized", "parent_id", "commercial_partner_id", "vat", *READ)
@@ -38,10 +38,10 @@ def find_by_email(client: OdooClient, emails: Iterable[str], own: Iterable[int])
     by_email: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         by_email[row["email_normalized"]].append(row)
-    return {email: _without_parents(candidates) for email, candidates in by_email.items()}
+    return {email: _drop_parents(candidates) for email, candidates in by_email.items()}
 
 
-def _without_parents(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _drop_parents(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     parents = {row["parent_id"] for row in rows}
     return [row for row in rows if row["id"] not in parents]
 
@@ -59,7 +59,7 @@ def find_in_use(client: OdooClient, names: Iterable[str]) -> tuple[dict[str, int
     ids: dict[str, int] = {}
     latest_of: dict[str, str] = {}
     while current:
-        there = known(client, "res.partner", current.values())
+        there = read_ids(client, "res.partner", current.values())
         retired = {partner for partner, _ in archived(client, "res.partner", there.values())}
         successors = {}
         for name, latest in current.items():

@@ -77,13 +77,13 @@ class Buyer(msgspec.Struct, frozen=True, kw_only=True):
     draft: SaleDraft
     email: str
     is_guest: bool
-    known: KnownBuyer | None = None
+    present: KnownBuyer | None = None
 
     @property
     def key(self) -> str:
         """The same for all orders of a batch that belong to one partner."""
-        if self.known:
-            return f"partner {self.known.partner_id}"
+        if self.present:
+            return f"partner {self.present.partner_id}"
         if self.is_guest:
             return f"guest {self.draft.guest}"
         return self.email or self.main_xid
@@ -113,18 +113,18 @@ class Partners:
         self._guests: dict[str, _Main] = {}
 
     def load(
-        self, drafts: Sequence[SaleDraft], known: Mapping[str, KnownBuyer] | None = None
+        self, drafts: Sequence[SaleDraft], present: Mapping[str, KnownBuyer] | None = None
     ) -> dict[str, Parties | RecordError]:
         """The partners of these orders by order id, created where they are missing; with the reason where they cannot
-        be. known: of orders that have their buyer already, and only move. The number of calls does not depend on the
+        be. present: of orders that have their buyer already, and only move. The number of calls does not depend on the
         number of orders."""
-        there = known or {}
-        buyers = [msgspec.structs.replace(buyer_of(draft), known=there.get(draft.order_id)) for draft in drafts]
+        there = present or {}
+        buyers = [msgspec.structs.replace(buyer_of(draft), present=there.get(draft.order_id)) for draft in drafts]
         answers: dict[str, Parties | RecordError] = {}
         sound: list[Buyer] = []
         for buyer in buyers:
             try:
-                self._addresses(buyer, _Main())
+                self._list_addresses(buyer, _Main())
                 sound.append(buyer)
             except RecordError as error:
                 answers[buyer.draft.order_id] = error
@@ -134,36 +134,38 @@ class Partners:
         children = self._create_children(sound, mains)
         for buyer in sound:
             main = mains[buyer.key]
-            answers[buyer.draft.order_id] = main.error or self._parties(buyer, main, children, flags.get(buyer.key, ()))
+            answers[buyer.draft.order_id] = main.error or self._build_parties(
+                buyer, main, children, flags.get(buyer.key, ())
+            )
         return answers
 
     # -- who they are
 
     def _find(self, buyers: Sequence[Buyer]) -> tuple[dict[str, _Main], dict[str, tuple[Flag, ...]]]:
         """The partner of each key as far as Odoo has it."""
-        unknown = [buyer for buyer in buyers if not buyer.known]
+        unknown = [buyer for buyer in buyers if not buyer.present]
         emails = {buyer.email for buyer in unknown if buyer.email and not buyer.is_guest}
         by_email = find_by_email(self._client, emails, self._companies)
         names = [buyer.main_xid for buyer in unknown if not buyer.is_guest and buyer.email not in by_email]
         ids, latest = find_in_use(self._client, names)
-        rows = self._read([*ids.values(), *(buyer.known.partner_id for buyer in buyers if buyer.known)])
+        rows = self._read([*ids.values(), *(buyer.present.partner_id for buyer in buyers if buyer.present)])
         mains: dict[str, _Main] = {}
         flags: dict[str, tuple[Flag, ...]] = {}
         for buyer in buyers:
             if buyer.key in mains and mains[buyer.key].partner_id:
                 continue
-            if buyer.known:
-                mains[buyer.key] = _main(rows[buyer.known.partner_id])
+            if buyer.present:
+                mains[buyer.key] = _read_main(rows[buyer.present.partner_id])
             elif buyer.is_guest:
-                mains[buyer.key] = self._guest(buyer.draft.guest)
+                mains[buyer.key] = self._create_guest(buyer.draft.guest)
             elif buyer.email in by_email:
                 first, *others = by_email[buyer.email]
-                mains[buyer.key] = _main(first)
+                mains[buyer.key] = _read_main(first)
                 if others:
-                    flags[buyer.key] = (_duplicate(first["id"], [row["id"] for row in others]),)
+                    flags[buyer.key] = (_flag_duplicate(first["id"], [row["id"] for row in others]),)
             else:
                 row = rows.get(ids.get(buyer.main_xid, 0))
-                mains[buyer.key] = _main(row) if row else _Main()
+                mains[buyer.key] = _read_main(row) if row else _Main()
                 mains[buyer.key].xid = latest[buyer.main_xid]
         return mains, flags
 
@@ -174,7 +176,7 @@ class Partners:
         rows = self._client.call("res.partner", "read", ids=wanted, fields=list(PARTNER), load=None)
         return {row["id"]: row for row in rows}
 
-    def _guest(self, name: str) -> _Main:
+    def _create_guest(self, name: str) -> _Main:
         if name not in self._guests:
             try:
                 self._guests[name] = self._find_guest(name)
@@ -214,7 +216,7 @@ class Partners:
         }  # fmt: skip
         records = {}
         for key, buyer in first.items():
-            values = self._main_values(buyer, mains[key].xid or buyer.main_xid)
+            values = self._build_main_values(buyer, mains[key].xid or buyer.main_xid)
             mains[key].name, mains[key].vat = values["name"], values["vat"]
             mains[key].own = {field: values[field] for field in FIELDS}
             records[key] = [[values[field] for field in _MAIN]]
@@ -222,9 +224,9 @@ class Partners:
         for key, partner_id in ids.items():
             mains[key].partner_id = mains[key].commercial_id = partner_id
         for key in refused:
-            mains[key].error = _refused()
+            mains[key].error = _build_refused_error()
 
-    def _main_values(self, buyer: Buyer, name_in_odoo: str) -> dict[str, str]:
+    def _build_main_values(self, buyer: Buyer, name_in_odoo: str) -> dict[str, str]:
         draft, who = buyer.draft, buyer.draft.buyer
         place = next((place for place in (draft.billing, draft.shipping) if place and has_place(place)), Address())
         company = company_name(draft)
@@ -236,8 +238,8 @@ class Partners:
             "email": who.email.strip() if email_key(who.email) else "",
             "phone": who.phone or place.phone,
             "ref": who.ref,
-            "lang": self._language(who.language),
-            "vat": self._vat(draft) or "",
+            "lang": self._find_language(who.language),
+            "vat": self._clean_vat(draft) or "",
             **address_values(place, name, self._countries),
         }
 
@@ -246,7 +248,7 @@ class Partners:
         wanted: dict[str, tuple[Buyer, dict[str, str]]] = {}
         for buyer in buyers:
             if not mains[buyer.key].error:
-                for name, values in self._addresses(buyer, mains[buyer.key]).values():
+                for name, values in self._list_addresses(buyer, mains[buyer.key]).values():
                     wanted.setdefault(name, (buyer, values))
         ids, latest = find_in_use(self._client, wanted)
         records = {}
@@ -258,14 +260,14 @@ class Partners:
         created, _ = load_records(self._client, "res.partner", _CHILD, records, CONTEXT)
         return ids | created
 
-    def _addresses(self, buyer: Buyer, main: _Main) -> dict[str, tuple[str, dict[str, str]]]:
+    def _list_addresses(self, buyer: Buyer, main: _Main) -> dict[str, tuple[str, dict[str, str]]]:
         """The order's addresses by type: the external id that each has if it is a child, and its columns. The partner's
         name is for an address that names nobody."""
         draft, who = buyer.draft, buyer.draft.buyer
         addresses = {}
         for kind, place in (("delivery", draft.shipping), ("invoice", draft.billing)):
             if place is not None and has_place(place):
-                nobody = buyer.known.named if buyer.known else ""
+                nobody = buyer.present.named if buyer.present else ""
                 shown = recipient(place, kind == "invoice") or nobody or ("" if buyer.is_guest else main.name)
                 values = address_values(place, shown, self._countries)
                 addresses[kind] = (
@@ -275,21 +277,21 @@ class Partners:
                         "type": kind,
                         "email": who.email.strip() if kind == "delivery" and email_key(who.email) else "",
                         "phone": place.phone or who.phone,
-                        "lang": self._language(who.language),
+                        "lang": self._find_language(who.language),
                     },
                 )
         return addresses
 
-    def _parties(
+    def _build_parties(
         self, buyer: Buyer, main: _Main, children: dict[str, int], flags: tuple[Flag, ...]
     ) -> Parties | RecordError:
         where: dict[str, int] = {}
-        for kind, (name, values) in self._addresses(buyer, main).items():
+        for kind, (name, values) in self._list_addresses(buyer, main).items():
             if name not in children and not _is_own(values, main):
-                return _refused()
+                return _build_refused_error()
             where[kind] = children.get(name) or main.partner_id
-        if self._vat(buyer.draft) is None:
-            flags = (*flags, _invalid_vat())
+        if self._clean_vat(buyer.draft) is None:
+            flags = (*flags, _flag_invalid_vat())
         has_home = any(main.own.get(field) for field in ("street", "city", "zip"))
         return Parties(
             partner_id=main.partner_id,
@@ -302,16 +304,16 @@ class Partners:
     def _fill_vat(self, buyers: Sequence[Buyer], mains: dict[str, _Main]) -> None:
         records = {}
         for buyer in buyers:
-            main, number = mains[buyer.key], self._vat(buyer.draft)
-            if number and not main.vat and main.partner_id and not buyer.is_guest and not buyer.known:
+            main, number = mains[buyer.key], self._clean_vat(buyer.draft)
+            if number and not main.vat and main.partner_id and not buyer.is_guest and not buyer.present:
                 records[buyer.key] = [[str(main.commercial_id), number]]
         load_records(self._client, "res.partner", [".id", "vat"], records, CONTEXT)
 
-    def _vat(self, draft: SaleDraft) -> str | None:
+    def _clean_vat(self, draft: SaleDraft) -> str | None:
         place = draft.billing or draft.shipping
         return clean_vat(draft.buyer.vat_number, place.country if place else "")
 
-    def _language(self, tag: str) -> str:
+    def _find_language(self, tag: str) -> str:
         """An installed language for a BCP 47 tag: de-AT -> de_AT, else any German, else the user's own."""
         wanted = tag.replace("-", "_")
         if wanted in self._languages:
@@ -328,7 +330,7 @@ def company_name(draft: SaleDraft) -> str:
     return billing.company if billing and (buyer.is_business or buyer.vat_number) else ""
 
 
-def _main(row: dict[str, Any]) -> _Main:
+def _read_main(row: dict[str, Any]) -> _Main:
     return _Main(
         partner_id=row["id"],
         commercial_id=row["commercial_partner_id"] or row["id"],
@@ -342,7 +344,7 @@ def _is_own(values: dict[str, str], main: _Main) -> bool:
     return bool(main.own) and address_key(values) == address_key(main.own)
 
 
-def _duplicate(first: int, others: Sequence[int]) -> Flag:
+def _flag_duplicate(first: int, others: Sequence[int]) -> Flag:
     return Flag(
         "duplicate_partner",
         f"Several partners in Odoo have the buyer's e-mail address (ids {first}, {', '.join(map(str, others))}); "
@@ -351,12 +353,12 @@ def _duplicate(first: int, others: Sequence[int]) -> Flag:
     )  # fmt: skip
 
 
-def _invalid_vat() -> Flag:
+def _flag_invalid_vat() -> Flag:
     return Flag("invalid_vat_number", "The buyer's VAT number cannot be right and was left out.",
                 "Ask the buyer for it and enter it on the partner.")  # fmt: skip
 
 
-def _refused() -> RecordError:
+def _build_refused_error() -> RecordError:
     # Odoo's own message would name the buyer.
     return RecordError(
         "partner_refused",

@@ -20,7 +20,7 @@ class Currencies:
     """Currencies by name, and the pricelist that gives an order its currency (Odoo 19 knows no other way)."""
 
     def __init__(
-        self, client: OdooClient, company: Company, wanted: Collection[str], known: Records, create: bool,
+        self, client: OdooClient, company: Company, wanted: Collection[str], records: Records, create: bool,
         dry: bool = False,
     ) -> None:  # fmt: skip
         self._client, self._company, self._create, self._dry = client, company, create, dry
@@ -36,8 +36,8 @@ class Currencies:
         self._ids = {row["name"]: row["id"] for row in rows}
         self._active = {row["name"] for row in rows if row["active"]}
         self._steps = {row["name"]: row["rounding"] for row in rows}
-        self._retired = known.archived
-        self._pricelists = self._find(wanted, known)
+        self._retired = records.archived
+        self._pricelists = self._find(wanted, records)
         self._failed: dict[str, RecordError] = {}
 
     def pricelist(self, currency: str) -> int:
@@ -47,7 +47,7 @@ class Currencies:
         try:
             self._activate(currency)
             if currency not in self._pricelists:
-                self._pricelists[currency] = self._new(currency)
+                self._pricelists[currency] = self._create_pricelist(currency)
         except RecordError as error:
             self._failed[currency] = error
             raise
@@ -58,7 +58,7 @@ class Currencies:
         step = Decimal(str(self._steps.get(currency) or 0)).scaleb(digits(currency))
         return max(int(step), 1)
 
-    def _find(self, wanted: Collection[str], known: Records) -> dict[str, int]:
+    def _find(self, wanted: Collection[str], records: Records) -> dict[str, int]:
         """Ours by external id, else the first of that currency that is not kept for some countries."""
         pricelists = {self._company.currency: 0}
         ids = [self._ids[name] for name in wanted if name in self._ids]
@@ -69,7 +69,7 @@ class Currencies:
         for row in rows:
             if row["company_id"] in (False, self._company.company_id):
                 pricelists.setdefault(self.names[row["currency_id"]], row["id"])
-        ours = {name: known.ids[f"pricelist_{name}"] for name in wanted if f"pricelist_{name}" in known.ids}
+        ours = {name: records.ids[f"pricelist_{name}"] for name in wanted if f"pricelist_{name}" in records.ids}
         return pricelists | ours
 
     def _activate(self, currency: str) -> None:
@@ -91,7 +91,7 @@ class Currencies:
             subject=currency,
         )
 
-    def _new(self, currency: str) -> int:
+    def _create_pricelist(self, currency: str) -> int:
         error = RecordError(
             "unknown_pricelist",
             f"Odoo has no pricelist in {currency}.",

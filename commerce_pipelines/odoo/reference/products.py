@@ -33,17 +33,17 @@ def find_products(client: OdooClient, codes: Collection[str], fold_case: bool = 
     offered = client.call("product.product", "fields_get", allfields=["is_kits", "is_storable"], attributes=["type"])
     fields = ["default_code", "name", "active", "sale_ok", "taxes_id", "uom_id", *sorted(offered)]
     asked = {code: key_of(code, fold_case) for code in wanted}
-    domains = [*_domains(wanted, fold_case), *_oddly_spelt(client, set(asked.values()), fold_case)]
-    rows = [row for domain in domains for row in _search(client, domain, fields)]
-    rates = _rates(client, {tax for row in rows for tax in row["taxes_id"]})
+    domains = [*_build_domains(wanted, fold_case), *_search_oddly_spelt(client, set(asked.values()), fold_case)]
+    rows = [row for domain in domains for row in _search_products(client, domain, fields)]
+    rates = _read_rates(client, {tax for row in rows for tax in row["taxes_id"]})
     units = read_units(client)
     by_code: dict[str, list[Product]] = defaultdict(list)
     for row in {row["id"]: row for row in rows}.values():
-        by_code[key_of(row["default_code"], fold_case)].append(_product(row, rates, units))
+        by_code[key_of(row["default_code"], fold_case)].append(_build_product(row, rates, units))
     return {code: by_code[key] for code, key in asked.items() if key in by_code}
 
 
-def _search(client: OdooClient, domain: list[Any], fields: list[str]) -> list[dict[str, Any]]:
+def _search_products(client: OdooClient, domain: list[Any], fields: list[str]) -> list[dict[str, Any]]:
     context = {"active_test": False}
     return list(
         client.call(
@@ -52,18 +52,18 @@ def _search(client: OdooClient, domain: list[Any], fields: list[str]) -> list[di
     )
 
 
-def _domains(wanted: Sequence[str], fold_case: bool) -> Iterator[list[Any]]:
+def _build_domains(wanted: Sequence[str], fold_case: bool) -> Iterator[list[Any]]:
     wanted = list(spellings(wanted))
     step = _MANY_PATTERNS if fold_case else _MANY
     for start in range(0, len(wanted), step):
         part = wanted[start : start + step]
         if fold_case:
-            yield ["|"] * (len(part) - 1) + [["default_code", "=ilike", _literal(code)] for code in part]
+            yield ["|"] * (len(part) - 1) + [["default_code", "=ilike", _escape_pattern(code)] for code in part]
         else:
             yield [["default_code", "in", part]]
 
 
-def _oddly_spelt(client: OdooClient, keys: Collection[str], fold_case: bool) -> Iterator[list[Any]]:
+def _search_oddly_spelt(client: OdooClient, keys: Collection[str], fold_case: bool) -> Iterator[list[Any]]:
     """The products whose code is one of these but for what nobody sees in it, as a domain. Odoo's search compares
     letter by letter, so all codes of such a spelling are read; few have one."""
     odd = ["|"] * (len(ODD_SPELLINGS) - 1) + [["default_code", "=like", pattern] for pattern in ODD_SPELLINGS]
@@ -72,12 +72,12 @@ def _oddly_spelt(client: OdooClient, keys: Collection[str], fold_case: bool) -> 
         yield [["id", "in", meant]]
 
 
-def _literal(code: str) -> str:
+def _escape_pattern(code: str) -> str:
     """A pattern of ILIKE that means exactly this text."""
     return code.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
 
 
-def _rates(client: OdooClient, tax_ids: set[int]) -> dict[int, int]:
+def _read_rates(client: OdooClient, tax_ids: set[int]) -> dict[int, int]:
     """Percent taxes in ppm; those of other companies are out of sight."""
     if not tax_ids:
         return {}
@@ -88,7 +88,7 @@ def _rates(client: OdooClient, tax_ids: set[int]) -> dict[int, int]:
     return {row["id"]: int(Decimal(str(row["amount"])) * 10_000) for row in rows if row["amount_type"] == "percent"}
 
 
-def _product(row: dict[str, Any], rates: dict[int, int], units: Units) -> Product:
+def _build_product(row: dict[str, Any], rates: dict[int, int], units: Units) -> Product:
     unit = units.sold_in(row["uom_id"])
     return Product(
         product_id=row["id"],

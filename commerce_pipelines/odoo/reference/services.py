@@ -34,19 +34,19 @@ class Services:
     """Service products by kind of line; those that Odoo lacks are created when first asked for."""
 
     def __init__(
-        self, client: OdooClient, kinds: Collection[LineKind], known: Records, create: bool, dry: bool = False
+        self, client: OdooClient, kinds: Collection[LineKind], records: Records, create: bool, dry: bool = False
     ) -> None:
         self._client, self._create, self._dry = client, create, dry
-        self._ids = {kind: known.ids[service_xid(kind)] for kind in kinds if service_xid(kind) in known.ids}
-        self._retired = known.archived
+        self._ids = {kind: records.ids[service_xid(kind)] for kind in kinds if service_xid(kind) in records.ids}
+        self._retired = records.archived
 
     def product(self, kind: LineKind) -> int:
         """Raises RecordError(`unknown_service`)."""
         if kind not in self._ids:
-            self._ids[kind] = self._new(kind)
+            self._ids[kind] = self._create_service(kind)
         return self._ids[kind]
 
-    def _new(self, kind: LineKind) -> int:
+    def _create_service(self, kind: LineKind) -> int:
         name = f"commerce_pipelines.{service_xid(kind)}"
         error = RecordError(
             "unknown_service",

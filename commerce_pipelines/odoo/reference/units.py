@@ -46,7 +46,7 @@ def read_units(client: OdooClient) -> Units:
     fields = ["factor", "rounding", "relative_uom_id"]
     rows = fetch(client, "uom.uom", [], fields, context=ARCHIVED_TOO)
     parent = {row["id"]: row["relative_uom_id"] or 0 for row in rows}
-    piece = _piece(client)
+    piece = _find_piece(client)
 
     def root(unit: int) -> int:
         while parent.get(unit):
@@ -61,7 +61,7 @@ def read_units(client: OdooClient) -> Units:
     )
 
 
-def _piece(client: OdooClient) -> int:
+def _find_piece(client: OdooClient) -> int:
     """The piece's record id, 0 if there is none; it never changes, so that a client asks for it once."""
     if client not in _PIECES:
         rows = fetch(client, "ir.model.data", [["module", "=", PIECE[0]], ["name", "=", PIECE[1]]], ["res_id"])

@@ -92,7 +92,7 @@ class Client:
         self, model: str, method: str, ids: Sequence[int] | None = None, context: Values | None = None, **named: Any
     ) -> Any:
         named["context"] = {**CONTEXT, "allowed_company_ids": [self.who.company_id], **(context or {})}
-        return self._call(model, method, ids, named)
+        return self._call_once(model, method, ids, named)
 
     def version(self) -> str:
         version = self._transport.version()
@@ -104,7 +104,7 @@ class Client:
     def wait(self, seconds: float) -> None:
         self._instruments.sleep(seconds * (0.5 + self._instruments.jitter()))
 
-    def _call(self, model: str, method: str, ids: Sequence[int] | None, named: dict[str, Any]) -> Any:
+    def _call_once(self, model: str, method: str, ids: Sequence[int] | None, named: dict[str, Any]) -> Any:
         for pause in (*PAUSES, None):
             try:
                 return self._transport.call(model, method, ids, dict(named))
@@ -115,17 +115,17 @@ class Client:
         raise AssertionError("unreachable")
 
     def _ask_who(self) -> Who:
-        user = self._call("res.users", "context_get", None, {"context": dict(CONTEXT)})
+        user = self._call_once("res.users", "context_get", None, {"context": dict(CONTEXT)})
         lang = user["lang"] or CONTEXT["lang"]
         if self.settings.company:
             return Who(user["uid"], lang, self._find_company(self.settings.company, lang))
         fields = {"fields": ["company_id"], "load": None, "context": dict(CONTEXT)}
-        [row] = self._call("res.users", "read", [user["uid"]], fields)
+        [row] = self._call_once("res.users", "read", [user["uid"]], fields)
         return Who(user["uid"], lang, row["company_id"])
 
     def _find_company(self, name: str, lang: str) -> int:
         arguments = {"domain": [["name", "=", name]], "fields": ["name"], "context": {**CONTEXT, "lang": lang}}
-        companies = self._call("res.company", "search_read", None, arguments)
+        companies = self._call_once("res.company", "search_read", None, arguments)
         if len(companies) != 1:
             raise SettingsError(f"odoo.company: Odoo has {len(companies)} companies named {name!r}; write one it has.")
         return int(companies[0]["id"])

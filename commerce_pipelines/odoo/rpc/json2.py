@@ -33,7 +33,7 @@ class Json2:
         answer = self._send("POST", "/web/webclient/version_info", "version", {"jsonrpc": "2.0", "params": {}})
         return str(answer["result"]["server_version"])
 
-    def _session(self) -> requests.Session:
+    def _get_session(self) -> requests.Session:
         session = getattr(self._local, "session", None)
         if session is None:
             session = self._local.session = requests.Session()
@@ -46,7 +46,7 @@ class Json2:
         settings = self._settings
         place = {"where": where, "user": settings.username, "database": settings.database}
         try:
-            answer = self._session().request(
+            answer = self._get_session().request(
                 verb, settings.url.rstrip("/") + path, json=body, timeout=(10, settings.timeout_seconds),
                 allow_redirects=False,
             )  # fmt: skip

@@ -30,26 +30,28 @@ class JsonRpc:
         arguments: list[Any] = [] if ids is None else [list(ids)]
         if method == "create":  # the one method whose values Odoo takes by position only, over this API
             arguments.append(named.pop("vals_list"))
-        return self._guard(f"{model}.{method}", lambda: self._session().execute_kw(model, method, arguments, named))
+        return self._translate_errors(
+            f"{model}.{method}", lambda: self._get_session().execute_kw(model, method, arguments, named)
+        )
 
     def version(self) -> str:
-        return str(self._guard("version", lambda: self._open("").version))
+        return str(self._translate_errors("version", lambda: self._open_session("").version))
 
-    def _open(self, version: str) -> odoorpc.ODOO:
+    def _open_session(self, version: str) -> odoorpc.ODOO:
         scheme, host, port = self._settings.address
         protocol = "jsonrpc+ssl" if scheme == "https" else "jsonrpc"
         timeout = self._settings.timeout_seconds
         return odoorpc.ODOO(host, protocol, port, timeout, version or None)
 
-    def _session(self) -> odoorpc.ODOO:
+    def _get_session(self) -> odoorpc.ODOO:
         session = getattr(self._local, "session", None)
         if session is None:
-            session = self._open("19.0")  # given, so that odoorpc does not ask for it first
+            session = self._open_session("19.0")  # given, so that odoorpc does not ask for it first
             session.login(self._settings.database, self._settings.username, self._password)
             self._local.session = session
         return session
 
-    def _guard(self, where: str, work: Any) -> Any:
+    def _translate_errors(self, where: str, work: Any) -> Any:
         settings = self._settings
         place = {"where": where, "user": settings.username, "database": settings.database}
         try:

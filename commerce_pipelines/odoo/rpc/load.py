@@ -32,7 +32,7 @@ ARCHIVABLE = frozenset(
 )  # of the models that have external ids of ours
 
 
-def known(client: OdooClient, model: str, names: Iterable[str]) -> dict[str, int]:
+def read_ids(client: OdooClient, model: str, names: Iterable[str]) -> dict[str, int]:
     """Which of these external ids exist: name -> record id."""
     ids: dict[str, int] = {}
     wanted = sorted(set(names))
@@ -131,8 +131,8 @@ def load_one(
     after a lost answer would double them. A record with lines that is there meanwhile is left as it is. Raises
     OdooRefusal with Odoo's reason.
     """
-    lines = [_with_line_ids(name, count, row) for count, row in enumerate((values, *more))]
-    if lines != [values, *more] and (there := known(client, model, [name])):
+    lines = [_add_line_ids(name, count, row) for count, row in enumerate((values, *more))]
+    if lines != [values, *more] and (there := read_ids(client, model, [name])):
         return there[name]
     fields = ["id", *dict.fromkeys(key for row in lines for key in row)]
     rows = [[row.get(field, "") for field in fields] for row in ({"id": xid(name), **lines[0]}, *lines[1:])]
@@ -142,7 +142,7 @@ def load_one(
     return ids[name]
 
 
-def _with_line_ids(name: str, count: int, row: Mapping[str, str]) -> dict[str, str]:
+def _add_line_ids(name: str, count: int, row: Mapping[str, str]) -> dict[str, str]:
     """A row of load() whose lines (`account_ids/account_src_id/.id`) have external ids made of their record's."""
     parts = (column.split("/") for column in row)
     kinds = {first for first, *rest in parts if first.endswith("_ids") and rest and rest != [".id"]}
@@ -173,7 +173,7 @@ def load_records(
     smaller batches, because a call may need longer than Odoo or a proxy lets it; raises TransientError when they stay
     unknown. Records that share an external id are one: the later one's, with the earlier one's cells where it has none.
     """
-    distinct, twice = _merged(records) if fields[0] == "id" else (records, {})
+    distinct, twice = _merge(records) if fields[0] == "id" else (records, {})
     ids, refused = _load_distinct(client, model, fields, distinct, context)
     for key, first in twice.items():
         if first in ids:
@@ -221,11 +221,11 @@ def _load_distinct(
             continue
         except (OdooRefusal, ProtocolError) as error:
             errors = [{"message": str(error)}]
-        batches += _without_culprits(keys, errors, refused)
+        batches += _split_rejected(keys, errors, refused)
     return ids, refused
 
 
-def _merged(records: Mapping[K, Sequence[Row]]) -> tuple[dict[K, Sequence[Row]], dict[K, K]]:
+def _merge(records: Mapping[K, Sequence[Row]]) -> tuple[dict[K, Sequence[Row]], dict[K, K]]:
     """Each external id once, and the keys whose record is another key's."""
     first: dict[str, K] = {}
     merged: dict[K, Sequence[Row]] = {}
@@ -242,9 +242,7 @@ def _merged(records: Mapping[K, Sequence[Row]]) -> tuple[dict[K, Sequence[Row]],
     return merged, twice
 
 
-def _without_culprits(
-    keys: list[K], errors: Sequence[Mapping[str, Any]], refused: dict[K, OdooRefusal]
-) -> list[list[K]]:
+def _split_rejected(keys: list[K], errors: Sequence[Mapping[str, Any]], refused: dict[K, OdooRefusal]) -> list[list[K]]:
     """What is still to be loaded of a rejected batch; the records that are known to be bad go to `refused`."""
     bad: dict[K, str] = {}
     for error in errors:
@@ -257,12 +255,12 @@ def _without_culprits(
     if not bad and len(keys) == 1:
         bad[keys[0]] = str(errors[0].get("message")) if errors else "Odoo gave no reason"
     if bad:
-        refused.update((key, OdooRefusal(_plain(message))) for key, message in bad.items())
+        refused.update((key, OdooRefusal(_join_words(message))) for key, message in bad.items())
         rest = [key for key in keys if key not in bad]
         return [rest] if rest else []
     middle = len(keys) // 2
     return [keys[middle:], keys[:middle]]
 
 
-def _plain(message: str) -> str:
+def _join_words(message: str) -> str:
     return " ".join(message.split())[:300]

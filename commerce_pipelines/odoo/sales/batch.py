@@ -91,31 +91,31 @@ class Batch:
         return self._resolver.resolve_lines(item.draft, lines) if item.verdict.way is Way.EDIT else None
 
     def carry_out(self, partners: Partners) -> None:
-        self._reopen(self._going({Way.REOPEN}))
-        self._find_parties(partners, [*self._going(_TO_WRITE), *self._going({Way.EDIT})])
-        self._load(self._going(_TO_WRITE))
-        self._edit(self._going({Way.EDIT}))
+        self._reopen(self._select_items({Way.REOPEN}))
+        self._find_parties(partners, [*self._select_items(_TO_WRITE), *self._select_items({Way.EDIT})])
+        self._load(self._select_items(_TO_WRITE))
+        self._edit(self._select_items({Way.EDIT}))
         failpoint("after_load")
-        self._settle([*self._going(_TO_WRITE), *self._going({Way.EDIT})])
+        self._settle([*self._select_items(_TO_WRITE), *self._select_items({Way.EDIT})])
         failpoint("before_confirm")
-        self._confirm(self._going(_TO_WRITE))
+        self._confirm(self._select_items(_TO_WRITE))
         failpoint("after_confirm")
         self._put_dates()
-        self._see_oversold()
+        self._flag_oversold()
 
     def outcomes(self) -> list[SaleOutcome]:
         return [outcome(item) for item in self.items]
 
-    def _going(self, ways: Collection[Way]) -> list[Item]:
+    def _select_items(self, ways: Collection[Way]) -> list[Item]:
         return [item for item in self.items if item.verdict.way in ways and not item.error]
 
     def _reopen(self, items: Sequence[Item]) -> None:
         """Back to quotations; a confirmed one is cancelled first, which releases what it had reserved."""
         sold = [item for item in items if item.booked and item.booked.sale.state != "cancel"]
-        self._on_all("action_cancel", sold)
-        self._on_all("action_draft", [item for item in items if not item.error])
+        self._call_on_all("action_cancel", sold)
+        self._call_on_all("action_draft", [item for item in items if not item.error])
 
-    def _on_all(self, method: str, items: Sequence[Item]) -> None:
+    def _call_on_all(self, method: str, items: Sequence[Item]) -> None:
         ids = [item.odoo_id for item in items]
         refused = on_all(self._client, "sale.order", method, ids, tracking(self._client), list)
         for item in items:
@@ -173,7 +173,7 @@ class Batch:
 
     def _drop_lines(self, items: Sequence[Item]) -> None:
         """Take off quotations what the channel no longer has."""
-        item_of = {line_id: item for item in items for line_id in _gone_lines(item)}
+        item_of = {line_id: item for item in items for line_id in _find_gone_lines(item)}
 
         def there(some: Sequence[int]) -> list[int]:
             return list(self._client.call("sale.order.line", "search", domain=[["id", "in", list(some)]]))
@@ -200,8 +200,10 @@ class Batch:
         items = [
             item for item in items if not item.error and (item.verdict.way in _TO_WRITE or item.verdict.differences)
         ]
-        rounding = {item.odoo_id: _rounding(item) for item in items}
-        settled = settle(self._client, self._resolver, {item.odoo_id: _expected(item) for item in items}, rounding)
+        rounding = {item.odoo_id: _read_rounding(item) for item in items}
+        settled = settle(
+            self._client, self._resolver, {item.odoo_id: _expect_deviation(item) for item in items}, rounding
+        )
         for item in items:
             item.settled = settled[item.odoo_id]
             item.error = item.settled.error
@@ -217,15 +219,15 @@ class Batch:
                 item.settled = msgspec.structs.replace(item.settled, state="sale")
 
     def _put_dates(self) -> None:
-        kept = [item for item in self._going({Way.KEEP, Way.EDIT}) if not _same_date(item)]
-        items = {item.odoo_id: item for item in (*self._going(_TO_WRITE), *kept)}
+        kept = [item for item in self._select_items({Way.KEEP, Way.EDIT}) if not _has_same_date(item)]
+        items = {item.odoo_id: item for item in (*self._select_items(_TO_WRITE), *kept)}
         for odoo_id, refusal in put_dates(
             self._client, {odoo_id_: item.draft for odoo_id_, item in items.items()}
         ).items():
             items[odoo_id].error = refused_by_odoo(refusal)
 
-    def _see_oversold(self) -> None:
-        items = [item for item in self._going({*_TO_WRITE, Way.EDIT}) if not item.history]
+    def _flag_oversold(self) -> None:
+        items = [item for item in self._select_items({*_TO_WRITE, Way.EDIT}) if not item.history]
         flags = oversold(self._client, [item.odoo_id for item in items]) if self._resolver.fields.warehouse else {}
         for item in items:
             if item.odoo_id in flags:
@@ -242,31 +244,31 @@ def _may_move(item: Item) -> bool:
     return item.booked is not None and (item.draft.before is not None or item.booked.sale.state == "sale")
 
 
-def _expected(item: Item) -> SaleDraft:
+def _expect_deviation(item: Item) -> SaleDraft:
     """The draft with the total that Odoo shall have: what a person's own changes are worth stays in it."""
     draft, off = item.draft, item.verdict.deviation
     return msgspec.structs.replace(draft, total=draft.total + off) if off else draft
 
 
-def _same_date(item: Item) -> bool:
+def _has_same_date(item: Item) -> bool:
     return item.booked is not None and item.booked.placed_at == item.draft.placed_at.replace(microsecond=0)
 
 
-def _rounding(item: Item) -> int:
+def _read_rounding(item: Item) -> int:
     line = item.booked.lines.get(rounding_xid(item.draft)) if item.booked else None
     return line.amount if line else 0
 
 
-def _gone_lines(item: Item) -> list[int]:
+def _find_gone_lines(item: Item) -> list[int]:
     """Lines of a quotation that the channel no longer has."""
     if item.booked is None:
         return []
     names = {xid_ for xid_ in item.booked.lines if xid_ != rounding_xid(item.draft)}
-    wanted = {row["id"] for row in _new_lines(item)}
+    wanted = {row["id"] for row in _build_new_lines(item)}
     return [item.booked.lines[name].line_id for name in sorted(names) if xid(name) not in wanted]
 
 
-def _new_lines(item: Item) -> list[dict[str, str]]:
+def _build_new_lines(item: Item) -> list[dict[str, str]]:
     return [new_line(item.draft, line, item.ids) for line in item.draft.lines] if item.ids else []
 
 
@@ -286,11 +288,11 @@ def outcome(item: Item) -> SaleOutcome:
     action = _ACTIONS[item.verdict.way]
     if item.verdict.way is Way.REOPEN and sale and sale.state == "cancel":
         action = Action.CONFIRMED
-    if item.verdict.way is Way.KEEP and not _same_date(item):
+    if item.verdict.way is Way.KEEP and not _has_same_date(item):
         action = Action.CONFIRMED  # its confirmation was cut off before the date was put back
     now = item.settled
     error = item.error
-    shipping_id, invoice_id = _given(item)
+    shipping_id, invoice_id = _list_given_addresses(item)
     return SaleOutcome(
         channel=item.draft.channel,
         order_id=item.draft.order_id,
@@ -299,7 +301,7 @@ def outcome(item: Item) -> SaleOutcome:
         name=now.name if now else sale.name if sale else "",
         amount_total=now.total if now else sale.total if sale else 0,
         amount_tax=now.tax if now else sale.tax if sale else 0,
-        rounding=now.rounding if now else _rounding(item),
+        rounding=now.rounding if now else _read_rounding(item),
         state=now.state if now else sale.state if sale else "",
         reason=Reason(error.code, without_person(error.message, item.draft), error.fix, error.subject)
         if error
@@ -311,7 +313,7 @@ def outcome(item: Item) -> SaleOutcome:
     )
 
 
-def _given(item: Item) -> tuple[int, int]:
+def _list_given_addresses(item: Item) -> tuple[int, int]:
     """The addresses that we gave the order, now or before: not those that a person chose meanwhile."""
     shipping, invoice = (item.booked.shipping_id, item.booked.invoice_id) if item.booked else (0, 0)
     if item.draft.before:

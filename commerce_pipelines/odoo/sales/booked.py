@@ -15,7 +15,7 @@ import msgspec
 from ...domain.money import digits
 from ...domain.sales.draft import MODULE, Sale, order_xid
 from ..rpc.client import OdooClient
-from ..rpc.load import known, names_of
+from ..rpc.load import names_of, read_ids
 
 DATE = "%Y-%m-%d %H:%M:%S"
 OPEN = frozenset(("draft", "sent"))
@@ -91,14 +91,14 @@ def read_orders(
     """(order, its row) of those that exist. by_xid: external id -> order id."""
     if not by_xid:
         return
-    ids = {record: by_xid[name] for name, record in known(client, "sale.order", by_xid).items()}
+    ids = {record: by_xid[name] for name, record in read_ids(client, "sale.order", by_xid).items()}
     if not ids:
         return
     columns = [*fields, *stock_fields(client)]
     wanted = list(ids)
     for start in range(0, len(wanted), _MANY):
         for row in client.call("sale.order", "read", ids=wanted[start : start + _MANY], fields=columns):
-            yield _sale(row, ids[row["id"]]), row
+            yield _read_sale(row, ids[row["id"]]), row
 
 
 def stock_fields(client: OdooClient) -> list[str]:
@@ -116,16 +116,17 @@ def read_booked(client: OdooClient, by_xid: Mapping[str, str]) -> dict[str, Book
         fields=list(_LINE), load=None,
     )  # fmt: skip
     names = names_of(client, "sale.order.line", [row["id"] for row in rows])
-    goods = _goods(client, {row["product_id"] for row in rows if row["product_id"]})
+    goods = _find_goods(client, {row["product_id"] for row in rows if row["product_id"]})
     lines: dict[int, list[dict[str, Any]]] = {sale.odoo_id: [] for sale, _ in orders}
     for row in rows:
         lines[row["order_id"]].append(row)
     return {
-        sale.order_id: _booked(sale, row, lines[sale.odoo_id], names, goods, client.who.uid) for sale, row in orders
+        sale.order_id: _build_booked(sale, row, lines[sale.odoo_id], names, goods, client.who.uid)
+        for sale, row in orders
     }
 
 
-def _goods(client: OdooClient, ids: Iterable[int]) -> set[int]:
+def _find_goods(client: OdooClient, ids: Iterable[int]) -> set[int]:
     """Which of these products are goods: only they can be delivered."""
     rows = client.call(
         "product.product", "search_read", context={"active_test": False}, fields=["id"], load=None,
@@ -134,7 +135,7 @@ def _goods(client: OdooClient, ids: Iterable[int]) -> set[int]:
     return {row["id"] for row in rows}
 
 
-def _sale(row: Mapping[str, Any], order_id: str) -> Sale:
+def _read_sale(row: Mapping[str, Any], order_id: str) -> Sale:
     currency = row["currency_id"][1]
     return Sale(
         order_id=order_id,
@@ -149,7 +150,7 @@ def _sale(row: Mapping[str, Any], order_id: str) -> Sale:
     )
 
 
-def _booked(
+def _build_booked(
     sale: Sale, row: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], names: Mapping[int, str], goods: set[int],
     uid: int,
 ) -> Booked:  # fmt: skip
@@ -159,15 +160,15 @@ def _booked(
         sale=msgspec.structs.replace(sale, delivered=delivered),
         placed_at=datetime.strptime(row["date_order"], DATE).replace(tzinfo=UTC),
         locked=row["locked"],
-        by_us=_id(row["write_uid"]) == uid,
+        by_us=_read_id(row["write_uid"]) == uid,
         invoiced=any(line["qty_invoiced"] for line in lines),
         history=sale.state == "sale" and has_goods and not row.get("picking_ids"),
         picked=row.get("delivery_status") == _PICKED,
-        partner_id=_id(row["partner_id"]),
-        shipping_id=_id(row["partner_shipping_id"]),
-        invoice_id=_id(row["partner_invoice_id"]),
-        position_id=_id(row["fiscal_position_id"]),
-        lines={names[line["id"]]: _line(line, sale.currency) for line in lines if line["id"] in names},
+        partner_id=_read_id(row["partner_id"]),
+        shipping_id=_read_id(row["partner_shipping_id"]),
+        invoice_id=_read_id(row["partner_invoice_id"]),
+        position_id=_read_id(row["fiscal_position_id"]),
+        lines={names[line["id"]]: _read_line(line, sale.currency) for line in lines if line["id"] in names},
         foreign=tuple(
             line["id"]
             for line in lines
@@ -176,7 +177,7 @@ def _booked(
     )
 
 
-def _line(row: Mapping[str, Any], currency: str) -> BookedLine:
+def _read_line(row: Mapping[str, Any], currency: str) -> BookedLine:
     quantity, price = Decimal(str(row["product_uom_qty"])), Decimal(str(row["price_unit"]))
     part = 1 - Decimal(str(row["discount"] or 0)) / 100
     return BookedLine(
@@ -191,6 +192,6 @@ def _line(row: Mapping[str, Any], currency: str) -> BookedLine:
     )
 
 
-def _id(value: Any) -> int:
+def _read_id(value: Any) -> int:
     """A many2one as read with names."""
     return int(value[0]) if value else 0

@@ -30,14 +30,14 @@ def cancel_sales(
     for start in range(0, len(wanted), BATCH):
         part = wanted[start : start + BATCH]
         booked = read_booked(client, {order_xid(channel, order_id): order_id for order_id in part})
-        free = [sale for sale in booked.values() if not _hindrance(sale) and sale.sale.state != "cancel"]
+        free = [sale for sale in booked.values() if not _find_hindrance(sale) and sale.sale.state != "cancel"]
         ids = [sale.sale.odoo_id for sale in free]
         refused = {} if dry else on_all(client, "sale.order", "action_cancel", ids, tracking(client), list)
         for order_id in part:
-            yield _outcome(channel, order_id, booked.get(order_id), refused)
+            yield _build_outcome(channel, order_id, booked.get(order_id), refused)
 
 
-def _hindrance(booked: Booked) -> Flag | None:
+def _find_hindrance(booked: Booked) -> Flag | None:
     if booked.sale.delivered:
         return Flag("cancelled_after_shipping", "The channel cancelled the order after it was shipped.",
                     "Wait for the goods and book their return, or settle it with the buyer.")  # fmt: skip
@@ -47,7 +47,7 @@ def _hindrance(booked: Booked) -> Flag | None:
     return None
 
 
-def _leftovers(booked: Booked) -> Iterator[Flag]:
+def _find_leftovers(booked: Booked) -> Iterator[Flag]:
     """What a person has to tidy up after an order that could be cancelled."""
     if booked.invoiced:
         yield Flag("cancelled_after_invoicing", "The order was cancelled after it was invoiced.",
@@ -57,13 +57,13 @@ def _leftovers(booked: Booked) -> Iterator[Flag]:
                    "Put them back on their shelf and book the transfer.")  # fmt: skip
 
 
-def _outcome(channel: str, order_id: str, booked: Booked | None, refused: dict[int, OdooRefusal]) -> SaleOutcome:
+def _build_outcome(channel: str, order_id: str, booked: Booked | None, refused: dict[int, OdooRefusal]) -> SaleOutcome:
     if booked is None:
         return SaleOutcome(channel=channel, order_id=order_id, action=Action.CANCELLED)
-    sale, hindrance = booked.sale, _hindrance(booked)
+    sale, hindrance = booked.sale, _find_hindrance(booked)
     flags: tuple[Flag, ...] = ()
     if sale.state != "cancel":
-        flags = (hindrance,) if hindrance else tuple(_leftovers(booked))
+        flags = (hindrance,) if hindrance else tuple(_find_leftovers(booked))
     refusal = refused.get(sale.odoo_id)
     untouched = bool(refusal or (hindrance and flags))
     return SaleOutcome(

@@ -117,12 +117,12 @@ def _read(
         total = minor(row["amount_total"], currency)
         totals[row["id"]] = Settled(
             name=row["name"], state=row["state"], total=total, tax=minor(row["amount_tax"], currency),
-            rounding=rounding.get(row["id"], 0), error=_error(draft, total, currency, resolver.step(currency)),
+            rounding=rounding.get(row["id"], 0), error=_find_error(draft, total, currency, resolver.step(currency)),
         )  # fmt: skip
     return totals
 
 
-def _error(draft: SaleDraft, total: int, currency: str, step: int) -> RecordError | None:
+def _find_error(draft: SaleDraft, total: int, currency: str, step: int) -> RecordError | None:
     if currency != draft.currency:
         return RecordError(
             "wrong_currency", f"The order is in {draft.currency}, but its pricelist in Odoo is in {currency}.",

@@ -30,8 +30,8 @@ def edit(client: OdooClient, fields: Fields, orders: Sequence[Edit]) -> dict[str
     """Write the verdicts' lines and addresses; the refusals by external id. The last of each: without delivery."""
     groups: dict[tuple[tuple[str, ...], bool], dict[str, list[list[str]]]] = defaultdict(dict)
     for draft, booked, verdict, ids, parties, history in orders:
-        head = _head(draft, verdict, ids, parties)
-        lines = [_line(draft, booked, difference, ids) for difference in verdict.differences if ids]
+        head = _build_head(draft, verdict, ids, parties)
+        lines = [_build_line(draft, booked, difference, ids) for difference in verdict.differences if ids]
         units = any(difference.line and difference.line.unit_id for difference in verdict.differences)
         columns = (*head, *(f"order_line/{name}" for name in (line_columns(fields, units) if lines else ())))
         name = order_xid(draft.channel, draft.order_id)
@@ -44,7 +44,7 @@ def edit(client: OdooClient, fields: Fields, orders: Sequence[Edit]) -> dict[str
     return refused
 
 
-def _head(draft: SaleDraft, verdict: Verdict, ids: Resolved | None, parties: Parties | None) -> dict[str, str]:
+def _build_head(draft: SaleDraft, verdict: Verdict, ids: Resolved | None, parties: Parties | None) -> dict[str, str]:
     head = {"id": xid(order_xid(draft.channel, draft.order_id))}
     if parties and "billing" in verdict.moves:
         head["partner_invoice_id/.id"] = str(parties.invoice_id)
@@ -55,7 +55,7 @@ def _head(draft: SaleDraft, verdict: Verdict, ids: Resolved | None, parties: Par
     return head
 
 
-def _line(draft: SaleDraft, booked: Booked, difference: Difference, ids: Resolved) -> Mapping[str, str]:
+def _build_line(draft: SaleDraft, booked: Booked, difference: Difference, ids: Resolved) -> Mapping[str, str]:
     """A line as it shall be: product, description and taxes stay as they are in Odoo unless they are the news."""
     has = booked.lines.get(difference.xid)
     if difference.line is None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..rpc.client import OdooClient
 from ..rpc.each import on_all
-from ..rpc.load import known, load_one, names_of
+from ..rpc.load import load_one, names_of, read_ids
 from .confirming import tracking
 
 _PREFIX = "hold_type_"
@@ -28,28 +28,28 @@ _OF_TYPE = ("name", "code", "warehouse_id", "default_location_src_id", "default_
 def hold_sales(client: OdooClient, order_ids: Collection[int]) -> None:
     """Move what has not left of these orders to the operation types for held transfers. Four calls and more, whatever
     the number of orders; nothing where Odoo keeps no stock."""
-    open_, ours = _open_transfers(client, order_ids)
+    open_, ours = _read_open_transfers(client, order_ids)
     by_type: dict[int, list[int]] = defaultdict(list)
     for row in open_:
         if row["picking_type_id"] not in ours and row["picking_type_code"] != "incoming":
             by_type[row["picking_type_id"]].append(row["id"])
-    held = _hold_types(client, by_type) if by_type else {}
+    held = _load_hold_types(client, by_type) if by_type else {}
     for type_id, ids in by_type.items():
-        _move(client, ids, held[type_id])
+        _move_transfers(client, ids, held[type_id])
 
 
 def release_sales(client: OdooClient, order_ids: Collection[int]) -> None:
     """Give held transfers back to the operation types that they came from; what a person moved stays where it is."""
-    open_, ours = _open_transfers(client, order_ids)
+    open_, ours = _read_open_transfers(client, order_ids)
     by_type: dict[int, list[int]] = defaultdict(list)
     for row in open_:
         if row["picking_type_id"] in ours:
             by_type[ours[row["picking_type_id"]]].append(row["id"])
     for type_id, ids in by_type.items():
-        _move(client, ids, type_id)
+        _move_transfers(client, ids, type_id)
 
 
-def _open_transfers(client: OdooClient, order_ids: Collection[int]) -> tuple[list[dict[str, Any]], dict[int, int]]:
+def _read_open_transfers(client: OdooClient, order_ids: Collection[int]) -> tuple[list[dict[str, Any]], dict[int, int]]:
     """(transfers that are not done, our operation types: id -> the type that it stands for)."""
     if not order_ids or not client.call("sale.order", "fields_get", allfields=["picking_ids"], attributes=["type"]):
         return [], {}
@@ -62,18 +62,18 @@ def _open_transfers(client: OdooClient, order_ids: Collection[int]) -> tuple[lis
     return list(rows), ours
 
 
-def _hold_types(client: OdooClient, type_ids: Collection[int]) -> dict[int, int]:
+def _load_hold_types(client: OdooClient, type_ids: Collection[int]) -> dict[int, int]:
     """The operation type that holds transfers of each of these, created where it is missing."""
-    there = known(client, "stock.picking.type", [f"{_PREFIX}{type_id}" for type_id in type_ids])
+    there = read_ids(client, "stock.picking.type", [f"{_PREFIX}{type_id}" for type_id in type_ids])
     types = {int(name.removeprefix(_PREFIX)): record for name, record in there.items()}
     missing = sorted(set(type_ids) - types.keys())
     if missing:
         for row in client.call("stock.picking.type", "read", ids=missing, fields=list(_OF_TYPE), load=None):
-            types[row["id"]] = load_one(client, "stock.picking.type", f"{_PREFIX}{row['id']}", _values(row))
+            types[row["id"]] = load_one(client, "stock.picking.type", f"{_PREFIX}{row['id']}", _build_type_values(row))
     return types
 
 
-def _values(row: Mapping[str, Any]) -> dict[str, str]:
+def _build_type_values(row: Mapping[str, Any]) -> dict[str, str]:
     return {
         "name": f"On hold: {row['name']}",
         "code": row["code"],
@@ -86,7 +86,7 @@ def _values(row: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _move(client: OdooClient, ids: Collection[int], type_id: int) -> None:
+def _move_transfers(client: OdooClient, ids: Collection[int], type_id: int) -> None:
     # One by one: Odoo gives a transfer its new number and its type's places as it is written.
     for picking_id in sorted(ids):
         on_all(

@@ -19,7 +19,7 @@ from typing import Any
 from ...domain.sales.draft import Flag
 from ..rpc.client import OdooClient
 from ..rpc.each import on_all
-from ..rpc.load import known, load_one, load_records, names_of, xid
+from ..rpc.load import load_one, load_records, names_of, read_ids, xid
 from .confirming import tracking
 
 _ACTIVITY = ("id", "res_model_id/id", "res_id", "activity_type_id/id", "user_id/.id", "summary", "note")
@@ -39,13 +39,13 @@ def mark_sales(client: OdooClient, orders: Mapping[int, Sequence[Flag]]) -> None
     fields = ["state", "tag_ids", "user_id"]
     rows = client.call("sale.order", "read", ids=sorted(orders), fields=fields, load=None)
     flags = {row["id"]: {flag.code: flag for flag in orders[row["id"]]} for row in rows}
-    _tag(client, rows, flags)
+    _write_tags(client, rows, flags)
     if how == "activity":
         _remind(client, rows, flags)
 
 
-def _tag(client: OdooClient, rows: Sequence[Mapping[str, Any]], flags: Mapping[int, Mapping[str, Flag]]) -> None:
-    ours = _tags(
+def _write_tags(client: OdooClient, rows: Sequence[Mapping[str, Any]], flags: Mapping[int, Mapping[str, Flag]]) -> None:
+    ours = _load_tags(
         client, {code for codes in flags.values() for code in codes}, {i for row in rows for i in row["tag_ids"]}
     )
     changes: dict[tuple[tuple[int, int], ...], list[int]] = defaultdict(list)
@@ -62,7 +62,7 @@ def _tag(client: OdooClient, rows: Sequence[Mapping[str, Any]], flags: Mapping[i
         on_all(client, "sale.order", "write", ids, tracking(client), list, vals=vals)
 
 
-def _tags(client: OdooClient, codes: Collection[str], there: Collection[int]) -> dict[str, int]:
+def _load_tags(client: OdooClient, codes: Collection[str], there: Collection[int]) -> dict[str, int]:
     """Our tags by code: those that orders bear, and those of `codes`, created where they are missing."""
     names = {
         record: name for record, name in names_of(client, "crm.tag", there).items() if name.startswith("tag_flag_")
@@ -71,7 +71,7 @@ def _tags(client: OdooClient, codes: Collection[str], there: Collection[int]) ->
     missing = [code for code in codes if code not in tag_by_code]
     tag_by_code |= {
         name.removeprefix("tag_flag_"): record
-        for name, record in known(client, "crm.tag", [f"tag_flag_{code}" for code in missing]).items()
+        for name, record in read_ids(client, "crm.tag", [f"tag_flag_{code}" for code in missing]).items()
     }
     for code in sorted(set(missing) - tag_by_code.keys()):
         title = f"Marketplace: {code.replace('_', ' ')}"
@@ -89,31 +89,31 @@ def _remind(client: OdooClient, rows: Sequence[Mapping[str, Any]], flags: Mappin
         "mail.activity", "search_read", domain=domain, fields=["res_id"], load=None, context={"active_test": False}
     )
     names = names_of(client, "mail.activity", [row["id"] for row in there])
-    wanted = {row["id"]: _name(row["id"], flags[row["id"]]) for row in rows if flags[row["id"]]}
+    wanted = {row["id"]: _build_name(row["id"], flags[row["id"]]) for row in rows if flags[row["id"]]}
     stale = [
         row["id"] for row in there
         if names.get(row["id"], "").startswith(_PREFIX) and names[row["id"]] != wanted.get(row["res_id"])
     ]  # fmt: skip
-    on_all(client, "mail.activity", "unlink", stale, _SILENT, lambda some: _those_left(client, some))
+    on_all(client, "mail.activity", "unlink", stale, _SILENT, lambda some: _search_existing(client, some))
     present = set(names.values())
     records = {
-        row["id"]: [_activity(client, row, wanted[row["id"]], flags[row["id"]].values())]
+        row["id"]: [_build_activity(client, row, wanted[row["id"]], flags[row["id"]].values())]
         for row in rows if row["id"] in wanted and wanted[row["id"]] not in present
     }  # fmt: skip
     load_records(client, "mail.activity", _ACTIVITY, records, _SILENT)
 
 
-def _those_left(client: OdooClient, ids: Sequence[int]) -> list[int]:
+def _search_existing(client: OdooClient, ids: Sequence[int]) -> list[int]:
     domain = [["id", "in", list(ids)]]
     return list(client.call("mail.activity", "search", domain=domain, context={"active_test": False}))
 
 
-def _name(order_id: int, flags: Iterable[str]) -> str:
+def _build_name(order_id: int, flags: Iterable[str]) -> str:
     digest = hashlib.sha256(" ".join(sorted(flags)).encode()).hexdigest()[:10]
     return f"{_PREFIX}{order_id}_{digest}"
 
 
-def _activity(client: OdooClient, row: Mapping[str, Any], name: str, flags: Iterable[Flag]) -> list[str]:
+def _build_activity(client: OdooClient, row: Mapping[str, Any], name: str, flags: Iterable[Flag]) -> list[str]:
     texts = list(flags)
     return [
         xid(name), _MODEL, str(row["id"]), _TYPE, str(row["user_id"] or client.who.uid),

@@ -37,10 +37,10 @@ class Moves:
 
     def __init__(self, client: OdooClient, countries: Countries, orders: Sequence[tuple[SaleDraft, Booked]]) -> None:
         self._countries, self._uid = countries, client.who.uid
-        self._candidates = {draft.order_id: dict(_candidates(draft, booked)) for draft, booked in orders}
+        self._candidates = {draft.order_id: dict(_list_candidates(draft, booked)) for draft, booked in orders}
         ids = {
             partner for draft, booked in orders for part in self._candidates[draft.order_id]
-            if (partner := _partner(booked, part))
+            if (partner := _get_partner(booked, part))
         }  # fmt: skip
         fields = [*READ, "create_uid", "write_uid", "write_date"]
         rows = client.call("res.partner", "read", ids=sorted(ids), fields=fields, load=None) if ids else []
@@ -52,9 +52,13 @@ class Moves:
         """`shipping` and `billing`, those of them that the channel names otherwise."""
         moved = {}
         for part, place in self._candidates[draft.order_id].items():
-            row = self._rows.get(_partner(booked, part))
+            row = self._rows.get(_get_partner(booked, part))
             if row is None or not self._is_there(part, place, row):
-                move = self._with_base(draft, draft.before, booked, part, row) if draft.before else self._without(row)
+                move = (
+                    self._decide_with_base(draft, draft.before, booked, part, row)
+                    if draft.before
+                    else self._decide_without_base(row)
+                )
                 if move:
                     moved[part] = move
         return moved
@@ -68,29 +72,31 @@ class Moves:
         if self._xids.get(row["id"], "").endswith(f"_{address_key(values)}"):
             return True
         has = partner_values(row)
-        return not _differs(values, has, _WHERE) and (not values["name"] or not _differs(values, has, ("name",)))
+        return not _is_different(values, has, _WHERE) and (
+            not values["name"] or not _is_different(values, has, ("name",))
+        )
 
-    def _with_base(
+    def _decide_with_base(
         self, draft: SaleDraft, base: Base, booked: Booked, part: str, row: Mapping[str, Any] | None
     ) -> Move | None:
         place = {f"{part}.{field}" for field in PLACE}
-        if _street_is_missing(draft, base, part):
+        if _is_street_missing(draft, base, part):
             return Move.WITHHELD if place & draft.changes else None
         address_id = base.shipping_id if part == "shipping" else base.invoice_id
-        if address_id and address_id != _partner(booked, part):
+        if address_id and address_id != _get_partner(booked, part):
             return Move.CHOSEN
-        if row and base.at and row["write_uid"] != self._uid and _instant(row["write_date"]) > base.at:
+        if row and base.at and row["write_uid"] != self._uid and _parse_instant(row["write_date"]) > base.at:
             return Move.CHOSEN
         return Move.FREE
 
-    def _without(self, row: Mapping[str, Any] | None) -> Move | None:
+    def _decide_without_base(self, row: Mapping[str, Any] | None) -> Move | None:
         if row is None:
             return None
         ours = row["create_uid"] == row["write_uid"] == self._uid and row["id"] in self._xids
         return Move.FREE if ours else Move.CHOSEN
 
 
-def _candidates(draft: SaleDraft, booked: Booked) -> list[tuple[str, Address]]:
+def _list_candidates(draft: SaleDraft, booked: Booked) -> list[tuple[str, Address]]:
     """The addresses that may be news, by part. An order without a delivery address of its own goes where the bill
     goes."""
     candidates = []
@@ -112,29 +118,29 @@ def _is_news(name: str, part: str, draft: SaleDraft, base: Base) -> bool:
     if part == "billing":
         return where == "billing"
     return where == "shipping" or (
-        draft.shipping is None and where == "billing" and not any(key.startswith("shipping.") for key in base.told)
+        draft.shipping is None and where == "billing" and not any(key.startswith("shipping.") for key in base.contacts)
     )
 
 
-def _street_is_missing(draft: SaleDraft, base: Base, part: str) -> bool:
+def _is_street_missing(draft: SaleDraft, base: Base, part: str) -> bool:
     place = draft.billing if part == "billing" else draft.shipping or draft.billing
     has_street = any(
-        f"{key}.{field}" in base.told for key in ("shipping", "billing") for field in ("street", "street2")
+        f"{key}.{field}" in base.contacts for key in ("shipping", "billing") for field in ("street", "street2")
     )
     return has_street and not (place and (place.street.strip() or place.street2.strip()))
 
 
-def _differs(told: Mapping[str, str], has: Mapping[str, str], fields: Sequence[str]) -> bool:
+def _is_different(stated: Mapping[str, str], has: Mapping[str, str], fields: Sequence[str]) -> bool:
     """Whether a field that is told is another one; blanks and case do not count."""
     return any(
-        told[field] and " ".join(told[field].split()).casefold() != " ".join(has[field].split()).casefold()
+        stated[field] and " ".join(stated[field].split()).casefold() != " ".join(has[field].split()).casefold()
         for field in fields
     )
 
 
-def _partner(booked: Booked, part: str) -> int:
+def _get_partner(booked: Booked, part: str) -> int:
     return booked.shipping_id if part == "shipping" else booked.invoice_id
 
 
-def _instant(text: str) -> datetime:
+def _parse_instant(text: str) -> datetime:
     return datetime.strptime(text, DATE).replace(tzinfo=UTC)

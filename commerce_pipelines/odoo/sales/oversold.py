@@ -44,10 +44,10 @@ def oversold(client: OdooClient, order_ids: Collection[int]) -> dict[int, Flag]:
         missing = Decimal(str(row["product_uom_qty"])) - Decimal(str(row["quantity"]))
         if missing > 0:
             short[order_of[row["sale_line_id"]]][code_of[row["product_id"]]] += missing
-    return {order_id: _flag(units) for order_id, units in short.items()}
+    return {order_id: _build_flag(units) for order_id, units in short.items()}
 
 
-def _flag(units: dict[str, Decimal]) -> Flag:
+def _build_flag(units: dict[str, Decimal]) -> Flag:
     shortage = ", ".join(f"{count.normalize():f} of {code}" for code, count in sorted(units.items()))
     return Flag("oversold", f"Not enough stock when the order was confirmed: {shortage} missing.",
                 "Replenish, or agree with the buyer on a later delivery.", ", ".join(sorted(units)))  # fmt: skip

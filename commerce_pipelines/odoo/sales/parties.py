@@ -36,7 +36,7 @@ def find_parties(partners: Partners, orders: Sequence[Wanted]) -> dict[str, Part
     for draft, _booked, moves, _named in orders:
         answer = parties.get(draft.order_id)
         booked = kept.get(draft.order_id)
-        answers[draft.order_id] = answer if booked is None and answer else _stays(answer, booked, moves)
+        answers[draft.order_id] = answer if booked is None and answer else _keep_partners(answer, booked, moves)
     return answers
 
 
@@ -50,7 +50,7 @@ def keeps_buyer(draft: SaleDraft, booked: Booked) -> bool:
     return not any(name.startswith("buyer.") for name in draft.changes)
 
 
-def _stays(
+def _keep_partners(
     answer: Parties | RecordError | None, booked: Booked | None, moves: Collection[str]
 ) -> Parties | RecordError:
     """The order's own partners, but for the addresses that are news."""

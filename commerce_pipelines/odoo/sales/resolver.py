@@ -40,7 +40,7 @@ class Resolver:
         self.countries.read_states({place.country for place in places if place.state})
         self.fields = read_fields(client)
         self.shorthand = Shorthand(client)
-        known = records_of(client, _external_ids(drafts))
+        records = records_of(client, _list_external_ids(drafts))
         create = settings.create_missing
         self._dry = dry
         self._names = Names(client, self.company, {
@@ -53,10 +53,10 @@ class Resolver:
             "fiscal position": {draft.fiscal_position for draft in drafts if draft.fiscal_position},
         })  # fmt: skip
         self._default_warehouse = default_warehouse(client, self.company) if self.fields.warehouse else 0
-        self._currencies = Currencies(client, self.company, {draft.currency for draft in drafts}, known, create, dry)
-        self._services = Services(client, list(LineKind), known, create, dry)
-        self._taxes = TaxBook(client, self.company, self.countries, taxes, known, create, dry)
-        self._positions = Positions(client, self.company, self.countries, self._taxes, known, create, dry)
+        self._currencies = Currencies(client, self.company, {draft.currency for draft in drafts}, records, create, dry)
+        self._services = Services(client, list(LineKind), records, create, dry)
+        self._taxes = TaxBook(client, self.company, self.countries, taxes, records, create, dry)
+        self._positions = Positions(client, self.company, self.countries, self._taxes, records, create, dry)
 
     def resolve(self, draft: SaleDraft) -> Resolved:
         """Raises RecordError where a name has no record."""
@@ -74,10 +74,10 @@ class Resolver:
             if self.fields.warehouse else 0,
             carrier_id=self._names.id_of("carrier", draft.carrier),
             pricelist_id=self._names.id_of("pricelist", draft.pricelist) or currency_list,
-            position_id=self._position(draft),
+            position_id=self._find_position(draft),
             tag_ids=tuple(self._names.id_of("tag", tag) for tag in draft.tags),
             analytic=self._names.analytic(draft.analytic),
-            lines=self._lines(draft.lines),
+            lines=self._resolve_lines(draft.lines),
         )  # fmt: skip
 
     def resolve_lines(self, draft: SaleDraft, lines: Sequence[DraftLine]) -> Resolved:
@@ -88,18 +88,18 @@ class Resolver:
         if then and (then.regime, then.tax_country, then.fiscal_position) != (
             draft.regime, draft.tax_country, draft.fiscal_position
         ):  # fmt: skip
-            position_id = self._position(draft)
+            position_id = self._find_position(draft)
         return Resolved(
             team_id=0, warehouse_id=0, carrier_id=0, pricelist_id=0, position_id=position_id, tag_ids=(),
-            analytic=self._names.analytic(draft.analytic) if lines else "", lines=self._lines(lines),
+            analytic=self._names.analytic(draft.analytic) if lines else "", lines=self._resolve_lines(lines),
         )  # fmt: skip
 
-    def _position(self, draft: SaleDraft) -> int:
+    def _find_position(self, draft: SaleDraft) -> int:
         return self._names.id_of("fiscal position", draft.fiscal_position) or self._positions.position(
             draft.regime, draft.tax_country
         )
 
-    def _lines(self, lines: Sequence[DraftLine]) -> dict[str, tuple[int, int]]:
+    def _resolve_lines(self, lines: Sequence[DraftLine]) -> dict[str, tuple[int, int]]:
         return {
             line.line_id: (
                 line.product_id if line.kind is LineKind.PRODUCT else self._services.product(line.kind),
@@ -139,7 +139,7 @@ def read_fields(client: OdooClient) -> Fields:
     )
 
 
-def _external_ids(drafts: Sequence[SaleDraft]) -> Iterator[str]:
+def _list_external_ids(drafts: Sequence[SaleDraft]) -> Iterator[str]:
     yield from {tax_xid(line.tax) for draft in drafts for line in draft.lines if line.tax}
     yield from {position_xid(draft.regime, draft.tax_country) for draft in drafts if draft.regime}
     yield from {f"pricelist_{draft.currency}" for draft in drafts}

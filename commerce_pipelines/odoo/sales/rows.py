@@ -80,11 +80,11 @@ def order_rows(draft: SaleDraft, ids: Resolved, parties: Parties, columns: Seque
         "client_order_ref": draft.number,
         "origin": f"{draft.channel} {draft.order_id}",
         "user_id/.id": "",
-        "team_id/.id": _id(ids.team_id),
-        "warehouse_id/.id": _id(ids.warehouse_id),
-        "carrier_id/.id": _id(ids.carrier_id),
-        "pricelist_id/.id": _id(ids.pricelist_id),
-        "fiscal_position_id/.id": _id(ids.position_id),
+        "team_id/.id": _write_id(ids.team_id),
+        "warehouse_id/.id": _write_id(ids.warehouse_id),
+        "carrier_id/.id": _write_id(ids.carrier_id),
+        "pricelist_id/.id": _write_id(ids.pricelist_id),
+        "fiscal_position_id/.id": _write_id(ids.position_id),
         "tag_ids/.id": ",".join(map(str, ids.tag_ids)),
         "date_order": draft.placed_at.astimezone(UTC).strftime(DATE),
     }
@@ -103,11 +103,11 @@ def new_line(draft: SaleDraft, line: DraftLine, ids: Resolved) -> dict[str, str]
         "id": xid(line_xid(draft.channel, draft.order_id, line.line_id)),
         "product_id/.id": str(product_id),
         "name": line.name or line.product_code or line.kind.value,
-        "product_uom_id/.id": _id(line.unit_id or ids.units.get(product_id, 0)),
+        "product_uom_id/.id": _write_id(line.unit_id or ids.units.get(product_id, 0)),
         "product_uom_qty": str(line.quantity),
         "price_unit": unit_price(line.amount, line.quantity, draft.currency),
         "discount": "0",
-        "tax_ids/.id": _id(tax_id),
+        "tax_ids/.id": _write_id(tax_id),
         "analytic_distribution": ids.analytic,
         "is_delivery": "1" if line.kind is LineKind.SHIPPING else "0",
     }
@@ -118,7 +118,7 @@ def gone_line(name: str, line: BookedLine) -> dict[str, str]:
     return {
         "id": xid(name),
         "product_id/.id": str(line.product_id),
-        "product_uom_id/.id": _id(line.unit_id),
+        "product_uom_id/.id": _write_id(line.unit_id),
         "name": line.name,
         "product_uom_qty": "0",
         "price_unit": line.price,
@@ -139,7 +139,7 @@ def rounding_line(draft: SaleDraft, product_id: int, amount: int, tax_id: int = 
         "product_uom_qty": "1",
         "price_unit": str(to_decimal(amount, draft.currency)),
         "discount": "0",
-        "tax_ids/.id": _id(tax_id),
+        "tax_ids/.id": _write_id(tax_id),
     }
 
 
@@ -147,5 +147,5 @@ def rounding_xid(draft: SaleDraft) -> str:
     return line_xid(draft.channel, draft.order_id, "rounding")
 
 
-def _id(value: int) -> str:
+def _write_id(value: int) -> str:
     return str(value or "")

@@ -32,7 +32,7 @@ def load_sales(
     order; of several drafts of one order the last counts. Raises TransientError when Odoo stays out of reach,
     CredentialError when the user lacks a right; what was done until then stays, and the next call goes on from there.
     """
-    wanted = _newest(drafts)
+    wanted = _keep_newest(drafts)
     if not wanted:
         return
     resolver = Resolver(client, settings, wanted, taxes)
@@ -53,7 +53,7 @@ def preview_sales(
 
     Totals that only Odoo computes and contacts that only Odoo refuses cannot be foreseen.
     """
-    wanted = _newest(drafts)
+    wanted = _keep_newest(drafts)
     if not wanted:
         return
     resolver = Resolver(client, settings, wanted, taxes, dry=True)
@@ -63,7 +63,7 @@ def preview_sales(
         yield from batch.outcomes()
 
 
-def _newest(drafts: Sequence[SaleDraft]) -> list[SaleDraft]:
+def _keep_newest(drafts: Sequence[SaleDraft]) -> list[SaleDraft]:
     return list({(draft.channel, draft.order_id): draft for draft in drafts}.values())
 
 

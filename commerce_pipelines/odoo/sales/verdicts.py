@@ -68,40 +68,44 @@ def decide(draft: SaleDraft, booked: Booked | None, moves: Mapping[str, Move]) -
     if sale.state == "cancel":
         if booked.by_us and not booked.locked and not sale.delivered:
             return Verdict(way=Way.REOPEN, moves=frozenset(moves))
-        return Verdict(way=Way.FLAG, flags=(_cancelled(),), kept=frozenset(("lines", *PARTS)))
-    return _confirmed(draft, booked, moves)
+        return Verdict(way=Way.FLAG, flags=(_flag_cancelled_in_odoo(),), kept=frozenset(("lines", *PARTS)))
+    return _judge_confirmed(draft, booked, moves)
 
 
-def _confirmed(draft: SaleDraft, booked: Booked, moves: Mapping[str, Move]) -> Verdict:
+def _judge_confirmed(draft: SaleDraft, booked: Booked, moves: Mapping[str, Move]) -> Verdict:
     news_and_edits = differences(draft, booked)
     news = tuple(difference for difference in news_and_edits if difference.who is Who.CHANNEL)
     both = [difference.text for difference in news_and_edits if difference.who is Who.BOTH]
-    deviation = _deviation(draft, booked, news_and_edits)
+    deviation = _compute_deviation(draft, booked, news_and_edits)
     notes = _Notes()
     other_currency = booked.sale.currency != draft.currency
     if news or both or other_currency:
         texts = [*both, *(difference.text for difference in news)] or [f"the currency is {draft.currency} now"]
         reopens = other_currency or not all(difference.in_place for difference in news)
-        hindrance = _hindrance(booked)
+        hindrance = _find_hindrance(booked)
         if hindrance:
             notes.add(hindrance, texts)
-        elif both or (reopens and _touched(news_and_edits)) or not _adds_up(draft, booked, news, deviation, reopens):
+        elif (
+            both
+            or (reopens and _is_touched(news_and_edits))
+            or not _is_total_reached(draft, booked, news, deviation, reopens)
+        ):
             notes.add(_BOTH, texts)
         elif reopens:
             return Verdict(way=Way.REOPEN, differences=news, moves=frozenset(moves))
         if notes.flags:
             notes.kept.add("lines")
             news = ()
-    elif deviation or _touched(news_and_edits):
+    elif deviation or _is_touched(news_and_edits):
         touched = [difference.text for difference in news_and_edits if difference.who is Who.PERSON]
         notes.add(_PERSON, touched or ["the total"])
-    if news and _touched(news_and_edits):
+    if news and _is_touched(news_and_edits):
         notes.add(_PERSON, [difference.text for difference in news_and_edits if difference.who is Who.PERSON])
     rest = not_followed(draft.before, draft.base, draft.changes) if draft.before and draft.base else []
     if rest and not booked.sale.delivered:
         notes.add(_NOT_FOLLOWED, rest)
         notes.kept.add("rest")
-    free = {part for part, move in moves.items() if _moves(part, move, booked, notes)}
+    free = {part for part, move in moves.items() if _may_follow(part, move, booked, notes)}
     way = Way.EDIT if news or free else Way.FLAG if notes.flags else Way.KEEP
     return Verdict(
         way=way, differences=news, moves=frozenset(free), deviation=deviation, flags=tuple(notes.flags.values()),
@@ -109,7 +113,7 @@ def _confirmed(draft: SaleDraft, booked: Booked, moves: Mapping[str, Move]) -> V
     )  # fmt: skip
 
 
-def _deviation(draft: SaleDraft, booked: Booked, compared: list[Difference]) -> int:
+def _compute_deviation(draft: SaleDraft, booked: Booked, compared: list[Difference]) -> int:
     """What a person's changes add to Odoo's total, so far as we know what it was."""
     if draft.before is None:
         news = any(difference.who is not Who.PERSON for difference in compared)
@@ -118,14 +122,14 @@ def _deviation(draft: SaleDraft, booked: Booked, compared: list[Difference]) -> 
         return 0
     done = sum(difference.gross for difference in compared if difference.who is Who.DONE)
     off = booked.sale.total - draft.before.total - done
-    return off if abs(off) > draft.tolerance or _touched(compared) else 0
+    return off if abs(off) > draft.tolerance or _is_touched(compared) else 0
 
 
-def _touched(compared: list[Difference]) -> bool:
+def _is_touched(compared: list[Difference]) -> bool:
     return any(difference.who is Who.PERSON for difference in compared)
 
 
-def _adds_up(
+def _is_total_reached(
     draft: SaleDraft, booked: Booked, news: tuple[Difference, ...], deviation: int, reopens: bool
 ) -> bool:  # fmt: skip
     """Whether the lines to be written bring Odoo's total to the channel's, before any of them is.
@@ -140,14 +144,14 @@ def _adds_up(
     return abs(expected - draft.total) <= bound
 
 
-def _moves(part: str, move: Move, booked: Booked, notes: _Notes) -> bool:
+def _may_follow(part: str, move: Move, booked: Booked, notes: _Notes) -> bool:
     """Whether an address may follow the channel's; else what hinders it is noted."""
     text = f"the {PARTS[part]}"
     done = booked.sale.delivered or booked.picked if part == "shipping" else booked.invoiced
     if done:
         code = "edited_after_shipping" if part == "shipping" else "edited_after_invoicing"
         when = "shipped" if booked.sale.delivered else "picked"
-        notes.add(_after(code, when if part == "shipping" else "invoiced"), [text])
+        notes.add(_build_kind_after(code, when if part == "shipping" else "invoiced"), [text])
     elif move is Move.CHOSEN:
         notes.add(_CHOSEN, [text])
     elif move is Move.WITHHELD:
@@ -204,24 +208,24 @@ _NOT_FOLLOWED = _Kind(
 )  # fmt: skip
 
 
-def _after(code: str, when: str) -> _Kind:
+def _build_kind_after(code: str, when: str) -> _Kind:
     return _Kind(code, f"The channel changed the order after it was {when}",
                  "Settle the difference by hand in Odoo: deliver or return the rest, or credit it.")  # fmt: skip
 
 
-def _hindrance(booked: Booked) -> _Kind | None:
+def _find_hindrance(booked: Booked) -> _Kind | None:
     """Why the lines of a confirmed order must be left to a person."""
     if booked.sale.delivered or booked.picked:
-        return _after("edited_after_shipping", "shipped" if booked.sale.delivered else "picked")
+        return _build_kind_after("edited_after_shipping", "shipped" if booked.sale.delivered else "picked")
     if booked.invoiced:
-        return _after("edited_after_invoicing", "invoiced")
+        return _build_kind_after("edited_after_invoicing", "invoiced")
     if booked.locked:
         return _Kind("order_locked", "The channel changed the order, which is locked in Odoo",
                      "Unlock the sale order in Odoo, then replay; or change it by hand.")  # fmt: skip
     return None
 
 
-def _cancelled() -> Flag:
+def _flag_cancelled_in_odoo() -> Flag:
     return Flag(
         "cancelled_in_odoo",
         "The order is paid in the channel, but was cancelled in Odoo.",

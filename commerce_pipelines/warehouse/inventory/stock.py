@@ -73,14 +73,14 @@ def store_targets(connection: Connection, channel: str, targets: pd.DataFrame, t
     changed_before = pd.to_datetime(before["changed_at"], utc=True).astype("datetime64[us, UTC]")
     since = changed_before.where(same).fillna(pd.Timestamp(taken_at).as_unit("us"))
     kept = targets.assign(channel=channel, changed_at=since.array, taken_at=taken_at)
-    if not (len(stored) == len(targets) and _same(before, taken_at)):
+    if not (len(stored) == len(targets) and _is_same(before, taken_at)):
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM commerce.inventory_targets WHERE channel = %s", (channel,))
         write_frame(connection, "inventory_targets", kept)
     return kept
 
 
-def _same(rows: pd.DataFrame, taken_at: datetime) -> bool:
+def _is_same(rows: pd.DataFrame, taken_at: datetime) -> bool:
     """Whether targets and the stored ones beside them are of the same read and have the same figures."""
     if not (rows["taken_at"] == pd.Timestamp(taken_at)).fillna(False).all():
         return False

@@ -120,11 +120,11 @@ class Landing:
             seen += 1
             fresh[storable(head.record_id), hashlib.sha256(raw).digest()] = (head, raw)
         with self._warehouse.transaction() as connection:
-            for stored in self._known(connection, {record_id for record_id, _ in fresh}):
+            for stored in self._read_known(connection, {record_id for record_id, _ in fresh}):
                 fresh.pop(stored, None)
-            subjects = self._subjects(connection, {key: head for key, (head, _) in fresh.items()})
+            subjects = self._load_subjects(connection, {key: head for key, (head, _) in fresh.items()})
             dictionary = self._dictionaries.newest(connection) if subjects else None
-            days = self._insert(connection, fresh, subjects, dictionary, how, seen_at)
+            days = self._insert_fresh(connection, fresh, subjects, dictionary, how, seen_at)
         if days and dictionary is None:
             self._learn()
         return LandResult(seen=seen, new=days.total(), days=dict(days), forgotten=len(fresh) - len(subjects))
@@ -162,7 +162,7 @@ class Landing:
                     f"{_SEALED} AND s.day >= %s AND s.day < %s AND {_NEWEST} ORDER BY s.day, s.record_id",
                     (self._channel, self._topic, start, end),
                 )
-                yield from self._opened(connection, cursor)
+                yield from self._open_rows(connection, cursor)
 
     def newest_of(self, record_ids: Collection[str]) -> dict[str, Snapshot]:
         """The newest answer of each of these records; records never seen are left out."""
@@ -170,7 +170,7 @@ class Landing:
             cursor.execute(
                 f"{_SEALED} AND s.record_id {AMONG} AND {_NEWEST}", (self._channel, self._topic, listed(record_ids))
             )
-            return {snapshot.record_id: snapshot for snapshot in self._opened(connection, cursor.fetchall())}
+            return {snapshot.record_id: snapshot for snapshot in self._open_rows(connection, cursor.fetchall())}
 
     def history(self, record_id: str) -> list[Revision]:
         """All answers seen for a record, oldest revision first."""
@@ -224,7 +224,7 @@ class Landing:
             )
             return {**days, **{day: max(at, days.get(day, at)) for day, at in cursor}}
 
-    def _known(self, connection: Connection, record_ids: Collection[str]) -> Iterator[tuple[str, bytes]]:
+    def _read_known(self, connection: Connection, record_ids: Collection[str]) -> Iterator[tuple[str, bytes]]:
         """What is landed of these records; until the transaction ends nobody else lands any of this kind."""
         with connection.cursor() as cursor:
             cursor.execute(
@@ -236,7 +236,7 @@ class Landing:
             for record_id, digest in cursor:
                 yield record_id, bytes(digest)
 
-    def _subjects(
+    def _load_subjects(
         self, connection: Connection, heads: dict[tuple[str, bytes], Head]
     ) -> dict[tuple[str, bytes], tuple[bytes, bytes]]:
         """Id and key of each answer's subject. Of a forgotten one only records made later stay, as its heir's."""
@@ -245,7 +245,7 @@ class Landing:
         while ids:
             keys = self._vault.keys_for(connection, set(ids.values()), create=True)
             forgotten = [subject for subject, secret in keys.items() if secret is None]
-            since = self._forgotten_since(connection, forgotten)
+            since = self._read_forgotten_since(connection, forgotten)
             heirs = {}
             for key, subject in ids.items():
                 if (secret := keys[subject]) is not None:
@@ -255,7 +255,7 @@ class Landing:
             ids = heirs
         return result
 
-    def _forgotten_since(self, connection: Connection, subjects: list[bytes]) -> dict[bytes, datetime]:
+    def _read_forgotten_since(self, connection: Connection, subjects: list[bytes]) -> dict[bytes, datetime]:
         if not subjects:
             return {}
         with connection.cursor() as cursor:
@@ -265,7 +265,7 @@ class Landing:
             )
             return {bytes(subject): at for subject, at in cursor}
 
-    def _insert(
+    def _insert_fresh(
         self,
         connection: Connection,
         fresh: dict[tuple[str, bytes], tuple[Head, bytes]],
@@ -281,7 +281,7 @@ class Landing:
         trained = None if dictionary is None else self._dictionaries.read(connection, dictionary)
         compress = zstandard.ZstdCompressor(level=LEVEL, dict_data=trained).compress
         seal, place = self._vault.seal, self._place
-        common = _COMMON.pack(len(_COLUMNS), 8, _instant(seen_at)) + b"".join(
+        common = _COMMON.pack(len(_COLUMNS), 8, _count_microseconds(seen_at)) + b"".join(
             _LENGTH.pack(len(value)) + value for value in (self._channel.encode(), self._topic.encode(), how.encode())
         ) + (_LENGTH.pack(-1) if dictionary is None else _NUMBER.pack(4, dictionary))  # fmt: skip
         copy, days = bytearray(_COPY_HEADER), Counter[date]()
@@ -293,9 +293,9 @@ class Landing:
             copy += common
             copy += _LENGTH.pack(len(name))
             copy += name
+            created, updated = _count_microseconds(head.created_at), _count_microseconds(head.updated_at)
             copy += _ROW.pack(
-                32, digest, 4, (day - _EPOCH_DAY).days, 8, _instant(head.created_at), 8, _instant(head.updated_at),
-                16, subject, len(payload),
+                32, digest, 4, (day - _EPOCH_DAY).days, 8, created, 8, updated, 16, subject, len(payload)
             )  # fmt: skip
             copy += payload
         copy += b"\xff\xff"
@@ -304,7 +304,7 @@ class Landing:
             cursor.copy_expert(f"COPY commerce.snapshots ({names}) FROM STDIN (FORMAT binary)", io.BytesIO(copy))
         return days
 
-    def _opened(self, connection: Connection, rows: Iterable[Any]) -> Iterator[Snapshot]:
+    def _open_rows(self, connection: Connection, rows: Iterable[Any]) -> Iterator[Snapshot]:
         """One at a time: what was just unpacked is read while it is at hand, and gone when the next one comes."""
         import zstandard
 
@@ -344,7 +344,7 @@ class Landing:
             with self._warehouse.transaction() as connection, connection.cursor() as cursor:
                 if self._dictionaries.newest(connection) is None:
                     cursor.execute(f"{_SEALED} ORDER BY s.day DESC LIMIT %s", (self._channel, self._topic, SAMPLES))
-                    opened = self._opened(connection, cursor.fetchall())
+                    opened = self._open_rows(connection, cursor.fetchall())
                     samples = [(snapshot.subject_id, snapshot.raw) for snapshot in opened if snapshot.raw]
                     if self._dictionaries.learn(connection, samples) is None:
                         self._warehouse.memory[attempted] = True
@@ -361,6 +361,6 @@ _EPOCH_DAY = date(2000, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def _instant(moment: datetime) -> int:
+def _count_microseconds(moment: datetime) -> int:
     """Microseconds since PostgreSQL's epoch."""
     return (moment - _EPOCH) // _MICROSECOND

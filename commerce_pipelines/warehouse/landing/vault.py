@@ -59,11 +59,11 @@ class Vault:
 
     def subject_id(self, subject: str) -> bytes:
         """16 bytes that stand for a data subject (`email:anna@example.com`); not reversible without the master key."""
-        return self._hashed(subject.encode())
+        return self._hash(subject.encode())
 
     def heir(self, subject_id: bytes) -> bytes:
         """The id that a subject gets who comes back after their key was destroyed."""
-        return self._hashed(b"heir of " + subject_id)
+        return self._hash(b"heir of " + subject_id)
 
     def lineage(self, connection: Connection, subject: str) -> list[bytes]:
         """All ids a subject ever had here, oldest first: their own, and an heir for each time they were forgotten."""
@@ -101,7 +101,7 @@ class Vault:
 
     def nonces(self, count: int) -> list[bytes]:
         """So many random nonces for `seal`, each to be used once: the system is asked once for all of them."""
-        return _pieces(os.urandom(NONCE * count), NONCE)
+        return _cut_pieces(os.urandom(NONCE * count), NONCE)
 
     def seal(self, key: bytes, plain: bytes, aad: bytes, nonce: bytes = b"") -> bytes:
         """Encrypt under a subject's key; `aad` binds the result to its place, so that it opens nowhere else."""
@@ -132,7 +132,7 @@ class Vault:
         """32 bytes derived from the master key for one purpose (RFC 5869), for what is about no subject."""
         return HKDF(SHA256(), 32, salt=b"commerce_pipelines", info=purpose.encode()).derive(self._master)
 
-    def _hashed(self, text: bytes) -> bytes:
+    def _hash(self, text: bytes) -> bytes:
         hashing = self._subjects.copy()
         hashing.update(text)
         return hashing.finalize()[:ID]
@@ -154,19 +154,19 @@ class Vault:
         if not subject_ids:
             return {}
         count = len(subject_ids)
-        keys, nonces = _pieces(os.urandom(KEY * count), KEY), self.nonces(count)
+        keys, nonces = _cut_pieces(os.urandom(KEY * count), KEY), self.nonces(count)
         wrap = self._wrapper.encrypt
         wrapped = [nonce + wrap(nonce, key, of) for nonce, key, of in zip(nonces, keys, subject_ids, strict=True)]
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO commerce.subject_keys (subject_id, wrapped_key)"
                 " SELECT * FROM unnest(%s::bytea[], %s::bytea[]) ON CONFLICT DO NOTHING",
-                (_array(subject_ids), _array(wrapped)),
+                (_quote_array(subject_ids), _quote_array(wrapped)),
             )
             return dict(zip(subject_ids, keys, strict=True)) if cursor.rowcount == count else {}
 
 
-def _pieces(whole: bytes, size: int) -> list[bytes]:
+def _cut_pieces(whole: bytes, size: int) -> list[bytes]:
     return [whole[at : at + size] for at in range(0, len(whole), size)]
 
 
@@ -174,11 +174,11 @@ def _select(connection: Connection, subject_ids: Collection[bytes]) -> dict[byte
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT subject_id, wrapped_key FROM commerce.subject_keys WHERE subject_id = ANY(%s::bytea[])",
-            (_array(subject_ids),),
+            (_quote_array(subject_ids),),
         )
         return {bytes(subject): None if key is None else bytes(key) for subject, key in cursor}
 
 
-def _array(values: Collection[bytes]) -> str:
+def _quote_array(values: Collection[bytes]) -> str:
     """PostgreSQL's text for an array of bytea: one value for the driver to quote instead of many."""
     return "{" + ",".join([f'"\\\\x{value.hex()}"' for value in values]) + "}"

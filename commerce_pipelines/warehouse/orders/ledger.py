@@ -14,7 +14,7 @@ import msgspec
 from ...core.topics import Topic
 from ...domain.sales.base import Base
 from ...domain.sales.draft import Action
-from ...domain.sales.lifecycle import Known, Says
+from ...domain.sales.lifecycle import LedgerEntry, Says
 
 LEDGER = (
     *("channel", "order_id", "day", "digest", "action", "odoo_id", "name", "state", "currency", "total"),
@@ -24,7 +24,7 @@ LEDGER = (
 _decode = msgspec.json.Decoder(Base).decode
 
 
-def read_known(connection: Any, name: str, ids: list[str]) -> dict[str, Known]:
+def read_entries(connection: Any, name: str, ids: list[str]) -> dict[str, LedgerEntry]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT order_id, digest, action, amount_total, code, base FROM commerce.sale_orders"
@@ -32,7 +32,9 @@ def read_known(connection: Any, name: str, ids: list[str]) -> dict[str, Known]:
             (name, ids),
         )
         return {
-            order_id: Known(digest=digest, action=Action(action), amount_total=total, code=code, base=read_base(base))
+            order_id: LedgerEntry(
+                digest=digest, action=Action(action), amount_total=total, code=code, base=read_base(base)
+            )
             for order_id, digest, action, total, code, base in cursor
         }
 

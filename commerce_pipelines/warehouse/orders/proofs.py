@@ -81,7 +81,7 @@ def read(connection: Connection, channel: str) -> dict[tuple[date, str], Complet
             " WHERE channel = %s ORDER BY day, currency",
             (channel,),
         )
-        return {(row[0], row[1]): _proof(row[1:]) for row in cursor}
+        return {(row[0], row[1]): _read_proof(row[1:]) for row in cursor}
 
 
 def red_days(connection: Connection, channel: str, before: date) -> list[date]:
@@ -120,7 +120,7 @@ def wanting(connection: Connection) -> list[Wanting]:
         return [Wanting(**dict(zip(names, row, strict=True))) for row in cursor]
 
 
-def _proof(row: tuple[Any, ...]) -> Completeness:
+def _read_proof(row: tuple[Any, ...]) -> Completeness:
     """A proof of its row, in the order of the columns that `read` asks for."""
     currency, orders, sales, waiting, channel_total, odoo_total, collected, absent, surplus, explained, flagged = row
     return Completeness(

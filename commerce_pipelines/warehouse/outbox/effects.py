@@ -64,7 +64,7 @@ def plan(
     the first is heard.
     """
     keys = [wish.key for wish in wanted]
-    newest = _newest(connection, target, kind, keys)
+    newest = _read_newest(connection, target, kind, keys)
     superseded, kept, new, waiting = [], [], [], []
     for wish in wanted:
         before, wanted_digest = newest.get(wish.key), digest(wish.body)
@@ -79,24 +79,24 @@ def plan(
             waiting.append(wish.key)
         else:
             new.append((wish, wanted_digest))
-    _supersede(connection, superseded)
+    _supersede_effects(connection, superseded)
     if kind.manner is Manner.SET:
         _supersede_others(connection, target, kind, [sequence for sequence, _ in kept], hold is not None)
     _refresh(connection, kept)
-    _insert(connection, target, kind, new, run_id, hold)
+    _insert_effects(connection, target, kind, new, run_id, hold)
     if hold is not None:
-        _hold(connection, [sequence for sequence, _ in kept], hold)
+        _hold_effects(connection, [sequence for sequence, _ in kept], hold)
     return waiting
 
 
 def sendable(connection: Connection, target: str, kind: Kind) -> list[Effect]:
     """What may be sent: planned, or released by a person; the oldest first."""
-    return [row.effect for row in _rows(connection, target, kind, SENDABLE)]
+    return [row.effect for row in _read_rows(connection, target, kind, SENDABLE)]
 
 
 def unsettled(connection: Connection, target: str, kind: Kind) -> list[Open]:
     """What has no known outcome: unknown or pending; the oldest first."""
-    return _rows(connection, target, kind, (Status.UNKNOWN, Status.PENDING))
+    return _read_rows(connection, target, kind, (Status.UNKNOWN, Status.PENDING))
 
 
 def take_over(connection: Connection, target: str, kind: Kind) -> None:
@@ -164,7 +164,7 @@ def settle(connection: Connection, outcomes: Sequence[tuple[Effect, Outcome, Sta
             "UPDATE commerce.effects e SET status = v.status, settled_at = clock_timestamp(),"
             " reference = CASE WHEN v.reference = '' THEN e.reference ELSE v.reference END"
             " FROM (VALUES %s) AS v (sequence, status, reference) WHERE e.sequence = v.sequence AND"
-            f" e.manner || ' ' || e.status || ' ' || v.status = ANY({_allowed(cursor)})",
+            f" e.manner || ' ' || e.status || ' ' || v.status = ANY({_build_allowed_moves(cursor)})",
             [
                 (effect.sequence, status, storable(outcome.reference)[:200] or effect.reference)
                 for effect, outcome, status in outcomes
@@ -205,12 +205,12 @@ def forget(connection: Connection, target: str, kind: Kind) -> None:
         )
 
 
-def _allowed(cursor: Any) -> str:
+def _build_allowed_moves(cursor: Any) -> str:
     moves: bytes = cursor.mogrify("%s", (_MOVES,))
     return moves.decode().replace("%", "%%")
 
 
-def _newest(connection: Connection, target: str, kind: Kind, keys: list[str]) -> dict[str, _Known]:
+def _read_newest(connection: Connection, target: str, kind: Kind, keys: list[str]) -> dict[str, _Known]:
     """What stands on record of these keys. set: only what is open, which a partial index finds."""
     considered = OPEN if kind.manner is Manner.SET else (*LIVING, Status.REFUSED)
     with connection.cursor() as cursor:
@@ -225,7 +225,7 @@ def _newest(connection: Connection, target: str, kind: Kind, keys: list[str]) ->
         }
 
 
-def _supersede(connection: Connection, sequences: list[int]) -> None:
+def _supersede_effects(connection: Connection, sequences: list[int]) -> None:
     """A newer effect takes their place. What was held is no part of the plan that waits any more."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -260,7 +260,7 @@ def _refresh(connection: Connection, kept: Sequence[tuple[int, str]]) -> None:
         )
 
 
-def _insert(
+def _insert_effects(
     connection: Connection, target: str, kind: Kind, new: Sequence[tuple[Wanted, str]], run_id: str, hold: int | None
 ) -> None:
     from psycopg2.extras import execute_values
@@ -284,7 +284,7 @@ def _insert(
         )  # fmt: skip
 
 
-def _hold(connection: Connection, sequences: list[int], hold: int) -> None:
+def _hold_effects(connection: Connection, sequences: list[int], hold: int) -> None:
     """What was planned waits now; what was released stays so."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -294,7 +294,7 @@ def _hold(connection: Connection, sequences: list[int], hold: int) -> None:
         )
 
 
-def _rows(connection: Connection, target: str, kind: Kind, statuses: Iterable[Status]) -> list[Open]:
+def _read_rows(connection: Connection, target: str, kind: Kind, statuses: Iterable[Status]) -> list[Open]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT e.sequence, e.key, e.body, e.token, e.status, e.attempt, e.reference,"

@@ -49,7 +49,7 @@ def hold(connection: Connection, target: str, kind: Kind, run_id: str, reasons: 
     The plan itself is then put on record with this id. What was released too long ago has to be released again.
     """
     with connection.cursor() as cursor:
-        _end(cursor, target, kind, "released_at <= clock_timestamp() - %(valid)s")
+        _end_hold(cursor, target, kind, "released_at <= clock_timestamp() - %(valid)s")
         cursor.execute(
             "INSERT INTO commerce.holds AS h (target, kind, held_at, run_id, reasons, figures)"
             " VALUES (%s, %s, clock_timestamp(), %s, %s, %s)"
@@ -125,10 +125,10 @@ def agreed(connection: Connection, target: str, kind: Kind) -> Agreed | None:
 def used(connection: Connection, target: str, kind: Kind) -> None:
     """What was released has been carried out whole; it is not valid again, and what is left of it is not sent."""
     with connection.cursor() as cursor:
-        _end(cursor, target, kind, "true")
+        _end_hold(cursor, target, kind, "true")
 
 
-def _end(cursor: Any, target: str, kind: Kind, condition: str) -> None:
+def _end_hold(cursor: Any, target: str, kind: Kind, condition: str) -> None:
     cursor.execute(
         "UPDATE commerce.holds SET used_at = clock_timestamp() WHERE target = %(target)s AND kind = %(kind)s"
         f" AND released_at IS NOT NULL AND used_at IS NULL AND {condition} RETURNING id",

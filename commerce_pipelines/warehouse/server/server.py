@@ -39,7 +39,7 @@ def database_url(environ: Mapping[str, str] = os.environ, root: Path | None = No
     """
     url = environ.get("COMMERCE_DATABASE_URL", "").strip()
     if not url:
-        return _embedded(_folder(root))
+        return _serve_embedded(_find_folder(root))
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in SCHEMES:
         raise SettingsError("COMMERCE_DATABASE_URL must look like postgresql://user:password@host:5432/database.")
@@ -53,10 +53,10 @@ def libpq_url(url: str) -> str:
 
 def stop_database(root: Path | None = None) -> None:
     """Stop the embedded server of `<root>/.commerce` at once, whoever uses it; nothing of it is left running."""
-    folder = _folder(root)
+    folder = _find_folder(root)
     if not folder.is_dir():
         return
-    with _starting(folder):
+    with _lock_start(folder):
         keeper.stop(folder / "postgres")
         with _guard:
             if (descriptor := _held.pop(folder, None)) is not None:
@@ -65,19 +65,19 @@ def stop_database(root: Path | None = None) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX)  # granted when the keeper has seen it and gone
 
 
-def _folder(root: Path | None) -> Path:
+def _find_folder(root: Path | None) -> Path:
     return (root or Path.cwd()).resolve() / ".commerce"
 
 
-def _embedded(folder: Path) -> str:
+def _serve_embedded(folder: Path) -> str:
     data = folder / "postgres"
     url = f"postgresql+psycopg2://{ROLE}@/commerce?host={quote(str(cluster.socket_folder(data)))}"
     try:
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        with _starting(folder):
-            _use(folder)
-            if not _answers(url):
-                _start(data, folder / "postgres.log", url)
+        with _lock_start(folder):
+            _lock_use(folder)
+            if not _is_answering(url):
+                _start_server(data, folder / "postgres.log", url)
             _watch(folder)
     except OSError as error:
         raise SettingsError(
@@ -88,14 +88,14 @@ def _embedded(folder: Path) -> str:
 
 
 @contextmanager
-def _starting(folder: Path) -> Iterator[None]:
+def _lock_start(folder: Path) -> Iterator[None]:
     """One starter at a time, among threads and processes; a killed one lets go by itself."""
     with _guard, open(folder / "postgres.start", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _use(folder: Path) -> None:
+def _lock_use(folder: Path) -> None:
     """Hold the shared lock that keeps the server; waits while the keeper is stopping it."""
     if folder not in _held:
         descriptor = os.open(folder / "postgres.users", os.O_RDWR | os.O_CREAT, 0o644)
@@ -103,13 +103,13 @@ def _use(folder: Path) -> None:
         _held[folder] = descriptor
 
 
-def _start(data: Path, log: Path, url: str) -> None:
+def _start_server(data: Path, log: Path, url: str) -> None:
     import psycopg2
 
     if not (data / "PG_VERSION").exists():
         cluster.create(data)
     home = url.replace(f"://{ROLE}@/commerce?", "://postgres@/postgres?")
-    if not _settled(data, home):
+    if not _is_settled(data, home):
         # Left by a killed server; the number in them may be a stranger's by now, or a zombie's.
         for left in (data / "postmaster.pid", cluster.socket_folder(data) / f"{cluster.SOCKET}.lock"):
             left.unlink(missing_ok=True)
@@ -125,11 +125,11 @@ def _start(data: Path, log: Path, url: str) -> None:
                 cursor.execute(f"CREATE DATABASE commerce OWNER {ROLE}")
 
 
-def _settled(data: Path, url: str) -> bool:
+def _is_settled(data: Path, url: str) -> bool:
     """Whether a server runs and answers; waits for one that is still starting, or dying."""
     deadline = time.monotonic() + START_SECONDS
     while keeper.postmaster(data) is not None:
-        if _answers(url):
+        if _is_answering(url):
             return True
         if time.monotonic() > deadline:
             raise SettingsError(
@@ -140,7 +140,7 @@ def _settled(data: Path, url: str) -> bool:
     return False
 
 
-def _answers(url: str) -> bool:
+def _is_answering(url: str) -> bool:
     import psycopg2
 
     try:

@@ -95,7 +95,7 @@ class Warehouse:
 
         connection = None
         try:
-            connection = self._checkout()
+            connection = self._take_connection()
             yield connection
             connection.commit()
         except BaseException as error:
@@ -104,11 +104,11 @@ class Warehouse:
             if isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)) or (
                 isinstance(error, psycopg2.Error) and error.pgcode in (_READ_ONLY, _NO_RIGHT)
             ):
-                raise _translated(error) from error
+                raise _translate_error(error) from error
             raise
         finally:
             if connection is not None:
-                self._checkin(connection)
+                self._return_connection(connection)
 
     @contextmanager
     def lock(self, name: str, wait: bool) -> Iterator[bool]:
@@ -127,7 +127,7 @@ class Warehouse:
                     row = cursor.fetchone()
                 yield wait or bool(row and row[0])
         except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-            raise _translated(error) from error
+            raise _translate_error(error) from error
 
     def migrate(self) -> None:
         """Bring the schema `commerce` to the newest version; costs one SELECT when it is there.
@@ -192,7 +192,7 @@ class Warehouse:
                 ", and in the password %25 for %, %40 for @, %2F for /."
             ) from None
 
-    def _checkout(self) -> Connection:
+    def _take_connection(self) -> Connection:
         """An idle connection that the server has not ended, else a new one."""
         with self._guard:
             if self._process != os.getpid():  # a forked child must not speak over its parent's sockets
@@ -202,11 +202,11 @@ class Warehouse:
                 connection = self._spare.pop() if self._spare else None
             if connection is None:
                 return self._connect()
-            if not _ended(connection):
+            if not _is_ended(connection):
                 return connection
             connection.close()
 
-    def _checkin(self, connection: Connection) -> None:
+    def _return_connection(self, connection: Connection) -> None:
         with self._guard:
             if not connection.closed and len(self._spare) < SPARE and self._process == os.getpid():
                 self._spare.append(connection)
@@ -243,7 +243,7 @@ def listed(texts: Iterable[str]) -> str:
     return msgspec.json.encode(list(map(storable, texts))).decode()
 
 
-def _ended(connection: Connection) -> bool:
+def _is_ended(connection: Connection) -> bool:
     """Whether the server has let go of an idle connection: only then is there anything to be read from it. Asking the
     socket costs a thirtieth of asking the server."""
     poll = select.poll()  # not select.select: that one knows no file numbers beyond 1023
@@ -260,7 +260,7 @@ def _abandon(connection: Connection) -> None:
         connection.close()
 
 
-def _translated(error: Exception) -> CommerceError:
+def _translate_error(error: Exception) -> CommerceError:
     """Our error for one of the driver's. The server's text is used only to tell them apart: it may quote data."""
     text, state = str(error), getattr(error, "pgcode", None)
     if state is None and any(sign in text for sign in _SETTINGS):

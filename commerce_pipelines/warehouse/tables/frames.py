@@ -45,15 +45,15 @@ def write_frame(connection: Connection, table: str, frame: pd.DataFrame) -> int:
     Columns that the frame lacks get their default. Values are cast to the table's types without loss: raises ValueError
     (a pyarrow error) where that is impossible, KeyError for a column that the table lacks. NUL becomes U+FFFD.
     """
-    rows = _arrow(frame)
-    types, names = _columns(connection, table), rows.column_names
+    rows = _convert_to_arrow(frame)
+    types, names = _read_columns(connection, table), rows.column_names
     _check(table, names, types)
     if not len(rows):
         return 0
     arrow = rows.cast(pa.schema([(name, types[name]) for name in names]))
     buffer = io.BytesIO()
     csv.write_csv(arrow, buffer, csv.WriteOptions(include_header=False, quoting_style="all_valid"))
-    _copy(connection, table, names, buffer.getvalue(), "", '"')
+    _copy_in(connection, table, names, buffer.getvalue(), "", '"')
     return len(rows)
 
 
@@ -64,7 +64,7 @@ def write_rows(connection: Connection, table: str, names: Sequence[str], rows: S
     it as the column's type or refuses. Columns left out get their default. Raises KeyError for a column that the table
     lacks, psycopg2.Error for None where a column takes none. NUL and lone surrogates become U+FFFD.
     """
-    _check(table, names, _columns(connection, table))
+    _check(table, names, _read_columns(connection, table))
     if not rows:
         return 0
     try:
@@ -76,12 +76,12 @@ def write_rows(connection: Connection, table: str, names: Sequence[str], rows: S
     # A JSON array is a row of CSV between brackets, and no line feed stands in JSON's text: it is escaped.
     data = lines[1:-2].replace(b"]\n[", b"\n")
     if b"\\" in data:
-        data = _JSON_ESCAPE.sub(_unescaped, data)
-    _copy(connection, table, names, data, "null", "\\")
+        data = _JSON_ESCAPE.sub(_unescape, data)
+    _copy_in(connection, table, names, data, "null", "\\")
     return len(rows)
 
 
-def _unescaped(escape: re.Match[bytes]) -> bytes:
+def _unescape(escape: re.Match[bytes]) -> bytes:
     """What a JSON escape stands for. Those of the backslash and of the quote stay: COPY is told to read them."""
     code = escape[1]
     return _CONTROLS.get(code) or (escape[0] if code in b'\\"' else bytes([int(code[1:], 16)]))
@@ -92,12 +92,12 @@ def _check(table: str, names: Sequence[str], types: Mapping[str, pa.DataType]) -
         raise KeyError(f"commerce.{table} has no column {', '.join(map(str, unknown))}")
 
 
-def _copy(connection: Connection, table: str, names: Sequence[str], data: bytes, null: str, escape: str) -> None:
+def _copy_in(connection: Connection, table: str, names: Sequence[str], data: bytes, null: str, escape: str) -> None:
     if b"\0" in data:
         data = data.replace(b"\0", "\ufffd".encode())
     with connection.cursor() as cursor:
         statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, NULL {}, ESCAPE {})").format(
-            _name(table), sql.SQL(", ").join(map(sql.Identifier, names)), sql.Literal(null), sql.Literal(escape)
+            _quote_name(table), sql.SQL(", ").join(map(sql.Identifier, names)), sql.Literal(null), sql.Literal(escape)
         )
         cursor.copy_expert(statement, io.BytesIO(data))
 
@@ -110,18 +110,18 @@ def read_frame(
     params: Sequence[Any] | Mapping[str, Any] = (),
 ) -> pd.DataFrame:
     """Rows of `commerce.<table>` as a frame of Arrow-backed types. `where`: an SQL condition with placeholders."""
-    types = _columns(connection, table)
+    types = _read_columns(connection, table)
     names = list(columns or types)
     _check(table, names, types)
     buffer = io.BytesIO()
     with connection.cursor() as cursor:
-        query = sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(map(sql.Identifier, names)), _name(table))
+        query = sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(map(sql.Identifier, names)), _quote_name(table))
         text = query.as_string(cursor)
         if where:
             text += " WHERE " + cursor.mogrify(where, params).decode()
         cursor.copy_expert(f"COPY ({text}) TO STDOUT (FORMAT csv, FORCE_QUOTE *)", buffer)
     schema = pa.schema([(name, types[name]) for name in names])
-    return _frame(_parse(buffer.getvalue(), schema))
+    return _convert_to_frame(_parse(buffer.getvalue(), schema))
 
 
 def replace_days(
@@ -149,7 +149,7 @@ def clear_days(connection: Connection, table: str, channel: str, days: Collectio
     """Delete a channel's rows of some days, and hold off every other writer of that table and channel until commit."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number(f"{table} {channel}"),))
-        statement = sql.SQL("DELETE FROM {} WHERE channel = %s AND day = ANY(%s::date[])").format(_name(table))
+        statement = sql.SQL("DELETE FROM {} WHERE channel = %s AND day = ANY(%s::date[])").format(_quote_name(table))
         cursor.execute(statement, (channel, list(days)))
 
 
@@ -159,16 +159,16 @@ def clear_orders(connection: Connection, table: str, channel: str, order_ids: li
         return 0
     with connection.cursor() as cursor:
         statement = sql.SQL("DELETE FROM {} WHERE channel = %s AND order_id {}")
-        cursor.execute(statement.format(_name(table), sql.SQL(AMONG)), (channel, listed(order_ids)))
+        cursor.execute(statement.format(_quote_name(table), sql.SQL(AMONG)), (channel, listed(order_ids)))
         return cursor.rowcount
 
 
-def _columns(connection: Connection, table: str) -> dict[str, pa.DataType]:
+def _read_columns(connection: Connection, table: str) -> dict[str, pa.DataType]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = to_regclass(%s)"
             " AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
-            (_name(table).as_string(cursor),),
+            (_quote_name(table).as_string(cursor),),
         )
         types = {name: _TYPES.get(kind, pa.string()) for name, kind in cursor}
     if not types:
@@ -176,11 +176,11 @@ def _columns(connection: Connection, table: str) -> dict[str, pa.DataType]:
     return types
 
 
-def _name(table: str) -> sql.Identifier:
+def _quote_name(table: str) -> sql.Identifier:
     return sql.Identifier("commerce", table)
 
 
-def _arrow(frame: pd.DataFrame) -> pa.Table:
+def _convert_to_arrow(frame: pd.DataFrame) -> pa.Table:
     try:
         return pa.Table.from_pandas(frame, preserve_index=False)
     except UnicodeEncodeError:  # lone surrogates
@@ -206,6 +206,6 @@ def _parse(data: bytes, schema: pa.Schema) -> pa.Table:
     )
 
 
-def _frame(table: pa.Table) -> pd.DataFrame:
+def _convert_to_frame(table: pa.Table) -> pd.DataFrame:
     frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
     return frame

@@ -12,7 +12,7 @@ from commerce_pipelines.domain.vat.keys import TaxKey
 from commerce_pipelines.odoo.accounting.fiscal_positions import position_xid
 from commerce_pipelines.odoo.accounting.taxes import tax_xid
 from commerce_pipelines.odoo.reference.services import service_xid
-from commerce_pipelines.odoo.rpc.load import known
+from commerce_pipelines.odoo.rpc.load import read_ids
 from commerce_pipelines_tests.doubles.odoo import World, draft, line, service
 
 from .test_taxes import repartition
@@ -26,7 +26,7 @@ def archive(world: World) -> Iterator[Archive]:
     done: list[tuple[str, int]] = []
 
     def put_away(model: str, name: str) -> str:
-        record = known(world.client, model, [name])[name]
+        record = read_ids(world.client, model, [name])[name]
         world.call(model, "write", ids=[record], vals={"active": False})
         done.append((model, record))
         return str(world.call(model, "read", ids=[record], fields=["display_name"])[0]["display_name"])
@@ -107,7 +107,7 @@ def test_an_archived_service_or_pricelist_is_named(world: World, archive: Archiv
     tip = archive("product.product", service_xid(LineKind.TIP))
     [refused] = world.load(order())  # type: ignore[arg-type]
     assert (refused.code, tip in refused.message) == ("unknown_service", True)
-    if "pricelist_SGD" in known(world.client, "product.pricelist", ["pricelist_SGD"]):
+    if "pricelist_SGD" in read_ids(world.client, "product.pricelist", ["pricelist_SGD"]):
         archive("product.pricelist", "pricelist_SGD")
         [refused] = world.load(draft(line("1", mug, 1, 1000), currency="SGD"))
         assert (refused.code, "archived" in refused.message) == ("unknown_pricelist", True)
@@ -123,7 +123,7 @@ def test_a_regimes_first_tax_is_made_once_whatever_the_price_basis(world: World)
     orders = [draft(line("1", mug, 1, 1000, key), regime="marketplace", tax_country="") for key in REGIME]
     assert [one.action for one in world.load(*orders)] == ["created", "created"]
     assert world.transport.calls.count(("account.tax", "load")) == 1
-    [tax] = known(world.client, "account.tax", ["tax_marketplace"]).values()
+    [tax] = read_ids(world.client, "account.tax", ["tax_marketplace"]).values()
     assert len(repartition(world, tax)) == 4
 
 
@@ -133,14 +133,14 @@ def test_a_tax_whose_answer_was_lost_has_its_lines_once(world: World, key: TaxKe
     world.transport.lose[("account.tax", "load")] = 1
     order = draft(line("1", world.product(), 1, 12100, key), regime=key.regime, tax_country=key.country)
     assert [one.action for one in world.load(order)] == ["created"]
-    [tax] = known(world.client, "account.tax", [tax_xid(key)]).values()
+    [tax] = read_ids(world.client, "account.tax", [tax_xid(key)]).values()
     assert len(repartition(world, tax)) == 4
     assert world.lines(order)[0]["tax_ids"] == [tax]
 
 
 def forget(world: World, model: str, name: str) -> None:
     """The record of an external id is left to itself, so that a new one has to be made."""
-    found = known(world.client, model, [name])
+    found = read_ids(world.client, model, [name])
     if found:
         label = f"Old {secrets.token_hex(4)}"
         world.call(model, "write", ids=list(found.values()), vals={"active": False, "name": label})

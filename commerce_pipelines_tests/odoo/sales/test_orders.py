@@ -11,7 +11,7 @@ from commerce_pipelines.domain.orders.order import Address, LineKind
 from commerce_pipelines.domain.vat.keys import TaxKey
 from commerce_pipelines.odoo.accounting.taxes import tax_xid
 from commerce_pipelines.odoo.reference.shorthand import Shorthand
-from commerce_pipelines.odoo.rpc.load import known, xid
+from commerce_pipelines.odoo.rpc.load import read_ids, xid
 from commerce_pipelines.odoo.sales.sales import preview_sales, sale_totals
 from commerce_pipelines_tests.doubles.odoo import CHANNEL, DE7, DE19, World, changed, draft, line, service
 
@@ -168,7 +168,7 @@ def test_a_poison_order_is_told_from_the_others_of_its_batch(world: World) -> No
 def test_records_that_many_rows_share_are_named_by_external_id(world: World) -> None:
     """Odoo asks its database for each database id again; a record without an external id keeps it all the same."""
     world.load(draft(line("1", world.product(), 1, 1000)))
-    [(name, ours)] = list(known(world.client, "account.tax", [tax_xid(DE19)]).items())
+    [(name, ours)] = list(read_ids(world.client, "account.tax", [tax_xid(DE19)]).items())
     nameless = world.create("account.tax", name=f"Nameless {secrets.token_hex(4)}", amount=19, type_tax_use="sale")
     columns = ["client_order_ref", "order_line/tax_ids/.id"]
     shorthand = Shorthand(world.client)

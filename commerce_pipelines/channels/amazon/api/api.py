@@ -82,7 +82,9 @@ class Api:
         """A GET."""
         url = self.settings.base_url + path
         options: Options = {"params": params, "max_wait": max_wait, "ok": ok}
-        return self._call(operation, options, lambda ready: self._session.get(url, operation=operation, **ready))
+        return self._call_with_token(
+            operation, options, lambda ready: self._session.get(url, operation=operation, **ready)
+        )
 
     def send(
         self,
@@ -97,13 +99,13 @@ class Api:
     ) -> Response:
         url = self.settings.base_url + path
         options: Options = {"params": params, "json": json, "ok": ok}
-        return self._call(
+        return self._call_with_token(
             operation,
             options,
             lambda ready: self._session.send(method, url, operation=operation, repeat=repeat, **ready),
         )
 
-    def _call(self, operation: str, options: Options, call: Callable[[Options], Response]) -> Response:
+    def _call_with_token(self, operation: str, options: Options, call: Callable[[Options], Response]) -> Response:
         """Amazon answers 403, not 401, when an access token has expired, so that one is looked into as well."""
         ok = options["ok"]
         for may_renew in (True, False):
@@ -116,7 +118,7 @@ class Api:
             self._learn_rate(operation, response)
             if response.status != 403:
                 break
-            if not _token_refused(response):
+            if not _is_token_refused(response):
                 raise CredentialError(
                     f"{self.name}: {operation} got 403 {describe(response)}: the application lacks the role for "
                     "it, or the seller's authorisation ended; check both in Seller Central."
@@ -179,7 +181,7 @@ def _describe_token_error(response: Response) -> str:
     return msgspec.json.decode(response.body, type=payloads.TokenError).error
 
 
-def _token_refused(response: Response) -> bool:
+def _is_token_refused(response: Response) -> bool:
     return any("access token" in f"{error.message} {error.details or ''}".lower() for error in errors(response))
 
 

@@ -69,7 +69,7 @@ def checked(api: Api, url: str) -> str:
     ours = (urlsplit(api.settings.base_url).hostname or "") in LOOPBACK
     if ours and host in LOOPBACK and parts.scheme in ("http", "https"):
         return url
-    if parts.scheme != "https" or parts.username or not PUBLIC.match(host) or _port(url) not in (None, 443):
+    if parts.scheme != "https" or parts.username or not PUBLIC.match(host) or _read_port(url) not in (None, 443):
         raise ProtocolError(
             f"{api.name}: Amazon names a document at {host[:80] or 'no host'}, which is no public https address; "
             "nothing is fetched from there."
@@ -77,7 +77,7 @@ def checked(api: Api, url: str) -> str:
     return url
 
 
-def _port(url: str) -> int | None:
+def _read_port(url: str) -> int | None:
     try:
         return urlsplit(url).port
     except ValueError:
@@ -90,7 +90,7 @@ def lines(document: Fetched) -> Iterator[bytes]:
     Raises ProtocolError where it ends early or inflates beyond measure.
     """
     rest = b""
-    for chunk in _inflated(document.body):
+    for chunk in _inflate(document.body):
         *whole, rest = (rest + chunk).split(b"\n")
         for line in whole:
             yield line.rstrip(b"\r")
@@ -100,10 +100,10 @@ def lines(document: Fetched) -> Iterator[bytes]:
 
 def contents(document: Fetched) -> bytes:
     """The document inflated as a whole. Raises ProtocolError like `lines`."""
-    return b"".join(_inflated(document.body))
+    return b"".join(_inflate(document.body))
 
 
-def _inflated(body: bytes) -> Iterator[bytes]:
+def _inflate(body: bytes) -> Iterator[bytes]:
     """By the body's own mark, not by what Amazon says: a proxy may have inflated it already."""
     if not body.startswith(GZIP):
         yield body

@@ -55,18 +55,18 @@ def read(api: Api, kind: str, marketplace: str, columns: Mapping[str, Sequence[s
     Raises Failed, TransientError when it is not done within fifteen minutes, ProtocolError for a report that is not
     what was asked for.
     """
-    report = _done(api, kind, marketplace)
+    report = _wait_for_done_report(api, kind, marketplace)
     answer = api.call("getReportDocument", f"{PATH}/documents/{report.report_document_id}")
     document = fetch(api, "getReportDocument", decode(answer, Document))
-    return Rows(report.created_time, _rows(document, kind, columns, needed), document.charset)
+    return Rows(report.created_time, _read_rows(document, kind, columns, needed), document.charset)
 
 
-def _done(api: Api, kind: str, marketplace: str) -> Report:
+def _wait_for_done_report(api: Api, kind: str, marketplace: str) -> Report:
     """The report, done. One that fails is asked for once more."""
     failed: set[str] = set()
-    report = _recent(api, kind, marketplace) or _created(api, kind, marketplace)
+    report = _find_recent_report(api, kind, marketplace) or _create_report(api, kind, marketplace)
     while True:
-        report = _awaited(api, kind, report)
+        report = _wait_for_report(api, kind, report)
         if report.marketplace_ids and marketplace not in report.marketplace_ids:
             raise ProtocolError(f"{api.name}: Amazon answered a {kind} of another marketplace than {marketplace}.")
         if report.processing_status == "DONE" and report.report_document_id:
@@ -74,12 +74,12 @@ def _done(api: Api, kind: str, marketplace: str) -> Report:
         if failed:
             raise Failed(report.processing_status)
         failed.add(report.report_id)
-        report = _created(api, kind, marketplace)
+        report = _create_report(api, kind, marketplace)
         if report.report_id in failed:
             raise Failed("the same report again")
 
 
-def _recent(api: Api, kind: str, marketplace: str) -> Report | None:
+def _find_recent_report(api: Api, kind: str, marketplace: str) -> Report | None:
     since = (api.now() - REUSED).isoformat(timespec="seconds").replace("+00:00", "Z")
     query = {"reportTypes": kind, "marketplaceIds": marketplace, "createdSince": since, "pageSize": "10",
              "processingStatuses": "DONE,IN_PROGRESS,IN_QUEUE"}  # fmt: skip
@@ -88,19 +88,19 @@ def _recent(api: Api, kind: str, marketplace: str) -> Report | None:
     return max(mine, key=lambda report: report.created_time, default=None)
 
 
-def _created(api: Api, kind: str, marketplace: str) -> Report:
+def _create_report(api: Api, kind: str, marketplace: str) -> Report:
     body = {"reportType": kind, "marketplaceIds": [marketplace], "reportOptions": LOCALE}
     try:
         # A second request would cancel the first.
         answer = api.send("POST", "createReport", f"{PATH}/reports", body, repeat=Repeat.NEVER, ok=(202,))
     except UnknownOutcome as error:
-        if report := _recent(api, kind, marketplace):
+        if report := _find_recent_report(api, kind, marketplace):
             return report
         raise TransientError(f"{error} Amazon shows no such report yet; the next run looks again.") from None
-    return _look(api, decode(answer, CreatedReport).report_id)
+    return _get_report(api, decode(answer, CreatedReport).report_id)
 
 
-def _awaited(api: Api, kind: str, report: Report) -> Report:
+def _wait_for_report(api: Api, kind: str, report: Report) -> Report:
     started = api.clock()
     pauses = iter(PAUSES)
     pause = 0.0
@@ -111,15 +111,15 @@ def _awaited(api: Api, kind: str, report: Report) -> Report:
             )
         pause = next(pauses, pause)
         api.sleep(pause)
-        report = _look(api, report.report_id)
+        report = _get_report(api, report.report_id)
     return report
 
 
-def _look(api: Api, report_id: str) -> Report:
+def _get_report(api: Api, report_id: str) -> Report:
     return decode(api.call("getReport", f"{PATH}/reports/{report_id}"), Report)
 
 
-def _rows(
+def _read_rows(
     document: Fetched, kind: str, columns: Mapping[str, Sequence[str]], needed: Sequence[str]
 ) -> Iterator[dict[str, bytes] | BadRow]:
     """Empty columns may be missing at the end of a row; with more columns than the header has, or without those

@@ -66,17 +66,17 @@ class AmazonListings(Listings):
 
 def listings(api: Api, marketplaces: Sequence[str]) -> Iterator[tuple[Listing, ...]]:
     """Every listing once, in pages. Raises whatever keeps the reading from being whole: half a reading is none."""
-    total, first = _search(api, {"marketplaceIds": ",".join(marketplaces)})
+    total, first = _search_listings(api, {"marketplaceIds": ",".join(marketplaces)})
     if total < MOST:
-        yield from _whole(first, total)
+        yield from _check_total(first, total)
     else:
-        reported = _reported(api, marketplaces)
+        reported = _read_reports(api, marketplaces)
         every = iter(reported.values())
         while chunk := tuple(islice(every, CHUNK)):
             yield chunk
 
 
-def _whole(pages: Iterator[list[Listing]], total: int) -> Iterator[tuple[Listing, ...]]:
+def _check_total(pages: Iterator[list[Listing]], total: int) -> Iterator[tuple[Listing, ...]]:
     seen: set[str] = set()
     for page in pages:
         new = tuple(listing for listing in page if listing.key not in seen)
@@ -86,7 +86,7 @@ def _whole(pages: Iterator[list[Listing]], total: int) -> Iterator[tuple[Listing
         raise TransientError(f"Amazon counts {total} listings and showed {len(seen)}; they are read again later.")
 
 
-def _search(api: Api, query: dict[str, str]) -> tuple[int, Iterator[list[Listing]]]:
+def _search_listings(api: Api, query: dict[str, str]) -> tuple[int, Iterator[list[Listing]]]:
     """(how many there are, their pages). Ordered by SKU, so that a change meanwhile moves nothing to another page."""
     query = {**query, "includedData": INCLUDED, "pageSize": str(PAGE), "sortBy": "sku", "sortOrder": "ASC"}
     path = items_path(api)
@@ -100,7 +100,7 @@ def _search(api: Api, query: dict[str, str]) -> tuple[int, Iterator[list[Listing
     def pages() -> Iterator[list[Listing]]:
         answer, seen = first, {""}
         while True:
-            yield [_listing_of(raw) for raw in answer.items]
+            yield [_read_listing(raw) for raw in answer.items]
             token = (answer.pagination and answer.pagination.next_token) or ""
             if not token:
                 return
@@ -112,7 +112,7 @@ def _search(api: Api, query: dict[str, str]) -> tuple[int, Iterator[list[Listing
     return first.number_of_results, pages()
 
 
-def _reported(api: Api, marketplaces: Sequence[str]) -> dict[str, Listing]:
+def _read_reports(api: Api, marketplaces: Sequence[str]) -> dict[str, Listing]:
     """Listings of all marketplaces by report, and over them, by search, what has changed since the reports' data."""
     reported: dict[str, Listing] = {}
     oldest = api.now()
@@ -120,18 +120,18 @@ def _reported(api: Api, marketplaces: Sequence[str]) -> dict[str, Listing]:
         try:
             report = reports.read(api, REPORT, marketplace, COLUMNS, NEEDED)
         except reports.Failed as failed:
-            if _search(api, {"marketplaceIds": marketplace})[0] == 0:
+            if _search_listings(api, {"marketplaceIds": marketplace})[0] == 0:
                 continue  # a report without rows comes out CANCELLED
             raise TransientError(
                 f"{api.name}: Amazon's report of the listings in {marketplace} failed twice ({failed.status}); "
                 "ask for it in Seller Central, and if it fails there too, open a case."
             ) from None
         oldest = min(oldest, report.asked)
-        charset = _charset(report.charset)
+        charset = _find_charset(report.charset)
         for new in _read_rows(report, marketplace, charset):
             before = reported.get(new.key)
-            reported[new.key] = _merged(before, new) if before else new
-    for changed in _changed(api, marketplaces, oldest - CACHED, api.now()):
+            reported[new.key] = _merge(before, new) if before else new
+    for changed in _search_changed(api, marketplaces, oldest - CACHED, api.now()):
         reported.update((listing.key, listing) for listing in changed)
     return reported
 
@@ -141,7 +141,7 @@ def _read_rows(report: reports.Rows, marketplace: str, charset: str) -> Iterator
     rows that are wrong, but the report, its charset or its columns."""
     count, bad, why = 0, 0, ""
     for row in report.rows:
-        new = unreadable(row.raw, row.why) if isinstance(row, reports.BadRow) else _row(row, marketplace, charset)
+        new = unreadable(row.raw, row.why) if isinstance(row, reports.BadRow) else _read_row(row, marketplace, charset)
         count += 1
         if UNREADABLE in new.reference:
             bad, why = bad + 1, why or new.reference[UNREADABLE]
@@ -150,31 +150,33 @@ def _read_rows(report: reports.Rows, marketplace: str, charset: str) -> Iterator
         raise ProtocolError(f"{bad} of {count} rows of Amazon's report cannot be read, the first by its {why}.")
 
 
-def _changed(api: Api, marketplaces: Sequence[str], after: datetime, before: datetime) -> Iterator[list[Listing]]:
+def _search_changed(
+    api: Api, marketplaces: Sequence[str], after: datetime, before: datetime
+) -> Iterator[list[Listing]]:
     """Listings changed in a span of time, which is halved until a search can show it."""
     bounds = {
         name: instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         for name, instant in (("lastUpdatedAfter", after), ("lastUpdatedBefore", before))
     }
-    total, pages = _search(api, {"marketplaceIds": ",".join(marketplaces), **bounds})
+    total, pages = _search_listings(api, {"marketplaceIds": ",".join(marketplaces), **bounds})
     if total < MOST:
         yield from pages
     elif before - after < timedelta(seconds=1):
         raise TransientError(f"{api.name}: {total} listings changed within a second; they are read again later.")
     else:
         middle = after + (before - after) / 2
-        yield from _changed(api, marketplaces, after, middle)
-        yield from _changed(api, marketplaces, middle, before)
+        yield from _search_changed(api, marketplaces, after, middle)
+        yield from _search_changed(api, marketplaces, middle, before)
 
 
-def _listing_of(raw: msgspec.Raw) -> Listing:
+def _read_listing(raw: msgspec.Raw) -> Listing:
     try:
-        return _listing(decode_json(_ITEM, raw))
+        return _build_listing(decode_json(_ITEM, raw))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return unreadable(bytes(raw), str(error).partition(" - at ")[2].strip("`") or "broken JSON")
 
 
-def _listing(item: Item) -> Listing:
+def _build_listing(item: Item) -> Listing:
     codes = {
         availability.fulfillment_channel_code: availability.quantity for availability in item.fulfillment_availability
     }
@@ -186,7 +188,7 @@ def _listing(item: Item) -> Listing:
         key=item.sku,
         sku=item.sku,
         quantity=quantity,
-        fulfilled_by=_fulfilled_by(*codes),
+        fulfilled_by=_decide_fulfilled_by(*codes),
         title=next((availability.item_name for availability in item.summaries if availability.item_name), ""),
         active=quantity == 0 or any("BUYABLE" in availability.status for availability in item.summaries),
         reference={"marketplaces": ",".join(availability.marketplace_id for availability in item.summaries)}
@@ -194,28 +196,28 @@ def _listing(item: Item) -> Listing:
     )
 
 
-def _row(row: dict[str, bytes], marketplace: str, charset: str) -> Listing:
+def _read_row(row: dict[str, bytes], marketplace: str, charset: str) -> Listing:
     """A row as a listing. What is no SKU, quantity or fulfilment channel shows a row whose columns are out of place."""
-    sku = _sku(row["sku"], charset)
+    sku = _decode_sku(row["sku"], charset)
     shown = row["quantity"].strip()
     if not sku or not CHANNEL_CODE.fullmatch(row["channel"].strip()) or (shown and not DIGITS.fullmatch(shown)):
         odd = bool(shown) and not DIGITS.fullmatch(shown)
         column = "seller-sku" if not sku else "quantity" if odd else "fulfillment-channel"
         return unreadable(b"\t".join(row.values()), f"{column} in the {REPORT} of {marketplace}")
-    fulfilled_by = _fulfilled_by(row["channel"].decode("ascii", "replace").strip())
+    fulfilled_by = _decide_fulfilled_by(row["channel"].decode("ascii", "replace").strip())
     quantity = int(shown) if shown and fulfilled_by is FulfilledBy.MERCHANT else None
     return Listing(
         key=sku,
         sku=sku,
         quantity=quantity,
         fulfilled_by=fulfilled_by,
-        title=_text(row["title"], charset, "replace"),
+        title=_decode_text(row["title"], charset, "replace"),
         active=quantity == 0 or row["status"].strip().lower() in (b"", b"active"),
         reference={"marketplaces": marketplace},
     )
 
 
-def _merged(before: Listing, new: Listing) -> Listing:
+def _merge(before: Listing, new: Listing) -> Listing:
     """One SKU in two marketplaces (or twice in one report)."""
     if UNREADABLE in before.reference:
         return before
@@ -232,26 +234,26 @@ def _merged(before: Listing, new: Listing) -> Listing:
     )
 
 
-def _fulfilled_by(*codes: str) -> FulfilledBy:
+def _decide_fulfilled_by(*codes: str) -> FulfilledBy:
     return FulfilledBy.CHANNEL if any(code.startswith("AMAZON") for code in codes) else FulfilledBy.MERCHANT
 
 
-def _charset(named: str) -> str:
+def _find_charset(named: str) -> str:
     try:
         return codecs.lookup(named or "utf-8").name
     except LookupError:
         raise ProtocolError(f"The {REPORT} is written in {named[:40]!r}, which nobody knows.") from None
 
 
-def _sku(raw: bytes, charset: str) -> str:
+def _decode_sku(raw: bytes, charset: str) -> str:
     """'' for a SKU that is not written as Amazon says: with a blot it would be another SKU."""
     try:
-        return _text(raw, charset, "strict")
+        return _decode_text(raw, charset, "strict")
     except UnicodeDecodeError:
         return ""
 
 
-def _text(raw: bytes, charset: str, on_error: str) -> str:
+def _decode_text(raw: bytes, charset: str, on_error: str) -> str:
     """UTF-8 where it is, whatever Amazon says of it: nothing else looks like it by accident. Otherwise as it says."""
     try:
         return raw.decode("utf-8").strip()

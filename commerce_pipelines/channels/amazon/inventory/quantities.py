@@ -73,19 +73,19 @@ def push(api: Api, pushes: Sequence[Push], marketplaces: Callable[[], Sequence[s
     items_path(api)
     sendable = []
     for wanted in pushes:
-        if refused := _refusal(wanted):
+        if refused := _refuse(wanted):
             yield refused
         else:
             sendable.append(wanted)
-    for place, group in _by_marketplace(sendable, marketplaces):
+    for place, group in _group_by_marketplace(sendable, marketplaces):
         if len(group) <= FEW:
-            yield from _patched(api, group, place)
+            yield from _patch_listings(api, group, place)
         else:
             for at in range(0, len(group), MOST):
-                yield from _fed(api, group[at : at + MOST], place)
+                yield from _submit_feed(api, group[at : at + MOST], place)
 
 
-def _by_marketplace(
+def _group_by_marketplace(
     pushes: Sequence[Push], marketplaces: Callable[[], Sequence[str]]
 ) -> Iterator[tuple[str, list[Push]]]:
     """Each push once: the marketplace that lists most of them first, then the one that lists most of the others."""
@@ -99,12 +99,12 @@ def _by_marketplace(
         left = [(wanted, places) for wanted, places in left if place not in places]
 
 
-def _refusal(push: Push) -> PushOutcome | None:
+def _refuse(push: Push) -> PushOutcome | None:
     """What we never send."""
     if push.listing.fulfilled_by is FulfilledBy.CHANNEL:
-        return _outcome(push, "refused", "fulfilled_by_channel", "Amazon keeps the stock of this listing itself.")
+        return _build_outcome(push, "refused", "fulfilled_by_channel", "Amazon keeps the stock of this listing itself.")
     if push.quantity < 0:
-        return _outcome(push, "refused", "bad_quantity", "A quantity below nothing cannot be offered.")
+        return _build_outcome(push, "refused", "bad_quantity", "A quantity below nothing cannot be offered.")
     return None
 
 
@@ -126,7 +126,7 @@ def feed(pushes: Sequence[Push], seller_id: str) -> dict[str, Any]:
     return {"header": {"sellerId": seller_id, "version": "2.0", "issueLocale": "en_US"}, "messages": messages}
 
 
-def _patched(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushOutcome]:
+def _patch_listings(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushOutcome]:
     """One call each. Two calls in a row that get nowhere mean that nothing gets anywhere, which is raised."""
     lost = False
     for wanted in pushes:
@@ -145,47 +145,48 @@ def _patched(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushOutco
             if lost:
                 raise
             lost = True
-            yield _outcome(wanted, "failed", "unreachable", str(error))
+            yield _build_outcome(wanted, "failed", "unreachable", str(error))
             continue
         lost = False
         if answer.status == 200:
             submission = decode(answer, Submission)
             accepted = submission.status == "ACCEPTED"
-            yield _outcome(wanted, "accepted") if accepted else _blamed(wanted, submission.issues)
+            yield _build_outcome(wanted, "accepted") if accepted else _refuse_for_issues(wanted, submission.issues)
         else:
             problems = errors(answer)
-            yield _blamed(wanted, [Issue(code=error.code, message=error.message) for error in problems])
+            yield _refuse_for_issues(wanted, [Issue(code=error.code, message=error.message) for error in problems])
 
 
-def _fed(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushOutcome]:
+def _submit_feed(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushOutcome]:
     """One feed. What stops it before Amazon has taken it is said of each push; afterwards its own report says it."""
     try:
-        feed_id = _submitted(api, pushes, place)
+        feed_id = _create_feed(api, pushes, place)
     except CredentialError:
         raise
     except (TransientError, PermanentError) as error:
-        yield from (_outcome(wanted, "failed", "feed_not_sent", str(error)) for wanted in pushes)
+        yield from (_build_outcome(wanted, "failed", "feed_not_sent", str(error)) for wanted in pushes)
         return
     try:
-        state = _awaited(api, feed_id)
+        state = _wait_for_feed(api, feed_id)
         if state is None:
             yield from (
-                _outcome(wanted, "pending", "in_progress", f"Feed {feed_id} is still at work.") for wanted in pushes
+                _build_outcome(wanted, "pending", "in_progress", f"Feed {feed_id} is still at work.")
+                for wanted in pushes
             )
         elif not state.result_feed_document_id:
             yield from (
-                _outcome(wanted, "failed", state.processing_status, f"Amazon gave up feed {feed_id}.")
+                _build_outcome(wanted, "failed", state.processing_status, f"Amazon gave up feed {feed_id}.")
                 for wanted in pushes
             )
         else:
-            report = _report(api, state.result_feed_document_id)
+            report = _read_report(api, state.result_feed_document_id)
             yield from _read(pushes, report, feed_id, done=state.processing_status == "DONE")
     except CommerceError as error:
         # The feed is Amazon's by now and will do its work, whether or not we can see how.
-        yield from (_outcome(wanted, "pending", "unseen", str(error)) for wanted in pushes)
+        yield from (_build_outcome(wanted, "pending", "unseen", str(error)) for wanted in pushes)
 
 
-def _submitted(api: Api, pushes: Sequence[Push], place: str) -> str:
+def _create_feed(api: Api, pushes: Sequence[Push], place: str) -> str:
     answer = api.send(
         "POST",
         "createFeedDocument",
@@ -203,13 +204,13 @@ def _submitted(api: Api, pushes: Sequence[Push], place: str) -> str:
         # Two feeds of one document would both be worked on, the second after a newer figure.
         made = api.send("POST", "createFeed", f"{FEEDS}/feeds", asked, repeat=Repeat.NEVER, ok=(202,))
     except UnknownOutcome as error:
-        if feed_id := _taken(api, began):
+        if feed_id := _find_taken_feed(api, began):
             return feed_id
         raise TransientError(f"{error} Amazon shows no such feed.") from None
     return decode(made, CreatedFeed).feed_id
 
 
-def _taken(api: Api, since: datetime) -> str:
+def _find_taken_feed(api: Api, since: datetime) -> str:
     """The feed that Amazon took although its answer was lost, '' for none: nobody else sends any while we do."""
     earliest = (since - SKEW).isoformat(timespec="seconds").replace("+00:00", "Z")
     query = {"feedTypes": KIND, "processingStatuses": "IN_QUEUE,IN_PROGRESS", "createdSince": earliest}
@@ -217,7 +218,7 @@ def _taken(api: Api, since: datetime) -> str:
     return max(feeds, key=lambda feed: feed.created_time).feed_id if feeds else ""
 
 
-def _awaited(api: Api, feed_id: str) -> Feed | None:
+def _wait_for_feed(api: Api, feed_id: str) -> Feed | None:
     """The feed when Amazon is through with it; None when that takes more than ten minutes."""
     started, pauses, pause = api.clock(), iter(PAUSES), 0.0
     while True:
@@ -230,7 +231,7 @@ def _awaited(api: Api, feed_id: str) -> Feed | None:
             return None
 
 
-def _report(api: Api, document_id: str) -> FeedReport:
+def _read_report(api: Api, document_id: str) -> FeedReport:
     answer = api.call("getFeedDocument", f"{FEEDS}/documents/{document_id}")
     document = fetch(api, "getFeedDocument", decode(answer, Document))
     try:
@@ -242,23 +243,25 @@ def _report(api: Api, document_id: str) -> FeedReport:
 def _read(pushes: Sequence[Push], report: FeedReport, feed_id: str, *, done: bool) -> Iterator[PushOutcome]:
     """By message: an ERROR is a refusal. No issue means accepted only where Amazon's own count says so, too."""
     faults: dict[int | None, list[Issue]] = {}
-    for issue in map(_issue, report.issues):
+    for issue in map(_read_issue, report.issues):
         if issue.severity == "ERROR":
             faults.setdefault(issue.message_id, []).append(issue)
     silent = [number for number in range(1, len(pushes) + 1) if number not in faults]
     counted = done and report.summary.messages_accepted >= len(silent)
     for number, wanted in enumerate(pushes, 1):
         if number in faults:
-            yield _blamed(wanted, faults[number])
+            yield _refuse_for_issues(wanted, faults[number])
         elif counted:
-            yield _outcome(wanted, "accepted")
+            yield _build_outcome(wanted, "accepted")
         elif None in faults:
-            yield _blamed(wanted, faults[None])
+            yield _refuse_for_issues(wanted, faults[None])
         else:
-            yield _outcome(wanted, "failed", "unconfirmed", f"Feed {feed_id} does not say that it took this message.")
+            yield _build_outcome(
+                wanted, "failed", "unconfirmed", f"Feed {feed_id} does not say that it took this message."
+            )
 
 
-def _issue(raw: msgspec.Raw) -> FeedIssue:
+def _read_issue(raw: msgspec.Raw) -> FeedIssue:
     """An issue that cannot be read may be of any message, and counts as one of the whole feed."""
     try:
         return decode_json(_ISSUE, raw)
@@ -266,10 +269,10 @@ def _issue(raw: msgspec.Raw) -> FeedIssue:
         return FeedIssue(code="unreadable", message="Amazon's report on the feed holds an issue that cannot be read.")
 
 
-def _blamed(push: Push, issues: Sequence[Issue]) -> PushOutcome:
+def _refuse_for_issues(push: Push, issues: Sequence[Issue]) -> PushOutcome:
     first = next((issue for issue in issues if issue.severity == "ERROR"), Issue(code="INVALID"))
-    return _outcome(push, "refused", first.code or "INVALID", first.message)
+    return _build_outcome(push, "refused", first.code or "INVALID", first.message)
 
 
-def _outcome(push: Push, status: Any, code: str = "", message: str = "") -> PushOutcome:
+def _build_outcome(push: Push, status: Any, code: str = "", message: str = "") -> PushOutcome:
     return PushOutcome(key=push.listing.key, status=status, code=code, message=message[:300])

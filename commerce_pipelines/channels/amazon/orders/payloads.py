@@ -245,7 +245,7 @@ def _read(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
         return decode_json(decoder, raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         reason = says(error)
-        raise bad_payload(reason, subject=_path(reason)) from None
+        raise bad_payload(reason, subject=_read_path(reason)) from None
 
 
 def bad_payload(reason: str, *, subject: str = "") -> RecordError:
@@ -257,5 +257,5 @@ def bad_payload(reason: str, *, subject: str = "") -> RecordError:
     )
 
 
-def _path(reason: str) -> str:
+def _read_path(reason: str) -> str:
     return reason.partition(" - at `")[2].rstrip("`")

@@ -62,13 +62,13 @@ class Priced(NamedTuple):
 
 def currency_of(order: payloads.Order, default: str) -> str:
     """The order's one currency, `default` where no amount is stated. Raises RecordError(`mixed_currency`)."""
-    seen = sorted({money.currency_code for money in _amounts(order)})
+    seen = sorted({money.currency_code for money in _list_amounts(order)})
     if len(seen) > 1:
         raise RecordError("mixed_currency", f"The order has amounts in {' and '.join(seen)}.", fix=_LOOK)
     return seen[0] if seen else default
 
 
-def _amounts(order: payloads.Order) -> Iterable[payloads.Money]:
+def _list_amounts(order: payloads.Order) -> Iterable[payloads.Money]:
     if order.proceeds:
         if order.proceeds.grand_total:
             yield order.proceeds.grand_total
@@ -97,23 +97,23 @@ def price(order: payloads.Order, currency: str, default_includes_tax: bool, coll
     """
     money = {item.order_item_id: read_item(item, currency) for item in order.order_items if _has_money(item)}
     if not default_includes_tax:
-        money = {key: _left_out(amount) if collects.get(key) else amount for key, amount in money.items()}
+        money = {key: _exclude_tax(amount) if collects.get(key) else amount for key, amount in money.items()}
     stated = {amount.included for amount in money.values()} - {None}
     if len(stated) > 1:
         raise RecordError("tax_basis", "Some items of the order contain their tax and some do not.", fix=_LOOK)
-    tips, grand = _tips(order, currency), _grand_total(order, currency)
+    tips, grand = _sum_tips(order, currency), _read_grand_total(order, currency)
     for includes_tax in stated or (default_includes_tax, not default_includes_tax):
         worth = {key: amount.worth(bool(includes_tax)) for key, amount in money.items()}
         if difference := _reconcile(order.order_items, worth, grand, tips):
             break
     else:
-        raise _unbalanced("")
+        raise _build_unbalanced_error("")
     (kept, tip), includes_tax = difference, bool(includes_tax)
     lines: list[OrderLine] = []
     collected = 0
     for item in kept:
         mine = money.get(item.order_item_id) or ItemMoney({"ITEM": 0}, {}, 0, {}, 0, None)
-        new, remitted = _lines(item, mine, includes_tax, collects.get(item.order_item_id, False))
+        new, remitted = _build_lines(item, mine, includes_tax, collects.get(item.order_item_id, False))
         lines += new
         collected += remitted
     if tip:
@@ -125,7 +125,7 @@ def price(order: payloads.Order, currency: str, default_includes_tax: bool, coll
 def unpriced(order: payloads.Order) -> tuple[OrderLine, ...]:
     """The items of an order that waits for its prices: amounts of nothing."""
     nothing = ItemMoney({"ITEM": 0}, {}, 0, {}, 0, None)
-    return tuple(line for item in order.order_items for line in _lines(item, nothing, True, False)[0])
+    return tuple(line for item in order.order_items for line in _build_lines(item, nothing, True, False)[0])
 
 
 def is_cancelled(item: payloads.OrderItem) -> bool:
@@ -142,7 +142,7 @@ def is_cancelled(item: payloads.OrderItem) -> bool:
 def read_item(item: payloads.OrderItem, currency: str) -> ItemMoney:
     """The item's categories and what they prove about its tax. Raises RecordError, see `price`."""
     proceeds = item.proceeds or payloads.ItemProceeds()
-    total = _minor(proceeds.proceeds_total, currency)
+    total = _read_minor(proceeds.proceeds_total, currency)
     charges: dict[str, int] = {}
     discounts: dict[str, int] = {}
     taxes: dict[str, int] = {}
@@ -150,7 +150,7 @@ def read_item(item: payloads.OrderItem, currency: str) -> ItemMoney:
     for part in proceeds.breakdowns or ():
         amount = to_minor(part.subtotal.amount, currency)
         if part.type == "DISCOUNT":
-            for subtype, value in _divided(part, abs(amount), currency, "").items():
+            for subtype, value in _divide_by_subtype(part, abs(amount), currency, "").items():
                 discounts[subtype] = discounts.get(subtype, 0) + abs(value)
             continue
         if part.type != "TAX" and part.type not in CHARGES:
@@ -166,7 +166,7 @@ def read_item(item: payloads.OrderItem, currency: str) -> ItemMoney:
             )
         if part.type == "TAX":
             tax += amount
-            for subtype, value in _divided(part, amount, currency, "").items():
+            for subtype, value in _divide_by_subtype(part, amount, currency, "").items():
                 taxes[subtype] = taxes.get(subtype, 0) + value
         else:
             charges[part.type] = charges.get(part.type, 0) + amount
@@ -176,15 +176,15 @@ def read_item(item: payloads.OrderItem, currency: str) -> ItemMoney:
     included = None
     if total is not None:
         if total not in (base, base + tax):
-            raise _unbalanced(item.order_item_id)
+            raise _build_unbalanced_error(item.order_item_id)
         included = total == base if tax else None
     taxed = {category for category, value in taxes.items() if value}
-    divided = taxed <= _lined(charges, discounts)
-    taxes = _before_discounts(charges, discounts, taxes) if divided else {}
+    divided = taxed <= _list_line_categories(charges, discounts)
+    taxes = _add_back_discounts(charges, discounts, taxes) if divided else {}
     return ItemMoney(charges, discounts, tax, taxes, total, included)
 
 
-def _before_discounts(charges: dict[str, int], discounts: dict[str, int], taxes: dict[str, int]) -> dict[str, int]:
+def _add_back_discounts(charges: dict[str, int], discounts: dict[str, int], taxes: dict[str, int]) -> dict[str, int]:
     """Where no part is the discounts', each charge's tax is what its discount left of it: the discount's share goes to
     the discount, so that charge and discount bear one rate."""
     if taxes.get("DISCOUNT") or "" in taxes:
@@ -202,26 +202,26 @@ def _before_discounts(charges: dict[str, int], discounts: dict[str, int], taxes:
     return result
 
 
-def _left_out(money: ItemMoney) -> ItemMoney:
+def _exclude_tax(money: ItemMoney) -> ItemMoney:
     """Collected tax of an item whose total has no room for it, where prices never contain tax: the buyer paid it on
     top, and "the total monetary amount" is without it."""
     return money._replace(included=False) if money.included else money
 
 
-def _divided(part: payloads.Breakdown, amount: int, currency: str, undivided: str) -> dict[str, int]:
+def _divide_by_subtype(part: payloads.Breakdown, amount: int, currency: str, undivided: str) -> dict[str, int]:
     """ "Further granular breakdown of the subtotal", by subtype, where it adds up to it; else all under `undivided`.
 
     The tax on a discount reduces the tax, so its sign is made negative however it is written.
     """
     parts: dict[str, int] = {}
     for breakdown in part.detailed_breakdowns or ():
-        value = abs(_minor(breakdown.value, currency) or 0)
+        value = abs(_read_minor(breakdown.value, currency) or 0)
         sign = -1 if part.type == "TAX" and breakdown.subtype == "DISCOUNT" else 1
         parts[breakdown.subtype] = parts.get(breakdown.subtype, 0) + sign * value
     return parts if parts and sum(parts.values()) == amount else {undivided: amount}
 
 
-def _lined(charges: dict[str, int], discounts: dict[str, int]) -> set[str]:
+def _list_line_categories(charges: dict[str, int], discounts: dict[str, int]) -> set[str]:
     """The categories that become lines, so that tax can be put on them."""
     return (
         {"ITEM"}
@@ -230,7 +230,7 @@ def _lined(charges: dict[str, int], discounts: dict[str, int]) -> set[str]:
     )
 
 
-def _lines(
+def _build_lines(
     item: payloads.OrderItem, money: ItemMoney, includes_tax: bool, collected: bool
 ) -> tuple[list[OrderLine], int]:
     """The item's lines and the tax on them that Amazon remits.
@@ -251,7 +251,7 @@ def _lines(
             of = item_id + suffix if money.charges.get(subtype) else item_id
             line_id = f"{item_id}_discount{'_' + subtype.lower() if subtype else ''}"
             rows.append(("DISCOUNT", line_id, LineKind.DISCOUNT, f"Discount {title}".strip(), -amount, of))
-    taxes = _taxes([row[0] for row in rows], [row[4] for row in rows], money)
+    taxes = _allocate_taxes([row[0] for row in rows], [row[4] for row in rows], money)
     lines = []
     remitted = 0
     for (_, line_id, kind, title, amount, of), tax in zip(rows, taxes, strict=True):
@@ -274,7 +274,7 @@ def _lines(
     return lines, remitted
 
 
-def _taxes(shares: list[str], amounts: list[int], money: ItemMoney) -> list[int]:
+def _allocate_taxes(shares: list[str], amounts: list[int], money: ItemMoney) -> list[int]:
     """The tax of each row, negative on discounts; sums to `money.tax`."""
     if not money.tax:
         return [0] * len(amounts)
@@ -315,18 +315,18 @@ def _reconcile(
     return None
 
 
-def _tips(order: payloads.Order, currency: str) -> tuple[int, int]:
+def _sum_tips(order: payloads.Order, currency: str) -> tuple[int, int]:
     """(all tips, final tips only). `DELIVERY_TIP` "is charged separately and not attributed to a specific item"."""
     parts = (order.proceeds.breakdowns if order.proceeds else None) or ()
     tips = [(to_minor(p.subtotal.amount, currency), p.status) for p in parts if p.type == "DELIVERY_TIP"]
     return sum(tip for tip, _ in tips), sum(tip for tip, status in tips if status != "PENDING")
 
 
-def _grand_total(order: payloads.Order, currency: str) -> int | None:
-    return _minor(order.proceeds.grand_total if order.proceeds else None, currency)
+def _read_grand_total(order: payloads.Order, currency: str) -> int | None:
+    return _read_minor(order.proceeds.grand_total if order.proceeds else None, currency)
 
 
-def _minor(money: payloads.Money | None, currency: str) -> int | None:
+def _read_minor(money: payloads.Money | None, currency: str) -> int | None:
     return None if money is None else to_minor(money.amount, currency)
 
 
@@ -334,7 +334,7 @@ def _has_money(item: payloads.OrderItem) -> bool:
     return bool(item.proceeds and (item.proceeds.proceeds_total or item.proceeds.breakdowns))
 
 
-def _unbalanced(subject: str) -> RecordError:
+def _build_unbalanced_error(subject: str) -> RecordError:
     where = "An item's proceeds" if subject else "The items of the order"
     return RecordError(
         "unbalanced",

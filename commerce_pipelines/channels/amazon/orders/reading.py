@@ -67,12 +67,14 @@ class AmazonOrders(Orders):
         """
         last = _read_resume(resume)
         if last and last.by == "lastUpdated" and self._api.now() - last.issued < TOKEN_LIFE:
-            return self._order_pages("lastUpdated", Window(last.after, last.before), last.token, max_wait=TICK_WAIT)
-        return self._order_pages("lastUpdated", window, None, max_wait=TICK_WAIT)
+            return self._read_order_pages(
+                "lastUpdated", Window(last.after, last.before), last.token, max_wait=TICK_WAIT
+            )
+        return self._read_order_pages("lastUpdated", window, None, max_wait=TICK_WAIT)
 
     def created(self, window: Window) -> Iterator[Page]:
         """Orders created in the window. Amazon gives no count to verify."""
-        return self._order_pages("created", window, None)
+        return self._read_order_pages("created", window, None)
 
     def one(self, record_id: str) -> bytes | None:
         response = self._api.call(
@@ -84,7 +86,9 @@ class AmazonOrders(Orders):
 
     def totals(self, window: Window) -> Iterator[OrderTotal]:
         """As channels/totals.py says; an order that cannot be translated counts with Amazon's grand total."""
-        return totals(self._order_pages("created", window, None, INCLUDED_FOR_TOTALS), self.translate, _stated_total)
+        return totals(
+            self._read_order_pages("created", window, None, INCLUDED_FOR_TOTALS), self.translate, _read_stated_total
+        )
 
     def head(self, raw: bytes) -> Head:
         return translate.head(raw)
@@ -92,15 +96,18 @@ class AmazonOrders(Orders):
     def translate(self, raw: bytes) -> Order:
         return translate.translate(raw, self._api.name, self._settings.prices_include_tax)
 
-    def _order_pages(
+    def _read_order_pages(
         self, by: str, window: Window, token: str | None, included: str = INCLUDED, max_wait: float | None = None
     ) -> Iterator[Page]:
-        after, before = _milliseconds(window.start), _milliseconds(min(window.end, self._api.now() - SETTLED))
+        after, before = (
+            _cut_to_milliseconds(window.start),
+            _cut_to_milliseconds(min(window.end, self._api.now() - SETTLED)),
+        )
         if after > before:
             return
         params = {
-            f"{by}After": _instant(after),
-            f"{by}Before": _instant(before),
+            f"{by}After": _format_instant(after),
+            f"{by}Before": _format_instant(before),
             "maxResultsPerPage": str(PAGE_SIZE),
             "includedData": included,
         }
@@ -108,13 +115,13 @@ class AmazonOrders(Orders):
             params["marketplaceIds"] = ",".join(self._settings.marketplace_ids)
 
         def fetch(token: str | None) -> tuple[Page, str | None]:
-            answer = self._search(params, token, max_wait)
+            answer = self._search_orders(params, token, max_wait)
             following = (answer.pagination and answer.pagination.next_token) or None
             resume = Resume(following, by, after, before, self._api.now()) if following else None
             seen_until = answer.last_updated_before if by == "lastUpdated" else answer.created_before
             return Page(
                 records=tuple(
-                    raw for raw in map(bytes, answer.orders) if by != "created" or _placed_before(raw, window)
+                    raw for raw in map(bytes, answer.orders) if by != "created" or _is_placed_before(raw, window)
                 ),
                 resume=msgspec.json.encode(resume).decode() if resume else None,
                 watermark=min(before, seen_until or before),
@@ -130,7 +137,7 @@ class AmazonOrders(Orders):
             f"{self._api.name}: Amazon refuses its own page tokens; the window is asked for again later."
         )
 
-    def _search(
+    def _search_orders(
         self, params: Mapping[str, str], token: str | None, max_wait: float | None
     ) -> payloads.SearchOrdersResponse:
         resumed = {} if token is None else {"paginationToken": token}
@@ -143,7 +150,7 @@ class AmazonOrders(Orders):
         raise PermanentError(f"{self._api.name}: searchOrders got 400 {describe(response)}: the request is refused.")
 
 
-def _stated_total(raw: bytes) -> OrderTotal:
+def _read_stated_total(raw: bytes) -> OrderTotal:
     """The order by its head and grand total alone. Raises RecordError where not even those can be read."""
     order = payloads.read_order(raw)
     stated = order.proceeds.grand_total if order.proceeds else None
@@ -156,7 +163,7 @@ def _stated_total(raw: bytes) -> OrderTotal:
     )
 
 
-def _placed_before(raw: bytes, window: Window) -> bool:
+def _is_placed_before(raw: bytes, window: Window) -> bool:
     """Amazon's bounds include their instants, a window excludes its end. What cannot be read is kept."""
     try:
         return payloads.read_head(raw).created_time < window.end
@@ -171,10 +178,10 @@ def _read_resume(text: str | None) -> Resume | None:
         return None
 
 
-def _milliseconds(instant: datetime) -> datetime:
+def _cut_to_milliseconds(instant: datetime) -> datetime:
     instant = instant.astimezone(UTC)
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
-def _instant(instant: datetime) -> str:
+def _format_instant(instant: datetime) -> str:
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -58,14 +58,14 @@ def translate(raw: bytes, channel: str, prices_include_tax: bool | None = None) 
     if order.fulfillment is None:
         raise payloads.bad_payload("Object missing required field `fulfillment`", subject="$.fulfillment")
     market = BY_ID.get(order.sales_channel.marketplace_id)
-    status, shipped, other = _standing(order, order.fulfillment.fulfillment_status)
+    status, shipped, other = _read_standing(order, order.fulfillment.fulfillment_status)
     if status is OrderStatus.PAID and order.fulfillment.fulfilled_by is None:
         raise payloads.bad_payload(
             "Object missing required field `fulfilledBy` - at `$.fulfillment`", subject="$.fulfillment.fulfilledBy"
         )
     paid = status is OrderStatus.PAID
-    prices_include_tax = _includes_tax(market, prices_include_tax)
-    collects = {item.order_item_id: _collects(item, order, strict=paid) for item in order.order_items}
+    prices_include_tax = _decide_tax_included(market, prices_include_tax)
+    collects = {item.order_item_id: _is_tax_collected(item, order, strict=paid) for item in order.order_items}
     currency = market.currency if market else ""
     try:
         currency = proceeds.currency_of(order, currency)
@@ -86,44 +86,48 @@ def translate(raw: bytes, channel: str, prices_include_tax: bool | None = None) 
         prices_include_tax=money.prices_include_tax,
         lines=money.lines,
         collected=money.collected,
-        collected_as=_collected_as(order, collects),
+        collected_as=_name_collection_scheme(order, collects),
         fulfilled_by=FULFILLED_BY[order.fulfillment.fulfilled_by or "MERCHANT"],
         shipped=shipped,
         marketplace=order.sales_channel.marketplace_id,
         service=order.fulfillment.fulfillment_service_level or "",
-        departure_country=_departure(order),
+        departure_country=_find_departure(order),
         is_other_channel=other,
-        payments=_payments(order, currency),
-        buyer=_buyer(order, market.language if market else ""),
-        billing=_billing(order),
-        shipping=_address(order.recipient.delivery_address) if order.recipient else None,
+        payments=_read_payments(order, currency),
+        buyer=_read_buyer(order, market.language if market else ""),
+        billing=_read_billing_address(order),
+        shipping=_read_address(order.recipient.delivery_address) if order.recipient else None,
     )
 
 
-def _includes_tax(market: Marketplace | None, setting: bool | None) -> bool:
+def _decide_tax_included(market: Marketplace | None, setting: bool | None) -> bool:
     if setting is None:
         return market.tax_included if market else True
     return setting
 
 
-def _standing(order: payloads.Order, fulfilment_status: str) -> tuple[OrderStatus, Shipped, bool]:
+def _read_standing(order: payloads.Order, fulfilment_status: str) -> tuple[OrderStatus, Shipped, bool]:
     """Where the order stands, what of it has left, and whether it was sold elsewhere or can never be fulfilled."""
     status, shipped = STATUS[fulfilment_status]
     other = order.sales_channel.channel_name == "NON_AMAZON" or fulfilment_status == "UNFULFILLABLE"
-    if status is OrderStatus.PAID and all(proceeds.is_cancelled(i) for i in order.order_items) and _owes(order) == 0:
+    if (
+        status is OrderStatus.PAID
+        and all(proceeds.is_cancelled(i) for i in order.order_items)
+        and _read_amount_due(order) == 0
+    ):
         status = OrderStatus.CANCELLED
     if status is OrderStatus.PAID and not other:
-        status = _priced_status(order, shipped)
+        status = _check_priced(order, shipped)
     return status, shipped, other
 
 
-def _owes(order: payloads.Order) -> int:
+def _read_amount_due(order: payloads.Order) -> int:
     """0 where the stated grand total is nothing or missing."""
     total = order.proceeds.grand_total if order.proceeds else None
     return to_minor(total.amount, total.currency_code) if total else 0
 
 
-def _priced_status(order: payloads.Order, shipped: Shipped) -> OrderStatus:
+def _check_priced(order: payloads.Order, shipped: Shipped) -> OrderStatus:
     """Proceeds may be missing. Before shipment the order waits for them: Amazon updates it again when it is priced. A
     replacement is free by its nature. Anything else that left without a price would wait for ever: that is said."""
     if proceeds.is_priced(order) or any(
@@ -139,14 +143,14 @@ def _priced_status(order: payloads.Order, shipped: Shipped) -> OrderStatus:
     )
 
 
-def _collects(item: payloads.OrderItem, order: payloads.Order, *, strict: bool) -> bool:
+def _is_tax_collected(item: payloads.OrderItem, order: payloads.Order, *, strict: bool) -> bool:
     """Whether Amazon remits this item's tax: "Tax is withheld and remitted to the taxing authority by Amazon".
 
     The TAX data set needs a role that not every application has. Without it, the IOSS number is the evidence left:
     sellers "must provide this IOSS number to their carrier when Amazon has collected the VAT on the sale".
     """
     if item.tax is None or item.tax.tax_collections is None:
-        return bool(_ioss_number(item)) and _destination(order) in IOSS_COUNTRIES
+        return bool(_read_ioss_number(item)) and _read_destination(order) in IOSS_COUNTRIES
     models = {collection.model for collection in item.tax.tax_collections} - {None}
     if strict and models - {proceeds.FACILITATOR}:
         raise RecordError(
@@ -158,35 +162,35 @@ def _collects(item: payloads.OrderItem, order: payloads.Order, *, strict: bool) 
     return proceeds.FACILITATOR in models
 
 
-def _collected_as(order: payloads.Order, collects: dict[str, bool]) -> str:
+def _name_collection_scheme(order: payloads.Order, collects: dict[str, bool]) -> str:
     items = [item for item in order.order_items if collects[item.order_item_id]]
     if not items:
         return ""
     schemes = {
         scheme.reporting_scheme for item in items if item.tax for scheme in item.tax.tax_calculation_breakdowns or ()
     }
-    if "IOSS" in schemes or any(_ioss_number(item) for item in items):
+    if "IOSS" in schemes or any(_read_ioss_number(item) for item in items):
         return "IOSS"
-    return "US_FACILITATOR" if _destination(order) == "US" else "deemed_supplier"
+    return "US_FACILITATOR" if _read_destination(order) == "US" else "deemed_supplier"
 
 
-def _ioss_number(item: payloads.OrderItem) -> str:
+def _read_ioss_number(item: payloads.OrderItem) -> str:
     shipping = item.fulfillment.shipping if item.fulfillment else None
     return (shipping and shipping.international_shipping and shipping.international_shipping.ioss_number) or ""
 
 
-def _destination(order: payloads.Order) -> str:
+def _read_destination(order: payloads.Order) -> str:
     address = order.recipient.delivery_address if order.recipient else None
     return (address and address.country_code) or ""
 
 
-def _departure(order: payloads.Order) -> str:
+def _find_departure(order: payloads.Order) -> str:
     """The country that all parcels left from; Amazon tells it for merchant-fulfilled orders only."""
     countries = {p.ship_from_address.country_code for p in order.packages or () if p.ship_from_address} - {None, ""}
     return str(countries.pop()) if len(countries) == 1 else ""
 
 
-def _payments(order: payloads.Order, currency: str) -> tuple[Payment, ...]:
+def _read_payments(order: payloads.Order, currency: str) -> tuple[Payment, ...]:
     executions = (order.payment.payment_executions if order.payment else None) or ()
     return tuple(
         Payment(method=execution.payment_method or "", amount=to_minor(execution.payment_amount.amount, currency))
@@ -195,15 +199,15 @@ def _payments(order: payloads.Order, currency: str) -> tuple[Payment, ...]:
     )
 
 
-def _registration(order: payloads.Order) -> payloads.TaxRegistration:
+def _find_registration(order: payloads.Order) -> payloads.TaxRegistration:
     every = (order.tax.tax_registrations if order.tax else None) or ()
     return next(
         (registration for registration in every if registration.entity_type == "BUYER"), payloads.TaxRegistration()
     )
 
 
-def _buyer(order: payloads.Order, language: str) -> Buyer:
-    buyer, registration = order.buyer or payloads.Buyer(), _registration(order)
+def _read_buyer(order: payloads.Order, language: str) -> Buyer:
+    buyer, registration = order.buyer or payloads.Buyer(), _find_registration(order)
     trader = registration.tax_registration_type in VAT_TYPES
     address = order.recipient.delivery_address if order.recipient else None
     company = buyer.buyer_company_name or (registration.legal_name if trader else "") or ""
@@ -219,12 +223,12 @@ def _buyer(order: payloads.Order, language: str) -> Buyer:
     )
 
 
-def _billing(order: payloads.Order) -> Address | None:
+def _read_billing_address(order: payloads.Order) -> Address | None:
     """The invoice address is only known where the buyer registered one for tax."""
-    return _address(_registration(order).tax_registration_address)
+    return _read_address(_find_registration(order).tax_registration_address)
 
 
-def _address(address: payloads.CustomerAddress | None) -> Address | None:
+def _read_address(address: payloads.CustomerAddress | None) -> Address | None:
     """A delivery to Amazon's own warehouse partners may be a city, postcode and country only; all else stays empty."""
     if address is None:
         return None

@@ -136,7 +136,7 @@ class Account:
                 continue
             if partial and not codes & (TOKEN_REFUSED | LIMIT_REACHED.keys()):
                 return root
-            raise self._refusal(call, answer, repeat)
+            raise self._build_refusal(call, answer, repeat)
         raise AssertionError("unreachable: the second attempt returns or raises")
 
     def decode(self, response: Response, shape: type[T]) -> T:
@@ -156,7 +156,7 @@ class Account:
             "the request is refused."
         )
 
-    def _refusal(self, call: str, answer: trading_payloads.Answer, repeat: Repeat) -> Exception:
+    def _build_refusal(self, call: str, answer: trading_payloads.Answer, repeat: Repeat) -> Exception:
         codes = {error.ErrorCode for error in answer.Errors}
         errors = "; ".join(f"{error.ErrorCode} ({error.ShortMessage})" for error in answer.Errors)[:300] or answer.Ack
         message = f"{self.settings.name}: {call} got {errors}"

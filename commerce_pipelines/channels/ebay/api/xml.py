@@ -29,14 +29,14 @@ def parse(content: bytes) -> ET.Element:
     ProtocolError; never quotes the content.
     """
     try:
-        root = _tree(content)
+        root = _parse_tree(content)
     except (ET.ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise ProtocolError(f"eBay's answer is not XML that may be read ({type(error).__name__}).") from None
     _strip(root, _DEPTH)
     return root
 
 
-def _tree(content: bytes) -> ET.Element:
+def _parse_tree(content: bytes) -> ET.Element:
     try:
         return fromstring(content, forbid_dtd=True)
     except (ET.ParseError, ValueError, LookupError):

@@ -51,13 +51,13 @@ def listings(account: Account) -> Iterator[tuple[Listing, ...]]:
     """
     managed = inventory_skus(account)
     seen: set[str] = set()
-    for items in _active(account):
-        page = [listing for item in items for listing in _listings_of(item, managed) if listing.key not in seen]
+    for items in _list_active(account):
+        page = [listing for item in items for listing in _read_listings(item, managed) if listing.key not in seen]
         seen.update(listing.key for listing in page)
         yield tuple(page)
 
 
-def _listings_of(raw: dict[str, Any], managed: Mapping[str, bool]) -> Iterator[Listing]:
+def _read_listings(raw: dict[str, Any], managed: Mapping[str, bool]) -> Iterator[Listing]:
     """As `listings_of`; an item that cannot be read is one unreadable listing."""
     try:
         item = trading.convert(raw, trading.ListedItem)
@@ -74,18 +74,18 @@ def listings_of(item: trading.ListedItem, managed: Mapping[str, bool]) -> Iterat
         yield Listing(
             key=f"{item.ItemID}:{variation.SKU or f'#{number}'}",
             sku=variation.SKU,
-            quantity=_left(variation.Quantity, variation.SellingStatus),
+            quantity=_compute_left(variation.Quantity, variation.SellingStatus),
             title=variation.VariationTitle or item.Title,
-            reference=_reference(item.ItemID, variation.SKU, managed),
+            reference=_build_reference(item.ItemID, variation.SKU, managed),
         )
     if not variations:
         available = item.QuantityAvailable
         yield Listing(
             key=f"{item.ItemID}:{item.SKU}",
             sku=item.SKU,
-            quantity=_left(item.Quantity, item.SellingStatus) if available is None else available,
+            quantity=_compute_left(item.Quantity, item.SellingStatus) if available is None else available,
             title=item.Title,
-            reference=_reference(item.ItemID, item.SKU, managed) | {"single": "true"},
+            reference=_build_reference(item.ItemID, item.SKU, managed) | {"single": "true"},
         )
 
 
@@ -109,7 +109,7 @@ def inventory_skus(account: Account) -> dict[str, bool]:
                 skus[item.sku] = item.is_divided
             except (msgspec.DecodeError, UnicodeDecodeError):
                 unread += 1
-                if sku := _sku_of(raw):  # as divided: of such an item only the offers are told, never a total
+                if sku := _read_sku(raw):  # as divided: of such an item only the offers are told, never a total
                     skus[sku], unread = True, unread - 1
         if not page.next:
             break
@@ -118,22 +118,22 @@ def inventory_skus(account: Account) -> dict[str, bool]:
         if params.get("offset", "0") in visited:
             raise ProtocolError(f"{account.settings.name}: getInventoryItems repeats a page; it is read again later.")
     if len(skus) + unread < page.total:
-        raise _incomplete(account, "getInventoryItems", page.total, len(skus))
+        raise _build_incomplete_error(account, "getInventoryItems", page.total, len(skus))
     return skus
 
 
-def _sku_of(raw: msgspec.Raw) -> str:
+def _read_sku(raw: msgspec.Raw) -> str:
     try:
         return decode_json(_NAMED, raw).sku
     except (msgspec.DecodeError, UnicodeDecodeError):
         return ""
 
 
-def _active(account: Account) -> Iterator[list[dict[str, Any]]]:
+def _list_active(account: Account) -> Iterator[list[dict[str, Any]]]:
     """Pages of active listings by item id. Where their number changes meanwhile, they are read again from the first."""
     number, total, restarts, count = 1, -1, 0, 0
     while True:
-        page = _page(account, number)
+        page = _get_page(account, number)
         items = page.ItemArray.Item if page.ItemArray else []
         counted = page.PaginationResult.TotalNumberOfEntries
         if total not in (-1, counted):
@@ -147,14 +147,14 @@ def _active(account: Account) -> Iterator[list[dict[str, Any]]]:
             continue
         total, count = counted, count + len(items)
         if not items and count < total:
-            raise _incomplete(account, "GetMyeBaySelling", total, count)
+            raise _build_incomplete_error(account, "GetMyeBaySelling", total, count)
         yield items
         if count >= total:
             return
         number += 1
 
 
-def _page(account: Account, number: int) -> trading.ActiveList:
+def _get_page(account: Account, number: int) -> trading.ActiveList:
     root = account.trading(
         "GetMyeBaySelling",
         {
@@ -172,17 +172,17 @@ def _page(account: Account, number: int) -> trading.ActiveList:
     return answer.ActiveList or trading.ActiveList()
 
 
-def _reference(item_id: str, sku: str, managed: Mapping[str, bool]) -> dict[str, str]:
+def _build_reference(item_id: str, sku: str, managed: Mapping[str, bool]) -> dict[str, str]:
     if not sku or sku not in managed:
         return {"api": "trading", "item_id": item_id}
     return {"api": "inventory", "item_id": item_id, **({"divided": "true"} if managed[sku] else {})}
 
 
-def _left(offered: int | None, status: trading.SellingStatus | None) -> int | None:
+def _compute_left(offered: int | None, status: trading.SellingStatus | None) -> int | None:
     return None if offered is None else max(0, offered - (status.QuantitySold if status else 0))
 
 
-def _incomplete(account: Account, operation: str, total: int, received: int) -> TransientError:
+def _build_incomplete_error(account: Account, operation: str, total: int, received: int) -> TransientError:
     return TransientError(
         f"{account.settings.name}: {operation} counts {total} entries but gives {received}; it will be tried again "
         "later."

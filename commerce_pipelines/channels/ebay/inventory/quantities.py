@@ -55,20 +55,24 @@ class EbayQuantities(Quantities):
         """One outcome for every push. Pushes of one listing go in one call where they can: that is one revision."""
         allowed: dict[str, list[Push]] = {"trading": [], "inventory": []}
         for wanted in pushes:
-            if refused := _refusal(wanted):
+            if refused := _refuse(wanted):
                 yield refused
             else:
                 allowed[wanted.listing.reference["api"]].append(wanted)
-        managed = _by_sku(allowed["inventory"])
-        yield from self._sent(_packed(managed, self._account.settings.inventory_skus_per_call), self._managed)
-        classic = sorted(allowed["trading"], key=_item)
-        yield from self._sent([classic[at : at + STATUSES] for at in range(0, len(classic), STATUSES)], self._revised)
+        managed = _group_by_sku(allowed["inventory"])
+        yield from self._send_batches(
+            _pack_calls(managed, self._account.settings.inventory_skus_per_call), self._push_managed
+        )
+        classic = sorted(allowed["trading"], key=_get_item_id)
+        yield from self._send_batches(
+            [classic[at : at + STATUSES] for at in range(0, len(classic), STATUSES)], self._revise_batch
+        )
 
-    def _sent(self, batches: Iterable[Batch], send: Send) -> Iterator[PushOutcome]:
+    def _send_batches(self, batches: Iterable[Batch], send: Send) -> Iterator[PushOutcome]:
         """Two calls in a row that get nowhere mean that nothing gets anywhere, which is raised."""
         lost = False
         for batch in batches:
-            batch, stopped = self._counted(batch)
+            batch, stopped = self._count_revisions(batch)
             yield from stopped
             if not batch:
                 continue
@@ -84,31 +88,33 @@ class EbayQuantities(Quantities):
                 if lost:
                     raise
                 lost = True
-                yield from (_outcome(wanted, "failed", "unreachable", str(error)) for wanted in open_.values())
+                yield from (_build_outcome(wanted, "failed", "unreachable", str(error)) for wanted in open_.values())
             except PermanentError as error:
-                yield from (_outcome(wanted, "failed", "unreadable", str(error)) for wanted in open_.values())
+                yield from (_build_outcome(wanted, "failed", "unreadable", str(error)) for wanted in open_.values())
 
-    def _counted(self, batch: Batch) -> tuple[Batch, list[PushOutcome]]:
+    def _count_revisions(self, batch: Batch) -> tuple[Batch, list[PushOutcome]]:
         """The pushes whose listings may still be revised today, and the others' outcomes."""
         full = set()
-        for item_id in sorted({_item(wanted) for wanted in batch}):
+        for item_id in sorted({_get_item_id(wanted) for wanted in batch}):
             key = f"{self._account.settings.name}:revisions:{item_id}"
             if self._buckets.reserve(key, REVISIONS) > 0:
                 self._buckets.reserve(key, REVISIONS, -1.0)  # not spent
                 full.add(item_id)
         stopped = [
-            _outcome(wanted, "refused", "revision_limit", "The listing was revised as often as eBay allows in a day.")
+            _build_outcome(
+                wanted, "refused", "revision_limit", "The listing was revised as often as eBay allows in a day."
+            )
             for wanted in batch
-            if _item(wanted) in full
+            if _get_item_id(wanted) in full
         ]
-        return [wanted for wanted in batch if _item(wanted) not in full], stopped
+        return [wanted for wanted in batch if _get_item_id(wanted) not in full], stopped
 
-    def _revised(self, batch: Batch) -> Iterator[PushOutcome]:
+    def _revise_batch(self, batch: Batch) -> Iterator[PushOutcome]:
         """eBay lists what it revised. Its errors do not say of which listing they are, so each of the others is sent
         again alone."""
         root = self._account.trading(
             "ReviseInventoryStatus",
-            {"InventoryStatus": [_status(wanted) for wanted in batch]},
+            {"InventoryStatus": [_build_status(wanted) for wanted in batch]},
             repeat=Repeat.STATE,
             partial=True,
         )
@@ -117,62 +123,64 @@ class EbayQuantities(Quantities):
         items = {item_id for item_id, _ in done}
         unsaid = []
         for wanted in batch:
-            if (_item(wanted), wanted.listing.sku) in done or (_is_single(wanted) and _item(wanted) in items):
-                yield _outcome(wanted, "accepted")
+            if (_get_item_id(wanted), wanted.listing.sku) in done or (
+                _is_single(wanted) and _get_item_id(wanted) in items
+            ):
+                yield _build_outcome(wanted, "accepted")
             else:
                 unsaid.append(wanted)
         errors = [error for error in answer.Errors if error.SeverityCode != "Warning"]
         if len(batch) == 1:
-            yield from (_blamed(wanted, errors) for wanted in unsaid)
+            yield from (_refuse_for_trading_errors(wanted, errors) for wanted in unsaid)
             return
         for wanted in unsaid:
-            yield from self._revised([wanted])
+            yield from self._revise_batch([wanted])
 
-    def _managed(self, batch: Batch) -> Iterator[PushOutcome]:
+    def _push_managed(self, batch: Batch) -> Iterator[PushOutcome]:
         """Pushes of Inventory API items. What a call of several SKUs does not take, or takes for an offer that eBay no
         longer knows, is tried once more: each SKU alone, a remembered offer looked up again."""
         pushes = {wanted.listing.key: wanted for wanted in batch}
         kept_ids = {key: wanted.listing.reference.get("offer_id") for key, wanted in pushes.items()}
         remembered = {key: offer_id for key, offer_id in kept_ids.items() if offer_id is not None}
-        offer_ids, shared, again = dict(remembered), len(_by_sku(batch)) > 1, Batch()
-        for outcome in self._told(batch, offer_ids):
+        offer_ids, shared, again = dict(remembered), len(_group_by_sku(batch)) > 1, Batch()
+        for outcome in self._update_offers(batch, offer_ids):
             refused = outcome.status == "refused" or outcome.code == NO_ANSWER[0]
             if refused and (shared or outcome.key in remembered):
                 again.append(pushes[outcome.key])
             else:
                 yield outcome
-        for group in _by_sku(again):
-            yield from self._told(group, {key: offer_ids[key] for key in offer_ids.keys() - remembered.keys()})
+        for group in _group_by_sku(again):
+            yield from self._update_offers(group, {key: offer_ids[key] for key in offer_ids.keys() - remembered.keys()})
 
-    def _told(self, batch: Batch, offer_ids: dict[str, str]) -> Iterator[PushOutcome]:
+    def _update_offers(self, batch: Batch, offer_ids: dict[str, str]) -> Iterator[PushOutcome]:
         """By their offers; those that are not in offer_ids are looked up and put there. An item's SKU may be offered by
         a classic listing, too: that one has no offer ('')."""
-        for group in _by_sku([wanted for wanted in batch if wanted.listing.key not in offer_ids]):
-            offers = {o.listing.listing_id: o.offer_id for o in self._offers(group[0].listing.sku) if o.listing}
-            offer_ids |= {wanted.listing.key: offers.get(_item(wanted), "") for wanted in group}
-        outcomes = [self._updated([wanted for wanted in batch if offer_ids[wanted.listing.key]], offer_ids)]
+        for group in _group_by_sku([wanted for wanted in batch if wanted.listing.key not in offer_ids]):
+            offers = {o.listing.listing_id: o.offer_id for o in self._get_offers(group[0].listing.sku) if o.listing}
+            offer_ids |= {wanted.listing.key: offers.get(_get_item_id(wanted), "") for wanted in group}
+        outcomes = [self._update_batch([wanted for wanted in batch if offer_ids[wanted.listing.key]], offer_ids)]
         classic = [wanted for wanted in batch if not offer_ids[wanted.listing.key]]
-        outcomes += [self._revised(classic[at : at + STATUSES]) for at in range(0, len(classic), STATUSES)]
+        outcomes += [self._revise_batch(classic[at : at + STATUSES]) for at in range(0, len(classic), STATUSES)]
         remembered = {wanted.listing.key: wanted.listing.reference.get("offer_id") for wanted in batch}
         for outcome in chain.from_iterable(outcomes):
             offer_id = offer_ids[outcome.key]
             yield outcome if remembered[outcome.key] == offer_id else replace(outcome, reference={"offer_id": offer_id})
 
-    def _updated(self, batch: Batch, offer_ids: dict[str, str]) -> Iterator[PushOutcome]:
+    def _update_batch(self, batch: Batch, offer_ids: dict[str, str]) -> Iterator[PushOutcome]:
         """HTTP 207, and 200 as well, hold a status for each offer, and one of the item itself without an offer's id."""
         if not batch:
             return
-        requests = [_request(group, offer_ids) for group in _by_sku(batch)]
+        requests = [_build_request(group, offer_ids) for group in _group_by_sku(batch)]
         response = self._account.post(
             "bulkUpdatePriceQuantity", BULK, {"requests": requests}, repeat=Repeat.STATE, ok=(200, 207, 400)
         )
         if response.status == 400:
             errors = self._account.decode(response, payloads.Errors).errors
             if len(requests) == 1:
-                yield from (_refused(wanted, errors) for wanted in batch)
+                yield from (_refuse_for_errors(wanted, errors) for wanted in batch)
                 return
-            for group in _by_sku(batch):
-                yield from self._updated(group, offer_ids)
+            for group in _group_by_sku(batch):
+                yield from self._update_batch(group, offer_ids)
             return
         answers = self._account.decode(response, BulkResponse).responses
         of_offers = {wanted.offer_id: wanted for wanted in answers if wanted.offer_id}
@@ -182,11 +190,13 @@ class EbayQuantities(Quantities):
             failed = next((answer for answer in statuses if answer and answer.status_code not in range(200, 300)), None)
             if failed:
                 status = "failed" if failed.status_code >= 500 else "refused"
-                yield _refused(wanted, failed.errors, status, failed.status_code)
+                yield _refuse_for_errors(wanted, failed.errors, status, failed.status_code)
             else:
-                yield _outcome(wanted, "accepted") if statuses[0] else _outcome(wanted, "failed", *NO_ANSWER)
+                yield (
+                    _build_outcome(wanted, "accepted") if statuses[0] else _build_outcome(wanted, "failed", *NO_ANSWER)
+                )
 
-    def _offers(self, sku: str) -> list[Offer]:
+    def _get_offers(self, sku: str) -> list[Offer]:
         """The SKU's published offers; an item that was never offered has none (404, error 25713)."""
         response = self._account.rest("getOffers", OFFERS, {"sku": sku, "format": "FIXED_PRICE"}, ok=(200, 404))
         if response.status == 404:
@@ -195,26 +205,28 @@ class EbayQuantities(Quantities):
         return [offer for offer in offers if offer.status == "PUBLISHED"]
 
 
-def _refusal(push: Push) -> PushOutcome | None:
+def _refuse(push: Push) -> PushOutcome | None:
     """What we never send."""
     if push.listing.fulfilled_by is FulfilledBy.CHANNEL:
-        return _outcome(push, "refused", "fulfilled_by_channel", "eBay keeps the stock of this listing itself.")
+        return _build_outcome(push, "refused", "fulfilled_by_channel", "eBay keeps the stock of this listing itself.")
     if push.quantity < 0:
-        return _outcome(push, "refused", "bad_quantity", "A quantity below nothing cannot be offered.")
-    if push.listing.reference.get("api") not in ("trading", "inventory") or not _item(push):
-        return _outcome(push, "refused", "unknown_listing", "The listing's reference is not one of listings().")
+        return _build_outcome(push, "refused", "bad_quantity", "A quantity below nothing cannot be offered.")
+    if push.listing.reference.get("api") not in ("trading", "inventory") or not _get_item_id(push):
+        return _build_outcome(push, "refused", "unknown_listing", "The listing's reference is not one of listings().")
     if not push.listing.sku and not _is_single(push):
-        return _outcome(push, "refused", "no_sku", "A variation without a SKU cannot be named to eBay: give it one.")
+        return _build_outcome(
+            push, "refused", "no_sku", "A variation without a SKU cannot be named to eBay: give it one."
+        )
     return None
 
 
-def _status(push: Push) -> dict[str, Any]:
+def _build_status(push: Push) -> dict[str, Any]:
     """One InventoryStatus: a variation is named by item id and SKU, a listing by its item id alone."""
     sku = None if _is_single(push) else push.listing.sku
-    return {"SKU": sku, "ItemID": _item(push), "Quantity": push.quantity}
+    return {"SKU": sku, "ItemID": _get_item_id(push), "Quantity": push.quantity}
 
 
-def _request(pushes: Batch, offer_ids: dict[str, str]) -> dict[str, Any]:
+def _build_request(pushes: Batch, offer_ids: dict[str, str]) -> dict[str, Any]:
     """All offers of one SKU. "The quantity specified on a listing will be the minimum value between" the item's total
     and the offer's own, so both are set; not the total of stock that is divided among locations, which is their
     sum."""
@@ -225,11 +237,11 @@ def _request(pushes: Batch, offer_ids: dict[str, str]) -> dict[str, Any]:
     return {"sku": pushes[0].listing.sku, "shipToLocationAvailability": {"quantity": total}, "offers": offers}
 
 
-def _by_sku(pushes: Batch) -> list[Batch]:
-    return [list(group) for _, group in groupby(sorted(pushes, key=_sku), key=_sku)]
+def _group_by_sku(pushes: Batch) -> list[Batch]:
+    return [list(group) for _, group in groupby(sorted(pushes, key=_get_sku), key=_get_sku)]
 
 
-def _packed(skus: Iterable[Batch], most: int) -> Iterator[Batch]:
+def _pack_calls(skus: Iterable[Batch], most: int) -> Iterator[Batch]:
     """Calls of at most so many SKUs, and of at most 25 offers; a push is one offer."""
     call, count = Batch(), 0
     for pushes in skus:
@@ -241,11 +253,11 @@ def _packed(skus: Iterable[Batch], most: int) -> Iterator[Batch]:
         yield call
 
 
-def _sku(push: Push) -> str:
+def _get_sku(push: Push) -> str:
     return push.listing.sku
 
 
-def _item(push: Push) -> str:
+def _get_item_id(push: Push) -> str:
     return push.listing.reference.get("item_id", "")
 
 
@@ -253,21 +265,23 @@ def _is_single(push: Push) -> bool:
     return push.listing.reference.get("single") == "true"
 
 
-def _blamed(push: Push, errors: list[trading.Error]) -> PushOutcome:
+def _refuse_for_trading_errors(push: Push, errors: list[trading.Error]) -> PushOutcome:
     if not errors:
-        return _outcome(push, "failed", *NO_ANSWER)
+        return _build_outcome(push, "failed", *NO_ANSWER)
     first = errors[0]
     status = "failed" if is_passing(first) else "refused"
     message = first.LongMessage or first.ShortMessage
     if push.quantity == 0 and first.ErrorCode == NO_ZERO:
         message += " Switch on the out-of-stock option in the account's selling preferences."
-    return _outcome(push, status, first.ErrorCode, message)
+    return _build_outcome(push, status, first.ErrorCode, message)
 
 
-def _refused(push: Push, errors: list[payloads.Error], status: str = "refused", code: int = 400) -> PushOutcome:
+def _refuse_for_errors(
+    push: Push, errors: list[payloads.Error], status: str = "refused", code: int = 400
+) -> PushOutcome:
     first = errors[0] if errors else payloads.Error(error_id=code)
-    return _outcome(push, status, str(first.error_id), first.long_message or first.message)
+    return _build_outcome(push, status, str(first.error_id), first.long_message or first.message)
 
 
-def _outcome(push: Push, status: Any, code: str = "", message: str = "") -> PushOutcome:
+def _build_outcome(push: Push, status: Any, code: str = "", message: str = "") -> PushOutcome:
     return PushOutcome(key=push.listing.key, status=status, code=code, message=message[:300])

@@ -83,17 +83,19 @@ def price(items: list[Item], summary: Summary, includes_tax: bool) -> Priced:
     Raises RecordError(`unbalanced`) when no reading adds up to the stated total.
     """
     _drop_handling(items, summary)
-    whole = _whole_order(items, summary)
+    whole = _build_order_lines(items, summary)
     fees = sum(item.fees for item in items)
-    base = sum(_net(item) for item in items) + sum(line.amount for line in whole) + fees
+    base = sum(_sum_net(item) for item in items) + sum(line.amount for line in whole) + fees
     own, remitted = sum(item.tax for item in items), sum(item.remitted for item in items)
     withheld = sum(item.withheld for item in items)
-    basis = _basis(summary.total, base, own, remitted, withheld, includes_tax, any(item.repeated for item in items))
+    basis = _find_basis(
+        summary.total, base, own, remitted, withheld, includes_tax, any(item.repeated for item in items)
+    )
     if own:
         includes_tax = not basis.on_top
     lines: list[OrderLine] = []
     for item in items:
-        lines += _lines(item, basis.inside)
+        lines += _build_lines(item, basis.inside)
     lines += whole
     total = sum(line.amount + (0 if includes_tax else line.tax) for line in lines)
     return Priced(tuple(lines), total, basis.collected, includes_tax)
@@ -119,7 +121,9 @@ def unpriced(items: list[Item]) -> tuple[OrderLine, ...]:
     )
 
 
-def _basis(total: int, base: int, own: int, remitted: int, withheld: int, includes_tax: bool, repeated: bool) -> _Basis:
+def _find_basis(
+    total: int, base: int, own: int, remitted: int, withheld: int, includes_tax: bool, repeated: bool
+) -> _Basis:
     tops = (False, True) if includes_tax else (True, False)
     for extra in dict.fromkeys((0, withheld)):
         for on_top in tops:
@@ -134,7 +138,7 @@ def _basis(total: int, base: int, own: int, remitted: int, withheld: int, includ
     )
 
 
-def _net(item: Item) -> int:
+def _sum_net(item: Item) -> int:
     return item.cost - item.discount + item.shipping + item.handling - item.shipping_discount
 
 
@@ -147,7 +151,7 @@ def _drop_handling(items: list[Item], summary: Summary) -> None:
             item.handling = 0
 
 
-def _whole_order(items: list[Item], summary: Summary) -> list[OrderLine]:
+def _build_order_lines(items: list[Item], summary: Summary) -> list[OrderLine]:
     """Money that only the order states: its discount, delivery beyond the items', adjustments agreed after the sale."""
 
     def beyond(stated: int | None, of_items: int) -> int:
@@ -170,16 +174,16 @@ def _whole_order(items: list[Item], summary: Summary) -> list[OrderLine]:
     ]
 
 
-def _lines(item: Item, remitted_inside: bool) -> list[OrderLine]:
+def _build_lines(item: Item, remitted_inside: bool) -> list[OrderLine]:
     goods = (item.cost, item.discount)
     delivery = (item.shipping + item.handling, item.shipping_discount)
     nets = [max(0, gross - off) for gross, off in (goods, delivery)]
     nets = nets if any(nets) else [1, 0]  # tax of what costs nothing stays with the goods: delivery may be no line
     taxes = allocate(item.tax, nets)
     inside = allocate(item.remitted, nets) if remitted_inside else [0, 0]
-    lines = _charge(item, LineKind.PRODUCT, *goods, taxes[0], inside[0])
+    lines = _build_charge_lines(item, LineKind.PRODUCT, *goods, taxes[0], inside[0])
     if delivery[0] or delivery[1]:
-        lines += _charge(item, LineKind.SHIPPING, *delivery, taxes[1], inside[1])
+        lines += _build_charge_lines(item, LineKind.SHIPPING, *delivery, taxes[1], inside[1])
     if item.fees:
         lines.append(
             OrderLine(line_id=f"{item.line_id}_fee", kind=LineKind.FEE, title="Statutory fee", quantity=1,
@@ -188,7 +192,7 @@ def _lines(item: Item, remitted_inside: bool) -> list[OrderLine]:
     return lines
 
 
-def _charge(item: Item, kind: LineKind, gross: int, off: int, tax: int, remitted: int) -> list[OrderLine]:
+def _build_charge_lines(item: Item, kind: LineKind, gross: int, off: int, tax: int, remitted: int) -> list[OrderLine]:
     """The item's goods or its shipping, and the discount on it, which bears its share of the tax. remitted leaves the
     charge: it is not the seller's."""
     is_product = kind is LineKind.PRODUCT

@@ -26,9 +26,9 @@ def phone(number: str | None) -> str:
     return "" if number is None or number == _INVALID else number
 
 
-def state(given: str | None) -> str:
+def state(stated: str | None) -> str:
     """eBay fills a state that the buyer's country does not have with the word `default`."""
-    return "" if given is None or given.strip().lower() == "default" else given
+    return "" if stated is None or stated.strip().lower() == "default" else stated
 
 
 def with_reference(address: Address | None, reference: str | None) -> Address | None:

@@ -49,7 +49,7 @@ class EbayOrders(Orders):
 
     def totals(self, window: Window) -> Iterator[OrderTotal]:
         """As channels/totals.py says; an order that cannot be translated counts with the total that eBay states."""
-        return totals(self._reader.created(window, whole=False), self.translate, _stated_total)
+        return totals(self._reader.created(window, whole=False), self.translate, _read_stated_total)
 
     def head(self, raw: bytes) -> Head:
         return translate.head(raw)
@@ -59,7 +59,7 @@ class EbayOrders(Orders):
         return translate.translate(raw, settings.name, settings.marketplace, settings.prices_include_tax)
 
 
-def _stated_total(raw: bytes) -> OrderTotal:
+def _read_stated_total(raw: bytes) -> OrderTotal:
     """The order by its head and stated total alone. Raises RecordError where not even those can be read."""
     top = translate.head(raw)
     if translate.is_xml(raw):

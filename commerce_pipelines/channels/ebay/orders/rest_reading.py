@@ -39,10 +39,10 @@ class FulfillmentOrders:
 
     def changed(self, window: Window, resume: str | None, unchanged: Unchanged | None) -> Iterator[Page]:
         place = read_place(resume, "lastmodifieddate")
-        return self._listing("lastmodifieddate", window, place, unchanged=unchanged)
+        return self._list_pages("lastmodifieddate", window, place, unchanged=unchanged)
 
     def created(self, window: Window, *, whole: bool = True) -> Iterator[Page]:
-        return self._listing("creationdate", window, None, whole=whole)
+        return self._list_pages("creationdate", window, None, whole=whole)
 
     def one(self, order_id: str) -> bytes | None:
         """eBay answers 404, or 400 with error 32100 ("Invalid order ID"), to an id that it does not know."""
@@ -55,7 +55,7 @@ class FulfillmentOrders:
                 raise self._account.refused(response)
         return None
 
-    def _listing(
+    def _list_pages(
         self, by: str, window: Window, last: Place | None, *, whole: bool = True, unchanged: Unchanged | None = None
     ) -> Iterator[Page]:
         window = Window(last.start, last.end) if last else settled(window, self._now())
@@ -63,22 +63,22 @@ class FulfillmentOrders:
         for number, span in enumerate(parts):
             begin = last if last and number == 0 else Place(by, span.start, window.end)
             ahead = None if number + 1 == len(parts) else Place(by, parts[number + 1].start, window.end)
-            for orders, place in self._span(span, begin):
+            for orders, place in self._list_span(span, begin):
                 following = place or ahead
                 yield Page(
-                    records=tuple(self._wholes(orders, unchanged)) if whole else tuple(orders),
+                    records=tuple(self._complete_orders(orders, unchanged)) if whole else tuple(orders),
                     resume=msgspec.json.encode(following).decode() if following else None,
                     watermark=window.end,
                 )
 
-    def _span(self, span: Window, place: Place) -> Iterator[tuple[list[bytes], Place | None]]:
+    def _list_span(self, span: Window, place: Place) -> Iterator[tuple[list[bytes], Place | None]]:
         """(orders, where the span goes on; None after its last page)."""
         first, restarts, grown = Place(place.by, place.start, place.end), 0, False
         seen: set[str] = set()
         while True:
-            page = self._page(span, place)
+            page = self._get_page(span, place)
             orders = [bytes(raw) for raw in page.orders]
-            ids = [_id(raw) for raw in orders]
+            ids = [_read_id(raw) for raw in orders]
             moved = bool(place.anchor) and place.anchor not in ids
             grown = grown or -1 < place.total < page.total
             seen.update(ids)
@@ -103,7 +103,7 @@ class FulfillmentOrders:
             place = Place(place.by, place.start, place.end, reached - back, ids[-1] if back else "", page.total)
             yield orders, place
 
-    def _page(self, span: Window, place: Place) -> rest_payloads.OrdersPage:
+    def _get_page(self, span: Window, place: Place) -> rest_payloads.OrdersPage:
         begin, end = bounds(span)
         params = {
             **FIELDS,
@@ -113,18 +113,18 @@ class FulfillmentOrders:
         }
         return self._account.decode(self._account.rest("getOrders", ORDERS, params), rest_payloads.OrdersPage)
 
-    def _wholes(self, orders: list[bytes], unchanged: Unchanged | None) -> Iterator[bytes]:
+    def _complete_orders(self, orders: list[bytes], unchanged: Unchanged | None) -> Iterator[bytes]:
         """The orders, those of which the list is known to lack something by getOrder, unless they are unchanged."""
-        lacking = {number: order for number, raw in enumerate(orders) if (order := _lacking(raw))}
+        lacking = {number: order for number, raw in enumerate(orders) if (order := _read_head_if_lacking(raw))}
         changes = [(order.order_id, order.last_modified_date) for order in lacking.values()]
         landed = unchanged(changes) if unchanged and changes else ()
         for number, raw in enumerate(orders):
             if number not in lacking:
                 yield raw
             elif lacking[number].order_id not in landed:
-                yield self._whole(lacking[number], raw)
+                yield self._get_whole(lacking[number], raw)
 
-    def _whole(self, order: rest_payloads.Head, raw: bytes) -> bytes:
+    def _get_whole(self, order: rest_payloads.Head, raw: bytes) -> bytes:
         try:
             return self.one(order.order_id) or raw
         except CredentialError:
@@ -133,7 +133,7 @@ class FulfillmentOrders:
             return raw  # what only getOrder tells is lacking then, and the neighbours go on
 
 
-def _lacking(raw: bytes) -> rest_payloads.Head | None:
+def _read_head_if_lacking(raw: bytes) -> rest_payloads.Head | None:
     """The head of an order of which the list does not tell all: cancel requests, tax identifiers."""
     try:
         order = rest_payloads.read_head(raw)
@@ -145,7 +145,7 @@ def _lacking(raw: bytes) -> rest_payloads.Head | None:
     return order if cancel != "NONE_REQUESTED" or sites & WITH_TAX_IDENTIFIER else None
 
 
-def _id(raw: bytes) -> str:
+def _read_id(raw: bytes) -> str:
     try:
         return rest_payloads.read_head(raw).order_id
     except RecordError:

@@ -49,13 +49,15 @@ def translate(raw: bytes, channel: str, home: str, prices_include_tax: bool | No
         prices_include_tax = BY_ID[marketplace].tax_included if marketplace in BY_ID else True
     items: list[Item] = []
     try:
-        items = [_item(line, currency) for line in order.line_items]
-        money = price(items, _summary(order.pricing_summary, currency), prices_include_tax)
+        items = [_read_item(line, currency) for line in order.line_items]
+        money = price(items, _read_summary(order.pricing_summary, currency), prices_include_tax)
     except RecordError:
         if status is OrderStatus.PAID:
             raise
-        money = Priced(unpriced(items or [_bare(line) for line in order.line_items]), 0, 0, prices_include_tax)
-    step = _step(order)
+        money = Priced(
+            unpriced(items or [_read_bare_item(line) for line in order.line_items]), 0, 0, prices_include_tax
+        )
+    step = _find_shipping_step(order)
     result = Order(
         channel=channel,
         order_id=order.order_id,
@@ -68,17 +70,17 @@ def translate(raw: bytes, channel: str, home: str, prices_include_tax: bool | No
         prices_include_tax=money.prices_include_tax,
         lines=money.lines,
         collected=money.collected,
-        collected_as=_collected_as(order) if money.collected else "",
-        fulfilled_by=_fulfilled_by(order),
+        collected_as=_name_collection_scheme(order) if money.collected else "",
+        fulfilled_by=_decide_fulfilled_by(order),
         shipped=SHIPPED[order.order_fulfillment_status],
         marketplace=marketplace,
         service=(step and step.shipping_service_code) or "",
-        departure_country=_departure(order),
-        payments=_payments(order, currency),
-        refunded=_refunded(order, currency),
-        buyer=_buyer(order, marketplace),
-        shipping=_shipping(step),
-        billing=_address(order.buyer.buyer_registration_address) if order.buyer else None,
+        departure_country=_find_departure(order),
+        payments=_read_payments(order, currency),
+        refunded=_sum_refunds(order, currency),
+        buyer=_read_buyer(order, marketplace),
+        shipping=_read_shipping_address(step),
+        billing=_read_address(order.buyer.buyer_registration_address) if order.buyer else None,
     )
     check(result)
     return result
@@ -101,7 +103,7 @@ def minor(amount: rest_payloads.Amount | None, currency: str) -> int:
     return to_order_currency(amount.value, amount.currency, currency) if amount else 0
 
 
-def _paid_in(amount: rest_payloads.Amount | None, currency: str) -> int | None:
+def _read_minor_in(amount: rest_payloads.Amount | None, currency: str) -> int | None:
     """Payments and refunds are stated in the currency of the seller's payout, with the order's beside it."""
     if amount is None:
         return None
@@ -112,7 +114,7 @@ def _paid_in(amount: rest_payloads.Amount | None, currency: str) -> int | None:
     return None
 
 
-def _item(line: rest_payloads.LineItem, currency: str) -> Item:
+def _read_item(line: rest_payloads.LineItem, currency: str) -> Item:
     cost = minor(line.line_item_cost, currency)
     delivery = line.delivery_cost or rest_payloads.DeliveryCost()
     remitted = [((t.tax_type or ""), minor(t.amount, currency)) for t in line.ebay_collect_and_remit_taxes or ()]
@@ -144,11 +146,11 @@ def _item(line: rest_payloads.LineItem, currency: str) -> Item:
     )
 
 
-def _bare(line: rest_payloads.LineItem) -> Item:
+def _read_bare_item(line: rest_payloads.LineItem) -> Item:
     return Item(line_id=line.line_item_id, title=line.title, quantity=line.quantity, cost=0, sku=line.sku or "")
 
 
-def _summary(stated: rest_payloads.PricingSummary, currency: str) -> Summary:
+def _read_summary(stated: rest_payloads.PricingSummary, currency: str) -> Summary:
     def positive(amount: rest_payloads.Amount | None) -> int | None:
         return None if amount is None else abs(minor(amount, currency))
 
@@ -161,7 +163,7 @@ def _summary(stated: rest_payloads.PricingSummary, currency: str) -> Summary:
     )
 
 
-def _collected_as(order: rest_payloads.Order) -> str:
+def _name_collection_scheme(order: rest_payloads.Order) -> str:
     """IOSS, OSS, VOEC … as eBay names it; else by the sort of tax."""
     taxes = [tax for line in order.line_items for tax in line.ebay_collect_and_remit_taxes or ()]
     names = sorted({tax.ebay_reference.name for tax in taxes if tax.ebay_reference and tax.ebay_reference.name})
@@ -172,37 +174,39 @@ def _collected_as(order: rest_payloads.Order) -> str:
     return "deemed_supplier" if taxes else "ebay_charges"
 
 
-def _fulfilled_by(order: rest_payloads.Order) -> FulfilledBy:
+def _decide_fulfilled_by(order: rest_payloads.Order) -> FulfilledBy:
     program = order.program.fulfillment_program if order.program else None
     instructions = order.fulfillment_start_instructions or ()
     by_ebay = any(instruction.fulfillment_instructions_type == "FULFILLED_BY_EBAY" for instruction in instructions)
     return FulfilledBy.CHANNEL if by_ebay or (program and program.fulfilled_by == "EBAY") else FulfilledBy.MERCHANT
 
 
-def _departure(order: rest_payloads.Order) -> str:
+def _find_departure(order: rest_payloads.Order) -> str:
     countries = {line.item_location.country_code for line in order.line_items if line.item_location} - {None, ""}
     return str(countries.pop()) if len(countries) == 1 else ""
 
 
-def _payments(order: rest_payloads.Order, currency: str) -> tuple[Payment, ...]:
+def _read_payments(order: rest_payloads.Order, currency: str) -> tuple[Payment, ...]:
     stated = (order.payment_summary and order.payment_summary.payments) or ()
     paid = [payment for payment in stated if payment.payment_status == "PAID"]
-    amounts = [(payment.payment_method or "", _paid_in(payment.amount, currency)) for payment in paid]
+    amounts = [(payment.payment_method or "", _read_minor_in(payment.amount, currency)) for payment in paid]
     return tuple(Payment(method=method, amount=amount) for method, amount in amounts if amount)
 
 
-def _refunded(order: rest_payloads.Order, currency: str) -> int:
+def _sum_refunds(order: rest_payloads.Order, currency: str) -> int:
     """The seller's part of what went back. Line refunds are listed at the order again, so one of the two counts."""
     of_order = [
-        _paid_in(refund.amount, currency) or 0
+        _read_minor_in(refund.amount, currency) or 0
         for refund in (order.payment_summary and order.payment_summary.refunds) or ()
         if refund.refund_status in (None, "REFUNDED")
     ]
-    of_lines = [_paid_in(refund.amount, currency) or 0 for line in order.line_items for refund in line.refunds or ()]
+    of_lines = [
+        _read_minor_in(refund.amount, currency) or 0 for line in order.line_items for refund in line.refunds or ()
+    ]
     return sum(of_order or of_lines)
 
 
-def _step(order: rest_payloads.Order) -> rest_payloads.ShippingStep | None:
+def _find_shipping_step(order: rest_payloads.Order) -> rest_payloads.ShippingStep | None:
     return next(
         (
             instruction.shipping_step
@@ -213,10 +217,10 @@ def _step(order: rest_payloads.Order) -> rest_payloads.ShippingStep | None:
     )
 
 
-def _buyer(order: rest_payloads.Order, marketplace: str) -> Buyer:
+def _read_buyer(order: rest_payloads.Order, marketplace: str) -> Buyer:
     buyer = order.buyer or rest_payloads.Buyer()
     registered = buyer.buyer_registration_address or rest_payloads.Contact()
-    step = _step(order)
+    step = _find_shipping_step(order)
     ship_to = (step and step.ship_to) or rest_payloads.Contact()
     email = first_email(registered.email, ship_to.email)
     tax_id = buyer.tax_identifier or rest_payloads.TaxIdentifier()
@@ -226,7 +230,7 @@ def _buyer(order: rest_payloads.Order, marketplace: str) -> Buyer:
         name=registered.full_name or ship_to.full_name or "",
         email=email,
         email_is_relay=is_relay(email),
-        phone=_phone(registered) or _phone(ship_to),
+        phone=_read_phone(registered) or _read_phone(ship_to),
         company=registered.company_name or "",
         vat_number=(tax_id.taxpayer_id or "") if trader else "",
         language=BY_ID[marketplace].language if marketplace in BY_ID else "",
@@ -234,12 +238,12 @@ def _buyer(order: rest_payloads.Order, marketplace: str) -> Buyer:
     )
 
 
-def _shipping(step: rest_payloads.ShippingStep | None) -> Address | None:
+def _read_shipping_address(step: rest_payloads.ShippingStep | None) -> Address | None:
     """Where the parcel goes: with the Global Shipping Program or eBay International Shipping, to eBay's hub."""
-    return with_reference(_address(step.ship_to), step.ship_to_reference_id) if step else None
+    return with_reference(_read_address(step.ship_to), step.ship_to_reference_id) if step else None
 
 
-def _address(contact: rest_payloads.Contact | None) -> Address | None:
+def _read_address(contact: rest_payloads.Contact | None) -> Address | None:
     if contact is None or contact.contact_address is None:
         return None
     where = contact.contact_address
@@ -252,9 +256,9 @@ def _address(contact: rest_payloads.Contact | None) -> Address | None:
         postcode=where.postal_code or "",
         state=state(where.state_or_province),
         country=where.country_code or "",
-        phone=_phone(contact),
+        phone=_read_phone(contact),
     )
 
 
-def _phone(contact: rest_payloads.Contact) -> str:
+def _read_phone(contact: rest_payloads.Contact) -> str:
     return phone(contact.primary_phone.phone_number if contact.primary_phone else None)

@@ -35,8 +35,8 @@ class Place(msgspec.Struct, frozen=True):
 def settled(window: Window, now: datetime) -> Window:
     """The part of a window that eBay can answer for good."""
     return Window(
-        max(_milliseconds(window.start), _milliseconds(now - REACH)),
-        min(_milliseconds(window.end), _milliseconds(now - SETTLED)),
+        max(_cut_to_milliseconds(window.start), _cut_to_milliseconds(now - REACH)),
+        min(_cut_to_milliseconds(window.end), _cut_to_milliseconds(now - SETTLED)),
     )
 
 
@@ -51,7 +51,7 @@ def spans(window: Window) -> Iterator[Window]:
 
 def bounds(span: Window) -> tuple[str, str]:
     """A half-open span as eBay's inclusive bounds."""
-    return _instant(span.start), _instant(span.end - TICK)
+    return _format_instant(span.start), _format_instant(span.end - TICK)
 
 
 def read_place(text: str | None, by: str) -> Place | None:
@@ -63,10 +63,10 @@ def read_place(text: str | None, by: str) -> Place | None:
     return place if place and place.by == by else None
 
 
-def _milliseconds(instant: datetime) -> datetime:
+def _cut_to_milliseconds(instant: datetime) -> datetime:
     instant = instant.astimezone(UTC)
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
-def _instant(instant: datetime) -> str:
+def _format_instant(instant: datetime) -> str:
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")

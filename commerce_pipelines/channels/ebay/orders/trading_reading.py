@@ -34,10 +34,10 @@ class TradingOrders:
         self._account, self._now = account, now
 
     def changed(self, window: Window, resume: str | None, unchanged: Unchanged | None) -> Iterator[Page]:
-        return self._listing("ModTime", window, read_place(resume, "ModTime"))
+        return self._list_pages("ModTime", window, read_place(resume, "ModTime"))
 
     def created(self, window: Window, *, whole: bool = True) -> Iterator[Page]:
-        return self._listing("CreateTime", window, None)
+        return self._list_pages("CreateTime", window, None)
 
     def one(self, order_id: str) -> bytes | None:
         answer = self._account.trading(
@@ -48,13 +48,13 @@ class TradingOrders:
         order = answer.find("OrderArray/Order")
         return None if order is None else xml.write(order)
 
-    def _listing(self, by: str, window: Window, last: Place | None) -> Iterator[Page]:
+    def _list_pages(self, by: str, window: Window, last: Place | None) -> Iterator[Page]:
         window = Window(last.start, last.end) if last else settled(window, self._now())
         parts = list(spans(window))
         for number, span in enumerate(parts):
             begin = last if last and number == 0 else Place(by, span.start, window.end, 1)
             ahead = None if number + 1 == len(parts) else Place(by, parts[number + 1].start, window.end, 1)
-            for orders, place in self._span(span, begin):
+            for orders, place in self._list_span(span, begin):
                 following = place or ahead
                 yield Page(
                     records=tuple(xml.write(order) for order in orders),
@@ -62,10 +62,10 @@ class TradingOrders:
                     watermark=window.end,
                 )
 
-    def _span(self, span: Window, place: Place) -> Iterator[tuple[list[ET.Element], Place | None]]:
+    def _list_span(self, span: Window, place: Place) -> Iterator[tuple[list[ET.Element], Place | None]]:
         restarts = 0
         while True:
-            root = self._page(span, place)
+            root = self._get_page(span, place)
             answer = payloads.read_answer(root, payloads.OrdersAnswer, "GetOrders")
             orders, total = root.findall("OrderArray/Order"), answer.PaginationResult.TotalNumberOfEntries
             reached = (place.offset - 1) * PAGE_SIZE + len(orders)
@@ -85,7 +85,7 @@ class TradingOrders:
             place = Place(place.by, place.start, place.end, place.offset + 1, "", total)
             yield orders, place
 
-    def _page(self, span: Window, place: Place) -> ET.Element:
+    def _get_page(self, span: Window, place: Place) -> ET.Element:
         """The schema fixes the order of the elements."""
         times = dict(zip(BY[place.by], bounds(span), strict=True))
         paging: dict[str, Any] = {"Pagination": {"EntriesPerPage": PAGE_SIZE, "PageNumber": place.offset}}

@@ -55,13 +55,13 @@ def translate(raw: bytes, channel: str, home: str, prices_include_tax: bool | No
         prices_include_tax = market.tax_included
     items: list[Item] = []
     try:
-        items = [_item(line, currency) for line in lines]
-        _sales_tax(order, items, currency)
-        money = price(items, _summary(order, currency), prices_include_tax)
+        items = [_read_item(line, currency) for line in lines]
+        _spread_sales_tax(order, items, currency)
+        money = price(items, _read_summary(order, currency), prices_include_tax)
     except RecordError:
         if status is OrderStatus.PAID:
             raise
-        money = Priced(unpriced(items or [_bare(line) for line in lines]), 0, 0, prices_include_tax)
+        money = Priced(unpriced(items or [_read_bare_item(line) for line in lines]), 0, 0, prices_include_tax)
     service = order.ShippingServiceSelected
     result = Order(
         channel=channel,
@@ -75,14 +75,14 @@ def translate(raw: bytes, channel: str, home: str, prices_include_tax: bool | No
         prices_include_tax=money.prices_include_tax,
         lines=money.lines,
         collected=money.collected,
-        collected_as=_collected_as(lines) if money.collected else "",
+        collected_as=_name_collection_scheme(lines) if money.collected else "",
         shipped=Shipped.YES if order.ShippedTime or order.OrderStatus in DISPATCHED else Shipped.NO,
         marketplace=market.id,
         service=service.ShippingService if service else "",
-        payments=_payments(order, currency),
-        refunded=_refunded(order, currency),
-        buyer=_buyer(order, market.language),
-        shipping=_shipping(order),
+        payments=_read_payments(order, currency),
+        refunded=_sum_refunds(order, currency),
+        buyer=_read_buyer(order, market.language),
+        shipping=_read_shipping_address(order),
     )
     check(result)
     return result
@@ -103,10 +103,10 @@ def minor(amount: payloads.Amount | None, currency: str) -> int:
     return to_order_currency(amount.value, amount.currencyID, currency) if amount else 0
 
 
-def _item(line: payloads.Transaction, currency: str) -> Item:
-    item = _bare(line)
+def _read_item(line: payloads.Transaction, currency: str) -> Item:
+    item = _read_bare_item(line)
     item.cost = minor(line.TransactionPrice, currency) * line.QuantityPurchased
-    own, remitted = _taxes(line.Taxes, currency), _taxes(line.eBayCollectAndRemitTaxes, currency)
+    own, remitted = _read_taxes(line.Taxes, currency), _read_taxes(line.eBayCollectAndRemitTaxes, currency)
     stated = len(own)
     for tax in remitted:
         if tax in own:
@@ -115,15 +115,15 @@ def _item(line: payloads.Transaction, currency: str) -> Item:
     item.fees = sum(amount for kind, amount in own if kind.endswith("Fee"))
     item.tax = sum(amount for kind, amount in own if not kind.endswith("Fee"))
     item.remitted = sum(amount for _, amount in remitted)
-    item.rate = _rate(line.VATPercent)
+    item.rate = _read_rate(line.VATPercent)
     return item
 
 
-def _taxes(taxes: payloads.TaxesType | None, currency: str) -> list[tuple[str, int]]:
+def _read_taxes(taxes: payloads.TaxesType | None, currency: str) -> list[tuple[str, int]]:
     return [(detail.Imposition, minor(detail.TaxAmount, currency)) for detail in taxes.TaxDetails] if taxes else []
 
 
-def _bare(line: payloads.Transaction) -> Item:
+def _read_bare_item(line: payloads.Transaction) -> Item:
     article = line.Item[0] if line.Item else payloads.OrderedItem()
     variation = line.Variation[0] if line.Variation else payloads.OrderedVariation()
     return Item(
@@ -135,7 +135,7 @@ def _bare(line: payloads.Transaction) -> Item:
     )
 
 
-def _sales_tax(order: payloads.Order, items: list[Item], currency: str) -> None:
+def _spread_sales_tax(order: payloads.Order, items: list[Item], currency: str) -> None:
     """Sales tax stated for the whole order only is spread by what the items cost."""
     stated = order.ShippingDetails.SalesTax if order.ShippingDetails else None
     if stated is None or any(item.tax or item.remitted for item in items):
@@ -143,10 +143,10 @@ def _sales_tax(order: payloads.Order, items: list[Item], currency: str) -> None:
     amount = minor(stated.SalesTaxAmount, currency)
     for item, part in zip(items, allocate(amount, [item.cost for item in items]), strict=True):
         item.tax = part
-        item.rate = item.rate or (_rate(stated.SalesTaxPercent) if amount else None)
+        item.rate = item.rate or (_read_rate(stated.SalesTaxPercent) if amount else None)
 
 
-def _rate(percent: str) -> int | None:
+def _read_rate(percent: str) -> int | None:
     """'19.0' -> 190_000; 0 is not a rate but "no VAT stated"."""
     try:
         return int(Decimal(percent) * 10_000) or None
@@ -154,7 +154,7 @@ def _rate(percent: str) -> int | None:
         return None
 
 
-def _summary(order: payloads.Order, currency: str) -> Summary:
+def _read_summary(order: payloads.Order, currency: str) -> Summary:
     service = order.ShippingServiceSelected
     return Summary(
         total=minor(order.Total, currency),
@@ -163,7 +163,7 @@ def _summary(order: payloads.Order, currency: str) -> Summary:
     )
 
 
-def _collected_as(lines: list[payloads.Transaction]) -> str:
+def _name_collection_scheme(lines: list[payloads.Transaction]) -> str:
     taxes = [tax for tax in (line.eBayCollectAndRemitTaxes for line in lines) if tax]
     references = [tax.eBayReference for tax in taxes]
     names = sorted({r.name for r in references if isinstance(r, payloads.Reference) and r.name})
@@ -173,20 +173,20 @@ def _collected_as(lines: list[payloads.Transaction]) -> str:
     return "US_FACILITATOR" if "SalesTax" in kinds else "deemed_supplier"
 
 
-def _payments(order: payloads.Order, currency: str) -> tuple[Payment, ...]:
+def _read_payments(order: payloads.Order, currency: str) -> tuple[Payment, ...]:
     paid = order.AmountPaid
     if paid is None or paid.currencyID != currency or not (amount := to_minor(paid.value, currency)):
         return ()
     return (Payment(method=order.CheckoutStatus.PaymentMethod if order.CheckoutStatus else "", amount=amount),)
 
 
-def _refunded(order: payloads.Order, currency: str) -> int:
+def _sum_refunds(order: payloads.Order, currency: str) -> int:
     refunds = order.MonetaryDetails.Refunds if order.MonetaryDetails else None
     amounts = [refund.RefundAmount for refund in refunds.Refund] if refunds else []
     return sum(abs(to_minor(a.value, currency)) for a in amounts if a and a.currencyID == currency)
 
 
-def _buyer(order: payloads.Order, language: str) -> Buyer:
+def _read_buyer(order: payloads.Order, language: str) -> Buyer:
     who = order.TransactionArray.Transaction[0].Buyer or payloads.TransactionBuyer()
     ship_to = order.ShippingAddress or payloads.Address()
     email = first_email(who.Email)
@@ -204,17 +204,17 @@ def _buyer(order: payloads.Order, language: str) -> Buyer:
     )
 
 
-def _shipping(order: payloads.Order) -> Address | None:
+def _read_shipping_address(order: payloads.Order) -> Address | None:
     """With the Global Shipping Program the parcel goes to the first leg's address, under its reference."""
     legs = order.MultiLegShippingDetails if order.IsMultiLegShipping else None
     leg = legs.SellerShipmentToLogisticsProvider if legs else None
     if leg and leg.ShipToAddress:
         hub = leg.ShipToAddress[0]
-        return with_reference(_address(hub), hub.ReferenceID)
-    return _address(order.ShippingAddress)
+        return with_reference(_read_address(hub), hub.ReferenceID)
+    return _read_address(order.ShippingAddress)
 
 
-def _address(address: payloads.Address | None) -> Address | None:
+def _read_address(address: payloads.Address | None) -> Address | None:
     """None where eBay gives no place: it does so until checkout."""
     if address is None or not (address.Country or address.CityName or address.Street1):
         return None

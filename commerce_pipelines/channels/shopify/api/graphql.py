@@ -95,7 +95,7 @@ _envelopes = msgspec.json.Decoder(Envelope)
 
 
 @cache
-def _answers(shape: type[T]) -> msgspec.json.Decoder[Answer[T]]:
+def _build_decoder(shape: type[T]) -> msgspec.json.Decoder[Answer[T]]:
     return msgspec.json.Decoder(Answer[shape])  # type: ignore[valid-type]
 
 
@@ -136,18 +136,18 @@ class GraphQL:
         """The answer's `data`. Raises TooExpensive, TransientError, CredentialError or ProtocolError."""
         if query.lstrip().startswith("mutation"):
             raise TypeError("a mutation says whether it may be repeated: use change")
-        return self._run(query, variables, shape, Repeat.STATE)
+        return self._run_query(query, variables, shape, Repeat.STATE)
 
     def change(self, mutation: str, variables: dict[str, Any], shape: type[T], *, repeat: Repeat) -> T:
         """Like `ask`, of a mutation. Repeat.TOKEN needs `@idempotent`, which Shopify honours where it documents it
         alone; Repeat.NEVER raises UnknownOutcome besides, when Shopify may have done it. `userErrors` are the
         caller's to read."""
-        return self._run(mutation, variables, shape, repeat)
+        return self._run_query(mutation, variables, shape, repeat)
 
-    def _run(self, query: str, variables: dict[str, Any], shape: type[T], repeat: Repeat) -> T:
+    def _run_query(self, query: str, variables: dict[str, Any], shape: type[T], repeat: Repeat) -> T:
         wait = 0.0
         for attempt in range(ATTEMPTS):
-            self._pace(query)
+            self._wait_for_points(query)
             response = self._session.send(
                 "POST",
                 self._url,
@@ -164,33 +164,33 @@ class GraphQL:
                 answer = self._read(response, shape)
             except ProtocolError:
                 if repeat is Repeat.NEVER:
-                    raise self._unknown() from None
+                    raise self._build_unknown_outcome() from None
                 raise
             self._note_cost(query, answer)
             if not answer.errors and isinstance(answer, Answer) and answer.data is not None:
                 return answer.data
             if repeat is Repeat.NEVER and not _is_undone(answer):
-                raise self._unknown()
-            wait = self._wait_after(answer, attempt)
+                raise self._build_unknown_outcome()
+            wait = self._decide_wait(answer, attempt)
             self._sleep(wait)
         raise TransientError(f"{self._session.account}: Shopify throttled a query {ATTEMPTS} times.", wait=wait)
 
-    def _unknown(self) -> UnknownOutcome:
+    def _build_unknown_outcome(self) -> UnknownOutcome:
         return UnknownOutcome(f"{self._session.account}: a mutation failed inside Shopify: {UNKNOWN}")
 
     def _read(self, response: Response, shape: type[T]) -> Answer[T] | Envelope:
         """The answer, read once; beside errors `data` may have any shape, and then it does not matter."""
         try:
-            return decode_json(_answers(shape), response.body)  # type: ignore[arg-type]
+            return decode_json(_build_decoder(shape), response.body)  # type: ignore[arg-type]
         except msgspec.ValidationError as error:
             envelope = decode(_envelopes, response.body)
             if envelope.errors:
                 return envelope
-            raise _misshapen(error) from None
+            raise _build_misshapen_error(error) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise _misshapen(error) from None
+            raise _build_misshapen_error(error) from None
 
-    def _pace(self, query: str) -> None:
+    def _wait_for_points(self, query: str) -> None:
         """Wait until the bucket holds what the query will request: a refused call helps nobody."""
         left, at = self._bucket
         short = self.cost(query).requestedQueryCost - left - (self._clock() - at) * self._rate.per_second
@@ -219,7 +219,7 @@ class GraphQL:
             self._said.add(says)
             _log.warning("%s: %s; set api_version to a newer one after an update.", self._session.account, says)
 
-    def _wait_after(self, answer: Envelope, attempt: int) -> float:
+    def _decide_wait(self, answer: Envelope, attempt: int) -> float:
         """Seconds after which the same call may succeed. Raises what the errors mean when it will not."""
         account = self._session.account
         errors = answer.errors
@@ -270,9 +270,9 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
     try:
         return decode_json(decoder, body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _misshapen(error) from None
+        raise _build_misshapen_error(error) from None
 
 
-def _misshapen(error: Exception) -> ProtocolError:
+def _build_misshapen_error(error: Exception) -> ProtocolError:
     says = str(error) if isinstance(error, msgspec.ValidationError) else "it is not whole JSON"
     return ProtocolError(f"Shopify's answer does not have the shape that its schema promises: {says}.")

@@ -74,8 +74,8 @@ class ShopifyInventory(Listings, Quantities):
             query = "product_status:ACTIVE" + (f" AND id:>{since}" if since else "")
             answer = self._sizes.ask(LISTINGS, {"after": after, "query": query}, VariantsAnswer)
             page = answer.productVariants
-            if not seen and self._takes_too_long(answer):
-                yield from self._in_bulk()
+            if not seen and self._is_paging_too_slow(answer):
+                yield from self._read_in_bulk()
                 return
             listings: list[Listing] = []
             last = ""
@@ -85,10 +85,10 @@ class ShopifyInventory(Listings, Quantities):
                     last = number(variant.id)
                     item = variant.inventoryItem
                     if item.id not in seen:  # variants may share an item
-                        listings += self._listings_of(variant)
+                        listings += self._build_listings(variant)
                         seen.add(item.id)
                 except (msgspec.DecodeError, UnicodeDecodeError, RecordError) as error:
-                    listings.append(_unreadable(raw, error))
+                    listings.append(_build_unreadable(raw, error))
             yield tuple(listings)
             if not page.pageInfo.hasNextPage:
                 return
@@ -100,20 +100,21 @@ class ShopifyInventory(Listings, Quantities):
             else:
                 after = page.pageInfo.endCursor
 
-    def _listings_of(self, variant: Variant) -> list[Listing]:
+    def _build_listings(self, variant: Variant) -> list[Listing]:
         item = variant.inventoryItem
         return [
-            _listing(item.id, item.sku, item.tracked, variant.displayName, level) for level in self._all_levels(item)
+            _build_listing(item.id, item.sku, item.tracked, variant.displayName, level)
+            for level in self._read_all_levels(item)
         ]
 
-    def _takes_too_long(self, answer: VariantsAnswer) -> bool:
+    def _is_paging_too_slow(self, answer: VariantsAnswer) -> bool:
         got = len(answer.productVariants.nodes)
         if not got or not answer.productVariants.pageInfo.hasNextPage or answer.productVariantsCount is None:
             return False
         points = (self._graphql.cost(LISTINGS).actualQueryCost or 0.0) / got * answer.productVariantsCount.count
         return self._graphql.seconds(points) > PAGING_SECONDS
 
-    def _in_bulk(self) -> Iterator[tuple[Listing, ...]]:
+    def _read_in_bulk(self) -> Iterator[tuple[Listing, ...]]:
         """The lines may come in any order, and a level's parent may be named as the variant or as its item."""
         variants: dict[str, BulkLine] = {}
         levels: list[BulkLine] = []
@@ -122,7 +123,7 @@ class ShopifyInventory(Listings, Quantities):
             try:
                 line = decode_json(_bulk_lines, raw)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                bad |= {(listing := _unreadable(raw, error)).key: listing}
+                bad |= {(listing := _build_unreadable(raw, error)).key: listing}
                 continue
             if line.inventoryItem is None:
                 levels.append(line)
@@ -138,15 +139,15 @@ class ShopifyInventory(Listings, Quantities):
             item = variant.inventoryItem
             level = Level(line.location, line.quantities)
             try:
-                listing = _listing(item.id, item.sku, item.tracked, variant.displayName, level)
+                listing = _build_listing(item.id, item.sku, item.tracked, variant.displayName, level)
             except RecordError as error:
-                listing = _unreadable(msgspec.json.encode(line), error)
+                listing = _build_unreadable(msgspec.json.encode(line), error)
             listings[listing.key] = listing
         every = list(listings.values())
         for start in range(0, len(every), AT_ONCE):
             yield tuple(every[start : start + AT_ONCE])
 
-    def _all_levels(self, item: Item) -> Iterator[Level]:
+    def _read_all_levels(self, item: Item) -> Iterator[Level]:
         levels, after = item.inventoryLevels, None
         yield from levels.nodes
         while levels.pageInfo.hasNextPage and levels.pageInfo.endCursor != after:
@@ -162,14 +163,14 @@ class ShopifyInventory(Listings, Quantities):
         pushed again with the same tokens."""
         ready = []
         for push in pushes:
-            if refusal := _unwritable(push.listing):
+            if refusal := _refuse(push.listing):
                 yield PushOutcome(key=push.listing.key, status="refused", code=refusal[0], message=refusal[1])
             else:
                 ready.append(push)
         for start in range(0, len(ready), MOST_AT_ONCE):
-            yield from self._push(ready[start : start + MOST_AT_ONCE])
+            yield from self._push_batch(ready[start : start + MOST_AT_ONCE])
 
-    def _push(self, batch: list[Push]) -> Iterator[PushOutcome]:
+    def _push_batch(self, batch: list[Push]) -> Iterator[PushOutcome]:
         attempt = tries = 0
         while batch:
             errors = self._send(batch, attempt)
@@ -177,9 +178,9 @@ class ShopifyInventory(Listings, Quantities):
             if not errors:
                 yield from [PushOutcome(key=push.listing.key, status="accepted") for push in batch]
                 return
-            named = {place: error for error in errors if (place := _place(error, len(batch))) is not None}
+            named = {place: error for error in errors if (place := _find_blamed_item(error, len(batch))) is not None}
             if named:
-                yield from [_outcome(batch[place], error) for place, error in named.items()]
+                yield from [_build_outcome(batch[place], error) for place, error in named.items()]
                 batch = [push for place, push in enumerate(batch) if place not in named]
                 attempt = tries = 0
                 continue
@@ -189,12 +190,12 @@ class ShopifyInventory(Listings, Quantities):
             elif code == FAILED_BEFORE and tries < ATTEMPTS:
                 attempt += 1  # Shopify: "Retry with a new idempotency key"
             elif len(batch) == 1 or code in OF_THE_CALL or code in (TAKEN, FAILED_BEFORE, MISMATCH):
-                yield from [_outcome(push, errors[0]) for push in batch]
+                yield from [_build_outcome(push, errors[0]) for push in batch]
                 return
             else:  # no item is named: halve until the bad one is alone
                 middle = len(batch) // 2
-                yield from self._push(batch[:middle])
-                yield from self._push(batch[middle:])
+                yield from self._push_batch(batch[:middle])
+                yield from self._push_batch(batch[middle:])
                 return
 
     def _send(self, batch: list[Push], attempt: int) -> list[UserError]:
@@ -222,7 +223,7 @@ def idempotency_key(tokens: Sequence[str], attempt: int = 0) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, "\n".join([*tokens, str(attempt)])))
 
 
-def _listing(item_id: str, sku: str | None, tracked: bool, title: str, level: Level) -> Listing:
+def _build_listing(item_id: str, sku: str | None, tracked: bool, title: str, level: Level) -> Listing:
     location = level.location
     reference = {"inventory_item_id": item_id, "location_id": location.id, "location_name": location.name}
     return Listing(
@@ -236,12 +237,12 @@ def _listing(item_id: str, sku: str | None, tracked: bool, title: str, level: Le
     )
 
 
-def _unreadable(raw: bytes | msgspec.Raw, error: Exception) -> Listing:
+def _build_unreadable(raw: bytes | msgspec.Raw, error: Exception) -> Listing:
     where = error.subject if isinstance(error, RecordError) else str(error).partition(" - at ")[2].strip("`")
     return unreadable(bytes(raw), where or "broken JSON")
 
 
-def _unwritable(listing: Listing) -> tuple[str, str] | None:
+def _refuse(listing: Listing) -> tuple[str, str] | None:
     """Why we never set this listing's quantity: code and sentence.
 
     An unknown quantity is no reason: it is what a listing shows that nobody is sure of, and is set without comparing.
@@ -253,7 +254,7 @@ def _unwritable(listing: Listing) -> tuple[str, str] | None:
     return None
 
 
-def _place(error: UserError, size: int) -> int | None:
+def _find_blamed_item(error: UserError, size: int) -> int | None:
     """Which item the error names: ["input", "quantities", "3", "quantity"] -> 3."""
     path = error.field or []
     for part in path[path.index("quantities") + 1 :][:1] if "quantities" in path else ():
@@ -262,7 +263,7 @@ def _place(error: UserError, size: int) -> int | None:
     return None
 
 
-def _outcome(push: Push, error: UserError) -> PushOutcome:
+def _build_outcome(push: Push, error: UserError) -> PushOutcome:
     code = error.code or ""
     status: Any = "stale" if code in STALE else "failed" if code.startswith("IDEMPOTENCY_") else "refused"
     return PushOutcome(key=push.listing.key, status=status, code=code, message=error.message[:200])

@@ -114,7 +114,7 @@ def charge(line: OrderLine, discounts: Discounts, taxes: Taxes, *, included: boo
     tax = taxes.tax
     reductions = []
     for index, (name, amount) in discounts.items():
-        share = _tax_within(amount, net, taxes.tax, rate, included)
+        share = _compute_tax_within(amount, net, taxes.tax, rate, included)
         tax += share
         reductions.append(
             OrderLine(
@@ -131,7 +131,7 @@ def charge(line: OrderLine, discounts: Discounts, taxes: Taxes, *, included: boo
     return [msgspec.structs.replace(line, amount=gross, tax=tax, rate=rate), *reductions]
 
 
-def _tax_within(amount: int, net: int, net_tax: int, rate: int | None, included: bool) -> int:
+def _compute_tax_within(amount: int, net: int, net_tax: int, rate: int | None, included: bool) -> int:
     """The tax that a discount of `amount` took off, to the nearest minor unit."""
     if rate is None:
         part, whole = net_tax, net
@@ -147,7 +147,7 @@ def removals_of(order: payloads.Order, minor: Minor) -> dict[str, Removed]:
     for refund in order.refunds:
         moved = minor(refund.totalRefundedSet)
         if refund.refundLineItems.pageInfo.hasNextPage:
-            raise _unknown_edit("refunds")
+            raise _build_unknown_edit_error("refunds")
         for row in refund.refundLineItems.nodes:
             line_id = number(row.lineItem.id)
             explained[line_id] = explained.get(line_id, 0) + row.quantity
@@ -162,7 +162,7 @@ def removals_of(order: payloads.Order, minor: Minor) -> dict[str, Removed]:
             item.quantity - item.currentQuantity > explained.get(line_id, 0)
             or explained.get(line_id, 0) > item.quantity
         ):
-            raise _unknown_edit(line_id)
+            raise _build_unknown_edit_error(line_id)
     return removed
 
 
@@ -179,9 +179,9 @@ def without(
     if included and off > sum(amounts):
         worth, off = worth + removed.tax, off - removed.tax
     if not 0 <= off <= sum(amounts) or not 0 <= removed.tax <= taxes.tax + taxes.collected:
-        raise _unknown_edit(line_id)
+        raise _build_unknown_edit_error(line_id)
     if taxes.collected and removed.tax:
-        raise _unknown_edit(line_id)  # whose tax it was is not said
+        raise _build_unknown_edit_error(line_id)  # whose tax it was is not said
     if off:
         parts = money.allocate(off, amounts)
         discounts = {
@@ -191,7 +191,7 @@ def without(
     return kept, Taxes(taxes.tax - removed.tax, taxes.rate, taxes.collected), worth + (0 if included else removed.tax)
 
 
-def _unknown_edit(subject: str) -> RecordError:
+def _build_unknown_edit_error(subject: str) -> RecordError:
     return RecordError(
         "unknown_edit",
         "The order was edited in a way whose worth Shopify does not state per line.",

@@ -94,18 +94,20 @@ class ShopifyOrders(Orders):
 
     def changed(self, window: Window, resume: str | None = None, unchanged: Unchanged | None = None) -> Iterator[Page]:
         """Orders whose `updatedAt` lies in the window (to the second), oldest change first."""
-        return self._pages("UPDATED_AT", window, resume, unchanged)
+        return self._read_pages("UPDATED_AT", window, resume, unchanged)
 
     def created(self, window: Window) -> Iterator[Page]:
         """Orders whose `createdAt` lies in the window (to the second)."""
         self._check_history(window)
-        return self._pages("CREATED_AT", window, None)
+        return self._read_pages("CREATED_AT", window, None)
 
-    def _pages(
+    def _read_pages(
         self, by: SortKey, window: Window, resume: str | None, unchanged: Unchanged | None = None
     ) -> Iterator[Page]:
         end, start, shape = second(window.end), resumed(resume, window.start), Listing[msgspec.Raw]
-        for nodes, following in listed(self._sizes, self._queries.orders, shape, by, start, end, _when(by)):
+        for nodes, following in listed(
+            self._sizes, self._queries.orders, shape, by, start, end, _build_time_reader(by)
+        ):
             whole = self._whole.all_of(nodes, unchanged)
             yield Page(
                 records=tuple([raw for raw, _ in whole]),
@@ -127,9 +129,15 @@ class ShopifyOrders(Orders):
         end, start = second(window.end), Resume(second(window.start))
         seen = set()
         for nodes, _ in listed(
-            self._sizes, self._queries.totals, Listing[msgspec.Raw], "CREATED_AT", start, end, _when("CREATED_AT")
+            self._sizes,
+            self._queries.totals,
+            Listing[msgspec.Raw],
+            "CREATED_AT",
+            start,
+            end,
+            _build_time_reader("CREATED_AT"),
         ):
-            for total in filter(None, map(self._counted, nodes)):
+            for total in filter(None, map(self._read_counted_total, nodes)):
                 if total.order_id not in seen:
                     seen.add(total.order_id)
                     yield total
@@ -156,12 +164,12 @@ class ShopifyOrders(Orders):
                 "app and install it again, or start later (start_date)."
             )
 
-    def _counted(self, raw: msgspec.Raw) -> OrderTotal | None:
+    def _read_counted_total(self, raw: msgspec.Raw) -> OrderTotal | None:
         """A real order's total, without money where that cannot be read, so that the order is missed; None for test
         orders, and where not even the id can be read (the landing says so)."""
         try:
             node = decode_json(_totals, raw)
-            return None if node.test else self._total(node)
+            return None if node.test else self._build_total(node)
         except (msgspec.DecodeError, UnicodeDecodeError, RecordError):
             pass
         try:
@@ -173,7 +181,7 @@ class ShopifyOrders(Orders):
         except (msgspec.DecodeError, UnicodeDecodeError, OverflowError, RecordError):
             return None
 
-    def _total(self, node: Total) -> OrderTotal:
+    def _build_total(self, node: Total) -> OrderTotal:
         basis = self._settings.currency_basis
         currency = side(node.totalPriceSet, basis).currencyCode
         minor = reader(currency, basis)
@@ -182,7 +190,7 @@ class ShopifyOrders(Orders):
         if node.totalCashRoundingAdjustment:
             total += minor(node.totalCashRoundingAdjustment.paymentSet)
         if node.edited or any(tax.channelLiable for tax in node.taxLines):
-            total, collected = self._worth(number(node.id)) or (total, 0)
+            total, collected = self._compute_worth(number(node.id)) or (total, 0)
         return OrderTotal(
             order_id=number(node.id),
             placed_at=node.createdAt.astimezone(UTC),
@@ -192,7 +200,7 @@ class ShopifyOrders(Orders):
             collected=collected,
         )
 
-    def _worth(self, order_id: str) -> tuple[int, int] | None:
+    def _compute_worth(self, order_id: str) -> tuple[int, int] | None:
         """Total and collected tax as the lines tell; None where they cannot be read: the stated total counts then."""
         raw = self.one(order_id)
         try:
@@ -202,7 +210,7 @@ class ShopifyOrders(Orders):
         return (order.total, order.collected) if order else None
 
 
-def _when(by: SortKey) -> Callable[[msgspec.Raw], datetime | None]:
+def _build_time_reader(by: SortKey) -> Callable[[msgspec.Raw], datetime | None]:
     """The time that a list is sorted by, None where it cannot be read."""
     decoder = _times[by]
 

@@ -68,11 +68,11 @@ def translate(order: payloads.Order, *, channel: str, shop: str, basis: Basis) -
     for domain.orders.order.check to say."""
     shipping_lines = order.shippingLines
     if order.lineItems.pageInfo.hasNextPage or (shipping_lines and shipping_lines.pageInfo.hasNextPage):
-        raise _incomplete("lineItems.pageInfo")
+        raise _build_incomplete_error("lineItems.pageInfo")
     stated = side(order.totalPriceSet, basis)
     currency = stated.currencyCode
     if len(currency) != 3:
-        raise _incomplete("totalPriceSet.currencyCode")
+        raise _build_incomplete_error("totalPriceSet.currencyCode")
     minor = reader(currency, basis)
     charges = _Charges(order, minor)
     gross_total = minor(order.totalPriceSet)
@@ -81,7 +81,7 @@ def translate(order: payloads.Order, *, channel: str, shop: str, basis: Basis) -
     total = gross_total - charges.removed - collected
     if order.totalCashRoundingAdjustment and (rounding := minor(order.totalCashRoundingAdjustment.paymentSet)):
         total += rounding
-        lines.append(_plain("rounding", LineKind.ROUNDING, "Cash rounding", rounding))
+        lines.append(_build_untaxed_line("rounding", LineKind.ROUNDING, "Cash rounding", rounding))
 
     result = Order(
         channel=channel,
@@ -100,18 +100,18 @@ def translate(order: payloads.Order, *, channel: str, shop: str, basis: Basis) -
         marketplace=shop,
         service=charges.service(),
         is_test=order.test,
-        payments=_payments(order.transactions, minor),
+        payments=_read_payments(order.transactions, minor),
         refunded=minor(order.totalRefundedSet),
-        buyer=_buyer(order),
-        billing=_address(order.billingAddress),
-        shipping=_address(order.shippingAddress),
+        buyer=_read_buyer(order),
+        billing=_read_address(order.billingAddress),
+        shipping=_read_address(order.shippingAddress),
     )
     if charges.tip and balance(result) == charges.tip:
-        result = _with_line(result, _plain("tip", LineKind.TIP, "Tip", charges.tip))
+        result = _add_line(result, _build_untaxed_line("tip", LineKind.TIP, "Tip", charges.tip))
     if basis == "shop" and order.currencyCode != order.presentmentCurrencyCode:
         off = balance(result)
-        if off and abs(off) <= _slack(lines):
-            result = _with_line(result, _plain("conversion", LineKind.ROUNDING, "Currency conversion", off))
+        if off and abs(off) <= _compute_slack(lines):
+            result = _add_line(result, _build_untaxed_line("conversion", LineKind.ROUNDING, "Currency conversion", off))
     return result
 
 
@@ -134,15 +134,17 @@ class _Charges:
         self.collected = self.removed = 0
 
     def read(self) -> None:
-        tips = _tips(self._items, self.tip, self._minor) if self.tip else ()
+        tips = _find_tips(self._items, self.tip, self._minor) if self.tip else ()
         for item in self._items:
             self._read_item(item, item.id in tips)
         for position, line in enumerate(self._shipped_by):
             self._read_shipping(line, position)
         for fee in self._order.additionalFees:
             line_id, price = f"fee-{number(fee.id)}", self._minor(fee.price)
-            self._add(_plain(line_id, LineKind.FEE, fee.name, price), {}, taxes_of(fee.taxLines, self._minor))
-        self.lines += _only_in_total(self._order, self._minor, self.lines)
+            self._add(
+                _build_untaxed_line(line_id, LineKind.FEE, fee.name, price), {}, taxes_of(fee.taxLines, self._minor)
+            )
+        self.lines += _build_total_only_lines(self._order, self._minor, self.lines)
 
     def service(self) -> str:
         """The way of shipping, as the shop calls it."""
@@ -179,7 +181,7 @@ class _Charges:
             taxes = taxes_of(line.taxLines, self._minor)
             line_id = f"shipping-{number(line.id) if line.id else position}"
             discounts = discounts_of(line.discountAllocations, self._minor)
-            self._add(_plain(line_id, LineKind.SHIPPING, line.title, price), discounts, taxes)
+            self._add(_build_untaxed_line(line_id, LineKind.SHIPPING, line.title, price), discounts, taxes)
 
     def _add(self, line: OrderLine, discounts: Discounts, taxes: Taxes, *, untaxed: bool | None = None) -> None:
         """untaxed: as of `charge`; None: where the order's other lines bear tax."""
@@ -193,17 +195,17 @@ class _Charges:
         )
 
 
-def _slack(lines: list[OrderLine]) -> int:
+def _compute_slack(lines: list[OrderLine]) -> int:
     """By how much converted amounts may differ from their converted sum: half a minor unit for each that was rounded,
     a unit price counting per unit, the line's tax beside it."""
     return 1 + (sum(line.quantity for line in lines) + len(lines)) // 2
 
 
-def _with_line(order: Order, line: OrderLine) -> Order:
+def _add_line(order: Order, line: OrderLine) -> Order:
     return msgspec.structs.replace(order, lines=(*order.lines, line))
 
 
-def _tips(items: list[payloads.LineItem], tip: int, minor: Minor) -> tuple[str, ...]:
+def _find_tips(items: list[payloads.LineItem], tip: int, minor: Minor) -> tuple[str, ...]:
     """The ids of the line items that are tips."""
     tips = {
         item.id: minor(item.originalUnitPriceSet)
@@ -214,24 +216,24 @@ def _tips(items: list[payloads.LineItem], tip: int, minor: Minor) -> tuple[str, 
     return tuple(whole[:1] or (tips if sum(tips.values()) == tip else ()))
 
 
-def _only_in_total(order: payloads.Order, minor: Minor, lines: list[OrderLine]) -> list[OrderLine]:
+def _build_total_only_lines(order: payloads.Order, minor: Minor, lines: list[OrderLine]) -> list[OrderLine]:
     """Duties and fees of which only the order's sum is known."""
     charges = []
     duties = 0 if order.dutiesIncluded else minor(order.originalTotalDutiesSet)
     if duties and stands_alone(lines, LineKind.DUTY):
-        charges.append(_plain("duties", LineKind.DUTY, "Import duties", duties))
+        charges.append(_build_untaxed_line("duties", LineKind.DUTY, "Import duties", duties))
     fees = minor(order.originalTotalAdditionalFeesSet)
     if fees and stands_alone(lines, LineKind.FEE):
-        charges.append(_plain("fees", LineKind.FEE, "Additional fees", fees))
+        charges.append(_build_untaxed_line("fees", LineKind.FEE, "Additional fees", fees))
     return charges
 
 
-def _plain(line_id: str, kind: LineKind, title: str, amount: int) -> OrderLine:
+def _build_untaxed_line(line_id: str, kind: LineKind, title: str, amount: int) -> OrderLine:
     """A line that carries no tax."""
     return OrderLine(line_id=line_id, kind=kind, title=title, quantity=1, amount=amount, rate=0)
 
 
-def _payments(transactions: list[payloads.Transaction], minor: Minor) -> tuple[Payment, ...]:
+def _read_payments(transactions: list[payloads.Transaction], minor: Minor) -> tuple[Payment, ...]:
     """What was really paid, by gateway (`gift_card` is one of them)."""
     paid: dict[str, int] = {}
     for transaction in transactions:
@@ -241,7 +243,7 @@ def _payments(transactions: list[payloads.Transaction], minor: Minor) -> tuple[P
     return tuple([Payment(method=method, amount=amount) for method, amount in paid.items() if amount])
 
 
-def _buyer(order: payloads.Order) -> Buyer:
+def _read_buyer(order: payloads.Order) -> Buyer:
     customer, entity = order.customer, order.purchasingEntity
     company = entity.company if entity else None
     location = entity.location if entity else None
@@ -263,7 +265,7 @@ def _buyer(order: payloads.Order) -> Buyer:
     )
 
 
-def _address(address: payloads.Address | None) -> Address | None:
+def _read_address(address: payloads.Address | None) -> Address | None:
     if address is None:
         return None
     return Address(
@@ -280,7 +282,7 @@ def _address(address: payloads.Address | None) -> Address | None:
     )
 
 
-def _incomplete(path: str) -> RecordError:
+def _build_incomplete_error(path: str) -> RecordError:
     return RecordError(
         "bad_payload",
         f"Shopify's order cannot be read: `$.{path}` says that something of it is missing.",

@@ -76,7 +76,7 @@ _fields: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dic
 _line_ids = msgspec.json.Decoder(LineId)
 
 
-def _head(rare: Rare) -> Head | None:
+def _read_head(rare: Rare) -> Head | None:
     try:
         return order_head(rare)
     except (RecordError, OverflowError):  # the latter of an instant that is none in UTC
@@ -91,26 +91,26 @@ class Whole:
 
     def order(self, order_id: str) -> bytes | None:
         """One order afresh; None if the shop does not know it."""
-        raw = self._afresh(f"gid://shopify/Order/{order_id}")
+        raw = self._fetch_again(f"gid://shopify/Order/{order_id}")
         return None if raw is None else self.complete(raw)[0]
 
     def all_of(self, nodes: Sequence[msgspec.Raw], unchanged: Unchanged | None) -> list[tuple[bytes, Head | None]]:
         """As `complete`, of a page; without those that lack something and are landed as they stand."""
-        known: Collection[str] = ()
-        lacking = [self._lacking(node) for node in nodes] if unchanged else [None] * len(nodes)
+        landed: Collection[str] = ()
+        lacking = [self._find_lacking(node) for node in nodes] if unchanged else [None] * len(nodes)
         if unchanged and any(lacking):
-            known = unchanged([head for head in lacking if head])
+            landed = unchanged([head for head in lacking if head])
         return [
             self.complete(node)
             for node, head in zip(nodes, lacking, strict=True)
-            if head is None or head[0] not in known
+            if head is None or head[0] not in landed
         ]
 
-    def _lacking(self, node: msgspec.Raw) -> tuple[str, datetime] | None:
+    def _find_lacking(self, node: msgspec.Raw) -> tuple[str, datetime] | None:
         """Id and change time of an order that is to be fetched for itself."""
         try:
             rare = decode_json(_rare, node)
-            return (number(rare.id), rare.updatedAt.astimezone(UTC)) if self._missing(rare) else None
+            return (number(rare.id), rare.updatedAt.astimezone(UTC)) if self._list_missing_parts(rare) else None
         except (msgspec.DecodeError, OverflowError, RecordError, RecursionError, UnicodeDecodeError):
             return None
 
@@ -122,13 +122,13 @@ class Whole:
                 rare = decode_json(_rare, node)
             except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
                 break  # landed as it is: the translation says what is wrong with it, and the others go on
-            missing = self._missing(rare)
+            missing = self._list_missing_parts(rare)
             if not missing:
-                return bytes(node), _head(rare)
+                return bytes(node), _read_head(rare)
             try:
                 return self._merge(node, rare, missing), None
             except _Changed:
-                fresh = self._afresh(rare.id)
+                fresh = self._fetch_again(rare.id)
                 if fresh is None:
                     break
                 node = fresh
@@ -138,11 +138,11 @@ class Whole:
                 break  # what is missing cannot be had: the translation refuses this order, and the others go on
         return bytes(node), None
 
-    def _afresh(self, gid: str) -> msgspec.Raw | None:
+    def _fetch_again(self, gid: str) -> msgspec.Raw | None:
         raw = self._graphql.ask(self._queries.order, {"id": gid}, One).order
         return None if bytes(raw) == b"null" else raw
 
-    def _missing(self, rare: Rare) -> list[Callable[[dict[str, msgspec.Raw], Rare], None]]:
+    def _list_missing_parts(self, rare: Rare) -> list[Callable[[dict[str, msgspec.Raw], Rare], None]]:
         steps: list[Callable[[dict[str, msgspec.Raw], Rare], None]] = []
         if rare.lineItems.pageInfo.hasNextPage:
             steps.append(self._add_lines)
@@ -150,11 +150,11 @@ class Whole:
             steps.append(self._add_shipping_lines)
         if rare.edited:
             steps.append(self._add_refunds)
-        if self._amount(rare.originalTotalDutiesSet) or self._amount(rare.originalTotalAdditionalFeesSet):
+        if self._has_amount(rare.originalTotalDutiesSet) or self._has_amount(rare.originalTotalAdditionalFeesSet):
             steps.append(self._add_charges)
         return steps
 
-    def _amount(self, bag: Bag | None) -> bool:
+    def _has_amount(self, bag: Bag | None) -> bool:
         return bag is not None and bool(side(bag, self._basis).amount.strip("0."))
 
     def _merge(
@@ -165,7 +165,7 @@ class Whole:
             step(fields, rare)
         return msgspec.json.encode(fields)
 
-    def _part(self, query: str, rare: Rare, **variables: Any) -> Part:
+    def _fetch_part(self, query: str, rare: Rare, **variables: Any) -> Part:
         part = self._graphql.ask(query, {"id": rare.id, **variables}, OnePart).order
         if part is None or part.updatedAt != rare.updatedAt:
             raise _Changed
@@ -175,7 +175,7 @@ class Whole:
         lines = decode(_nodes, fields["lineItems"])
         nodes, page = list(lines.nodes), lines.pageInfo
         while page.hasNextPage:
-            more = self._part(self._queries.lines, rare, after=page.endCursor).lineItems
+            more = self._fetch_part(self._queries.lines, rare, after=page.endCursor).lineItems
             if more is None or (more.pageInfo.hasNextPage and more.pageInfo.endCursor == page.endCursor):
                 raise _Changed
             nodes += more.nodes
@@ -183,17 +183,17 @@ class Whole:
         fields["lineItems"] = msgspec.Raw(msgspec.json.encode(Nodes(nodes, page)))
 
     def _add_shipping_lines(self, fields: dict[str, msgspec.Raw], rare: Rare) -> None:
-        fields["shippingLines"] = self._part(self._queries.shipping_lines, rare).shippingLines
+        fields["shippingLines"] = self._fetch_part(self._queries.shipping_lines, rare).shippingLines
 
     def _add_refunds(self, fields: dict[str, msgspec.Raw], rare: Rare) -> None:
-        fields["refunds"] = self._part(self._queries.refunds, rare).refunds
+        fields["refunds"] = self._fetch_part(self._queries.refunds, rare).refunds
 
     def _add_charges(self, fields: dict[str, msgspec.Raw], rare: Rare) -> None:
         """Additional fees, and each line's duties put into the line."""
         duties: dict[str, msgspec.Raw] = {}
         after = None
         while True:
-            part = self._part(self._queries.charges, rare, after=after)
+            part = self._fetch_part(self._queries.charges, rare, after=after)
             fields["additionalFees"] = part.additionalFees
             for line in part.lineItems.nodes if part.lineItems else ():
                 duties[decode(_line_ids, line).id] = _fields.decode(line)["duties"]
