@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from .reasons import Reason
 
-# What a translation raises over a value that nobody thought of: one such order must not hold up the others.
+# What a translation raises for a value that nobody foresaw. Such an order waits in the exceptions; the others go on.
 STUMBLES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
@@ -42,7 +42,7 @@ class ProtocolError(PermanentError):
 
 
 class RecordError(PermanentError):
-    """One record cannot be processed; all others can. Its words are a Reason (reasons.py)."""
+    """One record cannot be processed; all others can. Its code, message, fix and subject are a Reason (reasons.py)."""
 
     def __init__(self, code: str, message: str, *, fix: str, subject: str = "") -> None:
         super().__init__(message)
@@ -57,7 +57,7 @@ class RecordError(PermanentError):
 
 
 class TransientError(CommerceError):
-    """The same call may succeed later. `wait` is the other side's own advice in seconds, if it gave one."""
+    """The same call may succeed later. wait: the seconds that the other side asks us to wait, if it says so."""
 
     def __init__(self, message: str, *, wait: float | None = None) -> None:
         super().__init__(message)
@@ -65,9 +65,9 @@ class TransientError(CommerceError):
 
 
 class UnknownOutcome(CommerceError):
-    """A call that must not happen twice was sent, and its answer was lost: it may have done its work.
+    """A call that must not happen twice was sent, and its answer was lost: the call may have done its work.
 
-    Neither transient nor permanent, so that nothing that repeats calls, and no retry policy, takes it for its own.
-    Whoever sent it looks at the other side: what is there was done; what is not may be sent again; what cannot be told
-    is for a person.
+    This error is neither permanent nor transient, so that no retry policy repeats the call. The sender looks at the
+    other side first: what is there was done; what is not there may be sent again; where the other side cannot tell, a
+    person decides.
     """

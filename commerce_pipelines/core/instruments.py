@@ -1,4 +1,4 @@
-"""Time and chance: the hour, a stopwatch, a pause and a die, handed to whoever needs them.
+"""Time and chance: the current time, a stopwatch, a pause and a random number, handed to whoever needs them.
 
 What belongs here: the four instruments and the real ones. What does not: what is done with them. Elsewhere
 `datetime.now`, `time.sleep`, `time.monotonic` and `random` are banned by lint, so that every rule about time is tested
@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True)
 class Instruments:
-    """now: the hour, in UTC. clock: seconds that only grow, to measure with. sleep: seconds. jitter: 0 to below 1."""
+    """now: the current time, in UTC. clock: seconds that only grow, for measuring. sleep: waits so many seconds.
+    jitter: a random number from 0 to below 1."""
 
     now: Callable[[], datetime]
     clock: Callable[[], float]

@@ -1,6 +1,6 @@
-"""What a run is for, as its tags say it: channel, flow, and the lane in which runs follow one another.
+"""A run's tags: its channel, its flow, and its lane. Runs of one lane follow one another.
 
-A run that bears no tags, because a person started it in Dagster's UI, says it by the assets that it materialises.
+A run that a person started in Dagster's UI has no tags; the assets that it materialises stand in for them.
 
 What belongs here: the tags, and which flow a table belongs to. What does not: Dagster (resources/run_coordinator.py,
 sensors/busy.py), what a flow does.
@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from .topics import Topic
 
 CHANNEL_TAG, FLOW_TAG, LANE_TAG = "commerce/channel", "commerce/flow", "commerce/lane"
-ODOO = "odoo"  # the first part of the keys of what all channels share
+ODOO = "odoo"  # the first part of the asset keys that all channels share
 EXCEPTIONS = "exceptions"
-EVERY = "every"  # of a run that names neither tags nor assets: it may be about anything
-_BETWEEN = ", "  # a run may work for several
+EVERY = "every"  # the lane of a run that has neither tags nor assets: it may touch anything
+_BETWEEN = ", "  # between the names of a run that works for several channels, flows or lanes
 
 FLOW_OF = {
     **dict.fromkeys(("raw_orders", "orders", "order_lines", "sale_orders"), str(Topic.ORDERS)),
@@ -30,15 +30,17 @@ def lane_name(channel: str, flow: str) -> str:
 
 
 def run_tags(channel: str, flow: str, lane: str = "") -> dict[str, str]:
-    """The tags of a run. lane: where it need not follow the other runs of this flow, the name of a lane of its own."""
+    """The tags of a run. lane: the name of a lane of its own, for a run that need not wait for the other runs of its
+    flow."""
     return {CHANNEL_TAG: channel, FLOW_TAG: flow, LANE_TAG: lane or lane_name(channel, flow)}
 
 
 def tags_of(assets: Iterable[Sequence[str]] | None) -> dict[str, str]:
-    """The tags of a run that materialises these assets, given as paths of their keys; without any it may be about
-    everything.
+    """The tags of a run that materialises these assets. assets: the paths of their keys; a run without any may touch
+    anything.
 
-    What all channels share, and the view of the exceptions, belong to the lane that they are materialised with.
+    The assets that all channels share, and the view of the exceptions, belong to the lane that they are materialised
+    with.
     """
     pairs = {(path[0], FLOW_OF.get(path[-1], path[-1])) for path in assets or ()}
     if not pairs:
@@ -52,6 +54,6 @@ def tags_of(assets: Iterable[Sequence[str]] | None) -> dict[str, str]:
 
 
 def works_for(tags: Mapping[str, str], assets: Iterable[Sequence[str]] | None, lane: str) -> bool:
-    """Whether a run with these tags, or else with these assets, works in a lane."""
+    """Whether a run with these tags, or without tags but with these assets, works in a lane."""
     named = tags.get(LANE_TAG) or tags_of(assets)[LANE_TAG]
     return named == EVERY or lane in named.split(_BETWEEN)

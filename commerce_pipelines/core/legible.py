@@ -1,10 +1,10 @@
-"""Answers made legible: what JSON or XML forbids inside a text becomes U+FFFD, so that one title spoils no page.
+"""Answers made legible: a character that JSON or XML forbids becomes U+FFFD, so that one title spoils no page.
 
 What belongs here: the characters that a marketplace may send and a strict reader refuses (half an emoji, control
-characters, bytes that are no UTF-8), and reading such an answer all the same. What does not: what an answer means, and
-structure that is broken: nobody can say where one record ends and the next begins.
+characters, bytes that are not UTF-8), and reading such an answer all the same. What does not: what an answer means, and
+broken structure, because nobody can say where one record ends and the next begins.
 
-The strict reader goes first; nothing here costs anything while answers are sound.
+The strict reader tries first, so a sound answer costs nothing extra.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _BLOT_ESCAPE = rb"\ufffd"
 _VALUE = re.compile(r"\s*'[^']*'|\s*\"[^\"]*\"")
 _WORD = re.compile(r"Invalid enum value '([A-Za-z0-9_-]{1,40})'")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
-# Inside a JSON string: a whole pair of surrogates, any other escape, or a character that must not stand there.
+# What to look at inside a JSON string: a pair of surrogates, any other escape, or a control character.
 _JSON_PART = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u([0-9a-fA-F]{4})|\\([^u])|\\u|[\x00-\x1f]",
     re.DOTALL,
 )
 _KEPT_ESCAPES = frozenset(rb'"\/bfnrt')
 _SPACES = {b"\t": rb"\t", b"\n": rb"\n", b"\r": rb"\r"}
-# Inside XML: what may stand anywhere, a reference, or a sign that only markup may use.
+# What to look at inside XML: a CDATA section, a reference, or a `&` or `<` that belongs to no markup.
 _XML_PART = re.compile(
     r"<!\[CDATA\[.*?\]\]>|&(?:#(\d{1,9})|#[xX]([0-9a-fA-F]{1,8})|(\w{1,40}));|&|<(?![A-Za-z_/!?])", re.DOTALL
 )
@@ -40,7 +40,7 @@ _DECLARED = re.compile(rb"<\?xml[^>]*encoding\s*=\s*[\"']([\w.:-]+)[\"']")
 
 
 def decode_json(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
-    """The body decoded, mended only where a strict reader refuses it. Raises what the decoder raises."""
+    """The body decoded; it is mended only where the strict reader refuses it. Raises what the decoder raises."""
     try:
         return decoder.decode(body)
     except msgspec.ValidationError:
@@ -50,7 +50,7 @@ def decode_json(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> 
 
 
 def decode_as(shape: type[T], body: bytes) -> T:
-    """The same by type."""
+    """As `decode_json`, by type."""
     decoded: T = decode_json(_build_decoder(shape), body)  # type: ignore[arg-type]
     return decoded
 
@@ -61,8 +61,8 @@ def _build_decoder(shape: type[T]) -> msgspec.json.Decoder[T]:
 
 
 def says(error: Exception) -> str:
-    """What a decoder says, without the values that it quotes, which may be personal; words of a vendor's own lists are
-    none, and an unknown one is named."""
+    """A decoder's message without the values that it quotes, because they may be personal data. An unknown word of a
+    vendor's own list of words stays in the message: it is no personal data."""
     text = str(error)
     word = _WORD.match(text)
     bare = _VALUE.sub("", text)
@@ -71,7 +71,7 @@ def says(error: Exception) -> str:
 
 def legible_json(body: bytes) -> bytes:
     """The same JSON with U+FFFD for halves of surrogate pairs, control characters, unknown escapes and bytes that are
-    no UTF-8; tabs and line ends inside a string become their escapes, a byte order mark goes."""
+    not UTF-8. Tabs and line ends inside a string become their escapes; a byte order mark is dropped."""
     text = body.decode("utf-8-sig", "replace").encode()
     return _STRING.sub(lambda string: _JSON_PART.sub(_replace_json_part, string[0]), text)
 
@@ -83,13 +83,14 @@ def _replace_json_part(part: re.Match[bytes]) -> bytes:
     if escaped is not None:
         return whole if escaped[0] in _KEPT_ESCAPES else _BLOT_ESCAPE + escaped
     if whole[:1] == b"\\":
-        return _BLOT_ESCAPE if whole == rb"\u" else whole  # cut off, or a whole pair
+        # A `\u` that is cut off is replaced, a whole pair of surrogates stays.
+        return _BLOT_ESCAPE if whole == rb"\u" else whole
     return _SPACES.get(whole, _BLOT_ESCAPE)
 
 
 def legible_xml(body: bytes) -> bytes:
-    """The same XML, in UTF-8 without a declaration, with U+FFFD for characters that XML forbids, as they stand or by
-    reference; entities of HTML are the characters they name, a bare `&` or `<` in a text is itself."""
+    """The same XML, in UTF-8 without a declaration. A character that XML forbids, written out or by reference, becomes
+    U+FFFD; an entity of HTML becomes its character; a `&` or `<` that belongs to no markup is escaped."""
     declared = _DECLARED.match(body.lstrip()[:200])
     try:
         text = body.decode(declared[1].decode() if declared else "utf-8-sig", "replace")

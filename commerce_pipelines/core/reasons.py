@@ -1,7 +1,7 @@
 """Why a record waits, or what a person should look at: the one shape of a reason, and the table of all codes.
 
-Rules ask the table and never the spelling of a code. docs/exceptions.md explains every code; a test holds the two
-against each other, and both against the codes that the rest of the product raises.
+Rules look a code up in this table and never read its spelling. docs/exceptions.md explains every code; a test compares
+the table with that page, and both with the codes that the product raises.
 
 What belongs here: codes, and what follows from each. What does not: who raises them (their rooms), carrying out a retry
 (domain/sales/lifecycle.py, flows/*/heal.py).
@@ -17,8 +17,8 @@ PAGE = "docs/exceptions.md"
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """One reason in words. code: a row of the table; message: one plain sentence without personal data; fix: what a
-    person does about it; subject: the SKU, line or field that it is about."""
+    """One reason in words. code: a row of the table. message: one plain sentence without personal data. fix: what a
+    person does about it. subject: the SKU, line or field that it is about."""
 
     code: str
     message: str
@@ -27,22 +27,23 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 class Effect(StrEnum):
-    BLOCKS = "blocks"  # the record does not go on; it waits in exceptions
-    NOTE = "note"  # the record went through all the same, and a person should look at it
+    BLOCKS = "blocks"  # the record stops and waits in the exceptions
+    NOTE = "note"  # the record went through, but a person should look at it
 
 
 class Retry(StrEnum):
-    """When a waiting record is tried again by itself, or a note goes. A new answer, a changed setting, a person's word
-    and the nightly pass always try it."""
+    """When a waiting record is tried again without a person, or a note is removed. A new answer, a changed setting, a
+    person's command and the nightly run try every record again."""
 
-    CHANGE = "change"  # not before that
-    NAME = "name"  # a person adds a name in Odoo, which gives no sign: after 15, 30, 60 … minutes, ten times at most
-    PRODUCT = "product"  # once the product that it waits for can be sold
-    STOCK = "stock"  # a note that goes once Odoo could reserve all of the order
+    CHANGE = "change"  # only when something changes
+    # A person adds a name in Odoo, of which Odoo sends no sign: after 15, 30, 60 … minutes, at most ten times.
+    NAME = "name"
+    PRODUCT = "product"  # when the product that it waits for can be sold
+    STOCK = "stock"  # a note that is removed when Odoo has reserved the whole order
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """What follows from a code. page: where it is explained."""
+    """What follows from a code. page: where the code is explained."""
 
     code: str
     effect: Effect
@@ -59,14 +60,14 @@ class Rule(msgspec.Struct, frozen=True):
 
 _CODES = {
     (Effect.BLOCKS, Retry.CHANGE): (
-        # what the channel says
+        # what the channel sends
         "bad_payload", "bad_amount", "bad_quantity", "duplicate_line", "mixed_currency", "tax_basis", "unbalanced",
         "missing_proceeds", "unknown_tax_model", "unknown_charge", "unknown_edit", "no_sku", "no_destination",
         # VAT and its settings
         "not_registered", "untaxed", "mixed_collection",
-        # what Odoo says
+        # what Odoo answers
         "total_differs", "wrong_currency", "refused_by_odoo", "partner_refused",
-        # what we keep
+        # what we stored
         "forgotten", "corrupt_snapshot",
     ),
     (Effect.BLOCKS, Retry.NAME): (
@@ -86,7 +87,7 @@ _CODES = {
 RULES = {code: Rule(code, effect, retry) for (effect, retry), codes in _CODES.items() for code in codes}
 
 
-# Notes that say why an order's money, or its being there, differs between the channel and Odoo.
+# Notes that explain why an order's money, or the order itself, differs between the channel and Odoo.
 EXPLAINS = frozenset(
     ("edited_after_shipping", "edited_after_invoicing", "cancelled_after_shipping", "cancelled_after_invoicing",
      "cancelled_after_picking", "cancelled_in_odoo", "changed_in_odoo", "order_locked", "payment_lost",
@@ -95,5 +96,5 @@ EXPLAINS = frozenset(
 
 
 def rule(code: str) -> Rule:
-    """The rule of a code. One of another version blocks, and is tried again when something changes."""
+    """The rule of a code. An unknown code, of another version, blocks and is tried again when something changes."""
     return RULES.get(code) or Rule(code, Effect.BLOCKS, Retry.CHANGE)

@@ -1,4 +1,4 @@
-"""The two shapes that every part of commerce.yaml is made of.
+"""The base of all sections of commerce.yaml, and the shapes that they share.
 
 What belongs here: how a section refuses unknown keys, how secrets and countries are named. What does not: any key.
 """
@@ -14,12 +14,12 @@ from .errors import SettingsError
 
 
 def is_country(code: str) -> bool:
-    """Whether it has the form of ISO 3166-1 alpha-2, as channels and Odoo write it."""
+    """Whether a code has the form of ISO 3166-1 alpha-2: two capital letters, as channels and Odoo write it."""
     return re.fullmatch(r"[A-Z]{2}", code) is not None
 
 
 def no_country(code: str) -> str:
-    """What is wrong with a code and the fix, to follow its key."""
+    """What is wrong with a country code, and the fix; the sentence follows the key."""
     return f"names {code!r}, which is no country code; write two capital letters such as DE."
 
 
@@ -33,12 +33,13 @@ class Secret(Section, kw_only=True, frozen=True):
     env: str
 
     def __post_init__(self) -> None:
-        """Raises ValueError, which msgspec gives its path: what is no name may be the secret itself."""
+        """Raises ValueError, to which msgspec adds the path of the key. The message does not quote the value: whoever
+        writes no name there may have written the secret itself."""
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.env):
             raise ValueError("is no name of an environment variable")
 
     def value(self) -> str:
-        """The secret itself, read when it is used. Raises SettingsError when the variable is missing or empty."""
+        """The secret itself, read at the moment of use. Raises SettingsError when the variable is missing or empty."""
         value = os.environ.get(self.env, "")
         if not value:
             raise SettingsError(f"The environment variable {self.env} is not set; put the secret there.")

@@ -10,14 +10,14 @@ import msgspec
 
 
 class Rate(msgspec.Struct, frozen=True):
-    """per_second tokens flow in, at most `burst` are kept (Amazon: 0.0056/s, burst 20)."""
+    """A vendor's rate: per_second tokens flow in, at most `burst` are kept (Amazon: 0.0056/s, burst 20)."""
 
     per_second: float
     burst: float
 
 
 class Bucket(msgspec.Struct, frozen=True):
-    """tokens available at the instant `at` (seconds on any clock that only goes forward)."""
+    """The tokens that are available at the instant `at` (seconds of any clock that only goes forward)."""
 
     tokens: float
     at: float
@@ -26,8 +26,8 @@ class Bucket(msgspec.Struct, frozen=True):
 def take(bucket: Bucket | None, rate: Rate, now: float, cost: float = 1.0) -> tuple[Bucket, float]:
     """Spend `cost` tokens; returns the new bucket and the seconds to wait before the call may go out.
 
-    Tokens go negative: each caller reserves its own place in the queue, so two callers never wake together. A clock
-    that went back never yields tokens.
+    Tokens may go negative: each caller takes its own place in the queue, so that two callers never start together. A
+    clock that was set back yields no tokens.
     """
     if bucket is None:
         bucket = Bucket(rate.burst, now)

@@ -1,11 +1,11 @@
 """Keys that people type and systems compare: one spelling of each, made by the same function on both sides.
 
 What belongs here: when two SKUs, internal references, aliases, names or e-mail addresses are the same, and how a
-message shows what cannot be seen in them. What does not: looking them up (odoo/, settings/), what they stand for.
+message shows invisible characters in them. What does not: looking them up (odoo/, settings/), what they stand for.
 
-Two keys are the same when they look the same: blanks around them, runs of blanks, sorts of blanks, characters without
-a shape (zero width, byte order mark, soft hyphen) and the way an accent is encoded do not count. Case counts, unless
-the caller folds it.
+Two keys are the same when they look the same. Blanks around them, runs of blanks, kinds of blanks, characters without a
+shape (zero width, byte order mark, soft hyphen) and the encoding of accents do not count. Upper and lower case count,
+unless the caller folds them.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-# Shapeless, yet of no category that says so: joiners, fillers, selectors of a glyph's variant.
+# Characters without a shape that Unicode does not put in the category of format characters: joiners, fillers, variation
+# selectors.
 _SHAPELESS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u3164\uffa0") | frozenset(
     map(chr, range(0xFE00, 0xFE10))
 )
-# What an internal reference in Odoo may hold that its key does not: patterns of LIKE that find such references. Odoo
-# keeps what is imported as it is, and its search compares letter by letter.
+# LIKE patterns that find internal references which Odoo holds in another spelling than their key. Odoo stores what is
+# imported unchanged, and its search compares letter by letter.
 ODD_SPELLINGS = (
     *(" %", "% ", "%  %", "%\t%", "%\n%", "%\r%", "%\u00a0%", "%\u2007%", "%\u2009%", "%\u202f%", "%\u3000%"),
     *("%\u00ad%", "%\u200b%", "%\u200c%", "%\u200d%", "%\u200e%", "%\u200f%", "%\u2060%", "%\ufeff%"),
@@ -36,7 +37,7 @@ def key(text: str) -> str:
 
 
 def fold(text: str) -> str:
-    """The same where case does not count."""
+    """As `key`, without regard to upper and lower case."""
     return key(key(text).lower())
 
 
@@ -45,13 +46,13 @@ def key_of(text: str, fold_case: bool) -> str:
 
 
 def spellings(keys: Iterable[str]) -> Iterator[str]:
-    """Each key as systems may have stored it that do not compose accents, besides ODD_SPELLINGS."""
+    """Each key as a system stores it that writes accents as separate characters. ODD_SPELLINGS covers the rest."""
     for text in keys:
         yield from dict.fromkeys((text, unicodedata.normalize("NFD", text)))
 
 
 def shown(text: str) -> str:
-    """The text for a message: in quotes, with signs for what cannot be seen in it, where there is such a thing."""
+    """The text for a message: in quotes, with visible signs for its invisible characters, if it has any."""
     if key(text) == text:
         return text
     composed = unicodedata.normalize("NFC", text) == text
@@ -68,8 +69,8 @@ def shown(text: str) -> str:
 
 
 def email_key(email: str) -> str:
-    """The comparable form of an e-mail address: as any key, in lower case, an international domain in its letters.
-    '' for what is no address ('Invalid Request')."""
+    """The comparable form of an e-mail address: as any key, in lower case, an international domain in its own letters.
+    '' for a text that is no address ('Invalid Request')."""
     address = fold(email)
     if address.count("@") != 1 or len(address.split()) != 1:
         return ""
@@ -80,7 +81,8 @@ def email_key(email: str) -> str:
 
 
 def email_spellings(address: str) -> Iterator[str]:
-    """An address of `email_key` as Odoo's email_normalized may hold it: the domain in its letters or as IDNA."""
+    """The forms in which Odoo's email_normalized may hold an address of `email_key`: the domain in its own letters or
+    as IDNA."""
     local, _, domain = address.partition("@")
     yield address
     encoded = ".".join(
@@ -90,18 +92,18 @@ def email_spellings(address: str) -> Iterator[str]:
         yield f"{local}@{encoded}"
 
 
-# Domains of addresses under which a marketplace forwards mail: they end when it likes, and others may get them.
+# Domains under which a marketplace forwards mail. It may end such an address at any time and give it to another buyer.
 _RELAYS = ("marketplace.amazon.", "members.ebay.", "relay.walmart.", "user.allegromail.", "clemarche.")
 
 
 def is_relay(email: str) -> bool:
-    """Whether an address is a marketplace's forwarding address: no identity, for any channel."""
+    """Whether an address is a marketplace's forwarding address, which identifies nobody on any channel."""
     domain = email_key(email).partition("@")[2]
     return domain.startswith(_RELAYS)
 
 
 def _decode_letters(label: str) -> str:
-    """A label of a domain in its letters: `xn--mller-kva` is `müller`."""
+    """A label of a domain in its own letters: `xn--mller-kva` is `müller`."""
     if not label.startswith("xn--"):
         return label
     try:

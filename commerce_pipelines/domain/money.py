@@ -55,7 +55,7 @@ def to_minor(amount: str, currency: str) -> int:
     try:
         scaled = Decimal(amount).scaleb(places)
         whole = int(scaled)
-    except (ArithmeticError, ValueError):  # Decimal's own overflow is no OverflowError
+    except (ArithmeticError, ValueError):  # Decimal overflows with an error of its own, not OverflowError
         whole, scaled = 0, Decimal("NaN")
     if scaled != whole or abs(whole) > 10**15:
         raise RecordError(
@@ -73,9 +73,9 @@ def to_decimal(minor: int, currency: str) -> Decimal:
 
 
 def unit_price(amount: int, quantity: int, currency: str) -> str:
-    """The price of one unit as an unrounded decimal string, so that quantity × price gives back `amount` to the cent.
+    """The price of one unit as an unrounded decimal string, so that quantity × price gives `amount` to the cent.
 
-    Odoo 19 keeps price_unit unrounded (digits False), so 12 decimals leave an error far below half a cent.
+    Odoo 19 stores price_unit unrounded (digits False), so 12 decimals leave an error far below half a cent.
     """
     price = to_decimal(amount, currency) / quantity
     return f"{price:.12f}".rstrip("0").rstrip(".") if price != price.to_integral() else str(int(price))

@@ -10,9 +10,10 @@ import msgspec
 
 
 class Product(msgspec.Struct, frozen=True, kw_only=True):
-    """One product.product of Odoo as far as orders and stock care. rates: percents of its own sale taxes, in ppm.
+    """One product.product of Odoo, as far as orders and stock need it. rates: percents of its own sale taxes, in ppm.
 
-    unit_id: the unit that one unit sold is, where that is not the product's own: a piece of what Odoo counts in dozens.
+    unit_id: the unit of measure that one unit sold means, where it is not the product's own: a piece of a product that
+    Odoo counts in dozens.
     """
 
     product_id: int
@@ -21,6 +22,6 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     active: bool = True
     saleable: bool = True
     stored: bool = True  # is_storable: Odoo keeps stock of it
-    kit: bool = False  # a phantom bill of materials: its components leave the warehouse
+    kit: bool = False  # it has a phantom bill of materials: its components leave the warehouse
     rates: tuple[int, ...] = ()
     unit_id: int = 0

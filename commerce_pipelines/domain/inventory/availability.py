@@ -1,8 +1,9 @@
-"""From free stock to what each listing shall show: kits, packs, orders in the pipe, reserve, share, cap, threshold.
+"""From free stock to the quantity that each listing shall show: kits, packs, unshipped orders, reserve, share, cap,
+threshold.
 
 What belongs here: the pure rule, over whole tables of listings at once, in integers. What does not: the settings'
-shapes (listings.py), what is done about a difference (publishing.py), reading anything. Import it inside functions: it
-loads pandas.
+shapes (listings.py), publishing a difference (publishing.py), reading anything. Import it inside functions: it loads
+pandas.
 
 Quantities inside are millionths of a unit as int64, because Odoo counts in floats and a kilogram may be divided.
 """
@@ -26,9 +27,9 @@ from ..sales.rules import SaleRules
 from .listings import PPM, InventoryRules, share_ppm
 
 MICRO = 1_000_000
-LIMIT = 1_000_000_000_000  # units; more than this is no quantity but a fault
+LIMIT = 1_000_000_000_000  # units; a larger figure is a fault, not a quantity
 
-# Why a listing has no target and keeps what it shows.
+# The reasons for which a listing gets no target and keeps what it shows.
 SKIPS = ("unreadable", "channel_fulfilled", "no_sku", "unlinked", "ambiguous", "unmapped_location", "not_read")
 STOCK_COLUMNS = ("product_id", "code", "kind", "warehouse", "on_hand", "reserved", "demand", "incoming", "free",
                  "negative", "components", "category")  # fmt: skip
@@ -42,10 +43,10 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """What one channel's targets are decided on.
+    """What the targets of one channel are computed from.
 
-    levels: STOCK_COLUMNS of a stock read that began at `taken_at` and found `read` products with stock. ordered: units
-    by product id that are sold and that this read cannot have seen.
+    levels: STOCK_COLUMNS of a stock read that began at `taken_at` and counted `read` products with stock. ordered:
+    units by product id that were sold and that this read cannot contain yet.
     """
 
     channel: str
@@ -60,14 +61,14 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def micro(units: Any) -> Any:
-    """Units of Odoo, floats, as millionths; rounded there, because 0.1 + 0.2 is meant as 0.3."""
+    """Odoo's units, which are floats, as millionths. They are rounded here, because 0.1 + 0.2 means 0.3."""
     return np.rint(np.asarray(units, dtype="float64") * MICRO).astype("int64")
 
 
 def explode(kits: Mapping[int, Mapping[int, float]]) -> dict[int, dict[int, int]]:
-    """Each kit's content down to what is really stored, in millionths per kit; kits within kits are opened.
+    """Each kit's content in stored products, in millionths per kit; kits inside kits are opened.
 
-    A kit that contains itself is left out: nothing can be said about it.
+    A kit that contains itself is left out, because its content has no end.
     """
     flat: dict[int, dict[int, int]] = {}
 
@@ -94,11 +95,11 @@ def explode(kits: Mapping[int, Mapping[int, float]]) -> dict[int, dict[int, int]
 def kits_available(
     free: Mapping[int, int], content: Mapping[int, int], makes: int = MICRO, step: int = MICRO // 100
 ) -> int:
-    """Whole kits that one warehouse can put together, counted as Odoo counts them: how often the bill of materials can
-    be carried out, in Odoo's steps and rounded down, times the kits that it makes.
+    """How many whole kits one warehouse can put together, counted as Odoo counts them: how often the bill of materials
+    can be carried out, rounded down to Odoo's steps, times the kits that one bill makes.
 
-    free: millionths by product; content: millionths that one bill takes; makes: millionths of a kit that it makes;
-    step: millionths of the smallest quantity that Odoo knows.
+    free: millionths by product. content: millionths that one bill takes. makes: millionths of a kit that one bill
+    makes. step: millionths of the smallest quantity that Odoo counts.
     """
     bills = (max(free.get(part, 0), 0) * MICRO // need // step * step for part, need in content.items())
     kits = min(bills, default=0) * makes // MICRO
@@ -108,10 +109,12 @@ def kits_available(
 def feeds(
     name: str, rules: InventoryRules, sales: SaleRules, warehouses: Sequence[Place], locations: Iterable[str]
 ) -> dict[str, tuple[str, ...]]:
-    """Which warehouses, by code, feed each of the channel's locations; a location that nothing feeds is left out.
+    """The codes of the warehouses that feed each location of the channel; a location that no warehouse feeds is left
+    out.
 
-    The default feeds at most one location besides the named ones: two of them would offer the same stock twice.
-    Raises SettingsError naming the key, for an unknown warehouse and where a person has to choose.
+    The default of `inventory.locations` feeds at most one location that is not named there, because two locations would
+    offer the same stock twice. Raises SettingsError, which names the key, for an unknown warehouse and where a person
+    has to choose.
     """
     key = f"channels[{name}].inventory.locations"
     codes = {place.name: place.code for place in warehouses} | {place.code: place.code for place in warehouses}
@@ -124,7 +127,7 @@ def feeds(
 
     fed = {place: known(names, key) for place, names in rules.locations.items() if place}
     others = sorted(set(locations) - set(fed))
-    if len(others) > 1:  # the channel's own default place, if it has one among several
+    if len(others) > 1:  # the channel's own default location, if it has one among several
         others = [place for place in others if place == ""]
     if others:
         if "" in rules.locations:
@@ -161,8 +164,8 @@ def feeds(
 
 
 def targets(offer: Offer) -> pd.DataFrame:
-    """What each listing of an offer shall show: `feeds` of the places where the channel keeps stock of ours, then
-    `decide`. Raises SettingsError where a person has to choose a warehouse."""
+    """What each listing of an offer shall show: `feeds` of the channel's locations that hold our stock, then `decide`.
+    Raises SettingsError where a person has to choose a warehouse."""
     own = offer.listings["fulfilled_by"] != FulfilledBy.CHANNEL.value
     locations = offer.listings.loc[own, "location"].fillna("").unique().tolist()
     fed = feeds(offer.channel, offer.rules, offer.sales, offer.places, locations)
@@ -181,10 +184,10 @@ def decide(
 
     listings: key, sku, location, fulfilled_by. stock: STOCK_COLUMNS, one row per product and warehouse (warehouse ''
     for a product that lies nowhere); kits carry their exploded content as `components`, JSON of millionths by product.
-    ordered: units by product id that were sold and are not in Odoo yet. fed: as of `feeds`.
+    ordered: units by product id that were sold and are not in Odoo yet. fed: the result of `feeds`.
 
-    target, in the listing's own units, is null where `reason` is one of SKIPS; otherwise 0 <= target * units <= free.
-    free and in_pipe are whole units of the product.
+    target is in the listing's own units. It is null where `reason` is one of SKIPS; otherwise 0 <= target * units <=
+    free. free and in_pipe are whole units of the product.
     """
     codes, units = _link_skus(listings["sku"].tolist(), sales)
     products = _select_products(stock)
@@ -221,8 +224,9 @@ def decide(
 
 
 class _Sums:
-    """From what is free to what is shown, listing by listing. amounts, pipe: millionths of the product; share: ppm;
-    reserve: units of the product; cap, end_below: units of the listing, each of `units` of the product."""
+    """The steps from what is free to what is shown, listing by listing. amounts, pipe: millionths of the product.
+    share: ppm. reserve: units of the product. cap, end_below: units of the listing; each is `units` units of the
+    product."""
 
     def __init__(
         self, amounts: np.ndarray, pipe: np.ndarray, reserve: np.ndarray, share: np.ndarray, units: np.ndarray,
@@ -232,14 +236,14 @@ class _Sums:
         self._after_pipe = np.maximum(amounts - pipe, 0)
         self._after_reserve = np.maximum(self._after_pipe - reserve * MICRO, 0)
         whole, rest = np.divmod(self._after_reserve, MICRO)
-        # One rounding: floors of floors of integers.
+        # The division rounds down once; rounding down in several steps gives the same integer.
         self._shared = (whole * share + rest * share // MICRO) // PPM // units
         self._capped = np.minimum(self._shared, cap)
         self._ended = self._capped < end_below
         self.final = np.where(self._ended, 0, self._capped)
 
     def reasons(self, negative: np.ndarray) -> np.ndarray:
-        """What held each figure down: the first that did."""
+        """The rule that lowered each figure: the first one that did."""
         none = self._amounts <= 0
         held = [none & negative, none, self._after_pipe <= 0, self._after_reserve <= 0]
         held += [self._ended & (self._capped > 0), self._capped < self._shared]
@@ -255,7 +259,7 @@ def _find_skips(
     ambiguous: np.ndarray,
     fed: Mapping[str, tuple[str, ...]],
 ) -> np.ndarray:
-    """Why nothing is decided for a listing: the first of SKIPS that holds, '' where something is."""
+    """Why a listing gets no target: the first of SKIPS that holds; '' where it gets one."""
     merchant = listings["fulfilled_by"].to_numpy(dtype=object) != FulfilledBy.CHANNEL.value
     mapped = np.isin(listings["location"].fillna("").to_numpy(dtype=object).astype(str), list(fed))
     unreadable = np.array([key.startswith("unreadable-") for key in listings["key"]], dtype=bool)
@@ -266,7 +270,7 @@ def _find_skips(
 
 
 def _link_skus(skus: list[str], sales: SaleRules) -> tuple[np.ndarray, np.ndarray]:
-    """Internal reference and units per unit sold of each SKU."""
+    """The internal reference of each SKU, and the units of that product in one unit sold."""
     pairs = [alias(sku, sales) for sku in skus]
     return (
         np.array([code for code, _ in pairs], dtype=object),
@@ -281,7 +285,7 @@ def _select_products(stock: pd.DataFrame) -> pd.DataFrame:
 
 
 def _look_up(codes: np.ndarray, products: pd.DataFrame, fold_case: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The product's row of each code, -1 for none; and whether several products share the code."""
+    """The product's row for each code, -1 for none; and whether several products share the code."""
     stored = products["code"].tolist()
     codes, stored = (
         np.array([key_of(code, fold_case) for code in codes], object),
@@ -296,7 +300,8 @@ def _look_up(codes: np.ndarray, products: pd.DataFrame, fold_case: bool) -> tupl
 def _compute_amounts(
     place: np.ndarray, row: np.ndarray, stock: pd.DataFrame, products: pd.DataFrame, fed: Mapping[str, tuple[str, ...]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Free millionths of each listing's product in the warehouses that feed it, and whether Odoo was below zero."""
+    """Free millionths of each listing's product in the warehouses that feed it, and whether Odoo's figure was below
+    zero."""
     position = pd.Series(products.index, index=products["product_id"].to_numpy(dtype="int64"))
     of_stock = position.reindex(stock["product_id"].to_numpy(dtype="int64")).to_numpy(dtype="int64")
     free = np.maximum(micro(stock["free"]), 0)
@@ -305,7 +310,7 @@ def _compute_amounts(
     amounts, negative = np.zeros(len(place), "int64"), np.zeros(len(place), bool)
     for location, codes in fed.items():
         feeding = np.array([code in codes for code in warehouse], dtype=bool)
-        total = np.zeros(len(products) + 1, "int64")  # the last one is for row -1, a listing without product
+        total = np.zeros(len(products) + 1, "int64")  # the last entry is for row -1, a listing without product
         np.add.at(total, of_stock[feeding], free[feeding])
         minus = np.zeros(len(products) + 1, bool)
         minus[of_stock[feeding & below]] = True
@@ -322,9 +327,10 @@ def _list_kits(products: pd.DataFrame) -> list[tuple[int, str]]:
 def _compute_pipe(
     ordered: Mapping[int, int], content: Mapping[int, Mapping[int, int]], products: pd.DataFrame
 ) -> np.ndarray:
-    """Millionths to hold back for orders in the pipe, by product row (the last entry, 0, is for row -1).
+    """Millionths to hold back for orders that are not in Odoo yet, by product row (the last entry, 0, is for row -1).
 
-    Ordered kits take their components; a kit loses as many as the dearest of its components is short of.
+    An ordered kit takes its components. A kit itself is reduced by the largest number of kits that any of its
+    components is short of.
     """
     leaves: dict[int, int] = {}
     for product, units in ordered.items():
@@ -339,7 +345,7 @@ def _compute_pipe(
 def _apply_rules(
     skus: list[str], codes: np.ndarray, row: np.ndarray, products: pd.DataFrame, rules: InventoryRules
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """share (ppm), reserve, cap and end_below of each listing, overrides applied in their order."""
+    """share (ppm), reserve, cap and end_below of each listing; overrides apply in their order."""
     size = len(skus)
     share = np.full(size, share_ppm(rules.share), "int64")
     reserve = np.full(size, rules.reserve, "int64")
@@ -360,7 +366,7 @@ def _apply_rules(
 
 
 def _is_within(category: pd.Series, wanted: Iterable[str]) -> np.ndarray:
-    """Whether each category (`All / Tea / Green`) is one of these or lies below one."""
+    """Whether each category (`All / Tea / Green`) is one of the wanted categories or lies below one."""
     roots = tuple(f"{name} / " for name in wanted)
     return np.array([f"{name} / ".startswith(roots) for name in category.fillna("")], dtype=bool)
 

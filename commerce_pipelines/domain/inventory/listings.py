@@ -1,8 +1,8 @@
-"""What may be offered of a product, and what of that a channel has to be told: shapes and settings.
+"""Listings, pushes, and the `inventory:` section of a channel: shapes and settings.
 
 What belongs here: the shapes of listings and pushes, and the `inventory:` section of a channel. What does not: the rule
-from free stock to target (availability.py), the difference and the guard (publishing.py), reading Odoo
-(odoo/inventory/snapshot.py), how a marketplace lists or is told (channels/*).
+from free stock to target (availability.py), the difference and the breaker (publishing.py), reading Odoo
+(odoo/inventory/snapshot.py), how a marketplace lists its listings or takes a quantity (channels/*).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 
     key: unique within the channel, e.g. Amazon's SKU, eBay's item id + SKU or offer id, Shopify's inventory item +
     location. location: the channel's own place of stock ('' where it has only one). quantity: what buyers see, None
-    where the channel does not say or does not track it. reference: what a push needs, opaque to everybody else
-    (product type, item id, offer id, inventory item id).
+    where the channel does not say or does not track it. reference: what this channel's push needs to name the listing;
+    no other module reads it (product type, item id, offer id, inventory item id).
     """
 
     key: str
@@ -39,11 +39,11 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     reference: dict[str, str] = {}
 
 
-UNREADABLE = "unreadable"  # in the reference of a listing that cannot be read: what is wrong with it
+UNREADABLE = "unreadable"  # key of `reference` for a listing that cannot be read: what is wrong with it
 
 
 def unreadable(raw: bytes, why: str) -> Listing:
-    """A record of a reading that is no listing: it waits alone, keeps what it shows, and its neighbours go on."""
+    """A record that cannot be read as a listing. It waits alone and keeps what it shows; the others go on."""
     return Listing(
         key=f"unreadable-{hashlib.sha256(raw).hexdigest()[:16]}", sku="", quantity=None, reference={UNREADABLE: why}
     )
@@ -61,9 +61,9 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PushOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one push. `stale`: the channel's quantity was another than we had read, nothing was written;
-    `pending`: accepted, the result is not known yet. code and message are the vendor's, without personal data.
-    reference: what the push had to find out about the listing; later pushes get it in the listing's reference."""
+    """What became of one push. `stale`: the channel showed another quantity than we had read, so nothing was written.
+    `pending`: accepted, but the result is not known yet. code and message are the vendor's, without personal data.
+    reference: what the push had to find out about the listing; later pushes find it in the listing's reference."""
 
     key: str
     status: Literal["accepted", "refused", "stale", "pending", "failed"]
@@ -73,10 +73,10 @@ class PushOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InventoryOverride(Section, kw_only=True, frozen=True):
-    """Other figures for some products. Of several that fit, the last one given wins, key by key."""
+    """Other figures for some products. Where several overrides fit, the last one wins, key by key."""
 
     skus: tuple[str, ...] = ()  # the channel's SKU or Odoo's internal reference
-    categories: tuple[str, ...] = ()  # product categories of Odoo, as in `All / Tea`; those below them count too
+    categories: tuple[str, ...] = ()  # product categories of Odoo, as in `All / Tea`, with all categories below them
     share: Decimal | None = None
     reserve: int | None = None
     cap: int | None = None
@@ -84,33 +84,36 @@ class InventoryOverride(Section, kw_only=True, frozen=True):
 
 
 class Breaker(Section, kw_only=True, frozen=True):
-    """When a run looks like a faulty read and not like a day's sales: it publishes nothing until a person agrees."""
+    """When a run looks like a faulty read rather than a day's sales. Such a run publishes nothing until a person
+    agrees."""
 
-    zeroed_percent: Decimal = Decimal(20)  # at most this share of the listings that show stock may go to 0 in one run
-    changed_percent: Decimal = Decimal(50)  # at most this share of the linked listings may change in one run
-    read_percent: Decimal = Decimal(80)  # at least this share of the products read last time must be read again
-    from_listings: int = 10  # fewer changes than this never stop a run: a small shop may sell out
+    # Percent of the listings that show stock: at most so many may go to 0 in one run.
+    zeroed_percent: Decimal = Decimal(20)
+    changed_percent: Decimal = Decimal(50)  # percent of the linked listings: at most so many may change in one run
+    # Percent of the products of the last read: at least so many must be in the next read.
+    read_percent: Decimal = Decimal(80)
+    from_listings: int = 10  # a run with fewer changes is never stopped, because a small shop may sell out
 
 
 class InventoryRules(Section, kw_only=True, frozen=True):
-    """The `inventory:` section of a channel: what of the free stock it may show, and how carefully it is told."""
+    """The `inventory:` section of a channel: how much of the free stock it may show, and what stops a faulty run."""
 
     enabled: bool = False
-    share: Decimal = Decimal(95)  # percent of the free units that may be offered
+    share: Decimal = Decimal(95)  # percent of the free units that the channel may offer
     reserve: int = 0  # units of each product that are never offered here
     cap: int | None = None  # the most that a listing shows
     end_below: int = 0  # a listing that would show less than this shows 0
     locations: dict[
         str, tuple[str, ...]
-    ] = {}  # the channel's location -> warehouses of Odoo, by name or code; '' = default
+    ] = {}  # the channel's location -> Odoo's warehouses, by name or code; '' is the default
     overrides: tuple[InventoryOverride, ...] = ()
     breaker: Breaker = Breaker()
-    poll_seconds: int = 15  # how often the stock in Odoo is looked at for changes
-    deadline_minutes: int = 15  # a listing that is behind Odoo for longer turns the check `up_to_date` red
-    dry_run: bool = False  # read and compare, publish nothing
+    poll_seconds: int = 15  # how often Odoo's stock is asked for changes
+    deadline_minutes: int = 15  # minutes; a listing that differs from Odoo for longer makes the check `up_to_date` fail
+    dry_run: bool = False  # read and compare, but publish nothing
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """(key, what is wrong with it and the fix) of keys that contradict themselves."""
+        """(key, problem and fix) for keys that contradict one another."""
         yield from _check_figures("", self)
         for index, override in enumerate(self.overrides):
             where = f"overrides[{index}]"

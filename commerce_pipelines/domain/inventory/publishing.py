@@ -1,8 +1,8 @@
-"""What has to be told to a channel, and when to tell it nothing: the difference and the breaker.
+"""The difference between targets and what a channel shows, and the breaker that stops a faulty run.
 
-What belongs here: what a channel is believed to show, which listings need a push, when a whole run is stopped. What
-does not: the figures themselves (availability.py), sending and recording (flows/inventory/publish.py, flows/outbox/).
-Import it inside functions: it loads pandas.
+What belongs here: what a channel probably shows, which listings need a push, when a whole run is stopped. What does
+not: the figures themselves (availability.py), sending and recording (flows/inventory/publish.py, flows/outbox/). Import
+it inside functions: it loads pandas.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .listings import Breaker
 if TYPE_CHECKING:
     from .availability import Offer
 
-# How long a request whose answer we never saw may still reach the channel.
+# How long a request that was never answered may still reach the channel.
 LATE = {"sent": LATE_ANSWER, "failed": LATE_ANSWER, "pending": LATE_PENDING}
 BELIEF_COLUMNS = ("key", "quantity", "read_at", "last_quantity", "last_status", "last_at", "late_until", "sold_at")
 ACTIONS = ("push", "same", "wait", "refused", "skip")
@@ -31,14 +31,15 @@ ACTIONS = ("push", "same", "wait", "refused", "skip")
 def difference(targets: pd.DataFrame, belief: pd.DataFrame, now: datetime) -> pd.DataFrame:
     """`targets` (key, target) with what the channel shows and the `action`.
 
-    shown: null when nobody is sure; believed: what it showed when somebody was.
+    shown: what the channel shows, null where it is uncertain. believed: what it showed when that was last certain.
 
-    belief: BELIEF_COLUMNS by key: what listings() read and when that began, our newest push with its status and start,
-    until when an unanswered push may still arrive, and when the newest known sale on this channel was placed.
+    belief: BELIEF_COLUMNS by key: what listings() read and when that read began, our newest push with its status and
+    start, until when an unanswered push may still arrive, and when the newest known sale on this channel was placed.
 
-    We believe the newer of the last read and the last accepted push, unless a sale or an unanswered push may have
-    changed it since: then the target is pushed again, which repeats a figure and never invents one. `refused`: the
-    channel has refused this very figure since its listings were read last; `wait`: this very figure is on its way.
+    The channel shows the newer of the last read and the last accepted push, unless a sale or an unanswered push may
+    have changed it since. In that case the target is pushed again, which can repeat a quantity but never invents one.
+    `refused`: the channel has refused this quantity since its listings were read last. `wait`: a push of this quantity
+    is under way.
     """
     compared = targets[["key", "target"]].merge(belief, on="key", how="left", sort=False)
     target, last = compared["target"].astype("Int64"), compared["last_quantity"].astype("Int64")
@@ -66,10 +67,11 @@ def difference(targets: pd.DataFrame, belief: pd.DataFrame, now: datetime) -> pd
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run would do, in the numbers that the breaker looks at; those released by a person are not counted.
+    """What a run would do, in the numbers that the breaker looks at. Quantities that a person has released are not
+    counted.
 
-    listings: linked ones. showing: of these, how many show stock. read, read_before: products with stock in this
-    snapshot of Odoo and in the one published last.
+    listings: those that are linked to a product. showing: how many of them show stock. read, read_before: products with
+    stock in this read of Odoo and in the one published last.
     """
 
     listings: int
@@ -80,7 +82,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     read_before: int
 
     def reasons(self, breaker: Breaker) -> tuple[str, ...]:
-        """Why the run must not go on, in sentences with the figures; empty when it may."""
+        """Why the run must not go on, in sentences with the figures; empty when it may go on."""
         sentences = []
         if self.zeroed >= breaker.from_listings and self.zeroed * 100 > breaker.zeroed_percent * self.showing:
             sentences.append(f"{self.zeroed} of {self.showing} would go to 0 (at most {breaker.zeroed_percent} %)")
@@ -96,7 +98,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def figures(plan: pd.DataFrame, read: int, read_before: int, released: Mapping[str, int]) -> Figures:
-    """The figures of a plan (as of `difference`). released: key -> target that a person has agreed to."""
+    """The figures of a plan (a result of `difference`). released: key -> target that a person has agreed to."""
     linked = plan[plan["action"] != "skip"]
     showing = (linked["believed"].fillna(0) > 0).to_numpy(dtype=bool)
     agreed = np.array(
@@ -116,8 +118,8 @@ def figures(plan: pd.DataFrame, read: int, read_before: int, released: Mapping[s
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """One channel's difference. table: the targets with shown, believed and action; reasons: why the breaker would stop
-    it. taken_at: of the stock read that the targets come from; now: when the difference was made."""
+    """One channel's difference. table: the targets with shown, believed and action. reasons: why the breaker would stop
+    the run. taken_at: the time of the stock read that the targets come from. now: when the difference was computed."""
 
     table: pd.DataFrame
     taken_at: datetime
@@ -129,10 +131,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return self.table[self.table["action"] == "push"]
 
     def lowering(self, keys: Collection[str]) -> Plan:
-        """What of this plan may follow in the same run, for listings that showed something else than we believed: all
-        but what would raise them. The breaker has let the run pass.
+        """The part of this plan that may still be sent in the same run to listings that showed another quantity than we
+        expected: every push that does not raise the quantity. The breaker has already let the run pass.
 
-        A channel that shows less than we believed has probably sold some that we have not heard of yet.
+        A channel that shows less than expected has probably sold units in orders that we have not read yet.
         """
         table = self.table
         kept = table["key"].isin(keys) & (table["action"] == "push") & ~(table["shown"] < table["target"]).fillna(False)
@@ -140,8 +142,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Belief(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a channel besides the targets. listings: BELIEF_COLUMNS by key; now: by the same clock; agreed:
-    key -> quantity that a person has released; read_before: products with stock in the read that was published last."""
+    """What is known of a channel besides the targets. listings: BELIEF_COLUMNS by key. now: the time, by the database's
+    clock. agreed: key -> quantity that a person has released. read_before: products with stock in the read that was
+    published last."""
 
     listings: pd.DataFrame
     now: datetime
@@ -150,9 +153,9 @@ class Belief(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan(offer: Offer, targets: pd.DataFrame, belief: Belief) -> Plan:
-    """What has to be told of an offer's targets.
+    """The plan for an offer's targets.
 
-    Raises ProtocolError for a target above the free stock that it comes from: nothing may be told then.
+    Raises ProtocolError for a target above the free stock that it was computed from: nothing may be pushed then.
     """
     table = difference(targets, belief.listings[list(BELIEF_COLUMNS)], belief.now)
     pushed = table[table["action"] == "push"]
@@ -164,9 +167,9 @@ def plan(offer: Offer, targets: pd.DataFrame, belief: Belief) -> Plan:
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a channel's listings stand. above: SKUs that show more than is free; of these, `coming`: their correction
-    is on its way. behind: SKUs that differ for longer than the deadline. oldest: since when the longest of all differs.
-    buffer: free units that no listing shows (each product once per listing)."""
+    """How far a channel's listings agree with Odoo. above: SKUs that show more than is free; `coming`: those of them
+    whose correction is under way. behind: SKUs that have differed for longer than the deadline. oldest: since when the
+    longest-lasting difference exists. buffer: free units that no listing shows (each product once per listing)."""
 
     linked: int
     above: tuple[str, ...]
@@ -177,7 +180,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def standing(plan: pd.DataFrame, now: datetime, deadline: timedelta) -> Standing:
-    """How things are after a run. plan: as of `difference`, with sku, units, free and changed_at."""
+    """The state after a run. plan: a result of `difference`, with sku, units, free and changed_at."""
     linked = plan[plan["action"] != "skip"]
     over = (linked["believed"] * linked["units"] > linked["free"]).fillna(False)
     coming = linked["action"] == "wait"

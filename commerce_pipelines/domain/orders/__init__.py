@@ -1,4 +1,4 @@
 """An order as every marketplace's translation yields it.
 
-What does not belong here: what it becomes in Odoo (domain/sales/).
+What belongs here: the order's shape and checks. What does not: what the order becomes in Odoo (domain/sales/).
 """

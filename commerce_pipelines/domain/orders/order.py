@@ -17,11 +17,11 @@ import msgspec
 
 from ...core.errors import RecordError
 
-LARGEST = 10**15  # minor units: beyond, Odoo's floats lose cents
-MOST = 10**9  # units of one line
+LARGEST = 10**15  # minor units: above this, Odoo's floats lose cents
+MOST = 10**9  # the most units of one line
 HIGHEST = 10_000_000  # parts per million: 1000 %
-UNPAID_FOR_LONG = timedelta(days=30)  # an order unpaid for longer will not be paid any more
-LONGEST = 500  # characters of an id: PostgreSQL's indexes take rows of 2,700 bytes
+UNPAID_FOR_LONG = timedelta(days=30)  # an order that is unpaid for longer will not be paid
+LONGEST = 500  # characters of an id: a row of a PostgreSQL index holds at most 2,700 bytes
 
 
 class OrderStatus(StrEnum):
@@ -99,7 +99,7 @@ class OrderLine(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
     tax:    the seller's tax on this line (inside `amount` when prices include tax, else on top). Tax that the
             marketplace collects and remits is not here: it is `Order.collected`.
     rate:   stated rate in parts per million (19 % = 190_000), summed over the line's tax lines; None = not stated.
-    of:     for a discount, shipping, gift wrap … that belongs to one product line: that line's id.
+    of:     the id of the product line that this line belongs to, for a discount, shipping or gift wrap of one line.
     """
 
     line_id: str  # stable for the life of the order; unique in it
@@ -143,7 +143,8 @@ class Order(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
     marketplace: str = ""  # A1PA6795UKMFR9, EBAY_DE, shop domain
     service: str = ""  # the channel's shipping service or level, as the carrier mapping's key
     departure_country: str = ""  # where the goods leave from, when the channel says it
-    is_other_channel: bool = False  # Amazon multi-channel fulfilment of somebody else's sale: never a sale of its own
+    # Amazon multi-channel fulfilment of a sale that another channel made: never a sale order
+    is_other_channel: bool = False
     is_test: bool = False
     payments: tuple[Payment, ...] = ()
     refunded: int = 0
@@ -153,19 +154,20 @@ class Order(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def destination(self) -> Address:
-        """Where the goods go, for VAT: the delivery address, else the billing address, else nowhere known."""
+        """Where the goods go, for VAT: the delivery address, else the billing address, else an empty address."""
         return self.shipping or self.billing or Address()
 
 
 def balance(order: Order) -> int:
-    """`total` less what the lines add up to: 0 for a sound order."""
+    """`total` less the sum of the lines: 0 for a sound order."""
     lines = sum([line.amount for line in order.lines])
     taxes = 0 if order.prices_include_tax else sum([line.tax for line in order.lines])
     return order.total - lines - taxes
 
 
 def measure(order: Order) -> None:
-    """Raises RecordError for figures and ids that no table holds: one would fail the rows of all other orders too."""
+    """Raises RecordError for figures and ids that no table can hold: one of them would fail the rows of all other
+    orders."""
     _check_distinct(order)
     for line in order.lines:
         if len(line.line_id) > LONGEST:
@@ -199,7 +201,7 @@ def _build_beyond_error(order: Order) -> RecordError:
 
 
 def check(order: Order) -> None:
-    """Raises RecordError where the order contradicts itself, so that no guess reaches Odoo."""
+    """Raises RecordError for an order that contradicts itself, so that no guess reaches Odoo."""
     off = balance(order)
     if off:
         raise RecordError(
@@ -230,16 +232,16 @@ def _check_distinct(order: Order) -> None:
 
 
 def business_day(instant: datetime, zone: ZoneInfo) -> date:
-    """The channel's calendar day of an instant. Raises ValueError for a naive one: a missing zone is never guessed."""
+    """The channel's calendar day of an instant. Raises ValueError for an instant without a time zone."""
     if instant.tzinfo is None:
         raise ValueError("an instant without a time zone has no business day")
     return instant.astimezone(zone).date()
 
 
 def open_units(order: Order, zone: ZoneInfo, history_before: date | None, now: datetime) -> dict[str, int]:
-    """Units by the channel's SKU that an order will take out of the merchant's own warehouses, once it is in Odoo.
+    """Units, by the channel's SKU, that an order will take out of the merchant's own warehouses once it is in Odoo.
 
-    Those of a paid order, or of one that may still be paid. An order shipped before the history's end takes none.
+    Only a paid order, or one that may still be paid, takes units. An order shipped before `history_before` takes none.
     """
     paid = order.status is OrderStatus.PAID or (
         order.status is OrderStatus.WAITING and order.placed_at > now - UNPAID_FOR_LONG

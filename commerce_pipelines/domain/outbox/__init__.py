@@ -1,5 +1,5 @@
-"""What shall be true outside, and how far it is: effects, their two manners, their life.
+"""What shall be true outside, and how far it is: effects, their two manners, their statuses.
 
-What does not belong here: what is wanted (the topics' own rules), keeping it (warehouse/outbox/), sending it
-(flows/outbox/).
+What belongs here: shapes and rules of effects. What does not: which effects are wanted (the topics' own rules), their
+tables (warehouse/outbox/), sending them (flows/outbox/).
 """

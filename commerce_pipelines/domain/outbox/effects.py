@@ -1,4 +1,4 @@
-"""Effects and outcomes: the shapes that planners, doors and the outbox's tables share.
+"""Effects and outcomes: the shapes that planners, doors (what sends to one channel) and the outbox's tables share.
 
 An effect is what shall be true on the other side; an attempt is one call for it. Both are on record before the call,
 the effect first.
@@ -27,22 +27,21 @@ from typing import Any, Literal
 
 import msgspec
 
-LATE_ANSWER = timedelta(
-    minutes=5
-)  # how long a request without an answer may still take effect: a call's total deadline
-LATE_PENDING = timedelta(minutes=60)  # how long the other side may work on what it has taken: its slowest feed
+LATE_ANSWER = timedelta(minutes=5)  # how long an unanswered request may still take effect: a call's total deadline
+LATE_PENDING = timedelta(minutes=60)  # how long the other side may work on what it has accepted: Amazon's slowest feed
 _canonical = msgspec.json.Encoder(order="deterministic")
 
 
 class Manner(StrEnum):
-    """SET: a state, the newest wanted one wins and may be sent again. ONCE: an act that must not happen twice."""
+    """SET: a state; only the newest wanted state counts, and it may be sent again. ONCE: an act that must not happen
+    twice."""
 
     SET = "set"
     ONCE = "once"
 
 
 class Kind(StrEnum):
-    """What sort of thing shall be true. Also the name of the lane that the breaker, holds and releases speak of."""
+    """What an effect makes true. The breaker, holds and releases work on one kind at a time."""
 
     QUANTITY = "quantity"
     CONTENT = "content"
@@ -60,10 +59,11 @@ class Kind(StrEnum):
 class Status(StrEnum):
     """How far an effect is.
 
-    planned: on record, not sent. held: waits for a person. released: a person has agreed to exactly this digest.
-    sent: a call for it has begun. accepted, refused: the other side's word. stale: the other side showed another state
-    than was compared with, nothing was written. pending: the other side works on it; its reference tells when it is
-    done. unknown: nobody knows whether it happened. superseded: a newer effect of its key took its place.
+    planned: on record, not sent. held: waits for a person. released: a person has agreed to exactly this digest. sent:
+    a call for it has begun. accepted, refused: the other side's answer. stale: the other side showed another state than
+    the one that we compared with, so nothing was written. pending: the other side is still working on it; its reference
+    tells when it is done. unknown: nobody knows whether it happened. superseded: a newer effect of the same key
+    replaced it.
     """
 
     PLANNED = "planned"
@@ -79,8 +79,8 @@ class Status(StrEnum):
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What a planner asks for. body: what shall be true, and nothing else; basis: the figures it was decided on, for
-    people to look at. Two bodies that are equal are the same wish, whatever their basis."""
+    """What a planner asks for. body: what shall be true, and nothing else. basis: the figures that the body was decided
+    on, for people to look at. Two equal bodies are the same wish, whatever their basis."""
 
     key: str
     body: dict[str, Any]
@@ -88,9 +88,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
-    """One effect on record. token: the idempotency key of every attempt at it; attempt: the number of the newest one.
+    """One effect on record. token: the idempotency key of every attempt at this effect. attempt: the number of the
+    newest attempt.
 
-    reference: the other side's own id of it, '' before it gave one.
+    reference: the other side's own id of the effect, '' until it gives one.
     """
 
     sequence: int
@@ -105,8 +106,8 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What a door says of one effect, after a call for it or after a look at the other side.
 
-    absent is said by looks alone: certainly not there. unknown after a look: the other side cannot tell, a person has
-    to. An effect of which a look says nothing was not looked at. code and message hold no personal data.
+    Only a look says `absent`: the effect is certainly not there. `unknown` after a look: the other side cannot tell, so
+    a person has to. An effect that a look does not mention was not looked at. code and message hold no personal data.
     """
 
     key: str
@@ -122,10 +123,11 @@ def encoded(value: Any) -> str:
 
 
 def digest(body: dict[str, Any]) -> str:
-    """The same for equal bodies; 32 hex digits."""
+    """The digest of a body: equal bodies have equal digests; 32 hex digits."""
     return hashlib.sha256(encoded(body).encode()).hexdigest()[:32]
 
 
 def token(target: str, kind: str, key: str, sequence: int) -> str:
-    """Idempotency key of one effect: the same for every attempt at it, another for the next effect. 32 hex digits."""
+    """The idempotency key of one effect: the same for every attempt at it, another for the next effect. 32 hex
+    digits."""
     return hashlib.sha256(f"{target}\n{kind}\n{key}\n{sequence}".encode()).hexdigest()[:32]

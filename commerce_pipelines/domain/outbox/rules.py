@@ -1,15 +1,15 @@
-"""The life of an effect: which status may follow which, what a new wish does to what is on record, what a look means.
+"""The statuses of an effect: which may follow which, what a new wish does to the effect on record, what a look changes.
 
 What belongs here: tables and pure functions over statuses. What does not: rows (warehouse/outbox/), calls
 (flows/outbox/dispatch.py).
 
     planned ─▶ sent ─▶ accepted | refused | stale (set)
       │  ▲       ├──▶ pending ─▶ accepted | refused | stale | unknown
-      ▼  │       └──▶ unknown ─▶ sent (the same token again)
-    held ─▶ released ─▶ sent          └─▶ accepted | refused | pending: seen by a look
-                                      └─▶ held (once): nobody can tell, a person has to
+      ▼  │       └──▶ unknown ─▶ sent (with the same token)
+    held ─▶ released ─▶ sent          └─▶ accepted | refused | pending: a look saw it
+                                      └─▶ held (once): the other side cannot tell, a person has to
 
-Whatever is not final may be superseded in manner `set`; in manner `once` only what no call was ever made for.
+In manner `set`, every effect that is not final may be superseded; in manner `once`, only an effect that was never sent.
 """
 
 from __future__ import annotations
@@ -35,16 +35,17 @@ _UNDER_WAY = (Status.SENT, Status.PENDING, Status.UNKNOWN)
 
 TRANSITIONS: Mapping[Manner, Mapping[Status, frozenset[Status]]] = {
     Manner.SET: _SHARED | {status: _SHARED[status] | {Status.STALE, Status.SUPERSEDED} for status in _UNDER_WAY},
-    # A person answers for what is in doubt: held -> accepted, it has happened; held -> released, it has not.
+    # For an effect in doubt a person decides: held -> accepted, it has happened; held -> released, it has not.
     Manner.ONCE: _SHARED
     | {
         Status.HELD: _SHARED[Status.HELD] | {Status.ACCEPTED},
         Status.UNKNOWN: _SHARED[Status.UNKNOWN] | {Status.HELD},
     },
 }
-SENDABLE = (Status.PLANNED, Status.RELEASED)  # what a dispatcher sends; `unknown` as well, after a look or at once
+# What a dispatcher sends; an effect that is `unknown` is sent again too, in manner `once` after a look.
+SENDABLE = (Status.PLANNED, Status.RELEASED)
 OPEN = (Status.PLANNED, Status.HELD, Status.RELEASED, *_UNDER_WAY)
-LIVING = (*OPEN, Status.ACCEPTED)  # of manner `once` there is at most one such effect of a key
+LIVING = (*OPEN, Status.ACCEPTED)  # a key of manner `once` has at most one effect with such a status
 
 
 def may_follow(manner: Manner, before: Status, after: Status) -> bool:
@@ -64,8 +65,8 @@ def transitions() -> list[str]:
 
 class Step(StrEnum):
     """What a wish does to the newest effect of its key. NEW: a further effect. KEEP: it is on record already. REPLACE:
-    the one on record is superseded by a new one. WAIT: the one on record may have happened with another body, so
-    nothing is done until that is known."""
+    a new effect supersedes the one on record. WAIT: the one on record may have happened with another body, so nothing
+    is done until that is known."""
 
     NEW = "new"
     KEEP = "keep"
@@ -74,12 +75,12 @@ class Step(StrEnum):
 
 
 def step(manner: Manner, status: Status | None, *, same: bool, attempted: bool, hold: bool = False) -> Step:
-    """What to do about a wish. status: of the newest effect of the key, None without one; same: it has the same body;
-    attempted: a call was made for it; hold: the wish is to be held for a person.
+    """What to do about a wish. status: of the newest effect of the key, None without one. same: it has the same body.
+    attempted: a call was made for it. hold: the wish is to be held for a person.
 
-    set: a wish is always carried out, because only the planner knows whether the other side shows it; what was planned
-    or released with the same body is that wish. once: the same body is never wanted twice, and a refused one only when
-    its body has changed.
+    set: a wish is always carried out, because only the planner knows whether the other side shows it; an effect that is
+    planned or released with the same body is that wish. once: the same body is never wanted twice, and a refused body
+    only when it has changed.
     """
     if status is None or status is Status.SUPERSEDED:
         return Step.NEW
@@ -98,11 +99,12 @@ def step(manner: Manner, status: Status | None, *, same: bool, attempted: bool, 
 
 
 def after_look(manner: Manner, status: Status, seen: str, *, quiet: bool) -> Status:
-    """The status of an unknown or pending effect after a look. quiet: no request for it can be on its way any more.
+    """The status of an unknown or pending effect after a look. quiet: no request for it can still be on its way.
 
-    `sent` means: the same token again. What is absent while a request may still arrive stays unknown until the next
-    look. What cannot be told stays unknown where sending it again does no harm, and waits for a person where it does.
-    What was pending and is no longer worked on is unknown first: the next look tells.
+    `sent` means: send it again with the same token. An effect that is absent while a request may still arrive stays
+    unknown until the next look. Where the other side cannot tell, the effect stays unknown if sending it again does no
+    harm, and waits for a person if it does. An effect that was pending, and that the other side no longer works on,
+    becomes unknown: the next look tells.
     """
     if seen not in ("absent", "unknown"):
         return Status(seen)

@@ -1,16 +1,16 @@
-"""An order as the channel had it when it was last loaded: what its newest answer is held against.
+"""An order as the channel had it when we last loaded it (its base), with which the channel's newest answer is compared.
 
     the channel then (base) ── the channel now ──▶ what the channel changed: only that is written to Odoo
               └─────────────── Odoo now ─────────▶ what a person changed: it stays, and is noted
 
-A confirmed order keeps the product, the taxes and the warehouse that it was sold with: what a SKU, a rate or a setting
-means meanwhile counts for new orders. A field that is empty or withheld is not told: it is no change, in any field.
+A confirmed order keeps the product, the taxes and the warehouse that it was sold with; a SKU, rate or setting that has
+changed since counts for new orders only. A field that is empty or withheld in the answer is no change.
 
 What belongs here: the base's shape, making it, and what an answer changes. What does not: drafting with it
 (drafting.py), Odoo's side (odoo/sales/differences.py), its column (warehouse/orders/ledger.py).
 
-The base is kept in clear and holds no personal data: contacts are keyed hashes, one for each field, so that an answer
-that tells less can be told from one that tells something else.
+The base is stored unencrypted and holds no personal data: contacts are keyed hashes, one for each field, so that a
+field that the answer leaves out can be told from a field that changed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Seal = Callable[[str], str]  # a short keyed hash of a text
 PLACE = ("street", "street2", "city", "postcode", "state", "country")
 _NAMES = ("name", "company", "phone")
 _BUYER = ("name", "email", "phone", "company", "vat_number")
-# What marketplaces write in the place of data that they withhold.
+# What marketplaces write in place of data that they withhold.
 _FILLERS = frozenset(
     ("anonymized", "anonymised", "redacted", "[redacted]", "deleted", "removed", "withheld", "gdpr", "n/a", "unknown")
 )
@@ -49,7 +49,7 @@ class SoldProduct(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SoldLine(msgspec.Struct, frozen=True, array_like=True):
-    """One line as it was loaded. fact: what the channel said of its tax (see `tax_fact`)."""
+    """One line as it was loaded. fact: what the channel said of the line's tax (see `tax_fact`)."""
 
     product_id: int
     quantity: int
@@ -59,8 +59,8 @@ class SoldLine(msgspec.Struct, frozen=True, array_like=True):
 
 
 class LastLoad(msgspec.Struct, frozen=True, kw_only=True):
-    """What drafting has to know of an order's last load. base: None for an order that is new or was loaded before bases
-    were kept; sold: whether Odoo has it confirmed, so that what it was sold as stands."""
+    """What drafting needs of an order's last load. base: None for an order that is new or was loaded before bases
+    existed. sold: whether Odoo has it confirmed, so that it keeps what it was sold with."""
 
     seal: Seal
     base: Base | None = None
@@ -95,7 +95,7 @@ def tax_of(line: SoldLine) -> TaxKey | None:
 
 
 def facts_of(order: Order) -> str:
-    """Digest of everything that lines and totals follow from; titles, tags and payments are no part of it."""
+    """Digest of everything that lines and totals follow from; titles, tags and payments are not part of it."""
     lines = [
         (line.line_id, line.kind.value, line.sku, line.quantity, line.amount, line.tax, line.rate, line.of)
         for line in order.lines
@@ -105,12 +105,13 @@ def facts_of(order: Order) -> str:
 
 
 def tax_fact(line: OrderLine) -> str:
-    """The stated rate, else whether any tax is stated."""
+    """What the channel says of a line's tax: the stated rate, else whether any tax is stated."""
     return str(line.rate) if line.rate is not None else "taxed" if line.tax else ""
 
 
 def case_of(order: Order) -> tuple[str, ...]:
-    """What the VAT decision rests on besides contacts: (destination, territory, collected, whose, departure, basis)."""
+    """What the VAT decision rests on besides contacts: (destination, territory, whether tax is collected, by which
+    scheme, departure, whether prices include tax, whether the buyer is a business)."""
     place = order.destination
     return (
         place.country,
@@ -137,7 +138,7 @@ class Contacts(Protocol):
 
 
 def contacts_of(order: Contacts, seal: Seal) -> dict[str, str]:
-    """Keyed hash of every contact field that the answer tells; blanks and case do not count."""
+    """Keyed hash of every contact field that the order states; blanks and case do not count."""
     parts = {}
     for part, place in (("shipping", order.shipping), ("billing", order.billing)):
         for field in (*PLACE, *_NAMES) if place else ():
@@ -154,8 +155,8 @@ def contacts_of(order: Contacts, seal: Seal) -> dict[str, str]:
 
 
 def changed(base: Base, contacts: Mapping[str, str]) -> frozenset[str]:
-    """The contact fields that the channel now tells otherwise. An address that was not told before is held against the
-    other one, because the order went there."""
+    """The contact fields that the channel now states differently. A delivery or billing address that was missing before
+    is compared with the other one, because the order went there."""
     before = dict(base.contacts)
     for part, other in (("shipping", "billing"), ("billing", "shipping")):
         if not _has_part(base.contacts, part):
@@ -164,8 +165,8 @@ def changed(base: Base, contacts: Mapping[str, str]) -> frozenset[str]:
 
 
 def not_followed(base: Base, now: Base, changes: Collection[str]) -> list[str]:
-    """What the channel changed and an order in Odoo does not follow by itself, in words. A contact that was not told
-    before is no change of one."""
+    """What the channel changed and Odoo's order does not take over, in words. A contact field that was missing before
+    is not a change."""
     parts = []
     if now.service != base.service:
         parts.append(f"the shipping service was {base.service or 'none'}, is {now.service or 'none'}")
@@ -181,7 +182,7 @@ def _is_contact(name: str) -> bool:
 
 
 def same_case(base: Base, order: Order, changes: Collection[str]) -> bool:
-    """Whether the VAT decision still stands: nothing that it rests on is told otherwise."""
+    """Whether the VAT decision still stands: nothing that it rests on has changed."""
     place, area, *more, business = case_of(order)
     case = base.case
     part = order.shipping or (None if _has_part(base.contacts, "shipping") else order.billing)
@@ -197,7 +198,7 @@ def same_case(base: Base, order: Order, changes: Collection[str]) -> bool:
 
 
 def kept_products(base: Base, lines: Iterable[OrderLine]) -> dict[str, tuple[Product, int]]:
-    """(product, units of it) by line id of the lines whose SKU is the one that they were sold with."""
+    """(product, units of it) by line id, for the lines whose SKU is still the one that they were sold with."""
     products = {}
     for line in lines:
         sold = base.products.get(line.line_id)
@@ -208,8 +209,9 @@ def kept_products(base: Base, lines: Iterable[OrderLine]) -> dict[str, tuple[Pro
 
 
 def merge(old: Base | None, new: Base, kept: Collection[str]) -> Base:
-    """The base after a load. kept: the parts of the answer that were not carried out and so stay as they were: `lines`,
-    `shipping`, `billing`, `rest` (see `not_followed`). What the answer does not tell is still known."""
+    """The base after a load. kept: the parts of the answer that were not carried out, whose old values therefore stay:
+    `lines`, `shipping`, `billing`, `rest` (see `not_followed`). Fields that the answer leaves out keep their old
+    values."""
     if old is None:
         return new
     contacts = dict(old.contacts)

@@ -15,7 +15,7 @@ from ..money import to_decimal
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """One order that must be in Odoo: minor units that the seller is owed; collected: remitted by others."""
+    """One order that must be in Odoo. total: minor units that the seller is owed. collected: tax that others remit."""
 
     order_id: str
     currency: str
@@ -33,11 +33,12 @@ class Booked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Completeness(msgspec.Struct, frozen=True, kw_only=True):
-    """difference: channel less Odoo per currency, minor units, over all claimed orders that do not wait in exceptions,
-    without what a note explains. explained: that part, per currency; flagged: its orders.
+    """difference: channel less Odoo per currency, in minor units, over all claimed orders that do not wait in the
+    exceptions, without the differences that a note explains. explained: the differences that a note explains, per
+    currency; flagged: the orders with such a note.
 
-    absent: claimed, neither confirmed in Odoo nor waiting in exceptions. surplus: confirmed in Odoo, not claimed.
-    collected: what the channel takes and remits itself, per currency; buyers paid total + collected.
+    absent: claimed, neither confirmed in Odoo nor waiting in the exceptions. surplus: confirmed in Odoo, not claimed.
+    collected: tax that the channel collects and remits itself, per currency; buyers paid total + collected.
     """
 
     orders_in_channel: int
@@ -54,17 +55,18 @@ class Completeness(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """The ids of the absent ones."""
+        """The ids of the absent orders."""
         return tuple(claim.order_id for claim in self.absent)
 
     @property
     def complete(self) -> bool:
-        """Nothing missing, no surplus, no minor unit of difference. Orders in exceptions are known, and counted."""
+        """Nothing missing, no surplus, no minor unit of difference. An order in the exceptions is not missing; it is
+        counted apart."""
         return not self.missing and not self.surplus and not any(self.difference.values())
 
     @property
     def money_difference(self) -> str:
-        """The differences of all currencies, without signs, as one figure; '0.00' when each of them is nothing."""
+        """The differences of all currencies, without signs, as one figure; '0.00' when all of them are zero."""
         off = sum((abs(to_decimal(minor, currency)) for currency, minor in self.difference.items()), Decimal(0))
         return f"{off:.2f}" if off == off.quantize(Decimal("0.01")) else str(off)
 
@@ -75,8 +77,8 @@ SOLD = frozenset({"sale", "done"})
 def compare(
     claims: Iterable[Claim], booked: Mapping[str, Booked], waiting: Collection[str], explained: Collection[str] = ()
 ) -> Completeness:
-    """Hold every claimed order against Odoo. `booked` by order id; `waiting` are the ids open in exceptions,
-    `explained` those of which an open note says why they differ."""
+    """Compare every claimed order with Odoo. booked: by order id. waiting: the ids that are open in the exceptions.
+    explained: the ids whose difference an open note explains."""
     channel, odoo, collected, accounted = (defaultdict[str, int](int) for _ in range(4))
     sold = excepted = 0
     flagged: set[str] = set()
@@ -131,8 +133,8 @@ def compare(
 
 
 def add_up(proofs: Iterable[Completeness]) -> Completeness:
-    """The proof of several days out of theirs: no order belongs to two of them, and a difference of one day does not
-    make up for another's."""
+    """The proof of several days from their single proofs. No order belongs to two days, and a difference of one day
+    does not offset that of another."""
     days = list(proofs)
     return Completeness(
         orders_in_channel=sum(day.orders_in_channel for day in days),

@@ -1,4 +1,4 @@
-"""The sale order as Odoo shall have it: what `odoo/sales/sales.py` loads and nothing it has to decide.
+"""The sale order as Odoo shall have it: `odoo/sales/sales.py` loads the draft and decides nothing.
 
 What belongs here: the draft's shape and the pure step Order -> SaleDraft (names, SKUs, tax keys, external ids). What
 does not: record ids of one Odoo (odoo/reference/names.py), VAT rules (vat/decision.py).
@@ -19,12 +19,13 @@ from ..vat.keys import TaxKey
 from .base import Base
 
 MODULE = "commerce_pipelines"
-Flag = Reason  # of a code whose effect is a note: a person should look, while the order goes its way
+Flag = Reason  # a reason whose effect is a note: the order is loaded, and a person should look at it
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def slug(text: str) -> str:
-    """Text as part of an external id: injective, because anything replaced or long leaves a digest behind."""
+    """Text as part of an external id. Different texts give different slugs: where characters are replaced or cut off, a
+    digest follows."""
     clean = _UNSAFE.sub("_", text)[:60]
     return clean if clean == text else f"{clean}_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
@@ -39,7 +40,7 @@ def line_xid(channel: str, order_id: str, line_id: str) -> str:
 
 
 class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
-    """product_id: of the product for PRODUCT lines; 0 for every other kind, which has its own service product."""
+    """product_id: the product of a PRODUCT line; 0 for every other kind, which has its own service product."""
 
     line_id: str
     kind: LineKind
@@ -53,7 +54,7 @@ class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SaleDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """One order, ready to load. Names (team, warehouse …) are as in Odoo; '' means: leave it to Odoo.
+    """One order, ready to load. Names (team, warehouse …) are spelled as in Odoo; '' leaves the choice to Odoo.
 
     total: what Odoo's amount_total must be, in minor units of `currency`. expected_tax: what the channel stated, None
     if it stated nothing. subject: hex of the vault's subject id, the external id of the buyer's partner.
@@ -78,32 +79,31 @@ class SaleDraft(msgspec.Struct, frozen=True, kw_only=True):
     warehouse: str = ""
     carrier: str = ""
     pricelist: str = ""
-    regime: str = ""  # domestic, oss, reverse_charge, export, marketplace …: which fiscal position, see domain/vat/
+    # Domestic, oss, reverse_charge, export, marketplace …: it decides the fiscal position, see domain/vat/.
+    regime: str = ""
     tax_country: str = ""
-    fiscal_position: str = ""  # by name, where settings name one; '' = the regime's own
+    fiscal_position: str = ""  # its name, where settings name one; '' = the regime's own
     tolerance: int = 0  # minor units that a visible rounding line may bridge
     history: bool = False  # already shipped: confirmed without reservation, delivery or message
     evidence: dict[str, str] = {}  # why regime, rates and warehouse are what they are; no personal data
-    flags: tuple[Flag, ...] = ()  # what a person should look at although the order is loaded
+    flags: tuple[Flag, ...] = ()  # what a person should look at, although the order is loaded
     before: Base | None = None  # the order as it was last loaded
-    base: Base | None = None  # the order as this draft has it: what the ledger keeps once it is loaded
-    changes: frozenset[str] = (
-        frozenset()
-    )  # contact fields that are told otherwise than in `before`, as in shipping.city
+    base: Base | None = None  # the order as this draft has it, which the ledger keeps after the load
+    changes: frozenset[str] = frozenset()  # contact fields that differ from `before`, as in shipping.city
 
 
 class Action(StrEnum):
     """What became of one order in a run."""
 
     CREATED = "created"  # new in Odoo, and confirmed
-    CONFIRMED = "confirmed"  # was a draft of ours already
-    CHANGED = "changed"  # an edit before shipping
+    CONFIRMED = "confirmed"  # our quotation was already there
+    CHANGED = "changed"  # the channel changed it before it was shipped
     UNCHANGED = "unchanged"
     CANCELLED = "cancelled"
     REFUSED = "refused"  # waits in exceptions
     FLAGGED = "flagged"  # left as it is in Odoo; `flags` say why
     WAITING = "waiting"  # not paid yet
-    NOT_A_SALE = "not_a_sale"  # another channel's
+    NOT_A_SALE = "not_a_sale"  # another channel sold it
     TEST = "test"
 
 
@@ -121,7 +121,7 @@ class SaleOutcome(msgspec.Struct, frozen=True, kw_only=True):
     state: str = ""  # sale.order state
     reason: Reason | None = None
     flags: tuple[Flag, ...] = ()  # oversold, edited_after_shipping, cancelled_after_shipping, duplicate_partner …
-    kept: frozenset[str] = frozenset()  # news that was not carried out: lines, shipping, billing
+    kept: frozenset[str] = frozenset()  # changes of the channel that were not carried out: lines, shipping, billing
     shipping_id: int = 0  # the partner that we gave the order as delivery address, 0 if none
     invoice_id: int = 0
 
@@ -144,5 +144,5 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     total: int
     tax: int
-    delivered: bool  # any unit of it has left (qty_delivered > 0 or a done outgoing picking)
+    delivered: bool  # at least one unit has left (qty_delivered > 0 or a done outgoing picking)
     lines: int = 0

@@ -1,8 +1,7 @@
 """Order -> SaleDraft: the whole decision of what a channel's order becomes in Odoo, pure, with its evidence.
 
-What belongs here: putting mapping, routing, VAT and money together; dividing what the channel gives for the whole
-order. What does not: each of those rules (mapping.py, vat/decision.py, vat/lines.py, money.py), records of one Odoo
-(odoo/).
+What belongs here: combining mapping, routing, VAT and money; dividing what the channel states for the whole order. What
+does not: each of those rules (mapping.py, vat/decision.py, vat/lines.py, money.py), records of one Odoo (odoo/).
 """
 
 from __future__ import annotations
@@ -45,11 +44,11 @@ def draft(
     order: Order, subject: str, rules: SaleRules, policy: VatPolicy, catalogue: Catalogue, zone: ZoneInfo,
     last: LastLoad | None = None,
 ) -> SaleDraft:  # fmt: skip
-    """The order as Odoo shall have it. subject: hex id of the buyer; catalogue: products by default_code, from Odoo;
-    last: how it was loaded last, None where nobody asks for the next base.
+    """The order as Odoo shall have it. subject: hex id of the buyer. catalogue: Odoo's products by default_code. last:
+    how the order was loaded last, None if the caller needs no next base.
 
-    What was sold keeps its product, its taxes and its warehouse as long as the channel says the same of them. Raises
-    RecordError where a rule has no answer; see docs/exceptions.md for all codes.
+    A sold line keeps its product, its taxes and its warehouse as long as the channel states the same for it. Raises
+    RecordError where a rule has no answer; docs/exceptions.md lists all codes.
     """
     contacts = contacts_of(order, last.seal) if last else {}
     before = last.base if last else None
@@ -68,7 +67,7 @@ def draft(
 
 
 def _draft_as_sold(order: Order, subject: str, rules: SaleRules, sold: Base) -> SaleDraft:
-    """The channel says the same of everything that is sold: no rule is asked again."""
+    """The channel states the same for everything that was sold, so no rule is applied again."""
     codes = {line_id: product.code for line_id, product in sold.products.items()}
     lines = tuple(
         DraftLine(
@@ -97,7 +96,8 @@ def _draft_by_rules(
     order: Order, subject: str, rules: SaleRules, policy: VatPolicy, catalogue: Catalogue,
     standing: tuple[Base | None, bool],
 ) -> SaleDraft:  # fmt: skip
-    """By today's rules, save what stands from the sale. standing: (the sale, whether its VAT decision stands)."""
+    """The draft by today's rules, except for what the sale has fixed. standing: (the sale's base, whether its VAT
+    decision stands)."""
     sold, stands = standing
     lines = tuple(spread(order))
     goods = [line for line in lines if line.kind is LineKind.PRODUCT]
@@ -156,7 +156,7 @@ def _list_mapped_rates(rules: SaleRules) -> frozenset[tuple[str, int]]:
 
 
 def _build_head(order: Order, subject: str, rules: SaleRules) -> dict[str, Any]:
-    """What does not depend on any decision."""
+    """The fields that depend on no decision."""
     stated = any(line.tax or line.rate is not None for line in order.lines)
     return {
         "channel": order.channel,
@@ -188,13 +188,13 @@ def _build_sold_line(line: DraftLine, fact: str) -> SoldLine:
 
 
 def _keep_tax_as_sold(line: DraftLine, fact: str, sold: Base | None) -> DraftLine:
-    """The tax that the line was sold with, as long as the channel says the same of it."""
+    """The line with the tax that it was sold with, as long as the channel states the same for it."""
     was = sold.lines.get(line.line_id) if sold else None
     return msgspec.structs.replace(line, tax=tax_of(was)) if was and was.fact == fact else line
 
 
 def vat_case(order: Order, leaves_from: str, rules: SaleRules) -> VatCase:
-    """What the VAT decision needs to know of an order. Goods without any address are handed over where they are."""
+    """What the VAT decision needs of an order. Goods without any address are handed over at the place of departure."""
     place = order.destination
     rates = [line.rate for line in order.lines if line.rate is not None]
     tax = sum(line.tax for line in order.lines)
@@ -215,7 +215,8 @@ def vat_case(order: Order, leaves_from: str, rules: SaleRules) -> VatCase:
 
 
 def _sum_goods(order: Order) -> int:
-    """Minor units that the goods cost after discounts, without delivery, less what tax is stated inside of them."""
+    """Minor units that the goods cost after discounts, without delivery and without tax that is stated inside
+    prices."""
     ids = {line.line_id for line in order.lines if line.kind is LineKind.PRODUCT} | {""}
     lines = [
         line for line in order.lines
@@ -225,11 +226,11 @@ def _sum_goods(order: Order) -> int:
 
 
 def spread(order: Order) -> Iterator[OrderLine]:
-    """The lines, with discounts that the channel gives for the whole order divided among those that they reduce.
+    """The lines, with discounts of the whole order divided among the lines that they reduce.
 
-    That is the goods, by what is left of their value after their own discounts; where the discounts are more than
-    that, everything the order charges. Each part is a line of its own, so that it bears its line's tax; parts sum
-    exactly, and the same order is always divided the same way.
+    Such a discount reduces the goods, in proportion to their value after their own discounts; if it is larger than that
+    value, it reduces everything that the order charges. Each part is a line of its own, so that it bears its line's
+    tax. The parts sum exactly, and the same order is always divided the same way.
     """
     left = _compute_left(order)
     for line in order.lines:
@@ -266,7 +267,7 @@ def _compute_left(order: Order) -> dict[str, int]:
 def _decide_taxes(
     order: Order, decision: VatDecision, table: RateTable, home: str, products: Mapping[str, Product]
 ) -> dict[str, tuple[tuple[TaxKey | None, int], ...]]:
-    """By line id: the taxes it bears, each with its part of the amount."""
+    """The taxes of each line by line id, each with its part of the line's amount."""
     included = order.prices_include_tax
     if not decision.country:
         zero = TaxKey("", 0, included, decision.regime)
@@ -305,7 +306,7 @@ def _draft_lines(
 
 
 def owed_to_buyer(order: Order) -> int:
-    """Minor units that were paid beyond what the order is now worth and that no refund has given back yet."""
+    """Minor units that the buyer paid beyond what the order is now worth and that no refund has returned yet."""
     paid = sum(payment.amount for payment in order.payments)
     return max(0, paid - order.refunded - order.total - order.collected) if paid else 0
 

@@ -1,4 +1,4 @@
-"""What the newest news of an order asks for, given what Odoo has and what we did last: one table, see TABLE.
+"""What to do about the channel's newest answer on an order, given what Odoo has and what we did last: see TABLE.
 
                  nothing    quotation   confirmed         shipped           cancelled
     waiting      wait       wait        flag              flag              wait
@@ -6,12 +6,12 @@
     cancelled    nothing    cancel      cancel            cancel **         nothing
     unreadable   wait       wait        flag              flag              wait
 
-    *  load if the answer is news, if the last try was refused, or if a person changed the total
-    ** Odoo's room flags what it cannot take back
+    *  load if the answer is new, if the last try was refused, or if a person changed the total
+    ** odoo/sales/cancelling.py flags what cannot be cancelled
 
-A person's own change in Odoo is respected: it is flagged, never undone. A sale that goes back (an edit that adds a
-line and is not paid yet, a payment that failed or lapsed) and an answer that cannot be carried out leave the order in
-Odoo as it is, and flagged, because it would be shipped otherwise.
+A person's own change in Odoo is flagged, never undone. Two cases leave the order in Odoo as it is, with a flag, because
+Odoo would ship it otherwise: an order that is no longer paid (an edit added an unpaid line, a payment failed or
+lapsed), and an answer that cannot be carried out.
 
 What belongs here: that table, what the ledger keeps, and when a refused order is tried again. What does not: carrying a
 step out (flows/orders/load.py, odoo/).
@@ -33,7 +33,7 @@ from .draft import Action, Flag, Sale, SaleDraft, SaleOutcome
 class Step(StrEnum):
     WAIT = "wait"
     NOTHING = "nothing"
-    LOAD = "load"  # create, go on with, or bring in line
+    LOAD = "load"  # create it, continue an interrupted load, or update it
     KEEP = "keep"
     CANCEL = "cancel"
     FLAG = "flag"
@@ -65,13 +65,15 @@ _SAYS = {
     Says.UNREADABLE: (Step.WAIT, Step.WAIT, Step.FLAG, Step.FLAG, Step.WAIT),
 }
 TABLE = {(says, has): step for says, steps in _SAYS.items() for has, step in zip(Has, steps, strict=True)}
-HOLDS = frozenset(("payment_lost", "refused_after_loading"))  # flags of orders that should not leave meanwhile
-NOT_ASKED = ("oversold", "duplicate_partner", "invalid_vat_number")  # flags of which an order that stays tells nothing
+HOLDS = frozenset(("payment_lost", "refused_after_loading"))  # flags of orders that should not be shipped for now
+# Flags that say nothing about an order that stays as it is.
+NOT_ASKED = ("oversold", "duplicate_partner", "invalid_vat_number")
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """What the ledger says we did last for an order: with which answer, what came of it, Odoo's total then; base: what
-    the channel said of it when it was loaded last (base.py), None for an order loaded before that was kept."""
+    """What the ledger keeps of our last load of an order: the digest of the answer, the action, Odoo's total
+    afterwards. base: the order as the channel had it then (base.py), None for an order that was loaded before bases
+    existed."""
 
     digest: str
     action: Action
@@ -93,8 +95,8 @@ def has(sale: Sale | None) -> Has:
 def step(
     status: str, digest: str, sale: Sale | None, entry: LedgerEntry | None, again: bool = False
 ) -> tuple[Step, Flag | None]:
-    """The step for the newest answer (`digest`) of an order, and the flag if it is one. again: what was flagged is
-    looked at again, though nothing is new."""
+    """The step for the newest answer (`digest`) of an order, and a flag if the step is FLAG. again: look at a flagged
+    order again, although nothing is new."""
     says, there = Says(status), has(sale)
     todo = TABLE[says, there]
     same = entry is not None and entry.digest == digest
@@ -113,13 +115,13 @@ def step(
 
 
 def _decide_confirmed(sale: Sale, entry: LedgerEntry | None) -> tuple[Step, Flag | None]:
-    """A paid order that is confirmed. entry: None if the answer is news."""
+    """The step for a paid order that is confirmed in Odoo. entry: None if the answer is new."""
     if entry is None or entry.action in (Action.REFUSED, Action.FLAGGED):
         return Step.LOAD, None
     if sale.total == entry.amount_total:
         return Step.KEEP, None
     if entry.base is not None:
-        return Step.LOAD, None  # held against the base, line by line
+        return Step.LOAD, None  # Odoo's order is compared with the base, line by line
     return Step.FLAG, Flag(
         "changed_in_odoo", "The total of the sale order was changed in Odoo after it was loaded.",
         "If that is right, note it there; if not, restore the line amounts. The proof shows the difference.",
@@ -155,8 +157,8 @@ def refused_after_loading(code: str, shipped: str = "") -> Flag:
 
 
 def next_base(draft: SaleDraft, outcome: SaleOutcome, now: datetime) -> Base | None:
-    """What the ledger keeps of an answer after its load, None to keep what it has. News that was not carried out stays
-    news: the next answer is held against what it was before."""
+    """The base that the ledger keeps after a load, None to keep the old one. A change that was not carried out keeps
+    its old value, so that the next answer shows it as a change again."""
     before = draft.before
     if draft.base is None or outcome.action is Action.REFUSED or (before is None and outcome.kept):
         return None
@@ -173,13 +175,13 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=15), timedelta(days=1)
 
 
 def is_about_product(code: str) -> bool:
-    """Whether a product that appears or changes in Odoo can be the cure; then nothing else needs trying."""
+    """Whether only a product that is added or changed in Odoo can cure it; nothing else needs trying then."""
     return rule(code).retry is Retry.PRODUCT
 
 
 def next_try(code: str, tries: int, now: datetime) -> datetime | None:
-    """When to try a refused order again by itself; None: not before something changes. A poison order is not retried
-    for ever."""
+    """When a refused order is tried again without a person; None: not before something changes. The number of tries is
+    limited."""
     if rule(code).retry is not Retry.NAME or tries >= TRIES:
         return None
     wait: timedelta = min(FIRST_WAIT * 2**tries, LONGEST_WAIT)

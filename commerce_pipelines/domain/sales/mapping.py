@@ -17,8 +17,8 @@ from .rules import Pack, Route, SaleRules
 
 
 def alias(sku: str, rules: SaleRules) -> tuple[str, int]:
-    """(default_code as a key, units of it per unit sold) of a channel's SKU. What cannot be seen in it means nothing,
-    nor does its case with `sku_fold_case`. An alias names a product, never another alias."""
+    """(default_code as a key, units of it per unit sold) of a channel's SKU. Invisible characters do not count, nor
+    does case with `sku_fold_case`. An alias names a product, never another alias."""
     code = key(sku)
     target = rules.skus.get(fold(code) if rules.sku_fold_case else code)
     if isinstance(target, Pack):
@@ -27,7 +27,8 @@ def alias(sku: str, rules: SaleRules) -> tuple[str, int]:
 
 
 def alias_of(sku: str, title: str, rules: SaleRules) -> tuple[str, int]:
-    """As `alias`; a line without SKU is what the first pattern of `titles` that fits says, ('', 1) where none does."""
+    """As `alias`. A line without SKU stands for the product of the first pattern of `titles` that fits; ('', 1) if none
+    does."""
     if key(sku):
         return alias(sku, rules)
     seen = fold(title)
@@ -49,7 +50,7 @@ def codes_of(orders: Iterable[Order], rules: SaleRules) -> set[str]:
 def choose(
     sku: str, rules: SaleRules, catalogue: Mapping[str, Sequence[Product]], title: str = ""
 ) -> tuple[Product, int]:
-    """The one product that a SKU, or the title of a line without one, means, and its units per unit sold.
+    """The one product that a SKU means, or the title of a line without SKU, and its units per unit sold.
 
     catalogue: products by the codes of `codes_of`. Raises RecordError: `no_sku`, `unknown_sku`, `ambiguous_sku`,
     `archived_product`, `unsellable_product`.
@@ -100,10 +101,10 @@ def carrier(service: str, rules: SaleRules) -> str:
 
 
 def route(order: Order, codes: Iterable[str], rules: SaleRules) -> Route:
-    """Where an order leaves from; `Route.warehouse` '' is the company's first warehouse.
+    """Where an order leaves from; a `Route.warehouse` of '' is the company's first warehouse.
 
-    The marketplace's own warehouse for what it fulfils, else the first route whose conditions all hold, else the
-    default. Raises RecordError(`no_channel_warehouse`).
+    An order that the marketplace fulfils leaves from the marketplace's own warehouse. Any other order leaves by the
+    first route whose conditions all hold, else from the default warehouse. Raises RecordError(`no_channel_warehouse`).
     """
     if order.fulfilled_by is FulfilledBy.CHANNEL:
         if not rules.channel_warehouse:
@@ -126,8 +127,8 @@ def route(order: Order, codes: Iterable[str], rules: SaleRules) -> Route:
 
 
 def departure(order: Order, chosen: Route, rules: SaleRules, seller_country: str) -> str:
-    """The country that the goods leave from. Raises RecordError(`unknown_departure`) for stock that the marketplace
-    keeps where neither it nor a setting says the country."""
+    """The country that the goods leave from. Raises RecordError(`unknown_departure`) for the marketplace's own stock
+    where neither the marketplace nor a setting names the country."""
     if order.departure_country:
         return order.departure_country
     if order.fulfilled_by is FulfilledBy.CHANNEL:

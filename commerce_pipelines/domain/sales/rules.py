@@ -19,12 +19,12 @@ from ..vat.decision import REGIMES
 
 
 class TaxMapping(Section, kw_only=True, frozen=True):
-    """Which Odoo tax stands for one rate of one country: overrides what is found or created by itself."""
+    """Which Odoo tax stands for one rate of one country. It overrides the tax that we would find or create."""
 
     country: str  # ISO 3166-1 alpha-2
     rate: Decimal  # percent, e.g. 19 or 8.1
     tax: str  # name of the sale tax in Odoo
-    included: bool = True  # whether it is for channels whose prices include tax
+    included: bool = True  # whether the tax is for channels whose prices include tax
 
 
 class Pack(Section, kw_only=True, frozen=True):
@@ -35,54 +35,56 @@ class Pack(Section, kw_only=True, frozen=True):
 
 
 class Route(Section, kw_only=True, frozen=True):
-    """Orders that leave from another warehouse. All conditions given must hold; the first route that fits wins."""
+    """Orders that leave from another warehouse. All given conditions must hold; the first route that fits wins."""
 
     warehouse: str  # name or code in Odoo
     countries: tuple[str, ...] = ()  # destination, ISO 3166-1 alpha-2
     services: tuple[str, ...] = ()  # the channel's shipping service or level
     skus: tuple[str, ...] = ()  # all products of the order must be among these (default_code)
     marketplaces: tuple[str, ...] = ()  # Amazon marketplace id, EBAY_DE, …
-    departure_country: str = ""  # where goods leave this warehouse from, if another country than the channel's
+    departure_country: str = ""  # the country that goods leave this warehouse from, if it is not the channel's
 
 
 class SaleRules(Section, kw_only=True, frozen=True):
     """Names are written as a person reads them in Odoo; '' leaves the choice to Odoo."""
 
     sales_team: str = ""
-    analytic: dict[str, float] = {}  # analytic account -> percent; must add up to 100
+    analytic: dict[str, float] = {}  # analytic account -> percent; the percents must add up to 100
     tags: tuple[str, ...] = ()
-    pricelists: dict[str, str] = {}  # currency -> pricelist; default: one per currency is found or created
-    guest: str = "Marketplace guest"  # the partner of orders without any identity
+    pricelists: dict[str, str] = {}  # currency -> pricelist; by default one per currency is found or created
+    guest: str = "Marketplace guest"  # the partner of orders whose buyer is unknown
 
     warehouse: str = ""  # name or code; default: the company's first
     channel_warehouse: str = ""  # for orders that the marketplace fulfils (FBA); required once such orders arrive
     routes: tuple[Route, ...] = ()
     carriers: dict[str, str] = {}  # the channel's shipping service -> delivery method in Odoo
-    carrier_fallback: str = ""  # for services not listed; empty: the order carries no delivery method
+    carrier_fallback: str = ""  # for services that are not listed; empty: the order gets no delivery method
 
     skus: dict[str, str | Pack] = {}  # the channel's SKU -> default_code, or a pack of one
-    titles: dict[str, str | Pack] = {}  # lines without SKU: title with * and ? for any text -> default_code or pack
-    sku_file: str = ""  # a CSV with the columns sku, product, quantity: more aliases than fit here
+    # For lines without SKU: a title, in which * and ? stand for any text -> default_code or pack.
+    titles: dict[str, str | Pack] = {}
+    sku_file: str = ""  # a CSV file with the columns sku, product, quantity, for many aliases
     sku_fold_case: bool = False
 
     taxes: tuple[TaxMapping, ...] = ()
     fiscal_positions: dict[str, str] = {}  # tax regime, or regime and country as in oss_FR -> name in Odoo
-    departure_country: str = ""  # where goods leave from; default: seller_country of `vat`
-    channel_departure_country: str = ""  # where the marketplace's own warehouse (FBA) ships from
-    channel_departure_countries: dict[str, str] = {}  # the same by marketplace id, because Amazon does not tell
+    departure_country: str = ""  # the country that goods leave from; default: seller_country of `vat`
+    channel_departure_country: str = ""  # the country that the marketplace's own warehouse (FBA) ships from
+    # The same by marketplace id, because Amazon does not name the country.
+    channel_departure_countries: dict[str, str] = {}
 
-    rounding_tolerance: int = 2  # minor units that a visible rounding line may bridge, channel's total to Odoo's
-    on_payment_lost: Literal["note", "block"] = "note"  # block: its delivery is held, see docs/life-cycle.md
-    history_before: date | None = None  # already shipped orders placed earlier: no delivery, no reservation
+    rounding_tolerance: int = 2  # minor units: the largest rounding line that may bring Odoo's total to the channel's
+    on_payment_lost: Literal["note", "block"] = "note"  # block: its delivery is put on hold, see docs/life-cycle.md
+    history_before: date | None = None  # orders placed earlier and already shipped get no delivery and no reservation
 
     def __post_init__(self) -> None:
-        """Aliases and services as they are looked up."""
+        """Aliases and services in the spelling by which they are looked up."""
         force_setattr(self, "skus", {key_of(sku, self.sku_fold_case): pack for sku, pack in self.skus.items()})
         force_setattr(self, "titles", {fold(title): pack for title, pack in self.titles.items()})
         force_setattr(self, "carriers", {key(service): name for service, name in self.carriers.items()})
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """(key, what is wrong with it and the fix) of keys that contradict themselves."""
+        """(key, problem and fix) for keys that contradict one another."""
         if any(not 0 < percent <= 100 for percent in self.analytic.values()):
             yield "analytic", "may hold percentages above 0 and up to 100 only."
         elif self.analytic and abs(sum(self.analytic.values()) - 100) > 1e-9:

@@ -1,4 +1,4 @@
-"""Which VAT a sale bears: the decision, rates, territories, the key of a tax.
+"""The VAT of a sale: the decision, rates, territories, the key of a tax.
 
-What does not belong here: taxes of Odoo (odoo/accounting/).
+What belongs here: rules of VAT law. What does not: Odoo's taxes (odoo/accounting/).
 """

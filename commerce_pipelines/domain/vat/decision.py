@@ -24,7 +24,7 @@ from ...core.section import Section, is_country, no_country
 from .rates import CountryRates, RateTable, percent, ppm
 from .territories import EU, SPLIT, territory, vat_country
 
-IMPORT_SCHEME = 150_00  # euro cents: intrinsic value of a consignment, without VAT and delivery (Art. 369l)
+IMPORT_SCHEME = 150_00  # euro cents: the value of a consignment's goods, without VAT and delivery (Art. 369l)
 UNITED_KINGDOM = frozenset(("GB", "XI"))
 REGIMES = ("domestic", "local", "reverse_charge", "oss", "export", "ioss", "marketplace")
 ZERO_REGIMES = frozenset(("reverse_charge", "export", "marketplace"))
@@ -34,8 +34,9 @@ class VatPolicy(Section, kw_only=True, frozen=True):
     """Where the seller is established and registered. rates: countries whose default rates (docs/vat.md) are wrong."""
 
     seller_country: str = "DE"
-    oss: bool = False  # Union scheme for intra-EU distance sales (Art. 369a ff. VAT Directive)
-    ioss: bool = False  # the seller's own number of the import scheme, consignments up to 150 EUR
+    # Whether the seller uses the Union scheme for intra-EU distance sales (Art. 369a ff. VAT Directive).
+    oss: bool = False
+    ioss: bool = False  # whether the seller has an own number of the import scheme, for consignments up to 150 EUR
     registrations: tuple[str, ...] = ()  # further countries with a VAT number of the seller's own
     rates: dict[str, CountryRates] = {}
 
@@ -56,17 +57,17 @@ class VatPolicy(Section, kw_only=True, frozen=True):
         return frozenset((self.seller_country, *self.registrations))
 
     def table(self, mapped: frozenset[tuple[str, int]] = frozenset()) -> RateTable:
-        """The rates that count; `mapped`: further ones that settings name a tax for."""
+        """The rates that may be used. mapped: further rates, for which settings name a tax."""
         return RateTable(self.rates, mapped)
 
 
 class VatCase(msgspec.Struct, frozen=True, kw_only=True):
     """What the decision rests on. Countries are ISO codes as the channel gives them.
 
-    buyer_country: whose VAT number it is where the number itself does not begin with a country. tax: minor units of the
-    seller's own tax that the channel states. rate: the largest rate it states, ppm, None if it states none. goods_euro:
-    cents that the goods cost, tax included if it is inside and not stated; None in another currency. mapped:
-    (country, rate) that settings name a tax for, which says that the seller declares it.
+    buyer_country: the country of a VAT number that does not begin with one. tax: minor units of the seller's own tax
+    that the channel states. rate: the largest rate that the channel states, in ppm, None if it states none. goods_euro:
+    cents that the goods cost, with tax only where it is inside the prices and not stated; None in another currency.
+    mapped: (country, rate) for which settings name a tax; such a mapping says that the seller declares that tax.
     """
 
     departure: str
@@ -84,7 +85,7 @@ class VatCase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VatDecision(msgspec.Struct, frozen=True, kw_only=True):
-    """regime: see above. country: whose VAT the lines bear, '' in regimes without any."""
+    """regime: see the module. country: whose VAT the lines bear, '' in regimes without any."""
 
     regime: str
     country: str
@@ -178,9 +179,9 @@ def _may_use_import_scheme(case: VatCase, policy: VatPolicy, target: str) -> boo
 
 
 def vat_state(number: str, country: str = "") -> str:
-    """The member state that gave a VAT number, '' for a number that cannot be right: form and check digits of its state
-    are looked at. VIES is not asked: it is often out of reach, and what the channel charged is the second piece of
-    evidence. country: of the buyer, for a number without prefix."""
+    """The member state that issued a VAT number, '' for a number that cannot be right. Only the form and the check
+    digits are checked. VIES is not asked, because it is often out of reach, and what the channel charged is a second
+    piece of evidence. country: the buyer's, for a number without prefix."""
     from stdnum.eu import vat
 
     prefix = {"GR": "EL", "MC": "FR"}.get(country, country)

@@ -1,12 +1,14 @@
-"""The tax of each line: the rate that the channel states, or that its tax amounts tell, or that the product bears.
+"""The tax of each line: the rate that the channel states, or that its tax amounts imply, or that the product has in
+Odoo.
 
 What belongs here: lines -> rate in parts per million, in the country that decision.py decided on. What does not: that
 decision, which Odoo tax a rate is (odoo/accounting/taxes.py).
 
-In this order: a stated rate, if the country has it; the rate of the country that explains the stated tax amount best;
-the product's own rate in Odoo, carried over to the country; the country's standard rate for a product without any tax
-in Odoo. What belongs to another line (discount, gift wrap) bears what that line bears; what belongs to the whole order
-(shipping, fees) bears the rate of the goods, divided by what they cost after discounts where they bear several.
+The first of these that applies: a stated rate, if the country has it; the country's rate that explains the stated tax
+amount best; the product's own rate in Odoo, translated to the country; the country's standard rate, for a product
+without any tax in Odoo. A line that belongs to another line (discount, gift wrap) bears that line's rate. A line that
+belongs to the whole order (shipping, fees) bears the rate of the goods; where the goods bear several rates, it is
+divided in proportion to their cost after discounts.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from ..products import Product
 from .decision import VatDecision
 from .rates import RateTable, percent
 
-# No supply of their own: vouchers (Art. 30b), gifts of money, rounding, duties paid on for the buyer.
+# Kinds of lines that are not a supply of their own: vouchers (Art. 30b), gifts of money, rounding, duties passed on to
+# the buyer.
 UNTAXED = frozenset((LineKind.GIFT_CARD, LineKind.ROUNDING))
 OFTEN_UNTAXED = frozenset((LineKind.TIP, LineKind.DUTY))
 MILLION = 1_000_000
@@ -44,14 +47,15 @@ def line_rates(
     result: dict[str, Shares | None] = {
         line.line_id: ((worth[line.line_id], line.amount),) for line in order.lines if line.line_id in worth
     }
-    for line in sorted(order.lines, key=lambda line: line.kind is LineKind.DISCOUNT):  # after what they reduce
+    # Discounts come after the lines that they reduce.
+    for line in sorted(order.lines, key=lambda line: line.kind is LineKind.DISCOUNT):
         if line.line_id not in worth:
             result[line.line_id] = _share_accessory(line, order, decision, table, home, result, by_rate)
     return result
 
 
 def _sum_goods_by_rate(order: Order, taxes: Mapping[str, int]) -> dict[int, int]:
-    """What the goods of each rate cost after their discounts; before them if all are given away."""
+    """What the goods of each rate cost after their discounts; before their discounts if all goods are free."""
     gross = dict.fromkeys(taxes.values(), 0)
     net = dict(gross)
     for line in order.lines:
@@ -72,7 +76,7 @@ def _find_goods_rate(
     if stated is not None:
         return stated
     undecided = len(rates) > 1 or None in carried.values()
-    if not rates or (undecided and not line.amount):  # any rate of nothing is nothing
+    if not rates or (undecided and not line.amount):  # any rate on an amount of zero is zero
         return _get_standard_rate(decision, table)
     if len(rates) > 1:
         raise RecordError(
@@ -93,19 +97,19 @@ def _find_goods_rate(
 def _find_stated_rate(
     line: OrderLine, order: Order, decision: VatDecision, table: RateTable, home: str, likely: Collection[int | None]
 ) -> int | None:
-    """The rate that the channel's own figures tell for this line, None where they are silent. likely: the rates that it
-    would bear without them."""
+    """The rate that the channel's own figures imply for this line, None where they imply none. likely: the rates that
+    the line would bear without those figures."""
     allowed = table.allowed(decision.country)
     if line.rate is not None:
         if line.rate in allowed or line.rate == 0 or not allowed:
             return line.rate
-        # A shop that charges its home rates abroad: the price stands, the law decides the tax inside it.
+        # A shop that charges its home rates abroad: the price stays, and the law decides how much tax is inside it.
         carried = table.abroad(decision.country, home, line.rate) if order.prices_include_tax else None
         if carried is None or line.rate not in table.allowed(home):
             raise _build_unknown_tax_error(line.rate, decision.country, abroad=line.rate in table.allowed(home))
         return carried
     if not line.tax and line.amount and not order.prices_include_tax:
-        return 0  # tax would have come on top, and the total says that none did
+        return 0  # tax would have been added on top, and the total shows that none was
     if not line.tax or not line.amount:
         return None
     fitting = _find_fitting_rates(allowed, line, order.prices_include_tax)
@@ -122,19 +126,21 @@ def _find_stated_rate(
             subject=decision.country,
         )  # fmt: skip
     expected = [rate for rate in fitting if rate in likely and fitting[rate] <= 1]
-    return min(expected or fitting, key=lambda rate: fitting[rate])  # of equals the first: the standard rate
+    # Of equally good rates the first, which is the standard rate.
+    return min(expected or fitting, key=lambda rate: fitting[rate])
 
 
 def tax_of(amount: int, rate: int, included: bool) -> int:
-    """The tax inside, or on top of, an amount, half a minor unit rounded up (away from zero)."""
+    """The tax inside, or on top of, an amount; half a minor unit is rounded away from zero."""
     whole = MILLION + rate if included else MILLION
     sign = -1 if amount < 0 else 1
     return sign * ((2 * abs(amount) * rate + whole) // (2 * whole))
 
 
 def _find_fitting_rates(rates: Collection[int], line: OrderLine, included: bool) -> dict[int, int]:
-    """The rates that explain a line's tax, with the minor units that they are off by, rounded once or for every unit
-    sold. A unit sold gives half a minor unit of slack, because some marketplaces round per unit before discounts."""
+    """The rates that explain a line's tax, with the minor units by which they miss it, rounded once or for every
+    unit sold. Each unit sold may add half a minor unit of error, because some marketplaces round per unit before
+    discounts."""
     unit, rest = divmod(line.amount, line.quantity)
     off = {}
     for rate in rates:
@@ -147,12 +153,13 @@ def _share_accessory(
     line: OrderLine, order: Order, decision: VatDecision, table: RateTable, home: str,
     borne: Mapping[str, Shares | None], by_rate: Mapping[int, int],
 ) -> Shares | None:  # fmt: skip
-    """borne: what the lines bear that this one may belong to. by_rate: as of `_sum_goods_by_rate`."""
+    """borne: the shares of the lines that this one may belong to. by_rate: the result of `_sum_goods_by_rate`."""
     if line.kind in UNTAXED or (line.kind in OFTEN_UNTAXED and not line.tax and not line.rate):
         return None
     belongs = line.of in borne
     if belongs and line.kind is LineKind.DISCOUNT and (line.rate is None or borne[line.of] is None):
-        return _divide_like(line.amount, borne[line.of])  # a discount's own tax may be a mix of several lines'
+        # A discount may state a tax that mixes the rates of several lines.
+        return _divide_like(line.amount, borne[line.of])
     rate = _find_stated_rate(line, order, decision, table, home, by_rate)
     if rate is not None:
         return ((rate, line.amount),)
@@ -162,7 +169,7 @@ def _share_accessory(
 
 
 def _divide_like(amount: int, shares: Shares | None) -> Shares | None:
-    """An amount divided like the shares that it follows."""
+    """An amount, divided in the same proportions as these shares."""
     if shares is None or len(shares) == 1:
         return shares and ((shares[0][0], amount),)
     parts = allocate(amount, [max(part, 0) for _, part in shares])

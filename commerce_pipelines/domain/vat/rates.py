@@ -16,7 +16,8 @@ PPM = 10_000  # parts per million in one percent
 
 
 class CountryRates(Section, kw_only=True, frozen=True):
-    """Percent. from_home: the rate here of goods that bear a given rate in the seller's country, as in {7: 5.5}."""
+    """Percent. from_home: the rate in this country for goods that bear a given rate in the seller's country, as in {7:
+    5.5}."""
 
     standard: Decimal
     reduced: tuple[Decimal, ...] = ()
@@ -63,7 +64,7 @@ DEFAULTS: dict[str, CountryRates] = {
 
 
 class RateTable:
-    """The default table with a merchant's own countries in place of ours. Rates are in parts per million."""
+    """The default table, in which a merchant's own countries replace ours. Rates are in parts per million."""
 
     def __init__(self, overrides: Mapping[str, CountryRates], mapped: Collection[tuple[str, int]] = ()) -> None:
         self._rates = {**DEFAULTS, **overrides}
@@ -83,8 +84,8 @@ class RateTable:
         return (*own, *(rate for place, rate in self._mapped if place == country and rate not in own))
 
     def abroad(self, country: str, home: str, home_rate: int) -> int | None:
-        """The rate in `country` of goods that bear `home_rate` at `home`; None where only the merchant can know:
-        which goods are reduced differs from country to country."""
+        """The rate in `country` for goods that bear `home_rate` at `home`; None where only the merchant can know it,
+        because each country decides which goods have a reduced rate."""
         if country == home:
             return home_rate
         rates = self._rates.get(country)

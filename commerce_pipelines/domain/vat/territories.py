@@ -17,7 +17,7 @@ MEMBERS = frozenset(
 )  # fmt: skip
 EU = MEMBERS | {"XI"}  # Northern Ireland counts as a member state for goods
 
-OUTSIDE = ""  # no VAT of any country that we know applies: goods sent there are exported
+OUTSIDE = ""  # the VAT area of no country that we know: goods sent there are exported
 
 
 class Territory(NamedTuple):
@@ -39,8 +39,8 @@ _SPECIAL = (
     _make_territory("ES", r"52\d{3}", "Melilla"),
     _make_territory("DE", r"78266", "Büsingen"),
     _make_territory("DE", r"27498", "Helgoland"),
-    _make_territory("IT", r"23041", "Livigno"),  # not 23030, which it left to its neighbours
-    _make_territory("IT", r"22061", "Campione d'Italia"),  # not 22060, for the same reason
+    _make_territory("IT", r"23041", "Livigno"),  # not 23030, a postcode that the neighbouring towns kept
+    _make_territory("IT", r"22061", "Campione d'Italia"),  # not 22060, a postcode that the neighbouring towns kept
     _make_territory("FI", r"22\d{3}", "Åland"),
     _make_territory("GR", r"6308[67]", "Mount Athos"),
     _make_territory("FR", r"97\d{3}|98[4-9]\d{2}", "French overseas territories"),  # 980 is Monaco
@@ -50,9 +50,9 @@ _SPECIAL = (
     _make_territory("GB", r"JE.*", "Jersey"),
     _make_territory("GB", r"GY.*", "Guernsey"),
 )
-# Country codes that belong to another country's VAT.
+# Codes of countries that belong to the VAT area of another country.
 _AS = {"MC": "FR", "IM": "GB", "LI": "CH", "EL": "GR", "UK": "GB"}
-# Countries of which some postcodes lie outside: without a postcode nobody knows which it is.
+# Countries in which some postcodes lie outside the VAT area: without a postcode nobody can decide.
 SPLIT = frozenset(place.country for place in _SPECIAL)
 
 
@@ -63,8 +63,8 @@ def territory(country: str, postcode: str) -> str:
 
 
 def vat_country(country: str, postcode: str) -> str:
-    """The country whose VAT applies at an address: a member state, XI, another country, or '' for special territories
-    without one. country: ISO 3166-1 alpha-2."""
+    """The country whose VAT applies at an address: a member state, XI or another country; '' for special territories
+    that apply none. country: ISO 3166-1 alpha-2."""
     place = _find(country, postcode)
     return place.vat if place else _AS.get(country, country)
 
@@ -72,5 +72,6 @@ def vat_country(country: str, postcode: str) -> str:
 @lru_cache(maxsize=8_192)
 def _find(country: str, postcode: str) -> Territory | None:
     code = "".join(postcode.split())
-    code = re.sub(r"^[A-Z]{1,2}-", "", code, flags=re.IGNORECASE)  # D-78266, FI-22100, AX-22100
+    # The postcode may begin with a country: D-78266, FI-22100, AX-22100.
+    code = re.sub(r"^[A-Z]{1,2}-", "", code, flags=re.IGNORECASE)
     return next((p for p in _SPECIAL if p.country == country and p.postcode.fullmatch(code)), None)
