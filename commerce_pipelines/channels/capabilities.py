@@ -1,7 +1,7 @@
 """What a marketplace can offer, and nothing else: the Channel, its capabilities and the shapes that cross them.
 
-What belongs here: names that flows use of any channel. What does not: HTTP (http/session.py), rate
-limits (http/throttle.py), anything one marketplace alone knows.
+What belongs here: what flows use of any channel. What does not: HTTP (http/session.py), rate limits (http/throttle.py),
+anything that only one marketplace knows.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What the landing must know of a raw record (an order, a return …) before anybody reads it whole.
+    """What the landing needs of a raw record (an order, a return …) without decoding it completely.
 
     subject: what identifies the data subject (normalised e-mail, else the channel's buyer id, else the record's id),
-    prefixed by its sort, e.g. `email:anna@example.com`, `ebay:user`, `order:123`. It is hashed at once.
+    prefixed by its kind, e.g. `email:anna@example.com`, `ebay:user`, `order:123`. The landing hashes it at once.
     """
 
     record_id: str
@@ -42,11 +42,11 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer of a list call: whole records as the channel sent them, byte for byte.
+    """One answer of a list call: whole records, byte for byte as the channel sent them.
 
-    heads: what `head` says of each record, None for those that it has to be asked about; or empty: of all of them.
-    resume: opaque; given back to `changed` it continues after this page (None on the last page).
-    watermark: everything changed before this instant has been seen once the last page is landed.
+    heads: the result of `head` for each record, None where `head` has still to be called; empty if that is so for all.
+    resume: an opaque place; given back to `changed`, it continues after this page (None on the last page). watermark:
+    every change before this instant has been read once the last page is landed.
     """
 
     records: tuple[bytes, ...]
@@ -66,39 +66,39 @@ class OrderTotal(msgspec.Struct, frozen=True, kw_only=True):
     collected: int = 0
 
 
-# Of records by (id, change time): the ids of those that are landed as they stand, so that asking for more of them is in
-# vain. They are left out of a page.
+# Takes (id, change time) of records and returns the ids that are landed in this state already. A reader does not fetch
+# those records again and leaves them out of its page.
 Unchanged = Callable[[Sequence[tuple[str, datetime]]], Collection[str]]
 
 
 class AccountId(msgspec.Struct, frozen=True, kw_only=True):
-    """Which account it is. account_id: never changes for an account and names no other one of its marketplace, ''
-    where the marketplace does not tell it; description: a sentence for people, without personal data."""
+    """Which account it is. account_id: never changes for an account and is unique within its marketplace; '' where the
+    marketplace does not tell it. description: a sentence for people, without personal data."""
 
     account_id: str
     description: str
 
 
 class Account(Protocol):
-    """Whose account the credentials open."""
+    """The account that the credentials open."""
 
     def probe(self) -> AccountId:
         """One cheap authenticated call (for `commerce-pipelines check`)."""
         ...
 
     def warnings(self, today: date) -> list[str]:
-        """What will stop this channel soon, one sentence each; no call."""
+        """What will stop this channel soon, one sentence each. Makes no call."""
         ...
 
     def lacks(self) -> list[str]:
-        """What the settings ask for and the account may not do: scopes and roles, a sentence each with the fix."""
+        """What the settings need and the account may not do: scopes and roles, a sentence each with the fix."""
         ...
 
 
 class Source(Protocol[R]):
-    """Records that come in: orders, returns, refunds. Reading is lazy: a page is fetched when the iterator asks for it.
+    """Records that come in: orders, returns, refunds. A page is fetched only when the iterator asks for it.
 
-    `head` and `translate` are pure and raise RecordError(`bad_payload`) with the path of what is wrong.
+    `head` and `translate` are pure and raise RecordError(`bad_payload`) with the path of the wrong field.
     """
 
     topic: Topic
@@ -106,17 +106,17 @@ class Source(Protocol[R]):
     def changed(self, window: Window, resume: str | None = None, unchanged: Unchanged | None = None) -> Iterator[Page]:
         """Records changed within the window (by the channel's change time), oldest first where the API allows it.
 
-        unchanged: asked before a record is fetched for itself, because windows overlap.
+        unchanged: called before a record is fetched by itself; windows overlap, so many records are landed already.
         """
         ...
 
     def created(self, window: Window) -> Iterator[Page]:
-        """Records created within the window (orders: placed), whole. Verifies the channel's own count where it gives
-        one."""
+        """Complete records created within the window (orders: placed). Compared with the channel's own count where the
+        channel gives one."""
         ...
 
     def one(self, record_id: str) -> bytes | None:
-        """One record afresh, in the same byte shape as in a page; None if the channel does not know it."""
+        """One record, read now, with the same bytes as in a page; None if the channel does not know it."""
         ...
 
     def head(self, raw: bytes) -> Head: ...
@@ -126,31 +126,31 @@ class Source(Protocol[R]):
 
 class Orders(Source[Order], Protocol):
     def totals(self, window: Window) -> Iterator[OrderTotal]:
-        """Ids and money of the orders placed within the window, asked afresh, as cheaply as the API allows."""
+        """Ids and money of the orders placed within the window, read now, as cheaply as the API allows."""
         ...
 
 
 class Listings(Protocol):
     def read(self) -> Iterator[tuple[Listing, ...]]:
-        """Every SKU offered with the quantity that buyers see, by the channel's bulk way, page by page."""
+        """Every SKU offered, with the quantity that buyers see, page by page, by the channel's way for bulk reading."""
         ...
 
 
 class Quantities(Protocol):
     def push(self, pushes: Sequence[Push]) -> Iterator[PushOutcome]:
-        """Publish quantities, in the fewest calls that the vendor's batch sizes permit; one outcome for every push.
+        """Publish quantities, in the fewest calls that the vendor's batch sizes allow; one outcome for every push.
 
-        Outcomes are yielded as soon as they are known. Raises only what stops everything (credentials, no connection);
+        Outcomes are yielded as soon as they are known. Raises only what stops every push (credentials, no connection);
         a refused SKU is an outcome. Never writes a listing that the channel itself fulfils.
         """
         ...
 
 
 class Channel(Protocol):
-    """One account of one marketplace, and its counters: what it can do, one attribute for each; an absent one is None.
+    """One account of one marketplace. Each capability is an attribute; a capability that the marketplace lacks is None.
 
-    Marketplaces inherit from this class, so that what they do not offer is None without their saying so. All calls
-    raise TransientError, CredentialError, ProtocolError or PermanentError of core/errors.py.
+    Marketplaces inherit from this class, so a capability that a marketplace does not define is None. All calls raise
+    TransientError, CredentialError, ProtocolError or PermanentError of core/errors.py.
     """
 
     name: str
@@ -161,7 +161,7 @@ class Channel(Protocol):
     quantities: Quantities | None = None
     returns: Source[Any] | None = None
     refunds: Source[Any] | None = None
-    # No flow uses these yet: the first that does gives them a protocol.
+    # No flow uses these yet; the first flow that does defines their protocol.
     shipments: None = None
     content: None = None
     notices: None = None

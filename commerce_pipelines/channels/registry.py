@@ -1,4 +1,4 @@
-"""The one list of marketplaces. Adding one is a folder beside this file and a line here (docs/add-a-marketplace.md).
+"""The list of marketplaces. A new marketplace is a folder beside this file and a line here (docs/add-a-marketplace.md).
 
 Each folder offers `settings.Settings` (its part of commerce.yaml, a ChannelSettings with its own tag) and
 `open_channel(settings, buckets, tokens, instruments) -> Channel`. Folders are imported when a channel of their kind is
@@ -24,7 +24,7 @@ def settings_types() -> tuple[type[ChannelSettings], ...]:
 def open_channel(
     settings: ChannelSettings, buckets: BucketStore, tokens: TokenStore, instruments: Instruments
 ) -> Channel:
-    """The channel of these settings; makes no call yet."""
+    """The channel of these settings. Makes no call yet."""
     folder = import_module(f"{__package__}.{settings.__struct_config__.tag}")
     channel: Channel = folder.open_channel(settings, buckets, tokens, instruments)
     return channel

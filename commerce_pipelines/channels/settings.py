@@ -31,10 +31,10 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
     time_zone: str = "Europe/Berlin"
     endpoint: str = ""  # overrides the vendor's base URL
     token_endpoint: str = ""  # overrides the vendor's token URL
-    poll_seconds: int = 60  # the sensor's interval; a marketplace with tight limits sets a longer default
-    overlap_minutes: int = 10  # how far each poll looks back behind its cursor
-    start_date: date = date(2026, 1, 1)  # the first business day that a backfill can reach
-    prices_include_tax: bool | None = None  # for marketplaces that do not say it themselves
+    poll_seconds: int = 60  # seconds between two polls; a marketplace with tight limits sets a longer default
+    overlap_minutes: int = 10  # how far before its cursor each poll begins
+    start_date: date = date(2026, 1, 1)  # the first business day that a backfill may read
+    prices_include_tax: bool | None = None  # for marketplaces that do not state it themselves
     inventory: InventoryRules = InventoryRules()
 
     def __post_init__(self) -> None:
@@ -47,7 +47,7 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
             raise SettingsError("\n".join(mistakes))
 
     def _check_own_keys(self) -> Iterator[tuple[str, str]]:
-        """(key, what is wrong with it and the fix) of the keys of this class."""
+        """(key, problem and fix) for the keys of this class."""
         if not NAME.match(self.name):
             yield "name", "must match [a-z][a-z0-9_]*, because it becomes part of asset keys and external ids."
         try:

@@ -1,7 +1,7 @@
-"""An order's total for the completeness proof, out of the order itself.
+"""An order's total for the completeness proof, taken from the order itself.
 
-What belongs here: what marketplaces share whose totals are counted by reading orders. What does not: asking for the
-orders, what an order states about its own total (each marketplace's orders/reading.py).
+What belongs here: the marketplaces whose totals are counted by reading orders. What does not: reading the orders, what
+an order states about its own total (each marketplace's orders/reading.py).
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from .capabilities import OrderTotal, Page
 def totals(
     pages: Iterable[Page], translate: Callable[[bytes], Order], stated: Callable[[bytes], OrderTotal]
 ) -> Iterator[OrderTotal]:
-    """Each order once. Sales of other channels (multi-channel fulfilment) are left out: they are no sales here.
+    """Each order once. Sales of other channels (multi-channel fulfilment) are left out, because this channel did not
+    sell them.
 
-    An order that cannot be translated counts with the total that it states (`stated`), so that it is missed. One of
-    which not even that can be read is left out: the landing says so.
+    An order that cannot be translated counts with the total that it states (`stated`), so that the proof misses it. An
+    order whose stated total cannot be read either is left out, because the landing reports it.
     """
     seen = set()
     for page in pages:

@@ -17,7 +17,7 @@ TOPICS = ("orders", "inventory")  # what the marketplace offers, by the names of
 
 
 def open_channel(settings: Settings, buckets: BucketStore, tokens: TokenStore, instruments: Instruments) -> Channel:
-    """The account's channel; makes no call yet and reads no secret yet."""
+    """The account's channel. Makes no call and reads no secret yet."""
     from .channel import AmazonChannel
 
     return AmazonChannel(settings, buckets, tokens, instruments)

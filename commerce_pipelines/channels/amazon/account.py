@@ -1,7 +1,7 @@
-"""Whose Amazon account it is, and where it sells.
+"""Which Amazon account the credentials open, and where it sells.
 
-What belongs here: the seller's marketplaces, what will expire. What does not: orders (orders/), listings and
-quantities (inventory/).
+What belongs here: the seller's marketplaces, credentials that will expire. What does not: orders (orders/), listings
+and quantities (inventory/).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class AmazonAccount(Account):
         self._known_marketplaces: tuple[str, ...] = ()
 
     def probe(self) -> AccountId:
-        """The account's stores. Raises SettingsError when it does not sell on a configured marketplace.
+        """The account's stores. Raises SettingsError when the account does not sell on a configured marketplace.
 
-        Amazon's API tells nobody's seller id: it is the configured one, and without it the account has no id.
+        Amazon's API tells no seller id, so the account's id is the configured seller id, or none.
         """
         participations = self._read_participations()
         absent = [
@@ -57,7 +57,7 @@ class AmazonAccount(Account):
         return self._settings.warnings(today)
 
     def lacks(self) -> list[str]:
-        """Whether listings may be read, where stock is published: the role Product Listing, and the right seller_id."""
+        """What keeps the account from publishing stock: the role Product Listing or the right seller_id is missing."""
         if not self._settings.inventory.enabled:
             return []
         query = {"marketplaceIds": self.marketplaces()[0], "pageSize": "1"}
@@ -70,8 +70,8 @@ class AmazonAccount(Account):
         return []
 
     def marketplaces(self) -> tuple[str, ...]:
-        """Ids of the configured marketplaces, else of all that the account sells on."""
-        if not self._known_marketplaces:  # asked once: the call has a bucket of one in a minute
+        """Ids of the configured marketplaces, else of all marketplaces that the account sells on."""
+        if not self._known_marketplaces:  # read once, because Amazon allows one such call a minute
             self._known_marketplaces = self._settings.marketplace_ids or tuple(self._read_participations())
             if not self._known_marketplaces:
                 raise CredentialError(

@@ -12,7 +12,8 @@ RegionName = Literal["eu", "na", "fe"]
 
 
 class Marketplace(NamedTuple):
-    """tax_included: whether consumer prices contain VAT, GST or consumption tax; language: BCP 47, '' if several."""
+    """tax_included: whether consumer prices contain VAT, GST or consumption tax. language: BCP 47, '' if there are
+    several."""
 
     id: str
     country: str

@@ -17,14 +17,14 @@ from .marketplaces import BY_ID, BY_NAME, REGIONS
 
 __all__ = ["Credentials", "Settings"]
 
-# Amazon: "you must rotate your LWA client secret every 180 days"; a month is enough to do it in.
+# Amazon: "you must rotate your LWA client secret every 180 days". The warning comes a month before.
 SECRET_DAYS, SECRET_WARNING_DAYS = 180, 150
 SELLER_NEEDED = "no stock can be published; copy the Merchant Token from Seller Central, Settings, Account Info."
 SELLER = re.compile(r"[A-Z0-9]{8,20}\Z")
 
 
 class Credentials(Section, kw_only=True, frozen=True):
-    """Login with Amazon: of the application (client_*) and of the seller who authorised it (refresh_token)."""
+    """Login with Amazon: the application's keys (client_*), and the refresh_token of the seller who authorised it."""
 
     client_id: Secret
     client_secret: Secret
@@ -43,7 +43,9 @@ class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
     seller_id: str = ""
     secret_rotated_on: date | None = None  # when the client secret was last rotated in Seller Central
     poll_seconds: int = (
-        900  # searchOrders has one call in 180 s: this leaves four of five to further pages, day pulls and proofs
+        # SearchOrders allows one call in 180 s; polling every 900 s leaves four of five calls to further pages, day
+        # pulls and proofs.
+        900
     )
 
     def __post_init__(self) -> None:
@@ -87,7 +89,7 @@ class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
 
     @property
     def marketplace_ids(self) -> tuple[str, ...]:
-        """Ids of the configured marketplaces, each once, in the order written."""
+        """Ids of the configured marketplaces, each once, in their order."""
         return tuple(dict.fromkeys((BY_ID.get(name) or BY_NAME[name.upper()]).id for name in self.marketplaces))
 
     def warnings(self, today: date) -> list[str]:

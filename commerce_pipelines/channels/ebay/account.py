@@ -1,7 +1,7 @@
-"""Whose eBay account it is.
+"""Which eBay account the credentials open.
 
-What belongs here: who the token belongs to, what will expire. What does not: orders (orders/), listings and quantities
-(inventory/), one call (api/account.py).
+What belongs here: the token's owner, credentials that will expire. What does not: orders (orders/), listings and
+quantities (inventory/), one call (api/account.py).
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ class EbayAccount(Account):
         self._account, self._settings = account, account.settings
 
     def probe(self) -> AccountId:
-        """By the API that orders are read by, so that its right is proved, too."""
+        """Which account it is, read by the API that reads orders, so that the right to read them is tested too."""
         return self._probe_trading() if self._settings.orders_api == "trading" else self._probe_rest()
 
     def warnings(self, today: date) -> list[str]:
         return self._settings.warnings(today)
 
     def lacks(self) -> list[str]:
-        """Scopes that the settings need and do not name: a token never carries more than it is asked for."""
+        """Scopes that the settings need and do not name: a token never has more scopes than it was requested with."""
         settings = self._settings
         wanted = [TRADING_SCOPE if settings.orders_api == "trading" else FULFILLMENT_SCOPE]
         wanted += [TRADING_SCOPE, INVENTORY_SCOPE] if settings.inventory.enabled else []
@@ -49,7 +49,8 @@ class EbayAccount(Account):
         return [f"{where} lacks {', '.join(missing)}: add it, and have the seller consent to it."] if missing else []
 
     def _probe_rest(self) -> AccountId:
-        """The seller as an order names them; without an order the Trading API says it, if the token may call it."""
+        """The seller, from the newest order. Without an order the Trading API names the seller, if the token may call
+        it."""
         response = self._account.rest("getOrders", api.ORDERS, {"limit": "1"})
         page = self._account.decode(response, OrdersPage)
         seller = next((order.seller_id for order in page.orders if order.seller_id), "")

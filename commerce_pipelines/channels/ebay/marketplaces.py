@@ -1,7 +1,8 @@
 """eBay's marketplaces as data.
 
-What belongs here: ids of both APIs, currencies, what prices contain. What does not: what an account has configured
-(__init__.py). Source: MarketplaceIdEnum of the Sell APIs; site ids of the Trading API's SiteCodeType documentation.
+What belongs here: ids of both APIs, currencies, whether prices contain tax. What does not: what an account has
+configured (__init__.py). Source: MarketplaceIdEnum of the Sell APIs; site ids of the Trading API's SiteCodeType
+documentation.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from typing import NamedTuple
 
 
 class Marketplace(NamedTuple):
-    """site: the Trading API's site id; site_name: its SiteCodeType; tax_included: whether prices contain VAT or GST;
-    language: BCP 47, '' if several."""
+    """site: the Trading API's site id. site_name: its SiteCodeType. tax_included: whether prices contain VAT or GST.
+    language: BCP 47, '' if there are several."""
 
     id: str
     site: int

@@ -17,11 +17,11 @@ __all__ = ["Credentials", "Settings"]
 
 ENDPOINT = "https://api.ebay.com"
 TOKEN_ENDPOINT = f"{ENDPOINT}/identity/v1/oauth2/token"
-# A refresh token lives 47,304,000 seconds (18 months); only its owner can consent to a new one.
+# Days. A refresh token is valid for 47,304,000 seconds (18 months); only its owner can consent to a new one.
 REFRESH_TOKEN_DAYS, WARNING_DAYS = 547, 45
 TRADING_SCOPE = "https://api.ebay.com/oauth/api_scope"
 FULFILLMENT_SCOPE, INVENTORY_SCOPE = f"{TRADING_SCOPE}/sell.fulfillment", f"{TRADING_SCOPE}/sell.inventory"
-# A token never carries more than its owner consented to.
+# A token never has more scopes than its owner consented to.
 SCOPES = (
     TRADING_SCOPE,
     FULFILLMENT_SCOPE,
@@ -30,7 +30,7 @@ SCOPES = (
 
 
 class Credentials(Section, kw_only=True, frozen=True):
-    """OAuth: of the application's production keyset (client_*) and of the seller who consented (refresh_token)."""
+    """OAuth: the application's production keyset (client_*), and the refresh_token of the seller who consented."""
 
     client_id: Secret
     client_secret: Secret
@@ -40,20 +40,20 @@ class Credentials(Section, kw_only=True, frozen=True):
 class Settings(ChannelSettings, tag="ebay", kw_only=True, frozen=True):
     """One seller account. Orders of all marketplaces come in, whatever `marketplace` is.
 
-    marketplace: where the account is at home: site of Trading calls, default for what orders do not say.
-    orders_api: `fulfillment` (REST) or `trading` (XML, GetOrders). Set it once per channel: the two name the lines of
-    an order differently, so orders read by one would look edited to the other.
-    trading_calls_per_day: the account's quota of the Trading API, 5,000 until eBay's Application Growth Check.
-    inventory_skus_per_call: "Up to 25 inventory item records may be updated with one bulkUpdatePriceQuantity call" say
-    eBay's guide and the schema; the operation's own description says one. What a call of several does not take is sent
-    again SKU by SKU, so that 25 does no harm; write 1 where eBay takes no more from the account.
+    marketplace: the account's home: the site of Trading calls, and the default for what orders do not state.
+    orders_api: `fulfillment` (REST) or `trading` (XML, GetOrders). Set it once per channel: the two APIs name the lines
+    of an order differently, so after a change every order would look edited. trading_calls_per_day: the account's quota
+    of the Trading API, 5,000 until eBay's Application Growth Check. inventory_skus_per_call: "Up to 25 inventory item
+    records may be updated with one bulkUpdatePriceQuantity call" say eBay's guide and the schema; the operation's own
+    description says one. SKUs that a call with several does not take are sent again one by one, so that 25 does no
+    harm; write 1 if eBay takes no more from your account.
     """
 
     credentials: Credentials
     marketplace: str = "EBAY_DE"
     orders_api: Literal["fulfillment", "trading"] = "fulfillment"
     scopes: tuple[str, ...] = SCOPES
-    refresh_token_issued_on: date | None = None  # when the seller consented last
+    refresh_token_issued_on: date | None = None  # when the seller last consented
     trading_calls_per_day: int = 5_000
     inventory_skus_per_call: int = 25
     poll_seconds: int = 60

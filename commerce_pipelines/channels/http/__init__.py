@@ -1,4 +1,4 @@
 """HTTP as every marketplace uses it: sessions, retries, tokens, rate limits, redaction.
 
-What does not belong here: a vendor's numbers or codes.
+What belongs here: what is the same for every vendor. What does not: a vendor's numbers or codes.
 """

@@ -1,7 +1,7 @@
-"""Who we say we are: the header that carries an access token, and what happens when it is refused.
+"""The header that carries an access token, and what happens when the token is refused.
 
-What belongs here: the Auth protocol and its two implementations. What does not: how one marketplace mints a token
-(its folder), where tokens are kept (warehouse/, memory.py).
+What belongs here: the Auth protocol and its two implementations. What does not: how one marketplace mints a token (its
+folder), where tokens are kept (warehouse/, memory.py).
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from .throttle import TokenSource, TokenStore
 
 class Auth(Protocol):
     def headers(self) -> dict[str, str]:
-        """The headers that authenticate a call. May mint a token; raises CredentialError when that is refused."""
+        """The headers that authenticate a call. May mint a token; raises CredentialError if the marketplace refuses
+        to."""
         ...
 
     def renew(self) -> None:
-        """The channel answered 401 to the last `headers()` of this thread: get a new token, at most once per call."""
+        """The channel answered 401 to this thread's last `headers()`: get a new token, at most once per call."""
         ...
 
 
 class StaticAuth:
-    """A token that never changes (a Shopify custom app's). Nothing to renew, so a 401 is final."""
+    """A token that never changes (a Shopify custom app's). It cannot be renewed, so a 401 is final."""
 
     def __init__(self, header: str, value: str) -> None:
         self._headers = {header: value}
@@ -46,7 +47,8 @@ class TokenAuth:
     def __init__(self, store: TokenStore, key: str, mint: TokenSource, header: str, prefix: str = "") -> None:
         self._store, self._key, self._mint = store, key, mint
         self._header, self._prefix = header, prefix
-        self._sent = threading.local()  # which token this thread used last, so that only that one is called rejected
+        # The token that this thread used last: only this token may be reported as rejected.
+        self._sent = threading.local()
 
     def headers(self) -> dict[str, str]:
         return {self._header: self._prefix + self._get(None)}
@@ -65,7 +67,8 @@ class TokenAuth:
         except PermanentError as error:
             if type(error) is not PermanentError:
                 raise
-            # 400 invalid_grant and the like: the refresh token or the client is refused, asking again changes nothing.
+            # 400 invalid_grant and the like: the refresh token or the client is refused, and asking again changes
+            # nothing.
             raise CredentialError(
                 f"{error} The refresh token, client id or client secret of {self._key} is no longer accepted: "
                 "authorise the app again and store the new ones."

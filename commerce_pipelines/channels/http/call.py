@@ -1,6 +1,6 @@
-"""What is asked of an HttpSession and what it gives back: one call, whether it may be repeated, one answer.
+"""One call of an HttpSession, whether it may be repeated, and its answer.
 
-What belongs here: their shapes. What does not: sending it (session.py).
+What belongs here: their shapes. What does not: sending a call (session.py).
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ from ...core.errors import ProtocolError
 from .auth import Auth
 from .throttle import Rate
 
-# Fractions stay exact: a float never becomes money.
+# Fractions are decoded as Decimal, because an amount must never become a float.
 _json = msgspec.json.Decoder(float_hook=Decimal)
 
 WriteMethod = Literal["POST", "PUT", "PATCH", "DELETE"]
 
 
 class Repeat(StrEnum):
-    """Why a write may be sent again when its answer is lost: said of every call that is no GET or HEAD.
+    """Whether a write may be sent again when its answer is lost. Every call other than GET or HEAD says so.
 
-    STATE: twice has the effect of once, because the call states what shall be true, or is a read by POST. TOKEN: the
-    vendor honours a key that is the same in both. NEVER: twice is two effects (two parcels, two refunds, two listings);
-    it is sent again only after an answer that says nothing was done, and otherwise UnknownOutcome is raised.
+    STATE: sending it twice has the same effect as once, because the call states what shall be true, or is a read by
+    POST. TOKEN: the vendor recognises the second call by a key. NEVER: sending it twice would have two effects (two
+    parcels, two refunds, two listings). Such a call is sent again only after an answer that says nothing was done; a
+    lost answer raises UnknownOutcome.
     """
 
     STATE = "state"
@@ -36,7 +37,7 @@ class Repeat(StrEnum):
 
 
 class Response(msgspec.Struct, frozen=True):
-    """One answer. headers compares names without case. operation: what was asked, for messages."""
+    """One answer. headers: looked up without regard to case. operation: the name of the call, for messages."""
 
     status: int
     headers: Mapping[str, str]
@@ -44,7 +45,7 @@ class Response(msgspec.Struct, frozen=True):
     operation: str = ""
 
     def json(self) -> Any:
-        """The body's JSON, fractions as Decimal. Raises ProtocolError when it is none; never quotes the body."""
+        """The body's JSON, with fractions as Decimal. Raises ProtocolError if it is not JSON; never quotes the body."""
         try:
             return _json.decode(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -55,7 +56,7 @@ class Response(msgspec.Struct, frozen=True):
 
 
 class Options(TypedDict, total=False):
-    """What a call may say besides its method, address and operation; defaults and meaning as of Call."""
+    """The optional parts of a call; Call has their defaults and meaning."""
 
     rate: Rate | None
     params: Mapping[str, Any] | None
@@ -72,10 +73,10 @@ class Options(TypedDict, total=False):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """operation: for messages, logs and the rate limit. ok: statuses that are an answer.
+    """operation: the name of the call, for messages, logs and the rate limit. ok: statuses that count as an answer.
 
     deadline: seconds that attempts and pauses may take together, without the wait for the rate limit, which max_wait
-    bounds (None: the session's). max_bytes: of the body, decompressed. describe: as of HttpSession.
+    limits (None: the session's). max_bytes: of the decompressed body. describe: as in HttpSession.
     """
 
     method: str

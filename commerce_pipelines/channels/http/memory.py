@@ -12,7 +12,7 @@ from collections.abc import Callable
 from ...core.instruments import REAL
 from .throttle import Bucket, Rate, TokenSource, take
 
-# A token is renewed this long before it expires, so that it never runs out between our check and the vendor's.
+# A token is renewed this long before it expires, so that it cannot expire between our check and the vendor's.
 MARGIN_SECONDS = 60.0
 
 
@@ -29,11 +29,11 @@ class MemoryBuckets:
             now = self._clock()
             bucket, wait = take(self._buckets.get(key), rate, now, cost)
             self._buckets[key] = bucket
-            return wait + max(0.0, bucket.at - now)  # a drained bucket lies in the future: it fills from then on
+            return wait + max(0.0, bucket.at - now)  # a drained bucket is dated in the future and fills from then on
 
     def drain(self, key: str, seconds: float) -> None:
-        """Nobody calls for `seconds`. Then one call is due and the rest follow at the rate: what else we believed to
-        have, the vendor just denied."""
+        """No call for `seconds`. Afterwards one call may go out, and the rest follow at the rate: the vendor has just
+        denied the tokens that the bucket still held."""
         with self._lock:
             until = self._clock() + seconds
             bucket = self._buckets.get(key, Bucket(1.0, until))

@@ -10,7 +10,7 @@ import re
 
 _MASK = "***"
 _EMAIL = re.compile(r"[\w.+%-]{1,64}@[\w-]+(?:\.[\w-]+)+")
-# The last group of each pattern is what is masked; what stands before it tells the reader what was there.
+# The last group of each pattern is masked; the text before it shows the reader what was there.
 _SECRETS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -34,7 +34,8 @@ def redact(text: str) -> str:
 
 
 class Redact(logging.Filter):
-    """Masks every record that passes, its traceback included. For a logger or, to cover its children too, a handler."""
+    """Masks every record that passes, its traceback included. For a logger, or, to cover its children as well, for a
+    handler."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = redact(record.getMessage()), None
@@ -46,7 +47,7 @@ class Redact(logging.Filter):
 
 
 def install() -> None:
-    """Put the filter on the loggers that see requests pass, urllib3's among them; repeated calls change nothing."""
+    """Put the filter on the loggers that log requests, urllib3's among them. Calling it again changes nothing."""
     for name in ("commerce_pipelines.http", "urllib3.connectionpool", "urllib3.util.retry", "requests"):
         logger = logging.getLogger(name)
         if not any(isinstance(installed, Redact) for installed in logger.filters):

@@ -48,9 +48,10 @@ _BACKOFF_SECONDS, _BACKOFF_LIMIT = 1.0, 30.0
 
 
 class Rule(NamedTuple):
-    """What an unwelcome status means. undone: it is certain that the call did nothing.
+    """What an unsuccessful status means. undone: it is certain that the call did nothing.
 
-    No 5xx is that: a proxy sends them when it has lost the marketplace, whatever that has done by then.
+    No 5xx makes that certain: a proxy sends one when it has lost the marketplace, whatever the marketplace has done by
+    then.
     """
 
     error: type[CommerceError]
@@ -89,7 +90,8 @@ UNKNOWN = "it may have done its work, so that it is not sent again before somebo
 
 
 class _Failure(Exception):
-    """One attempt that did not succeed. sent: whether the other side may have acted on it; wait: its own advice."""
+    """One failed attempt. sent: whether the other side may have acted on it. wait: the seconds that the other side asks
+    for."""
 
     def __init__(self, rule: Rule, status: int, text: str, *, sent: bool = True, wait: float | None = None) -> None:
         super().__init__(text)
@@ -100,9 +102,9 @@ class _Failure(Exception):
 class HttpSession:
     """Calls of one account. Threads may share it: each has its own connections.
 
-    account: the channel's name, for messages, logs and rate limits. hosts: what may be called, as `host` (port 443),
-    `host:port` or a URL; anything else is refused before it is sent. describe: the vendor's error code and text out of
-    an error answer (no personal data). max_wait: longest wait for the rate limit, seconds.
+    account: the channel's name, for messages, logs and rate limits. hosts: which hosts may be called, as `host` (port
+    443), `host:port` or a URL; a call to any other is refused before it is sent. describe: takes the vendor's error
+    code and text from an error answer (no personal data). max_wait: the longest wait for the rate limit, in seconds.
     """
 
     max_wait: float = 900.0
@@ -125,7 +127,7 @@ class HttpSession:
         self._threads = threading.local()
 
     def get(self, url: str, *, operation: str, **options: Unpack[Options]) -> Response:
-        """The answer, its status one of `ok`.
+        """The answer, if its status is one of `ok`.
 
         Raises TransientError (with `wait` when the vendor named one), CredentialError, ProtocolError or PermanentError.
         """
@@ -136,7 +138,7 @@ class HttpSession:
     def send(
         self, method: WriteMethod, url: str, *, operation: str, repeat: Repeat, **options: Unpack[Options]
     ) -> Response:
-        """Like `get`. Repeat.NEVER raises UnknownOutcome besides, when the call may have done its work."""
+        """Like `get`. With Repeat.NEVER it also raises UnknownOutcome, when the call may have done its work."""
         return self._request_until_done(Call(method=method, url=url, operation=operation, repeat=repeat, **options))
 
     def _request_until_done(self, call: Call) -> Response:
@@ -175,7 +177,7 @@ class HttpSession:
         key = f"{self.account}:{call.operation}"
         wait = self._buckets.reserve(key, call.rate, call.cost)
         if wait > (self.max_wait if call.max_wait is None else call.max_wait):
-            # Give the place in the queue back, or it grows with each refusal.
+            # The place in the queue is given back, otherwise the queue would grow with each refusal.
             self._buckets.reserve(key, call.rate, -call.cost)
             raise TransientError(
                 f"{self.account}: the rate limit of {call.operation} is used up for {wait:.0f} s; {_AGAIN}.", wait=wait
@@ -215,13 +217,13 @@ class HttpSession:
         raise _Failure(rule, status, _quote_vendor(response, call.describe or self._describe), wait=wait)
 
     def _decide_pause(self, failure: _Failure, call: Call, attempt: int) -> float:
-        """Seconds until the next attempt. Raises when there is none to be made."""
+        """Seconds until the next attempt. Raises if there must be no next attempt."""
         rule = failure.rule
         if not rule.retry or attempt >= RETRIES or (call.repeat is Repeat.NEVER and not failure.undone):
             raise self._build_error(failure, call) from failure.__cause__
         backoff = min(_BACKOFF_LIMIT, _BACKOFF_SECONDS * 2**attempt) * (0.5 + self._instruments.jitter() / 2)
         if failure.status == 429 and call.rate:
-            # Without advice, assume what a refusal says: the vendor's bucket is empty; the next token comes in 1/rate.
+            # If the vendor names no wait, its bucket is assumed to be empty: the next token comes in 1/rate.
             closed = failure.wait if failure.wait is not None else max(backoff, 1 / call.rate.per_second)
             self._buckets.drain(f"{self.account}:{call.operation}", closed)
         return backoff if failure.wait is None else failure.wait
@@ -253,7 +255,7 @@ def pages(fetch: Callable[[str | None], tuple[T, str | None]], start: str | None
 
 
 def _read_origin(url: str) -> str:
-    """host:port of a URL, a host or host:port. Raises PermanentError for one we may never call."""
+    """host:port of a URL, a host or host:port. Raises PermanentError for an address that may never be called."""
     parts = urlsplit(url if "://" in url else f"https://{url}")
     host = (parts.hostname or "").lower()
     encrypted = parts.scheme == "https"
@@ -263,7 +265,8 @@ def _read_origin(url: str) -> str:
 
 
 def _find_malformation(response: Response) -> str:
-    """What gives a broken answer away at no cost, '' for nothing: proxies' error pages and halves come with 200."""
+    """The sign by which a broken answer is recognised without decoding it, '' if there is none: error pages of proxies
+    and truncated answers come with status 200."""
     kind = response.headers.get("Content-Type", "").lower()
     if "html" in kind:
         return "HTML"
@@ -274,7 +277,7 @@ def _find_malformation(response: Response) -> str:
 
 
 def _read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds of Retry-After (RFC 9110, 10.2.3): a number, or a date, which is read on the sender's own clock."""
+    """Seconds of Retry-After (RFC 9110, 10.2.3): a number, or a date, which is compared with the sender's own clock."""
     value = headers.get("Retry-After", "").strip()
     if not value:
         return None
@@ -300,5 +303,5 @@ def _quote_vendor(response: Response, describe: Callable[[Response], str] | None
     try:
         text = describe(response)
     except (CommerceError, KeyError, IndexError, TypeError, ValueError, AttributeError):
-        return ""  # an error answer in an unknown shape: the status says enough
+        return ""  # an error answer of an unknown shape: the status is enough
     return redact.redact(" ".join(text.split()))[:300]

@@ -1,7 +1,7 @@
 """One token bucket per (account, operation), with the vendor's own numbers.
 
-What belongs here: the protocols of where buckets and access tokens live. What does not: the arithmetic of a bucket
-(core/throttle.py, offered here again), the numbers (each marketplace's api/ has its table), waiting (session.py), the
+What belongs here: the protocols for stores of buckets and access tokens. What does not: the arithmetic of a bucket
+(core/throttle.py, exported here too), the numbers (each marketplace's api/ has its table), waiting (session.py), the
 shared stores (warehouse/shared/buckets.py, warehouse/shared/tokens.py).
 """
 
@@ -15,10 +15,10 @@ __all__ = ["Bucket", "BucketStore", "Rate", "TokenSource", "TokenStore", "take"]
 
 
 class BucketStore(Protocol):
-    """Where buckets live. The store is shared by all processes (database) or by one (memory)."""
+    """A store of buckets, shared by all processes (database) or used by one (memory)."""
 
     def reserve(self, key: str, rate: Rate, cost: float = 1.0) -> float:
-        """Atomically spend tokens of the bucket `key` and return the seconds to wait."""
+        """Take tokens from the bucket `key` in one atomic step, and return the seconds to wait."""
         ...
 
     def drain(self, key: str, seconds: float) -> None:
@@ -30,8 +30,9 @@ class TokenStore(Protocol):
     """Access tokens shared by all processes, so that two runs never refresh the same token twice."""
 
     def get(self, key: str, renew: TokenSource, rejected: str | None = None) -> str:
-        """A valid token for `key`. `rejected` is a token that the channel just refused with 401: if the store still
-        holds that one it is renewed (once, under a lock); if another process renewed it meanwhile, theirs is used."""
+        """A valid token for `key`. rejected: a token that the channel just refused with 401. If the store still holds
+        that token it is renewed (once, under a lock); if another process has renewed it meanwhile, the new one is
+        returned."""
         ...
 
 

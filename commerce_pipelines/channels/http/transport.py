@@ -1,4 +1,4 @@
-"""requests with the three things it lacks: a total deadline, a size cap after decompression, no hidden truncation.
+"""requests with the three things it lacks: a total deadline, a size limit after decompression, no hidden truncation.
 
 What belongs here: sockets and bytes. What does not: statuses, retries, tokens (session.py).
 """
@@ -32,7 +32,7 @@ class TooLarge(Exception):
 
 
 class _Due(threading.local):
-    """The instant by which this thread's current call must be over."""
+    """The instant by which this thread's current call must be finished."""
 
     clock: Callable[[], float] = staticmethod(REAL.clock)
     at: float = float("inf")
@@ -49,9 +49,9 @@ _due = _Due()
 
 
 class _Deadlined(io.RawIOBase):
-    """A socket's byte stream where each read may last as long as what is left of the call.
+    """A socket's byte stream in which each read may last only as long as the call has left.
 
-    A socket's own time-out starts afresh with every byte, so that a peer sending one byte a second is never late.
+    A socket's own time-out starts again with every byte, so a peer that sends one byte a second would never be late.
     """
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
@@ -104,13 +104,13 @@ class _Adapter(HTTPAdapter):
 
 
 def new_session() -> requests.Session:
-    """A keep-alive session that retries nothing by itself, follows nothing and takes no password from ~/.netrc."""
+    """A keep-alive session that does not retry, does not follow redirects and takes no password from ~/.netrc."""
     session = requests.Session()
-    session.auth = lambda request: request  # any auth keeps requests from looking into ~/.netrc
+    session.auth = lambda request: request  # with any auth set, requests does not look into ~/.netrc
     session.mount("https://", _Adapter(max_retries=0))
     session.mount("http://", _Adapter(max_retries=0))
     session.headers.clear()
-    session.headers["Accept-Encoding"] = "gzip"  # not zstd or br: only gzip's inflation is capped here
+    session.headers["Accept-Encoding"] = "gzip"  # not zstd or br, because only the inflation of gzip is limited here
     return session
 
 
@@ -124,7 +124,7 @@ def exchange(
     _due.at, _due.clock = due, clock
     prepared = session.prepare_request(request)
     timeout = (min(CONNECT_SECONDS, _due.left()), min(READ_SECONDS, _due.left()))
-    # The adapter itself, not session.send: that one reads the body of a redirect, whatever its size.
+    # The adapter itself instead of session.send, which would read the body of a redirect, whatever its size.
     response = session.get_adapter(request.url).send(prepared, timeout=timeout, **_read_environment(request.url))
     try:
         return response.status_code, response.headers, _read(response, max_bytes)
@@ -145,7 +145,7 @@ def is_untrusted(error: BaseException) -> bool:
 
 
 def is_cut_off(error: BaseException) -> bool:
-    """Whether an encrypted connection broke off, rather than never came about."""
+    """Whether an existing encrypted connection broke off, as opposed to one that was never established."""
     return isinstance(_find_cause(error), ssl.SSLEOFError | ssl.SSLZeroReturnError)
 
 
@@ -155,14 +155,15 @@ def _find_cause(error: BaseException) -> object:
 
 
 def _find_reason(error: BaseException) -> BaseException | None:
-    """What urllib3 gives as the reason of an error that requests has wrapped."""
+    """The reason that urllib3 gives for an error which requests has wrapped."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
     return reason if isinstance(reason, BaseException) else None
 
 
 @lru_cache(maxsize=256)
 def _read_environment(url: str) -> dict[str, Any]:
-    """Proxies and certificates that the process's environment names for a URL; looking them up takes half a call."""
+    """Proxies and certificates that the process's environment names for a URL. They are cached, because looking them up
+    takes as long as half a call."""
     return dict(requests.Session().merge_environment_settings(url, {}, True, True, None))
 
 
@@ -170,12 +171,12 @@ def _read(response: requests.Response, max_bytes: int) -> bytes:
     inflate = None
     if response.headers.get("Content-Encoding", "").strip().lower() in ("gzip", "x-gzip", "deflate"):
         inflate = zlib.decompressobj(47)  # zlib or gzip, by its header
-    body, size = io.BytesIO(), 0  # its value is had without another copy
+    body, size = io.BytesIO(), 0  # `getvalue` needs no further copy
     while chunk := response.raw.read1(_CHUNK, decode_content=False):
         _due.left()
         size += body.write(inflate.decompress(chunk, max_bytes + 1 - size) if inflate else chunk)
         if size > max_bytes:
             raise TooLarge
     if inflate and (not inflate.eof or inflate.unused_data) and size:
-        raise IncompleteRead(size, 0)  # the stream ended, or began anew, before its own end mark
+        raise IncompleteRead(size, 0)  # the stream ended, or a new one began, before its end mark
     return body.getvalue()

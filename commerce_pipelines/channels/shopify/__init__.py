@@ -17,7 +17,7 @@ TOPICS = ("orders", "inventory")  # what the marketplace offers, by the names of
 
 
 def open_channel(settings: Settings, buckets: BucketStore, tokens: TokenStore, instruments: Instruments) -> Channel:
-    """The shop as a Channel; makes no call yet."""
+    """The shop as a Channel. Makes no call yet."""
     from .channel import ShopifyChannel
 
     return ShopifyChannel(settings, buckets, tokens, instruments)

@@ -1,7 +1,7 @@
-"""Whose shop it is, and what the app may see of it.
+"""Which shop the token opens, and what the app may see of it.
 
-What belongs here: the shop, the scopes that are missing, what will expire. What does not: orders (orders/), stock
-(inventory/).
+What belongs here: the shop, the scopes that are missing, credentials that will expire. What does not: orders (orders/),
+stock (inventory/).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Probe(msgspec.Struct, frozen=True):
 
 
 class ShopifyAccount(Account):
-    """One shop. scopes: what the app was granted when `probe` asked last, nothing before."""
+    """One shop. scopes: what the app was granted at the last `probe`, nothing before."""
 
     def __init__(self, graphql: GraphQL, settings: Settings) -> None:
         self._graphql, self._settings = graphql, settings
@@ -50,10 +50,10 @@ class ShopifyAccount(Account):
         self.scopes: frozenset[str] = frozenset()
 
     def probe(self) -> AccountId:
-        """Whose shop it is and what the app sees of it. Raises CredentialError when it may not read orders."""
+        """Which shop it is and what the app sees of it. Raises CredentialError when the app may not read orders."""
         answer = self._graphql.ask(self._query, {}, Probe)
         granted = {scope.get("handle", "") for scope in answer.currentAppInstallation.accessScopes}
-        # Writing includes reading, and Shopify may list the greater right alone.
+        # A write scope includes the read scope, and Shopify may list the write scope alone.
         self.scopes = frozenset(granted | {scope.replace("write_", "read_", 1) for scope in granted})
         shop, name = answer.shop, self._settings.name
         if not self.scopes & {"read_orders", "read_all_orders"}:

@@ -1,6 +1,6 @@
 """One Shopify shop as a Channel.
 
-What belongs here: putting the shop's capabilities behind the protocol. What does not: everything that they do.
+What belongs here: putting the shop's capabilities behind the protocol. What does not: what the capabilities do.
 """
 
 from __future__ import annotations

@@ -16,8 +16,9 @@ from ..settings import ChannelSettings
 
 __all__ = ["API_VERSION", "Credentials", "Settings"]
 
-# The version that the queries are written for and checked against. Shopify serves each for at least twelve months and
-# then silently answers with the oldest one it still has: api/graphql.py compares what it gets with this.
+# The version that the queries are written for and checked against. Shopify serves each version for at least twelve
+# months and then silently answers with the oldest that it still has: api/graphql.py compares the version of each answer
+# with this one.
 API_VERSION = "2026-10"
 
 VERSION_WARNING_DAYS = 90
@@ -28,7 +29,7 @@ _VERSION = re.compile(r"20\d\d-(01|04|07|10)\Z")
 
 class Credentials(Section, kw_only=True, frozen=True):
     """Either `access_token` (an app made in the shop's admin) or `client_id` and `client_secret` (client-credentials
-    grant of a Dev Dashboard app: tokens last 24 hours and are minted as needed)."""
+    grant of a Dev Dashboard app: tokens are valid for 24 hours and minted when needed)."""
 
     access_token: Secret | None = None
     client_id: Secret | None = None
@@ -36,11 +37,12 @@ class Credentials(Section, kw_only=True, frozen=True):
 
 
 class Settings(ChannelSettings, tag="shopify", kw_only=True, frozen=True):
-    """Keys of a Shopify shop, beside those of every channel.
+    """The keys of a Shopify shop, in addition to those of every channel.
 
     endpoint: base URL, default https://{shop}. token_endpoint: whole URL, default {endpoint}/admin/oauth/access_token.
-    currency_basis: `shop` books orders in the shop's own currency, `presentment` in the one the buyer paid in. Only
-    the chosen amounts are asked for, because each costs points; after changing it, pull the days again.
+    currency_basis: `shop` books orders in the shop's own currency, `presentment` in the currency that the buyer paid
+    in. Only the chosen amounts are requested, because each costs points; after a change of this setting, pull the days
+    again.
     """
 
     shop: str

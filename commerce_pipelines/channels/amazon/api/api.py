@@ -1,12 +1,12 @@
 """One call to Amazon's Selling Partner API: its rate, its token, its errors.
 
 What belongs here: the table of operations with their rates, Login with Amazon, Amazon's own error codes. What does not:
-retries and limits in general (channels/http/session.py), what is asked for (orders/reading.py, inventory/listings.py,
-inventory/quantities.py).
+retries and limits in general (channels/http/session.py), which operations are called (orders/reading.py,
+inventory/listings.py, inventory/quantities.py).
 
-Requests carry a Login with Amazon access token and nothing else. They are not signed: since 2 October 2023 the API
-needs neither AWS IAM nor Signature Version 4 and disregards a signature. A restricted data token is not needed either:
-with v2026-01-01 personal data depends on the application's roles.
+Requests carry a Login with Amazon access token only. They are not signed: since 2 October 2023 the API needs neither
+AWS IAM nor Signature Version 4 and ignores a signature. A restricted data token is not needed either: with v2026-01-01
+personal data depends on the application's roles.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from ...http.throttle import BucketStore, Rate, TokenStore
 from ..settings import SELLER_NEEDED, Settings
 from . import payloads
 
-# Default usage plans of the API's own descriptions (calls a second, burst). The answer's x-amzn-RateLimit-Limit says
-# what the account really has.
+# Default usage plans from the API's own descriptions (calls a second, burst). The header x-amzn-RateLimit-Limit of an
+# answer states what the account really has.
 RATES: dict[str, Rate] = {
     "searchOrders": Rate(0.0056, 20),
     "getOrder": Rate(0.5, 30),
@@ -39,7 +39,7 @@ RATES: dict[str, Rate] = {
     "getReport": Rate(2, 15),
     "getReportDocument": Rate(0.0167, 15),
     "createFeedDocument": Rate(0.5, 15),
-    # 15 at once are granted for feeds in general, but five JSON_LISTINGS_FEED in five minutes.
+    # Amazon grants 15 calls at once for feeds in general, but only five JSON_LISTINGS_FEED in five minutes.
     "createFeed": Rate(0.0083, 5),
     "getFeeds": Rate(0.0222, 10),
     "getFeed": Rate(2, 15),
@@ -79,7 +79,7 @@ class Api:
         ok: Collection[int] = (200,),
         max_wait: float | None = None,
     ) -> Response:
-        """A GET."""
+        """Call an operation by GET."""
         url = self.settings.base_url + path
         options: Options = {"params": params, "max_wait": max_wait, "ok": ok}
         return self._call_with_token(
@@ -106,7 +106,7 @@ class Api:
         )
 
     def _call_with_token(self, operation: str, options: Options, call: Callable[[Options], Response]) -> Response:
-        """Amazon answers 403, not 401, when an access token has expired, so that one is looked into as well."""
+        """Amazon answers an expired access token with 403 instead of 401, so a 403 is checked for that too."""
         ok = options["ok"]
         for may_renew in (True, False):
             ready = options.copy()
@@ -146,7 +146,7 @@ class Api:
             "POST",
             self.settings.token_url,
             operation="token",
-            repeat=Repeat.STATE,  # another token does no harm to the first, and the refresh token stays
+            repeat=Repeat.STATE,  # a new access token leaves older ones and the refresh token valid
             headers={"Content-Type": "application/x-www-form-urlencoded;charset=UTF-8"},
             data=urlencode(form).encode(),
             describe=_describe_token_error,
@@ -156,7 +156,7 @@ class Api:
 
 
 def decode(response: Response, shape: type[T]) -> T:
-    """The answer's body. Raises ProtocolError with the path of what is wrong, never with a value."""
+    """The answer's body. Raises ProtocolError with the path of the wrong field, never with a value."""
     try:
         return decode_as(shape, response.body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -186,7 +186,7 @@ def _is_token_refused(response: Response) -> bool:
 
 
 def items_path(api: Api) -> str:
-    """Raises SettingsError without a seller id."""
+    """The path of the seller's listings. Raises SettingsError without a seller id."""
     if not api.settings.seller_id:
         raise SettingsError(f"channels[{api.name}].seller_id is missing, without which {SELLER_NEEDED}")
     return f"/listings/2021-08-01/items/{quote(api.settings.seller_id, safe='')}"

@@ -1,10 +1,11 @@
-"""Documents of reports and feeds, which lie on other hosts than the API: fetched and sent by the URLs Amazon names.
+"""Documents of reports and feeds, which lie on other hosts than the API: fetched and sent by the URLs that Amazon
+names.
 
 What belongs here: which URLs may be called, inflating with its limits, lines. What does not: what a document says
 (reports.py, inventory/quantities.py).
 
-Such a URL comes out of an answer, so it is not trusted: encrypted, a public host by name, and no access token goes
-there. On loopback it may be plain, provided the API's own endpoint is on loopback (a stand-in).
+Such a URL comes from an answer, so it is not trusted: it must be https on a public host with a name, and the access
+token is never sent to it. It may be plain http on loopback if the API's own endpoint is on loopback (a stand-in).
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from ...http.session import Repeat
 from .api import Api
 from .payloads import Document
 
-# A public name has a dot, ends in letters, and is none of those that only private networks resolve.
+# A public host name has a dot, ends in letters, and does not end in a suffix that only private networks resolve.
 PUBLIC = re.compile(r"(?:[a-z0-9-]+\.)+(?!local$|internal$|localhost$|home$|lan$|corp$|intranet$)[a-z]{2,}\Z")
-MOST_BYTES = 256 << 20  # as sent
-# Listings deflate to an eighth or so; a bomb to a thousandth. The first megabyte is free, so that small ones may.
+MOST_BYTES = 256 << 20  # bytes, before inflating
+# Listings shrink to about an eighth, a zip bomb to a thousandth. The first megabyte is not checked, because small
+# documents may shrink more.
 MOST_RATIO, FREE_BYTES = 100, 1 << 20
 CHUNK = 1 << 16
 GZIP = b"\x1f\x8b"
@@ -38,7 +40,7 @@ class Fetched(NamedTuple):
 
     @property
     def charset(self) -> str:
-        """The charset that the Content-Type names (Amazon writes Cp1252), '' for none."""
+        """The charset that the Content-Type names (Amazon writes Cp1252), '' if it names none."""
         hit = re.search(r"charset\s*=\s*\"?([\w.:-]+)", self.content_type, re.IGNORECASE)
         return hit[1] if hit else ""
 
@@ -51,7 +53,7 @@ def fetch(api: Api, operation: str, document: Document) -> Fetched:
 
 
 def send(api: Api, operation: str, url: str, body: bytes, content_type: str) -> None:
-    """Upload to a URL that createFeedDocument gave. Repeating it writes the same document again."""
+    """Upload a document to a URL that createFeedDocument gave. Repeating the upload writes the same document again."""
     api.session(checked(api, url)).send(
         "PUT",
         url,
@@ -63,7 +65,7 @@ def send(api: Api, operation: str, url: str, body: bytes, content_type: str) -> 
 
 
 def checked(api: Api, url: str) -> str:
-    """The URL. Raises ProtocolError for one that no document of Amazon's can have."""
+    """The URL itself. Raises ProtocolError for a URL that cannot be one of Amazon's documents."""
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
     ours = (urlsplit(api.settings.base_url).hostname or "") in LOOPBACK
@@ -85,9 +87,9 @@ def _read_port(url: str) -> int | None:
 
 
 def lines(document: Fetched) -> Iterator[bytes]:
-    """The document's lines without their ends, inflated on the way where it is compressed.
+    """The document's lines without their line ends, inflated while reading if the document is compressed.
 
-    Raises ProtocolError where it ends early or inflates beyond measure.
+    Raises ProtocolError for a document that breaks off or inflates beyond the limits.
     """
     rest = b""
     for chunk in _inflate(document.body):
@@ -99,17 +101,18 @@ def lines(document: Fetched) -> Iterator[bytes]:
 
 
 def contents(document: Fetched) -> bytes:
-    """The document inflated as a whole. Raises ProtocolError like `lines`."""
+    """The whole document, inflated. Raises ProtocolError as `lines` does."""
     return b"".join(_inflate(document.body))
 
 
 def _inflate(body: bytes) -> Iterator[bytes]:
-    """By the body's own mark, not by what Amazon says: a proxy may have inflated it already."""
+    """Inflate a body that begins like gzip, whatever Amazon says of it, because a proxy may have inflated it
+    already."""
     if not body.startswith(GZIP):
         yield body
         return
     limit = FREE_BYTES + MOST_RATIO * len(body)
-    while body:  # gzip may be several streams in a row
+    while body:  # gzip allows several streams in a row
         inflate = zlib.decompressobj(31)
         while body and not inflate.eof:
             try:

@@ -79,7 +79,7 @@ class CreatedReport(_Payload):
 
 
 class Document(_Payload):
-    """Of a report or a feed. The URL is good for five minutes."""
+    """The document of a report or a feed. Its URL is valid for five minutes."""
 
     url: str
     compression_algorithm: Literal["GZIP"] | None = None

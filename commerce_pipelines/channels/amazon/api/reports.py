@@ -1,10 +1,10 @@
-"""Reports: asked for as rarely as possible, waited for, read row by row.
+"""Reports: requested as rarely as possible, waited for, read row by row.
 
 What belongs here: the flow createReport, getReport, getReportDocument for any tab-separated report, and the reading of
 its rows. What does not: what the columns mean (inventory/listings.py), where documents may lie (documents.py).
 
-Asking again for what was asked for a moment ago is what Amazon cancels reports for, so that a report of the last hour
-is used again, whichever process asked for it and whether it is done or not.
+Amazon cancels a report that is requested again too soon. A report of the last hour is therefore used again, whichever
+process requested it and whether it is done or not.
 """
 
 from __future__ import annotations
@@ -21,20 +21,21 @@ from .payloads import CreatedReport, Document, Report, Reports
 
 PATH = "/reports/2021-06-30"
 REUSED = timedelta(hours=1)
-PAUSES = (2.0, 4.0, 8.0, 15.0)  # seconds between looks, the last one for ever
+PAUSES = (2.0, 4.0, 8.0, 15.0)  # seconds between two looks at a report; the last pause repeats
 PATIENCE = 900.0
-LOCALE = {"preferredReportDocumentLocale": "en_US"}  # or columns are named in the marketplace's language
+LOCALE = {"preferredReportDocumentLocale": "en_US"}  # otherwise Amazon names the columns in the marketplace's language
 
 
 class BadRow(NamedTuple):
-    """A row whose fields do not lie under the header's columns."""
+    """A row whose fields do not match the header's columns."""
 
     raw: bytes
     why: str
 
 
 class Rows(NamedTuple):
-    """A report: when it was asked for, and its rows by the names of the columns asked for ('' where it has no such)."""
+    """A report: when it was requested, and its rows by the names of the wanted columns ('' for a column that it
+    lacks)."""
 
     asked: datetime
     rows: Iterator[dict[str, bytes] | BadRow]
@@ -42,7 +43,7 @@ class Rows(NamedTuple):
 
 
 class Failed(Exception):
-    """Amazon gave up the report twice: CANCELLED (also its word for "there is nothing") or FATAL."""
+    """Amazon gave up the report twice: CANCELLED (also its answer for an empty report) or FATAL."""
 
     def __init__(self, status: str) -> None:
         super().__init__(status)
@@ -50,10 +51,11 @@ class Failed(Exception):
 
 
 def read(api: Api, kind: str, marketplace: str, columns: Mapping[str, Sequence[str]], needed: Sequence[str]) -> Rows:
-    """The report of one marketplace. columns: our name -> the names Amazon has for it; needed: those it must have.
+    """The report of one marketplace. columns: our name -> the names that Amazon uses. needed: the columns that the
+    report must have.
 
-    Raises Failed, TransientError when it is not done within fifteen minutes, ProtocolError for a report that is not
-    what was asked for.
+    Raises Failed; TransientError for a report that is not done within fifteen minutes; ProtocolError for a report that
+    is not the requested one.
     """
     report = _wait_for_done_report(api, kind, marketplace)
     answer = api.call("getReportDocument", f"{PATH}/documents/{report.report_document_id}")
@@ -62,7 +64,7 @@ def read(api: Api, kind: str, marketplace: str, columns: Mapping[str, Sequence[s
 
 
 def _wait_for_done_report(api: Api, kind: str, marketplace: str) -> Report:
-    """The report, done. One that fails is asked for once more."""
+    """The finished report. A report that fails is requested once more."""
     failed: set[str] = set()
     report = _find_recent_report(api, kind, marketplace) or _create_report(api, kind, marketplace)
     while True:
@@ -91,7 +93,7 @@ def _find_recent_report(api: Api, kind: str, marketplace: str) -> Report | None:
 def _create_report(api: Api, kind: str, marketplace: str) -> Report:
     body = {"reportType": kind, "marketplaceIds": [marketplace], "reportOptions": LOCALE}
     try:
-        # A second request would cancel the first.
+        # Never repeated: a second request would cancel the first.
         answer = api.send("POST", "createReport", f"{PATH}/reports", body, repeat=Repeat.NEVER, ok=(202,))
     except UnknownOutcome as error:
         if report := _find_recent_report(api, kind, marketplace):
@@ -122,8 +124,8 @@ def _get_report(api: Api, report_id: str) -> Report:
 def _read_rows(
     document: Fetched, kind: str, columns: Mapping[str, Sequence[str]], needed: Sequence[str]
 ) -> Iterator[dict[str, bytes] | BadRow]:
-    """Empty columns may be missing at the end of a row; with more columns than the header has, or without those
-    needed, nobody knows which is which: that row alone is bad."""
+    """The rows. Empty columns may be missing at the end of a row. A row with more columns than the header, or without a
+    needed column, is bad by itself: nobody can tell which field is which."""
     every = lines(document)
     header = [
         heading.strip().strip(b'"').lower() for heading in next(every, b"").removeprefix(b"\xef\xbb\xbf").split(b"\t")

@@ -1,4 +1,4 @@
 """Amazon's listings and quantities.
 
-What does not belong here: which quantity is right (domain/inventory/).
+What belongs here: reading and writing them. What does not: which quantity is right (domain/inventory/).
 """

@@ -1,18 +1,19 @@
 """What the account offers: every SKU with the quantity that buyers see.
 
-What belongs here: reading listings, by search or by report, and what they become. What does not: writing
-(quantities.py), how a report is got (api/reports.py).
+What belongs here: reading listings, by search or by report, and their translation. What does not: writing
+(quantities.py), how a report is fetched (api/reports.py).
 
-**Which way.** searchListingsItems is on time and knows product types, but gives 20 listings a call and at most 1,000
-altogether. So a catalogue of fewer is searched (50 calls in ten seconds); a larger one is read from
-GET_MERCHANT_LISTINGS_ALL_DATA, one report a marketplace and a handful of calls whatever its size. Amazon serves that
-report out of a cache of up to six hours, while everybody else takes a reading for the truth of its moment: so listings
-that have changed since are searched and put over it, our own pushes first of all.
+**Search or report.** searchListingsItems is up to date and states product types, but gives 20 listings a call and at
+most 1,000 altogether. So a catalogue with fewer listings is searched (50 calls in ten seconds); a larger one is read
+from GET_MERCHANT_LISTINGS_ALL_DATA, which takes one report per marketplace and a handful of calls, whatever its size.
+Amazon serves that report from a cache of up to six hours, while the rest of the product needs the present quantities.
+So the listings that have changed since the report's data, our own pushes among them, are searched and replace the
+report's rows.
 
-**One quantity per SKU.** A merchant's quantity belongs to the SKU, not to the marketplace. Where reports disagree for a
-moment, the larger figure is believed: it is the one that could oversell.
+**One quantity per SKU.** A merchant's quantity belongs to the SKU, not to the marketplace. Where the reports of two
+marketplaces differ for a moment, the larger quantity counts, because it is the one that could oversell.
 
-**Fulfilled by Amazon** is what has a fulfilment channel AMAZON_…; its stock is Amazon's and is never written.
+**Fulfilled by Amazon** is every SKU with a fulfilment channel AMAZON_…; its stock is Amazon's and is never written.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ _ITEM = msgspec.json.Decoder(Item)
 
 
 class AmazonListings(Listings):
-    """Of one account. marketplaces: where it sells, asked when they are needed."""
+    """Listings of one account. marketplaces: returns where the account sells, and is called when that is needed."""
 
     def __init__(self, api: Api, marketplaces: Callable[[], Sequence[str]]) -> None:
         self._api, self._marketplaces = api, marketplaces
@@ -65,7 +66,8 @@ class AmazonListings(Listings):
 
 
 def listings(api: Api, marketplaces: Sequence[str]) -> Iterator[tuple[Listing, ...]]:
-    """Every listing once, in pages. Raises whatever keeps the reading from being whole: half a reading is none."""
+    """Every listing once, in pages. Raises whatever keeps the reading from being complete, because half a reading must
+    not look like a whole one."""
     total, first = _search_listings(api, {"marketplaceIds": ",".join(marketplaces)})
     if total < MOST:
         yield from _check_total(first, total)
@@ -87,7 +89,8 @@ def _check_total(pages: Iterator[list[Listing]], total: int) -> Iterator[tuple[L
 
 
 def _search_listings(api: Api, query: dict[str, str]) -> tuple[int, Iterator[list[Listing]]]:
-    """(how many there are, their pages). Ordered by SKU, so that a change meanwhile moves nothing to another page."""
+    """(number of listings, their pages). Sorted by SKU, so that a change during the reading moves no listing to another
+    page."""
     query = {**query, "includedData": INCLUDED, "pageSize": str(PAGE), "sortBy": "sku", "sortOrder": "ASC"}
     path = items_path(api)
 
@@ -113,7 +116,7 @@ def _search_listings(api: Api, query: dict[str, str]) -> tuple[int, Iterator[lis
 
 
 def _read_reports(api: Api, marketplaces: Sequence[str]) -> dict[str, Listing]:
-    """Listings of all marketplaces by report, and over them, by search, what has changed since the reports' data."""
+    """Listings of all marketplaces by report; listings that changed after the report's data are replaced by search."""
     reported: dict[str, Listing] = {}
     oldest = api.now()
     for marketplace in marketplaces:
@@ -121,7 +124,7 @@ def _read_reports(api: Api, marketplaces: Sequence[str]) -> dict[str, Listing]:
             report = reports.read(api, REPORT, marketplace, COLUMNS, NEEDED)
         except reports.Failed as failed:
             if _search_listings(api, {"marketplaceIds": marketplace})[0] == 0:
-                continue  # a report without rows comes out CANCELLED
+                continue  # Amazon cancels a report that would have no rows
             raise TransientError(
                 f"{api.name}: Amazon's report of the listings in {marketplace} failed twice ({failed.status}); "
                 "ask for it in Seller Central, and if it fails there too, open a case."
@@ -137,8 +140,8 @@ def _read_reports(api: Api, marketplaces: Sequence[str]) -> dict[str, Listing]:
 
 
 def _read_rows(report: reports.Rows, marketplace: str, charset: str) -> Iterator[Listing]:
-    """Every row as a listing, a bad one as `unreadable`. Raises ProtocolError where most are bad: then it is not the
-    rows that are wrong, but the report, its charset or its columns."""
+    """Every row as a listing, a bad row as `unreadable`. Raises ProtocolError where most rows are bad, because then the
+    report, its charset or its columns are wrong."""
     count, bad, why = 0, 0, ""
     for row in report.rows:
         new = unreadable(row.raw, row.why) if isinstance(row, reports.BadRow) else _read_row(row, marketplace, charset)
@@ -153,7 +156,7 @@ def _read_rows(report: reports.Rows, marketplace: str, charset: str) -> Iterator
 def _search_changed(
     api: Api, marketplaces: Sequence[str], after: datetime, before: datetime
 ) -> Iterator[list[Listing]]:
-    """Listings changed in a span of time, which is halved until a search can show it."""
+    """Listings changed in a span of time. A span with more changes than a search can show is halved."""
     bounds = {
         name: instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         for name, instant in (("lastUpdatedAfter", after), ("lastUpdatedBefore", before))
@@ -197,7 +200,8 @@ def _build_listing(item: Item) -> Listing:
 
 
 def _read_row(row: dict[str, bytes], marketplace: str, charset: str) -> Listing:
-    """A row as a listing. What is no SKU, quantity or fulfilment channel shows a row whose columns are out of place."""
+    """A row as a listing. A field that is no SKU, quantity or fulfilment channel shows that the row's columns are
+    shifted."""
     sku = _decode_sku(row["sku"], charset)
     shown = row["quantity"].strip()
     if not sku or not CHANNEL_CODE.fullmatch(row["channel"].strip()) or (shown and not DIGITS.fullmatch(shown)):
@@ -218,7 +222,7 @@ def _read_row(row: dict[str, bytes], marketplace: str, charset: str) -> Listing:
 
 
 def _merge(before: Listing, new: Listing) -> Listing:
-    """One SKU in two marketplaces (or twice in one report)."""
+    """One listing from two with the same SKU, in two marketplaces or twice in one report."""
     if UNREADABLE in before.reference:
         return before
     places = dict.fromkeys([*before.reference["marketplaces"].split(","), *new.reference["marketplaces"].split(",")])
@@ -246,7 +250,7 @@ def _find_charset(named: str) -> str:
 
 
 def _decode_sku(raw: bytes, charset: str) -> str:
-    """'' for a SKU that is not written as Amazon says: with a blot it would be another SKU."""
+    """The SKU, '' if its bytes are not in the report's charset: with a replaced character it would be another SKU."""
     try:
         return _decode_text(raw, charset, "strict")
     except UnicodeDecodeError:
@@ -254,7 +258,8 @@ def _decode_sku(raw: bytes, charset: str) -> str:
 
 
 def _decode_text(raw: bytes, charset: str, on_error: str) -> str:
-    """UTF-8 where it is, whatever Amazon says of it: nothing else looks like it by accident. Otherwise as it says."""
+    """The text as UTF-8 if its bytes are valid UTF-8, whatever charset Amazon names, because text of another charset is
+    practically never valid UTF-8; otherwise in the named charset."""
     try:
         return raw.decode("utf-8").strip()
     except UnicodeDecodeError:

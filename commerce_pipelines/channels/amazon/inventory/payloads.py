@@ -81,7 +81,7 @@ class Feeds(_Payload):
 
 
 class FeedIssue(Issue):
-    message_id: int | None = None  # absent where the feed as a whole is at fault
+    message_id: int | None = None  # absent where the whole feed is at fault
 
 
 class FeedSummary(_Payload):
@@ -89,7 +89,7 @@ class FeedSummary(_Payload):
 
 
 class FeedReport(_Payload):
-    """What became of a feed's messages: errors by message, accepted ones only counted."""
+    """The result of a feed: errors by message; accepted messages are only counted."""
 
-    issues: list[msgspec.Raw] = []  # each a FeedIssue, read by itself
+    issues: list[msgspec.Raw] = []  # each a FeedIssue, decoded by itself
     summary: FeedSummary = msgspec.field(default_factory=FeedSummary)

@@ -1,18 +1,18 @@
 """Publishing quantities: single patches for few, a feed for many.
 
-What belongs here: which way a push goes, the bodies, what the answers mean for each SKU. What does not: which quantity
-is right (domain/), reading listings (listings.py).
+What belongs here: patch or feed, their bodies, what the answers mean for each SKU. What does not: which quantity is
+right (domain/), reading listings (listings.py).
 
-**Which way.** A patch is known to be accepted at once and five go out in a second; a feed takes minutes but carries
-25,000 SKUs, and five may be sent in five minutes. Up to twenty changes are patched, more go as a feed.
+**Patch or feed.** A patch is answered at once, and five may be sent in a second. A feed takes minutes but carries
+25,000 SKUs, and five may be sent in five minutes. Up to twenty changes are patched, more are sent as a feed.
 
 **merge, not replace.** Replacing `fulfillment_availability` drops what the merchant has set beside the quantity:
-handling time and restock date. Merging (in the API since June 2025) changes the quantity of the channel DEFAULT alone.
+handling time and restock date. Merging (in the API since June 2025) changes only the quantity of the channel DEFAULT.
 
 **One marketplace.** Listings calls and their feed take one marketplace ("Expected a maximum of 1", whatever the list's
-type allows), and need no more: Amazon keeps a merchant's quantity by seller and SKU, "marketplace agnostic"
-(amzn/selling-partner-api-models #4726, #5049; amzn/selling-partner-api-docs #3167). So each SKU is told once, in a
-marketplace that lists it, and the marketplaces are chosen so that the fewest feeds will do.
+type allows). One is enough: Amazon keeps a merchant's quantity by seller and SKU, "marketplace agnostic"
+(amzn/selling-partner-api-models #4726, #5049; amzn/selling-partner-api-docs #3167). So each SKU is sent once, to a
+marketplace that lists it, and the marketplaces are chosen so that the fewest feeds are needed.
 
 **Product type.** The listing's own where it is known; else PRODUCT, which has the attributes that all types share.
 """
@@ -50,14 +50,14 @@ FEEDS = "/feeds/2021-06-30"
 KIND = "JSON_LISTINGS_FEED"
 FEW, MOST = 20, 25_000
 CONTENT_TYPE = "application/json; charset=UTF-8"
-PAUSES = (2.0, 5.0, 10.0, 20.0, 30.0)  # seconds between looks at a feed, the last one for ever
+PAUSES = (2.0, 5.0, 10.0, 20.0, 30.0)  # seconds between two looks at a feed; the last pause repeats
 PATIENCE = 600.0
 _ISSUE, _FEED_REPORT = msgspec.json.Decoder(FeedIssue), msgspec.json.Decoder(FeedReport)
 SKEW = timedelta(minutes=1)  # how far Amazon's clock and ours may differ
 
 
 class AmazonQuantities(Quantities):
-    """Of one account. marketplaces: where it sells, asked when they are needed."""
+    """Quantities of one account. marketplaces: returns where the account sells, and is called when that is needed."""
 
     def __init__(self, api: Api, marketplaces: Callable[[], Sequence[str]]) -> None:
         self._api, self._marketplaces = api, marketplaces
@@ -69,7 +69,7 @@ class AmazonQuantities(Quantities):
 
 
 def push(api: Api, pushes: Sequence[Push], marketplaces: Callable[[], Sequence[str]]) -> Iterator[PushOutcome]:
-    """One outcome for every push. marketplaces: those of the account, for listings that do not name theirs."""
+    """One outcome for every push. marketplaces: returns those of the account, for listings that do not name theirs."""
     items_path(api)
     sendable = []
     for wanted in pushes:
@@ -88,7 +88,8 @@ def push(api: Api, pushes: Sequence[Push], marketplaces: Callable[[], Sequence[s
 def _group_by_marketplace(
     pushes: Sequence[Push], marketplaces: Callable[[], Sequence[str]]
 ) -> Iterator[tuple[str, list[Push]]]:
-    """Each push once: the marketplace that lists most of them first, then the one that lists most of the others."""
+    """Each push once: first the marketplace that lists most of them, then the marketplace that lists most of the
+    rest."""
     left = []
     for wanted in pushes:
         named = wanted.listing.reference.get("marketplaces", "")
@@ -100,7 +101,7 @@ def _group_by_marketplace(
 
 
 def _refuse(push: Push) -> PushOutcome | None:
-    """What we never send."""
+    """The refusal of a push that must never be sent, None for all others."""
     if push.listing.fulfilled_by is FulfilledBy.CHANNEL:
         return _build_outcome(push, "refused", "fulfilled_by_channel", "Amazon keeps the stock of this listing itself.")
     if push.quantity < 0:
@@ -109,7 +110,7 @@ def _refuse(push: Push) -> PushOutcome | None:
 
 
 def patch(push: Push) -> dict[str, Any]:
-    """The body of patchListingsItem, and the part of a feed's message that is the same."""
+    """The body of patchListingsItem; a message of a feed has the same fields."""
     value = {"fulfillment_channel_code": DEFAULT, "quantity": push.quantity}
     return {
         "productType": push.listing.reference.get("product_type", "PRODUCT"),
@@ -127,7 +128,7 @@ def feed(pushes: Sequence[Push], seller_id: str) -> dict[str, Any]:
 
 
 def _patch_listings(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushOutcome]:
-    """One call each. Two calls in a row that get nowhere mean that nothing gets anywhere, which is raised."""
+    """One call for each push. Two failed calls in a row mean that Amazon cannot be reached, which is raised."""
     lost = False
     for wanted in pushes:
         path = f"{items_path(api)}/{quote(wanted.listing.sku, safe='')}"
@@ -158,7 +159,8 @@ def _patch_listings(api: Api, pushes: Sequence[Push], place: str) -> Iterator[Pu
 
 
 def _submit_feed(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushOutcome]:
-    """One feed. What stops it before Amazon has taken it is said of each push; afterwards its own report says it."""
+    """One feed. If it fails before Amazon has accepted it, every push gets that failure as its outcome; afterwards the
+    feed's report has the outcomes."""
     try:
         feed_id = _create_feed(api, pushes, place)
     except CredentialError:
@@ -182,7 +184,7 @@ def _submit_feed(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushO
             report = _read_report(api, state.result_feed_document_id)
             yield from _read(pushes, report, feed_id, done=state.processing_status == "DONE")
     except CommerceError as error:
-        # The feed is Amazon's by now and will do its work, whether or not we can see how.
+        # Amazon has the feed by now and will process it, whether or not we can read the result.
         yield from (_build_outcome(wanted, "pending", "unseen", str(error)) for wanted in pushes)
 
 
@@ -192,7 +194,7 @@ def _create_feed(api: Api, pushes: Sequence[Push], place: str) -> str:
         "createFeedDocument",
         f"{FEEDS}/documents",
         {"contentType": CONTENT_TYPE},
-        repeat=Repeat.STATE,  # a document that no feed names is nothing
+        repeat=Repeat.STATE,  # a document that no feed names has no effect
         ok=(201,),
     )
     document = decode(answer, CreatedDocument)
@@ -201,7 +203,8 @@ def _create_feed(api: Api, pushes: Sequence[Push], place: str) -> str:
     asked = {"feedType": KIND, "marketplaceIds": [place], "inputFeedDocumentId": document.feed_document_id}
     began = api.now()
     try:
-        # Two feeds of one document would both be worked on, the second after a newer figure.
+        # Never repeated: Amazon would process two feeds with the same document, the second perhaps after a newer
+        # quantity.
         made = api.send("POST", "createFeed", f"{FEEDS}/feeds", asked, repeat=Repeat.NEVER, ok=(202,))
     except UnknownOutcome as error:
         if feed_id := _find_taken_feed(api, began):
@@ -211,7 +214,8 @@ def _create_feed(api: Api, pushes: Sequence[Push], place: str) -> str:
 
 
 def _find_taken_feed(api: Api, since: datetime) -> str:
-    """The feed that Amazon took although its answer was lost, '' for none: nobody else sends any while we do."""
+    """The feed that Amazon accepted although its answer was lost, '' if there is none. No other process sends feeds
+    meanwhile."""
     earliest = (since - SKEW).isoformat(timespec="seconds").replace("+00:00", "Z")
     query = {"feedTypes": KIND, "processingStatuses": "IN_QUEUE,IN_PROGRESS", "createdSince": earliest}
     feeds = decode(api.call("getFeeds", f"{FEEDS}/feeds", query), Feeds).feeds
@@ -219,7 +223,7 @@ def _find_taken_feed(api: Api, since: datetime) -> str:
 
 
 def _wait_for_feed(api: Api, feed_id: str) -> Feed | None:
-    """The feed when Amazon is through with it; None when that takes more than ten minutes."""
+    """The feed once Amazon has processed it; None if that takes more than ten minutes."""
     started, pauses, pause = api.clock(), iter(PAUSES), 0.0
     while True:
         pause = next(pauses, pause)
@@ -241,7 +245,8 @@ def _read_report(api: Api, document_id: str) -> FeedReport:
 
 
 def _read(pushes: Sequence[Push], report: FeedReport, feed_id: str, *, done: bool) -> Iterator[PushOutcome]:
-    """By message: an ERROR is a refusal. No issue means accepted only where Amazon's own count says so, too."""
+    """The outcome of each push by its message: an ERROR is a refusal. A message without an issue counts as accepted
+    only if Amazon's own count agrees."""
     faults: dict[int | None, list[Issue]] = {}
     for issue in map(_read_issue, report.issues):
         if issue.severity == "ERROR":
@@ -262,7 +267,7 @@ def _read(pushes: Sequence[Push], report: FeedReport, feed_id: str, *, done: boo
 
 
 def _read_issue(raw: msgspec.Raw) -> FeedIssue:
-    """An issue that cannot be read may be of any message, and counts as one of the whole feed."""
+    """An issue that cannot be read may belong to any message, so it counts as an issue of the whole feed."""
     try:
         return decode_json(_ISSUE, raw)
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -104,7 +104,8 @@ class CancellationExecution(_Payload):
 
 
 class Cancellation(_Payload):
-    """A `cancellationRequest` is only a wish of the buyer and changes nothing; an execution is done."""
+    """A `cancellationRequest` is only a wish of the buyer and changes nothing; a cancellation that is executed
+    counts."""
 
     cancellation_execution: CancellationExecution | None = None
 
@@ -203,7 +204,7 @@ class Order(_Payload):
 
 
 class Head(_Payload):
-    """The few fields of an order that the landing needs; the rest is skipped unread."""
+    """The few fields of an order that the landing needs; the others are not decoded."""
 
     order_id: Id
     created_time: Instant
@@ -212,7 +213,7 @@ class Head(_Payload):
 
 
 class SearchOrdersResponse(_Payload):
-    """Orders stay the bytes that came: they are landed, not re-encoded."""
+    """Orders stay the bytes that came, because they are landed unchanged."""
 
     orders: list[msgspec.Raw]
     pagination: Pagination | None = None
@@ -231,7 +232,7 @@ _HEAD = msgspec.json.Decoder(Head)
 
 
 def read_order(raw: bytes) -> Order:
-    """One order. Raises RecordError(`bad_payload`) whose message ends with the path of what is wrong."""
+    """One order. Raises RecordError(`bad_payload`); its message ends with the path of the wrong field."""
     return _read(_ORDER, raw)
 
 

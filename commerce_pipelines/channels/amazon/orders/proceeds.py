@@ -3,10 +3,10 @@
 What belongs here: categories, signs, the tax basis, tax that Amazon collects, cancelled items. What does not: people,
 addresses and states (translate.py). Sources: the field descriptions of orders_2026-01-01.json, quoted below.
 
-The API does not say whether ITEM contains the tax, nor which sign a DISCOUNT has. Both are read off the item's own
-arithmetic and never assumed: `proceedsTotal` is charges - discounts + TAX (tax on top) or charges - discounts (tax
-inside; where prices never contain tax and Amazon remits it: left out). An item that states no total is read off the
-order's. Anything else is an exception for a person.
+The API does not say whether ITEM contains the tax, nor which sign a DISCOUNT has. Both are derived from the item's own
+sums and never assumed. `proceedsTotal` is charges - discounts + TAX if tax is on top, and charges - discounts if tax is
+inside, or if Amazon remits it where prices never contain tax. For an item without a total the order's total decides. An
+item that fits none of these waits for a person.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _LOOK = "Compare the order in Seller Central; if it is right there, the translat
 
 class ItemMoney(NamedTuple):
     """One item in minor units. charges, discounts (positive) and taxes by category; taxes is {} where Amazon does not
-    divide `tax`. total: None where the item states none. included: whether charges contain the tax, None where the
-    item cannot tell."""
+    divide `tax`. total: None where the item states none. included: whether charges contain the tax, None where the item
+    does not show it."""
 
     charges: dict[str, int]
     discounts: dict[str, int]
@@ -45,14 +45,14 @@ class ItemMoney(NamedTuple):
     included: bool | None
 
     def worth(self, includes_tax: bool) -> int:
-        """The stated total, else the categories', which are "the breakdown of proceeds"."""
+        """The stated total, else the sum of the categories, which are "the breakdown of proceeds"."""
         if self.total is not None:
             return self.total
         return sum(self.charges.values()) - sum(self.discounts.values()) + (0 if includes_tax else self.tax)
 
 
 class Priced(NamedTuple):
-    """total and collected as in domain.orders.order.Order. includes_tax is None where no item decides."""
+    """total and collected as in domain.orders.order.Order. includes_tax: None where no item shows it."""
 
     lines: tuple[OrderLine, ...]
     total: int
@@ -61,7 +61,7 @@ class Priced(NamedTuple):
 
 
 def currency_of(order: payloads.Order, default: str) -> str:
-    """The order's one currency, `default` where no amount is stated. Raises RecordError(`mixed_currency`)."""
+    """The order's one currency, `default` if it states no amount. Raises RecordError(`mixed_currency`)."""
     seen = sorted({money.currency_code for money in _list_amounts(order)})
     if len(seen) > 1:
         raise RecordError("mixed_currency", f"The order has amounts in {' and '.join(seen)}.", fix=_LOOK)
@@ -83,17 +83,17 @@ def _list_amounts(order: payloads.Order) -> Iterable[payloads.Money]:
 
 
 def is_priced(order: payloads.Order) -> bool:
-    """Whether it is said what the seller receives: as a whole, or for each item that is not cancelled."""
+    """Whether the order states what the seller receives: as a whole, or for each item that is not cancelled."""
     stated = order.proceeds and order.proceeds.grand_total
     active = [item for item in order.order_items if not is_cancelled(item)]
     return bool(stated) or (bool(active) and all(_has_money(item) for item in active))
 
 
 def price(order: payloads.Order, currency: str, default_includes_tax: bool, collects: dict[str, bool]) -> Priced:
-    """The order's lines. `collects`: per orderItemId, whether Amazon collects and remits the item's tax.
+    """The order's lines. collects: per orderItemId, whether Amazon collects and remits the item's tax.
 
-    Raises RecordError: `unbalanced` (no reading adds up), `tax_basis` (items contradict each other),
-    `unknown_charge`, `bad_amount`.
+    Raises RecordError: `unbalanced` (no reading adds up), `tax_basis` (items contradict each other), `unknown_charge`,
+    `bad_amount`.
     """
     money = {item.order_item_id: read_item(item, currency) for item in order.order_items if _has_money(item)}
     if not default_includes_tax:
@@ -123,13 +123,14 @@ def price(order: payloads.Order, currency: str, default_includes_tax: bool, coll
 
 
 def unpriced(order: payloads.Order) -> tuple[OrderLine, ...]:
-    """The items of an order that waits for its prices: amounts of nothing."""
+    """The items of an order that waits for its prices, with amounts of zero."""
     nothing = ItemMoney({"ITEM": 0}, {}, 0, {}, 0, None)
     return tuple(line for item in order.order_items for line in _build_lines(item, nothing, True, False)[0])
 
 
 def is_cancelled(item: payloads.OrderItem) -> bool:
-    """Cancelled for good. A `cancellationRequest` is not: it is "submitted for this order item", no more."""
+    """Whether the item is finally cancelled. A `cancellationRequest` is not final: it is only "submitted for this order
+    item"."""
     if item.cancellation and item.cancellation.cancellation_execution:
         return True
     proceeds = item.proceeds or payloads.ItemProceeds()
@@ -140,7 +141,7 @@ def is_cancelled(item: payloads.OrderItem) -> bool:
 
 
 def read_item(item: payloads.OrderItem, currency: str) -> ItemMoney:
-    """The item's categories and what they prove about its tax. Raises RecordError, see `price`."""
+    """The item's categories and what they show about its tax. Raises RecordError, see `price`."""
     proceeds = item.proceeds or payloads.ItemProceeds()
     total = _read_minor(proceeds.proceeds_total, currency)
     charges: dict[str, int] = {}
@@ -185,8 +186,8 @@ def read_item(item: payloads.OrderItem, currency: str) -> ItemMoney:
 
 
 def _add_back_discounts(charges: dict[str, int], discounts: dict[str, int], taxes: dict[str, int]) -> dict[str, int]:
-    """Where no part is the discounts', each charge's tax is what its discount left of it: the discount's share goes to
-    the discount, so that charge and discount bear one rate."""
+    """The taxes where Amazon states none for discounts: each charge's tax is then the tax on the reduced charge. The
+    discount's share is moved to the discount, so that charge and discount have the same rate."""
     if taxes.get("DISCOUNT") or "" in taxes:
         return taxes
     result = dict(taxes)
@@ -203,15 +204,16 @@ def _add_back_discounts(charges: dict[str, int], discounts: dict[str, int], taxe
 
 
 def _exclude_tax(money: ItemMoney) -> ItemMoney:
-    """Collected tax of an item whose total has no room for it, where prices never contain tax: the buyer paid it on
-    top, and "the total monetary amount" is without it."""
+    """The item without the tax that Amazon collects, where prices never contain tax and the item's total has no room
+    for the tax: the buyer paid it on top, and "the total monetary amount" is without it."""
     return money._replace(included=False) if money.included else money
 
 
 def _divide_by_subtype(part: payloads.Breakdown, amount: int, currency: str, undivided: str) -> dict[str, int]:
-    """ "Further granular breakdown of the subtotal", by subtype, where it adds up to it; else all under `undivided`.
+    """ "Further granular breakdown of the subtotal", by subtype, if it adds up to the amount; else all under
+    `undivided`.
 
-    The tax on a discount reduces the tax, so its sign is made negative however it is written.
+    The tax on a discount reduces the tax, so it is made negative whatever its sign.
     """
     parts: dict[str, int] = {}
     for breakdown in part.detailed_breakdowns or ():
@@ -222,7 +224,7 @@ def _divide_by_subtype(part: payloads.Breakdown, amount: int, currency: str, und
 
 
 def _list_line_categories(charges: dict[str, int], discounts: dict[str, int]) -> set[str]:
-    """The categories that become lines, so that tax can be put on them."""
+    """The categories that become lines and can therefore carry tax."""
     return (
         {"ITEM"}
         | {charge for charge, value in charges.items() if value}
@@ -235,7 +237,7 @@ def _build_lines(
 ) -> tuple[list[OrderLine], int]:
     """The item's lines and the tax on them that Amazon remits.
 
-    Tax is put on the lines as Amazon divides it, else in proportion to their amounts: its sum is exact either way.
+    Tax is put on the lines as Amazon divides it, else in proportion to their amounts; its sum is exact either way.
     """
     rows: list[tuple[str, str, LineKind, str, int, str]] = []  # share, id, kind, title, amount, of
     item_id, product = item.order_item_id, item.product
@@ -275,7 +277,7 @@ def _build_lines(
 
 
 def _allocate_taxes(shares: list[str], amounts: list[int], money: ItemMoney) -> list[int]:
-    """The tax of each row, negative on discounts; sums to `money.tax`."""
+    """The tax of each row, negative on discounts; the taxes sum to `money.tax`."""
     if not money.tax:
         return [0] * len(amounts)
     result = [0] * len(amounts)
@@ -296,12 +298,12 @@ def _allocate_taxes(shares: list[str], amounts: list[int], money: ItemMoney) -> 
 def _reconcile(
     items: list[payloads.OrderItem], worth: dict[str, int], grand: int | None, tips: tuple[int, int]
 ) -> tuple[list[payloads.OrderItem], int] | None:
-    """The items that the grand total is made of, and the tip in it; None where nothing adds up to it. worth: by
+    """The items that the grand total is made of, and the tip in it; None where no combination adds up to it. worth: by
     orderItemId.
 
-    A cancelled item belongs to the order as long as "the total amount that the seller receives" contains it (a parcel
-    already sent, a cancellation charged), so never one that is worth nothing; the same test tells whether a tip still
-    PENDING is in it.
+    A cancelled item belongs to the order only as long as "the total amount that the seller receives" contains it (a
+    parcel already sent, a charged cancellation), so an item worth nothing never does. The same test shows whether the
+    grand total contains a tip that is still PENDING.
     """
     active = [item for item in items if not is_cancelled(item)]
     with_cancelled = [item for item in items if not is_cancelled(item) or worth.get(item.order_item_id)]

@@ -24,20 +24,22 @@ from . import payloads, translate
 
 ORDERS = "/orders/2026-01-01/orders"
 
-# EXPENSE (points), PAYMENT and FULFILLMENT_ORDERS (Easy Ship) are not asked for: nothing reads them.
+# EXPENSE (points), PAYMENT and FULFILLMENT_ORDERS (Easy Ship) are not requested, because nothing reads them.
 INCLUDED = "BUYER,RECIPIENT,PROCEEDS,PROMOTION,CANCELLATION,FULFILLMENT,PACKAGES,TAX"
-# What money and state need; the destination decides who remits tax. No buyer, no parcels.
+# What money and state need. RECIPIENT is among it because the destination decides who remits tax.
 INCLUDED_FOR_TOTALS = "RECIPIENT,PROCEEDS,CANCELLATION,FULFILLMENT,TAX"
 PAGE_SIZE = 100
-# Upper bounds must be "at least two minutes before the time of the request"; the rest is for clocks that disagree.
+# An upper bound must be "at least two minutes before the time of the request"; half a minute more allows for clocks
+# that differ.
 SETTLED = timedelta(minutes=2, seconds=30)
 TOKEN_LIFE = timedelta(hours=24)
-# Following changes happens in a sensor's tick, which may not sit out a bucket of one call in three minutes.
+# Seconds. Changes are read in a sensor's tick, which cannot wait for a rate limit of one call in three minutes.
 TICK_WAIT = 10.0
 
 
 class Resume(msgspec.Struct, frozen=True):
-    """Where a listing goes on. All parameters must be the same as in the call that gave the token, bounds included."""
+    """Where a list of orders continues. All parameters, bounds included, must be the same as in the call that gave the
+    token."""
 
     token: str
     by: str  # lastUpdated or created
@@ -47,7 +49,7 @@ class Resume(msgspec.Struct, frozen=True):
 
 
 class _TokenExpired(Exception):
-    """Amazon no longer takes a page token (they live 24 hours)."""
+    """Amazon no longer takes a page token, which is valid for 24 hours."""
 
 
 class AmazonOrders(Orders):
@@ -60,10 +62,10 @@ class AmazonOrders(Orders):
         self._api, self._settings = api, api.settings
 
     def changed(self, window: Window, resume: str | None = None, unchanged: Unchanged | None = None) -> Iterator[Page]:
-        """Orders updated in the window, up to two and a half minutes ago; nothing when the window is younger.
+        """Orders updated in the window, up to two and a half minutes ago; nothing if the window begins later.
 
-        A `resume` older than 24 hours begins the window again. Raises TransientError, with the wait, rather than wait
-        more than ten seconds for the rate limit: the pages seen so far can be resumed.
+        A `resume` older than 24 hours begins the window again. Raises TransientError, with the wait, instead of waiting
+        more than ten seconds for the rate limit; the pages read so far need not be read again.
         """
         last = _read_resume(resume)
         if last and last.by == "lastUpdated" and self._api.now() - last.issued < TOKEN_LIFE:
@@ -85,7 +87,7 @@ class AmazonOrders(Orders):
         return bytes(decode(response, payloads.GetOrderResponse).order)
 
     def totals(self, window: Window) -> Iterator[OrderTotal]:
-        """As channels/totals.py says; an order that cannot be translated counts with Amazon's grand total."""
+        """As in channels/totals.py; an order that cannot be translated counts with Amazon's grand total."""
         return totals(
             self._read_order_pages("created", window, None, INCLUDED_FOR_TOTALS), self.translate, _read_stated_total
         )
@@ -132,7 +134,7 @@ class AmazonOrders(Orders):
                 yield from pages(fetch, token)
                 return
             except _TokenExpired:
-                token = None  # the window begins again; what was seen already is recognised when it is landed
+                token = None  # the window begins again; the landing recognises what it has already
         raise TransientError(
             f"{self._api.name}: Amazon refuses its own page tokens; the window is asked for again later."
         )
@@ -151,7 +153,7 @@ class AmazonOrders(Orders):
 
 
 def _read_stated_total(raw: bytes) -> OrderTotal:
-    """The order by its head and grand total alone. Raises RecordError where not even those can be read."""
+    """The order's total from its head and grand total alone. Raises RecordError if those cannot be read either."""
     order = payloads.read_order(raw)
     stated = order.proceeds.grand_total if order.proceeds else None
     return OrderTotal(
@@ -164,7 +166,8 @@ def _read_stated_total(raw: bytes) -> OrderTotal:
 
 
 def _is_placed_before(raw: bytes, window: Window) -> bool:
-    """Amazon's bounds include their instants, a window excludes its end. What cannot be read is kept."""
+    """Whether an order belongs to the window: Amazon's bounds include both instants, a window excludes its end. An
+    order that cannot be read belongs to it."""
     try:
         return payloads.read_head(raw).created_time < window.end
     except RecordError:

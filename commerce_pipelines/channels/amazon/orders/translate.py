@@ -1,6 +1,6 @@
 """An Amazon order as the business sees it: payload -> domain `Order`. Pure.
 
-What belongs here: states, people, addresses, who fulfils, who collects tax. What does not: the money of the items
+What belongs here: states, people, addresses, who ships, who collects tax. What does not: the money of the items
 (proceeds.py), the API's shapes (payloads.py). Quotations are field descriptions of orders_2026-01-01.json.
 """
 
@@ -25,11 +25,11 @@ STATUS: dict[str, tuple[OrderStatus, Shipped]] = {
     "UNFULFILLABLE": (OrderStatus.CANCELLED, Shipped.NO),
 }
 FULFILLED_BY = {"AMAZON": FulfilledBy.CHANNEL, "MERCHANT": FulfilledBy.MERCHANT}
-# A CPF or CST is a person's number, not a trader's.
+# Kinds of numbers that a business has. A CPF or CST is a private person's number.
 VAT_TYPES = frozenset(("VAT", "BUSINESS", "CNPJ"))
-# Countries where a street is found by its district; elsewhere the field only repeats the city's county.
+# Countries where an address needs the district; elsewhere the field only repeats the city's county.
 DISTRICT_COUNTRIES = frozenset(("AE", "BR", "EG", "IN", "MX", "SA", "TR"))
-# Where an IOSS number has a meaning: Regulation (EU) 2017/2454, goods imported into the Union.
+# Where an IOSS number applies, Regulation (EU) 2017/2454: goods imported into the Union.
 IOSS_COUNTRIES = frozenset(
     ("AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV",
      "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK")
@@ -37,7 +37,7 @@ IOSS_COUNTRIES = frozenset(
 
 
 def head(raw: bytes) -> Head:
-    """What the landing needs. The buyer's e-mail is Amazon's anonymised address, which stays the same per buyer."""
+    """What the landing needs. The buyer's e-mail is Amazon's anonymised address, which stays the same for a buyer."""
     order = payloads.read_head(raw)
     email = email_key((order.buyer and order.buyer.buyer_email) or "")
     return Head(
@@ -49,10 +49,11 @@ def head(raw: bytes) -> Head:
 
 
 def translate(raw: bytes, channel: str, prices_include_tax: bool | None = None) -> Order:
-    """One order. prices_include_tax: the setting for orders whose own amounts do not tell; None: the marketplace's way.
+    """One order. prices_include_tax: the setting, for orders whose amounts do not show it; None: the marketplace's
+    custom.
 
     Raises RecordError: `bad_payload`, `missing_proceeds` and those of proceeds.price. Money that does not add up is an
-    error only in an order that is to be sold: a waiting or cancelled one goes on without prices.
+    error only in an order that is to be loaded; a waiting or cancelled order goes on without prices.
     """
     order = payloads.read_order(raw)
     if order.fulfillment is None:
@@ -107,7 +108,8 @@ def _decide_tax_included(market: Marketplace | None, setting: bool | None) -> bo
 
 
 def _read_standing(order: payloads.Order, fulfilment_status: str) -> tuple[OrderStatus, Shipped, bool]:
-    """Where the order stands, what of it has left, and whether it was sold elsewhere or can never be fulfilled."""
+    """(status of the order, what has been shipped, whether the order is no sale of ours: sold elsewhere, or impossible
+    to fulfil)."""
     status, shipped = STATUS[fulfilment_status]
     other = order.sales_channel.channel_name == "NON_AMAZON" or fulfilment_status == "UNFULFILLABLE"
     if (
@@ -122,14 +124,15 @@ def _read_standing(order: payloads.Order, fulfilment_status: str) -> tuple[Order
 
 
 def _read_amount_due(order: payloads.Order) -> int:
-    """0 where the stated grand total is nothing or missing."""
+    """The stated grand total in minor units, 0 if it is missing."""
     total = order.proceeds.grand_total if order.proceeds else None
     return to_minor(total.amount, total.currency_code) if total else 0
 
 
 def _check_priced(order: payloads.Order, shipped: Shipped) -> OrderStatus:
-    """Proceeds may be missing. Before shipment the order waits for them: Amazon updates it again when it is priced. A
-    replacement is free by its nature. Anything else that left without a price would wait for ever: that is said."""
+    """PAID for a priced order. Before shipment an order without proceeds waits, because Amazon updates it when
+    it has a price. A replacement costs nothing. Any other shipped order without a price would wait for ever, so it is
+    refused."""
     if proceeds.is_priced(order) or any(
         association.association_type == "REPLACEMENT_ORIGINAL_ID" for association in order.associated_orders or ()
     ):
@@ -146,7 +149,7 @@ def _check_priced(order: payloads.Order, shipped: Shipped) -> OrderStatus:
 def _is_tax_collected(item: payloads.OrderItem, order: payloads.Order, *, strict: bool) -> bool:
     """Whether Amazon remits this item's tax: "Tax is withheld and remitted to the taxing authority by Amazon".
 
-    The TAX data set needs a role that not every application has. Without it, the IOSS number is the evidence left:
+    The data set TAX needs a role that not every application has. Without it, the IOSS number is the only evidence:
     sellers "must provide this IOSS number to their carrier when Amazon has collected the VAT on the sale".
     """
     if item.tax is None or item.tax.tax_collections is None:
@@ -185,7 +188,7 @@ def _read_destination(order: payloads.Order) -> str:
 
 
 def _find_departure(order: payloads.Order) -> str:
-    """The country that all parcels left from; Amazon tells it for merchant-fulfilled orders only."""
+    """The country that all parcels left from; Amazon states it only for orders that the merchant ships."""
     countries = {p.ship_from_address.country_code for p in order.packages or () if p.ship_from_address} - {None, ""}
     return str(countries.pop()) if len(countries) == 1 else ""
 
@@ -224,12 +227,12 @@ def _read_buyer(order: payloads.Order, language: str) -> Buyer:
 
 
 def _read_billing_address(order: payloads.Order) -> Address | None:
-    """The invoice address is only known where the buyer registered one for tax."""
+    """The invoice address. Amazon states it only where the buyer registered one for tax."""
     return _read_address(_find_registration(order).tax_registration_address)
 
 
 def _read_address(address: payloads.CustomerAddress | None) -> Address | None:
-    """A delivery to Amazon's own warehouse partners may be a city, postcode and country only; all else stays empty."""
+    """The address. For a delivery to Amazon's own warehouse partners it may be a city, postcode and country only."""
     if address is None:
         return None
     country = address.country_code or ""

@@ -1,4 +1,4 @@
 """One call of eBay's Sell and Trading APIs, for every topic.
 
-What does not belong here: what orders or listings mean.
+What belongs here: calls and their errors. What does not: what orders or listings mean.
 """

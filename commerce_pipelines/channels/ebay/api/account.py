@@ -1,6 +1,6 @@
-"""One eBay account over HTTP: its token, its limits, and how either API says that something went wrong.
+"""One eBay account over HTTP: its token, its limits, and how each API reports an error.
 
-What belongs here: headers, rates, eBay's error codes. What does not: what is asked (orders/rest_reading.py,
+What belongs here: headers, rates, eBay's error codes. What does not: which calls are made (orders/rest_reading.py,
 orders/trading_reading.py, inventory/listings.py, inventory/quantities.py), retries and limits in general
 (channels/http/session.py).
 """
@@ -24,11 +24,11 @@ from ..settings import Settings
 from . import payloads, trading_payloads, xml
 
 TRADING = "/ws/api.dll"
-ORDERS = "/sell/fulfillment/v1/order"  # read by orders/, and by whoever asks whose account it is
-COMPATIBILITY = 1379  # the schema's version that the types are written after
+ORDERS = "/sell/fulfillment/v1/order"  # used by orders/, and by account.py to find the seller
+COMPATIBILITY = 1379  # the version of the schema that the types follow
 
-# eBay counts by day and API (Fulfillment 100,000, Inventory 2,000,000). A bucket of b calls that refills f a second
-# lets at most b + 86,400 f pass in any day; the operations of one API share its quota.
+# eBay counts calls by day and API (Fulfillment 100,000, Inventory 2,000,000). A bucket of b calls that refills f a
+# second lets at most b + 86,400 f calls pass in any day; the operations of one API share its quota.
 RATES: dict[str, Rate] = {
     "getOrders": Rate(0.5, 2_000),
     "getOrder": Rate(0.5, 2_000),
@@ -36,7 +36,7 @@ RATES: dict[str, Rate] = {
     "getOffers": Rate(8, 50_000),
     "bulkUpdatePriceQuantity": Rate(8, 50_000),
 }
-# Trading calls share one quota a day: the part of each call, and how much of that may be spent at once.
+# Trading calls share one daily quota: the part of each call, and how much of that part may be used at once.
 TRADING_SHARES: dict[str, tuple[float, float]] = {
     "GetOrders": (0.5, 0.2),
     "ReviseInventoryStatus": (0.35, 0.5),
@@ -44,7 +44,8 @@ TRADING_SHARES: dict[str, tuple[float, float]] = {
     "GetUser": (0.02, 0.5),
 }
 TOKEN_REFUSED = frozenset(("930", "931", "932", "16110", "17470", "21916984", "21917053"))
-# Seconds to keep away: the day's quota of the application; too many calls of one seller in a quarter of a minute.
+# Seconds without calls: 518 is the application's daily quota; 21919144 is too many calls for one seller within a
+# quarter of a minute.
 LIMIT_REACHED = {"518": 3_600.0, "21919144": 30.0}
 EBAY_FAILED = frozenset(("248", "10007"))  # "Database Server Error", "Internal error to the application"
 
@@ -64,7 +65,7 @@ class Account:
         self.settings = settings
         hosts = (settings.base_url, settings.token_url)
         self._session = HttpSession(settings.name, hosts, buckets, instruments, describe=describe)
-        key = f"{settings.name}:ebay"  # both APIs take the same token
+        key = f"{settings.name}:ebay"  # both APIs take the same access token
         self._bearer = TokenAuth(tokens, key, self._mint, "Authorization", "Bearer ")
         self._iaf = TokenAuth(tokens, key, self._mint, "X-EBAY-API-IAF-TOKEN")
         self._rates = {**RATES, **trading_rates(settings.trading_calls_per_day)}
@@ -101,8 +102,8 @@ class Account:
         )
 
     def trading(self, call: str, content: Mapping[str, Any], *, repeat: Repeat, partial: bool = False) -> ET.Element:
-        """The answer's root. Every call is a POST, and eBay says 200 whatever happened: `Ack` tells. partial: also take
-        an answer of which parts failed, whose `Errors` the caller reads."""
+        """The answer's root element. Every call is a POST, and eBay answers 200 whatever happened; `Ack` tells the
+        result. partial: also return an answer of which parts failed; the caller reads its `Errors`."""
         body = xml.build(f"{call}Request", content)
         for may_renew in (True, False):
             response = self._session.send(
@@ -140,7 +141,7 @@ class Account:
         raise AssertionError("unreachable: the second attempt returns or raises")
 
     def decode(self, response: Response, shape: type[T]) -> T:
-        """The body as `shape`. Raises ProtocolError with the path of what is wrong."""
+        """The body as `shape`. Raises ProtocolError with the path of the wrong field."""
         try:
             return decode_as(shape, response.body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -150,7 +151,7 @@ class Account:
             ) from None
 
     def refused(self, response: Response) -> PermanentError:
-        """A 400 that means what it says."""
+        """The error for a 400, whose meaning does not depend on the call."""
         return PermanentError(
             f"{self.settings.name}: {response.operation} got {response.status} {describe(response)}: "
             "the request is refused."
@@ -183,7 +184,7 @@ class Account:
             "POST",
             self.settings.token_url,
             operation="token",
-            repeat=Repeat.STATE,  # another token does no harm to the first, and the refresh token stays
+            repeat=Repeat.STATE,  # a new access token leaves older ones and the refresh token valid
             headers={
                 "Authorization": "Basic " + base64.b64encode(client.encode()).decode(),
                 "Content-Type": "application/x-www-form-urlencoded",
@@ -203,12 +204,12 @@ def trading_rates(per_day: int) -> dict[str, Rate]:
 
 
 def is_passing(error: trading_payloads.Error) -> bool:
-    """Whether the failure is eBay's own, so that the same call may succeed later."""
+    """Whether the failure is on eBay's side, so that the same call may succeed later."""
     return error.ErrorCode in EBAY_FAILED or error.ErrorClassification == "SystemError"
 
 
 def describe(response: Response) -> str:
-    """eBay's error ids and texts; no parameters, which may be personal."""
+    """eBay's error ids and texts, without the parameters, which may be personal data."""
     errors = msgspec.json.decode(response.body, type=payloads.Errors).errors
     return "; ".join(f"{error.error_id} ({error.message})" for error in errors)[:300]
 

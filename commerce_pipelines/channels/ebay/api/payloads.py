@@ -1,4 +1,4 @@
-"""Types that every topic shares: ids, tokens, errors of the Sell APIs, and what an order that cannot be read is told.
+"""Types that every topic shares: ids, tokens, errors of the Sell APIs, and the error for an order that cannot be read.
 
 What belongs here: the vendor's shapes under the vendor's names. What does not: orders (orders/rest_payloads.py), items
 and offers (inventory/payloads.py), the Trading API (trading_payloads.py).
@@ -12,7 +12,7 @@ import msgspec
 
 from ....core.errors import RecordError
 
-# Ids of orders before 2019 hold an exclamation mark (6498414015!260000000562911).
+# Ids of orders before 2019 contain an exclamation mark (6498414015!260000000562911).
 Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z*!_-]{1,64}$")]
 Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
 
@@ -44,7 +44,7 @@ class TokenError(msgspec.Struct):
 
 
 def bad_payload(reason: str) -> RecordError:
-    """reason: as of core/legible.says."""
+    """reason: the result of core/legible.says."""
     return RecordError(
         "bad_payload",
         f"eBay's order is not shaped as its API says: {reason}.",

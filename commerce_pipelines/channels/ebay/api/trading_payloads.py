@@ -37,7 +37,7 @@ class Amount(_Element):
 
 
 class Reference(_Element):
-    """`eBayReference`: the text is an identifier, `name` says of which sort (IOSS, OSS …)."""
+    """`eBayReference`: the text is an identifier, `name` is its kind (IOSS, OSS …)."""
 
     value: str = ""
     name: str = ""
@@ -49,7 +49,7 @@ class TaxDetails(_Element):
 
 
 class TaxesType(_Element):
-    """`TotalTaxAmount` is not read: it has been seen in another currency than its parts."""
+    """`TotalTaxAmount` is not read, because it has been seen in another currency than its parts."""
 
     TaxDetails: list[TaxDetails] = []
     eBayReference: Reference | str | None = None
@@ -102,8 +102,8 @@ class OrderedVariation(_Element):
 
 
 class Transaction(_Element):
-    """A line of an order. TransactionPrice is the price of one unit; the SKU of a variation stands there, not at
-    Item."""
+    """A line of an order. TransactionPrice is the price of one unit. The SKU of a variation stands in the variation,
+    not in Item."""
 
     OrderLineItemID: Id
     TransactionPrice: Amount
@@ -181,7 +181,7 @@ class Order(_Element):
 
 
 class Error(_Element):
-    """ShortMessage and LongMessage are eBay's words; the parameters behind them are not read."""
+    """ShortMessage and LongMessage are eBay's own texts; the parameters that follow them are not read."""
 
     ErrorCode: str = ""
     ShortMessage: str = ""
@@ -196,7 +196,7 @@ class PaginationResult(_Element):
 
 
 class Answer(_Element):
-    """What every answer has. HTTP says 200 whatever `Ack` says."""
+    """The fields of every answer. The HTTP status is 200 whatever `Ack` says."""
 
     Ack: Literal["Success", "Failure", "Warning", "PartialFailure", "CustomCode"]
     Errors: list[Error] = []
@@ -219,7 +219,7 @@ class SellingStatus(_Element):
 
 
 class Variation(_Element):
-    """Of a listing. `Quantity` is what was ever offered, what is sold included."""
+    """A variation of a listing. `Quantity` is everything that was ever offered, sold units included."""
 
     SKU: str = ""
     Quantity: int | None = None
@@ -252,13 +252,13 @@ class ActiveList(_Element):
 
 
 class SellingAnswer(_Element):
-    """Without `ActiveList` where nothing is listed."""
+    """The answer has no `ActiveList` if the account lists nothing."""
 
     ActiveList: ActiveList | None = None
 
 
 class InventoryStatus(_Element):
-    """What a listing, or a variation of it, has after the call. No SKU where a listing has none."""
+    """The state of a listing, or of its variation, after the call. A listing without SKU has none here."""
 
     ItemID: str = ""
     SKU: str = ""
@@ -274,7 +274,7 @@ T = TypeVar("T")
 
 
 def read_order(raw: bytes) -> Order:
-    """One landed `<Order>`. Raises RecordError(`bad_payload`) whose message ends with the path of what is wrong."""
+    """One landed `<Order>`. Raises RecordError(`bad_payload`); its message ends with the path of the wrong field."""
     try:
         root = xml.parse(raw)
         if root.find(f".//{xml.TOO_DEEP}") is not None:
@@ -287,7 +287,7 @@ def read_order(raw: bytes) -> Order:
 
 
 def read_answer(element: ET.Element, shape: type[T], operation: str) -> T:
-    """Raises ProtocolError with the path of what is wrong."""
+    """Raises ProtocolError with the path of the wrong field."""
     try:
         return _convert(element, shape)
     except msgspec.ValidationError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from xml.etree import ElementTree as ET  # only to build and to write; reading goes through defusedxml
+from xml.etree import ElementTree as ET  # only for building and writing; defusedxml reads
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
@@ -17,16 +17,17 @@ from ....core.errors import ProtocolError
 from ....core.legible import legible_xml
 
 NAMESPACE = "urn:ebay:apis:eBLBaseComponents"
-_ATTRIBUTES = ("currencyID", "name")  # of amounts and of eBayReference; others are ignored as unknown elements are
+# Attributes of amounts and of eBayReference; all others are ignored, as unknown elements are.
+_ATTRIBUTES = ("currencyID", "name")
 _DEPTH = 64
 TOO_DEEP = "TooDeep"
 
 
 def parse(content: bytes) -> ET.Element:
-    """The root, every tag without its namespace. Entities, document types and external references are refused.
+    """The root element, with tags without namespace. Entities, document types and external references are refused.
 
-    Characters that XML forbids become U+FFFD; elements deeper than any of eBay's become one element TOO_DEEP. Raises
-    ProtocolError; never quotes the content.
+    Characters that XML forbids become U+FFFD. Elements nested deeper than any of eBay's are replaced by one element
+    TOO_DEEP. Raises ProtocolError; never quotes the content.
     """
     try:
         root = _parse_tree(content)
@@ -44,7 +45,8 @@ def _parse_tree(content: bytes) -> ET.Element:
 
 
 def _strip(element: ET.Element, depth: int) -> None:
-    """Takes the namespaces off. What nests without end is cut there: one record of that sort spoils no page."""
+    """Removes the namespaces, and cuts off elements that are nested too deep, so that one such record does not spoil
+    the page."""
     if depth == 0:
         element.clear()
         element.tag = TOO_DEEP
@@ -55,14 +57,15 @@ def _strip(element: ET.Element, depth: int) -> None:
 
 
 def write(root: ET.Element) -> bytes:
-    """UTF-8 bytes of a tree whose tags have no namespace, with eBay's as the default one. The same tree, the same
+    """UTF-8 bytes of a tree whose tags have no namespace, with eBay's as the default namespace. Equal trees give equal
     bytes."""
     root.set("xmlns", NAMESPACE)
     return ET.tostring(root, encoding="utf-8", xml_declaration=False)
 
 
 def build(tag: str, content: Mapping[str, Any]) -> bytes:
-    """A request: mapping -> nested elements, sequence -> repeated ones, anything else -> its text; None is left out."""
+    """A request: a mapping becomes nested elements, a sequence repeated elements, anything else its text; None is left
+    out."""
     root = ET.Element(tag)
     _fill(root, content)
     root.set("xmlns", NAMESPACE)
@@ -82,8 +85,8 @@ def _fill(parent: ET.Element, content: Mapping[str, Any]) -> None:
 
 
 def as_mapping(element: ET.Element, repeated: frozenset[str]) -> dict[str, Any]:
-    """Children by name. Empty elements are left out; a leaf is its stripped text, one with known attributes a
-    mapping of these and `value`; names in `repeated` give lists, of others the first counts."""
+    """The children by name. Empty elements are left out. A leaf is its stripped text, or, with known attributes, a
+    mapping of these and `value`. Names in `repeated` give lists; of any other name the first element counts."""
     result: dict[str, Any] = {}
     for child in element:
         if len(child):

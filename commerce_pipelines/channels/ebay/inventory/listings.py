@@ -1,14 +1,14 @@
-"""What the account offers on eBay, and through which API each listing has to be told its quantity.
+"""What the account offers on eBay, and which API has to change the quantity of each listing.
 
 What belongs here: reading listings in bulk. What does not: changing them (quantities.py).
 
 **Two sources.** GetMyeBaySelling gives every active fixed-price listing with the quantity that buyers see, 200 a call,
-however it was made; getInventoryItems says, 200 a call, which SKUs the Inventory API manages. Both together are the
-whole picture for one call in a hundred listings. getOffers takes one SKU a call, so it is asked only for a listing that
-is about to change (quantities.py). A listing of an Inventory API item cannot be revised by the Trading API, and
-bulkUpdatePriceQuantity knows no other: `reference["api"]` says which is right.
+whichever API created it. getInventoryItems gives the SKUs that the Inventory API manages, 200 a call. Together they
+need one call for a hundred listings. getOffers takes one SKU a call, so it is called only for a listing that is about
+to change (quantities.py). The Trading API cannot revise a listing of an Inventory API item, and bulkUpdatePriceQuantity
+cannot change any other listing: `reference["api"]` names the right API.
 
-Auctions are left out: their quantity is not for a stock to change.
+Auctions are left out, because a stock level cannot change their quantity.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ITEM, _NAMED = msgspec.json.Decoder(InventoryItem), msgspec.json.Decoder(NamedI
 
 
 class EbayListings(Listings):
-    """Active fixed-price listings of one account, whichever API made them."""
+    """Active fixed-price listings of one account, whichever API created them."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -45,9 +45,9 @@ class EbayListings(Listings):
 
 
 def listings(account: Account) -> Iterator[tuple[Listing, ...]]:
-    """Every active fixed-price listing, a variation as one of its own; each key once.
+    """Every active fixed-price listing, each variation as a listing of its own; each key once.
 
-    Raises TransientError where eBay counts more listings than it gives: half a read must not look like a whole one.
+    Raises TransientError where eBay counts more listings than it gives: half a reading must not look like a whole one.
     """
     managed = inventory_skus(account)
     seen: set[str] = set()
@@ -58,7 +58,7 @@ def listings(account: Account) -> Iterator[tuple[Listing, ...]]:
 
 
 def _read_listings(raw: dict[str, Any], managed: Mapping[str, bool]) -> Iterator[Listing]:
-    """As `listings_of`; an item that cannot be read is one unreadable listing."""
+    """As `listings_of`; an item that cannot be read becomes one unreadable listing."""
     try:
         item = trading.convert(raw, trading.ListedItem)
     except msgspec.ValidationError as error:
@@ -68,7 +68,7 @@ def _read_listings(raw: dict[str, Any], managed: Mapping[str, bool]) -> Iterator
 
 
 def listings_of(item: trading.ListedItem, managed: Mapping[str, bool]) -> Iterator[Listing]:
-    """A listing, or its variations. managed: as of `inventory_skus`."""
+    """A listing, or its variations. managed: the result of `inventory_skus`."""
     variations = item.Variations.Variation if item.Variations else []
     for number, variation in enumerate(variations):
         yield Listing(
@@ -90,9 +90,9 @@ def listings_of(item: trading.ListedItem, managed: Mapping[str, bool]) -> Iterat
 
 
 def inventory_skus(account: Account) -> dict[str, bool]:
-    """SKUs that the Inventory API manages, and whether their stock is divided among several locations.
+    """The SKUs that the Inventory API manages, and whether their stock is divided among several locations.
 
-    Pages are followed by `next`: its `offset` counts pages, not items.
+    Pages are followed by `next`, because its `offset` counts pages, not items.
     """
     skus: dict[str, bool] = {}
     unread = 0
@@ -109,7 +109,8 @@ def inventory_skus(account: Account) -> dict[str, bool]:
                 skus[item.sku] = item.is_divided
             except (msgspec.DecodeError, UnicodeDecodeError):
                 unread += 1
-                if sku := _read_sku(raw):  # as divided: of such an item only the offers are told, never a total
+                # Treated as divided: for such an item only the offers are updated, never a total.
+                if sku := _read_sku(raw):
                     skus[sku], unread = True, unread - 1
         if not page.next:
             break
@@ -130,7 +131,8 @@ def _read_sku(raw: msgspec.Raw) -> str:
 
 
 def _list_active(account: Account) -> Iterator[list[dict[str, Any]]]:
-    """Pages of active listings by item id. Where their number changes meanwhile, they are read again from the first."""
+    """Pages of active listings by item id. If the number of listings changes meanwhile, the pages are read again from
+    the first."""
     number, total, restarts, count = 1, -1, 0, 0
     while True:
         page = _get_page(account, number)

@@ -29,19 +29,19 @@ class InventoryItem(_Payload):
 
     @property
     def is_divided(self) -> bool:
-        """Whether its stock is stated for single locations, whose sum the total is."""
+        """Whether its stock is stated per location; the total is then their sum."""
         stock = self.availability.ship_to_location_availability if self.availability else None
         return bool(stock and stock.availability_distributions)
 
 
 class NamedItem(_Payload):
-    """What is needed of an item whose stock cannot be read."""
+    """The part that is needed of an item whose stock cannot be read."""
 
     sku: str
 
 
 class InventoryItems(_Payload):
-    """`next` is the address of the following page; an account without such items answers 404 or a total of 0."""
+    """`next` is the address of the next page. An account without such items answers 404 or a total of 0."""
 
     total: int = 0
     inventory_items: list[msgspec.Raw] = []
@@ -64,7 +64,7 @@ class Offers(_Payload):
 
 
 class Response(_Payload):
-    """Of one offer, or, without `offerId`, of the inventory item itself."""
+    """The result for one offer, or, without `offerId`, for the inventory item itself."""
 
     status_code: int = 0
     sku: str = ""

@@ -1,15 +1,16 @@
-"""Telling eBay quantities: ReviseInventoryStatus for classic listings, bulkUpdatePriceQuantity for the Inventory API's.
+"""Sending quantities to eBay: ReviseInventoryStatus for classic listings, bulkUpdatePriceQuantity for Inventory API
+items.
 
 What belongs here: batches, what the answers say of each listing. What does not: which quantity is right (domain), which
 API a listing needs (listings.py).
 
 Both calls state the quantity that is to be available, so a repeated call does no harm. eBay cannot compare before it
-sets. Quantity 0 keeps a listing alive and hidden ("out-of-stock control"); without that preference of the seller's, the
-Trading API refuses it. A listing may be revised 250 times a day ("the seller will be blocked from revising the item
-until the next calendar day"); we stop before eBay does, because its block would last.
+sets. With quantity 0 a listing stays active and hidden ("out-of-stock control"); if the seller has not switched that
+preference on, the Trading API refuses 0. A listing may be revised 250 times a day ("the seller will be blocked from
+revising the item until the next calendar day"); we stop before that limit, so that eBay does not block the listing.
 
-An offer of the Inventory API goes by an id that getOffers alone tells, one SKU a call. It is asked for at a listing's
-first push and remembered with the listing, until eBay refuses a push.
+Only getOffers, with one SKU a call, tells the id of an Inventory API offer. The id is read at a listing's first push
+and kept with the listing, until eBay refuses a push.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ from .payloads import BulkResponse, Offer, Offers
 
 OFFERS = "/sell/inventory/v1/offer"
 BULK = "/sell/inventory/v1/bulk_update_price_quantity"
-STATUSES = 4  # InventoryStatus containers a call
-OFFERS_A_CALL = 25  # of bulkUpdatePriceQuantity
-# A bucket of 100 that gets 147 back in a day: at most 247 revisions in any day.
+STATUSES = 4  # InventoryStatus containers in one call
+OFFERS_A_CALL = 25  # offers in one bulkUpdatePriceQuantity
+# A bucket of 100 that gets 147 back in a day allows at most 247 revisions in any day.
 REVISIONS = Rate(147 / 86_400, 100)
 NO_ZERO = "515"  # "The quantity must be a valid number greater than 0"
 NO_ANSWER = ("unanswered", "eBay's answer does not mention this listing.")
@@ -45,14 +46,15 @@ Send = Callable[[Batch], Iterator[PushOutcome]]
 
 
 class EbayQuantities(Quantities):
-    """Writes of one account: by ReviseInventoryStatus (four listings a call) or bulkUpdatePriceQuantity, as each
-    listing demands. buckets: where revisions are counted, shared by all processes."""
+    """Quantities of one account, sent by ReviseInventoryStatus (four listings a call) or bulkUpdatePriceQuantity,
+    whichever the listing needs. buckets: where revisions are counted, shared by all processes."""
 
     def __init__(self, account: Account, buckets: BucketStore) -> None:
         self._account, self._buckets = account, buckets
 
     def push(self, pushes: Sequence[Push]) -> Iterator[PushOutcome]:
-        """One outcome for every push. Pushes of one listing go in one call where they can: that is one revision."""
+        """One outcome for every push. Pushes of one listing go in one call where possible, because that is one
+        revision."""
         allowed: dict[str, list[Push]] = {"trading": [], "inventory": []}
         for wanted in pushes:
             if refused := _refuse(wanted):
@@ -69,7 +71,7 @@ class EbayQuantities(Quantities):
         )
 
     def _send_batches(self, batches: Iterable[Batch], send: Send) -> Iterator[PushOutcome]:
-        """Two calls in a row that get nowhere mean that nothing gets anywhere, which is raised."""
+        """Two failed calls in a row mean that eBay cannot be reached, which is raised."""
         lost = False
         for batch in batches:
             batch, stopped = self._count_revisions(batch)
@@ -93,12 +95,12 @@ class EbayQuantities(Quantities):
                 yield from (_build_outcome(wanted, "failed", "unreadable", str(error)) for wanted in open_.values())
 
     def _count_revisions(self, batch: Batch) -> tuple[Batch, list[PushOutcome]]:
-        """The pushes whose listings may still be revised today, and the others' outcomes."""
+        """The pushes whose listings may still be revised today, and the outcomes of the others."""
         full = set()
         for item_id in sorted({_get_item_id(wanted) for wanted in batch}):
             key = f"{self._account.settings.name}:revisions:{item_id}"
             if self._buckets.reserve(key, REVISIONS) > 0:
-                self._buckets.reserve(key, REVISIONS, -1.0)  # not spent
+                self._buckets.reserve(key, REVISIONS, -1.0)  # give the revision back, which was not made
                 full.add(item_id)
         stopped = [
             _build_outcome(
@@ -110,8 +112,8 @@ class EbayQuantities(Quantities):
         return [wanted for wanted in batch if _get_item_id(wanted) not in full], stopped
 
     def _revise_batch(self, batch: Batch) -> Iterator[PushOutcome]:
-        """eBay lists what it revised. Its errors do not say of which listing they are, so each of the others is sent
-        again alone."""
+        """eBay lists what it revised. Its errors do not name the listing, so each listing that is not on that list is
+        sent again alone."""
         root = self._account.trading(
             "ReviseInventoryStatus",
             {"InventoryStatus": [_build_status(wanted) for wanted in batch]},
@@ -137,8 +139,8 @@ class EbayQuantities(Quantities):
             yield from self._revise_batch([wanted])
 
     def _push_managed(self, batch: Batch) -> Iterator[PushOutcome]:
-        """Pushes of Inventory API items. What a call of several SKUs does not take, or takes for an offer that eBay no
-        longer knows, is tried once more: each SKU alone, a remembered offer looked up again."""
+        """Pushes of Inventory API items. A push that fails in a call with several SKUs, or because eBay no longer knows
+        the offer, is tried once more: each SKU alone, its offer looked up again."""
         pushes = {wanted.listing.key: wanted for wanted in batch}
         kept_ids = {key: wanted.listing.reference.get("offer_id") for key, wanted in pushes.items()}
         remembered = {key: offer_id for key, offer_id in kept_ids.items() if offer_id is not None}
@@ -153,8 +155,8 @@ class EbayQuantities(Quantities):
             yield from self._update_offers(group, {key: offer_ids[key] for key in offer_ids.keys() - remembered.keys()})
 
     def _update_offers(self, batch: Batch, offer_ids: dict[str, str]) -> Iterator[PushOutcome]:
-        """By their offers; those that are not in offer_ids are looked up and put there. An item's SKU may be offered by
-        a classic listing, too: that one has no offer ('')."""
+        """Update the pushes' offers. An offer that is missing in offer_ids is looked up and added there. The SKU of an
+        item may also be listed by a classic listing, which has no offer ('')."""
         for group in _group_by_sku([wanted for wanted in batch if wanted.listing.key not in offer_ids]):
             offers = {o.listing.listing_id: o.offer_id for o in self._get_offers(group[0].listing.sku) if o.listing}
             offer_ids |= {wanted.listing.key: offers.get(_get_item_id(wanted), "") for wanted in group}
@@ -167,7 +169,7 @@ class EbayQuantities(Quantities):
             yield outcome if remembered[outcome.key] == offer_id else replace(outcome, reference={"offer_id": offer_id})
 
     def _update_batch(self, batch: Batch, offer_ids: dict[str, str]) -> Iterator[PushOutcome]:
-        """HTTP 207, and 200 as well, hold a status for each offer, and one of the item itself without an offer's id."""
+        """HTTP 207, and also 200, hold one status for each offer, and one for the item itself without an offer's id."""
         if not batch:
             return
         requests = [_build_request(group, offer_ids) for group in _group_by_sku(batch)]
@@ -206,7 +208,7 @@ class EbayQuantities(Quantities):
 
 
 def _refuse(push: Push) -> PushOutcome | None:
-    """What we never send."""
+    """The refusal of a push that must never be sent, None for all others."""
     if push.listing.fulfilled_by is FulfilledBy.CHANNEL:
         return _build_outcome(push, "refused", "fulfilled_by_channel", "eBay keeps the stock of this listing itself.")
     if push.quantity < 0:
@@ -227,9 +229,9 @@ def _build_status(push: Push) -> dict[str, Any]:
 
 
 def _build_request(pushes: Batch, offer_ids: dict[str, str]) -> dict[str, Any]:
-    """All offers of one SKU. "The quantity specified on a listing will be the minimum value between" the item's total
-    and the offer's own, so both are set; not the total of stock that is divided among locations, which is their
-    sum."""
+    """All offers of one SKU. "The quantity specified on a listing will be the minimum value between" the item's
+    total and the offer's own, so both are set. Where stock is divided among locations, the total is their sum and is
+    not set."""
     offers = [{"offerId": offer_ids[push.listing.key], "availableQuantity": push.quantity} for push in pushes]
     if any(push.listing.reference.get("divided") for push in pushes):
         return {"offers": offers}
@@ -242,7 +244,7 @@ def _group_by_sku(pushes: Batch) -> list[Batch]:
 
 
 def _pack_calls(skus: Iterable[Batch], most: int) -> Iterator[Batch]:
-    """Calls of at most so many SKUs, and of at most 25 offers; a push is one offer."""
+    """Calls with at most `most` SKUs and at most 25 offers each; one push is one offer."""
     call, count = Batch(), 0
     for pushes in skus:
         if call and (count == most or len(call) + len(pushes) > OFFERS_A_CALL):

@@ -1,4 +1,4 @@
 """eBay's orders: reading by either API, types, translation.
 
-What does not belong here: one call and its errors (api/).
+What belongs here: everything about orders. What does not: one call and its errors (api/).
 """

@@ -1,18 +1,18 @@
 """What an eBay order costs, as lines of money that add up to the cent, whichever of eBay's APIs states it.
 
-What belongs here: the arithmetic of items, delivery, discounts, taxes and what eBay collects for itself or a state.
+What belongs here: the sums of items, delivery, discounts, taxes, and amounts that eBay collects for itself or a state.
 What does not: the APIs' shapes (rest_payloads.py, api/trading_payloads.py), people and states (translate.py,
 trading_translate.py).
 
 **Whose tax.** Tax that eBay collects and remits is never the seller's: it is `Order.collected`. The API lists it twice,
-in `ebayCollectAndRemitTaxes` and, with fieldGroups=TAX_BREAKDOWN, again in `taxes`; what is left of `taxes` is the
+in `ebayCollectAndRemitTaxes` and, with fieldGroups=TAX_BREAKDOWN, again in `taxes`; the rest of `taxes` is the
 seller's.
 
-**Where it is counted** is read off the order's own arithmetic, in this order: the total contains the remitted tax on
-top of the prices (the rule with TAX_BREAKDOWN); the prices contain it (the total is their sum although `taxes`
-repeats it); the total leaves it out (eBay: "If the fieldGroups query parameter is not set to TAX_BREAKDOWN, 'Collect
-and Remit' will not be added"). The seller's own tax is on top or inside by the same test. Anything else is an
-exception for a person.
+**Where tax is counted** is derived from the order's own sums, in this order: the total contains the remitted tax on top
+of the prices (the rule with TAX_BREAKDOWN); the prices contain it (the total is their sum although `taxes` repeats it);
+the total leaves it out (eBay: "If the fieldGroups query parameter is not set to TAX_BREAKDOWN, 'Collect and Remit' will
+not be added"). The same test shows whether the seller's own tax is on top or inside. An order that fits none of these
+waits for a person.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _LOOK = "Compare the order in Seller Hub; if it is right there, the translation 
 
 
 class Item(msgspec.Struct, kw_only=True):
-    """One line item in minor units, all signs positive. fees: what the seller charges by law (recycling). remitted:
-    tax that eBay collects for a state, repeated: it is stated among the seller's taxes, too. withheld: what eBay
-    charges the buyer for itself or its carrier. rate: stated, ppm."""
+    """One line item in minor units, all signs positive. fees: what the law makes the seller charge (recycling).
+    remitted: tax that eBay collects for a state. repeated: the part of it that is listed among the seller's taxes as
+    well. withheld: what eBay charges the buyer for itself or its carrier. rate: the stated rate, ppm."""
 
     line_id: str
     title: str
@@ -52,7 +52,8 @@ class Item(msgspec.Struct, kw_only=True):
 
 
 class Summary(msgspec.Struct, kw_only=True):
-    """What the order states as a whole; None where it does not. adjustment is signed, the discounts are positive."""
+    """What the order states as a whole; None where it states nothing. adjustment is signed, the discounts are
+    positive."""
 
     total: int
     adjustment: int = 0
@@ -69,7 +70,7 @@ class Priced(NamedTuple):
 
 
 class _Basis(NamedTuple):
-    """Where taxes are counted. collected: minor units on top of the seller's total; inside: remitted tax in the
+    """Where taxes are counted. collected: minor units on top of the seller's total. inside: remitted tax inside the
     prices."""
 
     on_top: bool
@@ -78,7 +79,7 @@ class _Basis(NamedTuple):
 
 
 def price(items: list[Item], summary: Summary, includes_tax: bool) -> Priced:
-    """The order's lines. includes_tax: the basis where the order states no tax of the seller's own.
+    """The order's lines. includes_tax: whether prices include tax, for an order that states no tax of the seller's own.
 
     Raises RecordError(`unbalanced`) when no reading adds up to the stated total.
     """
@@ -114,7 +115,7 @@ def to_order_currency(value: str, currency: str, order_currency: str) -> int:
 
 
 def unpriced(items: list[Item]) -> tuple[OrderLine, ...]:
-    """The lines of an order that waits or is cancelled: amounts of nothing."""
+    """The lines of a waiting or cancelled order, with amounts of zero."""
     return tuple(
         OrderLine(line_id=i.line_id, kind=LineKind.PRODUCT, title=i.title, quantity=i.quantity, amount=0, sku=i.sku)
         for i in items
@@ -143,8 +144,8 @@ def _sum_net(item: Item) -> int:
 
 
 def _drop_handling(items: list[Item], summary: Summary) -> None:
-    """`shippingCost` is "the total cost of shipping all units": where the order's delivery cost has no room for
-    handling beside it, handling is part of it."""
+    """`shippingCost` is "the total cost of shipping all units". Where the order's delivery cost does not leave room for
+    handling on top of it, handling is part of it."""
     shipping = sum(item.shipping for item in items)
     if summary.delivery is not None and shipping <= summary.delivery < shipping + sum(item.handling for item in items):
         for item in items:
@@ -152,7 +153,8 @@ def _drop_handling(items: list[Item], summary: Summary) -> None:
 
 
 def _build_order_lines(items: list[Item], summary: Summary) -> list[OrderLine]:
-    """Money that only the order states: its discount, delivery beyond the items', adjustments agreed after the sale."""
+    """Lines for money that only the order states: its discount, delivery beyond the items', adjustments agreed after
+    the sale."""
 
     def beyond(stated: int | None, of_items: int) -> int:
         return max(0, (stated or 0) - of_items)
@@ -178,7 +180,8 @@ def _build_lines(item: Item, remitted_inside: bool) -> list[OrderLine]:
     goods = (item.cost, item.discount)
     delivery = (item.shipping + item.handling, item.shipping_discount)
     nets = [max(0, gross - off) for gross, off in (goods, delivery)]
-    nets = nets if any(nets) else [1, 0]  # tax of what costs nothing stays with the goods: delivery may be no line
+    # The tax of an item that costs nothing goes to its goods line, because it may have no delivery line.
+    nets = nets if any(nets) else [1, 0]
     taxes = allocate(item.tax, nets)
     inside = allocate(item.remitted, nets) if remitted_inside else [0, 0]
     lines = _build_charge_lines(item, LineKind.PRODUCT, *goods, taxes[0], inside[0])
@@ -193,8 +196,8 @@ def _build_lines(item: Item, remitted_inside: bool) -> list[OrderLine]:
 
 
 def _build_charge_lines(item: Item, kind: LineKind, gross: int, off: int, tax: int, remitted: int) -> list[OrderLine]:
-    """The item's goods or its shipping, and the discount on it, which bears its share of the tax. remitted leaves the
-    charge: it is not the seller's."""
+    """The item's goods or shipping line, and the discount on it with the discount's share of the tax. The remitted tax
+    is subtracted, because it is not the seller's."""
     is_product = kind is LineKind.PRODUCT
     line_id = item.line_id if is_product else f"{item.line_id}_shipping"
     share = tax * off // (gross - off) if gross > off else 0

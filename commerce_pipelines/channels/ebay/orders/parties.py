@@ -1,7 +1,7 @@
-"""What both of eBay's APIs say of people and parcels in the same way.
+"""What both of eBay's APIs state in the same way about people and parcels.
 
-What belongs here: who a data subject is, relay addresses, the reference above a hub's street. What does not: either
-API's shapes.
+What belongs here: who a data subject is, relay addresses, the reference above a hub's street. What does not: the shapes
+of either API.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 from ....domain.keys import email_key
 from ....domain.orders.order import Address
 
-_INVALID = "Invalid Request"  # eBay's words for "you may not know"
+_INVALID = "Invalid Request"  # eBay's text in place of data that it withholds
 
 
 def subject(username: str, order_id: str) -> str:
-    """The user name stays the same per buyer, while the e-mail is gone after 14 days."""
+    """The user name, which stays the same for a buyer, while eBay removes the e-mail after 14 days."""
     return f"ebay:{username}" if username else f"order:{order_id}"
 
 
 def first_email(*addresses: str | None) -> str:
-    """The first that is an address, '' if none is."""
+    """The first text that is an e-mail address, '' if none is."""
     return next((address for address in addresses if address and email_key(address)), "")
 
 
@@ -27,13 +27,13 @@ def phone(number: str | None) -> str:
 
 
 def state(stated: str | None) -> str:
-    """eBay fills a state that the buyer's country does not have with the word `default`."""
+    """The state, '' for `default`, which eBay writes where the buyer's country has no states."""
     return "" if stated is None or stated.strip().lower() == "default" else stated
 
 
 def with_reference(address: Address | None, reference: str | None) -> Address | None:
-    """A parcel to eBay's hub: "Sellers must include this value on the shipping label immediately above the street
-    address of the international shipping provider. Example: Reference #1234567890123456"."""
+    """The address of a parcel to eBay's hub: "Sellers must include this value on the shipping label immediately above
+    the street address of the international shipping provider. Example: Reference #1234567890123456"."""
     if address is None or not reference:
         return address
     text = reference if reference.startswith("Reference") else f"Reference #{reference}"

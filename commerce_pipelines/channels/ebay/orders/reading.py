@@ -1,7 +1,7 @@
-"""eBay's orders, by whichever API the settings name.
+"""eBay's orders, read by the API that the settings name.
 
-What belongs here: choosing the reader, totals for the proof. What does not: asking (rest_reading.py,
-trading_reading.py), meaning (translate.py).
+What belongs here: choosing the reader, totals for the proof. What does not: the calls (rest_reading.py,
+trading_reading.py), the meaning of an order (translate.py).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class EbayOrders(Orders):
         self._reader = READERS[self._settings.orders_api](account, now)
 
     def changed(self, window: Window, resume: str | None = None, unchanged: Unchanged | None = None) -> Iterator[Page]:
-        """Orders modified in the window, up to some seconds ago; nothing when the window is younger."""
+        """Orders modified in the window, up to some seconds ago; nothing if the window begins later."""
         return self._reader.changed(window, resume, unchanged)
 
     def created(self, window: Window) -> Iterator[Page]:
@@ -48,7 +48,7 @@ class EbayOrders(Orders):
         return self._reader.one(record_id)
 
     def totals(self, window: Window) -> Iterator[OrderTotal]:
-        """As channels/totals.py says; an order that cannot be translated counts with the total that eBay states."""
+        """As in channels/totals.py; an order that cannot be translated counts with the total that eBay states."""
         return totals(self._reader.created(window, whole=False), self.translate, _read_stated_total)
 
     def head(self, raw: bytes) -> Head:
@@ -60,7 +60,7 @@ class EbayOrders(Orders):
 
 
 def _read_stated_total(raw: bytes) -> OrderTotal:
-    """The order by its head and stated total alone. Raises RecordError where not even those can be read."""
+    """The order's total from its head and stated total alone. Raises RecordError if those cannot be read either."""
     top = translate.head(raw)
     if translate.is_xml(raw):
         total = trading_payloads.read_order(raw).Total

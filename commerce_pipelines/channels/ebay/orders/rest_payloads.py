@@ -2,8 +2,8 @@
 
 What belongs here: the vendor's shapes under the vendor's names, and reading them from bytes. What does not: what they
 mean (translate.py), how they are asked for (rest_reading.py), the Trading API (api/trading_payloads.py). Source:
-sell_fulfillment_v1_oas3.json 1.20.7, in which every field is optional; required here is what an order cannot do
-without.
+sell_fulfillment_v1_oas3.json 1.20.7, in which every field is optional; the fields without which an order cannot be
+loaded are required here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class _Payload(msgspec.Struct, rename="camel", gc=False):
 
 
 class Amount(_Payload):
-    """`value` is in `currency`. An amount that eBay converted says what it was before."""
+    """`value` is in `currency`. An amount that eBay converted also states its original currency."""
 
     value: str
     currency: Currency
@@ -92,7 +92,7 @@ class Payment(_Payload):
 
 
 class Refund(_Payload):
-    """Of the order, with a status (FAILED, PENDING, REFUNDED); of a line, without."""
+    """A refund of the order has a status (FAILED, PENDING, REFUNDED), a refund of a line has none."""
 
     amount: Amount | None = None
     refund_status: str | None = None
@@ -210,7 +210,7 @@ class HeadCancel(_Payload):
 
 
 class Head(_Payload):
-    """The few fields of an order that the landing and the client need; the rest is skipped unread."""
+    """The few fields of an order that the landing and the client need; the others are not decoded."""
 
     order_id: Id
     creation_date: Instant
@@ -222,7 +222,7 @@ class Head(_Payload):
 
 
 class OrdersPage(_Payload):
-    """Orders stay the bytes that came: they are landed, not re-encoded."""
+    """Orders stay the bytes that came, because they are landed unchanged."""
 
     total: int
     orders: list[msgspec.Raw] = []
@@ -235,7 +235,7 @@ _HEAD = msgspec.json.Decoder(Head)
 
 
 def read_order(raw: bytes) -> Order:
-    """One order. Raises RecordError(`bad_payload`) whose message ends with the path of what is wrong."""
+    """One order. Raises RecordError(`bad_payload`); its message ends with the path of the wrong field."""
     return _read(_ORDER, raw)
 
 

@@ -1,12 +1,12 @@
-"""Orders by the Fulfillment API: getOrders by window, getOrder where the list leaves something out.
+"""Orders by the Fulfillment API: getOrders by window, getOrder where the list leaves fields out.
 
-What belongs here: filters, paging over a set that moves. What does not: types (rest_payloads.py), meaning
+What belongs here: filters, paging over a list that changes meanwhile. What does not: types (rest_payloads.py), meaning
 (rest_translate.py), tokens and limits (api/account.py).
 
-**Paging.** The list is an offset into a set that changes while it is read: an order modified meanwhile leaves a
-window of modification dates, and what stood behind it moves up, over the page boundary. Each page therefore begins
-before the end of the last one and must hold its last order; and `total` must not have grown by the end. Otherwise the
-span is read again. What comes twice is recognised when it is landed.
+**Paging.** A page is an offset into a list that changes while it is read: an order that is modified meanwhile leaves a
+window of modification dates, and all later orders move up by one, so that one would slip past the next page. Each page
+therefore begins before the end of the page before it and must contain that page's last order, and `total` must not
+grow. Otherwise the span is read again. The landing recognises an order that was read twice.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from ..api.account import ORDERS, Account
 from . import rest_payloads
 from .spans import Place, bounds, read_place, settled, spans
 
-# Always the same: the totals contain what eBay collects and remits only with it.
+# Always sent, because the totals contain the tax that eBay collects and remits only with it.
 FIELDS = {"fieldGroups": "TAX_BREAKDOWN"}
 PAGE_SIZE, OVERLAP = 200, 10
 RESTARTS = 3
-# Where "the taxIdentifier container is only returned in getOrder and not in getOrders".
+# Marketplaces on which "the taxIdentifier container is only returned in getOrder and not in getOrders".
 WITH_TAX_IDENTIFIER = frozenset(("EBAY_IT", "EBAY_ES"))
 
 
@@ -45,7 +45,8 @@ class FulfillmentOrders:
         return self._list_pages("creationdate", window, None, whole=whole)
 
     def one(self, order_id: str) -> bytes | None:
-        """eBay answers 404, or 400 with error 32100 ("Invalid order ID"), to an id that it does not know."""
+        """One order; None for an id that eBay does not know: it answers 404, or 400 with error 32100 ("Invalid order
+        ID")."""
         response = self._account.rest("getOrder", f"{ORDERS}/{quote(order_id, safe='')}", FIELDS, ok=(200, 400, 404))
         if response.status == 200:
             return response.body
@@ -72,7 +73,7 @@ class FulfillmentOrders:
                 )
 
     def _list_span(self, span: Window, place: Place) -> Iterator[tuple[list[bytes], Place | None]]:
-        """(orders, where the span goes on; None after its last page)."""
+        """(orders, where the span continues; None after its last page)."""
         first, restarts, grown = Place(place.by, place.start, place.end), 0, False
         seen: set[str] = set()
         while True:
@@ -84,7 +85,8 @@ class FulfillmentOrders:
             seen.update(ids)
             reached = place.offset + len(ids)
             done = not moved and reached >= page.total
-            short = not done and len(ids) < PAGE_SIZE  # four rows where five are counted: nobody knows which is lacking
+            # EBay counts more orders than the page holds, and nobody knows which order is missing.
+            short = not done and len(ids) < PAGE_SIZE
             if moved or short or (done and grown):
                 restarts += 1
                 if restarts > RESTARTS:
@@ -114,7 +116,8 @@ class FulfillmentOrders:
         return self._account.decode(self._account.rest("getOrders", ORDERS, params), rest_payloads.OrdersPage)
 
     def _complete_orders(self, orders: list[bytes], unchanged: Unchanged | None) -> Iterator[bytes]:
-        """The orders, those of which the list is known to lack something by getOrder, unless they are unchanged."""
+        """The orders. An order that misses fields in the list is read by getOrder, unless it has not changed since it
+        was landed."""
         lacking = {number: order for number, raw in enumerate(orders) if (order := _read_head_if_lacking(raw))}
         changes = [(order.order_id, order.last_modified_date) for order in lacking.values()]
         landed = unchanged(changes) if unchanged and changes else ()
@@ -130,11 +133,12 @@ class FulfillmentOrders:
         except CredentialError:
             raise
         except PermanentError:
-            return raw  # what only getOrder tells is lacking then, and the neighbours go on
+            return raw  # the order is landed without the fields that only getOrder gives, and the others go on
 
 
 def _read_head_if_lacking(raw: bytes) -> rest_payloads.Head | None:
-    """The head of an order of which the list does not tell all: cancel requests, tax identifiers."""
+    """The head of an order whose list entry misses fields (cancel requests, tax identifiers), None for any other
+    order."""
     try:
         order = rest_payloads.read_head(raw)
     except RecordError:

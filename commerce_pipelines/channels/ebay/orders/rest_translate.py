@@ -4,8 +4,9 @@ What belongs here: states, people, addresses, programmes, which amounts are whos
 (charges.py), the API's shapes (rest_payloads.py), orders of the Trading API (trading_translate.py). Quotations are
 field descriptions of sell_fulfillment_v1_oas3.json.
 
-Cancelled is `cancelState` CANCELED, which covers the order. A request (IN_PROGRESS) is a wish and changes nothing.
-Where some units are cancelled eBay keeps the order's lines and total and pays back: `Order.refunded` says how much.
+An order with `cancelState` CANCELED is cancelled as a whole. A cancel request (IN_PROGRESS) is only a wish and changes
+nothing. Where some units are cancelled, eBay keeps the order's lines and total and refunds the buyer: `Order.refunded`
+says how much.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from .parties import first_email, phone, state, subject, with_reference
 PAID = frozenset(("PAID", "PARTIALLY_REFUNDED", "FULLY_REFUNDED"))
 CANCELLED = frozenset(("CANCELED", "CANCELLED"))
 SHIPPED = {"NOT_STARTED": Shipped.NO, "IN_PROGRESS": Shipped.PARTLY, "FULFILLED": Shipped.YES}
-# CODICE_FISCALE, DNI, NIE, NIF and NIT are persons' numbers as well; only this one is a trader's.
+# The kind of number that only a business has. Private persons may have a CODICE_FISCALE, DNI, NIE, NIF or NIT too.
 TRADER_ID = "VATIN"
 
 
@@ -93,18 +94,20 @@ def status_of(order: rest_payloads.Order) -> OrderStatus:
 
 
 def marketplace_of(order: rest_payloads.Order, home: str) -> str:
-    """Where the buyer bought; a listing surfaces on other marketplaces than its own."""
+    """The marketplace where the buyer bought; a listing also appears on other marketplaces than its own."""
     line = order.line_items[0]
     return line.purchase_marketplace_id or line.listing_marketplace_id or home
 
 
 def minor(amount: rest_payloads.Amount | None, currency: str) -> int:
-    """Minor units; nothing is 0. What eBay converted is not the order's money: RecordError(`mixed_currency`)."""
+    """Minor units, 0 for no amount. An amount that eBay converted is not the order's money:
+    RecordError(`mixed_currency`)."""
     return to_order_currency(amount.value, amount.currency, currency) if amount else 0
 
 
 def _read_minor_in(amount: rest_payloads.Amount | None, currency: str) -> int | None:
-    """Payments and refunds are stated in the currency of the seller's payout, with the order's beside it."""
+    """The amount in the order's currency. Payments and refunds are stated in the currency of the seller's payout, with
+    the order's currency beside it."""
     if amount is None:
         return None
     if amount.currency == currency:
@@ -164,7 +167,7 @@ def _read_summary(stated: rest_payloads.PricingSummary, currency: str) -> Summar
 
 
 def _name_collection_scheme(order: rest_payloads.Order) -> str:
-    """IOSS, OSS, VOEC … as eBay names it; else by the sort of tax."""
+    """IOSS, OSS, VOEC … as eBay names the scheme; else a name by the kind of tax."""
     taxes = [tax for line in order.line_items for tax in line.ebay_collect_and_remit_taxes or ()]
     names = sorted({tax.ebay_reference.name for tax in taxes if tax.ebay_reference and tax.ebay_reference.name})
     if names:
@@ -194,7 +197,8 @@ def _read_payments(order: rest_payloads.Order, currency: str) -> tuple[Payment, 
 
 
 def _sum_refunds(order: rest_payloads.Order, currency: str) -> int:
-    """The seller's part of what went back. Line refunds are listed at the order again, so one of the two counts."""
+    """The seller's part of the refunds. eBay repeats refunds of lines at the order, so only one of the two lists
+    counts."""
     of_order = [
         _read_minor_in(refund.amount, currency) or 0
         for refund in (order.payment_summary and order.payment_summary.refunds) or ()
@@ -239,7 +243,7 @@ def _read_buyer(order: rest_payloads.Order, marketplace: str) -> Buyer:
 
 
 def _read_shipping_address(step: rest_payloads.ShippingStep | None) -> Address | None:
-    """Where the parcel goes: with the Global Shipping Program or eBay International Shipping, to eBay's hub."""
+    """Where the parcel goes; with the Global Shipping Program or eBay International Shipping that is eBay's hub."""
     return with_reference(_read_address(step.ship_to), step.ship_to_reference_id) if step else None
 
 

@@ -1,6 +1,7 @@
-"""Windows of time as eBay takes them: at most 90 days each, at most two years back, bounds included, milliseconds.
+"""Time windows in the form that eBay takes: at most 90 days each, at most two years back, bounds included,
+milliseconds.
 
-What belongs here: cutting windows, and where a listing goes on. What does not: asking (rest_reading.py,
+What belongs here: cutting windows, and the place where a list continues. What does not: the calls (rest_reading.py,
 trading_reading.py).
 """
 
@@ -14,15 +15,15 @@ import msgspec
 from ...capabilities import Window
 
 SPAN = timedelta(days=90)
-REACH = timedelta(days=729)  # orders are to be had for two years
-# eBay's clock and ours disagree by seconds; a change shows up a little after it happened.
+REACH = timedelta(days=729)  # how far back eBay gives orders: two years
+# eBay's clock and ours differ by seconds, and a change becomes visible a little after it happened.
 SETTLED = timedelta(seconds=5)
 TICK = timedelta(milliseconds=1)
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a listing goes on: within the span that begins at `start`, at `offset` (an order's index or a page's
-    number), after the order `anchor`, of `total`."""
+    """Where a list continues: in the span that begins at `start`, at `offset` (an order's index or a page's number),
+    after the order `anchor`; `total` is the length of the list so far."""
 
     by: str
     start: datetime
@@ -33,7 +34,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 def settled(window: Window, now: datetime) -> Window:
-    """The part of a window that eBay can answer for good."""
+    """The part of a window for which eBay's answer is final."""
     return Window(
         max(_cut_to_milliseconds(window.start), _cut_to_milliseconds(now - REACH)),
         min(_cut_to_milliseconds(window.end), _cut_to_milliseconds(now - SETTLED)),
@@ -41,7 +42,7 @@ def settled(window: Window, now: datetime) -> Window:
 
 
 def spans(window: Window) -> Iterator[Window]:
-    """Consecutive parts of at most 90 days; none of an empty window."""
+    """Consecutive parts of at most 90 days; an empty window has none."""
     start = window.start
     while start < window.end:
         end = min(start + SPAN, window.end)
@@ -50,12 +51,12 @@ def spans(window: Window) -> Iterator[Window]:
 
 
 def bounds(span: Window) -> tuple[str, str]:
-    """A half-open span as eBay's inclusive bounds."""
+    """The inclusive bounds that eBay takes for a half-open span."""
     return _format_instant(span.start), _format_instant(span.end - TICK)
 
 
 def read_place(text: str | None, by: str) -> Place | None:
-    """A place of this sort of listing; anything else begins the window again."""
+    """The stored place of a list of this kind; any other text begins the window again."""
     try:
         place = msgspec.json.decode(text, type=Place) if text else None
     except msgspec.DecodeError:

@@ -3,8 +3,8 @@
 What belongs here: the call's arguments, paging. What does not: elements (api/trading_payloads.py), meaning
 (trading_translate.py), tokens, limits and `Ack` (api/account.py).
 
-Pages are numbered, so they cannot overlap: where the number of entries changes while they are read, the span is read
-again from its first page. What comes twice is recognised when it is landed.
+Pages are numbered, so they cannot overlap. If the number of entries changes during the reading, the span is read again
+from its first page. The landing recognises an order that was read twice.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class TradingOrders:
             yield orders, place
 
     def _get_page(self, span: Window, place: Place) -> ET.Element:
-        """The schema fixes the order of the elements."""
+        """One page. The elements stand in the order that eBay's schema demands."""
         times = dict(zip(BY[place.by], bounds(span), strict=True))
         paging: dict[str, Any] = {"Pagination": {"EntriesPerPage": PAGE_SIZE, "PageNumber": place.offset}}
         who: dict[str, Any] = {"OrderRole": "Seller", "OrderStatus": "All"}

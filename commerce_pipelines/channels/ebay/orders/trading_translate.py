@@ -4,8 +4,8 @@ What belongs here: states, people, addresses, which amounts are whose. What does
 elements (api/trading_payloads.py), asking (trading_reading.py).
 
 The order's id is `ExtendedOrderID` where there is one: that is the Fulfillment API's `orderId`. `TransactionPrice` is
-what one unit was sold for, after the seller's discounts, so orders read here carry none of their own. An order has
-one delivery cost for all lines.
+the price of one unit after the seller's discounts, so these orders have no discounts of their own. An order has one
+delivery cost for all lines.
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ def translate(raw: bytes, channel: str, home: str, prices_include_tax: bool | No
 
 
 def status_of(order: payloads.Order) -> OrderStatus:
-    """Completed means paid: "the buyer has paid … and checkout is complete". A cancelled sale comes as Cancelled, as
-    CancelComplete, or, where it was never paid, as Inactive."""
+    """Completed means paid: "the buyer has paid … and checkout is complete". A cancelled sale has the status Cancelled,
+    CancelComplete, or, if it was never paid, Inactive."""
     if order.CancelStatus in CANCELLED or order.OrderStatus in ("Cancelled", "Inactive"):
         return OrderStatus.CANCELLED
     checkout = order.CheckoutStatus
@@ -99,7 +99,7 @@ def status_of(order: payloads.Order) -> OrderStatus:
 
 
 def minor(amount: payloads.Amount | None, currency: str) -> int:
-    """Minor units; nothing is 0. Raises RecordError(`mixed_currency`)."""
+    """Minor units, 0 for no amount. Raises RecordError(`mixed_currency`)."""
     return to_order_currency(amount.value, amount.currencyID, currency) if amount else 0
 
 
@@ -136,7 +136,7 @@ def _read_bare_item(line: payloads.Transaction) -> Item:
 
 
 def _spread_sales_tax(order: payloads.Order, items: list[Item], currency: str) -> None:
-    """Sales tax stated for the whole order only is spread by what the items cost."""
+    """Sales tax that is stated only for the whole order is divided among the items in proportion to their cost."""
     stated = order.ShippingDetails.SalesTax if order.ShippingDetails else None
     if stated is None or any(item.tax or item.remitted for item in items):
         return
@@ -147,7 +147,7 @@ def _spread_sales_tax(order: payloads.Order, items: list[Item], currency: str) -
 
 
 def _read_rate(percent: str) -> int | None:
-    """'19.0' -> 190_000; 0 is not a rate but "no VAT stated"."""
+    """'19.0' -> 190_000. A rate of 0 means that no VAT is stated."""
     try:
         return int(Decimal(percent) * 10_000) or None
     except (ArithmeticError, ValueError):
@@ -205,7 +205,7 @@ def _read_buyer(order: payloads.Order, language: str) -> Buyer:
 
 
 def _read_shipping_address(order: payloads.Order) -> Address | None:
-    """With the Global Shipping Program the parcel goes to the first leg's address, under its reference."""
+    """Where the parcel goes; with the Global Shipping Program that is the first leg's address, under its reference."""
     legs = order.MultiLegShippingDetails if order.IsMultiLegShipping else None
     leg = legs.SellerShipmentToLogisticsProvider if legs else None
     if leg and leg.ShipToAddress:
@@ -215,7 +215,7 @@ def _read_shipping_address(order: payloads.Order) -> Address | None:
 
 
 def _read_address(address: payloads.Address | None) -> Address | None:
-    """None where eBay gives no place: it does so until checkout."""
+    """The address; None where eBay states no place, as it does until checkout."""
     if address is None or not (address.Country or address.CityName or address.Street1):
         return None
     return Address(

@@ -1,7 +1,7 @@
 """An eBay order as the business sees it: landed bytes -> domain `Order`, whichever API they came from. Pure.
 
-What belongs here: telling the two shapes apart. What does not: the Fulfillment API's orders (rest_translate.py), the
-Trading API's (trading_translate.py), their sums (charges.py).
+What belongs here: recognising which API an order came from. What does not: the Fulfillment API's orders
+(rest_translate.py), the Trading API's (trading_translate.py), their sums (charges.py).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ def head(raw: bytes) -> Head:
 
 
 def translate(raw: bytes, channel: str, home: str, prices_include_tax: bool | None = None) -> Order:
-    """One order. home: the account's marketplace, for what the order does not say. prices_include_tax: the setting;
-    None: the marketplace's way.
+    """One order. home: the account's marketplace, for what the order does not state. prices_include_tax: the setting;
+    None: as usual in the marketplace.
 
     Raises RecordError: `bad_payload`, `bad_amount`, `mixed_currency`, `unbalanced`, `bad_quantity`, `duplicate_line`.
-    Money that does not add up is an error only in an order that is to be sold: a waiting or cancelled one goes on
+    Money that does not add up is an error only in an order that is to be loaded; a waiting or cancelled order goes on
     without prices.
     """
     read = trading_translate.translate if is_xml(raw) else rest_translate.translate

@@ -1,4 +1,4 @@
 """One call of the Admin GraphQL API, its queries, pages and bulk operations.
 
-What does not belong here: what orders or stock mean.
+What belongs here: calls and their errors. What does not: what orders or stock mean.
 """

@@ -1,7 +1,7 @@
-"""One bulk operation: a query that Shopify runs by itself and answers as a file, at a handful of points.
+"""One bulk operation: a query that Shopify runs by itself and answers with a file, for a handful of points.
 
-What belongs here: starting, waiting, fetching the file and proving that it is whole. What does not: when it is worth
-it and what its lines mean (inventory/quantities.py), the query (queries.py).
+What belongs here: starting it, waiting for it, fetching the file and proving that the file is complete. What does not:
+when a bulk operation is worth it and what its lines mean (inventory/quantities.py), the query (queries.py).
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from ...http.session import HttpSession, Repeat
 from .graphql import GraphQL
 from .queries import BULK_RUN, BULK_STATE
 
-FILES = "storage.googleapis.com"  # where Shopify puts the files
-FIRST_WAIT, LONGEST_WAIT, PATIENCE = 1.0, 15.0, 1_800.0  # seconds between looks, and altogether
+FILES = "storage.googleapis.com"  # the host of Shopify's files
+# Seconds: the first and the longest pause between two looks, and the longest wait altogether.
+FIRST_WAIT, LONGEST_WAIT, PATIENCE = 1.0, 15.0, 1_800.0
 LARGEST_FILE = 512 << 20
 
 
@@ -24,7 +25,7 @@ class Operation(msgspec.Struct, frozen=True):
     id: str
     status: str
     errorCode: str | None = None
-    objectCount: int | str = 0  # an UnsignedInt64: a string in JSON
+    objectCount: int | str = 0  # an UnsignedInt64, which JSON writes as a string
     url: str | None = None
 
 
@@ -48,11 +49,11 @@ class State(msgspec.Struct, frozen=True):
 def run_bulk(graphql: GraphQL, session: HttpSession, query: str, sleep: Callable[[float], None]) -> list[bytes]:
     """The lines of the file, one JSON object each.
 
-    Raises TransientError where another operation is under way, where it failed, took too long or its file lacks lines.
-    Partial data is never taken.
+    Raises TransientError where another operation is running, where this one failed or took too long, or where its file
+    lacks lines. Incomplete data is never returned.
     """
     account = session.account
-    # Two operations read the same twice; where Shopify runs one at a time it refuses the second.
+    # May be repeated: two operations only read twice, and Shopify refuses the second where it runs one at a time.
     started = graphql.change(BULK_RUN, {"query": query}, Run, repeat=Repeat.STATE).bulkOperationRunQuery
     operation = started.bulkOperation
     if started.userErrors or operation is None:
@@ -77,7 +78,7 @@ def run_bulk(graphql: GraphQL, session: HttpSession, query: str, sleep: Callable
         code = operation.errorCode or operation.status
         raise TransientError(f"{account}: a bulk operation of Shopify ended as {code}; it is tried again later.")
     if operation.url is None:
-        lines = []  # nothing matched: there is no file then
+        lines = []  # without results there is no file
     else:
         response = session.get(operation.url, operation="bulk", max_bytes=LARGEST_FILE, deadline=600.0)
         lines = response.body.splitlines()

@@ -32,7 +32,7 @@ _tokens = msgspec.json.Decoder(Token)
 def connect(
     settings: Settings, buckets: BucketStore, tokens: TokenStore, instruments: Instruments
 ) -> tuple[HttpSession, GraphQL]:
-    """The shop's calls; none is made yet. Reads the access token's secret where it is a fixed one."""
+    """The shop's session and GraphQL calls. Makes no call yet. Reads the secret of a fixed access token."""
     base = (settings.endpoint or f"https://{settings.shop}").rstrip("/")
     token_url = settings.token_endpoint or f"{base}/admin/oauth/access_token"
     session = HttpSession(settings.name, {base, token_url, FILES}, buckets, instruments)
@@ -58,7 +58,7 @@ def _mint(session: HttpSession, settings: Settings, token_url: str) -> tuple[str
         "POST",
         token_url,
         operation="token",
-        repeat=Repeat.STATE,  # another token does no harm to the first
+        repeat=Repeat.STATE,  # a new access token leaves older ones valid
         headers={"Content-Type": "application/x-www-form-urlencoded"},
         data=urlencode(form).encode(),
         describe=describe,

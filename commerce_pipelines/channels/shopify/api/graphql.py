@@ -1,11 +1,11 @@
-"""One GraphQL call to a shop: cost-aware, its errors named, its answer decoded to a type.
+"""One GraphQL call to a shop: paced by its cost, its errors named, its answer decoded to a type.
 
-What belongs here: the envelope of an answer (data, errors, cost), what each error code means, pacing by the bucket's
-own figures. What does not: which queries there are (queries.py), lists (pages.py), HTTP statuses
+What belongs here: the envelope of an answer (data, errors, cost), what each error code means, waiting by the figures of
+Shopify's own bucket. What does not: which queries there are (queries.py), lists (pages.py), HTTP statuses
 (channels/http/session.py).
 
 Errors come in three layers: the HTTP status; `errors` beside `data` in an answer of status 200, THROTTLED and
-ACCESS_DENIED among them; `userErrors` inside a mutation's data, which whoever sends the mutation reads.
+ACCESS_DENIED among them; `userErrors` inside a mutation's data, which the sender of the mutation reads.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from .queries import MOST_POINTS
 T = TypeVar("T")
 _log = logging.getLogger("commerce_pipelines.shopify")
 
-# One bucket per app and shop, whatever is asked: its key is this one operation. The Standard plan's figures to begin
-# with; every answer tells the shop's own.
+# One bucket per app and shop, whatever is called; its key is this one operation. The first figures are the Standard
+# plan's; every answer states the shop's own.
 OPERATION = "graphql"
 STANDARD = Rate(per_second=100.0, burst=1_000.0)
-ATTEMPTS = 8  # of one call that is throttled
+ATTEMPTS = 8  # of one call that Shopify throttles
 INSIDE_ATTEMPTS = 4  # of one call that fails inside Shopify
 REFUSED_BEFORE = frozenset(("THROTTLED", "MAX_COST_EXCEEDED", "SHOP_INACTIVE", "ACCESS_DENIED", ""))
 _SCOPE = re.compile(r"\b(?:read|write)_[a-z_]+")
 
 
 class Throttle(msgspec.Struct, frozen=True):
-    """Shopify's bucket as it was when it answered, in points."""
+    """Shopify's bucket at the time of its answer, in points."""
 
     maximumAvailable: float = STANDARD.burst
     currentlyAvailable: float = STANDARD.burst
@@ -54,7 +54,8 @@ class Throttle(msgspec.Struct, frozen=True):
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """requestedQueryCost must be in the bucket before a query runs; actualQueryCost is what it then keeps."""
+    """requestedQueryCost must be in the bucket before a query runs; actualQueryCost is what the query costs in the
+    end."""
 
     requestedQueryCost: float = 0.0
     actualQueryCost: float | None = None
@@ -77,7 +78,7 @@ class Error(msgspec.Struct, frozen=True):
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """What stands beside `data`."""
+    """The fields beside `data`."""
 
     errors: tuple[Error, ...] | str = ()
     extensions: Extensions = Extensions()
@@ -88,7 +89,7 @@ class Answer(Envelope, Generic[T], frozen=True):
 
 
 class TooExpensive(CommerceError):
-    """The query costs more than any query may. Caught by who can ask for less."""
+    """The query costs more than any query may. A caller that can request less catches it."""
 
 
 _envelopes = msgspec.json.Decoder(Envelope)
@@ -107,7 +108,7 @@ def describe(response: Response) -> str:
 
 
 class GraphQL:
-    """Calls of one shop. `version` is the API version that every answer should be of."""
+    """Calls of one shop. version: the API version that every answer should have."""
 
     def __init__(
         self,
@@ -120,16 +121,16 @@ class GraphQL:
         self._session, self._url, self._auth, self._version = session, url, auth, version
         self._clock, self._sleep = instruments.clock, instruments.sleep
         self._rate = STANDARD
-        self._bucket = (STANDARD.burst, self._clock())  # points that Shopify said were left, and when
-        self._costs: dict[str, Cost] = {}  # what each query cost last
-        self._said: set[str] = set()  # warnings about the API version, each logged once
+        self._bucket = (STANDARD.burst, self._clock())  # points that Shopify said were left, and when it said so
+        self._costs: dict[str, Cost] = {}  # the last cost of each query
+        self._said: set[str] = set()  # warnings about the API version that are already logged
 
     def cost(self, query: str) -> Cost:
-        """What the query cost last; nothing before its first answer."""
+        """The last cost of the query, zero before its first answer."""
         return self._costs.get(query, Cost())
 
     def seconds(self, points: float) -> float:
-        """How long the bucket takes to give so many points."""
+        """How long the bucket takes to refill by so many points."""
         return points / self._rate.per_second
 
     def ask(self, query: str, variables: dict[str, Any], shape: type[T]) -> T:
@@ -139,9 +140,9 @@ class GraphQL:
         return self._run_query(query, variables, shape, Repeat.STATE)
 
     def change(self, mutation: str, variables: dict[str, Any], shape: type[T], *, repeat: Repeat) -> T:
-        """Like `ask`, of a mutation. Repeat.TOKEN needs `@idempotent`, which Shopify honours where it documents it
-        alone; Repeat.NEVER raises UnknownOutcome besides, when Shopify may have done it. `userErrors` are the
-        caller's to read."""
+        """Like `ask`, for a mutation. Repeat.TOKEN needs the directive `@idempotent`, which Shopify honours only for
+        documented mutations. With Repeat.NEVER it also raises UnknownOutcome, when Shopify may have done it. The caller
+        reads `userErrors`."""
         return self._run_query(mutation, variables, shape, repeat)
 
     def _run_query(self, query: str, variables: dict[str, Any], shape: type[T], repeat: Repeat) -> T:
@@ -179,7 +180,7 @@ class GraphQL:
         return UnknownOutcome(f"{self._session.account}: a mutation failed inside Shopify: {UNKNOWN}")
 
     def _read(self, response: Response, shape: type[T]) -> Answer[T] | Envelope:
-        """The answer, read once; beside errors `data` may have any shape, and then it does not matter."""
+        """The answer, decoded once. Beside errors, `data` may have any shape, and it is not used then."""
         try:
             return decode_json(_build_decoder(shape), response.body)  # type: ignore[arg-type]
         except msgspec.ValidationError as error:
@@ -191,7 +192,7 @@ class GraphQL:
             raise _build_misshapen_error(error) from None
 
     def _wait_for_points(self, query: str) -> None:
-        """Wait until the bucket holds what the query will request: a refused call helps nobody."""
+        """Wait until the bucket holds what the query will request, because a throttled call is a wasted one."""
         left, at = self._bucket
         short = self.cost(query).requestedQueryCost - left - (self._clock() - at) * self._rate.per_second
         if short > 0:
@@ -220,7 +221,7 @@ class GraphQL:
             _log.warning("%s: %s; set api_version to a newer one after an update.", self._session.account, says)
 
     def _decide_wait(self, answer: Envelope, attempt: int) -> float:
-        """Seconds after which the same call may succeed. Raises what the errors mean when it will not."""
+        """Seconds after which the same call may succeed. If it cannot succeed, raises what the errors mean."""
         account = self._session.account
         errors = answer.errors
         if not errors:
@@ -249,14 +250,14 @@ class GraphQL:
             if attempt + 1 >= INSIDE_ATTEMPTS:
                 raise TransientError(f"{account}: Shopify failed inside; it will be tried again later.")
             return float(2**attempt)
-        # GraphQL's own texts name fields and types of the query, never an order's values.
+        # The texts of GraphQL itself name fields and types of the query, never an order's values.
         raise ProtocolError(f"{account}: Shopify refuses the query: {errors[0].message[:200]}")
 
 
 def _is_undone(answer: Envelope) -> bool:
-    """Whether Shopify refused before it ran anything: it says THROTTLED and the like of the whole document, and of one
-    that does not fit the schema gives no code; ACCESS_DENIED of the mutation itself has a path of one field. Anything
-    else may come from the middle of its work."""
+    """Whether Shopify refused the document before it ran anything. THROTTLED and the like refer to the whole document;
+    an error without code means that the document does not fit the schema; ACCESS_DENIED of the mutation itself has a
+    path of one field. Any other error may come from the middle of the work."""
     errors = answer.errors
     if isinstance(errors, str):
         return True

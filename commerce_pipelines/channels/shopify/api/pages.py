@@ -1,12 +1,12 @@
 """Lists of orders that prove their own completeness.
 
-What belongs here: search terms, paging by cursor, page sizes by cost, beginning anew before Shopify's 25,000th
-object, comparing what was listed with Shopify's own count. What does not: what is listed (orders/reading.py), the
+What belongs here: search terms, paging by cursor, page sizes by cost, starting a new list before Shopify's limit of
+25,000 objects, comparing the list with Shopify's own count. What does not: what is listed (orders/reading.py), the
 queries (queries.py).
 
-**A moving set.** A list is sorted by the time it filters and has a fixed upper bound: an order that changes meanwhile
-leaves the window, never enters it, and the next poll finds it. So what was listed is never less than what the last
-page's count says is left.
+**Changes during the reading.** A list is sorted by the time that it filters by and has a fixed upper bound: an order
+that changes meanwhile leaves the window, never enters it, and the next poll reads it. So the number of listed orders is
+never below the count that the last page states.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ N = TypeVar("N")
 SortKey = Literal["CREATED_AT", "UPDATED_AT"]
 
 FIELDS = {"CREATED_AT": "created_at", "UPDATED_AT": "updated_at"}
-LISTED_AT_ONCE = 20_000  # of the 25,000 objects that Shopify lists at most
-ROOM = 0.9  # of the points that a query may cost: costs of equal queries differ a little
+LISTED_AT_ONCE = 20_000  # objects; Shopify lists at most 25,000
+ROOM = 0.9  # the part of the allowed points that is used, because the cost of equal queries varies a little
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -46,7 +46,7 @@ class Listing(msgspec.Struct, Generic[N], frozen=True):
 
 
 class Resume(msgspec.Struct, frozen=True):
-    """Where a list goes on: from this time, after this cursor, of which so many were listed already."""
+    """Where a list continues: from this time, after this cursor; so many orders are listed already."""
 
     since: datetime
     after: str | None = None
@@ -60,12 +60,12 @@ _resumes = msgspec.json.Decoder(Resume)
 
 
 def second(instant: datetime) -> datetime:
-    """To the second, downwards: Shopify keeps and filters whole seconds."""
+    """The instant rounded down to the second, because Shopify stores and filters whole seconds."""
     return instant.astimezone(UTC).replace(microsecond=0)
 
 
 def resumed(text: str | None, start: datetime) -> Resume:
-    """The stored place; without one, or with a foreign one, the list's start: reading again changes nothing twice."""
+    """The stored place; without a readable one, the list's start, because reading an order again changes nothing."""
     try:
         return _resumes.decode(text) if text else Resume(second(start))
     except msgspec.DecodeError:
@@ -73,14 +73,14 @@ def resumed(text: str | None, start: datetime) -> Resume:
 
 
 class PageSizes:
-    """How many objects to ask of each query: as many as its own last cost says are affordable."""
+    """How many objects to request from each query: as many as the query's own last cost allows."""
 
     def __init__(self, graphql: GraphQL, first: int) -> None:
         self._graphql, self._first = graphql, first
         self._sizes: dict[str, int] = {}
 
     def ask(self, query: str, variables: dict[str, object], shape: type[N]) -> N:
-        """The page, asked for with `first`. Raises PermanentError when even one object costs too much."""
+        """The page, requested with `first`. Raises PermanentError if even one object costs too much."""
         while True:
             size = self._sizes.get(query, self._first)
             try:
@@ -107,8 +107,9 @@ def listed(
 ) -> Iterator[tuple[list[N], Resume | None]]:
     """Pages of the orders whose time `by` lies in `[start.since, end)`, each with the place where the next begins.
 
-    A list that ends before its count says is read once more from its start: an order may have become visible late, in
-    front of the cursor. Raises TransientError if it is short again, ProtocolError for a list that repeats itself.
+    A list that ends before its count says is read once more from its start, because an order may have become visible
+    late, in front of the cursor. Raises TransientError if the list is short again, ProtocolError for a list that
+    repeats itself.
     """
     at, seen, again = start, set[str | None](), False
     while True:

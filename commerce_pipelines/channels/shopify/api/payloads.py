@@ -23,7 +23,7 @@ class PageInfo(Node):
 def number(gid: str) -> str:
     """The numeric id in `gid://shopify/Order/450789469`: the same in webhook bodies, and what a person sees.
 
-    Raises RecordError(`bad_payload`) for anything else: it becomes part of ids in Odoo.
+    Raises RecordError(`bad_payload`) for anything else, because the number becomes part of ids in Odoo.
     """
     digits = gid.rpartition("/")[2]
     if "?" in digits:

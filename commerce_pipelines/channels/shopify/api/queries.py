@@ -1,22 +1,22 @@
 """Every query we send to Shopify, as text, and what each may cost.
 
-What belongs here: GraphQL documents, each valid against the Admin schema of `API_VERSION` (the tests check it), and
-the page sizes that keep them affordable. What does not: sending (orders/reading.py), reading the answer
+What belongs here: GraphQL documents, each valid against the Admin schema of `API_VERSION` (the tests check it), and the
+page sizes that keep them affordable. What does not: sending (orders/reading.py), reading the answer
 (orders/payloads.py, inventory/payloads.py).
 
-Only fields that an order in Odoo needs are asked for: no browser address, no landing page, no marketing consent, no
-coordinates. Only one side of each money bag is asked for (`currency_basis`), because each object costs a point.
+Only fields that an order in Odoo needs are requested: no browser address, no landing page, no marketing consent, no
+coordinates. Only one side of each money bag is requested (`currency_basis`), because each object costs a point.
 
-Each listing carries `ordersCount` of the same search, so that its completeness is proved without a second call; with
-`limit: null` the count is not cut at 10,000.
+Each list also requests `ordersCount` of the same search, so that its completeness is proved without a second call; with
+`limit: null` the count does not stop at 10,000.
 
-What is rare is left out of the list and asked for per order afterwards: lines beyond the first slice,
-the refunds of edited orders, duties and additional fees.
+Rare parts are left out of the list and fetched per order afterwards: lines beyond the first slice, the refunds of
+edited orders, duties and additional fees.
 
 Cost (shopify.dev, "GraphQL Admin API rate limits"): scalars 0, objects 1, connections sized by `first`; no query may
-exceed 1,000 points, whatever the plan. The documented rule taken literally (each item counted in full) is the worst
-case: `FIRST_ORDERS` stays below 1,000 by it. What Shopify really asks is much less, so the client lets pages grow by
-the `requestedQueryCost` of its own last answer.
+exceed 1,000 points, whatever the plan. By the literal rule (each item counted in full), which is the worst case,
+`FIRST_ORDERS` costs less than 1,000. Shopify really charges much less, so the client lets pages grow by the
+`requestedQueryCost` of its own last answer.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from typing import Literal
 
 import msgspec
 
-FIRST_ORDERS = 6  # to begin with: below 1,000 points by the literal reading of the cost rule
-FIRST_VARIANTS = 60  # likewise
-FIRST_LINES = 8  # of each listed order; more are fetched per order
+FIRST_ORDERS = 6  # orders of the first page: less than 1,000 points by the literal cost rule
+FIRST_VARIANTS = 60  # variants of the first page: likewise
+FIRST_LINES = 8  # lines of each listed order; more are fetched per order
 MORE_LINES = 50
-MOST_AT_ONCE = 250  # the API's cap of any `first` and of any list in an input
+MOST_AT_ONCE = 250  # the API's limit for any `first` and for any list in an input
 MOST_POINTS = 1_000  # of one query, whatever the plan
 
 _TAX_AND_DISCOUNT = """
@@ -193,7 +193,8 @@ fragment Level on InventoryLevel {
 }
 """
 
-# The count is of all variants, drafts too: it knows no search by status, so it tells the size and proves nothing.
+# The count includes all variants, drafts too, because it knows no search by status. It tells the size and proves
+# nothing.
 LISTINGS = (
     """
 query Listings($first: Int!, $after: String, $query: String!) {
@@ -213,7 +214,7 @@ query Listings($first: Int!, $after: String, $query: String!) {
     + _LEVEL
 )
 
-# The same as a bulk operation: no variables, no `first`, an id for whatever has something below it.
+# The same as a bulk operation: without variables and `first`, and with an id for every object that has others below it.
 BULK_LISTINGS = """
 {
   productVariants(query: "product_status:ACTIVE") {
@@ -258,7 +259,7 @@ query Levels($id: ID!, $after: String) {
     + _LEVEL
 )
 
-# Since 2026-04 both the directive and changeFromQuantity are demanded when it runs, though the schema says neither.
+# Since 2026-04 Shopify requires both the directive and changeFromQuantity at run time, although the schema does not.
 SET_QUANTITIES = """
 mutation SetQuantities($input: InventorySetQuantitiesInput!, $key: String!) {
   inventorySetQuantities(input: $input) @idempotent(key: $key) {
@@ -276,7 +277,7 @@ query Probe {
 
 
 class Queries(msgspec.Struct, frozen=True, kw_only=True):
-    """The documents of one shop: they ask for the side of money that its orders are booked in."""
+    """The documents of one shop, which request the currency that its orders are booked in."""
 
     orders: str
     order: str

@@ -1,4 +1,4 @@
 """Shopify's stock: types, listings and quantities.
 
-What does not belong here: which quantity is right (domain/inventory/).
+What belongs here: reading and writing it. What does not: which quantity is right (domain/inventory/).
 """

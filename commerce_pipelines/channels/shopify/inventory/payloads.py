@@ -45,7 +45,7 @@ class Variant(msgspec.Struct, frozen=True):
 
 
 class Variants(msgspec.Struct, frozen=True):
-    nodes: list[msgspec.Raw]  # each a Variant, read by itself
+    nodes: list[msgspec.Raw]  # each a Variant, decoded by itself
     pageInfo: PageInfo
 
 

@@ -1,18 +1,18 @@
 """Stock of one shop: what each variant offers at each location, and setting it.
 
-What belongs here: listing variants with their levels, sending quantities, what each error means for one push. What
-does not: which quantity is right (domain/inventory/listings.py), sending one query (api/graphql.py), the queries
+What belongs here: listing variants with their levels, sending quantities, what each error means for one push. What does
+not: which quantity is right (domain/inventory/listings.py), sending one query (api/graphql.py), the queries
 (api/queries.py).
 
-**Listing** pages through the active variants, as far as points allow that in time: a page is whole, on time and a
-matter of one call for most shops. Where the pages would take longer than `PAGING_SECONDS` (on the Standard plan from
-some thousand variants on), a bulk operation gives the same for a handful of points. A figure that has changed since it
-was read does no harm: setting compares first.
+**Reading** pages through the active variants if the points allow that in time; for most shops that takes one call.
+Where the pages would take longer than `PAGING_SECONDS` (on the Standard plan from some thousand variants on), a bulk
+operation gives the same for a handful of points. A quantity that changed after it was read does no harm, because
+setting compares first.
 
-**Setting** is all or nothing per call: one bad item fails its whole batch and nothing is written. So the items named
-by the errors get their outcome and the rest is sent again without them. Each call compares first
-(`changeFromQuantity`) and carries an idempotency key made of its pushes' tokens, so that a lost answer is repeated
-safely; where a batch is put together differently the next time, the comparison alone protects: it comes out `stale`.
+**Setting** is all or nothing per call: one bad item fails its whole batch and nothing is written. So the items that the
+errors name get their outcome, and the rest is sent again without them. Each call compares first (`changeFromQuantity`)
+and carries an idempotency key made of its pushes' tokens, so that a call whose answer was lost is repeated safely.
+Where the next batch is put together differently, only the comparison protects: its outcome is `stale`.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ from ..api.payloads import number
 from ..api.queries import BULK_LISTINGS, FIRST_VARIANTS, LEVELS, LISTINGS, MOST_AT_ONCE, SET_QUANTITIES
 from .payloads import BulkLine, Item, Level, LevelsAnswer, SetAnswer, UserError, Variant, VariantsAnswer
 
-PAGING_SECONDS = 120.0  # a bulk operation has its own overhead: starting, being polled, its file
-AT_ONCE = 1_000  # listings handed out together from a bulk file
-ATTEMPTS = 4  # at one batch whose idempotency key is taken
+PAGING_SECONDS = 120.0  # a bulk operation is not worth it for less: it has to be started, watched and fetched
+AT_ONCE = 1_000  # listings of a bulk file that are handed out together
+ATTEMPTS = 4  # of one batch whose idempotency key is already used
 REASON = "correction"
-UNTRACKED = {"tracked": "no"}  # in the reference of an item whose stock Shopify does not count
+UNTRACKED = {"tracked": "no"}  # part of the reference of an item whose stock Shopify does not count
 STALE = frozenset(("CHANGE_FROM_QUANTITY_STALE", "COMPARE_QUANTITY_STALE"))
-# Of the call as a whole: sending fewer of its items would change nothing.
+# Errors of the call as a whole: sending fewer of its items would change nothing.
 OF_THE_CALL = frozenset(("INVALID_NAME", "INVALID_REASON", "INVALID_REFERENCE_DOCUMENT", "COMPARE_QUANTITY_REQUIRED"))
 TAKEN, FAILED_BEFORE, MISMATCH = (
     "IDEMPOTENCY_CONCURRENT_REQUEST",
@@ -65,8 +65,8 @@ class ShopifyInventory(Listings, Quantities):
     def read(self) -> Iterator[tuple[Listing, ...]]:
         """Active variants, one Listing per inventory item and location; `location` is the location's number.
 
-        quantity is None where Shopify does not track the item. Items at a fulfilment service's location are that
-        service's to count: FulfilledBy.CHANNEL. Raises ProtocolError for a list that repeats itself.
+        quantity is None where Shopify does not track the item. A fulfilment service counts the items at its own
+        locations: FulfilledBy.CHANNEL. Raises ProtocolError for a list that repeats itself.
         """
         since, after, count = "", None, 0
         seen: set[str] = set()
@@ -84,7 +84,7 @@ class ShopifyInventory(Listings, Quantities):
                     variant = decode_json(_variants, raw)
                     last = number(variant.id)
                     item = variant.inventoryItem
-                    if item.id not in seen:  # variants may share an item
+                    if item.id not in seen:  # several variants may share an item
                         listings += self._build_listings(variant)
                         seen.add(item.id)
                 except (msgspec.DecodeError, UnicodeDecodeError, RecordError) as error:
@@ -93,7 +93,7 @@ class ShopifyInventory(Listings, Quantities):
             if not page.pageInfo.hasNextPage:
                 return
             count += len(page.nodes)
-            if count >= LISTED_AT_ONCE and last:  # Shopify stops any list at 25,000 objects: begin another
+            if count >= LISTED_AT_ONCE and last:  # Shopify ends any list at 25,000 objects, so a new list begins
                 since, after, count = last, None, 0
             elif page.pageInfo.endCursor in (None, after):
                 raise ProtocolError("Shopify repeats a page of variants; the list is read again later.")
@@ -115,7 +115,8 @@ class ShopifyInventory(Listings, Quantities):
         return self._graphql.seconds(points) > PAGING_SECONDS
 
     def _read_in_bulk(self) -> Iterator[tuple[Listing, ...]]:
-        """The lines may come in any order, and a level's parent may be named as the variant or as its item."""
+        """The listings of a bulk operation. Its lines may come in any order, and a level may name the variant or the
+        item as its parent."""
         variants: dict[str, BulkLine] = {}
         levels: list[BulkLine] = []
         bad: dict[str, Listing] = {}
@@ -134,7 +135,7 @@ class ShopifyInventory(Listings, Quantities):
             variant = variants.get(line.parent)
             if variant is None or variant.inventoryItem is None or line.location is None:
                 if bad:
-                    continue  # a level of a variant that cannot be read, which is told as such
+                    continue  # a level of a variant that cannot be read; the variant itself is reported
                 raise ProtocolError("Shopify's bulk file holds a stock level that belongs to no variant of it.")
             item = variant.inventoryItem
             level = Level(line.location, line.quantities)
@@ -154,13 +155,13 @@ class ShopifyInventory(Listings, Quantities):
             after = levels.pageInfo.endCursor
             more = self._graphql.ask(LEVELS, {"id": item.id, "after": after}, LevelsAnswer).inventoryItem
             if more is None:
-                return  # deleted since
+                return  # the item was deleted since
             levels = more.inventoryLevels
             yield from levels.nodes
 
     def push(self, pushes: Sequence[Push]) -> Iterator[PushOutcome]:
-        """One outcome per push. Raises what stops everything; what was then under way has no outcome and may be
-        pushed again with the same tokens."""
+        """One outcome per push. Raises what stops every push; pushes without an outcome may then be sent again with the
+        same tokens."""
         ready = []
         for push in pushes:
             if refusal := _refuse(push.listing):
@@ -192,7 +193,7 @@ class ShopifyInventory(Listings, Quantities):
             elif len(batch) == 1 or code in OF_THE_CALL or code in (TAKEN, FAILED_BEFORE, MISMATCH):
                 yield from [_build_outcome(push, errors[0]) for push in batch]
                 return
-            else:  # no item is named: halve until the bad one is alone
+            else:  # no item is named: halve the batch until the bad item is alone
                 middle = len(batch) // 2
                 yield from self._push_batch(batch[:middle])
                 yield from self._push_batch(batch[middle:])
@@ -219,7 +220,8 @@ class ShopifyInventory(Listings, Quantities):
 
 
 def idempotency_key(tokens: Sequence[str], attempt: int = 0) -> str:
-    """A UUID that is the same for the same pushes in the same order. attempt: after one that Shopify holds failed."""
+    """A UUID that is the same for the same pushes in the same order. attempt: increased when Shopify holds the key of
+    the last attempt as used."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, "\n".join([*tokens, str(attempt)])))
 
 
@@ -243,9 +245,9 @@ def _build_unreadable(raw: bytes | msgspec.Raw, error: Exception) -> Listing:
 
 
 def _refuse(listing: Listing) -> tuple[str, str] | None:
-    """Why we never set this listing's quantity: code and sentence.
+    """Why this listing's quantity is never set: code and sentence; None if it may be set.
 
-    An unknown quantity is no reason: it is what a listing shows that nobody is sure of, and is set without comparing.
+    An unknown quantity is no reason: such a listing is set without comparing.
     """
     if listing.fulfilled_by is FulfilledBy.CHANNEL:
         return "FULFILMENT_SERVICE", "A fulfilment service counts the stock at this location."
@@ -255,7 +257,7 @@ def _refuse(listing: Listing) -> tuple[str, str] | None:
 
 
 def _find_blamed_item(error: UserError, size: int) -> int | None:
-    """Which item the error names: ["input", "quantities", "3", "quantity"] -> 3."""
+    """The item that the error names: ["input", "quantities", "3", "quantity"] -> 3."""
     path = error.field or []
     for part in path[path.index("quantities") + 1 :][:1] if "quantities" in path else ():
         if part.isdigit() and int(part) < size:

@@ -1,4 +1,4 @@
 """Shopify's orders: reading, types, translation.
 
-What does not belong here: one call and its errors (api/).
+What belongs here: everything about orders. What does not: one call and its errors (api/).
 """

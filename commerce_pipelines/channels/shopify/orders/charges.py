@@ -19,7 +19,8 @@ from . import payloads
 
 Basis = Literal["shop", "presentment"]
 Minor = Callable[[payloads.Bag | None], int]
-Discounts = dict[int, tuple[str, int]]  # index of the discount application -> its name, minor units it takes off
+# Index of the discount application -> (its name, the minor units that it takes off).
+Discounts = dict[int, tuple[str, int]]
 
 _MILLION = 1_000_000
 
@@ -33,7 +34,7 @@ class Taxes(msgspec.Struct, frozen=True, gc=False):
 
 
 class Removed(msgspec.Struct):
-    """Units of one line that edits took out, and what Shopify says they were worth after discounts."""
+    """Units of one line that edits removed, and what Shopify says they were worth after discounts."""
 
     quantity: int = 0
     subtotal: int = 0
@@ -44,7 +45,7 @@ NOTHING = Taxes(0, None, 0)
 
 
 def side(bag: payloads.Bag, basis: Basis) -> payloads.Money:
-    """The chosen side of a money bag. Raises RecordError where it was not asked for when the order was read."""
+    """The chosen side of a money bag. Raises RecordError if it was not requested when the order was read."""
     chosen = bag.shopMoney if basis == "shop" else bag.presentmentMoney
     if chosen is None:
         raise RecordError(
@@ -70,7 +71,7 @@ def reader(currency: str, basis: Basis) -> Minor:
 
 
 def taxes_of(lines: list[payloads.TaxLine], minor: Minor) -> Taxes:
-    """The line's taxes added up. A rate that one of the seller's tax lines lacks leaves the whole rate unknown."""
+    """The sum of the line's taxes. If one of the seller's tax lines states no rate, the whole rate is unknown."""
     if not lines:
         return NOTHING
     tax = rate = collected = 0
@@ -88,7 +89,7 @@ def taxes_of(lines: list[payloads.TaxLine], minor: Minor) -> Taxes:
 
 
 def discounts_of(allocations: list[payloads.DiscountAllocation], minor: Minor) -> Discounts:
-    """Amounts by discount application; one that takes nothing off is left out."""
+    """Amounts by discount application; an application that takes nothing off is left out."""
     discounts: Discounts = {}
     for allocation in allocations:
         if amount := minor(allocation.allocatedAmountSet):
@@ -103,7 +104,8 @@ def charge(line: OrderLine, discounts: Discounts, taxes: Taxes, *, included: boo
     """One charge and its discounts as lines. line: the charge before discounts and without tax. included: prices
     include tax.
 
-    untaxed: no tax line means rate 0, not an unknown rate (except on what is given away: nothing is said there).
+    untaxed: a charge without tax lines has the rate 0, not an unknown rate (except a charge that is given away, whose
+    rate stays unknown).
     """
     rate, gross = taxes.rate, line.amount
     net = gross - sum([amount for _, amount in discounts.values()]) if discounts else gross
@@ -141,7 +143,7 @@ def _compute_tax_within(amount: int, net: int, net_tax: int, rate: int | None, i
 
 
 def removals_of(order: payloads.Order, minor: Minor) -> dict[str, Removed]:
-    """What edits took out, by line id. Raises RecordError(`unknown_edit`) for missing units that no refund explains."""
+    """What edits removed, by line id. Raises RecordError(`unknown_edit`) for missing units that no refund explains."""
     removed: dict[str, Removed] = {}
     explained: dict[str, int] = {}
     for refund in order.refunds:
@@ -169,9 +171,10 @@ def removals_of(order: payloads.Order, minor: Minor) -> dict[str, Removed]:
 def without(
     removed: Removed, unit: int, discounts: Discounts, taxes: Taxes, *, included: bool, line_id: str
 ) -> tuple[Discounts, Taxes, int]:
-    """The line's discounts and taxes less those of the removed units, and what these were worth with tax.
+    """The line's discounts and taxes without those of the removed units, and what these units were worth with tax.
 
-    Where prices include tax, a subtotal that leaves more off than the line's discounts was stated without its tax.
+    Where prices include tax, and the stated subtotal would leave more discount than the line has, the subtotal was
+    stated without its tax.
     """
     price = unit * removed.quantity
     amounts = [amount for _, amount in discounts.values()]
@@ -181,7 +184,7 @@ def without(
     if not 0 <= off <= sum(amounts) or not 0 <= removed.tax <= taxes.tax + taxes.collected:
         raise _build_unknown_edit_error(line_id)
     if taxes.collected and removed.tax:
-        raise _build_unknown_edit_error(line_id)  # whose tax it was is not said
+        raise _build_unknown_edit_error(line_id)  # nothing states whose tax it was
     if off:
         parts = money.allocate(off, amounts)
         discounts = {

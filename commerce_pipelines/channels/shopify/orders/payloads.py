@@ -24,7 +24,7 @@ Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Quantity = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
 
 
-# An unknown status may mean anything: the order waits until we know it.
+# An unknown status may mean anything, so such an order waits until this list has it.
 FinancialStatus = Literal[
     "AUTHORIZED", "EXPIRED", "PAID", "PARTIALLY_PAID", "PARTIALLY_REFUNDED", "PENDING", "REFUNDED", "VOIDED"
 ]
@@ -40,14 +40,15 @@ class Money(Node):
 
 
 class Bag(Node):
-    """One amount in the shop's currency and in the buyer's; only the side that was asked for is there."""
+    """One amount in the shop's currency and in the buyer's; only the requested side is there."""
 
     shopMoney: Money | None = None
     presentmentMoney: Money | None = None
 
 
 class TaxLine(Node):
-    """rate: a proportion (0.19); the schema says Float, so it is read as one and made exact at once (translate.py)."""
+    """rate: a proportion (0.19). The schema says Float, so it is decoded as one and made exact at once
+    (translate.py)."""
 
     priceSet: Bag
     rate: Annotated[float, msgspec.Meta(ge=0, le=100)] | None = None
@@ -72,7 +73,7 @@ class Duty(Node):
 
 
 class LineItem(Node):
-    """quantity counts refunded and removed units too; currentQuantity does not."""
+    """quantity includes refunded and removed units; currentQuantity does not."""
 
     id: str
     name: str
@@ -179,14 +180,15 @@ class CompanyLocation(Node):
 
 
 class PurchasingEntity(Node):
-    """Empty for a private customer: only companies' fields are asked for."""
+    """Empty for a private customer, because only companies' fields are requested."""
 
     company: Company | None = None
     location: CompanyLocation | None = None
 
 
 class Order(Node):
-    """An order node. `refunds` is there for edited orders only, fees and duties in full only where there are any."""
+    """An order node. `refunds` is there for edited orders only; fees and duties are complete only where there are
+    any."""
 
     id: str
     name: str
@@ -234,7 +236,8 @@ _heads = msgspec.json.Decoder(HeadFields)
 
 
 def decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
-    """Raises RecordError(`bad_payload`) with the path of what is wrong and never a value: it may be personal."""
+    """Raises RecordError(`bad_payload`) with the path of the wrong field, never with a value, which may be personal
+    data."""
     try:
         return decode_json(decoder, raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -259,7 +262,8 @@ def head(raw: bytes) -> Head:
 
 
 def order_head(node: HeadFields) -> Head:
-    """The subject is the e-mail, else the customer's id, else the order's own id: a guest is nobody else's subject."""
+    """The subject is the e-mail, else the customer's id, else the order's own id, because a guest without either is a
+    subject of one order."""
     order_id = number(node.id)
     key = email_key(node.email) if node.email and not is_relay(node.email) else ""
     subject = f"email:{key}" if key else f"shopify:{number(node.customer.id)}" if node.customer else f"order:{order_id}"

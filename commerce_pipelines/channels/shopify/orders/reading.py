@@ -1,12 +1,11 @@
 """Shopify's orders: reading them, proving totals.
 
-What belongs here: the operations of the Orders protocol and what they ask. What does not: sending one query
+What belongs here: the operations of the Orders protocol and what they request. What does not: sending one query
 (api/graphql.py), the queries (api/queries.py), paging (api/pages.py), what is fetched per order afterwards (whole.py),
 what orders mean (translate.py).
 
-**Byte shape.** An order is the node of the Admin GraphQL API that `queries.orders` asks for, byte for byte as
-Shopify sent it; where something of it had to be fetched afterwards it is merged into that node. Webhook bodies (REST
-shape) are read as well.
+**Byte shape.** An order is the node of the Admin GraphQL API that `queries.orders` asks for, byte for byte as Shopify
+sent it; parts that were fetched afterwards are merged into that node. Webhook bodies (REST shape) are read as well.
 
 **Placed** means `createdAt`: it is set when the checkout completes and never changes, whereas `processedAt` may be set
 to any day by an import.
@@ -38,7 +37,7 @@ from .payloads import Bag, CashRounding, Instant
 from .translate import status, translate
 from .whole import Whole
 
-HISTORY = timedelta(days=60)  # what an app sees without the scope read_all_orders
+HISTORY = timedelta(days=60)  # how far back an app sees orders without the scope read_all_orders
 ORDER_ID = re.compile(r"[0-9]{1,20}\Z")
 
 
@@ -80,7 +79,7 @@ _identities = msgspec.json.Decoder(Identity)
 
 
 class ShopifyOrders(Orders):
-    """Orders of one shop. now: the wall clock, to know which orders are beyond `HISTORY`."""
+    """Orders of one shop. now: the current time, which decides which orders are older than `HISTORY`."""
 
     topic = Topic.ORDERS
 
@@ -120,10 +119,10 @@ class ShopifyOrders(Orders):
         return self._whole.order(record_id) if ORDER_ID.match(record_id) else None
 
     def totals(self, window: Window) -> Iterator[OrderTotal]:
-        """Totals of real orders; test orders are never booked, so they are not claimed either.
+        """Totals of real orders. Test orders are never loaded, so they are left out.
 
-        An order that was edited, or whose tax the channel remits, is worth less than its stated total by what only
-        its lines tell: it is read whole.
+        An order that was edited, or whose tax the channel remits, is worth less than its stated total, and only its
+        lines tell by how much: such an order is read completely.
         """
         self._check_history(window)
         end, start = second(window.end), Resume(second(window.start))
@@ -154,7 +153,7 @@ class ShopifyOrders(Orders):
         )
 
     def _check_history(self, window: Window) -> None:
-        """Without read_all_orders Shopify leaves older orders out and says nothing: a day would look complete."""
+        """Without read_all_orders Shopify leaves older orders out without saying so, and a day would look complete."""
         if window.start >= self._now() - HISTORY or "read_all_orders" in self._account.scopes:
             return
         self._account.probe()
@@ -165,8 +164,8 @@ class ShopifyOrders(Orders):
             )
 
     def _read_counted_total(self, raw: msgspec.Raw) -> OrderTotal | None:
-        """A real order's total, without money where that cannot be read, so that the order is missed; None for test
-        orders, and where not even the id can be read (the landing says so)."""
+        """A real order's total. Its money is empty where it cannot be read, so that the proof misses the order. None
+        for test orders, and where not even the id can be read (the landing reports that)."""
         try:
             node = decode_json(_totals, raw)
             return None if node.test else self._build_total(node)
@@ -201,7 +200,8 @@ class ShopifyOrders(Orders):
         )
 
     def _compute_worth(self, order_id: str) -> tuple[int, int] | None:
-        """Total and collected tax as the lines tell; None where they cannot be read: the stated total counts then."""
+        """Total and collected tax from the order's lines; None where the lines cannot be read, so that the stated total
+        counts."""
         raw = self.one(order_id)
         try:
             order = self.translate(raw) if raw else None
@@ -211,7 +211,7 @@ class ShopifyOrders(Orders):
 
 
 def _build_time_reader(by: SortKey) -> Callable[[msgspec.Raw], datetime | None]:
-    """The time that a list is sorted by, None where it cannot be read."""
+    """A function that reads the time by which a list is sorted, None where the time cannot be read."""
     decoder = _times[by]
 
     def when(raw: msgspec.Raw) -> datetime | None:

@@ -1,27 +1,28 @@
 """Shopify's order -> the domain's Order. Pure; every rule that needed a decision is written here.
 
-What belongs here: what Shopify's fields mean for a merchant's books. What does not: the shapes (payloads.py),
-the arithmetic of one line (charges.py), VAT decisions and the spreading of discounts (domain/).
+What belongs here: what Shopify's fields mean for a merchant's books. What does not: the shapes (payloads.py), the
+arithmetic of one line (charges.py), VAT decisions and the spreading of discounts (domain/).
 
-**Which order.** The order as it stands now, before refunds. Units that an edit removed are not in it; refunded units
-are (`Order.refunded` says how much money went back). Shopify records an edit's removal as a refund that moves no
-money, with the exact worth of the removed units; removed units that no refund explains are refused, never guessed.
+**Which order.** The order as it stands now, before refunds. Units that an edit removed are left out; refunded units are
+kept (`Order.refunded` says how much was refunded). Shopify records an edit's removal as a refund that moves no money,
+with the exact worth of the removed units; removed units that no refund explains are refused, never guessed.
 
 **Money.** Unit price × quantity, each discount allocation as a line of its own with the rate of what it reduces. Tax
 lines come after discounts, so the discount's share of the tax is moved to it: the sum stays what Shopify states.
 Several tax lines (state, county) are one rate, their sum. Tax that the channel is liable for is `collected`; where
-prices include tax it leaves the line's amount, because the seller never owns it. A line without tax lines is
-untaxed (rate 0) when the shop taxed anything of the order or the line is not taxable, else its rate is unknown (a
-shop that has no taxes set up). Gift cards sold are multi-purpose vouchers: no VAT (Art. 30b Directive 2006/112/EC).
-Paying with a gift card is a payment. Cash rounding is a line and part of the total: it is what the till took. In the
-shop's currency an order paid in another one holds converted amounts, each rounded by itself: what their sum is off by
-is a rounding line, as long as roundings alone explain it.
+prices include tax it leaves the line's amount, because the seller never owns it. A line without tax lines is untaxed
+(rate 0) when the shop taxed anything of the order or the line is not taxable, else its rate is unknown (a shop that has
+no taxes set up). Gift cards sold are multi-purpose vouchers: no VAT (Art. 30b Directive 2006/112/EC). Paying with a
+gift card is a payment. Cash rounding is a line and part of the total, because the till took that much. Booked in the
+shop's currency, an order that was paid in another one holds converted amounts, each rounded by itself: the difference
+of their sum is a rounding line, as long as rounding alone explains it.
 
-**Status.** Cancelled is `cancelledAt`. Paid is PAID, PARTIALLY_REFUNDED, REFUNDED or a total of zero. Everything else
-waits, VOIDED too: the authorisation lapsed, but the merchant may still take another payment or cancel.
+**Status.** An order with `cancelledAt` is cancelled. An order is paid if it is PAID, PARTIALLY_REFUNDED or REFUNDED, or
+if its total is zero. Every other order waits, a VOIDED one too: its authorisation lapsed, but the merchant may still
+take another payment or cancel.
 
-**Tips** are line items without SKU and shipping, one or all of them worth exactly `totalTipReceived` (a till asks at
-each payment); a tip that is no line becomes one.
+**Tips** are line items without SKU and shipping, one or all of them worth exactly `totalTipReceived` (a till asks for a
+tip at each payment). A tip that Shopify does not list as a line gets a line.
 """
 
 from __future__ import annotations
@@ -57,15 +58,15 @@ _PAYS = {"SALE": 1, "CAPTURE": 1, "CHANGE": -1}
 
 
 def status(financial: str | None, cancelled: bool, total: int) -> OrderStatus:
-    """Where the order stands. total: minor units, before the channel's own tax is taken off."""
+    """The order's status. total: minor units, before the tax that the channel remits is subtracted."""
     if cancelled:
         return OrderStatus.CANCELLED
     return OrderStatus.PAID if financial in _PAID or total == 0 else OrderStatus.WAITING
 
 
 def translate(order: payloads.Order, *, channel: str, shop: str, basis: Basis) -> Order:
-    """Raises RecordError: `bad_payload`, `bad_amount`, `unknown_edit`. Whether an order that is to be sold adds up is
-    for domain.orders.order.check to say."""
+    """Raises RecordError: `bad_payload`, `bad_amount`, `unknown_edit`. domain.orders.order.check tests whether the
+    order adds up."""
     shipping_lines = order.shippingLines
     if order.lineItems.pageInfo.hasNextPage or (shipping_lines and shipping_lines.pageInfo.hasNextPage):
         raise _build_incomplete_error("lineItems.pageInfo")
@@ -116,10 +117,10 @@ def translate(order: payloads.Order, *, channel: str, shop: str, basis: Basis) -
 
 
 class _Charges:
-    """The charges of one order as lines, once they are read.
+    """The charges of one order as lines.
 
-    collected: minor units of tax that the channel keeps. removed: what units were worth that edits took out. tip: what
-    of the order's tip no line item stands for.
+    collected: minor units of tax that the channel remits. removed: what the units were worth that edits removed. tip:
+    the part of the order's tip that no line item shows.
     """
 
     def __init__(self, order: payloads.Order, minor: Minor) -> None:
@@ -147,7 +148,7 @@ class _Charges:
         self.lines += _build_total_only_lines(self._order, self._minor, self.lines)
 
     def service(self) -> str:
-        """The way of shipping, as the shop calls it."""
+        """The shipping method, as the shop calls it."""
         return (self._shipped_by[0].code or self._shipped_by[0].title) if self._shipped_by else ""
 
     def _read_item(self, item: payloads.LineItem, is_tip: bool) -> None:
@@ -184,7 +185,7 @@ class _Charges:
             self._add(_build_untaxed_line(line_id, LineKind.SHIPPING, line.title, price), discounts, taxes)
 
     def _add(self, line: OrderLine, discounts: Discounts, taxes: Taxes, *, untaxed: bool | None = None) -> None:
-        """untaxed: as of `charge`; None: where the order's other lines bear tax."""
+        """untaxed: as in `charge`; None: true if other lines of the order carry tax."""
         self.collected += taxes.collected
         self.lines += charge(
             line,
@@ -196,8 +197,8 @@ class _Charges:
 
 
 def _compute_slack(lines: list[OrderLine]) -> int:
-    """By how much converted amounts may differ from their converted sum: half a minor unit for each that was rounded,
-    a unit price counting per unit, the line's tax beside it."""
+    """By how much converted amounts may differ from their converted sum: half a minor unit for each rounded amount,
+    which is every unit price and every line's tax."""
     return 1 + (sum(line.quantity for line in lines) + len(lines)) // 2
 
 
@@ -217,7 +218,7 @@ def _find_tips(items: list[payloads.LineItem], tip: int, minor: Minor) -> tuple[
 
 
 def _build_total_only_lines(order: payloads.Order, minor: Minor, lines: list[OrderLine]) -> list[OrderLine]:
-    """Duties and fees of which only the order's sum is known."""
+    """Lines for duties and fees whose sum only the order states."""
     charges = []
     duties = 0 if order.dutiesIncluded else minor(order.originalTotalDutiesSet)
     if duties and stands_alone(lines, LineKind.DUTY):

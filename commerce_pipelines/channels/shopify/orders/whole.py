@@ -1,8 +1,8 @@
-"""A listed order made whole: what is rare is left out of lists and fetched here, per order.
+"""A listed order made whole: rare parts are left out of lists and fetched here, per order.
 
-What belongs here: telling whether something of an order is missing, fetching it, putting it in its place. What does
-not: what the fields mean (translate.py). An order that lacks nothing passes byte for byte; the parts of another keep
-their own bytes too, so that the merged order is the node that one endless query would have given.
+What belongs here: finding out whether a part of an order is missing, fetching it, putting it in its place. What does
+not: what the fields mean (translate.py). An order that lacks nothing keeps its bytes. The parts of any other order keep
+their own bytes too, so that the merged order is the node that one query for everything would have given.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..api.queries import Queries
 from .charges import Basis, side
 from .payloads import Bag, HeadFields, Instant, order_head
 
-ATTEMPTS = 3  # at an order that changes while its parts are fetched
+ATTEMPTS = 3  # for an order that changes while its parts are fetched
 
 
 class Cut(msgspec.Struct, frozen=True, gc=False):
@@ -30,7 +30,7 @@ class Cut(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rare(HeadFields, kw_only=True):
-    """What tells whether a listed order is whole, beside its head: both in one reading of its bytes."""
+    """The fields that show whether a listed order is whole, and its head, decoded together."""
 
     lineItems: Cut
     shippingLines: Cut | None = None
@@ -45,7 +45,7 @@ class Nodes(msgspec.Struct, frozen=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """What any of the follow-up queries gives of one order."""
+    """The parts of one order that a follow-up query gives."""
 
     updatedAt: Instant
     lineItems: Nodes | None = None
@@ -67,7 +67,7 @@ class LineId(msgspec.Struct, frozen=True):
 
 
 class _Changed(Exception):
-    """The order is another than when it was listed, or gone."""
+    """The order has changed or was deleted since it was listed."""
 
 
 _rare = msgspec.json.Decoder(Rare)
@@ -79,23 +79,23 @@ _line_ids = msgspec.json.Decoder(LineId)
 def _read_head(rare: Rare) -> Head | None:
     try:
         return order_head(rare)
-    except (RecordError, OverflowError):  # the latter of an instant that is none in UTC
-        return None  # whoever lands it asks again, and is told why
+    except (RecordError, OverflowError):  # OverflowError: an instant that has no equivalent in UTC
+        return None  # the landing reads the head again and reports the error
 
 
 class Whole:
-    """Makes orders of one shop whole; `basis` is the side of money that its queries ask for."""
+    """Makes orders of one shop whole. basis: the side of money that its queries request."""
 
     def __init__(self, graphql: GraphQL, queries: Queries, basis: Basis) -> None:
         self._graphql, self._queries, self._basis = graphql, queries, basis
 
     def order(self, order_id: str) -> bytes | None:
-        """One order afresh; None if the shop does not know it."""
+        """One order, read now; None if the shop does not know it."""
         raw = self._fetch_again(f"gid://shopify/Order/{order_id}")
         return None if raw is None else self.complete(raw)[0]
 
     def all_of(self, nodes: Sequence[msgspec.Raw], unchanged: Unchanged | None) -> list[tuple[bytes, Head | None]]:
-        """As `complete`, of a page; without those that lack something and are landed as they stand."""
+        """As `complete`, for a page, without the orders that lack parts and are landed in this state already."""
         landed: Collection[str] = ()
         lacking = [self._find_lacking(node) for node in nodes] if unchanged else [None] * len(nodes)
         if unchanged and any(lacking):
@@ -107,7 +107,7 @@ class Whole:
         ]
 
     def _find_lacking(self, node: msgspec.Raw) -> tuple[str, datetime] | None:
-        """Id and change time of an order that is to be fetched for itself."""
+        """Id and change time of an order that must be fetched by itself."""
         try:
             rare = decode_json(_rare, node)
             return (number(rare.id), rare.updatedAt.astimezone(UTC)) if self._list_missing_parts(rare) else None
@@ -115,13 +115,13 @@ class Whole:
             return None
 
     def complete(self, node: bytes | msgspec.Raw) -> tuple[bytes, Head | None]:
-        """The order with nothing missing, and its head if nothing was. One that keeps changing stays as it was read
-        last: the next news mends it."""
+        """The whole order, and its head if nothing was missing. An order that keeps changing stays as it was last read;
+        its next change reads it again."""
         for _ in range(ATTEMPTS):
             try:
                 rare = decode_json(_rare, node)
             except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-                break  # landed as it is: the translation says what is wrong with it, and the others go on
+                break  # landed as it is: its translation reports the error, and the others go on
             missing = self._list_missing_parts(rare)
             if not missing:
                 return bytes(node), _read_head(rare)
@@ -135,7 +135,7 @@ class Whole:
             except CredentialError:
                 raise
             except PermanentError:
-                break  # what is missing cannot be had: the translation refuses this order, and the others go on
+                break  # the missing part cannot be fetched: the translation refuses this order, and the others go on
         return bytes(node), None
 
     def _fetch_again(self, gid: str) -> msgspec.Raw | None:
@@ -189,7 +189,7 @@ class Whole:
         fields["refunds"] = self._fetch_part(self._queries.refunds, rare).refunds
 
     def _add_charges(self, fields: dict[str, msgspec.Raw], rare: Rare) -> None:
-        """Additional fees, and each line's duties put into the line."""
+        """Adds the additional fees, and each line's duties to the line."""
         duties: dict[str, msgspec.Raw] = {}
         after = None
         while True:
