@@ -81,7 +81,7 @@ _CODES = {
         "edited_after_shipping", "edited_after_invoicing", "cancelled_after_shipping",
         "cancelled_after_invoicing", "cancelled_after_picking", "cancelled_in_odoo", "changed_in_odoo", "order_locked",
         "address_withheld", "not_followed", "payment_lost", "refused_after_loading",
-        "refund_due", "duplicate_partner", "invalid_vat_number",
+        "refund_due", "duplicate_partner", "invalid_vat_number", "vat_number_of_another",
     ),
 }  # fmt: skip
 RULES = {code: Rule(code, effect, retry) for (effect, retry), codes in _CODES.items() for code in codes}

@@ -49,6 +49,11 @@ def commercial(env: Env, row_id: int) -> int:
     return row_id if row["is_company"] or not row["parent_id"] else commercial(env, row["parent_id"])
 
 
+def _company_name(env: Env, row_id: int) -> Any:
+    head = env.db.rows["res.partner"][commercial(env, row_id)]
+    return head["name"] if head["is_company"] else env.db.rows["res.partner"][row_id]["company_name"]
+
+
 def address(env: Env, row_id: int, kind: str) -> int:
     """The partner's address of a type: a child of that type, else the partner."""
     if env.db.rows["res.partner"][row_id]["type"] == kind:
@@ -100,6 +105,8 @@ MODELS = (
             "child_ids": lines("res.partner", "parent_id"),
             "is_company": boolean(),
             "commercial_partner_id": one("res.partner", compute=commercial),
+            "commercial_company_name": char(compute=_company_name),
+            "user_ids": lines("res.users", "partner_id"),
             "ref": char(index=True),
             "lang": choice(languages, label="Language", default=lambda env: env.context.get("lang") or "en_US"),
             "tz": char(),

@@ -67,7 +67,7 @@ _SAYS = {
 TABLE = {(says, has): step for says, steps in _SAYS.items() for has, step in zip(Has, steps, strict=True)}
 HOLDS = frozenset(("payment_lost", "refused_after_loading"))  # flags of orders that should not be shipped for now
 # Flags that say nothing about an order that stays as it is.
-NOT_ASKED = ("oversold", "duplicate_partner", "invalid_vat_number")
+NOT_ASKED = ("oversold", "duplicate_partner", "invalid_vat_number", "vat_number_of_another")
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,21 +3,25 @@
 What belongs here: these look-ups, many at once, and whom they pass over. What does not: creating partners
 (partners.py), comparing addresses (addresses.py).
 
-Passed over are archived partners, addresses (a child of type delivery or invoice is a place, no person), the companies
-of this Odoo itself with all their contacts, and partners of its own users: the merchant is never the buyer.
+Whoever buys may claim any e-mail address. Passed over are therefore the partners that a claim must not reach: those of
+users, internal and portal, suppliers and their contacts, the companies of this Odoo itself with all their contacts;
+archived partners, and addresses (a child of type delivery or invoice is a place, no person).
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from ...domain.keys import email_key, email_spellings
 from ..rpc.client import OdooClient
 from ..rpc.load import archived, read_ids
 from .addresses import READ
 
-PARTNER = ("email_normalized", "parent_id", "commercial_partner_id", "vat", *READ)
+PARTNER = ("email_normalized", "parent_id", "commercial_partner_id", "commercial_company_name", "vat", *READ)
+Term = str | list[Any]
 
 
 def find_by_email(client: OdooClient, emails: Iterable[str], own: Iterable[int]) -> dict[str, list[dict[str, Any]]]:
@@ -25,20 +29,37 @@ def find_by_email(client: OdooClient, emails: Iterable[str], own: Iterable[int])
 
     A contact comes instead of the company that it belongs to: both are one customer, and the contact says who ordered.
     """
-    wanted = sorted(emails)
-    if not wanted:
+    domain = _match_emails(emails)
+    if not domain:
         return {}
     rows = client.call(
         "res.partner", "search_read", fields=list(PARTNER), order="id", load=None,
-        domain=[
-            ["email_normalized", "in", wanted], "|", ["parent_id", "=", False], ["type", "=", "contact"],
-            ["partner_share", "=", True], "!", ["id", "child_of", sorted(own)],
-        ],
+        domain=[*domain, "|", ["parent_id", "=", False], ["type", "=", "contact"], *_limit_to_buyers(own)],
     )  # fmt: skip
     by_email: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
-        by_email[row["email_normalized"]].append(row)
+        by_email[email_key(row["email_normalized"])].append(row)
     return {email: _drop_parents(candidates) for email, candidates in by_email.items()}
+
+
+def _match_emails(emails: Iterable[str]) -> list[Term]:
+    """The domain of these addresses as Odoo may hold them: a domain in its letters or as IDNA; the part before it in
+    any case where it is not ASCII, because Odoo leaves such a part as it was typed."""
+    spellings = sorted(spelling for email in set(emails) for spelling in email_spellings(email))
+    odd = [text for text in spellings if not text.partition("@")[0].isascii()]
+    if not spellings:
+        return []
+    terms: list[Term] = [["email_normalized", "in", spellings]]
+    terms += [["email_normalized", "=ilike", re.sub(r"([\\%_])", r"\\\1", text)] for text in odd]
+    return [*["|"] * len(odd), *terms]
+
+
+def _limit_to_buyers(own: Iterable[int]) -> list[Term]:
+    """The domain of partners that a buyer's claim may reach."""
+    return [
+        ["user_ids", "=", False], ["supplier_rank", "=", 0], ["commercial_partner_id.supplier_rank", "=", 0],
+        "!", ["id", "child_of", sorted(own)],
+    ]  # fmt: skip
 
 
 def _drop_parents(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -52,15 +73,18 @@ def read_companies(client: OdooClient) -> list[int]:
     return sorted({row["partner_id"] for row in rows})
 
 
-def find_in_use(client: OdooClient, names: Iterable[str]) -> tuple[dict[str, int], dict[str, str]]:
+def find_in_use(
+    client: OdooClient, names: Iterable[str], own: Iterable[int] | None = None
+) -> tuple[dict[str, int], dict[str, str]]:
     """Partners by external id, and the external id that each has or is to be created under: its own, or, where a
-    partner of this id was archived, that of a successor."""
+    partner of this id was archived, that of a successor. own: for buyers, see `_limit_to_buyers`: one that became a user or a
+    supplier meanwhile gets a successor, too."""
     current = {name: name for name in names}
     ids: dict[str, int] = {}
     latest_of: dict[str, str] = {}
     while current:
         there = read_ids(client, "res.partner", current.values())
-        retired = {partner for partner, _ in archived(client, "res.partner", there.values())}
+        retired = _find_retired(client, there.values(), own)
         successors = {}
         for name, latest in current.items():
             latest_of[name] = latest
@@ -71,3 +95,11 @@ def find_in_use(client: OdooClient, names: Iterable[str]) -> tuple[dict[str, int
                 ids[name] = partner
         current = successors
     return ids, latest_of
+
+
+def _find_retired(client: OdooClient, ids: Iterable[int], own: Iterable[int] | None) -> set[int]:
+    wanted = set(ids)
+    if own is None or not wanted:
+        return {partner for partner, _ in archived(client, "res.partner", wanted)}
+    domain = [["id", "in", sorted(wanted)], *_limit_to_buyers(own)]
+    return wanted - set(client.call("res.partner", "search", domain=domain))

@@ -8,7 +8,7 @@
     an address that is not the partner's own ──▶ a child `partner_<subject>_<digest>`; the old ones stay as history
 
 Partners that exist are not written to, whoever made them: a person may have corrected them. Only an empty VAT number is
-filled. A marketplace's relay address is no identity.
+filled, and only where the buyer bears the contact's name. A marketplace's relay address is no identity.
 
 What belongs here: these rules as bulk calls. What does not: who is passed over (matching.py), comparing addresses
 (addresses.py), VAT numbers (vat_numbers.py).
@@ -30,7 +30,7 @@ from ..rpc.client import OdooClient
 from ..rpc.load import load_one, load_records, xid
 from .addresses import FIELDS, address_key, address_values, has_place, partner_values, recipient
 from .matching import PARTNER, find_by_email, find_in_use, read_companies
-from .vat_numbers import clean_vat
+from .vat_numbers import bears_name, clean_vat, same_number
 
 CONTEXT = {"no_vat_validation": True, "tracking_disable": True}
 _MAIN = (
@@ -59,6 +59,7 @@ class _Main(msgspec.Struct, kw_only=True):
     commercial_id: int = 0  # whose VAT number, terms and debt it shares: the company of a contact, else itself
     xid: str = ""  # that it has or is to be created under, and that its addresses continue; '' = the buyer's own
     name: str = ""
+    legal_name: str = ""  # of whoever the VAT number is
     own: dict[str, str] = {}
     vat: str = ""
     error: RecordError | None = None
@@ -147,7 +148,7 @@ class Partners:
         emails = {buyer.email for buyer in unknown if buyer.email and not buyer.is_guest}
         by_email = find_by_email(self._client, emails, self._companies)
         names = [buyer.main_xid for buyer in unknown if not buyer.is_guest and buyer.email not in by_email]
-        ids, latest = find_in_use(self._client, names)
+        ids, latest = find_in_use(self._client, names, self._companies)
         rows = self._read([*ids.values(), *(buyer.present.partner_id for buyer in buyers if buyer.present)])
         mains: dict[str, _Main] = {}
         flags: dict[str, tuple[Flag, ...]] = {}
@@ -292,6 +293,8 @@ class Partners:
             where[kind] = children.get(name) or main.partner_id
         if self._clean_vat(buyer.draft) is None:
             flags = (*flags, _flag_invalid_vat())
+        elif self._is_strange(buyer, main):
+            flags = (*flags, _flag_strange_vat())
         has_home = any(main.own.get(field) for field in ("street", "city", "zip"))
         return Parties(
             partner_id=main.partner_id,
@@ -305,9 +308,16 @@ class Partners:
         records = {}
         for buyer in buyers:
             main, number = mains[buyer.key], self._clean_vat(buyer.draft)
-            if number and not main.vat and main.partner_id and not buyer.is_guest and not buyer.present:
+            empty = main.partner_id and not main.vat and not buyer.is_guest and not buyer.present
+            if number and empty and bears_name(buyer.draft, main.legal_name):
                 records[buyer.key] = [[str(main.commercial_id), number]]
+                main.vat = number
         load_records(self._client, "res.partner", [".id", "vat"], records, CONTEXT)
+
+    def _is_strange(self, buyer: Buyer, main: _Main) -> bool:
+        """Whether the buyer states a VAT number that the contact in Odoo does not have."""
+        number = self._clean_vat(buyer.draft)
+        return bool(number) and not (buyer.is_guest or buyer.present) and not same_number(main.vat, number or "")
 
     def _clean_vat(self, draft: SaleDraft) -> str | None:
         place = draft.billing or draft.shipping
@@ -331,10 +341,12 @@ def company_name(draft: SaleDraft) -> str:
 
 
 def _read_main(row: dict[str, Any]) -> _Main:
+    company = row["commercial_partner_id"]
     return _Main(
         partner_id=row["id"],
-        commercial_id=row["commercial_partner_id"] or row["id"],
+        commercial_id=company or row["id"],
         name=row["name"] or "",
+        legal_name=(row["name"] if company in (False, row["id"]) else row["commercial_company_name"]) or "",
         own=partner_values(row),
         vat=row["vat"] or "",
     )
@@ -356,6 +368,14 @@ def _flag_duplicate(first: int, others: Sequence[int]) -> Flag:
 def _flag_invalid_vat() -> Flag:
     return Flag("invalid_vat_number", "The buyer's VAT number cannot be right and was left out.",
                 "Ask the buyer for it and enter it on the partner.")  # fmt: skip
+
+
+def _flag_strange_vat() -> Flag:
+    return Flag(
+        "vat_number_of_another",
+        "The buyer states a VAT number that the contact in Odoo, which bears another name or number, does not have.",
+        "Look whose number it is; enter it on the contact if it is theirs, else give the order a contact of its own.",
+    )
 
 
 def _build_refused_error() -> RecordError:

@@ -1,11 +1,13 @@
 """VAT numbers as Odoo takes them: with the state's prefix, checked before one bad number costs a whole batch.
 
-What belongs here: the check of form and check digits. What does not: what a valid number means for tax
-(domain/vat/decision.py).
+What belongs here: the check of form and check digits, and to whom a number belongs. What does not: what a valid number
+means for tax (domain/vat/decision.py).
 """
 
 from __future__ import annotations
 
+from ...domain.keys import fold
+from ...domain.sales.draft import SaleDraft
 from ...domain.vat.territories import EU
 
 
@@ -19,7 +21,7 @@ def clean_vat(number: str, country: str) -> str | None:
     from stdnum.eu import vat
     from stdnum.exceptions import ValidationError
 
-    text = "".join(char for char in number.upper() if char.isalnum())
+    text = _compact(number)
     if not text:
         return ""
     prefix = {"GR": "EL"}.get(country, country)
@@ -38,3 +40,22 @@ def clean_vat(number: str, country: str) -> str | None:
     except ValidationError:
         return None
     return f"GB{valid}" if country == "GB" else valid
+
+
+def same_number(one: str, other: str) -> bool:
+    """Whether two numbers are one, however they are spelt; a national one may lack its state's prefix."""
+    first, second = _compact(one), _compact(other)
+    return bool(first and second) and (first.endswith(second) or second.endswith(first))
+
+
+def _compact(number: str) -> str:
+    return "".join(char for char in number.upper() if char.isalnum())
+
+
+def bears_name(draft: SaleDraft, name: str) -> bool:
+    """Whether an order's VAT number may be written to a contact of this name: the order names it, as company or as the
+    person who trades. An e-mail address alone is claimed by anybody."""
+    buyer, billing = draft.buyer, draft.billing
+    named = [buyer.company, *((billing.company,) if billing else ())]
+    named = [text for text in named if text.strip()] or [buyer.name, *((billing.name,) if billing else ())]
+    return bool(name.strip()) and fold(name) in {fold(text) for text in named}

@@ -6,6 +6,7 @@ import secrets
 from typing import Any
 
 import msgspec
+import pytest
 
 from commerce_pipelines.domain.orders.order import Address, Buyer
 from commerce_pipelines.domain.sales.draft import SaleDraft
@@ -170,15 +171,74 @@ def test_an_invalid_vat_number_is_left_out_and_said(world: World) -> None:
     assert sales.partner(world.order(order, "partner_id")["partner_id"][0])["vat"] is False
 
 
-def test_an_empty_vat_number_is_filled_a_given_one_is_kept(world: World) -> None:
-    sales, empty, given = Sales(world), mail(), mail()
-    one = world.create("res.partner", name="One", email=empty, country_id=False)
-    other = world.create("res.partner", name="Other", email=given, vat="DE136695976")
-    sales.parties(
-        *(sales.draft(buyer=Buyer(name="X", email=address, vat_number="FR40303265045")) for address in (empty, given))
-    )
-    assert sales.partner(one)["vat"] == "FR40303265045"
-    assert sales.partner(other)["vat"] == "DE136695976"
+def test_an_empty_vat_number_is_filled_only_where_the_names_agree(world: World) -> None:
+    sales, mails = Sales(world), [mail() for _ in range(4)]
+    one = world.create("res.partner", name="ACME SARL", email=mails[0], country_id=False)
+    given = world.create("res.partner", name="ACME SARL", email=mails[1], vat="DE136695976")
+    victim = world.create("res.partner", name="Victim GmbH", email=mails[2], is_company=True)
+    contact = world.create("res.partner", name="ACME SARL", email=mails[3], parent_id=victim)
+    buyers = [Buyer(name="Bob", company="Acme  sarl", email=each, vat_number="FR40303265045") for each in mails]
+    outcomes = world.load(*(sales.draft(buyer=buyer) for buyer in buyers))
+    noted = [[flag.code for flag in outcome.flags] for outcome in outcomes]
+    assert noted == [[], *[["vat_number_of_another"]] * 3]
+    numbers = [sales.partner(partner)["vat"] for partner in (one, given, victim, contact)]
+    assert numbers == ["FR40303265045", "DE136695976", False, False]
+
+
+def test_users_and_suppliers_are_never_the_buyer(world: World) -> None:
+    """Anybody may buy under any e-mail address: it must lead to no login, no bank account, no bill."""
+    sales, mails = Sales(world), [mail() for _ in range(4)]
+    [portal] = world.call("res.groups", "search", domain=[["id", "in", _portal(world)]])
+    login = world.create("res.partner", name="Portal user", email=mails[0])
+    company = world.client.who.company_id
+    world.create("res.users", login=mails[0], partner_id=login, group_ids=[[6, 0, [portal]]], company_id=company,
+                 company_ids=[[6, 0, [company]]])  # fmt: skip
+    supplier = world.create("res.partner", name="Supplier", email=mails[1], supplier_rank=1)
+    firm = world.create("res.partner", name="Supplier Inc", is_company=True, supplier_rank=3)
+    contact = world.create("res.partner", name="Accounts", email=mails[2], parent_id=firm)
+    buyers = [Buyer(name=each, email=each, vat_number="FR40303265045") for each in mails]
+    drafts = [sales.draft(buyer=buyer) for buyer in buyers]
+    parties = sales.parties(*drafts)
+    assert not {parts[0] for parts in parties} & {login, supplier, firm, contact}
+    assert [sales.partner(one)["vat"] for one in (login, supplier, firm, contact)] == [False] * 4
+    # nor one that we made ourselves, once it has become one of them
+    ours = parties[3][0]
+    world.call("res.partner", "write", ids=[ours], vals={"supplier_rank": 1})
+    [again] = sales.parties(sales.draft(buyer=buyers[3], subject=drafts[3].subject))
+    assert again[0] != ours
+
+
+def _portal(world: World) -> list[int]:
+    rows = world.call(
+        "ir.model.data", "search_read", domain=[["module", "=", "base"], ["name", "=", "group_portal"]],
+        fields=["res_id"],
+    )  # fmt: skip
+    return [row["res_id"] for row in rows] or [world.create("res.groups", name="Portal")]
+
+
+@pytest.mark.parametrize(
+    ("in_odoo", "in_order"),
+    [
+        ("anna@m\u00fcller-{}.example.com", "anna@xn--mller-{}-kva.example.com"),
+        ("anna@xn--mller-{}-kva.example.com", "ANNA@M\u00dcLLER-{}.example.com"),
+        ("J\u00fcrgen.{}@example.com", "j\u00fcrgen.{}@EXAMPLE.com"),
+    ],
+)
+def test_both_spellings_of_an_address_are_one(world: World, in_odoo: str, in_order: str) -> None:
+    sales, token = Sales(world), secrets.token_hex(3)
+    known = world.create("res.partner", name="Anna", email=_idna(in_odoo, token))
+    [parties] = sales.parties(sales.draft(buyer=Buyer(name="Anna", email=_idna(in_order, token))))
+    assert parties[0] == known
+
+
+def _idna(address: str, token: str) -> str:
+    """The address with the token in it; a label that begins with xn-- is encoded anew."""
+    local, _, domain = address.partition("@")
+    labels = [
+        f"m\u00fcller-{token}".encode("idna").decode() if label.startswith("xn--") else label.replace("{}", token)
+        for label in domain.split(".")
+    ]
+    return f"{local.replace('{}', token)}@{'.'.join(labels)}"
 
 
 def test_a_buyer_with_an_email_only_gets_a_name_that_says_nothing(world: World) -> None:
@@ -195,7 +255,7 @@ def test_a_known_contact_of_a_company_is_the_buyer(world: World) -> None:
     sales, address = Sales(world), mail()
     firm = world.create("res.partner", name="Firma Kontakt GmbH", is_company=True, email=mail())
     anna = world.create("res.partner", name="Anna Kontakt", parent_id=firm, email=address)
-    order = sales.draft(buyer=Buyer(name="Anna Kontakt", email=address, company="Firma Kontakt GmbH",
+    order = sales.draft(buyer=Buyer(name="Anna Kontakt", email=address, company="Firma Kontakt GmbH ",
                                     vat_number="DE136695976", is_business=True), shipping=COLOGNE)  # fmt: skip
     [parties] = sales.parties(order)
     assert parties[0] == anna
