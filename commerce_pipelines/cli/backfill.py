@@ -7,7 +7,7 @@ What belongs here: the command, its runs and its progress. What does not: which 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -40,6 +40,7 @@ def backfill(channel: str, start: datetime, end: datetime | None, days_per_run: 
     Oldest days first, a week a run; the runs stand in Dagster's UI. Stopped or killed, the same command goes on where
     it was. Exits 1 if an order is missing at the end.
     """
+    from ..assets.common import BACKFILL_TAG
     from ..flows.intake.backfill import DAYS_PER_RUN, came
     from ..flows.intake.backfill import backfill as parts_of
     from .orders import days
@@ -47,7 +48,8 @@ def backfill(channel: str, start: datetime, end: datetime | None, days_per_run: 
     connections = open_connections(settings_file.load())
     now = connections.instruments.now()
     first, last = days(connections.settings.channel(channel), start, end, back=0, now=now)
-    with runs(connections, channel, first, last) as run:
+    again = f"`commerce-pipelines backfill {channel} --from {first} --to {last}` goes on with these days"
+    with runs(connections, channel, {BACKFILL_TAG: f"{channel} {first} {last}"}, again) as run:
         for part in parts_of(
             connections, channel, first, last, run,
             days_per_run=days_per_run or DAYS_PER_RUN, anew=anew,
@@ -62,15 +64,17 @@ def backfill(channel: str, start: datetime, end: datetime | None, days_per_run: 
 
 
 @contextmanager
-def runs(connections: Connections, name: str, first: date, last: date) -> Iterator[Callable[[date, date], None]]:
-    """What runs the channel's backfill job for some days, in this process and recorded in Dagster's instance."""
-    from ..assets.common import BACKFILL_TAG, RANGE_END, RANGE_START
+def runs(
+    connections: Connections, name: str, tags: Mapping[str, str], again: str
+) -> Iterator[Callable[[date, date], None]]:
+    """What runs the channel's backfill job for some days, in this process and recorded in Dagster's instance. tags: of
+    its runs; again: what goes on after a run that failed."""
+    from ..assets.common import RANGE_END, RANGE_START
     from ..definitions import build_defs
     from ..resources.run_here import end_left_behind, open_instance, run_here
     from .dev import dagster_home
 
     job = build_defs(connections.settings, connections).resolve_job_def(f"{name}_backfill")
-    tags = {BACKFILL_TAG: f"{name} {first} {last}"}
     with open_instance(dagster_home(Path.cwd())) as instance:
         end_left_behind(instance, tags)
 
@@ -79,7 +83,7 @@ def runs(connections: Connections, name: str, first: date, last: date) -> Iterat
             if not done.is_success:
                 raise PermanentError(
                     f"The run of {start} to {end} failed, /runs/{done.run_id} in Dagster's UI says why; after that is "
-                    f"mended `commerce-pipelines backfill {name} --from {first} --to {last}` goes on with these days."
+                    f"mended {again}."
                 )
 
         yield run

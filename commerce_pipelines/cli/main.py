@@ -27,6 +27,7 @@ from .backfill import advice, backfill
 from .channels import channels
 from .inventory import inventory
 from .orders import days, exceptions, plan, trace
+from .pull import pull
 
 SHOWN = 20  # missing ids that a person is shown; the JSON has them all
 NO_CHANNEL = "commerce.yaml has no channel yet: add your accounts under channels, see commerce.example.yaml."
@@ -57,7 +58,7 @@ def main() -> None:
     load_dotenv(".env")
 
 
-for _command in (backfill, channels, plan, trace, exceptions, inventory):
+for _command in (backfill, pull, channels, plan, trace, exceptions, inventory):
     main.add_command(_command)
 
 

@@ -37,7 +37,7 @@ def search(rows: Iterable[Data], query: str | None, fields: dict[str, Callable[[
         if name not in fields:
             raise Refused(f"The stand-in does not know the search field {name}", "BAD_REQUEST")
         value: Any = quoted or bare
-        wanted = int(value) if name == "id" else value
+        wanted = int(value) if name == "id" else value.removeprefix("#") if name == "name" else value
         found = [row for row in found if _COMPARE[compare](fields[name](row), wanted)]
     return found
 
@@ -46,6 +46,7 @@ _SEARCHED: dict[str, Callable[[Data], Any]] = {
     "created_at": lambda row: row["createdAt"],
     "updated_at": lambda row: row["updatedAt"],
     "id": lambda row: number(row["id"]),
+    "name": lambda row: row["name"].removeprefix("#"),
 }
 _SORTED = {"CREATED_AT": "createdAt", "UPDATED_AT": "updatedAt"}
 

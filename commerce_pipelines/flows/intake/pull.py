@@ -59,8 +59,8 @@ def land(
     how: Literal["poll", "pull", "webhook"],
     now: datetime,
     landed: Landed,
-) -> None:
-    """Keep one page's records, and add to `landed` what was new."""
+) -> list[Head]:
+    """Keep one page's records, and add to `landed` what was new; returns what they are filed under."""
     source = connections.channel(name).orders
     heads = page.heads or (None,) * len(page.records)
     items = [(_read_head(source, raw, head, now), raw) for raw, head in zip(page.records, heads, strict=True)]
@@ -70,6 +70,7 @@ def land(
     landed.seen += result.seen
     landed.new += result.new
     landed.days.update(result.days)
+    return [head for head, _ in items]
 
 
 def _read_head(source: Source[Any], raw: bytes, read_before: Head | None, now: datetime) -> Head:

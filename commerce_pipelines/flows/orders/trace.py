@@ -36,8 +36,8 @@ def trace(connections: Connections, name: str, order_id: str, *, personal: bool 
     history = landing.history(order_id)
     if not history:
         raise PermanentError(
-            f"{name} has no order {order_id!r} in the landing; check the id, or ask for its day by "
-            f"`commerce-pipelines backfill {name} --from DAY --to DAY`."
+            f"{name} has no order {order_id!r} in the landing; check the id, or ask for it by "
+            f"`commerce-pipelines pull {name} ORDER_ID`."
         )
     events = [
         Event(

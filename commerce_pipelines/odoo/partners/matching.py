@@ -77,8 +77,8 @@ def find_in_use(
     client: OdooClient, names: Iterable[str], own: Iterable[int] | None = None
 ) -> tuple[dict[str, int], dict[str, str]]:
     """Partners by external id, and the external id that each has or is to be created under: its own, or, where a
-    partner of this id was archived, that of a successor. own: for buyers, see `_limit_to_buyers`: one that became a user or a
-    supplier meanwhile gets a successor, too."""
+    partner of this id was archived, that of a successor. own: for buyers, see `_limit_to_buyers`: one that became a
+    user or a supplier meanwhile gets a successor, too."""
     current = {name: name for name in names}
     ids: dict[str, int] = {}
     latest_of: dict[str, str] = {}

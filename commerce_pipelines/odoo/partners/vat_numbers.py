@@ -21,7 +21,7 @@ def clean_vat(number: str, country: str) -> str | None:
     from stdnum.eu import vat
     from stdnum.exceptions import ValidationError
 
-    text = _compact(number)
+    text = _strip_number(number)
     if not text:
         return ""
     prefix = {"GR": "EL"}.get(country, country)
@@ -42,13 +42,13 @@ def clean_vat(number: str, country: str) -> str | None:
     return f"GB{valid}" if country == "GB" else valid
 
 
-def same_number(one: str, other: str) -> bool:
+def same_number(number: str, other: str) -> bool:
     """Whether two numbers are one, however they are spelt; a national one may lack its state's prefix."""
-    first, second = _compact(one), _compact(other)
+    first, second = _strip_number(number), _strip_number(other)
     return bool(first and second) and (first.endswith(second) or second.endswith(first))
 
 
-def _compact(number: str) -> str:
+def _strip_number(number: str) -> str:
     return "".join(char for char in number.upper() if char.isalnum())
 
 

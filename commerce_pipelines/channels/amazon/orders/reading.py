@@ -79,12 +79,24 @@ class AmazonOrders(Orders):
         return self._read_order_pages("created", window, None)
 
     def one(self, record_id: str) -> bytes | None:
+        """None also for an order of a marketplace that the settings leave out: no list of ours would have it."""
         response = self._api.call(
-            "getOrder", f"{ORDERS}/{quote(record_id, safe='')}", {"includedData": INCLUDED}, ok=(200, 404)
+            "getOrder", f"{ORDERS}/{quote(record_id, safe='')}", {"includedData": INCLUDED}, ok=(200, 400, 404)
         )
-        if response.status == 404:
+        if response.status == 400 and not any(error.code == "InvalidInput" for error in errors(response)):
+            raise PermanentError(f"{self._api.name}: getOrder got 400 {describe(response)}: the request is refused.")
+        if response.status != 200:
             return None
-        return bytes(decode(response, payloads.GetOrderResponse).order)
+        raw = bytes(decode(response, payloads.GetOrderResponse).order)
+        return raw if self._is_read(raw) else None
+
+    def _is_read(self, raw: bytes) -> bool:
+        if not self._settings.marketplace_ids:
+            return True
+        try:
+            return payloads.read_order(raw).sales_channel.marketplace_id in self._settings.marketplace_ids
+        except RecordError:
+            return True
 
     def totals(self, window: Window) -> Iterator[OrderTotal]:
         """As in channels/totals.py; an order that cannot be translated counts with Amazon's grand total."""

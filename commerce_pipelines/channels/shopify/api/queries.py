@@ -109,6 +109,13 @@ query Order($id: ID!) {
     + _FRAGMENTS
 )
 
+# `name` is searched by its words, so that more than the one order may come.
+_NAMED = """
+query Named($query: String!) {
+  orders(first: 10, query: $query) { nodes { id name } }
+}
+"""
+
 _LINES = """
 query Lines($id: ID!, $after: String) {
   order(id: $id) {
@@ -281,6 +288,7 @@ class Queries(msgspec.Struct, frozen=True, kw_only=True):
 
     orders: str
     order: str
+    named: str
     lines: str
     shipping_lines: str
     refunds: str
@@ -303,6 +311,7 @@ def queries(basis: Literal["shop", "presentment"]) -> Queries:
     return Queries(
         orders=text(_ORDERS),
         order=text(_ORDER),
+        named=text(_NAMED),
         lines=text(_LINES),
         shipping_lines=text(_SHIPPING_LINES),
         refunds=text(_REFUNDS),

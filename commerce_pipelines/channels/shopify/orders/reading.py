@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from ....core.errors import CredentialError, RecordError
+from ....core.errors import CredentialError, PermanentError, RecordError
 from ....core.legible import decode_json
 from ....core.topics import Topic
 from ....domain.orders.order import Order, OrderStatus
@@ -39,6 +39,7 @@ from .whole import Whole
 
 HISTORY = timedelta(days=60)  # how far back an app sees orders without the scope read_all_orders
 ORDER_ID = re.compile(r"[0-9]{1,20}\Z")
+ORDER_NAME = re.compile(r"[^\s\"'\\]{1,50}\Z")  # `#1001`; prefix and suffix are the merchant's own
 
 
 class Created(msgspec.Struct, frozen=True):
@@ -68,6 +69,18 @@ class Total(msgspec.Struct, frozen=True):
 class Identity(msgspec.Struct, frozen=True):
     id: str
     createdAt: Instant
+
+
+class Named(msgspec.Struct, frozen=True):
+    id: str
+    name: str
+
+
+class NamedOrders(msgspec.Struct, frozen=True):
+    class _Nodes(msgspec.Struct, frozen=True):
+        nodes: list[Named]
+
+    orders: _Nodes
 
 
 _times: dict[SortKey, Any] = {
@@ -116,7 +129,23 @@ class ShopifyOrders(Orders):
             )
 
     def one(self, record_id: str) -> bytes | None:
-        return self._whole.order(record_id) if ORDER_ID.match(record_id) else None
+        """By its id, or by the name that the shop shows: `#1001`. Raises PermanentError where several bear the name."""
+        raw = self._whole.order(record_id) if ORDER_ID.match(record_id) else None
+        if raw is None and ORDER_NAME.match(record_id):
+            order_id = self._id_of(record_id)
+            raw = self._whole.order(order_id) if order_id else None
+        return raw
+
+    def _id_of(self, name: str) -> str:
+        """The id of the order of this name, with or without the `#` in front; '' where there is none."""
+        bare = name.removeprefix("#").casefold()
+        answer = self._graphql.ask(self._queries.named, {"query": f"name:'{name}'"}, NamedOrders)
+        ids = [number(order.id) for order in answer.orders.nodes if order.name.removeprefix("#").casefold() == bare]
+        if len(ids) > 1:
+            raise PermanentError(
+                f"{self._settings.name}: several orders are called {name}: name one by its id, {' or '.join(ids)}."
+            )
+        return ids[0] if ids else ""
 
     def totals(self, window: Window) -> Iterator[OrderTotal]:
         """Totals of real orders. Test orders are never loaded, so they are left out.

@@ -1,0 +1,67 @@
+"""`commerce-pipelines pull`: one order by its number, from the marketplace into Odoo.
+
+What belongs here: the command and what it says. What does not: fetching, and what became of it
+(flows/orders/single.py), its run (backfill.py).
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from ..domain.sales.draft import Action
+from ..resources.connections import open_connections
+from ..settings import file as settings_file
+from .backfill import runs
+
+if TYPE_CHECKING:
+    from ..flows.orders.single import Became
+
+_WORDS = {
+    Action.CREATED: "is now",
+    Action.CONFIRMED: "is confirmed now as",
+    Action.CHANGED: "was brought in line:",
+    Action.CANCELLED: "is cancelled",
+    Action.WAITING: "is not paid yet, and comes to Odoo once it is",
+    Action.NOT_A_SALE: "was sold elsewhere, and is no sale of this channel",
+    Action.TEST: "is a test order, which is never loaded",
+}
+
+
+@click.command()
+@click.argument("channel")
+@click.argument("order_id")
+def pull(channel: str, order_id: str) -> None:
+    """Ask CHANNEL for one order and bring it to Odoo.
+
+    ORDER_ID is the marketplace's own number; Shopify's may be the name, too ("#1001"). The order goes the way of all
+    others, by a run that stands in Dagster's UI. Exits 1 if the marketplace does not know it.
+    """
+    from ..assets.common import LANDED_TAG
+    from ..flows.orders.single import became, fetch
+
+    connections = open_connections(settings_file.load())
+    connections.settings.channel(channel)
+    fetched = fetch(connections, channel, order_id)
+    again = f"`commerce-pipelines pull {channel} {fetched.order_id}` goes on with it"
+    with runs(connections, channel, {LANDED_TAG: "true"}, again) as run:
+        run(fetched.day, fetched.day)
+    lines = list(_tell_story(fetched.order_id, became(connections, channel, fetched.order_id)))
+    for line in lines:
+        click.echo(line)
+    if not lines:
+        click.echo(f"No run has dealt with order {fetched.order_id} of {fetched.day}.", err=True)
+        sys.exit(1)
+
+
+def _tell_story(order_id: str, outcome: Became) -> list[str]:
+    lines = [f"Order {order_id} waits: {reason.message} {reason.fix} ({reason.code})" for reason in outcome.waits]
+    if outcome.action and not outcome.waits:
+        words = _WORDS.get(outcome.action, "is")
+        sale = f"sale order {outcome.name} {outcome.link}" if outcome.link else ""
+        lines = [f"Order {order_id} {words} {sale}".rstrip() + ("" if sale else ".")]
+    elif outcome.link:
+        lines.append(f"In Odoo it stays as it was: sale order {outcome.name} {outcome.link}")
+    return [*lines, *(f"To look at: {note.message} {note.fix} ({note.code})" for note in outcome.notes)]
