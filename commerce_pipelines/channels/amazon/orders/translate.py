@@ -49,8 +49,7 @@ def head(raw: bytes) -> Head:
 
 
 def translate(raw: bytes, channel: str, prices_include_tax: bool | None = None) -> Order:
-    """One order. prices_include_tax: the setting, for orders whose amounts do not show it; None: the marketplace's
-    custom.
+    """One order. prices_include_tax: the setting, for orders whose amounts do not show it; None: the marketplace's.
 
     Raises RecordError: `bad_payload`, `missing_proceeds` and those of proceeds.price. Money that does not add up is an
     error only in an order that is to be loaded; a waiting or cancelled order goes on without prices.
