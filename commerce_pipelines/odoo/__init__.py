@@ -1,5 +1,5 @@
 """Everything that knows Odoo.
 
-What belongs here: calls, Odoo's records and what Odoo makes of them. What does not: business rules (domain/), SQL,
+What belongs here: calls, Odoo's records and how Odoo computes with them. What does not: business rules (domain/), SQL,
 Dagster.
 """

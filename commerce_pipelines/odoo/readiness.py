@@ -1,7 +1,7 @@
 """Whether one Odoo is ready: the user's rights, the modules, and every name that settings mention.
 
-What belongs here: read-only checks and what Odoo offers for the settings. What does not: mending, other services
-(readiness.py at the top).
+What belongs here: read-only checks, and the names that Odoo offers for the settings. What does not: repairing anything,
+checks of other services (cli/verifiers.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .accounting.taxes import read_named
 from .reference.names import KINDS, find_names
 from .rpc.client import OdooClient
 
-# (model, operations, group that gives them): what loading orders cannot do without
+# (model, operations, group that grants them): what loading orders cannot do without
 _NEEDED = (
     ("ir.model.data", ("read",), "Administration / Access Rights, or a group of its own that may read external ids"),
     ("sale.order", ("read", "write", "create"), "Sales / User: All Documents"),
@@ -45,7 +45,7 @@ _TO_MARK = (
 _UNMARKED = ", or set odoo.flags: none"
 _ALTERNATIVE = ", or set odoo.create_missing: false and create by hand what is then missing"
 _MODULE_OF = {"sale.order": "sale_management", "stock.warehouse": "sale_stock", "account.tax": "account"}
-SUGGESTED = 8  # names that a person is shown instead of a wrong one
+SUGGESTED = 8  # names that are suggested for a wrong one
 _OFFERS = {
     "sales teams": "team",
     "warehouses": "warehouse",
@@ -57,7 +57,7 @@ _OFFERS = {
 
 
 def verify_rights(client: OdooClient) -> list[str]:
-    """What the user may not do, and modules that are not installed: a sentence each."""
+    """What the user may not do, and modules that are not installed, a sentence each."""
     missing = [f"The module {name} is not installed in Odoo." for name in _find_missing_modules(client)]
     if missing:
         return missing
@@ -92,7 +92,7 @@ def _find_refusals(client: OdooClient, wanted: Sequence[tuple[str, tuple[str, ..
 
 
 def verify_names(client: OdooClient, channels: Sequence[Any]) -> list[str]:
-    """Every name in the channels' settings that this Odoo lacks: a sentence each, with the key's path."""
+    """Every name in the channels' settings that this Odoo lacks, a sentence each, with the key's path."""
     wanted: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for channel in channels:
         for what, key, name in _list_mentioned(channel):
@@ -168,7 +168,7 @@ def _find_wrong_currencies(client: OdooClient, channels: Sequence[Any]) -> Itera
 
 
 def offers(client: OdooClient) -> Mapping[str, Sequence[str]]:
-    """What settings may name, by kind, as a person reads it in Odoo."""
+    """The names that settings may use, by kind, as a person reads them in Odoo."""
     names: dict[str, Sequence[str]] = {}
     context = {"lang": client.who.lang}
     for title, what in _OFFERS.items():

@@ -1,4 +1,4 @@
 """Taxes and fiscal positions in Odoo.
 
-What does not belong here: which VAT a sale bears (domain/vat/).
+What belongs here: finding and creating them. What does not: which VAT a sale bears (domain/vat/).
 """

@@ -3,8 +3,9 @@
 What belongs here: finding or creating the position of a regime. What does not: taxes (taxes.py); which regime a sale is
 under (domain/vat/decision.py).
 
-Ours are never applied by Odoo itself (auto_apply off): the order names its position, domestic sales name none. They
-take the account mapping of the chart's own position of that kind, so that revenue goes to the accounts it provides.
+Odoo never applies our positions by itself (auto_apply off): an order names its position, a domestic sale names none.
+Our positions copy the account mapping of the chart's own position of that kind, so that revenue goes to the intended
+accounts.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class Positions:
         self._failed: dict[str, RecordError] = {}
 
     def position(self, regime: str, country: str) -> int:
-        """0: none, which has to be written as such, for otherwise Odoo picks one by country. Raises RecordError."""
+        """The position's record id; 0: none. The 0 must be written to the order, because Odoo otherwise picks a
+        position by country. Raises RecordError."""
         if regime in _NONE:
             return 0
         name = position_xid(regime, country)
@@ -100,7 +102,7 @@ class Positions:
         )
 
     def _find_model(self, regime: str, country: str) -> Position | None:
-        """The chart's own position of this kind: that of its 0 % tax, or of the country."""
+        """The chart's own position of this kind: the position of its 0 % tax, or the position of the country."""
         if regime in ZERO_NAMES:
             tax = self._taxes.pattern(TaxKey("", 0, False, regime))
             return next(iter(tax.positions), None) if tax else None

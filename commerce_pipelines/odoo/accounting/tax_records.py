@@ -1,4 +1,4 @@
-"""Odoo's sale taxes and fiscal positions as rows, and which of them is the pattern for one that is missing.
+"""Odoo's sale taxes and fiscal positions as rows, and the existing tax on which a missing one is modelled.
 
 What belongs here: reading them, and the pure choice among them. What does not: creating (taxes.py,
 fiscal_positions.py), VAT rules (domain/vat/decision.py).
@@ -17,7 +17,8 @@ from ..rpc.client import OdooClient
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """A fiscal position. country_id: 0 if it is for no single country. foreign: it holds a VAT number of ours there."""
+    """A fiscal position. country_id: 0 if it is not for a single country. foreign: it holds our own VAT number of that
+    country."""
 
     position_id: int
     name: str
@@ -29,7 +30,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tax(msgspec.Struct, frozen=True, kw_only=True):
-    """A sale tax in percent. rate: ppm. replaces: the domestic taxes that it stands for in its fiscal positions."""
+    """A sale tax in percent. rate: ppm. replaces: the domestic taxes that it replaces in its fiscal positions."""
 
     tax_id: int
     name: str
@@ -89,7 +90,7 @@ def read_positions(client: OdooClient) -> list[Position]:
 
 
 def pattern(taxes: Sequence[Tax], key: TaxKey, company: Company, country_id: int) -> Tax | None:
-    """The existing tax that a missing one is modelled on, None where none clearly is. country_id: of key.country."""
+    """The existing tax on which a missing one is modelled, None if no tax clearly fits. country_id: of key.country."""
     if not key.country:
         return _find_zero_tax(taxes, key.regime, company)
     rated = [tax for tax in taxes if tax.rate == key.rate and not tax.for_services]
@@ -114,7 +115,8 @@ def pattern(taxes: Sequence[Tax], key: TaxKey, company: Company, country_id: int
 
 
 def twins(taxes: Sequence[Tax], model: Tax, key: TaxKey) -> list[Tax]:
-    """Taxes that may be the pattern in the price basis of `key`: itself, else those of the same rate and group."""
+    """Taxes that have the price basis of `key` and may serve as the model: the model itself, else those of the same
+    rate and group."""
     if model.included == key.included or not key.rate:
         return [model]
     return [
@@ -126,7 +128,7 @@ def twins(taxes: Sequence[Tax], model: Tax, key: TaxKey) -> list[Tax]:
 
 
 def _find_zero_tax(taxes: Sequence[Tax], regime: str, company: Company) -> Tax | None:
-    """The chart's own 0 % tax of a regime: it replaces the standard tax, and is the only one of its kind."""
+    """The chart's own 0 % tax of a regime: the only one of its kind that replaces the standard tax."""
     zeros = [tax for tax in taxes if tax.rate == 0 and not tax.for_services and company.sale_tax_id in tax.replaces]
     to_business = {tax.tax_id for tax in zeros if any(position.vat_required for position in tax.positions)}
     fits = {
@@ -137,7 +139,7 @@ def _find_zero_tax(taxes: Sequence[Tax], regime: str, company: Company) -> Tax |
 
 
 def _is_abroad(tax: Tax, company: Company) -> bool:
-    """Whether a tax is for another country although it is declared at home, as taxes of the Union scheme are."""
+    """Whether a tax is for another country although it is declared at home, as the taxes of the Union scheme are."""
     return any(position.country_id not in (0, company.country_id) for position in tax.positions)
 
 

@@ -1,10 +1,10 @@
-"""TaxKey -> account.tax: found by the channel's own mapping or by our external id, else modelled on what Odoo has.
+"""TaxKey -> account.tax: found by the channel's own mapping or by our external id, else modelled on an existing tax.
 
-What belongs here: the order of search, and the values of a tax that is created. What does not: which tax is a pattern
-(tax_records.py), fiscal positions (fiscal_positions.py), which rate a sale bears (domain/).
+What belongs here: the order of the search, and the values of a tax that is created. What does not: which tax serves as
+the model (tax_records.py), fiscal positions (fiscal_positions.py), which rate a sale bears (domain/).
 
-A missing tax is created as a twin of an existing one (same accounts, tags, group and localisation codes, other price
-basis), because marketplaces state prices with tax and most charts of accounts only have taxes on top.
+A missing tax is created as a twin of an existing one: with the same accounts, tags, group and localisation codes, but
+another price basis. Marketplaces state prices with tax, while most charts of accounts only have taxes on top.
 """
 
 from __future__ import annotations
@@ -34,19 +34,21 @@ _LINE = ("repartition_type", "factor_percent", "account_id", "tag_ids", "use_in_
 
 
 def tax_xid(key: TaxKey) -> str:
-    """External id: one per regime where no country taxes, else one per regime, country, rate and price basis."""
+    """The tax's external id: one per regime that no country taxes, else one per regime, country, rate and price
+    basis."""
     if not key.country:
         return f"tax_{key.regime}"
     return f"tax_{key.regime}_{key.country}_{key.rate}_{'incl' if key.included else 'excl'}"
 
 
 def tax_title(key: TaxKey) -> str:
-    """'8.1 % CH', as errors name a tax."""
+    """'8.1 % CH': the form in which errors name a tax."""
     return f"{percent(key.rate)} % {key.country}" if key.country else ZERO_NAMES.get(key.regime, key.regime)
 
 
 class TaxBook:
-    """The taxes of one load. records: external ids that exist; create False: what would be created is 0."""
+    """The taxes of one load. records: external ids that exist. create: False gives the id 0 for a tax that would be
+    created."""
 
     def __init__(
         self, client: OdooClient, company: Company, countries: Countries, mappings: Sequence[TaxMapping],
@@ -70,7 +72,7 @@ class TaxBook:
         return pattern(self.taxes, key, self._company, self._countries.ids.get(key.country, -1))
 
     def tax(self, key: TaxKey | None) -> int:
-        """Record id; 0: no tax. Raises RecordError(`unknown_tax`)."""
+        """The tax's record id; 0: no tax. Raises RecordError(`unknown_tax`)."""
         if key is None or key.regime == "none":
             return 0
         if key not in self._answers:
@@ -99,7 +101,7 @@ class TaxBook:
             raise _build_archived_error(key, retired)
         if not self._create or not (model or not key.country or self._is_declared_abroad(key)):
             if key.country and not key.rate:
-                return 0  # goods that their country does not tax, and a chart without a tax of 0 % for them
+                return 0  # goods that their country does not tax, and the chart has no 0 % tax for them
             raise _build_unknown_tax_error(key)
         if self._dry:
             return 0
@@ -110,9 +112,10 @@ class TaxBook:
             raise _build_unknown_tax_error(key, str(error)) from None
 
     def rounding(self, key: TaxKey) -> int:
-        """The tax that takes a whole price for itself, booked where `key` is booked: what rounding makes of that tax.
+        """The tax whose amount is the whole price, booked on the account of `key`. A rounding line with it changes only
+        the order's tax.
 
-        0 where there is none and none may be made, or where a person archived it.
+        0 if there is no such tax and none may be created, or if a person archived it.
         """
         name = f"{tax_xid(key)}_rounding"
         if name not in self._known:
@@ -162,8 +165,8 @@ class TaxBook:
         return tax_id
 
     def _is_declared_abroad(self, key: TaxKey) -> bool:
-        """Rates of another member state, or of a country in which settings say the seller is registered. At home the
-        chart's own taxes are the whole truth."""
+        """Whether a rate is declared in another country: a member state's, or that of a country in which settings say
+        the seller is registered. At home only the chart's own taxes are used."""
         return key.country != self._company.country and (key.country in EU or key.regime == "local")
 
     def _create_twin(self, key: TaxKey, model: Tax) -> int:
@@ -183,8 +186,8 @@ class TaxBook:
         return self._load(key, values, self._repartition(model.tax_id))
 
     def _create_tax(self, key: TaxKey) -> int:
-        """A tax of another country, or of a regime without tax: the account is the domestic standard tax's, tags are
-        left to the accountant."""
+        """A tax of another country, or of a regime without tax: it gets the account of the domestic standard tax; its
+        tags are left to the accountant."""
         standard = self._repartition(self._company.sale_tax_id) if key.rate else []
         lines = [{**line, "tag_ids/.id": ""} for line in standard] or [
             {"document_type": document, "repartition_type": what, "factor_percent": "100"}
@@ -206,7 +209,7 @@ class TaxBook:
         return self._load(key, values, lines)
 
     def _find_free_name(self, name: str) -> str:
-        """Odoo wants names of taxes to be unique."""
+        """A name that no tax has yet, because Odoo wants tax names to be unique."""
         taken = {tax.name for tax in self.taxes}
         return next(free for free in (name, *(f"{name} ({count})" for count in range(2, 99))) if free not in taken)
 
@@ -251,7 +254,7 @@ def _write_cells(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _build_columns(lines: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """Repartition lines as rows of load(): invoice and refund side by side."""
+    """Repartition lines as rows of load(), with invoice and refund side by side."""
     documents = [
         [{f"{document}_repartition_line_ids/{name}": value for name, value in line.items()}
          for line in lines if line["document_type"] == document]
@@ -261,7 +264,7 @@ def _build_columns(lines: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
 
 
 def _list_copied_fields(client: OdooClient) -> list[str]:
-    """Fields that a twin takes over: how the tax works, and codes that localisations add, such as DATEV's."""
+    """Fields that a twin copies: how the tax works, and codes that localisations add, such as DATEV's."""
     fields = client.call("account.tax", "fields_get", attributes=["type", "readonly", "store"])
     plain = ("char", "selection", "integer")
     return [name for name in _COPIED if name in fields] + sorted(

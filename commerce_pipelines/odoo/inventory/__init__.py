@@ -1,4 +1,4 @@
-"""Stock in Odoo: one snapshot of what is free, kits resolved.
+"""Stock in Odoo: one snapshot of what is free, with kits resolved.
 
-What does not belong here: what a channel may offer (domain/inventory/).
+What belongs here: reading stock. What does not: what a channel may offer (domain/inventory/).
 """

@@ -1,7 +1,8 @@
-"""What Odoo's kits are made of: phantom bills of materials, units of measure resolved, kits within kits opened.
+"""What Odoo's kits are made of: phantom bills of materials, with units of measure converted and kits within kits
+opened.
 
-What belongs here: reading mrp.bom, which lines of it belong to a variant, and Odoo's own way to open it. What does not:
-how many kits the stock makes (snapshot.py).
+What belongs here: reading mrp.bom, which lines of a bill belong to a variant, and opening a bill as Odoo does. What
+does not: how many kits the stock makes (snapshot.py).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _PRODUCT = (
 
 class Kit(msgspec.Struct, frozen=True, kw_only=True):
     """content: millionths of each stored component in one kit. bill: the same for one bill of materials, which makes
-    `makes` millionths of a kit. A kit that holds nothing stored has no content: Odoo counts none of it as free."""
+    `makes` millionths of a kit. A kit without stored components has no content, and Odoo counts none of it as free."""
 
     code: str
     content: dict[int, int]
@@ -57,7 +58,7 @@ def read_kits(client: OdooClient, units: Units) -> dict[int, Kit]:
 
 
 class _Bills:
-    """The phantom bills of one Odoo. of_product: the one that counts for each product, Odoo's own choice."""
+    """The phantom bills of one Odoo. of_product: the bill that Odoo uses for each product."""
 
     def __init__(
         self, boms: list[Any], lines: list[Any], products: list[Any], factor: Mapping[int, float],
@@ -69,7 +70,7 @@ class _Bills:
         for line in lines:
             self._lines[line["bom_id"]].append(line)
         by_template: dict[int, list[Any]] = defaultdict(list)
-        for bom in boms:  # in Odoo's own order: the first one that fits a product is the one that counts
+        for bom in boms:  # in Odoo's own order, in which the first bill that fits a product counts
             by_template[bom["product_tmpl_id"]].append(bom)
         self.of_product = {
             product["id"]: bom
@@ -79,7 +80,7 @@ class _Bills:
         }  # fmt: skip
 
     def kit(self, product: Any, bom: Any) -> Kit | None:
-        """None for a bill that makes nothing or contains itself: nothing can be said about it."""
+        """The kit; None for a bill that makes nothing or contains itself."""
         size = self._factor[bom["product_uom_id"]] / self._factor[product["uom_id"]]
         if not bom["product_qty"] or not size:
             return None
@@ -95,12 +96,14 @@ class _Bills:
             code=product["default_code"] or "",
             content=explode({product["id"]: content}).get(product["id"], {}),
             bill={part: round(need * MICRO) for part, need in needs.items()},
-            # Odoo's free_qty counts bills, whatever their unit. Where that is less than a kit's, so many do not exist.
+            # Odoo's free_qty counts bills, whatever their unit. If the bill's unit is smaller than the kit's, Odoo
+            # counts more kits than exist.
             makes=round(bom["product_qty"] * min(size, 1.0) * MICRO),
         )
 
     def _open_bill(self, bom: Any, product: Any, times: float, path: tuple[int, ...]) -> Iterator[tuple[int, float]]:
-        """(stored component, quantity in its own unit) of a bill carried out so many times, as Odoo's `explode`."""
+        """(stored component, quantity in the component's unit) of a bill that is carried out `times` times, as Odoo's
+        `explode`."""
         if bom["id"] in path:
             raise RecursionError
         for line in self._lines[bom["id"]]:
@@ -118,7 +121,7 @@ class _Bills:
 
 
 def _read_attributes(client: OdooClient, lines: list[Any]) -> dict[int, int]:
-    """Attribute by attribute value, of the values that some line is restricted to."""
+    """The attribute of each attribute value that restricts a line."""
     values = sorted({value for line in lines for value in line["bom_product_template_attribute_value_ids"]})
     if not values:
         return {}
@@ -127,7 +130,8 @@ def _read_attributes(client: OdooClient, lines: list[Any]) -> dict[int, int]:
 
 
 def _is_for_variant(line: Mapping[str, Any], product: Mapping[str, Any], attribute: Mapping[int, int]) -> bool:
-    """Whether a line belongs to this variant: of each attribute it names, the variant has one of the values."""
+    """Whether a line belongs to this variant: the variant has one of the line's values for each attribute that the line
+    names."""
     has = set(product["product_template_attribute_value_ids"])
     wanted: dict[int, set[int]] = defaultdict(set)
     for value in line["bom_product_template_attribute_value_ids"]:

@@ -1,4 +1,4 @@
-"""Odoo's stock in one snapshot: what lies in each warehouse, what of it is promised, what is on its way.
+"""Odoo's stock in one snapshot: what lies in each warehouse, how much of it is promised, and what is to arrive.
 
 What belongs here: the calls and the sums. What does not: what a kit is made of (kits.py), how much of it a channel may
 show (domain/inventory/availability.py). Import it inside functions: it loads pandas.
@@ -25,12 +25,12 @@ from .kits import Kit, read_kits
 FIGURES = ("on_hand", "reserved", "demand", "incoming")
 OPEN = ["waiting", "confirmed", "partially_available", "assigned"]
 STORED = [["is_storable", "=", True], ["default_code", "!=", False]]
-FRESH = ["|", ["removal_date", "=", False], ["removal_date", ">=", "today +1d"]]  # Odoo's own clock tells the day
-OVERLAP = timedelta(minutes=10)  # write_date is the start of Odoo's transaction, which may have been a long one
+FRESH = ["|", ["removal_date", "=", False], ["removal_date", ">=", "today +1d"]]  # Odoo's own clock decides the day
+OVERLAP = timedelta(minutes=10)  # write_date is the start of Odoo's transaction, which may have been long
 
 
 class Catalogue(msgspec.Struct, frozen=True):
-    """Stored products as an earlier snapshot knew them, internal reference by id: only changes are read again."""
+    """The stored products of an earlier snapshot, internal reference by id, so that only changes are read again."""
 
     codes: Mapping[int, str]
     taken_at: datetime
@@ -38,8 +38,9 @@ class Catalogue(msgspec.Struct, frozen=True):
 
 class Stock(msgspec.Struct, frozen=True):
     """levels: STOCK_COLUMNS of domain/inventory/availability.py, one row per product and warehouse; warehouse '' for a
-    product that lies nowhere. kind: stored, kit (free: whole kits that its components make) or unread (a quantity that
-    is no number). codes: of the stored products, for the next Catalogue. read: how many products have stock."""
+    product that lies nowhere. kind: stored, kit (free: whole kits that its components make) or unread (its quantity is
+    not a number). codes: internal references of the stored products, for the next Catalogue. read: how many products
+    have stock."""
 
     levels: pd.DataFrame
     places: tuple[Place, ...]
@@ -50,12 +51,12 @@ class Stock(msgspec.Struct, frozen=True):
 def read_stock(client: OdooClient, catalogue: Catalogue | None = None, categories: bool = False) -> Stock:
     """One snapshot of everything that may be sold.
 
-    free is Odoo's own free_qty (product.product) of a warehouse's stock location and those below it, less demand (units
-    of confirmed sales that have reserved nothing yet), and at least 0: a warehouse that Odoo booked below zero must not
-    eat the stock of another. Odoo takes lots that reach their removal date out of it, and counts goods of any owner and
-    in packages. Goods at the dock, packed for somebody or scrapped are not free. on_hand is without what Odoo would
-    remove. Products that Odoo counts in dozens or packs are told in pieces. Moves are read before quants, so that a
-    reservation made meanwhile counts twice rather than never.
+    free is Odoo's own free_qty (product.product) of a warehouse's stock location and the locations below it, less
+    demand (units of confirmed sales that have reserved nothing yet), and at least 0, because a warehouse that Odoo
+    booked below zero must not reduce the stock of another. Odoo subtracts lots that reach their removal date, and
+    counts goods of any owner and in packages. Goods at the dock, packed goods and scrapped goods are not free. on_hand
+    is without the lots that Odoo subtracts. Products that Odoo counts in dozens or packs are stated in pieces. Moves
+    are read before quants, so that a reservation made meanwhile counts twice rather than never.
 
     Raises ProtocolError where Odoo shows no stock at all: an empty answer is a fault, never a sold-out shop.
     """
@@ -96,16 +97,17 @@ def read_stock(client: OdooClient, catalogue: Catalogue | None = None, categorie
 
 
 def _find_warehouse(parent_path: str, lots: Mapping[int, str]) -> str:
-    """The warehouse whose stock location is the nearest above (or is) the location."""
+    """The code of the warehouse whose stock location is the location itself or the nearest one above it, '' for
+    none."""
     above = [int(part) for part in parent_path.split("/") if part]
     return next((lots[place] for place in reversed(above) if place in lots), "")
 
 
 def _read_codes(client: OdooClient, catalogue: Catalogue | None) -> dict[int, str]:
-    """Internal references by product id: all of them, or, with a catalogue, what changed since.
+    """Internal references by product id: all of them, or, with a catalogue, only what changed since.
 
-    The count tells a product that is gone or was archived without a trace from one that is unchanged. One call where
-    nothing changed.
+    A product that was deleted or archived leaves no change to read; the number of products shows it. Where nothing
+    changed, this takes one call.
     """
     if catalogue is not None and catalogue.codes:
         since = (catalogue.taken_at - OVERLAP).strftime("%Y-%m-%d %H:%M:%S")
@@ -119,7 +121,7 @@ def _read_codes(client: OdooClient, catalogue: Catalogue | None) -> dict[int, st
 
 
 def _count_products(client: OdooClient) -> tuple[int, str]:
-    """How many stored products there are, and when the last of them was written, as Odoo writes instants."""
+    """How many stored products there are, and when the last of them was written, in Odoo's spelling of an instant."""
     names = ["__count", "write_date:max"]
     answer = client.call("product.product", "formatted_read_group", domain=STORED, groupby=[], aggregates=names)
     try:
@@ -159,7 +161,7 @@ def _read_moves(client: OdooClient, lots: Mapping[int, str], places: list[Any]) 
 
 def _read_quants(client: OdooClient, lots: Mapping[int, str], places: list[Any]) -> pd.DataFrame:
     """Quants as FIGURES by product_id and warehouse, without lots that reached their removal date, and without scrap,
-    transit and the like below a warehouse's stock."""
+    transit and similar locations below a warehouse's stock location."""
     kept = {
         row["id"]: _find_warehouse(row["parent_path"], lots) for row in places if row["usage"] in ("internal", "view")
     }
@@ -176,10 +178,10 @@ def _read_quants(client: OdooClient, lots: Mapping[int, str], places: list[Any])
 
 
 def _sum_levels(rows: pd.DataFrame, codes: Mapping[int, str], step: float) -> pd.DataFrame:
-    """Sums per product and warehouse; products without a row of their own get one with warehouse ''."""
+    """Sums per product and warehouse; a product without any row gets one with warehouse ''."""
     figures = list(FIGURES)
     values = rows[figures].to_numpy(dtype="float64")
-    sound = (np.abs(values) < LIMIT).all(axis=1)  # False for NaN, too
+    sound = (np.abs(values) < LIMIT).all(axis=1)  # False for NaN too
     unread = rows.loc[~sound, "product_id"].unique()
     sums = rows.assign(**dict(zip(figures, np.where(sound[:, None], values, 0.0).T, strict=True)))
     if rows.duplicated(["product_id", "warehouse"]).any():
@@ -201,7 +203,8 @@ def _sum_levels(rows: pd.DataFrame, codes: Mapping[int, str], step: float) -> pd
 
 
 def rounded(values: pd.Series, step: float) -> pd.Series:
-    """As Odoo rounds quantities: to its smallest one, half of it away from zero, forgiving what floats add up to."""
+    """Quantities as Odoo rounds them: to its smallest quantity, halves away from zero, with allowance for the error of
+    floats."""
     units = np.floor(values.abs() / step + 0.5 + 1e-6)
     return (np.sign(values) * units * step).round(6)
 
@@ -225,7 +228,7 @@ def _compute_kit_levels(kits: Mapping[int, Kit], levels: pd.DataFrame, step: flo
 
 
 def _read_pieces(client: OdooClient, units: Units) -> dict[int, float]:
-    """How many pieces one unit of a product is, by product id, where that is not one."""
+    """How many pieces one unit of a product is, by product id, for products whose unit is not the piece."""
     if not units.parted:
         return {}
     rows = fetch(client, "product.product", [["uom_id", "in", units.parted]], ["uom_id"], context=ARCHIVED_TOO)
@@ -233,7 +236,7 @@ def _read_pieces(client: OdooClient, units: Units) -> dict[int, float]:
 
 
 def _convert_to_pieces(levels: pd.DataFrame, pieces: Mapping[int, float]) -> pd.DataFrame:
-    """Figures of Odoo's units, dozens perhaps, in the unit that listings and orders count in."""
+    """Figures in Odoo's units, such as dozens, converted to pieces, in which listings and orders count."""
     factor = levels["product_id"].map(pieces).astype("float64")
     parted = factor.notna()
     kits = levels["components"].notna()
@@ -258,7 +261,8 @@ def _convert_components(components: str, kit: int, pieces: Mapping[int, float]) 
 
 
 def _read_categories(client: OdooClient) -> dict[int, str]:
-    """Complete category name (`All / Tea`) by product id. From the templates: a variant's own field is computed."""
+    """Complete category name (`All / Tea`) by product id. It is read from the templates, because a variant's own field
+    is computed."""
     names = {row["id"]: row["complete_name"] for row in fetch(client, "product.category", [], ["complete_name"])}
     templates = dict(zip(*columns(client, "product.template", [], ("id", "categ_id")), strict=True))
     products, of = columns(client, "product.product", [], ("id", "product_tmpl_id"))

@@ -1,4 +1,4 @@
 """Buyers in Odoo: identity, addresses, VAT numbers.
 
-What does not belong here: sale orders (odoo/sales/).
+What belongs here: finding and creating partners. What does not: sale orders (odoo/sales/).
 """

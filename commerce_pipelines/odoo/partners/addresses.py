@@ -1,4 +1,4 @@
-"""Addresses as Odoo keeps them, and when two of them are the same.
+"""Addresses as Odoo stores them, and when two addresses are the same.
 
 What belongs here: pure rules on names, address values and their digest. What does not: which partner an order goes to
 (partners.py).
@@ -19,7 +19,7 @@ READ = ("name", "street", "street2", "zip", "city", "state_id", "country_id")
 
 
 def recipient(address: Address, for_invoice: bool = False) -> str:
-    """Who is named on it: an invoice goes to the company, a parcel to the company and the person."""
+    """The name on an address: an invoice names the company, a parcel the company and the person."""
     names = [name.strip() for name in (address.company, address.name) if name.strip()]
     if for_invoice:
         return names[0] if names else ""
@@ -27,14 +27,15 @@ def recipient(address: Address, for_invoice: bool = False) -> str:
 
 
 def has_place(address: Address | None) -> bool:
-    """Whether it says anything about where."""
+    """Whether the address has any field that names a place."""
     return address is not None and any(
         (address.street, address.street2, address.city, address.postcode, address.country)
     )
 
 
 def address_values(address: Address, name: str, countries: Countries) -> dict[str, str]:
-    """The columns of load() for an address; an unknown state is kept in the city's line. Raises `unknown_country`."""
+    """The columns of load() for an address. A state that Odoo does not know is written behind the city. Raises
+    `unknown_country`."""
     country = _map_country(address.country)
     names = list(filter(None, map(str.strip, (address.state, address.state_name))))
     state_id = next((country_state for name in names if (country_state := countries.state(country, name))), 0)
@@ -51,8 +52,8 @@ def address_values(address: Address, name: str, countries: Countries) -> dict[st
 
 
 def _write_city(city: str, states: Sequence[str], written: bool) -> str:
-    """The city's line. written: the state must stand in it, in words rather than as a code, and once; otherwise a
-    state after the city (`Austin, TX`) goes, because Odoo shows it from its own field."""
+    """The city's line. written: the state must stand in it, once, in words instead of a code; otherwise a state after
+    the city (`Austin, TX`) is removed, because Odoo shows it from a field of its own."""
     if written:
         if not states or any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", city, re.IGNORECASE) for name in states):
             return city
@@ -65,16 +66,16 @@ def _write_city(city: str, states: Sequence[str], written: bool) -> str:
 
 
 def address_key(values: Mapping[str, str]) -> str:
-    """Digest by which addresses are the same: blanks and case do not count. values: as of `address_values`."""
+    """Digest by which addresses are compared: blanks and case do not count. values: the result of `address_values`."""
     text = "\x1f".join(" ".join(values[field].split()).casefold() for field in FIELDS)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def partner_values(row: Mapping[str, Any]) -> dict[str, str]:
-    """A partner as read (READ, load=None) in the shape of `address_values`."""
+    """A partner as read (READ, load=None), in the form of `address_values`."""
     return {field: str(row[read] or "") for field, read in zip(FIELDS, READ, strict=True)}
 
 
 def _map_country(code: str) -> str:
-    """Northern Ireland is a country of its own for VAT only."""
+    """The code in Odoo. Northern Ireland is a country of its own only for VAT."""
     return {"XI": "GB", "UK": "GB", "EL": "GR"}.get(code, code)

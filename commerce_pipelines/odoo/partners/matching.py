@@ -27,7 +27,7 @@ Term = str | list[Any]
 def find_by_email(client: OdooClient, emails: Iterable[str], own: Iterable[int]) -> dict[str, list[dict[str, Any]]]:
     """Partners by e-mail address, the oldest first. own: the partners of Odoo's companies.
 
-    A contact comes instead of the company that it belongs to: both are one customer, and the contact says who ordered.
+    A contact replaces the company that it belongs to: both are one customer, and the contact says who ordered.
     """
     domain = _match_emails(emails)
     if not domain:
@@ -68,7 +68,7 @@ def _drop_parents(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def read_companies(client: OdooClient) -> list[int]:
-    """The partners of Odoo's own companies, as far as the user sees these."""
+    """The partners of Odoo's own companies, as far as the user may see them."""
     rows = client.call("res.company", "search_read", domain=[], fields=["partner_id"], load=None)
     return sorted({row["partner_id"] for row in rows})
 

@@ -53,11 +53,14 @@ class Parties(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Main(msgspec.Struct, kw_only=True):
-    """The partner that an order belongs to: 0 until it is created. own: its address as columns of load()."""
+    """The partner that an order belongs to: 0 until it is created. own: the partner's address as columns of load()."""
 
     partner_id: int = 0
-    commercial_id: int = 0  # whose VAT number, terms and debt it shares: the company of a contact, else itself
-    xid: str = ""  # that it has or is to be created under, and that its addresses continue; '' = the buyer's own
+    # The partner whose VAT number, terms and debt it shares: the company of a contact, else itself.
+    commercial_id: int = 0
+    # External id under which it exists or is to be created, and with which those of its addresses begin; '' = the
+    # buyer's own.
+    xid: str = ""
     name: str = ""
     legal_name: str = ""  # of whoever the VAT number is
     own: dict[str, str] = {}
@@ -66,14 +69,15 @@ class _Main(msgspec.Struct, kw_only=True):
 
 
 class KnownBuyer(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose order it is already. named: whom its delivery address names, for a new one that names nobody."""
+    """The partner that an order already has. named: the name on the order's delivery address, for a new address without
+    a name."""
 
     partner_id: int
     named: str = ""
 
 
 class Buyer(msgspec.Struct, frozen=True, kw_only=True):
-    """What one order says about its buyer. A guest has neither name nor e-mail."""
+    """What one order states about its buyer. A guest has neither name nor e-mail."""
 
     draft: SaleDraft
     email: str
@@ -82,7 +86,7 @@ class Buyer(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """The same for all orders of a batch that belong to one partner."""
+        """The key of the buyer's partner: the same for all orders of a batch that belong to one partner."""
         if self.present:
             return f"partner {self.present.partner_id}"
         if self.is_guest:
@@ -116,9 +120,9 @@ class Partners:
     def load(
         self, drafts: Sequence[SaleDraft], present: Mapping[str, KnownBuyer] | None = None
     ) -> dict[str, Parties | RecordError]:
-        """The partners of these orders by order id, created where they are missing; with the reason where they cannot
-        be. present: of orders that have their buyer already, and only move. The number of calls does not depend on the
-        number of orders."""
+        """The partners of these orders by order id, created where they are missing; a RecordError where that is
+        impossible. present: the partners of orders that are in Odoo already and only change their address. The number
+        of calls does not depend on the number of orders."""
         there = present or {}
         buyers = [msgspec.structs.replace(buyer_of(draft), present=there.get(draft.order_id)) for draft in drafts]
         answers: dict[str, Parties | RecordError] = {}
@@ -143,7 +147,7 @@ class Partners:
     # -- who they are
 
     def _find(self, buyers: Sequence[Buyer]) -> tuple[dict[str, _Main], dict[str, tuple[Flag, ...]]]:
-        """The partner of each key as far as Odoo has it."""
+        """The partner of each key, as far as Odoo has it."""
         unknown = [buyer for buyer in buyers if not buyer.present]
         emails = {buyer.email for buyer in unknown if buyer.email and not buyer.is_guest}
         by_email = find_by_email(self._client, emails, self._companies)
@@ -186,8 +190,8 @@ class Partners:
         return self._guests[name]
 
     def _find_guest(self, name: str) -> _Main:
-        """By external id, else by name, else new. It is given a country, because Odoo copies the address of a first
-        child to a parent that has none: the first stranger's address would become everybody's."""
+        """The guest partner, by external id, else by name, else new. It is given a country, because Odoo copies the
+        address of a first child to a parent that has none, and the first guest's address would become everybody's."""
         guest_xid = f"partner_guest_{slug(name)}"
         guests, latest = find_in_use(self._client, [guest_xid])
         ids = list(guests.values()) or self._client.call(
@@ -245,7 +249,7 @@ class Partners:
         }
 
     def _create_children(self, buyers: Sequence[Buyer], mains: dict[str, _Main]) -> dict[str, int]:
-        """Addresses by external id: all that exist, and new ones for those that are not the partner's own."""
+        """Addresses by external id: all that exist, and new ones for addresses that are not the partner's own."""
         wanted: dict[str, tuple[Buyer, dict[str, str]]] = {}
         for buyer in buyers:
             if not mains[buyer.key].error:
@@ -262,8 +266,8 @@ class Partners:
         return ids | created
 
     def _list_addresses(self, buyer: Buyer, main: _Main) -> dict[str, tuple[str, dict[str, str]]]:
-        """The order's addresses by type: the external id that each has if it is a child, and its columns. The partner's
-        name is for an address that names nobody."""
+        """The order's addresses by type: (external id if the address is a child of the partner, its columns). An
+        address that names nobody gets the partner's name."""
         draft, who = buyer.draft, buyer.draft.buyer
         addresses = {}
         for kind, place in (("delivery", draft.shipping), ("invoice", draft.billing)):
@@ -333,7 +337,8 @@ class Partners:
 
 
 def company_name(draft: SaleDraft) -> str:
-    """The company that buys, '' for a person: a company in an address alone may just be where a person works."""
+    """The buying company's name, '' for a person. A company in the address alone does not count, because it may be a
+    person's workplace."""
     buyer, billing = draft.buyer, draft.billing
     if buyer.company:
         return buyer.company
@@ -379,7 +384,7 @@ def _flag_strange_vat() -> Flag:
 
 
 def _build_refused_error() -> RecordError:
-    # Odoo's own message would name the buyer.
+    # Odoo's own message is not used, because it would name the buyer.
     return RecordError(
         "partner_refused",
         "Odoo does not accept the buyer's contact data.",

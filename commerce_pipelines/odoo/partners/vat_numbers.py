@@ -12,10 +12,10 @@ from ...domain.vat.territories import EU
 
 
 def clean_vat(number: str, country: str) -> str | None:
-    """The number in compact form, '' for none, None for one that cannot be right.
+    """The number in compact form, '' for none, None for a number that cannot be right.
 
-    country: of the buyer, ISO code, for a number without prefix. Numbers of countries that python-stdnum does not know
-    are believed.
+    country: the buyer's, ISO code, for a number without prefix. A number of a country that python-stdnum does not know
+    passes.
     """
     from stdnum import get_cc_module
     from stdnum.eu import vat

@@ -1,4 +1,4 @@
 """Records that sale orders mention: the company, names, currencies, products, services.
 
-What does not belong here: taxes (odoo/accounting/).
+What belongs here: finding or creating them. What does not: taxes (odoo/accounting/).
 """

@@ -1,7 +1,7 @@
 """Who we are in Odoo: the user's id and language, the company with its country, currency and standard tax.
 
-What belongs here: the facts of the one company that sells, and Odoo's countries. What does not: names that orders
-mention (names.py).
+What belongs here: the facts of the one selling company, and Odoo's countries. What does not: names that orders mention
+(names.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from ..rpc.client import OdooClient
 
 
 class Company(msgspec.Struct, frozen=True, kw_only=True):
-    """country: ISO code of the fiscal country. lang: the user's, in which names are read. sale_tax_id: 0 if none."""
+    """country: ISO code of the fiscal country. lang: the user's language, in which names are read. sale_tax_id: 0 if
+    none."""
 
     company_id: int
     uid: int
@@ -27,7 +28,7 @@ class Company(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Countries:
-    """Countries by code, and the states of those asked for."""
+    """Countries by code, and the states of the countries that were read."""
 
     def __init__(self, client: OdooClient) -> None:
         self._client = client
@@ -49,7 +50,7 @@ class Countries:
                 self._states[row["country_id"], str(label).casefold()] = row["id"]
 
     def country(self, code: str) -> int:
-        """0 for ''. Raises RecordError(`unknown_country`) for a code that Odoo lacks."""
+        """The country's record id; 0 for ''. Raises RecordError(`unknown_country`) for a code that Odoo lacks."""
         if not code:
             return 0
         if code not in self.ids:
@@ -62,14 +63,15 @@ class Countries:
         return self.ids[code]
 
     def state(self, code: str, state: str) -> int:
-        """By code, by name or as in `DE-BY`; 0 where Odoo has none: marketplaces write states freely."""
+        """The state's record id, by code, by name or as in `DE-BY`; 0 if Odoo has none: marketplaces write states in
+        any form."""
         country, text = self.ids.get(code, 0), state.strip().casefold()
         bare = text.removeprefix(f"{code}-".casefold())
         return self._states.get((country, text)) or self._states.get((country, bare), 0)
 
 
 def read_company(client: OdooClient, countries: Countries) -> Company:
-    """The company that calls work in."""
+    """The company in which calls are made."""
     who = client.who
     [row] = client.call(
         "res.company", "read", ids=[who.company_id],

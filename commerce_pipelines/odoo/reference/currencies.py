@@ -1,6 +1,7 @@
 """Currencies by name, and the pricelists that give sale orders their currency.
 
-What belongs here: finding, activating and creating them. What does not: other names that orders mention (names.py).
+What belongs here: finding and activating currencies, finding and creating pricelists. What does not: other names that
+orders mention (names.py).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from .company import Company
 
 
 class Currencies:
-    """Currencies by name, and the pricelist that gives an order its currency (Odoo 19 knows no other way)."""
+    """Currencies by name, and the pricelist that gives an order its currency (in Odoo 19 only a pricelist can)."""
 
     def __init__(
         self, client: OdooClient, company: Company, wanted: Collection[str], records: Records, create: bool,
@@ -41,7 +42,8 @@ class Currencies:
         self._failed: dict[str, RecordError] = {}
 
     def pricelist(self, currency: str) -> int:
-        """0 where none is needed: the company's own currency. Raises RecordError(`inactive_currency`)."""
+        """The pricelist's record id; 0 for the company's own currency, which needs none. Raises
+        RecordError(`inactive_currency`)."""
         if currency in self._failed:
             raise self._failed[currency]
         try:
@@ -54,12 +56,14 @@ class Currencies:
         return self._pricelists[currency]
 
     def step(self, currency: str) -> int:
-        """The smallest amount that Odoo has of a currency, in our minor units: of TWD it keeps no hundredths."""
+        """The smallest amount that Odoo has in a currency, in our minor units: Odoo has no hundredths of TWD, for
+        example."""
         step = Decimal(str(self._steps.get(currency) or 0)).scaleb(digits(currency))
         return max(int(step), 1)
 
     def _find(self, wanted: Collection[str], records: Records) -> dict[str, int]:
-        """Ours by external id, else the first of that currency that is not kept for some countries."""
+        """Our pricelists by external id; else the first one of that currency that is not restricted to some
+        countries."""
         pricelists = {self._company.currency: 0}
         ids = [self._ids[name] for name in wanted if name in self._ids]
         rows = self._client.call(
@@ -83,7 +87,7 @@ class Currencies:
                 self._active.add(currency)
                 return
             except (CredentialError, OdooRefusal):
-                pass  # a right that not every user has: said below as what it means for the order
+                pass  # the user may lack this right; the error below says what that means for the order
         raise RecordError(
             "inactive_currency",
             f"The currency {currency} is not active in Odoo.",

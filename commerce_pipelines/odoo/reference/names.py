@@ -4,7 +4,7 @@ What belongs here: teams, warehouses, delivery methods, tags, analytic accounts,
 not: taxes and fiscal positions (accounting/taxes.py, accounting/fiscal_positions.py), service products (services.py),
 buyers (partners/partners.py).
 
-Names are read in the language of the user that the pipelines work as, because that is how a merchant sees them.
+Names are read in the language of the pipelines' own user, because that is how a merchant sees them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .company import Company
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """How one kind of record is found: its model, the fields that hold its name, and how errors speak of it."""
+    """How one kind of record is found: its model, the fields that hold its name, and its name in errors."""
 
     model: str
     code: str
@@ -45,7 +45,7 @@ KINDS = {
 
 
 def find_names(client: OdooClient, kind: Kind, names: Collection[str], lang: str) -> dict[str, int]:
-    """Name -> id of those that exist; of several with one name the oldest."""
+    """Name -> id of the records that exist; of several with one name the oldest."""
     wanted = sorted({name for name in names if name})
     if not wanted:
         return {}
@@ -70,7 +70,7 @@ def find_names(client: OdooClient, kind: Kind, names: Collection[str], lang: str
 
 
 def _search_alike(client: OdooClient, kind: Kind, names: Collection[str], lang: str) -> dict[str, int]:
-    """The same for names that Odoo spells otherwise in what nobody sees: a blank at the end, say."""
+    """As `find_names`, for names that differ in Odoo by invisible characters, such as a blank at the end."""
     rows = fetch(client, kind.model, [], list(kind.fields), context={"lang": lang})
     alike: dict[str, int] = {}
     for field in kind.fields:
@@ -87,7 +87,7 @@ def missing(kind: Kind, name: str) -> RecordError:
 
 
 class Names:
-    """The names of one load; asked once per kind, answered from memory."""
+    """The names of one load; each kind is read once and kept."""
 
     def __init__(self, client: OdooClient, company: Company, wanted: Mapping[str, Collection[str]]) -> None:
         self._found = {
@@ -95,7 +95,8 @@ class Names:
         }
 
     def id_of(self, what: str, name: str) -> int:
-        """0 for ''. Raises RecordError (`unknown_team`, `unknown_warehouse` …) for a name that Odoo lacks."""
+        """The record's id; 0 for ''. Raises RecordError (`unknown_team`, `unknown_warehouse` …) for a name that Odoo
+        lacks."""
         if not name:
             return 0
         record = self._found.get(what, {}).get(name)

@@ -1,4 +1,4 @@
-"""Odoo's products by default_code, as far as orders and stock care.
+"""Odoo's products by default_code, as far as orders and stock need them.
 
 What belongs here: one look-up for many codes. What does not: which code a SKU means (domain/sales/mapping.py),
 quantities on hand (inventory/snapshot.py).
@@ -18,14 +18,14 @@ from ..rpc.read import ARCHIVED_TOO, fetch
 from .units import Units, read_units
 
 _MANY = 2000
-_MANY_PATTERNS = 200  # of an OR, each a scan of its own
+_MANY_PATTERNS = 200  # in one OR; PostgreSQL scans the table for each pattern
 
 
 def find_products(client: OdooClient, codes: Collection[str], fold_case: bool = False) -> dict[str, list[Product]]:
-    """Products by the code asked for, archived ones too, several where a code is not unique; none: no key.
+    """Products by the wanted code, archived ones too, several where a code is not unique; no key where none exists.
 
-    Codes are compared as domain/keys.py says. fold_case: whatever their case. kit: a phantom bill of materials exists
-    (module mrp).
+    Codes are compared as domain/keys.py says. fold_case: without regard to case. kit: a phantom bill of materials
+    exists (module mrp).
     """
     wanted = sorted({code for code in codes if code})
     if not wanted:
@@ -64,8 +64,8 @@ def _build_domains(wanted: Sequence[str], fold_case: bool) -> Iterator[list[Any]
 
 
 def _search_oddly_spelt(client: OdooClient, keys: Collection[str], fold_case: bool) -> Iterator[list[Any]]:
-    """The products whose code is one of these but for what nobody sees in it, as a domain. Odoo's search compares
-    letter by letter, so all codes of such a spelling are read; few have one."""
+    """Domains that find products whose code equals one of the keys except for invisible characters. Odoo's search
+    compares letter by letter, so all codes with such characters are read; few products have one."""
     odd = ["|"] * (len(ODD_SPELLINGS) - 1) + [["default_code", "=like", pattern] for pattern in ODD_SPELLINGS]
     rows = fetch(client, "product.product", odd, ["default_code"], context=ARCHIVED_TOO)
     if meant := [row["id"] for row in rows if key_of(row["default_code"], fold_case) in keys]:
@@ -78,7 +78,7 @@ def _escape_pattern(code: str) -> str:
 
 
 def _read_rates(client: OdooClient, tax_ids: set[int]) -> dict[int, int]:
-    """Percent taxes in ppm; those of other companies are out of sight."""
+    """Percent taxes in ppm; taxes of other companies are not visible."""
     if not tax_ids:
         return {}
     rows = client.call(

@@ -1,4 +1,4 @@
-"""The service products behind lines of money that are no goods: shipping, discounts, gift cards, rounding …
+"""The service products behind lines that are not goods: shipping, discounts, gift cards, rounding …
 
 What belongs here: finding or creating one product per LineKind. What does not: goods (products.py), their taxes (each
 line carries its own).
@@ -31,7 +31,7 @@ def service_xid(kind: LineKind) -> str:
 
 
 class Services:
-    """Service products by kind of line; those that Odoo lacks are created when first asked for."""
+    """Service products by kind of line; a missing one is created when it is first needed."""
 
     def __init__(
         self, client: OdooClient, kinds: Collection[LineKind], records: Records, create: bool, dry: bool = False

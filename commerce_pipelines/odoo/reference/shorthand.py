@@ -1,10 +1,10 @@
-"""Cells of load() that name a record which many rows share by its external id.
+"""Cells of load() that name a record by its external id, where many rows name the same record.
 
-Of a database id Odoo asks PostgreSQL in every cell whether it exists; an external id it remembers for the rest of the
-call. An order's warehouse and its lines' tax cost a question per batch then instead of one per row.
+Odoo asks PostgreSQL in every cell whether a database id exists, while it remembers an external id for the rest of the
+call. With external ids, an order's warehouse and its lines' tax cost one query per batch instead of one per row.
 
-What belongs here: renaming columns whose records all have an external id. What does not: which columns an order has
-(sales/rows.py), ids that only occur once, as those of customers and products.
+What belongs here: replacing columns whose records all have an external id. What does not: which columns an order has
+(sales/rows.py), ids that occur only once, such as those of customers and products.
 """
 
 from __future__ import annotations
@@ -26,18 +26,19 @@ SHARED = {
     "carrier_id/.id": "delivery.carrier",
     "order_line/tax_ids/.id": "account.tax",
 }
-_WORTH = 10  # so many spared questions make up for the one call
+_WORTH = 10  # reading the external ids takes one call, which saves more than it costs from this many queries on
 
 
 class Shorthand:
-    """The external ids of one load, each asked for once."""
+    """The external ids of one load, each read once."""
 
     def __init__(self, client: OdooClient) -> None:
         self._client = client
         self._names: dict[tuple[str, int], str] = {}
 
     def by_name(self, columns: Sequence[str], rows: Mapping[K, list[list[str]]]) -> tuple[list[str], Rows[K]]:
-        """The same columns and rows, or some columns by external id. Cells hold one id or nothing."""
+        """The same columns and rows, with external ids in the columns where that saves queries. Cells hold one id or
+        nothing."""
         cells = {
             at: (model, [int(row[at]) for record in rows.values() for row in record if row[at]])
             for at, column in enumerate(columns) if (model := SHARED.get(column))

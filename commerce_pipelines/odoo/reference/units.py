@@ -1,11 +1,11 @@
 """Units of measure: what one unit sold on a channel is in Odoo, and how many of it a product's own unit holds.
 
-What belongs here: reading uom.uom and the choice of that unit. What does not: packs and aliases of a SKU
-(domain/sales/rules.py), which lines bear a unit (sales/rows.py).
+What belongs here: reading uom.uom and choosing that unit. What does not: packs and aliases of a SKU
+(domain/sales/rules.py), which lines name a unit (sales/rows.py).
 
-A listing sells pieces. A product that Odoo counts in dozens or in packs of six is therefore sold and offered in the
-reference unit of these, the piece. A product that is weighed or measured is sold in its own unit, because gram and
-millimetre, the reference units of these, are no unit that anybody sells in.
+A listing sells pieces. So a product that Odoo counts in dozens or in packs of six is sold and offered in their
+reference unit, the piece. A product that is weighed or measured is sold in its own unit, because nobody sells in gram
+or millimetre, which are the reference units there.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import msgspec
 from ..rpc.client import OdooClient
 from ..rpc.read import ARCHIVED_TOO, fetch
 
-PIECE = ("uom", "product_uom_unit")  # Odoo's own external id of it
+PIECE = ("uom", "product_uom_unit")  # the piece's external id in Odoo
 _PIECES: WeakKeyDictionary[OdooClient, int] = WeakKeyDictionary()
 
 
 class Units(msgspec.Struct, frozen=True):
-    """factor: how many reference units one unit holds, by id. pieces: ids of units that are a number of pieces, with
+    """factor: how many reference units one unit holds, by id. pieces: ids of units that are a number of pieces, and of
     the piece itself. step: the smallest quantity, the same for all units."""
 
     factor: Mapping[int, float]
@@ -32,17 +32,17 @@ class Units(msgspec.Struct, frozen=True):
     step: float
 
     def sold_in(self, unit: int) -> int:
-        """The unit in which a product of this unit is sold and offered."""
+        """The unit in which a product with this unit is sold and offered."""
         return self.piece if unit in self.pieces else unit
 
     @property
     def parted(self) -> list[int]:
-        """Units whose products are sold in another one."""
+        """Units whose products are sold in another unit."""
         return sorted(unit for unit in self.pieces if unit != self.piece)
 
 
 def read_units(client: OdooClient) -> Units:
-    """All units, archived ones too: products may still bear them."""
+    """All units, archived ones too, because products may still have them."""
     fields = ["factor", "rounding", "relative_uom_id"]
     rows = fetch(client, "uom.uom", [], fields, context=ARCHIVED_TOO)
     parent = {row["id"]: row["relative_uom_id"] or 0 for row in rows}
@@ -62,7 +62,7 @@ def read_units(client: OdooClient) -> Units:
 
 
 def _find_piece(client: OdooClient) -> int:
-    """The piece's record id, 0 if there is none; it never changes, so that a client asks for it once."""
+    """The piece's record id, 0 if there is none. It never changes, so a client reads it once."""
     if client not in _PIECES:
         rows = fetch(client, "ir.model.data", [["module", "=", PIECE[0]], ["name", "=", PIECE[1]]], ["res_id"])
         _PIECES[client] = rows[0]["res_id"] if rows else 0

@@ -1,4 +1,4 @@
 """Calling Odoo: both APIs, errors, load() and reading in bulk.
 
-What does not belong here: any model's meaning.
+What belongs here: calls of any model. What does not: what a model means.
 """

@@ -1,7 +1,7 @@
 """One way to call Odoo, over either of its two APIs.
 
-What belongs here: the interface, choosing the transport, repeating what only reads. What does not: any model's name
-or rule. Calls that write are never repeated here: an unknown outcome is the business of who wrote (load.py).
+What belongs here: the interface, choosing the transport, repeating calls that only read. What does not: any model's
+name or rule. Calls that write are never repeated here: their caller has to deal with an unknown outcome (load.py).
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ READS = frozenset(
 )
 PAUSES = (0.5, 2.0, 6.0)
 VERSION = "19"
-# load() reads date-times in the context's zone; a language of our own keeps names in Odoo from depending on the user's.
+# load() reads date-times in the context's time zone. A fixed language keeps names in Odoo independent of the user's.
 CONTEXT = {"tz": "UTC", "lang": "en_US"}
 
 Values = Mapping[str, Any]
 
 
 class Who(msgspec.Struct, frozen=True):
-    """The user that calls are made as, the user's language, and the one company that calls see."""
+    """The user that makes the calls, the user's language, and the one company that calls see."""
 
     uid: int
     lang: str
@@ -38,7 +38,7 @@ class Who(msgspec.Struct, frozen=True):
 
 
 class OdooClient(Protocol):
-    """Calls of public methods, arguments by name, one transaction each.
+    """Calls of public methods, with named arguments, one transaction each.
 
     ids: the records that a method works on, None for methods of the model. Raises the errors of errors.py.
     """
@@ -47,7 +47,7 @@ class OdooClient(Protocol):
 
     @property
     def who(self) -> Who:
-        """Asked once, then kept."""
+        """Read once, then kept."""
 
     def call(
         self, model: str, method: str, ids: Sequence[int] | None = None, context: Values | None = None, **named: Any
@@ -55,14 +55,14 @@ class OdooClient(Protocol):
         """The method's result as JSON values."""
 
     def version(self) -> str:
-        """The server's version such as 19.0, once the login works. Raises ProtocolError for another than 19."""
+        """The server's version such as 19.0, once the login works. Raises ProtocolError for any version but 19."""
 
     def wait(self, seconds: float) -> None:
-        """Pause for half to one and a half times so long: two writers that met fall out of step."""
+        """Pause for half to one and a half times as long, so that two writers that collided do not collide again."""
 
 
 class Transport(Protocol):
-    """One API: a call and a version, errors already translated."""
+    """One API: a call and a version, with errors already translated."""
 
     def call(self, model: str, method: str, ids: Sequence[int] | None, named: dict[str, Any]) -> Any: ...
 
@@ -70,10 +70,10 @@ class Transport(Protocol):
 
 
 class Client:
-    """The client over one transport. Safe to share between threads. Times and numbers: Odoo's context is UTC, en_US.
+    """The client over one transport. Threads may share it. Odoo's context is UTC and en_US.
 
-    Every call sees one company: odoo.company, else the user's own. Without that, Odoo shows a user of several companies
-    all of them at once.
+    Every call sees one company: odoo.company, else the user's own. Otherwise Odoo would show a user of several
+    companies all of them at once.
     """
 
     def __init__(self, settings: OdooSettings, transport: Transport, instruments: Instruments) -> None:
@@ -132,7 +132,7 @@ class Client:
 
 
 def connect(settings: OdooSettings, password: str, instruments: Instruments = REAL) -> Client:
-    """A client for `settings`; nothing is sent before the first call. password: also an API key."""
+    """A client for `settings`. Nothing is sent before the first call. password: may also be an API key."""
     if settings.transport == "json2":
         from .json2 import Json2
 

@@ -1,4 +1,4 @@
-"""A method of Odoo on many records in one call, the bad one found by halving.
+"""A method of Odoo on many records in one call; a refused call is halved until the bad record is found.
 
 What belongs here: repeating and splitting such a call. What does not: load() (load.py), what a method means.
 """
@@ -24,11 +24,11 @@ def on_all(
     vals_list: Mapping[int, Any] | None = None,
     **named: Any,
 ) -> dict[int, OdooRefusal]:
-    """Call `method` on `ids`; the refusals by id, for the others it worked.
+    """Call `method` on `ids`. Returns the refusals by id; it worked for all other ids.
 
-    rest: which of some ids still need it, asked before anything is tried again: an answer may have been lost, another
-    writer may have been faster. vals_list: the values of each record, where the method takes a list of them beside the
-    ids. Raises TransientError when the outcome stays unknown.
+    rest: returns which of some ids still need the call. It is called before every repetition, because an answer may
+    have been lost, or another writer may have been faster. vals_list: the values of each record, for a method that
+    takes a list of them beside the ids. Raises TransientError when the outcome stays unknown.
     """
     refused: dict[int, OdooRefusal] = {}
     groups = [sorted(ids)] if ids else []

@@ -1,10 +1,10 @@
 """What Odoo's errors mean for us: one table from exception class to the project's error tree.
 
-What belongs here: reading an error that Odoo answered, keeping persons out of what it says. What does not: sockets
+What belongs here: reading an error that Odoo answered, removing personal data from it. What does not: sockets
 (jsonrpc.py, json2.py), which record a refusal belongs to (load.py).
 
-Messages of Odoo's business rules are kept, because a person needs them; its tracebacks never are, because they hold
-the values of the call, personal data among them.
+Messages of Odoo's business rules are kept, because a person needs them. Tracebacks are dropped, because they hold the
+values of the call, personal data among them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ...domain.sales.draft import SaleDraft
 
 
 class OdooRefusal(PermanentError):
-    """A business rule of Odoo says no to these values: the record or a setting in Odoo has to change."""
+    """A business rule of Odoo refuses these values: the record or a setting in Odoo has to change."""
 
 
 _REFUSALS = ("UserError", "ValidationError", "MissingError", "RedirectWarning")
@@ -26,14 +26,15 @@ _EMAIL = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.\w+")
 
 
 def is_busy(message: str) -> bool:
-    """Whether a message says that another transaction was in the way: load() reports that like a bad record."""
+    """Whether a message says that another transaction was in the way; load() reports that in the same way as a bad
+    record."""
     return _BUSY in message or "deadlock detected" in message or "could not obtain lock" in message
 
 
 def from_answer(name: str, message: str, *, where: str, user: str, database: str) -> CommerceError:
-    """The error for one that Odoo answered.
+    """The error for an exception that Odoo answered.
 
-    name: Python class as Odoo reports it (`odoo.exceptions.UserError`); where: `model.method`, for the sentence.
+    name: the Python class that Odoo reports (`odoo.exceptions.UserError`). where: `model.method`, for the sentence.
     """
     kind = name.rpartition(".")[2]
     first = _EMAIL.sub("***", message.strip().splitlines()[0][:300]) if message.strip() else kind
@@ -57,7 +58,7 @@ def from_answer(name: str, message: str, *, where: str, user: str, database: str
 
 
 def from_status(status: int, *, where: str, user: str, database: str) -> CommerceError:
-    """The error for an HTTP status without an answer of Odoo's own in it."""
+    """The error for an HTTP status whose body is not an answer of Odoo."""
     if status == 401:
         return wrong_login(user)
     if status == 404:
@@ -85,7 +86,8 @@ def unreachable(url: str, error: BaseException) -> TransientError:
 
 
 def without_person(text: str, draft: SaleDraft) -> str:
-    """Odoo's words about an order without what they quote of its buyer: a message is stored and shown in clear."""
+    """Odoo's message about an order without quoted data of its buyer, because messages are stored and shown
+    unencrypted."""
     buyer = draft.buyer
     values = {buyer.ref, buyer.name, buyer.email, buyer.phone, buyer.company, buyer.vat_number}
     for place in (draft.billing, draft.shipping):

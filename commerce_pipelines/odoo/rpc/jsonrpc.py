@@ -19,7 +19,7 @@ from .settings import OdooSettings
 
 
 class JsonRpc:
-    """One odoorpc session per thread, because odoorpc does not lock; logged in at the thread's first call."""
+    """One odoorpc session per thread, because odoorpc does not lock. A thread logs in at its first call."""
 
     def __init__(self, settings: OdooSettings, password: str) -> None:
         self._settings = settings
@@ -28,7 +28,7 @@ class JsonRpc:
 
     def call(self, model: str, method: str, ids: Sequence[int] | None, named: dict[str, Any]) -> Any:
         arguments: list[Any] = [] if ids is None else [list(ids)]
-        if method == "create":  # the one method whose values Odoo takes by position only, over this API
+        if method == "create":  # over this API, Odoo takes the values of this one method by position only
             arguments.append(named.pop("vals_list"))
         return self._translate_errors(
             f"{model}.{method}", lambda: self._get_session().execute_kw(model, method, arguments, named)
@@ -46,7 +46,7 @@ class JsonRpc:
     def _get_session(self) -> odoorpc.ODOO:
         session = getattr(self._local, "session", None)
         if session is None:
-            session = self._open_session("19.0")  # given, so that odoorpc does not ask for it first
+            session = self._open_session("19.0")  # the version is given, so that odoorpc does not ask for it first
             session.login(self._settings.database, self._settings.username, self._password)
             self._local.session = session
         return session
@@ -57,7 +57,7 @@ class JsonRpc:
         try:
             return work()
         except odoorpc.error.RPCError as error:
-            if not error.info:  # odoorpc's own way to say that the login failed
+            if not error.info:  # this is how odoorpc reports a failed login
                 raise errors.wrong_login(settings.username) from None
             data = error.info.get("data") or {}
             message = str(data.get("message") or error.info.get("message") or "")

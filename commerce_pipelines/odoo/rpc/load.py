@@ -1,11 +1,11 @@
 """Odoo's load(): records with external ids, in one transaction, so that the same call may be made again and again.
 
-What belongs here: external ids, batches that cannot poison, outcomes that stay unknown. What does not: which fields a
-model has (partners/partners.py, sales/sales.py …).
+What belongs here: external ids, isolating bad records of a batch, repeating calls with an unknown outcome. What does
+not: which fields a model has (partners/partners.py, sales/sales.py …).
 
-Why load() and not create(): the external id is written in the transaction that makes the record, and Odoo's database
-holds (module, name) unique. After a lost answer the same load finds its own records again; of two writers at once one
-is told "could not serialize access" and finds the other's.
+Why load() and not create(): load() writes the external id in the transaction that creates the record, and Odoo's
+database keeps (module, name) unique. After a lost answer the same load finds its own records again. Of two simultaneous
+writers, one gets "could not serialize access" and then finds the other's records.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.4, 20.0
 _MANY = 1000
 ARCHIVABLE = frozenset(
     ("account.tax", "account.fiscal.position", "product.product", "product.pricelist", "res.partner")
-)  # of the models that have external ids of ours
+)  # models whose records have our external ids
 
 
 def read_ids(client: OdooClient, model: str, names: Iterable[str]) -> dict[str, int]:
@@ -46,9 +46,9 @@ def read_ids(client: OdooClient, model: str, names: Iterable[str]) -> dict[str, 
 
 
 class Records(msgspec.Struct, frozen=True):
-    """Records that have external ids of ours: those in use by record id, archived ones by the name that Odoo shows.
+    """Records that have our external ids: those in use by record id, archived ones by the name that Odoo shows.
 
-    Archiving is how a person retires a record: it keeps its external id, and must not be used again.
+    A person archives a record to retire it: the record keeps its external id and must not be used again.
     """
 
     ids: dict[str, int]
@@ -118,18 +118,18 @@ def any_names(client: OdooClient, wanted: Mapping[str, Iterable[int]]) -> dict[t
 
 
 def xid(name: str) -> str:
-    """The external id as load() takes it."""
+    """The external id in the form that load() takes."""
     return f"{MODULE}.{name}"
 
 
 def load_one(
     client: OdooClient, model: str, name: str, values: Mapping[str, str], more: Sequence[Mapping[str, str]] = ()
 ) -> int:
-    """Create one record of reference under the external id `name`; `more`: continuation rows of its lines.
+    """Create one reference record under the external id `name`. more: continuation rows of its lines.
 
-    Its lines get external ids as well: load() adds lines without one to those that are there, so that a repetition
-    after a lost answer would double them. A record with lines that is there meanwhile is left as it is. Raises
-    OdooRefusal with Odoo's reason.
+    The lines get external ids as well, because load() adds lines without one to the existing lines, and a repetition
+    after a lost answer would double them. A record with lines that another writer has created meanwhile stays as it is.
+    Raises OdooRefusal with Odoo's reason.
     """
     lines = [_add_line_ids(name, count, row) for count, row in enumerate((values, *more))]
     if lines != [values, *more] and (there := read_ids(client, model, [name])):
@@ -143,19 +143,20 @@ def load_one(
 
 
 def _add_line_ids(name: str, count: int, row: Mapping[str, str]) -> dict[str, str]:
-    """A row of load() whose lines (`account_ids/account_src_id/.id`) have external ids made of their record's."""
+    """A row of load() whose lines (`account_ids/account_src_id/.id`) get external ids made from their record's."""
     parts = (column.split("/") for column in row)
     kinds = {first for first, *rest in parts if first.endswith("_ids") and rest and rest != [".id"]}
     return {**row, **{f"{kind}/id": xid(f"{name}_{kind}_{count}") for kind in sorted(kinds)}}
 
 
 def wait(client: OdooClient, attempt: int) -> None:
-    """Pause before attempt number `attempt` + 1: doubling, up to the longest."""
+    """Pause before attempt number `attempt` + 1: twice as long each time, up to the longest pause."""
     client.wait(min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE))
 
 
 def smaller(size: int, attempt: int) -> int:
-    """The size to go on with: the same after a first failure, which may be a lost answer, then half of it each time."""
+    """The batch size for the next attempt: unchanged after the first failure, which may be a lost answer, then halved
+    each time."""
     return size if attempt < 2 else max(1, size // 2)
 
 
@@ -168,10 +169,11 @@ def load_records(
 ) -> tuple[dict[K, int], dict[K, OdooRefusal]]:
     """Load records, each given as its rows (the first, then continuation rows of its lines); all values are strings.
 
-    Returns the record ids by key and the refusals by key: a rejected batch is repeated without the record that Odoo
-    names, or split until the bad one is alone; so is one that Odoo itself trips over. Repeats unknown outcomes, in ever
-    smaller batches, because a call may need longer than Odoo or a proxy lets it; raises TransientError when they stay
-    unknown. Records that share an external id are one: the later one's, with the earlier one's cells where it has none.
+    Returns the record ids by key and the refusals by key. A rejected batch is repeated without the record that Odoo
+    names, or split until the bad record is alone; so is a batch on which Odoo itself fails. A batch with an unknown
+    outcome is repeated in ever smaller parts, because a call may need longer than Odoo or a proxy allows; raises
+    TransientError when the outcome stays unknown. Records that share an external id are loaded as one: the later one,
+    with the earlier one's cells where it has none.
     """
     distinct, twice = _merge(records) if fields[0] == "id" else (records, {})
     ids, refused = _load_distinct(client, model, fields, distinct, context)
@@ -226,7 +228,7 @@ def _load_distinct(
 
 
 def _merge(records: Mapping[K, Sequence[Row]]) -> tuple[dict[K, Sequence[Row]], dict[K, K]]:
-    """Each external id once, and the keys whose record is another key's."""
+    """Each external id once, and the keys whose record has the external id of another key."""
     first: dict[str, K] = {}
     merged: dict[K, Sequence[Row]] = {}
     twice: dict[K, K] = {}
@@ -243,7 +245,8 @@ def _merge(records: Mapping[K, Sequence[Row]]) -> tuple[dict[K, Sequence[Row]], 
 
 
 def _split_rejected(keys: list[K], errors: Sequence[Mapping[str, Any]], refused: dict[K, OdooRefusal]) -> list[list[K]]:
-    """What is still to be loaded of a rejected batch; the records that are known to be bad go to `refused`."""
+    """The parts of a rejected batch that are still to be loaded; the records that are known to be bad go to
+    `refused`."""
     bad: dict[K, str] = {}
     for error in errors:
         index = error.get("record")

@@ -1,6 +1,6 @@
 """Many records of Odoo in one call, as rows or, where there are tens of thousands, as columns.
 
-What belongs here: the two quickest ways and the shape of their answers. What does not: any model's name or rule.
+What belongs here: the two fastest ways and the form of their answers. What does not: any model's name or rule.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ def fetch(
     client: OdooClient, model: str, domain: list[Any], fields: Sequence[str], order: str = "id",
     context: Mapping[str, Any] | None = None,
 ) -> list[Any]:  # fmt: skip
-    """Records by search_read. load=None: else Odoo computes the display name of each row's product, nine tenths of the
-    time. Raises ProtocolError for an answer that is no list."""
+    """Records by search_read. With load=None, because Odoo otherwise computes the display name of each row's product,
+    which takes nine tenths of the time. Raises ProtocolError for an answer that is no list."""
     answer = client.call(
         model, "search_read", context=context, domain=domain, fields=list(fields), order=order, load=None
     )
@@ -29,8 +29,9 @@ def fetch(
 
 
 def columns(client: OdooClient, model: str, domain: list[Any], fields: Sequence[str]) -> list[list[Any]]:
-    """Stored fields of the same records as columns in the order of their ids, NULL as None: gathered by PostgreSQL's
-    ARRAY_AGG, in a third of the time, because Odoo makes no record of each row. Raises ProtocolError like `fetch`."""
+    """Stored fields of the same records as columns, in the order of their ids, NULL as None. PostgreSQL's ARRAY_AGG
+    gathers them in a third of the time, because Odoo creates no record for each row. Raises ProtocolError as `fetch`
+    does."""
     names = [f"{field}:array_agg" for field in fields]
     answer = client.call(model, "formatted_read_group", domain=domain, groupby=[], aggregates=names)
     try:

@@ -1,6 +1,6 @@
 """The `odoo:` section of commerce.yaml.
 
-What belongs here: how to reach and enter one Odoo, and what may be created in it. What does not: mappings of one
+What belongs here: how to reach and log in to one Odoo, and what may be created in it. What does not: mappings of one
 channel (channels/settings.py).
 """
 
@@ -15,7 +15,7 @@ from ...core.section import Secret, Section
 
 
 class OdooSettings(Section, kw_only=True, frozen=True):
-    """One Odoo 19 database, and the dedicated user that the pipelines work as."""
+    """One Odoo 19 database, and the user that the pipelines log in as, who does nothing else."""
 
     url: str
     database: str
@@ -24,12 +24,14 @@ class OdooSettings(Section, kw_only=True, frozen=True):
     transport: Literal["jsonrpc", "json2"] = "jsonrpc"
     company: str = ""  # default: the user's own
     timeout_seconds: int = 180
-    # Orders per call and transaction, seconds each: fewer for a slow Odoo, or where pickers often wait for their goods;
-    # its own time limits make more than 100 unwise.
+    # Orders per call and transaction, which takes seconds: choose fewer for a slow Odoo, or where warehouse workers
+    # often wait for Odoo. More than 100 may exceed Odoo's own time limits.
     batch: int = 100
     chatter: bool = False  # True: Odoo also writes its creation notes and field history (a third slower)
-    flags: Literal["none", "tag", "activity"] = "activity"  # how an order's flags show on it; activity: tags, too
-    create_missing: bool = True  # service products, pricelists, tax-included twins of known taxes, the guest partner
+    # How an order's flags show on the order; activity: tags as well.
+    flags: Literal["none", "tag", "activity"] = "activity"
+    # What may be created: service products, pricelists, tax-included twins of existing taxes, the guest partner.
+    create_missing: bool = True
 
     def __post_init__(self) -> None:
         mistakes = []

@@ -1,4 +1,4 @@
 """Sale orders in Odoo: loading, comparing, confirming, cancelling.
 
-What does not belong here: what an order becomes (domain/sales/).
+What belongs here: everything that reads or writes sale orders. What does not: what an order becomes (domain/sales/).
 """

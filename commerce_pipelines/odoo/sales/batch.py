@@ -1,9 +1,9 @@
-"""One batch of drafts on its way into Odoo, whatever state their orders are in there.
+"""One batch of drafts on its way into Odoo, whatever state their orders have there.
 
 What belongs here: the order of the steps, and each order's outcome. What does not: the steps themselves.
 
-The number of calls of a batch does not depend on the number of its orders. Any step may be repeated after a crash: the
-next run finds by external id how far the last one came.
+The number of calls of a batch does not depend on the number of its orders. Every step may be repeated after a crash:
+the next run finds out by external id how far the last one got.
 """
 
 from __future__ import annotations
@@ -35,13 +35,14 @@ _TO_WRITE = frozenset((Way.CREATE, Way.GO_ON, Way.REOPEN))
 
 
 class Item(msgspec.Struct, kw_only=True):
-    """One draft with all that is known about it so far; `error` ends its way, the others go on."""
+    """One draft with everything that is known about it so far. An item with an `error` takes no further step; the
+    others go on."""
 
     draft: SaleDraft
     ids: Resolved | None = None
     booked: Booked | None = None
     verdict: Verdict = Verdict()
-    recipient: str = ""  # of the address that the order goes to
+    recipient: str = ""  # the name on the address that the order goes to
     parties: Parties | None = None
     odoo_id: int = 0
     settled: Settled | None = None
@@ -54,7 +55,7 @@ class Item(msgspec.Struct, kw_only=True):
 
     @property
     def history(self) -> bool:
-        """Without delivery: by the draft, or because the order was once loaded so."""
+        """Whether the order gets no delivery: the draft says so, or the order was once loaded so."""
         return self.draft.history or bool(self.booked and self.booked.history)
 
 
@@ -66,7 +67,7 @@ class Batch:
         self.items = [Item(draft=draft) for draft in drafts]
 
     def judge(self) -> None:
-        """What has to happen to each order. Reads only, unless the resolver has to create names."""
+        """Decide what has to happen to each order. Only reads, unless the resolver has to create names."""
         booked = read_booked(self._client, {item.xid: item.draft.order_id for item in self.items})
         for item in self.items:
             item.booked = booked.get(item.draft.order_id)
@@ -84,7 +85,7 @@ class Batch:
                 item.error = error
 
     def _resolve(self, item: Item) -> Resolved | None:
-        """The records that an order needs: for a confirmed one those of the lines to be written, and no other name."""
+        """The records that an order needs; for a confirmed order only those of the lines that will be written."""
         if item.verdict.way in _TO_WRITE:
             return self._resolver.resolve(item.draft)
         lines = [difference.line for difference in item.verdict.differences if difference.line]
@@ -110,7 +111,7 @@ class Batch:
         return [item for item in self.items if item.verdict.way in ways and not item.error]
 
     def _reopen(self, items: Sequence[Item]) -> None:
-        """Back to quotations; a confirmed one is cancelled first, which releases what it had reserved."""
+        """Make these orders quotations again. A confirmed order is cancelled first, which releases its reservations."""
         sold = [item for item in items if item.booked and item.booked.sale.state != "cancel"]
         self._call_on_all("action_cancel", sold)
         self._call_on_all("action_draft", [item for item in items if not item.error])
@@ -136,7 +137,7 @@ class Batch:
                 item.flags += answer.flags
 
     def _load(self, items: Sequence[Item]) -> None:
-        """Create new orders and bring quotations in line, lines that are gone included."""
+        """Create new orders and update quotations; lines that the channel no longer has are removed."""
         self._read_units([(item, item.draft.lines) for item in items])
         columns = order_columns(
             self._resolver.fields,
@@ -162,7 +163,8 @@ class Batch:
                 item.ids = msgspec.structs.replace(item.ids, units=units)
 
     def _refuse(self, items: Sequence[Item], refused: Mapping[str, OdooRefusal]) -> None:
-        """Another writer may have confirmed an order meanwhile, and Odoo then refuses to change it: nothing is lost."""
+        """The refusals. If another writer has confirmed an order meanwhile, Odoo refuses to change it, and that is no
+        error."""
         booked = read_booked(self._client, {item.xid: item.draft.order_id for item in items})
         for item in items:
             now = booked.get(item.draft.order_id)
@@ -172,7 +174,7 @@ class Batch:
                 item.error = refused_by_odoo(refused[item.xid])
 
     def _drop_lines(self, items: Sequence[Item]) -> None:
-        """Take off quotations what the channel no longer has."""
+        """Remove from quotations the lines that the channel no longer has."""
         item_of = {line_id: item for item in items for line_id in _find_gone_lines(item)}
 
         def there(some: Sequence[int]) -> list[int]:
@@ -183,7 +185,7 @@ class Batch:
             item_of[line_id].error = refused_by_odoo(refusal)
 
     def _edit(self, items: Sequence[Item]) -> None:
-        """Change confirmed orders in place; Odoo moves the deliveries and reservations along."""
+        """Change confirmed orders in place; Odoo updates their deliveries and reservations."""
         align_deadlines(self._client, [item.odoo_id for item in items if item.verdict.differences])
         by_xid = {item.xid: item for item in items}
         self._read_units(
@@ -240,12 +242,13 @@ def refused_by_odoo(refusal: OdooRefusal) -> RecordError:
 
 
 def _may_move(item: Item) -> bool:
-    """Quotations and cancelled orders that were loaded once, and confirmed ones."""
+    """Whether the order's addresses may change: a quotation or cancelled order that was loaded before, or a confirmed
+    order."""
     return item.booked is not None and (item.draft.before is not None or item.booked.sale.state == "sale")
 
 
 def _expect_deviation(item: Item) -> SaleDraft:
-    """The draft with the total that Odoo shall have: what a person's own changes are worth stays in it."""
+    """The draft with the total that Odoo shall have, which includes what a person's own changes are worth."""
     draft, off = item.draft, item.verdict.deviation
     return msgspec.structs.replace(draft, total=draft.total + off) if off else draft
 
@@ -289,7 +292,7 @@ def outcome(item: Item) -> SaleOutcome:
     if item.verdict.way is Way.REOPEN and sale and sale.state == "cancel":
         action = Action.CONFIRMED
     if item.verdict.way is Way.KEEP and not _has_same_date(item):
-        action = Action.CONFIRMED  # its confirmation was cut off before the date was put back
+        action = Action.CONFIRMED  # its confirmation was interrupted before the order date was restored
     now = item.settled
     error = item.error
     shipping_id, invoice_id = _list_given_addresses(item)
@@ -314,7 +317,7 @@ def outcome(item: Item) -> SaleOutcome:
 
 
 def _list_given_addresses(item: Item) -> tuple[int, int]:
-    """The addresses that we gave the order, now or before: not those that a person chose meanwhile."""
+    """The addresses that we gave the order, now or before, without those that a person chose meanwhile."""
     shipping, invoice = (item.booked.shipping_id, item.booked.invoice_id) if item.booked else (0, 0)
     if item.draft.before:
         before = item.draft.before

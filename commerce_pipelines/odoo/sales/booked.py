@@ -34,7 +34,7 @@ _LINE = (
 
 
 class BookedLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of ours. amount: minor units for the whole quantity, as price times quantity less discount gives it."""
+    """One line of ours. amount: minor units for the whole quantity: price times quantity less discount."""
 
     line_id: int
     name: str
@@ -47,10 +47,10 @@ class BookedLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Booked(msgspec.Struct, frozen=True, kw_only=True):
-    """One order of ours. lines: by external id, those that we made; foreign: what a person added, line ids.
+    """One order of ours. lines: our own lines, by external id. foreign: ids of lines that a person added.
 
-    by_us: the last to write to it were we. history: it has goods, but no delivery was ever made of them. picked: goods
-    were taken from their shelf, none has left (a delivery in several steps).
+    by_us: the last one to write to the order was us. history: the order has goods, but never had a delivery. picked:
+    goods were taken from their shelf, but none has left (a delivery in several steps).
     """
 
     sale: Sale
@@ -80,7 +80,7 @@ def sale_totals(client: OdooClient, channel: str, order_ids: Iterable[str]) -> d
 
 
 def holds_orders_of(client: OdooClient, label: str) -> bool:
-    """Whether Odoo has an order with an external id of ours for the channel that was first called `label`."""
+    """Whether Odoo has an order with an external id of ours under the channel's first name, `label`."""
     domain = [["module", "=", MODULE], ["model", "=", "sale.order"], ["name", "=like", f"{label}_order_%"]]
     return bool(client.call("ir.model.data", "search_count", domain=domain, limit=1))
 
@@ -88,7 +88,7 @@ def holds_orders_of(client: OdooClient, label: str) -> bool:
 def read_orders(
     client: OdooClient, by_xid: Mapping[str, str], fields: Sequence[str]
 ) -> Iterable[tuple[Sale, dict[str, Any]]]:
-    """(order, its row) of those that exist. by_xid: external id -> order id."""
+    """(order, its row) of the orders that exist. by_xid: external id -> order id."""
     if not by_xid:
         return
     ids = {record: by_xid[name] for name, record in read_ids(client, "sale.order", by_xid).items()}
@@ -102,7 +102,7 @@ def read_orders(
 
 
 def stock_fields(client: OdooClient) -> list[str]:
-    """The fields that module sale_stock adds, none of them where Odoo keeps no stock."""
+    """The fields that module sale_stock adds; none where Odoo keeps no stock."""
     return sorted(client.call("sale.order", "fields_get", allfields=list(_STOCK), attributes=["type"]))
 
 
@@ -127,7 +127,7 @@ def read_booked(client: OdooClient, by_xid: Mapping[str, str]) -> dict[str, Book
 
 
 def _find_goods(client: OdooClient, ids: Iterable[int]) -> set[int]:
-    """Which of these products are goods: only they can be delivered."""
+    """Which of these products are goods, because only goods can be delivered."""
     rows = client.call(
         "product.product", "search_read", context={"active_test": False}, fields=["id"], load=None,
         domain=[["id", "in", sorted(ids)], ["type", "=", "consu"]],
@@ -193,5 +193,5 @@ def _read_line(row: Mapping[str, Any], currency: str) -> BookedLine:
 
 
 def _read_id(value: Any) -> int:
-    """A many2one as read with names."""
+    """The id of a many2one that was read with its name."""
     return int(value[0]) if value else 0

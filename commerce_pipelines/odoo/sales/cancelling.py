@@ -1,6 +1,7 @@
 """Orders that the channel cancelled.
 
-What belongs here: cancelling what has not left, flagging what has. What does not: returns and credit notes.
+What belongs here: cancelling orders that have not left, flagging those that have. What does not: returns and credit
+notes.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ BATCH = 100
 def cancel_sales(
     client: OdooClient, channel: str, order_ids: Iterable[str], dry: bool = False
 ) -> Iterator[SaleOutcome]:
-    """Cancel orders in Odoo: reservations are released, nobody is mailed. Delivered ones stay, with a flag.
+    """Cancel orders in Odoo: reservations are released, and no mail is sent. Delivered orders stay, with a flag.
 
-    An order that Odoo does not have, or has cancelled already, is `cancelled` too. dry: only say what would become of
-    each; what Odoo alone refuses cannot be foreseen.
+    An order that Odoo does not have, or has cancelled already, counts as `cancelled` too. dry: only return what would
+    become of each order; a refusal by Odoo cannot be foreseen.
     """
     wanted = list(dict.fromkeys(order_ids))
     for start in range(0, len(wanted), BATCH):

@@ -31,7 +31,7 @@ _LINE = ("id", "order_id/.id", "product_id/.id", "name", "product_uom_qty", "pri
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
-    """An order's figures, minor units; error: why it must not be confirmed."""
+    """An order's figures in minor units. error: why it must not be confirmed."""
 
     name: str
     state: str
@@ -42,19 +42,20 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def tracking(client: OdooClient) -> dict[str, Any]:
-    """Odoo's notes and field history cost a third of the time."""
+    """The context without Odoo's notes and field history, which cost a third of the time."""
     return {} if client.settings.chatter else {"tracking_disable": True}
 
 
 def settle(
     client: OdooClient, resolver: Resolver, orders: Mapping[int, SaleDraft], rounding: Mapping[int, int]
 ) -> dict[int, Settled]:
-    """Hold Odoo's totals against the drafts'; a difference within its bound becomes a visible line, and is held again.
+    """Compare Odoo's totals with the drafts'. A difference within the bound becomes a visible rounding line, and the
+    total is compared again.
 
-    orders: by record id. rounding: minor units of rounding lines that are there already. The bound is what honest
-    rounding of taxes can come to, where the difference is tax, else the channel's tolerance. An order of exactly
-    nothing is the one that Odoo does not round as a whole but line by line; a line of less than any currency knows
-    makes it round like all others.
+    orders: by record id. rounding: minor units of existing rounding lines. The bound is what correct rounding of taxes
+    can amount to where the difference is tax, else the channel's tolerance. Odoo rounds an order's tax as a whole,
+    except for an order whose total is exactly zero, where it rounds line by line. Such an order therefore gets a line
+    of an amount below the smallest unit of its currency, so that Odoo rounds it as a whole too.
     """
     totals = _read(client, resolver, orders, rounding)
     mend: dict[int, int] = {}
@@ -84,14 +85,15 @@ def settle(
 
 
 def rounding_bound(draft: SaleDraft) -> int:
-    """The most, in a currency's smallest amounts, by which two honest roundings of an order's taxes can differ: half of
-    one a line where a side rounds line by line, and half of one a tax where the other rounds each tax as a whole."""
+    """The most, in a currency's smallest amounts, by which two correct roundings of an order's taxes can differ: half a
+    unit for each line where one side rounds line by line, and half a unit for each tax where the other side rounds each
+    tax as a whole."""
     taxed = [line.tax for line in draft.lines if line.tax and line.tax.rate]
     return (len(taxed) + len(set(taxed))) // 2
 
 
 def main_tax(draft: SaleDraft) -> TaxKey:
-    """The tax on top of the prices that most of the order's money bears."""
+    """The tax on top of prices that most of the order's money bears."""
     worth: dict[TaxKey, int] = defaultdict(int)
     for line in draft.lines:
         if line.tax and line.tax.rate and not line.tax.included:
@@ -100,7 +102,8 @@ def main_tax(draft: SaleDraft) -> TaxKey:
 
 
 def _is_tax(draft: SaleDraft, now: Settled) -> bool:
-    """Whether totals differ by their taxes alone: these are on top, all that is not tax is as the channel has it."""
+    """Whether the totals differ by their taxes alone: taxes are on top, and the amount without tax equals the
+    channel's."""
     on_top = any(line.tax and line.tax.rate and not line.tax.included for line in draft.lines)
     return on_top and now.total - now.tax - sum(line.amount for line in draft.lines) in (0, now.rounding)
 
@@ -148,9 +151,9 @@ def _find_error(draft: SaleDraft, total: int, currency: str, step: int) -> Recor
 
 
 def confirm(client: OdooClient, ids: Collection[int], history: bool = False) -> dict[int, OdooRefusal]:
-    """Confirm quotations; the refusals by id. Those that are confirmed already are left alone.
+    """Confirm quotations; returns the refusals by id. Orders that are already confirmed stay as they are.
 
-    history: no procurement, so no delivery and no reservation. Nothing is mailed in either case.
+    history: no procurement, so no delivery and no reservation. No mail is sent in either case.
     """
 
     def unconfirmed(some: Sequence[int]) -> list[int]:
@@ -162,9 +165,11 @@ def confirm(client: OdooClient, ids: Collection[int], history: bool = False) -> 
 
 
 def put_dates(client: OdooClient, orders: Mapping[int, SaleDraft]) -> dict[int, OdooRefusal]:
-    """Odoo dates an order by its confirmation; give it back the day it was placed. Refusals by record id."""
+    """Restore the day on which each order was placed, because Odoo dates an order by its confirmation. Refusals by
+    record id."""
     vals = {order: {"date_order": draft.placed_at.astimezone(UTC).strftime(DATE)} for order, draft in orders.items()}
-    # The web client's own way to write other values to each record: all are read at once, which load() does one by one.
+    # The web client's own way to write different values to each record, which reads all records at once; load() reads
+    # them one by one.
     refused = on_all(
         client, "sale.order", "web_save_multi", vals, tracking(client), list, vals_list=vals, specification={}
     )
@@ -173,10 +178,10 @@ def put_dates(client: OdooClient, orders: Mapping[int, SaleDraft]) -> dict[int, 
 
 
 def align_deadlines(client: OdooClient, order_ids: Collection[int]) -> None:
-    """Let the deadlines of open deliveries follow the orders' dates: writing a line's lead time, unchanged, does that.
+    """Move the deadlines of open deliveries to the orders' dates: writing a line's lead time, unchanged, does that.
 
-    With another deadline than the order's, Odoo does not take a later reduction out of the delivery but books a receipt
-    of goods beside it, after our edits and after a person's.
+    If a delivery has another deadline than its order, a later reduction does not reduce the delivery; Odoo books a
+    receipt of goods beside it, after our edits and after a person's.
     """
     if not order_ids:
         return

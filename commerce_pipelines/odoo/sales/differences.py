@@ -1,12 +1,12 @@
-"""What the channel changed on an order since it was loaded last, and what a person changed in Odoo meanwhile. Pure.
+"""What the channel changed on an order since its last load, and what a person changed in Odoo meanwhile. Pure.
 
-    then = now                  nothing is written, whatever Odoo has; another Odoo is a person's change
+    then = now                  nothing is written, whatever Odoo has; a difference in Odoo is a person's change
     then ≠ now, Odoo as then    to be written
-    then ≠ now, Odoo as now     done already: by a person, or by a run that died before its ledger
+    then ≠ now, Odoo as now     done already: by a person, or by a run that died before it wrote its ledger
     then ≠ now, Odoo neither    both changed it: a person decides, no line is written
 
-Without a base (loaded before bases were kept) Odoo stands for what was loaded: quantities and amounts are compared,
-products and taxes are not, because what a SKU means today says nothing of a sale of yesterday.
+For an order without a base (loaded before bases existed) Odoo's state counts as the last load: quantities and amounts
+are compared, products and taxes are not, because today's meaning of a SKU says nothing of an earlier sale.
 
 What belongs here: this comparison of lines. What does not: what follows from it (verdicts.py), addresses
 (moved_addresses.py).
@@ -38,9 +38,9 @@ class Who(StrEnum):
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """One line. text: SKU, was, is. line: as the channel has it, None if it is gone. in_place False: Odoo does not let
-    a confirmed line become that. same_tax: its taxes stay as they are in Odoo. gross: minor units that writing it
-    adds."""
+    """One changed line. text: SKU, old and new figures. line: the line as the channel has it, None if it is gone.
+    in_place: False if Odoo does not let a confirmed line change so. same_tax: the line keeps its taxes in Odoo. gross:
+    minor units by which writing the line changes the total."""
 
     xid: str
     text: str
@@ -53,7 +53,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Figures(NamedTuple):
-    """What of a line is compared."""
+    """The figures of a line that are compared."""
 
     product_id: int
     quantity: int | Decimal
@@ -64,7 +64,7 @@ _NOTHING = _Figures(0, 0, 0)
 
 
 def differences(draft: SaleDraft, booked: Booked) -> list[Difference]:
-    """The lines that the channel or a person changed; the rounding line follows from the total and is none of them."""
+    """The lines that the channel or a person changed, without the rounding line, which follows from the total."""
     now = {line_xid(draft.channel, draft.order_id, line.line_id): line for line in draft.lines}
     if draft.before is None:
         return list(_compare_without_base(draft, booked, now))
@@ -127,7 +127,7 @@ def _compare_without_base(draft: SaleDraft, booked: Booked, now: dict[str, Draft
 
 
 def _find_added(booked: Booked, ours: set[str]) -> Iterator[Difference]:
-    """Lines that a person added; ours of which nothing is left in any answer are theirs, too."""
+    """Lines that a person added. A line of ours that no answer contains any more counts as theirs too."""
     for name, line in booked.lines.items():
         if name not in ours and line.quantity:
             yield Difference(xid=name, who=Who.PERSON, text=f"{_name_line(None, line)} was added")
@@ -165,7 +165,7 @@ def _read_drafted(line: DraftLine | None) -> _Figures:
 
 
 def _read_booked(line: BookedLine | None, is_product: bool) -> _Figures:
-    """is_product: the line sells a product; which service stands for any other kind of line is Odoo's matter."""
+    """is_product: the line sells a product. For any other kind of line, Odoo decides which service product it has."""
     if line is None or not line.quantity:
         return _NOTHING
     return _Figures(line.product_id if is_product else 0, line.quantity, line.amount)
@@ -177,7 +177,8 @@ def _build_tax_key(line: DraftLine) -> tuple[str, int, bool, str] | None:
 
 
 def _compute_gross(line: DraftLine | None, amount: int | None = None) -> int:
-    """Minor units that the buyer pays for a line; which cent of a tax on top Odoo rounds where, the bound covers."""
+    """Minor units that the buyer pays for a line. The rounding bound covers the differences of rounding a tax on
+    top."""
     if line is None:
         return 0
     return _add_tax(line.amount if amount is None else amount, _build_tax_key(line))

@@ -3,8 +3,8 @@
 What belongs here: the columns and rows of such a write. What does not: what is to be written (verdicts.py), the order
 of the steps (batch.py).
 
-Orders are written in groups of the same columns: a column that is there is written for every order of its group, and an
-address that is written again, though it is the same, resets what a person chose on its deliveries.
+Orders are written in groups that need the same columns, because load() writes every column to every order of a call.
+Writing an unchanged address would reset what a person chose on the order's deliveries.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ Edit = tuple[SaleDraft, Booked, Verdict, Resolved | None, Parties | None, bool]
 
 
 def edit(client: OdooClient, fields: Fields, orders: Sequence[Edit]) -> dict[str, OdooRefusal]:
-    """Write the verdicts' lines and addresses; the refusals by external id. The last of each: without delivery."""
+    """Write the verdicts' lines and addresses; returns the refusals by external id. The last element of an Edit: the
+    order gets no delivery."""
     groups: dict[tuple[tuple[str, ...], bool], dict[str, list[list[str]]]] = defaultdict(dict)
     for draft, booked, verdict, ids, parties, history in orders:
         head = _build_head(draft, verdict, ids, parties)
@@ -56,7 +57,8 @@ def _build_head(draft: SaleDraft, verdict: Verdict, ids: Resolved | None, partie
 
 
 def _build_line(draft: SaleDraft, booked: Booked, difference: Difference, ids: Resolved) -> Mapping[str, str]:
-    """A line as it shall be: product, description and taxes stay as they are in Odoo unless they are the news."""
+    """A line as it shall be. Product, description and taxes stay as they are in Odoo, unless the channel changed
+    them."""
     has = booked.lines.get(difference.xid)
     if difference.line is None:
         return gone_line(difference.xid, booked.lines[difference.xid])

@@ -1,10 +1,11 @@
-"""Deliveries of orders that should not leave: taken out of the pickers' queue, with their reservation, and given back.
+"""Deliveries of orders that should not be shipped: taken out of the warehouse's queue, with their reservation, and
+given back.
 
     WH/OUT/00012 (Delivery Orders) ──▶ WH/HOLD/00001 (On hold: Delivery Orders) ──▶ WH/OUT/00013 (Delivery Orders)
 
-Odoo Community has no lock of a delivery that keeps its goods reserved: cancelling or unreserving it gives them away. A
-transfer may change its operation type, though, and stays reserved, so a held one lies in an operation type of its own,
-one for each that it may come from. A person who opens it there can still validate it.
+Odoo Community cannot lock a delivery and keep its goods reserved: cancelling or unreserving it releases them. A
+transfer keeps its reservation when its operation type changes, so a held transfer is moved to an operation type for
+held transfers, one for each operation type that it may come from. A person who opens it there can still validate it.
 
 What belongs here: holding and releasing. What does not: which orders (flows/orders/marks.py).
 """
@@ -26,8 +27,8 @@ _OF_TYPE = ("name", "code", "warehouse_id", "default_location_src_id", "default_
 
 
 def hold_sales(client: OdooClient, order_ids: Collection[int]) -> None:
-    """Move what has not left of these orders to the operation types for held transfers. Four calls and more, whatever
-    the number of orders; nothing where Odoo keeps no stock."""
+    """Move the transfers of these orders that have not left to the operation types for held transfers. Takes four
+    calls, and one for each transfer moved; does nothing where Odoo keeps no stock."""
     open_, ours = _read_open_transfers(client, order_ids)
     by_type: dict[int, list[int]] = defaultdict(list)
     for row in open_:
@@ -39,7 +40,8 @@ def hold_sales(client: OdooClient, order_ids: Collection[int]) -> None:
 
 
 def release_sales(client: OdooClient, order_ids: Collection[int]) -> None:
-    """Give held transfers back to the operation types that they came from; what a person moved stays where it is."""
+    """Move held transfers back to the operation types that they came from. A transfer that a person has moved stays
+    where it is."""
     open_, ours = _read_open_transfers(client, order_ids)
     by_type: dict[int, list[int]] = defaultdict(list)
     for row in open_:
@@ -50,7 +52,7 @@ def release_sales(client: OdooClient, order_ids: Collection[int]) -> None:
 
 
 def _read_open_transfers(client: OdooClient, order_ids: Collection[int]) -> tuple[list[dict[str, Any]], dict[int, int]]:
-    """(transfers that are not done, our operation types: id -> the type that it stands for)."""
+    """(transfers that are not done, our operation types: id -> the operation type that each stands for)."""
     if not order_ids or not client.call("sale.order", "fields_get", allfields=["picking_ids"], attributes=["type"]):
         return [], {}
     rows = client.call(
@@ -63,7 +65,7 @@ def _read_open_transfers(client: OdooClient, order_ids: Collection[int]) -> tupl
 
 
 def _load_hold_types(client: OdooClient, type_ids: Collection[int]) -> dict[int, int]:
-    """The operation type that holds transfers of each of these, created where it is missing."""
+    """The operation type for held transfers of each of these types, created where it is missing."""
     there = read_ids(client, "stock.picking.type", [f"{_PREFIX}{type_id}" for type_id in type_ids])
     types = {int(name.removeprefix(_PREFIX)): record for name, record in there.items()}
     missing = sorted(set(type_ids) - types.keys())
@@ -87,7 +89,7 @@ def _build_type_values(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _move_transfers(client: OdooClient, ids: Collection[int], type_id: int) -> None:
-    # One by one: Odoo gives a transfer its new number and its type's places as it is written.
+    # One call each, because Odoo gives a transfer its new number and its type's locations when it is written.
     for picking_id in sorted(ids):
         on_all(
             client, "stock.picking", "write", [picking_id], tracking(client), list, vals={"picking_type_id": type_id}

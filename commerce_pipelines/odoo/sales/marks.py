@@ -1,11 +1,11 @@
-"""Flags where people who work in Odoo see them: a tag and an activity on the sale order, gone with their cause.
+"""Flags where people who work in Odoo see them: a tag and an activity on the sale order, removed with their cause.
 
-What belongs here: making an order's marks those of its flags. What does not: which flags an order has
+What belongs here: making an order's marks agree with its flags. What does not: which flags an order has
 (domain/sales/lifecycle.py, verdicts.py), keeping them (warehouse/exceptions.py).
 
-Each flag is a tag of its own, so that orders can be filtered by it; all flags of an order share one activity, whose
-external id says which flags it is about: an activity that a person marked as done is not made again until the flags are
-others. Orders that are cancelled get no tag: to write to them would hide who cancelled them.
+Each flag is a tag of its own, so that orders can be filtered by it. All flags of an order share one activity, whose
+external id contains the flags: after a person has marked the activity as done, it is created again only for other
+flags. Cancelled orders get no tag, because writing to them would hide who cancelled them.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from .confirming import tracking
 
 _ACTIVITY = ("id", "res_model_id/id", "res_id", "activity_type_id/id", "user_id/.id", "summary", "note")
 _MODEL, _TYPE = "sale.model_sale_order", "mail.mail_activity_data_warning"
-_SILENT = {"mail_activity_quick_update": True, "mail_notrack": True}  # nobody is mailed
+_SILENT = {"mail_activity_quick_update": True, "mail_notrack": True}  # no mail is sent
 _PREFIX = "activity_order_"
 
 
 def mark_sales(client: OdooClient, orders: Mapping[int, Sequence[Flag]]) -> None:
-    """orders: record id -> its flags now, none to take all marks away. A handful of calls, whatever their number.
+    """Set the marks of orders. orders: record id -> the order's present flags, none to remove all marks. A handful of
+    calls, whatever their number.
 
     Raises the client's errors, CredentialError where the user may not write activities.
     """
@@ -63,7 +64,7 @@ def _write_tags(client: OdooClient, rows: Sequence[Mapping[str, Any]], flags: Ma
 
 
 def _load_tags(client: OdooClient, codes: Collection[str], there: Collection[int]) -> dict[str, int]:
-    """Our tags by code: those that orders bear, and those of `codes`, created where they are missing."""
+    """Our tags by code: those that the orders have, and those of `codes`, created where they are missing."""
     names = {
         record: name for record, name in names_of(client, "crm.tag", there).items() if name.startswith("tag_flag_")
     }

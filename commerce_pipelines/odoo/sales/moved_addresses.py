@@ -1,12 +1,13 @@
-"""Which addresses of orders in Odoo the channel now names otherwise, and whether the order may follow.
+"""Which addresses of orders in Odoo the channel changed, and whether the order may follow.
 
-    told otherwise than when it was loaded ──▶ the order follows
+    changed since the last load            ──▶ the order follows
     ... but a person chose another partner, or corrected the one that we gave ──▶ their choice stays, noted
     ... but the street is withheld now     ──▶ no parcel can be sent there: the order stays where it is, noted
-    told less, or not at all               ──▶ no news
-    told as Odoo has it already            ──▶ no news
+    fields are missing in the answer       ──▶ no change
+    as Odoo has it already                 ──▶ no change
 
-Orders that were loaded before bases were kept are held against the partner that Odoo has, in the fields that are told.
+The address of an order that was loaded before bases existed is compared with Odoo's partner, in the fields that the
+channel states.
 
 What belongs here: this comparison, in two reads. What does not: finding or creating the new address
 (partners/partners.py).
@@ -33,7 +34,7 @@ _WHERE = ("street", "street2", "zip", "city", "state_id/.id", "country_id/.id")
 
 
 class Moves:
-    """What is known of the partners that some orders go to. names: of each delivery partner, by record id."""
+    """The partners that some orders go to. names: the name of each delivery partner, by record id."""
 
     def __init__(self, client: OdooClient, countries: Countries, orders: Sequence[tuple[SaleDraft, Booked]]) -> None:
         self._countries, self._uid = countries, client.who.uid
@@ -49,7 +50,7 @@ class Moves:
         self.names = {row["id"]: str(row["name"] or "") for row in rows}
 
     def of(self, draft: SaleDraft, booked: Booked) -> dict[str, Move]:
-        """`shipping` and `billing`, those of them that the channel names otherwise."""
+        """What to do about `shipping` and `billing`, for those of the two that the channel changed."""
         moved = {}
         for part, place in self._candidates[draft.order_id].items():
             row = self._rows.get(_get_partner(booked, part))
@@ -64,7 +65,8 @@ class Moves:
         return moved
 
     def _is_there(self, part: str, place: Address, row: Mapping[str, Any]) -> bool:
-        """Whether the partner has everything that is told; an address that Odoo cannot take is told nowhere."""
+        """Whether the partner has every field that the channel states. An address that Odoo cannot take is reported
+        nowhere else."""
         try:
             values = address_values(place, recipient(place, part == "billing"), self._countries)
         except RecordError:
@@ -97,8 +99,8 @@ class Moves:
 
 
 def _list_candidates(draft: SaleDraft, booked: Booked) -> list[tuple[str, Address]]:
-    """The addresses that may be news, by part. An order without a delivery address of its own goes where the bill
-    goes."""
+    """The addresses that may have changed, by part. An order without a delivery address of its own goes to the billing
+    address."""
     candidates = []
     for part, place in (("shipping", draft.shipping or draft.billing), ("billing", draft.billing)):
         if place is None or not has_place(place):
@@ -131,7 +133,7 @@ def _is_street_missing(draft: SaleDraft, base: Base, part: str) -> bool:
 
 
 def _is_different(stated: Mapping[str, str], has: Mapping[str, str], fields: Sequence[str]) -> bool:
-    """Whether a field that is told is another one; blanks and case do not count."""
+    """Whether a stated field differs; blanks and case do not count."""
     return any(
         stated[field] and " ".join(stated[field].split()).casefold() != " ".join(has[field].split()).casefold()
         for field in fields

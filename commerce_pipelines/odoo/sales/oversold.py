@@ -1,6 +1,6 @@
-"""Which confirmed orders ask for more than there is.
+"""Which confirmed orders ask for more than there is in stock.
 
-What belongs here: one read of the moves that could not be reserved, told per order. What does not: what is published
+What belongs here: one read of the moves that could not be reserved, summed per order. What does not: what is published
 (inventory/snapshot.py, domain/inventory/availability.py).
 """
 
@@ -15,8 +15,8 @@ from ..rpc.client import OdooClient
 
 
 def oversold(client: OdooClient, order_ids: Collection[int]) -> dict[int, Flag]:
-    """Flags by order id. Only moves that their operation type reserves at confirmation count, and of several steps only
-    the first: the others wait for it in any case. Kits are told by their components."""
+    """Flags by order id. Only moves whose operation type reserves at confirmation count, and of several steps only the
+    first, because the others wait for it in any case. Kits are named by their components."""
     if not order_ids:
         return {}
     rows = client.call(

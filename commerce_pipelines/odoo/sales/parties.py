@@ -1,10 +1,11 @@
-"""The partners of orders that are loaded or moved: new buyers are looked for, those of an order stay.
+"""The partners of orders that are loaded or whose address changes: a new order gets a partner, an existing order keeps
+its own.
 
-What belongs here: who keeps the partner that Odoo has. What does not: finding and creating partners
-(partners/partners.py), which addresses are news (moved_addresses.py).
+What belongs here: which orders keep the partner that Odoo has. What does not: finding and creating partners
+(partners/partners.py), which addresses changed (moved_addresses.py).
 
-An answer that tells less than the one before (a redaction, a lapsed role, an erased buyer) names nobody: its order
-stays with the partner and the addresses that it has.
+An answer may state less than the one before (a redaction, a lapsed role, an erased buyer) and then name nobody: its
+order keeps the partner and the addresses that it has.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ Wanted = tuple[SaleDraft, Booked | None, Collection[str], str]
 
 
 def find_parties(partners: Partners, orders: Sequence[Wanted]) -> dict[str, Parties | RecordError]:
-    """By order id. Each order: its draft, what Odoo has of it, the addresses that are news, whom its delivery names."""
+    """The partners by order id. orders: each with its draft, what Odoo has of it, the changed addresses, and the name
+    on its delivery address."""
     kept = {draft.order_id: booked for draft, booked, _, _ in orders if booked and keeps_buyer(draft, booked)}
     asked = [
         (draft, moves, named) for draft, _, moves, named in orders if moves or draft.order_id not in kept
@@ -41,8 +43,8 @@ def find_parties(partners: Partners, orders: Sequence[Wanted]) -> dict[str, Part
 
 
 def keeps_buyer(draft: SaleDraft, booked: Booked) -> bool:
-    """Whether the order stays with the partner that it has: a confirmed one always does, any other one unless the
-    channel names somebody else."""
+    """Whether the order keeps its partner: a confirmed order always does, any other order unless the channel names
+    another buyer."""
     if booked.sale.state == "sale":
         return True
     if draft.before is None:
@@ -53,7 +55,7 @@ def keeps_buyer(draft: SaleDraft, booked: Booked) -> bool:
 def _keep_partners(
     answer: Parties | RecordError | None, booked: Booked | None, moves: Collection[str]
 ) -> Parties | RecordError:
-    """The order's own partners, but for the addresses that are news."""
+    """The order's own partners, except for the changed addresses."""
     if isinstance(answer, RecordError):
         return answer
     if booked is None:

@@ -1,4 +1,4 @@
-"""Drafts -> record ids: everything that one load has to look up, asked once.
+"""Drafts -> record ids: everything that one load has to look up, read once.
 
 What belongs here: gathering names over all drafts, answering per draft. What does not: how each kind is found
 (reference/names.py, accounting/taxes.py, accounting/fiscal_positions.py, reference/services.py), buyers
@@ -28,7 +28,7 @@ from .rows import Fields, Resolved
 
 
 class Resolver:
-    """The names of all drafts of one load. dry: nothing is created; what would be has the id 0."""
+    """The names of all drafts of one load. dry: nothing is created; what would be created has the id 0."""
 
     def __init__(
         self, client: OdooClient, settings: OdooSettings, drafts: Sequence[SaleDraft], taxes: Sequence[TaxMapping],
@@ -81,8 +81,9 @@ class Resolver:
         )  # fmt: skip
 
     def resolve_lines(self, draft: SaleDraft, lines: Sequence[DraftLine]) -> Resolved:
-        """For an order that is confirmed: what these lines need, and the fiscal position if its regime is another one.
-        Its other names are not looked up, so that a team that was renamed refuses no order that bears it already."""
+        """The records that a confirmed order needs: those of these lines, and the fiscal position if the regime
+        changed. Its other names are not looked up, so that a renamed team does not refuse an order that already has
+        it."""
         then = draft.before
         position_id = -1
         if then and (then.regime, then.tax_country, then.fiscal_position) != (
@@ -112,7 +113,7 @@ class Resolver:
         return self._services.product(kind)
 
     def rounding_tax(self, key: TaxKey) -> int:
-        """The tax that a difference of this tax's rounding is booked on, 0 where there is none and none may be made."""
+        """The tax on which a rounding difference of this tax is booked, 0 if there is none and none may be created."""
         return self._taxes.rounding(key)
 
     def step(self, currency: str) -> int:
@@ -121,7 +122,8 @@ class Resolver:
 
 
 def read_own_units(client: OdooClient, orders: Sequence[tuple[Sequence[DraftLine], Resolved]]) -> dict[int, int]:
-    """The units of the products of these lines, asked only where some line bears another one: then all have to say."""
+    """The units of these lines' products, read only where some line has another unit, because then every line has to
+    name its unit."""
     if not any(line.unit_id for lines, _ in orders for line in lines):
         return {}
     ids = {resolved.lines[line.line_id][0] for lines, resolved in orders for line in lines if not line.unit_id}

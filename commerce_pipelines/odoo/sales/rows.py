@@ -2,8 +2,9 @@
 
 What belongs here: the columns of an order and its lines. What does not: looking ids up (resolver.py), calls.
 
-Everything Odoo would otherwise compute is said: an empty fiscal position is "none", an empty salesperson "nobody", a
-discount of 0 keeps a pricelist's own discounts out. Prices are unrounded, so that price times quantity is the amount.
+The rows state everything that Odoo would otherwise compute: an empty fiscal position means "none", an empty salesperson
+"nobody", and a discount of 0 keeps a pricelist's own discounts out. Prices are unrounded, so that price times quantity
+is the amount.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ from .booked import DATE, BookedLine
 
 
 class Fields(msgspec.Struct, frozen=True):
-    """Columns that only exist with the module that adds them."""
+    """Columns that exist only with the module that adds them."""
 
     warehouse: bool = True  # sale_stock
     carrier: bool = True  # delivery
-    documents: bool = False  # sale_pdf_quote_builder, and none of its documents comes with every quotation
+    documents: bool = False  # sale_pdf_quote_builder, if none of its documents is added to every quotation
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
-    """The record ids that a draft's names stand for; 0: none, -1: as it is. lines: (product, tax) by line id.
-    units: each product's own unit, where a line of the same call bears another one."""
+    """The record ids of a draft's names; 0: none, -1: leave it as it is. lines: (product, tax) by line id. units: each
+    product's own unit, where a line of the same call has another one."""
 
     team_id: int
     warehouse_id: int
@@ -45,10 +46,11 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def order_columns(fields: Fields, with_team: bool, all_new: bool = False, with_units: bool = False) -> list[str]:
-    """A team that settings leave open is left to Odoo, so its column is only there if some draft names one.
+    """The order's columns. The team's column is there only if some draft names a team, because an open team is left to
+    Odoo.
 
-    all_new: no quotation among them to which a person may have added documents. That there are none is then said,
-    because Odoo would look for them order by order.
+    all_new: none of the orders is a quotation to which a person may have added documents. The rows then state that
+    there are no documents, because Odoo would search for them order by order.
     """
     return [
         *("id", "partner_id/.id", "partner_invoice_id/.id", "partner_shipping_id/.id", "client_order_ref", "origin"),
@@ -62,7 +64,8 @@ def order_columns(fields: Fields, with_team: bool, all_new: bool = False, with_u
 
 
 def line_columns(fields: Fields, with_units: bool = False) -> list[str]:
-    """with_units: some line bears another unit than its product's own. Then each has to name one."""
+    """The lines' columns. with_units: some line has another unit than its product's own, so each line has to name its
+    unit."""
     return [
         *(["product_uom_id/.id"] if with_units else []),
         *("id", "product_id/.id", "name", "product_uom_qty", "price_unit", "discount", "tax_ids/.id"),
@@ -71,7 +74,7 @@ def line_columns(fields: Fields, with_units: bool = False) -> list[str]:
 
 
 def order_rows(draft: SaleDraft, ids: Resolved, parties: Parties, columns: Sequence[str]) -> list[list[str]]:
-    """The order's row, then one continuation row per further line."""
+    """The order's row, then one continuation row for each further line."""
     head = {
         "id": xid(order_xid(draft.channel, draft.order_id)),
         "partner_id/.id": str(parties.partner_id),
@@ -114,7 +117,7 @@ def new_line(draft: SaleDraft, line: DraftLine, ids: Resolved) -> dict[str, str]
 
 
 def gone_line(name: str, line: BookedLine) -> dict[str, str]:
-    """A line that the channel took back, on a confirmed order: Odoo keeps it, with nothing of it."""
+    """A line that the channel took back from a confirmed order: Odoo keeps the line, with a quantity of zero."""
     return {
         "id": xid(name),
         "product_id/.id": str(line.product_id),
@@ -128,9 +131,9 @@ def gone_line(name: str, line: BookedLine) -> dict[str, str]:
 
 
 def rounding_line(draft: SaleDraft, product_id: int, amount: int, tax_id: int = 0) -> dict[str, str]:
-    """The visible difference between the channel's total and Odoo's: nothing but tax where there is one, else without.
+    """The visible difference between the channel's total and Odoo's: purely tax if a tax is given, else without tax.
 
-    tax_id: a tax that takes the whole price, see accounting/taxes.py.
+    tax_id: a tax whose amount is the whole price, see accounting/taxes.py.
     """
     return {
         "id": xid(rounding_xid(draft)),

@@ -1,4 +1,4 @@
-"""Sale orders of Odoo, as the flows see them: what is there, load, preview, cancel.
+"""Sale orders of Odoo, as the flows see them: read, load, preview, cancel.
 
 What belongs here: the public functions and their batches. What does not: the steps of one batch (batch.py), what a
 draft holds (domain/sales/draft.py).
@@ -26,11 +26,11 @@ def load_sales(
     taxes: tuple[TaxMapping, ...],
     on_batch: Callable[[int], None] | None = None,
 ) -> Iterator[SaleOutcome]:
-    """Bring Odoo in step with the drafts: each becomes exactly one confirmed order with its total to the cent.
+    """Make Odoo agree with the drafts: each becomes exactly one confirmed order with its total to the cent.
 
-    taxes: the channel's own mapping. on_batch: told the number of orders of each batch once it is done. One outcome per
+    taxes: the channel's own mapping. on_batch: called with the number of orders of each finished batch. One outcome per
     order; of several drafts of one order the last counts. Raises TransientError when Odoo stays out of reach,
-    CredentialError when the user lacks a right; what was done until then stays, and the next call goes on from there.
+    CredentialError when the user lacks a right; finished work stays, and the next call continues from there.
     """
     wanted = _keep_newest(drafts)
     if not wanted:
@@ -49,7 +49,7 @@ def load_sales(
 def preview_sales(
     client: OdooClient, settings: OdooSettings, drafts: Sequence[SaleDraft], taxes: tuple[TaxMapping, ...]
 ) -> Iterator[SaleOutcome]:
-    """What `load_sales` would do, and nothing written: actions as there, figures as Odoo has them now.
+    """What `load_sales` would do, without writing anything: the same actions, with figures as Odoo has them now.
 
     Totals that only Odoo computes and contacts that only Odoo refuses cannot be foreseen.
     """

@@ -1,14 +1,14 @@
-"""A draft held against the order that Odoo has: what has to happen, and what to tell a person. Pure.
+"""A draft compared with the order that Odoo has: what has to happen, and what to tell a person. Pure.
 
     no order             ──▶ create
-    quotation            ──▶ go on: bring in line, confirm
-    confirmed, no news   ──▶ keep
-    confirmed, news      ──▶ edit in place; reopen where Odoo forbids it (another product or currency)
-                             flag what cannot be carried out: delivered, invoiced, locked, changed by a person, too
-    cancelled by us      ──▶ reopen; flag if it was a person, if it is locked or anything was delivered
+    quotation            ──▶ update and confirm it
+    confirmed, no change ──▶ keep
+    confirmed, a change  ──▶ edit in place; reopen where Odoo forbids that (another product or currency)
+                             flag what cannot be carried out: delivered, invoiced, locked, also changed by a person
+    cancelled by us      ──▶ reopen; flag if a person cancelled it, if it is locked or anything was delivered
 
-News is carried out part by part: lines, delivery address, invoice address. What is not carried out is flagged and stays
-news (`Verdict.kept`), so that it is told again until it is settled.
+A change is carried out part by part: lines, delivery address, invoice address. A part that is not carried out is
+flagged and kept as a change (`Verdict.kept`), so that the flag comes again until the difference is settled.
 
 What belongs here: that table. What does not: what differs (differences.py, moved_addresses.py), writing (batch.py).
 """
@@ -39,16 +39,16 @@ class Move(StrEnum):
     """What to do about an address that the channel changed."""
 
     FREE = "free"
-    CHOSEN = "chosen"  # a person chose or corrected the one that Odoo has
-    WITHHELD = "withheld"  # the new one has no street any more
+    CHOSEN = "chosen"  # a person chose or corrected the address that Odoo has
+    WITHHELD = "withheld"  # the new address no longer has a street
 
 
 PARTS = {"shipping": "delivery address", "billing": "invoice address"}
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """differences: lines to write; moves: addresses to write, `shipping` and `billing`; deviation: minor units that a
-    person's changes add to the order's total; kept: news that is not carried out."""
+    """differences: lines to write. moves: addresses to write, `shipping` and `billing`. deviation: minor units that a
+    person's changes add to the order's total. kept: changes that are not carried out."""
 
     way: Way = Way.KEEP
     differences: tuple[Difference, ...] = ()
@@ -59,7 +59,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def decide(draft: SaleDraft, booked: Booked | None, moves: Mapping[str, Move]) -> Verdict:
-    """moves: the addresses that the channel names otherwise than the order has them."""
+    """The verdict. moves: what to do about the addresses that the channel changed."""
     if booked is None:
         return Verdict(way=Way.CREATE)
     sale = booked.sale
@@ -114,7 +114,7 @@ def _judge_confirmed(draft: SaleDraft, booked: Booked, moves: Mapping[str, Move]
 
 
 def _compute_deviation(draft: SaleDraft, booked: Booked, compared: list[Difference]) -> int:
-    """What a person's changes add to Odoo's total, so far as we know what it was."""
+    """What a person's changes add to Odoo's total, as far as the total of the last load is known."""
     if draft.before is None:
         news = any(difference.who is not Who.PERSON for difference in compared)
         return 0 if news or draft.currency != booked.sale.currency else booked.sale.total - draft.total
@@ -132,9 +132,9 @@ def _is_touched(compared: list[Difference]) -> bool:
 def _is_total_reached(
     draft: SaleDraft, booked: Booked, news: tuple[Difference, ...], deviation: int, reopens: bool
 ) -> bool:  # fmt: skip
-    """Whether the lines to be written bring Odoo's total to the channel's, before any of them is.
+    """Whether writing these lines will bring Odoo's total to the channel's; tested before any line is written.
 
-    A tax on top may be rounded elsewhere: half a minor unit for each line and tax.
+    Odoo may round a tax on top differently: half a minor unit for each line and tax.
     """
     if reopens:
         return True
@@ -145,7 +145,7 @@ def _is_total_reached(
 
 
 def _may_follow(part: str, move: Move, booked: Booked, notes: _Notes) -> bool:
-    """Whether an address may follow the channel's; else what hinders it is noted."""
+    """Whether an address may follow the channel's; otherwise the reason is noted."""
     text = f"the {PARTS[part]}"
     done = booked.sale.delivered or booked.picked if part == "shipping" else booked.invoiced
     if done:
@@ -163,7 +163,7 @@ def _may_follow(part: str, move: Move, booked: Booked, notes: _Notes) -> bool:
 
 
 class _Kind(msgspec.Struct, frozen=True):
-    """One kind of note: `message` is completed by what it is about."""
+    """One kind of note. message: completed by what the note is about."""
 
     code: str
     message: str
@@ -171,7 +171,7 @@ class _Kind(msgspec.Struct, frozen=True):
 
 
 class _Notes:
-    """Flags by code: what several parts have in common is one note."""
+    """Flags by code; parts of an order with the same flag share one note."""
 
     def __init__(self) -> None:
         self.flags: dict[str, Flag] = {}
