@@ -1,12 +1,11 @@
-"""The quarantine: records that cannot go on wait in `exceptions` with a reason, until the cause is gone.
+"""The exceptions: records that cannot go on wait here with a reason, until the cause is gone.
 
-A row belongs to one record of one topic and to the stage that refused it; no topic ever reads another's. A row with a
-`note` holds nothing up: the record went through, and a person should look at it because of that code. Which codes are
-notes says the table in core/reasons.py.
+A row belongs to one record of one topic and to the stage that refused it; no topic reads another's rows. A row with a
+`note` holds nothing up: the record went through, and a person should look at it because of that code. The table in
+core/reasons.py says which codes are notes.
 
-What belongs here: keeping, resolving, listing them, and asking for another try. What does not: why a record is refused
-(whoever raises RecordError), when a cause is gone (flows/orders/heal.py). Messages hold no personal data, as
-everywhere.
+What belongs here: keeping, resolving and listing the rows, and asking for another try. What does not: why a record is
+refused (whoever raises RecordError), when a cause is gone (flows/orders/heal.py). Messages hold no personal data.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """One record that is refused, or noted. digest: of the answer; settings: their fingerprint; retry_at: when it is
-    due by itself."""
+    """One record that is refused or noted. digest: of the refused answer. settings: their fingerprint. retry_at: when
+    the record is tried again without a person."""
 
     record_id: str
     day: date | None
@@ -38,9 +37,9 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenException(msgspec.Struct, frozen=True, kw_only=True):
-    """One record that waits. code, message, fix, subject: as in Reason; tries: how often this stage refused it.
+    """One record that waits. code, message, fix, subject: as in Reason. tries: how often this stage refused the record.
 
-    digest: of the answer that was refused; settings: fingerprint of the settings then; retry_at: when it is due again.
+    digest: of the refused answer. settings: their fingerprint at that time. retry_at: when the record is tried again.
     """
 
     channel: str
@@ -64,7 +63,7 @@ class OpenException(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def blocking(self) -> bool:
-        """Whether the record is not in Odoo because of it."""
+        """Whether the row keeps the record out of Odoo."""
         return not self.note
 
     @property
@@ -81,7 +80,8 @@ def record(
     run_id: str,
     now: datetime,
 ) -> None:
-    """Put records into quarantine, or note that they failed again: first_seen stays, tries grows, they are open."""
+    """Add records to the exceptions, or record that they failed again: first_seen stays, tries grows, the row is
+    open."""
     from psycopg2.extras import execute_values
 
     rows = {}
@@ -114,7 +114,7 @@ def record(
 def resolve(
     connection: Connection, channel: str, topic: str, stage: str, record_ids: Iterable[str], now: datetime
 ) -> int:
-    """These records went through the stage; returns how many of them were waiting."""
+    """Resolve the rows of records that went through the stage; returns how many of them were waiting."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE commerce.exceptions SET resolved_at = %s WHERE channel = %s AND topic = %s AND stage = %s"
@@ -128,8 +128,8 @@ def resolve_notes(
     connection: Connection, channel: str, topic: str, record_ids: Iterable[str], now: datetime, *, code: str = "",
     but: Iterable[str] = (),
 ) -> int:  # fmt: skip
-    """Nothing is to be seen at these records any more, or nothing of this code; returns how many notes there were.
-    but: codes that stay open."""
+    """Resolve the notes of these records, or those with this code; returns how many notes there were. but: codes whose
+    notes stay open."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE commerce.exceptions SET resolved_at = %(now)s WHERE channel = %(channel)s AND topic = %(topic)s"
@@ -156,7 +156,8 @@ def resolve_others(
     still_failing: Iterable[str],
     now: datetime,
 ) -> int:
-    """All of the days `[start, end)` went through the stage but `still_failing`; returns how many were waiting."""
+    """Resolve the rows of all records of the days `[start, end)` except `still_failing`; returns how many were
+    waiting."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE commerce.exceptions SET resolved_at = %s WHERE channel = %s AND topic = %s AND stage = %s"
@@ -174,7 +175,7 @@ def open_exceptions(
     record_ids: Iterable[str] | None = None,
     code: str = "",
 ) -> list[OpenException]:
-    """What waits, of one channel or of all (None), of one topic or of all (None), oldest refusal first."""
+    """The open rows of one channel or of all (None), of one topic or of all (None), oldest refusal first."""
     fields = OpenException.__struct_fields__
     wanted = None if record_ids is None else [storable(record_id) for record_id in record_ids]
     with connection.cursor() as cursor:
@@ -193,8 +194,8 @@ def ask_again(
     connection: Connection, channel: str, topic: str, record_ids: Iterable[str], now: datetime,
     notes: Iterable[str] = (),
 ) -> int:  # fmt: skip
-    """Make waiting records due: the channel's sensor requests a run for their days. Returns their number. notes: codes
-    of notes that are looked at again, too."""
+    """Make waiting records due, so that the channel's sensor requests a run for their days; returns their number.
+    notes: codes whose notes are looked at again too."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE commerce.exceptions SET retry_at = %s WHERE channel = %s AND topic = %s"
@@ -205,7 +206,7 @@ def ask_again(
 
 
 class Overdue(msgspec.Struct, frozen=True, kw_only=True):
-    """How many records of one topic wait for one reason for too long, and since when the first of them does."""
+    """How many records of one topic have waited too long for one reason, and since when the first of them waits."""
 
     channel: str
     topic: str
@@ -215,7 +216,7 @@ class Overdue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def overdue(connection: Connection, before: datetime) -> list[Overdue]:
-    """What has waited since before that instant."""
+    """The records that have waited since before that instant."""
     names = Overdue.__struct_fields__
     with connection.cursor() as cursor:
         cursor.execute(

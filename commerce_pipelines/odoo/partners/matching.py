@@ -1,11 +1,11 @@
-"""Which partner of Odoo a buyer is already: by e-mail address, and by external ids of ours.
+"""The partner that a buyer already has in Odoo: by e-mail address, and by our external ids.
 
-What belongs here: these look-ups, many at once, and whom they pass over. What does not: creating partners
+What belongs here: these look-ups, many at once, and which partners they skip. What does not: creating partners
 (partners.py), comparing addresses (addresses.py).
 
-Whoever buys may claim any e-mail address. Passed over are therefore the partners that a claim must not reach: those of
-users, internal and portal, suppliers and their contacts, the companies of this Odoo itself with all their contacts;
-archived partners, and addresses (a child of type delivery or invoice is a place, no person).
+A buyer may claim any e-mail address. So the look-ups skip the partners that such a claim must not reach: those of
+internal and portal users, suppliers and their contacts, and the companies of this Odoo with all their contacts. They
+also skip archived partners, and addresses (a child of type delivery or invoice is a place, not a person).
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def find_by_email(client: OdooClient, emails: Iterable[str], own: Iterable[int])
 
 
 def _match_emails(emails: Iterable[str]) -> list[Term]:
-    """The domain of these addresses as Odoo may hold them: a domain in its letters or as IDNA; the part before it in
-    any case where it is not ASCII, because Odoo leaves such a part as it was typed."""
+    """A domain that finds these addresses in the spellings that Odoo may hold: the part after the @ in its own letters
+    or as IDNA; the part before it in any case if it is not ASCII, because Odoo stores such a part as it was typed."""
     spellings = sorted(spelling for email in set(emails) for spelling in email_spellings(email))
     odd = [text for text in spellings if not text.partition("@")[0].isascii()]
     if not spellings:
@@ -55,7 +55,7 @@ def _match_emails(emails: Iterable[str]) -> list[Term]:
 
 
 def _limit_to_buyers(own: Iterable[int]) -> list[Term]:
-    """The domain of partners that a buyer's claim may reach."""
+    """The domain of the partners that a buyer's claim may reach."""
     return [
         ["user_ids", "=", False], ["supplier_rank", "=", 0], ["commercial_partner_id.supplier_rank", "=", 0],
         "!", ["id", "child_of", sorted(own)],
@@ -76,9 +76,9 @@ def read_companies(client: OdooClient) -> list[int]:
 def find_in_use(
     client: OdooClient, names: Iterable[str], own: Iterable[int] | None = None
 ) -> tuple[dict[str, int], dict[str, str]]:
-    """Partners by external id, and the external id that each has or is to be created under: its own, or, where a
-    partner of this id was archived, that of a successor. own: for buyers, see `_limit_to_buyers`: one that became a
-    user or a supplier meanwhile gets a successor, too."""
+    """Partners by external id, and the external id under which each exists or is to be created: the wanted id, or,
+    where that partner was archived, a successor's id. own: only for buyers (see `_limit_to_buyers`); a partner that
+    became a user or a supplier meanwhile gets a successor too."""
     current = {name: name for name in names}
     ids: dict[str, int] = {}
     latest_of: dict[str, str] = {}

@@ -1,17 +1,18 @@
 """Buyers -> partners of Odoo, many at once.
 
-    real e-mail known in Odoo ──▶ that partner or contact of a company (of several the oldest, and a flag)
-    else ours by external id ───▶ that partner; after an archived one a successor of its own
+    real e-mail found in Odoo ──▶ that partner or contact of a company (the oldest of several, and a flag)
+    else our external id ───────▶ that partner; if it was archived, a successor
     else a name or an e-mail ───▶ a new partner `partner_<subject>`, which holds the first address
     no name, no e-mail ─────────▶ the guest partner, with a delivery address of its own
 
     an address that is not the partner's own ──▶ a child `partner_<subject>_<digest>`; the old ones stay as history
 
-Partners that exist are not written to, whoever made them: a person may have corrected them. Only an empty VAT number is
-filled, and only where the buyer bears the contact's name. A marketplace's relay address is no identity.
+Existing partners are never changed, whoever created them, because a person may have corrected them. Only an empty VAT
+number is filled in, and only where the buyer has the contact's name. A marketplace's relay address does not identify a
+buyer.
 
-What belongs here: these rules as bulk calls. What does not: who is passed over (matching.py), comparing addresses
-(addresses.py), VAT numbers (vat_numbers.py).
+What belongs here: these rules as bulk calls. What does not: which partners are skipped (matching.py), comparing
+addresses (addresses.py), VAT numbers (vat_numbers.py).
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class _Main(msgspec.Struct, kw_only=True):
     # buyer's own.
     xid: str = ""
     name: str = ""
-    legal_name: str = ""  # of whoever the VAT number is
+    legal_name: str = ""  # the name of the holder of the VAT number
     own: dict[str, str] = {}
     vat: str = ""
     error: RecordError | None = None

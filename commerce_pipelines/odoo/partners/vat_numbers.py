@@ -1,4 +1,5 @@
-"""VAT numbers as Odoo takes them: with the state's prefix, checked before one bad number costs a whole batch.
+"""VAT numbers in the form that Odoo takes: with the state's prefix, and checked, because one bad number fails a whole
+batch.
 
 What belongs here: the check of form and check digits, and to whom a number belongs. What does not: what a valid number
 means for tax (domain/vat/decision.py).
@@ -43,7 +44,7 @@ def clean_vat(number: str, country: str) -> str | None:
 
 
 def same_number(number: str, other: str) -> bool:
-    """Whether two numbers are one, however they are spelt; a national one may lack its state's prefix."""
+    """Whether two numbers are the same, whatever their spelling; a national number may lack its state's prefix."""
     first, second = _strip_number(number), _strip_number(other)
     return bool(first and second) and (first.endswith(second) or second.endswith(first))
 
@@ -53,8 +54,8 @@ def _strip_number(number: str) -> str:
 
 
 def bears_name(draft: SaleDraft, name: str) -> bool:
-    """Whether an order's VAT number may be written to a contact of this name: the order names it, as company or as the
-    person who trades. An e-mail address alone is claimed by anybody."""
+    """Whether an order's VAT number may be written to a contact of this name: the order must state the name, as the
+    company or as the person who trades. An e-mail address alone is not enough, because anybody can claim one."""
     buyer, billing = draft.buyer, draft.billing
     named = [buyer.company, *((billing.company,) if billing else ())]
     named = [text for text in named if text.strip()] or [buyer.name, *((billing.name,) if billing else ())]

@@ -1,7 +1,7 @@
-"""Listings as rows: the last whole reading of each channel.
+"""Listings as rows: the last complete reading of each channel.
 
-What belongs here: replacing and reading that table. What does not: what listings are believed to show since
-(rows.py). Import it inside functions: it loads pandas.
+What belongs here: replacing and reading that table. What does not: what listings probably show since then (rows.py).
+Import it inside functions: it loads pandas.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LISTING_COLUMNS = ("channel", "key", "sku", "location", "title", "quantity", "fu
 
 
 def listing_frame(channel: str, pages: Iterable[tuple[Listing, ...]], read_at: datetime) -> pd.DataFrame:
-    """A whole reading of a channel's listings, LISTING_COLUMNS."""
+    """A complete reading of a channel's listings, LISTING_COLUMNS."""
     rows = [
         (channel, row.key, row.sku, row.location, row.title, row.quantity, row.fulfilled_by.value, row.active,
          json.dumps(row.reference, sort_keys=True), read_at)
@@ -38,7 +38,7 @@ def listing_frame(channel: str, pages: Iterable[tuple[Listing, ...]], read_at: d
 
 
 def listing_of(row: Mapping[str, Any], quantity: int | None, found_out: Mapping[str, str]) -> Listing:
-    """A stored row as the channel's own shape, with what it is believed to show now, and with what earlier pushes found
+    """A stored row as a Listing. quantity: what the listing probably shows now. found_out: what earlier pushes found
     out about it."""
     fields = {name: row[name] for name in ("key", "sku", "location", "title", "active")}
     reference = json.loads(row["reference"]) | dict(found_out)
@@ -48,7 +48,8 @@ def listing_of(row: Mapping[str, Any], quantity: int | None, found_out: Mapping[
 
 
 def store_listings(connection: Connection, channel: str, frame: pd.DataFrame) -> None:
-    """Make a channel's listings these, and drop superseded pushes that are past keeping. Hold the channel's lock."""
+    """Replace a channel's listings, and drop superseded pushes that are older than their time of keeping. The caller
+    holds the channel's lock."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM commerce.listings WHERE channel = %s", (channel,))
     effects.forget(connection, channel, Kind.QUANTITY)
@@ -72,7 +73,7 @@ def found_out(connection: Connection, channel: str, keys: Sequence[str]) -> dict
 
 
 def remember(connection: Connection, channel: str, references: Mapping[str, Mapping[str, str]]) -> None:
-    """Keep what pushes found out about listings for later ones, beside what is known of them already."""
+    """Add what pushes found out about listings to what is already on record."""
     from psycopg2.extras import execute_values
 
     with connection.cursor() as cursor:
@@ -93,7 +94,7 @@ def count(connection: Connection, channel: str) -> int:
 
 
 def locations(connection: Connection, channel: str) -> set[str]:
-    """The places at which the channel's own listings lie, as its last reading showed them."""
+    """The locations of the channel's own listings in its last reading."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT location FROM commerce.listings WHERE channel = %s AND fulfilled_by <> 'channel'",

@@ -1,4 +1,4 @@
-"""Units that are sold on a channel and that Odoo does not know of yet.
+"""Units that are sold on a channel and that are not in Odoo yet.
 
 What belongs here: finding those orders, staged or only landed. What does not: which products their SKUs mean
 (domain/sales/mapping.py), translating an answer (channels/).
@@ -18,7 +18,7 @@ from ...domain.orders.order import UNPAID_FOR_LONG
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-UNSTAGED = timedelta(days=2)  # what could not be staged for longer waits in exceptions
+UNSTAGED = timedelta(days=2)  # an order that could not be staged for longer waits in the exceptions
 
 
 _IN_ODOO = """EXISTS (SELECT FROM commerce.sale_orders l WHERE l.channel = {0}.channel AND l.order_id = {1}
@@ -28,11 +28,12 @@ _IN_ODOO = """EXISTS (SELECT FROM commerce.sale_orders l WHERE l.channel = {0}.c
 def staged_units(
     connection: Connection, channel: str, taken_at: datetime, history_before: date | None, but: Collection[str] = ()
 ) -> Counter[str]:
-    """Units by the channel's SKU of staged orders that a stock read begun at `taken_at` cannot have seen in Odoo.
+    """Units by the channel's SKU of staged orders that a stock read begun at `taken_at` cannot contain.
 
-    Paid and waiting orders that leave the merchant's own warehouses, less those that the ledger knew as sold, or as
-    cancelled by a person in Odoo, before the read began. An order confirmed meanwhile counts twice until the next read:
-    the safe side. Orders shipped before the history's end never take stock in Odoo. but: order ids to leave out.
+    They are the paid and waiting orders that leave the merchant's own warehouses, without those that the ledger knew as
+    confirmed, or as cancelled by a person in Odoo, before the read began. An order confirmed meanwhile counts twice
+    until the next read, which cannot oversell. Orders shipped before `history_before` never take stock in Odoo. but:
+    order ids to leave out.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -56,7 +57,7 @@ def staged_units(
 
 
 class Pipe(msgspec.Struct, frozen=True):
-    """What is sold and not in Odoo yet. units: of staged orders, by channel and SKU; landed: ids of orders that are
+    """What is sold and not in Odoo yet. units: of staged orders, by channel and SKU. landed: ids of orders that are
     only landed, by channel; their answers have to be read."""
 
     units: dict[str, Counter[str]]
@@ -64,8 +65,8 @@ class Pipe(msgspec.Struct, frozen=True):
 
 
 def read_pipe(connection: Connection, histories: Mapping[str, date | None], taken_at: datetime) -> Pipe:
-    """The orders of all channels that a stock read begun at `taken_at` cannot have seen in Odoo. histories: each
-    channel's `history_before`."""
+    """The orders of all channels that a stock read begun at `taken_at` cannot contain. histories: each channel's
+    `history_before`."""
     landed = {name: unstaged(connection, name, taken_at) for name in histories}
     units = {
         name: staged_units(connection, name, taken_at, history, landed[name]) for name, history in histories.items()
@@ -74,7 +75,7 @@ def read_pipe(connection: Connection, histories: Mapping[str, date | None], take
 
 
 def unstaged(connection: Connection, channel: str, taken_at: datetime) -> list[str]:
-    """Ids of orders whose newest landed answer is not staged yet and that Odoo does not have; erased ones left out."""
+    """Ids of orders whose newest landed answer is not staged yet and that Odoo does not have, without erased orders."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""SELECT DISTINCT s.record_id

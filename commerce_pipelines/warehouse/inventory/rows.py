@@ -1,6 +1,6 @@
-"""What is known of a channel's listings: the lock on them, their rows, what they are believed to show.
+"""What is known of a channel's listings: the lock on them, their rows, what they probably show.
 
-What belongs here: reading these tables together. What does not: the rules (domain/), when to read and tell
+What belongs here: reading these tables together. What does not: the rules (domain/), when to read and push
 (flows/inventory/publish.py), orders that are not in Odoo yet (pipe.py). Import it inside functions: it loads pandas.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def lock_name(channel: str) -> str:
-    """The lock under which one process at a time reads or tells a channel's listings."""
+    """The lock under which one process at a time reads or changes a channel's listings."""
     return f"inventory {channel}"
 
 
@@ -35,7 +35,7 @@ def beliefs(connection: Connection, channel: str) -> pd.DataFrame:
     """BELIEF_COLUMNS of domain/inventory/publishing.py for each listing of a channel, from its last reading and our
     pushes.
 
-    A cancelled order counts as a sale at its cancellation: the channel may have put its units back.
+    A cancelled order counts as a sale at the time of its cancellation, because the channel may have put its units back.
     """
     frame = load_rows(connection, "inventory_beliefs", channel)
     unanswered = pd.to_datetime(frame["unanswered_at"], utc=True) + LATE["sent"]
@@ -56,7 +56,7 @@ def beliefs(connection: Connection, channel: str) -> pd.DataFrame:
 
 
 def read_belief(connection: Connection, channel: str) -> Belief:
-    """What a plan of a channel is made on besides its targets, as of now."""
+    """What a plan of a channel needs besides its targets, as of now."""
     agreed, read_before = holds.agreed(connection, channel, Kind.QUANTITY), last_read(connection, channel)
     if agreed is not None:
         read_before = min(read_before, agreed.figures.get("read", read_before))

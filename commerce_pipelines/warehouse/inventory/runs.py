@@ -1,6 +1,6 @@
-"""One line about each run that published stock: the next one compares its read with this one's.
+"""One row for each run that published stock, with which the next run compares its own read.
 
-What belongs here: writing and reading these lines. What does not: what was sent (outbox/).
+What belongs here: writing and reading these rows. What does not: what was sent (outbox/).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     from ...domain.inventory.publishing import Figures
 
-KEEP = timedelta(days=90)  # how long past runs stay on record
+KEEP = timedelta(days=90)  # how long the rows of past runs are kept
 
 
 def record_run(
     connection: Connection, channel: str, run_id: str, taken_at: datetime, figures: Figures, outcomes: Mapping[str, int]
 ) -> None:
-    """One line about a run that the breaker let pass."""
+    """One row for a run that the breaker let pass."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO commerce.inventory_runs (channel, at, run_id, taken_at, listings, changed, zeroed, read,"

@@ -1,4 +1,4 @@
-"""Stock levels and targets as rows: the newest snapshot wins.
+"""Stock levels and targets as rows of the newest snapshot.
 
 What belongs here: replacing and reading these tables. What does not: the rules (domain/), when to read
 (flows/inventory/publish.py). Import it inside functions: it loads pandas.
@@ -19,11 +19,11 @@ from ..tables.frames import read_frame, write_frame
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-_FIGURES = ("target", "free", "in_pipe", "reason")  # whatever changes a target's row changes one of these
+_FIGURES = ("target", "free", "in_pipe", "reason")  # every change of a target's row changes one of these
 
 
 def store_stock(connection: Connection, levels: pd.DataFrame, places: Sequence[Place], taken_at: datetime) -> bool:
-    """Make the stock tables this snapshot; False (and nothing is done) where a newer one is there already.
+    """Replace the stock tables by this snapshot; returns False, and does nothing, where a newer one is stored.
 
     levels: STOCK_COLUMNS of domain/inventory/availability.py.
     """
@@ -51,17 +51,18 @@ def load_stock(connection: Connection) -> tuple[pd.DataFrame, list[Place], datet
 
 
 def newer_stock(connection: Connection, taken_at: datetime) -> bool:
-    """Whether a snapshot is kept whose read began later."""
+    """Whether a snapshot is stored whose read began later."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT coalesce(max(taken_at) > %s, false) FROM commerce.stock_warehouses", (taken_at,))
         return bool(cursor.fetchone()[0])  # type: ignore[index]
 
 
 def store_targets(connection: Connection, channel: str, targets: pd.DataFrame, taken_at: datetime) -> pd.DataFrame:
-    """Make a channel's targets these, unless some of a newer stock read are there; returns those that are kept then.
+    """Replace a channel's targets, unless targets of a newer stock read are stored; returns the targets that are stored
+    then.
 
-    `changed_at` stays that of the stored row as long as the figure does. Targets that are there already, of the same
-    read, are not written again. Hold the channel's lock.
+    `changed_at` stays as long as the target's figures stay. Targets of the same read that are stored already are not
+    written again. The caller holds the channel's lock.
     """
     stored = read_frame(connection, "inventory_targets", ["key", *_FIGURES, "changed_at", "taken_at"],
                         "channel = %s", (channel,))  # fmt: skip
@@ -81,7 +82,7 @@ def store_targets(connection: Connection, channel: str, targets: pd.DataFrame, t
 
 
 def _is_same(rows: pd.DataFrame, taken_at: datetime) -> bool:
-    """Whether targets and the stored ones beside them are of the same read and have the same figures."""
+    """Whether targets and the stored targets beside them come from the same read and have the same figures."""
     if not (rows["taken_at"] == pd.Timestamp(taken_at)).fillna(False).all():
         return False
     pairs = ((rows[name].astype("string"), rows[f"{name}_before"].astype("string")) for name in _FIGURES)

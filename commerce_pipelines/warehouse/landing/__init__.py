@@ -1,4 +1,4 @@
 """Raw answers, encrypted and append-only: snapshots, vault, dictionaries.
 
-What does not belong here: staged rows (warehouse/orders/).
+What belongs here: what the channels answered. What does not: staged rows (warehouse/orders/).
 """

@@ -1,7 +1,8 @@
-"""Compression dictionaries: what records of one channel and topic have in common; with it each is kept in a fraction.
+"""Compression dictionaries: what the records of one channel and topic have in common, so that each record takes less
+space.
 
-A dictionary quotes its samples, and it outlives them. So it learns only words that many data subjects share (keys,
-countries, currencies, a shop's own titles), and it is stored sealed.
+A dictionary contains parts of its samples and is kept longer than they are. So it learns only words that many data
+subjects share (keys, countries, currencies, a shop's own titles), and it is stored sealed.
 
 What belongs here: learning, storing and finding dictionaries. What does not: when to learn (landing.py).
 """
@@ -25,18 +26,19 @@ if TYPE_CHECKING:
 LEVEL = 1
 SAMPLES = 500  # answers to learn from
 SIZE = 48 * 1024  # bytes
-SHARED_BY = 25  # data subjects that must use a word before it may be learned
+SHARED_BY = 25  # a word may be learned only if so many data subjects use it
 
 _WORD = re.compile(rb"([0-9A-Za-z_\x80-\xff]+)")  # splits a payload into punctuation, word, punctuation, …
 
 
 def label(channel: str, topic: str) -> str:
-    """Where an answer belongs, as its seal names it. Orders were sealed before there were topics: by the channel."""
+    """The name under which an answer is sealed. Orders were sealed before topics existed, so their name is the channel
+    alone."""
     return channel if topic == Topic.ORDERS else f"{channel}\0{topic}"
 
 
 class Dictionaries:
-    """The dictionaries of one channel and topic. They never change once stored, so each is read once per process."""
+    """The dictionaries of one channel and topic. A stored dictionary never changes, so each process reads it once."""
 
     def __init__(self, warehouse: Warehouse, vault: Vault, channel: str, topic: str, *, sealed_as: str = "") -> None:
         self._memory, self._vault, self._channel, self._topic = warehouse.memory, vault, channel, topic
@@ -75,7 +77,8 @@ class Dictionaries:
         return dictionary
 
     def learn(self, connection: Connection, samples: Iterable[tuple[str, bytes]]) -> int | None:
-        """Learn from (subject, payload) pairs and store the result; None where they have too little in common."""
+        """Learn from (subject, payload) pairs and store the result; None where the payloads have too little in
+        common."""
         import zstandard
 
         try:
@@ -93,7 +96,8 @@ class Dictionaries:
 
 
 def common(samples: list[tuple[str, bytes]]) -> list[bytes]:
-    """The payloads without the words that fewer than SHARED_BY subjects use; punctuation stays: the structure."""
+    """The payloads without the words that fewer than SHARED_BY subjects use. Punctuation stays, because it is the
+    structure."""
     words: dict[str, set[bytes]] = {}
     split = [_WORD.split(payload) for _, payload in samples]
     for (subject, _), parts in zip(samples, split, strict=True):

@@ -1,8 +1,8 @@
 """The landing: every distinct answer ever seen for a record, append-only, compressed, sealed under its subject's key.
 
-A record is an order, a return, a refund: whatever a topic lands. Topics never see each other's records.
+A record is an order, a return or a refund, depending on the topic. Topics never see each other's records.
 
-What belongs here: keeping answers, and giving back the newest of each record. What does not: reading what is in them
+What belongs here: keeping answers, and returning the newest of each record. What does not: reading their content
 (channels/*/orders/translate.py), keys (vault.py), staged rows (orders/staging.py).
 """
 
@@ -28,14 +28,15 @@ from .vault import CorruptError, Vault
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-CHUNK = 250  # rows fetched at a time
+CHUNK = 250  # rows that are fetched together
 How = Literal["poll", "webhook", "pull"]
-SAME_MOMENT = timedelta(seconds=5)  # times of change are whole seconds at some marketplaces, and clocks differ
-DAMAGED = b""  # no answer is empty: whoever reads one finds this, and the other orders go on
+SAME_MOMENT = timedelta(seconds=5)  # some marketplaces state times of change in whole seconds, and clocks differ
+# Stands for an answer that cannot be opened (no answer is empty); its record is refused, and the others go on.
+DAMAGED = b""
 
 
 class Head(Protocol):
-    """What the landing must know of an answer; the channels' heads have this shape. Times are aware."""
+    """What the landing needs of an answer; the channels' heads have this shape. Times are aware."""
 
     @property
     def record_id(self) -> str: ...
@@ -48,8 +49,8 @@ class Head(Protocol):
 
 
 class LandResult(msgspec.Struct, frozen=True, kw_only=True):
-    """seen: answers given. new: those not landed before. days: business days of the new ones, with their counts.
-    forgotten: answers left out because their data subject was erased after the record was made."""
+    """seen: all answers given. new: those that were not landed before. days: business days of the new ones, with their
+    counts. forgotten: answers left out because their data subject was erased after the record was made."""
 
     seen: int
     new: int
@@ -58,8 +59,9 @@ class LandResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One landed answer. digest: hex SHA-256 of the answer; day: the channel's business day; subject_id: hex; raw: the
-    answer byte for byte, None if its subject is forgotten, DAMAGED if what lies there is not what was landed."""
+    """One landed answer. digest: hex SHA-256 of the answer. day: the channel's business day. subject_id: hex. raw:
+    the answer byte for byte, None if its subject is forgotten, DAMAGED if the stored bytes are not those that were
+    landed."""
 
     record_id: str
     digest: str
@@ -69,8 +71,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
-    """That an answer was landed: its digest in hex, the record's times as it states them, when and how it came first.
-    Times are aware UTC."""
+    """One landing of an answer: its digest in hex, the times that the record states, when and how the answer first
+    came. Times are aware UTC."""
 
     digest: str
     day: date
@@ -80,8 +82,8 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     how: str
 
 
-# The newest revision of a record is the greatest by source time; equal times go to the answer seen last. Nothing older
-# that arrives late gets past this, and a record whose day changed counts on its newest day alone.
+# The newest revision of a record has the greatest source time; of equal times the answer seen last counts. So an older
+# answer that arrives late changes nothing, and a record whose day changed counts on its newest day only.
 _NEWEST = """NOT EXISTS (
     SELECT FROM commerce.snapshots n
     WHERE n.channel = s.channel AND n.topic = s.topic AND n.record_id = s.record_id
@@ -90,7 +92,7 @@ _SEALED = """SELECT s.record_id, s.day, s.digest, s.subject_id, k.wrapped_key, s
     FROM commerce.snapshots s LEFT JOIN commerce.subject_keys k USING (subject_id)
     WHERE s.channel = %s AND s.topic = %s"""
 
-# A condition on `s`, by topic: that the ledger of what is in Odoo holds this very answer.
+# A condition on `s`, by topic: the ledger of what is in Odoo holds this very answer.
 _LOADED: dict[str, str] = {
     Topic.ORDERS: """EXISTS (SELECT FROM commerce.sale_orders o WHERE o.channel = s.channel
         AND o.order_id = s.record_id AND o.digest = encode(s.digest, 'hex'))"""
@@ -98,9 +100,9 @@ _LOADED: dict[str, str] = {
 
 
 class Landing:
-    """The answers of one channel on one topic; `zone` names their business days.
+    """The answers of one channel on one topic. zone: decides their business days.
 
-    sealed_as: the channel's first name, for which its answers are sealed whatever it is called later.
+    sealed_as: the channel's first name, under which its answers are sealed even after the channel was renamed.
     """
 
     def __init__(
@@ -109,11 +111,12 @@ class Landing:
         self._warehouse, self._vault, self._channel, self._topic, self._zone = warehouse, vault, channel, topic, zone
         self._dictionaries = Dictionaries(warehouse, vault, channel, topic, sealed_as=sealed_as)
         self._label = label(channel, topic)
-        self._place = label(sealed_as or channel, topic).encode() + b"\0"  # what a payload is sealed for begins so
+        # The place to which a payload is sealed begins with this.
+        self._place = label(sealed_as or channel, topic).encode() + b"\0"
 
     def land(self, items: Iterable[tuple[Head, bytes]], how: How, seen_at: datetime) -> LandResult:
-        """Keep the new answers, all in one transaction. Landing the same again, or at once, changes nothing: those who
-        land answers of one channel and topic wait for each other."""
+        """Keep the new answers, all in one transaction. Landing an answer again changes nothing. Processes that land
+        answers of the same channel and topic wait for each other."""
         fresh: dict[tuple[str, bytes], tuple[Head, bytes]] = {}
         seen = 0
         for head, raw in items:
@@ -130,9 +133,10 @@ class Landing:
         return LandResult(seen=seen, new=days.total(), days=dict(days), forgotten=len(fresh) - len(subjects))
 
     def unchanged(self, records: Sequence[tuple[str, datetime]]) -> set[str]:
-        """Of records by (id, change time): the ids of those whose answer of that time is landed.
+        """Takes (id, change time) of records; returns the ids of the records whose answer of that time is landed.
 
-        An answer landed in the same moments as its change proves nothing: another change may bear the same time.
+        An answer that was landed at the same moment as its change does not count, because another change may have the
+        same time.
         """
         if not records:
             return set()
@@ -150,7 +154,7 @@ class Landing:
     def newest(self, start: date, end: date) -> Iterator[Snapshot]:
         """The newest answer of each record of the days `[start, end)`, ordered by day and record id.
 
-        Streams in constant memory; the rows are those of one instant.
+        Uses constant memory; all rows are from the same instant.
         """
         with self._warehouse.transaction() as connection:
             with connection.cursor() as cursor:
@@ -196,11 +200,12 @@ class Landing:
             return dict(cursor.fetchall())
 
     def pending(self, start: date, end: date, since: datetime | None = None) -> dict[date, datetime]:
-        """The days of `[start, end)` with answers that no run has dealt with, and when the newest one was first seen.
+        """The days of `[start, end)` with answers that no run has dealt with, and when the newest of these answers was
+        first seen.
 
-        Dealt with means: the topic's ledger holds this very answer, the record waits in exceptions because of it, or
-        its subject is forgotten. A record in exceptions that is due again counts from when it became due. since: only
-        answers first seen from then on, for who knows that all older ones are dealt with: it saves seconds.
+        An answer is dealt with if the topic's ledger holds it, if the record waits in the exceptions because of it, or
+        if its subject is forgotten. A record in the exceptions that is due again counts from when it became due. since:
+        look only at answers first seen from then on, if all older ones are known to be dealt with; that saves seconds.
         """
         with self._warehouse.transaction() as connection, connection.cursor() as cursor:
             cursor.execute(
@@ -225,10 +230,12 @@ class Landing:
             return {**days, **{day: max(at, days.get(day, at)) for day, at in cursor}}
 
     def _read_known(self, connection: Connection, record_ids: Collection[str]) -> Iterator[tuple[str, bytes]]:
-        """What is landed of these records; until the transaction ends nobody else lands any of this kind."""
+        """What is landed of these records. Until the transaction ends, no other process lands answers of this channel
+        and topic."""
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT pg_advisory_xact_lock(%s);"  # a statement of its own: the next one sees what was waited for
+                # A statement of its own, so that the next one sees what was committed meanwhile.
+                "SELECT pg_advisory_xact_lock(%s);"
                 "SELECT record_id, digest FROM commerce.snapshots"
                 f" WHERE channel = %s AND topic = %s AND record_id {AMONG}",
                 (lock_number(f"landing {self._label}"), self._channel, self._topic, listed(record_ids)),
@@ -239,7 +246,8 @@ class Landing:
     def _load_subjects(
         self, connection: Connection, heads: dict[tuple[str, bytes], Head]
     ) -> dict[tuple[str, bytes], tuple[bytes, bytes]]:
-        """Id and key of each answer's subject. Of a forgotten one only records made later stay, as its heir's."""
+        """Id and key of each answer's subject. Of a forgotten subject only records made later stay; they belong to its
+        heir."""
         ids = {key: self._vault.subject_id(head.subject) for key, head in heads.items()}
         result: dict[tuple[str, bytes], tuple[bytes, bytes]] = {}
         while ids:
@@ -305,7 +313,7 @@ class Landing:
         return days
 
     def _open_rows(self, connection: Connection, rows: Iterable[Any]) -> Iterator[Snapshot]:
-        """One at a time: what was just unpacked is read while it is at hand, and gone when the next one comes."""
+        """The answers one by one, so that only one unpacked answer is in memory."""
         import zstandard
 
         readers: dict[int | None, Any] = {}
@@ -325,7 +333,8 @@ class Landing:
             yield Snapshot(record_id=record_id, digest=digest.hex(), day=day, subject_id=subject.hex(), raw=raw)
 
     def _learn(self) -> None:
-        """Learn a dictionary once there are records enough; one process does it, the others go on without."""
+        """Learn a dictionary once there are enough records. One process learns, the others go on without a
+        dictionary."""
         attempted = ("no dictionary", self._channel, self._topic)
         if attempted in self._warehouse.memory:
             return

@@ -1,11 +1,12 @@
-"""Envelope encryption: one key per data subject, wrapped by the master key; to destroy it is to forget the subject.
+"""Envelope encryption: one key per data subject, wrapped by the master key. Destroying a subject's key forgets the
+subject.
 
     master key ─HKDF─┬─ wraps the key of each subject ── seals the payloads about that subject (AES-256-GCM)
                      ├─ hashes subjects to ids (HMAC-SHA256), so that no table names anybody
                      └─ seals what is about nobody: access tokens, compression dictionaries
 
-A destroyed key is never made again. If the same person buys again later, they are a new subject to us: their id is the
-*heir* of the destroyed one, so neither old payloads nor Odoo's anonymised partner come back to life.
+A destroyed key is never made again. A person who buys again later is a new subject: its id is the *heir* of the
+destroyed one, so that neither old payloads nor Odoo's anonymised partner are used again.
 
 What belongs here: keys, sealing, opening. What does not: what is sealed (landing.py, shared/tokens.py), whom to forget
 and when (the privacy flow). Import it inside functions: it loads a cryptography library.
@@ -32,15 +33,16 @@ if TYPE_CHECKING:
     from ..tables.database import Warehouse
 
 ID, KEY = 16, 32  # bytes of a subject's id and of its key
-NONCE = 12  # bytes, random: NIST SP 800-38D allows 2**32 of them per key, and a key seals one person's orders
+NONCE = 12  # bytes, random: NIST SP 800-38D allows 2**32 nonces per key, and one key seals one person's orders only
 
 
 class CorruptError(Exception):
-    """Sealed bytes do not open: changed since they were sealed, or sealed for another place. Never leaves this room."""
+    """Sealed bytes cannot be opened: they changed, or were sealed for another place. This error is handled inside the
+    landing."""
 
 
 class Vault:
-    """Keys of one warehouse. Holds no subject's key; safe to share between threads."""
+    """The keys of one warehouse. It keeps no subject's key in memory, and threads may share it."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._master = warehouse.master_key
@@ -48,7 +50,7 @@ class Vault:
     def check(self, connection: Connection) -> None:
         """Raises SettingsError if this database was written with another master key.
 
-        Without it a wrong key would be noticed only when something old is opened, after new things were sealed with it.
+        Otherwise a wrong key would be noticed only when something old is opened, after new data was sealed with it.
         """
         with connection.cursor() as cursor:
             cursor.execute(
@@ -62,11 +64,12 @@ class Vault:
         return self._hash(subject.encode())
 
     def heir(self, subject_id: bytes) -> bytes:
-        """The id that a subject gets who comes back after their key was destroyed."""
+        """The id of a subject that comes back after its key was destroyed."""
         return self._hash(b"heir of " + subject_id)
 
     def lineage(self, connection: Connection, subject: str) -> list[bytes]:
-        """All ids a subject ever had here, oldest first: their own, and an heir for each time they were forgotten."""
+        """All ids that a subject ever had here, oldest first: the first id, and an heir for each time the subject was
+        forgotten."""
         ids, current = [], self.subject_id(subject)
         while current in (keys := _select(connection, [current])):
             ids.append(current)
@@ -78,9 +81,11 @@ class Vault:
     def keys_for(
         self, connection: Connection, subject_ids: Collection[bytes], create: bool
     ) -> dict[bytes, bytes | None]:
-        """The 32-byte key of each subject; None if it was destroyed. Unknown ones are left out, or made with `create`.
+        """The 32-byte key of each subject; None if it was destroyed. An unknown subject is left out, or gets a key with
+        `create`.
 
-        Two creators at once agree: the first to commit wins and the other waits for it. One to three statements.
+        Of two processes that create the same key, the first to commit wins and the other waits for it. One to three
+        statements.
         """
         wrapped = _select(connection, subject_ids)
         unknown = sorted(set(subject_ids) - wrapped.keys()) if create else []
@@ -100,25 +105,28 @@ class Vault:
             ) from None
 
     def nonces(self, count: int) -> list[bytes]:
-        """So many random nonces for `seal`, each to be used once: the system is asked once for all of them."""
+        """So many random nonces for `seal`, each to be used once. One call of the operating system gives all of
+        them."""
         return _cut_pieces(os.urandom(NONCE * count), NONCE)
 
     def seal(self, key: bytes, plain: bytes, aad: bytes, nonce: bytes = b"") -> bytes:
-        """Encrypt under a subject's key; `aad` binds the result to its place, so that it opens nowhere else."""
+        """Encrypt under a subject's key. aad: binds the result to its place, so that it cannot be opened for another
+        one."""
         nonce = nonce or os.urandom(NONCE)
         return nonce + AESGCM(key).encrypt(nonce, plain, aad)
 
     def open(self, key: bytes, sealed: bytes, aad: bytes) -> bytes:
-        """Decrypt what `seal` made. Raises CorruptError for a flipped bit, another key or another place."""
+        """Decrypt what `seal` returned. Raises CorruptError for a flipped bit, another key or another place."""
         try:
             return AESGCM(key).decrypt(sealed[:NONCE], sealed[NONCE:], aad)
         except (InvalidTag, ValueError):
             raise CorruptError from None
 
     def destroy(self, connection: Connection, subject_ids: Collection[bytes]) -> int:
-        """Forget subjects for good: every payload under their keys is unreadable. Returns how many keys were destroyed.
+        """Forget subjects for good: no payload under their keys can be read again. Returns how many keys were
+        destroyed.
 
-        The row stays without its key, as evidence and so that nobody makes the key again.
+        The row stays without its key, as evidence, and so that the key is not made again.
         """
         with connection.cursor() as cursor:
             cursor.execute(
@@ -129,7 +137,7 @@ class Vault:
             return cursor.rowcount
 
     def own_key(self, purpose: str) -> bytes:
-        """32 bytes derived from the master key for one purpose (RFC 5869), for what is about no subject."""
+        """32 bytes derived from the master key for one purpose (RFC 5869), for data that is about no subject."""
         return HKDF(SHA256(), 32, salt=b"commerce_pipelines", info=purpose.encode()).derive(self._master)
 
     def _hash(self, text: bytes) -> bytes:
@@ -139,7 +147,7 @@ class Vault:
 
     @cached_property
     def _subjects(self) -> HMAC:
-        """Keyed and not yet fed: copies of it cost a third of an HMAC that is begun anew."""
+        """An HMAC that has the key but no data yet: copying it costs a third of creating a new one."""
         return HMAC(self.own_key("subjects"), SHA256())
 
     @cached_property
@@ -147,9 +155,10 @@ class Vault:
         return AESGCM(self.own_key("wrap"))
 
     def _make(self, connection: Connection, subject_ids: list[bytes]) -> dict[bytes, bytes]:
-        """New keys of these subjects; none at all if somebody else made one of them meanwhile: what is stored counts.
+        """New keys of these subjects; none if another process created one of them meanwhile, because the stored keys
+        count.
 
-        Sorted: two creators lock in one order.
+        The ids are sorted, so that two processes lock rows in the same order.
         """
         if not subject_ids:
             return {}
@@ -180,5 +189,5 @@ def _select(connection: Connection, subject_ids: Collection[bytes]) -> dict[byte
 
 
 def _quote_array(values: Collection[bytes]) -> str:
-    """PostgreSQL's text for an array of bytea: one value for the driver to quote instead of many."""
+    """PostgreSQL's text for an array of bytea, so that the driver quotes one value instead of many."""
     return "{" + ",".join([f'"\\\\x{value.hex()}"' for value in values]) + "}"

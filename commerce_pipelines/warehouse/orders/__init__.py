@@ -1,4 +1,4 @@
-"""Rows of orders: staging and the ledger.
+"""Rows of orders: staging, the ledger, proofs and backfills.
 
-What does not belong here: the rules (domain/), when to load (flows/orders/).
+What belongs here: tables of orders. What does not: the rules (domain/), when to load (flows/orders/).
 """

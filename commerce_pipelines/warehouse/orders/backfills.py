@@ -1,4 +1,4 @@
-"""How far a backfill has come, so that one which was killed goes on where it was.
+"""How far a backfill has come, so that a killed backfill continues where it stopped.
 
 What belongs here: one row per channel and span of days. What does not: the runs themselves (Dagster keeps them), which
 days a run takes (flows/intake/backfill.py).
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 
 def begin(connection: Connection, channel: str, first: date, last: date, now: datetime, *, anew: bool) -> date | None:
-    """Note that the days `first` to `last` are asked for. Returns the last day that is done already, None for none.
+    """Record that the days `first` to `last` are to be loaded. Returns the last day that is done already, None for
+    none.
 
-    A backfill that came to its end begins again: it is asked for because something may have changed since.
+    A finished backfill begins again, because whoever starts it again expects changes.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -33,7 +34,7 @@ def begin(connection: Connection, channel: str, first: date, last: date, now: da
 
 
 def advance(connection: Connection, channel: str, first: date, last: date, through: date, now: datetime) -> None:
-    """The days up to `through` are in Odoo, or wait with a reason; with the last of them the backfill is finished."""
+    """The days up to `through` are in Odoo or wait with a reason. With the last day the backfill is finished."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE commerce.backfills SET done_through = %s, finished_at = CASE WHEN %s THEN %s::timestamptz END"

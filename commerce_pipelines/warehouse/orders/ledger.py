@@ -1,7 +1,7 @@
-"""What the ledger of sale orders holds: its columns, and what it knows of orders.
+"""The ledger of sale orders: its columns, and reading it.
 
 What belongs here: the table's shape and reading it. What does not: what follows for an order
-(domain/sales/lifecycle.py), what a row says (flows/orders/load.py).
+(domain/sales/lifecycle.py), what a row contains (flows/orders/load.py).
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def read_entries(connection: Any, name: str, ids: list[str]) -> dict[str, Ledger
 
 
 def read_unreadable(connection: Any, name: str, start: date, end: date) -> list[dict[str, Any]]:
-    """The ledger's orders of some days whose newest answer could not be read, so that they are not staged: as rows of
-    `orders`, with the digest of the last answer that was."""
+    """The ledger's orders of some days whose newest answer could not be read and which are therefore not staged: as
+    rows of `orders`, with the digest of their last readable answer."""
     with connection.cursor() as cursor:
         cursor.execute(
             """SELECT l.order_id, l.day, l.digest, l.currency, l.total FROM commerce.sale_orders l
@@ -61,7 +61,8 @@ def read_unreadable(connection: Any, name: str, start: date, end: date) -> list[
 
 
 def read_base(text: str) -> Base | None:
-    """None for what was written before bases were kept, or by a version that kept another shape of it."""
+    """The base; None for a row that was written before bases existed, or by a version that stored them in another
+    form."""
     try:
         return _decode(text) if text else None
     except msgspec.DecodeError:

@@ -29,7 +29,7 @@ COLUMNS = (
 def keep(
     connection: Connection, channel: str, span: tuple[date, date], days: Days, now: datetime, afresh: bool
 ) -> None:
-    """Put the proofs of the days `[start, end)` in place of the earlier ones. afresh: the channel was asked."""
+    """Replace the proofs of the days `[start, end)`. afresh: the channel was asked."""
     from psycopg2.extras import execute_values
 
     rows = [
@@ -56,7 +56,7 @@ def keep(
 
 def missed(connection: Connection, channel: str, span: tuple[date, date]) -> list[tuple[date, Claim]]:
     """The orders that the newest proofs of the days `[start, end)` miss and that are not staged on any day: the channel
-    has them and nobody has landed them yet."""
+    has them, and they are not landed yet."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT day, missing_orders FROM commerce.completeness"
@@ -85,7 +85,7 @@ def read(connection: Connection, channel: str) -> dict[tuple[date, str], Complet
 
 
 def red_days(connection: Connection, channel: str, before: date) -> list[date]:
-    """The days before that one whose newest proof misses an order, or money, or found one too many; oldest first."""
+    """The days before `before` whose newest proof misses an order or money, or has an order too many; oldest first."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT day FROM commerce.completeness WHERE channel = %s AND day < %s"
@@ -96,8 +96,8 @@ def red_days(connection: Connection, channel: str, before: date) -> list[date]:
 
 
 class Wanting(msgspec.Struct, frozen=True, kw_only=True):
-    """What the newest proofs of a channel's red days find: how many orders are missing or too many, whether money
-    differs, and between which days."""
+    """What the newest proofs of a channel's incomplete days find: how many orders are missing or too many, whether
+    money differs, and between which days."""
 
     channel: str
     missing: int
@@ -108,7 +108,7 @@ class Wanting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def wanting(connection: Connection) -> list[Wanting]:
-    """The channels with days that were found wanting."""
+    """The channels that have incomplete days."""
     names = Wanting.__struct_fields__
     with connection.cursor() as cursor:
         cursor.execute(
@@ -121,7 +121,7 @@ def wanting(connection: Connection) -> list[Wanting]:
 
 
 def _read_proof(row: tuple[Any, ...]) -> Completeness:
-    """A proof of its row, in the order of the columns that `read` asks for."""
+    """A proof from its row, whose columns are in the order in which `read` selects them."""
     currency, orders, sales, waiting, channel_total, odoo_total, collected, absent, surplus, explained, flagged = row
     return Completeness(
         orders_in_channel=orders,

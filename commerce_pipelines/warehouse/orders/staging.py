@@ -1,6 +1,6 @@
-"""Orders as rows: what of an `Order` is staged in clear, in `orders` and `order_lines`. Nothing personal is.
+"""Orders as rows: the parts of an `Order` that are stored unencrypted, in `orders` and `order_lines`. No personal data.
 
-What belongs here: the columns, and the replacing of some days' rows. What does not: reading payloads (channels/), the
+What belongs here: the columns, and replacing the rows of some days. What does not: reading payloads (channels/), the
 bridge to the database (tables/frames.py). Import it inside functions: it loads pandas and pyarrow.
 """
 
@@ -19,10 +19,10 @@ from ..tables.frames import clear_days, clear_orders, write_rows
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-CHUNK = 1_000  # orders that are written at a time
+CHUNK = 1_000  # orders that are written together
 Territory = Callable[[str, str], str]
 
-# `day` and the ids are the landing's, so that a row lies on the day whose partition read it.
+# `day` and the ids come from the landing, so that a row belongs to the day whose partition read it.
 _OF_SNAPSHOT = ("order_id", "day", "digest", "subject_id")
 _OF_ORDER = (
     *("channel", "number", "placed_at", "updated_at", "status", "fulfilled_by", "shipped", "currency", "total"),
@@ -30,7 +30,7 @@ _OF_ORDER = (
     *("is_business", "is_other_channel", "is_test"),
 )
 _OF_LINE = ("line_id", "kind", "sku", "title", "quantity", "amount", "tax", "rate", "of_line")
-# Attributes that are not named as their column.
+# Columns that have another name than their attribute.
 _ELSEWHERE = {"order_id": "record_id", "is_business": "buyer.is_business", "of_line": "of"}
 ORDERS = (*_OF_SNAPSHOT, *_OF_ORDER, "tax", "line_count", "destination_country", "destination_territory")
 LINES = ("channel", "order_id", "day", "position", *_OF_LINE)
@@ -53,14 +53,14 @@ def order_row(snapshot: Snapshot, order: Order, territory: Territory) -> tuple[A
 
 
 def line_rows(snapshot: Snapshot, order: Order) -> list[tuple[Any, ...]]:
-    """Its rows of `order_lines`, values in the order of LINES; position counts from 1."""
+    """The order's rows of `order_lines`, values in the order of LINES; position counts from 1."""
     head = (order.channel, snapshot.record_id, snapshot.day)
     return [(*head, at, *_of_line(line)) for at, line in enumerate(order.lines, 1)]
 
 
 class Writer:
-    """Writes the staged rows of some days in the caller's transaction, many at a time: only rows are kept until then,
-    no order.
+    """Writes the staged rows of some days in the caller's transaction, many at a time. Until then it keeps rows only,
+    no orders.
 
     territory: names the special VAT territory of a country and postcode, '' for none (domain/vat/territories.py).
     """
@@ -77,11 +77,12 @@ class Writer:
             self.flush()
 
     def flush(self) -> None:
-        """Write what was added; an order that lay on another day before moves here."""
+        """Write the added rows; the rows of an order that was on another day before are removed there."""
         orders, lines = self._orders, self._lines
         self._orders, self._lines = [], []
         ids = [row[0] for row in orders]
-        if clear_orders(self._connection, "orders", self._channel, ids):  # else none of them has lines
+        # Otherwise none of these orders has lines to delete.
+        if clear_orders(self._connection, "orders", self._channel, ids):
             clear_orders(self._connection, "order_lines", self._channel, ids)
         write_rows(self._connection, "orders", ORDERS, orders)
         write_rows(self._connection, "order_lines", LINES, lines)
@@ -91,7 +92,7 @@ class Writer:
 def writer(
     connection: Connection, channel: str, start: date, end: date, territory: Territory = lambda country, postcode: ""
 ) -> Iterator[Writer]:
-    """Clear the staged rows of the days `[start, end)` and give back the writer of the new ones."""
+    """Delete the staged rows of the days `[start, end)`, and return the writer of the new ones."""
     days = [start + timedelta(days=offset) for offset in range((end - start).days)]
     for table in ("orders", "order_lines"):
         clear_days(connection, table, channel, days)
@@ -101,7 +102,7 @@ def writer(
 
 
 def figures(connection: Connection, channel: str, start: date, end: date) -> list[tuple[date, str, str, int, int, int]]:
-    """What is staged of the days `[start, end)`: (day, status, currency, orders, lines, minor units)."""
+    """What is staged for the days `[start, end)`: (day, status, currency, orders, lines, minor units)."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT day, status, currency, count(*), sum(line_count), sum(total)::bigint FROM commerce.orders"

@@ -1,4 +1,5 @@
-"""What shall be true outside and what became of it: effects, attempts, holds; for every target and kind alike.
+"""What shall be true outside and what became of it: effects, attempts, holds, in the same way for every target and
+kind.
 
-What does not belong here: what is wanted (domain/, flows/), calls (flows/outbox/).
+What belongs here: tables of the outbox. What does not: what is wanted (domain/, flows/), calls (flows/outbox/).
 """

@@ -1,4 +1,4 @@
-"""Effects and attempts as rows: both on record before a call, moved only as domain/outbox/rules.py allows.
+"""Effects and attempts as rows: both are on record before a call, and change only as domain/outbox/rules.py allows.
 
 What belongs here: writing and reading these rows, many at a time. What does not: when to send or look
 (flows/outbox/dispatch.py), what a person has to agree to (holds.py).
@@ -33,20 +33,20 @@ from ..tables.database import storable
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-KEEP = timedelta(days=90)  # how long effects stay on record that a newer one of their key has followed
-_PAGE = 1000  # rows a statement
+KEEP = timedelta(days=90)  # how long an effect is kept after a newer one of its key
+_PAGE = 1000  # rows in one statement
 _MOVES = transitions()
 
 
 class Open(msgspec.Struct, frozen=True):
-    """An effect whose outcome is not known. quiet: no request for it can be on its way any more."""
+    """An effect whose outcome is not known. quiet: no request for it can still be on its way."""
 
     effect: Effect
     quiet: bool
 
 
 class _Known(msgspec.Struct, frozen=True):
-    """The newest effect of a key, as planning looks at it."""
+    """The newest effect of a key, with what planning needs of it."""
 
     sequence: int
     status: Status
@@ -59,9 +59,9 @@ def plan(
 ) -> list[str]:
     """Put wishes on record, held for a person if `hold` names a hold; returns the keys that have to wait.
 
-    set: the wishes are all that is to be sent: what else was planned or released in this lane is superseded. once: a
-    key waits while an effect of it with another body may have happened; of two that plan one key at the same instant
-    the first is heard.
+    set: the wishes are everything that is to be sent, so every other effect of this lane that is planned or released is
+    superseded. once: a key waits while an effect with another body may have happened; of two processes that plan the
+    same key at the same instant, the first counts.
     """
     keys = [wish.key for wish in wanted]
     newest = _read_newest(connection, target, kind, keys)
@@ -90,18 +90,18 @@ def plan(
 
 
 def sendable(connection: Connection, target: str, kind: Kind) -> list[Effect]:
-    """What may be sent: planned, or released by a person; the oldest first."""
+    """The effects that may be sent, planned or released by a person, the oldest first."""
     return [row.effect for row in _read_rows(connection, target, kind, SENDABLE)]
 
 
 def unsettled(connection: Connection, target: str, kind: Kind) -> list[Open]:
-    """What has no known outcome: unknown or pending; the oldest first."""
+    """The effects without a known outcome, unknown or pending, the oldest first."""
     return _read_rows(connection, target, kind, (Status.UNKNOWN, Status.PENDING))
 
 
 def take_over(connection: Connection, target: str, kind: Kind) -> None:
-    """What another dispatcher left `sent` is unknown, and of two wishes for one key that were planned at once the newer
-    one is left. Hold the lane's lock: then no living dispatcher is at work on it."""
+    """Make the effects unknown that another dispatcher left `sent`, and keep only the newer of two wishes that were
+    planned for one key at the same time. The caller holds the lane's lock, so no living dispatcher works on it."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE commerce.effects e SET status = 'superseded' WHERE target = %s AND kind = %s AND status = ANY(%s)"
@@ -116,9 +116,9 @@ def take_over(connection: Connection, target: str, kind: Kind) -> None:
 
 
 def begin(connection: Connection, effects: Sequence[Effect], run_id: str) -> list[Effect]:
-    """Put an attempt at each effect on record; returns those that may be sent, as they stand then.
+    """Put an attempt at each effect on record; returns the effects that may be sent, in their present state.
 
-    An effect that is no longer planned, released or unknown has been taken by somebody else and is left out.
+    An effect that is no longer planned, released or unknown was taken by another process and is left out.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -138,10 +138,12 @@ def begin(connection: Connection, effects: Sequence[Effect], run_id: str) -> lis
 
 
 def settle(connection: Connection, outcomes: Sequence[tuple[Effect, Outcome, Status]], *, seen: bool = False) -> None:
-    """Write down what became of attempts, and where that leaves their effects. seen: by a look, not by an answer.
+    """Record what became of attempts, and the resulting status of their effects. seen: found out by a look, not by an
+    answer.
 
-    An answer that comes late says what became of its own attempt; it moves an effect only where the rules allow it, so
-    a superseded one stays superseded. A look that finds nothing says nothing about the attempt, which may still arrive.
+    A late answer sets the outcome of its own attempt; it changes the effect only where the rules allow that, so a
+    superseded effect stays superseded. A look that finds nothing says nothing about the attempt, which may still
+    arrive.
     """
     from psycopg2.extras import execute_values
 
@@ -174,9 +176,9 @@ def settle(connection: Connection, outcomes: Sequence[tuple[Effect, Outcome, Sta
 
 
 def certain(connection: Connection, target: str, kind: Kind) -> dict[str, str]:
-    """The digest that the other side is known to show, by key: accepted last, and no request for another body can have
-    arrived since. While one still may, the key is watched; when it cannot any longer, the key is missing here. What is
-    wanted with another digest than here has to be told (manner `set`)."""
+    """The digest that the other side certainly shows, by key: the last accepted one, if no request for another body can
+    have arrived since. While such a request may still arrive, the key stays here but is watched; once it may have
+    arrived, the key is left out. In manner `set`, a wish with another digest than here has to be sent."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT n.key, n.digest FROM (SELECT DISTINCT ON (key) key, digest, status, sent_at FROM commerce.effects"
@@ -194,7 +196,7 @@ def certain(connection: Connection, target: str, kind: Kind) -> dict[str, str]:
 
 
 def forget(connection: Connection, target: str, kind: Kind) -> None:
-    """Drop effects of manner `set` that newer ones of their keys have followed and that are past keeping."""
+    """Drop effects of manner `set` that have a newer one of their key and are older than their time of keeping."""
     with connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM commerce.effects e WHERE target = %s AND kind = %s AND manner = 'set'"
@@ -211,7 +213,7 @@ def _build_allowed_moves(cursor: Any) -> str:
 
 
 def _read_newest(connection: Connection, target: str, kind: Kind, keys: list[str]) -> dict[str, _Known]:
-    """What stands on record of these keys. set: only what is open, which a partial index finds."""
+    """The newest effect of each of these keys. set: open effects only, which a partial index finds."""
     considered = OPEN if kind.manner is Manner.SET else (*LIVING, Status.REFUSED)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -226,7 +228,7 @@ def _read_newest(connection: Connection, target: str, kind: Kind, keys: list[str
 
 
 def _supersede_effects(connection: Connection, sequences: list[int]) -> None:
-    """A newer effect takes their place. What was held is no part of the plan that waits any more."""
+    """A newer effect replaces these. A held effect leaves the plan that waits for a person."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE commerce.effects SET status = 'superseded', hold = CASE WHEN status <> 'held' THEN hold END"
@@ -236,7 +238,8 @@ def _supersede_effects(connection: Connection, sequences: list[int]) -> None:
 
 
 def _supersede_others(connection: Connection, target: str, kind: Kind, kept: list[int], held: bool) -> None:
-    """What else waited to be sent. held: the plan waits for a person, so what was released before stays released."""
+    """Supersede the other effects that wait to be sent. held: the new plan waits for a person, so effects that were
+    released before stay released."""
     over = (Status.PLANNED, Status.HELD) if held else (Status.PLANNED, Status.HELD, Status.RELEASED)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -247,7 +250,7 @@ def _supersede_others(connection: Connection, target: str, kind: Kind, kept: lis
 
 
 def _refresh(connection: Connection, kept: Sequence[tuple[int, str]]) -> None:
-    """What is kept is sent for today's reasons."""
+    """An effect that is kept is sent for today's basis."""
     from psycopg2.extras import execute_values
 
     with connection.cursor() as cursor:
@@ -285,7 +288,7 @@ def _insert_effects(
 
 
 def _hold_effects(connection: Connection, sequences: list[int], hold: int) -> None:
-    """What was planned waits now; what was released stays so."""
+    """Planned effects wait for the hold; released effects stay released."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE commerce.effects SET status = 'held', hold = %s WHERE sequence = ANY(%s)"

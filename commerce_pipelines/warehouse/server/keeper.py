@@ -1,7 +1,7 @@
 """Stops the embedded PostgreSQL once nobody uses it, however its users ended.
 
-Every user holds a shared lock on `postgres.users`; the kernel drops it even after SIGKILL. This file runs as a small
-process of its own, by path and without site-packages, so it imports the standard library alone.
+Every user holds a shared lock on `postgres.users`, which the kernel releases even after SIGKILL. This file runs as a
+small process of its own, by path and without site-packages, so it imports only the standard library.
 
 What belongs here: finding and stopping the server, waiting for its last user. What does not: starting it (server.py).
 """
@@ -20,7 +20,7 @@ POLL_SECONDS = 0.25
 
 
 def postmaster(data: Path) -> int | None:
-    """The server's process id, None if it does not run. A stale file that names a stranger's process does not count."""
+    """The server's process id, None if it does not run. A stale file with another process's id does not count."""
     try:
         pid = int((data / "postmaster.pid").read_text().splitlines()[0])
         os.kill(pid, 0)
@@ -32,7 +32,8 @@ def postmaster(data: Path) -> int | None:
 
 
 def stop(data: Path, patience: float = 30.0) -> None:
-    """Fast shutdown: sessions are cut, everything committed is on disk. Killed if it takes longer than `patience`."""
+    """Fast shutdown: sessions are ended, everything committed is on disk. The server is killed if it takes longer than
+    `patience` seconds."""
     for sign, seconds in ((signal.SIGINT, patience), (signal.SIGQUIT, 5.0)):
         pid = postmaster(data)
         if pid is None:
@@ -49,7 +50,8 @@ def stop(data: Path, patience: float = 30.0) -> None:
 def keep(folder: Path, grace: float, keeping: int) -> None:
     """Return when the server ended by itself, or stop it after `grace` seconds without any user.
 
-    keeping: the descriptor that holds the lock on `postgres.keeper`, inherited locked so that there is never a second.
+    keeping: the descriptor that holds the lock on `postgres.keeper`; it is inherited locked, so that there is never a
+    second keeper.
     """
     with open(folder / "postgres.users", "a") as users:
         idle = 0.0
@@ -58,7 +60,8 @@ def keep(folder: Path, grace: float, keeping: int) -> None:
                 idle = 0.0
             elif idle >= grace:
                 stop(folder / "postgres")
-                fcntl.flock(keeping, fcntl.LOCK_UN)  # before `users`: who waits there must see that no keeper is left
+                # Before the lock on `users`: whoever waits for that one must see that no keeper is left.
+                fcntl.flock(keeping, fcntl.LOCK_UN)
                 return
             else:
                 fcntl.flock(users, fcntl.LOCK_UN)
@@ -67,7 +70,7 @@ def keep(folder: Path, grace: float, keeping: int) -> None:
 
 
 def lock(descriptor: int) -> bool:
-    """Take the file's exclusive lock if nobody holds it."""
+    """Take the file's exclusive lock if no other process holds it; returns whether it was taken."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -76,7 +79,7 @@ def lock(descriptor: int) -> bool:
 
 
 def _read_command(pid: int) -> str:
-    """The name of a process; a zombie has none, because it serves nobody."""
+    """The name of a process; '' for a zombie, because it serves nobody."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
         name, _, rest = status.rpartition(")")
@@ -86,7 +89,7 @@ def _read_command(pid: int) -> str:
     try:
         return subprocess.run(["ps", "-p", str(pid), "-o", "comm="], capture_output=True, text=True).stdout  # noqa: S603, S607
     except OSError:
-        return "postgres"  # neither /proc nor ps: believe the file
+        return "postgres"  # neither /proc nor ps exists: trust the file
 
 
 if __name__ == "__main__":

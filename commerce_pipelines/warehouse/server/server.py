@@ -1,7 +1,7 @@
-"""Which database there is: the one of COMMERCE_DATABASE_URL, or an embedded PostgreSQL shared by all our processes.
+"""The database that is used: the one of COMMERCE_DATABASE_URL, or an embedded PostgreSQL shared by all our processes.
 
-What belongs here: finding the server, starting it once however many ask, keeping it while somebody uses it. What does
-not: making and starting a cluster (cluster.py), watching for its last user (keeper.py), tables (tables/database.py).
+What belongs here: finding the server, starting it once for all processes, keeping it while it is used. What does not:
+making and starting a cluster (cluster.py), watching for its last user (keeper.py), tables (tables/database.py).
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from urllib.parse import quote
 from ...core.errors import SettingsError
 from . import cluster, keeper
 
-GRACE_SECONDS = 20.0  # the server outlives its last user by this, so that commands in a row start it once
+GRACE_SECONDS = 20.0  # how long the server runs on without users, so that several commands in a row start it once
 START_SECONDS = 60.0  # how long a server may take to answer, recovery included
-# Owns its database and is no superuser: SQL of ours can read no file and start no program. Its name is not that of our
-# schema, which PostgreSQL would then search before `public`, where Dagster's tables are.
+# The role that owns its database and is no superuser, so that our SQL can neither read files nor start programs. Its
+# name differs from our schema's, because PostgreSQL would otherwise search that schema before `public`, where Dagster's
+# tables are.
 ROLE = "commerce_pipelines"
 SCHEMES = ("postgresql+psycopg2", "postgresql", "postgres")
 
@@ -47,12 +48,12 @@ def database_url(environ: Mapping[str, str] = os.environ, root: Path | None = No
 
 
 def libpq_url(url: str) -> str:
-    """The same URL for psycopg2 itself, which knows no SQLAlchemy driver."""
+    """The same URL for psycopg2 itself, which does not know SQLAlchemy's drivers."""
     return url.replace("postgresql+psycopg2://", "postgresql://", 1)
 
 
 def stop_database(root: Path | None = None) -> None:
-    """Stop the embedded server of `<root>/.commerce` at once, whoever uses it; nothing of it is left running."""
+    """Stop the embedded server of `<root>/.commerce` at once, even if it is used."""
     folder = _find_folder(root)
     if not folder.is_dir():
         return
@@ -62,7 +63,7 @@ def stop_database(root: Path | None = None) -> None:
             if (descriptor := _held.pop(folder, None)) is not None:
                 os.close(descriptor)
         with open(folder / "postgres.keeper", "a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # granted when the keeper has seen it and gone
+            fcntl.flock(lock, fcntl.LOCK_EX)  # granted when the keeper has noticed and ended
 
 
 def _find_folder(root: Path | None) -> Path:
@@ -89,14 +90,14 @@ def _serve_embedded(folder: Path) -> str:
 
 @contextmanager
 def _lock_start(folder: Path) -> Iterator[None]:
-    """One starter at a time, among threads and processes; a killed one lets go by itself."""
+    """One starter at a time, among threads and processes; the lock of a killed starter is released by the kernel."""
     with _guard, open(folder / "postgres.start", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _lock_use(folder: Path) -> None:
-    """Hold the shared lock that keeps the server; waits while the keeper is stopping it."""
+    """Take the shared lock that keeps the server running; waits while the keeper is stopping it."""
     if folder not in _held:
         descriptor = os.open(folder / "postgres.users", os.O_RDWR | os.O_CREAT, 0o644)
         fcntl.flock(descriptor, fcntl.LOCK_SH)
@@ -110,7 +111,7 @@ def _start_server(data: Path, log: Path, url: str) -> None:
         cluster.create(data)
     home = url.replace(f"://{ROLE}@/commerce?", "://postgres@/postgres?")
     if not _is_settled(data, home):
-        # Left by a killed server; the number in them may be a stranger's by now, or a zombie's.
+        # Files of a killed server; the process id in them may belong to another process or a zombie by now.
         for left in (data / "postmaster.pid", cluster.socket_folder(data) / f"{cluster.SOCKET}.lock"):
             left.unlink(missing_ok=True)
         cluster.start(data, log)
@@ -126,7 +127,7 @@ def _start_server(data: Path, log: Path, url: str) -> None:
 
 
 def _is_settled(data: Path, url: str) -> bool:
-    """Whether a server runs and answers; waits for one that is still starting, or dying."""
+    """Whether a server runs and answers; waits for one that is starting or stopping."""
     deadline = time.monotonic() + START_SECONDS
     while keeper.postmaster(data) is not None:
         if _is_answering(url):
@@ -151,7 +152,7 @@ def _is_answering(url: str) -> bool:
 
 
 def _watch(folder: Path) -> None:
-    """Make sure that a keeper watches the server. It inherits its lock, so that it holds it before it even runs."""
+    """Make sure that a keeper watches the server. The keeper inherits its lock and so holds it before it runs."""
     with open(folder / "postgres.keeper", "a") as lock:
         if not keeper.lock(lock.fileno()):
             return

@@ -1,4 +1,4 @@
-"""What processes share: rate limits, access tokens, hints.
+"""What processes share: rate limits, access tokens, hints, accounts, conditions.
 
-What does not belong here: rows of orders or stock.
+What belongs here: rows that no topic owns. What does not: rows of orders or stock.
 """

@@ -1,7 +1,7 @@
-"""Accounts: which account of a marketplace each channel is, what it was called first, and which Odoo belongs to it.
+"""Accounts: which account of a marketplace each channel is, its first name, and which Odoo belongs to it.
 
-What belongs here: rows, and giving a channel another name in every table. What does not: asking the marketplace or Odoo
-who they are, and what follows from it (flows/identity.py).
+What belongs here: rows, and renaming a channel in every table. What does not: asking the marketplace or Odoo who they
+are, and what follows from it (flows/identity.py).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Place(msgspec.Struct, frozen=True):
-    """One Odoo: address and database in one text, its `database.uuid` ('' where our user may not read it), and the
+    """One Odoo: its address and database in one text, its `database.uuid` ('' where our user may not read it), and the
     company's database id."""
 
     address: str
@@ -27,8 +27,9 @@ class Place(msgspec.Struct, frozen=True):
 
 class KnownAccount(msgspec.Struct, frozen=True, kw_only=True):
     """One row. account_id: '' where the marketplace does not tell it. label: the name under which answers are sealed
-    and records are known in Odoo. credentials: a keyed hash, which changes with them. place: the Odoo that orders of
-    this account were written to first; None before. agreed: a person has agreed to it, where that was needed."""
+    and records are known in Odoo. credentials: a keyed hash, which changes with the credentials. place: the Odoo to
+    which orders of this account were first written, None before. agreed: a person has agreed to that Odoo, where that
+    was needed."""
 
     channel: str
     kind: str
@@ -56,7 +57,7 @@ def read_all(connection: Connection) -> list[KnownAccount]:
 
 
 def label_of(connection: Connection, channel: str) -> str | None:
-    """The name under which a channel's answers are sealed and its records are known in Odoo; None before its first."""
+    """The name under which a channel's answers are sealed and its records are known in Odoo; None before it has one."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT label FROM commerce.accounts WHERE channel = %s", (channel,))
         row = cursor.fetchone()
@@ -64,10 +65,10 @@ def label_of(connection: Connection, channel: str) -> str | None:
 
 
 def add(connection: Connection, channel: str, kind: str, account_id: str, credentials: str) -> None:
-    """Keep a channel's account at its first use. The label is the channel's name, or that with a number where an
-    account that is called otherwise by now was called so first."""
+    """Record a channel's account at its first use. The label is the channel's name, with a number if another account,
+    which has been renamed since, had that name first."""
     with connection.cursor() as cursor:
-        # Two processes may use a channel for the first time at once: the second one finds the label of the first.
+        # Two processes may use a channel for the first time at once; the second one finds the label of the first.
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number("accounts"),))
         cursor.execute("SELECT label FROM commerce.accounts")
         taken = {label for (label,) in cursor}
@@ -82,7 +83,7 @@ def add(connection: Connection, channel: str, kind: str, account_id: str, creden
 
 
 def set_credentials(connection: Connection, channel: str, account_id: str, credentials: str) -> None:
-    """The account is the same and its credentials are new."""
+    """Record new credentials of the same account."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE commerce.accounts SET credentials = %s, account_id = %s WHERE channel = %s",
@@ -91,7 +92,7 @@ def set_credentials(connection: Connection, channel: str, account_id: str, crede
 
 
 def set_place(connection: Connection, channel: str, place: Place, agreed: bool) -> None:
-    """Keep which Odoo belongs to the account. agreed: it may be written to, and the account may be published to."""
+    """Record which Odoo belongs to the account. agreed: Odoo may be written to, and quantities may be published."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE commerce.accounts SET odoo_place = %s, odoo_uuid = %s, odoo_company = %s, agreed = %s"
@@ -101,14 +102,14 @@ def set_place(connection: Connection, channel: str, place: Place, agreed: bool) 
 
 
 def channels_with_rows(connection: Connection) -> set[str]:
-    """Channels of which the ledger of sale orders or the landing holds rows."""
+    """Channels that have rows in the ledger of sale orders or in the landing."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT DISTINCT channel FROM commerce.sale_orders UNION SELECT channel FROM commerce.accounts")
         return {channel for (channel,) in cursor}
 
 
 def has_loaded(connection: Connection, channel: str) -> bool:
-    """Whether this database knows of an order of the channel that is in Odoo."""
+    """Whether this database knows an order of the channel that is in Odoo."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM commerce.sale_orders WHERE channel = %s AND odoo_id IS NOT NULL)", (channel,)
@@ -117,8 +118,8 @@ def has_loaded(connection: Connection, channel: str) -> bool:
 
 
 def rename(connection: Connection, old: str, new: str) -> int:
-    """Give a channel another name in every table, as the channel of rows and as the target of effects; returns how many
-    tables have one. Its label stays."""
+    """Rename a channel in every table, as the channel of rows and as the target of effects; returns the number of
+    tables. Its label stays."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT c.table_name, c.column_name FROM information_schema.columns c JOIN information_schema.tables t"

@@ -1,4 +1,4 @@
-"""Rate limits shared by all processes: one row per bucket, changed under its lock, by the database's clock.
+"""Rate limits shared by all processes: one row per bucket, changed under the row's lock, by the database's clock.
 
 What belongs here: where buckets are kept. What does not: their arithmetic (core/throttle.py), the vendors' numbers.
 """
@@ -9,19 +9,19 @@ from ...core.throttle import Bucket, Rate, take
 from ..tables.database import Warehouse
 
 _CLOCK = "extract(epoch FROM clock_timestamp())::double precision"
-# The clock is read outside of the subquery, so once the row is ours: waiting for it takes time.
+# The clock is read outside the subquery, after the row is locked, because waiting for the lock takes time.
 _MINE = f"""SELECT tokens, at, closed_until, {_CLOCK} FROM (
     SELECT tokens, at, closed_until FROM commerce.buckets WHERE key = %s FOR UPDATE) AS mine"""
 
 
 class DatabaseBuckets:
-    """The channels' BucketStore. Every reservation is a transaction of its own, so no caller keeps others waiting."""
+    """The channels' BucketStore. Every reservation is a transaction of its own, so that no caller delays another."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
 
     def reserve(self, key: str, rate: Rate, cost: float = 1.0) -> float:
-        """Spend `cost` tokens of the bucket; returns the seconds to wait before the call may go out."""
+        """Take `cost` tokens from the bucket; returns the seconds to wait before the call may go out."""
         with self._warehouse.transaction() as connection, connection.cursor() as cursor:
             cursor.execute(_MINE, (key,))
             if (row := cursor.fetchone()) is None:
@@ -40,7 +40,7 @@ class DatabaseBuckets:
         return max(wait, closed, 0.0)
 
     def drain(self, key: str, seconds: float) -> None:
-        """The vendor answered 429: nobody calls for `seconds`, and what the bucket held is gone."""
+        """The vendor answered 429: no call for `seconds`, and the bucket is empty."""
         with self._warehouse.transaction() as connection, connection.cursor() as cursor:
             cursor.execute(
                 f"""INSERT INTO commerce.buckets AS known (key, tokens, at, closed_until)

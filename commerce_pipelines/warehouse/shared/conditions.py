@@ -1,8 +1,8 @@
-"""What stands still and whether people know: one row per condition, told once until it is gone.
+"""What stands still and which alerts were sent: one row per condition, reported once until the condition is gone.
 
-Also how the pollers fare: a tick that fails is no failed run, and nobody else keeps count.
+Also how the pollers are doing, because a tick that fails is not a failed run, and nothing else counts it.
 
-What belongs here: keeping both. What does not: what a condition is, when it is told (flows/alerts.py).
+What belongs here: keeping both. What does not: what a condition is, when it is reported (flows/alerts.py).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
-    """subject: a line; message: what it is and what to do, in our own words, without personal data."""
+    """subject: one line. message: what it is and what to do, in our own words, without personal data."""
 
     key: str
     subject: str
@@ -26,8 +26,8 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Kept(Condition, frozen=True, kw_only=True):
-    """A condition as it is on record. since: of this time; told_at, times: the last telling ever, and how many there
-    were; attempts, next_try: of a telling that nobody took."""
+    """A condition on record. since: its present occurrence. told_at, times: the last alert about it and the number of
+    alerts. attempts, next_try: of an alert that could not be sent."""
 
     since: datetime
     told_at: datetime | None
@@ -38,7 +38,7 @@ class Kept(Condition, frozen=True, kw_only=True):
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
-    """One poller. failures: in a row; problem: what the last of them said."""
+    """One poller. failures: in a row. problem: the message of the last failure."""
 
     name: str
     ticked_at: datetime
@@ -56,7 +56,7 @@ def read(connection: Connection) -> dict[str, Kept]:
 
 
 def write(connection: Connection, kept: Iterable[Kept]) -> None:
-    """Put these on record in place of what was there under their keys."""
+    """Put these conditions on record in place of those with the same keys."""
     from psycopg2.extras import execute_values
 
     names = Kept.__struct_fields__
@@ -71,7 +71,7 @@ def write(connection: Connection, kept: Iterable[Kept]) -> None:
 
 
 def beat(connection: Connection, name: str, now: datetime, problem: str = "") -> None:
-    """Note one tick of a poller; `problem` is why it failed."""
+    """Record one tick of a poller. problem: why it failed."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO commerce.heartbeats AS known (name, ticked_at, succeeded_at, failures, problem)"

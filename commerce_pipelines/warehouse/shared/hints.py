@@ -1,4 +1,4 @@
-"""Hints: somebody says that something changed, and no more. One row per topic, so that a flood of them costs nothing.
+"""Hints: a notice that something changed, without saying what. One row per topic, so that many hints cost nothing.
 
 What belongs here: writing and reading that row. What does not: who may hint (sensors/receiver.py), what a hint leads to
 (sensors/inventory.py).
@@ -26,7 +26,8 @@ def hint(connection: Connection, topic: str) -> None:
 
 
 def hinted_at(connection: Connection, topic: str) -> datetime | None:
-    """The last hint. Whoever remembers it and finds another one later knows that a hint came in between."""
+    """The time of the last hint. A caller that remembers it and later reads another time knows that a hint came in
+    between."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT hinted_at FROM commerce.hints WHERE topic = %s", (topic,))
         row = cursor.fetchone()

@@ -1,6 +1,6 @@
-"""Access tokens shared by all processes, sealed with the master key, renewed once however many need one.
+"""Access tokens shared by all processes, sealed with the master key, each renewed once for all processes.
 
-What belongs here: keeping and handing out. What does not: how a token is minted (each marketplace's folder).
+What belongs here: keeping and handing out tokens. What does not: how a token is minted (each marketplace's folder).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Protocol
 from ..landing.vault import CorruptError, Vault
 from ..tables.database import Warehouse
 
-EARLY_SECONDS = 60.0  # renewed this long before the end, or after nine tenths of a short life
+EARLY_SECONDS = 60.0  # a token is renewed so long before its end, or after nine tenths of a short life
 
 
 class Mint(Protocol):
@@ -27,7 +27,8 @@ class DatabaseTokens:
         self._warehouse, self._vault = warehouse, Vault(warehouse)
 
     def get(self, key: str, renew: Mint, rejected: str | None = None) -> str:
-        """A valid token. `rejected`: the one just refused; if somebody else renewed it meanwhile, theirs is returned.
+        """A valid token. rejected: the token that was just refused; if another process has renewed it meanwhile, the
+        new one is returned.
 
         Whatever `renew` raises goes to the caller, and nothing is stored then.
         """
@@ -49,7 +50,7 @@ class DatabaseTokens:
         try:
             return None if row is None else self._vault.open(self._key, bytes(row[0]), key.encode()).decode()
         except CorruptError:
-            return None  # sealed by another master key, or damaged: a token is cheap to mint again
+            return None  # sealed by another master key, or damaged: a new token is minted
 
     def _write(self, key: str, token: str, seconds: float) -> None:
         with self._warehouse.transaction() as connection, connection.cursor() as cursor:

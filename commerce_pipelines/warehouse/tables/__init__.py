@@ -1,4 +1,4 @@
 """The door to the database and its bridge to frames.
 
-What does not belong here: what a single table means (the topics' folders).
+What belongs here: what every table needs. What does not: what a single table means (the topics' folders).
 """

@@ -1,7 +1,7 @@
 """The door to PostgreSQL: connections, transactions, advisory locks, the schema's version.
 
-What belongs here: how a transaction is had and which of our errors a failing one becomes. What does not: which server
-it is (server/server.py), the tables (migrations/), what is done with them (the other modules).
+What belongs here: transactions, and our own errors for those of the driver. What does not: which server it is
+(server/server.py), the tables (migrations/), what is done with them (the other modules).
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
-SPARE = 3  # idle connections a process keeps
+SPARE = 3  # idle connections that a process keeps
 
 AMONG = "= ANY(ARRAY(SELECT json_array_elements_text(%s::json)))"  # its parameter: `listed`
-# A machine that vanishes says no goodbye: either side notices within two minutes, and its locks are let go.
+# A machine that vanishes ends no connection: with these, either side notices within two minutes and its locks are
+# released.
 _SESSION = "-c timezone=UTC -c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=6"
 _ALIVE: dict[str, Any] = {
     "keepalives_idle": 60, "keepalives_interval": 10, "keepalives_count": 6, "tcp_user_timeout": 120_000,
 }  # fmt: skip
 _READ_ONLY, _NO_RIGHT = "25006", "42501"  # PostgreSQL, appendix A
-# What the server says when it will say the same tomorrow.
+# Errors of the server that trying again does not change.
 _SETTINGS = (
     "password authentication failed", "no pg_hba.conf entry", "does not exist", "no password supplied",
     "invalid integer value", "invalid connection option",
@@ -44,7 +45,8 @@ _SETTINGS = (
 
 
 def master_key(environ: Mapping[str, str] = os.environ) -> bytes:
-    """The 32 bytes of COMMERCE_MASTER_KEY, given as URL-safe base64. Raises SettingsError that says where it is."""
+    """The 32 bytes of COMMERCE_MASTER_KEY, written as URL-safe base64. Raises SettingsError that says where to put the
+    key."""
     text = environ.get("COMMERCE_MASTER_KEY", "").strip()
     if not text:
         raise SettingsError("COMMERCE_MASTER_KEY is not set: set the one that `commerce-pipelines init` wrote to .env.")
@@ -56,20 +58,21 @@ def master_key(environ: Mapping[str, str] = os.environ) -> bytes:
         raise SettingsError(
             "COMMERCE_MASTER_KEY must be 32 bytes in URL-safe base64, as `commerce-pipelines init` wrote it to .env."
         )
-    if len(set(key)) == 1:  # zeros, or a placeholder
+    if len(set(key)) == 1:  # all bytes are equal: zeros, or a placeholder
         raise SettingsError("COMMERCE_MASTER_KEY is no random key; `commerce-pipelines init` writes one to .env.")
     return key
 
 
 def head() -> str:
-    """The newest schema version that this code knows, read from file names: Alembic takes half a second to import."""
+    """The newest schema version that this code knows, read from file names, because importing Alembic takes half a
+    second."""
     return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 class Warehouse:
-    """One database. Safe to share between threads; after a fork the child makes connections of its own.
+    """One database. Threads may share it; after a fork the child opens its own connections.
 
-    url: with or without SQLAlchemy's driver. master_key: 32 bytes. memory: rows that never change once written
+    url: with or without SQLAlchemy's driver. master_key: 32 bytes. memory: keeps rows that never change once written
     (compression dictionaries), so that they are read once.
     """
 
@@ -82,14 +85,14 @@ class Warehouse:
         self._guard = threading.Lock()
 
     def __repr__(self) -> str:
-        return "Warehouse(…)"  # neither the key nor the URL's password
+        return "Warehouse(…)"  # shows neither the key nor the URL's password
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A connection in a transaction: committed at the end, rolled back on any error.
 
-        Raises TransientError if the server goes away, gives the transaction up, may only be read for now, or its disk
-        is full; SettingsError if it does not let us in or lets us do too little.
+        Raises TransientError if the server goes away, ends the transaction, is read-only for now, or has no disk space
+        left; SettingsError if it refuses our login or our role lacks a right.
         """
         import psycopg2
 
@@ -112,9 +115,10 @@ class Warehouse:
 
     @contextmanager
     def lock(self, name: str, wait: bool) -> Iterator[bool]:
-        """An advisory lock on `name` among all processes of this database, freed even if this one is killed.
+        """An advisory lock on `name` among all processes of this database, released even if this process is killed.
 
-        Yields whether it is held: always True with `wait`. Uses a connection of its own, so it costs no transaction.
+        Yields whether the lock is held: always True with `wait`. Uses a connection of its own, so that it blocks no
+        transaction.
         """
         import psycopg2
 
@@ -130,9 +134,9 @@ class Warehouse:
             raise _translate_error(error) from error
 
     def migrate(self) -> None:
-        """Bring the schema `commerce` to the newest version; costs one SELECT when it is there.
+        """Bring the schema `commerce` to the newest version; costs one SELECT if it already is.
 
-        Raises SettingsError if a newer version of this software migrated it already.
+        Raises SettingsError if a newer version of this software has migrated it.
         """
         if self.version() == head():
             return
@@ -186,7 +190,7 @@ class Warehouse:
                 options=_SESSION, **_ALIVE,
             )  # fmt: skip
             return connection
-        except psycopg2.ProgrammingError:  # quotes the URL, its password perhaps
+        except psycopg2.ProgrammingError:  # its text quotes the URL, perhaps with the password
             raise SettingsError(
                 "COMMERCE_DATABASE_URL is no URL that PostgreSQL takes: write postgresql://user:password@host:5432/database"
                 ", and in the password %25 for %, %40 for @, %2F for /."
@@ -195,7 +199,7 @@ class Warehouse:
     def _take_connection(self) -> Connection:
         """An idle connection that the server has not ended, else a new one."""
         with self._guard:
-            if self._process != os.getpid():  # a forked child must not speak over its parent's sockets
+            if self._process != os.getpid():  # a forked child must not use its parent's sockets
                 self._spare, self._process = [], os.getpid()
         while True:
             with self._guard:
@@ -215,7 +219,7 @@ class Warehouse:
 
 
 def clock(connection: Connection) -> datetime:
-    """Now, by the database's clock, which stamps the ledger too."""
+    """Now, by the database's clock, which also stamps the ledger."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         now: datetime = cursor.fetchone()[0]  # type: ignore[index]
@@ -223,12 +227,12 @@ def clock(connection: Connection) -> datetime:
 
 
 def lock_number(name: str) -> int:
-    """The 64-bit key of a named advisory lock; the name's digest, so that no list of numbers is kept."""
+    """The 64-bit key of a named advisory lock: the name's digest, so that no list of numbers is needed."""
     return int.from_bytes(hashlib.sha256(f"commerce_pipelines {name}".encode()).digest()[:8], "big", signed=True)
 
 
 def storable(text: str) -> str:
-    """The text as PostgreSQL can hold it: NUL and lone surrogates, which some payloads carry, become U+FFFD."""
+    """The text as PostgreSQL can store it: NUL and lone surrogates, which some payloads contain, become U+FFFD."""
     if "\0" in text:
         text = text.replace("\0", "\ufffd")
     try:
@@ -239,14 +243,14 @@ def storable(text: str) -> str:
 
 
 def listed(texts: Iterable[str]) -> str:
-    """The parameter of AMONG. One value for the driver to quote, which takes a microsecond for each."""
+    """The parameter of AMONG: one value for the driver, which needs a microsecond to quote each."""
     return msgspec.json.encode(list(map(storable, texts))).decode()
 
 
 def _is_ended(connection: Connection) -> bool:
-    """Whether the server has let go of an idle connection: only then is there anything to be read from it. Asking the
-    socket costs a thirtieth of asking the server."""
-    poll = select.poll()  # not select.select: that one knows no file numbers beyond 1023
+    """Whether the server has ended an idle connection: only then is there anything to read from it. Asking the socket
+    costs a thirtieth of asking the server."""
+    poll = select.poll()  # not select.select, which takes no file numbers beyond 1023
     poll.register(connection, select.POLLIN)
     return bool(poll.poll(0))
 
@@ -261,7 +265,8 @@ def _abandon(connection: Connection) -> None:
 
 
 def _translate_error(error: Exception) -> CommerceError:
-    """Our error for one of the driver's. The server's text is used only to tell them apart: it may quote data."""
+    """Our error for an error of the driver. The server's text is used only to tell errors apart, because it may quote
+    data."""
     text, state = str(error), getattr(error, "pgcode", None)
     if state is None and any(sign in text for sign in _SETTINGS):
         return SettingsError(

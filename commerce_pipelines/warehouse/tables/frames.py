@@ -34,9 +34,9 @@ _TYPES = {
     "double precision": pa.float64(),
 }
 _json = msgspec.json.Encoder()
-_JSON_ESCAPE = re.compile(rb"\\(u00..|.)")  # beyond control characters the encoder escapes nothing
+_JSON_ESCAPE = re.compile(rb"\\(u00..|.)")  # the encoder escapes control characters and nothing else
 _CONTROLS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"u0000": "\ufffd".encode()}
-_BLOCK = 16 << 20  # bytes; the longest row that can be read back
+_BLOCK = 16 << 20  # bytes: the longest row that can be read back
 
 
 def write_frame(connection: Connection, table: str, frame: pd.DataFrame) -> int:
@@ -60,9 +60,10 @@ def write_frame(connection: Connection, table: str, frame: pd.DataFrame) -> int:
 def write_rows(connection: Connection, table: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> int:
     """Append rows, their values in the order of `names`, to `commerce.<table>`; returns their number.
 
-    For the hot path: a fifth of a frame's cost. A value is text, a number, a truth, a time or None; PostgreSQL reads
-    it as the column's type or refuses. Columns left out get their default. Raises KeyError for a column that the table
-    lacks, psycopg2.Error for None where a column takes none. NUL and lone surrogates become U+FFFD.
+    Used where speed counts: it costs a fifth of a frame. A value is text, a number, a bool, a time or None; PostgreSQL
+    reads it as the column's type or refuses it. Columns that are left out get their default. Raises KeyError for a
+    column that the table lacks, psycopg2.Error for None where a column takes none. NUL and lone surrogates become
+    U+FFFD.
     """
     _check(table, names, _read_columns(connection, table))
     if not rows:
@@ -73,7 +74,7 @@ def write_rows(connection: Connection, table: str, names: Sequence[str], rows: S
         lines = _json.encode_lines(
             [[storable(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
         )
-    # A JSON array is a row of CSV between brackets, and no line feed stands in JSON's text: it is escaped.
+    # A JSON array between its brackets is a row of CSV, and JSON escapes line feeds, so a line feed always ends a row.
     data = lines[1:-2].replace(b"]\n[", b"\n")
     if b"\\" in data:
         data = _JSON_ESCAPE.sub(_unescape, data)
@@ -82,7 +83,8 @@ def write_rows(connection: Connection, table: str, names: Sequence[str], rows: S
 
 
 def _unescape(escape: re.Match[bytes]) -> bytes:
-    """What a JSON escape stands for. Those of the backslash and of the quote stay: COPY is told to read them."""
+    """The character that a JSON escape stands for. Escapes of the backslash and of the quote stay, because COPY reads
+    them itself."""
     code = escape[1]
     return _CONTROLS.get(code) or (escape[0] if code in b'\\"' else bytes([int(code[1:], 16)]))
 
@@ -131,10 +133,10 @@ def replace_days(
     days: Collection[date],
     frames: pd.DataFrame | Iterable[pd.DataFrame],
 ) -> int:
-    """Make the rows of a channel's days exactly those of the frames, in the caller's transaction; returns their number.
+    """Replace the rows of a channel's days by those of the frames, in the caller's transaction; returns their number.
 
-    A record that was on another day before moves: rows with the same order id leave that day. Two runs that replace the
-    same table of a channel at once wait for each other.
+    A record that was on another day before moves: rows with the same order id are deleted there. Two runs that replace
+    the same table of a channel at once wait for each other.
     """
     clear_days(connection, table, channel, days)
     rows = 0
@@ -146,7 +148,7 @@ def replace_days(
 
 
 def clear_days(connection: Connection, table: str, channel: str, days: Collection[date]) -> None:
-    """Delete a channel's rows of some days, and hold off every other writer of that table and channel until commit."""
+    """Delete a channel's rows of some days, and block every other writer of that table and channel until the commit."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number(f"{table} {channel}"),))
         statement = sql.SQL("DELETE FROM {} WHERE channel = %s AND day = ANY(%s::date[])").format(_quote_name(table))

@@ -1,7 +1,7 @@
-"""Landing and exceptions know topics: every flow lands and waits for itself.
+"""Landing and exceptions know topics: each flow lands its own records and waits for its own exceptions.
 
-What was there is of the topic `orders`. An exception with a `note` holds nothing up: it is a remark of that code about
-a record that went through; it was told apart by the spelling of its stage before.
+Existing rows belong to the topic `orders`. An exception with a `note` holds nothing up: it is a remark about a record
+that went through. Before this migration, the spelling of its stage marked it.
 """
 
 from alembic import op
@@ -11,7 +11,7 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-# An added column with a constant default costs no rewrite of the table, so a large landing migrates in a moment.
+# A new column with a constant default does not rewrite the table, so a large landing migrates in a moment.
 UP = """
 ALTER TABLE commerce.order_snapshots RENAME TO snapshots;
 ALTER TABLE commerce.snapshots RENAME order_id TO record_id;

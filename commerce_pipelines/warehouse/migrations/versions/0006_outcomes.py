@@ -1,4 +1,4 @@
-"""What the proof found by id, how far a backfill has come, what people have been told, how pollers fare."""
+"""What the proof found by id, how far each backfill has come, which alerts were sent, how the pollers are doing."""
 
 from alembic import op
 

@@ -1,7 +1,7 @@
-"""Which account of a marketplace a channel is, and which Odoo it is kept in step with.
+"""Which account of a marketplace a channel is, and which Odoo belongs to it.
 
 `label` is the name under which the account's answers are sealed and its records are known in Odoo; it never changes,
-whatever the channel is called later.
+even if the channel is renamed.
 """
 
 from alembic import op

@@ -1,4 +1,4 @@
-"""What the channel said of an order when it was loaded last: later answers are held against it, not against Odoo."""
+"""What the channel said of an order at its last load: later answers are compared with that, not with Odoo."""
 
 from alembic import op
 

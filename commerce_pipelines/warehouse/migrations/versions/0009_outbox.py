@@ -1,4 +1,4 @@
-"""One outbox: effects and the attempts at them, holds; what was published of stock becomes a view of it.
+"""One outbox: effects and the attempts at them, holds. The published quantities become a view of it.
 
 An effect is what shall be true outside, an attempt is one call for it. No table holds personal data.
 """
@@ -68,7 +68,7 @@ CREATE INDEX attempts_unsettled ON commerce.attempts (effect)
     WHERE outcome IS NULL OR outcome IN ('unknown', 'pending');
 """
 
-# An old push is an effect with one attempt, and with a failed one before it where it was sent twice.
+# An old push becomes an effect with one attempt, and with a failed attempt before it if it was sent twice.
 MOVE = """
 INSERT INTO commerce.effects (sequence, target, kind, key, manner, body, digest, basis, token, status, run_id,
     planned_at, attempt, sent_at, settled_at)

@@ -1,4 +1,4 @@
-"""What a note explains of a day's difference is no difference.
+"""A difference that a note explains no longer counts as a day's difference.
 
 explained: minor units of channel less Odoo; flagged: the orders that they belong to.
 """
