@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..channels.settings import ChannelSettings
-from ..core.errors import CommerceError
+from ..core.errors import CommerceError, RecordError
 from ..resources.connections import Connections
 
 Finding = tuple[str, str]  # what was looked at, what is wrong with it ('' = fine)
@@ -95,7 +95,10 @@ def stock_places(connections: Connections, channel: ChannelSettings) -> Iterator
 
 
 def aliases(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
-    """What `skus`, `titles` and `sku_file` map to are internal references that Odoo has."""
+    """What `skus`, `titles` and `sku_file` map to are internal references that Odoo has, and units that it can count
+    them in."""
+    from ..domain.keys import key
+    from ..domain.sales.mapping import measured, sold_unit
     from ..odoo.reference.products import find_products
 
     mapped = (*channel.skus.values(), *channel.titles.values())
@@ -104,13 +107,21 @@ def aliases(connections: Connections, channel: ChannelSettings) -> Iterator[Find
         return
     what = f"channels[{channel.name}].skus and titles"
     try:
-        absent = sorted(set(wanted) - set(find_products(connections.odoo, wanted, channel.sku_fold_case)))
+        products = find_products(connections.odoo, wanted, channel.sku_fold_case)
     except CommerceError as error:
         yield what, str(error)
         return
+    absent = sorted(set(wanted) - set(products))
     more = f" and {len(absent) - 20} more" if len(absent) > 20 else ""
     problem = f"Odoo has no product with internal reference {', '.join(absent[:20])}{more}: create it or correct it."
     yield what, problem if absent else ""
+    by_code = {key(code): named for code, named in products.items()}
+    for goods in sorted(measured(channel)):
+        try:
+            for product in by_code.get(goods.code, ()):
+                sold_unit(goods, product.units)
+        except RecordError as error:
+            yield f"{what}: {goods.measure} of {goods.code}", f"{error} {error.fix}"
 
 
 def emptied(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
@@ -178,7 +189,8 @@ TRIED: dict[str, Any] = {
         "none: a condition that never holds leaves the order to the next route or the default warehouse",
     ),
     "guest": "none: without such a partner one is created, or the order waits with `unknown_guest`",
-    **dict.fromkeys(("skus", "skus.product", "sku_file", "titles", "titles.product"), aliases),
+    **dict.fromkeys(("skus", "skus.product", "skus.unit", "sku_file"), aliases),
+    **dict.fromkeys(("titles", "titles.product", "titles.unit"), aliases),
     **dict.fromkeys(("skus.quantity", "titles.quantity", "sku_fold_case"), BY_FILE),
     "history_before": "none: any day works",
     **dict.fromkeys(("endpoint", "token_endpoint", "credentials"), BY_PROBE),

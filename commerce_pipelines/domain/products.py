@@ -6,7 +6,20 @@ which SKU means which product (domain/sales/mapping.py).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import NamedTuple
+
 import msgspec
+
+
+class SoldUnit(NamedTuple):
+    """A unit of measure that a product can be sold in. size: how many of the units that its stock is told in one of it
+    holds; least: the fewest of it that Odoo can count, which rounds quantities in the product's own unit."""
+
+    unit_id: int
+    size: Fraction
+    least: int
 
 
 class Product(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,6 +27,7 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
 
     unit_id: the unit of measure that one unit sold means, where it is not the product's own: a piece of a product that
     Odoo counts in dozens.
+    units: what it can be sold in, by name; several where a name is not unique, none where it is archived.
     """
 
     product_id: int
@@ -25,3 +39,4 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     kit: bool = False  # it has a phantom bill of materials: its components leave the warehouse
     rates: tuple[int, ...] = ()
     unit_id: int = 0
+    units: Mapping[str, tuple[SoldUnit, ...]] = {}

@@ -104,13 +104,16 @@ def _add_sku_file(channel: ChannelSettings, folder: Path) -> ChannelSettings:
         raise SettingsError(f"{where}: {file} cannot be read as UTF-8 text ({type(error).__name__}).") from None
     aliases: dict[str, str | Pack] = {}
     for number, row in enumerate(rows, 2):
-        sku, product, quantity = (str(row.get(key) or "").strip() for key in ("sku", "product", "quantity"))
-        if not sku or not product or not (quantity or "1").isdigit() or int(quantity or 1) < 1:
-            raise SettingsError(f"{where}: line {number} needs sku, product and, if given, a quantity of at least 1.")
-        sku = key_of(sku, channel.sku_fold_case)
+        columns = ("sku", "product", "quantity", "unit")
+        sku, product, quantity, unit = (str(row.get(key) or "").strip() for key in columns)
+        if not sku or not (product or unit) or not (quantity or "1").isdigit() or int(quantity or 1) < 1:
+            raise SettingsError(
+                f"{where}: line {number} needs sku, product or unit and, if given, a quantity of at least 1."
+            )
+        own, sku = sku, key_of(sku, channel.sku_fold_case)
         if sku in aliases:
             raise SettingsError(f"{where}: line {number} gives the SKU {sku!r} a second time.")
-        aliases[sku] = Pack(product=product, quantity=int(quantity or 1))
+        aliases[sku] = Pack(product=product or own, quantity=int(quantity or 1), unit=unit)
     return msgspec.structs.replace(channel, skus={**aliases, **channel.skus})
 
 

@@ -23,6 +23,7 @@ from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.cli.test_main import Shell, shell  # noqa: F401 - a fixture
 from commerce_pipelines_tests.doubles.channel import FakeChannel, some_settings
 from commerce_pipelines_tests.doubles.doors import doors
+from commerce_sandbox.catalogue import CATALOGUE
 
 RUN = (*verifiers.OF_ALL, *verifiers.OF_DATABASE, *verifiers.OF_ODOO, *verifiers.OF_CHANNEL, *verifiers.OF_ACCOUNT)
 
@@ -75,6 +76,15 @@ def test_a_warehouse_that_feeds_nothing_and_an_alias_of_nothing(shell: Shell) ->
     shell.write(inventory={"enabled": True, "locations": {"": ["NOWHERE"]}}, skus={"OLD": "NONE-SUCH"})
     assert "Odoo has no warehouse 'NOWHERE'" in _wrong(shell, "inventory.locations")
     assert "internal reference NONE-SUCH" in _wrong(shell, "channels[shop_de].skus")
+
+
+def test_a_unit_that_odoo_cannot_count_the_product_in(shell: Shell) -> None:  # noqa: F811
+    mug = CATALOGUE[0].sku
+    shell.write(skus={mug: {"unit": "Pack of 6"}, "HEAVY": {"product": mug, "quantity": 3, "unit": "kg"}})
+    wrong = _wrong(shell, "skus")
+    assert f"3 kg of {mug}: Odoo has no unit of measure kg" in wrong
+    assert "Odoo has: Dozens, Pack of 6, Units" in wrong
+    assert len(wrong.splitlines()) == 1
 
 
 def test_targets_and_the_place_to_listen(

@@ -24,7 +24,8 @@ YAML = """
 odoo: {{url: 'http://127.0.0.1:8069', database: shop, username: bot, password: {{env: ODOO_PASSWORD}}}}
 channels:
   - {{name: shop_de, kind: shopify, shop: a.myshopify.com, credentials: {{access_token: {{env: TOKEN}}}},
-     skus: {{SIX: {{product: A, quantity: 6}}}}, inventory: {{enabled: true, {inventory}}}}}
+     skus: {{SIX: {{product: A, quantity: 6}}, {skus}}}, titles: {{{titles}}},
+     inventory: {{enabled: true, {inventory}}}}}
 """
 
 
@@ -35,6 +36,7 @@ class Odoo:
         self.stock = stock
         self.down = False
         self.kits: list[dict[str, Any]] = []
+        self.units: list[dict[str, Any]] = []  # of uom.uom; every product is counted in the first of them
         self.who = Who(uid=2, lang="en_US", company_id=1)
 
     def call(self, model: str, method: str, ids: Any = None, context: Any = None, **named: Any) -> Any:
@@ -72,6 +74,10 @@ class Odoo:
                 return [{name: [] for name in named["aggregates"]}]
             case "product.product", "fields_get":
                 return {}
+            case "uom.uom", _:
+                return self.units
+            case "product.product", "search_read" if named["fields"] == ["uom_id"]:
+                return [{"id": i, "uom_id": self.units[0]["id"]} for i in named["domain"][0][2]]
             case _:
                 return []
 
@@ -121,13 +127,17 @@ class Shop:
                 yield PushOutcome(key=key, status="accepted")
 
 
-def connections(warehouse: Warehouse, odoo: Odoo, shop: Shop, inventory: str = "share: 100") -> Connections:
+def connections(
+    warehouse: Warehouse, odoo: Odoo, shop: Shop, inventory: str = "share: 100", *, skus: str = "", titles: str = ""
+) -> Connections:
+    """skus, titles: more of them, as they stand in commerce.yaml."""
     loose = "breaker: {zeroed_percent: 100, changed_percent: 100}"
     text = inventory if "breaker" in inventory else f"{inventory}, {loose}"
-    return doors(settings.parse(YAML.format(inventory=text)), warehouse, odoo=odoo, channels={NAME: shop})
+    yaml = YAML.format(inventory=text, skus=skus, titles=titles)
+    return doors(settings.parse(yaml), warehouse, odoo=odoo, channels={NAME: shop})
 
 
-def sold(warehouse: Warehouse, order_id: str, sku: str, units: int, **more: Any) -> None:
+def sold(warehouse: Warehouse, order_id: str, sku: str, units: int, title: str = "", **more: Any) -> None:
     """One staged order, placed now."""
     now = datetime.now(UTC)
     order = {
@@ -140,7 +150,7 @@ def sold(warehouse: Warehouse, order_id: str, sku: str, units: int, **more: Any)
     }  # fmt: skip
     line = {
         "channel": NAME, "order_id": order_id, "day": now.date(), "position": 1, "line_id": "1", "kind": "product",
-        "sku": sku, "title": "", "quantity": units, "amount": 100, "tax": 0, "of_line": "",
+        "sku": sku, "title": title, "quantity": units, "amount": 100, "tax": 0, "of_line": "",
     }  # fmt: skip
     with warehouse.transaction() as connection, connection.cursor() as cursor:
         for table, row in (("orders", order | more), ("order_lines", line)):

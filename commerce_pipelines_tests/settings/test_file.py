@@ -144,6 +144,13 @@ def test_a_file_of_aliases_adds_to_the_skus(tmp_path: Path) -> None:
     (tmp_path / "skus.csv").write_text("sku,product,quantity\nSIX,TEA,none\n")
     with pytest.raises(SettingsError, match=r"channels\[shop_de\]\.sku_file: line 2"):
         settings.load(file, environment)
+    (tmp_path / "skus.csv").write_text("sku,product,quantity,unit\nROPE-5,ROPE,5,m\n ROPE ,,,ft\n")
+    skus = settings.load(file, environment).channels[0].skus
+    assert skus["ROPE-5"] == Pack(product="ROPE", quantity=5, unit="m")
+    assert skus["ROPE"] == Pack(product="ROPE", unit="ft"), "without a product it is the SKU's own"
+    (tmp_path / "skus.csv").write_text("sku,product,quantity,unit\nROPE,,5,\n")
+    with pytest.raises(SettingsError, match=r"sku_file: line 2 needs sku, product or unit"):
+        settings.load(file, environment)
 
 
 def test_aliases_are_kept_as_they_are_looked_up(tmp_path: Path) -> None:

@@ -168,12 +168,16 @@ def _bookkeeping(env: Env) -> None:
 
 def _goods(env: Env) -> None:
     units = create(env, "uom.uom", [{"name": "Units", "sequence": 1}])[0]
-    create(env, "uom.uom", [
+    *_, gram, _, millimetre = create(env, "uom.uom", [
         {"name": "Pack of 6", "relative_factor": 6.0, "relative_uom_id": units},
         {"name": "Dozens", "relative_factor": 12.0, "relative_uom_id": units},
-        {"name": "g"}, {"name": "Hours"},
+        {"name": "g"}, {"name": "Hours"}, {"name": "mm"},
     ])  # fmt: skip
     assign_xmlid(env, "uom.product_uom_unit", "uom.uom", units)
+    create(env, "uom.uom", [
+        {"name": "kg", "relative_factor": 1000.0, "relative_uom_id": gram},
+        {"name": "m", "relative_factor": 1000.0, "relative_uom_id": millimetre},
+    ])  # fmt: skip
     create(env, "product.category", [{"name": name} for name in ("Goods", "Expenses", "Services", "Deliveries")])
     create(env, "product.pricelist", {"name": "Default", "company_id": 1})
     create(env, "stock.location", [

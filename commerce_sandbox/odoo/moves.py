@@ -8,6 +8,7 @@ A move holds what it has reserved in `held`, pairs of quant and units. Kits neve
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
@@ -203,8 +204,10 @@ def ask(env: Env, lines: Iterable[int]) -> None:
             continue
         if env.get("product.product", product, "type") != "consu":
             continue
-        wanted = in_unit(env, row["product_uom_qty"], row["product_uom_id"],
-                         env.get("product.product", product, "uom_id"))  # fmt: skip
+        own = env.get("product.product", product, "uom_id")
+        wanted = in_unit(env, row["product_uom_qty"], row["product_uom_id"], own)
+        if own != row["product_uom_id"]:
+            wanted = math.floor(wanted * 100 + 0.5 + 1e-6) / 100  # as Odoo rounds to the decimals of `Product Unit`
         kit = kit_of(env, product)
         parts = [(False, product, 1.0)] if kit is None else components(env, kit)
         for bom_line, part, each in parts:

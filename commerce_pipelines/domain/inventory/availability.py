@@ -10,9 +10,11 @@ Quantities inside are millionths of a unit as int64, because Odoo counts in floa
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from fractions import Fraction
 from typing import Any
 
 import msgspec
@@ -22,15 +24,22 @@ import pandas as pd
 from ...core.errors import SettingsError
 from ..keys import key, key_of
 from ..orders.order import FulfilledBy
-from ..sales.mapping import alias
+from ..sales.mapping import Goods, goods_of
 from ..sales.rules import SaleRules
-from .listings import PPM, InventoryRules, share_ppm
+from .listings import InventoryRules, share_ppm
 
 MICRO = 1_000_000
 LIMIT = 1_000_000_000_000  # units; a larger figure is a fault, not a quantity
 
 # The reasons for which a listing gets no target and keeps what it shows.
-SKIPS = ("unreadable", "channel_fulfilled", "no_sku", "unlinked", "ambiguous", "unmapped_location", "not_read")
+SKIPS = (
+    *("unreadable", "channel_fulfilled", "no_sku", "unlinked", "ambiguous", "unmapped_location", "unknown_unit"),
+    "not_read",
+)
+# Millionths of a product that goods take which settings count in a unit by its name, by product id and measure
+# (sales/mapping.py); None where Odoo cannot count the product so.
+Sizes = Mapping[tuple[int, str], int | None]
+Ordered = Mapping[int, int | Fraction]  # units by product id
 STOCK_COLUMNS = ("product_id", "code", "kind", "warehouse", "on_hand", "reserved", "demand", "incoming", "free",
                  "negative", "components", "category")  # fmt: skip
 
@@ -46,7 +55,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """What the targets of one channel are computed from.
 
     levels: STOCK_COLUMNS of a stock read that began at `taken_at` and counted `read` products with stock. ordered:
-    units by product id that were sold and that this read cannot contain yet.
+    units by product id that were sold and that this read cannot contain yet. sizes: as this read found them.
     """
 
     channel: str
@@ -57,7 +66,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     places: Sequence[Place]
     taken_at: datetime
     read: int
-    ordered: Mapping[int, int]
+    ordered: Ordered
+    sizes: Sizes = {}
 
 
 def micro(units: Any) -> Any:
@@ -169,39 +179,40 @@ def targets(offer: Offer) -> pd.DataFrame:
     own = offer.listings["fulfilled_by"] != FulfilledBy.CHANNEL.value
     locations = offer.listings.loc[own, "location"].fillna("").unique().tolist()
     fed = feeds(offer.channel, offer.rules, offer.sales, offer.places, locations)
-    return decide(offer.listings, offer.levels, offer.ordered, offer.rules, offer.sales, fed)
+    return decide(offer.listings, offer.levels, offer.ordered, offer.rules, offer.sales, fed, offer.sizes)
 
 
 def decide(
     listings: pd.DataFrame,
     stock: pd.DataFrame,
-    ordered: Mapping[int, int],
+    ordered: Ordered,
     rules: InventoryRules,
     sales: SaleRules,
     fed: Mapping[str, tuple[str, ...]],
+    sizes: Sizes = {},  # noqa: B006 - never written to
 ) -> pd.DataFrame:
     """What each listing shall show, one row per listing in the listings' order.
 
     listings: key, sku, location, fulfilled_by. stock: STOCK_COLUMNS, one row per product and warehouse (warehouse ''
     for a product that lies nowhere); kits carry their exploded content as `components`, JSON of millionths by product.
-    ordered: units by product id that were sold and are not in Odoo yet. fed: the result of `feeds`.
+    ordered: sold and not in Odoo yet. fed: the result of `feeds`.
 
     target is in the listing's own units. It is null where `reason` is one of SKIPS; otherwise 0 <= target * units <=
-    free. free and in_pipe are whole units of the product.
+    free. free and in_pipe are whole units of the product; where settings name a unit, whole units of the listing.
     """
-    codes, units = _link_skus(listings["sku"].tolist(), sales)
-    products = _select_products(stock)
+    goods, products = [goods_of(sku, "", sales) for sku in listings["sku"].tolist()], _select_products(stock)
+    codes = np.array([some.code for some in goods], dtype=object)
     row, ambiguous = _look_up(codes, products, sales.sku_fold_case)
+    units, size, unmeasured = _find_measures(goods, row, products, sizes)
     place = listings["location"].fillna("").to_numpy(dtype=object)
     amounts, negative = _compute_amounts(place, row, stock, products, fed)
     content = {product: msgspec.json.decode(text, type=dict[int, int]) for product, text in _list_kits(products)}
     pipe = _compute_pipe(ordered, content, products)[row]
     share, reserve, cap, end_below = _apply_rules(listings["sku"].tolist(), codes, row, products, rules)
-
     skipped = _find_skips(listings, codes, products, row, ambiguous, fed)
-    sums = _Sums(amounts, pipe, reserve, share, units, cap, end_below)
-    reason = np.where(skipped != "", skipped, sums.reasons(negative))
-    linked = skipped == ""
+    skipped = np.where(skipped == "", unmeasured, skipped)
+    sums, linked = _Sums(amounts, pipe, reserve, share, size * units, cap, end_below), skipped == ""
+    reason = np.where(linked, sums.reasons(negative), skipped)
     ids = np.append(products["product_id"].to_numpy(dtype="int64"), 0)[row]
     return pd.DataFrame(
         {
@@ -211,8 +222,8 @@ def decide(
             "product_id": _make_nullable(ids, row >= 0),
             "code": codes,
             "units": units,
-            "free": _make_nullable(amounts // MICRO, linked),
-            "in_pipe": _make_nullable(-(-pipe // MICRO), linked),
+            "free": _make_nullable(amounts // size, linked),
+            "in_pipe": _make_nullable(-(-pipe // size), linked),
             "reserve": _make_nullable(reserve, linked),
             "share": _make_nullable(share, linked),
             "cap": _make_nullable(cap, linked & (cap < LIMIT)),
@@ -225,19 +236,20 @@ def decide(
 
 class _Sums:
     """The steps from what is free to what is shown, listing by listing. amounts, pipe: millionths of the product.
-    share: ppm. reserve: units of the product. cap, end_below: units of the listing; each is `units` units of the
+    share: ppm. reserve: units of the product. cap, end_below: units of the listing; each is `size` millionths of the
     product."""
 
     def __init__(
-        self, amounts: np.ndarray, pipe: np.ndarray, reserve: np.ndarray, share: np.ndarray, units: np.ndarray,
+        self, amounts: np.ndarray, pipe: np.ndarray, reserve: np.ndarray, share: np.ndarray, size: np.ndarray,
         cap: np.ndarray, end_below: np.ndarray,
     ) -> None:  # fmt: skip
         self._amounts = amounts
         self._after_pipe = np.maximum(amounts - pipe, 0)
         self._after_reserve = np.maximum(self._after_pipe - reserve * MICRO, 0)
         whole, rest = np.divmod(self._after_reserve, MICRO)
-        # The division rounds down once; rounding down in several steps gives the same integer.
-        self._shared = (whole * share + rest * share // MICRO) // PPM // units
+        # The division rounds down once; rounding down in several steps gives the same integer. Units times ppm are
+        # millionths of a unit.
+        self._shared = (whole * share + rest * share // MICRO) // size
         self._capped = np.minimum(self._shared, cap)
         self._ended = self._capped < end_below
         self.final = np.where(self._ended, 0, self._capped)
@@ -269,13 +281,21 @@ def _find_skips(
     return np.select(lacking, names, default="")
 
 
-def _link_skus(skus: list[str], sales: SaleRules) -> tuple[np.ndarray, np.ndarray]:
-    """The internal reference of each SKU, and the units of that product in one unit sold."""
-    pairs = [alias(sku, sales) for sku in skus]
-    return (
-        np.array([code for code, _ in pairs], dtype=object),
-        np.array([units for _, units in pairs], dtype="int64"),
-    )
+def _find_measures(
+    goods: Sequence[Goods], row: np.ndarray, products: pd.DataFrame, sizes: Sizes
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What one unit of each listing takes: whole units, each of so many millionths of the product; and why that is not
+    known, '' where it is. Goods that settings measure are one unit of their own size."""
+    units = np.array([min(some.quantity, LIMIT) for some in goods], dtype="int64")
+    size = np.full(len(goods), MICRO, "int64")
+    why = np.full(len(goods), "", object)
+    ids = products["product_id"].tolist()
+    for at, some in enumerate(goods):
+        if some.unit and row[at] >= 0:
+            millionths = sizes.get((ids[row[at]], some.measure), 0)
+            why[at] = "unknown_unit" if millionths is None else "" if millionths else "not_read"
+            units[at], size[at] = 1, millionths or MICRO
+    return units, size, why
 
 
 def _select_products(stock: pd.DataFrame) -> pd.DataFrame:
@@ -324,18 +344,17 @@ def _list_kits(products: pd.DataFrame) -> list[tuple[int, str]]:
     return [(int(product), str(text)) for product, text in zip(kits["product_id"], kits["components"], strict=True)]
 
 
-def _compute_pipe(
-    ordered: Mapping[int, int], content: Mapping[int, Mapping[int, int]], products: pd.DataFrame
-) -> np.ndarray:
+def _compute_pipe(ordered: Ordered, content: Mapping[int, Mapping[int, int]], products: pd.DataFrame) -> np.ndarray:
     """Millionths to hold back for orders that are not in Odoo yet, by product row (the last entry, 0, is for row -1).
 
     An ordered kit takes its components. A kit itself is reduced by the largest number of kits that any of its
     components is short of.
     """
-    leaves: dict[int, int] = {}
+    sums: dict[int, int | Fraction] = {}
     for product, units in ordered.items():
         for leaf, share in content.get(product, {product: MICRO}).items():
-            leaves[leaf] = leaves.get(leaf, 0) + max(units, 0) * share
+            sums[leaf] = sums.get(leaf, 0) + max(units, 0) * share
+    leaves = {leaf: math.ceil(units) for leaf, units in sums.items()}
     held = dict(leaves)
     for kit, parts in content.items():
         held[kit] = max((-(-leaves.get(leaf, 0) // need) for leaf, need in parts.items()), default=0) * MICRO

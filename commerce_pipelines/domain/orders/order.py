@@ -21,6 +21,7 @@ LARGEST = 10**15  # minor units: above this, Odoo's floats lose cents
 MOST = 10**9  # the most units of one line
 HIGHEST = 10_000_000  # parts per million: 1000 %
 UNPAID_FOR_LONG = timedelta(days=30)  # an order that is unpaid for longer will not be paid
+Sold = tuple[str, str]  # a product line's SKU, '' where it has none, and its title
 LONGEST = 500  # characters of an id: a row of a PostgreSQL index holds at most 2,700 bytes
 
 
@@ -238,8 +239,9 @@ def business_day(instant: datetime, zone: ZoneInfo) -> date:
     return instant.astimezone(zone).date()
 
 
-def open_units(order: Order, zone: ZoneInfo, history_before: date | None, now: datetime) -> dict[str, int]:
-    """Units, by the channel's SKU, that an order will take out of the merchant's own warehouses once it is in Odoo.
+def open_units(order: Order, zone: ZoneInfo, history_before: date | None, now: datetime) -> dict[Sold, int]:
+    """Units by the channel's SKU and title that an order will take out of the merchant's own warehouses, once it is in
+    Odoo.
 
     Only a paid order, or one that may still be paid, takes units. An order shipped before `history_before` takes none.
     """
@@ -253,8 +255,8 @@ def open_units(order: Order, zone: ZoneInfo, history_before: date | None, now: d
     )
     if not paid or past or order.is_test or order.is_other_channel or order.fulfilled_by is not FulfilledBy.MERCHANT:
         return {}
-    units: dict[str, int] = {}
+    units: dict[Sold, int] = {}
     for line in order.lines:
-        if line.kind is LineKind.PRODUCT and line.sku:
-            units[line.sku] = units.get(line.sku, 0) + line.quantity
+        if line.kind is LineKind.PRODUCT:
+            units[line.sku, line.title] = units.get((line.sku, line.title), 0) + line.quantity
     return units

@@ -46,16 +46,19 @@ class SoldProduct(msgspec.Struct, frozen=True, array_like=True):
     product_id: int
     code: str
     rates: tuple[int, ...] = ()
+    unit_id: int = 0
 
 
 class SoldLine(msgspec.Struct, frozen=True, array_like=True):
-    """One line as it was loaded. fact: what the channel said of the line's tax (see `tax_fact`)."""
+    """One line as it was loaded. fact: what the channel said of the line's tax (see `tax_fact`). unit_id: 0 for the
+    product's own unit, and where the line was loaded before units were kept."""
 
     product_id: int
     quantity: int
     amount: int
     fact: str
     tax: tuple[str, int, bool, str] | None
+    unit_id: int = 0
 
 
 class LastLoad(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,7 +206,9 @@ def kept_products(base: Base, lines: Iterable[OrderLine]) -> dict[str, tuple[Pro
     for line in lines:
         sold = base.products.get(line.line_id)
         if sold and sold.sku == line.sku:
-            product = Product(product_id=sold.product_id, code=sold.code, name="", rates=sold.rates)
+            product = Product(
+                product_id=sold.product_id, code=sold.code, name="", rates=sold.rates, unit_id=sold.unit_id
+            )
             products[line.line_id] = (product, sold.units)
     return products
 

@@ -73,6 +73,7 @@ def _draft_as_sold(order: Order, subject: str, rules: SaleRules, sold: Base) -> 
         DraftLine(
             line_id=line_id, kind=LineKind.PRODUCT if line.product_id else LineKind.FEE, product_id=line.product_id,
             product_code=codes.get(line_id, ""), name="", quantity=line.quantity, amount=line.amount, tax=tax_of(line),
+            unit_id=line.unit_id,
         )
         for line_id, line in sold.lines.items()
     )  # fmt: skip
@@ -126,7 +127,9 @@ def _draft_by_rules(
         base=Base(
             facts=facts_of(order), currency=order.currency, total=order.total, case=case_of(order),
             products={
-                line.line_id: SoldProduct(line.sku, units, product.product_id, product.code, product.rates)
+                line.line_id: SoldProduct(
+                    line.sku, units, product.product_id, product.code, product.rates, product.unit_id
+                )
                 for line, (product, units) in ((line, chosen[line.line_id]) for line in goods)
             },
             lines={line.line_id: _build_sold_line(line, fact) for line, fact in drafted},
@@ -184,7 +187,7 @@ def _build_head(order: Order, subject: str, rules: SaleRules) -> dict[str, Any]:
 def _build_sold_line(line: DraftLine, fact: str) -> SoldLine:
     tax = line.tax
     key = (tax.country, tax.rate, tax.included, tax.regime) if tax else None
-    return SoldLine(line.product_id, line.quantity, line.amount, fact, key)
+    return SoldLine(line.product_id, line.quantity, line.amount, fact, key, line.unit_id)
 
 
 def _keep_tax_as_sold(line: DraftLine, fact: str, sold: Base | None) -> DraftLine:

@@ -8,32 +8,61 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+import msgspec
 
 from ...core.errors import RecordError
 from ..keys import fold, key, key_of, shown
 from ..orders.order import FulfilledBy, LineKind, Order
-from ..products import Product
+from ..products import Product, SoldUnit
 from .rules import Pack, Route, SaleRules
 
 
-def alias(sku: str, rules: SaleRules) -> tuple[str, int]:
-    """(default_code as a key, units of it per unit sold) of a channel's SKU. Invisible characters do not count, nor
-    does case with `sku_fold_case`. An alias names a product, never another alias."""
-    code = key(sku)
-    target = rules.skus.get(fold(code) if rules.sku_fold_case else code)
+class Goods(NamedTuple):
+    """What one unit sold is: `quantity` of the product with the default_code `code`, counted in `unit` by its name in
+    Odoo, '' for the product's own."""
+
+    code: str
+    quantity: int = 1
+    unit: str = ""
+
+    @property
+    def measure(self) -> str:
+        """What one unit sold measures, as in `5 m`; '' where it is counted in the product's own unit."""
+        return f"{self.quantity} {self.unit}" if self.unit else ""
+
+
+def goods_of(sku: str, title: str, rules: SaleRules) -> Goods:
+    """What a channel's SKU means. Invisible characters do not count, nor does case with `sku_fold_case`. An alias names
+    a product, never another alias. A line without SKU stands for the goods of the first pattern of `titles` that fits,
+    for none (code '') if none does."""
+    code, seen = key(sku), fold(title)
+    if code:
+        target = rules.skus.get(fold(code) if rules.sku_fold_case else code) or code
+    else:
+        target = next((pack for pattern, pack in rules.titles.items() if fnmatchcase(seen, pattern)), "")
     if isinstance(target, Pack):
-        return key(target.product), target.quantity
-    return key(target or code), 1
+        return Goods(key(target.product), target.quantity, key(target.unit))
+    return Goods(key(target))
+
+
+def alias(sku: str, rules: SaleRules) -> tuple[str, int]:
+    """(default_code as a key, units of it per unit sold) of a channel's SKU."""
+    return goods_of(sku, "", rules)[:2]
 
 
 def alias_of(sku: str, title: str, rules: SaleRules) -> tuple[str, int]:
-    """As `alias`. A line without SKU stands for the product of the first pattern of `titles` that fits; ('', 1) if none
-    does."""
-    if key(sku):
-        return alias(sku, rules)
-    seen = fold(title)
-    target = next((pack for pattern, pack in rules.titles.items() if fnmatchcase(seen, pattern)), "")
-    return (key(target.product), target.quantity) if isinstance(target, Pack) else (key(target), 1)
+    """As `alias`, for a line that may have no SKU."""
+    return goods_of(sku, title, rules)[:2]
+
+
+def measured(rules: SaleRules) -> set[Goods]:
+    """All goods that the settings count in a unit by its name."""
+    goods = {goods_of(sku, "", rules) for sku in rules.skus}
+    goods |= {Goods(key(pack.product), pack.quantity, key(pack.unit)) for pack in rules.titles.values()
+              if isinstance(pack, Pack)}  # fmt: skip
+    return {some for some in goods if some.unit}
 
 
 def codes_of(orders: Iterable[Order], rules: SaleRules) -> set[str]:
@@ -50,12 +79,14 @@ def codes_of(orders: Iterable[Order], rules: SaleRules) -> set[str]:
 def choose(
     sku: str, rules: SaleRules, catalogue: Mapping[str, Sequence[Product]], title: str = ""
 ) -> tuple[Product, int]:
-    """The one product that a SKU means, or the title of a line without SKU, and its units per unit sold.
+    """The one product that a SKU means, or the title of a line without SKU, in the unit that it is sold in; and how
+    many of these one unit sold is.
 
     catalogue: products by the codes of `codes_of`. Raises RecordError: `no_sku`, `unknown_sku`, `ambiguous_sku`,
-    `archived_product`, `unsellable_product`.
+    `archived_product`, `unsellable_product`, `unknown_unit`.
     """
-    code, units = alias_of(sku, title, rules)
+    goods = goods_of(sku, title, rules)
+    code, units = goods.code, goods.quantity
     if not code:
         raise RecordError(
             "no_sku", "A line of the order has no SKU.",
@@ -64,7 +95,8 @@ def choose(
     candidates = catalogue.get(code, ())
     active = [product for product in candidates if product.active]
     if len(active) == 1 and active[0].saleable:
-        return active[0], units
+        unit_id = sold_unit(goods, active[0].units).unit_id if goods.unit else active[0].unit_id
+        return msgspec.structs.replace(active[0], unit_id=unit_id), units
     named = code if code == sku or not key(sku) else f"{code} (SKU {shown(sku)})"
     if len(active) > 1:
         spelt = {product.code for product in active}
@@ -93,6 +125,27 @@ def choose(
             "Create the product with this internal reference, or map the SKU under the channel's skus.",
         )
     raise RecordError(error[0], error[1], fix=error[2], subject=code)
+
+
+def sold_unit(goods: Goods, units: Mapping[str, tuple[SoldUnit, ...]]) -> SoldUnit:
+    """The unit that goods are counted in, of those that their product can be. Raises RecordError(`unknown_unit`)."""
+    named, fits = f"unit of measure {shown(goods.unit)}", units.get(goods.unit)
+    if fits is not None and len(fits) == 1 and goods.quantity >= fits[0].least:
+        return fits[0]
+    if fits is None:
+        why, fix = f"Odoo has no {named} that {goods.code} can be counted in", "Create it there"
+    elif not fits:
+        why, fix = f"The {named} is archived in Odoo", "Unarchive it"
+    elif len(fits) > 1:
+        why, fix = f"Odoo has {len(fits)} units of measure named {shown(goods.unit)}", "Give each a name of its own"
+    else:
+        why = f"{goods.quantity} {goods.unit} of {goods.code} is less than Odoo can count"
+        fix = "Raise the decimal accuracy of `Product Unit` there"
+    there = ", ".join(sorted(name for name, them in units.items() if len(them) == 1)) or "none"
+    raise RecordError(
+        "unknown_unit", f"{why}.", fix=f"{fix}, or correct the SKU's `unit` in the settings; Odoo has: {there}.",
+        subject=goods.code,
+    )  # fmt: skip
 
 
 def carrier(service: str, rules: SaleRules) -> str:

@@ -11,6 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
+from msgspec import structs
 from msgspec.structs import force_setattr
 
 from ...core.section import Section, is_country, no_country
@@ -28,10 +29,12 @@ class TaxMapping(Section, kw_only=True, frozen=True):
 
 
 class Pack(Section, kw_only=True, frozen=True):
-    """A listing that sells several of one product: `{product: TEA-50, quantity: 6}`."""
+    """What one unit sold is: several of one product, `{product: TEA-50, quantity: 6}`, or so many of a unit that Odoo
+    knows, `{product: ROPE, quantity: 5, unit: m}`."""
 
-    product: str  # default_code in Odoo
+    product: str = ""  # default_code in Odoo; default: the SKU itself
     quantity: int = 1  # units of the product in one unit sold
+    unit: str = ""  # unit of measure by its name in Odoo; default: the product's own, the piece for dozens and packs
 
 
 class Route(Section, kw_only=True, frozen=True):
@@ -63,7 +66,7 @@ class SaleRules(Section, kw_only=True, frozen=True):
     skus: dict[str, str | Pack] = {}  # the channel's SKU -> default_code, or a pack of one
     # For lines without SKU: a title, in which * and ? stand for any text -> default_code or pack.
     titles: dict[str, str | Pack] = {}
-    sku_file: str = ""  # a CSV file with the columns sku, product, quantity, for many aliases
+    sku_file: str = ""  # a CSV file with the columns sku, product, quantity, unit, for many aliases
     sku_fold_case: bool = False
 
     taxes: tuple[TaxMapping, ...] = ()
@@ -79,7 +82,8 @@ class SaleRules(Section, kw_only=True, frozen=True):
 
     def __post_init__(self) -> None:
         """Aliases and services in the spelling by which they are looked up."""
-        force_setattr(self, "skus", {key_of(sku, self.sku_fold_case): pack for sku, pack in self.skus.items()})
+        skus = {key_of(sku, self.sku_fold_case): _name_product(sku, pack) for sku, pack in self.skus.items()}
+        force_setattr(self, "skus", skus)
         force_setattr(self, "titles", {fold(title): pack for title, pack in self.titles.items()})
         force_setattr(self, "carriers", {key(service): name for service, name in self.carriers.items()})
 
@@ -101,6 +105,8 @@ class SaleRules(Section, kw_only=True, frozen=True):
         for title, pack in self.titles.items():
             if isinstance(pack, Pack) and pack.quantity < 1:
                 yield f"titles.{title}.quantity", "must be at least 1."
+            if isinstance(pack, Pack) and not pack.product:
+                yield f"titles.{title}", "names no product: give its internal reference in Odoo as `product`."
         if self.rounding_tolerance < 0:
             yield "rounding_tolerance", "must be 0 or more minor units."
         for name in self.fiscal_positions:
@@ -123,3 +129,8 @@ class SaleRules(Section, kw_only=True, frozen=True):
                 yield name, country
         for marketplace, country in self.channel_departure_countries.items():
             yield f"channel_departure_countries.{marketplace}", country
+
+
+def _name_product(sku: str, pack: str | Pack) -> str | Pack:
+    """An alias that names no product is about the product whose internal reference the SKU is."""
+    return structs.replace(pack, product=sku) if isinstance(pack, Pack) and not pack.product else pack

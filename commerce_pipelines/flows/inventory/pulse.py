@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 
 from ...domain.inventory.availability import feeds
 from ...domain.outbox.effects import Kind
@@ -31,12 +32,12 @@ def pulses(connections: Connections, names: Sequence[str]) -> dict[str, str]:
     return result
 
 
-def pulse(snapshot: Snapshot, ordered: Mapping[int, int], warehouses: Iterable[str]) -> str:
+def pulse(snapshot: Snapshot, ordered: Mapping[int, int | Fraction], warehouses: Iterable[str]) -> str:
     """A digest of what these warehouses have left to offer."""
     feeding = snapshot.levels[snapshot.levels["warehouse"].isin(list(warehouses))]
     free = feeding["free"].astype("float64").groupby(feeding["product_id"].to_numpy()).sum()
     text = "\n".join(
-        f"{product} {units - ordered.get(product, 0):.3f}"
+        f"{product} {units - float(ordered.get(product, 0)):.3f}"
         for product, units in zip(free.index.tolist(), free.tolist(), strict=True)
     )
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,8 +23,8 @@ from ...channels.settings import ChannelSettings
 from ...core.errors import ProtocolError, RecordError
 from ...core.topics import Topic
 from ...domain.keys import fold, key
-from ...domain.orders.order import open_units
-from ...domain.sales.mapping import alias
+from ...domain.orders.order import Sold, open_units
+from ...domain.sales.mapping import goods_of, measured
 from ...resources.connections import Connections
 from ...warehouse.inventory.pipe import Pipe, read_pipe
 from ..orders.stage import read_order
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from psycopg2.extensions import connection as Connection
 
-    from ...domain.inventory.availability import Offer, Place
+    from ...domain.inventory.availability import Offer, Place, Sizes
     from ...odoo.inventory.snapshot import Catalogue, Stock
 
 FRESH = timedelta(minutes=5)  # stock that was read longer ago is read again before anything is told
@@ -40,7 +41,7 @@ _CHUNK = 500
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """A stock read: rows and warehouses as of domain/inventory/availability.py, when it began (by the database's
+    """A stock read: rows, warehouses and sizes as of domain/inventory/availability.py, when it began (by the database's
     clock), how many products have stock, and whether it is the newest one stored."""
 
     levels: pd.DataFrame
@@ -48,6 +49,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     taken_at: datetime
     read: int
     stored: bool = True
+    sizes: Sizes = {}
 
 
 def take_stock(connections: Connections, *, whole: bool = False, store: bool = True) -> Snapshot:
@@ -69,12 +71,13 @@ def take_stock(connections: Connections, *, whole: bool = False, store: bool = T
     if before is not None and not whole:
         own = levels[levels["kind"] == "stored"]
         catalogue = Catalogue(dict(zip(own["product_id"].tolist(), own["code"].tolist(), strict=True)), before)
-    stock: Stock = read_stock(connections.odoo, catalogue, categories)
+    goods = {some for channel in connections.settings.channels for some in measured(channel)}
+    stock: Stock = read_stock(connections.odoo, catalogue, categories, goods)
     stored = False
     if store:
         with connections.warehouse.transaction() as connection:
-            stored = store_stock(connection, stock.levels, stock.places, taken_at)
-    return Snapshot(stock.levels, list(stock.places), taken_at, stock.read, stored)
+            stored = store_stock(connection, stock.levels, stock.places, taken_at, stock.sizes)
+    return Snapshot(stock.levels, list(stock.places), taken_at, stock.read, stored, stock.sizes)
 
 
 def stored_stock(connections: Connections) -> Snapshot | None:
@@ -84,12 +87,13 @@ def stored_stock(connections: Connections) -> Snapshot | None:
 
 
 def _load_snapshot(connection: Connection) -> Snapshot | None:
-    from ...warehouse.inventory.stock import load_stock
+    from ...warehouse.inventory.stock import load_sizes, load_stock
 
     levels, places, taken_at = load_stock(connection)
     if taken_at is None:
         return None
-    return Snapshot(levels, places, taken_at, int(levels.loc[levels["on_hand"] > 0, "product_id"].nunique()))
+    read = int(levels.loc[levels["on_hand"] > 0, "product_id"].nunique())
+    return Snapshot(levels, places, taken_at, read, sizes=load_sizes(connection))
 
 
 def recent_stock(connections: Connections) -> Snapshot:
@@ -119,7 +123,7 @@ def read_offer(connections: Connections, name: str, stock: Snapshot) -> Offer:
     return Offer(
         channel=name, rules=channel.inventory, sales=channel, listings=listings, levels=stock.levels,
         places=stock.places, taken_at=stock.taken_at, read=stock.read,
-        ordered=_read_units_by_product(connections, stock, pipe),
+        ordered=_read_units_by_product(connections, stock, pipe), sizes=stock.sizes,
     )  # fmt: skip
 
 
@@ -151,7 +155,7 @@ def reread_listings(connections: Connections, name: str) -> pd.DataFrame:
     return frame
 
 
-def in_pipe(connections: Connections, snapshot: Snapshot) -> dict[int, int]:
+def in_pipe(connections: Connections, snapshot: Snapshot) -> dict[int, int | Fraction]:
     """Units by product id that were sold on any channel and that the snapshot cannot have seen in Odoo."""
     with connections.warehouse.transaction() as connection:
         pipe = read_pipe(connection, _list_histories(connections), snapshot.taken_at)
@@ -162,26 +166,31 @@ def _list_histories(connections: Connections) -> dict[str, date | None]:
     return {channel.name: channel.history_before for channel in connections.settings.channels}
 
 
-def _read_units_by_product(connections: Connections, snapshot: Snapshot, pipe: Pipe) -> dict[int, int]:
+def _read_units_by_product(connections: Connections, snapshot: Snapshot, pipe: Pipe) -> dict[int, int | Fraction]:
     """A pipe's units by product id; the orders that are only landed are read for it."""
+    from ...domain.inventory.availability import MICRO
+
     ids = dict(zip(snapshot.levels["code"].tolist(), snapshot.levels["product_id"].tolist(), strict=True))
     plain, folded = ({spell(code): product for code, product in ids.items()} for spell in (key, fold))
-    units: Counter[int] = Counter()
+    units: dict[int, int | Fraction] = {}
     for channel in connections.settings.channels:
         sold = pipe.units[channel.name] + _read_landed_units(connections, channel, pipe, snapshot.taken_at)
-        for sku, quantity in sold.items():
-            code, units_each = alias(sku, channel)
-            product = folded.get(fold(code)) if channel.sku_fold_case else plain.get(code)
+        for (sku, title), quantity in sold.items():
+            goods = goods_of(sku, title, channel)
+            product = folded.get(fold(goods.code)) if channel.sku_fold_case else plain.get(goods.code)
             if product is not None:
-                units[int(product)] += quantity * units_each
-    return dict(units)
+                # A unit that Odoo lacks: what is sold is held back as if it were the product's own.
+                size = goods.unit and snapshot.sizes.get((int(product), goods.measure))
+                each = Fraction(size, MICRO) if size else goods.quantity
+                units[int(product)] = units.get(int(product), 0) + quantity * each
+    return units
 
 
 def _read_landed_units(
     connections: Connections, channel: ChannelSettings, pipe: Pipe, taken_at: datetime
-) -> Counter[str]:
-    """Units by SKU of one channel's orders that are landed and not staged yet."""
-    units: Counter[str] = Counter()
+) -> Counter[Sold]:
+    """Units by SKU and title of one channel's orders that are landed and not staged yet."""
+    units: Counter[Sold] = Counter()
     if fresh := pipe.landed[channel.name]:
         source, landing = connections.channel(channel.name).orders, connections.landing(channel.name, Topic.ORDERS)
         for start in range(0, len(fresh), _CHUNK):

@@ -6,8 +6,9 @@ show (domain/inventory/availability.py). Import it inside functions: it loads pa
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,8 +16,10 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from ...core.errors import ProtocolError
+from ...core.errors import ProtocolError, RecordError
 from ...domain.inventory.availability import LIMIT, MICRO, STOCK_COLUMNS, Place, kits_available
+from ...domain.keys import fold
+from ...domain.sales.mapping import Goods, sold_unit
 from ..reference.units import Units, read_units
 from ..rpc.client import OdooClient
 from ..rpc.read import ARCHIVED_TOO, columns, fetch
@@ -40,16 +43,19 @@ class Stock(msgspec.Struct, frozen=True):
     """levels: STOCK_COLUMNS of domain/inventory/availability.py, one row per product and warehouse; warehouse '' for a
     product that lies nowhere. kind: stored, kit (free: whole kits that its components make) or unread (its quantity is
     not a number). codes: internal references of the stored products, for the next Catalogue. read: how many products
-    have stock."""
+    have stock. sizes: as of domain/inventory/availability.py, of the goods that were asked about."""
 
     levels: pd.DataFrame
     places: tuple[Place, ...]
     codes: dict[int, str]
     read: int
+    sizes: Mapping[tuple[int, str], int | None] = {}
 
 
-def read_stock(client: OdooClient, catalogue: Catalogue | None = None, categories: bool = False) -> Stock:
-    """One snapshot of everything that may be sold.
+def read_stock(
+    client: OdooClient, catalogue: Catalogue | None = None, categories: bool = False, measured: Collection[Goods] = ()
+) -> Stock:
+    """One snapshot of everything that may be sold. measured: goods that settings count in a unit by its name.
 
     free is Odoo's own free_qty (product.product) of a warehouse's stock location and the locations below it, less
     demand (units of confirmed sales that have reserved nothing yet), and at least 0, because a warehouse that Odoo
@@ -92,6 +98,7 @@ def read_stock(client: OdooClient, catalogue: Catalogue | None = None, categorie
         tuple(Place(row["code"], row["name"]) for row in warehouses),
         codes,
         int(levels.loc[levels["on_hand"] > 0, "product_id"].nunique()),
+        _read_sizes(client, units, levels, measured) if measured else {},
     )
     return stock
 
@@ -250,6 +257,30 @@ def _convert_to_pieces(levels: pd.DataFrame, pieces: Mapping[int, float]) -> pd.
         for product, text in zip(levels.loc[kits, "product_id"], levels.loc[kits, "components"], strict=True)
     ]
     return levels
+
+
+def _read_sizes(
+    client: OdooClient, units: Units, levels: pd.DataFrame, measured: Collection[Goods]
+) -> dict[tuple[int, str], int | None]:
+    """Millionths of a product, in the unit that levels count in, that goods of it take, by product and measure; None
+    where Odoo cannot count it so. Rounded up, so that no more is offered than there is."""
+    of_code: dict[str, list[Goods]] = defaultdict(list)
+    for goods in measured:
+        of_code[fold(goods.code)].append(goods)
+    pairs = zip(levels["product_id"].tolist(), levels["code"].tolist(), strict=True)
+    wanted = {product: of_code[fold(code)] for product, code in pairs if fold(code) in of_code}
+    own = fetch(client, "product.product", [["id", "in", sorted(wanted)]], ["uom_id"], context=ARCHIVED_TOO)
+    sizes: dict[tuple[int, str], int | None] = {}
+    for row in own:
+        there = units.sold_units(row["uom_id"])
+        for goods in wanted[row["id"]]:
+            try:
+                size = sold_unit(goods, there).size * goods.quantity
+            except RecordError:
+                sizes[row["id"], goods.measure] = None
+            else:
+                sizes[row["id"], goods.measure] = min(math.ceil(size * MICRO), LIMIT * MICRO)
+    return sizes
 
 
 def _convert_components(components: str, kit: int, pieces: Mapping[int, float]) -> str:

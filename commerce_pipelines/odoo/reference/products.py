@@ -12,10 +12,10 @@ from decimal import Decimal
 from typing import Any
 
 from ...domain.keys import ODD_SPELLINGS, key_of, spellings
-from ...domain.products import Product
+from ...domain.products import Product, SoldUnit
 from ..rpc.client import OdooClient
 from ..rpc.read import ARCHIVED_TOO, fetch
-from .units import Units, read_units
+from .units import read_units
 
 _MANY = 2000
 _MANY_PATTERNS = 200  # in one OR; PostgreSQL scans the table for each pattern
@@ -37,9 +37,12 @@ def find_products(client: OdooClient, codes: Collection[str], fold_case: bool = 
     rows = [row for domain in domains for row in _search_products(client, domain, fields)]
     rates = _read_rates(client, {tax for row in rows for tax in row["taxes_id"]})
     units = read_units(client)
+    sold_units = {unit: units.sold_units(unit) for unit in {row["uom_id"] for row in rows}}
     by_code: dict[str, list[Product]] = defaultdict(list)
     for row in {row["id"]: row for row in rows}.values():
-        by_code[key_of(row["default_code"], fold_case)].append(_build_product(row, rates, units))
+        by_code[key_of(row["default_code"], fold_case)].append(
+            _build_product(row, rates, units.sold_in(row["uom_id"]), sold_units[row["uom_id"]])
+        )
     return {code: by_code[key] for code, key in asked.items() if key in by_code}
 
 
@@ -88,8 +91,9 @@ def _read_rates(client: OdooClient, tax_ids: set[int]) -> dict[int, int]:
     return {row["id"]: int(Decimal(str(row["amount"])) * 10_000) for row in rows if row["amount_type"] == "percent"}
 
 
-def _build_product(row: dict[str, Any], rates: dict[int, int], units: Units) -> Product:
-    unit = units.sold_in(row["uom_id"])
+def _build_product(
+    row: dict[str, Any], rates: dict[int, int], unit: int, sold_units: dict[str, tuple[SoldUnit, ...]]
+) -> Product:
     return Product(
         product_id=row["id"],
         code=row["default_code"],
@@ -100,4 +104,5 @@ def _build_product(row: dict[str, Any], rates: dict[int, int], units: Units) -> 
         kit=row.get("is_kits", False),
         rates=tuple(rates[tax] for tax in row["taxes_id"] if tax in rates),
         unit_id=unit if unit != row["uom_id"] else 0,
+        units=sold_units,
     )

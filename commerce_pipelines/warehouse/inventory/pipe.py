@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ...domain.orders.order import UNPAID_FOR_LONG
+from ...domain.orders.order import UNPAID_FOR_LONG, Sold
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -27,8 +27,8 @@ _IN_ODOO = """EXISTS (SELECT FROM commerce.sale_orders l WHERE l.channel = {0}.c
 
 def staged_units(
     connection: Connection, channel: str, taken_at: datetime, history_before: date | None, but: Collection[str] = ()
-) -> Counter[str]:
-    """Units by the channel's SKU of staged orders that a stock read begun at `taken_at` cannot contain.
+) -> Counter[Sold]:
+    """Units by the channel's SKU and title of staged orders that a stock read begun at `taken_at` cannot contain.
 
     They are the paid and waiting orders that leave the merchant's own warehouses, without those that the ledger knew as
     confirmed, or as cancelled by a person in Odoo, before the read began. An order confirmed meanwhile counts twice
@@ -37,14 +37,14 @@ def staged_units(
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""SELECT l.sku, sum(l.quantity)::bigint
+            f"""SELECT l.sku, l.title, sum(l.quantity)::bigint
             FROM commerce.orders o JOIN commerce.order_lines l USING (channel, order_id)
-            WHERE o.channel = %(channel)s AND l.kind = 'product' AND l.sku <> ''
+            WHERE o.channel = %(channel)s AND l.kind = 'product'
             AND (o.status = 'paid' OR o.status = 'waiting' AND o.placed_at > %(at)s - %(waiting)s)
             AND o.fulfilled_by = 'merchant' AND NOT o.is_test AND NOT o.is_other_channel
             AND NOT (o.shipped = 'yes' AND o.day < coalesce(%(history)s::date, '-infinity'))
             AND o.order_id <> ALL(%(but)s) AND NOT {_IN_ODOO.format("o", "o.order_id")}
-            GROUP BY l.sku""",
+            GROUP BY l.sku, l.title""",
             {
                 "channel": channel,
                 "at": taken_at,
@@ -53,14 +53,14 @@ def staged_units(
                 "but": list(but),
             },
         )
-        return Counter(dict(cursor.fetchall()))
+        return Counter({(sku, title): units for sku, title, units in cursor})
 
 
 class Pipe(msgspec.Struct, frozen=True):
-    """What is sold and not in Odoo yet. units: of staged orders, by channel and SKU. landed: ids of orders that are
-    only landed, by channel; their answers have to be read."""
+    """What is sold and not in Odoo yet. units: of staged orders, by channel, then SKU and title. landed: ids of orders
+    that are only landed, by channel; their answers have to be read."""
 
-    units: dict[str, Counter[str]]
+    units: dict[str, Counter[Sold]]
     landed: dict[str, list[str]]
 
 

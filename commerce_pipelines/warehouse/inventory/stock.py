@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ...domain.inventory.availability import STOCK_COLUMNS, Place
+from ...domain.inventory.availability import STOCK_COLUMNS, Place, Sizes
 from ..tables.database import lock_number
-from ..tables.frames import read_frame, write_frame
+from ..tables.frames import read_frame, write_frame, write_rows
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -22,10 +22,16 @@ if TYPE_CHECKING:
 _FIGURES = ("target", "free", "in_pipe", "reason")  # every change of a target's row changes one of these
 
 
-def store_stock(connection: Connection, levels: pd.DataFrame, places: Sequence[Place], taken_at: datetime) -> bool:
+def store_stock(
+    connection: Connection,
+    levels: pd.DataFrame,
+    places: Sequence[Place],
+    taken_at: datetime,
+    sizes: Sizes | None = None,
+) -> bool:
     """Replace the stock tables by this snapshot; returns False, and does nothing, where a newer one is stored.
 
-    levels: STOCK_COLUMNS of domain/inventory/availability.py.
+    levels: STOCK_COLUMNS of domain/inventory/availability.py; sizes: as there.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number("stock_levels"),))
@@ -34,9 +40,12 @@ def store_stock(connection: Connection, levels: pd.DataFrame, places: Sequence[P
             return False
         cursor.execute("DELETE FROM commerce.stock_warehouses")
         cursor.execute("DELETE FROM commerce.stock_levels")
+        cursor.execute("DELETE FROM commerce.stock_sizes")
     warehouses = pd.DataFrame({"code": [p.code for p in places], "name": [p.name for p in places]})
     write_frame(connection, "stock_warehouses", warehouses.assign(taken_at=taken_at))
     write_frame(connection, "stock_levels", levels[list(STOCK_COLUMNS)].assign(taken_at=taken_at))
+    rows = [(product, measure, millionths) for (product, measure), millionths in (sizes or {}).items()]
+    write_rows(connection, "stock_sizes", ("product_id", "measure", "millionths"), rows)
     return True
 
 
@@ -48,6 +57,13 @@ def load_stock(connection: Connection) -> tuple[pd.DataFrame, list[Place], datet
         rows = cursor.fetchall()
     places = [Place(code, name) for code, name, _ in rows]
     return read_frame(connection, "stock_levels"), places, rows[0][2] if rows else None
+
+
+def load_sizes(connection: Connection) -> dict[tuple[int, str], int | None]:
+    """The sizes of the newest snapshot."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT product_id, measure, millionths FROM commerce.stock_sizes")
+        return {(product, measure): millionths for product, measure, millionths in cursor}
 
 
 def newer_stock(connection: Connection, taken_at: datetime) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
-from math import floor
+from math import ceil, floor
 from typing import Any
 
 import msgspec
 import pandas as pd
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from commerce_pipelines.core.errors import SettingsError
@@ -149,6 +150,26 @@ def test_the_target_is_the_rule_in_exact_fractions_and_never_above_free(
     expected = expected if cap is None else min(expected, cap)
     assert target == (0 if expected < end_below else expected)
     assert 0 <= target * units <= exact
+
+
+@given(
+    free=st.floats(0, 1e6).map(lambda f: round(f, 2)), size=st.fractions("1/100000", 1000), quantity=st.integers(1, 20),
+    ordered=st.integers(0, 50), share=st.decimals(0, 100, places=4),
+)  # fmt: skip
+@hypothesis_settings(deadline=None, max_examples=50)
+def test_what_is_measured_is_never_offered_beyond_what_there_is(
+    free: float, size: Fraction, quantity: int, ordered: int, share: Decimal
+) -> None:
+    """size: units of the product in one of the unit that settings name."""
+    sales = SaleRules(skus={"X": Pack(product="P1", quantity=quantity, unit="ft")})
+    sizes = {(1, f"{quantity} ft"): ceil(size * quantity * 1_000_000)}
+    rules, levels = InventoryRules(share=share), pd.DataFrame([level(1, free)])
+    held = {1: ordered * size * quantity}
+    [row] = decide(pd.DataFrame([listing("X")]), levels, held, rules, sales, {"": ("WH",)}, sizes).to_dict("records")
+    there = max(Fraction(str(free)) - held[1], Fraction(0)) * Fraction(share) / 100
+    assert 0 <= row["target"] * row["units"] <= row["free"]
+    assert row["target"] * size * quantity <= there
+    assert row["target"] >= floor(there * Fraction(999, 1000) / (size * quantity + Fraction(1, 1_000_000))) - 1
 
 
 WAREHOUSES = (Place("WH", "Main"), Place("FBA", "Amazon FBA"), Place("W2", "Second"))

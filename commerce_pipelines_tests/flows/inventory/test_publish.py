@@ -104,6 +104,38 @@ def test_an_order_is_held_back_until_odoo_was_read_with_it(warehouse: Warehouse,
     assert shop.shown["A"] == 38 - 8 - 1
 
 
+def test_what_is_sold_by_its_title_is_held_back_like_what_has_a_sku(
+    warehouse: Warehouse, odoo: Odoo, shop: Shop
+) -> None:
+    world = connections(warehouse, odoo, shop, titles="'Gift set*': {product: A, quantity: 4}, 'Mug *': B")
+    read_listings(world, NAME)
+    sold(warehouse, "1", "", 2, "Gift set for Ada")
+    sold(warehouse, "2", "", 3, "Mug with a name")
+    sold(warehouse, "3", "", 1, "Something that no title names")
+    sold(warehouse, "4", "A", 1, "Gift set: the SKU counts, not its title")
+    run(world)
+    assert (shop.shown["A"], shop.shown["B"]) == (38 - 2 * 4 - 1, 7 - 3)
+
+
+def test_listings_and_orders_count_in_the_unit_that_settings_name(warehouse: Warehouse, odoo: Odoo, shop: Shop) -> None:
+    """Ropes of 38 m and of 7 m: 124 and 22 whole feet; what is ordered by the foot and not in Odoo yet is held back."""
+    odoo.units = [
+        {"id": 1, "name": "m", "active": True, "factor": 1000.0, "rounding": 0.01, "relative_uom_id": 2},
+        {"id": 2, "name": "mm", "active": True, "factor": 1.0, "rounding": 0.01, "relative_uom_id": False},
+        {"id": 3, "name": "ft", "active": True, "factor": 304.8, "rounding": 0.01, "relative_uom_id": 2},
+    ]
+    shop.shown |= {"A-FT": 0, "B-FT": 0, "A-KG": 9}
+    skus = "A-FT: {product: A, unit: ft}, B-FT: {product: B, quantity: 10, unit: ft}, A-KG: {product: A, unit: kg}"
+    world = connections(warehouse, odoo, shop, skus=skus)
+    read_listings(world, NAME)
+    after = run(world).after.table.set_index("key")
+    assert [shop.shown[key] for key in ("A", "A-FT", "B-FT", "A-KG")] == [38, 124, 2, 9]
+    assert (after["reason"]["A-KG"], after["free"]["A-FT"]) == ("unknown_unit", 124)
+    sold(warehouse, "1", "A-FT", 10)
+    run(world)
+    assert [shop.shown[key] for key in ("A", "A-FT", "SIX")] == [34, 114, 5], "38 m less 3.048 m"
+
+
 def test_a_failed_read_publishes_nothing_and_keeps_the_last_one(warehouse: Warehouse, odoo: Odoo, shop: Shop) -> None:
     """G85."""
     world = connections(warehouse, odoo, shop)

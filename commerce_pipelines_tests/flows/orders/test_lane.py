@@ -142,6 +142,33 @@ def test_a_new_setting_heals_its_orders(connect: Any, request: pytest.FixtureReq
     assert after.run(again=False).actions == {"created": 1}
 
 
+def test_a_unit_that_odoo_lacks_waits_until_the_setting_is_right(connect: Any, request: pytest.FixtureRequest) -> None:
+    (one,) = numbered(request)
+    before = connect(f"skus: {{PACKS: {{product: {MUG}, quantity: 2, unit: Fathoms}}}}, ")
+    order = before.order(one, line(1201, sku="PACKS", quantity=3))
+    before.put(order)
+    assert before.run().reasons == {"unknown_unit": 1}
+    (found,) = waiting(before, one)
+    assert "Fathoms" in found.message
+    assert "Pack of 6" in found.fix
+    after = connect(f"skus: {{PACKS: {{product: {MUG}, quantity: 2, unit: Pack of 6}}}}, ")
+    after.put(order)
+    assert after.run().actions == {"created": 1}
+    assert waiting(after, one) == []
+    assert after.ledger(one)["amount_total"] == 1201
+    [row] = after.connections.odoo.call(
+        "sale.order.line", "search_read", domain=[["order_id", "=", after.ledger(one)["odoo_id"]]],
+        fields=["product_uom_qty", "product_uom_id", "price_total"],
+    )  # fmt: skip
+    assert (row["product_uom_qty"], row["product_uom_id"][1], row["price_total"]) == (6, "Pack of 6", 12.01)
+    # Another setting says nothing of what is sold; an edit keeps the unit.
+    plain = connect(f"skus: {{PACKS: {MUG}}}, ")
+    plain.put(later(order, lines=(line(2402, sku="PACKS", quantity=6),)))
+    assert plain.run().actions == {"changed": 1}
+    [row] = plain.connections.odoo.call("sale.order.line", "read", [row["id"]], fields=["product_uom_qty"])
+    assert row["product_uom_qty"] == 12
+
+
 def test_g89_an_oversold_order_is_loaded_flagged_and_the_note_goes_with_the_shortage(
     lane: Lane, request: pytest.FixtureRequest
 ) -> None:
