@@ -181,8 +181,8 @@ def _read_units_by_product(connections: Connections, snapshot: Snapshot, pipe: P
             if product is not None:
                 # A unit that Odoo lacks: what is sold is held back as if it were the product's own.
                 size = goods.unit and snapshot.sizes.get((int(product), goods.measure))
-                each = Fraction(size, MICRO) if size else goods.quantity
-                units[int(product)] = units.get(int(product), 0) + quantity * each
+                needs = Fraction(size, MICRO) if size else goods.quantity
+                units[int(product)] = units.get(int(product), 0) + quantity * needs
     return units
 
 
