@@ -1,6 +1,6 @@
-"""What Dagster loads: settings in, Definitions out. Nothing slow and no secret at import.
+"""What Dagster loads: settings in, Definitions out. Importing it is fast and reads no secret.
 
-What belongs here: the table of flows, and putting them, the sensors and the resources together. What does not: anything
+What belongs here: the table of flows, and putting them, the sensors and the resources together. What does not: what
 they do. Adding a flow: docs/architecture.md.
 """
 
@@ -23,8 +23,8 @@ from .settings.file import Settings
 
 
 class Lane(NamedTuple):
-    """One flow. `applies` says which channels it serves; the others are handed those channels, all of them at once,
-    and are left out when there is none."""
+    """One flow. applies: whether it serves a channel. The other functions get all channels that it serves at once; they
+    are not called if there is none."""
 
     flow: str
     applies: Callable[[ChannelSettings], bool]
@@ -58,7 +58,8 @@ def build_defs(
 ) -> dg.Definitions:
     """Fresh Definitions for these settings; the same for `dagster dev`, the tests and the demo.
 
-    Every run is one process (`in_process_executor`): a process per step costs seconds. Scale out by run launcher.
+    Every run is one process (`in_process_executor`), because a process per step costs seconds. To scale out, choose
+    another run launcher.
     """
     connections = connections or open_connections(settings)
     served = [(lane, [channel for channel in settings.channels if lane.applies(channel)]) for lane in lanes]
@@ -81,5 +82,5 @@ def build_defs(
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """The definitions of the configured settings file. Raises SettingsError in one sentence when it is wrong."""
+    """The definitions of the configured settings file. Raises SettingsError in one sentence if the file is wrong."""
     return build_defs(settings_file.load())

@@ -1,4 +1,4 @@
 """Dagster's assets and checks: keys, partitions, metadata.
 
-What does not belong here: what they do (flows/).
+What belongs here: what Dagster shows. What does not: what the assets do (flows/).
 """

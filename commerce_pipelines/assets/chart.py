@@ -9,8 +9,8 @@ import base64
 from collections.abc import Mapping
 from html import escape
 
-WIDTH, HEIGHT, FOOT = 600, 180, 34  # as wide as the UI shows without cutting it off
-WIDEST = 90  # of one bar and its gap: few figures must not look like walls
+WIDTH, HEIGHT, FOOT = 600, 180, 34  # as wide as the UI shows without cutting off
+WIDEST = 90  # of one bar and its gap, so that a chart of few figures keeps narrow bars
 
 
 def bars(figures: Mapping[str, int], title: str) -> str:

@@ -17,17 +17,19 @@ from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError, PermanentError, TransientError, UnknownOutcome
 from ..domain.money import to_decimal
 
-# A run that the sensor requested finds its orders landed already; one started by hand or by a backfill pulls them.
+# The tag of a run that the sensor requested, whose orders are landed already; a run started by hand or by a backfill
+# pulls them.
 LANDED_TAG = "commerce/landed"
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-# Of the runs of one backfill. Their lane is one of its own: the sensor's runs need not wait for old days.
+# The tag of a backfill's runs. They have a lane of their own, so that the sensor's runs need not wait for old days.
 BACKFILL_TAG = "commerce/backfill"
-# Of a run that a sensor or a frequent schedule asked for: that one asks again, so Dagster must not do so as well.
+# Tags of a run that a sensor or a frequent schedule requested: the sensor requests it again, so Dagster must not retry
+# it as well.
 ASKED_AGAIN = {"dagster/max_retries": "0"}
 
 RETRY = dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 ONE_RUN = dg.BackfillPolicy.single_run()
-# Dagster marks the parameter as beta and says so once per asset and process.
+# Dagster marks the parameter as beta and warns once per asset and process.
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
 
 
@@ -39,7 +41,7 @@ def business_days(channel: ChannelSettings) -> dg.DailyPartitionsDefinition:
 
 
 def days_of(context: dg.AssetExecutionContext) -> tuple[date, date]:
-    """The run's business days as `[start, end)`, for one partition and for a range alike."""
+    """The run's business days as `[start, end)`, for one partition and for a range."""
     window = context.partition_time_window
     start: datetime = window.start
     return start.date(), window.end.date()
@@ -48,11 +50,11 @@ def days_of(context: dg.AssetExecutionContext) -> tuple[date, date]:
 def say_by_day(
     context: dg.AssetExecutionContext, key: dg.AssetKey, days: Mapping[date, Mapping[str, Any]], run: Mapping[str, Any]
 ) -> None:
-    """Give each partition of the run its own figures, and name the run's as `run/…`.
+    """Give each partition of the run its own figures, and name the run's figures `run/…`.
 
-    Dagster copies what a MaterializeResult says to every partition of its run: seven days would each show the money of
-    all seven, and a plot would add it up. `run`: its short figures go to each day, its pictures to the last day alone,
-    because each copy is stored.
+    Dagster copies the metadata of a MaterializeResult to every partition of its run: each of seven days would show the
+    money of all seven, and a plot would add it up. run: its short figures go to each day, its pictures only to the last
+    day, because each copy is stored.
     """
     figures = {f"run/{name}": figure for name, figure in run.items()}
     small = {name: figure for name, figure in figures.items() if not isinstance(figure, dg.MarkdownMetadataValue)}
@@ -69,7 +71,8 @@ def each_day(context: dg.AssetExecutionContext) -> list[date]:
 
 @contextmanager
 def failures() -> Iterator[None]:
-    """Tell Dagster what an error means: transient ones wait as long as advised, others are not retried."""
+    """Tell Dagster what an error means: a transient one is retried after the wait that the other side asks for, any
+    other is not retried."""
     try:
         yield
     except TransientError as error:
@@ -83,7 +86,7 @@ def failures() -> Iterator[None]:
 
 
 def money(totals: Mapping[str, int]) -> dict[str, dg.MetadataValue]:
-    """`money/EUR: 1234.50` for each currency: text, because a float would lie."""
+    """`money/EUR: 1234.50` for each currency, as text, because a float would be inexact."""
     return {
         f"money/{currency}": dg.MetadataValue.text(str(to_decimal(minor, currency)))
         for currency, minor in sorted(totals.items())

@@ -20,8 +20,8 @@ SHOWN = 62  # rows and bars: two months, or a month in two currencies
 
 
 def complete(verdict: Verdict, name: str, asset_key: dg.AssetKey) -> dg.AssetCheckResult:
-    """The check's verdict over all days. Orders that wait, and days that no run has dealt with, make it a warning;
-    anything unexplained makes it an error."""
+    """The check's verdict over all days. Orders that wait, and days that no run has dealt with, make it a warning; any
+    other difference makes it an error."""
     proof = verdict.proof.whole
     red = sorted({day for (day, _), of_day in verdict.proof.days.items() if not of_day.complete})
     days = sorted({day for day, _ in verdict.proof.days})
@@ -64,11 +64,11 @@ def complete(verdict: Verdict, name: str, asset_key: dg.AssetKey) -> dg.AssetChe
 
 
 def sentence(verdict: Verdict) -> str:
-    """`100 orders in the channel, 99 in Odoo, 1 missing; money differs by 39.90.`, and what else is not settled."""
+    """`100 orders in the channel, 99 in Odoo, 1 missing; money differs by 39.90.`, and what else is open."""
     text = _describe(verdict.proof.whole)
     if (
         verdict.waiting > verdict.proof.whole.exceptions
-    ):  # some cannot be read, or were refused since their day was proved
+    ):  # some cannot be read, or were refused after their day was proved
         text += f" {verdict.waiting} wait with a reason."
     if verdict.undealt:
         text += f" {len(verdict.undealt)} days have answers that no run has dealt with yet."
@@ -100,7 +100,7 @@ def _join_dates(days: Sequence[date]) -> str:
 
 
 def _write_table(whole_proof: Proof) -> str:
-    """Markdown: one row per business day and currency; those found wanting or waiting first, then the newest."""
+    """Markdown: one row per business day and currency; incomplete and waiting days first, then the newest."""
     head = ["day", "currency", "channel", "Odoo", "waiting", "missing", "surplus", "money in channel", "money in Odoo"]
     rows = [
         [

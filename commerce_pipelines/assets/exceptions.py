@@ -30,7 +30,7 @@ class Replay(dg.Config):
 
 
 def exceptions_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
-    """`<channel>/exceptions`: not partitioned, because a person wants to see all that waits."""
+    """`<channel>/exceptions`: not partitioned, because a person wants to see everything that waits."""
     name = channel.name
 
     @dg.asset(
@@ -74,7 +74,7 @@ def exceptions_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinitio
 
 
 def _write_table(waiting: "Sequence[OpenException]") -> str:
-    """Markdown, at most SHOWN rows. Everything that came from outside is escaped."""
+    """Markdown, at most SHOWN rows. All text from outside is escaped."""
     if not waiting:
         return "Nothing waits."
     head = "| flow | record | reason | says | what to do | first seen | tries |\n" + "| --- " * 7 + "|"
@@ -90,5 +90,6 @@ def _write_table(waiting: "Sequence[OpenException]") -> str:
 
 
 def _escape_cell(text: str) -> str:
-    """Text that markdown shows as it is: no link, not of a bare address either, no image, no end of the cell."""
+    """Text that markdown shows unchanged: without links (not even of a bare address), images, or the end of the
+    cell."""
     return "".join(f"\\{c}" if c in punctuation else c for c in " ".join(text.split()))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FLOW = "inventory"
 STOCK = dg.AssetKey(["odoo", "stock_levels"])
 INVENTORY_TAG = "commerce/inventory"  # the channel that a sensor or schedule requested the run for
-WHOLE_TAG = "commerce/whole"  # read everything anew, nothing only by its changes
+WHOLE_TAG = "commerce/whole"  # read everything anew, not only changes
 SHOWN = 50  # rows and names in metadata
 
 STEPS = ("0", "1–5", "6–20", "21–100", "over 100")
@@ -32,14 +32,14 @@ BOUNDS = (0, 5, 20, 100)
 
 
 class PublishConfig(dg.Config):
-    """release: publish although the breaker would stop it, knowingly, this once. dry_run: only show the difference."""
+    """release: publish this once, although the breaker would stop it. dry_run: only show the difference."""
 
     release: bool = False
     dry_run: bool = False
 
 
 def assets(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.AssetsDefinition]:
-    """The lane's assets, for LANES: one reading of Odoo's stock, and the channels' own."""
+    """The lane's assets, for LANES: one asset for Odoo's stock, and the channels' own."""
     own = [asset for channel in channels for asset in inventory_assets(channel, settings.owner)]
     return [stock_levels_asset(settings.owner), *own]
 
@@ -47,7 +47,7 @@ def assets(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.A
 def stock_levels_asset(owner: str) -> dg.AssetsDefinition:
     """Odoo's stock, for all channels at once.
 
-    It is in no pool: reading needs no turn among writers, and a long backfill of orders must not hold up the stock.
+    It is in no pool: reading Odoo need not wait for writers, and a long backfill of orders must not hold up the stock.
     """
 
     @dg.asset(
@@ -94,7 +94,7 @@ def stock_levels_asset(owner: str) -> dg.AssetsDefinition:
 
 
 def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefinition]:
-    """The three stages of one channel's stock. `owner` is an e-mail address or `team:NAME`."""
+    """The three stages of one channel's stock. owner: an e-mail address or `team:NAME`."""
     name, kind = channel.name, str(channel.__struct_config__.tag)
     deadline = timedelta(minutes=channel.inventory.deadline_minutes)
 
@@ -223,7 +223,8 @@ def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefi
 
 
 def checks(state: "Standing", asset_key: dg.AssetKey) -> Sequence[dg.AssetCheckResult]:
-    """The two verdicts. What is above free while its correction is on its way is a warning, anything else an error."""
+    """The two checks. A listing above the free stock whose correction is under way makes a warning, anything else an
+    error."""
     above, behind = len(state.above), len(state.behind)
     return (
         dg.AssetCheckResult(
@@ -247,7 +248,7 @@ def checks(state: "Standing", asset_key: dg.AssetKey) -> Sequence[dg.AssetCheckR
 
 
 def _join_names(names: "Sequence[str] | pd.Series[str]") -> str:
-    """`3: A, B, C`, cut where it gets long."""
+    """`3: A, B, C`, cut off if it gets long."""
     listed = [str(name) for name in names]
     more = " …" if len(listed) > SHOWN else ""
     return f"{len(listed)}: {', '.join(listed[:SHOWN])}{more}" if listed else "none"

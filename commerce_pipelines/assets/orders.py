@@ -45,7 +45,7 @@ def assets(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.A
 
 
 def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefinition]:
-    """The three stages of one channel's orders. `owner` is an e-mail address or `team:NAME`."""
+    """The three stages of one channel's orders. owner: an e-mail address or `team:NAME`."""
     name, kind = channel.name, str(channel.__struct_config__.tag)
     days = business_days(channel)
 
@@ -233,8 +233,8 @@ def jobs(settings: Settings, channels: Sequence[ChannelSettings]) -> list[Any]:
 
 
 def backfill_job(channel: ChannelSettings) -> Any:  # of a type that Dagster does not export
-    """Old days of one channel, asked for anew: what the command `backfill` runs, and a person by *Materialize* in the
-    job's page. `sale_orders` alone would ask the channel for nothing."""
+    """Old days of one channel, read anew: the command `backfill` runs this job, and a person can with *Materialize* in
+    the job's page. `sale_orders` alone would read nothing from the channel."""
     return dg.define_asset_job(
         f"{channel.name}_backfill",
         selection=dg.AssetSelection.assets(*([channel.name, table] for table in STAGES)),
@@ -245,7 +245,7 @@ def backfill_job(channel: ChannelSettings) -> Any:  # of a type that Dagster doe
 
 
 def _describe_staged(part: "Staged") -> dict[str, Any]:
-    """What is said of staged orders, of a day or of the whole run."""
+    """The figures of staged orders, of a day or of the whole run."""
     return {
         "in exceptions": part.refused,
         "erased": part.forgotten,
@@ -255,7 +255,7 @@ def _describe_staged(part: "Staged") -> dict[str, Any]:
 
 
 def _describe_loaded(part: "Loaded") -> dict[str, Any]:
-    """What is said of orders brought to Odoo, of a day or of the whole run."""
+    """The figures of orders loaded to Odoo, of a day or of the whole run."""
     return {
         **counts(part.actions, "orders"),
         **counts(part.reasons, "reasons"),

@@ -35,10 +35,10 @@ def advice(name: str, first: date, last: date) -> str:
 @click.option("--days-per-run", type=click.IntRange(1, 366), help="default: 7; fewer let new orders in between sooner")
 @click.option("--anew", is_flag=True, help="from the first day, although an earlier one of these days was interrupted")
 def backfill(channel: str, start: datetime, end: datetime | None, days_per_run: int | None, anew: bool) -> None:
-    """Ask CHANNEL for the orders of old days and bring them to Odoo.
+    """Read CHANNEL's orders of old days and bring them to Odoo.
 
-    Oldest days first, a week a run; the runs stand in Dagster's UI. Stopped or killed, the same command goes on where
-    it was. Exits 1 if an order is missing at the end.
+    Oldest days first, a week in one run; Dagster's UI shows the runs. If the command is stopped or killed, call it
+    again: it continues where it was. Exits 1 if an order is missing at the end.
     """
     from ..assets.common import BACKFILL_TAG
     from ..flows.intake.backfill import DAYS_PER_RUN, came
@@ -67,8 +67,8 @@ def backfill(channel: str, start: datetime, end: datetime | None, days_per_run: 
 def runs(
     connections: Connections, name: str, tags: Mapping[str, str], again: str
 ) -> Iterator[Callable[[date, date], None]]:
-    """What runs the channel's backfill job for some days, in this process and recorded in Dagster's instance. tags: of
-    its runs; again: what goes on after a run that failed."""
+    """A function that runs the channel's backfill job for some days, in this process and recorded in Dagster's
+    instance. tags: of its runs. again: the command that continues after a failed run."""
     from ..assets.common import RANGE_END, RANGE_START
     from ..definitions import build_defs
     from ..resources.run_here import end_left_behind, open_instance, run_here

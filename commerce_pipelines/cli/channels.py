@@ -1,6 +1,6 @@
 """`commerce-pipelines channels list | rename | agree`: which accounts the channels are, from a terminal.
 
-What belongs here: arguments and tables of these commands. What does not: what they find out (flows/identity.py).
+What belongs here: arguments and tables of these commands. What does not: the work behind them (flows/identity.py).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from ..settings import file as settings_file
 
 @click.group()
 def channels() -> None:
-    """Which account each channel is, and which Odoo it is kept in step with."""
+    """Which account each channel is, and which Odoo belongs to it."""
 
 
 @channels.command("list")
 def list_channels() -> None:
-    """Show what is kept of every channel; asks nobody."""
+    """Show what is recorded of every channel, without asking the marketplaces or Odoo."""
     from rich.console import Console
     from rich.table import Table
 
@@ -44,9 +44,9 @@ def list_channels() -> None:
 @click.argument("old")
 @click.argument("new")
 def rename(old: str, new: str) -> None:
-    """Adopt the records of the channel OLD, which commerce.yaml calls NEW now.
+    """Give the records of the channel OLD the name NEW that commerce.yaml has now.
 
-    Stop Dagster first. Orders in Odoo keep the external ids that they have.
+    Stop Dagster first. Orders in Odoo keep their external ids.
     """
     from ..flows.identity import rename as rename_channel
 
@@ -57,9 +57,9 @@ def rename(old: str, new: str) -> None:
 @channels.command()
 @click.argument("channel")
 def agree(channel: str) -> None:
-    """Let this installation write: keep CHANNEL in step with the Odoo of commerce.yaml, and publish to it.
+    """Let this installation keep CHANNEL and the Odoo of commerce.yaml in step, and publish to CHANNEL.
 
-    Needed where an account was kept in step with another Odoo before, or where Odoo holds its orders already.
+    Needed where another Odoo belonged to the account before, or where Odoo already holds orders of the account.
     """
     from ..flows.identity import agree as agree_to
 

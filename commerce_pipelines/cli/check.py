@@ -1,6 +1,6 @@
-"""`commerce-pipelines check`: every setting, credential, right and mapping, tried once, told in a line each.
+"""`commerce-pipelines check`: every setting, credential, right and mapping, tried once, one line each.
 
-What belongs here: the list of things that can be wrong before the first order. What does not: mending them.
+What belongs here: the list of what can be wrong before the first order. What does not: repairing it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def verify(connections: Connections) -> Iterator[Finding]:
 def _verify_channel(
     connections: Connections, channel: ChannelSettings, database: bool, odoo: bool
 ) -> Iterator[verifiers.Finding]:
-    """What the table of verifiers has for one channel, as far as its services answer."""
+    """The findings of the table of verifiers for one channel, as far as its services answer."""
     tried = [*verifiers.OF_CHANNEL, *(verifiers.OF_ACCOUNT if database else ())]
     tried += [*verifiers.OF_ODOO, *verifiers.OF_DATABASE] if database and odoo else []
     for verifier in tried:
@@ -59,7 +59,7 @@ def _verify_channel(
 
 
 def send_test(connections: Connections) -> Iterator[Finding]:
-    """A message to every target of `alerts`, one finding each."""
+    """Send a test message to every target of `alerts`; one finding each."""
     from ..resources.alerts import alert
 
     targets = connections.settings.alerts.targets

@@ -1,7 +1,7 @@
-"""Running Dagster on one machine: its home folder, its processes, and leaving nothing behind.
+"""Running Dagster on one machine: its home folder, its processes, and ending all of them.
 
-What belongs here: which processes and looks `dev` has, its lock, what a person is told. What does not: keeping
-processes running (supervisor.py), settings, the demo's marketplaces.
+What belongs here: the processes and looks of `dev`, its lock, what it prints. What does not: keeping processes running
+(supervisor.py), settings, the demo's marketplaces.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from ..warehouse.server.server import database_url, libpq_url, stop_database
 from .supervisor import Look, Part, Supervisor, cut_log
 
 CODE, WEBSERVER, DAEMON = "Dagster's code server", "Dagster's webserver", "Dagster's daemon"
-LEAST_FREE_BYTES = 500_000_000  # with less PostgreSQL will soon refuse to write, and in the end to start
-DEAD_SECONDS = 10.0  # a run without its lock for so long is dead: its connection may have broken for a moment
+LEAST_FREE_BYTES = 500_000_000  # with less, PostgreSQL will soon refuse to write, and in the end to start
+DEAD_SECONDS = 10.0  # a run without its lock for so long is dead; a living run may lose its connection for a moment
 
 Tell = Callable[[str, str], None]
 
 
 def dagster_home(root: Path) -> Path:
-    """`<root>/.commerce/dagster` holding the instance's dagster.yaml and workspace.yaml; written anew each time."""
+    """`<root>/.commerce/dagster` with the instance's dagster.yaml and workspace.yaml, written anew each time."""
     home = root / ".commerce" / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     package = resources.files("commerce_pipelines") / "instance"
@@ -49,8 +49,8 @@ def dagster_home(root: Path) -> Path:
 
 
 class Ui(NamedTuple):
-    """Where the UI listens. token: what a browser has to know; None lets all in. proxies: under which a proxy reaches
-    it, as `name` or `name:port`."""
+    """The address of the UI. token: what a browser has to know; None admits everybody. proxies: under which a proxy
+    reaches the UI, as `name` or `name:port`."""
 
     host: str
     port: int
@@ -59,11 +59,10 @@ class Ui(NamedTuple):
 
 
 class Services:
-    """Code server, webserver and daemon of the project at `root`, supervised by a thread for as long as it is entered.
+    """Code server, webserver and daemon of the project at `root`, supervised by a thread while this context is open.
 
-    log: what they print goes there, else to the terminal. tell: hears, besides the terminal, what stopped and came
-    back.
-    stops_database: the embedded database ends with them. looks: what is looked after besides.
+    log: a file for their output, else they write to the terminal. tell: is called, besides the terminal, when something
+    stopped or came back. stops_database: the embedded database ends with them. looks: further things to look after.
     """
 
     def __init__(
@@ -81,7 +80,7 @@ class Services:
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Services:
-        """Raises SettingsError for a port that is taken, and for a folder in which `dev` runs already."""
+        """Raises SettingsError for a port that is in use, and for a folder in which `dev` already runs."""
         with contextlib.ExitStack() as cleanup:
             cleanup.enter_context(only_one(self._root, self._host, self._port))
             _check_port(self._host, self._port)
@@ -112,11 +111,11 @@ class Services:
         self._cleanup.close()
 
     def alive(self) -> bool:
-        """Whether the services are being kept running."""
+        """Whether the services are kept running."""
         return self._thread is not None and self._thread.is_alive()
 
     def wait(self) -> None:
-        """Until the supervisor gives up, which it does only for a fault of its own."""
+        """Wait until the supervisor ends by itself, which it does only for a fault of its own."""
         while self.alive():
             time.sleep(0.5)
 
@@ -135,7 +134,7 @@ class Services:
         ]
 
     def _look_at_database(self) -> None:
-        """Start the embedded server again where it ended. Raises TransientError where a server of yours is away."""
+        """Start the embedded server again if it ended. Raises TransientError if a server of your own is away."""
         import psycopg2
 
         embedded = not self._environ.get("COMMERCE_DATABASE_URL", "").strip()
@@ -149,7 +148,7 @@ class Services:
             raise TransientError("PostgreSQL does not answer; nothing is read or written until it does.") from None
 
     def _look_for_dead_runs(self) -> None:
-        """End runs whose processes are gone, whatever became of the daemon that should notice."""
+        """End runs whose processes are gone, even if the daemon that should notice is dead."""
         from ..resources.run_life import dead_runs
 
         assert self.supervisor is not None  # noqa: S101 - narrows the type
@@ -160,7 +159,8 @@ class Services:
             end_dead_runs(self._root, self._environ, age)
 
     def _look_at_settings(self) -> None:
-        """Load changed settings into the code server. Raises SettingsError for wrong ones; the old ones stay in use."""
+        """Load changed settings into the code server. Raises SettingsError for wrong settings; the old ones stay in
+        use."""
         from ..settings import file as settings_file
 
         path = self._root / settings_file.config_path(self._environ)
@@ -176,7 +176,7 @@ class Services:
 
 
 def parts(home: Path, code_socket: Path, host: str, port: int) -> list[Part]:
-    """The three processes of Dagster. A part that dies is one that the supervisor sees, not a child of a child."""
+    """The three processes of Dagster. Each is a child of the supervisor itself, so that the supervisor sees it die."""
     workspace = home / "services.yaml"
     server = {"grpc_server": {"socket": str(code_socket), "location_name": "commerce_pipelines"}}
     workspace.write_text(json.dumps({"load_from": [server]}), encoding="utf-8")  # JSON is YAML
@@ -197,7 +197,7 @@ def parts(home: Path, code_socket: Path, host: str, port: int) -> list[Part]:
 
 @contextlib.contextmanager
 def only_one(root: Path, host: str, port: int) -> Iterator[None]:
-    """Hold the folder's lock. Raises SettingsError with number and address of the one that holds it."""
+    """Hold the folder's lock. Raises SettingsError with process id and address of the process that holds it."""
     folder = root / ".commerce"
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     with open(folder / "dev.lock", "a+") as lock:
@@ -229,7 +229,8 @@ def _check_port(host: str, port: int) -> None:
 
 
 def look_at_disk(root: Path) -> None:
-    """Raises TransientError where the disk is nearly full: PostgreSQL stops, in the end for good, when it is."""
+    """Raises TransientError where the disk is nearly full, because PostgreSQL stops when it is full and may not start
+    again."""
     free = shutil.disk_usage(root).free
     if free < LEAST_FREE_BYTES:
         raise TransientError(f"Only {free // 1_000_000} MB are free on the disk of {root}: make room.")
@@ -243,15 +244,15 @@ def server_runs(root: Path) -> bool:
 
 
 def end_dead_runs(root: Path, environ: Mapping[str, str], launched_before_seconds: float = 0.0) -> None:
-    """Runs whose processes are gone are reported as ended, so that they hold up no run to come (resources/run_life.py).
+    """Runs whose processes are gone are reported as ended, so that no later run waits for them (resources/run_life.py).
 
-    A command of its own where there are any: it imports Dagster, which this process does without.
+    If there are any, a command of its own ends them, because it imports Dagster, which this process does without.
     """
     import psycopg2
 
     from ..resources.run_life import dead_runs
 
-    with contextlib.suppress(psycopg2.Error):  # without a database nothing is known, and Dagster will say so
+    with contextlib.suppress(psycopg2.Error):  # without a database nothing is known, and Dagster will report that
         if dead_runs(database_url(environ, root), launched_before_seconds):
             command = [sys.executable, "-m", "commerce_pipelines.cli.main", "end-dead-runs"]
             command += ["--launched-before", str(launched_before_seconds)]
@@ -260,10 +261,11 @@ def end_dead_runs(root: Path, environ: Mapping[str, str], launched_before_second
 
 
 def serve(services: Services, url: str, beside: contextlib.AbstractContextManager[object]) -> int:
-    """Run until Ctrl-C or SIGTERM; afterwards neither Dagster nor an embedded database is left.
+    """Run until Ctrl-C or SIGTERM; afterwards neither Dagster nor an embedded database runs.
 
-    url: what a person is told to open. beside: what else shall be at work for as long. Returns 0 where it was asked to
-    end, else 1, so that a service manager starts it again. Raises SettingsError where it cannot start at all.
+    url: the address that a person is told to open. beside: a context that is open as long as the services run. Returns
+    0 if it was asked to end, else 1, so that a service manager starts it again. Raises SettingsError if it cannot start
+    at all.
     """
     try:
         with ending_cleanly(), services, beside:
@@ -275,7 +277,7 @@ def serve(services: Services, url: str, beside: contextlib.AbstractContextManage
 
 
 def ui_token(root: Path) -> str:
-    """What a browser has to know to use the UI; kept in the folder, so that a bookmark works the next time."""
+    """What a browser has to know to use the UI. It is stored in the folder, so that a bookmark works the next time."""
     path = root / ".commerce" / "ui.token"
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     if not path.exists():
@@ -286,9 +288,9 @@ def ui_token(root: Path) -> str:
 
 @contextlib.contextmanager
 def ending_cleanly() -> Iterator[None]:
-    """SIGTERM and a closed terminal end us the way Ctrl-C does, so that they leave nothing behind either.
+    """SIGTERM and a closed terminal end the process in the same way as Ctrl-C, so that it cleans up too.
 
-    Once it has come, the next ones are ignored: what cleans up must not be interrupted.
+    Further signals are ignored then, because cleaning up must not be interrupted.
     """
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

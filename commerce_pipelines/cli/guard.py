@@ -1,7 +1,8 @@
-"""A guard in front of Dagster's web server: who may ask it what, from which page.
+"""A guard in front of Dagster's web server: who may send which request, from which page.
 
-Dagster's server has no login, answers mutations by GET, any Host, and a WebSocket of any origin: a page that somebody
-reads in the same browser could stop a sensor by an <img>, or read run logs. The guard lets through what the UI does.
+Dagster's server has no login. It answers mutations by GET, any Host, and a WebSocket of any origin: a page that
+somebody opens in the same browser could stop a sensor with an <img>, or read run logs. The guard lets through what the
+UI needs.
 
 What belongs here: the ASGI application around another one. What does not: Dagster (webserver.py), TLS and logins (a
 proxy, docs/run-for-real.md).
@@ -27,14 +28,15 @@ _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
 ]
-_NAVIGATION = {"document", "empty", ""}  # Sec-Fetch-Dest of what is no image, script, frame or object of another page
+# Sec-Fetch-Dest of requests that are no image, script, frame or object of another page.
+_NAVIGATION = {"document", "empty", ""}
 
 
 class Guard:
-    """Lets a request through when its Host is one of `hosts`, it comes from our own page, and it knows the token.
+    """Lets a request through if its Host is one of `hosts`, it comes from our own page, and it knows the token.
 
-    hosts: `name:port` as browsers send them. token: what the URL that `dev` prints carries, exchanged for a cookie that
-    other sites' pages cannot make a browser send; None asks for none.
+    hosts: `name:port` as browsers send it. token: part of the URL that `dev` prints, exchanged for a cookie that a page
+    of another site cannot make a browser send; None requires no token.
     """
 
     def __init__(self, app: App, hosts: Iterable[str], token: str | None = None) -> None:
@@ -65,7 +67,7 @@ class Guard:
         await self._app(scope, receive, send_guarded)
 
     def _find_refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
-        """Status and sentence with which a request is turned away; None lets it through."""
+        """The status and sentence with which a request is refused; None lets it through."""
         host = headers.get("host", "").lower()
         if host not in self._hosts:
             return 421, "This address is not one of the UI's own; commerce-pipelines dev prints the right one."
@@ -100,7 +102,8 @@ class Guard:
         return any(_is_token(candidate, self._token) for candidate in (cookie.value if cookie else "", bearer))
 
     async def _exchange_token(self, scope: Scope, candidate: str, send: Send) -> None:
-        """The token of the URL for a cookie, and the same page without it: URLs end up in histories and logs."""
+        """Exchange the token in the URL for a cookie and redirect to the same page without the token, because URLs end
+        up in histories and logs."""
         assert self._token is not None  # noqa: S101 - narrows the type
         if not _is_token(candidate, self._token):
             return await _send_answer(
@@ -115,7 +118,8 @@ class Guard:
 
 
 def _refuse_graphql(scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
-    """A GraphQL request that is no POST of JSON: only such a one cannot be sent by a form, a link or an image."""
+    """The refusal of a GraphQL request that is not a POST of JSON, because a form, a link or an image can send any
+    other."""
     if scope["method"] in ("GET", "HEAD", "OPTIONS"):
         if scope["path"].rstrip("/").endswith("/graphql") and "query" in _parse_query(scope):
             return 405, "GraphQL is asked by POST."
@@ -126,7 +130,7 @@ def _refuse_graphql(scope: Scope, headers: dict[str, str]) -> tuple[int, str] | 
 
 
 def _read_headers(scope: Scope) -> dict[str, str]:
-    """By lower-case name. A header that comes twice is joined, so that no half of it is overlooked."""
+    """The headers by lower-case name. A header that comes twice is joined, so that the check sees all of it."""
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")

@@ -1,6 +1,6 @@
 """`commerce-pipelines init`: a first commerce.yaml from what one Odoo offers, and a master key.
 
-What belongs here: writing the two files. What does not: reading them (settings/file.py), trying them (check.py).
+What belongs here: writing the two files. What does not: reading them (settings/file.py), checking them (check.py).
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ channels: []
 
 
 def write_settings(url: str, database: str, username: str, transport: str, password: str, output: Path) -> list[str]:
-    """Ask Odoo what it has, write `output` and add a master key to .env beside it. Returns what was done, in sentences.
+    """Read what Odoo offers, write `output` and add a master key to .env beside it. Returns what was done, in
+    sentences.
 
-    Raises SettingsError if `output` exists; the errors of the Odoo client if Odoo cannot be entered.
+    Raises SettingsError if `output` exists; the errors of the Odoo client if the login fails.
     """
     from ..odoo.readiness import offers
     from ..odoo.rpc.client import connect
@@ -42,7 +43,7 @@ def write_settings(url: str, database: str, username: str, transport: str, passw
         transport="json2" if transport == "json2" else "jsonrpc",
     )  # fmt: skip
     client = connect(settings, password)
-    client.version()  # another Odoo is said now, not by the first order
+    client.version()  # another version of Odoo is reported now, not by the first order
     names = offers(client)
     output.write_text(_write_text(settings, names), encoding="utf-8")
     done = [f"Wrote {output}. Set ODOO_PASSWORD in the environment or in .env."]

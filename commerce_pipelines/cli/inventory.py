@@ -1,6 +1,6 @@
 """`commerce-pipelines inventory plan | release`: stock from a terminal.
 
-What belongs here: arguments and tables of these commands. What does not: what they find out
+What belongs here: arguments and tables of these commands. What does not: the work behind them
 (flows/inventory/publish.py).
 """
 
@@ -14,7 +14,7 @@ from ..core.errors import SettingsError
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
 
-ROWS = 200  # of the difference, in a terminal
+ROWS = 200  # rows of the difference that a terminal shows
 
 
 @click.group()
@@ -69,7 +69,7 @@ def release(channel: str) -> None:
 
 
 def _open_connections(channel: str) -> Connections:
-    """The doors, once it is certain that there is such a channel and that its stock is published."""
+    """The doors. Raises SettingsError for an unknown channel, and for one whose stock is not published."""
     settings = settings_file.load()
     if not settings.channel(channel).inventory.enabled:
         raise SettingsError(f"channels[{channel}].inventory.enabled is not true: no stock is published there.")

@@ -1,7 +1,7 @@
 """`commerce-pipelines`: set up, verify, run and prove, from a terminal.
 
-What belongs here: arguments, tables, exit codes. What does not: anything an asset needs too (flows/).
-Exit codes: 0 fine, 1 something is wrong and said so, 2 wrong usage.
+What belongs here: arguments, tables, exit codes. What does not: anything that an asset needs too (flows/). Exit codes:
+0 fine, 1 something is wrong and the output says what, 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from .inventory import inventory
 from .orders import days, exceptions, plan, trace
 from .pull import pull
 
-SHOWN = 20  # missing ids that a person is shown; the JSON has them all
+SHOWN = 20  # missing ids that a person is shown; the JSON has all of them
 NO_CHANNEL = "commerce.yaml has no channel yet: add your accounts under channels, see commerce.example.yaml."
 
 
 class _Group(click.Group):
-    """Says our own errors as one sentence a mistake instead of a traceback."""
+    """Prints our own errors as one sentence per mistake instead of a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -114,8 +114,8 @@ def check(send_test_alert: bool) -> None:
 def dev(host: str, port: int, behind_proxy: bool, public_host: tuple[str, ...]) -> None:
     """Run Dagster (UI, daemon, sensors) until Ctrl-C.
 
-    Prints the UI's address with the token that a browser needs once. With `listen` in commerce.yaml also what the
-    command `listen` does.
+    Prints the UI's address with the token that a browser needs once. With `listen` in commerce.yaml it does the work of
+    the command `listen` too.
     """
     from ..flows.alerts import watch
     from ..flows.identity import identify
@@ -127,11 +127,11 @@ def dev(host: str, port: int, behind_proxy: bool, public_host: tuple[str, ...]) 
     if host not in ("127.0.0.1", "localhost", "::1") and not behind_proxy:
         raise click.UsageError("Dagster's UI has no login: put a proxy with one in front and add --behind-proxy.")
     connections = _open_connections()
-    _ = connections.vault  # migrated and readable, before anything is started
+    _ = connections.vault  # the database is migrated and readable before anything is started
     for channel in connections.settings.channels:
         try:
             identify(connections, channel.name)
-        except TransientError as error:  # the channel's own sensor tells it for as long as it lasts
+        except TransientError as error:  # the channel's own sensor reports it for as long as it lasts
             click.echo(f"commerce-pipelines: {error}", err=True)
     alerts = connections.settings.alerts
 
@@ -140,7 +140,7 @@ def dev(host: str, port: int, behind_proxy: bool, public_host: tuple[str, ...]) 
             click.echo(f"commerce-pipelines: the alert could not be sent. {problem}", err=True)
 
     def watch_outcomes() -> None:
-        with contextlib.suppress(CommerceError):  # a database that is away is told by the look at it
+        with contextlib.suppress(CommerceError):  # the look at the database reports a database that is away
             now = connections.instruments.now()
             for problem in watch(connections, lambda subject, text: alert(alerts.targets, subject, text), now):
                 click.echo(f"commerce-pipelines: the alert could not be sent. {problem}", err=True)
@@ -156,7 +156,7 @@ def dev(host: str, port: int, behind_proxy: bool, public_host: tuple[str, ...]) 
 def listen() -> None:
     """Receive Odoo's hints at changed stock, until Ctrl-C.
 
-    For where Dagster's parts run as services of their own; `dev` does it as well.
+    For installations that run Dagster's parts as services of their own; `dev` does it as well.
     """
     import logging
     import signal
@@ -183,8 +183,8 @@ def listen() -> None:
 def end_dead_runs(launched_before: float) -> None:
     """End the runs whose processes are gone.
 
-    For whoever starts or stops Dagster's parts as services of their own; `dev` does it as well. $DAGSTER_HOME names
-    their folder. A run that is at work is left alone.
+    For installations that start and stop Dagster's parts as services of their own; `dev` does it as well. $DAGSTER_HOME
+    names their folder. A run that is at work is left alone.
     """
     import dagster as dg
 
@@ -206,7 +206,7 @@ def end_dead_runs(launched_before: float) -> None:
 def report(channels: tuple[str, ...], start: datetime | None, end: datetime | None, as_json: bool) -> None:
     """Prove that every paid order is in Odoo, to the cent.
 
-    Asks the channels and Odoo afresh. Exits 1 if an order is missing or a minor unit differs.
+    Reads the channels and Odoo now. Exits 1 if an order is missing or a minor unit differs.
     """
     from rich.console import Console
 
@@ -229,7 +229,8 @@ def report(channels: tuple[str, ...], start: datetime | None, end: datetime | No
 
 
 def show(proofs: dict[str, Completeness], as_json: bool, spans: Mapping[str, tuple[date, date]]) -> None:
-    """The proofs as a table, and as one JSON object on the last line. spans: the first and last day of each proof."""
+    """Print the proofs as a table, and as one JSON object on the last line. spans: the first and last day of each
+    proof."""
     from rich.console import Console
     from rich.table import Table
 
@@ -256,7 +257,7 @@ def show(proofs: dict[str, Completeness], as_json: bool, spans: Mapping[str, tup
 
 
 def summary(proofs: dict[str, Completeness]) -> str:
-    """The JSON line that scripts read; its names are a contract."""
+    """The JSON line for scripts; its names never change."""
     channels = {
         name: {
             "orders_in_channel": proof.orders_in_channel,

@@ -1,6 +1,6 @@
 """`commerce-pipelines plan | trace | exceptions`: orders one by one, from a terminal.
 
-What belongs here: arguments and tables of these commands. What does not: what they find out (flows/).
+What belongs here: arguments and tables of these commands. What does not: the work behind them (flows/).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _open_connections() -> Connections:
 def days(
     channel: ChannelSettings, start: datetime | None, end: datetime | None, back: int, now: datetime
 ) -> tuple[date, date]:
-    """The business days that --from and --to mean, both included; `back`: how many days ago they begin by default."""
+    """The business days that --from and --to mean, both included. back: how many days ago they begin by default."""
     last = end.date() if end else now.astimezone(channel.zone).date()
     first = start.date() if start else last - timedelta(days=back)
     for option, day in (("--from", first), ("--to", last)):
@@ -138,7 +138,7 @@ def list_(channel: str | None, reason: str) -> None:
 @click.argument("channel")
 @click.argument("record_id")
 def show(channel: str, record_id: str) -> None:
-    """All that is known of one waiting record, by its id in the channel."""
+    """Show everything that is known of one waiting record, by its id in the channel."""
     from ..warehouse.exceptions import open_exceptions
 
     connections = _open_connections()

@@ -1,10 +1,10 @@
 """One part of `dev` as a process: `python -m commerce_pipelines.cli.part MODULE [ARGUMENT …]` runs a module.
 
-The part ends with the process that started it, however that one ends: a part without its supervisor would keep its port
-and its place in the database, and nobody would watch it.
+The part ends with the process that started it, whatever ended that process: a part without its supervisor would keep
+its port and its place in the database, and nobody would watch it.
 
 What belongs here: tying a process to its parent. What does not: which parts there are (dev.py), restarting them
-(supervisor.py). It imports the standard library alone, so that a part starts no slower for it.
+(supervisor.py). It imports only the standard library, so that it does not slow down the start of a part.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def end_with_parent() -> None:
-    """Let Linux send SIGTERM when the parent is gone. Elsewhere a killed supervisor leaves its parts behind."""
+    """Let Linux send SIGTERM when the parent is gone. On other systems a killed supervisor leaves its parts running."""
     if sys.platform == "linux":
         parent = os.getppid()
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it went before the call
+        if os.getppid() != parent:  # the parent was gone before the call
             os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -1,6 +1,6 @@
 """`commerce-pipelines pull`: one order by its number, from the marketplace into Odoo.
 
-What belongs here: the command and what it says. What does not: fetching, and what became of it
+What belongs here: the command and its output. What does not: reading the order, and its result
 (flows/orders/single.py), its run (backfill.py).
 """
 
@@ -34,10 +34,10 @@ _WORDS = {
 @click.argument("channel")
 @click.argument("order_id")
 def pull(channel: str, order_id: str) -> None:
-    """Ask CHANNEL for one order and bring it to Odoo.
+    """Read one order from CHANNEL and bring it to Odoo.
 
-    ORDER_ID is the marketplace's own number; Shopify's may be the name, too ("#1001"). The order goes the way of all
-    others, by a run that stands in Dagster's UI. Exits 1 if the marketplace does not know it.
+    ORDER_ID is the marketplace's own number; for Shopify it may also be the name ("#1001"). A run loads the order like
+    any other; Dagster's UI shows the run. Exits 1 if the marketplace does not know it.
     """
     from ..assets.common import LANDED_TAG
     from ..flows.orders.single import became, fetch

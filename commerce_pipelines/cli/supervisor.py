@@ -1,7 +1,7 @@
-"""Processes that are kept running: each is started again when it ended by itself, and somebody is told.
+"""Processes that are kept running: each is started again if it ended by itself, and that is reported.
 
-What belongs here: starting, watching, restarting with a growing delay, looking after things at intervals, ending all of
-it. What does not: which processes and which things (dev.py).
+What belongs here: starting, watching, restarting after growing pauses, looking after things at intervals, ending
+everything. What does not: which processes and which things (dev.py).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ import msgspec
 
 TICK_SECONDS = 0.5
 END_SECONDS = 20.0  # how long processes may take to end when they are asked to
-STEADY_SECONDS = 60.0  # a process that ran so long is started again at once when it ends
+STEADY_SECONDS = 60.0  # a process that ran for so long is started again at once when it ends
 LONGEST_DELAY_SECONDS = 60.0
 _PROC = Path("/proc/self/stat")
-LOG_BYTES = 10_000_000  # a log file is cut at this size; one older piece is kept
+LOG_BYTES = 10_000_000  # a log file of this size is emptied; one older piece is kept
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -36,7 +36,7 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Look(msgspec.Struct, frozen=True):
-    """Something to look after every `seconds`. A `work` that raises is told, once until it works again."""
+    """Something to look after every `seconds`. If `work` raises, that is reported once, until it works again."""
 
     name: str
     seconds: float
@@ -44,7 +44,7 @@ class Look(msgspec.Struct, frozen=True):
 
 
 class _State:
-    """One part's process, when it was started, how often in a row it ended soon, and when it may be started again."""
+    """One part's process, when it was started, how often in a row it ended early, and when it may be started again."""
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[bytes] | None = None
@@ -56,7 +56,7 @@ class _State:
 class Supervisor:
     """Keeps parts running until it is asked to end.
 
-    tell: called with a subject and a text when a part ended, came back, or a look failed; it must not raise.
+    tell: is called with a subject and a text when a part ended or came back, or when a look failed; it must not raise.
     log: a file for the parts' output; without it they write where this process writes. clock: monotonic seconds.
     """
 
@@ -76,7 +76,8 @@ class Supervisor:
         self._states = {part.name: _State() for part in parts}
         self._due = dict.fromkeys((look.name for look in looks), 0.0)
         self._failing: set[str] = set()
-        self._groups: set[int] = set()  # of every process ever started: a part that died may have left some behind
+        # Groups of every process ever started, because a dead part may have left processes running.
+        self._groups: set[int] = set()
         self._log_path = log
         self._log: IO[bytes] | None = None
         self.ending = threading.Event()
@@ -107,7 +108,7 @@ class Supervisor:
             cut_log(self._log_path)
 
     def pid(self, name: str) -> int | None:
-        """The number of a part's process, None while it has none."""
+        """The id of a part's process, None while it has none."""
         process = self._states[name].process
         return None if process is None else process.pid
 
@@ -116,7 +117,7 @@ class Supervisor:
         return self._clock() - self._states[name].started_at
 
     def restart(self, name: str) -> None:
-        """End a part; it is started again as one that ended well."""
+        """End a part; it is started again as if it had ended by itself."""
         state = self._states[name]
         if state.process is not None:
             _end_group(state.process, {state.process.pid})
@@ -157,7 +158,7 @@ class Supervisor:
                 self._tell(f"{look.name} works again", "Nothing is to be done.")
 
     def stop(self) -> None:
-        """End all parts, last first, and whatever processes those that died have left behind."""
+        """End all parts, last first, and all processes that dead parts left running."""
         for part in reversed(self._parts):
             state = self._states[part.name]
             if state.process is not None:
@@ -177,7 +178,8 @@ class Supervisor:
 
 
 def _end_group(process: subprocess.Popen[bytes], groups: set[int]) -> None:
-    """Ask the process's group, ask firmly, then kill. Waits for the process, and in its group for those it started."""
+    """Send the process's group SIGINT, then SIGTERM, then SIGKILL. Waits for the process, and for the processes of its
+    group."""
     for sign, seconds in ((signal.SIGINT, END_SECONDS), (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, sign)
@@ -191,7 +193,7 @@ def _end_group(process: subprocess.Popen[bytes], groups: set[int]) -> None:
 
 
 def _is_alive(group: int) -> bool:
-    """Whether a process of the group is left that is no zombie: where nobody reaps them, zombies stay for ever."""
+    """Whether the group has a process that is no zombie; without a process that reaps them, zombies stay for ever."""
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
@@ -208,7 +210,7 @@ def _is_alive(group: int) -> bool:
 
 
 def cut_log(path: Path) -> None:
-    """Empty a file that has grown beyond LOG_BYTES, its newest part kept beside it; who writes to it appends."""
+    """Empty a file that has grown beyond LOG_BYTES, and keep its newest part beside it. Its writers append."""
     if not path.exists() or path.stat().st_size <= LOG_BYTES:
         return
     older = path.with_suffix(path.suffix + ".1")

@@ -1,7 +1,7 @@
-"""Which setting is tried by what: the table behind `check`, so that no key that can stop work goes untried.
+"""Which verifier tries which setting: the table behind `check`, so that every key that can stop work is tried.
 
-What belongs here: verifiers of settings that nothing else tries, and for every key either who tries it or why nobody
-needs to. What does not: the order of the list that a person sees (check.py), whether names exist in Odoo
+What belongs here: verifiers of settings that nothing else tries, and for every key either its verifier or the reason
+why it needs none. What does not: the order in which `check` lists them (check.py), whether names exist in Odoo
 (odoo/readiness.py), what a single key may hold (its section's own checks, when the file is read).
 """
 
@@ -15,7 +15,7 @@ from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError, RecordError
 from ..resources.connections import Connections
 
-Finding = tuple[str, str]  # what was looked at, what is wrong with it ('' = fine)
+Finding = tuple[str, str]  # (what was looked at, what is wrong with it or '')
 
 
 def alert_targets(connections: Connections) -> Iterator[Finding]:
@@ -27,7 +27,8 @@ def alert_targets(connections: Connections) -> Iterator[Finding]:
 
 
 def listening_place(connections: Connections) -> Iterator[Finding]:
-    """`listen` can be opened here; that it is open already, by `dev` or `listen`, is fine. Its secret is one."""
+    """The address of `listen` can be opened here, or `dev` or `listen` has already opened it; and its secret is strong
+    enough."""
     from ..sensors.receiver import Receiver
 
     section = connections.settings.listen
@@ -52,7 +53,7 @@ def _is_reachable(host: str, port: int) -> bool:
 
 
 def first_day(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
-    """`start_date` has come: before it no day exists, so that no order is loaded."""
+    """`start_date` is not in the future, because no order of an earlier day is loaded."""
     today = connections.instruments.now().astimezone(channel.zone).date()
     late = channel.start_date > today
     problem = f"{channel.start_date} is not there yet, so no order is loaded; write the first day to load."
@@ -60,7 +61,7 @@ def first_day(connections: Connections, channel: ChannelSettings) -> Iterator[Fi
 
 
 def granted(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
-    """The account may do what the settings ask of it: scopes and roles, those of stock where stock is published."""
+    """The account may do what the settings need: scopes and roles, those for stock if stock is published."""
     what = f"{channel.name}: scopes and roles"
     try:
         problems = connections.account(channel.name).lacks()
@@ -73,7 +74,7 @@ def granted(connections: Connections, channel: ChannelSettings) -> Iterator[Find
 
 
 def stock_places(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
-    """The warehouses that feed the channel exist, and it is clear which: `inventory.locations`."""
+    """The warehouses that feed the channel exist and are unambiguous: `inventory.locations`."""
     from ..domain.inventory.availability import Place, feeds
     from ..warehouse.inventory import listings
 
@@ -125,7 +126,8 @@ def aliases(connections: Connections, channel: ChannelSettings) -> Iterator[Find
 
 
 def emptied(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
-    """The database still knows what it loaded: an empty one beside an Odoo with our orders has lost its memory."""
+    """The database still knows what it loaded; an empty database beside an Odoo with our orders has lost its
+    records."""
     from ..odoo.sales.booked import holds_orders_of
 
     what = f"{channel.name}: what the database remembers"
@@ -147,9 +149,9 @@ def emptied(connections: Connections, channel: ChannelSettings) -> Iterator[Find
 
 
 OF_ALL = (alert_targets, listening_place)
-OF_DATABASE = (emptied,)  # need the database, and Odoo
+OF_DATABASE = (emptied,)  # these need the database and Odoo
 OF_ODOO = (stock_places, aliases)
-OF_CHANNEL = (first_day,)  # need nobody
+OF_CHANNEL = (first_day,)  # these need no service
 OF_ACCOUNT = (granted,)
 
 BY_NAMES = "odoo/readiness.py verify_names: exists in Odoo"

@@ -1,8 +1,8 @@
 """Dagster's web server with the guard in front: `python -m commerce_pipelines.cli.webserver -w FILE -h HOST -p PORT`.
 
-What belongs here: putting the two together. What does not: what the guard lets through (guard.py).
-Environment: COMMERCE_UI_HOSTS, further `name:port` under which a proxy reaches the UI, separated by commas;
-COMMERCE_UI_TOKEN, what a browser has to know.
+What belongs here: putting the two together. What does not: what the guard lets through (guard.py). Environment:
+COMMERCE_UI_HOSTS, further `name:port` under which a proxy reaches the UI, separated by commas; COMMERCE_UI_TOKEN, what
+a browser has to know.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 def hosts(host: str, port: str) -> list[str]:
-    """Every Host header under which the UI on `host` and `port` may be asked."""
+    """Every Host header with which the UI on `host` and `port` may be called."""
     named = f"[{host}]" if ":" in host and not host.startswith("[") else host
     more = [name.strip() for name in os.environ.get("COMMERCE_UI_HOSTS", "").split(",") if name.strip()]
     return [f"{name}:{port}" for name in (*LOOPBACK, named)] + more
 
 
-_CREATE = "create_app_from_workspace_process_context"  # a name that Dagster's module uses and does not offer
+_CREATE = "create_app_from_workspace_process_context"  # a name that Dagster's module uses and does not export
 
 
 def main(arguments: list[str]) -> None:

@@ -1,9 +1,9 @@
-"""What stands still, and telling people once: outcomes, not only failed runs.
+"""Alerts: what stands still, reported to people once. They look at outcomes, not only at failed runs.
 
-Evaluated by a sensor and, beside it, by `dev` itself: what watches must not be dead with what it watches. The state is
-in the database, so that two watchers tell once.
+A sensor evaluates them and, beside it, `dev` itself, so that alerts also come when the daemon is dead. Their state is
+in the database, so that two watchers send one alert.
 
-What belongs here: the conditions in words, when each is told, the daily digest. What does not: the ways out
+What belongs here: the conditions in words, when each is reported, the daily digest. What does not: sending
 (resources/alerts.py), the records (warehouse/shared/conditions.py).
 """
 
@@ -26,19 +26,22 @@ from ..warehouse.shared.conditions import Condition, Kept
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-Send = Callable[[str, str], list[str]]  # (subject, text) -> what went wrong, one sentence per target
+Send = Callable[[str, str], list[str]]  # (subject, text) -> the problems, one sentence per target
 
 MISSING, WAITING, STOPPED, POLLING, RUN = "missing:", "waiting:", "stopped:", "polling:", "run:"
-SEEN_HERE = (MISSING, WAITING, STOPPED, POLLING)  # families that are found anew at each look; a run's end is noted
-GRACE = {MISSING: timedelta(minutes=30)}  # an order that came a moment ago is missing until its run is over
-SOON, LATEST = timedelta(hours=1), timedelta(days=1)  # what comes back within a day is told after 1, 2, 4 … hours
-RETRY_SOON, RETRY_LATEST = timedelta(minutes=1), timedelta(hours=6)  # a message that nobody took
-SILENT_TICKS, SILENT = 5, timedelta(minutes=15)  # a poller that misses so many ticks, but at least so long, is dead
+# Families of conditions that each look finds anew; failed runs are recorded when they end.
+SEEN_HERE = (MISSING, WAITING, STOPPED, POLLING)
+GRACE = {MISSING: timedelta(minutes=30)}  # an order that came a moment ago counts as missing until its run is over
+# A condition that comes back within a day is reported after 1, 2, 4 … hours.
+SOON, LATEST = timedelta(hours=1), timedelta(days=1)
+# Pauses before a message that no target took is sent again.
+RETRY_SOON, RETRY_LATEST = timedelta(minutes=1), timedelta(hours=6)
+SILENT_TICKS, SILENT = 5, timedelta(minutes=15)  # a poller that misses so many ticks, but at least for so long, is dead
 DIGEST = "digest"
 
 
 def find(connections: Connections, now: datetime) -> list[Condition]:
-    """Everything that stands still now, by what is in the database. No call to anybody."""
+    """Everything that stands still now, found in the database alone."""
     settings = connections.settings
     with connections.warehouse.transaction() as connection:
         return [
@@ -50,9 +53,9 @@ def find(connections: Connections, now: datetime) -> list[Condition]:
 
 
 def watch(connections: Connections, send: Send, now: datetime) -> list[str]:
-    """Look, tell what is new, and keep what was told. Returns what went wrong with the telling.
+    """Look, report new conditions, and record which were reported. Returns the problems of sending.
 
-    One at a time, whoever looks: another's look is not waited for.
+    Only one process looks at a time; the others skip their look.
     """
     with connections.warehouse.lock("alerts", wait=False) as ours:
         if not ours:
@@ -75,13 +78,14 @@ def watch(connections: Connections, send: Send, now: datetime) -> list[str]:
         with connections.warehouse.transaction() as connection:
             changed = [
                 condition for key, condition in kept.items() if kept_before.get(key) != condition
-            ]  # others may note runs meanwhile
+            ]  # other processes may record runs meanwhile
             conditions.write(connection, [*changed, *digest])
         return problems + more
 
 
 def note_run(connections: Connections, key: str, subject: str, message: str, now: datetime) -> None:
-    """A failed run: told at the next look, once until a run of the same work succeeds (`run_succeeded`)."""
+    """Record a failed run. It is reported at the next look, once until a run of the same work succeeds
+    (`run_succeeded`)."""
     with connections.warehouse.transaction() as connection:
         kept_before = conditions.read(connection)
         conditions_now = [Condition(key=RUN + key, subject=subject, message=message)]
@@ -108,7 +112,8 @@ def run_succeeded(connections: Connections, key: str, now: datetime) -> None:
 
 @contextlib.contextmanager
 def heartbeat(connections: Connections, name: str) -> Iterator[None]:
-    """Note how a poller's tick went. What it raises goes on; a database that is away is not its failure to note."""
+    """Record how a poller's tick went. An error of the tick is raised on; a database that is away cannot be
+    recorded."""
     problem = ""
     try:
         yield
@@ -130,7 +135,8 @@ def update(
     *,
     families: tuple[str, ...] = SEEN_HERE,
 ) -> dict[str, Kept]:
-    """The records after a look. families: those of which everything was looked at; what is not found there is gone."""
+    """The records after a look. families: those of which the look found every condition; a condition of theirs that was
+    not found is gone."""
     kept = dict(kept_before)
     for condition in conditions_now:
         before = kept.get(condition.key)
@@ -151,7 +157,8 @@ def update(
 
 
 def _reopen(before: Kept, condition: Condition, now: datetime) -> Kept:
-    """A condition that came back: what comes and goes is told ever more rarely, until it was gone for a day."""
+    """A condition that came back. A condition that comes and goes is reported at ever longer intervals, until it was
+    gone for a day."""
     quiet = before.gone_at is not None and now - before.gone_at >= LATEST
     times = 0 if quiet else before.times
     wait = min(SOON * 2 ** min(max(times - 1, 0), 10), LATEST)
@@ -163,7 +170,7 @@ def _reopen(before: Kept, condition: Condition, now: datetime) -> Kept:
 
 
 def is_due(condition: Kept, now: datetime) -> bool:
-    """Whether a condition is to be told now."""
+    """Whether a condition is to be reported now."""
     grace = next((wait for family, wait in GRACE.items() if condition.key.startswith(family)), timedelta())
     return (
         condition.key != DIGEST
@@ -230,7 +237,7 @@ def _find_stopped(connection: Connection, name: str) -> Iterator[Condition]:
 
 
 def _list_intervals(connections: Connections) -> dict[str, int]:
-    """How often each poller is to tick, in seconds."""
+    """How often each poller shall tick, in seconds."""
     return {f"{channel.name}_new_orders": channel.poll_seconds for channel in connections.settings.channels}
 
 
@@ -258,7 +265,8 @@ def _find_silent_pollers(
 def _send_digest(
     connections: Connections, send: Send, kept: Mapping[str, Kept], now: datetime
 ) -> tuple[list[Kept], list[str]]:
-    """Once a day: what came yesterday, what waits, what stands still. Returns its record, and what went wrong."""
+    """Once a day: what came yesterday, what waits, what stands still. Returns the digest's record and the problems of
+    sending it."""
     settings = connections.settings
     if settings.alerts.digest_hour is None or not settings.alerts.targets or not settings.channels:
         return [], []
@@ -277,7 +285,7 @@ def _send_digest(
 
 
 def digest_text(connections: Connections, kept: Mapping[str, Kept], now: datetime) -> str:
-    """A line per channel about its yesterday and what waits, and a line for each thing that stands still."""
+    """One line per channel about yesterday and what waits, and one line for each condition."""
     from ..warehouse.exceptions import open_exceptions
     from .intake.backfill import came
 

@@ -1,10 +1,10 @@
-"""A channel is its account, and an account belongs to one Odoo: who they are is kept at first use and held to.
+"""A channel is one account, and an account belongs to one Odoo: both are recorded at first use and checked ever after.
 
-The name of a channel is a label. One account under two names would double every order; a copied settings file, a
+The name of a channel is only a label. One account under two names would double every order; a copied settings file, a
 restored database or a clone of Odoo would write to the live shops. So whoever writes asks here first.
 
-What belongs here: asking the marketplace and Odoo who they are, comparing it with what is kept, and what a person
-agrees to. What does not: the rows (warehouse/shared/accounts.py), the commands (cli/channels.py).
+What belongs here: asking the marketplace and Odoo who they are, comparing the answers with the record, and what a
+person agrees to. What does not: the rows (warehouse/shared/accounts.py), the commands (cli/channels.py).
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from ..warehouse.shared.accounts import KnownAccount, Place
 
 
 def identify(connections: Connections, name: str) -> KnownAccount:
-    """The channel's account, kept at its first use; the marketplace is asked only then and after new credentials.
+    """The channel's account, recorded at its first use. The marketplace is asked only then, and when the credentials
+    are new.
 
     Raises SettingsError where another channel is the same account, or where the credentials open another account than
-    they did; the channel's own errors where it has to be asked.
+    before; the channel's own errors where the marketplace has to be asked.
     """
     from ..warehouse.shared import accounts
 
@@ -53,9 +54,10 @@ def identify(connections: Connections, name: str) -> KnownAccount:
 
 
 def may_write_odoo(connections: Connections, name: str) -> KnownAccount:
-    """Whether orders of this channel may be written to the Odoo of the settings; keeps which one it is at first use.
+    """Whether orders of this channel may be written to the Odoo of the settings; records this Odoo at first use.
 
-    Raises PermanentError where orders of this account went to another Odoo before and nobody has agreed to this one.
+    Raises PermanentError where orders of this account were written to another Odoo before and nobody has agreed to this
+    one.
     """
     account, place = identify(connections, name), find_place(connections, name)
     if account.place is None:
@@ -69,10 +71,10 @@ def may_write_odoo(connections: Connections, name: str) -> KnownAccount:
 
 
 def may_publish(connections: Connections, name: str) -> KnownAccount:
-    """Whether anything may be told to the channel.
+    """Whether anything may be published to the channel.
 
-    Raises PermanentError as `may_write_odoo`, and where this database met an Odoo that holds orders of the channel
-    already, which another installation wrote, and nobody has agreed to take over from it.
+    Raises PermanentError as `may_write_odoo` does, and where this database found orders of the channel in Odoo that
+    another installation had written, and nobody has agreed to take over from that installation.
     """
     account = may_write_odoo(connections, name)
     if not account.agreed:
@@ -85,7 +87,7 @@ def may_publish(connections: Connections, name: str) -> KnownAccount:
 
 
 def agree(connections: Connections, name: str) -> Place:
-    """A person agrees that this installation keeps the channel in step with the Odoo of the settings."""
+    """A person agrees that this installation keeps the channel and the Odoo of the settings in step."""
     from ..warehouse.shared import accounts
 
     identify(connections, name)
@@ -96,9 +98,10 @@ def agree(connections: Connections, name: str) -> Place:
 
 
 def rename(connections: Connections, old: str, new: str) -> int:
-    """Adopt the records of a channel that commerce.yaml calls otherwise now; returns how many tables were gone through.
+    """Give the records of a channel its new name in commerce.yaml; returns how many tables were changed.
 
-    Raises SettingsError where `new` is not in the settings, `old` is still in them, or either name is in use otherwise.
+    Raises SettingsError where `new` is not in the settings, `old` is still in them, or another account uses either
+    name.
     """
     from ..warehouse.shared import accounts
 
@@ -118,7 +121,7 @@ def rename(connections: Connections, old: str, new: str) -> int:
 
 
 def strangers(connections: Connections) -> list[str]:
-    """Channels of which there are records and which commerce.yaml does not have."""
+    """Channels that have records and are missing in commerce.yaml."""
     from ..warehouse.shared import accounts
 
     with connections.warehouse.transaction() as connection:
@@ -127,7 +130,7 @@ def strangers(connections: Connections) -> list[str]:
 
 
 def difference(kept: Place, place: Place) -> str:
-    """What tells two Odoos apart, in words; '' where they are the same one."""
+    """How two Odoos differ, in words; '' if they are the same."""
     if kept.address != place.address:
         return f"at {kept.address}"
     if kept.uuid and place.uuid and kept.uuid != place.uuid:
@@ -138,7 +141,7 @@ def difference(kept: Place, place: Place) -> str:
 
 
 def find_place(connections: Connections, name: str) -> Place:
-    """Which Odoo the settings name, asked once in a process."""
+    """The Odoo that the settings name, read once in a process."""
     memory = connections.warehouse.memory
     if "odoo place" not in memory:
         memory["odoo place"] = _ask_place(connections)
@@ -152,13 +155,14 @@ def _ask_place(connections: Connections) -> Place:
     company = odoo.who.company_id
     try:
         uuid = odoo.call("ir.config_parameter", "get_param", key="database.uuid") or ""
-    except PermanentError:  # our user may not read parameters, and need not: address and company tell enough
+    except PermanentError:  # our user may not read parameters and need not: address and company suffice
         uuid = ""
     return Place(f"{host}:{port}/{settings.database}", str(uuid), company)
 
 
 def _keep(connections: Connections, account: KnownAccount, place: Place) -> KnownAccount:
-    """The first use with this Odoo. Orders of ours that it has already were written by somebody else, or are lost."""
+    """Record the first use of this Odoo. Orders with our external ids that are already in it were written by another
+    installation, or this database has lost them."""
     from ..odoo.sales.booked import holds_orders_of
     from ..warehouse.shared import accounts
 
@@ -174,7 +178,7 @@ def kind_of(connections: Connections, name: str) -> str:
 
 
 def credentials_digest(connections: Connections, name: str) -> str:
-    """A keyed hash of what opens the account: where it is reached and every secret. It changes with any of them."""
+    """A keyed hash of the account's address and all its secrets. It changes with any of them."""
     channel = connections.settings.channel(name)
     secrets = sorted(_list_secrets(msgspec.structs.asdict(channel)))
     text = "\n".join((kind_of(connections, name), channel.endpoint, *secrets))
@@ -182,7 +186,8 @@ def credentials_digest(connections: Connections, name: str) -> str:
 
 
 def _ask_account(connections: Connections, name: str) -> str:
-    """The account's id; '' where the marketplace does not tell it to us: equal credentials then tell enough."""
+    """The account's id; '' where the marketplace does not tell it, so that only equal credentials identify the
+    account."""
     try:
         return connections.channel(name).account.probe().account_id
     except PermanentError:

@@ -1,7 +1,7 @@
-"""The one door for whoever writes to Odoo, whichever flow it is.
+"""The door that every flow uses to write to Odoo.
 
-What belongs here: one writer at a time, and that it may write. What does not: what is written (odoo/), whose Odoo it is
-(identity.py).
+What belongs here: one writer at a time, and whether it may write. What does not: what is written (odoo/), which Odoo
+belongs to a channel (identity.py).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def odoo_writer_if_free(connections: Connections, name: str) -> Iterator[OdooClient | None]:
-    """The same for whoever would rather try later than wait: None while somebody else writes."""
+    """As `odoo_writer`, but yields None at once while another process writes, so that the caller can try later."""
     odoo = connections.settings.odoo
     with connections.warehouse.lock(f"odoo {odoo.url.rstrip('/')} {odoo.database}", wait=False) as held:
         if held:
@@ -29,7 +29,8 @@ def odoo_writer_if_free(connections: Connections, name: str) -> Iterator[OdooCli
 
 @contextmanager
 def odoo_writer(connections: Connections, name: str) -> Iterator[OdooClient]:
-    """The client to write with on behalf of a channel; other writers, of any process of this database, wait meanwhile.
+    """The client to write with on behalf of a channel. All other writers, in any process of this database, wait
+    meanwhile.
 
     Raises what `may_write_odoo` raises.
     """

@@ -1,1 +1,1 @@
-"""Dagster's instance as the wheel carries it: dagster.yaml and workspace.yaml, the same as beside the project."""
+"""Dagster's instance in the wheel: dagster.yaml and workspace.yaml, the same files as beside the project."""

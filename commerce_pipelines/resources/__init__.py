@@ -1,4 +1,4 @@
 """Opened things: connections, the IO manager, run storage, the run launcher, alerts.
 
-What does not belong here: what is done with them (flows/).
+What belongs here: opening them. What does not: what is done with them (flows/).
 """

@@ -1,6 +1,6 @@
-"""The ways out to people: one URL of Apprise for each target, so that a new messenger needs no code of ours.
+"""Sending alerts to people: one URL of Apprise for each target, so that a new messenger needs no code of ours.
 
-What belongs here: sending one message to every target. What does not: when to speak and what to say (flows/alerts.py).
+What belongs here: sending one message to every target. What does not: when to send and what to say (flows/alerts.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PAGE = "https://github.com/caronc/apprise/wiki"
 
 
 def unknown(secret: Secret) -> str:
-    """What is wrong with a target before anything is sent; '' if Apprise knows it."""
+    """What is wrong with a target, without sending anything; '' if Apprise knows it."""
     import apprise
 
     _silence_apprise()
@@ -27,13 +27,15 @@ def unknown(secret: Secret) -> str:
 
 
 def _silence_apprise() -> None:
-    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it would log the URL, and what the other side answers
+    # Otherwise it would log the URL, and the other side's answer.
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)
 
 
 def alert(targets: Sequence[Secret], subject: str, text: str) -> list[str]:
-    """Send to every target; returns what went wrong with each, so that one does not silence the other.
+    """Send to every target; returns the problems, one sentence each. A target that fails does not stop the others.
 
-    The sentences name the environment variable: a target's URL is a secret, and what the other side says is not ours.
+    The sentences name the environment variable, because a target's URL is a secret, and do not quote the other side's
+    answer.
     """
     if not targets:
         return []

@@ -1,4 +1,5 @@
-"""The doors that assets and sensors go through: the warehouse, the channels, Odoo. Opened on first use, once a process.
+"""The doors that assets and sensors go through: the warehouse, the channels, Odoo. Each is opened at its first use,
+once in a process.
 
 What belongs here: handing opened things around, and how they are opened by default. What does not: what is done with
 them (assets/, sensors/).
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
 
 
 class Connections:
-    """All doors of one settings file. A plain object, so that Dagster, the command line and tests use the very same.
+    """All doors of one settings file. A plain object, so that Dagster, the command line and tests use the same.
 
-    warehouse, odoo, channels: what opens each door, called on first use. `open_connections` has the real ones; tests
-    hand in doubles.
+    warehouse, odoo, channels: functions that open each door, called at its first use. `open_connections` has the real
+    ones; tests hand in doubles.
     """
 
     def __init__(
@@ -67,14 +68,15 @@ class Connections:
         return vault
 
     def label(self, name: str) -> str:
-        """The name under which a channel's answers are sealed and its orders are known in Odoo: its first one."""
+        """The name under which a channel's answers are sealed and its orders are known in Odoo: the channel's first
+        name."""
         if name not in self._labels:
             from ..warehouse.shared.accounts import label_of
 
             with self.warehouse.transaction() as connection:
                 label = label_of(connection, name)
             if label is None:
-                return name  # it has none yet, and gets one when something of it is first written
+                return name  # the label is stored with the channel's first answer or order
             self._labels[name] = label
         return self._labels[name]
 
@@ -86,7 +88,7 @@ class Connections:
         return Landing(self.warehouse, self.vault, name, topic, zone, sealed_as=self.label(name))
 
     def channel(self, name: str) -> Channel:
-        """One channel, its rate limits and access tokens shared with every other process through the database."""
+        """One channel. It shares its rate limits and access tokens with every other process through the database."""
         if name not in self._channels:
             from ..warehouse.shared.buckets import DatabaseBuckets
             from ..warehouse.shared.tokens import DatabaseTokens
@@ -100,7 +102,8 @@ class Connections:
         return self._channels[name]
 
     def account(self, name: str) -> Account:
-        """The account that a channel's credentials open: with a token minted anew, so that wrong ones show at once."""
+        """The account that a channel's credentials open. Its token is always minted anew, so that wrong credentials
+        fail at once."""
         from ..channels.http.memory import MemoryTokens
         from ..warehouse.shared.buckets import DatabaseBuckets
 
@@ -120,7 +123,7 @@ def open_connections(
     """The doors of these settings; nothing is opened yet.
 
     environ: where COMMERCE_DATABASE_URL and COMMERCE_MASTER_KEY are read, default: the process's own. A door that is
-    handed in is used in place of the real one.
+    handed in replaces the real one.
     """
     return Connections(
         settings,

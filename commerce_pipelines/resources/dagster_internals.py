@@ -1,8 +1,8 @@
 """Every private name of Dagster that this project uses, imported here and nowhere else.
 
-What belongs here: imports of names that Dagster does not promise to keep, each held by a test of its own
-(test_dagster_internals.py), so that an upgrade of Dagster tells which of them moved. What does not: code that uses them
-(run_launcher.py, run_process.py, run_here.py, run_history.py).
+What belongs here: imports of names that Dagster may change without notice. Each has a test of its own
+(test_dagster_internals.py), so that an upgrade of Dagster shows which of them changed. What does not: code that uses
+them (run_launcher.py, run_process.py, run_here.py, run_history.py).
 """
 
 from dagster._cli.api import _execute_run_command_body as execute_run_command_body

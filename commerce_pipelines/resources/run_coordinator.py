@@ -1,6 +1,6 @@
-"""Every run that is queued bears the tags of its lane, also one that a person started in Dagster's UI.
+"""Every queued run gets the tags of its lane, also a run that a person started in Dagster's UI.
 
-What belongs here: the one class that dagster.yaml names. What does not: what the tags are (core/lanes.py), the queue
+What belongs here: the class that dagster.yaml names. What does not: what the tags are (core/lanes.py), the queue
 (Dagster's own, with the limits of dagster.yaml).
 """
 
@@ -12,14 +12,14 @@ from ..core.lanes import tags_of
 
 
 def missing_tags(run: dg.DagsterRun) -> dict[str, str]:
-    """The tags that tell what a run is for and that it does not bear yet."""
+    """The tags of channel, flow and lane that the run does not have yet."""
     keys = run.asset_selection
     derived = tags_of(None if keys is None else (key.path for key in keys))
     return {tag: value for tag, value in derived.items() if tag not in run.tags}
 
 
 class LaneCoordinator(dg.QueuedRunCoordinator):
-    """Dagster's queue; its limits on `commerce/lane` hold for all runs, because all of them bear the tag."""
+    """Dagster's queue. Its limits on `commerce/lane` hold for all runs, because all of them have that tag."""
 
     def submit_run(self, context: dg.SubmitRunContext) -> dg.DagsterRun:
         run = context.dagster_run

@@ -1,6 +1,6 @@
 """A run in this very process that Dagster's UI shows like any other: recorded, alive by its lock, ended by Terminate.
 
-What belongs here: executing a job of ours outside the daemon, for a command that waits for it. What does not: which
+What belongs here: executing one of our jobs outside the daemon, for a command that waits for it. What does not: which
 job and days (cli/backfill.py), runs that the daemon starts (run_launcher.py).
 """
 
@@ -31,7 +31,7 @@ def open_instance(home: Path) -> dg.DagsterInstance:
 
 
 def run_here(instance: dg.DagsterInstance, job: dg.JobDefinition, tags: Mapping[str, str]) -> dg.DagsterRun:
-    """Execute the job and return the finished run. Raises TransientError where somebody ended it."""
+    """Execute the job and return the finished run. Raises TransientError if the run was ended from outside."""
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     run = instance.create_run_for_job(job_def=job, run_config=quiet, tags={**job.run_tags, **tags})
     loop = ActiveExecution.get_next_step, ActiveExecution.sleep_til_ready
@@ -48,7 +48,7 @@ def run_here(instance: dg.DagsterInstance, job: dg.JobDefinition, tags: Mapping[
 
 
 def end_left_behind(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> None:
-    """End the runs with these tags whose process is gone: those of a command that was killed."""
+    """End the runs with these tags whose process is gone: those of a killed command."""
     unfinished = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
     left = instance.get_runs(dg.RunsFilter(tags=tags, statuses=unfinished))
     held = held_locks(database_url()) if left else set()

@@ -1,6 +1,6 @@
-"""Dagster's own storage in the project's PostgreSQL, found or started by itself.
+"""Dagster's own storage in the project's PostgreSQL, which is found or started.
 
-What belongs here: the one class that dagster.yaml names. What does not: tables of ours (warehouse/).
+What belongs here: the class that dagster.yaml names. What does not: our own tables (warehouse/).
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ IN_PUBLIC = "options=-csearch_path%3Dpublic"
 
 
 class _Events(PostgresEventLogStorage):
-    """dagster-postgres, but of two runs that are the first to use a pool, at the same moment, neither fails."""
+    """dagster-postgres, except that two runs may use a new pool at the same moment without an error."""
 
     def initialize_concurrency_limit_to_default(self, concurrency_key: str) -> bool:
-        """Dagster inserts the pool, and where it finds it there goes on in the transaction that PostgreSQL gave up."""
+        """Creates the pool if it is missing. Dagster's own method fails if another run creates the pool at the same
+        time, because it goes on in a transaction that PostgreSQL has already aborted."""
         try:
             return super().initialize_concurrency_limit_to_default(concurrency_key)
         except InternalError:
@@ -39,13 +40,13 @@ def _choose_separator(url: str) -> str:
 
 
 class RunHistory(DagsterPostgresStorage):
-    """dagster-postgres at COMMERCE_DATABASE_URL, or in the embedded server that the pipelines use themselves.
+    """dagster-postgres at COMMERCE_DATABASE_URL, or in the embedded server of the pipelines.
 
-    A class and not plain YAML, because `{env: …}` in dagster.yaml knows no default.
+    A class instead of plain YAML, because `{env: …}` in dagster.yaml has no default.
     """
 
     def __init__(self, postgres_url: str, inst_data: ConfigurableClassData | None = None) -> None:
-        # Dagster names no schema, and a role called `commerce` would make it find our tables first.
+        # Dagster names no schema, so a role called `commerce` would make PostgreSQL search our schema first.
         url = (
             postgres_url
             if "options=" in postgres_url

@@ -1,10 +1,10 @@
-"""Runs start warm: each is forked from a process that has imported Dagster and pandas already, and nothing of ours.
+"""Runs start warm: each is forked from a process that has already imported Dagster and pandas, but none of our modules.
 
-A run started anew costs 5 to 7 CPU-seconds of imports before its first step, three runs at once on two cores ten
-seconds and more; forked it costs half of one. Leave `run_launcher` out of dagster.yaml for Dagster's own way.
+A run in a new process costs 5 to 7 CPU-seconds of imports before its first step, and three at once on two cores take
+ten seconds or more; a forked run costs half a second. Leave `run_launcher` out of dagster.yaml to use Dagster's own
+launcher.
 
-What belongs here: the one class that dagster.yaml names. What does not: when a run is due (sensors/), its steps
-(assets/).
+What belongs here: the class that dagster.yaml names. What does not: when a run is due (sensors/), its steps (assets/).
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from .dagster_internals import (
 )
 from .run_life import RETAKE_SECONDS, end_run, held_locks, lock_key
 
-WATCH_SECONDS = 2.0  # how often a run whose process is nobody's child any more is looked at
+WATCH_SECONDS = 2.0  # how often a run is checked whose process is no longer a child of ours
 
-# What runs import; not our own modules, so that a run executes the code on disk as it does with Dagster's launcher.
+# What runs import. Our own modules are left out, so that a run executes the code on disk, as with Dagster's launcher.
 PRELOADED = (
     "dagster", "dagster._cli.api", "dagster._daemon.cli",
     "dagster_postgres", "psycopg2", "pandas", "pyarrow", "requests", "odoorpc", "msgspec", "zstandard",
@@ -40,11 +40,12 @@ PRELOADED = (
 
 
 class WarmLauncher(RunLauncher, ConfigurableClass):
-    """Forks runs of a server that the daemon starts with its first run and that ends with the daemon."""
+    """Forks runs from a server that the daemon starts with its first run and that ends with the daemon."""
 
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
         self._inst_data = inst_data
-        self._unlocked_since: dict[str, float] = {}  # runs seen without their lock, on the monotonic clock
+        # Runs seen without their lock, and since when, on the monotonic clock.
+        self._unlocked_since: dict[str, float] = {}
         super().__init__()
 
     @property
@@ -72,9 +73,11 @@ class WarmLauncher(RunLauncher, ConfigurableClass):
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """Whether the run's process holds its lock. One that lost its connection has RETAKE_SECONDS to take it again.
+        """Whether the run's process holds its lock. A run that lost its connection has RETAKE_SECONDS to take the lock
+        again.
 
-        Dagster's monitoring fails a run of status FAILED; its slots are freed here, so that no run waits for them.
+        Dagster's monitoring fails a run that this reports as FAILED; the run's slots are freed here, so that no other
+        run waits for them.
         """
         if lock_key(run.run_id) in held_locks(database_url()):
             self._unlocked_since.pop(run.run_id, None)
@@ -88,7 +91,8 @@ class WarmLauncher(RunLauncher, ConfigurableClass):
         return CheckRunHealthResult(WorkerStatus.FAILED, "The run's process is gone: its lock is free.")
 
     def terminate(self, run_id: str) -> bool:
-        """The run looks every two seconds whether it shall end, on whichever machine and in whichever process it is."""
+        """The run checks every two seconds whether it shall end, on whichever machine and in whichever process it
+        works."""
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             return False
@@ -97,20 +101,21 @@ class WarmLauncher(RunLauncher, ConfigurableClass):
 
 
 def work(instance_ref: str, run_id: str) -> None:
-    """The run's own process. What it needs of ours is imported here: the warm server holds none of it."""
+    """The run's own process. Our modules are imported here, because the warm server holds none of them."""
     from .run_process import execute
 
     execute(instance_ref, run_id)
 
 
 def _watch(process: BaseProcess, instance: dg.DagsterInstance, run_id: str) -> None:
-    """A run whose process died is failed, so that its work is asked for again; Dagster's own launcher does the same.
+    """A run whose process died is failed, so that its work is requested again; Dagster's own launcher does the same.
 
-    The process also seems to end when the warm server dies, while the run goes on: its lock says so.
+    The process also seems to end when the warm server dies, although the run goes on: its lock shows that.
     """
     process.join()
     while True:
-        with contextlib.suppress(Exception):  # the database is away: nothing is known, and nothing could be reported
+        # Without the database nothing is known about the run, and nothing can be reported.
+        with contextlib.suppress(Exception):
             if lock_key(run_id) not in held_locks(database_url()):
                 return end_run(instance, run_id, f"The run's process ended unexpectedly, code {process.exitcode}.")
         time.sleep(WATCH_SECONDS)

@@ -1,11 +1,11 @@
-"""A run proves that it lives: its own process holds an advisory lock named after the run for as long as it works.
+"""A run proves that it is alive: its process holds an advisory lock named after the run for as long as it works.
 
-PostgreSQL lets the lock go when the process is gone, however it went, so a free lock means a dead run on whichever
-machine it ran. Dagster itself believes in a run until somebody reports its end: a killed one would count for
+PostgreSQL releases the lock when the process is gone, whatever ended it, so a free lock means a dead run, on whichever
+machine it ran. Dagster itself counts a run as alive until its end is reported: a killed run would count for
 `max_concurrent_runs` and keep its pool slots for ever.
 
-What belongs here: the lock, the thread that keeps it and listens for the run's end, who is alive, ending the dead. What
-does not: starting runs (run_launcher.py), how a run's steps wait (run_process.py).
+What belongs here: the lock, the thread that keeps it and listens for the run's end, which runs are alive, ending the
+dead. What does not: starting runs (run_launcher.py), how a run's steps wait (run_process.py).
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
     import dagster as dg
     from psycopg2.extensions import connection as Connection
 
-LOOK_SECONDS = 2.0  # how often a run looks whether it shall end, and whether its lock is still held
-TURN_SECONDS = 0.5  # how often a run that waits for a pool slot looks whether the slot is its own
+LOOK_SECONDS = 2.0  # how often a run checks whether it shall end, and whether it still holds its lock
+TURN_SECONDS = 0.5  # how often a run that waits for a pool slot checks whether the slot is its own
 END_SECONDS = 10.0  # how long a run that was asked to end may take before its process is killed
-RETAKE_SECONDS = 10.0  # a living run whose connection broke has its lock again by then
+RETAKE_SECONDS = 10.0  # within this time, a living run whose connection broke has its lock again
 
-_ENDING = ("CANCELING", "CANCELED", "FAILURE")  # statuses of Dagster in which a run's process has to stop
-_IN_PROCESS = ("STARTING", "STARTED", "CANCELING")  # those in which it has a process
+_ENDING = ("CANCELING", "CANCELED", "FAILURE")  # Dagster's statuses in which a run's process has to stop
+_IN_PROCESS = ("STARTING", "STARTED", "CANCELING")  # Dagster's statuses in which a run has a process
 
 
 def lock_key(run_id: str) -> int:
-    """The 64 bits that name the run's advisory lock, signed as PostgreSQL's bigint is."""
+    """The 64 bits that name the run's advisory lock, signed like PostgreSQL's bigint."""
     return int.from_bytes(hashlib.sha256(f"run {run_id}".encode()).digest()[:8], signed=True)
 
 
 def held_locks(url: str) -> set[int]:
-    """The keys of all advisory locks of 64 bits that somebody in this database holds, among them each living run's.
+    """The keys of all 64-bit advisory locks that are held in this database, among them the lock of each living run.
 
     Raises psycopg2.OperationalError where the database does not answer.
     """
@@ -64,11 +64,11 @@ def _connect(url: str) -> Connection:
 
 
 class RunLife:
-    """Keeps one run's lock in the run's own process, and hears when the run is asked to end.
+    """Keeps one run's lock in the run's own process, and notices when the run is asked to end.
 
     A run is asked to end by a signal (the service stops) or by its status (somebody pressed Terminate, or the run was
-    taken for dead and failed). Either way `ending` is set at once and the main thread is interrupted; a process that is
-    still there END_SECONDS later is killed. What it left half done is finished by the next run, as after a crash.
+    taken for dead and failed). In both cases `ending` is set at once and the main thread is interrupted; a process that
+    still runs END_SECONDS later is killed. The next run finishes what it left unfinished, as after a crash.
 
     url: the database of Dagster's storage. Enter it in the main thread, which alone may listen for signals.
     """
@@ -88,7 +88,7 @@ class RunLife:
         self._take_connection()
         os.set_blocking(self._signals, False)
         os.set_blocking(self._signalled, False)
-        # Whichever handler Dagster has put in place for the moment, Python writes the signal's number here as well.
+        # Whichever signal handler Dagster has set for the moment, Python also writes the signal's number here.
         self._handler = signal.set_wakeup_fd(self._signalled, warn_on_full_buffer=False)
         self._thread.start()
         return self
@@ -104,7 +104,7 @@ class RunLife:
             self._connection.close()
 
     def wait(self, seconds: float) -> bool:
-        """Wait in the main thread for a pool slot, `seconds` at most; whether the slot became this run's own."""
+        """Wait in the main thread for a pool slot, at most `seconds`; returns whether the run owns the slot now."""
         self._wake.clear()
         self._waiting.set()
         if not self.ending.is_set():
@@ -115,7 +115,7 @@ class RunLife:
         return turn
 
     def _nudge(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # a full pipe wakes the thread just as well
+        with contextlib.suppress(BlockingIOError):  # a full pipe wakes the thread as well
             os.write(self._signalled, b"\0")
 
     def _take_connection(self) -> Connection:
@@ -125,7 +125,7 @@ class RunLife:
         return connection
 
     def _keep(self) -> None:
-        """The thread's work until the run is over. Errors of the database are met by a new connection, later."""
+        """The thread's work until the run is over. After an error of the database it connects again later."""
         while not self._done.is_set():
             self._listen(TURN_SECONDS if self._waiting.is_set() else LOOK_SECONDS)
             if self._done.is_set():
@@ -140,20 +140,21 @@ class RunLife:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def _listen(self, seconds: float) -> None:
-        """Sleep until a signal came, the main thread nudged, or `seconds` are over."""
+        """Sleep until a signal comes, the main thread wakes this thread, or `seconds` are over."""
         readable, _, _ = select.select([self._signals], [], [], seconds)
         if readable and set(os.read(self._signals, 512)) & {signal.SIGINT, signal.SIGTERM}:
             self._wake_waiter()
 
     def _look_at_database(self, connection: Connection) -> None:
-        """Ask the database once: shall the run end, and is a slot that its main thread waits for its own now?"""
+        """Ask the database once whether the run shall end, and whether it owns the slot that its main thread waits
+        for."""
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT status, EXISTS (SELECT FROM pending_steps p WHERE p.run_id = r.run_id"
                 " AND assigned_timestamp IS NOT NULL) FROM runs r WHERE run_id = %s",
                 (self._run_id,),
             )
-            status, assigned = cursor.fetchone() or ("FAILURE", False)  # a run that was deleted has nothing to do
+            status, assigned = cursor.fetchone() or ("FAILURE", False)  # a deleted run has nothing to do
         if status in _ENDING and not self.ending.is_set():
             self._wake_waiter()
             os.kill(os.getpid(), signal.SIGINT)
@@ -168,7 +169,7 @@ class RunLife:
 
 
 def end_run(instance: dg.DagsterInstance, run_id: str, sentence: str) -> None:
-    """Report the end of a run whose process is gone: its pool slots and its places in their queues are free at once."""
+    """Report the end of a run whose process is gone. Its pool slots and its places in their queues are free at once."""
     import dagster as dg
 
     events = instance.event_log_storage
@@ -184,11 +185,12 @@ def end_run(instance: dg.DagsterInstance, run_id: str, sentence: str) -> None:
 
 
 def unfinished_runs(url: str, launched_before_seconds: float = 0.0) -> list[str]:
-    """Ids of the runs that a process should be working on, by their status. Asks SQL: importing Dagster takes seconds.
+    """Ids of the runs that should have a working process, by their status. Asks with SQL, because importing Dagster
+    takes seconds.
 
-    launched_before_seconds: a run that is only starting counts when it was launched so long ago; on a busy machine its
-    process may need a while to come to life. Raises psycopg2.Error where the database does not answer; a database that
-    Dagster never used has none.
+    launched_before_seconds: how long ago a run must have been launched to count while it is starting, because its
+    process may need a while on a busy machine. Raises psycopg2.Error where the database does not answer; a database
+    that Dagster never used has no such runs.
     """
     with closing(_connect(url)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass('runs') IS NOT NULL")
@@ -203,17 +205,17 @@ def unfinished_runs(url: str, launched_before_seconds: float = 0.0) -> list[str]
 
 
 def dead_runs(url: str, launched_before_seconds: float = 0.0) -> list[str]:
-    """Ids of the unfinished runs (see there) whose lock is free. Raises psycopg2.Error."""
+    """Ids of the unfinished runs (see `unfinished_runs`) whose lock is free. Raises psycopg2.Error."""
     unfinished = unfinished_runs(url, launched_before_seconds)
     held = held_locks(url) if unfinished else set()
     return [run_id for run_id in unfinished if lock_key(run_id) not in held]
 
 
 def end_dead_runs(instance: dg.DagsterInstance, url: str, launched_before_seconds: float = 0.0) -> list[str]:
-    """End every run that is dead (see `dead_runs`); the ids of these runs.
+    """End every dead run (see `dead_runs`); returns their ids.
 
     For whoever starts, stops or watches the service. A run that is not dead after all (its connection broke a moment
-    ago) sees its end within LOOK_SECONDS and stops; its work is asked for again.
+    ago) notices its end within LOOK_SECONDS and stops; its work is requested again.
     """
     dead = dead_runs(url, launched_before_seconds)
     for run_id in dead:

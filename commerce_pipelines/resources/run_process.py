@@ -1,9 +1,10 @@
-"""The inside of a run's own process: it waits for a pool slot at no cost, and ends at once when it is asked to.
+"""The inside of a run's own process: it waits for a pool slot without using the CPU, and ends as soon as it is asked
+to.
 
 Dagster's in-process loop spins while a step waits for a slot (`interval_to_next_pending_claim_check` takes the minimum
-of the waits and 0), claims a free slot up to 15 s late, looks for an interrupt only inside of a step, and tries an
-interrupted step again by its retry policy. Here the loop sleeps until the slot is the run's own, and an interrupt ends
-the run whatever the step's policy says.
+of the waits and 0), claims a free slot up to 15 s late, checks for an interrupt only inside a step, and retries an
+interrupted step by its retry policy. Here the loop sleeps until the run owns the slot, and an interrupt ends the run
+whatever the step's policy says.
 
 What belongs here: the two methods of Dagster's loop that are replaced in the run's process, and the run itself. What
 does not: who starts it (run_launcher.py), its proof of life (run_life.py).
@@ -26,7 +27,7 @@ from .dagster_internals import (
 )
 from .run_life import RunLife
 
-CLAIM_SECONDS = 15.0  # the longest that a run waits without asking for its slot by itself
+CLAIM_SECONDS = 15.0  # the longest that a run waits before it claims its slot unasked
 
 
 def execute(instance_ref: str, run_id: str) -> None:
@@ -41,7 +42,7 @@ def execute(instance_ref: str, run_id: str) -> None:
 
 
 def wait_by(life: RunLife) -> None:
-    """Let Dagster's loop in this process wait and end by `life`."""
+    """Make Dagster's loop in this process wait and end as `life` says."""
     next_step = ActiveExecution.get_next_step
 
     def get_next_step(self: ActiveExecution) -> object:
@@ -54,7 +55,7 @@ def wait_by(life: RunLife) -> None:
         if pools is not None and pools.has_pending_claims():
             waits.append(CLAIM_SECONDS)
         if waits and life.wait(max(0.0, min(waits))) and pools is not None:
-            pools._pending_timeouts.clear()  # the slot is ours: Dagster would claim it when its back-off is over
+            pools._pending_timeouts.clear()  # the slot is ours: Dagster would claim it only after its back-off
         _raise_if_ending(life)
 
     ActiveExecution.get_next_step = get_next_step  # type: ignore[assignment,method-assign]

@@ -1,4 +1,5 @@
-"""The default IO manager: assets pass DataFrames, PostgreSQL keeps them. No pickle, and ranges of days in one go.
+"""The default IO manager: assets pass DataFrames, PostgreSQL stores them, without pickle and with ranges of days in one
+operation.
 
 What belongs here: which table and rows an asset key and its partitions mean. What does not: how a frame becomes rows
 (warehouse/tables/frames.py).
@@ -19,16 +20,17 @@ if TYPE_CHECKING:
 
 
 class TableIOManager(dg.IOManager):
-    """`<channel>/<table>` is the rows of `commerce.<table>` with that channel and the partitions' days.
+    """The asset `<channel>/<table>` is the rows of `commerce.<table>` with that channel and the partitions' days.
 
-    Storing replaces exactly the days of the run in one transaction; loading reads exactly the days asked for.
+    Storing replaces exactly the run's days in one transaction; loading reads exactly the requested days.
     """
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """obj: a DataFrame or an iterable of them, with the columns `channel` and `day`. Raises TypeError else."""
+        """obj: a DataFrame or an iterable of them, with the columns `channel` and `day`. Raises TypeError for anything
+        else."""
         import pandas as pd
 
         from ..warehouse.tables.frames import replace_days
@@ -43,7 +45,7 @@ class TableIOManager(dg.IOManager):
         failpoint(f"before_{table}")
         with self._connections.warehouse.transaction() as connection:
             rows = replace_days(connection, table, channel, days, frames)
-        # Dagster copies it to each partition of the run: the rows of one day are for the asset to tell.
+        # Dagster copies this to each partition of the run, so the asset itself has to report the rows of each day.
         context.add_output_metadata({"run/rows stored": rows, "dagster/uri": f"postgresql:///commerce.{table}"})
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:

@@ -1,4 +1,4 @@
 """Dagster's sensors and schedules, and the receiver of Odoo's hints.
 
-What does not belong here: what they ask for (flows/).
+What belongs here: when runs are requested. What does not: what they do (flows/).
 """

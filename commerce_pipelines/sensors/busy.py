@@ -1,4 +1,4 @@
-"""Whether a lane is at work, so that nothing more is requested for it until then.
+"""Whether a lane is at work, so that no further run is requested for it until it is free.
 
 What belongs here: the question to Dagster. What does not: what a lane is (core/lanes.py).
 """
@@ -16,7 +16,7 @@ ACTIVE = [
 
 
 def busy(instance: dg.DagsterInstance, channel: str, flow: str) -> bool:
-    """Whether a run of this lane waits or works, whoever started it: a person in the UI leaves no tags."""
+    """Whether a run of this lane waits or works, whoever started it; a run started in the UI has no tags."""
     lane = lane_name(channel, flow)
     for run in instance.get_runs(dg.RunsFilter(statuses=ACTIVE)):
         keys = run.asset_selection

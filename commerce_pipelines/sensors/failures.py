@@ -1,5 +1,7 @@
-"""A failed run in words. What belongs here: which work it was, and what its steps say. What does not: telling it
-(outcomes.py)."""
+"""A failed run in words.
+
+What belongs here: which work it was, and what its steps say. What does not: sending an alert about it (outcomes.py).
+"""
 
 from collections.abc import Mapping
 
@@ -23,13 +25,13 @@ STEPS = {
 
 
 def describe(context: dg.RunFailureSensorContext) -> tuple[str, str, str]:
-    """(which work it was, subject, text) of a failed run: channel, flow and step in words, the days and the step's own
-    sentence. A later run of the same work makes the failure good: `work_tags` names it."""
+    """(which work it was, subject, text) of a failed run: channel, flow and step in words, the days, and the step's own
+    sentence. A later successful run of the same work ends the failure: `work_tags` names the work."""
     run = context.dagster_run
     days = [run.tags[tag] for tag in sorted(run.tags) if "partition" in tag]
     events = [event for event in context.get_step_failure_events() if event.step_key]
     tags = {**missing_tags(run), **run.tags}
-    if tags[CHANNEL_TAG] == EVERY and events:  # neither tags nor assets: its steps tell
+    if tags[CHANNEL_TAG] == EVERY and events:  # neither tags nor assets: its steps show them
         tags |= tags_of([step_path(str(event.step_key)) for event in events])
     subject = f"{in_words(tags)} failed"
     steps = list(dict.fromkeys(step_path(str(event.step_key))[-1] for event in events))
@@ -42,7 +44,7 @@ def describe(context: dg.RunFailureSensorContext) -> tuple[str, str, str]:
 
 
 def work_tags(work: str) -> dict[str, str]:
-    """The tags that a run of this work bears."""
+    """The tags of the runs of this work."""
     channel, _, flow = work.partition("|")
     return {CHANNEL_TAG: channel, FLOW_TAG: flow}
 
@@ -56,13 +58,14 @@ def in_words(tags: Mapping[str, str]) -> str:
 
 
 def step_path(step_key: str) -> tuple[str, str]:
-    """Channel and table of a step, as its asset's key has them. A channel's name may hold what joins the two."""
+    """Channel and table of a step, as in its asset's key. A channel's name may contain the separator of the two."""
     channel, _, table = step_key.rpartition("__")
     return channel, table
 
 
 def reason(event: dg.DagsterEvent) -> str:
-    """The sentence of an error of ours, else only the name of its class: a stranger's message may quote data."""
+    """The sentence of one of our own errors, else only the name of its class, because any other message may quote
+    data."""
     data = event.step_failure_data
     if data.user_failure_data and data.user_failure_data.description:
         return str(data.user_failure_data.description)

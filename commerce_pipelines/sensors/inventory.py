@@ -1,4 +1,4 @@
-"""Changed stock: one sensor that looks at Odoo, a run every few minutes, and a nightly comparison of everything.
+"""Changed stock: a sensor that looks at Odoo, a run every few minutes, and a nightly comparison of everything.
 
 What belongs here: ticks, run requests, schedules. What does not: what is read and compared (flows/).
 """
@@ -18,15 +18,16 @@ from ..resources.connections import Connections
 from ..settings.file import Settings
 from .busy import busy
 
-SHARE_OF_TIME = 10  # reading Odoo takes at most a tenth of the time: a slow one is looked at less often
-HINTED_TICK_SECONDS = 4  # the daemon looks for due ticks every 5 s; a tick that finds no hint costs one SELECT
+SHARE_OF_TIME = 10  # reading Odoo takes at most a tenth of the time, so a slow Odoo is looked at less often
+HINTED_TICK_SECONDS = 4  # the daemon looks for due ticks every 5 s; a tick without a hint costs one SELECT
 
 
 class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
     """The sensor's memory. pulses: what each channel's last requested run was for. seconds, at: the last look at Odoo.
-    hint: the last hint before that look. again: it found a change of a channel that a run was working for.
+    hint: the last hint before that look. again: the look found a change of a channel whose run was still at work.
 
-    Losing it costs one run per channel."""
+    Losing it costs one run per channel.
+    """
 
     pulses: dict[str, str] = {}
     seconds: float = 0.0
@@ -53,12 +54,12 @@ def schedules(settings: Settings, channels: Sequence[ChannelSettings]) -> list[d
 def stock_changes_sensor(channels: Sequence[ChannelSettings], *, hinted: bool = False) -> dg.SensorDefinition:
     """Take the pulse of what each channel may offer; where it changed, request a run for that channel.
 
-    The pulse counts orders that are not in Odoo yet, so a sale is one change and not two. It decides nothing: what is
-    pushed comes from the run's own read.
+    The pulse counts orders that are not in Odoo yet, so a sale is one change and not two. The sensor decides nothing:
+    what is pushed comes from the run's own read.
 
     hinted: Odoo may hint at changes (receiver.py). Then ticks are frequent, and one looks at Odoo when poll_seconds are
-    over or a hint came since the last look. Odoo hints after its commit and a hint is read before the look that it
-    causes, so that look sees the change; a hint that comes during a look causes another.
+    over or a hint came since the last look. Odoo hints after its commit, and the sensor reads the hint before it looks,
+    so that the look sees the change; a hint that comes during a look causes another look.
     """
     seconds = min(channel.inventory.poll_seconds for channel in channels)
     often = f"every {seconds} s" + (" and when Odoo hints at a change" if hinted else "")
@@ -74,7 +75,7 @@ def stock_changes_sensor(channels: Sequence[ChannelSettings], *, hinted: bool = 
     def stock_changes(
         context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
     ) -> dg.SensorResult | dg.SkipReason:
-        # Before the clock starts: loading it is not Odoo's slowness.
+        # Imported before the clock starts, so that the import does not count as Odoo's time.
         from ..flows.alerts import heartbeat
         from ..flows.inventory.pulse import held_back, pulses
 
@@ -99,7 +100,7 @@ def stock_changes_sensor(channels: Sequence[ChannelSettings], *, hinted: bool = 
                 held.append(name)
                 continue
             if busy(context.instance, name, Topic.INVENTORY):
-                working.append(name)  # asked again at the next tick
+                working.append(name)  # requested again at the next tick
                 continue
             kept[name] = pulse
             run_key = f"{name}@{pulse}@{now.isoformat()}"
@@ -129,7 +130,7 @@ def last_hint(connections: Connections) -> datetime | None:
 
 
 def read_cursor(text: str | None) -> Cursor:
-    """The stored cursor; a missing or foreign one remembers nothing."""
+    """The stored cursor; a missing or unreadable one remembers nothing."""
     if text:
         try:
             return msgspec.json.decode(text, type=Cursor)
@@ -139,7 +140,7 @@ def read_cursor(text: str | None) -> Cursor:
 
 
 def inventory_schedules(channel: ChannelSettings) -> list[dg.ScheduleDefinition]:
-    """Every few minutes what differs by then, sensor or not; at night everything, listings included."""
+    """Every few minutes what differs by then, with or without the sensor; at night everything, listings included."""
     name = channel.name
 
     @dg.schedule(

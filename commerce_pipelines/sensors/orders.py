@@ -1,6 +1,6 @@
-"""New orders: one polling sensor per channel, and a nightly pass over the last days that heals what polling missed.
+"""New orders: one polling sensor per channel, and a nightly run over the last days that catches what polling missed.
 
-What belongs here: ticks, run requests, schedules. What does not: what to ask for, which days are due
+What belongs here: ticks, run requests, schedules. What does not: what to read, which days are due
 (flows/intake/poll.py).
 """
 
@@ -22,12 +22,12 @@ from ..settings.file import Settings
 from .busy import busy
 
 NIGHTLY_DAYS = 7
-RED_DAYS = 14  # older days that are asked for again in one night
+RED_DAYS = 14  # older days that are requested again in one night
 TABLES = ("raw_orders", "orders", "order_lines", "sale_orders", "exceptions")
 
 
 def lane(name: str) -> dg.AssetSelection:
-    """The assets of a channel's orders; `exceptions`, which knows no days, shows after each run what waits."""
+    """The assets of a channel's orders; `exceptions`, which has no days, shows after each run what waits."""
     return dg.AssetSelection.assets(*([name, table] for table in TABLES))
 
 
@@ -42,10 +42,11 @@ def schedules(settings: Settings, channels: Sequence[ChannelSettings]) -> list[d
 
 
 def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
-    """Land what changed in the channel, then request one run per span of days that has landed answers to deal with.
+    """Land what changed in the channel, then request one run per span of days whose landed answers no run has dealt
+    with.
 
-    The days come from comparing the landing with the ledger, not from the cursor: a run that failed is asked for
-    again (later and later), and a cursor that was lost loses no order.
+    The days come from comparing the landing with the ledger, not from the cursor: a failed run is requested again
+    (after ever longer pauses), and a lost cursor loses no order.
     """
     name = channel.name
 
@@ -109,7 +110,8 @@ def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
 
 
 def _record_hint(connections: Connections) -> None:
-    """A sale leaves less to offer on every channel, and Odoo hints at it only when the order is there."""
+    """Records that stock changed: a sale leaves less to offer on every channel, but Odoo hints at it only when it has
+    the order."""
     from ..warehouse.shared import hints
 
     with connections.warehouse.transaction() as connection:
@@ -117,7 +119,7 @@ def _record_hint(connections: Connections) -> None:
 
 
 def _heal(context: dg.SensorEvaluationContext, connections: Connections, name: str, now: datetime) -> None:
-    """Waiting orders whose cause is gone become due. Odoo may be out of reach; polling does not depend on it."""
+    """Make waiting orders due whose cause is gone. Odoo may be out of reach, and polling must not depend on it."""
     from ..flows.orders.heal import heal
 
     try:
@@ -128,7 +130,7 @@ def _heal(context: dg.SensorEvaluationContext, connections: Connections, name: s
 
 
 def nightly_orders(channel: ChannelSettings) -> dg.ScheduleDefinition:
-    """Every night pull the last days again and prove them: late, lost and edited orders are healed by the same lane."""
+    """Every night the last days are pulled again and proved: the same lane repairs late, lost and edited orders."""
     name = channel.name
 
     @dg.schedule(
@@ -164,7 +166,7 @@ def nightly_orders(channel: ChannelSettings) -> dg.ScheduleDefinition:
 def _find_red_spans(
     context: dg.ScheduleEvaluationContext, connections: Connections, channel: ChannelSettings, before: date
 ) -> list[tuple[date, date]]:
-    """Older days found wanting, the newest of them: nobody else looks at them again, and they turn `complete` red."""
+    """Older incomplete days, the newest of them. Nothing else looks at them again, and they keep `complete` failing."""
     from ..flows.intake.poll import spans
     from ..flows.orders.verdict import red_days
 

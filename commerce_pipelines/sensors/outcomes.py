@@ -1,6 +1,6 @@
-"""Outcomes are told to people: what failed runs leave behind, and what stands still although no run failed.
+"""Alerts about outcomes: failed runs, and what stands still although no run failed.
 
-What belongs here: the two sensors. What does not: what is told and when (flows/alerts.py), the ways out
+What belongs here: the two sensors. What does not: which alerts are sent and when (flows/alerts.py), sending
 (resources/alerts.py), a failed run in words (failures.py).
 """
 
@@ -22,7 +22,7 @@ def alert_sensors(alerts: Alerts) -> list[dg.SensorDefinition]:
 
 
 def run_failures(alerts: Alerts) -> dg.SensorDefinition:
-    """Tells job, channel, days and the failed step's own sentence; never personal data or a traceback."""
+    """Reports job, channel, days and the failed step's own sentence; never personal data or a traceback."""
 
     @dg.run_failure_sensor(
         name="run_failures",
@@ -38,7 +38,7 @@ def run_failures(alerts: Alerts) -> dg.SensorDefinition:
         try:
             note_run(connections, work, subject, text, now)
             problems = watch(connections, lambda s, t: alert(alerts.targets, s, t), now)
-        except CommerceError:  # without a database nobody remembers what was told: rather twice than never
+        except CommerceError:  # without a database no alert is recorded as sent: two alerts are better than none
             problems = alert(alerts.targets, f"commerce_pipelines: {subject}", text)
         for problem in problems:
             context.log.error("The alert could not be sent. %s", problem)
@@ -47,7 +47,7 @@ def run_failures(alerts: Alerts) -> dg.SensorDefinition:
 
 
 def outcomes(alerts: Alerts) -> dg.SensorDefinition:
-    """Looks every minute at what the database knows; a failed run's work that has succeeded since is no condition."""
+    """Looks every minute at what the database knows; failed work that has succeeded since is not reported."""
 
     @dg.sensor(
         name="outcomes",

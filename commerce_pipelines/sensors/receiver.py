@@ -1,8 +1,8 @@
-"""Where Odoo's webhooks arrive: POST /hint/stock/SECRET records that the stock may have changed, and nothing else.
+"""The address of Odoo's webhooks: POST /hint/stock/SECRET records that the stock may have changed, and nothing else.
 
 Odoo's action "Send Webhook Notification" can set neither headers nor a signature, only the URL, so the secret is in the
-path: no path is ever logged or answered. What is sent is not looked at; the stock sensor looks at Odoo instead. Odoo
-sends after its commit, once, and its user waits for the answer for up to a second.
+path: no path is ever logged or answered. The body is not used; the stock sensor looks at Odoo instead. Odoo sends after
+its commit, once, and its user waits up to a second for the answer.
 
 What belongs here: the HTTP server and who may hint. What does not: the row (warehouse/shared/hints.py), what follows
 from a hint (inventory.py), Dagster.
@@ -25,8 +25,8 @@ from ..settings.file import Listen
 from ..warehouse.shared import hints
 from ..warehouse.tables.database import Warehouse
 
-MOST_BYTES = 64 * 1024  # of a body, which is read and forgotten; Odoo's has a few hundred
-AT_ONCE = 32  # requests; others wait for a second and are then hung up on
+MOST_BYTES = 64 * 1024  # of a body, which is read and dropped; Odoo's has a few hundred
+AT_ONCE = 32  # requests; further ones wait for a second and are then disconnected
 PATIENCE = 2.0  # seconds that a sender may be silent; Odoo itself waits for one
 LEAST_CHARACTERS = 24
 
@@ -34,12 +34,12 @@ _log = logging.getLogger("commerce_pipelines.receiver")
 
 
 class Receiver(ThreadingHTTPServer):
-    """Bound on creation. Raises SettingsError for a secret that is no secret, or an address that is taken."""
+    """Bound on creation. Raises SettingsError for a secret that is too weak, or an address that is in use."""
 
     daemon_threads = True
     allow_reuse_address = True
     request_queue_size = 128
-    server_bind = TCPServer.server_bind  # HTTPServer's own asks the name server who we are
+    server_bind = TCPServer.server_bind  # HTTPServer's own method asks the name server for our name
 
     def __init__(self, listen: Listen, warehouse: Warehouse) -> None:
         secret = listen.secret.value()
@@ -63,7 +63,7 @@ class Receiver(ThreadingHTTPServer):
             ) from None
 
     def record(self) -> None:
-        """Write the hint down. Those that come while another is being written share the next write."""
+        """Write the hint. Hints that come while another is being written share the next write."""
         with self._count:
             self._arrived += 1
             mine = self._arrived
@@ -88,7 +88,7 @@ class Receiver(ThreadingHTTPServer):
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A sender that hangs up or sends nonsense is no news, and a traceback could show the path."""
+        """A sender that disconnects or sends nonsense is not logged, because a traceback could show the path."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -105,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve
 
     def _judge_request(self) -> int:
-        """The status that the request deserves; 204 once the hint is on record."""
+        """The status for the request; 204 once the hint is on record."""
         if not compare_digest(self.path.encode("utf-8", "replace"), self.server.path):
             return 404
         if self.command != "POST":
@@ -124,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
         return 204
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """The bare status: the standard library's own answers quote the request's first line."""
+        """Sends only the status, because the standard library's own answers quote the request's first line."""
         self.close_connection = True
         self.send_response_only(code)
         self.send_header("Content-Length", "0")
@@ -132,12 +132,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Never: the standard library's lines hold the path."""
+        """Logs nothing, because the standard library's lines contain the path."""
 
 
 @contextmanager
 def listening(listen: Listen | None, warehouse: Warehouse) -> Iterator[Receiver | None]:
-    """A receiver at work in a thread of this process, gone at the end; None where the settings have no `listen`."""
+    """A receiver that works in a thread of this process and ends with it; None where the settings have no `listen`."""
     if listen is None:
         yield None
         return

@@ -1,4 +1,4 @@
-"""commerce.yaml: reading it, and what is wrong with it in sentences.
+"""commerce.yaml: reading it, and stating its mistakes in sentences.
 
-What does not belong here: the keys of one room (each room's own section).
+What belongs here: the file as a whole. What does not: the keys of one room (each room's own section).
 """

@@ -1,6 +1,6 @@
-"""The `alerts:` section of commerce.yaml: who hears of what stands still, and how soon.
+"""The `alerts:` section of commerce.yaml: who is alerted, and how soon.
 
-What belongs here: its keys and their checks. What does not: what is told (flows/alerts.py), how it is sent
+What belongs here: its keys and their checks. What does not: which alerts there are (flows/alerts.py), how they are sent
 (resources/alerts.py).
 """
 
@@ -16,8 +16,8 @@ from ..core.section import Secret, Section
 class Alerts(Section, kw_only=True, frozen=True):
     """targets: each an environment variable that holds a URL of Apprise (Teams, Slack, mail, ntfy and a hundred more).
 
-    waiting_hours: how long an order may wait for a person before it is told. failed_ticks: how many polls of a channel
-    in a row may fail. digest_hour: when the daily summary is sent, in the time zone of the first channel; null: never.
+    waiting_hours: how long an order may wait for a person before an alert. failed_ticks: how many polls of a channel in
+    a row may fail. digest_hour: when the daily summary is sent, in the time zone of the first channel; null: never.
     """
 
     targets: tuple[Secret, ...] = ()

@@ -32,11 +32,13 @@ from .alerts import Alerts
 
 MISSING = object()
 MERGE = "tag:yaml.org,2002:merge"
-NOT_MEANT = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")  # readings of YAML's that surprise
+# Types that YAML reads into words and dates without being asked to.
+NOT_MEANT = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")
 
 
 class Listen(Section, kw_only=True, frozen=True):
-    """Where Odoo's webhook may hint at changed stock (docs/inventory.md). The secret is the last part of its URL."""
+    """The address at which Odoo's webhook may hint at changed stock (docs/inventory.md). The secret is the last part of
+    its URL."""
 
     secret: Secret
     host: str = "127.0.0.1"
@@ -54,7 +56,7 @@ class Settings(Section, kw_only=True, frozen=True):
     owner: str = "team:commerce"
 
     def channel(self, name: str) -> ChannelSettings:
-        """The settings of one channel. Raises SettingsError naming the channels there are."""
+        """The settings of one channel. Raises SettingsError that lists the channels."""
         for channel in self.channels:
             if channel.name == name:
                 return channel
@@ -93,7 +95,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
 
 
 def _add_sku_file(channel: ChannelSettings, folder: Path) -> ChannelSettings:
-    """The channel with the aliases of its `sku_file` added; what the YAML says itself goes first."""
+    """The channel with the aliases of its `sku_file`; aliases in the YAML itself have priority."""
     if not channel.sku_file:
         return channel
     file, where = folder / channel.sku_file, f"channels[{channel.name}].sku_file"
@@ -149,7 +151,8 @@ def parse(text: str) -> Settings:
 
 
 def _read_section(raw: Any, shape: Any, key: str, keys: tuple[str, ...]) -> tuple[Any, list[str]]:
-    """One part of the file and what is wrong with it; each channel by itself, so that none hides another's mistakes."""
+    """One part of the file and its mistakes. Each channel is read by itself, so that all mistakes of all channels are
+    found."""
     if raw is MISSING:
         return None, [f"{key} is missing; see commerce.example.yaml for what it means."]
     if key != "channels" or not isinstance(raw, list):
@@ -199,8 +202,8 @@ def _list_keys(shape: Any) -> Iterator[str]:
 
 
 def _describe_problem(error: yaml.YAMLError) -> str:
-    """` in line 3: …`: where, and what the parser says, without the line itself, nor the word where * and ! begin one:
-    an unquoted password may."""
+    """` in line 3: …`: the place and the parser's message, without the line itself, and without the word after * or &,
+    because either may be an unquoted password."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         line = f" in line {error.problem_mark.line + 1}"
         if re.search("undefined alias|a constructor for the tag|duplicate anchor|tag handle", str(error.problem)):
@@ -212,8 +215,8 @@ def _describe_problem(error: yaml.YAMLError) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as people mean it: a key given twice is an error, NO is Norway rather than false, and a date is text until a
-    key wants one: YAML's own reading of it knows no 31 February, nor where it stood."""
+    """YAML as people mean it: a repeated key is an error, NO is Norway instead of false, and a date stays text until a
+    key needs a date, because YAML's own reader fails on 31 February without naming the key."""
 
 
 def _construct_unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:

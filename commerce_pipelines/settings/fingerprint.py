@@ -1,7 +1,7 @@
-"""Which settings a refused record may wait for: their fingerprint, by topic.
+"""The settings for which a refused record may wait: their fingerprint, by topic.
 
-A setting that cannot have refused anything (how often to poll, what another flow may offer) must not make refused
-records due again. What belongs here: which keys those are. What does not: the keys themselves (each in its own room).
+A setting that cannot be the cause of a refusal (how often to poll, what another flow may offer) must not make refused
+records due again. What belongs here: which keys count. What does not: the keys themselves (each in its own room).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 from ..core.topics import Topic
 from .file import Settings
 
-# How a channel and Odoo are reached, how often and how far back: nothing is refused because of that.
+# How a channel and Odoo are reached, how often and how far back: no record is refused because of these.
 _REACH = frozenset((
     *("endpoint", "token_endpoint", "credentials", "secret_rotated_on", "refresh_token_issued_on"),
     *("poll_seconds", "overlap_minutes", "start_date", "trading_calls_per_day", "inventory_skus_per_call"),
@@ -22,8 +22,8 @@ _ODOO_REACH = frozenset(("password", "transport", "timeout_seconds", "batch", "c
 
 
 def fingerprint(settings: Settings, name: str, topic: str) -> str:
-    """16 hex digits that change with any setting that a record of this topic may have been refused for."""
-    others = {str(other) for other in Topic if other != topic}  # sections of other flows bear the flow's name
+    """16 hex digits that change with every setting for which a record of this topic may have been refused."""
+    others = {str(other) for other in Topic if other != topic}  # the sections of other flows have the flow's name
     channel = _drop_keys(settings.channel(name), _REACH | others)
     parts = [topic, channel, msgspec.to_builtins(settings.vat), _drop_keys(settings.odoo, _ODOO_REACH)]
     return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:16]

@@ -1,6 +1,6 @@
-"""What is wrong with one section of commerce.yaml, all of it at once: a sentence each, with the key's path and the fix.
+"""All mistakes of one section of commerce.yaml at once: a sentence each, with the key's path and the fix.
 
-What belongs here: turning what msgspec refuses into sentences, and going on behind a mistake. What does not: YAML and
+What belongs here: turning what msgspec refuses into sentences, and reading on behind a mistake. What does not: YAML and
 the sections (file.py), what only a section itself can check (its `__post_init__`).
 """
 
@@ -17,10 +17,10 @@ import msgspec
 from ..channels.registry import KINDS
 from ..core.errors import SettingsError
 
-MOST = 50  # mistakes of one section that are told
+MOST = 50  # mistakes of one section that are listed
 SEE = "see commerce.example.yaml"
 KEY_IN = "key` in `"
-Steps = list[Any]  # keys and indexes, from the section down
+Steps = list[Any]  # keys and indexes, from the section downwards
 
 _SECRET = re.compile(r"(.*_)?(password|secret|token|webhook)|client_id")
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+|\.\.\.)\]")
@@ -31,10 +31,10 @@ _WANTED = {
 
 
 def read(raw: Any, shape: Any, where: str, keys: Collection[str]) -> tuple[Any, list[str]]:
-    """(the section, []) or (None, what is wrong with it).
+    """(the section, []) or (None, its mistakes).
 
-    where: the section's path in the file; keys: all there are, to guess what an unknown one was meant to be. What keys
-    say together is checked once each of them is right by itself, so that no sentence follows from another mistake.
+    where: the section's path in the file. keys: all valid keys, to guess what an unknown one was meant to be. Checks
+    that compare several keys run only when each key is right by itself, so that no mistake is listed twice.
     """
     raw, problems, left_out = deepcopy(raw), list[str](), list[Steps]()
     while len(problems) < MOST:
@@ -57,7 +57,7 @@ def read(raw: Any, shape: Any, where: str, keys: Collection[str]) -> tuple[Any, 
 
 
 def _locate(raw: Any, shape: Any, error: str) -> tuple[str, Steps]:
-    """(the problem, where it is) of msgspec's `… - at `$.skus[...]`; which key `[...]` means is tried out."""
+    """(the problem, its place) from msgspec's `… - at `$.skus[...]`; the key behind `[...]` is found by trying."""
     problem, _, path = error.partition(" - at ")
     path = path.strip("`")
     of_key = path.startswith(KEY_IN)
@@ -75,7 +75,7 @@ def _locate(raw: Any, shape: Any, error: str) -> tuple[str, Steps]:
 
 
 def _find_guilty_key(mapping: dict[Any, Any], raw: Any, shape: Any, error: str) -> Any:
-    """The key that alone already makes for the same error; the last one if none does."""
+    """The key that alone causes the same error; the last key if none does."""
     whole = dict(mapping)
     key = None
     try:
@@ -96,7 +96,8 @@ def _find_guilty_key(mapping: dict[Any, Any], raw: Any, shape: Any, error: str) 
 
 
 def _remove_wrong(raw: Any, steps: Steps) -> Steps:
-    """Takes what is wrong out of `raw`: the key, or the whole list that an item of is wrong. Returns what it took."""
+    """Removes what is wrong from `raw`: the key, or the whole list if one of its items is wrong. Returns the path of
+    what it removed."""
     for length in range(len(steps), 0, -1):
         here = raw
         for step in steps[: length - 1]:
@@ -107,7 +108,7 @@ def _remove_wrong(raw: Any, steps: Steps) -> Steps:
 
 
 def _write_sentence(problem: str, where: str, steps: Steps, keys: Collection[str]) -> str:
-    """Never quotes a value, nor a key below one that names a secret: it may be the secret."""
+    """Never quotes a value, nor a key below a key that names a secret, because that may be the secret itself."""
     for depth, step in enumerate(steps, 1):
         if _SECRET.fullmatch(str(step)) and not (depth == len(steps) and " field" in problem):
             secret = _write_path(where, steps[:depth])

@@ -1,4 +1,4 @@
 """Channel -> landing: following changes, pulling days.
 
-What does not belong here: what is made of the answers (flows/orders/).
+What belongs here: getting answers from a channel. What does not: what is made of them (flows/orders/).
 """

@@ -1,6 +1,6 @@
-"""Old days of a channel, a few at a time: which days are next, and how far it has come.
+"""Old days of a channel, a few at a time: which days are next, and how far the backfill has come.
 
-What belongs here: dividing the span, going on after a kill, what came of some days. What does not: the runs
+What belongs here: dividing the span, continuing after a kill, the result of some days. What does not: the runs
 (cli/backfill.py starts them, the lane of assets/orders.py does the work).
 """
 
@@ -14,7 +14,7 @@ import msgspec
 from ...core.errors import SettingsError
 from ...resources.connections import Connections
 
-DAYS_PER_RUN = 7  # of orders that others wait behind for their turn at Odoo, and that a failure repeats
+DAYS_PER_RUN = 7  # so few that other runs do not wait long for Odoo, and that a failure repeats little
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +27,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Came(msgspec.Struct, frozen=True, kw_only=True):
-    """What the newest proof says of some days: orders in the channel, of these in Odoo, waiting, and missing."""
+    """What the newest proof says of some days: orders in the channel, those of them in Odoo, waiting, and missing."""
 
     orders: int = 0
     in_odoo: int = 0
@@ -45,11 +45,11 @@ def backfill(
     days_per_run: int = DAYS_PER_RUN,
     anew: bool = False,
 ) -> Iterator[Part]:
-    """Have the days `first` to `last` run, oldest first; yields each part once it is done.
+    """Run the days `first` to `last`, oldest first; yields each part once it is done.
 
-    run: does one part; what it raises ends the backfill, and the next one goes on with that part. anew: from the first
-    day although an earlier one of the same days was not finished. Raises SettingsError for days that are no partition,
-    and while another process works on a backfill of this channel.
+    run: does one part. What it raises ends the backfill, and the next backfill continues with that part. anew: begin
+    with the first day although an earlier backfill of the same days was not finished. Raises SettingsError for days
+    that are no partition, and while another process works on a backfill of this channel.
     """
     from ...warehouse.orders import backfills
 
@@ -79,7 +79,7 @@ def backfill(
 
 
 def came(connections: Connections, name: str, first: date, last: date) -> Came:
-    """What became of the days `first` to `last`, by the proof that their run ended with."""
+    """The result of the days `first` to `last`, by the proof with which their run ended."""
     with connections.warehouse.transaction() as connection, connection.cursor() as cursor:
         cursor.execute(
             "SELECT coalesce(sum(orders_in_channel), 0), coalesce(sum(sale_orders_in_odoo), 0),"

@@ -1,4 +1,4 @@
-"""Following a channel's changes: which window to ask for, which days then need a run. The sensor's brain.
+"""Following a channel's changes: which window to read, and which days then need a run. The logic of the sensor.
 
 What belongs here: the cursor, the overlap, the time budget and the pure choice of days. What does not: Dagster's run
 requests (sensors/orders.py).
@@ -17,14 +17,15 @@ from ...resources.connections import Connections
 from ..identity import identify
 from .pull import Landed, land
 
-FIRST_LOOK = timedelta(hours=24)  # a new sensor starts a day back, not at the beginning of time
-UNSETTLED = timedelta(days=2)  # a pull is seen as of its start and may commit its last page a day later
-LONGEST_SPAN = timedelta(days=31)  # of one run: Dagster writes five events a day on record before the run's first call
-BACKOFF = timedelta(minutes=5)  # a day whose run failed is asked for again after 5, 10, 20 … 80 minutes
+FIRST_LOOK = timedelta(hours=24)  # how far back a new sensor begins
+# Answers are dated by the start of their pull, which may commit its last page a day later.
+UNSETTLED = timedelta(days=2)
+LONGEST_SPAN = timedelta(days=31)  # of one run, because Dagster writes five events a day before the run's first call
+BACKOFF = timedelta(minutes=5)  # the run of a day that failed is requested again after 5, 10, 20 … 80 minutes
 
 
 class Request(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The last run asked for a day: for which newest answer, when, how often for the same one."""
+    """The last run that was requested for a day: for which newest answer, when, and how often for the same answer."""
 
     seen: datetime
     at: datetime
@@ -32,10 +33,10 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The sensor's memory, stored as JSON. It is an optimisation: losing it costs a day of polling again, no order.
+    """The sensor's memory, stored as JSON. It only saves work: losing it costs a day of polling again, but no order.
 
-    watermark: every change before this instant is landed. until/resume: an unfinished listing to go on with. settled:
-    every answer first seen before this instant was found dealt with; None until that was looked at over all of them.
+    watermark: every change before this instant is landed. until, resume: an unfinished list to continue. settled: a run
+    has dealt with every answer first seen before this instant; None until all answers were checked for that.
     """
 
     watermark: datetime
@@ -46,7 +47,7 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def read_cursor(text: str | None, now: datetime) -> Cursor:
-    """The stored cursor; a missing or foreign one starts a day back."""
+    """The stored cursor; a missing or unreadable one begins a day back."""
     if text:
         try:
             return msgspec.json.decode(text, type=Cursor)
@@ -63,9 +64,9 @@ def poll(
     budget: float = 10.0,
     now: datetime | None = None,
 ) -> tuple[Cursor, Landed]:
-    """Land what changed since the cursor, looking `overlap_minutes` further back because channels show orders late.
+    """Land what changed since the cursor, beginning `overlap_minutes` earlier, because channels show orders late.
 
-    Stops after the page that exceeds `budget` seconds, or when the next page cannot be had for now, and goes on from
+    Stops after the page that exceeds `budget` seconds, or when the next page cannot be read for now, and continues
     there at the next tick. The watermark moves only past what is landed and committed.
     """
     now = now or connections.instruments.now()
@@ -74,7 +75,7 @@ def poll(
     started = clock()
     settings = connections.settings.channel(name)
     landed = Landed()
-    if cursor.watermark > now:  # taken by a clock that was ahead: what changed since the true time was never seen
+    if cursor.watermark > now:  # written by a clock that was ahead: changes since the true time were never read
         cursor = Cursor(watermark=now - FIRST_LOOK, settled=cursor.settled, requested=cursor.requested)
     since = cursor.watermark - timedelta(minutes=settings.overlap_minutes)
     until = cursor.until or now
@@ -90,15 +91,15 @@ def poll(
     except TransientError:
         if resume in (None, cursor.resume):
             raise
-        # What is landed is not asked for again: a catch-up of more pages than a rate limit allows would never end.
+        # Landed pages are not read again: a catch-up with more pages than the rate limit allows would never end.
         return msgspec.structs.replace(cursor, until=until, resume=resume), landed
     watermark = max(cursor.watermark, min(watermark, until))
     return msgspec.structs.replace(cursor, watermark=watermark, until=None, resume=None), landed
 
 
 def due_days(pending: Mapping[date, datetime], requested: Mapping[str, Request], now: datetime) -> dict[date, Request]:
-    """The days to request a run for now. `pending`: days with landed answers that no run has dealt with, and when the
-    newest of them was first seen. A day already requested for the same answer waits longer each time it fails."""
+    """The days for which to request a run now. pending: days with landed answers that no run has dealt with, and when
+    the newest of them was first seen. A day that failed waits longer each time it is requested for the same answer."""
     due = {}
     for day, seen in pending.items():
         last = requested.get(day.isoformat())
@@ -110,7 +111,7 @@ def due_days(pending: Mapping[date, datetime], requested: Mapping[str, Request],
 
 
 def spans(days: Iterable[date]) -> list[tuple[date, date]]:
-    """The days as inclusive spans without gaps of at most LONGEST_SPAN, oldest first: one run each."""
+    """The days as inclusive spans without gaps, each at most LONGEST_SPAN, oldest first: one run each."""
     result: list[tuple[date, date]] = []
     for day in sorted(days):
         follows = result and day - result[-1][1] == timedelta(days=1)

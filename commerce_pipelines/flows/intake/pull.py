@@ -1,7 +1,7 @@
-"""Channel -> landing: fetch the orders placed on some days and keep every answer that is new.
+"""Channel -> landing: read the orders placed on some days and keep every answer that is new.
 
-What belongs here: the day pull of backfills and of runs started by hand, and the one way an answer is landed. What
-does not: following changes (poll.py), the landing's storage (warehouse/landing/landing.py).
+What belongs here: pulling days for backfills and for runs started by hand, and landing an answer. What does not:
+following changes (poll.py), the landing's storage (warehouse/landing/landing.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ...domain.orders.order import LONGEST
 from ...resources.connections import Connections
 from ..identity import identify
 
-YEARS = range(1990, 2100)  # beyond, a time is a mistake, and no calendar day of every zone
+YEARS = range(1990, 2100)  # a time outside these years is a mistake, and may be no calendar day in some time zones
 
 
 class Landed(msgspec.Struct, kw_only=True):
@@ -39,7 +39,7 @@ def window_of(start: date, end: date, zone: ZoneInfo) -> Window:
 
 
 def pull(connections: Connections, name: str, start: date, end: date, *, now: datetime | None = None) -> Landed:
-    """Land all orders placed on the days `[start, end)`; each page is committed before the next is asked for."""
+    """Land all orders placed on the days `[start, end)`. Each page is committed before the next is read."""
     now = now or connections.instruments.now()
     identify(connections, name)
     source = connections.channel(name).orders
@@ -60,7 +60,7 @@ def land(
     now: datetime,
     landed: Landed,
 ) -> list[Head]:
-    """Keep one page's records, and add to `landed` what was new; returns what they are filed under."""
+    """Keep one page's records, and add what was new to `landed`; returns the records' heads."""
     source = connections.channel(name).orders
     heads = page.heads or (None,) * len(page.records)
     items = [(_read_head(source, raw, head, now), raw) for raw, head in zip(page.records, heads, strict=True)]
@@ -74,7 +74,8 @@ def land(
 
 
 def _read_head(source: Source[Any], raw: bytes, read_before: Head | None, now: datetime) -> Head:
-    """The record's head. What cannot be read is landed all the same, so that it can be shown, mended and replayed."""
+    """The record's head. A record that cannot be read is landed as well, so that it can be shown, repaired and
+    replayed."""
     try:
         head = read_before or source.head(raw)
         if head.created_at.year in YEARS and head.updated_at.year in YEARS and len(head.record_id) <= LONGEST:

@@ -1,4 +1,5 @@
 """Stock of Odoo -> targets -> what is to be published.
 
-What does not belong here: sending it (flows/outbox/), Dagster (assets/, sensors/).
+What belongs here: readings, plans and pushes of quantities. What does not: sending effects in general (flows/outbox/),
+Dagster (assets/, sensors/).
 """

@@ -2,16 +2,16 @@
 
     readings     all that is read, by functions named for what it costs (readings.py)
     targets      what each listing shall show: pure (domain/inventory/availability.py)
-    plan         what of that has to be told, and whether the breaker stops it: pure (domain/inventory/publishing.py)
+    plan         what has to be pushed, and whether the breaker stops it: pure (domain/inventory/publishing.py)
     dispatch     on record, then sent (quantities.py, flows/outbox/)
 
-What belongs here: the order of things and the lock. What does not: any of the above, how a channel is told
+What belongs here: the order of these steps and the lock. What does not: the steps themselves, the calls of a channel
 (channels/).
 
-What the channel shows is taken from the last whole reading of its listings and from our own accepted pushes since; a
-reading of 50,000 listings on every change would cost a marketplace's whole call budget. Where a sale, an unanswered
-call or a refused comparison may have changed a listing, its target is told again, and the nightly reading repairs
-edits made on the channel.
+What the channel shows is taken from the last complete reading of its listings and from our own accepted pushes since,
+because reading 50,000 listings after every change would use up a marketplace's call limits. Where a sale, an unanswered
+call or a stale push may have changed a listing, its target is pushed again. The nightly reading repairs edits that
+somebody made on the channel.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Published(msgspec.Struct, kw_only=True):
-    """What a run came to. before: the plan it began with; after: the same listings compared again at its end."""
+    """The result of a run. before: the plan it began with. after: the same listings compared again at its end."""
 
     before: Plan
     after: Plan
@@ -44,10 +44,10 @@ class Published(msgspec.Struct, kw_only=True):
 
 
 def refresh_targets(connections: Connections, name: str, snapshot: Snapshot | None = None) -> pd.DataFrame:
-    """Decide a channel's targets from a stock snapshot (default: the newest one kept), and keep them.
+    """Compute a channel's targets from a stock snapshot (default: the newest one kept), and store them.
 
-    A channel that was never read is read now, whole. Targets of a newer snapshot that are there already win. Raises
-    PermanentError before the first snapshot.
+    Reads the channel's listings completely if they were never read. Targets of a newer snapshot that are stored already
+    stay. Raises PermanentError before the first snapshot.
     """
     from ...domain.inventory import availability
     from ...warehouse.inventory.rows import lock_name
@@ -66,7 +66,7 @@ def refresh_targets(connections: Connections, name: str, snapshot: Snapshot | No
 
 
 def compare(connections: Connections, name: str) -> Plan:
-    """What a run would push now: stock read anew, listings as they were read last. Writes nothing anywhere.
+    """What a run would push now: stock is read anew, listings are those of the last reading. Writes nothing anywhere.
 
     Raises PermanentError before the first reading of the listings.
     """
@@ -92,10 +92,10 @@ def publish(
 ) -> Published:
     """Push the difference and record it; one run per channel at a time.
 
-    stock: see `recent_stock`. release: a person agrees to what the breaker would stop. Raises Stopped with the figures
-    otherwise, and the channel's own errors, once what it did answer is on record. Every push is on record before it is
-    sent, so that after a crash the next run knows which listings nobody can be sure of. What a channel finds stale is
-    read again, whole, and lowered at once, but not raised: see `Plan.lowering`.
+    stock: see `recent_stock`. release: a person agrees to what the breaker would stop. Otherwise raises Stopped with
+    the figures, or the channel's own errors, after its answers are on record. Every push is on record before it is
+    sent, so that after a crash the next run knows which listings are uncertain. If a push is stale, the listings are
+    read again, completely, and may be lowered at once but not raised: see `Plan.lowering`.
     """
     from ...domain.inventory import availability, publishing
     from ...warehouse.inventory.rows import lock_name, read_belief
@@ -134,7 +134,7 @@ def publish(
 
 
 def release(connections: Connections, name: str, by: str) -> str:
-    """Agree to the run that the breaker holds back; returns its figures. Raises PermanentError where none waits."""
+    """Agree to the run that the breaker holds back; returns its figures. Raises PermanentError where no run waits."""
     from ...warehouse.outbox import holds
 
     connections.settings.channel(name)

@@ -1,7 +1,7 @@
-"""Quantities as effects of the outbox: wishes from a plan, and the door through which a channel is told.
+"""Quantities as effects of the outbox: wishes from a plan, and the door that sends them to a channel.
 
 What belongs here: the bridge between a plan's rows, effects and a channel's pushes. What does not: which quantity is
-right (domain/inventory/), record and repeat (flows/outbox/dispatch.py), the calls (channels/).
+right (domain/inventory/), recording and repeating (flows/outbox/dispatch.py), the calls (channels/).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ...channels.capabilities import Channel
     from ...domain.inventory.publishing import Plan
 
-ALL = 1_000_000  # effects at once: a channel makes the fewest calls of all of them
+ALL = 1_000_000  # effects at once: a channel needs the fewest calls for all of them together
 
 
 class Stopped(PermanentError):
@@ -32,10 +32,10 @@ class Stopped(PermanentError):
 
 
 class QuantityDoor:
-    """One channel's quantities.
+    """The quantities of one channel.
 
-    listings: those that we may tell, by key, with what each is believed to show; any other is refused. found_out: what
-    pushes found out about listings, filled as they are told.
+    listings: those that may be changed, by key, with what each probably shows; any other is refused. found_out: what
+    pushes found out about listings; filled while they are sent.
     """
 
     batch = ALL
@@ -59,7 +59,7 @@ class QuantityDoor:
             yield Outcome(key=answer.key, status=status, code=answer.code, message=answer.message)
 
     def look(self, effects: Sequence[Effect]) -> Iterator[Outcome]:
-        """A quantity is told again where nobody is sure of it; nothing has to be looked at first."""
+        """Looks at nothing: a quantity whose outcome is unknown is simply sent again."""
         yield from ()
 
 
@@ -88,8 +88,8 @@ def tell(
 ) -> dict[str, Status]:
     """Put a plan on record and send it; statuses by key.
 
-    release: a person agrees to it. Raises Stopped where the breaker stops it and nobody agrees: then it is held. Raises
-    what stops everything; the outcomes known by then are on record, and of the others nobody knows.
+    release: a person agrees to the plan. Raises Stopped where the breaker stops the plan and nobody agrees; the plan is
+    then held. Raises what stops everything; outcomes known by then are on record, all others are unknown.
     """
     from ...warehouse.inventory.listings import remember
     from ...warehouse.outbox import effects, holds
@@ -123,7 +123,7 @@ def tell(
 
 
 def open_door(connections: Connections, name: str, listings: pd.DataFrame, rows: pd.DataFrame) -> QuantityDoor:
-    """The door for these rows of a plan. A listing that the channel fulfils itself is never told."""
+    """The door for these rows of a plan. A listing that the channel fulfils itself is never changed."""
     from ...warehouse.inventory.listings import found_out, listing_of
 
     ours = rows[["key", "shown"]].merge(listings[listings["fulfilled_by"] != FulfilledBy.CHANNEL.value], on="key")
@@ -135,7 +135,7 @@ def open_door(connections: Connections, name: str, listings: pd.DataFrame, rows:
 
 
 def _convert_figure(value: Any) -> int | None:
-    """A figure of a frame's cell: None for what pandas calls NA."""
+    """The number in a frame's cell; None for pandas' NA."""
     import pandas as pd
 
     return None if pd.isna(value) else int(value)

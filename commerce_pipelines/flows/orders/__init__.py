@@ -1,4 +1,4 @@
 """Landing -> Odoo: staging, drafts, loading, the proof, plan, trace, healing.
 
-What does not belong here: Dagster (assets/, sensors/).
+What belongs here: the steps of the orders lane. What does not: Dagster (assets/, sensors/).
 """

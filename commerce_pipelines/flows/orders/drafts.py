@@ -1,4 +1,4 @@
-"""Landed orders -> drafts: read whole, contacts included, and held against the products that Odoo has.
+"""Landed orders -> drafts: read completely, contacts included, and matched with the products that Odoo has.
 
 What belongs here: decrypting orders on their way to Odoo, in chunks, and one look-up of all their products. What does
 not: what a draft is (domain/sales/drafting.py), which orders are due (load.py).
@@ -25,11 +25,12 @@ from ...resources.connections import Connections
 from .stage import read_order
 
 CHUNK = 500
-Sales = Mapping[str, tuple[Base | None, bool]]  # by order id: how it was loaded last, whether Odoo has it confirmed
+# By order id: (the base of its last load, whether Odoo has it confirmed).
+Sales = Mapping[str, tuple[Base | None, bool]]
 
 
 class Drafted(msgspec.Struct, kw_only=True):
-    """Drafts in the order asked for, and what could not be drafted: (order id, day, reason)."""
+    """Drafts in the requested order, and the orders that could not be drafted: (order id, day, reason)."""
 
     drafts: list[SaleDraft] = msgspec.field(default_factory=list)
     failures: list[tuple[str, date | None, RecordError]] = msgspec.field(default_factory=list)
@@ -38,8 +39,8 @@ class Drafted(msgspec.Struct, kw_only=True):
 def drafts_of(
     connections: Connections, name: str, wanted: Sequence[tuple[str, date | None]], sales: Sales | None = None
 ) -> Drafted:
-    """Drafts of landed orders, given as (order id, day); sales: how they were loaded last, by order id. Personal data
-    is decrypted here and held in memory only."""
+    """Drafts of landed orders, given as (order id, day). sales: how the orders were loaded last, by order id. Personal
+    data is decrypted here and held in memory only."""
     source = connections.channel(name).orders
     result = Drafted()
     for start in range(0, len(wanted), CHUNK):
@@ -64,14 +65,14 @@ def drafts_of(
 def draft_orders(
     connections: Connections, name: str, orders: Iterable[tuple[Order, str, date | None]], sales: Sales | None = None
 ) -> Drafted:
-    """Drafts of orders that are in hand: (order, subject id, day)."""
+    """Drafts of orders that are already read: (order, subject id, day)."""
     result = Drafted()
     _add(connections, name, list(orders), result, sales or {})
     return result
 
 
 def sealer(connections: Connections) -> Seal:
-    """The keyed hash of contact fields in the ledger's bases: nobody reads a name from it without the master key."""
+    """The keyed hash of contact fields in the ledger's bases: without the master key nobody can read a name from it."""
     key = connections.vault.own_key("contacts in the ledger")
     return lambda text: b64encode(hmac.digest(key, text.encode("utf-8", "replace"), "sha256")[:9]).decode()
 

@@ -1,7 +1,7 @@
-"""Waiting orders whose cause is gone are made due, so that they replay by themselves.
+"""Waiting orders whose cause is gone are made due, so that they are tried again without a person.
 
-What belongs here: noticing that a product or a setting appeared. What does not: trying again (the lane's next run),
-when a cause without a sign is tried again (domain/sales/lifecycle.py).
+What belongs here: noticing that a product or a setting has appeared. What does not: trying again (the lane's next run),
+when an order is tried whose cause cannot be noticed (domain/sales/lifecycle.py).
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ TOPIC = Topic.ORDERS
 
 
 def heal(connections: Connections, name: str, now: datetime | None = None) -> int:
-    """Make due what waits for a setting that changed since, or for a product that can be sold now; returns how many.
-    A note that an order is short of stock goes once Odoo could reserve all of it.
+    """Make due what waits for a setting that changed since, or for a product that can be sold now; returns how many. A
+    note that an order is short of stock is removed once Odoo could reserve the whole order.
 
-    Two reads of Odoo at most, and only while such an order waits. Raises the Odoo client's errors.
+    At most two reads of Odoo, and only while such an order waits. Raises the Odoo client's errors.
     """
     from ...odoo.reference.products import find_products
     from ...warehouse import exceptions
@@ -75,7 +75,8 @@ def _settle_shortages(connections: Connections, name: str, now: datetime) -> Non
 
 
 def _unmark(connections: Connections, name: str, served: list[str]) -> bool:
-    """Take the mark of a shortage off these orders, not while a run writes to Odoo: the next look will do."""
+    """Remove the mark of a shortage from these orders; returns False while a run writes to Odoo, so that the next look
+    does it."""
     from ...warehouse import exceptions
 
     if not served:
@@ -92,14 +93,14 @@ def _unmark(connections: Connections, name: str, served: list[str]) -> bool:
                 show(writer, orders)
             return writer is not None
     except PermanentError:
-        return True  # this Odoo is not to be written to, so it has no marks of ours to take away
+        return True  # this Odoo may not be written to, so it has no marks of ours
 
 
 def replay(
     connections: Connections, name: str, *, code: str = "", order_ids: Iterable[str] = (), now: datetime | None = None
 ) -> int:
-    """Make waiting orders due on a person's word: those of one reason code, those named, or all. Returns how many.
-    A note is looked at again where it or its order is named."""
+    """Make waiting orders due on a person's command: those with one reason code, those named, or all. Returns how many.
+    A note is looked at again if its code or its order is named."""
     from ...warehouse import exceptions
 
     wanted = set(order_ids)

@@ -47,9 +47,8 @@ Row = Mapping[str, Any]
 
 
 class Loaded(msgspec.Struct, kw_only=True):
-    """Figures of one run: orders by what became of them, exceptions and flags by reason, money confirmed in Odoo by
-    currency, orders whose tax in Odoo is another than the channel stated at equal totals; and the same of each of its
-    days."""
+    """Figures of one run: orders by action, exceptions and flags by reason, money confirmed in Odoo by currency, and
+    orders with the channel's total but another tax in Odoo; and the same for each of its days."""
 
     actions: Counter[str] = msgspec.field(default_factory=Counter)
     reasons: Counter[str] = msgspec.field(default_factory=Counter)
@@ -64,17 +63,17 @@ class Loaded(msgspec.Struct, kw_only=True):
 
 
 class Sorted(msgspec.Struct, kw_only=True):
-    """The staged rows by what is to be done with them; `verdicts` holds those that need nothing. Of those in `load`:
-    `sales`, what the ledger and Odoo have (see drafts.py), `booked`, Odoo's figures."""
+    """The staged rows by what is to be done with them; `verdicts` holds those that need nothing. For the rows in
+    `load`: `sales`, their last load and Odoo's state (see drafts.py), and `booked`, Odoo's figures."""
 
     load: list[Row] = msgspec.field(default_factory=list)
     cancel: list[Row] = msgspec.field(default_factory=list)
     sales: dict[str, tuple[Base | None, bool]] = msgspec.field(default_factory=dict)
     booked: dict[str, Sale] = msgspec.field(default_factory=dict)
     verdicts: dict[str, SaleOutcome] = msgspec.field(default_factory=dict)
-    kept: set[str] = msgspec.field(default_factory=set)  # verdicts that leave their exceptions as they are
+    kept: set[str] = msgspec.field(default_factory=set)  # orders whose exceptions stay as they are
     odoo_ids: dict[str, int] = msgspec.field(default_factory=dict)
-    notes: dict[str, dict[str, Reason]] = msgspec.field(default_factory=dict)  # open ones by order id and code
+    notes: dict[str, dict[str, Reason]] = msgspec.field(default_factory=dict)  # open notes by order id and code
 
 
 def is_sale(row: Row) -> bool:
@@ -94,10 +93,10 @@ def load(
 ) -> tuple[pd.DataFrame, Loaded]:
     """Bring Odoo in step with the staged orders; returns the ledger's rows and the figures.
 
-    Reads before it writes: what Odoo already has to the cent costs no write. One writer per Odoo at a time, by an
-    advisory lock. A refused order becomes a row in exceptions, and the others go on. span: the days `[start, end)` that
-    `orders` are all of, so that what of them cannot be read any more keeps its place. again: try refused orders even if
-    nothing changed for them (runs by hand, backfills, the nightly pass).
+    Reads before it writes, so an order that Odoo has to the cent costs no write. One writer per Odoo at a time, by an
+    advisory lock. A refused order becomes a row in the exceptions, and the others go on. span: the days `[start, end)`
+    of which `orders` are all, so that orders of these days that cannot be read any more keep their place. again: try
+    refused orders even if nothing changed for them (runs by hand, backfills, the nightly run).
     """
     from ...odoo.sales.sales import cancel_sales, load_sales
 
@@ -136,7 +135,7 @@ def records(frame: pd.DataFrame) -> Iterator[Row]:
 
 
 def sort(connections: Connections, name: str, rows: list[Row], again: bool, now: datetime) -> Sorted:
-    """What each staged row asks for, from one look at Odoo, the ledger and the open exceptions. Writes nothing."""
+    """What each staged row needs, from one look at Odoo, the ledger and the open exceptions. Writes nothing."""
     from ...odoo.sales.sales import sale_totals
     from ...warehouse import exceptions
 
@@ -256,7 +255,8 @@ def _describe_sale(sale: Sale | None) -> dict[str, Any]:
 
 
 def _add_confirmed_flag(outcome: SaleOutcome, sale: Sale | None) -> SaleOutcome:
-    """A refused answer of an order that is confirmed in Odoo: it would be shipped, so it is marked there."""
+    """The outcome of a refused answer, with a flag if the order is confirmed in Odoo, because Odoo would ship it
+    otherwise."""
     if outcome.action is not Action.REFUSED or sale is None or sale.state not in SOLD:
         return outcome
     flag = refused_after_loading(outcome.code, " and shipped" if sale.delivered else "")
@@ -267,7 +267,7 @@ def _add_confirmed_flag(outcome: SaleOutcome, sale: Sale | None) -> SaleOutcome:
 def _build_ledger(
     connections: Connections, name: str, rows: list[Row], work: Sorted, drafts: Mapping[str, SaleDraft], now: datetime
 ) -> pd.DataFrame:
-    """One row per staged order. What was not drafted in this run keeps its evidence from the run that did."""
+    """One row per staged order. An order that was not drafted in this run keeps the evidence of its last draft."""
     import pandas as pd
 
     from ...warehouse.tables.frames import read_frame
@@ -302,7 +302,7 @@ def _build_ledger(
 
 
 def _replace_missing(value: Any, default: Any) -> Any:
-    """A value read back from a table: missing ones are None or pandas' NA."""
+    """The value, or the default for a missing one, which tables return as None or pandas' NA."""
     return default if value is None or value != value or str(value) == "<NA>" else value
 
 

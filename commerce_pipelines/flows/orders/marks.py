@@ -1,8 +1,8 @@
-"""When the marks of flags on sale orders change: only for orders whose flags did, or that were written anew.
+"""When the marks of flags on sale orders change: only for orders whose flags changed, or that were written again.
 
 What belongs here: which orders have to be marked in Odoo. What does not: how (odoo/sales/marks.py).
 
-Marks are made before the flags are kept, so that a run that dies between the two makes them again.
+Marks are written before the flags are stored, so that a run that dies in between writes them again.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 _WRITTEN = frozenset((Action.CREATED, Action.CONFIRMED, Action.CHANGED))
-STAYS = frozenset((Action.UNCHANGED, Action.FLAGGED, Action.REFUSED))  # nobody asked about its stock or its partner
+# Actions after which flags about stock and partner stay, because the run did not look at them.
+STAYS = frozenset((Action.UNCHANGED, Action.FLAGGED, Action.REFUSED))
 
 
 def release(odoo: OdooClient, work: Sorted) -> None:
-    """Give back held deliveries of orders that are loaded next: Odoo would put more units into a second one."""
+    """Release held deliveries of orders that are loaded next, because Odoo would otherwise put additional units into a
+    second delivery."""
     due = {row["order_id"] for row in work.load}
     ids = {
         odoo_id for order_id, odoo_id in work.odoo_ids.items()
@@ -35,8 +37,8 @@ def release(odoo: OdooClient, work: Sorted) -> None:
 
 
 def mark(odoo: OdooClient, work: Sorted, block: bool) -> None:
-    """Make the marks in Odoo those of the verdicts. An order goes its way without its marks where Odoo refuses them.
-    block: deliveries of orders that should not leave are held, see HOLDS."""
+    """Make the marks in Odoo agree with the verdicts. An order goes on without its marks where Odoo refuses them.
+    block: deliveries of orders that should not be shipped are held, see HOLDS."""
     orders: dict[int, tuple[Flag, ...]] = {}
     hold, free = set[int](), set[int]()
     loaded = {row["order_id"] for row in work.load}
@@ -69,7 +71,8 @@ def _hold_and_release(odoo: OdooClient, hold: set[int], free: set[int]) -> None:
 
 
 def flags_after(outcome: SaleOutcome, before: dict[str, Flag]) -> dict[str, Flag]:
-    """The flags of an order once its verdict is kept: an order that stays keeps those that nobody asked about."""
+    """The flags of an order once its verdict is stored: an order that stays keeps the flags that the run did not look
+    at."""
     stays = outcome.action in STAYS
     kept = {code: flag for code, flag in before.items() if stays and code in NOT_ASKED}
     return {**kept, **{flag.code: flag for flag in outcome.flags}}

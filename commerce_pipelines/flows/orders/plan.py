@@ -1,6 +1,6 @@
 """The dry run: what a run of some days would create, change, cancel or refuse. Nothing is written anywhere.
 
-What belongs here: asking the channel, reading Odoo, saying what the lane would do. What does not: doing it (load.py).
+What belongs here: reading the channel and Odoo, and listing what the lane would do. What does not: doing it (load.py).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .stage import read_order
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
-    """One order: action as in SaleOutcome, with `create` words in the future; why: the reason, or amount and regime."""
+    """One order. action: as in SaleOutcome, as what would be done. why: the reason, or amount and regime."""
 
     order_id: str
     day: date | None
@@ -32,7 +32,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan(connections: Connections, name: str, start: date, end: date, *, now: datetime | None = None) -> list[Planned]:
-    """The lane's next run over the days `[start, end)`, told beforehand, order by order."""
+    """What the lane's next run over the days `[start, end)` would do, order by order."""
     from ...odoo.sales.sales import cancel_sales, preview_sales
 
     now = now or connections.instruments.now()
@@ -72,7 +72,8 @@ def figures(planned: list[Planned]) -> Counter[str]:
 def _ask(
     connections: Connections, name: str, start: date, end: date, now: datetime
 ) -> tuple[dict[str, tuple[Order, str, str]], list[Planned]]:
-    """The newest answer per order, as (order, digest, subject id), from the channel; and what cannot be read."""
+    """The newest answer per order, as (order, digest, subject id), read from the channel; and the orders that cannot be
+    read."""
     import hashlib
 
     source, vault = connections.channel(name).orders, connections.vault

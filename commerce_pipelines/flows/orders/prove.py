@@ -1,7 +1,7 @@
-"""Channel against Odoo, asked afresh: is every order of some days there, once, to the cent?
+"""Channel against Odoo, both read now: is every order of some days there, once, to the cent?
 
-What belongs here: gathering both sides for domain/sales/completeness.py. What does not: the comparison itself, keeping
-its result (warehouse/orders/proofs.py), what all days say together (verdict.py), how it is shown (assets/, cli/).
+What belongs here: gathering both sides for domain/sales/completeness.py. What does not: the comparison itself, storing
+its result (warehouse/orders/proofs.py), the sum of all days (verdict.py), how it is shown (assets/, cli/).
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
 def prove(
     connections: Connections, name: str, start: date, end: date, *, afresh: bool = True, now: datetime | None = None
 ) -> Proof:
-    """Compare the days `[start, end)` and keep the figures in `commerce.completeness`.
+    """Compare the days `[start, end)` and store the figures in `commerce.completeness`.
 
-    afresh: ask the channel again rather than believe what was landed from it; else what the last asking missed stays
-    missing until it is landed, because the landing cannot know of it. Orders count on the day they were placed,
-    surplus ones on the day of their ledger row.
+    afresh: read the channel again instead of trusting what was landed from it. Without it, what the last reading missed
+    stays missing until it is landed, because the landing cannot know of it. An order counts on the day it was placed, a
+    surplus order on the day of its ledger row.
     """
     from ...odoo.sales.sales import sale_totals
     from ...warehouse import exceptions
@@ -71,7 +71,7 @@ def prove(
 
 
 def _list_claims(staged: Iterable[Row]) -> list[tuple[date, Claim]]:
-    """What the staged orders claim, with their days."""
+    """The claims of the staged orders, with their days."""
     return [
         (
             row["day"],

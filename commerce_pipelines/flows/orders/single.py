@@ -1,6 +1,6 @@
-"""One order by its number: fetched afresh, landed like any other, and what became of it after its day's run.
+"""One order by its number: read now, landed like any other, and its result after its day's run.
 
-What belongs here: asking for it, and reading the outcome from the ledger and the exceptions. What does not: the run in
+What belongs here: reading the order, and its result from the ledger and the exceptions. What does not: the run in
 between (cli/pull.py starts it, the lane of assets/orders.py does the work), landing (flows/intake/pull.py).
 """
 
@@ -29,7 +29,7 @@ class Fetched(msgspec.Struct, frozen=True):
 
 
 class Became(msgspec.Struct, frozen=True, kw_only=True):
-    """What the last run made of an order. action: None where no run has dealt with it; waits: why it is not in Odoo;
+    """The result of an order's last run. action: None where no run has dealt with it. waits: why it is not in Odoo.
     notes: what a person should look at."""
 
     action: Action | None
@@ -40,11 +40,11 @@ class Became(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def fetch(connections: Connections, name: str, number: str) -> Fetched:
-    """Ask the channel for one order and land the answer; what waits of it is due again. number: its id, or the number
-    that the marketplace shows to people.
+    """Read one order from the channel and land the answer; if the order waits, it becomes due again. number: its id, or
+    the number that the marketplace shows to people.
 
-    Raises PermanentError for an order that the channel does not know, SettingsError for one of a day that no run can
-    have, and the channel's own errors.
+    Raises PermanentError for an order that the channel does not know, SettingsError for an order of a day that no run
+    can have, and the channel's own errors.
     """
     identify(connections, name)
     now, source = connections.instruments.now(), connections.channel(name).orders
@@ -68,7 +68,7 @@ def fetch(connections: Connections, name: str, number: str) -> Fetched:
 
 
 def became(connections: Connections, name: str, order_id: str) -> Became:
-    """What the ledger and the exceptions say of an order."""
+    """The result of an order from the ledger and the exceptions."""
     from ...warehouse import exceptions
 
     with connections.warehouse.transaction() as connection, connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Landing -> staged tables: the newest answer of each order, translated; no call to anybody.
+"""Landing -> staged tables: the newest answer of each order, translated, without calls to a channel or Odoo.
 
 What belongs here: running a channel's pure translation over the landed days, in chunks of constant memory. What does
 not: the translation (channels/*/orders/translate.py), the tables (warehouse/orders/staging.py).
@@ -30,8 +30,8 @@ _CONTROL = re.compile(rb"(?<!\\)((?:\\\\)*)\\(?:u00(?:0[0-8bcefBCEF]|1[0-9a-fA-F
 
 
 class Staged(msgspec.Struct, kw_only=True):
-    """Figures of one run: orders by status, money by currency (minor units, orders to be sold); and the same of each
-    of its days."""
+    """Figures of one run: orders by status, and money by currency (minor units, of orders to be loaded); and the same
+    for each of its days."""
 
     orders: int = 0
     lines: int = 0
@@ -46,17 +46,17 @@ class Staged(msgspec.Struct, kw_only=True):
 
 
 def read_order(source: Orders, raw: bytes, order_id: str) -> Order:
-    """Translate one answer and hold it against itself. Raises RecordError; an unpriced waiting order is fine.
+    """Translate one answer and check the order. Raises RecordError; a waiting order without prices is fine.
 
-    order_id: under which it was landed. Control characters become U+FFFD: PostgreSQL cannot hold NUL, and an
-    invoice's XML none of them.
+    order_id: the id under which it was landed. Control characters become U+FFFD, because PostgreSQL cannot store NUL,
+    and an invoice's XML none of them.
     """
     if not raw:
         raise RecordError(
             "corrupt_snapshot", "The landed answer is damaged in the database.",
             fix="Restore a backup, or delete its rows of commerce.snapshots and pull its day again.",
         )  # fmt: skip
-    if b"\\" in raw:  # most answers hold no backslash, and one byte is found ten times faster
+    if b"\\" in raw:  # most answers contain no backslash, and searching for one byte is ten times faster
         raw = _CONTROL.sub(rb"\1\\ufffd", raw)
     try:
         order = source.translate(raw)
@@ -79,8 +79,8 @@ def read_order(source: Orders, raw: bytes, order_id: str) -> Order:
 def stage(
     connections: Connections, name: str, start: date, end: date, *, run_id: str = "", now: datetime | None = None
 ) -> Staged:
-    """Replace the staged rows of the days `[start, end)`, all in one transaction; what cannot be read goes to
-    exceptions and the rest goes on. An order whose data subject is erased keeps no row."""
+    """Replace the staged rows of the days `[start, end)`, all in one transaction. An answer that cannot be read goes to
+    the exceptions, and the others go on. An order whose data subject is erased gets no row."""
     from ...warehouse import exceptions
     from ...warehouse.orders import staging
 

@@ -1,6 +1,6 @@
 """The lineage of one order: every answer received, every decision with its evidence, what Odoo has, what waits.
 
-What belongs here: gathering it. What does not: showing it (cli/orders.py). Personal data only when asked for.
+What belongs here: gathering it. What does not: showing it (cli/orders.py). Personal data is read only on request.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .stage import read_order
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that happened or was decided. at: None for what holds now; details: name -> text."""
+    """One event or decision. at: None for a present state. details: name -> text."""
 
     what: str
     at: datetime | None = None
@@ -27,7 +27,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def trace(connections: Connections, name: str, order_id: str, *, personal: bool = False) -> list[Event]:
-    """Everything known of an order, oldest first. Raises PermanentError for an order never seen."""
+    """Everything known of an order, oldest first. Raises PermanentError for an order that was never seen."""
     from ...odoo.sales.sales import sale_totals
     from ...warehouse import exceptions
     from ...warehouse.tables.frames import read_frame

@@ -1,7 +1,7 @@
-"""What all proofs of a channel say together: the verdict that a person reads, whatever days the last run was about.
+"""The verdict that a person reads: all proofs of a channel together, whatever days the last run was about.
 
-What belongs here: adding the newest proof of each day up, and what no proof can know: orders that wait, days that no
-run has dealt with. What does not: proving (prove.py), how it is shown (assets/complete.py), telling people (alerts).
+What belongs here: adding up the newest proof of each day, and what no proof can know: orders that wait, days that no
+run has dealt with. What does not: proving (prove.py), how it is shown (assets/complete.py), alerts (flows/alerts.py).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from ...domain.sales.completeness import add_up
 from ...resources.connections import Connections
 from .prove import Proof
 
-GRACE = timedelta(hours=1)  # that a run for landed answers may take, and the next one after a failure
-LOOK_BACK = timedelta(days=7)  # older answers than these without a run have been told by failed runs
+GRACE = timedelta(hours=1)  # how long a run for landed answers, and the next run after a failure, may take
+LOOK_BACK = timedelta(days=7)  # failed runs have already caused alerts about older answers
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """proof: of all days ever proved. waiting: orders that are not in Odoo and wait for something, of any day. undealt:
-    days whose newest answers no run has brought to Odoo for an hour and more."""
+    """proof: of all days ever proved. waiting: orders of any day that are not in Odoo and wait for something. undealt:
+    days whose newest answers no run has brought to Odoo for more than an hour."""
 
     proof: Proof
     waiting: int
@@ -38,7 +38,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verdict(connections: Connections, name: str, now: datetime) -> Verdict:
-    """The newest proof of every day, added up. A day that was found wanting stays so until it is proved again."""
+    """The newest proof of every day, added up. An incomplete day stays incomplete until it is proved again."""
     from ...warehouse import exceptions
     from ...warehouse.orders import proofs
 
@@ -55,7 +55,7 @@ def verdict(connections: Connections, name: str, now: datetime) -> Verdict:
 
 
 def red_days(connections: Connections, name: str, before: date) -> list[date]:
-    """The days before that one that were found wanting when they were last proved, oldest first."""
+    """The days before that one whose last proof was incomplete, oldest first."""
     from ...warehouse.orders import proofs
 
     with connections.warehouse.transaction() as connection:

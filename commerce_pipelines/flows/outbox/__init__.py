@@ -1,4 +1,4 @@
-"""Sending what is on record, for every kind of effect.
+"""Sending effects that are on record, for every kind of effect.
 
-What does not belong here: what to send (the topics' flows), the calls (channels/).
+What belongs here: what all kinds share. What does not: what to send (the topics' flows), the calls (channels/).
 """

@@ -1,13 +1,13 @@
-"""Sending what is on record, so that a crash at any point leaves no doubt unrecorded and no act happens twice.
+"""Sending effects that are on record, so that a crash at any point leaves no doubt unrecorded and no act happens twice.
 
-What belongs here: the order of record, look, call and record, for any kind of effect. What does not: what is wanted
-(the topics' flows), the calls (a door of the topic's flow, which speaks to channels/), the statuses
+What belongs here: the order of recording, looking, calling and recording again, for any kind of effect. What does not:
+what is wanted (the topics' flows), the calls (a door of the topic's flow, which uses channels/), the statuses
 (domain/outbox/rules.py).
 
-One dispatcher a lane at a time. What a dead one left `sent` is unknown to the next. In manner `set` that does no harm:
-the planner tells it again. In manner `once` the other side is looked at first: what is there is accepted, what is not
-there is sent again with the same token, as soon as the lost request cannot arrive any more, and what nobody can tell
-waits for a person.
+One dispatcher works on a lane at a time. An effect that a dead dispatcher left `sent` is unknown to the next one. In
+manner `set` that does no harm, because the planner sends it again. In manner `once` the next dispatcher looks at the
+other side first: what is there is accepted; what is not there is sent again with the same token, as soon as the lost
+request can no longer arrive; what the other side cannot tell waits for a person.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ...warehouse.tables.database import Warehouse
 
 TRIES = 2  # how often one run sends an effect of manner `set` whose outcome is unknown
-TOGETHER = 200  # outcomes of manner `set` written down in one transaction
+TOGETHER = 200  # outcomes of manner `set` that are recorded in one transaction
 NO_ANSWER = "no_answer"
 
 Settled = tuple[Effect, Outcome, Status]
@@ -33,10 +33,10 @@ Settled = tuple[Effect, Outcome, Status]
 class Door(Protocol):
     """How effects of one kind reach one target.
 
-    batch: how many are on their way at once; in manner `once` those are in doubt together after a crash. send: one
-    outcome for each effect, as soon as it is known; raises only what stops everything. look: what the other side has
-    of effects that are unknown or pending, found by token, reference or key; an effect without an outcome was not
-    looked at. A door of manner `set` may look at nothing.
+    batch: how many are sent at once; in manner `once` so many are in doubt together after a crash. send: one outcome
+    for each effect, as soon as it is known; raises only what stops everything. look: what the other side has of effects
+    that are unknown or pending, found by token, reference or key; an effect without an outcome was not looked at. A
+    door of manner `set` may look at nothing.
     """
 
     batch: int
@@ -47,7 +47,8 @@ class Door(Protocol):
 
 
 def dispatch(warehouse: Warehouse, target: str, kind: Kind, door: Door, run_id: str) -> dict[str, Status]:
-    """Send what a lane may send, and look after what is in doubt; the statuses by key of what was sent or seen.
+    """Send what a lane may send, and look after effects in doubt; the statuses by key of the effects that were sent or
+    seen.
 
     Raises what stops everything; the outcomes known by then are on record.
     """
@@ -71,7 +72,7 @@ def dispatch(warehouse: Warehouse, target: str, kind: Kind, door: Door, run_id: 
 
 
 def _look_at_door(kind: Kind, door: Door, doubtful: Sequence[outbox.Open]) -> tuple[list[Settled], list[Effect]]:
-    """What the other side knows of effects in doubt, and those that have to be sent again."""
+    """What the other side knows of effects in doubt, and the effects that have to be sent again."""
     asked = {
         row.effect.key: row
         for row in doubtful
@@ -92,10 +93,10 @@ def _look_at_door(kind: Kind, door: Door, doubtful: Sequence[outbox.Open]) -> tu
 def _attempt_effects(
     warehouse: Warehouse, kind: Kind, door: Door, effects: Sequence[Effect], run_id: str
 ) -> dict[str, Status]:
-    """One call, or as many as the door makes of these effects; statuses by key.
+    """One call, or as many as the door makes for these effects; statuses by key.
 
-    An effect without an outcome is unknown. What is raised leaves the others `sent`, which the next dispatcher takes
-    for unknown.
+    An effect without an outcome is unknown. If the call raises, the remaining effects stay `sent`, which the next
+    dispatcher takes for unknown.
     """
     if not effects:
         return {}
