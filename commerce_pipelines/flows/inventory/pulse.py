@@ -1,7 +1,7 @@
-"""Has anything changed that a channel should be told? The stock sensor's brain.
+"""Whether a channel has to be told about changed stock. The logic of the stock sensor.
 
 What belongs here: one look at Odoo and a digest per channel. What does not: Dagster's run requests
-(sensors/inventory.py), deciding anything (publish.py). Importing it takes seconds, because it brings pandas.
+(sensors/inventory.py), deciding anything (publish.py). Importing it takes seconds, because it loads pandas.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .readings import Snapshot, in_pipe, take_stock
 
 
 def pulses(connections: Connections, names: Sequence[str]) -> dict[str, str]:
-    """A digest for each channel that changes when, and only when, one of its targets might. Writes nothing."""
+    """A digest for each channel that changes if, and only if, one of its targets may change. Writes nothing."""
     snapshot = take_stock(connections, store=False)
     ordered = in_pipe(connections, snapshot)
     result = {}
@@ -33,7 +33,7 @@ def pulses(connections: Connections, names: Sequence[str]) -> dict[str, str]:
 
 
 def pulse(snapshot: Snapshot, ordered: Mapping[int, int | Fraction], warehouses: Iterable[str]) -> str:
-    """A digest of what these warehouses have left to offer."""
+    """A digest of what these warehouses still have to offer."""
     feeding = snapshot.levels[snapshot.levels["warehouse"].isin(list(warehouses))]
     free = feeding["free"].astype("float64").groupby(feeding["product_id"].to_numpy()).sum()
     text = "\n".join(
@@ -44,6 +44,7 @@ def pulse(snapshot: Snapshot, ordered: Mapping[int, int | Fraction], warehouses:
 
 
 def held_back(connections: Connections, name: str) -> bool:
-    """Whether the breaker holds a run of this channel back: a person, or the schedule, tries it again."""
+    """Whether the breaker holds a run of this channel back. Such a run is tried again by a person or by the
+    schedule."""
     with connections.warehouse.transaction() as connection:
         return holds.held(connection, name, Kind.QUANTITY) is not None

@@ -1,11 +1,11 @@
-"""Everything that a channel's targets are decided on, and what each reading costs.
+"""Everything that a channel's targets are computed from, and what each reading costs.
 
-    take_stock       Odoo is asked for all of its stock, seconds
-    recent_stock     the kept stock; Odoo is asked where that is older than five minutes
-    read_listings    the channel is asked for all of its listings, thousands of calls on a large shop
-    read_offer       the warehouse alone: listings, stock and orders as they are kept
+    take_stock       reads all stock of Odoo, seconds
+    recent_stock     the stored stock; reads Odoo if that is older than five minutes
+    read_listings    reads all listings of the channel, thousands of calls on a large shop
+    read_offer       reads the warehouse only: stored listings, stock and orders
 
-What belongs here: taking snapshots, storing the newest, gathering what is kept. What does not: what follows from it
+What belongs here: taking snapshots, storing the newest, gathering what is stored. What does not: what follows from it
 (publish.py), the calls (odoo/inventory/snapshot.py, channels/).
 """
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ...domain.inventory.availability import Offer, Place, Sizes
     from ...odoo.inventory.snapshot import Catalogue, Stock
 
-FRESH = timedelta(minutes=5)  # stock that was read longer ago is read again before anything is told
+FRESH = timedelta(minutes=5)  # older stock is read again before anything is pushed
 _CHUNK = 500
 
 
@@ -53,9 +53,9 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 def take_stock(connections: Connections, *, whole: bool = False, store: bool = True) -> Snapshot:
-    """Read Odoo's stock and keep it. whole: read the internal references anew, too, not only those that changed.
+    """Read Odoo's stock and store it. whole: read all internal references, not only those that changed.
 
-    Raises ProtocolError for an empty read, and then keeps what was there.
+    Raises ProtocolError for an empty read, and keeps the stored stock then.
     """
     from ...odoo.inventory.snapshot import Catalogue, read_stock
     from ...warehouse.inventory.stock import load_stock, store_stock
@@ -81,7 +81,7 @@ def take_stock(connections: Connections, *, whole: bool = False, store: bool = T
 
 
 def stored_stock(connections: Connections) -> Snapshot | None:
-    """The newest snapshot that was kept, None before the first."""
+    """The newest stored snapshot, None before the first."""
     with connections.warehouse.transaction() as connection:
         return _load_snapshot(connection)
 
@@ -97,7 +97,7 @@ def _load_snapshot(connection: Connection) -> Snapshot | None:
 
 
 def recent_stock(connections: Connections) -> Snapshot:
-    """The newest snapshot that was kept; where it is older than FRESH, or there is none, a new one, kept."""
+    """The newest stored snapshot; if it is older than FRESH or missing, a new one, which is stored."""
     from ...warehouse.tables import database
 
     snapshot = stored_stock(connections)
@@ -109,7 +109,7 @@ def recent_stock(connections: Connections) -> Snapshot:
 
 
 def read_offer(connections: Connections, name: str, stock: Snapshot) -> Offer:
-    """What is kept of a channel, with this stock, or with the kept one where that was read later."""
+    """What is stored of a channel, with this stock, or with the stored stock if that was read later."""
     from ...domain.inventory.availability import Offer
     from ...warehouse.inventory import rows
     from ...warehouse.inventory.stock import newer_stock
@@ -128,7 +128,8 @@ def read_offer(connections: Connections, name: str, stock: Snapshot) -> Offer:
 
 
 def read_listings(connections: Connections, name: str) -> pd.DataFrame:
-    """Every listing as the channel shows it now, kept; waits while another process is at work on them."""
+    """Every listing as the channel shows it now, stored. Waits while another process works on the channel's
+    listings."""
     from ...warehouse.inventory.rows import lock_name
 
     with connections.warehouse.lock(lock_name(name), wait=True):
@@ -136,7 +137,7 @@ def read_listings(connections: Connections, name: str) -> pd.DataFrame:
 
 
 def reread_listings(connections: Connections, name: str) -> pd.DataFrame:
-    """`read_listings` for a caller that holds the channel's lock already.
+    """`read_listings` for a caller that already holds the channel's lock.
 
     Raises ProtocolError where a channel that had listings shows none: a fault, not a closed shop.
     """
@@ -156,7 +157,7 @@ def reread_listings(connections: Connections, name: str) -> pd.DataFrame:
 
 
 def in_pipe(connections: Connections, snapshot: Snapshot) -> dict[int, int | Fraction]:
-    """Units by product id that were sold on any channel and that the snapshot cannot have seen in Odoo."""
+    """Units by product id that were sold on any channel and that the snapshot cannot contain."""
     with connections.warehouse.transaction() as connection:
         pipe = read_pipe(connection, _list_histories(connections), snapshot.taken_at)
     return _read_units_by_product(connections, snapshot, pipe)
@@ -167,7 +168,7 @@ def _list_histories(connections: Connections) -> dict[str, date | None]:
 
 
 def _read_units_by_product(connections: Connections, snapshot: Snapshot, pipe: Pipe) -> dict[int, int | Fraction]:
-    """A pipe's units by product id; the orders that are only landed are read for it."""
+    """The pipe's units by product id. Orders that are only landed are decrypted and read for it."""
     from ...domain.inventory.availability import MICRO
 
     ids = dict(zip(snapshot.levels["code"].tolist(), snapshot.levels["product_id"].tolist(), strict=True))
@@ -198,7 +199,7 @@ def _read_landed_units(
                 try:
                     order = None if snapshot.raw is None else read_order(source, snapshot.raw, snapshot.record_id)
                 except RecordError:
-                    continue  # waits in exceptions as soon as it is staged
+                    continue  # waits in the exceptions as soon as it is staged
                 if order is not None:
                     units.update(open_units(order, channel.zone, channel.history_before, taken_at))
     return units

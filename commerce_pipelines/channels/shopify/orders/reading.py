@@ -132,11 +132,11 @@ class ShopifyOrders(Orders):
         """By its id, or by the name that the shop shows: `#1001`. Raises PermanentError where several bear the name."""
         raw = self._whole.order(record_id) if ORDER_ID.match(record_id) else None
         if raw is None and ORDER_NAME.match(record_id):
-            order_id = self._id_of(record_id)
+            order_id = self._read_id(record_id)
             raw = self._whole.order(order_id) if order_id else None
         return raw
 
-    def _id_of(self, name: str) -> str:
+    def _read_id(self, name: str) -> str:
         """The id of the order of this name, with or without the `#` in front; '' where there is none."""
         bare = name.removeprefix("#").casefold()
         answer = self._graphql.ask(self._queries.named, {"query": f"name:'{name}'"}, NamedOrders)
