@@ -113,17 +113,22 @@ def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefi
         **labels("extract"),
     )
     def listings(context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]) -> dg.MaterializeResult:
+        from ..domain.inventory.listings import UNREADABLE_KEY
         from ..flows.inventory.readings import read_listings
 
         started = connections.instruments.clock()
         with failures():
-            frame = read_listings(connections, name)
+            frame = read_listings(connections, name, context.run.run_id)
+        bad = int(frame["key"].str.startswith(UNREADABLE_KEY).sum())
+        if bad:
+            context.log.warning("%d listings could not be read; they wait in exceptions and keep what they show.", bad)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": len(frame),
                 "dagster/uri": "postgresql:///commerce.listings",
                 **counts(_count_words(frame["fulfilled_by"]), "fulfilled by"),
                 "inactive": int((~frame["active"]).sum()),
+                "unreadable, in exceptions": bad,
                 "seconds": round(connections.instruments.clock() - started, 2),
                 "quantities": dg.MetadataValue.md(_draw_spread(frame["quantity"], "listings by the quantity shown")),
             }

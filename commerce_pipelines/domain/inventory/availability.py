@@ -26,7 +26,7 @@ from ..keys import key, key_of
 from ..orders.order import FulfilledBy
 from ..sales.mapping import Goods, goods_of
 from ..sales.rules import SaleRules
-from .listings import InventoryRules, share_ppm
+from .listings import UNREADABLE_KEY, InventoryRules, share_ppm
 
 MICRO = 1_000_000
 LIMIT = 1_000_000_000_000  # units; a larger figure is a fault, not a quantity
@@ -274,7 +274,7 @@ def _find_skips(
     """Why a listing gets no target: the first of SKIPS that holds; '' where it gets one."""
     merchant = listings["fulfilled_by"].to_numpy(dtype=object) != FulfilledBy.CHANNEL.value
     mapped = np.isin(listings["location"].fillna("").to_numpy(dtype=object).astype(str), list(fed))
-    unreadable = np.array([key.startswith("unreadable-") for key in listings["key"]], dtype=bool)
+    unreadable = np.array([key.startswith(UNREADABLE_KEY) for key in listings["key"]], dtype=bool)
     unread = np.append(products["kind"].to_numpy(dtype=object) == "unread", False)[row]
     lacking = [unreadable, ~merchant, codes == "", ambiguous, row < 0, ~mapped, unread]
     names = ["unreadable", "channel_fulfilled", "no_sku", "ambiguous", "unlinked", "unmapped_location", "not_read"]

@@ -18,6 +18,7 @@ from ...core.section import Section
 from ..orders.order import FulfilledBy
 
 PPM = 1_000_000
+LONGEST_NAME = 100  # characters by which an unreadable record is called
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,11 +43,26 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 UNREADABLE = "unreadable"  # key of `reference` for a listing that cannot be read: what is wrong with it
 
 
-def unreadable(raw: bytes, why: str) -> Listing:
-    """A record that cannot be read as a listing. It waits alone and keeps what it shows; the others go on."""
-    return Listing(
-        key=f"unreadable-{hashlib.sha256(raw).hexdigest()[:16]}", sku="", quantity=None, reference={UNREADABLE: why}
-    )
+UNREADABLE_KEY = "unreadable-"  # how the key of such a listing begins
+
+
+def unreadable(raw: bytes, why: str, name_field: str = "") -> Listing:
+    """A record that could not be read as a listing. It waits alone and keeps what it shows; the other records go on.
+
+    name_field: the field of the record's JSON that names it. By its name it is the same record in the next reading,
+    whatever else changes in it; without one its digest has to do.
+    """
+    name = _read_name(raw, name_field) if name_field else ""
+    key = f"{UNREADABLE_KEY}{name or hashlib.sha256(raw).hexdigest()[:16]}"
+    return Listing(key=key, sku="", quantity=None, reference={UNREADABLE: why})
+
+
+def _read_name(raw: bytes, field: str) -> str:
+    try:
+        name = msgspec.json.decode(raw, type=dict[str, object]).get(field)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+    return name if isinstance(name, str) and 0 < len(name) <= LONGEST_NAME else ""
 
 
 class Push(msgspec.Struct, frozen=True, kw_only=True):

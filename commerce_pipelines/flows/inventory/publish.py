@@ -119,7 +119,7 @@ def publish(
             statuses |= answers
             stale = [key for key, status in answers.items() if status is Status.STALE and not last_round]
             if stale:
-                listings = reread_listings(connections, name)
+                listings = reread_listings(connections, name, run_id)
             with warehouse.transaction() as connection:
                 after = publishing.plan(offer, targets, read_belief(connection, name))
             plan = after.lowering(stale)

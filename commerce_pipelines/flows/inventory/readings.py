@@ -11,7 +11,9 @@ What belongs here: taking snapshots, storing the newest, gathering what is store
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -21,7 +23,9 @@ import msgspec
 from ...channels.capabilities import offered
 from ...channels.settings import ChannelSettings
 from ...core.errors import ProtocolError, RecordError
+from ...core.reasons import Reason
 from ...core.topics import Topic
+from ...domain.inventory.listings import UNREADABLE, UNREADABLE_KEY
 from ...domain.keys import fold, key
 from ...domain.orders.order import Sold, open_units
 from ...domain.sales.mapping import goods_of, measured
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     from ...domain.inventory.availability import Offer, Place, Sizes
     from ...odoo.inventory.snapshot import Catalogue, Stock
 
+LISTINGS = "listings"  # the stage in exceptions
 FRESH = timedelta(minutes=5)  # older stock is read again before anything is pushed
 _CHUNK = 500
 
@@ -127,16 +132,16 @@ def read_offer(connections: Connections, name: str, stock: Snapshot) -> Offer:
     )  # fmt: skip
 
 
-def read_listings(connections: Connections, name: str) -> pd.DataFrame:
+def read_listings(connections: Connections, name: str, run_id: str = "") -> pd.DataFrame:
     """Every listing as the channel shows it now, stored. Waits while another process works on the channel's
     listings."""
     from ...warehouse.inventory.rows import lock_name
 
     with connections.warehouse.lock(lock_name(name), wait=True):
-        return reread_listings(connections, name)
+        return reread_listings(connections, name, run_id)
 
 
-def reread_listings(connections: Connections, name: str) -> pd.DataFrame:
+def reread_listings(connections: Connections, name: str, run_id: str = "") -> pd.DataFrame:
     """`read_listings` for a caller that already holds the channel's lock.
 
     Raises ProtocolError where a channel that had listings shows none: a fault, not a closed shop.
@@ -153,7 +158,33 @@ def reread_listings(connections: Connections, name: str) -> pd.DataFrame:
         raise ProtocolError(f"{name} shows no listing at all, last time {before}; what was read before is kept.")
     with connections.warehouse.transaction() as connection:
         listings.store_listings(connection, name, frame)
+        _record_unreadable(connection, name, frame, run_id, connections.instruments.now())
     return frame
+
+
+def _record_unreadable(connection: Connection, name: str, frame: pd.DataFrame, run_id: str, now: datetime) -> None:
+    """Listings that cannot be read wait in exceptions as long as the readings of the channel show them so."""
+    from ...warehouse import exceptions
+
+    bad = frame[[key.startswith(UNREADABLE_KEY) for key in frame["key"]]]
+    failures = [
+        exceptions.Failure(record_id=key, day=None, reason=_explain_unreadable(name, json.loads(reference)))
+        for key, reference in zip(bad["key"], bad["reference"], strict=True)
+    ]
+    still = {failure.record_id for failure in failures}
+    waiting = exceptions.open_exceptions(connection, name, Topic.INVENTORY)
+    gone = [row.record_id for row in waiting if row.stage == LISTINGS and row.record_id not in still]
+    exceptions.resolve(connection, name, Topic.INVENTORY, LISTINGS, gone, now)
+    exceptions.record(connection, name, Topic.INVENTORY, LISTINGS, failures, run_id, now)
+
+
+def _explain_unreadable(name: str, reference: Mapping[str, str]) -> Reason:
+    where = reference.get(UNREADABLE, "")
+    return Reason(
+        "bad_payload", f"A listing of {name} cannot be read ({where}); it keeps the quantity that it shows.",
+        f"Look at the listing in the marketplace, then materialise {name}/listings; if it is right there, report the "
+        "place in its answer.", where,
+    )  # fmt: skip
 
 
 def in_pipe(connections: Connections, snapshot: Snapshot) -> dict[int, int | Fraction]:

@@ -27,13 +27,14 @@ LISTING_COLUMNS = ("channel", "key", "sku", "location", "title", "quantity", "fu
 
 
 def listing_frame(channel: str, pages: Iterable[tuple[Listing, ...]], read_at: datetime) -> pd.DataFrame:
-    """A complete reading of a channel's listings, LISTING_COLUMNS."""
+    """A complete reading of a channel's listings, LISTING_COLUMNS; of several with one key the last."""
     rows = [
         (channel, row.key, row.sku, row.location, row.title, row.quantity, row.fulfilled_by.value, row.active,
          json.dumps(row.reference, sort_keys=True), read_at)
         for page in pages for row in page
     ]  # fmt: skip
     frame = pd.DataFrame.from_records(rows, columns=list(LISTING_COLUMNS))
+    frame = frame.drop_duplicates("key", keep="last", ignore_index=True)
     return frame.astype({"quantity": "Int64", "active": "boolean"})
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from commerce_pipelines.core.errors import PermanentError, ProtocolError, TransientError
-from commerce_pipelines.domain.inventory.listings import Push, PushOutcome
+from commerce_pipelines.domain.inventory.listings import Listing, Push, PushOutcome, unreadable
 from commerce_pipelines.flows.identity import agree, identify
 from commerce_pipelines.flows.inventory.publish import Published, compare, publish, refresh_targets, release
 from commerce_pipelines.flows.inventory.pulse import pulse
 from commerce_pipelines.flows.inventory.quantities import Stopped
 from commerce_pipelines.flows.inventory.readings import in_pipe, read_listings, recent_stock, take_stock
 from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.warehouse.exceptions import OpenException, open_exceptions
 from commerce_pipelines.warehouse.shared import accounts
 from commerce_pipelines.warehouse.shared.accounts import Place
 from commerce_pipelines.warehouse.tables.database import Warehouse
@@ -134,6 +135,43 @@ def test_listings_and_orders_count_in_the_unit_that_settings_name(warehouse: War
     sold(warehouse, "1", "A-FT", 10)
     run(world)
     assert [shop.shown[key] for key in ("A", "A-FT", "SIX")] == [34, 114, 5], "38 m less 3.048 m"
+
+
+def test_a_listing_that_cannot_be_read_waits_in_exceptions_until_it_can(
+    warehouse: Warehouse, odoo: Odoo, shop: Shop
+) -> None:
+    world, read, spoilt = connections(warehouse, odoo, shop), shop.read, [b'{"id": "A", "n": 1}', b"\xff"]
+
+    def read_some() -> Iterator[tuple[Listing, ...]]:
+        for page in read():
+            yield tuple(listing for listing in page if listing.key != "A" or not spoilt)
+        bad = tuple(unreadable(raw, "$.quantity", "id") for raw in spoilt)
+        yield bad + bad  # the same record twice
+
+    shop.read = read_some  # type: ignore[method-assign]
+    read_listings(world, NAME, "run-1")
+    assert run(world).outcomes == {"accepted": 1}
+    assert (shop.shown["A"], shop.shown["SIX"]) == (0, 6), "it keeps what it shows, and the others are told"
+    first = waiting(world)
+    assert {row.record_id for row in first} >= {"unreadable-A"}
+    assert [(row.code, row.blocking, row.run_id) for row in first] == [("bad_payload", True, "run-1")] * 2
+    assert "$.quantity" in first[0].message
+    assert f"{NAME}/listings" in first[0].fix
+    spoilt[:] = [b'{"id": "A", "n": 2}']
+    read_listings(world, NAME)
+    [still] = waiting(world)
+    assert (still.record_id, still.tries, still.first_seen) == ("unreadable-A", 2, first[0].first_seen)
+    spoilt.clear()
+    read_listings(world, NAME)
+    assert waiting(world) == []
+    run(world)
+    assert shop.shown["A"] == 38
+
+
+def waiting(world: Connections) -> list[OpenException]:
+    with world.warehouse.transaction() as connection:
+        assert open_exceptions(connection, NAME, "orders") == []
+        return open_exceptions(connection, NAME, "inventory")
 
 
 def test_a_failed_read_publishes_nothing_and_keeps_the_last_one(warehouse: Warehouse, odoo: Odoo, shop: Shop) -> None:

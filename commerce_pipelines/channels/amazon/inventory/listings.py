@@ -28,7 +28,7 @@ import msgspec
 
 from ....core.errors import ProtocolError, TransientError
 from ....core.legible import decode_json
-from ....domain.inventory.listings import UNREADABLE, Listing, unreadable
+from ....domain.inventory.listings import UNREADABLE, UNREADABLE_KEY, Listing, unreadable
 from ....domain.orders.order import FulfilledBy
 from ...capabilities import Listings
 from ..api import reports
@@ -136,6 +136,9 @@ def _read_reports(api: Api, marketplaces: Sequence[str]) -> dict[str, Listing]:
             reported[new.key] = _merge(before, new) if before else new
     for changed in _search_changed(api, marketplaces, oldest - CACHED, api.now()):
         reported.update((listing.key, listing) for listing in changed)
+        for listing in changed:
+            if UNREADABLE in listing.reference:  # it changed since the report, nobody can say to what
+                reported.pop(listing.key.removeprefix(UNREADABLE_KEY), None)
     return reported
 
 
@@ -176,7 +179,7 @@ def _read_listing(raw: msgspec.Raw) -> Listing:
     try:
         return _build_listing(decode_json(_ITEM, raw))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return unreadable(bytes(raw), str(error).partition(" - at ")[2].strip("`") or "broken JSON")
+        return unreadable(bytes(raw), str(error).partition(" - at ")[2].strip("`") or "broken JSON", "sku")
 
 
 def _build_listing(item: Item) -> Listing:

@@ -62,7 +62,8 @@ def _read_listings(raw: dict[str, Any], managed: Mapping[str, bool]) -> Iterator
     try:
         item = trading.convert(raw, trading.ListedItem)
     except msgspec.ValidationError as error:
-        yield unreadable(msgspec.json.encode(raw), str(error).partition(" - at ")[2].strip("`") or "its shape")
+        why = str(error).partition(" - at ")[2].strip("`") or "its shape"
+        yield unreadable(msgspec.json.encode(raw), why, "ItemID")
         return
     yield from listings_of(item, managed)
 

@@ -241,7 +241,7 @@ def _build_listing(item_id: str, sku: str | None, tracked: bool, title: str, lev
 
 def _build_unreadable(raw: bytes | msgspec.Raw, error: Exception) -> Listing:
     where = error.subject if isinstance(error, RecordError) else str(error).partition(" - at ")[2].strip("`")
-    return unreadable(bytes(raw), where or "broken JSON")
+    return unreadable(bytes(raw), where or "broken JSON", "id")
 
 
 def _refuse(listing: Listing) -> tuple[str, str] | None:

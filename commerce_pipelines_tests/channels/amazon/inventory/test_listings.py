@@ -264,3 +264,17 @@ class TestReport:
         assert found.pop("EVEN").quantity is None
         ((_, odd),) = found.items()
         assert odd.reference["unreadable"] == "$.fulfillmentAvailability"
+        assert odd.key == "unreadable-ODD"
+
+    def test_what_changed_to_something_unreadable_is_not_told_by_the_older_report(
+        self, amazon: Recorded, channel: AmazonChannel
+    ) -> None:
+        fill(amazon, 1000)
+        amazon.reports.cached = timedelta(days=1)
+        sound = read(channel)
+        sku = next(iter(sound))
+        answer = {"numberOfResults": 1, "items": [{"sku": sku, "fulfillmentAvailability": "none"}]}
+        amazon.faults = [Fault(match=lambda call: "lastUpdatedAfter" in call.query, body=json.dumps(answer).encode())]
+        found = read(connect_later(amazon))
+        assert sound.keys() - found.keys() == {sku}
+        assert found.keys() - sound.keys() == {f"unreadable-{sku}"}
