@@ -29,7 +29,7 @@ from commerce_pipelines.domain.sales.draft import SaleDraft
 from commerce_pipelines.domain.sales.drafting import draft
 from commerce_pipelines.domain.sales.rules import SaleRules
 from commerce_pipelines.domain.vat.decision import VatPolicy
-from commerce_pipelines.odoo.sales.confirming import DUST
+from commerce_pipelines.odoo.sales.confirming import DUST_AMOUNT
 from commerce_sandbox.odoo.taxes import LineTaxes, totals
 
 from .figures import Figure
@@ -87,7 +87,7 @@ def tally(count: int, seed: int = 19) -> Tally:
             continue
         difference = order.total - odoo_total(sale)
         if difference and not order.total:
-            difference = odoo_total(sale, float(DUST))
+            difference = odoo_total(sale, float(DUST_AMOUNT))
         bridged = bool(difference) and not order.prices_include_tax and abs(difference) <= sale.tolerance
         result.bridged += bridged
         result.off += bool(difference) and not bridged

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from commerce_pipelines.core.reasons import PAGE, RULES
+from commerce_pipelines.core.reasons import EXCEPTIONS_PAGE, RULES
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "commerce_pipelines/core/reasons.py"
@@ -23,13 +23,13 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 def test_every_reason_is_explained_where_its_rule_says_and_no_other() -> None:
-    text = (ROOT / PAGE).read_text(encoding="utf-8")
+    text = (ROOT / EXCEPTIONS_PAGE).read_text(encoding="utf-8")
     parts = re.split(r"^## (.*)$", text, flags=re.MULTILINE)
     headings = dict(zip(parts[1::2], parts[2::2], strict=True))
     blocking, notes = (re.findall(r'<a id="([a-z_]+)"></a>`\1`', headings[heading]) for heading in HEADINGS)
     assert sorted(blocking) == sorted(code for code, rule in RULES.items() if rule.blocks)
     assert sorted(notes) == sorted(code for code, rule in RULES.items() if not rule.blocks)
-    assert all(rule.page == f"{PAGE}#{code}" for code, rule in RULES.items())
+    assert all(rule.page == f"{EXCEPTIONS_PAGE}#{code}" for code, rule in RULES.items())
 
 
 def test_the_table_of_reasons_holds_the_codes_that_are_raised_and_no_other() -> None:

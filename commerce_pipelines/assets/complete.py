@@ -16,7 +16,7 @@ from ..flows.orders.prove import Proof
 from ..flows.orders.verdict import Verdict
 from .chart import bars
 
-SHOWN = 62  # rows and bars: two months, or a month in two currencies
+DAYS_SHOWN = 62  # rows and bars: two months, or a month in two currencies
 
 
 def complete(verdict: Verdict, name: str, asset_key: dg.AssetKey) -> dg.AssetCheckResult:
@@ -91,12 +91,12 @@ def _count_per_day(whole_proof: Proof) -> dict[str, int]:
     days: Counter[date] = Counter()
     for (day, _currency), proof in sorted(whole_proof.days.items()):
         days[day] += proof.orders_in_channel
-    return {f"{day:%d.%m.}": count for day, count in list(days.items())[-SHOWN:]}
+    return {f"{day:%d.%m.}": count for day, count in list(days.items())[-DAYS_SHOWN:]}
 
 
 def _join_dates(days: Sequence[date]) -> str:
-    more = f" and {len(days) - SHOWN} more" if len(days) > SHOWN else ""
-    return ", ".join(day.isoformat() for day in days[:SHOWN]) + more or "none"
+    more = f" and {len(days) - DAYS_SHOWN} more" if len(days) > DAYS_SHOWN else ""
+    return ", ".join(day.isoformat() for day in days[:DAYS_SHOWN]) + more or "none"
 
 
 def _write_table(whole_proof: Proof) -> str:
@@ -109,7 +109,7 @@ def _write_table(whole_proof: Proof) -> str:
             str(to_decimal(proof.channel_total.get(currency, 0), currency)),
             str(to_decimal(proof.odoo_total.get(currency, 0), currency)),
         ]
-        for (day, currency), proof in sorted(whole_proof.days.items(), key=_sort_by_urgency)[:SHOWN]
+        for (day, currency), proof in sorted(whole_proof.days.items(), key=_sort_by_urgency)[:DAYS_SHOWN]
     ]  # fmt: skip
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
 

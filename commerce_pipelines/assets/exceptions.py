@@ -19,7 +19,7 @@ from .common import failures
 if TYPE_CHECKING:
     from ..warehouse.exceptions import OpenException
 
-SHOWN = 50
+ROWS_SHOWN = 50
 ALL = "all"
 
 
@@ -79,12 +79,14 @@ def _write_table(waiting: "Sequence[OpenException]") -> str:
         return "Nothing waits."
     head = "| flow | record | reason | says | what to do | first seen | tries |\n" + "| --- " * 7 + "|"
     rows = []
-    for record in waiting[:SHOWN]:
+    for record in waiting[:ROWS_SHOWN]:
         seen = f"{record.first_seen:%Y-%m-%d %H:%M}"
         cells = (record.topic, record.record_id, record.code, record.message, record.fix, seen, str(record.tries))
         rows.append("| " + " | ".join(map(_escape_cell, cells)) + " |")
     rest = (
-        f"\n\n… and {len(waiting) - SHOWN} more: `commerce-pipelines exceptions list`." if len(waiting) > SHOWN else ""
+        f"\n\n… and {len(waiting) - ROWS_SHOWN} more: `commerce-pipelines exceptions list`."
+        if len(waiting) > ROWS_SHOWN
+        else ""
     )
     return "\n".join([head, *rows]) + rest
 

@@ -25,7 +25,7 @@ FLOW = "inventory"
 STOCK = dg.AssetKey(["odoo", "stock_levels"])
 INVENTORY_TAG = "commerce/inventory"  # the channel that a sensor or schedule requested the run for
 WHOLE_TAG = "commerce/whole"  # read everything anew, not only changes
-SHOWN = 50  # rows and names in metadata
+ROWS_SHOWN = 50  # rows and names in metadata
 
 STEPS = ("0", "1–5", "6–20", "21–100", "over 100")
 BOUNDS = (0, 5, 20, 100)
@@ -255,8 +255,8 @@ def checks(state: "Standing", asset_key: dg.AssetKey) -> Sequence[dg.AssetCheckR
 def _join_names(names: "Sequence[str] | pd.Series[str]") -> str:
     """`3: A, B, C`, cut off if it gets long."""
     listed = [str(name) for name in names]
-    more = " …" if len(listed) > SHOWN else ""
-    return f"{len(listed)}: {', '.join(listed[:SHOWN])}{more}" if listed else "none"
+    more = " …" if len(listed) > ROWS_SHOWN else ""
+    return f"{len(listed)}: {', '.join(listed[:ROWS_SHOWN])}{more}" if listed else "none"
 
 
 def _count_words(words: "pd.Series[str]") -> dict[str, int]:
@@ -272,7 +272,7 @@ def _draw_spread(quantities: "pd.Series[int]", title: str) -> str:
 
 
 def _build_difference_table(done: "Published") -> dg.MetadataValue:
-    rows = done.before.pushes().head(SHOWN)
+    rows = done.before.pushes().head(ROWS_SHOWN)
     records = [
         dg.TableRecord(
             {

@@ -14,7 +14,7 @@ from ..core.errors import SettingsError
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
 
-ROWS = 200  # rows of the difference that a terminal shows
+ROWS_SHOWN = 200  # rows of the difference that a terminal shows
 
 
 @click.group()
@@ -43,12 +43,12 @@ def plan(channel: str) -> None:
     table = Table(title=f"{channel}: nothing is written")
     for heading in ("sku", "location", "shown", "would show", "free", "why"):
         table.add_column(heading, justify="right" if heading in ("shown", "would show", "free") else "left")
-    for row in rows.head(ROWS).astype("string").fillna("?").to_dict("records"):
+    for row in rows.head(ROWS_SHOWN).astype("string").fillna("?").to_dict("records"):
         cells = (row[column] for column in ("sku", "location", "believed", "target", "free", "reason"))
         table.add_row(*(Text(str(cell)) for cell in cells))
     Console().print(table)
-    if len(rows) > ROWS:
-        click.echo(f"… and {len(rows) - ROWS} more")
+    if len(rows) > ROWS_SHOWN:
+        click.echo(f"… and {len(rows) - ROWS_SHOWN} more")
     counted = planned.table["action"].value_counts()
     click.echo(", ".join(f"{count} {action}" for action, count in sorted(counted.items())) or "no listing")
     for reason in planned.reasons:

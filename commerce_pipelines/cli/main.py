@@ -29,7 +29,7 @@ from .inventory import inventory
 from .orders import days, exceptions, plan, trace
 from .pull import pull
 
-SHOWN = 20  # missing ids that a person is shown; the JSON has all of them
+IDS_SHOWN = 20  # missing ids that a person is shown; the JSON has all of them
 NO_CHANNEL = "commerce.yaml has no channel yet: add your accounts under channels, see commerce.example.yaml."
 
 
@@ -248,8 +248,8 @@ def show(proofs: dict[str, Completeness], as_json: bool, spans: Mapping[str, tup
     for name, proof in proofs.items():
         for what, ids in (("missing", proof.missing), ("surplus", proof.surplus)):
             if ids:
-                more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
-                console.print(f"{name}: {what} {', '.join(ids[:SHOWN])}{more}", soft_wrap=True)
+                more = f" and {len(ids) - IDS_SHOWN} more" if len(ids) > IDS_SHOWN else ""
+                console.print(f"{name}: {what} {', '.join(ids[:IDS_SHOWN])}{more}", soft_wrap=True)
         if proof.missing:
             console.print(f"{name}: {advice(name, *spans[name])}", soft_wrap=True)
     if as_json:

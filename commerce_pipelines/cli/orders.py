@@ -16,7 +16,7 @@ from ..core.reasons import rule
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
 
-LATEST = date(2999, 12, 31)
+LAST_DAY = date(2999, 12, 31)
 
 
 def _open_connections() -> Connections:
@@ -30,8 +30,8 @@ def days(
     last = end.date() if end else now.astimezone(channel.zone).date()
     first = start.date() if start else last - timedelta(days=back)
     for option, day in (("--from", first), ("--to", last)):
-        if not EARLIEST <= day <= LATEST:
-            raise click.UsageError(f"{option} {day} must lie between {EARLIEST} and {LATEST}.")
+        if not EARLIEST <= day <= LAST_DAY:
+            raise click.UsageError(f"{option} {day} must lie between {EARLIEST} and {LAST_DAY}.")
     if first > last:
         raise click.UsageError(f"--from {first} lies after --to {last}: exchange them.")
     return first, last

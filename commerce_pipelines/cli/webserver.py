@@ -13,14 +13,14 @@ from typing import Any
 
 from .guard import Guard
 
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 
 def hosts(host: str, port: str) -> list[str]:
     """Every Host header with which the UI on `host` and `port` may be called."""
     named = f"[{host}]" if ":" in host and not host.startswith("[") else host
     more = [name.strip() for name in os.environ.get("COMMERCE_UI_HOSTS", "").split(",") if name.strip()]
-    return [f"{name}:{port}" for name in (*LOOPBACK, named)] + more
+    return [f"{name}:{port}" for name in (*LOOPBACK_HOSTS, named)] + more
 
 
 _CREATE = "create_app_from_workspace_process_context"  # a name that Dagster's module uses and does not export

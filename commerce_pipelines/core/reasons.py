@@ -13,7 +13,7 @@ from enum import StrEnum
 
 import msgspec
 
-PAGE = "docs/exceptions.md"
+EXCEPTIONS_PAGE = "docs/exceptions.md"
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -55,7 +55,7 @@ class Rule(msgspec.Struct, frozen=True):
 
     @property
     def page(self) -> str:
-        return f"{PAGE}#{self.code}"
+        return f"{EXCEPTIONS_PAGE}#{self.code}"
 
 
 _CODES = {

@@ -12,6 +12,8 @@ from functools import lru_cache
 
 from ..core.errors import RecordError
 
+MILLION = 1_000_000  # a whole, in parts per million: rates and shares
+
 # ISO 4217 minor units that differ from two.
 _DIGITS = {
     **dict.fromkeys(

@@ -31,12 +31,13 @@ Send = Callable[[str, str], list[str]]  # (subject, text) -> the problems, one s
 MISSING, WAITING, STOPPED, POLLING, RUN = "missing:", "waiting:", "stopped:", "polling:", "run:"
 # Families of conditions that each look finds anew; failed runs are recorded when they end.
 SEEN_HERE = (MISSING, WAITING, STOPPED, POLLING)
-GRACE = {MISSING: timedelta(minutes=30)}  # an order that came a moment ago counts as missing until its run is over
+GRACE_OF = {MISSING: timedelta(minutes=30)}  # an order that came a moment ago counts as missing until its run is over
 # A condition that comes back within a day is reported after 1, 2, 4 … hours.
-SOON, LATEST = timedelta(hours=1), timedelta(days=1)
+FIRST_REPEAT, LONGEST_REPEAT = timedelta(hours=1), timedelta(days=1)
 # Pauses before a message that no target took is sent again.
-RETRY_SOON, RETRY_LATEST = timedelta(minutes=1), timedelta(hours=6)
-SILENT_TICKS, SILENT = 5, timedelta(minutes=15)  # a poller that misses so many ticks, but at least for so long, is dead
+FIRST_RETRY, LONGEST_RETRY = timedelta(minutes=1), timedelta(hours=6)
+# A poller that misses so many ticks, but at least for so long, is dead.
+SILENT_TICKS, SILENT_FOR = 5, timedelta(minutes=15)
 DIGEST = "digest"
 
 
@@ -159,9 +160,9 @@ def update(
 def _reopen(before: Kept, condition: Condition, now: datetime) -> Kept:
     """A condition that came back. A condition that comes and goes is reported at ever longer intervals, until it was
     gone for a day."""
-    quiet = before.gone_at is not None and now - before.gone_at >= LATEST
+    quiet = before.gone_at is not None and now - before.gone_at >= LONGEST_REPEAT
     times = 0 if quiet else before.times
-    wait = min(SOON * 2 ** min(max(times - 1, 0), 10), LATEST)
+    wait = min(FIRST_REPEAT * 2 ** min(max(times - 1, 0), 10), LONGEST_REPEAT)
     next_try = before.told_at + wait if times and before.told_at else None
     return msgspec.structs.replace(
         before, subject=condition.subject, message=condition.message, since=now, told_at=None, gone_at=None,
@@ -171,7 +172,7 @@ def _reopen(before: Kept, condition: Condition, now: datetime) -> Kept:
 
 def is_due(condition: Kept, now: datetime) -> bool:
     """Whether a condition is to be reported now."""
-    grace = next((wait for family, wait in GRACE.items() if condition.key.startswith(family)), timedelta())
+    grace = next((wait for family, wait in GRACE_OF.items() if condition.key.startswith(family)), timedelta())
     return (
         condition.key != DIGEST
         and condition.gone_at is None
@@ -186,7 +187,7 @@ def mark_told(condition: Kept, now: datetime) -> Kept:
 
 
 def mark_failed(condition: Kept, now: datetime) -> Kept:
-    wait = min(RETRY_SOON * 2 ** min(condition.attempts, 10), RETRY_LATEST)
+    wait = min(FIRST_RETRY * 2 ** min(condition.attempts, 10), LONGEST_RETRY)
     return msgspec.structs.replace(condition, attempts=condition.attempts + 1, next_try=now + wait)
 
 
@@ -245,7 +246,7 @@ def _find_silent_pollers(
     connection: Connection, limit: int, intervals: Mapping[str, int], now: datetime
 ) -> Iterator[Condition]:
     for beat in conditions.heartbeats(connection):
-        silent = max(timedelta(seconds=SILENT_TICKS * intervals.get(beat.name, 0)), SILENT)
+        silent = max(timedelta(seconds=SILENT_TICKS * intervals.get(beat.name, 0)), SILENT_FOR)
         if beat.failures >= limit:
             yield Condition(
                 key=POLLING + beat.name,

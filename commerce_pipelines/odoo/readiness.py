@@ -45,7 +45,7 @@ _TO_MARK = (
 _UNMARKED = ", or set odoo.flags: none"
 _ALTERNATIVE = ", or set odoo.create_missing: false and create by hand what is then missing"
 _MODULE_OF = {"sale.order": "sale_management", "stock.warehouse": "sale_stock", "account.tax": "account"}
-SUGGESTED = 8  # names that are suggested for a wrong one
+NAMES_SUGGESTED = 8  # names that are suggested for a wrong one
 _OFFERS = {
     "sales teams": "team",
     "warehouses": "warehouse",
@@ -111,7 +111,7 @@ def verify_names(client: OdooClient, channels: Sequence[Any]) -> list[str]:
 def _write_fix(client: OdooClient, what: str) -> str:
     if what not in _OFFERS.values():
         return "create it there, or correct the setting"
-    there = _search_names(client, what, limit=SUGGESTED)
+    there = _search_names(client, what, limit=NAMES_SUGGESTED)
     return f"create it there, or take one that it has: {', '.join(there)}" if there else "create it there"
 
 

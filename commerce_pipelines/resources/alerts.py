@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ..core.errors import SettingsError
 from ..core.section import Secret
 
-PAGE = "https://github.com/caronc/apprise/wiki"
+TARGETS_PAGE = "https://github.com/caronc/apprise/wiki"
 
 
 def unknown(secret: Secret) -> str:
@@ -23,7 +23,11 @@ def unknown(secret: Secret) -> str:
         is_known = apprise.Apprise().add(secret.value())
     except SettingsError as error:
         return str(error)
-    return "" if is_known else f"{secret.env} holds no URL that Apprise knows, such as mailto://…; {PAGE} lists them."
+    return (
+        ""
+        if is_known
+        else f"{secret.env} holds no URL that Apprise knows, such as mailto://…; {TARGETS_PAGE} lists them."
+    )
 
 
 def _silence_apprise() -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 2.0  # how often a run checks whether it shall end, and whether it still holds its lock
 TURN_SECONDS = 0.5  # how often a run that waits for a pool slot checks whether the slot is its own
-END_SECONDS = 10.0  # how long a run that was asked to end may take before its process is killed
+RUN_END_SECONDS = 10.0  # how long a run that was asked to end may take before its process is killed
 RETAKE_SECONDS = 10.0  # within this time, a living run whose connection broke has its lock again
 
 _ENDING = ("CANCELING", "CANCELED", "FAILURE")  # Dagster's statuses in which a run's process has to stop
@@ -136,7 +136,7 @@ class RunLife:
                 if self._connection is not None:
                     self._connection.close()
                 self._connection = None
-            if self._asked_at is not None and time.monotonic() - self._asked_at > END_SECONDS:
+            if self._asked_at is not None and time.monotonic() - self._asked_at > RUN_END_SECONDS:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def _listen(self, seconds: float) -> None:

@@ -22,7 +22,7 @@ from ..settings.file import Settings
 from .busy import busy
 
 NIGHTLY_DAYS = 7
-RED_DAYS = 14  # older days that are requested again in one night
+RED_DAYS_A_NIGHT = 14  # older days that are requested again in one night
 TABLES = ("raw_orders", "orders", "order_lines", "sale_orders", "exceptions")
 
 
@@ -63,7 +63,7 @@ def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
     ) -> dg.SensorResult | dg.SkipReason:
         from ..flows.alerts import heartbeat
-        from ..flows.intake.poll import UNSETTLED, due_days, poll, read_cursor, spans
+        from ..flows.intake.poll import UNSETTLED_FOR, due_days, poll, read_cursor, spans
 
         now = connections.instruments.now()
         with heartbeat(connections, f"{name}_new_orders"):
@@ -101,7 +101,7 @@ def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
             skip_reason=None if requests else dg.SkipReason(f"{landed.seen} orders seen, {landed.new} new."),
             cursor=msgspec.json.encode(
                 msgspec.structs.replace(
-                    cursor, requested=requested, settled=cursor.settled if pending else now - UNSETTLED
+                    cursor, requested=requested, settled=cursor.settled if pending else now - UNSETTLED_FOR
                 )
             ).decode(),
         )
@@ -172,7 +172,7 @@ def _find_red_spans(
 
     try:
         red = [day for day in red_days(connections, channel.name, before) if day >= channel.start_date]
-        return spans(red[-RED_DAYS:])
+        return spans(red[-RED_DAYS_A_NIGHT:])
     except CommerceError as error:
         context.log.warning("Older days are not looked at again: %s", error)
         return []

@@ -14,7 +14,7 @@ from ..resources.connections import Connections
 from ..settings.alerts import Alerts
 from .failures import describe, work_tags
 
-SECONDS = 60
+LOOK_SECONDS = 60
 
 
 def alert_sensors(alerts: Alerts) -> list[dg.SensorDefinition]:
@@ -51,7 +51,7 @@ def outcomes(alerts: Alerts) -> dg.SensorDefinition:
 
     @dg.sensor(
         name="outcomes",
-        minimum_interval_seconds=SECONDS,
+        minimum_interval_seconds=LOOK_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Tells the people under `alerts` in commerce.yaml of missing orders, of what waits too long, of "
         "pollers that fail or stand still, of a breaker that waits for a person: each once until it is gone. And sends "

@@ -25,10 +25,10 @@ from ..settings.file import Listen
 from ..warehouse.shared import hints
 from ..warehouse.tables.database import Warehouse
 
-MOST_BYTES = 64 * 1024  # of a body, which is read and dropped; Odoo's has a few hundred
-AT_ONCE = 32  # requests; further ones wait for a second and are then disconnected
-PATIENCE = 2.0  # seconds that a sender may be silent; Odoo itself waits for one
-LEAST_CHARACTERS = 24
+BODY_BYTES = 64 * 1024  # of a body, which is read and dropped; Odoo's has a few hundred
+REQUESTS_AT_ONCE = 32  # requests; further ones wait for a second and are then disconnected
+SENDER_WAIT_SECONDS = 2.0  # seconds that a sender may be silent; Odoo itself waits for one
+SECRET_CHARACTERS = 24
 
 _log = logging.getLogger("commerce_pipelines.receiver")
 
@@ -43,14 +43,14 @@ class Receiver(ThreadingHTTPServer):
 
     def __init__(self, listen: Listen, warehouse: Warehouse) -> None:
         secret = listen.secret.value()
-        if not re.fullmatch(rf"[A-Za-z0-9_-]{{{LEAST_CHARACTERS},}}", secret):
+        if not re.fullmatch(rf"[A-Za-z0-9_-]{{{SECRET_CHARACTERS},}}", secret):
             raise SettingsError(
-                f"listen.secret: {listen.secret.env} must be at least {LEAST_CHARACTERS} letters, digits, - or _, "
+                f"listen.secret: {listen.secret.env} must be at least {SECRET_CHARACTERS} letters, digits, - or _, "
                 "because it is part of a URL; `openssl rand -hex 24` makes one."
             )
         self.path = f"/hint/{hints.STOCK}/{secret}".encode()
         self.warehouse = warehouse
-        self._free = threading.BoundedSemaphore(AT_ONCE)
+        self._free = threading.BoundedSemaphore(REQUESTS_AT_ONCE)
         self._turn = threading.Lock()
         self._count = threading.Lock()
         self._arrived = self._written = 0
@@ -93,7 +93,7 @@ class Receiver(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: Receiver
-    timeout = PATIENCE
+    timeout = SENDER_WAIT_SECONDS
     server_version, sys_version = "commerce-pipelines", ""
 
     def _serve(self) -> None:
@@ -113,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit()):
             return 411
-        if len(length) > 9 or int(length) > MOST_BYTES:
+        if len(length) > 9 or int(length) > BODY_BYTES:
             return 413
         self.rfile.read(int(length))
         try:

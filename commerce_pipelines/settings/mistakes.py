@@ -17,7 +17,7 @@ import msgspec
 from ..channels.registry import KINDS
 from ..core.errors import SettingsError
 
-MOST = 50  # mistakes of one section that are listed
+MOST_MISTAKES = 50  # mistakes of one section that are listed
 SEE = "see commerce.example.yaml"
 KEY_IN = "key` in `"
 Steps = list[Any]  # keys and indexes, from the section downwards
@@ -37,7 +37,7 @@ def read(raw: Any, shape: Any, where: str, keys: Collection[str]) -> tuple[Any, 
     that compare several keys run only when each key is right by itself, so that no mistake is listed twice.
     """
     raw, problems, left_out = deepcopy(raw), list[str](), list[Steps]()
-    while len(problems) < MOST:
+    while len(problems) < MOST_MISTAKES:
         try:
             section = msgspec.convert(raw, shape, strict=True)
         except SettingsError as error:

@@ -18,7 +18,7 @@ import pytest
 from commerce_pipelines.assets.exceptions import exceptions_asset
 from commerce_pipelines.channels.capabilities import Page, Window
 from commerce_pipelines.core.errors import RecordError
-from commerce_pipelines.domain.orders.order import LONGEST, Address, Buyer, Order, OrderStatus, business_day
+from commerce_pipelines.domain.orders.order import LONGEST_ID, Address, Buyer, Order, OrderStatus, business_day
 from commerce_pipelines.domain.vat.territories import territory
 from commerce_pipelines.flows.intake.poll import Cursor, poll
 from commerce_pipelines.flows.intake.pull import YEARS, _read_head
@@ -215,7 +215,7 @@ TEXTS = (
 def test_any_text_reaches_odoo_as_it_is(lane: Lane, odoo: OdooStandIn) -> None:
     """As order id, number, title, line id, name and address: what PostgreSQL cannot hold becomes U+FFFD, no more."""
     for at, text in enumerate(TEXTS):
-        name = text.replace("\0", "")[: LONGEST - 2]
+        name = text.replace("\0", "")[: LONGEST_ID - 2]
         lane.put(lane.order(
             f"{name}{at}", line(line_id=name, sku=MUG), line(549, line_id="2"),
             number=f"#{text}{at}".replace("\0", "\ufffd"), buyer=Buyer(name=text, email=f"b{at}@example.com", ref=text),

@@ -12,7 +12,7 @@ from commerce_pipelines.core.errors import CredentialError
 from commerce_pipelines.core.reasons import Reason
 from commerce_pipelines.domain.outbox.effects import Kind
 from commerce_pipelines.flows import alerts
-from commerce_pipelines.flows.alerts import LATEST, find, heartbeat, is_due, mark_told, update, watch
+from commerce_pipelines.flows.alerts import LONGEST_REPEAT, find, heartbeat, is_due, mark_told, update, watch
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.warehouse import exceptions
 from commerce_pipelines.warehouse.outbox import holds
@@ -120,7 +120,7 @@ def test_a_dead_login_is_told_after_some_ticks_and_a_silent_poller_too(
     watch(connections, people, now)
     for _ in range(3):
         tick(ValueError("CANARY anna@example.com"))
-    watch(connections, people, now + LATEST)
+    watch(connections, people, now + LONGEST_REPEAT)
     assert "ValueError" in people.heard[-1][1]
     assert "CANARY" not in str(people.heard)
     tick(None)
@@ -148,8 +148,8 @@ def test_failed_work_is_told_once_until_it_succeeds(connections: Connections, pe
     assert list(alerts.open_runs(connections)) == ["channel=shop_de"]
     alerts.run_succeeded(connections, "channel=shop_de", NOW)
     assert alerts.open_runs(connections) == {}
-    alerts.note_run(connections, "channel=shop_de", "a run of shop_de failed", "run 2", NOW + LATEST)
-    watch(connections, people, NOW + LATEST)
+    alerts.note_run(connections, "channel=shop_de", "a run of shop_de failed", "run 2", NOW + LONGEST_REPEAT)
+    watch(connections, people, NOW + LONGEST_REPEAT)
     assert "run 2" in people.heard[-1][1]
 
 

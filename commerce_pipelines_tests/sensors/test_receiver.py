@@ -22,7 +22,7 @@ from commerce_pipelines.core.errors import SettingsError
 from commerce_pipelines.core.section import Secret
 from commerce_pipelines.odoo.rpc.client import connect
 from commerce_pipelines.odoo.rpc.settings import OdooSettings
-from commerce_pipelines.sensors.receiver import MOST_BYTES, Receiver, listening
+from commerce_pipelines.sensors.receiver import BODY_BYTES, Receiver, listening
 from commerce_pipelines.settings.file import Listen
 from commerce_pipelines.warehouse.shared import hints
 from commerce_pipelines.warehouse.tables.database import Warehouse
@@ -88,7 +88,7 @@ REFUSED: dict[str, tuple[int, dict[str, Any]]] = {
     "wrong and not a POST": (404, {"path": "/", "method": "GET"}),
     "GET": (405, {"method": "GET", "body": None}),
     "PUT": (405, {"method": "PUT"}),
-    "too much": (413, {"body": b"", "Content_Length": str(MOST_BYTES + 1)}),
+    "too much": (413, {"body": b"", "Content_Length": str(BODY_BYTES + 1)}),
     "an absurd length": (413, {"body": b"", "Content_Length": "9" * 5000}),
     "a negative length": (411, {"body": b"", "Content_Length": "-1"}),
     "no length": (411, {"body": None, "Transfer_Encoding": "chunked"}),

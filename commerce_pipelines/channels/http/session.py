@@ -44,7 +44,7 @@ _log = logging.getLogger("commerce_pipelines.http")
 redact.install()
 
 RETRIES = 4
-_BACKOFF_SECONDS, _BACKOFF_LIMIT = 1.0, 30.0
+_BACKOFF_SECONDS, _BACKOFF_LIMIT_SECONDS = 1.0, 30.0
 
 
 class Rule(NamedTuple):
@@ -221,7 +221,7 @@ class HttpSession:
         rule = failure.rule
         if not rule.retry or attempt >= RETRIES or (call.repeat is Repeat.NEVER and not failure.undone):
             raise self._build_error(failure, call) from failure.__cause__
-        backoff = min(_BACKOFF_LIMIT, _BACKOFF_SECONDS * 2**attempt) * (0.5 + self._instruments.jitter() / 2)
+        backoff = min(_BACKOFF_LIMIT_SECONDS, _BACKOFF_SECONDS * 2**attempt) * (0.5 + self._instruments.jitter() / 2)
         if failure.status == 429 and call.rate:
             # If the vendor names no wait, its bucket is assumed to be empty: the next token comes in 1/rate.
             closed = failure.wait if failure.wait is not None else max(backoff, 1 / call.rate.per_second)

@@ -24,7 +24,7 @@ from urllib3.exceptions import IncompleteRead, NewConnectionError
 from ...core.instruments import REAL
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
-_CHUNK = 65_536
+_CHUNK_BYTES = 65_536
 
 
 class TooLarge(Exception):
@@ -73,7 +73,7 @@ class _Response(HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         raw = self.fp.detach()
-        self.fp = io.BufferedReader(_Deadlined(raw, sock), _CHUNK)
+        self.fp = io.BufferedReader(_Deadlined(raw, sock), _CHUNK_BYTES)
 
 
 class _Connection(HTTPConnection):
@@ -172,7 +172,7 @@ def _read(response: requests.Response, max_bytes: int) -> bytes:
     if response.headers.get("Content-Encoding", "").strip().lower() in ("gzip", "x-gzip", "deflate"):
         inflate = zlib.decompressobj(47)  # zlib or gzip, by its header
     body, size = io.BytesIO(), 0  # `getvalue` needs no further copy
-    while chunk := response.raw.read1(_CHUNK, decode_content=False):
+    while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=False):
         _due.left()
         size += body.write(inflate.decompress(chunk, max_bytes + 1 - size) if inflate else chunk)
         if size > max_bytes:

@@ -29,7 +29,7 @@ from ..sales.rules import SaleRules
 from .listings import UNREADABLE_KEY, InventoryRules, share_ppm
 
 MICRO = 1_000_000
-LIMIT = 1_000_000_000_000  # units; a larger figure is a fault, not a quantity
+MOST_UNITS = 1_000_000_000_000  # units; a larger figure is a fault, not a quantity
 
 # The reasons for which a listing gets no target and keeps what it shows.
 SKIPS = (
@@ -226,7 +226,7 @@ def decide(
             "in_pipe": _make_nullable(-(-pipe // size), linked),
             "reserve": _make_nullable(reserve, linked),
             "share": _make_nullable(share, linked),
-            "cap": _make_nullable(cap, linked & (cap < LIMIT)),
+            "cap": _make_nullable(cap, linked & (cap < MOST_UNITS)),
             "end_below": _make_nullable(end_below, linked),
             "target": _make_nullable(sums.final, linked),
             "reason": reason,
@@ -286,7 +286,7 @@ def _find_measures(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What one unit of each listing takes: whole units, each of so many millionths of the product; and why that is not
     known, '' where it is. Goods that settings measure are one unit of their own size."""
-    units = np.array([min(some.quantity, LIMIT) for some in goods], dtype="int64")
+    units = np.array([min(some.quantity, MOST_UNITS) for some in goods], dtype="int64")
     size = np.full(len(goods), MICRO, "int64")
     why = np.full(len(goods), "", object)
     ids = products["product_id"].tolist()
@@ -368,7 +368,7 @@ def _apply_rules(
     size = len(skus)
     share = np.full(size, share_ppm(rules.share), "int64")
     reserve = np.full(size, rules.reserve, "int64")
-    cap = np.full(size, LIMIT if rules.cap is None else rules.cap, "int64")
+    cap = np.full(size, MOST_UNITS if rules.cap is None else rules.cap, "int64")
     end_below = np.full(size, rules.end_below, "int64")
     for override in rules.overrides:
         named = {key(sku) for sku in override.skus}

@@ -17,12 +17,12 @@ import msgspec
 
 from ...core.errors import RecordError
 
-LARGEST = 10**15  # minor units: above this, Odoo's floats lose cents
-MOST = 10**9  # the most units of one line
-HIGHEST = 10_000_000  # parts per million: 1000 %
+LARGEST_AMOUNT = 10**15  # minor units: above this, Odoo's floats lose cents
+MOST_UNITS = 10**9  # the most units of one line
+HIGHEST_RATE_PPM = 10_000_000  # parts per million: 1000 %
 UNPAID_FOR_LONG = timedelta(days=30)  # an order that is unpaid for longer will not be paid
 Sold = tuple[str, str]  # a product line's SKU, '' where it has none, and its title
-LONGEST = 500  # characters of an id: a row of a PostgreSQL index holds at most 2,700 bytes
+LONGEST_ID = 500  # characters of an id: a row of a PostgreSQL index holds at most 2,700 bytes
 
 
 class OrderStatus(StrEnum):
@@ -171,32 +171,33 @@ def measure(order: Order) -> None:
     orders."""
     _check_distinct(order)
     for line in order.lines:
-        if len(line.line_id) > LONGEST:
+        if len(line.line_id) > LONGEST_ID:
             raise RecordError(
-                "bad_payload", f"Line {line.line_id[:40]}… has an id of more than {LONGEST} characters.",
+                "bad_payload", f"Line {line.line_id[:40]}… has an id of more than {LONGEST_ID} characters.",
                 fix="Look at the order in the marketplace; if it is right there, report its payload.",
                 subject=line.line_id[:40],
             )  # fmt: skip
-        if not -MOST <= line.quantity <= MOST:
+        if not -MOST_UNITS <= line.quantity <= MOST_UNITS:
             raise RecordError(
-                "bad_quantity", f"Line {line.line_id[:40]} has a quantity beyond {MOST}.",
+                "bad_quantity", f"Line {line.line_id[:40]} has a quantity beyond {MOST_UNITS}.",
                 fix="Look at the order in the marketplace.", subject=line.line_id[:40],
             )  # fmt: skip
-        if line.rate is not None and not 0 <= line.rate <= HIGHEST:
+        if line.rate is not None and not 0 <= line.rate <= HIGHEST_RATE_PPM:
             raise RecordError(
-                "bad_payload", f"Line {line.line_id[:40]} has a tax rate outside of 0 to {HIGHEST // 10_000} %.",
+                "bad_payload",
+                f"Line {line.line_id[:40]} has a tax rate outside of 0 to {HIGHEST_RATE_PPM // 10_000} %.",
                 fix="Look at the order in the marketplace.", subject=line.line_id[:40],
             )  # fmt: skip
-        if not (-LARGEST <= line.amount <= LARGEST and -LARGEST <= line.tax <= LARGEST):
+        if not (-LARGEST_AMOUNT <= line.amount <= LARGEST_AMOUNT and -LARGEST_AMOUNT <= line.tax <= LARGEST_AMOUNT):
             raise _build_beyond_error(order)
     for amount in (order.total, order.collected, order.refunded):
-        if not -LARGEST <= amount <= LARGEST:
+        if not -LARGEST_AMOUNT <= amount <= LARGEST_AMOUNT:
             raise _build_beyond_error(order)
 
 
 def _build_beyond_error(order: Order) -> RecordError:
     return RecordError(
-        "bad_amount", f"The order has an amount beyond {LARGEST} minor units of {order.currency[:3]}.",
+        "bad_amount", f"The order has an amount beyond {LARGEST_AMOUNT} minor units of {order.currency[:3]}.",
         fix="Look at the order in the marketplace.", subject=order.currency[:3],
     )  # fmt: skip
 

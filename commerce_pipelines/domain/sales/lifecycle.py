@@ -170,7 +170,7 @@ def next_base(draft: SaleDraft, outcome: SaleOutcome, now: datetime) -> Base | N
     return merge(before, new, outcome.kept)
 
 
-TRIES = 10
+MOST_TRIES = 10
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=15), timedelta(days=1)
 
 
@@ -182,7 +182,7 @@ def is_about_product(code: str) -> bool:
 def next_try(code: str, tries: int, now: datetime) -> datetime | None:
     """When a refused order is tried again without a person; None: not before something changes. The number of tries is
     limited."""
-    if rule(code).retry is not Retry.NAME or tries >= TRIES:
+    if rule(code).retry is not Retry.NAME or tries >= MOST_TRIES:
         return None
     wait: timedelta = min(FIRST_WAIT * 2**tries, LONGEST_WAIT)
     return now + wait

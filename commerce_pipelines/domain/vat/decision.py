@@ -24,7 +24,7 @@ from ...core.section import Section, is_country, no_country
 from .rates import CountryRates, RateTable, percent, ppm
 from .territories import EU, SPLIT, territory, vat_country
 
-IMPORT_SCHEME = 150_00  # euro cents: the value of a consignment's goods, without VAT and delivery (Art. 369l)
+IMPORT_SCHEME_CENTS = 150_00  # euro cents: the value of a consignment's goods, without VAT and delivery (Art. 369l)
 UNITED_KINGDOM = frozenset(("GB", "XI"))
 REGIMES = ("domestic", "local", "reverse_charge", "oss", "export", "ioss", "marketplace")
 ZERO_REGIMES = frozenset(("reverse_charge", "export", "marketplace"))
@@ -175,7 +175,7 @@ def _may_use_import_scheme(case: VatCase, policy: VatPolicy, target: str) -> boo
     if case.goods_euro is None:
         return True
     inside = 0 if case.tax else policy.table().standard(target)
-    return case.goods_euro * 1_000_000 <= IMPORT_SCHEME * (1_000_000 + inside)
+    return case.goods_euro * 1_000_000 <= IMPORT_SCHEME_CENTS * (1_000_000 + inside)
 
 
 def vat_state(number: str, country: str = "") -> str:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from ...core.errors import RecordError
-from ..money import allocate
+from ..money import MILLION, allocate
 from ..orders.order import LineKind, Order, OrderLine
 from ..products import Product
 from .decision import VatDecision
@@ -26,7 +26,6 @@ from .rates import RateTable, percent
 # the buyer.
 UNTAXED = frozenset((LineKind.GIFT_CARD, LineKind.ROUNDING))
 OFTEN_UNTAXED = frozenset((LineKind.TIP, LineKind.DUTY))
-MILLION = 1_000_000
 Shares = tuple[tuple[int, int], ...]  # (rate in ppm, part of the line's amount)
 
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from ...core.section import Section
 
-PPM = 10_000  # parts per million in one percent
+PPM_A_PERCENT = 10_000  # parts per million in one percent
 
 
 class CountryRates(Section, kw_only=True, frozen=True):
@@ -99,9 +99,13 @@ class RateTable:
 
 def ppm(percent: Decimal) -> int:
     """19 -> 190_000. Exact for up to four decimals of a percent."""
-    return int(percent * PPM)
+    return int(percent * PPM_A_PERCENT)
 
 
 def percent(rate: int) -> str:
     """190_000 -> '19', 81_000 -> '8.1'."""
-    return f"{Decimal(rate) / PPM:f}".rstrip("0").rstrip(".") if rate % PPM else str(rate // PPM)
+    return (
+        f"{Decimal(rate) / PPM_A_PERCENT:f}".rstrip("0").rstrip(".")
+        if rate % PPM_A_PERCENT
+        else str(rate // PPM_A_PERCENT)
+    )

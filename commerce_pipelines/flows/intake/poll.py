@@ -19,9 +19,9 @@ from .pull import Landed, land
 
 FIRST_LOOK = timedelta(hours=24)  # how far back a new sensor begins
 # Answers are dated by the start of their pull, which may commit its last page a day later.
-UNSETTLED = timedelta(days=2)
+UNSETTLED_FOR = timedelta(days=2)
 LONGEST_SPAN = timedelta(days=31)  # of one run, because Dagster writes five events a day before the run's first call
-BACKOFF = timedelta(minutes=5)  # the run of a day that failed is requested again after 5, 10, 20 … 80 minutes
+FIRST_BACKOFF = timedelta(minutes=5)  # the run of a day that failed is requested again after 5, 10, 20 … 80 minutes
 
 
 class Request(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -105,7 +105,7 @@ def due_days(pending: Mapping[date, datetime], requested: Mapping[str, Request],
         last = requested.get(day.isoformat())
         if last is None or last.seen < seen:
             due[day] = Request(seen, now)
-        elif now - last.at >= BACKOFF * 2 ** min(last.tries - 1, 4):
+        elif now - last.at >= FIRST_BACKOFF * 2 ** min(last.tries - 1, 4):
             due[day] = Request(seen, now, last.tries + 1)
     return due
 

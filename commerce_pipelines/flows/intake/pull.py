@@ -17,7 +17,7 @@ import msgspec
 from ...channels.capabilities import Head, Page, Source, Window
 from ...core.errors import STUMBLES, RecordError
 from ...core.failpoints import failpoint
-from ...domain.orders.order import LONGEST
+from ...domain.orders.order import LONGEST_ID
 from ...resources.connections import Connections
 from ..identity import identify
 
@@ -78,7 +78,7 @@ def _read_head(source: Source[Any], raw: bytes, read_before: Head | None, now: d
     replayed."""
     try:
         head = read_before or source.head(raw)
-        if head.created_at.year in YEARS and head.updated_at.year in YEARS and len(head.record_id) <= LONGEST:
+        if head.created_at.year in YEARS and head.updated_at.year in YEARS and len(head.record_id) <= LONGEST_ID:
             return head
     except (RecordError, *STUMBLES):
         pass

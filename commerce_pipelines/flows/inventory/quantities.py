@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ...channels.capabilities import Channel
     from ...domain.inventory.publishing import Plan
 
-ALL = 1_000_000  # effects at once: a channel needs the fewest calls for all of them together
+EFFECTS_AT_ONCE = 1_000_000  # effects at once: a channel needs the fewest calls for all of them together
 
 
 class Stopped(PermanentError):
@@ -38,7 +38,7 @@ class QuantityDoor:
     pushes found out about listings; filled while they are sent.
     """
 
-    batch = ALL
+    batch = EFFECTS_AT_ONCE
 
     def __init__(self, channel: Channel, listings: Mapping[str, Listing]) -> None:
         self._channel, self._listings = channel, listings

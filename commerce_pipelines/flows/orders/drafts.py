@@ -24,7 +24,7 @@ from ...domain.sales.mapping import codes_of
 from ...resources.connections import Connections
 from .stage import read_order
 
-CHUNK = 500
+ORDERS_A_CHUNK = 500
 # By order id: (the base of its last load, whether Odoo has it confirmed).
 Sales = Mapping[str, tuple[Base | None, bool]]
 
@@ -43,8 +43,8 @@ def drafts_of(
     data is decrypted here and held in memory only."""
     source = connections.channel(name).orders
     result = Drafted()
-    for start in range(0, len(wanted), CHUNK):
-        part = wanted[start : start + CHUNK]
+    for start in range(0, len(wanted), ORDERS_A_CHUNK):
+        part = wanted[start : start + ORDERS_A_CHUNK]
         snapshots = connections.landing(name, Topic.ORDERS).newest_of([order_id for order_id, _ in part])
         read: list[tuple[Order, str, date | None]] = []
         for order_id, day in part:

@@ -15,7 +15,7 @@ from ...domain.sales.completeness import add_up
 from ...resources.connections import Connections
 from .prove import Proof
 
-GRACE = timedelta(hours=1)  # how long a run for landed answers, and the next run after a failure, may take
+RUN_GRACE = timedelta(hours=1)  # how long a run for landed answers, and the next run after a failure, may take
 LOOK_BACK = timedelta(days=7)  # failed runs have already caused alerts about older answers
 
 
@@ -50,7 +50,7 @@ def verdict(connections: Connections, name: str, now: datetime) -> Verdict:
         }
     tomorrow = now.astimezone(channel.zone).date() + timedelta(days=1)
     pending = connections.landing(name, Topic.ORDERS).pending(channel.start_date, tomorrow, now - LOOK_BACK)
-    undealt = tuple(day for day, seen in sorted(pending.items()) if seen < now - GRACE)
+    undealt = tuple(day for day, seen in sorted(pending.items()) if seen < now - RUN_GRACE)
     return Verdict(proof=Proof(whole=add_up(days.values()), days=days), waiting=len(waiting), undealt=undealt)
 
 

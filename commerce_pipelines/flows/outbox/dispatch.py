@@ -23,8 +23,8 @@ from ...warehouse.outbox import effects as outbox
 if TYPE_CHECKING:
     from ...warehouse.tables.database import Warehouse
 
-TRIES = 2  # how often one run sends an effect of manner `set` whose outcome is unknown
-TOGETHER = 200  # outcomes of manner `set` that are recorded in one transaction
+SET_TRIES = 2  # how often one run sends an effect of manner `set` whose outcome is unknown
+OUTCOMES_A_TRANSACTION = 200  # outcomes of manner `set` that are recorded in one transaction
 NO_ANSWER = "no_answer"
 
 Settled = tuple[Effect, Outcome, Status]
@@ -62,7 +62,7 @@ def dispatch(warehouse: Warehouse, target: str, kind: Kind, door: Door, run_id: 
             outbox.settle(connection, seen, seen=True)
             due = again + outbox.sendable(connection, target, kind)
         statuses = {effect.key: status for effect, _, status in seen}
-        tries = TRIES if kind.manner is Manner.SET else 1
+        tries = SET_TRIES if kind.manner is Manner.SET else 1
         for start in range(0, len(due), door.batch):
             batch = due[start : start + door.batch]
             for _ in range(tries):
@@ -105,7 +105,7 @@ def _attempt_effects(
     failpoint("attempt_recorded")
     statuses: dict[str, Status] = {}
     unwritten: list[Settled] = []
-    together = TOGETHER if kind.manner is Manner.SET else 1
+    together = OUTCOMES_A_TRANSACTION if kind.manner is Manner.SET else 1
 
     def write_down() -> None:
         if unwritten:

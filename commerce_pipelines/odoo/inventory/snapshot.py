@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.errors import ProtocolError, RecordError
-from ...domain.inventory.availability import LIMIT, MICRO, STOCK_COLUMNS, Place, kits_available
+from ...domain.inventory.availability import MICRO, MOST_UNITS, STOCK_COLUMNS, Place, kits_available
 from ...domain.keys import fold
 from ...domain.sales.mapping import Goods, sold_unit
 from ..reference.units import Units, read_units
@@ -26,9 +26,13 @@ from ..rpc.read import ARCHIVED_TOO, columns, fetch
 from .kits import Kit, read_kits
 
 FIGURES = ("on_hand", "reserved", "demand", "incoming")
-OPEN = ["waiting", "confirmed", "partially_available", "assigned"]
+OPEN_MOVES = ["waiting", "confirmed", "partially_available", "assigned"]
 STORED = [["is_storable", "=", True], ["default_code", "!=", False]]
-FRESH = ["|", ["removal_date", "=", False], ["removal_date", ">=", "today +1d"]]  # Odoo's own clock decides the day
+NOT_EXPIRED = [
+    "|",
+    ["removal_date", "=", False],
+    ["removal_date", ">=", "today +1d"],
+]  # Odoo's own clock decides the day
 OVERLAP = timedelta(minutes=10)  # write_date is the start of Odoo's transaction, which may have been long
 
 
@@ -146,7 +150,7 @@ def _read_moves(client: OdooClient, lots: Mapping[int, str], places: list[Any]) 
     """Open moves as FIGURES by product_id and warehouse, in the product's own unit of measure."""
     warehouse = {row["id"]: _find_warehouse(row["parent_path"], lots) for row in places if row["usage"] == "internal"}
     domain = [
-        ["state", "in", OPEN], "|", ["location_dest_id", "child_of", list(lots)],
+        ["state", "in", OPEN_MOVES], "|", ["location_dest_id", "child_of", list(lots)],
         "&", ["sale_line_id", "!=", False], ["location_id", "child_of", list(lots)],
     ]  # fmt: skip
     fields = ("product_id", "product_qty", "product_uom_qty", "quantity", "location_id", "location_dest_id",
@@ -174,7 +178,7 @@ def _read_quants(client: OdooClient, lots: Mapping[int, str], places: list[Any])
     }
     fields = ("product_id", "location_id", "quantity", "reserved_quantity")
     expires = client.call("stock.quant", "fields_get", allfields=["removal_date"], attributes=["type"])
-    domain = [["location_id", "child_of", list(lots)], *(FRESH if expires else [])]
+    domain = [["location_id", "child_of", list(lots)], *(NOT_EXPIRED if expires else [])]
     products, lying, *figures = columns(client, "stock.quant", domain, fields)
     place, at = np.unique(np.array(lying, "int64"), return_inverse=True)
     warehouse = np.array([kept.get(location, "") for location in place.tolist()], object)[at]
@@ -188,7 +192,7 @@ def _sum_levels(rows: pd.DataFrame, codes: Mapping[int, str], step: float) -> pd
     """Sums per product and warehouse; a product without any row gets one with warehouse ''."""
     figures = list(FIGURES)
     values = rows[figures].to_numpy(dtype="float64")
-    sound = (np.abs(values) < LIMIT).all(axis=1)  # False for NaN too
+    sound = (np.abs(values) < MOST_UNITS).all(axis=1)  # False for NaN too
     unread = rows.loc[~sound, "product_id"].unique()
     sums = rows.assign(**dict(zip(figures, np.where(sound[:, None], values, 0.0).T, strict=True)))
     if rows.duplicated(["product_id", "warehouse"]).any():
@@ -279,7 +283,7 @@ def _read_sizes(
             except RecordError:
                 sizes[row["id"], goods.measure] = None
             else:
-                sizes[row["id"], goods.measure] = min(math.ceil(size * MICRO), LIMIT * MICRO)
+                sizes[row["id"], goods.measure] = min(math.ceil(size * MICRO), MOST_UNITS * MICRO)
     return sizes
 
 

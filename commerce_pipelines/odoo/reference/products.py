@@ -17,8 +17,8 @@ from ..rpc.client import OdooClient
 from ..rpc.read import ARCHIVED_TOO, fetch
 from .units import read_units
 
-_MANY = 2000
-_MANY_PATTERNS = 200  # in one OR; PostgreSQL scans the table for each pattern
+_CODES_A_CALL = 2000
+_PATTERNS_A_CALL = 200  # in one OR; PostgreSQL scans the table for each pattern
 
 
 def find_products(client: OdooClient, codes: Collection[str], fold_case: bool = False) -> dict[str, list[Product]]:
@@ -57,7 +57,7 @@ def _search_products(client: OdooClient, domain: list[Any], fields: list[str]) -
 
 def _build_domains(wanted: Sequence[str], fold_case: bool) -> Iterator[list[Any]]:
     wanted = list(spellings(wanted))
-    step = _MANY_PATTERNS if fold_case else _MANY
+    step = _PATTERNS_A_CALL if fold_case else _CODES_A_CALL
     for start in range(0, len(wanted), step):
         part = wanted[start : start + step]
         if fold_case:

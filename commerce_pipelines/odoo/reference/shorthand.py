@@ -26,7 +26,7 @@ SHARED = {
     "carrier_id/.id": "delivery.carrier",
     "order_line/tax_ids/.id": "account.tax",
 }
-_WORTH = 10  # reading the external ids takes one call, which saves more than it costs from this many queries on
+_WORTH_QUERIES = 10  # reading the external ids takes one call, which saves more than it costs from this many queries on
 
 
 class Shorthand:
@@ -43,7 +43,7 @@ class Shorthand:
             at: (model, [int(row[at]) for record in rows.values() for row in record if row[at]])
             for at, column in enumerate(columns) if (model := SHARED.get(column))
         }  # fmt: skip
-        if sum(len(ids) - len(set(ids)) for _, ids in cells.values()) >= _WORTH:
+        if sum(len(ids) - len(set(ids)) for _, ids in cells.values()) >= _WORTH_QUERIES:
             self._ask({model: set(ids) for model, ids in cells.values()})
         named = {
             at: model

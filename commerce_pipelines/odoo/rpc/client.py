@@ -21,7 +21,7 @@ READS = frozenset(
         *("has_access", "context_get"),
     )
 )
-PAUSES = (0.5, 2.0, 6.0)
+RETRY_PAUSE_SECONDS = (0.5, 2.0, 6.0)
 VERSION = "19"
 # load() reads date-times in the context's time zone. A fixed language keeps names in Odoo independent of the user's.
 CONTEXT = {"tz": "UTC", "lang": "en_US"}
@@ -105,7 +105,7 @@ class Client:
         self._instruments.sleep(seconds * (0.5 + self._instruments.jitter()))
 
     def _call_once(self, model: str, method: str, ids: Sequence[int] | None, named: dict[str, Any]) -> Any:
-        for pause in (*PAUSES, None):
+        for pause in (*RETRY_PAUSE_SECONDS, None):
             try:
                 return self._transport.call(model, method, ids, dict(named))
             except TransientError:

@@ -11,7 +11,7 @@ from typing import Any
 from ...core.errors import ProtocolError, TransientError
 from .client import OdooClient
 from .errors import OdooRefusal
-from .load import ATTEMPTS, smaller, wait
+from .load import LOAD_ATTEMPTS, smaller, wait
 
 
 def on_all(
@@ -45,7 +45,7 @@ def on_all(
             continue
         except TransientError:
             attempt += 1
-            if attempt >= ATTEMPTS:
+            if attempt >= LOAD_ATTEMPTS:
                 raise
             wait(client, attempt)
             size = smaller(len(group), attempt)

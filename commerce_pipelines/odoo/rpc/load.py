@@ -24,9 +24,9 @@ from .errors import OdooRefusal, is_busy
 K = TypeVar("K", bound=Hashable)
 Row = Sequence[str]
 
-ATTEMPTS = 8
-FIRST_PAUSE, LONGEST_PAUSE = 0.4, 20.0
-_MANY = 1000
+LOAD_ATTEMPTS = 8
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.4, 20.0
+_NAMES_A_CALL = 1000
 ARCHIVABLE = frozenset(
     ("account.tax", "account.fiscal.position", "product.product", "product.pricelist", "res.partner")
 )  # models whose records have our external ids
@@ -36,10 +36,11 @@ def read_ids(client: OdooClient, model: str, names: Iterable[str]) -> dict[str, 
     """Which of these external ids exist: name -> record id."""
     ids: dict[str, int] = {}
     wanted = sorted(set(names))
-    for start in range(0, len(wanted), _MANY):
+    for start in range(0, len(wanted), _NAMES_A_CALL):
+        names_of_call = wanted[start : start + _NAMES_A_CALL]
         rows = client.call(
             "ir.model.data", "search_read", fields=["name", "res_id"], load=None,
-            domain=[["module", "=", MODULE], ["model", "=", model], ["name", "in", wanted[start : start + _MANY]]],
+            domain=[["module", "=", MODULE], ["model", "=", model], ["name", "in", names_of_call]],
         )  # fmt: skip
         ids.update((row["name"], row["res_id"]) for row in rows)
     return ids
@@ -151,7 +152,7 @@ def _add_line_ids(name: str, count: int, row: Mapping[str, str]) -> dict[str, st
 
 def wait(client: OdooClient, attempt: int) -> None:
     """Pause before attempt number `attempt` + 1: twice as long each time, up to the longest pause."""
-    client.wait(min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE))
+    client.wait(min(FIRST_PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE_SECONDS))
 
 
 def smaller(size: int, attempt: int) -> int:
@@ -215,7 +216,7 @@ def _load_distinct(
                 raise TransientError(f"Odoo was busy with the same records in {model}.load.")
         except TransientError:
             attempt += 1
-            if attempt >= ATTEMPTS:
+            if attempt >= LOAD_ATTEMPTS:
                 raise
             wait(client, attempt)
             size = smaller(len(keys), attempt)

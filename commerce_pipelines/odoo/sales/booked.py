@@ -19,7 +19,7 @@ from ..rpc.load import names_of, read_ids
 
 DATE = "%Y-%m-%d %H:%M:%S"
 OPEN = frozenset(("draft", "sent"))
-_MANY = 1000
+_ORDERS_A_CALL = 1000
 _SHIPPED, _PICKED = frozenset(("partial", "full")), "started"
 _ORDER = ("name", "state", "currency_id", "amount_total", "amount_tax", "order_line")
 _WHOLE = (
@@ -96,8 +96,8 @@ def read_orders(
         return
     columns = [*fields, *stock_fields(client)]
     wanted = list(ids)
-    for start in range(0, len(wanted), _MANY):
-        for row in client.call("sale.order", "read", ids=wanted[start : start + _MANY], fields=columns):
+    for start in range(0, len(wanted), _ORDERS_A_CALL):
+        for row in client.call("sale.order", "read", ids=wanted[start : start + _ORDERS_A_CALL], fields=columns):
             yield _read_sale(row, ids[row["id"]]), row
 
 

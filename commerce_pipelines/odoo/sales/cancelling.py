@@ -16,7 +16,7 @@ from ..rpc.errors import OdooRefusal
 from .booked import Booked, read_booked
 from .confirming import tracking
 
-BATCH = 100
+ORDERS_A_BATCH = 100
 
 
 def cancel_sales(
@@ -28,8 +28,8 @@ def cancel_sales(
     become of each order; a refusal by Odoo cannot be foreseen.
     """
     wanted = list(dict.fromkeys(order_ids))
-    for start in range(0, len(wanted), BATCH):
-        part = wanted[start : start + BATCH]
+    for start in range(0, len(wanted), ORDERS_A_BATCH):
+        part = wanted[start : start + ORDERS_A_BATCH]
         booked = read_booked(client, {order_xid(channel, order_id): order_id for order_id in part})
         free = [sale for sale in booked.values() if not _find_hindrance(sale) and sale.sale.state != "cancel"]
         ids = [sale.sale.odoo_id for sale in free]

@@ -26,7 +26,7 @@ from .booked import DATE, OPEN, minor
 from .resolver import Resolver
 from .rows import rounding_line
 
-DUST = "0.0000001"
+DUST_AMOUNT = "0.0000001"
 _LINE = ("id", "order_id/.id", "product_id/.id", "name", "product_uom_qty", "price_unit", "discount", "tax_ids/.id")
 
 
@@ -78,7 +78,7 @@ def settle(
         line = rounding_line(orders[odoo_id], product_id, amount, taxes.get(odoo_id, 0))
         line["order_id/.id"] = str(odoo_id)
         if not orders[odoo_id].total:
-            line["price_unit"] = DUST
+            line["price_unit"] = DUST_AMOUNT
         rows[odoo_id] = [[line[column] for column in _LINE]]
     load_records(client, "sale.order.line", _LINE, rows, tracking(client))
     return totals | _read(client, resolver, {odoo_id: orders[odoo_id] for odoo_id in mend}, mend)

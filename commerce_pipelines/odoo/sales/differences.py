@@ -21,13 +21,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from ...domain.money import to_decimal
+from ...domain.money import MILLION, to_decimal
 from ...domain.sales.base import SoldLine
 from ...domain.sales.draft import DraftLine, SaleDraft, line_xid
 from .booked import Booked, BookedLine
 from .rows import rounding_xid
-
-MILLION = 1_000_000
 
 
 class Who(StrEnum):

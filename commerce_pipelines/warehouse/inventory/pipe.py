@@ -18,7 +18,7 @@ from ...domain.orders.order import UNPAID_FOR_LONG, Sold
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-UNSTAGED = timedelta(days=2)  # an order that could not be staged for longer waits in the exceptions
+UNSTAGED_FOR = timedelta(days=2)  # an order that could not be staged for longer waits in the exceptions
 
 
 _IN_ODOO = """EXISTS (SELECT FROM commerce.sale_orders l WHERE l.channel = {0}.channel AND l.order_id = {1}
@@ -85,6 +85,6 @@ def unstaged(connection: Connection, channel: str, taken_at: datetime) -> list[s
             AND NOT EXISTS (SELECT FROM commerce.orders o WHERE o.channel = s.channel AND o.order_id = s.record_id
                 AND (o.digest = encode(s.digest, 'hex') OR o.updated_at >= s.source_updated_at))
             AND NOT {_IN_ODOO.format("s", "s.record_id")}""",
-            {"channel": channel, "at": taken_at, "days": UNSTAGED},
+            {"channel": channel, "at": taken_at, "days": UNSTAGED_FOR},
         )
         return [order_id for (order_id,) in cursor]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ...domain.inventory.publishing import Figures
 
-KEEP = timedelta(days=90)  # how long the rows of past runs are kept
+RUNS_KEPT_FOR = timedelta(days=90)  # how long the rows of past runs are kept
 
 
 def record_run(
@@ -30,7 +30,8 @@ def record_run(
              json.dumps(dict(outcomes), sort_keys=True)),
         )  # fmt: skip
         cursor.execute(
-            "DELETE FROM commerce.inventory_runs WHERE channel = %s AND at < clock_timestamp() - %s", (channel, KEEP)
+            "DELETE FROM commerce.inventory_runs WHERE channel = %s AND at < clock_timestamp() - %s",
+            (channel, RUNS_KEPT_FOR),
         )
 
 

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from ..tables.database import Warehouse
     from .vault import Vault
 
-LEVEL = 1
-SAMPLES = 500  # answers to learn from
-SIZE = 48 * 1024  # bytes
-SHARED_BY = 25  # a word may be learned only if so many data subjects use it
+COMPRESSION_LEVEL = 1
+SAMPLE_COUNT = 500  # answers to learn from
+DICTIONARY_BYTES = 48 * 1024  # bytes
+SHARED_BY_SUBJECTS = 25  # a word may be learned only if so many data subjects use it
 
 _WORD = re.compile(rb"([0-9A-Za-z_\x80-\xff]+)")  # splits a payload into punctuation, word, punctuation, …
 
@@ -72,7 +72,7 @@ class Dictionaries:
                 raise LookupError(f"dictionary {number} is gone")
             body = self._vault.open(self._vault.own_key("dictionaries"), bytes(row[0]), self._place)
             dictionary = zstandard.ZstdCompressionDict(body, dict_type=zstandard.DICT_TYPE_FULLDICT)
-            dictionary.precompute_compress(level=LEVEL)
+            dictionary.precompute_compress(level=COMPRESSION_LEVEL)
             self._memory["dictionary", number] = dictionary
         return dictionary
 
@@ -82,7 +82,9 @@ class Dictionaries:
         import zstandard
 
         try:
-            body = zstandard.train_dictionary(SIZE, [*common(list(samples))], level=LEVEL).as_bytes()
+            body = zstandard.train_dictionary(
+                DICTIONARY_BYTES, [*common(list(samples))], level=COMPRESSION_LEVEL
+            ).as_bytes()
         except zstandard.ZstdError:
             return None
         sealed = self._vault.seal(self._vault.own_key("dictionaries"), body, self._place)
@@ -105,7 +107,7 @@ def common(samples: list[tuple[str, bytes]]) -> list[bytes]:
     uses: Counter[bytes] = Counter()
     for used in words.values():
         uses.update(used)
-    shared = {word for word, count in uses.items() if count >= SHARED_BY}
+    shared = {word for word, count in uses.items() if count >= SHARED_BY_SUBJECTS}
     for parts in split:
         parts[1::2] = [word if word in shared else b"" for word in parts[1::2]]
     return [b"".join(parts) for parts in split]

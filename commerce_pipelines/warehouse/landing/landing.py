@@ -22,13 +22,13 @@ import msgspec
 from ...core.topics import Topic
 from ...domain.orders.order import business_day
 from ..tables.database import AMONG, Warehouse, listed, lock_number, storable
-from .dictionaries import LEVEL, SAMPLES, Dictionaries, label
+from .dictionaries import COMPRESSION_LEVEL, SAMPLE_COUNT, Dictionaries, label
 from .vault import CorruptError, Vault
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-CHUNK = 250  # rows that are fetched together
+ROWS_A_FETCH = 250  # rows that are fetched together
 How = Literal["poll", "webhook", "pull"]
 SAME_MOMENT = timedelta(seconds=5)  # some marketplaces state times of change in whole seconds, and clocks differ
 # Stands for an answer that cannot be opened (no answer is empty); its record is refused, and the others go on.
@@ -161,7 +161,7 @@ class Landing:
                 # Without statistics (right after a large landing) the planner would hash the whole history.
                 cursor.execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
             with connection.cursor("newest") as cursor:
-                cursor.itersize = CHUNK
+                cursor.itersize = ROWS_A_FETCH
                 cursor.execute(
                     f"{_SEALED} AND s.day >= %s AND s.day < %s AND {_NEWEST} ORDER BY s.day, s.record_id",
                     (self._channel, self._topic, start, end),
@@ -287,7 +287,7 @@ class Landing:
         if not subjects:
             return Counter()
         trained = None if dictionary is None else self._dictionaries.read(connection, dictionary)
-        compress = zstandard.ZstdCompressor(level=LEVEL, dict_data=trained).compress
+        compress = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL, dict_data=trained).compress
         seal, place = self._vault.seal, self._place
         common = _COMMON.pack(len(_COLUMNS), 8, _count_microseconds(seen_at)) + b"".join(
             _LENGTH.pack(len(value)) + value for value in (self._channel.encode(), self._topic.encode(), how.encode())
@@ -342,17 +342,19 @@ class Landing:
             cursor.execute(
                 "SELECT count(*) FROM"
                 " (SELECT FROM commerce.snapshots WHERE channel = %s AND topic = %s LIMIT %s) AS enough",
-                (self._channel, self._topic, SAMPLES),
+                (self._channel, self._topic, SAMPLE_COUNT),
             )
             row = cursor.fetchone()
-        if not row or row[0] < SAMPLES:
+        if not row or row[0] < SAMPLE_COUNT:
             return
         with self._warehouse.lock(f"dictionary {self._label}", wait=False) as ours:
             if not ours:
                 return
             with self._warehouse.transaction() as connection, connection.cursor() as cursor:
                 if self._dictionaries.newest(connection) is None:
-                    cursor.execute(f"{_SEALED} ORDER BY s.day DESC LIMIT %s", (self._channel, self._topic, SAMPLES))
+                    cursor.execute(
+                        f"{_SEALED} ORDER BY s.day DESC LIMIT %s", (self._channel, self._topic, SAMPLE_COUNT)
+                    )
                     opened = self._open_rows(connection, cursor.fetchall())
                     samples = [(snapshot.subject_id, snapshot.raw) for snapshot in opened if snapshot.raw]
                     if self._dictionaries.learn(connection, samples) is None:

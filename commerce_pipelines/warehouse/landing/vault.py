@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from ..tables.database import Warehouse
 
-ID, KEY = 16, 32  # bytes of a subject's id and of its key
-NONCE = 12  # bytes, random: NIST SP 800-38D allows 2**32 nonces per key, and one key seals one person's orders only
+ID_BYTES, KEY_BYTES = 16, 32  # bytes of a subject's id and of its key
+NONCE_BYTES = 12  # random: NIST SP 800-38D allows 2**32 nonces per key, and one key seals one person's orders only
 
 
 class CorruptError(Exception):
@@ -98,7 +98,7 @@ class Vault:
     def unwrap(self, subject_id: bytes, wrapped: bytes) -> bytes:
         """A subject's key from its row. Raises SettingsError if another master key wrapped it."""
         try:
-            return self._wrapper.decrypt(wrapped[:NONCE], wrapped[NONCE:], subject_id)
+            return self._wrapper.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], subject_id)
         except InvalidTag:
             raise SettingsError(
                 "COMMERCE_MASTER_KEY is not the key that this database was written with: set the old one again."
@@ -107,18 +107,18 @@ class Vault:
     def nonces(self, count: int) -> list[bytes]:
         """So many random nonces for `seal`, each to be used once. One call of the operating system gives all of
         them."""
-        return _cut_pieces(os.urandom(NONCE * count), NONCE)
+        return _cut_pieces(os.urandom(NONCE_BYTES * count), NONCE_BYTES)
 
     def seal(self, key: bytes, plain: bytes, aad: bytes, nonce: bytes = b"") -> bytes:
         """Encrypt under a subject's key. aad: binds the result to its place, so that it cannot be opened for another
         one."""
-        nonce = nonce or os.urandom(NONCE)
+        nonce = nonce or os.urandom(NONCE_BYTES)
         return nonce + AESGCM(key).encrypt(nonce, plain, aad)
 
     def open(self, key: bytes, sealed: bytes, aad: bytes) -> bytes:
         """Decrypt what `seal` returned. Raises CorruptError for a flipped bit, another key or another place."""
         try:
-            return AESGCM(key).decrypt(sealed[:NONCE], sealed[NONCE:], aad)
+            return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], aad)
         except (InvalidTag, ValueError):
             raise CorruptError from None
 
@@ -143,7 +143,7 @@ class Vault:
     def _hash(self, text: bytes) -> bytes:
         hashing = self._subjects.copy()
         hashing.update(text)
-        return hashing.finalize()[:ID]
+        return hashing.finalize()[:ID_BYTES]
 
     @cached_property
     def _subjects(self) -> HMAC:
@@ -163,7 +163,7 @@ class Vault:
         if not subject_ids:
             return {}
         count = len(subject_ids)
-        keys, nonces = _cut_pieces(os.urandom(KEY * count), KEY), self.nonces(count)
+        keys, nonces = _cut_pieces(os.urandom(KEY_BYTES * count), KEY_BYTES), self.nonces(count)
         wrap = self._wrapper.encrypt
         wrapped = [nonce + wrap(nonce, key, of) for nonce, key, of in zip(nonces, keys, subject_ids, strict=True)]
         with connection.cursor() as cursor:

@@ -19,7 +19,7 @@ from ..tables.frames import clear_days, clear_orders, write_rows
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-CHUNK = 1_000  # orders that are written together
+ORDERS_A_WRITE = 1_000  # orders that are written together
 Territory = Callable[[str, str], str]
 
 # `day` and the ids come from the landing, so that a row belongs to the day whose partition read it.
@@ -73,7 +73,7 @@ class Writer:
     def add(self, snapshot: Snapshot, order: Order) -> None:
         self._orders.append(order_row(snapshot, order, self._territory))
         self._lines += line_rows(snapshot, order)
-        if len(self._orders) >= CHUNK:
+        if len(self._orders) >= ORDERS_A_WRITE:
             self.flush()
 
     def flush(self) -> None:

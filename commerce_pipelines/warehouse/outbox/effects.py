@@ -33,8 +33,8 @@ from ..tables.database import storable
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-KEEP = timedelta(days=90)  # how long an effect is kept after a newer one of its key
-_PAGE = 1000  # rows in one statement
+EFFECTS_KEPT_FOR = timedelta(days=90)  # how long an effect is kept after a newer one of its key
+_ROWS_A_STATEMENT = 1000  # rows in one statement
 _MOVES = transitions()
 
 
@@ -159,7 +159,7 @@ def settle(connection: Connection, outcomes: Sequence[tuple[Effect, Outcome, Sta
                 for effect, outcome, _ in outcomes
                 if not (seen and outcome.status in ("absent", "unknown"))
             ],
-            page_size=_PAGE,
+            page_size=_ROWS_A_STATEMENT,
         )  # fmt: skip
         execute_values(
             cursor,
@@ -171,7 +171,7 @@ def settle(connection: Connection, outcomes: Sequence[tuple[Effect, Outcome, Sta
                 (effect.sequence, status, storable(outcome.reference)[:200] or effect.reference)
                 for effect, outcome, status in outcomes
             ],
-            page_size=_PAGE,
+            page_size=_ROWS_A_STATEMENT,
         )
 
 
@@ -203,7 +203,7 @@ def forget(connection: Connection, target: str, kind: Kind) -> None:
             " AND planned_at < clock_timestamp() - %s"
             " AND EXISTS (SELECT FROM commerce.effects n WHERE n.target = e.target AND n.kind = e.kind"
             " AND n.key = e.key AND n.sequence > e.sequence AND n.attempt > 0)",
-            (target, kind, KEEP),
+            (target, kind, EFFECTS_KEPT_FOR),
         )
 
 
@@ -259,7 +259,7 @@ def _refresh(connection: Connection, kept: Sequence[tuple[int, str]]) -> None:
             "UPDATE commerce.effects e SET basis = v.basis::jsonb FROM (VALUES %s) AS v (sequence, basis)"
             " WHERE e.sequence = v.sequence AND e.attempt = 0 AND e.basis <> v.basis::jsonb",
             kept,
-            page_size=_PAGE,
+            page_size=_ROWS_A_STATEMENT,
         )
 
 
@@ -283,7 +283,7 @@ def _insert_effects(
                 for sequence, (wish, wanted_digest) in zip(sequences, new, strict=True)
             ],
             template="(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp())",
-            page_size=_PAGE,
+            page_size=_ROWS_A_STATEMENT,
         )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from ...domain.outbox.rules import SENDABLE
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-VALID = timedelta(hours=24)  # an older release was given for another day's figures
+RELEASE_VALID_FOR = timedelta(hours=24)  # an older release was given for another day's figures
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +112,7 @@ def agreed(connection: Connection, target: str, kind: Kind) -> Agreed | None:
         cursor.execute(
             "SELECT id, figures FROM commerce.holds WHERE target = %s AND kind = %s AND used_at IS NULL"
             " AND released_at > clock_timestamp() - %s ORDER BY released_at",
-            (target, kind, VALID),
+            (target, kind, RELEASE_VALID_FOR),
         )
         releases = cursor.fetchall()
         if not releases:
@@ -135,7 +135,7 @@ def _end_hold(cursor: Any, target: str, kind: Kind, condition: str) -> None:
     cursor.execute(
         "UPDATE commerce.holds SET used_at = clock_timestamp() WHERE target = %(target)s AND kind = %(kind)s"
         f" AND released_at IS NOT NULL AND used_at IS NULL AND {condition} RETURNING id",
-        {"target": target, "kind": kind, "valid": VALID},
+        {"target": target, "kind": kind, "valid": RELEASE_VALID_FOR},
     )
     ids = [id_ for (id_,) in cursor]
     if ids:

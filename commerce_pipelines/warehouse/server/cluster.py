@@ -24,7 +24,7 @@ from ...core.errors import SettingsError
 
 ACCOUNT = "pgserver"  # PostgreSQL refuses to run as root; the wheel uses an account of this name then
 SOCKET = ".s.PGSQL.5432"
-LONGEST_SOCKET = 103  # bytes of a Unix socket's path on macOS; Linux allows four more
+SOCKET_PATH_BYTES = 103  # bytes of a Unix socket's path on macOS; Linux allows four more
 
 # Small enough for a laptop, as durable as in production. Statements and row contents are not logged, because they hold
 # data.
@@ -85,7 +85,7 @@ def start(data: Path, log: Path) -> None:
 
 def socket_folder(data: Path) -> Path:
     """The folder of the server's socket: the data directory, unless its path is too long for a socket."""
-    if len(os.fsencode(data / SOCKET)) <= LONGEST_SOCKET:
+    if len(os.fsencode(data / SOCKET)) <= SOCKET_PATH_BYTES:
         return data
     return Path(tempfile.gettempdir()) / f"commerce-{hashlib.sha256(os.fsencode(data)).hexdigest()[:16]}"
 

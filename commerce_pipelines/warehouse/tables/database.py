@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
-SPARE = 3  # idle connections that a process keeps
+SPARE_CONNECTIONS = 3  # idle connections that a process keeps
 
 AMONG = "= ANY(ARRAY(SELECT json_array_elements_text(%s::json)))"  # its parameter: `listed`
 # A machine that vanishes ends no connection: with these, either side notices within two minutes and its locks are
@@ -212,7 +212,7 @@ class Warehouse:
 
     def _return_connection(self, connection: Connection) -> None:
         with self._guard:
-            if not connection.closed and len(self._spare) < SPARE and self._process == os.getpid():
+            if not connection.closed and len(self._spare) < SPARE_CONNECTIONS and self._process == os.getpid():
                 self._spare.append(connection)
                 return
         connection.close()

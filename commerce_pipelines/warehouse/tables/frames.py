@@ -36,7 +36,7 @@ _TYPES = {
 _json = msgspec.json.Encoder()
 _JSON_ESCAPE = re.compile(rb"\\(u00..|.)")  # the encoder escapes control characters and nothing else
 _CONTROLS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"u0000": "\ufffd".encode()}
-_BLOCK = 16 << 20  # bytes: the longest row that can be read back
+_BLOCK_BYTES = 16 << 20  # bytes: the longest row that can be read back
 
 
 def write_frame(connection: Connection, table: str, frame: pd.DataFrame) -> int:
@@ -195,7 +195,9 @@ def _parse(data: bytes, schema: pa.Schema) -> pa.Table:
         return schema.empty_table()
     return csv.read_csv(
         io.BytesIO(data),
-        csv.ReadOptions(column_names=schema.names, block_size=max(_BLOCK, min(len(data), 1 << 30)), use_threads=False),
+        csv.ReadOptions(
+            column_names=schema.names, block_size=max(_BLOCK_BYTES, min(len(data), 1 << 30)), use_threads=False
+        ),
         csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
         csv.ConvertOptions(
             column_types=schema,

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from commerce_pipelines.domain.sales.base import Base
 from commerce_pipelines.domain.sales.draft import Action, Sale
-from commerce_pipelines.domain.sales.lifecycle import TABLE, TRIES, Has, LedgerEntry, Says, Step, has, next_try, step
+from commerce_pipelines.domain.sales.lifecycle import (
+    MOST_TRIES,
+    TABLE,
+    Has,
+    LedgerEntry,
+    Says,
+    Step,
+    has,
+    next_try,
+    step,
+)
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -99,11 +109,11 @@ def test_doing_a_step_twice_is_doing_it_once(status: str, state: str | None, act
 
 
 def test_a_poison_order_is_not_tried_for_ever() -> None:
-    waits = [next_try("unknown_team", tries, NOW) for tries in range(TRIES + 1)]
+    waits = [next_try("unknown_team", tries, NOW) for tries in range(MOST_TRIES + 1)]
     assert waits[0] == NOW + timedelta(minutes=15)
     assert waits[3] == NOW + timedelta(hours=2)
     assert waits[9] == NOW + timedelta(days=1)
-    assert waits[TRIES] is None
+    assert waits[MOST_TRIES] is None
 
 
 @pytest.mark.parametrize("code", ["total_differs", "bad_payload", "unknown_sku", "archived_product"])

@@ -8,7 +8,7 @@ import pytest
 
 from commerce_pipelines.domain.orders.order import OrderStatus
 from commerce_pipelines.flows.orders.prove import prove
-from commerce_pipelines.flows.orders.verdict import GRACE, Verdict, red_days, verdict
+from commerce_pipelines.flows.orders.verdict import RUN_GRACE, Verdict, red_days, verdict
 from commerce_pipelines_tests.doubles.lane import NAME, Lane, later, line, numbered
 
 
@@ -96,5 +96,5 @@ def test_answers_that_no_run_deals_with_are_told_after_an_hour(lane: Lane, reque
     lane.put(lane.order(one))
     pull(lane.connections, NAME, lane.day, lane.day + timedelta(days=1))
     assert _verdict(lane).settled
-    late = _verdict(lane, seconds=GRACE.total_seconds() + 60)
+    late = _verdict(lane, seconds=RUN_GRACE.total_seconds() + 60)
     assert (late.complete, late.settled, late.undealt) == (True, False, (lane.day,))

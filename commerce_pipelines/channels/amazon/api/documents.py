@@ -23,12 +23,12 @@ from .api import Api
 from .payloads import Document
 
 # A public host name has a dot, ends in letters, and does not end in a suffix that only private networks resolve.
-PUBLIC = re.compile(r"(?:[a-z0-9-]+\.)+(?!local$|internal$|localhost$|home$|lan$|corp$|intranet$)[a-z]{2,}\Z")
-MOST_BYTES = 256 << 20  # bytes, before inflating
+PUBLIC_HOST = re.compile(r"(?:[a-z0-9-]+\.)+(?!local$|internal$|localhost$|home$|lan$|corp$|intranet$)[a-z]{2,}\Z")
+DOCUMENT_BYTES = 256 << 20  # bytes, before inflating
 # Listings shrink to about an eighth, a zip bomb to a thousandth. The first megabyte is not checked, because small
 # documents may shrink more.
 MOST_RATIO, FREE_BYTES = 100, 1 << 20
-CHUNK = 1 << 16
+CHUNK_BYTES = 1 << 16
 GZIP = b"\x1f\x8b"
 
 
@@ -47,7 +47,7 @@ class Fetched(NamedTuple):
 
 def fetch(api: Api, operation: str, document: Document) -> Fetched:
     response = api.session(checked(api, document.url)).get(
-        document.url, operation=f"{operation}Contents", headers={"Accept": "*/*"}, max_bytes=MOST_BYTES
+        document.url, operation=f"{operation}Contents", headers={"Accept": "*/*"}, max_bytes=DOCUMENT_BYTES
     )
     return Fetched(response.body, response.headers.get("Content-Type", ""))
 
@@ -71,7 +71,7 @@ def checked(api: Api, url: str) -> str:
     ours = (urlsplit(api.settings.base_url).hostname or "") in LOOPBACK
     if ours and host in LOOPBACK and parts.scheme in ("http", "https"):
         return url
-    if parts.scheme != "https" or parts.username or not PUBLIC.match(host) or _read_port(url) not in (None, 443):
+    if parts.scheme != "https" or parts.username or not PUBLIC_HOST.match(host) or _read_port(url) not in (None, 443):
         raise ProtocolError(
             f"{api.name}: Amazon names a document at {host[:80] or 'no host'}, which is no public https address; "
             "nothing is fetched from there."
@@ -116,7 +116,7 @@ def _inflate(body: bytes) -> Iterator[bytes]:
         inflate = zlib.decompressobj(31)
         while body and not inflate.eof:
             try:
-                chunk = inflate.decompress(body, CHUNK)
+                chunk = inflate.decompress(body, CHUNK_BYTES)
             except zlib.error:
                 raise ProtocolError("A document of Amazon's is damaged: it does not inflate.") from None
             body, limit = inflate.unconsumed_tail, limit - len(chunk)

@@ -19,10 +19,10 @@ from .api import Api, decode
 from .documents import Fetched, fetch, lines
 from .payloads import CreatedReport, Document, Report, Reports
 
-PATH = "/reports/2021-06-30"
-REUSED = timedelta(hours=1)
-PAUSES = (2.0, 4.0, 8.0, 15.0)  # seconds between two looks at a report; the last pause repeats
-PATIENCE = 900.0
+REPORTS_PATH = "/reports/2021-06-30"
+REUSED_FOR = timedelta(hours=1)
+LOOK_PAUSE_SECONDS = (2.0, 4.0, 8.0, 15.0)  # seconds between two looks at a report; the last pause repeats
+REPORT_WAIT_SECONDS = 900.0
 LOCALE = {"preferredReportDocumentLocale": "en_US"}  # otherwise Amazon names the columns in the marketplace's language
 
 
@@ -58,7 +58,7 @@ def read(api: Api, kind: str, marketplace: str, columns: Mapping[str, Sequence[s
     is not the requested one.
     """
     report = _wait_for_done_report(api, kind, marketplace)
-    answer = api.call("getReportDocument", f"{PATH}/documents/{report.report_document_id}")
+    answer = api.call("getReportDocument", f"{REPORTS_PATH}/documents/{report.report_document_id}")
     document = fetch(api, "getReportDocument", decode(answer, Document))
     return Rows(report.created_time, _read_rows(document, kind, columns, needed), document.charset)
 
@@ -82,10 +82,10 @@ def _wait_for_done_report(api: Api, kind: str, marketplace: str) -> Report:
 
 
 def _find_recent_report(api: Api, kind: str, marketplace: str) -> Report | None:
-    since = (api.now() - REUSED).isoformat(timespec="seconds").replace("+00:00", "Z")
+    since = (api.now() - REUSED_FOR).isoformat(timespec="seconds").replace("+00:00", "Z")
     query = {"reportTypes": kind, "marketplaceIds": marketplace, "createdSince": since, "pageSize": "10",
              "processingStatuses": "DONE,IN_PROGRESS,IN_QUEUE"}  # fmt: skip
-    reports = decode(api.call("getReports", f"{PATH}/reports", query), Reports).reports
+    reports = decode(api.call("getReports", f"{REPORTS_PATH}/reports", query), Reports).reports
     mine = [report for report in reports if marketplace in report.marketplace_ids]
     return max(mine, key=lambda report: report.created_time, default=None)
 
@@ -94,7 +94,7 @@ def _create_report(api: Api, kind: str, marketplace: str) -> Report:
     body = {"reportType": kind, "marketplaceIds": [marketplace], "reportOptions": LOCALE}
     try:
         # Never repeated: a second request would cancel the first.
-        answer = api.send("POST", "createReport", f"{PATH}/reports", body, repeat=Repeat.NEVER, ok=(202,))
+        answer = api.send("POST", "createReport", f"{REPORTS_PATH}/reports", body, repeat=Repeat.NEVER, ok=(202,))
     except UnknownOutcome as error:
         if report := _find_recent_report(api, kind, marketplace):
             return report
@@ -104,10 +104,10 @@ def _create_report(api: Api, kind: str, marketplace: str) -> Report:
 
 def _wait_for_report(api: Api, kind: str, report: Report) -> Report:
     started = api.clock()
-    pauses = iter(PAUSES)
+    pauses = iter(LOOK_PAUSE_SECONDS)
     pause = 0.0
     while report.processing_status in ("IN_QUEUE", "IN_PROGRESS"):
-        if api.clock() - started > PATIENCE:
+        if api.clock() - started > REPORT_WAIT_SECONDS:
             raise TransientError(
                 f"{api.name}: Amazon still works on the {kind}; the next run goes on with the same report."
             )
@@ -118,7 +118,7 @@ def _wait_for_report(api: Api, kind: str, report: Report) -> Report:
 
 
 def _get_report(api: Api, report_id: str) -> Report:
-    return decode(api.call("getReport", f"{PATH}/reports/{report_id}"), Report)
+    return decode(api.call("getReport", f"{REPORTS_PATH}/reports/{report_id}"), Report)
 
 
 def _read_rows(

@@ -36,8 +36,8 @@ from ..api.api import Api, decode, items_path
 from .payloads import Item, ItemSearchResults
 
 REPORT = "GET_MERCHANT_LISTINGS_ALL_DATA"
-CACHED = timedelta(hours=6)
-PAGE, MOST = 20, 1000
+REPORT_CACHED_FOR = timedelta(hours=6)
+PAGE_SIZE, MOST_SEARCHED = 20, 1000
 INCLUDED = "summaries,fulfillmentAvailability,productTypes"
 COLUMNS = {
     "sku": ("seller-sku",),
@@ -50,7 +50,7 @@ NEEDED = ("sku", "quantity", "channel")
 DEFAULT = "DEFAULT"
 CHANNEL_CODE = re.compile(rb"DEFAULT|AMAZON\w*|MERCHANT\w*|", re.IGNORECASE)
 DIGITS = re.compile(rb"[0-9]{1,9}")
-CHUNK = 1000
+LISTINGS_A_PAGE = 1000
 _ITEM = msgspec.json.Decoder(Item)
 
 
@@ -69,12 +69,12 @@ def listings(api: Api, marketplaces: Sequence[str]) -> Iterator[tuple[Listing, .
     """Every listing once, in pages. Raises whatever keeps the reading from being complete, because half a reading must
     not look like a whole one."""
     total, first = _search_listings(api, {"marketplaceIds": ",".join(marketplaces)})
-    if total < MOST:
+    if total < MOST_SEARCHED:
         yield from _check_total(first, total)
     else:
         reported = _read_reports(api, marketplaces)
         every = iter(reported.values())
-        while chunk := tuple(islice(every, CHUNK)):
+        while chunk := tuple(islice(every, LISTINGS_A_PAGE)):
             yield chunk
 
 
@@ -91,7 +91,7 @@ def _check_total(pages: Iterator[list[Listing]], total: int) -> Iterator[tuple[L
 def _search_listings(api: Api, query: dict[str, str]) -> tuple[int, Iterator[list[Listing]]]:
     """(number of listings, their pages). Sorted by SKU, so that a change during the reading moves no listing to another
     page."""
-    query = {**query, "includedData": INCLUDED, "pageSize": str(PAGE), "sortBy": "sku", "sortOrder": "ASC"}
+    query = {**query, "includedData": INCLUDED, "pageSize": str(PAGE_SIZE), "sortBy": "sku", "sortOrder": "ASC"}
     path = items_path(api)
 
     def page(token: str) -> ItemSearchResults:
@@ -134,7 +134,7 @@ def _read_reports(api: Api, marketplaces: Sequence[str]) -> dict[str, Listing]:
         for new in _read_rows(report, marketplace, charset):
             before = reported.get(new.key)
             reported[new.key] = _merge(before, new) if before else new
-    for changed in _search_changed(api, marketplaces, oldest - CACHED, api.now()):
+    for changed in _search_changed(api, marketplaces, oldest - REPORT_CACHED_FOR, api.now()):
         reported.update((listing.key, listing) for listing in changed)
         for listing in changed:
             if UNREADABLE in listing.reference:  # it changed since the report, nobody can say to what
@@ -165,7 +165,7 @@ def _search_changed(
         for name, instant in (("lastUpdatedAfter", after), ("lastUpdatedBefore", before))
     }
     total, pages = _search_listings(api, {"marketplaceIds": ",".join(marketplaces), **bounds})
-    if total < MOST:
+    if total < MOST_SEARCHED:
         yield from pages
     elif before - after < timedelta(seconds=1):
         raise TransientError(f"{api.name}: {total} listings changed within a second; they are read again later.")

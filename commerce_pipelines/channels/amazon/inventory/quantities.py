@@ -46,14 +46,14 @@ from ..api.payloads import Document
 from .listings import DEFAULT
 from .payloads import CreatedDocument, CreatedFeed, Feed, FeedIssue, FeedReport, Feeds, Issue, Submission
 
-FEEDS = "/feeds/2021-06-30"
+FEEDS_PATH = "/feeds/2021-06-30"
 KIND = "JSON_LISTINGS_FEED"
-FEW, MOST = 20, 25_000
+MOST_PATCHES, MOST_FEED_MESSAGES = 20, 25_000
 CONTENT_TYPE = "application/json; charset=UTF-8"
-PAUSES = (2.0, 5.0, 10.0, 20.0, 30.0)  # seconds between two looks at a feed; the last pause repeats
-PATIENCE = 600.0
+LOOK_PAUSE_SECONDS = (2.0, 5.0, 10.0, 20.0, 30.0)  # seconds between two looks at a feed; the last pause repeats
+FEED_WAIT_SECONDS = 600.0
 _ISSUE, _FEED_REPORT = msgspec.json.Decoder(FeedIssue), msgspec.json.Decoder(FeedReport)
-SKEW = timedelta(minutes=1)  # how far Amazon's clock and ours may differ
+CLOCK_SKEW = timedelta(minutes=1)  # how far Amazon's clock and ours may differ
 
 
 class AmazonQuantities(Quantities):
@@ -78,11 +78,11 @@ def push(api: Api, pushes: Sequence[Push], marketplaces: Callable[[], Sequence[s
         else:
             sendable.append(wanted)
     for place, group in _group_by_marketplace(sendable, marketplaces):
-        if len(group) <= FEW:
+        if len(group) <= MOST_PATCHES:
             yield from _patch_listings(api, group, place)
         else:
-            for at in range(0, len(group), MOST):
-                yield from _submit_feed(api, group[at : at + MOST], place)
+            for at in range(0, len(group), MOST_FEED_MESSAGES):
+                yield from _submit_feed(api, group[at : at + MOST_FEED_MESSAGES], place)
 
 
 def _group_by_marketplace(
@@ -192,7 +192,7 @@ def _create_feed(api: Api, pushes: Sequence[Push], place: str) -> str:
     answer = api.send(
         "POST",
         "createFeedDocument",
-        f"{FEEDS}/documents",
+        f"{FEEDS_PATH}/documents",
         {"contentType": CONTENT_TYPE},
         repeat=Repeat.STATE,  # a document that no feed names has no effect
         ok=(201,),
@@ -205,7 +205,7 @@ def _create_feed(api: Api, pushes: Sequence[Push], place: str) -> str:
     try:
         # Never repeated: Amazon would process two feeds with the same document, the second perhaps after a newer
         # quantity.
-        made = api.send("POST", "createFeed", f"{FEEDS}/feeds", asked, repeat=Repeat.NEVER, ok=(202,))
+        made = api.send("POST", "createFeed", f"{FEEDS_PATH}/feeds", asked, repeat=Repeat.NEVER, ok=(202,))
     except UnknownOutcome as error:
         if feed_id := _find_taken_feed(api, began):
             return feed_id
@@ -216,27 +216,27 @@ def _create_feed(api: Api, pushes: Sequence[Push], place: str) -> str:
 def _find_taken_feed(api: Api, since: datetime) -> str:
     """The feed that Amazon accepted although its answer was lost, '' if there is none. No other process sends feeds
     meanwhile."""
-    earliest = (since - SKEW).isoformat(timespec="seconds").replace("+00:00", "Z")
+    earliest = (since - CLOCK_SKEW).isoformat(timespec="seconds").replace("+00:00", "Z")
     query = {"feedTypes": KIND, "processingStatuses": "IN_QUEUE,IN_PROGRESS", "createdSince": earliest}
-    feeds = decode(api.call("getFeeds", f"{FEEDS}/feeds", query), Feeds).feeds
+    feeds = decode(api.call("getFeeds", f"{FEEDS_PATH}/feeds", query), Feeds).feeds
     return max(feeds, key=lambda feed: feed.created_time).feed_id if feeds else ""
 
 
 def _wait_for_feed(api: Api, feed_id: str) -> Feed | None:
     """The feed once Amazon has processed it; None if that takes more than ten minutes."""
-    started, pauses, pause = api.clock(), iter(PAUSES), 0.0
+    started, pauses, pause = api.clock(), iter(LOOK_PAUSE_SECONDS), 0.0
     while True:
         pause = next(pauses, pause)
         api.sleep(pause)
-        state = decode(api.call("getFeed", f"{FEEDS}/feeds/{feed_id}"), Feed)
+        state = decode(api.call("getFeed", f"{FEEDS_PATH}/feeds/{feed_id}"), Feed)
         if state.processing_status not in ("IN_QUEUE", "IN_PROGRESS"):
             return state
-        if api.clock() - started > PATIENCE:
+        if api.clock() - started > FEED_WAIT_SECONDS:
             return None
 
 
 def _read_report(api: Api, document_id: str) -> FeedReport:
-    answer = api.call("getFeedDocument", f"{FEEDS}/documents/{document_id}")
+    answer = api.call("getFeedDocument", f"{FEEDS_PATH}/documents/{document_id}")
     document = fetch(api, "getFeedDocument", decode(answer, Document))
     try:
         return decode_json(_FEED_REPORT, contents(document))

@@ -34,7 +34,7 @@ PAGE_SIZE = 100
 SETTLED = timedelta(minutes=2, seconds=30)
 TOKEN_LIFE = timedelta(hours=24)
 # Seconds. Changes are read in a sensor's tick, which cannot wait for a rate limit of one call in three minutes.
-TICK_WAIT = 10.0
+TICK_WAIT_SECONDS = 10.0
 
 
 class Resume(msgspec.Struct, frozen=True):
@@ -70,9 +70,9 @@ class AmazonOrders(Orders):
         last = _read_resume(resume)
         if last and last.by == "lastUpdated" and self._api.now() - last.issued < TOKEN_LIFE:
             return self._read_order_pages(
-                "lastUpdated", Window(last.after, last.before), last.token, max_wait=TICK_WAIT
+                "lastUpdated", Window(last.after, last.before), last.token, max_wait=TICK_WAIT_SECONDS
             )
-        return self._read_order_pages("lastUpdated", window, None, max_wait=TICK_WAIT)
+        return self._read_order_pages("lastUpdated", window, None, max_wait=TICK_WAIT_SECONDS)
 
     def created(self, window: Window) -> Iterator[Page]:
         """Orders created in the window. Amazon gives no count to verify."""

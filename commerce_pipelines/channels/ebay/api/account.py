@@ -44,6 +44,7 @@ TRADING_SHARES: dict[str, tuple[float, float]] = {
     "GetUser": (0.02, 0.5),
 }
 TOKEN_REFUSED = frozenset(("930", "931", "932", "16110", "17470", "21916984", "21917053"))
+RESTARTS = 3  # how often a list that changed during its reading is read again
 # Seconds without calls: 518 is the application's daily quota; 21919144 is too many calls for one seller within a
 # quarter of a minute.
 LIMIT_REACHED = {"518": 3_600.0, "21919144": 30.0}

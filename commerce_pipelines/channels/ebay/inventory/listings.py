@@ -25,12 +25,11 @@ from ....domain.inventory.listings import Listing, unreadable
 from ...capabilities import Listings
 from ...http.session import Repeat
 from ..api import trading_payloads as trading
-from ..api.account import Account
+from ..api.account import RESTARTS, Account
 from .payloads import InventoryItem, InventoryItems, NamedItem
 
-ITEMS = "/sell/inventory/v1/inventory_item"
+ITEMS_PATH = "/sell/inventory/v1/inventory_item"
 PAGE_SIZE = 200
-RESTARTS = 3
 _ITEM, _NAMED = msgspec.json.Decoder(InventoryItem), msgspec.json.Decoder(NamedItem)
 
 
@@ -100,7 +99,7 @@ def inventory_skus(account: Account) -> dict[str, bool]:
     params = {"limit": str(PAGE_SIZE), "offset": "0"}
     visited = set()
     while True:
-        response = account.rest("getInventoryItems", ITEMS, params, ok=(200, 404))
+        response = account.rest("getInventoryItems", ITEMS_PATH, params, ok=(200, 404))
         if response.status == 404:
             return skus
         page = account.decode(response, InventoryItems)

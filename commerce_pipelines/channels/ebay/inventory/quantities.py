@@ -32,12 +32,12 @@ from ..api import trading_payloads as trading
 from ..api.account import Account, is_passing
 from .payloads import BulkResponse, Offer, Offers
 
-OFFERS = "/sell/inventory/v1/offer"
-BULK = "/sell/inventory/v1/bulk_update_price_quantity"
-STATUSES = 4  # InventoryStatus containers in one call
+OFFERS_PATH = "/sell/inventory/v1/offer"
+BULK_PATH = "/sell/inventory/v1/bulk_update_price_quantity"
+STATUSES_A_CALL = 4  # InventoryStatus containers in one call
 OFFERS_A_CALL = 25  # offers in one bulkUpdatePriceQuantity
 # A bucket of 100 that gets 147 back in a day allows at most 247 revisions in any day.
-REVISIONS = Rate(147 / 86_400, 100)
+REVISION_RATE = Rate(147 / 86_400, 100)
 NO_ZERO = "515"  # "The quantity must be a valid number greater than 0"
 NO_ANSWER = ("unanswered", "eBay's answer does not mention this listing.")
 
@@ -67,7 +67,7 @@ class EbayQuantities(Quantities):
         )
         classic = sorted(allowed["trading"], key=_get_item_id)
         yield from self._send_batches(
-            [classic[at : at + STATUSES] for at in range(0, len(classic), STATUSES)], self._revise_batch
+            [classic[at : at + STATUSES_A_CALL] for at in range(0, len(classic), STATUSES_A_CALL)], self._revise_batch
         )
 
     def _send_batches(self, batches: Iterable[Batch], send: Send) -> Iterator[PushOutcome]:
@@ -99,8 +99,8 @@ class EbayQuantities(Quantities):
         full = set()
         for item_id in sorted({_get_item_id(wanted) for wanted in batch}):
             key = f"{self._account.settings.name}:revisions:{item_id}"
-            if self._buckets.reserve(key, REVISIONS) > 0:
-                self._buckets.reserve(key, REVISIONS, -1.0)  # give the revision back, which was not made
+            if self._buckets.reserve(key, REVISION_RATE) > 0:
+                self._buckets.reserve(key, REVISION_RATE, -1.0)  # give the revision back, which was not made
                 full.add(item_id)
         stopped = [
             _build_outcome(
@@ -162,7 +162,9 @@ class EbayQuantities(Quantities):
             offer_ids |= {wanted.listing.key: offers.get(_get_item_id(wanted), "") for wanted in group}
         outcomes = [self._update_batch([wanted for wanted in batch if offer_ids[wanted.listing.key]], offer_ids)]
         classic = [wanted for wanted in batch if not offer_ids[wanted.listing.key]]
-        outcomes += [self._revise_batch(classic[at : at + STATUSES]) for at in range(0, len(classic), STATUSES)]
+        outcomes += [
+            self._revise_batch(classic[at : at + STATUSES_A_CALL]) for at in range(0, len(classic), STATUSES_A_CALL)
+        ]
         remembered = {wanted.listing.key: wanted.listing.reference.get("offer_id") for wanted in batch}
         for outcome in chain.from_iterable(outcomes):
             offer_id = offer_ids[outcome.key]
@@ -174,7 +176,7 @@ class EbayQuantities(Quantities):
             return
         requests = [_build_request(group, offer_ids) for group in _group_by_sku(batch)]
         response = self._account.post(
-            "bulkUpdatePriceQuantity", BULK, {"requests": requests}, repeat=Repeat.STATE, ok=(200, 207, 400)
+            "bulkUpdatePriceQuantity", BULK_PATH, {"requests": requests}, repeat=Repeat.STATE, ok=(200, 207, 400)
         )
         if response.status == 400:
             errors = self._account.decode(response, payloads.Errors).errors
@@ -200,7 +202,7 @@ class EbayQuantities(Quantities):
 
     def _get_offers(self, sku: str) -> list[Offer]:
         """The SKU's published offers; an item that was never offered has none (404, error 25713)."""
-        response = self._account.rest("getOffers", OFFERS, {"sku": sku, "format": "FIXED_PRICE"}, ok=(200, 404))
+        response = self._account.rest("getOffers", OFFERS_PATH, {"sku": sku, "format": "FIXED_PRICE"}, ok=(200, 404))
         if response.status == 404:
             return []
         offers = self._account.decode(response, Offers).offers

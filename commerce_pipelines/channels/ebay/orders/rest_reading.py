@@ -21,14 +21,13 @@ import msgspec
 from ....core.errors import CredentialError, PermanentError, RecordError, TransientError
 from ...capabilities import Page, Unchanged, Window
 from ..api import payloads
-from ..api.account import ORDERS, Account
+from ..api.account import ORDERS, RESTARTS, Account
 from . import rest_payloads
 from .spans import Place, bounds, read_place, settled, spans
 
 # Always sent, because the totals contain the tax that eBay collects and remits only with it.
 FIELDS = {"fieldGroups": "TAX_BREAKDOWN"}
-PAGE_SIZE, OVERLAP = 200, 10
-RESTARTS = 3
+PAGE_SIZE, OVERLAP_ORDERS = 200, 10
 # Marketplaces on which "the taxIdentifier container is only returned in getOrder and not in getOrders".
 WITH_TAX_IDENTIFIER = frozenset(("EBAY_IT", "EBAY_ES"))
 
@@ -101,7 +100,7 @@ class FulfillmentOrders:
             if done:
                 yield orders, None
                 return
-            back = OVERLAP if len(ids) > OVERLAP else 0
+            back = OVERLAP_ORDERS if len(ids) > OVERLAP_ORDERS else 0
             place = Place(place.by, place.start, place.end, reached - back, ids[-1] if back else "", page.total)
             yield orders, place
 

@@ -14,11 +14,11 @@ import msgspec
 
 from ...capabilities import Window
 
-SPAN = timedelta(days=90)
+LONGEST_SPAN = timedelta(days=90)
 REACH = timedelta(days=729)  # how far back eBay gives orders: two years
 # eBay's clock and ours differ by seconds, and a change becomes visible a little after it happened.
 SETTLED = timedelta(seconds=5)
-TICK = timedelta(milliseconds=1)
+MILLISECOND = timedelta(milliseconds=1)
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -45,14 +45,14 @@ def spans(window: Window) -> Iterator[Window]:
     """Consecutive parts of at most 90 days; an empty window has none."""
     start = window.start
     while start < window.end:
-        end = min(start + SPAN, window.end)
+        end = min(start + LONGEST_SPAN, window.end)
         yield Window(start, end)
         start = end
 
 
 def bounds(span: Window) -> tuple[str, str]:
     """The inclusive bounds that eBay takes for a half-open span."""
-    return _format_instant(span.start), _format_instant(span.end - TICK)
+    return _format_instant(span.start), _format_instant(span.end - MILLISECOND)
 
 
 def read_place(text: str | None, by: str) -> Place | None:

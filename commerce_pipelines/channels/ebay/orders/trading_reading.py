@@ -21,11 +21,10 @@ from ...capabilities import Page, Unchanged, Window
 from ...http.session import Repeat
 from ..api import trading_payloads as payloads
 from ..api import xml
-from ..api.account import Account
+from ..api.account import RESTARTS, Account
 from .spans import Place, bounds, read_place, settled, spans
 
 PAGE_SIZE = 100
-RESTARTS = 3
 BY = {"ModTime": ("ModTimeFrom", "ModTimeTo"), "CreateTime": ("CreateTimeFrom", "CreateTimeTo")}
 
 

@@ -15,10 +15,10 @@ from ...http.session import HttpSession, Repeat
 from .graphql import GraphQL
 from .queries import BULK_RUN, BULK_STATE
 
-FILES = "storage.googleapis.com"  # the host of Shopify's files
+FILES_HOST = "storage.googleapis.com"  # the host of Shopify's files
 # Seconds: the first and the longest pause between two looks, and the longest wait altogether.
-FIRST_WAIT, LONGEST_WAIT, PATIENCE = 1.0, 15.0, 1_800.0
-LARGEST_FILE = 512 << 20
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, BULK_WAIT_SECONDS = 1.0, 15.0, 1_800.0
+LARGEST_FILE_BYTES = 512 << 20
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -59,12 +59,12 @@ def run_bulk(graphql: GraphQL, session: HttpSession, query: str, sleep: Callable
     if started.userErrors or operation is None:
         says = started.userErrors[0].message[:200] if started.userErrors else "no operation"
         raise TransientError(f"{account}: Shopify did not start a bulk operation: {says}.")
-    waited, wait = 0.0, FIRST_WAIT
+    waited, wait = 0.0, FIRST_PAUSE_SECONDS
     while operation.status in ("CREATED", "RUNNING"):
-        if waited >= PATIENCE:
-            raise TransientError(f"{account}: a bulk operation of Shopify took longer than {PATIENCE:.0f} s.")
+        if waited >= BULK_WAIT_SECONDS:
+            raise TransientError(f"{account}: a bulk operation of Shopify took longer than {BULK_WAIT_SECONDS:.0f} s.")
         sleep(wait)
-        waited, wait = waited + wait, min(LONGEST_WAIT, wait * 1.5)
+        waited, wait = waited + wait, min(LONGEST_PAUSE_SECONDS, wait * 1.5)
         state = graphql.ask(BULK_STATE, {"id": operation.id}, State).bulkOperation
         if state is None:
             raise ProtocolError(f"{account}: Shopify does not know its own bulk operation.")
@@ -80,7 +80,7 @@ def run_bulk(graphql: GraphQL, session: HttpSession, query: str, sleep: Callable
     if operation.url is None:
         lines = []  # without results there is no file
     else:
-        response = session.get(operation.url, operation="bulk", max_bytes=LARGEST_FILE, deadline=600.0)
+        response = session.get(operation.url, operation="bulk", max_bytes=LARGEST_FILE_BYTES, deadline=600.0)
         lines = response.body.splitlines()
     if len(lines) != int(operation.objectCount):
         raise TransientError(

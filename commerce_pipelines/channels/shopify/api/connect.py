@@ -15,7 +15,7 @@ from ...http.auth import Auth, StaticAuth, TokenAuth
 from ...http.session import HttpSession, Repeat
 from ...http.throttle import BucketStore, TokenStore
 from ..settings import Settings
-from .bulk import FILES
+from .bulk import FILES_HOST
 from .graphql import GraphQL, describe
 
 HEADER = "X-Shopify-Access-Token"
@@ -35,7 +35,7 @@ def connect(
     """The shop's session and GraphQL calls. Makes no call yet. Reads the secret of a fixed access token."""
     base = (settings.endpoint or f"https://{settings.shop}").rstrip("/")
     token_url = settings.token_endpoint or f"{base}/admin/oauth/access_token"
-    session = HttpSession(settings.name, {base, token_url, FILES}, buckets, instruments)
+    session = HttpSession(settings.name, {base, token_url, FILES_HOST}, buckets, instruments)
     auth: Auth
     if settings.credentials.access_token:
         auth = StaticAuth(HEADER, settings.credentials.access_token.value())

@@ -38,9 +38,9 @@ _log = logging.getLogger("commerce_pipelines.shopify")
 # One bucket per app and shop, whatever is called; its key is this one operation. The first figures are the Standard
 # plan's; every answer states the shop's own.
 OPERATION = "graphql"
-STANDARD = Rate(per_second=100.0, burst=1_000.0)
-ATTEMPTS = 8  # of one call that Shopify throttles
-INSIDE_ATTEMPTS = 4  # of one call that fails inside Shopify
+STANDARD_RATE = Rate(per_second=100.0, burst=1_000.0)
+THROTTLED_ATTEMPTS = 8  # of one call that Shopify throttles
+FAILED_ATTEMPTS = 4  # of one call that fails inside Shopify
 REFUSED_BEFORE = frozenset(("THROTTLED", "MAX_COST_EXCEEDED", "SHOP_INACTIVE", "ACCESS_DENIED", ""))
 _SCOPE = re.compile(r"\b(?:read|write)_[a-z_]+")
 
@@ -48,9 +48,9 @@ _SCOPE = re.compile(r"\b(?:read|write)_[a-z_]+")
 class Throttle(msgspec.Struct, frozen=True):
     """Shopify's bucket at the time of its answer, in points."""
 
-    maximumAvailable: float = STANDARD.burst
-    currentlyAvailable: float = STANDARD.burst
-    restoreRate: float = STANDARD.per_second
+    maximumAvailable: float = STANDARD_RATE.burst
+    currentlyAvailable: float = STANDARD_RATE.burst
+    restoreRate: float = STANDARD_RATE.per_second
 
 
 class Cost(msgspec.Struct, frozen=True):
@@ -120,8 +120,8 @@ class GraphQL:
     ) -> None:
         self._session, self._url, self._auth, self._version = session, url, auth, version
         self._clock, self._sleep = instruments.clock, instruments.sleep
-        self._rate = STANDARD
-        self._bucket = (STANDARD.burst, self._clock())  # points that Shopify said were left, and when it said so
+        self._rate = STANDARD_RATE
+        self._bucket = (STANDARD_RATE.burst, self._clock())  # points that Shopify said were left, and when it said so
         self._costs: dict[str, Cost] = {}  # the last cost of each query
         self._said: set[str] = set()  # warnings about the API version that are already logged
 
@@ -147,7 +147,7 @@ class GraphQL:
 
     def _run_query(self, query: str, variables: dict[str, Any], shape: type[T], repeat: Repeat) -> T:
         wait = 0.0
-        for attempt in range(ATTEMPTS):
+        for attempt in range(THROTTLED_ATTEMPTS):
             self._wait_for_points(query)
             response = self._session.send(
                 "POST",
@@ -174,7 +174,9 @@ class GraphQL:
                 raise self._build_unknown_outcome()
             wait = self._decide_wait(answer, attempt)
             self._sleep(wait)
-        raise TransientError(f"{self._session.account}: Shopify throttled a query {ATTEMPTS} times.", wait=wait)
+        raise TransientError(
+            f"{self._session.account}: Shopify throttled a query {THROTTLED_ATTEMPTS} times.", wait=wait
+        )
 
     def _build_unknown_outcome(self) -> UnknownOutcome:
         return UnknownOutcome(f"{self._session.account}: a mutation failed inside Shopify: {UNKNOWN}")
@@ -247,7 +249,7 @@ class GraphQL:
         if "SHOP_INACTIVE" in codes:
             raise CredentialError(f"{account}: the shop is not active; reactivate it in Shopify or remove the channel.")
         if codes & {"INTERNAL_SERVER_ERROR", "TIMEOUT"}:
-            if attempt + 1 >= INSIDE_ATTEMPTS:
+            if attempt + 1 >= FAILED_ATTEMPTS:
                 raise TransientError(f"{account}: Shopify failed inside; it will be tried again later.")
             return float(2**attempt)
         # The texts of GraphQL itself name fields and types of the query, never an order's values.

@@ -27,7 +27,8 @@ SortKey = Literal["CREATED_AT", "UPDATED_AT"]
 
 FIELDS = {"CREATED_AT": "created_at", "UPDATED_AT": "updated_at"}
 LISTED_AT_ONCE = 20_000  # objects; Shopify lists at most 25,000
-ROOM = 0.9  # the part of the allowed points that is used, because the cost of equal queries varies a little
+# The part of the allowed points that is used, because the cost of equal queries varies a little.
+USED_PART_OF_POINTS = 0.9
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -91,7 +92,7 @@ class PageSizes:
                 self._sizes[query] = max(1, size // 2)
                 continue
             if requested := self._graphql.cost(query).requestedQueryCost:
-                fit = int(size * ROOM * MOST_POINTS / requested)
+                fit = int(size * USED_PART_OF_POINTS * MOST_POINTS / requested)
                 self._sizes[query] = max(1, min(MOST_AT_ONCE, fit))
             return answer
 

@@ -37,8 +37,8 @@ from ..api.queries import BULK_LISTINGS, FIRST_VARIANTS, LEVELS, LISTINGS, MOST_
 from .payloads import BulkLine, Item, Level, LevelsAnswer, SetAnswer, UserError, Variant, VariantsAnswer
 
 PAGING_SECONDS = 120.0  # a bulk operation is not worth it for less: it has to be started, watched and fetched
-AT_ONCE = 1_000  # listings of a bulk file that are handed out together
-ATTEMPTS = 4  # of one batch whose idempotency key is already used
+LISTINGS_A_PAGE = 1_000  # listings of a bulk file that are handed out together
+KEY_ATTEMPTS = 4  # of one batch whose idempotency key is already used
 REASON = "correction"
 UNTRACKED = {"tracked": "no"}  # part of the reference of an item whose stock Shopify does not count
 STALE = frozenset(("CHANGE_FROM_QUANTITY_STALE", "COMPARE_QUANTITY_STALE"))
@@ -145,8 +145,8 @@ class ShopifyInventory(Listings, Quantities):
                 listing = _build_unreadable(msgspec.json.encode(line), error)
             listings[listing.key] = listing
         every = list(listings.values())
-        for start in range(0, len(every), AT_ONCE):
-            yield tuple(every[start : start + AT_ONCE])
+        for start in range(0, len(every), LISTINGS_A_PAGE):
+            yield tuple(every[start : start + LISTINGS_A_PAGE])
 
     def _read_all_levels(self, item: Item) -> Iterator[Level]:
         levels, after = item.inventoryLevels, None
@@ -186,9 +186,9 @@ class ShopifyInventory(Listings, Quantities):
                 attempt = tries = 0
                 continue
             code = errors[0].code or ""
-            if code == TAKEN and tries < ATTEMPTS:
+            if code == TAKEN and tries < KEY_ATTEMPTS:
                 self._sleep(float(2 ** (tries - 1)))
-            elif code == FAILED_BEFORE and tries < ATTEMPTS:
+            elif code == FAILED_BEFORE and tries < KEY_ATTEMPTS:
                 attempt += 1  # Shopify: "Retry with a new idempotency key"
             elif len(batch) == 1 or code in OF_THE_CALL or code in (TAKEN, FAILED_BEFORE, MISMATCH):
                 yield from [_build_outcome(push, errors[0]) for push in batch]

@@ -22,8 +22,6 @@ Minor = Callable[[payloads.Bag | None], int]
 # Index of the discount application -> (its name, the minor units that it takes off).
 Discounts = dict[int, tuple[str, int]]
 
-_MILLION = 1_000_000
-
 
 class Taxes(msgspec.Struct, frozen=True, gc=False):
     """One line's tax lines: the seller's tax and its rate in ppm (None: not stated), and what the channel remits."""
@@ -84,7 +82,7 @@ def taxes_of(lines: list[payloads.TaxLine], minor: Minor) -> Taxes:
         if line.rate is None:
             complete = False
         else:
-            rate += round(line.rate * _MILLION)
+            rate += round(line.rate * money.MILLION)
     return Taxes(tax, rate if complete else None, collected)
 
 
@@ -138,7 +136,7 @@ def _compute_tax_within(amount: int, net: int, net_tax: int, rate: int | None, i
     if rate is None:
         part, whole = net_tax, net
     else:
-        part, whole = rate, _MILLION + rate if included else _MILLION
+        part, whole = rate, money.MILLION + rate if included else money.MILLION
     return (2 * amount * part + whole) // (2 * whole) if whole > 0 else 0
 
 

@@ -22,7 +22,7 @@ from ..api.queries import Queries
 from .charges import Basis, side
 from .payloads import Bag, HeadFields, Instant, order_head
 
-ATTEMPTS = 3  # for an order that changes while its parts are fetched
+FETCH_ATTEMPTS = 3  # for an order that changes while its parts are fetched
 
 
 class Cut(msgspec.Struct, frozen=True, gc=False):
@@ -117,7 +117,7 @@ class Whole:
     def complete(self, node: bytes | msgspec.Raw) -> tuple[bytes, Head | None]:
         """The whole order, and its head if nothing was missing. An order that keeps changing stays as it was last read;
         its next change reads it again."""
-        for _ in range(ATTEMPTS):
+        for _ in range(FETCH_ATTEMPTS):
             try:
                 rare = decode_json(_rare, node)
             except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
