@@ -12,6 +12,7 @@ import dagster as dg
 from .assets import inventory as inventory_assets
 from .assets import orders as orders_assets
 from .assets.exceptions import exceptions_asset
+from .assets.looked_at import looked_at_checks
 from .channels.settings import ChannelSettings
 from .resources.connections import Connections, open_connections
 from .resources.tables import TableIOManager
@@ -69,6 +70,7 @@ def build_defs(
             *(asset for lane, channels in in_use for asset in lane.assets(settings, channels)),
             *(exceptions_asset(channel, settings.owner) for channel in settings.channels),
         ],
+        asset_checks=looked_at_checks(settings),
         sensors=[
             *(sensor for lane, channels in in_use for sensor in lane.sensors(settings, channels)),
             *alert_sensors(settings.alerts),

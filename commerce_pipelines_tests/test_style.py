@@ -18,10 +18,10 @@ abandon activate add allocate apply ask assign attempt build call cancel check c
 confirm connect construct convert copy count create cut decide decode describe divide draft draw drop edit end ensure
 escape exchange exclude expect explain fetch fill find flag format get group hand hash heal hold identify inflate
 insert join judge keep learn let limit link list listen load locate lock look make map match merge mint move name note
-nudge open pack parse patch probe push put quote raise read reconcile record refresh refuse remind remove reopen
-repartition replace request resolve return revise run search select send serve settle share silence sort split spread
-start strip submit sum supersede take tell translate try unescape unmark update upgrade verify wait wake warn watch
-write
+nudge open pack parse patch poll probe push put quote raise read reconcile record refresh refuse remind remove reopen
+repartition replace report request resolve return revise run search select send serve settle share silence sort split
+spread start strip submit sum supersede take tell translate try unescape unmark update upgrade verify wait wake warn
+watch write
 """
 QUESTIONS = ("is", "has", "can", "may", "must")  # predicates
 # Names that say nothing of what they hold: `order`, `row`, `outcome` do.

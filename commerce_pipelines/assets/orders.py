@@ -30,6 +30,7 @@ from .common import (
     say_by_day,
 )
 from .complete import complete
+from .looked_at import select
 
 if TYPE_CHECKING:
     from ..flows.orders.load import Loaded
@@ -237,7 +238,7 @@ def backfill_job(channel: ChannelSettings) -> Any:  # of a type that Dagster doe
     the job's page. `sale_orders` alone would read nothing from the channel."""
     return dg.define_asset_job(
         f"{channel.name}_backfill",
-        selection=dg.AssetSelection.assets(*([channel.name, table] for table in STAGES)),
+        selection=select(*(dg.AssetKey([channel.name, table]) for table in STAGES)),
         description=f"Asks {channel.name} for all orders of the chosen days, brings them to Odoo and proves them. "
         f"Choose the days under Materialize, or run `commerce-pipelines backfill {channel.name} --from DAY --to DAY`.",
         tags=run_tags(channel.name, FLOW, lane_name(channel.name, "backfill")),

@@ -7,6 +7,7 @@
     │   ├── ProtocolError   the other side answered something that its own contract does not allow
     │   └── RecordError     one record cannot go on; becomes a row in `exceptions`, the others go on
     ├── TransientError      the same call may succeed later; carries the wait that the other side asked for
+    │   └── RateLimited     the vendor's or our own rate limit refused the call: nothing is wrong, it only has to wait
     └── UnknownOutcome      the call may have done its work, and doing it twice would be wrong: look, then decide
 
 What belongs here: classes that more than one room raises or catches. What does not: marketplace error codes
@@ -62,6 +63,10 @@ class TransientError(CommerceError):
     def __init__(self, message: str, *, wait: float | None = None) -> None:
         super().__init__(message)
         self.wait = wait
+
+
+class RateLimited(TransientError):
+    """A rate limit refused the call before it did anything. Whoever polls waits and counts it as no failure."""
 
 
 class UnknownOutcome(CommerceError):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
+ROUNDING = 1e-6  # tokens; a wait is computed in binary fractions and may end a hair too early
+
 
 class Rate(msgspec.Struct, frozen=True):
     """A vendor's rate: per_second tokens flow in, at most `burst` are kept (Amazon: 0.0056/s, burst 20)."""
@@ -24,14 +26,17 @@ class Bucket(msgspec.Struct, frozen=True):
 
 
 def take(bucket: Bucket | None, rate: Rate, now: float, cost: float = 1.0) -> tuple[Bucket, float]:
-    """Spend `cost` tokens; returns the new bucket and the seconds to wait before the call may go out.
+    """Spend `cost` tokens if the bucket has them: (the bucket afterwards, 0.0). Otherwise nothing is spent: (the bucket
+    as it is now, the seconds until it has them), and whoever waits asks again then.
 
-    Tokens may go negative: each caller takes its own place in the queue, so that two callers never start together. A
-    clock that was set back yields no tokens.
+    A caller that waits holds no token, so a caller that is killed while it waits leaves nothing behind. For a cost
+    above `burst` the bucket fills that far. A negative cost gives tokens back. A clock that went back yields no tokens.
     """
     if bucket is None:
         bucket = Bucket(rate.burst, now)
     elapsed = max(0.0, now - bucket.at)
-    tokens = min(rate.burst, bucket.tokens + elapsed * rate.per_second) - cost
-    wait = 0.0 if tokens >= 0 else -tokens / rate.per_second
-    return Bucket(tokens, max(now, bucket.at)), wait
+    tokens = min(max(rate.burst, cost), bucket.tokens + elapsed * rate.per_second)
+    at = max(now, bucket.at)
+    if cost - tokens > ROUNDING:
+        return Bucket(tokens, at), (cost - tokens) / rate.per_second
+    return Bucket(min(rate.burst, max(0.0, tokens - cost)), at), 0.0

@@ -9,19 +9,19 @@ What belongs here: the conditions in words, when each is reported, the daily dig
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from ..core.errors import CommerceError
 from ..domain.outbox.effects import Kind
 from ..resources.connections import Connections
+from ..settings.file import Settings
 from ..warehouse.outbox import holds
 from ..warehouse.shared import conditions
 from ..warehouse.shared.conditions import Condition, Kept
+from .pollers import judge, list_pollers
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Send = Callable[[str, str], list[str]]  # (subject, text) -> the problems, one sentence per target
 
 MISSING, WAITING, STOPPED, POLLING, RUN = "missing:", "waiting:", "stopped:", "polling:", "run:"
+SWITCHED_OFF = "switched_off:"
 # Families of conditions that each look finds anew; failed runs are recorded when they end.
 SEEN_HERE = (MISSING, WAITING, STOPPED, POLLING)
 GRACE_OF = {MISSING: timedelta(minutes=30)}  # an order that came a moment ago counts as missing until its run is over
@@ -36,8 +37,6 @@ GRACE_OF = {MISSING: timedelta(minutes=30)}  # an order that came a moment ago c
 FIRST_REPEAT, LONGEST_REPEAT = timedelta(hours=1), timedelta(days=1)
 # Pauses before a message that no target took is sent again.
 FIRST_RETRY, LONGEST_RETRY = timedelta(minutes=1), timedelta(hours=6)
-# A poller that misses so many ticks, but at least for so long, is dead.
-SILENT_TICKS, SILENT_FOR = 5, timedelta(minutes=15)
 DIGEST = "digest"
 
 
@@ -49,7 +48,7 @@ def find(connections: Connections, now: datetime) -> list[Condition]:
             *_find_missing(connection),
             *_find_waiting(connection, now - timedelta(hours=settings.alerts.waiting_hours)),
             *(condition for channel in settings.channels for condition in _find_stopped(connection, channel.name)),
-            *_find_silent_pollers(connection, settings.alerts.failed_ticks, _list_intervals(connections), now),
+            *_find_silent_pollers(connection, settings, now),
         ]
 
 
@@ -61,6 +60,8 @@ def watch(connections: Connections, send: Send, now: datetime) -> list[str]:
     with connections.warehouse.lock("alerts", wait=False) as ours:
         if not ours:
             return []
+        with connections.warehouse.transaction() as connection:
+            conditions.expect(connection, list_pollers(connections.settings), now)
         conditions_now = find(connections, now)
         with connections.warehouse.transaction() as connection:
             kept_before = conditions.read(connection)
@@ -93,6 +94,21 @@ def note_run(connections: Connections, key: str, subject: str, message: str, now
         conditions.write(connection, update(kept_before, conditions_now, now, families=()).values())
 
 
+def note_switched_off(connections: Connections, names: Iterable[str], now: datetime) -> None:
+    """The sensors and schedules that a person, or a stranger's web page, has switched off; those not named are on."""
+    conditions_now = [
+        Condition(
+            key=SWITCHED_OFF + name,
+            subject=f"{name} is switched off",
+            message=f"Switch {name} on again under Automation in Dagster's UI, or what it does is not done.",
+        )
+        for name in names
+    ]
+    with connections.warehouse.transaction() as connection:
+        kept_before = conditions.read(connection)
+        conditions.write(connection, update(kept_before, conditions_now, now, families=(SWITCHED_OFF,)).values())
+
+
 def open_runs(connections: Connections) -> dict[str, datetime]:
     """The keys of failed work that has not succeeded since, and when it failed."""
     with connections.warehouse.transaction() as connection:
@@ -109,24 +125,6 @@ def run_succeeded(connections: Connections, key: str, now: datetime) -> None:
         condition = conditions.read(connection).get(RUN + key)
         if condition is not None:
             conditions.write(connection, [msgspec.structs.replace(condition, gone_at=now)])
-
-
-@contextlib.contextmanager
-def heartbeat(connections: Connections, name: str) -> Iterator[None]:
-    """Record how a poller's tick went. An error of the tick is raised on; a database that is away cannot be
-    recorded."""
-    problem = ""
-    try:
-        yield
-    except Exception as error:
-        problem = (
-            str(error) if isinstance(error, CommerceError) else f"An error of the program: {type(error).__name__}."
-        )
-        raise
-    finally:
-        with contextlib.suppress(CommerceError):
-            with connections.warehouse.transaction() as connection:
-                conditions.beat(connection, name, connections.instruments.now(), problem)
 
 
 def update(
@@ -237,30 +235,23 @@ def _find_stopped(connection: Connection, name: str) -> Iterator[Condition]:
             )
 
 
-def _list_intervals(connections: Connections) -> dict[str, int]:
-    """How often each poller shall tick, in seconds."""
-    return {f"{channel.name}_new_orders": channel.poll_seconds for channel in connections.settings.channels}
+def judge_pollers(connections: Connections, now: datetime) -> dict[str, str]:
+    """What is wrong with each poller, '' where nothing is."""
+    with connections.warehouse.transaction() as connection:
+        return _list_problems(connection, connections.settings, now)
 
 
-def _find_silent_pollers(
-    connection: Connection, limit: int, intervals: Mapping[str, int], now: datetime
-) -> Iterator[Condition]:
-    for beat in conditions.heartbeats(connection):
-        silent = max(timedelta(seconds=SILENT_TICKS * intervals.get(beat.name, 0)), SILENT_FOR)
-        if beat.failures >= limit:
-            yield Condition(
-                key=POLLING + beat.name,
-                subject=f"the sensor {beat.name} fails again and again",
-                message=f"{beat.failures} times in a row, last: {beat.problem} `commerce-pipelines check` tries every "
-                "setting and credential.",
-            )
-        elif beat.name in intervals and now - beat.ticked_at > silent:
-            yield Condition(
-                key=POLLING + beat.name,
-                subject=f"the sensor {beat.name} stands still",
-                message=f"Its last tick was at {beat.ticked_at:%Y-%m-%d %H:%M} UTC. See in Dagster's UI whether it is "
-                "switched off, and whether the daemon runs.",
-            )
+def _list_problems(connection: Connection, settings: Settings, now: datetime) -> dict[str, str]:
+    beats = {beat.name: beat for beat in conditions.heartbeats(connection)}
+    failed_ticks = settings.alerts.failed_ticks
+    return {name: judge(poller, beats.get(name), failed_ticks, now) for name, poller in list_pollers(settings).items()}
+
+
+def _find_silent_pollers(connection: Connection, settings: Settings, now: datetime) -> Iterator[Condition]:
+    pollers = list_pollers(settings)
+    for name, problem in _list_problems(connection, settings, now).items():
+        if problem:
+            yield Condition(key=POLLING + name, subject=f"nobody looks at {pollers[name].subject}", message=problem)
 
 
 def _send_digest(

@@ -21,6 +21,8 @@ STEPS = {
     "inventory_targets": "deciding quantities",
     "published_inventory": "publishing quantities",
     "exceptions": "showing what waits",
+    "raw_orders_looked_at": "judging the sensor of orders",
+    "stock_levels_looked_at": "judging the sensor of stock",
 }
 
 

@@ -3,7 +3,7 @@
 What belongs here: ticks, run requests, schedules. What does not: what is read and compared (flows/).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -11,9 +11,11 @@ import msgspec
 
 from ..assets.common import ASKED_AGAIN
 from ..assets.inventory import INVENTORY_TAG, STOCK, WHOLE_TAG
+from ..assets.looked_at import select
 from ..channels.settings import ChannelSettings
 from ..core.lanes import run_tags
 from ..core.topics import Topic
+from ..flows.pollers import STOCK_POLLER, Poller, list_pollers, looking, why_resting
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .busy import busy
@@ -43,7 +45,7 @@ def lane(name: str, *, listings: bool = False) -> list[dg.AssetKey]:
 
 def sensors(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.SensorDefinition]:
     """The lane's sensor, for LANES: one look at Odoo for all channels."""
-    return [stock_changes_sensor(channels, hinted=settings.listen is not None)]
+    return [stock_changes_sensor(channels, list_pollers(settings)[STOCK_POLLER], hinted=settings.listen is not None)]
 
 
 def schedules(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.ScheduleDefinition]:
@@ -51,7 +53,9 @@ def schedules(settings: Settings, channels: Sequence[ChannelSettings]) -> list[d
     return [schedule for channel in channels for schedule in inventory_schedules(channel)]
 
 
-def stock_changes_sensor(channels: Sequence[ChannelSettings], *, hinted: bool = False) -> dg.SensorDefinition:
+def stock_changes_sensor(
+    channels: Sequence[ChannelSettings], poller: Poller, *, hinted: bool = False
+) -> dg.SensorDefinition:
     """Take the pulse of what each channel may offer; where it changed, request a run for that channel.
 
     The pulse counts orders that are not in Odoo yet, so a sale is one change and not two. The sensor decides nothing:
@@ -61,13 +65,12 @@ def stock_changes_sensor(channels: Sequence[ChannelSettings], *, hinted: bool = 
     over or a hint came since the last look. Odoo hints after its commit, and the sensor reads the hint before it looks,
     so that the look sees the change; a hint that comes during a look causes another look.
     """
-    seconds = min(channel.inventory.poll_seconds for channel in channels)
-    often = f"every {seconds} s" + (" and when Odoo hints at a change" if hinted else "")
+    often = f"every {poller.seconds} s" + (" and when Odoo hints at a change" if hinted else "")
 
     @dg.sensor(
-        name="odoo_stock_changes",
-        target=dg.AssetSelection.assets(*{key for channel in channels for key in lane(channel.name)}),
-        minimum_interval_seconds=min(seconds, HINTED_TICK_SECONDS) if hinted else seconds,
+        name=poller.name,
+        target=select(*{key for channel in channels for key in lane(channel.name)}),
+        minimum_interval_seconds=min(poller.seconds, HINTED_TICK_SECONDS) if hinted else poller.seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Reads Odoo's stock {often}, and requests a run for each channel whose offer it changes.",
         tags={"flow": "inventory"},
@@ -75,9 +78,8 @@ def stock_changes_sensor(channels: Sequence[ChannelSettings], *, hinted: bool = 
     def stock_changes(
         context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
     ) -> dg.SensorResult | dg.SkipReason:
-        # Imported before the clock starts, so that the import does not count as Odoo's time.
-        from ..flows.alerts import heartbeat
-        from ..flows.inventory.pulse import held_back, pulses
+        # Before the clock starts: loading it is not Odoo's slowness.
+        from ..flows.inventory.pulse import pulses
 
         cursor = read_cursor(context.cursor)
         now = connections.instruments.now()
@@ -85,37 +87,50 @@ def stock_changes_sensor(channels: Sequence[ChannelSettings], *, hinted: bool = 
         if 0 <= since < cursor.seconds * SHARE_OF_TIME:
             return dg.SkipReason("The last look at Odoo took long; the next one waits.")
         hint = last_hint(connections) if hinted else None
-        if hinted and 0 <= since < seconds and hint == cursor.hint and not cursor.again:
+        if hinted and 0 <= since < poller.seconds and hint == cursor.hint and not cursor.again:
             return dg.SkipReason("Odoo has hinted at nothing since the last look.")
+        if rests := why_resting(connections, poller, now):
+            return dg.SkipReason(rests)
         started = connections.instruments.clock()
-        with heartbeat(connections, "odoo_stock_changes"):
+        with looking(connections, poller):
             pulse_by_channel = pulses(connections, [channel.name for channel in channels])
         took = round(connections.instruments.clock() - started, 3)
-        kept = dict(cursor.pulses)
-        requests, working, held = [], [], []
-        for name, pulse in pulse_by_channel.items():
-            if kept.get(name) == pulse:
-                continue
-            if held_back(connections, name):
-                held.append(name)
-                continue
-            if busy(context.instance, name, Topic.INVENTORY):
-                working.append(name)  # requested again at the next tick
-                continue
-            kept[name] = pulse
-            run_key = f"{name}@{pulse}@{now.isoformat()}"
-            requests.append(
-                dg.RunRequest(run_key=run_key, asset_selection=lane(name), tags=_build_tags(name) | ASKED_AGAIN)
-            )
-        waiting = ", ".join(working + held)
-        why = f"{waiting}: a run is working or waits for a person." if waiting else "The stock is unchanged."
+        kept, requests, waiting = _request_runs(context, connections, pulse_by_channel, cursor, now)
+        why = f"{', '.join(waiting)}: a run is working or waits for a person."
+        working = any(not held_back for held_back in waiting.values())
         return dg.SensorResult(
             run_requests=requests,
-            skip_reason=None if requests else dg.SkipReason(why),
-            cursor=msgspec.json.encode(Cursor(kept, took, now, hint, bool(working))).decode(),
+            skip_reason=None if requests else dg.SkipReason(why if waiting else "The stock is unchanged."),
+            cursor=msgspec.json.encode(Cursor(kept, took, now, hint, working)).decode(),
         )
 
     return stock_changes
+
+
+def _request_runs(
+    context: dg.SensorEvaluationContext,
+    connections: Connections,
+    pulse_by_channel: Mapping[str, str],
+    cursor: Cursor,
+    now: datetime,
+) -> tuple[dict[str, str], list[dg.RunRequest], dict[str, bool]]:
+    """(pulses that runs were requested for, the requests, channels that changed and have to wait: whether the breaker
+    holds them back, and not a run that is working)."""
+    from ..flows.inventory.pulse import held_back
+
+    kept, waiting, requests = dict(cursor.pulses), dict[str, bool](), []
+    for name, pulse in pulse_by_channel.items():
+        if kept.get(name) == pulse:
+            continue
+        held = held_back(connections, name)
+        if held or busy(context.instance, name, Topic.INVENTORY):  # asked again at the next tick
+            waiting[name] = held
+            continue
+        kept[name] = pulse
+        run_key = f"{name}@{pulse}@{now.isoformat()}"
+        tags = _build_tags(name) | ASKED_AGAIN
+        requests.append(dg.RunRequest(run_key=run_key, asset_selection=lane(name), tags=tags))
+    return kept, requests, waiting
 
 
 def _build_tags(name: str) -> dict[str, str]:
@@ -145,7 +160,7 @@ def inventory_schedules(channel: ChannelSettings) -> list[dg.ScheduleDefinition]
 
     @dg.schedule(
         name=f"{name}_inventory",
-        target=dg.AssetSelection.assets(*lane(name)),
+        target=select(*lane(name)),
         cron_schedule="*/10 * * * *",
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=f"Tells {name} what still differs: failed pushes, releases, changes that the sensor missed.",
@@ -158,7 +173,7 @@ def inventory_schedules(channel: ChannelSettings) -> list[dg.ScheduleDefinition]
 
     @dg.schedule(
         name=f"{name}_inventory_nightly",
-        target=dg.AssetSelection.assets(*lane(name, listings=True)),
+        target=select(*lane(name, listings=True)),
         cron_schedule="37 3 * * *",
         execution_timezone=channel.time_zone,
         default_status=dg.DefaultScheduleStatus.RUNNING,

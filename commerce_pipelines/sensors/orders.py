@@ -6,20 +6,27 @@ What belongs here: ticks, run requests, schedules. What does not: what to read, 
 
 # No `from __future__ import annotations` here: Dagster reads the annotations of its functions as objects.
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import msgspec
 
 from ..assets.common import ASKED_AGAIN, LANDED_TAG, RANGE_END, RANGE_START
+from ..assets.looked_at import select
 from ..channels.settings import ChannelSettings
-from ..core.errors import CommerceError
+from ..core.errors import CommerceError, RateLimited
 from ..core.lanes import run_tags
 from ..core.topics import Topic
+from ..flows.pollers import Poller, is_turn, list_pollers, looking, orders_poller, why_resting
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .busy import busy
+
+if TYPE_CHECKING:
+    from ..flows.intake.poll import Cursor, Request
+    from ..flows.intake.pull import Landed
 
 NIGHTLY_DAYS = 7
 RED_DAYS_A_NIGHT = 14  # older days that are requested again in one night
@@ -27,13 +34,14 @@ TABLES = ("raw_orders", "orders", "order_lines", "sale_orders", "exceptions")
 
 
 def lane(name: str) -> dg.AssetSelection:
-    """The assets of a channel's orders; `exceptions`, which has no days, shows after each run what waits."""
-    return dg.AssetSelection.assets(*([name, table] for table in TABLES))
+    """The assets of a channel's orders; `exceptions`, which knows no days, shows after each run what waits."""
+    return select(*(dg.AssetKey([name, table]) for table in TABLES))
 
 
 def sensors(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.SensorDefinition]:
     """The lane's sensors, for LANES."""
-    return [new_orders_sensor(channel) for channel in channels]
+    pollers = list_pollers(settings)
+    return [new_orders_sensor(channel, pollers[orders_poller(channel.name)]) for channel in channels]
 
 
 def schedules(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.ScheduleDefinition]:
@@ -41,19 +49,19 @@ def schedules(settings: Settings, channels: Sequence[ChannelSettings]) -> list[d
     return [nightly_orders(channel) for channel in channels]
 
 
-def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
-    """Land what changed in the channel, then request one run per span of days whose landed answers no run has dealt
-    with.
+def new_orders_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDefinition:
+    """Land what changed in the channel, then request one run per span of days that has landed answers to deal with.
 
-    The days come from comparing the landing with the ledger, not from the cursor: a failed run is requested again
-    (after ever longer pauses), and a lost cursor loses no order.
+    The days come from comparing the landing with the ledger, not from the cursor: a run that failed is asked for
+    again (later and later), and a cursor that was lost loses no order. Both is done while the channel itself is not
+    asked, because it refuses us or its rate limit is used up.
     """
     name = channel.name
 
     @dg.sensor(
-        name=f"{name}_new_orders",
+        name=poller.name,
         target=lane(name),
-        minimum_interval_seconds=channel.poll_seconds,
+        minimum_interval_seconds=poller.tick_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Polls {name} every {channel.poll_seconds} s for changed orders, lands them encrypted, and "
         "requests a run for exactly the business days they belong to.",
@@ -62,14 +70,12 @@ def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
     def new_orders(
         context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
     ) -> dg.SensorResult | dg.SkipReason:
-        from ..flows.alerts import heartbeat
-        from ..flows.intake.poll import UNSETTLED_FOR, due_days, poll, read_cursor, spans
+        from ..flows.intake.poll import UNSETTLED_FOR, due_days, read_cursor
 
         now = connections.instruments.now()
-        with heartbeat(connections, f"{name}_new_orders"):
-            cursor, landed = poll(connections, name, read_cursor(context.cursor, now), now=now)
-        if landed.new and connections.settings.listen is not None:
-            _record_hint(connections)
+        if not is_turn(connections, poller, now):
+            return dg.SkipReason(f"The pollers take turns; {name} is asked every {poller.seconds} s.")
+        cursor, landed, rests = _poll(connections, channel, poller, read_cursor(context.cursor, now))
         _heal(context, connections, name, now)
         tomorrow = now.astimezone(channel.zone).date() + timedelta(days=1)
         pending = connections.landing(name, Topic.ORDERS).pending(channel.start_date, tomorrow, cursor.settled)
@@ -77,36 +83,62 @@ def new_orders_sensor(channel: ChannelSettings) -> dg.SensorDefinition:
         due = {} if waits else due_days(pending, cursor.requested, now)
         requested = {k: v for k, v in cursor.requested.items() if any(day.isoformat() == k for day in pending)}
         requested |= {day.isoformat(): request for day, request in due.items()}
-        requests = []
-        for start, end in spans(due):
-            newest = max(due[day].seen for day in due if start <= day <= end)
-            tries = max(due[day].tries for day in due if start <= day <= end)
-            requests.append(
-                dg.RunRequest(
-                    run_key=f"{start}..{end}@{newest.isoformat()}#{tries}",
-                    tags={
-                        RANGE_START: start.isoformat(),
-                        RANGE_END: end.isoformat(),
-                        LANDED_TAG: "true",
-                        **run_tags(name, Topic.ORDERS),
-                        **ASKED_AGAIN,
-                    },
-                )
-            )
+        requests = _request_runs(name, due)
         if not requests:
             why = "a run of this channel is still working" if waits else "nothing new"
             context.log.info("%d orders seen, %d new: %s.", landed.seen, landed.new, why)
+        settled = cursor.settled if pending else now - UNSETTLED_FOR
+        cursor = msgspec.structs.replace(cursor, requested=requested, settled=settled)
         return dg.SensorResult(
             run_requests=requests,
-            skip_reason=None if requests else dg.SkipReason(f"{landed.seen} orders seen, {landed.new} new."),
-            cursor=msgspec.json.encode(
-                msgspec.structs.replace(
-                    cursor, requested=requested, settled=cursor.settled if pending else now - UNSETTLED_FOR
-                )
-            ).decode(),
+            skip_reason=None if requests else dg.SkipReason(rests or f"{landed.seen} orders seen, {landed.new} new."),
+            cursor=msgspec.json.encode(cursor).decode(),
         )
 
     return new_orders
+
+
+def _poll(
+    connections: Connections, channel: ChannelSettings, poller: Poller, cursor: "Cursor"
+) -> tuple["Cursor", "Landed", str]:
+    """(cursor, landed, why the channel was not asked) after a look at the channel."""
+    from ..flows.intake.poll import poll
+    from ..flows.intake.pull import Landed
+
+    now = connections.instruments.now()
+    if rests := why_resting(connections, poller, now):
+        return cursor, Landed(), rests
+    try:
+        with looking(connections, poller):
+            cursor, landed = poll(connections, channel.name, cursor, now=now)
+    except RateLimited as error:
+        return cursor, Landed(), str(error)
+    if landed.new and connections.settings.listen is not None:
+        _record_hint(connections)
+    return cursor, landed, ""
+
+
+def _request_runs(name: str, due: Mapping[date, "Request"]) -> list[dg.RunRequest]:
+    """One run per span of days that are due."""
+    from ..flows.intake.poll import spans
+
+    requests = []
+    for start, end in spans(due):
+        newest = max(due[day].seen for day in due if start <= day <= end)
+        tries = max(due[day].tries for day in due if start <= day <= end)
+        requests.append(
+            dg.RunRequest(
+                run_key=f"{start}..{end}@{newest.isoformat()}#{tries}",
+                tags={
+                    RANGE_START: start.isoformat(),
+                    RANGE_END: end.isoformat(),
+                    LANDED_TAG: "true",
+                    **run_tags(name, Topic.ORDERS),
+                    **ASKED_AGAIN,
+                },
+            )
+        )
+    return requests
 
 
 def _record_hint(connections: Connections) -> None:

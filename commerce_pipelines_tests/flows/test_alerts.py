@@ -12,7 +12,8 @@ from commerce_pipelines.core.errors import CredentialError
 from commerce_pipelines.core.reasons import Reason
 from commerce_pipelines.domain.outbox.effects import Kind
 from commerce_pipelines.flows import alerts
-from commerce_pipelines.flows.alerts import LONGEST_REPEAT, find, heartbeat, is_due, mark_told, update, watch
+from commerce_pipelines.flows.alerts import LONGEST_REPEAT, find, is_due, mark_told, update, watch
+from commerce_pipelines.flows.pollers import list_pollers, looking
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.warehouse import exceptions
 from commerce_pipelines.warehouse.outbox import holds
@@ -102,7 +103,7 @@ def test_a_dead_login_is_told_after_some_ticks_and_a_silent_poller_too(
 ) -> None:
     def tick(error: Exception | None) -> None:
         try:
-            with heartbeat(connections, "shop_de_new_orders"):
+            with looking(connections, list_pollers(connections.settings)["shop_de_new_orders"]):
                 if error:
                     raise error
         except type(error or Exception()):
@@ -126,7 +127,7 @@ def test_a_dead_login_is_told_after_some_ticks_and_a_silent_poller_too(
     tick(None)
     assert find(connections, connections.instruments.now()) == []
     (silent,) = find(connections, connections.instruments.now() + timedelta(hours=1))
-    assert "stands still" in silent.subject
+    assert "Its last tick was at" in silent.message
 
 
 def test_a_breaker_that_waits_for_a_person_is_told(
@@ -157,7 +158,8 @@ def test_a_message_that_nobody_takes_is_sent_again_later_and_later(
     connections: Connections, warehouse: Warehouse, people: People
 ) -> None:
     _wait(warehouse, NOW - timedelta(days=2))
-    people.deaf = True
+    with looking(connections, list_pollers(connections.settings)["shop_de_new_orders"]):
+        people.deaf = True
     tries = []
     for minute in range(40):
         if watch(connections, people, NOW + timedelta(minutes=minute)):

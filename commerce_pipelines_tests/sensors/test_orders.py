@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from commerce_pipelines.channels.capabilities import Page
-from commerce_pipelines.core.errors import CredentialError, RecordError, TransientError
+from commerce_pipelines.core.errors import CredentialError, RateLimited, RecordError, TransientError
 from commerce_pipelines.core.instruments import REAL
 from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.core.reasons import Reason
@@ -20,10 +20,12 @@ from commerce_pipelines.definitions import build_defs
 from commerce_pipelines.domain.orders.order import business_day
 from commerce_pipelines.flows.intake import poll as polling
 from commerce_pipelines.flows.intake.poll import Cursor
+from commerce_pipelines.flows.pollers import forget
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.sensors.orders import RANGE_END, RANGE_START
 from commerce_pipelines.settings.fingerprint import fingerprint
 from commerce_pipelines.warehouse import exceptions as quarantine
+from commerce_pipelines.warehouse.shared import conditions
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.doubles.channel import FakeChannel, ago, some_settings
 from commerce_pipelines_tests.doubles.doors import doors
@@ -37,7 +39,10 @@ class Ticker:
         self.repository = build_defs(connections.settings, connections).get_repository_def()
         self.cursor: str | None = None
 
-    def tick(self) -> dg.SensorExecutionData:
+    def tick(self, *, at_once: bool = True) -> dg.SensorExecutionData:
+        """One tick. at_once: of a process that has just started, so that nothing makes it wait."""
+        if at_once:
+            forget(self.connections)
         context = dg.build_sensor_context(
             instance=self.instance,
             cursor=self.cursor,
@@ -341,3 +346,36 @@ def test_sensors_and_schedules_run_from_the_start(ticker: Ticker) -> None:
         "shop_de_new_orders": "RUNNING",
     }
     assert [schedule.default_status.name for schedule in repository.schedule_defs] == ["RUNNING"]
+
+
+def test_a_used_up_rate_limit_is_no_failed_tick_and_what_is_landed_goes_on(
+    ticker: Ticker, channel: FakeChannel, warehouse: Warehouse
+) -> None:
+    channel.add("1", ago(minutes=1))
+    (first,) = ticker.tick().run_requests or []
+    ticker.later(minutes=6)
+    channel.error = RateLimited("the rate limit of searchOrders is used up for 200 s", wait=200)
+    data = ticker.tick()
+    (again,) = data.run_requests or []  # the day whose run failed
+    assert again.tags == first.tags
+    assert "used up" in (ticker.tick().skip_message or "")
+    asked = len(channel.asked)
+    assert "again after" in (ticker.tick(at_once=False).skip_message or "")
+    assert len(channel.asked) == asked
+    with warehouse.transaction() as connection:
+        (beat,) = conditions.heartbeats(connection)
+    assert (beat.failures, beat.problem) == (0, "")
+
+
+def test_a_dead_login_is_tried_ever_more_rarely_and_at_once_by_a_new_process(
+    ticker: Ticker, channel: FakeChannel
+) -> None:
+    channel.error = CredentialError("Shopify refuses client_secret (TOKEN).")
+    with pytest.raises(CredentialError):
+        ticker.tick()
+    asked = len(channel.asked)
+    assert "1 looks failed" in (ticker.tick(at_once=False).skip_message or "")
+    assert len(channel.asked) == asked
+    with pytest.raises(CredentialError):
+        ticker.tick()
+    assert len(channel.asked) == asked + 1

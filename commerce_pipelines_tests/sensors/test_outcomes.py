@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
@@ -11,6 +12,7 @@ from commerce_pipelines.core.errors import CredentialError, TransientError
 from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.core.section import Secret
 from commerce_pipelines.definitions import build_defs
+from commerce_pipelines.flows.pollers import forget, list_pollers, looking
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.sensors.outcomes import outcomes, run_failures
 from commerce_pipelines.settings.alerts import Alerts
@@ -153,7 +155,53 @@ def test_a_poller_that_fails_again_and_again_is_told(house: House, shop: FakeCha
     for _ in range(2):
         assert house.heard() == []
         context = dg.build_sensor_context(instance=house.instance, resources={"connections": house.connections})
+        forget(house.connections)  # its rest after a failure is over
         with pytest.raises(CredentialError):
             sensor.evaluate_tick(context)
         house.look()
     assert "Shopify refuses access_token (TOKEN)." in house.heard()[0]
+
+
+def test_a_dead_poller_turns_its_check_red_and_a_living_one_green_again(house: House, warehouse: Warehouse) -> None:
+    def verdicts(cursor: str | None) -> tuple[dict[str, bool], str | None]:
+        context = dg.build_sensor_context(
+            instance=house.instance, cursor=cursor, resources={"connections": house.connections},
+            repository_def=build_defs(house.connections.settings, house.connections).get_repository_def(),
+        )  # fmt: skip
+        result = outcomes(ALERTS)(context)
+        assert isinstance(result, dg.SensorResult)
+        checks = [event for event in result.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
+        return {check.asset_key.to_user_string(): check.passed for check in checks}, result.cursor
+
+    passed, cursor = verdicts(None)
+    assert passed == {"shop_de/raw_orders": True}
+    assert verdicts(cursor)[0] == {}  # one event for each change
+    with warehouse.transaction() as connection, connection.cursor() as rows:
+        rows.execute("UPDATE commerce.heartbeats SET ticked_at = now() - interval '1 hour'")
+    passed, cursor = verdicts(cursor)
+    assert passed == {"shop_de/raw_orders": False}
+    poller = list_pollers(house.connections.settings)["shop_de_new_orders"]
+    with looking(house.connections, poller):
+        pass
+    assert verdicts(cursor)[0] == {"shop_de/raw_orders": True}
+
+
+def test_a_sensor_that_was_switched_off_is_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository = build_defs(house.connections.settings, house.connections).get_repository_def()
+
+    def look() -> None:
+        outcomes(ALERTS)(
+            dg.build_sensor_context(
+                instance=house.instance, repository_def=repository, resources={"connections": house.connections}
+            )
+        )
+
+    states = [SimpleNamespace(instigator_name="shop_de_new_orders", status=SimpleNamespace(value="STOPPED"))]
+    monkeypatch.setattr(type(house.instance), "schedule_storage", object())
+    monkeypatch.setattr(type(house.instance), "all_instigator_state", lambda *_: states)
+    look()
+    assert "shop_de_new_orders is switched off" in house.heard()[-1]
+    states.clear()
+    heard = len(house.heard())
+    look()
+    assert len(house.heard()) == heard

@@ -23,21 +23,24 @@ class MemoryBuckets:
         self._clock = clock
         self._lock = threading.Lock()
         self._buckets: dict[str, Bucket] = {}
+        self._closed_until: dict[str, float] = {}
 
-    def reserve(self, key: str, rate: Rate, cost: float = 1.0) -> float:
+    def take(self, key: str, rate: Rate, cost: float = 1.0) -> float:
         with self._lock:
             now = self._clock()
-            bucket, wait = take(self._buckets.get(key), rate, now, cost)
-            self._buckets[key] = bucket
-            return wait + max(0.0, bucket.at - now)  # a drained bucket is dated in the future and fills from then on
+            if (closed := self._closed_until.get(key, now) - now) > 0:
+                return closed
+            self._buckets[key], wait = take(self._buckets.get(key), rate, now, cost)
+            return wait
 
-    def drain(self, key: str, seconds: float) -> None:
-        """No call for `seconds`. Afterwards one call may go out, and the rest follow at the rate: the vendor has just
-        denied the tokens that the bucket still held."""
+    def close(self, key: str, seconds: float, *, empty: bool) -> None:
+        """A bucket that is emptied has one token when it opens again: the vendor named that instant."""
         with self._lock:
             until = self._clock() + seconds
-            bucket = self._buckets.get(key, Bucket(1.0, until))
-            self._buckets[key] = Bucket(min(bucket.tokens, 1.0), max(until, bucket.at))
+            self._closed_until[key] = max(until, self._closed_until.get(key, until))
+            if empty:
+                bucket = self._buckets.get(key, Bucket(1.0, until))
+                self._buckets[key] = Bucket(min(bucket.tokens, 1.0), max(until, bucket.at))
 
 
 class MemoryTokens:

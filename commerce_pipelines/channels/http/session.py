@@ -25,6 +25,7 @@ from ...core.errors import (
     CredentialError,
     PermanentError,
     ProtocolError,
+    RateLimited,
     TransientError,
     UnknownOutcome,
 )
@@ -90,21 +91,24 @@ UNKNOWN = "it may have done its work, so that it is not sent again before somebo
 
 
 class _Failure(Exception):
-    """One failed attempt. sent: whether the other side may have acted on it. wait: the seconds that the other side asks
-    for."""
+    """One attempt that did not succeed. sent: whether the other side may have acted on it; wait: its own advice;
+    empty: of a 429, whether a quota is used up."""
 
-    def __init__(self, rule: Rule, status: int, text: str, *, sent: bool = True, wait: float | None = None) -> None:
+    def __init__(
+        self, rule: Rule, status: int, text: str, *, sent: bool = True, wait: float | None = None, empty: bool = False
+    ) -> None:
         super().__init__(text)
-        self.rule, self.status, self.wait = rule, status, wait
+        self.rule, self.status, self.wait, self.empty = rule, status, wait, empty
         self.undone = rule.undone or not sent
 
 
 class HttpSession:
     """Calls of one account. Threads may share it: each has its own connections.
 
-    account: the channel's name, for messages, logs and rate limits. hosts: which hosts may be called, as `host` (port
-    443), `host:port` or a URL; a call to any other is refused before it is sent. describe: takes the vendor's error
-    code and text from an error answer (no personal data). max_wait: the longest wait for the rate limit, in seconds.
+    account: the channel's name, for messages, logs and rate limits. hosts: what may be called, as `host` (port 443),
+    `host:port` or a URL; anything else is refused before it is sent. describe: the vendor's error code and text out of
+    an error answer (no personal data). used_up: whether a 429 means that a quota is used up, and not that a gateway
+    was busy. max_wait: longest wait for the rate limit, seconds.
     """
 
     max_wait: float = 900.0
@@ -118,12 +122,13 @@ class HttpSession:
         *,
         user_agent: str = "commerce-pipelines/0.1 (Language=Python)",
         describe: Callable[[Response], str] | None = None,
+        used_up: Callable[[Response], bool] = lambda response: True,
     ) -> None:
         self.account = account
         self._allowed = frozenset(_read_origin(host) for host in hosts)
         self._buckets, self._instruments = buckets, instruments
         self._clock, self._sleep = instruments.clock, instruments.sleep
-        self._user_agent, self._describe = user_agent, describe
+        self._user_agent, self._describe, self._used_up = user_agent, describe, used_up
         self._threads = threading.local()
 
     def get(self, url: str, *, operation: str, **options: Unpack[Options]) -> Response:
@@ -174,18 +179,23 @@ class HttpSession:
         """Seconds waited for the rate limit."""
         if call.rate is None:
             return 0.0
-        key = f"{self.account}:{call.operation}"
-        wait = self._buckets.reserve(key, call.rate, call.cost)
-        if wait > (self.max_wait if call.max_wait is None else call.max_wait):
-            # The place in the queue is given back, otherwise the queue would grow with each refusal.
-            self._buckets.reserve(key, call.rate, -call.cost)
-            raise TransientError(
-                f"{self.account}: the rate limit of {call.operation} is used up for {wait:.0f} s; {_AGAIN}.", wait=wait
-            )
+        longest = self.max_wait if call.max_wait is None else call.max_wait
         started = self._clock()
-        if wait > 0:
+        while (wait := self._buckets.take(self._name_bucket(call.operation), call.rate, call.cost)) > 0:
+            if self._clock() - started + wait > longest:
+                raise RateLimited(
+                    f"{self.account}: the rate limit of {call.operation} is used up for {wait:.0f} s; {_AGAIN}.",
+                    wait=wait,
+                )
             self._sleep(wait)
         return self._clock() - started
+
+    def close(self, operation: str, seconds: float) -> None:
+        """The vendor said, elsewhere than in a status, that an operation's quota is used up for so long."""
+        self._buckets.close(self._name_bucket(operation), seconds, empty=True)
+
+    def _name_bucket(self, operation: str) -> str:
+        return f"{self.account}:{operation}"
 
     def _send_once(self, call: Call, request: requests.Request, due: float, attempt: int) -> Response:
         started, status, size = self._clock(), 0, 0
@@ -214,7 +224,8 @@ class HttpSession:
             return response
         rule = RULES.get(status) or _FAMILIES.get(status // 100) or _FAMILIES[2]
         wait = _read_retry_after(headers, self._instruments.now())
-        raise _Failure(rule, status, _quote_vendor(response, call.describe or self._describe), wait=wait)
+        text = _quote_vendor(response, call.describe or self._describe)
+        raise _Failure(rule, status, text, wait=wait, empty=self._used_up(response))
 
     def _decide_pause(self, failure: _Failure, call: Call, attempt: int) -> float:
         """Seconds until the next attempt. Raises if there must be no next attempt."""
@@ -223,9 +234,10 @@ class HttpSession:
             raise self._build_error(failure, call) from failure.__cause__
         backoff = min(_BACKOFF_LIMIT_SECONDS, _BACKOFF_SECONDS * 2**attempt) * (0.5 + self._instruments.jitter() / 2)
         if failure.status == 429 and call.rate:
-            # If the vendor names no wait, its bucket is assumed to be empty: the next token comes in 1/rate.
-            closed = failure.wait if failure.wait is not None else max(backoff, 1 / call.rate.per_second)
-            self._buckets.drain(f"{self.account}:{call.operation}", closed)
+            # Without advice, a used-up quota yields its next token in 1/rate; a hiccup of a gateway is over by then.
+            advice = max(backoff, 1 / call.rate.per_second) if failure.empty else backoff
+            closed = advice if failure.wait is None else failure.wait
+            self._buckets.close(self._name_bucket(call.operation), closed, empty=failure.empty)
         return backoff if failure.wait is None else failure.wait
 
     def _build_error(self, failure: _Failure, call: Call) -> CommerceError:
@@ -233,6 +245,8 @@ class HttpSession:
         message = f"{self.account}: {call.operation} got {answer}: {failure.rule.says}."
         if call.repeat is Repeat.NEVER and not failure.undone:
             return UnknownOutcome(f"{self.account}: {call.operation} got {answer}: {UNKNOWN}")
+        if failure.status == 429:
+            return RateLimited(message, wait=failure.wait)
         if issubclass(failure.rule.error, TransientError):
             return TransientError(message, wait=failure.wait)
         return failure.rule.error(message)

@@ -17,12 +17,14 @@ __all__ = ["Bucket", "BucketStore", "Rate", "TokenSource", "TokenStore", "take"]
 class BucketStore(Protocol):
     """A store of buckets, shared by all processes (database) or used by one (memory)."""
 
-    def reserve(self, key: str, rate: Rate, cost: float = 1.0) -> float:
-        """Take tokens from the bucket `key` in one atomic step, and return the seconds to wait."""
+    def take(self, key: str, rate: Rate, cost: float = 1.0) -> float:
+        """Atomically spend tokens of the bucket `key` and return 0.0; or, where it has too few, spend nothing and
+        return the seconds after which to ask again."""
         ...
 
-    def drain(self, key: str, seconds: float) -> None:
-        """The vendor answered 429: nobody may call for `seconds`."""
+    def close(self, key: str, seconds: float, *, empty: bool) -> None:
+        """The vendor refused a call for its rate: nobody may call for `seconds`. empty: the vendor says that the quota
+        is used up, so that what the bucket held is gone too."""
         ...
 
 

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
+from ...core.errors import PermanentError
 from ...domain.inventory.availability import feeds
 from ...domain.outbox.effects import Kind
 from ...resources.connections import Connections
@@ -19,27 +20,46 @@ from .readings import Snapshot, in_pipe, take_stock
 
 
 def pulses(connections: Connections, names: Sequence[str]) -> dict[str, str]:
-    """A digest for each channel that changes if, and only if, one of its targets may change. Writes nothing."""
+    """A digest for each channel that changes when, and only when, one of its targets might. Writes nothing.
+
+    A channel whose settings do not fit what Odoo has gets a digest of that: its own run tells it, and the other
+    channels go on.
+    """
     snapshot = take_stock(connections, store=False)
     ordered = in_pipe(connections, snapshot)
     result = {}
     for name in names:
-        settings = connections.settings.channel(name)
-        with connections.warehouse.transaction() as connection:
-            locations = listings.locations(connection, name)
-        fed = feeds(name, settings.inventory, settings, snapshot.places, locations or {""})
-        result[name] = pulse(snapshot, ordered, {code for codes in fed.values() for code in codes})
+        try:
+            warehouses = _list_warehouses(connections, name, snapshot)
+        except PermanentError as error:
+            result[name] = f"refused {_compute_digest(str(error))}"
+        else:
+            result[name] = pulse(snapshot, ordered, warehouses)
     return result
 
 
+def _list_warehouses(connections: Connections, name: str, snapshot: Snapshot) -> set[str]:
+    """The warehouses that feed a channel. While its listings were never read, its locations are those of the
+    settings: that none is known yet does not mean that it has only the nameless one."""
+    settings = connections.settings.channel(name)
+    with connections.warehouse.transaction() as connection:
+        locations = listings.locations(connection, name) or set(settings.inventory.locations) or {""}
+    fed = feeds(name, settings.inventory, settings, snapshot.places, locations)
+    return {code for codes in fed.values() for code in codes}
+
+
 def pulse(snapshot: Snapshot, ordered: Mapping[int, int | Fraction], warehouses: Iterable[str]) -> str:
-    """A digest of what these warehouses still have to offer."""
+    """A digest of what these warehouses have left to offer."""
     feeding = snapshot.levels[snapshot.levels["warehouse"].isin(list(warehouses))]
     free = feeding["free"].astype("float64").groupby(feeding["product_id"].to_numpy()).sum()
     text = "\n".join(
         f"{product} {units - float(ordered.get(product, 0)):.3f}"
         for product, units in zip(free.index.tolist(), free.tolist(), strict=True)
     )
+    return _compute_digest(text)
+
+
+def _compute_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -15,13 +15,13 @@ _MINE = f"""SELECT tokens, at, closed_until, {_CLOCK} FROM (
 
 
 class DatabaseBuckets:
-    """The channels' BucketStore. Every reservation is a transaction of its own, so that no caller delays another."""
+    """The channels' BucketStore. Every call is a transaction of its own, so no caller keeps others waiting."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
 
-    def reserve(self, key: str, rate: Rate, cost: float = 1.0) -> float:
-        """Take `cost` tokens from the bucket; returns the seconds to wait before the call may go out."""
+    def take(self, key: str, rate: Rate, cost: float = 1.0) -> float:
+        """Spend `cost` tokens of the bucket and return 0.0; or spend nothing and return the seconds to wait."""
         with self._warehouse.transaction() as connection, connection.cursor() as cursor:
             cursor.execute(_MINE, (key,))
             if (row := cursor.fetchone()) is None:
@@ -32,20 +32,25 @@ class DatabaseBuckets:
                 cursor.execute(_MINE, (key,))
                 row = cursor.fetchone() or (rate.burst, 0.0, 0.0, 0.0)
             tokens, at, closed_until, now = row
+            if closed_until > now:
+                return float(closed_until - now)
             bucket, wait = take(Bucket(tokens, at), rate, now, cost)
             cursor.execute(
                 "UPDATE commerce.buckets SET tokens = %s, at = %s WHERE key = %s", (bucket.tokens, bucket.at, key)
             )
-        closed: float = closed_until - now
-        return max(wait, closed, 0.0)
+        return wait
 
-    def drain(self, key: str, seconds: float) -> None:
-        """The vendor answered 429: no call for `seconds`, and the bucket is empty."""
+    def close(self, key: str, seconds: float, *, empty: bool) -> None:
+        """Nobody calls for `seconds`. empty: then one call is due and the rest follow at the rate."""
         with self._warehouse.transaction() as connection, connection.cursor() as cursor:
             cursor.execute(
-                f"""INSERT INTO commerce.buckets AS known (key, tokens, at, closed_until)
-                VALUES (%s, 0, {_CLOCK}, {_CLOCK} + %s) ON CONFLICT (key) DO UPDATE SET
-                tokens = least(known.tokens, 0), at = greatest(known.at, excluded.at),
-                closed_until = greatest(known.closed_until, excluded.closed_until)""",
-                (key, seconds),
+                f"INSERT INTO commerce.buckets (key, tokens, at) VALUES (%s, 1, {_CLOCK}) ON CONFLICT DO NOTHING",
+                (key,),
+            )
+            cursor.execute(
+                f"""UPDATE commerce.buckets SET closed_until = greatest(closed_until, {_CLOCK} + %(seconds)s),
+                tokens = CASE WHEN %(empty)s THEN least(tokens, 1) ELSE tokens END,
+                at = CASE WHEN %(empty)s THEN greatest(at, {_CLOCK} + %(seconds)s) ELSE at END
+                WHERE key = %(key)s""",
+                {"key": key, "seconds": seconds, "empty": empty},
             )

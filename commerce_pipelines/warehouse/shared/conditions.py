@@ -70,22 +70,34 @@ def write(connection: Connection, kept: Iterable[Kept]) -> None:
         )
 
 
-def beat(connection: Connection, name: str, now: datetime, problem: str = "") -> None:
-    """Record one tick of a poller. problem: why it failed."""
+def beat(connection: Connection, name: str, now: datetime, problem: str = "", *, well: bool = True) -> None:
+    """Note one tick of a poller. problem: why it failed. well: whether it looked; False without a problem is a tick
+    that had to wait."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO commerce.heartbeats AS known (name, ticked_at, succeeded_at, failures, problem)"
-            " VALUES (%(name)s, %(now)s, %(well)s, %(failures)s, %(problem)s) ON CONFLICT (name) DO UPDATE SET"
-            " ticked_at = excluded.ticked_at, succeeded_at = coalesce(excluded.succeeded_at, known.succeeded_at),"
-            " failures = CASE WHEN excluded.failures = 0 THEN 0 ELSE known.failures + 1 END,"
-            " problem = excluded.problem",
+            "INSERT INTO commerce.heartbeats AS kept (name, ticked_at, succeeded_at, failures, problem)"
+            " VALUES (%(name)s, %(now)s, %(succeeded_at)s, %(failures)s, %(problem)s) ON CONFLICT (name) DO UPDATE SET"
+            " ticked_at = excluded.ticked_at, succeeded_at = coalesce(excluded.succeeded_at, kept.succeeded_at),"
+            " failures = CASE WHEN %(well)s THEN 0 ELSE kept.failures + excluded.failures END,"
+            " problem = CASE WHEN %(well)s OR %(failures)s > 0 THEN excluded.problem ELSE kept.problem END",
             {
                 "name": name,
                 "now": now,
-                "well": None if problem else now,
+                "succeeded_at": now if well and not problem else None,
                 "failures": int(bool(problem)),
                 "problem": problem,
+                "well": well and not problem,
             },
+        )
+
+
+def expect(connection: Connection, names: Iterable[str], now: datetime) -> None:
+    """From now on these pollers are expected to look: one that never does is missed like one that has stopped."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO commerce.heartbeats (name, ticked_at, succeeded_at, failures, problem)"
+            " VALUES (%(name)s, %(now)s, %(now)s, 0, '') ON CONFLICT DO NOTHING",
+            [{"name": name, "now": now} for name in names],
         )
 
 

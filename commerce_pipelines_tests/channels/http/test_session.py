@@ -159,6 +159,17 @@ def test_a_refusal_without_advice_waits_for_the_next_token(vendor: Vendor, sessi
     assert sum(clock.slept) == pytest.approx(1 / 0.0056)
 
 
+def test_a_gateways_hiccup_costs_a_pause_and_no_quota(vendor: Vendor, clock: Clock) -> None:
+    session = HttpSession(
+        "vendor", [vendor.origin], MemoryBuckets(clock), told_by(clock), used_up=lambda response: False
+    )
+    vendor.script = [answer(429)]
+    began, slow = clock.now, Rate(1 / 266, 5)
+    for _ in range(4):
+        get(session, vendor, rate=slow)
+    assert clock.now - began <= 1
+
+
 def test_twenty_five_calls_of_a_slow_bucket_take_their_time(vendor: Vendor, session: HttpSession, clock: Clock) -> None:
     """G106."""
     began = clock.now
@@ -174,7 +185,7 @@ def test_the_wait_for_the_bucket_is_outside_the_deadline_but_bounded(
     get(session, vendor, rate=slow)
     get(session, vendor, rate=slow, deadline=5.0)
     session.max_wait = 50
-    for _ in range(30):  # refused calls give their place back
+    for _ in range(30):  # refused calls take no place
         with pytest.raises(TransientError) as caught:
             get(session, vendor, rate=slow)
         assert caught.value.wait == pytest.approx(100)

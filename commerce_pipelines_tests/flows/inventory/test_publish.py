@@ -11,7 +11,7 @@ from commerce_pipelines.core.errors import PermanentError, ProtocolError, Transi
 from commerce_pipelines.domain.inventory.listings import Listing, Push, PushOutcome, unreadable
 from commerce_pipelines.flows.identity import agree, identify
 from commerce_pipelines.flows.inventory.publish import Published, compare, publish, refresh_targets, release
-from commerce_pipelines.flows.inventory.pulse import pulse
+from commerce_pipelines.flows.inventory.pulse import pulse, pulses
 from commerce_pipelines.flows.inventory.quantities import Stopped
 from commerce_pipelines.flows.inventory.readings import in_pipe, read_listings, recent_stock, take_stock
 from commerce_pipelines.resources.connections import Connections
@@ -374,3 +374,19 @@ def test_what_a_push_found_out_about_a_listing_is_remembered(warehouse: Warehous
     with warehouse.transaction() as connection, connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM commerce.listing_references WHERE key = 'A'")
         assert cursor.fetchone() == (0,), "nothing is remembered of what is no longer listed"
+
+
+def test_settings_that_fit_no_warehouse_stop_no_other_channels_pulse(
+    warehouse: Warehouse, odoo: Odoo, shop: Shop
+) -> None:
+    world = connections(warehouse, odoo, shop, inventory="locations: {'': [NOWHERE]}")
+    refused = pulses(world, [NAME])
+    assert refused[NAME].startswith("refused ")
+    assert pulses(world, [NAME]) == refused  # asked for once: its run tells what is wrong
+
+
+def test_a_channel_whose_listings_were_never_read_has_the_locations_of_its_settings(
+    warehouse: Warehouse, odoo: Odoo, shop: Shop
+) -> None:
+    world = connections(warehouse, odoo, shop, inventory="locations: {gid-1: [WH]}")
+    assert not pulses(world, [NAME])[NAME].startswith("refused")

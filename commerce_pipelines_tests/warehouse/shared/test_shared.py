@@ -58,18 +58,37 @@ def test_a_replaced_day_resolves_all_but_what_still_fails(warehouse: Warehouse) 
 
 def test_a_bucket_never_gives_more_than_the_vendor_allows(warehouse: Warehouse) -> None:
     waits = _in_processes(_reserve, warehouse.url, 2)
-    # burst 3 at 0.01/s: of ten calls in two processes three go at once and the others queue 100 s apart.
+    # burst 3 at 0.01/s: of ten calls in two processes three go at once; the next token is 100 s away for all others.
     waits = sorted(wait for some in waits for wait in some)
     assert sum(wait == 0 for wait in waits) == 3
-    assert [round(wait / 100) for wait in waits[3:]] == [1, 2, 3, 4, 5, 6, 7]
+    assert all(90 < wait <= 100 for wait in waits[3:])
 
 
-def test_a_drained_bucket_is_closed_for_everybody(warehouse: Warehouse) -> None:
+def test_a_closed_bucket_is_closed_for_everybody(warehouse: Warehouse) -> None:
     rate, buckets = Rate(1, 5), DatabaseBuckets(warehouse)
-    assert buckets.reserve("k", rate) == 0
-    DatabaseBuckets(Warehouse(warehouse.url, MASTER_KEY)).drain("k", 60)
-    assert 55 < buckets.reserve("k", rate) <= 61
-    assert buckets.reserve("another", rate) == 0
+    assert buckets.take("k", rate) == 0
+    DatabaseBuckets(Warehouse(warehouse.url, MASTER_KEY)).close("k", 60, empty=True)
+    assert 55 < buckets.take("k", rate) <= 60
+    assert buckets.take("another", rate) == 0
+
+
+@pytest.mark.parametrize(("empty", "at_once"), [(True, 1), (False, 5)])
+def test_a_bucket_that_opens_again_has_what_the_vendor_did_not_deny(
+    warehouse: Warehouse, empty: bool, at_once: int
+) -> None:
+    buckets = DatabaseBuckets(warehouse)
+    buckets.close("k", 0.0, empty=False)  # the row is there, with its first token
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE commerce.buckets SET tokens = 5")
+    buckets.close("k", 0.0, empty=empty)
+    assert sum(buckets.take("k", Rate(0.0001, 5)) == 0 for _ in range(6)) == at_once
+
+
+def test_a_caller_killed_while_it_waits_leaves_no_place_in_the_queue(warehouse: Warehouse) -> None:
+    buckets, rate = DatabaseBuckets(warehouse), Rate(0.004, 1)
+    assert buckets.take("k", rate) == 0
+    waits = [buckets.take("k", rate) for _ in range(20)]  # each of them is told to wait, and never comes back
+    assert max(waits) <= 250
 
 
 def test_two_processes_refresh_a_token_once(warehouse: Warehouse) -> None:
@@ -121,7 +140,7 @@ def test_an_advisory_lock_is_one_holders_at_a_time(warehouse: Warehouse) -> None
 def _reserve(url: str, start: Any, answers: Any) -> None:
     buckets = DatabaseBuckets(Warehouse(url, MASTER_KEY))
     start.wait()
-    answers.put([buckets.reserve("k", Rate(0.01, 3)) for _ in range(5)])
+    answers.put([buckets.take("k", Rate(0.01, 3)) for _ in range(5)])
 
 
 def _token(url: str, start: Any, answers: Any) -> None:

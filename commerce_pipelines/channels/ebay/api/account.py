@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 
 import msgspec
 
-from ....core.errors import CredentialError, PermanentError, ProtocolError, TransientError, UnknownOutcome
+from ....core.errors import CredentialError, PermanentError, ProtocolError, RateLimited, TransientError, UnknownOutcome
 from ....core.instruments import Instruments
 from ....core.legible import decode_as
 from ...http.session import UNKNOWN, HttpSession, Repeat, Response, TokenAuth
@@ -48,6 +48,7 @@ RESTARTS = 3  # how often a list that changed during its reading is read again
 # Seconds without calls: 518 is the application's daily quota; 21919144 is too many calls for one seller within a
 # quarter of a minute.
 LIMIT_REACHED = {"518": 3_600.0, "21919144": 30.0}
+QUOTA_USED_UP = 2001  # "Request limit has been reached for the resource": the REST APIs' daily quota
 EBAY_FAILED = frozenset(("248", "10007"))  # "Database Server Error", "Internal error to the application"
 
 T = TypeVar("T")
@@ -65,8 +66,8 @@ class Account:
     ) -> None:
         self.settings = settings
         hosts = (settings.base_url, settings.token_url)
-        self._session = HttpSession(settings.name, hosts, buckets, instruments, describe=describe)
-        key = f"{settings.name}:ebay"  # both APIs take the same access token
+        self._session = HttpSession(settings.name, hosts, buckets, instruments, describe=describe, used_up=is_used_up)
+        key = f"{settings.name}:ebay"  # both APIs take the same token
         self._bearer = TokenAuth(tokens, key, self._mint, "Authorization", "Bearer ")
         self._iaf = TokenAuth(tokens, key, self._mint, "X-EBAY-API-IAF-TOKEN")
         self._rates = {**RATES, **trading_rates(settings.trading_calls_per_day)}
@@ -166,7 +167,8 @@ class Account:
             return CredentialError(f"{message}: the token is refused; consent again and store the refresh token.")
         if reached := codes & LIMIT_REACHED.keys():
             wait = max(LIMIT_REACHED[code] for code in reached)
-            return TransientError(f"{message}: the call limit is used up; it will be tried again later.", wait=wait)
+            self._session.close(call, wait)
+            return RateLimited(f"{message}: the call limit is used up; it will be tried again later.", wait=wait)
         if any(is_passing(error) for error in answer.Errors) or answer.Ack == "PartialFailure":
             if repeat is Repeat.NEVER:
                 return UnknownOutcome(f"{message}: {UNKNOWN}")
@@ -207,6 +209,15 @@ def trading_rates(per_day: int) -> dict[str, Rate]:
 def is_passing(error: trading_payloads.Error) -> bool:
     """Whether the failure is on eBay's side, so that the same call may succeed later."""
     return error.ErrorCode in EBAY_FAILED or error.ErrorClassification == "SystemError"
+
+
+def is_used_up(response: Response) -> bool:
+    """Whether a 429 is eBay's daily quota (error 2001). Its gateways send 429 as well, without an error of the API."""
+    try:
+        errors = msgspec.json.decode(response.body, type=payloads.Errors).errors
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return any(error.error_id == QUOTA_USED_UP for error in errors)
 
 
 def describe(response: Response) -> str:

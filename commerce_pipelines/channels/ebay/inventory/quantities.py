@@ -99,8 +99,7 @@ class EbayQuantities(Quantities):
         full = set()
         for item_id in sorted({_get_item_id(wanted) for wanted in batch}):
             key = f"{self._account.settings.name}:revisions:{item_id}"
-            if self._buckets.reserve(key, REVISION_RATE) > 0:
-                self._buckets.reserve(key, REVISION_RATE, -1.0)  # give the revision back, which was not made
+            if self._buckets.take(key, REVISION_RATE) > 0:
                 full.add(item_id)
         stopped = [
             _build_outcome(

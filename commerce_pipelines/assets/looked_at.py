@@ -1,0 +1,56 @@
+"""The checks `looked_at`: what is polled was polled, of late and with success.
+
+What belongs here: the checks as Dagster's pages show them. What does not: what makes a poller late (flows/pollers.py),
+when they are evaluated (sensors/outcomes.py, and a person by *Execute*).
+"""
+
+# No `from __future__ import annotations` here: Dagster reads the annotations of its functions as objects.
+
+import dagster as dg
+
+from ..flows.pollers import STOCK_POLLER, Poller, list_pollers, orders_poller
+from ..resources.connections import Connections
+from ..settings.file import Settings
+
+LOOKED_AT = "looked_at"
+
+
+def looked_at_keys(settings: Settings) -> dict[str, dg.AssetKey]:
+    """The asset of each poller's check, by the poller's name."""
+    pollers = list_pollers(settings)
+    keys = {orders_poller(channel.name): dg.AssetKey([channel.name, "raw_orders"]) for channel in settings.channels}
+    return {**keys, STOCK_POLLER: dg.AssetKey(["odoo", "stock_levels"])} if STOCK_POLLER in pollers else keys
+
+
+def looked_at_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
+    """One check for each poller of these settings."""
+    pollers = list_pollers(settings)
+    return [_build_check(pollers[name], key) for name, key in looked_at_keys(settings).items()]
+
+
+def _build_check(poller: Poller, key: dg.AssetKey) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=key,
+        name=LOOKED_AT,
+        description=f"The sensor {poller.name} has looked at {poller.subject} with success of late. Evaluated every "
+        "minute by the sensor `outcomes`; `commerce-pipelines dev` tells the people under `alerts` even while "
+        "Dagster's daemon is dead.",
+    )
+    def looked_at(connections: dg.ResourceParam[Connections]) -> dg.AssetCheckResult:
+        from ..flows.alerts import judge_pollers
+
+        problem = judge_pollers(connections, connections.instruments.now())[poller.name]
+        return dg.AssetCheckResult(passed=not problem, description=describe(problem))
+
+    return looked_at
+
+
+def select(*keys: dg.AssetKey) -> dg.AssetSelection:
+    """These assets and their checks, `looked_at` left out: a run says nothing about whether sensors look."""
+    polled = [dg.AssetCheckKey(key, LOOKED_AT) for key in keys if key.path[-1] in ("raw_orders", "stock_levels")]
+    selection = dg.AssetSelection.assets(*keys)
+    return selection - dg.AssetSelection.checks(*polled) if polled else selection
+
+
+def describe(problem: str) -> str:
+    return problem or "It has."

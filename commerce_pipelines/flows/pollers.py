@@ -1,0 +1,166 @@
+"""The sensors that look at a channel or at Odoo again and again: when each is to look, and how it fares.
+
+What belongs here: turns, pauses after failures, heartbeats and what they mean. What does not: what is looked at
+(flows/intake/poll.py, flows/inventory/pulse.py), telling people (alerts.py), Dagster (sensors/).
+
+How long a poller rests after failures is remembered by its process alone: a process that starts with new credentials
+or new settings looks at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from ..core.errors import CommerceError, PermanentError, RateLimited
+from ..resources.connections import Connections
+from ..settings.file import Settings
+from ..warehouse.shared import conditions
+from ..warehouse.shared.conditions import Heartbeat
+
+STOCK_POLLER = "odoo_stock_changes"
+LONGEST_REST_SECONDS = 600  # after failures; below SILENT, so that a resting poller is not taken for a dead one
+SHORTEST_TICK_SECONDS = 10
+POLLS, SILENT = 5, timedelta(minutes=15)  # what was not looked at for so many polls, but at least so long, is told
+
+
+class Poller(msgspec.Struct, frozen=True, kw_only=True):
+    """One sensor. subject: what it looks at, in words; seconds: how often it shall look; place: its own among `of`
+    pollers of the same kind, which take turns, so that they do not all look, and all request runs, at the same
+    instant."""
+
+    name: str
+    subject: str
+    seconds: int
+    place: int = 0
+    of: int = 1
+
+    @property
+    def tick_seconds(self) -> int:
+        """How often it has to be asked whether its turn has come."""
+        if self.of == 1:
+            return self.seconds
+        return min(self.seconds, max(SHORTEST_TICK_SECONDS, self.seconds // self.of))
+
+    def turn(self, now: datetime) -> int:
+        """The number of the turn that an instant belongs to; a poller looks once a turn."""
+        return int((now.timestamp() - self.seconds * self.place / self.of) // self.seconds)
+
+
+class Rest(msgspec.Struct, frozen=True):
+    """A poller's memory. looked_at: when it last looked. failures: permanent ones in a row. until: when it looks again
+    at the earliest."""
+
+    looked_at: datetime
+    failures: int = 0
+    until: datetime | None = None
+
+
+_rests: WeakKeyDictionary[Connections, dict[str, Rest]] = WeakKeyDictionary()
+
+
+def forget(connections: Connections) -> None:
+    """As if the process had just started."""
+    _rests.pop(connections, None)
+
+
+def orders_poller(channel: str) -> str:
+    return f"{channel}_new_orders"
+
+
+def list_pollers(settings: Settings) -> dict[str, Poller]:
+    """Every poller of these settings by its name, which is its sensor's too."""
+    channels = settings.channels
+    pollers = [
+        Poller(
+            name=orders_poller(channel.name),
+            subject=f"the orders of {channel.name}",
+            seconds=channel.poll_seconds,
+            place=place,
+            of=len(channels),
+        )
+        for place, channel in enumerate(channels)
+    ]
+    offering = [channel.inventory.poll_seconds for channel in channels if channel.inventory.enabled]
+    if offering:
+        pollers.append(Poller(name=STOCK_POLLER, subject="the stock in Odoo", seconds=min(offering)))
+    return {poller.name: poller for poller in pollers}
+
+
+def is_turn(connections: Connections, poller: Poller, now: datetime) -> bool:
+    """Whether a poller that takes turns with others has not looked in this turn. A process's first look is at once."""
+    rest = _rests.get(connections, {}).get(poller.name)
+    if rest is None or poller.of == 1 or now < rest.looked_at:  # the clock was set back
+        return True
+    return poller.turn(now) != poller.turn(rest.looked_at)
+
+
+def why_resting(connections: Connections, poller: Poller, now: datetime) -> str:
+    """Why a poller does not look now after what its last look met, '' when it looks."""
+    rest = _rests.get(connections, {}).get(poller.name)
+    if rest is None or rest.until is None or not rest.looked_at <= now < rest.until:
+        return ""
+    met = f"{rest.failures} looks failed in a row" if rest.failures else "The rate limit is used up"
+    return f"{met}; it looks at {poller.subject} again after {rest.until:%H:%M:%S} UTC."
+
+
+@contextlib.contextmanager
+def looking(connections: Connections, poller: Poller) -> Iterator[None]:
+    """Note how a poller's look went, and how long it rests then. What it raises goes on; a database that is away is
+    not its failure to note.
+
+    A refusal for the rate is no failure: the poller only waits. After a permanent failure it looks again after two
+    polls, four, eight, up to ten minutes, because nothing changes until a person has done something. After a passing
+    failure it looks at its next turn.
+    """
+    now = connections.instruments.now()
+    rests = _rests.setdefault(connections, {})
+    failures, problem, until, well = 0, "", None, False
+    try:
+        yield
+        well = True
+    except RateLimited as error:
+        until = now + timedelta(seconds=min(error.wait or 0.0, LONGEST_REST_SECONDS))
+        raise
+    except Exception as error:
+        problem = str(error) if isinstance(error, CommerceError) else f"A program error: {type(error).__name__}."
+        if isinstance(error, PermanentError):
+            before = rests.get(poller.name)
+            failures = 1 + (before.failures if before else 0)
+            until = now + timedelta(seconds=rest_seconds(poller.seconds, failures))
+        raise
+    finally:
+        rests[poller.name] = Rest(now, failures, until)
+        with contextlib.suppress(CommerceError), connections.warehouse.transaction() as connection:
+            conditions.beat(connection, poller.name, connections.instruments.now(), problem, well=well)
+
+
+def rest_seconds(seconds: int, failures: int) -> int:
+    """How long a poller that looks every `seconds` rests after so many permanent failures in a row."""
+    return max(seconds, min(seconds * 2 ** min(failures, 10), LONGEST_REST_SECONDS))
+
+
+def judge(poller: Poller, beat: Heartbeat | None, failed_ticks: int, now: datetime) -> str:
+    """What is wrong with a poller, in a sentence and the fix; '' while it does its work."""
+    if beat is None:
+        return ""
+    late = max(timedelta(seconds=POLLS * poller.seconds), SILENT)
+    if beat.failures >= failed_ticks:
+        return (
+            f"{beat.failures} looks failed in a row, last: {beat.problem} "
+            "`commerce-pipelines check` tries every setting and credential."
+        )
+    if now - beat.ticked_at > late:
+        return (
+            f"Its last tick was at {beat.ticked_at:%Y-%m-%d %H:%M} UTC. See in Dagster's UI whether the sensor "
+            f"{poller.name} is switched off, and whether the daemon runs."
+        )
+    since = beat.succeeded_at
+    if since is not None and now - since > late:
+        last = f" Last: {beat.problem}" if beat.problem else " The marketplace's rate limit refuses every call."
+        return f"No look has succeeded since {since:%Y-%m-%d %H:%M} UTC.{last}"
+    return ""
