@@ -162,6 +162,22 @@ def show(channel: str, record_id: str) -> None:
 
 @exceptions.command()
 @click.argument("channel")
+@click.argument("order_id")
+def accept(channel: str, order_id: str) -> None:
+    """Let one order go on although the marketplace calls it risky (`risky` in commerce.yaml).
+
+    The channel's sensor requests the run within a minute.
+    """
+    from ..flows.orders.reviews import accept as accept_order
+
+    connections = _open_connections()
+    connections.settings.channel(channel)
+    accept_order(connections, channel, order_id)
+    click.echo(f"Order {order_id} goes on; the sensor {channel}_new_orders requests its run at its next tick.")
+
+
+@exceptions.command()
+@click.argument("channel")
 @click.argument("order_ids", nargs=-1)
 @click.option("--reason", default="", help="all of this reason code")
 def replay(channel: str, order_ids: tuple[str, ...], reason: str) -> None:

@@ -125,6 +125,23 @@ def aliases(connections: Connections, channel: ChannelSettings) -> Iterator[Find
             yield f"{what}: {goods.measure} of {goods.code}", f"{error} {error.fix}"
 
 
+def holding(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
+    """Deliveries can be held where the settings ask for it: `on_payment_lost: block`, `risky: hold_delivery | wait`."""
+    from ..odoo.sales.holding import find_hold_problems
+
+    if channel.on_payment_lost != "block" and channel.risky == "confirm":
+        return
+    what = f"{channel.name}: holding deliveries (on_payment_lost, risky)"
+    try:
+        problems = find_hold_problems(connections.odoo)
+    except CommerceError as error:
+        problems = [str(error)]
+    for problem in problems:
+        yield what, problem
+    if not problems:
+        yield what, ""
+
+
 def emptied(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
     """The database still knows what it loaded; an empty database beside an Odoo with our orders has lost its
     records."""
@@ -150,7 +167,7 @@ def emptied(connections: Connections, channel: ChannelSettings) -> Iterator[Find
 
 OF_ALL = (alert_targets, listening_place)
 OF_DATABASE = (emptied,)  # these need the database and Odoo
-OF_ODOO = (stock_places, aliases)
+OF_ODOO = (stock_places, aliases, holding)
 OF_CHANNEL = (first_day,)  # these need no service
 OF_ACCOUNT = (granted,)
 
@@ -183,9 +200,10 @@ TRIED: dict[str, Any] = {
     **dict.fromkeys(
         ("taxes.country", "taxes.rate", "routes.countries", "routes.departure_country", "departure_country",
          "channel_departure_country", "channel_departure_countries", "rounding_tolerance", "name", "time_zone",
-         "poll_seconds", "overlap_minutes", "on_payment_lost"),
+         "poll_seconds", "overlap_minutes"),
         BY_FILE,
     ),
+    **dict.fromkeys(("on_payment_lost", "risky"), holding),
     **dict.fromkeys(
         ("routes.services", "routes.skus", "routes.marketplaces"),
         "none: a condition that never holds leaves the order to the next route or the default warehouse",

@@ -69,6 +69,8 @@ _CODES = {
         "total_differs", "wrong_currency", "refused_by_odoo", "partner_refused",
         # what we stored
         "forgotten", "corrupt_snapshot",
+        # what the marketplace still looks into
+        "under_review",
     ),
     (Effect.BLOCKS, Retry.NAME): (
         "no_channel_warehouse", "unknown_departure", "unknown_import", "unknown_tax", "unknown_rate", "unknown_team",
@@ -81,7 +83,7 @@ _CODES = {
     (Effect.NOTE, Retry.CHANGE): (
         "edited_after_shipping", "edited_after_invoicing", "cancelled_after_shipping",
         "cancelled_after_invoicing", "cancelled_after_picking", "cancelled_in_odoo", "changed_in_odoo", "order_locked",
-        "address_withheld", "not_followed", "payment_lost", "refused_after_loading",
+        "address_withheld", "not_followed", "payment_lost", "refused_after_loading", "held_for_review",
         "refund_due", "duplicate_partner", "invalid_vat_number", "vat_number_of_another",
     ),
 }  # fmt: skip

@@ -77,6 +77,7 @@ def new_orders_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDefi
             return dg.SkipReason(f"The pollers take turns; {name} is asked every {poller.seconds} s.")
         cursor, landed, rests = _poll(connections, channel, poller, read_cursor(context.cursor, now))
         _heal(context, connections, name, now)
+        _ask_reviews(context, connections, name, now)
         tomorrow = now.astimezone(channel.zone).date() + timedelta(days=1)
         pending = connections.landing(name, Topic.ORDERS).pending(channel.start_date, tomorrow, cursor.settled)
         waits = bool(pending) and busy(context.instance, name, Topic.ORDERS)
@@ -159,6 +160,17 @@ def _heal(context: dg.SensorEvaluationContext, connections: Connections, name: s
             context.log.info("%d waiting orders are due again: their cause is gone.", count)
     except CommerceError as error:
         context.log.warning("Waiting orders were not looked at: %s", error)
+
+
+def _ask_reviews(context: dg.SensorEvaluationContext, connections: Connections, name: str, now: datetime) -> None:
+    """What the marketplace has cleared meanwhile goes on. A question that fails is asked again later."""
+    from ..flows.orders.reviews import ask_again
+
+    try:
+        if (landed := ask_again(connections, name, now)).new:
+            context.log.info("%d orders under review have a new answer.", landed.new)
+    except CommerceError as error:
+        context.log.warning("Orders under review were not asked for: %s", error)
 
 
 def nightly_orders(channel: ChannelSettings) -> dg.ScheduleDefinition:

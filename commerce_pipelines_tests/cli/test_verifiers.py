@@ -87,6 +87,22 @@ def test_a_unit_that_odoo_cannot_count_the_product_in(shell: Shell) -> None:  # 
     assert len(wrong.splitlines()) == 1
 
 
+def test_deliveries_that_the_user_may_not_hold(shell: Shell) -> None:  # noqa: F811
+    """Nothing is asked of who does not want it; with the operation type there, nobody has to create one."""
+    every, some = ("read", "write", "create", "unlink"), ("read", "write")
+    [user] = [row for row in shell.odoo.database.rows["res.users"].values() if row["login"] == "admin"]
+    user["rights"] = {"*": every, "stock.picking.type": some}
+    shell.write()
+    assert _wrong(shell, "holding deliveries") == ""
+    for asked in ({"on_payment_lost": "block"}, {"risky": "hold_delivery"}, {"risky": "wait"}):
+        shell.write(**asked)
+        assert "may not create stock.picking.type" in _wrong(shell, "holding deliveries")
+    user["rights"] = {"*": every, "stock.picking": ("read",)}
+    assert "may not write stock.picking: give" in _wrong(shell, "holding deliveries")
+    user["rights"] = None
+    assert _wrong(shell, "holding deliveries") == ""
+
+
 def test_targets_and_the_place_to_listen(
     shell: Shell,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,

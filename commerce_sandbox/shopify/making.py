@@ -165,6 +165,7 @@ def make_order(
         "totalCashRoundingAdjustment": {"paymentSet": bag(0)},
         "taxLines": [],
         "additionalFees": [],
+        "risk": {"recommendation": "ACCEPT", "assessments": [{"riskLevel": "LOW"}]},
         "customer": None,
         "purchasingEntity": None,
         "billingAddress": None,

@@ -33,6 +33,15 @@ class OrderStatus(StrEnum):
     CANCELLED = "cancelled"  # cancelled as a whole
 
 
+class Review(StrEnum):
+    """Why the marketplace would rather not have an order sent yet."""
+
+    PENDING = "pending"  # it is still being assessed
+    RISKY = "risky"  # look into it
+    CANCEL = "cancel"  # the marketplace advises to cancel it
+    PAYMENT = "payment"  # its payment is being reviewed
+
+
 class FulfilledBy(StrEnum):
     MERCHANT = "merchant"
     CHANNEL = "channel"  # Amazon FBA and the like: stock and parcels are the marketplace's
@@ -147,6 +156,7 @@ class Order(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
     # Amazon multi-channel fulfilment of a sale that another channel made: never a sale order
     is_other_channel: bool = False
     is_test: bool = False
+    review: Review | None = None
     payments: tuple[Payment, ...] = ()
     refunded: int = 0
     buyer: Buyer = Buyer()

@@ -35,6 +35,7 @@ from .base import (
 )
 from .draft import DraftLine, Flag, SaleDraft
 from .mapping import carrier, choose, departure, route
+from .review import flag_review
 from .rules import SaleRules
 
 Catalogue = Mapping[str, Sequence[Product]]
@@ -63,7 +64,10 @@ def draft(
         business_day(order.placed_at, zone) < rules.history_before
     )  # fmt: skip
     base = msgspec.structs.replace(result.base, contacts=contacts) if result.base and last else None
-    return msgspec.structs.replace(result, history=history, before=before, base=base, changes=changes)
+    flags = (*result.flags, *flag_review(order, rules, last))
+    return msgspec.structs.replace(
+        result, history=history, before=before, base=base, changes=changes, flags=flags
+    )  # fmt: skip
 
 
 def _draft_as_sold(order: Order, subject: str, rules: SaleRules, sold: Base) -> SaleDraft:

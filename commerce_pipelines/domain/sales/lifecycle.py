@@ -25,6 +25,7 @@ from enum import StrEnum
 import msgspec
 
 from ...core.reasons import Retry, rule
+from . import review
 from .base import Base, merge
 from .completeness import SOLD
 from .draft import Action, Flag, Sale, SaleDraft, SaleOutcome
@@ -65,7 +66,8 @@ _SAYS = {
     Says.UNREADABLE: (Step.WAIT, Step.WAIT, Step.FLAG, Step.FLAG, Step.WAIT),
 }
 TABLE = {(says, has): step for says, steps in _SAYS.items() for has, step in zip(Has, steps, strict=True)}
-HOLDS = frozenset(("payment_lost", "refused_after_loading"))  # flags of orders that should not be shipped for now
+LOST = frozenset(("payment_lost", "refused_after_loading"))  # flags of sales that went back
+HOLDS = LOST | {review.HELD}  # flags of orders that should not be shipped for now
 # Flags that say nothing about an order that stays as it is.
 NOT_ASKED = ("oversold", "duplicate_partner", "invalid_vat_number", "vat_number_of_another")
 

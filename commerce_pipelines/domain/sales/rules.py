@@ -76,6 +76,7 @@ class SaleRules(Section, kw_only=True, frozen=True):
     # The same by marketplace id, because Amazon does not name the country.
     channel_departure_countries: dict[str, str] = {}
 
+    risky: Literal["confirm", "hold_delivery", "wait"] = "confirm"  # orders that the marketplace calls risky
     rounding_tolerance: int = 2  # minor units: the largest rounding line that may bring Odoo's total to the channel's
     on_payment_lost: Literal["note", "block"] = "note"  # block: its delivery is put on hold, see docs/life-cycle.md
     history_before: date | None = None  # orders placed earlier and already shipped get no delivery and no reservation

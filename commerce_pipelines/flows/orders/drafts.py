@@ -92,12 +92,21 @@ def _add(
         return
     settings, channel = connections.settings, connections.settings.channel(name)
     catalogue, label = catalogue_for(connections, name, (order for order, _, _ in orders)), connections.label(name)
-    seal = sealer(connections)
+    seal, accepted = sealer(connections), _read_accepted(connections, name, [order.order_id for order, _, _ in orders])
     for order, subject, day in orders:
         base, sold = sales.get(order.order_id, (None, False))
-        last = LastLoad(seal=seal, base=base, sold=sold)
+        last = LastLoad(seal=seal, base=base, sold=sold, accepted=order.order_id in accepted)
         try:
             made = draft(order, subject, channel, settings.vat, catalogue, channel.zone, last)
             result.drafts.append(made if label == name else msgspec.structs.replace(made, channel=label))
         except RecordError as error:
             result.failures.append((order.order_id, day, error))
+
+
+def _read_accepted(connections: Connections, name: str, order_ids: Sequence[str]) -> set[str]:
+    from ...warehouse.orders.accepted import read_accepted
+
+    if connections.settings.channel(name).risky == "confirm":
+        return set()
+    with connections.warehouse.transaction() as connection:
+        return read_accepted(connection, name, order_ids)

@@ -30,12 +30,13 @@ from ...domain.sales.lifecycle import (
     refused_after_loading,
     step,
 )
+from ...domain.sales.review import HELD
 from ...resources.connections import Connections
 from ...settings.fingerprint import fingerprint
 from ...warehouse.orders.ledger import LEDGER, read_entries, read_unreadable
 from ..odoo_writer import odoo_writer
 from .drafts import drafts_of
-from .marks import STAYS, mark, release
+from .marks import STAYS, choose_holds, mark, release
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,7 +122,7 @@ def load(
             )
         for order_id, sale in work.booked.items():
             work.verdicts[order_id] = _add_confirmed_flag(work.verdicts[order_id], sale)
-        mark(writer, work, channel.on_payment_lost == "block")
+        mark(writer, work, choose_holds(channel))
     _put_in_exceptions(connections, name, rows, work, run_id, now)
     by_id = {draft.order_id: draft for draft in drafted.drafts}
     return _build_ledger(connections, name, rows, work, by_id, now), _sum_figures(work.verdicts.values(), rows, by_id)
@@ -171,7 +172,22 @@ def sort(connections: Connections, name: str, rows: list[Row], again: bool, now:
             work.kept.add(order_id)
             continue
         _sort_row(work, row, sale, entries.get(order_id), again or order_id in asked)
+    accepted = {order_id for order_id in asked & work.kept & booked.keys() if HELD in work.notes[order_id]}
+    _load_anew(work, [row for row in due if row["order_id"] in accepted], booked, entries)
     return work
+
+
+def _load_anew(
+    work: Sorted, rows: list[Row], booked: Mapping[str, Sale], entries: Mapping[str, LedgerEntry]
+) -> None:  # fmt: skip
+    """Load orders that would stay as they are, because a person has accepted them."""
+    for row in rows:
+        order_id = row["order_id"]
+        work.kept.discard(order_id)
+        work.load.append(row)
+        entry = entries.get(order_id)
+        work.sales[order_id] = (entry.base if entry else None, True)
+        work.booked[order_id] = booked[order_id]
 
 
 def _sort_row(work: Sorted, row: Row, sale: Sale | None, entry: LedgerEntry | None, again: bool) -> None:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from ...core.errors import PermanentError
 from ...domain.sales.completeness import SOLD
 from ...domain.sales.draft import Action, Flag, SaleOutcome
-from ...domain.sales.lifecycle import HOLDS, NOT_ASKED
+from ...domain.sales.lifecycle import HOLDS, LOST, NOT_ASKED
+from ...domain.sales.review import HELD
+from ...domain.sales.rules import SaleRules
 
 if TYPE_CHECKING:
     from ...odoo.rpc.client import OdooClient
@@ -36,9 +38,14 @@ def release(odoo: OdooClient, work: Sorted) -> None:
     _hold_and_release(odoo, set(), ids)
 
 
-def mark(odoo: OdooClient, work: Sorted, block: bool) -> None:
+def choose_holds(rules: SaleRules) -> frozenset[str]:
+    """The flags of which a channel's settings say that they hold deliveries."""
+    return (LOST if rules.on_payment_lost == "block" else frozenset()) | {HELD}
+
+
+def mark(odoo: OdooClient, work: Sorted, holding: frozenset[str]) -> None:
     """Make the marks in Odoo agree with the verdicts. An order goes on without its marks where Odoo refuses them.
-    block: deliveries of orders that should not be shipped are held, see HOLDS."""
+    holding: the flags that hold deliveries."""
     orders: dict[int, tuple[Flag, ...]] = {}
     hold, free = set[int](), set[int]()
     loaded = {row["order_id"] for row in work.load}
@@ -49,10 +56,10 @@ def mark(odoo: OdooClient, work: Sorted, block: bool) -> None:
         now = flags_after(outcome, before)
         if now.keys() != before.keys() or (now and outcome.action in _WRITTEN):
             orders[outcome.odoo_id] = tuple(now.values())
-        holds, held = bool(HOLDS & now.keys()), bool(HOLDS & before.keys()) and order_id not in loaded
-        if holds and block and not held and outcome.state in SOLD:
+        holds, held = holding & now.keys(), order_id not in loaded and holding & before.keys()
+        if holds and not held and outcome.state in SOLD:
             hold.add(outcome.odoo_id)
-        if held and not holds:
+        if HOLDS & before.keys() and not holds and order_id not in loaded:
             free.add(outcome.odoo_id)
     _hold_and_release(odoo, hold, free)
     show(odoo, orders)

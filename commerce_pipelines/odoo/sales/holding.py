@@ -7,7 +7,7 @@ Odoo Community cannot lock a delivery and keep its goods reserved: cancelling or
 transfer keeps its reservation when its operation type changes, so a held transfer is moved to an operation type for
 held transfers, one for each operation type that it may come from. A person who opens it there can still validate it.
 
-What belongs here: holding and releasing. What does not: which orders (flows/orders/marks.py).
+What belongs here: holding and releasing, and whether the user may. What does not: which orders (flows/orders/marks.py).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ..rpc.load import load_one, names_of, read_ids
 from .confirming import tracking
 
 _PREFIX = "hold_type_"
+_STEPS = ["PICK", "PACK"]  # sequence codes of the steps before a delivery
 _OF_TYPE = ("name", "code", "warehouse_id", "default_location_src_id", "default_location_dest_id", "company_id",
             "reservation_method")  # fmt: skip
 
@@ -49,6 +50,34 @@ def release_sales(client: OdooClient, order_ids: Collection[int]) -> None:
             by_type[ours[row["picking_type_id"]]].append(row["id"])
     for type_id, ids in by_type.items():
         _move_transfers(client, ids, type_id)
+
+
+def find_hold_problems(client: OdooClient) -> list[str]:
+    """Why deliveries could not be held, a sentence each: an operation type for held transfers that is archived, or that
+    is missing and that the user may not create; transfers that the user may not write."""
+    user = client.settings.username
+    problems = []
+    if not client.call("stock.picking", "has_access", ids=[], operation="write"):
+        problems.append(f"{user} may not write stock.picking: give the group Inventory / User.")
+    types = client.call(
+        "stock.picking.type", "search_read", fields=["display_name"], load=None, order="id",
+        domain=["|", ["code", "=", "outgoing"], "&", ["code", "=", "internal"], ["sequence_code", "in", _STEPS]],
+    )  # fmt: skip
+    ours = set(names_of(client, "stock.picking.type", [row["id"] for row in types]))
+    held = {row["id"]: row["display_name"] for row in types if row["id"] not in ours}
+    there = read_ids(client, "stock.picking.type", [f"{_PREFIX}{type_id}" for type_id in held])
+    archived = client.call(
+        "stock.picking.type", "search_read", fields=["display_name"], load=None,
+        domain=[["id", "in", sorted(there.values())], ["active", "=", False]],
+    )  # fmt: skip
+    problems += [f"The operation type {row['display_name']} is archived in Odoo: unarchive it." for row in archived]
+    missing = [name for type_id, name in held.items() if f"{_PREFIX}{type_id}" not in there]
+    if missing and not client.call("stock.picking.type", "has_access", ids=[], operation="create"):
+        problems.append(
+            f"Odoo has no operation type yet that holds transfers of {', '.join(missing)}, and {user} may not create "
+            "stock.picking.type: give the group Inventory / Administrator until the first delivery is held."
+        )
+    return problems
 
 
 def _read_open_transfers(client: OdooClient, order_ids: Collection[int]) -> tuple[list[dict[str, Any]], dict[int, int]]:

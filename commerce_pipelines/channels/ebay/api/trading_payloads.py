@@ -174,6 +174,7 @@ class Order(_Element):
     MonetaryDetails: MonetaryDetails | None = None
     BuyerTaxIdentifier: list[BuyerTaxIdentifier] = []
     BuyerUserID: str = ""
+    PaymentHoldStatus: str = ""  # PaymentReview and others, see trading_translate.py
     PaidTime: Instant | None = None
     ShippedTime: Instant | None = None
     CancelStatus: str = ""

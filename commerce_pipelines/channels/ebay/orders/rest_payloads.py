@@ -85,10 +85,18 @@ class PricingSummary(_Payload):
     fee: Amount | None = None
 
 
+class PaymentHold(_Payload):
+    """seller_actions_to_release: what the seller can do to have the money released, such as to send the parcel."""
+
+    hold_state: str | None = None  # HELD, HELD_PENDING, NOT_HELD, RELEASED, RELEASE_CONFIRMED, _FAILED, _PENDING
+    seller_actions_to_release: list[msgspec.Raw] | None = None
+
+
 class Payment(_Payload):
     payment_method: str | None = None
     payment_status: str | None = None
     amount: Amount | None = None
+    payment_holds: list[PaymentHold] | None = None
 
 
 class Refund(_Payload):

@@ -16,7 +16,7 @@ from datetime import UTC
 from ....core.errors import RecordError
 from ....domain.keys import is_relay
 from ....domain.money import to_minor
-from ....domain.orders.order import Address, Buyer, FulfilledBy, Order, OrderStatus, Payment, Shipped, check
+from ....domain.orders.order import Address, Buyer, FulfilledBy, Order, OrderStatus, Payment, Review, Shipped, check
 from ...capabilities import Head
 from ..marketplaces import BY_ID
 from . import rest_payloads
@@ -25,6 +25,7 @@ from .parties import first_email, phone, state, subject, with_reference
 
 PAID = frozenset(("PAID", "PARTIALLY_REFUNDED", "FULLY_REFUNDED"))
 CANCELLED = frozenset(("CANCELED", "CANCELLED"))
+HELD = frozenset(("HELD", "HELD_PENDING", "RELEASE_FAILED"))
 SHIPPED = {"NOT_STARTED": Shipped.NO, "IN_PROGRESS": Shipped.PARTLY, "FULFILLED": Shipped.YES}
 # The kind of number that only a business has. Private persons may have a CODICE_FISCALE, DNI, NIE, NIF or NIT too.
 TRADER_ID = "VATIN"
@@ -79,6 +80,7 @@ def translate(raw: bytes, channel: str, home: str, prices_include_tax: bool | No
         departure_country=_find_departure(order),
         payments=_read_payments(order, currency),
         refunded=_sum_refunds(order, currency),
+        review=_find_review(order),
         buyer=_read_buyer(order, marketplace),
         shipping=_read_shipping_address(step),
         billing=_read_address(order.buyer.buyer_registration_address) if order.buyer else None,
@@ -194,6 +196,15 @@ def _read_payments(order: rest_payloads.Order, currency: str) -> tuple[Payment, 
     paid = [payment for payment in stated if payment.payment_status == "PAID"]
     amounts = [(payment.payment_method or "", _read_minor_in(payment.amount, currency)) for payment in paid]
     return tuple(Payment(method=method, amount=amount) for method, amount in amounts if amount)
+
+
+def _find_review(order: rest_payloads.Order) -> Review | None:
+    """A payment that eBay holds. A hold that the seller can end, as a new seller's ends with the tracking number, asks
+    for the parcel instead of holding it back."""
+    payments = (order.payment_summary and order.payment_summary.payments) or ()
+    holds = [hold for payment in payments for hold in payment.payment_holds or ()]
+    held = any(hold.hold_state in HELD and not hold.seller_actions_to_release for hold in holds)
+    return Review.PAYMENT if held else None
 
 
 def _sum_refunds(order: rest_payloads.Order, currency: str) -> int:

@@ -16,7 +16,7 @@ from decimal import Decimal
 from ....core.errors import RecordError
 from ....domain.keys import is_relay
 from ....domain.money import allocate, to_minor
-from ....domain.orders.order import Address, Buyer, Order, OrderStatus, Payment, Shipped, check
+from ....domain.orders.order import Address, Buyer, Order, OrderStatus, Payment, Review, Shipped, check
 from ...capabilities import Head
 from ..api import trading_payloads as payloads
 from ..api.payloads import bad_payload
@@ -28,6 +28,9 @@ CANCELLED = frozenset(
     ("CancelComplete", "CancelClosedNoRefund", "CancelClosedWithRefund", "CancelClosedUnknownRefund",
      "CancelClosedForCommitment")
 )  # fmt: skip
+# "A possible issue with the buyer that needs to be reviewed by eBay". Other holds are about the seller, who gets the
+# money once the parcel has arrived.
+REVIEWED = "PaymentReview"
 DISPATCHED = frozenset(("Shipped",))
 
 
@@ -81,6 +84,7 @@ def translate(raw: bytes, channel: str, home: str, prices_include_tax: bool | No
         service=service.ShippingService if service else "",
         payments=_read_payments(order, currency),
         refunded=_sum_refunds(order, currency),
+        review=Review.PAYMENT if order.PaymentHoldStatus == REVIEWED else None,
         buyer=_read_buyer(order, market.language),
         shipping=_read_shipping_address(order),
     )

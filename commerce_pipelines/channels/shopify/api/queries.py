@@ -68,6 +68,7 @@ fragment OrderFields on Order {
   id name createdAt updatedAt cancelledAt test edited taxesIncluded dutiesIncluded
   displayFinancialStatus displayFulfillmentStatus currencyCode presentmentCurrencyCode
   email phone customerLocale
+  risk { recommendation assessments { riskLevel } }
   totalPriceSet { %BAG% { amount currencyCode } }
   totalTipReceivedSet { %BAG% { amount } }
   totalRefundedSet { %BAG% { amount } }

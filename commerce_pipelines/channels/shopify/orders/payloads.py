@@ -186,6 +186,15 @@ class PurchasingEntity(Node):
     location: CompanyLocation | None = None
 
 
+class Assessment(Node):
+    riskLevel: str = ""  # HIGH, LOW, MEDIUM, NONE, PENDING
+
+
+class Risk(Node):
+    recommendation: str = ""  # ACCEPT, CANCEL, INVESTIGATE, NONE
+    assessments: list[Assessment] = []
+
+
 class Order(Node):
     """An order node. `refunds` is there for edited orders only; fees and duties are complete only where there are
     any."""
@@ -213,6 +222,7 @@ class Order(Node):
     originalTotalDutiesSet: Bag | None = None
     originalTotalAdditionalFeesSet: Bag | None = None
     totalCashRoundingAdjustment: CashRounding | None = None
+    risk: Risk | None = None
     customer: Customer | None = None
     purchasingEntity: PurchasingEntity | None = None
     billingAddress: Address | None = None

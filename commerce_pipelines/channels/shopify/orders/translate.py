@@ -33,7 +33,18 @@ import msgspec
 
 from ....core.errors import RecordError
 from ....domain.keys import is_relay
-from ....domain.orders.order import Address, Buyer, LineKind, Order, OrderLine, OrderStatus, Payment, Shipped, balance
+from ....domain.orders.order import (
+    Address,
+    Buyer,
+    LineKind,
+    Order,
+    OrderLine,
+    OrderStatus,
+    Payment,
+    Review,
+    Shipped,
+    balance,
+)
 from ..api.payloads import number
 from . import payloads
 from .charges import (
@@ -53,6 +64,7 @@ from .charges import (
 
 _PAID = frozenset({"PAID", "PARTIALLY_REFUNDED", "REFUNDED"})
 _SHIPPED = {"FULFILLED": Shipped.YES, "PARTIALLY_FULFILLED": Shipped.PARTLY}
+_REVIEWS = {"INVESTIGATE": Review.RISKY, "CANCEL": Review.CANCEL}
 # What a successful transaction does to the amount paid. Authorisations move no money; refunds are `Order.refunded`.
 _PAYS = {"SALE": 1, "CAPTURE": 1, "CHANGE": -1}
 
@@ -83,7 +95,6 @@ def translate(order: payloads.Order, *, channel: str, shop: str, basis: Basis) -
     if order.totalCashRoundingAdjustment and (rounding := minor(order.totalCashRoundingAdjustment.paymentSet)):
         total += rounding
         lines.append(_build_untaxed_line("rounding", LineKind.ROUNDING, "Cash rounding", rounding))
-
     result = Order(
         channel=channel,
         order_id=number(order.id),
@@ -101,6 +112,7 @@ def translate(order: payloads.Order, *, channel: str, shop: str, basis: Basis) -
         marketplace=shop,
         service=charges.service(),
         is_test=order.test,
+        review=_find_review(order.risk),
         payments=_read_payments(order.transactions, minor),
         refunded=minor(order.totalRefundedSet),
         buyer=_read_buyer(order),
@@ -281,6 +293,16 @@ def _read_address(address: payloads.Address | None) -> Address | None:
         country=address.countryCodeV2 or "",
         phone=address.phone or "",
     )
+
+
+def _find_review(risk: payloads.Risk | None) -> Review | None:
+    """Shopify's own advice counts; without any, an assessment that is not done yet does."""
+    if risk is None:
+        return None
+    if risk.recommendation in _REVIEWS:
+        return _REVIEWS[risk.recommendation]
+    pending = any(assessment.riskLevel == "PENDING" for assessment in risk.assessments)
+    return Review.PENDING if pending and risk.recommendation != "ACCEPT" else None
 
 
 def _build_incomplete_error(path: str) -> RecordError:

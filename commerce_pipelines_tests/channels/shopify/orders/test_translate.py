@@ -14,7 +14,7 @@ from commerce_pipelines.channels.shopify.api.queries import queries
 from commerce_pipelines.channels.shopify.orders import payloads
 from commerce_pipelines.channels.shopify.orders.translate import translate
 from commerce_pipelines.core.errors import RecordError
-from commerce_pipelines.domain.orders.order import LineKind, Order, OrderStatus, Shipped, balance, check
+from commerce_pipelines.domain.orders.order import LineKind, Order, OrderStatus, Review, Shipped, balance, check
 from commerce_sandbox.shopify import Line, make_order
 from commerce_sandbox.shopify.execution import Execution
 
@@ -291,3 +291,20 @@ def test_whatever_is_sold_the_lines_add_up(
         for line in order.lines:
             assert line.quantity > 0
             assert (line.amount <= 0) == (line.kind is LineKind.DISCOUNT) or line.amount == 0
+
+
+@pytest.mark.parametrize(
+    ("recommendation", "levels", "review"),
+    [
+        ("ACCEPT", ["LOW"], None),
+        ("ACCEPT", ["PENDING", "LOW"], None),
+        ("NONE", [], None),
+        ("NONE", ["PENDING"], Review.PENDING),
+        ("INVESTIGATE", ["MEDIUM"], Review.RISKY),
+        ("CANCEL", ["HIGH", "LOW"], Review.CANCEL),
+    ],
+)
+def test_what_shopify_advises_against(recommendation: str, levels: list[str], review: Review | None) -> None:
+    risk = {"recommendation": recommendation, "assessments": [{"riskLevel": level} for level in levels]}
+    assert read(sell(mug(), risk=risk)).review is review
+    assert read(sell(mug(), risk=None)).review is None

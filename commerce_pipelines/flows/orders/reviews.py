@@ -1,0 +1,68 @@
+"""Orders that the marketplace looks into: a person's word for them, and asking the marketplace for its newest word.
+
+Marketplaces do not reliably call an order changed when they clear it. What is held or waits because of a review is
+therefore asked for by its id now and then, and the answer is landed like any other.
+
+What belongs here: accepting an order, and asking again. What does not: what a review means for an order
+(domain/sales/review.py).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from ...channels.capabilities import Page
+from ...core.errors import PermanentError
+from ...core.topics import Topic
+from ...domain.sales.review import HELD, WAITS
+from ...resources.connections import Connections
+from ..intake.pull import Landed, land
+from .heal import replay
+
+ASK_EVERY = timedelta(minutes=15)
+MOST = 20  # orders that are asked for at a time, those that were looked at longest ago first
+ASK_FOR = timedelta(days=14)  # later the nightly pass and the poll have to do
+
+
+def accept(connections: Connections, name: str, order_id: str) -> None:
+    """A person lets an order go on although the marketplace calls it risky; its lane's next run carries it out.
+
+    Raises PermanentError for an order that is neither held nor waits for a review.
+    """
+    from ...warehouse import exceptions
+    from ...warehouse.orders import accepted
+
+    with connections.warehouse.transaction() as connection:
+        waiting = exceptions.open_exceptions(connection, name, Topic.ORDERS, record_ids=[order_id])
+        if not any(record.code in (HELD, WAITS) for record in waiting):
+            raise PermanentError(
+                f"Order {order_id} of {name} neither waits nor is held because the marketplace calls it risky; "
+                f"`commerce-pipelines exceptions show {name} {order_id}` says what it waits for."
+            )
+        accepted.accept(connection, name, order_id, connections.instruments.now())
+    replay(connections, name, order_ids=[order_id])
+
+
+def ask_again(connections: Connections, name: str, now: datetime) -> Landed:
+    """Land the newest answer of orders under review, at most every quarter of an hour in a process. Raises the
+    channel's errors."""
+    from ...warehouse import exceptions
+
+    landed, memory = Landed(), connections.warehouse.memory
+    last = memory.get(("reviews asked", name))
+    if last is not None and now - last < ASK_EVERY:
+        return landed
+    memory["reviews asked", name] = now
+    with connections.warehouse.transaction() as connection:
+        waiting = [
+            record
+            for code in (HELD, WAITS)
+            for record in exceptions.open_exceptions(connection, name, Topic.ORDERS, code=code)
+            if record.first_seen > now - ASK_FOR
+        ]
+    source = connections.channel(name).orders
+    for order_id in dict.fromkeys(record.record_id for record in sorted(waiting, key=lambda row: row.last_seen)[:MOST]):
+        raw = source.one(order_id)
+        if raw is not None:
+            land(connections, name, Page(records=(raw,), resume=None, watermark=now), "poll", now, landed)
+    return landed
