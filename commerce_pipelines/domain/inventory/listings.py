@@ -17,7 +17,6 @@ import msgspec
 from ...core.section import Section
 from ..orders.order import FulfilledBy
 
-PPM = 1_000_000
 LONGEST_NAME = 100  # characters by which an unreadable record is called
 
 

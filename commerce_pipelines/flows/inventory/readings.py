@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from ...odoo.inventory.snapshot import Catalogue, Stock
 
 LISTINGS = "listings"  # the stage in exceptions
-FRESH = timedelta(minutes=5)  # older stock is read again before anything is pushed
-_CHUNK = 500
+STOCK_FRESH_FOR = timedelta(minutes=5)  # older stock is read again before anything is pushed
+_ORDERS_A_CHUNK = 500
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -108,7 +108,7 @@ def recent_stock(connections: Connections) -> Snapshot:
     snapshot = stored_stock(connections)
     if snapshot is not None:
         with connections.warehouse.transaction() as connection:
-            if database.clock(connection) - snapshot.taken_at <= FRESH:
+            if database.clock(connection) - snapshot.taken_at <= STOCK_FRESH_FOR:
                 return snapshot
     return take_stock(connections)
 
@@ -225,8 +225,8 @@ def _read_landed_units(
     units: Counter[Sold] = Counter()
     if fresh := pipe.landed[channel.name]:
         source, landing = connections.channel(channel.name).orders, connections.landing(channel.name, Topic.ORDERS)
-        for start in range(0, len(fresh), _CHUNK):
-            for snapshot in landing.newest_of(fresh[start : start + _CHUNK]).values():
+        for start in range(0, len(fresh), _ORDERS_A_CHUNK):
+            for snapshot in landing.newest_of(fresh[start : start + _ORDERS_A_CHUNK]).values():
                 try:
                     order = None if snapshot.raw is None else read_order(source, snapshot.raw, snapshot.record_id)
                 except RecordError:
