@@ -172,8 +172,8 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
                 "complete",
                 asset=key("sale_orders"),
                 description=f"Every paid order of {name}, of all days proved so far, is one confirmed sale order in "
-                "Odoo: same count, same money to the cent, no id missing, none waiting. A day that was found wanting "
-                "stays so until it is proved again, whatever days the last run was about.",
+                "Odoo: same count, same money to the cent, no id missing, none waiting. An "
+                "incomplete day stays incomplete until it is proved again, whatever days the last run was about.",
             )
         ],
         description="Each paid order as exactly one confirmed sale order in Odoo, with partner, addresses, taxes, team "

@@ -25,15 +25,17 @@ if TYPE_CHECKING:
 
 def advice(name: str, first: date, last: date) -> str:
     """What to do about orders that are missing on some days."""
-    return f"run `commerce-pipelines backfill {name} --from {first} --to {last}` to ask for those days again."
+    return f"run `commerce-pipelines backfill {name} --from {first} --to {last}` to read those days again."
 
 
 @click.command()
 @click.argument("channel")
 @click.option("--from", "start", type=click.DateTime(["%Y-%m-%d"]), required=True, help="first business day")
 @click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), help="last business day; default: today")
-@click.option("--days-per-run", type=click.IntRange(1, 366), help="default: 7; fewer let new orders in between sooner")
-@click.option("--anew", is_flag=True, help="from the first day, although an earlier one of these days was interrupted")
+@click.option("--days-per-run", type=click.IntRange(1, 366), help="default: 7; with fewer, new orders wait less")
+@click.option(
+    "--anew", is_flag=True, help="begin with the first day, although an earlier backfill of these days was interrupted"
+)
 def backfill(channel: str, start: datetime, end: datetime | None, days_per_run: int | None, anew: bool) -> None:
     """Read CHANNEL's orders of old days and bring them to Odoo.
 
@@ -48,7 +50,7 @@ def backfill(channel: str, start: datetime, end: datetime | None, days_per_run: 
     connections = open_connections(settings_file.load())
     now = connections.instruments.now()
     first, last = days(connections.settings.channel(channel), start, end, back=0, now=now)
-    again = f"`commerce-pipelines backfill {channel} --from {first} --to {last}` goes on with these days"
+    again = f"`commerce-pipelines backfill {channel} --from {first} --to {last}` continues with these days"
     with runs(connections, channel, {BACKFILL_TAG: f"{channel} {first} {last}"}, again) as run:
         for part in parts_of(
             connections, channel, first, last, run,
@@ -82,8 +84,8 @@ def runs(
             done = run_here(instance, job, {**tags, RANGE_START: start.isoformat(), RANGE_END: end.isoformat()})
             if not done.is_success:
                 raise PermanentError(
-                    f"The run of {start} to {end} failed, /runs/{done.run_id} in Dagster's UI says why; after that is "
-                    f"mended {again}."
+                    f"The run of {start} to {end} failed, /runs/{done.run_id} in Dagster's UI says why; after that is fixed "
+                    f"{again}."
                 )
 
         yield run

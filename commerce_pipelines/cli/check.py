@@ -36,7 +36,7 @@ def verify(connections: Connections) -> Iterator[Finding]:
     for name in strangers(connections) if entered_database else ():
         yield (
             f"records of a channel {name}, which commerce.yaml does not have; `commerce-pipelines channels rename "
-            f"{name} NEW` adopts them if it is called NEW now", ""
+            f"{name} NEW` renames them if it is called NEW now", ""
         )  # fmt: skip
     for channel in settings.channels:
         if entered_database:
@@ -64,9 +64,9 @@ def send_test(connections: Connections) -> Iterator[Finding]:
 
     targets = connections.settings.alerts.targets
     if not targets:
-        yield "alerts.targets", "names no target, so nobody would hear of anything; see commerce.example.yaml."
+        yield "alerts.targets", "names no target, so nobody would get alerts; see commerce.example.yaml."
     for secret in targets:
-        problems = alert([secret], "commerce_pipelines: a test", "This target hears of what needs a person.")
+        problems = alert([secret], "commerce_pipelines: a test", "This target gets the alerts.")
         yield f"alert sent to {secret.env}", " ".join(problems)
 
 

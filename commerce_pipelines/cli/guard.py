@@ -75,7 +75,7 @@ class Guard:
         if origin is not None and (urlsplit(origin).netloc.lower() != host or not origin.startswith("http")):
             return 403, "A page of another site may not use the UI."
         if scope["type"] == "websocket" and origin is None:
-            return 403, "A WebSocket says from which page it comes."
+            return 403, "A WebSocket has to name its page (Origin)."
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and (
             scope["method"] != "GET"
             or scope["path"].endswith("/graphql")
@@ -106,9 +106,7 @@ class Guard:
         up in histories and logs."""
         assert self._token is not None  # noqa: S101 - narrows the type
         if not _is_token(candidate, self._token):
-            return await _send_answer(
-                send, 401, "The token is another one; commerce-pipelines dev printed the right one."
-            )
+            return await _send_answer(send, 401, "The token is wrong; commerce-pipelines dev printed the right one.")
         rest = [(key, value) for key, values in _parse_query(scope).items() if key != "token" for value in values]
         # A path that begins with two slashes would name another host.
         target = "/" + scope["path"].lstrip("/\\") + (f"?{urlencode(rest)}" if rest else "")
@@ -122,7 +120,7 @@ def _refuse_graphql(scope: Scope, headers: dict[str, str]) -> tuple[int, str] | 
     other."""
     if scope["method"] in ("GET", "HEAD", "OPTIONS"):
         if scope["path"].rstrip("/").endswith("/graphql") and "query" in _parse_query(scope):
-            return 405, "GraphQL is asked by POST."
+            return 405, "GraphQL needs a POST of JSON."
         return None
     if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         return 415, "Only application/json is taken."

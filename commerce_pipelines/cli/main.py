@@ -109,7 +109,7 @@ def check(send_test_alert: bool) -> None:
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
-@click.option("--behind-proxy", is_flag=True, help="a proxy with a login is in front: the UI asks for no token")
+@click.option("--behind-proxy", is_flag=True, help="a proxy with a login is in front: the UI needs no token")
 @click.option("--public-host", multiple=True, help="name[:port] under which the proxy is reached, if it passes it on")
 def dev(host: str, port: int, behind_proxy: bool, public_host: tuple[str, ...]) -> None:
     """Run Dagster (UI, daemon, sensors) until Ctrl-C.
@@ -167,7 +167,7 @@ def listen() -> None:
     connections = _open_connections()
     section = connections.settings.listen
     if section is None:
-        raise SettingsError("listen is missing in commerce.yaml: it says where, see commerce.example.yaml.")
+        raise SettingsError("listen is missing in commerce.yaml: it names the address, see commerce.example.yaml.")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
         with ending_cleanly(), listening(section, connections.warehouse):
@@ -179,7 +179,12 @@ def listen() -> None:
 
 
 @main.command()
-@click.option("--launched-before", type=float, default=0.0, help="seconds; leaves later ones that only start alone")
+@click.option(
+    "--launched-before",
+    type=float,
+    default=0.0,
+    help="seconds; runs launched later that are still starting are left alone",
+)
 def end_dead_runs(launched_before: float) -> None:
     """End the runs whose processes are gone.
 

@@ -155,7 +155,7 @@ class Supervisor:
         else:
             if look.name in self._failing:
                 self._failing.discard(look.name)
-                self._tell(f"{look.name} works again", "Nothing is to be done.")
+                self._tell(f"{look.name} works again", "No action is needed.")
 
     def stop(self) -> None:
         """End all parts, last first, and all processes that dead parts left running."""

@@ -173,7 +173,7 @@ OF_ACCOUNT = (granted,)
 
 BY_NAMES = "odoo/readiness.py verify_names: exists in Odoo"
 BY_ENTRY = "check: entering Odoo"
-BY_PROBE = "check: whose account it is, with a token minted anew"
+BY_PROBE = "check: which account it opens, with a newly minted token"
 BY_DATES = "check: dates that run out"
 BY_FILE = "the file: a wrong value is refused when it is read"
 
@@ -217,7 +217,7 @@ TRIED: dict[str, Any] = {
     **dict.fromkeys((f"credentials.{key}" for key in ("client_id", "client_secret", "refresh_token", "access_token")),
                     BY_PROBE),
     "start_date": first_day,
-    "prices_include_tax": "none: for orders that do not tell; a wrong one shows as totals that differ",
+    "prices_include_tax": "none: for orders that do not state it; a wrong one shows as differing totals",
     **dict.fromkeys(
         ("inventory", "inventory.share", "inventory.reserve", "inventory.cap", "inventory.end_below"), BY_FILE
     ),
@@ -236,7 +236,7 @@ TRIED: dict[str, Any] = {
         BY_FILE,
     ),
     **dict.fromkeys(("inventory.poll_seconds", "inventory.deadline_minutes"), BY_FILE),
-    "inventory.dry_run": "none: that nothing is published is what it asks for, and each run says so",
+    "inventory.dry_run": "none: while it is true nothing is published, and each run says so",
     # Amazon
     "region": BY_PROBE,
     "marketplaces": BY_PROBE,

@@ -230,7 +230,7 @@ def _find_stopped(connection: Connection, name: str) -> Iterator[Condition]:
             )
             yield Condition(
                 key=f"{STOPPED}{name}:{kind}",
-                subject=f"the breaker stopped what was to go to {name} ({kind})",
+                subject=f"the breaker stopped what was to be sent to {name} ({kind})",
                 message=f"{hold.reasons}.{what_to_do if kind is Kind.QUANTITY else ''}",
             )
 

@@ -54,6 +54,6 @@ def alert(targets: Sequence[Secret], subject: str, text: str) -> list[str]:
         sender.add(secret.value())
         if not sender.notify(title=subject, body=text, body_format=apprise.NotifyFormat.TEXT):
             problems.append(
-                f"{secret.env}: the target did not take the message; check its URL, and that it is reached."
+                f"{secret.env}: the target did not take the message; check its URL, and that it can be reached."
             )
     return problems

@@ -33,7 +33,7 @@ def run_failures(alerts: Alerts) -> dg.SensorDefinition:
         name="run_failures",
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=30,
-        description="Tells the people under `alerts` in commerce.yaml of work that failed, once until it succeeds.",
+        description="Alerts the targets under `alerts` in commerce.yaml about failed work, once until it succeeds.",
     )
     def failed(context: dg.RunFailureSensorContext, connections: dg.ResourceParam[Connections]) -> None:
         from ..flows.alerts import note_run, watch

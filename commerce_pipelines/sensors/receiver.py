@@ -119,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self.server.record()
         except CommerceError as error:
-            _log.error("A hint was not recorded; the stock is looked at all the same, in its time. %s", error)
+            _log.error("A hint was not recorded; the stock is still looked at every poll_seconds. %s", error)
             return 503
         return 204
 

@@ -149,7 +149,7 @@ def test_a_look_that_fails_is_told_once_and_again_when_it_works(watch: Watch, to
         services.tick()  # not due yet
         clock.now += 5.0
     assert faults == []
-    assert told == [("The database failed", "gone"), ("The database works again", "Nothing is to be done.")]
+    assert told == [("The database failed", "gone"), ("The database works again", "No action is needed.")]
 
 
 def test_the_log_is_cut_while_the_parts_write_on(watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

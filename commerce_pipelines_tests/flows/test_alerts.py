@@ -137,7 +137,7 @@ def test_a_breaker_that_waits_for_a_person_is_told(
         holds.hold(connection, "shop_de", Kind.QUANTITY, "run", "12 of 12 would go to 0 (at most 20 %)", {})
     watch(connections, people, NOW)
     ((subject, text),) = people.heard
-    assert "the breaker stopped what was to go to shop_de" in subject
+    assert "the breaker stopped what was to be sent to shop_de" in subject
     assert "commerce-pipelines inventory release shop_de" in text
 
 

@@ -142,8 +142,8 @@ def _flag_payment_lost(says: Says, there: Has) -> Flag:
     if says is Says.UNREADABLE:
         return refused_after_loading("", shipped)
     return Flag(
-        "payment_lost", f"The channel does not call the order paid any more, but it is confirmed{shipped} in Odoo.",
-        "Claim the payment or the goods." if shipped else
+        "payment_lost", f"The channel no longer calls the order paid, but it is confirmed{shipped} in Odoo.",
+        "Ask the buyer for the payment or the goods." if shipped else
         "Hold its delivery until the channel calls it paid, or cancel it in Odoo if it will not be.",
     )  # fmt: skip
 
@@ -154,7 +154,7 @@ def refused_after_loading(code: str, shipped: str = "") -> Flag:
     return Flag(
         "refused_after_loading",
         f"The channel's newest answer cannot be carried out{why}; the order is confirmed{shipped} in Odoo as it was.",
-        "Mend what its exception names; until then look at the order in the marketplace before it is sent.", code,
+        "Fix what its exception names; until then look at the order in the marketplace before it is sent.", code,
     )  # fmt: skip
 
 

@@ -162,7 +162,7 @@ def route(order: Order, codes: Iterable[str], rules: SaleRules) -> Route:
     if order.fulfilled_by is FulfilledBy.CHANNEL:
         if not rules.channel_warehouse:
             raise RecordError(
-                "no_channel_warehouse", "The marketplace ships this order, and no warehouse stands for its stock.",
+                "no_channel_warehouse", "The marketplace ships this order, and no warehouse is set for its stock.",
                 fix="Create a warehouse for it in Odoo and name it in the channel's channel_warehouse.",
             )  # fmt: skip
         return Route(warehouse=rules.channel_warehouse)
@@ -188,7 +188,7 @@ def departure(order: Order, chosen: Route, rules: SaleRules, seller_country: str
         country = rules.channel_departure_countries.get(order.marketplace, rules.channel_departure_country)
         if not country:
             raise RecordError(
-                "unknown_departure", "The marketplace ships this order and does not tell from which country.",
+                "unknown_departure", "The marketplace ships this order and does not state from which country.",
                 fix="Set channel_departure_country, or channel_departure_countries by marketplace, for this channel.",
                 subject=order.marketplace,
             )  # fmt: skip

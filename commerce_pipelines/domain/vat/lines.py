@@ -79,7 +79,7 @@ def _find_goods_rate(
         return _get_standard_rate(decision, table)
     if len(rates) > 1:
         raise RecordError(
-            "unknown_rate", f"The product {line.sku} bears several sale taxes in Odoo and the channel states no rate.",
+            "unknown_rate", f"The product {line.sku} has several sale taxes in Odoo and the channel states no rate.",
             fix="Leave one sale tax on the product in Odoo.", subject=line.sku,
         )  # fmt: skip
     rate = carried[rates[0]]

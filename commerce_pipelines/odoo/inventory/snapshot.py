@@ -88,7 +88,7 @@ def read_stock(
     lying = _read_quants(client, lots, places)
     if not len(lying):
         raise ProtocolError(
-            "Odoo shows not one unit of stock in any warehouse; nothing is published on the strength of that."
+            "Odoo shows no stock in any warehouse, which looks like a faulty read; nothing is published."
         )
     levels = _sum_levels(pd.concat([lying, moves], ignore_index=True) if len(moves) else lying, codes, units.step)
     levels = pd.concat(

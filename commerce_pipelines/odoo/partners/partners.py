@@ -379,7 +379,7 @@ def _flag_invalid_vat() -> Flag:
 def _flag_strange_vat() -> Flag:
     return Flag(
         "vat_number_of_another",
-        "The buyer states a VAT number that the contact in Odoo, which bears another name or number, does not have.",
+        "The buyer states a VAT number that the contact in Odoo, which has another name or number, does not have.",
         "Look whose number it is; enter it on the contact if it is theirs, else give the order a contact of its own.",
     )
 

@@ -238,7 +238,7 @@ class Batch:
 
 def refused_by_odoo(refusal: OdooRefusal) -> RecordError:
     return RecordError("refused_by_odoo", f"Odoo refuses the order: {refusal}",
-                       fix="Mend in Odoo what its message names, then replay the order.")  # fmt: skip
+                       fix="Fix in Odoo what its message names, then replay the order.")  # fmt: skip
 
 
 def _may_move(item: Item) -> bool:

@@ -79,7 +79,7 @@ def _build_outcome(channel: str, order_id: str, booked: Booked | None, refused: 
         reason=Reason(
             "refused_by_odoo",
             f"Odoo refuses to cancel the order: {refusal}",
-            "Mend in Odoo what its message names, then replay the order.",
+            "Fix in Odoo what its message names, then replay the order.",
         )
         if refusal
         else None,

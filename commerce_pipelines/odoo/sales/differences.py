@@ -85,7 +85,7 @@ def _compare(
         return Difference(xid=name, who=Who.PERSON, text=_describe_difference(booked, has, now, there, wanted))
     text = f"{_name_line(now, has)}: was {_describe_figures(was, booked)}, is {_describe_figures(wanted, booked)}"
     if wanted == was:
-        text = f"{_name_line(now, has)}: bears another tax"
+        text = f"{_name_line(now, has)}: has another tax"
     if there == wanted and wanted != was:
         return Difference(
             xid=name, who=Who.DONE, text=text, line=now, gross=_compute_gross(now) - _compute_gross_sold(then)

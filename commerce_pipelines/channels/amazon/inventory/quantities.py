@@ -105,7 +105,7 @@ def _refuse(push: Push) -> PushOutcome | None:
     if push.listing.fulfilled_by is FulfilledBy.CHANNEL:
         return _build_outcome(push, "refused", "fulfilled_by_channel", "Amazon keeps the stock of this listing itself.")
     if push.quantity < 0:
-        return _build_outcome(push, "refused", "bad_quantity", "A quantity below nothing cannot be offered.")
+        return _build_outcome(push, "refused", "bad_quantity", "A quantity below zero cannot be offered.")
     return None
 
 

@@ -213,7 +213,7 @@ def _refuse(push: Push) -> PushOutcome | None:
     if push.listing.fulfilled_by is FulfilledBy.CHANNEL:
         return _build_outcome(push, "refused", "fulfilled_by_channel", "eBay keeps the stock of this listing itself.")
     if push.quantity < 0:
-        return _build_outcome(push, "refused", "bad_quantity", "A quantity below nothing cannot be offered.")
+        return _build_outcome(push, "refused", "bad_quantity", "A quantity below zero cannot be offered.")
     if push.listing.reference.get("api") not in ("trading", "inventory") or not _get_item_id(push):
         return _build_outcome(push, "refused", "unknown_listing", "The listing's reference is not one of listings().")
     if not push.listing.sku and not _is_single(push):

@@ -25,7 +25,9 @@ from ....core.errors import RecordError
 from ....domain.money import allocate, to_minor
 from ....domain.orders.order import LineKind, OrderLine
 
-_LOOK = "Compare the order in Seller Hub; if it is right there, the translation must learn this shape."
+_LOOK = (
+    "Compare the order in Seller Hub; if it is right there, report it, because the translation does not know this form."
+)
 
 
 class Item(msgspec.Struct, kw_only=True):
