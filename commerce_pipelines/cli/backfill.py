@@ -84,8 +84,8 @@ def runs(
             done = run_here(instance, job, {**tags, RANGE_START: start.isoformat(), RANGE_END: end.isoformat()})
             if not done.is_success:
                 raise PermanentError(
-                    f"The run of {start} to {end} failed, /runs/{done.run_id} in Dagster's UI says why; after that is fixed "
-                    f"{again}."
+                    f"The run of {start} to {end} failed, /runs/{done.run_id} in Dagster's UI says why; after that "
+                    f"is fixed {again}."
                 )
 
         yield run

@@ -29,7 +29,10 @@ CHARGES: dict[str, tuple[LineKind, str, str]] = {
     "COD_FEE": (LineKind.FEE, "_cod_fee", "Cash on delivery"),
     "OTHER": (LineKind.FEE, "_other", "Other charge"),
 }
-_LOOK = "Compare the order in Seller Central; if it is right there, report it, because the translation does not know this form."
+_LOOK = (
+    "Compare the order in Seller Central; if it is right there, report it, because the translation does not know this "
+    "form."
+)
 
 
 class ItemMoney(NamedTuple):
