@@ -30,7 +30,7 @@ def inventory() -> None:
 def plan(channel: str) -> None:
     """Show the difference between Odoo and CHANNEL.
 
-    Reads Odoo's stock anew and writes nothing, anywhere.
+    Reads Odoo's stock anew, and CHANNEL's listings if they were never read. Writes nothing to either.
     """
     from rich.console import Console
     from rich.table import Table

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 import click
 
 from ..channels.settings import EARLIEST, ChannelSettings
+from ..core.errors import SettingsError
 from ..core.reasons import rule
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
@@ -146,7 +147,10 @@ def show(channel: str, record_id: str) -> None:
     with connections.warehouse.transaction() as connection:
         waiting = open_exceptions(connection, channel, None, record_ids=[record_id])
     if not waiting:
-        click.echo("No such record waits.")
+        raise SettingsError(
+            f"No record {record_id!r} of {channel} waits; `commerce-pipelines exceptions list {channel}` shows those "
+            "that do."
+        )
     odoo = connections.settings.odoo.url.rstrip("/")
     for row in waiting:
         click.echo(f"{row.code}: {row.message}\n  what to do: {row.fix}\n  about: {row.subject or 'the whole record'}")
@@ -190,7 +194,9 @@ def replay(channel: str, order_ids: tuple[str, ...], reason: str) -> None:
     connections = _open_connections()
     connections.settings.channel(channel)
     count = make_due(connections, channel, code=reason, order_ids=order_ids)
+    if not count and (order_ids or reason):
+        raise SettingsError(f"No such order waits; `commerce-pipelines exceptions list {channel}` shows those that do.")
     if not count:
-        click.echo(f"No such order waits; `commerce-pipelines exceptions list {channel}` shows those that do.")
+        click.echo("Nothing waits.")
         return
     click.echo(f"{count} orders are due; the sensor {channel}_new_orders requests their run at its next tick.")

@@ -8,7 +8,6 @@ must exist in Odoo (cli/check.py).
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections.abc import Hashable, Iterator, Mapping
@@ -23,12 +22,11 @@ from ..channels.registry import settings_types
 from ..channels.settings import ChannelSettings
 from ..core.errors import SettingsError
 from ..core.section import Secret, Section
-from ..domain.keys import key_of
-from ..domain.sales.rules import Pack
 from ..domain.vat.decision import VatPolicy
 from ..odoo.rpc.settings import OdooSettings
 from . import mistakes
 from .alerts import Alerts
+from .sku_file import read_sku_file
 
 MISSING = object()
 MERGE = "tag:yaml.org,2002:merge"
@@ -98,24 +96,8 @@ def _add_sku_file(channel: ChannelSettings, folder: Path) -> ChannelSettings:
     """The channel with the aliases of its `sku_file`; aliases in the YAML itself have priority."""
     if not channel.sku_file:
         return channel
-    file, where = folder / channel.sku_file, f"channels[{channel.name}].sku_file"
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            rows = list(csv.DictReader(lines))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{where}: {file} cannot be read as UTF-8 text ({type(error).__name__}).") from None
-    aliases: dict[str, str | Pack] = {}
-    for number, row in enumerate(rows, 2):
-        columns = ("sku", "product", "quantity", "unit")
-        sku, product, quantity, unit = (str(row.get(key) or "").strip() for key in columns)
-        if not sku or not (product or unit) or not (quantity or "1").isdigit() or int(quantity or 1) < 1:
-            raise SettingsError(
-                f"{where}: line {number} needs sku, product or unit and, if given, a quantity of at least 1."
-            )
-        own, sku = sku, key_of(sku, channel.sku_fold_case)
-        if sku in aliases:
-            raise SettingsError(f"{where}: line {number} gives the SKU {sku!r} a second time.")
-        aliases[sku] = Pack(product=product or own, quantity=int(quantity or 1), unit=unit)
+    where = f"channels[{channel.name}].sku_file"
+    aliases = read_sku_file(folder / channel.sku_file, where, channel.sku_fold_case)
     return msgspec.structs.replace(channel, skus={**aliases, **channel.skus})
 
 

@@ -121,6 +121,13 @@ def test_what_an_order_waits_for_is_said_and_a_second_pull_tries_again(place: Pl
     assert (second.exit_code, place.sales()[order.number] in second.output) == (0, True), second.output
 
 
+def test_an_exception_that_is_not_there_is_an_error(place: Place) -> None:
+    for command in (("show", "ebay_de", "1"), ("replay", "ebay_de", "1"), ("replay", "ebay_de", "--reason", "no_sku")):
+        answer = place("exceptions", *command)
+        assert (answer.exit_code, "exceptions list ebay_de" in answer.output) == (1, True), answer.output
+    assert place("exceptions", "replay", "ebay_de").exit_code == 0
+
+
 def test_a_channel_that_is_not_there_and_a_day_before_the_first(place: Place) -> None:
     assert "commerce.yaml" in place("pull", "nowhere", "1").output
     order = simple(place.orders("ebay_de"))

@@ -66,16 +66,18 @@ def refresh_targets(connections: Connections, name: str, snapshot: Snapshot | No
 
 
 def compare(connections: Connections, name: str) -> Plan:
-    """What a run would push now: stock is read anew, listings are those of the last reading. Writes nothing anywhere.
-
-    Raises PermanentError before the first reading of the listings.
+    """What a run would push now: stock is read anew, listings are those of the last reading, or are read now where they
+    never were. Writes nothing to Odoo or to the channel.
     """
     from ...domain.inventory import availability, publishing
-    from ...warehouse.inventory.rows import read_belief
+    from ...warehouse.inventory.rows import lock_name, read_belief
 
-    offer = read_offer(connections, name, take_stock(connections, store=False))
+    stock = take_stock(connections, store=False)
+    offer = read_offer(connections, name, stock)
     if not len(offer.listings):
-        raise PermanentError(f"The listings of {name} were never read; materialise {name}/listings first.")
+        with connections.warehouse.lock(lock_name(name), wait=True):
+            reread_listings(connections, name)
+        offer = read_offer(connections, name, stock)
     with connections.warehouse.transaction() as connection:
         belief = read_belief(connection, name)
     return publishing.plan(offer, availability.targets(offer), belief)
