@@ -28,7 +28,7 @@ VALUES = {
     **dict.fromkeys(
         ("name", "channel", "channel.name", "order.channel", "record.channel", "CHANNEL", "<channel>"), CHANNEL
     ),
-    **dict.fromkeys(("first", "last", "order.first", "order.last", "red[0]", "red[-1]", "DAY"), "2026-02-01"),
+    **dict.fromkeys(("first", "last", "order.first", "order.last", "red[0]", "red[-1]", "start", "DAY"), "2026-02-01"),
     "channel.start_date": "2026-02-01",
     **dict.fromkeys(("ORDER_ID", "CODE", "…"), "4711"),
 }

@@ -83,10 +83,10 @@ def test_runs_and_alerts_know_every_asset_and_step(defs: dg.Definitions) -> None
     assert {lane.flow for lane in LANES} | {EXCEPTIONS} == FLOWS.keys()
 
 
-def test_days_are_the_channels_own_and_a_range_is_one_run(defs: dg.Definitions) -> None:
+def test_days_are_the_channels_own_and_a_month_of_them_is_one_run(defs: dg.Definitions) -> None:
     for asset in defs.resolve_asset_graph().assets_defs:
         if asset.partitions_def is not None:
-            assert asset.backfill_policy == dg.BackfillPolicy.single_run()
+            assert asset.backfill_policy == dg.BackfillPolicy.multi_run(max_partitions_per_run=31)
             assert isinstance(asset.partitions_def, dg.DailyPartitionsDefinition)
             channel = EXAMPLE.channel(next(iter(asset.keys)).path[0])
             assert (asset.partitions_def.timezone, asset.partitions_def.end_offset) == (channel.time_zone, 1)

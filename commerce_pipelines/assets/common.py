@@ -8,13 +8,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
 
 from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError, PermanentError, TransientError, UnknownOutcome
+from ..core.lanes import LONGEST_RUN_DAYS
 from ..domain.money import to_decimal
 
 # The tag of a run that the sensor requested, whose orders are landed already; a run started by hand or by a backfill
@@ -28,7 +29,8 @@ BACKFILL_TAG = "commerce/backfill"
 ASKED_AGAIN = {"dagster/max_retries": "0"}
 
 RETRY = dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
-ONE_RUN = dg.BackfillPolicy.single_run()
+# A backfill from Dagster's UI: as many runs one after another, their progress on its page.
+SLICES = dg.BackfillPolicy.multi_run(max_partitions_per_run=LONGEST_RUN_DAYS)
 # Dagster marks the parameter as beta and warns once per asset and process.
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
 
@@ -41,10 +43,21 @@ def business_days(channel: ChannelSettings) -> dg.DailyPartitionsDefinition:
 
 
 def days_of(context: dg.AssetExecutionContext) -> tuple[date, date]:
-    """The run's business days as `[start, end)`, for one partition and for a range."""
+    """The run's business days as `[start, end)`, for one partition and for a range.
+
+    Raises Failure for a range that no backfill sliced, because nobody would see anything of it for hours.
+    """
     window = context.partition_time_window
-    start: datetime = window.start
-    return start.date(), window.end.date()
+    start, end = window.start.date(), window.end.date()
+    if (end - start).days > LONGEST_RUN_DAYS and BACKFILL_TAG not in context.run.tags:
+        (name, *_), last = min(context.selected_asset_keys).path, end - timedelta(days=1)
+        raise dg.Failure(
+            f"{(end - start).days} days are too many for one run, the most are {LONGEST_RUN_DAYS}. Run "
+            f"`commerce-pipelines backfill {name} --from {start} --to {last}`, which goes a week at a time, or launch "
+            "these days as a backfill.",
+            allow_retries=False,
+        )
+    return start, end
 
 
 def say_by_day(

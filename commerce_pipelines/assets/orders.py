@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from ..channels.settings import ChannelSettings
-from ..core.lanes import lane_name, run_tags
+from ..core.lanes import BACKFILL, lane_name, run_tags
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
 from .common import (
     LANDED_TAG,
-    ONE_RUN,
     RETRY,
+    SLICES,
     business_days,
     counts,
     days_of,
@@ -59,7 +59,7 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
     @dg.asset(
         key=key("raw_orders"),
         partitions_def=days,
-        backfill_policy=ONE_RUN,
+        backfill_policy=SLICES,
         retry_policy=RETRY,
         kinds={kind, "postgres"},
         pool=f"{name}_api",
@@ -122,7 +122,7 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
             ),
         ],
         partitions_def=days,
-        backfill_policy=ONE_RUN,
+        backfill_policy=SLICES,
         retry_policy=RETRY,
     )
     def staged_orders(
@@ -163,7 +163,7 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
         ins={"orders": dg.AssetIn(key("orders"))},
         deps=[key("order_lines")],
         partitions_def=days,
-        backfill_policy=ONE_RUN,
+        backfill_policy=SLICES,
         retry_policy=RETRY,
         kinds={"odoo", "python"},
         pool="odoo",
@@ -240,8 +240,9 @@ def backfill_job(channel: ChannelSettings) -> Any:  # of a type that Dagster doe
         f"{channel.name}_backfill",
         selection=select(*(dg.AssetKey([channel.name, table]) for table in STAGES)),
         description=f"Asks {channel.name} for all orders of the chosen days, brings them to Odoo and proves them. "
-        f"Choose the days under Materialize, or run `commerce-pipelines backfill {channel.name} --from DAY --to DAY`.",
-        tags=run_tags(channel.name, FLOW, lane_name(channel.name, "backfill")),
+        "Choose the days under Materialize, a month of them is a run; or run "
+        f"`commerce-pipelines backfill {channel.name} --from DAY --to DAY`.",
+        tags=run_tags(channel.name, FLOW, lane_name(channel.name, BACKFILL)),
     )
 
 

@@ -15,6 +15,11 @@ from .topics import Topic
 CHANNEL_TAG, FLOW_TAG, LANE_TAG = "commerce/channel", "commerce/flow", "commerce/lane"
 ODOO = "odoo"  # the first part of the asset keys that all channels share
 EXCEPTIONS = "exceptions"
+BACKFILL = "backfill"  # old days have a lane of their own: the runs of new orders need not wait for them
+DAGSTERS_BACKFILL_TAG = "dagster/backfill"  # on the runs of a backfill that was started in Dagster's UI
+# One run's days at most: Dagster writes five events a day before the run's first call, and nothing is seen of a run
+# before all of its days are through.
+LONGEST_RUN_DAYS = 31
 EVERY = "every"  # the lane of a run that has neither tags nor assets: it may touch anything
 _BETWEEN = ", "  # between the names of a run that works for several channels, flows or lanes
 
@@ -35,9 +40,9 @@ def run_tags(channel: str, flow: str, lane: str = "") -> dict[str, str]:
     return {CHANNEL_TAG: channel, FLOW_TAG: flow, LANE_TAG: lane or lane_name(channel, flow)}
 
 
-def tags_of(assets: Iterable[Sequence[str]] | None) -> dict[str, str]:
+def tags_of(assets: Iterable[Sequence[str]] | None, old_days: bool = False) -> dict[str, str]:
     """The tags of a run that materialises these assets. assets: the paths of their keys; a run without any may touch
-    anything.
+    anything. old_days: it is one of a backfill.
 
     The assets that all channels share, and the view of the exceptions, belong to the lane that they are materialised
     with.
@@ -49,7 +54,11 @@ def tags_of(assets: Iterable[Sequence[str]] | None) -> dict[str, str]:
     return {
         CHANNEL_TAG: _BETWEEN.join(sorted({channel for channel, _ in lanes})),
         FLOW_TAG: _BETWEEN.join(sorted({flow for _, flow in lanes})),
-        LANE_TAG: _BETWEEN.join(sorted(lane_name(*lane) for lane in lanes)),
+        LANE_TAG: _BETWEEN.join(
+            sorted(
+                lane_name(channel, BACKFILL if old_days and flow == Topic.ORDERS else flow) for channel, flow in lanes
+            )
+        ),
     }
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import dagster as dg
 
-from ..core.lanes import tags_of
+from ..core.lanes import DAGSTERS_BACKFILL_TAG, tags_of
 
 
 def missing_tags(run: dg.DagsterRun) -> dict[str, str]:
     """The tags of channel, flow and lane that the run does not have yet."""
     keys = run.asset_selection
-    derived = tags_of(None if keys is None else (key.path for key in keys))
+    derived = tags_of(None if keys is None else (key.path for key in keys), DAGSTERS_BACKFILL_TAG in run.tags)
     return {tag: value for tag, value in derived.items() if tag not in run.tags}
 
 

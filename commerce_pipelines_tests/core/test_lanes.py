@@ -26,6 +26,11 @@ def test_assets_tell_the_lane(assets: list[str] | None, channel: str, flow: str,
     assert tags_of(paths) == {CHANNEL_TAG: channel, FLOW_TAG: flow, LANE_TAG: lane}
 
 
+def test_a_backfill_of_orders_has_a_lane_of_its_own_and_one_of_stock_has_not() -> None:
+    assert tags_of([["a", "raw_orders"], ["a", "orders"]], old_days=True) == run_tags("a", "orders", "a/backfill")
+    assert tags_of([["a", "listings"]], old_days=True) == run_tags("a", "inventory")
+
+
 def test_a_run_works_for_the_lanes_that_it_names_and_else_for_those_of_its_assets() -> None:
     both = [("a", "orders"), ("b", "listings")]
     assert works_for({}, both, "a/orders")

@@ -40,6 +40,7 @@ JOB = dg.Definitions(assets=[sale_orders]).resolve_implicit_global_asset_job_def
     ("tags", "expected"),
     [
         ({}, run_tags("shop_de", "orders")),
+        ({"dagster/backfill": "abc"}, run_tags("shop_de", "orders", "shop_de/backfill")),
         (run_tags("shop_de", "orders", "shop_de/backfill"), run_tags("shop_de", "orders", "shop_de/backfill")),
     ],
 )

@@ -13,6 +13,7 @@ import msgspec
 
 from ...channels.capabilities import Window
 from ...core.errors import TransientError
+from ...core.lanes import LONGEST_RUN_DAYS
 from ...resources.connections import Connections
 from ..identity import identify
 from .pull import Landed, land
@@ -20,7 +21,7 @@ from .pull import Landed, land
 FIRST_LOOK = timedelta(hours=24)  # how far back a new sensor begins
 # Answers are dated by the start of their pull, which may commit its last page a day later.
 UNSETTLED_FOR = timedelta(days=2)
-LONGEST_SPAN = timedelta(days=31)  # of one run, because Dagster writes five events a day before the run's first call
+LONGEST_SPAN = timedelta(days=LONGEST_RUN_DAYS)
 FIRST_BACKOFF = timedelta(minutes=5)  # the run of a day that failed is requested again after 5, 10, 20 … 80 minutes
 
 
