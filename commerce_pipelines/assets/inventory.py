@@ -63,24 +63,31 @@ def stock_levels_asset(owner: str) -> dg.AssetsDefinition:
     def stock_levels(
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
     ) -> dg.MaterializeResult:
-        from ..flows.inventory.readings import take_stock
+        import pandas as pd
+
+        from ..flows.inventory.readings import take_all
 
         started = connections.instruments.clock()
         tags = context.run.tags
         with failures():
-            snapshot = take_stock(connections, whole=INVENTORY_TAG not in tags or WHOLE_TAG in tags)
-        levels = snapshot.levels
+            snapshots, problems = take_all(connections, whole=INVENTORY_TAG not in tags or WHOLE_TAG in tags)
+        for problem in problems:
+            context.log.warning(problem)
+        levels = pd.concat([snapshot.levels for snapshot in snapshots], ignore_index=True)
+        codes = [place.code for snapshot in snapshots for place in snapshot.places]
         free = levels.groupby("warehouse")["free"].sum()
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": len(levels),
                 "dagster/uri": "postgresql:///commerce.stock_levels",
-                "products with stock": snapshot.read,
-                "warehouses": ", ".join(place.code for place in snapshot.places),
+                "products with stock": sum(snapshot.read for snapshot in snapshots),
+                "companies": len(snapshots),
+                "not read": " ".join(problems) or "none",
+                "warehouses": ", ".join(codes),
                 "below zero in Odoo": int(levels["negative"].sum()),
                 "unreadable": int((levels["kind"] == "unread").sum()),
-                "a newer one was there": not snapshot.stored,
-                "read at": dg.MetadataValue.timestamp(snapshot.taken_at),
+                "a newer one was there": not all(snapshot.stored for snapshot in snapshots),
+                "read at": dg.MetadataValue.timestamp(min(snapshot.taken_at for snapshot in snapshots)),
                 "seconds": round(connections.instruments.clock() - started, 2),
                 "free units": dg.MetadataValue.md(
                     bars(
@@ -152,7 +159,7 @@ def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefi
         started = connections.instruments.clock()
         with failures():
             targets = refresh_targets(connections, name)
-            stock = stored_stock(connections)
+            stock = stored_stock(connections, name)
         unlinked = targets.loc[targets["reason"] == "unlinked", "sku"]
         offered = set(targets["code"])
         levels = stock.levels if stock else targets.head(0).assign(free=0)
@@ -202,7 +209,7 @@ def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefi
         started = connections.instruments.clock()
         with failures():
             done = publish(
-                connections, name, recent_stock(connections),
+                connections, name, recent_stock(connections, name),
                 run_id=context.run.run_id, release=config.release, dry_run=config.dry_run,
             )  # fmt: skip
         state = standing(done.after.table, done.after.now, deadline)

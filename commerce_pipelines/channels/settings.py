@@ -17,6 +17,7 @@ from ..core.errors import SettingsError
 from ..core.section import Secret, Section
 from ..domain.inventory.listings import InventoryRules
 from ..domain.sales.rules import SaleRules
+from ..domain.vat.decision import VatPolicy
 
 __all__ = ["ChannelSettings", "Secret", "Section"]
 
@@ -36,6 +37,7 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
     start_date: date = date(2026, 1, 1)  # the first business day that a backfill may read
     prices_include_tax: bool | None = None  # for marketplaces that do not state it themselves
     inventory: InventoryRules = InventoryRules()
+    vat: VatPolicy | None = None  # of the channel's company, where it is another than the section `vat` describes
 
     def __post_init__(self) -> None:
         super().__post_init__()

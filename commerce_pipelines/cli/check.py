@@ -5,7 +5,7 @@ What belongs here: the list of what can be wrong before the first order. What do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -89,12 +89,21 @@ def _try_call(what: str, call: Callable[[], Any]) -> list[Finding]:
 
 def _verify_odoo(connections: Connections) -> Iterator[Finding]:
     """The user's rights, and every name of Odoo that the settings mention."""
-    from ..odoo.readiness import verify_names, verify_rights
+    from ..odoo.readiness import verify_company, verify_names, verify_rights
 
+    problems: list[str] = []
     try:
         for problem in verify_rights(connections.odoo):
             yield "Odoo: rights", problem
-        problems = verify_names(connections.odoo, connections.settings.channels)
+        for company, channels in _group_by_company(connections).items():
+            entered = _try_call(
+                f"Odoo: company {company or 'of the user'}", partial(_ask_company, connections, channels)
+            )
+            if company or any(problem for _, problem in entered):
+                yield from entered
+            if not any(problem for _, problem in entered):
+                odoo = connections.odoo_of(channels[0].name)
+                problems += [*verify_company(odoo), *verify_names(odoo, channels)]
     except CommerceError as error:
         yield "Odoo: names", str(error)
         return
@@ -102,3 +111,16 @@ def _verify_odoo(connections: Connections) -> Iterator[Finding]:
         yield "Odoo: names", problem
     if not problems:
         yield "Odoo: teams, warehouses, carriers, analytic accounts, taxes", ""
+
+
+def _group_by_company(connections: Connections) -> dict[str, list[ChannelSettings]]:
+    """Channels by the company that they name; '' for those that name none."""
+    channels: dict[str, list[ChannelSettings]] = {}
+    for channel in connections.settings.channels:
+        channels.setdefault(channel.company, []).append(channel)
+    return channels
+
+
+def _ask_company(connections: Connections, channels: Sequence[ChannelSettings]) -> str:
+    connections.odoo_of(channels[0].name).who  # noqa: B018 - asks Odoo
+    return ", ".join(channel.name for channel in channels)

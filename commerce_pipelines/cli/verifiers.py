@@ -82,17 +82,32 @@ def stock_places(connections: Connections, channel: ChannelSettings) -> Iterator
         return
     what = f"channels[{channel.name}].inventory.locations"
     try:
-        rows = connections.odoo.call(
-            "stock.warehouse", "search_read", domain=[], fields=["code", "name"], order="sequence, id", load=None
-        )
+        odoo = connections.odoo_of(channel.name)
+        rows = odoo.call(
+            "stock.warehouse", "search_read", domain=[["company_id", "=", odoo.who.company_id]],
+            fields=["code", "name"], order="sequence, id", load=None,
+        )  # fmt: skip
         places = [Place(row["code"], row["name"]) for row in rows]
         with connections.warehouse.transaction() as connection:
             location_ids = listings.locations(connection, channel.name)
         feeds(channel.name, channel.inventory, channel, places, location_ids or {"", *channel.inventory.locations})
     except CommerceError as error:
-        yield what, str(error)
+        yield what, str(error) + _name_owners(connections, channel)
     else:
         yield what, ""
+
+
+def _name_owners(connections: Connections, channel: ChannelSettings) -> str:
+    """Which of the warehouses that `inventory.locations` names belong to another company."""
+    from ..odoo.readiness import find_elsewhere
+    from ..odoo.reference.names import KINDS
+
+    named = {place for places in channel.inventory.locations.values() for place in places}
+    try:
+        others = find_elsewhere(connections.odoo_of(channel.name), KINDS["warehouse"], named) if named else {}
+    except CommerceError:
+        return ""
+    return "".join(f" {place} belongs to {company}." for place, company in sorted(others.items()))
 
 
 def aliases(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
@@ -108,7 +123,7 @@ def aliases(connections: Connections, channel: ChannelSettings) -> Iterator[Find
         return
     what = f"channels[{channel.name}].skus and titles"
     try:
-        products = find_products(connections.odoo, wanted, channel.sku_fold_case)
+        products = find_products(connections.odoo_of(channel.name), wanted, channel.sku_fold_case)
     except CommerceError as error:
         yield what, str(error)
         return
@@ -133,7 +148,7 @@ def holding(connections: Connections, channel: ChannelSettings) -> Iterator[Find
         return
     what = f"{channel.name}: holding deliveries (on_payment_lost, risky)"
     try:
-        problems = find_hold_problems(connections.odoo)
+        problems = find_hold_problems(connections.odoo_of(channel.name))
     except CommerceError as error:
         problems = [str(error)]
     for problem in problems:
@@ -152,7 +167,7 @@ def emptied(connections: Connections, channel: ChannelSettings) -> Iterator[Find
         with connections.warehouse.transaction() as connection, connection.cursor() as cursor:
             cursor.execute("SELECT EXISTS (SELECT FROM commerce.sale_orders WHERE channel = %s)", (channel.name,))
             remembers = cursor.fetchone() == (True,)
-        if remembers or not holds_orders_of(connections.odoo, channel.name):
+        if remembers or not holds_orders_of(connections.odoo_of(channel.name), channel.name):
             return
     except CommerceError as error:
         yield what, str(error)
@@ -180,7 +195,7 @@ BY_FILE = "the file: a wrong value is refused when it is read"
 TRIED: dict[str, Any] = {
     **dict.fromkeys(("odoo", "channels", "vat", "alerts", "listen"), BY_FILE),
     **dict.fromkeys(("odoo.url", "odoo.database", "odoo.username", "odoo.password", "odoo.transport"), BY_ENTRY),
-    "odoo.company": BY_ENTRY,
+    **dict.fromkeys(("odoo.company", "company"), BY_ENTRY),
     "odoo.timeout_seconds": BY_FILE,
     "odoo.batch": BY_FILE,
     **dict.fromkeys(("odoo.chatter", "odoo.flags"), "none: both values work"),

@@ -66,7 +66,7 @@ _CODES = {
         # VAT and its settings
         "not_registered", "untaxed", "mixed_collection",
         # what Odoo answers
-        "total_differs", "wrong_currency", "refused_by_odoo", "partner_refused",
+        "total_differs", "wrong_currency", "refused_by_odoo", "partner_refused", "other_company",
         # what we stored
         "forgotten", "corrupt_snapshot",
         # what the marketplace still looks into

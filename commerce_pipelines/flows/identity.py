@@ -141,16 +141,16 @@ def difference(kept: Place, place: Place) -> str:
 
 
 def find_place(connections: Connections, name: str) -> Place:
-    """The Odoo that the settings name, read once in a process."""
-    memory = connections.warehouse.memory
-    if "odoo place" not in memory:
-        memory["odoo place"] = _ask_place(connections)
-    place: Place = memory["odoo place"]
+    """Which Odoo the settings name, and which company in it the channel belongs to; read once in a process."""
+    memory, key = connections.warehouse.memory, f"odoo place {connections.settings.channel(name).company}"
+    if key not in memory:
+        memory[key] = _ask_place(connections, name)
+    place: Place = memory[key]
     return place
 
 
-def _ask_place(connections: Connections) -> Place:
-    settings, odoo = connections.settings.odoo, connections.odoo
+def _ask_place(connections: Connections, name: str) -> Place:
+    settings, odoo = connections.settings.odoo, connections.odoo_of(name)
     _, host, port = settings.address
     company = odoo.who.company_id
     try:
@@ -168,7 +168,7 @@ def _keep(connections: Connections, account: KnownAccount, place: Place) -> Know
 
     with connections.warehouse.transaction() as connection:
         new = not accounts.has_loaded(connection, account.channel)
-        strange = new and holds_orders_of(connections.odoo, account.label)
+        strange = new and holds_orders_of(connections.odoo_of(account.channel), account.label)
         accounts.set_place(connection, account.channel, place, agreed=not strange)
     return msgspec.structs.replace(account, place=place, agreed=not strange)
 

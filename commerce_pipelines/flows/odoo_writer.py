@@ -24,7 +24,7 @@ def odoo_writer_if_free(connections: Connections, name: str) -> Iterator[OdooCli
     with connections.warehouse.lock(f"odoo {odoo.url.rstrip('/')} {odoo.database}", wait=False) as held:
         if held:
             may_write_odoo(connections, name)
-        yield connections.odoo if held else None
+        yield connections.odoo_of(name) if held else None
 
 
 @contextmanager
@@ -37,4 +37,4 @@ def odoo_writer(connections: Connections, name: str) -> Iterator[OdooClient]:
     odoo = connections.settings.odoo
     with connections.warehouse.lock(f"odoo {odoo.url.rstrip('/')} {odoo.database}", wait=True):
         may_write_odoo(connections, name)
-        yield connections.odoo
+        yield connections.odoo_of(name)

@@ -7,14 +7,14 @@ checks of other services (cli/verifiers.py).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..core.errors import PermanentError
 from ..domain.sales.rules import SaleRules
 from .accounting.taxes import read_named
-from .reference.names import KINDS, find_names
-from .rpc.client import OdooClient
+from .reference.names import KINDS, Kind, find_names
+from .rpc.client import OdooClient, of_company
 
 # (model, operations, group that grants them): what loading orders cannot do without
 _NEEDED = (
@@ -91,8 +91,23 @@ def _find_refusals(client: OdooClient, wanted: Sequence[tuple[str, tuple[str, ..
             yield f"{client.settings.username} may not {' or '.join(refused)} {model}: give the group {group}{hint}."
 
 
+def verify_company(client: OdooClient) -> list[str]:
+    """What the client's company lacks before its orders can come: a sentence each."""
+    who = client.who
+    name, problems = who.companies.get(who.company_id, "The company"), []
+    if not client.call("stock.warehouse", "search_count", domain=[["company_id", "=", who.company_id]], limit=1):
+        problems.append(f"{name} has no warehouse: create one under Inventory > Configuration > Warehouses.")
+    sales = [["type_tax_use", "=", "sale"], *who.domain]
+    if not client.call("account.tax", "search_count", domain=sales, limit=1):
+        problems.append(
+            f"{name} has no sale tax: load its chart of accounts under Invoicing > Configuration > Settings."
+        )
+    return problems
+
+
 def verify_names(client: OdooClient, channels: Sequence[Any]) -> list[str]:
-    """Every name in the channels' settings that this Odoo lacks, a sentence each, with the key's path."""
+    """Every name in the settings of these channels, all of the client's company, that the company lacks: a sentence
+    each, with the key's path."""
     wanted: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for channel in channels:
         for what, key, name in _list_mentioned(channel):
@@ -103,8 +118,11 @@ def verify_names(client: OdooClient, channels: Sequence[Any]) -> list[str]:
         title = "sale tax" if what == "tax" else KINDS[what].title
         missing = {name: keys for name, keys in names.items() if name not in ids}
         fix = _write_fix(client, what) if missing else ""
+        elsewhere = find_elsewhere(client, KINDS[what], missing) if missing and what != "tax" else {}
         for name, keys in missing.items():
-            problems += [f"{key}: Odoo has no {title} named {name!r}; {fix}." for key in keys]
+            owner = elsewhere.get(name)
+            mend = f"it belongs to {owner}: name one of this company, or write {owner} as `company`" if owner else fix
+            problems += [f"{key}: Odoo has no {title} named {name!r}{of_company(client)}; {mend}." for key in keys]
     return sorted(problems + list(_find_wrong_bases(client, channels)) + list(_find_wrong_currencies(client, channels)))
 
 
@@ -113,6 +131,24 @@ def _write_fix(client: OdooClient, what: str) -> str:
         return "create it there, or correct the setting"
     there = _search_names(client, what, limit=NAMES_SUGGESTED)
     return f"create it there, or take one that it has: {', '.join(there)}" if there else "create it there"
+
+
+def find_elsewhere(client: OdooClient, kind: Kind, names: Collection[str]) -> dict[str, str]:
+    """Which of these names other companies have that the user may enter: company by name."""
+    who = client.who
+    others = {company: title for company, title in who.companies.items() if company != who.company_id}
+    if not others or kind.shared:
+        return {}
+    either = ["|"] * (len(kind.fields) - 1) + [[field, "in", sorted(names)] for field in kind.fields]
+    context = {"lang": who.lang, "allowed_company_ids": list(others)}
+    try:
+        rows = client.call(
+            kind.model, "search_read", domain=[*either, ["company_id", "in", list(others)]],
+            fields=["company_id", *kind.fields], context=context, load=None,
+        )  # fmt: skip
+    except PermanentError:
+        return {}
+    return {row[field]: others[row["company_id"]] for field in kind.fields for row in rows if row[field] in names}
 
 
 def _find(client: OdooClient, what: str, names: Mapping[str, Any]) -> set[str]:
@@ -158,7 +194,7 @@ def _find_wrong_currencies(client: OdooClient, channels: Sequence[Any]) -> Itera
         return
     rows = client.call(
         "product.pricelist", "search_read", context={"lang": client.who.lang}, fields=["name", "currency_id"],
-        domain=[["name", "in", sorted(names)]], order="id desc",
+        domain=[["name", "in", sorted(names)], *client.who.domain], order="id desc",
     )  # fmt: skip
     currencies = {row["name"]: row["currency_id"][1] for row in rows}
     for channel in channels:
@@ -168,14 +204,25 @@ def _find_wrong_currencies(client: OdooClient, channels: Sequence[Any]) -> Itera
 
 
 def offers(client: OdooClient) -> Mapping[str, Sequence[str]]:
-    """The names that settings may use, by kind, as a person reads them in Odoo."""
+    """What settings may name, by kind, as a person reads it in Odoo. Of each company where there are several."""
+    companies = list(client.who.companies.values())
+    if len(companies) < 2:
+        return _list_offers(client)
+    names: dict[str, Sequence[str]] = {"companies": companies}
+    for company in companies:
+        offered = _list_offers(client.in_company(company, "odoo.company"))
+        names |= {f"{title} of {company}": those for title, those in offered.items()}
+    return names
+
+
+def _list_offers(client: OdooClient) -> dict[str, Sequence[str]]:
     names: dict[str, Sequence[str]] = {}
     context = {"lang": client.who.lang}
     for title, what in _OFFERS.items():
         names[title] = _search_names(client, what, limit=200)
     taxes = client.call(
-        "account.tax", "search_read", context=context, domain=[["type_tax_use", "=", "sale"]], load=None,
-        fields=["name", "price_include"],
+        "account.tax", "search_read", context=context, fields=["name", "price_include"], load=None,
+        domain=[["type_tax_use", "=", "sale"], *client.who.domain],
     )  # fmt: skip
     names["sale taxes"] = [f"{row['name']} ({'in' if row['price_include'] else 'ex'}cluded)" for row in taxes]
     return names
@@ -185,8 +232,8 @@ def _search_names(client: OdooClient, what: str, limit: int) -> list[str]:
     """Names of one kind as a person reads them; none where the model's module is not installed."""
     try:
         rows = client.call(
-            KINDS[what].model, "search_read", context={"lang": client.who.lang}, domain=[], fields=["name"],
-            load=None, limit=limit,
+            KINDS[what].model, "search_read", context={"lang": client.who.lang}, fields=["name"], load=None,
+            domain=KINDS[what].domain(client), limit=limit,
         )  # fmt: skip
     except PermanentError:
         return []

@@ -48,6 +48,7 @@ class Connections:
         self._open_warehouse, self._open_odoo, self._open_channel = warehouse, odoo, channels
         self._channels: dict[str, Channel] = {}
         self._labels: dict[str, str] = {}
+        self._companies: dict[str, OdooClient] = {}
 
     @cached_property
     def warehouse(self) -> Warehouse:
@@ -56,6 +57,21 @@ class Connections:
     @cached_property
     def odoo(self) -> OdooClient:
         return self._open_odoo()
+
+    def odoo_of(self, name: str) -> OdooClient:
+        """Odoo as the company of one channel sees it; '' for the company of channels that name none."""
+        company = self.settings.channel(name).company if name else ""
+        if company in ("", self.settings.odoo.company):
+            return self.odoo
+        if company not in self._companies:
+            self._companies[company] = self.odoo.in_company(company, f"channels[{name}].company")
+        return self._companies[company]
+
+    def company_of(self, name: str) -> int:
+        """Whose stock one channel sells: its company's id, 0 where no channel names a company, so that all have one.
+        '' for the company of channels that name none."""
+        several = any(channel.company for channel in self.settings.channels)
+        return self.odoo_of(name).who.company_id if several else 0
 
     @cached_property
     def vault(self) -> Vault:

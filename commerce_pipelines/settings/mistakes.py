@@ -41,7 +41,7 @@ def read(raw: Any, shape: Any, where: str, keys: Collection[str]) -> tuple[Any, 
         try:
             section = msgspec.convert(raw, shape, strict=True)
         except SettingsError as error:
-            return None, problems or str(error).splitlines()
+            return None, problems or [_complete_sentence(line, where) for line in str(error).splitlines()]
         except msgspec.ValidationError as error:
             problem, steps = _locate(raw, shape, str(error))
             if steps in left_out:
@@ -54,6 +54,12 @@ def read(raw: Any, shape: Any, where: str, keys: Collection[str]) -> tuple[Any, 
         else:
             return (None, problems) if problems else (section, [])
     return None, problems
+
+
+def _complete_sentence(line: str, where: str) -> str:
+    """A sentence about a section within a channel, which does not know that it stands there."""
+    inside = where.startswith("channels[") and not line.startswith("channels[")
+    return f"{where}.{line}" if inside else line
 
 
 def _locate(raw: Any, shape: Any, error: str) -> tuple[str, Steps]:

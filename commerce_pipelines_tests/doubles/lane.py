@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -49,8 +50,8 @@ class Server(NamedTuple):
 class OrdersChannel(FakeChannel):
     """Its payloads are domain orders as JSON: what stands behind the translation is tested with any order."""
 
-    def __init__(self) -> None:
-        super().__init__(NAME)
+    def __init__(self, name: str = NAME) -> None:
+        super().__init__(name)
         self.known: dict[str, Order] = {}
 
     def put(self, order: Order) -> None:
@@ -89,21 +90,31 @@ class OrdersChannel(FakeChannel):
 
 
 class Lane:
-    """A channel, a warehouse and an Odoo; `run` does what a Dagster run does."""
+    """A channel, a warehouse and an Odoo; `run` does what a Dagster run does. name: of which of the channels."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], instruments: Instruments = REAL) -> None:
-        self.channel = OrdersChannel()
+    def __init__(
+        self, settings: Settings, environ: Mapping[str, str], instruments: Instruments = REAL, name: str = NAME
+    ) -> None:
+        self.name = name
+        self.channels = {channel.name: OrdersChannel(channel.name) for channel in settings.channels}
+        self.channel = self.channels[name]
         self.connections = open_connections(
-            settings, environ, channels=leads_to({NAME: self.channel}), instruments=instruments
+            settings, environ, channels=leads_to(self.channels), instruments=instruments
         )
         self.noon = datetime.now(UTC).replace(hour=11, minute=0, second=0, microsecond=0) - timedelta(days=1)
         self.day = business_day(self.noon, ZONE)
+
+    def beside(self, name: str) -> Lane:
+        """The lane of another of the channels, through the same doors."""
+        lane = copy(self)
+        lane.name, lane.channel = name, self.channels[name]
+        return lane
 
     def order(self, order_id: str, *lines: OrderLine, **more: Any) -> Order:
         """A paid order of one mug at 16.90, unless told otherwise."""
         lines = lines or (line(),)
         return Order(**{
-            "channel": NAME, "order_id": order_id, "number": f"#{order_id}", "placed_at": self.noon,
+            "channel": self.name, "order_id": order_id, "number": f"#{order_id}", "placed_at": self.noon,
             "updated_at": self.noon, "status": OrderStatus.PAID, "currency": "EUR",
             "total": sum(one.amount for one in lines), "prices_include_tax": True, "lines": lines,
             "buyer": Buyer(name="Ada Byron", email=f"{order_id.lower()}@example.com"),
@@ -119,36 +130,38 @@ class Lane:
         """Extract, transform and load the lane's day, and as many `before` it; returns the load's figures."""
         start, end = self.day - timedelta(days=before), self.day + timedelta(days=1)
         if pulled:
-            pull(self.connections, NAME, start, end)
-        stage(self.connections, NAME, start, end)
+            pull(self.connections, self.name, start, end)
+        stage(self.connections, self.name, start, end)
         with self.connections.warehouse.transaction() as connection:
             orders = read_frame(
-                connection, "orders", None, "channel = %s AND day >= %s AND day < %s", (NAME, start, end)
+                connection, "orders", None, "channel = %s AND day >= %s AND day < %s", (self.name, start, end)
             )
         instruments = self.connections.instruments
         if now:
             self.connections.instruments = replace(instruments, now=lambda: now)
-        ledger, loaded = load(self.connections, NAME, orders, span=(start, end), again=again)
+        ledger, loaded = load(self.connections, self.name, orders, span=(start, end), again=again)
         self.connections.instruments = instruments
         with self.connections.warehouse.transaction() as connection:
-            replace_days(connection, "sale_orders", NAME, [end - timedelta(n) for n in range(1, before + 2)], ledger)
+            replace_days(
+                connection, "sale_orders", self.name, [end - timedelta(n) for n in range(1, before + 2)], ledger
+            )
         return loaded
 
     def prove(self, before: int = 0) -> Proof:
-        return prove(self.connections, NAME, self.day - timedelta(days=before), self.day + timedelta(days=1))
+        return prove(self.connections, self.name, self.day - timedelta(days=before), self.day + timedelta(days=1))
 
     def sales(self, *order_ids: str) -> list[dict[str, Any]]:
         """Odoo's sale orders of these orders, however many there are of each."""
         fields = ["state", "amount_total", "picking_ids", "partner_id", "warehouse_id", "date_order", "order_line"]
         numbers = [f"#{one}" for one in order_ids]
-        found = self.connections.odoo.call(
+        found = self.connections.odoo_of(self.name).call(
             "sale.order", "search_read", domain=[["client_order_ref", "in", numbers]], fields=fields, load=None
         )
         return list(found)
 
     def ledger(self, order_id: str) -> dict[str, Any]:
         with self.connections.warehouse.transaction() as connection:
-            frame = read_frame(connection, "sale_orders", None, "channel = %s AND order_id = %s", (NAME, order_id))
+            frame = read_frame(connection, "sale_orders", None, "channel = %s AND order_id = %s", (self.name, order_id))
         (row,) = frame.to_dict("records")
         return {str(key): value for key, value in row.items()}
 
@@ -187,4 +200,4 @@ def writes(odoo: Server, since: int) -> list[str]:
 
 def waiting(lane: Lane, order_id: str) -> list[quarantine.OpenException]:
     with lane.connections.warehouse.transaction() as connection:
-        return quarantine.open_exceptions(connection, NAME, "orders", record_ids=[order_id])
+        return quarantine.open_exceptions(connection, lane.name, "orders", record_ids=[order_id])

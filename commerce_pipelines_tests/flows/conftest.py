@@ -66,7 +66,15 @@ def connect(odoo: Server, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch)
         "COMMERCE_DATABASE_URL": warehouse.url,
         "COMMERCE_MASTER_KEY": base64.urlsafe_b64encode(MASTER_KEY).decode(),
     }
-    return lambda more="", of_odoo="": Lane(settings_of(odoo, more, of_odoo), environ)
+
+    def of(settings: Settings, **options: Any) -> Lane:
+        return Lane(settings, environ, **options)
+
+    def open_lane(more: str = "", of_odoo: str = "") -> Lane:
+        return of(settings_of(odoo, more, of_odoo))
+
+    open_lane.of = of  # type: ignore[attr-defined]
+    return open_lane
 
 
 @pytest.fixture

@@ -52,6 +52,7 @@ MODELS = (
         "active": boolean(default=True),
     }, order="code", search_names=("code", "name"), title="Account"),
     Model("account.account.tag", {"name": char(required=True)}, title="Account Tag"),
+    Model("account.chart.template", {}, title="Account Chart Template"),
     Model("account.tax.group", {
         "name": char(required=True),
         "sequence": integer(default=10),

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from . import accounting, base, contacts, products, sales, stock
+from .base import company_of
 from .countries import COUNTRIES, EUROPEAN_UNION, STATES
-from .orm import Database, Env, Row
+from .orm import Database, Env, Row, hook, method
 from .records import assign_xmlid, create
 from .schema import Model
 
@@ -77,6 +78,7 @@ def found(
     _company(env, company)
     add_user(env, "admin", "admin", partner="Administrator")
     _bookkeeping(env)
+    create(env, "account.analytic.plan", {"name": "Project"})
     _goods(env)
     db.commit()
     return db, env
@@ -130,6 +132,30 @@ def _company(env: Env, name: str) -> None:
     assign_xmlid(env, "base.main_company", "res.company", company)
 
 
+@hook("res.company", "defaults")
+def _company_defaults(env: Env, vals: Row) -> None:
+    vals.setdefault("currency_id", env.db.by_key("res.currency", ("name",), ("EUR",)))
+    if not vals.get("partner_id"):
+        vals["partner_id"] = create(env, "res.partner", {"name": vals["name"], "is_company": True})[0]
+    vals.setdefault("account_fiscal_country_id", vals.get("country_id", False))
+
+
+@hook("res.company", "created")
+def _company_created(env: Env, ids: Sequence[int]) -> None:
+    """Whoever creates a company may enter it. It comes without chart and warehouse."""
+    there = env.db.rows["res.users"][env.user].get("company_ids") or ()
+    env.db.put("res.users", env.user, {"company_ids": (*there, *(company for company in ids if company not in there))})
+
+
+@method("account.chart.template", "try_loading")
+def try_loading(
+    env: Env, model: str, ids: Sequence[int], template_code: str, company: int, install_demo: bool = False
+) -> None:
+    """The German chart, whichever is asked for."""
+    env.db.put("res.company", company, {"tax_calculation_rounding_method": "round_globally"})
+    _bookkeeping(env.having(sudo=True, allowed_company_ids=[company]))
+
+
 def _bookkeeping(env: Env) -> None:
     accounts = dict(zip(
         (code for code, _name, _kind in ACCOUNTS),
@@ -148,7 +174,7 @@ def _bookkeeping(env: Env) -> None:
             "sequence": 10 + 5 * order, "invoice_label": f"{name} VAT",
             "invoice_repartition_line_ids": lines, "refund_repartition_line_ids": lines,
         })[0]  # fmt: skip
-    env.db.put("res.company", 1, {"account_sale_tax_id": made["19%"]})
+    env.db.put("res.company", company_of(env), {"account_sale_tax_id": made["19%"]})
     europe = next(i for i, row in env.db.rows["res.country.group"].items() if row["code"] == "EU-VAT")
     germany = country(env, "DE")
     domestic = [made[name] for name in ("19%", "7%", "0%", "19% I", "7% I")]
@@ -163,7 +189,6 @@ def _bookkeeping(env: Env) -> None:
     create(env, "account.fiscal.position", positions)
     for name in ("0% EU D", "0% EX"):
         env.db.put("account.tax", made[name], {"original_tax_ids": (made["19%"], made["7%"])})
-    create(env, "account.analytic.plan", {"name": "Project"})
 
 
 def _goods(env: Env) -> None:

@@ -5,10 +5,11 @@ What belongs here: ordering, paging, the shape of values in answers. What does n
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from .domains import candidates, display_name, matcher, mentions
+from .errors import AccessError
 from .orm import Env, Row, method
 
 _MAGIC = {
@@ -26,11 +27,24 @@ def find(env: Env, model: str, domain: Sequence[Any] | None = None, order: str =
     terms = list(domain or ())
     if "active" in env.model(model).fields and env.context.get("active_test", True) and not mentions(terms, "active"):
         terms = [*terms, ["active", "=", True]]
-    test = matcher(env, model, terms)
+    test, mine = matcher(env, model, terms), of_companies(env, model)
     narrowed = candidates(env, model, terms)
     rows = env.db.rows[model]
     ids = sorted(rows if narrowed is None else narrowed & rows.keys())
-    return sort(env, model, [row_id for row_id in ids if test(row_id)], order)
+    return sort(env, model, [row_id for row_id in ids if test(row_id) and mine(row_id)], order)
+
+
+def of_companies(env: Env, model: str) -> Callable[[int], bool]:
+    """A test of one record: whether it belongs to a company that the call may see, or to none. Odoo's own record rules
+    of models with a company say so."""
+    allowed, declared = env.context.get("allowed_company_ids"), env.model(model)
+    if env.sudo or not allowed or env.field(model, "company_id") is None or model == "res.users":
+        return lambda row_id: True
+    stored = declared.fields.get("company_id")
+    if stored is not None and not stored.compute:
+        rows = env.db.rows[model]
+        return lambda row_id: rows[row_id].get("company_id", False) in (False, *allowed)
+    return lambda row_id: env.get(model, row_id, "company_id") in (False, *allowed)
 
 
 def sort(env: Env, model: str, ids: list[int], order: str = "") -> list[int]:
@@ -75,11 +89,13 @@ def read(
     """One dictionary per record that exists; ids of records that are gone are passed over in silence."""
     env.check(model, "read")
     names = list(fields) if fields else [*_MAGIC, *_own_and_inherited(env, model)]
-    types = {name: _type(env, model, name) for name in names}
+    types, mine = {name: _type(env, model, name) for name in names}, of_companies(env, model)
     rows = []
     for row_id in ids:
         if not env.exists(model, row_id):
             continue
+        if not mine(row_id):
+            raise AccessError(f"'{env.model(model).title or model}' ({model}) is of a company that you do not work in.")
         row: Row = {"id": row_id}
         for name, (kind, relation) in types.items():
             row[name] = _shown(env, model, row_id, name, kind, relation, load)

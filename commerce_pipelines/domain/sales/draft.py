@@ -146,3 +146,4 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
     tax: int
     delivered: bool  # at least one unit has left (qty_delivered > 0 or a done outgoing picking)
     lines: int = 0
+    company_id: int = 0  # of Odoo, that the order belongs to

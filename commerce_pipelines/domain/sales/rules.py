@@ -51,6 +51,7 @@ class Route(Section, kw_only=True, frozen=True):
 class SaleRules(Section, kw_only=True, frozen=True):
     """Names are written as a person reads them in Odoo; '' leaves the choice to Odoo."""
 
+    company: str = ""  # whose orders these are; default: odoo.company
     sales_team: str = ""
     analytic: dict[str, float] = {}  # analytic account -> percent; the percents must add up to 100
     tags: tuple[str, ...] = ()

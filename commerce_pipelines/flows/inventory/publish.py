@@ -53,7 +53,7 @@ def refresh_targets(connections: Connections, name: str, snapshot: Snapshot | No
     from ...warehouse.inventory.rows import lock_name
     from ...warehouse.inventory.stock import store_targets
 
-    stock = snapshot or stored_stock(connections)
+    stock = snapshot or stored_stock(connections, name)
     if stock is None:
         raise PermanentError("No stock of Odoo has been read yet; materialise odoo/stock_levels first.")
     with connections.warehouse.lock(lock_name(name), wait=True):
@@ -72,7 +72,7 @@ def compare(connections: Connections, name: str) -> Plan:
     from ...domain.inventory import availability, publishing
     from ...warehouse.inventory.rows import lock_name, read_belief
 
-    stock = take_stock(connections, store=False)
+    stock = take_stock(connections, name, store=False)
     offer = read_offer(connections, name, stock)
     if not len(offer.listings):
         with connections.warehouse.lock(lock_name(name), wait=True):

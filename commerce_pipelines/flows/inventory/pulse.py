@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
-from ...core.errors import PermanentError
+from ...core.errors import CommerceError, PermanentError
 from ...domain.inventory.availability import feeds
 from ...domain.outbox.effects import Kind
 from ...resources.connections import Connections
@@ -23,18 +23,29 @@ def pulses(connections: Connections, names: Sequence[str]) -> dict[str, str]:
     """A digest for each channel that changes when, and only when, one of its targets might. Writes nothing.
 
     A channel whose settings do not fit what Odoo has gets a digest of that: its own run tells it, and the other
-    channels go on.
+    channels go on. One whose company's stock cannot be read is left out; raises the error where it is so with all.
     """
-    snapshot = take_stock(connections, store=False)
-    ordered = in_pipe(connections, snapshot)
-    result = {}
+    stock: dict[int, tuple[Snapshot, Mapping[int, int | Fraction]]] = {}
+    result: dict[str, str] = {}
+    failed: CommerceError | None = None
     for name in names:
+        try:
+            company = connections.company_of(name)
+            if company not in stock:
+                read = take_stock(connections, name, store=False)
+                stock[company] = read, in_pipe(connections, read)
+        except CommerceError as error:
+            failed = error
+            continue
+        snapshot, ordered = stock[company]
         try:
             warehouses = _list_warehouses(connections, name, snapshot)
         except PermanentError as error:
             result[name] = f"refused {_compute_digest(str(error))}"
         else:
             result[name] = pulse(snapshot, ordered, warehouses)
+    if failed and not result:
+        raise failed
     return result
 
 

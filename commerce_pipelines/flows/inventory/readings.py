@@ -1,6 +1,6 @@
 """Everything that a channel's targets are computed from, and what each reading costs.
 
-    take_stock       reads all stock of Odoo, seconds
+    take_stock       reads all stock of a channel's company, seconds
     recent_stock     the stored stock; reads Odoo if that is older than five minutes
     read_listings    reads all listings of the channel, thousands of calls on a large shop
     read_offer       reads the warehouse only: stored listings, stock and orders
@@ -22,7 +22,7 @@ import msgspec
 
 from ...channels.capabilities import offered
 from ...channels.settings import ChannelSettings
-from ...core.errors import ProtocolError, RecordError
+from ...core.errors import CommerceError, ProtocolError, RecordError, SettingsError
 from ...core.reasons import Reason
 from ...core.topics import Topic
 from ...domain.inventory.listings import UNREADABLE, UNREADABLE_KEY
@@ -47,7 +47,8 @@ _ORDERS_A_CHUNK = 500
 
 class Snapshot(msgspec.Struct, frozen=True):
     """A stock read: rows, warehouses and sizes as of domain/inventory/availability.py, when it began (by the database's
-    clock), how many products have stock, and whether it is the newest one stored."""
+    clock), how many products have stock, whether it is the newest one stored, and whose it is: see
+    `company_of`."""
 
     levels: pd.DataFrame
     places: list[Place]
@@ -55,10 +56,12 @@ class Snapshot(msgspec.Struct, frozen=True):
     read: int
     stored: bool = True
     sizes: Sizes = {}
+    company: int = 0
 
 
-def take_stock(connections: Connections, *, whole: bool = False, store: bool = True) -> Snapshot:
-    """Read Odoo's stock and store it. whole: read all internal references, not only those that changed.
+def take_stock(connections: Connections, name: str = "", *, whole: bool = False, store: bool = True) -> Snapshot:
+    """Read the stock of a channel's company and store it. whole: read all internal references, not only those that
+    changed.
 
     Raises ProtocolError for an empty read, and keeps the stored stock then.
     """
@@ -69,48 +72,68 @@ def take_stock(connections: Connections, *, whole: bool = False, store: bool = T
     categories = any(
         override.categories for channel in connections.settings.channels for override in channel.inventory.overrides
     )
+    company = connections.company_of(name)
     with connections.warehouse.transaction() as connection:
         taken_at = database.clock(connection)
-        levels, _, before = load_stock(connection)
+        levels, _, before = load_stock(connection, company)
     catalogue: Catalogue | None = None
     if before is not None and not whole:
         own = levels[levels["kind"] == "stored"]
         catalogue = Catalogue(dict(zip(own["product_id"].tolist(), own["code"].tolist(), strict=True)), before)
     goods = {some for channel in connections.settings.channels for some in measured(channel)}
-    stock: Stock = read_stock(connections.odoo, catalogue, categories, goods)
+    stock: Stock = read_stock(connections.odoo_of(name), catalogue, categories, goods)
     stored = False
     if store:
         with connections.warehouse.transaction() as connection:
-            stored = store_stock(connection, stock.levels, stock.places, taken_at, stock.sizes)
-    return Snapshot(stock.levels, list(stock.places), taken_at, stock.read, stored, stock.sizes)
+            stored = store_stock(connection, stock.levels, stock.places, taken_at, stock.sizes, company)
+    return Snapshot(stock.levels, list(stock.places), taken_at, stock.read, stored, stock.sizes, company)
 
 
-def stored_stock(connections: Connections) -> Snapshot | None:
-    """The newest stored snapshot, None before the first."""
+def take_all(connections: Connections, *, whole: bool = False) -> tuple[list[Snapshot], list[str]]:
+    """`take_stock` for every company that channels belong to, and what went wrong with some. Raises the error where all
+    of them fail: one company's fault never holds up another's stock."""
+    snapshots: dict[int, Snapshot] = {}
+    errors: list[CommerceError] = []
+    for name in [channel.name for channel in connections.settings.channels] or [""]:
+        try:
+            if connections.company_of(name) not in snapshots:
+                snapshots[connections.company_of(name)] = take_stock(connections, name, whole=whole)
+        except CommerceError as error:
+            if str(error) not in map(str, errors):
+                errors.append(error)
+    if not snapshots:
+        raise errors[0]
+    return list(snapshots.values()), [str(error) for error in errors]
+
+
+def stored_stock(connections: Connections, name: str = "") -> Snapshot | None:
+    """The newest snapshot of a channel's company that is stored, None before the first."""
+    company = connections.company_of(name)
     with connections.warehouse.transaction() as connection:
-        return _load_snapshot(connection)
+        return _load_snapshot(connection, company)
 
 
-def _load_snapshot(connection: Connection) -> Snapshot | None:
+def _load_snapshot(connection: Connection, company: int) -> Snapshot | None:
     from ...warehouse.inventory.stock import load_sizes, load_stock
 
-    levels, places, taken_at = load_stock(connection)
+    levels, places, taken_at = load_stock(connection, company)
     if taken_at is None:
         return None
     read = int(levels.loc[levels["on_hand"] > 0, "product_id"].nunique())
-    return Snapshot(levels, places, taken_at, read, sizes=load_sizes(connection))
+    return Snapshot(levels, places, taken_at, read, sizes=load_sizes(connection, company), company=company)
 
 
-def recent_stock(connections: Connections) -> Snapshot:
-    """The newest stored snapshot; if it is older than FRESH or missing, a new one, which is stored."""
+def recent_stock(connections: Connections, name: str = "") -> Snapshot:
+    """The newest stored snapshot of a channel's company; if it is older than FRESH or missing, a new one, which is
+    stored."""
     from ...warehouse.tables import database
 
-    snapshot = stored_stock(connections)
+    snapshot = stored_stock(connections, name)
     if snapshot is not None:
         with connections.warehouse.transaction() as connection:
             if database.clock(connection) - snapshot.taken_at <= STOCK_FRESH_FOR:
                 return snapshot
-    return take_stock(connections)
+    return take_stock(connections, name)
 
 
 def read_offer(connections: Connections, name: str, stock: Snapshot) -> Offer:
@@ -121,9 +144,9 @@ def read_offer(connections: Connections, name: str, stock: Snapshot) -> Offer:
 
     with connections.warehouse.transaction() as connection:
         listings = rows.load_rows(connection, "listings", name)
-        if newer_stock(connection, stock.taken_at):
-            stock = _load_snapshot(connection) or stock
-        pipe = read_pipe(connection, _list_histories(connections), stock.taken_at)
+        if newer_stock(connection, stock.taken_at, stock.company):
+            stock = _load_snapshot(connection, stock.company) or stock
+        pipe = read_pipe(connection, _list_histories(connections, stock), stock.taken_at)
     channel = connections.settings.channel(name)
     return Offer(
         channel=name, rules=channel.inventory, sales=channel, listings=listings, levels=stock.levels,
@@ -188,14 +211,29 @@ def _explain_unreadable(name: str, reference: Mapping[str, str]) -> Reason:
 
 
 def in_pipe(connections: Connections, snapshot: Snapshot) -> dict[int, int | Fraction]:
-    """Units by product id that were sold on any channel and that the snapshot cannot contain."""
+    """Units by product id that were sold on any channel of the snapshot's company and that the snapshot cannot
+    contain."""
+    histories = _list_histories(connections, snapshot)
     with connections.warehouse.transaction() as connection:
-        pipe = read_pipe(connection, _list_histories(connections), snapshot.taken_at)
+        pipe = read_pipe(connection, histories, snapshot.taken_at)
     return _read_units_by_product(connections, snapshot, pipe)
 
 
-def _list_histories(connections: Connections) -> dict[str, date | None]:
-    return {channel.name: channel.history_before for channel in connections.settings.channels}
+def _list_histories(connections: Connections, snapshot: Snapshot) -> dict[str, date | None]:
+    """`history_before` of the channels that sell this stock."""
+    return {
+        channel.name: channel.history_before
+        for channel in connections.settings.channels
+        if _resolve_company(connections, channel.name) == snapshot.company
+    }
+
+
+def _resolve_company(connections: Connections, name: str) -> int:
+    """-1 for a channel whose company cannot be entered: nothing of it can be loaded either."""
+    try:
+        return connections.company_of(name)
+    except SettingsError:
+        return -1
 
 
 def _read_units_by_product(connections: Connections, snapshot: Snapshot, pipe: Pipe) -> dict[int, int | Fraction]:
@@ -205,7 +243,7 @@ def _read_units_by_product(connections: Connections, snapshot: Snapshot, pipe: P
     ids = dict(zip(snapshot.levels["code"].tolist(), snapshot.levels["product_id"].tolist(), strict=True))
     plain, folded = ({spell(code): product for code, product in ids.items()} for spell in (key, fold))
     units: dict[int, int | Fraction] = {}
-    for channel in connections.settings.channels:
+    for channel in map(connections.settings.channel, pipe.units):
         sold = pipe.units[channel.name] + _read_landed_units(connections, channel, pipe, snapshot.taken_at)
         for (sku, title), quantity in sold.items():
             goods = goods_of(sku, title, channel)

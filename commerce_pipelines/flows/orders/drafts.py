@@ -82,7 +82,7 @@ def catalogue_for(connections: Connections, name: str, orders: Iterable[Order]) 
     from ...odoo.reference.products import find_products
 
     channel = connections.settings.channel(name)
-    return find_products(connections.odoo, sorted(codes_of(orders, channel)), channel.sku_fold_case)
+    return find_products(connections.odoo_of(name), sorted(codes_of(orders, channel)), channel.sku_fold_case)
 
 
 def _add(
@@ -97,7 +97,7 @@ def _add(
         base, sold = sales.get(order.order_id, (None, False))
         last = LastLoad(seal=seal, base=base, sold=sold, accepted=order.order_id in accepted)
         try:
-            made = draft(order, subject, channel, settings.vat, catalogue, channel.zone, last)
+            made = draft(order, subject, channel, channel.vat or settings.vat, catalogue, channel.zone, last)
             result.drafts.append(made if label == name else msgspec.structs.replace(made, channel=label))
         except RecordError as error:
             result.failures.append((order.order_id, day, error))

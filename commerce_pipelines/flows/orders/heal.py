@@ -44,7 +44,7 @@ def heal(connections: Connections, name: str, now: datetime | None = None) -> in
     about = {record.subject for record in waiting if is_about_product(record.code) and record.record_id not in due}
     if about:
         fold = connections.settings.channel(name).sku_fold_case
-        products = find_products(connections.odoo, sorted(about), fold)
+        products = find_products(connections.odoo_of(name), sorted(about), fold)
         sellable = {
             code for code in about if [p.saleable for p in products.get(code, ()) if p.active] == [True]
         }  # fmt: skip
@@ -64,7 +64,7 @@ def _settle_shortages(connections: Connections, name: str, now: datetime) -> Non
         ]
     if not notes:
         return
-    still = oversold(connections.odoo, [note.odoo_id for note in notes if note.odoo_id])
+    still = oversold(connections.odoo_of(name), [note.odoo_id for note in notes if note.odoo_id])
     served = [note for note in notes if note.odoo_id not in still]
     if not _unmark(connections, name, [note.record_id for note in served]):
         return

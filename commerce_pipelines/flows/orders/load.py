@@ -149,7 +149,8 @@ def sort(connections: Connections, name: str, rows: list[Row], again: bool, now:
         else:
             due.append(row)
     ids = [row["order_id"] for row in due]
-    booked = sale_totals(connections.odoo, connections.label(name), ids)
+    odoo = connections.odoo_of(name)
+    booked = sale_totals(odoo, connections.label(name), ids)
     with connections.warehouse.transaction() as connection:
         entries = read_entries(connection, name, ids)
         waiting = exceptions.open_exceptions(connection, name, Topic.ORDERS, record_ids=ids)
@@ -171,6 +172,9 @@ def sort(connections: Connections, name: str, rows: list[Row], again: bool, now:
             )
             work.kept.add(order_id)
             continue
+        if sale is not None and sale.company_id != odoo.who.company_id:
+            _keep_sale(work, row, sale, entries.get(order_id))
+            continue
         _sort_row(work, row, sale, entries.get(order_id), again or order_id in asked)
     accepted = {order_id for order_id in asked & work.kept & booked.keys() if HELD in work.notes[order_id]}
     _load_anew(work, [row for row in due if row["order_id"] in accepted], booked, entries)
@@ -188,6 +192,21 @@ def _load_anew(
         entry = entries.get(order_id)
         work.sales[order_id] = (entry.base if entry else None, True)
         work.booked[order_id] = booked[order_id]
+
+
+def _keep_sale(work: Sorted, row: Row, sale: Sale, entry: LedgerEntry | None) -> None:
+    """An order of another company than the channel's stays as it is; news of it wait for a person."""
+    if entry is not None and entry.digest == row["digest"]:
+        work.verdicts[row["order_id"]] = _build_outcome(row, entry.action, sale)
+        work.kept.add(row["order_id"])
+        return
+    reason = Reason(
+        "other_company", f"The sale order {sale.name} belongs to another company of Odoo than the channel now.",
+        "Carry the change out there by hand, or write its company as `company` of the channel.",
+    )  # fmt: skip
+    work.verdicts[row["order_id"]] = SaleOutcome(
+        channel=row["channel"], order_id=row["order_id"], action=Action.REFUSED, reason=reason, **_describe_sale(sale)
+    )
 
 
 def _sort_row(work: Sorted, row: Row, sale: Sale | None, entry: LedgerEntry | None, again: bool) -> None:

@@ -47,7 +47,7 @@ def plan(connections: Connections, name: str, start: date, end: date, *, now: da
     drafted = draft_orders(connections, name, wanted, work.sales)
     regimes = {draft.order_id: f"{draft.regime} {draft.tax_country}".strip() for draft in drafted.drafts}
     ids = [row["order_id"] for row in work.cancel]
-    cancelled = cancel_sales(connections.odoo, connections.label(name), ids, dry=True)
+    cancelled = cancel_sales(connections.odoo_of(name), connections.label(name), ids, dry=True)
     planned = [
         Planned(order_id=verdict.order_id, day=days[verdict.order_id], action=verdict.action,
                 why="; ".join(flag.message for flag in verdict.flags))
@@ -56,7 +56,9 @@ def plan(connections: Connections, name: str, start: date, end: date, *, now: da
     planned += [
         Planned(order_id=i, day=day, action=Action.REFUSED, why=error.message) for i, day, error in drafted.failures
     ]
-    for outcome in preview_sales(connections.odoo, settings.odoo, drafted.drafts, settings.channel(name).taxes):
+    for outcome in preview_sales(
+        connections.odoo_of(name), settings.odoo, drafted.drafts, settings.channel(name).taxes
+    ):
         order = orders[outcome.order_id][0]
         worth = f"{to_decimal(order.total, order.currency)} {order.currency}, {regimes[outcome.order_id]}"
         why = "; ".join(filter(None, (outcome.message or worth, *(flag.message for flag in outcome.flags))))

@@ -59,7 +59,9 @@ def prove(
     placed = {claim.order_id: day for day, claim in claims}
     booked = {
         order_id: Booked(order_id=order_id, currency=sale.currency, total=sale.total, state=sale.state)
-        for order_id, sale in sale_totals(connections.odoo, connections.label(name), sorted({*placed, *ledger})).items()
+        for order_id, sale in sale_totals(
+            connections.odoo_of(name), connections.label(name), sorted({*placed, *ledger})
+        ).items()
     }
     proof = Proof(
         whole=compare((claim for _, claim in claims), booked, waiting, explained),

@@ -62,7 +62,7 @@ def trace(connections: Connections, name: str, order_id: str, *, personal: bool 
                        "run": landed.run_id})
         for landed in waiting
     ]  # fmt: skip
-    for sale in sale_totals(connections.odoo, connections.label(name), [order_id]).values():
+    for sale in sale_totals(connections.odoo_of(name), connections.label(name), [order_id]).values():
         events.append(
             Event(what="in Odoo now", details={
                 "sale order": f"{sale.name} (id {sale.odoo_id})", "state": sale.state,

@@ -15,7 +15,7 @@ from ...domain.vat.keys import TaxKey
 from ..reference.company import Company, Countries
 from ..rpc.client import OdooClient
 from ..rpc.errors import OdooRefusal
-from ..rpc.load import Records, load_one
+from ..rpc.load import Records, load_own
 from .tax_records import Position, read_positions
 from .taxes import ZERO_NAMES, TaxBook
 
@@ -83,7 +83,7 @@ class Positions:
             values["note"] = model.note
         first, *more = self._read_accounts(model) or [{}]
         try:
-            return load_one(
+            return load_own(
                 self._client, "account.fiscal.position", position_xid(regime, country), {**values, **first}, more
             )
         except (CredentialError, OdooRefusal):

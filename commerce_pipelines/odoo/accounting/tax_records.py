@@ -48,10 +48,10 @@ def read_taxes(client: OdooClient) -> list[Tax]:
     """Active sale taxes in percent, in Odoo's order, with their fiscal positions."""
     positions = {position.position_id: position for position in read_positions(client)}
     rows = client.call(
-        "account.tax", "search_read", domain=[["type_tax_use", "=", "sale"], ["amount_type", "=", "percent"]],
+        "account.tax", "search_read", order="sequence, id", load=None,
+        domain=[["type_tax_use", "=", "sale"], ["amount_type", "=", "percent"], *client.who.domain],
         fields=["name", "amount", "price_include", "country_id", "tax_group_id", "invoice_label", "tax_scope",
                 "original_tax_ids", "fiscal_position_ids"],
-        order="sequence, id", load=None,
     )  # fmt: skip
     return [
         Tax(
@@ -72,7 +72,7 @@ def read_taxes(client: OdooClient) -> list[Tax]:
 
 def read_positions(client: OdooClient) -> list[Position]:
     rows = client.call(
-        "account.fiscal.position", "search_read", domain=[], order="sequence, id", load=None,
+        "account.fiscal.position", "search_read", domain=client.who.domain, order="sequence, id", load=None,
         fields=["name", "country_id", "vat_required", "foreign_vat", "account_ids", "note"],
     )  # fmt: skip
     return [

@@ -20,7 +20,7 @@ from ...domain.vat.territories import EU
 from ..reference.company import Company, Countries
 from ..rpc.client import OdooClient
 from ..rpc.errors import OdooRefusal
-from ..rpc.load import Records, load_one, records_of
+from ..rpc.load import Records, load_own, records_of
 from .tax_records import Tax, pattern, read_taxes, twins
 
 ZERO_NAMES = {
@@ -144,7 +144,7 @@ class TaxBook:
             "type_tax_use": "sale", "tax_group_id/.id": str(tax["tax_group_id"]),
             "country_id/.id": str(tax["country_id"]), "sequence": str(tax["sequence"]),
         }  # fmt: skip
-        return load_one(self._client, "account.tax", name, {**values, **first}, more)
+        return load_own(self._client, "account.tax", name, {**values, **first}, more)
 
     def _find_mapped(self, key: TaxKey, name: str) -> int:
         if name not in self._named:
@@ -216,7 +216,7 @@ class TaxBook:
     def _load(self, key: TaxKey, values: dict[str, str], lines: Sequence[dict[str, str]]) -> int:
         values |= {"amount": percent(key.rate), "amount_type": "percent", "type_tax_use": "sale"}
         first, *more = _build_columns(lines)
-        return load_one(self._client, "account.tax", tax_xid(key), {**values, **first}, more)
+        return load_own(self._client, "account.tax", tax_xid(key), {**values, **first}, more)
 
     def _load_group(self, name: str, key: TaxKey) -> int:
         values = {"name": name, "country_id/.id": str(self._company.country_id)}
@@ -230,7 +230,7 @@ class TaxBook:
             )
             values |= {f"{field}/.id": str(group[field]) for field in fields if group[field]}
         xid = f"tax_group_{key.regime}_{key.country}_{key.rate}" if key.country else "tax_group_zero"
-        return load_one(self._client, "account.tax.group", xid, values)
+        return load_own(self._client, "account.tax.group", xid, values)
 
     def _repartition(self, tax_id: int) -> list[dict[str, str]]:
         if not tax_id:
@@ -279,7 +279,7 @@ def read_named(client: OdooClient, names: Collection[str], lang: str) -> dict[st
         return {}
     rows = client.call(
         "account.tax", "search_read", context={"lang": lang}, fields=["name", "price_include"], order="id desc",
-        domain=[["type_tax_use", "=", "sale"], ["name", "in", sorted(set(names))]], load=None,
+        domain=[["type_tax_use", "=", "sale"], ["name", "in", sorted(set(names))], *client.who.domain], load=None,
     )  # fmt: skip
     return {row["name"]: (row["id"], row["price_include"]) for row in rows}
 

@@ -40,7 +40,7 @@ def read_kits(client: OdooClient, units: Units) -> dict[int, Kit]:
     """Kits by product id, in the units of Odoo's products."""
     if not client.call("product.product", "fields_get", allfields=["is_kits"], attributes=["type"]):
         return {}  # Manufacturing is not installed
-    boms = fetch(client, "mrp.bom", [["type", "=", "phantom"]], _BOM, "sequence, product_id, id")
+    boms = fetch(client, "mrp.bom", [["type", "=", "phantom"], *client.who.domain], _BOM, "sequence, product_id, id")
     if not boms:
         return {}
     lines = fetch(client, "mrp.bom.line", [["bom_id", "in", [bom["id"] for bom in boms]]], _LINE)

@@ -21,7 +21,7 @@ from ...domain.inventory.availability import MICRO, MOST_UNITS, STOCK_COLUMNS, P
 from ...domain.keys import fold
 from ...domain.sales.mapping import Goods, sold_unit
 from ..reference.units import Units, read_units
-from ..rpc.client import OdooClient
+from ..rpc.client import OdooClient, of_company
 from ..rpc.read import ARCHIVED_TOO, columns, fetch
 from .kits import Kit, read_kits
 
@@ -59,7 +59,8 @@ class Stock(msgspec.Struct, frozen=True):
 def read_stock(
     client: OdooClient, catalogue: Catalogue | None = None, categories: bool = False, measured: Collection[Goods] = ()
 ) -> Stock:
-    """One snapshot of everything that may be sold. measured: goods that settings count in a unit by its name.
+    """One snapshot of everything that the client's company may sell. measured: goods that settings count in a unit by
+    its name.
 
     free is Odoo's own free_qty (product.product) of a warehouse's stock location and the locations below it, less
     demand (units of confirmed sales that have reserved nothing yet), and at least 0, because a warehouse that Odoo
@@ -70,15 +71,13 @@ def read_stock(
 
     Raises ProtocolError where Odoo shows no stock at all: an empty answer is a fault, never a sold-out shop.
     """
-    warehouses = fetch(client, "stock.warehouse", [], ["name", "code", "lot_stock_id"])
+    warehouses = _read_warehouses(client)
     lots = {row["lot_stock_id"]: row["code"] for row in warehouses}
-    if not lots:
-        raise ProtocolError("Odoo shows no warehouse; give the user of odoo.username access to Inventory.")
     codes = _read_codes(client, catalogue)
     if not codes:
         raise ProtocolError(
-            "Odoo shows no stored product with an internal reference, so nothing is published: set the references, and "
-            "let the user of odoo.username see the products."
+            f"Odoo shows no stored product{of_company(client)} with an internal reference, so nothing is published: "
+            "set the references, and let the user of odoo.username see the products."
         )
     units = read_units(client)
     kits = read_kits(client, units)
@@ -88,7 +87,8 @@ def read_stock(
     lying = _read_quants(client, lots, places)
     if not len(lying):
         raise ProtocolError(
-            "Odoo shows no stock in any warehouse, which looks like a faulty read; nothing is published."
+            f"Odoo shows no stock in any warehouse{of_company(client)}, which looks like a faulty read; nothing is "
+            "published."
         )
     levels = _sum_levels(pd.concat([lying, moves], ignore_index=True) if len(moves) else lying, codes, units.step)
     levels = pd.concat(
@@ -105,6 +105,17 @@ def read_stock(
         _read_sizes(client, units, levels, measured) if measured else {},
     )
     return stock
+
+
+def _read_warehouses(client: OdooClient) -> list[dict[str, Any]]:
+    """Those of the client's one company, and of no company that it is a branch of."""
+    domain = [["company_id", "=", client.who.company_id]]
+    rows = fetch(client, "stock.warehouse", domain, ["name", "code", "lot_stock_id"])
+    if not rows:
+        raise ProtocolError(
+            f"Odoo shows no warehouse{of_company(client)}; give the user of odoo.username access to Inventory."
+        )
+    return list(rows)
 
 
 def _find_warehouse(parent_path: str, lots: Mapping[int, str]) -> str:
@@ -125,16 +136,21 @@ def _read_codes(client: OdooClient, catalogue: Catalogue | None) -> dict[int, st
         count, changed_at = _count_products(client)
         codes = dict(catalogue.codes)
         if changed_at >= since:
-            codes |= _read_references(client, [*STORED, ["write_date", ">=", since]])
+            codes |= _read_references(client, [*_search_stored(client), ["write_date", ">=", since]])
         if count == len(codes):
             return codes
-    return _read_references(client, STORED)
+    return _read_references(client, _search_stored(client))
+
+
+def _search_stored(client: OdooClient) -> list[Any]:
+    return [*STORED, *client.who.domain]
 
 
 def _count_products(client: OdooClient) -> tuple[int, str]:
     """How many stored products there are, and when the last of them was written, in Odoo's spelling of an instant."""
     names = ["__count", "write_date:max"]
-    answer = client.call("product.product", "formatted_read_group", domain=STORED, groupby=[], aggregates=names)
+    domain = _search_stored(client)
+    answer = client.call("product.product", "formatted_read_group", domain=domain, groupby=[], aggregates=names)
     try:
         (group,) = answer
         return int(group["__count"]), str(group["write_date:max"] or "")

@@ -34,7 +34,10 @@ def find_by_email(client: OdooClient, emails: Iterable[str], own: Iterable[int])
         return {}
     rows = client.call(
         "res.partner", "search_read", fields=list(PARTNER), order="id", load=None,
-        domain=[*domain, "|", ["parent_id", "=", False], ["type", "=", "contact"], *_limit_to_buyers(own)],
+        domain=[
+            *domain, *client.who.domain, "|", ["parent_id", "=", False], ["type", "=", "contact"],
+            *_limit_to_buyers(own),
+        ],
     )  # fmt: skip
     by_email: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
@@ -68,8 +71,9 @@ def _drop_parents(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def read_companies(client: OdooClient) -> list[int]:
-    """The partners of Odoo's own companies, as far as the user may see them."""
-    rows = client.call("res.company", "search_read", domain=[], fields=["partner_id"], load=None)
+    """The partners of Odoo's own companies, as far as the user may enter these."""
+    context = client.who.everywhere
+    rows = client.call("res.company", "search_read", domain=[], fields=["partner_id"], context=context, load=None)
     return sorted({row["partner_id"] for row in rows})
 
 

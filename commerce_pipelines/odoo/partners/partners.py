@@ -28,7 +28,7 @@ from ...domain.orders.order import Address
 from ...domain.sales.draft import Flag, SaleDraft, slug
 from ..reference.company import Company, Countries
 from ..rpc.client import OdooClient
-from ..rpc.load import load_one, load_records, xid
+from ..rpc.load import load_one, load_records, own, xid
 from .addresses import FIELDS, address_key, address_values, has_place, partner_values, recipient
 from .matching import PARTNER, find_by_email, find_in_use, read_companies
 from .vat_numbers import bears_name, clean_vat, same_number
@@ -193,11 +193,12 @@ class Partners:
     def _find_guest(self, name: str) -> _Main:
         """The guest partner, by external id, else by name, else new. It is given a country, because Odoo copies the
         address of a first child to a parent that has none, and the first guest's address would become everybody's."""
-        guest_xid = f"partner_guest_{slug(name)}"
+        guest_xid = own(self._client, f"partner_guest_{slug(name)}")
         guests, latest = find_in_use(self._client, [guest_xid])
         ids = list(guests.values()) or self._client.call(
-            "res.partner", "search", domain=[["name", "=", name], ["parent_id", "=", False]], order="id", limit=1
-        )
+            "res.partner", "search", order="id", limit=1,
+            domain=[["name", "=", name], ["parent_id", "=", False], *self._client.who.domain],
+        )  # fmt: skip
         row = self._read(ids).get(ids[0]) if ids else None
         if row is None:
             if not self._client.settings.create_missing:
@@ -207,7 +208,10 @@ class Partners:
                     fix="Create it in Odoo, or correct `guest` of the channel.",
                     subject=name,
                 )
-            values = {"name": name, "country_id/.id": str(self._company.country_id or "")}
+            values = {
+                "name": name, "country_id/.id": str(self._company.country_id or ""),
+                "company_id/.id": str(self._company.company_id),
+            }  # fmt: skip
             return _Main(partner_id=load_one(self._client, "res.partner", latest[guest_xid], values), name=name)
         if not any(value for field, value in partner_values(row).items() if field != "name"):
             self._client.call("res.partner", "write", ids=[row["id"]], vals={"country_id": self._company.country_id})

@@ -13,7 +13,7 @@ from ...core.errors import CredentialError, RecordError
 from ...domain.money import digits
 from ..rpc.client import OdooClient
 from ..rpc.errors import OdooRefusal
-from ..rpc.load import Records, load_one
+from ..rpc.load import Records, load_own
 from .company import Company
 
 
@@ -67,12 +67,11 @@ class Currencies:
         pricelists = {self._company.currency: 0}
         ids = [self._ids[name] for name in wanted if name in self._ids]
         rows = self._client.call(
-            "product.pricelist", "search_read", domain=[["currency_id", "in", ids], ["country_group_ids", "=", False]],
-            fields=["currency_id", "company_id"], order="id", load=None,
+            "product.pricelist", "search_read", fields=["currency_id"], order="id", load=None,
+            domain=[["currency_id", "in", ids], ["country_group_ids", "=", False], *self._client.who.domain],
         )  # fmt: skip
         for row in rows:
-            if row["company_id"] in (False, self._company.company_id):
-                pricelists.setdefault(self.names[row["currency_id"]], row["id"])
+            pricelists.setdefault(self.names[row["currency_id"]], row["id"])
         ours = {name: records.ids[f"pricelist_{name}"] for name in wanted if f"pricelist_{name}" in records.ids}
         return pricelists | ours
 
@@ -114,6 +113,6 @@ class Currencies:
         # Last in sequence, because Odoo offers the first pricelist without a country to every customer.
         values = {"name": f"Marketplaces {currency}", "currency_id/.id": str(self._ids[currency]), "sequence": "9999"}
         try:
-            return load_one(self._client, "product.pricelist", f"pricelist_{currency}", values)
+            return load_own(self._client, "product.pricelist", f"pricelist_{currency}", values)
         except (CredentialError, OdooRefusal):
             raise error from None

@@ -29,13 +29,18 @@ class Kind(msgspec.Struct, frozen=True):
     title: str
     key: str
     fields: tuple[str, ...] = ("name",)
+    shared: bool = False  # the same for all companies
+
+    def domain(self, client: OdooClient) -> list[list[object]]:
+        """Those that the company of the client may use."""
+        return [] if self.shared else client.who.domain
 
 
 KINDS = {
     "team": Kind("crm.team", "unknown_team", "sales team", "sales_team"),
     "warehouse": Kind("stock.warehouse", "unknown_warehouse", "warehouse", "warehouse", ("name", "code")),
     "carrier": Kind("delivery.carrier", "unknown_carrier", "delivery method", "carriers"),
-    "tag": Kind("crm.tag", "unknown_tag", "tag", "tags"),
+    "tag": Kind("crm.tag", "unknown_tag", "tag", "tags", shared=True),
     "analytic": Kind("account.analytic.account", "unknown_analytic_account", "analytic account", "analytic"),
     "pricelist": Kind("product.pricelist", "unknown_pricelist", "pricelist", "pricelists"),
     "fiscal position": Kind(
@@ -50,6 +55,7 @@ def find_names(client: OdooClient, kind: Kind, names: Collection[str], lang: str
     if not wanted:
         return {}
     domain: list[object] = ["|"] * (len(kind.fields) - 1) + [[field, "in", wanted] for field in kind.fields]
+    domain += kind.domain(client)
     rows = client.call(
         kind.model,
         "search_read",
@@ -71,7 +77,7 @@ def find_names(client: OdooClient, kind: Kind, names: Collection[str], lang: str
 
 def _search_alike(client: OdooClient, kind: Kind, names: Collection[str], lang: str) -> dict[str, int]:
     """As `find_names`, for names that differ in Odoo by invisible characters, such as a blank at the end."""
-    rows = fetch(client, kind.model, [], list(kind.fields), context={"lang": lang})
+    rows = fetch(client, kind.model, kind.domain(client), list(kind.fields), context={"lang": lang})
     alike: dict[str, int] = {}
     for field in kind.fields:
         for row in rows:

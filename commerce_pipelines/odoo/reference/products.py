@@ -50,7 +50,13 @@ def _search_products(client: OdooClient, domain: list[Any], fields: list[str]) -
     context = {"active_test": False}
     return list(
         client.call(
-            "product.product", "search_read", context=context, domain=domain, fields=fields, order="id", load=None
+            "product.product",
+            "search_read",
+            context=context,
+            domain=[*domain, *client.who.domain],
+            fields=fields,
+            order="id",
+            load=None,
         )
     )
 
@@ -70,7 +76,7 @@ def _search_oddly_spelt(client: OdooClient, keys: Collection[str], fold_case: bo
     """Domains that find products whose code equals one of the keys except for invisible characters. Odoo's search
     compares letter by letter, so all codes with such characters are read; few products have one."""
     odd = ["|"] * (len(ODD_SPELLINGS) - 1) + [["default_code", "=like", pattern] for pattern in ODD_SPELLINGS]
-    rows = fetch(client, "product.product", odd, ["default_code"], context=ARCHIVED_TOO)
+    rows = fetch(client, "product.product", [*odd, *client.who.domain], ["default_code"], context=ARCHIVED_TOO)
     if meant := [row["id"] for row in rows if key_of(row["default_code"], fold_case) in keys]:
         yield [["id", "in", meant]]
 
@@ -85,8 +91,8 @@ def _read_rates(client: OdooClient, tax_ids: set[int]) -> dict[int, int]:
     if not tax_ids:
         return {}
     rows = client.call(
-        "account.tax", "search_read", context={"active_test": False}, domain=[["id", "in", sorted(tax_ids)]],
-        fields=["amount", "amount_type"], load=None,
+        "account.tax", "search_read", context={"active_test": False}, fields=["amount", "amount_type"], load=None,
+        domain=[["id", "in", sorted(tax_ids)], *client.who.domain],
     )  # fmt: skip
     return {row["id"]: int(Decimal(str(row["amount"])) * 10_000) for row in rows if row["amount_type"] == "percent"}
 

@@ -12,7 +12,7 @@ from ...core.errors import CredentialError, RecordError
 from ...domain.orders.order import LineKind
 from ..rpc.client import OdooClient
 from ..rpc.errors import OdooRefusal
-from ..rpc.load import Records, load_one
+from ..rpc.load import Records, load_own, own, xid
 
 NAMES = {
     LineKind.SHIPPING: "Shipping",
@@ -47,7 +47,7 @@ class Services:
         return self._ids[kind]
 
     def _create_service(self, kind: LineKind) -> int:
-        name = f"commerce_pipelines.{service_xid(kind)}"
+        name = xid(own(self._client, service_xid(kind)))
         error = RecordError(
             "unknown_service",
             f"Odoo has no service product for {NAMES[kind].lower()} lines.",
@@ -68,6 +68,6 @@ class Services:
             "purchase_ok": "0", "taxes_id/.id": "", "supplier_taxes_id/.id": "",
         }  # fmt: skip
         try:
-            return load_one(self._client, "product.product", service_xid(kind), values)
+            return load_own(self._client, "product.product", service_xid(kind), values)
         except (CredentialError, OdooRefusal):
             raise error from None

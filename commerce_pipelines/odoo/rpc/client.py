@@ -13,6 +13,7 @@ import msgspec
 
 from ...core.errors import CommerceError, ProtocolError, SettingsError, TransientError
 from ...core.instruments import REAL, Instruments
+from ...domain.keys import key
 from .settings import OdooSettings
 
 READS = frozenset(
@@ -30,11 +31,28 @@ Values = Mapping[str, Any]
 
 
 class Who(msgspec.Struct, frozen=True):
-    """The user that makes the calls, the user's language, and the one company that calls see."""
+    """The user that makes the calls, the user's language, and the one company that calls see.
+
+    above: the companies that it is a branch of, whose records are its own, too. companies: all that the user may enter,
+    name by id.
+    """
 
     uid: int
     lang: str
     company_id: int
+    above: tuple[int, ...] = ()
+    companies: Mapping[int, str] = {}
+
+    @property
+    def domain(self) -> list[list[Any]]:
+        """A search for records of the company and for shared ones. Odoo's own rules say the same, until a person
+        switches them off."""
+        return [["company_id", "in", [False, self.company_id, *self.above]]]
+
+    @property
+    def everywhere(self) -> dict[str, list[int]]:
+        """The context of a call that sees all companies which the user may enter."""
+        return {"allowed_company_ids": list(dict.fromkeys((self.company_id, *self.companies)))}
 
 
 class OdooClient(Protocol):
@@ -54,6 +72,9 @@ class OdooClient(Protocol):
     ) -> Any:
         """The method's result as JSON values."""
 
+    def in_company(self, name: str, where: str) -> OdooClient:
+        """A client of the same user whose calls see another company. where: the setting that names it, for errors."""
+
     def version(self) -> str:
         """The server's version such as 19.0, once the login works. Raises ProtocolError for any version but 19."""
 
@@ -72,12 +93,14 @@ class Transport(Protocol):
 class Client:
     """The client over one transport. Threads may share it. Odoo's context is UTC and en_US.
 
-    Every call sees one company: odoo.company, else the user's own. Otherwise Odoo would show a user of several
-    companies all of them at once.
+    Every call sees one company: the channel's, else odoo.company, else the user's own. Otherwise Odoo would show a user
+    of several companies all of them at once.
     """
 
-    def __init__(self, settings: OdooSettings, transport: Transport, instruments: Instruments) -> None:
-        self.settings = settings
+    def __init__(
+        self, settings: OdooSettings, transport: Transport, instruments: Instruments, where: str = "odoo.company"
+    ) -> None:
+        self.settings, self._where = settings, where
         self._instruments = instruments
         self._transport = transport
         self._who: Who | None = None
@@ -93,6 +116,9 @@ class Client:
     ) -> Any:
         named["context"] = {**CONTEXT, "allowed_company_ids": [self.who.company_id], **(context or {})}
         return self._call_once(model, method, ids, named)
+
+    def in_company(self, name: str, where: str) -> Client:
+        return Client(msgspec.structs.replace(self.settings, company=name), self._transport, self._instruments, where)
 
     def version(self) -> str:
         version = self._transport.version()
@@ -117,18 +143,51 @@ class Client:
     def _ask_who(self) -> Who:
         user = self._call_once("res.users", "context_get", None, {"context": dict(CONTEXT)})
         lang = user["lang"] or CONTEXT["lang"]
-        if self.settings.company:
-            return Who(user["uid"], lang, self._find_company(self.settings.company, lang))
-        fields = {"fields": ["company_id"], "load": None, "context": dict(CONTEXT)}
+        context = {**CONTEXT, "lang": lang}
+        fields = {"fields": ["company_id", "company_ids"], "load": None, "context": context}
         [row] = self._call_once("res.users", "read", [user["uid"]], fields)
-        return Who(user["uid"], lang, row["company_id"])
+        inside = {**context, "allowed_company_ids": row["company_ids"]}
+        arguments = {"domain": [], "fields": ["name", "parent_id"], "order": "id", "load": None, "context": inside}
+        rows = self._call_once("res.company", "search_read", None, arguments)
+        seen = {row["id"]: row["name"] for row in rows}
+        companies = {company: name for company, name in seen.items() if company in row["company_ids"]}
+        wanted = self.settings.company
+        mine = self._choose(wanted, seen, companies) if wanted else row["company_id"]
+        return Who(
+            user["uid"], lang, mine, _list_parents(mine, {row["id"]: row["parent_id"] for row in rows}), companies
+        )
 
-    def _find_company(self, name: str, lang: str) -> int:
-        arguments = {"domain": [["name", "=", name]], "fields": ["name"], "context": {**CONTEXT, "lang": lang}}
-        companies = self._call_once("res.company", "search_read", None, arguments)
-        if len(companies) != 1:
-            raise SettingsError(f"odoo.company: Odoo has {len(companies)} companies named {name!r}; write one it has.")
-        return int(companies[0]["id"])
+    def _choose(self, name: str, seen: Mapping[int, str], companies: Mapping[int, str]) -> int:
+        """The company of this name. seen: those that Odoo shows; companies: those that the user may enter."""
+        fits = [company for company, title in companies.items() if key(title) == key(name)]
+        if len(fits) == 1:
+            return fits[0]
+        user = self.settings.username
+        if len(fits) > 1:
+            fix = "give each of them a name of its own in Odoo"
+            raise SettingsError(f"{self._where}: Odoo has {len(fits)} companies named {name!r}; {fix}.")
+        if any(key(title) == key(name) for title in seen.values()):
+            raise SettingsError(
+                f"{self._where}: the user {user} has no access to the company {name!r}: add it to the user's allowed "
+                "companies in Odoo (Settings > Users)."
+            )
+        raise SettingsError(
+            f"{self._where}: the user {user} sees no company named {name!r}, only {', '.join(companies.values())}: "
+            "write one of these, or create it and add it to the user's allowed companies in Odoo (Settings > Users)."
+        )
+
+
+def _list_parents(company: int, parents: Mapping[int, int]) -> tuple[int, ...]:
+    chain: list[int] = []
+    while company := parents.get(company, 0):
+        chain.append(company)
+    return tuple(chain)
+
+
+def of_company(client: OdooClient) -> str:
+    """` of COMPANY` for a message, where the user may enter several."""
+    who = client.who
+    return f" of {who.companies[who.company_id]}" if len(who.companies) > 1 else ""
 
 
 def connect(settings: OdooSettings, password: str, instruments: Instruments = REAL) -> Client:
@@ -142,4 +201,4 @@ def connect(settings: OdooSettings, password: str, instruments: Instruments = RE
     return Client(settings, JsonRpc(settings, password), instruments)
 
 
-__all__ = ["Client", "CommerceError", "OdooClient", "Transport", "Who", "connect"]
+__all__ = ["Client", "CommerceError", "OdooClient", "Transport", "Who", "connect", "of_company"]

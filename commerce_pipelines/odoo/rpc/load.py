@@ -27,6 +27,7 @@ Row = Sequence[str]
 LOAD_ATTEMPTS = 8
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.4, 20.0
 _NAMES_A_CALL = 1000
+FIRST_COMPANY_ID = 1  # of every database of Odoo
 ARCHIVABLE = frozenset(
     ("account.tax", "account.fiscal.position", "product.product", "product.pricelist", "res.partner")
 )  # models whose records have our external ids
@@ -46,6 +47,13 @@ def read_ids(client: OdooClient, model: str, names: Iterable[str]) -> dict[str, 
     return ids
 
 
+def own(client: OdooClient, name: str) -> str:
+    """The external id of a record that every company has of its own, such as a tax. That of Odoo's first company is the
+    name itself."""
+    company = client.who.company_id
+    return name if company == FIRST_COMPANY_ID else f"c{company}_{name}"
+
+
 class Records(msgspec.Struct, frozen=True):
     """Records that have our external ids: those in use by record id, archived ones by the name that Odoo shows.
 
@@ -57,8 +65,9 @@ class Records(msgspec.Struct, frozen=True):
 
 
 def records_of(client: OdooClient, names: Iterable[str]) -> Records:
-    """Which of these external ids exist, of any model."""
-    wanted = sorted(set(names))
+    """Which records of any model the company has of its own under these names, see `own`."""
+    plain = {own(client, name): name for name in names}
+    wanted = sorted(plain)
     if not wanted:
         return Records({}, {})
     rows = client.call(
@@ -73,7 +82,7 @@ def records_of(client: OdooClient, names: Iterable[str]) -> Records:
         for model, ids in of_model.items()
         for record_id, label in archived(client, model, ids)
     }
-    records = {row["name"]: (row["model"], row["res_id"]) for row in rows}
+    records = {plain[row["name"]]: (row["model"], row["res_id"]) for row in rows}
     return Records(
         {name: key[1] for name, key in records.items() if key not in retired},
         {name: retired[key] for name, key in records.items() if key in retired},
@@ -121,6 +130,14 @@ def any_names(client: OdooClient, wanted: Mapping[str, Iterable[int]]) -> dict[t
 def xid(name: str) -> str:
     """The external id in the form that load() takes."""
     return f"{MODULE}.{name}"
+
+
+def load_own(
+    client: OdooClient, model: str, name: str, values: Mapping[str, str], more: Sequence[Mapping[str, str]] = ()
+) -> int:
+    """`load_one` of a record that every company has of its own."""
+    company = {"company_id/.id": str(client.who.company_id)}
+    return load_one(client, model, own(client, name), {**company, **values}, more)
 
 
 def load_one(

@@ -21,7 +21,7 @@ DATE = "%Y-%m-%d %H:%M:%S"
 OPEN = frozenset(("draft", "sent"))
 _ORDERS_A_CALL = 1000
 _SHIPPED, _PICKED = frozenset(("partial", "full")), "started"
-_ORDER = ("name", "state", "currency_id", "amount_total", "amount_tax", "order_line")
+_ORDER = ("name", "state", "company_id", "currency_id", "amount_total", "amount_tax", "order_line")
 _WHOLE = (
     *(*_ORDER, "date_order", "locked", "write_uid"),
     *("partner_id", "partner_shipping_id", "partner_invoice_id", "fiscal_position_id"),
@@ -97,7 +97,8 @@ def read_orders(
     columns = [*fields, *stock_fields(client)]
     wanted = list(ids)
     for start in range(0, len(wanted), _ORDERS_A_CALL):
-        for row in client.call("sale.order", "read", ids=wanted[start : start + _ORDERS_A_CALL], fields=columns):
+        part = wanted[start : start + _ORDERS_A_CALL]
+        for row in client.call("sale.order", "read", ids=part, fields=columns, context=client.who.everywhere):
             yield _read_sale(row, ids[row["id"]]), row
 
 
@@ -147,6 +148,7 @@ def _read_sale(row: Mapping[str, Any], order_id: str) -> Sale:
         tax=minor(row["amount_tax"], currency),
         delivered=row.get("delivery_status") in _SHIPPED,
         lines=len(row["order_line"]),
+        company_id=_read_id(row["company_id"]),
     )
 
 

@@ -67,11 +67,16 @@ class Resolver:
                 fix="Install the module, or empty `carriers` of the channel.",
                 subject=draft.carrier,
             )
+        warehouse_id = self._names.id_of("warehouse", draft.warehouse) or self._default_warehouse
+        if self.fields.warehouse and not warehouse_id:
+            raise RecordError(
+                "unknown_warehouse", "The company of this channel has no warehouse in Odoo.",
+                fix="Create one there, under Inventory > Configuration > Warehouses.",
+            )  # fmt: skip
         currency_list = self._currencies.pricelist(draft.currency)
         return Resolved(
             team_id=self._names.id_of("team", draft.team),
-            warehouse_id=self._names.id_of("warehouse", draft.warehouse) or self._default_warehouse
-            if self.fields.warehouse else 0,
+            warehouse_id=warehouse_id if self.fields.warehouse else 0,
             carrier_id=self._names.id_of("carrier", draft.carrier),
             pricelist_id=self._names.id_of("pricelist", draft.pricelist) or currency_list,
             position_id=self._find_position(draft),

@@ -28,48 +28,67 @@ def store_stock(
     places: Sequence[Place],
     taken_at: datetime,
     sizes: Sizes | None = None,
+    company: int = 0,
 ) -> bool:
-    """Replace the stock tables by this snapshot; returns False, and does nothing, where a newer one is stored.
+    """Replace the stored stock of a company by this snapshot; returns False, and does nothing, where a newer one is
+    stored.
 
-    levels: STOCK_COLUMNS of domain/inventory/availability.py; sizes: as there.
+    levels: STOCK_COLUMNS of domain/inventory/availability.py; sizes: as there. company: its id in Odoo, 0 where the
+    settings name none.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number("stock_levels"),))
-        cursor.execute("SELECT max(taken_at) > %s FROM commerce.stock_warehouses", (taken_at,))
+        cursor.execute(
+            "SELECT max(taken_at) > %s FROM commerce.stock_warehouses WHERE company = %s", (taken_at, company)
+        )
         if cursor.fetchone()[0]:  # type: ignore[index]
             return False
-        cursor.execute("DELETE FROM commerce.stock_warehouses")
-        cursor.execute("DELETE FROM commerce.stock_levels")
-        cursor.execute("DELETE FROM commerce.stock_sizes")
+        for table in (
+            "stock_warehouses",
+            "stock_levels",
+            "stock_sizes",
+        ):  # rows of 0 are of settings that named no company yet
+            cursor.execute(
+                f"DELETE FROM commerce.{table} WHERE company = %(company)s OR (company = 0) <> (%(company)s = 0)",
+                {"company": company},
+            )
     warehouses = pd.DataFrame({"code": [p.code for p in places], "name": [p.name for p in places]})
-    write_frame(connection, "stock_warehouses", warehouses.assign(taken_at=taken_at))
-    write_frame(connection, "stock_levels", levels[list(STOCK_COLUMNS)].assign(taken_at=taken_at))
-    rows = [(product, measure, millionths) for (product, measure), millionths in (sizes or {}).items()]
-    write_rows(connection, "stock_sizes", ("product_id", "measure", "millionths"), rows)
+    write_frame(connection, "stock_warehouses", warehouses.assign(taken_at=taken_at, company=company))
+    write_frame(connection, "stock_levels", levels[list(STOCK_COLUMNS)].assign(taken_at=taken_at, company=company))
+    rows = [(company, product, measure, millionths) for (product, measure), millionths in (sizes or {}).items()]
+    write_rows(connection, "stock_sizes", ("company", "product_id", "measure", "millionths"), rows)
     return True
 
 
-def load_stock(connection: Connection) -> tuple[pd.DataFrame, list[Place], datetime | None]:
-    """The newest snapshot, its warehouses and when its read began (None before the first)."""
+def load_stock(connection: Connection, company: int = 0) -> tuple[pd.DataFrame, list[Place], datetime | None]:
+    """The newest snapshot of a company, its warehouses and when its read began (None before the first)."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", (lock_number("stock_levels"),))
-        cursor.execute("SELECT code, name, taken_at FROM commerce.stock_warehouses ORDER BY code")
+        cursor.execute(
+            "SELECT code, name, taken_at FROM commerce.stock_warehouses WHERE company = %s ORDER BY code", (company,)
+        )
         rows = cursor.fetchall()
     places = [Place(code, name) for code, name, _ in rows]
-    return read_frame(connection, "stock_levels"), places, rows[0][2] if rows else None
+    levels = read_frame(connection, "stock_levels", None, "company = %s", (company,))
+    return levels, places, rows[0][2] if rows else None
 
 
-def load_sizes(connection: Connection) -> dict[tuple[int, str], int | None]:
-    """The sizes of the newest snapshot."""
+def load_sizes(connection: Connection, company: int = 0) -> dict[tuple[int, str], int | None]:
+    """The sizes of the newest snapshot of a company."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT product_id, measure, millionths FROM commerce.stock_sizes")
+        cursor.execute(
+            "SELECT product_id, measure, millionths FROM commerce.stock_sizes WHERE company = %s", (company,)
+        )
         return {(product, measure): millionths for product, measure, millionths in cursor}
 
 
-def newer_stock(connection: Connection, taken_at: datetime) -> bool:
-    """Whether a snapshot is stored whose read began later."""
+def newer_stock(connection: Connection, taken_at: datetime, company: int = 0) -> bool:
+    """Whether a snapshot of the company is stored whose read began later."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT coalesce(max(taken_at) > %s, false) FROM commerce.stock_warehouses", (taken_at,))
+        cursor.execute(
+            "SELECT coalesce(max(taken_at) > %s, false) FROM commerce.stock_warehouses WHERE company = %s",
+            (taken_at, company),
+        )
         return bool(cursor.fetchone()[0])  # type: ignore[index]
 
 
