@@ -45,6 +45,8 @@ def decode_json(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> 
         return decoder.decode(body)
     except msgspec.ValidationError:
         raise
+    except RecursionError:
+        raise msgspec.DecodeError("The JSON is nested too deeply to be read.") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         return decoder.decode(legible_json(bytes(body)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from commerce_pipelines.channels.ebay.api import xml
 from commerce_pipelines.core.errors import ProtocolError
-from commerce_pipelines.core.legible import decode_json, legible_json, legible_xml, says
+from commerce_pipelines.core.legible import decode_as, decode_json, legible_json, legible_xml, says
 
 ANYTHING: msgspec.json.Decoder[object] = msgspec.json.Decoder()
 
@@ -104,3 +104,8 @@ def test_a_word_of_the_vendors_own_is_named_and_nothing_else(body: bytes, senten
     with pytest.raises(msgspec.ValidationError) as refused:
         msgspec.json.decode(body, type=_Shape)
     assert says(refused.value) == sentence
+
+
+def test_a_nest_without_a_bottom_is_an_answer_that_cannot_be_read() -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode_as(dict[str, Any], b'{"a":' + b"[" * 200_000)

@@ -258,7 +258,7 @@ class Landing:
             for key, subject in ids.items():
                 if (secret := keys[subject]) is not None:
                     result[key] = (subject, secret)
-                elif heads[key].created_at > since[subject]:
+                elif subject not in since or heads[key].created_at > since[subject]:
                     heirs[key] = self._vault.heir(subject)
             ids = heirs
         return result
@@ -268,7 +268,8 @@ class Landing:
             return {}
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT subject_id, destroyed_at FROM commerce.subject_keys WHERE subject_id = ANY(%s::bytea[])",
+                "SELECT subject_id, destroyed_at FROM commerce.subject_keys WHERE destroyed_at IS NOT NULL"
+                " AND subject_id = ANY(%s::bytea[])",
                 (subjects,),
             )
             return {bytes(subject): at for subject, at in cursor}
@@ -324,9 +325,9 @@ class Landing:
                 if dictionary not in readers:
                     trained = None if dictionary is None else self._dictionaries.read(connection, dictionary)
                     readers[dictionary] = zstandard.ZstdDecompressor(dict_data=trained).decompress
-                secret = unwrap(bytes(subject), bytes(wrapped))
                 place = self._place + b"\0".join((record_id.encode(), digest))
                 try:
+                    secret = unwrap(bytes(subject), bytes(wrapped))
                     raw = readers[dictionary](unseal(secret, bytes(payload), place))
                 except CorruptError:
                     raw = DAMAGED

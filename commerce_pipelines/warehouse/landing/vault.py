@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ..tables.database import Warehouse
 
 ID_BYTES, KEY_BYTES = 16, 32  # bytes of a subject's id and of its key
+KEYS_TRIED = 5  # with the master key at the start: one damaged row does not make it a wrong one
 NONCE_BYTES = 12  # random: NIST SP 800-38D allows 2**32 nonces per key, and one key seals one person's orders only
 
 
@@ -54,10 +55,14 @@ class Vault:
         """
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT subject_id, wrapped_key FROM commerce.subject_keys WHERE wrapped_key IS NOT NULL LIMIT 1"
+                "SELECT subject_id, wrapped_key FROM commerce.subject_keys WHERE wrapped_key IS NOT NULL LIMIT %s",
+                (KEYS_TRIED,),
             )
-            for subject, wrapped in cursor:
-                self.unwrap(bytes(subject), bytes(wrapped))
+            rows = cursor.fetchall()
+        if rows and not any(self._try_unwrap(bytes(subject), bytes(wrapped)) for subject, wrapped in rows):
+            raise SettingsError(
+                "COMMERCE_MASTER_KEY is not the key that this database was written with: set the old one again."
+            )
 
     def subject_id(self, subject: str) -> bytes:
         """16 bytes that stand for a data subject (`email:anna@example.com`); not reversible without the master key."""
@@ -73,7 +78,8 @@ class Vault:
         ids, current = [], self.subject_id(subject)
         while current in (keys := _select(connection, [current])):
             ids.append(current)
-            if keys[current] is not None:
+            wrapped = keys[current]
+            if wrapped is not None and self._try_unwrap(current, wrapped) is not None:
                 break
             current = self.heir(current)
         return ids
@@ -81,8 +87,8 @@ class Vault:
     def keys_for(
         self, connection: Connection, subject_ids: Collection[bytes], create: bool
     ) -> dict[bytes, bytes | None]:
-        """The 32-byte key of each subject; None if it was destroyed. An unknown subject is left out, or gets a key with
-        `create`.
+        """The 32-byte key of each subject; None if it was destroyed, or if its row is damaged. An unknown subject is
+        left out, or gets a key with `create`.
 
         Of two processes that create the same key, the first to commit wins and the other waits for it. One to three
         statements.
@@ -92,17 +98,22 @@ class Vault:
         made = self._make(connection, unknown)
         if len(made) < len(unknown):
             wrapped |= _select(connection, unknown)
-        keys = {subject: None if key is None else self.unwrap(subject, key) for subject, key in wrapped.items()}
+        keys = {subject: None if key is None else self._try_unwrap(subject, key) for subject, key in wrapped.items()}
         return {**keys, **made}
 
     def unwrap(self, subject_id: bytes, wrapped: bytes) -> bytes:
-        """A subject's key from its row. Raises SettingsError if another master key wrapped it."""
+        """A subject's key from its row. Raises CorruptError for a damaged row: `check` has found that the master key is
+        the right one."""
+        key = self._try_unwrap(subject_id, wrapped)
+        if key is None:
+            raise CorruptError
+        return key
+
+    def _try_unwrap(self, subject_id: bytes, wrapped: bytes) -> bytes | None:
         try:
             return self._wrapper.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], subject_id)
-        except InvalidTag:
-            raise SettingsError(
-                "COMMERCE_MASTER_KEY is not the key that this database was written with: set the old one again."
-            ) from None
+        except (InvalidTag, ValueError):  # ValueError: too short to be a key
+            return None
 
     def nonces(self, count: int) -> list[bytes]:
         """So many random nonces for `seal`, each to be used once. One call of the operating system gives all of

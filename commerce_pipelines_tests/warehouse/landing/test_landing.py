@@ -174,9 +174,28 @@ def test_a_payload_moved_to_another_order_is_told_too(landing: Landing, land: La
 def test_another_master_key_is_named(landing: Landing, land: Land, warehouse: Warehouse) -> None:
     land(answer())
     other = Warehouse(warehouse.url, bytes(32))
-    with pytest.raises(SettingsError, match="COMMERCE_MASTER_KEY is not the key"):
-        Landing(other, Vault(other), "shop_de", "orders", BERLIN).newest_of(["1"])
+    with pytest.raises(SettingsError, match="COMMERCE_MASTER_KEY is not the key"), other.transaction() as connection:
+        Vault(other).check(connection)
     other.close()
+
+
+@pytest.mark.parametrize("damage", ["set_bit(wrapped_key, 100, 1 - get_bit(wrapped_key, 100))", "'\\x00'::bytea"])
+def test_one_damaged_key_holds_up_nobody_else(landing: Landing, land: Land, warehouse: Warehouse, damage: str) -> None:
+    vault = Vault(warehouse)
+    land(answer("1"), answer("2", subject="email:2"))
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE commerce.subject_keys SET wrapped_key = {damage} WHERE subject_id = %s",
+            (vault.subject_id("email:a@b.c"),),
+        )
+        vault.check(connection)
+    assert {row.record_id: row.raw for row in newest(landing)} == {"1": DAMAGED, "2": answer("2")[1]}
+    land(answer("1", revision=1), answer("3"))  # news is sealed under the subject's next key
+    assert {row.record_id: row.raw for row in newest(landing)} == {
+        "1": answer("1", revision=1)[1], "2": answer("2")[1], "3": answer("3")[1],
+    }  # fmt: skip
+    with warehouse.transaction() as connection:
+        assert len(vault.lineage(connection, "email:a@b.c")) == 2
 
 
 def test_pending_days_are_those_that_no_run_has_dealt_with(landing: Landing, land: Land, warehouse: Warehouse) -> None:

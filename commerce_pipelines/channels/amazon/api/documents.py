@@ -4,8 +4,9 @@ names.
 What belongs here: which URLs may be called, inflating with its limits, lines. What does not: what a document says
 (reports.py, inventory/quantities.py).
 
-Such a URL comes from an answer, so it is not trusted: it must be https on a public host with a name, and the access
-token is never sent to it. It may be plain http on loopback if the API's own endpoint is on loopback (a stand-in).
+Such a URL comes from an answer, so it is not trusted: it must be https on a bucket of Amazon's own storage, and the
+access token is never sent to it. It may be plain http on loopback if the API's own endpoint is on loopback (a
+stand-in).
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ from ...http.session import Repeat
 from .api import Api
 from .payloads import Document
 
-# A public host name has a dot, ends in letters, and does not end in a suffix that only private networks resolve.
-PUBLIC_HOST = re.compile(r"(?:[a-z0-9-]+\.)+(?!local$|internal$|localhost$|home$|lan$|corp$|intranet$)[a-z]{2,}\Z")
+# A bucket of S3, by its name (tortuga-prod-eu.s3-eu-west-1.amazonaws.com) or by its path (s3.eu-west-1.amazonaws.com).
+# The samples of the API's description name a host of CloudFront, where anybody can have one; Amazon itself sends S3's.
+BUCKET_HOST = re.compile(r"(?:[a-z0-9][a-z0-9.-]*\.)?s3(?:[.-][a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?\Z")
 DOCUMENT_BYTES = 256 << 20  # bytes, before inflating
+LINE_BYTES = 16 << 20  # a row of a report has a few kilobytes
 # Listings shrink to about an eighth, a zip bomb to a thousandth. The first megabyte is not checked, because small
 # documents may shrink more.
 MOST_RATIO, FREE_BYTES = 100, 1 << 20
@@ -71,10 +74,10 @@ def checked(api: Api, url: str) -> str:
     ours = (urlsplit(api.settings.base_url).hostname or "") in LOOPBACK
     if ours and host in LOOPBACK and parts.scheme in ("http", "https"):
         return url
-    if parts.scheme != "https" or parts.username or not PUBLIC_HOST.match(host) or _read_port(url) not in (None, 443):
+    if parts.scheme != "https" or parts.username or not BUCKET_HOST.match(host) or _read_port(url) not in (None, 443):
         raise ProtocolError(
-            f"{api.name}: Amazon names a document at {host[:80] or 'no host'}, which is no public https address; "
-            "nothing is fetched from there."
+            f"{api.name}: Amazon names a document at {host[:80] or 'no host'}, which is no https address of its "
+            "storage; nothing is fetched from there."
         )
     return url
 
@@ -91,13 +94,24 @@ def lines(document: Fetched) -> Iterator[bytes]:
 
     Raises ProtocolError for a document that breaks off or inflates beyond the limits.
     """
-    rest = b""
+    begun, size = [], 0  # the pieces of a line whose end has not come yet, so that a long line is joined once
     for chunk in _inflate(document.body):
-        *whole, rest = (rest + chunk).split(b"\n")
+        first, *others = chunk.split(b"\n")
+        begun.append(first)
+        size += len(first)
+        if size > LINE_BYTES:
+            raise ProtocolError(
+                f"A document of Amazon's has a line of more than {LINE_BYTES >> 20} MB; it is not read."
+            )
+        if not others:
+            continue
+        yield b"".join(begun).rstrip(b"\r")
+        *whole, rest = others
         for line in whole:
             yield line.rstrip(b"\r")
-    if rest:
-        yield rest.rstrip(b"\r")
+        begun, size = [rest], len(rest)
+    if size:
+        yield b"".join(begun).rstrip(b"\r")
 
 
 def contents(document: Fetched) -> bytes:
