@@ -33,8 +33,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def settled(self) -> bool:
-        """Complete, and nothing is on its way or waits for a person."""
-        return self.complete and not self.proof.whole.exceptions and not self.waiting and not self.undealt
+        """Complete, and nothing is on its way, waits for a person, or differs though a note explains it."""
+        open_ones = self.proof.whole.exceptions or self.proof.whole.flagged or self.waiting or self.undealt
+        return self.complete and not open_ones
 
 
 def verdict(connections: Connections, name: str, now: datetime) -> Verdict:

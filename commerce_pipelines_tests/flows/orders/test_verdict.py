@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import dagster as dg
 import pytest
 
+from commerce_pipelines.assets.complete import complete
 from commerce_pipelines.domain.orders.order import OrderStatus
 from commerce_pipelines.flows.orders.prove import prove
 from commerce_pipelines.flows.orders.verdict import RUN_GRACE, Verdict, red_days, verdict
@@ -35,6 +37,31 @@ def test_a_waiting_order_is_not_forgotten_by_another_days_proof(lane: Lane, requ
     lane.run(before=5)
     lane.prove(before=5)
     assert _verdict(lane).settled
+
+
+def test_an_explained_order_is_a_warning_in_words_and_no_error(lane: Lane, request: pytest.FixtureRequest) -> None:
+    """Cancelled in Odoo by a person, paid in the channel: the note says so, so that nothing is missing."""
+    one, other = numbered(request, 2)
+    lane.put(lane.order(one), lane.order(other))
+    lane.run()
+    odoo, sale = lane.connections.odoo, lane.ledger(one)["odoo_id"]
+    odoo.call("sale.order", "action_cancel", [sale])
+    assert lane.run().reasons == {"cancelled_in_odoo": 1}
+    lane.prove()
+    shown = _check(_verdict(lane))
+    assert (shown.passed, shown.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert shown.description is not None
+    assert "1 different with a note that says why; money differs by 0.00." in shown.description
+    assert "missing" not in shown.description
+    odoo.call("sale.order", "action_draft", [sale])
+    odoo.call("sale.order", "action_confirm", [sale])
+    lane.run()
+    lane.prove()
+    assert _check(_verdict(lane)).passed
+
+
+def _check(found: Verdict) -> dg.AssetCheckResult:
+    return complete(found, NAME, dg.AssetKey([NAME, "sale_orders"]))
 
 
 def test_a_lost_sale_stays_red_until_it_is_back(lane: Lane, request: pytest.FixtureRequest) -> None:
