@@ -14,7 +14,7 @@ PLACES = ("commerce_pipelines", "commerce_sandbox", "commerce_pipelines_tests", 
 FUNCTION_LINES, FILE_LINES = 50, 400
 # The first words of private functions; whoever needs another verb adds it.
 VERBS = """
-abandon activate add allocate apply ask assign attempt build call cancel check choose clean compare complete compute
+abandon activate add allocate allow apply ask assign attempt build call cancel check choose clean compare complete compute
 confirm connect construct convert copy count create cut decide decode describe divide draft draw drop edit end ensure
 escape exchange exclude expect explain fetch fill find flag format get group hand hash heal hold identify inflate
 insert join judge keep learn let limit link list listen load locate lock look make map match merge mint move name note

@@ -1,6 +1,6 @@
-"""`commerce-pipelines init`: a first commerce.yaml from what one Odoo offers, and a master key.
+"""`commerce-pipelines init`: a first commerce.yaml from what one Odoo offers, its documentation, and a master key.
 
-What belongs here: writing the two files. What does not: reading them (settings/file.py), checking them (check.py).
+What belongs here: writing these files. What does not: reading them (settings/file.py), checking them (check.py).
 """
 
 from __future__ import annotations
@@ -8,63 +8,138 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import secrets
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 
+import msgspec
+
+from ..channels.registry import KINDS
 from ..core.errors import SettingsError
-from ..core.section import Secret
+from ..domain.vat.decision import VatPolicy
+from ..odoo.rpc.client import OdooClient
 from ..odoo.rpc.settings import OdooSettings
+from ..settings.file import build_schema
 
-CHANNELS = """
-channels: []
-# Add your accounts here; commerce.example.yaml documents every key. For example:
-#  - name: shopify_de
-#    kind: shopify
-#    shop: my-shop.myshopify.com
-#    credentials: {access_token: {env: SHOPIFY_DE_TOKEN}}
-#    time_zone: Europe/Berlin
-"""
+EXAMPLE, SCHEMA = "commerce.example.yaml", "commerce.schema.json"
+# What only the account's owner knows of each kind: the keys, and the secrets with the endings of their names.
+_ASKED = {
+    "amazon": ({"region": "eu", "seller_id": ""}, ("client_id", "client_secret", "refresh_token")),
+    "ebay": ({"marketplace": "EBAY_DE"}, ("client_id", "client_secret", "refresh_token")),
+    "shopify": ({"shop": "my-shop.myshopify.com"}, ("client_id", "client_secret")),
+}
 
 
-def write_settings(url: str, database: str, username: str, transport: str, password: str, output: Path) -> list[str]:
-    """Read what Odoo offers, write `output` and add a master key to .env beside it. Returns what was done, in
-    sentences.
+class NewFile(msgspec.Struct, kw_only=True):
+    """What a person says to `init`. channels: kind and name of each. country, oss: None leaves them to Odoo's company:
+    its country, and the Union scheme if it has fiscal positions for it."""
 
-    Raises SettingsError if `output` exists; the errors of the Odoo client if the login fails.
+    output: Path
+    channels: Sequence[tuple[str, str]] = ()
+    country: str | None = None
+    oss: bool | None = None
+
+
+def read_channel(text: str) -> tuple[str, str]:
+    """(kind, name) of `KIND:NAME`. Raises SettingsError."""
+    kind, _, name = text.partition(":")
+    if kind not in KINDS or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        kinds = ", ".join(sorted(KINDS))
+        raise SettingsError(
+            f"--channel {text}: write KIND:NAME, the kind one of {kinds}, the name small letters, digits and _, as in "
+            "shopify:shop_de."
+        )
+    return kind, name
+
+
+def write_settings(odoo: OdooSettings, password: str, wanted: NewFile) -> list[str]:
+    """Read what Odoo offers, write the file, its documentation and its schema, and add a master key to .env beside
+    them. Returns what was done, in sentences.
+
+    Raises SettingsError if the file exists; the errors of the Odoo client if the login fails.
     """
-    from ..odoo.readiness import offers
+    from ..odoo.readiness import has_oss, offers, read_country
     from ..odoo.rpc.client import connect
 
+    output = wanted.output
     if output.exists():
         raise SettingsError(f"{output} exists already; move it away first, or write another with --output.")
-    settings = OdooSettings(
-        url=url, database=database, username=username, password=Secret(env="ODOO_PASSWORD"),
-        transport="json2" if transport == "json2" else "jsonrpc",
-    )  # fmt: skip
-    client = connect(settings, password)
+    client: OdooClient = connect(odoo, password)
     client.version()  # another version of Odoo is reported now, not by the first order
+    country = wanted.country or read_country(client) or VatPolicy().seller_country
+    oss = has_oss(client) if wanted.oss is None else wanted.oss
     names = offers(client)
-    output.write_text(_write_text(settings, names), encoding="utf-8")
-    done = [f"Wrote {output}. Set ODOO_PASSWORD in the environment or in .env."]
-    return (
-        done
-        + _create_master_key(output.parent / ".env")
-        + ["Next: add your channels, then run `commerce-pipelines check`."]
-    )
+    output.write_text(_write_text(odoo, names, country, oss, wanted.channels), encoding="utf-8")
+    done = [f"Wrote {output}: seller in {country}, OSS {'yes' if oss else 'no'}; change `vat` there if that is wrong."]
+    done += _write_beside(output.parent)
+    done += _create_master_key(output.parent / ".env")
+    variables = ["ODOO_PASSWORD", *(name for kind, channel in wanted.channels for name in _name_secrets(kind, channel))]
+    done.append(f"Set {', '.join(variables)} in the environment or in .env.")
+    what = "read what it marks with TODO" if wanted.channels else "add your channels"
+    return [*done, f"Next: {what}, then run `commerce-pipelines check`."]
 
 
-def _write_text(odoo: OdooSettings, offered: Mapping[str, Sequence[str]]) -> str:
+def _write_text(
+    odoo: OdooSettings,
+    offered: Mapping[str, Sequence[str]],
+    country: str,
+    oss: bool,
+    channels: Sequence[tuple[str, str]],
+) -> str:
     lines = [
-        "# Written by `commerce-pipelines init`; every key is documented in commerce.example.yaml.",
+        f"# yaml-language-server: $schema={SCHEMA}",
+        f"# Written by `commerce-pipelines init`; every key is documented in {EXAMPLE}.",
         "odoo:",
         *(f"  {key}: {json.dumps(getattr(odoo, key))}" for key in ("url", "database", "username", "transport")),
         "  password: {env: ODOO_PASSWORD}",
         "",
+        "vat:",
+        f"  seller_country: {country}",
+        f"  oss: {json.dumps(oss)}                       # whether distance sales in the EU bear the destination's VAT",
+        "",
         "# What this Odoo offers, for the mappings of your channels:",
         *(f"#   {what}: {'; '.join(names) or 'none'}" for what, names in offered.items()),
+        "",
+        *(["channels:"] if channels else ["channels: []                    # `init --channel KIND:NAME` writes some"]),
+        *(line for kind, name in channels for line in _write_channel(kind, name)),
     ]
-    return "\n".join(lines) + "\n" + CHANNELS
+    return "\n".join(lines) + "\n"
+
+
+def _write_channel(kind: str, name: str) -> list[str]:
+    keys, secret_keys = _ASKED[kind]
+    return [
+        f"  - name: {name}",
+        f"    kind: {kind}",
+        *(f"    {key}: {json.dumps(value)}              # TODO: yours" for key, value in keys.items()),
+        "    credentials:",
+        *(
+            f"      {key}: {{env: {variable}}}"
+            for key, variable in zip(secret_keys, _name_secrets(kind, name), strict=True)
+        ),
+        "    inventory:",
+        "      enabled: false                # true: Odoo's stock goes to the channel, for a start only as a plan:",
+        f"      dry_run: true                 # read `commerce-pipelines inventory plan {name}`, then write false",
+        "",
+    ]
+
+
+def _name_secrets(kind: str, name: str) -> list[str]:
+    return [f"{name}_{key}".upper() for key in _ASKED[kind][1]]
+
+
+def _write_beside(folder: Path) -> list[str]:
+    """The documented example, and a schema by which editors complete and check the file."""
+    package = files("commerce_pipelines").joinpath(EXAMPLE)
+    source = package if package.is_file() else Path(__file__).parents[2] / EXAMPLE  # a wheel, or a working copy
+    done = []
+    for name, text in ((EXAMPLE, source.read_text(encoding="utf-8")), (SCHEMA, json.dumps(build_schema(), indent=1))):
+        if not (folder / name).exists():
+            (folder / name).write_text(text + ("" if text.endswith("\n") else "\n"), encoding="utf-8")
+            done.append(f"Wrote {folder / name}.")
+    return done
 
 
 def _create_master_key(env_file: Path) -> list[str]:

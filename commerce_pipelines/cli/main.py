@@ -14,13 +14,16 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import click
 from dotenv import load_dotenv
 
 from ..core.errors import CommerceError, SettingsError, TransientError
+from ..core.section import Secret
 from ..domain.money import to_decimal
 from ..domain.sales.completeness import Completeness
+from ..odoo.rpc.settings import OdooSettings
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
 from .backfill import advice, backfill
@@ -67,18 +70,28 @@ for _command in (backfill, pull, channels, plan, trace, exceptions, inventory):
 @click.option("--database", prompt="Database", help="the Odoo database's name")
 @click.option("--username", prompt="User", help="the dedicated user's login")
 @click.option("--transport", type=click.Choice(["jsonrpc", "json2"]), default="jsonrpc", show_default=True)
+@click.option("--channel", "channels", multiple=True, metavar="KIND:NAME", help="an account, as in shopify:shop_de")
+@click.option("--country", help="where the company is established; default: as in Odoo")
+@click.option(
+    "--oss/--no-oss", default=None, help="whether it uses the Union scheme; default: if Odoo has its fiscal positions"
+)
 @click.option("--output", type=click.Path(path_type=Path), default=Path("commerce.yaml"), show_default=True)
-def init(url: str, database: str, username: str, transport: str, output: Path) -> None:
+def init(url: str, database: str, username: str, transport: str, **wanted: Any) -> None:
     """Write commerce.yaml, and a master key into .env.
 
     Lists in the file what your Odoo offers for the mappings of your channels.
 
     The password or API key is read from $ODOO_PASSWORD, or asked for; it is not written anywhere.
     """
-    from .init import write_settings
+    from .init import NewFile, read_channel, write_settings
 
+    channels = [read_channel(text) for text in wanted.pop("channels")]
     password = os.environ.get("ODOO_PASSWORD") or click.prompt("Password or API key", hide_input=True)
-    for line in write_settings(url, database, username, transport, password, output):
+    odoo = OdooSettings(
+        url=url, database=database, username=username, password=Secret(env="ODOO_PASSWORD"),
+        transport="json2" if transport == "json2" else "jsonrpc",
+    )  # fmt: skip
+    for line in write_settings(odoo, password, NewFile(channels=channels, **wanted)):
         click.echo(line)
 
 

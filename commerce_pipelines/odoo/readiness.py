@@ -203,6 +203,24 @@ def _find_wrong_currencies(client: OdooClient, channels: Sequence[Any]) -> Itera
                 yield f"channels[{channel.name}].pricelists.{currency}: {name!r} is in {currencies[name]}."
 
 
+def read_country(client: OdooClient) -> str:
+    """The country of the user's company, two letters, '' if it has none."""
+    (company,) = client.call("res.company", "read", [client.who.company_id], fields=["country_id"], load=None)
+    if not company["country_id"]:
+        return ""
+    (country,) = client.call("res.country", "read", [company["country_id"]], fields=["code"])
+    return str(country["code"])
+
+
+def has_oss(client: OdooClient) -> bool:
+    """Whether the company has a fiscal position of the Union scheme, as Odoo's own module l10n_eu_oss names them."""
+    return bool(
+        client.call(
+            "account.fiscal.position", "search_count", domain=[["name", "=like", "OSS B2C%"], *client.who.domain]
+        )
+    )
+
+
 def offers(client: OdooClient) -> Mapping[str, Sequence[str]]:
     """What settings may name, by kind, as a person reads it in Odoo. Of each company where there are several."""
     companies = list(client.who.companies.values())

@@ -62,6 +62,32 @@ class Settings(Section, kw_only=True, frozen=True):
         raise SettingsError(f"There is no channel {name!r} in commerce.yaml; configured: {names}.")
 
 
+def build_schema() -> dict[str, Any]:
+    """A JSON Schema of commerce.yaml, by which editors complete and check it."""
+    parts = {**_list_sections(), "channels": list[_build_channel_type()]}  # type: ignore[misc]
+    schemas, components = msgspec.json.schema_components(parts.values(), ref_template="#/$defs/{name}")
+    return _allow_numbers(
+        {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": "commerce.yaml of commerce_pipelines",
+            "type": "object",
+            "properties": dict(zip(parts, schemas, strict=True)),
+            "required": ["odoo"],
+            "additionalProperties": False,
+            "$defs": components,
+        }
+    )
+
+
+def _allow_numbers(schema: Any) -> Any:
+    """The schema with decimals as YAML writes them, which are numbers: msgspec describes those that JSON carries."""
+    if isinstance(schema, dict):
+        if schema.get("format") == "decimal":
+            return {**schema, "type": ["number", "string"]}
+        return {key: _allow_numbers(part) for key, part in schema.items()}
+    return [_allow_numbers(part) for part in schema] if isinstance(schema, list) else schema
+
+
 def config_path(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(environ.get("COMMERCE_CONFIG") or "commerce.yaml")
 

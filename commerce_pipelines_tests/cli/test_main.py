@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 from click.testing import CliRunner, Result
@@ -86,6 +87,39 @@ def test_init_writes_what_odoo_offers_and_a_master_key_and_no_password(
     assert "password: {env: ODOO_PASSWORD}" in text
     again = shell("init", "--url", shell.odoo.url, *ASK)
     assert (again.exit_code, "exists already" in again.output) == (1, True)
+
+
+def test_init_adds_channels_that_publish_nothing_yet(shell: Shell) -> None:
+    names = [("amazon", "amazon_eu"), ("ebay", "ebay_de"), ("shopify", "shop_de")]
+    options = [option for kind, name in names for option in ("--channel", f"{kind}:{name}")]
+    result = shell("init", "--url", shell.odoo.url, *ASK, *options, "--country", "AT", "--oss")
+    assert result.exit_code == 0, result.output
+    text = (shell.folder / "commerce.yaml").read_text()
+    settings = parse(text)
+    assert [channel.name for channel in settings.channels] == [name for _, name in names]
+    assert (settings.vat.seller_country, settings.vat.oss) == ("AT", True)
+    assert all(channel.inventory.dry_run and not channel.inventory.enabled for channel in settings.channels)
+    assert "SHOP_DE_CLIENT_SECRET" in result.output
+    wrong = shell("init", "--url", shell.odoo.url, *ASK, "--output", "other.yaml", "--channel", "etsy:x")
+    assert (wrong.exit_code, "write KIND:NAME" in wrong.output) == (1, True)
+
+
+def test_init_asks_odoo_for_what_it_is_not_told(shell: Shell) -> None:
+    assert "seller in DE, OSS no" in shell("init", "--url", shell.odoo.url, *ASK).output
+    rows = shell.odoo.database.rows["account.fiscal.position"]
+    next(iter(rows.values()))["name"] = "OSS B2C France"
+    assert "seller in DE, OSS yes" in shell("init", "--url", shell.odoo.url, *ASK, "--output", "other.yaml").output
+
+
+def test_the_schema_that_editors_read_takes_what_the_program_takes(shell: Shell) -> None:
+    shell("init", "--url", shell.odoo.url, *ASK)
+    schema = json.loads((shell.folder / "commerce.schema.json").read_text())
+    example = (shell.folder / "commerce.example.yaml").read_text()
+    for text in (example, (shell.folder / "commerce.yaml").read_text()):
+        document = json.loads(json.dumps(yaml.safe_load(text), default=str))
+        jsonschema.validate(document, schema)
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({**document, "chanels": []}, schema)
 
 
 def test_init_says_what_is_wrong_with_the_login(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
