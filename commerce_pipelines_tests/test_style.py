@@ -14,9 +14,9 @@ PLACES = ("commerce_pipelines", "commerce_sandbox", "commerce_pipelines_tests", 
 FUNCTION_LINES, FILE_LINES = 50, 400
 # The first words of private functions; whoever needs another verb adds it.
 VERBS = """
-abandon activate add allocate allow apply ask assign attempt build call cancel check choose clean compare complete compute
-confirm connect construct convert copy count create cut decide decode describe divide draft draw drop edit end ensure
-escape exchange exclude expect explain fetch fill find flag format get group hand hash heal hold identify inflate
+abandon activate add allocate allow apply ask assign attempt build call cancel check choose clean compare complete
+compute confirm connect construct convert copy count create cut decide decode describe divide draft draw drop edit end
+ensure escape exchange exclude expect explain fetch fill find flag format get group hand hash heal hold identify inflate
 insert join judge keep learn let limit link list listen load locate lock look make map match merge mint move name note
 nudge open pack parse patch poll probe push put quote raise read reconcile record refresh refuse remind remove reopen
 repartition replace report request resolve return revise run search select send serve settle share silence sort split
