@@ -38,7 +38,7 @@ MISSING = ("17", "18", "19")
 def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
     count = max(int(ORDERS * size), 100)
     tell(f"{count:,} orders are made up")
-    orders = [_order(number, count) for number in range(count)]
+    orders = [_make_order(number, count) for number in range(count)]
     with server() as database:
         settings = parse(SETTINGS.format(url="http://127.0.0.1:1"))
         keys = {"COMMERCE_DATABASE_URL": database.fresh(), "COMMERCE_MASTER_KEY": MASTER_KEY_TEXT}
@@ -59,7 +59,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
             name="completeness_100k",
             value=seconds,
             unit="s",
-            baseline=_bare(orders),
+            baseline=_measure_bare(orders),
             target=60.0,
             judged="value",
             at="most",
@@ -68,7 +68,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
     ]
 
 
-def _order(number: int, count: int) -> OrderTotal:
+def _make_order(number: int, count: int) -> OrderTotal:
     placed = datetime(START.year, START.month, START.day, tzinfo=UTC) + number * timedelta(days=DAYS) / count
     return OrderTotal(
         order_id=str(number), placed_at=placed, status=OrderStatus.PAID,
@@ -76,7 +76,7 @@ def _order(number: int, count: int) -> OrderTotal:
     )  # fmt: skip
 
 
-def _bare(orders: Sequence[OrderTotal]) -> float:
+def _measure_bare(orders: Sequence[OrderTotal]) -> float:
     claims = [Claim(order_id=one.order_id, currency=one.currency, total=one.total) for one in orders]
     booked = {one.order_id: Booked(order_id=one.order_id, currency=one.currency, total=one.total, state="sale")
               for one in orders}  # fmt: skip
@@ -130,9 +130,9 @@ class _Odoo:
                     for name in wanted if name in self._ids]  # fmt: skip
         if method == "fields_get":
             return {"delivery_status": {"type": "selection"}, "picking_ids": {"type": "one2many"}}
-        return [self._row(number) for number in ids or ()]
+        return [self._build_row(number) for number in ids or ()]
 
-    def _row(self, number: int) -> dict[str, Any]:
+    def _build_row(self, number: int) -> dict[str, Any]:
         one = self._rows[number]
         total = float(to_decimal(one.total + (one.order_id == "20"), one.currency))
         return {"id": number, "name": f"S{number}", "state": "sale", "currency_id": [1, one.currency],

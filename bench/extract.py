@@ -48,7 +48,8 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
             unit="orders per CPU-second",
             baseline=costs[who, BASELINE].rate,
             target=10.0,
-            note=f"PostgreSQL's own CPU per 1,000 orders: ours {_server(ours)}, {who} {_server(costs[who, BASELINE])}",
+            note=f"PostgreSQL's own CPU per 1,000 orders: ours {_show_server(ours)}, "
+            f"{who} {_show_server(costs[who, BASELINE])}",
         )
         for who in ("pandas", "dlt")
         if (who, BASELINE) in costs
@@ -67,5 +68,5 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
     ]
 
 
-def _server(cost: Cost) -> str:
+def _show_server(cost: Cost) -> str:
     return f"{1000 * cost.server_seconds / cost.orders:.2f} s"

@@ -46,8 +46,9 @@ def sentence(one: Figure) -> str:
     verdict = "[green]met[/green]" if one.met else "[red]missed[/red]"
     ratio = f", ratio {one.ratio:.2f}" if one.baseline else ""
     return (
-        f"[bold]{one.name}[/bold]: {_short(one.value)} {one.unit}; baseline {_short(one.baseline)}{ratio}; "
-        f"{one.judged} {sign} {_short(one.target)} {verdict}" + (f"\n    [dim]{one.note}[/dim]" if one.note else "")
+        f"[bold]{one.name}[/bold]: {_write_short(one.value)} {one.unit}; baseline {_write_short(one.baseline)}{ratio}; "
+        f"{one.judged} {sign} {_write_short(one.target)} {verdict}"
+        + (f"\n    [dim]{one.note}[/dim]" if one.note else "")
     )
 
 
@@ -68,5 +69,5 @@ def last_line(figures: Iterable[Figure]) -> str:
     )
 
 
-def _short(number: float) -> str:
+def _write_short(number: float) -> str:
     return f"{number:,.0f}" if abs(number) >= 100 or number == int(number) else f"{number:.2f}"

@@ -44,7 +44,7 @@ class Cost(msgspec.Struct, kw_only=True):
 @contextmanager
 def measured(database: str = "") -> Iterator[Cost]:
     """Fills in the CPU time of the block, and the process's peak memory at its end. database: its URL, or ''."""
-    cost, postmaster = Cost(), _postmaster(database) if database else 0
+    cost, postmaster = Cost(), _find_postmaster(database) if database else 0
     before, server = cpu_seconds(), server_seconds(postmaster)
     yield cost
     cost.seconds, cost.server_seconds = cpu_seconds() - before, server_seconds(postmaster) - server
@@ -72,7 +72,7 @@ def cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
-def _postmaster(database: str) -> int:
+def _find_postmaster(database: str) -> int:
     """The main process of the PostgreSQL on this machine that serves a database: the parent of any backend of it."""
     import psutil
     import psycopg2

@@ -132,7 +132,7 @@ def orders(count: int, seed: int) -> Iterator[Order]:
         currency = CURRENCIES[number % len(CURRENCIES)]
         country = dice.choice((*RATES, "DE", "CH"))
         included = dice.random() < 0.7
-        make = _with_tax if included else _without_tax
+        make = _draw_with_tax if included else _draw_without_tax
         lines = tuple(make(dice, country, 10 ** dice.randint(2, 6)))
         yield Order(
             channel="bench", order_id=str(number), number=f"#{number}", placed_at=PLACED, updated_at=PLACED,
@@ -142,7 +142,7 @@ def orders(count: int, seed: int) -> Iterator[Order]:
         )  # fmt: skip
 
 
-def _with_tax(dice: random.Random, country: str, most: int) -> Iterator[OrderLine]:
+def _draw_with_tax(dice: random.Random, country: str, most: int) -> Iterator[OrderLine]:
     """Up to eight articles, with discounts of lines and of the order; shipping, gift wrap, a tip."""
     rates = RATES.get(country, (None, None))
     left = 0
@@ -150,27 +150,27 @@ def _with_tax(dice: random.Random, country: str, most: int) -> Iterator[OrderLin
         reduced = dice.random() < 0.3
         stated = rates[reduced] if (reduced and country != "DE") or dice.random() < 0.5 else None
         amount = dice.randint(0, most)
-        yield _line(
+        yield _build_line(
             f"p{number}", LineKind.PRODUCT, amount, dice.randint(1, 12), stated, "REDUCED" if reduced else "PLAIN"
         )
         off = amount * dice.choice((0, 0, 0, 10, 15, 33, 100)) // 100
         if off:
-            yield _line(f"p{number}-off", LineKind.DISCOUNT, -off, of=f"p{number}")
+            yield _build_line(f"p{number}-off", LineKind.DISCOUNT, -off, of=f"p{number}")
         if dice.random() < 0.1:
-            yield _line(f"p{number}-wrap", LineKind.GIFT_WRAP, dice.randint(1, 500), of=f"p{number}")
+            yield _build_line(f"p{number}-wrap", LineKind.GIFT_WRAP, dice.randint(1, 500), of=f"p{number}")
         left += amount - off
     shipping = dice.choice((0, 390, 490, 1_337))
     if shipping:
-        yield _line("s", LineKind.SHIPPING, shipping, rate=rates[0] if dice.random() < 0.5 else None)
+        yield _build_line("s", LineKind.SHIPPING, shipping, rate=rates[0] if dice.random() < 0.5 else None)
     if dice.random() < 0.05:
-        yield _line("t", LineKind.TIP, dice.randint(1, 300))
+        yield _build_line("t", LineKind.TIP, dice.randint(1, 300))
     for number, share in enumerate(dice.choice(((), (), (10,), (7, 13), (50, 50), (100,)))):
         off = (left + shipping if share == 100 else left) * share // 100
         if off:
-            yield _line(f"d{number}", LineKind.DISCOUNT, -off)
+            yield _build_line(f"d{number}", LineKind.DISCOUNT, -off)
 
 
-def _without_tax(dice: random.Random, country: str, most: int) -> Iterator[OrderLine]:
+def _draw_without_tax(dice: random.Random, country: str, most: int) -> Iterator[OrderLine]:
     """At most three charges, each with its discount and its own rounded tax, as Shopify states them."""
     for number in range(dice.randint(1, 3)):
         reduced = dice.random() < 0.3
@@ -179,14 +179,14 @@ def _without_tax(dice: random.Random, country: str, most: int) -> Iterator[Order
         amount = dice.randint(1, most)
         off = amount * dice.choice((0, 0, 10, 25, 33)) // 100
         tax, share = ((2 * part * (rate or 0) + 10**6) // (2 * 10**6) for part in (amount - off, off))
-        yield _line(
+        yield _build_line(
             f"p{number}", kind, amount, dice.randint(1, 12), rate, "REDUCED" if reduced else "PLAIN", tax + share
         )
         if off:
-            yield _line(f"p{number}-off", LineKind.DISCOUNT, -off, rate=rate, tax=-share, of=f"p{number}")
+            yield _build_line(f"p{number}-off", LineKind.DISCOUNT, -off, rate=rate, tax=-share, of=f"p{number}")
 
 
-def _line(
+def _build_line(
     line_id: str, kind: LineKind, amount: int, quantity: int = 1, rate: int | None = None, sku: str = "", tax: int = 0,
     of: str = "",
 ) -> OrderLine:  # fmt: skip

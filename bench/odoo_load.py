@@ -65,9 +65,9 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
             )  # fmt: skip
             rates["shell"].append(turn / seconds)
     turns = "; ".join(f"{who} {', '.join(f'{rate:.1f}' for rate in found)}" for who, found in rates.items() if found)
-    figures = [_figure("odoo_load_vs_loop", rates["ours"], rates["loop"], 4.0, turns)]
+    figures = [_build_figure("odoo_load_vs_loop", rates["ours"], rates["loop"], 4.0, turns)]
     if shell:
-        figures.append(_figure("odoo_load_vs_shell", rates["ours"], rates["shell"], 0.85, turns))
+        figures.append(_build_figure("odoo_load_vs_shell", rates["ours"], rates["shell"], 0.85, turns))
     else:
         tell("odoo_load_vs_shell is left out: ODOO_SHELL is not set")
     return figures
@@ -85,7 +85,7 @@ def ours(world: World, settings: OdooSettings, rows: list[Row]) -> float:
     return seconds
 
 
-def _figure(name: str, found: list[float], baseline: list[float], target: float, turns: str) -> Figure:
+def _build_figure(name: str, found: list[float], baseline: list[float], target: float, turns: str) -> Figure:
     return Figure(
         name=name, value=max(found), unit="orders per second", baseline=max(baseline), target=target, note=turns
     )  # fmt: skip

@@ -50,7 +50,7 @@ class World:
         stock = [{"product_id": product, "location_id": lot["lot_stock_id"], "inventory_quantity_auto_apply": 10_000}
                  for product in self.products.values()]  # fmt: skip
         client.call("stock.quant", "create", context={"inventory_mode": True}, vals_list=stock)
-        self._known = [self._person(f"known{number}") for number in range(customers)]
+        self._known = [self._draw_person(f"known{number}") for number in range(customers)]
         germany = client.call("res.country", "search", domain=[["code", "=", "DE"]])[0]
         self.country = germany
         self._create("res.partner", [{"name": name, "email": email, "street": street, "city": "Köln", "zip": "50667",
@@ -58,7 +58,7 @@ class World:
 
     def orders(self, count: int) -> list[Row]:
         """New orders; no two calls give the same."""
-        return [self._order() for _ in range(count)]
+        return [self._draw_order() for _ in range(count)]
 
     def drafts(self, rows: list[Row]) -> list[SaleDraft]:
         return [self._draft(row) for row in rows]
@@ -74,13 +74,13 @@ class World:
     def _create(self, model: str, values: list[dict[str, Any]]) -> list[int]:
         return list(self.client.call(model, "create", context={"tracking_disable": True}, vals_list=values))
 
-    def _person(self, number: str) -> tuple[str, str, str]:
+    def _draw_person(self, number: str) -> tuple[str, str, str]:
         token = f"{self.token}-{number}"
         return f"Anna {token}", f"{token}@example.com", f"Hauptstraße {self._draw.randrange(1, 99)}"
 
-    def _order(self) -> Row:
+    def _draw_order(self) -> Row:
         self._made += 1
-        person = self._person(str(self._made)) if self._draw.random() < 0.6 else self._draw.choice(self._known)
+        person = self._draw_person(str(self._made)) if self._draw.random() < 0.6 else self._draw.choice(self._known)
         codes = self._draw.sample(list(self.products), 2)
         lines = tuple((code, self._draw.choice((1, 1, 2)), self._draw.randrange(500, 9_900)) for code in codes)
         placed = PLACED + timedelta(seconds=37 * self._made)

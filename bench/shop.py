@@ -70,7 +70,7 @@ class Handler(BaseHTTPRequestHandler):
         points = cost(first)
         if points > MOST_POINTS:
             error = {"message": "Query cost is too high.", "extensions": {"code": "MAX_COST_EXCEEDED"}}
-            return json.dumps({"errors": [error], "extensions": _extensions(points)}).encode()
+            return json.dumps({"errors": [error], "extensions": _build_extensions(points)}).encode()
         orders = self.orders
         start, end = 0, len(orders)
         for compare, text in _TERM.findall(variables.get("query") or ""):
@@ -84,7 +84,7 @@ class Handler(BaseHTTPRequestHandler):
             b",".join([orders[number] for number in range(at, until)]),
             json.dumps(page).encode(),
             json.dumps({"count": end - start, "precision": "EXACT"}).encode(),
-            json.dumps(_extensions(points)).encode(),
+            json.dumps(_build_extensions(points)).encode(),
         )
 
     def _probe(self) -> bytes:
@@ -96,7 +96,7 @@ class Handler(BaseHTTPRequestHandler):
         """Quiet: the benchmark's output is its own."""
 
 
-def _extensions(points: int) -> dict[str, Any]:
+def _build_extensions(points: int) -> dict[str, Any]:
     bucket = {"maximumAvailable": 1_000_000, "currentlyAvailable": 1_000_000, "restoreRate": 1_000_000}
     return {"cost": {"requestedQueryCost": points, "actualQueryCost": points, "throttleStatus": bucket}}
 

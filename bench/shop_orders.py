@@ -57,7 +57,7 @@ Template = list[bytes]
 def templates(count: int = TEMPLATES) -> list[Template]:
     """The different orders, each cut at the places where its ids, buyer and time go."""
     draw = random.Random(SEED)
-    return [_SLOTS.split(msgspec.json.encode(_order(draw))) for _ in range(count)]
+    return [_SLOTS.split(msgspec.json.encode(_draw_order(draw))) for _ in range(count)]
 
 
 class Orders(Mapping[int, bytes]):
@@ -96,10 +96,10 @@ class Orders(Mapping[int, bytes]):
         return number
 
 
-def _order(draw: random.Random) -> Data:
+def _draw_order(draw: random.Random) -> Data:
     country, land, province, city, postcode, rate, language = draw.choice(_PLACES)
     first, last = draw.choice(_NAMES), draw.choice(_SURNAMES)
-    lines = [_line(draw, rate) for _ in range(draw.choice(_LINES))]
+    lines = [_draw_line(draw, rate) for _ in range(draw.choice(_LINES))]
     address = {
         "firstName": first, "lastName": last, "name": f"{first} {last}",
         "company": draw.choice((None, None, None, f"{last} GmbH")),
@@ -129,10 +129,10 @@ def _order(draw: random.Random) -> Data:
         billingAddress=address,
         shippingAddress=address if draw.random() < 0.8 else {**address, "address1": "Packstation 123"},
     )  # fmt: skip
-    return _whole(order, draw, lines)
+    return _complete(order, draw, lines)
 
 
-def _line(draw: random.Random, rate: str) -> Line:
+def _draw_line(draw: random.Random, rate: str) -> Line:
     good, kind = draw.randrange(len(_GOODS)), draw.randrange(len(_KINDS))
     price, quantity = draw.randrange(290, 9_990, 10), draw.choice((1, 1, 1, 2, 3))
     discounts: tuple[tuple[str, int], ...] = ()
@@ -142,7 +142,7 @@ def _line(draw: random.Random, rate: str) -> Line:
                 price, quantity, rate, discounts)  # fmt: skip
 
 
-def _whole(order: Data, draw: random.Random, lines: list[Line]) -> Data:
+def _complete(order: Data, draw: random.Random, lines: list[Line]) -> Data:
     """The node with connections where Shopify has them, and what a general query asks for besides."""
     total, zero = order["totalPriceSet"], order["totalTipReceivedSet"]
     for line, item in zip(lines, order["lineItems"], strict=True):

@@ -105,10 +105,10 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
     os.environ |= dict.fromkeys(SECRETS, "shpat_sandbox")
     sizes = [max(int(count * size), least) for count, least in zip(SIZES, LEAST, strict=True)]
     with server() as database, world(database.fresh(), sizes[-1]) as (connections, stand_ins):
-        return [_figure(connections, name, stand_ins[name], sizes, tell) for name in NAMES]
+        return [_build_figure(connections, name, stand_ins[name], sizes, tell) for name in NAMES]
 
 
-def _figure(
+def _build_figure(
     connections: Connections, name: str, stand_in: StandIn, sizes: list[int], tell: Callable[[str], None]
 ) -> Figure:
     tell(f"{name}: {sizes[-1]:,} listings are read and told for the first time")
@@ -163,14 +163,14 @@ def kind(call: Call) -> str:
     return "other"
 
 
-def _of_ebay(listings: Any) -> int:
+def _count_calls_of_ebay(listings: Any) -> int:
     managed = int(listings["reference"].str.contains('"inventory"').sum())
     return -(-managed // MANAGED) - (-(len(listings) - managed) // CLASSIC)
 
 
 FEWEST: dict[str, Callable[[Any], int]] = {
     "amazon": lambda listings: len(listings) if len(listings) <= FEW else STEPS * -(-len(listings) // FEED),
-    "ebay": _of_ebay,
+    "ebay": _count_calls_of_ebay,
     "shopify": lambda listings: -(-len(listings) // PAIRS),
 }
 
@@ -186,7 +186,7 @@ def world(database: str, count: int) -> Iterator[tuple[Connections, dict[str, St
         ShopifyStandIn(now=clock.now) as shopify,
     ):
         amazon.listings.offers.clear()
-        amazon.listings.add(*(_offer(at, article, clock.now()) for at, article in enumerate(articles)))
+        amazon.listings.add(*(_build_offer(at, article, clock.now()) for at, article in enumerate(articles)))
         amazon.feeds.takes = timedelta(minutes=2)
         ebay.listings = [
             Offered(item_id=f"{120_000_000_000 + at}", sku=article.sku, title=article.title, price=1990, available=5,
@@ -210,7 +210,7 @@ def world(database: str, count: int) -> Iterator[tuple[Connections, dict[str, St
             connections.warehouse.close()
 
 
-def _offer(at: int, article: Article, now: datetime) -> Offer:
+def _build_offer(at: int, article: Article, now: datetime) -> Offer:
     """Offered in the first marketplace, two in three in others as well."""
     places = tuple(place.id for place in PLACES[: 1 + at % 3])
     quantity = {"fulfillment_channel_code": "DEFAULT", "quantity": 5}

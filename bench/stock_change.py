@@ -46,7 +46,7 @@ class Times(msgspec.Struct):
 
 def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
     count = max(round(CHANGES * size), 2)
-    load, times = os.getloadavg()[0], _demo(count, tell)
+    load, times = os.getloadavg()[0], _run_demo(count, tell)
     every = sorted(seconds for change in times for seconds in change.values())
     by_channel = {name: median(change[name] for change in times) for name in times[0]}
     return [
@@ -65,10 +65,10 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
     ]
 
 
-def _demo(count: int, tell: Callable[[str], None]) -> list[dict[str, float]]:
+def _run_demo(count: int, tell: Callable[[str], None]) -> list[dict[str, float]]:
     """The demo in a process and a folder of its own; nothing of it is left."""
     with tempfile.TemporaryDirectory(prefix="commerce-bench-") as folder:
-        command = [sys.executable, "-m", "bench.stock_change", str(count), str(_free_port())]
+        command = [sys.executable, "-m", "bench.stock_change", str(count), str(_find_free_port())]
         paths = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", ""))))
         demo = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
             command, cwd=folder, env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, text=True
@@ -105,7 +105,7 @@ def changes(world: Any, connections: Any, count: int) -> list[dict[str, float]]:
     places = connections.odoo.call(
         "stock.warehouse", "search_read", domain=[["code", "=", "WH"]], fields=["lot_stock_id"], load=None
     )
-    products = dict(_products(connections, skus))
+    products = dict(_list_products(connections, skus))
     waiting: dict[int, tuple[str, float, dict[str, int | None]]] = {}
     found: list[dict[str, float]] = []
     due = time.monotonic()
@@ -159,7 +159,7 @@ def offered(connections: Any) -> list[str]:
     return skus
 
 
-def _products(connections: Any, skus: list[str]) -> list[tuple[str, int]]:
+def _list_products(connections: Any, skus: list[str]) -> list[tuple[str, int]]:
     rows = connections.odoo.call(
         "product.product", "search_read", domain=[["default_code", "in", skus]], fields=["default_code"], load=None
     )
@@ -178,7 +178,7 @@ def shown(world: Any, sku: str) -> dict[str, int | None]:
     return dict(zip(LANES, quantities, strict=True))
 
 
-def _free_port() -> int:
+def _find_free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])

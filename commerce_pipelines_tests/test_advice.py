@@ -37,18 +37,18 @@ ASSET = re.compile(r"materiali[sz]e `?([\w<>]+/\w+)`?(?: with `?(\w+): )?", re.I
 SENSOR = re.compile(r"\bsensor (\w+_new_orders)")
 
 
-def _sentence(node: ast.AST) -> str:
+def _read_sentence(node: ast.AST) -> str:
     """The text of a string or f-string, its placeholders filled."""
     if isinstance(node, ast.Constant):
         return str(node.value)
     assert isinstance(node, ast.JoinedStr)
     return "".join(
-        _sentence(part) if isinstance(part, ast.Constant) else VALUES.get(ast.unparse(part.value), "1")  # type: ignore[attr-defined]
+        _read_sentence(part) if isinstance(part, ast.Constant) else VALUES.get(ast.unparse(part.value), "1")  # type: ignore[attr-defined]
         for part in node.values
     )
 
 
-def _printed() -> Iterator[tuple[str, str]]:
+def _list_printed() -> Iterator[tuple[str, str]]:
     """(where, sentence) of every string of the product but docstrings, which only click prints."""
     for path in sorted((ROOT / "commerce_pipelines").rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -57,22 +57,22 @@ def _printed() -> Iterator[tuple[str, str]]:
         for node in ast.walk(tree):
             whole = isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
             if whole and id(node) not in docstrings and (isinstance(node, ast.JoinedStr) or id(node) not in inner):
-                yield f"{path.name}:{node.lineno}", _sentence(node)  # type: ignore[attr-defined]
+                yield f"{path.name}:{node.lineno}", _read_sentence(node)  # type: ignore[attr-defined]
 
 
-def _written() -> Iterator[tuple[str, str]]:
+def _list_written() -> Iterator[tuple[str, str]]:
     """(where, text) of the documents, and of what the commands' own help says."""
     for path in sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), ROOT / "commerce.example.yaml"]):
         text = path.read_text(encoding="utf-8")
         blocks = re.findall(r"^(?: {4})?(?:\.venv/bin/)?(commerce-pipelines .*)$", text, re.MULTILINE)
         yield path.name, "\n".join([re.sub(r"\s*\n\s*", " ", text), *(f"`{line}`" for line in blocks)])
-    yield "help", " ".join(_helps(main))
+    yield "help", " ".join(_list_helps(main))
 
 
-def _helps(command: click.Command) -> Iterator[str]:
+def _list_helps(command: click.Command) -> Iterator[str]:
     yield re.sub(r"\s+", " ", command.help or "")
     for inner in getattr(command, "commands", {}).values():
-        yield from _helps(inner)
+        yield from _list_helps(inner)
 
 
 def commands(text: str) -> Iterator[list[str]]:
@@ -108,17 +108,17 @@ def defs() -> dg.Definitions:
 
 
 def test_every_command_that_is_named_exists() -> None:
-    printed = [(where, words) for where, text in _printed() for words in commands(text)]
+    printed = [(where, words) for where, text in _list_printed() for words in commands(text)]
     assert len(printed) > 8
     wrong = [(where, words, why) for where, words in printed if (why := problem(words, whole=True))]
-    written = [(where, words) for where, text in _written() for words in commands(text)]
+    written = [(where, words) for where, text in _list_written() for words in commands(text)]
     assert len(written) > 15
     wrong += [(where, words, why) for where, words in written if (why := problem(words, whole=False))]
     assert wrong == []
 
 
 def test_every_asset_and_sensor_that_is_named_exists(defs: dg.Definitions) -> None:
-    texts = [*_printed(), *_written()]
+    texts = [*_list_printed(), *_list_written()]
     nodes = {spec.key.to_user_string() for spec in defs.resolve_all_asset_specs()}
     named = [(where, key.replace("<channel>", CHANNEL), field) for where, t in texts for key, field in ASSET.findall(t)]
     assert len(named) > 4

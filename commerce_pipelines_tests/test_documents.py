@@ -34,8 +34,8 @@ def test_every_reason_is_explained_where_its_rule_says_and_no_other() -> None:
 
 def test_the_table_of_reasons_holds_the_codes_that_are_raised_and_no_other() -> None:
     trees = [ast.parse(path.read_text()) for path in ROOT.glob("commerce_pipelines/**/*.py") if path != TABLE]
-    raised = {code for tree in trees for code in _codes(tree, "RecordError")}
-    flagged = {code for tree in trees for shape in ("Flag", "_Kind", "_after") for code in _codes(tree, shape)}
+    raised = {code for tree in trees for code in _list_codes(tree, "RecordError")}
+    flagged = {code for tree in trees for shape in ("Flag", "_Kind", "_after") for code in _list_codes(tree, shape)}
     assert len(raised) > 30
     assert {code for code in raised if code not in RULES or not RULES[code].blocks} == set()
     assert {code for code in flagged if code not in RULES or RULES[code].blocks} == set()
@@ -54,7 +54,7 @@ def test_no_rule_hangs_on_the_spelling_of_a_code() -> None:
     assert found == []
 
 
-def _codes(tree: ast.Module, shape: str) -> list[str]:
+def _list_codes(tree: ast.Module, shape: str) -> list[str]:
     """The reason codes that a module writes out: RecordError("code", …)."""
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     first = [call.args[0] for call in calls if _name(call) == shape and call.args]

@@ -120,7 +120,7 @@ class StandIn:
         """The recorded calls whose path holds `path`."""
         return [call for call in self.calls if path in call.path]
 
-    def _fault(self, call: Call) -> Fault | None:
+    def _find_fault(self, call: Call) -> Fault | None:
         with self.lock:
             for fault in self.faults:
                 if fault.fits(call):
@@ -181,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
             body,
         )
         stand_in = self.server.stand_in
-        fault = stand_in._fault(call)
+        fault = stand_in._find_fault(call)
         reply = stand_in._answer(call, fault)
         if fault is not None and fault.drop:
             self.close_connection = True

@@ -53,7 +53,7 @@ class World:
     def __init__(self, amazon: AmazonStandIn, ebay: EbayStandIn, shopify: ShopifyStandIn, odoo: OdooStandIn) -> None:
         self.channels: dict[str, Any] = dict(zip(LANES, (amazon, ebay, shopify), strict=True))
         self.odoo = odoo
-        self.hint_secret, self.hint_port = secrets.token_urlsafe(24), _free_port()
+        self.hint_secret, self.hint_port = secrets.token_urlsafe(24), _find_free_port()
         self.start = datetime.now(UTC)
         made = (amazon_orders, ebay_orders, shopify_orders)
         for stand_in, make in zip(self.channels.values(), made, strict=True):
@@ -135,7 +135,7 @@ class World:
             turn += 1
 
 
-def _free_port() -> int:
+def _find_free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])

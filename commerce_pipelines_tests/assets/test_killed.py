@@ -91,16 +91,16 @@ class Shop:
 
     def killed(self, failpoint: str) -> int:
         """Exit code of a run over all days in a process of its own: -9 when it was killed."""
-        command = [sys.executable, "-c", RUN, failpoint, *self._span()]
+        command = [sys.executable, "-c", RUN, failpoint, *self._write_span()]
         return subprocess.run(
             command, env=self.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ).returncode
 
     def run(self) -> bool:
         """The same run in this process; whether it succeeded."""
-        return run_lane(self.connections, *self._span())
+        return run_lane(self.connections, *self._write_span())
 
-    def _span(self) -> tuple[str, str]:
+    def _write_span(self) -> tuple[str, str]:
         return self.days[0].isoformat(), (self.days[1] - timedelta(days=1)).isoformat()
 
     def check(self) -> None:

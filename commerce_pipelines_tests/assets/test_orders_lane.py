@@ -59,7 +59,7 @@ class Lanes:
 
     def writes(self, since: int) -> list[str]:
         """Calls of Odoo since then that may change something."""
-        return [name for call in self.world.odoo.calls[since:] for name in _method(call) if name not in READS]
+        return [name for call in self.world.odoo.calls[since:] for name in _read_method(call) if name not in READS]
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_nothing_personal_and_no_secret_is_in_dagsters_log(lanes: Lanes, warehou
         for table in ("orders", "order_lines", "sale_orders", "exceptions", "completeness", "snapshots"):
             cursor.execute(f"SELECT coalesce(string_agg(t::text, '\n'), '') FROM commerce.{table} t")
             shown += cursor.fetchone()[0]
-    persons = _persons(lanes.world.channels[SHOP])
+    persons = _list_persons(lanes.world.channels[SHOP])
     assert len(persons) > 20
     assert [one for one in persons if one in shown] == []
     assert [one for one in ("demo-secret", "demo-refresh", "shpat_") if one in shown] == []
@@ -211,7 +211,7 @@ def test_red_stays_red_whatever_days_the_next_run_is_about(lanes: Lanes) -> None
 def test_an_empty_page_with_status_200_cannot_pass_for_no_orders(lanes: Lanes) -> None:
     """Silent loss at the source: the day's listing is empty, the proof asks otherwise and is red."""
     empty = {"data": {"orders": {"edges": [], "nodes": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}}}
-    listing = Fault(match=_lists_orders, body=json.dumps(empty).encode(), after=True)
+    listing = Fault(match=_is_order_list, body=json.dumps(empty).encode(), after=True)
     lanes.world.channels[SHOP].faults.append(listing)
     result = lanes.run(SHOP)
     assert listing.times == 0
@@ -229,18 +229,18 @@ def test_odoo_down_is_tried_again_and_nothing_is_lost(lanes: Lanes) -> None:
     assert check_of(lanes.run(SHOP)).metadata["missing"].value == "none"
 
 
-def _method(call: Call) -> list[str]:
+def _read_method(call: Call) -> list[str]:
     if not call.body or "jsonrpc" not in call.path:
         return []
     arguments = call.json()["params"].get("args") or []
     return [arguments[4]] if len(arguments) > 4 else []
 
 
-def _lists_orders(call: Call) -> bool:
+def _is_order_list(call: Call) -> bool:
     return call.path.endswith("graphql.json") and "pageInfo" in call.json()["query"] and b"lineItems" in call.body
 
 
-def _persons(shop: ShopifyStandIn) -> set[str]:
+def _list_persons(shop: ShopifyStandIn) -> set[str]:
     """E-mails, names and streets of all buyers."""
     found: set[str] = set()
 

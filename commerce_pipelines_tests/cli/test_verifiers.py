@@ -28,7 +28,7 @@ from commerce_sandbox.catalogue import CATALOGUE
 RUN = (*verifiers.OF_ALL, *verifiers.OF_DATABASE, *verifiers.OF_ODOO, *verifiers.OF_CHANNEL, *verifiers.OF_ACCOUNT)
 
 
-def _keys(shape: Any, where: str) -> Iterator[str]:
+def _list_keys(shape: Any, where: str) -> Iterator[str]:
     """Every key below a section, with its path; a channel's own keys stand without `channels`."""
     if isinstance(shape, type) and issubclass(shape, Section) and shape is not Secret:
         for key, inner in get_type_hints(shape).items():
@@ -37,9 +37,9 @@ def _keys(shape: Any, where: str) -> Iterator[str]:
                 yield path
                 if inner_is_channel(inner):
                     continue
-                yield from _keys(inner, path)
+                yield from _list_keys(inner, path)
     for inner in get_args(shape):
-        yield from _keys(inner, where)
+        yield from _list_keys(inner, where)
 
 
 def inner_is_channel(shape: Any) -> bool:
@@ -47,9 +47,9 @@ def inner_is_channel(shape: Any) -> bool:
 
 
 def test_every_key_is_tried_or_needs_no_trial() -> None:
-    keys = {*_keys(Settings, "")}
+    keys = {*_list_keys(Settings, "")}
     for kind in settings_types():
-        keys |= {*_keys(kind, "")}
+        keys |= {*_list_keys(kind, "")}
     assert len(keys) > 90
     assert keys - verifiers.TRIED.keys() == set(), "say in cli/verifiers.py who tries these, or why nobody needs to"
     assert verifiers.TRIED.keys() - keys == set(), "no such key any more"
@@ -61,7 +61,7 @@ def test_every_verifier_of_the_table_is_run() -> None:
     assert all(callable(by) or (isinstance(by, str) and by) for by in verifiers.TRIED.values())
 
 
-def _wrong(shell: Shell, word: str) -> str:  # noqa: F811
+def _find_wrong(shell: Shell, word: str) -> str:  # noqa: F811
     """The line of `check` about `word` that says what is wrong."""
     lines = [line for line in shell("check").output.splitlines() if line.startswith("✗") and word in line]
     return "\n".join(lines)
@@ -69,19 +69,19 @@ def _wrong(shell: Shell, word: str) -> str:  # noqa: F811
 
 def test_a_start_date_in_the_future_loads_nothing(shell: Shell) -> None:  # noqa: F811
     shell.write(start_date=str(REAL.now().date() + timedelta(days=9)))
-    assert "is not there yet" in _wrong(shell, "channels[shop_de].start_date")
+    assert "is not there yet" in _find_wrong(shell, "channels[shop_de].start_date")
 
 
 def test_a_warehouse_that_feeds_nothing_and_an_alias_of_nothing(shell: Shell) -> None:  # noqa: F811
     shell.write(inventory={"enabled": True, "locations": {"": ["NOWHERE"]}}, skus={"OLD": "NONE-SUCH"})
-    assert "Odoo has no warehouse 'NOWHERE'" in _wrong(shell, "inventory.locations")
-    assert "internal reference NONE-SUCH" in _wrong(shell, "channels[shop_de].skus")
+    assert "Odoo has no warehouse 'NOWHERE'" in _find_wrong(shell, "inventory.locations")
+    assert "internal reference NONE-SUCH" in _find_wrong(shell, "channels[shop_de].skus")
 
 
 def test_a_unit_that_odoo_cannot_count_the_product_in(shell: Shell) -> None:  # noqa: F811
     mug = CATALOGUE[0].sku
     shell.write(skus={mug: {"unit": "Pack of 6"}, "HEAVY": {"product": mug, "quantity": 3, "unit": "kg"}})
-    wrong = _wrong(shell, "skus")
+    wrong = _find_wrong(shell, "skus")
     assert f"3 kg of {mug}: Odoo has no unit of measure kg" in wrong
     assert "Odoo has: Dozens, Pack of 6, Units" in wrong
     assert len(wrong.splitlines()) == 1
@@ -93,14 +93,14 @@ def test_deliveries_that_the_user_may_not_hold(shell: Shell) -> None:  # noqa: F
     [user] = [row for row in shell.odoo.database.rows["res.users"].values() if row["login"] == "admin"]
     user["rights"] = {"*": every, "stock.picking.type": some}
     shell.write()
-    assert _wrong(shell, "holding deliveries") == ""
+    assert _find_wrong(shell, "holding deliveries") == ""
     for asked in ({"on_payment_lost": "block"}, {"risky": "hold_delivery"}, {"risky": "wait"}):
         shell.write(**asked)
-        assert "may not create stock.picking.type" in _wrong(shell, "holding deliveries")
+        assert "may not create stock.picking.type" in _find_wrong(shell, "holding deliveries")
     user["rights"] = {"*": every, "stock.picking": ("read",)}
-    assert "may not write stock.picking: give" in _wrong(shell, "holding deliveries")
+    assert "may not write stock.picking: give" in _find_wrong(shell, "holding deliveries")
     user["rights"] = None
-    assert _wrong(shell, "holding deliveries") == ""
+    assert _find_wrong(shell, "holding deliveries") == ""
 
 
 def test_targets_and_the_place_to_listen(
@@ -112,12 +112,12 @@ def test_targets_and_the_place_to_listen(
         file.write("alerts: {targets: [{env: CHAT}]}\nlisten: {secret: {env: HINTS}, host: 192.0.2.1}\n")
     monkeypatch.setenv("CHAT", "nothing that Apprise knows")
     monkeypatch.setenv("HINTS", "a" * 24)
-    assert "CHAT holds no URL" in _wrong(shell, "alerts.targets")
-    assert "cannot be listened on" in _wrong(shell, "listen")
+    assert "CHAT holds no URL" in _find_wrong(shell, "alerts.targets")
+    assert "cannot be listened on" in _find_wrong(shell, "listen")
     monkeypatch.setenv("HINTS", "short")
     monkeypatch.setenv("CHAT", "json://localhost/x")
-    assert "at least 24" in _wrong(shell, "listen")
-    assert _wrong(shell, "alerts.targets") == ""
+    assert "at least 24" in _find_wrong(shell, "listen")
+    assert _find_wrong(shell, "alerts.targets") == ""
 
 
 def test_scopes_that_stock_needs_of_shopify(
@@ -125,11 +125,11 @@ def test_scopes_that_stock_needs_of_shopify(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shell.write(inventory={"enabled": True, "locations": {"": ["WH"]}})
-    assert _wrong(shell, "scopes and roles") == ""
+    assert _find_wrong(shell, "scopes and roles") == ""
     monkeypatch.setattr(
         "commerce_pipelines.channels.shopify.account.WITHOUT_FOR_STOCK", {"write_everything": "nothing"}
     )
-    assert "the app lacks write_everything" in _wrong(shell, "scopes and roles")
+    assert "the app lacks write_everything" in _find_wrong(shell, "scopes and roles")
 
 
 def test_scopes_that_the_settings_of_ebay_need() -> None:

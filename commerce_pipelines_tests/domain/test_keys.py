@@ -38,11 +38,11 @@ def test_what_surrounds_a_key_does_not_count(text: str, before: str, after: str)
 def test_a_spelling_that_is_no_key_is_searched_for(left: str, hidden: str, right: str) -> None:
     """Each is either the key, its decomposed form, or matches one of the patterns."""
     for text in (left + hidden + right, hidden + right, left + hidden):
-        odd = any(_like(text, pattern) for pattern in ODD_SPELLINGS)
+        odd = any(_is_like(text, pattern) for pattern in ODD_SPELLINGS)
         assert odd or text in spellings([key(text)])
 
 
-def _like(text: str, pattern: str) -> bool:
+def _is_like(text: str, pattern: str) -> bool:
     bare = pattern.strip("%")
     if pattern.startswith("%"):
         return bare in text if pattern.endswith("%") else text.endswith(bare)

@@ -50,10 +50,10 @@ class FakeChannel(Channel, Orders):
         self.answers[order_id] = {"id": order_id, "placed": placed, "updated": placed, "total": 1190, **fields}
 
     def changed(self, window: Window, resume: str | None = None, unchanged: Any = None) -> Iterator[Page]:
-        yield from self._pages(window, "updated", int(resume or 0))
+        yield from self._list_pages(window, "updated", int(resume or 0))
 
     def created(self, window: Window) -> Iterator[Page]:
-        yield from self._pages(window, "placed", 0)
+        yield from self._list_pages(window, "placed", 0)
 
     def one(self, order_id: str) -> bytes | None:
         return _encode(self.answers[order_id]) if order_id in self.answers else None
@@ -105,7 +105,7 @@ class FakeChannel(Channel, Orders):
     def push(self, pushes: Sequence[Push]) -> Iterator[PushOutcome]:
         yield from ()
 
-    def _pages(self, window: Window, key: str, start: int) -> Iterator[Page]:
+    def _list_pages(self, window: Window, key: str, start: int) -> Iterator[Page]:
         self.asked.append(window)
         found = sorted((o for o in self.answers.values() if window.start <= o[key] < window.end), key=lambda o: o[key])
         for position in range(start, max(len(found), 1), self.page_size):

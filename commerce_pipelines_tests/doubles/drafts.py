@@ -79,7 +79,7 @@ def taxes(result: SaleDraft) -> dict[int, int]:
         if one.tax is not None:
             sums[one.tax.rate, one.tax.included] += one.amount
     return {
-        rate: _rounded(Fraction(amount * rate, 10**6 + rate if included else 10**6))
+        rate: _round(Fraction(amount * rate, 10**6 + rate if included else 10**6))
         for (rate, included), amount in sums.items()
     }
 
@@ -90,5 +90,5 @@ def total(result: SaleDraft) -> int:
     return sum(one.amount for one in result.lines) + (sum(taxes(result).values()) if on_top else 0)
 
 
-def _rounded(tax: Fraction) -> int:
+def _round(tax: Fraction) -> int:
     return int(abs(tax) + Fraction(1, 2)) * (-1 if tax < 0 else 1)

@@ -105,7 +105,7 @@ class World:
 
     def load(self, *drafts: SaleDraft, taxes: tuple[TaxMapping, ...] = ()) -> list[SaleOutcome]:
         """Each draft held against what its order was loaded with last, as the ledger of a lane has it."""
-        ready = [self._with_base(draft) for draft in drafts]
+        ready = [self._add_base(draft) for draft in drafts]
         outcomes = list(load_sales(self.client, self.client.settings, ready, taxes))
         by_id = {draft.order_id: draft for draft in ready}
         for outcome in outcomes:
@@ -113,7 +113,7 @@ class World:
                 self.bases[outcome.order_id] = base
         return outcomes
 
-    def _with_base(self, draft: SaleDraft) -> SaleDraft:
+    def _add_base(self, draft: SaleDraft) -> SaleDraft:
         before, contacts = self.bases.get(draft.order_id), contacts_of(draft, seal)
         tax = [(t.country, t.rate, t.included, t.regime) if (t := one.tax) else None for one in draft.lines]
         base = Base(

@@ -44,10 +44,10 @@ def changed(raw: bytes, count: int, seed: int = 7) -> Iterator[tuple[str, bytes]
     """The answer, `count` times, each with one value replaced by one that nobody expects: (what was done, bytes)."""
     rng = random.Random(seed)  # noqa: S311
     if raw.lstrip()[:1] == b"<":
-        yield from _changed_xml(raw, count, rng)
+        yield from _change_xml(raw, count, rng)
         return
     whole = json.loads(raw)
-    places = list(_places(whole))
+    places = list(_list_places(whole))
     for _ in range(count):
         place, value = rng.choice(places), rng.choice(VALUES)
         copied = copy.deepcopy(whole)
@@ -59,7 +59,7 @@ def changed(raw: bytes, count: int, seed: int = 7) -> Iterator[tuple[str, bytes]
         yield f"{place} = {str(value)[:30]!r}", json.dumps(copied if place else value).encode()
 
 
-def _changed_xml(raw: bytes, count: int, rng: random.Random) -> Iterator[tuple[str, bytes]]:
+def _change_xml(raw: bytes, count: int, rng: random.Random) -> Iterator[tuple[str, bytes]]:
     root = etree.fromstring(raw)
     leaves = [element for element in root.iter() if not len(element)]
     texts = [value for value in map(str, VALUES) if "\0" not in value and "\ud800" not in value]
@@ -70,8 +70,8 @@ def _changed_xml(raw: bytes, count: int, rng: random.Random) -> Iterator[tuple[s
         leaf.text = before
 
 
-def _places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+def _list_places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     yield place
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in pairs:
-        yield from _places(inner, (*place, key))
+        yield from _list_places(inner, (*place, key))

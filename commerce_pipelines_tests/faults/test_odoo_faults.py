@@ -109,7 +109,7 @@ def test_a_poison_order_is_not_tried_for_ever(lane: Lane, odoo: OdooStandIn) -> 
 
 def test_a_restart_between_two_batches(lane: Lane, odoo: OdooStandIn) -> None:
     """Odoo goes away after the first batch is confirmed: the run fails, and the next one goes on from there."""
-    lane.connections.settings = _batches_of(lane, 5)
+    lane.connections.settings = _set_batches(lane, 5)
     lane.put(*(lane.order(f"order-{i}") for i in range(COUNT)))
     seen: list[Any] = []
 
@@ -131,6 +131,6 @@ def test_a_restart_between_two_batches(lane: Lane, odoo: OdooStandIn) -> None:
     check(lane, odoo)
 
 
-def _batches_of(lane: Lane, size: int) -> Any:
+def _set_batches(lane: Lane, size: int) -> Any:
     settings = lane.connections.settings
     return msgspec.structs.replace(settings, odoo=msgspec.structs.replace(settings.odoo, batch=size))

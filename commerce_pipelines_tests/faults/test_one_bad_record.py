@@ -59,11 +59,11 @@ def spoilt(world: sandbox.World, change: Callable[[bytes], bytes]) -> Iterator[N
     """The marketplaces' answers pass through `change` on the wire."""
     with pytest.MonkeyPatch.context() as patch:
         for stand_in in world.channels.values():
-            patch.setattr(stand_in, "handle", _through(stand_in, change))
+            patch.setattr(stand_in, "handle", _change_orders(stand_in, change))
         yield
 
 
-def _through(stand_in: StandIn, change: Callable[[bytes], bytes]) -> Callable[[Call], Reply]:
+def _change_orders(stand_in: StandIn, change: Callable[[bytes], bytes]) -> Callable[[Call], Reply]:
     handle = stand_in.handle
 
     def through(call: Call) -> Reply:

@@ -249,12 +249,12 @@ def test_a_sku_finds_no_other_product(lane: Lane, odoo: OdooStandIn) -> None:
     assert lane.run().actions == {"created": 1, "refused": len(skus)}
     assert lane.run().reasons == {"unknown_sku": len(skus)}
     check(lane, odoo)
-    shown = _shown(lane)
+    shown = _show(lane)
     assert re.findall(r"(?<!\\)[<>\[\]():.!*_`~]", shown) == []
     assert "onerror" in shown
 
 
-def _shown(lane: Lane) -> str:
+def _show(lane: Lane) -> str:
     """The table of exceptions that Dagster's UI renders as markdown."""
     asset = exceptions_asset(lane.connections.settings.channel(NAME), "team:shop")
     with dg.DagsterInstance.ephemeral() as instance:

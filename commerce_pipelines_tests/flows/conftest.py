@@ -29,16 +29,16 @@ def odoo(request: pytest.FixtureRequest) -> Iterator[Server]:
         secret = "PASSWORD" if request.param == "jsonrpc" else "API_KEY"
         given = (os.environ[f"ODOO_{name}"] for name in ("URL", "DATABASE", "USERNAME", secret))
         server = Server(*given, transport=request.param)
-        _stock(server)
+        _stock_articles(server)
         yield server
         return
     with OdooStandIn(demo_database(CATALOGUE)) as stand_in:
         server = Server(stand_in.url, "demo", "admin", "admin", stand_in.calls)
-        _stock(server)
+        _stock_articles(server)
         yield server
 
 
-def _stock(server: Server) -> None:
+def _stock_articles(server: Server) -> None:
     """The articles that the tests sell, enough of them for all tests."""
     client = connect_odoo(settings_of(server).odoo, server.password)
     (place,) = client.call("stock.warehouse", "search_read", domain=[], fields=["lot_stock_id"], load=None, limit=1)

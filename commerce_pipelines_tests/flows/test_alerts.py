@@ -50,7 +50,7 @@ def connections(warehouse: Warehouse) -> Connections:
     return doors(some_settings(ALERTS), warehouse, channels={"shop_de": FakeChannel()})
 
 
-def _prove(warehouse: Warehouse, missing: int, day: date = date(2026, 11, 20)) -> None:
+def _prove_missing(warehouse: Warehouse, missing: int, day: date = date(2026, 11, 20)) -> None:
     with warehouse.transaction() as connection, connection.cursor() as cursor:
         cursor.execute("DELETE FROM commerce.completeness WHERE day = %s", (day,))
         cursor.execute(
@@ -69,7 +69,7 @@ def _wait(warehouse: Warehouse, since: datetime) -> None:
 def test_missing_orders_are_told_once_and_again_when_they_come_back(
     connections: Connections, warehouse: Warehouse, people: People
 ) -> None:
-    _prove(warehouse, missing=2)
+    _prove_missing(warehouse, missing=2)
     watch(connections, people, NOW)
     assert people.heard == []  # a run may be about to bring them
     for minutes in (31, 32, 60, 600):
@@ -78,9 +78,9 @@ def test_missing_orders_are_told_once_and_again_when_they_come_back(
     assert "shop_de and Odoo do not agree" in subject
     assert "2 orders are missing" in text
     assert "commerce-pipelines report shop_de --from 2026-11-20 --to 2026-11-20" in text
-    _prove(warehouse, missing=0)
+    _prove_missing(warehouse, missing=0)
     watch(connections, people, NOW + timedelta(hours=11))
-    _prove(warehouse, missing=1)
+    _prove_missing(warehouse, missing=1)
     for hours in (36, 37):
         watch(connections, people, NOW + timedelta(hours=hours))
     assert len(people.heard) == 2
@@ -173,7 +173,7 @@ def test_a_message_that_nobody_takes_is_sent_again_later_and_later(
 
 def test_a_digest_comes_once_a_day(warehouse: Warehouse, people: People) -> None:
     connections = doors(some_settings(ALERTS.replace("digest_hour: null", "digest_hour: 7")), warehouse)
-    _prove(warehouse, missing=1, day=date(2026, 11, 19))
+    _prove_missing(warehouse, missing=1, day=date(2026, 11, 19))
     _wait(warehouse, NOW)
     for hour in range(0, 60):
         watch(connections, people, datetime(2026, 11, 20, 5, tzinfo=UTC) + timedelta(hours=hour))

@@ -13,7 +13,7 @@ from commerce_pipelines.resources import dagster_internals as internals
 PACKAGE = Path(internals.__file__).parents[1]
 
 
-def _parameters(function: object) -> list[str]:
+def _list_parameters(function: object) -> list[str]:
     return list(inspect.signature(function).parameters)  # type: ignore[arg-type]
 
 
@@ -30,12 +30,12 @@ def test_no_other_module_imports_a_private_name_of_dagster() -> None:
 
 def test_a_run_is_executed_by_its_id_and_swallows_its_own_failure() -> None:
     expected = ["run_id", "instance", "write_stream_fn", "set_exit_code_on_failure"]
-    assert _parameters(internals.execute_run_command_body) == expected
+    assert _list_parameters(internals.execute_run_command_body) == expected
 
 
 def test_the_loop_of_a_run_asks_for_steps_and_sleeps_by_these_two_methods() -> None:
-    assert _parameters(internals.ActiveExecution.get_next_step) == ["self"]
-    assert _parameters(internals.ActiveExecution.sleep_til_ready) == ["self"]
+    assert _list_parameters(internals.ActiveExecution.get_next_step) == ["self"]
+    assert _list_parameters(internals.ActiveExecution.sleep_til_ready) == ["self"]
     source = inspect.getsource(internals.ActiveExecution)
     assert "self._waiting_to_retry" in source
     assert "self._instance_concurrency_context" in source
@@ -43,7 +43,7 @@ def test_the_loop_of_a_run_asks_for_steps_and_sleeps_by_these_two_methods() -> N
 
 def test_a_slot_is_claimed_when_its_timeout_is_over() -> None:
     pools = internals.InstanceConcurrencyContext
-    assert _parameters(pools.has_pending_claims) == ["self"]
+    assert _list_parameters(pools.has_pending_claims) == ["self"]
     assert "self._pending_timeouts = defaultdict(float)" in inspect.getsource(pools.__init__)
     assert "time.time() > self._pending_timeouts[step_key]" in inspect.getsource(pools.claim)
 
@@ -54,19 +54,19 @@ def test_dagster_still_does_not_sleep_while_a_run_waits_for_a_pool() -> None:
 
 
 def test_a_launcher_is_asked_whether_a_run_lives() -> None:
-    assert _parameters(internals.RunLauncher.check_run_worker_health) == ["self", "run"]
-    assert _parameters(internals.RunLauncher.launch_run) == ["self", "context"]
-    assert _parameters(internals.RunLauncher.terminate) == ["self", "run_id"]
+    assert _list_parameters(internals.RunLauncher.check_run_worker_health) == ["self", "run"]
+    assert _list_parameters(internals.RunLauncher.launch_run) == ["self", "context"]
+    assert _list_parameters(internals.RunLauncher.terminate) == ["self", "run_id"]
     assert {"RUNNING", "FAILED"} <= set(internals.WorkerStatus.__members__)
-    assert _parameters(internals.CheckRunHealthResult)[:2] == ["status", "msg"]
+    assert _list_parameters(internals.CheckRunHealthResult)[:2] == ["status", "msg"]
     assert "dagster_run" in dir(internals.LaunchRunContext)
 
 
 def test_an_instance_goes_to_another_process_as_text() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         assert hasattr(instance, "get_ref")
-    assert _parameters(internals.serialize_value)[0] == "val"
-    assert _parameters(internals.deserialize_value)[:2] == ["val", "as_type"]
+    assert _list_parameters(internals.serialize_value)[0] == "val"
+    assert _list_parameters(internals.deserialize_value)[:2] == ["val", "as_type"]
     assert internals.InstanceRef.__name__ == "InstanceRef"
 
 

@@ -44,11 +44,11 @@ def tables(warehouse: Warehouse) -> TableIOManager:
     return TableIOManager(doors(some_settings(), warehouse))
 
 
-def _buckets(day: date) -> pd.DataFrame:
+def _make_buckets(day: date) -> pd.DataFrame:
     return pd.DataFrame([{"channel": "shop_de", "order_id": f"{day}", "day": day, "position": 1}])
 
 
-def _lane(seen: list[list[date]]) -> list[dg.AssetsDefinition]:
+def _make_lane(seen: list[list[date]]) -> list[dg.AssetsDefinition]:
     """Two assets on one table of ours: the second reads what the first stored."""
     policy = dg.BackfillPolicy.single_run()
 
@@ -70,7 +70,7 @@ def _lane(seen: list[list[date]]) -> list[dg.AssetsDefinition]:
 
 
 def _run(instance: dg.DagsterInstance, tables: TableIOManager, start: str, end: str, seen: list) -> object:
-    defs = dg.Definitions(assets=_lane(seen), resources={"io_manager": tables}, executor=dg.in_process_executor)
+    defs = dg.Definitions(assets=_make_lane(seen), resources={"io_manager": tables}, executor=dg.in_process_executor)
     job = defs.resolve_implicit_global_asset_job_def()
     return job.execute_in_process(instance=instance, tags={RANGE_START: start, RANGE_END: end})
 

@@ -161,7 +161,9 @@ LINE = ("id", "product_id/.id", "name", "product_uom_qty", "price_unit", "tax_id
 ORDER = (*HEAD, *(f"order_line/{name}" for name in LINE))
 
 
-def _rows(odoo: Server, reference: str, partner: int, *, line_ids: bool = True, **changed: str) -> list[list[str]]:
+def _build_rows(
+    odoo: Server, reference: str, partner: int, *, line_ids: bool = True, **changed: str
+) -> list[list[str]]:
     lines = [(f"mkt.{reference}_{i}" if line_ids else "", price) for i, price in enumerate(("10.5", "3"))]
     product = str(odoo.first("product.product", ["type", "=", "service"], name="Service", type="service"))
     head = [f"mkt.{reference}", str(partner), reference, "2026-11-20 10:11:12"]
@@ -175,12 +177,12 @@ def _rows(odoo: Server, reference: str, partner: int, *, line_ids: bool = True, 
 
 def test_load_is_an_upsert_with_external_ids(odoo: Server) -> None:
     reference, partner = fresh("L"), odoo.new("res.partner", name=fresh("Buyer"))
-    answers = [odoo.load("sale.order", *ORDER, rows=_rows(odoo, reference, partner)) for _ in range(2)]
+    answers = [odoo.load("sale.order", *ORDER, rows=_build_rows(odoo, reference, partner)) for _ in range(2)]
     [order] = answers[0]["ids"]
     assert answers[1] == {"ids": [order], "messages": [], "nextrow": 0}
     assert odoo.read("sale.order", order, "amount_total", "date_order") == {
         "amount_total": 27.0, "date_order": "2026-11-20 10:11:12"}  # fmt: skip
-    odoo.load("sale.order", *ORDER, rows=_rows(odoo, reference, partner, line_ids=False))
+    odoo.load("sale.order", *ORDER, rows=_build_rows(odoo, reference, partner, line_ids=False))
     assert odoo.read("sale.order", order, "amount_total") == 54.0  # lines without external ids are added again
     ours = [["module", "=", "mkt"], ["name", "=like", f"{reference}%"]]
     names = odoo.call("ir.model.data", "search_read", domain=ours, fields=["res_id", "model"], order="name")
@@ -202,7 +204,9 @@ def test_load_is_an_upsert_with_external_ids(odoo: Server) -> None:
 def test_load_names_the_guilty_and_writes_nothing(odoo: Server, changed: dict[str, str], message: str) -> None:
     references, partner = [fresh("L") for _ in range(3)], odoo.new("res.partner", name=fresh("Buyer"))
     rows = [
-        row for i, name in enumerate(references) for row in _rows(odoo, name, partner, **(changed if i == 1 else {}))
+        row
+        for i, name in enumerate(references)
+        for row in _build_rows(odoo, name, partner, **(changed if i == 1 else {}))
     ]
     answer = odoo.load("sale.order", *ORDER, rows=rows)
     assert answer["ids"] is False

@@ -14,12 +14,12 @@ ODOO = "odoo: {url: 'http://127.0.0.1:8069', database: shop, username: bot, pass
 SHOP = "{name: %s, kind: shopify, shop: a.myshopify.com, credentials: {access_token: {env: TOKEN}}%s}"
 
 
-def _one(extra: str = "", name: str = "shop_de") -> str:
+def _write_one(extra: str = "", name: str = "shop_de") -> str:
     return f"{ODOO}channels:\n  - {SHOP % (name, extra)}\n"
 
 
 def test_a_minimal_file_is_enough() -> None:
-    loaded = settings.parse(_one())
+    loaded = settings.parse(_write_one())
     assert [channel.name for channel in loaded.channels] == ["shop_de"]
     assert loaded.odoo.transport == "jsonrpc"
 
@@ -32,13 +32,13 @@ def test_several_accounts_of_one_kind() -> None:
 @pytest.mark.parametrize(
     ("text", "path", "fix"),
     [
-        (_one(", polling: 5"), "channels[0].polling", "see commerce.example.yaml"),
-        (_one(", sales_tem: Web"), "channels[0].sales_tem", "did you mean sales_team?"),
-        (_one(", time_zone: Europe/Berln"), "channels[shop_de].time_zone", "such as Europe/Berlin"),
-        (_one(", poll_seconds: soon"), "channels[0].poll_seconds", "see commerce.example.yaml"),
-        (_one(", analytic: {Shop: 60}"), "channels[shop_de].analytic", "add up to 100"),
-        (_one(", endpoint: 'http://shop.example'"), "channels[shop_de].endpoint", "https"),
-        (_one(name="Shop-DE"), "channels[Shop-DE].name", "[a-z][a-z0-9_]*"),
+        (_write_one(", polling: 5"), "channels[0].polling", "see commerce.example.yaml"),
+        (_write_one(", sales_tem: Web"), "channels[0].sales_tem", "did you mean sales_team?"),
+        (_write_one(", time_zone: Europe/Berln"), "channels[shop_de].time_zone", "such as Europe/Berlin"),
+        (_write_one(", poll_seconds: soon"), "channels[0].poll_seconds", "see commerce.example.yaml"),
+        (_write_one(", analytic: {Shop: 60}"), "channels[shop_de].analytic", "add up to 100"),
+        (_write_one(", endpoint: 'http://shop.example'"), "channels[shop_de].endpoint", "https"),
+        (_write_one(name="Shop-DE"), "channels[Shop-DE].name", "[a-z][a-z0-9_]*"),
         (f"{ODOO}channels:\n  - {SHOP % ('a', '')}\n  - {SHOP % ('a', '')}\n", "channels[1].name", "name of its own"),
         (f"{ODOO}channels: [{{name: a, kind: etsy}}]", "channels[0].kind", "amazon, ebay, shopify"),
         (f"{ODOO}channels: [{{name: a}}]", "channels[0].kind", "missing"),
@@ -49,21 +49,25 @@ def test_several_accounts_of_one_kind() -> None:
         (f"{ODOO}{ODOO}", "odoo", "given twice"),
         ("- a", "commerce.yaml", "must be a mapping"),
         ("a: [", "commerce.yaml", "not valid YAML"),
-        (_one("\n\tsales_team: Web"), "line ", "cannot start any token"),
-        (_one(", start_date: yesterday"), "channels[0].start_date", "such as 2026-01-31"),
-        (_one(", start_date: 2026-02-31"), "channels[0].start_date", "such as 2026-01-31"),
-        (_one(", start_date: 0001-01-01"), "channels[shop_de].start_date", "2000-01-01"),
-        (_one(", skus: {A: X, 12: TEA}"), "channels[0].skus: the key 12", "quotes"),
-        (_one(", skus: {A: X, B: 12}"), "channels[0].skus.B", "quotes"),
-        (_one(", fiscal_positions: {export: X, oss_FR: X, oss-FR: X}"), "fiscal_positions.oss-FR", "as in oss_FR"),
-        (_one(", carriers: [a]"), "channels[0].carriers", "mapping"),
-        (_one(", departure_country: Germany"), "channels[shop_de].departure_country", "such as DE"),
-        (_one(", taxes: [{country: CH, rate: .nan, tax: X}]"), "channels[shop_de].taxes[0].rate", "0 and 100"),
-        (_one(", analytic: {A: 150, B: -50}"), "channels[shop_de].analytic", "above 0"),
-        (_one(", inventory: {breaker: {read_percent: .nan}}"), "breaker.read_percent", "0 and 100"),
-        (_one(", endpoint: 'https://me:hunter2@shop.example'"), "channels[shop_de].endpoint", "user or password"),
-        (_one(", endpoint: 'https://[x'"), "channels[shop_de].endpoint", "must be a URL"),
-        (_one().replace("{env: TOKEN}", "{hunter2: x}"), "credentials.access_token", "{env: NAME}"),
+        (_write_one("\n\tsales_team: Web"), "line ", "cannot start any token"),
+        (_write_one(", start_date: yesterday"), "channels[0].start_date", "such as 2026-01-31"),
+        (_write_one(", start_date: 2026-02-31"), "channels[0].start_date", "such as 2026-01-31"),
+        (_write_one(", start_date: 0001-01-01"), "channels[shop_de].start_date", "2000-01-01"),
+        (_write_one(", skus: {A: X, 12: TEA}"), "channels[0].skus: the key 12", "quotes"),
+        (_write_one(", skus: {A: X, B: 12}"), "channels[0].skus.B", "quotes"),
+        (
+            _write_one(", fiscal_positions: {export: X, oss_FR: X, oss-FR: X}"),
+            "fiscal_positions.oss-FR",
+            "as in oss_FR",
+        ),
+        (_write_one(", carriers: [a]"), "channels[0].carriers", "mapping"),
+        (_write_one(", departure_country: Germany"), "channels[shop_de].departure_country", "such as DE"),
+        (_write_one(", taxes: [{country: CH, rate: .nan, tax: X}]"), "channels[shop_de].taxes[0].rate", "0 and 100"),
+        (_write_one(", analytic: {A: 150, B: -50}"), "channels[shop_de].analytic", "above 0"),
+        (_write_one(", inventory: {breaker: {read_percent: .nan}}"), "breaker.read_percent", "0 and 100"),
+        (_write_one(", endpoint: 'https://me:hunter2@shop.example'"), "channels[shop_de].endpoint", "user or password"),
+        (_write_one(", endpoint: 'https://[x'"), "channels[shop_de].endpoint", "must be a URL"),
+        (_write_one().replace("{env: TOKEN}", "{hunter2: x}"), "credentials.access_token", "{env: NAME}"),
         (ODOO.replace("ODOO_PASSWORD", "hunter2 !"), "odoo.password", "{env: NAME}"),
         (ODOO.replace("{env: ODOO_PASSWORD}", "*hunter2"), "line 1", "quotes"),
         (ODOO.replace("{env: ODOO_PASSWORD}", "!hunter2 x"), "line 1", "quotes"),
@@ -121,7 +125,7 @@ def test_a_file_that_is_no_text_is_a_sentence(tmp_path: Path) -> None:
 
 def test_a_missing_secret_is_named(tmp_path: Path) -> None:
     file = tmp_path / "commerce.yaml"
-    file.write_text(_one())
+    file.write_text(_write_one())
     with pytest.raises(SettingsError, match=r"channels\[shop_de\]\.credentials\.access_token.*TOKEN is not set"):
         settings.load(file, {"ODOO_PASSWORD": "x"})
     with pytest.raises(SettingsError, match=r"(?s)ODOO_PASSWORD is not set.*\n.*TOKEN is not set"):
@@ -136,7 +140,7 @@ def test_a_missing_file_names_init(tmp_path: Path) -> None:
 
 def test_a_file_of_aliases_adds_to_the_skus(tmp_path: Path) -> None:
     file = tmp_path / "commerce.yaml"
-    file.write_text(_one(", sku_file: skus.csv, skus: {OWN: A}"))
+    file.write_text(_write_one(", sku_file: skus.csv, skus: {OWN: A}"))
     environment = {"ODOO_PASSWORD": "x", "TOKEN": "y"}
     (tmp_path / "skus.csv").write_text("\ufeffsku,product,quantity\nSIX,TEA,6\nONE,TEA,\nOWN,B,1\n", encoding="utf-8")
     skus = settings.load(file, environment).channels[0].skus
@@ -155,7 +159,7 @@ def test_a_file_of_aliases_adds_to_the_skus(tmp_path: Path) -> None:
 
 def test_aliases_are_kept_as_they_are_looked_up(tmp_path: Path) -> None:
     file = tmp_path / "commerce.yaml"
-    file.write_text(_one(", sku_fold_case: true, sku_file: skus.csv, skus: {' Old-Tea ': TEA}"))
+    file.write_text(_write_one(", sku_fold_case: true, sku_file: skus.csv, skus: {' Old-Tea ': TEA}"))
     (tmp_path / "skus.csv").write_text("sku,product,quantity\nOLD-TEA,SHADOWED,1\nSIX,TEA,6\n")
     (channel,) = settings.load(file, {"ODOO_PASSWORD": "x", "TOKEN": "y"}).channels
     assert alias("OLD-tea", channel) == ("TEA", 1)
@@ -163,7 +167,7 @@ def test_aliases_are_kept_as_they_are_looked_up(tmp_path: Path) -> None:
 
 
 def test_norway_is_a_country() -> None:
-    text = _one(", taxes: [{country: NO, rate: 25, tax: MVA}]")
+    text = _write_one(", taxes: [{country: NO, rate: 25, tax: MVA}]")
     assert settings.parse(text).channels[0].taxes[0].country == "NO"
 
 

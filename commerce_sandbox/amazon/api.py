@@ -82,7 +82,7 @@ class AmazonStandIn(StandIn):
         self._answers: Mapping[str, Callable[..., Any]] = {
             "searchOrders": self.orders.search,
             "getOrder": self.orders.get,
-            "getMarketplaceParticipations": _participations,
+            "getMarketplaceParticipations": _list_participations,
             "searchListingsItems": self.listings.search,
             "patchListingsItem": self.listings.patch,
             "getReports": self.reports.list,
@@ -120,7 +120,7 @@ class AmazonStandIn(StandIn):
 
     def handle(self, call: Call) -> Reply:
         if call.path == "/auth/o2/token":
-            return self._login(call)
+            return self._log_in(call)
         if call.path.startswith(PATH):
             return self.documents.serve(call, self.now())
         headers = {"x-amzn-RequestId": secrets.token_hex(8)}
@@ -136,13 +136,13 @@ class AmazonStandIn(StandIn):
             reply = refused.reply
         return Reply(reply.status, reply.body, {**headers, **reply.headers})
 
-    def _login(self, call: Call) -> Reply:
+    def _log_in(self, call: Call) -> Reply:
         form = call.form() if call.method == "POST" else {}
         wanted = ("grant_type", "refresh_token", "client_id", "client_secret")
         if form.get("grant_type") != "refresh_token" or not all(form.get(name) for name in wanted):
-            return _login_refused("invalid_request", "The request is missing a required parameter.")
+            return _refuse_login("invalid_request", "The request is missing a required parameter.")
         if form["refresh_token"] in self.revoked:
-            return _login_refused("invalid_grant", "The request has an invalid grant parameter : refresh_token")
+            return _refuse_login("invalid_grant", "The request has an invalid grant parameter : refresh_token")
         token = f"Atza|{secrets.token_urlsafe(24)}"
         self._access[token] = self.now() + TOKEN_LIFE
         seconds = int(TOKEN_LIFE.total_seconds())
@@ -154,12 +154,12 @@ class AmazonStandIn(StandIn):
             raise Refused(400, "InvalidInput", "Missing required header: user-agent.")
         token = call.headers.get("x-amz-access-token")
         if not token:
-            raise _denied("Access token is missing in the request header.")
+            raise _deny("Access token is missing in the request header.")
         expires = self._access.get(token)
         if expires is None or expires <= self.now():
-            raise _denied("The access token you provided has expired.")
+            raise _deny("The access token you provided has expired.")
         if operation.name in self.forbidden:
-            raise _denied("")
+            raise _deny("")
 
     def _spend(self, operation: Operation) -> float:
         rate, burst = operation.rate, operation.burst
@@ -179,15 +179,15 @@ def _route(call: Call) -> tuple[Operation, list[str]]:
     raise Refused(404, "NotFound", "The requested resource is not found.")
 
 
-def _denied(details: str) -> Refused:
+def _deny(details: str) -> Refused:
     return Refused(403, "Unauthorized", "Access to requested resource is denied.", details)
 
 
-def _login_refused(error: str, description: str) -> Reply:
+def _refuse_login(error: str, description: str) -> Reply:
     return Reply(400, {"error": error, "error_description": description})
 
 
-def _participations(call: Call, now: datetime) -> dict[str, Any]:
+def _list_participations(call: Call, now: datetime) -> dict[str, Any]:
     return {
         "payload": [
             {

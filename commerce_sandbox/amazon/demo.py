@@ -22,13 +22,13 @@ def demo_orders(seed: int, days: int, start: datetime, catalogue: Sequence[Artic
     """Orders of the last `days` days before `start`, in no order; one of each odd sort, the rest ordinary."""
     maker = Maker(seed, catalogue)
     span = int(timedelta(days=days).total_seconds()) - 7200
-    kinds = [*ODD, *[_ordinary] * max(PER_DAY * days - len(ODD), 0)]
+    kinds = [*ODD, *[_make_ordinary] * max(PER_DAY * days - len(ODD), 0)]
     maker.random.shuffle(kinds)
     for kind in kinds:
         yield kind(maker, start - timedelta(seconds=maker.random.randint(7200, 7200 + span)))
 
 
-def _ordinary(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_ordinary(maker: Maker, placed: datetime) -> dict[str, Any]:
     place = maker.random.choices((DE, FR, PL), (6, 3, 2))[0]
     quantities = maker.random.choices((1, 2, 3), (8, 3, 1), k=maker.random.choices((1, 2, 3), (7, 2, 1))[0])
     by_amazon = maker.random.random() < FBA_SHARE
@@ -39,22 +39,22 @@ def _ordinary(maker: Maker, placed: datetime) -> dict[str, Any]:
         for at, (article, quantity) in enumerate(zip(chosen, quantities, strict=True))
     ]
     if by_amazon:
-        return _by_amazon(maker, maker.order(place, placed, items), placed)
+        return _make_fulfilled_by_amazon(maker, maker.order(place, placed, items), placed)
     order = maker.order(place, placed, items)
-    return _shipped(maker, order, placed) if maker.random.random() < 0.5 else order
+    return _add_shipment(maker, order, placed) if maker.random.random() < 0.5 else order
 
 
-def _by_amazon(maker: Maker, order: dict[str, Any], placed: datetime) -> dict[str, Any]:
+def _make_fulfilled_by_amazon(maker: Maker, order: dict[str, Any], placed: datetime) -> dict[str, Any]:
     """Fulfilled by Amazon: no e-mail, no name, no street, no parcels."""
     address = order["recipient"]["deliveryAddress"]
     bare = {name: address[name] for name in ("city", "postalCode", "countryCode")}
-    order = _done(order, placed) | {"programs": ["PRIME"], "recipient": {"deliveryAddress": bare}}
+    order = _add_shipped_units(order, placed) | {"programs": ["PRIME"], "recipient": {"deliveryAddress": bare}}
     order["fulfillment"] = maker.fulfillment(placed, "SHIPPED", "AMAZON")
     return {name: value for name, value in order.items() if name != "buyer"}
 
 
-def _shipped(maker: Maker, order: dict[str, Any], placed: datetime) -> dict[str, Any]:
-    order = _done(order, placed)
+def _add_shipment(maker: Maker, order: dict[str, Any], placed: datetime) -> dict[str, Any]:
+    order = _add_shipped_units(order, placed)
     order["fulfillment"] = maker.fulfillment(placed, "SHIPPED")
     order["packages"] = [
         {
@@ -76,47 +76,49 @@ def _shipped(maker: Maker, order: dict[str, Any], placed: datetime) -> dict[str,
     return order
 
 
-def _done(order: dict[str, Any], placed: datetime) -> dict[str, Any]:
+def _add_shipped_units(order: dict[str, Any], placed: datetime) -> dict[str, Any]:
     """All units sent, an hour and three quarters after the order."""
     for item in order["orderItems"]:
         item["fulfillment"] = {"quantityFulfilled": item["quantityOrdered"], "quantityUnfulfilled": 0}
     return {**order, "lastUpdatedTime": written(placed + timedelta(minutes=105))}
 
 
-def _one(maker: Maker, place: Place, quantity: int = 1, by_amazon: bool = False, **more: Any) -> list[dict[str, Any]]:
+def _make_one_item(
+    maker: Maker, place: Place, quantity: int = 1, by_amazon: bool = False, **more: Any
+) -> list[dict[str, Any]]:
     (article,) = maker.articles(place, 1, by_amazon)
     return [maker.item(place, article, quantity, **more)]
 
 
-def _fba(maker: Maker, placed: datetime) -> dict[str, Any]:
-    return _by_amazon(maker, maker.order(PL, placed, _one(maker, PL, by_amazon=True)), placed)
+def _make_fba(maker: Maker, placed: datetime) -> dict[str, Any]:
+    return _make_fulfilled_by_amazon(maker, maker.order(PL, placed, _make_one_item(maker, PL, by_amazon=True)), placed)
 
 
-def _pending(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_pending(maker: Maker, placed: datetime) -> dict[str, Any]:
     """Not authorised yet: no proceeds, no buyer."""
-    items = _one(maker, DE)
+    items = _make_one_item(maker, DE)
     del items[0]["proceeds"], items[0]["product"]["price"]
     waiting = maker.fulfillment(placed, "PENDING")
     return maker.order(DE, placed, items, buyer=None, recipient=None, proceeds=None, fulfillment=waiting)
 
 
-def _cancelled(maker: Maker, placed: datetime) -> dict[str, Any]:
-    items = _one(maker, DE)
+def _make_cancelled(maker: Maker, placed: datetime) -> dict[str, Any]:
+    items = _make_one_item(maker, DE)
     _cancel(items[0], "BUYER", "Ordered by mistake")
     del items[0]["proceeds"]
     return maker.order(DE, placed, items, proceeds=None, fulfillment=maker.fulfillment(placed, "CANCELLED"))
 
 
-def _partly_cancelled(maker: Maker, placed: datetime) -> dict[str, Any]:
-    items = _one(maker, DE) + _one(maker, DE)
+def _make_partly_cancelled(maker: Maker, placed: datetime) -> dict[str, Any]:
+    items = _make_one_item(maker, DE) + _make_one_item(maker, DE)
     _cancel(items[1], "MERCHANT", "Out of stock")
     del items[1]["proceeds"]
     return maker.order(DE, placed, items)
 
 
-def _cancellation_asked(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_cancellation_asked(maker: Maker, placed: datetime) -> dict[str, Any]:
     """Only asked for: it changes nothing."""
-    items = _one(maker, FR)
+    items = _make_one_item(maker, FR)
     items[0]["cancellation"] = {"cancellationRequest": {"requester": "BUYER", "cancelReason": "Changed my mind"}}
     return maker.order(FR, placed, items)
 
@@ -126,33 +128,33 @@ def _cancel(item: dict[str, Any], by: str, why: str) -> None:
     item["fulfillment"] = {"quantityFulfilled": 0, "quantityUnfulfilled": 0}
 
 
-def _gift(maker: Maker, placed: datetime) -> dict[str, Any]:
-    items = _one(maker, DE, 2, gift_wrap=598, shipping=399)
+def _make_gift(maker: Maker, placed: datetime) -> dict[str, Any]:
+    items = _make_one_item(maker, DE, 2, gift_wrap=598, shipping=399)
     gift = {"giftOption": {"giftMessage": "Alles Gute, Opa! 🎂", "giftWrapLevel": "PREMIUM"}}
     items[0]["fulfillment"]["packing"] = gift
     return maker.order(DE, placed, items)
 
 
-def _promotion(maker: Maker, placed: datetime) -> dict[str, Any]:
-    items = _one(maker, FR, 3, discount=750, shipping=499)
+def _make_promotion(maker: Maker, placed: datetime) -> dict[str, Any]:
+    items = _make_one_item(maker, FR, 3, discount=750, shipping=499)
     items[0]["promotion"] = {"breakdowns": [{"promotionId": "FR-RENTREE-2026"}]}
     return maker.order(FR, placed, items)
 
 
-def _business(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_business(maker: Maker, placed: datetime) -> dict[str, Any]:
     """A German business buyer: net prices, tax on top, invoice address of its own."""
-    items = _one(maker, DE, 4, net=True)
+    items = _make_one_item(maker, DE, 4, net=True)
     items[0]["product"]["price"]["priceDesignation"] = "BUSINESS_PRICE"
-    return _company(maker, DE, placed, items, "Café Brühwerk GmbH", "DE136695976")
+    return _make_company_order(maker, DE, placed, items, "Café Brühwerk GmbH", "DE136695976")
 
 
-def _reverse_charge(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_reverse_charge(maker: Maker, placed: datetime) -> dict[str, Any]:
     """A French business with a valid VAT number: no tax is charged."""
-    items = _one(maker, FR, 6, net=True, untaxed=True)
-    return _company(maker, FR, placed, items, "Torréfaction de l'Île SARL", "FR40303265045")
+    items = _make_one_item(maker, FR, 6, net=True, untaxed=True)
+    return _make_company_order(maker, FR, placed, items, "Torréfaction de l'Île SARL", "FR40303265045")
 
 
-def _company(
+def _make_company_order(
     maker: Maker, place: Place, placed: datetime, items: list[dict[str, Any]], company: str, number: str
 ) -> dict[str, Any]:
     order = maker.order(place, placed, items, programs=["AMAZON_BUSINESS"])
@@ -164,73 +166,73 @@ def _company(
     return order | {"tax": {"taxRegistrations": [registration]}}
 
 
-def _import_scheme(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_import_scheme(maker: Maker, placed: datetime) -> dict[str, Any]:
     """Sent from outside the Union: Amazon collects the VAT under its IOSS number."""
-    items = _one(maker, FR)
-    items[0]["tax"] = _collected("IOSS", "Amazon Services Europe S.à r.l.")
+    items = _make_one_item(maker, FR)
+    items[0]["tax"] = _build_collection("IOSS", "Amazon Services Europe S.à r.l.")
     items[0]["fulfillment"]["shipping"] = {"internationalShipping": {"iossNumber": "IM4420001201"}}
     return maker.order(FR, placed, items)
 
 
-def _deemed_supplier(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_deemed_supplier(maker: Maker, placed: datetime) -> dict[str, Any]:
     """To a British consumer, up to 135 GBP: Amazon is the supplier in the eyes of the tax office."""
     items = [maker.item(UK, next(each for each in maker.full_rate if each.price_minor_eur < 9000))]
-    items[0]["tax"] = {"taxCollections": _collected("", "Amazon EU S.à r.l., UK Branch")["taxCollections"]}
+    items[0]["tax"] = {"taxCollections": _build_collection("", "Amazon EU S.à r.l., UK Branch")["taxCollections"]}
     return maker.order(UK, placed, items)
 
 
-def _collected(scheme: str, party: str) -> dict[str, Any]:
+def _build_collection(scheme: str, party: str) -> dict[str, Any]:
     return {
         "taxCalculationBreakdowns": [{"reportingScheme": scheme}],
         "taxCollections": [{"model": "MARKETPLACE_FACILITATOR", "responsibleParty": party}],
     }
 
 
-def _non_amazon(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_non_amazon(maker: Maker, placed: datetime) -> dict[str, Any]:
     """Multi-channel fulfilment: Amazon sends what was sold elsewhere. It is nobody's sale here."""
-    items = _one(maker, DE, by_amazon=True)
+    items = _make_one_item(maker, DE, by_amazon=True)
     del items[0]["proceeds"], items[0]["product"]["price"]
-    order = _by_amazon(maker, maker.order(DE, placed, items, proceeds=None), placed)
+    order = _make_fulfilled_by_amazon(maker, maker.order(DE, placed, items, proceeds=None), placed)
     channel = {"channelName": "NON_AMAZON", "marketplaceId": DE.id, "marketplaceName": "Non-Amazon"}
     return order | {"salesChannel": channel, "programs": []}
 
 
-def _zloty(maker: Maker, placed: datetime) -> dict[str, Any]:
-    return maker.order(PL, placed, _one(maker, PL, 2, shipping=1499))
+def _make_zloty(maker: Maker, placed: datetime) -> dict[str, Any]:
+    return maker.order(PL, placed, _make_one_item(maker, PL, 2, shipping=1499))
 
 
-def _krona(maker: Maker, placed: datetime) -> dict[str, Any]:
-    return maker.order(SE, placed, _one(maker, SE, 2))
+def _make_krona(maker: Maker, placed: datetime) -> dict[str, Any]:
+    return maker.order(SE, placed, _make_one_item(maker, SE, 2))
 
 
-def _replacement(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_replacement(maker: Maker, placed: datetime) -> dict[str, Any]:
     """Free of charge, in place of an earlier order's goods."""
-    items = _one(maker, DE)
+    items = _make_one_item(maker, DE)
     del items[0]["proceeds"], items[0]["product"]["price"]
     link = {"orderId": f"304-{maker.seed:07d}-9999999", "associationType": "REPLACEMENT_ORIGINAL_ID"}
     return maker.order(DE, placed, items, proceeds=None, associatedOrders=[link])
 
 
-def _sixty_lines(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_sixty_lines(maker: Maker, placed: datetime) -> dict[str, Any]:
     return maker.order(DE, placed, [maker.item(DE, article) for article in maker.articles(DE, 60)])
 
 
-def _partly_shipped(maker: Maker, placed: datetime) -> dict[str, Any]:
-    items = _one(maker, DE, 3)
+def _make_partly_shipped(maker: Maker, placed: datetime) -> dict[str, Any]:
+    items = _make_one_item(maker, DE, 3)
     items[0]["fulfillment"] = {"quantityFulfilled": 1, "quantityUnfulfilled": 2}
     return maker.order(DE, placed, items, fulfillment=maker.fulfillment(placed, "PARTIALLY_SHIPPED"))
 
 
-def _unknown_sku(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_unknown_sku(maker: Maker, placed: datetime) -> dict[str, Any]:
     """Listed by hand on Amazon, never entered in Odoo."""
-    items = _one(maker, DE)
+    items = _make_one_item(maker, DE)
     items[0]["product"] |= {"sellerSku": "OLD-STOCK-2019", "title": "Restposten Kaffeemühle"}
     return maker.order(DE, placed, items)
 
 
-def _without_buyer(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_without_buyer(maker: Maker, placed: datetime) -> dict[str, Any]:
     """No e-mail and no name of the buyer, an address that is long and far from ASCII."""
-    order = maker.order(DE, placed, _one(maker, DE), buyer=None)
+    order = maker.order(DE, placed, _make_one_item(maker, DE), buyer=None)
     order["recipient"]["deliveryAddress"] |= {
         "name": "Ærøskøbing Čapek-Þórsdóttir 李小龍",
         "addressLine1": "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkstraße 128",
@@ -241,7 +243,8 @@ def _without_buyer(maker: Maker, placed: datetime) -> dict[str, Any]:
 
 
 ODD = (
-    _fba, _pending, _cancelled, _partly_cancelled, _cancellation_asked, _gift, _promotion, _business, _reverse_charge,
-    _import_scheme, _deemed_supplier, _non_amazon, _zloty, _krona, _replacement, _sixty_lines, _partly_shipped,
-    _unknown_sku, _without_buyer,
+    _make_fba, _make_pending, _make_cancelled, _make_partly_cancelled, _make_cancellation_asked, _make_gift,
+    _make_promotion, _make_business, _make_reverse_charge, _make_import_scheme, _make_deemed_supplier, _make_non_amazon,
+    _make_zloty, _make_krona, _make_replacement, _make_sixty_lines, _make_partly_shipped, _make_unknown_sku,
+    _make_without_buyer,
 )  # fmt: skip

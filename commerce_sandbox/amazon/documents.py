@@ -48,17 +48,17 @@ class Documents:
         document = self.documents.get(call.path.removeprefix(PATH))
         signed = document and document.signature and call.one("X-Amz-Signature") == document.signature
         if not document or not signed or not document.expires or document.expires <= now:
-            return _denied("Request has expired")
+            return _deny("Request has expired")
         if "x-amz-access-token" in call.headers:
-            return _denied("Only one auth mechanism allowed")
+            return _deny("Only one auth mechanism allowed")
         if call.method == "PUT":
             if call.headers.get("content-type") != document.content_type:
-                return _denied("SignatureDoesNotMatch")
+                return _deny("SignatureDoesNotMatch")
             document.body = call.body
             return Reply(200, b"")
         return Reply(200, document.body, {"Content-Type": document.content_type or "binary/octet-stream"})
 
 
-def _denied(why: str) -> Reply:
+def _deny(why: str) -> Reply:
     body = f"<Error><Code>AccessDenied</Code><Message>{why}</Message></Error>".encode()
     return Reply(403, body, {"Content-Type": "application/xml"})

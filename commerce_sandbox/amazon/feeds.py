@@ -67,14 +67,14 @@ class Feeds:
         for each in self.feeds.values():  # in the order they came
             if each.status == "IN_QUEUE" and now >= each.ready:
                 self._work(each, now)
-        return _shown(self.feeds[feed_id])
+        return _show(self.feeds[feed_id])
 
     def list(self, call: Call, now: datetime) -> dict[str, Any]:
         if call.one("feedTypes") != KIND:
             raise invalid("Invalid input")
         since, wanted = instant(call.one("createdSince"), "createdSince"), call.one("processingStatuses").split(",")
         found = [feed for feed in self.feeds.values() if feed.created >= since and feed.status in wanted]
-        return {"feeds": [_shown(feed) for feed in reversed(found)][: int(call.one("pageSize", "10"))]}
+        return {"feeds": [_show(feed) for feed in reversed(found)][: int(call.one("pageSize", "10"))]}
 
     def document(self, call: Call, now: datetime, document_id: str) -> dict[str, Any]:
         if document_id not in self._documents.documents:
@@ -119,7 +119,7 @@ class Feeds:
         feed.result = self._documents.new(json.dumps(report).encode(), "application/json; charset=UTF-8", deflate=True)
 
 
-def _shown(feed: Feed) -> dict[str, Any]:
+def _show(feed: Feed) -> dict[str, Any]:
     shown = {
         "feedId": feed.id,
         "feedType": KIND,

@@ -45,11 +45,11 @@ class Offer:
 
     @property
     def quantity(self) -> int | None:
-        return next((each.get("quantity") for each in self.availability if _code(each) == "DEFAULT"), None)
+        return next((each.get("quantity") for each in self.availability if _read_code(each) == "DEFAULT"), None)
 
     @property
     def by_amazon(self) -> bool:
-        return any(_code(each).startswith("AMAZON") for each in self.availability)
+        return any(_read_code(each).startswith("AMAZON") for each in self.availability)
 
 
 def offers(catalogue: Sequence[Article], now: datetime) -> list[Offer]:
@@ -85,7 +85,7 @@ class Listings:
     def sold(self, sku: str, units: int) -> None:
         """An order takes from what the merchant offers; nobody calls that a change of the listing."""
         for each in self.offers[sku].availability if sku in self.offers else ():
-            if _code(each) == "DEFAULT" and each.get("quantity"):
+            if _read_code(each) == "DEFAULT" and each.get("quantity"):
                 each["quantity"] = max(each["quantity"] - units, 0)
 
     def search(self, call: Call, now: datetime, seller: str) -> dict[str, Any]:
@@ -97,14 +97,14 @@ class Listings:
         by = ORDER[call.one("sortBy", "lastUpdatedDate")]
         places = set(call.one("marketplaceIds").split(","))
         found = sorted(
-            (offer for offer in self.offers.values() if places & set(offer.marketplaces) and _within(offer, call)),
+            (offer for offer in self.offers.values() if places & set(offer.marketplaces) and _is_within(offer, call)),
             key=lambda offer: getattr(offer, by),
             reverse=call.one("sortOrder", "DESC") == "DESC",
         )
         start = int(base64.b64decode(call.one("pageToken"))) if call.one("pageToken") else 0
         answer: dict[str, Any] = {
             "numberOfResults": len(found),
-            "items": [_item(offer, places, included) for offer in found[start : start + size]],
+            "items": [_build_item(offer, places, included) for offer in found[start : start + size]],
         }
         if start + size < min(len(found), MOST):
             answer["pagination"] = {"nextToken": base64.b64encode(str(start + size).encode()).decode()}
@@ -143,11 +143,16 @@ class Listings:
         new = offer.availability
         for patch in patches:
             value = patch.get("value", [])
-            if patch["path"] != "/attributes/fulfillment_availability" or not value or not all(map(_sound, value)):
+            if patch["path"] != "/attributes/fulfillment_availability" or not value or not all(map(_is_sound, value)):
                 return [_issue("4000001", "The provided value for 'fulfillment_availability' is invalid.")]
             if patch["op"] == "merge":
-                kept = {_code(each): each for each in new}
-                new = list({**kept, **{_code(each): {**kept.get(_code(each), {}), **each} for each in value}}.values())
+                kept = {_read_code(each): each for each in new}
+                new = list(
+                    {
+                        **kept,
+                        **{_read_code(each): {**kept.get(_read_code(each), {}), **each} for each in value},
+                    }.values()
+                )
             else:
                 new = value
         if not preview:
@@ -155,27 +160,27 @@ class Listings:
         return []
 
 
-def _code(availability: dict[str, Any]) -> str:
+def _read_code(availability: dict[str, Any]) -> str:
     return str(availability.get("fulfillment_channel_code", ""))
 
 
-def _sound(value: dict[str, Any]) -> bool:
+def _is_sound(value: dict[str, Any]) -> bool:
     quantity = value.get("quantity", 0)
-    return bool(_code(value)) and isinstance(quantity, int) and 0 <= quantity < 10**7
+    return bool(_read_code(value)) and isinstance(quantity, int) and 0 <= quantity < 10**7
 
 
 def _issue(code: str, message: str) -> dict[str, Any]:
     return {"code": code, "message": message, "severity": "ERROR", "categories": ["INVALID_ATTRIBUTE"]}
 
 
-def _within(offer: Offer, call: Call) -> bool:
+def _is_within(offer: Offer, call: Call) -> bool:
     after, before = call.one("lastUpdatedAfter"), call.one("lastUpdatedBefore")
     return (not after or offer.updated >= instant(after, "lastUpdatedAfter")) and (
         not before or offer.updated <= instant(before, "lastUpdatedBefore")
     )
 
 
-def _item(offer: Offer, places: set[str], included: Sequence[str]) -> dict[str, Any]:
+def _build_item(offer: Offer, places: set[str], included: Sequence[str]) -> dict[str, Any]:
     here = [place for place in offer.marketplaces if place in places]
     buyable = offer.by_amazon or offer.quantity
     data = {
@@ -193,7 +198,8 @@ def _item(offer: Offer, places: set[str], included: Sequence[str]) -> dict[str, 
             for place in here
         ],
         "fulfillmentAvailability": [
-            {"fulfillmentChannelCode": _code(each)} | ({"quantity": each["quantity"]} if "quantity" in each else {})
+            {"fulfillmentChannelCode": _read_code(each)}
+            | ({"quantity": each["quantity"]} if "quantity" in each else {})
             for each in offer.availability
         ],
         "productTypes": [{"marketplaceId": place, "productType": offer.product_type} for place in here],

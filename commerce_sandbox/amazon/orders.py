@@ -66,24 +66,24 @@ class Orders:
 
     def add_new(self, order: dict[str, Any], now: datetime) -> None:
         later = now - instant(order["createdTime"], "createdTime")
-        self.add({**_moved(order, later), "createdTime": written(now), "lastUpdatedTime": written(now)})
+        self.add({**_move(order, later), "createdTime": written(now), "lastUpdatedTime": written(now)})
 
     def get(self, call: Call, now: datetime, order_id: str) -> dict[str, Any]:
-        wanted = _parameters(call, {"includedData"})
+        wanted = _read_parameters(call, {"includedData"})
         if order_id not in self._orders:
             raise Refused(404, "NotFound", f"No order with the id {order_id} is found.")
         return {"order": _cut(self._orders[order_id], wanted.get("includedData", ()))}
 
     def search(self, call: Call, now: datetime) -> dict[str, Any]:
-        wanted = _parameters(call, {*INSTANTS, *LISTS, "maxResultsPerPage", "paginationToken"})
-        by, after, before = _window(wanted, now)
+        wanted = _read_parameters(call, {*INSTANTS, *LISTS, "maxResultsPerPage", "paginationToken"})
+        by, after, before = _read_window(wanted, now)
         size = int(wanted.get("maxResultsPerPage", PAGE_SIZE))
         start = _read_token(wanted, now)
         found = sorted(
             (key, order)
             for order in self._orders.values()
             if after <= (when := instant(order[f"{by}Time"], by)) <= before
-            and _passes(order, wanted)
+            and _is_wanted(order, wanted)
             and (key := (written(when), order["orderId"])) > start
         )
         page = found[:size]
@@ -92,11 +92,11 @@ class Orders:
             f"{by}Before": written(before),
         }
         if len(found) > size:
-            answer["pagination"] = {"nextToken": _token(wanted, page[-1][0], now)}
+            answer["pagination"] = {"nextToken": _build_token(wanted, page[-1][0], now)}
         return answer
 
 
-def _parameters(call: Call, known: set[str]) -> dict[str, Any]:
+def _read_parameters(call: Call, known: set[str]) -> dict[str, Any]:
     """The query, lists split at their commas. Unknown names, repeated ones and foreign values are refused."""
     wanted: dict[str, Any] = {}
     for name, values in call.query.items():
@@ -115,7 +115,7 @@ def _parameters(call: Call, known: set[str]) -> dict[str, Any]:
     return wanted
 
 
-def _window(wanted: dict[str, Any], now: datetime) -> tuple[str, datetime, datetime]:
+def _read_window(wanted: dict[str, Any], now: datetime) -> tuple[str, datetime, datetime]:
     """(created or lastUpdated, after, before), both bounds included."""
     times = {name: instant(wanted[name], name) for name in INSTANTS if name in wanted}
     if ("createdAfter" in times) == ("lastUpdatedAfter" in times):
@@ -131,7 +131,7 @@ def _window(wanted: dict[str, Any], now: datetime) -> tuple[str, datetime, datet
     return by, after, before
 
 
-def _token(wanted: dict[str, Any], position: tuple[str, str], now: datetime) -> str:
+def _build_token(wanted: dict[str, Any], position: tuple[str, str], now: datetime) -> str:
     fixed = {name: value for name, value in sorted(wanted.items()) if name not in FREE}
     return base64.urlsafe_b64encode(json.dumps([fixed, position, written(now)]).encode()).decode()
 
@@ -151,7 +151,7 @@ def _read_token(wanted: dict[str, Any], now: datetime) -> tuple[str, str]:
     return position[0], position[1]
 
 
-def _passes(order: dict[str, Any], wanted: dict[str, Any]) -> bool:
+def _is_wanted(order: dict[str, Any], wanted: dict[str, Any]) -> bool:
     fulfillment = order.get("fulfillment", {})
     return all(
         name not in wanted or value in wanted[name]
@@ -170,15 +170,15 @@ def _cut(order: dict[str, Any], included: Iterable[str]) -> dict[str, Any]:
     return without(order, of_order) | {"orderItems": [without(item, of_item) for item in order["orderItems"]]}
 
 
-def _moved(value: Any, later: timedelta) -> Any:
+def _move(value: Any, later: timedelta) -> Any:
     """A payload with all its instants moved."""
     if isinstance(value, list):
-        return [_moved(each, later) for each in value]
+        return [_move(each, later) for each in value]
     if not isinstance(value, dict):
         return value
     return {
         name: written(instant(each, name) + later)
         if isinstance(each, str) and name.endswith(("Time", "DateTime"))
-        else _moved(each, later)
+        else _move(each, later)
         for name, each in value.items()
     }

@@ -64,7 +64,7 @@ class Reports:
     def get(self, call: Call, now: datetime, report_id: str) -> dict[str, Any]:
         if report_id not in self._reports:
             raise Refused(404, "NotFound", f"No report with the id {report_id} is found.")
-        return self._shown(self._worked(self._reports[report_id], now))
+        return self._show(self._work_on(self._reports[report_id], now))
 
     def list(self, call: Call, now: datetime) -> dict[str, Any]:
         if call.one("reportTypes") != KIND:
@@ -74,7 +74,7 @@ class Reports:
             shown
             for report in reversed(self._reports.values())
             if report.created >= since and report.marketplace in call.one("marketplaceIds").split(",")
-            if (shown := self._shown(self._worked(report, now)))["processingStatus"]
+            if (shown := self._show(self._work_on(report, now)))["processingStatus"]
             in call.one("processingStatuses").split(",")
         ]
         return {"reports": found[: int(call.one("pageSize", "10"))]}
@@ -88,13 +88,13 @@ class Reports:
             "compressionAlgorithm": "GZIP",
         }
 
-    def _worked(self, report: Report, now: datetime) -> Report:
+    def _work_on(self, report: Report, now: datetime) -> Report:
         if report.status in TERMINAL or now < report.ready:
             return report
         report.status = self.fate.pop(0) if self.fate else "DONE"
         made, body = self._cache.get(report.marketplace, (now, b""))
         if not body or now - made >= self.cached:
-            body = self._rows(report.marketplace)
+            body = self._write_rows(report.marketplace)
             self._cache[report.marketplace] = (now, body)
         if report.status == "DONE" and body.count(b"\n") == 1:
             report.status = "CANCELLED"  # Amazon's word for a report without rows
@@ -103,7 +103,7 @@ class Reports:
             report.document = self._documents.new(body, kind, deflate=True)
         return report
 
-    def _shown(self, report: Report) -> dict[str, Any]:
+    def _show(self, report: Report) -> dict[str, Any]:
         shown = {
             "reportId": report.id,
             "reportType": KIND,
@@ -115,17 +115,17 @@ class Reports:
         }
         return shown | ({"reportDocumentId": report.document} if report.document else {})
 
-    def _rows(self, marketplace: str) -> bytes:
+    def _write_rows(self, marketplace: str) -> bytes:
         rows = ["\t".join(self.columns)]
         rows += [
-            "\t".join(_fields(offer, self.columns))
+            "\t".join(_list_fields(offer, self.columns))
             for offer in self._listings.offers.values()
             if marketplace in offer.marketplaces
         ]
         return "".join(f"{row}\n" for row in rows).encode(self.charset, "replace")  # what it lacks becomes "?"
 
 
-def _fields(offer: Offer, columns: tuple[str, ...]) -> list[str]:
+def _list_fields(offer: Offer, columns: tuple[str, ...]) -> list[str]:
     channel = str(offer.availability[0]["fulfillment_channel_code"]) if offer.availability else "DEFAULT"
     known = {
         "item-name": offer.title,

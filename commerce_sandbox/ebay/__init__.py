@@ -78,17 +78,17 @@ class EbayStandIn(StandIn):
 
     def handle(self, call: Call) -> Reply:
         if call.path == TOKEN:
-            return self._token(call)
+            return self._build_token(call)
         if call.path == "/ws/api.dll":
-            return self._trading(call)
-        if not self._valid(call.headers.get("authorization", "").removeprefix("Bearer ")):
+            return self._answer_trading(call)
+        if not self._is_valid(call.headers.get("authorization", "").removeprefix("Bearer ")):
             return rest.error(401, 1001, "Invalid access token", "OAuth")
         try:
-            return self._rest(call)
+            return self._answer_rest(call)
         except rest.Refusal as refusal:
             return refusal.reply
 
-    def _rest(self, call: Call) -> Reply:
+    def _answer_rest(self, call: Call) -> Reply:
         if call.method == "GET" and call.path == rest.PATH:
             return rest.get_orders(self.orders.values(), call, self.url, self.now())
         if call.method == "GET" and call.path.startswith(f"{rest.PATH}/"):
@@ -97,9 +97,9 @@ class EbayStandIn(StandIn):
             return inventory.answer(self.listings, call, self.url, self.refused, self.skus_a_call)
         return Reply(404)
 
-    def _trading(self, call: Call) -> Reply:
+    def _answer_trading(self, call: Call) -> Reply:
         name, now = call.headers.get("x-ebay-api-call-name", ""), self.now()
-        if not self._valid(call.headers.get("x-ebay-api-iaf-token", "")):
+        if not self._is_valid(call.headers.get("x-ebay-api-iaf-token", "")):
             return trading.failure(name, now, "21917053", "Expired IAF token.")
         request = trading.read(call.body)
         if name == "GetOrders":
@@ -112,7 +112,7 @@ class EbayStandIn(StandIn):
             return trading.get_user(now)
         return trading.failure(name, now, "2", f"Unsupported API call: {name}.")
 
-    def _token(self, call: Call) -> Reply:
+    def _build_token(self, call: Call) -> Reply:
         form, scheme = call.form(), call.headers.get("authorization", "").partition(" ")
         try:
             known = scheme[0] == "Basic" and ":" in base64.b64decode(scheme[2], validate=True).decode()
@@ -127,5 +127,5 @@ class EbayStandIn(StandIn):
         self._tokens[token] = self.now() + timedelta(seconds=TOKEN_SECONDS)
         return Reply(200, {"access_token": token, "expires_in": TOKEN_SECONDS, "token_type": "User Access Token"})
 
-    def _valid(self, token: str) -> bool:
+    def _is_valid(self, token: str) -> bool:
         return token in self._tokens and self.now() < self._tokens[token]

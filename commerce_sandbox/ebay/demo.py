@@ -59,90 +59,91 @@ class Maker:
 def demo_orders(seed: int, days: int, start: datetime, catalogue: Sequence[Article]) -> Iterator[dict[str, Any]]:
     """Orders of the last `days` days before `start`, in no order; one of each odd sort, the rest ordinary."""
     maker = Maker(seed, catalogue)
-    kinds = [*ODD, *[_ordinary] * max(PER_DAY * days - len(ODD), 0)]
+    kinds = [*ODD, *[_make_ordinary] * max(PER_DAY * days - len(ODD), 0)]
     maker.random.shuffle(kinds)
     for kind in kinds:
         yield kind(maker, start - timedelta(seconds=maker.random.randint(3600, days * 86_400)))
 
 
-def _ordinary(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_ordinary(maker: Maker, placed: datetime) -> dict[str, Any]:
     sold = [maker.sold(maker.random.choice((1, 1, 1, 2))) for _ in range(maker.random.choice((1, 1, 1, 2)))]
     buyer = maker.random.choice(PEOPLE)
     return maker.order(placed, sold, buyer, delivery=maker.random.choice((0, 449, 590)),
                        shipped=maker.random.random() < 0.4)  # fmt: skip
 
 
-def _discounted(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_discounted(maker: Maker, placed: datetime) -> dict[str, Any]:
     return maker.order(placed, [maker.sold(3, 333), maker.sold()], PEOPLE[0], delivery=590, delivery_discount=590)
 
 
-def _many_units(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_many_units(maker: Maker, placed: datetime) -> dict[str, Any]:
     return maker.order(placed, [maker.sold(12, 1_200)], PEOPLE[1], delivery=449)
 
 
-def _variations(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_variations(maker: Maker, placed: datetime) -> dict[str, Any]:
     mugs = [article for article in maker.catalogue if article.sku.endswith(("-BL", "-GR"))]
     return maker.order(placed, [maker.sold(2, article=article) for article in mugs], PEOPLE[5])
 
 
-def _cancelled(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_cancelled(maker: Maker, placed: datetime) -> dict[str, Any]:
     return maker.order(placed, [maker.sold()], PEOPLE[5], payment="FULLY_REFUNDED", cancel="CANCELED")
 
 
-def _cancel_requested(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_cancel_requested(maker: Maker, placed: datetime) -> dict[str, Any]:
     return maker.order(placed, [maker.sold()], PEOPLE[4], cancel="IN_PROGRESS")
 
 
-def _unpaid(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_unpaid(maker: Maker, placed: datetime) -> dict[str, Any]:
     return maker.order(placed, [maker.sold()], PEOPLE[2], payment="PENDING")
 
 
-def _refunded(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_refunded(maker: Maker, placed: datetime) -> dict[str, Any]:
     return maker.order(placed, [maker.sold(2)], PEOPLE[3], payment="PARTIALLY_REFUNDED", shipped=True, refund=250)
 
 
-def _british(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_british(maker: Maker, placed: datetime) -> dict[str, Any]:
     """In pounds; eBay collects the United Kingdom's VAT on consignments up to 135 GBP."""
     sold = [maker.sold()._replace(price=2_450)]
     return maker.order(placed, sold, BRITON, currency="GBP", delivery=999, remitted=Remitted("VAT", 20))
 
 
-def _american(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_american(maker: Maker, placed: datetime) -> dict[str, Any]:
     return maker.order(placed, [maker.sold()], AMERICAN, delivery=1_499, remitted=Remitted("STATE_SALES_TAX", 7))
 
 
-def _norwegian(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_norwegian(maker: Maker, placed: datetime) -> dict[str, Any]:
     remitted = Remitted("VAT", 25, ("VOEC", "VOEC NO:2020009"))
     return maker.order(placed, [maker.sold()], NORWEGIAN, delivery=1_299, remitted=remitted)
 
 
-def _imported(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_imported(maker: Maker, placed: datetime) -> dict[str, Any]:
     """Sent from London to Berlin: eBay pays the VAT through its import one-stop shop."""
     remitted = Remitted("VAT", 19, ("IOSS", "IM2760000742"))
     return maker.order(placed, [maker.sold()], PEOPLE[1], delivery=499, remitted=remitted, location="GB")
 
 
-def _italian(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_italian(maker: Maker, placed: datetime) -> dict[str, Any]:
     return maker.order(placed, [maker.sold()], ITALIAN, delivery=899)
 
 
-def _without_email(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_without_email(maker: Maker, placed: datetime) -> dict[str, Any]:
     return maker.order(placed, [maker.sold()], NAMELESS)
 
 
-def _invalid_request(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_invalid_request(maker: Maker, placed: datetime) -> dict[str, Any]:
     return maker.order(placed, [maker.sold()], PEOPLE[0]._replace(email="Invalid Request", phone="Invalid Request"))
 
 
-def _unknown_sku(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_unknown_sku(maker: Maker, placed: datetime) -> dict[str, Any]:
     return maker.order(placed, [maker.sold()._replace(sku="OLD-STOCK-1", title="Camping Mug, Enamel")], PEOPLE[5])
 
 
-def _sixty_lines(maker: Maker, placed: datetime) -> dict[str, Any]:
+def _make_sixty_lines(maker: Maker, placed: datetime) -> dict[str, Any]:
     return maker.order(placed, [maker.sold(1 + at % 3) for at in range(60)], PEOPLE[4], delivery=590)
 
 
 ODD: tuple[Callable[[Maker, datetime], dict[str, Any]], ...] = (
-    _discounted, _many_units, _variations, _cancelled, _cancel_requested, _unpaid, _refunded, _british, _american,
-    _norwegian, _imported, _italian, _without_email, _invalid_request, _unknown_sku, _sixty_lines,
+    _make_discounted, _make_many_units, _make_variations, _make_cancelled, _make_cancel_requested, _make_unpaid,
+    _make_refunded, _make_british, _make_american, _make_norwegian, _make_imported, _make_italian, _make_without_email,
+    _make_invalid_request, _make_unknown_sku, _make_sixty_lines,
 )  # fmt: skip

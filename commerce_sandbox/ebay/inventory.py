@@ -24,19 +24,19 @@ def answer(
     by_sku = of_inventory(offered)
     match call.method, call.path.removeprefix(PATH):
         case "GET", "/inventory_item":
-            return _items(by_sku, call, url)
+            return _answer_items(by_sku, call, url)
         case "GET", "/offer":
-            return _offers(by_sku, call, url)
+            return _answer_offers(by_sku, call, url)
         case "POST", "/bulk_update_price_quantity":
             return _update(by_sku, call, refused, skus_a_call)
     return Reply(404)
 
 
-def _items(by_sku: dict[str, Offered], call: Call, url: str) -> Reply:
+def _answer_items(by_sku: dict[str, Offered], call: Call, url: str) -> Reply:
     """`offset` is the page's number."""
     limit, page = int(call.one("limit", "25")), int(call.one("offset", "0"))
     if not 1 <= limit <= 200:
-        return _error(400, 25706, "You have provided invalid pagination values.")
+        return _build_error(400, 25706, "You have provided invalid pagination values.")
     skus = sorted(by_sku)[page * limit : (page + 1) * limit]
     pages = -(-len(by_sku) // limit)
     body: dict[str, Any] = {
@@ -60,10 +60,10 @@ def _items(by_sku: dict[str, Offered], call: Call, url: str) -> Reply:
     return Reply(200, body)
 
 
-def _offers(by_sku: dict[str, Offered], call: Call, url: str) -> Reply:
+def _answer_offers(by_sku: dict[str, Offered], call: Call, url: str) -> Reply:
     one = by_sku.get(call.one("sku"))
     if one is None:
-        return _error(404, 25713, "This Offer is not available.")
+        return _build_error(404, 25713, "This Offer is not available.")
     offer = {
         "offerId": one.offer_id,
         "sku": one.sku,
@@ -83,7 +83,7 @@ def _update(by_sku: dict[str, Offered], call: Call, refused: Mapping[str, Refuse
     """200 where all went well, else 207; a status for each offer, and one for each item without an offer's id."""
     requests = call.json()["requests"]
     if len(requests) > skus_a_call or sum(len(each.get("offers", ())) for each in requests) > 25:
-        return _error(400, 25709, "Invalid value for requests.")
+        return _build_error(400, 25709, "Invalid value for requests.")
     by_offer = {each.offer_id: each for each in by_sku.values()}
     responses: list[dict[str, Any]] = []
     for request in requests:
@@ -92,7 +92,7 @@ def _update(by_sku: dict[str, Offered], call: Call, refused: Mapping[str, Refuse
             known = by_sku.get(sku)
             if known and sku not in refused:
                 known.total = stock["quantity"]
-            responses.append(_response(sku, "", known, refused.get(sku)))
+            responses.append(_build_response(sku, "", known, refused.get(sku)))
         for offer in request.get("offers", ()):
             one = by_offer.get(offer["offerId"])
             problem = refused.get(one.sku) if one else None
@@ -102,12 +102,12 @@ def _update(by_sku: dict[str, Offered], call: Call, refused: Mapping[str, Refuse
                     one.available = offer["availableQuantity"]
                 except Refused as error:
                     problem = error
-            responses.append(_response(one.sku if one else sku, offer["offerId"], one, problem))
+            responses.append(_build_response(one.sku if one else sku, offer["offerId"], one, problem))
     whole = all(each["statusCode"] == 200 for each in responses)
     return Reply(200 if whole else 207, {"responses": responses})
 
 
-def _response(sku: str, offer_id: str, one: Offered | None, problem: Refused | None) -> dict[str, Any]:
+def _build_response(sku: str, offer_id: str, one: Offered | None, problem: Refused | None) -> dict[str, Any]:
     found: dict[str, Any] = {"sku": sku, "statusCode": 200}
     if offer_id:
         found["offerId"] = offer_id
@@ -115,13 +115,13 @@ def _response(sku: str, offer_id: str, one: Offered | None, problem: Refused | N
         problem = Refused("25713", "This Offer is not available.")
     if problem:
         found["statusCode"] = 404 if one is None else 400
-        found["errors"] = [_entry(int(problem.code), problem.message)]
+        found["errors"] = [_build_entry(int(problem.code), problem.message)]
     return found
 
 
-def _error(status: int, error_id: int, message: str) -> Reply:
-    return Reply(status, {"errors": [_entry(error_id, message)]})
+def _build_error(status: int, error_id: int, message: str) -> Reply:
+    return Reply(status, {"errors": [_build_entry(error_id, message)]})
 
 
-def _entry(error_id: int, message: str) -> dict[str, Any]:
+def _build_entry(error_id: int, message: str) -> dict[str, Any]:
     return {"errorId": error_id, "domain": DOMAIN, "category": "REQUEST", "message": message}

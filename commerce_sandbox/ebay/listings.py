@@ -49,8 +49,8 @@ class Refused(Exception):
 
 def item_id(catalogue: Sequence[Article], sku: str) -> str:
     """The listing's item id: twelve digits, the same for both colours of a mug."""
-    skus = [_base(article.sku) for article in catalogue]
-    return f"{110_000_000_000 + 37 * skus.index(_base(sku))}"
+    skus = [_cut_variation(article.sku) for article in catalogue]
+    return f"{110_000_000_000 + 37 * skus.index(_cut_variation(sku))}"
 
 
 def seed(catalogue: Sequence[Article]) -> list[Offered]:
@@ -102,7 +102,7 @@ def count(of_item: Sequence[Offered]) -> None:
         each.revisions += 1
 
 
-def _base(sku: str) -> str:
+def _cut_variation(sku: str) -> str:
     return sku.removesuffix("-BL").removesuffix("-GR")
 
 

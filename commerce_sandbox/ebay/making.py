@@ -83,7 +83,9 @@ def make_order(
         net = each.price * each.quantity - each.discount + shipping - off
         tax = net * remitted.percent // 100 if remitted else 0
         taxes += tax
-        lines.append(_line(number, at, each, amount, shipping, off, net, tax, remitted, marketplace, shipped, location))
+        lines.append(
+            _build_line(number, at, each, amount, shipping, off, net, tax, remitted, marketplace, shipped, location)
+        )
     cost, discount = sum(s.price * s.quantity for s in sold), sum(s.discount for s in sold)
     total = cost - discount + delivery - delivery_discount + taxes
     summary = {"priceSubtotal": amount(cost), "deliveryCost": amount(delivery), "total": amount(total)}
@@ -94,7 +96,7 @@ def make_order(
     if taxes:
         summary["tax"] = amount(taxes)
     paid = payment != "PENDING"
-    contact = _contact(buyer)
+    contact = _build_contact(buyer)
     order = {
         "orderId": order_id,
         "creationDate": written(placed),
@@ -108,11 +110,11 @@ def make_order(
             "buyerRegistrationAddress": contact,
         },
         "pricingSummary": summary,
-        "cancelStatus": {"cancelState": cancel, "cancelRequests": _requests(cancel, placed)},
+        "cancelStatus": {"cancelState": cancel, "cancelRequests": _build_requests(cancel, placed)},
         "paymentSummary": {
             "totalDueSeller": amount(total - taxes - refund),
-            "refunds": [_refund(number, amount(refund), placed)] if refund else [],
-            "payments": [_payment(number, amount(total - taxes), placed, paid)],
+            "refunds": [_build_refund(number, amount(refund), placed)] if refund else [],
+            "payments": [_build_payment(number, amount(total - taxes), placed, paid)],
         },
         "fulfillmentStartInstructions": [
             {
@@ -144,7 +146,7 @@ def make_order(
     return order
 
 
-def _line(
+def _build_line(
     number: int,
     at: int,
     sold: Sold,
@@ -196,7 +198,7 @@ def _line(
     return line
 
 
-def _contact(buyer: Person) -> dict[str, Any]:
+def _build_contact(buyer: Person) -> dict[str, Any]:
     contact: dict[str, Any] = {
         "fullName": buyer.name,
         "contactAddress": {
@@ -212,7 +214,7 @@ def _contact(buyer: Person) -> dict[str, Any]:
     return contact
 
 
-def _payment(number: int, amount: dict[str, str], placed: datetime, paid: bool) -> dict[str, Any]:
+def _build_payment(number: int, amount: dict[str, str], placed: datetime, paid: bool) -> dict[str, Any]:
     payment: dict[str, Any] = {
         "paymentMethod": "EBAY",
         "amount": amount,
@@ -223,7 +225,7 @@ def _payment(number: int, amount: dict[str, str], placed: datetime, paid: bool) 
     return payment
 
 
-def _refund(number: int, amount: dict[str, str], placed: datetime) -> dict[str, Any]:
+def _build_refund(number: int, amount: dict[str, str], placed: datetime) -> dict[str, Any]:
     return {
         "refundId": str(5_000_000 + number),
         "amount": amount,
@@ -232,7 +234,7 @@ def _refund(number: int, amount: dict[str, str], placed: datetime) -> dict[str, 
     }
 
 
-def _requests(cancel: str, placed: datetime) -> list[dict[str, Any]]:
+def _build_requests(cancel: str, placed: datetime) -> list[dict[str, Any]]:
     if cancel == "NONE_REQUESTED":
         return []
     state = "COMPLETED" if cancel == "CANCELED" else "REQUESTED"

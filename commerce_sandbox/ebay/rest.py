@@ -35,7 +35,7 @@ def error(status: int, error_id: int, message: str, domain: str = "API_FULFILLME
 
 def get_orders(orders: Collection[dict[str, Any]], call: Call, url: str, now: datetime) -> Reply:
     """Newest first."""
-    limit, offset = _number(call, "limit", 50, 31100), _number(call, "offset", 0, 31000)
+    limit, offset = _read_number(call, "limit", 50, 31100), _read_number(call, "offset", 0, 31000)
     if not 0 < limit <= 200:
         raise Refusal(400, 31100, f"Invalid limit: {limit}")
     _check_fields(call)
@@ -53,7 +53,7 @@ def get_orders(orders: Collection[dict[str, Any]], call: Call, url: str, now: da
         "total": len(found),
         "limit": limit,
         "offset": offset,
-        "orders": [_shown(order, call, listed=True) for order in page],
+        "orders": [_show(order, call, listed=True) for order in page],
     }
     if offset + limit < len(found):
         body["next"] = link(offset + limit)
@@ -66,39 +66,39 @@ def get_order(orders: dict[str, dict[str, Any]], order_id: str, call: Call) -> R
     _check_fields(call)
     if order_id not in orders:
         raise Refusal(400, 32100, f"Invalid order ID: {order_id}")
-    return Reply(200, _shown(orders[order_id], call, listed=False))
+    return Reply(200, _show(orders[order_id], call, listed=False))
 
 
-def _shown(order: dict[str, Any], call: Call, *, listed: bool) -> dict[str, Any]:
+def _show(order: dict[str, Any], call: Call, *, listed: bool) -> dict[str, Any]:
     order = copy.deepcopy(order)
     if listed:
         order["cancelStatus"]["cancelRequests"] = []
         order["buyer"].pop("taxIdentifier", None)
     if not call.one("fieldGroups"):
-        _without_breakdown(order)
+        _drop_breakdown(order)
     return order
 
 
-def _without_breakdown(order: dict[str, Any]) -> None:
+def _drop_breakdown(order: dict[str, Any]) -> None:
     """Without TAX_BREAKDOWN the remitted tax is neither repeated in `taxes` nor in the totals."""
     off = 0
     for line in order["lineItems"]:
-        taken = sum(_cents(tax["amount"]) for tax in line.get("ebayCollectAndRemitTaxes", ()))
+        taken = sum(_count_cents(tax["amount"]) for tax in line.get("ebayCollectAndRemitTaxes", ()))
         line["taxes"] = [tax for tax in line["taxes"] if tax["taxType"] not in _MIRRORED or not taken]
-        line["total"] = _less(line["total"], taken)
+        line["total"] = _subtract(line["total"], taken)
         off += taken
-    order["pricingSummary"]["total"] = _less(order["pricingSummary"]["total"], off)
+    order["pricingSummary"]["total"] = _subtract(order["pricingSummary"]["total"], off)
 
 
-def _cents(amount: dict[str, str]) -> int:
+def _count_cents(amount: dict[str, str]) -> int:
     return round(float(amount["value"]) * 100)
 
 
-def _less(amount: dict[str, str], cents: int) -> dict[str, str]:
-    return {**amount, "value": f"{(_cents(amount) - cents) / 100:.2f}"}
+def _subtract(amount: dict[str, str], cents: int) -> dict[str, str]:
+    return {**amount, "value": f"{(_count_cents(amount) - cents) / 100:.2f}"}
 
 
-def _number(call: Call, name: str, default: int, error_id: int) -> int:
+def _read_number(call: Call, name: str, default: int, error_id: int) -> int:
     text = call.one(name, str(default))
     if not text.isdigit():
         raise Refusal(400, error_id, f"Invalid {name}: {text}")

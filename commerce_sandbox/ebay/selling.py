@@ -26,7 +26,7 @@ def my_selling(offered: Collection[Offered], request: ET.Element, now: datetime)
     active = sorted((each for each in offered if not each.ended), key=lambda each: each.item_id)
     items = [list(group) for _, group in groupby(active, key=lambda each: each.item_id)]
     page = items[(number - 1) * size : number * size]
-    shown: list[Node] = [("ItemArray", [_item(group) for group in page])] if page else []
+    shown: list[Node] = [("ItemArray", [_build_item(group) for group in page])] if page else []
     counts = [("TotalNumberOfPages", str(-(-len(items) // size))), ("TotalNumberOfEntries", str(len(items)))]
     return answer("GetMyeBaySelling", "Success", now, [("ActiveList", [*shown, ("PaginationResult", counts)])])
 
@@ -58,7 +58,7 @@ def revise_status(
     return answer("ReviseInventoryStatus", ack, now, done, errors)
 
 
-def _item(group: list[Offered]) -> Node:
+def _build_item(group: list[Offered]) -> Node:
     first = group[0]
     varied = bool(first.variation)
     return (
@@ -70,12 +70,12 @@ def _item(group: list[Offered]) -> Node:
             ("Title", first.title),
             ("QuantityAvailable", str(sum(each.shown for each in group))),
             ("SKU", first.sku) if first.sku and not varied else None,
-            ("Variations", [_variation(each) for each in group]) if varied else None,
+            ("Variations", [_build_variation(each) for each in group]) if varied else None,
         ],
     )
 
 
-def _variation(each: Offered) -> Node:
+def _build_variation(each: Offered) -> Node:
     return (
         "Variation",
         [

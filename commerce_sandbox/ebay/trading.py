@@ -60,7 +60,7 @@ def error_node(code: str, message: str, classification: str = "RequestError", **
 
 def get_orders(orders: Collection[dict[str, Any]], request: ET.Element, now: datetime) -> Reply:
     wanted = [each.text for each in request.findall("OrderIDArray/OrderID")]
-    found = [order for order in orders if (order["orderId"] in wanted if wanted else _within(order, request))]
+    found = [order for order in orders if (order["orderId"] in wanted if wanted else _is_within(order, request))]
     found.sort(key=lambda order: (order["creationDate"], order["orderId"]))
     size = int(request.findtext("Pagination/EntriesPerPage", "25"))
     number = int(request.findtext("Pagination/PageNumber", "1"))
@@ -83,7 +83,7 @@ def get_user(now: datetime) -> Reply:
     return answer("GetUser", "Success", now, [("User", [("UserID", "kettle_and_cup")])])
 
 
-def _within(order: dict[str, Any], request: ET.Element) -> bool:
+def _is_within(order: dict[str, Any], request: ET.Element) -> bool:
     for field, name in (("creationDate", "CreateTime"), ("lastModifiedDate", "ModTime")):
         begin, end = request.findtext(f"{name}From"), request.findtext(f"{name}To")
         if begin and end:
@@ -96,9 +96,9 @@ def order_node(order: dict[str, Any]) -> Node:
     paid = order["orderPaymentStatus"] not in ("PENDING", "FAILED")
     cancelled = order["cancelStatus"]["cancelState"] == "CANCELED"
     step = order["fulfillmentStartInstructions"][0]["shippingStep"]
-    delivery = _cents(summary["deliveryCost"]) + _cents(summary.get("deliveryDiscount"))
+    delivery = _read_cents(summary["deliveryCost"]) + _read_cents(summary.get("deliveryDiscount"))
     currency = summary["total"]["currency"]
-    sold = _cents(summary["priceSubtotal"]) + _cents(summary.get("priceDiscount"))
+    sold = _read_cents(summary["priceSubtotal"]) + _read_cents(summary.get("priceDiscount"))
     refunds = order["paymentSummary"]["refunds"]
     return (
         "Order",
@@ -106,27 +106,27 @@ def order_node(order: dict[str, Any]) -> Node:
             ("OrderID", order["orderId"]),
             ("OrderStatus", "Cancelled" if cancelled else "Completed" if paid else "Active"),
             amount_node("AdjustmentAmount", 0, currency),
-            amount_node("AmountPaid", _cents(summary["total"]) if paid else 0, currency),
+            amount_node("AmountPaid", _read_cents(summary["total"]) if paid else 0, currency),
             ("CheckoutStatus", [
                 ("eBayPaymentStatus", "NoPaymentFailure"),
                 ("LastModifiedTime", order["lastModifiedDate"]),
                 ("Status", "Complete" if paid else "Incomplete"),
             ]),
             ("CreatedTime", order["creationDate"]),
-            ("ShippingAddress", _address(step["shipTo"])),
+            ("ShippingAddress", _build_address(step["shipTo"])),
             ("ShippingServiceSelected", [
                 ("ShippingService", step["shippingServiceCode"]),
                 amount_node("ShippingServiceCost", delivery, currency),
             ]),
             amount_node("Subtotal", sold, currency),
-            amount_node("Total", _cents(summary["total"]), currency),
-            ("TransactionArray", [_transaction(line, order) for line in order["lineItems"]]),
+            amount_node("Total", _read_cents(summary["total"]), currency),
+            ("TransactionArray", [_build_transaction(line, order) for line in order["lineItems"]]),
             ("BuyerUserID", order["buyer"]["username"]),
             ("PaidTime", order["creationDate"]) if paid else None,
             ("ShippedTime", order["lastModifiedDate"]) if order["orderFulfillmentStatus"] == "FULFILLED" else None,
             ("MonetaryDetails", [("Refunds", [
                 ("Refund", [("RefundTime", each["refundDate"]),
-                            amount_node("RefundAmount", _cents(each["amount"]), currency)])
+                            amount_node("RefundAmount", _read_cents(each["amount"]), currency)])
                 for each in refunds
             ])]) if refunds else None,
             ("SellerUserID", order["sellerId"]),
@@ -137,10 +137,10 @@ def order_node(order: dict[str, Any]) -> Node:
     )  # fmt: skip
 
 
-def _transaction(line: dict[str, Any], order: dict[str, Any]) -> Node:
+def _build_transaction(line: dict[str, Any], order: dict[str, Any]) -> Node:
     """TransactionPrice is the price of a unit after discounts, so these must divide evenly among the units."""
     quantity, currency = line["quantity"], line["lineItemCost"]["currency"]
-    price, rest = divmod(_cents(line.get("discountedLineItemCost", line["lineItemCost"])), quantity)
+    price, rest = divmod(_read_cents(line.get("discountedLineItemCost", line["lineItemCost"])), quantity)
     assert rest == 0, "eBay's unit prices are whole cents"
     contact = order["buyer"]["buyerRegistrationAddress"]
     first, _, last = contact["fullName"].partition(" ")
@@ -161,12 +161,12 @@ def _transaction(line: dict[str, Any], order: dict[str, Any]) -> Node:
             if variation else None,
             ("OrderLineItemID", f"{line['legacyItemId']}-{line['lineItemId']}"),
             ("ExtendedOrderID", order["orderId"]),
-            _remitted(line.get("ebayCollectAndRemitTaxes", ()), currency),
+            _build_remitted(line.get("ebayCollectAndRemitTaxes", ()), currency),
         ],
     )  # fmt: skip
 
 
-def _remitted(taxes: Iterable[dict[str, Any]], currency: str) -> Node:
+def _build_remitted(taxes: Iterable[dict[str, Any]], currency: str) -> Node:
     taxes = list(taxes)
     if not taxes:
         return None
@@ -175,17 +175,18 @@ def _remitted(taxes: Iterable[dict[str, Any]], currency: str) -> Node:
         "eBayCollectAndRemitTaxes",
         [
             ("eBayReference", reference["value"], {"name": reference["name"]}) if reference else None,
-            amount_node("TotalTaxAmount", sum(_cents(tax["amount"]) for tax in taxes), currency),
+            amount_node("TotalTaxAmount", sum(_read_cents(tax["amount"]) for tax in taxes), currency),
             *(
                 ("TaxDetails", [("Imposition", IMPOSITIONS[tax["taxType"]]),
-                                amount_node("TaxAmount", _cents(tax["amount"]), currency), ("CollectionMethod", "NET")])
+                                amount_node("TaxAmount", _read_cents(tax["amount"]), currency),
+                                ("CollectionMethod", "NET")])
                 for tax in taxes
             ),
         ],
     )  # fmt: skip
 
 
-def _address(contact: dict[str, Any]) -> list[Node]:
+def _build_address(contact: dict[str, Any]) -> list[Node]:
     where = contact["contactAddress"]
     return [
         ("Name", contact["fullName"]),
@@ -201,7 +202,7 @@ def amount_node(name: str, cents: int, currency: str) -> Node:
     return name, f"{cents / 100:.2f}", {"currencyID": currency}
 
 
-def _cents(amount: dict[str, str] | None) -> int:
+def _read_cents(amount: dict[str, str] | None) -> int:
     return round(float(amount["value"]) * 100) if amount else 0
 
 

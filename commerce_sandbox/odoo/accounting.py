@@ -17,18 +17,18 @@ from .schema import Model, boolean, char, choice, integer, json, lines, many, nu
 _NAMING = ("name", "type_tax_use", "tax_scope", "company_id", "country_id")  # two taxes must differ in one of these
 
 
-def _price_include(env: Env, row_id: int) -> bool:
+def _compute_price_include(env: Env, row_id: int) -> bool:
     """Computed, and not to be written: Odoo 19 silently ignores a written price_include."""
     row = env.db.rows["account.tax"][row_id]
     override = row["price_include_override"]
     return (override or env.get("res.company", row["company_id"], "account_price_include")) == "tax_included"
 
 
-def _country(env: Env) -> Any:
+def _find_country(env: Env) -> Any:
     return env.db.rows["res.company"][company_of(env)]["account_fiscal_country_id"]
 
 
-def _tax_map(env: Env, row_id: int) -> dict[str, list[int]]:
+def _compute_tax_map(env: Env, row_id: int) -> dict[str, list[int]]:
     """Original tax -> the taxes that stand in for it under this fiscal position."""
     found: dict[str, list[int]] = {}
     for tax in env.db.rows["account.fiscal.position"][row_id].get("tax_ids") or ():
@@ -37,7 +37,7 @@ def _tax_map(env: Env, row_id: int) -> dict[str, list[int]]:
     return found
 
 
-def _analytic_name(env: Env, row_id: int) -> str:
+def _compute_analytic_name(env: Env, row_id: int) -> str:
     row = env.db.rows["account.analytic.account"][row_id]
     return f"[{row['code']}] {row['name']}" if row["code"] else str(row["name"])
 
@@ -57,7 +57,7 @@ MODELS = (
         "name": char(required=True),
         "sequence": integer(default=10),
         "company_id": one("res.company", required=True, default=company_of),
-        "country_id": one("res.country", default=_country),
+        "country_id": one("res.country", default=_find_country),
         "tax_payable_account_id": one("account.account"),
         "tax_receivable_account_id": one("account.account"),
         "advance_tax_payment_account_id": one("account.account"),
@@ -70,11 +70,11 @@ MODELS = (
         "active": boolean(default=True),
         "sequence": integer(default=1),
         "company_id": one("res.company", required=True, default=company_of),
-        "country_id": one("res.country", required=True, default=_country),
+        "country_id": one("res.country", required=True, default=_find_country),
         "tax_group_id": one("account.tax.group", required=True),
         "description": text(),
         "invoice_label": char(),
-        "price_include": boolean(compute=_price_include),
+        "price_include": boolean(compute=_compute_price_include),
         "price_include_override": choice("tax_included", "tax_excluded"),
         "include_base_amount": boolean(),
         "is_base_affected": boolean(default=True),
@@ -116,7 +116,7 @@ MODELS = (
         "note": text(),
         "tax_ids": many("account.tax", "fiscal_position_ids"),
         "account_ids": lines("account.fiscal.position.account", "position_id"),
-        "tax_map": json(compute=_tax_map, search=False),
+        "tax_map": json(compute=_compute_tax_map, search=False),
         "is_domestic": boolean(compute=lambda env, i: env.get("account.fiscal.position", i, "country_id") == env.get(
             "res.company", env.get("account.fiscal.position", i, "company_id"), "account_fiscal_country_id")),
     }, order="sequence", title="Fiscal Position"),
@@ -134,7 +134,7 @@ MODELS = (
         "partner_id": one("res.partner"),
         "company_id": one("res.company"),
         "active": boolean(default=True),
-        "display_name": char(compute=_analytic_name),
+        "display_name": char(compute=_compute_analytic_name),
     }, order="plan_id, name asc", search_names=("name", "code"), title="Analytic Account"),
 )  # fmt: skip
 
@@ -148,7 +148,7 @@ def _is_domestic(env: Env, tax: int) -> bool:
 def _tax_defaults(env: Env, vals: dict[str, Any]) -> None:
     """Without a tax group Odoo takes the first one of the tax's country."""
     if not vals.get("tax_group_id"):
-        country = vals.get("country_id") or _country(env)
+        country = vals.get("country_id") or _find_country(env)
         rows = env.db.rows["account.tax.group"]
         fitting = [i for i, row in rows.items() if row["country_id"] in (country, False)]
         if fitting:
@@ -165,11 +165,11 @@ def _tax_created(env: Env, ids: Sequence[int]) -> None:
             {"tax_id": tax, "document_type": document, "repartition_type": kind}
             for document in ("invoice", "refund") if document not in given for kind in ("base", "tax")
         ])  # fmt: skip
-    _same_country(env, ids)
-    _unique_names(env, ids)
+    _check_same_country(env, ids)
+    _check_unique_names(env, ids)
 
 
-def _same_country(env: Env, ids: Sequence[int]) -> None:
+def _check_same_country(env: Env, ids: Sequence[int]) -> None:
     for tax in ids:
         row = env.db.rows["account.tax"][tax]
         if env.db.rows["account.tax.group"][row["tax_group_id"]]["country_id"] not in (row["country_id"], False):
@@ -179,12 +179,12 @@ def _same_country(env: Env, ids: Sequence[int]) -> None:
 @hook("account.tax", "written")
 def _tax_written(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> None:
     if {"tax_group_id", "country_id"} & vals.keys():
-        _same_country(env, ids)
+        _check_same_country(env, ids)
     if {"name", "type_tax_use", "country_id"} & vals.keys():
-        _unique_names(env, ids)
+        _check_unique_names(env, ids)
 
 
-def _unique_names(env: Env, ids: Sequence[int]) -> None:
+def _check_unique_names(env: Env, ids: Sequence[int]) -> None:
     rows = env.db.rows["account.tax"]
     for tax in ids:
         mine = rows[tax]
@@ -229,7 +229,7 @@ def mapped(env: Env, position: int | bool, taxes: Sequence[int]) -> tuple[int, .
     if not env.db.rows["account.fiscal.position"][position].get("tax_ids"):
         rows = env.db.rows["account.tax"]
         return () if any(rows[tax].get("fiscal_position_ids") for tax in taxes) else tuple(taxes)
-    table = _tax_map(env, position)
+    table = _compute_tax_map(env, position)
     out: dict[int, None] = {}
     for tax in taxes:
         out.update(dict.fromkeys(table.get(str(tax)) or [tax]))

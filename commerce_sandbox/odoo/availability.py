@@ -21,24 +21,24 @@ STEP = 0.01  # the smallest quantity: decimal precision `Product Unit`
 OPEN = frozenset({"waiting", "confirmed", "assigned", "partially_available"})
 
 
-def _places(env: Env) -> set[int]:
+def _list_places(env: Env) -> set[int]:
     """Internal locations that the context speaks of; all of them when it is silent."""
     context, rows = env.context, env.db.rows["stock.location"]
     if context.get("location"):
-        roots = _ids(context["location"])
+        roots = _list_ids(context["location"])
     else:
-        warehouses = _ids(context.get("warehouse_id")) or list(env.db.rows["stock.warehouse"])
+        warehouses = _list_ids(context.get("warehouse_id")) or list(env.db.rows["stock.warehouse"])
         roots = [env.db.rows["stock.warehouse"][i]["view_location_id"] for i in warehouses]
     return {i for i in descendants(env, "stock.location", roots) if rows[i]["usage"] in ("internal", "view", "transit")}
 
 
-def _ids(value: Any) -> list[int]:
+def _list_ids(value: Any) -> list[int]:
     return [] if not value else list(value) if isinstance(value, list | tuple) else [value]
 
 
 def quantities(env: Env, product: int) -> dict[str, float]:
     """on_hand, reserved, incoming and outgoing units of one product that is no kit."""
-    places = _places(env)
+    places = _list_places(env)
     quants, moves = env.db.rows["stock.quant"], env.db.rows["stock.move"]
     found = {"on_hand": 0.0, "reserved": 0.0, "expired": 0.0, "incoming": 0.0, "outgoing": 0.0}
     for i in env.db.referring("stock.quant", "product_id", product):
@@ -73,7 +73,7 @@ _FORMULAS = {
 }
 
 
-def _quantity(name: str) -> Any:
+def _build_quantity_field(name: str) -> Any:
     def compute(env: Env, product: int) -> float:
         from .products import components, kit_of
 
@@ -92,4 +92,4 @@ def _quantity(name: str) -> Any:
     return compute
 
 
-AVAILABILITY: dict[str, Field] = {name: number(compute=_quantity(name)) for name in _FORMULAS}
+AVAILABILITY: dict[str, Field] = {name: number(compute=_build_quantity_field(name)) for name in _FORMULAS}

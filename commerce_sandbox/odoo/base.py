@@ -29,20 +29,20 @@ def company_of(env: Env) -> int:
     return int(allowed[0]) if allowed else int(env.db.rows["res.users"][env.user]["company_id"])
 
 
-def _named(env: Env, row: Row) -> str:
+def _write_named(env: Env, row: Row) -> str:
     return display_name(env, row["model"], row["res_id"]) if row["model"] in env.db.models else str(row["name"])
 
 
-def _of_partner(name: str) -> Any:
+def _read_of_partner(name: str) -> Any:
     return lambda env, row_id: env.get("res.partner", env.get("res.users", row_id, "partner_id"), name)
 
 
-def _state_name(env: Env, row_id: int) -> str:
+def _compute_state_name(env: Env, row_id: int) -> str:
     row = env.db.rows["res.country.state"][row_id]
     return f"{row['name']} ({env.db.rows['res.country'][row['country_id']]['code']})"
 
 
-def _decimal_places(env: Env, row_id: int) -> int:
+def _compute_decimal_places(env: Env, row_id: int) -> int:
     return max(0, len(f"{env.get('res.currency', row_id, 'rounding'):g}".partition(".")[2]))
 
 
@@ -55,7 +55,7 @@ MODELS = (
             "model": char(required=True),
             "res_id": integer(index=True),
             "noupdate": boolean(),
-            "display_name": char(compute=lambda env, i: _named(env, env.db.rows["ir.model.data"][i])),
+            "display_name": char(compute=lambda env, i: _write_named(env, env.db.rows["ir.model.data"][i])),
             "complete_name": char(
                 compute=lambda env, i: f"{env.get('ir.model.data', i, 'module')}.{env.get('ir.model.data', i, 'name')}"
             ),
@@ -82,14 +82,14 @@ MODELS = (
         "country_id": one("res.country", required=True),
         "name": char(required=True),
         "code": char(required=True, index=True),
-        "display_name": char(compute=_state_name),
+        "display_name": char(compute=_compute_state_name),
     }, order="code", title="Country state"),
     Model("res.currency", {
         "name": char(required=True),
         "full_name": char(),
         "symbol": char(required=True),
         "rounding": number(default=0.01),
-        "decimal_places": integer(compute=_decimal_places),
+        "decimal_places": integer(compute=_compute_decimal_places),
         "position": choice("after", "before", default="after"),
         "active": boolean(default=True),
     }, order="active desc, name", unique=((("name",), "The currency code must be "
@@ -116,10 +116,10 @@ MODELS = (
         "partner_id": one("res.partner", required=True),
         "company_id": one("res.company", required=True),
         "company_ids": many("res.company"),
-        "name": char(compute=_of_partner("name")),
-        "email": char(compute=_of_partner("email")),
-        "lang": char(compute=_of_partner("lang")),
-        "tz": char(compute=_of_partner("tz")),
+        "name": char(compute=_read_of_partner("name")),
+        "email": char(compute=_read_of_partner("email")),
+        "lang": char(compute=_read_of_partner("lang")),
+        "tz": char(compute=_read_of_partner("tz")),
         "share": boolean(),
         "group_ids": many("res.groups"),
     }, order="login", search_names=("login",), title="User",

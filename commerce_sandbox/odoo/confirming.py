@@ -13,7 +13,7 @@ from .errors import UserError
 from .moves import ask, cancel, deadline
 from .orm import Env, hook, method
 from .records import write
-from .sales import _delivered, pickings
+from .sales import _compute_delivered, pickings
 
 NOT_TO_CONFIRM = "Some orders are not in a state requiring confirmation."
 NO_PRODUCT = "Some order lines are missing a product, you need to correct them before going further."
@@ -32,7 +32,7 @@ BELOW_DELIVERED = (
 LOCKED = "You cannot cancel a locked order. Please unlock it first."
 
 
-def _lines(env: Env, orders: Sequence[int]) -> list[int]:
+def _list_lines(env: Env, orders: Sequence[int]) -> list[int]:
     return [i for order in orders for i in env.get("sale.order", order, "order_line")]
 
 
@@ -44,17 +44,17 @@ def action_confirm(env: Env, model: str, ids: Sequence[int]) -> bool:
     for order in ids:
         if orders.get(order, {}).get("state") not in ("draft", "sent"):
             raise UserError(NOT_TO_CONFIRM)
-        for line in _lines(env, [order]):
+        for line in _list_lines(env, [order]):
             if not rows[line]["product_id"] and not rows[line]["display_type"] and not rows[line]["is_downpayment"]:
                 raise UserError(NO_PRODUCT)
     write(env, "sale.order", ids, {"state": "sale", "date_order": env.stamp})
     for order in ids:
         if not orders[order]["warehouse_id"] and any(
             env.get("product.product", rows[i]["product_id"], "type") == "consu"
-            for i in _lines(env, [order]) if rows[i]["product_id"]
+            for i in _list_lines(env, [order]) if rows[i]["product_id"]
         ):  # fmt: skip
             raise UserError(NO_WAREHOUSE)
-    ask(env, _lines(env, ids))
+    ask(env, _list_lines(env, ids))
     return True
 
 
@@ -109,7 +109,7 @@ def _order_written(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> Non
     """A promised date is the deadline of what has still to leave. Another date of the order moves nothing."""
     if "commitment_date" in vals:
         rows = env.db.rows["stock.move"]
-        for line in _lines(env, ids):
+        for line in _list_lines(env, ids):
             for move in env.db.referring("stock.move", "sale_line_id", line):
                 if rows[move]["state"] not in ("done", "cancel"):
                     env.db.put("stock.move", move, {"date_deadline": deadline(env, line), "write_date": env.stamp})
@@ -137,15 +137,15 @@ def _line_writing(env: Env, ids: Sequence[int], vals: dict[str, Any]) -> None:
     for line in ids:
         row = rows[line]
         confirmed = env.db.rows["sale.order"][row["order_id"]]["state"] == "sale"
-        if "product_id" in vals and vals["product_id"] != row["product_id"] and not _updatable(env, line, confirmed):
+        if "product_id" in vals and vals["product_id"] != row["product_id"] and not _is_updatable(env, line, confirmed):
             raise UserError(PRODUCT)
         if confirmed and "product_uom_qty" in vals and vals["product_uom_qty"] != row["product_uom_qty"]:
             physical = row["product_id"] and env.get("product.product", row["product_id"], "type") == "consu"
-            if physical and float(vals["product_uom_qty"] or 0) < _delivered(env, line):
+            if physical and float(vals["product_uom_qty"] or 0) < _compute_delivered(env, line):
                 raise UserError(BELOW_DELIVERED)
 
 
-def _updatable(env: Env, line: int, confirmed: bool) -> bool:
+def _is_updatable(env: Env, line: int, confirmed: bool) -> bool:
     order = env.db.rows["sale.order"][env.db.rows["sale.order.line"][line]["order_id"]]
     if order["state"] == "cancel":
         return False

@@ -34,7 +34,7 @@ _EXAMPLES = {
 }  # fmt: skip
 
 
-def _display(env: Env, row_id: int) -> str:
+def _compute_display(env: Env, row_id: int) -> str:
     row = env.db.rows["res.partner"][row_id]
     name = row["name"] or _LABELS.get(row["type"], "")
     parent = row["parent_id"]
@@ -49,7 +49,7 @@ def commercial(env: Env, row_id: int) -> int:
     return row_id if row["is_company"] or not row["parent_id"] else commercial(env, row["parent_id"])
 
 
-def _company_name(env: Env, row_id: int) -> Any:
+def _compute_company_name(env: Env, row_id: int) -> Any:
     head = env.db.rows["res.partner"][commercial(env, row_id)]
     return head["name"] if head["is_company"] else env.db.rows["res.partner"][row_id]["company_name"]
 
@@ -64,13 +64,13 @@ def address(env: Env, row_id: int, kind: str) -> int:
     return row_id
 
 
-def _shared(env: Env, row_id: int) -> bool:
+def _compute_shared(env: Env, row_id: int) -> bool:
     """Whether a partner is no internal user's own."""
     users = env.db.rows["res.users"]
     return all(users[i].get("share") for i in env.db.referring("res.users", "partner_id", row_id))
 
 
-def _orders(env: Env, row_id: int) -> tuple[int, ...]:
+def _compute_orders(env: Env, row_id: int) -> tuple[int, ...]:
     return tuple(env.db.referring("sale.order", "partner_id", row_id))
 
 
@@ -98,14 +98,14 @@ MODELS = (
         "res.partner",
         {
             "name": char(index=True),
-            "display_name": char(compute=_display),
-            "complete_name": char(compute=_display),
+            "display_name": char(compute=_compute_display),
+            "complete_name": char(compute=_compute_display),
             "type": choice(*TYPES, default="contact", label="Address Type"),
             "parent_id": one("res.partner", label="Related Company"),
             "child_ids": lines("res.partner", "parent_id"),
             "is_company": boolean(),
             "commercial_partner_id": one("res.partner", compute=commercial),
-            "commercial_company_name": char(compute=_company_name),
+            "commercial_company_name": char(compute=_compute_company_name),
             "user_ids": lines("res.users", "partner_id"),
             "ref": char(index=True),
             "lang": choice(languages, label="Language", default=lambda env: env.context.get("lang") or "en_US"),
@@ -120,7 +120,7 @@ MODELS = (
             "city": char(),
             "state_id": one("res.country.state"),
             "country_id": one("res.country"),
-            "country_code": char(compute=lambda env, i: _country(env, env.get("res.partner", i, "country_id"))),
+            "country_code": char(compute=lambda env, i: _find_country(env, env.get("res.partner", i, "country_id"))),
             "website": char(),
             "function": char(),
             "comment": text(),
@@ -128,7 +128,7 @@ MODELS = (
             "company_id": one("res.company"),
             "company_name": char(),
             "user_id": one("res.users"),
-            "partner_share": boolean(compute=_shared),
+            "partner_share": boolean(compute=_compute_shared),
             "barcode": char(),
             "color": integer(),
             "active": boolean(default=True),
@@ -136,8 +136,8 @@ MODELS = (
             "supplier_rank": integer(),
             "property_product_pricelist": one("product.pricelist"),
             "property_account_position_id": one("account.fiscal.position"),
-            "sale_order_ids": lines("sale.order", "partner_id", compute=_orders),
-            "sale_order_count": integer(compute=lambda env, i: len(_orders(env, i))),
+            "sale_order_ids": lines("sale.order", "partner_id", compute=_compute_orders),
+            "sale_order_count": integer(compute=lambda env, i: len(_compute_orders(env, i))),
         },
         order="complete_name, id desc",
         search_names=("complete_name", "email", "ref", "vat"),
@@ -147,7 +147,7 @@ MODELS = (
 )
 
 
-def _country(env: Env, country: Any) -> Any:
+def _find_country(env: Env, country: Any) -> Any:
     return env.db.rows["res.country"][country]["code"] if country else False
 
 
@@ -179,7 +179,7 @@ def _settle(env: Env, row_id: int, changed: Mapping[str, Any]) -> None:
     if head != row_id and changed.get("parent_id"):
         derived["vat"] = env.db.rows["res.partner"][head]["vat"]
     elif row["vat"] and {"vat", "country_id"} & changed.keys():
-        derived["vat"] = checked_vat(env, row["vat"], _country(env, row["country_id"]), row["name"])
+        derived["vat"] = checked_vat(env, row["vat"], _find_country(env, row["country_id"]), row["name"])
     env.db.put("res.partner", row_id, derived)
     if "vat" in changed:
         for child in env.db.referring("res.partner", "parent_id", row_id):

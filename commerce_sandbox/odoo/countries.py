@@ -6,13 +6,13 @@ What belongs here: the two tables. What does not: the declarations of their mode
 from __future__ import annotations
 
 
-def _table(text: str) -> dict[str, str]:
+def _read_table(text: str) -> dict[str, str]:
     """Entries `CODE Name`, divided by semicolons."""
     pairs = (entry.strip().partition(" ") for entry in text.split(";"))
     return {code: name for code, _space, name in pairs}
 
 
-COUNTRIES = _table(
+COUNTRIES = _read_table(
     """
     AD Andorra; AE United Arab Emirates; AF Afghanistan; AG Antigua and Barbuda; AI Anguilla; AL Albania;
     AM Armenia; AO Angola; AQ Antarctica; AR Argentina; AS American Samoa; AT Austria; AU Australia; AW Aruba;
@@ -55,7 +55,7 @@ COUNTRIES = _table(
 )
 
 STATES = {
-    "DE": _table(
+    "DE": _read_table(
         """
         DE-BB Brandenburg; DE-BE Berlin; DE-BW Baden-Württemberg; DE-BY Bayern; DE-HB Bremen; DE-HE Hessen;
         DE-HH Hamburg; DE-MV Mecklenburg-Vorpommern; DE-NI Niedersachsen; DE-NW Nordrhein-Westfalen;
@@ -63,7 +63,7 @@ STATES = {
         DE-TH Thüringen
         """
     ),
-    "US": _table(
+    "US": _read_table(
         """
         AA Armed Forces Americas; AE Armed Forces Europe; AK Alaska; AL Alabama; AP Armed Forces Pacific; AR Arkansas;
         AS American Samoa; AZ Arizona; CA California; CO Colorado; CT Connecticut; DC District of Columbia;
@@ -76,14 +76,14 @@ STATES = {
         VI Virgin Islands; VT Vermont; WA Washington; WI Wisconsin; WV West Virginia; WY Wyoming
         """
     ),
-    "CA": _table(
+    "CA": _read_table(
         """
         AB Alberta; BC British Columbia; MB Manitoba; NB New Brunswick; NL Newfoundland and Labrador; NS Nova Scotia;
         NT Northwest Territories; NU Nunavut; ON Ontario; PE Prince Edward Island; QC Quebec; SK Saskatchewan;
         YT Yukon
         """
     ),
-    "AU": _table(
+    "AU": _read_table(
         """
         ACT Australian Capital Territory; NSW New South Wales; NT Northern Territory; QLD Queensland;
         SA South Australia; TAS Tasmania; VIC Victoria; WA Western Australia

@@ -34,11 +34,11 @@ def matcher(env: Env, model: str, domain: Sequence[Any] | None) -> Test:
     for term in reversed(list(domain or ())):
         if term in ("&", "|"):
             left, right = stack.pop(), stack.pop()
-            stack.append(_and(left, right) if term == "&" else _or(left, right))
+            stack.append(_join_and(left, right) if term == "&" else _join_or(left, right))
         elif term == "!":
-            stack.append(_not(stack.pop()))
+            stack.append(_negate(stack.pop()))
         elif isinstance(term, list | tuple) and len(term) == 3:
-            stack.append(_leaf(env, model, *term))
+            stack.append(_build_leaf(env, model, *term))
         else:
             raise ValueError(f"Domain() invalid item in domain: {term!r}")
 
@@ -60,7 +60,7 @@ def candidates(env: Env, model: str, domain: Sequence[Any]) -> set[int] | None:
         field = env.model(model).fields.get(name)
         indexed = field is not None and not field.compute and (field.index or field.type == "many2one")
         if operator == "child_of" and indexed:
-            values: Collection[Any] = descendants(env, field.relation, _ids_of(value))
+            values: Collection[Any] = descendants(env, field.relation, _list_ids(value))
         elif operator in ("=", "in") and (name == "id" or indexed):
             values = value if isinstance(value, list | tuple) else [value]
         else:
@@ -78,44 +78,46 @@ def mentions(domain: Sequence[Any] | None, name: str) -> bool:
     return any(isinstance(term, list | tuple) and term and term[0] == name for term in domain or ())
 
 
-def _and(a: Test, b: Test) -> Test:
+def _join_and(a: Test, b: Test) -> Test:
     return lambda row_id: a(row_id) and b(row_id)
 
 
-def _or(a: Test, b: Test) -> Test:
+def _join_or(a: Test, b: Test) -> Test:
     return lambda row_id: a(row_id) or b(row_id)
 
 
-def _not(a: Test) -> Test:
+def _negate(a: Test) -> Test:
     return lambda row_id: not a(row_id)
 
 
-def _leaf(env: Env, model: str, path: Any, operator: str, value: Any) -> Test:
+def _build_leaf(env: Env, model: str, path: Any, operator: str, value: Any) -> Test:
     if isinstance(path, int):  # (1, '=', 1) and (0, '=', 1)
         return lambda _row_id: path == value
     operator = {"<>": "!=", "==": "="}.get(str(operator).lower(), str(operator).lower())
     if operator not in OPERATORS:
         raise ValueError(f"Invalid operator in condition ({path!r}, {operator!r}, {value!r})")
     name, _, rest = str(path).partition(".")
-    field = _field(env, model, name, (path, operator, value))
+    field = _find_field(env, model, name, (path, operator, value))
     if rest:
         negative = operator in ("!=", "not in", "not like", "not ilike", "not any")
-        through = _through(env, model, name, _leaf(env, field.relation, rest, _positive(operator), value))
-        return _not(through) if negative else through
+        through = _look_through(
+            env, model, name, _build_leaf(env, field.relation, rest, _make_positive(operator), value)
+        )
+        return _negate(through) if negative else through
     if operator in ("any", "not any"):
-        through = _through(env, model, name, matcher(env, field.relation, value))
-        return through if operator == "any" else _not(through)
+        through = _look_through(env, model, name, matcher(env, field.relation, value))
+        return through if operator == "any" else _negate(through)
     if operator == "child_of":
-        family = descendants(env, field.relation or model, _ids_of(value))
-        return lambda row_id: bool(family & _as_ids(row_id if name == "id" else env.get(model, row_id, name)))
+        family = descendants(env, field.relation or model, _list_ids(value))
+        return lambda row_id: bool(family & _read_ids(row_id if name == "id" else env.get(model, row_id, name)))
     return _compare(env, model, name, field, operator, value)
 
 
-def _positive(operator: str) -> str:
+def _make_positive(operator: str) -> str:
     return "=" if operator == "!=" else operator.removeprefix("not ")
 
 
-def _field(env: Env, model: str, name: str, term: tuple[Any, ...]) -> Field:
+def _find_field(env: Env, model: str, name: str, term: tuple[Any, ...]) -> Field:
     if name == "id":
         return Field("integer")
     if name in ("create_date", "write_date"):
@@ -132,17 +134,17 @@ def _field(env: Env, model: str, name: str, term: tuple[Any, ...]) -> Field:
     return field
 
 
-def _through(env: Env, model: str, name: str, test: Test) -> Test:
-    return lambda row_id: any(test(target) for target in _as_ids(env.get(model, row_id, name)))
+def _look_through(env: Env, model: str, name: str, test: Test) -> Test:
+    return lambda row_id: any(test(target) for target in _read_ids(env.get(model, row_id, name)))
 
 
-def _as_ids(value: Any) -> set[int]:
+def _read_ids(value: Any) -> set[int]:
     if not value:
         return set()
     return set(value) if isinstance(value, list | tuple) else {value}
 
 
-def _ids_of(value: Any) -> list[int]:
+def _list_ids(value: Any) -> list[int]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
@@ -157,14 +159,16 @@ def _compare(env: Env, model: str, name: str, field: Field, operator: str, value
     if operator in ("in", "not in"):
         if not isinstance(value, list | tuple | set):
             value = [value]
-        wanted: Collection[Any] = _names(env, field, value) if field.type in RELATIONAL else {_plain(v) for v in value}
-        test = _membership(read, wanted)
+        wanted: Collection[Any] = (
+            _find_names(env, field, value) if field.type in RELATIONAL else {_make_plain(v) for v in value}
+        )
+        test = _test_membership(read, wanted)
     elif operator in ("=", "!="):
-        wanted = _names(env, field, [value]) if field.type in RELATIONAL else {_plain(value)}
-        test = _membership(read, wanted)
+        wanted = _find_names(env, field, [value]) if field.type in RELATIONAL else {_make_plain(value)}
+        test = _test_membership(read, wanted)
     elif operator in _COMPARE:
         compare = _COMPARE[operator]
-        value = _day(env, value) if field.type == "datetime" else value
+        value = _read_day(env, value) if field.type == "datetime" else value
 
         def test(row_id: int) -> bool:
             found = read(row_id)
@@ -173,18 +177,18 @@ def _compare(env: Env, model: str, name: str, field: Field, operator: str, value
             return compare(found, value)
 
     else:
-        pattern = _pattern(operator.removeprefix("not "), str(value))
+        pattern = _compile_pattern(operator.removeprefix("not "), str(value))
 
         def test(row_id: int) -> bool:
             found = read(row_id)
             if field.type in RELATIONAL:
-                return any(pattern.search(display_name(env, field.relation, i)) for i in _as_ids(found))
+                return any(pattern.search(display_name(env, field.relation, i)) for i in _read_ids(found))
             return bool(pattern.search(found if isinstance(found, str) else ""))
 
-    return _not(test) if operator in ("!=", "not in", "not like", "not ilike") else test
+    return _negate(test) if operator in ("!=", "not in", "not like", "not ilike") else test
 
 
-def _day(env: Env, value: Any) -> Any:
+def _read_day(env: Env, value: Any) -> Any:
     """`today`, `today +1d`: Odoo's relative days begin at midnight."""
     found = re.fullmatch(r"today(?: ([+-]\d+)d)?", str(value))
     if not found:
@@ -193,12 +197,12 @@ def _day(env: Env, value: Any) -> Any:
     return day.isoformat(" ")
 
 
-def _plain(value: Any) -> Any:
+def _make_plain(value: Any) -> Any:
     """One value of an `in` list: None and the empty string are NULL in a stored column."""
     return False if value is None or value == "" else tuple(value) if isinstance(value, list) else value
 
 
-def _membership(read: Callable[[int], Any], wanted: Collection[Any]) -> Test:
+def _test_membership(read: Callable[[int], Any], wanted: Collection[Any]) -> Test:
     def test(row_id: int) -> bool:
         found = read(row_id)
         if isinstance(found, tuple | list):
@@ -208,7 +212,7 @@ def _membership(read: Callable[[int], Any], wanted: Collection[Any]) -> Test:
     return test
 
 
-def _names(env: Env, field: Field, values: Collection[Any]) -> set[Any]:
+def _find_names(env: Env, field: Field, values: Collection[Any]) -> set[Any]:
     """Ids wanted of a relation: a text stands for the records of that display name."""
     wanted: set[Any] = set()
     for value in values:
@@ -216,12 +220,12 @@ def _names(env: Env, field: Field, values: Collection[Any]) -> set[Any]:
             rows = env.db.rows[field.relation]
             wanted |= {i for i in rows if display_name(env, field.relation, i) == value}
         else:
-            wanted.add(_plain(value))
+            wanted.add(_make_plain(value))
     return wanted
 
 
 @lru_cache(maxsize=1024)
-def _pattern(operator: str, value: str) -> re.Pattern[str]:
+def _compile_pattern(operator: str, value: str) -> re.Pattern[str]:
     """SQL LIKE as a regular expression, also inside the value of (i)like: % is any text, _ any character.
 
     A backslash makes the next one mean itself.

@@ -47,10 +47,12 @@ def load(env: Env, model: str, fields: Sequence[str], data: Sequence[Sequence[An
     for number, (record, rows) in enumerate(_extract(env, model, paths, [list(row) for row in data])):
         info = {"rows": rows, "record": number}
         convert = _Converter(env, module, flush)
-        vals = convert.record(model, record, lambda name, text, info=info: messages.append(_message(info, text, name)))
+        vals = convert.record(
+            model, record, lambda name, text, info=info: messages.append(_build_message(info, text, name))
+        )
         xmlid, row_id = str(record.get("id") or ""), record.get(".id")
         if row_id and not find(env, model, [["id", "=", int(row_id)]]):
-            messages.append(_message(info, f"Unknown database identifier '{row_id}'", ".id"))
+            messages.append(_build_message(info, f"Unknown database identifier '{row_id}'", ".id"))
             row_id = None
         if xmlid:
             xmlid = xmlid if "." in xmlid else f"{module}.{xmlid}"
@@ -64,7 +66,7 @@ def load(env: Env, model: str, fields: Sequence[str], data: Sequence[Sequence[An
     return {"ids": False if refused else ids, "messages": messages, "nextrow": 0}
 
 
-def _message(info: Row, text: str, name: str = "") -> Row:
+def _build_message(info: Row, text: str, name: str = "") -> Row:
     return {**info, "type": "error", "message": text, **({"field": name} if name else {})}
 
 
@@ -80,7 +82,7 @@ def _save(
     except ConstraintError:  # one of the database: only the record that is guilty speaks
         pass
     except UserError as error:
-        first = _message(batch[0][2], str(error))
+        first = _build_message(batch[0][2], str(error))
     except Exception:  # noqa: S110 - Odoo, too, lets the record-by-record pass say it
         pass
     env.db.undo(together)
@@ -90,12 +92,12 @@ def _save(
             ids += _upsert(env, model, [one])
             continue
         except ConstraintError as error:
-            messages.append(_message(one[2], error.plain, error.field))
+            messages.append(_build_message(one[2], error.plain, error.field))
         except (UserError, SerializationFailure) as error:
-            messages.append(_message(one[2], str(error)))
+            messages.append(_build_message(one[2], str(error)))
         except Exception as error:
             text = f"Unknown error during import: {type(error)}: {error}"
-            messages.append({**_message(one[2], text), "moreinfo": "Resolve other errors first"})
+            messages.append({**_build_message(one[2], text), "moreinfo": "Resolve other errors first"})
         env.db.undo(mark)
         errors += 1
         if errors >= 10 and errors >= number / 10:
@@ -115,7 +117,7 @@ def _upsert(env: Env, model: str, batch: list[tuple[str, Row, Row]]) -> list[int
     new: list[int] = []
     first: dict[str, int] = {}
     for position, (xmlid, vals, _info) in enumerate(batch):
-        row_id = _named(env, model, xmlid) if xmlid else vals.get("id")
+        row_id = _find_named(env, model, xmlid) if xmlid else vals.get("id")
         if row_id is not None:
             found[position] = row_id
         elif not xmlid or first.setdefault(xmlid, position) == position:
@@ -134,7 +136,7 @@ def _upsert(env: Env, model: str, batch: list[tuple[str, Row, Row]]) -> list[int
     return [found[position] for position in range(len(batch))]
 
 
-def _named(env: Env, model: str, xmlid: str) -> int | None:
+def _find_named(env: Env, model: str, xmlid: str) -> int | None:
     try:
         return env.xmlid(xmlid, model)
     except ValueError as error:
@@ -147,7 +149,7 @@ def _named(env: Env, model: str, xmlid: str) -> int | None:
         ) from error
 
 
-def _kind(env: Env, model: str, name: str) -> str:
+def _find_kind(env: Env, model: str, name: str) -> str:
     field = env.field(model, name)
     return field.type if field else ""
 
@@ -157,7 +159,7 @@ def _extract(env: Env, model: str, paths: list[Path], data: list[list[Any]]) -> 
     for path in paths:
         if path[0] not in _REFERENCES and env.field(model, path[0]) is None:
             raise ValueError(f"Invalid field name {path[0]!r}")
-    lines = [i for i, path in enumerate(paths) if _kind(env, model, path[0]) == "one2many"]
+    lines = [i for i, path in enumerate(paths) if _find_kind(env, model, path[0]) == "one2many"]
     others = [i for i in range(len(paths)) if i not in lines]
     index = 0
     while index < len(data):
@@ -167,7 +169,7 @@ def _extract(env: Env, model: str, paths: list[Path], data: list[list[Any]]) -> 
         record: Row = {}
         relations: dict[str, list[int]] = {}
         for i, path in enumerate(paths):
-            if _kind(env, model, path[0]) in RELATIONAL:
+            if _find_kind(env, model, path[0]) in RELATIONAL:
                 relations.setdefault(path[0], []).append(i)
             else:
                 record[path[0]] = data[index][i]

@@ -44,14 +44,14 @@ def demo_database(catalogue: Sequence[Article], now: Callable[[], datetime] = la
     seed(env, stock, {product: 40 + (7 * i) % 60 for i, product in enumerate(products)})
     far_units = {product: 40 + (5 * i) % 30 for i, product in enumerate(products)}
     seed(env, far, far_units | {p: 4 for p, a in zip(products, catalogue, strict=True) if a.sku == SCARCE})
-    _odd_products(env, stock)
-    _kit(env)
-    _delivery(env)
+    _create_odd_products(env, stock)
+    _create_kit(env)
+    _create_delivery(env)
     db.commit()
     return db
 
 
-def _delivery(env: Env) -> None:
+def _create_delivery(env: Env) -> None:
     service = {"type": "service", "sale_ok": False, "list_price": 0.0, "categ_id": 4}
     product = create(env, "product.product", {"name": "Standard delivery", "default_code": "Delivery_007", **service})
     url = "https://tracking.example/<shipmenttrackingnumber>"
@@ -80,7 +80,7 @@ def many_products(db: Database, count: int, *, units: int = 10) -> list[int]:
     return made
 
 
-def _odd_products(env: Env, stock: int) -> None:
+def _create_odd_products(env: Env, stock: int) -> None:
     odd = create(env, "product.product", [
         {"name": "Discontinued Kettle", "default_code": ARCHIVED, "is_storable": True, "active": False},
         {"name": "Display Stand", "default_code": NOT_FOR_SALE, "is_storable": True, "sale_ok": False},
@@ -90,7 +90,7 @@ def _odd_products(env: Env, stock: int) -> None:
     seed(env, stock, dict.fromkeys(odd[1:], 20))
 
 
-def _kit(env: Env) -> None:
+def _create_kit(env: Env) -> None:
     """Only where the catalogue has its components."""
     code, title, price, parts = KIT
     known = {part: env.db.referring("product.product", "default_code", part) for part, _units in parts}

@@ -39,7 +39,7 @@ def change_quant(env: Env, product: int, location: int, units: float) -> None:
            {"product_id": product, "location_id": location, "quantity": units})  # fmt: skip
 
 
-def _internal(env: Env, location: int) -> bool:
+def _is_internal(env: Env, location: int) -> bool:
     return env.db.rows["stock.location"][location]["usage"] in ("internal", "transit", "view")
 
 
@@ -50,7 +50,7 @@ def reserve(env: Env, moves: Iterable[int]) -> None:
         if row["state"] not in OPEN:
             continue
         missing = row["product_qty"] - row["quantity"]
-        if not _internal(env, row["location_id"]) or not stored(env, row["product_id"]):
+        if not _is_internal(env, row["location_id"]) or not stored(env, row["product_id"]):
             env.db.put("stock.move", move, {"quantity": row["product_qty"], "state": "assigned"})
         elif missing > _TINY:
             _hold(env, move, row, missing)
@@ -139,7 +139,7 @@ def finish(env: Env, moves: Sequence[int]) -> None:
             rest = units - sum(n for _i, n in held)
             if abs(rest) > _TINY:
                 change_quant(env, product, row["location_id"], -rest)
-                if _internal(env, row["location_id"]):
+                if _is_internal(env, row["location_id"]):
                     free_what_is_gone(env, product, row["location_id"])
             change_quant(env, product, row["location_dest_id"], units)
             arrived.append((product, row["location_dest_id"]))
@@ -151,19 +151,19 @@ def finish(env: Env, moves: Sequence[int]) -> None:
 
 def serve(env: Env, product: int, location: int) -> None:
     """Reserve for moves that wait for a product, oldest first, once there is more of it in a location."""
-    if not _internal(env, location):
+    if not _is_internal(env, location):
         return
     rows = env.db.rows["stock.move"]
-    above = _above(env, location)
+    above = _list_above(env, location)
     waiting = [
         i for i in env.db.referring("stock.move", "product_id", product)
         if rows[i]["state"] in ("confirmed", "partially_available") and rows[i]["location_id"] in above
-        and _reserves(env, rows[i])
+        and _is_reserving(env, rows[i])
     ]  # fmt: skip
     reserve(env, sorted(waiting, key=lambda i: (rows[i]["date"] or "", i)))
 
 
-def _above(env: Env, location: int) -> set[int]:
+def _list_above(env: Env, location: int) -> set[int]:
     found = set()
     while location:
         found.add(location)
@@ -171,7 +171,7 @@ def _above(env: Env, location: int) -> set[int]:
     return found
 
 
-def _reserves(env: Env, row: Row) -> bool:
+def _is_reserving(env: Env, row: Row) -> bool:
     kind = row["picking_type_id"]
     return not kind or env.db.rows["stock.picking.type"][kind]["reservation_method"] == "at_confirm"
 
@@ -212,7 +212,7 @@ def ask(env: Env, lines: Iterable[int]) -> None:
         parts = [(False, product, 1.0)] if kit is None else components(env, kit)
         for bom_line, part, each in parts:
             touched.update(_adjust(env, line, part, bom_line, wanted * each))
-    ready = [move for move in touched if _reserves(env, env.db.rows["stock.move"][move])]
+    ready = [move for move in touched if _is_reserving(env, env.db.rows["stock.move"][move])]
     reserve(env, ready)
 
 
@@ -227,19 +227,19 @@ def _adjust(env: Env, line: int, product: int, bom_line: int | bool, wanted: flo
         i for i in env.db.referring("stock.move", "sale_line_id", line)
         if rows[i]["product_id"] == product and rows[i]["bom_line_id"] == bom_line and rows[i]["state"] != "cancel"
     ]  # fmt: skip
-    change = wanted - sum(_asked(env, rows[i]) for i in own)
+    change = wanted - sum(_count_asked(env, rows[i]) for i in own)
     if abs(change) <= _TINY:
         return {}
     due = deadline(env, line)
     pending = [
         i for i in own
-        if rows[i]["state"] in OPEN and rows[i]["date_deadline"] == due and _asked(env, rows[i]) > 0
+        if rows[i]["state"] in OPEN and rows[i]["date_deadline"] == due and _count_asked(env, rows[i]) > 0
     ]  # fmt: skip
     if change > 0 and pending:
         _resize(env, pending[-1], rows[pending[-1]]["product_qty"] + change)
         return {pending[-1]: None}
     if change > 0:
-        return {_new_move(env, line, product, bom_line, change, due): None}
+        return {_create_move(env, line, product, bom_line, change, due): None}
     for move in reversed(pending):
         less = min(-change, rows[move]["product_qty"])
         change += less
@@ -248,7 +248,7 @@ def _adjust(env: Env, line: int, product: int, bom_line: int | bool, wanted: flo
             cancel(env, [move])
         if change >= -_TINY:
             return {}
-    return {_new_move(env, line, product, bom_line, -change, due, back=True): None}
+    return {_create_move(env, line, product, bom_line, -change, due, back=True): None}
 
 
 def deadline(env: Env, line: int) -> str:
@@ -262,7 +262,7 @@ def deadline(env: Env, line: int) -> str:
     )
 
 
-def _asked(env: Env, row: Row) -> float:
+def _count_asked(env: Env, row: Row) -> float:
     """Units that a move brings to the customer, or did; what comes back counts against them."""
     units = row["quantity"] if row["state"] == "done" else row["product_qty"]
     leaves = env.db.rows["stock.location"][row["location_dest_id"]]["usage"] == "customer"
@@ -271,7 +271,7 @@ def _asked(env: Env, row: Row) -> float:
 
 def _resize(env: Env, move: int, units: float) -> None:
     env.db.put("stock.move", move, {"product_qty": units, "product_uom_qty": units, "write_date": env.stamp,
-                                    "product_uom": _unit(env, move)})  # fmt: skip
+                                    "product_uom": _find_unit(env, move)})  # fmt: skip
     row = env.db.rows["stock.move"][move]
     if row["quantity"] > units + _TINY and not row["picked"]:
         release(env, move, row["quantity"] - units)
@@ -279,16 +279,16 @@ def _resize(env: Env, move: int, units: float) -> None:
         _settle(env, move)
 
 
-def _unit(env: Env, move: int) -> int:
+def _find_unit(env: Env, move: int) -> int:
     return int(env.get("product.product", env.db.rows["stock.move"][move]["product_id"], "uom_id"))
 
 
-def _new_move(
+def _create_move(
     env: Env, line: int, product: int, bom_line: int | bool, units: float, due: str, *, back: bool = False
 ) -> int:
     order_id = env.db.rows["sale.order.line"][line]["order_id"]
     order = env.db.rows["sale.order"][order_id]
-    picking = _picking(env, order_id, order, due, back=back)
+    picking = _find_picking(env, order_id, order, due, back=back)
     head = env.db.rows["stock.picking"][picking]
     return int(create(env.having(sudo=True), "stock.move", {
         "product_id": product, "product_uom_qty": units, "state": "confirmed", "sale_line_id": line,
@@ -299,7 +299,7 @@ def _new_move(
     })[0])  # fmt: skip
 
 
-def _picking(env: Env, order_id: int, order: Row, due: str, *, back: bool) -> int:
+def _find_picking(env: Env, order_id: int, order: Row, due: str, *, back: bool) -> int:
     """The order's transfer in that direction which is still open, or a new one."""
     warehouse = env.db.rows["stock.warehouse"][order["warehouse_id"]]
     kind = warehouse["in_type_id" if back else "out_type_id"]

@@ -167,7 +167,7 @@ class Database:
         if new:
             self._referring[model, name][new][row_id] = None
 
-    def _key(self, model: str, row_id: int, fields: tuple[str, ...]) -> tuple[Any, ...] | None:
+    def _build_key(self, model: str, row_id: int, fields: tuple[str, ...]) -> tuple[Any, ...] | None:
         row = self.rows[model][row_id]
         key = tuple(row.get(name, False) for name in fields)
         return None if False in key or "" in key else key
@@ -176,7 +176,7 @@ class Database:
         for fields, message in self.models[model].unique:
             if set(fields).isdisjoint(names):
                 continue
-            key = self._key(model, row_id, fields)
+            key = self._build_key(model, row_id, fields)
             if key is not None and self._keys[model, fields].setdefault(key, row_id) != row_id:
                 raise ConstraintError(message.format(*key))
 
@@ -184,7 +184,7 @@ class Database:
         for fields, _message in self.models[model].unique:
             if set(fields).isdisjoint(names):
                 continue
-            key = self._key(model, row_id, fields)
+            key = self._build_key(model, row_id, fields)
             if key is not None and self._keys[model, fields].get(key) == row_id:
                 del self._keys[model, fields][key]
 

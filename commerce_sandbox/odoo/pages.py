@@ -33,25 +33,25 @@ def overview(env: Env) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="5">'
         '<meta name="viewport" content="width=device-width"><title>Odoo stand-in</title>'
         f"<style>{_STYLE}</style></head><body><h1>Odoo stand-in</h1><p>{escape(head)}</p>"
-        f"<h2>Newest sale orders</h2>{_orders(env)}<h2>Stock</h2>{_stock(env)}</body></html>"
+        f"<h2>Newest sale orders</h2>{_write_orders(env)}<h2>Stock</h2>{_write_stock(env)}</body></html>"
     )
 
 
-def _table(columns: Iterable[tuple[str, str]], rows: Iterable[Iterable[tuple[str, str]]]) -> str:
+def _write_table(columns: Iterable[tuple[str, str]], rows: Iterable[Iterable[tuple[str, str]]]) -> str:
     """columns: (class, heading); rows of (class, HTML of a cell)."""
     head = "".join(f'<th class="{kind}">{escape(text)}</th>' for kind, text in columns)
     body = "".join("<tr>" + "".join(f'<td class="{kind}">{cell}</td>' for kind, cell in row) + "</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _orders(env: Env) -> str:
+def _write_orders(env: Env) -> str:
     newest = sorted(env.db.rows["sale.order"], reverse=True)[:SHOWN]
     columns = [("", "Order"), ("", "Reference"), ("", "Team"), ("", "Customer"), ("", "Placed"), ("", "Warehouse"),
                ("n", "Total"), ("", "State"), ("", "Delivery")]  # fmt: skip
-    return _table(columns, (_order(env, i) for i in newest))
+    return _write_table(columns, (_compute_order(env, i) for i in newest))
 
 
-def _order(env: Env, row_id: int) -> list[tuple[str, str]]:
+def _compute_order(env: Env, row_id: int) -> list[tuple[str, str]]:
     row = env.db.rows["sale.order"][row_id]
 
     def named(model: str, field: str) -> str:
@@ -69,7 +69,7 @@ def _order(env: Env, row_id: int) -> list[tuple[str, str]]:
     ]  # fmt: skip
 
 
-def _stock(env: Env) -> str:
+def _write_stock(env: Env) -> str:
     warehouses = list(env.db.rows["stock.warehouse"])
     codes = [env.db.rows["stock.warehouse"][i]["code"] for i in warehouses]
     columns = [("", "Product"), ("w", ""), *(("n", f"{code} {what}") for code in codes for what in ("on hand", "free"))]
@@ -85,4 +85,4 @@ def _stock(env: Env) -> str:
                 units = there.get("product.product", product, name)
                 cells.append(("n low" if units <= 0 else "n", f"{units:g}"))
         rows.append(cells)
-    return _table(columns, rows)
+    return _write_table(columns, rows)

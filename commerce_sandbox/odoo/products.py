@@ -18,27 +18,27 @@ from .schema import Field, Model, boolean, char, choice, integer, lines, many, n
 UNITS = 1  # id of the unit `Units`, the first that a database has
 
 
-def _sale_taxes(env: Env) -> list[int]:
+def _list_sale_taxes(env: Env) -> list[int]:
     tax = env.db.rows["res.company"][company_of(env)]["account_sale_tax_id"]
     return [tax] if tax else []
 
 
-def _currency(env: Env, _row_id: int) -> Any:
+def _compute_currency(env: Env, _row_id: int) -> Any:
     return env.db.rows["res.company"][company_of(env)]["currency_id"]
 
 
-def _variant_name(env: Env, row_id: int) -> str:
+def _compute_variant_name(env: Env, row_id: int) -> str:
     code = env.get("product.product", row_id, "default_code")
     name = env.get("product.product", row_id, "name")
     return f"[{code}] {name}" if code else str(name)
 
 
-def _template_name(env: Env, row_id: int) -> str:
+def _compute_template_name(env: Env, row_id: int) -> str:
     row = env.db.rows["product.template"][row_id]
     return f"[{row['default_code']}] {row['name']}" if row["default_code"] else str(row["name"])
 
 
-def _of_variant(name: str) -> Any:
+def _read_of_variant(name: str) -> Any:
     """A value of the template's only variant, as Odoo shows it on the template."""
 
     def compute(env: Env, row_id: int) -> Any:
@@ -48,9 +48,9 @@ def _of_variant(name: str) -> Any:
     return compute
 
 
-def _category_name(env: Env, row_id: int) -> str:
+def _compute_category_name(env: Env, row_id: int) -> str:
     row = env.db.rows["product.category"][row_id]
-    return f"{_category_name(env, row['parent_id'])} / {row['name']}" if row["parent_id"] else str(row["name"])
+    return f"{_compute_category_name(env, row['parent_id'])} / {row['name']}" if row["parent_id"] else str(row["name"])
 
 
 def unit_factor(env: Env, unit: int) -> float:
@@ -99,7 +99,7 @@ def components(env: Env, bom: int) -> list[tuple[int, int, float]]:
 
 _VARIANT: dict[str, Field] = {
     "product_tmpl_id": one("product.template", required=True),
-    "display_name": char(compute=_variant_name),
+    "display_name": char(compute=_compute_variant_name),
     "default_code": char(index=True),
     "barcode": char(copy=False, index=True),
     "active": boolean(default=True),
@@ -107,14 +107,14 @@ _VARIANT: dict[str, Field] = {
     "volume": number(),
     "standard_price": number(),
     "lst_price": number(compute=lambda env, i: env.get("product.product", i, "list_price")),
-    "currency_id": one("res.currency", compute=_currency),
+    "currency_id": one("res.currency", compute=_compute_currency),
     "is_kits": boolean(compute=lambda env, i: kit_of(env, i) is not None, search=False),
     "product_template_attribute_value_ids": many("product.template.attribute.value"),
     **AVAILABILITY,
 }
 _TEMPLATE: dict[str, Field] = {
     "name": char(required=True, index=True),
-    "display_name": char(compute=_template_name),
+    "display_name": char(compute=_compute_template_name),
     "type": choice("consu", "service", "combo", default="consu", required=True),
     "is_storable": boolean(),
     "tracking": choice("none", "lot", "serial", default="none"),
@@ -125,7 +125,7 @@ _TEMPLATE: dict[str, Field] = {
     "categ_id": one("product.category"),
     "uom_id": one("uom.uom", required=True, default=UNITS),
     "uom_name": char(compute=lambda env, i: env.db.rows["uom.uom"][env.get("product.template", i, "uom_id")]["name"]),
-    "taxes_id": many("account.tax", default=_sale_taxes),
+    "taxes_id": many("account.tax", default=_list_sale_taxes),
     "supplier_taxes_id": many("account.tax"),
     "invoice_policy": choice("order", "delivery", default="order"),
     "service_type": choice("manual", default="manual"),
@@ -141,14 +141,14 @@ _TEMPLATE: dict[str, Field] = {
     "product_variant_id": one("product.product", compute=lambda env, i: next(
         iter(env.get("product.template", i, "product_variant_ids")), False)),
     "bom_ids": lines("mrp.bom", "product_tmpl_id"),
-    "currency_id": one("res.currency", compute=_currency),
+    "currency_id": one("res.currency", compute=_compute_currency),
     "default_code": char(),
     "barcode": char(copy=False),
     "weight": number(),
     "volume": number(),
     "standard_price": number(),
-    "qty_available": number(compute=_of_variant("qty_available")),
-    "virtual_available": number(compute=_of_variant("virtual_available")),
+    "qty_available": number(compute=_read_of_variant("qty_available")),
+    "virtual_available": number(compute=_read_of_variant("virtual_available")),
 }  # fmt: skip
 SHARED = ("default_code", "barcode", "weight", "volume", "standard_price")  # of a template and its only variant
 
@@ -159,8 +159,8 @@ MODELS = (
     Model("product.category", {
         "name": char(required=True),
         "parent_id": one("product.category"),
-        "complete_name": char(compute=_category_name),
-        "display_name": char(compute=_category_name),
+        "complete_name": char(compute=_compute_category_name),
+        "display_name": char(compute=_compute_category_name),
     }, order="complete_name", title="Product Category"),
     Model("uom.uom", {
         "name": char(required=True),
@@ -178,7 +178,7 @@ MODELS = (
             env.get("res.currency", env.get("product.pricelist", i, "currency_id"), "name"))),
         "active": boolean(default=True),
         "sequence": integer(default=16),
-        "currency_id": one("res.currency", required=True, default=lambda env: _currency(env, 0)),
+        "currency_id": one("res.currency", required=True, default=lambda env: _compute_currency(env, 0)),
         "company_id": one("res.company"),
         "country_group_ids": many("res.country.group"),
         "item_ids": lines("product.pricelist.item", "pricelist_id"),
@@ -233,7 +233,7 @@ MODELS = (
 
 def display_bom(env: Env, row_id: int) -> str:
     row = env.db.rows["mrp.bom"][row_id]
-    name = _template_name(env, row["product_tmpl_id"])
+    name = _compute_template_name(env, row["product_tmpl_id"])
     return f"{row['code']}: {name}" if row["code"] else name
 
 
@@ -254,22 +254,22 @@ def _template_written(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> 
         for variant in variants:
             env.db.put("product.product", variant, {"write_date": env.stamp, **(given if len(variants) == 1 else {})})
         if "barcode" in given:
-            _unique_barcodes(env, variants)
+            _check_unique_barcodes(env, variants)
 
 
 @hook("product.product", "created")
 def _variant_created(env: Env, ids: Sequence[int]) -> None:
     for row_id in ids:
-        _show_on_template(env, row_id, SHARED)
-    _unique_barcodes(env, ids)
+        _build_show_on_template(env, row_id, SHARED)
+    _check_unique_barcodes(env, ids)
 
 
 @hook("product.product", "written")
 def _variant_written(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> None:
     for row_id in ids:
-        _show_on_template(env, row_id, [name for name in SHARED if name in vals])
+        _build_show_on_template(env, row_id, [name for name in SHARED if name in vals])
     if "barcode" in vals:
-        _unique_barcodes(env, ids)
+        _check_unique_barcodes(env, ids)
     if "active" in vals:  # Odoo archives a template with its last variant, and brings it back with the first
         rows = env.db.rows["product.product"]
         for row_id in ids:
@@ -278,20 +278,20 @@ def _variant_written(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> N
             env.db.put("product.template", template, {"active": any(rows[i]["active"] for i in siblings)})
 
 
-def _show_on_template(env: Env, variant: int, names: Sequence[str]) -> None:
+def _build_show_on_template(env: Env, variant: int, names: Sequence[str]) -> None:
     row = env.db.rows["product.product"][variant]
     template = row["product_tmpl_id"]
     if names and len(env.db.referring("product.product", "product_tmpl_id", template)) == 1:
         env.db.put("product.template", template, {name: row[name] for name in names})
 
 
-def _unique_barcodes(env: Env, ids: Sequence[int]) -> None:
+def _check_unique_barcodes(env: Env, ids: Sequence[int]) -> None:
     rows = env.db.rows["product.product"]
     for row_id in ids:
         barcode = rows[row_id]["barcode"]
         others = env.db.referring("product.product", "barcode", barcode) if barcode else []
         if len(others) > 1:
-            names = " and ".join(_variant_name(env, i) for i in others)
+            names = " and ".join(_compute_variant_name(env, i) for i in others)
             raise ValidationError(
                 f'Barcode(s) already assigned:\n\n- Barcode "{barcode}" already assigned to product(s): {names}\n\n'
                 "Note: products that you don't have access to will not be shown above."

@@ -42,8 +42,8 @@ def default_get(env: Env, model: str, fields: Sequence[str]) -> Row:
 @method("*", "write")
 def write(env: Env, model: str, ids: Sequence[int], vals: Mapping[str, Any]) -> bool:
     env.check(model, "write")
-    _known(env, model, vals)
-    _existing(env, model, ids)
+    _check_fields(env, model, vals)
+    _check_existing(env, model, ids)
     changes = dict(vals)
     for run in HOOKS[model, "writing"]:
         run(env, ids, changes)
@@ -71,7 +71,7 @@ def web_save_multi(
 @method("*", "unlink")
 def unlink(env: Env, model: str, ids: Sequence[int]) -> bool:
     env.check(model, "unlink")
-    _existing(env, model, ids)
+    _check_existing(env, model, ids)
     for run in HOOKS[model, "deleting"]:
         run(env, ids)
     for row_id in ids:
@@ -82,7 +82,7 @@ def unlink(env: Env, model: str, ids: Sequence[int]) -> bool:
 @method("*", "copy")
 def copy(env: Env, model: str, ids: Sequence[int], default: Mapping[str, Any] | None = None) -> list[int]:
     env.check(model, "read")
-    _existing(env, model, ids)
+    _check_existing(env, model, ids)
     return [create(env, model, _duplicate(env, model, row_id, default or {}))[0] for row_id in ids]
 
 
@@ -102,7 +102,7 @@ def _duplicate(env: Env, model: str, row_id: int, default: Mapping[str, Any]) ->
 
 def _create(env: Env, model: str, vals: Row) -> int:
     env.touch()
-    _known(env, model, vals)
+    _check_fields(env, model, vals)
     declared = env.model(model)
     for key, value in env.context.items():
         name = key.removeprefix("default_")
@@ -126,10 +126,10 @@ def _create(env: Env, model: str, vals: Row) -> int:
         else:
             row[name] = _convert(env, model, name, field, value)
             if field.required and (row[name] is False or row[name] == ""):
-                raise ConstraintError(_missing(env, model, name), name)
+                raise ConstraintError(_write_missing(env, model, name), name)
     row_id = env.db.insert(model, row)
     for name, value in later.items():
-        _command(env, model, row_id, name, declared.fields[name], value)
+        _apply_command(env, model, row_id, name, declared.fields[name], value)
     if isinstance(vals.get("id"), str) and "_import_current_module" in env.context:
         _name_line(env, vals["id"], model, row_id)
     return row_id
@@ -181,22 +181,22 @@ def _store(env: Env, model: str, row_id: int, vals: Mapping[str, Any]) -> None:
         else:
             row[name] = _convert(env, model, name, field, value)
             if field.required and (row[name] is False or row[name] == ""):
-                raise ConstraintError(_missing(env, model, name), name)
+                raise ConstraintError(_write_missing(env, model, name), name)
     env.db.put(model, row_id, row)
     for name, value in later.items():
-        _command(env, model, row_id, name, declared.fields[name], value)
+        _apply_command(env, model, row_id, name, declared.fields[name], value)
     if parents and declared.inherits:
         link, parent = declared.inherits
         write(env, parent, [env.db.rows[model][row_id][link]], parents)
 
 
-def _known(env: Env, model: str, vals: Mapping[str, Any]) -> None:
+def _check_fields(env: Env, model: str, vals: Mapping[str, Any]) -> None:
     for name in vals:
         if env.field(model, name) is None and name not in MAGIC:
             raise ValueError(f"Invalid field {name!r} in {model!r}")
 
 
-def _existing(env: Env, model: str, ids: Sequence[int]) -> None:
+def _check_existing(env: Env, model: str, ids: Sequence[int]) -> None:
     lost = [row_id for row_id in ids if not env.exists(model, row_id)]
     if lost:
         raise MissingError(gone(env, model, lost))
@@ -213,7 +213,7 @@ def label(env: Env, model: str, name: str) -> str:
     return (field.label if field else "") or words.title()
 
 
-def _missing(env: Env, model: str, name: str) -> str:
+def _write_missing(env: Env, model: str, name: str) -> str:
     return (
         f"Missing required value for the field '{label(env, model, name)}' ({name}).\n"
         f"Model: '{env.model(model).title or model}' ({model})\n"
@@ -237,22 +237,22 @@ def _convert(env: Env, model: str, name: str, field: Field, value: Any) -> Any:
             raise ValueError(f"Wrong value for {model}.{name}: {value!r}")
         return str(value)
     if field.type == "many2one":
-        return _reference(env, model, name, field, value)
+        return _check_reference(env, model, name, field, value)
     if field.type == "datetime":
-        return value if value == env.stamp else _moment(str(value))
+        return value if value == env.stamp else _read_moment(str(value))
     if field.type == "date":
         return date.fromisoformat(str(value)[:10]).isoformat()
     return str(value) if field.type in ("char", "text") else value
 
 
-def _moment(value: str) -> str:
+def _read_moment(value: str) -> str:
     """`2026-11-20 10:11:12` or a bare day; ISO's T is refused, as Odoo refuses it."""
     if value[10:11] not in ("", " "):
         raise ValueError(f"time data {value!r} does not match format '%Y-%m-%d %H:%M:%S'")
     return datetime.fromisoformat(value[:19]).isoformat(" ")
 
 
-def _reference(env: Env, model: str, name: str, field: Field, value: Any) -> int:
+def _check_reference(env: Env, model: str, name: str, field: Field, value: Any) -> int:
     if isinstance(value, list | tuple):
         value = value[0] if value else 0
     try:
@@ -260,18 +260,18 @@ def _reference(env: Env, model: str, name: str, field: Field, value: Any) -> int
     except (TypeError, ValueError):
         raise ValueError(f"Wrong value for {model}.{name}: {value!r}") from None
     if not env.exists(field.relation, target):
-        raise ConstraintError(_broken(env, model, name))
+        raise ConstraintError(_write_broken(env, model, name))
     return target
 
 
-def _command(env: Env, model: str, row_id: int, name: str, field: Field, value: Any) -> None:
+def _apply_command(env: Env, model: str, row_id: int, name: str, field: Field, value: Any) -> None:
     """Apply x2many commands: 0 create, 1 update, 2 delete, 3 unlink, 4 link, 5 clear, 6 set; a list of ids is a set."""
     commands: list[Any] = [[5]] if not value else list(value)
     if commands and not isinstance(commands[0], list | tuple):
         commands = [[6, 0, commands]]
     if field.type == "one2many":
         for command in commands:
-            _one2many(env, row_id, field, command)
+            _apply_one2many(env, row_id, field, command)
         return
     ids = list(env.db.rows[model][row_id].get(name) or ())
     for code, *rest in commands:
@@ -289,7 +289,7 @@ def _command(env: Env, model: str, row_id: int, name: str, field: Field, value: 
             write(env, field.relation, [rest[0]], rest[1])
     for target in ids:
         if not env.exists(field.relation, target):
-            raise ConstraintError(_broken(env, model, name))
+            raise ConstraintError(_write_broken(env, model, name))
     if field.inverse:
         _mirror(env, field, row_id, set(env.db.rows[model][row_id].get(name) or ()), set(ids))
     env.db.put(model, row_id, {name: tuple(ids)})
@@ -305,7 +305,7 @@ def _mirror(env: Env, field: Field, row_id: int, before: set[int], after: set[in
         env.db.put(field.relation, target, {field.inverse: (*(rows[target].get(field.inverse) or ()), row_id)})
 
 
-def _one2many(env: Env, row_id: int, field: Field, command: Sequence[Any]) -> None:
+def _apply_one2many(env: Env, row_id: int, field: Field, command: Sequence[Any]) -> None:
     code, target = command[0], command[1] if len(command) > 1 else 0
     if code == 0:
         for name in command[2]:
@@ -361,10 +361,10 @@ def _let_go(env: Env, other: Model, name: str, row_id: int, *, owned: bool) -> N
         elif owned:
             _cascade(env, other.name, referring)
         else:
-            raise ConstraintError(_broken(env, other.name, name))
+            raise ConstraintError(_write_broken(env, other.name, name))
 
 
-def _broken(env: Env, model: str, name: str) -> str:
+def _write_broken(env: Env, model: str, name: str) -> str:
     """Odoo's sentence for a reference to nothing, be it written or about to come about by deleting."""
     return (
         "Another model is using the record you are trying to delete.\n\n"

@@ -24,20 +24,20 @@ from .taxes import LineTaxes, line_amounts, line_taxes, totals
 NEW = "New"
 
 
-def _line_taxes(env: Env, row: Row) -> LineTaxes:
+def _compute_line_taxes(env: Env, row: Row) -> LineTaxes:
     order = env.db.rows["sale.order"][row["order_id"]]
     company = env.db.rows["res.company"][order["company_id"]]
     price = row["price_unit"] * (1 - row["discount"] / 100.0)
     per_line = company["tax_calculation_rounding_method"] == "round_per_line"
-    return line_taxes(env, row["tax_ids"], price, row["product_uom_qty"], rounding=_rounding(env, row["order_id"]),
+    return line_taxes(env, row["tax_ids"], price, row["product_uom_qty"], rounding=_find_rounding(env, row["order_id"]),
                       per_line=per_line)  # fmt: skip
 
 
-def _rounding(env: Env, order: int) -> float:
-    return float(env.db.rows["res.currency"][_currency(env, order)]["rounding"])
+def _find_rounding(env: Env, order: int) -> float:
+    return float(env.db.rows["res.currency"][_find_currency(env, order)]["rounding"])
 
 
-def _currency(env: Env, order: int) -> int:
+def _find_currency(env: Env, order: int) -> int:
     """The pricelist's currency alone decides; a written currency_id is ignored."""
     row = env.db.rows["sale.order"][order]
     pricelist = row["pricelist_id"]
@@ -46,30 +46,30 @@ def _currency(env: Env, order: int) -> int:
     return int(env.db.rows["res.company"][row["company_id"]]["currency_id"])
 
 
-def _amount(place: int) -> Any:
+def _build_amount_field(place: int) -> Any:
     def compute(env: Env, row_id: int) -> float:
         lines = (env.db.rows["sale.order.line"][i] for i in env.db.referring("sale.order.line", "order_id", row_id))
-        priced = [_line_taxes(env, row) for row in lines if not row["display_type"]]
-        return totals(priced, _rounding(env, row_id))[place]
+        priced = [_compute_line_taxes(env, row) for row in lines if not row["display_type"]]
+        return totals(priced, _find_rounding(env, row_id))[place]
 
     return compute
 
 
-def _price(place: int) -> Any:
+def _build_price_field(place: int) -> Any:
     def compute(env: Env, row_id: int) -> float:
         row = env.db.rows["sale.order.line"][row_id]
         if row["display_type"]:
             return 0.0
-        return line_amounts(_line_taxes(env, row), _rounding(env, row["order_id"]))[place]
+        return line_amounts(_compute_line_taxes(env, row), _find_rounding(env, row["order_id"]))[place]
 
     return compute
 
 
-def _of_order(name: str) -> Any:
+def _read_of_order(name: str) -> Any:
     return lambda env, i: env.get("sale.order", env.db.rows["sale.order.line"][i]["order_id"], name)
 
 
-def _of_product(name: str) -> Any:
+def _read_of_product(name: str) -> Any:
     def compute(env: Env, row_id: int) -> Any:
         product = env.db.rows["sale.order.line"][row_id]["product_id"]
         return env.get("product.product", product, name) if product else False
@@ -77,7 +77,7 @@ def _of_product(name: str) -> Any:
     return compute
 
 
-def _delivered(env: Env, row_id: int) -> float:
+def _compute_delivered(env: Env, row_id: int) -> float:
     """Units that have left and not come back; of a kit, as many as its scarcest component makes."""
     row = env.db.rows["sale.order.line"][row_id]
     if not row["product_id"] or env.get("product.product", row["product_id"], "type") != "consu":
@@ -108,27 +108,27 @@ def _is_return(env: Env, move: Row) -> bool:
     return bool(move["origin_returned_move_id"] or (picking and env.db.rows["stock.picking"][picking]["return_id"]))
 
 
-def _to_invoice(env: Env, row_id: int) -> float:
+def _compute_to_invoice(env: Env, row_id: int) -> float:
     row = env.db.rows["sale.order.line"][row_id]
-    if _of_order("state")(env, row_id) != "sale" or row["display_type"]:
+    if _read_of_order("state")(env, row_id) != "sale" or row["display_type"]:
         return 0.0
-    by_delivery = _of_product("invoice_policy")(env, row_id) == "delivery"
-    return (_delivered(env, row_id) if by_delivery else row["product_uom_qty"]) - row["qty_invoiced"]
+    by_delivery = _read_of_product("invoice_policy")(env, row_id) == "delivery"
+    return (_compute_delivered(env, row_id) if by_delivery else row["product_uom_qty"]) - row["qty_invoiced"]
 
 
-def _line_invoice_status(env: Env, row_id: int) -> str:
+def _compute_line_invoice_status(env: Env, row_id: int) -> str:
     row = env.db.rows["sale.order.line"][row_id]
-    if _of_order("state")(env, row_id) != "sale" or row["display_type"]:
+    if _read_of_order("state")(env, row_id) != "sale" or row["display_type"]:
         return "no"
-    if _to_invoice(env, row_id):
+    if _compute_to_invoice(env, row_id):
         return "to invoice"
     return "invoiced" if row["qty_invoiced"] >= row["product_uom_qty"] else "no"
 
 
-def _invoice_status(env: Env, row_id: int) -> str:
+def _compute_invoice_status(env: Env, row_id: int) -> str:
     if env.db.rows["sale.order"][row_id]["state"] != "sale":
         return "no"
-    found = {_line_invoice_status(env, i) for i in env.db.referring("sale.order.line", "order_id", row_id)}
+    found = {_compute_line_invoice_status(env, i) for i in env.db.referring("sale.order.line", "order_id", row_id)}
     return "to invoice" if "to invoice" in found else "invoiced" if found == {"invoiced"} else "no"
 
 
@@ -136,25 +136,25 @@ def pickings(env: Env, row_id: int) -> tuple[int, ...]:
     return tuple(env.db.referring("stock.picking", "sale_id", row_id))
 
 
-def _delivery_status(env: Env, row_id: int) -> str | bool:
+def _compute_delivery_status(env: Env, row_id: int) -> str | bool:
     states = {env.get("stock.picking", i, "state") for i in pickings(env, row_id)}
     if not states or states == {"cancel"}:
         return False
     if states <= {"done", "cancel"}:
         return "full"
     if "done" in states:
-        some = any(_delivered(env, i) for i in env.db.referring("sale.order.line", "order_id", row_id))
+        some = any(_compute_delivered(env, i) for i in env.db.referring("sale.order.line", "order_id", row_id))
         return "partial" if some else "started"
     return "pending"
 
 
-def _effective_date(env: Env, row_id: int) -> Any:
+def _compute_effective_date(env: Env, row_id: int) -> Any:
     rows = env.db.rows["stock.picking"]
     done = [rows[i]["date_done"] for i in pickings(env, row_id) if rows[i]["date_done"]]
     return min(done, default=False)
 
 
-def _line_name(env: Env, row_id: int) -> str:
+def _compute_line_name(env: Env, row_id: int) -> str:
     row = env.db.rows["sale.order.line"][row_id]
     order = env.db.rows["sale.order"][row["order_id"]]
     name = str(row["name"] or "").partition("\n")[0]
@@ -183,9 +183,9 @@ MODELS = (
         "reference": char(copy=False),
         "date_order": moment(default=lambda env: env.stamp, required=True, copy=False, label="Order Date"),
         "commitment_date": moment(copy=False),
-        "validity_date": day(copy=False, default=lambda env: _in_thirty_days(env)),
+        "validity_date": day(copy=False, default=lambda env: _write_in_thirty_days(env)),
         "expected_date": moment(compute=lambda env, i: env.db.rows["sale.order"][i]["date_order"]),
-        "effective_date": moment(compute=_effective_date),
+        "effective_date": moment(compute=_compute_effective_date),
         "user_id": one("res.users", default=lambda env: env.user),
         "team_id": one("crm.team"),
         "tag_ids": many("crm.tag"),
@@ -195,26 +195,26 @@ MODELS = (
         "carrier_id": one("delivery.carrier"),
         "pricelist_id": one("product.pricelist"),
         "fiscal_position_id": one("account.fiscal.position"),
-        "currency_id": one("res.currency", compute=_currency),
+        "currency_id": one("res.currency", compute=_find_currency),
         "currency_rate": number(default=1.0),
         "note": text(),
         "order_line": lines("sale.order.line", "order_id", label="Order Lines"),
-        "amount_untaxed": monetary(compute=_amount(0)),
-        "amount_tax": monetary(compute=_amount(1)),
-        "amount_total": monetary(compute=_amount(2)),
-        "invoice_status": choice("upselling", "invoiced", "to invoice", "no", compute=_invoice_status),
+        "amount_untaxed": monetary(compute=_build_amount_field(0)),
+        "amount_tax": monetary(compute=_build_amount_field(1)),
+        "amount_total": monetary(compute=_build_amount_field(2)),
+        "invoice_status": choice("upselling", "invoiced", "to invoice", "no", compute=_compute_invoice_status),
         "picking_ids": lines("stock.picking", "sale_id", copy=False),
         "delivery_count": integer(compute=lambda env, i: len(pickings(env, i))),
-        "delivery_status": choice("pending", "started", "partial", "full", compute=_delivery_status),
+        "delivery_status": choice("pending", "started", "partial", "full", compute=_compute_delivery_status),
     }, order="date_order desc, id desc", search_names=("name",), title="Sales Order"),
     Model("sale.order.line", {
         "order_id": one("sale.order", required=True),
-        "display_name": char(compute=_line_name),
+        "display_name": char(compute=_compute_line_name),
         "sequence": integer(default=10),
         "display_type": choice("line_section", "line_subsection", "line_note"),
         "product_id": one("product.product"),
-        "product_template_id": one("product.template", compute=_of_product("product_tmpl_id")),
-        "product_type": choice("consu", "service", "combo", compute=_of_product("type")),
+        "product_template_id": one("product.template", compute=_read_of_product("product_tmpl_id")),
+        "product_type": choice("consu", "service", "combo", compute=_read_of_product("type")),
         "name": text(required=True),
         "product_uom_qty": number(default=1.0),
         "product_uom_id": one("uom.uom"),
@@ -226,31 +226,31 @@ MODELS = (
         "is_delivery": boolean(),
         "is_downpayment": boolean(),
         "customer_lead": number(),
-        "price_subtotal": monetary(compute=_price(0)),
-        "price_tax": monetary(compute=_price(1)),
-        "price_total": monetary(compute=_price(2)),
-        "currency_id": one("res.currency", compute=_of_order("currency_id")),
-        "state": choice("draft", "sent", "sale", "cancel", compute=_of_order("state")),
-        "order_partner_id": one("res.partner", compute=_of_order("partner_id")),
-        "salesman_id": one("res.users", compute=_of_order("user_id")),
-        "company_id": one("res.company", compute=_of_order("company_id")),
-        "warehouse_id": one("stock.warehouse", compute=_of_order("warehouse_id")),
-        "qty_delivered": number(compute=_delivered),
+        "price_subtotal": monetary(compute=_build_price_field(0)),
+        "price_tax": monetary(compute=_build_price_field(1)),
+        "price_total": monetary(compute=_build_price_field(2)),
+        "currency_id": one("res.currency", compute=_read_of_order("currency_id")),
+        "state": choice("draft", "sent", "sale", "cancel", compute=_read_of_order("state")),
+        "order_partner_id": one("res.partner", compute=_read_of_order("partner_id")),
+        "salesman_id": one("res.users", compute=_read_of_order("user_id")),
+        "company_id": one("res.company", compute=_read_of_order("company_id")),
+        "warehouse_id": one("stock.warehouse", compute=_read_of_order("warehouse_id")),
+        "qty_delivered": number(compute=_compute_delivered),
         "qty_delivered_manual": number(copy=False),
         "qty_invoiced": number(copy=False),
-        "qty_to_invoice": number(compute=_to_invoice),
-        "invoice_status": choice("upselling", "invoiced", "to invoice", "no", compute=_line_invoice_status),
+        "qty_to_invoice": number(compute=_compute_to_invoice),
+        "invoice_status": choice("upselling", "invoiced", "to invoice", "no", compute=_compute_line_invoice_status),
         "move_ids": lines("stock.move", "sale_line_id", copy=False),
     }, order="order_id, sequence, id", title="Sales Order Line"),
 )  # fmt: skip
 
 
-def _in_thirty_days(env: Env) -> str:
+def _write_in_thirty_days(env: Env) -> str:
     stamp = datetime.strptime(env.stamp, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007
     return (stamp + timedelta(days=30)).strftime("%Y-%m-%d")
 
 
-def _first(env: Env, model: str) -> int | bool:
+def _find_first(env: Env, model: str) -> int | bool:
     rows = env.db.rows[model]
     active = [i for i, row in rows.items() if row.get("active", True)]
     return min(active, key=lambda i: (rows[i]["sequence"], i), default=False)
@@ -272,13 +272,13 @@ def _order_defaults(env: Env, vals: dict[str, Any]) -> None:
     if "partner_shipping_id" not in vals:
         vals["partner_shipping_id"] = address(env, partner, "delivery")
     if "pricelist_id" not in vals:
-        vals["pricelist_id"] = row["property_product_pricelist"] or _first(env, "product.pricelist")
+        vals["pricelist_id"] = row["property_product_pricelist"] or _find_first(env, "product.pricelist")
     if "fiscal_position_id" not in vals:
         vals["fiscal_position_id"] = fiscal_position(env, partner, vals["partner_shipping_id"] or partner)
     if "warehouse_id" not in vals:
-        vals["warehouse_id"] = _first(env, "stock.warehouse")
+        vals["warehouse_id"] = _find_first(env, "stock.warehouse")
     if "team_id" not in vals and vals.get("user_id", env.user):
-        vals["team_id"] = _first(env, "crm.team")
+        vals["team_id"] = _find_first(env, "crm.team")
     vals.pop("currency_id", None)
 
 

@@ -61,13 +61,13 @@ class OdooStandIn(StandIn):
         """Something happens in the warehouse: goods arrive, or a transfer is shipped. Returns what, in a few words."""
         with self.lock:
             env = Env(self.database, 2, sudo=True)
-            ready = [i for i in self.database.rows["stock.picking"] if _ready(env, i)]
+            ready = [i for i in self.database.rows["stock.picking"] if _is_ready(env, i)]
             ship = bool(ready) and rng.random() < 0.5
             work = (lambda: _ship(env, rng.choice(ready))) if ship else (lambda: _receive(env, rng))
             return str(in_transaction(self.database, work))
 
 
-def _ready(env: Env, picking: int) -> bool:
+def _is_ready(env: Env, picking: int) -> bool:
     rows = env.db.rows["stock.move"]
     moves = env.db.referring("stock.move", "picking_id", picking)
     return bool(moves) and all(rows[i]["state"] == "assigned" for i in moves)

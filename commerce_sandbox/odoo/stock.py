@@ -17,17 +17,17 @@ from .schema import Model, boolean, char, choice, integer, json, lines, moment, 
 STATES = ("draft", "waiting", "confirmed", "partially_available", "assigned", "done", "cancel")
 
 
-def _location_name(env: Env, row_id: int) -> str:
+def _compute_location_name(env: Env, row_id: int) -> str:
     row = env.db.rows["stock.location"][row_id]
     parent = row["location_id"]
     if parent and row["usage"] != "view":
-        return f"{_location_name(env, parent)}/{row['name']}"
+        return f"{_compute_location_name(env, parent)}/{row['name']}"
     return str(row["name"])
 
 
-def _path(env: Env, row_id: int) -> str:
+def _compute_path(env: Env, row_id: int) -> str:
     parent = env.db.rows["stock.location"][row_id]["location_id"]
-    return f"{_path(env, parent) if parent else ''}{row_id}/"
+    return f"{_compute_path(env, parent) if parent else ''}{row_id}/"
 
 
 def warehouse_of(env: Env, location: int) -> int | bool:
@@ -40,7 +40,7 @@ def warehouse_of(env: Env, location: int) -> int | bool:
     return False
 
 
-def _of(model: str, link: str, name: str) -> Any:
+def _read_of(model: str, link: str, name: str) -> Any:
     """A value of the record that a many2one points at."""
 
     def compute(env: Env, row_id: int) -> Any:
@@ -50,25 +50,25 @@ def _of(model: str, link: str, name: str) -> Any:
     return compute
 
 
-def _removal(env: Env, row_id: int) -> Any:
+def _compute_removal(env: Env, row_id: int) -> Any:
     lot = env.db.rows["stock.quant"][row_id]["lot_id"]
     return env.db.rows["stock.lot"][lot]["removal_date"] if lot else False
 
 
-def _type_name(env: Env, row_id: int) -> str:
+def _compute_type_name(env: Env, row_id: int) -> str:
     row = env.db.rows["stock.picking.type"][row_id]
     warehouse = row["warehouse_id"]
     return f"{env.db.rows['stock.warehouse'][warehouse]['name']}: {row['name']}" if warehouse else str(row["name"])
 
 
-def _tracking_url(env: Env, row_id: int) -> Any:
+def _compute_tracking_url(env: Env, row_id: int) -> Any:
     row = env.db.rows["stock.picking"][row_id]
     url = row["carrier_id"] and env.get("delivery.carrier", row["carrier_id"], "tracking_url")
     ref = row["carrier_tracking_ref"]
     return url.replace("<shipmenttrackingnumber>", ref) if url and ref else False
 
 
-def _picking_state(env: Env, row_id: int) -> str:
+def _compute_picking_state(env: Env, row_id: int) -> str:
     """draft without moves; done, cancel and draft when all agree; assigned as soon as anything is reserved."""
     rows = env.db.rows["stock.move"]
     states = {rows[i]["state"] for i in env.db.referring("stock.move", "picking_id", row_id)}
@@ -102,11 +102,11 @@ MODELS = (
                                    "warehouse must be unique per company!"))),
     Model("stock.location", {
         "name": char(required=True),
-        "complete_name": char(compute=_location_name),
-        "display_name": char(compute=_location_name),
+        "complete_name": char(compute=_compute_location_name),
+        "display_name": char(compute=_compute_location_name),
         "location_id": one("stock.location"),
         "child_ids": lines("stock.location", "location_id"),
-        "parent_path": char(compute=_path),
+        "parent_path": char(compute=_compute_path),
         "usage": choice("supplier", "view", "internal", "customer", "inventory", "production", "transit",
                         default="internal", required=True),
         "warehouse_id": one("stock.warehouse", compute=warehouse_of),
@@ -115,7 +115,7 @@ MODELS = (
     }, order="complete_name, id", search_names=("complete_name",), title="Inventory Locations"),
     Model("stock.picking.type", {
         "name": char(required=True),
-        "display_name": char(compute=_type_name),
+        "display_name": char(compute=_compute_type_name),
         "code": choice("incoming", "outgoing", "internal", required=True),
         "sequence_code": char(required=True),
         "warehouse_id": one("stock.warehouse"),
@@ -136,12 +136,12 @@ MODELS = (
     }, order="name, id", title="Lot/Serial"),
     Model("stock.quant", {
         "product_id": one("product.product", required=True),
-        "product_tmpl_id": one("product.template", compute=_of("stock.quant", "product_id", "product_tmpl_id")),
-        "product_uom_id": one("uom.uom", compute=_of("stock.quant", "product_id", "uom_id")),
+        "product_tmpl_id": one("product.template", compute=_read_of("stock.quant", "product_id", "product_tmpl_id")),
+        "product_uom_id": one("uom.uom", compute=_read_of("stock.quant", "product_id", "uom_id")),
         "location_id": one("stock.location", required=True),
         "lot_id": one("stock.lot"),
         "owner_id": one("res.partner"),
-        "removal_date": moment(compute=_removal),
+        "removal_date": moment(compute=_compute_removal),
         "warehouse_id": one("stock.warehouse", compute=lambda env, i: warehouse_of(
             env, env.db.rows["stock.quant"][i]["location_id"])),
         "company_id": one("res.company", default=company_of),
@@ -154,7 +154,7 @@ MODELS = (
         "inventory_quantity_set": boolean(),
         "in_date": moment(default=lambda env: env.stamp),
         "display_name": char(compute=lambda env, i: "{} - {}".format(
-            _location_name(env, env.db.rows["stock.quant"][i]["location_id"]),
+            _compute_location_name(env, env.db.rows["stock.quant"][i]["location_id"]),
             env.get("product.product", env.db.rows["stock.quant"][i]["product_id"], "display_name"))),
     }, rec_name="product_id", title="Quants"),
     Model("stock.picking", {
@@ -163,18 +163,18 @@ MODELS = (
         "partner_id": one("res.partner"),
         "picking_type_id": one("stock.picking.type", required=True),
         "picking_type_code": choice("incoming", "outgoing", "internal",
-                                    compute=_of("stock.picking", "picking_type_id", "code")),
+                                    compute=_read_of("stock.picking", "picking_type_id", "code")),
         "location_id": one("stock.location", required=True),
         "location_dest_id": one("stock.location", required=True),
         "move_ids": lines("stock.move", "picking_id"),
-        "state": choice(*STATES, compute=_picking_state),
+        "state": choice(*STATES, compute=_compute_picking_state),
         "scheduled_date": moment(default=lambda env: env.stamp),
         "date_deadline": moment(),
         "date_done": moment(copy=False),
         "sale_id": one("sale.order"),
         "carrier_id": one("delivery.carrier"),
         "carrier_tracking_ref": char(copy=False),
-        "carrier_tracking_url": char(compute=_tracking_url),
+        "carrier_tracking_url": char(compute=_compute_tracking_url),
         "backorder_id": one("stock.picking"),
         "return_id": one("stock.picking"),
         "priority": choice("0", "1", default="0"),
@@ -197,7 +197,7 @@ MODELS = (
         "picking_id": one("stock.picking"),
         "picking_type_id": one("stock.picking.type"),
         "picking_code": choice("incoming", "outgoing", "internal",
-                               compute=_of("stock.move", "picking_type_id", "code")),
+                               compute=_read_of("stock.move", "picking_type_id", "code")),
         "warehouse_id": one("stock.warehouse"),
         "sale_line_id": one("sale.order.line"),
         "bom_line_id": one("mrp.bom.line"),
@@ -208,7 +208,7 @@ MODELS = (
         "company_id": one("res.company", default=company_of),
         "sequence": integer(default=10),
         "held": json(),  # ours: ((quant, units) ...) that the move has reserved
-        "reference": char(compute=_of("stock.move", "picking_id", "name")),
+        "reference": char(compute=_read_of("stock.move", "picking_id", "name")),
     }, order="sequence, id", rec_name="reference", title="Stock Move"),
 )  # fmt: skip
 

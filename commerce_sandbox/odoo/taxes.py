@@ -85,15 +85,15 @@ def totals(lines: Sequence[LineTaxes], rounding: float) -> tuple[float, float, f
             untaxed = float_round(raw, rounding) - tax_total
         else:
             untaxed = sum(float_round(line.excluded, rounding) for line in lines)
-    return _figures(untaxed, tax_total, rounding)
+    return _clean_figures(untaxed, tax_total, rounding)
 
 
 def line_amounts(line: LineTaxes, rounding: float) -> tuple[float, float, float]:
     """(untaxed, tax, total) as the line itself shows them: each rounded, so they may not add up to the order's."""
     taxes = sum(float_round(amount, rounding) for _tax, _inside, amount in line.taxes)
-    return _figures(float_round(line.excluded, rounding), taxes, rounding)
+    return _clean_figures(float_round(line.excluded, rounding), taxes, rounding)
 
 
-def _figures(untaxed: float, tax: float, rounding: float) -> tuple[float, float, float]:
+def _clean_figures(untaxed: float, tax: float, rounding: float) -> tuple[float, float, float]:
     """Without the dust of adding floats, and without a negative zero."""
     return tuple(float_round(value, rounding) + 0.0 for value in (untaxed, tax, untaxed + tax))  # type: ignore[return-value]

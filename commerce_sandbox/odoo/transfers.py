@@ -21,7 +21,7 @@ NOTHING = (
 )
 
 
-def _moves(env: Env, pickings: Sequence[int], *states: str) -> list[int]:
+def _list_moves(env: Env, pickings: Sequence[int], *states: str) -> list[int]:
     rows = env.db.rows["stock.move"]
     found = [i for p in pickings for i in env.db.referring("stock.move", "picking_id", p)]
     return [i for i in found if not states or rows[i]["state"] in states]
@@ -30,12 +30,12 @@ def _moves(env: Env, pickings: Sequence[int], *states: str) -> list[int]:
 @method("stock.picking", "action_confirm")
 def action_confirm(env: Env, model: str, ids: Sequence[int]) -> bool:
     env.check("stock.picking", "write")
-    drafts = _moves(env, ids, "draft")
+    drafts = _list_moves(env, ids, "draft")
     for move in drafts:
         env.db.put("stock.move", move, {"state": "confirmed", "write_date": env.stamp})
     kinds, rows = env.db.rows["stock.picking.type"], env.db.rows["stock.picking"]
     at_once = [p for p in ids if kinds[rows[p]["picking_type_id"]]["reservation_method"] == "at_confirm"]
-    reserve(env, _moves(env, at_once, *OPEN))
+    reserve(env, _list_moves(env, at_once, *OPEN))
     return True
 
 
@@ -43,7 +43,7 @@ def action_confirm(env: Env, model: str, ids: Sequence[int]) -> bool:
 def action_assign(env: Env, model: str, ids: Sequence[int]) -> bool:
     env.check("stock.picking", "write")
     action_confirm(env, model, [p for p in ids if env.get("stock.picking", p, "state") == "draft"])
-    moves = _moves(env, ids, *OPEN)
+    moves = _list_moves(env, ids, *OPEN)
     if not moves:
         raise UserError("Nothing to check the availability for.")
     reserve(env, moves)
@@ -53,14 +53,14 @@ def action_assign(env: Env, model: str, ids: Sequence[int]) -> bool:
 @method("stock.picking", "do_unreserve")
 def do_unreserve(env: Env, model: str, ids: Sequence[int]) -> None:
     env.check("stock.picking", "write")
-    for move in _moves(env, ids, *OPEN):
+    for move in _list_moves(env, ids, *OPEN):
         release(env, move)
 
 
 @method("stock.picking", "action_cancel")
 def action_cancel(env: Env, model: str, ids: Sequence[int]) -> bool:
     env.check("stock.picking", "write")
-    cancel(env, _moves(env, ids))
+    cancel(env, _list_moves(env, ids))
     return True
 
 
@@ -72,14 +72,14 @@ def button_validate(env: Env, model: str, ids: Sequence[int]) -> Any:
     action_confirm(env, model, [p for p in todo if env.get("stock.picking", p, "state") == "draft"])
     rows = env.db.rows["stock.move"]
     for picking in todo:
-        if not _moves(env, [picking]):
+        if not _list_moves(env, [picking]):
             raise UserError("You can’t validate an empty transfer. Please add some products to move before proceeding.")
-        ours = _moves(env, [picking], *OPEN)
+        ours = _list_moves(env, [picking], *OPEN)
         picked = [i for i in ours if rows[i]["picked"]]
         if not any(rows[i]["quantity"] for i in picked or ours):
             raise UserError(NOTHING)
         if not picked:
-            for move in _moves(env, [picking]):
+            for move in _list_moves(env, [picking]):
                 env.db.put("stock.move", move, {"picked": True})
     short = [p for p in todo if _is_short(env, p)]
     if short and not env.context.get("skip_backorder"):
@@ -102,14 +102,14 @@ def _is_short(env: Env, picking: int) -> bool:
     rows = env.db.rows["stock.move"]
     return any(
         (rows[i]["product_uom_qty"] and not rows[i]["picked"]) or rows[i]["quantity"] + 1e-6 < rows[i]["product_qty"]
-        for i in _moves(env, [picking]) if rows[i]["state"] != "cancel"
+        for i in _list_moves(env, [picking]) if rows[i]["state"] != "cancel"
     )  # fmt: skip
 
 
 def _ship(env: Env, picking: int, *, backorder: bool) -> None:
     rows = env.db.rows["stock.move"]
     later: list[int] = []
-    for move in _moves(env, [picking], *OPEN):
+    for move in _list_moves(env, [picking], *OPEN):
         row = rows[move]
         going = row["quantity"] if row["picked"] else 0.0
         missing = row["product_qty"] - going
@@ -121,7 +121,7 @@ def _ship(env: Env, picking: int, *, backorder: bool) -> None:
             env.db.put("stock.move", move, {"product_uom_qty": going, "product_qty": going})
         elif not going:
             later.append(move)
-    finish(env, [i for i in _moves(env, [picking], *OPEN) if i not in later])
+    finish(env, [i for i in _list_moves(env, [picking], *OPEN) if i not in later])
     env.db.put("stock.picking", picking, {"date_done": env.stamp, "write_date": env.stamp})
     if later and backorder:
         head = env.db.rows["stock.picking"][picking]

@@ -63,7 +63,7 @@ def in_transaction(db: Database, work: Callable[[], Any]) -> Any:
 
 
 @lru_cache(maxsize=512)
-def _parameters(method: Method, model: str, name: str) -> inspect.Signature:
+def _list_parameters(method: Method, model: str, name: str) -> inspect.Signature:
     """What a caller may pass: the function's parameters without env, model and ids."""
     given = list(inspect.signature(method.run).parameters.values())[2 if method.of_model else 3 :]
     return inspect.Signature([p.replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for p in given])
@@ -74,15 +74,15 @@ def _run(db: Database, user: int, context: Mapping[str, Any], model: str, name: 
     env = Env(db, user, dict(context))
     env.colliding = db.conflicts > 0
     ids, positional, named = arguments(method, env)
-    where = () if method.of_model else (_as_ids(ids),)
+    where = () if method.of_model else (_read_ids(ids),)
     return method.run(env, model, *where, *positional, **named)
 
 
-def _as_ids(ids: Any) -> list[int]:
+def _read_ids(ids: Any) -> list[int]:
     return [] if not ids else list(ids) if isinstance(ids, list | tuple) else [ids]
 
 
-def _user(db: Database, login: str, secret: str) -> int:
+def _find_user(db: Database, login: str, secret: str) -> int:
     """0 when login and password (or API key) do not fit."""
     for user, row in db.rows["res.users"].items():
         if row["login"] == login and row["active"] and secret and row.get("secret") == secret:
@@ -102,7 +102,7 @@ def json_rpc(db: Database, call: Call) -> Reply:
     except (ValueError, KeyError, TypeError):
         return Reply(400, b"Invalid JSON data", {"Content-Type": "text/html; charset=utf-8"})
     try:
-        result = _service(db, params["service"], params["method"], list(params["args"]))
+        result = _call_service(db, params["service"], params["method"], list(params["args"]))
     except Exception as error:
         data = error_body(error)
         failure = {"code": 0, "message": "Odoo Server Error", "data": data}
@@ -110,13 +110,13 @@ def json_rpc(db: Database, call: Call) -> Reply:
     return Reply(200, {"jsonrpc": "2.0", "id": number, "result": result}, _JSON)
 
 
-def _service(db: Database, service: str, method: str, args: list[Any]) -> Any:
+def _call_service(db: Database, service: str, method: str, args: list[Any]) -> Any:
     if service == "common":
         if method == "version":
             return VERSION
         if method in ("login", "authenticate"):
             _reach(db, args[0])
-            return _user(db, args[1], args[2]) or False
+            return _find_user(db, args[1], args[2]) or False
         raise Exception(f"Method not found: {method}")
     if service == "object":
         if method not in ("execute", "execute_kw"):
@@ -151,7 +151,7 @@ def _execute(db: Database, kind: str, args: list[Any]) -> Any:
                 raise IndexError("list index out of range")
             ids = positional.pop(0)
         try:
-            _parameters(found, model, method).bind(*positional, **named)
+            _list_parameters(found, model, method).bind(*positional, **named)
         except TypeError as error:
             raise TypeError(f"{model}.{method}() {error}") from None
         if method == "create" and not positional:
@@ -184,7 +184,7 @@ def _answer(db: Database, call: Call) -> Any:
     path = _PATH.match(call.path)
     if path is None or call.method != "POST":
         raise NotFound("Did you mean POST /json/2/<model>/<method>?")
-    user = _bearer(db, call)
+    user = _find_bearer(db, call)
     try:
         body = json.loads(call.body) if call.body else {}
     except ValueError as error:
@@ -199,7 +199,7 @@ def _answer(db: Database, call: Call) -> Any:
         if found.of_model and ids:
             raise Unprocessable(f"cannot call {model}.{name} with ids")
         try:
-            _parameters(found, model, name).bind(**named)
+            _list_parameters(found, model, name).bind(**named)
         except TypeError as error:
             raise Unprocessable(str(error)) from None
         return ids, (), named
@@ -210,7 +210,7 @@ def _answer(db: Database, call: Call) -> Any:
         raise NotFound(str(error)) from None
 
 
-def _bearer(db: Database, call: Call) -> int:
+def _find_bearer(db: Database, call: Call) -> int:
     found = re.match(r"^bearer\s+(.+)$", call.headers.get("authorization", ""), re.IGNORECASE)
     if found is None:
         raise Unauthorized("User not authenticated, use an API Key with a Bearer Authorization header.")

@@ -25,16 +25,16 @@ class Bulk:
 
     def run(self, query: str, root: Data) -> Data:
         if any(self._left.values()):
-            return _started(None, "A bulk query operation for this app and shop is already in progress")
+            return _build_started(None, "A bulk query operation for this app and shop is already in progress")
         try:
             data = Execution(query, {}, in_bulk=True).run(root)
         except Refused as refused:
-            return _started(None, str(refused))
-        lines = _lines(data, "")
+            return _build_started(None, str(refused))
+        lines = _list_lines(data, "")
         gid = f"gid://shopify/BulkOperation/{len(self.files) + 1}"
         self.files[gid] = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
         self._left[gid], self._objects[gid] = self.looks, len(lines)
-        return _started({"id": gid, "status": "CREATED"}, "")
+        return _build_started({"id": gid, "status": "CREATED"}, "")
 
     def state(self, gid: str, base: str) -> Data | None:
         if gid not in self.files:
@@ -54,25 +54,25 @@ class Bulk:
         return self.files.get(f"gid://shopify/BulkOperation/{name}")
 
 
-def _started(operation: Data | None, problem: str) -> Data:
+def _build_started(operation: Data | None, problem: str) -> Data:
     return {"bulkOperation": operation, "userErrors": [{"field": None, "message": problem}] if problem else []}
 
 
-def _lines(value: Any, parent: str) -> list[Data]:
+def _list_lines(value: Any, parent: str) -> list[Data]:
     """Every node of every connection as a line of its own, after its parent."""
     found: list[Data] = []
     for field in value.values():
         if isinstance(field, dict) and "edges" in field:
             for edge in field["edges"]:
                 node = edge["node"]
-                found.append(_plain(node) | ({"__parentId": parent} if parent else {}))
-                found += _lines(node, node["id"])
+                found.append(_drop_connections(node) | ({"__parentId": parent} if parent else {}))
+                found += _list_lines(node, node["id"])
         elif isinstance(field, dict):
-            found += _lines(field, parent)
+            found += _list_lines(field, parent)
     return found
 
 
-def _plain(node: Data) -> Data:
+def _drop_connections(node: Data) -> Data:
     """The node without the connections below it."""
     kept = {name: field for name, field in node.items() if not (isinstance(field, dict) and "edges" in field)}
-    return {name: _plain(field) if isinstance(field, dict) else field for name, field in kept.items()}
+    return {name: _drop_connections(field) if isinstance(field, dict) else field for name, field in kept.items()}

@@ -49,30 +49,30 @@ def demo_orders(seed: int, days: int, start: datetime, catalogue: list[Article])
     """Orders of the `days` days before `start`, oldest first, the odd ones evenly among them; the same for a seed."""
     rng = random.Random(seed)
     base = 5_500_000_000_000 + seed * 1_000_000
-    odd = _odd(rng, catalogue)
+    odd = _make_odd(rng, catalogue)
     count = days * PER_DAY + len(odd)
     places = {round(place * count / len(odd)): sort for place, sort in enumerate(odd)}
     for place in range(count):
         # The last order is an hour old, so that none lies in the future.
         moment = start - timedelta(days=days) + (timedelta(days=days, hours=-1) * (place + rng.random()) / count)
-        made = places.get(place) or _plain(rng, catalogue)
+        made = places.get(place) or _make_plain_order(rng, catalogue)
         person = made.pop("person", None)
         if person:
-            made = {**_who(person), **made}
+            made = {**_build_customer(person), **made}
         yield make_order(made.pop("lines"), number=base + place, created=instant(moment), **made)
 
 
-def _line(article: Article, country: str = "DE", **more: Any) -> Line:
+def _sell(article: Article, country: str = "DE", **more: Any) -> Line:
     reduced = country == "DE" and article.sku in REDUCED_RATE
     rate = "0.07" if reduced else STANDARD.get(country)
     return Line(**{"sku": article.sku, "title": article.title, "price": article.price_minor_eur, "rate": rate, **more})
 
 
-def _plain(rng: random.Random, catalogue: list[Article]) -> Data:
+def _make_plain_order(rng: random.Random, catalogue: list[Article]) -> Data:
     person = PEOPLE[min(int(rng.expovariate(0.5)), len(PEOPLE) - 1)]
     sold = catalogue if person.country == "DE" else [each for each in catalogue if each.sku not in REDUCED_RATE]
     lines = [
-        _line(article, person.country, quantity=rng.choice((1, 1, 1, 2, 3)))
+        _sell(article, person.country, quantity=rng.choice((1, 1, 1, 2, 3)))
         for article in rng.sample(sold, rng.choice((1, 1, 2, 2, 3, 4)))
     ]
     shipped = rng.random() < 0.3
@@ -85,7 +85,7 @@ def _plain(rng: random.Random, catalogue: list[Article]) -> Data:
     }
 
 
-def _odd(rng: random.Random, catalogue: list[Article]) -> list[Data]:
+def _make_odd(rng: random.Random, catalogue: list[Article]) -> list[Data]:
     anna, joerg, zeynep, soeren = PEOPLE[:4]
     normal = [each for each in catalogue if each.sku not in REDUCED_RATE]
     one, two, three, *_ = rng.sample(normal, 6)
@@ -97,36 +97,36 @@ def _odd(rng: random.Random, catalogue: list[Article]) -> list[Data]:
         "location": {"taxSettings": {"taxRegistrationId": "DE123456788"}},
     }
     abroad = [
-        {"lines": [_line(two, person.country, quantity=2, rate=None)], "person": person, "shipping": 1890,
+        {"lines": [_sell(two, person.country, quantity=2, rate=None)], "person": person, "shipping": 1890,
          "shipping_rate": None, "currency": currency}
         for currency, person in ABROAD.items()
     ]  # fmt: skip
-    abroad[0]["lines"] = [_line(one, "CH", quantity=3, rate=None, duty=412)]
+    abroad[0]["lines"] = [_sell(one, "CH", quantity=3, rate=None, duty=412)]
     return [
-        {"lines": [_line(one, discounts=ten_percent[:1]), _line(book, discounts=ten_percent[1:])], "person": anna},
-        {"lines": [_line(two, quantity=3, discounts=(("Mengenrabatt", 333),))], "person": joerg},
-        {"lines": [_line(three)], "person": zeynep, "shipping": 490, "shipping_discounts": (("VERSANDFREI", 490),)},
+        {"lines": [_sell(one, discounts=ten_percent[:1]), _sell(book, discounts=ten_percent[1:])], "person": anna},
+        {"lines": [_sell(two, quantity=3, discounts=(("Mengenrabatt", 333),))], "person": joerg},
+        {"lines": [_sell(three)], "person": zeynep, "shipping": 490, "shipping_discounts": (("VERSANDFREI", 490),)},
         {"lines": [Line("GIFT-50", "Geschenkgutschein", 5000, rate=None, gift_card=True)], "person": soeren,
          "shipping": 0},
-        {"lines": [_line(one), _line(two)], "person": anna, "gift_card": 3000},
-        {"lines": [_line(three)], "person": joerg, "tip": 300},
-        {"lines": [_line(one, discounts=(("GRATIS100", one.price_minor_eur),))], "person": zeynep, "shipping": 0},
-        {"lines": [_line(rng.choice(normal)) for _ in range(60)], "person": soeren, "shipping": 0},
-        {"lines": [_line(two, quantity=3, removed=1), _line(three)], "person": anna},
+        {"lines": [_sell(one), _sell(two)], "person": anna, "gift_card": 3000},
+        {"lines": [_sell(three)], "person": joerg, "tip": 300},
+        {"lines": [_sell(one, discounts=(("GRATIS100", one.price_minor_eur),))], "person": zeynep, "shipping": 0},
+        {"lines": [_sell(rng.choice(normal)) for _ in range(60)], "person": soeren, "shipping": 0},
+        {"lines": [_sell(two, quantity=3, removed=1), _sell(three)], "person": anna},
         *abroad,
-        {"lines": [_line(one, quantity=12, price=one.price_minor_eur * 100 // 119)], "person": joerg,
+        {"lines": [_sell(one, quantity=12, price=one.price_minor_eur * 100 // 119)], "person": joerg,
          "included": False, "purchasingEntity": company},
-        {"lines": [_line(book), _line(two)], "shipping": 0, "fulfilment": "FULFILLED"},  # at the till: no buyer
-        {"lines": [_line(one)], "person": zeynep, "test": True},
-        {"lines": [_line(two)], "person": soeren, "cancelledAt": "2026-01-01T00:00:00Z", "financial": "VOIDED"},
-        {"lines": [_line(three)], "person": anna, "financial": "PENDING"},
-        {"lines": [_line(one, quantity=2)], "person": joerg, "financial": "PARTIALLY_REFUNDED",
+        {"lines": [_sell(book), _sell(two)], "shipping": 0, "fulfilment": "FULFILLED"},  # at the till: no buyer
+        {"lines": [_sell(one)], "person": zeynep, "test": True},
+        {"lines": [_sell(two)], "person": soeren, "cancelledAt": "2026-01-01T00:00:00Z", "financial": "VOIDED"},
+        {"lines": [_sell(three)], "person": anna, "financial": "PENDING"},
+        {"lines": [_sell(one, quantity=2)], "person": joerg, "financial": "PARTIALLY_REFUNDED",
          "fulfilment": "FULFILLED", "refunded": one.price_minor_eur},
         {"lines": [Line("OLD-KET-99", "Kettle, discontinued", 3990)], "person": zeynep},
     ]  # fmt: skip
 
 
-def _who(person: Person) -> Data:
+def _build_customer(person: Person) -> Data:
     name = f"{person.first} {person.last}"
     address = {
         "name": name,

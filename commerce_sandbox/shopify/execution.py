@@ -76,20 +76,20 @@ class Execution:
                 raise Refused(f"Variable ${name} of type was provided invalid value", "INVALID_VARIABLE")
 
     def run(self, root: Data) -> Data:
-        return self._object(self.operation.selection_set, root, ())
+        return self._resolve_object(self.operation.selection_set, root, ())
 
     def roots(self) -> list[str]:
         """The names of the root fields."""
-        return [field.name.value for field in self._fields(self.operation.selection_set, {})]
+        return [field.name.value for field in self._list_fields(self.operation.selection_set, {})]
 
     def idempotency_key(self) -> str | None:
-        for field in self._fields(self.operation.selection_set, {}):
+        for field in self._list_fields(self.operation.selection_set, {}):
             for directive in field.directives:
                 if directive.name.value == "idempotent":
-                    return str(self._arguments(directive)["key"])
+                    return str(self._read_arguments(directive)["key"])
         return None
 
-    def _fields(self, selection: ast.SelectionSetNode, source: Data) -> list[ast.FieldNode]:
+    def _list_fields(self, selection: ast.SelectionSetNode, source: Data) -> list[ast.FieldNode]:
         found: list[ast.FieldNode] = []
         for each in selection.selections:
             if isinstance(each, ast.FieldNode):
@@ -98,50 +98,52 @@ class Execution:
             fragment = self.fragments[each.name.value] if isinstance(each, ast.FragmentSpreadNode) else each
             condition = fragment.type_condition
             if condition is None or source.get("__typename", condition.name.value) == condition.name.value:
-                found += self._fields(fragment.selection_set, source)
+                found += self._list_fields(fragment.selection_set, source)
         return found
 
-    def _arguments(self, node: ast.FieldNode | ast.DirectiveNode) -> Data:
+    def _read_arguments(self, node: ast.FieldNode | ast.DirectiveNode) -> Data:
         values = {each.name.value: value_from_ast_untyped(each.value, self.variables) for each in node.arguments}
         return {name: value for name, value in values.items() if value is not Undefined}  # a variable left out
 
-    def _object(self, selection: ast.SelectionSetNode, source: Data, path: tuple[str, ...]) -> Data:
+    def _resolve_object(self, selection: ast.SelectionSetNode, source: Data, path: tuple[str, ...]) -> Data:
         result: Data = {}
-        for field in self._fields(selection, source):
+        for field in self._list_fields(selection, source):
             name = field.name.value
             here = (*path, name)
             if name not in source:
                 raise Refused(f"Field '{name}' doesn't exist on type", "undefinedField", here)
-            value, arguments = source[name], self._arguments(field)
+            value, arguments = source[name], self._read_arguments(field)
             if callable(value):
                 value = value(arguments)
-            result[field.alias.value if field.alias else name] = self._value(field, value, arguments, here)
+            result[field.alias.value if field.alias else name] = self._resolve_value(field, value, arguments, here)
         return result
 
-    def _value(self, field: ast.FieldNode, value: Any, arguments: Data, path: tuple[str, ...]) -> Any:
+    def _resolve_value(self, field: ast.FieldNode, value: Any, arguments: Data, path: tuple[str, ...]) -> Any:
         if value is None or field.selection_set is None:
             return value
         if isinstance(value, dict):
-            return self._object(field.selection_set, value, path)
-        if {each.name.value for each in self._fields(field.selection_set, {})} & {"nodes", "edges", "pageInfo"}:
+            return self._resolve_object(field.selection_set, value, path)
+        if {each.name.value for each in self._list_fields(field.selection_set, {})} & {"nodes", "edges", "pageInfo"}:
             if self.in_bulk:
-                return {"edges": self._value(field, {"edges": [{"node": row} for row in value]}, {}, path)["edges"]}
-            return self._object(field.selection_set, _connection(value, arguments, path), path)
+                return {
+                    "edges": self._resolve_value(field, {"edges": [{"node": row} for row in value]}, {}, path)["edges"]
+                }
+            return self._resolve_object(field.selection_set, _build_connection(value, arguments, path), path)
         kept = value[: arguments["first"]] if arguments.get("first") else value
-        return [self._object(field.selection_set, each, path) for each in kept]
+        return [self._resolve_object(field.selection_set, each, path) for each in kept]
 
     def requested_cost(self) -> int:
         """Points as documented: scalars 0, objects 1, connections sized by `first`, mutations 10. How much a
         connection's size weighs is not documented; what Shopify answers is near its square root."""
         base = MUTATION_POINTS if self.is_mutation else 0
-        return base + math.ceil(self._cost(self.operation.selection_set))
+        return base + math.ceil(self._count_cost(self.operation.selection_set))
 
-    def _cost(self, selection: ast.SelectionSetNode) -> float:
+    def _count_cost(self, selection: ast.SelectionSetNode) -> float:
         total = 0.0
-        for field in self._fields(selection, {}):
+        for field in self._list_fields(selection, {}):
             if field.selection_set is None:
                 continue
-            inner, first = self._cost(field.selection_set), self._arguments(field).get("first")
+            inner, first = self._count_cost(field.selection_set), self._read_arguments(field).get("first")
             total += 2 + math.sqrt(first) * inner if first else 1 + inner
         return total
 
@@ -153,7 +155,7 @@ def actual_cost(value: Any) -> int:
     return sum(actual_cost(each) for each in value) if isinstance(value, list) else 0
 
 
-def _connection(rows: Sequence[Data], arguments: Data, path: tuple[str, ...]) -> Data:
+def _build_connection(rows: Sequence[Data], arguments: Data, path: tuple[str, ...]) -> Data:
     first, after = arguments.get("first"), arguments.get("after")
     if not first or not 0 < first <= 250:
         raise Refused("you must provide one of first or last, at most 250", "BAD_REQUEST", path)

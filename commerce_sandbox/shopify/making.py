@@ -73,7 +73,7 @@ def make_order(
 
     def bag(value: Any) -> Data:
         sides = [(side, value(side) if callable(value) else side.of(value)) for side in (shop, buyer)]
-        money = [{"amount": _text(amount), "currencyCode": side.currency} for side, amount in sides]
+        money = [{"amount": _write_text(amount), "currencyCode": side.currency} for side, amount in sides]
         return {"shopMoney": money[0], "presentmentMoney": money[1]}
 
     names = list(dict.fromkeys(
@@ -179,11 +179,11 @@ def make_order(
         "refunds": [],
     }  # fmt: skip
     if order["edited"]:
-        order["refunds"] = [_removal(lines, items, bag, shop, buyer)]
+        order["refunds"] = [_build_removal(lines, items, bag, shop, buyer)]
     return {**order, **fields}
 
 
-def _removal(lines: list[Line], items: list[Data], bag: Any, shop: _Side, buyer: _Side) -> Data:
+def _build_removal(lines: list[Line], items: list[Data], bag: Any, shop: _Side, buyer: _Side) -> Data:
     """What an edit leaves behind: a refund that moves no money, with the worth of the removed units."""
     rows = []
     for line, item in zip(lines, items, strict=True):
@@ -202,7 +202,7 @@ def _removal(lines: list[Line], items: list[Data], bag: Any, shop: _Side, buyer:
     return {"totalRefundedSet": bag(0), "refundLineItems": rows}
 
 
-def _text(amount: Decimal) -> str:
+def _write_text(amount: Decimal) -> str:
     """As Shopify writes decimals: at least one digit after the point, no more than needed."""
     whole, _, fraction = f"{amount:f}".partition(".")
     return f"{whole}.{fraction.rstrip('0') or '0'}"

@@ -82,7 +82,7 @@ class ShopifyStandIn(StandIn):
             headers = {"X-Shopify-API-Version": self.served}
             if self.deprecated:
                 headers["X-Shopify-API-Deprecated-Reason"] = self.deprecated
-            return Reply(200, self._graphql(call), headers)
+            return Reply(200, self._answer_graphql(call), headers)
         return Reply(404, {"errors": "Not Found"})
 
     def _mint(self, call: Call) -> Reply:
@@ -96,13 +96,13 @@ class ShopifyStandIn(StandIn):
         life = int(TOKEN_LIFE.total_seconds())
         return Reply(200, {"access_token": token, "scope": ",".join(sorted(self.scopes)), "expires_in": life})
 
-    def _graphql(self, call: Call) -> Data:
+    def _answer_graphql(self, call: Call) -> Data:
         body, requested = call.json(), 0
         try:
             execution = Execution(body["query"], body.get("variables") or {})
             requested = execution.requested_cost()
             self._check(execution, requested)
-            root = self._mutations(execution) if execution.is_mutation else self._queries()
+            root = self._build_mutations(execution) if execution.is_mutation else self._build_queries()
             data = execution.run(root)
         except Refused as refused:
             return {"errors": [refused.error], "extensions": self._spend(requested, None)}
@@ -114,7 +114,7 @@ class ShopifyStandIn(StandIn):
                 f"Query cost is {requested}, which exceeds the single query max cost limit ({MOST_POINTS}).",
                 "MAX_COST_EXCEEDED", cost=requested, maxCost=MOST_POINTS,
             )  # fmt: skip
-        if requested > self._available():
+        if requested > self._compute_available():
             raise Refused("Throttled", "THROTTLED")
         for name in execution.roots():
             scope = NEEDED.get(name)
@@ -123,18 +123,18 @@ class ShopifyStandIn(StandIn):
                 raise Refused(f"Access denied for {name} field. Required access: {access}", "ACCESS_DENIED", [name],
                               requiredAccess=access)  # fmt: skip
 
-    def _available(self) -> float:
+    def _compute_available(self) -> float:
         now = self.now()
         seconds = max(0.0, (now - self._at).total_seconds())
         self._left, self._at = min(self.points, self._left + seconds * self.restore), now
         return self._left
 
     def _spend(self, requested: int, actual: int | None) -> Data:
-        self._left = self._available() - (actual or 0)
+        self._left = self._compute_available() - (actual or 0)
         status = {"maximumAvailable": self.points, "currentlyAvailable": int(self._left), "restoreRate": self.restore}
         return {"cost": {"requestedQueryCost": requested, "actualQueryCost": actual, "throttleStatus": status}}
 
-    def _queries(self) -> Data:
+    def _build_queries(self) -> Data:
         now = self.now()
         installation = {"accessScopes": [{"handle": scope} for scope in sorted(self.scopes)]}
         shop = {"name": "Sandbox Coffee", "myshopifyDomain": self.shop, "currencyCode": "EUR", "taxesIncluded": True}
@@ -142,11 +142,11 @@ class ShopifyStandIn(StandIn):
         return {"shop": shop, "currentAppInstallation": installation, **orders, **self.stock.fields(),
                 "bulkOperation": lambda arguments: self.bulk.state(arguments["id"], self.url)}  # fmt: skip
 
-    def _mutations(self, execution: Execution) -> Data:
+    def _build_mutations(self, execution: Execution) -> Data:
         def set_quantities(arguments: Data) -> Any:
             return self.stock.set_quantities(arguments["input"], execution.idempotency_key())
 
         def run_bulk(arguments: Data) -> Any:
-            return self.bulk.run(arguments["query"], self._queries())
+            return self.bulk.run(arguments["query"], self._build_queries())
 
         return {"inventorySetQuantities": set_quantities, "bulkOperationRunQuery": run_bulk}

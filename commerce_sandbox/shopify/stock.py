@@ -51,11 +51,13 @@ class Stock:
                 "product_status": lambda row: row["status"],
                 "id": lambda row: number(row["id"]),
             })  # fmt: skip
-            return Rows([{**row, "inventoryItem": self._item(row)} for row in rows], lambda row: [number(row["id"])])
+            return Rows(
+                [{**row, "inventoryItem": self._build_item(row)} for row in rows], lambda row: [number(row["id"])]
+            )
 
         def inventory_item(arguments: Data) -> Data | None:
             found = [row for row in self.variants.values() if row["item"] == number(arguments["id"])]
-            return self._item(found[0]) if found else None
+            return self._build_item(found[0]) if found else None
 
         return {
             "productVariants": product_variants,
@@ -63,7 +65,7 @@ class Stock:
             "inventoryItem": inventory_item,
         }
 
-    def _item(self, row: Data) -> Data:
+    def _build_item(self, row: Data) -> Data:
         levels = [
             {
                 "id": f"gid://shopify/InventoryLevel/{location}?inventory_item_id={item}",
@@ -98,8 +100,8 @@ class Stock:
         if key in self._done:
             before, answer = self._done[key]
             if before != said:
-                return _errors(("IDEMPOTENCY_KEY_PARAMETER_MISMATCH", None))
-            return _errors(("IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", None)) if answer["userErrors"] else answer
+                return _build_errors(("IDEMPOTENCY_KEY_PARAMETER_MISMATCH", None))
+            return _build_errors(("IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", None)) if answer["userErrors"] else answer
         answer = self._set(given)
         self._done[key] = said, answer
         return answer
@@ -111,18 +113,18 @@ class Stock:
                 raise Refused("changeFromQuantity must be passed, null included", "BAD_REQUEST",
                               ["inventorySetQuantities"])  # fmt: skip
             where = number(row["inventoryItemId"]), number(row["locationId"])
-            if problem := self._problem(where, row, where in wanted):
+            if problem := self._find_problem(where, row, where in wanted):
                 found.append((problem, place))
             wanted[where] = row["quantity"]
         if found:
-            return _errors(*found)
+            return _build_errors(*found)
         changes = []
         for where, quantity in wanted.items():
             changes.append({"name": "available", "delta": quantity - self.quantities[where]})
             self.quantities[where] = quantity
         return {"inventoryAdjustmentGroup": {"reason": given["reason"], "changes": changes}, "userErrors": []}
 
-    def _problem(self, where: tuple[int, int], row: Data, repeated: bool) -> str:
+    def _find_problem(self, where: tuple[int, int], row: Data, repeated: bool) -> str:
         item, location = where
         if location not in self.locations:
             return "INVALID_LOCATION"
@@ -138,7 +140,7 @@ class Stock:
         return "CHANGE_FROM_QUANTITY_STALE" if expected is not None and expected != self.quantities[where] else ""
 
 
-def _errors(*found: tuple[str, int | None]) -> Data:
+def _build_errors(*found: tuple[str, int | None]) -> Data:
     def error(code: str, place: int | None) -> dict[str, Any]:
         path = None if place is None else ["input", "quantities", str(place), "quantity"]
         return {"code": code, "field": path, "message": code.replace("_", " ").capitalize()}

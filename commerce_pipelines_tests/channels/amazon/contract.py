@@ -39,7 +39,7 @@ FORMATS = jsonschema.FormatChecker(formats=())
 
 
 @FORMATS.checks("date-time", raises=ValueError)
-def _date_time(value: object) -> bool:
+def _is_date_time(value: object) -> bool:
     return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
 
 
@@ -103,18 +103,18 @@ def judge(exchanges: list[tuple[Call, Reply]]) -> None:
     """Every answer must be one that the description allows; so must every request that was not refused."""
     for call, reply in exchanges:
         if call.path.startswith("/documents/"):
-            _document_fits(call.method, call.body if call.method == "PUT" else reply.encoded()[0])
-        if (found := _operation(call)) is None:
+            _check_document(call.method, call.body if call.method == "PUT" else reply.encoded()[0])
+        if (found := _find_operation(call)) is None:
             continue
         model, operation, in_path = found
         answers = operation["responses"]
         assert str(reply.status) in answers, f"{operation['operationId']} never answers {reply.status}"
-        _fits(json.loads(reply.encoded()[0]), answers[str(reply.status)]["schema"], model)
+        _check(json.loads(reply.encoded()[0]), answers[str(reply.status)]["schema"], model)
         if reply.status < 400:
             _request_fits(call, operation, in_path, model)
 
 
-def _document_fits(method: str, body: bytes) -> None:
+def _check_document(method: str, body: bytes) -> None:
     """What is uploaded is a listings feed, what is downloaded as JSON its processing report."""
     body = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
     if body[:1] == b"{":
@@ -136,32 +136,32 @@ def _request_fits(call: Call, operation: dict[str, Any], in_path: dict[str, str]
     }
     for (place, name), parameter in parameters.items():
         if place == "body":
-            _fits(call.json(), parameter["schema"], model)
+            _check(call.json(), parameter["schema"], model)
             continue
         values = given[place].get(name)
         assert values or not parameter.get("required"), f"{operation['operationId']} lacks {name}"
         if values:
             assert len(values) == 1, f"{name} is repeated"
-            _fits(_typed(values[0], parameter), {k: v for k, v in parameter.items() if k != "required"}, model)
+            _check(_convert(values[0], parameter), {k: v for k, v in parameter.items() if k != "required"}, model)
 
 
-def _typed(text: str, parameter: dict[str, Any]) -> Any:
+def _convert(text: str, parameter: dict[str, Any]) -> Any:
     kind = parameter["type"]
     if kind == "array":
         assert parameter.get("collectionFormat", "csv") == "csv"
-        return [_typed(each, parameter["items"]) for each in text.split(",")]
+        return [_convert(each, parameter["items"]) for each in text.split(",")]
     return int(text) if kind == "integer" else text == "true" if kind == "boolean" else text
 
 
-def _fits(value: Any, schema: dict[str, Any], model: dict[str, Any]) -> None:
+def _check(value: Any, schema: dict[str, Any], model: dict[str, Any]) -> None:
     whole = {**schema, "definitions": model["definitions"]}
     jsonschema.Draft4Validator(whole, format_checker=FORMATS).validate(value)
 
 
-def _operation(call: Call) -> tuple[dict[str, Any], dict[str, Any], dict[str, str]] | None:
+def _find_operation(call: Call) -> tuple[dict[str, Any], dict[str, Any], dict[str, str]] | None:
     """(model, operation, values of its path); None for what is not part of an API (tokens, documents)."""
     for name in MODELS:
-        model = _model(name)
+        model = _read_model(name)
         for path, verbs in model["paths"].items():
             pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path))
             if (hit := re.fullmatch(pattern, call.path)) and call.method.lower() in verbs.keys() & VERBS:
@@ -172,6 +172,6 @@ def _operation(call: Call) -> tuple[dict[str, Any], dict[str, Any], dict[str, st
 
 
 @cache
-def _model(name: str) -> dict[str, Any]:
+def _read_model(name: str) -> dict[str, Any]:
     model: dict[str, Any] = json.loads((Path(SPECS) / "amazon" / f"{name}.json").read_bytes())
     return model

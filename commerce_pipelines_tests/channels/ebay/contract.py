@@ -66,7 +66,7 @@ def judge(call: Call, reply: Reply) -> None:
 
 
 def _judge_rest(document: Any, base: str, call: Call, reply: Reply) -> None:
-    operation = document["paths"][_template(document, call.path.removeprefix(base))][call.method.lower()]
+    operation = document["paths"][_find_template(document, call.path.removeprefix(base))][call.method.lower()]
     known = {each["name"]: each for each in operation.get("parameters", ())}
     assert set(call.query) <= set(known), "a query parameter that the operation does not have"
     for name, each in known.items():
@@ -82,7 +82,7 @@ def _judge_rest(document: Any, base: str, call: Call, reply: Reply) -> None:
         _validate(document, answer["content"]["application/json"]["schema"], json.loads(reply.encoded()[0]))
 
 
-def _template(document: Any, path: str) -> str:
+def _find_template(document: Any, path: str) -> str:
     parts = path.split("/")
     fitting = [
         template
@@ -96,17 +96,17 @@ def _template(document: Any, path: str) -> str:
 
 def _validate(document: Any, shape: Any, value: Any) -> None:
     jsonschema.Draft4Validator({**shape, "components": document["components"]}).validate(value)
-    _no_strangers(document, shape, value, "$")
+    _refuse_strangers(document, shape, value, "$")
 
 
-def _no_strangers(document: Any, shape: Any, value: Any, path: str) -> None:
+def _refuse_strangers(document: Any, shape: Any, value: Any, path: str) -> None:
     """A field that the schema does not declare is a mistake of ours, although JSON Schema would let it pass."""
     if "$ref" in shape:
         shape = document["components"]["schemas"][shape["$ref"].rpartition("/")[2]]
     if isinstance(value, dict) and "properties" in shape:
         for name, each in value.items():
             assert name in shape["properties"], f"{path}.{name} is not declared"
-            _no_strangers(document, shape["properties"][name], each, f"{path}.{name}")
+            _refuse_strangers(document, shape["properties"][name], each, f"{path}.{name}")
     if isinstance(value, list):
         for each in value:
-            _no_strangers(document, shape.get("items", {}), each, f"{path}[]")
+            _refuse_strangers(document, shape.get("items", {}), each, f"{path}[]")

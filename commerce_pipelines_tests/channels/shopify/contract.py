@@ -54,7 +54,7 @@ def complaints(query: str) -> list[str]:
     return [error.message for error in validate(schema(), parse(query))]
 
 
-def _variables_fit(query: str, variables: dict[str, Any]) -> None:
+def _check_variables(query: str, variables: dict[str, Any]) -> None:
     operation = parse(query).definitions[0]
     assert isinstance(operation, OperationDefinitionNode)
     values = get_variable_values(schema(), operation.variable_definitions or (), variables)
@@ -68,19 +68,19 @@ def judge(exchanges: list[tuple[Call, Reply]]) -> None:
             continue
         asked, answer = call.json(), json.loads(reply.encoded()[0])
         assert complaints(asked["query"]) == []
-        _variables_fit(asked["query"], asked.get("variables") or {})
+        _check_variables(asked["query"], asked.get("variables") or {})
         if "data" in answer:
             judge_data(asked["query"], asked.get("variables"), answer["data"])
 
 
 def judge_data(query: str, variables: dict[str, Any] | None, data: Any) -> None:
     """Executing the document over its own answer must give it back: same fields, no null where none may be."""
-    result = execute_sync(schema(), parse(query), data, variable_values=variables, type_resolver=_type_of)
+    result = execute_sync(schema(), parse(query), data, variable_values=variables, type_resolver=_find_type)
     assert result.errors is None, result.errors
     assert result.data == data
 
 
-def _type_of(value: dict[str, Any], info: Any, abstract: Any) -> str:
+def _find_type(value: dict[str, Any], info: Any, abstract: Any) -> str:
     """The first possible type that has all the fields of the answer."""
     for candidate in info.schema.get_possible_types(abstract):
         if set(value) <= set(candidate.fields):

@@ -92,7 +92,7 @@ def test_samples_go_through_a_lane_end_to_end(
             for one in settings.channels
         ]
         connections = open_connections(msgspec.structs.replace(settings, channels=tuple(channels)), environ)
-        _accountant(connections, name, read)
+        _name_taxes(connections, name, read)
         with connections.warehouse.transaction() as connection:  # nobody is asked whose account it is
             accounts.add(connection, name, name, "", credentials_digest(connections, name))
         now, landed = datetime.now(UTC), Landed()
@@ -115,7 +115,7 @@ def test_samples_go_through_a_lane_end_to_end(
     assert proof.sale_orders_in_odoo + len(must & held) == len(must)
 
 
-def _accountant(connections: Connections, name: str, read: list[Order]) -> None:
+def _name_taxes(connections: Connections, name: str, read: list[Order]) -> None:
     """Names a tax for every rate that an American shop states: nobody else knows its states' rates."""
     settings = connections.settings
     if settings.vat.seller_country != "US":

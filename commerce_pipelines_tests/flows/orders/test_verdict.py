@@ -14,11 +14,11 @@ from commerce_pipelines.flows.orders.verdict import RUN_GRACE, Verdict, red_days
 from commerce_pipelines_tests.doubles.lane import NAME, Lane, later, line, numbered
 
 
-def _verdict(lane: Lane, **ahead: float) -> Verdict:
+def _read_verdict(lane: Lane, **ahead: float) -> Verdict:
     return verdict(lane.connections, NAME, datetime.now(UTC) + timedelta(**ahead))
 
 
-def _landed(lane: Lane) -> bool:
+def _prove_landed(lane: Lane) -> bool:
     """The proof of a sensor's run: of the lane's day, from what is landed. Returns whether the day is complete."""
     return prove(lane.connections, NAME, lane.day, lane.day + timedelta(days=1), afresh=False).whole.complete
 
@@ -30,13 +30,13 @@ def test_a_waiting_order_is_not_forgotten_by_another_days_proof(lane: Lane, requ
     lane.run(before=5)
     lane.prove(before=5)
     assert lane.prove().whole.complete
-    found = _verdict(lane)
+    found = _read_verdict(lane)
     assert (found.complete, found.settled, found.waiting) == (True, False, 1)
     assert (found.proof.whole.orders_in_channel, found.proof.whole.sale_orders_in_odoo) == (2, 1)
     lane.put(later(waits, lines=(line(),)))
     lane.run(before=5)
     lane.prove(before=5)
-    assert _verdict(lane).settled
+    assert _read_verdict(lane).settled
 
 
 def test_an_explained_order_is_a_warning_in_words_and_no_error(lane: Lane, request: pytest.FixtureRequest) -> None:
@@ -72,16 +72,16 @@ def test_a_lost_sale_stays_red_until_it_is_back(lane: Lane, request: pytest.Fixt
     odoo.call("sale.order", "action_cancel", [sale])
     lane.prove(before=5)
     lane.prove()
-    found = _verdict(lane)
+    found = _read_verdict(lane)
     assert (found.complete, found.proof.whole.missing) == (False, (old,))
     assert found.proof.whole.money_difference == "16.90"
     assert red_days(lane.connections, NAME, lane.day) == [lane.day - timedelta(days=5)]
     odoo.call("sale.order", "action_draft", [sale])
     odoo.call("sale.order", "action_confirm", [sale])
     lane.prove()
-    assert not _verdict(lane).complete
+    assert not _read_verdict(lane).complete
     lane.prove(before=5)
-    assert _verdict(lane).complete
+    assert _read_verdict(lane).complete
     assert red_days(lane.connections, NAME, lane.day) == []
 
 
@@ -92,12 +92,12 @@ def test_what_the_channel_has_and_nobody_landed_stays_missing(lane: Lane, reques
     lane.run()
     lane.put(lane.order(lost), lane.order(called_off))
     assert lane.prove().whole.missing == tuple(sorted((lost, called_off)))
-    assert not _landed(lane)
-    assert _verdict(lane).proof.whole.missing == tuple(sorted((lost, called_off)))
+    assert not _prove_landed(lane)
+    assert _read_verdict(lane).proof.whole.missing == tuple(sorted((lost, called_off)))
     lane.put(later(lane.order(called_off), status=OrderStatus.CANCELLED))
     lane.run()
-    assert _landed(lane)
-    assert _verdict(lane).settled
+    assert _prove_landed(lane)
+    assert _read_verdict(lane).settled
 
 
 def test_differences_of_two_days_do_not_make_up_for_each_other(lane: Lane, request: pytest.FixtureRequest) -> None:
@@ -111,7 +111,7 @@ def test_differences_of_two_days_do_not_make_up_for_each_other(lane: Lane, reque
         ]
         odoo.call("sale.order.line", "write", [line_id], vals={"price_unit": price})
     lane.prove(before=1)
-    found = _verdict(lane)
+    found = _read_verdict(lane)
     assert (found.complete, found.proof.whole.money_difference) == (False, "0.20")
 
 
@@ -122,6 +122,6 @@ def test_answers_that_no_run_deals_with_are_told_after_an_hour(lane: Lane, reque
     lane.run()
     lane.put(lane.order(one))
     pull(lane.connections, NAME, lane.day, lane.day + timedelta(days=1))
-    assert _verdict(lane).settled
-    late = _verdict(lane, seconds=RUN_GRACE.total_seconds() + 60)
+    assert _read_verdict(lane).settled
+    late = _read_verdict(lane, seconds=RUN_GRACE.total_seconds() + 60)
     assert (late.complete, late.settled, late.undealt) == (True, False, (lane.day,))

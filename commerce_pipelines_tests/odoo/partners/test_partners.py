@@ -188,7 +188,7 @@ def test_an_empty_vat_number_is_filled_only_where_the_names_agree(world: World) 
 def test_users_and_suppliers_are_never_the_buyer(world: World) -> None:
     """Anybody may buy under any e-mail address: it must lead to no login, no bank account, no bill."""
     sales, mails = Sales(world), [mail() for _ in range(4)]
-    [portal] = world.call("res.groups", "search", domain=[["id", "in", _portal(world)]])
+    [portal] = world.call("res.groups", "search", domain=[["id", "in", _create_portal_users(world)]])
     login = world.create("res.partner", name="Portal user", email=mails[0])
     company = world.client.who.company_id
     world.create("res.users", login=mails[0], partner_id=login, group_ids=[[6, 0, [portal]]], company_id=company,
@@ -208,7 +208,7 @@ def test_users_and_suppliers_are_never_the_buyer(world: World) -> None:
     assert again[0] != ours
 
 
-def _portal(world: World) -> list[int]:
+def _create_portal_users(world: World) -> list[int]:
     rows = world.call(
         "ir.model.data", "search_read", domain=[["module", "=", "base"], ["name", "=", "group_portal"]],
         fields=["res_id"],
@@ -226,12 +226,12 @@ def _portal(world: World) -> list[int]:
 )
 def test_both_spellings_of_an_address_are_one(world: World, in_odoo: str, in_order: str) -> None:
     sales, token = Sales(world), secrets.token_hex(3)
-    known = world.create("res.partner", name="Anna", email=_idna(in_odoo, token))
-    [parties] = sales.parties(sales.draft(buyer=Buyer(name="Anna", email=_idna(in_order, token))))
+    known = world.create("res.partner", name="Anna", email=_build_idna(in_odoo, token))
+    [parties] = sales.parties(sales.draft(buyer=Buyer(name="Anna", email=_build_idna(in_order, token))))
     assert parties[0] == known
 
 
-def _idna(address: str, token: str) -> str:
+def _build_idna(address: str, token: str) -> str:
     """The address with the token in it; a label that begins with xn-- is encoded anew."""
     local, _, domain = address.partition("@")
     labels = [

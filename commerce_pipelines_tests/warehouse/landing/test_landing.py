@@ -203,8 +203,8 @@ def test_pending_days_are_those_that_no_run_has_dealt_with(landing: Landing, lan
     land(answer("3", placed=NOON + timedelta(days=1), subject="email:3"))
     end = NEXT + timedelta(days=1)
     assert landing.pending(DAY, end) == {DAY: NOON, NEXT: NOON + timedelta(seconds=1)}
-    _ledger(warehouse, landing, "1")
-    _ledger(warehouse, landing, "3")
+    _write_ledger(warehouse, landing, "1")
+    _write_ledger(warehouse, landing, "3")
     assert landing.pending(DAY, end) == {DAY: NOON}  # order 2
     refusal = quarantine.Failure(record_id="2", day=DAY, reason=Reason("unknown_sku", "No such product.", "Add it."))
     with warehouse.transaction() as connection:
@@ -224,7 +224,7 @@ def test_an_erased_subject_leaves_nothing_pending(landing: Landing, land: Land, 
     assert landing.pending(DAY, NEXT) == {}
 
 
-def _ledger(warehouse: Warehouse, landing: Landing, order_id: str) -> None:
+def _write_ledger(warehouse: Warehouse, landing: Landing, order_id: str) -> None:
     snapshot = landing.newest_of([order_id])[order_id]
     with warehouse.transaction() as connection, connection.cursor() as cursor:
         cursor.execute(

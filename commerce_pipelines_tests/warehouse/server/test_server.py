@@ -31,7 +31,7 @@ USER = textwrap.dedent("""
 
 def test_a_server_lives_as_long_as_its_users_however_they_end(tmp_path: Path) -> None:
     data = tmp_path / ".commerce" / "postgres"
-    users = [_user(tmp_path) for _ in range(2)]
+    users = [_start_user(tmp_path) for _ in range(2)]
     for user in users:
         assert user.stdout.readline() == b"ready\n"  # both asked at once; one server was made
     server = keeper.postmaster(data)
@@ -53,7 +53,7 @@ def test_a_server_lives_as_long_as_its_users_however_they_end(tmp_path: Path) ->
     assert keeper.postmaster(data) is None
     assert not (data / "postmaster.pid").exists()
     assert not (cluster.socket_folder(data) / cluster.SOCKET).exists()
-    assert _processes(tmp_path) == []
+    assert _list_processes(tmp_path) == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows a process's environment")
@@ -78,13 +78,13 @@ def test_the_server_holds_no_secret_of_ours_and_our_role_reads_no_file(
 
 
 def test_nobody_left_means_no_server_left(tmp_path: Path) -> None:
-    user = _user(tmp_path)
+    user = _start_user(tmp_path)
     assert user.stdout.readline() == b"ready\n"
     server = keeper.postmaster(tmp_path / ".commerce" / "postgres")
     assert server is not None
     user.kill()
     user.wait()
-    assert _gone(server)
+    assert _is_gone(server)
 
 
 def test_to_stop_what_never_ran_is_fine(tmp_path: Path) -> None:
@@ -105,11 +105,11 @@ def test_a_long_path_gets_its_socket_elsewhere(tmp_path: Path, length: int) -> N
     assert len(os.fsencode(folder / cluster.SOCKET)) <= cluster.SOCKET_PATH_BYTES
 
 
-def _user(root: Path) -> subprocess.Popen[bytes]:
+def _start_user(root: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", USER, str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
-def _gone(pid: int, seconds: float = 30) -> bool:
+def _is_gone(pid: int, seconds: float = 30) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if not Path(f"/proc/{pid}").exists():
@@ -118,7 +118,7 @@ def _gone(pid: int, seconds: float = 30) -> bool:
     return False
 
 
-def _processes(root: Path) -> list[str]:
+def _list_processes(root: Path) -> list[str]:
     found = []
     for folder in Path("/proc").glob("[0-9]*") if Path("/proc/self").exists() else []:
         try:

@@ -57,7 +57,7 @@ def test_a_replaced_day_resolves_all_but_what_still_fails(warehouse: Warehouse) 
 
 
 def test_a_bucket_never_gives_more_than_the_vendor_allows(warehouse: Warehouse) -> None:
-    waits = _in_processes(_reserve, warehouse.url, 2)
+    waits = _run_in_processes(_reserve, warehouse.url, 2)
     # burst 3 at 0.01/s: of ten calls in two processes three go at once; the next token is 100 s away for all others.
     waits = sorted(wait for some in waits for wait in some)
     assert sum(wait == 0 for wait in waits) == 3
@@ -92,7 +92,7 @@ def test_a_caller_killed_while_it_waits_leaves_no_place_in_the_queue(warehouse: 
 
 
 def test_two_processes_refresh_a_token_once(warehouse: Warehouse) -> None:
-    answers = _in_processes(_token, warehouse.url, 2)
+    answers = _run_in_processes(_get_token, warehouse.url, 2)
     assert len({token for token, _ in answers}) == 1
     assert sum(minted for _, minted in answers) == 1
 
@@ -143,7 +143,7 @@ def _reserve(url: str, start: Any, answers: Any) -> None:
     answers.put([buckets.take("k", Rate(0.01, 3)) for _ in range(5)])
 
 
-def _token(url: str, start: Any, answers: Any) -> None:
+def _get_token(url: str, start: Any, answers: Any) -> None:
     import os
     import time
 
@@ -159,7 +159,7 @@ def _token(url: str, start: Any, answers: Any) -> None:
     answers.put((tokens.get("k", mint), len(minted)))
 
 
-def _in_processes(work: Any, url: str, count: int) -> list[Any]:
+def _run_in_processes(work: Any, url: str, count: int) -> list[Any]:
     start, answers = SPAWN.Barrier(count), SPAWN.Queue()
     processes = [SPAWN.Process(target=work, args=(url, start, answers)) for _ in range(count)]
     for process in processes:

@@ -23,16 +23,16 @@ def test_migrations_go_up_down_and_up_again(server_url: str) -> None:
         assert warehouse.version() is None
         warehouse.migrate()
         assert warehouse.version() == head()
-        made = _tables(warehouse)
+        made = _list_tables(warehouse)
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
         with engine.begin() as connection:
             config.attributes["connection"] = connection
             command.downgrade(config, "base")
-        assert _tables(warehouse) == ["alembic_version"]
+        assert _list_tables(warehouse) == ["alembic_version"]
         warehouse.migrate()
-        assert _tables(warehouse) == made
+        assert _list_tables(warehouse) == made
         warehouse.migrate()  # no work to do
         with warehouse.transaction() as connection, connection.cursor() as cursor:
             cursor.execute("UPDATE commerce.alembic_version SET version_num = '9999'")
@@ -100,7 +100,7 @@ def test_the_master_key_is_checked_and_never_shown() -> None:
     assert "secret" not in repr(Warehouse("postgresql://me:secret@db/shop", MASTER_KEY))
 
 
-def _tables(warehouse: Warehouse) -> list[str]:
+def _list_tables(warehouse: Warehouse) -> list[str]:
     with warehouse.transaction() as connection, connection.cursor() as cursor:
         cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'commerce' ORDER BY 1")
         return [name for (name,) in cursor.fetchall()]

@@ -198,7 +198,7 @@ class TestReport:
         fill(amazon, 1100)
         for place, quantity in ((DE, 3), (FR, 8)):
             amazon.listings.offers["SKU/00000 ä"].availability[0]["quantity"] = quantity
-            amazon.reports._cache[place] = (NOON, amazon.reports._rows(place))
+            amazon.reports._cache[place] = (NOON, amazon.reports._write_rows(place))
         assert read(channel)["SKU/00000 ä"].quantity == 8
 
     @pytest.mark.parametrize("charset", ["UTF-8", "ISO-8859-1", "Windows-1252"])
@@ -212,11 +212,14 @@ class TestReport:
     def test_a_charset_that_is_wrong_is_seen_through_or_loud(self, amazon: Recorded, channel: AmazonChannel) -> None:
         fill(amazon, 1000)
         for place in (DE, FR):
-            amazon.reports._cache[place] = (NOON, amazon.reports._rows(place).decode("cp1252").encode())
+            amazon.reports._cache[place] = (NOON, amazon.reports._write_rows(place).decode("cp1252").encode())
         assert read(channel).keys() == amazon.listings.offers.keys()
         amazon.reports.charset, amazon.reports.cached = "utf-8", timedelta(days=1)
         for place in (DE, FR):
-            amazon.reports._cache[place] = (NOON, amazon.reports._rows(place).decode().encode("cp1252", "replace"))
+            amazon.reports._cache[place] = (
+                NOON,
+                amazon.reports._write_rows(place).decode().encode("cp1252", "replace"),
+            )
         with pytest.raises(ProtocolError, match=r"rows of Amazon.s report cannot be read, the first by its seller-sku"):
             read(connect_later(amazon))
 
@@ -246,7 +249,7 @@ class TestReport:
         amazon.listings.add(offer(1001, 7, places=(FR,)))
         sound = read(channel)
         amazon.reports.cached = timedelta(days=1)
-        rows = amazon.reports._rows(DE)
+        rows = amazon.reports._write_rows(DE)
         last = next(row for row in rows.split(b"\n") if b"\t7\t" in row)
         amazon.reports._cache[DE] = (NOON, rows + spoil(last.replace(b"SKU/", b"SKU/new ")) + b"\n")
         found = read(connect_later(amazon))

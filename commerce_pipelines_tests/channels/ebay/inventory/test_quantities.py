@@ -96,12 +96,12 @@ def test_a_listing_that_ends_while_they_are_read_hides_no_other(ebay: EbayStandI
 def test_half_a_list_is_no_list(ebay: EbayStandIn, shop: EbayChannel, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = ebay.handle
     lies = [b"<TotalNumberOfEntries>40<", b"<TotalNumberOfEntries>47<"]
-    monkeypatch.setattr(ebay, "handle", lambda call: _replaced(whole(call), *lies))
+    monkeypatch.setattr(ebay, "handle", lambda call: _exchange(whole(call), *lies))
     with pytest.raises(TransientError, match="counts 47 entries but gives 40"):
         list(shop.listings.read())
 
 
-def _replaced(reply: Reply, old: bytes, new: bytes) -> Reply:
+def _exchange(reply: Reply, old: bytes, new: bytes) -> Reply:
     return reply._replace(body=reply.body.replace(old, new)) if isinstance(reply.body, bytes) else reply
 
 

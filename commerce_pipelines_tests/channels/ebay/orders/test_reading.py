@@ -253,7 +253,7 @@ def test_a_page_that_contradicts_its_own_count_is_read_again_from_its_start(
         body, headers = reply.encoded()
         if times[0] and (call.path.endswith(ORDERS) or TRADING in call.path):
             times[0] -= 1
-            body = _without_the_first(body)
+            body = _drop_first(body)
         return Reply(reply.status, body, headers)
 
     monkeypatch.setattr(ebay, "handle", four)
@@ -268,7 +268,7 @@ def test_a_page_that_contradicts_its_own_count_is_read_again_from_its_start(
     assert set(ids(shop, shop.orders.changed(DAY, resumes[-1]))) == everybody
 
 
-def _without_the_first(body: bytes) -> bytes:
+def _drop_first(body: bytes) -> bytes:
     if body.lstrip().startswith(b"<"):
         return re.sub(rb"<Order>.*?</Order>", b"", body, count=1, flags=re.DOTALL)
     page = json.loads(body)
@@ -310,13 +310,13 @@ def test_a_warning_is_a_success_and_half_an_answer_is_none(ebay: EbayStandIn, mo
     fill(ebay, 2)
     shop = channel(ebay, monkeypatch, orders_api="trading")
     whole = ebay.handle  # as Warning: the same answer, another Ack
-    monkeypatch.setattr(ebay, "handle", lambda call: _as_warning(whole(call)))
+    monkeypatch.setattr(ebay, "handle", lambda call: _make_warning(whole(call)))
     assert len(ids(shop, shop.orders.created(DAY))) == 2
     ebay.faults.append(Fault(match=TRADING, truncate=True))
     assert len(ids(shop, shop.orders.created(DAY))) == 2
 
 
-def _as_warning(reply: Any) -> Any:
+def _make_warning(reply: Any) -> Any:
     if isinstance(reply.body, bytes):
         return reply._replace(body=reply.body.replace(b"<Ack>Success</Ack>", b"<Ack>Warning</Ack>"))
     return reply

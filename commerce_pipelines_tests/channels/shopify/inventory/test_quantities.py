@@ -163,12 +163,12 @@ def test_bad_items_never_hold_up_the_others(shop: Recorded, channel: ShopifyChan
 def test_an_error_that_names_no_item_is_halved_down_to_it(shop: Recorded, channel: ShopifyChannel) -> None:
     shrink(shop, 8, locations=1)
     found = listed(channel)
-    problem = shop.stock._problem
+    problem = shop.stock._find_problem
 
     def nameless(where: tuple[int, int], row: dict[str, Any], repeated: bool) -> str:
         return "NAMELESS" if where[0] == 40_006 else problem(where, row, repeated)
 
-    shop.stock._problem = nameless  # type: ignore[method-assign]
+    shop.stock._find_problem = nameless  # type: ignore[method-assign]
     answer = shop.stock._set
 
     def without_place(given: dict[str, Any]) -> dict[str, Any]:
@@ -297,9 +297,9 @@ def test_a_variant_of_another_shape_waits_alone(
     shop: Recorded, channel: ShopifyChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sound = listed(channel)
-    item = Stock._item
+    item = Stock._build_item
     monkeypatch.setattr(
-        Stock, "_item", lambda self, row: item(self, row) | ({"id": "none"} if row["item"] == 40_001 else {})
+        Stock, "_build_item", lambda self, row: item(self, row) | ({"id": "none"} if row["item"] == 40_001 else {})
     )
     found = listed(channel)
     (bad,) = found.keys() - sound.keys()
