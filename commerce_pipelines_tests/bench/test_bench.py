@@ -69,7 +69,7 @@ def test_every_benchmark_is_in_the_list() -> None:
 def test_a_change_of_stock_is_timed_per_channel(monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo itself takes minutes: here is only what is made of its times, and where a request is seen."""
     times = [{"amazon_eu": 1.0 * n, "ebay_de": 2.0 * n, "shopify_de": 3.0 * n} for n in range(1, 21)]
-    monkeypatch.setattr(stock_change, "_list_demo", lambda count, tell: times)
+    monkeypatch.setattr(stock_change, "_run_demo", lambda count, tell: times)
     (figure,) = stock_change.run(1.0, lambda doing: None)
     assert (figure.name, figure.unit, figure.met) == ("stock_change_to_request_p95", "s", False)
     assert 45 < figure.value < 55

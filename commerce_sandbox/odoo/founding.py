@@ -74,12 +74,12 @@ def found(
     warning = create(env, "mail.activity.type", [{"name": "Exception"}])[0]
     assign_xmlid(env, "mail.mail_activity_data_warning", "mail.activity.type", warning)
     create(env, "res.lang", [{"name": "English (US)", "code": "en_US"}])
-    _currencies_and_countries(env)
-    _company(env, company)
+    _create_currencies_and_countries(env)
+    _create_company(env, company)
     add_user(env, "admin", "admin", partner="Administrator")
-    _bookkeeping(env)
+    _create_bookkeeping(env)
     create(env, "account.analytic.plan", {"name": "Project"})
-    _goods(env)
+    _create_goods(env)
     db.commit()
     return db, env
 
@@ -95,7 +95,7 @@ def add_user(
     return user
 
 
-def _currencies_and_countries(env: Env) -> None:
+def _create_currencies_and_countries(env: Env) -> None:
     create(env, "res.currency", [
         {"name": code, "symbol": symbol, "rounding": rounding, "active": active}
         for code, symbol, rounding, active in CURRENCIES
@@ -121,7 +121,7 @@ def country(env: Env, code: str) -> int:
     return env.db.referring("res.country", "code", code)[0]
 
 
-def _company(env: Env, name: str) -> None:
+def _create_company(env: Env, name: str) -> None:
     germany, euro = country(env, "DE"), env.db.by_key("res.currency", ("name",), ("EUR",))
     where = {"street": "Lagerstraße 1", "zip": "10115", "city": "Berlin", "country_id": germany, "is_company": True}
     partner = create(env, "res.partner", {"name": name, **where})[0]
@@ -153,10 +153,10 @@ def try_loading(
 ) -> None:
     """The German chart, whichever is asked for."""
     env.db.put("res.company", company, {"tax_calculation_rounding_method": "round_globally"})
-    _bookkeeping(env.having(sudo=True, allowed_company_ids=[company]))
+    _create_bookkeeping(env.having(sudo=True, allowed_company_ids=[company]))
 
 
-def _bookkeeping(env: Env) -> None:
+def _create_bookkeeping(env: Env) -> None:
     accounts = dict(zip(
         (code for code, _name, _kind in ACCOUNTS),
         create(env, "account.account", [{"code": code, "name": name, "account_type": kind}
@@ -191,7 +191,7 @@ def _bookkeeping(env: Env) -> None:
         env.db.put("account.tax", made[name], {"original_tax_ids": (made["19%"], made["7%"])})
 
 
-def _goods(env: Env) -> None:
+def _create_goods(env: Env) -> None:
     units = create(env, "uom.uom", [{"name": "Units", "sequence": 1}])[0]
     *_, gram, _, millimetre = create(env, "uom.uom", [
         {"name": "Pack of 6", "relative_factor": 6.0, "relative_uom_id": units},

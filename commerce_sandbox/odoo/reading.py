@@ -55,12 +55,12 @@ def sort(env: Env, model: str, ids: list[int], order: str = "") -> list[int]:
             continue
         if env.field(model, name) is None and name not in _MAGIC:
             raise ValueError(f"Invalid field {name!r} on model {model!r}")
-        values = {row_id: _sortable(env, model, name, row_id) for row_id in ids}
+        values = {row_id: _build_sort_key(env, model, name, row_id) for row_id in ids}
         ids.sort(key=values.__getitem__, reverse=bool(direction) and direction[0].lower() == "desc")
     return ids
 
 
-def _sortable(env: Env, model: str, name: str, row_id: int) -> tuple[int, Any]:
+def _build_sort_key(env: Env, model: str, name: str, row_id: int) -> tuple[int, Any]:
     """NULLs last ascending, as PostgreSQL does."""
     value = env.get(model, row_id, name) if name != "display_name" else display_name(env, model, row_id)
     if isinstance(value, tuple):
@@ -88,8 +88,8 @@ def read(
 ) -> list[Row]:
     """One dictionary per record that exists; ids of records that are gone are passed over in silence."""
     env.check(model, "read")
-    names = list(fields) if fields else [*_MAGIC, *_own_and_inherited(env, model)]
-    types, mine = {name: _type(env, model, name) for name in names}, of_companies(env, model)
+    names = list(fields) if fields else [*_MAGIC, *_list_fields(env, model)]
+    types, mine = {name: _find_type(env, model, name) for name in names}, of_companies(env, model)
     rows = []
     for row_id in ids:
         if not env.exists(model, row_id):
@@ -98,7 +98,7 @@ def read(
             raise AccessError(f"'{env.model(model).title or model}' ({model}) is of a company that you do not work in.")
         row: Row = {"id": row_id}
         for name, (kind, relation) in types.items():
-            row[name] = _shown(env, model, row_id, name, kind, relation, load)
+            row[name] = _show(env, model, row_id, name, kind, relation, load)
         rows.append(row)
     return rows
 
@@ -140,11 +140,11 @@ def fields_get(
     env: Env, model: str, allfields: Collection[str] | None = None, attributes: Collection[str] | None = None
 ) -> dict[str, Row]:
     answer: dict[str, Row] = {}
-    for name in [*_MAGIC, *_own_and_inherited(env, model)]:
+    for name in [*_MAGIC, *_list_fields(env, model)]:
         if allfields and name not in allfields:
             continue
         field = env.field(model, name)
-        kind, relation = _type(env, model, name)
+        kind, relation = _find_type(env, model, name)
         shown: Row = {"type": kind, "string": name.replace("_", " ").capitalize(), "name": name}
         shown |= {"required": bool(field and field.required), "readonly": bool(not field or field.readonly)}
         shown["store"] = field is None or not field.compute
@@ -178,7 +178,7 @@ def formatted_read_group(
         row: Row = {}
         extra: list[Any] = []
         for name, value in zip(groupby, key, strict=True):
-            kind, relation = _type(env, model, name)
+            kind, relation = _find_type(env, model, name)
             row[name] = [value, display_name(env, relation, value)] if kind == "many2one" and value else value
             extra.append([name, "=", value])
         for spec in aggregates:
@@ -195,7 +195,7 @@ def _aggregate(env: Env, model: str, ids: Sequence[int], spec: str) -> Any:
         raise ValueError(f"Invalid field {name!r} on model {model!r} for {spec!r}.")
     values = [env.get(model, row_id, name) for row_id in ids]
     if function == "array_agg":  # in the order of the ids, NULL among them
-        absent = _type(env, model, name)[0] != "boolean"
+        absent = _find_type(env, model, name)[0] != "boolean"
         return [None if value is False and absent else value for value in values]
     known = [value for value in values if value is not False]
     table = {
@@ -220,13 +220,13 @@ def check_access_rights(env: Env, model: str, operation: str, raise_exception: b
     return env.allowed(model, operation)
 
 
-def _own_and_inherited(env: Env, model: str) -> Mapping[str, Any]:
+def _list_fields(env: Env, model: str) -> Mapping[str, Any]:
     declared = env.model(model)
     inherited = env.model(declared.inherits[1]).fields if declared.inherits else {}
     return {**inherited, **declared.fields}
 
 
-def _type(env: Env, model: str, name: str) -> tuple[str, str]:
+def _find_type(env: Env, model: str, name: str) -> tuple[str, str]:
     field = env.field(model, name)
     if field is not None:
         return field.type, field.relation
@@ -235,7 +235,7 @@ def _type(env: Env, model: str, name: str) -> tuple[str, str]:
     return _MAGIC[name], "res.users" if name.endswith("_uid") else ""
 
 
-def _shown(env: Env, model: str, row_id: int, name: str, kind: str, relation: str, load: str | None) -> Any:
+def _show(env: Env, model: str, row_id: int, name: str, kind: str, relation: str, load: str | None) -> Any:
     if name == "display_name":
         return display_name(env, model, row_id)
     value = env.get(model, row_id, name)

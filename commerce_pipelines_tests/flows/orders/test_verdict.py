@@ -48,7 +48,7 @@ def test_an_explained_order_is_a_warning_in_words_and_no_error(lane: Lane, reque
     odoo.call("sale.order", "action_cancel", [sale])
     assert lane.run().reasons == {"cancelled_in_odoo": 1}
     lane.prove()
-    shown = _check(_verdict(lane))
+    shown = _check(_read_verdict(lane))
     assert (shown.passed, shown.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert shown.description is not None
     assert "1 different with a note that says why; money differs by 0.00." in shown.description
@@ -57,7 +57,7 @@ def test_an_explained_order_is_a_warning_in_words_and_no_error(lane: Lane, reque
     odoo.call("sale.order", "action_confirm", [sale])
     lane.run()
     lane.prove()
-    assert _check(_verdict(lane)).passed
+    assert _check(_read_verdict(lane)).passed
 
 
 def _check(found: Verdict) -> dg.AssetCheckResult:
