@@ -77,7 +77,8 @@ def new_orders_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDefi
             return dg.SkipReason(f"The pollers take turns; {name} is asked every {poller.seconds} s.")
         cursor, landed, rests = _poll(connections, channel, poller, read_cursor(context.cursor, now))
         _heal(context, connections, name, now)
-        _ask_reviews(context, connections, name, now)
+        if not rests:
+            _ask_reviews(context, connections, name, now)
         tomorrow = now.astimezone(channel.zone).date() + timedelta(days=1)
         pending = connections.landing(name, Topic.ORDERS).pending(channel.start_date, tomorrow, cursor.settled)
         waits = bool(pending) and busy(context.instance, name, Topic.ORDERS)

@@ -27,6 +27,7 @@ from .editing import edit
 from .moved_addresses import Moves
 from .oversold import oversold
 from .parties import find_parties
+from .reopening import read_kept_headers
 from .resolver import Resolver, read_own_units
 from .rows import Resolved, new_line, order_columns, order_rows, rounding_xid
 from .verdicts import Verdict, Way, decide
@@ -145,8 +146,12 @@ class Batch:
             all_new=all(item.verdict.way is Way.CREATE for item in items),
             with_units=any(line.unit_id for item in items for line in item.draft.lines),
         )
+        kept = read_kept_headers(self._client, self._resolver.fields, {
+            item.odoo_id: (item.draft, item.booked.sale.currency)
+            for item in items if item.booked and (item.verdict.way is Way.REOPEN or item.draft.before)
+        })  # fmt: skip
         rows = {
-            item.xid: order_rows(item.draft, item.ids, item.parties, columns)
+            item.xid: order_rows(item.draft, item.ids, item.parties, columns, kept.get(item.odoo_id))
             for item in items if item.ids and item.parties
         }  # fmt: skip
         columns, rows = self._resolver.shorthand.by_name(columns, rows)

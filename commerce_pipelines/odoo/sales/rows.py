@@ -73,8 +73,11 @@ def line_columns(fields: Fields, with_units: bool = False) -> list[str]:
     ]
 
 
-def order_rows(draft: SaleDraft, ids: Resolved, parties: Parties, columns: Sequence[str]) -> list[list[str]]:
-    """The order's row, then one continuation row for each further line."""
+def order_rows(
+    draft: SaleDraft, ids: Resolved, parties: Parties, columns: Sequence[str], kept: Mapping[str, str] | None = None
+) -> list[list[str]]:  # fmt: skip
+    """The order's row, then one continuation row for each further line. kept: columns of the header that keep Odoo's
+    value."""
     head = {
         "id": xid(order_xid(draft.channel, draft.order_id)),
         "partner_id/.id": str(parties.partner_id),
@@ -90,6 +93,7 @@ def order_rows(draft: SaleDraft, ids: Resolved, parties: Parties, columns: Seque
         "fiscal_position_id/.id": _write_id(ids.position_id),
         "tag_ids/.id": ",".join(map(str, ids.tag_ids)),
         "date_order": draft.placed_at.astimezone(UTC).strftime(DATE),
+        **(kept or {}),
     }
     return grid(head, (new_line(draft, line, ids) for line in draft.lines), columns)
 
