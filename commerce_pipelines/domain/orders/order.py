@@ -90,6 +90,7 @@ class Buyer(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
     """Who bought. `ref` is the channel's stable id of the buyer (user name, customer id), '' if it gives none."""
 
     ref: str = ""
+    account: str = ""  # an id of the buyer's account that stays when `ref` changes (a user name), '' if there is none
     name: str = ""
     email: str = ""  # as given; '' when absent; normalised by `email_key`
     email_is_relay: bool = False  # a marketplace's forwarding address: not an identity

@@ -22,6 +22,7 @@ from ...domain.sales.draft import SaleDraft
 from ...domain.sales.drafting import draft
 from ...domain.sales.mapping import codes_of
 from ...resources.connections import Connections
+from .customers import name_customer
 from .stage import read_order
 
 ORDERS_A_CHUNK = 500
@@ -98,7 +99,8 @@ def _add(
         last = LastLoad(seal=seal, base=base, sold=sold, accepted=order.order_id in accepted)
         try:
             made = draft(order, subject, channel, channel.vat or settings.vat, catalogue, channel.zone, last)
-            result.drafts.append(made if label == name else msgspec.structs.replace(made, channel=label))
+            customer = name_customer(connections, name, order.buyer)
+            result.drafts.append(msgspec.structs.replace(made, channel=label, customer=customer))
         except RecordError as error:
             result.failures.append((order.order_id, day, error))
 

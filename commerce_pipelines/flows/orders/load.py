@@ -35,6 +35,7 @@ from ...resources.connections import Connections
 from ...settings.fingerprint import fingerprint
 from ...warehouse.orders.ledger import LEDGER, read_entries, read_unreadable
 from ..odoo_writer import odoo_writer
+from .customers import keep_customers, recall_customers
 from .drafts import drafts_of
 from .marks import STAYS, choose_holds, mark, release
 
@@ -112,8 +113,10 @@ def load(
         drafted = drafts_of(connections, name, [(row["order_id"], row["day"]) for row in work.load], work.sales)
         channel = settings.channel(name)
         release(writer, work)
-        for outcome in load_sales(writer, settings.odoo, drafted.drafts, channel.taxes, on_batch=advance):
+        drafts = recall_customers(connections, name, drafted.drafts)
+        for outcome in load_sales(writer, settings.odoo, drafts, channel.taxes, on_batch=advance):
             work.verdicts[outcome.order_id] = outcome
+        keep_customers(connections, name, drafts, work.verdicts)
         for outcome in cancel_sales(writer, connections.label(name), [row["order_id"] for row in work.cancel]):
             work.verdicts[outcome.order_id] = outcome
         for order_id, _day, error in drafted.failures:

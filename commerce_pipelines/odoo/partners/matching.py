@@ -101,9 +101,33 @@ def find_in_use(
     return ids, latest_of
 
 
+def find_by_vat(client: OdooClient, numbers: Iterable[str], own: Iterable[int]) -> dict[str, list[int]]:
+    """Partners by VAT number, the oldest first: the company itself, not the contacts that share its number."""
+    wanted = sorted(set(numbers))
+    if not wanted:
+        return {}
+    rows = client.call(
+        "res.partner", "search_read", fields=["vat", "commercial_partner_id"], order="id", load=None,
+        domain=[["vat", "in", wanted], *client.who.domain, *_limit_to_buyers(own)],
+    )  # fmt: skip
+    by_number: dict[str, list[int]] = defaultdict(list)
+    for row in rows:
+        if row["commercial_partner_id"] == row["id"]:
+            by_number[row["vat"]].append(row["id"])
+    return dict(by_number)
+
+
+def find_eligible(client: OdooClient, ids: Iterable[int], own: Iterable[int]) -> set[int]:
+    """Those of these partners that exist, are in use, and may be a buyer."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return set()
+    domain = [["id", "in", wanted], *client.who.domain, *_limit_to_buyers(own)]
+    return set(client.call("res.partner", "search", domain=domain))
+
+
 def _find_retired(client: OdooClient, ids: Iterable[int], own: Iterable[int] | None) -> set[int]:
     wanted = set(ids)
     if own is None or not wanted:
         return {partner for partner, _ in archived(client, "res.partner", wanted)}
-    domain = [["id", "in", sorted(wanted)], *_limit_to_buyers(own)]
-    return wanted - set(client.call("res.partner", "search", domain=domain))
+    return wanted - find_eligible(client, wanted, own)

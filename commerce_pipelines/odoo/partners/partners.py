@@ -1,6 +1,7 @@
 """Buyers -> partners of Odoo, many at once.
 
     real e-mail found in Odoo ──▶ that partner or contact of a company (the oldest of several, and a flag)
+    no e-mail of one's own ─────▶ by VAT number, then by the channel's id of the customer (buyers.py)
     else our external id ───────▶ that partner; if it was archived, a successor
     else a name or an e-mail ───▶ a new partner `partner_<subject>`, which holds the first address
     no name, no e-mail ─────────▶ the guest partner, with a delivery address of its own
@@ -23,13 +24,14 @@ from typing import Any
 import msgspec
 
 from ...core.errors import RecordError
-from ...domain.keys import email_key, is_relay
+from ...domain.keys import email_key
 from ...domain.orders.order import Address
 from ...domain.sales.draft import Flag, SaleDraft, slug
 from ..reference.company import Company, Countries
 from ..rpc.client import OdooClient
 from ..rpc.load import load_one, load_records, own, xid
 from .addresses import FIELDS, address_key, address_values, has_place, partner_values, recipient
+from .buyers import Buyer, KnownBuyer, buyer_of, flag_duplicates, match_silent
 from .matching import PARTNER, find_by_email, find_in_use, read_companies
 from .vat_numbers import bears_name, clean_vat, same_number
 
@@ -51,6 +53,7 @@ class Parties(msgspec.Struct, frozen=True, kw_only=True):
     invoice_id: int
     shipping_id: int
     flags: tuple[Flag, ...] = ()
+    identified: bool = False  # whether the order itself says whose it is: no guest, and not the partner that it had
 
 
 class _Main(msgspec.Struct, kw_only=True):
@@ -69,45 +72,6 @@ class _Main(msgspec.Struct, kw_only=True):
     error: RecordError | None = None
 
 
-class KnownBuyer(msgspec.Struct, frozen=True, kw_only=True):
-    """The partner that an order already has. named: the name on the order's delivery address, for a new address without
-    a name."""
-
-    partner_id: int
-    named: str = ""
-
-
-class Buyer(msgspec.Struct, frozen=True, kw_only=True):
-    """What one order states about its buyer. A guest has neither name nor e-mail."""
-
-    draft: SaleDraft
-    email: str
-    is_guest: bool
-    present: KnownBuyer | None = None
-
-    @property
-    def key(self) -> str:
-        """The key of the buyer's partner: the same for all orders of a batch that belong to one partner."""
-        if self.present:
-            return f"partner {self.present.partner_id}"
-        if self.is_guest:
-            return f"guest {self.draft.guest}"
-        return self.email or self.main_xid
-
-    @property
-    def main_xid(self) -> str:
-        return f"partner_{self.draft.subject}"
-
-
-def buyer_of(draft: SaleDraft) -> Buyer:
-    buyer = draft.buyer
-    places = [place for place in (draft.billing, draft.shipping) if place]
-    named = any((buyer.name, buyer.company, *(part for place in places for part in (place.name, place.company))))
-    email = email_key(buyer.email)
-    relay = buyer.email_is_relay or is_relay(email)
-    return Buyer(draft=draft, email="" if relay else email, is_guest=not named and not email)
-
-
 class Partners:
     """The partners of one load, batch by batch."""
 
@@ -117,6 +81,7 @@ class Partners:
         self._languages = sorted(row["code"] for row in rows)
         self._companies = read_companies(client)
         self._guests: dict[str, _Main] = {}
+        self._customers: dict[str, int] = {}  # the partners of this load by the channel's own id of the customer
 
     def load(
         self, drafts: Sequence[SaleDraft], present: Mapping[str, KnownBuyer] | None = None
@@ -134,7 +99,10 @@ class Partners:
                 sound.append(buyer)
             except RecordError as error:
                 answers[buyer.draft.order_id] = error
-        mains, flags = self._find(sound)
+        numbers = {buyer.draft.order_id: self._clean_vat(buyer.draft) or "" for buyer in sound}
+        sound, flags = match_silent(self._client, sound, numbers, self._customers, self._companies)
+        mains, more = self._find(sound)
+        flags |= more
         self._create_mains(sound, mains)
         self._fill_vat(sound, mains)
         children = self._create_children(sound, mains)
@@ -143,6 +111,8 @@ class Partners:
             answers[buyer.draft.order_id] = main.error or self._build_parties(
                 buyer, main, children, flags.get(buyer.key, ())
             )
+            if buyer.draft.customer and main.partner_id and not (buyer.is_guest or buyer.present):
+                self._customers.setdefault(buyer.draft.customer, main.partner_id)
         return answers
 
     # -- who they are
@@ -152,23 +122,27 @@ class Partners:
         unknown = [buyer for buyer in buyers if not buyer.present]
         emails = {buyer.email for buyer in unknown if buyer.email and not buyer.is_guest}
         by_email = find_by_email(self._client, emails, self._companies)
-        names = [buyer.main_xid for buyer in unknown if not buyer.is_guest and buyer.email not in by_email]
+        names = [
+            buyer.main_xid for buyer in unknown
+            if not (buyer.is_guest or buyer.matched or buyer.joined) and buyer.email not in by_email
+        ]  # fmt: skip
         ids, latest = find_in_use(self._client, names, self._companies)
-        rows = self._read([*ids.values(), *(buyer.present.partner_id for buyer in buyers if buyer.present)])
+        there = [buyer.present.partner_id if buyer.present else buyer.matched for buyer in buyers]
+        rows = self._read([*ids.values(), *filter(None, there)])
         mains: dict[str, _Main] = {}
         flags: dict[str, tuple[Flag, ...]] = {}
         for buyer in buyers:
-            if buyer.key in mains and mains[buyer.key].partner_id:
+            if buyer.joined or (buyer.key in mains and mains[buyer.key].partner_id):
                 continue
-            if buyer.present:
-                mains[buyer.key] = _read_main(rows[buyer.present.partner_id])
+            if buyer.present or buyer.matched:
+                mains[buyer.key] = _read_main(rows[buyer.present.partner_id if buyer.present else buyer.matched])
             elif buyer.is_guest:
                 mains[buyer.key] = self._create_guest(buyer.draft.guest)
             elif buyer.email in by_email:
-                first, *others = by_email[buyer.email]
-                mains[buyer.key] = _read_main(first)
-                if others:
-                    flags[buyer.key] = (_flag_duplicate(first["id"], [row["id"] for row in others]),)
+                same = by_email[buyer.email]
+                mains[buyer.key] = _read_main(same[0])
+                if len(same) > 1:
+                    flags[buyer.key] = (flag_duplicates("e-mail address", [row["id"] for row in same]),)
             else:
                 row = rows.get(ids.get(buyer.main_xid, 0))
                 mains[buyer.key] = _read_main(row) if row else _Main()
@@ -222,7 +196,7 @@ class Partners:
     def _create_mains(self, buyers: Sequence[Buyer], mains: dict[str, _Main]) -> None:
         first = {
             buyer.key: buyer for buyer in reversed(buyers)
-            if not mains[buyer.key].partner_id and not mains[buyer.key].error
+            if not buyer.joined and not mains[buyer.key].partner_id and not mains[buyer.key].error
         }  # fmt: skip
         records = {}
         for key, buyer in first.items():
@@ -311,6 +285,7 @@ class Partners:
             or (main.partner_id if has_home else where.get("delivery", main.partner_id)),
             shipping_id=where.get("delivery") or where.get("invoice") or main.partner_id,
             flags=flags,
+            identified=not (buyer.is_guest or buyer.present),
         )
 
     def _fill_vat(self, buyers: Sequence[Buyer], mains: dict[str, _Main]) -> None:
@@ -364,15 +339,6 @@ def _read_main(row: dict[str, Any]) -> _Main:
 
 def _is_own(values: dict[str, str], main: _Main) -> bool:
     return bool(main.own) and address_key(values) == address_key(main.own)
-
-
-def _flag_duplicate(first: int, others: Sequence[int]) -> Flag:
-    return Flag(
-        "duplicate_partner",
-        f"Several partners in Odoo have the buyer's e-mail address (ids {first}, {', '.join(map(str, others))}); "
-        f"the order went to the oldest, {first}.",
-        "Merge them in Odoo: Contacts, select both, Actions > Merge.", str(first),
-    )  # fmt: skip
 
 
 def _flag_invalid_vat() -> Flag:

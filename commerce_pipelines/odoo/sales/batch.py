@@ -318,6 +318,7 @@ def outcome(item: Item) -> SaleOutcome:
         kept=item.verdict.kept,
         shipping_id=shipping_id,
         invoice_id=invoice_id,
+        partner_id=item.parties.partner_id if item.parties and item.parties.identified and not error else 0,
     )
 
 

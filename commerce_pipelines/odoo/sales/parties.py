@@ -16,7 +16,8 @@ import msgspec
 
 from ...core.errors import RecordError
 from ...domain.sales.draft import SaleDraft
-from ..partners.partners import KnownBuyer, Parties, Partners, buyer_of
+from ..partners.buyers import KnownBuyer, buyer_of
+from ..partners.partners import Parties, Partners
 from .booked import Booked
 
 Wanted = tuple[SaleDraft, Booked | None, Collection[str], str]

@@ -198,6 +198,7 @@ def _read_buyer(order: payloads.Order, language: str) -> Buyer:
     name = f"{who.UserFirstName} {who.UserLastName}".strip()
     return Buyer(
         ref=order.BuyerUserID,
+        account=order.EIASToken,
         name=name or ship_to.Name,
         email=email,
         email_is_relay=is_relay(email),
