@@ -6,6 +6,7 @@ What belongs here: rules of style that ruff has no rule for. What does not: thos
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,14 +15,17 @@ PLACES = ("commerce_pipelines", "commerce_sandbox", "commerce_pipelines_tests", 
 FUNCTION_LINES, FILE_LINES = 50, 400
 # The first words of private functions; whoever needs another verb adds it.
 VERBS = """
-abandon activate add allocate allow apply ask assign attempt build call cancel check choose clean compare complete
-compute confirm connect construct convert copy count create cut decide decode describe divide draft draw drop edit end
-ensure escape exchange exclude expect explain fetch fill find flag format get group hand hash heal hold identify inflate
-insert join judge keep learn let limit link list listen load locate lock look make map match merge mint move name note
-nudge open pack parse patch poll probe push put quote raise read reconcile record refresh refuse remind remove reopen
-repartition replace report request resolve return revise run search select send serve settle share silence sort split
-spread start strip submit sum supersede take tell translate try unescape unmark update upgrade verify wait wake warn
-watch write
+abandon activate add adjust admit aggregate allocate allow answer apply ask assign attempt build call cancel cascade
+change check choose claim clean compare compile complete compute confirm connect construct convert copy count create
+cut decide decode deny describe divide draft draw drop duplicate edit encode end ensure escape exchange exclude
+execute expect explain extract fetch fill filter find flag forget format get group grow hand hash heal hold identify
+index inflate insert issue join judge keep learn let limit link list listen load locate lock log look make map match
+measure merge migrate mint mirror move name negate note nudge open pack parse patch poll probe prove push put quote
+raise reach read receive reconcile record redate refresh refuse release remind remove reopen repartition replace
+report request reserve resize resolve restore return revise revive round route run save search select sell send serve
+set settle share ship show silence sort spend split spread start stock store strip submit subtract sum supersede take
+tell terminate test touch translate try unescape unindex unmark update upgrade upsert validate verify wait wake warn
+watch work write
 """
 QUESTIONS = ("is", "has", "can", "may", "must")  # predicates
 # Names that say nothing of what they hold: `order`, `row`, `outcome` do.
@@ -39,15 +43,15 @@ def test_every_file_can_be_read_in_one_sitting() -> None:
 
 
 def test_private_functions_begin_with_a_verb() -> None:
-    """Properties are called after what they are, as attributes are."""
+    """Properties are named after what they are, as attributes are, and the sandbox's hooks after their event."""
     nouns = [
         f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
-        for path in _list_files("commerce_pipelines")
+        for path in _list_files(*PLACES)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.name.startswith("_")
         and not node.name.startswith("__")
-        and not any("property" in ast.unparse(decorator) for decorator in node.decorator_list)
+        and not any(re.search(r"property|hook\(", ast.unparse(decorator)) for decorator in node.decorator_list)
         and node.name.lstrip("_").partition("_")[0] not in (*VERBS.split(), *QUESTIONS)
     ]
     assert nouns == []
