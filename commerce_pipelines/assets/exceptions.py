@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from ..channels.settings import ChannelSettings
+from ..core.topics import Topic
 from ..resources.connections import Connections
 from .chart import bars
 from .common import failures
@@ -41,9 +42,9 @@ def exceptions_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinitio
         tags={"flow": "orders", "stage": "load"},
         kinds={"postgres"},
         description=(
-            "Orders that wait, and notes on orders that a person should look at, by reason, with what to do. To try "
-            "all orders of one reason again, open the launchpad of Materialize and set `replay` to its code, or to "
-            "`all`: the sensor then requests their days."
+            "Orders and listings that wait, and notes on orders that a person should look at, by reason, with what to "
+            "do. To try all orders of one reason again, open the launchpad of Materialize and set `replay` to its "
+            "code, or to `all`: the sensor then requests their days."
         ),
     )
     def exceptions(config: Replay, connections: dg.ResourceParam[Connections]) -> dg.MaterializeResult:
@@ -57,12 +58,14 @@ def exceptions_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinitio
             with connections.warehouse.transaction() as connection:
                 waiting = open_exceptions(connection, name, None)
         reasons = Counter(record.code for record in waiting if record.blocking)
+        topics = Counter(record.topic for record in waiting if record.blocking)
         notes = Counter(record.code for record in waiting if not record.blocking)
         most = dict((reasons + notes).most_common(12))
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": len(waiting),
-                "orders that wait": sum(reasons.values()),
+                "orders that wait": topics[Topic.ORDERS],
+                "listings that cannot be read": topics[Topic.INVENTORY],
                 "notes on loaded orders": sum(notes.values()),
                 "made due": due,
                 "by reason": dg.MetadataValue.md(bars(most, "by reason") or "nothing"),

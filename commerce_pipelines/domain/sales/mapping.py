@@ -37,10 +37,11 @@ def goods_of(sku: str, title: str, rules: SaleRules) -> Goods:
     """What a channel's SKU means. Invisible characters do not count, nor does case with `sku_fold_case`. An alias names
     a product, never another alias. A line without SKU stands for the goods of the first pattern of `titles` that fits,
     for none (code '') if none does."""
-    code, seen = key(sku), fold(title)
+    code = key(sku)
     if code:
         target = rules.skus.get(fold(code) if rules.sku_fold_case else code) or code
     else:
+        seen = fold(title)
         target = next((pack for pattern, pack in rules.titles.items() if fnmatchcase(seen, pattern)), "")
     if isinstance(target, Pack):
         return Goods(key(target.product), target.quantity, key(target.unit))
