@@ -30,7 +30,7 @@ class Ticks:
     ) -> None:
         self.odoo, self.warehouse, self.instance = Odoo({("A", "WH"): [50, 0]}), warehouse, instance
         self.channels: dict[str, Any] = {NAME: Shop({"A": 0})}
-        configured = settings.parse(YAML.format(inventory="poll_seconds: 600") + more)
+        configured = settings.parse(YAML.format(inventory="poll_seconds: 600", skus="", titles="") + more)
         self.connections = doors(configured, warehouse, odoo=self.odoo, channels=self.channels)
         self.repository = build_defs(self.connections.settings, self.connections).get_repository_def()
         self.sensor = self.repository.get_sensor_def("odoo_stock_changes")
