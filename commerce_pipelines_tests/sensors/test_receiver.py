@@ -191,7 +191,8 @@ def test_a_taken_port_is_a_sentence_and_nothing_listens_without_settings(
 
 
 def test_the_command_listens_until_it_is_told_to_end(listen: Listen, warehouse: Warehouse, tmp_path: Path) -> None:
-    text = YAML.format(inventory="share: 95", skus="", titles="") + f"listen: {{secret: {{env: HINT_SECRET}}, port: {listen.port}}}\n"
+    text = YAML.format(inventory="share: 95", skus="", titles="")
+    text += f"listen: {{secret: {{env: HINT_SECRET}}, port: {listen.port}}}\n"
     (tmp_path / "commerce.yaml").write_text(text)
     environ = {
         **os.environ, "COMMERCE_DATABASE_URL": warehouse.url, "ODOO_PASSWORD": "x", "TOKEN": "x",
