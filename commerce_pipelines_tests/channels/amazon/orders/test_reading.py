@@ -347,6 +347,17 @@ class TestSingleOrders:
         assert channel.orders.one("302-0000001-0000000") == page.records[0]
         assert channel.orders.one("302-0000001-9999999") is None
 
+    def test_an_order_of_another_marketplace_and_what_is_no_number(
+        self, amazon: Recorded, channel: AmazonChannel, clock: Clock
+    ) -> None:
+        fill(amazon, 1)
+        assert connect(amazon, clock, marketplaces=("FR",)).orders.one("302-0000001-0000000") is None
+        refusals = [json.dumps({"errors": [{"code": code, "message": "no"}]}) for code in ("InvalidInput", "Other")]
+        amazon.faults = [Fault(match=f"{ORDERS}/", status=400, body=body.encode()) for body in refusals]
+        assert channel.orders.one("nonsense") is None
+        with pytest.raises(PermanentError, match="getOrder"):
+            channel.orders.one("nonsense")
+
     def test_totals_count_sales_and_leave_out_other_channels(self, amazon: Recorded, channel: AmazonChannel) -> None:
         fill(amazon, 2)
         amazon.add(order(2, NOON - timedelta(hours=1), salesChannel={"channelName": "NON_AMAZON"}))

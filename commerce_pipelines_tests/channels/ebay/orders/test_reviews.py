@@ -41,3 +41,10 @@ def test_a_payment_review_of_the_trading_api(status: str, review: Review | None)
     sample = next(raw for raw in trading_samples().values() if b"<PaymentHoldStatus>None" in raw)
     raw = sample.replace(b"<PaymentHoldStatus>None", f"<PaymentHoldStatus>{status}".encode())
     assert translate.translate(raw, "ebay_de", "EBAY_DE").review is review
+
+
+@with_samples
+def test_the_buyers_account_stays_when_the_user_name_changes() -> None:
+    buyers = [translate.translate(raw, "ebay_de", "EBAY_DE").buyer for raw in trading_samples().values()]
+    assert any(len(buyer.account) > 20 and buyer.account != buyer.ref for buyer in buyers)
+    assert read(an_order(1, NOW)).buyer.account == ""
