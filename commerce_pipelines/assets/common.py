@@ -29,7 +29,7 @@ BACKFILL_TAG = "commerce/backfill"
 ASKED_AGAIN = {"dagster/max_retries": "0"}
 
 RETRY = dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
-# A backfill from Dagster's UI: as many runs one after another, their progress on its page.
+# A backfill from Dagster's UI becomes as many runs as needed, one after another; its page shows their progress.
 SLICES = dg.BackfillPolicy.multi_run(max_partitions_per_run=LONGEST_RUN_DAYS)
 # Dagster marks the parameter as beta and warns once per asset and process.
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
@@ -45,7 +45,7 @@ def business_days(channel: ChannelSettings) -> dg.DailyPartitionsDefinition:
 def days_of(context: dg.AssetExecutionContext) -> tuple[date, date]:
     """The run's business days as `[start, end)`, for one partition and for a range.
 
-    Raises Failure for a range that no backfill sliced, because nobody would see anything of it for hours.
+    Raises Failure for a range that no backfill has sliced, because such a run would show no progress for hours.
     """
     window = context.partition_time_window
     start, end = window.start.date(), window.end.date()

@@ -20,8 +20,8 @@ DAYS_SHOWN = 62  # rows and bars: two months, or a month in two currencies
 
 
 def complete(verdict: Verdict, name: str, asset_key: dg.AssetKey) -> dg.AssetCheckResult:
-    """The check's verdict over all days. Orders that wait, orders that differ for a reason that a note gives, and days
-    that no run has dealt with, make it a warning; any other difference makes it an error."""
+    """The check's verdict over all days. Orders that wait, orders whose difference a note explains, and days that no
+    run has dealt with, make it a warning; any other difference makes it an error."""
     proof = verdict.proof.whole
     red = sorted({day for (day, _), of_day in verdict.proof.days.items() if not of_day.complete})
     days = sorted({day for day, _ in verdict.proof.days})

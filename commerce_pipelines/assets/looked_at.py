@@ -1,4 +1,4 @@
-"""The checks `looked_at`: what is polled was polled, of late and with success.
+"""The checks `looked_at`: every poller has looked lately and with success.
 
 What belongs here: the checks as Dagster's pages show them. What does not: what makes a poller late (flows/pollers.py),
 when they are evaluated (sensors/outcomes.py, and a person by *Execute*).
@@ -46,7 +46,7 @@ def _build_check(poller: Poller, key: dg.AssetKey) -> dg.AssetChecksDefinition:
 
 
 def select(*keys: dg.AssetKey) -> dg.AssetSelection:
-    """These assets and their checks, `looked_at` left out: a run says nothing about whether sensors look."""
+    """These assets and their checks without `looked_at`, because a run says nothing about whether sensors look."""
     polled = [dg.AssetCheckKey(key, LOOKED_AT) for key in keys if key.path[-1] in ("raw_orders", "stock_levels")]
     selection = dg.AssetSelection.assets(*keys)
     return selection - dg.AssetSelection.checks(*polled) if polled else selection

@@ -37,7 +37,8 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
     start_date: date = date(2026, 1, 1)  # the first business day that a backfill may read
     prices_include_tax: bool | None = None  # for marketplaces that do not state it themselves
     inventory: InventoryRules = InventoryRules()
-    vat: VatPolicy | None = None  # of the channel's company, where it is another than the section `vat` describes
+    # For a channel whose company has another tax position than the section `vat` describes.
+    vat: VatPolicy | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

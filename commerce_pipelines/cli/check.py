@@ -114,7 +114,7 @@ def _verify_odoo(connections: Connections) -> Iterator[Finding]:
 
 
 def _group_by_company(connections: Connections) -> dict[str, list[ChannelSettings]]:
-    """Channels by the company that they name; '' for those that name none."""
+    """The channels by the company that they name; '' for those that name none."""
     channels: dict[str, list[ChannelSettings]] = {}
     for channel in connections.settings.channels:
         channels.setdefault(channel.company, []).append(channel)

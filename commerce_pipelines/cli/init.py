@@ -24,7 +24,7 @@ from ..odoo.rpc.settings import OdooSettings
 from ..settings.file import build_schema
 
 EXAMPLE, SCHEMA = "commerce.example.yaml", "commerce.schema.json"
-# What only the account's owner knows of each kind: the keys, and the secrets with the endings of their names.
+# What only the account's owner knows, by kind: the keys, and the secrets with the endings of their variables' names.
 _ASKED = {
     "amazon": ({"region": "eu", "seller_id": ""}, ("client_id", "client_secret", "refresh_token")),
     "ebay": ({"marketplace": "EBAY_DE"}, ("client_id", "client_secret", "refresh_token")),
@@ -33,7 +33,7 @@ _ASKED = {
 
 
 class NewFile(msgspec.Struct, kw_only=True):
-    """What a person says to `init`. channels: kind and name of each. country, oss: None leaves them to Odoo's company:
+    """What a person tells `init`. channels: kind and name of each. country, oss: None takes them from Odoo's company:
     its country, and the Union scheme if it has fiscal positions for it."""
 
     output: Path

@@ -66,7 +66,7 @@ class TransientError(CommerceError):
 
 
 class RateLimited(TransientError):
-    """A rate limit refused the call before it did anything. Whoever polls waits and counts it as no failure."""
+    """A rate limit refused the call before it did anything. A poller waits and does not count it as a failure."""
 
 
 class UnknownOutcome(CommerceError):

@@ -15,10 +15,10 @@ from .topics import Topic
 CHANNEL_TAG, FLOW_TAG, LANE_TAG = "commerce/channel", "commerce/flow", "commerce/lane"
 ODOO = "odoo"  # the first part of the asset keys that all channels share
 EXCEPTIONS = "exceptions"
-BACKFILL = "backfill"  # old days have a lane of their own: the runs of new orders need not wait for them
+BACKFILL = "backfill"  # old days have a lane of their own, so that runs of new orders need not wait for them
 DAGSTERS_BACKFILL_TAG = "dagster/backfill"  # on the runs of a backfill that was started in Dagster's UI
-# One run's days at most: Dagster writes five events a day before the run's first call, and nothing is seen of a run
-# before all of its days are through.
+# The most days of one run. Dagster writes five events a day before the run's first call, and a run shows no result
+# before all its days are done.
 LONGEST_RUN_DAYS = 31
 EVERY = "every"  # the lane of a run that has neither tags nor assets: it may touch anything
 _BETWEEN = ", "  # between the names of a run that works for several channels, flows or lanes
@@ -42,7 +42,7 @@ def run_tags(channel: str, flow: str, lane: str = "") -> dict[str, str]:
 
 def tags_of(assets: Iterable[Sequence[str]] | None, old_days: bool = False) -> dict[str, str]:
     """The tags of a run that materialises these assets. assets: the paths of their keys; a run without any may touch
-    anything. old_days: it is one of a backfill.
+    anything. old_days: the run belongs to a backfill.
 
     The assets that all channels share, and the view of the exceptions, belong to the lane that they are materialised
     with.

@@ -69,7 +69,7 @@ _CODES = {
         "total_differs", "wrong_currency", "refused_by_odoo", "partner_refused", "other_company",
         # what we stored
         "forgotten", "corrupt_snapshot",
-        # what the marketplace still looks into
+        # what the marketplace is still reviewing
         "under_review",
     ),
     (Effect.BLOCKS, Retry.NAME): (

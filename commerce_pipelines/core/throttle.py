@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-ROUNDING = 1e-6  # tokens; a wait is computed in binary fractions and may end a hair too early
+ROUNDING = 1e-6  # tokens: a wait is computed in binary fractions and may end slightly too early
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -26,11 +26,12 @@ class Bucket(msgspec.Struct, frozen=True):
 
 
 def take(bucket: Bucket | None, rate: Rate, now: float, cost: float = 1.0) -> tuple[Bucket, float]:
-    """Spend `cost` tokens if the bucket has them: (the bucket afterwards, 0.0). Otherwise nothing is spent: (the bucket
-    as it is now, the seconds until it has them), and whoever waits asks again then.
+    """Spend `cost` tokens if the bucket has them: returns (the bucket afterwards, 0.0). Otherwise nothing is spent:
+    returns (the bucket as it is now, the seconds until it has them), and the caller asks again then.
 
-    A caller that waits holds no token, so a caller that is killed while it waits leaves nothing behind. For a cost
-    above `burst` the bucket fills that far. A negative cost gives tokens back. A clock that went back yields no tokens.
+    A caller that waits holds no token, so that a caller that is killed while it waits leaves nothing behind. For a cost
+    above `burst` the bucket fills up to that cost. A negative cost gives tokens back. A clock that was set back yields
+    no tokens.
     """
     if bucket is None:
         bucket = Bucket(rate.burst, now)

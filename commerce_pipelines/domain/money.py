@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from ..core.errors import RecordError
 
-MILLION = 1_000_000  # a whole, in parts per million: rates and shares
+MILLION = 1_000_000  # parts per million of a whole, for rates and shares
 
 # ISO 4217 minor units that differ from two.
 _DIGITS = {

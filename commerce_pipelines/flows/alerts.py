@@ -95,7 +95,7 @@ def note_run(connections: Connections, key: str, subject: str, message: str, now
 
 
 def note_switched_off(connections: Connections, names: Iterable[str], now: datetime) -> None:
-    """The sensors and schedules that a person, or a stranger's web page, has switched off; those not named are on."""
+    """Record the sensors and schedules that a person, or a foreign web page, has switched off; all others are on."""
     conditions_now = [
         Condition(
             key=SWITCHED_OFF + name,
@@ -236,7 +236,7 @@ def _find_stopped(connection: Connection, name: str) -> Iterator[Condition]:
 
 
 def judge_pollers(connections: Connections, now: datetime) -> dict[str, str]:
-    """What is wrong with each poller, '' where nothing is."""
+    """What is wrong with each poller, '' where nothing is wrong."""
     with connections.warehouse.transaction() as connection:
         return _list_problems(connection, connections.settings, now)
 

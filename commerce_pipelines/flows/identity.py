@@ -141,7 +141,7 @@ def difference(kept: Place, place: Place) -> str:
 
 
 def find_place(connections: Connections, name: str) -> Place:
-    """Which Odoo the settings name, and which company in it the channel belongs to; read once in a process."""
+    """The Odoo that the settings name, and the company in it that the channel belongs to; read once in a process."""
     memory, key = connections.warehouse.memory, f"odoo place {connections.settings.channel(name).company}"
     if key not in memory:
         memory[key] = _ask_place(connections, name)

@@ -1,10 +1,10 @@
-"""The sensors that look at a channel or at Odoo again and again: when each is to look, and how it fares.
+"""The sensors that look at a channel or at Odoo again and again: when each one looks, and how it is doing.
 
-What belongs here: turns, pauses after failures, heartbeats and what they mean. What does not: what is looked at
-(flows/intake/poll.py, flows/inventory/pulse.py), telling people (alerts.py), Dagster (sensors/).
+What belongs here: turns, pauses after failures, heartbeats and what they mean. What does not: what is read
+(flows/intake/poll.py, flows/inventory/pulse.py), alerts (alerts.py), Dagster (sensors/).
 
-How long a poller rests after failures is remembered by its process alone: a process that starts with new credentials
-or new settings looks at once.
+Only its own process remembers how long a poller rests after failures: a process that starts with new credentials or new
+settings looks at once.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ from ..warehouse.shared import conditions
 from ..warehouse.shared.conditions import Heartbeat
 
 STOCK_POLLER = "odoo_stock_changes"
-LONGEST_REST_SECONDS = 600  # after failures; below SILENT, so that a resting poller is not taken for a dead one
+LONGEST_REST_SECONDS = 600  # after failures; below SILENT, so that a resting poller does not look dead
 SHORTEST_TICK_SECONDS = 10
-POLLS, SILENT = 5, timedelta(minutes=15)  # what was not looked at for so many polls, but at least so long, is told
+# A poller that did not look for so many polls, but at least for so long, causes an alert.
+POLLS, SILENT = 5, timedelta(minutes=15)
 
 
 class Poller(msgspec.Struct, frozen=True, kw_only=True):
-    """One sensor. subject: what it looks at, in words; seconds: how often it shall look; place: its own among `of`
-    pollers of the same kind, which take turns, so that they do not all look, and all request runs, at the same
+    """One sensor. subject: what it looks at, in words. seconds: how often it shall look. place: its place among the
+    `of` pollers of the same kind, which take turns, so that they do not all look and request runs at the same
     instant."""
 
     name: str
@@ -41,19 +42,19 @@ class Poller(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def tick_seconds(self) -> int:
-        """How often it has to be asked whether its turn has come."""
+        """How often the sensor has to tick to notice its turn."""
         if self.of == 1:
             return self.seconds
         return min(self.seconds, max(SHORTEST_TICK_SECONDS, self.seconds // self.of))
 
     def turn(self, now: datetime) -> int:
-        """The number of the turn that an instant belongs to; a poller looks once a turn."""
+        """The number of the turn that an instant belongs to; a poller looks once in a turn."""
         return int((now.timestamp() - self.seconds * self.place / self.of) // self.seconds)
 
 
 class Rest(msgspec.Struct, frozen=True):
-    """A poller's memory. looked_at: when it last looked. failures: permanent ones in a row. until: when it looks again
-    at the earliest."""
+    """A poller's memory. looked_at: its last look. failures: permanent ones in a row. until: the earliest time of its
+    next look."""
 
     looked_at: datetime
     failures: int = 0
@@ -64,7 +65,7 @@ _rests: WeakKeyDictionary[Connections, dict[str, Rest]] = WeakKeyDictionary()
 
 
 def forget(connections: Connections) -> None:
-    """As if the process had just started."""
+    """Forget all memories, as if the process had just started."""
     _rests.pop(connections, None)
 
 
@@ -92,7 +93,8 @@ def list_pollers(settings: Settings) -> dict[str, Poller]:
 
 
 def is_turn(connections: Connections, poller: Poller, now: datetime) -> bool:
-    """Whether a poller that takes turns with others has not looked in this turn. A process's first look is at once."""
+    """Whether a poller that takes turns with others has not looked in this turn. The first look of a process is at
+    once."""
     rest = _rests.get(connections, {}).get(poller.name)
     if rest is None or poller.of == 1 or now < rest.looked_at:  # the clock was set back
         return True
@@ -100,7 +102,7 @@ def is_turn(connections: Connections, poller: Poller, now: datetime) -> bool:
 
 
 def why_resting(connections: Connections, poller: Poller, now: datetime) -> str:
-    """Why a poller does not look now after what its last look met, '' when it looks."""
+    """Why a poller does not look now, after its last look; '' if it looks."""
     rest = _rests.get(connections, {}).get(poller.name)
     if rest is None or rest.until is None or not rest.looked_at <= now < rest.until:
         return ""
@@ -110,12 +112,12 @@ def why_resting(connections: Connections, poller: Poller, now: datetime) -> str:
 
 @contextlib.contextmanager
 def looking(connections: Connections, poller: Poller) -> Iterator[None]:
-    """Note how a poller's look went, and how long it rests then. What it raises goes on; a database that is away is
-    not its failure to note.
+    """Record how a poller's look went, and how long it rests afterwards. An error of the look is raised on; a database
+    that is away cannot be recorded.
 
-    A refusal for the rate is no failure: the poller only waits. After a permanent failure it looks again after two
-    polls, four, eight, up to ten minutes, because nothing changes until a person has done something. After a passing
-    failure it looks at its next turn.
+    A refusal by a rate limit is no failure: the poller only waits. After a permanent failure it looks again after two
+    polls, four, eight, up to ten minutes, because nothing changes until a person acts. After a transient failure it
+    looks at its next turn.
     """
     now = connections.instruments.now()
     rests = _rests.setdefault(connections, {})
@@ -145,7 +147,7 @@ def rest_seconds(seconds: int, failures: int) -> int:
 
 
 def judge(poller: Poller, beat: Heartbeat | None, failed_ticks: int, now: datetime) -> str:
-    """What is wrong with a poller, in a sentence and the fix; '' while it does its work."""
+    """What is wrong with a poller, in a sentence and the fix; '' while it works."""
     if beat is None:
         return ""
     late = max(timedelta(seconds=POLLS * poller.seconds), SILENT)

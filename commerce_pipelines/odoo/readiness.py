@@ -92,7 +92,7 @@ def _find_refusals(client: OdooClient, wanted: Sequence[tuple[str, tuple[str, ..
 
 
 def verify_company(client: OdooClient) -> list[str]:
-    """What the client's company lacks before its orders can come: a sentence each."""
+    """What the client's company lacks before orders can be loaded, a sentence each."""
     who = client.who
     name, problems = who.companies.get(who.company_id, "The company"), []
     if not client.call("stock.warehouse", "search_count", domain=[["company_id", "=", who.company_id]], limit=1):
@@ -134,7 +134,7 @@ def _write_fix(client: OdooClient, what: str) -> str:
 
 
 def find_elsewhere(client: OdooClient, kind: Kind, names: Collection[str]) -> dict[str, str]:
-    """Which of these names other companies have that the user may enter: company by name."""
+    """Which of these names belong to other companies that the user may enter: company by name."""
     who = client.who
     others = {company: title for company, title in who.companies.items() if company != who.company_id}
     if not others or kind.shared:
@@ -222,7 +222,8 @@ def has_oss(client: OdooClient) -> bool:
 
 
 def offers(client: OdooClient) -> Mapping[str, Sequence[str]]:
-    """What settings may name, by kind, as a person reads it in Odoo. Of each company where there are several."""
+    """The names that settings may use, by kind, as a person reads them in Odoo; with their company where there are
+    several."""
     companies = list(client.who.companies.values())
     if len(companies) < 2:
         return _list_offers(client)

@@ -68,8 +68,8 @@ class Connections:
         return self._companies[company]
 
     def company_of(self, name: str) -> int:
-        """Whose stock one channel sells: its company's id, 0 where no channel names a company, so that all have one.
-        '' for the company of channels that name none."""
+        """The id of the company whose stock a channel sells, 0 if no channel names a company, so that all have the
+        same. name: '' stands for channels that name no company."""
         several = any(channel.company for channel in self.settings.channels)
         return self.odoo_of(name).who.company_id if several else 0
 

@@ -78,7 +78,7 @@ def stock_changes_sensor(
     def stock_changes(
         context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
     ) -> dg.SensorResult | dg.SkipReason:
-        # Before the clock starts: loading it is not Odoo's slowness.
+        # Imported before the clock starts, so that the import does not count as Odoo's time.
         from ..flows.inventory.pulse import pulses
 
         cursor = read_cursor(context.cursor)
@@ -114,8 +114,8 @@ def _request_runs(
     cursor: Cursor,
     now: datetime,
 ) -> tuple[dict[str, str], list[dg.RunRequest], dict[str, bool]]:
-    """(pulses that runs were requested for, the requests, channels that changed and have to wait: whether the breaker
-    holds them back, and not a run that is working)."""
+    """(pulses that runs were requested for, the requests, changed channels that have to wait: whether the breaker holds
+    them back, otherwise a run is working)."""
     from ..flows.inventory.pulse import held_back
 
     kept, waiting, requests = dict(cursor.pulses), dict[str, bool](), []
@@ -123,7 +123,7 @@ def _request_runs(
         if kept.get(name) == pulse:
             continue
         held = held_back(connections, name)
-        if held or busy(context.instance, name, Topic.INVENTORY):  # asked again at the next tick
+        if held or busy(context.instance, name, Topic.INVENTORY):  # requested again at the next tick
             waiting[name] = held
             continue
         kept[name] = pulse

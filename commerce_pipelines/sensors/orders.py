@@ -34,7 +34,7 @@ TABLES = ("raw_orders", "orders", "order_lines", "sale_orders", "exceptions")
 
 
 def lane(name: str) -> dg.AssetSelection:
-    """The assets of a channel's orders; `exceptions`, which knows no days, shows after each run what waits."""
+    """The assets of a channel's orders; `exceptions`, which has no days, shows after each run what waits."""
     return select(*(dg.AssetKey([name, table]) for table in TABLES))
 
 
@@ -50,11 +50,12 @@ def schedules(settings: Settings, channels: Sequence[ChannelSettings]) -> list[d
 
 
 def new_orders_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDefinition:
-    """Land what changed in the channel, then request one run per span of days that has landed answers to deal with.
+    """Land what changed in the channel, then request one run per span of days whose landed answers no run has dealt
+    with.
 
-    The days come from comparing the landing with the ledger, not from the cursor: a run that failed is asked for
-    again (later and later), and a cursor that was lost loses no order. Both is done while the channel itself is not
-    asked, because it refuses us or its rate limit is used up.
+    The days come from comparing the landing with the ledger, not from the cursor: a failed run is requested again
+    (after ever longer pauses), and a lost cursor loses no order. Both happen even while the channel itself is not read,
+    because it refuses us or its rate limit is used up.
     """
     name = channel.name
 
@@ -103,7 +104,7 @@ def new_orders_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDefi
 def _poll(
     connections: Connections, channel: ChannelSettings, poller: Poller, cursor: "Cursor"
 ) -> tuple["Cursor", "Landed", str]:
-    """(cursor, landed, why the channel was not asked) after a look at the channel."""
+    """(cursor, landed, why the channel was not read) after a look at the channel."""
     from ..flows.intake.poll import poll
     from ..flows.intake.pull import Landed
 
@@ -121,7 +122,7 @@ def _poll(
 
 
 def _request_runs(name: str, due: Mapping[date, "Request"]) -> list[dg.RunRequest]:
-    """One run per span of days that are due."""
+    """One run per span of due days."""
     from ..flows.intake.poll import spans
 
     requests = []
@@ -164,7 +165,7 @@ def _heal(context: dg.SensorEvaluationContext, connections: Connections, name: s
 
 
 def _ask_reviews(context: dg.SensorEvaluationContext, connections: Connections, name: str, now: datetime) -> None:
-    """What the marketplace has cleared meanwhile goes on. A question that fails is asked again later."""
+    """Orders that the marketplace has cleared meanwhile go on. A look that fails is repeated later."""
     from ..flows.orders.reviews import ask_again
 
     try:

@@ -82,7 +82,7 @@ def outcomes(alerts: Alerts) -> dg.SensorDefinition:
 
 
 def _list_switched_off(context: dg.SensorEvaluationContext) -> list[str]:
-    """The sensors and schedules of ours that somebody has switched off; all of ours are on by default."""
+    """Our sensors and schedules that somebody has switched off; all of them are on by default."""
     repository = context.repository_def
     if repository is None or context.instance.schedule_storage is None:  # an instance in memory
         return []
@@ -96,8 +96,8 @@ def _list_switched_off(context: dg.SensorEvaluationContext) -> list[str]:
 def _report_looked_at(
     connections: Connections, cursor: str | None, now: datetime
 ) -> tuple[list[dg.AssetCheckEvaluation], str]:
-    """(evaluations, cursor) of the checks whose verdict is another one than the cursor remembers: one event for each
-    change, not for each minute."""
+    """(evaluations, cursor) of the checks whose verdict differs from the cursor's: one event for each change, not for
+    each minute."""
     from ..flows.alerts import judge_pollers
 
     keys = looked_at_keys(connections.settings)
@@ -119,7 +119,7 @@ def _report_looked_at(
 
 
 def read_verdicts(cursor: str | None) -> dict[str, bool]:
-    """The verdicts that were last reported; a missing or foreign cursor remembers none."""
+    """The verdicts that were last reported; a missing or unreadable cursor remembers none."""
     try:
         return msgspec.json.decode(cursor or "{}", type=dict[str, bool])
     except (msgspec.DecodeError, msgspec.ValidationError):

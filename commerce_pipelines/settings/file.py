@@ -80,7 +80,7 @@ def build_schema() -> dict[str, Any]:
 
 
 def _allow_numbers(schema: Any) -> Any:
-    """The schema with decimals as YAML writes them, which are numbers: msgspec describes those that JSON carries."""
+    """The schema with decimals as YAML writes them, which are numbers; msgspec describes them as JSON strings."""
     if isinstance(schema, dict):
         if schema.get("format") == "decimal":
             return {**schema, "type": ["number", "string"]}

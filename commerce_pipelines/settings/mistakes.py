@@ -57,7 +57,7 @@ def read(raw: Any, shape: Any, where: str, keys: Collection[str]) -> tuple[Any, 
 
 
 def _complete_sentence(line: str, where: str) -> str:
-    """A sentence about a section within a channel, which does not know that it stands there."""
+    """A sentence about a section inside a channel, completed by the channel's path, which the section does not know."""
     inside = where.startswith("channels[") and not line.startswith("channels[")
     return f"{where}.{line}" if inside else line
 

@@ -15,12 +15,13 @@ from ..domain.keys import key_of
 from ..domain.sales.rules import Pack
 
 COLUMNS = ("sku", "product", "quantity", "unit")
-SEPARATORS = ",;\t"  # a German Excel saves semicolons, "Unicode text" has tabs
+SEPARATORS = ",;\t"  # a German Excel saves semicolons, its "Unicode text" has tabs
 MOST_BYTES = 64 * 1024 * 1024
 
 
 def read_sku_file(file: Path, where: str, fold_case: bool) -> dict[str, Pack]:
-    """Aliases by their SKU. where: the setting, for messages. Raises SettingsError naming the line or the header."""
+    """Aliases by their SKU. where: the setting, for messages. Raises SettingsError that names the line or the
+    header."""
     text = _decode(file, where)
     header = text.partition("\n")[0]
     separator = max(SEPARATORS, key=header.count)
@@ -43,7 +44,7 @@ def _read_rows(rows: csv.DictReader[str], where: str, fold_case: bool) -> dict[s
     for row in rows:
         own, product, quantity, unit = (str(row.get(column) or "").strip() for column in COLUMNS)
         if not any((own, product, quantity, unit)):
-            continue  # a spreadsheet saves the empty rows below its table
+            continue  # a spreadsheet also saves the empty rows below its table
         number = rows.line_num
         if not own or not (product or unit) or not (quantity or "1").isdecimal() or int(quantity or 1) < 1:
             raise SettingsError(

@@ -34,7 +34,8 @@ class MemoryBuckets:
             return wait
 
     def close(self, key: str, seconds: float, *, empty: bool) -> None:
-        """A bucket that is emptied has one token when it opens again: the vendor named that instant."""
+        """No call for `seconds`. An emptied bucket has one token when it opens again, because the vendor named that
+        instant."""
         with self._lock:
             until = self._clock() + seconds
             self._closed_until[key] = max(until, self._closed_until.get(key, until))

@@ -91,8 +91,8 @@ UNKNOWN = "it may have done its work, so that it is not sent again before somebo
 
 
 class _Failure(Exception):
-    """One attempt that did not succeed. sent: whether the other side may have acted on it; wait: its own advice;
-    empty: of a 429, whether a quota is used up."""
+    """One failed attempt. sent: whether the other side may have acted on it. wait: the seconds that the other side asks
+    for. empty: whether a 429 means that a quota is used up."""
 
     def __init__(
         self, rule: Rule, status: int, text: str, *, sent: bool = True, wait: float | None = None, empty: bool = False
@@ -105,10 +105,10 @@ class _Failure(Exception):
 class HttpSession:
     """Calls of one account. Threads may share it: each has its own connections.
 
-    account: the channel's name, for messages, logs and rate limits. hosts: what may be called, as `host` (port 443),
-    `host:port` or a URL; anything else is refused before it is sent. describe: the vendor's error code and text out of
-    an error answer (no personal data). used_up: whether a 429 means that a quota is used up, and not that a gateway
-    was busy. max_wait: longest wait for the rate limit, seconds.
+    account: the channel's name, for messages, logs and rate limits. hosts: which hosts may be called, as `host` (port
+    443), `host:port` or a URL; a call to any other is refused before it is sent. describe: takes the vendor's error
+    code and text from an error answer (no personal data). used_up: whether a 429 means that a quota is used up, and not
+    that a gateway was busy. max_wait: the longest wait for the rate limit, in seconds.
     """
 
     max_wait: float = 900.0
@@ -191,7 +191,8 @@ class HttpSession:
         return self._clock() - started
 
     def close(self, operation: str, seconds: float) -> None:
-        """The vendor said, elsewhere than in a status, that an operation's quota is used up for so long."""
+        """Record that an operation's quota is used up for so long, when the vendor says so in another way than by a
+        status."""
         self._buckets.close(self._name_bucket(operation), seconds, empty=True)
 
     def _name_bucket(self, operation: str) -> str:
@@ -234,7 +235,8 @@ class HttpSession:
             raise self._build_error(failure, call) from failure.__cause__
         backoff = min(_BACKOFF_LIMIT_SECONDS, _BACKOFF_SECONDS * 2**attempt) * (0.5 + self._instruments.jitter() / 2)
         if failure.status == 429 and call.rate:
-            # Without advice, a used-up quota yields its next token in 1/rate; a hiccup of a gateway is over by then.
+            # If the vendor names no wait: a used-up quota yields its next token in 1/rate, and a busy gateway has
+            # recovered by then.
             advice = max(backoff, 1 / call.rate.per_second) if failure.empty else backoff
             closed = advice if failure.wait is None else failure.wait
             self._buckets.close(self._name_bucket(call.operation), closed, empty=failure.empty)

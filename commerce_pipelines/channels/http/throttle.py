@@ -18,13 +18,13 @@ class BucketStore(Protocol):
     """A store of buckets, shared by all processes (database) or used by one (memory)."""
 
     def take(self, key: str, rate: Rate, cost: float = 1.0) -> float:
-        """Atomically spend tokens of the bucket `key` and return 0.0; or, where it has too few, spend nothing and
+        """Take tokens from the bucket `key` in one atomic step and return 0.0. If it has too few, take nothing and
         return the seconds after which to ask again."""
         ...
 
     def close(self, key: str, seconds: float, *, empty: bool) -> None:
-        """The vendor refused a call for its rate: nobody may call for `seconds`. empty: the vendor says that the quota
-        is used up, so that what the bucket held is gone too."""
+        """The vendor refused a call because of its rate: nobody may call for `seconds`. empty: the vendor says that the
+        quota is used up, so the bucket is emptied too."""
         ...
 
 

@@ -17,7 +17,7 @@ import msgspec
 from ...core.section import Section
 from ..orders.order import FulfilledBy
 
-LONGEST_NAME = 100  # characters by which an unreadable record is called
+LONGEST_NAME = 100  # characters of the name of an unreadable record
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,14 +42,14 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 UNREADABLE = "unreadable"  # key of `reference` for a listing that cannot be read: what is wrong with it
 
 
-UNREADABLE_KEY = "unreadable-"  # how the key of such a listing begins
+UNREADABLE_KEY = "unreadable-"  # beginning of the key of such a listing
 
 
 def unreadable(raw: bytes, why: str, name_field: str = "") -> Listing:
-    """A record that could not be read as a listing. It waits alone and keeps what it shows; the other records go on.
+    """A record that cannot be read as a listing. It waits alone and keeps what it shows; the others go on.
 
-    name_field: the field of the record's JSON that names it. By its name it is the same record in the next reading,
-    whatever else changes in it; without one its digest has to do.
+    name_field: the field of the record's JSON that names it. With a name, the record keeps its key in the next reading,
+    whatever else changes in it; without one, the key is made of its digest.
     """
     name = _read_name(raw, name_field) if name_field else ""
     key = f"{UNREADABLE_KEY}{name or hashlib.sha256(raw).hexdigest()[:16]}"

@@ -34,12 +34,12 @@ class OrderStatus(StrEnum):
 
 
 class Review(StrEnum):
-    """Why the marketplace would rather not have an order sent yet."""
+    """Why the marketplace advises against sending an order yet."""
 
-    PENDING = "pending"  # it is still being assessed
-    RISKY = "risky"  # look into it
+    PENDING = "pending"  # the marketplace is still assessing it
+    RISKY = "risky"  # the marketplace asks the seller to look at it
     CANCEL = "cancel"  # the marketplace advises to cancel it
-    PAYMENT = "payment"  # its payment is being reviewed
+    PAYMENT = "payment"  # the marketplace is reviewing its payment
 
 
 class FulfilledBy(StrEnum):
@@ -90,7 +90,7 @@ class Buyer(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
     """Who bought. `ref` is the channel's stable id of the buyer (user name, customer id), '' if it gives none."""
 
     ref: str = ""
-    account: str = ""  # an id of the buyer's account that stays when `ref` changes (a user name), '' if there is none
+    account: str = ""  # an id of the buyer's account that stays when `ref` (a user name) changes, '' if there is none
     name: str = ""
     email: str = ""  # as given; '' when absent; normalised by `email_key`
     email_is_relay: bool = False  # a marketplace's forwarding address: not an identity

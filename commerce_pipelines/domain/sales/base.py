@@ -63,8 +63,8 @@ class SoldLine(msgspec.Struct, frozen=True, array_like=True):
 
 class LastLoad(msgspec.Struct, frozen=True, kw_only=True):
     """What drafting needs of an order's last load. base: None for an order that is new or was loaded before bases
-    existed. sold: whether Odoo has it confirmed, so that it keeps what it was sold with. accepted: a person lets it go
-    on although the marketplace calls it risky."""
+    existed. sold: whether Odoo has it confirmed, so that it keeps what it was sold with. accepted: a person has let it
+    go on although the marketplace calls it risky."""
 
     seal: Seal
     base: Base | None = None

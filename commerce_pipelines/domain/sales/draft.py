@@ -84,8 +84,8 @@ class SaleDraft(msgspec.Struct, frozen=True, kw_only=True):
     tax_country: str = ""
     fiscal_position: str = ""  # its name, where settings name one; '' = the regime's own
     tolerance: int = 0  # minor units that a visible rounding line may bridge
-    customer: str = ""  # keyed hash of the channel's own id of the customer, '' if it gives none
-    customer_partner: int = 0  # the partner in Odoo that an earlier order of the customer went to, 0 if not known
+    customer: str = ""  # keyed hash of the marketplace's own id of the customer, '' if it gives none
+    customer_partner: int = 0  # the partner of the customer's earlier orders in Odoo, 0 if unknown
     history: bool = False  # already shipped: confirmed without reservation, delivery or message
     evidence: dict[str, str] = {}  # why regime, rates and warehouse are what they are; no personal data
     flags: tuple[Flag, ...] = ()  # what a person should look at, although the order is loaded
@@ -126,7 +126,7 @@ class SaleOutcome(msgspec.Struct, frozen=True, kw_only=True):
     kept: frozenset[str] = frozenset()  # changes of the channel that were not carried out: lines, shipping, billing
     shipping_id: int = 0  # the partner that we gave the order as delivery address, 0 if none
     invoice_id: int = 0
-    partner_id: int = 0  # whose order it is, where the order itself says that; 0 for a guest
+    partner_id: int = 0  # the partner whose order it is, if the order itself identifies the buyer; 0 for a guest
 
     @property
     def code(self) -> str:
@@ -149,4 +149,4 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
     tax: int
     delivered: bool  # at least one unit has left (qty_delivered > 0 or a done outgoing picking)
     lines: int = 0
-    company_id: int = 0  # of Odoo, that the order belongs to
+    company_id: int = 0  # the company in Odoo that the order belongs to

@@ -66,7 +66,8 @@ _SAYS = {
     Says.UNREADABLE: (Step.WAIT, Step.WAIT, Step.FLAG, Step.FLAG, Step.WAIT),
 }
 TABLE = {(says, has): step for says, steps in _SAYS.items() for has, step in zip(Has, steps, strict=True)}
-LOST = frozenset(("payment_lost", "refused_after_loading"))  # flags of sales that went back
+# Flags of orders that are no longer paid, or whose newest answer is refused.
+LOST = frozenset(("payment_lost", "refused_after_loading"))
 HOLDS = LOST | {review.HELD}  # flags of orders that should not be shipped for now
 # Flags that say nothing about an order that stays as it is.
 NOT_ASKED = ("oversold", "duplicate_partner", "invalid_vat_number", "vat_number_of_another")

@@ -1,14 +1,14 @@
-"""Orders that the marketplace calls risky or still looks into: what a channel's `risky` makes of them. Pure.
+"""Orders that the marketplace calls risky or still reviews: what a channel's setting `risky` does with them. Pure.
 
-    confirm        the order goes its way
+    confirm        the order is loaded as any other
     hold_delivery  it is confirmed, its goods are reserved, and its delivery is held
-    wait           it waits in exceptions; one that was confirmed before it became risky has its delivery held
+    wait           it waits in the exceptions; if it was confirmed before it became risky, its delivery is held
 
-The next answer that clears the order lets it go on, and so does a person's word (`exceptions accept`). The merchant
-can hold neither what has left nor what leaves from the marketplace's own warehouse. An order that is not paid waits
-anyway: Amazon keeps it PENDING while it looks into the payment.
+The order goes on with the next answer that clears it, or when a person accepts it (`exceptions accept`). The merchant
+cannot hold goods that have left, nor goods in the marketplace's own warehouse. An order that is not paid waits anyway:
+Amazon keeps it PENDING while it reviews the payment.
 
-What belongs here: this rule and its sentences. What does not: what a marketplace says of an order
+What belongs here: this rule and its sentences. What does not: what a marketplace states about an order
 (channels/*/orders/translate.py), holding a delivery (odoo/sales/holding.py).
 """
 
@@ -31,7 +31,7 @@ _SAYS = {
 
 
 def flag_review(order: Order, rules: SaleRules, last: LastLoad | None) -> tuple[Flag, ...]:
-    """The flag that holds a delivery, none for an order that goes its way. Raises RecordError(`under_review`) for one
+    """The flag that holds a delivery, none for an order that goes on. Raises RecordError(`under_review`) for an order
     that waits."""
     if order.review is None or rules.risky == "confirm" or (last and last.accepted):
         return ()

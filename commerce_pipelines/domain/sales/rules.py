@@ -51,7 +51,7 @@ class Route(Section, kw_only=True, frozen=True):
 class SaleRules(Section, kw_only=True, frozen=True):
     """Names are written as a person reads them in Odoo; '' leaves the choice to Odoo."""
 
-    company: str = ""  # whose orders these are; default: odoo.company
+    company: str = ""  # the company in Odoo whose orders these are; default: odoo.company
     sales_team: str = ""
     analytic: dict[str, float] = {}  # analytic account -> percent; the percents must add up to 100
     tags: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ class SaleRules(Section, kw_only=True, frozen=True):
     # The same by marketplace id, because Amazon does not name the country.
     channel_departure_countries: dict[str, str] = {}
 
-    risky: Literal["confirm", "hold_delivery", "wait"] = "confirm"  # orders that the marketplace calls risky
+    risky: Literal["confirm", "hold_delivery", "wait"] = "confirm"  # for orders that the marketplace calls risky
     rounding_tolerance: int = 2  # minor units: the largest rounding line that may bring Odoo's total to the channel's
     on_payment_lost: Literal["note", "block"] = "note"  # block: its delivery is put on hold, see docs/life-cycle.md
     history_before: date | None = None  # orders placed earlier and already shipped get no delivery and no reservation

@@ -66,9 +66,8 @@ def refresh_targets(connections: Connections, name: str, snapshot: Snapshot | No
 
 
 def compare(connections: Connections, name: str) -> Plan:
-    """What a run would push now: stock is read anew, listings are those of the last reading, or are read now where they
-    never were. Writes nothing to Odoo or to the channel.
-    """
+    """What a run would push now: stock is read anew; listings are those of the last reading, or are read now if they
+    never were. Writes nothing to Odoo or to the channel."""
     from ...domain.inventory import availability, publishing
     from ...warehouse.inventory.rows import lock_name, read_belief
 

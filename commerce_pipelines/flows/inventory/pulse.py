@@ -20,10 +20,11 @@ from .readings import Snapshot, in_pipe, take_stock
 
 
 def pulses(connections: Connections, names: Sequence[str]) -> dict[str, str]:
-    """A digest for each channel that changes when, and only when, one of its targets might. Writes nothing.
+    """A digest for each channel that changes if, and only if, one of its targets may change. Writes nothing.
 
-    A channel whose settings do not fit what Odoo has gets a digest of that: its own run tells it, and the other
-    channels go on. One whose company's stock cannot be read is left out; raises the error where it is so with all.
+    A channel whose settings do not fit Odoo gets a digest of that fact: its own run reports it, and the other channels
+    go on. A channel whose company's stock cannot be read is left out; if no company's stock can be read, the error is
+    raised.
     """
     stock: dict[int, tuple[Snapshot, Mapping[int, int | Fraction]]] = {}
     result: dict[str, str] = {}
@@ -50,8 +51,8 @@ def pulses(connections: Connections, names: Sequence[str]) -> dict[str, str]:
 
 
 def _list_warehouses(connections: Connections, name: str, snapshot: Snapshot) -> set[str]:
-    """The warehouses that feed a channel. While its listings were never read, its locations are those of the
-    settings: that none is known yet does not mean that it has only the nameless one."""
+    """The warehouses that feed a channel. Before the first reading of its listings the settings' locations count,
+    because the absence of known locations does not mean that there is only the nameless one."""
     settings = connections.settings.channel(name)
     with connections.warehouse.transaction() as connection:
         locations = listings.locations(connection, name) or set(settings.inventory.locations) or {""}
@@ -60,7 +61,7 @@ def _list_warehouses(connections: Connections, name: str, snapshot: Snapshot) ->
 
 
 def pulse(snapshot: Snapshot, ordered: Mapping[int, int | Fraction], warehouses: Iterable[str]) -> str:
-    """A digest of what these warehouses have left to offer."""
+    """A digest of what these warehouses still have to offer."""
     feeding = snapshot.levels[snapshot.levels["warehouse"].isin(list(warehouses))]
     free = feeding["free"].astype("float64").groupby(feeding["product_id"].to_numpy()).sum()
     text = "\n".join(

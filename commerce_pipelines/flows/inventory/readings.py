@@ -40,15 +40,15 @@ if TYPE_CHECKING:
     from ...domain.inventory.availability import Offer, Place, Sizes
     from ...odoo.inventory.snapshot import Catalogue, Stock
 
-LISTINGS = "listings"  # the stage in exceptions
+LISTINGS = "listings"  # the stage in the exceptions
 STOCK_FRESH_FOR = timedelta(minutes=5)  # older stock is read again before anything is pushed
 _ORDERS_A_CHUNK = 500
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """A stock read: rows, warehouses and sizes as of domain/inventory/availability.py, when it began (by the database's
-    clock), how many products have stock, whether it is the newest one stored, and whose it is: see
-    `company_of`."""
+    """A stock read: rows, warehouses and sizes as in domain/inventory/availability.py, when it began (by the database's
+    clock), how many products have stock, whether it is the newest one stored, and which company it belongs to (see
+    `company_of`)."""
 
     levels: pd.DataFrame
     places: list[Place]
@@ -90,8 +90,8 @@ def take_stock(connections: Connections, name: str = "", *, whole: bool = False,
 
 
 def take_all(connections: Connections, *, whole: bool = False) -> tuple[list[Snapshot], list[str]]:
-    """`take_stock` for every company that channels belong to, and what went wrong with some. Raises the error where all
-    of them fail: one company's fault never holds up another's stock."""
+    """`take_stock` for every company that channels belong to, and the errors of companies that failed. Raises the error
+    if all fail, so that one company's fault never holds up another's stock."""
     snapshots: dict[int, Snapshot] = {}
     errors: list[CommerceError] = []
     for name in [channel.name for channel in connections.settings.channels] or [""]:
@@ -124,8 +124,8 @@ def _load_snapshot(connection: Connection, company: int) -> Snapshot | None:
 
 
 def recent_stock(connections: Connections, name: str = "") -> Snapshot:
-    """The newest stored snapshot of a channel's company; if it is older than FRESH or missing, a new one, which is
-    stored."""
+    """The newest stored snapshot of a channel's company; if it is older than STOCK_FRESH_FOR or missing, a new one,
+    which is stored."""
     from ...warehouse.tables import database
 
     snapshot = stored_stock(connections, name)
@@ -186,7 +186,7 @@ def reread_listings(connections: Connections, name: str, run_id: str = "") -> pd
 
 
 def _record_unreadable(connection: Connection, name: str, frame: pd.DataFrame, run_id: str, now: datetime) -> None:
-    """Listings that cannot be read wait in exceptions as long as the readings of the channel show them so."""
+    """Listings that cannot be read wait in the exceptions until a reading of the channel can read them."""
     from ...warehouse import exceptions
 
     bad = frame[[key.startswith(UNREADABLE_KEY) for key in frame["key"]]]
@@ -229,7 +229,8 @@ def _list_histories(connections: Connections, snapshot: Snapshot) -> dict[str, d
 
 
 def _resolve_company(connections: Connections, name: str) -> int:
-    """-1 for a channel whose company cannot be entered: nothing of it can be loaded either."""
+    """The company's id, -1 for a channel whose company the user may not enter; none of its orders can be loaded
+    either."""
     try:
         return connections.company_of(name)
     except SettingsError:

@@ -1,7 +1,7 @@
-"""Customers that a marketplace names by its own id: known again where their e-mail address is missing.
+"""Customers that a marketplace names by its own id, so that they are recognised without an e-mail address.
 
-What belongs here: the keyed hash of such an id, and passing what is kept of it to the loading and back. What does not:
-the table (warehouse/orders/customers.py), matching (odoo/partners/buyers.py).
+What belongs here: the keyed hash of such an id, and reading and storing the partner of a customer. What does not: the
+table (warehouse/orders/customers.py), matching (odoo/partners/buyers.py).
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from ..identity import find_place, kind_of
 
 
 def name_customer(connections: Connections, name: str, buyer: Buyer) -> str:
-    """The vault's id of a customer's account; the same for all channels of one marketplace. '' without an id."""
+    """The vault's id of a customer's account, the same for all channels of one marketplace; '' without an id."""
     account = buyer.account or buyer.ref
     return connections.vault.subject_id(f"{kind_of(connections, name)}:{account}").hex() if account else ""
 
 
 def recall_customers(connections: Connections, name: str, drafts: Sequence[SaleDraft]) -> list[SaleDraft]:
-    """The drafts, with the partner that each customer's earlier order went to."""
+    """The drafts, with the partner of each customer's earlier order."""
     from ...warehouse.orders import customers
 
     wanted = {draft.customer for draft in drafts if draft.customer}
@@ -40,7 +40,7 @@ def recall_customers(connections: Connections, name: str, drafts: Sequence[SaleD
 def keep_customers(
     connections: Connections, name: str, drafts: Iterable[SaleDraft], outcomes: Mapping[str, SaleOutcome]
 ) -> None:
-    """Keep whose orders these are, as far as they say so."""
+    """Store the partner of each customer, for orders that identify their buyer."""
     from ...warehouse.orders import customers
 
     partners = {

@@ -187,7 +187,7 @@ def sort(connections: Connections, name: str, rows: list[Row], again: bool, now:
 def _load_anew(
     work: Sorted, rows: list[Row], booked: Mapping[str, Sale], entries: Mapping[str, LedgerEntry]
 ) -> None:  # fmt: skip
-    """Load orders that would stay as they are, because a person has accepted them."""
+    """Load orders that would otherwise stay as they are, because a person has accepted them."""
     for row in rows:
         order_id = row["order_id"]
         work.kept.discard(order_id)
@@ -198,7 +198,7 @@ def _load_anew(
 
 
 def _keep_sale(work: Sorted, row: Row, sale: Sale, entry: LedgerEntry | None) -> None:
-    """An order of another company than the channel's stays as it is; news of it wait for a person."""
+    """An order of another company than the channel's stays as it is; changes of it wait for a person."""
     if entry is not None and entry.digest == row["digest"]:
         work.verdicts[row["order_id"]] = _build_outcome(row, entry.action, sale)
         work.kept.add(row["order_id"])

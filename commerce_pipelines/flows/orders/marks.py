@@ -39,7 +39,7 @@ def release(odoo: OdooClient, work: Sorted) -> None:
 
 
 def choose_holds(rules: SaleRules) -> frozenset[str]:
-    """The flags of which a channel's settings say that they hold deliveries."""
+    """The flags that hold deliveries by a channel's settings."""
     return (LOST if rules.on_payment_lost == "block" else frozenset()) | {HELD}
 
 

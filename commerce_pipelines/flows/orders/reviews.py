@@ -1,9 +1,9 @@
-"""Orders that the marketplace looks into: a person's word for them, and asking the marketplace for its newest word.
+"""Orders that the marketplace reviews: a person's acceptance, and asking the marketplace for its newest answer.
 
-Marketplaces do not reliably call an order changed when they clear it. What is held or waits because of a review is
-therefore asked for by its id now and then, and the answer is landed like any other.
+A marketplace does not always report an order as changed when it clears it. So an order that is held or waits because of
+a review is read by its id from time to time, and the answer is landed like any other.
 
-What belongs here: accepting an order, and asking again. What does not: what a review means for an order
+What belongs here: accepting an order, and reading it again. What does not: what a review means for an order
 (domain/sales/review.py).
 """
 
@@ -20,12 +20,13 @@ from ..intake.pull import Landed, land
 from .heal import replay
 
 ASK_EVERY = timedelta(minutes=15)
-MOST = 20  # orders that are asked for at a time, those that were looked at longest ago first
-ASK_FOR = timedelta(days=14)  # later the nightly pass and the poll have to do
+MOST = 20  # orders that are read at a time, beginning with those that were read longest ago
+ASK_FOR = timedelta(days=14)  # after this time only the nightly run and the poll read the order
 
 
 def accept(connections: Connections, name: str, order_id: str) -> None:
-    """A person lets an order go on although the marketplace calls it risky; its lane's next run carries it out.
+    """Let an order go on although the marketplace calls it risky, on a person's command; its lane's next run carries it
+    out.
 
     Raises PermanentError for an order that is neither held nor waits for a review.
     """
@@ -44,7 +45,7 @@ def accept(connections: Connections, name: str, order_id: str) -> None:
 
 
 def ask_again(connections: Connections, name: str, now: datetime) -> Landed:
-    """Land the newest answer of orders under review, at most every quarter of an hour in a process. Raises the
+    """Land the newest answers of orders under review, at most every quarter of an hour in a process. Raises the
     channel's errors."""
     from ...warehouse import exceptions
 

@@ -33,7 +33,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def settled(self) -> bool:
-        """Complete, and nothing is on its way, waits for a person, or differs though a note explains it."""
+        """Complete, and nothing is on its way, waits for a person, or has a difference that a note explains."""
         open_ones = self.proof.whole.exceptions or self.proof.whole.flagged or self.waiting or self.undealt
         return self.complete and not open_ones
 

@@ -108,7 +108,7 @@ def read_stock(
 
 
 def _read_warehouses(client: OdooClient) -> list[dict[str, Any]]:
-    """Those of the client's one company, and of no company that it is a branch of."""
+    """The warehouses of the client's own company, without those of companies that it is a branch of."""
     domain = [["company_id", "=", client.who.company_id]]
     rows = fetch(client, "stock.warehouse", domain, ["name", "code", "lot_stock_id"])
     if not rows:

@@ -2,13 +2,13 @@
 
     a real e-mail address      ──▶ matched by it alone (partners.py)
     none, or a relay address   ──▶ by VAT number of valid form: the company or person in Odoo that has it
-                                   else by the channel's own id of the customer: the partner of earlier orders
+                                   else by the marketplace's own id of the customer: the partner of earlier orders
                                    else as any new buyer
 
-Buyers of one batch that are one by these rules share a partner, as they would in two batches. A phone number is kept on
-the contact and identifies nobody.
+Buyers of one batch who are the same by these rules share a partner, as they would in two batches. A phone number is
+kept on the contact and identifies nobody.
 
-What belongs here: these rules. What does not: the look-ups (matching.py), creating partners (partners.py), keeping
+What belongs here: these rules. What does not: the look-ups (matching.py), creating partners (partners.py), storing
 which partner a customer is (warehouse/orders/customers.py).
 """
 
@@ -34,7 +34,7 @@ class KnownBuyer(msgspec.Struct, frozen=True, kw_only=True):
 
 class Buyer(msgspec.Struct, frozen=True, kw_only=True):
     """What one order states about its buyer. A guest has neither name nor e-mail. matched: the partner that was found
-    without an e-mail address; joined: the key of another buyer of the batch who is the same."""
+    without an e-mail address. joined: the key of another buyer of the batch who is the same."""
 
     draft: SaleDraft
     email: str
@@ -72,8 +72,8 @@ def match_silent(
     client: OdooClient, buyers: Sequence[Buyer], numbers: Mapping[str, str], customers: Mapping[str, int],
     own: Collection[int],
 ) -> tuple[list[Buyer], dict[str, tuple[Flag, ...]]]:  # fmt: skip
-    """The buyers, those without a usable e-mail address matched; and notes by key. numbers: valid VAT numbers by order
-    id; customers: partners by the channel's own id, of this load. Two calls at most."""
+    """The buyers, where those without a usable e-mail address are matched; and notes by key. numbers: valid VAT numbers
+    by order id. customers: partners by the marketplace's own id, of this load. Two calls at most."""
     silent = [buyer for buyer in buyers if not buyer.present and not buyer.email]
     by_vat = find_by_vat(client, {numbers[buyer.draft.order_id] for buyer in silent} - {""}, own)
     earlier = {
@@ -96,7 +96,8 @@ def match_silent(
 
 
 def _join_same(buyers: Sequence[Buyer], numbers: Mapping[str, str]) -> Iterator[Buyer]:
-    """The buyers in their order; one that nothing was found for is joined to another one of the same number or id."""
+    """The buyers in their order. A buyer for whom no partner was found is joined to another one with the same number or
+    id."""
     keys: dict[tuple[str, str], str] = {}
     joined: dict[str, Buyer] = {}
     for buyer in sorted(buyers, key=_is_open):
@@ -118,7 +119,7 @@ def _is_open(buyer: Buyer) -> bool:
 
 
 def flag_duplicates(what: str, ids: Sequence[int]) -> Flag:
-    """what: that several partners have in common; ids: theirs, the oldest first."""
+    """what: what several partners have in common. ids: the partners, the oldest first."""
     first, *others = ids
     return Flag(
         "duplicate_partner",

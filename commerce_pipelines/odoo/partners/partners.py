@@ -53,7 +53,8 @@ class Parties(msgspec.Struct, frozen=True, kw_only=True):
     invoice_id: int
     shipping_id: int
     flags: tuple[Flag, ...] = ()
-    identified: bool = False  # whether the order itself says whose it is: no guest, and not the partner that it had
+    # Whether the order itself identifies the buyer: no guest, and not just the partner that the order had.
+    identified: bool = False
 
 
 class _Main(msgspec.Struct, kw_only=True):
@@ -81,7 +82,7 @@ class Partners:
         self._languages = sorted(row["code"] for row in rows)
         self._companies = read_companies(client)
         self._guests: dict[str, _Main] = {}
-        self._customers: dict[str, int] = {}  # the partners of this load by the channel's own id of the customer
+        self._customers: dict[str, int] = {}  # the partners of this load by the marketplace's own id of the customer
 
     def load(
         self, drafts: Sequence[SaleDraft], present: Mapping[str, KnownBuyer] | None = None

@@ -29,10 +29,10 @@ class Kind(msgspec.Struct, frozen=True):
     title: str
     key: str
     fields: tuple[str, ...] = ("name",)
-    shared: bool = False  # the same for all companies
+    shared: bool = False  # whether all companies share these records
 
     def domain(self, client: OdooClient) -> list[list[object]]:
-        """Those that the company of the client may use."""
+        """The records that the client's company may use."""
         return [] if self.shared else client.who.domain
 
 

@@ -33,7 +33,7 @@ Values = Mapping[str, Any]
 class Who(msgspec.Struct, frozen=True):
     """The user that makes the calls, the user's language, and the one company that calls see.
 
-    above: the companies that it is a branch of, whose records are its own, too. companies: all that the user may enter,
+    above: the companies that it is a branch of, whose records it may use too. companies: all that the user may enter,
     name by id.
     """
 
@@ -45,7 +45,7 @@ class Who(msgspec.Struct, frozen=True):
 
     @property
     def domain(self) -> list[list[Any]]:
-        """A search for records of the company and for shared ones. Odoo's own rules say the same, until a person
+        """A search for records of the company and for shared ones. Odoo's own record rules do the same, unless a person
         switches them off."""
         return [["company_id", "in", [False, self.company_id, *self.above]]]
 
@@ -73,7 +73,8 @@ class OdooClient(Protocol):
         """The method's result as JSON values."""
 
     def in_company(self, name: str, where: str) -> OdooClient:
-        """A client of the same user whose calls see another company. where: the setting that names it, for errors."""
+        """A client of the same user whose calls see another company. where: the setting that names the company, for
+        errors."""
 
     def version(self) -> str:
         """The server's version such as 19.0, once the login works. Raises ProtocolError for any version but 19."""

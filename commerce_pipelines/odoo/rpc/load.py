@@ -27,7 +27,7 @@ Row = Sequence[str]
 LOAD_ATTEMPTS = 8
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.4, 20.0
 _NAMES_A_CALL = 1000
-FIRST_COMPANY_ID = 1  # of every database of Odoo
+FIRST_COMPANY_ID = 1  # in every Odoo database
 ARCHIVABLE = frozenset(
     ("account.tax", "account.fiscal.position", "product.product", "product.pricelist", "res.partner")
 )  # models whose records have our external ids
@@ -48,7 +48,7 @@ def read_ids(client: OdooClient, model: str, names: Iterable[str]) -> dict[str, 
 
 
 def own(client: OdooClient, name: str) -> str:
-    """The external id of a record that every company has of its own, such as a tax. That of Odoo's first company is the
+    """The external id of a record that every company has for itself, such as a tax. For Odoo's first company it is the
     name itself."""
     company = client.who.company_id
     return name if company == FIRST_COMPANY_ID else f"c{company}_{name}"
@@ -65,7 +65,7 @@ class Records(msgspec.Struct, frozen=True):
 
 
 def records_of(client: OdooClient, names: Iterable[str]) -> Records:
-    """Which records of any model the company has of its own under these names, see `own`."""
+    """Which records of any model the company has under these names, see `own`."""
     plain = {own(client, name): name for name in names}
     wanted = sorted(plain)
     if not wanted:
@@ -135,7 +135,7 @@ def xid(name: str) -> str:
 def load_own(
     client: OdooClient, model: str, name: str, values: Mapping[str, str], more: Sequence[Mapping[str, str]] = ()
 ) -> int:
-    """`load_one` of a record that every company has of its own."""
+    """`load_one` for a record that every company has for itself."""
     company = {"company_id/.id": str(client.who.company_id)}
     return load_one(client, model, own(client, name), {**company, **values}, more)
 

@@ -53,8 +53,8 @@ def release_sales(client: OdooClient, order_ids: Collection[int]) -> None:
 
 
 def find_hold_problems(client: OdooClient) -> list[str]:
-    """Why deliveries could not be held, a sentence each: an operation type for held transfers that is archived, or that
-    is missing and that the user may not create; transfers that the user may not write."""
+    """Why deliveries could not be held, a sentence each: an operation type for held transfers is archived, or is
+    missing and the user may not create it, or the user may not write transfers."""
     user = client.settings.username
     problems = []
     if not client.call("stock.picking", "has_access", ids=[], operation="write"):

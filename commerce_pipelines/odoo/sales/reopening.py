@@ -1,6 +1,6 @@
 """The header of an order that became a quotation again, by us or by a person: only what the channel changed is written.
 
-Odoo's value stays for everything else, because a person may have changed it: salesperson, team, tags, reference,
+All other columns keep Odoo's values, because a person may have changed them: salesperson, team, tags, reference,
 warehouse, delivery method, pricelist, fiscal position. Settings that changed meanwhile count for new orders.
 
 What belongs here: which columns keep Odoo's value. What does not: the order's partners (parties.py), its lines
@@ -23,8 +23,8 @@ _RECORDS = ("user_id", "team_id", "pricelist_id", "fiscal_position_id")
 def read_kept_headers(
     client: OdooClient, fields: Fields, orders: Mapping[int, tuple[SaleDraft, str]]
 ) -> dict[int, dict[str, str]]:
-    """By record id: Odoo's values of the columns of load() that the channel did not change. orders: the draft, and the
-    currency that the order has in Odoo. One call, none without orders."""
+    """Odoo's values of the columns of load() that the channel did not change, by record id. orders: the draft, and the
+    order's currency in Odoo. One call, none without orders."""
     if not orders:
         return {}
     records = [*_RECORDS, *(["warehouse_id"] if fields.warehouse else []), *(["carrier_id"] if fields.carrier else [])]
@@ -35,7 +35,7 @@ def read_kept_headers(
 
 
 def find_changed(draft: SaleDraft, currency: str) -> set[str]:
-    """The fields of the header that the channel changed since the order was loaded. currency: that Odoo has."""
+    """The fields of the header that the channel changed since the last load. currency: the order's currency in Odoo."""
     before, now = draft.before, draft.base
     changed = {"pricelist_id"} if currency != draft.currency else set()
     if before is None or now is None:

@@ -27,7 +27,7 @@ LISTING_COLUMNS = ("channel", "key", "sku", "location", "title", "quantity", "fu
 
 
 def listing_frame(channel: str, pages: Iterable[tuple[Listing, ...]], read_at: datetime) -> pd.DataFrame:
-    """A complete reading of a channel's listings, LISTING_COLUMNS; of several with one key the last."""
+    """A complete reading of a channel's listings, LISTING_COLUMNS; of several listings with one key the last."""
     rows = [
         (channel, row.key, row.sku, row.location, row.title, row.quantity, row.fulfilled_by.value, row.active,
          json.dumps(row.reference, sort_keys=True), read_at)

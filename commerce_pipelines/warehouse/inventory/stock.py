@@ -47,7 +47,7 @@ def store_stock(
             "stock_warehouses",
             "stock_levels",
             "stock_sizes",
-        ):  # rows of 0 are of settings that named no company yet
+        ):  # rows with 0 come from settings that named no company yet
             cursor.execute(
                 f"DELETE FROM commerce.{table} WHERE company = %(company)s OR (company = 0) <> (%(company)s = 0)",
                 {"company": company},

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from ..tables.database import Warehouse
 
 ID_BYTES, KEY_BYTES = 16, 32  # bytes of a subject's id and of its key
-KEYS_TRIED = 5  # with the master key at the start: one damaged row does not make it a wrong one
+# Keys that are opened with the master key at the start, so that one damaged row does not make the key look wrong.
+KEYS_TRIED = 5
 NONCE_BYTES = 12  # random: NIST SP 800-38D allows 2**32 nonces per key, and one key seals one person's orders only
 
 
@@ -102,8 +103,8 @@ class Vault:
         return {**keys, **made}
 
     def unwrap(self, subject_id: bytes, wrapped: bytes) -> bytes:
-        """A subject's key from its row. Raises CorruptError for a damaged row: `check` has found that the master key is
-        the right one."""
+        """A subject's key from its row. Raises CorruptError for a damaged row, because `check` has already found that
+        the master key is right."""
         key = self._try_unwrap(subject_id, wrapped)
         if key is None:
             raise CorruptError
@@ -112,7 +113,7 @@ class Vault:
     def _try_unwrap(self, subject_id: bytes, wrapped: bytes) -> bytes | None:
         try:
             return self._wrapper.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], subject_id)
-        except (InvalidTag, ValueError):  # ValueError: too short to be a key
+        except (InvalidTag, ValueError):  # ValueError: the row is too short to be a key
             return None
 
     def nonces(self, count: int) -> list[bytes]:

@@ -1,6 +1,6 @@
-"""Orders that a person lets go on although the marketplace calls them risky.
+"""Orders that a person has let go on although the marketplace calls them risky.
 
-What belongs here: keeping and reading them. What does not: what follows for an order (domain/sales/review.py).
+What belongs here: storing and reading them. What does not: what follows for an order (domain/sales/review.py).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def accept(connection: Connection, channel: str, order_id: str, now: datetime) -
 
 
 def read_accepted(connection: Connection, channel: str, order_ids: Collection[str]) -> set[str]:
-    """Those of these orders that were accepted."""
+    """Which of these orders were accepted."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT order_id FROM commerce.accepted_orders WHERE channel = %s AND order_id = ANY(%s)",

@@ -1,9 +1,10 @@
-"""Which partner in Odoo a marketplace's customer is, so that one without an e-mail address is known again.
+"""Which partner in Odoo a marketplace's customer is, so that a customer without an e-mail address is recognised.
 
-A row holds no personal data: the customer is the vault's id of that identity, which nobody reverses without the master
-key, and the partner is a number. An erased buyer's partner is archived in Odoo, and an archived one is never matched.
+A row holds no personal data: the customer is the vault's hash of an id, which nobody can reverse without the master
+key, and the partner is a number. An erased buyer's partner is archived in Odoo, and an archived partner is never
+matched.
 
-What belongs here: keeping and reading rows. What does not: matching (odoo/partners/buyers.py).
+What belongs here: storing and reading rows. What does not: matching (odoo/partners/buyers.py).
 """
 
 from __future__ import annotations

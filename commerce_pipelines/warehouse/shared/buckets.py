@@ -15,13 +15,13 @@ _MINE = f"""SELECT tokens, at, closed_until, {_CLOCK} FROM (
 
 
 class DatabaseBuckets:
-    """The channels' BucketStore. Every call is a transaction of its own, so no caller keeps others waiting."""
+    """The channels' BucketStore. Every call is a transaction of its own, so that no caller delays another."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
 
     def take(self, key: str, rate: Rate, cost: float = 1.0) -> float:
-        """Spend `cost` tokens of the bucket and return 0.0; or spend nothing and return the seconds to wait."""
+        """Take `cost` tokens from the bucket and return 0.0; or take nothing and return the seconds to wait."""
         with self._warehouse.transaction() as connection, connection.cursor() as cursor:
             cursor.execute(_MINE, (key,))
             if (row := cursor.fetchone()) is None:
@@ -41,7 +41,7 @@ class DatabaseBuckets:
         return wait
 
     def close(self, key: str, seconds: float, *, empty: bool) -> None:
-        """Nobody calls for `seconds`. empty: then one call is due and the rest follow at the rate."""
+        """No call for `seconds`. empty: one call may go out afterwards, and the rest follow at the rate."""
         with self._warehouse.transaction() as connection, connection.cursor() as cursor:
             cursor.execute(
                 f"INSERT INTO commerce.buckets (key, tokens, at) VALUES (%s, 1, {_CLOCK}) ON CONFLICT DO NOTHING",

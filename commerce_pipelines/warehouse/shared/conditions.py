@@ -71,8 +71,8 @@ def write(connection: Connection, kept: Iterable[Kept]) -> None:
 
 
 def beat(connection: Connection, name: str, now: datetime, problem: str = "", *, well: bool = True) -> None:
-    """Note one tick of a poller. problem: why it failed. well: whether it looked; False without a problem is a tick
-    that had to wait."""
+    """Record one tick of a poller. problem: why it failed. well: whether it looked; False without a problem means that
+    the tick had to wait."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO commerce.heartbeats AS kept (name, ticked_at, succeeded_at, failures, problem)"
@@ -92,7 +92,8 @@ def beat(connection: Connection, name: str, now: datetime, problem: str = "", *,
 
 
 def expect(connection: Connection, names: Iterable[str], now: datetime) -> None:
-    """From now on these pollers are expected to look: one that never does is missed like one that has stopped."""
+    """From now on these pollers are expected to look, so that a poller that never looks is reported like one that
+    stopped."""
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO commerce.heartbeats (name, ticked_at, succeeded_at, failures, problem)"

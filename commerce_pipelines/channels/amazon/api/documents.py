@@ -24,7 +24,8 @@ from .api import Api
 from .payloads import Document
 
 # A bucket of S3, by its name (tortuga-prod-eu.s3-eu-west-1.amazonaws.com) or by its path (s3.eu-west-1.amazonaws.com).
-# The samples of the API's description name a host of CloudFront, where anybody can have one; Amazon itself sends S3's.
+# The samples of the API's description name a host of CloudFront, where anybody can have one; Amazon itself sends hosts
+# of S3.
 BUCKET_HOST = re.compile(r"(?:[a-z0-9][a-z0-9.-]*\.)?s3(?:[.-][a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?\Z")
 DOCUMENT_BYTES = 256 << 20  # bytes, before inflating
 LINE_BYTES = 16 << 20  # a row of a report has a few kilobytes
@@ -94,7 +95,7 @@ def lines(document: Fetched) -> Iterator[bytes]:
 
     Raises ProtocolError for a document that breaks off or inflates beyond the limits.
     """
-    begun, size = [], 0  # the pieces of a line whose end has not come yet, so that a long line is joined once
+    begun, size = [], 0  # the pieces of a line that is not finished yet; they are joined once
     for chunk in _inflate(document.body):
         first, *others = chunk.split(b"\n")
         begun.append(first)

@@ -137,7 +137,8 @@ def _read_reports(api: Api, marketplaces: Sequence[str]) -> dict[str, Listing]:
     for changed in _search_changed(api, marketplaces, oldest - REPORT_CACHED_FOR, api.now()):
         reported.update((listing.key, listing) for listing in changed)
         for listing in changed:
-            if UNREADABLE in listing.reference:  # it changed since the report, nobody can say to what
+            # The listing changed after the report, and its new state cannot be read.
+            if UNREADABLE in listing.reference:
                 reported.pop(listing.key.removeprefix(UNREADABLE_KEY), None)
     return reported
 

@@ -48,7 +48,7 @@ RESTARTS = 3  # how often a list that changed during its reading is read again
 # Seconds without calls: 518 is the application's daily quota; 21919144 is too many calls for one seller within a
 # quarter of a minute.
 LIMIT_REACHED = {"518": 3_600.0, "21919144": 30.0}
-QUOTA_USED_UP = 2001  # "Request limit has been reached for the resource": the REST APIs' daily quota
+QUOTA_USED_UP = 2001  # "Request limit has been reached for the resource": the daily quota of the REST APIs
 EBAY_FAILED = frozenset(("248", "10007"))  # "Database Server Error", "Internal error to the application"
 
 T = TypeVar("T")
@@ -212,7 +212,8 @@ def is_passing(error: trading_payloads.Error) -> bool:
 
 
 def is_used_up(response: Response) -> bool:
-    """Whether a 429 is eBay's daily quota (error 2001). Its gateways send 429 as well, without an error of the API."""
+    """Whether a 429 means eBay's daily quota (error 2001). eBay's gateways send a 429 too, but without an error of the
+    API."""
     try:
         errors = msgspec.json.decode(response.body, type=payloads.Errors).errors
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -174,7 +174,7 @@ class Order(_Element):
     MonetaryDetails: MonetaryDetails | None = None
     BuyerTaxIdentifier: list[BuyerTaxIdentifier] = []
     BuyerUserID: str = ""
-    EIASToken: str = ""  # of the buyer's account; the user name may change
+    EIASToken: str = ""  # id of the buyer's account, which stays when the user name changes
     PaymentHoldStatus: str = ""  # PaymentReview and others, see trading_translate.py
     PaidTime: Instant | None = None
     ShippedTime: Instant | None = None

@@ -199,8 +199,8 @@ def _read_payments(order: rest_payloads.Order, currency: str) -> tuple[Payment, 
 
 
 def _find_review(order: rest_payloads.Order) -> Review | None:
-    """A payment that eBay holds. A hold that the seller can end, as a new seller's ends with the tracking number, asks
-    for the parcel instead of holding it back."""
+    """A payment that eBay holds for a review. A hold that the seller can end (a new seller's hold ends with the
+    tracking number) does not count, because the parcel has to be sent to end it."""
     payments = (order.payment_summary and order.payment_summary.payments) or ()
     holds = [hold for payment in payments for hold in payment.payment_holds or ()]
     held = any(hold.hold_state in HELD and not hold.seller_actions_to_release for hold in holds)

@@ -28,7 +28,7 @@ CANCELLED = frozenset(
     ("CancelComplete", "CancelClosedNoRefund", "CancelClosedWithRefund", "CancelClosedUnknownRefund",
      "CancelClosedForCommitment")
 )  # fmt: skip
-# "A possible issue with the buyer that needs to be reviewed by eBay". Other holds are about the seller, who gets the
+# "A possible issue with the buyer that needs to be reviewed by eBay". Other holds concern the seller, who gets the
 # money once the parcel has arrived.
 REVIEWED = "PaymentReview"
 DISPATCHED = frozenset(("Shipped",))

@@ -296,7 +296,7 @@ def _read_address(address: payloads.Address | None) -> Address | None:
 
 
 def _find_review(risk: payloads.Risk | None) -> Review | None:
-    """Shopify's own advice counts; without any, an assessment that is not done yet does."""
+    """Shopify's own recommendation counts; without one, an assessment that is still pending counts."""
     if risk is None:
         return None
     if risk.recommendation in _REVIEWS:

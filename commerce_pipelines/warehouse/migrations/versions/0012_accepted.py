@@ -1,4 +1,4 @@
-"""Orders that a person lets go on although the marketplace calls them risky."""
+"""Orders that a person has let go on although the marketplace calls them risky."""
 
 from alembic import op
 

@@ -1,6 +1,6 @@
-"""Stock is kept per company of Odoo.
+"""Stock is stored per company of Odoo.
 
-company: its id in Odoo, 0 where commerce.yaml names no company. Two companies may call a warehouse the same.
+company: its id in Odoo, 0 where commerce.yaml names no company. Two companies may have warehouses with the same code.
 """
 
 from alembic import op
@@ -25,6 +25,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     for table, key in _KEYS.items():
-        op.execute(f"DELETE FROM commerce.{table} WHERE company <> 0")  # the next reading brings it again
+        op.execute(f"DELETE FROM commerce.{table} WHERE company <> 0")  # the next reading stores it again
         op.execute(f"ALTER TABLE commerce.{table} DROP CONSTRAINT {table}_pkey, ADD PRIMARY KEY ({key})")
         op.execute(f"ALTER TABLE commerce.{table} DROP COLUMN company")

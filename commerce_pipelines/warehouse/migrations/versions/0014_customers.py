@@ -1,7 +1,6 @@
 """Which partner in Odoo a marketplace's customer is.
 
-customer: keyed hash of the marketplace's own id, the vault's id of that identity; odoo: address, database, its uuid
-and the company.
+customer: the vault's keyed hash of the marketplace's own id; odoo: address, database, its uuid and the company.
 """
 
 from alembic import op
