@@ -89,7 +89,7 @@ def _try_call(what: str, call: Callable[[], Any]) -> list[Finding]:
 
 def _verify_odoo(connections: Connections) -> Iterator[Finding]:
     """The user's rights, and every name of Odoo that the settings mention."""
-    from ..odoo.readiness import verify_company, verify_names, verify_rights
+    from ..odoo.readiness import verify_company, verify_names, verify_oss, verify_rights
 
     problems: list[str] = []
     try:
@@ -104,6 +104,9 @@ def _verify_odoo(connections: Connections) -> Iterator[Finding]:
             if not any(problem for _, problem in entered):
                 odoo = connections.odoo_of(channels[0].name)
                 problems += [*verify_company(odoo), *verify_names(odoo, channels)]
+                vat = connections.settings.vat
+                if connections.settings.odoo.create_missing and any((row.vat or vat).oss for row in channels):
+                    problems += verify_oss(odoo)
     except CommerceError as error:
         yield "Odoo: names", str(error)
         return

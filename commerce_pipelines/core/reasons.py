@@ -76,7 +76,7 @@ _CODES = {
         "no_channel_warehouse", "unknown_departure", "unknown_import", "unknown_tax", "unknown_rate", "unknown_team",
         "unknown_warehouse", "unknown_carrier", "unknown_tag", "unknown_analytic_account", "unknown_pricelist",
         "unknown_guest", "unknown_fiscal_position", "unknown_service", "unknown_country", "inactive_currency",
-        "unknown_unit",
+        "unknown_unit", "unknown_currency_rate",
     ),
     (Effect.BLOCKS, Retry.PRODUCT): ("unknown_sku", "ambiguous_sku", "archived_product", "unsellable_product"),
     (Effect.NOTE, Retry.STOCK): ("oversold",),

@@ -11,10 +11,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..core.errors import PermanentError
+from ..domain.sales.draft import MODULE as XID_MODULE
 from ..domain.sales.rules import SaleRules
+from .accounting.oss import tag_of, untagged
 from .accounting.taxes import read_named
 from .reference.names import KINDS, Kind, find_names
 from .rpc.client import OdooClient, of_company
+from .rpc.load import own
 
 # (model, operations, group that grants them): what loading orders cannot do without
 _NEEDED = (
@@ -103,6 +106,26 @@ def verify_company(client: OdooClient) -> list[str]:
             f"{name} has no sale tax: load its chart of accounts under Invoicing > Configuration > Settings."
         )
     return problems
+
+
+def verify_oss(client: OdooClient) -> list[str]:
+    """Whether Odoo's report of the Union scheme finds the taxes that are created for it: a sentence for each fault."""
+    if not tag_of(client):
+        return [
+            "vat.oss: Odoo's module l10n_eu_oss (EU One Stop Shop) is not installed; install it before the first "
+            "order, so that taxes which are created bear the tag that Odoo's OSS report looks for."
+        ]
+    start = own(client, "tax_oss_")
+    rows = client.call(
+        "ir.model.data", "search_read", fields=["name", "res_id"], load=None,
+        domain=[["module", "=", XID_MODULE], ["model", "=", "account.tax"], ["name", "=like", f"{start}%"]],
+    )  # fmt: skip
+    ours = [row["res_id"] for row in rows if row["name"].startswith(start) and not row["name"].endswith("_rounding")]
+    names = untagged(client, ours) if ours else []
+    return [
+        f"vat.oss: the tax {name} was created before l10n_eu_oss was installed, and Odoo's OSS report does not find "
+        "it: add the tag OSS to its distribution lines in Odoo." for name in names
+    ]  # fmt: skip
 
 
 def verify_names(client: OdooClient, channels: Sequence[Any]) -> list[str]:

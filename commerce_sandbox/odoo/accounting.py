@@ -51,7 +51,10 @@ MODELS = (
         "company_ids": many("res.company"),
         "active": boolean(default=True),
     }, order="code", search_names=("code", "name"), title="Account"),
-    Model("account.account.tag", {"name": char(required=True)}, title="Account Tag"),
+    Model("account.account.tag", {
+        "name": char(required=True),
+        "applicability": choice("accounts", "taxes", "products", default="accounts"),
+    }, title="Account Tag"),
     Model("account.chart.template", {}, title="Account Chart Template"),
     Model("account.tax.group", {
         "name": char(required=True),

@@ -10,7 +10,7 @@ from typing import Any
 
 from .domains import display_name
 from .orm import Env, Row, method
-from .schema import Model, boolean, char, choice, integer, lines, many, number, one, text
+from .schema import Model, boolean, char, choice, day, integer, lines, many, number, one, text
 
 _TAKEN = (
     'duplicate key value violates unique constraint "ir_model_data_module_name_uniq_'
@@ -94,6 +94,12 @@ MODELS = (
         "active": boolean(default=True),
     }, order="active desc, name", unique=((("name",), "The currency code must be "
                                            "unique!"),), title="Currency"),
+    Model("res.currency.rate", {
+        "name": day(required=True),
+        "rate": number(default=1.0),
+        "currency_id": one("res.currency", required=True),
+        "company_id": one("res.company", default=company_of),
+    }, order="name desc, id", title="Currency Rate"),
     Model("res.lang", {"name": char(required=True), "code": char(required=True), "active": boolean(default=True)},
           order="active desc,name", title="Languages"),
     Model("res.company", {
@@ -104,6 +110,7 @@ MODELS = (
         "account_fiscal_country_id": one("res.country"),
         "tax_calculation_rounding_method": choice("round_per_line", "round_globally", default="round_per_line"),
         "account_sale_tax_id": one("account.tax"),
+        "chart_template": char(),
         "account_price_include": choice("tax_included", "tax_excluded", default="tax_excluded"),
         "vat": char(),
         "parent_id": one("res.company"),

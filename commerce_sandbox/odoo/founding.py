@@ -174,7 +174,7 @@ def _create_bookkeeping(env: Env) -> None:
             "sequence": 10 + 5 * order, "invoice_label": f"{name} VAT",
             "invoice_repartition_line_ids": lines, "refund_repartition_line_ids": lines,
         })[0]  # fmt: skip
-    env.db.put("res.company", company_of(env), {"account_sale_tax_id": made["19%"]})
+    env.db.put("res.company", company_of(env), {"chart_template": "de_skr03", "account_sale_tax_id": made["19%"]})
     europe = next(i for i, row in env.db.rows["res.country.group"].items() if row["code"] == "EU-VAT")
     germany = country(env, "DE")
     domestic = [made[name] for name in ("19%", "7%", "0%", "19% I", "7% I")]

@@ -10,6 +10,7 @@ marketplace says it (channels/*/orders/translate.py), which Odoo record it becom
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -129,6 +130,13 @@ class Payment(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
     amount: int  # minor units of the order's currency
 
 
+class EuroRate(_Frozen, frozen=True, kw_only=True):
+    """What one unit of a currency is worth in euros, by Odoo's rates, and the day that these are of."""
+
+    rate: Decimal
+    day: date
+
+
 class Order(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
     """A marketplace order at one revision.
 
@@ -163,6 +171,7 @@ class Order(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
     buyer: Buyer = Buyer()
     billing: Address | None = None
     shipping: Address | None = None
+    euro: EuroRate | None = None  # of its currency on its day; read where the import scheme's limit needs it
 
     @property
     def destination(self) -> Address:

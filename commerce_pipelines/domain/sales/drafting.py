@@ -205,6 +205,8 @@ def vat_case(order: Order, leaves_from: str, rules: SaleRules) -> VatCase:
     place = order.destination
     rates = [line.rate for line in order.lines if line.rate is not None]
     tax = sum(line.tax for line in order.lines)
+    goods = _sum_goods(order)
+    in_euro = to_decimal(goods, order.currency) * order.euro.rate * 100 if order.euro else None
     return VatCase(
         departure=leaves_from,
         destination=place.country or ("" if order.shipping or order.billing else leaves_from),
@@ -216,7 +218,10 @@ def vat_case(order: Order, leaves_from: str, rules: SaleRules) -> VatCase:
         collected_as=order.collected_as,
         tax=tax,
         rate=max(rates) if rates else None,
-        goods_euro=_sum_goods(order) if order.currency == "EUR" else None,
+        goods_euro=goods if order.currency == "EUR" else in_euro,
+        currency="" if order.currency == "EUR" else order.currency,
+        day=order.placed_at.date(),
+        euro=order.euro,
         mapped=_list_mapped_rates(rules),
     )
 

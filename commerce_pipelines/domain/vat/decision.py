@@ -15,12 +15,14 @@ What belongs here: the policy section of commerce.yaml and the table above. What
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 import msgspec
 
 from ...core.errors import RecordError, SettingsError
 from ...core.section import Section, is_country, no_country
+from ..orders.order import EuroRate
 from .rates import CountryRates, RateTable, percent, ppm
 from .territories import EU, SPLIT, territory, vat_country
 
@@ -66,7 +68,8 @@ class VatCase(msgspec.Struct, frozen=True, kw_only=True):
 
     buyer_country: the country of a VAT number that does not begin with one. tax: minor units of the seller's own tax
     that the channel states. rate: the largest rate that the channel states, in ppm, None if it states none. goods_euro:
-    cents that the goods cost, with tax only where it is inside the prices and not stated; None in another currency.
+    cents that the goods cost, with tax only where it is inside the prices and not stated; None in a currency without
+    rate. currency: of the order, where it is not the euro; day: the order's; euro: the rate that goods_euro is by.
     mapped: (country, rate) for which settings name a tax; such a mapping says that the seller declares that tax.
     """
 
@@ -80,7 +83,10 @@ class VatCase(msgspec.Struct, frozen=True, kw_only=True):
     collected_as: str = ""
     tax: int = 0
     rate: int | None = None
-    goods_euro: int | None = None
+    goods_euro: int | Decimal | None = None
+    currency: str = ""
+    day: date | None = None
+    euro: EuroRate | None = None
     mapped: frozenset[tuple[str, int]] = frozenset()
 
 
@@ -93,7 +99,8 @@ class VatDecision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def decide(case: VatCase, policy: VatPolicy) -> VatDecision:
-    """Raises RecordError: `no_destination`, `not_registered`, `unknown_import`, `unknown_tax`, `mixed_collection`."""
+    """Raises RecordError: `no_destination`, `not_registered`, `unknown_import`, `unknown_tax`, `mixed_collection`,
+    `unknown_currency_rate`."""
     evidence = {
         "departure": case.departure,
         "destination": case.destination,
@@ -117,6 +124,8 @@ def decide(case: VatCase, policy: VatPolicy) -> VatDecision:
         evidence["territory"] = place
     elif case.destination in SPLIT and not case.postcode.strip():
         evidence["territory"] = f"assumed mainland {case.destination}: no postcode"
+    if case.euro:
+        evidence["euro rate"] = f"1 {case.currency} = {case.euro.rate:.6f} EUR, Odoo's of {case.euro.day}"
     source, target = vat_country(case.departure, ""), vat_country(case.destination, case.postcode)
     regime, country, why = _decide_regime(case, policy, source, target)
     evidence["rule"] = why
@@ -173,6 +182,14 @@ def _may_use_import_scheme(case: VatCase, policy: VatPolicy, target: str) -> boo
     if vat_state(case.vat_number, case.buyer_country):
         return False
     if case.goods_euro is None:
+        if case.currency:
+            raise RecordError(
+                "unknown_currency_rate",
+                f"Whether the goods are worth more than 150 EUR is not known: Odoo has no rate of {case.currency} for "
+                f"{case.day}.",
+                fix=f"Enter the rates of {case.currency} and EUR in Odoo under Invoicing > Configuration > Currencies.",
+                subject=case.currency,
+            )
         return True
     inside = 0 if case.tax else policy.table().standard(target)
     return case.goods_euro * 1_000_000 <= IMPORT_SCHEME_CENTS * (1_000_000 + inside)

@@ -92,17 +92,34 @@ def _add(
     if not orders:
         return
     settings, channel = connections.settings, connections.settings.channel(name)
+    policy = channel.vat or settings.vat
+    if policy.ioss:
+        orders = _add_euro_rates(connections, name, orders)
     catalogue, label = catalogue_for(connections, name, (order for order, _, _ in orders)), connections.label(name)
     seal, accepted = sealer(connections), _read_accepted(connections, name, [order.order_id for order, _, _ in orders])
     for order, subject, day in orders:
         base, sold = sales.get(order.order_id, (None, False))
         last = LastLoad(seal=seal, base=base, sold=sold, accepted=order.order_id in accepted)
         try:
-            made = draft(order, subject, channel, channel.vat or settings.vat, catalogue, channel.zone, last)
+            made = draft(order, subject, channel, policy, catalogue, channel.zone, last)
             customer = name_customer(connections, name, order.buyer)
             result.drafts.append(msgspec.structs.replace(made, channel=label, customer=customer))
         except RecordError as error:
             result.failures.append((order.order_id, day, error))
+
+
+def _add_euro_rates(
+    connections: Connections, name: str, orders: list[tuple[Order, str, date | None]]
+) -> list[tuple[Order, str, date | None]]:
+    """The orders with the rate of their currency on their day, which the limit of the import scheme is counted by."""
+    from ...odoo.reference.rates import euro_rates
+
+    wanted = {(order.currency, order.placed_at.date()) for order, _, _ in orders if order.currency != "EUR"}
+    rates = euro_rates(connections.odoo_of(name), wanted)
+    return [
+        (msgspec.structs.replace(order, euro=rates.get((order.currency, order.placed_at.date()))), subject, day)
+        for order, subject, day in orders
+    ]
 
 
 def _read_accepted(connections: Connections, name: str, order_ids: Sequence[str]) -> set[str]:

@@ -9,18 +9,20 @@ another price basis. Marketplaces state prices with tax, while most charts of ac
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from ...core.errors import CredentialError, RecordError
 from ...domain.sales.rules import TaxMapping
 from ...domain.vat.keys import TaxKey
-from ...domain.vat.rates import percent, ppm
+from ...domain.vat.rates import RateTable, percent, ppm
 from ...domain.vat.territories import EU
 from ..reference.company import Company, Countries
 from ..rpc.client import OdooClient
 from ..rpc.errors import OdooRefusal
 from ..rpc.load import Records, load_own, records_of
+from .oss import Oss, load_group, read_oss
 from .tax_records import Tax, pattern, read_taxes, twins
 
 ZERO_NAMES = {
@@ -60,6 +62,8 @@ class TaxBook:
         self._mappings = {(mapping.country, ppm(mapping.rate), mapping.included): mapping.tax for mapping in mappings}
         self._named = read_named(client, self._mappings.values(), company.lang)
         self._answers: dict[TaxKey, int | RecordError] = {}
+        # The fiscal position of a regime and country, which taxes of the Union scheme belong to; 0: none.
+        self.find_position: Callable[[str, str], int] = lambda regime, country: 0
         self._taxes: list[Tax] | None = None
 
     @property
@@ -187,7 +191,7 @@ class TaxBook:
 
     def _create_tax(self, key: TaxKey) -> int:
         """A tax of another country, or of a regime without tax: it gets the account of the domestic standard tax; its
-        tags are left to the accountant."""
+        tags are left to the accountant, save those of the Union scheme."""
         standard = self._repartition(self._company.sale_tax_id) if key.rate else []
         lines = [{**line, "tag_ids/.id": ""} for line in standard] or [
             {"document_type": document, "repartition_type": what, "factor_percent": "100"}
@@ -196,6 +200,7 @@ class TaxBook:
         scheme = {"oss": " OSS", "ioss": " IOSS"}.get(key.regime, "")
         override, suffix = _BASIS[key.included]
         where = f"{percent(key.rate)}% {key.country}{scheme}"
+        oss = self._oss if key.regime == "oss" else None
         values = {
             "name": self._find_free_name(
                 f"{where} {suffix}" if key.country else f"0% {ZERO_NAMES.get(key.regime, key.regime)}"
@@ -203,10 +208,32 @@ class TaxBook:
             "invoice_label": f"{percent(key.rate)}% VAT {key.country}".strip(),
             "price_include_override": override,
             "sequence": "1000",
-            "tax_group_id/.id": str(self._load_group(f"VAT {where}" if key.country else "VAT 0%", key)),
             "country_id/.id": str(self._company.country_id),
         }
-        return self._load(key, values, lines)
+        if oss is None:
+            group = self._load_group(f"VAT {where}" if key.country else "VAT 0%", key)
+        else:
+            group = load_group(self._client, self._company, key.rate / 10_000, self._list_group_accounts())
+            values |= {**oss.fields, **self._link_position(key)}
+            lines = oss.mark(lines)
+        return self._load(key, {**values, "tax_group_id/.id": str(group)}, lines)
+
+    @cached_property
+    def _oss(self) -> Oss | None:
+        return read_oss(self._client, self._company)
+
+    def _link_position(self, key: TaxKey) -> dict[str, str]:
+        """Columns by which the tax belongs to its country's fiscal position, where it replaces the standard tax if it
+        is the country's standard tax itself."""
+        try:
+            position = self.find_position(key.regime, key.country)
+        except RecordError:
+            return {}
+        link = {"fiscal_position_ids/.id": str(position)} if position else {}
+        rates = RateTable({})
+        is_standard = rates.knows(key.country) and rates.standard(key.country) == key.rate
+        standard = self._company.sale_tax_id if is_standard else 0
+        return {**link, **({"original_tax_ids/.id": str(standard)} if link and standard else {})}
 
     def _find_free_name(self, name: str) -> str:
         """A name that no tax has yet, because Odoo wants tax names to be unique."""
@@ -219,18 +246,20 @@ class TaxBook:
         return load_own(self._client, "account.tax", tax_xid(key), {**values, **first}, more)
 
     def _load_group(self, name: str, key: TaxKey) -> int:
-        values = {"name": name, "country_id/.id": str(self._company.country_id)}
-        if self._company.sale_tax_id:
-            [tax] = self._client.call(
-                "account.tax", "read", ids=[self._company.sale_tax_id], fields=["tax_group_id"], load=None
-            )
-            fields = ["tax_payable_account_id", "tax_receivable_account_id"]
-            [group] = self._client.call(
-                "account.tax.group", "read", ids=[tax["tax_group_id"]], fields=fields, load=None
-            )
-            values |= {f"{field}/.id": str(group[field]) for field in fields if group[field]}
+        values = {"name": name, "country_id/.id": str(self._company.country_id), **self._list_group_accounts()}
         xid = f"tax_group_{key.regime}_{key.country}_{key.rate}" if key.country else "tax_group_zero"
         return load_own(self._client, "account.tax.group", xid, values)
+
+    def _list_group_accounts(self) -> dict[str, str]:
+        """Columns of a tax group: the accounts of the domestic standard tax's group."""
+        if not self._company.sale_tax_id:
+            return {}
+        [tax] = self._client.call(
+            "account.tax", "read", ids=[self._company.sale_tax_id], fields=["tax_group_id"], load=None
+        )
+        fields = ["tax_payable_account_id", "tax_receivable_account_id"]
+        [group] = self._client.call("account.tax.group", "read", ids=[tax["tax_group_id"]], fields=fields, load=None)
+        return {f"{field}/.id": str(group[field]) for field in fields if group[field]}
 
     def _repartition(self, tax_id: int) -> list[dict[str, str]]:
         if not tax_id:

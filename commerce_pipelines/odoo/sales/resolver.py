@@ -57,6 +57,7 @@ class Resolver:
         self._services = Services(client, list(LineKind), records, create, dry)
         self._taxes = TaxBook(client, self.company, self.countries, taxes, records, create, dry)
         self._positions = Positions(client, self.company, self.countries, self._taxes, records, create, dry)
+        self._taxes.find_position = self._positions.position
 
     def resolve(self, draft: SaleDraft) -> Resolved:
         """Raises RecordError where a name has no record."""

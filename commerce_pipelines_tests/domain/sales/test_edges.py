@@ -15,6 +15,7 @@ from commerce_pipelines.core.errors import RecordError
 from commerce_pipelines.domain.orders.order import (
     Address,
     Buyer,
+    EuroRate,
     FulfilledBy,
     LineKind,
     Order,
@@ -134,6 +135,7 @@ def company(number: str) -> dict[str, Buyer]:
     return {"buyer": Buyer(vat_number=number, is_business=True)}
 
 
+STERLING, YEN = (EuroRate(rate=Decimal(rate), day=date(2026, 11, 20)) for rate in ("1.2", "0.01"))
 CZ = VatPolicy(oss=True, registrations=("CZ",))
 PL = VatPolicy(seller_country="PL", oss=True)
 FR = VatPolicy(seller_country="FR", oss=True)
@@ -192,6 +194,8 @@ PLACES: list[tuple[Order, VatPolicy, str, str]] = [
     (to("GB", "BT1 1AA", departure_country="GB"), GB, "domestic", "GB"),  # within the United Kingdom
     (to("DE", departure_country="GB"), GB, "ioss", "DE"),
     (to("AT", departure_country="CH", amount="179.99"), CH, "ioss", "AT"),  # 149.99 without VAT
+    (to("AT", departure_country="CH", amount="150.00", currency="GBP", euro=STERLING), CH, "ioss", "AT"),
+    (to("AT", departure_country="CH", amount="180.00", currency="JPY", euro=YEN), CH, "ioss", "AT"),
     (to("US", departure_country="CH"), CH, "export", ""),
     (to("NO", amount="125.00", rate=250_000, tax=2500), VatPolicy(registrations=("NO",)), "local", "NO"),
     # who collects
@@ -210,6 +214,8 @@ def test_places(given_order: Order, policy: VatPolicy, regime: str, country: str
 
 REFUSED: list[tuple[Order, VatPolicy, str]] = [
     (to("AT", departure_country="CH", amount="200.00"), CH, "unknown_import"),  # beyond 150 EUR: no import scheme
+    (to("AT", departure_country="CH", amount="150.01", currency="GBP", euro=STERLING), CH, "unknown_import"),
+    (to("AT", departure_country="CH", amount="1.00", currency="GBP"), CH, "unknown_currency_rate"),
     (to("AT", departure_country="CH", **company("ATU13585627")), CH, "unknown_import"),  # nor for businesses
     (to("GB", "BT1 1AA", departure_country="CH"), VatPolicy(seller_country="CH"), "unknown_import"),
     (to("CZ", **BY_CHANNEL), OSS, "not_registered"),
