@@ -60,14 +60,12 @@ def may_write_odoo(connections: Connections, name: str) -> KnownAccount:
     one.
     """
     account, place = identify(connections, name), find_place(connections, name)
-    if account.place is None:
-        return _keep(connections, account, place)
-    if problem := difference(account.place, place):
+    if account.place is not None and (problem := difference(account.place, place)):
         raise PermanentError(
             f"Nothing is written: {name} was kept in step with another Odoo ({problem}). If this one takes its place, "
             f"run `commerce-pipelines channels agree {name}`; if this is a copy, leave it."
         )
-    return account
+    return account if account.place is not None else _keep(connections, account, place)
 
 
 def may_publish(connections: Connections, name: str) -> KnownAccount:
@@ -166,11 +164,11 @@ def _keep(connections: Connections, account: KnownAccount, place: Place) -> Know
     from ..odoo.sales.booked import holds_orders_of
     from ..warehouse.shared import accounts
 
+    in_odoo = holds_orders_of(connections.odoo_of(account.channel), account.label)
     with connections.warehouse.transaction() as connection:
-        new = not accounts.has_loaded(connection, account.channel)
-        strange = new and holds_orders_of(connections.odoo_of(account.channel), account.label)
-        accounts.set_place(connection, account.channel, place, agreed=not strange)
-    return msgspec.structs.replace(account, place=place, agreed=not strange)
+        agreed = not in_odoo or accounts.has_loaded(connection, account.channel)
+        accounts.set_place(connection, account.channel, place, agreed=agreed)
+    return msgspec.structs.replace(account, place=place, agreed=agreed)
 
 
 def kind_of(connections: Connections, name: str) -> str:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ..odoo.rpc.client import OdooClient
     from ..warehouse.landing.landing import Landing
     from ..warehouse.landing.vault import Vault
+    from ..warehouse.shared.buckets import DatabaseBuckets
+    from ..warehouse.shared.tokens import DatabaseTokens
     from ..warehouse.tables.database import Warehouse
 
     OpenChannel = Callable[[ChannelSettings, BucketStore, TokenStore, Instruments], Channel]
@@ -83,6 +85,20 @@ class Connections:
             vault.check(connection)
         return vault
 
+    @cached_property
+    def buckets(self) -> DatabaseBuckets:
+        """The channels' rate limits, shared with every other process through the database."""
+        from ..warehouse.shared.buckets import DatabaseBuckets
+
+        return DatabaseBuckets(self.warehouse)
+
+    @cached_property
+    def tokens(self) -> DatabaseTokens:
+        """The channels' access tokens, shared as their rate limits are."""
+        from ..warehouse.shared.tokens import DatabaseTokens
+
+        return DatabaseTokens(self.warehouse)
+
     def label(self, name: str) -> str:
         """The name under which a channel's answers are sealed and its orders are known in Odoo: the channel's first
         name."""
@@ -100,31 +116,23 @@ class Connections:
         """What one channel landed on one topic."""
         from ..warehouse.landing.landing import Landing
 
-        zone = self.settings.channel(name).zone
-        return Landing(self.warehouse, self.vault, name, topic, zone, sealed_as=self.label(name))
+        zone, label = self.settings.channel(name).zone, self.label(name)
+        return Landing(self.warehouse, self.vault, name, topic, zone, sealed_as=label)
 
     def channel(self, name: str) -> Channel:
         """One channel. It shares its rate limits and access tokens with every other process through the database."""
         if name not in self._channels:
-            from ..warehouse.shared.buckets import DatabaseBuckets
-            from ..warehouse.shared.tokens import DatabaseTokens
-
-            self._channels[name] = self._open_channel(
-                self.settings.channel(name),
-                DatabaseBuckets(self.warehouse),
-                DatabaseTokens(self.warehouse),
-                self.instruments,
-            )
+            settings = self.settings.channel(name)
+            self._channels[name] = self._open_channel(settings, self.buckets, self.tokens, self.instruments)
         return self._channels[name]
 
     def account(self, name: str) -> Account:
         """The account that a channel's credentials open. Its token is always minted anew, so that wrong credentials
         fail at once."""
         from ..channels.http.memory import MemoryTokens
-        from ..warehouse.shared.buckets import DatabaseBuckets
 
-        settings, buckets = self.settings.channel(name), DatabaseBuckets(self.warehouse)
-        return self._open_channel(settings, buckets, MemoryTokens(), self.instruments).account
+        settings = self.settings.channel(name)
+        return self._open_channel(settings, self.buckets, MemoryTokens(), self.instruments).account
 
 
 def open_connections(

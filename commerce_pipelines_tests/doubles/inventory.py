@@ -11,8 +11,10 @@ from typing import Any
 
 from commerce_pipelines.channels.capabilities import AccountId
 from commerce_pipelines.core.errors import TransientError
+from commerce_pipelines.domain.inventory.availability import Ordered, units_by_product
 from commerce_pipelines.domain.inventory.listings import Listing, Push, PushOutcome
 from commerce_pipelines.domain.orders.order import FulfilledBy
+from commerce_pipelines.flows.inventory.readings import Snapshot, read_pipes
 from commerce_pipelines.odoo.rpc.client import Who
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.settings import file as settings
@@ -169,6 +171,11 @@ def booked(warehouse: Warehouse, order_id: str, state: str = "sale") -> None:
         )
 
 
+def in_pipe(connections: Connections, snapshot: Snapshot) -> Ordered:
+    """Units that were sold and that the snapshot cannot contain yet."""
+    return units_by_product(read_pipes(connections, snapshot), snapshot.levels, snapshot.sizes)
+
+
 def history(warehouse: Warehouse) -> list[tuple[str, int, str]]:
     """Every push on record: key, quantity, status."""
     with warehouse.transaction() as connection, connection.cursor() as cursor:
@@ -176,4 +183,4 @@ def history(warehouse: Warehouse) -> list[tuple[str, int, str]]:
         return cursor.fetchall()
 
 
-__all__ = ["NAME", "Odoo", "Shop", "booked", "connections", "history", "sold"]
+__all__ = ["NAME", "Odoo", "Shop", "booked", "connections", "history", "in_pipe", "sold"]

@@ -15,13 +15,14 @@ from commerce_pipelines.domain.orders.order import Address, Buyer, LineKind, Ord
 from commerce_pipelines.flows.identity import agree, may_write_odoo
 from commerce_pipelines.flows.intake.pull import pull
 from commerce_pipelines.flows.inventory.pulse import pulses
-from commerce_pipelines.flows.inventory.readings import in_pipe, stored_stock, take_all, take_stock
+from commerce_pipelines.flows.inventory.readings import stored_stock, take_all, take_stock
 from commerce_pipelines.flows.orders.plan import plan
 from commerce_pipelines.odoo.readiness import offers
 from commerce_pipelines.odoo.rpc.client import Client
 from commerce_pipelines.odoo.rpc.client import connect as connect_odoo
 from commerce_pipelines.odoo.rpc.load import any_names
 from commerce_pipelines.settings.file import Settings
+from commerce_pipelines_tests.doubles.inventory import in_pipe
 from commerce_pipelines_tests.doubles.lane import MUG, NAME, RUN, Lane, Server, later, line, waiting
 from commerce_pipelines_tests.flows.conftest import settings_of
 

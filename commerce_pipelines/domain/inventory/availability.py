@@ -23,12 +23,12 @@ import pandas as pd
 
 from ...core.errors import SettingsError
 from ..keys import key, key_of
-from ..orders.order import FulfilledBy
+from ..orders.order import FulfilledBy, Sold
 from ..sales.mapping import Goods, goods_of
 from ..sales.rules import SaleRules
+from .kits import MICRO
 from .listings import UNREADABLE_KEY, InventoryRules, share_ppm
 
-MICRO = 1_000_000
 MOST_UNITS = 1_000_000_000_000  # units; a larger figure is a fault, not a quantity
 
 # The reasons for which a listing gets no target and keeps what it shows.
@@ -51,11 +51,18 @@ class Place(msgspec.Struct, frozen=True):
     name: str
 
 
+class Pipe(msgspec.Struct, frozen=True):
+    """Units that one channel sold and that a stock read cannot contain yet. sales: what the channel's SKUs mean."""
+
+    sales: SaleRules
+    units: Mapping[Sold, int]
+
+
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """What the targets of one channel are computed from.
 
-    levels: STOCK_COLUMNS of a stock read that began at `taken_at` and counted `read` products with stock. ordered:
-    units by product id that were sold and that this read cannot contain yet. sizes: as this read found them.
+    levels: STOCK_COLUMNS of a stock read that began at `taken_at` and counted `read` products with stock. pipes: what
+    all channels sold and this read cannot contain yet. sizes: as this read found them.
     """
 
     channel: str
@@ -66,54 +73,13 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     places: Sequence[Place]
     taken_at: datetime
     read: int
-    ordered: Ordered
+    pipes: Sequence[Pipe]
     sizes: Sizes = {}
 
 
 def micro(units: Any) -> Any:
     """Odoo's units, which are floats, as millionths. They are rounded here, because 0.1 + 0.2 means 0.3."""
     return np.rint(np.asarray(units, dtype="float64") * MICRO).astype("int64")
-
-
-def explode(kits: Mapping[int, Mapping[int, float]]) -> dict[int, dict[int, int]]:
-    """Each kit's content in stored products, in millionths per kit; kits inside kits are opened.
-
-    A kit that contains itself is left out, because its content has no end.
-    """
-    flat: dict[int, dict[int, int]] = {}
-
-    def opened(kit: int, path: tuple[int, ...]) -> dict[int, int] | None:
-        if kit in path:
-            return None
-        result: dict[int, int] = {}
-        for part, quantity in kits[kit].items():
-            need = round(quantity * MICRO)
-            inner = opened(part, (*path, kit)) if part in kits else {part: MICRO}
-            if inner is None:
-                return None
-            for leaf, units in inner.items():
-                result[leaf] = result.get(leaf, 0) + need * units // MICRO
-        return result
-
-    for kit in kits:
-        content = opened(kit, ())
-        if content and all(need > 0 for need in content.values()):
-            flat[kit] = content
-    return flat
-
-
-def kits_available(
-    free: Mapping[int, int], content: Mapping[int, int], makes: int = MICRO, step: int = MICRO // 100
-) -> int:
-    """How many whole kits one warehouse can put together, counted as Odoo counts them: how often the bill of materials
-    can be carried out, rounded down to Odoo's steps, times the kits that one bill makes.
-
-    free: millionths by product. content: millionths that one bill takes. makes: millionths of a kit that one bill
-    makes. step: millionths of the smallest quantity that Odoo counts.
-    """
-    bills = (max(free.get(part, 0), 0) * MICRO // need // step * step for part, need in content.items())
-    kits = min(bills, default=0) * makes // MICRO
-    return (kits + step // 2) // step * step // MICRO
 
 
 def feeds(
@@ -126,41 +92,20 @@ def feeds(
     offer the same stock twice. Raises SettingsError, which names the key, for an unknown warehouse and where a person
     has to choose.
     """
-    key = f"channels[{name}].inventory.locations"
-    codes = {place.name: place.code for place in warehouses} | {place.code: place.code for place in warehouses}
-
-    def known(names: Iterable[str], where: str) -> tuple[str, ...]:
-        for name in names:
-            if name not in codes:
-                raise SettingsError(f"{where}: Odoo has no warehouse {name!r}; it has {', '.join(sorted(codes))}.")
-        return tuple(dict.fromkeys(codes[name] for name in names))
-
-    fed = {place: known(names, key) for place, names in rules.locations.items() if place}
+    where = f"channels[{name}].inventory.locations"
+    fed = {place: _find_warehouses(feeding, where, warehouses) for place, feeding in rules.locations.items() if place}
     others = sorted(set(locations) - set(fed))
     if len(others) > 1:  # the channel's own default location, if it has one among several
         others = [place for place in others if place == ""]
     if others:
-        if "" in rules.locations:
-            default = known(rules.locations[""], key)
-        elif sales.warehouse:
-            default = known((sales.warehouse,), f"channels[{name}].warehouse")
-        elif rules.locations:
-            default = ()
-        else:
-            own = [place.code for place in warehouses if sales.channel_warehouse not in (place.code, place.name)]
-            if len(own) != 1:
-                raise SettingsError(
-                    f"{key}: Odoo has {len(own)} warehouses ({', '.join(own)}); "
-                    "write which of them feed this channel, as in {'': [WH]}."
-                )
-            default = (own[0],)
-        taken = {code for codes_of_place in fed.values() for code in codes_of_place}
+        default = _choose_default(name, rules, sales, warehouses)
+        taken = {code for codes in fed.values() for code in codes}
         if default and not taken & set(default):
             fed[others[0]] = default
     places = sorted(set(locations))
     if places and not fed.keys() & set(places):
         raise SettingsError(
-            f"{key}: the channel keeps stock at {', '.join(map(repr, places))}, and no warehouse feeds any of these; "
+            f"{where}: the channel keeps stock at {', '.join(map(repr, places))}, and no warehouse feeds any of these; "
             f"write which do, as in {{{places[0]!r}: [{warehouses[0].code if warehouses else 'WH'}]}}."
         )
     owners: dict[str, str] = {}
@@ -168,9 +113,38 @@ def feeds(
         for code in feeding:
             if owners.setdefault(code, place) != place:
                 raise SettingsError(
-                    f"{key}: warehouse {code} would be offered twice, at {owners[code]!r} and {place!r}."
+                    f"{where}: warehouse {code} would be offered twice, at {owners[code]!r} and {place!r}."
                 )
     return fed
+
+
+def _choose_default(name: str, rules: InventoryRules, sales: SaleRules, warehouses: Sequence[Place]) -> tuple[str, ...]:
+    """The warehouses that feed the place that no key names: those of `locations['']`, else the orders' own warehouse,
+    else the only one in Odoo beside the marketplace's. None where other places are named."""
+    where = f"channels[{name}].inventory.locations"
+    if "" in rules.locations:
+        return _find_warehouses(rules.locations[""], where, warehouses)
+    if sales.warehouse:
+        return _find_warehouses((sales.warehouse,), f"channels[{name}].warehouse", warehouses)
+    if rules.locations:
+        return ()
+    own = [place.code for place in warehouses if sales.channel_warehouse not in (place.code, place.name)]
+    if len(own) != 1:
+        raise SettingsError(
+            f"{where}: Odoo has {len(own)} warehouses ({', '.join(own)}); "
+            "write which of them feed this channel, as in {'': [WH]}."
+        )
+    return (own[0],)
+
+
+def _find_warehouses(named: Iterable[str], where: str, warehouses: Sequence[Place]) -> tuple[str, ...]:
+    """The codes of warehouses that a key names by name or code. where: the key. Raises SettingsError for one that Odoo
+    does not have."""
+    codes = {place.name: place.code for place in warehouses} | {place.code: place.code for place in warehouses}
+    for name in named:
+        if name not in codes:
+            raise SettingsError(f"{where}: Odoo has no warehouse {name!r}; it has {', '.join(sorted(codes))}.")
+    return tuple(dict.fromkeys(codes[name] for name in named))
 
 
 def targets(offer: Offer) -> pd.DataFrame:
@@ -179,7 +153,26 @@ def targets(offer: Offer) -> pd.DataFrame:
     own = offer.listings["fulfilled_by"] != FulfilledBy.CHANNEL.value
     locations = offer.listings.loc[own, "location"].fillna("").unique().tolist()
     fed = feeds(offer.channel, offer.rules, offer.sales, offer.places, locations)
-    return decide(offer.listings, offer.levels, offer.ordered, offer.rules, offer.sales, fed, offer.sizes)
+    ordered = units_by_product(offer.pipes, offer.levels, offer.sizes)
+    return decide(offer.listings, offer.levels, ordered, offer.rules, offer.sales, fed, offer.sizes)
+
+
+def units_by_product(pipes: Iterable[Pipe], stock: pd.DataFrame, sizes: Sizes) -> Ordered:
+    """The units in these pipes by product id. What has no product in Odoo takes nothing from the stock; what is sold in
+    a unit that Odoo lacks is held back as if it were the product's own."""
+    products = _select_products(stock)
+    ids = products["product_id"].tolist()
+    ordered: dict[int, int | Fraction] = {}
+    for pipe in pipes:
+        if pipe.units:
+            goods = [goods_of(sku, title, pipe.sales) for sku, title in pipe.units]
+            rows, _ = _look_up([some.code for some in goods], products, pipe.sales.sku_fold_case)
+            for row, some, quantity in zip(rows.tolist(), goods, pipe.units.values(), strict=True):
+                if row >= 0:
+                    size = some.unit and sizes.get((ids[row], some.measure))
+                    needs = Fraction(size, MICRO) if size else some.quantity
+                    ordered[ids[row]] = ordered.get(ids[row], 0) + quantity * needs
+    return ordered
 
 
 def decide(
@@ -200,7 +193,8 @@ def decide(
     target is in the listing's own units. It is null where `reason` is one of SKIPS; otherwise 0 <= target * units <=
     free. free and in_pipe are whole units of the product; where settings name a unit, whole units of the listing.
     """
-    goods, products = [goods_of(sku, "", sales) for sku in listings["sku"].tolist()], _select_products(stock)
+    skus, products = listings["sku"].tolist(), _select_products(stock)
+    goods = [goods_of(sku, "", sales) for sku in skus]
     codes = np.array([some.code for some in goods], dtype=object)
     row, ambiguous = _look_up(codes, products, sales.sku_fold_case)
     units, size, unmeasured = _find_measures(goods, row, products, sizes)
@@ -208,7 +202,7 @@ def decide(
     amounts, negative = _compute_amounts(place, row, stock, products, fed)
     content = {product: msgspec.json.decode(text, type=dict[int, int]) for product, text in _list_kits(products)}
     pipe = _compute_pipe(ordered, content, products)[row]
-    share, reserve, cap, end_below = _apply_rules(listings["sku"].tolist(), codes, row, products, rules)
+    share, reserve, cap, end_below = _apply_rules(list(map(key, skus)), codes, row, products, rules)
     skipped = _find_skips(listings, codes, products, row, ambiguous, fed)
     skipped = np.where(skipped == "", unmeasured, skipped)
     sums, linked = _Sums(amounts, pipe, reserve, share, size * units, cap, end_below), skipped == ""
@@ -304,17 +298,13 @@ def _select_products(stock: pd.DataFrame) -> pd.DataFrame:
     return stock.loc[~stock["product_id"].duplicated(), columns].reset_index(drop=True)
 
 
-def _look_up(codes: np.ndarray, products: pd.DataFrame, fold_case: bool) -> tuple[np.ndarray, np.ndarray]:
+def _look_up(codes: Iterable[str], products: pd.DataFrame, fold_case: bool) -> tuple[np.ndarray, np.ndarray]:
     """The product's row for each code, -1 for none; and whether several products share the code."""
-    stored = products["code"].tolist()
-    codes, stored = (
-        np.array([key_of(code, fold_case) for code in codes], object),
-        [key_of(c, fold_case) for c in stored],
-    )
+    wanted, stored = ([key_of(code, fold_case) for code in some] for some in (codes, products["code"].tolist()))
     twice = {code for code, count in Counter(stored).items() if count > 1}
     rows = {code: index for index, code in enumerate(stored)}
-    positions = np.array([rows.get(code, -1) for code in codes], dtype="int64")
-    return positions, np.array([code in twice for code in codes], dtype=bool)
+    positions = np.array([rows.get(code, -1) for code in wanted], dtype="int64")
+    return positions, np.array([code in twice for code in wanted], dtype=bool)
 
 
 def _compute_amounts(
@@ -371,9 +361,8 @@ def _apply_rules(
     cap = np.full(size, MOST_UNITS if rules.cap is None else rules.cap, "int64")
     end_below = np.full(size, rules.end_below, "int64")
     for override in rules.overrides:
-        named = {key(sku) for sku in override.skus}
-        pairs = zip(skus, codes, strict=True)
-        fits = np.array([key(sku) in named or code in named for sku, code in pairs], dtype=bool)
+        named, pairs = frozenset(override.skus), zip(skus, codes, strict=True)
+        fits = np.array([sku in named or code in named for sku, code in pairs], dtype=bool)
         if override.categories:
             fits |= np.append(_is_within(products["category"], override.categories), False)[row]
         if override.share is not None:

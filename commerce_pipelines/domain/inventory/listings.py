@@ -13,8 +13,10 @@ from decimal import Decimal
 from typing import Literal
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from ...core.section import Section
+from .. import keys
 from ..orders.order import FulfilledBy
 
 LONGEST_NAME = 100  # characters of the name of an unreadable record
@@ -96,6 +98,10 @@ class InventoryOverride(Section, kw_only=True, frozen=True):
     reserve: int | None = None
     cap: int | None = None
     end_below: int | None = None
+
+    def __post_init__(self) -> None:
+        """SKUs as they are looked up."""
+        force_setattr(self, "skus", tuple(keys.key(sku) for sku in self.skus))
 
 
 class Breaker(Section, kw_only=True, frozen=True):

@@ -107,16 +107,16 @@ def publish(
     warehouse = connections.warehouse
     with warehouse.lock(lock_name(name), wait=True):
         offer = read_offer(connections, name, stock)
-        targets, listings = availability.targets(offer), offer.listings
+        targets = availability.targets(offer)
         with warehouse.transaction() as connection:
             targets = store_targets(connection, name, targets, offer.taken_at)
-            plan = before = after = publishing.plan(offer, targets, read_belief(connection, name))
+            before = publishing.plan(offer, targets, read_belief(connection, name))
         if dry_run or offer.rules.dry_run:
             return Published(before=before, after=before, outcomes=Counter(), dry=True)
         may_publish(connections, name)
-        statuses: dict[str, Status] = {}
+        statuses, listings, plan = dict[str, Status](), offer.listings, before
         for last_round in (False, True):
-            answers = tell(connections, listings, plan, name, run_id, release)
+            answers = tell(connections, name, listings, plan, run_id=run_id, release=release)
             statuses |= answers
             stale = [key for key, status in answers.items() if status is Status.STALE and not last_round]
             if stale:

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from ...core.errors import CommerceError, PermanentError
-from ...domain.inventory.availability import feeds
+from ...domain.inventory.availability import Ordered, feeds, units_by_product
 from ...domain.outbox.effects import Kind
 from ...resources.connections import Connections
 from ...warehouse.inventory import listings
 from ...warehouse.outbox import holds
-from .readings import Snapshot, in_pipe, take_stock
+from .readings import Snapshot, read_pipes, take_stock
 
 
 def pulses(connections: Connections, names: Sequence[str]) -> dict[str, str]:
@@ -26,7 +26,7 @@ def pulses(connections: Connections, names: Sequence[str]) -> dict[str, str]:
     go on. A channel whose company's stock cannot be read is left out; if no company's stock can be read, the error is
     raised.
     """
-    stock: dict[int, tuple[Snapshot, Mapping[int, int | Fraction]]] = {}
+    stock: dict[int, tuple[Snapshot, Ordered]] = {}
     result: dict[str, str] = {}
     failed: CommerceError | None = None
     for name in names:
@@ -34,7 +34,7 @@ def pulses(connections: Connections, names: Sequence[str]) -> dict[str, str]:
             company = connections.company_of(name)
             if company not in stock:
                 read = take_stock(connections, name, store=False)
-                stock[company] = read, in_pipe(connections, read)
+                stock[company] = read, units_by_product(read_pipes(connections, read), read.levels, read.sizes)
         except CommerceError as error:
             failed = error
             continue

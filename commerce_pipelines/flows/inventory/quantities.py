@@ -84,9 +84,9 @@ def wishes(rows: pd.DataFrame, taken_at: datetime) -> list[Wanted]:
 
 
 def tell(
-    connections: Connections, listings: pd.DataFrame, plan: Plan, name: str, run_id: str, release: bool
+    connections: Connections, name: str, listings: pd.DataFrame, plan: Plan, *, run_id: str, release: bool
 ) -> dict[str, Status]:
-    """Put a plan on record and send it; statuses by key.
+    """Put a plan on record and send it; statuses by key. listings: the channel's, as they were read last.
 
     release: a person agrees to the plan. Raises Stopped where the breaker stops the plan and nobody agrees; the plan is
     then held. Raises what stops everything; outcomes known by then are on record, all others are unknown.

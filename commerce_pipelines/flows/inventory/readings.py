@@ -4,6 +4,7 @@
     recent_stock     the stored stock; reads Odoo if that is older than five minutes
     read_listings    reads all listings of the channel, thousands of calls on a large shop
     read_offer       reads the warehouse only: stored listings, stock and orders
+    read_pipes       reads the warehouse only: orders that Odoo does not have yet; decrypts those that are only landed
 
 What belongs here: taking snapshots, storing the newest, gathering what is stored. What does not: what follows from it
 (publish.py), the calls (odoo/inventory/snapshot.py, channels/).
@@ -11,38 +12,31 @@ What belongs here: taking snapshots, storing the newest, gathering what is store
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Mapping
-from datetime import date, datetime, timedelta
-from fractions import Fraction
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from ...channels.capabilities import offered
-from ...channels.settings import ChannelSettings
-from ...core.errors import CommerceError, ProtocolError, RecordError, SettingsError
+from ...core.errors import CommerceError, ProtocolError, SettingsError
 from ...core.reasons import Reason
 from ...core.topics import Topic
-from ...domain.inventory.listings import UNREADABLE, UNREADABLE_KEY
-from ...domain.keys import fold, key
-from ...domain.orders.order import Sold, open_units
-from ...domain.sales.mapping import goods_of, measured
+from ...domain.inventory.listings import UNREADABLE, UNREADABLE_KEY, Listing
+from ...domain.orders.order import open_units
+from ...domain.sales.mapping import measured
 from ...resources.connections import Connections
-from ...warehouse.inventory.pipe import Pipe, read_pipe
-from ..orders.stage import read_order
+from ..orders.stage import read_landed
 
 if TYPE_CHECKING:
     import pandas as pd
     from psycopg2.extensions import connection as Connection
 
-    from ...domain.inventory.availability import Offer, Place, Sizes
+    from ...domain.inventory.availability import Offer, Pipe, Place, Sizes
     from ...odoo.inventory.snapshot import Catalogue, Stock
 
 LISTINGS = "listings"  # the stage in the exceptions
 STOCK_FRESH_FOR = timedelta(minutes=5)  # older stock is read again before anything is pushed
-_ORDERS_A_CHUNK = 500
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -146,13 +140,33 @@ def read_offer(connections: Connections, name: str, stock: Snapshot) -> Offer:
         listings = rows.load_rows(connection, "listings", name)
         if newer_stock(connection, stock.taken_at, stock.company):
             stock = _load_snapshot(connection, stock.company) or stock
-        pipe = read_pipe(connection, _list_histories(connections, stock), stock.taken_at)
     channel = connections.settings.channel(name)
     return Offer(
         channel=name, rules=channel.inventory, sales=channel, listings=listings, levels=stock.levels,
-        places=stock.places, taken_at=stock.taken_at, read=stock.read,
-        ordered=_read_units_by_product(connections, stock, pipe), sizes=stock.sizes,
+        places=stock.places, taken_at=stock.taken_at, read=stock.read, sizes=stock.sizes,
+        pipes=read_pipes(connections, stock),
     )  # fmt: skip
+
+
+def read_pipes(connections: Connections, stock: Snapshot) -> list[Pipe]:
+    """What each channel that sells this stock sold and the stock cannot show yet: the units of staged orders, and of
+    those that are only landed."""
+    from ...domain.inventory.availability import Pipe
+    from ...warehouse.inventory import pipe
+
+    pipes, taken_at = [], stock.taken_at
+    for channel in connections.settings.channels:
+        if _resolve_company(connections, channel.name) != stock.company:
+            continue
+        with connections.warehouse.transaction() as connection:
+            landed = pipe.unstaged(connection, channel.name, taken_at)
+            units = pipe.staged_units(connection, channel.name, taken_at, channel.history_before, but=landed)
+        if landed:
+            source, landing = connections.channel(channel.name).orders, connections.landing(channel.name, Topic.ORDERS)
+            for order in read_landed(source, landing, landed):
+                units.update(open_units(order, channel.zone, channel.history_before, taken_at))
+        pipes.append(Pipe(channel, units))
+    return pipes
 
 
 def read_listings(connections: Connections, name: str, run_id: str = "") -> pd.DataFrame:
@@ -176,29 +190,29 @@ def reread_listings(connections: Connections, name: str, run_id: str = "") -> pd
     offers = offered(channel.listings, channel, "listings")
     with connections.warehouse.transaction() as connection:
         read_at, before = database.clock(connection), listings.count(connection, name)
-    frame = listings.listing_frame(name, offers.read(), read_at)
-    if before and not len(frame):
+    shown = [listing for page in offers.read() for listing in page]
+    if before and not shown:
         raise ProtocolError(f"{name} shows no listing at all, last time {before}; what was read before is kept.")
     with connections.warehouse.transaction() as connection:
-        listings.store_listings(connection, name, frame)
-        _record_unreadable(connection, name, frame, run_id, connections.instruments.now())
-    return frame
+        _record_unreadable(connection, name, shown, run_id, read_at)
+        return listings.store_listings(connection, name, shown, read_at)
 
 
-def _record_unreadable(connection: Connection, name: str, frame: pd.DataFrame, run_id: str, now: datetime) -> None:
+def _record_unreadable(
+    connection: Connection, name: str, listings: Iterable[Listing], run_id: str, read_at: datetime
+) -> None:
     """Listings that cannot be read wait in the exceptions until a reading of the channel can read them."""
     from ...warehouse import exceptions
 
-    bad = frame[[key.startswith(UNREADABLE_KEY) for key in frame["key"]]]
+    bad = {listing.key: listing.reference for listing in listings if listing.key.startswith(UNREADABLE_KEY)}
     failures = [
-        exceptions.Failure(record_id=key, day=None, reason=_explain_unreadable(name, json.loads(reference)))
-        for key, reference in zip(bad["key"], bad["reference"], strict=True)
+        exceptions.Failure(record_id=key, day=None, reason=_explain_unreadable(name, reference))
+        for key, reference in bad.items()
     ]
-    still = {failure.record_id for failure in failures}
     waiting = exceptions.open_exceptions(connection, name, Topic.INVENTORY)
-    gone = [row.record_id for row in waiting if row.stage == LISTINGS and row.record_id not in still]
-    exceptions.resolve(connection, name, Topic.INVENTORY, LISTINGS, gone, now)
-    exceptions.record(connection, name, Topic.INVENTORY, LISTINGS, failures, run_id, now)
+    gone = [row.record_id for row in waiting if row.stage == LISTINGS and row.record_id not in bad]
+    exceptions.resolve(connection, name, Topic.INVENTORY, LISTINGS, gone, read_at)
+    exceptions.record(connection, name, Topic.INVENTORY, LISTINGS, failures, run_id, read_at)
 
 
 def _explain_unreadable(name: str, reference: Mapping[str, str]) -> Reason:
@@ -210,24 +224,6 @@ def _explain_unreadable(name: str, reference: Mapping[str, str]) -> Reason:
     )  # fmt: skip
 
 
-def in_pipe(connections: Connections, snapshot: Snapshot) -> dict[int, int | Fraction]:
-    """Units by product id that were sold on any channel of the snapshot's company and that the snapshot cannot
-    contain."""
-    histories = _list_histories(connections, snapshot)
-    with connections.warehouse.transaction() as connection:
-        pipe = read_pipe(connection, histories, snapshot.taken_at)
-    return _read_units_by_product(connections, snapshot, pipe)
-
-
-def _list_histories(connections: Connections, snapshot: Snapshot) -> dict[str, date | None]:
-    """`history_before` of the channels that sell this stock."""
-    return {
-        channel.name: channel.history_before
-        for channel in connections.settings.channels
-        if _resolve_company(connections, channel.name) == snapshot.company
-    }
-
-
 def _resolve_company(connections: Connections, name: str) -> int:
     """The company's id, -1 for a channel whose company the user may not enter; none of its orders can be loaded
     either."""
@@ -235,41 +231,3 @@ def _resolve_company(connections: Connections, name: str) -> int:
         return connections.company_of(name)
     except SettingsError:
         return -1
-
-
-def _read_units_by_product(connections: Connections, snapshot: Snapshot, pipe: Pipe) -> dict[int, int | Fraction]:
-    """The pipe's units by product id. Orders that are only landed are decrypted and read for it."""
-    from ...domain.inventory.availability import MICRO
-
-    ids = dict(zip(snapshot.levels["code"].tolist(), snapshot.levels["product_id"].tolist(), strict=True))
-    plain, folded = ({spell(code): product for code, product in ids.items()} for spell in (key, fold))
-    units: dict[int, int | Fraction] = {}
-    for channel in map(connections.settings.channel, pipe.units):
-        sold = pipe.units[channel.name] + _read_landed_units(connections, channel, pipe, snapshot.taken_at)
-        for (sku, title), quantity in sold.items():
-            goods = goods_of(sku, title, channel)
-            product = folded.get(fold(goods.code)) if channel.sku_fold_case else plain.get(goods.code)
-            if product is not None:
-                # A unit that Odoo lacks: what is sold is held back as if it were the product's own.
-                size = goods.unit and snapshot.sizes.get((int(product), goods.measure))
-                needs = Fraction(size, MICRO) if size else goods.quantity
-                units[int(product)] = units.get(int(product), 0) + quantity * needs
-    return units
-
-
-def _read_landed_units(
-    connections: Connections, channel: ChannelSettings, pipe: Pipe, taken_at: datetime
-) -> Counter[Sold]:
-    """Units by SKU and title of one channel's orders that are landed and not staged yet."""
-    units: Counter[Sold] = Counter()
-    if fresh := pipe.landed[channel.name]:
-        source, landing = connections.channel(channel.name).orders, connections.landing(channel.name, Topic.ORDERS)
-        for start in range(0, len(fresh), _ORDERS_A_CHUNK):
-            for snapshot in landing.newest_of(fresh[start : start + _ORDERS_A_CHUNK]).values():
-                try:
-                    order = None if snapshot.raw is None else read_order(source, snapshot.raw, snapshot.record_id)
-                except RecordError:
-                    continue  # waits in the exceptions as soon as it is staged
-                if order is not None:
-                    units.update(open_units(order, channel.zone, channel.history_before, taken_at))
-    return units

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -23,9 +23,10 @@ from ...domain.vat.territories import territory
 from ...resources.connections import Connections
 
 if TYPE_CHECKING:
-    from ...warehouse.landing.landing import Snapshot
+    from ...warehouse.landing.landing import Landing, Snapshot
 
 STAGE = "transform"
+_ORDERS_A_CHUNK = 500  # answers read at a time
 _CONTROL = re.compile(rb"(?<!\\)((?:\\\\)*)\\(?:u00(?:0[0-8bcefBCEF]|1[0-9a-fA-F])|[bf])")
 
 
@@ -74,6 +75,22 @@ def read_order(source: Orders, raw: bytes, order_id: str) -> Order:
     if order.status is OrderStatus.PAID:
         check(order)
     return order
+
+
+def read_landed(source: Orders, landing: Landing, order_ids: Sequence[str]) -> Iterator[Order]:
+    """These orders as their newest landed answers tell them, for who cannot wait until they are staged.
+
+    An order whose data subject is erased is left out, and so is one that cannot be read: it waits in exceptions as soon
+    as it is staged.
+    """
+    for start in range(0, len(order_ids), _ORDERS_A_CHUNK):
+        for snapshot in landing.newest_of(order_ids[start : start + _ORDERS_A_CHUNK]).values():
+            try:
+                order = None if snapshot.raw is None else read_order(source, snapshot.raw, snapshot.record_id)
+            except RecordError:
+                continue
+            if order is not None:
+                yield order
 
 
 def stage(

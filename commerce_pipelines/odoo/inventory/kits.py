@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from ...domain.inventory.availability import MICRO, explode
+from ...domain.inventory.kits import MICRO, explode
 from ..reference.units import Units
 from ..rpc.client import OdooClient
 from ..rpc.read import ARCHIVED_TOO, fetch

@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from ...core.errors import ProtocolError, RecordError
-from ...domain.inventory.availability import MICRO, MOST_UNITS, STOCK_COLUMNS, Place, kits_available
+from ...domain.inventory.availability import MOST_UNITS, STOCK_COLUMNS, Place
+from ...domain.inventory.kits import MICRO, kits_available
 from ...domain.keys import fold
 from ...domain.sales.mapping import Goods, sold_unit
 from ..reference.units import Units, read_units

@@ -26,18 +26,6 @@ LISTING_COLUMNS = ("channel", "key", "sku", "location", "title", "quantity", "fu
                    "read_at")  # fmt: skip
 
 
-def listing_frame(channel: str, pages: Iterable[tuple[Listing, ...]], read_at: datetime) -> pd.DataFrame:
-    """A complete reading of a channel's listings, LISTING_COLUMNS; of several listings with one key the last."""
-    rows = [
-        (channel, row.key, row.sku, row.location, row.title, row.quantity, row.fulfilled_by.value, row.active,
-         json.dumps(row.reference, sort_keys=True), read_at)
-        for page in pages for row in page
-    ]  # fmt: skip
-    frame = pd.DataFrame.from_records(rows, columns=list(LISTING_COLUMNS))
-    frame = frame.drop_duplicates("key", keep="last", ignore_index=True)
-    return frame.astype({"quantity": "Int64", "active": "boolean"})
-
-
 def listing_of(row: Mapping[str, Any], quantity: int | None, found_out: Mapping[str, str]) -> Listing:
     """A stored row as a Listing. quantity: what the listing probably shows now. found_out: what earlier pushes found
     out about it."""
@@ -48,9 +36,20 @@ def listing_of(row: Mapping[str, Any], quantity: int | None, found_out: Mapping[
     )
 
 
-def store_listings(connection: Connection, channel: str, frame: pd.DataFrame) -> None:
-    """Replace a channel's listings, and drop superseded pushes that are older than their time of keeping. The caller
-    holds the channel's lock."""
+def store_listings(
+    connection: Connection, channel: str, listings: Iterable[Listing], read_at: datetime
+) -> pd.DataFrame:
+    """Replace a channel's listings by these, read at `read_at`, of several with one key by the last; returns them as
+    LISTING_COLUMNS. Superseded pushes that are older than their time of keeping are dropped. The caller holds the
+    channel's lock."""
+    rows = [
+        (channel, row.key, row.sku, row.location, row.title, row.quantity, row.fulfilled_by.value, row.active,
+         json.dumps(row.reference, sort_keys=True), read_at)
+        for row in listings
+    ]  # fmt: skip
+    frame = pd.DataFrame.from_records(rows, columns=list(LISTING_COLUMNS))
+    frame = frame.drop_duplicates("key", keep="last", ignore_index=True)
+    frame = frame.astype({"quantity": "Int64", "active": "boolean"})
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM commerce.listings WHERE channel = %s", (channel,))
     effects.forget(connection, channel, Kind.QUANTITY)
@@ -61,6 +60,7 @@ def store_listings(connection: Connection, channel: str, frame: pd.DataFrame) ->
             " (SELECT FROM commerce.listings l WHERE l.channel = r.channel AND l.key = r.key)",
             (channel,),
         )
+    return frame
 
 
 def found_out(connection: Connection, channel: str, keys: Sequence[str]) -> dict[str, dict[str, str]]:

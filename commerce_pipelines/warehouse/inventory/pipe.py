@@ -7,11 +7,9 @@ What belongs here: finding those orders, staged or only landed. What does not: w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from ...domain.orders.order import UNPAID_FOR_LONG, Sold
 
@@ -54,24 +52,6 @@ def staged_units(
             },
         )
         return Counter({(sku, title): units for sku, title, units in cursor})
-
-
-class Pipe(msgspec.Struct, frozen=True):
-    """What is sold and not in Odoo yet. units: of staged orders, by channel, then SKU and title. landed: ids of orders
-    that are only landed, by channel; their answers have to be read."""
-
-    units: dict[str, Counter[Sold]]
-    landed: dict[str, list[str]]
-
-
-def read_pipe(connection: Connection, histories: Mapping[str, date | None], taken_at: datetime) -> Pipe:
-    """The orders of all channels that a stock read begun at `taken_at` cannot contain. histories: each channel's
-    `history_before`."""
-    landed = {name: unstaged(connection, name, taken_at) for name in histories}
-    units = {
-        name: staged_units(connection, name, taken_at, history, landed[name]) for name, history in histories.items()
-    }
-    return Pipe(units, landed)
 
 
 def unstaged(connection: Connection, channel: str, taken_at: datetime) -> list[str]:

@@ -15,7 +15,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from commerce_pipelines.core.errors import SettingsError
-from commerce_pipelines.domain.inventory.availability import Place, decide, explode, feeds, kits_available
+from commerce_pipelines.domain.inventory.availability import Place, decide, feeds
+from commerce_pipelines.domain.inventory.kits import explode, kits_available
 from commerce_pipelines.domain.inventory.listings import Breaker, InventoryOverride, InventoryRules
 from commerce_pipelines.domain.sales.rules import Pack, SaleRules
 

@@ -13,14 +13,14 @@ from commerce_pipelines.flows.identity import agree, identify
 from commerce_pipelines.flows.inventory.publish import Published, compare, publish, refresh_targets, release
 from commerce_pipelines.flows.inventory.pulse import pulse, pulses
 from commerce_pipelines.flows.inventory.quantities import Stopped
-from commerce_pipelines.flows.inventory.readings import in_pipe, read_listings, recent_stock, take_stock
+from commerce_pipelines.flows.inventory.readings import read_listings, recent_stock, take_stock
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.warehouse.exceptions import OpenException, open_exceptions
 from commerce_pipelines.warehouse.shared import accounts
 from commerce_pipelines.warehouse.shared.accounts import Place
 from commerce_pipelines.warehouse.tables.database import Warehouse
 
-from ...doubles.inventory import NAME, Odoo, Shop, booked, connections, history, sold
+from ...doubles.inventory import NAME, Odoo, Shop, booked, connections, history, in_pipe, sold
 
 CAREFUL = "share: 100, breaker: {zeroed_percent: 20, changed_percent: 100}"
 
