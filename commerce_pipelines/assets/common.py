@@ -35,6 +35,11 @@ SLICES = dg.BackfillPolicy.multi_run(max_partitions_per_run=LONGEST_RUN_DAYS)
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
 
 
+def labels(name: str, owner: str, flow: str, stage: str) -> dict[str, Any]:
+    """Where an asset of the channel `name` stands in Dagster, for a definition or a spec."""
+    return {"group_name": name, "owners": [owner], "tags": {"flow": flow, "stage": stage}}
+
+
 def business_days(channel: ChannelSettings) -> dg.DailyPartitionsDefinition:
     """One partition per business day of the channel's zone, today included, by the day an order was placed."""
     return dg.DailyPartitionsDefinition(

@@ -13,7 +13,7 @@ from ..channels.settings import ChannelSettings
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import RETRY, counts, failures
+from .common import RETRY, counts, failures, labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,22 +102,21 @@ def stock_levels_asset(owner: str) -> dg.AssetsDefinition:
 
 def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefinition]:
     """The three stages of one channel's stock. owner: an e-mail address or `team:NAME`."""
+    return [listings_asset(channel, owner), targets_asset(channel, owner), published_asset(channel, owner)]
+
+
+def listings_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
+    """`<channel>/listings`: what buyers see."""
     name, kind = channel.name, str(channel.__struct_config__.tag)
-    deadline = timedelta(minutes=channel.inventory.deadline_minutes)
-
-    def key(table: str) -> dg.AssetKey:
-        return dg.AssetKey([name, table])
-
-    def labels(stage: str) -> dict[str, Any]:
-        return {"group_name": name, "owners": [owner], "tags": {"flow": FLOW, "stage": stage}, "retry_policy": RETRY}
 
     @dg.asset(
-        key=key("listings"),
+        key=dg.AssetKey([name, "listings"]),
         kinds={kind, "postgres"},
         pool=f"{name}_api",
+        retry_policy=RETRY,
         description=f"Every SKU that {name} offers, with the quantity buyers see. What {name} ships from its own "
         "warehouses is read and never written. Read every night; in between our own pushes say what is shown.",
-        **labels("extract"),
+        **labels(name, owner, FLOW, "extract"),
     )
     def listings(context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]) -> dg.MaterializeResult:
         from ..domain.inventory.listings import UNREADABLE_KEY
@@ -141,14 +140,22 @@ def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefi
             }
         )
 
+    return listings
+
+
+def targets_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
+    """`<channel>/inventory_targets`: what each listing shall show."""
+    name = channel.name
+
     @dg.asset(
-        key=key("inventory_targets"),
-        deps=[STOCK, key("listings")],
+        key=dg.AssetKey([name, "inventory_targets"]),
+        deps=[STOCK, dg.AssetKey([name, "listings"])],
         kinds={"pandas", "postgres"},
+        retry_policy=RETRY,
         description="What each listing shall show and why: free stock of the warehouses that feed it, less orders that "
         "are not in Odoo yet, less the reserve, times the share, at most the cap. Listings without a product in "
         "Odoo, and products without a listing, are named here.",
-        **labels("transform"),
+        **labels(name, owner, FLOW, "transform"),
     )
     def inventory_targets(
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
@@ -177,27 +184,26 @@ def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefi
             }
         )
 
+    return inventory_targets
+
+
+def published_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
+    """`<channel>/published_inventory`: the difference, told; and whether the channel is in step then."""
+    name, kind = channel.name, str(channel.__struct_config__.tag)
+    key = dg.AssetKey([name, "published_inventory"])
+    deadline = timedelta(minutes=channel.inventory.deadline_minutes)
+
     @dg.asset(
-        key=key("published_inventory"),
-        deps=[key("inventory_targets")],
+        key=key,
+        deps=[dg.AssetKey([name, "inventory_targets"])],
         kinds={kind, "python"},
         pool=f"{name}_inventory",
-        check_specs=[
-            dg.AssetCheckSpec(
-                "not_above_free",
-                asset=key("published_inventory"),
-                description="No listing shows more than Odoo had free when it was read last.",
-            ),
-            dg.AssetCheckSpec(
-                "up_to_date",
-                asset=key("published_inventory"),
-                description=f"No linked listing has been behind Odoo for more than {deadline}.",
-            ),
-        ],
+        retry_policy=RETRY,
+        check_specs=_list_checks(key, deadline),
         description=f"Tells {name} the quantities that differ, and records what became of each. A run that looks like "
         "a faulty read publishes nothing and fails with its figures; if it is right, materialise it with "
         "`release: true`.",
-        **labels("load"),
+        **labels(name, owner, FLOW, "load"),
     )
     def published_inventory(
         context: dg.AssetExecutionContext, config: PublishConfig, connections: dg.ResourceParam[Connections]
@@ -213,25 +219,44 @@ def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefi
                 run_id=context.run.run_id, release=config.release, dry_run=config.dry_run,
             )  # fmt: skip
         state = standing(done.after.table, done.after.now, deadline)
-        yield dg.MaterializeResult(
-            asset_key=key("published_inventory"),
-            metadata={
-                "dagster/row_count": len(done.before.pushes()),
-                "dagster/uri": "postgresql:///commerce.published_inventory",
-                "dry run": done.dry,
-                **counts(done.outcomes, "pushes"),
-                **counts(_count_words(done.after.table["action"]), "listings"),
-                "buffer cost (free units not shown)": state.buffer,
-                "oldest unpublished change": state.oldest.isoformat() if state.oldest else "none",
-                "seconds": round(connections.instruments.clock() - started, 2),
-                "difference": _build_difference_table(done),
-                "before": dg.MetadataValue.md(_draw_spread(done.before.table["believed"], "quantity shown before")),
-                "after": dg.MetadataValue.md(_draw_spread(done.after.table["believed"], "quantity shown after")),
-            },
-        )
-        yield from checks(state, key("published_inventory"))
+        seconds = round(connections.instruments.clock() - started, 2)
+        yield dg.MaterializeResult(asset_key=key, metadata=_describe_published(done, state, seconds))
+        yield from checks(state, key)
 
-    return [listings, inventory_targets, published_inventory]
+    return published_inventory
+
+
+def _list_checks(key: dg.AssetKey, deadline: timedelta) -> Sequence[dg.AssetCheckSpec]:
+    """The checks of which `checks` gives the verdicts."""
+    return (
+        dg.AssetCheckSpec(
+            "not_above_free",
+            asset=key,
+            description="No listing shows more than Odoo had free when it was read last.",
+        ),
+        dg.AssetCheckSpec(
+            "up_to_date",
+            asset=key,
+            description=f"No linked listing has been behind Odoo for more than {deadline}.",
+        ),
+    )
+
+
+def _describe_published(done: "Published", state: "Standing", seconds: float) -> dict[str, Any]:
+    """What is said of a run that published."""
+    return {
+        "dagster/row_count": len(done.before.pushes()),
+        "dagster/uri": "postgresql:///commerce.published_inventory",
+        "dry run": done.dry,
+        **counts(done.outcomes, "pushes"),
+        **counts(_count_words(done.after.table["action"]), "listings"),
+        "buffer cost (free units not shown)": state.buffer,
+        "oldest unpublished change": state.oldest.isoformat() if state.oldest else "none",
+        "seconds": seconds,
+        "difference": _build_difference_table(done),
+        "before": dg.MetadataValue.md(_draw_spread(done.before.table["believed"], "quantity shown before")),
+        "after": dg.MetadataValue.md(_draw_spread(done.after.table["believed"], "quantity shown after")),
+    }
 
 
 def checks(state: "Standing", asset_key: dg.AssetKey) -> Sequence[dg.AssetCheckResult]:

@@ -26,6 +26,7 @@ from .common import (
     days_of,
     each_day,
     failures,
+    labels,
     money,
     say_by_day,
 )
@@ -47,18 +48,16 @@ def assets(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.A
 
 def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefinition]:
     """The three stages of one channel's orders. owner: an e-mail address or `team:NAME`."""
+    return [raw_orders_asset(channel, owner), staged_orders_asset(channel, owner), sale_orders_asset(channel, owner)]
+
+
+def raw_orders_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
+    """`<channel>/raw_orders`: what the channel said."""
     name, kind = channel.name, str(channel.__struct_config__.tag)
-    days = business_days(channel)
-
-    def key(table: str) -> dg.AssetKey:
-        return dg.AssetKey([name, table])
-
-    def labels(stage: str) -> dict[str, Any]:
-        return {"group_name": name, "owners": [owner], "tags": {"flow": FLOW, "stage": stage}}
 
     @dg.asset(
-        key=key("raw_orders"),
-        partitions_def=days,
+        key=dg.AssetKey([name, "raw_orders"]),
+        partitions_def=business_days(channel),
         backfill_policy=SLICES,
         retry_policy=RETRY,
         kinds={kind, "postgres"},
@@ -67,7 +66,7 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
             f"Every answer {name} ever gave about an order placed on this day, kept encrypted and never changed. "
             "A run by hand or a backfill asks the channel for the day's orders; a run of the sensor finds them landed."
         ),
-        **labels("extract"),
+        **labels(name, owner, FLOW, "extract"),
     )
     def raw_orders(
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
@@ -79,49 +78,48 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
         with failures():
             landed = None if LANDED_TAG in context.run.tags else pull(connections, name, start, end)
             per_day = connections.landing(name, FLOW).records_per_day(start, end)
+        days = each_day(context)
+        by_day: dict[date, dict[str, Any]] = {day: {"dagster/row_count": per_day.get(day, 0)} for day in days}
         asked: dict[str, Any] = {"asked the channel": landed is not None}
         if landed is not None:
             asked |= {"answers seen": landed.seen, "answers new": landed.new, "pages": landed.pages}
-        say_by_day(
-            context,
-            key("raw_orders"),
-            {
-                day: {
-                    "dagster/row_count": per_day.get(day, 0),
-                    **({"answers new": landed.days[day]} if landed is not None else {}),
-                }
-                for day in each_day(context)
-            },
-            {
-                **asked,
-                "orders": sum(per_day.values()),
-                "seconds": round(connections.instruments.clock() - started, 2),
-                "orders per day": _draw_chart(per_day, "orders landed per day"),
-            },
-        )
+            by_day = {day: {**by_day[day], "answers new": landed.days[day]} for day in days}
+        of_run = {
+            **asked,
+            "orders": sum(per_day.values()),
+            "seconds": round(connections.instruments.clock() - started, 2),
+            "orders per day": _draw_chart(per_day, "orders landed per day"),
+        }
+        say_by_day(context, context.asset_key, by_day, of_run)
         return dg.MaterializeResult()
+
+    return raw_orders
+
+
+def staged_orders_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
+    """`<channel>/orders` and `<channel>/order_lines`: the newest answers as rows, both from one reading."""
+    name = channel.name
+    orders, order_lines, raw_orders = (dg.AssetKey([name, table]) for table in ("orders", "order_lines", "raw_orders"))
+    shared: dict[str, Any] = {"deps": [raw_orders], "kinds": {"pandas", "postgres"}}
+    shared |= labels(name, owner, FLOW, "transform")
 
     @dg.multi_asset(
         name=f"{name}__staged_orders",
         specs=[
             dg.AssetSpec(
-                key("orders"),
-                deps=[key("raw_orders")],
-                kinds={"pandas", "postgres"},
+                orders,
                 description="One row per order as it stands now: status, money in minor units, destination country, "
                 "fulfilment. No personal data: `subject_id` stands for the buyer.",
-                **labels("transform"),
+                **shared,
             ),
             dg.AssetSpec(
-                key("order_lines"),
-                deps=[key("raw_orders")],
-                kinds={"pandas", "postgres"},
+                order_lines,
                 description="What each order is made of: products, shipping, discounts, gift wrap, tips, duties, each "
                 "with its amount, tax and rate.",
-                **labels("transform"),
+                **shared,
             ),
         ],
-        partitions_def=days,
+        partitions_def=business_days(channel),
         backfill_policy=SLICES,
         retry_policy=RETRY,
     )
@@ -136,33 +134,24 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
             staged = stage(connections, name, start, end, run_id=context.run.run_id)
         if staged.refused:
             context.log.warning("%d orders could not be read and wait in exceptions.", staged.refused)
-        seconds = {"seconds": round(connections.instruments.clock() - started, 2)}
-        per_day = {day: staged.of(day).orders for day in each_day(context)}
-        say_by_day(
-            context,
-            key("orders"),
-            {day: {"dagster/row_count": count, **_describe_staged(staged.of(day))} for day, count in per_day.items()},
-            {
-                "orders": staged.orders,
-                **_describe_staged(staged),
-                **seconds,
-                "orders per day": _draw_chart(per_day, "orders per day"),
-            },
-        )
-        say_by_day(
-            context,
-            key("order_lines"),
-            {day: {"dagster/row_count": staged.of(day).lines} for day in per_day},
-            {"lines": staged.lines, **seconds},
-        )
-        yield dg.MaterializeResult(asset_key=key("orders"))
-        yield dg.MaterializeResult(asset_key=key("order_lines"))
+        seconds = round(connections.instruments.clock() - started, 2)
+        _tell_staged(context, orders, order_lines, staged, seconds)
+        yield dg.MaterializeResult(asset_key=orders)
+        yield dg.MaterializeResult(asset_key=order_lines)
+
+    return staged_orders
+
+
+def sale_orders_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
+    """`<channel>/sale_orders`: the orders in Odoo, and the proof that none is missing."""
+    name = channel.name
+    sale_orders_key = dg.AssetKey([name, "sale_orders"])
 
     @dg.asset(
-        key=key("sale_orders"),
-        ins={"orders": dg.AssetIn(key("orders"))},
-        deps=[key("order_lines")],
-        partitions_def=days,
+        key=sale_orders_key,
+        ins={"orders": dg.AssetIn(dg.AssetKey([name, "orders"]))},
+        deps=[dg.AssetKey([name, "order_lines"])],
+        partitions_def=business_days(channel),
         backfill_policy=SLICES,
         retry_policy=RETRY,
         kinds={"odoo", "python"},
@@ -170,7 +159,7 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
         check_specs=[
             dg.AssetCheckSpec(
                 "complete",
-                asset=key("sale_orders"),
+                asset=sale_orders_key,
                 description=f"Every paid order of {name}, of all days proved so far, is one confirmed sale order in "
                 "Odoo: same count, same money to the cent, no id missing, none waiting. An "
                 "incomplete day stays incomplete until it is proved again, whatever days the last run was about.",
@@ -178,54 +167,57 @@ def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefiniti
         ],
         description="Each paid order as exactly one confirmed sale order in Odoo, with partner, addresses, taxes, team "
         "and analytic account. What cannot be loaded waits in exceptions with a reason; the rest goes on.",
-        **labels("load"),
+        **labels(name, owner, FLOW, "load"),
     )
     def sale_orders(
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections], orders: Any
     ) -> Iterator[dg.Output[Any] | dg.AssetCheckResult]:
-        from ..flows.orders.load import load
         from ..flows.orders.prove import prove
         from ..flows.orders.verdict import verdict
 
-        started = connections.instruments.clock()
         start, end = days_of(context)
-        done = Counter[str]()
-
-        def advance(count: int) -> None:
-            done["orders"] += count
-            context.log.info("%d orders are in Odoo.", done["orders"])
-
-        with failures():
-            ledger, loaded = load(
-                connections,
-                name,
-                orders,
-                span=(start, end),
-                run_id=context.run.run_id,
-                again=LANDED_TAG not in context.run.tags,
-                advance=advance,
-            )
-        say_by_day(
-            context,
-            key("sale_orders"),
-            {
-                day: {"dagster/row_count": loaded.of(day).actions.total(), **_describe_loaded(loaded.of(day))}
-                for day in each_day(context)
-            },
-            {
-                **_describe_loaded(loaded),
-                "seconds": round(connections.instruments.clock() - started, 2),
-                "what became of them": dg.MetadataValue.md(bars(dict(loaded.actions), "orders by outcome")),
-            },
-        )
-        odoo = connections.settings.odoo.url.rstrip("/")
-        yield dg.Output(ledger, metadata={"sale orders in Odoo": dg.MetadataValue.url(f"{odoo}/odoo/sales")})
+        yield _load_orders(context, connections, name, orders)
         with failures():
             prove(connections, name, start, end, afresh=LANDED_TAG not in context.run.tags)
             proven = verdict(connections, name, connections.instruments.now())
-        yield complete(proven, name, asset_key=key("sale_orders"))
+        yield complete(proven, name, asset_key=sale_orders_key)
 
-    return [raw_orders, staged_orders, sale_orders]
+    return sale_orders
+
+
+def _load_orders(context: dg.AssetExecutionContext, connections: Connections, name: str, orders: Any) -> dg.Output[Any]:
+    """Bring the run's orders to Odoo, and say what became of them."""
+    from ..flows.orders.load import load
+
+    started = connections.instruments.clock()
+    done = Counter[str]()
+
+    def advance(count: int) -> None:
+        done["orders"] += count
+        context.log.info("%d orders are in Odoo.", done["orders"])
+
+    with failures():
+        ledger, loaded = load(
+            connections,
+            name,
+            orders,
+            span=days_of(context),
+            run_id=context.run.run_id,
+            again=LANDED_TAG not in context.run.tags,
+            advance=advance,
+        )
+    by_day = {
+        day: {"dagster/row_count": loaded.of(day).actions.total(), **_describe_loaded(loaded.of(day))}
+        for day in each_day(context)
+    }
+    of_run = {
+        **_describe_loaded(loaded),
+        "seconds": round(connections.instruments.clock() - started, 2),
+        "what became of them": dg.MetadataValue.md(bars(dict(loaded.actions), "orders by outcome")),
+    }
+    say_by_day(context, context.asset_key, by_day, of_run)
+    odoo = connections.settings.odoo.url.rstrip("/")
+    return dg.Output(ledger, metadata={"sale orders in Odoo": dg.MetadataValue.url(f"{odoo}/odoo/sales")})
 
 
 def jobs(settings: Settings, channels: Sequence[ChannelSettings]) -> list[Any]:
@@ -244,6 +236,25 @@ def backfill_job(channel: ChannelSettings) -> Any:  # of a type that Dagster doe
         f"`commerce-pipelines backfill {channel.name} --from DAY --to DAY`.",
         tags=run_tags(channel.name, FLOW, lane_name(channel.name, BACKFILL)),
     )
+
+
+def _tell_staged(
+    context: dg.AssetExecutionContext, orders: dg.AssetKey, order_lines: dg.AssetKey, staged: "Staged", seconds: float
+) -> None:
+    """The figures of both tables, of each day and of the run."""
+    per_day = {day: staged.of(day).orders for day in each_day(context)}
+    of_orders = {
+        day: {"dagster/row_count": count, **_describe_staged(staged.of(day))} for day, count in per_day.items()
+    }
+    of_lines = {day: {"dagster/row_count": staged.of(day).lines} for day in per_day}
+    of_run = {
+        "orders": staged.orders,
+        **_describe_staged(staged),
+        "seconds": seconds,
+        "orders per day": _draw_chart(per_day, "orders per day"),
+    }
+    say_by_day(context, orders, of_orders, of_run)
+    say_by_day(context, order_lines, of_lines, {"lines": staged.lines, "seconds": seconds})
 
 
 def _describe_staged(part: "Staged") -> dict[str, Any]:

@@ -1,5 +1,9 @@
 """Changed stock: a sensor that looks at Odoo, a run every few minutes, and a nightly comparison of everything.
 
+Odoo may hint at changes (receiver.py). Then the sensor ticks often, and looks at Odoo when poll_seconds are over or a
+hint came since its last look. Odoo hints after its commit, and the sensor reads the hint before it looks, so that the
+look sees the change; a hint that comes during a look causes another look.
+
 What belongs here: ticks, run requests, schedules. What does not: what is read and compared (flows/).
 """
 
@@ -59,11 +63,7 @@ def stock_changes_sensor(
     """Take the pulse of what each channel may offer; where it changed, request a run for that channel.
 
     The pulse counts orders that are not in Odoo yet, so a sale is one change and not two. The sensor decides nothing:
-    what is pushed comes from the run's own read.
-
-    hinted: Odoo may hint at changes (receiver.py). Then ticks are frequent, and one looks at Odoo when poll_seconds are
-    over or a hint came since the last look. Odoo hints after its commit, and the sensor reads the hint before it looks,
-    so that the look sees the change; a hint that comes during a look causes another look.
+    what is pushed comes from the run's own read. hinted: Odoo may hint at changes.
     """
     often = f"every {poller.seconds} s" + (" and when Odoo hints at a change" if hinted else "")
 

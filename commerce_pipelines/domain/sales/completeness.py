@@ -5,7 +5,7 @@ What belongs here: the pure comparison and its figures. What does not: asking ei
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 
@@ -79,57 +79,48 @@ def compare(
 ) -> Completeness:
     """Compare every claimed order with Odoo. booked: by order id. waiting: the ids that are open in the exceptions.
     explained: the ids whose difference an open note explains."""
-    channel, odoo, collected, accounted = (defaultdict[str, int](int) for _ in range(4))
-    sold = excepted = 0
-    flagged: set[str] = set()
-    absent: list[Claim] = []
-    seen: set[str] = set()
-
-    def explain(order_id: str, claim: Claim | None, sale: Booked | None) -> None:
-        flagged.add(order_id)
-        if claim is not None:
-            accounted[claim.currency] += claim.total
-        if sale is not None:
-            accounted[sale.currency] -= sale.total
-
+    claimed: dict[str, Claim] = {}
     for claim in claims:
-        if claim.order_id in seen:
-            continue
-        seen.add(claim.order_id)
-        sale = booked.get(claim.order_id)
-        if sale is not None and sale.state in SOLD:
-            sold += 1
-            odoo[sale.currency] += sale.total
-            if claim.order_id in explained and (sale.total, sale.currency) != (claim.total, claim.currency):
-                explain(claim.order_id, claim, sale)
-        elif claim.order_id in explained:
-            explain(claim.order_id, claim, None)
-        elif claim.order_id in waiting:
-            excepted += 1
-            continue
-        else:
-            absent.append(claim)
-        channel[claim.currency] += claim.total
+        claimed.setdefault(claim.order_id, claim)
+    sold = {order_id: sale for order_id, sale in booked.items() if sale.state in SOLD}
+    unsold = [claim for order_id, claim in claimed.items() if order_id not in sold and order_id not in explained]
+    excepted = {claim.order_id for claim in unsold if claim.order_id in waiting}
+    owed = [claim for order_id, claim in claimed.items() if order_id not in excepted]
+    noted = set(explained) & (claimed.keys() | sold.keys())
+    flagged = [order_id for order_id in noted if not _is_same_total(claimed.get(order_id), sold.get(order_id))]
+    channel, odoo = _add_totals(owed), _add_totals(sold.values())
+    accounted = _add_totals(claimed[order_id] for order_id in flagged if order_id in claimed)
+    accounted.subtract(_add_totals(sold[order_id] for order_id in flagged if order_id in sold))
+    collected: Counter[str] = Counter()
+    for claim in owed:
         collected[claim.currency] += claim.collected
-    unclaimed = [order_id for order_id, sale in booked.items() if sale.state in SOLD and order_id not in seen]
-    for order_id in unclaimed:
-        odoo[booked[order_id].currency] += booked[order_id].total
-        if order_id in explained:
-            explain(order_id, None, booked[order_id])
-    surplus = [order_id for order_id in unclaimed if order_id not in explained]
+    currencies = sorted({*channel, *odoo})
+    absent = (claim for claim in unsold if claim.order_id not in excepted)
     return Completeness(
-        orders_in_channel=len(seen),
-        sale_orders_in_odoo=sold + len(unclaimed),
-        exceptions=excepted,
+        orders_in_channel=len(claimed),
+        sale_orders_in_odoo=len(sold),
+        exceptions=len(excepted),
         absent=tuple(sorted(absent, key=lambda claim: claim.order_id)),
-        surplus=tuple(sorted(surplus)),
+        surplus=tuple(sorted(order_id for order_id in sold if order_id not in claimed and order_id not in explained)),
         channel_total=dict(channel),
         odoo_total=dict(odoo),
-        difference={key: channel[key] - odoo[key] - accounted[key] for key in sorted({*channel, *odoo})},
+        difference={key: channel[key] - odoo[key] - accounted[key] for key in currencies},
         collected={key: minor for key, minor in collected.items() if minor},
-        explained=dict(accounted),
+        explained={key: accounted[key] for key in currencies},
         flagged=len(flagged),
     )
+
+
+def _is_same_total(claim: Claim | None, sale: Booked | None) -> bool:
+    return claim is not None and sale is not None and (claim.total, claim.currency) == (sale.total, sale.currency)
+
+
+def _add_totals(orders: Iterable[Claim | Booked]) -> Counter[str]:
+    """Minor units by currency."""
+    totals: Counter[str] = Counter()
+    for order in orders:
+        totals[order.currency] += order.total
+    return totals
 
 
 def add_up(proofs: Iterable[Completeness]) -> Completeness:
