@@ -83,8 +83,8 @@ def frames(nodes: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
     lines = pd.concat([product_lines(nodes), shipping_lines(nodes)], ignore_index=True)
     lines["position"] = lines.groupby("order_id").cumcount() + 1
     orders = pd.json_normalize(nodes)
-    services = {node["id"]: first["code"] for node in nodes for first in node["shippingLines"]["nodes"][:1]}
-    services = orders["id"].map(services).fillna("")
+    service_of = {node["id"]: first["code"] for node in nodes for first in node["shippingLines"]["nodes"][:1]}
+    services = orders["id"].map(service_of).fillna("")
     orders = orders[list(ORDERS)].rename(columns=ORDERS)
     per_order = lines.groupby("order_id")["tax"]
     orders = orders.assign(

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import click
@@ -85,8 +86,8 @@ def commands(text: str) -> Iterator[list[str]]:
 
 def problem(words: list[str], *, whole: bool) -> str:
     """Why the command line refuses these words; '' if it does not. whole: nothing that it needs may be left out."""
-    context, command, rest = click.Context(main), main, list(words)
-    path = 0
+    context, rest, path = click.Context(main), list(words), 0
+    command: click.Command = main
     try:
         while isinstance(command, click.Group) and rest:
             name, found, rest = command.resolve_command(context, rest)
@@ -125,7 +126,8 @@ def test_every_asset_and_sensor_that_is_named_exists(defs: dg.Definitions) -> No
     assert [(where, key) for where, key, _ in named if key not in nodes] == []
     for where, key, field in named:
         node = defs.resolve_asset_graph().assets_def_for_key(dg.AssetKey.from_user_string(key)).node_def
-        assert not field or field in str(node.config_schema.as_field().config_type.fields), (where, key, field)  # type: ignore[attr-defined]
+        schema: Any = node.config_schema
+        assert not field or field in str(schema.as_field().config_type.fields), (where, key, field)
     sensors = {sensor.name for sensor in defs.get_repository_def().sensor_defs}
     assert [(where, name) for where, t in texts for name in SENSOR.findall(t) if name not in sensors] == []
 

@@ -15,6 +15,7 @@ import pytest
 import commerce_pipelines
 from commerce_pipelines.channels.registry import KINDS
 from commerce_pipelines.channels.settings import ChannelSettings
+from commerce_pipelines.core.errors import SettingsError
 from commerce_pipelines.core.lanes import EXCEPTIONS, FLOW_OF
 from commerce_pipelines.definitions import LANES, Lane, build_defs
 from commerce_pipelines.sensors.failures import FLOWS, STEPS
@@ -115,7 +116,7 @@ def test_loading_needs_the_settings_file_alone_and_nothing_slow(tmp_path: Path) 
 def test_wrong_settings_are_one_sentence_not_a_traceback_of_ours(tmp_path: Path) -> None:
     from commerce_pipelines.settings import file as settings
 
-    with pytest.raises(settings.SettingsError, match="commerce-pipelines init"):
+    with pytest.raises(SettingsError, match="commerce-pipelines init"):
         settings.load(tmp_path / "commerce.yaml", {})
 
 

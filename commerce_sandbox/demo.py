@@ -22,6 +22,7 @@ import requests
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from commerce_pipelines.assets.common import RANGE_END, RANGE_START
 from commerce_pipelines.assets.inventory import INVENTORY_TAG, WHOLE_TAG
 from commerce_pipelines.cli.dev import Services, Ui, dagster_home, ending_cleanly
 from commerce_pipelines.cli.main import show
@@ -31,7 +32,7 @@ from commerce_pipelines.domain.sales.completeness import Completeness
 from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.sensors.failures import reason
 from commerce_pipelines.sensors.inventory import lane as stock_lane
-from commerce_pipelines.sensors.orders import RANGE_END, RANGE_START, TABLES
+from commerce_pipelines.sensors.orders import TABLES
 from commerce_pipelines.warehouse.server.server import stop_database
 
 from .world import DAYS, LANES, World, running

@@ -145,6 +145,6 @@ def _find_free_port() -> int:
 def running() -> Iterator[World]:
     """A world whose servers are stopped at the end, whatever happens."""
     with ExitStack() as stack:
-        stand_ins = [stack.enter_context(kind()) for kind in (AmazonStandIn, EbayStandIn, ShopifyStandIn)]
-        odoo = stack.enter_context(OdooStandIn(demo_database(CATALOGUE)))
-        yield World(*stand_ins, odoo)  # type: ignore[arg-type]
+        start = stack.enter_context
+        odoo = start(OdooStandIn(demo_database(CATALOGUE)))
+        yield World(start(AmazonStandIn()), start(EbayStandIn()), start(ShopifyStandIn()), odoo)

@@ -52,13 +52,11 @@ def stock_levels_asset(owner: str) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=STOCK,
-        group_name="odoo",
-        owners=[owner],
-        tags={"flow": FLOW, "stage": "extract"},
         kinds={"odoo", "postgres"},
         retry_policy=RETRY,
         description="What lies in each of Odoo's warehouses: on hand, reserved, promised, free and incoming, of every "
         "product with an internal reference; kits by their components. One snapshot; an empty answer is a failure.",
+        **labels("odoo", owner, FLOW, "extract"),
     )
     def stock_levels(
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
@@ -75,7 +73,8 @@ def stock_levels_asset(owner: str) -> dg.AssetsDefinition:
             context.log.warning(problem)
         levels = pd.concat([snapshot.levels for snapshot in snapshots], ignore_index=True)
         codes = [place.code for snapshot in snapshots for place in snapshot.places]
-        free = levels.groupby("warehouse")["free"].sum()
+        free = levels.groupby("warehouse")["free"].sum().items()
+        free_units = {str(code) or "nowhere": int(units) for code, units in free}
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": len(levels),
@@ -89,11 +88,7 @@ def stock_levels_asset(owner: str) -> dg.AssetsDefinition:
                 "a newer one was there": not all(snapshot.stored for snapshot in snapshots),
                 "read at": dg.MetadataValue.timestamp(min(snapshot.taken_at for snapshot in snapshots)),
                 "seconds": round(connections.instruments.clock() - started, 2),
-                "free units": dg.MetadataValue.md(
-                    bars(
-                        {str(code) or "nowhere": int(units) for code, units in free.items()}, "free units by warehouse"
-                    )
-                ),
+                "free units": dg.MetadataValue.md(bars(free_units, "free units by warehouse")),
             }
         )
 

@@ -72,6 +72,7 @@ def test_a_run_brings_the_listings_in_step_and_says_what_it_did(world: World) ->
     assert published["buffer cost (free units not shown)"] == 3
     assert published["oldest unpublished change"] == "none"
     assert {event.check_name: event.passed for event in result.get_asset_check_evaluations()} == {
+        "looked_at": True,
         "not_above_free": True,
         "up_to_date": True,
     }

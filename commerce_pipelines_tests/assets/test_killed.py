@@ -18,10 +18,11 @@ import dagster as dg
 import pytest
 import yaml
 
+from commerce_pipelines.assets.common import RANGE_END, RANGE_START
 from commerce_pipelines.definitions import build_defs
 from commerce_pipelines.flows.orders.prove import prove
 from commerce_pipelines.resources.connections import Connections, open_connections
-from commerce_pipelines.sensors.orders import RANGE_END, RANGE_START, TABLES
+from commerce_pipelines.sensors.orders import TABLES
 from commerce_pipelines.settings.file import parse
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY

@@ -15,11 +15,11 @@ import pytest
 from dagster._serdes import serialize_value
 
 from commerce_pipelines.assets import orders as orders_assets
-from commerce_pipelines.assets.common import LANDED_TAG
+from commerce_pipelines.assets.common import LANDED_TAG, RANGE_END, RANGE_START
 from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.definitions import build_defs
 from commerce_pipelines.resources.connections import Connections, open_connections, open_odoo
-from commerce_pipelines.sensors.orders import RANGE_END, RANGE_START, TABLES
+from commerce_pipelines.sensors.orders import TABLES
 from commerce_pipelines.settings import file as settings_file
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY
@@ -67,9 +67,9 @@ def lanes(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) 
     monkeypatch.setattr(sandbox, "DAYS", 2)
     monkeypatch.setattr(orders_assets, "RETRY", dg.RetryPolicy(max_retries=1))  # as the real one, without its pauses
     with ExitStack() as stack:
-        marketplaces = [stack.enter_context(kind()) for kind in (AmazonStandIn, EbayStandIn, ShopifyStandIn)]
-        odoo = stack.enter_context(OdooStandIn(demo_database(CATALOGUE)))
-        world = sandbox.World(*marketplaces, odoo)  # type: ignore[arg-type]
+        start = stack.enter_context
+        odoo = start(OdooStandIn(demo_database(CATALOGUE)))
+        world = sandbox.World(start(AmazonStandIn()), start(EbayStandIn()), start(ShopifyStandIn()), odoo)
         environ = {
             **world.environment(tmp_path),
             "COMMERCE_DATABASE_URL": warehouse.url,
@@ -144,10 +144,10 @@ def test_a_partitions_figures_are_that_days(lanes: Lanes, warehouse: Warehouse, 
         day: row["dagster/row_count"] for day, row in orders.items()
     }
     (*_, last) = sorted(sales)
-    for table in (orders, sales):
-        for currency in [key for key in table[last] if key.startswith("run/money/")]:
-            days = [Decimal(row.get(currency.removeprefix("run/"), "0")) for row in table.values()]
-            assert sum(days) == Decimal(table[last][currency])
+    for of_days in (orders, sales):
+        for currency in [key for key in of_days[last] if key.startswith("run/money/")]:
+            days = [Decimal(row.get(currency.removeprefix("run/"), "0")) for row in of_days.values()]
+            assert sum(days) == Decimal(of_days[last][currency])
             assert len(set(days)) > 1
     outcomes = [key for key in sales[last] if key.startswith("run/orders/")]
     assert outcomes
@@ -165,7 +165,7 @@ def test_nothing_personal_and_no_secret_is_in_dagsters_log(lanes: Lanes, warehou
     with warehouse.transaction() as connection, connection.cursor() as cursor:
         for table in ("orders", "order_lines", "sale_orders", "exceptions", "completeness", "snapshots"):
             cursor.execute(f"SELECT coalesce(string_agg(t::text, '\n'), '') FROM commerce.{table} t")
-            shown += cursor.fetchone()[0]
+            shown += "".join(text for (text,) in cursor)
     persons = _list_persons(lanes.world.channels[SHOP])
     assert len(persons) > 20
     assert [one for one in persons if one in shown] == []

@@ -22,7 +22,7 @@ from commerce_pipelines_tests.doubles.drafts import FR_NUMBER, made, taxes, tota
 from commerce_sandbox.ebay.making import Remitted, Sold
 
 RULES = SaleRules(skus={"SKU-1": "A", "SKU-2": "BOOK", "MUG": "A", "BK": "BOOK"})
-BY_AMAZON = {"tax": {"taxCollections": [{"model": "MARKETPLACE_FACILITATOR"}]}}
+BY_AMAZON: dict[str, Any] = {"tax": {"taxCollections": [{"model": "MARKETPLACE_FACILITATOR"}]}}
 
 
 def an_amazon(*items: dict[str, Any], total: str, country: str = "DE") -> Callable[[], Order]:

@@ -107,7 +107,7 @@ def test_a_part_that_ends_at_once_is_started_less_and_less_often(watch: Watch, t
         services.tick()
         pid = services.pid("code")
         assert pid is not None
-        until(lambda pid=pid: not lives(pid))
+        until(lambda pid=pid: not lives(pid))  # type: ignore[misc]
         services.tick()
         assert services.pid("code") is None
         delays.append(int(told[-1][1].split()[-2]))

@@ -27,6 +27,7 @@ from commerce_pipelines.warehouse import exceptions as quarantine
 from commerce_pipelines.warehouse.tables.frames import read_frame, replace_days
 from commerce_pipelines_tests.doubles.channel import FakeChannel
 from commerce_pipelines_tests.doubles.doors import leads_to
+from commerce_sandbox.odoo import OdooStandIn
 from commerce_sandbox.server import Call
 
 NAME = "shop_de"
@@ -186,7 +187,7 @@ def numbered(request: pytest.FixtureRequest, count: int = 1) -> list[str]:
     return [f"{request.node.originalname[5:40]}-{RUN}{over}-{i}" for i in range(count)]
 
 
-def writes(odoo: Server, since: int) -> list[str]:
+def writes(odoo: Server | OdooStandIn, since: int) -> list[str]:
     """Writing calls that the stand-in recorded since; a real server keeps no record."""
     found = []
     for call in (odoo.calls or [])[since:]:

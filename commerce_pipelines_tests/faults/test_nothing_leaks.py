@@ -19,13 +19,14 @@ import dagster as dg
 import pytest
 
 from commerce_pipelines.assets import orders as orders_assets
+from commerce_pipelines.assets.common import RANGE_END, RANGE_START
 from commerce_pipelines.channels.capabilities import Window
 from commerce_pipelines.core.errors import RecordError
 from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.definitions import build_defs
 from commerce_pipelines.resources.connections import Connections, open_connections, open_odoo
 from commerce_pipelines.sensors.failures import reason
-from commerce_pipelines.sensors.orders import RANGE_END, RANGE_START, TABLES
+from commerce_pipelines.sensors.orders import TABLES
 from commerce_pipelines.settings import file as settings_file
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY
@@ -152,9 +153,9 @@ def lanes(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     for row in database.rows["res.users"].values():
         row["secret"] = SECRETS["DEMO_ODOO_PASSWORD"]
     with ExitStack() as stack:
-        kinds: list[Any] = [AmazonStandIn, EbayStandIn, ShopifyStandIn]
-        servers = [stack.enter_context(kind()) for kind in kinds]
-        world = sandbox.World(*servers, stack.enter_context(OdooStandIn(database)))
+        start = stack.enter_context
+        odoo = start(OdooStandIn(database))
+        world = sandbox.World(start(AmazonStandIn()), start(EbayStandIn()), start(ShopifyStandIn()), odoo)
         environ = {**world.environment(tmp_path), **SECRETS, "COMMERCE_DATABASE_URL": warehouse.url}
         for name, value in environ.items():
             monkeypatch.setenv(name, value)

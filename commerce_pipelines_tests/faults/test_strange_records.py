@@ -47,8 +47,9 @@ def marketplaces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[san
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(sandbox, "DAYS", 1)
-        kinds: list[Any] = [AmazonStandIn, EbayStandIn, ShopifyStandIn]
-        world = sandbox.World(*(stack.enter_context(kind()) for kind in kinds), _Nowhere())  # type: ignore[misc]
+        start: Any = stack.enter_context
+        nowhere: Any = _Nowhere()
+        world = sandbox.World(start(AmazonStandIn()), start(EbayStandIn()), start(ShopifyStandIn()), nowhere)
         for name, value in world.environment(tmp_path_factory.mktemp("world")).items():
             patch.setenv(name, value)
         yield world, settings_file.parse(world.settings())

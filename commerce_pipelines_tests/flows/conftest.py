@@ -27,8 +27,8 @@ def odoo(request: pytest.FixtureRequest) -> Iterator[Server]:
         if not os.environ.get("ODOO_URL"):
             pytest.skip("needs a real Odoo 19: set ODOO_URL, ODOO_DATABASE, ODOO_USERNAME, ODOO_PASSWORD, ODOO_API_KEY")
         secret = "PASSWORD" if request.param == "jsonrpc" else "API_KEY"
-        given = (os.environ[f"ODOO_{name}"] for name in ("URL", "DATABASE", "USERNAME", secret))
-        server = Server(*given, transport=request.param)
+        url, database, user, password = (os.environ[f"ODOO_{name}"] for name in ("URL", "DATABASE", "USERNAME", secret))
+        server = Server(url, database, user, password, transport=request.param)
         _stock_articles(server)
         yield server
         return
@@ -79,4 +79,4 @@ def connect(odoo: Server, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def lane(connect: Any) -> Lane:
-    return connect()  # type: ignore[no-any-return]
+    return connect()

@@ -18,7 +18,7 @@ from commerce_pipelines.flows.inventory.pulse import pulses
 from commerce_pipelines.flows.inventory.readings import stored_stock, take_all, take_stock
 from commerce_pipelines.flows.orders.plan import plan
 from commerce_pipelines.odoo.readiness import offers
-from commerce_pipelines.odoo.rpc.client import Client
+from commerce_pipelines.odoo.rpc.client import Client, OdooClient
 from commerce_pipelines.odoo.rpc.client import connect as connect_odoo
 from commerce_pipelines.odoo.rpc.load import any_names
 from commerce_pipelines.settings.file import Settings
@@ -100,7 +100,7 @@ def load(lane: Lane, **more: Any) -> dict[str, Any]:
     return dict(sale)
 
 
-def owners(client: Client, model: str, ids: set[int]) -> set[int | bool]:
+def owners(client: OdooClient, model: str, ids: set[int]) -> set[int | bool]:
     context = client.who.everywhere
     rows = client.call(model, "read", ids=sorted(ids), fields=["company_id"], load=None, context=context)
     return {row["company_id"] for row in rows}
@@ -132,7 +132,7 @@ def test_each_order_is_its_own_company_s_with_everything_it_names(lanes: tuple[L
 
 
 def test_what_is_created_has_an_external_id_of_its_company(lanes: tuple[Lane, Lane], second: Second) -> None:
-    names = []
+    names: list[Any] = []
     for lane in lanes:
         client, sale = lane.connections.odoo_of(lane.name), load(lane, **FRENCH)
         position = {"account.fiscal.position": [sale["fiscal_position_id"]]}

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,8 @@ def connected(server: tuple[str, str], request: pytest.FixtureRequest) -> Connec
         else:
             given = {key: os.environ[f"ODOO_{key.upper()}"] for key in ("url", "database", "username")}
             secret = os.environ["ODOO_PASSWORD" if transport == "jsonrpc" else "ODOO_API_KEY"]
-        settings = OdooSettings(**{**given, "password": Secret(env="UNUSED"), "transport": transport, **keys})
+        of_settings: dict[str, Any] = {**given, "password": Secret(env="UNUSED"), "transport": transport, **keys}
+        settings = OdooSettings(**of_settings)
         return connect(settings, password or secret, BRISK)
 
     return open_client

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -13,11 +14,10 @@ import yaml
 from dagster._core.test_utils import instance_for_test
 from dagster_postgres.event_log import PostgresEventLogStorage
 
-from commerce_pipelines.assets.common import failures
+from commerce_pipelines.assets.common import RANGE_END, RANGE_START, failures
 from commerce_pipelines.core.errors import PermanentError, SettingsError, TransientError
 from commerce_pipelines.resources.run_history import RunHistory
 from commerce_pipelines.resources.tables import TableIOManager
-from commerce_pipelines.sensors.orders import RANGE_END, RANGE_START
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines.warehouse.tables.frames import read_frame
 from commerce_pipelines_tests.doubles.channel import some_settings
@@ -69,7 +69,7 @@ def _make_lane(seen: list[list[date]]) -> list[dg.AssetsDefinition]:
     return [stored, reader]
 
 
-def _run(instance: dg.DagsterInstance, tables: TableIOManager, start: str, end: str, seen: list) -> object:
+def _run(instance: dg.DagsterInstance, tables: TableIOManager, start: str, end: str, seen: list) -> Any:
     defs = dg.Definitions(assets=_make_lane(seen), resources={"io_manager": tables}, executor=dg.in_process_executor)
     job = defs.resolve_implicit_global_asset_job_def()
     return job.execute_in_process(instance=instance, tags={RANGE_START: start, RANGE_END: end})
@@ -84,6 +84,8 @@ def test_thirty_days_are_one_run_one_table_and_every_partition_green(
     assert len(instance.get_run_records()) == 1
     assert len(instance.get_materialized_partitions(dg.AssetKey("reader"))) == 30
     event = instance.get_latest_materialization_event(dg.AssetKey(["shop_de", "completeness"]))
+    assert event is not None
+    assert event.asset_materialization is not None
     assert event.asset_materialization.metadata["run/rows stored"].value == 30
 
     _run(instance, tables, "2025-10-10", "2025-10-10", seen)
@@ -96,6 +98,7 @@ def test_thirty_days_are_one_run_one_table_and_every_partition_green(
 def test_the_storage_is_postgresql_and_nothing_is_pickled(
     instance: dg.DagsterInstance, tables: TableIOManager, tmp_path: Path
 ) -> None:
+    assert instance._ref is not None
     assert isinstance(instance._ref.storage, RunHistory)
     assert isinstance(instance.event_log_storage, PostgresEventLogStorage)
     _run(instance, tables, "2025-10-01", "2025-10-02", [])

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -253,7 +254,7 @@ def test_the_loop_sleeps_while_it_waits_and_claims_at_once_when_it_is_its_turn(
     for name in ("get_next_step", "sleep_til_ready"):
         monkeypatch.setattr(ActiveExecution, name, getattr(ActiveExecution, name))
     pools = InstanceConcurrencyContext.__new__(InstanceConcurrencyContext)
-    pools._pending_claims, pools._pending_timeouts = {"step"}, {"step": time.time() + 9}
+    pools._pending_claims, pools._pending_timeouts = {"step"}, defaultdict(float, step=time.time() + 9)
     execution = ActiveExecution.__new__(ActiveExecution)
     execution._waiting_to_retry, execution._instance_concurrency_context = {}, pools
     life = Life(turn)

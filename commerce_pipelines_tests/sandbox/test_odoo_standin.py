@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import odoorpc
 import pytest
 
@@ -201,7 +203,7 @@ def test_load_is_an_upsert_with_external_ids(odoo: Server) -> None:
         ({"date_order": "yesterday"}, "'yesterday' does not seem to be a valid datetime"),
     ],
 )
-def test_load_names_the_guilty_and_writes_nothing(odoo: Server, changed: dict[str, str], message: str) -> None:
+def test_load_names_the_guilty_and_writes_nothing(odoo: Server, changed: dict[str, Any], message: str) -> None:
     references, partner = [fresh("L") for _ in range(3)], odoo.new("res.partner", name=fresh("Buyer"))
     rows = [
         row

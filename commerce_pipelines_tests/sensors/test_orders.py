@@ -11,18 +11,17 @@ import dagster as dg
 import msgspec
 import pytest
 
-from commerce_pipelines.channels.capabilities import Page
+from commerce_pipelines.assets.common import RANGE_END, RANGE_START
+from commerce_pipelines.channels.capabilities import Page, Window
 from commerce_pipelines.core.errors import CredentialError, RateLimited, RecordError, TransientError
 from commerce_pipelines.core.instruments import REAL
 from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.core.reasons import Reason
 from commerce_pipelines.definitions import build_defs
 from commerce_pipelines.domain.orders.order import business_day
-from commerce_pipelines.flows.intake import poll as polling
 from commerce_pipelines.flows.intake.poll import Cursor
 from commerce_pipelines.flows.pollers import forget
 from commerce_pipelines.resources.connections import Connections
-from commerce_pipelines.sensors.orders import RANGE_END, RANGE_START
 from commerce_pipelines.settings.fingerprint import fingerprint
 from commerce_pipelines.warehouse import exceptions as quarantine
 from commerce_pipelines.warehouse.shared import conditions
@@ -262,7 +261,7 @@ def test_a_tick_has_a_time_budget_and_the_next_goes_on_from_there(
     clock = iter(range(0, 10_000, 6))
     real = channel.orders.changed
 
-    def slow(window: polling.Window, *more: Any) -> Iterator[Page]:
+    def slow(window: Window, *more: Any) -> Iterator[Page]:
         for page in real(window, *more):
             next(clock)
             yield page
@@ -275,7 +274,9 @@ def test_a_tick_has_a_time_budget_and_the_next_goes_on_from_there(
         seen.append(len(ticker.connections.landing("shop_de", "orders").newest_of([str(n) for n in range(5)])))
         if ticker.remembered().resume is None:
             break
-        assert ticker.remembered().watermark < ticker.remembered().until
+        until = ticker.remembered().until
+        assert until is not None
+        assert ticker.remembered().watermark < until
     assert seen == [2, 4, 5]
     assert len({window.end for window in channel.asked}) == 1  # the window stays while it is being read
     assert ticker.remembered().watermark == channel.asked[0].end

@@ -40,6 +40,7 @@ class House:
 
     def ended(self, result: dg.ExecuteInProcessResult) -> None:
         for record in self.instance.all_logs(result.run_id, of_type=dg.DagsterEventType.RUN_FAILURE):
+            assert record.dagster_event is not None
             context = dg.build_run_status_sensor_context(
                 sensor_name="run_failures", dagster_instance=self.instance, dagster_run=result.dagster_run,
                 dagster_event=record.dagster_event, resources={"connections": self.connections},

@@ -53,8 +53,13 @@ def receiver(listen: Listen, warehouse: Warehouse) -> Iterator[Receiver]:
         yield receiver
 
 
+def address(receiver: Receiver) -> tuple[str, int]:
+    host, port = receiver.server_address[:2]
+    return str(host), port
+
+
 def send(receiver: Receiver, path: str = PATH, method: str = "POST", body: bytes | None = b"{}", **headers: str) -> int:
-    with closing(http.client.HTTPConnection(*receiver.server_address[:2], timeout=10)) as connection:
+    with closing(http.client.HTTPConnection(*address(receiver), timeout=10)) as connection:
         connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
         answer = connection.getresponse()
         assert answer.read() == b""
@@ -112,7 +117,7 @@ def test_what_is_refused_leaves_nothing_behind_and_nothing_in_the_log(
 
 
 def raw(receiver: Receiver, request: bytes) -> bytes:
-    with socket.create_connection(receiver.server_address[:2], timeout=10) as one:
+    with socket.create_connection(address(receiver), timeout=10) as one:
         one.sendall(request)
         return one.makefile("rb").read()
 
@@ -152,7 +157,7 @@ def test_a_flood_is_one_row_and_few_writes(receiver: Receiver, warehouse: Wareho
 
 
 def test_a_silent_sender_holds_up_nobody(receiver: Receiver, warehouse: Warehouse) -> None:
-    with socket.create_connection(receiver.server_address[:2]) as silent:
+    with socket.create_connection(address(receiver)) as silent:
         silent.sendall(b"POST /hint")
         assert send(receiver) == 204
 

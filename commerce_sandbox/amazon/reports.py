@@ -51,7 +51,8 @@ class Reports:
         self._cache: dict[str, tuple[datetime, bytes]] = {}
         self.takes, self.cached = timedelta(seconds=5), timedelta(hours=1)
         self.fate: list[str] = []
-        self.columns, self.charset = COLUMNS, CHARSET
+        self.columns: tuple[str, ...] = COLUMNS
+        self.charset = CHARSET
 
     def create(self, call: Call, now: datetime) -> Reply:
         body = call.json()

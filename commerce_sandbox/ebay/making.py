@@ -97,7 +97,7 @@ def make_order(
         summary["tax"] = amount(taxes)
     paid = payment != "PENDING"
     contact = _build_contact(buyer)
-    order = {
+    order: dict[str, Any] = {
         "orderId": order_id,
         "creationDate": written(placed),
         "lastModifiedDate": written(placed + timedelta(seconds=7)),

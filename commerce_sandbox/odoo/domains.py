@@ -59,7 +59,7 @@ def candidates(env: Env, model: str, domain: Sequence[Any]) -> set[int] | None:
         name, operator, value = term
         field = env.model(model).fields.get(name)
         indexed = field is not None and not field.compute and (field.index or field.type == "many2one")
-        if operator == "child_of" and indexed:
+        if operator == "child_of" and field is not None and indexed:
             values: Collection[Any] = descendants(env, field.relation, _list_ids(value))
         elif operator in ("=", "in") and (name == "id" or indexed):
             values = value if isinstance(value, list | tuple) else [value]
@@ -69,7 +69,7 @@ def candidates(env: Env, model: str, domain: Sequence[Any]) -> set[int] | None:
             continue
         if name == "id":
             found.append({wanted for wanted in values if isinstance(wanted, int)})
-        elif field.type != "many2one" or all(isinstance(wanted, int) for wanted in values):
+        elif (field is not None and field.type != "many2one") or all(isinstance(wanted, int) for wanted in values):
             found.append({row for wanted in values for row in env.db.referring(model, name, wanted)})
     return min(found, key=len) if found else None
 

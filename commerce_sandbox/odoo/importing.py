@@ -47,9 +47,11 @@ def load(env: Env, model: str, fields: Sequence[str], data: Sequence[Sequence[An
     for number, (record, rows) in enumerate(_extract(env, model, paths, [list(row) for row in data])):
         info = {"rows": rows, "record": number}
         convert = _Converter(env, module, flush)
-        vals = convert.record(
-            model, record, lambda name, text, info=info: messages.append(_build_message(info, text, name))
-        )
+
+        def note(name: str, text: str, info: Row = info) -> None:
+            messages.append(_build_message(info, text, name))
+
+        vals = convert.record(model, record, note)
         xmlid, row_id = str(record.get("id") or ""), record.get(".id")
         if row_id and not find(env, model, [["id", "=", int(row_id)]]):
             messages.append(_build_message(info, f"Unknown database identifier '{row_id}'", ".id"))

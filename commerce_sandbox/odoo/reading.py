@@ -198,7 +198,7 @@ def _aggregate(env: Env, model: str, ids: Sequence[int], spec: str) -> Any:
         absent = _find_type(env, model, name)[0] != "boolean"
         return [None if value is False and absent else value for value in values]
     known = [value for value in values if value is not False]
-    table = {
+    table: dict[str, Callable[[list[Any]], Any]] = {
         "sum": sum,
         "min": min,
         "max": max,

@@ -95,7 +95,7 @@ class Execution:
             if isinstance(each, ast.FieldNode):
                 found.append(each)
                 continue
-            fragment = self.fragments[each.name.value] if isinstance(each, ast.FragmentSpreadNode) else each
+            fragment: Any = self.fragments[each.name.value] if isinstance(each, ast.FragmentSpreadNode) else each
             condition = fragment.type_condition
             if condition is None or source.get("__typename", condition.name.value) == condition.name.value:
                 found += self._list_fields(fragment.selection_set, source)

@@ -193,16 +193,15 @@ def decide(
     target is in the listing's own units. It is null where `reason` is one of SKIPS; otherwise 0 <= target * units <=
     free. free and in_pipe are whole units of the product; where settings name a unit, whole units of the listing.
     """
-    skus, products = listings["sku"].tolist(), _select_products(stock)
-    goods = [goods_of(sku, "", sales) for sku in skus]
-    codes = np.array([some.code for some in goods], dtype=object)
+    skus, goods, codes = _link_skus(listings["sku"].tolist(), sales)
+    products = _select_products(stock)
     row, ambiguous = _look_up(codes, products, sales.sku_fold_case)
     units, size, unmeasured = _find_measures(goods, row, products, sizes)
     place = listings["location"].fillna("").to_numpy(dtype=object)
     amounts, negative = _compute_amounts(place, row, stock, products, fed)
     content = {product: msgspec.json.decode(text, type=dict[int, int]) for product, text in _list_kits(products)}
     pipe = _compute_pipe(ordered, content, products)[row]
-    share, reserve, cap, end_below = _apply_rules(list(map(key, skus)), codes, row, products, rules)
+    share, reserve, cap, end_below = _apply_rules(skus, codes, row, products, rules)
     skipped = _find_skips(listings, codes, products, row, ambiguous, fed)
     skipped = np.where(skipped == "", unmeasured, skipped)
     sums, linked = _Sums(amounts, pipe, reserve, share, size * units, cap, end_below), skipped == ""
@@ -273,6 +272,13 @@ def _find_skips(
     lacking = [unreadable, ~merchant, codes == "", ambiguous, row < 0, ~mapped, unread]
     names = ["unreadable", "channel_fulfilled", "no_sku", "ambiguous", "unlinked", "unmapped_location", "not_read"]
     return np.select(lacking, names, default="")
+
+
+def _link_skus(skus: Iterable[str], sales: SaleRules) -> tuple[list[str], list[Goods], np.ndarray]:
+    """Each SKU as a key, what it means, and the internal reference of that."""
+    keys = list(map(key, skus))
+    goods = [goods_of(sku, "", sales) for sku in keys]
+    return keys, goods, np.array([some.code for some in goods], dtype=object)
 
 
 def _find_measures(

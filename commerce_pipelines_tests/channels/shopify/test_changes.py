@@ -19,7 +19,7 @@ from .orders.test_reading import channel, clock, shop
 __all__ = ["channel", "clock", "shop"]  # fixtures
 
 CREATE = "mutation Create { fulfillmentCreate { userErrors { message } } }"
-DONE = {"data": {"fulfillmentCreate": {"userErrors": []}}}
+DONE: dict[str, Any] = {"data": {"fulfillmentCreate": {"userErrors": []}}}
 
 
 def error(code: str, *path: str, data: Any = None) -> dict[str, Any]:

@@ -122,7 +122,7 @@ class Shop(RuleBasedStateMachine):
         if between:  # somebody buys after the read
             self.sale("A")
         plan = difference(targets, self.beliefs(), self.now)
-        due = plan[plan["action"] == "push"].to_dict("records")
+        due: list[Any] = plan[plan["action"] == "push"].to_dict("records")
         begun = [self.begin(row) for row in due]
         try:
             for push, fate in zip(begun, fates, strict=False):

@@ -131,7 +131,7 @@ def to(country: str, postcode: str = "", **more: Any) -> Order:
     return order(item, shipping=Address(country=country, postcode=postcode), prices_include_tax=included, **more)
 
 
-def company(number: str) -> dict[str, Buyer]:
+def company(number: str) -> dict[str, Any]:
     return {"buyer": Buyer(vat_number=number, is_business=True)}
 
 
@@ -381,9 +381,9 @@ def test_the_tax_of_each_rate_is_the_channels(
     for one in result.lines:
         assert one.tax
         sums[one.tax.rate] += one.amount
-    for rate, amount in expected.items():
+    for rate, charged in expected.items():
         shipped = freight if rate == 190_000 else 0
-        assert abs(sums[rate] - shipped - amount * share) <= len(charges) * len(amounts) + 1, percent(rate)
+        assert abs(sums[rate] - shipped - charged * share) <= len(charges) * len(amounts) + 1, percent(rate)
 
 
 def test_history_counts_only_before_its_day() -> None:

@@ -91,8 +91,9 @@ def test_an_order_is_held_back_until_odoo_was_read_with_it(warehouse: Warehouse,
     read_listings(world, NAME)
     sold(warehouse, "1", "A", 2)
     sold(warehouse, "2", "SIX", 1)
-    for order_id, more in {"w": {"status": "waiting"}, "t": {"is_test": True}, "f": {"fulfilled_by": "channel"},
-                           "m": {"is_other_channel": True}, "c": {"status": "cancelled"}}.items():  # fmt: skip
+    others: dict[str, Any] = {"w": {"status": "waiting"}, "t": {"is_test": True}, "f": {"fulfilled_by": "channel"},
+                              "m": {"is_other_channel": True}, "c": {"status": "cancelled"}}  # fmt: skip
+    for order_id, more in others.items():
         sold(warehouse, order_id, "A", 1, **more)
     run(world)
     assert shop.shown["A"] == 38 - 2 - 6 - 1

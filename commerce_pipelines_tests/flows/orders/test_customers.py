@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 from commerce_pipelines.domain.orders.order import Buyer
 from commerce_pipelines_tests.doubles.lane import RUN, Lane
@@ -13,7 +14,7 @@ def test_the_customers_account_leads_to_the_partner_whatever_they_are_called(lan
     token = secrets.token_hex(6)
     odoo, address = lane.connections.odoo, f"{token}@example.com"
     [known] = odoo.call("res.partner", "create", vals_list=[{"name": "Ada Byron", "email": address}])
-    account = {"account": f"eias-{token}"}
+    account: dict[str, Any] = {"account": f"eias-{token}"}
     buyers = {
         "mail": Buyer(name="Ada Byron", email=address, ref=f"ada-{token}", **account),
         "renamed": Buyer(name="Ada B.", ref=f"countess-{token}", **account),

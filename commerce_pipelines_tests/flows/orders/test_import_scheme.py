@@ -25,7 +25,7 @@ def currency(request: pytest.FixtureRequest) -> str:
 def swiss(odoo: Server, connect: Any) -> Lane:
     """A seller in Switzerland with a number of the import scheme."""
     settings = settings_of(odoo)
-    return connect.of(  # type: ignore[no-any-return]
+    return connect.of(
         msgspec.structs.replace(settings, vat=VatPolicy(seller_country="CH", ioss=True))
     )
 

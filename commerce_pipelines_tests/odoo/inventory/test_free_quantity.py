@@ -139,7 +139,7 @@ def random_quants(world: World, luck: random.Random, products: list[int], homes:
 
 def random_kits(world: World, luck: random.Random, products: list[int]) -> list[int]:
     dozen = unit(world, "Dozens")
-    kits = []
+    kits: list[int] = []
     for at in range(12):
         parts = [
             (part, luck.choice([1, 2, 3, 0.5, 0.33, 0]), luck.choice([0, 0, 0, dozen]))

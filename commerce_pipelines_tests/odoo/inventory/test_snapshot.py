@@ -25,7 +25,8 @@ from ...doubles.odoo import CHANNEL, World, draft, line
 def level(world: World, code: str, **options: Any) -> dict[str, dict[str, Any]]:
     """A product's rows of a new snapshot, by warehouse."""
     levels = read_stock(world.client, **options).levels
-    return {row["warehouse"]: row for row in levels[levels["code"] == code].to_dict("records")}
+    rows: list[Any] = levels[levels["code"] == code].to_dict("records")
+    return {row["warehouse"]: row for row in rows}
 
 
 def main_warehouse(world: World) -> dict[str, Any]:
@@ -169,7 +170,7 @@ def test_categories_are_read_where_settings_name_some(world: World) -> None:
 def test_an_answer_that_is_no_columns_is_an_error(answer: Any) -> None:
     client = SimpleNamespace(call=lambda *_, **__: answer)
     with pytest.raises(ProtocolError, match="no columns"):
-        columns(client, "res.partner", [], ("id", "name"))  # type: ignore[arg-type]
+        columns(client, "res.partner", [], ("id", "name"))
 
 
 def test_the_number_of_calls_does_not_grow_with_the_stock(world: World) -> None:

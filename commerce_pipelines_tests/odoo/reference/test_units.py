@@ -4,6 +4,8 @@ for stock alike."""
 from __future__ import annotations
 
 import secrets
+from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pandas as pd
@@ -36,11 +38,12 @@ def shown(world: World, sku: str, rules: SaleRules | None = None) -> int:
     return int(row["target"])
 
 
-def decided(world: World, sku: str, rules: SaleRules) -> list[dict[str, object]]:
+def decided(world: World, sku: str, rules: SaleRules) -> list[dict[Any, Any]]:
     offer = pd.DataFrame([{"key": "1", "sku": sku, "location": "", "fulfilled_by": "merchant"}])
     stock = read_stock(world.client, measured=measured(rules))
     fed = {"": (main_warehouse(world)["code"],)}
-    return list(decide(offer, stock.levels, {}, InventoryRules(share=95), rules, fed, stock.sizes).to_dict("records"))
+    targets = decide(offer, stock.levels, {}, InventoryRules(share=Decimal(95)), rules, fed, stock.sizes)
+    return targets.to_dict("records")
 
 
 def test_dozens_are_offered_in_pieces(world: World) -> None:
@@ -185,6 +188,6 @@ def test_a_unit_that_odoo_cannot_count_the_product_in_says_which_there_are(world
     assert says in error.value.message
     assert " m" in error.value.fix.partition("Odoo has:")[2]
     [row] = decided(world, "ROPE", rules)
-    assert (pd.isna(row["target"]), row["reason"]) == (True, "unknown_unit")  # type: ignore[call-overload]
+    assert (pd.isna(row["target"]), row["reason"]) == (True, "unknown_unit")
     if case == "too small":
         assert shown(world, "ROPE", measure(world, "ROPE", product=product[1], quantity=10, unit="mm")) == 1187

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from decimal import Decimal
 
 import pytest
 
@@ -121,7 +122,7 @@ class Channel(SaleRules, kw_only=True, frozen=True):
 
 
 def test_names_in_settings_that_odoo_lacks(world: World) -> None:
-    taxes = (TaxMapping(country="DE", rate=19, tax="nonesuch"),)
+    taxes = (TaxMapping(country="DE", rate=Decimal(19), tax="nonesuch"),)
     channel = Channel(
         name="shop", sales_team="No team", warehouse="No house", carriers={"std": "No carrier"}, tags=("no tag",),
         routes=(Route(warehouse="No route"),), analytic={"No account": 100}, pricelists={"USD": "No list"},

@@ -69,7 +69,7 @@ def test_orders_of_before_open_and_wait_as_they_did(url: str) -> None:
         cursor.execute("SELECT stage FROM commerce.exceptions WHERE order_id = '1' ORDER BY stage")
         assert cursor.fetchall() == [("flag:oversold",), ("flag:refund_due",), ("load",)]
         cursor.execute("SELECT payload FROM commerce.order_snapshots WHERE order_id = '1'")
-        assert bytes(cursor.fetchone()[0]) == sealed
+        assert [bytes(payload) for (payload,) in cursor] == [sealed]
 
 
 def _migrate(url: str, step: Callable[[Config, str], None], revision: str) -> None:

@@ -33,7 +33,7 @@ def test_a_server_lives_as_long_as_its_users_however_they_end(tmp_path: Path) ->
     data = tmp_path / ".commerce" / "postgres"
     users = [_start_user(tmp_path) for _ in range(2)]
     for user in users:
-        assert user.stdout.readline() == b"ready\n"  # both asked at once; one server was made
+        assert _read_line(user) == b"ready\n"  # both asked at once; one server was made
     server = keeper.postmaster(data)
     assert server is not None
 
@@ -79,7 +79,7 @@ def test_the_server_holds_no_secret_of_ours_and_our_role_reads_no_file(
 
 def test_nobody_left_means_no_server_left(tmp_path: Path) -> None:
     user = _start_user(tmp_path)
-    assert user.stdout.readline() == b"ready\n"
+    assert _read_line(user) == b"ready\n"
     server = keeper.postmaster(tmp_path / ".commerce" / "postgres")
     assert server is not None
     user.kill()
@@ -107,6 +107,11 @@ def test_a_long_path_gets_its_socket_elsewhere(tmp_path: Path, length: int) -> N
 
 def _start_user(root: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", USER, str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def _read_line(user: subprocess.Popen[bytes]) -> bytes:
+    assert user.stdout is not None
+    return user.stdout.readline()
 
 
 def _is_gone(pid: int, seconds: float = 30) -> bool:

@@ -27,8 +27,8 @@ def test_migrations_go_up_down_and_up_again(server_url: str) -> None:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
-        with engine.begin() as connection:
-            config.attributes["connection"] = connection
+        with engine.begin() as begun:
+            config.attributes["connection"] = begun
             command.downgrade(config, "base")
         assert _list_tables(warehouse) == ["alembic_version"]
         warehouse.migrate()

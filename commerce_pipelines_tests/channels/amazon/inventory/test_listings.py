@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -86,9 +87,10 @@ class TestSearch:
         nobody = connect(amazon, clock, marketplaces=("DE",))
         with pytest.raises(SettingsError, match=r"channels\[amazon_eu\]\.seller_id is missing.*Merchant Token"):
             list(nobody.listings.read())
-        for wrong in ({"seller_id": "a-2"}, {"inventory": InventoryRules(enabled=True)}):
+        wrongs: tuple[dict[str, Any], ...] = ({"seller_id": "a-2"}, {"inventory": InventoryRules(enabled=True)})
+        for wrong in wrongs:
             with pytest.raises(SettingsError, match=r"channels\[amazon_eu\]\.seller_id"):
-                connect(amazon, clock, **wrong)  # type: ignore[arg-type]
+                connect(amazon, clock, **wrong)
 
 
 class TestReport:

@@ -264,7 +264,7 @@ def test_whatever_the_amounts_the_lines_add_up(
     total = charged - discount + (0 if included else tax)
     parts = [part(kind, f"{value / 100:.2f}") for kind, value in charges.items()]
     parts += [part("DISCOUNT", f"{sign * discount / 100:.2f}"), part("TAX", f"{tax / 100:.2f}")]
-    more = {"tax": {"taxCollections": [{"model": proceeds.FACILITATOR}]}} if collects else {}
+    more: dict[str, Any] = {"tax": {"taxCollections": [{"model": proceeds.FACILITATOR}]}} if collects else {}
     text = f"{total / 100:.2f}"
     result = sold(order(item(text, *parts, quantity=quantity, **more), total=text))
     assert result.total + result.collected == total

@@ -280,7 +280,7 @@ class TestLimits:
     def test_a_tick_goes_home_when_the_bucket_is_empty_and_loses_no_page(self, amazon: Recorded, clock: Clock) -> None:
         amazon.generous = False
         fill(amazon, 101)
-        channel, pages = connect(amazon, clock), []
+        channel, pages = connect(amazon, clock), list[Page]()
         for _ in range(19):
             list(channel.orders.created(Window(DAY.start, DAY.start)))
         with pytest.raises(TransientError) as caught:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -45,8 +45,8 @@ def ids(shop: EbayChannel, pages: Iterator[Page]) -> list[str]:
 def test_every_order_comes_once_however_it_is_asked_for(
     ebay: EbayStandIn, monkeypatch: pytest.MonkeyPatch, api: str
 ) -> None:
-    for order in demo_orders(7, 4, NOW, CATALOGUE):
-        ebay.add(order)
+    for payload in demo_orders(7, 4, NOW, CATALOGUE):
+        ebay.add(payload)
     shop, window = channel(ebay, monkeypatch, orders_api=api), Window(NOW - timedelta(days=5), NOW)
     totals = {total.order_id: total for total in shop.orders.totals(window)}
     assert set(totals) == set(ebay.orders) == set(ids(shop, shop.orders.created(window)))
@@ -106,7 +106,7 @@ def test_orders_that_leave_the_window_while_it_is_read_take_none_with_them(
     everybody = fill(ebay, 250)
     shop = channel(ebay, monkeypatch, orders_api=api)
     for leaving in (3, 40):
-        pages, seen = shop.orders.changed(DAY), set()
+        pages, seen = shop.orders.changed(DAY), set[str]()
         for at, page in enumerate(pages):
             seen.update(shop.orders.head(raw).record_id for raw in page.records)
             if at == 0:
@@ -120,7 +120,7 @@ def test_an_order_that_appears_while_the_window_is_read_is_read_too(
     ebay: EbayStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(ebay, 450)
-    shop, seen = channel(ebay, monkeypatch), set()
+    shop, seen = channel(ebay, monkeypatch), set[str]()
     for at, page in enumerate(shop.orders.created(DAY)):
         seen.update(shop.orders.head(raw).record_id for raw in page.records)
         if at == 1:
@@ -139,7 +139,7 @@ def test_a_set_that_never_rests_is_given_up_for_now(ebay: EbayStandIn, monkeypat
 @BOTH
 def test_a_listing_goes_on_from_its_resume(ebay: EbayStandIn, monkeypatch: pytest.MonkeyPatch, api: str) -> None:
     everybody = fill(ebay, 250)
-    seen, resume, pages = set(), None, 0
+    seen, resume, pages = set[str](), None, 0
     while True:
         shop = channel(ebay, monkeypatch, orders_api=api)
         page = next(shop.orders.changed(DAY, resume))
@@ -166,7 +166,12 @@ def test_what_lists_leave_out_is_asked_for_singly_and_only_then(
     assert sum(b"cancelRequestId" in raw for raw in raws) == 2
     window = Window(NOW - timedelta(days=5), NOW)
     changes: list[tuple[str, datetime]] = []
-    again = ids(shop, shop.orders.changed(window, None, lambda found: [changes.extend(found), {found[0][0]}][1]))
+
+    def unchanged(records: Sequence[tuple[str, datetime]]) -> set[str]:
+        changes.extend(records)
+        return {records[0][0]}
+
+    again = ids(shop, shop.orders.changed(window, None, unchanged))
     assert len(changes) == 3
     assert set(ebay.orders) - set(again) == {changes[0][0]}  # landed as it stands: neither asked for nor handed on
     assert len([call for call in ebay.calls if call.path.startswith(f"{ORDERS}/")]) == 5
@@ -178,7 +183,7 @@ def test_a_token_that_ends_between_two_pages_is_renewed(
     ebay: EbayStandIn, monkeypatch: pytest.MonkeyPatch, api: str
 ) -> None:
     everybody = fill(ebay, 250)
-    shop, seen = channel(ebay, monkeypatch, orders_api=api), set()
+    shop, seen = channel(ebay, monkeypatch, orders_api=api), set[str]()
     for page in shop.orders.created(DAY):
         seen.update(shop.orders.head(raw).record_id for raw in page.records)
         ebay.expire_tokens()

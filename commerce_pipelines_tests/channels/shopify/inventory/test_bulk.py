@@ -62,12 +62,13 @@ def state(**fields: Any) -> Callable[[Recorded], None]:
 
 def cut(shop: Recorded) -> None:
     """The file ends early, at the end of a line."""
-    file = shop.bulk.file
-    shop.bulk.file = (
-        lambda path: (  # type: ignore[method-assign]
-            None if (whole := file(path)) is None else whole[: whole.rindex(b"\n", 0, len(whole) // 2) + 1]
-        )
-    )
+    whole_file = shop.bulk.file
+
+    def half_file(path: str) -> bytes | None:
+        whole = whole_file(path)
+        return None if whole is None else whole[: whole.rindex(b"\n", 0, len(whole) // 2) + 1]
+
+    shop.bulk.file = half_file  # type: ignore[method-assign]
 
 
 def elsewhere(shop: Recorded) -> None:

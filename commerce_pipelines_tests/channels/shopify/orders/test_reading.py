@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -122,8 +122,8 @@ def test_every_query_is_valid(basis: Any) -> None:
 
 @pytest.mark.parametrize("basis", ["shop", "presentment"])
 def test_the_demo_week_balances_and_its_totals_agree(shop: Recorded, clock: Clock, basis: Any) -> None:
-    for each in demo_orders(19, 7, NOON, CATALOGUE):
-        shop.add(each)
+    for payload in demo_orders(19, 7, NOON, CATALOGUE):
+        shop.add(payload)
     channel = connect(shop, clock, currency_basis=basis)
     orders = [channel.orders.translate(raw) for page in channel.orders.created(WEEK) for raw in page.records]
     for each in orders:
@@ -250,7 +250,12 @@ def test_long_orders_are_made_whole_by_calls_of_their_own(shop: Recorded, channe
     assert [len(channel.orders.translate(raw).lines) for raw in raws] == [131, 2]
     assert len([call for call in shop.calls if "query Lines" in call.json()["query"]]) == 3
     changes: list[tuple[str, datetime]] = []
-    again = ids(channel, channel.orders.changed(DAY, None, lambda found: [changes.extend(found), {"1"}][1]))
+
+    def unchanged(records: Sequence[tuple[str, datetime]]) -> set[str]:
+        changes.extend(records)
+        return {"1"}
+
+    again = ids(channel, channel.orders.changed(DAY, None, unchanged))
     assert "1" in dict(changes)
     assert "1" not in again  # landed as it stands: its lines are not fetched again
     assert channel.orders.one("1") == raws[0]

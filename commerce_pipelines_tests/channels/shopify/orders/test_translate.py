@@ -40,9 +40,9 @@ def answered(order: dict[str, Any], basis: Any = "shop") -> dict[str, Any]:
 
 def read(order: dict[str, Any], basis: Any = "shop") -> Order:
     raw = json.dumps(answered(order, basis)).encode()
-    order = translate(payloads.order(raw), channel="shopify_de", shop="demo.myshopify.com", basis=basis)
-    check(order)
-    return order
+    translated = translate(payloads.order(raw), channel="shopify_de", shop="demo.myshopify.com", basis=basis)
+    check(translated)
+    return translated
 
 
 def sell(*lines: Line, **more: Any) -> dict[str, Any]:
