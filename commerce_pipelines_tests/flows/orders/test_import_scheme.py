@@ -25,9 +25,7 @@ def currency(request: pytest.FixtureRequest) -> str:
 def swiss(odoo: Server, connect: Any) -> Lane:
     """A seller in Switzerland with a number of the import scheme."""
     settings = settings_of(odoo)
-    return connect.of(
-        msgspec.structs.replace(settings, vat=VatPolicy(seller_country="CH", ioss=True))
-    )
+    return connect.of(msgspec.structs.replace(settings, vat=VatPolicy(seller_country="CH", ioss=True)))
 
 
 def test_the_order_waits_for_the_rate_and_goes_on_with_it(swiss: Lane, currency: str) -> None:
