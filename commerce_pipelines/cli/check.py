@@ -11,6 +11,7 @@ from typing import Any
 
 from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError
+from ..domain.vat.decision import VatPolicy
 from ..flows.identity import identify, may_publish, strangers
 from ..resources.connections import Connections
 from ..warehouse.shared.accounts import KnownAccount
@@ -103,9 +104,10 @@ def _verify_odoo(connections: Connections) -> Iterator[Finding]:
                 yield from entered
             if not any(problem for _, problem in entered):
                 odoo = connections.odoo_of(channels[0].name)
-                problems += [*verify_company(odoo), *verify_names(odoo, channels)]
-                vat = connections.settings.vat
-                if connections.settings.odoo.create_missing and any((row.vat or vat).oss for row in channels):
+                policies = _list_policies(connections, channels)
+                sellers = {key: policy.seller_country for key, policy in policies.items()}
+                problems += [*verify_company(odoo, sellers), *verify_names(odoo, channels)]
+                if connections.settings.odoo.create_missing and any(policy.oss for policy in policies.values()):
                     problems += verify_oss(odoo)
     except CommerceError as error:
         yield "Odoo: names", str(error)
@@ -122,6 +124,14 @@ def _group_by_company(connections: Connections) -> dict[str, list[ChannelSetting
     for channel in connections.settings.channels:
         channels.setdefault(channel.company, []).append(channel)
     return channels
+
+
+def _list_policies(connections: Connections, channels: Sequence[ChannelSettings]) -> dict[str, VatPolicy]:
+    """The VAT policies that count for these channels, by their key in the file."""
+    return {
+        f"channels[{channel.name}].vat" if channel.vat else "vat": channel.vat or connections.settings.vat
+        for channel in channels
+    }
 
 
 def _ask_company(connections: Connections, channels: Sequence[ChannelSettings]) -> str:

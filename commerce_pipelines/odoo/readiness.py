@@ -13,8 +13,10 @@ from typing import Any
 from ..core.errors import PermanentError
 from ..domain.sales.draft import MODULE as XID_MODULE
 from ..domain.sales.rules import SaleRules
+from ..domain.vat.territories import vat_country
 from .accounting.oss import tag_of, untagged
 from .accounting.taxes import read_named
+from .reference.company import Countries, read_company
 from .reference.names import KINDS, Kind, find_names
 from .rpc.client import OdooClient, of_company
 from .rpc.load import own
@@ -94,8 +96,9 @@ def _find_refusals(client: OdooClient, wanted: Sequence[tuple[str, tuple[str, ..
             yield f"{client.settings.username} may not {' or '.join(refused)} {model}: give the group {group}{hint}."
 
 
-def verify_company(client: OdooClient) -> list[str]:
-    """What the client's company lacks before orders can be loaded, a sentence each."""
+def verify_company(client: OdooClient, sellers: Mapping[str, str]) -> list[str]:
+    """What the client's company lacks before orders can be loaded, a sentence each. sellers: the keys of the VAT
+    policies of its channels, and the country in which each says that the seller is established."""
     who = client.who
     name, problems = who.companies.get(who.company_id, "The company"), []
     if not client.call("stock.warehouse", "search_count", domain=[["company_id", "=", who.company_id]], limit=1):
@@ -105,6 +108,12 @@ def verify_company(client: OdooClient) -> list[str]:
         problems.append(
             f"{name} has no sale tax: load its chart of accounts under Invoicing > Configuration > Settings."
         )
+    home = read_company(client, Countries(client)).country
+    problems += [
+        f"{key}.seller_country is {country}, but {name} is in {home} in Odoo: correct it, or give the channels of this "
+        "company a `vat` of their own."
+        for key, country in sellers.items() if home and vat_country(country, "") != vat_country(home, "")
+    ]  # fmt: skip
     return problems
 
 

@@ -12,6 +12,7 @@ import pytest
 from commerce_pipelines.cli.check import verify
 from commerce_pipelines.core.errors import PermanentError, ProtocolError, SettingsError
 from commerce_pipelines.domain.orders.order import Address, Buyer, LineKind, Order
+from commerce_pipelines.domain.vat.decision import VatPolicy
 from commerce_pipelines.flows.identity import agree, may_write_odoo
 from commerce_pipelines.flows.intake.pull import pull
 from commerce_pipelines.flows.inventory.pulse import pulses
@@ -248,6 +249,18 @@ def test_check_refuses_a_warehouse_of_another_company(odoo: Server, second: Seco
     two = msgspec.structs.replace(two, warehouse=house)
     fine = connect.of(msgspec.structs.replace(settings, channels=(settings.channels[0], two)))
     assert not any(house in problem for problem in findings(fine))
+
+
+def test_check_tells_of_a_seller_in_another_country_than_the_company(
+    odoo: Server, second: Second, connect: Any
+) -> None:
+    settings = of_two(odoo)
+    (channel, two) = settings.channels
+    two = msgspec.structs.replace(two, vat=VatPolicy(seller_country="AT"))
+    problems = findings(connect.of(msgspec.structs.replace(settings, channels=(channel, two))))
+    (problem,) = (problem for problem in problems if "seller_country" in problem)
+    assert "channels[shop_two].vat.seller_country is AT" in problem
+    assert f"{SECOND} is in DE" in problem
 
 
 def test_a_company_without_warehouse_or_chart_is_told_and_its_orders_wait(
