@@ -35,7 +35,7 @@ def main(url: str, database: str, count: int) -> None:
     from commerce_pipelines.resources.connections import open_connections
     from commerce_pipelines.settings.file import parse
     from commerce_pipelines.warehouse import exceptions as quarantine  # noqa: F401
-    from commerce_pipelines.warehouse.orders import staging  # noqa: F401
+    from commerce_pipelines.warehouse.orders import staged_rows  # noqa: F401
 
     os.environ["BENCH_TOKEN"] = "token"  # noqa: S105
     keys = {"COMMERCE_DATABASE_URL": database, "COMMERCE_MASTER_KEY": MASTER_KEY_TEXT}

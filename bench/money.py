@@ -26,7 +26,7 @@ from commerce_pipelines.domain.money import digits, to_decimal, unit_price
 from commerce_pipelines.domain.orders.order import Address, LineKind, Order, OrderLine, OrderStatus, check
 from commerce_pipelines.domain.products import Product
 from commerce_pipelines.domain.sales.draft import SaleDraft
-from commerce_pipelines.domain.sales.drafting import draft
+from commerce_pipelines.domain.sales.order_to_draft import draft
 from commerce_pipelines.domain.sales.rules import SaleRules
 from commerce_pipelines.domain.vat.decision import VatPolicy
 from commerce_pipelines.odoo.sales.confirming import DUST_AMOUNT

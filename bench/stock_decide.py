@@ -2,7 +2,7 @@
 
 **What is measured.** 50,000 products in two warehouses, offered on three channels: from the stock snapshot to each
 listing's target (`availability.feeds`, `decide`) and to the difference with what the channel shows
-(`publishing.difference`, `figures`), for all three. CPU-seconds and peak memory of a fresh process; imports and
+(`push_plan.difference`, `figures`), for all three. CPU-seconds and peak memory of a fresh process; imports and
 made-up data excluded from the seconds. Then 12 products change, and each channel must be told exactly 12 figures.
 
 **The baseline** is the usual loop over the same listings in the same process: a dictionary of stock, the rule of free
@@ -60,7 +60,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
 def main(count: int) -> None:
     import pandas as pd
 
-    from commerce_pipelines.domain.inventory import availability, publishing
+    from commerce_pipelines.domain.inventory import availability, push_plan
     from commerce_pipelines.domain.inventory.listings import Breaker, InventoryRules
     from commerce_pipelines.domain.sales.rules import SaleRules
 
@@ -74,8 +74,8 @@ def main(count: int) -> None:
         fed = availability.feeds(channel, rules, sales, places, {""})
         targets = availability.decide(table, stock, {}, rules, sales, fed)
         belief = pd.DataFrame({"key": table["key"], "quantity": shown, "read_at": NOW})
-        changes = publishing.difference(targets, belief.reindex(columns=list(publishing.BELIEF_COLUMNS)), NOW)
-        publishing.figures(changes, count, count, {}).reasons(Breaker())
+        changes = push_plan.difference(targets, belief.reindex(columns=list(push_plan.BELIEF_COLUMNS)), NOW)
+        push_plan.figures(changes, count, count, {}).reasons(Breaker())
         return changes
 
     with measured() as cost:

@@ -18,7 +18,7 @@ from .common import RETRY, counts, failures, labels
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..domain.inventory.publishing import Standing
+    from ..domain.inventory.push_plan import Standing
     from ..flows.inventory.publish import Published
 
 FLOW = "inventory"
@@ -203,7 +203,7 @@ def published_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition
     def published_inventory(
         context: dg.AssetExecutionContext, config: PublishConfig, connections: dg.ResourceParam[Connections]
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        from ..domain.inventory.publishing import standing
+        from ..domain.inventory.push_plan import standing
         from ..flows.inventory.publish import publish
         from ..flows.inventory.readings import recent_stock
 

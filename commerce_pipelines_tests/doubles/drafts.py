@@ -15,7 +15,7 @@ from commerce_pipelines.domain.money import to_minor
 from commerce_pipelines.domain.orders.order import Address, LineKind, Order, OrderLine, OrderStatus, check
 from commerce_pipelines.domain.products import Product
 from commerce_pipelines.domain.sales.draft import SaleDraft
-from commerce_pipelines.domain.sales.drafting import draft
+from commerce_pipelines.domain.sales.order_to_draft import draft
 from commerce_pipelines.domain.sales.rules import SaleRules
 from commerce_pipelines.domain.vat.decision import VatPolicy
 

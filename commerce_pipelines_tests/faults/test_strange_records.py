@@ -27,7 +27,7 @@ from commerce_pipelines.settings import file as settings_file
 from commerce_pipelines.settings.file import Settings
 from commerce_pipelines.warehouse import exceptions as quarantine
 from commerce_pipelines.warehouse.landing.landing import Snapshot
-from commerce_pipelines.warehouse.orders import staging
+from commerce_pipelines.warehouse.orders import staged_rows
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.doubles.lane import MUG, NAME, Lane, line, waiting
 from commerce_pipelines_tests.doubles.lane import ZONE as LANE_ZONE
@@ -81,7 +81,7 @@ def test_any_value_anywhere_is_read_or_refused(
                 refused += 1
                 continue
             read.append(order)
-    with warehouse.transaction() as connection, staging.writer(connection, NAME, today, today, territory) as writer:
+    with warehouse.transaction() as connection, staged_rows.writer(connection, NAME, today, today, territory) as writer:
         for number, order in enumerate(read):
             writer.add(Snapshot(record_id=str(number), digest="", day=today, subject_id=""), order)
     assert min(len(read), refused) > 50

@@ -2,7 +2,7 @@
 threshold.
 
 What belongs here: the pure rule, over whole tables of listings at once, in integers. What does not: the settings'
-shapes (listings.py), publishing a difference (publishing.py), reading anything. Import it inside functions: it loads
+shapes (listings.py), publishing a difference (push_plan.py), reading anything. Import it inside functions: it loads
 pandas.
 
 Quantities inside are millionths of a unit as int64, because Odoo counts in floats and a kilogram may be divided.

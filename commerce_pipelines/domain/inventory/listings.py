@@ -1,7 +1,7 @@
 """Listings, pushes, and the `inventory:` section of a channel: shapes and settings.
 
 What belongs here: the shapes of listings and pushes, and the `inventory:` section of a channel. What does not: the rule
-from free stock to target (availability.py), the difference and the breaker (publishing.py), reading Odoo
+from free stock to target (availability.py), the difference and the breaker (push_plan.py), reading Odoo
 (odoo/inventory/snapshot.py), how a marketplace lists its listings or takes a quantity (channels/*).
 """
 

@@ -7,7 +7,7 @@ A confirmed order keeps the product, the taxes and the warehouse that it was sol
 changed since counts for new orders only. A field that is empty or withheld in the answer is no change.
 
 What belongs here: the base's shape, making it, and what an answer changes. What does not: drafting with it
-(drafting.py), Odoo's side (odoo/sales/differences.py), its column (warehouse/orders/ledger.py).
+(order_to_draft.py), Odoo's side (odoo/sales/differences.py), its column (warehouse/orders/ledger.py).
 
 The base is stored unencrypted and holds no personal data: contacts are keyed hashes, one for each field, so that a
 field that the answer leaves out can be told from a field that changed.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ...channels.capabilities import Channel
-    from ...domain.inventory.publishing import Plan
+    from ...domain.inventory.push_plan import Plan
 
 EFFECTS_AT_ONCE = 1_000_000  # effects at once: a channel needs the fewest calls for all of them together
 

@@ -1,7 +1,7 @@
 """Landed orders -> drafts: read completely, contacts included, and matched with the products that Odoo has.
 
 What belongs here: decrypting orders on their way to Odoo, in chunks, and one look-up of all their products. What does
-not: what a draft is (domain/sales/drafting.py), which orders are due (load.py).
+not: what a draft is (domain/sales/order_to_draft.py), which orders are due (load.py).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from ...domain.orders.order import Order
 from ...domain.products import Product
 from ...domain.sales.base import Base, LastLoad, Seal
 from ...domain.sales.draft import SaleDraft
-from ...domain.sales.drafting import draft
 from ...domain.sales.mapping import codes_of
+from ...domain.sales.order_to_draft import draft
 from ...resources.connections import Connections
 from .customers import name_customer
 from .stage import read_order

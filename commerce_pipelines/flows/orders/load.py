@@ -1,8 +1,8 @@
 """Staged orders -> Odoo: which are due, what each becomes, and what came of it.
 
 What belongs here: carrying out the steps of domain/sales/lifecycle.py, keeping the ledger and the exceptions. What does
-not: how Odoo is written to (odoo/sales/sales.py), what an order becomes (domain/sales/drafting.py), reading drafts
-(drafts.py).
+not: how Odoo is written to (odoo/sales/sales.py), what an order becomes (domain/sales/order_to_draft.py), reading
+drafts (drafts.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Landing -> staged tables: the newest answer of each order, translated, without calls to a channel or Odoo.
 
 What belongs here: running a channel's pure translation over the landed days, in chunks of constant memory. What does
-not: the translation (channels/*/orders/translate.py), the tables (warehouse/orders/staging.py).
+not: the translation (channels/*/orders/translate.py), the tables (warehouse/orders/staged_rows.py).
 """
 
 from __future__ import annotations
@@ -99,14 +99,14 @@ def stage(
     """Replace the staged rows of the days `[start, end)`, all in one transaction. An answer that cannot be read goes to
     the exceptions, and the others go on. An order whose data subject is erased gets no row."""
     from ...warehouse import exceptions
-    from ...warehouse.orders import staging
+    from ...warehouse.orders import staged_rows
 
     now = now or connections.instruments.now()
     source = connections.channel(name).orders
     staged = Staged()
     refused: list[tuple[Snapshot, RecordError]] = []
     with connections.warehouse.transaction() as connection:
-        with staging.writer(connection, name, start, end, territory) as writer:
+        with staged_rows.writer(connection, name, start, end, territory) as writer:
             for snapshot in connections.landing(name, Topic.ORDERS).newest(start, end):
                 if snapshot.raw is None:
                     staged.forgotten += 1
@@ -119,7 +119,7 @@ def stage(
                     staged.of(snapshot.day).refused += 1
                     continue
                 writer.add(snapshot, order)
-        _add_figures(staged, staging.figures(connection, name, start, end))
+        _add_figures(staged, staged_rows.figures(connection, name, start, end))
         failures = [
             exceptions.Failure(
                 record_id=snapshot.record_id, day=snapshot.day, reason=error.reason, digest=snapshot.digest

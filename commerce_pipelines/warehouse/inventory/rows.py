@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ...domain.inventory.publishing import LATE, Belief
+from ...domain.inventory.push_plan import LATE, Belief
 from ...domain.outbox.effects import Kind
 from ..outbox import holds
 from ..tables.database import clock
@@ -32,7 +32,7 @@ def load_rows(connection: Connection, table: str, channel: str) -> pd.DataFrame:
 
 
 def beliefs(connection: Connection, channel: str) -> pd.DataFrame:
-    """BELIEF_COLUMNS of domain/inventory/publishing.py for each listing of a channel, from its last reading and our
+    """BELIEF_COLUMNS of domain/inventory/push_plan.py for each listing of a channel, from its last reading and our
     pushes.
 
     A cancelled order counts as a sale at the time of its cancellation, because the channel may have put its units back.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-    from ...domain.inventory.publishing import Figures
+    from ...domain.inventory.push_plan import Figures
 
 RUNS_KEPT_FOR = timedelta(days=90)  # how long the rows of past runs are kept
 

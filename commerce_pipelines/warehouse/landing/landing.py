@@ -3,7 +3,7 @@
 A record is an order, a return or a refund, depending on the topic. Topics never see each other's records.
 
 What belongs here: keeping answers, and returning the newest of each record. What does not: reading their content
-(channels/*/orders/translate.py), keys (vault.py), staged rows (orders/staging.py).
+(channels/*/orders/translate.py), keys (vault.py), staged rows (orders/staged_rows.py).
 """
 
 from __future__ import annotations

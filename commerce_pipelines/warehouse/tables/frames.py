@@ -1,8 +1,8 @@
 """DataFrames in and out of tables by COPY, with Arrow types all the way: ints stay ints, ids stay text, times stay UTC.
 
 What belongs here: the bridge for any table of the schema `commerce`. What does not: which rows an asset means
-(resources/tables.py), how an order becomes rows (orders/staging.py). Import it inside functions: it loads pandas and
-pyarrow.
+(resources/tables.py), how an order becomes rows (orders/staged_rows.py). Import it inside functions: it loads pandas
+and pyarrow.
 """
 
 from __future__ import annotations

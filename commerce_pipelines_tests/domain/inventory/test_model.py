@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from commerce_pipelines.domain.inventory.availability import decide
 from commerce_pipelines.domain.inventory.listings import InventoryRules
-from commerce_pipelines.domain.inventory.publishing import BELIEF_COLUMNS, LATE, difference
+from commerce_pipelines.domain.inventory.push_plan import BELIEF_COLUMNS, LATE, difference
 from commerce_pipelines.domain.sales.rules import Pack, SaleRules
 
 EPOCH = datetime(2026, 11, 20, tzinfo=UTC)

@@ -23,7 +23,7 @@ from commerce_pipelines.domain.orders.order import (
     check,
 )
 from commerce_pipelines.domain.sales.draft import SaleDraft
-from commerce_pipelines.domain.sales.drafting import draft
+from commerce_pipelines.domain.sales.order_to_draft import draft
 from commerce_pipelines.domain.sales.rules import Pack, SaleRules, TaxMapping
 from commerce_pipelines.domain.vat.decision import VatPolicy
 from commerce_pipelines.domain.vat.rates import CountryRates

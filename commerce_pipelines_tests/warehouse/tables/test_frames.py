@@ -15,7 +15,7 @@ from psycopg2.extensions import connection as Connection
 
 from commerce_pipelines.domain.orders.order import Address, Buyer, LineKind, Order, OrderLine, OrderStatus
 from commerce_pipelines.warehouse.landing.landing import Snapshot
-from commerce_pipelines.warehouse.orders import staging
+from commerce_pipelines.warehouse.orders import staged_rows
 from commerce_pipelines.warehouse.tables.database import Warehouse, storable
 from commerce_pipelines.warehouse.tables.frames import read_frame, replace_days, write_frame, write_rows
 
@@ -171,7 +171,7 @@ SNAPSHOT = Snapshot(record_id="1", digest="ab", day=DAY, subject_id="cd")
 
 def test_staged_rows_hold_the_business_and_no_person(warehouse: Warehouse) -> None:
     with warehouse.transaction() as connection:
-        with staging.writer(connection, "shop_de", DAY, NEXT, lambda country, code: f"{country}{code}") as writer:
+        with staged_rows.writer(connection, "shop_de", DAY, NEXT, lambda country, code: f"{country}{code}") as writer:
             writer.add(SNAPSHOT, ORDER)
     (order,) = stored(warehouse, "orders").to_dict("records")
     first, second = stored(warehouse, "order_lines").sort_values("position").to_dict("records")
@@ -188,10 +188,10 @@ def test_staged_rows_hold_the_business_and_no_person(warehouse: Warehouse) -> No
 
 
 def test_staging_is_all_or_nothing(warehouse: Warehouse) -> None:
-    with warehouse.transaction() as connection, staging.writer(connection, "shop_de", DAY, NEXT) as writer:
+    with warehouse.transaction() as connection, staged_rows.writer(connection, "shop_de", DAY, NEXT) as writer:
         writer.add(SNAPSHOT, ORDER)
     with pytest.raises(RuntimeError), warehouse.transaction() as connection:
-        with staging.writer(connection, "shop_de", DAY, NEXT) as writer:
+        with staged_rows.writer(connection, "shop_de", DAY, NEXT) as writer:
             writer.flush()
             raise RuntimeError
     assert len(stored(warehouse, "orders")) == 1

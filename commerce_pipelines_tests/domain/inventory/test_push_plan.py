@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from commerce_pipelines.domain.inventory.listings import Breaker
-from commerce_pipelines.domain.inventory.publishing import BELIEF_COLUMNS, difference, figures
+from commerce_pipelines.domain.inventory.push_plan import BELIEF_COLUMNS, difference, figures
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

@@ -22,7 +22,7 @@ from commerce_pipelines.domain.orders.order import (
     Payment,
     Shipped,
 )
-from commerce_pipelines.domain.sales.drafting import owed_to_buyer
+from commerce_pipelines.domain.sales.order_to_draft import owed_to_buyer
 from commerce_pipelines.domain.sales.rules import Pack, Route, SaleRules, TaxMapping
 from commerce_pipelines.domain.vat.decision import VatPolicy
 from commerce_pipelines.domain.vat.rates import CountryRates
