@@ -22,6 +22,7 @@ from commerce_pipelines.domain.orders.order import OrderStatus
 from commerce_pipelines.domain.sales.completeness import Booked, Claim, compare
 from commerce_pipelines.domain.sales.draft import order_xid
 from commerce_pipelines.flows.orders.prove import prove
+from commerce_pipelines.odoo.rpc.client import Who
 from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.settings.file import parse
 
@@ -119,6 +120,8 @@ class _Shop:
 class _Odoo:
     """Odoo's answers to the proof's calls: external ids, fields, rows."""
 
+    who = Who(uid=2, lang="en_US", company_id=1)
+
     def __init__(self, orders: Sequence[OrderTotal]) -> None:
         self._rows = {number: one for number, one in enumerate(orders, 1) if one.order_id not in MISSING}
         self._ids = {order_xid("shop", one.order_id): number for number, one in self._rows.items()}
@@ -135,6 +138,6 @@ class _Odoo:
     def _build_row(self, number: int) -> dict[str, Any]:
         one = self._rows[number]
         total = float(to_decimal(one.total + (one.order_id == "20"), one.currency))
-        return {"id": number, "name": f"S{number}", "state": "sale", "currency_id": [1, one.currency],
-                "amount_total": total, "amount_tax": 0.0, "order_line": [number], "delivery_status": False,
-                "picking_ids": []}  # fmt: skip
+        return {"id": number, "name": f"S{number}", "state": "sale", "company_id": [1, "Shop"],
+                "currency_id": [1, one.currency], "amount_total": total, "amount_tax": 0.0, "order_line": [number],
+                "delivery_status": False, "picking_ids": []}  # fmt: skip
