@@ -2,7 +2,7 @@
 
     readings     all that is read, by functions named for what it costs (readings.py)
     targets      what each listing shall show: pure (domain/inventory/availability.py)
-    plan         what has to be pushed, and whether the breaker stops it: pure (domain/inventory/publishing.py)
+    plan         what has to be pushed, and whether the breaker stops it: pure (domain/inventory/push_plan.py)
     dispatch     on record, then sent (quantities.py, flows/outbox/)
 
 What belongs here: the order of these steps and the lock. What does not: the steps themselves, the calls of a channel
@@ -31,7 +31,7 @@ from .readings import Snapshot, read_offer, reread_listings, stored_stock, take_
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ...domain.inventory.publishing import Plan
+    from ...domain.inventory.push_plan import Plan
 
 
 class Published(msgspec.Struct, kw_only=True):
@@ -68,7 +68,7 @@ def refresh_targets(connections: Connections, name: str, snapshot: Snapshot | No
 def compare(connections: Connections, name: str) -> Plan:
     """What a run would push now: stock is read anew; listings are those of the last reading, or are read now if they
     never were. Writes nothing to Odoo or to the channel."""
-    from ...domain.inventory import availability, publishing
+    from ...domain.inventory import availability, push_plan
     from ...warehouse.inventory.rows import lock_name, read_belief
 
     stock = take_stock(connections, name, store=False)
@@ -79,7 +79,7 @@ def compare(connections: Connections, name: str) -> Plan:
         offer = read_offer(connections, name, stock)
     with connections.warehouse.transaction() as connection:
         belief = read_belief(connection, name)
-    return publishing.plan(offer, availability.targets(offer), belief)
+    return push_plan.plan(offer, availability.targets(offer), belief)
 
 
 def publish(
@@ -98,7 +98,7 @@ def publish(
     sent, so that after a crash the next run knows which listings are uncertain. If a push is stale, the listings are
     read again, completely, and may be lowered at once but not raised: see `Plan.lowering`.
     """
-    from ...domain.inventory import availability, publishing
+    from ...domain.inventory import availability, push_plan
     from ...warehouse.inventory.rows import lock_name, read_belief
     from ...warehouse.inventory.runs import record_run
     from ...warehouse.inventory.stock import store_targets
@@ -110,7 +110,7 @@ def publish(
         targets = availability.targets(offer)
         with warehouse.transaction() as connection:
             targets = store_targets(connection, name, targets, offer.taken_at)
-            before = publishing.plan(offer, targets, read_belief(connection, name))
+            before = push_plan.plan(offer, targets, read_belief(connection, name))
         if dry_run or offer.rules.dry_run:
             return Published(before=before, after=before, outcomes=Counter(), dry=True)
         may_publish(connections, name)
@@ -122,7 +122,7 @@ def publish(
             if stale:
                 listings = reread_listings(connections, name, run_id)
             with warehouse.transaction() as connection:
-                after = publishing.plan(offer, targets, read_belief(connection, name))
+                after = push_plan.plan(offer, targets, read_belief(connection, name))
             plan = after.lowering(stale)
             if not len(plan.pushes()):
                 break
