@@ -59,7 +59,8 @@ def mark(odoo: OdooClient, work: Sorted, holding: frozenset[str]) -> None:
         holds, held = holding & now.keys(), order_id not in loaded and holding & before.keys()
         if holds and not held and outcome.state in SOLD:
             hold.add(outcome.odoo_id)
-        if HOLDS & before.keys() and not holds and order_id not in loaded:
+        # An order under review that is not paid any more stays held, whatever `on_payment_lost` says.
+        if HOLDS & before.keys() and not HOLDS & now.keys() and order_id not in loaded:
             free.add(outcome.odoo_id)
     _hold_and_release(odoo, hold, free)
     show(odoo, orders)
