@@ -1,0 +1,292 @@
+"""nemesis: ten minutes of blows against `commerce-pipelines dev`, then the proof.
+
+**What is measured.** `dev` in a folder of its own, between the stand-ins of three marketplaces and of Odoo. Orders come
+in all the time. Every half minute a blow falls, chosen by a seed: SIGKILL of the daemon, the code server, the webserver, a
+run, PostgreSQL or `dev` itself, SIGTERM of `dev` (both are started again at once, as a service manager does), Odoo away
+for a quarter of a minute, answers of Odoo lost after its work, a marketplace that fails, throttles or hangs up.
+`nemesis_back_to_work` is the time from the end of a blow until the next sale order is made in Odoo, the worst of all
+blows; it includes the ten seconds between two polls and the run. At the end the blows stop, and every paid order must
+be exactly one sale order of the same money: `nemesis_orders_wrong` counts those that are not.
+
+Also told: by how much the memory of daemon and code server and the database grew.
+
+    python -m bench nemesis --size 1       ten minutes; --size 0.1 one minute
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import msgspec
+
+from commerce_sandbox.server import Fault, StandIn
+from commerce_sandbox.world import LANES, World, running
+
+from .figures import Figure, Skipped
+
+MINUTES, BETWEEN_SECONDS, ORDER_SECONDS = 10.0, 30.0, 4.0
+BACK_SECONDS, READY_SECONDS, SETTLE_SECONDS = 30.0, 300.0, 300.0
+AWAY_SECONDS = 15.0
+SEED = 7
+BLOWS = (
+    "kill daemon", "kill code server", "kill webserver", "kill run", "kill PostgreSQL", "kill dev", "end dev",
+    "Odoo away", "Odoo's answers lost", "marketplace fails", "marketplace throttles", "marketplace hangs up",
+)  # fmt: skip
+# What tells a process of `dev` by its command line.
+COMMANDS = {
+    "daemon": "dagster._daemon",
+    "code server": "api grpc",
+    "webserver": "commerce_pipelines.cli.webserver",
+    "PostgreSQL": "/postgres",
+}
+
+
+class Blow(msgspec.Struct):
+    """What fell, and the seconds until work went on."""
+
+    name: str
+    seconds: float
+
+
+class Dev:
+    """`commerce-pipelines dev` in its own process, started again whenever it ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.log = folder, folder / "dev.log"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.process = self.start()
+
+    def start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "commerce_pipelines.cli.main", "dev", "--port", str(self.port)]
+        with self.log.open("ab") as log:
+            return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)  # noqa: S603 - our own
+
+    def end(self, sign: signal.Signals) -> None:
+        self.process.send_signal(sign)
+        self.process.wait(timeout=60)
+
+    def wait_until(self, done: Callable[[], bool]) -> None:
+        """Raises Skipped, with the end of its log, for a `dev` that does not begin to work."""
+        deadline = time.monotonic() + READY_SECONDS
+        while not done():
+            if time.monotonic() > deadline:
+                lines = self.log.read_text(errors="replace").splitlines()[-12:]
+                raise Skipped("dev did not begin to work:\n" + "\n".join(lines))
+            time.sleep(0.5)
+
+    def find(self, command: str) -> list[int]:
+        """Processes of this folder whose command line holds `command`. The database's outlives `dev`."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                with suppress(OSError):
+                    line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                    if command in line and Path(os.readlink(entry / "cwd")).is_relative_to(self.folder):
+                        found.append(int(entry.name))
+        return found
+
+    def find_runs(self) -> list[int]:
+        """Forked from the warm server, which the daemon started: they have its command line and a child's place."""
+        daemons = set(self.find(COMMANDS["daemon"]))
+        return [pid for pid in _descend(daemons) if pid not in daemons]
+
+
+class Nemesis:
+    def __init__(self, world: World, dev: Dev, rng: random.Random, tell: Callable[[str], None]) -> None:
+        self.world, self.dev, self.rng, self.tell = world, dev, rng, tell
+        self.blows: list[Blow] = []
+
+    def strike(self, name: str) -> None:
+        """One blow, to its end, and the time until the next sale order."""
+        self.tell(f"{len(self.blows) + 1}. {name}")
+        what, _, whom = name.partition(" ")
+        if what == "end":
+            self.dev.end(signal.SIGTERM)
+            self.dev.process = self.dev.start()
+        elif whom == "dev":
+            self.dev.end(signal.SIGKILL)
+            self.dev.process = self.dev.start()
+        elif what == "kill":
+            pids = self.dev.find_runs() if whom == "run" else self.dev.find(COMMANDS[whom])
+            with suppress(ProcessLookupError):
+                if pids:
+                    os.kill(min(pids) if whom == "PostgreSQL" else self.rng.choice(pids), signal.SIGKILL)
+        elif name == "Odoo away":
+            self._fault(self.world.odoo, Fault(times=10**6, drop=True), AWAY_SECONDS)
+        elif name == "Odoo's answers lost":
+            self._fault(self.world.odoo, Fault(times=3, drop=True, after=True), AWAY_SECONDS)
+        else:
+            faults = {
+                "fails": Fault(times=10**6, status=503), "hangs up": Fault(times=10**6, drop=True),
+                "throttles": Fault(times=2, status=429, headers={"Retry-After": "5"}),
+            }  # fmt: skip
+            stand_in = self.world.channels[self.rng.choice(LANES)]
+            self._fault(stand_in, faults[name.removeprefix("marketplace ")], AWAY_SECONDS)
+        self.blows.append(Blow(name, self._wait_for_work()))
+
+    def _fault(self, stand_in: StandIn, fault: Fault, seconds: float) -> None:
+        stand_in.faults.append(fault)
+        time.sleep(seconds)
+        fault.times = 0
+
+    def _wait_for_work(self) -> float:
+        began, before = time.monotonic(), self.sales()
+        while self.sales() == before and time.monotonic() - began < SETTLE_SECONDS:
+            time.sleep(0.2)
+        return time.monotonic() - began
+
+    def sales(self) -> int:
+        return len(self.world.odoo.database.rows["sale.order"])
+
+
+def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
+    seconds = MINUTES * 60 * size
+    with _prepared() as (world, folder):
+        dev = Dev(folder)
+        try:
+            nemesis = Nemesis(world, dev, random.Random(SEED), tell)
+            stop = threading.Event()
+            orders = threading.Thread(target=_order, args=(world, stop), daemon=True)
+            orders.start()
+            tell("waiting for the first order in Odoo")
+            dev.wait_until(lambda: nemesis.sales() > 0)
+            sizes = [(_resident(dev), _database(folder))]
+            deadline = time.monotonic() + seconds
+            names: list[str] = []
+            while time.monotonic() < deadline:
+                names = names or nemesis.rng.sample(BLOWS, len(BLOWS))
+                nemesis.strike(names.pop())
+                time.sleep(max(0.0, min(BETWEEN_SECONDS, deadline - time.monotonic())))
+            stop.set()
+            orders.join()
+            tell("until every order is dealt with")
+            wrong = _prove(folder, tell)
+            sizes.append((_resident(dev), _database(folder)))
+        finally:
+            with suppress(subprocess.TimeoutExpired):
+                dev.end(signal.SIGTERM)
+    doubled = [ref for ref, times in Counter(_references(world)).items() if times > 1]
+    return _figures(nemesis.blows, wrong + len(doubled), nemesis.sales(), sizes)
+
+
+def _figures(blows: list[Blow], wrong: int, sales: int, sizes: list[tuple[dict[str, float], float]]) -> list[Figure]:
+    worst = max(blows, key=lambda blow: blow.seconds)
+    waits = sorted(blow.seconds for blow in blows)
+    (before, small), (after, large) = sizes
+    grown = ", ".join(f"{name} {before.get(name, 0):.0f} -> {after.get(name, 0):.0f} MB" for name in after)
+    told = f"{grown}; database {small:.0f} -> {large:.0f} MB"
+    return [
+        Figure(
+            name="nemesis_orders_wrong", value=wrong, unit="orders", baseline=sales, target=0,
+            judged="value", at="most",
+            note=f"lost, doubled or of other money, of {sales} sale orders, after {len(blows)} blows; {told}",
+        ),
+        Figure(
+            name="nemesis_back_to_work", value=worst.seconds, unit="s", baseline=waits[len(waits) // 2],
+            target=BACK_SECONDS, judged="value", at="most",
+            note=f"worst after: {worst.name}; baseline is the median; "
+            + ", ".join(f"{blow.name} {blow.seconds:.0f}" for blow in blows)
+            + f"; load {os.getloadavg()[0]:.1f} of {os.cpu_count()} cores",
+        ),
+    ]  # fmt: skip
+
+
+@contextmanager
+def _prepared() -> Iterator[tuple[World, Path]]:
+    """The demo's world and settings in a folder of its own, nobody's database but its own."""
+    with tempfile.TemporaryDirectory(prefix="commerce-nemesis-") as name, running() as world:
+        folder = Path(name).resolve()
+        os.environ.pop("COMMERCE_DATABASE_URL", None)
+        os.environ.update(world.environment(folder))
+        os.environ["PYTHONPATH"] = os.pathsep.join(
+            filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")))
+        )
+        settings = world.settings().replace("poll_seconds: 15", "poll_seconds: 10")
+        (folder / "commerce.yaml").write_text(settings, encoding="utf-8")
+        (folder / "dagster.yaml").symlink_to(Path(__file__).parents[1] / "dagster.yaml")
+        os.chdir(folder)
+        yield world, folder
+
+
+def _order(world: World, stop: threading.Event) -> None:
+    """An order every few seconds, at eBay and Shopify in turn: Amazon allows one search in three minutes only."""
+    for turn in count():
+        if stop.wait(ORDER_SECONDS):
+            return
+        place = 1 + turn % 2
+        order = next(world._fresh[place], None)
+        if order is not None:
+            world.channels[LANES[place]].add_new(order, datetime.now(UTC))
+
+
+def _prove(folder: Path, tell: Callable[[str], None]) -> int:
+    """Orders that are missing, surplus or of other money once everything is dealt with, or in five minutes."""
+    import json
+
+    deadline = time.monotonic() + SETTLE_SECONDS
+    wrong = 1
+    while wrong and time.monotonic() < deadline:
+        time.sleep(10)
+        command = [sys.executable, "-m", "commerce_pipelines.cli.main", "report", "--json"]
+        answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
+        with suppress(ValueError, IndexError):
+            channels = json.loads(answer.stdout.strip().splitlines()[-1])["channels"].values()
+            wrong = sum(len(row["missing"]) + (row["money_difference"] != "0.00") for row in channels)
+            tell(f"{wrong} wrong so far")
+    return wrong
+
+
+def _references(world: World) -> list[str]:
+    rows = world.odoo.database.rows["sale.order"].values()
+    return [str(row["client_order_ref"]) for row in rows if row["state"] != "cancel"]
+
+
+def _resident(dev: Dev) -> dict[str, float]:
+    """MB of the long-lived processes."""
+    sizes = {}
+    for name in ("daemon", "code server"):
+        pages = 0
+        for pid in dev.find(COMMANDS[name]):
+            with suppress(OSError):
+                pages = max(pages, int(Path(f"/proc/{pid}/statm").read_text().split()[1]))
+        sizes[name] = pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    return sizes
+
+
+def _database(folder: Path) -> float:
+    """MB of the embedded database's files."""
+    return sum(file.stat().st_size for file in (folder / ".commerce" / "postgres").rglob("*") if file.is_file()) / 1e6
+
+
+def _descend(pids: set[int]) -> set[int]:
+    """All processes below these."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError, IndexError, ValueError):
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                children.setdefault(parent, []).append(int(entry.name))
+    below: set[int] = set()
+    queue = list(pids)
+    while queue:
+        for child in children.get(queue.pop(), []):
+            if child not in below:
+                below.add(child)
+                queue.append(child)
+    return below
