@@ -28,7 +28,7 @@ from typing import NamedTuple
 import click
 
 from ..core.errors import SettingsError, TransientError
-from ..warehouse.server.server import database_url, libpq_url, stop_database
+from ..warehouse.server.server import database_url, libpq_url, make_private, stop_database
 from .supervisor import Look, Part, Supervisor, cut_log
 
 CODE, WEBSERVER, DAEMON = "Dagster's code server", "Dagster's webserver", "Dagster's daemon"
@@ -41,7 +41,8 @@ Tell = Callable[[str, str], None]
 def dagster_home(root: Path) -> Path:
     """`<root>/.commerce/dagster` with the instance's dagster.yaml and workspace.yaml, written anew each time."""
     home = root / ".commerce" / "dagster"
-    home.mkdir(parents=True, exist_ok=True)
+    make_private(home.parent)
+    make_private(home)
     package = resources.files("commerce_pipelines") / "instance"
     for name in ("dagster.yaml", "workspace.yaml"):
         (home / name).write_text((package / name).read_text(encoding="utf-8"), encoding="utf-8")
@@ -199,7 +200,7 @@ def parts(home: Path, code_socket: Path, host: str, port: int) -> list[Part]:
 def only_one(root: Path, host: str, port: int) -> Iterator[None]:
     """Hold the folder's lock. Raises SettingsError with process id and address of the process that holds it."""
     folder = root / ".commerce"
-    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    make_private(folder)
     with open(folder / "dev.lock", "a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -279,7 +280,7 @@ def serve(services: Services, url: str, beside: contextlib.AbstractContextManage
 def ui_token(root: Path) -> str:
     """What a browser has to know to use the UI. It is stored in the folder, so that a bookmark works the next time."""
     path = root / ".commerce" / "ui.token"
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    make_private(path.parent)
     if not path.exists():
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(24))

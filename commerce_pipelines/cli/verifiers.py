@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from ..channels.settings import ChannelSettings
@@ -180,7 +181,14 @@ def emptied(connections: Connections, channel: ChannelSettings) -> Iterator[Find
     )
 
 
-OF_ALL = (alert_targets, listening_place)
+def private_secrets(connections: Connections) -> Iterator[Finding]:
+    """`.env` holds secrets, so nobody else on this machine may read it."""
+    file = Path(".env")
+    if file.exists() and file.stat().st_mode & 0o077:
+        yield ".env", "can be read by others on this machine; run `chmod 600 .env`."
+
+
+OF_ALL = (alert_targets, listening_place, private_secrets)
 OF_DATABASE = (emptied,)  # these need the database and Odoo
 OF_ODOO = (stock_places, aliases, holding)
 OF_CHANNEL = (first_day,)  # these need no service

@@ -10,9 +10,12 @@ from a hint (inventory.py), Dagster.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
+import socket
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hmac import compare_digest
@@ -26,8 +29,10 @@ from ..warehouse.shared import hints
 from ..warehouse.tables.database import Warehouse
 
 BODY_BYTES = 64 * 1024  # of a body, which is read and dropped; Odoo's has a few hundred
-REQUESTS_AT_ONCE = 32  # requests; further ones wait for a second and are then disconnected
+REQUESTS_AT_ONCE = 64  # requests; further ones wait for a second and are then disconnected
 SENDER_WAIT_SECONDS = 2.0  # seconds that a sender may be silent; Odoo itself waits for one
+REQUEST_SECONDS = 5.0  # that a whole request may last, however busily its sender drips
+PEER_AT_ONCE = 48  # requests of one address, so that one sender never takes every place; Odoo may hint in bursts
 SECRET_CHARACTERS = 24
 
 _log = logging.getLogger("commerce_pipelines.receiver")
@@ -51,6 +56,7 @@ class Receiver(ThreadingHTTPServer):
         self.path = f"/hint/{hints.STOCK}/{secret}".encode()
         self.warehouse = warehouse
         self._free = threading.BoundedSemaphore(REQUESTS_AT_ONCE)
+        self._peers = Counter[str]()
         self._turn = threading.Lock()
         self._count = threading.Lock()
         self._arrived = self._written = 0
@@ -76,19 +82,45 @@ class Receiver(ThreadingHTTPServer):
             self._written = until
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if self._free.acquire(timeout=1.0):
+        if not self._admit(client_address[0]):
+            self.shutdown_request(request)
+        elif self._free.acquire(timeout=1.0):
             super().process_request(request, client_address)
         else:
+            self._dismiss(client_address[0])
             self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
+        deadline = threading.Timer(REQUEST_SECONDS, _shut, (request,))
+        deadline.daemon = True
+        deadline.start()
         try:
             super().process_request_thread(request, client_address)
         finally:
+            deadline.cancel()
             self._free.release()
+            self._dismiss(client_address[0])
+
+    def _admit(self, peer: str) -> bool:
+        with self._count:
+            admitted = self._peers[peer] < PEER_AT_ONCE
+            self._peers[peer] += admitted
+        return admitted
+
+    def _dismiss(self, peer: str) -> None:
+        with self._count:
+            self._peers[peer] -= 1
+            if not self._peers[peer]:
+                del self._peers[peer]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A sender that disconnects or sends nonsense is not logged, because a traceback could show the path."""
+
+
+def _shut(connection: Any) -> None:
+    """End a connection that another thread reads."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):

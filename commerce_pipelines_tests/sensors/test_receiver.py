@@ -22,7 +22,7 @@ from commerce_pipelines.core.errors import SettingsError
 from commerce_pipelines.core.section import Secret
 from commerce_pipelines.odoo.rpc.client import connect
 from commerce_pipelines.odoo.rpc.settings import OdooSettings
-from commerce_pipelines.sensors.receiver import BODY_BYTES, Receiver, listening
+from commerce_pipelines.sensors.receiver import BODY_BYTES, PEER_AT_ONCE, Receiver, listening
 from commerce_pipelines.settings.file import Listen
 from commerce_pipelines.warehouse.shared import hints
 from commerce_pipelines.warehouse.tables.database import Warehouse
@@ -160,6 +160,24 @@ def test_a_silent_sender_holds_up_nobody(receiver: Receiver, warehouse: Warehous
     with socket.create_connection(address(receiver)) as silent:
         silent.sendall(b"POST /hint")
         assert send(receiver) == 204
+
+
+def test_one_address_never_takes_every_place(receiver: Receiver) -> None:
+    places = [socket.create_connection(receiver.server_address[:2]) for _ in range(PEER_AT_ONCE + 4)]
+    try:
+        for place in places[PEER_AT_ONCE:]:
+            place.settimeout(10)
+            assert place.recv(1) == b""  # hung up on, while the first ones are waited for
+    finally:
+        for place in places:
+            place.close()
+
+
+def test_a_dripping_sender_is_hung_up_on(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("commerce_pipelines.sensors.receiver.REQUEST_SECONDS", 0.2)
+    with socket.create_connection(receiver.server_address[:2], timeout=10) as dripping:
+        dripping.sendall(f"POST {PATH} HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n".encode()[:40])
+        assert dripping.recv(1) == b""
 
 
 def test_without_a_database_it_says_so_and_the_next_hint_works_again(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -15,9 +16,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 from ...core.errors import SettingsError
+from ...core.urls import LOOPBACK
 from . import cluster, keeper
 
 GRACE_SECONDS = 20.0  # how long the server runs on without users, so that several commands in a row start it once
@@ -44,7 +46,25 @@ def database_url(environ: Mapping[str, str] = os.environ, root: Path | None = No
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in SCHEMES:
         raise SettingsError("COMMERCE_DATABASE_URL must look like postgresql://user:password@host:5432/database.")
+    _refuse_open_line(rest)
     return f"postgresql+psycopg2://{rest}"
+
+
+def _refuse_open_line(rest: str) -> None:
+    """Raises SettingsError for a server elsewhere that is reached without a verified certificate: keys, tokens and
+    buyers would travel in the clear, or to anybody who takes the server's place."""
+    parts = urlsplit(f"//{rest}")
+    asked = parse_qs(parts.query)
+    hosts = {
+        *(parts.hostname or "").split(","),
+        *(host for value in asked.get("host", ()) for host in value.split(",")),
+    }
+    away = {host for host in hosts if host and not host.startswith("/") and host not in LOOPBACK}
+    if away and asked.get("sslmode") != ["verify-full"]:
+        raise SettingsError(
+            f"COMMERCE_DATABASE_URL leads to {', '.join(sorted(away))} without a verified certificate: add "
+            "?sslmode=verify-full (and &sslrootcert=FILE for an authority of your own)."
+        )
 
 
 def libpq_url(url: str) -> str:
@@ -70,11 +90,18 @@ def _find_folder(root: Path | None) -> Path:
     return (root or Path.cwd()).resolve() / ".commerce"
 
 
+def make_private(folder: Path) -> None:
+    """The folder, for its owner's eyes alone. PostgreSQL's own account may pass through it (cluster.py)."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    passing = folder.stat().st_mode & stat.S_IXOTH
+    folder.chmod(0o700 | passing)
+
+
 def _serve_embedded(folder: Path) -> str:
     data = folder / "postgres"
     url = f"postgresql+psycopg2://{ROLE}@/commerce?host={quote(str(cluster.socket_folder(data)))}"
     try:
-        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        make_private(folder)
         with _lock_start(folder):
             _lock_use(folder)
             if not _is_answering(url):
@@ -99,7 +126,7 @@ def _lock_start(folder: Path) -> Iterator[None]:
 def _lock_use(folder: Path) -> None:
     """Take the shared lock that keeps the server running; waits while the keeper is stopping it."""
     if folder not in _held:
-        descriptor = os.open(folder / "postgres.users", os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = os.open(folder / "postgres.users", os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_SH)
         _held[folder] = descriptor
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from commerce_pipelines.core.errors import SettingsError
 from commerce_pipelines.warehouse.server import cluster, keeper
-from commerce_pipelines.warehouse.server.server import database_url, libpq_url, stop_database
+from commerce_pipelines.warehouse.server.server import database_url, libpq_url, make_private, stop_database
 
 USER = textwrap.dedent("""
     import sys, psycopg2
@@ -75,6 +76,34 @@ def test_the_server_holds_no_secret_of_ours_and_our_role_reads_no_file(
                 cursor.execute("COPY (SELECT 1) TO PROGRAM 'cat'")
     finally:
         stop_database(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("url", "refused"),
+    [
+        ("postgresql://u:p@db.example.com/x", "db.example.com"),
+        ("postgresql://u:p@db.example.com/x?sslmode=require", "db.example.com"),
+        ("postgresql://u:p@127.0.0.1,db.example.com/x", "db.example.com"),
+        ("postgresql://u:p@/x?host=db.example.com", "db.example.com"),
+        ("postgresql://u:p@db.example.com/x?sslmode=verify-full", ""),
+        ("postgresql://u:p@127.0.0.1:5432/x", ""),
+        ("postgresql://u:p@[::1]:5432/x", ""),
+        ("postgresql://u@/x?host=/run/postgresql", ""),
+    ],
+)
+def test_a_database_elsewhere_needs_a_verified_certificate(url: str, refused: str) -> None:
+    if not refused:
+        assert database_url({"COMMERCE_DATABASE_URL": url}).endswith(url.partition("://")[2])
+        return
+    with pytest.raises(SettingsError, match=rf"{refused} without a verified certificate: add \?sslmode=verify-full"):
+        database_url({"COMMERCE_DATABASE_URL": url})
+
+
+def test_the_folder_is_its_owners_alone(tmp_path: Path) -> None:
+    folder = tmp_path / ".commerce"
+    folder.mkdir(mode=0o755)
+    make_private(folder)
+    assert folder.stat().st_mode & 0o066 == 0
 
 
 def test_nobody_left_means_no_server_left(tmp_path: Path) -> None:
