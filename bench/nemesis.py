@@ -1,9 +1,11 @@
 """nemesis: ten minutes of blows against `commerce-pipelines dev`, then the proof.
 
 **What is measured.** `dev` in a folder of its own, between the stand-ins of three marketplaces and of Odoo. Orders come
-in all the time. Every half minute a blow falls, chosen by a seed: SIGKILL of the daemon, the code server, the webserver, a
-run, PostgreSQL or `dev` itself, SIGTERM of `dev` (both are started again at once, as a service manager does), Odoo away
-for a quarter of a minute, answers of Odoo lost after its work, a marketplace that fails, throttles or hangs up.
+in all the time. Every half minute a blow falls, chosen by a seed: SIGKILL of the daemon, the code server, the
+webserver, a run, PostgreSQL or `dev` itself, SIGTERM of `dev` (both are started again at once, as a service manager
+does), Odoo away for a quarter of a minute, answers of Odoo lost after its work, a marketplace that fails, throttles or
+hangs up.
+
 `nemesis_back_to_work` is the time from the end of a blow until the next sale order is made in Odoo, the worst of all
 blows; it includes the ten seconds between two polls and the run. At the end the blows stop, and every paid order must
 be exactly one sale order of the same money: `nemesis_orders_wrong` counts those that are not.
@@ -104,7 +106,7 @@ class Dev:
     def find_runs(self) -> list[int]:
         """Forked from the warm server, which the daemon started: they have its command line and a child's place."""
         daemons = set(self.find(COMMANDS["daemon"]))
-        return [pid for pid in _descend(daemons) if pid not in daemons]
+        return [pid for pid in _list_descendants(daemons) if pid not in daemons]
 
 
 class Nemesis:
@@ -128,19 +130,19 @@ class Nemesis:
                 if pids:
                     os.kill(min(pids) if whom == "PostgreSQL" else self.rng.choice(pids), signal.SIGKILL)
         elif name == "Odoo away":
-            self._fault(self.world.odoo, Fault(times=10**6, drop=True), AWAY_SECONDS)
+            self._add_fault(self.world.odoo, Fault(times=10**6, drop=True), AWAY_SECONDS)
         elif name == "Odoo's answers lost":
-            self._fault(self.world.odoo, Fault(times=3, drop=True, after=True), AWAY_SECONDS)
+            self._add_fault(self.world.odoo, Fault(times=3, drop=True, after=True), AWAY_SECONDS)
         else:
             faults = {
                 "fails": Fault(times=10**6, status=503), "hangs up": Fault(times=10**6, drop=True),
                 "throttles": Fault(times=2, status=429, headers={"Retry-After": "5"}),
             }  # fmt: skip
             stand_in = self.world.channels[self.rng.choice(LANES)]
-            self._fault(stand_in, faults[name.removeprefix("marketplace ")], AWAY_SECONDS)
+            self._add_fault(stand_in, faults[name.removeprefix("marketplace ")], AWAY_SECONDS)
         self.blows.append(Blow(name, self._wait_for_work()))
 
-    def _fault(self, stand_in: StandIn, fault: Fault, seconds: float) -> None:
+    def _add_fault(self, stand_in: StandIn, fault: Fault, seconds: float) -> None:
         stand_in.faults.append(fault)
         time.sleep(seconds)
         fault.times = 0
@@ -157,16 +159,16 @@ class Nemesis:
 
 def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
     seconds = MINUTES * 60 * size
-    with _prepared() as (world, folder):
+    with _open_world() as (world, folder):
         dev = Dev(folder)
         try:
             nemesis = Nemesis(world, dev, random.Random(SEED), tell)
             stop = threading.Event()
-            orders = threading.Thread(target=_order, args=(world, stop), daemon=True)
+            orders = threading.Thread(target=_add_orders, args=(world, stop), daemon=True)
             orders.start()
             tell("waiting for the first order in Odoo")
             dev.wait_until(lambda: nemesis.sales() > 0)
-            sizes = [(_resident(dev), _database(folder))]
+            sizes = [(_read_memory(dev), _read_database_size(folder))]
             deadline = time.monotonic() + seconds
             names: list[str] = []
             while time.monotonic() < deadline:
@@ -177,15 +179,17 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
             orders.join()
             tell("until every order is dealt with")
             wrong = _prove(folder, tell)
-            sizes.append((_resident(dev), _database(folder)))
+            sizes.append((_read_memory(dev), _read_database_size(folder)))
         finally:
             with suppress(subprocess.TimeoutExpired):
                 dev.end(signal.SIGTERM)
-    doubled = [ref for ref, times in Counter(_references(world)).items() if times > 1]
-    return _figures(nemesis.blows, wrong + len(doubled), nemesis.sales(), sizes)
+    doubled = [ref for ref, times in Counter(_list_references(world)).items() if times > 1]
+    return _build_figures(nemesis.blows, wrong + len(doubled), nemesis.sales(), sizes)
 
 
-def _figures(blows: list[Blow], wrong: int, sales: int, sizes: list[tuple[dict[str, float], float]]) -> list[Figure]:
+def _build_figures(
+    blows: list[Blow], wrong: int, sales: int, sizes: list[tuple[dict[str, float], float]]
+) -> list[Figure]:
     worst = max(blows, key=lambda blow: blow.seconds)
     waits = sorted(blow.seconds for blow in blows)
     (before, small), (after, large) = sizes
@@ -208,7 +212,7 @@ def _figures(blows: list[Blow], wrong: int, sales: int, sizes: list[tuple[dict[s
 
 
 @contextmanager
-def _prepared() -> Iterator[tuple[World, Path]]:
+def _open_world() -> Iterator[tuple[World, Path]]:
     """The demo's world and settings in a folder of its own, nobody's database but its own."""
     with tempfile.TemporaryDirectory(prefix="commerce-nemesis-") as name, running() as world:
         folder = Path(name).resolve()
@@ -224,7 +228,7 @@ def _prepared() -> Iterator[tuple[World, Path]]:
         yield world, folder
 
 
-def _order(world: World, stop: threading.Event) -> None:
+def _add_orders(world: World, stop: threading.Event) -> None:
     """An order every few seconds, at eBay and Shopify in turn: Amazon allows one search in three minutes only."""
     for turn in count():
         if stop.wait(ORDER_SECONDS):
@@ -252,12 +256,12 @@ def _prove(folder: Path, tell: Callable[[str], None]) -> int:
     return wrong
 
 
-def _references(world: World) -> list[str]:
+def _list_references(world: World) -> list[str]:
     rows = world.odoo.database.rows["sale.order"].values()
     return [str(row["client_order_ref"]) for row in rows if row["state"] != "cancel"]
 
 
-def _resident(dev: Dev) -> dict[str, float]:
+def _read_memory(dev: Dev) -> dict[str, float]:
     """MB of the long-lived processes."""
     sizes = {}
     for name in ("daemon", "code server"):
@@ -269,12 +273,12 @@ def _resident(dev: Dev) -> dict[str, float]:
     return sizes
 
 
-def _database(folder: Path) -> float:
+def _read_database_size(folder: Path) -> float:
     """MB of the embedded database's files."""
     return sum(file.stat().st_size for file in (folder / ".commerce" / "postgres").rglob("*") if file.is_file()) / 1e6
 
 
-def _descend(pids: set[int]) -> set[int]:
+def _list_descendants(pids: set[int]) -> set[int]:
     """All processes below these."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():

@@ -82,16 +82,16 @@ class Receiver(ThreadingHTTPServer):
             self._written = until
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._admit(client_address[0]):
+        if not self._count_in(client_address[0]):
             self.shutdown_request(request)
         elif self._free.acquire(timeout=1.0):
             super().process_request(request, client_address)
         else:
-            self._dismiss(client_address[0])
+            self._count_out(client_address[0])
             self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        deadline = threading.Timer(REQUEST_SECONDS, _shut, (request,))
+        deadline = threading.Timer(REQUEST_SECONDS, _end_connection, (request,))
         deadline.daemon = True
         deadline.start()
         try:
@@ -99,15 +99,15 @@ class Receiver(ThreadingHTTPServer):
         finally:
             deadline.cancel()
             self._free.release()
-            self._dismiss(client_address[0])
+            self._count_out(client_address[0])
 
-    def _admit(self, peer: str) -> bool:
+    def _count_in(self, peer: str) -> bool:
         with self._count:
             admitted = self._peers[peer] < PEER_AT_ONCE
             self._peers[peer] += admitted
         return admitted
 
-    def _dismiss(self, peer: str) -> None:
+    def _count_out(self, peer: str) -> None:
         with self._count:
             self._peers[peer] -= 1
             if not self._peers[peer]:
@@ -117,7 +117,7 @@ class Receiver(ThreadingHTTPServer):
         """A sender that disconnects or sends nonsense is not logged, because a traceback could show the path."""
 
 
-def _shut(connection: Any) -> None:
+def _end_connection(connection: Any) -> None:
     """End a connection that another thread reads."""
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)

@@ -67,6 +67,10 @@ def send(receiver: Receiver, path: str = PATH, method: str = "POST", body: bytes
         return answer.status
 
 
+def get_address(receiver: Receiver) -> tuple[str, int]:
+    return str(receiver.server_address[0]), int(receiver.server_address[1])
+
+
 def rows(warehouse: Warehouse) -> list[tuple[str, datetime]]:
     with warehouse.transaction() as connection, connection.cursor() as cursor:
         cursor.execute("SELECT topic, hinted_at FROM commerce.hints")
@@ -163,7 +167,7 @@ def test_a_silent_sender_holds_up_nobody(receiver: Receiver, warehouse: Warehous
 
 
 def test_one_address_never_takes_every_place(receiver: Receiver) -> None:
-    places = [socket.create_connection(receiver.server_address[:2]) for _ in range(PEER_AT_ONCE + 4)]
+    places = [socket.create_connection(get_address(receiver)) for _ in range(PEER_AT_ONCE + 4)]
     try:
         for place in places[PEER_AT_ONCE:]:
             place.settimeout(10)
@@ -175,7 +179,7 @@ def test_one_address_never_takes_every_place(receiver: Receiver) -> None:
 
 def test_a_dripping_sender_is_hung_up_on(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("commerce_pipelines.sensors.receiver.REQUEST_SECONDS", 0.2)
-    with socket.create_connection(receiver.server_address[:2], timeout=10) as dripping:
+    with socket.create_connection(get_address(receiver), timeout=10) as dripping:
         dripping.sendall(f"POST {PATH} HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n".encode()[:40])
         assert dripping.recv(1) == b""
 
