@@ -1,4 +1,4 @@
-"""`make demo`: a merchant's week of orders, from three marketplaces into Odoo, before your eyes.
+"""`make demo`: a merchant's week of orders, from three marketplaces into Odoo.
 
 What belongs here: the course of the demo. What does not: its marketplaces and orders (world.py).
 """
@@ -88,7 +88,7 @@ def half_open(span: tuple[date, date]) -> tuple[date, date]:
 
 
 def once() -> int:
-    """Every lane in this process, then the proof; 0 only if nothing is missing."""
+    """Every lane in this process, then the proof; returns 0 only if nothing is missing."""
     from commerce_pipelines.settings import file as settings_file
 
     connections = open_connections(settings_file.load())
@@ -109,7 +109,8 @@ def once() -> int:
 
 @contextmanager
 def in_process(connections: Connections) -> Iterator[Callable[[Sequence[Any], dict[str, str]], None]]:
-    """A function that runs assets (keys, tags) in this process, recorded in the demo's Dagster; it says what fails."""
+    """A function that runs assets (keys, tags) in this process, recorded in the demo's Dagster; it prints what
+    fails."""
     import dagster as dg
 
     from commerce_pipelines.definitions import build_defs
@@ -150,7 +151,7 @@ def prove(connections: Connections, as_json: bool = False) -> int:
 
 
 def live(world: World, root: Path, port: int) -> int:
-    """Dagster with its UI; orders trickle in until Ctrl-C."""
+    """Dagster with its UI; new orders come in until Ctrl-C."""
     halt = threading.Event()
     with caught_up(world, root, port) as (connections, services):
         prove(connections)
@@ -173,7 +174,7 @@ def live(world: World, root: Path, port: int) -> int:
 def caught_up(world: World, root: Path, port: int) -> Iterator[tuple[Connections, Services]]:
     """Dagster at work, once it has dealt with every order so far; it is stopped at the end.
 
-    The last days are landed first, so that each sensor's first tick brings them all to Odoo in one run.
+    The last days are landed first, so that each sensor's first tick brings all of them to Odoo in one run.
     """
     from commerce_pipelines.flows.intake.pull import pull
     from commerce_pipelines.sensors.receiver import listening
@@ -240,7 +241,7 @@ def _wait_for_ui(url: str, services: Services) -> None:
 
 
 def _wait_for_lanes(connections: Connections, services: Services) -> None:
-    """Until every landed order is dealt with; the proof tells what is missing if that takes too long."""
+    """Wait until every landed order is dealt with; the proof shows what is missing if that takes too long."""
     deadline = time.monotonic() + LANES_SECONDS
     while time.monotonic() < deadline and services.alive():
         if not any(connections.landing(name, "orders").pending(*half_open(days())) for name in LANES):

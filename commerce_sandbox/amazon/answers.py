@@ -1,4 +1,4 @@
-"""Amazon's answers in common: error bodies, refusals, instants, and the token bucket behind every operation.
+"""What Amazon's answers share: error bodies, refusals, instants, and the token bucket of every operation.
 
 What belongs here: what every operation of the stand-in uses. What does not: any operation.
 """
@@ -25,7 +25,7 @@ def invalid(message: str) -> Refused:
 
 
 def one_marketplace(named: Sequence[str]) -> None:
-    """Changes of listings take one, though their parameter is a list. Raises Refused."""
+    """Changes of listings take one marketplace, although their parameter is a list. Raises Refused."""
     if len(named) != 1 or not named[0]:
         raise invalid("Too many 'marketplaceIds' values provided. Expected a maximum of 1.")
 
@@ -46,13 +46,13 @@ def written(when: datetime) -> str:
 
 
 class Bucket:
-    """Tokens of one operation: full at first, one spent per call, refilled steadily."""
+    """Tokens of one operation: full at first, one is spent per call, refilled steadily."""
 
     def __init__(self, per_second: float, burst: float, at: datetime) -> None:
         self.per_second, self.burst, self.tokens, self.at = per_second, burst, burst, at
 
     def spend(self, now: datetime) -> bool:
-        """False when the bucket is empty, which spends nothing."""
+        """Whether the bucket had a token to spend."""
         flowed = (now - self.at).total_seconds() * self.per_second
         self.tokens, self.at = min(self.burst, self.tokens + max(flowed, 0.0)), max(now, self.at)
         if self.tokens < 1 - 1e-6:

@@ -1,4 +1,4 @@
-"""The stand-in's front: tokens, rate limits, routing. Every call passes here in the order Amazon checks it.
+"""The stand-in's front: tokens, rate limits, routing. Every call is checked here in Amazon's order.
 
 What belongs here: the table of operations, Login with Amazon, who may call how often. What does not: what an operation
 answers (orders.py, listings.py, reports.py, feeds.py). Source: the vendor's API descriptions; bodies of refused tokens
@@ -49,7 +49,7 @@ OPERATIONS = (
     Operation("getReport", "GET", r"/reports/2021-06-30/reports/([^/]+)", 2, 15),
     Operation("getReportDocument", "GET", r"/reports/2021-06-30/documents/([^/]+)", 0.0167, 15),
     Operation("createFeedDocument", "POST", r"/feeds/2021-06-30/documents", 0.5, 15),
-    # Five in five minutes is what JSON_LISTINGS_FEED is granted of createFeed's fifteen.
+    # Of createFeed's fifteen calls at once, JSON_LISTINGS_FEED gets five in five minutes.
     Operation("createFeed", "POST", r"/feeds/2021-06-30/feeds", 0.0083, 5),
     Operation("getFeeds", "GET", r"/feeds/2021-06-30/feeds", 0.0222, 10),
     Operation("getFeed", "GET", r"/feeds/2021-06-30/feeds/([^/]+)", 2, 15),
@@ -102,19 +102,19 @@ class AmazonStandIn(StandIn):
         return self
 
     def add(self, order: dict[str, Any]) -> None:
-        """Keep an order, or its new revision, as it is."""
+        """Keep an order, or its new revision, unchanged."""
         with self.lock:
             self.orders.add(order)
 
     def add_new(self, order: dict[str, Any], now: datetime) -> None:
-        """The same order, placed and changed at this very moment; what the merchant offers goes down by it."""
+        """The same order, placed and changed now; the merchant's quantities are reduced by it."""
         with self.lock:
             self.orders.add_new(order, now)
             for item in order["orderItems"]:
                 self.listings.sold(item["product"].get("sellerSku", ""), item["quantityOrdered"])
 
     def expire_tokens(self) -> None:
-        """All access tokens run out at once."""
+        """All access tokens expire at once."""
         with self.lock:
             self._access.clear()
 

@@ -1,6 +1,6 @@
-"""A merchant's days on Amazon: ordinary orders, and among them one of each odd sort.
+"""A merchant's days on Amazon: ordinary orders, and among them one of each unusual kind.
 
-What belongs here: which sorts there are. What does not: the parts that orders are made of (maker.py).
+What belongs here: which kinds there are. What does not: the parts of an order (maker.py).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FBA_SHARE = 0.4
 
 
 def demo_orders(seed: int, days: int, start: datetime, catalogue: Sequence[Article]) -> Iterator[dict[str, Any]]:
-    """Orders of the last `days` days before `start`, in no order; one of each odd sort, the rest ordinary."""
+    """Orders of the last `days` days before `start`, in no order; one of each unusual kind, the rest ordinary."""
     maker = Maker(seed, catalogue)
     span = int(timedelta(days=days).total_seconds()) - 7200
     kinds = [*ODD, *[_make_ordinary] * max(PER_DAY * days - len(ODD), 0)]
@@ -117,7 +117,7 @@ def _make_partly_cancelled(maker: Maker, placed: datetime) -> dict[str, Any]:
 
 
 def _make_cancellation_asked(maker: Maker, placed: datetime) -> dict[str, Any]:
-    """Only asked for: it changes nothing."""
+    """The buyer only asks for the cancellation, which changes nothing."""
     items = _make_one_item(maker, FR)
     items[0]["cancellation"] = {"cancellationRequest": {"requester": "BUYER", "cancelReason": "Changed my mind"}}
     return maker.order(FR, placed, items)
@@ -175,7 +175,7 @@ def _make_import_scheme(maker: Maker, placed: datetime) -> dict[str, Any]:
 
 
 def _make_deemed_supplier(maker: Maker, placed: datetime) -> dict[str, Any]:
-    """To a British consumer, up to 135 GBP: Amazon is the supplier in the eyes of the tax office."""
+    """To a British consumer, up to 135 GBP: for the tax office, Amazon is the supplier."""
     items = [maker.item(UK, next(each for each in maker.full_rate if each.price_minor_eur < 9000))]
     items[0]["tax"] = {"taxCollections": _build_collection("", "Amazon EU S.à r.l., UK Branch")["taxCollections"]}
     return maker.order(UK, placed, items)
@@ -189,7 +189,7 @@ def _build_collection(scheme: str, party: str) -> dict[str, Any]:
 
 
 def _make_non_amazon(maker: Maker, placed: datetime) -> dict[str, Any]:
-    """Multi-channel fulfilment: Amazon sends what was sold elsewhere. It is nobody's sale here."""
+    """Multi-channel fulfilment: Amazon sends what was sold elsewhere, so it is no sale here."""
     items = _make_one_item(maker, DE, by_amazon=True)
     del items[0]["proceeds"], items[0]["product"]["price"]
     order = _make_fulfilled_by_amazon(maker, maker.order(DE, placed, items, proceeds=None), placed)

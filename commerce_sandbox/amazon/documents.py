@@ -1,4 +1,4 @@
-"""Documents of reports and feeds: kept behind URLs that are good for five minutes, as in Amazon's object store.
+"""Documents of reports and feeds: served under URLs that are valid for five minutes, as in Amazon's object store.
 
 What belongs here: URLs, uploads, downloads. What does not: what is in a document (reports.py, feeds.py).
 """
@@ -25,7 +25,7 @@ class Document:
 
 
 class Documents:
-    """base: where the URLs point; the stand-in itself, unless a test has put a second server there."""
+    """base: the host of the URLs: the stand-in itself, unless a test has set a second server."""
 
     def __init__(self) -> None:
         self.base = ""
@@ -38,13 +38,14 @@ class Documents:
         return name
 
     def url(self, name: str, now: datetime) -> str:
-        """A fresh URL; the one given before no longer works."""
+        """A new URL; the one given before no longer works."""
         document = self.documents[name]
         document.signature, document.expires = secrets.token_hex(16), now + LIFE
         return f"{self.base}{PATH}{name}?X-Amz-Expires=300&X-Amz-Signature={document.signature}"
 
     def serve(self, call: Call, now: datetime) -> Reply:
-        """GET and PUT of a signed URL. An access token does not belong here: whoever sends one gives it away."""
+        """GET and PUT of a signed URL. A request with an access token is refused, because the token would be given
+        away."""
         document = self.documents.get(call.path.removeprefix(PATH))
         signed = document and document.signature and call.one("X-Amz-Signature") == document.signature
         if not document or not signed or not document.expires or document.expires <= now:

@@ -1,4 +1,4 @@
-"""Feeds v2021-06-30 of the stand-in: JSON_LISTINGS_FEED, worked on message by message.
+"""Feeds v2021-06-30 of the stand-in: JSON_LISTINGS_FEED, processed message by message.
 
 What belongs here: a feed's way from upload to processing report. What does not: what a message does to a listing
 (listings.py), serving documents (documents.py). Sources: feeds_2021-06-30.json, the schemas of the feed and its report.
@@ -33,8 +33,8 @@ class Feed:
 
 
 class Feeds:
-    """takes: how long a feed is worked on. fate: how the next feeds end, in turn (DONE when there is nothing left).
-    unsaid: message ids that the processing report neither counts nor names."""
+    """takes: how long a feed is processed. fate: how the next feeds end, in turn (DONE when the list is empty). unsaid:
+    message ids that the processing report neither counts nor names."""
 
     def __init__(self, listings: Listings, documents: Documents) -> None:
         self._listings, self._documents = listings, documents

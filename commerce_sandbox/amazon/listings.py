@@ -53,7 +53,7 @@ class Offer:
 
 
 def offers(catalogue: Sequence[Article], now: datetime) -> list[Offer]:
-    """The catalogue as listings: what Amazon fulfils has no quantity of the merchant's, the rest has some."""
+    """The catalogue as listings: what Amazon fulfils has no quantity of the merchant's, all others have one."""
     return [
         Offer(
             article.sku,
@@ -83,7 +83,7 @@ class Listings:
         self.offers.update((offer.sku, offer) for offer in offers)
 
     def sold(self, sku: str, units: int) -> None:
-        """An order takes from what the merchant offers; nobody calls that a change of the listing."""
+        """An order reduces the merchant's quantity, which Amazon does not count as a change of the listing."""
         for each in self.offers[sku].availability if sku in self.offers else ():
             if _read_code(each) == "DEFAULT" and each.get("quantity"):
                 each["quantity"] = max(each["quantity"] - units, 0)
@@ -132,7 +132,7 @@ class Listings:
         *,
         preview: bool = False,
     ) -> list[dict[str, Any]]:
-        """Apply patches of fulfillment_availability; the issues that kept it from being done."""
+        """Apply patches of fulfillment_availability; returns the issues that prevented it."""
         offer = self.offers.get(sku)
         if offer is None or place not in offer.marketplaces:
             return [_issue("8541", f"SKU '{sku}' is not found.")]

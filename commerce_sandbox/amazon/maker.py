@@ -1,6 +1,7 @@
 """Orders as Amazon would write them, made of the catalogue's articles and a seed.
 
-What belongs here: one ordinary order and its parts. What does not: the odd sorts (demo.py), serving them (orders.py).
+What belongs here: one ordinary order and its parts. What does not: the unusual kinds (demo.py), serving them
+(orders.py).
 
 Consumers' amounts contain the tax (ITEM is unit price × quantity, the stated TAX lies inside); business buyers' amounts
 do not (TAX on top, as in Amazon's own samples). Both add up to proceedsTotal in the one way that the amounts themselves
@@ -31,12 +32,13 @@ class Maker:
         self.full_rate = [article for article in catalogue if article.sku not in REDUCED_RATE]
 
     def articles(self, place: Place, count: int, by_amazon: bool = False) -> list[Article]:
-        """Reduced rates are sold in Germany only: other countries draw the line elsewhere. Amazon sends what it has."""
+        """Articles at reduced rates are sold in Germany only, because other countries reduce other goods. Amazon sends
+        the articles in its warehouses."""
         offered = self.catalogue if place is DE else self.full_rate
         return self.random.choices([each for each in offered if is_fba(each) == by_amazon], k=count)
 
     def order(self, place: Place, placed: datetime, items: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-        """A paid order to a consumer, sent by the merchant, not shipped yet; `more` replaces whole parts of it."""
+        """A paid order of a consumer, which the merchant has not shipped yet; `more` replaces whole parts of it."""
         number = next(self.numbers)
         order_id = f"{300 + len(place.cities)}-{self.seed:07d}-{number:07d}"
         for at, item in enumerate(items, 1):
@@ -118,7 +120,7 @@ def rate_of(place: Place, article: Article) -> int:
 
 
 def local_price(place: Place, cents: int) -> int:
-    """Minor units there; other currencies are rounded to tens."""
+    """Minor units of the place's currency; other currencies than the euro are rounded to tens."""
     return cents if place.per_euro == 1000 else round(cents * place.per_euro / 10_000) * 10
 
 
@@ -147,7 +149,7 @@ def grand_total(items: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def is_fba(article: Article) -> bool:
-    """Every fifth article lies in Amazon's warehouses."""
+    """Every fifth article is in Amazon's warehouses."""
     return CATALOGUE.index(article) % 5 == 4
 
 
@@ -156,5 +158,5 @@ def asin(article: Article) -> str:
 
 
 def hash_of(sku: str) -> int:
-    """The same in every process, unlike hash()."""
+    """A hash that is the same in every process, unlike hash()."""
     return sum(ord(letter) * 31**at for at, letter in enumerate(sku)) % 10**8

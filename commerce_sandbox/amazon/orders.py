@@ -20,7 +20,7 @@ SETTLED = timedelta(minutes=2)
 TOKEN_LIFE = timedelta(hours=24)
 PAGE_SIZE = 100
 
-# data set -> (keys of the order, keys of an item) that are only there when it is asked for
+# data set -> (keys of the order, keys of an item) that are there only if the data set is requested
 DATA: dict[str, tuple[set[str], set[str]]] = {
     "BUYER": ({"buyer"}, set()),
     "RECIPIENT": ({"recipient"}, set()),
@@ -50,7 +50,8 @@ FREE = {"maxResultsPerPage", "includedData", "paginationToken"}
 
 
 class Orders:
-    """Whole orders by id; what is asked for is cut out of them. All methods are called under the stand-in's lock."""
+    """Whole orders by id; an answer contains the requested data sets. All methods are called under the stand-in's
+    lock."""
 
     def __init__(self) -> None:
         self._orders: dict[str, dict[str, Any]] = {}
@@ -97,7 +98,7 @@ class Orders:
 
 
 def _read_parameters(call: Call, known: set[str]) -> dict[str, Any]:
-    """The query, lists split at their commas. Unknown names, repeated ones and foreign values are refused."""
+    """The query, with lists split at their commas. Unknown names, repeated ones and invalid values are refused."""
     wanted: dict[str, Any] = {}
     for name, values in call.query.items():
         if name not in known or len(values) > 1:
@@ -137,7 +138,7 @@ def _build_token(wanted: dict[str, Any], position: tuple[str, str], now: datetim
 
 
 def _read_token(wanted: dict[str, Any], now: datetime) -> tuple[str, str]:
-    """The position that the page begins behind."""
+    """The position after which the page begins."""
     if "paginationToken" not in wanted:
         return "", ""
     try:
@@ -164,7 +165,7 @@ def _is_wanted(order: dict[str, Any], wanted: dict[str, Any]) -> bool:
 
 
 def _cut(order: dict[str, Any], included: Iterable[str]) -> dict[str, Any]:
-    """The order with the data sets asked for and no other."""
+    """The order with the requested data sets and no other."""
     left = [DATA[name] for name in DATA if name not in set(included)]
     of_order, of_item = (set().union(*(each[part] for each in left)) for part in (0, 1))
     return without(order, of_order) | {"orderItems": [without(item, of_item) for item in order["orderItems"]]}

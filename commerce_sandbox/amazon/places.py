@@ -1,6 +1,6 @@
-"""The marketplaces that the sandbox's merchant sells on.
+"""The marketplaces on which the sandbox's merchant sells.
 
-What belongs here: ids, names, currencies, an address's worth of local colour. What does not: orders (demo.py).
+What belongs here: ids, names, currencies, and a plausible address of each. What does not: orders (demo.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Reports v2021-06-30 of the stand-in: GET_MERCHANT_LISTINGS_ALL_DATA as Amazon really writes it.
 
-What belongs here: asking for a report, its progress, its rows. What does not: the listings in it (listings.py), serving
+What belongs here: requesting a report, its progress, its rows. What does not: the listings in it (listings.py), serving
 the document (documents.py). Sources: reports_2021-06-30.json; columns, charset and caching as the documentation and the
 issues of the vendor's repository describe them.
 """
@@ -40,9 +40,8 @@ class Report:
 
 
 class Reports:
-    """takes: how long a report is worked on. cached: how long the rows of a marketplace are served again unchanged.
-    fate: how the next reports end, in turn (DONE when there is nothing left). columns, charset: how they are written.
-    """
+    """takes: how long a report is processed. cached: how long the rows of a marketplace are served again unchanged.
+    fate: how the next reports end, in turn (DONE when the list is empty). columns, charset: how they are written."""
 
     def __init__(self, listings: Listings, documents: Documents) -> None:
         self._listings, self._documents = listings, documents
@@ -123,7 +122,8 @@ class Reports:
             for offer in self._listings.offers.values()
             if marketplace in offer.marketplaces
         ]
-        return "".join(f"{row}\n" for row in rows).encode(self.charset, "replace")  # what it lacks becomes "?"
+        # A character that the charset lacks becomes "?".
+        return "".join(f"{row}\n" for row in rows).encode(self.charset, "replace")
 
 
 def _list_fields(offer: Offer, columns: tuple[str, ...]) -> list[str]:

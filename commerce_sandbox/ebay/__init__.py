@@ -30,9 +30,9 @@ TOKEN_SECONDS = 7_200
 class EbayStandIn(StandIn):
     """One seller account.
 
-    revoked: the refresh token is no longer accepted. refused: SKUs whose quantity eBay does not take.
-    skus_a_call: what one bulkUpdatePriceQuantity takes: 25 as eBay's guide and schema say, 1 as its description does.
-    out_of_stock_control: the seller's preference that lets a listing stay with nothing to sell.
+    revoked: the refresh token is no longer accepted. refused: SKUs whose quantity eBay does not take. skus_a_call: what
+    one bulkUpdatePriceQuantity takes: 25 as eBay's guide and schema say, 1 as its description does.
+    out_of_stock_control: the seller's preference by which a listing stays active with quantity 0.
     """
 
     def __init__(self, port: int = 0, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -47,12 +47,12 @@ class EbayStandIn(StandIn):
         self._numbers = itertools.count(1)
 
     def add(self, order: dict[str, Any]) -> None:
-        """Take over an order as it is; one with the same id is replaced."""
+        """Keep an order unchanged; an order with the same id is replaced."""
         with self.lock:
             self.orders[order["orderId"]] = copy.deepcopy(order)
 
     def add_new(self, order: dict[str, Any], now: datetime) -> None:
-        """The order, placed just now: what it sold is no longer offered."""
+        """The order, placed now; the quantities that it sold are no longer offered."""
         at = written(now.astimezone(UTC))
         self.add({**order, "creationDate": at, "lastModifiedDate": at})
         with self.lock:
@@ -63,7 +63,7 @@ class EbayStandIn(StandIn):
                 one.sold += bought
 
     def touch(self, order_id: str, now: datetime) -> None:
-        """The order was modified: it leaves every window that ends before."""
+        """Mark the order as modified now, so that it leaves every window that ends earlier."""
         with self.lock:
             self.orders[order_id]["lastModifiedDate"] = written(now.astimezone(UTC))
 

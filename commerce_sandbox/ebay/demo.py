@@ -1,4 +1,4 @@
-"""The demo's eBay orders: ordinary ones and one of each odd sort.
+"""The demo's eBay orders: ordinary ones and one of each unusual kind.
 
 What belongs here: who buys what. What does not: how eBay writes it (making.py).
 """
@@ -35,7 +35,7 @@ NAMELESS = Person("周 伟", "Kantstraße 30", "Berlin", "10623", "DE", "zhou_we
 
 
 class Maker:
-    """Draws articles and buyers; numbers of one seed never meet another's."""
+    """Draws articles and buyers. The numbers of two seeds never overlap."""
 
     def __init__(self, seed: int, catalogue: Sequence[Article]) -> None:
         self.random = random.Random(seed)
@@ -57,7 +57,7 @@ class Maker:
 
 
 def demo_orders(seed: int, days: int, start: datetime, catalogue: Sequence[Article]) -> Iterator[dict[str, Any]]:
-    """Orders of the last `days` days before `start`, in no order; one of each odd sort, the rest ordinary."""
+    """Orders of the last `days` days before `start`, in no order; one of each unusual kind, the rest ordinary."""
     maker = Maker(seed, catalogue)
     kinds = [*ODD, *[_make_ordinary] * max(PER_DAY * days - len(ODD), 0)]
     maker.random.shuffle(kinds)

@@ -70,7 +70,7 @@ def make_order(
     refund: int = 0,
     location: str = "DE",
 ) -> dict[str, Any]:
-    """Delivery and its discount stand on the first line."""
+    """One order. Delivery and its discount are on the first line."""
     order_id = f"{number % 90 + 10:02d}-{number:05d}-{10000 + number * 7919 % 90000:05d}"
     marketplace = MARKETPLACES.get(buyer.country, "EBAY_DE")
 

@@ -34,7 +34,7 @@ def my_selling(offered: Collection[Offered], request: ET.Element, now: datetime)
 def revise_status(
     offered: Collection[Offered], request: ET.Element, now: datetime, refused: Mapping[str, Refused], zero_allowed: bool
 ) -> Reply:
-    """Each InventoryStatus by itself: those that were done are listed, the others leave an error each."""
+    """Each InventoryStatus by itself: those that succeeded are listed, each other one adds an error."""
     statuses = request.findall("InventoryStatus")
     if not 1 <= len(statuses) <= MOST:
         return failure("ReviseInventoryStatus", now, "21916799", "One call revises up to four listings.")

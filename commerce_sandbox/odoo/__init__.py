@@ -1,4 +1,7 @@
-"""A stand-in for Odoo 19: the models that orders and stock need, over its real APIs on loopback."""
+"""A stand-in for Odoo 19: the models that orders and stock need, over its real APIs on loopback.
+
+What belongs here: nothing but the package. What does not: the models (its modules).
+"""
 
 from .merchant import demo_database
 from .server import OdooStandIn

@@ -18,7 +18,7 @@ _NAMING = ("name", "type_tax_use", "tax_scope", "company_id", "country_id")  # t
 
 
 def _compute_price_include(env: Env, row_id: int) -> bool:
-    """Computed, and not to be written: Odoo 19 silently ignores a written price_include."""
+    """Computed and not writable: Odoo 19 silently ignores a written price_include."""
     row = env.db.rows["account.tax"][row_id]
     override = row["price_include_override"]
     return (override or env.get("res.company", row["company_id"], "account_price_include")) == "tax_included"
@@ -29,7 +29,7 @@ def _find_country(env: Env) -> Any:
 
 
 def _compute_tax_map(env: Env, row_id: int) -> dict[str, list[int]]:
-    """Original tax -> the taxes that stand in for it under this fiscal position."""
+    """Original tax -> the taxes that replace it under this fiscal position."""
     found: dict[str, list[int]] = {}
     for tax in env.db.rows["account.fiscal.position"][row_id].get("tax_ids") or ():
         for original in env.db.rows["account.tax"][tax].get("original_tax_ids") or ():
@@ -160,7 +160,7 @@ def _tax_defaults(env: Env, vals: dict[str, Any]) -> None:
 
 @hook("account.tax", "created")
 def _tax_created(env: Env, ids: Sequence[int]) -> None:
-    """A tax that does not say where it is booked gets a plain base and tax line for invoices and for refunds."""
+    """A tax without repartition lines gets a plain base line and tax line for invoices and for refunds."""
     rows = env.db.rows["account.tax.repartition.line"]
     for tax in ids:
         given = {rows[i]["document_type"] for i in env.db.referring("account.tax.repartition.line", "tax_id", tax)}
@@ -226,7 +226,8 @@ def fiscal_position(env: Env, partner: int, delivery: int) -> int | bool:
 
 
 def mapped(env: Env, position: int | bool, taxes: Sequence[int]) -> tuple[int, ...]:
-    """Taxes as a fiscal position replaces them; a tax that it does not know stays. One without taxes removes all."""
+    """The taxes as a fiscal position replaces them; a tax that it does not map stays. A position without taxes removes
+    all."""
     if not position:
         return tuple(taxes)
     if not env.db.rows["account.fiscal.position"][position].get("tax_ids"):

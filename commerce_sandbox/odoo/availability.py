@@ -22,7 +22,7 @@ OPEN = frozenset({"waiting", "confirmed", "assigned", "partially_available"})
 
 
 def _list_places(env: Env) -> set[int]:
-    """Internal locations that the context speaks of; all of them when it is silent."""
+    """The internal locations that the context names; all of them if it names none."""
     context, rows = env.context, env.db.rows["stock.location"]
     if context.get("location"):
         roots = _list_ids(context["location"])
@@ -59,7 +59,8 @@ def quantities(env: Env, product: int) -> dict[str, float]:
 
 
 def expired(env: Env, quant: int) -> bool:
-    """Whether a quant's lot reaches its removal date today or has: module product_expiry counts by the day."""
+    """Whether a quant's lot reaches its removal date today or has reached it; the module product_expiry counts by the
+    day."""
     day = env.get("stock.quant", quant, "removal_date")
     return bool(day) and day[:10] <= env.stamp[:10]
 

@@ -19,7 +19,7 @@ _TAKEN = (
 
 
 def languages(env: Env) -> tuple[str, ...]:
-    """Codes of the languages that are installed: no other can be given to a partner."""
+    """Codes of the installed languages, because a partner cannot have another."""
     return tuple(row["code"] for row in env.db.rows["res.lang"].values() if row["active"])
 
 
@@ -144,5 +144,5 @@ def context_get(env: Env, model: str) -> Row:
 
 @method("res.users", "has_group")
 def has_group(env: Env, model: str, ids: Sequence[int], group_ext_id: str) -> bool:
-    """The stand-in knows rights by model (`rights` of a user), not groups: whoever is not limited has them all."""
+    """The stand-in knows rights by model (`rights` of a user), not groups: a user without limits is in all groups."""
     return not any(env.db.rows["res.users"][user].get("rights") for user in ids)

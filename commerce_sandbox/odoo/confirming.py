@@ -38,7 +38,7 @@ def _list_lines(env: Env, orders: Sequence[int]) -> list[int]:
 
 @method("sale.order", "action_confirm")
 def action_confirm(env: Env, model: str, ids: Sequence[int]) -> bool:
-    """All or none. The order's date becomes the moment of confirming."""
+    """All orders or none. The order's date becomes the time of confirmation."""
     env.check("sale.order", "write")
     orders, rows = env.db.rows["sale.order"], env.db.rows["sale.order.line"]
     for order in ids:
@@ -60,7 +60,7 @@ def action_confirm(env: Env, model: str, ids: Sequence[int]) -> bool:
 
 @method("sale.order", "action_cancel")
 def action_cancel(env: Env, model: str, ids: Sequence[int]) -> bool:
-    """What has not left stays: open transfers are cancelled and give back what they held. Done ones remain done."""
+    """Deliveries that have not left are cancelled and release their reservations. Those that are done stay."""
     env.check("sale.order", "write")
     if any(env.db.rows["sale.order"][order]["locked"] for order in ids):
         raise UserError(LOCKED)
@@ -106,7 +106,7 @@ def _order_writing(env: Env, ids: Sequence[int], vals: dict[str, Any]) -> None:
 
 @hook("sale.order", "written")
 def _order_written(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> None:
-    """A promised date is the deadline of what has still to leave. Another date of the order moves nothing."""
+    """A promised date becomes the deadline of open deliveries. A change of the order's date moves nothing."""
     if "commitment_date" in vals:
         rows = env.db.rows["stock.move"]
         for line in _list_lines(env, ids):
@@ -163,7 +163,7 @@ def _line_written(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> None
 
 
 def _redate(env: Env, lines: Sequence[int]) -> None:
-    """A written lead time dates the line's moves anew, from the order's date of now."""
+    """Writing a lead time dates the line's moves again, from the order's present date."""
     for line in lines:
         order = env.db.rows["sale.order"][env.db.rows["sale.order.line"][line]["order_id"]]
         if order["state"] == "sale" and not order["commitment_date"]:
