@@ -23,10 +23,10 @@ from ..warehouse.shared import conditions
 from ..warehouse.shared.conditions import Heartbeat
 
 STOCK_POLLER = "odoo_stock_changes"
-LONGEST_REST_SECONDS = 600  # after failures; below SILENT, so that a resting poller does not look dead
+LONGEST_REST_SECONDS = 600  # after failures; below SILENT_FOR, so that a resting poller does not look dead
 SHORTEST_TICK_SECONDS = 10
 # A poller that did not look for so many polls, but at least for so long, causes an alert.
-POLLS, SILENT = 5, timedelta(minutes=15)
+SILENT_POLLS, SILENT_FOR = 5, timedelta(minutes=15)
 
 
 class Poller(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,7 +150,7 @@ def judge(poller: Poller, beat: Heartbeat | None, failed_ticks: int, now: dateti
     """What is wrong with a poller, in a sentence and the fix; '' while it works."""
     if beat is None:
         return ""
-    late = max(timedelta(seconds=POLLS * poller.seconds), SILENT)
+    late = max(timedelta(seconds=SILENT_POLLS * poller.seconds), SILENT_FOR)
     if beat.failures >= failed_ticks:
         return (
             f"{beat.failures} looks failed in a row, last: {beat.problem} "

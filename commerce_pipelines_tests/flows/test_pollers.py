@@ -13,7 +13,7 @@ from commerce_pipelines.core.errors import CredentialError, RateLimited, Transie
 from commerce_pipelines.core.instruments import Instruments
 from commerce_pipelines.flows.pollers import (
     LONGEST_REST_SECONDS,
-    SILENT,
+    SILENT_FOR,
     Poller,
     is_turn,
     judge,
@@ -118,7 +118,7 @@ def test_a_poller_that_only_meets_its_rate_limit_is_told_in_the_end(
     (poller, *_) = list_pollers(connections.settings).values()
     with warehouse.transaction() as connection:
         conditions.expect(connection, [poller.name], NOON)
-    clock.time = NOON + SILENT + timedelta(seconds=1)
+    clock.time = NOON + SILENT_FOR + timedelta(seconds=1)
     look(connections, poller, RateLimited("used up", wait=30))
     with warehouse.transaction() as connection:
         (beat,) = conditions.heartbeats(connection)
@@ -131,5 +131,5 @@ def test_a_poller_that_never_looked_is_missed(connections: Connections, warehous
         with warehouse.transaction() as connection:
             conditions.expect(connection, [poller.name], NOON)
             (beat,) = conditions.heartbeats(connection)
-    assert judge(poller, beat, 5, NOON + SILENT) == ""
-    assert "switched off" in judge(poller, beat, 5, NOON + SILENT + timedelta(seconds=1))
+    assert judge(poller, beat, 5, NOON + SILENT_FOR) == ""
+    assert "switched off" in judge(poller, beat, 5, NOON + SILENT_FOR + timedelta(seconds=1))

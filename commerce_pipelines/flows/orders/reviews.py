@@ -20,8 +20,8 @@ from ..intake.pull import Landed, land
 from .heal import replay
 
 ASK_EVERY = timedelta(minutes=15)
-MOST = 20  # orders that are read at a time, beginning with those that were read longest ago
-ASK_FOR = timedelta(days=14)  # after this time only the nightly run and the poll read the order
+ORDERS_A_LOOK = 20  # orders that are read at a time, beginning with those that were read longest ago
+ASKED_FOR = timedelta(days=14)  # after this time only the nightly run and the poll read the order
 
 
 def accept(connections: Connections, name: str, order_id: str) -> None:
@@ -59,10 +59,12 @@ def ask_again(connections: Connections, name: str, now: datetime) -> Landed:
             record
             for code in (HELD, WAITS)
             for record in exceptions.open_exceptions(connection, name, Topic.ORDERS, code=code)
-            if record.first_seen > now - ASK_FOR
+            if record.first_seen > now - ASKED_FOR
         ]
     source = connections.channel(name).orders
-    for order_id in dict.fromkeys(record.record_id for record in sorted(waiting, key=lambda row: row.last_seen)[:MOST]):
+    for order_id in dict.fromkeys(
+        record.record_id for record in sorted(waiting, key=lambda row: row.last_seen)[:ORDERS_A_LOOK]
+    ):
         raw = source.one(order_id)
         if raw is not None:
             land(connections, name, Page(records=(raw,), resume=None, watermark=now), "poll", now, landed)
