@@ -18,9 +18,14 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 import pytest
+from hypothesis import HealthCheck, settings
 
 from commerce_pipelines.warehouse.server.server import database_url, libpq_url, stop_database
 from commerce_pipelines.warehouse.tables.database import Warehouse
+
+# A busy machine is no fault: hypothesis judges no example by its time.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 MASTER_KEY = bytes(range(32))
 SERVER, ROOT = "COMMERCE_TEST_DATABASE_URL", "COMMERCE_TEST_ROOT"
