@@ -90,12 +90,21 @@ def _try_call(what: str, call: Callable[[], Any]) -> list[Finding]:
 
 def _verify_odoo(connections: Connections) -> Iterator[Finding]:
     """The user's rights, and every name of Odoo that the settings mention."""
-    from ..odoo.readiness import verify_company, verify_names, verify_oss, verify_rights
+    from ..odoo.readiness import (
+        find_excessive_rights,
+        verify_company,
+        verify_names,
+        verify_oss,
+        verify_rights,
+    )  # fmt: skip
 
     problems: list[str] = []
     try:
-        for problem in verify_rights(connections.odoo):
+        refused = verify_rights(connections.odoo)
+        for problem in refused or [""]:
             yield "Odoo: rights", problem
+        for problem in find_excessive_rights(connections.odoo):
+            yield "Odoo: rights", verifiers.Advice(problem)
         for company, channels in _group_by_company(connections).items():
             entered = _try_call(
                 f"Odoo: company {company or 'of the user'}", partial(_ask_company, connections, channels)

@@ -26,6 +26,7 @@ from ..domain.sales.completeness import Completeness
 from ..odoo.rpc.settings import OdooSettings
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
+from .access import access
 from .backfill import advice, backfill
 from .channels import channels
 from .inventory import inventory
@@ -61,7 +62,7 @@ def main() -> None:
     load_dotenv(".env")
 
 
-for _command in (backfill, pull, channels, plan, trace, exceptions, inventory):
+for _command in (access, backfill, pull, channels, plan, trace, exceptions, inventory):
     main.add_command(_command)
 
 
@@ -100,18 +101,18 @@ def init(url: str, database: str, username: str, transport: str, **wanted: Any) 
 def check(send_test_alert: bool) -> None:
     """Verify settings, credentials, rights and mappings.
 
-    Prints a line each and exits 1 if anything is wrong.
+    Prints a line each and exits 1 if anything is wrong. What works, but should be otherwise, has an exclamation mark.
     """
     from .check import send_test, verify
+    from .verifiers import Advice
 
     connections = _open_connections()
     wrong = 0
     for what, problem in chain(verify(connections), send_test(connections) if send_test_alert else ()):
-        wrong += bool(problem)
-        click.echo(
-            f"{click.style('✗', fg='red') if problem else click.style('✓', fg='green')} {what}"
-            + (f": {problem}" if problem else "")
-        )
+        advice_only = isinstance(problem, Advice)
+        wrong += bool(problem) and not advice_only
+        sign, colour = ("!", "yellow") if advice_only else ("✗", "red") if problem else ("✓", "green")
+        click.echo(f"{click.style(sign, fg=colour)} {what}" + (f": {problem}" if problem else ""))
     if not connections.settings.channels:
         click.echo(NO_CHANNEL)
     if wrong:

@@ -19,6 +19,10 @@ from ..resources.connections import Connections
 Finding = tuple[str, str]  # (what was looked at, what is wrong with it or '')
 
 
+class Advice(str):
+    """A problem that stops no work, so that `check` does not fail for it."""
+
+
 def alert_targets(connections: Connections) -> Iterator[Finding]:
     """Every target is a URL that Apprise knows; nothing is sent."""
     from ..resources.alerts import unknown

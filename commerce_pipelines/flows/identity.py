@@ -16,6 +16,7 @@ import msgspec
 
 from ..core.errors import PermanentError, SettingsError
 from ..core.section import Secret
+from ..odoo.reference.database import may_differ, read_identity
 from ..resources.connections import Connections
 from ..warehouse.shared.accounts import KnownAccount, Place
 
@@ -65,7 +66,18 @@ def may_write_odoo(connections: Connections, name: str) -> KnownAccount:
             f"Nothing is written: {name} was kept in step with another Odoo ({problem}). If this one takes its place, "
             f"run `commerce-pipelines channels agree {name}`; if this is a copy, leave it."
         )
-    return account if account.place is not None else _keep(connections, account, place)
+    if account.place is None:
+        return _keep(connections, account, place)
+    if place.uuid and not may_differ(account.place.uuid, place.uuid):
+        _record_place(connections, account, place)  # first known, or known to another user than before
+    return account
+
+
+def _record_place(connections: Connections, account: KnownAccount, place: Place) -> None:
+    from ..warehouse.shared import accounts
+
+    with connections.warehouse.transaction() as connection:
+        accounts.set_place(connection, account.channel, place, account.agreed)
 
 
 def may_publish(connections: Connections, name: str) -> KnownAccount:
@@ -131,7 +143,7 @@ def difference(kept: Place, place: Place) -> str:
     """How two Odoos differ, in words; '' if they are the same."""
     if kept.address != place.address:
         return f"at {kept.address}"
-    if kept.uuid and place.uuid and kept.uuid != place.uuid:
+    if may_differ(kept.uuid, place.uuid) and kept.uuid != place.uuid:
         return "another database of that name"
     if kept.company is not None and place.company is not None and kept.company != place.company:
         return "another company in it"
@@ -151,11 +163,7 @@ def _ask_place(connections: Connections, name: str) -> Place:
     settings, odoo = connections.settings.odoo, connections.odoo_of(name)
     _, host, port = settings.address
     company = odoo.who.company_id
-    try:
-        uuid = odoo.call("ir.config_parameter", "get_param", key="database.uuid") or ""
-    except PermanentError:  # our user may not read parameters and need not: address and company suffice
-        uuid = ""
-    return Place(f"{host}:{port}/{settings.database}", str(uuid), company)
+    return Place(f"{host}:{port}/{settings.database}", read_identity(odoo), company)
 
 
 def _keep(connections: Connections, account: KnownAccount, place: Place) -> KnownAccount:

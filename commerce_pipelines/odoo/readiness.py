@@ -14,6 +14,7 @@ from ..core.errors import PermanentError
 from ..domain.sales.draft import MODULE as XID_MODULE
 from ..domain.sales.rules import SaleRules
 from ..domain.vat.territories import vat_country
+from .access import EXCESSIVE, GIVEN, GROUP, OWN, Right
 from .accounting.oss import tag_of, untagged
 from .accounting.taxes import read_named
 from .reference.company import Countries, read_company
@@ -21,35 +22,14 @@ from .reference.names import KINDS, Kind, find_names
 from .rpc.client import OdooClient, of_company
 from .rpc.load import own
 
-# (model, operations, group that grants them): what loading orders cannot do without
-_NEEDED = (
-    ("ir.model.data", ("read",), "Administration / Access Rights, or a group of its own that may read external ids"),
-    ("sale.order", ("read", "write", "create"), "Sales / User: All Documents"),
-    ("sale.order.line", ("read", "write", "create", "unlink"), "Sales / User: All Documents"),
-    ("res.partner", ("read", "write", "create"), "Contacts / Creation"),
-    ("product.product", ("read",), "Sales / User: All Documents"),
-    ("account.tax", ("read",), "Invoicing / Read-only"),
-    ("account.fiscal.position", ("read",), "Invoicing / Read-only"),
-    ("stock.warehouse", ("read",), "Inventory / User"),
-    ("stock.move", ("read",), "Inventory / User"),
-    ("stock.picking", ("read", "write"), "Inventory / User"),
-    ("stock.quant", ("read",), "Inventory / User"),
-)
-_TO_CREATE = (
-    ("product.product", ("create",), "Products / Create"),
-    ("product.pricelist", ("create",), "Sales / Administrator"),
-    ("account.tax", ("create",), "Invoicing / Administrator"),
-    ("account.tax.group", ("create",), "Invoicing / Administrator"),
-    ("account.fiscal.position", ("create",), "Invoicing / Administrator"),
-    ("res.currency", ("write",), "Invoicing / Administrator"),
-)
-_TO_MARK = (
-    ("crm.tag", ("read", "create"), "Sales / User: All Documents"),
-    ("mail.activity", ("read", "create", "unlink"), "Sales / User: All Documents"),
-)
-_UNMARKED = ", or set odoo.flags: none"
-_ALTERNATIVE = ", or set odoo.create_missing: false and create by hand what is then missing"
 _MODULE_OF = {"sale.order": "sale_management", "stock.warehouse": "sale_stock", "account.tax": "account"}
+_FIX = f"run `commerce-pipelines access`, or add the user to the group {GROUP} in Odoo"
+_LESS = f"let `commerce-pipelines access` make a user that has the group {GROUP} and no other"
+_WITHOUT = {
+    "create_missing": "; or set odoo.create_missing: false and create by hand what is then missing",
+    "tags": "; or set odoo.flags: none",
+    "activities": "; or set odoo.flags: none",
+}
 NAMES_SUGGESTED = 8  # names that are suggested for a wrong one
 _OFFERS = {
     "sales teams": "team",
@@ -66,13 +46,42 @@ def verify_rights(client: OdooClient) -> list[str]:
     missing = [f"The module {name} is not installed in Odoo." for name in _find_missing_modules(client)]
     if missing:
         return missing
-    create = client.settings.create_missing
-    marks = {"none": 0, "tag": 1, "activity": 2}[client.settings.flags]
+    user, problems = client.settings.username, []
+    for right in (*OWN, *GIVEN):
+        refused = [name for name in right.names if not _has_access(client, right.model, name)]
+        if refused and _is_asked_for(client, right):
+            fix = _FIX + _WITHOUT.get(right.need, "")
+            problems.append(f"{user} may not {' or '.join(refused)} {right.model} ({right.reason}): {fix}.")
+    return problems
+
+
+def find_excessive_rights(client: OdooClient) -> list[str]:
+    """What the user may do and the pipelines never do, a sentence each."""
+    user = client.settings.username
     return [
-        *_find_refusals(client, _NEEDED, ""),
-        *_find_refusals(client, _TO_CREATE if create else (), _ALTERNATIVE),
-        *_find_refusals(client, _TO_MARK[:marks], _UNMARKED),
+        f"{user} {consequence} ({operation} {model}), which the pipelines never do: {_LESS}."
+        for model, operation, consequence in EXCESSIVE
+        if _has_access(client, model, operation)
     ]
+
+
+def _is_asked_for(client: OdooClient, right: Right) -> bool:
+    """Whether the settings need this right. Holding is verified per channel (sales/holding.py)."""
+    settings = client.settings
+    return {
+        "": True,
+        "create_missing": settings.create_missing,
+        "tags": settings.flags != "none",
+        "activities": settings.flags == "activity",
+    }.get(right.need, False)
+
+
+def _has_access(client: OdooClient, model: str, operation: str) -> bool:
+    """False, too, for a model that this Odoo does not have."""
+    try:
+        return bool(client.call(model, "has_access", ids=[], operation=operation))
+    except PermanentError:
+        return False
 
 
 def _find_missing_modules(client: OdooClient) -> Iterator[str]:
@@ -85,15 +94,6 @@ def _find_missing_modules(client: OdooClient) -> Iterator[str]:
     fields = client.call("sale.order", "fields_get", allfields=["warehouse_id", "carrier_id"], attributes=["type"])
     if "warehouse_id" not in fields:
         yield "sale_stock"
-
-
-def _find_refusals(client: OdooClient, wanted: Sequence[tuple[str, tuple[str, ...], str]], hint: str) -> Iterator[str]:
-    for model, operations, group in wanted:
-        refused = [
-            operation for operation in operations if not client.call(model, "has_access", ids=[], operation=operation)
-        ]
-        if refused:
-            yield f"{client.settings.username} may not {' or '.join(refused)} {model}: give the group {group}{hint}."
 
 
 def verify_company(client: OdooClient, sellers: Mapping[str, str]) -> list[str]:

@@ -98,7 +98,7 @@ def test_deliveries_that_the_user_may_not_hold(shell: Shell) -> None:  # noqa: F
         shell.write(**asked)
         assert "may not create stock.picking.type" in _find_wrong(shell, "holding deliveries")
     user["rights"] = {"*": every, "stock.picking": ("read",)}
-    assert "may not write stock.picking: give" in _find_wrong(shell, "holding deliveries")
+    assert "may not write stock.picking: run `commerce-pipelines access`" in _find_wrong(shell, "holding deliveries")
     user["rights"] = None
     assert _find_wrong(shell, "holding deliveries") == ""
 

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from commerce_pipelines.odoo.rpc.client import Client
 from commerce_pipelines.odoo.rpc.client import connect as connect_odoo
 from commerce_pipelines.settings.file import Settings, parse
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY
 from commerce_pipelines_tests.doubles.channel import SETTINGS
 from commerce_pipelines_tests.doubles.lane import MUG, PAPER, Lane, Server
+from commerce_pipelines_tests.doubles.lean import administrator, login_of
 from commerce_sandbox.catalogue import CATALOGUE
 from commerce_sandbox.odoo import OdooStandIn, demo_database
 
@@ -26,21 +28,18 @@ def odoo(request: pytest.FixtureRequest) -> Iterator[Server]:
     if request.param != "stand-in":
         if not os.environ.get("ODOO_URL"):
             pytest.skip("needs a real Odoo 19: set ODOO_URL, ODOO_DATABASE, ODOO_USERNAME, ODOO_PASSWORD, ODOO_API_KEY")
-        secret = "PASSWORD" if request.param == "jsonrpc" else "API_KEY"
-        url, database, user, password = (os.environ[f"ODOO_{name}"] for name in ("URL", "DATABASE", "USERNAME", secret))
-        server = Server(url, database, user, password, transport=request.param)
-        _stock_articles(server)
-        yield server
+        given = (os.environ["ODOO_URL"], os.environ["ODOO_DATABASE"], *login_of(request.param))
+        _stock_articles(administrator())
+        yield Server(*given, transport=request.param)
         return
     with OdooStandIn(demo_database(CATALOGUE)) as stand_in:
         server = Server(stand_in.url, "demo", "admin", "admin", stand_in.calls)
-        _stock_articles(server)
+        _stock_articles(connect_odoo(settings_of(server).odoo, server.password))
         yield server
 
 
-def _stock_articles(server: Server) -> None:
+def _stock_articles(client: Client) -> None:
     """The articles that the tests sell, enough of them for all tests."""
-    client = connect_odoo(settings_of(server).odoo, server.password)
     (place,) = client.call("stock.warehouse", "search_read", domain=[], fields=["lot_stock_id"], load=None, limit=1)
     for code in (MUG, PAPER):
         found = client.call("product.product", "search", domain=[["default_code", "=", code]])
@@ -57,6 +56,13 @@ def settings_of(server: Server, more: str = "", of_odoo: str = "") -> Settings:
     user = f"{of_odoo}username: {server.username}, transport: {server.transport}"
     text = text.replace("username: admin", user).replace("start_date:", f"{more}start_date:")
     return parse(text + "vat: {oss: true}\n")
+
+
+def open_administrator(server: Server) -> Client:
+    """A new client of an administrator, for what a person does in Odoo."""
+    if server.calls is None:
+        return administrator()
+    return connect_odoo(settings_of(server).odoo, server.password)
 
 
 @pytest.fixture

@@ -20,12 +20,11 @@ from commerce_pipelines.flows.inventory.readings import stored_stock, take_all, 
 from commerce_pipelines.flows.orders.plan import plan
 from commerce_pipelines.odoo.readiness import offers
 from commerce_pipelines.odoo.rpc.client import Client, OdooClient
-from commerce_pipelines.odoo.rpc.client import connect as connect_odoo
 from commerce_pipelines.odoo.rpc.load import any_names
 from commerce_pipelines.settings.file import Settings
 from commerce_pipelines_tests.doubles.inventory import in_pipe
 from commerce_pipelines_tests.doubles.lane import MUG, NAME, RUN, Lane, Server, later, line, waiting
-from commerce_pipelines_tests.flows.conftest import settings_of
+from commerce_pipelines_tests.flows.conftest import open_administrator, settings_of
 
 SECOND, OTHER = "Zweite Handels GmbH", "shop_two"
 SWISS = {"currency": "CHF", "shipping": Address(name="Urs", street="Weg 1", city="Bern", postcode="3000", country="CH")}
@@ -45,13 +44,13 @@ class Second(NamedTuple):
 @pytest.fixture(scope="module")
 def second(odoo: Server) -> Second:
     """A second German company with chart and warehouse, which the user of the pipelines may enter; made once."""
-    first = connect_odoo(settings_of(odoo).odoo, odoo.password)
+    first = open_administrator(odoo)
     if SECOND not in first.who.companies.values():
         germany = first.call("res.country", "search", domain=[["code", "=", "DE"]])[0]
-        vals = {"name": SECOND, "country_id": germany}
-        (company,) = first.call("res.company", "create", vals_list=[vals], context=WITHOUT_MODULES)
+        company = add_company(first, odoo, name=SECOND, country_id=germany)
         first.call("account.chart.template", "try_loading", ids=[], template_code="de_skr03", company=company)
-    client = connect_odoo(msgspec.structs.replace(settings_of(odoo).odoo, company=SECOND), odoo.password)
+    client = open_administrator(odoo).in_company(SECOND, "company")
+    allow_company(client, odoo, client.who.company_id)
     company = client.who.company_id
     fields, named = ["name", "code", "lot_stock_id"], [*client.who.domain, ["code", "=", "WH"]]
     if not client.call("stock.warehouse", "search_count", domain=named):
@@ -61,6 +60,18 @@ def second(odoo: Server) -> Second:
     quant = {"product_id": mug, "location_id": house["lot_stock_id"], "inventory_quantity_auto_apply": 5000}
     client.call("stock.quant", "create", context={"inventory_mode": True}, vals_list=[quant])
     return Second(client, company, house)
+
+
+def add_company(client: Client, odoo: Server, **values: Any) -> int:
+    """A company that the user of the pipelines may enter."""
+    (company,) = client.call("res.company", "create", vals_list=[values], context=WITHOUT_MODULES)
+    allow_company(client, odoo, company)
+    return int(company)
+
+
+def allow_company(client: Client, odoo: Server, company: int) -> None:
+    users = client.call("res.users", "search", domain=[["login", "=", odoo.username]])
+    client.call("res.users", "write", ids=users, vals={"company_ids": [[4, company]]})
 
 
 def of_two(odoo: Server, company: str = SECOND, more: str = "") -> Settings:
@@ -163,8 +174,7 @@ def test_stock_is_read_per_company_though_both_call_their_warehouse_wh(
 
 def test_one_company_without_any_stock_holds_up_nobody_else_s(odoo: Server, second: Second, connect: Any) -> None:
     name = f"Leere GmbH {secrets.token_hex(3)}"
-    first = connect_odoo(settings_of(odoo).odoo, odoo.password)
-    first.call("res.company", "create", vals_list=[{"name": name}], context=WITHOUT_MODULES)
+    add_company(open_administrator(odoo), odoo, name=name)
     connections = connect.of(of_two(odoo, company=name)).connections
     snapshots, (problem,) = take_all(connections)
     assert (len(snapshots), name in problem) == (1, True)
@@ -226,7 +236,7 @@ def test_check_tells_of_a_company_that_does_not_exist(odoo: Server, second: Seco
 
 
 def test_check_tells_of_a_company_that_the_user_may_not_enter(odoo: Server, second: Second, connect: Any) -> None:
-    first = connect_odoo(settings_of(odoo).odoo, odoo.password)
+    first = open_administrator(odoo)
     name = f"Fremde GmbH {secrets.token_hex(3)}"
     (company,) = first.call("res.company", "create", vals_list=[{"name": name}], context=WITHOUT_MODULES)
     first.call("res.users", "write", ids=[first.who.uid], vals={"company_ids": [[3, company, 0]]})
@@ -267,8 +277,7 @@ def test_a_company_without_warehouse_or_chart_is_told_and_its_orders_wait(
     odoo: Server, second: Second, connect: Any
 ) -> None:
     name = f"Neue GmbH {secrets.token_hex(3)}"
-    first = connect_odoo(settings_of(odoo).odoo, odoo.password)
-    first.call("res.company", "create", vals_list=[{"name": name}], context=WITHOUT_MODULES)
+    add_company(open_administrator(odoo), odoo, name=name)
     settings = of_two(odoo, company=name)
     (channel, two) = settings.channels
     two = msgspec.structs.replace(two, warehouse="")

@@ -1,6 +1,7 @@
 """The servers that the suite of Odoo behaviour runs on: the stand-in always, a real Odoo 19 where ODOO_URL is set.
 
-Each over both APIs. Run the real one with `pytest -m odoo commerce_pipelines_tests/odoo`.
+Each over both APIs. Run the real one with `pytest -m odoo commerce_pipelines_tests/odoo`; with ODOO_AS=lean the product
+logs in as the user that `commerce-pipelines access` makes.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from commerce_pipelines.core.instruments import REAL
 from commerce_pipelines.core.section import Secret
 from commerce_pipelines.odoo.rpc.client import Client, connect
 from commerce_pipelines.odoo.rpc.settings import OdooSettings
+from commerce_pipelines_tests.doubles.lean import administrator, login_of
 from commerce_pipelines_tests.doubles.odoo import World
 from commerce_sandbox.catalogue import CATALOGUE
 from commerce_sandbox.odoo import OdooStandIn, demo_database
@@ -59,8 +61,8 @@ def connected(server: tuple[str, str], request: pytest.FixtureRequest) -> Connec
             given = {"url": request.getfixturevalue("stand_in").url, "database": "demo", "username": "admin"}
             secret = "admin"
         else:
-            given = {key: os.environ[f"ODOO_{key.upper()}"] for key in ("url", "database", "username")}
-            secret = os.environ["ODOO_PASSWORD" if transport == "jsonrpc" else "ODOO_API_KEY"]
+            given = {key: os.environ[f"ODOO_{key.upper()}"] for key in ("url", "database")}
+            given["username"], secret = login_of(transport)
         of_settings: dict[str, Any] = {**given, "password": Secret(env="UNUSED"), "transport": transport, **keys}
         settings = OdooSettings(**of_settings)
         return connect(settings, password or secret, BRISK)
@@ -70,4 +72,5 @@ def connected(server: tuple[str, str], request: pytest.FixtureRequest) -> Connec
 
 @pytest.fixture
 def world(server: tuple[str, str], connected: Connect) -> World:
-    return World(connected(), server[0])
+    lean = server[0] == "odoo" and os.environ.get("ODOO_AS") == "lean"
+    return World(connected(), server[0], administrator() if lean else None)

@@ -58,7 +58,7 @@ def find_hold_problems(client: OdooClient) -> list[str]:
     user = client.settings.username
     problems = []
     if not client.call("stock.picking", "has_access", ids=[], operation="write"):
-        problems.append(f"{user} may not write stock.picking: give the group Inventory / User.")
+        problems.append(f"{user} may not write stock.picking: run `commerce-pipelines access`.")
     types = client.call(
         "stock.picking.type", "search_read", fields=["display_name"], load=None, order="id",
         domain=["|", ["code", "=", "outgoing"], "&", ["code", "=", "internal"], ["sequence_code", "in", _STEPS]],
@@ -75,7 +75,7 @@ def find_hold_problems(client: OdooClient) -> list[str]:
     if missing and not client.call("stock.picking.type", "has_access", ids=[], operation="create"):
         problems.append(
             f"Odoo has no operation type yet that holds transfers of {', '.join(missing)}, and {user} may not create "
-            "stock.picking.type: give the group Inventory / Administrator until the first delivery is held."
+            "stock.picking.type: run `commerce-pipelines access`."
         )
     return problems
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 class Place(msgspec.Struct, frozen=True):
-    """One Odoo: its address and database in one text, its `database.uuid` ('' where our user may not read it), and the
-    company's database id."""
+    """One Odoo: its address and database in one text, the company's database id, and in uuid what tells the database
+    from another one of that name (odoo/reference/database.py), '' where nothing does."""
 
     address: str
     uuid: str

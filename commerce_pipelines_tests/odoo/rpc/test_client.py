@@ -54,10 +54,10 @@ def test_what_odoo_refuses_and_what_it_does_not_know(world: World) -> None:
 
 def test_reads_are_repeated_and_writes_are_not(world: World) -> None:
     world.transport.lose[("res.partner", "search_count")] = 2
-    assert world.call("res.partner", "search_count", domain=[["id", "=", 0]]) == 0
+    assert world.client.call("res.partner", "search_count", domain=[["id", "=", 0]]) == 0
     world.transport.lose[("res.partner", "create")] = 1
     with pytest.raises(TransientError):
-        world.create("res.partner", name="Once")
+        world.client.call("res.partner", "create", vals_list=[{"name": "Once"}])
 
 
 @pytest.mark.parametrize(
