@@ -15,6 +15,7 @@ import dagster as dg
 
 from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError, PermanentError, TransientError, UnknownOutcome
+from ..core.foreign import alone
 from ..core.lanes import LONGEST_RUN_DAYS
 from ..domain.money import to_decimal
 
@@ -95,12 +96,12 @@ def failures() -> Iterator[None]:
         yield
     except TransientError as error:
         if error.wait:
-            raise dg.RetryRequested(max_retries=3, seconds_to_wait=error.wait) from error
+            raise dg.RetryRequested(max_retries=3, seconds_to_wait=error.wait) from alone(error)
         raise
     except (PermanentError, UnknownOutcome) as error:
-        raise dg.Failure(description=str(error), allow_retries=False) from error
+        raise dg.Failure(description=str(error), allow_retries=False) from alone(error)
     except CommerceError as error:
-        raise dg.Failure(description=str(error)) from error
+        raise dg.Failure(description=str(error)) from alone(error)
 
 
 def money(totals: Mapping[str, int]) -> dict[str, dg.MetadataValue]:

@@ -13,6 +13,7 @@ import dagster as dg
 
 from ..channels.settings import ChannelSettings
 from ..core.topics import Topic
+from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from .chart import bars
 from .common import failures
@@ -47,6 +48,7 @@ def exceptions_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinitio
             "code, or to `all`: the sensor then requests their days."
         ),
     )
+    @in_our_words
     def exceptions(config: Replay, connections: dg.ResourceParam[Connections]) -> dg.MaterializeResult:
         from ..flows.orders.heal import replay
         from ..warehouse.exceptions import open_exceptions

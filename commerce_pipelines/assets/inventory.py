@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from ..channels.settings import ChannelSettings
+from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
@@ -58,6 +59,7 @@ def stock_levels_asset(owner: str) -> dg.AssetsDefinition:
         "product with an internal reference; kits by their components. One snapshot; an empty answer is a failure.",
         **labels("odoo", owner, FLOW, "extract"),
     )
+    @in_our_words
     def stock_levels(
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
     ) -> dg.MaterializeResult:
@@ -113,6 +115,7 @@ def listings_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
         "warehouses is read and never written. Read every night; in between our own pushes say what is shown.",
         **labels(name, owner, FLOW, "extract"),
     )
+    @in_our_words
     def listings(context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]) -> dg.MaterializeResult:
         from ..domain.inventory.listings import UNREADABLE_KEY
         from ..flows.inventory.readings import read_listings
@@ -152,6 +155,7 @@ def targets_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
         "Odoo, and products without a listing, are named here.",
         **labels(name, owner, FLOW, "transform"),
     )
+    @in_our_words
     def inventory_targets(
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
     ) -> dg.MaterializeResult:
@@ -200,6 +204,7 @@ def published_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition
         "`release: true`.",
         **labels(name, owner, FLOW, "load"),
     )
+    @in_our_words
     def published_inventory(
         context: dg.AssetExecutionContext, config: PublishConfig, connections: dg.ResourceParam[Connections]
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:

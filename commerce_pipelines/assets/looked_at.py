@@ -9,6 +9,7 @@ when they are evaluated (sensors/outcomes.py, and a person by *Execute*).
 import dagster as dg
 
 from ..flows.pollers import STOCK_POLLER, Poller, list_pollers, orders_poller
+from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 
@@ -36,6 +37,7 @@ def _build_check(poller: Poller, key: dg.AssetKey) -> dg.AssetChecksDefinition:
         "minute by the sensor `outcomes`; `commerce-pipelines dev` tells the people under `alerts` even while "
         "Dagster's daemon is dead.",
     )
+    @in_our_words
     def looked_at(connections: dg.ResourceParam[Connections]) -> dg.AssetCheckResult:
         from ..flows.alerts import judge_pollers
 

@@ -14,6 +14,7 @@ import dagster as dg
 
 from ..channels.settings import ChannelSettings
 from ..core.lanes import BACKFILL, lane_name, run_tags
+from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
@@ -68,6 +69,7 @@ def raw_orders_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinitio
         ),
         **labels(name, owner, FLOW, "extract"),
     )
+    @in_our_words
     def raw_orders(
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
     ) -> dg.MaterializeResult:
@@ -123,6 +125,7 @@ def staged_orders_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefini
         backfill_policy=SLICES,
         retry_policy=RETRY,
     )
+    @in_our_words
     def staged_orders(
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
     ) -> Iterator[dg.MaterializeResult]:
@@ -169,6 +172,7 @@ def sale_orders_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefiniti
         "and analytic account. What cannot be loaded waits in exceptions with a reason; the rest goes on.",
         **labels(name, owner, FLOW, "load"),
     )
+    @in_our_words
     def sale_orders(
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections], orders: Any
     ) -> Iterator[dg.Output[Any] | dg.AssetCheckResult]:

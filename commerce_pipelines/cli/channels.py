@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from ..core.legible import printable
 from ..resources.connections import open_connections
 from ..settings import file as settings_file
 
@@ -21,6 +22,7 @@ def list_channels() -> None:
     """Show what is recorded of every channel, without asking the marketplaces or Odoo."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from ..flows.identity import strangers
     from ..warehouse.shared.accounts import read_all
@@ -34,7 +36,8 @@ def list_channels() -> None:
     for account in rows:
         where = account.place.address if account.place else "not used yet"
         agreed = "yes" if account.agreed else f"not before `channels agree {account.channel}`"
-        table.add_row(account.channel, account.kind, account.account_id, account.label, where, agreed)
+        row = (account.channel, account.kind, account.account_id, account.label, where, agreed)
+        table.add_row(*(Text(printable(cell)) for cell in row))
     Console().print(table)
     for name in strangers(connections):
         click.echo(f"commerce.yaml has no channel {name}; its records stay as they are.")

@@ -11,6 +11,7 @@ import getpass
 import click
 
 from ..core.errors import SettingsError
+from ..core.legible import printable
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
 
@@ -45,7 +46,7 @@ def plan(channel: str) -> None:
         table.add_column(heading, justify="right" if heading in ("shown", "would show", "free") else "left")
     for row in rows.head(ROWS_SHOWN).astype("string").fillna("?").to_dict("records"):
         cells = (row[column] for column in ("sku", "location", "believed", "target", "free", "reason"))
-        table.add_row(*(Text(str(cell)) for cell in cells))
+        table.add_row(*(Text(printable(str(cell))) for cell in cells))
     Console().print(table)
     if len(rows) > ROWS_SHOWN:
         click.echo(f"… and {len(rows) - ROWS_SHOWN} more")

@@ -20,6 +20,8 @@ import click
 from dotenv import load_dotenv
 
 from ..core.errors import CommerceError, SettingsError, TransientError
+from ..core.foreign import frames, tellable
+from ..core.legible import printable
 from ..core.section import Secret
 from ..domain.money import to_decimal
 from ..domain.sales.completeness import Completeness
@@ -47,8 +49,13 @@ class _Group(click.Group):
             problem = str(error)
         except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
             problem = f"{error.filename} cannot be used ({error.strerror}): check the path and its permissions."
+        except (click.exceptions.Exit, click.Abort, click.ClickException):
+            raise
+        except Exception as error:  # nobody foresaw it: where it happened helps, and its text may quote anybody
+            click.echo(frames(error), err=True, nl=False)
+            problem = str(tellable(error))
         for line in problem.splitlines():
-            click.echo(f"commerce-pipelines: {line}", err=True)
+            click.echo(f"commerce-pipelines: {printable(line)}", err=True)
         sys.exit(1)
 
 
@@ -112,7 +119,7 @@ def check(send_test_alert: bool) -> None:
         advice_only = isinstance(problem, Advice)
         wrong += bool(problem) and not advice_only
         sign, colour = ("!", "yellow") if advice_only else ("✗", "red") if problem else ("✓", "green")
-        click.echo(f"{click.style(sign, fg=colour)} {what}" + (f": {problem}" if problem else ""))
+        click.echo(f"{click.style(sign, fg=colour)} {printable(what)}" + (f": {printable(problem)}" if problem else ""))
     if not connections.settings.channels:
         click.echo(NO_CHANNEL)
     if wrong:
@@ -268,7 +275,8 @@ def show(proofs: dict[str, Completeness], as_json: bool, spans: Mapping[str, tup
         for what, ids in (("missing", proof.missing), ("surplus", proof.surplus)):
             if ids:
                 more = f" and {len(ids) - IDS_SHOWN} more" if len(ids) > IDS_SHOWN else ""
-                console.print(f"{name}: {what} {', '.join(ids[:IDS_SHOWN])}{more}", soft_wrap=True)
+                line = printable(f"{name}: {what} {', '.join(ids[:IDS_SHOWN])}{more}")
+                console.print(line, soft_wrap=True, markup=False)
         if proof.missing:
             console.print(f"{name}: {advice(name, *spans[name])}", soft_wrap=True)
     if as_json:

@@ -13,6 +13,7 @@ import click
 
 from ..channels.settings import EARLIEST, ChannelSettings
 from ..core.errors import SettingsError
+from ..core.legible import printable
 from ..core.reasons import rule
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
@@ -63,7 +64,8 @@ def plan(channel: str, start: datetime | None, end: datetime | None, as_json: bo
     for heading in ("day", "order", "would be", "why"):
         table.add_column(heading)
     for order in planned:
-        table.add_row(*map(Text, (str(order.day or ""), order.order_id, order.action, order.why)))
+        row = (str(order.day or ""), order.order_id, order.action, order.why)
+        table.add_row(*(Text(printable(cell)) for cell in row))
     Console().print(table)
     counted = figures(planned)
     click.echo(", ".join(f"{count} {action}" for action, count in sorted(counted.items())) or "nothing to do")
@@ -86,7 +88,8 @@ def trace(channel: str, order_id: str, personal: bool) -> None:
         when = f"{event.at:%Y-%m-%d %H:%M:%S}Z" if event.at else "now"
         click.echo(f"{click.style(when, dim=True)}  {click.style(event.what, bold=True)}")
         for name, value in event.details.items():
-            click.echo(f"    {name}: {value}")
+            text = printable(f"{name}: {value}").replace("\n", "\n        ")
+            click.echo(f"    {text}")
 
 
 @click.group()
@@ -129,7 +132,7 @@ def list_(channel: str | None, reason: str) -> None:
             str(waiting_record.tries),
             due,
         )
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     Console(width=None if sys.stdout.isatty() else 160).print(table)
     reasons = Counter(waiting_record.code for waiting_record in waiting)
     click.echo(", ".join(f"{count} {code}" for code, count in reasons.most_common()) or "Nothing waits.")
@@ -153,7 +156,10 @@ def show(channel: str, record_id: str) -> None:
         )
     odoo = connections.settings.odoo.url.rstrip("/")
     for row in waiting:
-        click.echo(f"{row.code}: {row.message}\n  what to do: {row.fix}\n  about: {row.subject or 'the whole record'}")
+        for text in (
+            f"{row.code}: {row.message}", f"  what to do: {row.fix}", f"  about: {row.subject or 'the whole record'}"
+        ):  # fmt: skip
+            click.echo(printable(text))
         click.echo(
             f"  first seen {row.first_seen:%Y-%m-%d %H:%M}Z, last {row.last_seen:%Y-%m-%d %H:%M}Z, {row.tries} tries"
         )

@@ -19,6 +19,8 @@ from typing import IO
 
 import msgspec
 
+from ..core.foreign import tellable
+
 TICK_SECONDS = 0.5
 END_SECONDS = 20.0  # how long processes may take to end when they are asked to
 STEADY_SECONDS = 60.0  # a process that ran for so long is started again at once when it ends
@@ -151,7 +153,7 @@ class Supervisor:
         except Exception as error:
             if look.name not in self._failing:
                 self._failing.add(look.name)
-                self._tell(f"{look.name} failed", str(error) or type(error).__name__)
+                self._tell(f"{look.name} failed", str(tellable(error)))
         else:
             if look.name in self._failing:
                 self._failing.discard(look.name)

@@ -10,6 +10,9 @@
     │   └── RateLimited     the vendor's or our own rate limit refused the call: nothing is wrong, it only has to wait
     └── UnknownOutcome      the call may have done its work, and doing it twice would be wrong: look, then decide
 
+An error says our own sentence, with code, model and field where they are known. What the other side said in its own
+words may quote anybody, so it travels beside that sentence, as `words` (words.py).
+
 What belongs here: classes that more than one room raises or catches. What does not: marketplace error codes
 (each channel maps its own) and Dagster's Failure (`assets/` translates: Permanent -> no retries).
 """
@@ -17,13 +20,21 @@ What belongs here: classes that more than one room raises or catches. What does 
 from __future__ import annotations
 
 from .reasons import Reason
+from .words import NO_WORDS, Words
 
 # What a translation raises for a value that nobody foresaw. Such an order waits in the exceptions; the others go on.
 STUMBLES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class CommerceError(Exception):
-    """Anything we raise on purpose. The message is one sentence that a merchant can act on, without personal data."""
+    """Anything we raise on purpose. The message is one sentence that a merchant can act on, without personal data.
+
+    words: what the other side said, to be sealed under whom it is about, or dropped.
+    """
+
+    def __init__(self, message: str = "", *, words: Words = NO_WORDS) -> None:
+        super().__init__(message)
+        self.words = words
 
 
 class PermanentError(CommerceError):
@@ -45,8 +56,8 @@ class ProtocolError(PermanentError):
 class RecordError(PermanentError):
     """One record cannot be processed; all others can. Its code, message, fix and subject are a Reason (reasons.py)."""
 
-    def __init__(self, code: str, message: str, *, fix: str, subject: str = "") -> None:
-        super().__init__(message)
+    def __init__(self, code: str, message: str, *, fix: str, subject: str = "", words: Words = NO_WORDS) -> None:
+        super().__init__(message, words=words)
         self.code = code
         self.message = message
         self.fix = fix
@@ -60,8 +71,8 @@ class RecordError(PermanentError):
 class TransientError(CommerceError):
     """The same call may succeed later. wait: the seconds that the other side asks us to wait, if it says so."""
 
-    def __init__(self, message: str, *, wait: float | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, wait: float | None = None, words: Words = NO_WORDS) -> None:
+        super().__init__(message, words=words)
         self.wait = wait
 
 

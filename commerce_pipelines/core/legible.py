@@ -20,8 +20,14 @@ T = TypeVar("T")
 
 BLOT = "\ufffd"
 _BLOT_ESCAPE = rb"\ufffd"
-_VALUE = re.compile(r"\s*'[^']*'|\s*\"[^\"]*\"")
-_WORD = re.compile(r"Invalid enum value '([A-Za-z0-9_-]{1,40})'")
+_WORD = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+_PATH = re.compile(r" - at `[$\w.\[\]-]{1,200}`\Z")
+_ENUM = re.compile(r"Invalid enum value '([^']*)'\Z")
+# What a decoder says without a value of the answer in it: names of types and fields between backticks are our own.
+_BARE = re.compile(r"(?:[A-Za-z0-9 ,.:()<>=|+-]|`[\w., |\[\]-]{1,80}`){1,200}\Z")
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
+)  # control characters, escape sequences' first sign, marks that turn the direction of a line
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 # What to look at inside a JSON string: a pair of surrogates, any other escape, or a control character.
 _JSON_PART = re.compile(
@@ -62,13 +68,39 @@ def _build_decoder(shape: type[T]) -> msgspec.json.Decoder[T]:
     return msgspec.json.Decoder(shape)
 
 
+def one_word(text: object) -> str:
+    """A word of a vendor's own lists (a code, a status, a field) that may be named in a sentence of ours; '' for
+    anything else, which may be a sentence about somebody."""
+    return text if isinstance(text, str) and _WORD.fullmatch(text) else ""
+
+
 def says(error: Exception) -> str:
     """A decoder's message without the values that it quotes, because they may be personal data. An unknown word of a
     vendor's own list of words stays in the message: it is no personal data."""
     text = str(error)
-    word = _WORD.match(text)
-    bare = _VALUE.sub("", text)
-    return bare.replace("Invalid enum value", f"{word[1]} is no value that we know", 1) if word else bare
+    path = _PATH.search(text)
+    bare = text[: path.start()] if path else text
+    place = path[0] if path else ""
+    if enum := _ENUM.match(bare):
+        word = one_word(enum[1])
+        return (f"{word} is no value that we know" if word else "Invalid enum value") + place
+    if _BARE.match(bare):
+        return bare + place
+    for beginning in ("Invalid enum value", "Invalid value", "Expected `str` matching regex"):
+        if bare.startswith(beginning):
+            return beginning + place
+    return "it does not have the shape that we know" + place
+
+
+def where(error: Exception, otherwise: str = "its beginning") -> str:
+    """The path at which a decoder found something wrong; it names fields and positions, never a value."""
+    return says(error).partition(" - at `")[2].rstrip("`") or otherwise
+
+
+def printable(text: str) -> str:
+    """The text as a terminal may show it: control characters but tabs and line ends, and what turns the direction of
+    writing, become U+FFFD. An escape sequence in a title could else hide or overwrite what stands beside it."""
+    return _UNPRINTABLE.sub(BLOT, text)
 
 
 def legible_json(body: bytes) -> bytes:

@@ -41,6 +41,8 @@ _DIGITS = {
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
 }
 
+_IN_FIGURES = frozenset("0123456789.,+-eE ")
+
 
 def digits(currency: str) -> int:
     """Decimals of a currency's minor unit (ISO 4217): EUR 2, JPY 0, KWD 3."""
@@ -62,11 +64,16 @@ def to_minor(amount: str, currency: str) -> int:
     if scaled != whole or abs(whole) > 10**15:
         raise RecordError(
             "bad_amount",
-            f"{amount[:40]!r} is not an amount of {currency} with at most {places} decimals.",
+            f"{_quote_figure(amount)} is not an amount of {currency} with at most {places} decimals.",
             fix="Look at the order in the marketplace; if the amount is right there, report the payload's path.",
             subject=currency,
         )
     return whole
+
+
+def _quote_figure(amount: str) -> str:
+    """A figure as it stands; what holds anything else is not quoted."""
+    return amount if len(amount) <= 40 and set(amount) <= _IN_FIGURES else "A text"
 
 
 def to_decimal(minor: int, currency: str) -> Decimal:

@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from ..core.errors import CommerceError, PermanentError, RateLimited
+from ..core.foreign import tellable
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from ..warehouse.shared import conditions
@@ -129,7 +130,7 @@ def looking(connections: Connections, poller: Poller) -> Iterator[None]:
         until = now + timedelta(seconds=min(error.wait or 0.0, LONGEST_REST_SECONDS))
         raise
     except Exception as error:
-        problem = str(error) if isinstance(error, CommerceError) else f"A program error: {type(error).__name__}."
+        problem = str(tellable(error))
         if isinstance(error, PermanentError):
             before = rests.get(poller.name)
             failures = 1 + (before.failures if before else 0)

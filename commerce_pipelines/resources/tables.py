@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from ..core.failpoints import failpoint
+from .borders import in_our_words
 from .connections import Connections
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class TableIOManager(dg.IOManager):
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
 
+    @in_our_words
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """obj: a DataFrame or an iterable of them, with the columns `channel` and `day`. Raises TypeError for anything
         else."""
@@ -48,6 +50,7 @@ class TableIOManager(dg.IOManager):
         # Dagster copies this to each partition of the run, so the asset itself has to report the rows of each day.
         context.add_output_metadata({"run/rows stored": rows, "dagster/uri": f"postgresql:///commerce.{table}"})
 
+    @in_our_words
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         """The rows of the run's days as a DataFrame with Arrow-backed types."""
         from ..warehouse.tables.frames import read_frame

@@ -10,7 +10,7 @@ import dagster as dg
 from ..core.lanes import CHANNEL_TAG, EVERY, FLOW_TAG, tags_of
 from ..resources.run_coordinator import missing_tags
 
-_OURS = "commerce_pipelines.core.errors."
+_OURS = "commerce_pipelines."
 FLOWS = {"orders": "orders", "inventory": "stock", "exceptions": "the view of what waits"}
 STEPS = {
     "raw_orders": "fetching orders",

@@ -20,6 +20,7 @@ from ..channels.settings import ChannelSettings
 from ..core.lanes import run_tags
 from ..core.topics import Topic
 from ..flows.pollers import STOCK_POLLER, Poller, list_pollers, looking, why_resting
+from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .busy import busy
@@ -75,6 +76,7 @@ def stock_changes_sensor(
         description=f"Reads Odoo's stock {often}, and requests a run for each channel whose offer it changes.",
         tags={"flow": "inventory"},
     )
+    @in_our_words
     def stock_changes(
         context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
     ) -> dg.SensorResult | dg.SkipReason:
@@ -166,6 +168,7 @@ def inventory_schedules(channel: ChannelSettings) -> list[dg.ScheduleDefinition]
         description=f"Tells {name} what still differs: failed pushes, releases, changes that the sensor missed.",
         tags={"flow": "inventory"},
     )
+    @in_our_words
     def frequent(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         if busy(context.instance, name, Topic.INVENTORY):
             return dg.SkipReason(f"A run of {name} is working.")
@@ -180,6 +183,7 @@ def inventory_schedules(channel: ChannelSettings) -> list[dg.ScheduleDefinition]
         description=f"Reads every listing of {name} and compares it with Odoo: repairs edits made on the channel.",
         tags={"flow": "inventory"},
     )
+    @in_our_words
     def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         return dg.RunRequest(tags={**_build_tags(name), WHOLE_TAG: "true"})
 

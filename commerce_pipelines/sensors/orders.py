@@ -20,6 +20,7 @@ from ..core.errors import CommerceError, RateLimited
 from ..core.lanes import run_tags
 from ..core.topics import Topic
 from ..flows.pollers import Poller, is_turn, list_pollers, looking, orders_poller, why_resting
+from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .busy import busy
@@ -50,8 +51,7 @@ def schedules(settings: Settings, channels: Sequence[ChannelSettings]) -> list[d
 
 
 def new_orders_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDefinition:
-    """Land what changed in the channel, then request one run per span of days whose landed answers no run has dealt
-    with.
+    """Land what changed in the channel, then request one run per span of days that have answers not dealt with.
 
     The days come from comparing the landing with the ledger, not from the cursor: a failed run is requested again
     (after ever longer pauses), and a lost cursor loses no order. Both happen even while the channel itself is not read,
@@ -68,6 +68,7 @@ def new_orders_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDefi
         "requests a run for exactly the business days they belong to.",
         tags={"flow": "orders"},
     )
+    @in_our_words
     def new_orders(
         context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
     ) -> dg.SensorResult | dg.SkipReason:
@@ -189,6 +190,7 @@ def nightly_orders(channel: ChannelSettings) -> dg.ScheduleDefinition:
         "brings Odoo in step with the answer.",
         tags={"flow": "orders"},
     )
+    @in_our_words
     def nightly(
         context: dg.ScheduleEvaluationContext, connections: dg.ResourceParam[Connections]
     ) -> list[dg.RunRequest]:

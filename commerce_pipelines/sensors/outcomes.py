@@ -15,6 +15,7 @@ from ..assets.looked_at import LOOKED_AT, looked_at_keys
 from ..assets.looked_at import describe as describe_looked_at
 from ..core.errors import CommerceError
 from ..resources.alerts import alert
+from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.alerts import Alerts
 from .failures import describe, work_tags
@@ -35,6 +36,7 @@ def run_failures(alerts: Alerts) -> dg.SensorDefinition:
         minimum_interval_seconds=30,
         description="Alerts the targets under `alerts` in commerce.yaml about failed work, once until it succeeds.",
     )
+    @in_our_words
     def failed(context: dg.RunFailureSensorContext, connections: dg.ResourceParam[Connections]) -> None:
         from ..flows.alerts import note_run, watch
 
@@ -62,6 +64,7 @@ def outcomes(alerts: Alerts) -> dg.SensorDefinition:
         "pollers that fail or stand still, of a breaker that waits for a person: each once until it is gone. And sends "
         "a daily digest.",
     )
+    @in_our_words
     def look(context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]) -> dg.SensorResult:
         from ..flows.alerts import note_switched_off, open_runs, run_succeeded, watch
 

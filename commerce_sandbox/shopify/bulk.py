@@ -55,7 +55,12 @@ class Bulk:
 
 
 def _build_started(operation: Data | None, problem: str) -> Data:
-    return {"bulkOperation": operation, "userErrors": [{"field": None, "message": problem}] if problem else []}
+    return {"bulkOperation": operation, "userErrors": [_build_error(problem)] if problem else []}
+
+
+def _build_error(problem: str) -> Data:
+    code = "OPERATION_IN_PROGRESS" if "in progress" in problem else "INVALID_QUERY"
+    return {"code": code, "field": None, "message": problem}
 
 
 def _list_lines(value: Any, parent: str) -> list[Data]:

@@ -71,5 +71,6 @@ class TokenAuth:
             # nothing.
             raise CredentialError(
                 f"{error} The refresh token, client id or client secret of {self._key} is no longer accepted: "
-                "authorise the app again and store the new ones."
-            ) from error
+                "authorise the app again and store the new ones.",
+                words=error.words,
+            ) from None

@@ -13,11 +13,14 @@ from typing import Any, Literal, TypedDict
 import msgspec
 
 from ...core.errors import ProtocolError
+from ...core.legible import one_word
 from .auth import Auth
 from .throttle import Rate
 
 # Fractions are decoded as Decimal, because an amount must never become a float.
 _json = msgspec.json.Decoder(float_hook=Decimal)
+
+MOST_CODES = 5  # that are named of one answer
 
 WriteMethod = Literal["POST", "PUT", "PATCH", "DELETE"]
 
@@ -49,10 +52,27 @@ class Response(msgspec.Struct, frozen=True):
         try:
             return _json.decode(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            kind = self.headers.get("Content-Type", "no content type")[:80]
             raise ProtocolError(
-                f"{self.operation} was answered {self.status} with {len(self.body)} bytes of {kind} that are not JSON."
+                f"{self.operation} was answered {self.status} with {len(self.body)} bytes that are not JSON."
             ) from None
+
+
+class Said(msgspec.Struct, frozen=True):
+    """What an error answer says. codes: the vendor's own, of which those of one word are named; text: its words, which
+    are not; meanings: what codes mean, in our words."""
+
+    codes: tuple[str, ...] = ()
+    text: str = ""
+    meanings: Mapping[str, str] = {}
+
+    @property
+    def named(self) -> str:
+        """The codes as a sentence of ours names them: `QuotaExceeded (the rate limit is used up), 4711`."""
+        named = [code for code in dict.fromkeys(map(one_word, self.codes)) if code][:MOST_CODES]
+        return ", ".join(f"{code} ({self.meanings[code]})" if code in self.meanings else code for code in named)
+
+
+Describe = Callable[[Response], Said]
 
 
 class Options(TypedDict, total=False):
@@ -69,7 +89,7 @@ class Options(TypedDict, total=False):
     deadline: float
     max_wait: float | None
     max_bytes: int
-    describe: Callable[[Response], str] | None
+    describe: Describe | None
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,4 +114,4 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     deadline: float = 60.0
     max_wait: float | None = None
     max_bytes: int = 64 << 20
-    describe: Callable[[Response], str] | None = None
+    describe: Describe | None = None

@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 import re
 
+from ...core.loggers import silence
+
 _MASK = "***"
 _EMAIL = re.compile(r"[\w.+%-]{1,64}@[\w-]+(?:\.[\w-]+)+")
 # The last group of each pattern is masked; the text before it shows the reader what was there.
@@ -47,8 +49,8 @@ class Redact(logging.Filter):
 
 
 def install() -> None:
-    """Put the filter on the loggers that log requests, urllib3's among them. Calling it again changes nothing."""
-    for name in ("commerce_pipelines.http", "urllib3.connectionpool", "urllib3.util.retry", "requests"):
-        logger = logging.getLogger(name)
-        if not any(isinstance(installed, Redact) for installed in logger.filters):
-            logger.addFilter(Redact())
+    """Put the filter on our logger of calls, and silence the libraries below it; repeated calls change nothing."""
+    silence()
+    logger = logging.getLogger("commerce_pipelines.http")
+    if not any(isinstance(installed, Redact) for installed in logger.filters):
+        logger.addFilter(Redact())

@@ -31,14 +31,15 @@ from ...core.errors import (
 )
 from ...core.instruments import Instruments
 from ...core.urls import LOOPBACK
+from ...core.words import NO_WORDS, Words
 from . import redact
 from .auth import Auth, StaticAuth, TokenAuth
-from .call import Call, Options, Repeat, Response, WriteMethod
+from .call import Call, Describe, Options, Repeat, Response, Said, WriteMethod
 from .redact import Redact
 from .throttle import BucketStore
 from .transport import TooLarge, exchange, is_cut_off, is_unsent, is_untrusted, new_session
 
-__all__ = ["Auth", "HttpSession", "Redact", "Repeat", "Response", "StaticAuth", "TokenAuth", "pages"]
+__all__ = ["Auth", "HttpSession", "Redact", "Repeat", "Response", "Said", "StaticAuth", "TokenAuth", "pages"]
 
 T = TypeVar("T")
 _log = logging.getLogger("commerce_pipelines.http")
@@ -95,10 +96,11 @@ class _Failure(Exception):
     for. empty: whether a 429 means that a quota is used up."""
 
     def __init__(
-        self, rule: Rule, status: int, text: str, *, sent: bool = True, wait: float | None = None, empty: bool = False
-    ) -> None:
+        self, rule: Rule, status: int, text: str, *, sent: bool = True, wait: float | None = None,
+        empty: bool = False, words: Words = NO_WORDS,
+    ) -> None:  # fmt: skip
         super().__init__(text)
-        self.rule, self.status, self.wait, self.empty = rule, status, wait, empty
+        self.rule, self.status, self.wait, self.empty, self.words = rule, status, wait, empty, words
         self.undone = rule.undone or not sent
 
 
@@ -107,7 +109,7 @@ class HttpSession:
 
     account: the channel's name, for messages, logs and rate limits. hosts: which hosts may be called, as `host` (port
     443), `host:port` or a URL; a call to any other is refused before it is sent. describe: takes the vendor's error
-    code and text from an error answer (no personal data). used_up: whether a 429 means that a quota is used up, and not
+    codes and text from an error answer. used_up: whether a 429 means that a quota is used up, and not
     that a gateway was busy. max_wait: the longest wait for the rate limit, in seconds.
     """
 
@@ -121,7 +123,7 @@ class HttpSession:
         instruments: Instruments,
         *,
         user_agent: str = "commerce-pipelines/0.1 (Language=Python)",
-        describe: Callable[[Response], str] | None = None,
+        describe: Describe | None = None,
         used_up: Callable[[Response], bool] = lambda response: True,
     ) -> None:
         self.account = account
@@ -171,7 +173,7 @@ class HttpSession:
                     continue
                 pause = self._decide_pause(failure, call, attempt)
                 if pause > due - self._clock():
-                    raise self._build_error(failure, call) from failure.__cause__
+                    raise self._build_error(failure, call) from None
                 self._sleep(pause)
                 attempt += 1
 
@@ -210,9 +212,9 @@ class HttpSession:
             raise _Failure(Rule(ProtocolError, says), status, "") from None
         except (requests.exceptions.SSLError, urllib3.exceptions.SSLError) as error:
             rule = _BROKEN if is_cut_off(error) else _UNTRUSTED
-            raise _Failure(rule, status, type(error).__name__, sent=not is_untrusted(error)) from error
+            raise _Failure(rule, status, type(error).__name__, sent=not is_untrusted(error)) from None
         except (OSError, requests.RequestException, urllib3.exceptions.HTTPError, zlib.error) as error:
-            raise _Failure(_BROKEN, status, type(error).__name__, sent=not is_unsent(error)) from error
+            raise _Failure(_BROKEN, status, type(error).__name__, sent=not is_unsent(error)) from None
         finally:
             _log.info(
                 "%s %s status=%d ms=%d bytes=%d attempt=%d",
@@ -225,14 +227,14 @@ class HttpSession:
             return response
         rule = RULES.get(status) or _FAMILIES.get(status // 100) or _FAMILIES[2]
         wait = _read_retry_after(headers, self._instruments.now())
-        text = _quote_vendor(response, call.describe or self._describe)
-        raise _Failure(rule, status, text, wait=wait, empty=self._used_up(response))
+        reading = _read_said(response, call.describe or self._describe)
+        raise _Failure(rule, status, reading.named, wait=wait, empty=self._used_up(response), words=Words(reading.text))
 
     def _decide_pause(self, failure: _Failure, call: Call, attempt: int) -> float:
         """Seconds until the next attempt. Raises if there must be no next attempt."""
         rule = failure.rule
         if not rule.retry or attempt >= RETRIES or (call.repeat is Repeat.NEVER and not failure.undone):
-            raise self._build_error(failure, call) from failure.__cause__
+            raise self._build_error(failure, call) from None
         backoff = min(_BACKOFF_LIMIT_SECONDS, _BACKOFF_SECONDS * 2**attempt) * (0.5 + self._instruments.jitter() / 2)
         if failure.status == 429 and call.rate:
             # If the vendor names no wait: a used-up quota yields its next token in 1/rate, and a busy gateway has
@@ -246,12 +248,12 @@ class HttpSession:
         answer = f"{failure.status} {failure}".strip() if failure.status else f"no answer ({failure})"
         message = f"{self.account}: {call.operation} got {answer}: {failure.rule.says}."
         if call.repeat is Repeat.NEVER and not failure.undone:
-            return UnknownOutcome(f"{self.account}: {call.operation} got {answer}: {UNKNOWN}")
+            return UnknownOutcome(f"{self.account}: {call.operation} got {answer}: {UNKNOWN}", words=failure.words)
         if failure.status == 429:
-            return RateLimited(message, wait=failure.wait)
+            return RateLimited(message, wait=failure.wait, words=failure.words)
         if issubclass(failure.rule.error, TransientError):
-            return TransientError(message, wait=failure.wait)
-        return failure.rule.error(message)
+            return TransientError(message, wait=failure.wait, words=failure.words)
+        return failure.rule.error(message, words=failure.words)
 
 
 def pages(fetch: Callable[[str | None], tuple[T, str | None]], start: str | None = None) -> Iterator[T]:
@@ -312,12 +314,10 @@ def _count_seconds_until(date: str, sent_at: str, now: datetime) -> float:
     return (parsedate_to_datetime(date) - sent).total_seconds()
 
 
-def _quote_vendor(response: Response, describe: Callable[[Response], str] | None) -> str:
-    """The vendor's own words, masked, on one line, at most 300 characters."""
+def _read_said(response: Response, describe: Describe | None) -> Said:
     if describe is None:
-        return ""
+        return Said()
     try:
-        text = describe(response)
+        return describe(response)
     except (CommerceError, KeyError, IndexError, TypeError, ValueError, AttributeError):
-        return ""  # an error answer of an unknown shape: the status is enough
-    return redact.redact(" ".join(text.split()))[:300]
+        return Said()  # an error answer in an unknown shape: the status says enough

@@ -16,6 +16,7 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from ...core.section import Section
+from ...core.words import NO_WORDS, Words
 from .. import keys
 from ..orders.order import FulfilledBy
 
@@ -79,13 +80,15 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
 
 class PushOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one push. `stale`: the channel showed another quantity than we had read, so nothing was written.
-    `pending`: accepted, but the result is not known yet. code and message are the vendor's, without personal data.
+    `pending`: accepted, but the result is not known yet. code is the vendor's, message our sentence, words the
+    vendor's.
     reference: what the push had to find out about the listing; later pushes find it in the listing's reference."""
 
     key: str
     status: Literal["accepted", "refused", "stale", "pending", "failed"]
     code: str = ""
     message: str = ""
+    words: Words = NO_WORDS
     reference: dict[str, str] = {}
 
 

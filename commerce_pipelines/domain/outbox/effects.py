@@ -107,7 +107,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What a door says of one effect, after a call for it or after a look at the other side.
 
     Only a look says `absent`: the effect is certainly not there. `unknown` after a look: the other side cannot tell, so
-    a person has to. An effect that a look does not mention was not looked at. code and message hold no personal data.
+    a person has to. An effect that a look does not mention was not looked at. code is the other
+    side's, message our sentence; a door keeps the other side's own words apart.
     """
 
     key: str

@@ -14,6 +14,7 @@ from enum import StrEnum
 import msgspec
 
 from ...core.reasons import Reason
+from ...core.words import NO_WORDS, Words
 from ..orders.order import Address, Buyer, LineKind
 from ..vat.keys import TaxKey
 from .base import Base
@@ -110,7 +111,7 @@ class Action(StrEnum):
 
 
 class SaleOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one draft. reason: why it was refused, and only then."""
+    """What became of one draft. reason: why it was refused, and only then; words: what Odoo said to it then."""
 
     channel: str
     order_id: str
@@ -122,6 +123,7 @@ class SaleOutcome(msgspec.Struct, frozen=True, kw_only=True):
     rounding: int = 0  # minor units of the visible rounding line
     state: str = ""  # sale.order state
     reason: Reason | None = None
+    words: Words = NO_WORDS
     flags: tuple[Flag, ...] = ()  # oversold, edited_after_shipping, cancelled_after_shipping, duplicate_partner …
     kept: frozenset[str] = frozenset()  # changes of the channel that were not carried out: lines, shipping, billing
     shipping_id: int = 0  # the partner that we gave the order as delivery address, 0 if none

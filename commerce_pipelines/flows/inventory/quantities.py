@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...channels.capabilities import offered
 from ...core.errors import PermanentError
+from ...core.words import Words
 from ...domain.inventory.listings import Listing, Push
 from ...domain.orders.order import FulfilledBy
 from ...domain.outbox.effects import Effect, Kind, Outcome, Status, Wanted
@@ -20,6 +21,7 @@ from ..outbox.dispatch import dispatch
 
 if TYPE_CHECKING:
     import pandas as pd
+    from psycopg2.extensions import connection as Connection
 
     from ...channels.capabilities import Channel
     from ...domain.inventory.push_plan import Plan
@@ -35,7 +37,7 @@ class QuantityDoor:
     """The quantities of one channel.
 
     listings: those that may be changed, by key, with what each probably shows; any other is refused. found_out: what
-    pushes found out about listings; filled while they are sent.
+    pushes found out about listings, said: the channel's own words about them; both filled while they are sent.
     """
 
     batch = EFFECTS_AT_ONCE
@@ -43,6 +45,7 @@ class QuantityDoor:
     def __init__(self, channel: Channel, listings: Mapping[str, Listing]) -> None:
         self._channel, self._listings = channel, listings
         self.found_out: dict[str, dict[str, str]] = {}
+        self.said: dict[str, Words] = {}
 
     def send(self, effects: Sequence[Effect]) -> Iterator[Outcome]:
         pushes = []
@@ -56,6 +59,7 @@ class QuantityDoor:
             if answer.reference:
                 self.found_out[answer.key] = answer.reference
             status = "unknown" if answer.status == "failed" else answer.status
+            self.said[answer.key] = answer.words
             yield Outcome(key=answer.key, status=status, code=answer.code, message=answer.message)
 
     def look(self, effects: Sequence[Effect]) -> Iterator[Outcome]:
@@ -117,9 +121,19 @@ def tell(
     try:
         return dispatch(connections.warehouse, name, Kind.QUANTITY, door, run_id)
     finally:
-        if door.found_out:
+        if door.found_out or door.said:
             with connections.warehouse.transaction() as connection:
-                remember(connection, name, door.found_out)
+                if door.found_out:
+                    remember(connection, name, door.found_out)
+                _keep_words(connections, connection, name, door.said)
+
+
+def _keep_words(connections: Connections, connection: Connection, name: str, texts: Mapping[str, Words]) -> None:
+    """Seal what the channel said of listings, by key; of those it took, nothing is kept."""
+    from ...warehouse.landing import words
+
+    words.keep(connection, connections.vault, name, Kind.QUANTITY, texts, connections.instruments.now())
+    words.forget(connection, name, Kind.QUANTITY, [key for key, text in texts.items() if not text])
 
 
 def open_door(connections: Connections, name: str, listings: pd.DataFrame, rows: pd.DataFrame) -> QuantityDoor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -121,7 +122,7 @@ def load(
             work.verdicts[outcome.order_id] = outcome
         for order_id, _day, error in drafted.failures:
             work.verdicts[order_id] = SaleOutcome(
-                channel=name, order_id=order_id, action=Action.REFUSED, reason=error.reason
+                channel=name, order_id=order_id, action=Action.REFUSED, reason=error.reason, words=error.words
             )
         for order_id, sale in work.booked.items():
             work.verdicts[order_id] = _add_confirmed_flag(work.verdicts[order_id], sale)
@@ -245,6 +246,7 @@ def _put_in_exceptions(
     connections: Connections, name: str, rows: list[Row], work: Sorted, run_id: str, now: datetime
 ) -> None:
     from ...warehouse import exceptions
+    from ...warehouse.landing import words
 
     staged = {row["order_id"]: row for row in rows}
     outcomes = {key: outcome for key, outcome in work.verdicts.items() if key not in work.kept}
@@ -258,7 +260,11 @@ def _put_in_exceptions(
             odoo_id=odoo_id, retry_at=retry_at,
         )  # fmt: skip
 
+    texts = {key: outcome.words for key, outcome in outcomes.items() if outcome.words}
+    refused |= {key: _add_way_to_words(name, key, refused[key]) for key in texts if key in refused}
     with connections.warehouse.transaction() as connection:
+        words.keep(connection, connections.vault, name, Topic.ORDERS, texts, now)
+        words.forget(connection, name, Topic.ORDERS, outcomes.keys() - texts.keys())
         tries = {
             outcome.record_id: outcome.tries
             for outcome in exceptions.open_exceptions(connection, name, Topic.ORDERS, record_ids=refused)
@@ -277,6 +283,13 @@ def _put_in_exceptions(
         exceptions.resolve_notes(connection, name, Topic.ORDERS, others, now)
         notes = [failure(key, flag) for key, outcome in outcomes.items() for flag in outcome.flags]
         exceptions.record(connection, name, Topic.ORDERS, STAGE, notes, run_id, now)
+
+
+def _add_way_to_words(name: str, order_id: str, reason: Reason) -> Reason:
+    """The reason with the way to what Odoo said."""
+    channel, record = quote(name), quote(order_id)
+    way = f"Odoo's own words: `commerce-pipelines trace {channel} {record} --personal`."
+    return msgspec.structs.replace(reason, fix=f"{reason.fix} {way}")
 
 
 def _build_outcome(row: Row, action: Action, sale: Sale | None, flags: tuple[Flag, ...] = ()) -> SaleOutcome:

@@ -13,6 +13,8 @@ import msgspec
 from ...core.errors import PermanentError, RecordError
 from ...core.topics import Topic
 from ...domain.money import to_decimal
+from ...domain.outbox.effects import Kind
+from ...domain.sales.draft import Sale
 from ...resources.connections import Connections
 from .load import records
 from .stage import read_order
@@ -27,13 +29,16 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def trace(connections: Connections, name: str, order_id: str, *, personal: bool = False) -> list[Event]:
-    """Everything known of an order, oldest first. Raises PermanentError for an order that was never seen."""
+    """Everything known of an order, oldest first. personal: also the buyer's data, and what Odoo said in its own words;
+    of a listing, by its key, what the channel said. Raises PermanentError for an order that was never seen."""
     from ...odoo.sales.sales import sale_totals
     from ...warehouse import exceptions
     from ...warehouse.tables.frames import read_frame
 
     landing = connections.landing(name, Topic.ORDERS)
     history = landing.history(order_id)
+    if not history and personal and (about_listing := _read_words(connections, name, Kind.QUANTITY, order_id)):
+        return about_listing
     if not history:
         raise PermanentError(
             f"{name} has no order {order_id!r} in the landing; check the id, or ask for it by "
@@ -63,16 +68,9 @@ def trace(connections: Connections, name: str, order_id: str, *, personal: bool 
         for landed in waiting
     ]  # fmt: skip
     for sale in sale_totals(connections.odoo_of(name), connections.label(name), [order_id]).values():
-        events.append(
-            Event(what="in Odoo now", details={
-                "sale order": f"{sale.name} (id {sale.odoo_id})", "state": sale.state,
-                "total": f"{to_decimal(sale.total, sale.currency)} {sale.currency}",
-                "tax": f"{to_decimal(sale.tax, sale.currency)} {sale.currency}",
-                "delivered": "yes, at least in part" if sale.delivered else "no",
-                "link": f"{connections.settings.odoo.url.rstrip('/')}/odoo/sales/{sale.odoo_id}",
-            })
-        )  # fmt: skip
+        events.append(_describe_sale(sale, connections.settings.odoo.url))
     if personal:
+        events += _read_words(connections, name, Topic.ORDERS, order_id)
         events.append(_read_personal(connections, name, order_id))
     return sorted(events, key=lambda event: (event.at is None, event.at.timestamp() if event.at else 0.0))
 
@@ -99,6 +97,32 @@ def _describe_decided(row: Any) -> Event:
     if row["code"]:
         details["reason"] = f"{row['code']}: {row['message']}"
     return Event(what="decided and loaded", at=row["loaded_at"], details={k: v for k, v in details.items() if v})
+
+
+def _describe_sale(sale: Sale, url: str) -> Event:
+    return Event(
+        what="in Odoo now",
+        details={
+            "sale order": f"{sale.name} (id {sale.odoo_id})", "state": sale.state,
+            "total": f"{to_decimal(sale.total, sale.currency)} {sale.currency}",
+            "tax": f"{to_decimal(sale.tax, sale.currency)} {sale.currency}",
+            "delivered": "yes, at least in part" if sale.delivered else "no",
+            "link": f"{url.rstrip('/')}/odoo/sales/{sale.odoo_id}",
+        },
+    )  # fmt: skip
+
+
+def _read_words(connections: Connections, name: str, topic: str, record_id: str) -> list[Event]:
+    """What the other side said about a record when it refused it last."""
+    from ...warehouse.landing import words
+
+    with connections.warehouse.transaction() as connection:
+        sealed = words.read(connection, connections.vault, name, topic, record_id)
+    if sealed is None:
+        return []
+    who = "Odoo" if topic == Topic.ORDERS else name
+    details = {who: sealed.text} if sealed.text is not None else {"erased": "the key of this buyer was destroyed"}
+    return [Event(what="said in its own words", at=sealed.said_at, details=details)]
 
 
 def _read_personal(connections: Connections, name: str, order_id: str) -> Event:

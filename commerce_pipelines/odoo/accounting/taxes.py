@@ -13,7 +13,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from ...core.errors import CredentialError, RecordError
+from ...core.errors import CommerceError, CredentialError, RecordError
+from ...core.words import NO_WORDS
 from ...domain.sales.rules import TaxMapping
 from ...domain.vat.keys import TaxKey
 from ...domain.vat.rates import RateTable, percent, ppm
@@ -113,7 +114,7 @@ class TaxBook:
             self._known[tax_xid(key)] = made = self._create_twin(key, model) if model else self._create_tax(key)
             return made
         except (CredentialError, OdooRefusal) as error:
-            raise _build_unknown_tax_error(key, str(error)) from None
+            raise _build_unknown_tax_error(key, error) from None
 
     def rounding(self, key: TaxKey) -> int:
         """The tax whose amount is the whole price, booked on the account of `key`. A rounding line with it changes only
@@ -321,9 +322,9 @@ def _build_archived_error(key: TaxKey, name: str) -> RecordError:
     )  # fmt: skip
 
 
-def _build_unknown_tax_error(key: TaxKey, why: str = "") -> RecordError:
+def _build_unknown_tax_error(key: TaxKey, why: CommerceError | None = None) -> RecordError:
     return RecordError(
-        "unknown_tax", f"There is no tax for {tax_title(key)}." + (f" Odoo refuses to create it: {why}" if why else ""),
+        "unknown_tax", f"There is no tax for {tax_title(key)}." + (f" It could not be made: {why}" if why else ""),
         fix="Name the sale tax of Odoo that stands for it in `taxes` of the channel (channels[].taxes).",
-        subject=tax_title(key),
+        subject=tax_title(key), words=why.words if why else NO_WORDS,
     )  # fmt: skip

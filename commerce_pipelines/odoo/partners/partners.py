@@ -24,6 +24,7 @@ from typing import Any
 import msgspec
 
 from ...core.errors import RecordError
+from ...core.words import NO_WORDS, Words
 from ...domain.keys import email_key
 from ...domain.orders.order import Address
 from ...domain.sales.draft import Flag, SaleDraft, slug
@@ -71,6 +72,7 @@ class _Main(msgspec.Struct, kw_only=True):
     own: dict[str, str] = {}
     vat: str = ""
     error: RecordError | None = None
+    words: Words = NO_WORDS  # Odoo's, of an address of it that was refused
 
 
 class Partners:
@@ -209,7 +211,7 @@ class Partners:
         for key, partner_id in ids.items():
             mains[key].partner_id = mains[key].commercial_id = partner_id
         for key in refused:
-            mains[key].error = _build_refused_error()
+            mains[key].error = _build_refused_error(refused[key].words)
 
     def _build_main_values(self, buyer: Buyer, name_in_odoo: str) -> dict[str, str]:
         draft, who = buyer.draft, buyer.draft.buyer
@@ -242,7 +244,9 @@ class Partners:
             if name not in ids and not _is_own(values, main):
                 row = {"id": xid(latest[name]), "parent_id/.id": str(main.partner_id), **values}
                 records[name] = [[row[field] for field in _CHILD]]
-        created, _ = load_records(self._client, "res.partner", _CHILD, records, CONTEXT)
+        created, refused = load_records(self._client, "res.partner", _CHILD, records, CONTEXT)
+        for name in refused:
+            mains[wanted[name][0].key].words = refused[name].words
         return ids | created
 
     def _list_addresses(self, buyer: Buyer, main: _Main) -> dict[str, tuple[str, dict[str, str]]]:
@@ -273,7 +277,7 @@ class Partners:
         where: dict[str, int] = {}
         for kind, (name, values) in self._list_addresses(buyer, main).items():
             if name not in children and not _is_own(values, main):
-                return _build_refused_error()
+                return _build_refused_error(main.words)
             where[kind] = children.get(name) or main.partner_id
         if self._clean_vat(buyer.draft) is None:
             flags = (*flags, _flag_invalid_vat())
@@ -355,10 +359,8 @@ def _flag_strange_vat() -> Flag:
     )
 
 
-def _build_refused_error() -> RecordError:
-    # Odoo's own message is not used, because it would name the buyer.
+def _build_refused_error(words: Words = NO_WORDS) -> RecordError:
     return RecordError(
-        "partner_refused",
-        "Odoo does not accept the buyer's contact data.",
+        "partner_refused", "Odoo does not accept the buyer's contact data.", words=words,
         fix="Enter the contact in Odoo by hand to see which rule refuses it; adjust the rule or the order.",
-    )
+    )  # fmt: skip

@@ -13,6 +13,7 @@ import msgspec
 
 from ...core.errors import CommerceError, ProtocolError, SettingsError, TransientError
 from ...core.instruments import REAL, Instruments
+from ...core.legible import one_word
 from ...domain.keys import key
 from .settings import OdooSettings
 
@@ -124,6 +125,7 @@ class Client:
     def version(self) -> str:
         version = self._transport.version()
         if not version.startswith(f"{VERSION}."):
+            version = one_word(version) or "of no version that we know"
             raise ProtocolError(f"The server at odoo.url is Odoo {version}; this needs Odoo {VERSION}.")
         self.call("res.users", "search_count", domain=[["id", "=", 0]])
         return version

@@ -53,7 +53,8 @@ def on_all(
         except (OdooRefusal, ProtocolError) as error:
             left = rest(group)
             if len(left) == 1 and len(group) == 1:
-                refused[left[0]] = OdooRefusal(str(error))
+                failed = OdooRefusal(f"{model}.{method}: Odoo itself fails over it", words=error.words)
+                refused[left[0]] = error if isinstance(error, OdooRefusal) else failed
                 continue
             middle = len(left) // 2 if len(left) == len(group) else 0
             halves = [left[middle:], left[:middle]]

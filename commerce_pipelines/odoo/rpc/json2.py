@@ -13,8 +13,11 @@ from typing import Any
 import requests
 
 from ...core.errors import ProtocolError
+from ...core.loggers import silence
 from . import errors
 from .settings import OdooSettings
+
+silence()
 
 
 class Json2:
@@ -31,16 +34,23 @@ class Json2:
 
     def version(self) -> str:
         answer = self._send("POST", "/web/webclient/version_info", "version", {"jsonrpc": "2.0", "params": {}})
-        return str(answer["result"]["server_version"])
+        try:
+            return str(answer["result"]["server_version"])
+        except (KeyError, TypeError):
+            raise ProtocolError("The server at odoo.url does not say which Odoo it is; check odoo.url.") from None
 
     def _get_session(self) -> requests.Session:
         session = getattr(self._local, "session", None)
         if session is None:
             session = self._local.session = requests.Session()
-            session.headers["Authorization"] = f"bearer {self._key}"
+            session.auth = self._add_key  # any auth keeps requests from looking into ~/.netrc
             session.headers["X-Odoo-Database"] = self._settings.database
             session.headers["User-Agent"] = "commerce-pipelines"
         return session
+
+    def _add_key(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"bearer {self._key}"
+        return request
 
     def _send(self, verb: str, path: str, where: str, body: dict[str, Any]) -> Any:
         settings = self._settings

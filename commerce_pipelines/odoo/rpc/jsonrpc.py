@@ -14,8 +14,11 @@ from urllib.error import HTTPError, URLError
 
 import odoorpc
 
+from ...core.loggers import silence
 from . import errors
 from .settings import OdooSettings
+
+silence()
 
 
 class JsonRpc:

@@ -19,7 +19,7 @@ import msgspec
 from ...core.errors import ProtocolError, TransientError
 from ...domain.sales.draft import MODULE
 from .client import OdooClient
-from .errors import OdooRefusal, is_busy
+from .errors import OdooRefusal, is_busy, refusal_of_load
 
 K = TypeVar("K", bound=Hashable)
 Row = Sequence[str]
@@ -228,9 +228,10 @@ def _load_distinct(
                 ids.update(zip(keys, answer["ids"], strict=True))
                 attempt = 0
                 continue
-            errors = [message for message in answer["messages"] if message.get("type") == "error"]
-            if any(is_busy(str(error.get("message"))) for error in errors):
+            messages = [message for message in answer["messages"] if message.get("type") == "error"]
+            if any(is_busy(str(message.get("message"))) for message in messages):
                 raise TransientError(f"Odoo was busy with the same records in {model}.load.")
+            errors = [(message.get("record"), refusal_of_load(model, message)) for message in messages]
         except TransientError:
             attempt += 1
             if attempt >= LOAD_ATTEMPTS:
@@ -239,8 +240,10 @@ def _load_distinct(
             size = smaller(len(keys), attempt)
             batches.append(keys)
             continue
-        except (OdooRefusal, ProtocolError) as error:
-            errors = [{"message": str(error)}]
+        except OdooRefusal as error:
+            errors = [(None, error)]
+        except ProtocolError as error:
+            errors = [(None, OdooRefusal(f"{model}.load: Odoo itself fails over it", words=error.words))]
         batches += _split_rejected(keys, errors, refused)
     return ids, refused
 
@@ -262,26 +265,23 @@ def _merge(records: Mapping[K, Sequence[Row]]) -> tuple[dict[K, Sequence[Row]], 
     return merged, twice
 
 
-def _split_rejected(keys: list[K], errors: Sequence[Mapping[str, Any]], refused: dict[K, OdooRefusal]) -> list[list[K]]:
-    """The parts of a rejected batch that are still to be loaded; the records that are known to be bad go to
-    `refused`."""
-    bad: dict[K, str] = {}
-    for error in errors:
-        index = error.get("record")
+def _split_rejected(
+    keys: list[K], errors: Sequence[tuple[Any, OdooRefusal]], refused: dict[K, OdooRefusal]
+) -> list[list[K]]:
+    """The parts of a rejected batch that are still to be loaded; the records that are known to be bad go to `refused`.
+    errors: by the record's place in the batch, where Odoo tells it."""
+    bad: dict[K, OdooRefusal] = {}
+    for index, refusal in errors:
         if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < len(keys):
-            bad.setdefault(keys[index], str(error.get("message") or "no reason given"))
-    if len(bad) > 1 and errors[0].get("record") == 0:
+            bad.setdefault(keys[index], refusal)
+    if len(bad) > 1 and errors[0][0] == 0:
         # Odoo repeats the whole batch's error under its first record, guilty or not; the next try will tell.
         del bad[keys[0]]
     if not bad and len(keys) == 1:
-        bad[keys[0]] = str(errors[0].get("message")) if errors else "Odoo gave no reason"
+        bad[keys[0]] = errors[0][1] if errors else OdooRefusal("it without a reason")
     if bad:
-        refused.update((key, OdooRefusal(_join_words(message))) for key, message in bad.items())
+        refused.update(bad)
         rest = [key for key in keys if key not in bad]
         return [rest] if rest else []
     middle = len(keys) // 2
     return [keys[middle:], keys[:middle]]
-
-
-def _join_words(message: str) -> str:
-    return " ".join(message.split())[:300]

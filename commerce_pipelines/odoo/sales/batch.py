@@ -14,12 +14,12 @@ import msgspec
 
 from ...core.errors import RecordError
 from ...core.failpoints import failpoint
-from ...core.reasons import Reason
+from ...core.words import NO_WORDS
 from ...domain.sales.draft import Action, DraftLine, Flag, SaleDraft, SaleOutcome, order_xid
 from ..partners.partners import Parties, Partners
 from ..rpc.client import OdooClient
 from ..rpc.each import on_all
-from ..rpc.errors import OdooRefusal, without_person
+from ..rpc.errors import OdooRefusal
 from ..rpc.load import load_records, xid
 from .booked import Booked, read_booked
 from .confirming import Settled, align_deadlines, confirm, put_dates, settle, tracking
@@ -32,6 +32,7 @@ from .resolver import Resolver, read_own_units
 from .rows import Resolved, new_line, order_columns, order_rows, rounding_xid
 from .verdicts import Verdict, Way, decide
 
+MEND = "Fix in Odoo what its own words name, then replay the order."
 _TO_WRITE = frozenset((Way.CREATE, Way.GO_ON, Way.REOPEN))
 
 
@@ -242,8 +243,8 @@ class Batch:
 
 
 def refused_by_odoo(refusal: OdooRefusal) -> RecordError:
-    return RecordError("refused_by_odoo", f"Odoo refuses the order: {refusal}",
-                       fix="Fix in Odoo what its message names, then replay the order.")  # fmt: skip
+    return RecordError("refused_by_odoo", f"Odoo refuses the order, in {refusal.what}.",
+                       fix=MEND, words=refusal.words)  # fmt: skip
 
 
 def _may_move(item: Item) -> bool:
@@ -311,9 +312,8 @@ def outcome(item: Item) -> SaleOutcome:
         amount_tax=now.tax if now else sale.tax if sale else 0,
         rounding=now.rounding if now else _read_rounding(item),
         state=now.state if now else sale.state if sale else "",
-        reason=Reason(error.code, without_person(error.message, item.draft), error.fix, error.subject)
-        if error
-        else None,
+        reason=error.reason if error else None,
+        words=error.words if error else NO_WORDS,
         flags=(*item.draft.flags, *item.flags),
         kept=item.verdict.kept,
         shipping_id=shipping_id,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ...core.reasons import Reason
+from ...core.words import NO_WORDS
 from ...domain.sales.draft import Action, Flag, SaleOutcome, order_xid
 from ..rpc.client import OdooClient
 from ..rpc.each import on_all
@@ -78,10 +79,11 @@ def _build_outcome(channel: str, order_id: str, booked: Booked | None, refused: 
         state=sale.state if untouched else "cancel",
         reason=Reason(
             "refused_by_odoo",
-            f"Odoo refuses to cancel the order: {refusal}",
-            "Fix in Odoo what its message names, then replay the order.",
+            f"Odoo refuses to cancel the order, in {refusal.what}.",
+            "Fix in Odoo what its own words name, then replay the order.",
         )
         if refusal
         else None,
+        words=refusal.words if refusal else NO_WORDS,
         flags=flags,
     )

@@ -107,7 +107,7 @@ class Warehouse:
             if isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)) or (
                 isinstance(error, psycopg2.Error) and error.pgcode in (_READ_ONLY, _NO_RIGHT)
             ):
-                raise _translate_error(error) from error
+                raise _translate_error(error) from None
             raise
         finally:
             if connection is not None:
@@ -131,7 +131,7 @@ class Warehouse:
                     row = cursor.fetchone()
                 yield wait or bool(row and row[0])
         except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-            raise _translate_error(error) from error
+            raise _translate_error(error) from None
 
     def migrate(self) -> None:
         """Bring the schema `commerce` to the newest version; costs one SELECT if it already is.
@@ -175,7 +175,7 @@ class Warehouse:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         engine = sqlalchemy.create_engine(
-            "postgresql+psycopg2://", creator=self._connect, poolclass=sqlalchemy.NullPool
+            "postgresql+psycopg2://", creator=self._connect, poolclass=sqlalchemy.NullPool, hide_parameters=True
         )
         with engine.begin() as connection:
             config.attributes["connection"] = connection

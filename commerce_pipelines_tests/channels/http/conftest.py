@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from commerce_pipelines.channels.http.memory import MemoryBuckets
-from commerce_pipelines.channels.http.session import HttpSession
+from commerce_pipelines.channels.http.session import HttpSession, Said
 
 from ...doubles.vendor import Clock, Vendor, told_by
 
@@ -42,5 +42,7 @@ def session(vendor: Vendor, clock: Clock) -> HttpSession:
         [vendor.origin],
         MemoryBuckets(clock),
         told_by(clock),
-        describe=lambda r: r.json()["errors"][0]["code"] + " " + r.json()["errors"][0]["message"],
+        describe=lambda r: Said(
+            (r.json()["errors"][0]["code"],), r.json()["errors"][0]["message"], {"InvalidInput": "a value is wrong"}
+        ),
     )

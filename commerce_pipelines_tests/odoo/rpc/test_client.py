@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +79,69 @@ def test_reads_are_repeated_and_writes_are_not(world: World) -> None:
 def test_what_an_error_means(name: str, message: str, expected: type[Exception]) -> None:
     error = errors.from_answer(name, message, where="m.f", user="u", database="x")
     assert type(error) is expected
+
+
+SAYS = "Zoe Quillfeather (zoe@example.com, Weg 1)"
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "sentence"),
+    [
+        ("odoo.exceptions.UserError", SAYS,
+         "Odoo refuses m.f (UserError): a rule of Odoo or of one of its modules says no."),
+        ("odoo.exceptions.ValidationError", f"{SAYS}: VAT must be unique!",
+         "Odoo refuses m.f (ValidationError): a value that must be unique is taken."),
+        ("odoo.exceptions.ValidationError", f"Missing required value for the field 'Zoe' (street) {SAYS}",
+         "Odoo refuses m.f (ValidationError, field street): a required field is empty."),
+        ("odoo.exceptions.UserError", "You cannot cancel a locked order. Please unlock it first.",
+         "Odoo refuses m.f (UserError): the order is locked: unlock it in Odoo."),
+        ("psycopg2.errors.NotNullViolation", f'null value in column "city" of relation "x"\nDETAIL: ({SAYS})',
+         "Odoo refuses m.f (NotNullViolation, field city): a required field is empty."),
+        ("odoo.exceptions.AccessError",
+         f"You are not allowed to modify 'Contact' (res.partner) records.\n\nRecords: {SAYS}",
+         "Odoo refuses u to modify records of res.partner (in m.f). Give the user the groups that docs/run-for-real.md "
+         "lists."),
+        ("builtins.ValueError", f"Invalid field 'no_such' on 'sale.order' {SAYS}",
+         "Odoo failed in m.f over the field no_such (ValueError). Is this an Odoo 19 with the modules of "
+         "docs/run-for-real.md? Its own log has the rest."),
+        (f"builtins.{SAYS}", SAYS,
+         "Odoo failed in m.f (an error). Is this an Odoo 19 with the modules of docs/run-for-real.md? Its own log has "
+         "the rest."),
+    ],
+)  # fmt: skip
+def test_an_error_is_told_in_our_words_and_odoos_are_sealed(name: str, message: str, sentence: str) -> None:
+    error = errors.from_answer(name, message, where="m.f", user="u", database="x")
+    assert str(error) == sentence
+    assert error.words.reveal() == message
+
+
+def test_a_message_of_load_names_its_field() -> None:
+    message = {"field": "partner_id", "message": f"No matching record found for external id '{SAYS}'"}
+    refusal = errors.refusal_of_load("sale.order", message)
+    assert refusal.what == "sale.order.load (field partner_id): it names a record that Odoo does not have"
+    assert errors.refusal_of_load("sale.order", {"field": SAYS, "message": SAYS}).what.startswith("sale.order.load: ")
+
+
+def test_no_password_and_no_argument_is_logged(
+    world: World, connected: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    """odoorpc prints each call's arguments at DEBUG, the password among them, whatever level its logger is given."""
+    for name in ("odoorpc", "odoorpc.rpc.jsonrpclib", "urllib3", "urllib3.connectionpool"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    caplog.set_level(logging.DEBUG)
+    connected().version()
+    with pytest.raises(CredentialError):
+        connected(password="Quillfeather").version()
+    assert "Quillfeather" not in caplog.text
+    assert "execute_kw" not in caplog.text
+    assert "/json/2/" not in caplog.text
+
+
+def test_netrc_is_not_read(world: World, connected: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """requests would send its password in place of ours."""
+    (tmp_path / "netrc").write_text("default login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert connected().version().startswith("19.")
 
 
 def test_the_first_of_a_rejected_batch_is_not_blamed_for_another(world: World) -> None:

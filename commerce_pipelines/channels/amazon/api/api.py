@@ -19,9 +19,10 @@ import msgspec
 
 from ....core.errors import CredentialError, ProtocolError, SettingsError
 from ....core.instruments import Instruments
-from ....core.legible import decode_as
+from ....core.legible import decode_as, where
+from ....core.words import Words
 from ...http.call import Options, WriteMethod
-from ...http.session import HttpSession, Repeat, Response, TokenAuth
+from ...http.session import HttpSession, Repeat, Response, Said, TokenAuth
 from ...http.throttle import BucketStore, Rate, TokenStore
 from ..settings import SELLER_NEEDED, Settings
 from . import payloads
@@ -44,6 +45,21 @@ RATES: dict[str, Rate] = {
     "getFeeds": Rate(0.0222, 10),
     "getFeed": Rate(2, 15),
     "getFeedDocument": Rate(0.0222, 10),
+}
+
+# Amazon's codes in our words: of the APIs, of Login with Amazon, and of issues with a listing.
+MEANINGS = {
+    "InvalidInput": "a value that Amazon does not take, as a time to come where this machine's clock is fast",
+    "QuotaExceeded": "the rate limit is used up",
+    "Unauthorized": "the app's roles or the seller's authorisation do not suffice",
+    "NotFound": "there is no such object",
+    "invalid_grant": "the refresh token is revoked or expired",
+    "invalid_client": "the client id or the client secret is wrong",
+    "unauthorized_client": "the app may not log in this way",
+    "5461": "the account may not sell this brand",
+    "8541": "the listing's data contradicts Amazon's catalogue",
+    "13013": "Amazon has no such SKU of yours",
+    "90220": "a required attribute is missing",
 }
 
 T = TypeVar("T")
@@ -119,9 +135,11 @@ class Api:
             if response.status != 403:
                 break
             if not _is_token_refused(response):
+                answer = describe(response)
                 raise CredentialError(
-                    f"{self.name}: {operation} got 403 {describe(response)}: the application lacks the role for "
-                    "it, or the seller's authorisation ended; check both in Seller Central."
+                    f"{self.name}: {operation} got 403 {answer.named}: the application lacks the role for "
+                    "it, or the seller's authorisation ended; check both in Seller Central.",
+                    words=Words(answer.text),
                 )
             self._auth.renew()
         return response
@@ -160,9 +178,8 @@ def decode(response: Response, shape: type[T]) -> T:
     try:
         return decode_as(shape, response.body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        path = str(error).partition(" - at ")[2] or "its beginning"
         raise ProtocolError(
-            f"The answer to {response.operation} is not shaped as Amazon's API says, at {path}."
+            f"The answer to {response.operation} is not shaped as Amazon's API says, at {where(error)}."
         ) from None
 
 
@@ -173,12 +190,14 @@ def errors(response: Response) -> list[payloads.Error]:
         return []
 
 
-def describe(response: Response) -> str:
-    return "; ".join(f"{error.code} ({error.message})" for error in errors(response))[:300]
+def describe(response: Response) -> Said:
+    problems = errors(response)
+    text = "; ".join(f"{error.code} {error.message}" for error in problems)
+    return Said(tuple(error.code for error in problems), text, MEANINGS)
 
 
-def _describe_token_error(response: Response) -> str:
-    return msgspec.json.decode(response.body, type=payloads.TokenError).error
+def _describe_token_error(response: Response) -> Said:
+    return Said((msgspec.json.decode(response.body, type=payloads.TokenError).error,), "", MEANINGS)
 
 
 def _is_token_refused(response: Response) -> bool:

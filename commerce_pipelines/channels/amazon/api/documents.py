@@ -18,6 +18,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ....core.errors import ProtocolError
+from ....core.legible import one_word
 from ....core.urls import LOOPBACK
 from ...http.session import Repeat
 from .api import Api
@@ -77,7 +78,7 @@ def checked(api: Api, url: str) -> str:
         return url
     if parts.scheme != "https" or parts.username or not BUCKET_HOST.match(host) or _read_port(url) not in (None, 443):
         raise ProtocolError(
-            f"{api.name}: Amazon names a document at {host[:80] or 'no host'}, which is no https address of its "
+            f"{api.name}: Amazon names a document at {one_word(host) or 'no host'}, which is no https address of its "
             "storage; nothing is fetched from there."
         )
     return url

@@ -98,7 +98,9 @@ def _create_report(api: Api, kind: str, marketplace: str) -> Report:
     except UnknownOutcome as error:
         if report := _find_recent_report(api, kind, marketplace):
             return report
-        raise TransientError(f"{error} Amazon shows no such report yet; the next run looks again.") from None
+        raise TransientError(
+            f"{error} Amazon shows no such report yet; the next run looks again.", words=error.words
+        ) from None
     return _get_report(api, decode(answer, CreatedReport).report_id)
 
 

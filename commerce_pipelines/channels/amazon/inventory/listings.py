@@ -27,7 +27,7 @@ from itertools import islice
 import msgspec
 
 from ....core.errors import ProtocolError, TransientError
-from ....core.legible import decode_json
+from ....core.legible import decode_json, one_word, where
 from ....domain.inventory.listings import UNREADABLE, UNREADABLE_KEY, Listing, unreadable
 from ....domain.orders.order import FulfilledBy
 from ...capabilities import Listings
@@ -180,7 +180,7 @@ def _read_listing(raw: msgspec.Raw) -> Listing:
     try:
         return _build_listing(decode_json(_ITEM, raw))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return unreadable(bytes(raw), str(error).partition(" - at ")[2].strip("`") or "broken JSON", "sku")
+        return unreadable(bytes(raw), where(error, "broken JSON"), "sku")
 
 
 def _build_listing(item: Item) -> Listing:
@@ -250,7 +250,7 @@ def _find_charset(named: str) -> str:
     try:
         return codecs.lookup(named or "utf-8").name
     except LookupError:
-        raise ProtocolError(f"The {REPORT} is written in {named[:40]!r}, which nobody knows.") from None
+        raise ProtocolError(f"The {REPORT} is written in {one_word(named) or 'a charset'} that nobody knows.") from None
 
 
 def _decode_sku(raw: bytes, charset: str) -> str:

@@ -53,6 +53,7 @@ class Issue(_Payload):
     code: str = ""
     message: str = ""
     severity: str = "ERROR"  # ERROR, WARNING, INFO
+    attribute_names: list[str] = []
 
 
 class Submission(_Payload):

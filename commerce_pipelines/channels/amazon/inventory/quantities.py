@@ -35,12 +35,14 @@ from ....core.errors import (
     TransientError,
     UnknownOutcome,
 )
-from ....core.legible import decode_json
+from ....core.legible import decode_json, one_word
+from ....core.words import NO_WORDS, Words
 from ....domain.inventory.listings import Push, PushOutcome
 from ....domain.orders.order import FulfilledBy
 from ...capabilities import Quantities
+from ...http.call import MOST_CODES
 from ...http.session import Repeat
-from ..api.api import Api, decode, errors, items_path
+from ..api.api import MEANINGS, Api, decode, errors, items_path
 from ..api.documents import contents, fetch, send
 from ..api.payloads import Document
 from .listings import DEFAULT
@@ -146,7 +148,7 @@ def _patch_listings(api: Api, pushes: Sequence[Push], place: str) -> Iterator[Pu
             if lost:
                 raise
             lost = True
-            yield _build_outcome(wanted, "failed", "unreachable", str(error))
+            yield _build_outcome(wanted, "failed", "unreachable", error)
             continue
         lost = False
         if answer.status == 200:
@@ -166,7 +168,7 @@ def _submit_feed(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushO
     except CredentialError:
         raise
     except (TransientError, PermanentError) as error:
-        yield from (_build_outcome(wanted, "failed", "feed_not_sent", str(error)) for wanted in pushes)
+        yield from (_build_outcome(wanted, "failed", "feed_not_sent", error) for wanted in pushes)
         return
     try:
         state = _wait_for_feed(api, feed_id)
@@ -185,7 +187,7 @@ def _submit_feed(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushO
             yield from _read(pushes, report, feed_id, done=state.processing_status == "DONE")
     except CommerceError as error:
         # Amazon has the feed by now and will process it, whether or not we can read the result.
-        yield from (_build_outcome(wanted, "pending", "unseen", str(error)) for wanted in pushes)
+        yield from (_build_outcome(wanted, "pending", "unseen", error) for wanted in pushes)
 
 
 def _create_feed(api: Api, pushes: Sequence[Push], place: str) -> str:
@@ -209,7 +211,7 @@ def _create_feed(api: Api, pushes: Sequence[Push], place: str) -> str:
     except UnknownOutcome as error:
         if feed_id := _find_taken_feed(api, began):
             return feed_id
-        raise TransientError(f"{error} Amazon shows no such feed.") from None
+        raise TransientError(f"{error} Amazon shows no such feed.", words=error.words) from None
     return decode(made, CreatedFeed).feed_id
 
 
@@ -275,9 +277,15 @@ def _read_issue(raw: msgspec.Raw) -> FeedIssue:
 
 
 def _refuse_for_issues(push: Push, issues: Sequence[Issue]) -> PushOutcome:
-    first = next((issue for issue in issues if issue.severity == "ERROR"), Issue(code="INVALID"))
-    return _build_outcome(push, "refused", first.code or "INVALID", first.message)
+    errors = [issue for issue in issues if issue.severity == "ERROR"]
+    first = errors[0] if errors else Issue(code="INVALID")
+    code = one_word(first.code) or "INVALID"
+    named = ", ".join(filter(None, map(one_word, first.attribute_names[:MOST_CODES])))
+    sentence = f"Amazon refuses it: {MEANINGS.get(code, f'code {code}')}{f' (attribute {named})' if named else ''}."
+    words = Words("; ".join(issue.message for issue in errors))
+    return msgspec.structs.replace(_build_outcome(push, "refused", code, sentence), words=words)
 
 
-def _build_outcome(push: Push, status: Any, code: str = "", message: str = "") -> PushOutcome:
-    return PushOutcome(key=push.listing.key, status=status, code=code, message=message[:300])
+def _build_outcome(push: Push, status: Any, code: str = "", message: str | CommerceError = "") -> PushOutcome:
+    words = message.words if isinstance(message, CommerceError) else NO_WORDS
+    return PushOutcome(key=push.listing.key, status=status, code=code, message=str(message)[:300], words=words)

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ....core.errors import RecordError
+from ....core.legible import one_word
 from ....domain.money import allocate, to_minor
 from ....domain.orders.order import LineKind, OrderLine
 from . import payloads
@@ -160,7 +161,7 @@ def read_item(item: payloads.OrderItem, currency: str) -> ItemMoney:
         if part.type != "TAX" and part.type not in CHARGES:
             raise RecordError(
                 "unknown_charge",
-                f"The order has proceeds of the unknown type {part.type[:40]!r}.",
+                f"The order has proceeds of an unknown type: {one_word(part.type) or 'a text'}.",
                 fix="Report it, with its name: Amazon added it lately, and nobody knows yet whose money it is.",
                 subject=item.order_item_id,
             )

@@ -14,6 +14,7 @@ import msgspec
 
 from ....core.errors import PermanentError, RecordError, TransientError
 from ....core.topics import Topic
+from ....core.words import Words
 from ....domain.money import to_minor
 from ....domain.orders.order import Order, OrderStatus
 from ...capabilities import Head, Orders, OrderTotal, Page, Unchanged, Window
@@ -161,7 +162,11 @@ class AmazonOrders(Orders):
             return decode(response, payloads.SearchOrdersResponse)
         if any(error.code == "InvalidInput" for error in errors(response)):
             raise _TokenExpired
-        raise PermanentError(f"{self._api.name}: searchOrders got 400 {describe(response)}: the request is refused.")
+        answer = describe(response)
+        raise PermanentError(
+            f"{self._api.name}: searchOrders got 400 {answer.named}: the request is refused.",
+            words=Words(answer.text),
+        )
 
 
 def _read_stated_total(raw: bytes) -> OrderTotal:

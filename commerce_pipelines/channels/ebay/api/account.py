@@ -17,8 +17,9 @@ import msgspec
 
 from ....core.errors import CredentialError, PermanentError, ProtocolError, RateLimited, TransientError, UnknownOutcome
 from ....core.instruments import Instruments
-from ....core.legible import decode_as
-from ...http.session import UNKNOWN, HttpSession, Repeat, Response, TokenAuth
+from ....core.legible import decode_as, where
+from ....core.words import Words
+from ...http.session import UNKNOWN, HttpSession, Repeat, Response, Said, TokenAuth
 from ...http.throttle import BucketStore, Rate, TokenStore
 from ..settings import Settings
 from . import payloads, trading_payloads, xml
@@ -50,6 +51,26 @@ RESTARTS = 3  # how often a list that changed during its reading is read again
 LIMIT_REACHED = {"518": 3_600.0, "21919144": 30.0}
 QUOTA_USED_UP = 2001  # "Request limit has been reached for the resource": the daily quota of the REST APIs
 EBAY_FAILED = frozenset(("248", "10007"))  # "Database Server Error", "Internal error to the application"
+
+# eBay's codes in our words: of the Trading API, of the REST APIs, and of the token endpoint.
+MEANINGS = {
+    "17": "the listing is gone, or another seller's",
+    "291": "the listing has ended",
+    "515": "the listing takes no quantity of 0",
+    "518": "the day's calls are used up",
+    "931": "the token is not valid",
+    "932": "the token has expired",
+    "1001": "the access token is not valid",
+    "1100": "the app lacks the scope",
+    "2001": "the day's calls are used up",
+    "21916750": "the listing has ended",
+    "21919144": "too many calls in a short time",
+    "25001": "eBay failed",
+    "25713": "the item has no offer",
+    "invalid_grant": "the refresh token is revoked or expired",
+    "invalid_client": "the client id or the client secret is wrong",
+    "invalid_scope": "the app was not granted these scopes",
+}
 
 T = TypeVar("T")
 
@@ -147,33 +168,41 @@ class Account:
         try:
             return decode_as(shape, response.body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            path = str(error).partition(" - at ")[2] or "its beginning"
             raise ProtocolError(
-                f"The answer to {response.operation} is not shaped as eBay's API says, at {path}."
+                f"The answer to {response.operation} is not shaped as eBay's API says, at {where(error)}."
             ) from None
 
     def refused(self, response: Response) -> PermanentError:
         """The error for a 400, whose meaning does not depend on the call."""
+        answer = describe(response)
         return PermanentError(
-            f"{self.settings.name}: {response.operation} got {response.status} {describe(response)}: "
-            "the request is refused."
+            f"{self.settings.name}: {response.operation} got {response.status} {answer.named}: the request is refused.",
+            words=Words(answer.text),
         )
 
     def _build_refusal(self, call: str, answer: trading_payloads.Answer, repeat: Repeat) -> Exception:
         codes = {error.ErrorCode for error in answer.Errors}
-        errors = "; ".join(f"{error.ErrorCode} ({error.ShortMessage})" for error in answer.Errors)[:300] or answer.Ack
-        message = f"{self.settings.name}: {call} got {errors}"
+        refusal = Said(
+            tuple(error.ErrorCode for error in answer.Errors),
+            "; ".join(f"{error.ErrorCode} {error.LongMessage or error.ShortMessage}" for error in answer.Errors),
+            MEANINGS,
+        )
+        message, words = f"{self.settings.name}: {call} got {refusal.named or answer.Ack}", Words(refusal.text)
         if codes & TOKEN_REFUSED:
-            return CredentialError(f"{message}: the token is refused; consent again and store the refresh token.")
+            return CredentialError(
+                f"{message}: the token is refused; consent again and store the refresh token.", words=words
+            )
         if reached := codes & LIMIT_REACHED.keys():
             wait = max(LIMIT_REACHED[code] for code in reached)
             self._session.close(call, wait)
-            return RateLimited(f"{message}: the call limit is used up; it will be tried again later.", wait=wait)
+            return RateLimited(
+                f"{message}: the call limit is used up; it will be tried again later.", wait=wait, words=words
+            )
         if any(is_passing(error) for error in answer.Errors) or answer.Ack == "PartialFailure":
             if repeat is Repeat.NEVER:
-                return UnknownOutcome(f"{message}: {UNKNOWN}")
-            return TransientError(f"{message}: eBay failed; it will be tried again later.")
-        return PermanentError(f"{message}: the request is refused.")
+                return UnknownOutcome(f"{message}: {UNKNOWN}", words=words)
+            return TransientError(f"{message}: eBay failed; it will be tried again later.", words=words)
+        return PermanentError(f"{message}: the request is refused.", words=words)
 
     def _mint(self) -> tuple[str, float]:
         credentials = self.settings.credentials
@@ -221,12 +250,13 @@ def is_used_up(response: Response) -> bool:
     return any(error.error_id == QUOTA_USED_UP for error in errors)
 
 
-def describe(response: Response) -> str:
-    """eBay's error ids and texts, without the parameters, which may be personal data."""
+def describe(response: Response) -> Said:
     errors = msgspec.json.decode(response.body, type=payloads.Errors).errors
-    return "; ".join(f"{error.error_id} ({error.message})" for error in errors)[:300]
+    codes = tuple(str(error.error_id) for error in errors)
+    text = "; ".join(f"{error.error_id} {error.long_message or error.message}" for error in errors)
+    return Said(codes, text, MEANINGS)
 
 
-def _describe_token_error(response: Response) -> str:
+def _describe_token_error(response: Response) -> Said:
     error = msgspec.json.decode(response.body, type=payloads.TokenError)
-    return f"{error.error}: {error.error_description}"
+    return Said((error.error,), error.error_description, MEANINGS)

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 import msgspec
 
 from ....core.errors import ProtocolError
-from ....core.legible import says
+from ....core.legible import says, where
 from . import xml
 from .payloads import Currency, Id, bad_payload
 
@@ -293,8 +293,9 @@ def read_answer(element: ET.Element, shape: type[T], operation: str) -> T:
     try:
         return _convert(element, shape)
     except msgspec.ValidationError as error:
-        path = str(error).partition(" - at ")[2] or "its beginning"
-        raise ProtocolError(f"The answer to {operation} is not shaped as eBay's schema says, at {path}.") from None
+        raise ProtocolError(
+            f"The answer to {operation} is not shaped as eBay's schema says, at {where(error)}."
+        ) from None
 
 
 def _convert(element: ET.Element, shape: type[T]) -> T:

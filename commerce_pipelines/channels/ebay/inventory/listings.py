@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from ....core.errors import ProtocolError, TransientError
-from ....core.legible import decode_json
+from ....core.legible import decode_json, where
 from ....domain.inventory.listings import Listing, unreadable
 from ...capabilities import Listings
 from ...http.session import Repeat
@@ -61,8 +61,7 @@ def _read_listings(raw: dict[str, Any], managed: Mapping[str, bool]) -> Iterator
     try:
         item = trading.convert(raw, trading.ListedItem)
     except msgspec.ValidationError as error:
-        why = str(error).partition(" - at ")[2].strip("`") or "its shape"
-        yield unreadable(msgspec.json.encode(raw), why, "ItemID")
+        yield unreadable(msgspec.json.encode(raw), where(error, "its shape"), "ItemID")
         return
     yield from listings_of(item, managed)
 

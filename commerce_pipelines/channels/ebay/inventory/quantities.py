@@ -21,7 +21,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ....core.errors import CredentialError, PermanentError, TransientError
+from ....core.errors import CommerceError, CredentialError, PermanentError, TransientError
+from ....core.legible import one_word
+from ....core.words import NO_WORDS, Words
 from ....domain.inventory.listings import Push, PushOutcome
 from ....domain.orders.order import FulfilledBy
 from ...capabilities import Quantities
@@ -29,7 +31,7 @@ from ...http.session import Repeat
 from ...http.throttle import BucketStore, Rate
 from ..api import payloads
 from ..api import trading_payloads as trading
-from ..api.account import Account, is_passing
+from ..api.account import MEANINGS, Account, is_passing
 from .payloads import BulkResponse, Offer, Offers
 
 OFFERS_PATH = "/sell/inventory/v1/offer"
@@ -90,9 +92,9 @@ class EbayQuantities(Quantities):
                 if lost:
                     raise
                 lost = True
-                yield from (_build_outcome(wanted, "failed", "unreachable", str(error)) for wanted in open_.values())
+                yield from (_build_outcome(wanted, "failed", "unreachable", error) for wanted in open_.values())
             except PermanentError as error:
-                yield from (_build_outcome(wanted, "failed", "unreadable", str(error)) for wanted in open_.values())
+                yield from (_build_outcome(wanted, "failed", "unreadable", error) for wanted in open_.values())
 
     def _count_revisions(self, batch: Batch) -> tuple[Batch, list[PushOutcome]]:
         """The pushes whose listings may still be revised today, and the outcomes of the others."""
@@ -273,18 +275,26 @@ def _refuse_for_trading_errors(push: Push, errors: list[trading.Error]) -> PushO
         return _build_outcome(push, "failed", *NO_ANSWER)
     first = errors[0]
     status = "failed" if is_passing(first) else "refused"
-    message = first.LongMessage or first.ShortMessage
+    message = _explain_code(first.ErrorCode)
     if push.quantity == 0 and first.ErrorCode == NO_ZERO:
         message += " Switch on the out-of-stock option in the account's selling preferences."
-    return _build_outcome(push, status, first.ErrorCode, message)
+    words = Words("; ".join(error.LongMessage or error.ShortMessage for error in errors))
+    return replace(_build_outcome(push, status, one_word(first.ErrorCode), message), words=words)
 
 
 def _refuse_for_errors(
     push: Push, errors: list[payloads.Error], status: str = "refused", code: int = 400
 ) -> PushOutcome:
     first = errors[0] if errors else payloads.Error(error_id=code)
-    return _build_outcome(push, status, str(first.error_id), first.long_message or first.message)
+    words = Words("; ".join(error.long_message or error.message for error in errors))
+    return replace(_build_outcome(push, status, str(first.error_id), _explain_code(str(first.error_id))), words=words)
 
 
-def _build_outcome(push: Push, status: Any, code: str = "", message: str = "") -> PushOutcome:
-    return PushOutcome(key=push.listing.key, status=status, code=code, message=message[:300])
+def _explain_code(code: str) -> str:
+    named = one_word(code)
+    return f"eBay refuses it: {MEANINGS.get(named) or (f'code {named}' if named else 'without a code')}."
+
+
+def _build_outcome(push: Push, status: Any, code: str = "", message: str | CommerceError = "") -> PushOutcome:
+    words = message.words if isinstance(message, CommerceError) else NO_WORDS
+    return PushOutcome(key=push.listing.key, status=status, code=code, message=str(message)[:300], words=words)

@@ -11,6 +11,8 @@ from collections.abc import Callable
 import msgspec
 
 from ....core.errors import CredentialError, ProtocolError, TransientError
+from ....core.legible import one_word
+from ....core.words import Words
 from ...http.session import HttpSession, Repeat
 from .graphql import GraphQL
 from .queries import BULK_RUN, BULK_STATE
@@ -31,6 +33,7 @@ class Operation(msgspec.Struct, frozen=True):
 
 class Problem(msgspec.Struct, frozen=True):
     message: str
+    code: str | None = None
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -57,8 +60,11 @@ def run_bulk(graphql: GraphQL, session: HttpSession, query: str, sleep: Callable
     started = graphql.change(BULK_RUN, {"query": query}, Run, repeat=Repeat.STATE).bulkOperationRunQuery
     operation = started.bulkOperation
     if started.userErrors or operation is None:
-        says = started.userErrors[0].message[:200] if started.userErrors else "no operation"
-        raise TransientError(f"{account}: Shopify did not start a bulk operation: {says}.")
+        code = one_word(started.userErrors[0].code) if started.userErrors else "no operation"
+        raise TransientError(
+            f"{account}: Shopify did not start a bulk operation ({code or 'without a code'}); it is tried again later.",
+            words=Words("; ".join(error.message for error in started.userErrors)),
+        )
     waited, wait = 0.0, FIRST_PAUSE_SECONDS
     while operation.status in ("CREATED", "RUNNING"):
         if waited >= BULK_WAIT_SECONDS:
@@ -75,7 +81,7 @@ def run_bulk(graphql: GraphQL, session: HttpSession, query: str, sleep: Callable
             "read_inventory and read_locations and install it again."
         )
     if operation.status != "COMPLETED":
-        code = operation.errorCode or operation.status
+        code = one_word(operation.errorCode) or one_word(operation.status) or "something unknown"
         raise TransientError(f"{account}: a bulk operation of Shopify ended as {code}; it is tried again later.")
     if operation.url is None:
         lines = []  # without results there is no file

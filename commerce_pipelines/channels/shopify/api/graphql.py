@@ -26,9 +26,10 @@ from ....core.errors import (
     UnknownOutcome,
 )
 from ....core.instruments import Instruments
-from ....core.legible import decode_json
+from ....core.legible import decode_json, one_word, says
+from ....core.words import Words
 from ...http.auth import Auth
-from ...http.session import UNKNOWN, HttpSession, Repeat, Response
+from ...http.session import UNKNOWN, HttpSession, Repeat, Response, Said
 from ...http.throttle import Rate
 from .queries import MOST_POINTS
 
@@ -42,7 +43,8 @@ STANDARD_RATE = Rate(per_second=100.0, burst=1_000.0)
 THROTTLED_ATTEMPTS = 8  # of one call that Shopify throttles
 FAILED_ATTEMPTS = 4  # of one call that fails inside Shopify
 REFUSED_BEFORE = frozenset(("THROTTLED", "MAX_COST_EXCEEDED", "SHOP_INACTIVE", "ACCESS_DENIED", ""))
-_SCOPE = re.compile(r"\b(?:read|write)_[a-z_]+")
+_SCOPE = re.compile(r"\b(?:read|write)_[a-z_]{1,40}")
+_NO_FIELD = re.compile(r"Field '([A-Za-z_]{1,40})' doesn't exist on type '([A-Za-z_]{1,40})'\Z")
 
 
 class Throttle(msgspec.Struct, frozen=True):
@@ -100,11 +102,13 @@ def _build_decoder(shape: type[T]) -> msgspec.json.Decoder[Answer[T]]:
     return msgspec.json.Decoder(Answer[shape])  # type: ignore[valid-type]
 
 
-def describe(response: Response) -> str:
-    """Shopify's text in an error answer: {"errors": "…"} of the API, {"error": "…"} of the token endpoint."""
+def describe(response: Response) -> Said:
+    """Shopify's text in an error answer: {"errors": "…"} of the API, {"error": "…"} of the token endpoint, where it is
+    a code (RFC 6749)."""
     answer = response.json()
     errors = answer.get("errors") or answer["error"]
-    return errors if isinstance(errors, str) else str(errors[0].get("message", ""))
+    text = errors if isinstance(errors, str) else str(errors[0].get("message", ""))
+    return Said((text,) if "error" in answer else (), text)
 
 
 class GraphQL:
@@ -213,9 +217,9 @@ class GraphQL:
         served = response.headers.get("X-Shopify-API-Version", self._version)
         reason = response.headers.get("X-Shopify-API-Deprecated-Reason", "")
         if served != self._version:
-            self._warn(f"Shopify answers as API version {served[:20]}, not {self._version}")
+            self._warn(f"Shopify answers as API version {one_word(served) or 'of no name'}, not {self._version}")
         if reason:
-            self._warn(f"Shopify will soon refuse what is asked of API version {self._version} ({reason[:200]})")
+            self._warn(f"Shopify will soon refuse what is asked of API version {self._version}")
 
     def _warn(self, says: str) -> None:
         if says not in self._said:
@@ -229,7 +233,7 @@ class GraphQL:
         if not errors:
             raise ProtocolError(f"{account}: Shopify answered without data and without an error.")
         if isinstance(errors, str):
-            raise PermanentError(f"{account}: Shopify refuses the query: {errors[:200]}")
+            raise PermanentError(f"{account}: Shopify refuses the query without a code.", words=Words(errors))
         codes = {error.extensions.code for error in errors}
         cost = answer.extensions.cost
         status = cost.throttleStatus
@@ -241,7 +245,7 @@ class GraphQL:
         if "ACCESS_DENIED" in codes:
             denied = next(error for error in errors if error.extensions.code == "ACCESS_DENIED")
             scopes = sorted(set(_SCOPE.findall(denied.extensions.requiredAccess or denied.message)))
-            field = ".".join(part for part in denied.path if isinstance(part, str))
+            field = _join_path(denied)
             raise CredentialError(
                 f"{account}: the app may not read {field or 'this'} in Shopify; grant it the scope "
                 f"{' or '.join(scopes) or 'that the field needs'} and install it again."
@@ -252,8 +256,13 @@ class GraphQL:
             if attempt + 1 >= FAILED_ATTEMPTS:
                 raise TransientError(f"{account}: Shopify failed inside; it will be tried again later.")
             return float(2**attempt)
-        # The texts of GraphQL itself name fields and types of the query, never an order's values.
-        raise ProtocolError(f"{account}: Shopify refuses the query: {errors[0].message[:200]}")
+        first = errors[0]
+        parts = (one_word(first.extensions.code), _join_path(first), ".".join(filter(None, _find_member(first))))
+        named = ", ".join(dict.fromkeys(filter(None, parts))) or "without a code"
+        raise ProtocolError(
+            f"{account}: Shopify refuses the query ({named}); compare api_version.",
+            words=Words("; ".join(error.message for error in errors)),
+        )
 
 
 def _is_undone(answer: Envelope) -> bool:
@@ -276,6 +285,17 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
         raise _build_misshapen_error(error) from None
 
 
+def _join_path(error: Error) -> str:
+    """Where in the query: `orders.nodes.name`."""
+    return ".".join(part for part in error.path if isinstance(part, str) and one_word(part))
+
+
+def _find_member(error: Error) -> tuple[str, ...]:
+    """The type and field that Shopify's schema does not have, as in "Field 'x' doesn't exist on type 'Order'"."""
+    hit = _NO_FIELD.match(error.message)
+    return (hit[2], hit[1]) if hit else ()
+
+
 def _build_misshapen_error(error: Exception) -> ProtocolError:
-    says = str(error) if isinstance(error, msgspec.ValidationError) else "it is not whole JSON"
-    return ProtocolError(f"Shopify's answer does not have the shape that its schema promises: {says}.")
+    text = says(error) if isinstance(error, msgspec.ValidationError) else "it is not whole JSON"
+    return ProtocolError(f"Shopify's answer does not have the shape that its schema promises: {text}.")

@@ -88,7 +88,7 @@ class PageSizes:
                 answer = self._graphql.ask(query, {**variables, "first": size}, shape)
             except TooExpensive as error:
                 if size == 1:
-                    raise PermanentError(str(error)) from None
+                    raise PermanentError(str(error), words=error.words) from None
                 self._sizes[query] = max(1, size // 2)
                 continue
             if requested := self._graphql.cost(query).requestedQueryCost:

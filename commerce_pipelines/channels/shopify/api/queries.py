@@ -245,7 +245,7 @@ BULK_RUN = """
 mutation BulkRun($query: String!) {
   bulkOperationRunQuery(query: $query, groupObjects: false) {
     bulkOperation { id status }
-    userErrors { field message }
+    userErrors { code field message }
   }
 }
 """

@@ -24,7 +24,8 @@ from typing import Any
 import msgspec
 
 from ....core.errors import ProtocolError, RecordError
-from ....core.legible import decode_json
+from ....core.legible import decode_json, one_word, where
+from ....core.words import Words
 from ....domain.inventory.listings import Listing, Push, PushOutcome, unreadable
 from ....domain.orders.order import FulfilledBy
 from ...capabilities import Listings, Quantities
@@ -41,6 +42,18 @@ LISTINGS_A_PAGE = 1_000  # listings of a bulk file that are handed out together
 KEY_ATTEMPTS = 4  # of one batch whose idempotency key is already used
 REASON = "correction"
 UNTRACKED = {"tracked": "no"}  # part of the reference of an item whose stock Shopify does not count
+# What Shopify's codes mean, in our words.
+MEANINGS = {
+    "CHANGE_FROM_QUANTITY_STALE": "the quantity was another than when it was read",
+    "COMPARE_QUANTITY_STALE": "the quantity was another than when it was read",
+    "INVALID_INVENTORY_ITEM": "there is no such item any more",
+    "INVALID_LOCATION": "there is no such location any more",
+    "ITEM_NOT_STOCKED_AT_LOCATION": "the item is not stocked at this location: stock it there in Shopify",
+    "NON_MUTABLE_INVENTORY_ITEM": "the item's stock cannot be changed by an app",
+    "INVALID_QUANTITY_NEGATIVE": "the quantity is below 0",
+    "INVALID_QUANTITY_TOO_HIGH": "the quantity is larger than Shopify takes",
+    "INVALID_QUANTITY_TOO_LOW": "the quantity is smaller than Shopify takes",
+}
 STALE = frozenset(("CHANGE_FROM_QUANTITY_STALE", "COMPARE_QUANTITY_STALE"))
 # Errors of the call as a whole: sending fewer of its items would change nothing.
 OF_THE_CALL = frozenset(("INVALID_NAME", "INVALID_REASON", "INVALID_REFERENCE_DOCUMENT", "COMPARE_QUANTITY_REQUIRED"))
@@ -240,8 +253,8 @@ def _build_listing(item_id: str, sku: str | None, tracked: bool, title: str, lev
 
 
 def _build_unreadable(raw: bytes | msgspec.Raw, error: Exception) -> Listing:
-    where = error.subject if isinstance(error, RecordError) else str(error).partition(" - at ")[2].strip("`")
-    return unreadable(bytes(raw), where or "broken JSON", "id")
+    path = error.subject if isinstance(error, RecordError) else where(error, "broken JSON")
+    return unreadable(bytes(raw), path or "broken JSON", "id")
 
 
 def _refuse(listing: Listing) -> tuple[str, str] | None:
@@ -266,6 +279,7 @@ def _find_blamed_item(error: UserError, size: int) -> int | None:
 
 
 def _build_outcome(push: Push, error: UserError) -> PushOutcome:
-    code = error.code or ""
+    code = one_word(error.code)
     status: Any = "stale" if code in STALE else "failed" if code.startswith("IDEMPOTENCY_") else "refused"
-    return PushOutcome(key=push.listing.key, status=status, code=code, message=error.message[:200])
+    sentence = f"Shopify refuses it: {MEANINGS.get(code) or code or 'without a code'}."
+    return PushOutcome(key=push.listing.key, status=status, code=code, message=sentence, words=Words(error.message))

@@ -83,7 +83,9 @@ class TestPatches:
         del amazon.listings.offers[given[2].listing.sku]
         outcomes = list(push(channel, given).values())
         assert [each.status for each in outcomes] == ["accepted", "refused", "refused", "accepted"]
-        assert (outcomes[1].code, outcomes[1].message) == ("8541", "The SKU does not match.")
+        sentence = "Amazon refuses it: the listing's data contradicts Amazon's catalogue."
+        assert (outcomes[1].code, outcomes[1].message) == ("8541", sentence)
+        assert outcomes[1].words.reveal() == "The SKU does not match."
         assert outcomes[2].code == "InvalidInput"
 
     def test_a_listing_of_unknown_type_is_patched_as_a_product(self, amazon: Recorded, channel: AmazonChannel) -> None:

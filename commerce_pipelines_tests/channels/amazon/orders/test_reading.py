@@ -194,10 +194,13 @@ class TestTime:
         days = [Window(midnight - timedelta(days=1), midnight), Window(midnight, midnight + timedelta(hours=9))]
         assert [ids(list(channel.orders.created(day))) for day in days] == [[0], [1]]
 
-    def test_a_refused_request_says_what_amazon_said(self, amazon: Recorded, channel: AmazonChannel) -> None:
+    def test_a_refused_request_is_told_in_our_words_with_amazons_code(
+        self, amazon: Recorded, channel: AmazonChannel
+    ) -> None:
         amazon.now = lambda: NOON - timedelta(minutes=30)  # our clock is half an hour fast
-        with pytest.raises(PermanentError, match="at least two minutes before"):
+        with pytest.raises(PermanentError, match=r"got 400 InvalidInput .*clock is fast") as refused:
             list(channel.orders.changed(DAY))
+        assert "at least two minutes before" in refused.value.words.reveal()
 
 
 class TestTokens:

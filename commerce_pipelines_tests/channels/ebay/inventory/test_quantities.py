@@ -189,7 +189,8 @@ def test_a_refused_listing_takes_no_other_with_it(ebay: EbayStandIn, shop: EbayC
     result = outcomes(shop, pushes(list(found.values()), 2))
     assert {key for key, each in result.items() if each.status == "refused"} == set(bad)
     assert {result[key].code for key in bad} == {"21916750"}
-    assert {each.message for each in result.values() if each.code} == {"The listing is under review."}
+    assert {each.message for each in result.values() if each.code} == {"eBay refuses it: the listing has ended."}
+    assert {each.words.reveal() for each in result.values() if each.code} == {"The listing is under review."}
     shown = ebay.shown()
     assert {sku for sku in shown if shown[sku] != 2} <= set(bad.values())
 

@@ -296,7 +296,7 @@ def trading_answer(ack: str, code: str) -> bytes:
         ("Failure", "518", TransientError, "used up"),
         ("Failure", "21919144", TransientError, "used up"),
         ("Failure", "931", CredentialError, "consent again"),
-        ("Failure", "37", PermanentError, "37 \\(Says eBay\\)"),
+        ("Failure", "37", PermanentError, "got 37: the request"),
         ("PartialFailure", "37", TransientError, "eBay failed"),
         ("Success", "0", TransientError, "own count of 2; it is read again from its start"),
     ],

@@ -83,7 +83,7 @@ def occupied(shop: Recorded) -> None:
     ("happens", "error", "says"),
     [
         (cut, TransientError, "lines of 900"),
-        (occupied, TransientError, "already in progress"),
+        (occupied, TransientError, "OPERATION_IN_PROGRESS"),
         (state(status="FAILED", errorCode="TIMEOUT"), TransientError, "TIMEOUT"),
         (state(status="FAILED", errorCode="ACCESS_DENIED"), CredentialError, "read_inventory"),
         (state(status="EXPIRED"), TransientError, "EXPIRED"),
