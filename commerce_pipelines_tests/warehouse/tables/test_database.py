@@ -78,8 +78,8 @@ def test_a_url_that_libpq_does_not_take_is_a_setting_and_not_quoted(rest: str) -
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg2"])
 def test_any_spelling_of_the_scheme_becomes_sqlalchemys(scheme: str) -> None:
-    environ = {"COMMERCE_DATABASE_URL": f"{scheme}://me:secret@db:5432/shop"}
-    assert database_url(environ) == "postgresql+psycopg2://me:secret@db:5432/shop"
+    environ = {"COMMERCE_DATABASE_URL": f"{scheme}://me:secret@db:5432/shop?sslmode=verify-full"}
+    assert database_url(environ) == "postgresql+psycopg2://me:secret@db:5432/shop?sslmode=verify-full"
 
 
 @pytest.mark.parametrize("url", ["mysql://x/y", "db:5432", "postgresql:/x"])
