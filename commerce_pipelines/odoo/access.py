@@ -1,6 +1,6 @@
 """The one group that the pipelines' user needs, right by right, and who makes it in Odoo.
 
-    Commerce Pipelines ──inherits──▶ Sales / User: All Documents ──▶ Role / User
+    Commerce Pipelines ──inherits──▶ Sales / User: All Documents, Show Accounting Features - Readonly
            └─ access rights of its own: OWN
 
 What belongs here: which rights the lanes use and why, the group with its access rights, the user in it. What does not:
@@ -21,8 +21,10 @@ from .rpc.client import OdooClient
 from .rpc.load import load_one, names_of, read_ids
 
 GROUP = "Commerce Pipelines"
-INHERITED = "Sales / User: All Documents"
-_INHERITED_XIDS = (("sales_team", "group_sale_salesman_all_leads"),)
+INHERITED = "Sales / User: All Documents and Show Accounting Features - Readonly"
+# The second may read accounting and nothing else: a delivery address takes over its contact's credit limit, which Odoo
+# shows to no salesperson.
+_INHERITED_XIDS = (("sales_team", "group_sale_salesman_all_leads"), ("account", "group_account_readonly"))
 _ROLE_XID = ("base", "group_user")
 KEY_DAYS = 365  # Odoo lets keys of other users than administrators expire, after 90 days unless their group says more
 OPERATIONS = {"r": "read", "w": "write", "c": "create", "u": "unlink"}
