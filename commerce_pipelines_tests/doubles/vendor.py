@@ -98,10 +98,8 @@ def drip(where: str) -> Step:
         to.close_connection = True
         start = b"HTTP/1.1 200 OK\r\n" + (b"Content-Length: 100000\r\n\r\n" if where == "body" else b"X: ")
         to.wfile.write(start)
-        for _ in range(200):
+        while not to.server.done.wait(0.02):
             to.wfile.write(b"x")
-            if to.server.done.wait(0.02):
-                return
 
     return step
 

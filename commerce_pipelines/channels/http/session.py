@@ -1,8 +1,8 @@
 """One HTTP call to a marketplace, done properly: rate limit, deadline, retries by status, token renewal, redacted logs.
 
 What belongs here: what a status means for us (one table), when a call is repeated, which hosts may be called,
-paging. What does not: the shape of a call (call.py), sockets and bytes (transport.py), tokens (auth.py), the vendor's
-numbers and error codes (each marketplace's folder).
+paging. What does not: the shape of a call (call.py), sockets and bytes (core/transport.py), tokens (auth.py), the
+vendor's numbers and error codes (each marketplace's folder).
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from ...core.errors import (
     UnknownOutcome,
 )
 from ...core.instruments import Instruments
+from ...core.transport import TooLarge, exchange, is_cut_off, is_unsent, is_untrusted, new_session
 from ...core.urls import LOOPBACK
 from ...core.words import NO_WORDS, Words
 from . import redact
@@ -37,7 +38,6 @@ from .auth import Auth, StaticAuth, TokenAuth
 from .call import Call, Describe, Options, Repeat, Response, Said, WriteMethod
 from .redact import Redact
 from .throttle import BucketStore
-from .transport import TooLarge, exchange, is_cut_off, is_unsent, is_untrusted, new_session
 
 __all__ = ["Auth", "HttpSession", "Redact", "Repeat", "Response", "Said", "StaticAuth", "TokenAuth", "pages"]
 

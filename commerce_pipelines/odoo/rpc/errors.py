@@ -152,5 +152,9 @@ def unknown_database(database: str) -> SettingsError:
     )
 
 
+def too_large(where: str) -> ProtocolError:
+    return ProtocolError(f"Odoo's answer to {where} is larger than any that is read; check odoo.url.")
+
+
 def unreachable(url: str, error: BaseException) -> TransientError:
     return TransientError(f"Odoo at {url} did not answer ({type(error).__name__}); check odoo.url and that Odoo runs.")

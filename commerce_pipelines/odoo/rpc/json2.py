@@ -6,6 +6,7 @@ Source: odoo.com/documentation/19.0/developer/reference/external_api.html.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +15,9 @@ import requests
 
 from ...core.errors import ProtocolError
 from ...core.loggers import silence
+from ...core.transport import TooLarge, new_session
 from . import errors
+from .bounded import BROKEN, ask
 from .settings import OdooSettings
 
 silence()
@@ -42,8 +45,8 @@ class Json2:
     def _get_session(self) -> requests.Session:
         session = getattr(self._local, "session", None)
         if session is None:
-            session = self._local.session = requests.Session()
-            session.auth = self._add_key  # any auth keeps requests from looking into ~/.netrc
+            session = self._local.session = new_session()
+            session.auth = self._add_key
             session.headers["X-Odoo-Database"] = self._settings.database
             session.headers["User-Agent"] = "commerce-pipelines"
         return session
@@ -55,21 +58,21 @@ class Json2:
     def _send(self, verb: str, path: str, where: str, body: dict[str, Any]) -> Any:
         settings = self._settings
         place = {"where": where, "user": settings.username, "database": settings.database}
+        request = requests.Request(verb, settings.url.rstrip("/") + path, json=body)
         try:
-            answer = self._get_session().request(
-                verb, settings.url.rstrip("/") + path, json=body, timeout=(10, settings.timeout_seconds),
-                allow_redirects=False,
-            )  # fmt: skip
-        except requests.RequestException as error:
+            status, answer = ask(self._get_session(), request, settings.timeout_seconds)
+        except BROKEN as error:
             raise errors.unreachable(settings.url, error) from None
+        except TooLarge:
+            raise errors.too_large(where) from None
         try:
-            value = answer.json()
-        except ValueError:
-            if answer.status_code == 200:
+            value = json.loads(answer)
+        except (ValueError, RecursionError):
+            if status == 200:
                 raise ProtocolError(f"Odoo answered something that is no JSON to {where}; check odoo.url.") from None
-            raise errors.from_status(answer.status_code, **place) from None
-        if answer.status_code == 200:
+            raise errors.from_status(status, **place) from None
+        if status == 200:
             return value
-        if answer.status_code == 401 or not isinstance(value, dict) or "name" not in value:
-            raise errors.from_status(answer.status_code, **place)
+        if status == 401 or not isinstance(value, dict) or "name" not in value:
+            raise errors.from_status(status, **place)
         raise errors.from_answer(str(value["name"]), str(value.get("message") or ""), **place)

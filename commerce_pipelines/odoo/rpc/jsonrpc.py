@@ -5,17 +5,18 @@ What belongs here: odoorpc's session and its errors. What does not: what a call 
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Sequence
 from http.client import HTTPException
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 
 import odoorpc
 
 from ...core.loggers import silence
+from ...core.transport import TooLarge
 from . import errors
+from .bounded import BROKEN, Opener
 from .settings import OdooSettings
 
 silence()
@@ -44,7 +45,7 @@ class JsonRpc:
         scheme, host, port = self._settings.address
         protocol = "jsonrpc+ssl" if scheme == "https" else "jsonrpc"
         timeout = self._settings.timeout_seconds
-        return odoorpc.ODOO(host, protocol, port, timeout, version or None)
+        return odoorpc.ODOO(host, protocol, port, timeout, version or None, opener=Opener(timeout))
 
     def _get_session(self) -> odoorpc.ODOO:
         session = getattr(self._local, "session", None)
@@ -67,5 +68,7 @@ class JsonRpc:
             raise errors.from_answer(str(data.get("name") or ""), message, **place) from None
         except HTTPError as error:
             raise errors.from_status(error.code, **place) from None
-        except (URLError, OSError, HTTPException, json.JSONDecodeError) as error:
+        except TooLarge:
+            raise errors.too_large(where) from None
+        except (*BROKEN, HTTPException, ValueError, RecursionError) as error:
             raise errors.unreachable(settings.url, error) from None

@@ -1,6 +1,7 @@
 """requests with the three things it lacks: a total deadline, a size limit after decompression, no hidden truncation.
 
-What belongs here: sockets and bytes. What does not: statuses, retries, tokens (session.py).
+What belongs here: sockets and bytes, of marketplaces and of Odoo alike. What does not: statuses, retries, tokens
+(channels/http/session.py, odoo/rpc/).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import IncompleteRead, NewConnectionError
 
-from ...core.instruments import REAL
+from .instruments import REAL
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
 _CHUNK_BYTES = 65_536
@@ -36,6 +37,7 @@ class _Due(threading.local):
 
     clock: Callable[[], float] = staticmethod(REAL.clock)
     at: float = float("inf")
+    read_seconds: float = READ_SECONDS
 
     def left(self) -> float:
         """Seconds left. Raises TimeoutError when there are none."""
@@ -61,7 +63,7 @@ class _Deadlined(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(min(READ_SECONDS, _due.left()))
+        self._sock.settimeout(min(_due.read_seconds, _due.left()))
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
@@ -115,15 +117,22 @@ def new_session() -> requests.Session:
 
 
 def exchange(
-    session: requests.Session, request: requests.Request, due: float, clock: Callable[[], float], max_bytes: int
+    session: requests.Session,
+    request: requests.Request,
+    due: float,
+    clock: Callable[[], float],
+    max_bytes: int,
+    *,
+    read_seconds: float = READ_SECONDS,
 ) -> tuple[int, Any, bytes]:
-    """Send one request; status, headers and the whole body, decompressed.
+    """Send one request; status, headers and the whole body, decompressed. due: the instant of `clock` by which it must
+    be over, however busily the other side drips. read_seconds: how long the other side may be silent.
 
     Raises TimeoutError, TooLarge, or what requests and urllib3 raise for a connection that failed or broke off.
     """
-    _due.at, _due.clock = due, clock
+    _due.at, _due.clock, _due.read_seconds = due, clock, read_seconds
     prepared = session.prepare_request(request)
-    timeout = (min(CONNECT_SECONDS, _due.left()), min(READ_SECONDS, _due.left()))
+    timeout = (min(CONNECT_SECONDS, _due.left()), min(read_seconds, _due.left()))
     # The adapter itself instead of session.send, which would read the body of a redirect, whatever its size.
     response = session.get_adapter(request.url).send(prepared, timeout=timeout, **_read_environment(request.url))
     try:
