@@ -16,7 +16,7 @@ import msgspec
 
 from ..core.errors import PermanentError, SettingsError
 from ..core.section import Secret
-from ..odoo.reference.database import may_differ, read_identity
+from ..odoo.reference.database import SIGNED, read_identity
 from ..resources.connections import Connections
 from ..warehouse.shared.accounts import KnownAccount, Place
 
@@ -61,23 +61,30 @@ def may_write_odoo(connections: Connections, name: str) -> KnownAccount:
     one.
     """
     account, place = identify(connections, name), find_place(connections, name)
-    if account.place is not None and (problem := difference(account.place, place)):
+    kept = account.place
+    if kept is not None and (problem := difference(kept, place)):
         raise PermanentError(
             f"Nothing is written: {name} was kept in step with another Odoo ({problem}). If this one takes its place, "
             f"run `commerce-pipelines channels agree {name}`; if this is a copy, leave it."
         )
-    if account.place is None:
-        return _keep(connections, account, place)
-    if place.uuid and not may_differ(account.place.uuid, place.uuid):
-        _record_place(connections, account, place)  # first known, or known to another user than before
+    # An identity that passes as no difference is new if the kept one is missing or is what another kind of user sees.
+    if kept is None or place.uuid not in ("", kept.uuid):
+        return _record_place(connections, account, place)
     return account
 
 
-def _record_place(connections: Connections, account: KnownAccount, place: Place) -> None:
+def _record_place(connections: Connections, account: KnownAccount, place: Place) -> KnownAccount:
+    """Record this Odoo as the account's. Nobody has to agree to the first one, unless it holds orders with our external
+    ids that this database does not know: another installation wrote them, or this database has lost them."""
+    from ..odoo.sales.booked import holds_orders_of
     from ..warehouse.shared import accounts
 
+    first = account.place is None
+    in_odoo = first and holds_orders_of(connections.odoo_of(account.channel), account.label)
     with connections.warehouse.transaction() as connection:
-        accounts.set_place(connection, account.channel, place, account.agreed)
+        agreed = (not in_odoo or accounts.has_loaded(connection, account.channel)) if first else account.agreed
+        accounts.set_place(connection, account.channel, place, agreed=agreed)
+    return msgspec.structs.replace(account, place=place, agreed=agreed)
 
 
 def may_publish(connections: Connections, name: str) -> KnownAccount:
@@ -150,6 +157,12 @@ def difference(kept: Place, place: Place) -> str:
     return ""
 
 
+def may_differ(kept: str, identity: str) -> bool:
+    """Whether two identities are of one kind, and so of two databases if they differ. An administrator's cannot be
+    compared with another user's."""
+    return bool(kept and identity) and kept.startswith(SIGNED) == identity.startswith(SIGNED)
+
+
 def find_place(connections: Connections, name: str) -> Place:
     """The Odoo that the settings name, and the company in it that the channel belongs to; read once in a process."""
     memory, key = connections.warehouse.memory, f"odoo place {connections.settings.channel(name).company}"
@@ -164,19 +177,6 @@ def _ask_place(connections: Connections, name: str) -> Place:
     _, host, port = settings.address
     company = odoo.who.company_id
     return Place(f"{host}:{port}/{settings.database}", read_identity(odoo), company)
-
-
-def _keep(connections: Connections, account: KnownAccount, place: Place) -> KnownAccount:
-    """Record the first use of this Odoo. Orders with our external ids that are already in it were written by another
-    installation, or this database has lost them."""
-    from ..odoo.sales.booked import holds_orders_of
-    from ..warehouse.shared import accounts
-
-    in_odoo = holds_orders_of(connections.odoo_of(account.channel), account.label)
-    with connections.warehouse.transaction() as connection:
-        agreed = not in_odoo or accounts.has_loaded(connection, account.channel)
-        accounts.set_place(connection, account.channel, place, agreed=agreed)
-    return msgspec.structs.replace(account, place=place, agreed=agreed)
 
 
 def kind_of(connections: Connections, name: str) -> str:

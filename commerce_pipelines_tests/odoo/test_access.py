@@ -14,9 +14,10 @@ from click.testing import CliRunner
 
 from commerce_pipelines.cli.main import main
 from commerce_pipelines.core.errors import CredentialError
+from commerce_pipelines.flows.identity import may_differ
 from commerce_pipelines.odoo.access import EXCESSIVE, GIVEN, GROUP, OPERATIONS, OWN, make_group
 from commerce_pipelines.odoo.readiness import find_excessive_rights, verify_rights
-from commerce_pipelines.odoo.reference.database import may_differ, read_identity
+from commerce_pipelines.odoo.reference.database import read_identity
 from commerce_pipelines.odoo.rpc.client import Client
 from commerce_pipelines.odoo.rpc.load import read_ids
 from commerce_pipelines_tests.doubles import lean

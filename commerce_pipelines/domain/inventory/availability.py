@@ -165,8 +165,7 @@ def units_by_product(pipes: Iterable[Pipe], stock: pd.DataFrame, sizes: Sizes) -
     ordered: dict[int, int | Fraction] = {}
     for pipe in pipes:
         if pipe.units:
-            goods = [goods_of(sku, title, pipe.sales) for sku, title in pipe.units]
-            rows, _ = _look_up([some.code for some in goods], products, pipe.sales.sku_fold_case)
+            goods, rows, _ = _find_goods(pipe.units, products, pipe.sales)
             for row, some, quantity in zip(rows.tolist(), goods, pipe.units.values(), strict=True):
                 if row >= 0:
                     size = some.unit and sizes.get((ids[row], some.measure))
@@ -193,17 +192,17 @@ def decide(
     target is in the listing's own units. It is null where `reason` is one of SKIPS; otherwise 0 <= target * units <=
     free. free and in_pipe are whole units of the product; where settings name a unit, whole units of the listing.
     """
-    skus, goods, codes = _link_skus(listings["sku"].tolist(), sales)
+    skus = [key(sku) for sku in listings["sku"].tolist()]
     products = _select_products(stock)
-    row, ambiguous = _look_up(codes, products, sales.sku_fold_case)
+    goods, row, ambiguous = _find_goods([(sku, "") for sku in skus], products, sales)
+    codes = np.array([some.code for some in goods], dtype=object)
     units, size, unmeasured = _find_measures(goods, row, products, sizes)
     place = listings["location"].fillna("").to_numpy(dtype=object)
     amounts, negative = _compute_amounts(place, row, stock, products, fed)
     content = {product: msgspec.json.decode(text, type=dict[int, int]) for product, text in _list_kits(products)}
     pipe = _compute_pipe(ordered, content, products)[row]
     share, reserve, cap, end_below = _apply_rules(skus, codes, row, products, rules)
-    skipped = _find_skips(listings, codes, products, row, ambiguous, fed)
-    skipped = np.where(skipped == "", unmeasured, skipped)
+    skipped = _find_skips(listings, codes, products, row, ambiguous, fed, unmeasured)
     sums, linked = _Sums(amounts, pipe, reserve, share, size * units, cap, end_below), skipped == ""
     reason = np.where(linked, sums.reasons(negative), skipped)
     ids = np.append(products["product_id"].to_numpy(dtype="int64"), 0)[row]
@@ -263,22 +262,17 @@ def _find_skips(
     row: np.ndarray,
     ambiguous: np.ndarray,
     fed: Mapping[str, tuple[str, ...]],
+    unmeasured: np.ndarray,
 ) -> np.ndarray:
-    """Why a listing gets no target: the first of SKIPS that holds; '' where it gets one."""
+    """Why a listing gets no target: the first of SKIPS that holds; '' where it gets one. unmeasured: see
+    `_find_measures`."""
     merchant = listings["fulfilled_by"].to_numpy(dtype=object) != FulfilledBy.CHANNEL.value
     mapped = np.isin(listings["location"].fillna("").to_numpy(dtype=object).astype(str), list(fed))
     unreadable = np.array([key.startswith(UNREADABLE_KEY) for key in listings["key"]], dtype=bool)
     unread = np.append(products["kind"].to_numpy(dtype=object) == "unread", False)[row]
     lacking = [unreadable, ~merchant, codes == "", ambiguous, row < 0, ~mapped, unread]
     names = ["unreadable", "channel_fulfilled", "no_sku", "ambiguous", "unlinked", "unmapped_location", "not_read"]
-    return np.select(lacking, names, default="")
-
-
-def _link_skus(skus: Iterable[str], sales: SaleRules) -> tuple[list[str], list[Goods], np.ndarray]:
-    """Each SKU as a key, what it means, and the internal reference of that."""
-    keys = list(map(key, skus))
-    goods = [goods_of(sku, "", sales) for sku in keys]
-    return keys, goods, np.array([some.code for some in goods], dtype=object)
+    return np.select(lacking, names, default=unmeasured)
 
 
 def _find_measures(
@@ -304,13 +298,18 @@ def _select_products(stock: pd.DataFrame) -> pd.DataFrame:
     return stock.loc[~stock["product_id"].duplicated(), columns].reset_index(drop=True)
 
 
-def _look_up(codes: Iterable[str], products: pd.DataFrame, fold_case: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The product's row for each code, -1 for none; and whether several products share the code."""
-    wanted, stored = ([key_of(code, fold_case) for code in some] for some in (codes, products["code"].tolist()))
+def _find_goods(
+    names: Iterable[tuple[str, str]], products: pd.DataFrame, sales: SaleRules
+) -> tuple[list[Goods], np.ndarray, np.ndarray]:
+    """What each SKU means, or a title without SKU; the row of its product, -1 for none; and whether several products
+    share its code."""
+    goods = [goods_of(sku, title, sales) for sku, title in names]
+    stored = [key_of(code, sales.sku_fold_case) for code in products["code"].tolist()]
+    wanted = [key_of(some.code, sales.sku_fold_case) for some in goods]
     twice = {code for code, count in Counter(stored).items() if count > 1}
     rows = {code: index for index, code in enumerate(stored)}
-    positions = np.array([rows.get(code, -1) for code in wanted], dtype="int64")
-    return positions, np.array([code in twice for code in wanted], dtype=bool)
+    row = np.array([rows.get(code, -1) for code in wanted], dtype="int64")
+    return goods, row, np.array([code in twice for code in wanted], dtype=bool)
 
 
 def _compute_amounts(

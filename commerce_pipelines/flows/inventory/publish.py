@@ -26,7 +26,7 @@ from ...domain.outbox.effects import Kind, Status
 from ...resources.connections import Connections
 from ..identity import may_publish
 from .quantities import tell
-from .readings import Snapshot, read_offer, reread_listings, stored_stock, take_stock
+from .readings import Snapshot, read_listings, read_offer, reread_listings, stored_stock, take_stock
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,13 +69,12 @@ def compare(connections: Connections, name: str) -> Plan:
     """What a run would push now: stock is read anew; listings are those of the last reading, or are read now if they
     never were. Writes nothing to Odoo or to the channel."""
     from ...domain.inventory import availability, push_plan
-    from ...warehouse.inventory.rows import lock_name, read_belief
+    from ...warehouse.inventory.rows import read_belief
 
     stock = take_stock(connections, name, store=False)
     offer = read_offer(connections, name, stock)
     if not len(offer.listings):
-        with connections.warehouse.lock(lock_name(name), wait=True):
-            reread_listings(connections, name)
+        read_listings(connections, name)
         offer = read_offer(connections, name, stock)
     with connections.warehouse.transaction() as connection:
         belief = read_belief(connection, name)

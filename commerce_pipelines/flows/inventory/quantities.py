@@ -21,7 +21,6 @@ from ..outbox.dispatch import dispatch
 
 if TYPE_CHECKING:
     import pandas as pd
-    from psycopg2.extensions import connection as Connection
 
     from ...channels.capabilities import Channel
     from ...domain.inventory.push_plan import Plan
@@ -96,6 +95,7 @@ def tell(
     then held. Raises what stops everything; outcomes known by then are on record, all others are unknown.
     """
     from ...warehouse.inventory.listings import remember
+    from ...warehouse.landing import words
     from ...warehouse.outbox import effects, holds
 
     rows = plan.pushes()
@@ -121,19 +121,10 @@ def tell(
     try:
         return dispatch(connections.warehouse, name, Kind.QUANTITY, door, run_id)
     finally:
-        if door.found_out or door.said:
+        if door.said:
             with connections.warehouse.transaction() as connection:
-                if door.found_out:
-                    remember(connection, name, door.found_out)
-                _keep_words(connections, connection, name, door.said)
-
-
-def _keep_words(connections: Connections, connection: Connection, name: str, texts: Mapping[str, Words]) -> None:
-    """Seal what the channel said of listings, by key; of those it took, nothing is kept."""
-    from ...warehouse.landing import words
-
-    words.keep(connection, connections.vault, name, Kind.QUANTITY, texts, connections.instruments.now())
-    words.forget(connection, name, Kind.QUANTITY, [key for key, text in texts.items() if not text])
+                remember(connection, name, door.found_out)
+                words.keep(connection, connections.vault, name, Kind.QUANTITY, door.said, connections.instruments.now())
 
 
 def open_door(connections: Connections, name: str, listings: pd.DataFrame, rows: pd.DataFrame) -> QuantityDoor:

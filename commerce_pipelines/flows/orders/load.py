@@ -260,11 +260,10 @@ def _put_in_exceptions(
             odoo_id=odoo_id, retry_at=retry_at,
         )  # fmt: skip
 
-    texts = {key: outcome.words for key, outcome in outcomes.items() if outcome.words}
-    refused |= {key: _add_way_to_words(name, key, refused[key]) for key in texts if key in refused}
+    texts = {key: outcome.words for key, outcome in outcomes.items()}
+    refused |= {key: _add_way_to_words(name, key, reason) for key, reason in refused.items() if texts[key]}
     with connections.warehouse.transaction() as connection:
         words.keep(connection, connections.vault, name, Topic.ORDERS, texts, now)
-        words.forget(connection, name, Topic.ORDERS, outcomes.keys() - texts.keys())
         tries = {
             outcome.record_id: outcome.tries
             for outcome in exceptions.open_exceptions(connection, name, Topic.ORDERS, record_ids=refused)

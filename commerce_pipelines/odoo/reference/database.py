@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from ...core.errors import PermanentError
 from ..rpc.client import OdooClient
 
-_SIGNED = "signed "
+SIGNED = "signed "  # what every identity begins with that is no uuid
 # A document that payment links take and that every database has. Of amount 0 the link pays nothing.
 _DOCUMENT = {"res_model": "res.company", "res_id": 1, "amount": 0}
 
@@ -33,10 +33,4 @@ def read_identity(client: OdooClient) -> str:
         [token] = parse_qs(urlsplit(answer["value"]["link"]).query)["access_token"]
     except (PermanentError, KeyError, TypeError, ValueError):
         return ""
-    return _SIGNED + hashlib.sha256(token.encode()).hexdigest()
-
-
-def may_differ(kept: str, identity: str) -> bool:
-    """Whether two identities are of one kind, and so of two databases if they differ. An administrator's cannot be
-    compared with another user's."""
-    return bool(kept and identity) and kept.startswith(_SIGNED) == identity.startswith(_SIGNED)
+    return SIGNED + hashlib.sha256(token.encode()).hexdigest()

@@ -35,7 +35,8 @@ def keep(
     connection: Connection, vault: Vault, channel: str, topic: str, words: Mapping[str, Words], now: datetime
 ) -> None:
     """Seal words by record id in place of those before. A record that was landed lends its subject; of a forgotten one
-    nothing is kept."""
+    nothing is kept. Where nothing was said this time, the words of before have no use any more and go."""
+    _forget(connection, channel, topic, [record_id for record_id, text in words.items() if not text])
     texts = {storable(record_id): text for record_id, text in words.items() if text}
     if not texts:
         return
@@ -55,15 +56,6 @@ def keep(
                 " subject_id = excluded.subject_id, said_at = excluded.said_at, sealed = excluded.sealed",
                 (channel, topic, record_id, of[record_id], now, sealed),
             )
-
-
-def forget(connection: Connection, channel: str, topic: str, record_ids: Collection[str]) -> None:
-    """These records went through: what was said about them has no use any more."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM commerce.words WHERE channel = %s AND topic = %s AND record_id = ANY(%s)",
-            (channel, topic, list(map(storable, record_ids))),
-        )
 
 
 def read(connection: Connection, vault: Vault, channel: str, topic: str, record_id: str) -> Sealed | None:
@@ -87,6 +79,14 @@ def read(connection: Connection, vault: Vault, channel: str, topic: str, record_
         except CorruptError:
             text = None
     return Sealed(said_at=said_at, text=text)
+
+
+def _forget(connection: Connection, channel: str, topic: str, record_ids: Collection[str]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM commerce.words WHERE channel = %s AND topic = %s AND record_id = ANY(%s)",
+            (channel, topic, list(map(storable, record_ids))),
+        )
 
 
 def _select_subjects(connection: Connection, channel: str, topic: str, record_ids: Collection[str]) -> dict[str, bytes]:
