@@ -19,6 +19,7 @@ from commerce_pipelines.odoo.access import make_group, put_in_group
 from commerce_pipelines.odoo.rpc.client import Client, connect
 from commerce_pipelines.odoo.rpc.settings import OdooSettings
 
+_PASSWORD = os.environ.get("ODOO_PASSWORD", "")  # a lane's test gives the variable the password of the product's user
 CURRENCIES = ["CHF", "GBP", "JPY", "KWD", "PLN", "SGD", "TWD", "USD"]  # a person activates them, the product may not
 
 
@@ -47,7 +48,7 @@ def administrator_or_skip() -> Client:
 
 
 def administrator_password() -> str:
-    return os.environ["ODOO_PASSWORD"]
+    return _PASSWORD
 
 
 def administrator() -> Client:
@@ -56,7 +57,7 @@ def administrator() -> Client:
         url=os.environ["ODOO_URL"], database=os.environ["ODOO_DATABASE"], username=os.environ["ODOO_USERNAME"],
         password=Secret(env="UNUSED"),
     )  # fmt: skip
-    return connect(settings, os.environ["ODOO_PASSWORD"])
+    return connect(settings, administrator_password())
 
 
 @cache
