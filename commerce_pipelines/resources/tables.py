@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from ..core.errors import PermanentError
 from ..core.failpoints import failpoint
 from .borders import in_our_words
 from .connections import Connections
@@ -40,7 +41,8 @@ class TableIOManager(dg.IOManager):
         if obj is None:
             return
         if isinstance(obj, (str, bytes, dict)) or not hasattr(obj, "__iter__"):
-            raise TypeError(f"{context.asset_key.to_user_string()} must return a DataFrame, not {type(obj).__name__}.")
+            name = context.asset_key.to_user_string()
+            raise PermanentError(f"{name} must return a DataFrame, not {type(obj).__name__}.")
         channel, table = context.asset_key.path
         days = [date.fromisoformat(key) for key in context.asset_partition_keys]
         frames = [obj] if isinstance(obj, pd.DataFrame) else obj

@@ -98,7 +98,7 @@ def test_a_failed_and_a_killed_backfill_goes_on_where_it_was(
     monkeypatch.setattr(intake, "pull", pull)
     failed = old.shell(*old.command)
     assert failed.exit_code == 1
-    assert f"commerce-pipelines {' '.join(old.command[:6])}` goes on" in failed.output
+    assert f"commerce-pipelines {' '.join(old.command[:6])}` continues with these days" in failed.output
     assert "The shop is closed." not in failed.output.splitlines()[0]
     assert [day for day, _ in old.runs()] == old.days()[:2]
 
