@@ -37,7 +37,8 @@ def lane_name(channel: str, flow: str) -> str:
 def run_tags(channel: str, flow: str, lane: str = "") -> dict[str, str]:
     """The tags of a run. lane: the name of a lane of its own, for a run that need not wait for the other runs of its
     flow."""
-    return {CHANNEL_TAG: channel, FLOW_TAG: flow, LANE_TAG: lane or lane_name(channel, flow)}
+    # str(): Dagster sends tags from process to process and refuses an enum there, though it is a str.
+    return {CHANNEL_TAG: channel, FLOW_TAG: str(flow), LANE_TAG: lane or lane_name(channel, flow)}
 
 
 def tags_of(assets: Iterable[Sequence[str]] | None, old_days: bool = False) -> dict[str, str]:

@@ -13,6 +13,7 @@ import pytest
 from commerce_pipelines.core.errors import TransientError
 from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.definitions import build_defs
+from commerce_pipelines.resources.dagster_internals import serialize_value
 from commerce_pipelines.sensors.inventory import read_cursor
 from commerce_pipelines.settings import file as settings
 from commerce_pipelines.warehouse.shared import hints
@@ -52,6 +53,7 @@ class Ticks:
             resources={"connections": self.connections},
         )  # fmt: skip
         data = self.sensor.evaluate_tick(context)
+        serialize_value(data)
         self.cursor = data.cursor or self.cursor
         return self.reads - before, len(data.run_requests or ())
 

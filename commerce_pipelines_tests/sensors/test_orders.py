@@ -22,6 +22,7 @@ from commerce_pipelines.domain.orders.order import business_day
 from commerce_pipelines.flows.intake.poll import Cursor
 from commerce_pipelines.flows.pollers import forget
 from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.resources.dagster_internals import serialize_value
 from commerce_pipelines.settings.fingerprint import fingerprint
 from commerce_pipelines.warehouse import exceptions as quarantine
 from commerce_pipelines.warehouse.shared import conditions
@@ -49,6 +50,7 @@ class Ticker:
             resources={"connections": self.connections},
         )
         data = self.repository.get_sensor_def("shop_de_new_orders").evaluate_tick(context)
+        serialize_value(data)  # as it goes from the code server to the daemon
         self.cursor = data.cursor
         return data
 
@@ -313,7 +315,9 @@ def test_the_nightly_pass_asks_for_the_last_days_and_asks_the_channel(ticker: Ti
     context = dg.build_schedule_context(
         scheduled_execution_time=night, instance=ticker.instance, resources={"connections": ticker.connections}
     )
-    (request,) = schedule.evaluate_tick(context).run_requests or []
+    data = schedule.evaluate_tick(context)
+    serialize_value(data)
+    (request,) = data.run_requests or []
     assert (request.tags[RANGE_START], request.tags[RANGE_END]) == ("2026-11-13", "2026-11-20")
     assert "commerce/landed" not in request.tags
 
