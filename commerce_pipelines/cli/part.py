@@ -21,6 +21,7 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 def end_with_parent() -> None:
     """Let Linux send SIGTERM when the parent is gone. On other systems a killed supervisor leaves its parts running."""
     if sys.platform == "linux":
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a parent that ignores the signal would hand that down
         parent = os.getppid()
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:  # the parent was gone before the call
