@@ -77,7 +77,7 @@ def write_settings(odoo: OdooSettings, password: str, wanted: NewFile) -> list[s
     done += _create_master_key(output.parent / ".env")
     variables = ["ODOO_PASSWORD", *(name for kind, channel in wanted.channels for name in _name_secrets(kind, channel))]
     done.append(f"Set {', '.join(variables)} in the environment or in .env.")
-    what = "read what it marks with TODO" if wanted.channels else "add your channels"
+    what = "fill in what it marks as yours" if wanted.channels else "add your channels"
     return [*done, f"Next: {what}, then run `commerce-pipelines check`."]
 
 
@@ -113,7 +113,7 @@ def _write_channel(kind: str, name: str) -> list[str]:
     return [
         f"  - name: {name}",
         f"    kind: {kind}",
-        *(f"    {key}: {json.dumps(value)}              # TODO: yours" for key, value in keys.items()),
+        *(f"    {key}: {json.dumps(value)}              # yours to fill in" for key, value in keys.items()),
         "    credentials:",
         *(
             f"      {key}: {{env: {variable}}}"

@@ -8,7 +8,7 @@ why it needs none. What does not: the order in which `check` lists them (check.p
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,17 +65,20 @@ def first_day(connections: Connections, channel: ChannelSettings) -> Iterator[Fi
     yield f"channels[{channel.name}].start_date", problem if late else ""
 
 
+def _list_findings(what: str, find_problems: Callable[[], Sequence[str]]) -> Iterator[Finding]:
+    """One finding for each problem, or one that says all is well; an error of the look is a problem, too."""
+    try:
+        problems = find_problems()
+    except CommerceError as error:
+        problems = [str(error)]
+    for problem in problems or [""]:
+        yield what, problem
+
+
 def granted(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
     """The account may do what the settings need: scopes and roles, those for stock if stock is published."""
     what = f"{channel.name}: scopes and roles"
-    try:
-        problems = connections.account(channel.name).lacks()
-    except CommerceError as error:
-        problems = [str(error)]
-    for problem in problems:
-        yield what, problem
-    if not problems:
-        yield what, ""
+    yield from _list_findings(what, lambda: connections.account(channel.name).lacks())
 
 
 def stock_places(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
@@ -152,14 +155,7 @@ def holding(connections: Connections, channel: ChannelSettings) -> Iterator[Find
     if channel.on_payment_lost != "block" and channel.risky == "confirm":
         return
     what = f"{channel.name}: holding deliveries (on_payment_lost, risky)"
-    try:
-        problems = find_hold_problems(connections.odoo_of(channel.name))
-    except CommerceError as error:
-        problems = [str(error)]
-    for problem in problems:
-        yield what, problem
-    if not problems:
-        yield what, ""
+    yield from _list_findings(what, lambda: find_hold_problems(connections.odoo_of(channel.name)))
 
 
 def emptied(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote
 
 from ...core.errors import SettingsError
 from ...core.urls import LOOPBACK
@@ -53,12 +54,11 @@ def database_url(environ: Mapping[str, str] = os.environ, root: Path | None = No
 def _refuse_open_line(rest: str) -> None:
     """Raises SettingsError for a server elsewhere that is reached without a verified certificate: keys, tokens and
     buyers would travel in the clear, or to anybody who takes the server's place."""
-    parts = urlsplit(f"//{rest}")
-    asked = parse_qs(parts.query)
-    hosts = {
-        *(parts.hostname or "").split(","),
-        *(host for value in asked.get("host", ()) for host in value.split(",")),
-    }
+    place, _, query = rest.partition("?")
+    asked = parse_qs(query)
+    listed = [place.partition("/")[0].rpartition("@")[2], *asked.get("host", ()), *asked.get("hostaddr", ())]
+    # libpq takes several servers, each with its port: `a:5432,[::1]:5433`.
+    hosts = {re.sub(r"^\[(.*)\](:\d*)?$|:\d*$", r"\1", host) for value in listed for host in value.split(",")}
     away = {host for host in hosts if host and not host.startswith("/") and host not in LOOPBACK}
     if away and asked.get("sslmode") != ["verify-full"]:
         raise SettingsError(

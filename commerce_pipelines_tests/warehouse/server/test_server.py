@@ -85,6 +85,8 @@ def test_the_server_holds_no_secret_of_ours_and_our_role_reads_no_file(
         ("postgresql://u:p@db.example.com/x?sslmode=require", "db.example.com"),
         ("postgresql://u:p@127.0.0.1,db.example.com/x", "db.example.com"),
         ("postgresql://u:p@/x?host=db.example.com", "db.example.com"),
+        ("postgresql://u:p@127.0.0.1:5432,db.example.com:5432/x", "db.example.com"),
+        ("postgresql://u:p@127.0.0.1/x?hostaddr=203.0.113.7", "203.0.113.7"),
         ("postgresql://u:p@db.example.com/x?sslmode=verify-full", ""),
         ("postgresql://u:p@127.0.0.1:5432/x", ""),
         ("postgresql://u:p@[::1]:5432/x", ""),
