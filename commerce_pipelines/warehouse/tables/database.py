@@ -13,7 +13,7 @@ import os
 import select
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,7 +118,7 @@ class Warehouse:
         """An advisory lock on `name` among all processes of this database, released even if this process is killed.
 
         Yields whether the lock is held: always True with `wait`. Uses a connection of its own, so that it blocks no
-        transaction.
+        transaction. The lock is free when the block ends: closing the connection alone frees it some time later.
         """
         import psycopg2
 
@@ -129,7 +129,12 @@ class Warehouse:
                     verb = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
                     cursor.execute(f"SELECT {verb}(%s)", (lock_number(name),))
                     row = cursor.fetchone()
-                yield wait or bool(row and row[0])
+                held = wait or bool(row and row[0])
+                try:
+                    yield held
+                finally:
+                    if held:
+                        _unlock(connection, name)
         except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
             raise _translate_error(error) from None
 
@@ -245,6 +250,14 @@ def storable(text: str) -> str:
 def listed(texts: Iterable[str]) -> str:
     """The parameter of AMONG: one value for the driver, which needs a microsecond to quote each."""
     return msgspec.json.encode(list(map(storable, texts))).decode()
+
+
+def _unlock(connection: Connection, name: str) -> None:
+    """Give the lock back; a connection that is lost has lost it already."""
+    import psycopg2
+
+    with suppress(psycopg2.Error), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_unlock(%s)", (lock_number(name),))
 
 
 def _is_ended(connection: Connection) -> bool:

@@ -111,3 +111,31 @@ def _terminate(warehouse: Warehouse, pid: int) -> None:
     with other.transaction() as connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
     other.close()
+
+
+def test_a_lock_is_free_when_its_block_ends_even_if_the_server_hears_of_the_close_late(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, open_ones = warehouse._connect, []
+
+    class Lingering:
+        """A connection whose end the server has not noticed yet."""
+
+        def __init__(self) -> None:
+            self.connection = connect()
+            open_ones.append(self.connection)
+
+        def close(self) -> None:
+            pass
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.connection, name)
+
+    monkeypatch.setattr(warehouse, "_connect", Lingering)
+    for _ in range(2):
+        with warehouse.lock("once", wait=False) as held:
+            assert held
+            with warehouse.lock("once", wait=False) as second:
+                assert not second
+    for connection in open_ones:
+        connection.close()
