@@ -13,6 +13,7 @@ class Topic(StrEnum):
     INVENTORY = "inventory"
     FULFILMENT = "fulfilment"
     RETURNS = "returns"
+    REFUNDS = "refunds"  # records of the flow `returns`: money, where `returns` are goods
     CONTENT = "content"
     INBOUND = "inbound"
     PRIVACY = "privacy"

@@ -134,7 +134,7 @@ class Warehouse:
                     yield held
                 finally:
                     if held:
-                        _unlock(connection, name)
+                        _release_lock(connection, name)
         except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
             raise _translate_error(error) from None
 
@@ -252,12 +252,12 @@ def listed(texts: Iterable[str]) -> str:
     return msgspec.json.encode(list(map(storable, texts))).decode()
 
 
-def _unlock(connection: Connection, name: str) -> None:
+def _release_lock(connection: Connection, name: str) -> None:
     """Give the lock back; a connection that is lost has lost it already."""
     import psycopg2
 
     with suppress(psycopg2.Error), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock(%s)", (lock_number(name),))
+        cursor.execute("SELECT pg_advisory_release_lock(%s)", (lock_number(name),))
 
 
 def _is_ended(connection: Connection) -> bool:
