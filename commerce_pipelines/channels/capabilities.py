@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from ..core.errors import PermanentError
 from ..core.topics import Topic
+from ..domain.fulfilment.shipments import SentShipment
 from ..domain.inventory.listings import Listing, Push, PushOutcome
 from ..domain.orders.order import Order, OrderStatus
+from ..domain.outbox.effects import Outcome
+from ..domain.returns.records import Refund, Return
 
 R = TypeVar("R", covariant=True)
 C = TypeVar("C")
@@ -147,6 +150,24 @@ class Quantities(Protocol):
         ...
 
 
+class Shipments(Protocol):
+    """Telling the channel what was shipped. None of the calls may happen twice: the buyer hears of each parcel."""
+
+    def send(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
+        """Confirm the shipments, in the fewest calls that the API permits; one outcome for each, as soon as it is
+        known. `unknown` where the answer was lost. Raises only what stops every shipment."""
+        ...
+
+    def look(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
+        """What the channel already has of them: `accepted` only where it shows our tracking number for those lines;
+        `absent` where it certainly has not; `unknown` where it cannot tell."""
+        ...
+
+    def correct(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
+        """Carrier and tracking number of parcels that are confirmed become these. May be sent again."""
+        ...
+
+
 class Channel(Protocol):
     """One account of one marketplace. Each capability is an attribute; a capability that the marketplace lacks is None.
 
@@ -160,10 +181,10 @@ class Channel(Protocol):
     orders: Orders
     listings: Listings | None = None
     quantities: Quantities | None = None
-    returns: Source[Any] | None = None
-    refunds: Source[Any] | None = None
+    returns: Source[Return] | None = None
+    refunds: Source[Refund] | None = None
+    shipments: Shipments | None = None
     # No flow uses these yet; the first flow that does defines their protocol.
-    shipments: None = None
     content: None = None
     notices: None = None
     inbound: None = None

@@ -11,6 +11,7 @@ What belongs here: these shapes, digest and token. What does not: which status m
     content       set     listing + fields
     subscription  set     topic
     shipment      once    picking + parcel
+    tracking      set     picking + parcel, of one that is confirmed
     refund        once    credit note
     listing       once    product + marketplace
     inbound       once    plan + step
@@ -47,13 +48,17 @@ class Kind(StrEnum):
     CONTENT = "content"
     SUBSCRIPTION = "subscription"
     SHIPMENT = "shipment"
+    TRACKING = "tracking"  # a tracking number that was corrected after the parcel was confirmed
     REFUND = "refund"
     LISTING = "listing"
     INBOUND = "inbound"
 
     @property
     def manner(self) -> Manner:
-        return Manner.SET if self in (Kind.QUANTITY, Kind.CONTENT, Kind.SUBSCRIPTION) else Manner.ONCE
+        return Manner.SET if self in _SETS else Manner.ONCE
+
+
+_SETS = (Kind.QUANTITY, Kind.TRACKING, Kind.CONTENT, Kind.SUBSCRIPTION)
 
 
 class Status(StrEnum):
