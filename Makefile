@@ -9,11 +9,11 @@ export UV_NO_PROGRESS := 1
 
 install: .venv/installed
 
-.venv/installed: pyproject.toml uv.lock
+.venv/installed: pyproject.toml uv.lock uv.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; none was found."; exit 1; }
 	@echo "installing …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r uv.txt
 	@$(BIN)/uv sync --locked --inexact --quiet --python $(BIN)/python
 	@touch $@
 
