@@ -1,0 +1,45 @@
+"""Credit notes, return transfers and invoices of Odoo, as the flows see them.
+
+What belongs here: the public functions. What does not: their steps (credits.py, transfers.py, billing.py), what is
+decided (domain/returns/).
+
+Each may be repeated at any time: documents have external ids, and what stands in Odoo is read before anything is
+written. Raises TransientError when Odoo stays out of reach and CredentialError when the user lacks a right; finished
+work stays, and the next call continues from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ...domain.orders.order import Payment
+from ...domain.returns.outcomes import BillOutcome, Books, CreditOutcome, ReturnOutcome
+from ...domain.returns.records import Refund, Return
+from ..rpc.client import OdooClient
+
+
+def credit_refunds(
+    client: OdooClient, books: Books, refunds: Sequence[Refund], dry: bool = False
+) -> Iterator[CreditOutcome]:
+    """One credit note for each refund that is done, exact to the minor unit. One outcome per refund.
+
+    refunds: all refunds of their orders, because a credit note that a person made stands for one of them only.
+    """
+    raise NotImplementedError
+
+
+def move_returns(
+    client: OdooClient, books: Books, returns: Sequence[Return], dry: bool = False
+) -> Iterator[ReturnOutcome]:
+    """One transfer for each return that is expected, received as far as the channel says. One outcome per return.
+
+    returns: all returns of their orders.
+    """
+    raise NotImplementedError
+
+
+def bill_orders(
+    client: OdooClient, books: Books, orders: Mapping[str, Sequence[Payment]], dry: bool = False
+) -> Iterator[BillOutcome]:
+    """Invoice and pay orders by the rules. orders: what was paid, by order id. One outcome per order."""
+    raise NotImplementedError
