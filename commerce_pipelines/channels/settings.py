@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from ..core import urls
 from ..core.errors import SettingsError
 from ..core.section import Secret, Section
+from ..domain.fulfilment.rules import FulfilmentRules
 from ..domain.inventory.listings import InventoryRules
 from ..domain.sales.rules import SaleRules
 from ..domain.vat.decision import VatPolicy
@@ -37,6 +38,7 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
     start_date: date = date(2026, 1, 1)  # the first business day that a backfill may read
     prices_include_tax: bool | None = None  # for marketplaces that do not state it themselves
     inventory: InventoryRules = InventoryRules()
+    fulfilment: FulfilmentRules = FulfilmentRules()
     # For a channel whose company has another tax position than the section `vat` describes.
     vat: VatPolicy | None = None
 
@@ -46,6 +48,7 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
             f"channels[{self.name}].{key} {problem}" for key, problem in (*self._check_own_keys(), *self.problems())
         ]
         mistakes += [f"channels[{self.name}].inventory.{key} {problem}" for key, problem in self.inventory.problems()]
+        mistakes += [f"channels[{self.name}].fulfilment.{key} {problem}" for key, problem in self.fulfilment.problems()]
         if mistakes:
             raise SettingsError("\n".join(mistakes))
 

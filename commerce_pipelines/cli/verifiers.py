@@ -246,6 +246,15 @@ TRIED: dict[str, Any] = {
     **dict.fromkeys(
         ("inventory", "inventory.share", "inventory.reserve", "inventory.cap", "inventory.end_below"), BY_FILE
     ),
+    "fulfilment": BY_FILE,
+    "fulfilment.enabled": granted,
+    "fulfilment.carriers": BY_NAMES,
+    "fulfilment.carriers.other": BY_FILE,
+    **dict.fromkeys(
+        (f"fulfilment.{key}" for key in ("missing_tracking", "deadline_hours", "hold_above", "poll_seconds")), BY_FILE
+    ),
+    "fulfilment.notify": "none: both values work",
+    "fulfilment.dry_run": "none: while it is true no channel is told anything, and each run says so",
     "inventory.enabled": granted,
     "inventory.locations": stock_places,
     **dict.fromkeys(

@@ -12,7 +12,6 @@ from typing import Any
 
 from ..core.errors import PermanentError
 from ..domain.sales.draft import MODULE as XID_MODULE
-from ..domain.sales.rules import SaleRules
 from ..domain.vat.territories import vat_country
 from .access import EXCESSIVE, GIVEN, GROUP, OWN, Right
 from .accounting.oss import tag_of, untagged
@@ -192,7 +191,7 @@ def _find(client: OdooClient, what: str, names: Mapping[str, Any]) -> set[str]:
         return set()  # the model's module is not installed
 
 
-def _list_mentioned(channel: SaleRules) -> Iterator[tuple[str, str, str]]:
+def _list_mentioned(channel: Any) -> Iterator[tuple[str, str, str]]:
     """(kind, key, name) of everything in Odoo that a channel's settings name."""
     single = {
         "sales_team": ("team", channel.sales_team),
@@ -203,11 +202,17 @@ def _list_mentioned(channel: SaleRules) -> Iterator[tuple[str, str, str]]:
     yield from ((what, key, name) for key, (what, name) in single.items() if name)
     yield from (("warehouse", f"routes[{i}].warehouse", route.warehouse) for i, route in enumerate(channel.routes))
     yield from (("carrier", f"carriers.{service}", name) for service, name in channel.carriers.items() if name)
+    yield from (("carrier", f"fulfilment.carriers.{name}", name) for name in _list_methods(channel))
     yield from (("tag", "tags", name) for name in channel.tags)
     yield from (("analytic", "analytic", name) for name in channel.analytic)
     yield from (("pricelist", f"pricelists.{currency}", name) for currency, name in channel.pricelists.items())
     yield from (("fiscal position", f"fiscal_positions.{key}", name) for key, name in channel.fiscal_positions.items())
     yield from (("tax", f"taxes[{i}].tax", mapping.tax) for i, mapping in enumerate(channel.taxes))
+
+
+def _list_methods(channel: Any) -> list[str]:
+    """The delivery methods that are mapped to carriers of the channel, if it is told of shipments."""
+    return [name for name in channel.fulfilment.carriers if name] if channel.fulfilment.enabled else []
 
 
 def _find_wrong_bases(client: OdooClient, channels: Sequence[Any]) -> Iterator[str]:
