@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -188,6 +188,16 @@ class Channel(Protocol):
     content: None = None
     notices: None = None
     inbound: None = None
+
+
+def source_of(channel: Channel, topic: str) -> Source[Any]:
+    """What the channel's records of a topic come from. Raises PermanentError where this kind of marketplace has no such
+    records."""
+    if topic == Topic.RETURNS:
+        return offered(channel.returns, channel, "returns")
+    if topic == Topic.REFUNDS:
+        return offered(channel.refunds, channel, "refunds")
+    return channel.orders
 
 
 def offered(capability: C | None, channel: Channel, what: str) -> C:

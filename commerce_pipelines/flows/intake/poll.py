@@ -11,9 +11,10 @@ from datetime import date, datetime, timedelta
 
 import msgspec
 
-from ...channels.capabilities import Window
+from ...channels.capabilities import Window, source_of
 from ...core.errors import TransientError
 from ...core.lanes import LONGEST_RUN_DAYS
+from ...core.topics import Topic
 from ...resources.connections import Connections
 from ..identity import identify
 from .pull import Landed, land
@@ -62,10 +63,12 @@ def poll(
     name: str,
     cursor: Cursor,
     *,
+    topic: Topic = Topic.ORDERS,
     budget: float = 10.0,
     now: datetime | None = None,
 ) -> tuple[Cursor, Landed]:
-    """Land what changed since the cursor, beginning `overlap_minutes` earlier, because channels show orders late.
+    """Land what changed of the topic's records since the cursor, beginning `overlap_minutes` earlier, because channels
+    show records late.
 
     Stops after the page that exceeds `budget` seconds, or when the next page cannot be read for now, and continues
     there at the next tick. The watermark moves only past what is landed and committed.
@@ -82,10 +85,10 @@ def poll(
     until = cursor.until or now
     watermark, resume = cursor.watermark, cursor.resume
     try:
-        source = connections.channel(name).orders
+        source = source_of(connections.channel(name), topic)
         unchanged = connections.landing(name, source.topic).unchanged
         for page in source.changed(Window(since, until), cursor.resume, unchanged):
-            land(connections, name, page, "poll", now, landed)
+            land(connections, name, page, "poll", now, landed, topic)
             resume, watermark = page.resume, page.watermark
             if resume is not None and clock() - started > budget:
                 return msgspec.structs.replace(cursor, until=until, resume=resume), landed

@@ -1,4 +1,4 @@
-"""Channel -> landing: read the orders placed on some days and keep every answer that is new.
+"""Channel -> landing: read the records of a topic created on some days and keep every answer that is new.
 
 What belongs here: pulling days for backfills and for runs started by hand, and landing an answer. What does not:
 following changes (poll.py), the landing's storage (warehouse/landing/landing.py).
@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from ...channels.capabilities import Head, Page, Source, Window
+from ...channels.capabilities import Head, Page, Source, Window, source_of
 from ...core.errors import STUMBLES, RecordError
 from ...core.failpoints import failpoint
+from ...core.topics import Topic
 from ...domain.orders.order import LONGEST_ID
 from ...resources.connections import Connections
 from ..identity import identify
@@ -38,17 +39,26 @@ def window_of(start: date, end: date, zone: ZoneInfo) -> Window:
     return Window(*(datetime.combine(day, time(), zone).astimezone(UTC) for day in (start, end)))
 
 
-def pull(connections: Connections, name: str, start: date, end: date, *, now: datetime | None = None) -> Landed:
-    """Land all orders placed on the days `[start, end)`. Each page is committed before the next is read."""
+def pull(
+    connections: Connections,
+    name: str,
+    start: date,
+    end: date,
+    *,
+    topic: Topic = Topic.ORDERS,
+    now: datetime | None = None,
+) -> Landed:
+    """Land all records of the topic created on the days `[start, end)`. Each page is committed before the next is
+    read."""
     now = now or connections.instruments.now()
     identify(connections, name)
-    source = connections.channel(name).orders
+    source = source_of(connections.channel(name), topic)
     whole = window_of(start, end, connections.settings.channel(name).zone)
     window = Window(whole.start, min(whole.end, now))
     landed = Landed()
     if window.start < window.end:
         for page in source.created(window):
-            land(connections, name, page, "pull", now, landed)
+            land(connections, name, page, "pull", now, landed, topic)
     return landed
 
 
@@ -59,9 +69,10 @@ def land(
     how: Literal["poll", "pull", "webhook"],
     now: datetime,
     landed: Landed,
+    topic: Topic = Topic.ORDERS,
 ) -> list[Head]:
     """Keep one page's records, and add what was new to `landed`; returns the records' heads."""
-    source = connections.channel(name).orders
+    source = source_of(connections.channel(name), topic)
     heads = page.heads or (None,) * len(page.records)
     items = [(_read_head(source, raw, head, now), raw) for raw, head in zip(page.records, heads, strict=True)]
     result = connections.landing(name, source.topic).land(items, how, now)
