@@ -1,8 +1,8 @@
 """The stand-in's front: tokens, rate limits, routing. Every call is checked here in Amazon's order.
 
 What belongs here: the table of operations, Login with Amazon, who may call how often. What does not: what an operation
-answers (orders.py, listings.py, reports.py, feeds.py). Source: the vendor's API descriptions; bodies of refused tokens
-as its documentation shows them.
+answers (orders.py, shipments.py, listings.py, reports.py, feeds.py). Source: the vendor's API descriptions; bodies of
+refused tokens as its documentation shows them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from .listings import Listings, offers
 from .orders import Orders
 from .places import PLACES
 from .reports import Reports
+from .shipments import Shipments
 
 TOKEN_LIFE = timedelta(hours=1)
 GENEROUS, GENEROUS_LIMIT = 10_000.0, 500.0
@@ -41,6 +42,7 @@ class Operation(NamedTuple):
 OPERATIONS = (
     Operation("searchOrders", "GET", r"/orders/2026-01-01/orders", 0.0056, 20),
     Operation("getOrder", "GET", r"/orders/2026-01-01/orders/([^/]+)", 0.5, 30),
+    Operation("confirmShipment", "POST", r"/orders/v0/orders/([^/]+)/shipmentConfirmation", 2, 10),
     Operation("getMarketplaceParticipations", "GET", r"/sellers/v1/marketplaceParticipations", 0.016, 15),
     Operation("searchListingsItems", "GET", r"/listings/2021-08-01/items/([^/]+)", 5, 5),
     Operation("patchListingsItem", "PATCH", r"/listings/2021-08-01/items/([^/]+)/([^/]+)", 5, 5),
@@ -72,6 +74,7 @@ class AmazonStandIn(StandIn):
         self.revoked: set[str] = set()
         self.forbidden: set[str] = set()
         self.orders = Orders()
+        self.shipments = Shipments(self.orders)
         self.listings = Listings()
         self.listings.add(*offers(CATALOGUE, now()))
         self.documents = Documents()
@@ -82,6 +85,7 @@ class AmazonStandIn(StandIn):
         self._answers: Mapping[str, Callable[..., Any]] = {
             "searchOrders": self.orders.search,
             "getOrder": self.orders.get,
+            "confirmShipment": self.shipments.confirm,
             "getMarketplaceParticipations": _list_participations,
             "searchListingsItems": self.listings.search,
             "patchListingsItem": self.listings.patch,

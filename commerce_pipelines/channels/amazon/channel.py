@@ -10,6 +10,7 @@ from ..capabilities import Channel
 from ..http.throttle import BucketStore, TokenStore
 from .account import AmazonAccount
 from .api.api import Api
+from .fulfilment.shipments import AmazonShipments
 from .inventory.listings import AmazonListings
 from .inventory.quantities import AmazonQuantities
 from .orders.reading import AmazonOrders
@@ -22,6 +23,7 @@ class AmazonChannel(Channel):
     orders: AmazonOrders
     listings: AmazonListings
     quantities: AmazonQuantities
+    shipments: AmazonShipments
 
     def __init__(self, settings: Settings, buckets: BucketStore, tokens: TokenStore, instruments: Instruments) -> None:
         api = Api(settings, buckets, tokens, instruments)
@@ -30,3 +32,4 @@ class AmazonChannel(Channel):
         self.orders = AmazonOrders(api)
         self.listings = AmazonListings(api, self.account.marketplaces)
         self.quantities = AmazonQuantities(api, self.account.marketplaces)
+        self.shipments = AmazonShipments(api)

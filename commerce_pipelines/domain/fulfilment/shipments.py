@@ -25,10 +25,11 @@ class ShippedLine(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
 class Shipment(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
     """One parcel. It is also the body of its effect, so it holds ids and figures, and no personal data.
 
-    parcel: counts the parcels of the order from 1 and never changes for a parcel. carrier: the channel's own code for
-    the carrier, '' where there is none for it; carrier_name: its name, for the channel's "other". tracking_number: ''
-    where the parcel has none. more_numbers: further numbers of the same goods, where Odoo does not say which lies in
-    which parcel.
+    shipped_at: neither in the future nor before the order was placed; whoever makes the shipment sees to that. parcel:
+    counts the parcels of the order from 1 and never changes for a parcel. carrier: the channel's own code for the
+    carrier, '' where there is none for it; carrier_name: its name, for the channel's "other". tracking_number: '' where
+    the parcel has none. more_numbers: further numbers of the same goods, where Odoo does not say which lies in which
+    parcel; a channel that takes one number for a parcel is not told of them.
     """
 
     order_id: str

@@ -28,6 +28,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from ...core.words import NO_WORDS, Words
+
 LATE_ANSWER = timedelta(minutes=5)  # how long an unanswered request may still take effect: a call's total deadline
 LATE_PENDING = timedelta(minutes=60)  # how long the other side may work on what it has accepted: Amazon's slowest feed
 _canonical = msgspec.json.Encoder(order="deterministic")
@@ -113,7 +115,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     Only a look says `absent`: the effect is certainly not there. `unknown` after a look: the other side cannot tell, so
     a person has to. An effect that a look does not mention was not looked at. code is the other
-    side's, message our sentence; a door keeps the other side's own words apart.
+    side's, message our sentence; words are the other side's, which a door seals and nobody else reads.
     """
 
     key: str
@@ -121,6 +123,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     code: str = ""
     message: str = ""
     reference: str = ""
+    words: Words = NO_WORDS
 
 
 def encoded(value: Any) -> str:

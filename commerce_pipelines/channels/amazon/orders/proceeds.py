@@ -275,9 +275,16 @@ def _build_lines(
                 of=of,
                 quantity=item.quantity_ordered if is_product else 1,
                 sku=(product.seller_sku or "") if is_product else "",
+                shipped=_count_shipped(item) if is_product else 0,
             )
         )
     return lines, remitted
+
+
+def _count_shipped(item: payloads.OrderItem) -> int:
+    """`quantityFulfilled`, for the merchant's parcels and Amazon's alike; 0 where the answer has no such figure."""
+    count = (item.fulfillment.quantity_fulfilled if item.fulfillment else None) or 0
+    return max(0, min(count, item.quantity_ordered))
 
 
 def _allocate_taxes(shares: list[str], amounts: list[int], money: ItemMoney) -> list[int]:
