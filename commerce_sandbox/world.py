@@ -7,11 +7,12 @@ stand-in answers (amazon/, ebay/, shopify/, odoo/), the demo's course (demo.py).
 from __future__ import annotations
 
 import base64
+import itertools
 import random
 import secrets
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -59,7 +60,7 @@ class World:
         for stand_in, make in zip(self.channels.values(), made, strict=True):
             for order in make(SEED, DAYS, self.start, CATALOGUE):
                 stand_in.add(order)
-        self._fresh = [iter(make(SEED + 1, DAYS, self.start, CATALOGUE)) for make in made]
+        self._fresh = [_make_endless(make, self.start) for make in made]
 
     @property
     def hint_url(self) -> str:
@@ -128,11 +129,15 @@ class World:
         turn, rng = 0, random.Random(SEED)
         while not stop.wait(TRICKLE_SECONDS):
             name = LANES[turn % len(LANES)]
-            order = next(self._fresh[turn % len(LANES)], None)
-            if order is not None:
-                self.channels[name].add_new(order, datetime.now(UTC))
+            self.channels[name].add_new(next(self._fresh[turn % len(LANES)]), datetime.now(UTC))
             self.odoo.stir(rng)
             turn += 1
+
+
+def _make_endless(make: Callable[..., Iterable[Any]], start: datetime) -> Iterator[Any]:
+    """Orders of ever new seeds, whose ids differ from all others."""
+    for seed in itertools.count(SEED + 1):
+        yield from make(seed, DAYS, start, CATALOGUE)
 
 
 def _find_free_port() -> int:
