@@ -1,14 +1,25 @@
-"""Types that every topic shares: nodes, pages, ids.
+"""Types that every topic shares: nodes, pages, ids, whom a record is about.
 
-What belongs here: shapes of the Admin GraphQL API under Shopify's names. What does not: orders (orders/payloads.py),
-variants and levels (inventory/payloads.py), the envelope of an answer (graphql.py).
+What belongs here: shapes of the Admin GraphQL API under Shopify's names, decoding one landed record. What does not:
+orders (orders/payloads.py), variants and levels (inventory/payloads.py), money (money.py), the envelope of an answer
+(graphql.py).
 """
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Annotated, TypeVar
+
 import msgspec
 
 from ....core.errors import RecordError
+from ....core.legible import decode_json, says
+from ....domain.keys import email_key, is_relay
+
+T = TypeVar("T")
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+Quantity = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
 
 
 class Node(msgspec.Struct, gc=False, kw_only=True):
@@ -18,6 +29,10 @@ class Node(msgspec.Struct, gc=False, kw_only=True):
 class PageInfo(Node):
     hasNextPage: bool
     endCursor: str | None = None
+
+
+class Reference(Node):
+    id: str
 
 
 def number(gid: str) -> str:
@@ -36,3 +51,27 @@ def number(gid: str) -> str:
         fix="Report the payload's shape: ids end in a number in every version so far.",
         subject="id",
     )
+
+
+def decode_record(decoder: msgspec.json.Decoder[T], raw: bytes, what: str) -> T:
+    """Raises RecordError(`bad_payload`) with the path of the wrong field, never with a value, which may be personal
+    data. what: `order`, `refund` …"""
+    try:
+        return decode_json(decoder, raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        reason = says(error) if isinstance(error, msgspec.ValidationError) else "the JSON is broken"
+        path = reason.rpartition("`$")[2].rstrip("`") if "`$" in reason else ""
+        raise RecordError(
+            "bad_payload",
+            f"Shopify's {what} cannot be read: {reason}.",
+            fix=f"Read the {what} again; if it stays, report the path, because Shopify changed what it sends.",
+            subject=path.lstrip(".")[:100],
+        ) from None
+
+
+def subject_of(order_gid: str, email: str | None, customer: Reference | None) -> str:
+    """Whom an order is about: the e-mail, else the customer's id, else the order's own id, because a guest without
+    either is a subject of one order. Its refunds and returns are about the same person."""
+    key = email_key(email) if email and not is_relay(email) else ""
+    order_id = number(order_gid)
+    return f"email:{key}" if key else f"shopify:{number(customer.id)}" if customer else f"order:{order_id}"

@@ -6,19 +6,17 @@ order has and what it is worth (translate.py, whose opening explains the rules),
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Literal
+from collections.abc import Iterable
 
 import msgspec
 
 from ....core.errors import RecordError
 from ....domain import money
 from ....domain.orders.order import LineKind, OrderLine
+from ..api.money import Minor
 from ..api.payloads import number
 from . import payloads
 
-Basis = Literal["shop", "presentment"]
-Minor = Callable[[payloads.Bag | None], int]
 # Index of the discount application -> (its name, the minor units that it takes off).
 Discounts = dict[int, tuple[str, int]]
 
@@ -40,32 +38,6 @@ class Removed(msgspec.Struct):
 
 
 NOTHING = Taxes(0, None, 0)
-
-
-def side(bag: payloads.Bag, basis: Basis) -> payloads.Money:
-    """The chosen side of a money bag. Raises RecordError if it was not requested when the order was read."""
-    chosen = bag.shopMoney if basis == "shop" else bag.presentmentMoney
-    if chosen is None:
-        raise RecordError(
-            "bad_payload",
-            f"The order was read without its {basis} amounts.",
-            fix="Pull the order's day again: currency_basis was changed after it was read.",
-            subject=f"{basis}Money",
-        )
-    return chosen
-
-
-def reader(currency: str, basis: Basis) -> Minor:
-    """bag -> minor units of `currency`; an absent bag is 0. Raises RecordError(`bad_amount`)."""
-    to_minor, is_shop = money.to_minor, basis == "shop"
-
-    def minor(bag: payloads.Bag | None) -> int:
-        if bag is None:
-            return 0
-        chosen = bag.shopMoney if is_shop else bag.presentmentMoney
-        return to_minor((chosen or side(bag, basis)).amount, currency)
-
-    return minor
 
 
 def taxes_of(lines: list[payloads.TaxLine], minor: Minor) -> Taxes:

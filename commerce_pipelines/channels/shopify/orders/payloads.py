@@ -7,22 +7,14 @@ envelope of an answer (api/graphql.py). Unknown fields are ignored; they stay in
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated, Literal, TypeVar
+from datetime import UTC
+from typing import Annotated, Literal
 
 import msgspec
 
-from ....core.errors import RecordError
-from ....core.legible import decode_json, says
-from ....domain.keys import email_key, is_relay
 from ...capabilities import Head
-from ..api.payloads import Node, PageInfo, number
-
-T = TypeVar("T")
-
-Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-Quantity = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
-
+from ..api.money import Bag
+from ..api.payloads import Instant, Node, PageInfo, Quantity, Reference, decode_record, number, subject_of
 
 # An unknown status may mean anything, so such an order waits until this list has it.
 FinancialStatus = Literal[
@@ -32,18 +24,6 @@ FulfillmentStatus = Literal[
     "FULFILLED", "IN_PROGRESS", "ON_HOLD", "OPEN", "PARTIALLY_FULFILLED", "PENDING_FULFILLMENT", "REQUEST_DECLINED",
     "RESTOCKED", "SCHEDULED", "UNFULFILLED",
 ]  # fmt: skip
-
-
-class Money(Node):
-    amount: str
-    currencyCode: str = ""
-
-
-class Bag(Node):
-    """One amount in the shop's currency and in the buyer's; only the requested side is there."""
-
-    shopMoney: Money | None = None
-    presentmentMoney: Money | None = None
 
 
 class TaxLine(Node):
@@ -114,10 +94,6 @@ class LineItems(Node):
 class ShippingLines(Node):
     nodes: list[ShippingLine]
     pageInfo: PageInfo
-
-
-class Reference(Node):
-    id: str
 
 
 class RefundLineItem(Node):
@@ -245,41 +221,21 @@ _orders = msgspec.json.Decoder(Order)
 _heads = msgspec.json.Decoder(HeadFields)
 
 
-def decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
-    """Raises RecordError(`bad_payload`) with the path of the wrong field, never with a value, which may be personal
-    data."""
-    try:
-        return decode_json(decoder, raw)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        reason = says(error) if isinstance(error, msgspec.ValidationError) else "the JSON is broken"
-        path = reason.rpartition("`$")[2].rstrip("`") if "`$" in reason else ""
-        raise RecordError(
-            "bad_payload",
-            f"Shopify's order cannot be read: {reason}.",
-            fix="Read the order again; if it stays, report the path, because Shopify changed what it sends.",
-            subject=path.lstrip(".")[:100],
-        ) from None
-
-
 def order(raw: bytes) -> Order:
     """The order node of these bytes."""
-    return decode(_orders, raw)
+    return decode_record(_orders, raw, "order")
 
 
 def head(raw: bytes) -> Head:
     """What the landing must know of an order node."""
-    return order_head(decode(_heads, raw))
+    return order_head(decode_record(_heads, raw, "order"))
 
 
 def order_head(node: HeadFields) -> Head:
-    """The subject is the e-mail, else the customer's id, else the order's own id, because a guest without either is a
-    subject of one order."""
-    order_id = number(node.id)
-    key = email_key(node.email) if node.email and not is_relay(node.email) else ""
-    subject = f"email:{key}" if key else f"shopify:{number(node.customer.id)}" if node.customer else f"order:{order_id}"
+    """The subject of an order whose buyer left neither e-mail nor account is the order itself."""
     return Head(
-        record_id=order_id,
+        record_id=number(node.id),
         created_at=node.createdAt.astimezone(UTC),
         updated_at=node.updatedAt.astimezone(UTC),
-        subject=subject,
+        subject=subject_of(node.id, node.email, node.customer),
     )

@@ -27,13 +27,13 @@ from ....domain.orders.order import Order, OrderStatus
 from ...capabilities import Head, Orders, OrderTotal, Page, Unchanged, Window
 from ..account import ShopifyAccount
 from ..api.graphql import GraphQL
+from ..api.money import Bag, reader, side
 from ..api.pages import Listing, PageSizes, Resume, SortKey, listed, resumed, second
-from ..api.payloads import number
+from ..api.payloads import Instant, number
 from ..api.queries import FIRST_ORDERS, queries
 from ..settings import Settings
 from . import payloads
-from .charges import reader, side
-from .payloads import Bag, CashRounding, Instant
+from .payloads import CashRounding
 from .translate import status, translate
 from .whole import Whole
 

@@ -45,18 +45,15 @@ from ....domain.orders.order import (
     Shipped,
     balance,
 )
+from ..api.money import Basis, Minor, reader, side
 from ..api.payloads import number
 from . import payloads
 from .charges import (
-    Basis,
     Discounts,
-    Minor,
     Taxes,
     charge,
     discounts_of,
-    reader,
     removals_of,
-    side,
     stands_alone,
     taxes_of,
     without,

@@ -17,10 +17,10 @@ from ....core.errors import CredentialError, PermanentError, RecordError
 from ....core.legible import decode_json
 from ...capabilities import Head, Unchanged
 from ..api.graphql import GraphQL, decode
-from ..api.payloads import PageInfo, number
+from ..api.money import Bag, Basis, side
+from ..api.payloads import Instant, PageInfo, number
 from ..api.queries import Queries
-from .charges import Basis, side
-from .payloads import Bag, HeadFields, Instant, order_head
+from .payloads import HeadFields, order_head
 
 FETCH_ATTEMPTS = 3  # for an order that changes while its parts are fetched
 
