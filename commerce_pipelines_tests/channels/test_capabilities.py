@@ -32,7 +32,7 @@ channels:
   - {{name: ebay, kind: ebay, credentials: {OAUTH}, refresh_token_issued_on: 2025-06-01}}
   - {{name: shopify, kind: shopify, shop: a.myshopify.com, credentials: {{access_token: {{env: ID}}}}}}
 """
-TO_COME = ("returns", "refunds", "content", "notices", "inbound")
+TO_COME = ("content", "notices", "inbound")
 
 
 @pytest.fixture(params=KINDS)
@@ -46,7 +46,10 @@ def test_a_marketplace_offers_what_its_topics_say_and_nothing_else(channel: Chan
     assert channel.orders.topic is Topic.ORDERS
     topics = set(import_module(f"commerce_pipelines.channels.{channel.kind}").TOPICS)
     both = channel.listings is not None and channel.quantities is not None
-    assert topics == {Topic.ORDERS, *([Topic.INVENTORY] if both else [])}
+    assert topics - {Topic.RETURNS} == {Topic.ORDERS, *([Topic.INVENTORY] if both else [])}
+    assert Topic.RETURNS not in topics or channel.refunds is not None
+    for source, topic in ((channel.returns, Topic.RETURNS), (channel.refunds, Topic.REFUNDS)):
+        assert source is None or source.topic is topic
     assert [name for name in TO_COME if getattr(channel, name) is not None] == []
 
 

@@ -130,7 +130,7 @@ class Execution:
                 }
             return self._resolve_object(field.selection_set, _build_connection(value, arguments, path), path)
         kept = value[: arguments["first"]] if arguments.get("first") else value
-        return [self._resolve_object(field.selection_set, each, path) for each in kept]
+        return [None if each is None else self._resolve_object(field.selection_set, each, path) for each in kept]
 
     def requested_cost(self) -> int:
         """Points as documented: scalars 0, objects 1, connections sized by `first`, mutations 10. How much a
@@ -143,8 +143,12 @@ class Execution:
         for field in self._list_fields(selection, {}):
             if field.selection_set is None:
                 continue
-            inner, first = self._count_cost(field.selection_set), self._read_arguments(field).get("first")
-            total += 2 + math.sqrt(first) * inner if first else 1 + inner
+            inner, arguments = self._count_cost(field.selection_set), self._read_arguments(field)
+            first = arguments.get("first")
+            if "ids" in arguments:
+                total += len(arguments["ids"]) * (1 + inner)
+            else:
+                total += 2 + math.sqrt(first) * inner if first else 1 + inner
         return total
 
 

@@ -73,7 +73,7 @@ def make_order(
 
     def bag(value: Any) -> Data:
         sides = [(side, value(side) if callable(value) else side.of(value)) for side in (shop, buyer)]
-        money = [{"amount": _write_text(amount), "currencyCode": side.currency} for side, amount in sides]
+        money = [{"amount": write_amount(amount), "currencyCode": side.currency} for side, amount in sides]
         return {"shopMoney": money[0], "presentmentMoney": money[1]}
 
     names = list(dict.fromkeys(
@@ -177,13 +177,15 @@ def make_order(
         "shippingLines": shipping_lines,
         "lineItems": items,
         "refunds": [],
+        "returns": [],
     }  # fmt: skip
     if order["edited"]:
-        order["refunds"] = [_build_removal(lines, items, bag, shop, buyer)]
+        removal = _build_removal(lines, items, bag)
+        order["refunds"] = [{"id": f"gid://shopify/Refund/{number}", "createdAt": updated or created, **removal}]
     return {**order, **fields}
 
 
-def _build_removal(lines: list[Line], items: list[Data], bag: Any, shop: _Side, buyer: _Side) -> Data:
+def _build_removal(lines: list[Line], items: list[Data], bag: Any) -> Data:
     """What an edit leaves behind: a refund that moves no money, with the worth of the removed units."""
     rows = []
     for line, item in zip(lines, items, strict=True):
@@ -191,18 +193,23 @@ def _build_removal(lines: list[Line], items: list[Data], bag: Any, shop: _Side, 
             if line.discounts:
                 raise ValueError("an edited line with discounts is not made up here")
             rows.append({
-                "lineItem": {"id": item["id"]},
+                "id": item["id"].replace("LineItem", "RefundLineItem"),
+                "lineItem": {"id": item["id"], "sku": item["sku"], "taxLines": item["taxLines"]},
                 "quantity": line.removed,
+                "restockType": "CANCEL",
                 "subtotalSet": bag(lambda side, line=line: side.of(line.price) * line.removed),
                 "totalTaxSet": bag(
                     lambda side, line=line: side.tax(side.of(line.price) * line.quantity, line.rate)
                     - side.tax(side.of(line.price) * (line.quantity - line.removed), line.rate)
                 ),
             })  # fmt: skip
-    return {"totalRefundedSet": bag(0), "refundLineItems": rows}
+    nothing: Data = {name: [] for name in ("refundShippingLines", "orderAdjustments", "duties", "transactions")}
+    return {
+        "__typename": "Refund", "totalRefundedSet": bag(0), "refundLineItems": rows, "return": None, **nothing
+    }  # fmt: skip
 
 
-def _write_text(amount: Decimal) -> str:
+def write_amount(amount: Decimal) -> str:
     """As Shopify writes decimals: at least one digit after the point, no more than needed."""
     whole, _, fraction = f"{amount:f}".partition(".")
     return f"{whole}.{fraction.rstrip('0') or '0'}"

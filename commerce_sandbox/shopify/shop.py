@@ -80,6 +80,15 @@ class Orders:
         order.update(fields, updatedAt=instant(now))
         return order
 
+    def add_refund(self, order_id: str, refund: Data, now: datetime) -> None:
+        """The order is refunded now, and its own sums follow."""
+        order = self.rows[f"gid://shopify/Order/{order_id}"]
+        self.change(order_id, now, refunds=[*order["refunds"], refund])
+
+    def add_return(self, order_id: str, record: Data, now: datetime) -> None:
+        order = self.rows[f"gid://shopify/Order/{order_id}"]
+        self.change(order_id, now, returns=[*order["returns"], record])
+
     def fields(self, now: datetime, all_history: bool) -> Data:
         """Root fields of a query."""
         oldest = "" if all_history else instant(now - timedelta(days=60))
@@ -105,4 +114,14 @@ class Orders:
             "orders": orders,
             "ordersCount": orders_count,
             "order": lambda arguments: self.rows.get(arguments["id"]),
+            "nodes": lambda arguments: [self.find_record(gid) for gid in arguments["ids"]],
+            "node": lambda arguments: self.find_record(arguments["id"]),
         }
+
+    def find_record(self, gid: str) -> Data | None:
+        """A refund or a return with the order that it belongs to."""
+        for order in self.rows.values():
+            for record in (*order["refunds"], *order["returns"]):
+                if record.get("id") == gid:
+                    return {**record, "order": order}
+        return None

@@ -6,7 +6,7 @@ stock (inventory/).
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, timedelta
 
 import msgspec
 
@@ -16,6 +16,7 @@ from .api.graphql import GraphQL
 from .api.queries import queries
 from .settings import Settings
 
+HISTORY = timedelta(days=60)  # how far back an app sees orders without the scope read_all_orders
 WITHOUT = {
     "read_all_orders": "only orders of the last 60 days",
     "read_customers": "no order with a customer can be read until the app is granted it and installed again",
@@ -63,6 +64,18 @@ class ShopifyAccount(Account):
         wanted = WITHOUT | (WITHOUT_FOR_STOCK if self._settings.inventory.enabled else {})
         parts += [f"without {scope}: {means}" for scope, means in wanted.items() if scope not in self.scopes]
         return AccountId(account_id=shop.myshopifyDomain, description=", ".join(parts) + ".")
+
+    def check_history(self, start: datetime, now: datetime) -> None:
+        """Raises CredentialError where records from `start` on belong to orders that the app does not see: without
+        read_all_orders Shopify leaves older orders out without saying so, and a day would look complete."""
+        if start >= now - HISTORY or "read_all_orders" in self.scopes:
+            return
+        self.probe()
+        if "read_all_orders" not in self.scopes:
+            raise CredentialError(
+                f"{self._settings.name}: orders older than 60 days need the scope read_all_orders; grant it to the "
+                "app and install it again, or start later (start_date)."
+            )
 
     def warnings(self, today: date) -> list[str]:
         return self._settings.warnings(today)

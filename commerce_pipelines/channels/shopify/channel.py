@@ -12,6 +12,7 @@ from .account import ShopifyAccount
 from .api.connect import connect
 from .inventory.quantities import ShopifyInventory
 from .orders.reading import ShopifyOrders
+from .returns.reading import ShopifyRefunds, ShopifyReturns
 from .settings import Settings
 
 
@@ -21,6 +22,8 @@ class ShopifyChannel(Channel):
     orders: ShopifyOrders
     listings: ShopifyInventory
     quantities: ShopifyInventory
+    returns: ShopifyReturns
+    refunds: ShopifyRefunds
 
     def __init__(
         self,
@@ -34,3 +37,5 @@ class ShopifyChannel(Channel):
         self.account = ShopifyAccount(graphql, settings)
         self.orders = ShopifyOrders(graphql, settings, self.account, instruments.now)
         self.listings = self.quantities = ShopifyInventory(graphql, session, instruments.sleep)
+        self.returns = ShopifyReturns(graphql, settings, self.account, instruments.now)
+        self.refunds = ShopifyRefunds(graphql, settings, self.account, instruments.now)

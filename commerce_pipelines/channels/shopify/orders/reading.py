@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from ....core.errors import CredentialError, PermanentError, RecordError
+from ....core.errors import PermanentError, RecordError
 from ....core.legible import decode_json
 from ....core.topics import Topic
 from ....domain.orders.order import Order, OrderStatus
@@ -37,7 +37,6 @@ from .payloads import CashRounding
 from .translate import status, translate
 from .whole import Whole
 
-HISTORY = timedelta(days=60)  # how far back an app sees orders without the scope read_all_orders
 ORDER_ID = re.compile(r"[0-9]{1,20}\Z")
 ORDER_NAME = re.compile(r"[^\s\"'\\]{1,50}\Z")  # `#1001`; prefix and suffix are the merchant's own
 
@@ -92,7 +91,7 @@ _identities = msgspec.json.Decoder(Identity)
 
 
 class ShopifyOrders(Orders):
-    """Orders of one shop. now: the current time, which decides which orders are older than `HISTORY`."""
+    """Orders of one shop. now: the current time, which decides which orders need the scope read_all_orders."""
 
     topic = Topic.ORDERS
 
@@ -110,7 +109,7 @@ class ShopifyOrders(Orders):
 
     def created(self, window: Window) -> Iterator[Page]:
         """Orders whose `createdAt` lies in the window (to the second)."""
-        self._check_history(window)
+        self._account.check_history(window.start, self._now())
         return self._read_pages("CREATED_AT", window, None)
 
     def _read_pages(
@@ -153,7 +152,7 @@ class ShopifyOrders(Orders):
         An order that was edited, or whose tax the channel remits, is worth less than its stated total, and only its
         lines tell by how much: such an order is read completely.
         """
-        self._check_history(window)
+        self._account.check_history(window.start, self._now())
         end, start = second(window.end), Resume(second(window.start))
         seen = set()
         for nodes, _ in listed(
@@ -180,17 +179,6 @@ class ShopifyOrders(Orders):
             shop=self._settings.shop,
             basis=self._settings.currency_basis,
         )
-
-    def _check_history(self, window: Window) -> None:
-        """Without read_all_orders Shopify leaves older orders out without saying so, and a day would look complete."""
-        if window.start >= self._now() - HISTORY or "read_all_orders" in self._account.scopes:
-            return
-        self._account.probe()
-        if "read_all_orders" not in self._account.scopes:
-            raise CredentialError(
-                f"{self._settings.name}: orders older than 60 days need the scope read_all_orders; grant it to the "
-                "app and install it again, or start later (start_date)."
-            )
 
     def _read_counted_total(self, raw: msgspec.Raw) -> OrderTotal | None:
         """A real order's total. Its money is empty where it cannot be read, so that the proof misses the order. None

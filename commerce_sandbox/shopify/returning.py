@@ -1,0 +1,186 @@
+"""What happens to an order after it was paid: returns through their states, refunds from pending to done or failed.
+
+What belongs here: Shopify's nodes of returns and refunds, made from the order they belong to, and their changes. What
+does not: which orders get one (demo.py, tests), answering queries (shop.py).
+
+Amounts are taken from the order's own bags, so that both currencies agree with what was sold.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, NamedTuple
+
+from .making import DIGITS, write_amount
+
+Data = dict[str, Any]
+SIDES = ("shopMoney", "presentmentMoney")
+
+
+class Back(NamedTuple):
+    """Units of the order's line at `place` (0 is the first)."""
+
+    place: int
+    quantity: int = 1
+    restock: str = "RETURN"
+
+
+def make_refund(
+    order: Data,
+    back: list[Back] | None = None,
+    *,
+    number: int,
+    created: str,
+    shipping: bool = False,
+    adjustment: int = 0,
+    status: str = "SUCCESS",
+    reason: str = "REFUND_DISCREPANCY",
+    return_id: str = "",
+) -> Data:
+    """A refund of these units, of the shipping, and of `adjustment` cents beyond (negative: the seller keeps them).
+
+    Its one transaction has the given status. An adjustment has the opposite sign of what it pays back, as Shopify
+    states it. The order's own figures follow from `settle`.
+    """
+    rows = [_build_row(order, units, number * 100 + place) for place, units in enumerate(back or [])]
+    shipped = [_build_shipping(order, line, number) for line in order["shippingLines"][:1]] if shipping else []
+    included = order["taxesIncluded"]
+
+    def worth(side: str) -> Decimal:
+        sets = [(row["subtotalSet"], row["totalTaxSet"]) for row in rows]
+        sets += [(row["subtotalAmountSet"], row["taxAmountSet"]) for row in shipped]
+        return sum(
+            (_read(sub, side) + (0 if included else _read(tax, side)) for sub, tax in sets), Decimal(0)
+        )  # fmt: skip
+
+    extra = _build_bag(order, lambda side: _convert(order, side, Decimal(adjustment) / 100))
+    paid = _build_bag(order, lambda side: worth(side) + _read(extra, side))
+    none = _build_bag(order, lambda side: Decimal(0))
+    adjustments = [
+        {"id": f"gid://shopify/OrderAdjustment/{number}", "reason": reason, "taxAmountSet": none,
+         "amountSet": _build_bag(order, lambda side: -_read(extra, side))}
+    ] if adjustment else []  # fmt: skip
+    return {
+        "__typename": "Refund",
+        "id": f"gid://shopify/Refund/{number}",
+        "createdAt": created,
+        "return": {"id": f"gid://shopify/Return/{return_id}"} if return_id else None,
+        "totalRefundedSet": paid if status == "SUCCESS" else none,
+        "refundLineItems": rows,
+        "refundShippingLines": shipped,
+        "orderAdjustments": adjustments,
+        "duties": [],
+        "transactions": [
+            {"kind": "REFUND", "status": status, "gateway": "shopify_payments", "amountSet": paid}
+        ],
+    }  # fmt: skip
+
+
+def settle(refund: Data, status: str = "SUCCESS") -> None:
+    """The refund's payment comes to its end."""
+    for payment in refund["transactions"]:
+        payment["status"] = status
+    if status == "SUCCESS":
+        refund["totalRefundedSet"] = refund["transactions"][0]["amountSet"]
+
+
+def make_return(order: Data, back: list[Back], *, number: int, created: str, status: str = "REQUESTED") -> Data:
+    """A return of these units. Its reverse fulfilment order follows from `dispose`."""
+    lines = []
+    for place, units in enumerate(back, 1):
+        item = order["lineItems"][units.place]
+        lines.append({
+            "id": f"gid://shopify/ReturnLineItem/{number * 100 + place}",
+            "quantity": units.quantity,
+            "returnReasonDefinition": {"handle": "size-too-small"},
+            "fulfillmentLineItem": _build_parcel_line(item),
+        })  # fmt: skip
+    return {
+        "__typename": "Return",
+        "id": f"gid://shopify/Return/{number}",
+        "name": f"{order['name']}-R{number}",
+        "status": status,
+        "createdAt": created,
+        "returnLineItems": lines,
+        "exchangeLineItems": [],
+        "reverseFulfillmentOrders": [],
+    }
+
+
+def dispose(record: Data, units: list[tuple[int, str, int]], tracking: str = "") -> None:
+    """What became of the units that arrived: (place of the return's line, type, quantity)."""
+    lines = [
+        {"fulfillmentLineItem": {"id": record["returnLineItems"][place]["fulfillmentLineItem"]["id"]},
+         "dispositions": [{"type": kind, "quantity": quantity}]}
+        for place, kind, quantity in units
+    ]  # fmt: skip
+    deliverable = {"__typename": "ReverseDeliveryShippingDeliverable", "tracking": {"number": tracking}}
+    record["reverseFulfillmentOrders"].append({
+        "status": "OPEN",
+        "lineItems": lines,
+        "reverseDeliveries": [{"deliverable": deliverable}] if tracking else [],
+    })  # fmt: skip
+
+
+def add_exchange(record: Data, sku: str, quantity: int = 1) -> None:
+    """The buyer gets this instead."""
+    record["exchangeLineItems"].append({"quantity": quantity, "variantSku": sku})
+
+
+def _build_parcel_line(item: Data) -> Data:
+    number = item["id"].rpartition("/")[2]
+    return {"id": f"gid://shopify/FulfillmentLineItem/{number}", "lineItem": {"id": item["id"], "sku": item["sku"]}}
+
+
+def _build_row(order: Data, units: Back, number: int) -> Data:
+    item = order["lineItems"][units.place]
+    share = Decimal(units.quantity) / item["quantity"]
+    return {
+        "id": f"gid://shopify/RefundLineItem/{number}",
+        "quantity": units.quantity,
+        "restockType": units.restock,
+        "lineItem": {"id": item["id"], "sku": item["sku"], "taxLines": item["taxLines"]},
+        **_build_amounts(order, item, item["quantity"], share, ("subtotalSet", "totalTaxSet")),
+    }
+
+
+def _build_shipping(order: Data, line: Data, number: int) -> Data:
+    return {
+        "id": f"gid://shopify/RefundShippingLine/{number}",
+        "shippingLine": {"id": line["id"], "taxLines": line["taxLines"]},
+        **_build_amounts(order, line, 1, Decimal(1), ("subtotalAmountSet", "taxAmountSet")),
+    }
+
+
+def _build_amounts(order: Data, charge: Data, quantity: int, share: Decimal, names: tuple[str, str]) -> Data:
+    """What a share of the charge is worth after its discounts, and the tax of it, under these names."""
+    price = charge.get("originalUnitPriceSet") or charge["originalPriceSet"]
+
+    def subtotal(side: str) -> Decimal:
+        off = sum((_read(row["allocatedAmountSet"], side) for row in charge["discountAllocations"]), Decimal(0))
+        return (_read(price, side) * quantity - off) * share
+
+    def tax(side: str) -> Decimal:
+        return sum((_read(row["priceSet"], side) for row in charge["taxLines"]), Decimal(0)) * share
+
+    return {names[0]: _build_bag(order, subtotal), names[1]: _build_bag(order, tax)}
+
+
+def _read(bag: Data, side: str) -> Decimal:
+    return Decimal(bag[side]["amount"])
+
+
+def _convert(order: Data, side: str, euros: Decimal) -> Decimal:
+    """An amount of the shop's currency in this side's, by the order's own rate."""
+    total = order["totalPriceSet"]
+    return euros if side == SIDES[0] else euros * _read(total, side) / _read(total, SIDES[0])
+
+
+def _build_bag(order: Data, amount: Any) -> Data:
+    bag = {}
+    for side in SIDES:
+        currency = order["totalPriceSet"][side]["currencyCode"]
+        unit = Decimal(1).scaleb(-DIGITS.get(currency, 2))
+        text = write_amount(Decimal(amount(side)).quantize(unit, ROUND_HALF_UP))
+        bag[side] = {"amount": text, "currencyCode": currency}
+    return bag
