@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -37,8 +38,10 @@ def pytest_configure(config: pytest.Config) -> None:
         # Nothing a developer has set for real use may be reached from here.
         given = os.environ.pop("COMMERCE_DATABASE_URL", "")
         os.environ.setdefault(SERVER, given)
-        for name in ("COMMERCE_MASTER_KEY", "COMMERCE_CONFIG", "DAGSTER_HOME"):
+        for name in ("COMMERCE_MASTER_KEY", "COMMERCE_CONFIG", "DAGSTER_HOME", "LC_ALL", "COLUMNS"):
             os.environ.pop(name, None)
+        os.environ["TZ"] = "UTC"
+        time.tzset()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

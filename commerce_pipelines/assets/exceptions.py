@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from ..channels.settings import ChannelSettings
+from ..core.local_time import local_time
 from ..core.topics import Topic
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
@@ -85,7 +86,7 @@ def _write_table(waiting: "Sequence[OpenException]") -> str:
     head = "| flow | record | reason | says | what to do | first seen | tries |\n" + "| --- " * 7 + "|"
     rows = []
     for record in waiting[:ROWS_SHOWN]:
-        seen = f"{record.first_seen:%Y-%m-%d %H:%M}"
+        seen = local_time(record.first_seen)
         cells = (record.topic, record.record_id, record.code, record.message, record.fix, seen, str(record.tries))
         rows.append("| " + " | ".join(map(_escape_cell, cells)) + " |")
     rest = (

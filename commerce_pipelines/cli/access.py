@@ -14,6 +14,7 @@ from ..core.errors import SettingsError
 from ..core.section import Secret
 from ..odoo.rpc.settings import OdooSettings
 from ..settings import file as settings_file
+from .terminal import say
 
 ADMINISTRATOR_PASSWORD = "ODOO_ADMINISTRATOR_PASSWORD"  # noqa: S105 - the variable's name
 
@@ -66,10 +67,10 @@ def access(url: str, database: str, administrator: str, user: str, companies: tu
     client = connect(settings, password)
     client.version()
     for line in make_group(client):
-        click.echo(line)
+        say(line)
     for line in put_in_group(client, user, _ask_password, companies or _read_companies()):
-        click.echo(line)
-    click.echo("Next: log in as this user and make an API key (Preferences > Security), or use its password.")
+        say(line)
+    say("Next: log in as this user and make an API key (Preferences > Security), or use its password.")
 
 
 def _ask_password() -> str:

@@ -18,6 +18,7 @@ import click
 from ..core.errors import PermanentError
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
+from .terminal import say
 
 if TYPE_CHECKING:
     from ..flows.intake.backfill import Came
@@ -57,11 +58,11 @@ def backfill(channel: str, start: datetime, end: datetime | None, days_per_run: 
             days_per_run=days_per_run or DAYS_PER_RUN, anew=anew,
         ):  # fmt: skip
             figures = _describe_figures(came(connections, channel, part.first, part.last))
-            click.echo(f"{part.first} to {part.last}, {part.done} of {part.days} days: {figures}")
+            say(f"{part.first} to {part.last}, {part.done} of {part.days} days: {figures}")
     whole = came(connections, channel, first, last)
-    click.echo(f"{channel} from {first} to {last}: {_describe_figures(whole)}")
+    say(f"{channel} from {first} to {last}: {_describe_figures(whole)}")
     if whole.waiting:
-        click.echo(f"`commerce-pipelines exceptions list {channel}` says what the waiting ones wait for.")
+        say(f"`commerce-pipelines exceptions list {channel}` says what the waiting ones wait for.")
     sys.exit(1 if whole.missing else 0)
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import click
 
-from ..core.legible import printable
 from ..resources.connections import open_connections
 from ..settings import file as settings_file
+from .terminal import say, show_table
 
 
 @click.group()
@@ -20,27 +20,20 @@ def channels() -> None:
 @channels.command("list")
 def list_channels() -> None:
     """Show what is recorded of every channel, without asking the marketplaces or Odoo."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     from ..flows.identity import strangers
     from ..warehouse.shared.accounts import read_all
 
     connections = open_connections(settings_file.load())
     with connections.warehouse.transaction() as connection:
         rows = read_all(connection)
-    table = Table()
-    for heading in ("channel", "kind", "account", "known in Odoo as", "Odoo", "publishes"):
-        table.add_column(heading)
+    shown = []
     for account in rows:
         where = account.place.address if account.place else "not used yet"
         agreed = "yes" if account.agreed else f"not before `channels agree {account.channel}`"
-        row = (account.channel, account.kind, account.account_id, account.label, where, agreed)
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    Console().print(table)
+        shown.append((account.channel, account.kind, account.account_id, account.label, where, agreed))
+    show_table("", ("channel", "kind", "account", "known in Odoo as", "Odoo", "publishes"), shown)
     for name in strangers(connections):
-        click.echo(f"commerce.yaml has no channel {name}; its records stay as they are.")
+        say(f"commerce.yaml has no channel {name}; its records stay as they are.")
 
 
 @channels.command()
@@ -54,7 +47,7 @@ def rename(old: str, new: str) -> None:
     from ..flows.identity import rename as rename_channel
 
     rename_channel(open_connections(settings_file.load()), old, new)
-    click.echo(f"{old} is {new} now.")
+    say(f"{old} is {new} now.")
 
 
 @channels.command()
@@ -67,4 +60,4 @@ def agree(channel: str) -> None:
     from ..flows.identity import agree as agree_to
 
     place = agree_to(open_connections(settings_file.load()), channel)
-    click.echo(f"{channel} is kept in step with {place.address} from now on.")
+    say(f"{channel} is kept in step with {place.address} from now on.")

@@ -25,11 +25,10 @@ from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
-import click
-
 from ..core.errors import SettingsError, TransientError
 from ..warehouse.server.server import database_url, libpq_url, make_private, stop_database
 from .supervisor import Look, Part, Supervisor, cut_log
+from .terminal import say
 
 CODE, WEBSERVER, DAEMON = "Dagster's code server", "Dagster's webserver", "Dagster's daemon"
 LEAST_FREE_BYTES = 500_000_000  # with less, PostgreSQL will soon refuse to write, and in the end to start
@@ -121,7 +120,7 @@ class Services:
             time.sleep(0.5)
 
     def _tell(self, subject: str, text: str) -> None:
-        click.echo(f"commerce-pipelines: {subject}: {text}", err=True)
+        say(f"commerce-pipelines: {subject}: {text}", err=True)
         threading.Thread(target=self._tell_people, args=(subject, text), daemon=True).start()
 
     def _list_looks(self) -> list[Look]:
@@ -173,7 +172,7 @@ class Services:
             self._settings_seen = changed
             assert self.supervisor is not None  # noqa: S101 - narrows the type
             self.supervisor.restart(CODE)
-            click.echo("commerce-pipelines: commerce.yaml changed and is in use.", err=True)
+            say("commerce-pipelines: commerce.yaml changed and is in use.", err=True)
 
 
 def parts(home: Path, code_socket: Path, host: str, port: int) -> list[Part]:
@@ -270,7 +269,7 @@ def serve(services: Services, url: str, beside: contextlib.AbstractContextManage
     """
     try:
         with ending_cleanly(), services, beside:
-            click.echo(f"commerce-pipelines: {url} (ready in half a minute); Ctrl-C ends everything.")
+            say(f"commerce-pipelines: {url} (ready in half a minute); Ctrl-C ends everything.")
             services.wait()
     except KeyboardInterrupt:
         return 0

@@ -11,9 +11,9 @@ import getpass
 import click
 
 from ..core.errors import SettingsError
-from ..core.legible import printable
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
+from .terminal import say, show_table
 
 ROWS_SHOWN = 200  # rows of the difference that a terminal shows
 
@@ -33,27 +33,25 @@ def plan(channel: str) -> None:
 
     Reads Odoo's stock anew, and CHANNEL's listings if they were never read. Writes nothing to either.
     """
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     from ..flows.inventory.publish import compare
 
     planned = compare(_open_connections(channel), channel)
     rows = planned.pushes()
-    table = Table(title=f"{channel}: nothing is written")
-    for heading in ("sku", "location", "shown", "would show", "free", "why"):
-        table.add_column(heading, justify="right" if heading in ("shown", "would show", "free") else "left")
-    for row in rows.head(ROWS_SHOWN).astype("string").fillna("?").to_dict("records"):
-        cells = (row[column] for column in ("sku", "location", "believed", "target", "free", "reason"))
-        table.add_row(*(Text(printable(str(cell))) for cell in cells))
-    Console().print(table)
+    columns = ("sku", "location", "believed", "target", "free", "reason")
+    records = rows.head(ROWS_SHOWN).astype("string").fillna("?").to_dict("records")
+    show_table(
+        f"{channel}: nothing is written",
+        ("sku", "location", "shown", "would show", "free", "why"),
+        [[str(row[column]) for column in columns] for row in records],
+        right=("shown", "would show", "free"),
+        texts=("why",),
+    )
     if len(rows) > ROWS_SHOWN:
-        click.echo(f"… and {len(rows) - ROWS_SHOWN} more")
+        say(f"… and {len(rows) - ROWS_SHOWN} more")
     counted = planned.table["action"].value_counts()
-    click.echo(", ".join(f"{count} {action}" for action, count in sorted(counted.items())) or "no listing")
+    say(", ".join(f"{count} {action}" for action, count in sorted(counted.items())) or "no listing")
     for reason in planned.reasons:
-        click.echo(f"The breaker would stop this: {reason}.")
+        say(f"The breaker would stop this: {reason}.")
 
 
 @inventory.command()
@@ -66,7 +64,7 @@ def release(channel: str) -> None:
     from ..flows.inventory.publish import release as agree
 
     reasons = agree(_open_connections(channel), channel, getpass.getuser())
-    click.echo(f"Released: {reasons}. The next run of {channel}, within ten minutes, publishes it.")
+    say(f"Released: {reasons}. The next run of {channel}, within ten minutes, publishes it.")
 
 
 def _open_connections(channel: str) -> Connections:

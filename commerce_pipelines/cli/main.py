@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -21,51 +22,64 @@ from dotenv import load_dotenv
 
 from ..core.errors import CommerceError, SettingsError, TransientError
 from ..core.foreign import frames, tellable
-from ..core.legible import printable
 from ..core.section import Secret
 from ..domain.money import to_decimal
 from ..domain.sales.completeness import Completeness
 from ..odoo.rpc.settings import OdooSettings
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
+from . import INTERRUPTED
 from .access import access
 from .backfill import advice, backfill
 from .channels import channels
 from .inventory import inventory
 from .orders import days, exceptions, plan, trace
 from .pull import pull
+from .terminal import log_to_terminal, progress, say, show_table, use_terminal
 
 IDS_SHOWN = 20  # missing ids that a person is shown; the JSON has all of them
 NO_CHANNEL = "commerce.yaml has no channel yet: add your accounts under channels, see commerce.example.yaml."
 
 
 class _Group(click.Group):
-    """Prints our own errors as one sentence per mistake instead of a traceback."""
+    """Prints our own errors as one sentence per mistake instead of a traceback, and ends after Ctrl-C with 130."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        use_terminal()
+        return super().main(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort) as error:
+            if isinstance(error.__context__, EOFError):  # a prompt without anybody to answer it
+                raise
+            say("\ncommerce-pipelines: interrupted.", err=True)
+            sys.exit(INTERRUPTED)
         except CommerceError as error:
             problem = str(error)
         except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
             problem = f"{error.filename} cannot be used ({error.strerror}): check the path and its permissions."
-        except (click.exceptions.Exit, click.Abort, click.ClickException):
+        except (click.exceptions.Exit, click.ClickException):
             raise
         except Exception as error:  # nobody foresaw it: where it happened helps, and its text may quote anybody
-            click.echo(frames(error), err=True, nl=False)
+            say(frames(error).rstrip(), err=True)
             problem = str(tellable(error))
         for line in problem.splitlines():
-            click.echo(f"commerce-pipelines: {printable(line)}", err=True)
+            say(f"commerce-pipelines: {line}", err=True)
         sys.exit(1)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="commerce-pipelines")
-def main() -> None:
+@click.option("-v", "--verbose", is_flag=True, help="also show what is done: every call of a marketplace, for one")
+@click.option("-q", "--quiet", is_flag=True, help="show no progress and no warnings")
+def main(verbose: bool, quiet: bool) -> None:
     """Keep one Odoo 19 and your marketplaces in step.
 
     Settings are read from commerce.yaml (or $COMMERCE_CONFIG), secrets from the environment and from .env.
     """
+    log_to_terminal(logging.ERROR if quiet else logging.DEBUG if verbose else logging.WARNING)
     load_dotenv(".env")
 
 
@@ -100,7 +114,7 @@ def init(url: str, database: str, username: str, transport: str, **wanted: Any) 
         transport="json2" if transport == "json2" else "jsonrpc",
     )  # fmt: skip
     for line in write_settings(odoo, password, NewFile(channels=channels, **wanted)):
-        click.echo(line)
+        say(line)
 
 
 @main.command()
@@ -119,9 +133,10 @@ def check(send_test_alert: bool) -> None:
         advice_only = isinstance(problem, Advice)
         wrong += bool(problem) and not advice_only
         sign, colour = ("!", "yellow") if advice_only else ("✗", "red") if problem else ("✓", "green")
-        click.echo(f"{click.style(sign, fg=colour)} {printable(what)}" + (f": {printable(problem)}" if problem else ""))
+        click.secho(f"{sign} ", fg=colour, nl=False)
+        say(what + (f": {problem}" if problem else ""))
     if not connections.settings.channels:
-        click.echo(NO_CHANNEL)
+        say(NO_CHANNEL)
     if wrong:
         click.echo(f"{wrong} to mend.", err=True)
         sys.exit(1)
@@ -153,18 +168,18 @@ def dev(host: str, port: int, behind_proxy: bool, public_host: tuple[str, ...]) 
         try:
             identify(connections, channel.name)
         except TransientError as error:  # the channel's own sensor reports it for as long as it lasts
-            click.echo(f"commerce-pipelines: {error}", err=True)
+            say(f"commerce-pipelines: {error}", err=True)
     alerts = connections.settings.alerts
 
     def tell(subject: str, text: str) -> None:
         for problem in alert(alerts.targets, f"commerce_pipelines: {subject}", text):
-            click.echo(f"commerce-pipelines: the alert could not be sent. {problem}", err=True)
+            say(f"commerce-pipelines: the alert could not be sent. {problem}", err=True)
 
     def watch_outcomes() -> None:
         with contextlib.suppress(CommerceError):  # the look at the database reports a database that is away
             now = connections.instruments.now()
             for problem in watch(connections, lambda subject, text: alert(alerts.targets, subject, text), now):
-                click.echo(f"commerce-pipelines: the alert could not be sent. {problem}", err=True)
+                say(f"commerce-pipelines: the alert could not be sent. {problem}", err=True)
 
     token = None if behind_proxy else ui_token(Path.cwd())
     looks = [Look("Watching what stands still", 60.0, watch_outcomes)]
@@ -179,7 +194,6 @@ def listen() -> None:
 
     For installations that run Dagster's parts as services of their own; `dev` does it as well.
     """
-    import logging
     import signal
 
     from ..sensors.receiver import listening
@@ -189,7 +203,7 @@ def listen() -> None:
     section = connections.settings.listen
     if section is None:
         raise SettingsError("listen is missing in commerce.yaml: it names the address, see commerce.example.yaml.")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    log_to_terminal(min(logging.INFO, logging.getLogger("commerce_pipelines").level))
     try:
         with ending_cleanly(), listening(section, connections.warehouse):
             click.echo(f"Listening on {section.host}:{section.port} for hints at changed stock; Ctrl-C ends it.")
@@ -234,8 +248,6 @@ def report(channels: tuple[str, ...], start: datetime | None, end: datetime | No
 
     Reads the channels and Odoo now. Exits 1 if an order is missing or a minor unit differs.
     """
-    from rich.console import Console
-
     from ..flows.orders.prove import prove
 
     connections = _open_connections()
@@ -244,9 +256,9 @@ def report(channels: tuple[str, ...], start: datetime | None, end: datetime | No
     proofs: dict[str, Completeness] = {}
     spans: dict[str, tuple[date, date]] = {}
     wanted = [connections.settings.channel(name) for name in channels] or connections.settings.channels
-    with Console(stderr=True).status("") as status:
+    with progress() as update:
         for channel in wanted:
-            status.update(f"asking {channel.name} and Odoo")
+            update(f"asking {channel.name} and Odoo")
             first, last = days(channel, start, end, back=30, now=connections.instruments.now())
             spans[channel.name] = first, last
             proofs[channel.name] = prove(connections, channel.name, first, last + timedelta(days=1)).whole
@@ -257,28 +269,22 @@ def report(channels: tuple[str, ...], start: datetime | None, end: datetime | No
 def show(proofs: dict[str, Completeness], as_json: bool, spans: Mapping[str, tuple[date, date]]) -> None:
     """Print the proofs as a table, and as one JSON object on the last line. spans: the first and last day of each
     proof."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title="Every paid order, channel against Odoo")
-    for heading in ("channel", "orders", "in Odoo", "exceptions", "missing", "money in Odoo", "difference"):
-        table.add_column(heading, justify="left" if heading == "channel" else "right")
+    headings = ("channel", "orders", "in Odoo", "exceptions", "missing", "money in Odoo", "difference")
+    rows = []
     for name, proof in proofs.items():
         money = ", ".join(f"{to_decimal(v, k)} {k}" for k, v in sorted(proof.odoo_total.items()))
-        table.add_row(
+        rows.append((
             name, str(proof.orders_in_channel), str(proof.sale_orders_in_odoo), str(proof.exceptions),
             str(len(proof.missing)), money or "0", proof.money_difference,
-        )  # fmt: skip
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    console.print(table)
+        ))  # fmt: skip
+    show_table("Every paid order, channel against Odoo", headings, rows, right=headings[1:])
     for name, proof in proofs.items():
         for what, ids in (("missing", proof.missing), ("surplus", proof.surplus)):
             if ids:
                 more = f" and {len(ids) - IDS_SHOWN} more" if len(ids) > IDS_SHOWN else ""
-                line = printable(f"{name}: {what} {', '.join(ids[:IDS_SHOWN])}{more}")
-                console.print(line, soft_wrap=True, markup=False)
+                say(f"{name}: {what} {', '.join(ids[:IDS_SHOWN])}{more}")
         if proof.missing:
-            console.print(f"{name}: {advice(name, *spans[name])}", soft_wrap=True)
+            say(f"{name}: {advice(name, *spans[name])}")
     if as_json:
         click.echo(summary(proofs))
 

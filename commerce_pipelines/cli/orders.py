@@ -6,19 +6,20 @@ What belongs here: arguments and tables of these commands. What does not: the wo
 from __future__ import annotations
 
 import json
-import sys
 from datetime import date, datetime, timedelta
 
 import click
 
 from ..channels.settings import EARLIEST, ChannelSettings
 from ..core.errors import SettingsError
-from ..core.legible import printable
+from ..core.local_time import local_time
 from ..core.reasons import rule
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
+from .terminal import say, show_table
 
 LAST_DAY = date(2999, 12, 31)
+EXCEPTION_COLUMNS = ("channel", "flow", "record", "reason", "says, and what to do", "first seen", "tries", "due")
 
 
 def _open_connections() -> Connections:
@@ -49,10 +50,6 @@ def plan(channel: str, start: datetime | None, end: datetime | None, as_json: bo
 
     Writes nothing, to Odoo or to the channel.
     """
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     from ..flows.orders.plan import figures
     from ..flows.orders.plan import plan as plan_days
 
@@ -60,15 +57,11 @@ def plan(channel: str, start: datetime | None, end: datetime | None, as_json: bo
     settings = connections.settings.channel(channel)
     first, last = days(settings, start, end, back=7, now=connections.instruments.now())
     planned = plan_days(connections, channel, first, last + timedelta(days=1))
-    table = Table(title=f"{channel}: {first} to {last}, nothing is written")
-    for heading in ("day", "order", "would be", "why"):
-        table.add_column(heading)
-    for order in planned:
-        row = (str(order.day or ""), order.order_id, order.action, order.why)
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    Console().print(table)
+    rows = [(str(order.day or ""), order.order_id, str(order.action), order.why) for order in planned]
+    title = f"{channel}: {first} to {last}, nothing is written"
+    show_table(title, ("day", "order", "would be", "why"), rows, texts=("why",))
     counted = figures(planned)
-    click.echo(", ".join(f"{count} {action}" for action, count in sorted(counted.items())) or "nothing to do")
+    say(", ".join(f"{count} {action}" for action, count in sorted(counted.items())) or "nothing to do")
     if as_json:
         click.echo(json.dumps({"channel": channel, "orders": dict(counted)}))
 
@@ -85,11 +78,11 @@ def trace(channel: str, order_id: str, personal: bool) -> None:
     from ..flows.orders.trace import trace as story
 
     for event in story(_open_connections(), channel, order_id, personal=personal):
-        when = f"{event.at:%Y-%m-%d %H:%M:%S}Z" if event.at else "now"
+        when = local_time(event.at, seconds=True) if event.at else "now"
         click.echo(f"{click.style(when, dim=True)}  {click.style(event.what, bold=True)}")
         for name, value in event.details.items():
-            text = printable(f"{name}: {value}").replace("\n", "\n        ")
-            click.echo(f"    {text}")
+            text = f"{name}: {value}".replace("\n", "\n        ")
+            say(f"    {text}")
 
 
 @click.group()
@@ -104,10 +97,6 @@ def list_(channel: str | None, reason: str) -> None:
     """One line per waiting record, and how many there are of each reason."""
     from collections import Counter
 
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     from ..warehouse.exceptions import open_exceptions
 
     connections = _open_connections()
@@ -115,27 +104,24 @@ def list_(channel: str | None, reason: str) -> None:
         connections.settings.channel(channel)
     with connections.warehouse.transaction() as connection:
         waiting = open_exceptions(connection, channel, None, code=reason)
-    table = Table(title="Exceptions")
-    for heading in ("channel", "flow", "record", "reason", "says, and what to do", "first seen", "tries", "due"):
-        table.add_column(heading)
+    rows = []
     for waiting_record in waiting:
         code = waiting_record.code if waiting_record.blocking else f"{waiting_record.code} (in Odoo)"
-        due = f"{waiting_record.retry_at:%Y-%m-%d %H:%M}" if waiting_record.retry_at else ""
-        seen = f"{waiting_record.first_seen:%Y-%m-%d %H:%M}"
-        row = (
-            waiting_record.channel,
-            waiting_record.topic,
-            waiting_record.record_id,
-            code,
-            f"{waiting_record.message} {waiting_record.fix}",
-            seen,
-            str(waiting_record.tries),
-            due,
+        rows.append(
+            (
+                waiting_record.channel,
+                waiting_record.topic,
+                waiting_record.record_id,
+                code,
+                f"{waiting_record.message} {waiting_record.fix}",
+                local_time(waiting_record.first_seen),
+                str(waiting_record.tries),
+                local_time(waiting_record.retry_at) if waiting_record.retry_at else "",
+            )
         )
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    show_table("Exceptions", EXCEPTION_COLUMNS, rows, texts=("says, and what to do",))
     reasons = Counter(waiting_record.code for waiting_record in waiting)
-    click.echo(", ".join(f"{count} {code}" for code, count in reasons.most_common()) or "Nothing waits.")
+    say(", ".join(f"{count} {code}" for code, count in reasons.most_common()) or "Nothing waits.")
 
 
 @exceptions.command()
@@ -159,15 +145,13 @@ def show(channel: str, record_id: str) -> None:
         for text in (
             f"{row.code}: {row.message}", f"  what to do: {row.fix}", f"  about: {row.subject or 'the whole record'}"
         ):  # fmt: skip
-            click.echo(printable(text))
-        click.echo(
-            f"  first seen {row.first_seen:%Y-%m-%d %H:%M}Z, last {row.last_seen:%Y-%m-%d %H:%M}Z, {row.tries} tries"
-        )
-        click.echo(f"  more: {rule(row.code).page}")
+            say(text)
+        say(f"  first seen {local_time(row.first_seen)}, last {local_time(row.last_seen)}, {row.tries} tries")
+        say(f"  more: {rule(row.code).page}")
         if row.run_id:
-            click.echo(f"  run: /runs/{row.run_id} in the Dagster UI")
+            say(f"  run: /runs/{row.run_id} in the Dagster UI")
         if row.odoo_id:
-            click.echo(f"  Odoo: {odoo}/odoo/sales/{row.odoo_id}")
+            say(f"  Odoo: {odoo}/odoo/sales/{row.odoo_id}")
 
 
 @exceptions.command()
@@ -183,7 +167,7 @@ def accept(channel: str, order_id: str) -> None:
     connections = _open_connections()
     connections.settings.channel(channel)
     accept_order(connections, channel, order_id)
-    click.echo(f"Order {order_id} goes on; the sensor {channel}_new_orders requests its run at its next tick.")
+    say(f"Order {order_id} goes on; the sensor {channel}_new_orders requests its run at its next tick.")
 
 
 @exceptions.command()
@@ -203,6 +187,6 @@ def replay(channel: str, order_ids: tuple[str, ...], reason: str) -> None:
     if not count and (order_ids or reason):
         raise SettingsError(f"No such order waits; `commerce-pipelines exceptions list {channel}` shows those that do.")
     if not count:
-        click.echo("Nothing waits.")
+        say("Nothing waits.")
         return
-    click.echo(f"{count} orders are due; the sensor {channel}_new_orders requests their run at its next tick.")
+    say(f"{count} orders are due; the sensor {channel}_new_orders requests their run at its next tick.")

@@ -15,6 +15,7 @@ from ..domain.sales.draft import Action
 from ..resources.connections import open_connections
 from ..settings import file as settings_file
 from .backfill import runs
+from .terminal import say
 
 if TYPE_CHECKING:
     from ..flows.orders.single import Became
@@ -50,9 +51,9 @@ def pull(channel: str, order_id: str) -> None:
         run(fetched.day, fetched.day)
     lines = list(_tell_story(fetched.order_id, became(connections, channel, fetched.order_id)))
     for line in lines:
-        click.echo(line)
+        say(line)
     if not lines:
-        click.echo(f"No run has dealt with order {fetched.order_id} of {fetched.day}.", err=True)
+        say(f"No run has dealt with order {fetched.order_id} of {fetched.day}.", err=True)
         sys.exit(1)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ..core.local_time import local_time
 from ..domain.outbox.effects import Kind
 from ..resources.connections import Connections
 from ..settings.file import Settings
@@ -215,7 +216,7 @@ def _find_waiting(connection: Connection, before: datetime) -> Iterator[Conditio
         yield Condition(
             key=f"{WAITING}{record.channel}:{record.topic}:{record.code}",
             subject=f"{record.count} {record.topic} of {record.channel} wait: {record.code}",
-            message=f"Since {record.since:%Y-%m-%d %H:%M} UTC. `commerce-pipelines exceptions list {record.channel} "
+            message=f"Since {local_time(record.since)}. `commerce-pipelines exceptions list {record.channel} "
             f"--reason {record.code}` says what to do.",
         )
 

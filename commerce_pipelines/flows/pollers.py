@@ -18,6 +18,7 @@ import msgspec
 
 from ..core.errors import CommerceError, PermanentError, RateLimited
 from ..core.foreign import tellable
+from ..core.local_time import local_time
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from ..warehouse.shared import conditions
@@ -108,7 +109,7 @@ def why_resting(connections: Connections, poller: Poller, now: datetime) -> str:
     if rest is None or rest.until is None or not rest.looked_at <= now < rest.until:
         return ""
     met = f"{rest.failures} looks failed in a row" if rest.failures else "The rate limit is used up"
-    return f"{met}; it looks at {poller.subject} again after {rest.until:%H:%M:%S} UTC."
+    return f"{met}; it looks at {poller.subject} again after {local_time(rest.until, seconds=True)}."
 
 
 @contextlib.contextmanager
@@ -159,11 +160,11 @@ def judge(poller: Poller, beat: Heartbeat | None, failed_ticks: int, now: dateti
         )
     if now - beat.ticked_at > late:
         return (
-            f"Its last tick was at {beat.ticked_at:%Y-%m-%d %H:%M} UTC. See in Dagster's UI whether the sensor "
+            f"Its last tick was at {local_time(beat.ticked_at)}. See in Dagster's UI whether the sensor "
             f"{poller.name} is switched off, and whether the daemon runs."
         )
     since = beat.succeeded_at
     if since is not None and now - since > late:
         last = f" Last: {beat.problem}" if beat.problem else " The marketplace's rate limit refuses every call."
-        return f"No look has succeeded since {since:%Y-%m-%d %H:%M} UTC.{last}"
+        return f"No look has succeeded since {local_time(since)}.{last}"
     return ""

@@ -31,7 +31,8 @@ def open_instance(home: Path) -> dg.DagsterInstance:
 
 
 def run_here(instance: dg.DagsterInstance, job: dg.JobDefinition, tags: Mapping[str, str]) -> dg.DagsterRun:
-    """Execute the job and return the finished run. Raises TransientError if the run was ended from outside."""
+    """Execute the job and return the finished run. Raises TransientError if the run was ended from outside, and
+    KeyboardInterrupt after Ctrl-C."""
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     run = instance.create_run_for_job(job_def=job, run_config=quiet, tags={**job.run_tags, **tags})
     loop = ActiveExecution.get_next_step, ActiveExecution.sleep_til_ready
@@ -40,6 +41,8 @@ def run_here(instance: dg.DagsterInstance, job: dg.JobDefinition, tags: Mapping[
             wait_by(life)
             execute_run(InMemoryJob(job), run, instance)
     except DagsterExecutionInterruptedError:
+        if not life.called_off:
+            raise KeyboardInterrupt from None
         raise TransientError(f"Run {run.run_id} was ended before it was done.") from None
     finally:
         ActiveExecution.get_next_step, ActiveExecution.sleep_til_ready = loop  # type: ignore[method-assign]

@@ -75,6 +75,7 @@ class RunLife:
 
     def __init__(self, url: str, run_id: str) -> None:
         self.ending = threading.Event()
+        self.called_off = False  # whether it was the run's status that asked it to end
         self._url, self._run_id = url, run_id
         self._wake = threading.Event()  # set when the main thread need not wait any longer
         self._waiting = threading.Event()  # set while the main thread waits for a pool slot
@@ -156,6 +157,7 @@ class RunLife:
             )
             status, assigned = cursor.fetchone() or ("FAILURE", False)  # a deleted run has nothing to do
         if status in _ENDING and not self.ending.is_set():
+            self.called_off = True
             self._wake_waiter()
             os.kill(os.getpid(), signal.SIGINT)
         if assigned and self._waiting.is_set():

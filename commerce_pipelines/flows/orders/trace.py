@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from ...core.errors import PermanentError, RecordError
+from ...core.local_time import local_time
 from ...core.topics import Topic
 from ...domain.money import to_decimal
 from ...domain.outbox.effects import Kind
@@ -47,8 +48,8 @@ def trace(connections: Connections, name: str, order_id: str, *, personal: bool 
     events = [
         Event(
             what=f"answer received by {landed.how}", at=landed.first_seen,
-            details={"changed in the channel": f"{landed.updated_at:%Y-%m-%d %H:%M:%S}Z", "digest": landed.digest[:12],
-                     "business day": landed.day.isoformat()},
+            details={"changed in the channel": local_time(landed.updated_at, seconds=True),
+                     "digest": landed.digest[:12], "business day": landed.day.isoformat()},
         )
         for landed in history
     ]  # fmt: skip
@@ -63,7 +64,7 @@ def trace(connections: Connections, name: str, order_id: str, *, personal: bool 
     events += [
         Event(what="waits in exceptions" if landed.blocking else "flagged for a person", at=landed.last_seen,
               details={"reason": landed.code, "says": landed.message, "what to do": landed.fix,
-                       "tries": str(landed.tries), "first seen": f"{landed.first_seen:%Y-%m-%d %H:%M}Z",
+                       "tries": str(landed.tries), "first seen": local_time(landed.first_seen),
                        "run": landed.run_id})
         for landed in waiting
     ]  # fmt: skip

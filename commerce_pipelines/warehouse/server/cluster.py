@@ -161,7 +161,8 @@ def _run_command(binaries: Path, command: str, *arguments: str) -> None:
         try:
             subprocess.run(  # noqa: S603 - a binary of ours with our arguments
                 [str(binaries / command), *arguments], check=True, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=output, cwd="/", timeout=180, env=environment(), **who,
+                stderr=output, cwd="/", timeout=180, env=environment(),
+                start_new_session=True, **who,  # Ctrl-C reaches the terminal's group, and this has to be finished
             )  # fmt: skip
         except (OSError, subprocess.SubprocessError) as error:
             output.seek(0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import signal
 import stat
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import FrameType
 from urllib.parse import parse_qs, quote
 
 from ...core.errors import SettingsError
@@ -104,9 +106,10 @@ def _serve_embedded(folder: Path) -> str:
         make_private(folder)
         with _lock_start(folder):
             _lock_use(folder)
-            if not _is_answering(url):
-                _start_server(data, folder / "postgres.log", url)
-            _watch(folder)
+            with _hold_interrupt():
+                if not _is_answering(url):
+                    _start_server(data, folder / "postgres.log", url)
+                _watch(folder)
     except OSError as error:
         raise SettingsError(
             f"The embedded database in {folder} cannot be used ({error.strerror}); "
@@ -121,6 +124,25 @@ def _lock_start(folder: Path) -> Iterator[None]:
     with _guard, open(folder / "postgres.start", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def _hold_interrupt() -> Iterator[None]:
+    """Ctrl-C counts when the block is done: a server that starts and has no keeper yet would be left running."""
+    came: list[tuple[int, FrameType | None]] = []
+    before = {sign: signal.getsignal(sign) for sign in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {sign: handler for sign, handler in before.items() if callable(handler)}
+    if threading.current_thread() is not threading.main_thread():  # which alone sets handlers, and is interrupted
+        handlers = {}
+    for sign in handlers:
+        signal.signal(sign, lambda *arguments: came.append(arguments))
+    try:
+        yield
+    finally:
+        for sign, handler in handlers.items():
+            signal.signal(sign, handler)
+        for number, frame in came[:1]:
+            handlers[signal.Signals(number)](number, frame)
 
 
 def _lock_use(folder: Path) -> None:
