@@ -67,6 +67,8 @@ _CODES = {
         "not_registered", "untaxed", "mixed_collection",
         # what Odoo answers
         "total_differs", "wrong_currency", "refused_by_odoo", "partner_refused", "other_company",
+        # refunds and returns
+        "negative_refund", "unknown_refund_line", "credited_already", "exceeds_invoice",
         # what we stored
         "forgotten", "corrupt_snapshot",
         # what the marketplace is still reviewing
@@ -76,7 +78,7 @@ _CODES = {
         "no_channel_warehouse", "unknown_departure", "unknown_import", "unknown_tax", "unknown_rate", "unknown_team",
         "unknown_warehouse", "unknown_carrier", "unknown_tag", "unknown_analytic_account", "unknown_pricelist",
         "unknown_guest", "unknown_fiscal_position", "unknown_service", "unknown_country", "inactive_currency",
-        "unknown_unit", "unknown_currency_rate",
+        "unknown_unit", "unknown_currency_rate", "order_not_in_odoo", "not_invoiced", "unknown_journal",
     ),
     (Effect.BLOCKS, Retry.PRODUCT): ("unknown_sku", "ambiguous_sku", "archived_product", "unsellable_product"),
     (Effect.NOTE, Retry.STOCK): ("oversold",),
@@ -85,6 +87,7 @@ _CODES = {
         "cancelled_after_invoicing", "cancelled_after_picking", "cancelled_in_odoo", "changed_in_odoo", "order_locked",
         "address_withheld", "not_followed", "payment_lost", "refused_after_loading", "held_for_review",
         "refund_due", "duplicate_partner", "invalid_vat_number", "vat_number_of_another",
+        "credit_cancelled", "credit_differs", "accounting_date_moved",
     ),
 }  # fmt: skip
 RULES = {code: Rule(code, effect, retry) for (effect, retry), codes in _CODES.items() for code in codes}

@@ -151,7 +151,7 @@ def _is_updatable(env: Env, line: int, confirmed: bool) -> bool:
         return False
     moves = env.db.rows["stock.move"]
     moving = any(moves[i]["state"] != "cancel" for i in env.db.referring("stock.move", "sale_line_id", line))
-    return not moving and not (confirmed and env.db.rows["sale.order.line"][line]["qty_invoiced"])
+    return not moving and not (confirmed and env.get("sale.order.line", line, "qty_invoiced"))
 
 
 @hook("sale.order.line", "written")

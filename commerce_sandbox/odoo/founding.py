@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from . import accounting, base, contacts, products, sales, stock
+from . import accounting, base, contacts, invoices, products, returning, sales, stock
 from .base import company_of
 from .countries import COUNTRIES, EUROPEAN_UNION, STATES
 from .orm import Database, Env, Row, hook, method
@@ -18,6 +18,7 @@ from .schema import Model
 
 MODELS: tuple[Model, ...] = (
     *base.MODELS, *contacts.MODELS, *accounting.MODELS, *products.MODELS, *stock.MODELS, *sales.MODELS,
+    *invoices.MODELS, *returning.MODELS,
 )  # fmt: skip
 ROBOT, ADMIN = 1, 2  # users
 
@@ -163,6 +164,10 @@ def _create_bookkeeping(env: Env) -> None:
                                         for code, name, kind in ACCOUNTS]),
         strict=True,
     ))  # fmt: skip
+    create(env, "account.journal", [
+        {"name": "Sales", "code": "INV", "type": "sale", "default_account_id": accounts["8400"]},
+        {"name": "Bank", "code": "BNK1", "type": "bank"},
+    ])  # fmt: skip
     names = ("VAT 0%", "VAT 7%", "VAT 19%")
     groups = dict(zip(names, create(env, "account.tax.group", [{"name": name} for name in names]), strict=True))
     made: dict[str, int] = {}

@@ -15,6 +15,7 @@ from .accounting import fiscal_position, mapped
 from .base import company_of
 from .contacts import address
 from .errors import ConstraintError, MissingError
+from .invoices import count_billed, list_invoices
 from .orm import Env, Row, hook
 from .products import components, in_unit, kit_of
 from .records import gone
@@ -113,7 +114,7 @@ def _compute_to_invoice(env: Env, row_id: int) -> float:
     if _read_of_order("state")(env, row_id) != "sale" or row["display_type"]:
         return 0.0
     by_delivery = _read_of_product("invoice_policy")(env, row_id) == "delivery"
-    return (_compute_delivered(env, row_id) if by_delivery else row["product_uom_qty"]) - row["qty_invoiced"]
+    return (_compute_delivered(env, row_id) if by_delivery else row["product_uom_qty"]) - count_billed(env, row_id)
 
 
 def _compute_line_invoice_status(env: Env, row_id: int) -> str:
@@ -122,7 +123,15 @@ def _compute_line_invoice_status(env: Env, row_id: int) -> str:
         return "no"
     if _compute_to_invoice(env, row_id):
         return "to invoice"
-    return "invoiced" if row["qty_invoiced"] >= row["product_uom_qty"] else "no"
+    return "invoiced" if count_billed(env, row_id) >= row["product_uom_qty"] or _is_settled(env, row_id) else "no"
+
+
+def _is_settled(env: Env, row_id: int) -> bool:
+    """Whether nothing more will be delivered of goods that are invoiced as they are delivered, and some were."""
+    moves = env.db.rows["stock.move"]
+    states = {moves[i]["state"] for i in env.db.referring("stock.move", "sale_line_id", row_id)}
+    by_delivery = _read_of_product("invoice_policy")(env, row_id) == "delivery"
+    return by_delivery and "done" in states <= {"done", "cancel"} and bool(_compute_delivered(env, row_id))
 
 
 def _compute_invoice_status(env: Env, row_id: int) -> str:
@@ -204,6 +213,7 @@ MODELS = (
         "amount_total": monetary(compute=_build_amount_field(2)),
         "invoice_status": choice("upselling", "invoiced", "to invoice", "no", compute=_compute_invoice_status),
         "picking_ids": lines("stock.picking", "sale_id", copy=False),
+        "invoice_ids": many("account.move", compute=list_invoices),
         "delivery_count": integer(compute=lambda env, i: len(pickings(env, i))),
         "delivery_status": choice("pending", "started", "partial", "full", compute=_compute_delivery_status),
     }, order="date_order desc, id desc", search_names=("name",), title="Sales Order"),
@@ -237,7 +247,8 @@ MODELS = (
         "warehouse_id": one("stock.warehouse", compute=_read_of_order("warehouse_id")),
         "qty_delivered": number(compute=_compute_delivered),
         "qty_delivered_manual": number(copy=False),
-        "qty_invoiced": number(copy=False),
+        "qty_invoiced": number(compute=count_billed),
+        "invoice_lines": many("account.move.line", "sale_line_ids", copy=False),
         "qty_to_invoice": number(compute=_compute_to_invoice),
         "invoice_status": choice("upselling", "invoiced", "to invoice", "no", compute=_compute_line_invoice_status),
         "move_ids": lines("stock.move", "sale_line_id", copy=False),

@@ -12,7 +12,7 @@ from typing import Any
 from .base import company_of
 from .orm import Env, Row, hook
 from .records import create
-from .schema import Model, boolean, char, choice, integer, json, lines, moment, number, one, text
+from .schema import Model, boolean, char, choice, integer, json, lines, many, moment, number, one, text
 
 STATES = ("draft", "waiting", "confirmed", "partially_available", "assigned", "done", "cancel")
 
@@ -203,6 +203,8 @@ MODELS = (
         "bom_line_id": one("mrp.bom.line"),
         "origin": char(),
         "origin_returned_move_id": one("stock.move"),
+        "move_orig_ids": many("stock.move", "move_dest_ids", copy=False),
+        "move_dest_ids": many("stock.move", "move_orig_ids", copy=False),
         "date": moment(default=lambda env: env.stamp),
         "date_deadline": moment(),
         "company_id": one("res.company", default=company_of),

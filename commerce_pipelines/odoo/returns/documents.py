@@ -15,17 +15,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from ...domain.orders.order import Payment
 from ...domain.returns.outcomes import BillOutcome, Books, CreditOutcome, ReturnOutcome
 from ...domain.returns.records import Refund, Return
+from ...domain.returns.sale import Packs
 from ..rpc.client import OdooClient
+from . import credits
 
 
 def credit_refunds(
-    client: OdooClient, books: Books, refunds: Sequence[Refund], dry: bool = False
+    client: OdooClient, books: Books, refunds: Sequence[Refund], packs: Packs | None = None, dry: bool = False
 ) -> Iterator[CreditOutcome]:
     """One credit note for each refund that is done, exact to the minor unit. One outcome per refund.
 
-    refunds: all refunds of their orders, because a credit note that a person made stands for one of them only.
+    refunds: all refunds of their orders, because a credit note that a person made stands for one of them only. packs:
+    units of Odoo's product in one unit sold, by order and line, where it is not one.
     """
-    raise NotImplementedError
+    return credits.credit_refunds(client, books, refunds, packs, dry)
 
 
 def move_returns(

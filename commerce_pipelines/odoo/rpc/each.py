@@ -30,6 +30,22 @@ def on_all(
     have been lost, or another writer may have been faster. vals_list: the values of each record, for a method that
     takes a list of them beside the ids. Raises TransientError when the outcome stays unknown.
     """
+
+    def send(group: list[int]) -> None:
+        values = {} if vals_list is None else {"vals_list": [vals_list[position] for position in group]}
+        client.call(model, method, ids=group, context=context, **values, **named)
+
+    return on_groups(client, send, f"{model}.{method}", ids, rest)
+
+
+def on_groups(
+    client: OdooClient,
+    send: Callable[[list[int]], None],
+    where: str,
+    ids: Collection[int],
+    rest: Callable[[Sequence[int]], list[int]],
+) -> dict[int, OdooRefusal]:
+    """The same for anything that is done to many records at once. where: what it is called in a refusal."""
     refused: dict[int, OdooRefusal] = {}
     groups = [sorted(ids)] if ids else []
     attempt, size = 0, len(ids)
@@ -39,8 +55,7 @@ def on_all(
             groups += [group[size:], group[:size]]
             continue
         try:
-            values = {} if vals_list is None else {"vals_list": [vals_list[position] for position in group]}
-            client.call(model, method, ids=group, context=context, **values, **named)
+            send(group)
             attempt = 0
             continue
         except TransientError:
@@ -53,7 +68,7 @@ def on_all(
         except (OdooRefusal, ProtocolError) as error:
             left = rest(group)
             if len(left) == 1 and len(group) == 1:
-                failed = OdooRefusal(f"{model}.{method}: Odoo itself fails over it", words=error.words)
+                failed = OdooRefusal(f"{where}: Odoo itself fails over it", words=error.words)
                 refused[left[0]] = error if isinstance(error, OdooRefusal) else failed
                 continue
             middle = len(left) // 2 if len(left) == len(group) else 0

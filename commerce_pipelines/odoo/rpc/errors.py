@@ -48,6 +48,11 @@ _EXPLAINED = tuple(
         (r"delete a sent quotation or a confirmed", "a confirmed order is not deleted"),
         (r"pricelist of a confirmed order", "a confirmed order keeps its pricelist"),
         (r"restricted audit trail", "the audit trail of the accounting protects it"),
+        (
+            r"inalterability|gap has been detected",
+            "a number is missing in the journal, which Odoo seals in order",
+        ),
+        (r"nothing left to pay", "it is paid already"),
         (r"belongs to (?:the )?company|products from company|incompatible companies", "records of two companies meet"),
         (r"does not exist or has been deleted", "the record is gone"),
         (r"unable to find wkhtmltopdf", "Odoo's machine has no wkhtmltopdf, with which it prints"),

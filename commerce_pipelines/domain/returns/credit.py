@@ -1,0 +1,383 @@
+"""Refund -> credit note: how much, of which lines, with which taxes; or why not yet.
+
+What belongs here: these rules, pure. What does not: what is booked (sale.py), which Odoo calls make a credit note
+(odoo/returns/credits.py).
+
+**Invoice first.** Odoo would invoice units again that were credited before they were invoiced. A refund without a
+posted invoice waits. **Never more** than was invoiced less what was credited, by whomever; drafts count. A credit note
+of a person, or of Odoo's own invoicing, stands for the refund of its amount; one of another amount about the same lines
+is for a person to sort out.
+
+**Taxes** are those of the line, of shipping or goods. Money for no line is divided by tax: over what is left of the
+invoices; where the seller keeps money of what he refunds, over what is refunded beside it.
+
+**Links.** Odoo counts a linked credit note's units as not invoiced. That is right for units that came back where a
+product is invoiced as it is delivered, and wrong in every other case: the units would be invoiced again. Units that are
+still on their way get a line each, so that each can be linked when it arrives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from ...core.errors import RecordError
+from ...core.reasons import Reason
+from ..money import to_decimal
+from ..orders.order import business_day
+from ..sales.draft import Flag
+from .records import Refund, RefundKind, RefundLine, RefundState
+from .sale import Move, Packs, SaleBooks, SaleLine, TaxIds, credit_xid, read_units_of
+from .shares import Share, divide_by_tax, divide_by_unit, round_off
+
+MOST_UNIT_LINES = 50  # units on their way that get a line each; more than these share one line
+
+
+class CreditLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a credit note. amount: minor units with tax. of: the order's line that it is about, 0 for none;
+    has_units: it credits units of that line; may_link: it is linked to that line when they come back; is_linked: they
+    have. product_id: 0 where no goods come back, so that no cost of sales does."""
+
+    line_id: str
+    name: str
+    amount: int
+    taxes: TaxIds
+    rate: int = 0  # of its taxes, parts per million
+    included: bool = True
+    quantity: int = 1
+    product_id: int = 0
+    unit_id: int = 0
+    account_id: int = 0
+    analytic: str = ""
+    of: int = 0
+    has_units: bool = False
+    may_link: bool = False
+    is_linked: bool = False
+
+
+class CreditNote(msgspec.Struct, frozen=True, kw_only=True):
+    """A credit note as Odoo shall have it. invoice: the posted invoice that it corrects. total: minor units."""
+
+    xid: str
+    refund_id: str
+    order_id: str
+    day: date
+    ref: str
+    origin: str  # the sale order's name
+    total: int
+    currency: str
+    invoice: Move
+    lines: tuple[CreditLine, ...]
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """The credit note that stands for a refund already. ours: whether we made it. flags: what a person should see."""
+
+    move: Move
+    ours: bool
+    flags: tuple[Reason, ...] = ()
+
+
+class NotDue(msgspec.Struct, frozen=True):
+    """No credit note is owed. done: whether the money has moved."""
+
+    done: bool
+
+
+Plan = CreditNote | Standing | NotDue | RecordError
+
+
+def plan_credit_notes(books: SaleBooks, refunds: Sequence[Refund], packs: Packs, zone: ZoneInfo) -> dict[str, Plan]:
+    """What each refund of one order becomes, by refund id. refunds: all that the order has."""
+    plans: dict[str, Plan] = {}
+    planner = _Planner(books, packs, zone)
+    for refund in sorted(refunds, key=lambda refund: (refund.created_at, refund.refund_id)):
+        try:
+            plans[refund.refund_id] = planner.plan(refund)
+        except RecordError as error:
+            plans[refund.refund_id] = error
+    return plans
+
+
+class _Planner:
+    """Plans the refunds of one order one after the other; what one takes is no longer there for the next."""
+
+    def __init__(self, books: SaleBooks, packs: Packs, zone: ZoneInfo) -> None:
+        self._books, self._packs, self._zone = books, packs, zone
+        self._by_xid = {move.xid: move for move in books.moves if move.xid}
+        self._free = [move for move in books.credits if not move.xid]  # of others, standing for no refund so far
+        self._left = sum(map(books.worth, books.invoices)) - sum(map(books.worth, books.credits))
+        self._left_by_tax = _sum_by_tax(books)
+        self._units = {line.line_id: _count_units(books, line) for line in books.lines}
+        self._came_back = {line.line_id: line.came_back for line in books.lines}
+        quantity = {line.line_id: line.quantity for move in books.credits for line in move.lines}
+        for credit_line, of in plan_links(books):
+            self._came_back[of] -= int(quantity[credit_line])
+
+    def plan(self, refund: Refund) -> Plan:
+        if refund.state is not RefundState.DONE or refund.total == 0:
+            return NotDue(done=refund.state is RefundState.DONE)
+        own = self._by_xid.get(credit_xid(self._books.label, refund.refund_id))
+        if own and own.state == "draft" and not own.name and own.total != refund.total:
+            self._forget(own)
+        elif own:
+            return Standing(own, True, tuple(_compare(own, refund)))
+        for move in self._free:
+            if self._books.worth(move) == refund.total and move.currency == refund.currency:
+                self._free.remove(move)
+                return Standing(move, False)
+        if self._books.state == "cancel" and not any(not move.is_credit for move in self._books.moves):
+            return NotDue(done=True)
+        return self._plan_new(refund)
+
+    def _forget(self, draft: Move) -> None:
+        """A draft of ours that is to be written again does not count."""
+        self._left += self._books.worth(draft)
+        for line in draft.lines:
+            self._left_by_tax[line.taxes] = self._left_by_tax.get(line.taxes, 0) + line.total
+            if of := read_units_of(line.xid)[0]:
+                self._units[of] = self._units.get(of, 0) + int(line.quantity)
+
+    def _plan_new(self, refund: Refund) -> CreditNote:
+        invoices = self._books.invoices
+        if not invoices:
+            raise _refuse_uninvoiced(self._books)
+        if any(invoice.currency != refund.currency for invoice in invoices):
+            raise RecordError(
+                "wrong_currency",
+                f"The refund is in {refund.currency}, the invoice {invoices[0].name} in {invoices[0].currency}.",
+                fix="Credit the invoice in Odoo by hand.", subject=refund.currency,
+            )  # fmt: skip
+        if refund.total < 0:
+            raise RecordError(
+                "negative_refund", "The refund takes more from the buyer than it pays back.",
+                fix="Look at the refund in the marketplace; invoice in Odoo by hand what the buyer owes.",
+            )  # fmt: skip
+        pairs = [(line, self._find_lines(line)) for line in refund.lines]
+        self._ensure_not_credited(pairs)
+        lines = tuple(self._draft_lines(refund, pairs))
+        if refund.total > self._left:
+            raise RecordError(
+                "exceeds_invoice",
+                f"The refund is {to_decimal(refund.total, refund.currency)} {refund.currency}, and of what "
+                f"{self._books.name} was invoiced {to_decimal(max(0, self._left), refund.currency)} are left.",
+                fix="Compare the order's invoices and credit notes in Odoo with its refunds in the marketplace.",
+                subject=self._books.name,
+            )  # fmt: skip
+        self._left -= refund.total
+        self._take(lines)
+        invoice = self._choose_invoice(lines)
+        day = business_day(refund.created_at, self._zone)
+        return CreditNote(
+            xid=credit_xid(self._books.label, refund.refund_id), refund_id=refund.refund_id, order_id=refund.order_id,
+            day=max(day, invoice.dated or day), ref=refund.refund_id, origin=self._books.name, total=refund.total,
+            currency=refund.currency,
+            invoice=invoice, lines=lines,
+        )  # fmt: skip
+
+    def _find_lines(self, line: RefundLine) -> list[SaleLine]:
+        """The order's lines that money is paid back for; none where it is for no line."""
+        if line.kind is RefundKind.GOODWILL:
+            return []
+        hits = self._books.lines_of(line.order_line_id) if line.order_line_id else []
+        if not hits and line.kind is RefundKind.SHIPPING:
+            return [shipping for shipping in self._books.lines if shipping.is_shipping]
+        if not hits and line.sku:
+            hits = [goods for goods in self._books.lines if goods.is_goods and goods.sku == line.sku]
+            hits = [max(hits, key=lambda goods: self._units[goods.line_id])] if hits else []
+        if not hits:
+            raise RecordError(
+                "unknown_refund_line",
+                f"Line {line.line_id[:40]} of the refund is about no line of {self._books.name} in Odoo.",
+                fix="Credit the invoice in Odoo by hand; our lane recognises a credit note of the same amount.",
+                subject=line.order_line_id[:40] or line.sku[:40],
+            )  # fmt: skip
+        return hits
+
+    def _ensure_not_credited(self, pairs: Iterable[tuple[RefundLine, Sequence[SaleLine]]]) -> None:
+        """Refuse what a credit note of somebody else is about already."""
+        about = {line.line_id for _, lines in pairs for line in lines}
+        for move in self._free:
+            if any(line.sale_lines & about for line in move.lines):
+                raise RecordError(
+                    "credited_already",
+                    f"The credit note {move.label} in Odoo is about the same lines, for "
+                    f"{to_decimal(self._books.worth(move), move.currency)} {move.currency}.",
+                    fix="Correct it to the refund's amount, or delete it if it is a draft; then replay the refund.",
+                    subject=move.label,
+                )  # fmt: skip
+
+    def _draft_lines(self, refund: Refund, pairs: Sequence[tuple[RefundLine, Sequence[SaleLine]]]) -> list[CreditLine]:
+        lines: list[CreditLine] = []
+        for line, sold in pairs:
+            if line.kind is RefundKind.GOODS:
+                lines += self._draft_goods(line, sold[0])
+            elif sold and line.amount:
+                lines += self._draft_parts(line, sold)
+        for line, sold in sorted(pairs, key=lambda pair: -pair[0].amount):
+            if not sold and line.amount:
+                lines += self._draft_goodwill(line, lines)
+        lines = [self._add_rate(line) for line in lines]
+        off = round_off([(line.amount, line.rate, line.included) for line in lines], self._books.per_line)
+        if off:
+            lines.append(CreditLine(line_id="rounding", name="Rounding difference", amount=-off, taxes=(),
+                                    account_id=self._find_account(0, ())[0]))  # fmt: skip
+        return lines
+
+    def _add_rate(self, line: CreditLine) -> CreditLine:
+        rate, included = self._books.rate(line.taxes)
+        return msgspec.structs.replace(line, rate=rate, included=included)
+
+    def _draft_goods(self, line: RefundLine, sold: SaleLine) -> list[CreditLine]:
+        units = line.quantity * self._packs.get((self._books.order_id, line.order_line_id), 1)
+        if units > self._units[sold.line_id]:
+            raise _refuse_unbilled(self._books, sold, units, self._units[sold.line_id])
+        account, analytic = self._find_account(sold.line_id, sold.taxes)
+        comes_back = line.is_returned is not False
+        back = min(units, self._came_back[sold.line_id]) if comes_back else 0
+        may_link = comes_back and sold.by_delivery and sold.is_goods
+        waiting = units - back if may_link else 0
+        parts = [back, *([1] * waiting if waiting <= MOST_UNIT_LINES else [waiting]), units - back - waiting]
+        amounts = divide_by_unit(line.amount, parts)
+        return [
+            CreditLine(
+                line_id=f"{line.line_id}-{count}" if count else line.line_id, name=sold.name, amount=amount,
+                taxes=sold.taxes, quantity=quantity, account_id=account, analytic=analytic, of=sold.line_id,
+                product_id=sold.product_id if comes_back else 0, unit_id=sold.unit_id if comes_back else 0,
+                has_units=True, may_link=may_link, is_linked=may_link and count == 0,
+            )
+            for count, (quantity, amount) in enumerate(zip(parts, amounts, strict=True)) if quantity
+        ]  # fmt: skip
+
+    def _draft_parts(self, line: RefundLine, sold: Sequence[SaleLine]) -> list[CreditLine]:
+        """Money for shipping, or for a part of a price."""
+        weights = [(part.taxes, max(0, _sum_billed(self._books, part))) for part in sold]
+        of = {part.taxes: part for part in reversed(sold)}
+        return [
+            self._draft_share(line, share, of[share.taxes].name, count, of[share.taxes])
+            for count, share in enumerate(divide_by_tax(line.amount, weights))
+        ]
+
+    def _draft_goodwill(self, line: RefundLine, beside: Sequence[CreditLine]) -> list[CreditLine]:
+        positive = [(part.taxes, part.amount) for part in beside if part.amount > 0]
+        left = dict(self._left_by_tax)
+        for part in beside:
+            left[part.taxes] = left.get(part.taxes, 0) - part.amount
+        weights = positive if line.amount < 0 and positive else list(left.items())
+        name = "Refund" if line.amount > 0 else "Deduction"
+        shares = divide_by_tax(line.amount, [(taxes, max(0, amount)) for taxes, amount in weights])
+        return [self._draft_share(line, share, name, count, None) for count, share in enumerate(shares)]
+
+    def _draft_share(self, line: RefundLine, share: Share, name: str, count: int, sold: SaleLine | None) -> CreditLine:
+        account, analytic = self._find_account(sold.line_id if sold else 0, share.taxes)
+        return CreditLine(
+            line_id=f"{line.line_id}-{count}" if count else line.line_id, name=name, amount=share.amount,
+            taxes=share.taxes, account_id=account, analytic=analytic, of=sold.line_id if sold else 0,
+            product_id=sold.product_id if sold and not sold.is_goods else 0,
+        )  # fmt: skip
+
+    def _find_account(self, sale_line: int, taxes: TaxIds) -> tuple[int, str]:
+        """(account, analytic distribution) of the invoice's line, else of the largest one with the same taxes, else of
+        the largest."""
+        lines = [line for move in self._books.invoices for line in self._books.own_lines(move)]
+        lines.sort(key=lambda line: (sale_line in line.sale_lines, line.taxes == taxes, line.total, -line.line_id))
+        return (lines[-1].account_id, lines[-1].analytic) if lines else (0, "")
+
+    def _take(self, lines: Iterable[CreditLine]) -> None:
+        for line in lines:
+            self._left_by_tax[line.taxes] = self._left_by_tax.get(line.taxes, 0) - line.amount
+            if line.has_units:
+                self._units[line.of] -= line.quantity
+            if line.is_linked:
+                self._came_back[line.of] -= line.quantity
+
+    def _choose_invoice(self, lines: Iterable[CreditLine]) -> Move:
+        """The posted invoice that most of the money is about; the first one of several."""
+        worth = {
+            invoice.move_id: sum(
+                line.amount for line in lines if any(line.of in billed.sale_lines for billed in invoice.lines)
+            )
+            for invoice in self._books.invoices
+        }
+        return max(self._books.invoices, key=lambda invoice: (worth[invoice.move_id], -invoice.move_id))
+
+
+def _sum_by_tax(books: SaleBooks) -> dict[TaxIds, int]:
+    """Minor units of the invoices less the credit notes, by taxes."""
+    left: dict[TaxIds, int] = {}
+    for sign, moves in ((1, books.invoices), (-1, books.credits)):
+        for move in moves:
+            for line in books.own_lines(move):
+                left[line.taxes] = left.get(line.taxes, 0) + sign * line.total
+    return left
+
+
+def _sum_billed(books: SaleBooks, sold: SaleLine) -> int:
+    return sum(line.total for move in books.invoices for line in move.lines if sold.line_id in line.sale_lines)
+
+
+def _count_units(books: SaleBooks, sold: SaleLine) -> int:
+    """Units of a line that may be credited: invoiced, and on no credit note, ours without a link included."""
+    units = sum(
+        (line.quantity for move in books.invoices for line in move.lines if sold.line_id in line.sale_lines), Decimal(0)
+    )
+    for move in books.credits:
+        units -= sum(
+            line.quantity for line in move.lines
+            if sold.line_id in line.sale_lines or read_units_of(line.xid)[0] == sold.line_id
+        )  # fmt: skip
+    return int(units)
+
+
+def plan_links(books: SaleBooks) -> list[tuple[int, int]]:
+    """(credit note's line, order's line) for units of our credit notes that have come back since."""
+    came_back = {line.line_id: line.came_back for line in books.lines}
+    links = []
+    for line in sorted((line for move in books.credits for line in move.lines), key=lambda line: line.line_id):
+        of, may_link = read_units_of(line.xid)
+        if may_link and not line.sale_lines and 0 < line.quantity <= came_back.get(of, 0):
+            came_back[of] -= int(line.quantity)
+            links.append((line.line_id, of))
+    return links
+
+
+def _compare(move: Move, refund: Refund) -> Iterable[Reason]:
+    if move.state == "cancel":
+        yield Flag(
+            "credit_cancelled", f"The credit note {move.label} of the refund was cancelled in Odoo.",
+            "Leave it if the refund is booked otherwise; else set it back to draft and post it.", move.label,
+        )  # fmt: skip
+    elif move.total != refund.total and move.state == "posted":
+        yield Flag(
+            "credit_differs",
+            f"The channel now says {to_decimal(refund.total, refund.currency)} {refund.currency}, the credit note "
+            f"{move.label} {to_decimal(move.total, move.currency)} {move.currency}.",
+            "Credit or invoice the difference in Odoo by hand.", move.label,
+        )  # fmt: skip
+
+
+def _refuse_uninvoiced(books: SaleBooks) -> RecordError:
+    drafts = [move for move in books.moves if not move.is_credit and move.state == "draft"]
+    what = f"its invoice {drafts[0].label} is a draft" if drafts else "it has no invoice"
+    return RecordError(
+        "not_invoiced", f"{books.name} was refunded, and {what}.",
+        fix="Post its invoice in Odoo, or cancel what was never sent; the refund then goes on by itself.",
+        subject=books.name,
+    )  # fmt: skip
+
+
+def _refuse_unbilled(books: SaleBooks, sold: SaleLine, units: int, left: int) -> RecordError:
+    return RecordError(
+        "not_invoiced",
+        f"{units} of {sold.sku or sold.name[:40]} were refunded, and of what {books.name} was invoiced for them "
+        f"{max(0, left)} are left to credit.",
+        fix="Invoice what was sent, or lower the quantity of the order's line by what was never sent.",
+        subject=sold.sku,
+    )  # fmt: skip
+
+
+__all__ = ["CreditLine", "CreditNote", "NotDue", "Plan", "Standing", "plan_credit_notes", "plan_links"]

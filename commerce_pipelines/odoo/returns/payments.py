@@ -1,0 +1,71 @@
+"""Payments registered in Odoo for posted invoices and credit notes.
+
+What belongs here: journals by name, Odoo's payment wizard. What does not: which document is to be paid (credits.py,
+billing.py).
+
+A repeat pays nothing twice: what has no residual is left out, and Odoo refuses to pay it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from ...core.errors import RecordError
+from ..reference.names import Kind, find_names
+from ..rpc.client import OdooClient
+from ..rpc.each import on_groups
+from ..rpc.errors import OdooRefusal
+from ..sales.confirming import tracking
+
+_JOURNAL = Kind("account.journal", "unknown_journal", "journal", "returns", ("name", "code"))
+
+
+class Payer:
+    """Registers payments in one journal, which is looked up once."""
+
+    def __init__(self, client: OdooClient, journal: str) -> None:
+        self._client, self._name = client, journal
+
+    def register(self, days: Mapping[int, date]) -> dict[int, RecordError]:
+        """Pay what is open of these documents. days: the payment's day by document. Refusals by document."""
+        if not days:
+            return {}
+        journal = self._find_journal()
+        if journal is None:
+            error = RecordError(
+                "unknown_journal", f"Odoo has no journal named {self._name}.",
+                fix="Correct the name in the channel's `returns`, or create the journal in Odoo.", subject=self._name,
+            )  # fmt: skip
+            return dict.fromkeys(days, error)
+        refused: dict[int, OdooRefusal] = {}
+        for day in sorted(set(days.values())):
+            ids = [move for move, of in days.items() if of == day]
+            refused |= on_groups(
+                self._client, lambda group, day=day: self._pay(group, journal, day),  # type: ignore[misc]
+                "account.payment.register", ids, self._list_open,
+            )  # fmt: skip
+        return {
+            move: RecordError(
+                "refused_by_odoo",
+                f"Odoo refuses the payment, in {refusal.what}.",
+                fix="Fix in Odoo what its own words name, then replay the record.",
+                words=refusal.words,
+            )
+            for move, refusal in refused.items()
+        }
+
+    def _pay(self, moves: Sequence[int], journal: int, day: date) -> None:
+        context = {**tracking(self._client), "active_model": "account.move", "active_ids": list(moves)}
+        values = {"journal_id": journal, "group_payment": False, "payment_date": day.isoformat()}
+        wizard = self._client.call("account.payment.register", "create", context=context, vals_list=[values])
+        self._client.call("account.payment.register", "action_create_payments", ids=wizard, context=context)
+
+    def _list_open(self, moves: Sequence[int]) -> list[int]:
+        rows = self._client.call(
+            "account.move", "read", ids=list(moves), fields=["amount_residual", "payment_state"], load=None
+        )
+        return [row["id"] for row in rows if row["amount_residual"] and row["payment_state"] != "in_payment"]
+
+    def _find_journal(self) -> int | None:
+        return find_names(self._client, _JOURNAL, [self._name], self._client.who.lang).get(self._name)
