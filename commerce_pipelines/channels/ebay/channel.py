@@ -13,6 +13,8 @@ from .api.account import Account
 from .inventory.listings import EbayListings
 from .inventory.quantities import EbayQuantities
 from .orders.reading import EbayOrders
+from .orders.rest_reading import FulfillmentOrders
+from .returns.reading import EbayRefunds
 from .settings import Settings
 
 
@@ -22,6 +24,7 @@ class EbayChannel(Channel):
     orders: EbayOrders
     listings: EbayListings
     quantities: EbayQuantities
+    refunds: EbayRefunds | None
 
     def __init__(
         self,
@@ -36,3 +39,6 @@ class EbayChannel(Channel):
         self.orders = EbayOrders(account, instruments.now)
         self.listings = EbayListings(account)
         self.quantities = EbayQuantities(account, buckets)
+        # The Trading API names the lines of an order differently, and states no refund of a line.
+        lists = FulfillmentOrders(account, instruments.now) if settings.orders_api == "fulfillment" else None
+        self.refunds = EbayRefunds(lists, settings, instruments.now) if lists else None

@@ -1,4 +1,5 @@
-"""Types that every topic shares: ids, tokens, errors of the Sell APIs, and the error for an order that cannot be read.
+"""Types that every topic shares: ids, amounts, tokens, errors of the Sell APIs, the error for an order that cannot be
+read, and whom a record is about.
 
 What belongs here: the vendor's shapes under the vendor's names. What does not: orders (orders/rest_payloads.py), items
 and offers (inventory/payloads.py), the Trading API (trading_payloads.py).
@@ -6,6 +7,7 @@ and offers (inventory/payloads.py), the Trading API (trading_payloads.py).
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -14,11 +16,21 @@ from ....core.errors import RecordError
 
 # Ids of orders before 2019 contain an exclamation mark (6498414015!260000000562911).
 Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z*!_-]{1,64}$")]
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
 
 
 class _Payload(msgspec.Struct, rename="camel", gc=False):
     pass
+
+
+class Amount(_Payload):
+    """`value` is in `currency`. An amount that eBay converted also states its original currency."""
+
+    value: str
+    currency: Currency
+    converted_from_value: str | None = None
+    converted_from_currency: str | None = None
 
 
 class Error(_Payload):
@@ -51,3 +63,8 @@ def bad_payload(reason: str) -> RecordError:
         fix="Look at the landed answer; where eBay changed its API, channels/ebay/orders/rest_payloads.py must follow.",
         subject=reason.partition(" - at `")[2].rstrip("`"),
     )
+
+
+def subject(username: str, order_id: str) -> str:
+    """The user name, which stays the same for a buyer, while eBay removes the e-mail after 14 days."""
+    return f"ebay:{username}" if username else f"order:{order_id}"

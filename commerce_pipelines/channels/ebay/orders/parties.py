@@ -1,7 +1,7 @@
 """What both of eBay's APIs state in the same way about people and parcels.
 
-What belongs here: who a data subject is, relay addresses, the reference above a hub's street. What does not: the shapes
-of either API.
+What belongs here: relay addresses, the reference above a hub's street. What does not: the shapes of either API, who a
+data subject is (api/payloads.py).
 """
 
 from __future__ import annotations
@@ -10,11 +10,6 @@ from ....domain.keys import email_key
 from ....domain.orders.order import Address
 
 _INVALID = "Invalid Request"  # eBay's text in place of data that it withholds
-
-
-def subject(username: str, order_id: str) -> str:
-    """The user name, which stays the same for a buyer, while eBay removes the e-mail after 14 days."""
-    return f"ebay:{username}" if username else f"order:{order_id}"
 
 
 def first_email(*addresses: str | None) -> str:

@@ -8,15 +8,12 @@ loaded are required here.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
 from ....core.legible import decode_json, says
-from ..api.payloads import Currency, Id, bad_payload
-
-Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+from ..api.payloads import Amount, Id, Instant, bad_payload
 
 PaymentStatus = Literal["FAILED", "FULLY_REFUNDED", "PAID", "PARTIALLY_REFUNDED", "PENDING"]
 FulfillmentStatus = Literal["FULFILLED", "IN_PROGRESS", "NOT_STARTED"]
@@ -25,15 +22,6 @@ CancelState = Literal["CANCELED", "CANCELLED", "IN_PROGRESS", "NONE_REQUESTED"]
 
 class _Payload(msgspec.Struct, rename="camel", gc=False):
     pass
-
-
-class Amount(_Payload):
-    """`value` is in `currency`. An amount that eBay converted also states its original currency."""
-
-    value: str
-    currency: Currency
-    converted_from_value: str | None = None
-    converted_from_currency: str | None = None
 
 
 class Address(_Payload):

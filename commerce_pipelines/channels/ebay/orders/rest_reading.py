@@ -36,9 +36,12 @@ class FulfillmentOrders:
     def __init__(self, account: Account, now: Callable[[], datetime]) -> None:
         self._account, self._now = account, now
 
-    def changed(self, window: Window, resume: str | None, unchanged: Unchanged | None) -> Iterator[Page]:
+    def changed(
+        self, window: Window, resume: str | None, unchanged: Unchanged | None, *, whole: bool = True
+    ) -> Iterator[Page]:
+        """whole: with the fields that only getOrder gives."""
         place = read_place(resume, "lastmodifieddate")
-        return self._list_pages("lastmodifieddate", window, place, unchanged=unchanged)
+        return self._list_pages("lastmodifieddate", window, place, whole=whole, unchanged=unchanged)
 
     def created(self, window: Window, *, whole: bool = True) -> Iterator[Page]:
         return self._list_pages("creationdate", window, None, whole=whole)

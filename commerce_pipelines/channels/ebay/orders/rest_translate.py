@@ -18,10 +18,11 @@ from ....domain.keys import is_relay
 from ....domain.money import to_minor
 from ....domain.orders.order import Address, Buyer, FulfilledBy, Order, OrderStatus, Payment, Review, Shipped, check
 from ...capabilities import Head
+from ..api.payloads import Amount, subject
 from ..marketplaces import BY_ID
 from . import rest_payloads
 from .charges import Item, Priced, Summary, price, to_order_currency, unpriced
-from .parties import first_email, phone, state, subject, with_reference
+from .parties import first_email, phone, state, with_reference
 
 PAID = frozenset(("PAID", "PARTIALLY_REFUNDED", "FULLY_REFUNDED"))
 CANCELLED = frozenset(("CANCELED", "CANCELLED"))
@@ -101,13 +102,13 @@ def marketplace_of(order: rest_payloads.Order, home: str) -> str:
     return line.purchase_marketplace_id or line.listing_marketplace_id or home
 
 
-def minor(amount: rest_payloads.Amount | None, currency: str) -> int:
+def minor(amount: Amount | None, currency: str) -> int:
     """Minor units, 0 for no amount. An amount that eBay converted is not the order's money:
     RecordError(`mixed_currency`)."""
     return to_order_currency(amount.value, amount.currency, currency) if amount else 0
 
 
-def _read_minor_in(amount: rest_payloads.Amount | None, currency: str) -> int | None:
+def _read_minor_in(amount: Amount | None, currency: str) -> int | None:
     """The amount in the order's currency. Payments and refunds are stated in the currency of the seller's payout, with
     the order's currency beside it."""
     if amount is None:
@@ -156,7 +157,7 @@ def _read_bare_item(line: rest_payloads.LineItem) -> Item:
 
 
 def _read_summary(stated: rest_payloads.PricingSummary, currency: str) -> Summary:
-    def positive(amount: rest_payloads.Amount | None) -> int | None:
+    def positive(amount: Amount | None) -> int | None:
         return None if amount is None else abs(minor(amount, currency))
 
     return Summary(

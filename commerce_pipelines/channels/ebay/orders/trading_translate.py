@@ -19,10 +19,10 @@ from ....domain.money import allocate, to_minor
 from ....domain.orders.order import Address, Buyer, Order, OrderStatus, Payment, Review, Shipped, check
 from ...capabilities import Head
 from ..api import trading_payloads as payloads
-from ..api.payloads import bad_payload
+from ..api.payloads import bad_payload, subject
 from ..marketplaces import BY_ID, BY_SITE_NAME
 from .charges import Item, Priced, Summary, price, to_order_currency, unpriced
-from .parties import first_email, phone, state, subject, with_reference
+from .parties import first_email, phone, state, with_reference
 
 CANCELLED = frozenset(
     ("CancelComplete", "CancelClosedNoRefund", "CancelClosedWithRefund", "CancelClosedUnknownRefund",
