@@ -1,7 +1,7 @@
 """The shop's server: tokens, versions, scopes, points, and what each of them refuses.
 
 What belongs here: everything around a GraphQL query that Shopify checks. What does not: GraphQL (execution.py), the
-shop's state (shop.py, stock.py).
+shop's state (shop.py, stock.py, fulfilment.py).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from ..server import Call, Reply, StandIn
 from .bulk import Bulk
 from .execution import Data, Execution, Refused, actual_cost
+from .fulfilment import Fulfilments
 from .shop import Orders
 from .stock import Stock
 
@@ -23,7 +24,8 @@ STATIC_TOKEN = "shpat_sandbox"
 TOKEN_LIFE = timedelta(seconds=86_399)
 SCOPES = frozenset(
     ("read_orders", "read_all_orders", "read_customers",
-     "read_products", "read_inventory", "write_inventory", "read_locations")
+     "read_products", "read_inventory", "write_inventory", "read_locations",
+     "read_merchant_managed_fulfillment_orders", "write_merchant_managed_fulfillment_orders")
 )  # fmt: skip
 NEEDED = {
     "orders": "read_orders",
@@ -32,6 +34,8 @@ NEEDED = {
     "productVariants": "read_products",
     "inventoryItem": "read_inventory",
     "inventorySetQuantities": "write_inventory",
+    "fulfillmentCreate": "write_merchant_managed_fulfillment_orders",
+    "fulfillmentTrackingInfoUpdate": "write_merchant_managed_fulfillment_orders",
 }
 _REFUSED_TOKEN = {"errors": "[API] Invalid API key or access token (unrecognized login or wrong password)"}
 
@@ -54,6 +58,7 @@ class ShopifyStandIn(StandIn):
     ) -> None:
         super().__init__(port, now)
         self.shop, self.orders, self.stock, self.bulk = shop, Orders(), Stock(), Bulk()
+        self.fulfilments = Fulfilments(self.orders)
         self.points, self.restore = points, restore
         self.scopes, self.served, self.deprecated = SCOPES, VERSION, ""
         self.valid_for = {static_token: datetime.max.replace(tzinfo=UTC)}  # token -> until when
@@ -140,6 +145,9 @@ class ShopifyStandIn(StandIn):
         shop = {"name": "Sandbox Coffee", "myshopifyDomain": self.shop, "currencyCode": "EUR", "taxesIncluded": True}
         orders = self.orders.fields(now, "read_all_orders" in self.scopes)
         return {"shop": shop, "currentAppInstallation": installation, **orders, **self.stock.fields(),
+                "nodes": lambda arguments: [
+                    self.fulfilments.find_order(gid) or self.orders.find_record(gid) for gid in arguments["ids"]
+                ],
                 "bulkOperation": lambda arguments: self.bulk.state(arguments["id"], self.url)}  # fmt: skip
 
     def _build_mutations(self, execution: Execution) -> Data:
@@ -149,4 +157,10 @@ class ShopifyStandIn(StandIn):
         def run_bulk(arguments: Data) -> Any:
             return self.bulk.run(arguments["query"], self._build_queries())
 
-        return {"inventorySetQuantities": set_quantities, "bulkOperationRunQuery": run_bulk}
+        now = self.now()
+        return {
+            "inventorySetQuantities": set_quantities,
+            "bulkOperationRunQuery": run_bulk,
+            "fulfillmentCreate": lambda arguments: self.fulfilments.create(arguments["fulfillment"], now),
+            "fulfillmentTrackingInfoUpdate": lambda arguments: self.fulfilments.set_tracking(arguments, now),
+        }

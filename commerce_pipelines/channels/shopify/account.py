@@ -25,6 +25,8 @@ WITHOUT_FOR_STOCK = dict.fromkeys(
     ("read_products", "read_inventory", "read_locations", "write_inventory"), "stock cannot be read and published"
 )
 
+WITHOUT_FOR_PARCELS = {"write_merchant_managed_fulfillment_orders": "no parcel can be confirmed"}
+
 
 class Installation(msgspec.Struct, frozen=True):
     accessScopes: list[dict[str, str]]
@@ -61,7 +63,7 @@ class ShopifyAccount(Account):
             raise CredentialError(f"{name}: the app lacks the scope read_orders; grant it and install it again.")
         parts = [f"Shopify: {shop.name} ({shop.myshopifyDomain})", shop.currencyCode]
         parts.append("prices with tax" if shop.taxesIncluded else "prices without tax")
-        wanted = WITHOUT | (WITHOUT_FOR_STOCK if self._settings.inventory.enabled else {})
+        wanted = WITHOUT | self._list_needed()
         parts += [f"without {scope}: {means}" for scope, means in wanted.items() if scope not in self.scopes]
         return AccountId(account_id=shop.myshopifyDomain, description=", ".join(parts) + ".")
 
@@ -81,10 +83,19 @@ class ShopifyAccount(Account):
         return self._settings.warnings(today)
 
     def lacks(self) -> list[str]:
-        """Scopes without which orders of customers cannot be read or stock cannot be published."""
+        """Scopes without which orders of customers cannot be read, stock not published or parcels not confirmed."""
         self.probe()
-        wanted = ["read_customers", *(WITHOUT_FOR_STOCK if self._settings.inventory.enabled else ())]
-        if not (missing := [scope for scope in wanted if scope not in self.scopes]):
+        needed = self._list_needed()
+        if not (missing := [scope for scope in ("read_customers", *needed) if scope not in self.scopes]):
             return []
-        why = ", for orders of customers" if missing == ["read_customers"] else ", for orders and stock"
+        stock = any(scope in WITHOUT_FOR_STOCK for scope in missing)
+        parcels = any(scope in WITHOUT_FOR_PARCELS for scope in missing)
+        kinds = ["orders and stock" if stock else "orders of customers" if "read_customers" in missing else ""]
+        kinds.append("parcels" if parcels else "")
+        why = f", for {' and '.join(filter(None, kinds))}"
         return [f"the app lacks {', '.join(missing)}{why}: grant it in the Dev Dashboard and install it again."]
+
+    def _list_needed(self) -> dict[str, str]:
+        """Scopes that the settings need besides those of every shop, and what is missing without them."""
+        stock = WITHOUT_FOR_STOCK if self._settings.inventory.enabled else {}
+        return stock | (WITHOUT_FOR_PARCELS if self._settings.fulfilment.enabled else {})

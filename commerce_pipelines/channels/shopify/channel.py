@@ -10,6 +10,7 @@ from ..capabilities import Channel
 from ..http.throttle import BucketStore, TokenStore
 from .account import ShopifyAccount
 from .api.connect import connect
+from .fulfilment.shipments import ShopifyShipments
 from .inventory.quantities import ShopifyInventory
 from .orders.reading import ShopifyOrders
 from .returns.reading import ShopifyRefunds, ShopifyReturns
@@ -24,6 +25,7 @@ class ShopifyChannel(Channel):
     quantities: ShopifyInventory
     returns: ShopifyReturns
     refunds: ShopifyRefunds
+    shipments: ShopifyShipments
 
     def __init__(
         self,
@@ -39,3 +41,4 @@ class ShopifyChannel(Channel):
         self.listings = self.quantities = ShopifyInventory(graphql, session, instruments.sleep)
         self.returns = ShopifyReturns(graphql, settings, self.account, instruments.now)
         self.refunds = ShopifyRefunds(graphql, settings, self.account, instruments.now)
+        self.shipments = ShopifyShipments(graphql, settings.fulfilment.notify)

@@ -52,29 +52,40 @@ def judge(channel: str, sent: SentShipment, shown: ShownOrder, own: str = "") ->
     """What the channel has of a shipment. channel: its name in sentences. own: the reference that the parcel has on a
     channel where we choose it, '' elsewhere."""
     shipment = sent.shipment
-    if parcel := _find_ours(shipment, shown, own):
-        return Outcome(key=sent.key, status="accepted", reference=parcel.reference)
-    status, code, message = _explain_absence(channel, shipment, shown)
+    named = [parcel for parcel in shown.parcels if own and parcel.reference == own]
+    parcels = [parcel for parcel in named or shown.parcels if _has_number(parcel, shipment)]
+    complete, begun = _count_units(shipment, shown, parcels)
+    closed = _find_closed(shipment, shown)
+    if not shipment.tracking_number:
+        # Without a number, any parcel may be ours: all units shipped is success, and some of them is not clear.
+        complete, begun = complete and bool(closed), begun and not closed and any(not p.numbers for p in parcels)
+    elif own and not named:
+        # A number may be on two parcels of ours: one that is called otherwise is ours only if no units are open.
+        complete, begun = complete and bool(closed), False
+    if complete:
+        return Outcome(key=sent.key, status="accepted", reference=parcels[0].reference)
+    if begun:
+        message = f"{channel} shows some of the parcel's units as shipped: compare the parcel with the marketplace."
+        return Outcome(key=sent.key, status="unknown", code="partly_shown", message=message)
+    status, code, message = _explain_absence(channel, shipment, shown, closed)
     return Outcome(key=sent.key, status=status, code=code, message=message)
 
 
-def _find_ours(shipment: Shipment, shown: ShownOrder, own: str) -> ShownParcel | None:
-    """The parcel with our number, if parcels with it hold our lines; of a shipment without a number, a parcel that
-    holds the lines that are shipped."""
-    named = [parcel for parcel in shown.parcels if own and parcel.reference == own]
-    parcels = named or shown.parcels
-    if shipment.tracking_number:
-        wanted = plain(shipment.tracking_number)
-        parcels = [parcel for parcel in parcels if wanted in map(plain, parcel.numbers)]
-    complete = all(
-        sum(parcel.lines.get(line.line_id, 0) for parcel in parcels) >= line.quantity for line in shipment.lines
-    )
-    if not parcels or not complete:
-        return None
-    # A number may be on two parcels of ours. A parcel that is not called as we call ours is ours only if no units are
-    # open that the channel would still have to be told of.
-    doubtful = (own and not named) or not shipment.tracking_number
-    return None if doubtful and not _find_closed(shipment, shown) else parcels[0]
+def _has_number(parcel: ShownParcel, shipment: Shipment) -> bool:
+    wanted = plain(shipment.tracking_number)
+    return not wanted or wanted in map(plain, parcel.numbers)
+
+
+def _count_units(shipment: Shipment, shown: ShownOrder, parcels: Sequence[ShownParcel]) -> tuple[bool, bool]:
+    """(whether the parcels hold all units of the shipment, whether they hold any). Units for which the channel waits no
+    more cannot be told of."""
+    complete, begun = bool(shipment.lines), False
+    for line in shipment.lines:
+        units = sum(parcel.lines.get(line.line_id, 0) for parcel in parcels)
+        left = shown.lines[line.line_id].open if line.line_id in shown.lines else 0
+        complete = complete and (units >= line.quantity or (units > 0 and left <= 0))
+        begun = begun or units > 0
+    return complete, begun
 
 
 def _find_closed(shipment: Shipment, shown: ShownOrder) -> str:
@@ -85,12 +96,11 @@ def _find_closed(shipment: Shipment, shown: ShownOrder) -> str:
     return ""
 
 
-def _explain_absence(channel: str, shipment: Shipment, shown: ShownOrder) -> tuple[Verdict, str, str]:
+def _explain_absence(channel: str, shipment: Shipment, shown: ShownOrder, closed: str) -> tuple[Verdict, str, str]:
     """(verdict, code, sentence) of a shipment that the channel does not show."""
     for line in shipment.lines:
         if line.line_id not in shown.lines:
             return "refused", "no_such_line", f"{channel} has no line {line.line_id[:40]} in this order."
-    closed = _find_closed(shipment, shown)
     if not closed:
         return "absent", "", ""
     name = f"line {closed[:40]}"

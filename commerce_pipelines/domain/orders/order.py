@@ -112,8 +112,9 @@ class OrderLine(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
             marketplace collects and remits is not here: it is `Order.collected`.
     rate:   stated rate in parts per million (19 % = 190_000), summed over the line's tax lines; None = not stated.
     of:     the id of the product line that this line belongs to, for a discount, shipping or gift wrap of one line.
-    shipped: units of a product line that the channel counts as shipped, 0 to quantity; whoever reported them. Part of
-            no comparison: what was sold stays the same when it is shipped.
+    shipped: units of a product line that the channel surely counts as shipped, 0 to quantity, whoever reported them; a
+            channel that counts no units by line says so of whole lines or orders only. Part of no comparison: what was
+            sold stays the same when it is shipped.
     """
 
     line_id: str  # stable for the life of the order; unique in it

@@ -81,8 +81,10 @@ def judge_data(query: str, variables: dict[str, Any] | None, data: Any) -> None:
 
 
 def _find_type(value: dict[str, Any], info: Any, abstract: Any) -> str:
-    """The first possible type that has all the fields of the answer."""
-    for candidate in info.schema.get_possible_types(abstract):
+    """The type in the value's id, else the first possible type that has all the fields of the answer."""
+    possible = info.schema.get_possible_types(abstract)
+    named = str(value.get("id", "")).removeprefix("gid://shopify/").partition("/")[0]
+    for candidate in sorted(possible, key=lambda candidate: candidate.name != named):
         if set(value) <= set(candidate.fields):
             return str(candidate.name)
     raise TypeError(f"no type of {abstract} has the fields {sorted(value)}")

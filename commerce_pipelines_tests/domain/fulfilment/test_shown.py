@@ -60,13 +60,20 @@ def test_a_parcel_in_two_records_is_one() -> None:
     """Shopify makes a fulfilment for each location."""
     shown = order(parcel(a=1), parcel(b=2), a=(0, 1), b=(0, 2))
     assert verdict(sent(("a", 1), ("b", 2)), shown) == ("accepted", "")
-    assert verdict(sent(("a", 1), ("b", 2)), order(parcel(a=1), a=(0, 1), b=(2, 0)))[0] != "accepted"
+    assert verdict(sent(("a", 1), ("b", 2)), order(parcel(a=1), a=(0, 1), b=(2, 0))) == ("unknown", "partly_shown")
+
+
+def test_units_that_nobody_waits_for_are_not_missed() -> None:
+    assert verdict(sent(("a", 3)), order(parcel(a=2), a=(0, 2))) == ("accepted", "")
+    assert verdict(sent(("a", 3)), order(parcel(a=2), a=(1, 2))) == ("unknown", "partly_shown")
 
 
 @pytest.mark.parametrize(("shown", "expected"), [
     (order(parcel("")), "accepted"),
     (order(parcel("SOMEBODY")), "accepted"),
-    (order(parcel(""), a=(1, 1)), "absent"),
+    (order(parcel(""), a=(1, 1)), "unknown"),
+    (order(parcel("SOMEBODY"), a=(1, 1)), "absent"),
+    (order(parcel("", b=1), a=(1, 0), b=(0, 1)), "absent"),
     (order(a=(1, 0)), "absent"),
 ])  # fmt: skip
 def test_a_parcel_without_a_number_is_there_when_its_units_are_shipped(shown: ShownOrder, expected: str) -> None:

@@ -2,7 +2,7 @@
 
 What belongs here: GraphQL documents, each valid against the Admin schema of `API_VERSION` (the tests check it), and the
 page sizes that keep them affordable. What does not: sending (orders/reading.py), reading the answer
-(orders/payloads.py, inventory/payloads.py).
+(orders/payloads.py, inventory/payloads.py, fulfilment/payloads.py).
 
 Only fields that an order in Odoo needs are requested: no browser address, no landing page, no marketing consent, no
 coordinates. Only one side of each money bag is requested (`currency_basis`), because each object costs a point.
@@ -272,6 +272,53 @@ SET_QUANTITIES = """
 mutation SetQuantities($input: InventorySetQuantitiesInput!, $key: String!) {
   inventorySetQuantities(input: $input) @idempotent(key: $key) {
     userErrors { code field message }
+  }
+}
+"""
+
+# Fulfilment orders are split, merged and moved under new ids, so that they are read right before each call. The parcels
+# that were sent are read only where there is a doubt: without them twice as many orders fit into one query.
+_OPEN = """fulfillmentOrders(first: $parcels) {
+        nodes {
+          id status
+          assignedLocation { location { id } }
+          supportedActions { action }
+          lineItems(first: $lines) { nodes { id remainingQuantity lineItem { id } } pageInfo { hasNextPage } }
+        }
+        pageInfo { hasNextPage }
+      }"""
+_SENT = """fulfillments(first: $parcels) {
+        id status
+        trackingInfo(first: 10) { number }
+        fulfillmentLineItems(first: $lines) { nodes { quantity lineItem { id } } pageInfo { hasNextPage } }
+      }"""
+_OF_ORDERS = """
+query Parcels($ids: [ID!]!, $parcels: Int!, $lines: Int!) {
+  nodes(ids: $ids) {
+    ... on Order {
+      id
+      %PARTS%
+    }
+  }
+}
+"""
+OPEN_PARCELS, PARCELS = _OF_ORDERS.replace("%PARTS%", _OPEN), _OF_ORDERS.replace("%PARTS%", f"{_OPEN}\n      {_SENT}")
+
+# Shopify does not know a second call by a key: `@idempotent` is accepted here and has no effect.
+FULFIL = """
+mutation Fulfil($fulfillment: FulfillmentInput!) {
+  fulfillmentCreate(fulfillment: $fulfillment) {
+    fulfillment { id }
+    userErrors { field message }
+  }
+}
+"""
+
+SET_TRACKING = """
+mutation SetTracking($id: ID!, $tracking: FulfillmentTrackingInput!) {
+  fulfillmentTrackingInfoUpdate(fulfillmentId: $id, trackingInfoInput: $tracking, notifyCustomer: false) {
+    fulfillment { id }
+    userErrors { field message }
   }
 }
 """

@@ -175,9 +175,12 @@ class _Charges:
         kind = LineKind.GIFT_CARD if item.isGiftCard else LineKind.PRODUCT
         if is_tip:
             kind, self.tip = LineKind.TIP, self.tip - unit
+        # The order that is landed has no count for a line, so that a line is shipped when the whole order is.
+        shipped = quantity if kind is LineKind.PRODUCT and self._order.displayFulfillmentStatus == "FULFILLED" else 0
         line = OrderLine(
-            line_id=line_id, kind=kind, title=item.name, quantity=quantity, amount=unit * quantity, sku=item.sku or ""
-        )
+            line_id=line_id, kind=kind, title=item.name, quantity=quantity, amount=unit * quantity,
+            sku=item.sku or "", shipped=shipped,
+        )  # fmt: skip
         self._add(line, discounts, taxes, untaxed=self._taxed or item.isGiftCard or not item.taxable)
         for duty in item.duties or () if not self._order.dutiesIncluded else ():
             duty_line = OrderLine(

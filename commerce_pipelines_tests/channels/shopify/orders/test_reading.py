@@ -64,7 +64,10 @@ def shop(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
             judge(stand_in.exchanges)
 
 
-CONSTANT = ("LISTINGS", "LEVELS", "SET_QUANTITIES", "BULK_LISTINGS", "BULK_RUN", "BULK_STATE")
+CONSTANT = (
+    "LISTINGS", "LEVELS", "SET_QUANTITIES", "BULK_LISTINGS", "BULK_RUN", "BULK_STATE", "OPEN_PARCELS",
+    "PARCELS", "FULFIL", "SET_TRACKING",
+)  # fmt: skip
 MINTED = Credentials(client_id=Secret(env="SHOP_ID"), client_secret=Secret(env="SHOP_SECRET"))
 STATIC = Credentials(access_token=Secret(env="SHOP_TOKEN"))
 
