@@ -23,8 +23,9 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import IncompleteRead, NewConnectionError
 
 from .instruments import REAL
+from .obstacles import CONNECT_SECONDS
 
-CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
+READ_SECONDS = 30.0
 _CHUNK_BYTES = 65_536
 
 

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..core.errors import SettingsError
+from ..core.obstacles import connect_once
 from ..core.section import Secret
+
+if TYPE_CHECKING:
+    import apprise
 
 TARGETS_PAGE = "https://github.com/caronc/apprise/wiki"
 
@@ -53,7 +58,17 @@ def alert(targets: Sequence[Secret], subject: str, text: str) -> list[str]:
         sender = apprise.Apprise()
         sender.add(secret.value())
         if not sender.notify(title=subject, body=text, body_format=apprise.NotifyFormat.TEXT):
-            problems.append(
-                f"{secret.env}: the target did not take the message; check its URL, and that it can be reached."
-            )
+            problems.append(f"{secret.env} (alerts.targets): the message was not taken. {_explain(sender, secret)}")
     return problems
+
+
+def _explain(sender: apprise.Apprise, secret: Secret) -> str:
+    """Why a target did not take a message, as far as one more connection tells, because Apprise does not say it."""
+    (plugin,) = sender
+    host = getattr(plugin, "smtp_host", None) or getattr(plugin, "host", None)
+    encrypted = bool(getattr(plugin, "secure", False)) and getattr(plugin, "secure_mode", "ssl") == "ssl"
+    port = getattr(plugin, "port", None) or (443 if encrypted else 80)
+    obstacle = connect_once(host, port, encrypted=encrypted) if host else None
+    if obstacle is None:
+        return "Its server gave no answer, or a refusal: check path, token and receivers of its URL."
+    return f"Of its server: {obstacle.says}; {obstacle.fix.format(key=f'the URL in {secret.env}')}."

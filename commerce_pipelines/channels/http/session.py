@@ -30,6 +30,7 @@ from ...core.errors import (
     UnknownOutcome,
 )
 from ...core.instruments import Instruments
+from ...core.obstacles import find_obstacle
 from ...core.transport import TooLarge, exchange, is_cut_off, is_unsent, is_untrusted, new_session
 from ...core.urls import LOOPBACK
 from ...core.words import NO_WORDS, Words
@@ -83,11 +84,8 @@ _FAMILIES = {
     4: Rule(PermanentError, "the request is refused", undone=True),
     5: Rule(TransientError, f"the marketplace failed; {_AGAIN}", retry=True),
 }
-_BROKEN = Rule(TransientError, f"the connection failed; {_AGAIN}", retry=True)
-_UNTRUSTED = Rule(
-    PermanentError,
-    "its certificate is not trusted; check the endpoint, the machine's clock and its certificate store",
-)
+_BROKEN = Rule(TransientError, _AGAIN, retry=True)
+_UNTRUSTED = Rule(PermanentError, "nothing was sent")
 UNKNOWN = "it may have done its work, so that it is not sent again before somebody has looked at the other side."
 
 
@@ -212,9 +210,9 @@ class HttpSession:
             raise _Failure(Rule(ProtocolError, says), status, "") from None
         except (requests.exceptions.SSLError, urllib3.exceptions.SSLError) as error:
             rule = _BROKEN if is_cut_off(error) else _UNTRUSTED
-            raise _Failure(rule, status, type(error).__name__, sent=not is_untrusted(error)) from None
+            raise _Failure(rule, status, self._describe_obstacle(error), sent=not is_untrusted(error)) from None
         except (OSError, requests.RequestException, urllib3.exceptions.HTTPError, zlib.error) as error:
-            raise _Failure(_BROKEN, status, type(error).__name__, sent=not is_unsent(error)) from None
+            raise _Failure(_BROKEN, status, self._describe_obstacle(error), sent=not is_unsent(error)) from None
         finally:
             _log.info(
                 "%s %s status=%d ms=%d bytes=%d attempt=%d",
@@ -229,6 +227,14 @@ class HttpSession:
         wait = _read_retry_after(headers, self._instruments.now())
         reading = _read_said(response, call.describe or self._describe)
         raise _Failure(rule, status, reading.named, wait=wait, empty=self._used_up(response), words=Words(reading.text))
+
+    def _describe_obstacle(self, error: BaseException) -> str:
+        """Why there is no answer, and what to do about it; the class of an error that has no name of ours."""
+        obstacle = find_obstacle(error)
+        if obstacle is None:
+            return type(error).__name__
+        keys = f"endpoint or token_endpoint (Shopify: shop) of channels[{self.account}]"
+        return f"{obstacle.says}; {obstacle.fix.format(key=keys)}"
 
     def _decide_pause(self, failure: _Failure, call: Call, attempt: int) -> float:
         """Seconds until the next attempt. Raises if there must be no next attempt."""
@@ -245,7 +251,8 @@ class HttpSession:
         return backoff if failure.wait is None else failure.wait
 
     def _build_error(self, failure: _Failure, call: Call) -> CommerceError:
-        answer = f"{failure.status} {failure}".strip() if failure.status else f"no answer ({failure})"
+        place = _read_origin(call.url)
+        answer = f"{failure.status} {failure}".strip() if failure.status else f"no answer of {place} ({failure})"
         message = f"{self.account}: {call.operation} got {answer}: {failure.rule.says}."
         if call.repeat is Repeat.NEVER and not failure.undone:
             return UnknownOutcome(f"{self.account}: {call.operation} got {answer}: {UNKNOWN}", words=failure.words)

@@ -14,6 +14,7 @@ from typing import Any
 
 from ...core.errors import CommerceError, CredentialError, PermanentError, ProtocolError, SettingsError, TransientError
 from ...core.legible import one_word
+from ...core.obstacles import find_obstacle
 from ...core.words import NO_WORDS, Words
 
 
@@ -162,4 +163,7 @@ def too_large(where: str) -> ProtocolError:
 
 
 def unreachable(url: str, error: BaseException) -> TransientError:
-    return TransientError(f"Odoo at {url} did not answer ({type(error).__name__}); check odoo.url and that Odoo runs.")
+    """The error for a call that got no answer of Odoo's."""
+    if obstacle := find_obstacle(error):
+        return TransientError(f"Odoo at {url} did not answer: {obstacle.says}; {obstacle.fix.format(key='odoo.url')}.")
+    return TransientError(f"What answered at {url} is no Odoo ({type(error).__name__}): correct odoo.url.")
