@@ -25,7 +25,7 @@ from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core.errors import SettingsError, TransientError
+from ..core.errors import CommerceError, SettingsError, TransientError
 from ..warehouse.server.server import database_url, libpq_url, make_private, stop_database
 from .supervisor import Look, Part, Supervisor, cut_log
 from .terminal import say
@@ -248,11 +248,9 @@ def end_dead_runs(root: Path, environ: Mapping[str, str], launched_before_second
 
     If there are any, a command of its own ends them, because it imports Dagster, which this process does without.
     """
-    import psycopg2
-
     from ..resources.run_life import dead_runs
 
-    with contextlib.suppress(psycopg2.Error):  # without a database nothing is known, and Dagster will report that
+    with contextlib.suppress(CommerceError):  # without a database nothing is known, and Dagster will report that
         if dead_runs(database_url(environ, root), launched_before_seconds):
             command = [sys.executable, "-m", "commerce_pipelines.cli.main", "end-dead-runs"]
             command += ["--launched-before", str(launched_before_seconds)]

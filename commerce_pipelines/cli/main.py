@@ -153,9 +153,10 @@ def dev(host: str, port: int, behind_proxy: bool, public_host: tuple[str, ...]) 
     Prints the UI's address with the token that a browser needs once. With `listen` in commerce.yaml it does the work of
     the command `listen` too.
     """
-    from ..flows.alerts import watch
+    from ..flows.alerts import note_watchers_off, watch
     from ..flows.identity import identify
     from ..resources.alerts import alert
+    from ..resources.switched_off import list_switched_off
     from ..sensors.receiver import listening
     from .dev import Services, Ui, serve, ui_token
     from .supervisor import Look
@@ -178,6 +179,7 @@ def dev(host: str, port: int, behind_proxy: bool, public_host: tuple[str, ...]) 
     def watch_outcomes() -> None:
         with contextlib.suppress(CommerceError):  # the look at the database reports a database that is away
             now = connections.instruments.now()
+            note_watchers_off(connections, list_switched_off(connections.warehouse.url), now)
             for problem in watch(connections, lambda subject, text: alert(alerts.targets, subject, text), now):
                 say(f"commerce-pipelines: the alert could not be sent. {problem}", err=True)
 

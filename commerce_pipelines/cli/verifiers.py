@@ -31,6 +31,25 @@ def alert_targets(connections: Connections) -> Iterator[Finding]:
         yield f"alerts.targets ({secret.env})", unknown(secret)
 
 
+def automation(connections: Connections) -> Iterator[Finding]:
+    """None of our sensors is switched off in Dagster, least of all those that tell people of the others."""
+    from ..flows.alerts import WATCHERS
+    from ..flows.pollers import list_pollers
+    from ..resources.switched_off import list_switched_off
+
+    what = "Dagster: sensors"
+    try:
+        off = sorted(list_switched_off(connections.warehouse.url) & {*WATCHERS, *list_pollers(connections.settings)})
+    except CommerceError:  # the finding of the database says it
+        return
+    if off:
+        is_, again = ("is", "it") if len(off) == 1 else ("are", "them")
+        text = f"{', '.join(off)} {is_} switched off: switch {again} on again under Automation in Dagster's UI."
+        yield what, text
+    else:
+        yield what, ""
+
+
 def listening_place(connections: Connections) -> Iterator[Finding]:
     """The address of `listen` can be opened here, or `dev` or `listen` has already opened it; and its secret is strong
     enough."""
@@ -188,7 +207,7 @@ def private_secrets(connections: Connections) -> Iterator[Finding]:
         yield ".env", "can be read by others on this machine; run `chmod 600 .env`."
 
 
-OF_ALL = (alert_targets, listening_place, private_secrets)
+OF_ALL = (alert_targets, listening_place, private_secrets, automation)
 OF_DATABASE = (emptied,)  # these need the database and Odoo
 OF_ODOO = (stock_places, aliases, holding)
 OF_CHANNEL = (first_day,)  # these need no service

@@ -27,6 +27,9 @@ class Obstacle(NamedTuple):
     fix: str
 
 
+_Table = tuple[tuple[Obstacle, tuple[type[BaseException], ...]], ...]
+
+
 PROXY = Obstacle("the proxy of this machine's environment refuses the call", "correct HTTPS_PROXY or NO_PROXY")
 NAME = Obstacle("its host name is not known (DNS)", "correct {key}, or this machine's name service")
 REFUSED = Obstacle("nothing listens at that host and port (connection refused)", "start it, or correct {key}")
@@ -50,12 +53,13 @@ CERTIFICATES = {
 
 def find_obstacle(error: BaseException) -> Obstacle | None:
     """What an error of requests, urllib3, ssl or a socket means; None for any other."""
-    links = list(_follow(error))
-    for obstacle, kinds in (
+    links = list(_read_chain(error))
+    first: _Table = (
         (PROXY, (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError)),
         (NAME, (socket.gaierror, urllib3.exceptions.NameResolutionError)),
-        (REFUSED, ConnectionRefusedError),
-    ):
+        (REFUSED, (ConnectionRefusedError,)),
+    )
+    for obstacle, kinds in first:
         if any(isinstance(link, kinds) for link in links):
             return obstacle
     for link in links:
@@ -63,13 +67,14 @@ def find_obstacle(error: BaseException) -> Obstacle | None:
             return CERTIFICATES.get(link.verify_code, UNTRUSTED)
         if isinstance(link, OSError) and link.errno in _AWAY:
             return AWAY
-    for obstacle, kinds in (
+    then: _Table = (
         (CLOSED_OFF, (requests.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError)),
         (CUT_OFF, (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionResetError, BrokenPipeError)),
         (SILENT, (TimeoutError, requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError)),
-        (NO_TLS, ssl.SSLError),
+        (NO_TLS, (ssl.SSLError,)),
         (CUT_OFF, (urllib3.exceptions.ProtocolError, requests.exceptions.ChunkedEncodingError)),
-    ):
+    )
+    for obstacle, kinds in then:
         if any(isinstance(link, kinds) for link in links):
             return obstacle
     return None
@@ -88,7 +93,7 @@ def connect_once(host: str, port: int, *, encrypted: bool) -> Obstacle | None:
     return None
 
 
-def _follow(error: BaseException) -> Iterator[BaseException]:
+def _read_chain(error: BaseException) -> Iterator[BaseException]:
     """The error and those that it was made of: each library keeps them at another place."""
     link: object = error
     for _ in range(_DEEPEST):

@@ -9,7 +9,7 @@ What belongs here: the conditions in words, when each is reported, the daily dig
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 Send = Callable[[str, str], list[str]]  # (subject, text) -> the problems, one sentence per target
 
 MISSING, WAITING, STOPPED, POLLING, RUN = "missing:", "waiting:", "stopped:", "polling:", "run:"
-SWITCHED_OFF = "switched_off:"
+SWITCHED_OFF, WATCHER_OFF = "switched_off:", "watcher_off:"
+WATCHERS = ("outcomes", "run_failures")  # the sensors that tell people; who switches them off hears of it from `dev`
 # Families of conditions that each look finds anew; failed runs are recorded when they end.
 SEEN_HERE = (MISSING, WAITING, STOPPED, POLLING)
 GRACE_OF = {MISSING: timedelta(minutes=30)}  # an order that came a moment ago counts as missing until its run is over
@@ -108,6 +109,22 @@ def note_switched_off(connections: Connections, names: Iterable[str], now: datet
     with connections.warehouse.transaction() as connection:
         kept_before = conditions.read(connection)
         conditions.write(connection, update(kept_before, conditions_now, now, families=(SWITCHED_OFF,)).values())
+
+
+def note_watchers_off(connections: Connections, off: Collection[str], now: datetime) -> None:
+    """Record those of the sensors that tell people which are switched off. Called from outside of Dagster."""
+    conditions_now = [
+        Condition(
+            key=WATCHER_OFF + name,
+            subject=f"{name} is switched off",
+            message=f"Nobody hears what that sensor sees. Switch {name} on again under Automation in Dagster's UI.",
+        )
+        for name in WATCHERS
+        if name in off
+    ]
+    with connections.warehouse.transaction() as connection:
+        kept_before = conditions.read(connection)
+        conditions.write(connection, update(kept_before, conditions_now, now, families=(WATCHER_OFF,)).values())
 
 
 def open_runs(connections: Connections) -> dict[str, datetime]:

@@ -17,14 +17,17 @@ import select
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from ..core.errors import CommerceError
 from ..warehouse.server.server import libpq_url
 
 if TYPE_CHECKING:
     import dagster as dg
     from psycopg2.extensions import connection as Connection
+    from psycopg2.extensions import cursor as Cursor
 
 LOOK_SECONDS = 2.0  # how often a run checks whether it shall end, and whether it still holds its lock
 TURN_SECONDS = 0.5  # how often a run that waits for a pool slot checks whether the slot is its own
@@ -43,9 +46,9 @@ def lock_key(run_id: str) -> int:
 def held_locks(url: str) -> set[int]:
     """The keys of all 64-bit advisory locks that are held in this database, among them the lock of each living run.
 
-    Raises psycopg2.OperationalError where the database does not answer.
+    Raises TransientError where the database does not answer.
     """
-    with closing(_connect(url)) as connection, connection.cursor() as cursor:
+    with open_storage(url) as cursor:
         cursor.execute(
             "SELECT classid::bigint << 32 | objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND granted"
             " AND objsubid = 1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
@@ -53,14 +56,39 @@ def held_locks(url: str) -> set[int]:
         return {key for (key,) in cursor.fetchall()}
 
 
+@contextlib.contextmanager
+def open_storage(url: str) -> Iterator[Cursor]:
+    """A cursor on the database of Dagster's storage; each statement is a transaction.
+
+    Raises TransientError where the database does not answer, SettingsError where it refuses us: the driver's own text
+    quotes the URL, and would end up in the daemon's log.
+    """
+    import psycopg2
+
+    try:
+        with closing(_connect(url)) as connection, connection.cursor() as cursor:
+            yield cursor
+    except psycopg2.Error as error:
+        raise _translate_error(error) from None
+
+
 def _connect(url: str) -> Connection:
     import psycopg2
 
-    connection = psycopg2.connect(
-        libpq_url(url), keepalives_idle=15, keepalives_interval=5, keepalives_count=3, connect_timeout=10
-    )
+    try:
+        connection = psycopg2.connect(
+            libpq_url(url), keepalives_idle=15, keepalives_interval=5, keepalives_count=3, connect_timeout=10
+        )
+    except psycopg2.Error as error:
+        raise _translate_error(error) from None
     connection.autocommit = True
     return connection
+
+
+def _translate_error(error: Exception) -> CommerceError:
+    from ..warehouse.tables.database import translate_error  # imported late, because runs seldom need it
+
+    return translate_error(error)
 
 
 class RunLife:
@@ -191,10 +219,10 @@ def unfinished_runs(url: str, launched_before_seconds: float = 0.0) -> list[str]
     takes seconds.
 
     launched_before_seconds: how long ago a run must have been launched to count while it is starting, because its
-    process may need a while on a busy machine. Raises psycopg2.Error where the database does not answer; a database
-    that Dagster never used has no such runs.
+    process may need a while on a busy machine. Raises what `open_storage` raises; a database that Dagster never used
+    has no such runs.
     """
-    with closing(_connect(url)) as connection, connection.cursor() as cursor:
+    with open_storage(url) as cursor:
         cursor.execute("SELECT to_regclass('runs') IS NOT NULL")
         if cursor.fetchone() == (False,):
             return []
@@ -207,7 +235,7 @@ def unfinished_runs(url: str, launched_before_seconds: float = 0.0) -> list[str]
 
 
 def dead_runs(url: str, launched_before_seconds: float = 0.0) -> list[str]:
-    """Ids of the unfinished runs (see `unfinished_runs`) whose lock is free. Raises psycopg2.Error."""
+    """Ids of the unfinished runs (see `unfinished_runs`) whose lock is free. Raises what `open_storage` raises."""
     unfinished = unfinished_runs(url, launched_before_seconds)
     held = held_locks(url) if unfinished else set()
     return [run_id for run_id in unfinished if lock_key(run_id) not in held]

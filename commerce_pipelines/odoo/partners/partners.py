@@ -30,6 +30,7 @@ from ...domain.orders.order import Address
 from ...domain.sales.draft import Flag, SaleDraft, slug
 from ..reference.company import Company, Countries
 from ..rpc.client import OdooClient
+from ..rpc.errors import OdooRefusal
 from ..rpc.load import load_one, load_records, own, xid
 from .addresses import FIELDS, address_key, address_values, has_place, partner_values, recipient
 from .buyers import Buyer, KnownBuyer, buyer_of, flag_duplicates, match_silent
@@ -165,6 +166,16 @@ class Partners:
                 self._guests[name] = self._find_guest(name)
             except RecordError as error:
                 self._guests[name] = _Main(error=error)
+            except OdooRefusal as refused:
+                self._guests[name] = _Main(
+                    error=RecordError(
+                        "unknown_guest",
+                        f"The guest partner {name!r} cannot be created or changed: Odoo refuses {refused.what}.",
+                        fix=f"Create a contact {name!r} with a country in Odoo, or correct `guest` of the channel.",
+                        subject=name,
+                        words=refused.words,
+                    )
+                )
         return self._guests[name]
 
     def _find_guest(self, name: str) -> _Main:

@@ -107,7 +107,7 @@ class Warehouse:
             if isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)) or (
                 isinstance(error, psycopg2.Error) and error.pgcode in (_READ_ONLY, _NO_RIGHT)
             ):
-                raise _translate_error(error) from None
+                raise translate_error(error) from None
             raise
         finally:
             if connection is not None:
@@ -136,7 +136,7 @@ class Warehouse:
                     if held:
                         _release_lock(connection, name)
         except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-            raise _translate_error(error) from None
+            raise translate_error(error) from None
 
     def migrate(self) -> None:
         """Bring the schema `commerce` to the newest version; costs one SELECT if it already is.
@@ -277,7 +277,7 @@ def _abandon(connection: Connection) -> None:
         connection.close()
 
 
-def _translate_error(error: Exception) -> CommerceError:
+def translate_error(error: Exception) -> CommerceError:
     """Our error for an error of the driver. The server's text is used only to tell errors apart, because it may quote
     data."""
     text, state = str(error), getattr(error, "pgcode", None)

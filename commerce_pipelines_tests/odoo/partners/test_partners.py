@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from commerce_pipelines.core.words import Words
 from commerce_pipelines.domain.orders.order import Address, Buyer
 from commerce_pipelines.domain.sales.draft import SaleDraft
+from commerce_pipelines.odoo.rpc.errors import OdooRefusal
 from commerce_pipelines_tests.doubles.odoo import World, draft, line
 
 COLOGNE = Address(name="Anna Muster", street="Hauptstraße 1", city="Köln", postcode="50667", country="DE")
@@ -103,6 +105,25 @@ def test_the_same_subject_is_the_same_partner_without_any_email(world: World) ->
     values = {"subject": subject, "buyer": Buyer(name="Anna Muster"), "shipping": COLOGNE}
     first, second = sales.parties(sales.draft(**values), sales.draft(**values))
     assert first == second
+
+
+def test_a_guest_that_odoo_refuses_holds_up_only_the_orders_that_need_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OdooRefusal("res.partner.load (ValidationError)", words=Words("somebody's words"))
+
+    monkeypatch.setattr("commerce_pipelines.odoo.partners.partners.load_one", refuse)
+    sales, guest = Sales(world), f"Guest {secrets.token_hex(4)}"
+    named = sales.draft(buyer=Buyer(name="Anna Muster", email=mail()), shipping=COLOGNE)
+    place = Address(city="Wien", postcode="1010", country="AT")
+    strangers = [sales.draft(buyer=Buyer(), guest=guest, shipping=place) for _ in range(2)]
+    outcomes = {outcome.order_id: outcome for outcome in world.load(*strangers, named)}
+    assert outcomes[named.order_id].action == "created"
+    for stranger in strangers:
+        outcome = outcomes[stranger.order_id]
+        assert (outcome.action, outcome.reason and outcome.reason.code) == ("refused", "unknown_guest")
+        assert "somebody" not in repr(outcome.reason)
 
 
 def test_strangers_without_name_and_email_share_the_guest_but_no_address(world: World) -> None:
