@@ -74,12 +74,14 @@ class _Group(click.Group):
 @click.version_option(package_name="commerce-pipelines")
 @click.option("-v", "--verbose", is_flag=True, help="also show what is done: every call of a marketplace, for one")
 @click.option("-q", "--quiet", is_flag=True, help="show no progress and no warnings")
-def main(verbose: bool, quiet: bool) -> None:
+@click.pass_context
+def main(context: click.Context, verbose: bool, quiet: bool) -> None:
     """Keep one Odoo 19 and your marketplaces in step.
 
     Settings are read from commerce.yaml (or $COMMERCE_CONFIG), secrets from the environment and from .env.
     """
-    log_to_terminal(logging.ERROR if quiet else logging.DEBUG if verbose else logging.WARNING)
+    level = logging.ERROR if quiet else logging.DEBUG if verbose else logging.WARNING
+    context.with_resource(log_to_terminal(level))
     load_dotenv(".env")
 
 
@@ -205,7 +207,6 @@ def listen() -> None:
     section = connections.settings.listen
     if section is None:
         raise SettingsError("listen is missing in commerce.yaml: it names the address, see commerce.example.yaml.")
-    log_to_terminal(min(logging.INFO, logging.getLogger("commerce_pipelines").level))
     try:
         with ending_cleanly(), listening(section, connections.warehouse):
             click.echo(f"Listening on {section.host}:{section.port} for hints at changed stock; Ctrl-C ends it.")

@@ -150,7 +150,9 @@ def progress() -> Iterator[Callable[[str], None]]:
     """A function that shows what is being waited for; without a terminal, and with --quiet, nothing is shown."""
     from rich.console import Console
 
-    if logging.getLogger("commerce_pipelines").level > logging.WARNING:
+    if any(
+        isinstance(handler, _Handler) and handler.level > logging.WARNING for handler in logging.getLogger().handlers
+    ):
         yield lambda text: None
         return
     with Console(stderr=True).status("", spinner="line") as status:
@@ -164,12 +166,17 @@ class _Handler(logging.Handler):
         say(self.format(record), err=True)
 
 
-def log_to_terminal(level: int) -> None:
+@contextmanager
+def log_to_terminal(level: int) -> Iterator[None]:
     """Show the product's own log lines from this level on, and those of libraries from WARNING on."""
-    root = logging.getLogger()
-    if not any(isinstance(handler, _Handler) for handler in root.handlers):
-        handler = _Handler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S %Z"))
-        root.addHandler(handler)
-    logging.getLogger("commerce_pipelines").setLevel(level)
-    root.setLevel(max(level, logging.WARNING))
+    root, ours = logging.getLogger(), logging.getLogger("commerce_pipelines")
+    handler, before = _Handler(level), ours.level
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S %Z"))
+    root.addHandler(handler)
+    if level < logging.WARNING:  # where Python's own threshold lies
+        ours.setLevel(level)
+    try:
+        yield
+    finally:
+        ours.setLevel(before)
+        root.removeHandler(handler)

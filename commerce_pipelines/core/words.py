@@ -2,7 +2,9 @@
 
 An error text of Odoo or of a marketplace may quote anybody: the buyer, another contact found by e-mail, a token. So it
 never becomes part of a message. It travels as Words to where it is sealed under its subject
-(warehouse/landing/words.py), and is shown by `commerce-pipelines trace CHANNEL ORDER --personal`.
+(warehouse/landing/words.py), and is shown by `commerce-pipelines trace CHANNEL ORDER --personal`. Words about a
+call that concerns no record have no subject, so they are dropped where their error ends; the other side's own log has
+them.
 
 What belongs here: that envelope. What does not: sealing it, and what of a text may be named (legible.py).
 """

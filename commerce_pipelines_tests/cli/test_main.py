@@ -205,7 +205,7 @@ def test_another_master_key_is_refused_before_anything_is_written(
 
 
 MISTAKES = {
-    "init --url http://127.0.0.1:1 --database x --username y --output nowhere/x.yaml": "check odoo.url",
+    "init --url http://127.0.0.1:1 --database x --username y --output nowhere/x.yaml": "correct odoo.url",
     "report --from 2026-02-02 --to 2026-01-01": "exchange them",
     "plan shop_de --from 2026-02-02 --to 2026-01-01": "exchange them",
     "report --from 2026-13-01": "does not match",

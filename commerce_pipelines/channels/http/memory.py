@@ -10,10 +10,8 @@ import threading
 from collections.abc import Callable
 
 from ...core.instruments import REAL
+from ...core.token_life import used_seconds
 from .throttle import Bucket, Rate, TokenSource, take
-
-# A token is renewed this long before it expires, so that it cannot expire between our check and the vendor's.
-MARGIN_SECONDS = 60.0
 
 
 class MemoryBuckets:
@@ -60,5 +58,5 @@ class MemoryTokens:
             token, good_until = self._tokens.get(key, ("", 0.0))
             if not token or token == rejected or self._clock() >= good_until:
                 token, seconds = renew()
-                self._tokens[key] = (token, self._clock() + max(seconds - MARGIN_SECONDS, seconds / 2))
+                self._tokens[key] = (token, self._clock() + used_seconds(seconds))
             return token

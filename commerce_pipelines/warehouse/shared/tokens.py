@@ -8,10 +8,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Protocol
 
+from ...core.token_life import used_seconds
 from ..landing.vault import CorruptError, Vault
 from ..tables.database import Warehouse
-
-EARLY_SECONDS = 60.0  # a token is renewed so long before its end, or after nine tenths of a short life
 
 
 class Mint(Protocol):
@@ -38,7 +37,7 @@ class DatabaseTokens:
             if (token := self._read(key)) is not None and token != rejected:
                 return token
             token, seconds = renew()
-            self._write(key, token, seconds - min(EARLY_SECONDS, seconds / 10))
+            self._write(key, token, used_seconds(seconds))
             return token
 
     def _read(self, key: str) -> str | None:
