@@ -37,8 +37,8 @@ from commerce_pipelines.channels.http.memory import MemoryBuckets, MemoryTokens
 from commerce_pipelines.channels.shopify.channel import ShopifyChannel
 from commerce_pipelines.core.instruments import REAL, Instruments
 from commerce_pipelines.domain.outbox.effects import Kind
+from commerce_pipelines.flows.inventory.inputs import read_listings
 from commerce_pipelines.flows.inventory.quantities import open_door, wishes
-from commerce_pipelines.flows.inventory.readings import read_listings
 from commerce_pipelines.flows.outbox.dispatch import dispatch
 from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.settings.file import parse

@@ -1,6 +1,6 @@
 """The check `complete` as the UI shows it: verdict, sentence, figures, a chart and the proof day by day.
 
-What belongs here: presentation of flows/orders/verdict.py. What does not: the comparison
+What belongs here: presentation of flows/orders/channel_proof.py. What does not: the comparison
 (domain/sales/completeness.py).
 """
 
@@ -12,8 +12,8 @@ import dagster as dg
 
 from ..domain.money import to_decimal
 from ..domain.sales.completeness import Completeness
+from ..flows.orders.channel_proof import Verdict
 from ..flows.orders.prove import Proof
-from ..flows.orders.verdict import Verdict
 from .chart import bars
 
 DAYS_SHOWN = 62  # rows and bars: two months, or a month in two currencies

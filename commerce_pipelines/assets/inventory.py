@@ -65,7 +65,7 @@ def stock_levels_asset(owner: str) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         import pandas as pd
 
-        from ..flows.inventory.readings import take_all
+        from ..flows.inventory.inputs import take_all
 
         started = connections.instruments.clock()
         tags = context.run.tags
@@ -118,7 +118,7 @@ def listings_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
     @in_our_words
     def listings(context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]) -> dg.MaterializeResult:
         from ..domain.inventory.listings import UNREADABLE_KEY
-        from ..flows.inventory.readings import read_listings
+        from ..flows.inventory.inputs import read_listings
 
         started = connections.instruments.clock()
         with failures():
@@ -159,8 +159,8 @@ def targets_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
     def inventory_targets(
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
     ) -> dg.MaterializeResult:
+        from ..flows.inventory.inputs import stored_stock
         from ..flows.inventory.publish import refresh_targets
-        from ..flows.inventory.readings import stored_stock
 
         started = connections.instruments.clock()
         with failures():
@@ -209,8 +209,8 @@ def published_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition
         context: dg.AssetExecutionContext, config: PublishConfig, connections: dg.ResourceParam[Connections]
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         from ..domain.inventory.push_plan import standing
+        from ..flows.inventory.inputs import recent_stock
         from ..flows.inventory.publish import publish
-        from ..flows.inventory.readings import recent_stock
 
         started = connections.instruments.clock()
         with failures():

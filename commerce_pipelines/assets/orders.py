@@ -176,8 +176,8 @@ def sale_orders_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefiniti
     def sale_orders(
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections], orders: Any
     ) -> Iterator[dg.Output[Any] | dg.AssetCheckResult]:
+        from ..flows.orders.channel_proof import verdict
         from ..flows.orders.prove import prove
-        from ..flows.orders.verdict import verdict
 
         start, end = days_of(context)
         yield _load_orders(context, connections, name, orders)

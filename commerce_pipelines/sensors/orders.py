@@ -216,7 +216,7 @@ def _find_red_spans(
 ) -> list[tuple[date, date]]:
     """Older incomplete days, the newest of them. Nothing else looks at them again, and they keep `complete` failing."""
     from ..flows.intake.poll import spans
-    from ..flows.orders.verdict import red_days
+    from ..flows.orders.channel_proof import red_days
 
     try:
         red = [day for day in red_days(connections, channel.name, before) if day >= channel.start_date]

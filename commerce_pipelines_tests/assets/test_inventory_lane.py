@@ -12,7 +12,7 @@ import pytest
 from commerce_pipelines.assets.inventory import STOCK, checks
 from commerce_pipelines.definitions import build_defs
 from commerce_pipelines.domain.inventory.push_plan import Standing
-from commerce_pipelines.flows.inventory.readings import read_listings
+from commerce_pipelines.flows.inventory.inputs import read_listings
 from commerce_pipelines.sensors.inventory import lane, read_cursor
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.doubles.inventory import NAME, Odoo, Shop, connections, sold

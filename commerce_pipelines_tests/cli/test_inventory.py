@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from commerce_pipelines.flows.intake.pull import pull
+from commerce_pipelines.flows.inventory.inputs import recent_stock, take_stock
 from commerce_pipelines.flows.inventory.publish import publish, refresh_targets
 from commerce_pipelines.flows.inventory.quantities import Stopped
-from commerce_pipelines.flows.inventory.readings import recent_stock, take_stock
 from commerce_pipelines.flows.orders.stage import stage
 from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.settings import file as settings_file

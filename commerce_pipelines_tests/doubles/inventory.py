@@ -14,7 +14,7 @@ from commerce_pipelines.core.errors import TransientError
 from commerce_pipelines.domain.inventory.availability import Ordered, units_by_product
 from commerce_pipelines.domain.inventory.listings import Listing, Push, PushOutcome
 from commerce_pipelines.domain.orders.order import FulfilledBy
-from commerce_pipelines.flows.inventory.readings import Snapshot, read_pipes
+from commerce_pipelines.flows.inventory.inputs import Snapshot, read_pipes
 from commerce_pipelines.odoo.rpc.client import Who
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.settings import file as settings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from commerce_pipelines.flows.inventory.inputs import read_listings, recent_stock, take_stock
 from commerce_pipelines.flows.inventory.publish import publish, refresh_targets
-from commerce_pipelines.flows.inventory.readings import read_listings, recent_stock, take_stock
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.doubles.inventory import NAME, Odoo, Shop, connections, sold
 

@@ -15,8 +15,8 @@ from commerce_pipelines.domain.orders.order import Address, Buyer, LineKind, Ord
 from commerce_pipelines.domain.vat.decision import VatPolicy
 from commerce_pipelines.flows.identity import agree, may_write_odoo
 from commerce_pipelines.flows.intake.pull import pull
+from commerce_pipelines.flows.inventory.inputs import stored_stock, take_all, take_stock
 from commerce_pipelines.flows.inventory.pulse import pulses
-from commerce_pipelines.flows.inventory.readings import stored_stock, take_all, take_stock
 from commerce_pipelines.flows.orders.plan import plan
 from commerce_pipelines.odoo.readiness import offers
 from commerce_pipelines.odoo.rpc.client import Client, OdooClient

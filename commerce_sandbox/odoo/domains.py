@@ -1,7 +1,7 @@
 """Search domains in prefix notation: parse, check, evaluate.
 
 What belongs here: operators and how they treat empty values, relations and dotted paths. What does not: ordering and
-reading what was found (reading.py).
+reading what was found (searching.py).
 """
 
 from __future__ import annotations

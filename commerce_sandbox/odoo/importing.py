@@ -19,9 +19,9 @@ from zoneinfo import ZoneInfo
 
 from .errors import ConstraintError, SerializationFailure, UserError, ValidationError
 from .orm import Env, Row, method
-from .reading import find
 from .records import assign_xmlid, create, label, write
 from .schema import RELATIONAL, Field
+from .searching import find
 
 Path = list[str]
 _REFERENCES = frozenset({"", "id", ".id"})  # '' is the display name

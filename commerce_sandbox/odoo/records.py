@@ -1,7 +1,7 @@
 """create, write, unlink and copy: what they mean for every model.
 
 What belongs here: conversion of written values, defaults, x2many commands, required and unknown fields. What does not:
-rules of one model (hooks in the module of their subject), reading (reading.py).
+rules of one model (hooks in the module of their subject), reading (searching.py).
 """
 
 from __future__ import annotations

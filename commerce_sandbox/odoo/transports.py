@@ -18,7 +18,7 @@ from .confirming import action_confirm  # importing these modules publishes thei
 from .errors import AccessDenied, MissingError, NotFound, OdooError, UnknownMethod, Unprocessable, describe
 from .importing import load
 from .orm import Database, Env, Method, Row, find_method, known_model
-from .reading import read
+from .searching import read
 from .transfers import button_validate
 
 PUBLISHED = (action_confirm, button_validate, load, read)

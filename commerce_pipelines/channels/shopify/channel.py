@@ -9,7 +9,7 @@ from ...core.instruments import Instruments
 from ..capabilities import Channel
 from ..http.throttle import BucketStore, TokenStore
 from .account import ShopifyAccount
-from .api.connect import connect
+from .api.shop_access import connect
 from .fulfilment.shipments import ShopifyShipments
 from .inventory.quantities import ShopifyInventory
 from .orders.reading import ShopifyOrders

@@ -1,6 +1,6 @@
-"""One channel's listings brought in step with Odoo: readings -> targets -> plan -> dispatch.
+"""One channel's listings brought in step with Odoo: inputs -> targets -> plan -> dispatch.
 
-    readings     all that is read, by functions named for what it costs (readings.py)
+    inputs       all that is read, by functions named for what it costs (inputs.py)
     targets      what each listing shall show: pure (domain/inventory/availability.py)
     plan         what has to be pushed, and whether the breaker stops it: pure (domain/inventory/push_plan.py)
     dispatch     on record, then sent (quantities.py, flows/outbox/)
@@ -25,8 +25,8 @@ from ...core.errors import PermanentError
 from ...domain.outbox.effects import Kind, Status
 from ...resources.connections import Connections
 from ..identity import may_publish
+from .inputs import Snapshot, read_listings, read_offer, reread_listings, stored_stock, take_stock
 from .quantities import tell
-from .readings import Snapshot, read_listings, read_offer, reread_listings, stored_stock, take_stock
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,7 @@ from ...domain.outbox.effects import Kind
 from ...resources.connections import Connections
 from ...warehouse.inventory import listings
 from ...warehouse.outbox import holds
-from .readings import Snapshot, read_pipes, take_stock
+from .inputs import Snapshot, read_pipes, take_stock
 
 
 def pulses(connections: Connections, names: Sequence[str]) -> dict[str, str]:

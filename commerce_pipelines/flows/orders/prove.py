@@ -1,7 +1,7 @@
 """Channel against Odoo, both read now: is every order of some days there, once, to the cent?
 
 What belongs here: gathering both sides for domain/sales/completeness.py. What does not: the comparison itself, storing
-its result (warehouse/orders/proofs.py), the sum of all days (verdict.py), how it is shown (assets/, cli/).
+its result (warehouse/orders/proofs.py), the sum of all days (channel_proof.py), how it is shown (assets/, cli/).
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ import pytest
 from commerce_pipelines.core.errors import PermanentError, ProtocolError, TransientError
 from commerce_pipelines.domain.inventory.listings import Listing, Push, PushOutcome, unreadable
 from commerce_pipelines.flows.identity import agree, identify
+from commerce_pipelines.flows.inventory.inputs import read_listings, recent_stock, take_stock
 from commerce_pipelines.flows.inventory.publish import Published, compare, publish, refresh_targets, release
 from commerce_pipelines.flows.inventory.pulse import pulse, pulses
 from commerce_pipelines.flows.inventory.quantities import Stopped
-from commerce_pipelines.flows.inventory.readings import read_listings, recent_stock, take_stock
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.warehouse.exceptions import OpenException, open_exceptions
 from commerce_pipelines.warehouse.shared import accounts

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from commerce_pipelines.domain.orders.order import OrderStatus, Shipped
+from commerce_pipelines.flows.orders.channel_proof import verdict
 from commerce_pipelines.flows.orders.heal import heal, replay
 from commerce_pipelines.flows.orders.plan import figures, plan
 from commerce_pipelines.flows.orders.trace import trace
-from commerce_pipelines.flows.orders.verdict import verdict
 from commerce_pipelines_tests.doubles.lane import (
     MUG,
     NAME,
