@@ -35,12 +35,12 @@ def main() -> None:
             task = progress.add_task("…", total=None, benchmark=name)
             try:
                 benchmark = importlib.import_module(f"bench.{name}")
-                found = benchmark.run(arguments.size, lambda doing: progress.update(task, description=doing))  # noqa: B023
+                results = benchmark.run(arguments.size, lambda doing: progress.update(task, description=doing))  # noqa: B023
             except Skipped as reason:
                 console.print(f"[bold]{name}[/bold]: skipped, {reason}", soft_wrap=True, highlight=False)
                 continue
-        console.print("\n".join(map(sentence, found)), soft_wrap=True, highlight=False)
-        figures += found
+        console.print("\n".join(map(sentence, results)), soft_wrap=True, highlight=False)
+        figures += results
     print(last_line(figures))
 
 

@@ -54,7 +54,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
         connections.warehouse.close()
     assert proof.whole.orders_in_channel == count
     assert proof.whole.missing == MISSING
-    assert sum(1 for one in proof.days.values() if any(one.difference.values())) == len(MISSING) + 1
+    assert sum(1 for day in proof.days.values() if any(day.difference.values())) == len(MISSING) + 1
     return [
         Figure(
             name="completeness_100k",
@@ -78,9 +78,9 @@ def _make_order(number: int, count: int) -> OrderTotal:
 
 
 def _measure_bare(orders: Sequence[OrderTotal]) -> float:
-    claims = [Claim(order_id=one.order_id, currency=one.currency, total=one.total) for one in orders]
-    booked = {one.order_id: Booked(order_id=one.order_id, currency=one.currency, total=one.total, state="sale")
-              for one in orders}  # fmt: skip
+    claims = [Claim(order_id=order.order_id, currency=order.currency, total=order.total) for order in orders]
+    booked = {order.order_id: Booked(order_id=order.order_id, currency=order.currency, total=order.total, state="sale")
+              for order in orders}  # fmt: skip
     started = time.perf_counter()
     compare(claims, booked, ())
     return time.perf_counter() - started
@@ -94,11 +94,11 @@ def _fill_ledger(connections: Connections, orders: Sequence[OrderTotal]) -> None
     frame = pd.DataFrame(
         {
             "channel": "shop",
-            "order_id": [one.order_id for one in orders],
-            "day": [one.placed_at.date() for one in orders],
-            "currency": [one.currency for one in orders],
-            "total": [one.total for one in orders],
-            "amount_total": [one.total for one in orders],
+            "order_id": [order.order_id for order in orders],
+            "day": [order.placed_at.date() for order in orders],
+            "currency": [order.currency for order in orders],
+            "total": [order.total for order in orders],
+            "amount_total": [order.total for order in orders],
         }
     ).assign(**dict.fromkeys(("digest", "name", "regime", "tax_country", "warehouse", "code", "message"), ""),
              action="created", state="sale", evidence="{}", amount_tax=0, rounding=0,
@@ -123,8 +123,8 @@ class _Odoo:
     who = Who(uid=2, lang="en_US", company_id=1)
 
     def __init__(self, orders: Sequence[OrderTotal]) -> None:
-        self._rows = {number: one for number, one in enumerate(orders, 1) if one.order_id not in MISSING}
-        self._ids = {order_xid("shop", one.order_id): number for number, one in self._rows.items()}
+        self._rows = {number: order for number, order in enumerate(orders, 1) if order.order_id not in MISSING}
+        self._ids = {order_xid("shop", order.order_id): number for number, order in self._rows.items()}
 
     def call(self, model: str, method: str, ids: Sequence[int] | None = None, **named: Any) -> Any:
         if model == "ir.model.data":
@@ -136,8 +136,8 @@ class _Odoo:
         return [self._build_row(number) for number in ids or ()]
 
     def _build_row(self, number: int) -> dict[str, Any]:
-        one = self._rows[number]
-        total = float(to_decimal(one.total + (one.order_id == "20"), one.currency))
+        order = self._rows[number]
+        total = float(to_decimal(order.total + (order.order_id == "20"), order.currency))
         return {"id": number, "name": f"S{number}", "state": "sale", "company_id": [1, "Shop"],
-                "currency_id": [1, one.currency], "amount_total": total, "amount_tax": 0.0, "order_line": [number],
+                "currency_id": [1, order.currency], "amount_total": total, "amount_tax": 0.0, "order_line": [number],
                 "delivery_status": False, "picking_ids": []}  # fmt: skip

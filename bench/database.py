@@ -52,8 +52,8 @@ class Server:
 @contextmanager
 def server() -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="commerce-bench-") as folder:
-        given = os.environ.get("BENCH_DATABASE_URL", "")
-        database = Server(database_url({"COMMERCE_DATABASE_URL": given} if given else {}, Path(folder)))
+        url = os.environ.get("BENCH_DATABASE_URL", "")
+        database = Server(database_url({"COMMERCE_DATABASE_URL": url} if url else {}, Path(folder)))
         try:
             yield database
         finally:

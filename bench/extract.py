@@ -39,7 +39,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
                 tell(f"{count:,} orders by {who}")
                 cost = contender(f"bench.extract_{who}", url, database.fresh(), count)
             assert cost.orders == count, f"{who} wrote {cost.orders} of {count} orders"
-            costs[who, full] = min(costs.get((who, full), cost), cost, key=lambda one: one.seconds)
+            costs[who, full] = min(costs.get((who, full), cost), cost, key=lambda measured: measured.seconds)
     ours, few = costs["ours", ORDERS], costs["ours", FEW]
     figures = [
         Figure(

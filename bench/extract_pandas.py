@@ -178,8 +178,8 @@ def shipping_lines(nodes: list[dict[str, Any]]) -> pd.DataFrame:
 
 def named(discounts: pd.DataFrame) -> pd.Series:
     """The code of a discount, else its title."""
-    known = [discounts[name] for name in ("discountApplication.code", "discountApplication.title") if name in discounts]
-    return known[0] if len(known) == 1 else known[0].fillna(known[1])
+    names = [discounts[name] for name in ("discountApplication.code", "discountApplication.title") if name in discounts]
+    return names[0] if len(names) == 1 else names[0].fillna(names[1])
 
 
 def number(gids: pd.Series) -> pd.Series:

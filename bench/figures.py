@@ -40,15 +40,16 @@ class Skipped(Exception):
     """The benchmark needs something that is not here; the message says what."""
 
 
-def sentence(one: Figure) -> str:
+def sentence(figure: Figure) -> str:
     """One figure for a person, in rich's markup."""
-    sign = "≥" if one.at == "least" else "≤"
-    verdict = "[green]met[/green]" if one.met else "[red]missed[/red]"
-    ratio = f", ratio {one.ratio:.2f}" if one.baseline else ""
+    sign = "≥" if figure.at == "least" else "≤"
+    verdict = "[green]met[/green]" if figure.met else "[red]missed[/red]"
+    ratio = f", ratio {figure.ratio:.2f}" if figure.baseline else ""
     return (
-        f"[bold]{one.name}[/bold]: {_write_short(one.value)} {one.unit}; baseline {_write_short(one.baseline)}{ratio}; "
-        f"{one.judged} {sign} {_write_short(one.target)} {verdict}"
-        + (f"\n    [dim]{one.note}[/dim]" if one.note else "")
+        f"[bold]{figure.name}[/bold]: {_write_short(figure.value)} {figure.unit}; "
+        f"baseline {_write_short(figure.baseline)}{ratio}; "
+        f"{figure.judged} {sign} {_write_short(figure.target)} {verdict}"
+        + (f"\n    [dim]{figure.note}[/dim]" if figure.note else "")
     )
 
 
@@ -56,14 +57,14 @@ def last_line(figures: Iterable[Figure]) -> str:
     """{"<benchmark>": {"value": x, "unit": "…", "baseline": y, "ratio": x / y, "target": z}}"""
     return json.dumps(
         {
-            one.name: {
-                "value": round(one.value, 3),
-                "unit": one.unit,
-                "baseline": round(one.baseline, 3),
-                "ratio": round(one.ratio, 3),
-                "target": one.target,
+            figure.name: {
+                "value": round(figure.value, 3),
+                "unit": figure.unit,
+                "baseline": round(figure.baseline, 3),
+                "ratio": round(figure.ratio, 3),
+                "target": figure.target,
             }
-            for one in figures
+            for figure in figures
         },
         ensure_ascii=False,
     )

@@ -60,17 +60,17 @@ class Tally(msgspec.Struct, kw_only=True):
 def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
     count = max(int(ORDERS * size), 100)
     tell(f"{count:,} orders are made up and added up")
-    found = tally(count)
+    tallied = tally(count)
     return [
         Figure(
             name="money_100k_orders",
-            value=float(found.off + found.refused),
+            value=float(tallied.off + tallied.refused),
             unit="orders off",
-            baseline=float(found.naive),
+            baseline=float(tallied.naive),
             target=0.0,
             judged="value",
             at="most",
-            note=f"{found.orders:,} orders, {found.bridged:,} with tax on top bridged by a visible line",
+            note=f"{tallied.orders:,} orders, {tallied.bridged:,} with tax on top bridged by a visible line",
         )
     ]
 

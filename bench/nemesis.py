@@ -95,14 +95,14 @@ class Dev:
 
     def find(self, command: str) -> list[int]:
         """Processes of this folder whose command line holds `command`. The database's outlives `dev`."""
-        found = []
+        processes = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 with suppress(OSError):
                     line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                     if command in line and Path(os.readlink(entry / "cwd")).is_relative_to(self.folder):
-                        found.append(int(entry.name))
-        return found
+                        processes.append(int(entry.name))
+        return processes
 
     def find_runs(self) -> list[int]:
         """Forked from the warm server, which the daemon started: they have its command line and a child's place."""
@@ -196,12 +196,12 @@ def _build_figures(
     waits = sorted(blow.seconds for blow in blows)
     (before, small), (after, large) = sizes
     grown = ", ".join(f"{name} {before.get(name, 0):.0f} -> {after.get(name, 0):.0f} MB" for name in after)
-    told = f"{grown}; database {small:.0f} -> {large:.0f} MB"
+    growth = f"{grown}; database {small:.0f} -> {large:.0f} MB"
     return [
         Figure(
             name="nemesis_orders_wrong", value=wrong, unit="orders", baseline=sales, target=0,
             judged="value", at="most",
-            note=f"lost, doubled or of other money, of {sales} sale orders, after {len(blows)} blows; {told}",
+            note=f"lost, doubled or of other money, of {sales} sale orders, after {len(blows)} blows; {growth}",
         ),
         Figure(
             name="nemesis_back_to_work", value=worst.seconds, unit="s", baseline=waits[len(waits) // 2],

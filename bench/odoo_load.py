@@ -64,7 +64,9 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
                 shell, world.orders(WARM), world.orders(turn), world.products, taxes, world.country, settings.batch
             )  # fmt: skip
             rates["shell"].append(turn / seconds)
-    turns = "; ".join(f"{who} {', '.join(f'{rate:.1f}' for rate in found)}" for who, found in rates.items() if found)
+    turns = "; ".join(
+        f"{who} {', '.join(f'{rate:.1f}' for rate in measured)}" for who, measured in rates.items() if measured
+    )
     figures = [_build_figure("odoo_load_vs_loop", rates["ours"], rates["loop"], 4.0, turns)]
     if shell:
         figures.append(_build_figure("odoo_load_vs_shell", rates["ours"], rates["shell"], 0.85, turns))
@@ -79,13 +81,13 @@ def ours(world: World, settings: OdooSettings, rows: list[Row]) -> float:
     started = time.perf_counter()
     outcomes = list(load_sales(world.client, settings, drafts, ()))
     seconds = time.perf_counter() - started
-    refused = [f"{one.code}: {one.message}" for one in outcomes if one.state != "sale"]
+    refused = [f"{outcome.code}: {outcome.message}" for outcome in outcomes if outcome.state != "sale"]
     assert len(outcomes) == len(rows), f"{len(outcomes)} outcomes of {len(rows)} orders"
     assert not refused, refused[:3]
     return seconds
 
 
-def _build_figure(name: str, found: list[float], baseline: list[float], target: float, turns: str) -> Figure:
+def _build_figure(name: str, rates: list[float], baseline: list[float], target: float, turns: str) -> Figure:
     return Figure(
-        name=name, value=max(found), unit="orders per second", baseline=max(baseline), target=target, note=turns
+        name=name, value=max(rates), unit="orders per second", baseline=max(baseline), target=target, note=turns
     )  # fmt: skip

@@ -18,8 +18,8 @@ def load(odoo: odoorpc.ODOO, rows: list[Row], taxes: list[int], country: int) ->
     partners, products, orders = odoo.env["res.partner"], odoo.env["product.product"], odoo.env["sale.order"]
     confirmed = 0
     for row in rows:
-        found = partners.search([("email", "=ilike", row.email)], limit=1)
-        partner = found[0] if found else partners.create(
+        partners_there = partners.search([("email", "=ilike", row.email)], limit=1)
+        partner = partners_there[0] if partners_there else partners.create(
             {"name": row.name, "email": row.email, "street": row.street, "city": "Köln", "zip": "50667",
              "country_id": country}
         )  # fmt: skip

@@ -61,8 +61,8 @@ def load(
     command: str, warm: list[Row], rows: list[Row], products: dict[str, int], taxes: list[int], country: int, batch: int
 ) -> float:  # fmt: skip
     """Load and confirm, `warm` first; returns the seconds that `rows` took inside the shell, its start not counted."""
-    given = {"warm": warm, "rows": rows, "products": products, "taxes": taxes, "country": country, "batch": batch}
-    script = SCRIPT.format(given=json.dumps(given), mark=MARK)
+    task = {"warm": warm, "rows": rows, "products": products, "taxes": taxes, "country": country, "batch": batch}
+    script = SCRIPT.format(given=json.dumps(task), mark=MARK)
     done = subprocess.run(shlex.split(command), input=script, capture_output=True, text=True, check=False)  # noqa: S603
     for line in done.stdout.splitlines():
         if MARK in line:

@@ -121,7 +121,7 @@ def _build_figure(
         tell(f"{name}: {count:,} listings changed")
         turns.append(pushed(connections, name, stand_in, listings.iloc[:count]))
     worst = max(turns, key=lambda turn: turn.calls / turn.fewest)
-    each = ", ".join(f"{turn.calls:,} for {turn.listings:,} (fewest {turn.fewest:,})" for turn in turns)
+    counts = ", ".join(f"{turn.calls:,} for {turn.listings:,} (fewest {turn.fewest:,})" for turn in turns)
     return Figure(
         name=f"stock_calls_{name}",
         value=worst.calls,
@@ -129,7 +129,7 @@ def _build_figure(
         baseline=worst.fewest,
         target=1.05,
         at="most",
-        note=f"{each}; told apart {sum(turn.apart for turn in turns)}; the first push of {first.listings:,} took "
+        note=f"{counts}; told apart {sum(turn.apart for turn in turns)}; the first push of {first.listings:,} took "
         f"{first.calls:,}, reading them all {read:,}",
     )
 

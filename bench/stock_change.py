@@ -107,34 +107,34 @@ def changes(world: Any, connections: Any, count: int) -> list[dict[str, float]]:
     )
     products = dict(_list_products(connections, skus))
     waiting: dict[int, tuple[str, float, dict[str, int | None]]] = {}
-    found: list[dict[str, float]] = []
+    measured: list[dict[str, float]] = []
     due = time.monotonic()
-    while len(found) < count or waiting:
+    while len(measured) < count or waiting:
         now = time.monotonic()
-        if len(found) < count and now >= due:
-            sku = skus[len(found) % len(skus)]
+        if len(measured) < count and now >= due:
+            sku = skus[len(measured) % len(skus)]
             if any(sku == other for other, _, _ in waiting.values()):
                 raise SystemExit(f"{sku} is still on its way: there are too few products for so many changes.")
             before = shown(world, sku)
             connections.odoo.call("stock.quant", "create", context={"inventory_mode": True}, vals_list=[{
                 "product_id": products[sku], "location_id": places[0]["lot_stock_id"],
-                "inventory_quantity_auto_apply": 300 + 13 * len(found),
+                "inventory_quantity_auto_apply": 300 + 13 * len(measured),
             }])  # fmt: skip
-            waiting[len(found)] = (sku, time.monotonic(), before)
-            found.append({})
+            waiting[len(measured)] = (sku, time.monotonic(), before)
+            measured.append({})
             due = now + rng.uniform(*APART)
         for number, (sku, started, before) in list(waiting.items()):
             for name, quantity in shown(world, sku).items():
-                if name not in found[number] and quantity != before[name]:
-                    found[number][name] = time.monotonic() - started
-            if len(found[number]) == len(LANES):
+                if name not in measured[number] and quantity != before[name]:
+                    measured[number][name] = time.monotonic() - started
+            if len(measured[number]) == len(LANES):
                 del waiting[number]
-                told = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in found[number].items())
-                print(f"change {number + 1} of {count}: {told}", flush=True)
+                seconds_told = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in measured[number].items())
+                print(f"change {number + 1} of {count}: {seconds_told}", flush=True)
             elif time.monotonic() - started > LATEST:
-                raise SystemExit(f"{sku} did not reach every channel within {LATEST:.0f} s, only {found[number]}.")
+                raise SystemExit(f"{sku} did not reach every channel within {LATEST:.0f} s, only {measured[number]}.")
         time.sleep(WATCH)
-    return found
+    return measured
 
 
 def settled(world: Any, connections: Any) -> None:
@@ -172,16 +172,16 @@ def shown(world: Any, sku: str) -> dict[str, int | None]:
     items = [row["item"] for row in shopify.stock.variants.values() if row["sku"] == sku]
     quantities = (
         amazon.listings.offers[sku].quantity,
-        next(each.shown for each in ebay.listings if each.sku == sku and not each.ended),
+        next(listing.shown for listing in ebay.listings if listing.sku == sku and not listing.ended),
         shopify.stock.quantities[items[0], WAREHOUSE],
     )
     return dict(zip(LANES, quantities, strict=True))
 
 
 def _find_free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
     count = max(int(PRODUCTS * size), 100)
     tell(f"{count:,} products on {len(CHANNELS)} channels")
     cost = contender("bench.stock_decide", count)
-    told = cost.rows["told"] / len(CHANNELS)
+    per_channel = cost.rows["told"] / len(CHANNELS)
     return [
         Figure(
             name="stock_decide_50k",
@@ -47,7 +47,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
         ),
         Figure(
             name="stock_changes_12_of_50k",
-            value=told,
+            value=per_channel,
             unit="updates per channel",
             baseline=CHANGED,
             target=1.0,
@@ -83,9 +83,9 @@ def main(count: int) -> None:
     cost.orders = count * len(CHANNELS)
     chosen = stock["product_id"].isin(random.Random(12).sample(range(1, count + 1), CHANGED))
     stock.loc[chosen, "free"] = 15.0 + (stock.loc[chosen, "free"] < 15)
-    told = {channel: plan(channel, first[channel]["target"]) for channel in CHANNELS}
+    plans = {channel: plan(channel, first[channel]["target"]) for channel in CHANNELS}
     cost.rows = {
-        "told": sum(int((changes["action"] == "push").sum()) for changes in told.values()),
+        "told": sum(int((changes["action"] == "push").sum()) for changes in plans.values()),
         "loop_ms": round(1000 * sum(loop(stock, listings[channel]) for channel in CHANNELS)),
     }
     report(cost)

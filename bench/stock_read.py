@@ -45,12 +45,12 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
     started = time.perf_counter()
     stock = read_stock(client)
     first = time.perf_counter() - started
-    known = Catalogue(stock.codes, datetime.now(UTC) + OVERLAP)  # as if `fill` had been long ago
+    catalogue = Catalogue(stock.codes, datetime.now(UTC) + OVERLAP)  # as if `fill` had been long ago
     reads, singles, bare = [], [], []
     for _ in range(TURNS):
         singles.append(seconds(lambda: single(client, lots)))
         bare.append(seconds(lambda: gathered(client, lots)))
-        reads.append(seconds(lambda: read_stock(client, known)))
+        reads.append(seconds(lambda: read_stock(client, catalogue)))
     return [
         Figure(
             name="stock_read_vs_fastest",

@@ -63,7 +63,7 @@ def test_private_functions_begin_with_a_verb() -> None:
 def test_names_say_what_they_hold() -> None:
     empty = [
         f"{path.relative_to(ROOT)}:{line} {name}"
-        for path in _list_files("commerce_pipelines")
+        for path in _list_files("commerce_pipelines", "commerce_sandbox", "bench")
         for name, line in _list_names(ast.parse(path.read_text(encoding="utf-8")))
         if name in EMPTY_NAMES
     ]

@@ -127,7 +127,7 @@ def in_process(connections: Connections) -> Iterator[Callable[[Sequence[Any], di
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 raise_on_error=False,
             )
-            for event in (one for one in result.all_events if one.is_step_failure):
+            for event in (step for step in result.all_events if step.is_step_failure):
                 console.print(f"[red]{event.step_key}: {reason(event)}", soft_wrap=True)
 
         yield run

@@ -157,9 +157,9 @@ class _Server(ThreadingHTTPServer):
 
     def close_connections(self) -> None:
         """Kept-alive connections would outlive the server and answer for it."""
-        for one in list(self._open):
+        for connection in list(self._open):
             with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up is no news."""

@@ -68,8 +68,8 @@ def _add_shipment(maker: Maker, order: dict[str, Any], placed: datetime) -> dict
             "shipFromAddress": {"name": "Third Wave Supplies", "addressLine1": "Speicherstr. 1", "city": "Hamburg",
                                 "postalCode": "20457", "countryCode": "DE"},
             "packageItems": [
-                {"orderItemId": each["orderItemId"], "quantity": each["quantityOrdered"]}
-                for each in order["orderItems"]
+                {"orderItemId": item["orderItemId"], "quantity": item["quantityOrdered"]}
+                for item in order["orderItems"]
             ],
         }
     ]  # fmt: skip
@@ -176,7 +176,7 @@ def _make_import_scheme(maker: Maker, placed: datetime) -> dict[str, Any]:
 
 def _make_deemed_supplier(maker: Maker, placed: datetime) -> dict[str, Any]:
     """To a British consumer, up to 135 GBP: for the tax office, Amazon is the supplier."""
-    items = [maker.item(UK, next(each for each in maker.full_rate if each.price_minor_eur < 9000))]
+    items = [maker.item(UK, next(article for article in maker.full_rate if article.price_minor_eur < 9000))]
     items[0]["tax"] = {"taxCollections": _build_collection("", "Amazon EU S.à r.l., UK Branch")["taxCollections"]}
     return maker.order(UK, placed, items)
 

@@ -64,17 +64,17 @@ class Feeds:
     def get(self, call: Call, now: datetime, feed_id: str) -> dict[str, Any]:
         if feed_id not in self.feeds:
             raise Refused(404, "NotFound", f"No feed with the id {feed_id} is found.")
-        for each in self.feeds.values():  # in the order they came
-            if each.status == "IN_QUEUE" and now >= each.ready:
-                self._work(each, now)
+        for feed in self.feeds.values():  # in the order they came
+            if feed.status == "IN_QUEUE" and now >= feed.ready:
+                self._work(feed, now)
         return _show(self.feeds[feed_id])
 
     def list(self, call: Call, now: datetime) -> dict[str, Any]:
         if call.one("feedTypes") != KIND:
             raise invalid("Invalid input")
         since, wanted = instant(call.one("createdSince"), "createdSince"), call.one("processingStatuses").split(",")
-        found = [feed for feed in self.feeds.values() if feed.created >= since and feed.status in wanted]
-        return {"feeds": [_show(feed) for feed in reversed(found)][: int(call.one("pageSize", "10"))]}
+        listed = [feed for feed in self.feeds.values() if feed.created >= since and feed.status in wanted]
+        return {"feeds": [_show(feed) for feed in reversed(listed)][: int(call.one("pageSize", "10"))]}
 
     def document(self, call: Call, now: datetime, document_id: str) -> dict[str, Any]:
         if document_id not in self._documents.documents:
@@ -96,14 +96,14 @@ class Feeds:
             number = message["messageId"]
             if number in self.unsaid:
                 continue
-            found = self._listings.change(
+            problems = self._listings.change(
                 message["sku"], feed.marketplaces[0], message.get("productType"), message["patches"], now
             )
             issues += [
                 {"messageId": number, "sku": message["sku"], **{k: v for k, v in issue.items() if k != "categories"}}
-                for issue in found
+                for issue in problems
             ]
-            accepted += not found
+            accepted += not problems
         count = len(sent["messages"]) - len(self.unsaid)
         report = {
             "header": {"sellerId": sent["header"]["sellerId"], "version": "2.0", "feedId": feed.id},

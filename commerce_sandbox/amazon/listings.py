@@ -45,11 +45,11 @@ class Offer:
 
     @property
     def quantity(self) -> int | None:
-        return next((each.get("quantity") for each in self.availability if _read_code(each) == "DEFAULT"), None)
+        return next((stock.get("quantity") for stock in self.availability if _read_code(stock) == "DEFAULT"), None)
 
     @property
     def by_amazon(self) -> bool:
-        return any(_read_code(each).startswith("AMAZON") for each in self.availability)
+        return any(_read_code(stock).startswith("AMAZON") for stock in self.availability)
 
 
 def offers(catalogue: Sequence[Article], now: datetime) -> list[Offer]:
@@ -84,9 +84,9 @@ class Listings:
 
     def sold(self, sku: str, units: int) -> None:
         """An order reduces the merchant's quantity, which Amazon does not count as a change of the listing."""
-        for each in self.offers[sku].availability if sku in self.offers else ():
-            if _read_code(each) == "DEFAULT" and each.get("quantity"):
-                each["quantity"] = max(each["quantity"] - units, 0)
+        for stock in self.offers[sku].availability if sku in self.offers else ():
+            if _read_code(stock) == "DEFAULT" and stock.get("quantity"):
+                stock["quantity"] = max(stock["quantity"] - units, 0)
 
     def search(self, call: Call, now: datetime, seller: str) -> dict[str, Any]:
         unknown = call.query.keys() - SEARCH
@@ -96,17 +96,17 @@ class Listings:
             raise invalid("Invalid input")
         by = ORDER[call.one("sortBy", "lastUpdatedDate")]
         places = set(call.one("marketplaceIds").split(","))
-        found = sorted(
+        matching = sorted(
             (offer for offer in self.offers.values() if places & set(offer.marketplaces) and _is_within(offer, call)),
             key=lambda offer: getattr(offer, by),
             reverse=call.one("sortOrder", "DESC") == "DESC",
         )
         start = int(base64.b64decode(call.one("pageToken"))) if call.one("pageToken") else 0
         answer: dict[str, Any] = {
-            "numberOfResults": len(found),
-            "items": [_build_item(offer, places, included) for offer in found[start : start + size]],
+            "numberOfResults": len(matching),
+            "items": [_build_item(offer, places, included) for offer in matching[start : start + size]],
         }
-        if start + size < min(len(found), MOST):
+        if start + size < min(len(matching), MOST):
             answer["pagination"] = {"nextToken": base64.b64encode(str(start + size).encode()).decode()}
         return answer
 
@@ -146,11 +146,11 @@ class Listings:
             if patch["path"] != "/attributes/fulfillment_availability" or not value or not all(map(_is_sound, value)):
                 return [_issue("4000001", "The provided value for 'fulfillment_availability' is invalid.")]
             if patch["op"] == "merge":
-                kept = {_read_code(each): each for each in new}
+                kept = {_read_code(stock): stock for stock in new}
                 new = list(
                     {
                         **kept,
-                        **{_read_code(each): {**kept.get(_read_code(each), {}), **each} for each in value},
+                        **{_read_code(stock): {**kept.get(_read_code(stock), {}), **stock} for stock in value},
                     }.values()
                 )
             else:
@@ -198,9 +198,9 @@ def _build_item(offer: Offer, places: set[str], included: Sequence[str]) -> dict
             for place in here
         ],
         "fulfillmentAvailability": [
-            {"fulfillmentChannelCode": _read_code(each)}
-            | ({"quantity": each["quantity"]} if "quantity" in each else {})
-            for each in offer.availability
+            {"fulfillmentChannelCode": _read_code(stock)}
+            | ({"quantity": stock["quantity"]} if "quantity" in stock else {})
+            for stock in offer.availability
         ],
         "productTypes": [{"marketplaceId": place, "productType": offer.product_type} for place in here],
     }

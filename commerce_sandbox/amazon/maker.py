@@ -35,7 +35,7 @@ class Maker:
         """Articles at reduced rates are sold in Germany only, because other countries reduce other goods. Amazon sends
         the articles in its warehouses."""
         offered = self.catalogue if place is DE else self.full_rate
-        return self.random.choices([each for each in offered if is_fba(each) == by_amazon], k=count)
+        return self.random.choices([article for article in offered if is_fba(article) == by_amazon], k=count)
 
     def order(self, place: Place, placed: datetime, items: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         """A paid order of a consumer, which the merchant has not shipped yet; `more` replaces whole parts of it."""
@@ -143,7 +143,7 @@ def proceeds(place: Place, parts: dict[str, int], discount: int, tax: int, total
 
 def grand_total(items: list[dict[str, Any]]) -> dict[str, Any]:
     totals = [item["proceeds"]["proceedsTotal"] for item in items if "proceeds" in item]
-    cents = sum(int(each["amount"].replace(".", "")) for each in totals)
+    cents = sum(int(total["amount"].replace(".", "")) for total in totals)
     currency = totals[0]["currencyCode"] if totals else "EUR"
     return {"grandTotal": {"amount": f"{cents // 100}.{cents % 100:02d}", "currencyCode": currency}}
 

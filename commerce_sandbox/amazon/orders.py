@@ -80,28 +80,28 @@ class Orders:
         by, after, before = _read_window(wanted, now)
         size = int(wanted.get("maxResultsPerPage", PAGE_SIZE))
         start = _read_token(wanted, now)
-        found = sorted(
+        matching = sorted(
             (key, order)
             for order in self._orders.values()
             if after <= (when := instant(order[f"{by}Time"], by)) <= before
             and _is_wanted(order, wanted)
             and (key := (written(when), order["orderId"])) > start
         )
-        page = found[:size]
+        page = matching[:size]
         answer: dict[str, Any] = {
             "orders": [_cut(order, wanted.get("includedData", ())) for _, order in page],
             f"{by}Before": written(before),
         }
-        if len(found) > size:
+        if len(matching) > size:
             answer["pagination"] = {"nextToken": _build_token(wanted, page[-1][0], now)}
         return answer
 
 
-def _read_parameters(call: Call, known: set[str]) -> dict[str, Any]:
+def _read_parameters(call: Call, accepted: set[str]) -> dict[str, Any]:
     """The query, with lists split at their commas. Unknown names, repeated ones and invalid values are refused."""
     wanted: dict[str, Any] = {}
     for name, values in call.query.items():
-        if name not in known or len(values) > 1:
+        if name not in accepted or len(values) > 1:
             raise invalid(f"The parameter {name} is not known or is repeated.")
         wanted[name] = values[0]
     for name in LISTS.keys() & wanted.keys():
@@ -167,19 +167,19 @@ def _is_wanted(order: dict[str, Any], wanted: dict[str, Any]) -> bool:
 def _cut(order: dict[str, Any], included: Iterable[str]) -> dict[str, Any]:
     """The order with the requested data sets and no other."""
     left = [DATA[name] for name in DATA if name not in set(included)]
-    of_order, of_item = (set().union(*(each[part] for each in left)) for part in (0, 1))
+    of_order, of_item = (set().union(*(parts[part] for parts in left)) for part in (0, 1))
     return without(order, of_order) | {"orderItems": [without(item, of_item) for item in order["orderItems"]]}
 
 
 def _move(value: Any, later: timedelta) -> Any:
     """A payload with all its instants moved."""
     if isinstance(value, list):
-        return [_move(each, later) for each in value]
+        return [_move(element, later) for element in value]
     if not isinstance(value, dict):
         return value
     return {
-        name: written(instant(each, name) + later)
-        if isinstance(each, str) and name.endswith(("Time", "DateTime"))
-        else _move(each, later)
-        for name, each in value.items()
+        name: written(instant(element, name) + later)
+        if isinstance(element, str) and name.endswith(("Time", "DateTime"))
+        else _move(element, later)
+        for name, element in value.items()
     }

@@ -70,14 +70,14 @@ class Reports:
         if call.one("reportTypes") != KIND:
             raise invalid("Invalid input")
         since = instant(call.one("createdSince"), "createdSince")
-        found = [
+        matching = [
             shown
             for report in reversed(self._reports.values())
             if report.created >= since and report.marketplace in call.one("marketplaceIds").split(",")
             if (shown := self._show(self._work_on(report, now)))["processingStatus"]
             in call.one("processingStatuses").split(",")
         ]
-        return {"reports": found[: int(call.one("pageSize", "10"))]}
+        return {"reports": matching[: int(call.one("pageSize", "10"))]}
 
     def document(self, call: Call, now: datetime, document_id: str) -> dict[str, Any]:
         if document_id not in self._documents.documents:
@@ -128,7 +128,7 @@ class Reports:
 
 def _list_fields(offer: Offer, columns: tuple[str, ...]) -> list[str]:
     channel = str(offer.availability[0]["fulfillment_channel_code"]) if offer.availability else "DEFAULT"
-    known = {
+    values = {
         "item-name": offer.title,
         "seller-sku": offer.sku,
         "quantity": "" if offer.quantity is None else str(offer.quantity),
@@ -138,4 +138,4 @@ def _list_fields(offer: Offer, columns: tuple[str, ...]) -> list[str]:
         "fulfillment-channel": channel,
         "status": "Active" if offer.by_amazon or offer.quantity else "Inactive",
     }
-    return [known.get(column, "") for column in columns]
+    return [values.get(column, "") for column in columns]

@@ -82,13 +82,13 @@ def _check_order(order: dict[str, Any], package: dict[str, Any], now: datetime) 
 
 
 def _count_units(package: dict[str, Any], order: dict[str, Any]) -> dict[str, int]:
-    known = {
+    shipped = {
         item["orderItemId"]
         for item in order["orderItems"]
         if "cancellationExecution" not in item.get("cancellation", {})
     }
     for item in package["orderItems"]:
-        if item.get("orderItemId") not in known or not isinstance(item.get("quantity"), int) or item["quantity"] < 1:
+        if item.get("orderItemId") not in shipped or not isinstance(item.get("quantity"), int) or item["quantity"] < 1:
             raise invalid("OrderItemId is invalid.")
     return _list_units({"packageItems": package["orderItems"]})
 

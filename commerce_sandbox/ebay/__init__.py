@@ -57,10 +57,10 @@ class EbayStandIn(StandIn):
         self.add({**order, "creationDate": at, "lastModifiedDate": at})
         with self.lock:
             units = {line["sku"]: line["quantity"] for line in order["lineItems"]}
-            for one in self.listings:
-                bought = units.get(one.sku, 0)
-                one.available, one.total = max(0, one.available - bought), max(0, one.total - bought)
-                one.sold += bought
+            for listing in self.listings:
+                bought = units.get(listing.sku, 0)
+                listing.available, listing.total = max(0, listing.available - bought), max(0, listing.total - bought)
+                listing.sold += bought
 
     def touch(self, order_id: str, now: datetime) -> None:
         """Mark the order as modified now, so that it leaves every window that ends earlier."""
@@ -70,7 +70,7 @@ class EbayStandIn(StandIn):
     def shown(self) -> dict[str, int]:
         """What buyers see, by SKU."""
         with self.lock:
-            return {each.sku: each.shown for each in self.listings if not each.ended}
+            return {listing.sku: listing.shown for listing in self.listings if not listing.ended}
 
     def expire_tokens(self) -> None:
         with self.lock:
@@ -115,10 +115,10 @@ class EbayStandIn(StandIn):
     def _build_token(self, call: Call) -> Reply:
         form, scheme = call.form(), call.headers.get("authorization", "").partition(" ")
         try:
-            known = scheme[0] == "Basic" and ":" in base64.b64decode(scheme[2], validate=True).decode()
+            is_client = scheme[0] == "Basic" and ":" in base64.b64decode(scheme[2], validate=True).decode()
         except ValueError:
-            known = False
-        if not known:
+            is_client = False
+        if not is_client:
             return Reply(401, {"error": "invalid_client", "error_description": "client authentication failed"})
         if form.get("grant_type") != "refresh_token" or not form.get("refresh_token") or self.revoked:
             description = "the provided authorization refresh token is invalid or was issued to another client"

@@ -61,62 +61,62 @@ def _answer_items(by_sku: dict[str, Offered], call: Call, url: str) -> Reply:
 
 
 def _answer_offers(by_sku: dict[str, Offered], call: Call, url: str) -> Reply:
-    one = by_sku.get(call.one("sku"))
-    if one is None:
+    offered = by_sku.get(call.one("sku"))
+    if offered is None:
         return _build_error(404, 25713, "This Offer is not available.")
     offer = {
-        "offerId": one.offer_id,
-        "sku": one.sku,
+        "offerId": offered.offer_id,
+        "sku": offered.sku,
         "marketplaceId": "EBAY_DE",
         "format": "FIXED_PRICE",
-        "availableQuantity": one.available,
-        "pricingSummary": {"price": money(one.price, "EUR")},
-        "status": "UNPUBLISHED" if one.ended else "PUBLISHED",
+        "availableQuantity": offered.available,
+        "pricingSummary": {"price": money(offered.price, "EUR")},
+        "status": "UNPUBLISHED" if offered.ended else "PUBLISHED",
     }
-    if not one.ended:
-        offer["listing"] = {"listingId": one.item_id, "listingStatus": "ACTIVE", "soldQuantity": one.sold}
-    href = f"{PATH}/offer?sku={one.sku}"
+    if not offered.ended:
+        offer["listing"] = {"listingId": offered.item_id, "listingStatus": "ACTIVE", "soldQuantity": offered.sold}
+    href = f"{PATH}/offer?sku={offered.sku}"
     return Reply(200, {"href": href, "total": 1, "size": 1, "limit": 100, "offers": [offer]})
 
 
 def _update(by_sku: dict[str, Offered], call: Call, refused: Mapping[str, Refused], skus_a_call: int) -> Reply:
     """200 where all went well, else 207; a status for each offer, and one for each item without an offer's id."""
     requests = call.json()["requests"]
-    if len(requests) > skus_a_call or sum(len(each.get("offers", ())) for each in requests) > 25:
+    if len(requests) > skus_a_call or sum(len(entry.get("offers", ())) for entry in requests) > 25:
         return _build_error(400, 25709, "Invalid value for requests.")
-    by_offer = {each.offer_id: each for each in by_sku.values()}
+    by_offer = {entry.offer_id: entry for entry in by_sku.values()}
     responses: list[dict[str, Any]] = []
     for request in requests:
         sku, stock = request.get("sku", ""), request.get("shipToLocationAvailability")
         if stock:
-            known = by_sku.get(sku)
-            if known and sku not in refused:
-                known.total = stock["quantity"]
-            responses.append(_build_response(sku, "", known, refused.get(sku)))
+            of_sku = by_sku.get(sku)
+            if of_sku and sku not in refused:
+                of_sku.total = stock["quantity"]
+            responses.append(_build_response(sku, "", of_sku, refused.get(sku)))
         for offer in request.get("offers", ()):
-            one = by_offer.get(offer["offerId"])
-            problem = refused.get(one.sku) if one else None
-            if one and not problem:
+            of_offer = by_offer.get(offer["offerId"])
+            problem = refused.get(of_offer.sku) if of_offer else None
+            if of_offer and not problem:
                 try:
-                    count([one])
-                    one.available = offer["availableQuantity"]
+                    count([of_offer])
+                    of_offer.available = offer["availableQuantity"]
                 except Refused as error:
                     problem = error
-            responses.append(_build_response(one.sku if one else sku, offer["offerId"], one, problem))
-    whole = all(each["statusCode"] == 200 for each in responses)
+            responses.append(_build_response(of_offer.sku if of_offer else sku, offer["offerId"], of_offer, problem))
+    whole = all(entry["statusCode"] == 200 for entry in responses)
     return Reply(200 if whole else 207, {"responses": responses})
 
 
-def _build_response(sku: str, offer_id: str, one: Offered | None, problem: Refused | None) -> dict[str, Any]:
-    found: dict[str, Any] = {"sku": sku, "statusCode": 200}
+def _build_response(sku: str, offer_id: str, offered: Offered | None, problem: Refused | None) -> dict[str, Any]:
+    response: dict[str, Any] = {"sku": sku, "statusCode": 200}
     if offer_id:
-        found["offerId"] = offer_id
-    if one is None:
+        response["offerId"] = offer_id
+    if offered is None:
         problem = Refused("25713", "This Offer is not available.")
     if problem:
-        found["statusCode"] = 404 if one is None else 400
-        found["errors"] = [_build_entry(int(problem.code), problem.message)]
-    return found
+        response["statusCode"] = 404 if offered is None else 400
+        response["errors"] = [_build_entry(int(problem.code), problem.message)]
+    return response
 
 
 def _build_error(status: int, error_id: int, message: str) -> Reply:

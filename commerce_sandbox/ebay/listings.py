@@ -80,26 +80,28 @@ def revise(
     offered: Iterable[Offered], wanted_item: str, wanted_sku: str, quantity: int, *, zero_allowed: bool
 ) -> Offered:
     """Set what is available of a classic listing. Raises Refused."""
-    of_item = [each for each in offered if each.item_id == wanted_item and not each.ended]
-    found = [each for each in of_item if each.sku == wanted_sku] if wanted_sku or len(of_item) != 1 else of_item
-    if len(found) != 1:
+    of_item = [listing for listing in offered if listing.item_id == wanted_item and not listing.ended]
+    matching = (
+        [listing for listing in of_item if listing.sku == wanted_sku] if wanted_sku or len(of_item) != 1 else of_item
+    )
+    if len(matching) != 1:
         raise Refused("17", "This item cannot be accessed because the listing has been deleted or has ended.")
-    one = found[0]
-    if one.offer_id:
+    revised = matching[0]
+    if revised.offer_id:
         raise Refused("21919474", "Inventory-based listing management is not currently supported by this tool.")
     if quantity < 0 or (quantity == 0 and not zero_allowed):
         raise Refused("515", "The quantity must be a valid number greater than 0.")
     count(of_item)
-    one.available = quantity
-    return one
+    revised.available = quantity
+    return revised
 
 
 def count(of_item: Sequence[Offered]) -> None:
     """A listing is revised as a whole, up to 250 times a day. Raises Refused."""
     if of_item[0].revisions >= REVISIONS_A_DAY:
         raise Refused("21919028", "The listing has reached the number of revisions that are allowed in a day.")
-    for each in of_item:
-        each.revisions += 1
+    for listing in of_item:
+        listing.revisions += 1
 
 
 def _cut_variation(sku: str) -> str:
@@ -108,4 +110,4 @@ def _cut_variation(sku: str) -> str:
 
 def of_inventory(offered: Iterable[Offered]) -> dict[str, Offered]:
     """Items of the Inventory API by SKU."""
-    return {each.sku: each for each in offered if each.offer_id}
+    return {listing.sku: listing for listing in offered if listing.offer_id}

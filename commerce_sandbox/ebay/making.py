@@ -78,13 +78,13 @@ def make_order(
         return money(cents, currency)
 
     lines, taxes = [], 0
-    for at, each in enumerate(sold):
+    for at, sale in enumerate(sold):
         shipping, off = (delivery, delivery_discount) if at == 0 else (0, 0)
-        net = each.price * each.quantity - each.discount + shipping - off
+        net = sale.price * sale.quantity - sale.discount + shipping - off
         tax = net * remitted.percent // 100 if remitted else 0
         taxes += tax
         lines.append(
-            _build_line(number, at, each, amount, shipping, off, net, tax, remitted, marketplace, shipped, location)
+            _build_line(number, at, sale, amount, shipping, off, net, tax, remitted, marketplace, shipped, location)
         )
     cost, discount = sum(s.price * s.quantity for s in sold), sum(s.discount for s in sold)
     total = cost - discount + delivery - delivery_discount + taxes

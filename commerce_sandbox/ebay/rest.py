@@ -40,9 +40,9 @@ def get_orders(orders: Collection[dict[str, Any]], call: Call, url: str, now: da
         raise Refusal(400, 31100, f"Invalid limit: {limit}")
     _check_fields(call)
     field, begin, end = _filter(call.one("filter"), now)
-    found = [order for order in orders if begin <= order[field] <= end]
-    found.sort(key=lambda order: (order["creationDate"], order["orderId"]), reverse=True)
-    page = found[offset : offset + limit]
+    matching = [order for order in orders if begin <= order[field] <= end]
+    matching.sort(key=lambda order: (order["creationDate"], order["orderId"]), reverse=True)
+    page = matching[offset : offset + limit]
     query = {name: values[0] for name, values in call.query.items()}
 
     def link(at: int) -> str:
@@ -50,12 +50,12 @@ def get_orders(orders: Collection[dict[str, Any]], call: Call, url: str, now: da
 
     body: dict[str, Any] = {
         "href": link(offset),
-        "total": len(found),
+        "total": len(matching),
         "limit": limit,
         "offset": offset,
         "orders": [_show(order, call, listed=True) for order in page],
     }
-    if offset + limit < len(found):
+    if offset + limit < len(matching):
         body["next"] = link(offset + limit)
     if offset:
         body["prev"] = link(max(0, offset - limit))

@@ -23,8 +23,8 @@ def my_selling(offered: Collection[Offered], request: ET.Element, now: datetime)
     number = int(request.findtext("ActiveList/Pagination/PageNumber", "1"))
     if not 1 <= size <= 200:
         return failure("GetMyeBaySelling", now, "37", "Input data for tag <EntriesPerPage> is invalid.")
-    active = sorted((each for each in offered if not each.ended), key=lambda each: each.item_id)
-    items = [list(group) for _, group in groupby(active, key=lambda each: each.item_id)]
+    active = sorted((listing for listing in offered if not listing.ended), key=lambda listing: listing.item_id)
+    items = [list(group) for _, group in groupby(active, key=lambda listing: listing.item_id)]
     page = items[(number - 1) * size : number * size]
     shown: list[Node] = [("ItemArray", [_build_item(group) for group in page])] if page else []
     counts = [("TotalNumberOfPages", str(-(-len(items) // size))), ("TotalNumberOfEntries", str(len(items)))]
@@ -43,16 +43,17 @@ def revise_status(
     for status in statuses:
         item_id, sku = status.findtext("ItemID", ""), status.findtext("SKU", "")
         try:
-            named = next((each.sku for each in offered if each.item_id == item_id), "")
+            named = next((listing.sku for listing in offered if listing.item_id == item_id), "")
             if problem := refused.get(sku or named):
                 raise problem
-            one = revise(offered, item_id, sku, int(status.findtext("Quantity", "0")), zero_allowed=zero_allowed)
+            revised = revise(offered, item_id, sku, int(status.findtext("Quantity", "0")), zero_allowed=zero_allowed)
         except Refused as error:
             errors.append(error_node(error.code, error.message))
             continue
         done.append(
-            ("InventoryStatus", [("SKU", one.sku), ("ItemID", one.item_id), amount_node("StartPrice", one.price, "EUR"),
-                                 ("Quantity", str(one.available))])
+            ("InventoryStatus", [("SKU", revised.sku), ("ItemID", revised.item_id),
+                                 amount_node("StartPrice", revised.price, "EUR"),
+                                 ("Quantity", str(revised.available))])
         )  # fmt: skip
     ack = "Success" if not errors else "PartialFailure" if done else "Failure"
     return answer("ReviseInventoryStatus", ack, now, done, errors)
@@ -66,23 +67,23 @@ def _build_item(group: list[Offered]) -> Node:
         [
             ("ItemID", first.item_id),
             ("ListingType", "FixedPriceItem"),
-            ("Quantity", str(sum(each.shown + each.sold for each in group))),
+            ("Quantity", str(sum(listing.shown + listing.sold for listing in group))),
             ("Title", first.title),
-            ("QuantityAvailable", str(sum(each.shown for each in group))),
+            ("QuantityAvailable", str(sum(listing.shown for listing in group))),
             ("SKU", first.sku) if first.sku and not varied else None,
-            ("Variations", [_build_variation(each) for each in group]) if varied else None,
+            ("Variations", [_build_variation(listing) for listing in group]) if varied else None,
         ],
     )
 
 
-def _build_variation(each: Offered) -> Node:
+def _build_variation(listing: Offered) -> Node:
     return (
         "Variation",
         [
-            ("SKU", each.sku),
-            amount_node("StartPrice", each.price, "EUR"),
-            ("Quantity", str(each.shown + each.sold)),
-            ("SellingStatus", [("QuantitySold", str(each.sold))]),
-            ("VariationTitle", f"{each.title}[{each.variation}]"),
+            ("SKU", listing.sku),
+            amount_node("StartPrice", listing.price, "EUR"),
+            ("Quantity", str(listing.shown + listing.sold)),
+            ("SellingStatus", [("QuantitySold", str(listing.sold))]),
+            ("VariationTitle", f"{listing.title}[{listing.variation}]"),
         ],
     )

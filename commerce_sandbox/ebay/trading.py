@@ -59,18 +59,18 @@ def error_node(code: str, message: str, classification: str = "RequestError", **
 
 
 def get_orders(orders: Collection[dict[str, Any]], request: ET.Element, now: datetime) -> Reply:
-    wanted = [each.text for each in request.findall("OrderIDArray/OrderID")]
-    found = [order for order in orders if (order["orderId"] in wanted if wanted else _is_within(order, request))]
-    found.sort(key=lambda order: (order["creationDate"], order["orderId"]))
+    wanted = [node.text for node in request.findall("OrderIDArray/OrderID")]
+    matching = [order for order in orders if (order["orderId"] in wanted if wanted else _is_within(order, request))]
+    matching.sort(key=lambda order: (order["creationDate"], order["orderId"]))
     size = int(request.findtext("Pagination/EntriesPerPage", "25"))
     number = int(request.findtext("Pagination/PageNumber", "1"))
     if size > 100:
         return failure("GetOrders", now, "16104", "Entries per page must be between 1 and 100.")
-    page = found[(number - 1) * size : number * size]
+    page = matching[(number - 1) * size : number * size]
     nodes = (
-        ("PaginationResult", [("TotalNumberOfPages", str(-(-len(found) // size))),
-                              ("TotalNumberOfEntries", str(len(found)))]),
-        ("HasMoreOrders", "true" if number * size < len(found) else "false"),
+        ("PaginationResult", [("TotalNumberOfPages", str(-(-len(matching) // size))),
+                              ("TotalNumberOfEntries", str(len(matching)))]),
+        ("HasMoreOrders", "true" if number * size < len(matching) else "false"),
         ("OrderArray", [order_node(order) for order in page]),
         ("OrdersPerPage", str(size)),
         ("PageNumber", str(number)),
@@ -125,9 +125,9 @@ def order_node(order: dict[str, Any]) -> Node:
             ("PaidTime", order["creationDate"]) if paid else None,
             ("ShippedTime", order["lastModifiedDate"]) if order["orderFulfillmentStatus"] == "FULFILLED" else None,
             ("MonetaryDetails", [("Refunds", [
-                ("Refund", [("RefundTime", each["refundDate"]),
-                            amount_node("RefundAmount", _read_cents(each["amount"]), currency)])
-                for each in refunds
+                ("Refund", [("RefundTime", refund["refundDate"]),
+                            amount_node("RefundAmount", _read_cents(refund["amount"]), currency)])
+                for refund in refunds
             ])]) if refunds else None,
             ("SellerUserID", order["sellerId"]),
             ("CancelStatus", "CancelComplete" if cancelled else "NotApplicable"),

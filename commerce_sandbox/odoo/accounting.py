@@ -30,11 +30,11 @@ def _find_country(env: Env) -> Any:
 
 def _compute_tax_map(env: Env, row_id: int) -> dict[str, list[int]]:
     """Original tax -> the taxes that replace it under this fiscal position."""
-    found: dict[str, list[int]] = {}
+    taxes_by_position: dict[str, list[int]] = {}
     for tax in env.db.rows["account.fiscal.position"][row_id].get("tax_ids") or ():
         for original in env.db.rows["account.tax"][tax].get("original_tax_ids") or ():
-            found.setdefault(str(original), []).append(tax)
-    return found
+            taxes_by_position.setdefault(str(original), []).append(tax)
+    return taxes_by_position
 
 
 def _compute_analytic_name(env: Env, row_id: int) -> str:
@@ -163,10 +163,10 @@ def _tax_created(env: Env, ids: Sequence[int]) -> None:
     """A tax without repartition lines gets a plain base line and tax line for invoices and for refunds."""
     rows = env.db.rows["account.tax.repartition.line"]
     for tax in ids:
-        given = {rows[i]["document_type"] for i in env.db.referring("account.tax.repartition.line", "tax_id", tax)}
+        kinds = {rows[i]["document_type"] for i in env.db.referring("account.tax.repartition.line", "tax_id", tax)}
         create(env, "account.tax.repartition.line", [
             {"tax_id": tax, "document_type": document, "repartition_type": kind}
-            for document in ("invoice", "refund") if document not in given for kind in ("base", "tax")
+            for document in ("invoice", "refund") if document not in kinds for kind in ("base", "tax")
         ])  # fmt: skip
     _check_same_country(env, ids)
     _check_unique_names(env, ids)

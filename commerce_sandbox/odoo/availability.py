@@ -40,22 +40,22 @@ def quantities(env: Env, product: int) -> dict[str, float]:
     """on_hand, reserved, incoming and outgoing units of one product that is no kit."""
     places = _list_places(env)
     quants, moves = env.db.rows["stock.quant"], env.db.rows["stock.move"]
-    found = {"on_hand": 0.0, "reserved": 0.0, "expired": 0.0, "incoming": 0.0, "outgoing": 0.0}
+    sums = {"on_hand": 0.0, "reserved": 0.0, "expired": 0.0, "incoming": 0.0, "outgoing": 0.0}
     for i in env.db.referring("stock.quant", "product_id", product):
         if quants[i]["location_id"] in places:
-            found["on_hand"] += quants[i]["quantity"]
-            found["reserved"] += quants[i]["reserved_quantity"]
+            sums["on_hand"] += quants[i]["quantity"]
+            sums["reserved"] += quants[i]["reserved_quantity"]
             if expired(env, i):
-                found["expired"] += quants[i]["quantity"] - quants[i]["reserved_quantity"]
+                sums["expired"] += quants[i]["quantity"] - quants[i]["reserved_quantity"]
     for i in env.db.referring("stock.move", "product_id", product):
         row = moves[i]
         if row["state"] in OPEN:
             leaves, comes = row["location_id"] in places, row["location_dest_id"] in places
             if comes and not leaves:
-                found["incoming"] += row["product_qty"]
+                sums["incoming"] += row["product_qty"]
             elif leaves and not comes:
-                found["outgoing"] += row["product_qty"]
-    return found
+                sums["outgoing"] += row["product_qty"]
+    return sums
 
 
 def expired(env: Env, quant: int) -> bool:

@@ -189,8 +189,8 @@ def _settle(env: Env, row_id: int, changed: Mapping[str, Any]) -> None:
 
 def normalized(email: Any) -> Any:
     """The one address in a text, in lower case; False for none or several."""
-    found = [part for _name, part in getaddresses([email or ""]) if _EMAIL.match(part)]
-    return found[0].lower() if len(found) == 1 else False
+    addresses = [part for _name, part in getaddresses([email or ""]) if _EMAIL.match(part)]
+    return addresses[0].lower() if len(addresses) == 1 else False
 
 
 def checked_vat(env: Env, vat: str, country: Any, name: Any) -> str:

@@ -52,7 +52,7 @@ def candidates(env: Env, model: str, domain: Sequence[Any]) -> set[int] | None:
     """Ids among which all matches are, found by an index; None when no term that must hold has one."""
     if "|" in domain or "!" in domain:
         return None
-    found: list[set[int]] = []
+    sets: list[set[int]] = []
     for term in domain:
         if not isinstance(term, list | tuple) or len(term) != 3 or not term[2]:
             continue
@@ -68,10 +68,10 @@ def candidates(env: Env, model: str, domain: Sequence[Any]) -> set[int] | None:
         if any(wanted is None or wanted is False or wanted == "" for wanted in values):
             continue
         if name == "id":
-            found.append({wanted for wanted in values if isinstance(wanted, int)})
+            sets.append({wanted for wanted in values if isinstance(wanted, int)})
         elif (field is not None and field.type != "many2one") or all(isinstance(wanted, int) for wanted in values):
-            found.append({row for wanted in values for row in env.db.referring(model, name, wanted)})
-    return min(found, key=len) if found else None
+            sets.append({row for wanted in values for row in env.db.referring(model, name, wanted)})
+    return min(sets, key=len) if sets else None
 
 
 def mentions(domain: Sequence[Any] | None, name: str) -> bool:
@@ -171,29 +171,29 @@ def _compare(env: Env, model: str, name: str, field: Field, operator: str, value
         value = _read_day(env, value) if field.type == "datetime" else value
 
         def test(row_id: int) -> bool:
-            found = read(row_id)
-            if found is False and field.type not in ("integer", "float", "monetary"):
+            value_there = read(row_id)
+            if value_there is False and field.type not in ("integer", "float", "monetary"):
                 return False
-            return compare(found, value)
+            return compare(value_there, value)
 
     else:
         pattern = _compile_pattern(operator.removeprefix("not "), str(value))
 
         def test(row_id: int) -> bool:
-            found = read(row_id)
+            value_there = read(row_id)
             if field.type in RELATIONAL:
-                return any(pattern.search(display_name(env, field.relation, i)) for i in _read_ids(found))
-            return bool(pattern.search(found if isinstance(found, str) else ""))
+                return any(pattern.search(display_name(env, field.relation, i)) for i in _read_ids(value_there))
+            return bool(pattern.search(value_there if isinstance(value_there, str) else ""))
 
     return _negate(test) if operator in ("!=", "not in", "not like", "not ilike") else test
 
 
 def _read_day(env: Env, value: Any) -> Any:
     """`today`, `today +1d`: Odoo's relative days begin at midnight."""
-    found = re.fullmatch(r"today(?: ([+-]\d+)d)?", str(value))
-    if not found:
+    match = re.fullmatch(r"today(?: ([+-]\d+)d)?", str(value))
+    if not match:
         return value
-    day = datetime.fromisoformat(env.stamp[:10]) + timedelta(days=int(found[1] or 0))
+    day = datetime.fromisoformat(env.stamp[:10]) + timedelta(days=int(match[1] or 0))
     return day.isoformat(" ")
 
 
@@ -204,10 +204,10 @@ def _make_plain(value: Any) -> Any:
 
 def _test_membership(read: Callable[[int], Any], wanted: Collection[Any]) -> Test:
     def test(row_id: int) -> bool:
-        found = read(row_id)
-        if isinstance(found, tuple | list):
-            return not wanted.isdisjoint(found) if found else False in wanted  # type: ignore[attr-defined]
-        return (False if found == "" else found) in wanted
+        value_there = read(row_id)
+        if isinstance(value_there, tuple | list):
+            return not wanted.isdisjoint(value_there) if value_there else False in wanted  # type: ignore[attr-defined]
+        return (False if value_there == "" else value_there) in wanted
 
     return test
 
@@ -240,14 +240,14 @@ def _compile_pattern(operator: str, value: str) -> re.Pattern[str]:
 def descendants(env: Env, model: str, roots: Collection[int]) -> set[int]:
     """The roots and everything below them, by stock.location's `location_id` or another model's `parent_id`."""
     link = "location_id" if model == "stock.location" else "parent_id"
-    found: set[int] = set()
+    below: set[int] = set()
     todo = [root for root in roots if root]
     while todo:
         root = todo.pop()
-        if root not in found:
-            found.add(root)
+        if root not in below:
+            below.add(root)
             todo += env.db.referring(model, link, root)
-    return found
+    return below
 
 
 def display_name(env: Env, model: str, row_id: int) -> str:

@@ -89,17 +89,17 @@ def _save(
         pass
     env.db.undo(together)
     errors = 0
-    for number, one in enumerate(batch, 1):
+    for number, record in enumerate(batch, 1):
         try:
-            ids += _upsert(env, model, [one])
+            ids += _upsert(env, model, [record])
             continue
         except ConstraintError as error:
-            messages.append(_build_message(one[2], error.plain, error.field))
+            messages.append(_build_message(record[2], error.plain, error.field))
         except (UserError, SerializationFailure) as error:
-            messages.append(_build_message(one[2], str(error)))
+            messages.append(_build_message(record[2], str(error)))
         except Exception as error:
             text = f"Unknown error during import: {type(error)}: {error}"
-            messages.append({**_build_message(one[2], text), "moreinfo": "Resolve other errors first"})
+            messages.append({**_build_message(record[2], text), "moreinfo": "Resolve other errors first"})
         env.db.undo(mark)
         errors += 1
         if errors >= 10 and errors >= number / 10:
@@ -115,27 +115,27 @@ def _upsert(env: Env, model: str, batch: list[tuple[str, Row, Row]]) -> list[int
 
     An external id that comes twice is one record: what comes later is written to it.
     """
-    found: dict[int, int] = {}
+    saved: dict[int, int] = {}
     new: list[int] = []
     first: dict[str, int] = {}
     for position, (xmlid, vals, _info) in enumerate(batch):
         row_id = _find_named(env, model, xmlid) if xmlid else vals.get("id")
         if row_id is not None:
-            found[position] = row_id
+            saved[position] = row_id
         elif not xmlid or first.setdefault(xmlid, position) == position:
             new.append(position)
-    for position, row_id in found.items():
+    for position, row_id in saved.items():
         write(env, model, [row_id], {name: value for name, value in batch[position][1].items() if name != "id"})
     created = create(env, model, [batch[position][1] for position in new]) if new else []
     for position, row_id in zip(new, created, strict=True):
-        found[position] = row_id
+        saved[position] = row_id
         if batch[position][0]:
             assign_xmlid(env, batch[position][0], model, row_id)
     for position, (xmlid, vals, _info) in enumerate(batch):
-        if position not in found:
-            found[position] = found[first[xmlid]]
-            write(env, model, [found[position]], vals)
-    return [found[position] for position in range(len(batch))]
+        if position not in saved:
+            saved[position] = saved[first[xmlid]]
+            write(env, model, [saved[position]], vals)
+    return [saved[position] for position in range(len(batch))]
 
 
 def _find_named(env: Env, model: str, xmlid: str) -> int | None:
@@ -257,10 +257,10 @@ class _Converter:
                 f"Ambiguous specification for field '{name}', only provide one of name, external id or database id"
             )
         (kind, value), *_ = reference.items()
-        found, kept_as = self.lookup(field, kind, str(value))
-        if found is None:
+        target, kept_as = self.lookup(field, kind, str(value))
+        if target is None:
             raise ValueError(f"No matching record found for {kept_as} '{value}' in field '{name}'")
-        return found
+        return target
 
     def lookup(self, field: Field, kind: str, value: str) -> tuple[int | bool | None, str]:
         if kind == ".id":
@@ -284,12 +284,12 @@ class _Converter:
             raise ValueError(text.replace(f"'{shown}'", f"'{name}/{shown}'"))
 
         vals = self.record(field.relation, record, refuse)
-        found: int | bool | None = None
+        target: int | bool | None = None
         if record.get(".id") or record.get("id"):
             kind = ".id" if record.get(".id") else "id"
-            found, kept_as = self.lookup(field, kind, str(record[kind]))
-            if found is None and kind == ".id":
+            target, kept_as = self.lookup(field, kind, str(record[kind]))
+            if target is None and kind == ".id":
                 raise ValueError(f"No matching record found for {kept_as} '{record[kind]}' in field '{name}'")
-            if found is None:
+            if target is None:
                 vals["id"] = record["id"]
-        return [[4, found], [1, found, vals]] if found else [[0, 0, vals]]
+        return [[4, target], [1, target, vals]] if target else [[0, 0, vals]]

@@ -93,12 +93,12 @@ def _create_odd_products(env: Env, stock: int) -> None:
 def _create_kit(env: Env) -> None:
     """Only where the catalogue has its components."""
     code, title, price, parts = KIT
-    known = {part: env.db.referring("product.product", "default_code", part) for part, _units in parts}
-    if not all(known.values()):
+    products = {part: env.db.referring("product.product", "default_code", part) for part, _units in parts}
+    if not all(products.values()):
         return
     kit = create(env, "product.product", {"name": title, "default_code": code, "is_storable": True,
                                           "list_price": float(price), "categ_id": 1})[0]  # fmt: skip
     create(env, "mrp.bom", {
         "product_tmpl_id": env.db.rows["product.product"][kit]["product_tmpl_id"], "type": "phantom",
-        "bom_line_ids": [[0, 0, {"product_id": known[part][0], "product_qty": units}] for part, units in parts],
+        "bom_line_ids": [[0, 0, {"product_id": products[part][0], "product_qty": units}] for part, units in parts],
     })  # fmt: skip

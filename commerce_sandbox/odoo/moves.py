@@ -164,11 +164,11 @@ def serve(env: Env, product: int, location: int) -> None:
 
 
 def _list_above(env: Env, location: int) -> set[int]:
-    found = set()
+    above = set()
     while location:
-        found.add(location)
+        above.add(location)
         location = env.db.rows["stock.location"][location]["location_id"]
-    return found
+    return above
 
 
 def _is_reserving(env: Env, row: Row) -> bool:
@@ -210,8 +210,8 @@ def ask(env: Env, lines: Iterable[int]) -> None:
             wanted = math.floor(wanted * 100 + 0.5 + 1e-6) / 100  # as Odoo rounds to the decimals of `Product Unit`
         kit = kit_of(env, product)
         parts = [(False, product, 1.0)] if kit is None else components(env, kit)
-        for bom_line, part, each in parts:
-            touched.update(_adjust(env, line, part, bom_line, wanted * each))
+        for bom_line, part, per_unit in parts:
+            touched.update(_adjust(env, line, part, bom_line, wanted * per_unit))
     ready = [move for move in touched if _is_reserving(env, env.db.rows["stock.move"][move])]
     reserve(env, ready)
 

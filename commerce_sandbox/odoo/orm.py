@@ -285,10 +285,10 @@ def find_method(db: Database, model: str, name: str) -> Method:
     """Raises AccessError for a private name, UnknownMethod for one that nobody declared."""
     if name.startswith("_"):
         raise AccessError(f"Private methods (such as '{model}.{name}') cannot be called remotely.")
-    found = METHODS.get((model, name)) or METHODS.get((GENERIC, name))
-    if found is None:
+    method = METHODS.get((model, name)) or METHODS.get((GENERIC, name))
+    if method is None:
         raise UnknownMethod(f"The method '{model}.{name}' does not exist")
-    return found
+    return method
 
 
 def known_model(db: Database, model: str) -> None:

@@ -84,17 +84,17 @@ def components(env: Env, bom: int) -> list[tuple[int, int, float]]:
     head = env.db.rows["mrp.bom"][bom]
     template = env.db.rows["product.template"][head["product_tmpl_id"]]
     makes = in_unit(env, head["product_qty"], head["product_uom_id"], template["uom_id"]) or 1.0
-    found = []
+    parts = []
     for line in env.get("mrp.bom", bom, "bom_line_ids"):
         row = env.db.rows["mrp.bom.line"][line]
         unit = env.get("product.product", row["product_id"], "uom_id")
-        each = in_unit(env, row["product_qty"], row["product_uom_id"], unit) / makes
+        per_unit = in_unit(env, row["product_qty"], row["product_uom_id"], unit) / makes
         inner = kit_of(env, row["product_id"])
         if inner is None:
-            found.append((line, row["product_id"], each))
+            parts.append((line, row["product_id"], per_unit))
         else:
-            found += [(sub, product, each * units) for sub, product, units in components(env, inner)]
-    return found
+            parts += [(sub, product, per_unit * units) for sub, product, units in components(env, inner)]
+    return parts
 
 
 _VARIANT: dict[str, Field] = {
@@ -248,12 +248,12 @@ def _template_created(env: Env, ids: Sequence[int]) -> None:
 @hook("product.template", "written")
 def _template_written(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> None:
     """Odoo moves the variant's write_date when the template changes, so that one poll sees price edits too."""
-    given = {name: vals[name] for name in (*SHARED, "active") if name in vals}
+    shared = {name: vals[name] for name in (*SHARED, "active") if name in vals}
     for row_id in ids:
         variants = env.db.referring("product.product", "product_tmpl_id", row_id)
         for variant in variants:
-            env.db.put("product.product", variant, {"write_date": env.stamp, **(given if len(variants) == 1 else {})})
-        if "barcode" in given:
+            env.db.put("product.product", variant, {"write_date": env.stamp, **(shared if len(variants) == 1 else {})})
+        if "barcode" in shared:
             _check_unique_barcodes(env, variants)
 
 

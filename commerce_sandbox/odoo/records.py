@@ -35,8 +35,8 @@ def create(env: Env, model: str, vals_list: Mapping[str, Any] | Sequence[Mapping
 def default_get(env: Env, model: str, fields: Sequence[str]) -> Row:
     """Declared defaults of stored fields; names that the model lacks are passed over."""
     env.check(model, "read")
-    known = {name: field for name in fields if (field := env.model(model).fields.get(name)) and not field.compute}
-    return {name: field.initial(env) for name, field in known.items() if field.default is not None}
+    defaults = {name: field for name in fields if (field := env.model(model).fields.get(name)) and not field.compute}
+    return {name: field.initial(env) for name, field in defaults.items() if field.default is not None}
 
 
 @method("*", "write")
@@ -144,10 +144,10 @@ def _name_line(env: Env, xmlid: str, model: str, row_id: int) -> None:
 def assign_xmlid(env: Env, xmlid: str, model: str, row_id: int) -> None:
     """Point an external id at a record, as a new row or by turning the one that exists."""
     module, _, name = xmlid.partition(".")
-    known = env.db.by_key("ir.model.data", ("module", "name"), (module, name))
+    names = env.db.by_key("ir.model.data", ("module", "name"), (module, name))
     vals = {"model": model, "res_id": row_id}
-    if known:
-        write(env.having(sudo=True), "ir.model.data", [known], vals)
+    if names:
+        write(env.having(sudo=True), "ir.model.data", [names], vals)
     else:
         create(env.having(sudo=True), "ir.model.data", {"module": module, "name": name, **vals})
 

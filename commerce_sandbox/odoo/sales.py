@@ -99,7 +99,9 @@ def _compute_delivered(env: Env, row_id: int) -> float:
         return 0.0
     kit = kit_of(env, row["product_id"])
     if kit is not None:
-        return float(min(floor(left.get(part, 0.0) / each + 1e-9) for _l, part, each in components(env, kit) if each))
+        return float(
+            min(floor(left.get(part, 0.0) / per_unit + 1e-9) for _l, part, per_unit in components(env, kit) if per_unit)
+        )
     unit = env.get("product.product", row["product_id"], "uom_id")
     return in_unit(env, left.get(row["product_id"], 0.0), unit, row["product_uom_id"])
 
@@ -137,8 +139,8 @@ def _is_settled(env: Env, row_id: int) -> bool:
 def _compute_invoice_status(env: Env, row_id: int) -> str:
     if env.db.rows["sale.order"][row_id]["state"] != "sale":
         return "no"
-    found = {_compute_line_invoice_status(env, i) for i in env.db.referring("sale.order.line", "order_id", row_id)}
-    return "to invoice" if "to invoice" in found else "invoiced" if found == {"invoiced"} else "no"
+    statuses = {_compute_line_invoice_status(env, i) for i in env.db.referring("sale.order.line", "order_id", row_id)}
+    return "to invoice" if "to invoice" in statuses else "invoiced" if statuses == {"invoiced"} else "no"
 
 
 def pickings(env: Env, row_id: int) -> tuple[int, ...]:

@@ -43,7 +43,7 @@ class Field:
 
     def keys(self, env: Any) -> tuple[str, ...]:
         """What a selection may be."""
-        return tuple(key for one in self.selection for key in (one(env) if callable(one) else (one,)))
+        return tuple(key for option in self.selection for key in (option(env) if callable(option) else (option,)))
 
 
 @dataclass(frozen=True)

@@ -197,7 +197,7 @@ def _aggregate(env: Env, model: str, ids: Sequence[int], spec: str) -> Any:
     if function == "array_agg":  # in the order of the ids, NULL among them
         absent = _find_type(env, model, name)[0] != "boolean"
         return [None if value is False and absent else value for value in values]
-    known = [value for value in values if value is not False]
+    present = [value for value in values if value is not False]
     table: dict[str, Callable[[list[Any]], Any]] = {
         "sum": sum,
         "min": min,
@@ -205,7 +205,7 @@ def _aggregate(env: Env, model: str, ids: Sequence[int], spec: str) -> Any:
         "count": len,
         "count_distinct": lambda v: len(set(v)),
     }
-    return table[function](known) if known or function in ("sum", "count") else False
+    return table[function](present) if present or function in ("sum", "count") else False
 
 
 @method("*", "has_access")

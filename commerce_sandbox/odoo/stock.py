@@ -33,9 +33,9 @@ def _compute_path(env: Env, row_id: int) -> str:
 def warehouse_of(env: Env, location: int) -> int | bool:
     """The warehouse whose view location is above a location."""
     while location:
-        found = env.db.referring("stock.warehouse", "view_location_id", location)
-        if found:
-            return found[0]
+        warehouses = env.db.referring("stock.warehouse", "view_location_id", location)
+        if warehouses:
+            return warehouses[0]
         location = env.db.rows["stock.location"][location]["location_id"]
     return False
 

@@ -43,24 +43,24 @@ def line_taxes(
     ordered = sorted(taxes, key=lambda i: (rows[i]["sequence"], i))
     inside = [i for i in ordered if env.get("account.tax", i, "price_include") and rows[i]["amount_type"] != "group"]
     base = cut(quantity * price)
-    found: dict[int, float] = {}
+    by_tax: dict[int, float] = {}
     for tax in reversed(ordered):
         if rows[tax]["amount_type"] == "fixed":
-            found[tax] = cut(copysign(1.0, price) * quantity * rows[tax]["amount"])
-    left = base - sum(found.get(i, 0.0) for i in inside)
+            by_tax[tax] = cut(copysign(1.0, price) * quantity * rows[tax]["amount"])
+    left = base - sum(by_tax.get(i, 0.0) for i in inside)
     for tax in inside:  # a percentage of the price with tax: of 100 percent nothing is left
         if rows[tax]["amount_type"] == "division":
-            found[tax] = cut(left * rows[tax]["amount"] / 100.0)
-    left -= sum(found[i] for i in inside if rows[i]["amount_type"] == "division")
+            by_tax[tax] = cut(left * rows[tax]["amount"] / 100.0)
+    left -= sum(by_tax[i] for i in inside if rows[i]["amount_type"] == "division")
     percents = [i for i in inside if rows[i]["amount_type"] == "percent"]
     whole = sum(rows[i]["amount"] for i in percents) / 100.0
     for tax in reversed(percents):
-        found[tax] = cut(left * (1 / (1 + whole) if whole != -1 else 0.0) * rows[tax]["amount"] / 100.0)
-    net = base - sum(found[i] for i in inside if i in found)
+        by_tax[tax] = cut(left * (1 / (1 + whole) if whole != -1 else 0.0) * rows[tax]["amount"] / 100.0)
+    net = base - sum(by_tax[i] for i in inside if i in by_tax)
     for tax in ordered:
-        if rows[tax]["amount_type"] == "percent" and tax not in found:
-            found[tax] = cut(net * rows[tax]["amount"] / 100.0)
-    amounts = tuple((tax, tax in inside, found[tax]) for tax in ordered if tax in found)
+        if rows[tax]["amount_type"] == "percent" and tax not in by_tax:
+            by_tax[tax] = cut(net * rows[tax]["amount"] / 100.0)
+    amounts = tuple((tax, tax in inside, by_tax[tax]) for tax in ordered if tax in by_tax)
     return LineTaxes(net, net + sum(amount for _tax, _inside, amount in amounts), amounts)
 
 

@@ -23,8 +23,8 @@ NOTHING = (
 
 def _list_moves(env: Env, pickings: Sequence[int], *states: str) -> list[int]:
     rows = env.db.rows["stock.move"]
-    found = [i for p in pickings for i in env.db.referring("stock.move", "picking_id", p)]
-    return [i for i in found if not states or rows[i]["state"] in states]
+    moves = [i for p in pickings for i in env.db.referring("stock.move", "picking_id", p)]
+    return [i for i in moves if not states or rows[i]["state"] in states]
 
 
 @method("stock.picking", "action_confirm")
@@ -188,7 +188,7 @@ def _quant_defaults(env: Env, vals: dict[str, Any]) -> None:
 
 def count(env: Env, several: Sequence[Mapping[str, Any]]) -> list[int]:
     """Counted stock in inventory mode: the quant of that product and place has that quantity from now on."""
-    found = []
+    lines = []
     for vals in several:
         rows = env.db.rows["stock.quant"]
         same = [i for i in env.db.referring("stock.quant", "product_id", vals["product_id"])
@@ -200,8 +200,8 @@ def count(env: Env, several: Sequence[Mapping[str, Any]]) -> list[int]:
             apply_count(env, quant, float(counted))
         else:
             env.db.put("stock.quant", quant, {"inventory_quantity": float(counted), "inventory_quantity_set": True})
-        found.append(quant)
-    return found
+        lines.append(quant)
+    return lines
 
 
 def apply_count(env: Env, quant: int, counted: float) -> None:

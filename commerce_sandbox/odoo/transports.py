@@ -65,8 +65,8 @@ def in_transaction(db: Database, work: Callable[[], Any]) -> Any:
 @lru_cache(maxsize=512)
 def _list_parameters(method: Method, model: str, name: str) -> inspect.Signature:
     """What a caller may pass: the function's parameters without env, model and ids."""
-    given = list(inspect.signature(method.run).parameters.values())[2 if method.of_model else 3 :]
-    return inspect.Signature([p.replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for p in given])
+    parameters = list(inspect.signature(method.run).parameters.values())[2 if method.of_model else 3 :]
+    return inspect.Signature([p.replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for p in parameters])
 
 
 def _run(db: Database, user: int, context: Mapping[str, Any], model: str, name: str, arguments: Any) -> Any:
@@ -144,14 +144,14 @@ def _execute(db: Database, kind: str, args: list[Any]) -> Any:
     known_model(db, model)
     context = named.pop("context", None) or {}
 
-    def arguments(found: Method, _env: Env) -> tuple[Any, list[Any], Row]:
+    def arguments(method_found: Method, _env: Env) -> tuple[Any, list[Any], Row]:
         ids = None
-        if not found.of_model:
+        if not method_found.of_model:
             if not positional:
                 raise IndexError("list index out of range")
             ids = positional.pop(0)
         try:
-            _list_parameters(found, model, method).bind(*positional, **named)
+            _list_parameters(method_found, model, method).bind(*positional, **named)
         except TypeError as error:
             raise TypeError(f"{model}.{method}() {error}") from None
         if method == "create" and not positional:
@@ -195,11 +195,11 @@ def _answer(db: Database, call: Call) -> Any:
         raise NotFound(f"the model {model!r} does not exist")
     ids, context = named.pop("ids", ()), named.pop("context", None) or {}
 
-    def arguments(found: Method, _env: Env) -> tuple[Any, Sequence[Any], Row]:
-        if found.of_model and ids:
+    def arguments(method_found: Method, _env: Env) -> tuple[Any, Sequence[Any], Row]:
+        if method_found.of_model and ids:
             raise Unprocessable(f"cannot call {model}.{name} with ids")
         try:
-            _list_parameters(found, model, name).bind(**named)
+            _list_parameters(method_found, model, name).bind(**named)
         except TypeError as error:
             raise Unprocessable(str(error)) from None
         return ids, (), named
@@ -211,11 +211,11 @@ def _answer(db: Database, call: Call) -> Any:
 
 
 def _find_bearer(db: Database, call: Call) -> int:
-    found = re.match(r"^bearer\s+(.+)$", call.headers.get("authorization", ""), re.IGNORECASE)
-    if found is None:
+    match = re.match(r"^bearer\s+(.+)$", call.headers.get("authorization", ""), re.IGNORECASE)
+    if match is None:
         raise Unauthorized("User not authenticated, use an API Key with a Bearer Authorization header.")
     for user, row in db.rows["res.users"].items():
-        if row["active"] and row.get("secret") == found[1]:
+        if row["active"] and row.get("secret") == match[1]:
             return user
     raise Unauthorized("Invalid apikey")
 

@@ -65,16 +65,16 @@ def _build_error(problem: str) -> Data:
 
 def _list_lines(value: Any, parent: str) -> list[Data]:
     """Every node of every connection as a line of its own, after its parent."""
-    found: list[Data] = []
+    lines: list[Data] = []
     for field in value.values():
         if isinstance(field, dict) and "edges" in field:
             for edge in field["edges"]:
                 node = edge["node"]
-                found.append(_drop_connections(node) | ({"__parentId": parent} if parent else {}))
-                found += _list_lines(node, node["id"])
+                lines.append(_drop_connections(node) | ({"__parentId": parent} if parent else {}))
+                lines += _list_lines(node, node["id"])
         elif isinstance(field, dict):
-            found += _list_lines(field, parent)
-    return found
+            lines += _list_lines(field, parent)
+    return lines
 
 
 def _drop_connections(node: Data) -> Data:

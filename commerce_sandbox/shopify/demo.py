@@ -70,7 +70,11 @@ def _sell(article: Article, country: str = "DE", **more: Any) -> Line:
 
 def _make_plain_order(rng: random.Random, catalogue: list[Article]) -> Data:
     person = PEOPLE[min(int(rng.expovariate(0.5)), len(PEOPLE) - 1)]
-    sold = catalogue if person.country == "DE" else [each for each in catalogue if each.sku not in REDUCED_RATE]
+    sold = (
+        catalogue
+        if person.country == "DE"
+        else [candidate for candidate in catalogue if candidate.sku not in REDUCED_RATE]
+    )
     lines = [
         _sell(article, person.country, quantity=rng.choice((1, 1, 1, 2, 3)))
         for article in rng.sample(sold, rng.choice((1, 1, 2, 2, 3, 4)))
@@ -87,10 +91,10 @@ def _make_plain_order(rng: random.Random, catalogue: list[Article]) -> Data:
 
 def _make_odd(rng: random.Random, catalogue: list[Article]) -> list[Data]:
     anna, joerg, zeynep, soeren = PEOPLE[:4]
-    normal = [each for each in catalogue if each.sku not in REDUCED_RATE]
-    one, two, three, *_ = rng.sample(normal, 6)
-    book = next(each for each in catalogue if each.sku in REDUCED_RATE)
-    ten_percent = tuple(("SOMMER10", (each.price_minor_eur + 5) // 10) for each in (one, book))
+    normal = [article for article in catalogue if article.sku not in REDUCED_RATE]
+    first, two, three, *_ = rng.sample(normal, 6)
+    book = next(article for article in catalogue if article.sku in REDUCED_RATE)
+    ten_percent = tuple(("SOMMER10", (article.price_minor_eur + 5) // 10) for article in (first, book))
     company = {
         "__typename": "PurchasingCompany",
         "company": {"name": "Kaffeehaus Weiß GmbH"},
@@ -101,27 +105,27 @@ def _make_odd(rng: random.Random, catalogue: list[Article]) -> list[Data]:
          "shipping_rate": None, "currency": currency}
         for currency, person in ABROAD.items()
     ]  # fmt: skip
-    abroad[0]["lines"] = [_sell(one, "CH", quantity=3, rate=None, duty=412)]
+    abroad[0]["lines"] = [_sell(first, "CH", quantity=3, rate=None, duty=412)]
     return [
-        {"lines": [_sell(one, discounts=ten_percent[:1]), _sell(book, discounts=ten_percent[1:])], "person": anna},
+        {"lines": [_sell(first, discounts=ten_percent[:1]), _sell(book, discounts=ten_percent[1:])], "person": anna},
         {"lines": [_sell(two, quantity=3, discounts=(("Mengenrabatt", 333),))], "person": joerg},
         {"lines": [_sell(three)], "person": zeynep, "shipping": 490, "shipping_discounts": (("VERSANDFREI", 490),)},
         {"lines": [Line("GIFT-50", "Geschenkgutschein", 5000, rate=None, gift_card=True)], "person": soeren,
          "shipping": 0},
-        {"lines": [_sell(one), _sell(two)], "person": anna, "gift_card": 3000},
+        {"lines": [_sell(first), _sell(two)], "person": anna, "gift_card": 3000},
         {"lines": [_sell(three)], "person": joerg, "tip": 300},
-        {"lines": [_sell(one, discounts=(("GRATIS100", one.price_minor_eur),))], "person": zeynep, "shipping": 0},
+        {"lines": [_sell(first, discounts=(("GRATIS100", first.price_minor_eur),))], "person": zeynep, "shipping": 0},
         {"lines": [_sell(rng.choice(normal)) for _ in range(60)], "person": soeren, "shipping": 0},
         {"lines": [_sell(two, quantity=3, removed=1), _sell(three)], "person": anna},
         *abroad,
-        {"lines": [_sell(one, quantity=12, price=one.price_minor_eur * 100 // 119)], "person": joerg,
+        {"lines": [_sell(first, quantity=12, price=first.price_minor_eur * 100 // 119)], "person": joerg,
          "included": False, "purchasingEntity": company},
         {"lines": [_sell(book), _sell(two)], "shipping": 0, "fulfilment": "FULFILLED"},  # at the till: no buyer
-        {"lines": [_sell(one)], "person": zeynep, "test": True},
+        {"lines": [_sell(first)], "person": zeynep, "test": True},
         {"lines": [_sell(two)], "person": soeren, "cancelledAt": "2026-01-01T00:00:00Z", "financial": "VOIDED"},
         {"lines": [_sell(three)], "person": anna, "financial": "PENDING"},
-        {"lines": [_sell(one, quantity=2)], "person": joerg, "financial": "PARTIALLY_REFUNDED",
-         "fulfilment": "FULFILLED", "refunded": one.price_minor_eur},
+        {"lines": [_sell(first, quantity=2)], "person": joerg, "financial": "PARTIALLY_REFUNDED",
+         "fulfilment": "FULFILLED", "refunded": first.price_minor_eur},
         {"lines": [Line("OLD-KET-99", "Kettle, discontinued", 3990)], "person": zeynep},
     ]  # fmt: skip
 

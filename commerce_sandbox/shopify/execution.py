@@ -56,23 +56,23 @@ class Execution:
             document = _parsed(text)
         except GraphQLSyntaxError as error:
             raise Refused(error.message, "parseError") from None
-        operations = [each for each in document.definitions if isinstance(each, ast.OperationDefinitionNode)]
+        operations = [node for node in document.definitions if isinstance(node, ast.OperationDefinitionNode)]
         if len(operations) != 1:
             raise Refused("An operation name is required", "missingOperation")
         self.operation = operations[0]
         self.fragments = {
-            each.name.value: each for each in document.definitions if isinstance(each, ast.FragmentDefinitionNode)
+            node.name.value: node for node in document.definitions if isinstance(node, ast.FragmentDefinitionNode)
         }
         self.is_mutation = self.operation.operation is ast.OperationType.MUTATION
         defaults = {
-            each.variable.name.value: value_from_ast_untyped(each.default_value)
-            for each in self.operation.variable_definitions
-            if each.default_value
+            node.variable.name.value: value_from_ast_untyped(node.default_value)
+            for node in self.operation.variable_definitions
+            if node.default_value
         }
         self.variables = {**defaults, **variables}
-        for each in self.operation.variable_definitions:
-            name = each.variable.name.value
-            if isinstance(each.type, ast.NonNullTypeNode) and self.variables.get(name) is None:
+        for node in self.operation.variable_definitions:
+            name = node.variable.name.value
+            if isinstance(node.type, ast.NonNullTypeNode) and self.variables.get(name) is None:
                 raise Refused(f"Variable ${name} of type was provided invalid value", "INVALID_VARIABLE")
 
     def run(self, root: Data) -> Data:
@@ -90,19 +90,21 @@ class Execution:
         return None
 
     def _list_fields(self, selection: ast.SelectionSetNode, source: Data) -> list[ast.FieldNode]:
-        found: list[ast.FieldNode] = []
-        for each in selection.selections:
-            if isinstance(each, ast.FieldNode):
-                found.append(each)
+        fields: list[ast.FieldNode] = []
+        for node in selection.selections:
+            if isinstance(node, ast.FieldNode):
+                fields.append(node)
                 continue
-            fragment: Any = self.fragments[each.name.value] if isinstance(each, ast.FragmentSpreadNode) else each
+            fragment: Any = self.fragments[node.name.value] if isinstance(node, ast.FragmentSpreadNode) else node
             condition = fragment.type_condition
             if condition is None or source.get("__typename", condition.name.value) == condition.name.value:
-                found += self._list_fields(fragment.selection_set, source)
-        return found
+                fields += self._list_fields(fragment.selection_set, source)
+        return fields
 
     def _read_arguments(self, node: ast.FieldNode | ast.DirectiveNode) -> Data:
-        values = {each.name.value: value_from_ast_untyped(each.value, self.variables) for each in node.arguments}
+        values = {
+            argument.name.value: value_from_ast_untyped(argument.value, self.variables) for argument in node.arguments
+        }
         return {name: value for name, value in values.items() if value is not Undefined}  # a variable left out
 
     def _resolve_object(self, selection: ast.SelectionSetNode, source: Data, path: tuple[str, ...]) -> Data:
@@ -123,14 +125,20 @@ class Execution:
             return value
         if isinstance(value, dict):
             return self._resolve_object(field.selection_set, value, path)
-        if {each.name.value for each in self._list_fields(field.selection_set, {})} & {"nodes", "edges", "pageInfo"}:
+        if {element.name.value for element in self._list_fields(field.selection_set, {})} & {
+            "nodes",
+            "edges",
+            "pageInfo",
+        }:
             if self.in_bulk:
                 return {
                     "edges": self._resolve_value(field, {"edges": [{"node": row} for row in value]}, {}, path)["edges"]
                 }
             return self._resolve_object(field.selection_set, _build_connection(value, arguments, path), path)
         kept = value[: arguments["first"]] if arguments.get("first") else value
-        return [None if each is None else self._resolve_object(field.selection_set, each, path) for each in kept]
+        return [
+            None if element is None else self._resolve_object(field.selection_set, element, path) for element in kept
+        ]
 
     def requested_cost(self) -> int:
         """Points as documented: scalars 0, objects 1, connections sized by `first`, mutations 10. How much a
@@ -155,8 +163,8 @@ class Execution:
 def actual_cost(value: Any) -> int:
     """Points of what came out: one per object."""
     if isinstance(value, dict):
-        return 1 + sum(actual_cost(each) for each in value.values())
-    return sum(actual_cost(each) for each in value) if isinstance(value, list) else 0
+        return 1 + sum(actual_cost(part) for part in value.values())
+    return sum(actual_cost(part) for part in value) if isinstance(value, list) else 0
 
 
 def _build_connection(rows: Sequence[Data], arguments: Data, path: tuple[str, ...]) -> Data:

@@ -77,7 +77,7 @@ def make_order(
         return {"shopMoney": money[0], "presentmentMoney": money[1]}
 
     names = list(dict.fromkeys(
-        name for found in [*(line.discounts for line in lines), shipping_discounts] for name, _ in found
+        name for of_place in [*(line.discounts for line in lines), shipping_discounts] for name, _ in of_place
     ))  # fmt: skip
 
     def allocations(discounts: tuple[tuple[str, int], ...]) -> list[Data]:

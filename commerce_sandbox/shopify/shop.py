@@ -32,14 +32,14 @@ def number(gid: str) -> int:
 
 def search(rows: Iterable[Data], query: str | None, fields: dict[str, Callable[[Data], Any]]) -> list[Data]:
     """The rows that all terms match; `fields` gives the value that a term's name stands for."""
-    found = list(rows)
+    matching = list(rows)
     for name, compare, quoted, bare in _TERM.findall(query or ""):
         if name not in fields:
             raise Refused(f"The stand-in does not know the search field {name}", "BAD_REQUEST")
         value: Any = quoted or bare
         wanted = int(value) if name == "id" else value.removeprefix("#") if name == "name" else value
-        found = [row for row in found if _COMPARE[compare](fields[name](row), wanted)]
-    return found
+        matching = [row for row in matching if _COMPARE[compare](fields[name](row), wanted)]
+    return matching
 
 
 _SEARCHED: dict[str, Callable[[Data], Any]] = {

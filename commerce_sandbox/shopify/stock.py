@@ -56,8 +56,8 @@ class Stock:
             )
 
         def inventory_item(arguments: Data) -> Data | None:
-            found = [row for row in self.variants.values() if row["item"] == number(arguments["id"])]
-            return self._build_item(found[0]) if found else None
+            matching = [row for row in self.variants.values() if row["item"] == number(arguments["id"])]
+            return self._build_item(matching[0]) if matching else None
 
         return {
             "productVariants": product_variants,
@@ -88,41 +88,41 @@ class Stock:
             "inventoryLevels": levels,
         }
 
-    def set_quantities(self, given: Data, key: str | None) -> Data:
+    def set_quantities(self, wanted: Data, key: str | None) -> Data:
         """All or nothing: with one error no quantity changes. A key that was answered before is answered the same."""
         if not key:
             raise Refused("The @idempotent directive is required for this mutation", "BAD_REQUEST",
                           ["inventorySetQuantities"])  # fmt: skip
-        if len(given["quantities"]) > _TOO_MANY:
+        if len(wanted["quantities"]) > _TOO_MANY:
             raise Refused(f"The input array size is greater than the maximum allowed of {_TOO_MANY}",
                           "MAX_INPUT_SIZE_EXCEEDED", ["inventorySetQuantities"])  # fmt: skip
-        said = json.dumps(given, sort_keys=True)
+        digest = json.dumps(wanted, sort_keys=True)
         if key in self._done:
             before, answer = self._done[key]
-            if before != said:
+            if before != digest:
                 return _build_errors(("IDEMPOTENCY_KEY_PARAMETER_MISMATCH", None))
             return _build_errors(("IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", None)) if answer["userErrors"] else answer
-        answer = self._set(given)
-        self._done[key] = said, answer
+        answer = self._set(wanted)
+        self._done[key] = digest, answer
         return answer
 
-    def _set(self, given: Data) -> Data:
-        found, wanted = [], {}
-        for place, row in enumerate(given["quantities"]):
+    def _set(self, setting: Data) -> Data:
+        errors, wanted = [], {}
+        for place, row in enumerate(setting["quantities"]):
             if "changeFromQuantity" not in row:
                 raise Refused("changeFromQuantity must be passed, null included", "BAD_REQUEST",
                               ["inventorySetQuantities"])  # fmt: skip
             where = number(row["inventoryItemId"]), number(row["locationId"])
             if problem := self._find_problem(where, row, where in wanted):
-                found.append((problem, place))
+                errors.append((problem, place))
             wanted[where] = row["quantity"]
-        if found:
-            return _build_errors(*found)
+        if errors:
+            return _build_errors(*errors)
         changes = []
         for where, quantity in wanted.items():
             changes.append({"name": "available", "delta": quantity - self.quantities[where]})
             self.quantities[where] = quantity
-        return {"inventoryAdjustmentGroup": {"reason": given["reason"], "changes": changes}, "userErrors": []}
+        return {"inventoryAdjustmentGroup": {"reason": setting["reason"], "changes": changes}, "userErrors": []}
 
     def _find_problem(self, where: tuple[int, int], row: Data, repeated: bool) -> str:
         item, location = where
@@ -140,9 +140,9 @@ class Stock:
         return "CHANGE_FROM_QUANTITY_STALE" if expected is not None and expected != self.quantities[where] else ""
 
 
-def _build_errors(*found: tuple[str, int | None]) -> Data:
+def _build_errors(*errors: tuple[str, int | None]) -> Data:
     def error(code: str, place: int | None) -> dict[str, Any]:
         path = None if place is None else ["input", "quantities", str(place), "quantity"]
         return {"code": code, "field": path, "message": code.replace("_", " ").capitalize()}
 
-    return {"inventoryAdjustmentGroup": None, "userErrors": [error(code, place) for code, place in found]}
+    return {"inventoryAdjustmentGroup": None, "userErrors": [error(code, place) for code, place in errors]}

@@ -171,8 +171,8 @@ def test_an_error_that_names_no_item_is_halved_down_to_it(shop: Recorded, channe
     shop.stock._find_problem = nameless  # type: ignore[method-assign]
     answer = shop.stock._set
 
-    def without_place(given: dict[str, Any]) -> dict[str, Any]:
-        result = answer(given)
+    def without_place(setting: dict[str, Any]) -> dict[str, Any]:
+        result = answer(setting)
         for error in result["userErrors"]:
             error.update(field=["input"], code="INVALID_INVENTORY_ITEM")
         return result
