@@ -10,6 +10,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from commerce_pipelines.cli.terminal import PLAIN, show_table
@@ -87,6 +88,7 @@ def test_a_time_is_that_of_the_machine_and_names_its_zone(monkeypatch: pytest.Mo
     try:
         winter, summer = datetime(2026, 1, 1, 23, 30, tzinfo=UTC), datetime(2026, 7, 1, 23, 30, tzinfo=UTC)
         assert (local_time(winter), local_time(summer)) == ("2026-01-02 00:30 CET", "2026-07-02 01:30 CEST")
+        assert local_time(winter, seconds=True) == local_time(pd.Timestamp(winter), seconds=True)
         assert local_time(winter, seconds=True) == "2026-01-02 00:30:00 CET"
     finally:
         monkeypatch.undo()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from commerce_pipelines.core.errors import CredentialError, ProtocolError, SettingsError, TransientError
+from commerce_pipelines.domain.fulfilment.rules import FulfilmentRules
 from commerce_pipelines.domain.sales.draft import slug
 from commerce_pipelines.domain.sales.rules import Route, SaleRules, TaxMapping
 from commerce_pipelines.odoo.readiness import offers, verify_names, verify_rights
@@ -161,13 +162,17 @@ def test_products_by_code(world: World) -> None:
     service = world.product(stock=None, type="service", is_storable=False, sale_ok=False)
     kit = kit_of(world, (plain, 2))
     world.product(stock=None, default_code=plain[1])
-    found = find_products(world.client, [plain[1], archived[1], service[1], kit[1], "never-seen", ""])
-    assert sorted(found) == sorted(one[1] for one in (plain, archived, service, kit))
-    assert len(found[plain[1]]) == 2
-    assert [(one.active, one.stored, one.kit) for one in found[archived[1]]] == [(False, True, False)]
-    assert [(one.saleable, one.stored, one.kit) for one in found[service[1]]] == [(False, False, False)]
-    assert [(one.product_id, one.kit) for one in found[kit[1]]] == [(kit[0], True)]
-    assert found[plain[1]][0].rates == (190_000,)
+    products = find_products(world.client, [plain[1], archived[1], service[1], kit[1], "never-seen", ""])
+    assert sorted(products) == sorted(product[1] for product in (plain, archived, service, kit))
+    assert len(products[plain[1]]) == 2
+    assert [(product.active, product.stored, product.kit) for product in products[archived[1]]] == [
+        (False, True, False)
+    ]
+    assert [(product.saleable, product.stored, product.kit) for product in products[service[1]]] == [
+        (False, False, False)
+    ]
+    assert [(product.product_id, product.kit) for product in products[kit[1]]] == [(kit[0], True)]
+    assert products[plain[1]][0].rates == (190_000,)
 
 
 def test_products_whatever_their_case(world: World) -> None:
@@ -175,8 +180,8 @@ def test_products_whatever_their_case(world: World) -> None:
     special = f"{code}_50%"
     exact = world.product(stock=None, default_code=special)[0]
     world.product(stock=None, default_code=f"{code}x50y")  # what _ and % would match as wildcards
-    found = find_products(world.client, [code.lower(), special.lower(), "never-seen"], fold_case=True)
-    assert {key: [one.product_id for one in value] for key, value in found.items()} == {
+    products = find_products(world.client, [code.lower(), special.lower(), "never-seen"], fold_case=True)
+    assert {key: [element.product_id for element in value] for key, value in products.items()} == {
         code.lower(): [wanted], special.lower(): [exact],
     }  # fmt: skip
     assert find_products(world.client, [code.lower()]) == {}
@@ -184,6 +189,7 @@ def test_products_whatever_their_case(world: World) -> None:
 
 class Channel(SaleRules, kw_only=True, frozen=True):
     name: str
+    fulfilment: FulfilmentRules = FulfilmentRules()
 
 
 def test_names_in_settings_that_odoo_lacks(world: World) -> None:
@@ -205,6 +211,6 @@ def test_names_in_settings_that_odoo_lacks(world: World) -> None:
 
 def test_rights_and_offers(world: World) -> None:
     assert verify_rights(world.client) == []
-    found = offers(world.client)
-    assert found["warehouses"]
-    assert any(name.endswith("(excluded)") for name in found["sale taxes"])
+    offered = offers(world.client)
+    assert offered["warehouses"]
+    assert any(name.endswith("(excluded)") for name in offered["sale taxes"])
