@@ -257,7 +257,7 @@ def _release_lock(connection: Connection, name: str) -> None:
     import psycopg2
 
     with suppress(psycopg2.Error), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_release_lock(%s)", (lock_number(name),))
+        cursor.execute("SELECT pg_advisory_unlock(%s)", (lock_number(name),))
 
 
 def _is_ended(connection: Connection) -> bool:
