@@ -9,6 +9,7 @@ import pytest
 from commerce_pipelines.core.errors import PermanentError
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.domain.orders.order import business_day
+from commerce_pipelines.domain.returns.records import Refund
 from commerce_pipelines.flows.intake.poll import Cursor, poll
 from commerce_pipelines.flows.intake.pull import pull
 from commerce_pipelines.warehouse.tables.database import Warehouse
@@ -22,7 +23,8 @@ NAME = "shop_de"
 def test_a_refund_is_landed_under_its_own_topic_and_no_order_with_it(warehouse: Warehouse) -> None:
     settings, channel, at = some_settings(), FakeChannel(), ago(hours=2)
     channel.add("A1", at)
-    channel.refunds = refunds = RecordSource(Topic.REFUNDS)
+    refunds: RecordSource[Refund] = RecordSource(Topic.REFUNDS)
+    channel.refunds = refunds
     refunds.put(make_refund("R1", "A1", at))
     connections = doors(settings, warehouse, channels={NAME: channel})
     _cursor, landed = poll(connections, NAME, Cursor(watermark=ago(hours=4)), topic=Topic.REFUNDS)
