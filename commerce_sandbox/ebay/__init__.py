@@ -1,7 +1,7 @@
 """A stand-in for eBay: OAuth tokens, the Fulfillment, Inventory and Trading APIs, over the same orders and listings.
 
-What belongs here: state and routes. What does not: answers (rest.py, inventory.py, trading.py, selling.py), orders
-(making.py, demo.py), listings (listings.py).
+What belongs here: state and routes. What does not: answers (rest.py, shipping.py, inventory.py, trading.py,
+selling.py), orders (making.py, demo.py), listings (listings.py).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from . import inventory, rest, selling, trading
 from .demo import demo_orders
 from .listings import Offered, Refused, seed
 from .making import written
+from .shipping import PART, Parcels
 
 __all__ = ["EbayStandIn", "demo_orders"]
 
@@ -38,6 +39,7 @@ class EbayStandIn(StandIn):
     def __init__(self, port: int = 0, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__(port, now)
         self.orders: dict[str, dict[str, Any]] = {}
+        self.parcels = Parcels(self.orders)
         self.listings: list[Offered] = seed(CATALOGUE)
         self.revoked = False
         self.refused: dict[str, Refused] = {}
@@ -91,6 +93,9 @@ class EbayStandIn(StandIn):
     def _answer_rest(self, call: Call) -> Reply:
         if call.method == "GET" and call.path == rest.PATH:
             return rest.get_orders(self.orders.values(), call, self.url, self.now())
+        if call.path.startswith(f"{rest.PATH}/") and call.path.endswith(PART):
+            order_id = unquote(call.path.removeprefix(f"{rest.PATH}/").removesuffix(PART))
+            return self.parcels.answer(order_id, call, self.url, self.now().astimezone(UTC))
         if call.method == "GET" and call.path.startswith(f"{rest.PATH}/"):
             return rest.get_order(self.orders, unquote(call.path.removeprefix(f"{rest.PATH}/")), call)
         if call.path.startswith(inventory.PATH):
@@ -108,6 +113,8 @@ class EbayStandIn(StandIn):
             return selling.my_selling(self.listings, request, now)
         if name == "ReviseInventoryStatus":
             return selling.revise_status(self.listings, request, now, self.refused, self.out_of_stock_control)
+        if name == "CompleteSale":
+            return self.parcels.complete_sale(request, now.astimezone(UTC))
         if name == "GetUser":
             return trading.get_user(now)
         return trading.failure(name, now, "2", f"Unsupported API call: {name}.")

@@ -10,6 +10,7 @@ from ..capabilities import Channel
 from ..http.throttle import BucketStore, TokenStore
 from .account import EbayAccount
 from .api.account import Account
+from .fulfilment.shipments import EbayShipments
 from .inventory.listings import EbayListings
 from .inventory.quantities import EbayQuantities
 from .orders.reading import EbayOrders
@@ -24,6 +25,7 @@ class EbayChannel(Channel):
     orders: EbayOrders
     listings: EbayListings
     quantities: EbayQuantities
+    shipments: EbayShipments
     refunds: EbayRefunds | None
 
     def __init__(
@@ -39,6 +41,7 @@ class EbayChannel(Channel):
         self.orders = EbayOrders(account, instruments.now)
         self.listings = EbayListings(account)
         self.quantities = EbayQuantities(account, buckets)
+        self.shipments = EbayShipments(account, instruments.now)
         # The Trading API names the lines of an order differently, and states no refund of a line.
         lists = FulfillmentOrders(account, instruments.now) if settings.orders_api == "fulfillment" else None
         self.refunds = EbayRefunds(lists, settings, instruments.now) if lists else None

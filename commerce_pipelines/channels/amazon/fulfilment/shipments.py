@@ -82,8 +82,12 @@ class AmazonShipments(Shipments):
         for sent in shipments:
             orders.setdefault(sent.shipment.order_id, []).append(sent)
         for order_id, group in orders.items():
-            order = self._read_order(order_id)
-            yield from (_judge(sent, order) for sent in group)
+            try:
+                order = self._read_order(order_id)
+            except ProtocolError as error:
+                yield from [_build_outcome(sent, "unknown", "bad_answer", error) for sent in group]
+                continue
+            yield from [_judge(sent, order) for sent in group]
 
     def _confirm(self, sent: SentShipment) -> Outcome:
         answer = self._api.send(

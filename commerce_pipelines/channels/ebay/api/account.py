@@ -1,8 +1,8 @@
 """One eBay account over HTTP: its token, its limits, and how each API reports an error.
 
 What belongs here: headers, rates, eBay's error codes. What does not: which calls are made (orders/rest_reading.py,
-orders/trading_reading.py, inventory/listings.py, inventory/quantities.py), retries and limits in general
-(channels/http/session.py).
+orders/trading_reading.py, inventory/listings.py, inventory/quantities.py, fulfilment/shipments.py), retries and limits
+in general (channels/http/session.py).
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ COMPATIBILITY = 1379  # the version of the schema that the types follow
 # eBay counts calls by day and API (Fulfillment 100,000, Inventory 2,000,000). A bucket of b calls that refills f a
 # second lets at most b + 86,400 f calls pass in any day; the operations of one API share its quota.
 RATES: dict[str, Rate] = {
-    "getOrders": Rate(0.5, 2_000),
-    "getOrder": Rate(0.5, 2_000),
+    "getOrders": Rate(0.4, 2_000),
+    "getOrder": Rate(0.4, 2_000),
+    "createShippingFulfillment": Rate(0.2, 5_000),
+    "getShippingFulfillments": Rate(0.03, 2_000),
     "getInventoryItems": Rate(5, 10_000),
     "getOffers": Rate(8, 50_000),
     "bulkUpdatePriceQuantity": Rate(8, 50_000),
@@ -41,7 +43,8 @@ RATES: dict[str, Rate] = {
 TRADING_SHARES: dict[str, tuple[float, float]] = {
     "GetOrders": (0.5, 0.2),
     "ReviseInventoryStatus": (0.35, 0.5),
-    "GetMyeBaySelling": (0.13, 0.5),
+    "GetMyeBaySelling": (0.11, 0.5),
+    "CompleteSale": (0.02, 0.5),
     "GetUser": (0.02, 0.5),
 }
 TOKEN_REFUSED = frozenset(("930", "931", "932", "16110", "17470", "21916984", "21917053"))
@@ -67,6 +70,17 @@ MEANINGS = {
     "21919144": "too many calls in a short time",
     "25001": "eBay failed",
     "25713": "the item has no offer",
+    "32100": "there is no such order",
+    "32200": "the order has no such line",
+    "32210": "a line is named twice",
+    "32300": "the tracking number does not fit the carrier, or the carrier is not known",
+    "32400": "the account is suspended",
+    "32500": "the shipping date lies in the future or before the order",
+    "32600": "a value that eBay does not take, as more units than are open",
+    "34100": "the order has as many tracking numbers as it may",
+    "34200": "the parcel mixes the Global Shipping Program with other lines",
+    "34300": "lines of the Global Shipping Program are told one by one",
+    "34500": "this parcel is there already, with other contents",
     "invalid_grant": "the refresh token is revoked or expired",
     "invalid_client": "the client id or the client secret is wrong",
     "invalid_scope": "the app was not granted these scopes",

@@ -33,7 +33,8 @@ _LOOK = (
 class Item(msgspec.Struct, kw_only=True):
     """One line item in minor units, all signs positive. fees: what the law makes the seller charge (recycling).
     remitted: tax that eBay collects for a state. repeated: the part of it that is listed among the seller's taxes as
-    well. withheld: what eBay charges the buyer for itself or its carrier. rate: the stated rate, ppm."""
+    well. withheld: what eBay charges the buyer for itself or its carrier. rate: the stated rate, ppm. shipped: units of
+    a line that is shipped as a whole."""
 
     line_id: str
     title: str
@@ -51,6 +52,7 @@ class Item(msgspec.Struct, kw_only=True):
     repeated: bool = False
     withheld: int = 0
     rate: int | None = None
+    shipped: int = 0
 
 
 class Summary(msgspec.Struct, kw_only=True):
@@ -119,7 +121,15 @@ def to_order_currency(value: str, currency: str, order_currency: str) -> int:
 def unpriced(items: list[Item]) -> tuple[OrderLine, ...]:
     """The lines of a waiting or cancelled order, with amounts of zero."""
     return tuple(
-        OrderLine(line_id=i.line_id, kind=LineKind.PRODUCT, title=i.title, quantity=i.quantity, amount=0, sku=i.sku)
+        OrderLine(
+            line_id=i.line_id,
+            kind=LineKind.PRODUCT,
+            title=i.title,
+            quantity=i.quantity,
+            amount=0,
+            sku=i.sku,
+            shipped=i.shipped,
+        )
         for i in items
     )
 
@@ -214,6 +224,7 @@ def _build_charge_lines(item: Item, kind: LineKind, gross: int, off: int, tax: i
             rate=item.rate,
             sku=item.sku if is_product else "",
             of="" if is_product else item.line_id,
+            shipped=item.shipped if is_product else 0,
         )
     ]
     if off:

@@ -169,6 +169,7 @@ class LineItem(_Payload):
     listing_marketplace_id: str | None = None
     purchase_marketplace_id: str | None = None
     item_location: ItemLocation | None = None
+    line_item_fulfillment_status: str | None = None  # of FULFILLED alone the count of units is known
 
 
 class FulfillmentProgram(_Payload):

@@ -145,6 +145,7 @@ def _read_item(line: rest_payloads.LineItem, currency: str) -> Item:
         fees=sum(amount for kind, amount in own if kind.endswith("_FEE")),
         remitted=sum(amount for _, amount in remitted),
         repeated=len(own) < stated,
+        shipped=_count_shipped(line),
         withheld=minor(delivery.import_charges, currency)
         + minor(delivery.shipping_intermediation_fee, currency)
         + minor(charges.ebay_shipping, currency)
@@ -153,7 +154,15 @@ def _read_item(line: rest_payloads.LineItem, currency: str) -> Item:
 
 
 def _read_bare_item(line: rest_payloads.LineItem) -> Item:
-    return Item(line_id=line.line_item_id, title=line.title, quantity=line.quantity, cost=0, sku=line.sku or "")
+    return Item(
+        line_id=line.line_item_id, title=line.title, quantity=line.quantity, cost=0, sku=line.sku or "",
+        shipped=_count_shipped(line),
+    )  # fmt: skip
+
+
+def _count_shipped(line: rest_payloads.LineItem) -> int:
+    """All units of a line that is fulfilled, else 0: of a line that is partly shipped eBay counts no units here."""
+    return max(line.quantity, 0) if line.line_item_fulfillment_status == "FULFILLED" else 0
 
 
 def _read_summary(stated: rest_payloads.PricingSummary, currency: str) -> Summary:

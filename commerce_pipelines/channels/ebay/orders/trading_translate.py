@@ -58,7 +58,7 @@ def translate(raw: bytes, channel: str, home: str, prices_include_tax: bool | No
         prices_include_tax = market.tax_included
     items: list[Item] = []
     try:
-        items = [_read_item(line, currency) for line in lines]
+        items = [_read_item(line, currency, is_shipped(order)) for line in lines]
         _spread_sales_tax(order, items, currency)
         money = price(items, _read_summary(order, currency), prices_include_tax)
     except RecordError:
@@ -79,7 +79,7 @@ def translate(raw: bytes, channel: str, home: str, prices_include_tax: bool | No
         lines=money.lines,
         collected=money.collected,
         collected_as=_name_collection_scheme(lines) if money.collected else "",
-        shipped=Shipped.YES if order.ShippedTime or order.OrderStatus in DISPATCHED else Shipped.NO,
+        shipped=Shipped.YES if is_shipped(order) else Shipped.NO,
         marketplace=market.id,
         service=service.ShippingService if service else "",
         payments=_read_payments(order, currency),
@@ -107,8 +107,14 @@ def minor(amount: payloads.Amount | None, currency: str) -> int:
     return to_order_currency(amount.value, amount.currencyID, currency) if amount else 0
 
 
-def _read_item(line: payloads.Transaction, currency: str) -> Item:
+def is_shipped(order: payloads.Order) -> bool:
+    """The Trading API says it of whole orders."""
+    return order.ShippedTime is not None or order.OrderStatus in DISPATCHED
+
+
+def _read_item(line: payloads.Transaction, currency: str, shipped: bool) -> Item:
     item = _read_bare_item(line)
+    item.shipped = max(line.QuantityPurchased, 0) if shipped else 0
     item.cost = minor(line.TransactionPrice, currency) * line.QuantityPurchased
     own, remitted = _read_taxes(line.Taxes, currency), _read_taxes(line.eBayCollectAndRemitTaxes, currency)
     stated = len(own)
