@@ -69,6 +69,7 @@ _CODES = {
         "total_differs", "wrong_currency", "refused_by_odoo", "partner_refused", "other_company",
         # refunds and returns
         "negative_refund", "unknown_refund_line", "credited_already", "exceeds_invoice",
+        "unknown_return_line", "no_quarantine", "lot_needed",
         # what we stored
         "forgotten", "corrupt_snapshot",
         # what the marketplace is still reviewing
@@ -79,6 +80,7 @@ _CODES = {
         "unknown_warehouse", "unknown_carrier", "unknown_tag", "unknown_analytic_account", "unknown_pricelist",
         "unknown_guest", "unknown_fiscal_position", "unknown_service", "unknown_country", "inactive_currency",
         "unknown_unit", "unknown_currency_rate", "order_not_in_odoo", "not_invoiced", "unknown_journal",
+        "exceeds_delivery", "unknown_location",
     ),
     (Effect.BLOCKS, Retry.PRODUCT): ("unknown_sku", "ambiguous_sku", "archived_product", "unsellable_product"),
     (Effect.NOTE, Retry.STOCK): ("oversold",),

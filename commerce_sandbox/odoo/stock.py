@@ -122,6 +122,7 @@ MODELS = (
         "company_id": one("res.company", required=True, default=company_of),
         "reservation_method": choice("at_confirm", "manual", "by_date", default="at_confirm", required=True),
         "create_backorder": choice("ask", "always", "never", default="ask", required=True),
+        "return_picking_type_id": one("stock.picking.type"),
         "default_location_src_id": one("stock.location"),
         "default_location_dest_id": one("stock.location"),
         "sequence": integer(),
@@ -201,6 +202,8 @@ MODELS = (
         "warehouse_id": one("stock.warehouse"),
         "sale_line_id": one("sale.order.line"),
         "bom_line_id": one("mrp.bom.line"),
+        "has_tracking": choice("none", "lot", "serial", compute=_read_of("stock.move", "product_id", "tracking")),
+        "lot_ids": many("stock.lot", copy=False),
         "origin": char(),
         "origin_returned_move_id": one("stock.move"),
         "move_orig_ids": many("stock.move", "move_dest_ids", copy=False),
@@ -232,6 +235,7 @@ def _warehouse_created(env: Env, ids: Sequence[int]) -> None:
             vals = {"name": label, "code": code, "sequence_code": short, **own}
             vals |= {"default_location_src_id": source, "default_location_dest_id": target}
             made[name] = create(env, "stock.picking.type", vals)[0]
+        env.db.put("stock.picking.type", made["out_type_id"], {"return_picking_type_id": made["in_type_id"]})
         env.db.put("stock.warehouse", row_id, made)
 
 

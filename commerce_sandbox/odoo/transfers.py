@@ -125,7 +125,16 @@ def _ship(env: Env, picking: int, *, backorder: bool) -> None:
     env.db.put("stock.picking", picking, {"date_done": env.stamp, "write_date": env.stamp})
     if later and backorder:
         head = env.db.rows["stock.picking"][picking]
-        kept = ("picking_type_id", "sale_id", "origin", "carrier_id", "partner_id", "location_id", "location_dest_id")
+        kept = (
+            "picking_type_id",
+            "sale_id",
+            "origin",
+            "carrier_id",
+            "partner_id",
+            "return_id",
+            "location_id",
+            "location_dest_id",
+        )
         vals: Row = {**{name: head[name] for name in kept}, "backorder_id": picking}
         new = create(env.having(sudo=True), "stock.picking", vals)[0]
         for move in later:

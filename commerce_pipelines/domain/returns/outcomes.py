@@ -1,4 +1,4 @@
-"""What became of one refund, one return, or one order's invoice in Odoo.
+"""What became of one refund or one return in Odoo.
 
 What belongs here: the outcomes as the flows read them. What does not: the decisions (credit.py, goods.py), carrying
 them out (odoo/returns/).
@@ -73,26 +73,6 @@ class ReturnOutcome(msgspec.Struct, frozen=True, kw_only=True):
     action: ReturnAction
     pickings: tuple[tuple[int, str, str], ...] = ()
     received: int = 0
-    reason: Reason | None = None
-    words: Words = NO_WORDS
-    flags: tuple[Reason, ...] = ()
-
-
-class BillAction(StrEnum):
-    INVOICED = "invoiced"  # an invoice was made or posted now
-    PAID = "paid"  # a payment was registered now
-    UNCHANGED = "unchanged"
-    NOT_YET = "not_yet"  # nothing to invoice so far
-    REFUSED = "refused"
-
-
-class BillOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one order's invoices. invoices: (record id, name, state, payment state)."""
-
-    order_id: str
-    action: BillAction
-    invoices: tuple[tuple[int, str, str, str], ...] = ()
-    amount_total: int = 0  # minor units of all its posted invoices
     reason: Reason | None = None
     words: Words = NO_WORDS
     flags: tuple[Reason, ...] = ()

@@ -7,7 +7,7 @@ What belongs here: the shapes, and sums over them. What does not: reading them (
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -72,6 +72,13 @@ class SaleLine(msgspec.Struct, frozen=True, kw_only=True):
         return max(0, int(self.billed - self.delivered)) if self.by_delivery and self.is_goods else 0
 
 
+def find_lines(lines: Iterable[SaleLine], label: str, order_id: str, line_id: str) -> list[SaleLine]:
+    """The order's lines that the channel's line became: one, or one for each rate."""
+    name = line_xid(label, order_id, line_id)
+    ours = [line for line in lines if line.xid.startswith(name)]
+    return [line for line in ours if line.xid == name] or [line for line in ours if line.xid.startswith(f"{name}-")]
+
+
 class MoveLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line of an invoice or credit note. total: minor units with tax. sale_lines: of any order."""
 
@@ -129,10 +136,7 @@ class SaleBooks(msgspec.Struct, frozen=True, kw_only=True):
     per_line: bool = False
 
     def lines_of(self, line_id: str) -> list[SaleLine]:
-        """The order's lines that the channel's line became: one, or one for each rate."""
-        name = line_xid(self.label, self.order_id, line_id)
-        exact = [line for line in self.lines if line.xid == name]
-        return exact or [line for line in self.lines if line.xid.startswith(f"{name}-")]
+        return find_lines(self.lines, self.label, self.order_id, line_id)
 
     @property
     def invoices(self) -> list[Move]:

@@ -43,7 +43,7 @@ def read_books(
         return {}
     everywhere = client.who.everywhere
     orders = client.call("sale.order", "read", ids=sorted(ids), fields=list(_ORDER), context=everywhere, load=None)
-    lines = _read_lines(client, [row["id"] for row in orders])
+    lines = read_lines(client, [row["id"] for row in orders])
     moves = _read_moves(client, {move for row in orders for move in row["invoice_ids"]}, move_names)
     taxes = _read_taxes(client, {tax for part in lines.values() for line in part for tax in line.taxes} | {
         tax for move in moves for line in move.lines for tax in line.taxes
@@ -69,7 +69,8 @@ def _select_moves(moves: Iterable[Move], order: int, order_of: Mapping[int, int]
     ]  # fmt: skip
 
 
-def _read_lines(client: OdooClient, orders: Iterable[int]) -> dict[int, list[SaleLine]]:
+def read_lines(client: OdooClient, orders: Iterable[int]) -> dict[int, list[SaleLine]]:
+    """The lines of orders, by the order's record id, sections and notes left out."""
     domain = [["order_id", "in", sorted(orders)], ["display_type", "=", False]]
     rows = fetch(client, "sale.order.line", domain, _LINE, order="order_id, sequence, id")
     names = names_of(client, "sale.order.line", [row["id"] for row in rows])

@@ -1,7 +1,7 @@
-"""Credit notes, return transfers and invoices of Odoo, as the flows see them.
+"""Credit notes and return transfers of Odoo, as the flows see them.
 
-What belongs here: the public functions. What does not: their steps (credits.py, transfers.py, billing.py), what is
-decided (domain/returns/).
+What belongs here: the public functions. What does not: their steps (credits.py, transfers.py), what is decided
+(domain/returns/).
 
 Each may be repeated at any time: documents have external ids, and what stands in Odoo is read before anything is
 written. Raises TransientError when Odoo stays out of reach and CredentialError when the user lacks a right; finished
@@ -10,14 +10,13 @@ work stays, and the next call continues from there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from ...domain.orders.order import Payment
-from ...domain.returns.outcomes import BillOutcome, Books, CreditOutcome, ReturnOutcome
+from ...domain.returns.outcomes import Books, CreditOutcome, ReturnOutcome
 from ...domain.returns.records import Refund, Return
 from ...domain.returns.sale import Packs
 from ..rpc.client import OdooClient
-from . import credits
+from . import credits, transfers
 
 
 def credit_refunds(
@@ -32,17 +31,10 @@ def credit_refunds(
 
 
 def move_returns(
-    client: OdooClient, books: Books, returns: Sequence[Return], dry: bool = False
+    client: OdooClient, books: Books, returns: Sequence[Return], packs: Packs | None = None, dry: bool = False
 ) -> Iterator[ReturnOutcome]:
     """One transfer for each return that is expected, received as far as the channel says. One outcome per return.
 
-    returns: all returns of their orders.
+    returns: all returns of their orders. packs: as of `credit_refunds`.
     """
-    raise NotImplementedError
-
-
-def bill_orders(
-    client: OdooClient, books: Books, orders: Mapping[str, Sequence[Payment]], dry: bool = False
-) -> Iterator[BillOutcome]:
-    """Invoice and pay orders by the rules. orders: what was paid, by order id. One outcome per order."""
-    raise NotImplementedError
+    return transfers.move_returns(client, books, returns, packs, dry)

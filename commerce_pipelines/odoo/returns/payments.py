@@ -1,7 +1,6 @@
-"""Payments registered in Odoo for posted invoices and credit notes.
+"""Payments registered in Odoo for posted credit notes.
 
-What belongs here: journals by name, Odoo's payment wizard. What does not: which document is to be paid (credits.py,
-billing.py).
+What belongs here: journals by name, Odoo's payment wizard. What does not: which document is to be paid (credits.py).
 
 A repeat pays nothing twice: what has no residual is left out, and Odoo refuses to pay it.
 """
