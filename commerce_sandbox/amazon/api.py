@@ -1,8 +1,8 @@
 """The stand-in's front: tokens, rate limits, routing. Every call is checked here in Amazon's order.
 
 What belongs here: the table of operations, Login with Amazon, who may call how often. What does not: what an operation
-answers (orders.py, shipments.py, listings.py, reports.py, feeds.py). Source: the vendor's API descriptions; bodies of
-refused tokens as its documentation shows them.
+answers (orders.py, shipments.py, finances.py, listings.py, reports.py, feeds.py). Source: the vendor's API
+descriptions; bodies of refused tokens as its documentation shows them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ..server import Call, Reply, StandIn
 from .answers import Bucket, Refused
 from .documents import PATH, Documents
 from .feeds import Feeds
+from .finances import Finances
 from .listings import Listings, offers
 from .orders import Orders
 from .places import PLACES
@@ -43,6 +44,7 @@ OPERATIONS = (
     Operation("searchOrders", "GET", r"/orders/2026-01-01/orders", 0.0056, 20),
     Operation("getOrder", "GET", r"/orders/2026-01-01/orders/([^/]+)", 0.5, 30),
     Operation("confirmShipment", "POST", r"/orders/v0/orders/([^/]+)/shipmentConfirmation", 2, 10),
+    Operation("listTransactions", "GET", r"/finances/2024-06-19/transactions", 0.5, 10),
     Operation("getMarketplaceParticipations", "GET", r"/sellers/v1/marketplaceParticipations", 0.016, 15),
     Operation("searchListingsItems", "GET", r"/listings/2021-08-01/items/([^/]+)", 5, 5),
     Operation("patchListingsItem", "PATCH", r"/listings/2021-08-01/items/([^/]+)/([^/]+)", 5, 5),
@@ -77,6 +79,7 @@ class AmazonStandIn(StandIn):
         self.shipments = Shipments(self.orders)
         self.listings = Listings()
         self.listings.add(*offers(CATALOGUE, now()))
+        self.finances = Finances()
         self.documents = Documents()
         self.reports = Reports(self.listings, self.documents)
         self.feeds = Feeds(self.listings, self.documents)
@@ -86,6 +89,7 @@ class AmazonStandIn(StandIn):
             "searchOrders": self.orders.search,
             "getOrder": self.orders.get,
             "confirmShipment": self.shipments.confirm,
+            "listTransactions": self.finances.list_transactions,
             "getMarketplaceParticipations": _list_participations,
             "searchListingsItems": self.listings.search,
             "patchListingsItem": self.listings.patch,

@@ -14,6 +14,7 @@ from .fulfilment.shipments import AmazonShipments
 from .inventory.listings import AmazonListings
 from .inventory.quantities import AmazonQuantities
 from .orders.reading import AmazonOrders
+from .returns.refund_reading import AmazonRefunds
 from .settings import Settings
 
 
@@ -24,6 +25,7 @@ class AmazonChannel(Channel):
     listings: AmazonListings
     quantities: AmazonQuantities
     shipments: AmazonShipments
+    refunds: AmazonRefunds
 
     def __init__(self, settings: Settings, buckets: BucketStore, tokens: TokenStore, instruments: Instruments) -> None:
         api = Api(settings, buckets, tokens, instruments)
@@ -33,3 +35,4 @@ class AmazonChannel(Channel):
         self.listings = AmazonListings(api, self.account.marketplaces)
         self.quantities = AmazonQuantities(api, self.account.marketplaces)
         self.shipments = AmazonShipments(api)
+        self.refunds = AmazonRefunds(api)
