@@ -11,6 +11,7 @@ import dagster as dg
 
 from .assets import inventory as inventory_assets
 from .assets import orders as orders_assets
+from .assets import returns as returns_assets
 from .assets.exceptions import exceptions_asset
 from .assets.looked_at import looked_at_checks
 from .channels.settings import ChannelSettings
@@ -18,6 +19,7 @@ from .resources.connections import Connections, open_connections
 from .resources.tables import TableIOManager
 from .sensors import inventory as inventory_sensors
 from .sensors import orders as orders_sensors
+from .sensors import returns as returns_sensors
 from .sensors.outcomes import alert_sensors
 from .settings import file as settings_file
 from .settings.file import Settings
@@ -50,6 +52,14 @@ LANES = (
         inventory_assets.assets,
         inventory_sensors.sensors,
         inventory_sensors.schedules,
+    ),
+    Lane(
+        "returns",
+        lambda channel: channel.returns.enabled,
+        returns_assets.assets,
+        returns_sensors.sensors,
+        returns_sensors.schedules,
+        returns_assets.jobs,
     ),
 )
 

@@ -146,7 +146,7 @@ def prove(connections: Connections, as_json: bool = False) -> int:
         channel.name: prove_days(connections, channel.name, *half_open(days())).whole
         for channel in connections.settings.channels
     }
-    show(proofs, as_json, dict.fromkeys(proofs, days()))
+    show(proofs, as_json, dict.fromkeys(proofs, days()), {})
     return 0 if all(proof.complete for proof in proofs.values()) else 1
 
 

@@ -44,20 +44,20 @@ def exceptions_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinitio
         tags={"flow": "orders", "stage": "load"},
         kinds={"postgres"},
         description=(
-            "Orders and listings that wait, and notes on orders that a person should look at, by reason, with what to "
-            "do. To try all orders of one reason again, open the launchpad of Materialize and set `replay` to its "
+            "Orders, returns, refunds and listings that wait, and notes for a person, by reason, with what to "
+            "do. To try all records of one reason again, open the launchpad of Materialize and set `replay` to its "
             "code, or to `all`: the sensor then requests their days."
         ),
     )
     @in_our_words
     def exceptions(config: Replay, connections: dg.ResourceParam[Connections]) -> dg.MaterializeResult:
-        from ..flows.orders.heal import replay
+        from ..flows.lineage import replay
         from ..warehouse.exceptions import open_exceptions
 
         with failures():
             due = 0
             if config.replay:
-                due = replay(connections, name, code="" if config.replay == ALL else config.replay)
+                due = sum(replay(connections, name, code="" if config.replay == ALL else config.replay))
             with connections.warehouse.transaction() as connection:
                 waiting = open_exceptions(connection, name, None)
         reasons = Counter(record.code for record in waiting if record.blocking)
@@ -68,6 +68,7 @@ def exceptions_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinitio
             metadata={
                 "dagster/row_count": len(waiting),
                 "orders that wait": topics[Topic.ORDERS],
+                "returns and refunds that wait": topics[Topic.RETURNS] + topics[Topic.REFUNDS],
                 "listings that cannot be read": topics[Topic.INVENTORY],
                 "notes on loaded orders": sum(notes.values()),
                 "made due": due,

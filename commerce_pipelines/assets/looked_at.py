@@ -8,7 +8,7 @@ when they are evaluated (sensors/outcomes.py, and a person by *Execute*).
 
 import dagster as dg
 
-from ..flows.pollers import STOCK_POLLER, Poller, list_pollers, orders_poller
+from ..flows.pollers import STOCK_POLLER, Poller, list_pollers, orders_poller, returns_poller
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
@@ -20,6 +20,11 @@ def looked_at_keys(settings: Settings) -> dict[str, dg.AssetKey]:
     """The asset of each poller's check, by the poller's name."""
     pollers = list_pollers(settings)
     keys = {orders_poller(channel.name): dg.AssetKey([channel.name, "raw_orders"]) for channel in settings.channels}
+    keys |= {
+        returns_poller(channel.name): dg.AssetKey([channel.name, "raw_returns"])
+        for channel in settings.channels
+        if channel.returns.enabled
+    }
     return {**keys, STOCK_POLLER: dg.AssetKey(["odoo", "stock_levels"])} if STOCK_POLLER in pollers else keys
 
 
@@ -49,7 +54,11 @@ def _build_check(poller: Poller, key: dg.AssetKey) -> dg.AssetChecksDefinition:
 
 def select(*keys: dg.AssetKey) -> dg.AssetSelection:
     """These assets and their checks without `looked_at`, because a run says nothing about whether sensors look."""
-    polled = [dg.AssetCheckKey(key, LOOKED_AT) for key in keys if key.path[-1] in ("raw_orders", "stock_levels")]
+    polled = [
+        dg.AssetCheckKey(key, LOOKED_AT)
+        for key in keys
+        if key.path[-1] in ("raw_orders", "raw_returns", "stock_levels")
+    ]
     selection = dg.AssetSelection.assets(*keys)
     return selection - dg.AssetSelection.checks(*polled) if polled else selection
 

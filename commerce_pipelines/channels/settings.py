@@ -17,6 +17,7 @@ from ..core.errors import SettingsError
 from ..core.section import Secret, Section
 from ..domain.fulfilment.rules import FulfilmentRules
 from ..domain.inventory.listings import InventoryRules
+from ..domain.returns.rules import ReturnRules
 from ..domain.sales.rules import SaleRules
 from ..domain.vat.decision import VatPolicy
 
@@ -39,6 +40,7 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
     prices_include_tax: bool | None = None  # for marketplaces that do not state it themselves
     inventory: InventoryRules = InventoryRules()
     fulfilment: FulfilmentRules = FulfilmentRules()
+    returns: ReturnRules = ReturnRules()
     # For a channel whose company has another tax position than the section `vat` describes.
     vat: VatPolicy | None = None
 
@@ -49,6 +51,7 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
         ]
         mistakes += [f"channels[{self.name}].inventory.{key} {problem}" for key, problem in self.inventory.problems()]
         mistakes += [f"channels[{self.name}].fulfilment.{key} {problem}" for key, problem in self.fulfilment.problems()]
+        mistakes += [f"channels[{self.name}].returns.{key} {problem}" for key, problem in self.returns.problems()]
         if mistakes:
             raise SettingsError("\n".join(mistakes))
 

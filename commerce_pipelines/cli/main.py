@@ -247,16 +247,18 @@ def end_dead_runs(launched_before: float) -> None:
 @click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), help="last business day; default: today")
 @click.option("--json", "as_json", is_flag=True, help="end with one JSON object on the last line")
 def report(channels: tuple[str, ...], start: datetime | None, end: datetime | None, as_json: bool) -> None:
-    """Prove that every paid order is in Odoo, to the cent.
+    """Prove that every paid order is in Odoo, to the cent, and every refund.
 
-    Reads the channels and Odoo now. Exits 1 if an order is missing or a minor unit differs.
+    Reads the channels and Odoo now. Exits 1 if an order or a refund is missing or a minor unit differs.
     """
     from ..flows.orders.prove import prove
+    from ..flows.returns.prove import prove as prove_refunds
 
     connections = _open_connections()
     if not connections.settings.channels:
         raise SettingsError(NO_CHANNEL)
     proofs: dict[str, Completeness] = {}
+    refunds: dict[str, Completeness] = {}
     spans: dict[str, tuple[date, date]] = {}
     wanted = [connections.settings.channel(name) for name in channels] or connections.settings.channels
     with progress() as update:
@@ -264,14 +266,22 @@ def report(channels: tuple[str, ...], start: datetime | None, end: datetime | No
             update(f"asking {channel.name} and Odoo")
             first, last = days(channel, start, end, back=30, now=connections.instruments.now())
             spans[channel.name] = first, last
-            proofs[channel.name] = prove(connections, channel.name, first, last + timedelta(days=1)).whole
-    show(proofs, as_json, spans)
-    sys.exit(0 if all(proof.complete for proof in proofs.values()) else 1)
+            end_day = last + timedelta(days=1)
+            proofs[channel.name] = prove(connections, channel.name, first, end_day).whole
+            if channel.returns.enabled:
+                refunds[channel.name] = prove_refunds(connections, channel.name, first, end_day, afresh=True).whole
+    show(proofs, as_json, spans, refunds)
+    sys.exit(0 if all(proof.complete for proof in (*proofs.values(), *refunds.values())) else 1)
 
 
-def show(proofs: dict[str, Completeness], as_json: bool, spans: Mapping[str, tuple[date, date]]) -> None:
-    """Print the proofs as a table, and as one JSON object on the last line. spans: the first and last day of each
-    proof."""
+def show(
+    proofs: dict[str, Completeness],
+    as_json: bool,
+    spans: Mapping[str, tuple[date, date]],
+    refunds: Mapping[str, Completeness],
+) -> None:
+    """Print the proofs as tables, and as one JSON object on the last line. spans: the first and last day of each
+    proof. refunds: of the channels whose refunds are followed."""
     headings = ("channel", "orders", "in Odoo", "exceptions", "missing", "money in Odoo", "difference")
     rows = []
     for name, proof in proofs.items():
@@ -288,12 +298,35 @@ def show(proofs: dict[str, Completeness], as_json: bool, spans: Mapping[str, tup
                 say(f"{name}: {what} {', '.join(ids[:IDS_SHOWN])}{more}")
         if proof.missing:
             say(f"{name}: {advice(name, *spans[name])}")
+    _show_refunds(refunds, spans)
     if as_json:
-        click.echo(summary(proofs))
+        click.echo(summary(proofs, refunds))
 
 
-def summary(proofs: dict[str, Completeness]) -> str:
-    """The JSON line for scripts; its names never change."""
+def _show_refunds(refunds: Mapping[str, Completeness], spans: Mapping[str, tuple[date, date]]) -> None:
+    if not refunds:
+        return
+    headings = ("channel", "refunds", "credit notes", "exceptions", "missing", "money in Odoo", "difference")
+    rows = []
+    for name, proof in refunds.items():
+        money = ", ".join(f"{to_decimal(v, k)} {k}" for k, v in sorted(proof.odoo_total.items()))
+        rows.append((
+            name, str(proof.orders_in_channel), str(proof.sale_orders_in_odoo), str(proof.exceptions),
+            str(len(proof.missing)), money or "0", proof.money_difference,
+        ))  # fmt: skip
+    show_table("Every refund, channel against Odoo", headings, rows, right=headings[1:])
+    for name, proof in refunds.items():
+        for what, ids in (("refunds missing", proof.missing), ("credit notes without a refund", proof.surplus)):
+            if ids:
+                more = f" and {len(ids) - IDS_SHOWN} more" if len(ids) > IDS_SHOWN else ""
+                say(f"{name}: {what}: {', '.join(ids[:IDS_SHOWN])}{more}")
+        if proof.missing:
+            say(f"{name}: {advice(name, *spans[name], flow='returns')}")
+
+
+def summary(proofs: dict[str, Completeness], refunds: Mapping[str, Completeness]) -> str:
+    """The JSON line for scripts; its names never change. A channel whose refunds are not followed has no names of
+    refunds."""
     channels = {
         name: {
             "orders_in_channel": proof.orders_in_channel,
@@ -305,10 +338,22 @@ def summary(proofs: dict[str, Completeness]) -> str:
             "money_difference_by_currency": {
                 currency: str(to_decimal(minor, currency)) for currency, minor in proof.difference.items()
             },
+            **(_describe_refunds(refunds[name]) if name in refunds else {}),
         }
         for name, proof in proofs.items()
     }
     return json.dumps({"channels": channels})
+
+
+def _describe_refunds(proof: Completeness) -> dict[str, Any]:
+    return {
+        "refunds_in_channel": proof.orders_in_channel,
+        "credit_notes_in_odoo": proof.sale_orders_in_odoo,
+        "refund_exceptions": proof.exceptions,
+        "refunds_missing": list(proof.missing),
+        "credit_notes_surplus": list(proof.surplus),
+        "refund_money_difference": proof.money_difference,
+    }
 
 
 def _open_connections() -> Connections:

@@ -71,11 +71,11 @@ def plan(channel: str, start: datetime | None, end: datetime | None, as_json: bo
 @click.argument("order_id")
 @click.option("--personal", is_flag=True, help="show the buyer's data as well")
 def trace(channel: str, order_id: str, personal: bool) -> None:
-    """Tell the story of one order.
+    """Tell the story of one order, with its returns and refunds.
 
-    Answers received, decisions and why, records in Odoo, what waits.
+    Answers received, decisions and why, records in Odoo, what waits. ORDER_ID may also be the id of a return or refund.
     """
-    from ..flows.orders.trace import trace as story
+    from ..flows.lineage import trace as story
 
     for event in story(_open_connections(), channel, order_id, personal=personal):
         when = local_time(event.at, seconds=True) if event.at else "now"
@@ -175,18 +175,22 @@ def accept(channel: str, order_id: str) -> None:
 @click.argument("order_ids", nargs=-1)
 @click.option("--reason", default="", help="all of this reason code")
 def replay(channel: str, order_ids: tuple[str, ...], reason: str) -> None:
-    """Try waiting orders again: those named, those of one reason, or all of the channel.
+    """Try waiting orders, returns and refunds again: those named, those of one reason, or all of the channel.
 
-    The channel's sensor requests the run within a minute.
+    The channel's sensors request the runs, that of orders within a minute.
     """
-    from ..flows.orders.heal import replay as make_due
+    from ..flows.lineage import replay as make_due
 
     connections = _open_connections()
     connections.settings.channel(channel)
-    count = make_due(connections, channel, code=reason, order_ids=order_ids)
-    if not count and (order_ids or reason):
-        raise SettingsError(f"No such order waits; `commerce-pipelines exceptions list {channel}` shows those that do.")
-    if not count:
+    due = make_due(connections, channel, code=reason, record_ids=order_ids)
+    if not any(due) and (order_ids or reason):
+        raise SettingsError(
+            f"No such record waits; `commerce-pipelines exceptions list {channel}` shows those that do."
+        )
+    if not any(due):
         say("Nothing waits.")
-        return
-    say(f"{count} orders are due; the sensor {channel}_new_orders requests their run at its next tick.")
+    if due.orders:
+        say(f"{due.orders} orders are due; the sensor {channel}_new_orders requests their run at its next tick.")
+    if due.returns:
+        say(f"{due.returns} returns and refunds are due; the sensor {channel}_new_returns requests their run.")

@@ -14,7 +14,7 @@ import click
 from ..domain.sales.draft import Action
 from ..resources.connections import open_connections
 from ..settings import file as settings_file
-from .backfill import runs
+from .backfill import job_name_of, runs
 from .terminal import say
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def pull(channel: str, order_id: str) -> None:
     connections.settings.channel(channel)
     fetched = fetch(connections, channel, order_id)
     again = f"`commerce-pipelines pull {channel} {fetched.order_id}` goes on with it"
-    with runs(connections, channel, {LANDED_TAG: "true"}, again) as run:
+    with runs(connections, job_name_of(channel), {LANDED_TAG: "true"}, again) as run:
         run(fetched.day, fetched.day)
     lines = list(_tell_story(fetched.order_id, became(connections, channel, fetched.order_id)))
     for line in lines:

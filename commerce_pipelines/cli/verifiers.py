@@ -100,6 +100,16 @@ def granted(connections: Connections, channel: ChannelSettings) -> Iterator[Find
     yield from _list_findings(what, lambda: connections.account(channel.name).lacks())
 
 
+def returns_offered(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
+    """The marketplace can be asked for returns or refunds, where the settings want them: `returns.enabled`."""
+    if not channel.returns.enabled:
+        return
+    opened = connections.channel(channel.name)
+    lacks = opened.returns is None and opened.refunds is None
+    problem = f"a channel of the kind {opened.kind} offers neither returns nor refunds; write false." if lacks else ""
+    yield f"channels[{channel.name}].returns.enabled", problem
+
+
 def stock_places(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
     """The warehouses that feed the channel exist and are unambiguous: `inventory.locations`."""
     from ..domain.inventory.availability import Place, feeds
@@ -210,7 +220,7 @@ def private_secrets(connections: Connections) -> Iterator[Finding]:
 OF_ALL = (alert_targets, listening_place, private_secrets, automation)
 OF_DATABASE = (emptied,)  # these need the database and Odoo
 OF_ODOO = (stock_places, aliases, holding)
-OF_CHANNEL = (first_day,)  # these need no service
+OF_CHANNEL = (first_day, returns_offered)  # these need no service
 OF_ACCOUNT = (granted,)
 
 BY_NAMES = "odoo/readiness.py verify_names: exists in Odoo"
@@ -274,6 +284,11 @@ TRIED: dict[str, Any] = {
     ),
     "fulfilment.notify": "none: both values work",
     "fulfilment.dry_run": "none: while it is true no channel is told anything, and each run says so",
+    "returns": BY_FILE,
+    "returns.enabled": returns_offered,
+    **dict.fromkeys(("returns.poll_seconds", "returns.credit_notes", "returns.receipts", "returns.invoices"), BY_FILE),
+    "returns.scrap": BY_FILE,
+    **dict.fromkeys(("returns.refund_journal", "returns.quarantine", "returns.payment_journals"), BY_NAMES),
     "inventory.enabled": granted,
     "inventory.locations": stock_places,
     **dict.fromkeys(

@@ -25,6 +25,7 @@ _BETWEEN = ", "  # between the names of a run that works for several channels, f
 
 FLOW_OF = {
     **dict.fromkeys(("raw_orders", "orders", "order_lines", "sale_orders"), str(Topic.ORDERS)),
+    **dict.fromkeys(("raw_returns", "returns", "refunds", "credit_notes"), str(Topic.RETURNS)),
     **dict.fromkeys(("stock_levels", "listings", "inventory_targets", "published_inventory"), str(Topic.INVENTORY)),
     "exceptions": EXCEPTIONS,
 }
@@ -56,11 +57,18 @@ def tags_of(assets: Iterable[Sequence[str]] | None, old_days: bool = False) -> d
         CHANNEL_TAG: _BETWEEN.join(sorted({channel for channel, _ in lanes})),
         FLOW_TAG: _BETWEEN.join(sorted({flow for _, flow in lanes})),
         LANE_TAG: _BETWEEN.join(
-            sorted(
-                lane_name(channel, BACKFILL if old_days and flow == Topic.ORDERS else flow) for channel, flow in lanes
-            )
+            sorted(lane_name(channel, _name_old_days(flow) if old_days else flow) for channel, flow in lanes)
         ),
     }
+
+
+def backfill_lane(flow: str) -> str:
+    """The lane of a flow's old days; the lane of orders' old days has the plain name."""
+    return BACKFILL if flow == Topic.ORDERS else f"{flow}_{BACKFILL}"
+
+
+def _name_old_days(flow: str) -> str:
+    return backfill_lane(flow) if flow in (Topic.ORDERS, Topic.RETURNS) else flow
 
 
 def works_for(tags: Mapping[str, str], assets: Iterable[Sequence[str]] | None, lane: str) -> bool:

@@ -39,6 +39,8 @@ class Retry(StrEnum):
     # A person adds a name in Odoo, of which Odoo sends no sign: after 15, 30, 60 … minutes, at most ten times.
     NAME = "name"
     PRODUCT = "product"  # when the product that it waits for can be sold
+    ORDER = "order"  # when its order is in Odoo
+    INVOICE = "invoice"  # when an invoice of its order is posted
     STOCK = "stock"  # a note that is removed when Odoo has reserved the whole order
 
 
@@ -79,9 +81,10 @@ _CODES = {
         "no_channel_warehouse", "unknown_departure", "unknown_import", "unknown_tax", "unknown_rate", "unknown_team",
         "unknown_warehouse", "unknown_carrier", "unknown_tag", "unknown_analytic_account", "unknown_pricelist",
         "unknown_guest", "unknown_fiscal_position", "unknown_service", "unknown_country", "inactive_currency",
-        "unknown_unit", "unknown_currency_rate", "order_not_in_odoo", "not_invoiced", "unknown_journal",
-        "exceeds_delivery", "unknown_location",
+        "unknown_unit", "unknown_currency_rate", "unknown_journal", "exceeds_delivery", "unknown_location",
     ),
+    (Effect.BLOCKS, Retry.ORDER): ("order_not_in_odoo",),
+    (Effect.BLOCKS, Retry.INVOICE): ("not_invoiced",),
     (Effect.BLOCKS, Retry.PRODUCT): ("unknown_sku", "ambiguous_sku", "archived_product", "unsellable_product"),
     (Effect.NOTE, Retry.STOCK): ("oversold",),
     (Effect.NOTE, Retry.CHANGE): (

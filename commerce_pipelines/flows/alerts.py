@@ -48,6 +48,7 @@ def find(connections: Connections, now: datetime) -> list[Condition]:
     with connections.warehouse.transaction() as connection:
         return [
             *_find_missing(connection),
+            *_find_missing_refunds(connection),
             *_find_waiting(connection, now - timedelta(hours=settings.alerts.waiting_hours)),
             *(condition for channel in settings.channels for condition in _find_stopped(connection, channel.name)),
             *_find_silent_pollers(connection, settings, now),
@@ -223,6 +224,22 @@ def _find_missing(connection: Connection) -> Iterator[Condition]:
             subject=f"{order.channel} and Odoo do not agree",
             message=f"From {order.first} to {order.last}: {', '.join(what)}. "
             f"`commerce-pipelines report {order.channel} --from {order.first} --to {order.last}` names them.",
+        )
+
+
+def _find_missing_refunds(connection: Connection) -> Iterator[Condition]:
+    from ..warehouse.returns.proofs import wanting
+
+    for refunds in wanting(connection):
+        name, first, last = refunds.channel, refunds.first, refunds.last
+        what = [f"{refunds.missing} refunds have no credit note in Odoo"] if refunds.missing else []
+        what += [f"{refunds.surplus} credit notes belong to no refund that is done"] if refunds.surplus else []
+        what += ["money differs"] if refunds.differs else []
+        yield Condition(
+            key=f"{MISSING}{name}:refunds",
+            subject=f"the refunds of {name} and Odoo do not agree",
+            message=f"From {first} to {last}: {', '.join(what)}. "
+            f"`commerce-pipelines report {name} --from {first} --to {last}` names them.",
         )
 
 

@@ -75,6 +75,10 @@ def orders_poller(channel: str) -> str:
     return f"{channel}_new_orders"
 
 
+def returns_poller(channel: str) -> str:
+    return f"{channel}_new_returns"
+
+
 def list_pollers(settings: Settings) -> dict[str, Poller]:
     """Every poller of these settings by its name, which is its sensor's too."""
     channels = settings.channels
@@ -87,6 +91,17 @@ def list_pollers(settings: Settings) -> dict[str, Poller]:
             of=len(channels),
         )
         for place, channel in enumerate(channels)
+    ]
+    asked = [channel for channel in channels if channel.returns.enabled]
+    pollers += [
+        Poller(
+            name=returns_poller(channel.name),
+            subject=f"the returns and refunds of {channel.name}",
+            seconds=channel.returns.poll_seconds,
+            place=place,
+            of=len(asked),
+        )
+        for place, channel in enumerate(asked)
     ]
     offering = [channel.inventory.poll_seconds for channel in channels if channel.inventory.enabled]
     if offering:

@@ -11,7 +11,12 @@ from ..core.lanes import CHANNEL_TAG, EVERY, FLOW_TAG, tags_of
 from ..resources.run_coordinator import missing_tags
 
 _OURS = "commerce_pipelines."
-FLOWS = {"orders": "orders", "inventory": "stock", "exceptions": "the view of what waits"}
+FLOWS = {
+    "orders": "orders",
+    "inventory": "stock",
+    "exceptions": "the view of what waits",
+    "returns": "returns and refunds",
+}
 STEPS = {
     "raw_orders": "fetching orders",
     "staged_orders": "reading orders",
@@ -21,6 +26,10 @@ STEPS = {
     "inventory_targets": "deciding quantities",
     "published_inventory": "publishing quantities",
     "exceptions": "showing what waits",
+    "raw_returns": "fetching returns and refunds",
+    "staged_returns": "reading returns and refunds",
+    "credit_notes": "bringing returns and refunds to Odoo",
+    "raw_returns_looked_at": "judging the sensor of returns",
     "raw_orders_looked_at": "judging the sensor of orders",
     "stock_levels_looked_at": "judging the sensor of stock",
 }

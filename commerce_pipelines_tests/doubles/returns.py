@@ -1,16 +1,21 @@
-"""A source of returns or refunds in memory: its payloads are the domain's own records as JSON."""
+"""A source of returns or refunds in memory, whose payloads are the domain's own records as JSON, and documents of an
+Odoo that exist in memory only."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
+import pytest
 
 from commerce_pipelines.channels.capabilities import Head, Page, Source, Window
-from commerce_pipelines.core.errors import RecordError
+from commerce_pipelines.core.errors import RecordError, TransientError
+from commerce_pipelines.core.reasons import Reason
 from commerce_pipelines.core.topics import Topic
+from commerce_pipelines.domain.returns.outcomes import Books, CreditAction, CreditOutcome, ReturnAction, ReturnOutcome
 from commerce_pipelines.domain.returns.records import (
     Refund,
     RefundKind,
@@ -20,6 +25,7 @@ from commerce_pipelines.domain.returns.records import (
     ReturnLine,
     ReturnState,
 )
+from commerce_pipelines.odoo.returns.totals import Note
 
 R = TypeVar("R", Return, Refund)
 
@@ -67,8 +73,8 @@ class RecordSource(Source[Any], Generic[R]):
     def _list_page(self, window: Window, field: str) -> Page:
         if self.error is not None:
             raise self.error
-        found = [record for record in self.known.values() if window.start <= getattr(record, field) < window.end]
-        return Page(records=tuple(map(msgspec.json.encode, found)), resume=None, watermark=window.end)
+        records = [record for record in self.known.values() if window.start <= getattr(record, field) < window.end]
+        return Page(records=tuple(map(msgspec.json.encode, records)), resume=None, watermark=window.end)
 
 
 def _read_id(record: Return | Refund) -> str:
@@ -94,3 +100,85 @@ def make_return(return_id: str, order_id: str, at: datetime, *lines: ReturnLine,
         "channel": "shop_de", "return_id": return_id, "order_id": order_id, "created_at": at, "updated_at": at,
         "state": ReturnState.ANNOUNCED, "lines": lines, "rma": f"RMA-{return_id}", **more,
     })  # fmt: skip
+
+
+class Documents:
+    """Stands for odoo/returns/documents.py: one credit note per refund, however often it is asked for. `refuse` holds
+    reasons by record id; `lost` counts answers that get lost after Odoo wrote."""
+
+    def __init__(self) -> None:
+        self.notes: dict[str, CreditOutcome] = {}
+        self.returns: dict[str, ReturnOutcome] = {}
+        self.refuse: dict[str, Reason] = {}
+        self.made: list[str] = []  # ids of refunds in the order in which their credit notes came into being
+        self.asked = 0
+        self.lost = 0
+        self.inside = self.most_at_once = 0
+        self.guard = threading.Lock()
+
+    def patch(self, monkeypatch: pytest.MonkeyPatch) -> Documents:
+        from commerce_pipelines.odoo.returns import documents, totals
+
+        monkeypatch.setattr(documents, "credit_refunds", self.credit_refunds)
+        monkeypatch.setattr(documents, "move_returns", self.move_returns)
+        monkeypatch.setattr(totals, "read_notes", self.read_notes)
+        return self
+
+    def credit_refunds(
+        self, client: Any, books: Books, refunds: Sequence[Refund], packs: Any = None, dry: bool = False
+    ) -> Iterator[CreditOutcome]:
+        self.asked += 1
+        self.inside += 1
+        self.most_at_once = max(self.most_at_once, self.inside)
+        outcomes = [self._make_note(refund) for refund in refunds]
+        self.inside -= 1
+        if self.lost:
+            self.lost -= 1
+            raise TransientError("The answer was lost.")
+        yield from outcomes
+
+    def move_returns(
+        self, client: Any, books: Books, returns: Sequence[Return], dry: bool = False
+    ) -> Iterator[ReturnOutcome]:
+        for record in returns:
+            if reason := self.refuse.get(record.return_id):
+                yield ReturnOutcome(
+                    return_id=record.return_id, order_id=record.order_id, action=ReturnAction.REFUSED, reason=reason
+                )
+                continue
+            received = sum(line.received for line in record.lines)
+            outcome = ReturnOutcome(
+                return_id=record.return_id, order_id=record.order_id,
+                action=ReturnAction.RECEIVED if received else ReturnAction.OPENED,
+                pickings=((7, "WH/RET/00007", "done" if received else "assigned"),), received=received,
+            )  # fmt: skip
+            self.returns[record.return_id] = outcome
+            yield outcome
+
+    def read_notes(self, client: Any, odoo_ids: Iterable[int]) -> dict[int, Note]:
+        by_id = {note.odoo_id: note for note in self.notes.values()}
+        return {
+            odoo_id: Note(
+                odoo_id=odoo_id, name=by_id[odoo_id].name, state="posted", payment_state="not_paid", currency="EUR",
+                total=by_id[odoo_id].amount_total, tax=0,
+            )
+            for odoo_id in odoo_ids
+            if odoo_id in by_id
+        }  # fmt: skip
+
+    def _make_note(self, refund: Refund) -> CreditOutcome:
+        common = {"refund_id": refund.refund_id, "order_id": refund.order_id}
+        if reason := self.refuse.get(refund.refund_id):
+            return CreditOutcome(action=CreditAction.REFUSED, reason=reason, **common)
+        if refund.state is not RefundState.DONE or not refund.total:
+            return CreditOutcome(action=CreditAction.NOT_DONE, **common)
+        with self.guard:
+            if note := self.notes.get(refund.refund_id):
+                return msgspec.structs.replace(note, action=CreditAction.UNCHANGED)
+            self.made.append(refund.refund_id)
+            outcome = CreditOutcome(
+                action=CreditAction.CREATED, odoo_id=100 + len(self.made), name=f"RINV/{len(self.made)}",
+                state="posted", payment_state="not_paid", amount_total=refund.total, **common,
+            )  # fmt: skip
+            self.notes[refund.refund_id] = outcome
+            return outcome

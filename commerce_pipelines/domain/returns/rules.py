@@ -17,6 +17,8 @@ OTHERS = "*"  # the key of `payment_journals` for every payment method without a
 class ReturnRules(Section, kw_only=True, frozen=True):
     """Names are written as a person reads them in Odoo; '' leaves it to a person."""
 
+    enabled: bool = False
+    poll_seconds: int = 300  # how often the channel is asked for changed returns and refunds
     credit_notes: Literal["posted", "draft"] = "posted"  # draft: a person looks at each and posts it
     refund_journal: str = ""  # the journal in which a posted credit note is paid back; default: it stays open
     receipts: Literal["channel", "merchant"] = "channel"  # merchant: a person receives the goods in Odoo
@@ -28,6 +30,8 @@ class ReturnRules(Section, kw_only=True, frozen=True):
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """(key, problem and fix) for keys that contradict one another."""
+        if not 10 <= self.poll_seconds <= 86_400:
+            yield "poll_seconds", "must be between 10 and 86400."
         if self.scrap and not self.quarantine:
             yield "scrap", "needs a `quarantine`: goods are scrapped from there."
         if self.credit_notes == "draft" and self.refund_journal:

@@ -6,7 +6,6 @@ not: the translation (channels/*/orders/translate.py), the tables (warehouse/ord
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
@@ -15,19 +14,19 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ...channels.capabilities import Orders
-from ...core.errors import STUMBLES, RecordError
+from ...core.errors import RecordError
 from ...core.failpoints import failpoint
 from ...core.topics import Topic
 from ...domain.orders.order import Order, OrderStatus, check, measure
 from ...domain.vat.territories import territory
 from ...resources.connections import Connections
+from ..intake.answers import misfiled, read_answer
 
 if TYPE_CHECKING:
     from ...warehouse.landing.landing import Landing, Snapshot
 
 STAGE = "transform"
 _ORDERS_A_CHUNK = 500  # answers read at a time
-_CONTROL = re.compile(rb"(?<!\\)((?:\\\\)*)\\(?:u00(?:0[0-8bcefBCEF]|1[0-9a-fA-F])|[bf])")
 
 
 class Staged(msgspec.Struct, kw_only=True):
@@ -49,28 +48,11 @@ class Staged(msgspec.Struct, kw_only=True):
 def read_order(source: Orders, raw: bytes, order_id: str) -> Order:
     """Translate one answer and check the order. Raises RecordError; a waiting order without prices is fine.
 
-    order_id: the id under which it was landed. Control characters become U+FFFD, because PostgreSQL cannot store NUL,
-    and an invoice's XML none of them.
+    order_id: the id under which it was landed.
     """
-    if not raw:
-        raise RecordError(
-            "corrupt_snapshot", "The landed answer is damaged in the database.",
-            fix="Restore a backup, or delete its rows of commerce.snapshots and pull its day again.",
-        )  # fmt: skip
-    if b"\\" in raw:  # most answers contain no backslash, and searching for one byte is ten times faster
-        raw = _CONTROL.sub(rb"\1\\ufffd", raw)
-    try:
-        order = source.translate(raw)
-    except STUMBLES as error:
-        raise RecordError(
-            "bad_payload", f"The answer holds a value that cannot be read ({type(error).__name__}).",
-            fix="Look at the order in the marketplace; if it is right there, report its payload.",
-        ) from None  # fmt: skip
+    order = read_answer(source, raw, "order")
     if order.order_id != order_id:
-        raise RecordError(
-            "bad_payload", "The answer's head cannot be read, so that it is not filed under its own order.",
-            fix="Pull its day again; if that does not help, report its payload.",
-        )  # fmt: skip
+        raise misfiled("order")
     measure(order)
     if order.status is OrderStatus.PAID:
         check(order)

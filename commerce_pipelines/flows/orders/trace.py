@@ -5,6 +5,7 @@ What belongs here: gathering it. What does not: showing it (cli/orders.py). Pers
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -73,6 +74,11 @@ def trace(connections: Connections, name: str, order_id: str, *, personal: bool 
     if personal:
         events += _read_words(connections, name, Topic.ORDERS, order_id)
         events.append(_read_personal(connections, name, order_id))
+    return sort_events(events)
+
+
+def sort_events(events: Iterable[Event]) -> list[Event]:
+    """Oldest first, present states last."""
     return sorted(events, key=lambda event: (event.at is None, event.at.timestamp() if event.at else 0.0))
 
 
@@ -97,7 +103,8 @@ def _describe_decided(row: Any) -> Event:
         details["sale order"] = row["name"]
     if row["code"]:
         details["reason"] = f"{row['code']}: {row['message']}"
-    return Event(what="decided and loaded", at=row["loaded_at"], details={k: v for k, v in details.items() if v})
+    at = row["loaded_at"].to_pydatetime()  # a pandas time takes no local zone
+    return Event(what="decided and loaded", at=at, details={k: v for k, v in details.items() if v})
 
 
 def _describe_sale(sale: Sale, url: str) -> Event:

@@ -95,7 +95,11 @@ _SEALED = """SELECT s.record_id, s.day, s.digest, s.subject_id, k.wrapped_key, s
 # A condition on `s`, by topic: the ledger of what is in Odoo holds this very answer.
 _LOADED: dict[str, str] = {
     Topic.ORDERS: """EXISTS (SELECT FROM commerce.sale_orders o WHERE o.channel = s.channel
-        AND o.order_id = s.record_id AND o.digest = encode(s.digest, 'hex'))"""
+        AND o.order_id = s.record_id AND o.digest = encode(s.digest, 'hex'))""",
+    Topic.RETURNS: """EXISTS (SELECT FROM commerce.return_pickings r WHERE r.channel = s.channel
+        AND r.return_id = s.record_id AND r.digest = encode(s.digest, 'hex'))""",
+    Topic.REFUNDS: """EXISTS (SELECT FROM commerce.credit_notes c WHERE c.channel = s.channel
+        AND c.refund_id = s.record_id AND c.digest = encode(s.digest, 'hex'))""",
 }
 
 

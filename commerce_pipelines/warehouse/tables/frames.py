@@ -155,13 +155,15 @@ def clear_days(connection: Connection, table: str, channel: str, days: Collectio
         cursor.execute(statement, (channel, list(days)))
 
 
-def clear_orders(connection: Connection, table: str, channel: str, order_ids: list[str]) -> int:
-    """Delete a channel's rows of some orders, whatever their day; returns their number."""
+def clear_orders(connection: Connection, table: str, channel: str, order_ids: list[str], key: str = "order_id") -> int:
+    """Delete a channel's rows of some orders, whatever their day; returns their number. key: the column of the ids, of
+    a table whose records are no orders."""
     if not order_ids:
         return 0
     with connection.cursor() as cursor:
-        statement = sql.SQL("DELETE FROM {} WHERE channel = %s AND order_id {}")
-        cursor.execute(statement.format(_quote_name(table), sql.SQL(AMONG)), (channel, listed(order_ids)))
+        statement = sql.SQL("DELETE FROM {} WHERE channel = %s AND {} {}")
+        where = (_quote_name(table), sql.Identifier(key), sql.SQL(AMONG))
+        cursor.execute(statement.format(*where), (channel, listed(order_ids)))
         return cursor.rowcount
 
 

@@ -1,0 +1,47 @@
+"""An order with all that followed it: its whole story, and another try of whatever waits.
+
+What belongs here: putting together what the topics know of one record. What does not: what each topic knows
+(orders/trace.py, returns/trace.py), showing it (cli/orders.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ..core.errors import PermanentError
+from ..resources.connections import Connections
+from .orders import heal as orders_heal
+from .orders import trace as orders_trace
+from .orders.trace import Event
+from .returns import heal as returns_heal
+from .returns import trace as returns_trace
+
+
+class Due(NamedTuple):
+    """How many records were made due."""
+
+    orders: int
+    returns: int
+
+
+def trace(connections: Connections, name: str, record_id: str, *, personal: bool = False) -> list[Event]:
+    """Everything known of an order, its returns and its refunds, oldest first. record_id: of any of them; a listing's
+    key as in orders/trace.py. Raises PermanentError for what was never seen."""
+    order_id = returns_trace.order_of(connections, name, record_id) or record_id
+    events = returns_trace.trace(connections, name, order_id)
+    try:
+        events += orders_trace.trace(connections, name, order_id, personal=personal)
+    except PermanentError:
+        if not events:  # else they came before their order
+            raise
+    return orders_trace.sort_events(events)
+
+
+def replay(connections: Connections, name: str, *, code: str = "", record_ids: Iterable[str] = ()) -> Due:
+    """Make waiting records of all topics due on a person's command: those of one reason, those named, or all."""
+    wanted = list(record_ids)
+    return Due(
+        orders_heal.replay(connections, name, code=code, order_ids=wanted),
+        returns_heal.replay(connections, name, code=code, record_ids=wanted),
+    )

@@ -1,0 +1,137 @@
+"""Landing -> staged tables: the newest answer of each return and refund, translated, without calls to anybody.
+
+What belongs here: running a channel's pure translation over the landed days of both topics. What does not: the
+translation (channels/*/returns/), the tables (warehouse/returns/staged_rows.py).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ...channels.capabilities import Source, source_of
+from ...core.errors import RecordError
+from ...core.failpoints import failpoint
+from ...core.topics import Topic
+from ...domain.returns.records import Refund, RefundState, Return, check_refund, check_return
+from ...resources.connections import Connections
+from ..intake.answers import misfiled, read_answer
+
+if TYPE_CHECKING:
+    from ...warehouse.landing.landing import Snapshot
+
+STAGE = "transform"
+TOPICS = (Topic.RETURNS, Topic.REFUNDS)
+_RECORDS_A_CHUNK = 500  # answers read at a time
+
+
+class Staged(msgspec.Struct, kw_only=True):
+    """Figures of one run and topic: records by state, money by currency (minor units of refunds that are done); and the
+    same for each of its days."""
+
+    records: int = 0
+    lines: int = 0
+    refused: int = 0
+    forgotten: int = 0
+    by_state: Counter[str] = msgspec.field(default_factory=Counter)
+    by_currency: Counter[str] = msgspec.field(default_factory=Counter)
+    days: dict[date, Staged] = msgspec.field(default_factory=dict)
+
+    def of(self, day: date) -> Staged:
+        return self.days.setdefault(day, Staged())
+
+
+def offered_topics(connections: Connections, name: str) -> tuple[Topic, ...]:
+    """Which of the two topics the channel has a source for."""
+    channel = connections.channel(name)
+    sources = {Topic.RETURNS: channel.returns, Topic.REFUNDS: channel.refunds}
+    return tuple(topic for topic in TOPICS if sources[topic] is not None)
+
+
+def read_record(source: Source[Any], topic: Topic, raw: bytes, record_id: str) -> Return | Refund:
+    """Translate one answer and check the record. Raises RecordError. record_id: the id under which it was landed."""
+    what = "return" if topic is Topic.RETURNS else "refund"
+    record = read_answer(source, raw, what)
+    if isinstance(record, Return):
+        if record.return_id != record_id:
+            raise misfiled(what)
+        check_return(record)
+        return record
+    if not isinstance(record, Refund) or record.refund_id != record_id:
+        raise misfiled(what)
+    check_refund(record)
+    return record
+
+
+def read_landed(
+    connections: Connections, name: str, topic: Topic, record_ids: Sequence[str]
+) -> Iterator[tuple[Snapshot, Return | Refund]]:
+    """These records as their newest landed answers tell them. A record whose data subject is erased, or that cannot be
+    read, is left out."""
+    source = source_of(connections.channel(name), topic)
+    landing = connections.landing(name, topic)
+    for start in range(0, len(record_ids), _RECORDS_A_CHUNK):
+        for snapshot in landing.newest_of(record_ids[start : start + _RECORDS_A_CHUNK]).values():
+            try:
+                if snapshot.raw is not None:
+                    yield snapshot, read_record(source, topic, snapshot.raw, snapshot.record_id)
+            except RecordError:
+                continue
+
+
+def stage(
+    connections: Connections, name: str, topic: Topic, start: date, end: date, *, run_id: str = "",
+    now: datetime | None = None,
+) -> Staged:  # fmt: skip
+    """Replace the topic's staged rows of the days `[start, end)`, all in one transaction. An answer that cannot be read
+    goes to the exceptions, and the others go on. A record whose data subject is erased gets no row."""
+    from ...warehouse import exceptions
+    from ...warehouse.returns import staged_rows
+
+    now = now or connections.instruments.now()
+    source = source_of(connections.channel(name), topic)
+    staged = Staged()
+    failures = []
+    with connections.warehouse.transaction() as connection:
+        with staged_rows.writer(connection, name, topic, start, end) as writer:
+            for snapshot in connections.landing(name, topic).newest(start, end):
+                if snapshot.raw is None:
+                    _count(staged, snapshot.day, "forgotten")
+                    continue
+                try:
+                    record = read_record(source, topic, snapshot.raw, snapshot.record_id)
+                except RecordError as error:
+                    failures.append(_build_failure(snapshot, error))
+                    _count(staged, snapshot.day, "refused")
+                    continue
+                writer.add(snapshot, record)
+                _add_figures(staged, snapshot.day, record)
+        failing = [failure.record_id for failure in failures]
+        exceptions.record(connection, name, topic, STAGE, failures, run_id, now)
+        exceptions.resolve_others(connection, name, topic, STAGE, (start, end), failing, now)
+    failpoint(f"staged_{topic}")
+    return staged
+
+
+def _build_failure(snapshot: Snapshot, error: RecordError) -> Any:
+    from ...warehouse.exceptions import Failure
+
+    return Failure(record_id=snapshot.record_id, day=snapshot.day, reason=error.reason, digest=snapshot.digest)
+
+
+def _count(staged: Staged, day: date, figure: str) -> None:
+    for part in (staged, staged.of(day)):
+        setattr(part, figure, getattr(part, figure) + 1)
+
+
+def _add_figures(staged: Staged, day: date, record: Return | Refund) -> None:
+    for part in (staged, staged.of(day)):
+        part.records += 1
+        part.lines += len(record.lines)
+        part.by_state[record.state] += 1
+        if isinstance(record, Refund) and record.state is RefundState.DONE:
+            part.by_currency[record.currency] += record.total

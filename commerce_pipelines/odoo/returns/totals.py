@@ -1,0 +1,76 @@
+"""What the credit notes of refunds amount to in Odoo, and which orders were invoiced lately.
+
+What belongs here: reading documents whose ids the ledgers know. What does not: comparing them with the channel
+(flows/returns/prove.py), writing (documents.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import msgspec
+
+from ...domain.money import digits
+from ..rpc.client import OdooClient
+from ..sales.booked import DATE
+
+_NOTES_A_CALL = 1000
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """One credit note as Odoo has it, in any state. total, tax: minor units of its currency."""
+
+    odoo_id: int
+    name: str
+    state: str
+    payment_state: str
+    currency: str
+    total: int
+    tax: int
+
+
+def read_notes(client: OdooClient, odoo_ids: Iterable[int]) -> dict[int, Note]:
+    """Those of these credit notes that still exist, by id. One call per thousand."""
+    wanted = sorted(set(odoo_ids))
+    notes: dict[int, Note] = {}
+    for start in range(0, len(wanted), _NOTES_A_CALL):
+        rows = client.call(
+            "account.move", "search_read", context=client.who.everywhere,
+            domain=[["id", "in", wanted[start : start + _NOTES_A_CALL]], ["move_type", "=", "out_refund"]],
+            fields=["name", "state", "payment_state", "currency_id", "amount_total", "amount_tax"],
+        )  # fmt: skip
+        for row in rows:
+            currency = row["currency_id"][1]
+            notes[row["id"]] = Note(
+                odoo_id=row["id"], name=row["name"] or "", state=row["state"],
+                payment_state=row["payment_state"] or "", currency=currency,
+                total=_read_minor(row["amount_total"], currency), tax=_read_minor(row["amount_tax"], currency),
+            )  # fmt: skip
+    return notes
+
+
+def newest_invoices(client: OdooClient, sale_ids: Iterable[int]) -> dict[int, datetime]:
+    """When the newest posted invoice of each of these sale orders was written last; orders without one are left out.
+    Two calls."""
+    wanted = sorted(set(sale_ids))
+    if not wanted:
+        return {}
+    everywhere = client.who.everywhere
+    sales = client.call(
+        "sale.order", "search_read", context=everywhere, domain=[["id", "in", wanted]], fields=["invoice_ids"],
+        load=None,
+    )  # fmt: skip
+    invoices = {invoice for sale in sales for invoice in sale["invoice_ids"]}
+    rows = client.call(
+        "account.move", "search_read", context=everywhere, fields=["write_date"], load=None,
+        domain=[["id", "in", sorted(invoices)], ["move_type", "=", "out_invoice"], ["state", "=", "posted"]],
+    )  # fmt: skip
+    written = {row["id"]: datetime.strptime(row["write_date"][:19], DATE).replace(tzinfo=UTC) for row in rows}
+    newest = {sale["id"]: [written[i] for i in sale["invoice_ids"] if i in written] for sale in sales}
+    return {sale_id: max(times) for sale_id, times in newest.items() if times}
+
+
+def _read_minor(value: float, currency: str) -> int:
+    return round(Decimal(str(value)).scaleb(digits(currency)))

@@ -1,0 +1,144 @@
+"""Returns and refunds as rows: the parts of their answers that are stored unencrypted. No personal data.
+
+What belongs here: the columns of both topics, and replacing the rows of some days. What does not: reading payloads
+(channels/), the bridge to the database (tables/frames.py). Import it inside functions: it loads pandas and pyarrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ...core.topics import Topic
+from ...domain.returns.records import Refund, Return
+from ..landing.landing import Snapshot
+from ..tables.frames import clear_days, clear_orders, write_rows
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+RECORDS_A_WRITE = 1_000  # records that are written together
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """The two tables of a topic. own, line: columns whose values are attributes of a record and of its lines."""
+
+    table: str
+    lines: str
+    key: str
+    own: tuple[str, ...]
+    line: tuple[str, ...]
+
+
+SHAPES = {
+    Topic.RETURNS: Shape(
+        table="returns", lines="return_lines", key="return_id",
+        own=("order_id", "created_at", "updated_at", "state", "rma", "fulfilled_by"),
+        line=("line_id", "order_line_id", "sku", "quantity", "received", "disposition", "reason", "unit"),
+    ),
+    Topic.REFUNDS: Shape(
+        table="refunds", lines="refund_lines", key="refund_id",
+        own=("order_id", "created_at", "updated_at", "state", "currency", "total", "collected", "return_id", "reason"),
+        line=("line_id", "kind", "amount", "tax", "order_line_id", "sku", "quantity", "is_returned"),
+    ),
+}  # fmt: skip
+
+
+def record_row(topic: Topic, snapshot: Snapshot, record: Return | Refund) -> dict[str, Any]:
+    """The record's row. Its day and its id come from the landing, so that the row belongs to the day whose partition
+    read it."""
+    shape = SHAPES[topic]
+    row = dict(zip(shape.own, attrgetter(*shape.own)(record), strict=True))
+    row |= {
+        "channel": record.channel, shape.key: snapshot.record_id, "day": snapshot.day, "digest": snapshot.digest,
+        "subject_id": snapshot.subject_id, "line_count": len(record.lines),
+    }  # fmt: skip
+    if isinstance(record, Return):
+        row |= {"units": sum(line.quantity for line in record.lines),
+                "received": sum(line.received for line in record.lines)}  # fmt: skip
+    return row
+
+
+def line_rows(topic: Topic, snapshot: Snapshot, record: Return | Refund) -> list[tuple[Any, ...]]:
+    """The rows of its lines; position counts from 1."""
+    read = attrgetter(*SHAPES[topic].line)
+    head = (record.channel, snapshot.record_id, record.order_id, snapshot.day)
+    return [(*head, position, *read(line)) for position, line in enumerate(record.lines, 1)]
+
+
+class Writer:
+    """Writes the staged rows of some days of one topic in the caller's transaction, many at a time."""
+
+    def __init__(self, connection: Connection, channel: str, topic: Topic) -> None:
+        self._connection, self._channel, self._topic, self._shape = connection, channel, topic, SHAPES[topic]
+        self._records: list[dict[str, Any]] = []
+        self._lines: list[tuple[Any, ...]] = []
+
+    def add(self, snapshot: Snapshot, record: Return | Refund) -> None:
+        self._records.append(record_row(self._topic, snapshot, record))
+        self._lines += line_rows(self._topic, snapshot, record)
+        if len(self._records) >= RECORDS_A_WRITE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the added rows; the rows of a record that was on another day before are removed there."""
+        records, lines, shape = self._records, self._lines, self._shape
+        self._records, self._lines = [], []
+        ids = [row[shape.key] for row in records]
+        for table in (shape.table, shape.lines):
+            clear_orders(self._connection, table, self._channel, ids, shape.key)
+        if records:
+            names = list(records[0])
+            write_rows(self._connection, shape.table, names, [tuple(row[name] for name in names) for row in records])
+        columns = ("channel", shape.key, "order_id", "day", "position", *shape.line)
+        write_rows(self._connection, shape.lines, columns, lines)
+
+
+@contextmanager
+def writer(connection: Connection, channel: str, topic: Topic, start: date, end: date) -> Iterator[Writer]:
+    """Delete the topic's staged rows of the days `[start, end)`, and return the writer of the new ones."""
+    days = [start + timedelta(days=offset) for offset in range((end - start).days)]
+    for table in (SHAPES[topic].table, SHAPES[topic].lines):
+        clear_days(connection, table, channel, days)
+    writer = Writer(connection, channel, topic)
+    yield writer
+    writer.flush()
+
+
+class Staged(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One staged record as its ledger needs it. currency, total: '' and 0 for a return."""
+
+    record_id: str
+    order_id: str
+    day: date
+    digest: str
+    state: str
+    currency: str = ""
+    total: int = 0
+
+
+def read_days(connection: Connection, channel: str, topic: Topic, start: date, end: date) -> list[Staged]:
+    """The staged records of the days `[start, end)`."""
+    return _read(connection, topic, "channel = %s AND day >= %s AND day < %s", (channel, start, end))
+
+
+def read_of_orders(connection: Connection, channel: str, topic: Topic, order_ids: list[str]) -> list[Staged]:
+    """The staged records of these orders, of any day."""
+    return _read(connection, topic, "channel = %s AND order_id = ANY(%s)", (channel, order_ids))
+
+
+def _read(connection: Connection, topic: Topic, where: str, params: tuple[Any, ...]) -> list[Staged]:
+    shape = SHAPES[topic]
+    money = "currency, total" if "total" in shape.own else "'', 0"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {shape.key}, order_id, day, digest, state, {money} FROM commerce.{shape.table} WHERE {where}"
+            f" ORDER BY day, {shape.key}",
+            params,
+        )
+        return [Staged(**dict(zip(Staged.__struct_fields__, row, strict=True))) for row in cursor]
