@@ -288,7 +288,9 @@ TRIED: dict[str, Any] = {
     "returns.enabled": returns_offered,
     **dict.fromkeys(("returns.poll_seconds", "returns.credit_notes", "returns.receipts", "returns.invoices"), BY_FILE),
     "returns.scrap": BY_FILE,
-    **dict.fromkeys(("returns.refund_journal", "returns.quarantine", "returns.payment_journals"), BY_NAMES),
+    "returns.refund_journal": "none: with a name that Odoo lacks, refunds wait as `unknown_journal`",
+    "returns.quarantine": "none: no goods are moved there yet",
+    "returns.payment_journals": "none: no invoice is paid yet",
     "inventory.enabled": granted,
     "inventory.locations": stock_places,
     **dict.fromkeys(
