@@ -286,11 +286,10 @@ TRIED: dict[str, Any] = {
     "fulfilment.dry_run": "none: while it is true no channel is told anything, and each run says so",
     "returns": BY_FILE,
     "returns.enabled": returns_offered,
-    **dict.fromkeys(("returns.poll_seconds", "returns.credit_notes", "returns.receipts", "returns.invoices"), BY_FILE),
+    **dict.fromkeys(("returns.poll_seconds", "returns.credit_notes", "returns.receipts"), BY_FILE),
     "returns.scrap": BY_FILE,
     "returns.refund_journal": "none: with a name that Odoo lacks, refunds wait as `unknown_journal`",
-    "returns.quarantine": "none: no goods are moved there yet",
-    "returns.payment_journals": "none: no invoice is paid yet",
+    "returns.quarantine": "none: with a name that Odoo lacks, returns wait as `unknown_location`",
     "inventory.enabled": granted,
     "inventory.locations": stock_places,
     **dict.fromkeys(

@@ -138,7 +138,7 @@ class Documents:
         yield from outcomes
 
     def move_returns(
-        self, client: Any, books: Books, returns: Sequence[Return], dry: bool = False
+        self, client: Any, books: Books, returns: Sequence[Return], packs: Any = None, dry: bool = False
     ) -> Iterator[ReturnOutcome]:
         for record in returns:
             if reason := self.refuse.get(record.return_id):
@@ -167,7 +167,7 @@ class Documents:
         }  # fmt: skip
 
     def _make_note(self, refund: Refund) -> CreditOutcome:
-        common = {"refund_id": refund.refund_id, "order_id": refund.order_id}
+        common: dict[str, Any] = {"refund_id": refund.refund_id, "order_id": refund.order_id}
         if reason := self.refuse.get(refund.refund_id):
             return CreditOutcome(action=CreditAction.REFUSED, reason=reason, **common)
         if refund.state is not RefundState.DONE or not refund.total:

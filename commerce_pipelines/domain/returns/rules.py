@@ -1,6 +1,6 @@
 """What returns and refunds of one channel become in Odoo: the section `returns` of a channel in commerce.yaml.
 
-What belongs here: keys that a merchant sets per channel and that credit notes, returns and invoices follow; their own
+What belongs here: keys that a merchant sets per channel and that credit notes and returns follow; their own
 checks. What does not: whether a name exists in Odoo (odoo/readiness.py), how a channel is asked for returns.
 """
 
@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from typing import Literal
 
 from ...core.section import Section
-
-OTHERS = "*"  # the key of `payment_journals` for every payment method without a journal of its own
 
 
 class ReturnRules(Section, kw_only=True, frozen=True):
@@ -24,9 +22,6 @@ class ReturnRules(Section, kw_only=True, frozen=True):
     receipts: Literal["channel", "merchant"] = "channel"  # merchant: a person receives the goods in Odoo
     quarantine: str = ""  # the location, outside of every warehouse, for goods that are not known to be sellable
     scrap: bool = False  # goods that the channel calls damaged are scrapped from the quarantine
-    invoices: Literal["merchant", "on_delivery", "at_order"] = "merchant"  # who invoices, and when we do
-    # Payment method of the channel -> journal in which the payment of an invoice is registered; `*`: all others.
-    payment_journals: dict[str, str] = {}
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """(key, problem and fix) for keys that contradict one another."""
@@ -36,7 +31,3 @@ class ReturnRules(Section, kw_only=True, frozen=True):
             yield "scrap", "needs a `quarantine`: goods are scrapped from there."
         if self.credit_notes == "draft" and self.refund_journal:
             yield "refund_journal", "pays posted credit notes only: write `credit_notes: posted`, or leave it out."
-
-    def journal_of(self, method: str) -> str:
-        """The journal for a payment method, '' for none."""
-        return self.payment_journals.get(method, self.payment_journals.get(OTHERS, ""))

@@ -156,12 +156,12 @@ def _write_group(work: Work, order_ids: Sequence[str], loaded: Loaded) -> None:
     with odoo_writer(connections, name) as writer:
         # Read while nobody else writes, so that of two runs at once the later one sees what the earlier one staged.
         returns, refunds = (_read(work, topic, order_ids) for topic in TOPICS)
+        packs = _read_packs(work, order_ids)
         goods = [record for _, record in returns if isinstance(record, Return)]
-        moved = {moved.return_id: moved for moved in move_returns(writer, books, goods)} if goods else {}
+        moved = {moved.return_id: moved for moved in move_returns(writer, books, goods, packs)} if goods else {}
         failpoint("returns_moved")
         _keep(work, Topic.RETURNS, _join_outcomes(returns, moved), loaded)
         money = [record for _, record in refunds if isinstance(record, Refund)]
-        packs = _read_packs(work, order_ids)
         credited = {credited.refund_id: credited for credited in credit_refunds(writer, books, money, packs)}
         failpoint("refunds_credited")
         _keep(work, Topic.REFUNDS, _join_outcomes(refunds, credited), loaded)
