@@ -228,3 +228,55 @@ def test_one_fast_call_reads_all_stock(odoo: Server) -> None:
         domain=[["location_id", "child_of", lots], ["location_id.usage", "=", "internal"]],
     )  # fmt: skip
     assert {"id": quant, "product_id": product, "quantity": 4.0, "reserved_quantity": 0.0} in rows
+
+
+def test_a_customer_with_a_telephone_stops_every_validation(odoo: Server) -> None:
+    """Module stock_sms asks first; the answer looks like any other action, and nothing is done."""
+    product = odoo.product()
+    odoo.count(product, 5)
+    buyer = odoo.new("res.partner", name=fresh("Buyer"), phone="+4930123456")
+    order = odoo.order({"product_id": product}, partner_id=buyer, confirm=True)
+    company = odoo.read("sale.order", order, "company_id")
+    names = ("stock_text_confirmation", "has_received_warning_stock_sms")
+    before = odoo.read("res.company", company, *names)
+    odoo.call("res.company", "write", ids=[company], vals=dict(zip(names, (True, False), strict=True)))
+    try:
+        for _ in range(2):
+            assert validate(odoo, order)["res_model"] == "confirm.stock.sms"
+            assert pickings(odoo, order) == [("outgoing", READY)]
+        assert validate(odoo, order, skip_sms=True) is True
+    finally:
+        odoo.call("res.company", "write", ids=[company], vals=before)
+    assert pickings(odoo, order) == [("outgoing", DONE)]
+
+
+def test_what_lies_in_which_package(odoo: Server) -> None:
+    product, other = odoo.product(), odoo.product()
+    odoo.count(product, 5)
+    odoo.count(other, 5)
+    order = odoo.order({"product_id": product, "product_uom_qty": 2}, {"product_id": other}, confirm=True)
+    [picking] = odoo.read("sale.order", order, "picking_ids")
+    name = fresh("PACK")
+    [package] = odoo.call("stock.picking", "action_put_in_pack", ids=[picking], package_name=name)
+    assert odoo.read("stock.package", package, "name") == name
+    assert validate(odoo, order) is True
+    rows = odoo.call(
+        "stock.move.line", "search_read", domain=[["picking_id", "=", picking]], order="id", load=None,
+        fields=["product_id", "quantity", "result_package_id", "state"],
+    )  # fmt: skip
+    assert [(row["product_id"], row["quantity"], row["result_package_id"], row["state"]) for row in rows] == [
+        (product, 2.0, package, DONE),
+        (other, 1.0, package, DONE),
+    ]
+
+
+def test_the_ship_date_may_be_set_afterwards_and_a_done_transfer_is_validated_without_effect(odoo: Server) -> None:
+    product = odoo.product()
+    odoo.count(product, 5)
+    order = odoo.order({"product_id": product}, confirm=True)
+    [picking] = odoo.read("sale.order", order, "picking_ids")
+    assert validate(odoo, order) is True
+    odoo.call("stock.picking", "write", ids=[picking], vals={"date_done": "2026-11-02 03:04:05"})
+    assert validate(odoo, order) is True
+    assert odoo.read("stock.picking", picking, "date_done") == "2026-11-02 03:04:05"
+    assert odoo.stock(product) == [(4.0, 0.0)]

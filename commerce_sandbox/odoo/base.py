@@ -113,6 +113,8 @@ MODELS = (
         "chart_template": char(),
         "account_price_include": choice("tax_included", "tax_excluded", default="tax_excluded"),
         "vat": char(),
+        "stock_text_confirmation": boolean(default=True),  # as module stock_sms sets it when it is installed
+        "has_received_warning_stock_sms": boolean(),
         "parent_id": one("res.company"),
         "sequence": integer(default=10),
         "active": boolean(default=True),

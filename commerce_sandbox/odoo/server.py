@@ -74,7 +74,7 @@ def _is_ready(env: Env, picking: int) -> bool:
 
 
 def _ship(env: Env, picking: int) -> str:
-    button_validate(env, "stock.picking", [picking])
+    button_validate(env.having(skip_sms=True), "stock.picking", [picking])
     number = f"00340{picking:013d}"
     env.db.put("stock.picking", picking, {"carrier_tracking_ref": number, "write_date": env.stamp})
     return f"{env.db.rows['stock.picking'][picking]['name']} shipped"

@@ -40,7 +40,7 @@ def warehouse_of(env: Env, location: int) -> int | bool:
     return False
 
 
-def _read_of(model: str, link: str, name: str) -> Any:
+def read_of(model: str, link: str, name: str) -> Any:
     """A value of the record that a many2one points at."""
 
     def compute(env: Env, row_id: int) -> Any:
@@ -116,7 +116,7 @@ MODELS = (
     Model("stock.picking.type", {
         "name": char(required=True),
         "display_name": char(compute=_compute_type_name),
-        "code": choice("incoming", "outgoing", "internal", required=True),
+        "code": choice("incoming", "outgoing", "internal", "dropship", required=True),
         "sequence_code": char(required=True),
         "warehouse_id": one("stock.warehouse"),
         "company_id": one("res.company", required=True, default=company_of),
@@ -137,8 +137,8 @@ MODELS = (
     }, order="name, id", title="Lot/Serial"),
     Model("stock.quant", {
         "product_id": one("product.product", required=True),
-        "product_tmpl_id": one("product.template", compute=_read_of("stock.quant", "product_id", "product_tmpl_id")),
-        "product_uom_id": one("uom.uom", compute=_read_of("stock.quant", "product_id", "uom_id")),
+        "product_tmpl_id": one("product.template", compute=read_of("stock.quant", "product_id", "product_tmpl_id")),
+        "product_uom_id": one("uom.uom", compute=read_of("stock.quant", "product_id", "uom_id")),
         "location_id": one("stock.location", required=True),
         "lot_id": one("stock.lot"),
         "owner_id": one("res.partner"),
@@ -163,8 +163,8 @@ MODELS = (
         "origin": char(),
         "partner_id": one("res.partner"),
         "picking_type_id": one("stock.picking.type", required=True),
-        "picking_type_code": choice("incoming", "outgoing", "internal",
-                                    compute=_read_of("stock.picking", "picking_type_id", "code")),
+        "picking_type_code": choice("incoming", "outgoing", "internal", "dropship",
+                                    compute=read_of("stock.picking", "picking_type_id", "code")),
         "location_id": one("stock.location", required=True),
         "location_dest_id": one("stock.location", required=True),
         "move_ids": lines("stock.move", "picking_id"),
@@ -197,8 +197,8 @@ MODELS = (
         "location_dest_id": one("stock.location", required=True),
         "picking_id": one("stock.picking"),
         "picking_type_id": one("stock.picking.type"),
-        "picking_code": choice("incoming", "outgoing", "internal",
-                               compute=_read_of("stock.move", "picking_type_id", "code")),
+        "picking_code": choice("incoming", "outgoing", "internal", "dropship",
+                               compute=read_of("stock.move", "picking_type_id", "code")),
         "warehouse_id": one("stock.warehouse"),
         "sale_line_id": one("sale.order.line"),
         "bom_line_id": one("mrp.bom.line"),
@@ -213,7 +213,7 @@ MODELS = (
         "company_id": one("res.company", default=company_of),
         "sequence": integer(default=10),
         "held": json(),  # ours: ((quant, units) ...) that the move has reserved
-        "reference": char(compute=_read_of("stock.move", "picking_id", "name")),
+        "reference": char(compute=read_of("stock.move", "picking_id", "name")),
     }, order="sequence, id", rec_name="reference", title="Stock Move"),
 )  # fmt: skip
 

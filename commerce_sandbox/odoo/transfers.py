@@ -12,6 +12,7 @@ from typing import Any
 from .errors import UserError
 from .moves import OPEN, cancel, change_quant, finish, free_what_is_gone, release, reserve, serve
 from .orm import Env, Row, hook, method
+from .packages import complete_lines
 from .records import create
 from .stock import place
 
@@ -81,6 +82,9 @@ def button_validate(env: Env, model: str, ids: Sequence[int]) -> Any:
         if not picked:
             for move in _list_moves(env, [picking]):
                 env.db.put("stock.move", move, {"picked": True})
+    if warned := [p for p in todo if not env.context.get("skip_sms") and _is_asked_of_sms(env, p)]:
+        return {"name": "SMS", "type": "ir.actions.act_window", "view_mode": "form", "res_model": "confirm.stock.sms",
+                "target": "new", "context": {"default_pick_ids": [[4, p] for p in warned]}}  # fmt: skip
     short = [p for p in todo if _is_short(env, p)]
     if short and not env.context.get("skip_backorder"):
         return {
@@ -96,6 +100,16 @@ def button_validate(env: Env, model: str, ids: Sequence[int]) -> Any:
     for picking in todo:
         _ship(env, picking, backorder=picking not in dropping)
     return True
+
+
+def _is_asked_of_sms(env: Env, picking: int) -> bool:
+    """Module stock_sms asks before it writes to a customer who has a telephone, and asks again until a person answers;
+    nothing is validated meanwhile."""
+    row = env.db.rows["stock.picking"][picking]
+    kind, partner = env.db.rows["stock.picking.type"][row["picking_type_id"]], row["partner_id"]
+    company = env.db.rows["res.company"][row["company_id"]]
+    asks = company["stock_text_confirmation"] and not company["has_received_warning_stock_sms"]
+    return bool(asks and kind["code"] == "outgoing" and partner and env.db.rows["res.partner"][partner]["phone"])
 
 
 def _is_short(env: Env, picking: int) -> bool:
@@ -121,7 +135,10 @@ def _ship(env: Env, picking: int, *, backorder: bool) -> None:
             env.db.put("stock.move", move, {"product_uom_qty": going, "product_qty": going})
         elif not going:
             later.append(move)
-    finish(env, [i for i in _list_moves(env, [picking], *OPEN) if i not in later])
+    leaving = [i for i in _list_moves(env, [picking], *OPEN) if i not in later]
+    finish(env, leaving)
+    for move in leaving:
+        complete_lines(env, move)
     env.db.put("stock.picking", picking, {"date_done": env.stamp, "write_date": env.stamp})
     if later and backorder:
         head = env.db.rows["stock.picking"][picking]

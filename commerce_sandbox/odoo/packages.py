@@ -1,0 +1,62 @@
+"""Packages, and what of a move lies in which: move lines.
+
+What belongs here: these two models and putting goods in a package. What does not: moves (moves.py), transfers
+(transfers.py).
+
+A move line is here only what was put in a package, and, once a move is done, the rest of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .base import company_of
+from .orm import Env, method
+from .records import create
+from .schema import Model, char, moment, number, one
+from .stock import read_of
+
+MODELS = (
+    Model("stock.package", {
+        "name": char(required=True),
+        "company_id": one("res.company", default=company_of),
+    }, title="Package"),
+    Model("stock.move.line", {
+        "move_id": one("stock.move"),
+        "picking_id": one("stock.picking"),
+        "product_id": one("product.product", required=True),
+        "quantity": number(),
+        "result_package_id": one("stock.package"),
+        "lot_id": one("stock.lot"),
+        "state": char(compute=read_of("stock.move.line", "move_id", "state")),
+        "date": moment(default=lambda env: env.stamp),
+    }, rec_name="product_id", title="Product Moves (Stock Move Line)"),
+)  # fmt: skip
+
+
+def complete_lines(env: Env, move: int) -> None:
+    """A line for what of a move lies in no line yet."""
+    row, rows = env.db.rows["stock.move"][move], env.db.rows["stock.move.line"]
+    rest = row["quantity"] - sum(rows[i]["quantity"] for i in env.db.referring("stock.move.line", "move_id", move))
+    if rest > 1e-6:
+        vals = {"move_id": move, "picking_id": row["picking_id"], "product_id": row["product_id"], "quantity": rest}
+        create(env.having(sudo=True), "stock.move.line", vals)
+
+
+@method("stock.picking", "action_put_in_pack")
+def action_put_in_pack(
+    env: Env, model: str, ids: Sequence[int], package_id: Any = False, package_type_id: Any = False,
+    package_name: Any = False,
+) -> list[int]:  # fmt: skip
+    """What lies in no package yet is put into one; the package's id."""
+    env.check("stock.picking", "write")
+    [picking] = ids
+    for move in env.db.referring("stock.move", "picking_id", picking):
+        complete_lines(env, move)
+    name = package_name or f"PACK{env.db.following('stock.package'):07d}"
+    package = package_id or create(env.having(sudo=True), "stock.package", {"name": name})[0]
+    for line in env.db.referring("stock.move.line", "picking_id", picking):
+        if not env.db.rows["stock.move.line"][line]["result_package_id"]:
+            env.db.put("stock.move.line", line, {"result_package_id": package})
+    return [package]
