@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 
+from .assets import fulfilment as fulfilment_assets
 from .assets import inventory as inventory_assets
 from .assets import orders as orders_assets
 from .assets import returns as returns_assets
@@ -17,6 +18,7 @@ from .assets.looked_at import looked_at_checks
 from .channels.settings import ChannelSettings
 from .resources.connections import Connections, open_connections
 from .resources.tables import TableIOManager
+from .sensors import fulfilment as fulfilment_sensors
 from .sensors import inventory as inventory_sensors
 from .sensors import orders as orders_sensors
 from .sensors import returns as returns_sensors
@@ -52,6 +54,13 @@ LANES = (
         inventory_assets.assets,
         inventory_sensors.sensors,
         inventory_sensors.schedules,
+    ),
+    Lane(
+        "fulfilment",
+        lambda channel: channel.fulfilment.enabled,
+        fulfilment_assets.assets,
+        fulfilment_sensors.sensors,
+        fulfilment_sensors.schedules,
     ),
     Lane(
         "returns",

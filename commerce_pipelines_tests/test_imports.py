@@ -17,7 +17,8 @@ from commerce_pipelines.core.topics import Topic
 ROOT = "commerce_pipelines"
 # Folders that bear another name than the flow they belong to.
 PARTS_OF = {"sales": Topic.ORDERS, "vat": Topic.ORDERS, "catalogue": Topic.CONTENT}
-MAY_KNOW = {(Topic.INVENTORY, Topic.ORDERS), (Topic.RETURNS, Topic.ORDERS)}  # units not in Odoo yet; what was sold
+# Units that are not in Odoo yet; what was sold; what was ordered and is shipped.
+MAY_KNOW = {(topic, Topic.ORDERS) for topic in (Topic.INVENTORY, Topic.RETURNS, Topic.FULFILMENT)}
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ when they are evaluated (sensors/outcomes.py, and a person by *Execute*).
 
 import dagster as dg
 
-from ..flows.pollers import STOCK_POLLER, Poller, list_pollers, orders_poller, returns_poller
+from ..flows.pollers import SHIPMENT_POLLER, STOCK_POLLER, Poller, list_pollers, orders_poller, returns_poller
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
@@ -25,7 +25,8 @@ def looked_at_keys(settings: Settings) -> dict[str, dg.AssetKey]:
         for channel in settings.channels
         if channel.returns.enabled
     }
-    return {**keys, STOCK_POLLER: dg.AssetKey(["odoo", "stock_levels"])} if STOCK_POLLER in pollers else keys
+    of_odoo = {STOCK_POLLER: "stock_levels", SHIPMENT_POLLER: "shipments"}
+    return keys | {name: dg.AssetKey(["odoo", table]) for name, table in of_odoo.items() if name in pollers}
 
 
 def looked_at_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
@@ -57,7 +58,7 @@ def select(*keys: dg.AssetKey) -> dg.AssetSelection:
     polled = [
         dg.AssetCheckKey(key, LOOKED_AT)
         for key in keys
-        if key.path[-1] in ("raw_orders", "raw_returns", "stock_levels")
+        if key.path[-1] in ("raw_orders", "raw_returns", "stock_levels", "shipments")
     ]
     selection = dg.AssetSelection.assets(*keys)
     return selection - dg.AssetSelection.checks(*polled) if polled else selection

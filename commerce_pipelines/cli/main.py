@@ -35,6 +35,7 @@ from .channels import channels
 from .inventory import inventory
 from .orders import days, exceptions, plan, trace
 from .pull import pull
+from .shipments import shipments
 from .terminal import log_to_terminal, progress, say, show_table, use_terminal
 
 IDS_SHOWN = 20  # missing ids that a person is shown; the JSON has all of them
@@ -85,7 +86,7 @@ def main(context: click.Context, verbose: bool, quiet: bool) -> None:
     load_dotenv(".env")
 
 
-for _command in (access, backfill, pull, channels, plan, trace, exceptions, inventory):
+for _command in (access, backfill, pull, channels, plan, trace, exceptions, inventory, shipments):
     main.add_command(_command)
 
 

@@ -27,6 +27,7 @@ FLOW_OF = {
     **dict.fromkeys(("raw_orders", "orders", "order_lines", "sale_orders"), str(Topic.ORDERS)),
     **dict.fromkeys(("raw_returns", "returns", "refunds", "credit_notes"), str(Topic.RETURNS)),
     **dict.fromkeys(("stock_levels", "listings", "inventory_targets", "published_inventory"), str(Topic.INVENTORY)),
+    **dict.fromkeys(("shipments", "shipment_confirmations"), str(Topic.FULFILMENT)),
     "exceptions": EXCEPTIONS,
 }
 

@@ -76,6 +76,8 @@ _CODES = {
         "forgotten", "corrupt_snapshot",
         # what the marketplace is still reviewing
         "under_review",
+        # shipments
+        "no_tracking", "unmapped_carrier", "refused_by_channel", "confirmation_in_doubt",
     ),
     (Effect.BLOCKS, Retry.NAME): (
         "no_channel_warehouse", "unknown_departure", "unknown_import", "unknown_tax", "unknown_rate", "unknown_team",

@@ -259,14 +259,16 @@ def _find_stopped(connection: Connection, name: str) -> Iterator[Condition]:
     for kind in Kind:
         hold = holds.held(connection, name, kind)
         if hold is not None:
-            what_to_do = (
-                f" Look at `commerce-pipelines inventory plan {name}`; if the figures are right, run "
-                f"`commerce-pipelines inventory release {name}`."
-            )
+            what_to_do = {
+                Kind.QUANTITY: f" Look at `commerce-pipelines inventory plan {name}`; if the figures are right, run "
+                f"`commerce-pipelines inventory release {name}`.",
+                Kind.SHIPMENT: f" Look at `commerce-pipelines shipments plan {name}`; if they are to be confirmed, run "
+                f"`commerce-pipelines shipments release {name}`.",
+            }
             yield Condition(
                 key=f"{STOPPED}{name}:{kind}",
                 subject=f"the breaker stopped what was to be sent to {name} ({kind})",
-                message=f"{hold.reasons}.{what_to_do if kind is Kind.QUANTITY else ''}",
+                message=f"{hold.reasons}.{what_to_do.get(kind, '')}",
             )
 
 

@@ -24,7 +24,7 @@ from ..settings.file import Settings
 from ..warehouse.shared import conditions
 from ..warehouse.shared.conditions import Heartbeat
 
-STOCK_POLLER = "odoo_stock_changes"
+STOCK_POLLER, SHIPMENT_POLLER = "odoo_stock_changes", "odoo_deliveries"
 LONGEST_REST_SECONDS = 600  # after failures; below SILENT_FOR, so that a resting poller does not look dead
 SHORTEST_TICK_SECONDS = 10
 # A poller that did not look for so many polls, but at least for so long, causes an alert.
@@ -106,6 +106,9 @@ def list_pollers(settings: Settings) -> dict[str, Poller]:
     offering = [channel.inventory.poll_seconds for channel in channels if channel.inventory.enabled]
     if offering:
         pollers.append(Poller(name=STOCK_POLLER, subject="the stock in Odoo", seconds=min(offering)))
+    confirming = [channel.fulfilment.poll_seconds for channel in channels if channel.fulfilment.enabled]
+    if confirming:
+        pollers.append(Poller(name=SHIPMENT_POLLER, subject="the deliveries in Odoo", seconds=min(confirming)))
     return {poller.name: poller for poller in pollers}
 
 

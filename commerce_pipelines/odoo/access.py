@@ -62,6 +62,9 @@ OWN = (
     Right("account.fiscal.position", "rwc", "one per country under OSS", "create_missing"),
     Right("account.fiscal.position.account", "rwc", "accounts that they replace", "create_missing"),
     Right("stock.picking.type", "rwc", "the operation types of held deliveries", "hold"),
+    Right("stock.move.line", "r", "what of a delivery lies in which package", "shipments"),
+    Right("stock.package", "r", "the names of packages", "shipments"),
+    Right("delivery.carrier", "r", "the names of delivery methods", "shipments"),
 )
 # What the inherited group gives.
 GIVEN = (

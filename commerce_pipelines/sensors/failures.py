@@ -14,8 +14,9 @@ _OURS = "commerce_pipelines."
 FLOWS = {
     "orders": "orders",
     "inventory": "stock",
-    "exceptions": "the view of what waits",
+    "fulfilment": "shipments",
     "returns": "returns and refunds",
+    "exceptions": "the view of what waits",
 }
 STEPS = {
     "raw_orders": "fetching orders",
@@ -25,6 +26,8 @@ STEPS = {
     "listings": "reading listings",
     "inventory_targets": "deciding quantities",
     "published_inventory": "publishing quantities",
+    "shipments": "reading Odoo's deliveries",
+    "shipment_confirmations": "confirming shipments",
     "exceptions": "showing what waits",
     "raw_returns": "fetching returns and refunds",
     "staged_returns": "reading returns and refunds",
@@ -32,6 +35,7 @@ STEPS = {
     "raw_returns_looked_at": "judging the sensor of returns",
     "raw_orders_looked_at": "judging the sensor of orders",
     "stock_levels_looked_at": "judging the sensor of stock",
+    "shipments_looked_at": "judging the sensor of shipments",
 }
 
 

@@ -46,7 +46,8 @@ def test_a_marketplace_offers_what_its_topics_say_and_nothing_else(channel: Chan
     assert channel.orders.topic is Topic.ORDERS
     topics = set(import_module(f"commerce_pipelines.channels.{channel.kind}").TOPICS)
     both = channel.listings is not None and channel.quantities is not None
-    assert topics - {Topic.RETURNS} == {Topic.ORDERS, *([Topic.INVENTORY] if both else [])}
+    outward = [*([Topic.INVENTORY] if both else []), *([Topic.FULFILMENT] if channel.shipments is not None else [])]
+    assert topics - {Topic.RETURNS} == {Topic.ORDERS, *outward}
     assert Topic.RETURNS not in topics or channel.refunds is not None
     for source, topic in ((channel.returns, Topic.RETURNS), (channel.refunds, Topic.REFUNDS)):
         assert source is None or source.topic is topic

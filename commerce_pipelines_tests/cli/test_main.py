@@ -218,6 +218,8 @@ MISTAKES = {
     "inventory plan shop_uk": "configured: shop_de",
     "inventory plan shop_de": "inventory.enabled is not true",
     "inventory release shop_de": "inventory.enabled is not true",
+    "shipments plan shop_uk": "configured: shop_de",
+    "shipments release shop_de": "fulfilment.enabled is not true",
     "trace shop_de 4711": "'4711'",
 }
 

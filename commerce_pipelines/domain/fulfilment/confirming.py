@@ -7,7 +7,7 @@ waits. What does not: which parcels there are (deliveries.py), recording and sen
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -15,6 +15,9 @@ from ...core.reasons import Reason
 from .deliveries import DeliveredOrder, Parcel, most_units, parcels_of, shipped_units
 from .rules import FulfilmentRules
 from .shipments import Shipment, ShippedLine
+
+# Clocks of channels may be behind ours by so much: a parcel sent that long after an answer may be in it already.
+CLOCKS_DIFFER_BY = timedelta(minutes=1)
 
 
 class OrderedLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,23 +32,27 @@ class OrderedLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderedGoods(msgspec.Struct, frozen=True, kw_only=True):
-    """What of the channel's order a shipment speaks of."""
+    """What of the channel's order a shipment speaks of. answered_at: when the channel changed it last, as far as we
+    know."""
 
     order_id: str
     placed_at: datetime
+    answered_at: datetime
     lines: tuple[OrderedLine, ...]
     marketplace: str = ""
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """A parcel on record. shipment: as the channel knows it, corrections included. begun: the channel has been told of
-    it, or may have been; it did not refuse. known: the channel has accepted it. package: its package in Odoo."""
+    it, or may have been; it did not refuse. accepted: the channel has accepted it. sent_at: the
+    last attempt. package: its package in Odoo."""
 
     shipment: Shipment
     picking: int
     package: str = ""
     begun: bool = True
-    known: bool = True
+    accepted: bool = True
+    sent_at: datetime | None = None
 
     @property
     def key(self) -> str:
@@ -140,10 +147,10 @@ def _find_due(
         if line is None:
             continue
         left = shipped_units(line, parcels, ordered.pack)
-        begun = sum(units_of(record.shipment, ordered.line_id) for record in records if record.begun)
+        shown, later = _sum_begun(records, ordered.line_id, goods.answered_at)
         most = min(ordered.quantity, most_units(line, sum(left), ordered.pack))
-        open_units = most - max(begun, ordered.shown)
-        by_hand = max(ordered.shown - begun, 0)  # confirmed by somebody else, who is taken to begin with the oldest
+        open_units = most - max(shown, ordered.shown) - later
+        by_hand = max(ordered.shown - shown, 0)  # confirmed by somebody else, who is taken to begin with the oldest
         for index, units in enumerate(_subtract_told(left, parcels, records, owners, ordered.line_id)):
             skipped = min(units, by_hand)
             by_hand -= skipped
@@ -152,6 +159,18 @@ def _find_due(
                 due[index][ordered.line_id] = taken
                 open_units -= taken
     return due
+
+
+def _sum_begun(records: Sequence[Recorded], line_id: str, answered_at: datetime) -> tuple[int, int]:
+    """Units of a line in parcels that the channel's answer may show, and in those that it cannot show yet."""
+    shown = later = 0
+    for record in records:
+        units = units_of(record.shipment, line_id) if record.begun else 0
+        if record.sent_at is None or record.sent_at <= answered_at + CLOCKS_DIFFER_BY:
+            shown += units
+        else:
+            later += units
+    return shown, later
 
 
 def _subtract_told(
@@ -226,11 +245,13 @@ def _find_corrections(
     """Accepted parcels that have another tracking number in Odoo now."""
     found = []
     for index, record in owners.items():
-        parcel, told = parcels[index], record.shipment
-        same = (parcel.number, parcel.more) == (told.tracking_number, told.more_numbers)
-        if record.known and parcel.number and not same and rules.carrier_of(parcel.delivery.method) is not None:
-            shipment = _build_shipment(goods, parcel, told.parcel, told.lines, rules, now)
-            found.append(Planned(shipment=msgspec.structs.replace(shipment, shipped_at=told.shipped_at), parcel=parcel))
+        parcel, before = parcels[index], record.shipment
+        same = (parcel.number, parcel.more) == (before.tracking_number, before.more_numbers)
+        if record.accepted and parcel.number and not same and rules.carrier_of(parcel.delivery.method) is not None:
+            shipment = _build_shipment(goods, parcel, before.parcel, before.lines, rules, now)
+            found.append(
+                Planned(shipment=msgspec.structs.replace(shipment, shipped_at=before.shipped_at), parcel=parcel)
+            )
     return found
 
 

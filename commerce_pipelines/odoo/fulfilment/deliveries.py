@@ -57,11 +57,11 @@ def read_changes(client: OdooClient, since: datetime) -> list[Change]:
     return [Change(row["id"], row["sale_id"], row["write_date"]) for row in rows]
 
 
-def read_orders(client: OdooClient, sales: Mapping[int, str]) -> dict[int, DeliveredOrder]:
-    """What is delivered of these sale orders, by id. sales: their names in Odoo by id. Orders without a done delivery
-    are left out."""
+def read_orders(client: OdooClient, sales: Collection[int]) -> dict[int, DeliveredOrder]:
+    """What is delivered of these sale orders, by record id. Orders without a done delivery are left out."""
     if not sales:
         return {}
+    titles = {row["id"]: row["name"] for row in fetch(client, "sale.order", [["id", "in", sorted(sales)]], ["name"])}
     lines = fetch(client, "sale.order.line", [["order_id", "in", sorted(sales)]], _LINE)
     names = names_of(client, "sale.order.line", [row["id"] for row in lines])
     ours = {row["id"]: row for row in lines if row["id"] in names}
@@ -76,9 +76,7 @@ def read_orders(client: OdooClient, sales: Mapping[int, str]) -> dict[int, Deliv
     by_line: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
     for move in first:
         by_line[move["sale_line_id"]].append(move)
-    orders = {
-        sale: _build_order(sale, name, by_order[sale], by_line, names, heads, packed) for sale, name in sales.items()
-    }
+    orders = {sale: _build_order(sale, titles[sale], by_order[sale], by_line, names, heads, packed) for sale in titles}
     return {sale: order for sale, order in orders.items() if order.deliveries}
 
 

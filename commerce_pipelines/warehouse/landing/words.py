@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ...core.topics import Topic
 from ...core.words import Words
 from ..tables.database import storable
 from .vault import CorruptError, Vault
@@ -21,6 +22,7 @@ from .vault import CorruptError, Vault
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
+_LANDED_AS = {str(Topic.FULFILMENT): str(Topic.ORDERS)}  # shipments are of orders: their words are about its buyer
 _NOBODY = "words about"  # the subject of what is about a listing, by topic: no person has such a name
 
 
@@ -96,7 +98,7 @@ def _select_subjects(connection: Connection, channel: str, topic: str, record_id
             "SELECT DISTINCT ON (record_id) record_id, subject_id FROM commerce.snapshots WHERE channel = %s"
             " AND topic = %s AND record_id = ANY(%s)"
             " ORDER BY record_id, source_updated_at DESC, first_seen DESC, digest DESC",
-            (channel, topic, list(record_ids)),
+            (channel, _LANDED_AS.get(topic, topic), list(record_ids)),
         )
         return {record_id: bytes(subject) for record_id, subject in cursor}
 

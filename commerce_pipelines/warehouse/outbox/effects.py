@@ -314,3 +314,14 @@ def _read_rows(connection: Connection, target: str, kind: Kind, statuses: Iterab
             )
             for sequence, key, body, token_, status, attempt, reference, quiet in cursor
         ]  # fmt: skip
+
+
+def withdraw(connection: Connection, target: str, kind: Kind, keys: Sequence[str]) -> None:
+    """Nobody wants these effects any more: those that were never sent are superseded."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE commerce.effects SET status = 'superseded', hold = CASE WHEN status <> 'held' THEN hold END"
+            " WHERE target = %s AND kind = %s AND key = ANY(%s) AND attempt = 0"
+            " AND manner || ' ' || status || ' superseded' = ANY(%s)",
+            (target, kind, list(keys), _MOVES),
+        )

@@ -51,9 +51,9 @@ def order(*deliveries: Delivery, delivered: float, ordered: float = 3, missing: 
     return DeliveredOrder(odoo_id=1, name="S1", lines=(line,), deliveries=deliveries)
 
 
-def goods(quantity: int = 3, shown: int = 0, pack: int = 1) -> OrderedGoods:
+def goods(quantity: int = 3, shown: int = 0, pack: int = 1, at: datetime = NOON) -> OrderedGoods:
     line = OrderedLine(line_id="L1", line="1", quantity=quantity, shown=shown, pack=pack)
-    return OrderedGoods(order_id="O1", placed_at=NOON, lines=(line,))
+    return OrderedGoods(order_id="O1", placed_at=NOON, answered_at=at, lines=(line,))
 
 
 def record_all(planned: Plan) -> list[Recorded]:
@@ -153,6 +153,19 @@ def test_units_confirmed_by_hand_are_not_confirmed_again() -> None:
     assert decide(order(*both, delivered=3), goods(shown=3), []).settled
 
 
+def test_units_confirmed_by_hand_before_ours_are_counted_though_the_answer_is_old() -> None:
+    """The answer shows what a person confirmed, and cannot show yet what we confirmed after it."""
+    both = order(delivery(1, piece(1)), delivery(2, piece(1), numbers=("B2",)), delivered=2, ordered=2)
+    planned = decide(both, goods(2, shown=1), [])
+    assert told(planned) == [(1, "B2", 1)]
+    sent = [msgspec.structs.replace(record, sent_at=NOON + timedelta(hours=5)) for record in record_all(planned)]
+    assert decide(both, goods(2, shown=1), sent).settled
+    assert decide(both, goods(2, shown=2, at=NOON + timedelta(hours=6)), sent).settled
+    third = order(*both.deliveries, delivery(3, piece(1), numbers=("C3",)), delivered=3)
+    assert told(decide(third, goods(3, shown=1), sent)) == [(2, "C3", 1)]
+    assert told(decide(third, goods(3, shown=2, at=NOON + timedelta(hours=6)), sent)) == [(2, "C3", 1)]
+
+
 def test_more_than_ordered_is_never_confirmed() -> None:
     planned = decide(order(delivery(1, piece(5)), delivered=5), goods(), [])
     assert told(planned) == [(1, "A1", 3)]
@@ -188,13 +201,13 @@ def test_a_number_typed_later_corrects_the_parcel() -> None:
     assert correction.shipment.lines == records[0].shipment.lines
     corrected = [msgspec.structs.replace(records[0], shipment=correction.shipment)]
     assert decide(typed, goods(shown=3), corrected, rules).settled
-    unsure = [msgspec.structs.replace(records[0], known=False)]
+    unsure = [msgspec.structs.replace(records[0], accepted=False)]
     assert not decide(typed, goods(shown=3), unsure, rules).correct, "what is in doubt is not corrected"
 
 
 def test_a_parcel_that_was_not_begun_keeps_its_number_and_follows_odoo() -> None:
     records = record_all(decide(order(delivery(1, piece(3)), delivered=3), goods(), []))
-    waiting = [msgspec.structs.replace(record, begun=False, known=False) for record in records]
+    waiting = [msgspec.structs.replace(record, begun=False, accepted=False) for record in records]
     renumbered = decide(order(delivery(1, piece(3), numbers=("Z9",)), delivered=3), goods(), waiting)
     assert told(renumbered) == [(1, "Z9", 3)]
     assert renumbered.withdraw == ()
@@ -255,7 +268,7 @@ class Warehouse:
 
 
 STEPS = st.lists(
-    st.tuples(st.sampled_from(("ship", "back", "exchange", "drop", "read", "hand", "refuse")), st.integers(1, 9)),
+    st.tuples(st.sampled_from(("ship", "back", "exchange", "drop", "read", "hand", "refresh")), st.integers(1, 9)),
     max_size=12,
 )
 
@@ -266,8 +279,10 @@ def test_each_unit_is_confirmed_once_whatever_happens(
 ) -> None:
     there = Warehouse(quantity * pack)
     records: list[Recorded] = []
-    by_hand, disturbed = 0, False
+    by_hand, shown_by_hand, disturbed, now = 0, 0, False, NOON
+    answered, shown = NOON, 0  # the channel's newest answer that we know
     for step, units in [*steps, ("read", 1)]:
+        now += timedelta(hours=1)
         confirmed = sum(units_of(record.shipment, "L1") for record in records)
         if step == "ship":
             there.ship(units, packages)
@@ -281,13 +296,15 @@ def test_each_unit_is_confirmed_once_whatever_happens(
         elif step == "hand":
             by_hand += min(units, quantity - confirmed - by_hand)
         else:
-            of = goods(quantity, shown=confirmed + by_hand, pack=pack)
+            if step == "refresh":
+                answered, shown, shown_by_hand = now, confirmed + by_hand, by_hand
+            of = goods(quantity, shown=shown, pack=pack, at=answered)
             planned = decide(there.read(), of, records)
             if step == "read":
-                records += record_all(planned)
+                records += [msgspec.structs.replace(record, sent_at=now) for record in record_all(planned)]
                 assert not decide(there.read(), of, records).confirm, "a second look tells nothing more"
     confirmed = sum(units_of(record.shipment, "L1") for record in records)
-    assert confirmed + by_hand <= quantity
+    assert confirmed + shown_by_hand <= quantity
     assert confirmed <= there.left // pack, "never more than has left"
     assert len({record.shipment.parcel for record in records}) == len(records)
     if not disturbed and not by_hand:

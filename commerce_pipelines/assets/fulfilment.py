@@ -1,0 +1,154 @@
+"""Shipments in Dagster: odoo/shipments -> <channel>/shipment_confirmations, one lane per channel.
+
+What belongs here: keys, descriptions, metadata, checks. What does not: any rule (flows/, domain/).
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from ..channels.settings import ChannelSettings
+from ..resources.borders import in_our_words
+from ..resources.connections import Connections
+from ..settings.file import Settings
+from .chart import bars
+from .common import RETRY, counts, failures, labels
+
+if TYPE_CHECKING:
+    from ..flows.fulfilment.confirm import Confirmed
+
+FLOW = "fulfilment"
+SHIPMENTS = dg.AssetKey(["odoo", "shipments"])
+ROWS_SHOWN = 50  # rows and names in metadata
+
+
+class ConfirmConfig(dg.Config):
+    """release: confirm this once, although there are more parcels than `hold_above`. dry_run: only show the plan."""
+
+    release: bool = False
+    dry_run: bool = False
+
+
+def assets(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.AssetsDefinition]:
+    """The lane's assets, for LANES: one asset for Odoo's deliveries, and one of each channel."""
+    return [shipments_asset(settings.owner), *(confirmations_asset(channel, settings.owner) for channel in channels)]
+
+
+def shipments_asset(owner: str) -> dg.AssetsDefinition:
+    """Odoo's deliveries, for all channels at once."""
+
+    @dg.asset(
+        key=SHIPMENTS,
+        kinds={"odoo", "postgres"},
+        retry_policy=RETRY,
+        description="Deliveries of the channels' orders that are done in Odoo: what left, in which package, under "
+        "which tracking number. Backorders, kits and dropshipments included; returns and what was sent again are not.",
+        **labels("odoo", owner, FLOW, "extract"),
+    )
+    @in_our_words
+    def shipments(
+        context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
+    ) -> dg.MaterializeResult:
+        from ..flows.fulfilment.readings import counted, read_shipments
+
+        started = connections.instruments.clock()
+        with failures():
+            read = read_shipments(connections, whole=True)
+        for problem in read.problems:
+            context.log.warning(problem)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": sum(read.orders.values()),
+                "dagster/uri": "postgresql:///commerce.shipments",
+                **counts(read.orders, "orders read"),
+                **counts(counted(read), "new or changed"),
+                "not read": " ".join(read.problems) or "none",
+                "seconds": round(connections.instruments.clock() - started, 2),
+            }
+        )
+
+    return shipments
+
+
+def confirmations_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
+    """`<channel>/shipment_confirmations`: parcels told, and whether they were told in time."""
+    name, kind = channel.name, str(channel.__struct_config__.tag)
+    key = dg.AssetKey([name, "shipment_confirmations"])
+    deadline = timedelta(hours=channel.fulfilment.deadline_hours)
+
+    @dg.asset(
+        key=key,
+        deps=[SHIPMENTS],
+        kinds={kind, "python"},
+        pool=f"{name}_fulfilment",
+        retry_policy=RETRY,
+        check_specs=[
+            dg.AssetCheckSpec(
+                "confirmed_in_time",
+                asset=key,
+                description=f"No delivery that was done more than {deadline} ago is still to be told. What waits says "
+                "why in the exceptions.",
+            )
+        ],
+        description=f"Tells {name} which units left in which parcel, each once, and corrects tracking numbers that "
+        "changed later. A delivery without tracking number waits in the exceptions by default. More parcels than "
+        "`hold_above` wait for a person: materialise it with `release: true`.",
+        **labels(name, owner, FLOW, "load"),
+    )
+    @in_our_words
+    def shipment_confirmations(
+        context: dg.AssetExecutionContext, config: ConfirmConfig, connections: dg.ResourceParam[Connections]
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        from ..flows.fulfilment.confirm import confirm
+
+        started = connections.instruments.clock()
+        with failures():
+            done = confirm(connections, name, run_id=context.run.run_id, release=config.release, dry_run=config.dry_run)
+        seconds = round(connections.instruments.clock() - started, 2)
+        yield dg.MaterializeResult(asset_key=key, metadata=_describe_confirmed(done, seconds))
+        yield _judge_time(connections, name, key, deadline)
+
+    return shipment_confirmations
+
+
+def _describe_confirmed(done: "Confirmed", seconds: float) -> dict[str, Any]:
+    return {
+        "dagster/row_count": done.parcels + done.corrections,
+        "dagster/uri": "postgresql:///commerce.effects",
+        "dry run": done.dry,
+        "orders looked at": done.orders,
+        "orders settled": done.settled,
+        "parcels to confirm": done.parcels,
+        "units to confirm": done.units,
+        "tracking numbers to correct": done.corrections,
+        **counts(done.outcomes, "told"),
+        **counts(done.waiting, "waiting"),
+        "seconds": seconds,
+        "parcels": _build_table(done),
+        "waiting, by reason": dg.MetadataValue.md(bars(dict(done.waiting), "waiting, by reason") or "nothing"),
+    }
+
+
+def _build_table(done: "Confirmed") -> dg.MetadataValue:
+    names = ("order", "delivery", "what", "carrier and number", "units")
+    records = [dg.TableRecord(dict(zip(names, map(str, row), strict=True))) for row in done.rows[:ROWS_SHOWN]]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=[dg.TableColumn(name) for name in names]))
+
+
+def _judge_time(connections: Connections, name: str, key: dg.AssetKey, deadline: timedelta) -> dg.AssetCheckResult:
+    from ..warehouse.fulfilment.shipments import overdue
+
+    before: datetime = connections.instruments.now() - deadline
+    with connections.warehouse.transaction() as connection:
+        late = overdue(connection, name, before)
+    names = ", ".join(order_id for order_id, _ in late[:ROWS_SHOWN])
+    return dg.AssetCheckResult(
+        check_name="confirmed_in_time",
+        asset_key=key,
+        passed=not late,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"{len(late)} orders were delivered more than {deadline} ago and are not completely told.",
+        metadata={"late": names or "none", "since": late[0][1].isoformat() if late else "none"},
+    )

@@ -1,0 +1,5 @@
+"""What Odoo has delivered of the channels' orders, and what of it is dealt with.
+
+What belongs here: these tables. What does not: parcels that a channel was told of, which are effects
+(warehouse/outbox/).
+"""
