@@ -202,7 +202,7 @@ MODELS = (
         "warehouse_id": one("stock.warehouse"),
         "sale_line_id": one("sale.order.line"),
         "bom_line_id": one("mrp.bom.line"),
-        "has_tracking": choice("none", "lot", "serial", compute=_read_of("stock.move", "product_id", "tracking")),
+        "has_tracking": choice("none", "lot", "serial", compute=read_of("stock.move", "product_id", "tracking")),
         "lot_ids": many("stock.lot", copy=False),
         "origin": char(),
         "origin_returned_move_id": one("stock.move"),
