@@ -78,16 +78,16 @@ class MarketShipments(Shipments):
         self._once, self._set = MarketDoor(url, Kind.SHIPMENT), MarketDoor(url, Kind.TRACKING)
 
     def send(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
-        return self._once.send(list(map(_effect, shipments)))
+        return self._once.send(list(map(_build_effect, shipments)))
 
     def look(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
-        return self._once.look(list(map(_effect, shipments)))
+        return self._once.look(list(map(_build_effect, shipments)))
 
     def correct(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
-        return self._set.send(list(map(_effect, shipments)))
+        return self._set.send(list(map(_build_effect, shipments)))
 
 
-def _effect(sent: SentShipment) -> Effect:
+def _build_effect(sent: SentShipment) -> Effect:
     body: dict[str, Any] = msgspec.to_builtins(sent.shipment)
     return Effect(sequence=0, key=sent.key, body=body, token=sent.token, status="sent")  # type: ignore[arg-type]
 

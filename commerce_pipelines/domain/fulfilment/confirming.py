@@ -243,16 +243,16 @@ def _find_corrections(
     now: datetime,
 ) -> list[Planned]:  # fmt: skip
     """Accepted parcels that have another tracking number in Odoo now."""
-    found = []
+    corrections = []
     for index, record in owners.items():
         parcel, before = parcels[index], record.shipment
         same = (parcel.number, parcel.more) == (before.tracking_number, before.more_numbers)
         if record.accepted and parcel.number and not same and rules.carrier_of(parcel.delivery.method) is not None:
             shipment = _build_shipment(goods, parcel, before.parcel, before.lines, rules, now)
-            found.append(
+            corrections.append(
                 Planned(shipment=msgspec.structs.replace(shipment, shipped_at=before.shipped_at), parcel=parcel)
             )
-    return found
+    return corrections
 
 
 class _Numbers:

@@ -81,7 +81,7 @@ def _read_company(connections: Connections, company: int, names: Sequence[str], 
         ]
     since = before.written_at - OVERLAP if before else now - FIRST_LOOK
     changes = read_changes(client, since)
-    seen = _digest((change.picking, change.written_at) for change in changes)
+    seen = _hash_changes((change.picking, change.written_at) for change in changes)
     fresh = whole or before is None or before.seen != seen or now - before.seen_at <= STAMP_UNSURE_FOR
     sales = {*opened, *((change.sale for change in changes) if fresh else ())}
     _keep_orders(connections, client, names, sales, result)
@@ -137,7 +137,7 @@ def _find_owners(
     }
 
 
-def _digest(changes: Iterable[tuple[int, str]]) -> str:
+def _hash_changes(changes: Iterable[tuple[int, str]]) -> str:
     text = "\n".join(f"{picking} {written_at}" for picking, written_at in changes)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
