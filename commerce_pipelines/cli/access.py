@@ -37,6 +37,14 @@ def _read_companies() -> list[str]:
     return list(dict.fromkeys(name for name in names if name))
 
 
+def _read_returns_switch() -> bool:
+    """Whether commerce.yaml takes over the returns of a channel."""
+    try:
+        return any(channel.returns.enabled for channel in settings_file.load().channels)
+    except SettingsError:
+        return False
+
+
 @click.command()
 @click.option("--url", prompt="URL of Odoo", default=lambda: _read_setting("url"), help="e.g. https://odoo.example.com")
 @click.option("--database", prompt="Database", default=lambda: _read_setting("database"), help="its name")
@@ -44,8 +52,12 @@ def _read_companies() -> list[str]:
 @click.option("--user", prompt="Login of the pipelines' user", default=lambda: _read_setting("username"),
               help="gets the group; is created if Odoo has no such user")  # fmt: skip
 @click.option("--company", "companies", multiple=True, help="that the user may enter; default: those of commerce.yaml")
+@click.option("--returns", is_flag=True, default=_read_returns_switch,
+              help="also what credit notes need; default: if commerce.yaml has returns.enabled")  # fmt: skip
 @click.option("--transport", type=click.Choice(["jsonrpc", "json2"]), default="jsonrpc", show_default=True)
-def access(url: str, database: str, administrator: str, user: str, companies: tuple[str, ...], transport: str) -> None:
+def access(
+    url: str, database: str, administrator: str, user: str, companies: tuple[str, ...], returns: bool, transport: str
+) -> None:
     """Make the group that the pipelines' user needs in Odoo, and put the user in it.
 
     An administrator logs in this once; running it again brings the group up to date. The administrator's password (or
@@ -66,7 +78,7 @@ def access(url: str, database: str, administrator: str, user: str, companies: tu
     )  # fmt: skip
     client = connect(settings, password)
     client.version()
-    for line in make_group(client):
+    for line in make_group(client, returns):
         say(line)
     for line in put_in_group(client, user, _ask_password, companies or _read_companies()):
         say(line)

@@ -88,6 +88,16 @@ def _try_call(what: str, call: Callable[[], Any]) -> list[Finding]:
     return [(f"{what} ({sentence})" if isinstance(sentence, str) and sentence else what, "")]
 
 
+def _list_flows(connections: Connections) -> list[str]:
+    """The flows that need rights of their own in Odoo and are switched on for some channel."""
+    channels = connections.settings.channels
+    switched_on = {
+        "shipments": any(channel.fulfilment.enabled for channel in channels),
+        "returns": any(channel.returns.enabled for channel in channels),
+    }
+    return [flow for flow, is_on in switched_on.items() if is_on]
+
+
 def _verify_odoo(connections: Connections) -> Iterator[Finding]:
     """The user's rights, and every name of Odoo that the settings mention."""
     from ..odoo.readiness import (
@@ -100,10 +110,11 @@ def _verify_odoo(connections: Connections) -> Iterator[Finding]:
 
     problems: list[str] = []
     try:
-        refused = verify_rights(connections.odoo)
+        flows = _list_flows(connections)
+        refused = verify_rights(connections.odoo, flows)
         for problem in refused or [""]:
             yield "Odoo: rights", problem
-        for problem in find_excessive_rights(connections.odoo):
+        for problem in find_excessive_rights(connections.odoo, flows):
             yield "Odoo: rights", verifiers.Advice(problem)
         for company, channels in _group_by_company(connections).items():
             entered = _try_call(

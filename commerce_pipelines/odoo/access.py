@@ -1,6 +1,7 @@
 """The one group that the pipelines' user needs, right by right, and who makes it in Odoo.
 
     Commerce Pipelines ──inherits──▶ Sales / User: All Documents, Show Accounting Features - Readonly
+           │                         and, where returns are taken over, Accounting / Invoicing, Inventory / User
            └─ access rights of its own: OWN
 
 What belongs here: which rights the lanes use and why, the group with its access rights, the user in it. What does not:
@@ -25,6 +26,9 @@ INHERITED = "Sales / User: All Documents and Show Accounting Features - Readonly
 # The second may read accounting and nothing else: a delivery address takes over its contact's credit limit, which Odoo
 # shows to no salesperson.
 _INHERITED_XIDS = (("sales_team", "group_sale_salesman_all_leads"), ("account", "group_account_readonly"))
+# Odoo lets nobody else post a credit note or receive goods.
+RETURNS_INHERITED = "Accounting / Invoicing and Inventory / User"
+_RETURNS_XIDS = (("account", "group_account_invoice"), ("stock", "group_stock_user"))
 _ROLE_XID = ("base", "group_user")
 KEY_DAYS = 365  # Odoo lets keys of other users than administrators expire, after 90 days unless their group says more
 OPERATIONS = {"r": "read", "w": "write", "c": "create", "u": "unlink"}
@@ -35,7 +39,8 @@ class Right(NamedTuple):
     """What the lanes do with one model.
 
     operations: letters of OPERATIONS. need: '' for what no order can do without, else what the settings have to ask
-    for: create_missing, tags, activities (odoo.flags), hold (on_payment_lost, risky).
+    for: create_missing, tags, activities (odoo.flags), hold (on_payment_lost, risky), shipments (fulfilment.enabled),
+    returns (returns.enabled).
     """
 
     model: str
@@ -79,8 +84,14 @@ GIVEN = (
     Right("stock.quant", "r", "stock"),
     Right("crm.tag", "rc", "flags as tags", "tags"),
     Right("mail.activity", "rcu", "flags as activities", "activities"),
+    Right("account.move", "rwc", "credit notes", "returns"),
+    Right("stock.picking", "rwc", "transfers of what comes back", "returns"),
+    Right("stock.move", "rwc", "the goods in them", "returns"),
+    Right("stock.lot", "r", "their serial numbers", "returns"),
+    Right("stock.scrap", "rwc", "what came back damaged", "returns"),
 )
-# What none of the lanes uses, and what whoever may do it can do: (model, operation, consequence).
+# What no lane uses, but credit notes where returns are taken over, and what whoever may do it can do: (model,
+# operation, consequence).
 EXCESSIVE = (
     ("res.groups", "write", "may make itself an administrator"),
     ("res.users", "create", "may create users"),
@@ -92,12 +103,13 @@ EXCESSIVE = (
 )
 
 
-def make_group(client: OdooClient) -> list[str]:
-    """Make the group and its access rights, or bring them up to date, as an administrator. Returns what was done, a
-    sentence each. Repeating it changes nothing."""
+def make_group(client: OdooClient, returns: bool = False) -> list[str]:
+    """Make the group and its access rights, or bring them up to date, as an administrator. returns: also what credit
+    notes and receipts need. Returns what was done, a sentence each. Repeating it changes nothing."""
     _ensure_administrator(client)
     new = not read_ids(client, "res.groups", ["group"])
-    inherited = [str(_read_reference(client, *names)) for names in _INHERITED_XIDS]
+    xids = (*_INHERITED_XIDS, *(_RETURNS_XIDS if returns else ()))
+    inherited = [str(_read_reference(client, *names)) for names in xids]
     group_id = load_one(
         client, "res.groups", "group",
         {"name": GROUP, "implied_ids/.id": ",".join(inherited), "api_key_duration": str(KEY_DAYS),
@@ -111,7 +123,8 @@ def make_group(client: OdooClient) -> list[str]:
             load_one(client, "ir.model.access", _name_row(right), _build_row(right, models[right.model], group_id))
     removed = _remove_other_rows(client, group_id)
     return [
-        f"The group {GROUP} {'was made' if new else 'is up to date'}: it inherits {INHERITED} and may",
+        f"The group {GROUP} {'was made' if new else 'is up to date'}: it inherits {INHERITED}"
+        f"{f', for returns {RETURNS_INHERITED},' if returns else ''} and may",
         *(f"  {right.model}: {', '.join(right.names)} ({right.reason})" for right in OWN if right.model in models),
         *(f"  {right.model}: left out, Odoo lacks its app" for right in OWN if right.model not in models),
         *([f"Removed {removed} access rights that it had besides."] if removed else []),
@@ -183,7 +196,7 @@ def _remove_other_rows(client: OdooClient, group_id: int) -> int:
 
 
 def _list_other_groups(client: OdooClient, login: str, group_ids: Sequence[int]) -> list[str]:
-    expected = [_read_reference(client, *names) for names in (_ROLE_XID, *_INHERITED_XIDS)]
+    expected = [_read_reference(client, *names) for names in (_ROLE_XID, *_INHERITED_XIDS, *_RETURNS_XIDS)]
     expected += read_ids(client, "res.groups", ["group"]).values()
     others = [group for group in group_ids if group not in expected]
     rows: list[dict[str, Any]] = client.call("res.groups", "read", ids=others, fields=["full_name"]) if others else []

@@ -40,27 +40,29 @@ _OFFERS = {
 }
 
 
-def verify_rights(client: OdooClient) -> list[str]:
-    """What the user may not do, and modules that are not installed, a sentence each."""
+def verify_rights(client: OdooClient, flows: Collection[str] = ()) -> list[str]:
+    """What the user may not do, and modules that are not installed, a sentence each. flows: `shipments` and `returns`,
+    where a channel's settings switch them on."""
     missing = [f"The module {name} is not installed in Odoo." for name in _find_missing_modules(client)]
     if missing:
         return missing
     user, problems = client.settings.username, []
     for right in (*OWN, *GIVEN):
         refused = [name for name in right.names if not _has_access(client, right.model, name)]
-        if refused and _is_asked_for(client, right):
+        if refused and (right.need in flows or _is_asked_for(client, right)):
             fix = _FIX + _WITHOUT.get(right.need, "")
             problems.append(f"{user} may not {' or '.join(refused)} {right.model} ({right.reason}): {fix}.")
     return problems
 
 
-def find_excessive_rights(client: OdooClient) -> list[str]:
-    """What the user may do and the pipelines never do, a sentence each."""
+def find_excessive_rights(client: OdooClient, flows: Collection[str] = ()) -> list[str]:
+    """What the user may do and the pipelines never do, a sentence each. flows: as of `verify_rights`."""
+    needed = {(right.model, name) for right in (*OWN, *GIVEN) if right.need in flows for name in right.names}
     user = client.settings.username
     return [
         f"{user} {consequence} ({operation} {model}), which the pipelines never do: {_LESS}."
         for model, operation, consequence in EXCESSIVE
-        if _has_access(client, model, operation)
+        if (model, operation) not in needed and _has_access(client, model, operation)
     ]
 
 

@@ -41,7 +41,8 @@ def test_the_document_lists_the_group_s_rights() -> None:
 
 
 def test_the_group_has_no_right_that_is_excessive() -> None:
-    rights = {(right.model, name) for right in (*OWN, *GIVEN) for name in right.names}
+    always = [right for right in (*OWN, *GIVEN) if right.need != "returns"]
+    rights = {(right.model, name) for right in always for name in right.names}
     assert not rights & {(model, operation) for model, operation, _ in EXCESSIVE}
     assert not {right.model for right in OWN} & {"res.users", "res.groups", "res.partner.bank", "ir.config_parameter"}
     assert all("u" not in right.operations for right in OWN)
@@ -63,6 +64,22 @@ def test_the_user_has_every_right_and_none_too_many(user: Client, administrator:
     told = find_excessive_rights(administrator)
     assert len(told) == len(EXCESSIVE)
     assert all("commerce-pipelines access" in sentence and GROUP in sentence for sentence in told)
+
+
+@pytest.mark.odoo
+def test_returns_need_two_groups_more_and_give_no_power_over_users_or_banks(
+    user: Client, administrator: Client
+) -> None:
+    [refused, *_] = verify_rights(user, ["returns"])
+    assert "account.move (credit notes): run `commerce-pipelines access`" in refused
+    make_group(administrator, returns=True)
+    try:
+        assert (verify_rights(user, ["returns"]), find_excessive_rights(user, ["returns"])) == ([], [])
+        assert len(find_excessive_rights(user)) == 1
+    finally:
+        make_group(administrator)
+    assert len(verify_rights(user, ["returns"])) >= 3
+    assert find_excessive_rights(user) == []
 
 
 @pytest.mark.odoo
