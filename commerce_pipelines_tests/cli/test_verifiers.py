@@ -135,16 +135,17 @@ def test_scopes_that_stock_needs_of_shopify(
 def test_scopes_that_the_settings_of_ebay_need() -> None:
     def lacks(**changes: Any) -> list[str]:
         given = {"orders_api": "fulfillment", "scopes": (TRADING_SCOPE,), "name": "ebay_de", **changes}
-        stocked = SimpleNamespace(enabled=given.pop("stock", False))
-        return EbayAccount(SimpleNamespace(settings=SimpleNamespace(inventory=stocked, **given))).lacks()  # type: ignore[arg-type]
+        switches = {key: SimpleNamespace(enabled=given.pop(key, False)) for key in ("inventory", "fulfilment")}
+        return EbayAccount(SimpleNamespace(settings=SimpleNamespace(**switches, **given))).lacks()  # type: ignore[arg-type]
 
     assert lacks(orders_api="trading") == []
     assert "sell.fulfillment" in lacks()[0]
-    (problem,) = lacks(orders_api="trading", stock=True)
+    (problem,) = lacks(orders_api="trading", inventory=True)
     assert "channels[ebay_de].scopes lacks" in problem
     assert "sell.inventory" in problem
     whole = (TRADING_SCOPE, f"{TRADING_SCOPE}/sell.fulfillment", f"{TRADING_SCOPE}/sell.inventory")
-    assert lacks(stock=True, scopes=whole) == []
+    assert lacks(inventory=True, fulfilment=True, scopes=whole) == []
+    assert "sell.fulfillment" in lacks(orders_api="trading", fulfilment=True)[0]
 
 
 @pytest.mark.parametrize(
