@@ -273,7 +273,7 @@ def test_any_sequence_of_news_ends_in_the_newest_revision(
     lane: Lane, news: list[tuple[int, str]], statuses: list[str]
 ) -> None:
     """Repeats, reordering and runs that die before their ledger is written: one order, in its newest state."""
-    one = f"news-{RUN}-{next(counter)}"
+    one = f"sequence-{RUN}-{next(counter)}"
     lane.channel.known.clear()
     base = lane.order(one)
     states = [
