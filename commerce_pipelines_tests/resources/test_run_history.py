@@ -36,6 +36,8 @@ def instance(database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     kept = {key: settings[key] for key in ("storage", "concurrency", "run_retries", "run_monitoring", "telemetry")}
     with instance_for_test(overrides=kept, temp_dir=str(tmp_path)) as instance:
         instance.wipe()
+        assert instance.schedule_storage
+        instance.schedule_storage.wipe()
         yield instance
 
 

@@ -41,6 +41,16 @@ def test_dagsters_storage_names_what_is_switched_off(instance: dg.DagsterInstanc
     assert list_switched_off(database) == {"outcomes"}
 
 
+def test_what_a_test_switched_off_is_on_again_for_the_next(
+    instance: dg.DagsterInstance,  # noqa: F811
+    request: pytest.FixtureRequest,
+    database: str,
+) -> None:
+    switch(instance, "outcomes", InstigatorStatus.STOPPED)
+    request.getfixturevalue("warehouse")
+    assert list_switched_off(database) == set()
+
+
 def test_a_database_that_dagster_never_used_has_none(server_url: str) -> None:
     assert list_switched_off(server_url) == set()
 
