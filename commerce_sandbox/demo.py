@@ -1,4 +1,4 @@
-"""`make demo`: a merchant's week of orders, from three marketplaces into Odoo.
+"""`make demo`: a merchant's week, from three marketplaces into Odoo and back: orders, stock, parcels, returns, refunds.
 
 What belongs here: the course of the demo. What does not: its marketplaces and orders (world.py).
 """
@@ -13,7 +13,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 from zoneinfo import ZoneInfo
@@ -25,20 +26,24 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from commerce_pipelines.assets.common import RANGE_END, RANGE_START
 from commerce_pipelines.assets.inventory import INVENTORY_TAG, WHOLE_TAG
 from commerce_pipelines.cli.dev import Services, Ui, dagster_home, ending_cleanly
-from commerce_pipelines.cli.main import show
+from commerce_pipelines.cli.report import Proofs, show
+from commerce_pipelines.cli.report import prove as prove_channels
 from commerce_pipelines.core.errors import CommerceError
 from commerce_pipelines.core.lanes import run_tags
-from commerce_pipelines.domain.sales.completeness import Completeness
+from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.sensors.failures import reason
+from commerce_pipelines.sensors.fulfilment import lane as shipment_lane
 from commerce_pipelines.sensors.inventory import lane as stock_lane
 from commerce_pipelines.sensors.orders import TABLES
+from commerce_pipelines.sensors.returns import TABLES as RETURN_TABLES
 from commerce_pipelines.warehouse.server.server import stop_database
 
 from .world import DAYS, LANES, World, running
 
 HOST, PORT = "127.0.0.1", 3000
 LANES_SECONDS = 170.0
+AFTER_SALE_SECONDS = 120.0
 ZONE = ZoneInfo("Europe/Berlin")
 console = Console()
 
@@ -52,7 +57,7 @@ def main() -> int:
     os.environ.pop("COMMERCE_DATABASE_URL", None)  # the demo never touches a database of yours
     try:
         with ending_cleanly(), prepared(root) as world:
-            return once() if arguments.once else live(world, root, arguments.port)
+            return once(world) if arguments.once else live(world, root, arguments.port)
     except KeyboardInterrupt:
         console.print("Stopped; nothing is left running.")
         return 0
@@ -87,24 +92,35 @@ def half_open(span: tuple[date, date]) -> tuple[date, date]:
     return span[0], span[1] + timedelta(days=1)
 
 
-def once() -> int:
-    """Every lane in this process, then the proof; returns 0 only if nothing is missing."""
+def once(world: World) -> int:
+    """Every lane in this process, then the proof; returns 0 only if nothing is missing, and each marketplace has
+    parcels and refunds."""
     from commerce_pipelines.settings import file as settings_file
 
     connections = open_connections(settings_file.load())
     first, last = days()
-    with Steps(2 * len(LANES) + 1) as step:
+    span = {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
+    with Steps(4 * len(LANES) + 1) as step:
         step("PostgreSQL and Dagster")
         connections.warehouse.migrate()
         with in_process(connections) as run:
             for name in LANES:
                 step(f"{name} → Odoo")
-                span = {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
                 run([[name, table] for table in TABLES], {**span, **run_tags(name, "orders")})
             for name in LANES:
                 step(f"stock → {name}")
                 run(*whole_stock(name))
-    return prove(connections, as_json=True)
+            world.after_sale.ship()
+            for name in LANES:
+                step(f"parcels → {name}")
+                keys = [key.path for key in shipment_lane(name, read=name == LANES[0])]
+                run(keys, run_tags(name, Topic.FULFILMENT))
+            world.after_sale.pay_back(datetime.now(UTC))
+            for name in LANES:
+                step(f"returns and refunds of {name} → Odoo")
+                run([[name, table] for table in RETURN_TABLES], {**span, **run_tags(name, Topic.RETURNS)})
+    proofs = prove(connections, as_json=True)
+    return 0 if proofs.complete and all(has_after_sale(proofs, name) for name in LANES) else 1
 
 
 @contextmanager
@@ -139,15 +155,17 @@ def whole_stock(name: str) -> tuple[list[Any], dict[str, str]]:
     return [key.path for key in stock_lane(name, listings=True)], tags
 
 
-def prove(connections: Connections, as_json: bool = False) -> int:
-    from commerce_pipelines.flows.orders.prove import prove as prove_days
+def prove(connections: Connections, as_json: bool = False) -> Proofs:
+    proofs = prove_channels(connections, {channel.name: days() for channel in connections.settings.channels})
+    show(proofs, as_json=as_json)
+    return proofs
 
-    proofs: dict[str, Completeness] = {
-        channel.name: prove_days(connections, channel.name, *half_open(days())).whole
-        for channel in connections.settings.channels
-    }
-    show(proofs, as_json, dict.fromkeys(proofs, days()), {})
-    return 0 if all(proof.complete for proof in proofs.values()) else 1
+
+def has_after_sale(proofs: Proofs, name: str) -> bool:
+    """Whether parcels of a marketplace left and all of them were told, and refunds were made and all of them are
+    booked."""
+    shipped, refunded = proofs.deliveries[name].whole, proofs.refunds[name].whole
+    return 0 < shipped.delivered == shipped.confirmed and 0 < refunded.orders_in_channel == refunded.sale_orders_in_odoo
 
 
 def live(world: World, root: Path, port: int) -> int:
@@ -158,16 +176,49 @@ def live(world: World, root: Path, port: int) -> int:
         for line in (
             f"\n[bold green]http://{HOST}:{port}[/] — Dagster: open Lineage, then a lane's sale_orders.",
             f"[bold green]{world.odoo.url}[/] — the Odoo stand-in: its sale orders and its stock.",
-            "Every few seconds an order comes in and goods come or go in Odoo's warehouse; the sensors bring orders to",
-            "Odoo and stock to the listings. Ctrl-C ends everything.",
+            "Every few seconds an order comes in, goods come or go in Odoo's warehouse, or a buyer is paid back.",
+            "The sensors bring orders, returns and refunds to Odoo, stock and parcels to the marketplaces.",
+            "Ctrl-C ends everything.",
         ):
             console.print(line, soft_wrap=True)
         threading.Thread(target=world.trickle, args=(halt,), daemon=True).start()
         try:
+            show_after_sale(world, connections, services)
             services.wait()
         finally:
             halt.set()
     return 1
+
+
+def show_after_sale(world: World, connections: Connections, services: Services) -> None:
+    """The first deliveries leave and the first buyers are paid back; prints the proof once the sensors have dealt with
+    it."""
+    from commerce_pipelines.flows.intake.pull import pull
+    from commerce_pipelines.flows.returns.stage import offered_topics
+
+    console.print("\nThe first deliveries leave, the first buyers are paid back; the proof follows …", soft_wrap=True)
+    world.after_sale.ship()
+    world.after_sale.pay_back(datetime.now(UTC))
+    for name in LANES:
+        for topic in offered_topics(connections, name):
+            pull(connections, name, *half_open(days()), topic=topic)
+    deadline = time.monotonic() + AFTER_SALE_SECONDS
+    while time.monotonic() < deadline and services.alive():
+        time.sleep(2)
+        if not any(map(partial(is_at_work, connections), LANES)):
+            break
+    prove(connections)
+
+
+def is_at_work(connections: Connections, name: str) -> bool:
+    """Whether parcels are still to be told, or refunds to be booked."""
+    from commerce_pipelines.flows.fulfilment.confirm import has_news
+    from commerce_pipelines.flows.returns.stage import offered_topics
+
+    topics = offered_topics(connections, name)
+    return has_news(connections, name) or any(
+        connections.landing(name, topic).pending(*half_open(days())) for topic in topics
+    )
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The demo's small world: three marketplaces and an Odoo on loopback, with the settings that point at them.
 
-What belongs here: putting stand-ins together, their odd orders, and the orders that trickle in. What does not: how a
-stand-in answers (amazon/, ebay/, shopify/, odoo/), the demo's course (demo.py).
+What belongs here: putting stand-ins together, and what trickles in. What does not: what happens after a sale
+(after_sale.py), how a stand-in answers (amazon/, ebay/, shopify/, odoo/), the demo's course (demo.py).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from .after_sale import AfterSale
 from .amazon import AmazonStandIn
 from .amazon import demo_orders as amazon_orders
 from .catalogue import CATALOGUE
@@ -33,7 +34,9 @@ DAYS = 7
 SEED = 19
 WAREHOUSE = 71  # the Shopify shop's location that ships; 72 is a shop floor whose stock is its own
 TRICKLE_SECONDS = 12.0
+PAID_BACK = 4  # every so many turns of the trickle a marketplace pays a buyer back
 POLL_SECONDS = 15
+RETURNS_SECONDS = 30
 AMAZON_POLL_SECONDS = 120  # Amazon allows 20 searches at once and one more each 180 s: this lasts two hours
 LANES = ("amazon_eu", "ebay_de", "shopify_de")
 # Reduced goods have a rate in France and Austria; elsewhere they show what an unknown rate looks like.
@@ -60,6 +63,7 @@ class World:
         for stand_in, make in zip(self.channels.values(), made, strict=True):
             for order in make(SEED, DAYS, self.start, CATALOGUE):
                 stand_in.add(order)
+        self.after_sale = AfterSale(self.channels, odoo)
         self._fresh = [_make_endless(make, self.start) for make in made]
 
     @property
@@ -86,6 +90,8 @@ class World:
         amazon, ebay, shopify = (self.channels[name].url for name in LANES)
         common = {
             "time_zone": "Europe/Berlin", "carrier_fallback": "Standard", "channel_warehouse": "FBA",
+            "fulfilment": {"enabled": True, "carriers": {"Standard": "DHL"}},
+            "returns": {"enabled": True, "poll_seconds": RETURNS_SECONDS},
             "poll_seconds": POLL_SECONDS, "start_date": (self.start.date() - timedelta(days=30)).isoformat(),
         }  # fmt: skip
         # The first run brings every listing to its target, so the breaker lets it; see docs/inventory.md.
@@ -124,13 +130,15 @@ class World:
         return yaml.safe_dump(settings, sort_keys=False)
 
     def trickle(self, stop: threading.Event) -> None:
-        """Until `stop` is set, a new order comes in every few seconds, each time in another marketplace, and something
-        happens in Odoo's warehouse."""
+        """Until `stop` is set, every few seconds: a new order in another marketplace, something happens in Odoo's
+        warehouse, and now and then a marketplace pays a buyer back."""
         turn, rng = 0, random.Random(SEED)
         while not stop.wait(TRICKLE_SECONDS):
             name = LANES[turn % len(LANES)]
             self.channels[name].add_new(next(self._fresh[turn % len(LANES)]), datetime.now(UTC))
-            self.odoo.stir(rng)
+            self.after_sale.ship_one(rng)
+            if turn % PAID_BACK == PAID_BACK - 1:
+                self.after_sale.pay_back_one(rng, datetime.now(UTC))
             turn += 1
 
 

@@ -11,6 +11,8 @@ from ..resources.connections import open_connections
 from ..settings import file as settings_file
 from .terminal import say, show_table
 
+NO_CHANNEL = "commerce.yaml has no channel yet: add your accounts under channels, see commerce.example.yaml."
+
 
 @click.group()
 def channels() -> None:

@@ -7,12 +7,9 @@ What belongs here: arguments, tables, exit codes. What does not: anything that a
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import sys
-from collections.abc import Mapping
-from datetime import date, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -23,23 +20,19 @@ from dotenv import load_dotenv
 from ..core.errors import CommerceError, SettingsError, TransientError
 from ..core.foreign import frames, tellable
 from ..core.section import Secret
-from ..domain.money import to_decimal
-from ..domain.sales.completeness import Completeness
 from ..odoo.rpc.settings import OdooSettings
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
 from . import INTERRUPTED
 from .access import access
-from .backfill import advice, backfill
-from .channels import channels
+from .backfill import backfill
+from .channels import NO_CHANNEL, channels
 from .inventory import inventory
-from .orders import days, exceptions, plan, trace
+from .orders import exceptions, plan, trace
 from .pull import pull
+from .report import report
 from .shipments import shipments
-from .terminal import log_to_terminal, progress, say, show_table, use_terminal
-
-IDS_SHOWN = 20  # missing ids that a person is shown; the JSON has all of them
-NO_CHANNEL = "commerce.yaml has no channel yet: add your accounts under channels, see commerce.example.yaml."
+from .terminal import log_to_terminal, say, use_terminal
 
 
 class _Group(click.Group):
@@ -86,7 +79,7 @@ def main(context: click.Context, verbose: bool, quiet: bool) -> None:
     load_dotenv(".env")
 
 
-for _command in (access, backfill, pull, channels, plan, trace, exceptions, inventory, shipments):
+for _command in (access, backfill, pull, channels, plan, trace, exceptions, inventory, report, shipments):
     main.add_command(_command)
 
 
@@ -240,121 +233,6 @@ def end_dead_runs(launched_before: float) -> None:
     with dg.DagsterInstance.get() as instance:
         for run_id in end(instance, database_url(), launched_before):
             click.echo(f"Run {run_id} is ended: its process is gone.")
-
-
-@main.command()
-@click.argument("channels", nargs=-1)
-@click.option("--from", "start", type=click.DateTime(["%Y-%m-%d"]), help="first business day; default: 30 days back")
-@click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), help="last business day; default: today")
-@click.option("--json", "as_json", is_flag=True, help="end with one JSON object on the last line")
-def report(channels: tuple[str, ...], start: datetime | None, end: datetime | None, as_json: bool) -> None:
-    """Prove that every paid order is in Odoo, to the cent, and every refund.
-
-    Reads the channels and Odoo now. Exits 1 if an order or a refund is missing or a minor unit differs.
-    """
-    from ..flows.orders.prove import prove
-    from ..flows.returns.prove import prove as prove_refunds
-
-    connections = _open_connections()
-    if not connections.settings.channels:
-        raise SettingsError(NO_CHANNEL)
-    proofs: dict[str, Completeness] = {}
-    refunds: dict[str, Completeness] = {}
-    spans: dict[str, tuple[date, date]] = {}
-    wanted = [connections.settings.channel(name) for name in channels] or connections.settings.channels
-    with progress() as update:
-        for channel in wanted:
-            update(f"asking {channel.name} and Odoo")
-            first, last = days(channel, start, end, back=30, now=connections.instruments.now())
-            spans[channel.name] = first, last
-            end_day = last + timedelta(days=1)
-            proofs[channel.name] = prove(connections, channel.name, first, end_day).whole
-            if channel.returns.enabled:
-                refunds[channel.name] = prove_refunds(connections, channel.name, first, end_day, afresh=True).whole
-    show(proofs, as_json, spans, refunds)
-    sys.exit(0 if all(proof.complete for proof in (*proofs.values(), *refunds.values())) else 1)
-
-
-def show(
-    proofs: dict[str, Completeness],
-    as_json: bool,
-    spans: Mapping[str, tuple[date, date]],
-    refunds: Mapping[str, Completeness],
-) -> None:
-    """Print the proofs as tables, and as one JSON object on the last line. spans: the first and last day of each
-    proof. refunds: of the channels whose refunds are followed."""
-    headings = ("channel", "orders", "in Odoo", "exceptions", "missing", "money in Odoo", "difference")
-    rows = []
-    for name, proof in proofs.items():
-        money = ", ".join(f"{to_decimal(v, k)} {k}" for k, v in sorted(proof.odoo_total.items()))
-        rows.append((
-            name, str(proof.orders_in_channel), str(proof.sale_orders_in_odoo), str(proof.exceptions),
-            str(len(proof.missing)), money or "0", proof.money_difference,
-        ))  # fmt: skip
-    show_table("Every paid order, channel against Odoo", headings, rows, right=headings[1:])
-    for name, proof in proofs.items():
-        for what, ids in (("missing", proof.missing), ("surplus", proof.surplus)):
-            if ids:
-                more = f" and {len(ids) - IDS_SHOWN} more" if len(ids) > IDS_SHOWN else ""
-                say(f"{name}: {what} {', '.join(ids[:IDS_SHOWN])}{more}")
-        if proof.missing:
-            say(f"{name}: {advice(name, *spans[name])}")
-    _show_refunds(refunds, spans)
-    if as_json:
-        click.echo(summary(proofs, refunds))
-
-
-def _show_refunds(refunds: Mapping[str, Completeness], spans: Mapping[str, tuple[date, date]]) -> None:
-    if not refunds:
-        return
-    headings = ("channel", "refunds", "credit notes", "exceptions", "missing", "money in Odoo", "difference")
-    rows = []
-    for name, proof in refunds.items():
-        money = ", ".join(f"{to_decimal(v, k)} {k}" for k, v in sorted(proof.odoo_total.items()))
-        rows.append((
-            name, str(proof.orders_in_channel), str(proof.sale_orders_in_odoo), str(proof.exceptions),
-            str(len(proof.missing)), money or "0", proof.money_difference,
-        ))  # fmt: skip
-    show_table("Every refund, channel against Odoo", headings, rows, right=headings[1:])
-    for name, proof in refunds.items():
-        for what, ids in (("refunds missing", proof.missing), ("credit notes without a refund", proof.surplus)):
-            if ids:
-                more = f" and {len(ids) - IDS_SHOWN} more" if len(ids) > IDS_SHOWN else ""
-                say(f"{name}: {what}: {', '.join(ids[:IDS_SHOWN])}{more}")
-        if proof.missing:
-            say(f"{name}: {advice(name, *spans[name], flow='returns')}")
-
-
-def summary(proofs: dict[str, Completeness], refunds: Mapping[str, Completeness]) -> str:
-    """The JSON line for scripts; its names never change. A channel whose refunds are not followed has no names of
-    refunds."""
-    channels = {
-        name: {
-            "orders_in_channel": proof.orders_in_channel,
-            "sale_orders_in_odoo": proof.sale_orders_in_odoo,
-            "exceptions": proof.exceptions,
-            "missing": list(proof.missing),
-            "money_difference": proof.money_difference,
-            "surplus": list(proof.surplus),
-            "money_difference_by_currency": {
-                currency: str(to_decimal(minor, currency)) for currency, minor in proof.difference.items()
-            },
-            **(_describe_refunds(refunds[name]) if name in refunds else {}),
-        }
-        for name, proof in proofs.items()
-    }
-    return json.dumps({"channels": channels})
-
-
-def _describe_refunds(proof: Completeness) -> dict[str, Any]:
-    return {
-        "refunds_in_channel": proof.orders_in_channel,
-        "credit_notes_in_odoo": proof.sale_orders_in_odoo,
-        "refund_exceptions": proof.exceptions,
-        "refunds_missing": list(proof.missing),
-        "credit_notes_surplus": list(proof.surplus),
-        "refund_money_difference": proof.money_difference,
-    }
 
 
 def _open_connections() -> Connections:

@@ -155,6 +155,22 @@ def test_stirring_receives_and_ships(stand_in: OdooStandIn, odoo: Server) -> Non
     assert odoo.call("stock.quant", "search_read", fields=["quantity"], order="id") != before
 
 
+def test_a_person_ships_in_two_parcels_and_invoices(stand_in: OdooStandIn, odoo: Server) -> None:
+    product = odoo.first("product.product", ["default_code", "=", CATALOGUE[0].sku])
+    order = odoo.order({"product_id": product, "product_uom_qty": 3}, confirm=True, client_order_ref="A-1")
+    assert stand_in.list_waiting() == ["A-1"]
+    stand_in.ship(["A-1"], in_two=["A-1"])
+    assert stand_in.list_waiting() == []
+    fields = ["carrier_tracking_ref", "state"]
+    left = odoo.call("stock.picking", "search_read", domain=[["sale_id", "=", order]], fields=fields)
+    assert [row["state"] for row in left] == ["done", "done"]
+    assert len({row["carrier_tracking_ref"] for row in left}) == 2
+    assert odoo.read("sale.order", order, "delivery_status") == "full"
+    assert (stand_in.invoice(["A-1"]), stand_in.invoice()) == (1, 0)
+    (invoice,) = odoo.read("sale.order", order, "invoice_ids")
+    assert odoo.read("account.move", invoice, "state") == "posted"
+
+
 def test_it_is_fast_enough_to_stand_in_for_a_large_shop(stand_in: OdooStandIn, odoo: Server) -> None:
     """Bounds in processor time, ten times what it takes, so that only a quadratic mistake breaks them."""
     start = time.process_time()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -61,6 +61,9 @@ class Orders:
 
     def __getitem__(self, order_id: str) -> dict[str, Any]:
         return self._orders[order_id]
+
+    def values(self) -> Collection[dict[str, Any]]:
+        return self._orders.values()
 
     def add(self, order: dict[str, Any]) -> None:
         self._orders[order["orderId"]] = copy.deepcopy(order)

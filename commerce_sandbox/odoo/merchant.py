@@ -14,6 +14,7 @@ from .orm import Database, Env
 from .records import create
 
 TEAMS = ("Amazon", "eBay", "Shopify")
+AWAY = "FBA"  # the warehouse that a marketplace ships from
 # Products beside the catalogue, for orders that go wrong: archived, not for sale, one code on two products.
 ARCHIVED, NOT_FOR_SALE, DUPLICATE = "OLD-ARCHIVED", "NOT-FOR-SALE", "DUPLICATE-1"
 # A kit of catalogue articles: code, title, price in euro, components.
@@ -28,7 +29,7 @@ def demo_database(catalogue: Sequence[Article], now: Callable[[], datetime] = la
     Log in as admin with the password (and API key) `admin`. Products of REDUCED_RATE carry 7 %, all others 19 %.
     """
     db, env = found("demo", now=now)
-    fba = create(env, "stock.warehouse", {"name": "FBA", "code": "FBA"})[0]
+    fba = create(env, "stock.warehouse", {"name": AWAY, "code": AWAY})[0]
     create(env, "crm.team", [{"name": name, "sequence": 20} for name in TEAMS])
     included = {"name": "19% incl.", "amount": 19.0, "price_include_override": "tax_included", "sequence": 12}
     group = env.db.rows["account.tax"][tax_of(env, "19%")]["tax_group_id"]

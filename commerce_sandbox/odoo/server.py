@@ -1,22 +1,24 @@
 """The Odoo stand-in as a server: which path is answered by what, and a little life for the demo.
 
-What belongs here: routes and `stir`. What does not: the APIs (transports.py), the page for people (pages.py).
+What belongs here: routes, and people at work. What does not: the APIs (transports.py), the page for people (pages.py),
+what a click does (working.py).
 """
 
 from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Collection
 from contextlib import suppress
+from functools import partial
 
 import requests
 
 from ..server import Call, Reply, StandIn
-from .moves import change_quant, serve
 from .orm import Database, Env
 from .pages import overview
-from .transfers import button_validate
 from .transports import VERSION, in_transaction, json_2, json_rpc
+from .working import invoice, list_ready, receive, ship
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 
@@ -61,31 +63,35 @@ class OdooStandIn(StandIn):
         """Something happens in the warehouse: goods arrive, or a transfer is shipped. Returns what, in a few words."""
         with self.lock:
             env = Env(self.database, 2, sudo=True)
-            ready = [i for i in self.database.rows["stock.picking"] if _is_ready(env, i)]
-            ship = bool(ready) and rng.random() < 0.5
-            work = (lambda: _ship(env, rng.choice(ready))) if ship else (lambda: _receive(env, rng))
+            ready = list_ready(env)
+            is_shipped = bool(ready) and rng.random() < 0.5
+            work = (lambda: ship(env, rng.choice(ready))) if is_shipped else (lambda: receive(env, rng))
             return str(in_transaction(self.database, work))
 
+    def list_waiting(self) -> list[str]:
+        """The references of the sale orders with a delivery that is ready to leave, the oldest delivery first."""
+        with self.lock:
+            env = Env(self.database, 2, sudo=True)
+            sales = [env.db.rows["stock.picking"][picking]["sale_id"] for picking in list_ready(env)]
+            return [env.db.rows["sale.order"][sale]["client_order_ref"] for sale in sales if sale]
 
-def _is_ready(env: Env, picking: int) -> bool:
-    rows = env.db.rows["stock.move"]
-    moves = env.db.referring("stock.move", "picking_id", picking)
-    return bool(moves) and all(rows[i]["state"] == "assigned" for i in moves)
+    def ship(self, references: Collection[str], in_two: Collection[str] = ()) -> None:
+        """The ready deliveries of these sale orders leave. in_two: those that leave in two parcels."""
+        with self.lock:
+            env = Env(self.database, 2, sudo=True)
+            orders, rows = env.db.rows["sale.order"], env.db.rows["stock.picking"]
+            for picking in list_ready(env):
+                reference = orders[rows[picking]["sale_id"]]["client_order_ref"] if rows[picking]["sale_id"] else ""
+                if reference in references:
+                    work = partial(ship, env, picking, in_two=reference in in_two)
+                    in_transaction(self.database, work)
 
-
-def _ship(env: Env, picking: int) -> str:
-    button_validate(env.having(skip_sms=True), "stock.picking", [picking])
-    number = f"00340{picking:013d}"
-    env.db.put("stock.picking", picking, {"carrier_tracking_ref": number, "write_date": env.stamp})
-    return f"{env.db.rows['stock.picking'][picking]['name']} shipped"
-
-
-def _receive(env: Env, rng: random.Random) -> str:
-    internal = {i for i, row in env.db.rows["stock.location"].items() if row["usage"] == "internal"}
-    quants = [row for row in env.db.rows["stock.quant"].values() if row["location_id"] in internal]
-    if not quants:
-        return "nothing"
-    row, units = rng.choice(quants), rng.randint(1, 12)
-    change_quant(env, row["product_id"], row["location_id"], units)
-    serve(env, row["product_id"], row["location_id"])
-    return f"{units} x {env.get('product.product', row['product_id'], 'default_code')} received"
+    def invoice(self, references: Collection[str] | None = None) -> int:
+        """The sale orders with these references are invoiced, or all of them; returns how many invoices."""
+        with self.lock:
+            env = Env(self.database, 2, sudo=True)
+            orders = [
+                order for order, row in env.db.rows["sale.order"].items()
+                if row["state"] == "sale" and (references is None or row["client_order_ref"] in references)
+            ]  # fmt: skip
+            return len(in_transaction(self.database, lambda: invoice(env, orders)))

@@ -72,12 +72,14 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """confirm: parcels to confirm. correct: confirmed parcels with another tracking number now. withdraw: keys of
-    parcels on record, not begun, that are no longer wanted. waits: why parcels wait for a person."""
+    parcels on record, not begun, that are no longer wanted. waits: why parcels wait for a person. untold: pickings of
+    which the channel does not know everything yet, as far as we know."""
 
     confirm: tuple[Planned, ...] = ()
     correct: tuple[Planned, ...] = ()
     withdraw: tuple[str, ...] = ()
     waits: tuple[Reason, ...] = ()
+    untold: frozenset[int] = frozenset()
 
     @property
     def settled(self) -> bool:
@@ -108,11 +110,14 @@ def plan(
         shipment = _build_shipment(goods, parcels[index], numbers.take(parcels[index]), shipped, rules, now)
         confirm.append(Planned(shipment=shipment, parcel=parcels[index]))
     wanted = {planned.key for planned in confirm}
+    due_pickings = {parcels[index].delivery.picking for index, lines in enumerate(due) if lines}
+    in_doubt = {record.picking for record in records if record.begun and not record.accepted}
     return Plan(
         confirm=tuple(confirm),
         correct=tuple(_find_corrections(goods, parcels, owners, rules, now)),
         withdraw=tuple(record.key for record in records if not record.begun and record.key not in wanted),
         waits=tuple(dict.fromkeys(waits)),
+        untold=frozenset(due_pickings | in_doubt),
     )
 
 

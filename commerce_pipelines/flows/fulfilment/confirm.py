@@ -79,10 +79,10 @@ def stamp_of(connections: Connections, name: str) -> str:
     return fingerprint(connections.settings, name, Topic.FULFILMENT)
 
 
-def prepare(connections: Connections, name: str) -> Work:
-    """What a channel would be told now. Reads nothing but the database."""
+def prepare(connections: Connections, name: str, rows: Sequence[Due] | None = None) -> Work:
+    """What a channel would be told now of the orders that are due, or of these. Reads nothing but the database."""
     with connections.warehouse.transaction() as connection:
-        work = Work(due=shipments.list_due(connection, name))
+        work = Work(due=shipments.list_due(connection, name) if rows is None else list(rows))
     _plan_orders(connections, name, work)
     return work
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,6 +20,9 @@ from ...domain.sales.draft import Sale
 from ...resources.connections import Connections
 from .load import records
 from .stage import read_order
+
+if TYPE_CHECKING:
+    from ...warehouse.exceptions import OpenException
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +42,7 @@ def trace(connections: Connections, name: str, order_id: str, *, personal: bool 
 
     landing = connections.landing(name, Topic.ORDERS)
     history = landing.history(order_id)
-    if not history and personal and (about_listing := _read_words(connections, name, Kind.QUANTITY, order_id)):
+    if not history and personal and (about_listing := read_words(connections, name, Kind.QUANTITY, order_id)):
         return about_listing
     if not history:
         raise PermanentError(
@@ -62,19 +65,23 @@ def trace(connections: Connections, name: str, order_id: str, *, personal: bool 
         waiting = exceptions.open_exceptions(connection, name, Topic.ORDERS, record_ids=[order_id])
     events += [_describe_staged(row, lines) for row in staged]
     events += [_describe_decided(row) for row in ledger]
-    events += [
-        Event(what="waits in exceptions" if landed.blocking else "flagged for a person", at=landed.last_seen,
-              details={"reason": landed.code, "says": landed.message, "what to do": landed.fix,
-                       "tries": str(landed.tries), "first seen": local_time(landed.first_seen),
-                       "run": landed.run_id})
-        for landed in waiting
-    ]  # fmt: skip
+    events += describe_waiting(waiting)
     for sale in sale_totals(connections.odoo_of(name), connections.label(name), [order_id]).values():
         events.append(_describe_sale(sale, connections.settings.odoo.url))
     if personal:
-        events += _read_words(connections, name, Topic.ORDERS, order_id)
+        events += read_words(connections, name, Topic.ORDERS, order_id)
         events.append(_read_personal(connections, name, order_id))
     return sort_events(events)
+
+
+def describe_waiting(waiting: Iterable[OpenException], about: str = "") -> list[Event]:
+    """What waits, or is flagged. about: put before it where the records are not orders."""
+    return [
+        Event(what=f"{about}{'waits in exceptions' if row.blocking else 'flagged for a person'}", at=row.last_seen,
+              details={"reason": row.code, "says": row.message, "what to do": row.fix, "tries": str(row.tries),
+                       "first seen": local_time(row.first_seen), "run": row.run_id})
+        for row in waiting
+    ]  # fmt: skip
 
 
 def sort_events(events: Iterable[Event]) -> list[Event]:
@@ -120,7 +127,7 @@ def _describe_sale(sale: Sale, url: str) -> Event:
     )  # fmt: skip
 
 
-def _read_words(connections: Connections, name: str, topic: str, record_id: str) -> list[Event]:
+def read_words(connections: Connections, name: str, topic: str, record_id: str) -> list[Event]:
     """What the other side said about a record when it refused it last."""
     from ...warehouse.landing import words
 

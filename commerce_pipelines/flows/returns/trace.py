@@ -1,20 +1,25 @@
 """The returns and refunds of one order, for its lineage: answers received, what they became in Odoo, what waits.
 
 What belongs here: gathering it. What does not: the order's own story (flows/orders/trace.py), showing it
-(cli/orders.py). No personal data is read.
+(cli/orders.py). No personal data is read, except what Odoo said in its own words, on request.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ...core.topics import Topic
 from ...domain.money import to_decimal
+from ...domain.returns.sale import Move, credit_xid
 from ...resources.connections import Connections
-from ..orders.trace import Event
+from ..orders.trace import Event, describe_waiting, read_words
 from .stage import TOPICS
+
+if TYPE_CHECKING:
+    from ...odoo.returns.totals import Note
 
 _WORDS = {Topic.RETURNS: "return", Topic.REFUNDS: "refund"}
 
@@ -31,29 +36,73 @@ def order_of(connections: Connections, name: str, record_id: str) -> str:
     return row[0] if row else ""
 
 
-def trace(connections: Connections, name: str, order_id: str) -> list[Event]:
+def trace(connections: Connections, name: str, order_id: str, *, personal: bool = False) -> list[Event]:
     """Every return and refund of the order: received, read, brought to Odoo, waiting; and the documents there now."""
-    from ...odoo.returns.totals import read_notes
-
     events: list[Event] = []
-    note_ids: set[int] = set()
-    for topic in TOPICS:
-        rows = _select(connections, name, topic, order_id)
+    by_topic = {topic: _select(connections, name, topic, order_id) for topic in TOPICS}
+    for topic, rows in by_topic.items():
         events += [event for row in rows for event in _tell_record(connections, name, topic, row)]
-        note_ids |= {row["odoo_id"] for row in rows if row.get("odoo_id")}
-    url = connections.settings.odoo.url.rstrip("/")
-    if note_ids:
-        for note in read_notes(connections.odoo_of(name), note_ids).values():
-            events.append(Event(
-                what="credit note in Odoo now",
-                details={
-                    "credit note": f"{note.name or 'draft'} (id {note.odoo_id})", "state": note.state,
-                    "payment": note.payment_state, "total": f"{to_decimal(note.total, note.currency)} {note.currency}",
-                    "tax": f"{to_decimal(note.tax, note.currency)} {note.currency}",
-                    "link": f"{url}/odoo/accounting/customer-invoices/{note.odoo_id}",
-                },
-            ))  # fmt: skip
+        if personal:
+            events += [event for row in rows for event in read_words(connections, name, topic, row["id"])]
+    if any(by_topic.values()):
+        events += _read_documents(connections, name, order_id, by_topic)
     return events
+
+
+def _read_documents(
+    connections: Connections, name: str, order_id: str, by_topic: Mapping[Topic, Sequence[Mapping[str, Any]]]
+) -> list[Event]:
+    """The order's return transfers, invoices and credit notes in Odoo now, each with what it belongs to."""
+    from ...odoo.returns.books import read_books
+    from ...odoo.returns.totals import read_notes, read_transfers
+
+    client, label = connections.odoo_of(name), connections.label(name)
+    url = connections.settings.odoo.url.rstrip("/")
+    pickings = {
+        odoo_id: row["id"]
+        for row in by_topic[Topic.RETURNS]
+        for odoo_id, _, _ in msgspec.json.decode(row["pickings"] or "[]")
+    }
+    events = [
+        Event(what="return transfer in Odoo now", details={
+            "transfer": f"{transfer.name} (id {transfer.odoo_id})", "of return": pickings[transfer.odoo_id],
+            "of delivery": transfer.delivery, "state": transfer.state,
+            "link": f"{url}/odoo/receipts/{transfer.odoo_id}",
+        })
+        for transfer in read_transfers(client, pickings)
+    ]  # fmt: skip
+    refund_of = {credit_xid(label, row["id"]): row["id"] for row in by_topic[Topic.REFUNDS]}
+    by_id = {row["odoo_id"]: row["id"] for row in by_topic[Topic.REFUNDS] if row["odoo_id"]}
+    books = read_books(client, label, [order_id], refund_of).get(order_id)
+    moves = books.moves if books else ()
+    labels = {move.move_id: move.label for move in moves}
+    for move in moves:
+        refund = refund_of.get(move.xid) or by_id.get(move.move_id, "")
+        events.append(_describe_move(move, refund, labels.get(move.reversed_id, ""), url))
+    others = read_notes(client, by_id.keys() - labels.keys())  # such as those of a sale order that is gone
+    return [*events, *(_describe_note(note, by_id[note.odoo_id], url) for note in others.values())]
+
+
+def _describe_note(note: Note, refund: str, url: str) -> Event:
+    details = {
+        "credit note": f"{note.name or 'draft'} (id {note.odoo_id})", "of refund": refund, "state": note.state,
+        "payment": note.payment_state, "total": f"{to_decimal(note.total, note.currency)} {note.currency}",
+        "tax": f"{to_decimal(note.tax, note.currency)} {note.currency}",
+        "link": f"{url}/odoo/customer-credit-notes/{note.odoo_id}",
+    }  # fmt: skip
+    return Event(what="credit note in Odoo now", details=details)
+
+
+def _describe_move(move: Move, refund: str, corrected: str, url: str) -> Event:
+    what = "credit note" if move.is_credit else "invoice"
+    place = "customer-credit-notes" if move.is_credit else "customer-invoices"
+    details = {
+        what: f"{move.label} (id {move.move_id})", "of refund": refund, "corrects": corrected, "state": move.state,
+        "payment": move.payment_state, "total": f"{to_decimal(move.total, move.currency)} {move.currency}",
+        "tax": f"{to_decimal(move.tax, move.currency)} {move.currency}",
+        "link": f"{url}/odoo/{place}/{move.move_id}",
+    }  # fmt: skip
+    return Event(what=f"{what} in Odoo now", details={key: value for key, value in details.items() if value})
 
 
 def _select(connections: Connections, name: str, topic: Topic, order_id: str) -> list[dict[str, Any]]:
@@ -94,15 +143,7 @@ def _tell_record(connections: Connections, name: str, topic: Topic, row: dict[st
         events.append(Event(what=f"{what}: decided and loaded", at=row["loaded_at"], details=kept))
     with connections.warehouse.transaction() as connection:
         waiting = exceptions.open_exceptions(connection, name, topic, record_ids=[row["id"]])
-    events += [
-        Event(
-            what=f"{what}: {'waits in exceptions' if reason.blocking else 'flagged for a person'}", at=reason.last_seen,
-            details={"reason": reason.code, "says": reason.message, "what to do": reason.fix,
-                     "tries": str(reason.tries), "run": reason.run_id},
-        )
-        for reason in waiting
-    ]  # fmt: skip
-    return events
+    return [*events, *describe_waiting(waiting, f"{what}: ")]
 
 
 def _describe(topic: Topic, row: dict[str, Any]) -> dict[str, str]:

@@ -19,6 +19,35 @@ from ..sales.booked import DATE
 _NOTES_A_CALL = 1000
 
 
+class Transfer(msgspec.Struct, frozen=True, kw_only=True):
+    """One return transfer as Odoo has it. delivery: the name of the delivery whose goods come back."""
+
+    odoo_id: int
+    name: str
+    state: str
+    delivery: str
+
+
+def read_transfers(client: OdooClient, odoo_ids: Iterable[int]) -> list[Transfer]:
+    """Those of these transfers that still exist. One call."""
+    wanted = sorted(set(odoo_ids))
+    if not wanted:
+        return []
+    rows = client.call(
+        "stock.picking", "search_read", context=client.who.everywhere, domain=[["id", "in", wanted]],
+        fields=["name", "state", "return_id"], order="id",
+    )  # fmt: skip
+    return [
+        Transfer(
+            odoo_id=row["id"],
+            name=row["name"],
+            state=row["state"],
+            delivery=row["return_id"][1] if row["return_id"] else "",
+        )
+        for row in rows
+    ]
+
+
 class Note(msgspec.Struct, frozen=True, kw_only=True):
     """One credit note as Odoo has it, in any state. total, tax: minor units of its currency."""
 

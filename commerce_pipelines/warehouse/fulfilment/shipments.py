@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -140,13 +140,24 @@ def list_due(connection: Connection, channel: str, order_id: str = "") -> list[D
             " ORDER BY shipped_at, order_id",
             {"channel": channel, "order": order_id},
         )
-        return [
-            Due(
-                order_id=order, delivered=msgspec.json.decode(body, type=DeliveredOrder), digest=digest,
-                shipped_at=shipped_at, tried=tried,
-            )
-            for order, body, digest, shipped_at, tried in cursor
-        ]  # fmt: skip
+        return list(map(_build_due, cursor))
+
+
+def list_delivered(connection: Connection, channel: str, since: datetime) -> list[Due]:
+    """The orders with a delivery done since, due or not, the oldest delivery first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT order_id, body::text, digest, shipped_at, tried FROM commerce.shipments WHERE channel = %s"
+            " AND shipped_at >= %s ORDER BY shipped_at, order_id",
+            (channel, since),
+        )
+        return list(map(_build_due, cursor))
+
+
+def _build_due(row: Sequence[Any]) -> Due:
+    order_id, body, digest, shipped_at, tried = row
+    delivered = msgspec.json.decode(body, type=DeliveredOrder)
+    return Due(order_id=order_id, delivered=delivered, digest=digest, shipped_at=shipped_at, tried=tried)
 
 
 def has_untried(connection: Connection, channel: str, stamp: str) -> bool:
@@ -265,6 +276,69 @@ def references(connection: Connection, channel: str, keys: Sequence[str]) -> dic
             (channel, list(keys)),
         )
         return dict(cursor.fetchall())
+
+
+class EffectRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A parcel, or the correction of one, as it is on record. body: a Shipment as JSON."""
+
+    key: str
+    kind: str
+    body: str
+    basis: Mapping[str, Any]
+    status: str
+    reference: str
+    planned_at: datetime
+
+
+class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One call for a parcel. outcome: None while it is not known."""
+
+    key: str
+    kind: str
+    number: int
+    started_at: datetime
+    outcome: str | None
+    code: str
+    message: str
+    run_id: str
+
+
+_OF_ORDER = "e.target = %s AND e.kind IN ('shipment', 'tracking') AND e.body->>'order_id' = %s"
+
+
+def read_effects(connection: Connection, channel: str, order_id: str) -> list[EffectRow]:
+    """All that was ever planned of an order's parcels, the oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT e.key, e.kind, e.body::text, e.basis, e.status, e.reference, e.planned_at FROM commerce.effects e"
+            f" WHERE {_OF_ORDER} ORDER BY e.sequence",
+            (channel, order_id),
+        )
+        names = EffectRow.__struct_fields__
+        return [EffectRow(**dict(zip(names, row, strict=True))) for row in cursor]
+
+
+def read_attempts(connection: Connection, channel: str, order_id: str) -> list[AttemptRow]:
+    """Every call for an order's parcels, the oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT e.key, e.kind, a.number, a.started_at, a.outcome, a.code, a.message, a.run_id"
+            f" FROM commerce.effects e JOIN commerce.attempts a ON a.effect = e.sequence WHERE {_OF_ORDER}"
+            " ORDER BY a.started_at, a.number",
+            (channel, order_id),
+        )
+        names = AttemptRow.__struct_fields__
+        return [AttemptRow(**dict(zip(names, row, strict=True))) for row in cursor]
+
+
+def find_sales(connection: Connection, channel: str, order_id: str) -> list[int]:
+    """The sale order of an order, by the ledger."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT odoo_id FROM commerce.sale_orders WHERE channel = %s AND order_id = %s AND odoo_id IS NOT NULL",
+            (channel, order_id),
+        )
+        return [sale for (sale,) in cursor]
 
 
 def figures(connection: Connection, channel: str) -> dict[str, int]:
