@@ -36,8 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         os.environ[ROOT] = tempfile.mkdtemp(prefix="commerce-tests-")
         # Nothing a developer has set for real use may be reached from here.
-        given = os.environ.pop("COMMERCE_DATABASE_URL", "")
-        os.environ.setdefault(SERVER, given)
+        url = os.environ.pop("COMMERCE_DATABASE_URL", "")
+        os.environ.setdefault(SERVER, url)
         for name in ("COMMERCE_MASTER_KEY", "COMMERCE_CONFIG", "DAGSTER_HOME", "LC_ALL", "COLUMNS"):
             os.environ.pop(name, None)
         os.environ["TZ"] = "UTC"
@@ -64,9 +64,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 @pytest.fixture(scope="session")
 def server_url() -> str:
     """URL of the server, by a role that may create databases; its own database is not touched."""
-    given = os.environ.get(SERVER, "")
-    url = database_url({"COMMERCE_DATABASE_URL": given} if given else {}, Path(os.environ[ROOT]))
-    return url if given else url.replace("//commerce_pipelines@", "//postgres@")
+    server = os.environ.get(SERVER, "")
+    url = database_url({"COMMERCE_DATABASE_URL": server} if server else {}, Path(os.environ[ROOT]))
+    return url if server else url.replace("//commerce_pipelines@", "//postgres@")
 
 
 @pytest.fixture(scope="session")

@@ -78,8 +78,8 @@ def _list_helps(command: click.Command) -> Iterator[str]:
 
 def commands(text: str) -> Iterator[list[str]]:
     """The words of each command that a text names: of every alternative of `a | b`, without optional `[…]`."""
-    for found in COMMAND.findall(text):
-        plain = re.sub(r"\s*\|\s*", "|", re.sub(r"\[[^\]]*\]", "", found).split("#")[0])
+    for match in COMMAND.findall(text):
+        plain = re.sub(r"\s*\|\s*", "|", re.sub(r"\[[^\]]*\]", "", match).split("#")[0])
         for words in product(*(word.split("|") for word in plain.split())):
             yield [VALUES.get(word, word) for word in words]
 
@@ -90,9 +90,9 @@ def problem(words: list[str], *, whole: bool) -> str:
     command: click.Command = main
     try:
         while isinstance(command, click.Group) and rest:
-            name, found, rest = command.resolve_command(context, rest)
-            assert found is not None
-            context, command, path = click.Context(found, parent=context, info_name=name), found, path + 1
+            name, inner, rest = command.resolve_command(context, rest)
+            assert inner is not None
+            context, command, path = click.Context(inner, parent=context, info_name=name), inner, path + 1
         if not isinstance(command, click.Group):
             with patch.object(click.Option, "prompt_for_value", lambda self, ctx: "asked for"):
                 command.make_context(words[path - 1], rest)

@@ -141,8 +141,9 @@ def _draw(defs: dg.Definitions) -> list[str]:
     for key in sorted(defs.resolve_asset_graph().asset_check_keys, key=str):
         lines.append(f"check {key.asset_key.to_user_string()}:{key.name}")
     repository = defs.get_repository_def()
-    lines += [f"sensor {sensor.name}" for sensor in sorted(repository.sensor_defs, key=lambda one: one.name)]
+    lines += [f"sensor {sensor.name}" for sensor in sorted(repository.sensor_defs, key=lambda sensor: sensor.name)]
     lines += [
-        f"schedule {one.name} {one.cron_schedule}" for one in sorted(repository.schedule_defs, key=lambda o: o.name)
+        f"schedule {schedule.name} {schedule.cron_schedule}"
+        for schedule in sorted(repository.schedule_defs, key=lambda schedule: schedule.name)
     ]
     return lines

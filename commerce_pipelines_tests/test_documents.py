@@ -22,7 +22,7 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_lead_somewhere(document: Path) -> None:
     targets = re.findall(r"\]\(([^)#]+)", document.read_text(encoding="utf-8"))
-    assert [one for one in targets if "://" not in one and not (document.parent / one).exists()] == []
+    assert [target for target in targets if "://" not in target and not (document.parent / target).exists()] == []
 
 
 def test_every_reason_is_explained_where_its_rule_says_and_no_other() -> None:
@@ -49,14 +49,14 @@ def test_the_table_of_reasons_holds_the_codes_that_are_raised_and_no_other() -> 
 
 
 def test_no_rule_hangs_on_the_spelling_of_a_code() -> None:
-    found = [
+    undocumented = [
         f"{path.name}: {ast.unparse(node)}"
         for path in ROOT.glob("commerce_pipelines/**/*.py")
         if "channels" not in path.parts  # a vendor's codes are spelled by the vendor
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and _name(node) in ("startswith", "endswith") and "code" in ast.unparse(node.func)
     ]
-    assert found == []
+    assert undocumented == []
 
 
 def _list_codes(tree: ast.Module, shape: str) -> list[str]:

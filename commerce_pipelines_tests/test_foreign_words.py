@@ -67,13 +67,13 @@ def _is_quoted(node: ast.AST, name: str) -> bool:
 
 
 def test_no_foreign_error_becomes_text_or_a_cause() -> None:
-    found = [
+    paths = [
         f"{path.relative_to(PACKAGE)}:{what}"
         for path in sorted(PACKAGE.rglob("*.py"))
         if str(path.relative_to(PACKAGE)) not in ALLOWED
         for what in foreign(path)
     ]
-    assert found == []
+    assert paths == []
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,10 @@ def test_every_function_that_dagster_calls_is_wrapped() -> None:
     for path in [*PACKAGE.glob("assets/*.py"), *PACKAGE.glob("sensors/*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef) and node.decorator_list:
-                names = [ast.unparse(one.func if isinstance(one, ast.Call) else one) for one in node.decorator_list]
+                names = [
+                    ast.unparse(decorator.func if isinstance(decorator, ast.Call) else decorator)
+                    for decorator in node.decorator_list
+                ]
                 if wanted & {name.removeprefix("dg.") for name in names if name.startswith("dg.")}:
                     wrapped += names[-1] == "in_our_words"
                     bare += [f"{path.name}:{node.lineno} {node.name}"] if names[-1] != "in_our_words" else []

@@ -29,8 +29,8 @@ def graph() -> grimp.ImportGraph:
 @pytest.fixture(scope="module")
 def contracts() -> list[dict[str, Any]]:
     settings = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
-    found: list[dict[str, Any]] = settings["tool"]["importlinter"]["contracts"]
-    return found
+    listed: list[dict[str, Any]] = settings["tool"]["importlinter"]["contracts"]
+    return listed
 
 
 def topic_of(module: str) -> Topic | None:
@@ -52,7 +52,7 @@ def between_topics(graph: grimp.ImportGraph) -> Iterator[tuple[Topic, Topic, str
 
 
 def test_every_module_has_its_place_in_a_contract(graph: grimp.ImportGraph, contracts: list[dict[str, Any]]) -> None:
-    placed = {name for each in contracts if each.get("exhaustive") for name in each["containers"]}
+    placed = {name for contract in contracts if contract.get("exhaustive") for name in contract["containers"]}
     rooms = {room for room in graph.find_children(ROOT) if graph.find_children(room)}
     kinds = {f"{ROOT}.channels.{kind}" for kind in KINDS}
     assert {ROOT, *rooms, *kinds} - placed == set()

@@ -28,7 +28,7 @@ class Call(NamedTuple):
     headers: dict[str, str]
     body: bytes
 
-    def one(self, name: str, default: str = "") -> str:
+    def parameter(self, name: str, default: str = "") -> str:
         """The single value of a query parameter."""
         return self.query.get(name, [default])[0]
 

@@ -118,7 +118,7 @@ class Source(Protocol[R]):
         channel gives one."""
         ...
 
-    def one(self, record_id: str) -> bytes | None:
+    def fetch(self, record_id: str) -> bytes | None:
         """One record, read now, with the same bytes as in a page; None if the channel does not know it. record_id: as
         in `Head`, or the number that the marketplace shows to people, where that is another one."""
         ...

@@ -128,8 +128,8 @@ def test_a_slow_odoo_is_looked_at_less_often(world: World) -> None:
 def test_what_is_being_corrected_is_a_warning_and_what_is_not_an_error() -> None:
     def verdicts(**state: tuple[str, ...]) -> list[tuple[bool, dg.AssetCheckSeverity]]:
         plain = {"above": (), "coming": (), "behind": ()} | state
-        found = checks(Standing(linked=9, oldest=None, buffer=0, **plain), PUBLISHED)
-        return [(one.passed, one.severity) for one in found]
+        results = checks(Standing(linked=9, oldest=None, buffer=0, **plain), PUBLISHED)
+        return [(check.passed, check.severity) for check in results]
 
     warn, error = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
     assert verdicts() == [(True, warn), (True, error)]

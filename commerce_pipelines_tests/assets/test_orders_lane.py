@@ -161,7 +161,7 @@ def test_a_partitions_figures_are_that_days(lanes: Lanes, warehouse: Warehouse, 
 def test_nothing_personal_and_no_secret_is_in_dagsters_log(lanes: Lanes, warehouse: Warehouse) -> None:
     result = lanes.run(SHOP)
     records = lanes.instance.all_logs(result.run_id)
-    shown = "\n".join([*(serialize_value(one) for one in records), *(one.user_message for one in records)])
+    shown = "\n".join([*(serialize_value(record) for record in records), *(record.user_message for record in records)])
     shown += serialize_value(lanes.instance.get_run_by_id(result.run_id))
     with warehouse.transaction() as connection, connection.cursor() as cursor:
         for table in ("orders", "order_lines", "sale_orders", "exceptions", "completeness", "snapshots"):
@@ -169,8 +169,8 @@ def test_nothing_personal_and_no_secret_is_in_dagsters_log(lanes: Lanes, warehou
             shown += "".join(text for (text,) in cursor)
     persons = _list_persons(lanes.world.channels[SHOP])
     assert len(persons) > 20
-    assert [one for one in persons if one in shown] == []
-    assert [one for one in ("demo-secret", "demo-refresh", "shpat_") if one in shown] == []
+    assert [person for person in persons if person in shown] == []
+    assert [secret for secret in ("demo-secret", "demo-refresh", "shpat_") if secret in shown] == []
     assert "shopify_de/sale_orders" in shown.replace('", "', "/")  # what was looked through is the log indeed
 
 
@@ -243,17 +243,21 @@ def _is_order_list(call: Call) -> bool:
 
 def _list_persons(shop: ShopifyStandIn) -> set[str]:
     """E-mails, names and streets of all buyers."""
-    found: set[str] = set()
+    persons: set[str] = set()
 
     def walk(value: Any) -> None:
         if isinstance(value, dict):
-            for key, one in value.items():
-                if key in ("email", "address1", "firstName", "lastName") and isinstance(one, str) and len(one) > 4:
-                    found.add(one)
-                walk(one)
+            for key, element in value.items():
+                if (
+                    key in ("email", "address1", "firstName", "lastName")
+                    and isinstance(element, str)
+                    and len(element) > 4
+                ):
+                    persons.add(element)
+                walk(element)
         elif isinstance(value, (list, tuple)):
-            for one in value:
-                walk(one)
+            for element in value:
+                walk(element)
 
     walk(list(shop.orders.__dict__.values()))
-    return found
+    return persons

@@ -80,9 +80,9 @@ def test_a_range_that_nothing_slices_is_refused_with_the_command(
         )  # fmt: skip
     assert calls == []
     (failure,) = [event.step_failure_data for event in done.all_node_events if event.is_step_failure]
-    said = failure.user_failure_data.description  # type: ignore[union-attr]
-    assert said is not None
-    assert f"`commerce-pipelines backfill {SHOP} --from {FIRST} --to {LAST}`" in said
+    text = failure.user_failure_data.description  # type: ignore[union-attr]
+    assert text is not None
+    assert f"`commerce-pipelines backfill {SHOP} --from {FIRST} --to {LAST}`" in text
 
 
 def test_the_commands_own_runs_may_be_as_long_as_a_person_asked_for(defs: dg.Definitions) -> None:

@@ -43,8 +43,8 @@ def test_a_benchmark_runs(name: str, server_url: str, monkeypatch: pytest.Monkey
         if find_spec(module) is None:
             pytest.skip(f"{module} of the dependency group bench is not installed; `make bench` installs it")
     figures = import_module(f"bench.{name}").run(TINY, lambda doing: None)
-    assert {one.name for one in figures} == PROMISED[name]
-    assert all(one.value >= 0 for one in figures)
+    assert {figure.name for figure in figures} == PROMISED[name]
+    assert all(figure.value >= 0 for figure in figures)
     for figure in figures[COUNTS.get(name, len(figures)) :]:
         assert figure.met, figure
 
@@ -57,9 +57,9 @@ def test_without_an_odoo_its_benchmarks_are_skipped_with_a_sentence(
     with pytest.raises(Skipped, match="ODOO_URL"):
         odoo_load.run(1.0, lambda doing: None)
     main()
-    said = capsys.readouterr()
-    assert json.loads(said.out.splitlines()[-1]) == {}
-    assert "set ODOO_URL" in said.err
+    output = capsys.readouterr()
+    assert json.loads(output.out.splitlines()[-1]) == {}
+    assert "set ODOO_URL" in output.err
 
 
 def test_every_benchmark_is_in_the_list() -> None:
@@ -73,7 +73,7 @@ def test_a_change_of_stock_is_timed_per_channel(monkeypatch: pytest.MonkeyPatch)
     (figure,) = stock_change.run(1.0, lambda doing: None)
     assert (figure.name, figure.unit, figure.met) == ("stock_change_to_request_p95", "s", False)
     assert 45 < figure.value < 55
-    article = next(each for each in CATALOGUE if not is_fba(each))
+    article = next(article for article in CATALOGUE if not is_fba(article))
     with running() as world:
         before = stock_change.shown(world, article.sku)
         world.channels["amazon_eu"].listings.offers[article.sku].availability[0]["quantity"] = 999

@@ -49,8 +49,8 @@ class Old:
     def runs(self) -> list[tuple[str, str]]:
         """(first day, status) of the runs so far, the newest last."""
         tags = {BACKFILL_TAG: f"shop_de {self.first} {self.last}"}
-        found = reversed(self.instance.get_runs(dg.RunsFilter(tags=tags)))
-        return [(run.tags["dagster/asset_partition_range_start"], run.status.value) for run in found]
+        runs = reversed(self.instance.get_runs(dg.RunsFilter(tags=tags)))
+        return [(run.tags["dagster/asset_partition_range_start"], run.status.value) for run in runs]
 
     def days(self) -> list[str]:
         return [str(self.first + timedelta(days=offset)) for offset in range(3)]

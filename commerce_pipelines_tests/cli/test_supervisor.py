@@ -41,7 +41,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def told() -> list[tuple[str, str]]:
+def messages() -> list[tuple[str, str]]:
     return []
 
 
@@ -49,7 +49,7 @@ Watch = Callable[..., Supervisor]
 
 
 @pytest.fixture
-def watch(clock: Clock, told: list[tuple[str, str]], tmp_path: Path) -> Iterator[Watch]:
+def watch(clock: Clock, messages: list[tuple[str, str]], tmp_path: Path) -> Iterator[Watch]:
     """Makes supervisors in a folder of their own; they are stopped at the end."""
     supervisors: list[Supervisor] = []
 
@@ -62,7 +62,7 @@ def watch(clock: Clock, told: list[tuple[str, str]], tmp_path: Path) -> Iterator
                 environ=os.environ,
                 log=log,
                 clock=clock,
-                tell=lambda subject, text: told.append((subject, text)),
+                tell=lambda subject, text: messages.append((subject, text)),
             )
         )
         return supervisors[-1]
@@ -86,7 +86,9 @@ def lives(pid: int) -> bool:
     return False
 
 
-def test_a_part_that_was_killed_is_started_again_and_somebody_is_told(watch: Watch, told: list, clock: Clock) -> None:
+def test_a_part_that_was_killed_is_started_again_and_somebody_is_told(
+    watch: Watch, messages: list, clock: Clock
+) -> None:
     services = watch(Part("daemon", SLEEP))
     services.tick()
     first = services.pid("daemon")
@@ -97,10 +99,10 @@ def test_a_part_that_was_killed_is_started_again_and_somebody_is_told(watch: Wat
     services.tick()
     second = services.pid("daemon")
     assert second not in (None, first)
-    assert told == [("daemon ended", "It ended with signal SIGKILL and is started again in 0 seconds.")]
+    assert messages == [("daemon ended", "It ended with signal SIGKILL and is started again in 0 seconds.")]
 
 
-def test_a_part_that_ends_at_once_is_started_less_and_less_often(watch: Watch, told: list, clock: Clock) -> None:
+def test_a_part_that_ends_at_once_is_started_less_and_less_often(watch: Watch, messages: list, clock: Clock) -> None:
     services = watch(Part("code", END))
     delays = []
     for _ in range(8):
@@ -110,10 +112,10 @@ def test_a_part_that_ends_at_once_is_started_less_and_less_often(watch: Watch, t
         until(lambda pid=pid: not lives(pid))  # type: ignore[misc]
         services.tick()
         assert services.pid("code") is None
-        delays.append(int(told[-1][1].split()[-2]))
+        delays.append(int(messages[-1][1].split()[-2]))
         clock.now += delays[-1]
     assert delays == [1, 2, 4, 8, 16, 32, 60, 60]
-    assert told[0][1].startswith("It ended with code 7 ")
+    assert messages[0][1].startswith("It ended with code 7 ")
 
 
 def test_a_part_waits_until_those_before_it_can_be_used(watch: Watch) -> None:
@@ -136,7 +138,7 @@ def test_what_a_dead_part_left_behind_is_ended_with_the_others(watch: Watch, tmp
     until(lambda: not lives(left))
 
 
-def test_a_look_that_fails_is_told_once_and_again_when_it_works(watch: Watch, told: list, clock: Clock) -> None:
+def test_a_look_that_fails_is_told_once_and_again_when_it_works(watch: Watch, messages: list, clock: Clock) -> None:
     faults = [None, TransientError("gone"), TransientError("gone"), None, None]
 
     def work() -> None:
@@ -149,7 +151,7 @@ def test_a_look_that_fails_is_told_once_and_again_when_it_works(watch: Watch, to
         services.tick()  # not due yet
         clock.now += 5.0
     assert faults == []
-    assert told == [("The database failed", "gone"), ("The database works again", "No action is needed.")]
+    assert messages == [("The database failed", "gone"), ("The database works again", "No action is needed.")]
 
 
 def test_the_log_is_cut_while_the_parts_write_on(watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

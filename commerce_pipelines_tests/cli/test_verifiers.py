@@ -134,9 +134,9 @@ def test_scopes_that_stock_needs_of_shopify(
 
 def test_scopes_that_the_settings_of_ebay_need() -> None:
     def lacks(**changes: Any) -> list[str]:
-        given = {"orders_api": "fulfillment", "scopes": (TRADING_SCOPE,), "name": "ebay_de", **changes}
-        switches = {key: SimpleNamespace(enabled=given.pop(key, False)) for key in ("inventory", "fulfilment")}
-        return EbayAccount(SimpleNamespace(settings=SimpleNamespace(**switches, **given))).lacks()  # type: ignore[arg-type]
+        values = {"orders_api": "fulfillment", "scopes": (TRADING_SCOPE,), "name": "ebay_de", **changes}
+        switches = {key: SimpleNamespace(enabled=values.pop(key, False)) for key in ("inventory", "fulfilment")}
+        return EbayAccount(SimpleNamespace(settings=SimpleNamespace(**switches, **values))).lacks()  # type: ignore[arg-type]
 
     assert lacks(orders_api="trading") == []
     assert "sell.fulfillment" in lacks()[0]

@@ -68,7 +68,7 @@ def test_a_message_shows_what_cannot_be_seen(text: str, says: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("address", "expected"),
     [
         (" Ada@Example.COM ", "ada@example.com"),
         ("\u200bada@example.com\ufeff", "ada@example.com"),
@@ -82,8 +82,8 @@ def test_a_message_shows_what_cannot_be_seen(text: str, says: str) -> None:
         ("a b@example.com", ""),
     ],
 )
-def test_an_address_has_one_key(given: str, expected: str) -> None:
-    assert email_key(given) == expected
+def test_an_address_has_one_key(address: str, expected: str) -> None:
+    assert email_key(address) == expected
 
 
 def test_an_address_is_searched_as_odoo_may_have_it() -> None:

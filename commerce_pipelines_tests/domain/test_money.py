@@ -66,6 +66,6 @@ def test_unit_price_times_quantity_is_the_line_to_the_minor_unit(amount: int, qu
 
 def test_orders_of_twelve_currencies_reach_odoo_to_the_minor_unit() -> None:
     """A small edition of `make bench`'s 100,000; the usual way gets most of them wrong."""
-    found = money.tally(2_400, seed=7)
-    assert (found.orders, found.off, found.refused) == (2_400, 0, 0)
-    assert found.naive > found.orders // 2
+    counted = money.tally(2_400, seed=7)
+    assert (counted.orders, counted.off, counted.refused) == (2_400, 0, 0)
+    assert counted.naive > counted.orders // 2

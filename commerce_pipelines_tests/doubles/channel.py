@@ -55,7 +55,7 @@ class FakeChannel(Channel, Orders):
     def created(self, window: Window) -> Iterator[Page]:
         yield from self._list_pages(window, "placed", 0)
 
-    def one(self, order_id: str) -> bytes | None:
+    def fetch(self, order_id: str) -> bytes | None:
         return _encode(self.answers[order_id]) if order_id in self.answers else None
 
     def totals(self, window: Window) -> Iterator[OrderTotal]:
@@ -107,13 +107,15 @@ class FakeChannel(Channel, Orders):
 
     def _list_pages(self, window: Window, key: str, start: int) -> Iterator[Page]:
         self.asked.append(window)
-        found = sorted((o for o in self.answers.values() if window.start <= o[key] < window.end), key=lambda o: o[key])
-        for position in range(start, max(len(found), 1), self.page_size):
+        answers = sorted(
+            (o for o in self.answers.values() if window.start <= o[key] < window.end), key=lambda o: o[key]
+        )
+        for position in range(start, max(len(answers), 1), self.page_size):
             if self.error is not None and self.error_after <= 0:
                 raise self.error
             self.error_after -= 1
-            part = found[position : position + self.page_size]
-            last = position + self.page_size >= len(found)
+            part = answers[position : position + self.page_size]
+            last = position + self.page_size >= len(answers)
             yield Page(
                 records=tuple(map(_encode, part)),
                 resume=None if last else str(position + self.page_size),

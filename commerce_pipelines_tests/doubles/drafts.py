@@ -59,7 +59,7 @@ def shipping(amount: str, **more: Any) -> OrderLine:
 
 def order(*lines: OrderLine, country: str = "DE", **more: Any) -> Order:
     included = more.pop("prices_include_tax", True)
-    total = sum(one.amount + (0 if included else one.tax) for one in lines)
+    total = sum(order_line.amount + (0 if included else order_line.tax) for order_line in lines)
     return Order(**{
         "channel": "shop", "order_id": "1", "number": "#1", "placed_at": datetime(2026, 11, 20, tzinfo=UTC),
         "updated_at": datetime(2026, 11, 20, tzinfo=UTC), "status": OrderStatus.PAID, "currency": "EUR", "total": total,
@@ -67,17 +67,17 @@ def order(*lines: OrderLine, country: str = "DE", **more: Any) -> Order:
     })  # fmt: skip
 
 
-def made(given: Order, rules: SaleRules | None = None, policy: VatPolicy = OSS) -> SaleDraft:
-    check(given)
-    return draft(given, "ab", rules or SaleRules(), policy, CATALOGUE, BERLIN)
+def made(sold: Order, rules: SaleRules | None = None, policy: VatPolicy = OSS) -> SaleDraft:
+    check(sold)
+    return draft(sold, "ab", rules or SaleRules(), policy, CATALOGUE, BERLIN)
 
 
 def taxes(result: SaleDraft) -> dict[int, int]:
     """Tax by rate as Odoo rounds it: once per rate over the whole order, half a minor unit away from zero."""
     sums: dict[tuple[int, bool], int] = defaultdict(int)
-    for one in result.lines:
-        if one.tax is not None:
-            sums[one.tax.rate, one.tax.included] += one.amount
+    for order_line in result.lines:
+        if order_line.tax is not None:
+            sums[order_line.tax.rate, order_line.tax.included] += order_line.amount
     return {
         rate: _round(Fraction(amount * rate, 10**6 + rate if included else 10**6))
         for (rate, included), amount in sums.items()
@@ -86,8 +86,8 @@ def taxes(result: SaleDraft) -> dict[int, int]:
 
 def total(result: SaleDraft) -> int:
     """Odoo's amount_total: the prices, and the taxes that are on top of them."""
-    on_top = not all(one.tax is None or one.tax.included for one in result.lines)
-    return sum(one.amount for one in result.lines) + (sum(taxes(result).values()) if on_top else 0)
+    on_top = not all(order_line.tax is None or order_line.tax.included for order_line in result.lines)
+    return sum(order_line.amount for order_line in result.lines) + (sum(taxes(result).values()) if on_top else 0)
 
 
 def _round(tax: Fraction) -> int:

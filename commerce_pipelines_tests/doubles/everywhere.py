@@ -73,7 +73,7 @@ class Lanes:
         return bool(result.success)
 
     def persons(self, name: str) -> set[str]:
-        channel, found = self.connections.channel(name), set[str]()
+        channel, texts = self.connections.channel(name), set[str]()
         window = Window(self.world.start - timedelta(days=3), self.world.start)
         for page in channel.orders.created(window):
             for raw in page.records:
@@ -82,8 +82,8 @@ class Lanes:
                 except RecordError:
                     continue
                 for part in (order.buyer, order.billing, order.shipping):
-                    found |= {str(getattr(part, field, "")) for field in PERSONAL}
-        return {text for text in found if len(text) > 5}
+                    texts |= {str(getattr(part, field, "")) for field in PERSONAL}
+        return {text for text in texts if len(text) > 5}
 
     def stored(self) -> Iterator[tuple[str, bytes]]:
         """Every place with what lies in it."""

@@ -59,16 +59,16 @@ class OrdersChannel(FakeChannel):
         self.known[order.order_id] = order
 
     def created(self, window: Window) -> Iterator[Page]:
-        found = tuple(
+        orders = tuple(
             msgspec.json.encode(order) for order in self.known.values() if window.start <= order.placed_at < window.end
         )
-        yield Page(records=found, resume=None, watermark=window.end)
+        yield Page(records=orders, resume=None, watermark=window.end)
 
     def changed(self, window: Window, resume: str | None = None, unchanged: Any = None) -> Iterator[Page]:
-        found = tuple(
+        orders = tuple(
             msgspec.json.encode(order) for order in self.known.values() if window.start <= order.updated_at < window.end
         )
-        yield Page(records=found, resume=None, watermark=window.end)
+        yield Page(records=orders, resume=None, watermark=window.end)
 
     def totals(self, window: Window) -> Iterator[OrderTotal]:
         for order in self.known.values():
@@ -117,7 +117,7 @@ class Lane:
         return Order(**{
             "channel": self.name, "order_id": order_id, "number": f"#{order_id}", "placed_at": self.noon,
             "updated_at": self.noon, "status": OrderStatus.PAID, "currency": "EUR",
-            "total": sum(one.amount for one in lines), "prices_include_tax": True, "lines": lines,
+            "total": sum(order_line.amount for order_line in lines), "prices_include_tax": True, "lines": lines,
             "buyer": Buyer(name="Ada Byron", email=f"{order_id.lower()}@example.com"),
             "shipping": Address(name="Ada Byron", street="Weg 1", city="Berlin", postcode="10115", country="DE"),
             **more,
@@ -154,11 +154,11 @@ class Lane:
     def sales(self, *order_ids: str) -> list[dict[str, Any]]:
         """Odoo's sale orders of these orders, however many there are of each."""
         fields = ["state", "amount_total", "picking_ids", "partner_id", "warehouse_id", "date_order", "order_line"]
-        numbers = [f"#{one}" for one in order_ids]
-        found = self.connections.odoo_of(self.name).call(
+        numbers = [f"#{order_id}" for order_id in order_ids]
+        rows = self.connections.odoo_of(self.name).call(
             "sale.order", "search_read", domain=[["client_order_ref", "in", numbers]], fields=fields, load=None
         )
-        return list(found)
+        return list(rows)
 
     def ledger(self, order_id: str) -> dict[str, Any]:
         with self.connections.warehouse.transaction() as connection:
@@ -177,7 +177,11 @@ def line(amount: int = 1690, sku: str = MUG, quantity: int = 1, line_id: str = "
 def later(order: Order, **changes: Any) -> Order:
     """The next revision of an order, a minute after."""
     lines = changes.get("lines", order.lines)
-    news = {"updated_at": order.updated_at + timedelta(minutes=1), "total": sum(one.amount for one in lines), **changes}
+    news = {
+        "updated_at": order.updated_at + timedelta(minutes=1),
+        "total": sum(order_line.amount for order_line in lines),
+        **changes,
+    }
     return msgspec.structs.replace(order, **news)
 
 
@@ -189,14 +193,14 @@ def numbered(request: pytest.FixtureRequest, count: int = 1) -> list[str]:
 
 def writes(odoo: Server | OdooStandIn, since: int) -> list[str]:
     """Writing calls that the stand-in recorded since; a real server keeps no record."""
-    found = []
+    methods = []
     for call in (odoo.calls or [])[since:]:
         body = call.json() if call.body else {}
         parameters = body.get("params", {})
         arguments = parameters.get("args", [])
         if parameters.get("method") == "execute_kw" and arguments[4] in WRITES:
-            found.append(f"{arguments[3]}.{arguments[4]}")
-    return found
+            methods.append(f"{arguments[3]}.{arguments[4]}")
+    return methods
 
 
 def waiting(lane: Lane, order_id: str) -> list[quarantine.OpenException]:

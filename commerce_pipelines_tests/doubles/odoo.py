@@ -117,13 +117,15 @@ class World:
 
     def _add_base(self, draft: SaleDraft) -> SaleDraft:
         before, contacts = self.bases.get(draft.order_id), contacts_of(draft, seal)
-        tax = [(t.country, t.rate, t.included, t.regime) if (t := one.tax) else None for one in draft.lines]
+        tax = [
+            (t.country, t.rate, t.included, t.regime) if (t := order_line.tax) else None for order_line in draft.lines
+        ]
         base = Base(
             facts="", currency=draft.currency, total=draft.total, case=("",) * 7, products={}, contacts=contacts,
             regime=draft.regime, tax_country=draft.tax_country, fiscal_position=draft.fiscal_position,
             lines={
-                one.line_id: SoldLine(one.product_id, one.quantity, one.amount, "", key)
-                for one, key in zip(draft.lines, tax, strict=True)
+                order_line.line_id: SoldLine(order_line.product_id, order_line.quantity, order_line.amount, "", key)
+                for order_line, key in zip(draft.lines, tax, strict=True)
             },
         )  # fmt: skip
         changes = changed_fields(before, contacts) if before else frozenset[str]()
@@ -181,7 +183,7 @@ def draft(*lines: DraftLine, **values: Any) -> SaleDraft:
     name = f"Anna {token}"
     defaults: dict[str, Any] = {
         "channel": CHANNEL, "order_id": token, "number": f"#{token}", "placed_at": PLACED, "currency": "EUR",
-        "total": sum(one.amount for one in lines), "expected_tax": None, "lines": lines,
+        "total": sum(order_line.amount for order_line in lines), "expected_tax": None, "lines": lines,
         "subject": secrets.token_hex(16), "buyer": Buyer(name=name, email=f"{token}@example.com"), "billing": None,
         "shipping": Address(name=name, street="Hauptstraße 1", city="Köln", postcode="50667", country="DE"),
         "regime": "domestic", "tax_country": "DE",
@@ -191,5 +193,5 @@ def draft(*lines: DraftLine, **values: Any) -> SaleDraft:
 
 def changed(before: SaleDraft, *lines: DraftLine, **values: Any) -> SaleDraft:
     """The same order with other lines."""
-    total = sum(one.amount for one in lines) if lines else before.total
+    total = sum(order_line.amount for order_line in lines) if lines else before.total
     return msgspec.structs.replace(before, **{"lines": lines or before.lines, "total": total, **values})

@@ -41,7 +41,7 @@ class Market(StandIn):
 
     def handle(self, call: Call) -> Reply:
         if call.method == "GET":
-            number = next((at for at, (_, token) in enumerate(self.acts) if token == call.one("token")), None)
+            number = next((at for at, (_, token) in enumerate(self.acts) if token == call.parameter("token")), None)
             return Reply(200, {"tells": self.tells, "reference": "" if number is None else f"act-{number}"})
         if self.late > 0:
             self.late -= 1
@@ -50,11 +50,11 @@ class Market(StandIn):
         return self.work(call)
 
     def work(self, call: Call) -> Reply:
-        told = call.json()
+        effect = call.json()
         if call.method == "PUT":
-            self.states[told["key"]] = told["body"]
+            self.states[effect["key"]] = effect["body"]
             return Reply(200, {"reference": ""})
-        self.acts.append((told["key"], told["token"]))
+        self.acts.append((effect["key"], effect["token"]))
         return Reply(200, {"reference": f"act-{len(self.acts) - 1}"})
 
     def fail(self, fault: str) -> None:
@@ -93,10 +93,10 @@ class MarketDoor:
 
     def send(self, effects: Sequence[Effect]) -> Iterator[Outcome]:
         for effect in effects:
-            told = {"key": effect.key, "body": effect.body, "token": effect.token}
+            message = {"key": effect.key, "body": effect.body, "token": effect.token}
             way = ("POST", "/acts") if self._kind.manner is Manner.ONCE else ("PUT", f"/states/{effect.key}")
             try:
-                status, answer = self._call(*way, told)
+                status, answer = self._call(*way, message)
             except (OSError, http.client.HTTPException):
                 yield Outcome(key=effect.key, status="unknown", code="lost")
                 continue

@@ -50,7 +50,7 @@ class RecordSource(Source[Any], Generic[R]):
     def created(self, window: Window) -> Iterator[Page]:
         yield self._list_page(window, "created_at")
 
-    def one(self, record_id: str) -> bytes | None:
+    def fetch(self, record_id: str) -> bytes | None:
         return msgspec.json.encode(self.known[record_id]) if record_id in self.known else None
 
     def head(self, raw: bytes) -> Head:

@@ -65,9 +65,9 @@ class ParcelDesk(Shipments):
     def parcels(self, order_id: str) -> list[tuple[int, str, dict[str, int]]]:
         """(parcel, tracking number, units by line) of an order, each time that it was told."""
         return [
-            (one.parcel, one.tracking_number, {line.line_id: line.quantity for line in one.lines})
-            for one in self.told
-            if one.order_id == order_id
+            (shipment.parcel, shipment.tracking_number, {line.line_id: line.quantity for line in shipment.lines})
+            for shipment in self.told
+            if shipment.order_id == order_id
         ]
 
 

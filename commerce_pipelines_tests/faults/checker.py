@@ -19,7 +19,9 @@ def check(lane: Lane, odoo: OdooStandIn) -> None:
     """Each paid order is one confirmed sale at its newest revision and total; what is not is in exceptions; nothing
     else is in Odoo; nobody's name lies in clear in our tables; another run writes nothing."""
     with lane.connections.warehouse.transaction() as connection, connection.cursor() as cursor:
-        held = {one.record_id for one in quarantine.open_exceptions(connection, NAME, "orders") if one.blocking}
+        held = {
+            record.record_id for record in quarantine.open_exceptions(connection, NAME, "orders") if record.blocking
+        }
         cursor.execute(" UNION ALL ".join(f"SELECT t::text FROM commerce.{table} t" for table in TABLES))
         stored = "\n".join(text for (text,) in cursor)
     sold = {

@@ -36,8 +36,8 @@ def answers(world: World, settings: Settings, dialect: str) -> tuple[Channel, li
         chosen = msgspec.structs.replace(chosen, orders_api=api)
     channel = open_channel(chosen, MemoryBuckets(), MemoryTokens(), REAL)
     window = Window(world.start - timedelta(days=2), world.start)
-    found = sorted((raw for page in channel.orders.created(window) for raw in page.records), key=len)
-    return channel, [found[-1], found[len(found) // 2], found[0]]
+    orders = sorted((raw for page in channel.orders.created(window) for raw in page.records), key=len)
+    return channel, [orders[-1], orders[len(orders) // 2], orders[0]]
 
 
 def changed(raw: bytes, count: int, seed: int = 7) -> Iterator[tuple[str, bytes]]:

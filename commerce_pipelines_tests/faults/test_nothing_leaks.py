@@ -72,10 +72,12 @@ TROUBLES = {
 @pytest.mark.parametrize("name", sandbox.LANES)
 def test_no_secret_and_no_person_is_left_anywhere(lanes: Lanes, name: str, capfd: pytest.CaptureFixture[str]) -> None:
     persons = lanes.persons(name)
-    email = min(one for one in persons if "@" in one)
+    email = min(person for person in persons if "@" in person)
     assert len(persons) > 10
     with dg.DagsterInstance.local_temp(str(lanes.folder), {"telemetry": {"enabled": False}}) as instance:
-        troubles = {what: one for what, one in TROUBLES.items() if one.at == "channel" or name == sandbox.LANES[-1]}
+        troubles = {
+            what: trouble for what, trouble in TROUBLES.items() if trouble.at == "channel" or name == sandbox.LANES[-1]
+        }
         for what, trouble in troubles.items():
             server = lanes.world.odoo if trouble.at == "odoo" else lanes.world.channels[name]
             fault = trouble.fault(email, "; ".join(sorted(persons)))
@@ -88,7 +90,7 @@ def test_no_secret_and_no_person_is_left_anywhere(lanes: Lanes, name: str, capfd
         places = dict(lanes.stored()) | {"printed": printed.encode()}
     text = b"\n".join(places.values())
     assert b"sale_orders" in text
-    assert len(lanes.said) == sum(one.fails for one in troubles.values())
+    assert len(lanes.said) == sum(trouble.fails for trouble in troubles.values())
     leaks = {
         (place, what)
         for place, content in places.items()

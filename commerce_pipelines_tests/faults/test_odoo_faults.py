@@ -26,8 +26,8 @@ def does(*methods: str, more_than: int = -1) -> Callable[[Call], bool]:
         arguments = call.json()["params"].get("args", []) if call.path == "/jsonrpc" else []
         if len(arguments) < 7 or arguments[4] not in methods:
             return False
-        given = arguments[6].get("data") or [one for ids in arguments[5][:1] for one in ids]
-        return len(given) > more_than
+        records = arguments[6].get("data") or [record_id for ids in arguments[5][:1] for record_id in ids]
+        return len(records) > more_than
 
     return matches
 
@@ -58,7 +58,7 @@ CASES = {
     "a proxy's page with status 200": Case(lambda: [Fault(match="/jsonrpc", body=b"<html>Log in", times=2)]),
     "half an answer": Case(lambda: [Fault(match=does("search_read", "load"), truncate=True, times=3)]),
     "every answer lost once": Case(
-        lambda: [Fault(match=does(one), after=True, drop=True) for one in ("load", "action_confirm", "write")]
+        lambda: [Fault(match=does(method), after=True, drop=True) for method in ("load", "action_confirm", "write")]
     ),
     "a worker that dies over large batches": Case(
         lambda: [Fault(match=does("load", "action_confirm", more_than=3), drop=True, times=10**6)]
@@ -86,10 +86,10 @@ def test_a_fault_of_odoo(case: Case, lane: Lane, odoo: OdooStandIn) -> None:
     assert all(fault.times == 0 or fault.times > 10**5 for fault in faults)  # it did happen
     check(lane, odoo)
     if case.refused:
-        (found,) = waiting(lane, POISON)
-        assert found.code == "refused_by_odoo"
+        (record,) = waiting(lane, POISON)
+        assert record.code == "refused_by_odoo"
         for personal in ("Byron", "@", "Weg 1"):
-            assert personal not in found.message
+            assert personal not in record.message
         odoo.faults.clear()
         assert lane.run().actions["created"] == 1
         check(lane, odoo)
@@ -115,7 +115,7 @@ def test_a_restart_between_two_batches(lane: Lane, odoo: OdooStandIn) -> None:
 
     def after_the_first(call: Call) -> bool:
         seen.append(call)
-        return sum(does("action_confirm")(one) for one in seen) > 0 and not does("action_confirm")(call)
+        return sum(does("action_confirm")(earlier) for earlier in seen) > 0 and not does("action_confirm")(call)
 
     odoo.faults.append(Fault(match=after_the_first, drop=True, times=10**6))
     with pytest.raises(TransientError):

@@ -77,16 +77,16 @@ def _change_orders(stand_in: StandIn, change: Callable[[bytes], bytes]) -> Calla
 
 def read(channel: Channel, window: Window) -> dict[str, Order | RecordError]:
     """What staging makes of the window: orders, or why not, by the id under which each is filed."""
-    found: dict[str, Order | RecordError] = {}
+    orders: dict[str, Order | RecordError] = {}
     for page in channel.orders.created(window):
         heads = page.heads or (None,) * len(page.records)
-        for raw, known in zip(page.records, heads, strict=True):
-            head = _read_head(channel.orders, raw, known, window.end)
+        for raw, known_head in zip(page.records, heads, strict=True):
+            head = _read_head(channel.orders, raw, known_head, window.end)
             try:
-                found[head.record_id] = read_order(channel.orders, raw, head.record_id)
+                orders[head.record_id] = read_order(channel.orders, raw, head.record_id)
             except RecordError as error:
-                found[head.record_id] = error
-    return found
+                orders[head.record_id] = error
+    return orders
 
 
 TITLES = {"<": re.compile(rb"<Title>()"), "{": re.compile(rb'"(?:title|name)":\s?"()(?=[^#])')}
@@ -125,13 +125,13 @@ def test_a_text_that_cannot_be_is_read_all_the_same(
         return title.sub(lambda match: match[0] + text, body, count=1)
 
     with spoilt(world, change):
-        found = read(channel, window)
+        orders = read(channel, window)
     assert done
-    assert found.keys() == sound.keys()
-    assert [order_id for order_id, order in found.items() if isinstance(order, RecordError)] == [
+    assert orders.keys() == sound.keys()
+    assert [order_id for order_id, order in orders.items() if isinstance(order, RecordError)] == [
         order_id for order_id, order in sound.items() if isinstance(order, RecordError)
     ]
-    for order in found.values():
+    for order in orders.values():
         assert isinstance(order, RecordError) or not re.search(rb"\\u00|\\[bf]", msgspec.json.encode(order))
 
 
@@ -151,12 +151,12 @@ def test_an_order_of_another_shape_waits_alone(marketplaces: tuple[sandbox.World
         return re.sub(rb'"(orderId|id)":\s?%s' % re.escape(json.dumps(name).encode()), rb'"\1":[5]', body)
 
     with spoilt(world, change):
-        found = read(channel, window)
+        orders = read(channel, window)
         proof = {total.order_id for total in channel.orders.totals(window)}
-    assert sound.keys() - found.keys() == {victim}
-    (alone,) = found.keys() - sound.keys()
+    assert sound.keys() - orders.keys() == {victim}
+    (alone,) = orders.keys() - sound.keys()
     assert alone.startswith("unreadable-")
-    waits = found[alone]
+    waits = orders[alone]
     assert isinstance(waits, RecordError)
     assert waits.code == "bad_payload"
     assert proof == totals - {victim}

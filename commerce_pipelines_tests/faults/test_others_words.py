@@ -194,9 +194,9 @@ def test_odoo_is_quoted_nowhere_but_to_who_asks_for_it(
                 record, command = refused(lanes)
                 assert CANARY in shell.invoke(main, command).output, what
                 assert CANARY not in shell.invoke(main, command[:-1]).output
-        told = shell.invoke(main, ["exceptions", "list", SHOPIFY]).output
-        told += shell.invoke(main, ["exceptions", "show", SHOPIFY, record]).output
-        assert leaks(lanes, "".join(capfd.readouterr()) + told) == []
+        shown = shell.invoke(main, ["exceptions", "list", SHOPIFY]).output
+        shown += shell.invoke(main, ["exceptions", "show", SHOPIFY, record]).output
+        assert leaks(lanes, "".join(capfd.readouterr()) + shown) == []
         with lanes.connections.warehouse.transaction() as connection, connection.cursor() as cursor:
             cursor.execute("SELECT subject_id FROM commerce.words WHERE record_id = %s", (record,))
             lanes.connections.vault.destroy(connection, [bytes(subject) for (subject,) in cursor.fetchall()])

@@ -108,7 +108,7 @@ def everything(lane: Lane) -> tuple[dict[str, int], list[tuple[str, str]]]:
     lane.day = orders_day
     with lane.connections.warehouse.transaction() as connection:
         return dict(actions), [
-            (one.code, one.message) for one in quarantine.open_exceptions(connection, None, "orders")
+            (record.code, record.message) for record in quarantine.open_exceptions(connection, None, "orders")
         ]
 
 
@@ -145,17 +145,17 @@ def test_a_strange_order_waits_and_the_others_go_on(
     else:
         lane.put(strange)
     lane.put(*(lane.order(f"order-{i}") for i in range(3)))
-    actions, found = everything(lane)
+    actions, waiting = everything(lane)
     assert actions["created"] == 3
-    assert [reason for reason, _ in found] == [code]
+    assert [reason for reason, _ in waiting] == [code]
     check(lane, odoo)
 
 
 @pytest.mark.parametrize("status", [OrderStatus.WAITING, OrderStatus.CANCELLED])
 def test_a_line_twice_is_refused_before_it_is_paid_too(lane: Lane, status: OrderStatus) -> None:
     lane.put(lane.order("strange", line(), line(), status=status), lane.order("order-1"))
-    actions, found = everything(lane)
-    assert (actions["created"], [reason for reason, _ in found]) == (1, ["duplicate_line"])
+    actions, waiting = everything(lane)
+    assert (actions["created"], [reason for reason, _ in waiting]) == (1, ["duplicate_line"])
 
 
 @pytest.mark.parametrize("method", ["head", "translate"])

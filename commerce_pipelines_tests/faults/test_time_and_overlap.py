@@ -74,14 +74,14 @@ def test_a_corrected_order_is_due_although_the_clock_was_set_back(lane: Lane, od
 @settings(max_examples=300, deadline=None)
 def test_days_follow_each_other_without_gap_and_overlap(zone: ZoneInfo, day: date, second: int) -> None:
     """Changes of the clock in both directions, of half an hour too, a day left out, leap days, years' ends."""
-    one, next_one = (window_of(start, start + timedelta(days=1), zone) for start in (day, day + timedelta(days=1)))
-    assert one.end == next_one.start
-    assert window_of(day, day + timedelta(days=2), zone).end == next_one.end
-    instant = one.start + timedelta(seconds=second)
+    today, tomorrow = (window_of(start, start + timedelta(days=1), zone) for start in (day, day + timedelta(days=1)))
+    assert today.end == tomorrow.start
+    assert window_of(day, day + timedelta(days=2), zone).end == tomorrow.end
+    instant = today.start + timedelta(seconds=second)
     placed = business_day(instant, zone)
     whole = window_of(placed, placed + timedelta(days=1), zone)
     assert whole.start <= instant < whole.end
-    assert (placed == day) == (one.start <= instant < one.end)
+    assert (placed == day) == (today.start <= instant < today.end)
 
 
 @pytest.mark.parametrize("when", [date(2025, 3, 30), date(2025, 10, 26), date(2024, 2, 29), date(2025, 12, 31)])
@@ -111,9 +111,9 @@ def test_runs_of_the_same_day_at_once_and_polling_beside_them(another: Callable[
     """Two backfills, the sensor and its run, while orders change under them."""
     lanes = [another() for _ in range(4)]
     first = lanes[0]
-    known = first.channel.known
+    orders = first.channel.known
     for lane in lanes:
-        lane.channel.known = known
+        lane.channel.known = orders
     first.put(*(first.order(f"o-{i}") for i in range(6)))
 
     def backfill(lane: Lane) -> None:
@@ -122,7 +122,7 @@ def test_runs_of_the_same_day_at_once_and_polling_beside_them(another: Callable[
     def sensor(lane: Lane) -> None:
         cursor = Cursor(watermark=lane.noon - HOUR)
         for i in range(4):
-            lane.put(later(known[f"o-{i}"], lines=(line(3380, quantity=2),)))
+            lane.put(later(orders[f"o-{i}"], lines=(line(3380, quantity=2),)))
             cursor, _ = poll(lane.connections, NAME, cursor)
             lane.run(again=False, pulled=False)
 

@@ -28,9 +28,9 @@ def odoo(request: pytest.FixtureRequest) -> Iterator[Server]:
     if request.param != "stand-in":
         if not os.environ.get("ODOO_URL"):
             pytest.skip("needs a real Odoo 19: set ODOO_URL, ODOO_DATABASE, ODOO_USERNAME, ODOO_PASSWORD, ODOO_API_KEY")
-        given = (os.environ["ODOO_URL"], os.environ["ODOO_DATABASE"], *login_of(request.param))
+        login = (os.environ["ODOO_URL"], os.environ["ODOO_DATABASE"], *login_of(request.param))
         _stock_articles(administrator())
-        yield Server(*given, transport=request.param)
+        yield Server(*login, transport=request.param)
         return
     with OdooStandIn(demo_database(CATALOGUE)) as stand_in:
         server = Server(stand_in.url, "demo", "admin", "admin", stand_in.calls)
@@ -42,9 +42,9 @@ def _stock_articles(client: Client) -> None:
     """The articles that the tests sell, enough of them for all tests."""
     (place,) = client.call("stock.warehouse", "search_read", domain=[], fields=["lot_stock_id"], load=None, limit=1)
     for code in (MUG, PAPER):
-        found = client.call("product.product", "search", domain=[["default_code", "=", code]])
+        rows = client.call("product.product", "search", domain=[["default_code", "=", code]])
         vals = {"name": code, "default_code": code, "type": "consu", "is_storable": True}
-        (product,) = found or client.call("product.product", "create", vals_list=[vals])
+        (product,) = rows or client.call("product.product", "create", vals_list=[vals])
         quant = {"product_id": product, "location_id": place["lot_stock_id"], "inventory_quantity_auto_apply": 10**6}
         client.call("stock.quant", "create", context={"inventory_mode": True}, vals_list=[quant])
 

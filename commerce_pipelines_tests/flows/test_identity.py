@@ -211,8 +211,8 @@ def test_a_renamed_channel_goes_on_with_the_orders_that_odoo_has(lane: Lane, odo
     proof = prove(again, "laden", lane.day, lane.day + timedelta(days=1)).whole
     assert proof.complete
     assert proof.sale_orders_in_odoo == 1
-    found = again.odoo.call("sale.order", "search_count", domain=[["client_order_ref", "ilike", "R1"]])
-    assert found == 1
+    count = again.odoo.call("sale.order", "search_count", domain=[["client_order_ref", "ilike", "R1"]])
+    assert count == 1
     assert writes(odoo, before) == []
 
 

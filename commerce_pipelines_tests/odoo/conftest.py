@@ -58,12 +58,12 @@ def connected(server: tuple[str, str], request: pytest.FixtureRequest) -> Connec
 
     def open_client(password: str | None = None, **keys: object) -> Client:
         if kind == "stand-in":
-            given = {"url": request.getfixturevalue("stand_in").url, "database": "demo", "username": "admin"}
+            login = {"url": request.getfixturevalue("stand_in").url, "database": "demo", "username": "admin"}
             secret = "admin"
         else:
-            given = {key: os.environ[f"ODOO_{key.upper()}"] for key in ("url", "database")}
-            given["username"], secret = login_of(transport)
-        of_settings: dict[str, Any] = {**given, "password": Secret(env="UNUSED"), "transport": transport, **keys}
+            login = {key: os.environ[f"ODOO_{key.upper()}"] for key in ("url", "database")}
+            login["username"], secret = login_of(transport)
+        of_settings: dict[str, Any] = {**login, "password": Secret(env="UNUSED"), "transport": transport, **keys}
         settings = OdooSettings(**of_settings)
         return connect(settings, password or secret, BRISK)
 

@@ -61,9 +61,9 @@ def user(request: pytest.FixtureRequest, administrator: Client) -> Client:
 @pytest.mark.odoo
 def test_the_user_has_every_right_and_none_too_many(user: Client, administrator: Client) -> None:
     assert (verify_rights(user), find_excessive_rights(user)) == ([], [])
-    told = find_excessive_rights(administrator)
-    assert len(told) == len(EXCESSIVE)
-    assert all("commerce-pipelines access" in sentence and GROUP in sentence for sentence in told)
+    problems = find_excessive_rights(administrator)
+    assert len(problems) == len(EXCESSIVE)
+    assert all("commerce-pipelines access" in sentence and GROUP in sentence for sentence in problems)
 
 
 @pytest.mark.odoo
@@ -106,9 +106,9 @@ def test_a_missing_right_is_named_with_the_command(user: Client, administrator: 
     row = read_ids(administrator, "ir.model.access", ["access_account_tax"])["access_account_tax"]
     administrator.call("ir.model.access", "write", ids=[row], vals={"perm_create": False})
     try:
-        [told] = verify_rights(user)
-        assert "may not create account.tax (" in told
-        assert "`commerce-pipelines access`" in told
+        [problem] = verify_rights(user)
+        assert "may not create account.tax (" in problem
+        assert "`commerce-pipelines access`" in problem
     finally:
         make_group(administrator)
     assert verify_rights(user) == []

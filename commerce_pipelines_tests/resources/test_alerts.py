@@ -87,7 +87,7 @@ def test_a_broken_target_is_named_and_does_not_silence_the_others(
     assert "CHAT" in problem
     assert len(mailbox.received) == 1
     shown = problem + "".join(capfd.readouterr())
-    assert [one for one in ("s3cret", "CANARY", "unknown://") if one in shown] == []
+    assert [secret for secret in ("s3cret", "CANARY", "unknown://") if secret in shown] == []
 
 
 def test_nothing_configured_is_nothing_sent() -> None:

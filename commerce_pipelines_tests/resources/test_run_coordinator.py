@@ -59,6 +59,6 @@ def test_a_run_is_tagged_by_its_assets_unless_it_says_it_itself(
 
 def test_the_queue_lets_one_run_of_a_lane_work_at_a_time(instance: dg.DagsterInstance) -> None:
     limits = instance.get_concurrency_config().run_queue_config.tag_concurrency_limits  # type: ignore[union-attr]
-    assert [(one["key"], one["limit"], one["value"]) for one in limits] == [
+    assert [(limit["key"], limit["limit"], limit["value"]) for limit in limits] == [
         (LANE_TAG, 1, {"applyLimitPerUniqueValue": True})
     ]

@@ -113,7 +113,7 @@ def test_two_runs_may_use_a_new_pool_at_once(instance: dg.DagsterInstance) -> No
     """Each found no pool and makes it; the second finds the first one's."""
     for _ in range(2):
         assert instance.event_log_storage.initialize_concurrency_limit_to_default("odoo")
-    assert [(one.name, one.limit) for one in instance.event_log_storage.get_pool_limits()] == [("odoo", 1)]
+    assert [(pool.name, pool.limit) for pool in instance.event_log_storage.get_pool_limits()] == [("odoo", 1)]
     claim = instance.event_log_storage.claim_concurrency_slot("odoo", "run", "step")
     assert claim.is_claimed
 

@@ -28,9 +28,9 @@ class Server:
         self.user = self.service("common", "login", database, username, password)
 
     def post(self, path: str, body: Any, headers: dict[str, str] | None = None) -> requests.Response:
-        known = {"Authorization": f"bearer {self.key}", "X-Odoo-Database": self.database}
+        standard = {"Authorization": f"bearer {self.key}", "X-Odoo-Database": self.database}
         data = {"data": body} if isinstance(body, bytes) else {"json": body}
-        headers = {"Content-Type": "application/json", **(known if headers is None else headers)}
+        headers = {"Content-Type": "application/json", **(standard if headers is None else headers)}
         return self._session.post(self.url + path, headers=headers, timeout=60, **data)
 
     def call(self, model: str, method: str, **named: Any) -> Any:
@@ -74,8 +74,8 @@ class Server:
 
     def first(self, model: str, *domain: Any, **values: Any) -> int:
         """The record of a domain; made from `values` where there is none."""
-        found = self.call(model, "search", domain=list(domain), limit=1, order="id")
-        return found[0] if found else self.new(model, **values)
+        rows = self.call(model, "search", domain=list(domain), limit=1, order="id")
+        return rows[0] if rows else self.new(model, **values)
 
     def product(self, **values: Any) -> int:
         code = fresh("P")

@@ -34,8 +34,8 @@ def test_make_says_that_it_installs_and_hands_on_the_port(
         cwd=tmp_path, env=environ, capture_output=True, text=True, check=True,
     )  # fmt: skip
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
-    said = lines.index('echo "installing …"')
-    assert all("venv" not in line for line in lines[:said])
+    start = lines.index('echo "installing …"')
+    assert all("venv" not in line for line in lines[:start])
     assert lines[-1] == f".venv/bin/python -m commerce_sandbox.demo {options}".strip()
 
 

@@ -108,9 +108,9 @@ def test_a_failed_call_is_undone_to_the_last_row(stand_in: OdooStandIn, odoo: Se
 def state_of(db: Database) -> dict[str, Any]:
     """Rows, and the indexes without their empty entries."""
     referring = {
-        key: {target: set(ids) for target, ids in found.items() if ids} for key, found in db._referring.items()
+        key: {target: set(ids) for target, ids in referring.items() if ids} for key, referring in db._referring.items()
     }
-    keys = {key: dict(found) for key, found in db._keys.items() if found}
+    keys = {key: dict(referring) for key, referring in db._keys.items() if referring}
     return deepcopy({"rows": db.rows, "referring": {k: v for k, v in referring.items() if v}, "keys": keys})
 
 
@@ -148,9 +148,9 @@ def test_stirring_receives_and_ships(stand_in: OdooStandIn, odoo: Server) -> Non
     order = odoo.order({"product_id": product}, confirm=True)
     before = odoo.call("stock.quant", "search_read", fields=["quantity"], order="id")
     rng = random.Random(4)  # noqa: S311
-    said = [stand_in.stir(rng) for _ in range(12)]
-    assert any(text.endswith("received") for text in said)
-    assert "WH/OUT/00001 shipped" in said
+    events = [stand_in.stir(rng) for _ in range(12)]
+    assert any(event.endswith("received") for event in events)
+    assert "WH/OUT/00001 shipped" in events
     assert odoo.read("sale.order", order, "delivery_status") == "full"
     assert odoo.call("stock.quant", "search_read", fields=["quantity"], order="id") != before
 

@@ -337,10 +337,10 @@ def test_the_nightly_pass_asks_again_for_older_days_that_were_found_wanting(
         resources={"connections": ticker.connections},
     )  # fmt: skip
     requests = ticker.repository.get_schedule_def("shop_de_nightly").evaluate_tick(context).run_requests or []
-    assert [(one.tags[RANGE_START], one.tags[RANGE_END]) for one in requests] == [
+    assert [(request.tags[RANGE_START], request.tags[RANGE_END]) for request in requests] == [
         ("2026-10-02", "2026-10-03"), ("2026-10-09", "2026-10-09"), ("2026-11-13", "2026-11-20"),
     ]  # fmt: skip
-    assert len({one.run_key for one in requests}) == 3
+    assert len({request.run_key for request in requests}) == 3
 
 
 def test_sensors_and_schedules_run_from_the_start(ticker: Ticker) -> None:

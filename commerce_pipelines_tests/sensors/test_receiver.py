@@ -35,9 +35,9 @@ LISTEN = Listen(secret=Secret(env="HINT_SECRET"), port=1)
 
 
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    with socket.socket() as connection:
+        connection.bind(("127.0.0.1", 0))
+        return int(connection.getsockname()[1])
 
 
 @pytest.fixture
@@ -121,9 +121,9 @@ def test_what_is_refused_leaves_nothing_behind_and_nothing_in_the_log(
 
 
 def raw(receiver: Receiver, request: bytes) -> bytes:
-    with socket.create_connection(address(receiver), timeout=10) as one:
-        one.sendall(request)
-        return one.makefile("rb").read()
+    with socket.create_connection(address(receiver), timeout=10) as connection:
+        connection.sendall(request)
+        return connection.makefile("rb").read()
 
 
 def test_nonsense_is_not_quoted_anywhere(
@@ -148,13 +148,13 @@ def test_a_flood_is_one_row_and_few_writes(receiver: Receiver, warehouse: Wareho
         patch.setattr(hints, "hint", slow)
         answers: list[int] = []
         senders = [threading.Thread(target=lambda: answers.append(send(receiver))) for _ in range(30)]
-        for one in senders:
-            one.start()
+        for sender in senders:
+            sender.start()
         while receiver._arrived < 30:  # all of them wait, the first for the database
             pass
         gate.set()
-        for one in senders:
-            one.join()
+        for sender in senders:
+            sender.join()
     assert answers == [204] * 30
     assert len(written) == 2  # the first, and one for all that came while it was written
     assert len(rows(warehouse)) == 1
@@ -226,18 +226,20 @@ def test_the_command_listens_until_it_is_told_to_end(listen: Listen, warehouse: 
         "COMMERCE_MASTER_KEY": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
     }  # fmt: skip
     command = [sys.executable, "-m", "commerce_pipelines.cli.main", "listen"]
-    with subprocess.Popen(command, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as one:
-        assert one.stdout is not None
-        assert b"Ctrl-C ends it" in one.stdout.readline()
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        assert process.stdout is not None
+        assert b"Ctrl-C ends it" in process.stdout.readline()
         with closing(http.client.HTTPConnection("127.0.0.1", listen.port, timeout=10)) as connection:
             for path in (PATH, "/wrong/canary"):
                 connection.request("POST", path, b"{}")
                 connection.getresponse().read()
-        one.send_signal(signal.SIGTERM)
-        said = one.stdout.read()
-        assert one.wait(20) == 0
-    assert b"answered with 404" in said
-    assert b"canary" not in said
+        process.send_signal(signal.SIGTERM)
+        output = process.stdout.read()
+        assert process.wait(20) == 0
+    assert b"answered with 404" in output
+    assert b"canary" not in output
     assert len(rows(warehouse)) == 1
 
 
@@ -246,7 +248,7 @@ def test_a_real_odoo_hints_after_its_commit(receiver: Receiver, warehouse: Wareh
     """An automation rule as docs/inventory.md says; the stock that changed is there when the hint is."""
     if not os.environ.get("ODOO_URL"):
         pytest.skip("needs a real Odoo 19: set ODOO_URL, ODOO_DATABASE, ODOO_USERNAME, ODOO_API_KEY")
-    url, database, username, key = (os.environ[f"ODOO_{one}"] for one in ("URL", "DATABASE", "USERNAME", "API_KEY"))
+    url, database, username, key = (os.environ[f"ODOO_{name}"] for name in ("URL", "DATABASE", "USERNAME", "API_KEY"))
     client = connect(
         OdooSettings(
             url=url, database=database, username=username, password=Secret(env="ODOO_API_KEY"), transport="json2"

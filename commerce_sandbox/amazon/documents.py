@@ -47,7 +47,7 @@ class Documents:
         """GET and PUT of a signed URL. A request with an access token is refused, because the token would be given
         away."""
         document = self.documents.get(call.path.removeprefix(PATH))
-        signed = document and document.signature and call.one("X-Amz-Signature") == document.signature
+        signed = document and document.signature and call.parameter("X-Amz-Signature") == document.signature
         if not document or not signed or not document.expires or document.expires <= now:
             return _deny("Request has expired")
         if "x-amz-access-token" in call.headers:

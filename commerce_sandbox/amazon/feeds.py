@@ -70,11 +70,12 @@ class Feeds:
         return _show(self.feeds[feed_id])
 
     def list(self, call: Call, now: datetime) -> dict[str, Any]:
-        if call.one("feedTypes") != KIND:
+        if call.parameter("feedTypes") != KIND:
             raise invalid("Invalid input")
-        since, wanted = instant(call.one("createdSince"), "createdSince"), call.one("processingStatuses").split(",")
+        since = instant(call.parameter("createdSince"), "createdSince")
+        wanted = call.parameter("processingStatuses").split(",")
         listed = [feed for feed in self.feeds.values() if feed.created >= since and feed.status in wanted]
-        return {"feeds": [_show(feed) for feed in reversed(listed)][: int(call.one("pageSize", "10"))]}
+        return {"feeds": [_show(feed) for feed in reversed(listed)][: int(call.parameter("pageSize", "10"))]}
 
     def document(self, call: Call, now: datetime, document_id: str) -> dict[str, Any]:
         if document_id not in self._documents.documents:

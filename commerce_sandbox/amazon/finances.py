@@ -40,7 +40,7 @@ class Finances:
         self.transactions += transactions
 
     def list_transactions(self, call: Call, now: datetime) -> Data:
-        query = {name: call.one(name) for name in call.query}
+        query = {name: call.parameter(name) for name in call.query}
         if set(query) - PARAMETERS:
             raise invalid("A parameter is not known.")
         by_order = query.get("relatedIdentifierName") == "ORDER_ID"

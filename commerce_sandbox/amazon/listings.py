@@ -90,18 +90,18 @@ class Listings:
 
     def search(self, call: Call, now: datetime, seller: str) -> dict[str, Any]:
         unknown = call.query.keys() - SEARCH
-        included = call.one("includedData", "summaries").split(",")
-        size = int(call.one("pageSize", "10"))
-        if unknown or not DATA.issuperset(included) or not 1 <= size <= 20 or not call.one("marketplaceIds"):
+        included = call.parameter("includedData", "summaries").split(",")
+        size = int(call.parameter("pageSize", "10"))
+        if unknown or not DATA.issuperset(included) or not 1 <= size <= 20 or not call.parameter("marketplaceIds"):
             raise invalid("Invalid input")
-        by = ORDER[call.one("sortBy", "lastUpdatedDate")]
-        places = set(call.one("marketplaceIds").split(","))
+        by = ORDER[call.parameter("sortBy", "lastUpdatedDate")]
+        places = set(call.parameter("marketplaceIds").split(","))
         matching = sorted(
             (offer for offer in self.offers.values() if places & set(offer.marketplaces) and _is_within(offer, call)),
             key=lambda offer: getattr(offer, by),
-            reverse=call.one("sortOrder", "DESC") == "DESC",
+            reverse=call.parameter("sortOrder", "DESC") == "DESC",
         )
-        start = int(base64.b64decode(call.one("pageToken"))) if call.one("pageToken") else 0
+        start = int(base64.b64decode(call.parameter("pageToken"))) if call.parameter("pageToken") else 0
         answer: dict[str, Any] = {
             "numberOfResults": len(matching),
             "items": [_build_item(offer, places, included) for offer in matching[start : start + size]],
@@ -113,11 +113,11 @@ class Listings:
     def patch(self, call: Call, now: datetime, seller: str, sku: str) -> dict[str, Any]:
         if call.query.keys() - {"marketplaceIds", "issueLocale", "includedData", "mode"}:
             raise invalid("Invalid input")
-        one_marketplace(places := call.one("marketplaceIds").split(","))
+        one_marketplace(places := call.parameter("marketplaceIds").split(","))
         body = call.json()
         if sku not in self.offers or not body.get("patches"):
             raise invalid(f"SKU '{sku}' is not found in the given marketplaces.")
-        preview = call.one("mode") == "VALIDATION_PREVIEW"
+        preview = call.parameter("mode") == "VALIDATION_PREVIEW"
         issues = self.change(sku, places[0], body.get("productType"), body["patches"], now, preview=preview)
         status = "INVALID" if issues else "VALID" if preview else "ACCEPTED"
         return {"sku": sku, "status": status, "submissionId": secrets.token_hex(16), "issues": issues}
@@ -174,7 +174,7 @@ def _issue(code: str, message: str) -> dict[str, Any]:
 
 
 def _is_within(offer: Offer, call: Call) -> bool:
-    after, before = call.one("lastUpdatedAfter"), call.one("lastUpdatedBefore")
+    after, before = call.parameter("lastUpdatedAfter"), call.parameter("lastUpdatedBefore")
     return (not after or offer.updated >= instant(after, "lastUpdatedAfter")) and (
         not before or offer.updated <= instant(before, "lastUpdatedBefore")
     )

@@ -67,17 +67,17 @@ class Reports:
         return self._show(self._work_on(self._reports[report_id], now))
 
     def list(self, call: Call, now: datetime) -> dict[str, Any]:
-        if call.one("reportTypes") != KIND:
+        if call.parameter("reportTypes") != KIND:
             raise invalid("Invalid input")
-        since = instant(call.one("createdSince"), "createdSince")
+        since = instant(call.parameter("createdSince"), "createdSince")
         matching = [
             shown
             for report in reversed(self._reports.values())
-            if report.created >= since and report.marketplace in call.one("marketplaceIds").split(",")
+            if report.created >= since and report.marketplace in call.parameter("marketplaceIds").split(",")
             if (shown := self._show(self._work_on(report, now)))["processingStatus"]
-            in call.one("processingStatuses").split(",")
+            in call.parameter("processingStatuses").split(",")
         ]
-        return {"reports": matching[: int(call.one("pageSize", "10"))]}
+        return {"reports": matching[: int(call.parameter("pageSize", "10"))]}
 
     def document(self, call: Call, now: datetime, document_id: str) -> dict[str, Any]:
         if document_id not in self._documents.documents:

@@ -34,7 +34,7 @@ def answer(
 
 def _answer_items(by_sku: dict[str, Offered], call: Call, url: str) -> Reply:
     """`offset` is the page's number."""
-    limit, page = int(call.one("limit", "25")), int(call.one("offset", "0"))
+    limit, page = int(call.parameter("limit", "25")), int(call.parameter("offset", "0"))
     if not 1 <= limit <= 200:
         return _build_error(400, 25706, "You have provided invalid pagination values.")
     skus = sorted(by_sku)[page * limit : (page + 1) * limit]
@@ -61,7 +61,7 @@ def _answer_items(by_sku: dict[str, Offered], call: Call, url: str) -> Reply:
 
 
 def _answer_offers(by_sku: dict[str, Offered], call: Call, url: str) -> Reply:
-    offered = by_sku.get(call.one("sku"))
+    offered = by_sku.get(call.parameter("sku"))
     if offered is None:
         return _build_error(404, 25713, "This Offer is not available.")
     offer = {

@@ -39,7 +39,7 @@ def get_orders(orders: Collection[dict[str, Any]], call: Call, url: str, now: da
     if not 0 < limit <= 200:
         raise Refusal(400, 31100, f"Invalid limit: {limit}")
     _check_fields(call)
-    field, begin, end = _filter(call.one("filter"), now)
+    field, begin, end = _filter(call.parameter("filter"), now)
     matching = [order for order in orders if begin <= order[field] <= end]
     matching.sort(key=lambda order: (order["creationDate"], order["orderId"]), reverse=True)
     page = matching[offset : offset + limit]
@@ -74,7 +74,7 @@ def _show(order: dict[str, Any], call: Call, *, listed: bool) -> dict[str, Any]:
     if listed:
         order["cancelStatus"]["cancelRequests"] = []
         order["buyer"].pop("taxIdentifier", None)
-    if not call.one("fieldGroups"):
+    if not call.parameter("fieldGroups"):
         _drop_breakdown(order)
     return order
 
@@ -99,15 +99,15 @@ def _subtract(amount: dict[str, str], cents: int) -> dict[str, str]:
 
 
 def _read_number(call: Call, name: str, default: int, error_id: int) -> int:
-    text = call.one(name, str(default))
+    text = call.parameter(name, str(default))
     if not text.isdigit():
         raise Refusal(400, error_id, f"Invalid {name}: {text}")
     return int(text)
 
 
 def _check_fields(call: Call) -> None:
-    if call.one("fieldGroups", "TAX_BREAKDOWN") != "TAX_BREAKDOWN":
-        raise Refusal(400, 32800, f"Invalid field group: {call.one('fieldGroups')}")
+    if call.parameter("fieldGroups", "TAX_BREAKDOWN") != "TAX_BREAKDOWN":
+        raise Refusal(400, 32800, f"Invalid field group: {call.parameter('fieldGroups')}")
 
 
 def _filter(text: str, now: datetime) -> tuple[str, str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from .domains import display_name
 from .orm import Env, Row, method
-from .schema import Model, boolean, char, choice, day, integer, lines, many, number, one, text
+from .schema import Model, boolean, char, choice, day, integer, many2many, many2one, number, one2many, text
 
 _TAKEN = (
     'duplicate key value violates unique constraint "ir_model_data_module_name_uniq_'
@@ -72,14 +72,14 @@ MODELS = (
         "name": char(required=True),
         "code": char(required=True, index=True),
         "vat_label": char(),
-        "currency_id": one("res.currency"),
-        "state_ids": lines("res.country.state", "country_id"),
-        "country_group_ids": many("res.country.group", "country_ids"),
+        "currency_id": many2one("res.currency"),
+        "state_ids": one2many("res.country.state", "country_id"),
+        "country_group_ids": many2many("res.country.group", "country_ids"),
     }, order="name", search_names=("name", "code"), title="Country"),
     Model("res.country.group", {"name": char(required=True), "code": char(),
-                                "country_ids": many("res.country", "country_group_ids")}, title="Country Group"),
+                                "country_ids": many2many("res.country", "country_group_ids")}, title="Country Group"),
     Model("res.country.state", {
-        "country_id": one("res.country", required=True),
+        "country_id": many2one("res.country", required=True),
         "name": char(required=True),
         "code": char(required=True, index=True),
         "display_name": char(compute=_compute_state_name),
@@ -97,40 +97,40 @@ MODELS = (
     Model("res.currency.rate", {
         "name": day(required=True),
         "rate": number(default=1.0),
-        "currency_id": one("res.currency", required=True),
-        "company_id": one("res.company", default=company_of),
+        "currency_id": many2one("res.currency", required=True),
+        "company_id": many2one("res.company", default=company_of),
     }, order="name desc, id", title="Currency Rate"),
     Model("res.lang", {"name": char(required=True), "code": char(required=True), "active": boolean(default=True)},
           order="active desc,name", title="Languages"),
     Model("res.company", {
         "name": char(required=True),
-        "partner_id": one("res.partner", required=True),
-        "currency_id": one("res.currency", required=True),
-        "country_id": one("res.country"),
-        "account_fiscal_country_id": one("res.country"),
+        "partner_id": many2one("res.partner", required=True),
+        "currency_id": many2one("res.currency", required=True),
+        "country_id": many2one("res.country"),
+        "account_fiscal_country_id": many2one("res.country"),
         "tax_calculation_rounding_method": choice("round_per_line", "round_globally", default="round_per_line"),
-        "account_sale_tax_id": one("account.tax"),
+        "account_sale_tax_id": many2one("account.tax"),
         "chart_template": char(),
         "account_price_include": choice("tax_included", "tax_excluded", default="tax_excluded"),
         "vat": char(),
         "stock_text_confirmation": boolean(default=True),  # as module stock_sms sets it when it is installed
         "has_received_warning_stock_sms": boolean(),
-        "parent_id": one("res.company"),
+        "parent_id": many2one("res.company"),
         "sequence": integer(default=10),
         "active": boolean(default=True),
     }, order="sequence, name", title="Companies"),
     Model("res.users", {
         "login": char(required=True),
         "active": boolean(default=True),
-        "partner_id": one("res.partner", required=True),
-        "company_id": one("res.company", required=True),
-        "company_ids": many("res.company"),
+        "partner_id": many2one("res.partner", required=True),
+        "company_id": many2one("res.company", required=True),
+        "company_ids": many2many("res.company"),
         "name": char(compute=_read_of_partner("name")),
         "email": char(compute=_read_of_partner("email")),
         "lang": char(compute=_read_of_partner("lang")),
         "tz": char(compute=_read_of_partner("tz")),
         "share": boolean(),
-        "group_ids": many("res.groups"),
+        "group_ids": many2many("res.groups"),
     }, order="login", search_names=("login",), title="User",
         unique=((("login",), "You can not have two users with the same login!"),)),
     Model("res.groups", {"name": char(required=True), "comment": text()}, title="Access Groups"),

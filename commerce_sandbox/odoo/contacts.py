@@ -17,7 +17,7 @@ from .base import languages
 from .countries import EUROPEAN_UNION
 from .errors import ConstraintError, ValidationError
 from .orm import Env, Row, hook
-from .schema import Model, boolean, char, choice, day, integer, lines, many, one, text
+from .schema import Model, boolean, char, choice, day, integer, many2many, many2one, one2many, text
 
 TYPES = ("contact", "invoice", "delivery", "other")
 _LABELS = {"invoice": "Invoice", "delivery": "Delivery", "other": "Other"}
@@ -79,13 +79,13 @@ MODELS = (
     Model(
         "mail.activity",
         {
-            "res_model_id": one("ir.model", required=True),
+            "res_model_id": many2one("ir.model", required=True),
             "res_model": char(
                 compute=lambda env, i: env.get("ir.model", env.get("mail.activity", i, "res_model_id"), "model")
             ),
             "res_id": integer(index=True),
-            "activity_type_id": one("mail.activity.type"),
-            "user_id": one("res.users", default=lambda env: env.user),
+            "activity_type_id": many2one("mail.activity.type"),
+            "user_id": many2one("res.users", default=lambda env: env.user),
             "summary": char(),
             "note": text(),
             "date_deadline": day(default=lambda env: env.stamp[:10], required=True),
@@ -101,12 +101,12 @@ MODELS = (
             "display_name": char(compute=_compute_display),
             "complete_name": char(compute=_compute_display),
             "type": choice(*TYPES, default="contact", label="Address Type"),
-            "parent_id": one("res.partner", label="Related Company"),
-            "child_ids": lines("res.partner", "parent_id"),
+            "parent_id": many2one("res.partner", label="Related Company"),
+            "child_ids": one2many("res.partner", "parent_id"),
             "is_company": boolean(),
-            "commercial_partner_id": one("res.partner", compute=commercial),
+            "commercial_partner_id": many2one("res.partner", compute=commercial),
             "commercial_company_name": char(compute=_compute_company_name),
-            "user_ids": lines("res.users", "partner_id"),
+            "user_ids": one2many("res.users", "partner_id"),
             "ref": char(index=True),
             "lang": choice(languages, label="Language", default=lambda env: env.context.get("lang") or "en_US"),
             "tz": char(),
@@ -118,25 +118,25 @@ MODELS = (
             "street2": char(),
             "zip": char(),
             "city": char(),
-            "state_id": one("res.country.state"),
-            "country_id": one("res.country"),
+            "state_id": many2one("res.country.state"),
+            "country_id": many2one("res.country"),
             "country_code": char(compute=lambda env, i: _find_country(env, env.get("res.partner", i, "country_id"))),
             "website": char(),
             "function": char(),
             "comment": text(),
-            "category_id": many("res.partner.category"),
-            "company_id": one("res.company"),
+            "category_id": many2many("res.partner.category"),
+            "company_id": many2one("res.company"),
             "company_name": char(),
-            "user_id": one("res.users"),
+            "user_id": many2one("res.users"),
             "partner_share": boolean(compute=_compute_shared),
             "barcode": char(),
             "color": integer(),
             "active": boolean(default=True),
             "customer_rank": integer(),
             "supplier_rank": integer(),
-            "property_product_pricelist": one("product.pricelist"),
-            "property_account_position_id": one("account.fiscal.position"),
-            "sale_order_ids": lines("sale.order", "partner_id", compute=_compute_orders),
+            "property_product_pricelist": many2one("product.pricelist"),
+            "property_account_position_id": many2one("account.fiscal.position"),
+            "sale_order_ids": one2many("sale.order", "partner_id", compute=_compute_orders),
             "sale_order_count": integer(compute=lambda env, i: len(_compute_orders(env, i))),
         },
         order="complete_name, id desc",

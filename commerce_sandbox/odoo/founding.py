@@ -53,7 +53,7 @@ TAXES = (
 )  # fmt: skip
 
 
-def found(
+def create_database(
     name: str,
     *,
     company: str = "Muster Handels GmbH",

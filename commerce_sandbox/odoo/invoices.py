@@ -17,7 +17,7 @@ from .base import company_of
 from .errors import UserError
 from .orm import Env, Row, hook, method
 from .records import create
-from .schema import Model, boolean, char, choice, day, json, lines, many, monetary, number, one, text
+from .schema import Model, boolean, char, choice, day, json, many2many, many2one, monetary, number, one2many, text
 from .taxes import LineTaxes, float_round, line_amounts, line_taxes, totals
 
 NOTHING = "Cannot create an invoice. No items are available to invoice."
@@ -75,29 +75,29 @@ MODELS = (
         "name": char(required=True),
         "code": char(required=True),
         "type": choice("sale", "purchase", "bank", "cash", "credit", "general", required=True),
-        "default_account_id": one("account.account"),
+        "default_account_id": many2one("account.account"),
         "restrict_mode_hash_table": boolean(),
-        "company_id": one("res.company", required=True, default=company_of),
+        "company_id": many2one("res.company", required=True, default=company_of),
         "active": boolean(default=True),
     }, order="type, id", title="Journal"),
     Model("account.move", {
         "name": char(copy=False),
         "move_type": choice("entry", "out_invoice", "out_refund", default="entry", required=True),
         "state": choice("draft", "posted", "cancel", default="draft", required=True),
-        "partner_id": one("res.partner"),
+        "partner_id": many2one("res.partner"),
         "invoice_date": day(),
         "date": day(default=lambda env: env.stamp[:10]),
         "ref": char(index=True),
         "invoice_origin": char(),
         "narration": text(),
-        "reversed_entry_id": one("account.move"),
-        "journal_id": one("account.journal"),
-        "currency_id": one("res.currency"),
-        "fiscal_position_id": one("account.fiscal.position"),
-        "invoice_user_id": one("res.users"),
-        "company_id": one("res.company", required=True, default=company_of),
-        "invoice_line_ids": lines("account.move.line", "move_id"),
-        "line_ids": lines("account.move.line", "move_id"),
+        "reversed_entry_id": many2one("account.move"),
+        "journal_id": many2one("account.journal"),
+        "currency_id": many2one("res.currency"),
+        "fiscal_position_id": many2one("account.fiscal.position"),
+        "invoice_user_id": many2one("res.users"),
+        "company_id": many2one("res.company", required=True, default=company_of),
+        "invoice_line_ids": one2many("account.move.line", "move_id"),
+        "line_ids": one2many("account.move.line", "move_id"),
         "paid": number(),  # ours: what is offset or paid
         "amount_untaxed": monetary(compute=_build_amount(0)),
         "amount_tax": monetary(compute=_build_amount(1)),
@@ -106,28 +106,28 @@ MODELS = (
         "payment_state": choice("not_paid", "partial", "paid", "in_payment", compute=_compute_payment_state),
     }, order="date desc, name desc, id desc", title="Journal Entry"),
     Model("account.move.line", {
-        "move_id": one("account.move", required=True),
+        "move_id": many2one("account.move", required=True),
         "name": char(),
         "display_type": choice("product", "tax", "payment_term", "line_section", "line_note", default="product"),
-        "product_id": one("product.product"),
-        "product_uom_id": one("uom.uom"),
+        "product_id": many2one("product.product"),
+        "product_uom_id": many2one("uom.uom"),
         "quantity": number(default=1.0),
         "price_unit": number(),
         "discount": number(),
-        "account_id": one("account.account"),
-        "tax_ids": many("account.tax"),
-        "sale_line_ids": many("sale.order.line", "invoice_lines"),
+        "account_id": many2one("account.account"),
+        "tax_ids": many2many("account.tax"),
+        "sale_line_ids": many2many("sale.order.line", "invoice_lines"),
         "analytic_distribution": json(),
         "price_subtotal": monetary(compute=_build_line_amount(0)),
         "price_total": monetary(compute=_build_line_amount(2)),
     }, order="move_id, id", title="Journal Item"),
     Model("sale.advance.payment.inv", {
         "advance_payment_method": choice("delivered", "percentage", "fixed", default="delivered", required=True),
-        "sale_order_ids": many("sale.order"),
+        "sale_order_ids": many2many("sale.order"),
         "consolidated_billing": boolean(default=True),
     }, title="Sales Advance Payment Invoice"),
     Model("account.payment.register", {
-        "journal_id": one("account.journal"),
+        "journal_id": many2one("account.journal"),
         "group_payment": boolean(),
         "payment_date": day(default=lambda env: env.stamp[:10]),
         "move_ids": json(),  # ours: what the wizard was opened with

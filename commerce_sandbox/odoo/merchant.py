@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from ..catalogue import REDUCED_RATE, Article
-from .founding import found, tax_of
+from .founding import create_database, tax_of
 from .orm import Database, Env
 from .records import create
 
@@ -28,7 +28,7 @@ def demo_database(catalogue: Sequence[Article], now: Callable[[], datetime] = la
 
     Log in as admin with the password (and API key) `admin`. Products of REDUCED_RATE carry 7 %, all others 19 %.
     """
-    db, env = found("demo", now=now)
+    db, env = create_database("demo", now=now)
     fba = create(env, "stock.warehouse", {"name": AWAY, "code": AWAY})[0]
     create(env, "crm.team", [{"name": name, "sequence": 20} for name in TEAMS])
     included = {"name": "19% incl.", "amount": 19.0, "price_include_override": "tax_included", "sequence": 12}

@@ -14,21 +14,21 @@ from typing import Any
 from .base import company_of
 from .orm import Env, method
 from .records import create
-from .schema import Model, char, moment, number, one
+from .schema import Model, char, many2one, moment, number
 from .stock import read_of
 
 MODELS = (
     Model("stock.package", {
         "name": char(required=True),
-        "company_id": one("res.company", default=company_of),
+        "company_id": many2one("res.company", default=company_of),
     }, title="Package"),
     Model("stock.move.line", {
-        "move_id": one("stock.move"),
-        "picking_id": one("stock.picking"),
-        "product_id": one("product.product", required=True),
+        "move_id": many2one("stock.move"),
+        "picking_id": many2one("stock.picking"),
+        "product_id": many2one("product.product", required=True),
         "quantity": number(),
-        "result_package_id": one("stock.package"),
-        "lot_id": one("stock.lot"),
+        "result_package_id": many2one("stock.package"),
+        "lot_id": many2one("stock.lot"),
         "state": char(compute=read_of("stock.move.line", "move_id", "state")),
         "date": moment(default=lambda env: env.stamp),
     }, rec_name="product_id", title="Product Moves (Stock Move Line)"),

@@ -13,7 +13,7 @@ from .base import company_of
 from .errors import ValidationError
 from .orm import Env, hook
 from .records import create
-from .schema import Field, Model, boolean, char, choice, integer, lines, many, number, one, text
+from .schema import Field, Model, boolean, char, choice, integer, many2many, many2one, number, one2many, text
 
 UNITS = 1  # id of the unit `Units`, the first that a database has
 
@@ -98,7 +98,7 @@ def components(env: Env, bom: int) -> list[tuple[int, int, float]]:
 
 
 _VARIANT: dict[str, Field] = {
-    "product_tmpl_id": one("product.template", required=True),
+    "product_tmpl_id": many2one("product.template", required=True),
     "display_name": char(compute=_compute_variant_name),
     "default_code": char(index=True),
     "barcode": char(copy=False, index=True),
@@ -107,9 +107,9 @@ _VARIANT: dict[str, Field] = {
     "volume": number(),
     "standard_price": number(),
     "lst_price": number(compute=lambda env, i: env.get("product.product", i, "list_price")),
-    "currency_id": one("res.currency", compute=_compute_currency),
+    "currency_id": many2one("res.currency", compute=_compute_currency),
     "is_kits": boolean(compute=lambda env, i: kit_of(env, i) is not None, search=False),
-    "product_template_attribute_value_ids": many("product.template.attribute.value"),
+    "product_template_attribute_value_ids": many2many("product.template.attribute.value"),
     **AVAILABILITY,
 }
 _TEMPLATE: dict[str, Field] = {
@@ -122,26 +122,26 @@ _TEMPLATE: dict[str, Field] = {
     "purchase_ok": boolean(default=True),
     "active": boolean(default=True),
     "list_price": number(default=1.0),
-    "categ_id": one("product.category"),
-    "uom_id": one("uom.uom", required=True, default=UNITS),
+    "categ_id": many2one("product.category"),
+    "uom_id": many2one("uom.uom", required=True, default=UNITS),
     "uom_name": char(compute=lambda env, i: env.db.rows["uom.uom"][env.get("product.template", i, "uom_id")]["name"]),
-    "taxes_id": many("account.tax", default=_list_sale_taxes),
-    "supplier_taxes_id": many("account.tax"),
+    "taxes_id": many2many("account.tax", default=_list_sale_taxes),
+    "supplier_taxes_id": many2many("account.tax"),
     "invoice_policy": choice("order", "delivery", default="order"),
     "service_type": choice("manual", default="manual"),
     "description": text(),
     "description_sale": text(),
     "sale_delay": integer(),
     "hs_code": char(),
-    "country_of_origin": one("res.country"),
-    "company_id": one("res.company"),
+    "country_of_origin": many2one("res.country"),
+    "company_id": many2one("res.company"),
     "image_1920": text(),
     "sequence": integer(default=1),
-    "product_variant_ids": lines("product.product", "product_tmpl_id"),
-    "product_variant_id": one("product.product", compute=lambda env, i: next(
+    "product_variant_ids": one2many("product.product", "product_tmpl_id"),
+    "product_variant_id": many2one("product.product", compute=lambda env, i: next(
         iter(env.get("product.template", i, "product_variant_ids")), False)),
-    "bom_ids": lines("mrp.bom", "product_tmpl_id"),
-    "currency_id": one("res.currency", compute=_compute_currency),
+    "bom_ids": one2many("mrp.bom", "product_tmpl_id"),
+    "currency_id": many2one("res.currency", compute=_compute_currency),
     "default_code": char(),
     "barcode": char(copy=False),
     "weight": number(),
@@ -158,7 +158,7 @@ MODELS = (
           inherits=("product_tmpl_id", "product.template"), title="Product Variant"),
     Model("product.category", {
         "name": char(required=True),
-        "parent_id": one("product.category"),
+        "parent_id": many2one("product.category"),
         "complete_name": char(compute=_compute_category_name),
         "display_name": char(compute=_compute_category_name),
     }, order="complete_name", title="Product Category"),
@@ -166,7 +166,7 @@ MODELS = (
         "name": char(required=True),
         "sequence": integer(default=100),
         "relative_factor": number(default=1.0, required=True),
-        "relative_uom_id": one("uom.uom"),
+        "relative_uom_id": many2one("uom.uom"),
         "factor": number(compute=unit_factor),
         "rounding": number(compute=lambda _env, _i: 0.01),
         "active": boolean(default=True),
@@ -178,42 +178,42 @@ MODELS = (
             env.get("res.currency", env.get("product.pricelist", i, "currency_id"), "name"))),
         "active": boolean(default=True),
         "sequence": integer(default=16),
-        "currency_id": one("res.currency", required=True, default=lambda env: _compute_currency(env, 0)),
-        "company_id": one("res.company"),
-        "country_group_ids": many("res.country.group"),
-        "item_ids": lines("product.pricelist.item", "pricelist_id"),
+        "currency_id": many2one("res.currency", required=True, default=lambda env: _compute_currency(env, 0)),
+        "company_id": many2one("res.company"),
+        "country_group_ids": many2many("res.country.group"),
+        "item_ids": one2many("product.pricelist.item", "pricelist_id"),
     }, order="sequence asc, id asc, name asc", title="Pricelist"),
     Model("product.pricelist.item", {
-        "pricelist_id": one("product.pricelist", required=True),
-        "product_tmpl_id": one("product.template"),
-        "product_id": one("product.product"),
+        "pricelist_id": many2one("product.pricelist", required=True),
+        "product_tmpl_id": many2one("product.template"),
+        "product_id": many2one("product.product"),
         "compute_price": choice("fixed", default="fixed"),
         "fixed_price": number(),
         "min_quantity": number(),
     }, rec_name="id", title="Pricelist Rule"),
     Model("mrp.bom", {
-        "product_tmpl_id": one("product.template", required=True),
-        "product_id": one("product.product"),
+        "product_tmpl_id": many2one("product.template", required=True),
+        "product_id": many2one("product.product"),
         "type": choice("normal", "phantom", default="normal", required=True),
         "code": char(),
         "product_qty": number(default=1.0, required=True),
-        "product_uom_id": one("uom.uom", required=True, default=UNITS),
-        "bom_line_ids": lines("mrp.bom.line", "bom_id"),
-        "company_id": one("res.company", default=company_of),
+        "product_uom_id": many2one("uom.uom", required=True, default=UNITS),
+        "bom_line_ids": one2many("mrp.bom.line", "bom_id"),
+        "company_id": many2one("res.company", default=company_of),
         "sequence": integer(),
         "active": boolean(default=True),
         "display_name": char(compute=lambda env, i: display_bom(env, i)),
     }, order="sequence, id", rec_name="code", title="Bill of Material"),
     Model("mrp.bom.line", {
-        "bom_id": one("mrp.bom", required=True),
-        "product_id": one("product.product", required=True),
-        "product_tmpl_id": one("product.template", compute=lambda env, i: env.get(
+        "bom_id": many2one("mrp.bom", required=True),
+        "product_id": many2one("product.product", required=True),
+        "product_tmpl_id": many2one("product.template", compute=lambda env, i: env.get(
             "product.product", env.db.rows["mrp.bom.line"][i]["product_id"], "product_tmpl_id")),
         "product_qty": number(default=1.0, required=True),
-        "product_uom_id": one("uom.uom", required=True, default=UNITS),
-        "parent_product_tmpl_id": one("product.template", compute=lambda env, i: env.get(
+        "product_uom_id": many2one("uom.uom", required=True, default=UNITS),
+        "parent_product_tmpl_id": many2one("product.template", compute=lambda env, i: env.get(
             "mrp.bom", env.db.rows["mrp.bom.line"][i]["bom_id"], "product_tmpl_id")),
-        "bom_product_template_attribute_value_ids": many("product.template.attribute.value"),
+        "bom_product_template_attribute_value_ids": many2many("product.template.attribute.value"),
         "sequence": integer(default=1),
     }, order="sequence, id", rec_name="product_id", title="Bill of Material Line"),
     Model("product.template.attribute.value", {"name": char(required=True)}, title="Product Template Attribute Value"),
@@ -223,10 +223,10 @@ MODELS = (
         "sequence": integer(default=10),
         "delivery_type": choice("base_on_rule", "fixed", default="fixed", required=True),
         "integration_level": choice("rate", "rate_and_ship", default="rate_and_ship"),
-        "product_id": one("product.product", required=True),
+        "product_id": many2one("product.product", required=True),
         "fixed_price": number(),
         "tracking_url": char(),
-        "company_id": one("res.company"),
+        "company_id": many2one("res.company"),
     }, order="sequence, id", title="Shipping Methods"),
 )  # fmt: skip
 

@@ -13,28 +13,28 @@ from collections.abc import Sequence
 from .moves import change_quant
 from .orm import Env, Row, method
 from .records import create
-from .schema import Model, boolean, char, choice, lines, number, one
+from .schema import Model, boolean, char, choice, many2one, number, one2many
 from .stock import place
 from .transfers import action_assign
 
 MODELS = (
     Model("stock.return.picking", {
-        "picking_id": one("stock.picking"),
-        "product_return_moves": lines("stock.return.picking.line", "wizard_id"),
+        "picking_id": many2one("stock.picking"),
+        "product_return_moves": one2many("stock.return.picking.line", "wizard_id"),
     }, title="Return Picking"),
     Model("stock.return.picking.line", {
-        "wizard_id": one("stock.return.picking", required=True),
-        "product_id": one("product.product", required=True),
+        "wizard_id": many2one("stock.return.picking", required=True),
+        "product_id": many2one("product.product", required=True),
         "quantity": number(),
-        "move_id": one("stock.move"),
+        "move_id": many2one("stock.move"),
         "to_refund": boolean(default=True),
     }, title="Return Picking Line"),
     Model("stock.scrap", {
         "name": char(copy=False),
-        "product_id": one("product.product", required=True),
+        "product_id": many2one("product.product", required=True),
         "scrap_qty": number(default=1.0),
-        "location_id": one("stock.location", required=True),
-        "picking_id": one("stock.picking"),
+        "location_id": many2one("stock.location", required=True),
+        "picking_id": many2one("stock.picking"),
         "origin": char(),
         "state": choice("draft", "done", default="draft"),
     }, title="Scrap"),

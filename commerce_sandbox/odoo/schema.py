@@ -102,13 +102,13 @@ def choice(*selection: str | Callable[..., tuple[str, ...]], **options: Any) -> 
     return Field("selection", selection=selection, **options)
 
 
-def one(relation: str, **options: Any) -> Field:
+def many2one(relation: str, **options: Any) -> Field:
     return Field("many2one", relation, **options)
 
 
-def many(relation: str, inverse: str = "", **options: Any) -> Field:
+def many2many(relation: str, inverse: str = "", **options: Any) -> Field:
     return Field("many2many", relation, inverse, **options)
 
 
-def lines(relation: str, inverse: str, **options: Any) -> Field:
+def one2many(relation: str, inverse: str, **options: Any) -> Field:
     return Field("one2many", relation, inverse, **options)

@@ -26,7 +26,8 @@ HTML = {"Content-Type": "text/html; charset=utf-8"}
 class OdooStandIn(StandIn):
     """One Odoo 19 with one database, over JSON-RPC, JSON-2 and a page at / for people.
 
-    database: from `demo_database` or `founding.found`; tests may read `database.rows` and set `database.conflicts`.
+    database: from `demo_database` or `founding.create_database`; tests may read `database.rows` and set
+        `database.conflicts`.
     webhook: the URL of an automation rule on `stock.quant`, called after each commit that changed one.
     """
 

@@ -93,7 +93,7 @@ class Orders:
         """Root fields of a query."""
         oldest = "" if all_history else instant(now - timedelta(days=60))
 
-        def found(query: str | None) -> list[Data]:
+        def visible_orders(query: str | None) -> list[Data]:
             visible = (row for row in self.rows.values() if row["createdAt"] >= oldest)
             return search(visible, query, _SEARCHED)
 
@@ -103,10 +103,10 @@ class Orders:
             def key(row: Data) -> list[Any]:
                 return [row[by], number(row["id"])]
 
-            return Rows(sorted(found(arguments.get("query")), key=key)[: self.listable], key)
+            return Rows(sorted(visible_orders(arguments.get("query")), key=key)[: self.listable], key)
 
         def orders_count(arguments: Data) -> Data:
-            count, limit = len(found(arguments.get("query"))), arguments.get("limit", 10_000)
+            count, limit = len(visible_orders(arguments.get("query"))), arguments.get("limit", 10_000)
             cut = limit is not None and count > limit
             return {"count": limit if cut else count, "precision": "AT_LEAST" if cut else "EXACT"}
 

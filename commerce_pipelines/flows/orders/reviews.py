@@ -65,7 +65,7 @@ def ask_again(connections: Connections, name: str, now: datetime) -> Landed:
     for order_id in dict.fromkeys(
         record.record_id for record in sorted(waiting, key=lambda row: row.last_seen)[:ORDERS_A_LOOK]
     ):
-        raw = source.one(order_id)
+        raw = source.fetch(order_id)
         if raw is not None:
             land(connections, name, Page(records=(raw,), resume=None, watermark=now), "poll", now, landed)
     return landed

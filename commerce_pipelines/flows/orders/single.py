@@ -48,7 +48,7 @@ def fetch(connections: Connections, name: str, number: str) -> Fetched:
     """
     identify(connections, name)
     now, source = connections.instruments.now(), connections.channel(name).orders
-    raw = source.one(number.strip())
+    raw = source.fetch(number.strip())
     if raw is None:
         raise PermanentError(f"{name} has no order {number}: look whether number and channel are right.")
     landed = Landed()

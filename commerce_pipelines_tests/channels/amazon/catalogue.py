@@ -42,5 +42,5 @@ def read(channel: AmazonChannel) -> dict[str, Listing]:
 
 
 def pushes(channel: AmazonChannel, count: int, quantity: int = 99) -> list[Push]:
-    own = [each for each in read(channel).values() if each.fulfilled_by is FulfilledBy.MERCHANT]
-    return [Push(listing=each, quantity=quantity, token=f"t{n}") for n, each in enumerate(own[:count])]
+    own = [listing for listing in read(channel).values() if listing.fulfilled_by is FulfilledBy.MERCHANT]
+    return [Push(listing=listing, quantity=quantity, token=f"t{n}") for n, listing in enumerate(own[:count])]

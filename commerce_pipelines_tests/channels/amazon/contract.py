@@ -89,7 +89,7 @@ def judged(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
 
 def connect(amazon: Recorded, clock: Clock, buckets: BucketStore | None = None, **settings: Any) -> AmazonChannel:
     names = {"client_id": "AMZ_ID", "client_secret": "AMZ_SECRET", "refresh_token": "AMZ_REFRESH"}
-    given = Settings(
+    chosen = Settings(
         name="amazon_eu",
         endpoint=amazon.url,
         token_endpoint=f"{amazon.url}/auth/o2/token",
@@ -97,7 +97,7 @@ def connect(amazon: Recorded, clock: Clock, buckets: BucketStore | None = None, 
         **settings,
     )
     return AmazonChannel(
-        given, buckets or MemoryBuckets(clock.seconds), MemoryTokens(clock.seconds),
+        chosen, buckets or MemoryBuckets(clock.seconds), MemoryTokens(clock.seconds),
         Instruments(now=clock.now, clock=clock.seconds, sleep=clock.sleep, jitter=lambda: 1.0),
     )  # fmt: skip
 
@@ -107,9 +107,9 @@ def judge(exchanges: list[tuple[Call, Reply]]) -> None:
     for call, reply in exchanges:
         if call.path.startswith("/documents/"):
             _check_document(call.method, call.body if call.method == "PUT" else reply.encoded()[0])
-        if (found := _find_operation(call)) is None:
+        if (match := _find_operation(call)) is None:
             continue
-        model, operation, in_path = found
+        model, operation, in_path = match
         answers = operation["responses"]
         assert str(reply.status) in answers, f"{operation['operationId']} never answers {reply.status}"
         if schema := answers[str(reply.status)].get("schema"):  # a 204 has none
@@ -130,10 +130,10 @@ def _check_document(method: str, body: bytes) -> None:
 
 
 def _request_fits(call: Call, operation: dict[str, Any], in_path: dict[str, str], model: dict[str, Any]) -> None:
-    parameters = {(each["in"], each["name"]): each for each in operation["parameters"]}
+    parameters = {(parameter["in"], parameter["name"]): parameter for parameter in operation["parameters"]}
     unknown = [name for name in call.query if ("query", name) not in parameters]
     assert not unknown, f"{operation['operationId']} has no parameter {unknown}"
-    given: dict[str, dict[str, Any]] = {
+    sent: dict[str, dict[str, Any]] = {
         "query": dict(call.query),
         "path": {name: [value] for name, value in in_path.items()},
         "header": {name: [value] for name, value in call.headers.items()},
@@ -142,7 +142,7 @@ def _request_fits(call: Call, operation: dict[str, Any], in_path: dict[str, str]
         if place == "body":
             _check(call.json(), parameter["schema"], model)
             continue
-        values = given[place].get(name)
+        values = sent[place].get(name)
         assert values or not parameter.get("required"), f"{operation['operationId']} lacks {name}"
         if values:
             assert len(values) == 1, f"{name} is repeated"
@@ -153,7 +153,7 @@ def _convert(text: str, parameter: dict[str, Any]) -> Any:
     kind = parameter["type"]
     if kind == "array":
         assert parameter.get("collectionFormat", "csv") == "csv"
-        return [_convert(each, parameter["items"]) for each in text.split(",")]
+        return [_convert(part, parameter["items"]) for part in text.split(",")]
     return int(text) if kind == "integer" else text == "true" if kind == "boolean" else text
 
 

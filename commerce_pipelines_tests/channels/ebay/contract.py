@@ -67,12 +67,12 @@ def judge(call: Call, reply: Reply) -> None:
 
 def _judge_rest(document: Any, base: str, call: Call, reply: Reply) -> None:
     operation = document["paths"][_find_template(document, call.path.removeprefix(base))][call.method.lower()]
-    known = {each["name"]: each for each in operation.get("parameters", ())}
-    assert set(call.query) <= set(known), "a query parameter that the operation does not have"
-    for name, each in known.items():
-        if each.get("required") and each["in"] == "query":
+    parameters = {parameter["name"]: parameter for parameter in operation.get("parameters", ())}
+    assert set(call.query) <= set(parameters), "a query parameter that the operation does not have"
+    for name, parameter in parameters.items():
+        if parameter.get("required") and parameter["in"] == "query":
             assert name in call.query
-        if each.get("required") and each["in"] == "header":
+        if parameter.get("required") and parameter["in"] == "header":
             assert name.lower() in call.headers
     if call.body:
         _validate(document, operation["requestBody"]["content"]["application/json"]["schema"], json.loads(call.body))
@@ -88,7 +88,7 @@ def _find_template(document: Any, path: str) -> str:
         template
         for template in document["paths"]
         if len(template.split("/")) == len(parts)
-        and all(each == given or each.startswith("{") for each, given in zip(template.split("/"), parts, strict=True))
+        and all(part == value or part.startswith("{") for part, value in zip(template.split("/"), parts, strict=True))
     ]
     assert fitting, f"{path} is no path of the API"
     return min(fitting, key=lambda template: template.count("{"))
@@ -104,9 +104,9 @@ def _refuse_strangers(document: Any, shape: Any, value: Any, path: str) -> None:
     if "$ref" in shape:
         shape = document["components"]["schemas"][shape["$ref"].rpartition("/")[2]]
     if isinstance(value, dict) and "properties" in shape:
-        for name, each in value.items():
+        for name, part in value.items():
             assert name in shape["properties"], f"{path}.{name} is not declared"
-            _refuse_strangers(document, shape["properties"][name], each, f"{path}.{name}")
+            _refuse_strangers(document, shape["properties"][name], part, f"{path}.{name}")
     if isinstance(value, list):
-        for each in value:
-            _refuse_strangers(document, shape.get("items", {}), each, f"{path}[]")
+        for part in value:
+            _refuse_strangers(document, shape.get("items", {}), part, f"{path}[]")

@@ -33,7 +33,7 @@ def test_orders(ebay: Judged, monkeypatch: pytest.MonkeyPatch, api: str) -> None
     shop, window = channel(ebay, monkeypatch, orders_api=api), Window(NOW - timedelta(days=200), NOW)
     assert list(shop.orders.created(window))
     assert list(shop.orders.changed(window))
-    shop.orders.one("10-99999-00000")
+    shop.orders.fetch("10-99999-00000")
     shop.account.probe()
     ebay.expire_tokens()
     shop.account.probe()

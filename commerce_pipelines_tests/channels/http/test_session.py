@@ -102,8 +102,8 @@ def test_lasting_faults_end_after_four_retries(
 def test_refusals_are_final_and_name_the_vendors_code_while_its_words_are_sealed(
     vendor: Vendor, session: HttpSession, status: int, error: type[CommerceError], calls: int
 ) -> None:
-    said = {"errors": [{"code": "InvalidInput", "message": "no order of Anna, Weg 1"}]}
-    vendor.script = [answer(status, said, Location=f"http://{vendor.origin}/elsewhere")] * 3
+    refusal = {"errors": [{"code": "InvalidInput", "message": "no order of Anna, Weg 1"}]}
+    vendor.script = [answer(status, refusal, Location=f"http://{vendor.origin}/elsewhere")] * 3
     with pytest.raises(error) as caught:
         get(session, vendor)
     assert type(caught.value) is error

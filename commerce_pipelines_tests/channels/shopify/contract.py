@@ -31,8 +31,8 @@ SPECS = os.environ.get("COMMERCE_SPECS", "")
 
 @cache
 def schema() -> GraphQLSchema:
-    found = json.loads(gzip.decompress((Path(SPECS) / "shopify" / "admin_2026-10.json.gz").read_bytes()))
-    return build_client_schema(found.get("data", found))
+    introspection = json.loads(gzip.decompress((Path(SPECS) / "shopify" / "admin_2026-10.json.gz").read_bytes()))
+    return build_client_schema(introspection.get("data", introspection))
 
 
 class Recorded(ShopifyStandIn):

@@ -25,13 +25,13 @@ __all__ = ["channel", "clock", "shop"]  # fixtures
 def test_a_token_is_minted_once_and_renewed_once_when_it_is_refused(shop: Recorded, clock: Clock) -> None:
     channel = connect(shop, clock, MINTED)
     fill(shop, 20)
-    found = channel.orders.created(DAY)
-    next(found)
+    pages = channel.orders.created(DAY)
+    next(pages)
     assert shop.calls[0].form() == {
         "grant_type": "client_credentials", "client_id": "value-of-SHOP_ID", "client_secret": "value-of-SHOP_SECRET",
     }  # fmt: skip
     shop.valid_for.clear()
-    assert len(ids(channel, found)) == 14
+    assert len(ids(channel, pages)) == 14
     assert len(shop.called("access_token")) == 2
     clock.passed += 86_400
     channel.account.probe()
@@ -87,9 +87,9 @@ def test_the_probe_says_whose_shop_it_is_and_what_it_may_not_read(shop: Recorded
 
 
 def test_a_version_that_is_about_to_end_is_said_in_time(shop: Recorded) -> None:
-    given = Settings(name="shopify_de", shop="demo.myshopify.com", credentials=STATIC, api_version="2026-10")
-    assert given.warnings(date(2027, 7, 2)) == []
-    [warning] = given.warnings(date(2027, 7, 3))
+    settings = Settings(name="shopify_de", shop="demo.myshopify.com", credentials=STATIC, api_version="2026-10")
+    assert settings.warnings(date(2027, 7, 2)) == []
+    [warning] = settings.warnings(date(2027, 7, 3))
     assert "2027-10-01" in warning
 
 
@@ -103,6 +103,6 @@ def test_a_version_that_is_about_to_end_is_said_in_time(shop: Recorded) -> None:
     ],
 )
 def test_settings_are_refused_with_the_path_of_the_key(keys: dict[str, Any], says: str) -> None:
-    given: dict[str, Any] = {"name": "shopify_de", "shop": "demo.myshopify.com", "credentials": STATIC} | keys
+    chosen: dict[str, Any] = {"name": "shopify_de", "shop": "demo.myshopify.com", "credentials": STATIC} | keys
     with pytest.raises(SettingsError, match=rf"channels\[shopify_de\]\.{says}"):
-        Settings(**given)
+        Settings(**chosen)

@@ -69,7 +69,7 @@ def decide(
     return plan(delivered, of, records, rules, NOON + timedelta(days=9))
 
 
-def told(planned: Plan) -> list[tuple[int, str, int]]:
+def summarise(planned: Plan) -> list[tuple[int, str, int]]:
     return [
         (row.shipment.parcel, row.shipment.tracking_number, units_of(row.shipment, "L1")) for row in planned.confirm
     ]
@@ -78,14 +78,14 @@ def told(planned: Plan) -> list[tuple[int, str, int]]:
 def test_a_delivery_and_its_backorder_are_two_parcels() -> None:
     first = delivery(1, piece(2))
     planned = decide(order(first, delivered=2, missing=1), goods(), [])
-    assert told(planned) == [(1, "A1", 2)]
+    assert summarise(planned) == [(1, "A1", 2)]
     shipment = planned.confirm[0].shipment
     assert (shipment.carrier, shipment.shipped_at, planned.confirm[0].key) == ("DHL", first.shipped_at, "1/1")
     records = record_all(planned)
     assert decide(order(first, delivered=2, missing=1), goods(), records).settled
     both = order(first, delivery(2, piece(1), numbers=("B2",)), delivered=3)
     for shown in (0, 2):  # the channel's answer may be older or newer than our confirmation
-        assert told(decide(both, goods(shown=shown), records)) == [(2, "B2", 1)]
+        assert summarise(decide(both, goods(shown=shown), records)) == [(2, "B2", 1)]
 
 
 def test_as_many_numbers_as_packages_are_pairs() -> None:
@@ -100,7 +100,7 @@ def test_as_many_numbers_as_packages_are_pairs() -> None:
     (loose,) = parcels_of(delivery(1, *pieces, piece(1), numbers=("X", "Y", "Z")))
     assert loose.more == ("Y", "Z")
     planned = decide(order(delivery(1, *pieces, numbers=("X", "Y")), delivered=3), goods(), [])
-    assert told(planned) == [(1, "X", 1), (2, "Y", 2)]
+    assert summarise(planned) == [(1, "X", 1), (2, "Y", 2)]
 
 
 def test_numbers_and_addresses_in_one_field() -> None:
@@ -122,18 +122,18 @@ def test_a_kit_is_whole_kits_and_leaves_with_its_last_component() -> None:
     """3 kits of 2 A and 1 B: 3 A and 1 B leave first, the rest later."""
     first = delivery(1, piece(3, product=1, own=False), piece(1, product=2, own=False))
     planned = decide(order(first, delivered=1), goods(), [])
-    assert told(planned) == [(1, "A1", 1)]
+    assert summarise(planned) == [(1, "A1", 1)]
     second = delivery(2, piece(3, product=1, own=False), piece(2, product=2, own=False), numbers=("B2",))
     both = order(first, second, delivered=3)
-    assert told(decide(both, goods(), record_all(planned))) == [(2, "B2", 2)]
-    assert told(decide(both, goods(), [])) == [(1, "A1", 1), (2, "B2", 2)]
+    assert summarise(decide(both, goods(), record_all(planned))) == [(2, "B2", 2)]
+    assert summarise(decide(both, goods(), [])) == [(1, "A1", 1), (2, "B2", 2)]
 
 
 def test_a_pack_of_six_is_one_unit_of_the_channel() -> None:
     first, second = delivery(1, piece(8)), delivery(2, piece(4), numbers=("B2",))
-    assert told(decide(order(first, delivered=8, ordered=12, missing=4), goods(2, pack=6), [])) == [(1, "A1", 1)]
+    assert summarise(decide(order(first, delivered=8, ordered=12, missing=4), goods(2, pack=6), [])) == [(1, "A1", 1)]
     both = order(first, second, delivered=12, ordered=12)
-    assert told(decide(both, goods(2, pack=6), [])) == [(1, "A1", 1), (2, "B2", 1)]
+    assert summarise(decide(both, goods(2, pack=6), [])) == [(1, "A1", 1), (2, "B2", 1)]
 
 
 def test_an_exchange_confirms_nothing_and_the_backorder_after_a_return_does() -> None:
@@ -143,12 +143,12 @@ def test_an_exchange_confirms_nothing_and_the_backorder_after_a_return_does() ->
     exchanged = order(first, again, delivered=2, missing=1)  # one came back and went out again, one is still missing
     assert decide(exchanged, goods(shown=2), records).settled
     backorder = order(first, again, delivered=2)  # one came back, and the third went out
-    assert told(decide(backorder, goods(shown=2), records)) == [(2, "B2", 1)]
+    assert summarise(decide(backorder, goods(shown=2), records)) == [(2, "B2", 1)]
 
 
 def test_units_confirmed_by_hand_are_not_confirmed_again() -> None:
     both = (delivery(1, piece(1)), delivery(2, piece(2), numbers=("B2",)))
-    assert told(decide(order(*both, delivered=3), goods(shown=1), [])) == [(1, "B2", 2)]
+    assert summarise(decide(order(*both, delivered=3), goods(shown=1), [])) == [(1, "B2", 2)]
     assert decide(order(both[0], delivered=1, missing=2), goods(shown=1), []).settled
     assert decide(order(*both, delivered=3), goods(shown=3), []).settled
 
@@ -157,25 +157,25 @@ def test_units_confirmed_by_hand_before_ours_are_counted_though_the_answer_is_ol
     """The answer shows what a person confirmed, and cannot show yet what we confirmed after it."""
     both = order(delivery(1, piece(1)), delivery(2, piece(1), numbers=("B2",)), delivered=2, ordered=2)
     planned = decide(both, goods(2, shown=1), [])
-    assert told(planned) == [(1, "B2", 1)]
+    assert summarise(planned) == [(1, "B2", 1)]
     sent = [msgspec.structs.replace(record, sent_at=NOON + timedelta(hours=5)) for record in record_all(planned)]
     assert decide(both, goods(2, shown=1), sent).settled
     assert decide(both, goods(2, shown=2, at=NOON + timedelta(hours=6)), sent).settled
     third = order(*both.deliveries, delivery(3, piece(1), numbers=("C3",)), delivered=3)
-    assert told(decide(third, goods(3, shown=1), sent)) == [(2, "C3", 1)]
-    assert told(decide(third, goods(3, shown=2, at=NOON + timedelta(hours=6)), sent)) == [(2, "C3", 1)]
+    assert summarise(decide(third, goods(3, shown=1), sent)) == [(2, "C3", 1)]
+    assert summarise(decide(third, goods(3, shown=2, at=NOON + timedelta(hours=6)), sent)) == [(2, "C3", 1)]
 
 
 def test_more_than_ordered_is_never_confirmed() -> None:
     planned = decide(order(delivery(1, piece(5)), delivered=5), goods(), [])
-    assert told(planned) == [(1, "A1", 3)]
+    assert summarise(planned) == [(1, "A1", 3)]
 
 
 def test_a_missing_number_and_an_unmapped_carrier_wait_and_the_others_go() -> None:
     bare, strange = delivery(1, piece(1), numbers=()), delivery(2, piece(1), method="Bote")
     delivered = order(bare, strange, delivery(3, piece(1), numbers=("C3",)), delivered=3)
     planned = decide(delivered, goods(), [])
-    assert told(planned) == [(1, "C3", 1)]
+    assert summarise(planned) == [(1, "C3", 1)]
     assert [reason.code for reason in planned.waits] == ["no_tracking", "unmapped_carrier"]
     rules = FulfilmentRules(carriers={"Bote": OtherCarrier(other="Hausbote"), "": "DHL"}, missing_tracking="send")
     shipments = [row.shipment for row in decide(delivered, goods(), record_all(planned), rules).confirm]
@@ -209,7 +209,7 @@ def test_a_parcel_that_was_not_begun_keeps_its_number_and_follows_odoo() -> None
     records = record_all(decide(order(delivery(1, piece(3)), delivered=3), goods(), []))
     waiting = [msgspec.structs.replace(record, begun=False, accepted=False) for record in records]
     renumbered = decide(order(delivery(1, piece(3), numbers=("Z9",)), delivered=3), goods(), waiting)
-    assert told(renumbered) == [(1, "Z9", 3)]
+    assert summarise(renumbered) == [(1, "Z9", 3)]
     assert renumbered.withdraw == ()
     gone = decide(order(delivery(1, piece(3), numbers=()), delivered=3), goods(), waiting)
     assert (gone.confirm, gone.withdraw) == ((), ("1/1",))

@@ -227,5 +227,5 @@ def test_without_a_choice_the_merchants_only_warehouse_feeds_the_channel() -> No
     ],
 )
 def test_settings_that_contradict_themselves_name_their_key(rules: InventoryRules, key: str) -> None:
-    assert [found for found, _ in rules.problems()] == [key]
+    assert [name for name, _ in rules.problems()] == [key]
     assert not list(InventoryRules().problems())

@@ -93,7 +93,7 @@ class Shop(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([20, 260, 310, 3700]))
     def pass_time(self, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)
-        for arrival in sorted(one for one in self.on_its_way if one[0] <= self.now):
+        for arrival in sorted(arrival for arrival in self.on_its_way if arrival[0] <= self.now):
             self.on_its_way.remove(arrival)
             self.arrive(*arrival[1:])
 

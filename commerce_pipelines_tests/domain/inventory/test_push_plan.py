@@ -19,8 +19,8 @@ def ago(minutes: float) -> datetime:
 
 
 def action(target: int | None, **belief: Any) -> str:
-    known = dict.fromkeys(BELIEF_COLUMNS) | {"key": "a", "last_status": "", "read_at": ago(600)} | belief
-    plan = difference(pd.DataFrame({"key": ["a"], "target": pd.array([target], "Int64")}), pd.DataFrame([known]), NOW)
+    listing = dict.fromkeys(BELIEF_COLUMNS) | {"key": "a", "last_status": "", "read_at": ago(600)} | belief
+    plan = difference(pd.DataFrame({"key": ["a"], "target": pd.array([target], "Int64")}), pd.DataFrame([listing]), NOW)
     return str(plan["action"].iloc[0])
 
 

@@ -4,9 +4,9 @@ from commerce_pipelines.domain.sales.completeness import Booked, Claim, compare
 
 
 def _make_claims(count: int, total: int = 8_431_27) -> list[Claim]:
-    each = [total // count] * count
-    each[-1] += total - sum(each)
-    return [Claim(order_id=f"o{i}", currency="EUR", total=amount) for i, amount in enumerate(each)]
+    amounts = [total // count] * count
+    amounts[-1] += total - sum(amounts)
+    return [Claim(order_id=f"o{i}", currency="EUR", total=amount) for i, amount in enumerate(amounts)]
 
 
 def _make_booked(claims: list[Claim], state: str = "sale") -> dict[str, Booked]:

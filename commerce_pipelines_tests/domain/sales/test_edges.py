@@ -52,9 +52,9 @@ def extra(kind: LineKind, amount: str, **more: Any) -> OrderLine:
     return line(amount, "", kind=kind, **more)
 
 
-def refused(given: Order, *args: Any, **named: Any) -> str:
+def refused(bad: Order, *args: Any, **named: Any) -> str:
     with pytest.raises(RecordError) as caught:
-        made(given, *args, **named)
+        made(bad, *args, **named)
     assert caught.value.fix
     return caught.value.code
 
@@ -121,7 +121,7 @@ def test_money(name: str) -> None:
     result = made(given_order, policy=JP if given_order.currency == "JPY" else OSS)
     assert taxes(result) == expected
     assert total(result) == given_order.total
-    assert len({one.line_id for one in result.lines}) == len(result.lines)
+    assert len({order_line.line_id for order_line in result.lines}) == len(result.lines)
 
 
 def to(country: str, postcode: str = "", **more: Any) -> Order:
@@ -335,10 +335,10 @@ def test_g39_days_of_a_clock_change(day: str, orders: int) -> None:
     """An order every half hour: each on exactly one day, the neighbours have 48."""
     middle = datetime.fromisoformat(f"{day}T12:00:00+00:00")
     instants = [middle + timedelta(minutes=30 * step) for step in range(-48 * 2, 48 * 2)]
-    found = Counter(business_day(instant, BERLIN).isoformat() for instant in instants)
+    counts = Counter(business_day(instant, BERLIN).isoformat() for instant in instants)
     before, _, after = (f"{(middle + timedelta(days=step)).date()}" for step in (-1, 0, 1))
-    assert (found[before], found[day], found[after]) == (48, orders, 48)
-    assert sum(found.values()) == len(instants)
+    assert (counts[before], counts[day], counts[after]) == (48, orders, 48)
+    assert sum(counts.values()) == len(instants)
 
 
 ANY_RATE = st.sampled_from([None, 190_000, 70_000])
@@ -375,12 +375,12 @@ def test_the_tax_of_each_rate_is_the_channels(
     lines += [OrderLine(line_id=f"d{number}", kind=LineKind.DISCOUNT, title="", quantity=1, amount=-amount)
               for number, amount in enumerate(amounts) if amount]  # fmt: skip
     result = made(order(*lines, currency=currency))
-    assert sum(one.amount for one in result.lines) == result.total
+    assert sum(order_line.amount for order_line in result.lines) == result.total
     share = 1 - sum(amounts) / goods if goods else 1
     sums = dict.fromkeys(expected, 0)
-    for one in result.lines:
-        assert one.tax
-        sums[one.tax.rate] += one.amount
+    for order_line in result.lines:
+        assert order_line.tax
+        sums[order_line.tax.rate] += order_line.amount
     for rate, charged in expected.items():
         shipped = freight if rate == 190_000 else 0
         assert abs(sums[rate] - shipped - charged * share) <= len(charges) * len(amounts) + 1, percent(rate)

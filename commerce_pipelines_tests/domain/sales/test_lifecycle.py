@@ -70,8 +70,8 @@ def entry(digest: str = "new", action: str = "created", total: int = 1000, base:
     ],
 )
 def test_step(status: str, booked: Sale | None, before: LedgerEntry | None, expected: Step, flag: str) -> None:
-    todo, said = step(status, "new", booked, before)
-    assert (todo, said.code if said else "") == (expected, flag)
+    todo, note = step(status, "new", booked, before)
+    assert (todo, note.code if note else "") == (expected, flag)
 
 
 @pytest.mark.parametrize("says", list(Says))

@@ -47,9 +47,13 @@ def test_g02_mixed_rates_under_one_discount() -> None:
 def test_g03_a_discount_that_does_not_divide_evenly() -> None:
     parts = [line("10.00", line_id=sku, sku=sku) for sku in ("A", "B", "BOOK")]
     result = made(order(*parts, off("10.00", line_id="d")))
-    assert [one.amount for one in result.lines if one.kind is LineKind.DISCOUNT] == [-334, -333, -333]
-    assert [one.line_id for one in result.lines][3:] == ["d-A", "d-B", "d-BOOK"]
-    assert [one.tax.rate for one in result.lines if one.tax][3:] == [190_000, 190_000, 70_000]
+    assert [order_line.amount for order_line in result.lines if order_line.kind is LineKind.DISCOUNT] == [
+        -334,
+        -333,
+        -333,
+    ]
+    assert [order_line.line_id for order_line in result.lines][3:] == ["d-A", "d-B", "d-BOOK"]
+    assert [order_line.tax.rate for order_line in result.lines if order_line.tax][3:] == [190_000, 190_000, 70_000]
     assert total(result) == 2000
 
 
@@ -92,12 +96,12 @@ def test_g14_g15_gift_cards() -> None:
     )
     assert (paid.total, taxes(paid)) == (8000, {190_000: 1277})
     sold = made(order(line("50.00", kind=LineKind.GIFT_CARD, sku="")))
-    assert [one.tax for one in sold.lines] == [None]
+    assert [order_line.tax for order_line in sold.lines] == [None]
     assert sold.lines[0].product_id == 0
 
 
 @pytest.mark.parametrize(
-    ("given", "regime", "expected"),
+    ("sold", "regime", "expected"),
     [
         (order(line("200.00", tax=0), country="FR", buyer=Buyer(vat_number=FR_NUMBER, is_business=True)),
          "reverse_charge", {0: 0}),
@@ -114,10 +118,10 @@ def test_g14_g15_gift_cards() -> None:
         (order(line("119.00"), shipping=None), "domestic", {190_000: 1900}),  # sold over the counter
     ],
 )  # fmt: skip
-def test_vat(given: Order, regime: str, expected: dict[int, int]) -> None:
-    result = made(given)
+def test_vat(sold: Order, regime: str, expected: dict[int, int]) -> None:
+    result = made(sold)
     assert (result.regime, taxes(result)) == (regime, expected)
-    assert total(result) == given.total
+    assert total(result) == sold.total
     assert result.evidence["rule"] if regime != "marketplace" else result.evidence["collected as"]
 
 
@@ -132,12 +136,12 @@ def test_g21_fba_departs_from_the_country_of_the_setting() -> None:
 
 def test_shipping_of_goods_at_several_rates_is_divided_by_their_value() -> None:
     result = made(order(line("75.00"), line("25.00", sku="BOOK"), shipping("4.95", line_id="s")))
-    assert [(one.line_id, one.amount) for one in result.lines[2:]] == [("s-19", 371), ("s-7", 124)]
+    assert [(order_line.line_id, order_line.amount) for order_line in result.lines[2:]] == [("s-19", 371), ("s-7", 124)]
     assert total(result) == 10_495
 
 
 @pytest.mark.parametrize(
-    ("given", "rules", "code", "says"),
+    ("bad", "rules", "code", "says"),
     [
         (order(line("1.00", sku="X-404")), SaleRules(), "unknown_sku", "X-404"),
         (order(line("1.00", sku="TWICE")), SaleRules(), "ambiguous_sku", "2 products"),
@@ -152,9 +156,9 @@ def test_shipping_of_goods_at_several_rates_is_divided_by_their_value() -> None:
          "channel_departure_country"),
     ],
 )  # fmt: skip
-def test_what_has_no_answer_is_refused_with_a_fix(given: Order, rules: SaleRules, code: str, says: str) -> None:
+def test_what_has_no_answer_is_refused_with_a_fix(bad: Order, rules: SaleRules, code: str, says: str) -> None:
     with pytest.raises(RecordError) as caught:
-        made(given, rules)
+        made(bad, rules)
     assert caught.value.code == code
     assert says in f"{caught.value.message} {caught.value.fix}"
 
@@ -170,7 +174,11 @@ def test_skus_are_trimmed_mapped_and_packed() -> None:
     result = made(
         order(line("60.00", sku="SIX-A", quantity=2), line("5.00", sku=" b-old "), line("7.00", sku=" A ")), rules
     )
-    assert [(one.product_code, one.quantity) for one in result.lines] == [("A", 12), ("B", 1), ("A", 1)]
+    assert [(order_line.product_code, order_line.quantity) for order_line in result.lines] == [
+        ("A", 12),
+        ("B", 1),
+        ("A", 1),
+    ]
 
 
 def test_the_first_route_that_fits_wins() -> None:
@@ -228,7 +236,7 @@ def test_no_minor_unit_is_lost_in_any_currency(
     extra += [OrderLine(line_id="s", kind=LineKind.SHIPPING, title="s", quantity=1, amount=freight)] if freight else []
     result = made(order(*lines, *extra, currency=currency))
     assert digits(currency) in (0, 2, 3)
-    assert sum(one.amount for one in result.lines) == result.total
-    assert len({one.line_id for one in result.lines}) == len(result.lines)
-    assert all(isinstance(one.amount, int) for one in result.lines)
+    assert sum(order_line.amount for order_line in result.lines) == result.total
+    assert len({order_line.line_id for order_line in result.lines}) == len(result.lines)
+    assert all(isinstance(order_line.amount, int) for order_line in result.lines)
     assert result.lines == made(order(*lines, *extra, currency=currency)).lines  # stable

@@ -20,7 +20,7 @@ def case(destination: str, departure: str = "DE", **more: object) -> VatCase:
 
 
 @pytest.mark.parametrize(
-    ("policy", "given", "regime", "country"),
+    ("policy", "asked", "regime", "country"),
     [
         (PLAIN, case("DE"), "domestic", "DE"),
         (OSS, case("FR"), "oss", "FR"),
@@ -47,14 +47,14 @@ def case(destination: str, departure: str = "DE", **more: object) -> VatCase:
         (VatPolicy(seller_country="CH"), case("CH", "CH"), "domestic", "CH"),
     ],
 )
-def test_regime(policy: VatPolicy, given: VatCase, regime: str, country: str) -> None:
-    decision = decide(given, policy)
+def test_regime(policy: VatPolicy, asked: VatCase, regime: str, country: str) -> None:
+    decision = decide(asked, policy)
     assert (decision.regime, decision.country) == (regime, country)
-    assert decision.evidence["departure"] == given.departure
+    assert decision.evidence["departure"] == asked.departure
 
 
 @pytest.mark.parametrize(
-    ("policy", "given", "code", "says"),
+    ("policy", "asked", "code", "says"),
     [
         (PLAIN, case("PL", "PL"), "not_registered", "vat.registrations"),
         (PLAIN, case("FR", "PL"), "not_registered", "vat.oss"),
@@ -65,9 +65,9 @@ def test_regime(policy: VatPolicy, given: VatCase, regime: str, country: str) ->
         (VatPolicy(seller_country="CH"), case("DE", "CH"), "unknown_import", "vat.ioss"),
     ],
 )
-def test_what_is_not_known_is_refused(policy: VatPolicy, given: VatCase, code: str, says: str) -> None:
+def test_what_is_not_known_is_refused(policy: VatPolicy, asked: VatCase, code: str, says: str) -> None:
     with pytest.raises(RecordError) as caught:
-        decide(given, policy)
+        decide(asked, policy)
     assert caught.value.code == code
     assert says in caught.value.message + caught.value.fix
 

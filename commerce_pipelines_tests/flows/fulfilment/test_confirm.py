@@ -63,7 +63,7 @@ def test_g91_a_delivery_is_told_once_with_its_tracking_number(lane: Lane, reques
     validate(lane, order_id, carrier_tracking_ref=DHL)
     done = tell(lane)
     assert (done.parcels, done.settled, dict(done.outcomes)) == (1, 1, {"accepted": 1})
-    (shipment,) = [one for one in desk.told if one.order_id == order_id]
+    (shipment,) = [parcel for parcel in desk.told if parcel.order_id == order_id]
     assert (shipment.tracking_number, shipment.carrier, shipment.carrier_name) == (DHL, "", "Spedition")
     assert shipment.shipped_at <= datetime.now(UTC)
     for whole in (False, True):
@@ -141,7 +141,7 @@ def test_a_corrected_number_reaches_the_channel_once(lane: Lane, request: pytest
 
     assert type_number("RIGHT2").corrections == 1
     tell(lane, whole=True)
-    assert [(one.tracking_number, one.parcel, reference) for one, reference in desk.corrected] == [
+    assert [(shipment.tracking_number, shipment.parcel, reference) for shipment, reference in desk.corrected] == [
         ("RIGHT2", 1, "ref-1")
     ]
     assert len(desk.told) == 1
@@ -189,7 +189,7 @@ def test_a_cancelled_order_is_not_confirmed_and_units_shown_as_shipped_are_not_t
     desk = desk_of(lane)
     for order_id in (cancelled, shown):
         validate(lane, order_id, carrier_tracking_ref=DHL)
-    lines = tuple(msgspec.structs.replace(one, shipped=1) for one in orders[1].lines)
+    lines = tuple(msgspec.structs.replace(line, shipped=1) for line in orders[1].lines)
     lane.put(later(orders[0], status=OrderStatus.CANCELLED), later(orders[1], lines=lines))
     lane.run()
     tell(lane)

@@ -55,7 +55,7 @@ def test_a_business_day_has_the_hours_of_its_zone(day: date, hours: int) -> None
 def test_no_run_is_longer_than_a_month() -> None:
     """322 days in one run are 1,610 events that Dagster writes before its first call."""
     first = date(2026, 1, 1)
-    found = spans([first + timedelta(days=number) for number in range(322)])
-    assert len(found) == 11
-    assert max((end - start).days for start, end in found) == 30
-    assert all(after[0] - before[1] == timedelta(days=1) for before, after in pairwise(found))
+    parts = spans([first + timedelta(days=number) for number in range(322)])
+    assert len(parts) == 11
+    assert max((end - start).days for start, end in parts) == 30
+    assert all(after[0] - before[1] == timedelta(days=1) for before, after in pairwise(parts))

@@ -356,9 +356,9 @@ def test_the_pulse_beats_when_something_is_left_to_offer_changes(warehouse: Ware
 def test_what_a_push_found_out_about_a_listing_is_remembered(warehouse: Warehouse, odoo: Odoo, shop: Shop) -> None:
     world = connections(warehouse, odoo, shop)
     read_listings(world, NAME)
-    found = {60 - 12: {"offer": "1", "shape": "old"}, 61 - 12: {"offer": "2"}}
+    references = {60 - 12: {"offer": "1", "shape": "old"}, 61 - 12: {"offer": "2"}}
     shop.fail = lambda push: PushOutcome(
-        key=push.listing.key, status="accepted", reference=found.get(push.quantity, {})
+        key=push.listing.key, status="accepted", reference=references.get(push.quantity, {})
     )
     for on_hand in (60, 61):
         odoo.stock["A", "WH"][0] = on_hand

@@ -30,9 +30,9 @@ def test_a_waiting_order_is_not_forgotten_by_another_days_proof(lane: Lane, requ
     lane.run(before=5)
     lane.prove(before=5)
     assert lane.prove().whole.complete
-    found = _read_verdict(lane)
-    assert (found.complete, found.settled, found.waiting) == (True, False, 1)
-    assert (found.proof.whole.orders_in_channel, found.proof.whole.sale_orders_in_odoo) == (2, 1)
+    judgement = _read_verdict(lane)
+    assert (judgement.complete, judgement.settled, judgement.waiting) == (True, False, 1)
+    assert (judgement.proof.whole.orders_in_channel, judgement.proof.whole.sale_orders_in_odoo) == (2, 1)
     lane.put(later(waits, lines=(line(),)))
     lane.run(before=5)
     lane.prove(before=5)
@@ -41,10 +41,10 @@ def test_a_waiting_order_is_not_forgotten_by_another_days_proof(lane: Lane, requ
 
 def test_an_explained_order_is_a_warning_in_words_and_no_error(lane: Lane, request: pytest.FixtureRequest) -> None:
     """Cancelled in Odoo by a person, paid in the channel: the note says so, so that nothing is missing."""
-    one, other = numbered(request, 2)
-    lane.put(lane.order(one), lane.order(other))
+    order_id, other = numbered(request, 2)
+    lane.put(lane.order(order_id), lane.order(other))
     lane.run()
-    odoo, sale = lane.connections.odoo, lane.ledger(one)["odoo_id"]
+    odoo, sale = lane.connections.odoo, lane.ledger(order_id)["odoo_id"]
     odoo.call("sale.order", "action_cancel", [sale])
     assert lane.run().reasons == {"cancelled_in_odoo": 1}
     lane.prove()
@@ -60,8 +60,8 @@ def test_an_explained_order_is_a_warning_in_words_and_no_error(lane: Lane, reque
     assert _check(_read_verdict(lane)).passed
 
 
-def _check(found: Verdict) -> dg.AssetCheckResult:
-    return complete(found, NAME, dg.AssetKey([NAME, "sale_orders"]))
+def _check(verdict: Verdict) -> dg.AssetCheckResult:
+    return complete(verdict, NAME, dg.AssetKey([NAME, "sale_orders"]))
 
 
 def test_a_lost_sale_stays_red_until_it_is_back(lane: Lane, request: pytest.FixtureRequest) -> None:
@@ -72,9 +72,9 @@ def test_a_lost_sale_stays_red_until_it_is_back(lane: Lane, request: pytest.Fixt
     odoo.call("sale.order", "action_cancel", [sale])
     lane.prove(before=5)
     lane.prove()
-    found = _read_verdict(lane)
-    assert (found.complete, found.proof.whole.missing) == (False, (old,))
-    assert found.proof.whole.money_difference == "16.90"
+    judgement = _read_verdict(lane)
+    assert (judgement.complete, judgement.proof.whole.missing) == (False, (old,))
+    assert judgement.proof.whole.money_difference == "16.90"
     assert red_days(lane.connections, NAME, lane.day) == [lane.day - timedelta(days=5)]
     odoo.call("sale.order", "action_draft", [sale])
     odoo.call("sale.order", "action_confirm", [sale])
@@ -111,16 +111,16 @@ def test_differences_of_two_days_do_not_make_up_for_each_other(lane: Lane, reque
         ]
         odoo.call("sale.order.line", "write", [line_id], vals={"price_unit": price})
     lane.prove(before=1)
-    found = _read_verdict(lane)
-    assert (found.complete, found.proof.whole.money_difference) == (False, "0.20")
+    judgement = _read_verdict(lane)
+    assert (judgement.complete, judgement.proof.whole.money_difference) == (False, "0.20")
 
 
 def test_answers_that_no_run_deals_with_are_told_after_an_hour(lane: Lane, request: pytest.FixtureRequest) -> None:
     from commerce_pipelines.flows.intake.pull import pull
 
-    (one,) = numbered(request)
+    (order_id,) = numbered(request)
     lane.run()
-    lane.put(lane.order(one))
+    lane.put(lane.order(order_id))
     pull(lane.connections, NAME, lane.day, lane.day + timedelta(days=1))
     assert _read_verdict(lane).settled
     late = _read_verdict(lane, seconds=RUN_GRACE.total_seconds() + 60)

@@ -13,7 +13,7 @@ def test_the_customers_account_leads_to_the_partner_whatever_they_are_called(lan
     """eBay's user name may change and its e-mail address is gone after 14 days; the account stays."""
     token = secrets.token_hex(6)
     odoo, address = lane.connections.odoo, f"{token}@example.com"
-    [known] = odoo.call("res.partner", "create", vals_list=[{"name": "Ada Byron", "email": address}])
+    [partner] = odoo.call("res.partner", "create", vals_list=[{"name": "Ada Byron", "email": address}])
     account: dict[str, Any] = {"account": f"eias-{token}"}
     buyers = {
         "mail": Buyer(name="Ada Byron", email=address, ref=f"ada-{token}", **account),
@@ -27,10 +27,10 @@ def test_the_customers_account_leads_to_the_partner_whatever_they_are_called(lan
         lane.put(order)
         lane.run()
         partners[name] = lane.sales(order.order_id)[0]["partner_id"]
-    assert [partners[name] for name in ("mail", "renamed", "nameless")] == [known] * 3
-    assert partners["other"] != known
+    assert [partners[name] for name in ("mail", "renamed", "nameless")] == [partner] * 3
+    assert partners["other"] != partner
     with lane.connections.warehouse.transaction() as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT customer, partner_id FROM commerce.customers WHERE partner_id = %s", (known,))
+        cursor.execute("SELECT customer, partner_id FROM commerce.customers WHERE partner_id = %s", (partner,))
         [(customer, _)] = cursor.fetchall()
     assert token not in customer
     assert customer == lane.connections.vault.subject_id(f"shopify:eias-{token}").hex()

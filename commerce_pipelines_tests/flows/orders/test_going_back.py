@@ -14,12 +14,12 @@ from commerce_pipelines_tests.doubles.lane import NAME, PAPER, Lane, later, line
 
 
 def codes(lane: Lane, order: Order) -> set[str]:
-    return {one.code for one in waiting(lane, order.order_id)}
+    return {record.code for record in waiting(lane, order.order_id)}
 
 
 def in_odoo(lane: Lane, request: pytest.FixtureRequest, **more: Any) -> Order:
-    (one,) = numbered(request)
-    order = lane.order(one, **more)
+    (order_id,) = numbered(request)
+    order = lane.order(order_id, **more)
     lane.put(order)
     assert lane.run().actions == {"created": 1}
     return order

@@ -30,8 +30,10 @@ def swiss(odoo: Server, connect: Any) -> Lane:
 
 def test_the_order_waits_for_the_rate_and_goes_on_with_it(swiss: Lane, currency: str) -> None:
     odoo = swiss.connections.odoo
-    (found,) = odoo.call("res.currency", "search", domain=[["name", "=", currency]], context={"active_test": False})
-    old = odoo.call("res.currency.rate", "search", domain=[["currency_id", "=", found]])
+    (currency_id,) = odoo.call(
+        "res.currency", "search", domain=[["name", "=", currency]], context={"active_test": False}
+    )
+    old = odoo.call("res.currency.rate", "search", domain=[["currency_id", "=", currency_id]])
     odoo.call("res.currency.rate", "unlink", ids=old)
     vienna = Address(name="Eve", street="Gasse 1", city="Wien", postcode="1010", country="AT")
     small, large = (
@@ -46,7 +48,7 @@ def test_the_order_waits_for_the_rate_and_goes_on_with_it(swiss: Lane, currency:
     for order in (small, large):
         (reason,) = waiting(swiss, order.order_id)
         assert (reason.code, reason.subject) == ("unknown_currency_rate", currency)
-    vals = {"name": swiss.day.isoformat(), "currency_id": found, "rate": 1.0, "company_id": odoo.who.company_id}
+    vals = {"name": swiss.day.isoformat(), "currency_id": currency_id, "rate": 1.0, "company_id": odoo.who.company_id}
     odoo.call("res.currency.rate", "create", vals_list=[vals])
     assert swiss.run().actions == {"created": 1, "refused": 1}
     assert [reason.code for reason in waiting(swiss, large.order_id)] == ["unknown_import"]

@@ -32,7 +32,7 @@ from commerce_pipelines_tests.doubles.lane import (
 def test_a_second_run_writes_nothing(lane: Lane, odoo: Server, request: pytest.FixtureRequest) -> None:
     """G34."""
     ids = numbered(request, 3)
-    lane.put(*(lane.order(one) for one in ids))
+    lane.put(*(lane.order(order_id) for order_id in ids))
     assert lane.run().actions == {"created": 3}
     before = len(odoo.calls or ())
     assert lane.run().actions == {"unchanged": 3}
@@ -42,42 +42,42 @@ def test_a_second_run_writes_nothing(lane: Lane, odoo: Server, request: pytest.F
 
 
 def test_an_edit_before_shipping_changes_the_same_order(lane: Lane, request: pytest.FixtureRequest) -> None:
-    (one,) = numbered(request)
-    first = lane.order(one)
+    (order_id,) = numbered(request)
+    first = lane.order(order_id)
     lane.put(first)
     lane.run()
-    before = lane.ledger(one)
+    before = lane.ledger(order_id)
     lane.put(later(first, lines=(line(3380, quantity=2), line(549, PAPER, line_id="2"))))
     assert lane.run().actions == {"changed": 1}
-    after = lane.ledger(one)
+    after = lane.ledger(order_id)
     assert (after["odoo_id"], after["amount_total"]) == (before["odoo_id"], 3929)
     assert lane.prove().whole.complete
 
 
 def test_old_news_changes_nothing(lane: Lane, request: pytest.FixtureRequest) -> None:
     """G33."""
-    (one,) = numbered(request)
-    old = lane.order(one)
+    (order_id,) = numbered(request)
+    old = lane.order(order_id)
     lane.put(later(old, lines=(line(3380, quantity=2),)))
     lane.run()
     lane.put(old)
     assert lane.run().actions == {"unchanged": 1}
-    assert lane.ledger(one)["amount_total"] == 3380
+    assert lane.ledger(order_id)["amount_total"] == 3380
 
 
 def test_cancelled_and_paid_again(lane: Lane, request: pytest.FixtureRequest) -> None:
-    (one,) = numbered(request)
-    order = lane.order(one)
+    (order_id,) = numbered(request)
+    order = lane.order(order_id)
     lane.put(order)
     lane.run()
     cancelled = later(order, status=OrderStatus.CANCELLED)
     lane.put(cancelled)
     assert lane.run().actions == {"cancelled": 1}
-    assert lane.ledger(one)["state"] == "cancel"
+    assert lane.ledger(order_id)["state"] == "cancel"
     assert lane.run().actions == {"cancelled": 1}
     lane.put(later(cancelled, status=OrderStatus.PAID))
     lane.run()
-    assert lane.ledger(one)["state"] == "sale"
+    assert lane.ledger(order_id)["state"] == "sale"
     assert lane.prove().whole.complete
 
 
@@ -96,25 +96,25 @@ def test_waiting_orders_and_tests_never_reach_odoo(lane: Lane, request: pytest.F
 def test_one_unknown_sku_waits_and_the_others_go_on(lane: Lane, request: pytest.FixtureRequest) -> None:
     """G46."""
     ids = numbered(request, 10)
-    lane.put(*(lane.order(one) for one in ids[:9]), lane.order(ids[9], line(sku="X-404")))
+    lane.put(*(lane.order(order_id) for order_id in ids[:9]), lane.order(ids[9], line(sku="X-404")))
     loaded = lane.run()
     assert loaded.actions == {"created": 9, "refused": 1}
     assert loaded.reasons == {"unknown_sku": 1}
-    (found,) = waiting(lane, ids[9])
-    assert "X-404" in found.message
-    assert found.blocking
+    (record,) = waiting(lane, ids[9])
+    assert "X-404" in record.message
+    assert record.blocking
     proof = lane.prove().whole
     assert (proof.complete, proof.exceptions, proof.sale_orders_in_odoo) == (True, 1, 9)
 
 
 def test_a_product_that_appears_heals_its_orders(lane: Lane, request: pytest.FixtureRequest) -> None:
     """G47."""
-    (one,) = numbered(request)
-    code = f"NEW-{one}"
-    lane.put(lane.order(one, line(sku=code)))
+    (order_id,) = numbered(request)
+    code = f"NEW-{order_id}"
+    lane.put(lane.order(order_id, line(sku=code)))
     lane.run()
     assert lane.run(again=False).actions == {"refused": 1}
-    assert waiting(lane, one)[0].tries == 1  # not tried again for nothing
+    assert waiting(lane, order_id)[0].tries == 1  # not tried again for nothing
     assert heal(lane.connections, NAME) == 0
     lane.connections.odoo.call(
         "product.product", "create", vals_list=[{"name": "New", "default_code": code, "type": "consu"}]
@@ -123,17 +123,17 @@ def test_a_product_that_appears_heals_its_orders(lane: Lane, request: pytest.Fix
     pending = lane.connections.landing(NAME, "orders").pending(lane.day, lane.day + timedelta(days=1))
     assert list(pending) == [lane.day]
     assert lane.run(again=False, pulled=False).actions == {"created": 1}
-    assert waiting(lane, one) == []
+    assert waiting(lane, order_id) == []
     date_order = lane.connections.odoo.call(
-        "sale.order", "read", [lane.ledger(one)["odoo_id"]], fields=["date_order"]
+        "sale.order", "read", [lane.ledger(order_id)["odoo_id"]], fields=["date_order"]
     )[0]["date_order"]  # fmt: skip
     assert date_order == f"{lane.noon:%Y-%m-%d %H:%M:%S}"
 
 
 def test_a_new_setting_heals_its_orders(connect: Any, request: pytest.FixtureRequest) -> None:
-    (one,) = numbered(request)
+    (order_id,) = numbered(request)
     before = connect()
-    order = before.order(one, line(sku="X-OLD"))
+    order = before.order(order_id, line(sku="X-OLD"))
     before.put(order)
     before.run()
     after = connect(f"skus: {{X-OLD: {MUG}}}, ")
@@ -143,21 +143,21 @@ def test_a_new_setting_heals_its_orders(connect: Any, request: pytest.FixtureReq
 
 
 def test_a_unit_that_odoo_lacks_waits_until_the_setting_is_right(connect: Any, request: pytest.FixtureRequest) -> None:
-    (one,) = numbered(request)
+    (order_id,) = numbered(request)
     before = connect(f"skus: {{PACKS: {{product: {MUG}, quantity: 2, unit: Fathoms}}}}, ")
-    order = before.order(one, line(1201, sku="PACKS", quantity=3))
+    order = before.order(order_id, line(1201, sku="PACKS", quantity=3))
     before.put(order)
     assert before.run().reasons == {"unknown_unit": 1}
-    (found,) = waiting(before, one)
-    assert "Fathoms" in found.message
-    assert "Pack of 6" in found.fix
+    (record,) = waiting(before, order_id)
+    assert "Fathoms" in record.message
+    assert "Pack of 6" in record.fix
     after = connect(f"skus: {{PACKS: {{product: {MUG}, quantity: 2, unit: Pack of 6}}}}, ")
     after.put(order)
     assert after.run().actions == {"created": 1}
-    assert waiting(after, one) == []
-    assert after.ledger(one)["amount_total"] == 1201
+    assert waiting(after, order_id) == []
+    assert after.ledger(order_id)["amount_total"] == 1201
     [row] = after.connections.odoo.call(
-        "sale.order.line", "search_read", domain=[["order_id", "=", after.ledger(one)["odoo_id"]]],
+        "sale.order.line", "search_read", domain=[["order_id", "=", after.ledger(order_id)["odoo_id"]]],
         fields=["product_uom_qty", "product_uom_id", "price_total"],
     )  # fmt: skip
     assert (row["product_uom_qty"], row["product_uom_id"][1], row["price_total"]) == (6, "Pack of 6", 12.01)
@@ -172,17 +172,17 @@ def test_a_unit_that_odoo_lacks_waits_until_the_setting_is_right(connect: Any, r
 def test_g89_an_oversold_order_is_loaded_flagged_and_the_note_goes_with_the_shortage(
     lane: Lane, request: pytest.FixtureRequest
 ) -> None:
-    (one,) = numbered(request)
-    lane.put(lane.order(one, line(10**9, quantity=10**7)))
+    (order_id,) = numbered(request)
+    lane.put(lane.order(order_id, line(10**9, quantity=10**7)))
     assert lane.run().reasons == {"oversold": 1}
-    (note,) = waiting(lane, one)
+    (note,) = waiting(lane, order_id)
     assert (note.code, note.blocking, note.subject) == ("oversold", False, MUG)
     assert lane.prove().whole.complete
     heal(lane.connections, NAME)
-    assert waiting(lane, one) == [note]
-    lane.connections.odoo.call("sale.order", "action_cancel", [lane.ledger(one)["odoo_id"]])
+    assert waiting(lane, order_id) == [note]
+    lane.connections.odoo.call("sale.order", "action_cancel", [lane.ledger(order_id)["odoo_id"]])
     heal(lane.connections, NAME)
-    assert waiting(lane, one) == []
+    assert waiting(lane, order_id) == []
 
 
 def test_a_person_replays_by_reason(lane: Lane, request: pytest.FixtureRequest) -> None:
@@ -194,7 +194,7 @@ def test_a_person_replays_by_reason(lane: Lane, request: pytest.FixtureRequest) 
     assert replay(lane.connections, NAME) == 2
     later_on = datetime.now(UTC) + timedelta(seconds=1)
     lane.run(again=False, now=later_on)
-    assert [waiting(lane, one)[0].tries for one in (a, b)] == [2, 2]
+    assert [waiting(lane, order_id)[0].tries for order_id in (a, b)] == [2, 2]
     assert lane.connections.landing(NAME, "orders").pending(lane.day, lane.day + timedelta(days=1)) == {}
 
 
@@ -207,7 +207,7 @@ def test_what_a_person_changed_in_odoo_is_flagged_not_undone(lane: Lane, request
     odoo.call("sale.order.line", "write", [line_id], vals={"price_unit": 15.0})
     odoo.call("sale.order", "action_cancel", [lane.ledger(b)["odoo_id"]])
     assert lane.run().actions == {"flagged": 2}
-    assert {waiting(lane, one)[0].code for one in (a, b)} == {"changed_in_odoo", "cancelled_in_odoo"}
+    assert {waiting(lane, order_id)[0].code for order_id in (a, b)} == {"changed_in_odoo", "cancelled_in_odoo"}
     assert not waiting(lane, a)[0].blocking
     proof = lane.prove().whole
     assert (proof.complete, proof.missing, proof.difference) == (True, (), {"EUR": 0})
@@ -220,7 +220,7 @@ def test_what_a_person_changed_in_odoo_is_flagged_not_undone(lane: Lane, request
 def test_a_dry_run_says_what_the_real_one_does(lane: Lane, odoo: Server, request: pytest.FixtureRequest) -> None:
     """G111."""
     ids = numbered(request, 5)
-    orders = [lane.order(one) for one in ids]
+    orders = [lane.order(order_id) for order_id in ids]
     lane.put(orders[0], orders[1])
     lane.run()
     lane.put(
@@ -235,29 +235,29 @@ def test_a_dry_run_says_what_the_real_one_does(lane: Lane, odoo: Server, request
 
 
 def test_the_story_of_an_order(lane: Lane, request: pytest.FixtureRequest) -> None:
-    (one,) = numbered(request)
-    order = lane.order(one)
+    (order_id,) = numbered(request)
+    order = lane.order(order_id)
     lane.put(order)
     lane.run()
     lane.put(later(order, lines=(line(3380, quantity=2),)))
     lane.run()
-    story = trace(lane.connections, NAME, one)
+    story = trace(lane.connections, NAME, order_id)
     text = repr(story)
     assert [event.what for event in story].count("answer received by pull") == 2
     assert "goods stay in the country" in text
-    assert lane.ledger(one)["name"] in text
+    assert lane.ledger(order_id)["name"] in text
     assert "Ada" not in text
     assert "example.com" not in text
-    assert "Ada Byron" in repr(trace(lane.connections, NAME, one, personal=True))
+    assert "Ada Byron" in repr(trace(lane.connections, NAME, order_id, personal=True))
 
 
 def test_already_shipped_history_is_booked_without_delivery(connect: Any, request: pytest.FixtureRequest) -> None:
-    (one,) = numbered(request)
+    (order_id,) = numbered(request)
     lane = connect("history_before: 2099-01-01, ")
-    lane.put(lane.order(one, shipped=Shipped.YES))
+    lane.put(lane.order(order_id, shipped=Shipped.YES))
     lane.run()
     (sale,) = lane.connections.odoo.call(
-        "sale.order", "read", [lane.ledger(one)["odoo_id"]], fields=["state", "picking_ids", "date_order"]
+        "sale.order", "read", [lane.ledger(order_id)["odoo_id"]], fields=["state", "picking_ids", "date_order"]
     )
     assert (sale["state"], sale["picking_ids"]) == ("sale", [])
     assert sale["date_order"] == f"{lane.noon:%Y-%m-%d %H:%M:%S}"
@@ -273,9 +273,9 @@ def test_any_sequence_of_news_ends_in_the_newest_revision(
     lane: Lane, news: list[tuple[int, str]], statuses: list[str]
 ) -> None:
     """Repeats, reordering and runs that die before their ledger is written: one order, in its newest state."""
-    one = f"sequence-{RUN}-{next(counter)}"
+    order_id = f"sequence-{RUN}-{next(counter)}"
     lane.channel.known.clear()
-    base = lane.order(one)
+    base = lane.order(order_id)
     states = [
         later(
             base,
@@ -290,13 +290,16 @@ def test_any_sequence_of_news_ends_in_the_newest_revision(
         lane.run()
         if then == "crash":  # after Odoo was written, before the ledger was
             with lane.connections.warehouse.transaction() as connection, connection.cursor() as cursor:
-                cursor.execute("DELETE FROM commerce.sale_orders WHERE order_id = %s", (one,))
+                cursor.execute("DELETE FROM commerce.sale_orders WHERE order_id = %s", (order_id,))
     newest = states[max(index for index, _ in news)]
-    found = lane.connections.odoo.call(
-        "sale.order", "search_read", domain=[["client_order_ref", "=", f"#{one}"]], fields=["state", "amount_total"]
+    rows = lane.connections.odoo.call(
+        "sale.order",
+        "search_read",
+        domain=[["client_order_ref", "=", f"#{order_id}"]],
+        fields=["state", "amount_total"],
     )
     if newest.status is OrderStatus.PAID:
-        assert [(sale["state"], round(sale["amount_total"] * 100)) for sale in found] == [("sale", newest.total)]
+        assert [(sale["state"], round(sale["amount_total"] * 100)) for sale in rows] == [("sale", newest.total)]
     else:
-        assert {sale["state"] for sale in found} <= {"cancel"}
-        assert len(found) <= 1
+        assert {sale["state"] for sale in rows} <= {"cancel"}
+        assert len(rows) <= 1

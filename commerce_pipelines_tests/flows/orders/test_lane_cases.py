@@ -52,9 +52,9 @@ def planned(lane: Lane) -> dict[str, int]:
 
 def test_g28_one_order_through_three_doors(connect: Any, request: pytest.FixtureRequest) -> None:
     """Five times by webhook, by a poll, by a backfill, while two runs load what there is: one order."""
-    (one,) = numbered(request)
+    (order_id,) = numbered(request)
     lanes = [connect(), connect()]
-    order = lanes[0].order(one)
+    order = lanes[0].order(order_id)
     for lane in lanes:
         lane.put(order)
         assert lane.connections.odoo  # each its own connection
@@ -72,8 +72,8 @@ def test_g28_one_order_through_three_doors(connect: Any, request: pytest.Fixture
         runs = [pool.submit(lane.run) for lane in lanes]
         pull(lanes[0].connections, NAME, start, start + timedelta(days=1))
         actions = [run.result().actions for run in runs]
-    assert all(sum(each.values()) == 1 and "refused" not in each for each in actions), actions
-    [sale] = lanes[0].sales(one)
+    assert all(sum(counts.values()) == 1 and "refused" not in counts for counts in actions), actions
+    [sale] = lanes[0].sales(order_id)
     assert (sale["state"], len(sale["picking_ids"])) == ("sale", 1)
     person = [["email_normalized", "=", order.buyer.email], ["parent_id", "=", False]]
     assert lanes[0].connections.odoo.call("res.partner", "search_count", domain=person) == 1
@@ -82,9 +82,9 @@ def test_g28_one_order_through_three_doors(connect: Any, request: pytest.Fixture
 
 def test_g42_three_days_without_a_run(lane: Lane, request: pytest.FixtureRequest) -> None:
     ids = numbered(request, 137)
-    for number, one in enumerate(ids):
+    for number, order_id in enumerate(ids):
         placed = lane.noon - timedelta(hours=72) * number / len(ids)
-        lane.put(lane.order(one, placed_at=placed, updated_at=placed))
+        lane.put(lane.order(order_id, placed_at=placed, updated_at=placed))
     days = (lane.day - business_day(lane.noon - timedelta(hours=72), ZONE)).days
     before = lane.prove(days).whole
     assert (before.complete, len(before.missing), before.difference) == (False, 137, {"EUR": 137 * 1690})
@@ -98,10 +98,10 @@ def test_g109_a_backfill_of_thirty_days_twice_beside_a_poll(
 ) -> None:
     ids = numbered(request, 40)
     lanes = [connect(), connect()]
-    for number, one in enumerate(ids):
+    for number, order_id in enumerate(ids):
         placed = lanes[0].noon - timedelta(hours=18) * number
         for lane in lanes:
-            lane.put(lane.order(one, placed_at=placed, updated_at=placed))
+            lane.put(lane.order(order_id, placed_at=placed, updated_at=placed))
     with ThreadPoolExecutor(2) as pool:  # the whole range, and the newest day, at once
         runs = [pool.submit(lanes[0].run, before=29), pool.submit(lanes[1].run)]
         assert all("refused" not in run.result().actions for run in runs)
@@ -119,7 +119,7 @@ def test_g48_two_products_with_one_code_wait_and_blanks_do_not(lane: Lane, reque
     lane.connections.odoo.call("product.product", "create", vals_list=[values, values])
     lane.put(lane.order(a, line(sku=twin)), lane.order(b, line(sku=f" {MUG}\t")), lane.order(c, line(sku=MUG.lower())))
     assert lane.run().actions == {"created": 1, "refused": 2}
-    assert [waiting(lane, one)[0].code for one in (a, c)] == ["ambiguous_sku", "unknown_sku"]
+    assert [waiting(lane, order_id)[0].code for order_id in (a, c)] == ["ambiguous_sku", "unknown_sku"]
 
 
 def test_g83_what_the_channels_warehouse_ships_for_a_shop_is_one_sale(
@@ -140,24 +140,24 @@ def test_g83_what_the_channels_warehouse_ships_for_a_shop_is_one_sale(
 
 
 def test_an_edit_of_the_address_alone_changes_it_and_no_money(lane: Lane, request: pytest.FixtureRequest) -> None:
-    (one,) = numbered(request)
-    order = lane.order(one)
+    (order_id,) = numbered(request)
+    order = lane.order(order_id)
     lane.put(order)
     lane.run()
-    [before] = lane.sales(one)
+    [before] = lane.sales(order_id)
     moved = Address(name="Ada Byron", street="Gasse 2", city="Ulm", postcode="89073", country="DE")
     lane.put(later(order, shipping=moved))
     assert planned(lane) == {"changed": 1}
     assert lane.run().actions == {"changed": 1}
-    [after] = lane.sales(one)
+    [after] = lane.sales(order_id)
     assert (after["id"], after["amount_total"], after["order_line"]) == (before["id"], 16.9, before["order_line"])
     assert lane.run().actions == {"unchanged": 1}
 
 
 def test_units_taken_back_down_to_none(lane: Lane, request: pytest.FixtureRequest) -> None:
     """A partial cancellation, another one that leaves nothing, and a line that comes again."""
-    (one,) = numbered(request)
-    order = lane.order(one, line(3380, quantity=2), line(549, PAPER, line_id="2"))
+    (order_id,) = numbered(request)
+    order = lane.order(order_id, line(3380, quantity=2), line(549, PAPER, line_id="2"))
     lane.put(order)
     lane.run()
     for lines in ((line(3380, quantity=2),), (), (line(1690),)):
@@ -165,8 +165,8 @@ def test_units_taken_back_down_to_none(lane: Lane, request: pytest.FixtureReques
         lane.put(order)
         assert planned(lane) == {"changed": 1}
         assert lane.run().actions == {"changed": 1}
-        assert lane.ledger(one)["amount_total"] == order.total
-        [sale] = lane.sales(one)
+        assert lane.ledger(order_id)["amount_total"] == order.total
+        [sale] = lane.sales(order_id)
         assert sale["state"] == "sale"
     assert lane.prove().whole.complete
 
@@ -188,13 +188,17 @@ def test_news_that_contradict_themselves_wait(lane: Lane, request: pytest.Fixtur
         lane.order(c, buyer=Buyer(), shipping=Address()),
     )  # fmt: skip
     assert lane.run().actions == {"refused": 1}  # the other two are not even staged
-    assert [waiting(lane, one)[0].code for one in (a, b, c)] == ["duplicate_line", "unbalanced", "no_destination"]
+    assert [waiting(lane, order_id)[0].code for order_id in (a, b, c)] == [
+        "duplicate_line",
+        "unbalanced",
+        "no_destination",
+    ]
 
 
 def test_a_cancellation_after_shipping_is_foretold_as_a_note(lane: Lane, request: pytest.FixtureRequest) -> None:
     """G59, G62: the dry run knows what has left."""
     a, b, c = numbered(request, 3)
-    orders = [lane.order(one) for one in (a, b, c)]
+    orders = [lane.order(order_id) for order_id in (a, b, c)]
     lane.put(*orders)
     lane.run()
     ship(lane, a)
@@ -205,7 +209,7 @@ def test_a_cancellation_after_shipping_is_foretold_as_a_note(lane: Lane, request
     )  # fmt: skip
     assert planned(lane) == {"flagged": 2, "cancelled": 1}
     assert lane.run().actions == {"flagged": 2, "cancelled": 1}
-    assert {one.code for key in (a, b) for one in waiting(lane, key)} == {
+    assert {record.code for order_id in (a, b) for record in waiting(lane, order_id)} == {
         "cancelled_after_shipping", "edited_after_shipping",
     }  # fmt: skip
     assert planned(lane) == lane.run().actions
@@ -249,13 +253,15 @@ def test_the_dry_run_is_what_the_run_does(lane: Lane, story: list[list[str]]) ->
     """G111, whatever happens to four orders at once."""
     ids = [f"story-{RUN}-{next(count)}" for _ in range(4)]
     lane.channel.known.clear()
-    orders = [lane.order(one) for one in ids]
+    orders = [lane.order(order_id) for order_id in ids]
     for changes in [["nothing"] * 4, *story]:
         orders = [apply(lane, order, change) for order, change in zip(orders, changes, strict=True)]
         lane.put(*orders)
-        foretold = {one.order_id: one.action for one in plan(lane.connections, NAME, lane.day, tomorrow(lane))}
+        foretold = {
+            outcome.order_id: outcome.action for outcome in plan(lane.connections, NAME, lane.day, tomorrow(lane))
+        }
         lane.run()
-        assert {one: lane.ledger(one)["action"] for one in ids} == foretold
+        assert {order_id: lane.ledger(order_id)["action"] for order_id in ids} == foretold
 
 
 def tomorrow(lane: Lane) -> date:

@@ -22,8 +22,8 @@ def marks(lane: Lane, order: Order) -> tuple[set[str], list[str]]:
 
 
 def in_odoo(lane: Lane, request: pytest.FixtureRequest, case: str = "", **more: Any) -> Order:
-    (one,) = numbered(request)
-    order = lane.order(one + case, **more)
+    (order_id,) = numbered(request)
+    order = lane.order(order_id + case, **more)
     lane.put(order)
     assert lane.run().actions == {"created": 1}
     return order
@@ -90,12 +90,12 @@ def deliveries(lane: Lane, order: Order) -> list[tuple[str, float]]:
     odoo = lane.connections.odoo
     ids = lane.sales(order.order_id)[0]["picking_ids"]
     rows = odoo.call("stock.picking", "read", ids, fields=["picking_type_id", "state", "move_ids"])
-    found = []
+    transfers = []
     for row in rows:
         if row["state"] not in ("done", "cancel"):
             moves = odoo.call("stock.move", "read", row["move_ids"], fields=["quantity"], load=None)
-            found.append((row["picking_type_id"][1].split(": ", 1)[-1], sum(move["quantity"] for move in moves)))
-    return found
+            transfers.append((row["picking_type_id"][1].split(": ", 1)[-1], sum(move["quantity"] for move in moves)))
+    return transfers
 
 
 def test_a_delivery_is_held_with_its_goods_until_it_is_paid(connect: Any, request: pytest.FixtureRequest) -> None:

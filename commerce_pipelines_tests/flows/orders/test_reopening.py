@@ -32,8 +32,8 @@ def carriers(odoo: Any, connect: Any) -> tuple[str, str, int]:
     """(name of one, name of another, id of a third) delivery method, made in the very Odoo."""
     client = connect().connections.odoo
     names = [f"Carrier {RUN} {letter}" for letter in "ABC"]
-    found = client.call("delivery.carrier", "search_read", domain=[["name", "in", names]], fields=["name"], load=None)
-    ids = {row["name"]: row["id"] for row in found}
+    rows = client.call("delivery.carrier", "search_read", domain=[["name", "in", names]], fields=["name"], load=None)
+    ids = {row["name"]: row["id"] for row in rows}
     if len(ids) < 3:
         [service] = client.call("product.product", "create", vals_list=[{"name": f"Fee {RUN}", "type": "service"}])
         made = client.call("delivery.carrier", "create",

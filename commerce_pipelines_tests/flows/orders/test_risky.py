@@ -138,11 +138,11 @@ def test_the_marketplace_is_asked_again_though_it_tells_of_no_change(
     lane.run()
     asked: list[str] = []
 
-    def one(order_id: str) -> bytes:
+    def fetch(order_id: str) -> bytes:
         asked.append(order_id)
         return msgspec.json.encode(lane.channel.known[order_id])
 
-    monkeypatch.setattr(lane.channel, "one", one)
+    monkeypatch.setattr(lane.channel, "fetch", fetch)
     now = lane.connections.instruments.now()
     assert ask_again(lane.connections, NAME, now).new == 0
     lane.channel.put(msgspec.structs.replace(order, review=None))

@@ -60,13 +60,13 @@ def amazon() -> list[bytes]:
 
 
 def ebay() -> list[bytes]:
-    found = []
+    answers = []
     for path in sorted((PAYLOADS / "ebay" / "rest_official_docs_samples").glob("*.json")):
         body = json.loads(path.read_bytes())
-        found += [json.dumps(order).encode() for order in body.get("orders", [body])]
+        answers += [json.dumps(order).encode() for order in body.get("orders", [body])]
     for path in sorted((PAYLOADS / "ebay" / "trading_xml").glob("*GetOrders*.xml")):
-        found += [etree.tostring(order) for order in etree.parse(path).iter("{*}Order")]
-    return found
+        answers += [etree.tostring(order) for order in etree.parse(path).iter("{*}Order")]
+    return answers
 
 
 @pytest.mark.parametrize(
@@ -84,19 +84,19 @@ def test_samples_go_through_a_lane_end_to_end(
     }
     with OdooStandIn(demo_database(CATALOGUE)) as odoo:
         settings = parse(SETTINGS % (odoo.url, seller))
-        given = samples()
-        read = translated(open_connections(settings, environ), name, given)
+        answers = samples()
+        read = translated(open_connections(settings, environ), name, answers)
         skus = {line.sku: MUG for order in read for line in order.lines if line.kind is LineKind.PRODUCT}
         channels = [
-            msgspec.structs.replace(one, skus=skus, titles={"*": MUG}) if one.name == name else one
-            for one in settings.channels
+            msgspec.structs.replace(account, skus=skus, titles={"*": MUG}) if account.name == name else account
+            for account in settings.channels
         ]
         connections = open_connections(msgspec.structs.replace(settings, channels=tuple(channels)), environ)
         _name_taxes(connections, name, read)
         with connections.warehouse.transaction() as connection:  # nobody is asked whose account it is
             accounts.add(connection, name, name, "", credentials_digest(connections, name))
         now, landed = datetime.now(UTC), Landed()
-        land(connections, name, Page(records=tuple(given), resume=None, watermark=now), "webhook", now, landed)
+        land(connections, name, Page(records=tuple(answers), resume=None, watermark=now), "webhook", now, landed)
         days = sorted(landed.days)
         start, end = days[0], days[-1] + timedelta(days=1)
         stage(connections, name, start, end)
@@ -108,10 +108,10 @@ def test_samples_go_through_a_lane_end_to_end(
             waiting = quarantine.open_exceptions(connection, name, "orders")
         proof = prove(connections, name, start, end, afresh=False).whole
     assert proof.complete, (proof, loaded)
-    assert all(one.code and one.message and one.fix for one in waiting)
-    assert proof.sale_orders_in_odoo >= sold, [(one.code, one.record_id, one.message) for one in waiting]
+    assert all(record.code and record.message and record.fix for record in waiting)
+    assert proof.sale_orders_in_odoo >= sold, [(record.code, record.record_id, record.message) for record in waiting]
     must = {row["order_id"] for row in records(orders) if is_sale(row)}
-    held = {one.record_id for one in waiting if one.blocking}
+    held = {record.record_id for record in waiting if record.blocking}
     assert proof.sale_orders_in_odoo + len(must & held) == len(must)
 
 
@@ -132,12 +132,12 @@ def _name_taxes(connections: Connections, name: str, read: list[Order]) -> None:
     connections.settings = msgspec.structs.replace(settings, channels=(channel,))
 
 
-def translated(connections: Connections, name: str, given: list[bytes]) -> list[Order]:
-    found = []
-    for raw in given:
+def translated(connections: Connections, name: str, answers: list[bytes]) -> list[Order]:
+    orders = []
+    for raw in answers:
         try:
-            found.append(connections.channel(name).orders.translate(raw))
+            orders.append(connections.channel(name).orders.translate(raw))
         except RecordError:
             continue
-    assert any(order.status is OrderStatus.PAID for order in found)
-    return found
+    assert any(order.status is OrderStatus.PAID for order in orders)
+    return orders

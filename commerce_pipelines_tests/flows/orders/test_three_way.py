@@ -30,7 +30,7 @@ def news(lane: Lane, order: Order, **changes: Any) -> tuple[Order, str, list[str
     after = later(order, **{"total": order.total, **changes})
     lane.put(after)
     lane.run()
-    return after, str(lane.ledger(order.order_id)["action"]), [one.code for one in waiting(lane, order.order_id)]
+    return after, str(lane.ledger(order.order_id)["action"]), [record.code for record in waiting(lane, order.order_id)]
 
 
 def booked(lane: Lane, order: Order) -> dict[str, Any]:
@@ -67,9 +67,9 @@ def told_less(order: Order, parts: frozenset[str]) -> dict[str, Any]:
 
 
 FIELDS = [
-    "shipping", "billing", "buyer", *(f"buyer.{one}" for one in ("ref", "name", "email", "phone", "company")),
-    *(f"{part}.{one}" for part in ("shipping", "billing")
-      for one in ("name", "company", "street", "street2", "city", "postcode", "state", "country", "phone")),
+    "shipping", "billing", "buyer", *(f"buyer.{field}" for field in ("ref", "name", "email", "phone", "company")),
+    *(f"{part}.{field}" for part in ("shipping", "billing")
+      for field in ("name", "company", "street", "street2", "city", "postcode", "state", "country", "phone")),
 ]  # fmt: skip
 
 
@@ -124,7 +124,7 @@ def test_an_erased_buyer_whose_order_comes_back_keeps_partner_and_address(lane: 
     news(lane, gone, status=OrderStatus.PAID, shipping=Address(country="DE"), buyer=Buyer())
     after = booked(lane, order)
     assert after["state"] == "sale"
-    assert [after[one] for one in COLUMNS[3:6]] == [before[one] for one in COLUMNS[3:6]]
+    assert [after[column] for column in COLUMNS[3:6]] == [before[column] for column in COLUMNS[3:6]]
 
 
 def test_another_place_without_a_street_is_noted(lane: Lane) -> None:
@@ -241,7 +241,7 @@ def test_what_a_person_restored_is_no_note_any_more(lane: Lane) -> None:
     odoo, lines = lane.connections.odoo, booked(lane, order)["order_line"]
     odoo.call("sale.order.line", "write", lines, vals={"price_unit": 10.0})
     lane.run()
-    assert [one.code for one in waiting(lane, order.order_id)] == ["changed_in_odoo"]
+    assert [record.code for record in waiting(lane, order.order_id)] == ["changed_in_odoo"]
     odoo.call("sale.order.line", "write", lines, vals={"price_unit": 16.9})
     lane.run()
     assert waiting(lane, order.order_id) == []
@@ -380,7 +380,7 @@ def test_a_new_address_is_followed_or_noted_whatever_the_order_is(lane: Lane, od
         return
     assert (action, codes) == ("changed", [])
     assert after["partner_shipping_id"] != before["partner_shipping_id"]
-    assert [one["partner_id"] for one in after["deliveries"]] == [after["partner_shipping_id"]]
+    assert [delivery["partner_id"] for delivery in after["deliveries"]] == [after["partner_shipping_id"]]
     assert after["lines"] == before["lines"]
     assert news(lane, moved)[1:] == ("unchanged", [])
 

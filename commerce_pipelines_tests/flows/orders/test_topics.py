@@ -52,7 +52,7 @@ def test_healing_and_replay_of_orders_leave_returns_alone(lane: Lane, request: p
     assert replay(lane.connections, NAME, now=NOW) == 0
     refuse(lane, "orders", order_id)
     assert heal(lane.connections, NAME, NOW) == 1
-    assert [one.retry_at for one in waiting(lane, order_id)] == [NOW]
+    assert [record.retry_at for record in waiting(lane, order_id)] == [NOW]
     with lane.connections.warehouse.transaction() as connection:
         (other,) = quarantine.open_exceptions(connection, NAME, "returns")
     assert other.retry_at is None

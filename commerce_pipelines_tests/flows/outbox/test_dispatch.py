@@ -99,8 +99,8 @@ def test_a_state_ends_at_the_newest_body(
     market.catch_up()
     for _ in range(3):
         later(warehouse)
-        known = certain(warehouse, Kind.CONTENT)
-        wish(warehouse, Kind.CONTENT, *(want for want in newest if known.get(want.key) != digest(want.body)))
+        held = certain(warehouse, Kind.CONTENT)
+        wish(warehouse, Kind.CONTENT, *(want for want in newest if held.get(want.key) != digest(want.body)))
         send(warehouse, market, Kind.CONTENT)
     assert market.states == {want.key: want.body for want in newest}
     assert certain(warehouse, Kind.CONTENT) == {want.key: digest(want.body) for want in newest}

@@ -21,8 +21,8 @@ LINE = ["document_type", "repartition_type", "tag_ids", "account_id"]
 @pytest.fixture
 def tag(world: World) -> Iterator[int]:
     """The tag of l10n_eu_oss. A database without that module gets what its data file holds, for this test."""
-    if found := tag_of(world.client):
-        yield found
+    if tag := tag_of(world.client):
+        yield tag
         return
     made = world.create("account.account.tag", name="OSS", applicability="taxes")
     vals = {"module": "l10n_eu_oss", "name": "tag_oss", "model": "account.account.tag", "res_id": made}

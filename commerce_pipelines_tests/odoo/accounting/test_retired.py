@@ -43,7 +43,7 @@ def test_an_archived_tax_is_not_chosen_and_named(world: World, archive: Archive)
     def order() -> object:
         return draft(line("1", mug, 1, 12700, key), regime="oss", tax_country="HU")
 
-    assert [one.action for one in world.load(order())] == ["created"]  # type: ignore[arg-type]
+    assert [outcome.action for outcome in world.load(order())] == ["created"]  # type: ignore[arg-type]
     name = archive("account.tax", tax_xid(key))
     [refused] = world.load(order())  # type: ignore[arg-type]
     assert (refused.action, refused.code) == ("refused", "unknown_tax")
@@ -121,7 +121,7 @@ def test_a_regimes_first_tax_is_made_once_whatever_the_price_basis(world: World)
     mug = world.product()
     world.transport.calls.clear()
     orders = [draft(line("1", mug, 1, 1000, key), regime="marketplace", tax_country="") for key in REGIME]
-    assert [one.action for one in world.load(*orders)] == ["created", "created"]
+    assert [outcome.action for outcome in world.load(*orders)] == ["created", "created"]
     assert world.transport.calls.count(("account.tax", "load")) == 1
     [tax] = read_ids(world.client, "account.tax", ["tax_marketplace"]).values()
     assert len(repartition(world, tax)) == 4
@@ -132,7 +132,7 @@ def test_a_tax_whose_answer_was_lost_has_its_lines_once(world: World, key: TaxKe
     forget(world, "account.tax", tax_xid(key))
     world.transport.lose[("account.tax", "load")] = 1
     order = draft(line("1", world.product(), 1, 12100, key), regime=key.regime, tax_country=key.country)
-    assert [one.action for one in world.load(order)] == ["created"]
+    assert [outcome.action for outcome in world.load(order)] == ["created"]
     [tax] = read_ids(world.client, "account.tax", [tax_xid(key)]).values()
     assert len(repartition(world, tax)) == 4
     assert world.lines(order)[0]["tax_ids"] == [tax]
@@ -140,10 +140,10 @@ def test_a_tax_whose_answer_was_lost_has_its_lines_once(world: World, key: TaxKe
 
 def forget(world: World, model: str, name: str) -> None:
     """The record of an external id is left to itself, so that a new one has to be made."""
-    found = read_ids(world.client, model, [name])
-    if found:
+    ids = read_ids(world.client, model, [name])
+    if ids:
         label = f"Old {secrets.token_hex(4)}"
-        world.call(model, "write", ids=list(found.values()), vals={"active": False, "name": label})
+        world.call(model, "write", ids=list(ids.values()), vals={"active": False, "name": label})
         rows = world.call("ir.model.data", "search", domain=[["module", "=", "commerce_pipelines"],
                                                              ["name", "=like", f"{name}%"]])  # fmt: skip
         world.call("ir.model.data", "unlink", ids=rows)

@@ -33,14 +33,14 @@ def test_every_regime_with_its_tax_and_fiscal_position(world: World) -> None:
     for name, (key, amount, tax, _) in CASES.items():
         total = amount if key.included else amount + tax
         drafts[name] = draft(line("1", mug, 1, amount, key), total=total, regime=key.regime, tax_country=key.country)
-    outcomes = {one.order_id: one for one in world.load(*drafts.values())}
+    outcomes = {outcome.order_id: outcome for outcome in world.load(*drafts.values())}
     for name, (_, _, tax, position) in CASES.items():
         outcome = outcomes[drafts[name].order_id]
         assert (outcome.action, outcome.amount_total, outcome.amount_tax) == ("created", drafts[name].total, tax), name
         row = world.order(drafts[name], "fiscal_position_id")
         assert (row["fiscal_position_id"] or [0, ""])[1] == position, name
     world.transport.calls.clear()
-    assert {one.action for one in world.load(*drafts.values())} == {"unchanged"}
+    assert {outcome.action for outcome in world.load(*drafts.values())} == {"unchanged"}
     assert world.transport.writes() == []
 
 
@@ -62,7 +62,7 @@ def test_a_twin_books_to_the_same_accounts_and_tags_as_its_pattern(world: World)
     )
     assert twin["price_include"]
     assert (twin["tax_group_id"], twin["country_id"]) == (pattern["tax_group_id"], pattern["country_id"])
-    lines = [repartition(world, int(str(one["id"]))) for one in (twin, pattern)]
+    lines = [repartition(world, int(str(tax["id"]))) for tax in (twin, pattern)]
     assert lines[0] == lines[1]
     assert any(account for _, _, _, account, _ in lines[0])
 
@@ -114,10 +114,10 @@ def test_nothing_is_created_where_settings_forbid_it(world: World, connected: Co
         draft(line("1", world.product(), 1, 10000), regime="oss", tax_country="LU"),
         draft(line("1", world.product(), 1, 10000), currency="ZAR"),
     )
-    assert [one.code for one in outcomes] == ["unknown_tax", "unknown_fiscal_position", "inactive_currency"]
+    assert [outcome.code for outcome in outcomes] == ["unknown_tax", "unknown_fiscal_position", "inactive_currency"]
     assert strict.transport.writes() == []
 
 
 def test_a_domestic_rate_that_no_tax_has_is_not_invented(world: World) -> None:
     order = draft(line("1", world.product(), 1, 10000, TaxKey("DE", 98_760, True, "domestic")))
-    assert [one.code for one in world.load(order)] == ["unknown_tax"]
+    assert [outcome.code for outcome in world.load(order)] == ["unknown_tax"]

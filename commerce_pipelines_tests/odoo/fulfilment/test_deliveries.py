@@ -23,7 +23,7 @@ def sold(world: World, *quantities: int, phone: str = "+49 30 123456") -> SaleDr
 
 
 def read(world: World, *drafts: SaleDraft) -> list[DeliveredOrder]:
-    return list(read_orders(world.client, [world.order(one)["id"] for one in drafts]).values())
+    return list(read_orders(world.client, [world.order(order)["id"] for order in drafts]).values())
 
 
 def ship(world: World, order: SaleDraft, units: dict[int, float] | None = None, **vals: Any) -> int:
@@ -78,7 +78,7 @@ def test_the_delivery_method_and_where_it_is_tracked(world: World) -> None:
     carrier = world.create("delivery.carrier", name="DHL Paket", product_id=product, tracking_url=url)
     order = sold(world, 1)
     ship(world, order, carrier_id=carrier, carrier_tracking_ref="X1")
-    ((delivery,),) = (one.deliveries for one in read(world, order))
+    ((delivery,),) = (order.deliveries for order in read(world, order))
     assert (delivery.method, delivery.numbers, delivery.url) == ("DHL Paket", ("X1",), "https://track.example/?id=X1")
 
 
@@ -88,7 +88,7 @@ def test_what_lies_in_which_package(world: World) -> None:
     picking = moves[0]["picking_id"]
     [package] = world.call("stock.picking", "action_put_in_pack", ids=[picking], package_name=f"P-{order.order_id}")
     ship(world, order, carrier_tracking_ref="X1")
-    ((delivery,),) = (one.deliveries for one in read(world, order))
+    ((delivery,),) = (order.deliveries for order in read(world, order))
     assert package
     assert {piece.package for piece in delivery.pieces} == {f"P-{order.order_id}"}
     (parcel,) = parcels_of(delivery)
@@ -123,7 +123,7 @@ def test_calls_do_not_grow_with_deliveries(world: World) -> None:
         ship(world, order)
     counts = []
     for some in (drafts[:1], drafts):
-        sales = [world.order(one)["id"] for one in some]
+        sales = [world.order(order)["id"] for order in some]
         before = len(world.transport.calls)
         assert len(read_orders(world.client, sales)) == len(some)
         counts.append(len(world.transport.calls) - before)

@@ -54,7 +54,7 @@ def test_a_lot_counts_until_the_day_before_its_removal(world: World) -> None:
     place = {"product_id": product[0], "location_id": home["lot_stock_id"]}
     days = [midnight, midnight + timedelta(hours=23, minutes=59), midnight + timedelta(days=1)]
     lots = [lot(world, product[0], day) for day in days]
-    put(world, [{**place, "lot_id": one, "quantity": 10**at} for at, one in enumerate(lots)])
+    put(world, [{**place, "lot_id": lot, "quantity": 10**at} for at, lot in enumerate(lots)])
     assert level(world, product[1])[home["code"]]["free"] == free_in_odoo(world, [product[0]], home)[product[0]] == 100
 
 

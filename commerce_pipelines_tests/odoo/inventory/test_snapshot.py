@@ -39,9 +39,9 @@ def main_warehouse(world: World) -> dict[str, Any]:
 def other_warehouse(world: World) -> dict[str, Any]:
     fields, code = ["code", "name", "lot_stock_id"], "FBA"
     for _ in range(2):
-        found = world.call("stock.warehouse", "search_read", domain=[["code", "=", code]], fields=fields, load=None)
-        if found:
-            return dict(found[0])
+        rows = world.call("stock.warehouse", "search_read", domain=[["code", "=", code]], fields=fields, load=None)
+        if rows:
+            return dict(rows[0])
         world.create("stock.warehouse", name="FBA", code=code)
     raise AssertionError
 
@@ -142,17 +142,17 @@ def test_a_kit_is_counted_by_its_components_in_their_units(world: World) -> None
 def test_only_changed_references_are_read_again(world: World) -> None:
     product, gone = world.product(stock=1), world.product(stock=1)
     first = read_stock(world.client)
-    known = Catalogue(first.codes, datetime.now(UTC))
+    catalogue = Catalogue(first.codes, datetime.now(UTC))
     world.transport.calls.clear()
     quiet = Catalogue(first.codes, datetime.now(UTC) + timedelta(minutes=11))  # as if all was written long before
-    assert read_stock(world.client, quiet).codes == read_stock(world.client, known).codes == first.codes
+    assert read_stock(world.client, quiet).codes == read_stock(world.client, catalogue).codes == first.codes
     asked = [call for call in world.transport.calls if call == ("product.product", "formatted_read_group")]
     assert len(asked) == 1 + 2, "one question where nothing changed"
     assert world.transport.writes() == []
     renamed = f"T-{secrets.token_hex(4)}".upper()
     world.call("product.product", "write", ids=[product[0]], vals={"default_code": renamed})
     world.call("product.product", "write", ids=[gone[0]], vals={"active": False})
-    third = read_stock(world.client, known)
+    third = read_stock(world.client, catalogue)
     assert third.codes[product[0]] == renamed
     assert gone[0] not in third.codes
 
@@ -175,8 +175,8 @@ def test_an_answer_that_is_no_columns_is_an_error(answer: Any) -> None:
 
 def test_the_number_of_calls_does_not_grow_with_the_stock(world: World) -> None:
     read_stock(world.client)
-    known = Catalogue(read_stock(world.client).codes, datetime.now(UTC))
+    catalogue = Catalogue(read_stock(world.client).codes, datetime.now(UTC))
     world.transport.calls.clear()
-    read_stock(world.client, known)
+    read_stock(world.client, catalogue)
     assert world.transport.calls.count(("stock.quant", "formatted_read_group")) == 1
     assert len(world.transport.calls) <= 13

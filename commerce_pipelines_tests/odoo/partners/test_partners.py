@@ -31,8 +31,8 @@ class Sales:
 
     def parties(self, *drafts: SaleDraft) -> list[tuple[int, int, int]]:
         outcomes = self.world.load(*drafts)
-        assert [one.action for one in outcomes] == ["created"] * len(drafts), outcomes
-        rows = [self.world.order(one, *PARTIES) for one in drafts]
+        assert [outcome.action for outcome in outcomes] == ["created"] * len(drafts), outcomes
+        rows = [self.world.order(draft, *PARTIES) for draft in drafts]
         return [tuple(row[field][0] for field in PARTIES) for row in rows]
 
     def partner(self, partner: int) -> dict[str, Any]:
@@ -95,8 +95,8 @@ def test_of_two_partners_with_one_email_the_oldest_is_taken_and_said(world: Worl
 
 def test_a_relay_address_is_no_identity(world: World) -> None:
     sales, relay = Sales(world), mail()
-    one = Buyer(name="Anna", email=relay, email_is_relay=True)
-    first, second = sales.parties(sales.draft(buyer=one), sales.draft(buyer=one))
+    buyer = Buyer(name="Anna", email=relay, email_is_relay=True)
+    first, second = sales.parties(sales.draft(buyer=buyer), sales.draft(buyer=buyer))
     assert first[0] != second[0]
 
 
@@ -194,15 +194,15 @@ def test_an_invalid_vat_number_is_left_out_and_said(world: World) -> None:
 
 def test_an_empty_vat_number_is_filled_only_where_the_names_agree(world: World) -> None:
     sales, mails = Sales(world), [mail() for _ in range(4)]
-    one = world.create("res.partner", name="ACME SARL", email=mails[0], country_id=False)
-    given = world.create("res.partner", name="ACME SARL", email=mails[1], vat="DE136695976")
+    login = world.create("res.partner", name="ACME SARL", email=mails[0], country_id=False)
+    supplier = world.create("res.partner", name="ACME SARL", email=mails[1], vat="DE136695976")
     victim = world.create("res.partner", name="Victim GmbH", email=mails[2], is_company=True)
     contact = world.create("res.partner", name="ACME SARL", email=mails[3], parent_id=victim)
-    buyers = [Buyer(name="Bob", company="Acme  sarl", email=each, vat_number="FR40303265045") for each in mails]
+    buyers = [Buyer(name="Bob", company="Acme  sarl", email=mail, vat_number="FR40303265045") for mail in mails]
     outcomes = world.load(*(sales.draft(buyer=buyer) for buyer in buyers))
     noted = [[flag.code for flag in outcome.flags] for outcome in outcomes]
     assert noted == [[], *[["vat_number_of_another"]] * 3]
-    numbers = [sales.partner(partner)["vat"] for partner in (one, given, victim, contact)]
+    numbers = [sales.partner(partner)["vat"] for partner in (login, supplier, victim, contact)]
     assert numbers == ["FR40303265045", "DE136695976", False, False]
 
 
@@ -217,11 +217,11 @@ def test_users_and_suppliers_are_never_the_buyer(world: World) -> None:
     supplier = world.create("res.partner", name="Supplier", email=mails[1], supplier_rank=1)
     firm = world.create("res.partner", name="Supplier Inc", is_company=True, supplier_rank=3)
     contact = world.create("res.partner", name="Accounts", email=mails[2], parent_id=firm)
-    buyers = [Buyer(name=each, email=each, vat_number="FR40303265045") for each in mails]
+    buyers = [Buyer(name=mail, email=mail, vat_number="FR40303265045") for mail in mails]
     drafts = [sales.draft(buyer=buyer) for buyer in buyers]
     parties = sales.parties(*drafts)
     assert not {parts[0] for parts in parties} & {login, supplier, firm, contact}
-    assert [sales.partner(one)["vat"] for one in (login, supplier, firm, contact)] == [False] * 4
+    assert [sales.partner(partner)["vat"] for partner in (login, supplier, firm, contact)] == [False] * 4
     # nor one that we made ourselves, once it has become one of them
     ours = parties[3][0]
     world.call("res.partner", "write", ids=[ours], vals={"supplier_rank": 1})
@@ -247,9 +247,9 @@ def _create_portal_users(world: World) -> list[int]:
 )
 def test_both_spellings_of_an_address_are_one(world: World, in_odoo: str, in_order: str) -> None:
     sales, token = Sales(world), secrets.token_hex(3)
-    known = world.create("res.partner", name="Anna", email=_build_idna(in_odoo, token))
+    partner = world.create("res.partner", name="Anna", email=_build_idna(in_odoo, token))
     [parties] = sales.parties(sales.draft(buyer=Buyer(name="Anna", email=_build_idna(in_order, token))))
-    assert parties[0] == known
+    assert parties[0] == partner
 
 
 def _build_idna(address: str, token: str) -> str:

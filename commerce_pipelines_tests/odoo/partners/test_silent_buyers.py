@@ -38,11 +38,11 @@ def test_a_company_is_known_by_its_vat_number(world: World, relay: bool) -> None
 def test_an_own_address_comes_before_the_vat_number_and_a_wrong_number_is_none(world: World) -> None:
     sales, number, address = Sales(world), french_number(), mail()
     firm = world.create("res.partner", name="ACME SARL", is_company=True, vat=number)
-    known = world.create("res.partner", name="Other", email=address)
+    partner = world.create("res.partner", name="Other", email=address)
     buyers = [Buyer(name="Other", email=address, vat_number=number), Buyer(name="Bob", vat_number=number[:-1])]
     mailed, wrong = sales.parties(*(sales.draft(buyer=buyer) for buyer in buyers))
-    assert mailed[0] == known
-    assert wrong[0] not in (firm, known)
+    assert mailed[0] == partner
+    assert wrong[0] not in (firm, partner)
 
 
 def test_suppliers_and_several_of_one_number(world: World) -> None:
@@ -50,7 +50,7 @@ def test_suppliers_and_several_of_one_number(world: World) -> None:
     supplier = world.create("res.partner", name="ACME", is_company=True, vat=number, supplier_rank=1)
     older = world.create("res.partner", name="A", is_company=True, vat=shared)
     world.create("res.partner", name="B", is_company=True, vat=shared)
-    orders = [sales.draft(buyer=Buyer(name="Bob", vat_number=each)) for each in (number, shared)]
+    orders = [sales.draft(buyer=Buyer(name="Bob", vat_number=vat_number)) for vat_number in (number, shared)]
     first, second = world.load(*orders)
     assert first.partner_id not in (0, supplier)
     assert (second.partner_id, [flag.code for flag in second.flags]) == (older, ["duplicate_partner"])
@@ -59,18 +59,18 @@ def test_suppliers_and_several_of_one_number(world: World) -> None:
 
 def test_the_channels_own_id_of_a_customer_leads_to_the_partner_of_earlier_orders(world: World) -> None:
     sales, customer, address = Sales(world), secrets.token_hex(16), mail()
-    known = world.create("res.partner", name="Anna Muster", email=address)
+    partner = world.create("res.partner", name="Anna Muster", email=address)
     [first] = world.load(sales.draft(buyer=Buyer(name="Anna Muster", email=address), customer=customer))
-    assert first.partner_id == known
-    silent = {"customer": customer, "customer_partner": known, "shipping": COLOGNE}
+    assert first.partner_id == partner
+    silent = {"customer": customer, "customer_partner": partner, "shipping": COLOGNE}
     named, nameless = sales.parties(
         sales.draft(buyer=Buyer(name="Anna M."), **silent),
         sales.draft(buyer=Buyer(), **{**silent, "shipping": Address(city="Köln", country="DE")}),
     )
-    assert (named[0], nameless[0]) == (known, known)
-    world.call("res.partner", "write", ids=[known], vals={"active": False})
+    assert (named[0], nameless[0]) == (partner, partner)
+    world.call("res.partner", "write", ids=[partner], vals={"active": False})
     [archived] = sales.parties(sales.draft(buyer=Buyer(name="Anna M."), **silent))
-    assert archived[0] != known
+    assert archived[0] != partner
 
 
 def test_buyers_of_one_batch_are_one_as_in_two(world: World) -> None:
@@ -87,8 +87,8 @@ def test_buyers_of_one_batch_are_one_as_in_two(world: World) -> None:
 
 def test_a_phone_number_identifies_nobody(world: World) -> None:
     sales = Sales(world)
-    known = world.create("res.partner", name="Anna Muster", phone=PHONE)
+    partner = world.create("res.partner", name="Anna Muster", phone=PHONE)
     [parties] = sales.parties(sales.draft(buyer=Buyer(name="Anna Muster", phone=PHONE), shipping=COLOGNE))
-    assert parties[0] != known
+    assert parties[0] != partner
     [row] = world.call("res.partner", "read", ids=[parties[0]], fields=["phone"], load=None)
     assert row["phone"].replace(" ", "") == PHONE.replace(" ", "")

@@ -40,11 +40,11 @@ def test_a_product_is_found_however_its_reference_was_imported(world: World, spe
         map(ord, "\ufeff\u200b\u00ad")))).split())  # fmt: skip
     for sku in (plain, stored, f"{plain} ", f"\u200b{plain}", unicodedata.normalize("NFD", plain)):
         rules = SaleRules()
-        found = find_products(world.client, [plain])
-        assert choose(sku, rules, found)[0].product_id == product
+        products = find_products(world.client, [plain])
+        assert choose(sku, rules, products)[0].product_id == product
     folded = SaleRules(sku_fold_case=True)
-    found = find_products(world.client, [plain.upper()], fold_case=True)
-    assert choose(plain.upper(), folded, found)[0].product_id == product
+    products = find_products(world.client, [plain.upper()], fold_case=True)
+    assert choose(plain.upper(), folded, products)[0].product_id == product
 
 
 def test_products_that_differ_by_blanks_only_are_ambiguous(world: World) -> None:
@@ -53,9 +53,9 @@ def test_products_that_differ_by_blanks_only_are_ambiguous(world: World) -> None
         world.product(default_code=spelling.format(code))
     other = f"{code}-A "
     world.product(default_code=other)
-    found = find_products(world.client, [code])
+    products = find_products(world.client, [code])
     with pytest.raises(RecordError) as refused:
-        choose(f"{code} ", SaleRules(), found)
+        choose(f"{code} ", SaleRules(), products)
     assert refused.value.code == "ambiguous_sku"
     assert refused.value.message == (
         f'3 products in Odoo have the internal reference {code} (SKU "{code}␠"), as '

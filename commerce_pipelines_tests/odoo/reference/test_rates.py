@@ -19,9 +19,11 @@ def day() -> date:
 
 
 def enter(world: World, currency: str, day: date, rate: float, company: int | bool = True) -> None:
-    (found,) = world.call("res.currency", "search", domain=[["name", "=", currency]], context={"active_test": False})
+    (currency_id,) = world.call(
+        "res.currency", "search", domain=[["name", "=", currency]], context={"active_test": False}
+    )
     owner = world.client.who.company_id if company is True else company
-    world.create("res.currency.rate", name=day.isoformat(), currency_id=found, rate=rate, company_id=owner)
+    world.create("res.currency.rate", name=day.isoformat(), currency_id=currency_id, rate=rate, company_id=owner)
 
 
 def test_the_newest_rate_up_to_the_day_counts(world: World, day: date) -> None:

@@ -55,24 +55,24 @@ def test_dozens_are_offered_in_pieces(world: World) -> None:
 
 def test_a_piece_ordered_is_a_piece_sold(world: World) -> None:
     product, mug = eggs(world, 2.5), world.product()
-    [found] = find_products(world.client, [product[1]])[product[1]]
+    [packed] = find_products(world.client, [product[1]])[product[1]]
     [plain] = find_products(world.client, [mug[1]])[mug[1]]
-    assert (found.unit_id, plain.unit_id) == (unit(world, "Units"), 0)
-    piece = msgspec.structs.replace(line("1", product, 6, 300), unit_id=found.unit_id)
+    assert (packed.unit_id, plain.unit_id) == (unit(world, "Units"), 0)
+    piece = msgspec.structs.replace(line("1", product, 6, 300), unit_id=packed.unit_id)
     order = draft(piece, line("2", mug, 1, 1000), service(LineKind.SHIPPING, 490))
     other = draft(line("1", mug, 1, 1000))
-    assert [one.action for one in world.load(order, other)] == ["created", "created"]
+    assert [outcome.action for outcome in world.load(order, other)] == ["created", "created"]
     rows = world.call(
         "sale.order.line", "search_read", domain=[["order_id.client_order_ref", "=", order.number]], order="id",
         fields=["product_uom_id", "product_uom_qty", "price_total"], load=None,
     )  # fmt: skip
     assert [(row["product_uom_id"], row["product_uom_qty"], row["price_total"]) for row in rows] == [
-        (found.unit_id, 6, 3.0), (found.unit_id, 1, 10.0), (found.unit_id, 1, 4.9)
+        (packed.unit_id, 6, 3.0), (packed.unit_id, 1, 10.0), (packed.unit_id, 1, 4.9)
     ]  # fmt: skip
     assert shown(world, product[1]) == 22, "24 of 30 pieces are left"
-    assert {one.action for one in world.load(order, other)} == {"unchanged"}
+    assert {outcome.action for outcome in world.load(order, other)} == {"unchanged"}
     more = changed(order, msgspec.structs.replace(piece, quantity=12, amount=600), *order.lines[1:])
-    assert [one.action for one in world.load(more)] == ["changed"]
+    assert [outcome.action for outcome in world.load(more)] == ["changed"]
     [row, *_] = world.lines(more)
     assert (row["product_uom_qty"], row["price_total"]) == (12, 6.0)
 
@@ -88,8 +88,8 @@ def test_kits_of_dozens_are_counted_by_pieces(world: World) -> None:
 
 def test_what_is_weighed_is_sold_in_its_own_unit(world: World) -> None:
     product = world.product(stock=5, uom_id=unit(world, "g"))
-    [found] = find_products(world.client, [product[1]])[product[1]]
-    assert found.unit_id == 0
+    [packed] = find_products(world.client, [product[1]])[product[1]]
+    assert packed.unit_id == 0
     assert shown(world, product[1]) == 4
 
 
@@ -125,7 +125,7 @@ def test_what_settings_sell_by_a_unit_is_booked_and_offered_in_it(world: World) 
     assert (sold.product_id, feet) == (product[0], 5)
     row = msgspec.structs.replace(line("1", product, 2 * feet, 19_99), unit_id=sold.unit_id)
     order = draft(row, service(LineKind.SHIPPING, 490))
-    assert [one.action for one in world.load(order)] == ["created"]
+    assert [outcome.action for outcome in world.load(order)] == ["created"]
     [booked] = world.call(
         "sale.order.line", "search_read", load=None,
         fields=["product_uom_id", "product_uom_qty", "price_unit", "price_total"],
@@ -135,9 +135,9 @@ def test_what_settings_sell_by_a_unit_is_booked_and_offered_in_it(world: World) 
     assert booked["price_unit"] == pytest.approx(1.999)
     assert world.reserved(product[0]) == pytest.approx(3.05), "metres"
     assert shown(world, "ROPE-5FT", rules) == 5, "95 % of 9.45 m"
-    assert {one.action for one in world.load(order)} == {"unchanged"}
+    assert {outcome.action for outcome in world.load(order)} == {"unchanged"}
     more = changed(order, msgspec.structs.replace(row, quantity=15, amount=29_99), *order.lines[1:])
-    assert [one.action for one in world.load(more)] == ["changed"]
+    assert [outcome.action for outcome in world.load(more)] == ["changed"]
     assert world.reserved(product[0]) == pytest.approx(4.57)
 
 
@@ -161,7 +161,7 @@ def test_a_kit_is_sold_by_the_dozen(world: World) -> None:
     assert shown(world, "KITS", rules) == 3, "95 % of 50 kits"
     sold, dozens = sold_as(world, "KITS", rules)
     order = draft(msgspec.structs.replace(line("1", kit, dozens, 120_00), unit_id=sold.unit_id))
-    assert [one.action for one in world.load(order)] == ["created"]
+    assert [outcome.action for outcome in world.load(order)] == ["created"]
     assert world.reserved(part[0]) == 24
     assert shown(world, "KITS", rules) == 3, "95 % of 38 kits"
 

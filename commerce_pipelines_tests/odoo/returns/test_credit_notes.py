@@ -56,19 +56,19 @@ def test_one_of_three_discounted_units(merchant: Merchant, policy: str) -> None:
 def test_goods_that_came_back_are_never_billed_again(merchant: Merchant, policy: str, first: str) -> None:
     """Whichever comes first, the goods or their money; a repeat changes nothing more."""
     order = sell(merchant, policy)
-    given = refund(order, goods(1832))
+    refunded = refund(order, goods(1832))
     if first == "goods":
         merchant.take_back(order, 1)
-    merchant.credit(given)
+    merchant.credit(refunded)
     if first == "money":
         assert merchant.status(order)[0] == "invoiced"
         merchant.take_back(order, 1)
-        [outcome] = merchant.credit(given)
+        [outcome] = merchant.credit(refunded)
         assert outcome.action is CreditAction.UNCHANGED
     status, [mugs, *_] = merchant.status(order)
     assert (status, mugs) == ("invoiced", (2, 2 if policy == "delivery" else 3, 0))
     merchant.world.transport.calls.clear()
-    merchant.credit(given)
+    merchant.credit(refunded)
     assert merchant.world.transport.writes() == []
     assert [note["amount_total"] for note in merchant.moves(order)] == [18.32]
 
@@ -85,10 +85,10 @@ def test_shipping_alone(merchant: Merchant) -> None:
 def test_with_and_without_restock(merchant: Merchant, policy: str) -> None:
     """G70: two units are paid back, one of them comes back."""
     order = sell(merchant, policy)
-    given = refund(order, goods(3665, 2))
-    merchant.credit(given)
+    refunded = refund(order, goods(3665, 2))
+    merchant.credit(refunded)
     merchant.take_back(order, 1)
-    merchant.credit(given)
+    merchant.credit(refunded)
     assert merchant.status(order)[0] == "invoiced"
     assert [note["amount_total"] for note in merchant.moves(order)] == [36.65]
 
@@ -145,9 +145,9 @@ def test_a_part_of_a_price(merchant: Merchant) -> None:
 def test_the_same_refund_again_and_at_once(merchant: Merchant) -> None:
     """G69."""
     order = sell(merchant)
-    given = refund(order, goods(1832))
-    merchant.credit(given, given)
-    [outcome] = merchant.credit(given)
+    refunded = refund(order, goods(1832))
+    merchant.credit(refunded, refunded)
+    [outcome] = merchant.credit(refunded)
     assert outcome.action is CreditAction.UNCHANGED
     assert len(merchant.moves(order)) == 1
 
@@ -156,15 +156,15 @@ def test_a_refund_before_its_order(merchant: Merchant) -> None:
     """G72."""
     mug = merchant.world.product()
     order = draft(line("1", mug, 1, 1999))
-    given = refund(order, goods(1999))
-    [outcome] = merchant.credit(given)
+    refunded = refund(order, goods(1999))
+    [outcome] = merchant.credit(refunded)
     assert code_of(outcome) == "order_not_in_odoo"
     merchant.world.load(order)
-    [outcome] = merchant.credit(given)
+    [outcome] = merchant.credit(refunded)
     assert code_of(outcome) == "not_invoiced"
     merchant.world.ship(order)
     merchant.invoice(order)
-    [outcome] = merchant.credit(given)
+    [outcome] = merchant.credit(refunded)
     assert (outcome.action, outcome.amount_total) == (CreditAction.CREATED, 1999)
 
 
@@ -210,12 +210,12 @@ def test_a_cancelled_order_without_invoice_owes_no_credit_note(merchant: Merchan
 
 def test_a_draft_stays_one_where_the_settings_say_so(merchant: Merchant) -> None:
     order = sell(merchant)
-    given = refund(order, goods(1832))
-    [outcome] = merchant.credit(given, credit_notes="draft")
+    refunded = refund(order, goods(1832))
+    [outcome] = merchant.credit(refunded, credit_notes="draft")
     assert (outcome.state, outcome.amount_total) == ("draft", 1832)
-    [outcome] = merchant.credit(given, credit_notes="draft")
+    [outcome] = merchant.credit(refunded, credit_notes="draft")
     assert outcome.action is CreditAction.UNCHANGED
-    [outcome] = merchant.credit(given)
+    [outcome] = merchant.credit(refunded)
     assert (outcome.action, outcome.state) == (CreditAction.CHANGED, "posted")
 
 
@@ -223,16 +223,16 @@ def test_the_money_back_is_registered_once(merchant: Merchant) -> None:
     """A paid invoice leaves nothing to offset, so the credit note stays open until its money is registered."""
     order = sell(merchant)
     merchant.pay(merchant.moves(order, "out_invoice")[0]["id"])
-    given = refund(order, goods(1832))
-    [outcome] = merchant.credit(given)
+    refunded = refund(order, goods(1832))
+    [outcome] = merchant.credit(refunded)
     assert outcome.payment_state == "not_paid"
-    [outcome] = merchant.credit(given, refund_journal="Nowhere")
+    [outcome] = merchant.credit(refunded, refund_journal="Nowhere")
     assert code_of(outcome) == "unknown_journal"
     merchant.world.transport.lose["account.payment.register", "action_create_payments"] = 1
-    [outcome] = merchant.credit(given, refund_journal="Bank")
+    [outcome] = merchant.credit(refunded, refund_journal="Bank")
     assert code_of(outcome) == "", (outcome.reason, outcome.words)
     assert (outcome.action, outcome.payment_state) == (CreditAction.CHANGED, "paid")
-    [outcome] = merchant.credit(given, refund_journal="Bank")
+    [outcome] = merchant.credit(refunded, refund_journal="Bank")
     assert outcome.action is CreditAction.UNCHANGED
     assert [note["amount_residual"] for note in merchant.moves(order)] == [0]
 
@@ -243,11 +243,11 @@ def test_the_money_back_is_registered_once(merchant: Merchant) -> None:
 @pytest.mark.parametrize("times", [1, 3])
 def test_lost_answers(merchant: Merchant, call: tuple[str, str], times: int) -> None:
     order = sell(merchant, "delivery")
-    given = [refund(order, goods(1832)), refund(order, money(RefundKind.SHIPPING, 490))]
-    merchant.credit(given[0], credit_notes="draft")
+    refunds = [refund(order, goods(1832)), refund(order, money(RefundKind.SHIPPING, 490))]
+    merchant.credit(refunds[0], credit_notes="draft")
     merchant.take_back(order, 1)
     merchant.world.transport.lose[call] = times
-    merchant.credit(*given)
+    merchant.credit(*refunds)
     assert merchant.world.transport.lose[call] < times
     assert sorted(note["amount_total"] for note in merchant.moves(order)) == [4.90, 18.32]
     assert {note["state"] for note in merchant.moves(order)} == {"posted"}

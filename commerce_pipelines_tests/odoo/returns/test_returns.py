@@ -47,8 +47,8 @@ def units(quantity: int, received: int = 0, line_id: str = "a", **more: Any) -> 
     return ReturnLine(line_id=line_id, quantity=quantity, received=received, order_line_id="1", **more)
 
 
-def moved(given: Return, **changes: Any) -> Return:
-    return msgspec.structs.replace(given, **changes)
+def moved(record: Return, **changes: Any) -> Return:
+    return msgspec.structs.replace(record, **changes)
 
 
 def move(merchant: Merchant, *returns: Return, **rules: Any) -> list[ReturnOutcome]:
@@ -84,8 +84,8 @@ def quarantine(merchant: Merchant) -> tuple[str, int]:
 def test_expected_then_received(merchant: Merchant) -> None:
     """Stock moves once, when the goods are received; the order then counts one unit fewer."""
     order = sell(merchant)
-    before, given = stock(merchant, order), back(order, units(1))
-    [outcome] = move(merchant, given)
+    before, record = stock(merchant, order), back(order, units(1))
+    [outcome] = move(merchant, record)
     [(picking, _, state)] = outcome.pickings
     assert (outcome.action, state, outcome.received) == (ReturnAction.OPENED, "assigned", 0)
     [row] = merchant.world.call("stock.picking", "read", ids=[picking], load=None,
@@ -93,29 +93,29 @@ def test_expected_then_received(merchant: Merchant) -> None:
     assert (row["origin"], row["picking_type_code"]) == ("RMA-7", "incoming")
     assert (row["sale_id"], bool(row["return_id"])) == (merchant.world.order(order)["id"], True)
     assert (delivered(merchant, order), stock(merchant, order)) == (3, before)
-    [outcome] = move(merchant, moved(given, state=RECEIVED))
+    [outcome] = move(merchant, moved(record, state=RECEIVED))
     assert (outcome.action, outcome.received, outcome.pickings[0][2]) == (ReturnAction.RECEIVED, 1, "done")
     assert (delivered(merchant, order), stock(merchant, order)) == (2, before + 1)
     merchant.world.transport.calls.clear()
-    [outcome] = move(merchant, moved(given, state=RECEIVED))
+    [outcome] = move(merchant, moved(record, state=RECEIVED))
     assert (outcome.action, merchant.world.transport.writes()) == (ReturnAction.UNCHANGED, [])
 
 
 def test_received_in_parts(merchant: Merchant) -> None:
     order = sell(merchant)
-    before, given = stock(merchant, order), back(order, units(3))
-    move(merchant, given)
+    before, record = stock(merchant, order), back(order, units(3))
+    move(merchant, record)
     for received in (1, 1, 3):
-        [outcome] = move(merchant, moved(given, lines=(units(3, received),)))
+        [outcome] = move(merchant, moved(record, lines=(units(3, received),)))
         assert (outcome.received, stock(merchant, order)) == (received, before + received)
     assert delivered(merchant, order) == 0
 
 
 def test_nothing_more_comes(merchant: Merchant) -> None:
     order = sell(merchant)
-    given = back(order, units(3, 1))
-    move(merchant, given)
-    [outcome] = move(merchant, moved(given, state=CLOSED))
+    record = back(order, units(3, 1))
+    move(merchant, record)
+    [outcome] = move(merchant, moved(record, state=CLOSED))
     assert sorted(state for _, _, state in outcome.pickings) == ["cancel", "done"]
     assert (outcome.received, delivered(merchant, order)) == (1, 2)
 
@@ -123,13 +123,13 @@ def test_nothing_more_comes(merchant: Merchant) -> None:
 @pytest.mark.parametrize("state", [ReturnState.CANCELLED, ReturnState.DECLINED])
 def test_a_return_that_is_called_off(merchant: Merchant, state: ReturnState) -> None:
     order = sell(merchant)
-    given = back(order, units(1))
-    asked = moved(given, state=ReturnState.REQUESTED)
+    record = back(order, units(1))
+    asked = moved(record, state=ReturnState.REQUESTED)
     assert [outcome.action for outcome in move(merchant, asked)] == [ReturnAction.NOT_EXPECTED]
-    move(merchant, given)
-    [outcome] = move(merchant, moved(given, state=state))
+    move(merchant, record)
+    [outcome] = move(merchant, moved(record, state=state))
     assert (outcome.action, outcome.pickings[0][2]) == (ReturnAction.CANCELLED, "cancel")
-    [outcome] = move(merchant, moved(given, state=state))
+    [outcome] = move(merchant, moved(record, state=state))
     assert (outcome.action, delivered(merchant, order)) == (ReturnAction.CANCELLED, 3)
 
 
@@ -155,19 +155,19 @@ def test_goods_that_were_never_sent_are_not_expected(merchant: Merchant) -> None
 def test_the_quarantine_is_no_stock_and_damaged_goods_are_scrapped(merchant: Merchant) -> None:
     order = sell(merchant)
     before, (name, place) = stock(merchant, order), quarantine(merchant)
-    given = back(
+    record = back(
         order, units(1, 1, disposition=Disposition.SELLABLE), units(1, 1, "b", disposition=Disposition.DAMAGED),
         units(1, 1, "c"), state=RECEIVED,
     )  # fmt: skip
-    [outcome] = move(merchant, given)
+    [outcome] = move(merchant, record)
     assert code_of(outcome) == "no_quarantine"
-    [outcome] = move(merchant, given, quarantine="Nowhere")
+    [outcome] = move(merchant, record, quarantine="Nowhere")
     assert code_of(outcome) == "unknown_location"
-    [outcome] = move(merchant, given, quarantine=name)
+    [outcome] = move(merchant, record, quarantine=name)
     assert (code_of(outcome), outcome.received) == ("", 3)
     assert (stock(merchant, order), stock(merchant, order, place), delivered(merchant, order)) == (before + 1, 2, 0)
     for _ in range(2):
-        move(merchant, given, quarantine=name, scrap=True)
+        move(merchant, record, quarantine=name, scrap=True)
         assert (stock(merchant, order), stock(merchant, order, place)) == (before + 1, 1)
 
 
@@ -177,7 +177,7 @@ def test_a_kit_comes_back_whole(merchant: Merchant) -> None:
     kit = world.product(None)
     [row] = world.call("product.product", "read", ids=[kit[0]], fields=["product_tmpl_id"], load=None)
     world.create("mrp.bom", product_tmpl_id=row["product_tmpl_id"], type="phantom", product_qty=1, bom_line_ids=[
-        [0, 0, {"product_id": part[0], "product_qty": each}] for part, each in zip(parts, (2, 1), strict=True)
+        [0, 0, {"product_id": part[0], "product_qty": needed}] for part, needed in zip(parts, (2, 1), strict=True)
     ])  # fmt: skip
     order = draft(line("1", kit, 3, 3000))
     world.load(order)
@@ -203,8 +203,8 @@ def test_a_serial_number_that_is_not_certain_waits_for_a_person(merchant: Mercha
     order = draft(line("1", product, count, 1000))
     world.load(order)
     world.ship(order)
-    given = back(order, units(1), state=RECEIVED)
-    [outcome] = move(merchant, given)
+    record = back(order, units(1), state=RECEIVED)
+    [outcome] = move(merchant, record)
     if count == 1:
         assert (code_of(outcome), outcome.received) == ("", 1)
         return
@@ -212,7 +212,7 @@ def test_a_serial_number_that_is_not_certain_waits_for_a_person(merchant: Mercha
     lines = world.call("stock.move.line", "search", domain=[["picking_id", "=", outcome.pickings[0][0]]])
     world.call("stock.move.line", "write", ids=lines, vals={"lot_id": lot})
     merchant.receive(outcome.pickings[0][0])
-    [outcome] = move(merchant, given)
+    [outcome] = move(merchant, record)
     assert (code_of(outcome), outcome.received) == ("", 1)
 
 
@@ -237,10 +237,10 @@ def test_goods_and_money_end_in_nothing_to_invoice(merchant: Merchant, policy: s
     """G70, by the lane alone: received here, credited there, in either order."""
     order = sell(merchant, invoice_policy=policy)
     merchant.invoice(order)
-    given, money_back = back(order, units(1), state=RECEIVED), refund(order, goods(1000))
+    record, money_back = back(order, units(1), state=RECEIVED), refund(order, goods(1000))
     if first == "money":
         merchant.credit(money_back)
-    move(merchant, given)
+    move(merchant, record)
     if first == "goods":
         merchant.credit(money_back)
     status, [(out, billed, open_units)] = merchant.status(order)

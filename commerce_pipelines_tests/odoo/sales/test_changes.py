@@ -29,7 +29,11 @@ def test_an_edit_before_shipping_changes_the_order_its_delivery_and_its_reservat
     [outcome] = world.load(edited)
     assert (outcome.action, outcome.amount_total, outcome.state) == ("changed", 5290, "sale")
     assert world.order(edited, "date_order")["date_order"] == "2026-11-20 10:11:12"
-    assert [(one["product_uom_qty"], one["price_total"]) for one in world.lines(edited)] == [(1, 9), (1, 3.9), (4, 40)]
+    assert [(order_line["product_uom_qty"], order_line["price_total"]) for order_line in world.lines(edited)] == [
+        (1, 9),
+        (1, 3.9),
+        (4, 40),
+    ]
     assert units(world, edited) == Counter({kept[0]: 1, added[0]: 4})
     assert [world.reserved(product[0]) for product in (kept, dropped, added)] == [1, 0, 4]
     more = changed(edited, line("1", kept, 5, 4500), line("2", dropped, 1, 1000), service(LineKind.SHIPPING, 390))
@@ -37,7 +41,7 @@ def test_an_edit_before_shipping_changes_the_order_its_delivery_and_its_reservat
     assert (outcome.action, outcome.amount_total) == ("changed", 5890)
     assert [world.reserved(product[0]) for product in (kept, dropped, added)] == [5, 1, 0]
     world.transport.calls.clear()
-    assert [one.action for one in world.load(more)] == ["unchanged"]
+    assert [outcome.action for outcome in world.load(more)] == ["unchanged"]
     assert world.transport.writes() == []
 
 
@@ -72,7 +76,7 @@ def test_an_edit_after_shipping_is_told_and_nothing_is_touched(world: World) -> 
     world.load(order)
     world.ship(order)
     before = world.write_date(order)
-    assert [one.action for one in world.load(order)] == ["unchanged"]
+    assert [outcome.action for outcome in world.load(order)] == ["unchanged"]
     world.transport.calls.clear()
     [outcome] = world.load(changed(order, line("1", mug, 1, 1000)))
     assert outcome.action == "flagged"
@@ -89,7 +93,7 @@ def test_a_changed_address_is_followed_until_a_person_chose_another(world: World
     world.load(order)
     ulm = Address(name=order.buyer.name, street="Weg 9", city="Ulm", postcode="89073", country="DE")
     moved = msgspec.structs.replace(order, shipping=ulm)
-    assert [one.action for one in world.load(moved)] == ["changed"]
+    assert [outcome.action for outcome in world.load(moved)] == ["changed"]
     shipping = world.order(moved, "partner_shipping_id", "picking_ids")
     [picking] = world.call("stock.picking", "read", ids=shipping["picking_ids"], fields=["partner_id"])
     assert picking["partner_id"] == shipping["partner_shipping_id"]
@@ -97,8 +101,8 @@ def test_a_changed_address_is_followed_until_a_person_chose_another(world: World
     assert place["city"] == "Ulm"
     chosen = world.create("res.partner", name="Neighbour", type="other", parent_id=shipping["partner_shipping_id"][0])
     world.call("sale.order", "write", ids=[shipping["id"]], vals={"partner_shipping_id": chosen})
-    assert [one.action for one in world.load(moved)] == ["unchanged"]
-    assert [one.action for one in world.load(changed(moved, line("1", mug, 2, 2000)))] == ["changed"]
+    assert [outcome.action for outcome in world.load(moved)] == ["unchanged"]
+    assert [outcome.action for outcome in world.load(changed(moved, line("1", mug, 2, 2000)))] == ["changed"]
     assert world.order(moved, "partner_shipping_id")["partner_shipping_id"][0] == chosen
 
 
@@ -108,12 +112,17 @@ def test_cancelling_before_shipping_releases_the_stock(world: World) -> None:
     order = draft(line("1", mug, 3, 3000))
     world.load(order)
     assert world.reserved(mug[0]) == 3
-    known, unknown = cancel_sales(world.client, CHANNEL, [order.order_id, "never-seen"])
-    assert (known.action, known.state, unknown.action, unknown.odoo_id) == ("cancelled", "cancel", "cancelled", 0)
+    cancelled, unknown = cancel_sales(world.client, CHANNEL, [order.order_id, "never-seen"])
+    assert (cancelled.action, cancelled.state, unknown.action, unknown.odoo_id) == (
+        "cancelled",
+        "cancel",
+        "cancelled",
+        0,
+    )
     assert world.reserved(mug[0]) == 0
     assert world.order(order)["state"] == "cancel"
     world.transport.calls.clear()
-    assert [one.action for one in cancel_sales(world.client, CHANNEL, [order.order_id])] == ["cancelled"]
+    assert [outcome.action for outcome in cancel_sales(world.client, CHANNEL, [order.order_id])] == ["cancelled"]
     assert world.transport.writes() == []
 
 
@@ -159,7 +168,7 @@ def test_history_is_booked_without_delivery_and_without_reservation(world: World
     assert (row["date_order"], row["picking_ids"]) == ("2026-11-20 10:11:12", [])
     assert world.reserved(mug[0]) == 0
     edited = changed(order, line("1", mug, 2, 2000), history=False)  # the setting may have changed since
-    assert [one.action for one in world.load(edited)] == ["changed"]
+    assert [outcome.action for outcome in world.load(edited)] == ["changed"]
     assert world.moves(edited) == []
 
 
@@ -201,8 +210,8 @@ def test_a_quotation_that_was_left_behind_is_brought_in_line(world: World) -> No
     """As after a crash between load and confirmation: a line that is gone by now must not be sold."""
     mug, lid = world.product(), world.product()
     half = draft(line("1", mug, 1, 1000), line("2", lid, 1, 500), total=9999)
-    assert [one.code for one in world.load(half)] == ["total_differs"]
+    assert [outcome.code for outcome in world.load(half)] == ["total_differs"]
     whole = changed(half, line("1", mug, 2, 2000))
     [outcome] = world.load(whole)
     assert (outcome.action, outcome.amount_total) == ("confirmed", 2000)
-    assert [one["product_uom_qty"] for one in world.lines(whole)] == [2]
+    assert [order_line["product_uom_qty"] for order_line in world.lines(whole)] == [2]

@@ -27,28 +27,28 @@ def orders(world: World, count: int = 3) -> list[SaleDraft]:
 
 def prove(world: World, drafts: list[SaleDraft]) -> None:
     """Each order once, confirmed, to the cent, with each line once and one delivery, dated as placed."""
-    for one in drafts:
-        row = world.order(one, "amount_total", "date_order", "picking_ids")
+    for sale in drafts:
+        row = world.order(sale, "amount_total", "date_order", "picking_ids")
         assert (row["state"], row["amount_total"], row["date_order"]) == (
             "sale",
-            one.total / 100,
+            sale.total / 100,
             "2026-11-20 10:11:12",
         )
-        assert len(world.lines(one)) == len(one.lines)
+        assert len(world.lines(sale)) == len(sale.lines)
         assert len(row["picking_ids"]) == 1
-        assert sum(move["product_uom_qty"] for move in world.moves(one)) == 2
+        assert sum(move["product_uom_qty"] for move in world.moves(sale)) == 2
 
 
 def test_a_replay_writes_nothing(world: World) -> None:
     """G34."""
     drafts = orders(world)
     world.load(*drafts)
-    before = [world.write_date(one) for one in drafts]
+    before = [world.write_date(draft) for draft in drafts]
     world.transport.calls.clear()
     outcomes = world.load(*drafts, drafts[0])
-    assert [one.action for one in outcomes] == ["unchanged"] * 3
+    assert [outcome.action for outcome in outcomes] == ["unchanged"] * 3
     assert world.transport.writes() == []
-    assert [world.write_date(one) for one in drafts] == before
+    assert [world.write_date(draft) for draft in drafts] == before
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_lost_answers(world: World, call: tuple[str, str], times: int) -> None:
     drafts = orders(world)
     world.transport.lose[call] = times
     outcomes = world.load(*drafts)
-    assert [one.action for one in outcomes] == ["created"] * 3
+    assert [outcome.action for outcome in outcomes] == ["created"] * 3
     assert world.transport.lose[call] < times
     prove(world, drafts)
 
@@ -79,7 +79,7 @@ def test_a_dropped_connection(world: World, stand_in: OdooStandIn) -> None:
         Fault(match=lambda call: b"action_confirm" in call.body + call.path.encode(), after=True, drop=True)
     )
     stand_in.faults.append(Fault(match=lambda call: b"order_line/id" in call.body, after=True, drop=True, times=2))
-    assert [one.action for one in world.load(*drafts)] == ["created"] * 3
+    assert [outcome.action for outcome in world.load(*drafts)] == ["created"] * 3
     assert [fault.times for fault in stand_in.faults] == [0, 0]
     stand_in.faults.clear()
     prove(world, drafts)
@@ -92,7 +92,7 @@ def test_two_writers_at_once(world: World, connected: Connect) -> None:
     with ThreadPoolExecutor(2) as pool:
         both = list(pool.map(lambda client: list(load_sales(client, client.settings, drafts, ())), clients))
     for outcomes in both:
-        assert {one.action for one in outcomes} <= {"created", "confirmed", "unchanged"}, outcomes
+        assert {outcome.action for outcome in outcomes} <= {"created", "confirmed", "unchanged"}, outcomes
     prove(world, drafts)
 
 
@@ -106,8 +106,8 @@ def test_a_writer_that_comes_between_two_steps(world: World, connected: Connect)
 
     world.transport.before[("sale.order", "load")] = meanwhile
     outcomes = world.load(*drafts)
-    assert {one.action for one in outcomes} <= {"created", "confirmed", "unchanged"}, outcomes
-    assert all(one.odoo_id for one in outcomes)
+    assert {outcome.action for outcome in outcomes} <= {"created", "confirmed", "unchanged"}, outcomes
+    assert all(outcome.odoo_id for outcome in outcomes)
     prove(world, drafts)
 
 
@@ -136,11 +136,11 @@ def test_a_killed_run_is_finished_by_the_next(world: World, failpoint: str) -> N
         secret = "admin"
     else:
         secret = os.environ["ODOO_PASSWORD" if settings.transport == "jsonrpc" else "ODOO_API_KEY"]
-    given = [settings.url, settings.database, settings.username, settings.transport, secret, failpoint]
+    arguments = [settings.url, settings.database, settings.username, settings.transport, secret, failpoint]
     killed = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(KILLED), *given], input=msgspec.json.encode(drafts), check=False
+        [sys.executable, "-c", textwrap.dedent(KILLED), *arguments], input=msgspec.json.encode(drafts), check=False
     )  # fmt: skip
     assert killed.returncode == -9
-    assert [one.action for one in world.load(*drafts)] == ["confirmed"] * 3
+    assert [outcome.action for outcome in world.load(*drafts)] == ["confirmed"] * 3
     prove(world, drafts)
-    assert [one.action for one in world.load(*drafts)] == ["unchanged"] * 3
+    assert [outcome.action for outcome in world.load(*drafts)] == ["unchanged"] * 3

@@ -26,7 +26,7 @@ def test_an_order_is_created_confirmed_and_keeps_its_date(world: World) -> None:
     assert row["date_order"] == "2026-11-20 10:11:12"
     assert row["origin"] == f"{CHANNEL} {order.order_id}"
     assert (row["fiscal_position_id"], row["user_id"], row["amount_untaxed"]) == (False, False, 50.31)
-    assert [one["is_delivery"] for one in world.lines(order)] == [False, True, False]
+    assert [order_line["is_delivery"] for order_line in world.lines(order)] == [False, True, False]
     assert [(move["product_uom_qty"], move["quantity"], move["state"]) for move in world.moves(order)] == [
         (3, 3, "assigned")
     ]
@@ -98,14 +98,14 @@ def test_a_small_difference_becomes_a_visible_line_a_large_one_stops_the_order(w
     none = draft(line("1", mug, 1, 1999), total=2000)
     rounded, *stopped = world.load(small, large, none)
     assert (rounded.action, rounded.amount_total, rounded.rounding) == ("created", 2000, 1)
-    assert [one["price_total"] for one in world.lines(small)] == [19.99, 0.01]
-    assert [(one.action, one.code) for one in stopped] == [("refused", "total_differs")] * 2
+    assert [order_line["price_total"] for order_line in world.lines(small)] == [19.99, 0.01]
+    assert [(outcome.action, outcome.code) for outcome in stopped] == [("refused", "total_differs")] * 2
     assert "19.99 EUR" in stopped[0].message
     assert "20.10 EUR" in stopped[0].message
-    assert [world.order(one)["state"] for one in (large, none)] == ["draft", "draft"]
-    assert [one.action for one in world.load(small)] == ["unchanged"]
+    assert [world.order(order)["state"] for order in (large, none)] == ["draft", "draft"]
+    assert [outcome.action for outcome in world.load(small)] == ["unchanged"]
     mended = changed(large, line("1", mug, 1, 2010))
-    assert [one.action for one in world.load(mended)] == ["confirmed"]
+    assert [outcome.action for outcome in world.load(mended)] == ["confirmed"]
     assert world.order(mended, "amount_total")["amount_total"] == 20.10
 
 
@@ -149,9 +149,9 @@ def test_a_name_that_odoo_lacks_stops_only_its_orders(world: World) -> None:
     }
     first, *others = world.load(good, *bad.values())
     assert first.action == "created"
-    assert [(one.action, one.code) for one in others] == [("refused", code) for code in bad]
-    assert all(one.reason and one.reason.fix for one in others)
-    assert not sale_totals(world.client, CHANNEL, [one.order_id for one in bad.values()])
+    assert [(outcome.action, outcome.code) for outcome in others] == [("refused", code) for code in bad]
+    assert all(outcome.reason and outcome.reason.fix for outcome in others)
+    assert not sale_totals(world.client, CHANNEL, [draft.order_id for draft in bad.values()])
 
 
 def test_a_poison_order_is_told_from_the_others_of_its_batch(world: World) -> None:
@@ -160,7 +160,7 @@ def test_a_poison_order_is_told_from_the_others_of_its_batch(world: World) -> No
     drafts = [draft(line("1", mug, 1, 1000)) for _ in range(6)]
     poison = draft(line("1", gone, 1, 1000))
     outcomes = world.load(*drafts[:3], poison, *drafts[3:])
-    assert [one.action for one in outcomes] == ["created"] * 3 + ["refused"] + ["created"] * 3
+    assert [outcome.action for outcome in outcomes] == ["created"] * 3 + ["refused"] + ["created"] * 3
     assert outcomes[3].code == "refused_by_odoo"
     assert not sale_totals(world.client, CHANNEL, [poison.order_id])
 
@@ -221,5 +221,5 @@ def test_a_preview_foretells_and_writes_nothing(world: World) -> None:
     world.transport.calls.clear()
     drafts = [there, changed(edited, line("1", mug, 2, 2000)), new, wrong]
     outcomes = list(preview_sales(world.client, world.client.settings, drafts, ()))
-    assert [one.action for one in outcomes] == ["unchanged", "changed", "created", "refused"]
+    assert [outcome.action for outcome in outcomes] == ["unchanged", "changed", "created", "refused"]
     assert world.transport.writes() == []

@@ -40,21 +40,21 @@ def test_net_orders_of_many_lines_are_booked_at_the_channels_total(world: World,
         for count in (3, 6, 12)
     ]
     outcomes = world.load(*orders)
-    assert [(one.action, one.amount_total, one.amount_tax) for one in outcomes] == [
+    assert [(outcome.action, outcome.amount_total, outcome.amount_tax) for outcome in outcomes] == [
         ("created", 537, 87), ("created", 1074, 174), ("created", 2148, 348)
     ]  # fmt: skip
-    booked = [world.order(one, "amount_untaxed", "amount_tax", "amount_total") for one in orders]
+    booked = [world.order(order, "amount_untaxed", "amount_tax", "amount_total") for order in orders]
     assert [(row["amount_untaxed"], row["amount_tax"]) for row in booked] == [(4.5, 0.87), (9.0, 1.74), (18.0, 3.48)]
-    assert {one.action for one in world.load(*orders)} == {"unchanged"}
+    assert {outcome.action for outcome in world.load(*orders)} == {"unchanged"}
     expected = [1, 3, 6] if rounding == "round_globally" else [0, 0, 0]
-    assert [one.rounding for one in outcomes] == expected
+    assert [outcome.rounding for outcome in outcomes] == expected
 
 
 def test_the_difference_goes_to_the_account_of_the_tax_that_it_is_of(world: World) -> None:
     goods = world.product()
     order = draft(*(line(str(at), goods, 1, 150, NET) for at in range(6)), line("b", goods, 1, 100, NET7),
                   total=6 * 179 + 107)  # fmt: skip
-    assert [one.action for one in world.load(order)] == ["created"]
+    assert [outcome.action for outcome in world.load(order)] == ["created"]
     rows = world.lines(order)
     [rounded] = [row["tax_ids"] for row in rows if row["name"] == "Rounding difference"]
     fields = ["tax_group_id", "country_id", "amount_type"]
@@ -63,8 +63,8 @@ def test_the_difference_goes_to_the_account_of_the_tax_that_it_is_of(world: Worl
     accounts = [
         {row["account_id"] for row in world.call(
             "account.tax.repartition.line", "search_read", fields=["account_id"], load=None,
-            domain=[["tax_id", "=", one["id"]], ["repartition_type", "=", "tax"]],
-        )} for one in (tax, model)
+            domain=[["tax_id", "=", tax_row["id"]], ["repartition_type", "=", "tax"]],
+        )} for tax_row in (tax, model)
     ]  # fmt: skip
     assert accounts[0] == accounts[1]
     assert accounts[0] != {False}
@@ -92,7 +92,7 @@ def test_a_rounding_line_follows_an_order_that_changes(world: World) -> None:
     order = draft(*(line(str(at), goods, 1, 150, NET) for at in range(6)), total=1074)
     more = changed(order, *order.lines, *(line(f"n{at}", goods, 1, 150, NET) for at in range(6)))
     more = changed(more, total=2148)
-    assert [one.amount_tax for one in (*world.load(order), *world.load(more))] == [174, 348]
+    assert [outcome.amount_tax for outcome in (*world.load(order), *world.load(more))] == [174, 348]
 
 
 def test_a_currency_without_decimals_in_odoo_is_rounded_by_its_own_unit(world: World) -> None:
@@ -103,7 +103,7 @@ def test_a_currency_without_decimals_in_odoo_is_rounded_by_its_own_unit(world: W
     broken = draft(line("1", goods, 1, 150_50, five), **taiwan)
     net = draft(*(line(str(at), goods, 1, 153_00, NET) for at in range(6)), currency="TWD", total=6 * 182_00)
     outcomes = world.load(whole, broken, net)
-    assert [(one.action, one.amount_total, one.code) for one in outcomes] == [
+    assert [(outcome.action, outcome.amount_total, outcome.code) for outcome in outcomes] == [
         ("created", 150_00, ""), ("refused", outcomes[1].amount_total, "total_differs"), ("created", 1092_00, "")
     ]  # fmt: skip
     assert "keeps no amounts below 1.00 TWD" in outcomes[1].message

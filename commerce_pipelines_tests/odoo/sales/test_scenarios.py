@@ -161,7 +161,7 @@ def drafted(world: World, rules: SaleRules, case: Case) -> SaleDraft:
     order = Order(**{
         "channel": CHANNEL, "order_id": token, "number": f"#{token}", "placed_at": PLACED, "updated_at": PLACED,
         "status": OrderStatus.PAID, "currency": "EUR", "prices_include_tax": included, "lines": case.lines,
-        "total": sum(one.amount + (0 if included else one.tax) for one in case.lines),
+        "total": sum(line.amount + (0 if included else line.tax) for line in case.lines),
         "buyer": Buyer(name="Ann Eve", email=f"{token}@example.com"), **to("DE", postcode="10115"), **case.order,
     })  # fmt: skip
     check(order)
@@ -171,35 +171,35 @@ def drafted(world: World, rules: SaleRules, case: Case) -> SaleDraft:
 
 def test_every_case_reaches_odoo_to_the_cent(world: World, rules: SaleRules) -> None:
     wanted = (("CH", "8.1"), ("JP", "10"), ("JP", "8"), ("DE", "15", False))
-    taxes = tuple(mapped_tax(world, *one) for one in wanted)
+    taxes = tuple(mapped_tax(world, *tax) for tax in wanted)
     rules = msgspec.structs.replace(rules, taxes=taxes)
     drafts = {case.name: drafted(world, rules, case) for case in CASES}
-    outcomes = {one.order_id: one for one in world.load(*drafts.values(), taxes=taxes)}
+    outcomes = {outcome.order_id: outcome for outcome in world.load(*drafts.values(), taxes=taxes)}
     wrong = {}
     for case in CASES:
-        given = drafts[case.name]
-        outcome = outcomes[given.order_id]
-        total, tax = (str(to_decimal(minor, given.currency)) for minor in (outcome.amount_total, outcome.amount_tax))
-        found = (
+        draft = drafts[case.name]
+        outcome = outcomes[draft.order_id]
+        total, tax = (str(to_decimal(minor, draft.currency)) for minor in (outcome.amount_total, outcome.amount_tax))
+        result = (
             outcome.action,
             outcome.state,
             total,
             tax if case.tax is not None else None,
-            given.regime,
+            draft.regime,
             outcome.message,
         )
-        if found != ("created", "sale", case.total, case.tax, case.regime, ""):
-            wrong[case.name] = found
+        if result != ("created", "sale", case.total, case.tax, case.regime, ""):
+            wrong[case.name] = result
     assert wrong == {}
     world.transport.calls.clear()
-    assert {one.action for one in world.load(*drafts.values(), taxes=taxes)} == {"unchanged"}
+    assert {outcome.action for outcome in world.load(*drafts.values(), taxes=taxes)} == {"unchanged"}
     assert world.transport.writes() == []
 
 
 def test_positions_and_numbers(world: World, rules: SaleRules) -> None:
     reverse, oss = (drafted(world, rules, case) for case in CASES if case.name in ("G18", "G20"))
     world.load(reverse, oss)
-    positions = [world.order(one, "fiscal_position_id")["fiscal_position_id"] for one in (reverse, oss)]
+    positions = [world.order(order, "fiscal_position_id")["fiscal_position_id"] for order in (reverse, oss)]
     assert all(positions)
     assert positions[0] != positions[1]
     (partner, *_) = world.order(reverse, "partner_id")["partner_id"]
@@ -219,12 +219,12 @@ def test_fba_leaves_from_its_own_warehouse(world: World, rules: SaleRules) -> No
     code = secrets.token_hex(2).upper()
     world.create("stock.warehouse", name=f"FBA {code}", code=code)
     rules = msgspec.structs.replace(rules, channel_warehouse=code, channel_departure_country="DE")
-    given = drafted(world, rules, Case("FBA", (goods("20.00"),), "20.00", None, order={
+    order = drafted(world, rules, Case("FBA", (goods("20.00"),), "20.00", None, order={
         "fulfilled_by": FulfilledBy.CHANNEL, "buyer": Buyer(),
         "shipping": Address(city="Köln", postcode="50667", country="DE"),
     }))  # fmt: skip
-    world.load(given)
-    assert world.order(given, "warehouse_id")["warehouse_id"][1] == f"FBA {code}"
+    world.load(order)
+    assert world.order(order, "warehouse_id")["warehouse_id"][1] == f"FBA {code}"
 
 
 def mapped_tax(world: World, country: str, rate: str, included: bool = True) -> TaxMapping:

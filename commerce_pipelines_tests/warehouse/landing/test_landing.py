@@ -65,12 +65,12 @@ def test_landing_the_same_at_once_keeps_it_once(landing: Landing) -> None:
         items = [answer(str(number), revision=round, subject=f"email:{number}@b.c") for number in range(30)]
         start = threading.Barrier(3)
 
-        def one(order: int, items: list[tuple[Head, bytes]] = items, start: threading.Barrier = start) -> int:
+        def land_in_order(order: int, items: list[tuple[Head, bytes]] = items, start: threading.Barrier = start) -> int:
             start.wait()
             return landing.land(items[::order], "poll", NOON).new
 
         with ThreadPoolExecutor(3) as threads:
-            assert sorted(threads.map(one, (1, -1, 1))) == [0, 0, 30]
+            assert sorted(threads.map(land_in_order, (1, -1, 1))) == [0, 0, 30]
     assert len(landing.history("7")) == 5
 
 
@@ -79,7 +79,7 @@ def test_the_newest_revision_wins_whatever_arrives_last(landing: Landing, land: 
         assert land(answer(revision=revision)).new == 1
     assert [snapshot.raw for snapshot in newest(landing)] == [answer(revision=3)[1]]
     assert landing.newest_of(["1", "unknown"])["1"].raw == answer(revision=3)[1]
-    assert [one.updated_at.minute for one in landing.history("1")] == [1, 2, 3]
+    assert [revision.updated_at.minute for revision in landing.history("1")] == [1, 2, 3]
 
 
 def test_of_equally_old_revisions_the_one_seen_last_wins(landing: Landing, land: Land) -> None:
@@ -157,7 +157,7 @@ def test_a_flipped_bit_is_told_from_an_answer(landing: Landing, land: Land, ware
     land(answer())
     with warehouse.transaction() as connection, connection.cursor() as cursor:
         cursor.execute("UPDATE commerce.snapshots SET payload = set_bit(payload, 200, 1 - get_bit(payload, 200))")
-    assert [one.raw for one in newest(landing)] == [DAMAGED]
+    assert [snapshot.raw for snapshot in newest(landing)] == [DAMAGED]
 
 
 def test_a_payload_moved_to_another_order_is_told_too(landing: Landing, land: Land, warehouse: Warehouse) -> None:

@@ -58,7 +58,7 @@ def test_orders_of_before_open_and_wait_as_they_did(url: str) -> None:
     assert snapshots["1"].raw == RAW
     with warehouse.transaction() as connection:
         waiting = quarantine.open_exceptions(connection, "shop", "orders")
-    assert [(one.stage, one.code, one.blocking) for one in waiting] == [
+    assert [(record.stage, record.code, record.blocking) for record in waiting] == [
         ("load", "unknown_sku", True),
         ("load", "oversold", False),
         ("load", "refund_due", False),

@@ -117,7 +117,7 @@ def test_a_note_neither_silences_nor_wakes_its_own_record(warehouse: Warehouse) 
     assert list(world.seen_by("orders")["pending"]) == [DAY]
     world.do("orders", "refuse", "1", "load", True)
     world.do("orders", "ask again", "1", "", True)
-    assert {one.note: one.retry_at is None for one in world.seen_by("orders")["waiting"]} == {
+    assert {record.note: record.retry_at is None for record in world.seen_by("orders")["waiting"]} == {
         "": False,
         "oversold": True,
     }

@@ -155,12 +155,12 @@ def _is_gone(pid: int, seconds: float = 30) -> bool:
 
 
 def _list_processes(root: Path) -> list[str]:
-    found = []
+    commands = []
     for folder in Path("/proc").glob("[0-9]*") if Path("/proc/self").exists() else []:
         try:
             command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
         if str(root) in command and int(folder.name) != os.getpid():
-            found.append(command)
-    return found
+            commands.append(command)
+    return commands

@@ -40,7 +40,7 @@ def test_a_refused_record_waits_counts_its_tries_and_goes(warehouse: Warehouse) 
         assert (first.record_id, first.code, first.tries, first.run_id) == ("1", "bad_amount", 2, "run-2")
         assert (first.first_seen, first.last_seen, first.message) == (NOON, later, "There is no product M�.")
         assert quarantine.resolve(connection, *LOAD, ["1", "3"], later) == 1
-        assert [one.record_id for one in quarantine.open_exceptions(connection, None, None)] == ["2"]
+        assert [record.record_id for record in quarantine.open_exceptions(connection, None, None)] == ["2"]
         quarantine.record(connection, *LOAD, [failure("1")], "run-3", later)
         _, again = quarantine.open_exceptions(connection, None, None)
         assert (again.record_id, again.first_seen, again.tries) == ("1", later, 1)  # a new story
@@ -53,7 +53,7 @@ def test_a_replaced_day_resolves_all_but_what_still_fails(warehouse: Warehouse) 
         quarantine.record(connection, *where, failures, "", NOON)
         end = DAY + timedelta(days=1)
         assert quarantine.resolve_others(connection, *where, (DAY, end), ["2"], NOON) == 1
-        assert [one.record_id for one in quarantine.open_exceptions(connection, None, None)] == ["2", "3"]
+        assert [record.record_id for record in quarantine.open_exceptions(connection, None, None)] == ["2", "3"]
 
 
 def test_a_bucket_never_gives_more_than_the_vendor_allows(warehouse: Warehouse) -> None:
@@ -164,7 +164,7 @@ def _run_in_processes(work: Any, url: str, count: int) -> list[Any]:
     processes = [SPAWN.Process(target=work, args=(url, start, answers)) for _ in range(count)]
     for process in processes:
         process.start()
-    found = [answers.get(timeout=60) for _ in processes]
+    outcomes = [answers.get(timeout=60) for _ in processes]
     for process in processes:
         process.join(10)
-    return found
+    return outcomes

@@ -54,7 +54,7 @@ def frame(*rows: dict[str, Any]) -> pd.DataFrame:
 
 
 def written(connection: Connection, *rows: dict[str, Any]) -> int:
-    return write_rows(connection, "probe", list(row()), [tuple(one.values()) for one in rows])
+    return write_rows(connection, "probe", list(row()), [tuple(record.values()) for record in rows])
 
 
 TEXTS = (
@@ -89,7 +89,7 @@ def test_numbers_times_and_nothing_keep_their_types(warehouse: Warehouse) -> Non
     with warehouse.transaction() as connection:
         write_frame(connection, "probe", frame(row("1", total=big, count=None), row("2", total=-big - 1)))
     back = stored(warehouse).sort_values("order_id").to_dict("records")
-    assert [one["total"] for one in back] == [big, -big - 1]
+    assert [row["total"] for row in back] == [big, -big - 1]
     assert back[0]["flag"] is True
     assert pd.isna(back[0]["count"])
     assert back[1]["count"] == 7

@@ -79,7 +79,7 @@ class AmazonOrders(Orders):
         """Orders created in the window. Amazon gives no count to verify."""
         return self._read_order_pages("created", window, None)
 
-    def one(self, record_id: str) -> bytes | None:
+    def fetch(self, record_id: str) -> bytes | None:
         """None also for an order of a marketplace that the settings leave out: no list of ours would have it."""
         response = self._api.call(
             "getOrder", f"{ORDERS}/{quote(record_id, safe='')}", {"includedData": INCLUDED}, ok=(200, 400, 404)

@@ -66,7 +66,7 @@ class AmazonRefunds(Source[Refund]):
             yield from self._read_span(Window(start, end), None, None)
             start = end
 
-    def one(self, record_id: str) -> bytes | None:
+    def fetch(self, record_id: str) -> bytes | None:
         order_id, _, key = record_id.partition(":")
         if not key:
             return None

@@ -44,8 +44,8 @@ class EbayOrders(Orders):
         """Orders created in the window, checked against eBay's own count."""
         return self._reader.created(window)
 
-    def one(self, record_id: str) -> bytes | None:
-        return self._reader.one(record_id)
+    def fetch(self, record_id: str) -> bytes | None:
+        return self._reader.fetch(record_id)
 
     def totals(self, window: Window) -> Iterator[OrderTotal]:
         """As in channels/totals.py; an order that cannot be translated counts with the total that eBay states."""

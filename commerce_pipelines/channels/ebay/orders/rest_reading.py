@@ -46,7 +46,7 @@ class FulfillmentOrders:
     def created(self, window: Window, *, whole: bool = True) -> Iterator[Page]:
         return self._list_pages("creationdate", window, None, whole=whole)
 
-    def one(self, order_id: str) -> bytes | None:
+    def fetch(self, order_id: str) -> bytes | None:
         """One order; None for an id that eBay does not know: it answers 404, or 400 with error 32100 ("Invalid order
         ID")."""
         response = self._account.rest("getOrder", f"{ORDERS}/{quote(order_id, safe='')}", FIELDS, ok=(200, 400, 404))
@@ -131,7 +131,7 @@ class FulfillmentOrders:
 
     def _get_whole(self, order: rest_payloads.Head, raw: bytes) -> bytes:
         try:
-            return self.one(order.order_id) or raw
+            return self.fetch(order.order_id) or raw
         except CredentialError:
             raise
         except PermanentError:

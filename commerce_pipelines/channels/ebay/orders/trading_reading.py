@@ -38,7 +38,7 @@ class TradingOrders:
     def created(self, window: Window, *, whole: bool = True) -> Iterator[Page]:
         return self._list_pages("CreateTime", window, None)
 
-    def one(self, order_id: str) -> bytes | None:
+    def fetch(self, order_id: str) -> bytes | None:
         answer = self._account.trading(
             "GetOrders",
             {"DetailLevel": "ReturnAll", "OrderIDArray": {"OrderID": [order_id]}, "OrderRole": "Seller"},

@@ -28,7 +28,7 @@ class OrderLists(Protocol):
         self, window: Window, resume: str | None, unchanged: Unchanged | None, *, whole: bool = True
     ) -> Iterator[Page]: ...
 
-    def one(self, order_id: str) -> bytes | None: ...
+    def fetch(self, order_id: str) -> bytes | None: ...
 
 
 class EbayRefunds(Source[Refund]):
@@ -51,9 +51,9 @@ class EbayRefunds(Source[Refund]):
             records = [raw for raw in page.records if _is_within(raw, window)]
             yield Page(records=tuple(records), resume=page.resume, watermark=page.watermark)
 
-    def one(self, record_id: str) -> bytes | None:
+    def fetch(self, record_id: str) -> bytes | None:
         order_id, _, key = record_id.partition(":")
-        raw = self._orders.one(order_id) if key else None
+        raw = self._orders.fetch(order_id) if key else None
         records = payloads.split(raw) if raw else []
         return next((payloads.write_record(record) for record in records if record.key == key), None)
 

@@ -127,7 +127,7 @@ class ShopifyOrders(Orders):
                 watermark=end,
             )
 
-    def one(self, record_id: str) -> bytes | None:
+    def fetch(self, record_id: str) -> bytes | None:
         """By its id, or by the name that the shop shows: `#1001`. Raises PermanentError where several bear the name."""
         raw = self._whole.order(record_id) if ORDER_ID.match(record_id) else None
         if raw is None and ORDER_NAME.match(record_id):
@@ -219,7 +219,7 @@ class ShopifyOrders(Orders):
     def _compute_worth(self, order_id: str) -> tuple[int, int] | None:
         """Total and collected tax from the order's lines; None where the lines cannot be read, so that the stated total
         counts."""
-        raw = self.one(order_id)
+        raw = self.fetch(order_id)
         try:
             order = self.translate(raw) if raw else None
         except RecordError:

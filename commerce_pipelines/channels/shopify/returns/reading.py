@@ -152,7 +152,7 @@ class _Records:
             ]
             yield Page(records=(*self._read(ids), *unreadable), resume=following, watermark=end)
 
-    def one(self, record_id: str) -> bytes | None:
+    def fetch(self, record_id: str) -> bytes | None:
         if not RECORD_ID.match(record_id):
             return None
         records = self._read([f"gid://shopify/{self.kind}/{record_id}"])

@@ -52,7 +52,7 @@ class TestDocuments:
         fill(amazon, 1100)
         with Elsewhere(amazon) as store:
             amazon.documents.base = store.url
-            assert {each.status for each in channel.quantities.push(pushes(channel, 30))} == {"accepted"}
+            assert {outcome.status for outcome in channel.quantities.push(pushes(channel, 30))} == {"accepted"}
             assert {call.method for call in store.calls} == {"GET", "PUT"}
             assert not any("x-amz-access-token" in call.headers for call in store.calls)
 

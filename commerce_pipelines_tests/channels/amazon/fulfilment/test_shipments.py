@@ -72,7 +72,7 @@ class TestSending:
     ) -> None:
         add_order(amazon, 3)
         assert [outcome.status for outcome in send(channel, parcel(1), parcel(2))] == ["accepted"] * 2
-        raw = channel.orders.one(ORDER)
+        raw = channel.orders.fetch(ORDER)
         assert raw is not None
         assert [line.shipped for line in channel.orders.translate(raw).lines] == [2]
         assert amazon.orders[ORDER]["fulfillment"]["fulfillmentStatus"] == "PARTIALLY_SHIPPED"

@@ -54,28 +54,31 @@ def connect_later(amazon: Recorded) -> AmazonChannel:
 class TestSearch:
     def test_a_small_catalogue_is_searched_page_by_page(self, amazon: Recorded, channel: AmazonChannel) -> None:
         fill(amazon, 47)
-        found = read(channel)
+        listings = read(channel)
         assert len(amazon.called(SEARCH)) == 3
-        assert {key: each.quantity for key, each in found.items()} == {
-            each.sku: each.quantity for each in amazon.listings.offers.values()
+        assert {key: listing.quantity for key, listing in listings.items()} == {
+            listing.sku: listing.quantity for listing in amazon.listings.offers.values()
         }
-        assert found["SKU/00003 ä"].reference == {"marketplaces": f"{DE},{FR}", "product_type": "KITCHEN"}
-        assert found["SKU/00003 ä"].title == "Kettle 3 für Żółw"
+        assert listings["SKU/00003 ä"].reference == {"marketplaces": f"{DE},{FR}", "product_type": "KITCHEN"}
+        assert listings["SKU/00003 ä"].title == "Kettle 3 für Żółw"
 
     def test_what_amazon_fulfils_is_marked(self, amazon: Recorded, channel: AmazonChannel) -> None:
         fill(amazon, 20)
-        by_amazon = [each for each in read(channel).values() if each.fulfilled_by is FulfilledBy.CHANNEL]
-        assert [(each.sku, each.quantity) for each in by_amazon] == [("SKU/00009 ä", None), ("SKU/00019 ä", None)]
+        by_amazon = [listing for listing in read(channel).values() if listing.fulfilled_by is FulfilledBy.CHANNEL]
+        assert [(listing.sku, listing.quantity) for listing in by_amazon] == [
+            ("SKU/00009 ä", None),
+            ("SKU/00019 ä", None),
+        ]
 
     def test_a_listing_that_is_sold_out_stays_alive(self, amazon: Recorded, channel: AmazonChannel) -> None:
         fill(amazon, 1)
-        (found,) = read(channel).values()
-        assert (found.quantity, found.active) == (0, True)
+        (listing,) = read(channel).values()
+        assert (listing.quantity, listing.active) == (0, True)
 
     def test_the_catalogue_of_the_sandbox_is_listed(self, amazon: Recorded, clock: Clock) -> None:
-        found = read(connect(amazon, clock, seller_id=SELLER))
-        assert found.keys() == {article.sku for article in CATALOGUE}
-        assert 5 < sum(each.fulfilled_by is FulfilledBy.CHANNEL for each in found.values()) < 12
+        listings = read(connect(amazon, clock, seller_id=SELLER))
+        assert listings.keys() == {article.sku for article in CATALOGUE}
+        assert 5 < sum(listing.fulfilled_by is FulfilledBy.CHANNEL for listing in listings.values()) < 12
 
     def test_half_a_catalogue_is_no_catalogue(self, amazon: Recorded, channel: AmazonChannel) -> None:
         fill(amazon, 30)
@@ -98,13 +101,13 @@ class TestReport:
         self, amazon: Recorded, channel: AmazonChannel, clock: Clock
     ) -> None:
         fill(amazon, 3000)
-        found = read(channel)
-        assert {key: each.quantity for key, each in found.items()} == {
-            each.sku: each.quantity for each in amazon.listings.offers.values()
+        listings = read(channel)
+        assert {key: listing.quantity for key, listing in listings.items()} == {
+            listing.sku: listing.quantity for listing in amazon.listings.offers.values()
         }
-        assert {each.reference["marketplaces"] for each in found.values()} == {f"{DE},{FR}"}
-        assert sum(each.fulfilled_by is FulfilledBy.CHANNEL for each in found.values()) == 300
-        assert found["SKU/00003 ä"].title == "Kettle 3 für ?ó?w"  # Amazon's own doing
+        assert {listing.reference["marketplaces"] for listing in listings.values()} == {f"{DE},{FR}"}
+        assert sum(listing.fulfilled_by is FulfilledBy.CHANNEL for listing in listings.values()) == 300
+        assert listings["SKU/00003 ä"].title == "Kettle 3 für ?ó?w"  # Amazon's own doing
         assert len(amazon.calls) < 20
         assert clock.passed < 60
 
@@ -115,21 +118,21 @@ class TestReport:
         fill(amazon, 1200)
         read(channel)
         clock.passed += 1800
-        given = pushes(channel, 3, quantity=77)
-        assert {each.status for each in channel.quantities.push(given)} == {"accepted"}
+        wanted = pushes(channel, 3, quantity=77)
+        assert {outcome.status for outcome in channel.quantities.push(wanted)} == {"accepted"}
         clock.passed += 60
         again = read(channel)
-        assert [again[each.listing.key].quantity for each in given] == [77, 77, 77]
+        assert [again[push.listing.key].quantity for push in wanted] == [77, 77, 77]
         assert len([call for call in amazon.called(REPORTS) if call.method == "POST"]) == 2  # one per marketplace
 
     def test_many_changes_are_searched_in_shorter_spans(self, amazon: Recorded, channel: AmazonChannel) -> None:
         fill(amazon, 1100)
-        for number, each in enumerate(list(amazon.listings.offers.values())):
-            each.updated = NOON - timedelta(seconds=10 * number)
+        for number, listed in enumerate(list(amazon.listings.offers.values())):
+            listed.updated = NOON - timedelta(seconds=10 * number)
         assert len(read(channel)) == 1100
         assert all(int(json.loads(reply.encoded()[0]).get("numberOfResults", 0)) <= 1100
                    for call, reply in amazon.exchanges if SEARCH in call.path)  # fmt: skip
-        assert all("product_type" in each.reference for each in read(channel).values())
+        assert all("product_type" in listing.reference for listing in read(channel).values())
 
     def test_a_report_that_runs_is_waited_for_by_the_next_run(
         self, amazon: Recorded, channel: AmazonChannel, clock: Clock
@@ -228,7 +231,7 @@ class TestReport:
     def test_columns_in_another_language_are_named(self, amazon: Recorded, channel: AmazonChannel) -> None:
         fill(amazon, 1000)
         german = {"seller-sku": "Händler-SKU", "quantity": "Menge"}
-        amazon.reports.columns = tuple(german.get(each, each) for each in amazon.reports.columns)
+        amazon.reports.columns = tuple(german.get(column, column) for column in amazon.reports.columns)
         with pytest.raises(ProtocolError, match="no column seller-sku and no column quantity"):
             read(channel)
         asked = next(call for call in amazon.called(REPORTS) if call.method == "POST").json()
@@ -254,20 +257,20 @@ class TestReport:
         rows = amazon.reports._write_rows(DE)
         last = next(row for row in rows.split(b"\n") if b"\t7\t" in row)
         amazon.reports._cache[DE] = (NOON, rows + spoil(last.replace(b"SKU/", b"SKU/new ")) + b"\n")
-        found = read(connect_later(amazon))
-        (bad,) = found.keys() - sound.keys()
-        assert found.keys() - {bad} == sound.keys()
-        assert re.search(why, found[bad].reference["unreadable"])
-        assert (found[bad].sku, found[bad].quantity) == ("", None)
+        listings = read(connect_later(amazon))
+        (bad,) = listings.keys() - sound.keys()
+        assert listings.keys() - {bad} == sound.keys()
+        assert re.search(why, listings[bad].reference["unreadable"])
+        assert (listings[bad].sku, listings[bad].quantity) == ("", None)
 
     def test_a_listing_of_another_shape_waits_alone(self, amazon: Recorded, channel: AmazonChannel) -> None:
         fill(amazon, 3)
         item = {"sku": "ODD", "fulfillmentAvailability": "none"}
         answer = {"numberOfResults": 2, "items": [item, {"sku": "EVEN"}]}
         amazon.faults = [Fault(match=SEARCH, body=json.dumps(answer).encode())]
-        found = read(channel)
-        assert found.pop("EVEN").quantity is None
-        ((_, odd),) = found.items()
+        listings = read(channel)
+        assert listings.pop("EVEN").quantity is None
+        ((_, odd),) = listings.items()
         assert odd.reference["unreadable"] == "$.fulfillmentAvailability"
         assert odd.key == "unreadable-ODD"
 
@@ -280,6 +283,6 @@ class TestReport:
         sku = next(iter(sound))
         answer = {"numberOfResults": 1, "items": [{"sku": sku, "fulfillmentAvailability": "none"}]}
         amazon.faults = [Fault(match=lambda call: "lastUpdatedAfter" in call.query, body=json.dumps(answer).encode())]
-        found = read(connect_later(amazon))
-        assert sound.keys() - found.keys() == {sku}
-        assert found.keys() - sound.keys() == {f"unreadable-{sku}"}
+        listings = read(connect_later(amazon))
+        assert sound.keys() - listings.keys() == {sku}
+        assert listings.keys() - sound.keys() == {f"unreadable-{sku}"}

@@ -32,18 +32,18 @@ class TestDemo:
         for payload in demo_orders(19, 7, NOON, CATALOGUE):
             amazon.add(payload)
         week = Window(NOON - timedelta(days=8), NOON)
-        found = [channel.orders.translate(raw) for page in channel.orders.created(week) for raw in page.records]
-        for one in found:
-            check(one)
-        assert len(found) == len(amazon.orders) > 100
-        assert {one.status for one in found} == set(OrderStatus)
-        assert {one.currency for one in found} == {"EUR", "PLN", "SEK", "GBP"}
-        assert {one.collected_as for one in found} == {"", "IOSS", "deemed_supplier"}
-        assert {one.prices_include_tax for one in found} == {True, False}
-        assert sum(one.is_other_channel for one in found) == 1
-        assert max(len(one.lines) for one in found) == 60
-        known = {article.sku for article in CATALOGUE} | {""}
-        assert sum(line.sku not in known for one in found for line in one.lines) == 1
+        orders = [channel.orders.translate(raw) for page in channel.orders.created(week) for raw in page.records]
+        for order in orders:
+            check(order)
+        assert len(orders) == len(amazon.orders) > 100
+        assert {order.status for order in orders} == set(OrderStatus)
+        assert {order.currency for order in orders} == {"EUR", "PLN", "SEK", "GBP"}
+        assert {order.collected_as for order in orders} == {"", "IOSS", "deemed_supplier"}
+        assert {order.prices_include_tax for order in orders} == {True, False}
+        assert sum(order.is_other_channel for order in orders) == 1
+        assert max(len(order.lines) for order in orders) == 60
+        skus = {article.sku for article in CATALOGUE} | {""}
+        assert sum(line.sku not in skus for order in orders for line in order.lines) == 1
 
     def test_the_next_seed_brings_other_orders_and_news_come_now(
         self, amazon: Recorded, channel: AmazonChannel

@@ -178,7 +178,7 @@ class TestTime:
             assert ids(pages) == [0]
             assert pages[-1].watermark <= NOON - timedelta(minutes=2)
         for call in amazon.called(ORDERS):
-            bound = call.one("lastUpdatedBefore") or call.one("createdBefore")
+            bound = call.parameter("lastUpdatedBefore") or call.parameter("createdBefore")
             assert "2026-11-20T11:57:00.000Z" < bound <= "2026-11-20T11:58:00.000Z"
 
     def test_a_window_that_is_too_young_is_not_asked_for(self, amazon: Recorded, channel: AmazonChannel) -> None:
@@ -347,19 +347,19 @@ class TestSingleOrders:
     def test_one_order_afresh_is_the_same_as_in_a_page(self, amazon: Recorded, channel: AmazonChannel) -> None:
         fill(amazon, 1)
         (page,) = channel.orders.changed(DAY)
-        assert channel.orders.one("302-0000001-0000000") == page.records[0]
-        assert channel.orders.one("302-0000001-9999999") is None
+        assert channel.orders.fetch("302-0000001-0000000") == page.records[0]
+        assert channel.orders.fetch("302-0000001-9999999") is None
 
     def test_an_order_of_another_marketplace_and_what_is_no_number(
         self, amazon: Recorded, channel: AmazonChannel, clock: Clock
     ) -> None:
         fill(amazon, 1)
-        assert connect(amazon, clock, marketplaces=("FR",)).orders.one("302-0000001-0000000") is None
+        assert connect(amazon, clock, marketplaces=("FR",)).orders.fetch("302-0000001-0000000") is None
         refusals = [json.dumps({"errors": [{"code": code, "message": "no"}]}) for code in ("InvalidInput", "Other")]
         amazon.faults = [Fault(match=f"{ORDERS}/", status=400, body=body.encode()) for body in refusals]
-        assert channel.orders.one("nonsense") is None
+        assert channel.orders.fetch("nonsense") is None
         with pytest.raises(PermanentError, match="getOrder"):
-            channel.orders.one("nonsense")
+            channel.orders.fetch("nonsense")
 
     def test_totals_count_sales_and_leave_out_other_channels(self, amazon: Recorded, channel: AmazonChannel) -> None:
         fill(amazon, 2)
@@ -372,12 +372,12 @@ class TestSingleOrders:
         assert {key: (total.total, total.currency) for key, total in totals.items()} == {
             0: (500, "EUR"), 1: (500, "EUR"), 3: (500, "EUR"),
         }  # fmt: skip
-        assert "BUYER" not in amazon.called(ORDERS)[0].one("includedData")
+        assert "BUYER" not in amazon.called(ORDERS)[0].parameter("includedData")
 
     def test_the_account_is_named(self, amazon: Recorded, clock: Clock) -> None:
-        said = connect(amazon, clock, marketplaces=("DE", "PL")).account.probe().description
-        assert said.startswith("Amazon EU: Third Wave Supplies on ")
-        assert "Amazon.de" in said
+        text = connect(amazon, clock, marketplaces=("DE", "PL")).account.probe().description
+        assert text.startswith("Amazon EU: Third Wave Supplies on ")
+        assert "Amazon.de" in text
 
     def test_a_marketplace_without_an_account_is_named(self, amazon: Recorded, clock: Clock) -> None:
         with pytest.raises(SettingsError, match=r"does not sell on APJ6JRA9NG5V4"):
@@ -390,7 +390,7 @@ def test_every_official_sample_comes_through_the_channel(amazon: Recorded, chann
     for path in samples:
         amazon.add(json.loads(path.read_bytes()))
     every = Window(datetime(2020, 1, 1, tzinfo=UTC), NOON)
-    found = [raw for page in channel.orders.created(every) for raw in page.records]
-    for raw in found:
+    orders = [raw for page in channel.orders.created(every) for raw in page.records]
+    for raw in orders:
         check(channel.orders.translate(raw))
-    assert len(found) == len(samples) == len({total.order_id for total in channel.orders.totals(every)})
+    assert len(orders) == len(samples) == len({total.order_id for total in channel.orders.totals(every)})

@@ -27,13 +27,13 @@ def samples() -> list[Any]:
         return []
     folder = Path(SPECS).parent / "payloads" / "amazon"
     files = sorted((folder / "orders_2026-01-01").glob("*.json"))
-    found = [pytest.param(json.loads(path.read_bytes()), id=path.stem) for path in files]
+    cases = [pytest.param(json.loads(path.read_bytes()), id=path.stem) for path in files]
     pairs = json.loads((folder / "sandbox_pairs" / "orders_2026-01-01.pairs.json").read_bytes())
     for at, pair in enumerate(pairs):
         if pair["status"] == 200:
             orders = pair["response"].get("orders") or [pair["response"]["order"]]
-            found += [pytest.param(each, id=f"pair{at}") for each in orders]
-    return found
+            cases += [pytest.param(sale, id=f"pair{at}") for sale in orders]
+    return cases
 
 
 @with_samples
@@ -229,8 +229,8 @@ class TestPeople:
     @pytest.mark.parametrize(("countries", "expected"), [(["PL", "PL"], "PL"), (["PL", "DE"], ""), ([], "")])
     def test_departure_is_where_all_parcels_left_from(self, countries: list[str], expected: str) -> None:
         packages = [
-            {"packageReferenceId": str(at), "shipFromAddress": {"countryCode": each}}
-            for at, each in enumerate(countries)
+            {"packageReferenceId": str(at), "shipFromAddress": {"countryCode": country}}
+            for at, country in enumerate(countries)
         ]
         payload = order(item("5.00", part("ITEM", "5.00")), total="5.00", packages=packages)
         assert sold(payload).departure_country == expected

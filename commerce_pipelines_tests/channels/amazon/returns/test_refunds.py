@@ -197,8 +197,8 @@ def test_refunds_are_read_and_nothing_else(amazon: Recorded, channel: AmazonChan
     raw = pages[0].records[0]
     assert channel.refunds.translate(raw).total == 2_000
     assert channel.refunds.head(raw).subject == "order:302-0000001-0000000"
-    assert channel.refunds.one(names[0]) == raw
-    assert channel.refunds.one(f"{ORDER}:txn-77") is channel.refunds.one("nothing") is None
+    assert channel.refunds.fetch(names[0]) == raw
+    assert channel.refunds.fetch(f"{ORDER}:txn-77") is channel.refunds.fetch("nothing") is None
 
 
 def test_a_refund_that_is_posted_late_is_found(amazon: Recorded, channel: AmazonChannel) -> None:

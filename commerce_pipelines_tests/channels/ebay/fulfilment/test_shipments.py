@@ -101,7 +101,7 @@ class TestSending:
         order = add_order(ebay, 2)
         for number, shipped in ((1, 0), (2, 2)):
             assert send(channel, parcel(order, number))[0].status == "accepted"
-            raw = channel.orders.one(order["orderId"])
+            raw = channel.orders.fetch(order["orderId"])
             assert raw is not None
             assert channel.orders.translate(raw).lines[0].shipped == shipped
         assert order["orderFulfillmentStatus"] == "FULFILLED"
@@ -109,13 +109,13 @@ class TestSending:
     def test_lines_named_by_the_trading_api_are_the_same(self, ebay: Judged, monkeypatch: pytest.MonkeyPatch) -> None:
         channel = connect(ebay, monkeypatch, orders_api="trading")
         order = add_order(ebay, 1)
-        raw = channel.orders.one(order["orderId"])
+        raw = channel.orders.fetch(order["orderId"])
         assert raw is not None
         line = channel.orders.translate(raw).lines[0]
         sent = parcel(order, lines=(ShippedLine(line_id=line.line_id, quantity=1),))
         assert send(channel, sent)[0].status == "accepted"
         assert look(channel, sent) == [("accepted", "")]
-        raw = channel.orders.one(order["orderId"])
+        raw = channel.orders.fetch(order["orderId"])
         assert raw is not None
         assert channel.orders.translate(raw).lines[0].shipped == 1
 

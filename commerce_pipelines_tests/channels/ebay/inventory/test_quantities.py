@@ -44,9 +44,9 @@ def pushes(listings: Sequence[Listing], quantity: int) -> list[Push]:
 
 
 def outcomes(shop: EbayChannel, wanted: Sequence[Push]) -> dict[str, PushOutcome]:
-    found = list(shop.quantities.push(wanted))
-    assert sorted(each.key for each in found) == sorted(each.listing.key for each in wanted)
-    return {each.key: each for each in found}
+    results = list(shop.quantities.push(wanted))
+    assert sorted(push.key for push in results) == sorted(push.listing.key for push in wanted)
+    return {outcome.key: outcome for outcome in results}
 
 
 def calls(ebay: EbayStandIn, name: str) -> list[Call]:
@@ -55,16 +55,16 @@ def calls(ebay: EbayStandIn, name: str) -> list[Call]:
 
 def test_listings_show_what_buyers_see_and_who_may_write_them(ebay: EbayStandIn, shop: EbayChannel) -> None:
     ebay.listings[0].total = 1  # of the Inventory API: the smaller of total and offer is what buyers see
-    found = read(shop)
-    assert {sku: listing.quantity for sku, listing in found.items()} == ebay.shown()
-    managed = {each.sku for each in ebay.listings if each.offer_id}
-    assert {sku for sku, listing in found.items() if listing.reference["api"] == "inventory"} == managed
-    assert found["KET-GN-17"].quantity == 1
-    blue, green = found["MUG-STN-350-BL"], found["MUG-STN-350-GR"]
+    listings = read(shop)
+    assert {sku: listing.quantity for sku, listing in listings.items()} == ebay.shown()
+    managed = {offer.sku for offer in ebay.listings if offer.offer_id}
+    assert {sku for sku, listing in listings.items() if listing.reference["api"] == "inventory"} == managed
+    assert listings["KET-GN-17"].quantity == 1
+    blue, green = listings["MUG-STN-350-BL"], listings["MUG-STN-350-GR"]
     assert blue.reference["item_id"] == green.reference["item_id"]
     assert blue.key != green.key
-    assert found[""].title == "Box of Odd Saucers"
-    assert len({listing.key for listing in found.values()}) == len(ebay.listings)
+    assert listings[""].title == "Box of Odd Saucers"
+    assert len({listing.key for listing in listings.values()}) == len(ebay.listings)
     assert (len(calls(ebay, "GetMyeBaySelling")), len(calls(ebay, ITEMS))) == (1, 1)
 
 
@@ -106,26 +106,26 @@ def _exchange(reply: Reply, old: bytes, new: bytes) -> Reply:
 
 
 def test_every_listing_is_told_by_its_own_api_in_the_fewest_calls(ebay: EbayStandIn, shop: EbayChannel) -> None:
-    found = list(read(shop).values())
-    wanted = [Push(listing=each, quantity=(each.quantity or 0) + 7, token=each.key) for each in found]
+    listings = list(read(shop).values())
+    wanted = [Push(listing=listing, quantity=(listing.quantity or 0) + 7, token=listing.key) for listing in listings]
     before = ebay.shown()
-    assert {each.status for each in outcomes(shop, wanted).values()} == {"accepted"}
+    assert {outcome.status for outcome in outcomes(shop, wanted).values()} == {"accepted"}
     assert ebay.shown() == {sku: quantity + 7 for sku, quantity in before.items()}
-    managed = [each for each in ebay.listings if each.offer_id]
+    managed = [offer for offer in ebay.listings if offer.offer_id]
     assert (len(calls(ebay, BULK)), len(calls(ebay, OFFER))) == (1, len(managed))
-    assert len(calls(ebay, "ReviseInventoryStatus")) == -(-(len(found) - len(managed)) // 4)
+    assert len(calls(ebay, "ReviseInventoryStatus")) == -(-(len(listings) - len(managed)) // 4)
     mugs = [call for call in calls(ebay, "ReviseInventoryStatus") if b"MUG-STN-350" in call.body]
     assert len(mugs) == 1, "variations of one listing are one revision"
 
 
-def told(shop: EbayChannel, wanted: Sequence[Push]) -> tuple[dict[str, PushOutcome], list[Push]]:
+def push_and_learn(shop: EbayChannel, wanted: Sequence[Push]) -> tuple[dict[str, PushOutcome], list[Push]]:
     """Outcomes, and the same pushes as the next run would make them: with what was found out."""
-    found = outcomes(shop, wanted)
-    return found, [
+    results = outcomes(shop, wanted)
+    return results, [
         msgspec.structs.replace(
             push,
             listing=msgspec.structs.replace(
-                push.listing, reference=push.listing.reference | found[push.listing.key].reference
+                push.listing, reference=push.listing.reference | results[push.listing.key].reference
             ),
         )
         for push in wanted
@@ -133,28 +133,28 @@ def told(shop: EbayChannel, wanted: Sequence[Push]) -> tuple[dict[str, PushOutco
 
 
 def of_inventory(shop: EbayChannel) -> list[Listing]:
-    return [each for each in read(shop).values() if each.reference["api"] == "inventory"]
+    return [listing for listing in read(shop).values() if listing.reference["api"] == "inventory"]
 
 
 def test_an_offer_is_looked_up_once_and_twenty_five_go_in_a_call(ebay: EbayStandIn, shop: EbayChannel) -> None:
     ebay.listings = many(60, managed=60)
-    _, again = told(shop, pushes(of_inventory(shop), 7))
+    _, again = push_and_learn(shop, pushes(of_inventory(shop), 7))
     assert (len(calls(ebay, BULK)), len(calls(ebay, OFFER))) == (3, 60)
-    found, _ = told(shop, again)
-    assert {each.status for each in found.values()} == {"accepted"}
-    assert [each.reference for each in found.values() if each.reference] == []
+    results, _ = push_and_learn(shop, again)
+    assert {outcome.status for outcome in results.values()} == {"accepted"}
+    assert [outcome.reference for outcome in results.values() if outcome.reference] == []
     assert (len(calls(ebay, BULK)), len(calls(ebay, OFFER))) == (6, 60)
 
 
 def test_an_offer_that_ebay_no_longer_knows_is_looked_up_again_alone(ebay: EbayStandIn, shop: EbayChannel) -> None:
     ebay.listings = many(30, managed=30)
-    _, again = told(shop, pushes(of_inventory(shop), 7))
+    _, again = push_and_learn(shop, pushes(of_inventory(shop), 7))
     ebay.listings[11].offer_id = "another"
-    found, once_more = told(shop, [msgspec.structs.replace(push, quantity=3) for push in again])
-    assert {each.status for each in found.values()} == {"accepted"}
+    results, once_more = push_and_learn(shop, [msgspec.structs.replace(push, quantity=3) for push in again])
+    assert {outcome.status for outcome in results.values()} == {"accepted"}
     assert set(ebay.shown().values()) == {3}
     assert (len(calls(ebay, BULK)), len(calls(ebay, OFFER))) == (2 + 3, 31)
-    told(shop, once_more)
+    push_and_learn(shop, once_more)
     assert (len(calls(ebay, BULK)), len(calls(ebay, OFFER))) == (5 + 2, 31)
 
 
@@ -162,9 +162,9 @@ def test_what_a_shared_call_refuses_is_tried_once_more_alone(ebay: EbayStandIn, 
     managed = of_inventory(shop)
     refused = managed[3]
     ebay.refused[refused.sku] = Refused("25002", "A user error has occurred.")
-    found = outcomes(shop, pushes(managed, 0))
-    assert Counter(each.status for each in found.values()) == {"accepted": len(managed) - 1, "refused": 1}
-    assert (found[refused.key].code, len(calls(ebay, BULK)), len(calls(ebay, OFFER))) == ("25002", 2, len(managed))
+    results = outcomes(shop, pushes(managed, 0))
+    assert Counter(outcome.status for outcome in results.values()) == {"accepted": len(managed) - 1, "refused": 1}
+    assert (results[refused.key].code, len(calls(ebay, BULK)), len(calls(ebay, OFFER))) == ("25002", 2, len(managed))
 
 
 @pytest.mark.parametrize("setting", [1, 25])
@@ -174,50 +174,51 @@ def test_an_account_that_takes_one_sku_a_call_gets_them_one_by_one(
     """As the operation's own description says. Trying it costs a call in twenty-five."""
     shop = channel(ebay, monkeypatch, inventory_skus_per_call=setting)
     ebay.listings, ebay.skus_a_call = many(50, managed=50), 1
-    _, again = told(shop, pushes(of_inventory(shop), 7))
+    _, again = push_and_learn(shop, pushes(of_inventory(shop), 7))
     ebay.calls.clear()
-    found, _ = told(shop, again)
-    assert {each.status for each in found.values()} == {"accepted"}
+    results, _ = push_and_learn(shop, again)
+    assert {outcome.status for outcome in results.values()} == {"accepted"}
     assert (len(calls(ebay, BULK)), len(calls(ebay, OFFER))) == (50 if setting == 1 else 52, 0)
 
 
 def test_a_refused_listing_takes_no_other_with_it(ebay: EbayStandIn, shop: EbayChannel) -> None:
-    found = read(shop)
-    bad = {found[sku].key: sku for sku in ("KET-GN-09", "MUG-STN-350-BL", "KET-GN-17")}
+    listings = read(shop)
+    bad = {listings[sku].key: sku for sku in ("KET-GN-09", "MUG-STN-350-BL", "KET-GN-17")}
     for sku in bad.values():
         ebay.refused[sku] = Refused("21916750", "The listing is under review.")
-    result = outcomes(shop, pushes(list(found.values()), 2))
-    assert {key for key, each in result.items() if each.status == "refused"} == set(bad)
-    assert {result[key].code for key in bad} == {"21916750"}
-    assert {each.message for each in result.values() if each.code} == {"eBay refuses it: the listing has ended."}
-    assert {each.words.reveal() for each in result.values() if each.code} == {"The listing is under review."}
+    results = outcomes(shop, pushes(list(listings.values()), 2))
+    assert {key for key, outcome in results.items() if outcome.status == "refused"} == set(bad)
+    assert {results[key].code for key in bad} == {"21916750"}
+    refused = [outcome for outcome in results.values() if outcome.code]
+    assert {outcome.message for outcome in refused} == {"eBay refuses it: the listing has ended."}
+    assert {outcome.words.reveal() for outcome in refused} == {"The listing is under review."}
     shown = ebay.shown()
     assert {sku for sku in shown if shown[sku] != 2} <= set(bad.values())
 
 
 def test_nothing_to_sell_needs_the_out_of_stock_option(ebay: EbayStandIn, shop: EbayChannel) -> None:
-    found = read(shop)
-    wanted = pushes([found["KET-GN-09"], found["KET-GN-17"]], 0)
+    listings = read(shop)
+    wanted = pushes([listings["KET-GN-09"], listings["KET-GN-17"]], 0)
     ebay.out_of_stock_control = False
-    result = outcomes(shop, wanted)
-    assert result[found["KET-GN-09"].key].status == "refused"
-    assert "out-of-stock option" in result[found["KET-GN-09"].key].message
-    assert result[found["KET-GN-17"].key].status == "accepted"
+    results = outcomes(shop, wanted)
+    assert results[listings["KET-GN-09"].key].status == "refused"
+    assert "out-of-stock option" in results[listings["KET-GN-09"].key].message
+    assert results[listings["KET-GN-17"].key].status == "accepted"
     ebay.out_of_stock_control = True
-    assert {each.status for each in outcomes(shop, wanted).values()} == {"accepted"}
+    assert {outcome.status for outcome in outcomes(shop, wanted).values()} == {"accepted"}
     assert ebay.shown()["KET-GN-09"] == ebay.shown()["KET-GN-17"] == 0
     assert read(shop)["KET-GN-09"].quantity == 0, "the listing stays alive"
 
 
 def test_a_listing_is_not_revised_more_often_than_a_day_allows(ebay: EbayStandIn, shop: EbayChannel) -> None:
-    found = read(shop)
-    one, other = found["KET-GN-09"], found["GRD-EL-54"]
-    results = [outcomes(shop, pushes([one], n % 5))[one.key] for n in range(101)]
-    assert {each.status for each in results[:100]} == {"accepted"}
+    listings = read(shop)
+    kettle, other = listings["KET-GN-09"], listings["GRD-EL-54"]
+    results = [outcomes(shop, pushes([kettle], n % 5))[kettle.key] for n in range(101)]
+    assert {outcome.status for outcome in results[:100]} == {"accepted"}
     assert (results[100].status, results[100].code) == ("refused", "revision_limit")
     assert len(calls(ebay, "ReviseInventoryStatus")) == 100
-    both = outcomes(shop, pushes([one, other], 3))
-    assert (both[one.key].status, both[other.key].status) == ("refused", "accepted")
+    both = outcomes(shop, pushes([kettle, other], 3))
+    assert (both[kettle.key].status, both[other.key].status) == ("refused", "accepted")
 
 
 def test_what_is_never_sent(ebay: EbayStandIn, shop: EbayChannel) -> None:
@@ -227,24 +228,26 @@ def test_what_is_never_sent(ebay: EbayStandIn, shop: EbayChannel) -> None:
     foreign = msgspec.structs.replace(listing, reference={})
     wanted = [Push(listing=theirs, quantity=1, token="a"), Push(listing=listing, quantity=-1, token="b"),
               Push(listing=unnamed, quantity=1, token="c"), Push(listing=foreign, quantity=1, token="d")]  # fmt: skip
-    codes = [each.code for each in shop.quantities.push(wanted)]
+    codes = [outcome.code for outcome in shop.quantities.push(wanted)]
     assert codes == ["fulfilled_by_channel", "bad_quantity", "no_sku", "unknown_listing"]
     assert calls(ebay, "ReviseInventoryStatus") == []
 
 
 def test_a_classic_listing_of_an_inventory_sku_is_revised_the_classic_way(ebay: EbayStandIn, shop: EbayChannel) -> None:
     ebay.listings.append(Offered(item_id="118888888888", sku="KET-GN-17", title="Old Kettle", price=1, available=1))
-    old = next(each for page in shop.listings.read() for each in page if each.reference["item_id"] == "118888888888")
+    old = next(
+        listing for page in shop.listings.read() for listing in page if listing.reference["item_id"] == "118888888888"
+    )
     assert old.reference["api"] == "inventory"
-    found, again = told(shop, pushes([old], 9))
-    assert found[old.key].status == "accepted"
+    results, again = push_and_learn(shop, pushes([old], 9))
+    assert results[old.key].status == "accepted"
     assert ebay.listings[-1].available == 9
     assert ebay.listings[0].available != 9
-    assert told(shop, again)[0][old.key].status == "accepted"
+    assert push_and_learn(shop, again)[0][old.key].status == "accepted"
     assert len(calls(ebay, OFFER)) == 1
     ebay.listings[-1].offer_id = "9123"  # migrated since, by bulkMigrateListing; the other one is gone
     del ebay.listings[0]
-    assert told(shop, again)[0][old.key].status == "accepted"
+    assert push_and_learn(shop, again)[0][old.key].status == "accepted"
 
 
 def test_stock_divided_among_locations_keeps_its_division(ebay: EbayStandIn, shop: EbayChannel) -> None:
@@ -258,10 +261,10 @@ def test_stock_divided_among_locations_keeps_its_division(ebay: EbayStandIn, sho
 def test_a_call_that_is_lost_fails_its_own_listings_and_two_in_a_row_stop_everything(
     ebay: EbayStandIn, shop: EbayChannel
 ) -> None:
-    classic = [each for each in read(shop).values() if each.reference["api"] == "trading"][:12]
+    classic = [listing for listing in read(shop).values() if listing.reference["api"] == "trading"][:12]
     ebay.faults.append(Fault(match=TRADING, times=5, status=503))
-    found = outcomes(shop, pushes(classic, 1))
-    assert Counter(each.status for each in found.values()) == {"failed": 4, "accepted": 8}
+    results = outcomes(shop, pushes(classic, 1))
+    assert Counter(outcome.status for outcome in results.values()) == {"failed": 4, "accepted": 8}
     ebay.faults.append(Fault(match=TRADING, times=99, drop=True))
     sent = shop.quantities.push(pushes(classic, 2))
     assert [next(sent).status for _ in range(4)] == ["failed"] * 4
@@ -270,20 +273,20 @@ def test_a_call_that_is_lost_fails_its_own_listings_and_two_in_a_row_stop_everyt
 
 
 def test_an_answer_that_leaves_a_listing_out_is_no_success(ebay: EbayStandIn, shop: EbayChannel) -> None:
-    found = read(shop)
+    listings = read(shop)
     ebay.faults.append(Fault(match=BULK, body=b'{"responses": []}'))
     silent = b'<ReviseInventoryStatusResponse xmlns="urn:x"><Ack>Success</Ack></ReviseInventoryStatusResponse>'
     ebay.faults.append(Fault(match=TRADING, times=9, body=silent, headers={"Content-Type": "text/xml"}))
-    result = outcomes(shop, pushes([found["KET-GN-17"], found["KET-GN-09"], found["GRD-HND-38"]], 1))
-    assert {(each.status, each.code) for each in result.values()} == {("failed", "unanswered")}
+    results = outcomes(shop, pushes([listings["KET-GN-17"], listings["KET-GN-09"], listings["GRD-HND-38"]], 1))
+    assert {(outcome.status, outcome.code) for outcome in results.values()} == {("failed", "unanswered")}
 
 
 def test_refused_credentials_stop_everything(ebay: EbayStandIn, shop: EbayChannel) -> None:
-    found = list(read(shop).values())
+    listings = list(read(shop).values())
     ebay.expire_tokens()
     ebay.revoked = True
     with pytest.raises(CredentialError):
-        list(shop.quantities.push(pushes(found, 1)))
+        list(shop.quantities.push(pushes(listings, 1)))
 
 
 def test_a_sale_takes_its_units_out_of_the_offer(ebay: EbayStandIn, shop: EbayChannel) -> None:
@@ -308,8 +311,8 @@ def test_a_listing_of_another_shape_waits_alone(
         return Reply(reply.status, body.replace(b"<QuantityAvailable>", b"<QuantityAvailable>about ", 1), headers)
 
     monkeypatch.setattr(ebay, "handle", spoilt)
-    found = {listing.key: listing for page in shop.listings.read() for listing in page}
-    bad = [listing for listing in found.values() if "unreadable" in listing.reference]
+    listings = {listing.key: listing for page in shop.listings.read() for listing in page}
+    bad = [listing for listing in listings.values() if "unreadable" in listing.reference]
     assert [listing.reference["unreadable"] for listing in bad] == ["$.QuantityAvailable"]
-    assert len(found) == len(sound)
-    assert next(each for each in found.values() if each.sku == managed).reference["divided"] == "true"
+    assert len(listings) == len(sound)
+    assert next(listing for listing in listings.values() if listing.sku == managed).reference["divided"] == "true"

@@ -52,11 +52,11 @@ def test_every_order_comes_once_however_it_is_asked_for(
     assert set(totals) == set(ebay.orders) == set(ids(shop, shop.orders.created(window)))
     assert sorted(ids(shop, shop.orders.changed(window))) == sorted(ebay.orders)
     for order_id, total in totals.items():
-        raw = shop.orders.one(order_id)
+        raw = shop.orders.fetch(order_id)
         assert raw
         order = shop.orders.translate(raw)
         assert (order.total, order.collected, order.status) == (total.total, total.collected, total.status)
-    assert shop.orders.one("10-99999-00000") is None
+    assert shop.orders.fetch("10-99999-00000") is None
     assert "kettle_and_cup" in shop.account.probe().description
 
 
@@ -66,7 +66,7 @@ def test_both_apis_say_the_same_of_an_order(ebay: EbayStandIn, monkeypatch: pyte
     rest, trading = (channel(ebay, monkeypatch, orders_api=api) for api in ("fulfillment", "trading"))
 
     def seen(shop: EbayChannel, order_id: str) -> Any:
-        order = shop.orders.translate(shop.orders.one(order_id) or b"")
+        order = shop.orders.translate(shop.orders.fetch(order_id) or b"")
         return (order.order_id, order.placed_at, order.status, order.total, order.collected, order.collected_as,
                 order.shipped, order.refunded, order.marketplace, order.buyer.ref, order.buyer.email,
                 [line.sku for line in order.lines if line.sku])  # fmt: skip
@@ -94,8 +94,11 @@ def test_requests_name_one_date_all_fields_and_no_future(ebay: EbayStandIn, monk
     list(shop.orders.created(Window(NOW - timedelta(days=900), NOW - timedelta(days=600))))
     changed, *placed = ebay.called(ORDERS)
     assert changed.query["filter"] == ["lastmodifieddate:[2026-11-24T10:00:00.000Z..2026-11-24T11:59:54.999Z]"]
-    assert {call.one("fieldGroups") for call in ebay.called(ORDERS)} == {"TAX_BREAKDOWN"}
-    assert [call.one("filter")[:24] for call in placed] == ["creationdate:[2024-11-25", "creationdate:[2025-02-23"]
+    assert {call.parameter("fieldGroups") for call in ebay.called(ORDERS)} == {"TAX_BREAKDOWN"}
+    assert [call.parameter("filter")[:24] for call in placed] == [
+        "creationdate:[2024-11-25",
+        "creationdate:[2025-02-23",
+    ]
 
 
 @pytest.mark.parametrize("api", ["fulfillment", "trading"])
@@ -175,7 +178,7 @@ def test_what_lists_leave_out_is_asked_for_singly_and_only_then(
     assert len(changes) == 3
     assert set(ebay.orders) - set(again) == {changes[0][0]}  # landed as it stands: neither asked for nor handed on
     assert len([call for call in ebay.calls if call.path.startswith(f"{ORDERS}/")]) == 5
-    assert all(shop.orders.head(shop.orders.one(name) or b"").updated_at == at for name, at in changes)
+    assert all(shop.orders.head(shop.orders.fetch(name) or b"").updated_at == at for name, at in changes)
 
 
 @BOTH

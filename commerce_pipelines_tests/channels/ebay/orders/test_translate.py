@@ -41,7 +41,7 @@ def trading_samples() -> dict[str, bytes]:
     answers = {
         path.stem.partition("Response")[2]: path.read_bytes() for path in (SAMPLES / "trading_xml").glob("*.xml")
     }
-    return {name: xml.write(order) for name, each in answers.items() for order in xml.parse(each).iter("Order")}
+    return {name: xml.write(order) for name, answer in answers.items() for order in xml.parse(answer).iter("Order")}
 
 
 def read(order: dict[str, Any], **options: Any) -> Order:
@@ -186,7 +186,7 @@ def test_statutory_fees_and_what_ebay_charges_for_itself() -> None:
     order["pricingSummary"]["total"]["value"] = "79.90"
     result = read(order)
     assert (result.total, result.collected, result.collected_as) == (7_090, 900, "ebay_charges")
-    assert [each.kind for each in result.lines] == [LineKind.PRODUCT, LineKind.FEE]
+    assert [order_line.kind for order_line in result.lines] == [LineKind.PRODUCT, LineKind.FEE]
 
 
 def test_what_does_not_add_up_is_refused_when_paid_and_goes_on_without_prices_when_waiting() -> None:
@@ -348,7 +348,7 @@ def test_an_order_that_nests_without_end_is_refused_by_itself() -> None:
 def test_requests_are_built_without_string_formatting() -> None:
     built = xml.build("GetOrdersRequest", {"OrderIDArray": {"OrderID": ["a<b>&c", "d"]}, "Flag": True, "None": None})
     root = xml.parse(built)
-    assert [each.text for each in root.iter("OrderID")] == ["a<b>&c", "d"]
+    assert [element.text for element in root.iter("OrderID")] == ["a<b>&c", "d"]
     assert (root.findtext("Flag"), root.find("None")) == ("true", None)
 
 
@@ -387,8 +387,8 @@ def an_order_of(lines: tuple[Any, ...], total: int, includes: bool) -> Order:
 def test_settings_say_what_is_wrong_and_warn_before_the_consent_ends() -> None:
     with pytest.raises(SettingsError, match=r"channels\[ebay_de\].marketplace: 'EBAY_XX'"):
         settings("https://api.ebay.com", marketplace="EBAY_XX")
-    given = settings("https://api.ebay.com", refresh_token_issued_on="2025-06-01")
-    assert given.warnings(date(2026, 9, 1)) == []
-    assert "expires in 15 days" in given.warnings(date(2026, 11, 15))[0]
-    assert "18 months" in given.warnings(date(2027, 1, 1))[0]
-    assert given.home.site == 77
+    account = settings("https://api.ebay.com", refresh_token_issued_on="2025-06-01")
+    assert account.warnings(date(2026, 9, 1)) == []
+    assert "expires in 15 days" in account.warnings(date(2026, 11, 15))[0]
+    assert "18 months" in account.warnings(date(2027, 1, 1))[0]
+    assert account.home.site == 77

@@ -247,8 +247,8 @@ def test_refunds_come_with_the_orders_that_changed(ebay: Judged, shop: EbayChann
     assert refunds.topic is Topic.REFUNDS
     assert shop.returns is None
     [raw] = [raw for page in pages for raw in page.records if refunds.head(raw).record_id == names[0]]
-    assert refunds.one(names[0]) == raw
-    assert refunds.one("10-99999-00000:1") is refunds.one(names[0] + "9") is refunds.one("nothing") is None
+    assert refunds.fetch(names[0]) == raw
+    assert refunds.fetch("10-99999-00000:1") is refunds.fetch(names[0] + "9") is refunds.fetch("nothing") is None
     head = refunds.head(raw)
     assert (head.subject, head.created_at, head.updated_at) == ("ebay:joerg-w", HOUR_AGO, HOUR_AGO)
 

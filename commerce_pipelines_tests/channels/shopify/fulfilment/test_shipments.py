@@ -88,7 +88,7 @@ class TestSending:
         add_order(shop, 2)
         for number, shipped in ((1, 0), (2, 2)):
             send(channel, parcel(number))
-            raw = channel.orders.one("1001")
+            raw = channel.orders.fetch("1001")
             assert raw is not None
             assert channel.orders.translate(raw).lines[0].shipped == shipped
 
@@ -304,8 +304,8 @@ class TestCorrecting:
         (outcome,) = send(channel, parcel())
         right = parcel(tracking_number="RIGHT", carrier="DPD", tracking_url="")
         for reference in (outcome.reference, ""):
-            known = SentShipment(key="k", shipment=right.shipment, token="t", reference=reference)
-            assert [seen.status for seen in channel.shipments.correct([known])] == ["accepted"]
+            sent = SentShipment(key="k", shipment=right.shipment, token="t", reference=reference)
+            assert [seen.status for seen in channel.shipments.correct([sent])] == ["accepted"]
         (made,) = shop.fulfilments.made[ORDER]
         assert made["trackingInfo"] == [{"number": "RIGHT", "url": None, "company": "DPD"}]
         assert shop.fulfilments.heard[ORDER] == 1

@@ -55,8 +55,8 @@ def test_levels_may_name_the_item_as_their_parent_and_come_first(large: Recorded
 
 
 def state(**fields: Any) -> Callable[[Recorded], None]:
-    given = {"id": "gid://shopify/BulkOperation/1", "status": "COMPLETED", "errorCode": None, "url": None, **fields}
-    body = json.dumps({"data": {"bulkOperation": given}}).encode()
+    operation = {"id": "gid://shopify/BulkOperation/1", "status": "COMPLETED", "errorCode": None, "url": None, **fields}
+    body = json.dumps({"data": {"bulkOperation": operation}}).encode()
     return lambda shop: shop.faults.append(Fault(match=graphql("query BulkState"), body=body, times=999))
 
 
@@ -115,10 +115,10 @@ def test_a_line_that_cannot_be_read_waits_alone(large: Recorded, channel: Shopif
     variant["inventoryItem"] = {"id": 5}
     level["quantities"] = "many"
     large.faults.append(Fault(match=PATH, body="\n".join(map(json.dumps, lines)).encode()))
-    found = listed(channel)
-    bad = {key: listing for key, listing in found.items() if "unreadable" in listing.reference}
+    listings = listed(channel)
+    bad = {key: listing for key, listing in listings.items() if "unreadable" in listing.reference}
     assert sorted(listing.reference["unreadable"] for listing in bad.values()) == [
         "$.inventoryItem.id", "$.quantities",
     ]  # fmt: skip
-    assert len(sound) - len(found) + len(bad) == len(gone)
-    assert all(found[key] == sound[key] for key in found.keys() - bad.keys())
+    assert len(sound) - len(listings) + len(bad) == len(gone)
+    assert all(listings[key] == sound[key] for key in listings.keys() - bad.keys())

@@ -29,9 +29,9 @@ MCF = 90
 
 
 def listed(channel: ShopifyChannel) -> dict[str, Listing]:
-    found = [listing for page in channel.listings.read() for listing in page]
-    assert len({listing.key for listing in found}) == len(found)
-    return {listing.key: listing for listing in found}
+    listings = [listing for page in channel.listings.read() for listing in page]
+    assert len({listing.key for listing in listings}) == len(listings)
+    return {listing.key: listing for listing in listings}
 
 
 def shrink(shop: Recorded, size: int, locations: int = 2) -> None:
@@ -51,15 +51,15 @@ def sent(shop: Recorded) -> list[dict[str, Any]]:
 
 
 def statuses(outcomes: Iterator[PushOutcome]) -> dict[str, tuple[str, str]]:
-    found = [(outcome.key, (outcome.status, outcome.code)) for outcome in outcomes]
-    assert len(dict(found)) == len(found)
-    return dict(found)
+    answers = [(outcome.key, (outcome.status, outcome.code)) for outcome in outcomes]
+    assert len(dict(answers)) == len(answers)
+    return dict(answers)
 
 
 def test_every_level_is_a_listing(shop: Recorded, channel: ShopifyChannel) -> None:
-    found = listed(channel)
-    assert len(found) == 2 * len(CATALOGUE)
-    first = found["40001:71"]
+    listings = listed(channel)
+    assert len(listings) == 2 * len(CATALOGUE)
+    first = listings["40001:71"]
     assert (first.sku, first.quantity, first.location, first.title) == (
         "KET-GN-17", shop.stock.quantities[40_001, 71], "71", "Gooseneck Kettle 1.7 l, Matte Black",
     )  # fmt: skip
@@ -86,7 +86,7 @@ def test_a_list_longer_than_shopify_lists_is_begun_anew(
     monkeypatch.setattr(inventory, "LISTED_AT_ONCE", 50)
     assert len(listed(channel)) == 400
     asked = [call.json()["variables"] for call in shop.calls]
-    assert [each["after"] is None for each in asked] == [True] * len(asked)
+    assert [variables["after"] is None for variables in asked] == [True] * len(asked)
     assert asked[1]["query"] == "product_status:ACTIVE AND id:>50060"
 
 
@@ -101,9 +101,9 @@ def test_drafts_are_not_listed_and_untracked_items_have_no_quantity(shop: Record
     shop.stock.add(2, Article("DRAFT", "Draft", 1, 1), {71: 5})
     shop.stock.variants[2]["status"] = "DRAFT"
     shop.stock.add(3, Article("LOOSE", "Loose", 1, 1), {71: 5}, tracked=False)
-    found = listed(channel)
-    assert {listing.sku: listing.quantity for listing in found.values()} == {"SKU-1": 10, "LOOSE": None}
-    outcome = statuses(channel.quantities.push([push(found["40003:71"], 1)]))
+    listings = listed(channel)
+    assert {listing.sku: listing.quantity for listing in listings.values()} == {"SKU-1": 10, "LOOSE": None}
+    outcome = statuses(channel.quantities.push([push(listings["40003:71"], 1)]))
     assert outcome == {"40003:71": ("refused", "NOT_TRACKED")}
     assert sent(shop) == []
 
@@ -112,29 +112,29 @@ def test_stock_of_a_fulfilment_service_is_read_and_never_written(shop: Recorded,
     shrink(shop, 1)
     shop.stock.locations[MCF] = ("Amazon MCF", True)
     shop.stock.quantities[40_001, MCF] = 33
-    found = listed(channel)
-    assert (found["40001:90"].fulfilled_by, found["40001:90"].quantity) == (FulfilledBy.CHANNEL, 33)
-    outcome = statuses(channel.quantities.push([push(each, 1) for each in found.values()]))
+    listings = listed(channel)
+    assert (listings["40001:90"].fulfilled_by, listings["40001:90"].quantity) == (FulfilledBy.CHANNEL, 33)
+    outcome = statuses(channel.quantities.push([push(listing, 1) for listing in listings.values()]))
     assert outcome["40001:90"] == ("refused", "FULFILMENT_SERVICE")
     assert shop.stock.quantities == {(40_001, 71): 1, (40_001, 72): 1, (40_001, MCF): 33}
 
 
 def test_what_nobody_is_sure_of_is_set_without_comparing(shop: Recorded, channel: ShopifyChannel) -> None:
     shrink(shop, 1, locations=1)
-    [known] = listed(channel).values()
-    unsure = msgspec.structs.replace(known, quantity=None)
-    assert statuses(channel.quantities.push([push(unsure, 4)])) == {known.key: ("accepted", "")}
+    [listing] = listed(channel).values()
+    unsure = msgspec.structs.replace(listing, quantity=None)
+    assert statuses(channel.quantities.push([push(unsure, 4)])) == {listing.key: ("accepted", "")}
     assert sent(shop)[0]["input"]["quantities"][0]["changeFromQuantity"] is None
     assert shop.stock.quantities[40_001, 71] == 4
 
 
 def test_quantities_are_set_in_the_fewest_calls(shop: Recorded, channel: ShopifyChannel) -> None:
     shrink(shop, 501, locations=1)
-    outcome = statuses(channel.quantities.push([push(each, 7) for each in listed(channel).values()]))
+    outcome = statuses(channel.quantities.push([push(listing, 7) for listing in listed(channel).values()]))
     assert set(outcome.values()) == {("accepted", "")}
     assert len(outcome) == 501
     assert set(shop.stock.quantities.values()) == {7}
-    assert [len(each["input"]["quantities"]) for each in sent(shop)] == [250, 250, 1]
+    assert [len(variables["input"]["quantities"]) for variables in sent(shop)] == [250, 250, 1]
     first = sent(shop)[0]["input"]
     assert first["name"] == "available"
     assert first["quantities"][0] == {
@@ -145,12 +145,12 @@ def test_quantities_are_set_in_the_fewest_calls(shop: Recorded, channel: Shopify
 
 def test_bad_items_never_hold_up_the_others(shop: Recorded, channel: ShopifyChannel) -> None:
     shrink(shop, 9, locations=1)
-    found = listed(channel)
+    listings = listed(channel)
     shop.stock.quantities[40_002, 71] = 4  # sold meanwhile
     shop.stock.immutable.add(40_005)
     del shop.stock.quantities[40_007, 71]
-    outcome = statuses(channel.quantities.push([push(each, 3) for each in found.values()]))
-    assert {key: each for key, each in outcome.items() if each != ("accepted", "")} == {
+    outcome = statuses(channel.quantities.push([push(listing, 3) for listing in listings.values()]))
+    assert {key: status for key, status in outcome.items() if status != ("accepted", "")} == {
         "40002:71": ("stale", "CHANGE_FROM_QUANTITY_STALE"),
         "40005:71": ("refused", "NON_MUTABLE_INVENTORY_ITEM"),
         "40007:71": ("refused", "INVALID_INVENTORY_ITEM"),
@@ -162,7 +162,7 @@ def test_bad_items_never_hold_up_the_others(shop: Recorded, channel: ShopifyChan
 
 def test_an_error_that_names_no_item_is_halved_down_to_it(shop: Recorded, channel: ShopifyChannel) -> None:
     shrink(shop, 8, locations=1)
-    found = listed(channel)
+    listings = listed(channel)
     problem = shop.stock._find_problem
 
     def nameless(where: tuple[int, int], row: dict[str, Any], repeated: bool) -> str:
@@ -178,7 +178,7 @@ def test_an_error_that_names_no_item_is_halved_down_to_it(shop: Recorded, channe
         return result
 
     shop.stock._set = without_place  # type: ignore[method-assign]
-    outcome = statuses(channel.quantities.push([push(each, 3) for each in found.values()]))
+    outcome = statuses(channel.quantities.push([push(listing, 3) for listing in listings.values()]))
     assert outcome.pop("40006:71") == ("refused", "INVALID_INVENTORY_ITEM")
     assert set(outcome.values()) == {("accepted", "")}
     assert len(sent(shop)) == 7
@@ -186,10 +186,10 @@ def test_an_error_that_names_no_item_is_halved_down_to_it(shop: Recorded, channe
 
 def test_a_lost_answer_is_repeated_and_written_once(shop: Recorded, channel: ShopifyChannel) -> None:
     shrink(shop, 3, locations=1)
-    pushes = [push(each, 3) for each in listed(channel).values()]
+    pushes = [push(listing, 3) for listing in listed(channel).values()]
     shop.faults.append(Fault(match="graphql", drop=True, after=True))
     assert set(statuses(channel.quantities.push(pushes)).values()) == {("accepted", "")}
-    keys = [each["key"] for each in sent(shop)]
+    keys = [variables["key"] for variables in sent(shop)]
     assert len(keys) == 2
     assert len(set(keys)) == 1
     again = statuses(channel.quantities.push(pushes))  # a new process with the same plan
@@ -215,7 +215,7 @@ def test_a_key_that_failed_before_is_replaced(shop: Recorded, channel: ShopifyCh
     assert statuses(channel.quantities.push([push(listing, 3)]))[listing.key][0] == "refused"
     shop.stock.immutable.clear()
     assert statuses(channel.quantities.push([push(listing, 3)])) == {listing.key: ("accepted", "")}
-    assert [each["key"] for each in sent(shop)] == [
+    assert [variables["key"] for variables in sent(shop)] == [
         inventory.idempotency_key(["40001:71=3"], attempt) for attempt in (0, 0, 1)
     ]
 
@@ -227,10 +227,10 @@ def test_a_key_in_use_elsewhere_fails_the_batch_for_now(
     shop: Recorded, channel: ShopifyChannel, code: str, calls: int
 ) -> None:
     shrink(shop, 2, locations=1)
-    found = listed(channel)
-    said = {"inventorySetQuantities": {"userErrors": [{"code": code, "field": None, "message": "…"}]}}
-    shop.faults.append(Fault(match="graphql", body=json.dumps({"data": said}).encode(), times=9))
-    outcome = statuses(channel.quantities.push([push(each, 3) for each in found.values()]))
+    listings = listed(channel)
+    refusal = {"inventorySetQuantities": {"userErrors": [{"code": code, "field": None, "message": "…"}]}}
+    shop.faults.append(Fault(match="graphql", body=json.dumps({"data": refusal}).encode(), times=9))
+    outcome = statuses(channel.quantities.push([push(listing, 3) for listing in listings.values()]))
     assert set(outcome.values()) == {("failed", code)}
     assert len(sent(shop)) == calls
 
@@ -246,7 +246,7 @@ def test_the_same_tokens_with_other_figures_are_refused_by_the_shop(shop: Record
 
 def test_what_stops_everything_is_raised(shop: Recorded, channel: ShopifyChannel, clock: Clock) -> None:
     shrink(shop, 1, locations=1)
-    pushes = [push(each, 3) for each in listed(channel).values()]
+    pushes = [push(listing, 3) for listing in listed(channel).values()]
     shop.scopes -= {"write_inventory"}
     with pytest.raises(CredentialError, match="write_inventory"):
         list(channel.quantities.push(pushes))
@@ -277,15 +277,15 @@ def test_whatever_goes_wrong_each_push_has_one_outcome_and_accepted_means_writte
         patch.setattr(inventory, "MOST_AT_ONCE", 5)
         shrink(shop, size, locations=1)
         channel = connect(shop, clock)
-        found = listed(channel)
+        listings = listed(channel)
         for place in sold:
             shop.stock.quantities[40_000 + place, 71] = 9
         shop.stock.immutable |= {40_000 + place for place in bundles}
         before = dict(shop.stock.quantities)
         outcome = statuses(channel.quantities.push(
-            [push(listing, quantity) for listing, quantity in zip(found.values(), quantities, strict=True)]
+            [push(listing, quantity) for listing, quantity in zip(listings.values(), quantities, strict=True)]
         ))  # fmt: skip
-        assert set(outcome) == set(found)
+        assert set(outcome) == set(listings)
         for (key, (status, _)), quantity in zip(sorted(outcome.items()), quantities, strict=True):
             where = int(key.partition(":")[0]), 71
             good = where[0] - 40_000 not in sold | bundles and quantity >= 0
@@ -301,7 +301,7 @@ def test_a_variant_of_another_shape_waits_alone(
     monkeypatch.setattr(
         Stock, "_build_item", lambda self, row: item(self, row) | ({"id": "none"} if row["item"] == 40_001 else {})
     )
-    found = listed(channel)
-    (bad,) = found.keys() - sound.keys()
-    assert found[bad].reference == {"unreadable": "id"}
-    assert sound.keys() - found.keys() == {"40001:71", "40001:72"}
+    listings = listed(channel)
+    (bad,) = listings.keys() - sound.keys()
+    assert listings[bad].reference == {"unreadable": "id"}
+    assert sound.keys() - listings.keys() == {"40001:71", "40001:72"}

@@ -73,11 +73,11 @@ STATIC = Credentials(access_token=Secret(env="SHOP_TOKEN"))
 
 
 def connect(shop: Recorded, clock: Clock, credentials: Credentials = STATIC, **settings: Any) -> ShopifyChannel:
-    given = Settings(
+    chosen = Settings(
         name="shopify_de", shop="demo.myshopify.com", endpoint=shop.url, credentials=credentials, **settings
     )
     return ShopifyChannel(
-        given, MemoryBuckets(clock.seconds), MemoryTokens(clock.seconds),
+        chosen, MemoryBuckets(clock.seconds), MemoryTokens(clock.seconds),
         Instruments(now=clock.now, clock=clock.seconds, sleep=clock.sleep, jitter=lambda: 1.0),
     )  # fmt: skip
 
@@ -99,8 +99,8 @@ def fill(shop: Recorded, count: int, step: timedelta = timedelta(minutes=1)) -> 
     return [str(place + 1) for place in range(count)]
 
 
-def ids(channel: ShopifyChannel, found: Iterator[Page]) -> list[str]:
-    return [channel.orders.head(raw).record_id for page in found for raw in page.records]
+def ids(channel: ShopifyChannel, pages: Iterator[Page]) -> list[str]:
+    return [channel.orders.head(raw).record_id for page in pages for raw in page.records]
 
 
 def graphql(text: str) -> Callable[[Call], bool]:
@@ -119,7 +119,7 @@ def test_every_query_is_valid(basis: Any) -> None:
 
     documents = msgspec.structs.asdict(queries.queries(basis))
     documents |= {name: getattr(queries, name) for name in CONSTANT}
-    assert {name: found for name, text in documents.items() if (found := complaints(text))} == {}
+    assert {name: problems for name, text in documents.items() if (problems := complaints(text))} == {}
     assert complaints("{ shop { nonsense } }")
 
 
@@ -129,21 +129,21 @@ def test_the_demo_week_balances_and_its_totals_agree(shop: Recorded, clock: Cloc
         shop.add(payload)
     channel = connect(shop, clock, currency_basis=basis)
     orders = [channel.orders.translate(raw) for page in channel.orders.created(WEEK) for raw in page.records]
-    for each in orders:
-        check(each)
+    for sale in orders:
+        check(sale)
     totals = {total.order_id: total for total in channel.orders.totals(WEEK)}
-    real = [each for each in orders if not each.is_test]
+    real = [sale for sale in orders if not sale.is_test]
     assert len(orders) == len(shop.orders.rows) > len(real) == len(totals)
-    for each in real:
-        found = totals[each.order_id]
-        assert (found.total, found.collected, found.currency, found.status, found.placed_at) == (
-            each.total, each.collected, each.currency, each.status, each.placed_at,
+    for sale in real:
+        proof = totals[sale.order_id]
+        assert (proof.total, proof.collected, proof.currency, proof.status, proof.placed_at) == (
+            sale.total, sale.collected, sale.currency, sale.status, sale.placed_at,
         )  # fmt: skip
-    assert {each.currency for each in orders} == ({"EUR"} if basis == "shop" else {"EUR", "CHF", "GBP", "JPY"})
-    kinds = {line.kind for each in orders for line in each.lines}
+    assert {sale.currency for sale in orders} == ({"EUR"} if basis == "shop" else {"EUR", "CHF", "GBP", "JPY"})
+    kinds = {line.kind for sale in orders for line in sale.lines}
     assert kinds >= {LineKind.GIFT_CARD, LineKind.TIP, LineKind.DUTY, LineKind.DISCOUNT, LineKind.SHIPPING}
-    assert {each.status for each in orders} == set(OrderStatus)
-    assert max(len(each.lines) for each in orders) >= 60
+    assert {sale.status for sale in orders} == set(OrderStatus)
+    assert max(len(sale.lines) for sale in orders) >= 60
 
 
 def test_pages_grow_with_the_cost_that_is_answered_and_no_order_costs_a_call(
@@ -170,12 +170,12 @@ def test_windows_are_half_open_to_the_second(shop: Recorded, channel: ShopifyCha
 def test_an_order_that_changes_between_pages_is_found_by_the_next_poll(shop: Recorded, channel: ShopifyChannel) -> None:
     """G43."""
     expected = fill(shop, 20)
-    found = channel.orders.changed(DAY)
-    first = ids(channel, iter([next(found)]))
+    pages = channel.orders.changed(DAY)
+    first = ids(channel, iter([next(pages)]))
     shop.orders.change("3", NOON + timedelta(seconds=5), email="new@example.com")  # listed already
     shop.orders.change("15", NOON + timedelta(seconds=5))  # not listed yet
-    rest = ids(channel, found)
-    assert first + rest == [each for each in expected if each != "15"]
+    rest = ids(channel, pages)
+    assert first + rest == [order_id for order_id in expected if order_id != "15"]
     assert ids(channel, channel.orders.changed(Window(NOON, NOON + timedelta(minutes=1)))) == ["3", "15"]
 
 
@@ -194,8 +194,8 @@ def test_a_list_longer_than_shopify_lists_is_begun_anew(
     shop.orders.listable = 40
     monkeypatch.setattr(listing, "LISTED_AT_ONCE", 30)
     monkeypatch.setattr(listing, "MOST_AT_ONCE", 10)
-    found = ids(channel, channel.orders.created(DAY))
-    assert list(dict.fromkeys(found)) == expected  # the seam's second is listed twice, and known when landed
+    listed = ids(channel, channel.orders.created(DAY))
+    assert list(dict.fromkeys(listed)) == expected  # the seam's second is listed twice, and known when landed
     totals = [total.order_id for total in channel.orders.totals(DAY)]
     assert totals == expected
 
@@ -211,8 +211,8 @@ def test_more_orders_of_one_second_than_can_be_listed_are_an_error(
     shop: Recorded, channel: ShopifyChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(shop, 40, timedelta(0))
-    for each in shop.orders.rows.values():
-        each["createdAt"] = instant(NOON - timedelta(hours=1))
+    for row in shop.orders.rows.values():
+        row["createdAt"] = instant(NOON - timedelta(hours=1))
     monkeypatch.setattr(listing, "LISTED_AT_ONCE", 10)
     with pytest.raises(ProtocolError, match="one second"):
         list(channel.orders.created(Window(NOON - timedelta(hours=1), NOON)))
@@ -232,11 +232,11 @@ def test_an_order_that_becomes_visible_late_is_not_lost(shop: Recorded, channel:
     """G37."""
     expected = fill(shop, 20)
     late = shop.orders.rows.pop("gid://shopify/Order/2")
-    found = channel.orders.changed(DAY)
-    first = next(found)
+    pages = channel.orders.changed(DAY)
+    first = next(pages)
     shop.add(late)  # with its old time, in front of the cursor
     assert "2" not in ids(channel, iter([first]))
-    assert set(ids(channel, found)) == set(expected)
+    assert set(ids(channel, pages)) == set(expected)
 
 
 def test_a_repeated_cursor_never_loops(shop: Recorded, channel: ShopifyChannel) -> None:
@@ -261,9 +261,9 @@ def test_long_orders_are_made_whole_by_calls_of_their_own(shop: Recorded, channe
     again = ids(channel, channel.orders.changed(DAY, None, unchanged))
     assert "1" in dict(changes)
     assert "1" not in again  # landed as it stands: its lines are not fetched again
-    assert channel.orders.one("1") == raws[0]
-    assert channel.orders.one("77") is None
-    assert channel.orders.one("not-a-number") is None
+    assert channel.orders.fetch("1") == raws[0]
+    assert channel.orders.fetch("77") is None
+    assert channel.orders.fetch("not-a-number") is None
 
 
 def test_an_order_that_changes_while_it_is_made_whole_is_read_again(shop: Recorded, channel: ShopifyChannel) -> None:

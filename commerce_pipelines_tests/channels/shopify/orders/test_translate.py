@@ -25,13 +25,15 @@ DEEP = b'{"unknown": ' + b"[" * 50_000 + b"]" * 50_000 + b"}"
 
 def answered(order: dict[str, Any], basis: Any = "shop") -> dict[str, Any]:
     """The node as a shop answers it, made whole."""
-    found = queries(basis)
-    text = found.order.replace("lineItems(first: 8)", "lineItems(first: 250)")
+    documents = queries(basis)
+    text = documents.order.replace("lineItems(first: 8)", "lineItems(first: 250)")
     node = Execution(text, {"id": ""}).run({"order": lambda _: order})["order"]
     if order["edited"]:
-        refunds = Execution(found.refunds, {"id": ""}).run({"order": lambda _: order})
+        refunds = Execution(documents.refunds, {"id": ""}).run({"order": lambda _: order})
         node["refunds"] = refunds["order"]["refunds"]
-    charges = Execution(found.charges.replace("first: 50", "first: 250"), {"id": ""}).run({"order": lambda _: order})
+    charges = Execution(documents.charges.replace("first: 50", "first: 250"), {"id": ""}).run(
+        {"order": lambda _: order}
+    )
     for line, more in zip(node["lineItems"]["nodes"], charges["order"]["lineItems"]["nodes"], strict=True):
         line["duties"] = more["duties"]
     node["additionalFees"] = charges["order"]["additionalFees"]

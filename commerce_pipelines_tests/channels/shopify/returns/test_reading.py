@@ -34,7 +34,7 @@ HOUR_AGO = NOON - timedelta(hours=1)
 @pytest.mark.parametrize("documents", [refund_queries("shop"), refund_queries("presentment"), return_queries()])
 def test_every_query_is_valid(documents: msgspec.Struct) -> None:
     texts = msgspec.structs.asdict(documents)
-    assert {name: found for name, text in texts.items() if (found := complaints(text))} == {}
+    assert {name: problems for name, text in texts.items() if (problems := complaints(text))} == {}
 
 
 def refund_all(shop: Recorded, at: datetime = HOUR_AGO, **more: Any) -> None:
@@ -62,8 +62,8 @@ def test_the_records_of_changed_orders_are_read(shop: Recorded, channel: Shopify
     assert channel.returns.translate(page.records[0]).return_id == "8"
     assert page.watermark == DAY.end
     assert (channel.refunds.topic, channel.returns.topic) == (Topic.REFUNDS, Topic.RETURNS)
-    assert channel.refunds.one("7") == next(channel.refunds.changed(DAY)).records[0]
-    assert channel.refunds.one("99") is channel.refunds.one("not-a-number") is channel.returns.one("7") is None
+    assert channel.refunds.fetch("7") == next(channel.refunds.changed(DAY)).records[0]
+    assert channel.refunds.fetch("99") is channel.refunds.fetch("not-a-number") is channel.returns.fetch("7") is None
 
 
 def test_a_refund_is_about_the_same_person_as_its_order(shop: Recorded, channel: ShopifyChannel) -> None:
