@@ -4,8 +4,8 @@
 tax, one or two rates, discounts of lines and of the whole order, some down to nothing, shipping at its own rate or the
 goods', gift wrap, tips. Each becomes a draft, its unit prices travel as text as they do to Odoo, and Odoo's own
 arithmetic, in floats, adds them up. Where prices contain the tax, that must be the order's total at once (an order of
-nothing may need the dust that odoo/sales/confirming.py adds); where the channel rounded tax per line on top, a visible
-line within the default tolerance may bridge the rest. An order that a rule refuses counts as off, too.
+nothing may need the dust that odoo/sales/quotation_to_order.py adds); where the channel rounded tax per line on top, a
+visible line within the default tolerance may bridge the rest. An order that a rule refuses counts as off, too.
 
 **What is not.** Odoo itself: its arithmetic is the stand-in's, which the tests hold against Odoo 19. The baseline is
 the usual way: net unit prices rounded to the currency, an order's discount as a percentage of two decimals.
@@ -29,7 +29,7 @@ from commerce_pipelines.domain.sales.draft import SaleDraft
 from commerce_pipelines.domain.sales.order_to_draft import draft
 from commerce_pipelines.domain.sales.rules import SaleRules
 from commerce_pipelines.domain.vat.decision import VatPolicy
-from commerce_pipelines.odoo.sales.confirming import DUST_AMOUNT
+from commerce_pipelines.odoo.sales.quotation_to_order import DUST_AMOUNT
 from commerce_sandbox.odoo.taxes import LineTaxes, totals
 
 from .figures import Figure

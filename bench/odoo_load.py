@@ -1,7 +1,7 @@
 """odoo_load_vs_loop, odoo_load_vs_shell: loading and confirming orders in a real Odoo 19.
 
-**What is compared.** Two-line orders, three in five of new customers, by `odoo.sales.sales.load_sales` (what a run
-does), by the usual loop over odoorpc (odoo_loop.py), and by the same creates and confirms inside Odoo's own shell
+**What is compared.** Two-line orders, three in five of new customers, by `odoo.sales.sale_orders.load_sales` (what a
+run does), by the usual loop over odoorpc (odoo_loop.py), and by the same creates and confirms inside Odoo's own shell
 (odoo_shell.py). The figure is orders per second.
 
 **Why it is fair.** One server, one database, the same products and taxes; orders drawn from the same hat; contenders
@@ -24,7 +24,7 @@ from collections.abc import Callable
 import odoorpc
 
 from commerce_pipelines.odoo.rpc.settings import OdooSettings
-from commerce_pipelines.odoo.sales.sales import load_sales
+from commerce_pipelines.odoo.sales.sale_orders import load_sales
 
 from . import odoo_loop, odoo_shell
 from .figures import Figure

@@ -92,7 +92,7 @@ def main(count: int) -> None:
 
 
 def stock_of(count: int) -> Any:
-    """A snapshot as odoo/inventory/snapshot.py gives it: two warehouses, three in ten products sold out in one."""
+    """A snapshot as odoo/inventory/stock.py gives it: two warehouses, three in ten products sold out in one."""
     import pandas as pd
 
     from commerce_pipelines.domain.inventory.availability import STOCK_COLUMNS

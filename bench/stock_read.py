@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import Any
 
 from commerce_pipelines.odoo.rpc.client import Client
-from commerce_pipelines.odoo.rpc.read import columns
+from commerce_pipelines.odoo.rpc.search_read import columns
 
 from .figures import Figure
 from .odoo_server import connected
@@ -33,7 +33,7 @@ PRODUCTS, TURNS, AT_ONCE = 50_000, 7, 1_000
 def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
     from datetime import UTC, datetime
 
-    from commerce_pipelines.odoo.inventory.snapshot import OVERLAP, Catalogue, read_stock
+    from commerce_pipelines.odoo.inventory.stock import OVERLAP, Catalogue, read_stock
 
     client, _, _ = connected()
     wanted = max(int(float(os.environ.get("ODOO_BENCH_PRODUCTS", PRODUCTS)) * size), 50)

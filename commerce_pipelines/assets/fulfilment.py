@@ -51,7 +51,7 @@ def shipments_asset(owner: str) -> dg.AssetsDefinition:
     def shipments(
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
     ) -> dg.MaterializeResult:
-        from ..flows.fulfilment.readings import counted, read_shipments
+        from ..flows.fulfilment.inputs import counted, read_shipments
 
         started = connections.instruments.clock()
         with failures():

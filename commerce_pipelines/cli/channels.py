@@ -23,7 +23,7 @@ def channels() -> None:
 def list_channels() -> None:
     """Show what is recorded of every channel, without asking the marketplaces or Odoo."""
     from ..flows.identity import strangers
-    from ..warehouse.shared.accounts import read_all
+    from ..warehouse.shared.known_accounts import read_all
 
     connections = open_connections(settings_file.load())
     with connections.warehouse.transaction() as connection:

@@ -14,7 +14,7 @@ from ..core.errors import CommerceError
 from ..domain.vat.decision import VatPolicy
 from ..flows.identity import identify, may_publish, strangers
 from ..resources.connections import Connections
-from ..warehouse.shared.accounts import KnownAccount
+from ..warehouse.shared.known_accounts import KnownAccount
 from . import verifiers
 
 Finding = verifiers.Finding

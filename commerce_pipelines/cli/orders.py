@@ -162,7 +162,7 @@ def accept(channel: str, order_id: str) -> None:
 
     The channel's sensor requests the run within a minute.
     """
-    from ..flows.orders.reviews import accept as accept_order
+    from ..flows.orders.risky_orders import accept as accept_order
 
     connections = _open_connections()
     connections.settings.channel(channel)

@@ -77,8 +77,8 @@ def report(
 
 def prove(connections: Connections, spans: Mapping[str, tuple[date, date]]) -> Proofs:
     """The proofs of these channels; spans: the first and last day of each. Reads the channels and Odoo."""
+    from ..flows.fulfilment.inputs import read_shipments
     from ..flows.fulfilment.prove import prove as prove_deliveries
-    from ..flows.fulfilment.readings import read_shipments
     from ..flows.orders.prove import prove as prove_orders
     from ..flows.returns.prove import prove as prove_refunds
 

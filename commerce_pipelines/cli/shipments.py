@@ -38,7 +38,7 @@ def plan(channel: str) -> None:
     from rich.text import Text
 
     from ..flows.fulfilment.confirm import confirm
-    from ..flows.fulfilment.readings import read_shipments
+    from ..flows.fulfilment.inputs import read_shipments
 
     connections = _open_connections(channel)
     read_shipments(connections, whole=True)

@@ -179,7 +179,7 @@ def aliases(connections: Connections, channel: ChannelSettings) -> Iterator[Find
 
 def holding(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
     """Deliveries can be held where the settings need it: `on_payment_lost: block`, `risky: hold_delivery | wait`."""
-    from ..odoo.sales.holding import find_hold_problems
+    from ..odoo.sales.held_deliveries import find_hold_problems
 
     if channel.on_payment_lost != "block" and channel.risky == "confirm":
         return

@@ -1,7 +1,7 @@
 """Why a server was not reached, in our own words: name, connection, certificate, silence.
 
 What belongs here: telling apart what the libraries below a call raise, and what a person does about each. What does
-not: whether a call is repeated (channels/http/session.py, odoo/rpc/client.py), sockets (transport.py).
+not: whether a call is repeated (channels/http/session.py, odoo/rpc/client.py), sockets (exchange.py).
 """
 
 from __future__ import annotations

@@ -213,7 +213,7 @@ def _write_subject(due: list[Kept]) -> str:
 
 
 def _find_missing(connection: Connection) -> Iterator[Condition]:
-    from ..warehouse.orders.proofs import wanting
+    from ..warehouse.orders.proof_rows import wanting
 
     for order in wanting(connection):
         what = [f"{order.missing} orders are missing in Odoo"] if order.missing else []
@@ -228,7 +228,7 @@ def _find_missing(connection: Connection) -> Iterator[Condition]:
 
 
 def _find_missing_refunds(connection: Connection) -> Iterator[Condition]:
-    from ..warehouse.returns.proofs import wanting
+    from ..warehouse.returns.proof_rows import wanting
 
     for refunds in wanting(connection):
         name, first, last = refunds.channel, refunds.first, refunds.last

@@ -4,7 +4,7 @@ The name of a channel is only a label. One account under two names would double 
 restored database or a clone of Odoo would write to the live shops. So whoever writes asks here first.
 
 What belongs here: asking the marketplace and Odoo who they are, comparing the answers with the record, and what a
-person agrees to. What does not: the rows (warehouse/shared/accounts.py), the commands (cli/channels.py).
+person agrees to. What does not: the rows (warehouse/shared/known_accounts.py), the commands (cli/channels.py).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..core.errors import PermanentError, SettingsError
 from ..core.section import Secret
 from ..odoo.reference.database import SIGNED, read_identity
 from ..resources.connections import Connections
-from ..warehouse.shared.accounts import KnownAccount, Place
+from ..warehouse.shared.known_accounts import KnownAccount, Place
 
 
 def identify(connections: Connections, name: str) -> KnownAccount:
@@ -28,11 +28,11 @@ def identify(connections: Connections, name: str) -> KnownAccount:
     Raises SettingsError where another channel is the same account, or where the credentials open another account than
     before; the channel's own errors where the marketplace has to be asked.
     """
-    from ..warehouse.shared import accounts
+    from ..warehouse.shared import known_accounts
 
     kind, credentials = kind_of(connections, name), credentials_digest(connections, name)
     with connections.warehouse.transaction() as connection:
-        kept = {account.channel: account for account in accounts.read_all(connection)}
+        kept = {account.channel: account for account in known_accounts.read_all(connection)}
     account = kept.get(name)
     if account is not None and account.credentials == credentials:
         return account
@@ -43,15 +43,15 @@ def identify(connections: Connections, name: str) -> KnownAccount:
             raise SettingsError(_describe_same_account(connections, name, other.channel))
     with connections.warehouse.transaction() as connection:
         if account is None:
-            accounts.add(connection, name, kind, account_id, credentials)
+            known_accounts.add(connection, name, kind, account_id, credentials)
         elif account_id and account.account_id and account.account_id != account_id:
             raise SettingsError(
                 f"channels[{name}]: the credentials open another account than before. Put the old ones back, or give "
                 "the new account a channel of its own, with another name."
             )
         else:
-            accounts.set_credentials(connection, name, account_id or account.account_id, credentials)
-        return next(row for row in accounts.read_all(connection) if row.channel == name)
+            known_accounts.set_credentials(connection, name, account_id or account.account_id, credentials)
+        return next(row for row in known_accounts.read_all(connection) if row.channel == name)
 
 
 def may_write_odoo(connections: Connections, name: str) -> KnownAccount:
@@ -77,13 +77,13 @@ def _record_place(connections: Connections, account: KnownAccount, place: Place)
     """Record this Odoo as the account's. Nobody has to agree to the first one, unless it holds orders with our external
     ids that this database does not know: another installation wrote them, or this database has lost them."""
     from ..odoo.sales.booked import holds_orders_of
-    from ..warehouse.shared import accounts
+    from ..warehouse.shared import known_accounts
 
     first = account.place is None
     in_odoo = first and holds_orders_of(connections.odoo_of(account.channel), account.label)
     with connections.warehouse.transaction() as connection:
-        agreed = (not in_odoo or accounts.has_loaded(connection, account.channel)) if first else account.agreed
-        accounts.set_place(connection, account.channel, place, agreed=agreed)
+        agreed = (not in_odoo or known_accounts.has_loaded(connection, account.channel)) if first else account.agreed
+        known_accounts.set_place(connection, account.channel, place, agreed=agreed)
     return msgspec.structs.replace(account, place=place, agreed=agreed)
 
 
@@ -105,12 +105,12 @@ def may_publish(connections: Connections, name: str) -> KnownAccount:
 
 def agree(connections: Connections, name: str) -> Place:
     """A person agrees that this installation keeps the channel and the Odoo of the settings in step."""
-    from ..warehouse.shared import accounts
+    from ..warehouse.shared import known_accounts
 
     identify(connections, name)
     place = find_place(connections, name)
     with connections.warehouse.transaction() as connection:
-        accounts.set_place(connection, name, place, agreed=True)
+        known_accounts.set_place(connection, name, place, agreed=True)
     return place
 
 
@@ -120,7 +120,7 @@ def rename(connections: Connections, old: str, new: str) -> int:
     Raises SettingsError where `new` is not in the settings, `old` is still in them, or another account uses either
     name.
     """
-    from ..warehouse.shared import accounts
+    from ..warehouse.shared import known_accounts
 
     names = [channel.name for channel in connections.settings.channels]
     if new not in names:
@@ -128,21 +128,21 @@ def rename(connections: Connections, old: str, new: str) -> int:
     if old in names:
         raise SettingsError(f"commerce.yaml still has a channel {old}: it cannot be {new} as well.")
     with connections.warehouse.lock("channels", wait=True), connections.warehouse.transaction() as connection:
-        kept = accounts.channels_with_rows(connection)
+        kept = known_accounts.channels_with_rows(connection)
         if old not in kept:
             raise SettingsError(f"There are no records of a channel {old}.")
         if new in kept:
             raise SettingsError(f"There are records of a channel {new} already; two channels cannot become one.")
-        tables = accounts.rename(connection, old, new)
+        tables = known_accounts.rename(connection, old, new)
     return tables
 
 
 def strangers(connections: Connections) -> list[str]:
     """Channels that have records and are missing in commerce.yaml."""
-    from ..warehouse.shared import accounts
+    from ..warehouse.shared import known_accounts
 
     with connections.warehouse.transaction() as connection:
-        kept = accounts.channels_with_rows(connection)
+        kept = known_accounts.channels_with_rows(connection)
     return sorted(kept - {channel.name for channel in connections.settings.channels})
 
 

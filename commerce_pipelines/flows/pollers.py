@@ -1,7 +1,7 @@
 """The sensors that look at a channel or at Odoo again and again: when each one looks, and how it is doing.
 
 What belongs here: turns, pauses after failures, heartbeats and what they mean. What does not: what is read
-(flows/intake/poll.py, flows/inventory/pulse.py), alerts (alerts.py), Dagster (sensors/).
+(flows/intake/changes.py, flows/inventory/pulse.py), alerts (alerts.py), Dagster (sensors/).
 
 Only its own process remembers how long a poller rests after failures: a process that starts with new credentials or new
 settings looks at once.

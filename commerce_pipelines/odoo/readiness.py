@@ -67,7 +67,7 @@ def find_excessive_rights(client: OdooClient, flows: Collection[str] = ()) -> li
 
 
 def _is_asked_for(client: OdooClient, right: Right) -> bool:
-    """Whether the settings need this right. Holding is verified per channel (sales/holding.py)."""
+    """Whether the settings need this right. Holding is verified per channel (sales/held_deliveries.py)."""
     settings = client.settings
     return {
         "": True,

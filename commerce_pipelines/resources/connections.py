@@ -103,7 +103,7 @@ class Connections:
         """The name under which a channel's answers are sealed and its orders are known in Odoo: the channel's first
         name."""
         if name not in self._labels:
-            from ..warehouse.shared.accounts import label_of
+            from ..warehouse.shared.known_accounts import label_of
 
             with self.warehouse.transaction() as connection:
                 label = label_of(connection, name)

@@ -54,7 +54,7 @@ def deliveries_sensor(channels: Sequence[ChannelSettings], poller: Poller) -> dg
         context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
     ) -> dg.SensorResult | dg.SkipReason:
         from ..flows.fulfilment.confirm import has_news
-        from ..flows.fulfilment.readings import read_shipments
+        from ..flows.fulfilment.inputs import read_shipments
 
         now = connections.instruments.now()
         if rests := why_resting(connections, poller, now):

@@ -1,7 +1,7 @@
 """New orders: one polling sensor per channel, and a nightly run over the last days that catches what polling missed.
 
 What belongs here: ticks, run requests, schedules. What does not: what to read, which days are due
-(flows/intake/poll.py).
+(flows/intake/changes.py).
 """
 
 # No `from __future__ import annotations` here: Dagster reads the annotations of its functions as objects.
@@ -26,7 +26,7 @@ from ..settings.file import Settings
 from .busy import busy
 
 if TYPE_CHECKING:
-    from ..flows.intake.poll import Cursor, Request
+    from ..flows.intake.changes import Cursor, Request
     from ..flows.intake.pull import Landed
 
 NIGHTLY_DAYS = 7
@@ -72,7 +72,7 @@ def new_orders_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDefi
     def new_orders(
         context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
     ) -> dg.SensorResult | dg.SkipReason:
-        from ..flows.intake.poll import UNSETTLED_FOR, due_days, read_cursor
+        from ..flows.intake.changes import UNSETTLED_FOR, due_days, read_cursor
 
         now = connections.instruments.now()
         if not is_turn(connections, poller, now):
@@ -106,7 +106,7 @@ def _poll(
     connections: Connections, channel: ChannelSettings, poller: Poller, cursor: "Cursor"
 ) -> tuple["Cursor", "Landed", str]:
     """(cursor, landed, why the channel was not read) after a look at the channel."""
-    from ..flows.intake.poll import poll
+    from ..flows.intake.changes import poll
     from ..flows.intake.pull import Landed
 
     now = connections.instruments.now()
@@ -124,7 +124,7 @@ def _poll(
 
 def _request_runs(name: str, due: Mapping[date, "Request"]) -> list[dg.RunRequest]:
     """One run per span of due days."""
-    from ..flows.intake.poll import spans
+    from ..flows.intake.changes import spans
 
     requests = []
     for start, end in spans(due):
@@ -167,7 +167,7 @@ def _heal(context: dg.SensorEvaluationContext, connections: Connections, name: s
 
 def _ask_reviews(context: dg.SensorEvaluationContext, connections: Connections, name: str, now: datetime) -> None:
     """Orders that the marketplace has cleared meanwhile go on. A look that fails is repeated later."""
-    from ..flows.orders.reviews import ask_again
+    from ..flows.orders.risky_orders import ask_again
 
     try:
         if (landed := ask_again(connections, name, now)).new:
@@ -215,7 +215,7 @@ def _find_red_spans(
     context: dg.ScheduleEvaluationContext, connections: Connections, channel: ChannelSettings, before: date
 ) -> list[tuple[date, date]]:
     """Older incomplete days, the newest of them. Nothing else looks at them again, and they keep `complete` failing."""
-    from ..flows.intake.poll import spans
+    from ..flows.intake.changes import spans
     from ..flows.orders.channel_proof import red_days
 
     try:

@@ -1,7 +1,7 @@
 """New returns and refunds: one polling sensor per channel, and a nightly run that catches what polling missed.
 
 What belongs here: ticks, run requests, schedules. What does not: what to read, which days are due
-(flows/intake/poll.py).
+(flows/intake/changes.py).
 """
 
 # No `from __future__ import annotations` here: Dagster reads the annotations of its functions as objects.
@@ -26,7 +26,7 @@ from ..settings.file import Settings
 from .busy import busy
 
 if TYPE_CHECKING:
-    from ..flows.intake.poll import Cursor, Request
+    from ..flows.intake.changes import Cursor, Request
 
     Cursors = dict[str, Cursor]  # by topic
 
@@ -69,7 +69,7 @@ def new_returns_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDef
     def new_returns(
         context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
     ) -> dg.SensorResult | dg.SkipReason:
-        from ..flows.intake.poll import due_days
+        from ..flows.intake.changes import due_days
         from ..flows.returns.stage import offered_topics
 
         now = connections.instruments.now()
@@ -102,7 +102,7 @@ def new_returns_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDef
 
 def read_cursors(text: str | None, now: datetime) -> "Cursors":
     """The cursor of each topic; a missing or unreadable one begins a day back."""
-    from ..flows.intake.poll import Cursor, read_cursor
+    from ..flows.intake.changes import Cursor, read_cursor
     from ..flows.returns.stage import TOPICS
 
     try:
@@ -117,7 +117,7 @@ def _poll(
 ) -> str:
     """Look at the channel for each topic. A topic that cannot be read holds up neither the other nor the days that are
     landed; the failure is told by the poller's heartbeat. Returns why the channel was not read."""
-    from ..flows.intake.poll import poll
+    from ..flows.intake.changes import poll
     from ..flows.returns.stage import offered_topics
 
     now = connections.instruments.now()
@@ -146,7 +146,7 @@ def _update_cursor(
     cursor: "Cursor", pending: Mapping[date, datetime], due: Mapping[date, "Request"], now: datetime
 ) -> "Cursor":
     """The cursor with the requested days, without those that are dealt with."""
-    from ..flows.intake.poll import UNSETTLED_FOR
+    from ..flows.intake.changes import UNSETTLED_FOR
 
     days = {day.isoformat() for day in pending}
     requested = {day: request for day, request in cursor.requested.items() if day in days}
@@ -157,7 +157,7 @@ def _update_cursor(
 
 def _request_runs(name: str, due: Mapping[date, "Request"]) -> list[dg.RunRequest]:
     """One run per span of due days."""
-    from ..flows.intake.poll import spans
+    from ..flows.intake.changes import spans
 
     requests = []
     for start, end in spans(due):

@@ -17,7 +17,7 @@ from bench.shop_orders import Orders
 from commerce_pipelines.channels.shopify.orders import payloads
 from commerce_pipelines.channels.shopify.orders.translate import translate
 from commerce_pipelines.domain.orders.order import check
-from commerce_sandbox.amazon.maker import is_fba
+from commerce_sandbox.amazon.making import is_fba
 from commerce_sandbox.catalogue import CATALOGUE
 from commerce_sandbox.world import LANES, running
 

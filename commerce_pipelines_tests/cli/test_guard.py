@@ -27,10 +27,10 @@ def ask(
     kind: str = "http",
 ) -> list[dict[str, Any]]:  # fmt: skip
     path, _, query = url.partition("?")
-    sent = {"host": HOST, **(headers or {})}
+    request_headers = {"host": HOST, **(headers or {})}
     scope = {
         "type": kind, "method": method, "path": path, "query_string": query.encode(),
-        "headers": [(name.encode(), value.encode()) for name, value in sent.items() if value],
+        "headers": [(name.encode(), value.encode()) for name, value in request_headers.items() if value],
     }  # fmt: skip
     sent: list[dict[str, Any]] = []
 

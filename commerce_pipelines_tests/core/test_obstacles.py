@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 
 from commerce_pipelines.channels.http.memory import MemoryBuckets
 from commerce_pipelines.channels.http.session import HttpSession
-from commerce_pipelines.core import transport
+from commerce_pipelines.core import exchange
 from commerce_pipelines.core.errors import CommerceError
 from commerce_pipelines.core.obstacles import find_obstacle
 from commerce_pipelines.core.section import Secret
@@ -169,9 +169,9 @@ def test_a_server_without_tls(say: Say) -> None:
 
 
 def test_a_silent_server(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("transport.CONNECT_SECONDS", "obstacles.CONNECT_SECONDS"):
+    for name in ("exchange.CONNECT_SECONDS", "obstacles.CONNECT_SECONDS"):
         monkeypatch.setattr(f"commerce_pipelines.core.{name}", 0.5)
-    monkeypatch.setattr(transport.exchange, "__kwdefaults__", {"read_seconds": 0.5})
+    monkeypatch.setattr(exchange.exchange, "__kwdefaults__", {"read_seconds": 0.5})
     monkeypatch.setitem(SECONDS, "odoo", 1)
     with Listener(None, silent=True) as listener:
         sentence = say("127.0.0.1", listener.port)
@@ -193,10 +193,10 @@ def test_a_certificate_of_a_known_authority_that_does_not_fit(
     """The bundle that the fix names is the one that is read."""
     certificate = make_certificate(tmp_path, host, until)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    transport._read_environment.cache_clear()
+    exchange._read_environment.cache_clear()
     with Listener(certificate) as listener:
         assert f"its certificate {clause} (TLS)" in say_odoo("json2")(called, listener.port)
-    transport._read_environment.cache_clear()
+    exchange._read_environment.cache_clear()
 
 
 def test_what_is_no_trouble_of_a_connection_has_no_obstacle() -> None:

@@ -32,7 +32,7 @@ channels:
 
 
 class Odoo:
-    """Answers the reads of odoo/inventory/snapshot.py from a dict: (code, warehouse) -> [on hand, reserved]."""
+    """Answers the reads of odoo/inventory/stock.py from a dict: (code, warehouse) -> [on hand, reserved]."""
 
     def __init__(self, stock: dict[tuple[str, str], list[float]]) -> None:
         self.stock = stock

@@ -23,7 +23,7 @@ from commerce_pipelines.domain.sales.lifecycle import next_base
 from commerce_pipelines.domain.sales.rules import TaxMapping
 from commerce_pipelines.domain.vat.keys import TaxKey
 from commerce_pipelines.odoo.rpc.client import READS, Client
-from commerce_pipelines.odoo.sales.sales import load_sales, sale_totals
+from commerce_pipelines.odoo.sales.sale_orders import load_sales, sale_totals
 
 CHANNEL = "shop_test"
 PLACED = datetime(2026, 11, 20, 10, 11, 12, tzinfo=UTC)

@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 
 from commerce_pipelines.core.errors import CommerceError, SettingsError, TransientError
-from commerce_pipelines.flows.intake.poll import Cursor, poll
+from commerce_pipelines.flows.intake.changes import Cursor, poll
 from commerce_pipelines.flows.orders import stage
 from commerce_pipelines.warehouse.server.server import libpq_url
 from commerce_pipelines_tests.doubles.lane import NAME, Lane, line

@@ -249,7 +249,7 @@ def test_postgresql_and_the_program_are_quoted_nowhere(
         )
         assert leaks(lanes, "".join(capfd.readouterr())) == []
     sensor = next(s for s in lanes.definitions.sensors or () if s.name == f"{SHOPIFY}_new_orders")
-    monkeypatch.setattr("commerce_pipelines.flows.intake.poll.poll", stumble)
+    monkeypatch.setattr("commerce_pipelines.flows.intake.changes.poll", stumble)
     with pytest.raises(Exception, match="An error of the program: KeyError") as failed:
         sensor(dg.build_sensor_context(resources={"connections": lanes.connections}))
     assert CANARY not in "".join(traceback.format_exception(failed.value))

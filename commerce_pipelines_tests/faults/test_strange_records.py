@@ -20,7 +20,7 @@ from commerce_pipelines.channels.capabilities import Page, Window
 from commerce_pipelines.core.errors import RecordError
 from commerce_pipelines.domain.orders.order import LONGEST_ID, Address, Buyer, Order, OrderStatus, business_day
 from commerce_pipelines.domain.vat.territories import territory
-from commerce_pipelines.flows.intake.poll import Cursor, poll
+from commerce_pipelines.flows.intake.changes import Cursor, poll
 from commerce_pipelines.flows.intake.pull import YEARS, _read_head
 from commerce_pipelines.flows.orders.stage import read_order
 from commerce_pipelines.settings import file as settings_file

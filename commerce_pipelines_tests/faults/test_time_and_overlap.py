@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commerce_pipelines.domain.orders.order import business_day
-from commerce_pipelines.flows.intake.poll import Cursor, poll
+from commerce_pipelines.flows.intake.changes import Cursor, poll
 from commerce_pipelines.flows.intake.pull import window_of
 from commerce_pipelines_tests.doubles.lane import NAME, Lane, later, line, waiting
 from commerce_pipelines_tests.faults.checker import check

@@ -19,8 +19,8 @@ from commerce_pipelines.flows.orders.prove import prove
 from commerce_pipelines.flows.orders.stage import stage
 from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.settings.file import Settings
-from commerce_pipelines.warehouse.shared import accounts
-from commerce_pipelines.warehouse.shared.accounts import Place
+from commerce_pipelines.warehouse.shared import known_accounts
+from commerce_pipelines.warehouse.shared.known_accounts import Place
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines.warehouse.tables.frames import read_frame, replace_days
 from commerce_pipelines_tests.conftest import MASTER_KEY
@@ -112,12 +112,12 @@ def test_two_processes_that_use_a_channel_first_at_once_agree(warehouse: Warehou
 
     def second() -> str:
         with other.transaction() as connection:
-            accounts.add(connection, "shop_de", "shopify", "1", "credentials")
-            return accounts.read_all(connection)[0].label
+            known_accounts.add(connection, "shop_de", "shopify", "1", "credentials")
+            return known_accounts.read_all(connection)[0].label
 
     with ThreadPoolExecutor(1) as pool:
         with warehouse.transaction() as connection, connection.cursor() as cursor:
-            accounts.add(connection, "shop_de", "shopify", "1", "credentials")
+            known_accounts.add(connection, "shop_de", "shopify", "1", "credentials")
             label = pool.submit(second)
             while True:  # until the second one waits for this transaction
                 cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
@@ -150,8 +150,8 @@ def test_a_renamed_channel_is_told_with_the_command_that_adopts_it(opened: Any) 
 def test_a_name_that_cannot_be_adopted_is_refused(opened: Any, old: str, new: str, says: str) -> None:
     connections = opened(some_settings(SECOND), Shop("shop_de", "a"), Shop("shop_two", "b"))
     with connections.warehouse.transaction() as connection:
-        accounts.add(connection, "gone", "shopify", "c", "x")
-        accounts.add(connection, "shop_two", "shopify", "b", "y")
+        known_accounts.add(connection, "gone", "shopify", "c", "x")
+        known_accounts.add(connection, "shop_two", "shopify", "b", "y")
     with pytest.raises(SettingsError, match=says):
         identity.rename(connections, old, new)
 
@@ -162,8 +162,8 @@ def test_a_name_that_is_used_again_for_another_account_is_another_label(opened: 
     identity.rename(opened(renamed(some_settings(), "laden"), Shop("laden", "a")), "shop_de", "laden")
     later = opened(some_settings(), Shop("shop_de", "b"))
     with later.warehouse.transaction() as connection:
-        accounts.add(connection, "shop_de", "shopify", "b", "other")
-        assert accounts.label_of(connection, "shop_de") == "shop_de_2"
+        known_accounts.add(connection, "shop_de", "shopify", "b", "other")
+        assert known_accounts.label_of(connection, "shop_de") == "shop_de_2"
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_a_renamed_channel_goes_on_with_the_orders_that_odoo_has(lane: Lane, odo
     lane.run()
     connections = lane.connections
     with connections.warehouse.transaction() as connection:
-        accounts.rename(connection, "shop_de", "laden")
+        known_accounts.rename(connection, "shop_de", "laden")
     lane.channel.name = "laden"
     again = Connections(
         renamed(connections.settings, "laden"),
@@ -221,7 +221,7 @@ def test_another_odoo_is_not_written_to_before_a_person_agrees(lane: Lane) -> No
     lane.run()
     connections = lane.connections
     with connections.warehouse.transaction() as connection:
-        accounts.set_place(connection, "shop_de", Place("production.example.com:443/live", "u", 1), agreed=True)
+        known_accounts.set_place(connection, "shop_de", Place("production.example.com:443/live", "u", 1), agreed=True)
     lane.put(lane.order("P2"))
     with pytest.raises(PermanentError, match="commerce-pipelines channels agree shop_de"):
         lane.run()

@@ -19,7 +19,7 @@ from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.core.reasons import Reason
 from commerce_pipelines.definitions import build_defs
 from commerce_pipelines.domain.orders.order import business_day
-from commerce_pipelines.flows.intake.poll import Cursor
+from commerce_pipelines.flows.intake.changes import Cursor
 from commerce_pipelines.flows.pollers import forget
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.resources.dagster_internals import serialize_value

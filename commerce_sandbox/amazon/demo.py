@@ -1,6 +1,6 @@
 """A merchant's days on Amazon: ordinary orders, and among them one of each unusual kind.
 
-What belongs here: which kinds there are. What does not: the parts of an order (maker.py).
+What belongs here: which kinds there are. What does not: the parts of an order (making.py).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from ..catalogue import Article
 from .answers import written
-from .maker import Maker, local_price
+from .making import Maker, local_price
 from .places import DE, FR, PL, SE, UK, Place
 
 PER_DAY = 15

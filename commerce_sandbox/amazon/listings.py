@@ -16,7 +16,7 @@ from typing import Any
 from ..catalogue import Article
 from ..server import Call
 from .answers import instant, invalid, one_marketplace, written
-from .maker import asin, hash_of, is_fba
+from .making import asin, hash_of, is_fba
 from .places import PLACES
 
 MOST = 1000

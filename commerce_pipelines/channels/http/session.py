@@ -1,7 +1,7 @@
 """One HTTP call to a marketplace, done properly: rate limit, deadline, retries by status, token renewal, redacted logs.
 
 What belongs here: what a status means for us (one table), when a call is repeated, which hosts may be called,
-paging. What does not: the shape of a call (call.py), sockets and bytes (core/transport.py), tokens (auth.py), the
+paging. What does not: the shape of a call (call.py), sockets and bytes (core/exchange.py), tokens (auth.py), the
 vendor's numbers and error codes (each marketplace's folder).
 """
 
@@ -29,9 +29,9 @@ from ...core.errors import (
     TransientError,
     UnknownOutcome,
 )
+from ...core.exchange import TooLarge, exchange, is_cut_off, is_unsent, is_untrusted, new_session
 from ...core.instruments import Instruments
 from ...core.obstacles import find_obstacle
-from ...core.transport import TooLarge, exchange, is_cut_off, is_unsent, is_untrusted, new_session
 from ...core.urls import LOOPBACK
 from ...core.words import NO_WORDS, Words
 from . import redact

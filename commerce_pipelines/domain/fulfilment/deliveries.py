@@ -1,7 +1,7 @@
 """What Odoo has delivered of one order, and in which parcels it left.
 
 What belongs here: the shapes, which tracking number belongs to which package, how many of the channel's units lie in
-each parcel. What does not: reading Odoo (odoo/fulfilment/), what the channel is told (confirming.py).
+each parcel. What does not: reading Odoo (odoo/fulfilment/), what the channel is told (shipment_plan.py).
 """
 
 from __future__ import annotations

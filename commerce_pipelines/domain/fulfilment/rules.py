@@ -1,7 +1,7 @@
 """The `fulfilment:` section of a channel: what it is told of shipments, and what waits for a person.
 
-What belongs here: the section, its defaults and its checks. What does not: what is confirmed (confirming.py), whether a
-delivery method exists in Odoo (odoo/readiness.py).
+What belongs here: the section, its defaults and its checks. What does not: what is confirmed (shipment_plan.py),
+whether a delivery method exists in Odoo (odoo/readiness.py).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 What belongs here: the shapes of listings and pushes, and the `inventory:` section of a channel. What does not: the rule
 from free stock to target (availability.py), the difference and the breaker (push_plan.py), reading Odoo
-(odoo/inventory/snapshot.py), how a marketplace lists its listings or takes a quantity (channels/*).
+(odoo/inventory/stock.py), how a marketplace lists its listings or takes a quantity (channels/*).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Refund -> credit note: how much, of which lines, with which taxes; or why not yet.
 
-What belongs here: these rules, pure. What does not: what is booked (sale.py), which Odoo calls make a credit note
-(odoo/returns/credits.py).
+What belongs here: these rules, pure. What does not: what is booked (sale_books.py), which Odoo calls make a credit note
+(odoo/returns/credit_notes.py).
 
 **Invoice first.** Odoo would invoice units again that were credited before they were invoiced. A refund without a
 posted invoice waits. **Never more** than was invoiced less what was credited, by whomever; drafts count. A credit note
@@ -31,7 +31,7 @@ from ..money import to_decimal
 from ..orders.order import business_day
 from ..sales.draft import Flag
 from .records import Refund, RefundKind, RefundLine, RefundState
-from .sale import Move, Packs, SaleBooks, SaleLine, TaxIds, credit_xid, read_units_of
+from .sale_books import Move, Packs, SaleBooks, SaleLine, TaxIds, credit_xid, read_units_of
 from .shares import Share, divide_by_tax, divide_by_unit, round_off
 
 MOST_UNIT_LINES = 50  # units on their way that get a line each; more than these share one line

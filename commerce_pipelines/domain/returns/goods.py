@@ -17,7 +17,7 @@ import msgspec
 
 from ...core.errors import RecordError
 from .records import Disposition, Return, ReturnLine, ReturnState
-from .sale import Packs, SaleLine, find_lines
+from .sale_books import Packs, SaleLine, find_lines
 
 _EXPECTED = frozenset((ReturnState.ANNOUNCED, ReturnState.RECEIVED, ReturnState.CLOSED))
 _OVER = frozenset((ReturnState.CLOSED, ReturnState.CANCELLED, ReturnState.DECLINED))

@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from ..money import MILLION, allocate, digits
-from .sale import TaxIds
+from .sale_books import TaxIds
 
 
 class Share(NamedTuple):

@@ -1,4 +1,4 @@
-"""The sale order as Odoo shall have it: `odoo/sales/sales.py` loads the draft and decides nothing.
+"""The sale order as Odoo shall have it: `odoo/sales/sale_orders.py` loads the draft and decides nothing.
 
 What belongs here: the draft's shape and the pure step Order -> SaleDraft (names, SKUs, tax keys, external ids). What
 does not: record ids of one Odoo (odoo/reference/names.py), VAT rules (vat/decision.py).

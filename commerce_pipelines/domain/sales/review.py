@@ -9,7 +9,7 @@ cannot hold goods that have left, nor goods in the marketplace's own warehouse. 
 Amazon keeps it PENDING while it reviews the payment.
 
 What belongs here: this rule and its sentences. What does not: what a marketplace states about an order
-(channels/*/orders/translate.py), holding a delivery (odoo/sales/holding.py).
+(channels/*/orders/translate.py), holding a delivery (odoo/sales/held_deliveries.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One channel told of its shipments: due orders -> plan -> on record -> sent -> settled, or waiting with a reason.
 
     due        orders whose deliveries are not completely told (warehouse/fulfilment/)
-    plan       parcels, corrections, reasons to wait: pure (domain/fulfilment/confirming.py)
+    plan       parcels, corrections, reasons to wait: pure (domain/fulfilment/shipment_plan.py)
     dispatch   on record, then sent (doors.py, flows/outbox/)
     settle     what is done is not looked at again; what waits is in the exceptions
 
@@ -22,8 +22,8 @@ import msgspec
 from ...core.errors import PermanentError
 from ...core.reasons import Reason
 from ...core.topics import Topic
-from ...domain.fulfilment.confirming import OrderedGoods, OrderedLine, Plan, plan
 from ...domain.fulfilment.rules import FulfilmentRules
+from ...domain.fulfilment.shipment_plan import OrderedGoods, OrderedLine, Plan, plan
 from ...domain.orders.order import FulfilledBy, LineKind, Order, OrderStatus
 from ...domain.outbox.effects import Kind, Status, digest
 from ...domain.sales.base import Base

@@ -12,7 +12,7 @@ import msgspec
 
 from ...channels.capabilities import Channel, Shipments, offered
 from ...core.words import Words
-from ...domain.fulfilment.confirming import Planned
+from ...domain.fulfilment.shipment_plan import Planned
 from ...domain.fulfilment.shipments import SentShipment, Shipment
 from ...domain.outbox.effects import Effect, Outcome, Wanted
 

@@ -1,6 +1,6 @@
 """The proof of shipments: does the channel know every delivery that is done in Odoo?
 
-What belongs here: counting deliveries, told and untold, by business day. What does not: reading Odoo (readings.py),
+What belongs here: counting deliveries, told and untold, by business day. What does not: reading Odoo (inputs.py),
 what is told (confirm.py), how the figures are shown (cli/).
 
 A delivery counts on the business day on which it was done. It is confirmed once the channel has accepted all its

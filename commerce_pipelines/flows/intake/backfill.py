@@ -53,7 +53,7 @@ def backfill(
     with the first day although an earlier backfill of the same days was not finished. Raises SettingsError for days
     that are no partition, and while another process works on a backfill of this channel.
     """
-    from ...warehouse.orders import backfills
+    from ...warehouse.orders import backfill_progress
 
     channel, (first, last) = connections.settings.channel(name), span
     if first < channel.start_date:
@@ -69,13 +69,13 @@ def backfill(
         if not ours:
             raise SettingsError(f"A backfill of {name} is at work already: wait for it, or end it with Ctrl-C.")
         with connections.warehouse.transaction() as connection:
-            done = backfills.begin(connection, name, topic, first, last, now, anew=anew)
+            done = backfill_progress.begin(connection, name, topic, first, last, now, anew=anew)
         start = first if done is None else done + timedelta(days=1)
         while start <= last:
             end = min(start + timedelta(days=days_per_run - 1), last)
             run(start, end)
             with connections.warehouse.transaction() as connection:
-                backfills.advance(connection, name, topic, span, end, now)
+                backfill_progress.advance(connection, name, topic, span, end, now)
             yield Part(first=start, last=end, done=(end - first).days + 1, days=(last - first).days + 1)
             start = end + timedelta(days=1)
 

@@ -1,7 +1,7 @@
 """Channel -> landing: read the records of a topic created on some days and keep every answer that is new.
 
 What belongs here: pulling days for backfills and for runs started by hand, and landing an answer. What does not:
-following changes (poll.py), the landing's storage (warehouse/landing/landing.py).
+following changes (changes.py), the landing's storage (warehouse/landing/landing.py).
 """
 
 from __future__ import annotations

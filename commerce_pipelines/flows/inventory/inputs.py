@@ -7,7 +7,7 @@
     read_pipes       reads the warehouse only: orders that Odoo does not have yet; decrypts those that are only landed
 
 What belongs here: taking snapshots, storing the newest, gathering what is stored. What does not: what follows from it
-(publish.py), the calls (odoo/inventory/snapshot.py, channels/).
+(publish.py), the calls (odoo/inventory/stock.py, channels/).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
     from ...domain.inventory.availability import Offer, Pipe, Place, Sizes
-    from ...odoo.inventory.snapshot import Catalogue, Stock
+    from ...odoo.inventory.stock import Catalogue, Stock
 
 LISTINGS = "listings"  # the stage in the exceptions
 STOCK_FRESH_FOR = timedelta(minutes=5)  # older stock is read again before anything is pushed
@@ -59,7 +59,7 @@ def take_stock(connections: Connections, name: str = "", *, whole: bool = False,
 
     Raises ProtocolError for an empty read, and keeps the stored stock then.
     """
-    from ...odoo.inventory.snapshot import Catalogue, read_stock
+    from ...odoo.inventory.stock import Catalogue, read_stock
     from ...warehouse.inventory.stock import load_stock, store_stock
     from ...warehouse.tables import database
 

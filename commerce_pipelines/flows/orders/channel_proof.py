@@ -41,11 +41,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 def verdict(connections: Connections, name: str, now: datetime) -> Verdict:
     """The newest proof of every day, added up. An incomplete day stays incomplete until it is proved again."""
     from ...warehouse import exceptions
-    from ...warehouse.orders import proofs
+    from ...warehouse.orders import proof_rows
 
     channel = connections.settings.channel(name)
     with connections.warehouse.transaction() as connection:
-        days = proofs.read(connection, name)
+        days = proof_rows.read(connection, name)
         waiting = {
             record.record_id for record in exceptions.open_exceptions(connection, name, Topic.ORDERS) if record.blocking
         }
@@ -57,7 +57,7 @@ def verdict(connections: Connections, name: str, now: datetime) -> Verdict:
 
 def red_days(connections: Connections, name: str, before: date) -> list[date]:
     """The days before that one whose last proof was incomplete, oldest first."""
-    from ...warehouse.orders import proofs
+    from ...warehouse.orders import proof_rows
 
     with connections.warehouse.transaction() as connection:
-        return proofs.red_days(connection, name, before)
+        return proof_rows.red_days(connection, name, before)

@@ -1,8 +1,8 @@
 """Staged orders -> Odoo: which are due, what each becomes, and what came of it.
 
 What belongs here: carrying out the steps of domain/sales/lifecycle.py, keeping the ledger and the exceptions. What does
-not: how Odoo is written to (odoo/sales/sales.py), what an order becomes (domain/sales/order_to_draft.py), reading
-drafts (drafts.py).
+not: how Odoo is written to (odoo/sales/sale_orders.py), what an order becomes (domain/sales/order_to_draft.py), reading
+drafts (landed_to_draft.py).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from ...settings.fingerprint import fingerprint
 from ...warehouse.orders.ledger import LEDGER, read_entries, read_unreadable
 from ..odoo_writer import odoo_writer
 from .customers import keep_customers, recall_customers
-from .drafts import drafts_of
+from .landed_to_draft import drafts_of
 from .marks import STAYS, choose_holds, mark, release
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Loaded(msgspec.Struct, kw_only=True):
 
 class Sorted(msgspec.Struct, kw_only=True):
     """The staged rows by what is to be done with them; `verdicts` holds those that need nothing. For the rows in
-    `load`: `sales`, their last load and Odoo's state (see drafts.py), and `booked`, Odoo's figures."""
+    `load`: `sales`, their last load and Odoo's state (see landed_to_draft.py), and `booked`, Odoo's figures."""
 
     load: list[Row] = msgspec.field(default_factory=list)
     cancel: list[Row] = msgspec.field(default_factory=list)
@@ -101,7 +101,7 @@ def load(
     of which `orders` are all, so that orders of these days that cannot be read any more keep their place. again: try
     refused orders even if nothing changed for them (runs by hand, backfills, the nightly run).
     """
-    from ...odoo.sales.sales import cancel_sales, load_sales
+    from ...odoo.sales.sale_orders import cancel_sales, load_sales
 
     now = connections.instruments.now()
     rows: list[Row] = list(records(orders))
@@ -141,7 +141,7 @@ def records(frame: pd.DataFrame) -> Iterator[Row]:
 
 def sort(connections: Connections, name: str, rows: list[Row], again: bool, now: datetime) -> Sorted:
     """What each staged row needs, from one look at Odoo, the ledger and the open exceptions. Writes nothing."""
-    from ...odoo.sales.sales import sale_totals
+    from ...odoo.sales.sale_orders import sale_totals
     from ...warehouse import exceptions
 
     work = Sorted()

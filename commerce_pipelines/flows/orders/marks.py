@@ -67,7 +67,7 @@ def mark(odoo: OdooClient, work: Sorted, holding: frozenset[str]) -> None:
 
 
 def _hold_and_release(odoo: OdooClient, hold: set[int], free: set[int]) -> None:
-    from ...odoo.sales.holding import hold_sales, release_sales
+    from ...odoo.sales.held_deliveries import hold_sales, release_sales
 
     try:
         if hold:

@@ -17,7 +17,7 @@ from ...domain.orders.order import Order, business_day
 from ...domain.sales.draft import Action
 from ...resources.connections import Connections
 from ..intake.pull import window_of
-from .drafts import draft_orders
+from .landed_to_draft import draft_orders
 from .load import Row, sort
 from .stage import read_order
 
@@ -33,7 +33,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 
 def plan(connections: Connections, name: str, start: date, end: date, *, now: datetime | None = None) -> list[Planned]:
     """What the lane's next run over the days `[start, end)` would do, order by order."""
-    from ...odoo.sales.sales import cancel_sales, preview_sales
+    from ...odoo.sales.sale_orders import cancel_sales, preview_sales
 
     now = now or connections.instruments.now()
     settings = connections.settings

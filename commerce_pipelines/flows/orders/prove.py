@@ -1,7 +1,7 @@
 """Channel against Odoo, both read now: is every order of some days there, once, to the cent?
 
 What belongs here: gathering both sides for domain/sales/completeness.py. What does not: the comparison itself, storing
-its result (warehouse/orders/proofs.py), the sum of all days (channel_proof.py), how it is shown (assets/, cli/).
+its result (warehouse/orders/proof_rows.py), the sum of all days (channel_proof.py), how it is shown (assets/, cli/).
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def prove(
     stays missing until it is landed, because the landing cannot know of it. An order counts on the day it was placed, a
     surplus order on the day of its ledger row.
     """
-    from ...odoo.sales.sales import sale_totals
+    from ...odoo.sales.sale_orders import sale_totals
     from ...warehouse import exceptions
-    from ...warehouse.orders import proofs
+    from ...warehouse.orders import proof_rows
     from ...warehouse.tables.frames import read_frame
 
     now = now or connections.instruments.now()
@@ -51,7 +51,7 @@ def prove(
             for row in records(read_frame(connection, "sale_orders", ["order_id", "day"], *where))
         }
         staged = [] if afresh else list(records(read_frame(connection, "orders", None, *where)))
-        missed = [] if afresh else proofs.missed(connection, name, (start, end))
+        missed = [] if afresh else proof_rows.missed(connection, name, (start, end))
         open_ = exceptions.open_exceptions(connection, name, Topic.ORDERS)
     waiting = {row.record_id for row in open_ if row.blocking}
     explained = {row.record_id for row in open_ if not row.blocking and row.code in EXPLAINS}
@@ -68,7 +68,7 @@ def prove(
         days=_compare_by_day(claims, booked, (waiting, explained), {**ledger, **placed}),
     )
     with connections.warehouse.transaction() as connection:
-        proofs.keep(connection, name, (start, end), proof.days, now, afresh)
+        proof_rows.keep(connection, name, (start, end), proof.days, now, afresh)
     return proof
 
 

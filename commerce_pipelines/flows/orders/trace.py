@@ -36,7 +36,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 def trace(connections: Connections, name: str, order_id: str, *, personal: bool = False) -> list[Event]:
     """Everything known of an order, oldest first. personal: also the buyer's data, and what Odoo said in its own words;
     of a listing, by its key, what the channel said. Raises PermanentError for an order that was never seen."""
-    from ...odoo.sales.sales import sale_totals
+    from ...odoo.sales.sale_orders import sale_totals
     from ...warehouse import exceptions
     from ...warehouse.tables.frames import read_frame
 

@@ -1,7 +1,7 @@
 """The proof of the returns lane: does Odoo have every refund as a credit note, once, to the minor unit?
 
 What belongs here: gathering both sides for domain/sales/completeness.py, and adding up what is open. What does not: the
-comparison itself, storing its result (warehouse/returns/proofs.py), how it is shown (assets/, cli/).
+comparison itself, storing its result (warehouse/returns/proof_rows.py), how it is shown (assets/, cli/).
 
 A refund that is done counts on its business day. Those whose order is no sale of the channel, or was cancelled before
 anything was invoiced, need no credit note and are left out.
@@ -85,7 +85,7 @@ def prove(
     """
     from ...odoo.returns.totals import read_notes
     from ...warehouse import exceptions
-    from ...warehouse.returns import ledger, proofs, staged_rows
+    from ...warehouse.returns import ledger, proof_rows, staged_rows
 
     now = now or connections.instruments.now()
     with connections.warehouse.transaction() as connection:
@@ -109,7 +109,7 @@ def prove(
             booked[group][entry.record_id] = _build_booked(entry.record_id, note)
     days = {group: compare(claims[group], booked[group], waiting) for group in sorted({*claims, *booked})}
     with connections.warehouse.transaction() as connection:
-        proofs.keep(connection, name, (start, end), days, now)
+        proof_rows.keep(connection, name, (start, end), days, now)
     return Proof(whole=add_up(days.values()), days=days)
 
 
@@ -149,12 +149,12 @@ def _build_booked(refund_id: str, note: Note) -> Booked:
 def verdict(connections: Connections, name: str, now: datetime) -> Verdict:
     """The newest proof of every day, added up, and what is open between goods and money."""
     from ...warehouse import exceptions
-    from ...warehouse.returns import proofs
+    from ...warehouse.returns import proof_rows
 
     channel = connections.settings.channel(name)
     tomorrow = now.astimezone(channel.zone).date() + timedelta(days=1)
     with connections.warehouse.transaction() as connection:
-        days = proofs.read(connection, name)
+        days = proof_rows.read(connection, name)
         waiting = {
             (topic, row.record_id)
             for topic in (Topic.RETURNS, Topic.REFUNDS)

@@ -13,7 +13,7 @@ import msgspec
 
 from ...core.topics import Topic
 from ...domain.money import to_decimal
-from ...domain.returns.sale import Move, credit_xid
+from ...domain.returns.sale_books import Move, credit_xid
 from ...resources.connections import Connections
 from ..orders.trace import Event, describe_waiting, read_words
 from .stage import TOPICS
@@ -53,7 +53,7 @@ def _read_documents(
     connections: Connections, name: str, order_id: str, by_topic: Mapping[Topic, Sequence[Mapping[str, Any]]]
 ) -> list[Event]:
     """The order's return transfers, invoices and credit notes in Odoo now, each with what it belongs to."""
-    from ...odoo.returns.books import read_books
+    from ...odoo.returns.invoiced_orders import read_books
     from ...odoo.returns.totals import read_notes, read_transfers
 
     client, label = connections.odoo_of(name), connections.label(name)

@@ -27,7 +27,7 @@ from ...domain.fulfilment.deliveries import (
 )
 from ..rpc.client import OdooClient
 from ..rpc.load import names_of
-from ..rpc.read import ARCHIVED_TOO, fetch
+from ..rpc.search_read import ARCHIVED_TOO, fetch
 
 DATE = "%Y-%m-%d %H:%M:%S"
 _KINDS = ["outgoing", "dropship"]

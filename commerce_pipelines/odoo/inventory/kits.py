@@ -2,7 +2,7 @@
 opened.
 
 What belongs here: reading mrp.bom, which lines of a bill belong to a variant, and opening a bill as Odoo does. What
-does not: how many kits the stock makes (snapshot.py).
+does not: how many kits the stock makes (stock.py).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 from ...domain.inventory.kits import MICRO, explode
 from ..reference.units import Units
 from ..rpc.client import OdooClient
-from ..rpc.read import ARCHIVED_TOO, fetch
+from ..rpc.search_read import ARCHIVED_TOO, fetch
 
 _BOM = ("product_tmpl_id", "product_id", "product_qty", "product_uom_id")
 _LINE = ("bom_id", "product_id", "product_qty", "product_uom_id", "bom_product_template_attribute_value_ids")

@@ -17,7 +17,7 @@ import msgspec
 from ...core.errors import RecordError
 from ...domain.keys import key, shown
 from ..rpc.client import OdooClient
-from ..rpc.read import fetch
+from ..rpc.search_read import fetch
 from .company import Company
 
 

@@ -1,7 +1,7 @@
 """Odoo's products by default_code, as far as orders and stock need them.
 
 What belongs here: one look-up for many codes. What does not: which code a SKU means (domain/sales/mapping.py),
-quantities on hand (inventory/snapshot.py).
+quantities on hand (inventory/stock.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from ...domain.keys import ODD_SPELLINGS, key_of, spellings
 from ...domain.products import Product, SoldUnit
 from ..rpc.client import OdooClient
-from ..rpc.read import ARCHIVED_TOO, fetch
+from ..rpc.search_read import ARCHIVED_TOO, fetch
 from .units import read_units
 
 _CODES_A_CALL = 2000

@@ -1,7 +1,7 @@
 """What currencies are worth in euros on a day, by the exchange rates that Odoo has.
 
 What belongs here: reading res.currency.rate, and which of its rates is the one of a day. What does not: who needs a
-rate (flows/orders/drafts.py), limits in euros (domain/vat/decision.py).
+rate (flows/orders/landed_to_draft.py), limits in euros (domain/vat/decision.py).
 
 As in Odoo, the newest rate up to the day counts, a company's own before a shared one, and the company's currency
 without any rate is 1. Other than in Odoo, a rate that is older than a month is none, because it would be a guess.
@@ -17,7 +17,7 @@ import msgspec
 
 from ...domain.orders.order import EuroRate
 from ..rpc.client import OdooClient
-from ..rpc.read import ARCHIVED_TOO
+from ..rpc.search_read import ARCHIVED_TOO
 
 RATE_AGE = timedelta(days=31)  # customs, too, fix their rates for a month
 

@@ -23,7 +23,7 @@ import msgspec
 from ...domain.keys import key
 from ...domain.products import SoldUnit
 from ..rpc.client import OdooClient
-from ..rpc.read import ARCHIVED_TOO, fetch
+from ..rpc.search_read import ARCHIVED_TOO, fetch
 
 PIECE = ("uom", "product_uom_unit")  # the piece's external id in Odoo
 _PIECES: WeakKeyDictionary[OdooClient, int] = WeakKeyDictionary()

@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 
 from ...domain.returns.goods import Back, Delivered, Goods
-from ...domain.returns.sale import SaleLine
+from ...domain.returns.sale_books import SaleLine
 from ...domain.sales.draft import order_xid, slug
 from ..rpc.client import OdooClient
 from ..rpc.load import read_ids
-from ..rpc.read import ARCHIVED_TOO, fetch
-from .books import read_lines
+from ..rpc.search_read import ARCHIVED_TOO, fetch
+from .invoiced_orders import read_lines
 
 TRANSFERS_A_RETURN = 9  # of ours, backorders not counted
 _MOVE = (

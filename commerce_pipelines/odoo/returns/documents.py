@@ -1,6 +1,6 @@
 """Credit notes and return transfers of Odoo, as the flows see them.
 
-What belongs here: the public functions. What does not: their steps (credits.py, transfers.py), what is decided
+What belongs here: the public functions. What does not: their steps (credit_notes.py, transfers.py), what is decided
 (domain/returns/).
 
 Each may be repeated at any time: documents have external ids, and what stands in Odoo is read before anything is
@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 
 from ...domain.returns.outcomes import Books, CreditOutcome, ReturnOutcome
 from ...domain.returns.records import Refund, Return
-from ...domain.returns.sale import Packs
+from ...domain.returns.sale_books import Packs
 from ..rpc.client import OdooClient
-from . import credits, transfers
+from . import credit_notes, transfers
 
 
 def credit_refunds(
@@ -27,7 +27,7 @@ def credit_refunds(
     refunds: all refunds of their orders, because a credit note that a person made stands for one of them only. packs:
     units of Odoo's product in one unit sold, by order and line, where it is not one.
     """
-    return credits.credit_refunds(client, books, refunds, packs, dry)
+    return credit_notes.credit_refunds(client, books, refunds, packs, dry)
 
 
 def move_returns(

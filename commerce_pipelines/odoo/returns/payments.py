@@ -1,6 +1,7 @@
 """Payments registered in Odoo for posted credit notes.
 
-What belongs here: journals by name, Odoo's payment wizard. What does not: which document is to be paid (credits.py).
+What belongs here: journals by name, Odoo's payment wizard. What does not: which document is to be paid
+(credit_notes.py).
 
 A repeat pays nothing twice: what has no residual is left out, and Odoo refuses to pay it.
 """
@@ -13,9 +14,9 @@ from datetime import date
 from ...core.errors import RecordError
 from ..reference.names import Kind, find_names
 from ..rpc.client import OdooClient
-from ..rpc.each import on_groups
 from ..rpc.errors import OdooRefusal
-from ..sales.confirming import tracking
+from ..rpc.halving import on_groups
+from ..sales.quotation_to_order import tracking
 
 _JOURNAL = Kind("account.journal", "unknown_journal", "journal", "returns", ("name", "code"))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ...core.errors import RecordError
 from ...domain.keys import key
 from ..rpc.client import OdooClient
-from ..rpc.read import fetch
+from ..rpc.search_read import fetch
 
 
 class Places:

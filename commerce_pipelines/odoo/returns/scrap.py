@@ -14,11 +14,11 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from ..rpc.client import OdooClient
-from ..rpc.each import on_all
 from ..rpc.errors import OdooRefusal
+from ..rpc.halving import on_all
 from ..rpc.load import load_records, read_ids, xid
-from ..rpc.read import fetch
-from ..sales.confirming import tracking
+from ..rpc.search_read import fetch
+from ..sales.quotation_to_order import tracking
 
 _COLUMNS = ("id", "product_id/.id", "scrap_qty", "location_id/.id", "picking_id/.id", "origin")
 

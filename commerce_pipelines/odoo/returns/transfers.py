@@ -22,14 +22,14 @@ from ...core.words import NO_WORDS
 from ...domain.returns.goods import ReturnPlan, plan_receipt, plan_return, plan_scrap
 from ...domain.returns.outcomes import Books, ReturnAction, ReturnOutcome
 from ...domain.returns.records import Return
-from ...domain.returns.sale import Packs
+from ...domain.returns.sale_books import Packs
 from ..rpc.client import OdooClient
-from ..rpc.each import on_all
 from ..rpc.errors import OdooRefusal
+from ..rpc.halving import on_all
 from ..rpc.load import load_records, xid
-from ..rpc.read import fetch
-from ..sales.confirming import tracking
-from .credits import link_orders
+from ..rpc.search_read import fetch
+from ..sales.quotation_to_order import tracking
+from .credit_notes import link_orders
 from .deliveries import Deliveries, read_deliveries
 from .places import Places
 from .scrap import Scrap, scrap

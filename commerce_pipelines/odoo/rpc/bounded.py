@@ -1,7 +1,7 @@
 """One request to Odoo with an end: a total deadline and a size limit, whatever the server or a proxy before it sends.
 
 What belongs here: asking within these bounds, and what odoorpc opens its requests with. What does not: what an answer
-means (jsonrpc.py, json2.py), sockets (core/transport.py).
+means (jsonrpc.py, json2.py), sockets (core/exchange.py).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from urllib.request import Request
 import requests
 import urllib3.exceptions
 
+from ...core.exchange import exchange, new_session
 from ...core.instruments import REAL
-from ...core.transport import exchange, new_session
 
 ANSWER_BYTES = 256 << 20  # a page of records has a few megabytes
 # What an exchange raises for a server that is away, silent or cut off.

@@ -14,8 +14,8 @@ from typing import Any
 import requests
 
 from ...core.errors import ProtocolError
+from ...core.exchange import TooLarge, new_session
 from ...core.loggers import silence
-from ...core.transport import TooLarge, new_session
 from . import errors
 from .bounded import BROKEN, ask
 from .settings import OdooSettings

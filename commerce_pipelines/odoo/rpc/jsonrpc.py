@@ -13,8 +13,8 @@ from urllib.error import HTTPError
 
 import odoorpc
 
+from ...core.exchange import TooLarge
 from ...core.loggers import silence
-from ...core.transport import TooLarge
 from . import errors
 from .bounded import BROKEN, Opener
 from .settings import OdooSettings

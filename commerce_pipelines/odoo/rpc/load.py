@@ -1,7 +1,7 @@
 """Odoo's load(): records with external ids, in one transaction, so that the same call may be made again and again.
 
 What belongs here: external ids, isolating bad records of a batch, repeating calls with an unknown outcome. What does
-not: which fields a model has (partners/partners.py, sales/sales.py …).
+not: which fields a model has (partners/partners.py, sales/sale_orders.py …).
 
 Why load() and not create(): load() writes the external id in the transaction that creates the record, and Odoo's
 database keeps (module, name) unique. After a lost answer the same load finds its own records again. Of two simultaneous

@@ -18,19 +18,19 @@ from ...core.words import NO_WORDS
 from ...domain.sales.draft import Action, DraftLine, Flag, SaleDraft, SaleOutcome, order_xid
 from ..partners.partners import Parties, Partners
 from ..rpc.client import OdooClient
-from ..rpc.each import on_all
 from ..rpc.errors import OdooRefusal
+from ..rpc.halving import on_all
 from ..rpc.load import load_records, xid
 from .booked import Booked, read_booked
-from .confirming import Settled, align_deadlines, confirm, put_dates, settle, tracking
 from .editing import edit
 from .moved_addresses import Moves
+from .next_step import Verdict, Way, decide
 from .oversold import oversold
 from .parties import find_parties
+from .quotation_to_order import Settled, align_deadlines, confirm, put_dates, settle, tracking
 from .reopening import read_kept_headers
 from .resolver import Resolver, read_own_units
 from .rows import Resolved, new_line, order_columns, order_rows, rounding_xid
-from .verdicts import Verdict, Way, decide
 
 MEND = "Fix in Odoo what its own words name, then replay the order."
 _TO_WRITE = frozenset((Way.CREATE, Way.GO_ON, Way.REOPEN))

@@ -12,10 +12,10 @@ from ...core.reasons import Reason
 from ...core.words import NO_WORDS
 from ...domain.sales.draft import Action, Flag, SaleOutcome, order_xid
 from ..rpc.client import OdooClient
-from ..rpc.each import on_all
 from ..rpc.errors import OdooRefusal
+from ..rpc.halving import on_all
 from .booked import Booked, read_booked
-from .confirming import tracking
+from .quotation_to_order import tracking
 
 ORDERS_A_BATCH = 100
 

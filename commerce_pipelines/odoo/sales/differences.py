@@ -8,7 +8,7 @@
 For an order without a base (loaded before bases existed) Odoo's state counts as the last load: quantities and amounts
 are compared, products and taxes are not, because today's meaning of a SKU says nothing of an earlier sale.
 
-What belongs here: this comparison of lines. What does not: what follows from it (verdicts.py), addresses
+What belongs here: this comparison of lines. What does not: what follows from it (next_step.py), addresses
 (moved_addresses.py).
 """
 

@@ -1,6 +1,6 @@
 """Writing what the channel changed on confirmed orders, in place, and nothing else.
 
-What belongs here: the columns and rows of such a write. What does not: what is to be written (verdicts.py), the order
+What belongs here: the columns and rows of such a write. What does not: what is to be written (next_step.py), the order
 of the steps (batch.py).
 
 Orders are written in groups that need the same columns, because load() writes every column to every order of a call.
@@ -18,10 +18,10 @@ from ..rpc.client import OdooClient
 from ..rpc.errors import OdooRefusal
 from ..rpc.load import load_records, xid
 from .booked import Booked
-from .confirming import tracking
 from .differences import Difference
+from .next_step import Verdict
+from .quotation_to_order import tracking
 from .rows import Fields, Resolved, gone_line, grid, line_columns, new_line
-from .verdicts import Verdict
 
 Edit = tuple[SaleDraft, Booked, Verdict, Resolved | None, Parties | None, bool]
 

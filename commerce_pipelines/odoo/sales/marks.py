@@ -1,7 +1,7 @@
 """Flags where people who work in Odoo see them: a tag and an activity on the sale order, removed with their cause.
 
 What belongs here: making an order's marks agree with its flags. What does not: which flags an order has
-(domain/sales/lifecycle.py, verdicts.py), keeping them (warehouse/exceptions.py).
+(domain/sales/lifecycle.py, next_step.py), keeping them (warehouse/exceptions.py).
 
 Each flag is a tag of its own, so that orders can be filtered by it. All flags of an order share one activity, whose
 external id contains the flags: after a person has marked the activity as done, it is created again only for other
@@ -18,9 +18,9 @@ from typing import Any
 
 from ...domain.sales.draft import Flag
 from ..rpc.client import OdooClient
-from ..rpc.each import on_all
+from ..rpc.halving import on_all
 from ..rpc.load import load_one, load_records, names_of, read_ids, xid
-from .confirming import tracking
+from .quotation_to_order import tracking
 
 _ACTIVITY = ("id", "res_model_id/id", "res_id", "activity_type_id/id", "user_id/.id", "summary", "note")
 _MODEL, _TYPE = "sale.model_sale_order", "mail.mail_activity_data_warning"

@@ -28,7 +28,7 @@ from ..reference.company import Countries
 from ..rpc.client import OdooClient
 from ..rpc.load import names_of
 from .booked import DATE, Booked
-from .verdicts import Move
+from .next_step import Move
 
 _WHERE = ("street", "street2", "zip", "city", "state_id/.id", "country_id/.id")
 

@@ -1,7 +1,7 @@
 """Which confirmed orders ask for more than there is in stock.
 
 What belongs here: one read of the moves that could not be reserved, summed per order. What does not: what is published
-(inventory/snapshot.py, domain/inventory/availability.py).
+(inventory/stock.py, domain/inventory/availability.py).
 """
 
 from __future__ import annotations

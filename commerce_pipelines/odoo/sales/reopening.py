@@ -4,7 +4,7 @@ All other columns keep Odoo's values, because a person may have changed them: sa
 warehouse, delivery method, pricelist, fiscal position. Settings that changed meanwhile count for new orders.
 
 What belongs here: which columns keep Odoo's value. What does not: the order's partners (parties.py), its lines
-(verdicts.py), writing (batch.py).
+(next_step.py), writing (batch.py).
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ...domain.fulfilment.confirming import Recorded
 from ...domain.fulfilment.deliveries import DeliveredOrder
+from ...domain.fulfilment.shipment_plan import Recorded
 from ...domain.fulfilment.shipments import Shipment
 from ...domain.outbox.effects import Kind, Status
 from ..tables.database import storable

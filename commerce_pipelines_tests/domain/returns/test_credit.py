@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 from commerce_pipelines.core.errors import RecordError
 from commerce_pipelines.domain.returns.credit import CreditNote, NotDue, Standing, plan_credit_notes, plan_links
 from commerce_pipelines.domain.returns.records import Refund, RefundKind, RefundLine, RefundState
-from commerce_pipelines.domain.returns.sale import Move, MoveLine, SaleBooks, SaleLine, Tax, credit_line_xid, credit_xid
+from commerce_pipelines.domain.returns.sale_books import (
+    Move,
+    MoveLine,
+    SaleBooks,
+    SaleLine,
+    Tax,
+    credit_line_xid,
+    credit_xid,
+)
 from commerce_pipelines.domain.returns.shares import price_of, round_off
 from commerce_pipelines.domain.sales.draft import line_xid
 

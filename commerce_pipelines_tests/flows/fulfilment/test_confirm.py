@@ -12,7 +12,7 @@ from commerce_pipelines.core.errors import PermanentError
 from commerce_pipelines.domain.orders.order import FulfilledBy, Order, OrderStatus
 from commerce_pipelines.domain.outbox.effects import Kind
 from commerce_pipelines.flows.fulfilment.confirm import Confirmed, Stopped, answer, confirm, release
-from commerce_pipelines.flows.fulfilment.readings import read_shipments
+from commerce_pipelines.flows.fulfilment.inputs import read_shipments
 from commerce_pipelines.flows.identity import agree
 from commerce_pipelines.warehouse import exceptions
 from commerce_pipelines.warehouse.fulfilment import shipments

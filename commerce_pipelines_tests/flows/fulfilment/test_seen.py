@@ -9,8 +9,8 @@ import pytest
 
 from commerce_pipelines.domain.orders.order import FulfilledBy
 from commerce_pipelines.flows.fulfilment.confirm import confirm
+from commerce_pipelines.flows.fulfilment.inputs import read_shipments
 from commerce_pipelines.flows.fulfilment.prove import Deliveries, Proof, prove
-from commerce_pipelines.flows.fulfilment.readings import read_shipments
 from commerce_pipelines.flows.identity import agree
 from commerce_pipelines.flows.lineage import trace
 from commerce_pipelines_tests.doubles.lane import Lane, line, numbered
@@ -41,11 +41,11 @@ def proof_of(lane: Lane) -> Proof:
 
 
 def test_a_delivery_counts_until_the_channel_knows_it(lane: Lane, request: pytest.FixtureRequest) -> None:
-    told, numberless, refused = numbered(request, 3)
+    tracked, numberless, refused = numbered(request, 3)
     desk = desk_of(lane)
-    for order_id in (told, numberless, refused):
+    for order_id in (tracked, numberless, refused):
         sell(lane, order_id)
-    validate(lane, told, carrier_tracking_ref=DHL)
+    validate(lane, tracked, carrier_tracking_ref=DHL)
     read_shipments(lane.connections)
     assert proof_of(lane).whole == Deliveries(delivered=1, under_way=1)
     tell(lane)

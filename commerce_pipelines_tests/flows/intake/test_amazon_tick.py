@@ -10,7 +10,7 @@ import pytest
 from commerce_pipelines.channels.capabilities import Window
 from commerce_pipelines.core.errors import TransientError
 from commerce_pipelines.core.instruments import REAL
-from commerce_pipelines.flows.intake.poll import Cursor, poll
+from commerce_pipelines.flows.intake.changes import Cursor, poll
 from commerce_pipelines.settings import file as settings
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.channels.amazon.contract import NOON, Clock, connect, judged

@@ -13,7 +13,7 @@ import pytest
 from commerce_pipelines.channels.http.memory import MemoryBuckets, MemoryTokens
 from commerce_pipelines.channels.registry import open_channel
 from commerce_pipelines.core.instruments import REAL
-from commerce_pipelines.flows.intake.poll import Cursor, poll
+from commerce_pipelines.flows.intake.changes import Cursor, poll
 from commerce_pipelines.settings import file as settings_file
 from commerce_pipelines.settings.file import Settings
 from commerce_pipelines.warehouse.tables.database import Warehouse

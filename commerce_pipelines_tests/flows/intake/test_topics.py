@@ -10,7 +10,7 @@ from commerce_pipelines.core.errors import PermanentError
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.domain.orders.order import business_day
 from commerce_pipelines.domain.returns.records import Refund
-from commerce_pipelines.flows.intake.poll import Cursor, poll
+from commerce_pipelines.flows.intake.changes import Cursor, poll
 from commerce_pipelines.flows.intake.pull import pull
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.doubles.channel import FakeChannel, ago, some_settings

@@ -16,8 +16,8 @@ from commerce_pipelines.flows.inventory.pulse import pulse, pulses
 from commerce_pipelines.flows.inventory.quantities import Stopped
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.warehouse.exceptions import OpenException, open_exceptions
-from commerce_pipelines.warehouse.shared import accounts
-from commerce_pipelines.warehouse.shared.accounts import Place
+from commerce_pipelines.warehouse.shared import known_accounts
+from commerce_pipelines.warehouse.shared.known_accounts import Place
 from commerce_pipelines.warehouse.tables.database import Warehouse
 
 from ...doubles.inventory import NAME, Odoo, Shop, booked, connections, history, in_pipe, sold
@@ -78,7 +78,7 @@ def test_a_copy_beside_another_odoo_publishes_nothing_before_a_person_agrees(
     read_listings(world, NAME)
     identify(world, NAME)
     with warehouse.transaction() as connection:
-        accounts.set_place(connection, NAME, Place("production.example.com:443/live", "", 1), agreed=True)
+        known_accounts.set_place(connection, NAME, Place("production.example.com:443/live", "", 1), agreed=True)
     with pytest.raises(PermanentError, match=f"commerce-pipelines channels agree {NAME}"):
         run(world)
     assert shop.pushed == []
@@ -366,8 +366,8 @@ def test_what_a_push_found_out_about_a_listing_is_remembered(warehouse: Warehous
     read_listings(world, NAME)
     odoo.stock["A", "WH"][0] = 62
     run(world)
-    references = [push.listing.reference for push in shop.pushed if push.listing.key == "A"]
-    assert references == [{"item": "A"}, {"item": "A", "offer": "1", "shape": "old"},
+    pushed = [push.listing.reference for push in shop.pushed if push.listing.key == "A"]
+    assert pushed == [{"item": "A"}, {"item": "A", "offer": "1", "shape": "old"},
                           {"item": "A", "offer": "2", "shape": "old"}]  # fmt: skip
     del shop.shown["A"]
     read_listings(world, NAME)

@@ -11,8 +11,8 @@ from commerce_pipelines.core.errors import PermanentError
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.domain.orders.order import Order, OrderStatus, Review, Shipped
 from commerce_pipelines.flows.orders.heal import heal
-from commerce_pipelines.flows.orders.reviews import ASK_EVERY, accept, ask_again
-from commerce_pipelines.odoo.sales.holding import find_hold_problems
+from commerce_pipelines.flows.orders.risky_orders import ASK_EVERY, accept, ask_again
+from commerce_pipelines.odoo.sales.held_deliveries import find_hold_problems
 from commerce_pipelines_tests.doubles.lane import NAME, Lane, line, numbered, waiting
 from commerce_pipelines_tests.flows.orders.test_marks import deliveries, marks, next_run
 

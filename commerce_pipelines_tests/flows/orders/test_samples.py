@@ -26,7 +26,7 @@ from commerce_pipelines.flows.orders.stage import stage
 from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.settings.file import parse
 from commerce_pipelines.warehouse import exceptions as quarantine
-from commerce_pipelines.warehouse.shared import accounts
+from commerce_pipelines.warehouse.shared import known_accounts
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines.warehouse.tables.frames import read_frame, replace_days
 from commerce_pipelines_tests.conftest import MASTER_KEY
@@ -94,7 +94,7 @@ def test_samples_go_through_a_lane_end_to_end(
         connections = open_connections(msgspec.structs.replace(settings, channels=tuple(channels)), environ)
         _name_taxes(connections, name, read)
         with connections.warehouse.transaction() as connection:  # nobody is asked whose account it is
-            accounts.add(connection, name, name, "", credentials_digest(connections, name))
+            known_accounts.add(connection, name, name, "", credentials_digest(connections, name))
         now, landed = datetime.now(UTC), Landed()
         land(connections, name, Page(records=tuple(answers), resume=None, watermark=now), "webhook", now, landed)
         days = sorted(landed.days)

@@ -13,7 +13,7 @@ from commerce_pipelines.core.reasons import Reason
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.domain.returns.records import RefundKind, RefundLine, RefundState, ReturnLine, ReturnState
 from commerce_pipelines.flows import alerts
-from commerce_pipelines.flows.intake.poll import Cursor, poll
+from commerce_pipelines.flows.intake.changes import Cursor, poll
 from commerce_pipelines.flows.returns.heal import heal, replay
 from commerce_pipelines.flows.returns.prove import find_open, verdict
 from commerce_pipelines.flows.returns.trace import order_of, trace

@@ -78,7 +78,7 @@ def test_the_delivery_method_and_where_it_is_tracked(world: World) -> None:
     carrier = world.create("delivery.carrier", name="DHL Paket", product_id=product, tracking_url=url)
     order = sold(world, 1)
     ship(world, order, carrier_id=carrier, carrier_tracking_ref="X1")
-    ((delivery,),) = (order.deliveries for order in read(world, order))
+    ((delivery,),) = (delivered.deliveries for delivered in read(world, order))
     assert (delivery.method, delivery.numbers, delivery.url) == ("DHL Paket", ("X1",), "https://track.example/?id=X1")
 
 
@@ -88,7 +88,7 @@ def test_what_lies_in_which_package(world: World) -> None:
     picking = moves[0]["picking_id"]
     [package] = world.call("stock.picking", "action_put_in_pack", ids=[picking], package_name=f"P-{order.order_id}")
     ship(world, order, carrier_tracking_ref="X1")
-    ((delivery,),) = (order.deliveries for order in read(world, order))
+    ((delivery,),) = (delivered.deliveries for delivered in read(world, order))
     assert package
     assert {piece.package for piece in delivery.pieces} == {f"P-{order.order_id}"}
     (parcel,) = parcels_of(delivery)

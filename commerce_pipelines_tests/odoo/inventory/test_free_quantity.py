@@ -7,10 +7,10 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from commerce_pipelines.odoo.inventory.snapshot import read_stock
+from commerce_pipelines.odoo.inventory.stock import read_stock
 
 from ...doubles.odoo import World, draft, line
-from .test_snapshot import level, main_warehouse, other_warehouse, unit
+from .test_stock import level, main_warehouse, other_warehouse, unit
 
 DAY = "%Y-%m-%d %H:%M:%S"
 

@@ -18,12 +18,12 @@ from commerce_pipelines.domain.orders.order import LineKind
 from commerce_pipelines.domain.products import Product
 from commerce_pipelines.domain.sales.mapping import choose, measured
 from commerce_pipelines.domain.sales.rules import SaleRules
-from commerce_pipelines.odoo.inventory.snapshot import read_stock
+from commerce_pipelines.odoo.inventory.stock import read_stock
 from commerce_pipelines.odoo.reference.products import find_products
 from commerce_pipelines_tests.doubles.odoo import World, changed, draft, line, service
 
 from ..inventory.test_free_quantity import bill
-from ..inventory.test_snapshot import main_warehouse, unit
+from ..inventory.test_stock import main_warehouse, unit
 
 
 def eggs(world: World, dozens: float) -> tuple[int, str]:

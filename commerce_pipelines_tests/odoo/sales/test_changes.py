@@ -9,7 +9,7 @@ import msgspec
 from commerce_pipelines.domain.orders.order import Address, LineKind
 from commerce_pipelines.domain.sales.draft import SaleDraft
 from commerce_pipelines.domain.vat.keys import TaxKey
-from commerce_pipelines.odoo.sales.sales import cancel_sales, sale_totals
+from commerce_pipelines.odoo.sales.sale_orders import cancel_sales, sale_totals
 from commerce_pipelines_tests.doubles.odoo import CHANNEL, World, changed, draft, line, service
 
 

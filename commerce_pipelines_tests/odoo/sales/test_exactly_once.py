@@ -13,7 +13,7 @@ import pytest
 
 from commerce_pipelines.domain.orders.order import LineKind
 from commerce_pipelines.domain.sales.draft import SaleDraft
-from commerce_pipelines.odoo.sales.sales import load_sales
+from commerce_pipelines.odoo.sales.sale_orders import load_sales
 from commerce_pipelines_tests.doubles.odoo import World, draft, line, service
 from commerce_pipelines_tests.odoo.conftest import Connect
 from commerce_sandbox.odoo import OdooStandIn
@@ -117,7 +117,7 @@ KILLED = """
     from commerce_pipelines.domain.sales.draft import SaleDraft
     from commerce_pipelines.core.section import Secret
     from commerce_pipelines.odoo.rpc.client import connect
-    from commerce_pipelines.odoo.sales.sales import load_sales
+    from commerce_pipelines.odoo.sales.sale_orders import load_sales
     from commerce_pipelines.odoo.rpc.settings import OdooSettings
     url, database, username, transport, secret, failpoint = sys.argv[1:7]
     arm(failpoint)

@@ -12,7 +12,7 @@ from commerce_pipelines.domain.vat.keys import TaxKey
 from commerce_pipelines.odoo.accounting.taxes import tax_xid
 from commerce_pipelines.odoo.reference.shorthand import Shorthand
 from commerce_pipelines.odoo.rpc.load import read_ids, xid
-from commerce_pipelines.odoo.sales.sales import preview_sales, sale_totals
+from commerce_pipelines.odoo.sales.sale_orders import preview_sales, sale_totals
 from commerce_pipelines_tests.doubles.odoo import CHANNEL, DE7, DE19, World, changed, draft, line, service
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from commerce_pipelines.domain.orders.order import LineKind
 from commerce_pipelines.domain.vat.keys import TaxKey
-from commerce_pipelines.odoo.sales.confirming import main_tax, rounding_bound
+from commerce_pipelines.odoo.sales.quotation_to_order import main_tax, rounding_bound
 from commerce_pipelines_tests.doubles.odoo import World, changed, draft, line, service
 
 NET = TaxKey("DE", 190_000, False, "domestic")

@@ -139,9 +139,9 @@ class TestFeeds:
         places = ((DE, FR), (FR,), (DE,), (FR, DE))
         amazon.listings.add(*(offer(number, places=places[number % 4]) for number in range(120)))
         assert statuses(push(channel, pushes(channel, 120))) == {"accepted"}
-        places = [call.json()["marketplaceIds"] for call in amazon.called(FEEDS) if call.method == "POST"]
+        asked_for = [call.json()["marketplaceIds"] for call in amazon.called(FEEDS) if call.method == "POST"]
         sizes = [len(json.loads(call.body)["messages"]) for call in amazon.calls if call.method == "PUT"]
-        assert (places, sizes) == ([[DE], [FR]], [90, 30])
+        assert (asked_for, sizes) == ([[DE], [FR]], [90, 30])
         assert {offer.quantity for offer in amazon.listings.offers.values()} == {99}
 
     def test_a_feed_at_work_when_the_time_is_up_is_pending(

@@ -1,6 +1,6 @@
 """Orders with their invoices and credit notes as Odoo has them, read in bulk.
 
-What belongs here: reading. What does not: the shapes (domain/returns/sale.py), what follows from them.
+What belongs here: reading. What does not: the shapes (domain/returns/sale_books.py), what follows from them.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
-from ...domain.returns.sale import Move, MoveLine, SaleBooks, SaleLine, Tax
+from ...domain.returns.sale_books import Move, MoveLine, SaleBooks, SaleLine, Tax
 from ...domain.sales.draft import order_xid
 from ..rpc.client import OdooClient
 from ..rpc.load import names_of, read_ids
-from ..rpc.read import ARCHIVED_TOO, fetch
+from ..rpc.search_read import ARCHIVED_TOO, fetch
 from ..sales.booked import minor
 
 _ORDER = ("name", "state", "company_id", "order_line", "invoice_ids")

@@ -15,9 +15,9 @@ from commerce_pipelines.core.errors import ProtocolError
 from commerce_pipelines.domain.inventory.availability import decide
 from commerce_pipelines.domain.inventory.listings import InventoryRules
 from commerce_pipelines.domain.sales.rules import SaleRules
-from commerce_pipelines.odoo.inventory.snapshot import Catalogue, read_stock
-from commerce_pipelines.odoo.rpc.read import columns
-from commerce_pipelines.odoo.sales.sales import cancel_sales
+from commerce_pipelines.odoo.inventory.stock import Catalogue, read_stock
+from commerce_pipelines.odoo.rpc.search_read import columns
+from commerce_pipelines.odoo.sales.sale_orders import cancel_sales
 
 from ...doubles.odoo import CHANNEL, World, draft, line
 

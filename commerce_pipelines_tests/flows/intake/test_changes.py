@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from commerce_pipelines.flows.intake.poll import Cursor, Request, due_days, read_cursor, spans
+from commerce_pipelines.flows.intake.changes import Cursor, Request, due_days, read_cursor, spans
 from commerce_pipelines.flows.intake.pull import window_of
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -22,16 +22,16 @@ from ...domain.money import to_decimal
 from ...domain.returns.credit import CreditLine, CreditNote, NotDue, Standing, plan_credit_notes, plan_links
 from ...domain.returns.outcomes import Books, CreditAction, CreditOutcome
 from ...domain.returns.records import Refund
-from ...domain.returns.sale import Move, Packs, SaleBooks, credit_line_xid, credit_xid
+from ...domain.returns.sale_books import Move, Packs, SaleBooks, credit_line_xid, credit_xid
 from ...domain.returns.shares import price_of
 from ...domain.sales.draft import Flag
 from ..rpc.client import OdooClient
-from ..rpc.each import on_all
 from ..rpc.errors import OdooRefusal
+from ..rpc.halving import on_all
 from ..rpc.load import load_records, xid
 from ..sales.booked import DATE
-from ..sales.confirming import tracking
-from .books import read_books, read_moves
+from ..sales.quotation_to_order import tracking
+from .invoiced_orders import read_books, read_moves
 from .payments import Payer
 
 ORDERS_A_BATCH = 50

@@ -23,7 +23,7 @@ from ...domain.keys import fold
 from ...domain.sales.mapping import Goods, sold_unit
 from ..reference.units import Units, read_units
 from ..rpc.client import OdooClient, of_company
-from ..rpc.read import ARCHIVED_TOO, columns, fetch
+from ..rpc.search_read import ARCHIVED_TOO, columns, fetch
 from .kits import Kit, read_kits
 
 FIGURES = ("on_hand", "reserved", "demand", "incoming")

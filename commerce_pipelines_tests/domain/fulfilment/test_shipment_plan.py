@@ -9,14 +9,6 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_pipelines.domain.fulfilment.confirming import (
-    OrderedGoods,
-    OrderedLine,
-    Plan,
-    Recorded,
-    plan,
-    units_of,
-)
 from commerce_pipelines.domain.fulfilment.deliveries import (
     DeliveredLine,
     DeliveredOrder,
@@ -27,6 +19,14 @@ from commerce_pipelines.domain.fulfilment.deliveries import (
     split_url,
 )
 from commerce_pipelines.domain.fulfilment.rules import FulfilmentRules, OtherCarrier
+from commerce_pipelines.domain.fulfilment.shipment_plan import (
+    OrderedGoods,
+    OrderedLine,
+    Plan,
+    Recorded,
+    plan,
+    units_of,
+)
 from commerce_pipelines.domain.fulfilment.shipments import Shipment
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -1,7 +1,7 @@
 """A sale as Odoo has it, with its invoices and credit notes: what planning a credit note needs to know.
 
-What belongs here: the shapes, and sums over them. What does not: reading them (odoo/returns/books.py), what is planned
-(credit.py).
+What belongs here: the shapes, and sums over them. What does not: reading them (odoo/returns/invoiced_orders.py), what
+is planned (credit.py).
 """
 
 from __future__ import annotations

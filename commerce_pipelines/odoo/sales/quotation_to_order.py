@@ -19,8 +19,8 @@ from ...domain.orders.order import LineKind
 from ...domain.sales.draft import SaleDraft
 from ...domain.vat.keys import TaxKey
 from ..rpc.client import OdooClient
-from ..rpc.each import on_all
 from ..rpc.errors import OdooRefusal
+from ..rpc.halving import on_all
 from ..rpc.load import load_records
 from .booked import DATE, OPEN, minor
 from .resolver import Resolver

@@ -17,9 +17,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..rpc.client import OdooClient
-from ..rpc.each import on_all
+from ..rpc.halving import on_all
 from ..rpc.load import load_one, names_of, read_ids
-from .confirming import tracking
+from .quotation_to_order import tracking
 
 _PREFIX = "hold_type_"
 _STEPS = ["PICK", "PACK"]  # sequence codes of the steps before a delivery
