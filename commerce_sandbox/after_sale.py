@@ -43,13 +43,15 @@ class Desk(Protocol):
 
 
 class AfterSale:
-    """shipped: by marketplace, the references of orders that left and are not refunded, oldest first."""
+    """shipped: by marketplace, the references of orders that left and are not refunded, oldest first. is_open: whether
+    further orders leave and are refunded, as others come in."""
 
     def __init__(self, channels: Mapping[str, Any], odoo: OdooStandIn) -> None:
         desks = {AmazonStandIn: AmazonDesk, EbayStandIn: EbayDesk, ShopifyStandIn: ShopifyDesk}
         self._desks: dict[str, Desk] = {name: desks[type(channel)](channel) for name, channel in channels.items()}
         self._odoo = odoo
         self._count = 0
+        self.is_open = False
         self.shipped: dict[str, list[str]] = {name: [] for name in channels}
 
     def ship(self, most: int = SHIPPED_AT_ONCE) -> int:

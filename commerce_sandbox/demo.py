@@ -43,7 +43,7 @@ from .world import DAYS, LANES, World, running
 
 HOST, PORT = "127.0.0.1", 3000
 LANES_SECONDS = 170.0
-AFTER_SALE_SECONDS = 120.0
+AFTER_SALE_SECONDS = 170.0
 ZONE = ZoneInfo("Europe/Berlin")
 console = Console()
 
@@ -172,7 +172,8 @@ def live(world: World, root: Path, port: int) -> int:
     """Dagster with its UI; new orders come in until Ctrl-C."""
     halt = threading.Event()
     with caught_up(world, root, port) as (connections, services):
-        prove(connections)
+        proofs = prove_channels(connections, {name: days() for name in LANES})
+        show(Proofs(spans=proofs.spans, orders=proofs.orders))  # nothing has left yet
         for line in (
             f"\n[bold green]http://{HOST}:{port}[/] — Dagster: open Lineage, then a lane's sale_orders.",
             f"[bold green]{world.odoo.url}[/] — the Odoo stand-in: its sale orders and its stock.",
@@ -184,6 +185,7 @@ def live(world: World, root: Path, port: int) -> int:
         threading.Thread(target=world.trickle, args=(halt,), daemon=True).start()
         try:
             show_after_sale(world, connections, services)
+            world.after_sale.is_open = True
             services.wait()
         finally:
             halt.set()
@@ -203,20 +205,23 @@ def show_after_sale(world: World, connections: Connections, services: Services) 
         for topic in offered_topics(connections, name):
             pull(connections, name, *half_open(days()), topic=topic)
     deadline = time.monotonic() + AFTER_SALE_SECONDS
-    while time.monotonic() < deadline and services.alive():
-        time.sleep(2)
-        if not any(map(partial(is_at_work, connections), LANES)):
-            break
-    prove(connections)
+    while services.alive() and any(map(partial(is_at_work, connections), LANES)):
+        if time.monotonic() > deadline:
+            console.print("The sensors are still at work: Dagster shows how far they are.")
+            return
+        time.sleep(1)
+    proofs = prove_channels(connections, {name: days() for name in LANES})
+    show(Proofs(spans=proofs.spans, deliveries=proofs.deliveries, refunds=proofs.refunds))
 
 
 def is_at_work(connections: Connections, name: str) -> bool:
     """Whether parcels are still to be told, or refunds to be booked."""
-    from commerce_pipelines.flows.fulfilment.confirm import has_news
+    from commerce_pipelines.flows.fulfilment.prove import prove as prove_deliveries
     from commerce_pipelines.flows.returns.stage import offered_topics
 
     topics = offered_topics(connections, name)
-    return has_news(connections, name) or any(
+    shipped = prove_deliveries(connections, name, *half_open(days())).whole
+    return shipped.confirmed < max(shipped.delivered, 1) or any(
         connections.landing(name, topic).pending(*half_open(days())) for topic in topics
     )
 

@@ -136,9 +136,10 @@ class World:
         while not stop.wait(TRICKLE_SECONDS):
             name = LANES[turn % len(LANES)]
             self.channels[name].add_new(next(self._fresh[turn % len(LANES)]), datetime.now(UTC))
-            self.after_sale.ship_one(rng)
-            if turn % PAID_BACK == PAID_BACK - 1:
-                self.after_sale.pay_back_one(rng, datetime.now(UTC))
+            if self.after_sale.is_open:
+                self.after_sale.ship_one(rng)
+                if turn % PAID_BACK == PAID_BACK - 1:
+                    self.after_sale.pay_back_one(rng, datetime.now(UTC))
             turn += 1
 
 

@@ -102,7 +102,8 @@ def prove(connections: Connections, spans: Mapping[str, tuple[date, date]]) -> P
 
 def show(proofs: Proofs, *, by_day: bool = False, as_json: bool = False) -> None:
     """Print the proofs as tables, and as one JSON object on the last line."""
-    _show_money("Every paid order, channel against Odoo", ("orders", "in Odoo"), proofs.orders)
+    if proofs.orders:
+        _show_money("Every paid order, channel against Odoo", ("orders", "in Odoo"), proofs.orders)
     for name, proof in proofs.orders.items():
         _tell_ids(name, "missing", proof.missing)
         _tell_ids(name, "surplus", proof.surplus)

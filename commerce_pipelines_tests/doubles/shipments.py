@@ -21,7 +21,8 @@ FULFILMENT = "fulfilment: {enabled: true, carriers: {DHL Paket: DHL, '': {other:
 
 
 class ParcelDesk(Shipments):
-    """told: every parcel that the channel was told of, each time. refuse, lose: how many of the next parcels."""
+    """told: every parcel that the channel was told of, each time. refuse, lose: how many of the next parcels. code: of
+    a refusal. asked: how often it was asked to take a parcel."""
 
     def __init__(self) -> None:
         self.told: list[Shipment] = []
@@ -29,12 +30,15 @@ class ParcelDesk(Shipments):
         self.corrected: list[tuple[Shipment, str]] = []
         self.refuse = self.lose = 0
         self.tells = True
+        self.code = "bad_carrier"
+        self.asked = 0
 
     def send(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
         for sent in shipments:
+            self.asked += 1
             if self.refuse:
                 self.refuse -= 1
-                yield Outcome(key=sent.key, status="refused", code="bad_carrier", message="The carrier is unknown.")
+                yield Outcome(key=sent.key, status="refused", code=self.code, message="It is not taken.")
                 continue
             self.told.append(sent.shipment)
             self.numbers[sent.shipment.order_id, sent.shipment.parcel] = sent.shipment.tracking_number

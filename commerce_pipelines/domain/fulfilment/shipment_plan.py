@@ -6,7 +6,8 @@ waits. What does not: which parcels there are (deliveries.py), recording and sen
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -100,15 +101,15 @@ def plan(
     due = _find_due(delivered, goods, parcels, records, owners)
     confirm, waits = [], []
     numbers = _Numbers(parcels, records)
-    for index, lines in enumerate(due):
-        if not lines:
-            continue
-        if reason := _find_hindrance(parcels[index], rules):
+    for together in _join_by_number(parcels, [index for index, lines in enumerate(due) if lines], owners):
+        parcel = parcels[together[0]]
+        if reason := _find_hindrance(parcel, rules):
             waits.append(reason)
             continue
+        lines = sum((Counter(due[index]) for index in together), Counter())
         shipped = tuple(ShippedLine(line_id=line_id, quantity=units) for line_id, units in lines.items())
-        shipment = _build_shipment(goods, parcels[index], numbers.take(parcels[index]), shipped, rules, now)
-        confirm.append(Planned(shipment=shipment, parcel=parcels[index]))
+        shipment = _build_shipment(goods, parcel, numbers.take(parcel), shipped, rules, now)
+        confirm.append(Planned(shipment=shipment, parcel=parcel))
     wanted = {planned.key for planned in confirm}
     due_pickings = {parcels[index].delivery.picking for index, lines in enumerate(due) if lines}
     in_doubt = {record.picking for record in records if record.begun and not record.accepted}
@@ -119,6 +120,28 @@ def plan(
         waits=tuple(dict.fromkeys(waits)),
         untold=frozenset(due_pickings | in_doubt),
     )
+
+
+def _join_by_number(
+    parcels: Sequence[Parcel], indexes: Iterable[int], owners: Mapping[int, Recorded]
+) -> list[list[int]]:
+    """Parcels, by their places, each with those of other deliveries under the same tracking number: goods that are
+    packed together leave in one parcel, however many deliveries Odoo counts. A parcel that the channel knows already
+    takes no more goods."""
+    groups: list[list[int]] = []
+    for index in indexes:
+        parcel = parcels[index]
+        for group in groups if parcel.number and index not in owners else ():
+            first = parcels[group[0]]
+            same = (first.number, first.more, first.delivery.method) == (
+                parcel.number, parcel.more, parcel.delivery.method
+            )  # fmt: skip
+            if same and first.delivery.picking != parcel.delivery.picking and group[0] not in owners:
+                group.append(index)
+                break
+        else:
+            groups.append([index])
+    return groups
 
 
 def _match(parcels: Sequence[Parcel], records: Sequence[Recorded]) -> dict[int, Recorded]:
@@ -186,7 +209,7 @@ def _subtract_told(
     line_id: str,
 ) -> list[int]:
     """Units in each parcel that no begun record has. What a record has more than its parcel is taken off the other
-    parcels of its picking, then off any."""
+    parcels of its picking, then off those with its tracking number, then off any."""
     rest = list(left)
     begun = [record for record in records if record.begun]
     over = {record.key: units_of(record.shipment, line_id) for record in begun}
@@ -198,12 +221,19 @@ def _subtract_told(
 
     for index, record in owners.items():
         take(index, record)
-    for near in (True, False):
+    for near in _NEAR:
         for record in begun:
             for index, parcel in enumerate(parcels):
-                if not near or parcel.delivery.picking == record.picking:
+                if near(parcel, record):
                     take(index, record)
     return rest
+
+
+_NEAR: tuple[Callable[[Parcel, Recorded], bool], ...] = (
+    lambda parcel, record: parcel.delivery.picking == record.picking,
+    lambda parcel, record: bool(parcel.number) and parcel.number == record.shipment.tracking_number,
+    lambda parcel, record: True,
+)
 
 
 def units_of(shipment: Shipment, line_id: str) -> int:

@@ -22,6 +22,7 @@ import msgspec
 from ...core.errors import PermanentError
 from ...core.reasons import Reason
 from ...core.topics import Topic
+from ...domain.fulfilment.held_back import is_due
 from ...domain.fulfilment.rules import FulfilmentRules
 from ...domain.fulfilment.shipment_plan import OrderedGoods, OrderedLine, Plan, plan
 from ...domain.orders.order import FulfilledBy, LineKind, Order, OrderStatus
@@ -204,6 +205,7 @@ def _tell(connections: Connections, name: str, work: Work, parcels: int, *, run_
     names = {row.order_id: row.delivered.name for row in work.due}
     confirm = [wish(row, names[key]) for key, planned in work.plans.items() for row in planned.confirm]
     correct = [wish(row, names[key]) for key, planned in work.plans.items() for row in planned.correct]
+    again = _list_due_again(work, connections.instruments.now())
     unwanted = [key for planned in work.plans.values() for key in planned.withdraw]
     unwanted += [row.key for key in work.nothing for row in work.parcels.get(key, Parcels()).records if not row.begun]
     with connections.warehouse.transaction() as connection:
@@ -215,12 +217,12 @@ def _tell(connections: Connections, name: str, work: Work, parcels: int, *, run_
         if held:
             why = f"{len(news)} parcels would be confirmed, more than {rules.hold_above}"
             hold = holds.hold(connection, name, Kind.SHIPMENT, run_id, why, {"parcels": len(news)})
-            effects.plan(connection, name, Kind.SHIPMENT, news, run_id, hold=hold)
+            effects.plan(connection, name, Kind.SHIPMENT, news, run_id, hold=hold, again=again)
             if release:
                 holds.release(connection, name, Kind.SHIPMENT, f"run {run_id}")
         else:
             holds.resolve(connection, name, Kind.SHIPMENT)
-            effects.plan(connection, name, Kind.SHIPMENT, confirm, run_id)
+            effects.plan(connection, name, Kind.SHIPMENT, confirm, run_id, again=again)
         effects.plan(connection, name, Kind.TRACKING, correct, run_id)
         references = shipments.references(connection, name, [wanted.key for wanted in correct])
     door = ShipmentDoor(channel)
@@ -243,6 +245,16 @@ def _tell(connections: Connections, name: str, work: Work, parcels: int, *, run_
             f"{name}`; if these orders were shipped long ago, show them as shipped in the marketplace first."
         )
     return Counter(str(status) for status in statuses)
+
+
+def _list_due_again(work: Work, now: datetime) -> set[str]:
+    """Parcels that the channel did not take for a reason that may be gone now."""
+    return {
+        key
+        for order_id in work.plans
+        for key, held in work.parcels.get(order_id, Parcels()).held_back.items()
+        if is_due(held, work.goods[order_id].answered_at, now)
+    }
 
 
 def _settle(connections: Connections, name: str, work: Work, done: Confirmed, run_id: str) -> None:
@@ -288,7 +300,7 @@ def _find_reason(name: str, row: Due, left: Plan, parcels: Parcels) -> Reason | 
             "--happened` or `--not-happened`.",
             key,
         )  # fmt: skip
-    refused = sorted(planned.key for planned in left.confirm if planned.key in parcels.refused)
+    refused = sorted(planned.key for planned in left.confirm if planned.key in parcels.refused - set(parcels.held_back))
     stopped = sorted({row.key for row in left.correct} - {row.key for row in _drop_stopped(left, parcels).correct})
     if refused or stopped:
         key = [*refused, *stopped][0]
@@ -299,6 +311,14 @@ def _find_reason(name: str, row: Due, left: Plan, parcels: Parcels) -> Reason | 
             f"the marketplace itself. Its own words: `commerce-pipelines trace {quote(name)} {quote(row.order_id)} "
             "--personal`.",
             key,
+        )  # fmt: skip
+    if held := sorted(planned.key for planned in left.confirm if planned.key in parcels.held_back):
+        code = parcels.held_back[held[0]].code
+        return Reason(
+            "held_by_channel", f"{name} does not take the parcel {held[0]} yet ({code}).",
+            "Release the hold there, or move the units to a location of yours: the parcel is told by itself within an "
+            "hour. If it was confirmed there by hand, there is nothing to do.",
+            held[0],
         )  # fmt: skip
     return next(iter(left.waits), None)
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ...domain.fulfilment.deliveries import DeliveredOrder
+from ...domain.fulfilment.held_back import PASSING, HeldBack
 from ...domain.fulfilment.shipment_plan import Recorded
 from ...domain.fulfilment.shipments import Shipment
 from ...domain.outbox.effects import Kind, Status
@@ -48,12 +49,13 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
 
 class Parcels(msgspec.Struct, frozen=True, kw_only=True):
     """What is on record of one order: parcels, each with its newest state, and keys of those that the channel refused
-    or that a person has to decide on. stopped: corrections that the channel refused, by key. references: the channel's
-    own ids of parcels, by key. unsettled: something is on its way."""
+    or that a person has to decide on. held_back: of the refused ones, those whose reason passes by itself, by key.
+    stopped: corrections that the channel refused, by key. unsettled: something is on its way."""
 
     records: tuple[Recorded, ...] = ()
     refused: frozenset[str] = frozenset()
     doubtful: frozenset[str] = frozenset()
+    held_back: Mapping[str, HeldBack] = {}
     stopped: Mapping[str, Shipment] = {}
     unsettled: bool = False
 
@@ -218,9 +220,11 @@ def read_parcels(connection: Connection, channel: str, order_ids: Sequence[str])
     """What is on record of these orders' parcels."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT body->>'order_id', key, kind, body::text, status, attempt, coalesce(basis->>'package', ''), sent_at"
-            " FROM commerce.effects WHERE target = %s AND kind IN ('shipment', 'tracking')"
-            " AND body->>'order_id' = ANY(%s) AND status <> 'superseded' ORDER BY sequence",
+            "SELECT e.body->>'order_id', e.key, e.kind, e.body::text, e.status, e.attempt,"
+            " coalesce(e.basis->>'package', ''), e.sent_at, coalesce(a.code, ''), a.settled_at"
+            " FROM commerce.effects e LEFT JOIN commerce.attempts a ON a.effect = e.sequence AND a.number = e.attempt"
+            " WHERE e.target = %s AND e.kind IN ('shipment', 'tracking')"
+            " AND e.body->>'order_id' = ANY(%s) AND e.status <> 'superseded' ORDER BY e.sequence",
             (channel, list(order_ids)),
         )
         rows = cursor.fetchall()
@@ -238,6 +242,8 @@ class _Row(msgspec.Struct, frozen=True):
     attempt: int
     package: str
     sent_at: datetime | None
+    code: str = ""
+    settled_at: datetime | None = None
 
 
 def _sum_up(rows: Sequence[_Row]) -> Parcels:
@@ -258,9 +264,18 @@ def _sum_up(rows: Sequence[_Row]) -> Parcels:
         ),
         refused=frozenset(key for key, row in newest.items() if row.status == Status.REFUSED),
         doubtful=doubtful,
+        held_back={
+            key: HeldBack(code=row.code, at=row.settled_at, tries=_count_refusals(rows, key))
+            for key, row in newest.items()
+            if row.status == Status.REFUSED and row.code in PASSING and row.settled_at
+        },
         stopped={key: _decode(row.body) for key, row in last.items() if row.status == Status.REFUSED},
         unsettled=any(row.status in under_way for row in (*newest.values(), *last.values())),
     )  # fmt: skip
+
+
+def _count_refusals(rows: Iterable[_Row], key: str) -> int:
+    return sum(row.key == key and row.kind == Kind.SHIPMENT and row.status == Status.REFUSED for row in rows)
 
 
 def _decode(body: str) -> Shipment:

@@ -8,7 +8,7 @@ target is the account that an effect is for, a channel's name; (target, kind) is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -55,13 +55,22 @@ class _Known(msgspec.Struct, frozen=True):
 
 
 def plan(
-    connection: Connection, target: str, kind: Kind, wanted: Sequence[Wanted], run_id: str, *, hold: int | None = None
+    connection: Connection,
+    target: str,
+    kind: Kind,
+    wanted: Sequence[Wanted],
+    run_id: str,
+    *,
+    hold: int | None = None,
+    again: Collection[str] = (),
 ) -> list[str]:
     """Put wishes on record, held for a person if `hold` names a hold; returns the keys that have to wait.
 
     set: the wishes are everything that is to be sent, so every other effect of this lane that is planned or released is
     superseded. once: a key waits while an effect with another body may have happened; of two processes that plan the
     same key at the same instant, the first counts.
+
+    again: keys that are wanted once more although just this was refused, because the reason may be gone.
     """
     keys = [wish.key for wish in wanted]
     newest = _read_newest(connection, target, kind, keys)
@@ -70,6 +79,8 @@ def plan(
         before, wanted_digest = newest.get(wish.key), digest(wish.body)
         same = before is not None and before.digest == wanted_digest
         status, attempted = (before.status, before.attempted) if before else (None, False)
+        if status is Status.REFUSED and wish.key in again:
+            status = None
         todo = step(kind.manner, status, same=same, attempted=attempted, hold=hold is not None)
         if todo is Step.REPLACE and before:
             superseded.append(before.sequence)

@@ -168,6 +168,59 @@ def test_a_refused_parcel_waits_until_it_is_another_one(lane: Lane, request: pyt
     assert (waits(lane, order_id), desk.parcels(order_id)) == ([], [(1, "GOOD", {"1": 1})])
 
 
+def test_what_the_channel_holds_back_is_told_when_the_hold_is_gone(lane: Lane, request: pytest.FixtureRequest) -> None:
+    (order_id,) = numbered(request)
+    order = sold(lane, order_id, 1)
+    desk = desk_of(lane)
+    validate(lane, order_id, carrier_tracking_ref=DHL)
+    desk.refuse, desk.code = 99, "on_hold"
+    assert dict(tell(lane).waiting) == {"held_by_channel": 1}
+    assert dict(tell(lane).outcomes) == {}, "nothing has changed, and it was just asked"
+    assert desk.asked == 1
+    much_later(lane.connections.warehouse, timedelta(minutes=11))
+    assert dict(tell(lane).outcomes) == {"refused": 1}
+    much_later(lane.connections.warehouse, timedelta(minutes=11))
+    assert dict(tell(lane).outcomes) == {}, "each time it waits longer"
+    much_later(lane.connections.warehouse, timedelta(minutes=11))
+    desk.refuse = 0
+    assert dict(tell(lane).outcomes) == {"accepted": 1}
+    assert (waits(lane, order_id), desk.parcels(order_id), is_due(lane)) == ([], [(1, DHL, {"1": 1})], False)
+    much_later(lane.connections.warehouse, timedelta(hours=9))
+    lane.put(later(order))
+    lane.run()
+    tell(lane, whole=True)
+    assert desk.asked == 3
+
+
+def test_a_released_hold_is_seen_in_the_order_and_a_lost_answer_is_not_told_twice(
+    lane: Lane, request: pytest.FixtureRequest
+) -> None:
+    (order_id,) = numbered(request)
+    order = sold(lane, order_id, 1)
+    desk = desk_of(lane)
+    validate(lane, order_id, carrier_tracking_ref=DHL)
+    desk.refuse, desk.code = 1, "scheduled"
+    tell(lane)
+    lane.put(later(order, updated_at=datetime.now(UTC) + timedelta(minutes=1)))
+    lane.run()
+    desk.lose = 1
+    assert dict(tell(lane).outcomes) == {"unknown": 1}
+    much_later(lane.connections.warehouse, timedelta(hours=2))
+    assert dict(tell(lane).outcomes) == {"accepted": 1}
+    assert len(desk.told) == 1
+
+
+def test_two_deliveries_under_one_number_are_told_as_one_parcel(lane: Lane, request: pytest.FixtureRequest) -> None:
+    (order_id,) = numbered(request)
+    sold(lane, order_id, 3)
+    desk = desk_of(lane)
+    validate(lane, order_id, 2, carrier_tracking_ref=DHL)
+    validate(lane, order_id, carrier_tracking_ref=DHL)
+    assert dict(tell(lane).outcomes) == {"accepted": 1}
+    tell(lane, whole=True)
+    assert (desk.parcels(order_id), is_due(lane)) == ([(1, DHL, {"1": 3})], False)
+
+
 def test_g94_what_the_channel_ships_itself_is_never_confirmed(connect: Any, request: pytest.FixtureRequest) -> None:
     fields = {"domain": [], "fields": ["name"], "load": None, "limit": 1}
     (warehouse,) = connect().connections.odoo.call("stock.warehouse", "search_read", **fields)

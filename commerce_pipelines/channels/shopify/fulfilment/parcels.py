@@ -22,7 +22,7 @@ ENDED = frozenset(("CANCELLED", "CLOSED", "INCOMPLETE"))
 UNDONE = frozenset(("CANCELLED", "ERROR", "FAILURE"))
 # status of a fulfilment order that cannot be fulfilled -> code, sentence
 BLOCKED = {
-    "ON_HOLD": ("on_hold", "Shopify holds these units back: release the hold in the order, then replay the shipment."),
+    "ON_HOLD": ("on_hold", "Shopify holds these units back: release the hold in the order, and the parcel is told."),
     "SCHEDULED": ("scheduled", "Shopify has scheduled these units for a later day: fulfil them in the shop if they "
                                "have left."),
 }  # fmt: skip
