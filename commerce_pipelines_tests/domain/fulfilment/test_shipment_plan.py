@@ -92,25 +92,25 @@ def test_deliveries_under_one_tracking_number_are_one_parcel() -> None:
     first, second, third = delivery(1, piece(1)), delivery(2, piece(1)), delivery(3, piece(1), numbers=("B2",))
     whole = order(first, third, second, delivered=3)
     planned = decide(whole, goods(), [])
-    assert told(planned) == [(1, "A1", 2), (2, "B2", 1)]
+    assert summarise(planned) == [(1, "A1", 2), (2, "B2", 1)]
     assert planned.untold == {1, 2, 3}
     records = record_all(planned)
     assert decide(whole, goods(), records).settled
     assert decide(whole, goods(), records).untold == frozenset()
-    assert told(decide(whole, goods(), records[:1])) == [(2, "B2", 1)], "the units of A1 are not taken off B2"
+    assert summarise(decide(whole, goods(), records[:1])) == [(2, "B2", 1)], "the units of A1 are not taken off B2"
 
 
 def test_a_parcel_that_is_told_takes_no_more_goods() -> None:
     first = delivery(1, piece(1))
     records = record_all(decide(order(first, delivered=1, missing=2), goods(), []))
     later = order(first, delivery(2, piece(1)), delivery(3, piece(1)), delivered=3)
-    assert told(decide(later, goods(), records)) == [(2, "A1", 2)]
+    assert summarise(decide(later, goods(), records)) == [(2, "A1", 2)]
 
 
 def test_without_a_number_each_delivery_is_a_parcel() -> None:
     both = order(delivery(1, piece(1), numbers=()), delivery(2, piece(1), numbers=()), delivered=2)
     send = FulfilmentRules(carriers={"DHL Paket": "DHL"}, missing_tracking="send")
-    assert told(decide(both, goods(), [], send)) == [(1, "", 1), (2, "", 1)]
+    assert summarise(decide(both, goods(), [], send)) == [(1, "", 1), (2, "", 1)]
 
 
 def test_as_many_numbers_as_packages_are_pairs() -> None:
