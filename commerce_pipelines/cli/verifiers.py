@@ -310,6 +310,7 @@ TRIED: dict[str, Any] = {
     "region": BY_PROBE,
     "marketplaces": BY_PROBE,
     "seller_id": granted,
+    "fba_returns": "none: both values work, and an account without FBA is told of it where returns are read",
     "secret_rotated_on": BY_DATES,
     # eBay
     "marketplace": BY_FILE,

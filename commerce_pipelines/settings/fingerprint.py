@@ -17,6 +17,7 @@ from .file import Settings
 _REACH = frozenset((
     *("endpoint", "token_endpoint", "credentials", "secret_rotated_on", "refresh_token_issued_on"),
     *("poll_seconds", "overlap_minutes", "start_date", "trading_calls_per_day", "inventory_skus_per_call"),
+    "fba_returns",
 ))  # fmt: skip
 _ODOO_REACH = frozenset(("password", "transport", "timeout_seconds", "batch", "chatter"))
 

@@ -1,7 +1,7 @@
 """The stand-in's front: tokens, rate limits, routing. Every call is checked here in Amazon's order.
 
 What belongs here: the table of operations, Login with Amazon, who may call how often. What does not: what an operation
-answers (orders.py, shipments.py, finances.py, listings.py, reports.py, feeds.py). Source: the vendor's API
+answers (orders.py, shipments.py, finances.py, listings.py, reports.py, return_rows.py, feeds.py). Source: the vendor's API
 descriptions; bodies of refused tokens as its documentation shows them.
 """
 
@@ -24,6 +24,7 @@ from .listings import Listings, offers
 from .orders import Orders
 from .places import PLACES
 from .reports import Reports
+from .return_rows import Returns
 from .shipments import Shipments
 
 TOKEN_LIFE = timedelta(hours=1)
@@ -81,7 +82,8 @@ class AmazonStandIn(StandIn):
         self.listings.add(*offers(CATALOGUE, now()))
         self.finances = Finances()
         self.documents = Documents()
-        self.reports = Reports(self.listings, self.documents)
+        self.returns = Returns()
+        self.reports = Reports(self.listings, self.returns, self.documents)
         self.feeds = Feeds(self.listings, self.documents)
         self._access: dict[str, datetime] = {}
         self._buckets: dict[str, Bucket] = {}

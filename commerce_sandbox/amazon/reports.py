@@ -1,8 +1,8 @@
-"""Reports v2021-06-30 of the stand-in: GET_MERCHANT_LISTINGS_ALL_DATA as Amazon really writes it.
+"""Reports v2021-06-30 of the stand-in: GET_MERCHANT_LISTINGS_ALL_DATA as Amazon really writes it, and returns reports.
 
-What belongs here: requesting a report, its progress, its rows. What does not: the listings in it (listings.py), serving
-the document (documents.py). Sources: reports_2021-06-30.json; columns, charset and caching as the documentation and the
-issues of the vendor's repository describe them.
+What belongs here: requesting a report, its progress, the rows of listings. What does not: the listings (listings.py),
+the returns and their rows (return_rows.py), serving the document (documents.py). Sources: reports_2021-06-30.json; columns,
+charset and caching as the documentation and the issues of the vendor's repository describe them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ..server import Call, Reply
 from .answers import Refused, instant, invalid, written
 from .documents import Documents
 from .listings import Listings, Offer
+from .return_rows import KINDS, Returns
 
 KIND = "GET_MERCHANT_LISTINGS_ALL_DATA"
 COLUMNS = (
@@ -27,12 +28,16 @@ COLUMNS = (
 )  # fmt: skip
 CHARSET = "Cp1252"
 TERMINAL = ("DONE", "CANCELLED", "FATAL")
+LONGEST_SPAN, TOO_SOON = timedelta(days=60), timedelta(minutes=30)  # of returns reports
 
 
 @dataclass
 class Report:
     id: str
-    marketplace: str
+    kind: str
+    marketplaces: list[str]
+    start: datetime
+    end: datetime
     created: datetime
     ready: datetime
     status: str = "IN_PROGRESS"
@@ -41,23 +46,33 @@ class Report:
 
 class Reports:
     """takes: how long a report is processed. cached: how long the rows of a marketplace are served again unchanged.
-    fate: how the next reports end, in turn (DONE when the list is empty). columns, charset: how they are written."""
+    fate: how the next reports end, in turn (DONE when the list is empty). refused: kinds that the account may not
+    request. columns, charset: how the report of listings is written."""
 
-    def __init__(self, listings: Listings, documents: Documents) -> None:
-        self._listings, self._documents = listings, documents
+    def __init__(self, listings: Listings, returns: Returns, documents: Documents) -> None:
+        self._listings, self._returns, self._documents = listings, returns, documents
         self._reports: dict[str, Report] = {}
         self._numbers = itertools.count(50001)
         self._cache: dict[str, tuple[datetime, bytes]] = {}
         self.takes, self.cached = timedelta(seconds=5), timedelta(hours=1)
         self.fate: list[str] = []
+        self.refused: set[str] = set()
         self.columns: tuple[str, ...] = COLUMNS
         self.charset = CHARSET
 
     def create(self, call: Call, now: datetime) -> Reply:
         body = call.json()
-        if body.get("reportType") != KIND or not body.get("marketplaceIds"):
+        kind, places = body.get("reportType"), body.get("marketplaceIds")
+        if kind not in (KIND, *KINDS) or not places or kind in self.refused:
             raise invalid("Invalid input")
-        report = Report(f"{next(self._numbers)}020123", body["marketplaceIds"][0], now, now + self.takes)
+        start, end = (instant(body.get(name, written(now)), name) for name in ("dataStartTime", "dataEndTime"))
+        if end > now or start > end or end - start > LONGEST_SPAN:
+            raise invalid("Invalid date range")
+        report = Report(f"{next(self._numbers)}020123", kind, places, start, end, now, now + self.takes)
+        if kind in KINDS and any(
+            other.kind == kind and now - other.created < TOO_SOON for other in self._reports.values()
+        ):
+            report.status = "CANCELLED"
         self._reports[report.id] = report
         return Reply(202, {"reportId": report.id})
 
@@ -67,13 +82,15 @@ class Reports:
         return self._show(self._work_on(self._reports[report_id], now))
 
     def list(self, call: Call, now: datetime) -> dict[str, Any]:
-        if call.parameter("reportTypes") != KIND:
+        if call.parameter("reportTypes") not in (KIND, *KINDS):
             raise invalid("Invalid input")
         since = instant(call.parameter("createdSince"), "createdSince")
         matching = [
             shown
             for report in reversed(self._reports.values())
-            if report.created >= since and report.marketplace in call.parameter("marketplaceIds").split(",")
+            if report.kind == call.parameter("reportTypes")
+            and report.created >= since
+            and set(report.marketplaces) & set(call.parameter("marketplaceIds").split(","))
             if (shown := self._show(self._work_on(report, now)))["processingStatus"]
             in call.parameter("processingStatuses").split(",")
         ]
@@ -92,25 +109,32 @@ class Reports:
         if report.status in TERMINAL or now < report.ready:
             return report
         report.status = self.fate.pop(0) if self.fate else "DONE"
-        made, body = self._cache.get(report.marketplace, (now, b""))
-        if not body or now - made >= self.cached:
-            body = self._write_rows(report.marketplace)
-            self._cache[report.marketplace] = (now, body)
-        if report.status == "DONE" and body.count(b"\n") == 1:
+        body, kind = self._write(report, now)
+        if report.status == "DONE" and not body:
             report.status = "CANCELLED"  # Amazon's word for a report without rows
         if report.status == "DONE":
-            kind = f"text/plain; charset={self.charset}"
             report.document = self._documents.new(body, kind, deflate=True)
         return report
+
+    def _write(self, report: Report, now: datetime) -> tuple[bytes, str]:
+        """(document, Content-Type), nothing for a report without rows."""
+        if report.kind != KIND:
+            return self._returns.write(report.kind, report.start, report.end)
+        [marketplace] = report.marketplaces
+        made, body = self._cache.get(marketplace, (now, b""))
+        if not body or now - made >= self.cached:
+            body = self._write_rows(marketplace)
+            self._cache[marketplace] = (now, body)
+        return (body, f"text/plain; charset={self.charset}") if body.count(b"\n") > 1 else (b"", "")
 
     def _show(self, report: Report) -> dict[str, Any]:
         shown = {
             "reportId": report.id,
-            "reportType": KIND,
-            "marketplaceIds": [report.marketplace],
+            "reportType": report.kind,
+            "marketplaceIds": report.marketplaces,
             "createdTime": written(report.created),
-            "dataStartTime": written(report.created),
-            "dataEndTime": written(report.created),
+            "dataStartTime": written(report.start),
+            "dataEndTime": written(report.end),
             "processingStatus": report.status,
         }
         return shown | ({"reportDocumentId": report.document} if report.document else {})

@@ -15,6 +15,7 @@ from .inventory.listings import AmazonListings
 from .inventory.quantities import AmazonQuantities
 from .orders.reading import AmazonOrders
 from .returns.refund_reading import AmazonRefunds
+from .returns.return_reading import AmazonReturns
 from .settings import Settings
 
 
@@ -25,6 +26,7 @@ class AmazonChannel(Channel):
     listings: AmazonListings
     quantities: AmazonQuantities
     shipments: AmazonShipments
+    returns: AmazonReturns
     refunds: AmazonRefunds
 
     def __init__(self, settings: Settings, buckets: BucketStore, tokens: TokenStore, instruments: Instruments) -> None:
@@ -35,4 +37,5 @@ class AmazonChannel(Channel):
         self.listings = AmazonListings(api, self.account.marketplaces)
         self.quantities = AmazonQuantities(api, self.account.marketplaces)
         self.shipments = AmazonShipments(api)
+        self.returns = AmazonReturns(api, self.account.marketplaces)
         self.refunds = AmazonRefunds(api)

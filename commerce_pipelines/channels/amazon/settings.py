@@ -41,6 +41,7 @@ class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
     region: Literal["eu", "na", "fe"] = "eu"
     marketplaces: tuple[str, ...] = ()
     seller_id: str = ""
+    fba_returns: bool = True  # whether Amazon is asked for returns to its own warehouses, where returns are taken over
     secret_rotated_on: date | None = None  # when the client secret was last rotated in Seller Central
     poll_seconds: int = (
         # SearchOrders allows one call in 180 s; polling every 900 s leaves four of five calls to further pages, day

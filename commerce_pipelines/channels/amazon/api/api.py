@@ -2,7 +2,8 @@
 
 What belongs here: the table of operations with their rates, Login with Amazon, Amazon's own error codes. What does not:
 retries and limits in general (channels/http/session.py), which operations are called (orders/reading.py,
-inventory/listings.py, inventory/quantities.py, fulfilment/shipments.py, returns/refund_reading.py).
+inventory/listings.py, inventory/quantities.py, fulfilment/shipments.py, returns/refund_reading.py,
+returns/return_reports.py).
 
 Requests carry a Login with Amazon access token only. They are not signed: since 2 October 2023 the API needs neither
 AWS IAM nor Signature Version 4 and ignores a signature. A restricted data token is not needed either: with v2026-01-01

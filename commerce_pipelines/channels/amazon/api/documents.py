@@ -116,9 +116,15 @@ def lines(document: Fetched) -> Iterator[bytes]:
         yield b"".join(begun).rstrip(b"\r")
 
 
-def contents(document: Fetched) -> bytes:
-    """The whole document, inflated. Raises ProtocolError as `lines` does."""
-    return b"".join(_inflate(document.body))
+def contents(document: Fetched, most: int = DOCUMENT_BYTES) -> bytes:
+    """The whole document, inflated. Raises ProtocolError as `lines` does, and for more than `most` bytes."""
+    chunks, size = [], 0
+    for chunk in _inflate(document.body):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > most:
+            raise ProtocolError(f"A document of Amazon's has more than {most >> 20} MB; it is not read.")
+    return b"".join(chunks)
 
 
 def _inflate(body: bytes) -> Iterator[bytes]:

@@ -68,6 +68,8 @@ class Report(_Payload):
     created_time: datetime
     marketplace_ids: list[str] = []
     report_document_id: str = ""
+    data_start_time: datetime | None = None
+    data_end_time: datetime | None = None
 
 
 class Reports(_Payload):
