@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from .amazon import AmazonStandIn
 from .amazon.finances import make_item
 from .amazon.finances import make_refund as make_amazon_refund
+from .amazon.returns import make_return as make_amazon_return
 from .ebay import EbayStandIn
 from .ebay.refunding import refund_lines, refund_order
 from .odoo import OdooStandIn
@@ -96,7 +97,7 @@ class AfterSale:
 
 
 class AmazonDesk:
-    """Refunds are transactions of the Finances API; returns are not stated."""
+    """Refunds are transactions of the Finances API; returns stand in reports."""
 
     def __init__(self, stand_in: AmazonStandIn) -> None:
         self._stand_in = stand_in
@@ -123,6 +124,10 @@ class AmazonDesk:
             place = order["salesChannel"]["marketplaceId"]
             refund = make_amazon_refund(8_000_000 + number, reference, now - POSTED, row, marketplace=place)
             self._stand_in.finances.add(refund)
+            if goods:
+                at = now - POSTED
+                back = make_amazon_return(reference, f"DJ{number}RMA", at, (sku, units), delivered=at)
+                self._stand_in.returns.add(back)
 
 
 def _is_plain_item(item: Data) -> bool:

@@ -91,6 +91,8 @@ class Refund(_Payload):
     """A refund of the order has a status (FAILED, PENDING, REFUNDED), a refund of a line has none."""
 
     amount: Amount | None = None
+    refund_date: Instant | None = None
+    refund_id: str | None = None
     refund_status: str | None = None
 
 

@@ -11,7 +11,8 @@ says how much.
 
 from __future__ import annotations
 
-from datetime import UTC
+from collections import Counter
+from datetime import UTC, datetime
 
 from ....core.errors import RecordError
 from ....domain.keys import is_relay
@@ -218,17 +219,24 @@ def _find_review(order: rest_payloads.Order) -> Review | None:
 
 
 def _sum_refunds(order: rest_payloads.Order, currency: str) -> int:
-    """The seller's part of the refunds. eBay repeats refunds of lines at the order, so only one of the two lists
-    counts."""
-    of_order = [
-        _read_minor_in(refund.amount, currency) or 0
-        for refund in (order.payment_summary and order.payment_summary.refunds) or ()
-        if refund.refund_status in (None, "REFUNDED")
-    ]
-    of_lines = [
-        _read_minor_in(refund.amount, currency) or 0 for line in order.line_items for refund in line.refunds or ()
-    ]
-    return sum(of_order or of_lines)
+    """The seller's part of the refunds. eBay lists refunds of the order and refunds of lines apart; one that stands in
+    both lists all the same counts once."""
+    stated = [(refund, _read_minor_in(refund.amount, currency) or 0) for line in order.line_items
+              for refund in line.refunds or ()]  # fmt: skip
+    by_id: Counter[str | None] = Counter()
+    by_date: Counter[datetime | None] = Counter()
+    for refund, amount in stated:
+        by_id[refund.refund_id] += amount
+        by_date[refund.refund_date] += amount
+    total = sum(amount for _, amount in stated)
+    for refund in (order.payment_summary and order.payment_summary.refunds) or ():
+        amount = _read_minor_in(refund.amount, currency) or 0
+        has_id = refund.refund_id is not None and refund.refund_id in by_id
+        is_nameless = refund.refund_id is None or None in by_id
+        has_date = is_nameless and refund.refund_date is not None and by_date[refund.refund_date] == amount
+        if refund.refund_status in (None, "REFUNDED") and not has_id and not has_date:
+            total += amount
+    return total
 
 
 def _find_shipping_step(order: rest_payloads.Order) -> rest_payloads.ShippingStep | None:
