@@ -78,6 +78,10 @@ def test_the_first_orders_leave_and_are_paid_back(channels: dict[str, Any]) -> N
     amazon, ebay, shopify = channels.values()
     assert [len(left) for left in after_sale.shipped.values()] == [1, 1, 1]
     assert len(amazon.finances.transactions) == 2
+    [back] = amazon.returns.merchant
+    assert {"relatedIdentifierName": "ORDER_ID", "relatedIdentifierValue": back["order_id"]} in (
+        amazon.finances.transactions[0]["relatedIdentifiers"]
+    )
     assert sum(bool(line["refunds"]) for order in ebay.orders.values() for line in order["lineItems"]) == 1
     returned = [order for order in shopify.orders.rows.values() if order["returns"]]
     assert [len(order["refunds"]) for order in returned] == [1]
