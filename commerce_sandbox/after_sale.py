@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from .amazon import AmazonStandIn
 from .amazon.finances import make_item
 from .amazon.finances import make_refund as make_amazon_refund
-from .amazon.returns import make_return as make_amazon_return
+from .amazon.return_rows import make_return as make_amazon_return
 from .ebay import EbayStandIn
 from .ebay.refunding import refund_lines, refund_order
 from .odoo import OdooStandIn

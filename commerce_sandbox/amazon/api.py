@@ -1,8 +1,8 @@
 """The stand-in's front: tokens, rate limits, routing. Every call is checked here in Amazon's order.
 
 What belongs here: the table of operations, Login with Amazon, who may call how often. What does not: what an operation
-answers (orders.py, shipments.py, finances.py, listings.py, reports.py, return_rows.py, feeds.py). Source: the vendor's API
-descriptions; bodies of refused tokens as its documentation shows them.
+answers (orders.py, shipments.py, finances.py, listings.py, reports.py, return_rows.py, feeds.py). Source: the vendor's
+API descriptions; bodies of refused tokens as its documentation shows them.
 """
 
 from __future__ import annotations

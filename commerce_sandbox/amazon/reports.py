@@ -1,8 +1,8 @@
 """Reports v2021-06-30 of the stand-in: GET_MERCHANT_LISTINGS_ALL_DATA as Amazon really writes it, and returns reports.
 
 What belongs here: requesting a report, its progress, the rows of listings. What does not: the listings (listings.py),
-the returns and their rows (return_rows.py), serving the document (documents.py). Sources: reports_2021-06-30.json; columns,
-charset and caching as the documentation and the issues of the vendor's repository describe them.
+the returns and their rows (return_rows.py), serving the document (documents.py). Sources: reports_2021-06-30.json;
+columns, charset and caching as the documentation and the issues of the vendor's repository describe them.
 """
 
 from __future__ import annotations
