@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,10 @@ from commerce_pipelines.channels.ebay.api import xml
 from commerce_pipelines.channels.ebay.orders import translate
 from commerce_pipelines.channels.ebay.orders.charges import Item, Summary, price
 from commerce_pipelines.core.errors import ProtocolError, RecordError, SettingsError
-from commerce_pipelines.domain.orders.order import FulfilledBy, LineKind, Order, OrderStatus, Shipped, balance, check
+from commerce_pipelines.domain.orders.order import FulfilledBy, LineKind, Order, OrderStatus, balance, check
 from commerce_sandbox.catalogue import CATALOGUE
 from commerce_sandbox.ebay import demo_orders
 from commerce_sandbox.ebay.making import Remitted, Sold, make_order
-from commerce_sandbox.ebay.refunding import refund_lines, refund_order
 
 from ..account import BUYER, NOW, an_order, settings
 
@@ -236,34 +235,6 @@ def test_converted_amounts_are_read_in_the_orders_currency_and_never_mixed() -> 
 )
 def test_status(payment: str, cancel: str, status: OrderStatus) -> None:
     assert read(an_order(1, NOW, payment=payment, cancel=cancel)).status is status
-
-
-def test_refunds_of_the_order_and_of_its_lines_add_up() -> None:
-    """eBay's description: the order's list "does not include line item level refunds"."""
-    order = an_order(1, NOW, payment="PARTIALLY_REFUNDED", shipped=True)
-    refund_order(order, 990, number=1, at=NOW)
-    refund_order(order, 300, number=2, at=NOW, status="PENDING")
-    refund_lines(order, {0: 990}, number=3, at=NOW)
-    result = read(order)
-    assert (result.refunded, result.total, result.shipped) == (1_980, 6_990, Shipped.YES)
-
-
-@pytest.mark.parametrize("has_ids", [True, False])
-def test_a_refund_stated_at_the_order_and_at_its_lines_counts_once(has_ids: bool) -> None:
-    order = an_order(1, NOW, payment="PARTIALLY_REFUNDED", shipped=True)
-    refund_order(order, 990, number=1, at=NOW)
-    refund_lines(order, {0: 990}, number=1, at=NOW)
-    refund_lines(order, {0: 500}, number=2, at=NOW + timedelta(days=1))
-    if not has_ids:
-        for refund in [*order["paymentSummary"]["refunds"], *order["lineItems"][0]["refunds"]]:
-            del refund["refundId"]
-    assert read(order).refunded == 1_490
-
-
-def test_a_line_without_a_date_of_its_refund_is_refunded() -> None:
-    order = an_order(1, NOW, payment="PARTIALLY_REFUNDED", shipped=True)
-    order["lineItems"][0]["refunds"] = [{"amount": {"value": "9.90", "currency": "EUR"}}]
-    assert read(order).refunded == 990
 
 
 def test_people_and_places() -> None:
