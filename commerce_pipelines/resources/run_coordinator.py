@@ -6,15 +6,26 @@ What belongs here: the class that dagster.yaml names. What does not: what the ta
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from ..core.lanes import DAGSTERS_BACKFILL_TAG, tags_of
 
 
+def list_selected(run: dg.DagsterRun) -> list[Sequence[str]] | None:
+    """The paths of the assets that a run works on: that it materialises, or whose checks it evaluates. None: the run
+    has no selection, so it may work on anything."""
+    assets, checks = run.asset_selection, run.asset_check_selection
+    if assets is None and checks is None:
+        return None
+    keys = {*(assets or ()), *(check.asset_key for check in checks or ())}
+    return [key.path for key in keys]
+
+
 def missing_tags(run: dg.DagsterRun) -> dict[str, str]:
     """The tags of channel, flow and lane that the run does not have yet."""
-    keys = run.asset_selection
-    derived = tags_of(None if keys is None else (key.path for key in keys), DAGSTERS_BACKFILL_TAG in run.tags)
+    derived = tags_of(list_selected(run), DAGSTERS_BACKFILL_TAG in run.tags)
     return {tag: value for tag, value in derived.items() if tag not in run.tags}
 
 

@@ -6,6 +6,7 @@ What belongs here: the question to Dagster. What does not: what a lane is (core/
 import dagster as dg
 
 from ..core.lanes import lane_name, works_for
+from ..resources.run_coordinator import list_selected
 
 ACTIVE = [
     dg.DagsterRunStatus.QUEUED,
@@ -19,7 +20,6 @@ def busy(instance: dg.DagsterInstance, channel: str, flow: str) -> bool:
     """Whether a run of this lane waits or works, whoever started it; a run started in the UI has no tags."""
     lane = lane_name(channel, flow)
     for run in instance.get_runs(dg.RunsFilter(statuses=ACTIVE)):
-        keys = run.asset_selection
-        if works_for(run.tags, None if keys is None else (key.path for key in keys), lane):
+        if works_for(run.tags, list_selected(run), lane):
             return True
     return False

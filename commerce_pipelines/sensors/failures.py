@@ -18,24 +18,25 @@ FLOWS = {
     "returns": "returns and refunds",
     "exceptions": "the view of what waits",
 }
+# The steps of all flows, by the second part of their keys: the flow, and what the step does, in words.
 STEPS = {
-    "raw_orders": "fetching orders",
-    "staged_orders": "reading orders",
-    "sale_orders": "loading orders into Odoo",
-    "stock_levels": "reading Odoo's stock",
-    "listings": "reading listings",
-    "inventory_targets": "deciding quantities",
-    "published_inventory": "publishing quantities",
-    "shipments": "reading Odoo's deliveries",
-    "shipment_confirmations": "confirming shipments",
-    "exceptions": "showing what waits",
-    "raw_returns": "fetching returns and refunds",
-    "staged_returns": "reading returns and refunds",
-    "credit_notes": "bringing returns and refunds to Odoo",
-    "raw_returns_looked_at": "judging the sensor of returns",
-    "raw_orders_looked_at": "judging the sensor of orders",
-    "stock_levels_looked_at": "judging the sensor of stock",
-    "shipments_looked_at": "judging the sensor of shipments",
+    "raw_orders": ("orders", "fetching orders"),
+    "staged_orders": ("orders", "reading orders"),
+    "sale_orders": ("orders", "loading orders into Odoo"),
+    "stock_levels": ("inventory", "reading Odoo's stock"),
+    "listings": ("inventory", "reading listings"),
+    "inventory_targets": ("inventory", "deciding quantities"),
+    "published_inventory": ("inventory", "publishing quantities"),
+    "shipments": ("fulfilment", "reading Odoo's deliveries"),
+    "shipment_confirmations": ("fulfilment", "confirming shipments"),
+    "exceptions": ("exceptions", "showing what waits"),
+    "raw_returns": ("returns", "fetching returns and refunds"),
+    "staged_returns": ("returns", "reading returns and refunds"),
+    "credit_notes": ("returns", "bringing returns and refunds to Odoo"),
+    "raw_returns_looked_at": ("returns", "judging the sensor of returns"),
+    "raw_orders_looked_at": ("orders", "judging the sensor of orders"),
+    "stock_levels_looked_at": ("inventory", "judging the sensor of stock"),
+    "shipments_looked_at": ("fulfilment", "judging the sensor of shipments"),
 }
 
 
@@ -46,12 +47,12 @@ def describe(context: dg.RunFailureSensorContext) -> tuple[str, str, str]:
     days = [run.tags[tag] for tag in sorted(run.tags) if "partition" in tag]
     events = [event for event in context.get_step_failure_events() if event.step_key]
     tags = {**missing_tags(run), **run.tags}
-    if tags[CHANNEL_TAG] == EVERY and events:  # neither tags nor assets: its steps show them
-        tags |= tags_of([step_path(str(event.step_key)) for event in events])
+    if tags[CHANNEL_TAG] == EVERY and events:  # neither tags nor a selection: the failed steps show them
+        tags |= tags_of([flow_path(str(event.step_key)) for event in events])
     subject = f"{in_words(tags)} failed"
     steps = list(dict.fromkeys(step_path(str(event.step_key))[-1] for event in events))
     if steps:
-        subject += " at " + " and ".join(STEPS.get(step, step.replace("_", " ")) for step in steps)
+        subject += " at " + " and ".join(STEPS[step][1] if step in STEPS else step.replace("_", " ") for step in steps)
     lines = [f"run {run.run_id}", f"channel {tags[CHANNEL_TAG]}, flow {tags[FLOW_TAG]}"]
     lines += ["days " + " … ".join(days)] if days else []
     text = "\n".join([*lines, *(f"{event.step_key}: {reason(event)}" for event in events)])
@@ -76,6 +77,12 @@ def step_path(step_key: str) -> tuple[str, str]:
     """Channel and table of a step, as in its asset's key. A channel's name may contain the separator of the two."""
     channel, _, table = step_key.rpartition("__")
     return channel, table
+
+
+def flow_path(step_key: str) -> tuple[str, str]:
+    """Channel and flow of a step; of a step that is not in STEPS, channel and table."""
+    channel, table = step_path(step_key)
+    return channel, STEPS[table][0] if table in STEPS else table
 
 
 def reason(event: dg.DagsterEvent) -> str:

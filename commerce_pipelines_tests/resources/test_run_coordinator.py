@@ -11,8 +11,8 @@ import yaml
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.test_utils import instance_for_test
 
-from commerce_pipelines.core.lanes import LANE_TAG, run_tags
-from commerce_pipelines.resources.run_coordinator import LaneCoordinator
+from commerce_pipelines.core.lanes import EXCEPTIONS, FLOW_OF, LANE_TAG, run_tags
+from commerce_pipelines.resources.run_coordinator import LaneCoordinator, missing_tags
 
 PROJECT = Path(__file__).parents[2]
 SETTINGS = yaml.safe_load((PROJECT / "dagster.yaml").read_text())
@@ -55,6 +55,23 @@ def test_a_run_is_tagged_by_its_assets_unless_it_says_it_itself(
     assert submitted.status is dg.DagsterRunStatus.QUEUED
     (queued,) = instance.get_runs(dg.RunsFilter(tags=expected))
     assert queued.run_id == run.run_id
+
+
+@pytest.mark.parametrize("assets", [None, frozenset()])
+def test_a_run_that_only_evaluates_a_check_belongs_to_the_lane_of_its_asset(
+    assets: frozenset[dg.AssetKey] | None,
+) -> None:
+    check = dg.AssetCheckKey(sale_orders.key, "looked_at")
+    run = dg.DagsterRun("__ASSET_JOB", asset_selection=assets, asset_check_selection=frozenset([check]))
+    assert missing_tags(run) == run_tags("shop_de", "orders")
+
+
+def test_a_run_of_any_table_that_a_person_starts_gets_the_lane_of_its_flow() -> None:
+    tables = {table: flow for table, flow in FLOW_OF.items() if flow != EXCEPTIONS}
+    assert set(tables.values()) == {"orders", "inventory", "fulfilment", "returns"}
+    for table, flow in tables.items():
+        run = dg.DagsterRun("__ASSET_JOB", asset_selection=frozenset([dg.AssetKey(["shop_de", table])]))
+        assert missing_tags(run) == run_tags("shop_de", flow)
 
 
 def test_the_queue_lets_one_run_of_a_lane_work_at_a_time(instance: dg.DagsterInstance) -> None:

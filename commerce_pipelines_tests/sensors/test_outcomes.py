@@ -122,6 +122,33 @@ def test_a_run_that_a_person_started_is_told_by_channel_flow_and_step_too(house:
         assert "my__shop__published_inventory: The token is too old." in text
 
 
+@pytest.mark.parametrize(
+    ("key", "step", "words", "flow"),
+    [
+        ("orders", "staged_orders", "orders of shop_de failed at reading orders", "orders"),
+        (
+            "refunds",
+            "staged_returns",
+            "returns and refunds of shop_de failed at reading returns and refunds",
+            "returns",
+        ),
+        ("shipment_confirmations", "", "shipments of shop_de failed at confirming shipments", "fulfilment"),
+    ],
+)
+def test_a_run_of_everything_is_told_by_its_failed_step(
+    house: House, key: str, step: str, words: str, flow: str
+) -> None:
+    @dg.multi_asset(name=f"shop_de__{step or key}", specs=[dg.AssetSpec(["shop_de", key])])
+    def refused() -> None:
+        raise dg.Failure(description="The token is too old.", allow_retries=False)
+
+    job = dg.Definitions(assets=[refused]).resolve_implicit_global_asset_job_def()
+    house.ended(job.execute_in_process(instance=house.instance, raise_on_error=False))
+    (text,) = house.heard()
+    assert text.startswith(f"commerce_pipelines: {words}\n")
+    assert f"channel shop_de, flow {flow}" in text
+
+
 def test_failed_work_is_told_once_until_it_succeeds(house: House) -> None:
     for _ in range(3):
         house.run(busy)
