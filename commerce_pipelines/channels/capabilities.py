@@ -167,6 +167,10 @@ class Shipments(Protocol):
         """Carrier and tracking number of parcels that are confirmed become these. May be sent again."""
         ...
 
+    def list_carriers(self) -> Collection[str]:
+        """The codes of carriers that the channel knows; none where it has no list that can be asked for."""
+        return ()
+
 
 class Channel(Protocol):
     """One account of one marketplace. Each capability is an attribute; a capability that the marketplace lacks is None.

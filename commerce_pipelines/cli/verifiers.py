@@ -110,6 +110,30 @@ def returns_offered(connections: Connections, channel: ChannelSettings) -> Itera
     yield f"channels[{channel.name}].returns.enabled", problem
 
 
+def carriers_known(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
+    """The codes of `fulfilment.carriers` are carriers of the marketplace, where it has a list of them."""
+    shipments = connections.channel(channel.name).shipments
+    if not channel.fulfilment.enabled or shipments is None:
+        return
+    what = f"channels[{channel.name}].fulfilment.carriers"
+    codes = sorted({carrier for carrier in channel.fulfilment.carriers.values() if isinstance(carrier, str)})
+    try:
+        listed = shipments.list_carriers() if codes else ()
+    except CommerceError as error:
+        yield f"{what}: the marketplace's list", Advice(str(error))
+        return
+    if unknown := [code for code in codes if listed and code not in listed]:
+        yield (
+            what,
+            Advice(
+                f"{', '.join(unknown)} is none of the carriers that the marketplace lists, so it may refuse parcels. "
+                f"It lists {', '.join(sorted(listed))}. Write one of these, or {{other: NAME}}."
+            ),
+        )
+    elif listed:
+        yield what, ""
+
+
 def stock_places(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
     """The warehouses that feed the channel exist and are unambiguous: `inventory.locations`."""
     from ..domain.inventory.availability import Place, feeds
@@ -221,7 +245,7 @@ OF_ALL = (alert_targets, listening_place, private_secrets, automation)
 OF_DATABASE = (emptied,)  # these need the database and Odoo
 OF_ODOO = (stock_places, aliases, holding)
 OF_CHANNEL = (first_day, returns_offered)  # these need no service
-OF_ACCOUNT = (granted,)
+OF_ACCOUNT = (granted, carriers_known)
 
 BY_NAMES = "odoo/readiness.py verify_names: exists in Odoo"
 BY_ENTRY = "check: entering Odoo"
@@ -277,7 +301,7 @@ TRIED: dict[str, Any] = {
     ),
     "fulfilment": BY_FILE,
     "fulfilment.enabled": granted,
-    "fulfilment.carriers": BY_NAMES,
+    "fulfilment.carriers": carriers_known,  # and by odoo/readiness.py verify_names: the methods exist in Odoo
     "fulfilment.carriers.other": BY_FILE,
     **dict.fromkeys(
         (f"fulfilment.{key}" for key in ("missing_tracking", "deadline_hours", "hold_above", "poll_seconds")), BY_FILE

@@ -18,10 +18,10 @@ from commerce_pipelines.cli import verifiers
 from commerce_pipelines.core.errors import CredentialError, PermanentError
 from commerce_pipelines.core.instruments import REAL
 from commerce_pipelines.core.section import Secret, Section
-from commerce_pipelines.settings.file import Settings
+from commerce_pipelines.settings.file import Settings, parse
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.cli.test_main import Shell, shell  # noqa: F401 - a fixture
-from commerce_pipelines_tests.doubles.channel import FakeChannel, some_settings
+from commerce_pipelines_tests.doubles.channel import SETTINGS, FakeChannel, some_settings
 from commerce_pipelines_tests.doubles.doors import doors
 from commerce_sandbox.catalogue import CATALOGUE
 
@@ -130,6 +130,46 @@ def test_scopes_that_stock_needs_of_shopify(
         "commerce_pipelines.channels.shopify.account.WITHOUT_FOR_STOCK", {"write_everything": "nothing"}
     )
     assert "the app lacks write_everything" in _find_wrong(shell, "scopes and roles")
+
+
+class Carriers:
+    """The shipments of a marketplace that lists its carriers, or cannot be asked."""
+
+    def __init__(self, *codes: str, error: Exception | None = None) -> None:
+        self.codes, self.error = codes, error
+
+    def list_carriers(self) -> tuple[str, ...]:
+        if self.error:
+            raise self.error
+        return self.codes
+
+
+@pytest.mark.parametrize(
+    ("shipments", "finding"),
+    [
+        (Carriers("DHL", "Other"), "may refuse parcels"),
+        (Carriers("DHL", "DHLL", "Other"), ""),
+        (Carriers(), None),
+        (Carriers(error=PermanentError("Not today.")), "Not today."),
+        (None, None),
+    ],
+)
+def test_carriers_that_the_marketplace_does_not_list(
+    warehouse: Warehouse, shipments: Carriers | None, finding: str | None
+) -> None:
+    section = "fulfilment: {enabled: true, carriers: {Paket: DHL, Post: DHLL, Bote: {other: Bote}}}, "
+    settings = parse(SETTINGS.replace("start_date:", f"{section}start_date:"))
+    channel = FakeChannel()
+    channel.shipments = shipments  # type: ignore[assignment]
+    connections = doors(settings, warehouse, channels={channel.name: channel})
+    findings = list(verifiers.carriers_known(connections, settings.channels[0]))
+    if finding is None:
+        assert findings == []
+    else:
+        ((_, problem),) = findings
+        assert finding in problem
+        assert not problem or isinstance(problem, verifiers.Advice)
+        assert ("DHLL is none" in problem) is (finding == "may refuse parcels")
 
 
 def test_scopes_that_the_settings_of_ebay_need() -> None:

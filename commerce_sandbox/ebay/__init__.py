@@ -115,6 +115,8 @@ class EbayStandIn(StandIn):
             return selling.revise_status(self.listings, request, now, self.refused, self.out_of_stock_control)
         if name == "CompleteSale":
             return self.parcels.complete_sale(request, now.astimezone(UTC))
+        if name == "GeteBayDetails":
+            return trading.get_details(request, now)
         if name == "GetUser":
             return trading.get_user(now)
         return trading.failure(name, now, "2", f"Unsupported API call: {name}.")

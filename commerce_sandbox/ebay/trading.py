@@ -83,6 +83,23 @@ def get_user(now: datetime) -> Reply:
     return answer("GetUser", "Success", now, [("User", [("UserID", "kettle_and_cup")])])
 
 
+CARRIERS = ("DHL", "DeutschePost", "Hermes", "DPD", "GLS", "UPS", "FedEx", "iLoxx", "Other")
+
+
+def get_details(request: ET.Element, now: datetime) -> Reply:
+    """The carriers of the German site, the one kind of details that is known here."""
+    if request.findtext("DetailName") != "ShippingCarrierDetails":
+        return failure("GeteBayDetails", now, "37", "Input data for tag <DetailName> is invalid or missing.")
+    nodes = [
+        (
+            "ShippingCarrierDetails",
+            [("ShippingCarrierID", str(number)), ("Description", code), ("ShippingCarrier", code)],
+        )
+        for number, code in enumerate(CARRIERS, 1)
+    ]
+    return answer("GeteBayDetails", "Success", now, nodes)
+
+
 def _is_within(order: dict[str, Any], request: ET.Element) -> bool:
     for field, name in (("creationDate", "CreateTime"), ("lastModifiedDate", "ModTime")):
         begin, end = request.findtext(f"{name}From"), request.findtext(f"{name}To")

@@ -45,7 +45,8 @@ TRADING_SHARES: dict[str, tuple[float, float]] = {
     "ReviseInventoryStatus": (0.35, 0.5),
     "GetMyeBaySelling": (0.11, 0.5),
     "CompleteSale": (0.02, 0.5),
-    "GetUser": (0.02, 0.5),
+    "GetUser": (0.01, 0.5),
+    "GeteBayDetails": (0.01, 0.5),
 }
 TOKEN_REFUSED = frozenset(("930", "931", "932", "16110", "17470", "21916984", "21917053"))
 RESTARTS = 3  # how often a list that changed during its reading is read again

@@ -22,8 +22,8 @@ from .payloads import Currency, Id, bad_payload
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 REPEATED = frozenset(
-    ("BuyerTaxIdentifier", "Errors", "InventoryStatus", "Item", "Refund", "ShipToAddress", "TaxDetails", "Transaction",
-     "Variation")
+    ("BuyerTaxIdentifier", "Errors", "InventoryStatus", "Item", "Refund", "ShipToAddress", "ShippingCarrierDetails",
+     "TaxDetails", "Transaction", "Variation")
 )  # fmt: skip
 
 
@@ -214,6 +214,15 @@ class UserAnswer(_Element):
         UserID: str = ""
 
     User: _User
+
+
+class DetailsAnswer(_Element):
+    """What GeteBayDetails tells of the site."""
+
+    class _Carrier(_Element):
+        ShippingCarrier: str = ""
+
+    ShippingCarrierDetails: list[_Carrier] = []
 
 
 class SellingStatus(_Element):

@@ -15,7 +15,7 @@ tracking of one line of an order, so a number is corrected only where each of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -38,6 +38,7 @@ from ....domain.fulfilment.shown import ShownOrder, judge
 from ....domain.outbox.effects import Outcome
 from ...capabilities import Shipments
 from ...http.session import Repeat, Response
+from ..api import trading_payloads
 from ..api.account import MEANINGS, ORDERS, Account, describe
 from . import payloads
 from .parcels import explain_cancellation, list_legacy_ids, read_shown, rest_shipment
@@ -104,6 +105,13 @@ class EbayShipments(Shipments):
                 message = "eBay refuses the tracking number: correct it in Seller Hub."
                 refusal = _build_outcome(sent, "refused", "refused", message)
                 yield msgspec.structs.replace(refusal, words=error.words)
+
+    def list_carriers(self) -> Collection[str]:
+        """The carriers of the seller's site, and the code for all others."""
+        call = "GeteBayDetails"
+        root = self._account.trading(call, {"DetailName": "ShippingCarrierDetails"}, repeat=Repeat.STATE)
+        details = trading_payloads.read_answer(root, trading_payloads.DetailsAnswer, call).ShippingCarrierDetails
+        return {OTHER, *(carrier.ShippingCarrier for carrier in details if carrier.ShippingCarrier)} if details else ()
 
     def _create(self, sent: SentShipment) -> Outcome:
         path = f"{ORDERS}/{quote(sent.shipment.order_id, safe='')}/shipping_fulfillment"

@@ -36,6 +36,10 @@ def channel(ebay: Judged, monkeypatch: pytest.MonkeyPatch) -> EbayChannel:
     return connect(ebay, monkeypatch)
 
 
+def test_the_carriers_of_the_site_are_listed(channel: EbayChannel) -> None:
+    assert {"DHL", "Hermes", "Other"} <= set(channel.shipments.list_carriers())
+
+
 def add_order(ebay: Judged, *quantities: int, number: int = 1, **more: Any) -> dict[str, Any]:
     """An order of as many lines; the answer is the stand-in's own."""
     sold = [Sold(f"SKU-{at}", f"Mug {at}", 990, quantity) for at, quantity in enumerate(quantities, 1)]
