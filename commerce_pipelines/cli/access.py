@@ -47,11 +47,13 @@ def _read_returns_switch() -> bool:
 
 @click.command()
 @click.option("--url", prompt="URL of Odoo", default=lambda: _read_setting("url"), help="e.g. https://odoo.example.com")
-@click.option("--database", prompt="Database", default=lambda: _read_setting("database"), help="its name")
-@click.option("--administrator", prompt="Administrator's login", help="who makes the group; used this once")
+@click.option("--database", prompt="Database", default=lambda: _read_setting("database"), help="name of its database")
+@click.option("--administrator", prompt="Administrator's login", help="login of an administrator, who makes the group")
 @click.option("--user", prompt="Login of the pipelines' user", default=lambda: _read_setting("username"),
-              help="gets the group; is created if Odoo has no such user")  # fmt: skip
-@click.option("--company", "companies", multiple=True, help="that the user may enter; default: those of commerce.yaml")
+              help="login of the pipelines' user, who gets the group; created if Odoo does not have it")  # fmt: skip
+@click.option(
+    "--company", "companies", multiple=True, help="a company that the user may enter; default: those of commerce.yaml"
+)
 @click.option("--returns", is_flag=True, default=_read_returns_switch,
               help="also what credit notes need; default: if commerce.yaml has returns.enabled")  # fmt: skip
 @click.option("--transport", type=click.Choice(["jsonrpc", "json2"]), default="jsonrpc", show_default=True)
@@ -60,9 +62,9 @@ def access(
 ) -> None:
     """Make the group that the pipelines' user needs in Odoo, and put the user in it.
 
-    An administrator logs in this once; running it again brings the group up to date. The administrator's password (or
-    API key) is read from $ODOO_ADMINISTRATOR_PASSWORD or asked for, that of a new user from $ODOO_PASSWORD; neither is
-    written anywhere.
+    An administrator's login is used for this once; running the command again brings the group up to date. The
+    administrator's password (or API key) is read from $ODOO_ADMINISTRATOR_PASSWORD or asked for, that of a new user
+    from $ODOO_PASSWORD; neither is written anywhere.
     """
     from ..odoo.access import make_group, put_in_group
     from ..odoo.rpc.client import connect

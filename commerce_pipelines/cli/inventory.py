@@ -20,9 +20,9 @@ ROWS_SHOWN = 200  # rows of the difference that a terminal shows
 
 @click.group()
 def inventory() -> None:
-    """Stock of a channel: what would be published.
+    """Show what stock would be published, and release it.
 
-    And a run that the breaker holds back.
+    A release agrees to the figures of a run that the breaker stopped.
     """
 
 

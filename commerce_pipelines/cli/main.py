@@ -66,7 +66,7 @@ class _Group(click.Group):
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="commerce-pipelines")
-@click.option("-v", "--verbose", is_flag=True, help="also show what is done: every call of a marketplace, for one")
+@click.option("-v", "--verbose", is_flag=True, help="also show what is done, such as every call to a marketplace")
 @click.option("-q", "--quiet", is_flag=True, help="show no progress and no warnings")
 @click.pass_context
 def main(context: click.Context, verbose: bool, quiet: bool) -> None:
@@ -88,10 +88,18 @@ for _command in (access, backfill, pull, channels, plan, trace, exceptions, inve
 @click.option("--database", prompt="Database", help="the Odoo database's name")
 @click.option("--username", prompt="User", help="the dedicated user's login")
 @click.option("--transport", type=click.Choice(["jsonrpc", "json2"]), default="jsonrpc", show_default=True)
-@click.option("--channel", "channels", multiple=True, metavar="KIND:NAME", help="an account, as in shopify:shop_de")
+@click.option(
+    "--channel",
+    "channels",
+    multiple=True,
+    metavar="KIND:NAME",
+    help="an account to begin with, such as shopify:shop_de",
+)
 @click.option("--country", help="where the company is established; default: as in Odoo")
 @click.option(
-    "--oss/--no-oss", default=None, help="whether it uses the Union scheme; default: if Odoo has its fiscal positions"
+    "--oss/--no-oss",
+    default=None,
+    help="whether it declares VAT by the Union scheme (OSS); default: if Odoo has its fiscal positions",
 )
 @click.option("--output", type=click.Path(path_type=Path), default=Path("commerce.yaml"), show_default=True)
 def init(url: str, database: str, username: str, transport: str, **wanted: Any) -> None:
@@ -116,9 +124,10 @@ def init(url: str, database: str, username: str, transport: str, **wanted: Any) 
 @main.command()
 @click.option("--send-test-alert", is_flag=True, help="also send a message to every target of `alerts`")
 def check(send_test_alert: bool) -> None:
-    """Verify settings, credentials, rights and mappings.
+    """Verify settings, credentials, rights, and the names that Odoo must have.
 
-    Prints a line each and exits 1 if anything is wrong. What works, but should be otherwise, has an exclamation mark.
+    Prints one line for each and exits 1 if anything is wrong. A line with an exclamation mark is advice: it works as it
+    is.
     """
     from .check import send_test, verify
     from .verifiers import Advice
@@ -215,7 +224,7 @@ def listen() -> None:
     "--launched-before",
     type=float,
     default=0.0,
-    help="seconds; runs launched later that are still starting are left alone",
+    help="a run that was launched less than so many seconds ago and is still starting is left alone",
 )
 def end_dead_runs(launched_before: float) -> None:
     """End the runs whose processes are gone.

@@ -69,7 +69,9 @@ def plan(channel: str, start: datetime | None, end: datetime | None, as_json: bo
 @click.command()
 @click.argument("channel")
 @click.argument("order_id")
-@click.option("--personal", is_flag=True, help="show the buyer's data as well")
+@click.option(
+    "--personal", is_flag=True, help="also show the buyer's data, and what Odoo or the channel said in their own words"
+)
 def trace(channel: str, order_id: str, personal: bool) -> None:
     """Tell the story of one order, with its returns and refunds.
 
@@ -177,7 +179,7 @@ def accept(channel: str, order_id: str) -> None:
 def replay(channel: str, order_ids: tuple[str, ...], reason: str) -> None:
     """Try waiting orders, returns and refunds again: those named, those of one reason, or all of the channel.
 
-    The channel's sensors request the runs, that of orders within a minute.
+    The channel's sensors then request the runs; for orders this takes at most a minute.
     """
     from ..flows.lineage import replay as make_due
 

@@ -60,7 +60,7 @@ class Proofs(msgspec.Struct, kw_only=True):
 def report(
     channels: tuple[str, ...], start: datetime | None, end: datetime | None, by_day: bool, as_json: bool
 ) -> None:
-    """Prove that every paid order is in Odoo, to the cent, and every refund; and that every delivery is told.
+    """Prove that every paid order and refund is in Odoo, to the cent, and that the channels know every delivery.
 
     Reads the channels and Odoo now. Exits 1 if an order, a delivery or a refund is missing or a minor unit differs.
     """

@@ -20,9 +20,9 @@ ROWS_SHOWN = 200  # rows of the plan that a terminal shows
 
 @click.group()
 def shipments() -> None:
-    """Shipments of a channel: what would be confirmed.
+    """Show what shipments would be confirmed, and decide on those that wait.
 
-    And what waits for a person.
+    Parcels wait for a person when they are many, or when an answer of the marketplace was lost.
     """
 
 
@@ -75,7 +75,7 @@ def release(channel: str) -> None:
 @click.argument("parcel")
 @click.option("--happened/--not-happened", required=True, help="whether the marketplace shows the parcel")
 def answer(channel: str, parcel: str, happened: bool) -> None:
-    """Say whether CHANNEL knows a PARCEL of which it cannot tell itself.
+    """Say whether the marketplace shows PARCEL, after an answer was lost.
 
     A parcel that it does not know is confirmed again by the next run.
     """
