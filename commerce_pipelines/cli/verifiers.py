@@ -134,6 +134,24 @@ def carriers_known(connections: Connections, channel: ChannelSettings) -> Iterat
         yield what, ""
 
 
+def return_names(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
+    """Odoo has the journal and the quarantine that `returns` names, and they serve their purpose."""
+    from ..odoo.returns.named_places import find_name_problems, has_rma
+
+    if not channel.returns.enabled:
+        return
+    section = f"channels[{channel.name}].returns"
+    try:
+        client = connections.odoo_of(channel.name)
+        for name, problem in find_name_problems(client, channel.returns):
+            yield f"{section}.{name}", problem
+        if has_rma(client):
+            text = "Odoo's module rma is installed: returns come as transfers, and no claims are made in it."
+            yield section, Advice(text)
+    except CommerceError as error:
+        yield section, str(error)
+
+
 def stock_places(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
     """The warehouses that feed the channel exist and are unambiguous: `inventory.locations`."""
     from ..domain.inventory.availability import Place, feeds
@@ -243,7 +261,7 @@ def private_secrets(connections: Connections) -> Iterator[Finding]:
 
 OF_ALL = (alert_targets, listening_place, private_secrets, automation)
 OF_DATABASE = (emptied,)  # these need the database and Odoo
-OF_ODOO = (stock_places, aliases, holding)
+OF_ODOO = (stock_places, aliases, holding, return_names)
 OF_CHANNEL = (first_day, returns_offered)  # these need no service
 OF_ACCOUNT = (granted, carriers_known)
 
@@ -312,8 +330,7 @@ TRIED: dict[str, Any] = {
     "returns.enabled": returns_offered,
     **dict.fromkeys(("returns.poll_seconds", "returns.credit_notes", "returns.receipts"), BY_FILE),
     "returns.scrap": BY_FILE,
-    "returns.refund_journal": "none: with a name that Odoo lacks, refunds wait as `unknown_journal`",
-    "returns.quarantine": "none: with a name that Odoo lacks, returns wait as `unknown_location`",
+    **dict.fromkeys(("returns.refund_journal", "returns.quarantine"), return_names),
     "inventory.enabled": granted,
     "inventory.locations": stock_places,
     **dict.fromkeys(

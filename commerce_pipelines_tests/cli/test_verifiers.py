@@ -7,6 +7,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, get_args, get_type_hints
 
+import msgspec
 import pytest
 
 from commerce_pipelines.channels.amazon.account import AmazonAccount
@@ -175,7 +176,9 @@ def test_carriers_that_the_marketplace_does_not_list(
 def test_scopes_that_the_settings_of_ebay_need() -> None:
     def lacks(**changes: Any) -> list[str]:
         values = {"orders_api": "fulfillment", "scopes": (TRADING_SCOPE,), "name": "ebay_de", **changes}
-        switches = {key: SimpleNamespace(enabled=values.pop(key, False)) for key in ("inventory", "fulfilment")}
+        switches = {
+            key: SimpleNamespace(enabled=values.pop(key, False)) for key in ("inventory", "fulfilment", "returns")
+        }
         return EbayAccount(SimpleNamespace(settings=SimpleNamespace(**switches, **values))).lacks()  # type: ignore[arg-type]
 
     assert lacks(orders_api="trading") == []
@@ -186,6 +189,7 @@ def test_scopes_that_the_settings_of_ebay_need() -> None:
     whole = (TRADING_SCOPE, f"{TRADING_SCOPE}/sell.fulfillment", f"{TRADING_SCOPE}/sell.inventory")
     assert lacks(inventory=True, fulfilment=True, scopes=whole) == []
     assert "sell.fulfillment" in lacks(orders_api="trading", fulfilment=True)[0]
+    assert "sell.fulfillment" in lacks(orders_api="trading", returns=True)[0]
 
 
 @pytest.mark.parametrize(
@@ -199,11 +203,73 @@ def test_the_role_that_stock_needs_of_amazon(error: Exception | None, word: str)
         if error:
             raise error
 
-    settings = SimpleNamespace(inventory=SimpleNamespace(enabled=True), seller_id="A1EXAMPLE", marketplace_ids=("M",))
+    on, off = SimpleNamespace(enabled=True), SimpleNamespace(enabled=False)
+    settings = SimpleNamespace(inventory=on, returns=off, seller_id="A1EXAMPLE", marketplace_ids=("M",))
     account = AmazonAccount(SimpleNamespace(settings=settings, call=call, name="amazon_eu"))  # type: ignore[arg-type]
     problems = account.lacks()
     assert len(problems) == bool(error)
     assert word in "".join(problems)
+
+
+def test_names_of_returns_that_odoo_lacks(shell: Shell) -> None:  # noqa: F811
+    rows = shell.odoo.database.rows
+    inside = next(row for row in rows["stock.location"].values() if row["usage"] == "internal")["name"]
+    wrong = {"quarantine": "Nowhere", "refund_journal": "Nowhere"}
+    shell.write(returns={"enabled": True, **wrong})
+    assert "The location Nowhere does not exist in Odoo" in _find_wrong(shell, "returns.quarantine")
+    assert "no journal named Nowhere" in _find_wrong(shell, "returns.refund_journal")
+    sales = next(row for row in rows["account.journal"].values() if row["type"] == "sale")["name"]
+    shell.write(returns={"enabled": True, "quarantine": inside, "refund_journal": sales})
+    assert "lies inside of a warehouse" in _find_wrong(shell, "returns.quarantine")
+    assert "registers no payments" in _find_wrong(shell, "returns.refund_journal")
+    bank = next(row for row in rows["account.journal"].values() if row["type"] == "bank")["name"]
+    shell.write(returns={"enabled": True, "refund_journal": bank})
+    assert _find_wrong(shell, "channels[shop_de].returns") == ""
+    shell.write(returns={"enabled": False, **wrong})
+    assert _find_wrong(shell, "channels[shop_de].returns") == ""
+
+
+def test_the_scope_that_returns_need_of_shopify(
+    shell: Shell,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("commerce_pipelines.channels.shopify.account.WITHOUT_FOR_RETURNS", {"read_them": "nothing"})
+    shell.write()
+    assert _find_wrong(shell, "scopes and roles") == ""
+    shell.write(returns={"enabled": True})
+    assert "the app lacks read_them, for returns" in _find_wrong(shell, "scopes and roles")
+
+
+def test_the_role_that_refunds_need_of_amazon() -> None:
+    asked = []
+
+    def call(operation: str, path: str, query: dict[str, str]) -> None:
+        asked.append((operation, path))
+        raise CredentialError("no")
+
+    on, off = SimpleNamespace(enabled=True), SimpleNamespace(enabled=False)
+    for returns, count in ((off, 0), (on, 1)):
+        settings = SimpleNamespace(inventory=off, returns=returns)
+        api = SimpleNamespace(settings=settings, call=call, name="amazon_eu", now=REAL.now)
+        problems = AmazonAccount(api).lacks()  # type: ignore[arg-type]
+        assert len(problems) == count
+        assert "Finance and Accounting" in "".join(problems) or not count
+    assert asked == [("listTransactions", "/finances/2024-06-19/transactions")]
+
+
+def test_a_module_that_keeps_claims_is_told_and_stops_nothing() -> None:
+    def call(model: str, method: str, **named: Any) -> Any:
+        if model == "rma" and not is_installed:
+            raise PermanentError("no such model")
+        return {"state": {"type": "selection"}}
+
+    channel = some_settings().channel("shop_de")
+    rules = msgspec.structs.replace(channel.returns, enabled=True)
+    channel = msgspec.structs.replace(channel, returns=rules)
+    connections = SimpleNamespace(odoo_of=lambda name: SimpleNamespace(call=call))
+    for is_installed in (False, True):
+        findings = list(verifiers.return_names(connections, channel))  # type: ignore[arg-type]
+        assert [isinstance(problem, verifiers.Advice) for _, problem in findings] == [True] * is_installed
 
 
 def test_a_database_that_forgot_what_it_loaded(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:

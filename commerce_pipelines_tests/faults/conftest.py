@@ -23,15 +23,18 @@ def odoo() -> Iterator[OdooStandIn]:
         yield server
 
 
-@pytest.fixture
-def another(odoo: OdooStandIn, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Lane]:
-    """One more process, so to speak: connections of its own to the same PostgreSQL and Odoo, no pauses."""
-    monkeypatch.setenv("ODOO_PASSWORD", "admin")
-    environ = {
+def environ_of(warehouse: Warehouse) -> dict[str, str]:
+    return {
         "COMMERCE_DATABASE_URL": warehouse.url,
         "COMMERCE_MASTER_KEY": base64.urlsafe_b64encode(MASTER_KEY).decode(),
     }
 
+
+@pytest.fixture
+def another(odoo: OdooStandIn, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Lane]:
+    """One more process, so to speak: connections of its own to the same PostgreSQL and Odoo, no pauses."""
+    monkeypatch.setenv("ODOO_PASSWORD", "admin")
+    environ = environ_of(warehouse)
     return lambda: Lane(parse(SETTINGS.replace("http://127.0.0.1:8069", odoo.url)), environ, IMPATIENT)
 
 

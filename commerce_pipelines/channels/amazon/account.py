@@ -6,11 +6,11 @@ and quantities (inventory/).
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 from ...core.errors import CredentialError, PermanentError, SettingsError
 from ..capabilities import Account, AccountId
-from .api.api import Api, decode, items_path
+from .api.api import TRANSACTIONS, Api, decode, items_path
 from .api.payloads import MarketplaceParticipation, MarketplaceParticipations
 
 PARTICIPATIONS = "/sellers/v1/marketplaceParticipations"
@@ -57,7 +57,10 @@ class AmazonAccount(Account):
         return self._settings.warnings(today)
 
     def lacks(self) -> list[str]:
-        """What keeps the account from publishing stock: the role Product Listing or the right seller_id is missing."""
+        """What keeps the account from publishing stock, or refunds from being read: a role, or the right seller_id."""
+        return [*self._list_lacks_for_stock(), *self._list_lacks_for_refunds()]
+
+    def _list_lacks_for_stock(self) -> list[str]:
         if not self._settings.inventory.enabled:
             return []
         query = {"marketplaceIds": self.marketplaces()[0], "pageSize": "1"}
@@ -67,6 +70,18 @@ class AmazonAccount(Account):
             return ["the application may not read listings: give it the role Product Listing and authorise it again."]
         except PermanentError:
             return [f"channels[{self._api.name}].seller_id: Amazon shows no listings of {self._settings.seller_id}."]
+        return []
+
+    def _list_lacks_for_refunds(self) -> list[str]:
+        if not self._settings.returns.enabled:
+            return []
+        posted_after = self._api.now() - timedelta(hours=1)
+        query = {"postedAfter": posted_after.isoformat(timespec="seconds").replace("+00:00", "Z")}
+        try:
+            self._api.call("listTransactions", TRANSACTIONS, query)
+        except CredentialError:
+            return ["the application may not read refunds: give it the role Finance and Accounting and authorise it "
+                    "again."]  # fmt: skip
         return []
 
     def marketplaces(self) -> tuple[str, ...]:

@@ -45,6 +45,7 @@ class EbayAccount(Account):
         wanted = [TRADING_SCOPE if settings.orders_api == "trading" else FULFILLMENT_SCOPE]
         wanted += [TRADING_SCOPE, INVENTORY_SCOPE] if settings.inventory.enabled else []
         wanted += [FULFILLMENT_SCOPE, TRADING_SCOPE] if settings.fulfilment.enabled else []
+        wanted += [FULFILLMENT_SCOPE] if settings.returns.enabled else []
         missing = [scope for scope in dict.fromkeys(wanted) if scope not in settings.scopes]
         where = f"channels[{settings.name}].scopes"
         return [f"{where} lacks {', '.join(missing)}: add it, and have the seller consent to it."] if missing else []

@@ -20,6 +20,8 @@ from ..sales.quotation_to_order import tracking
 
 _JOURNAL = Kind("account.journal", "unknown_journal", "journal", "returns", ("name", "code"))
 
+PAYING = ("bank", "cash", "credit")  # types of journals in which Odoo registers payments
+
 
 class Payer:
     """Registers payments in one journal, which is looked up once."""
@@ -33,11 +35,7 @@ class Payer:
             return {}
         journal = self._find_journal()
         if journal is None:
-            error = RecordError(
-                "unknown_journal", f"Odoo has no journal named {self._name}.",
-                fix="Correct the name in the channel's `returns`, or create the journal in Odoo.", subject=self._name,
-            )  # fmt: skip
-            return dict.fromkeys(days, error)
+            return dict.fromkeys(days, self._build_error())
         refused: dict[int, OdooRefusal] = {}
         for day in sorted(set(days.values())):
             ids = [move for move, of in days.items() if of == day]
@@ -54,6 +52,23 @@ class Payer:
             )
             for move, refusal in refused.items()
         }
+
+    def find_problem(self) -> str:
+        """What is wrong with the journal, and the fix; '' where payments can be registered in it."""
+        journal = self._find_journal()
+        if journal is None:
+            error = self._build_error()
+            return f"{error} {error.fix}"
+        [row] = self._client.call("account.journal", "read", ids=[journal], fields=["type"], load=None)
+        if row["type"] in PAYING:
+            return ""
+        return f"The journal {self._name} registers no payments: name one of the type Bank, Cash or Credit Card."
+
+    def _build_error(self) -> RecordError:
+        return RecordError(
+            "unknown_journal", f"Odoo has no journal named {self._name}.",
+            fix="Correct the name in the channel's `returns`, or create the journal in Odoo.", subject=self._name,
+        )  # fmt: skip
 
     def _pay(self, moves: Sequence[int], journal: int, day: date) -> None:
         context = {**tracking(self._client), "active_model": "account.move", "active_ids": list(moves)}

@@ -65,6 +65,8 @@ MEANINGS = {
     "90220": "a required attribute is missing",
 }
 
+TRANSACTIONS = "/finances/2024-06-19/transactions"
+
 T = TypeVar("T")
 
 

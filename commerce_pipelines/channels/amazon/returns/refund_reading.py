@@ -20,11 +20,10 @@ from ....core.words import Words
 from ....domain.returns.records import Refund
 from ...capabilities import Head, Page, Source, Unchanged, Window
 from ...http.session import pages
-from ..api.api import Api, decode, describe, errors
+from ..api.api import TRANSACTIONS, Api, decode, describe, errors
 from . import transactions
 from .refund_translate import translate
 
-TRANSACTIONS = "/finances/2024-06-19/transactions"
 LATE_BY = timedelta(hours=72)
 LONGEST_SPAN = timedelta(days=179)
 SETTLED = timedelta(minutes=2, seconds=30)  # two minutes, and half a minute for clocks that differ
