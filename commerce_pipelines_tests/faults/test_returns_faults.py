@@ -182,7 +182,7 @@ def test_the_same_refund_by_every_door_is_one_credit_note(shop: Shop) -> None:
         )  # fmt: skip
         for topic in TOPICS:
             source = run.channel.returns if topic is Topic.RETURNS else run.channel.refunds
-            for page in source.created(_whole_day(run)):
+            for page in source.created(find_window(run)):
                 now = run.connections.instruments.now()
                 land(run.connections, NAME, page, door, now, Landed(), topic)  # type: ignore[arg-type]
             stage(run.connections, NAME, topic, *run.span)
@@ -226,7 +226,7 @@ def test_orders_never_wait_for_their_returns(shop: Shop, monkeypatch: pytest.Mon
     shop.check()
 
 
-def _whole_day(run: ReturnsLane) -> Any:
+def find_window(run: ReturnsLane) -> Any:
     from commerce_pipelines.flows.intake.pull import window_of
 
     return window_of(*run.span, run.connections.settings.channel(NAME).zone)
