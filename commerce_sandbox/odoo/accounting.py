@@ -1,6 +1,7 @@
 """Accounts, taxes, fiscal positions, analytic accounts.
 
-What belongs here: their declarations and how a fiscal position is chosen. What does not: computing taxes (taxes.py).
+What belongs here: their declarations, and how a fiscal position is chosen and replaces taxes. What does not: computing
+taxes (taxes.py), invoices (invoices.py).
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from .orm import Env, hook, method
 from .records import create
 from .schema import Model, boolean, char, choice, integer, json, many2many, many2one, number, one2many, text
 
-_NAMING = ("name", "type_tax_use", "tax_scope", "company_id", "country_id")  # two taxes must differ in one of these
+_NAMING = ("name", "type_tax_use", "tax_scope", "company_id", "country_id")  # no two taxes may agree in all of these
 
 
 def _compute_price_include(env: Env, row_id: int) -> bool:
-    """Computed and not writable: Odoo 19 silently ignores a written price_include."""
+    """Computed and not writable, as in Odoo 19, which silently ignores a written price_include."""
     row = env.db.rows["account.tax"][row_id]
     override = row["price_include_override"]
     return (override or env.get("res.company", row["company_id"], "account_price_include")) == "tax_included"
@@ -197,7 +198,8 @@ def _check_unique_names(env: Env, ids: Sequence[int]) -> None:
 
 
 def fiscal_position(env: Env, partner: int, delivery: int) -> int | bool:
-    """The position that Odoo applies by itself: the partner's own, else the first that fits address and VAT number."""
+    """The position that Odoo applies by itself: the partner's own, else the first that fits the address and the VAT
+    number. Source: `account.fiscal.position._get_fiscal_position` of Odoo 19."""
     rows = env.db.rows["res.partner"]
     own = rows[delivery]["property_account_position_id"] or rows[partner]["property_account_position_id"]
     if own:
@@ -226,8 +228,8 @@ def fiscal_position(env: Env, partner: int, delivery: int) -> int | bool:
 
 
 def mapped(env: Env, position: int | bool, taxes: Sequence[int]) -> tuple[int, ...]:
-    """The taxes as a fiscal position replaces them; a tax that it does not map stays. A position without taxes removes
-    all."""
+    """The taxes as a fiscal position replaces them. A tax that the position does not map stays; a position without any
+    taxes removes all."""
     if not position:
         return tuple(taxes)
     if not env.db.rows["account.fiscal.position"][position].get("tax_ids"):
@@ -242,4 +244,5 @@ def mapped(env: Env, position: int | bool, taxes: Sequence[int]) -> tuple[int, .
 
 @method("account.fiscal.position", "map_tax")
 def map_tax(env: Env, model: str, ids: Sequence[int], taxes: Sequence[int]) -> list[int]:
+    """Odoo's `map_tax`: ids of taxes -> ids of the taxes under this position; no position changes nothing."""
     return list(mapped(env, ids[0] if ids else False, taxes))

@@ -1,10 +1,10 @@
 """How much of a product there is: on hand, reserved, free, forecast, by warehouse or location.
 
-What belongs here: the computed quantities of products and the context that narrows them. What does not: moving stock
-(moves.py), declarations of stock models (stock.py).
+What belongs here: the computed quantities of products, and the context keys that narrow them. What does not: moving
+stock (moves.py), declarations of stock models (stock.py).
 
-Context `warehouse_id` or `location` (an id or a list) narrows; Odoo's old key `warehouse` is silently ignored, as Odoo
-19 does, so that a client which uses it sees the stock of all warehouses.
+The context keys `warehouse_id` and `location` (an id or a list of ids) narrow the quantities. Odoo 19 silently ignores
+its older key `warehouse`, and so does this module: a client that uses the old key sees the stock of all warehouses.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _list_ids(value: Any) -> list[int]:
 
 
 def quantities(env: Env, product: int) -> dict[str, float]:
-    """on_hand, reserved, incoming and outgoing units of one product that is no kit."""
+    """On hand, reserved, incoming and outgoing units of one product that is no kit, in the product's own unit."""
     places = _list_places(env)
     quants, moves = env.db.rows["stock.quant"], env.db.rows["stock.move"]
     sums = {"on_hand": 0.0, "reserved": 0.0, "expired": 0.0, "incoming": 0.0, "outgoing": 0.0}
@@ -59,8 +59,8 @@ def quantities(env: Env, product: int) -> dict[str, float]:
 
 
 def expired(env: Env, quant: int) -> bool:
-    """Whether a quant's lot reaches its removal date today or has reached it; the module product_expiry counts by the
-    day."""
+    """Whether the lot of a quant has reached its removal date. The module product_expiry counts by days: the day itself
+    counts."""
     day = env.get("stock.quant", quant, "removal_date")
     return bool(day) and day[:10] <= env.stamp[:10]
 
@@ -76,6 +76,7 @@ _FORMULAS = {
 
 def _build_quantity_field(name: str) -> Any:
     def compute(env: Env, product: int) -> float:
+        """The quantity fields of a product by their names in Odoo; those of a kit follow from its components."""
         from .products import components, kit_of
 
         template = env.db.rows["product.product"][product]["product_tmpl_id"]

@@ -19,12 +19,12 @@ _TAKEN = (
 
 
 def languages(env: Env) -> tuple[str, ...]:
-    """Codes of the installed languages, because a partner cannot have another."""
+    """Codes of the installed languages; Odoo refuses any other as a partner's language."""
     return tuple(row["code"] for row in env.db.rows["res.lang"].values() if row["active"])
 
 
 def company_of(env: Env) -> int:
-    """The company that a call works in: the first allowed one, else the user's own."""
+    """The company that a call works in: the first of the allowed companies in its context, else the user's own."""
     allowed = env.context.get("allowed_company_ids")
     return int(allowed[0]) if allowed else int(env.db.rows["res.users"][env.user]["company_id"])
 
@@ -139,6 +139,7 @@ MODELS = (
 
 @method("res.users", "context_get", of_model=True)
 def context_get(env: Env, model: str) -> Row:
+    """Language, time zone and id of the user, as clients ask for them after the login."""
     partner = env.db.rows["res.users"][env.user]["partner_id"]
     return {"lang": env.get("res.partner", partner, "lang"), "tz": env.get("res.partner", partner, "tz"),
             "uid": env.user}  # fmt: skip
@@ -146,5 +147,6 @@ def context_get(env: Env, model: str) -> Row:
 
 @method("res.users", "has_group")
 def has_group(env: Env, model: str, ids: Sequence[int], group_ext_id: str) -> bool:
-    """The stand-in knows rights by model (`rights` of a user), not groups: a user without limits is in all groups."""
+    """Whether the user is in a group. The stand-in keeps rights by model (`rights` of a user) and no groups, so a user
+    without limits counts as in all groups, any other as in none."""
     return not any(env.db.rows["res.users"][user].get("rights") for user in ids)

@@ -38,7 +38,8 @@ def _list_lines(env: Env, orders: Sequence[int]) -> list[int]:
 
 @method("sale.order", "action_confirm")
 def action_confirm(env: Env, model: str, ids: Sequence[int]) -> bool:
-    """All orders or none. The order's date becomes the time of confirmation."""
+    """Confirm all of the orders or none of them. As in Odoo, the order's date becomes the time of confirmation. Raises
+    UserError for an order that is neither a quotation nor sent."""
     env.check("sale.order", "write")
     orders, rows = env.db.rows["sale.order"], env.db.rows["sale.order.line"]
     for order in ids:
@@ -60,7 +61,8 @@ def action_confirm(env: Env, model: str, ids: Sequence[int]) -> bool:
 
 @method("sale.order", "action_cancel")
 def action_cancel(env: Env, model: str, ids: Sequence[int]) -> bool:
-    """Deliveries that have not left are cancelled and release their reservations. Those that are done stay."""
+    """Cancel orders. Their deliveries that have not left are cancelled and release what they reserved; those that are
+    done stay."""
     env.check("sale.order", "write")
     if any(env.db.rows["sale.order"][order]["locked"] for order in ids):
         raise UserError(LOCKED)
@@ -72,12 +74,14 @@ def action_cancel(env: Env, model: str, ids: Sequence[int]) -> bool:
 
 @method("sale.order", "action_draft")
 def action_draft(env: Env, model: str, ids: Sequence[int]) -> bool:
+    """Set cancelled and sent orders back to quotations; orders in another state are passed over, as in Odoo."""
     back = [order for order in ids if env.db.rows["sale.order"][order]["state"] in ("cancel", "sent")]
     return bool(write(env, "sale.order", back, {"state": "draft"}))
 
 
 @method("sale.order", "action_quotation_sent")
 def action_quotation_sent(env: Env, model: str, ids: Sequence[int]) -> None:
+    """Mark quotations as sent. Raises UserError if one of them is in another state."""
     if any(env.db.rows["sale.order"][order]["state"] != "draft" for order in ids):
         raise UserError("Only draft orders can be marked as sent directly.")
     write(env, "sale.order", ids, {"state": "sent"})
@@ -85,11 +89,13 @@ def action_quotation_sent(env: Env, model: str, ids: Sequence[int]) -> None:
 
 @method("sale.order", "action_lock")
 def action_lock(env: Env, model: str, ids: Sequence[int]) -> None:
+    """Lock orders: lines cannot be changed any more."""
     write(env, "sale.order", ids, {"locked": True})
 
 
 @method("sale.order", "action_unlock")
 def action_unlock(env: Env, model: str, ids: Sequence[int]) -> None:
+    """Unlock orders."""
     write(env, "sale.order", ids, {"locked": False})
 
 
@@ -106,7 +112,8 @@ def _order_writing(env: Env, ids: Sequence[int], vals: dict[str, Any]) -> None:
 
 @hook("sale.order", "written")
 def _order_written(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> None:
-    """A promised date becomes the deadline of open deliveries. A change of the order's date moves nothing."""
+    """A promised date that is written becomes the deadline of open deliveries. Writing the order's date moves no
+    deadline."""
     if "commitment_date" in vals:
         rows = env.db.rows["stock.move"]
         for line in _list_lines(env, ids):
@@ -163,7 +170,7 @@ def _line_written(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> None
 
 
 def _redate(env: Env, lines: Sequence[int]) -> None:
-    """Writing a lead time dates the line's moves again, from the order's present date."""
+    """Writing a line's lead time computes the deadline of its moves anew, from the order's present date."""
     for line in lines:
         order = env.db.rows["sale.order"][env.db.rows["sale.order.line"][line]["order_id"]]
         if order["state"] == "sale" and not order["commitment_date"]:

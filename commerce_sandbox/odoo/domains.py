@@ -1,7 +1,7 @@
 """Search domains in prefix notation: parse, check, evaluate.
 
-What belongs here: operators and how they treat empty values, relations and dotted paths. What does not: ordering and
-reading what was found (searching.py).
+What belongs here: operators, and how they treat empty values, relations and dotted paths. What does not: the order of
+the matches and reading them (searching.py).
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ OPERATORS = frozenset(
 
 
 def matcher(env: Env, model: str, domain: Sequence[Any] | None) -> Test:
-    """A test of one record id. Raises ValueError for an unknown field or operator and for a malformed domain."""
+    """A function that tells whether the record of an id matches. Raises ValueError for an unknown field or operator and
+    for a malformed domain."""
     stack: list[Test] = []
     for term in reversed(list(domain or ())):
         if term in ("&", "|"):
@@ -49,7 +50,8 @@ def matcher(env: Env, model: str, domain: Sequence[Any] | None) -> Test:
 
 
 def candidates(env: Env, model: str, domain: Sequence[Any]) -> set[int] | None:
-    """Ids among which all matches are, found by an index; None when no term that must hold has one."""
+    """Ids among which all matches are, looked up in an index. None if no term that every match must fulfil has an
+    index: then all records have to be tested."""
     if "|" in domain or "!" in domain:
         return None
     sets: list[set[int]] = []
@@ -75,6 +77,7 @@ def candidates(env: Env, model: str, domain: Sequence[Any]) -> set[int] | None:
 
 
 def mentions(domain: Sequence[Any] | None, name: str) -> bool:
+    """Whether a term of the domain is about this field."""
     return any(isinstance(term, list | tuple) and term and term[0] == name for term in domain or ())
 
 
@@ -149,7 +152,7 @@ def _list_ids(value: Any) -> list[int]:
 
 
 def _compare(env: Env, model: str, name: str, field: Field, operator: str, value: Any) -> Test:
-    """A leaf on a field of the record itself. An x2many matches when any of its records does."""
+    """A term on a field of the record itself. A many2many or one2many matches when any of its records does."""
 
     def read(row_id: int) -> Any:
         if name == "display_name":
@@ -189,7 +192,7 @@ def _compare(env: Env, model: str, name: str, field: Field, operator: str, value
 
 
 def _read_day(env: Env, value: Any) -> Any:
-    """`today`, `today +1d`: Odoo's relative days begin at midnight."""
+    """Odoo's relative days, such as `today` and `today +1d`; they begin at midnight."""
     match = re.fullmatch(r"today(?: ([+-]\d+)d)?", str(value))
     if not match:
         return value
@@ -198,7 +201,7 @@ def _read_day(env: Env, value: Any) -> Any:
 
 
 def _make_plain(value: Any) -> Any:
-    """One value of an `in` list: None and the empty string are NULL in a stored column."""
+    """A value of an `in` list as it is stored: None and the empty string are NULL in a column."""
     return False if value is None or value == "" else tuple(value) if isinstance(value, list) else value
 
 
@@ -213,7 +216,7 @@ def _test_membership(read: Callable[[int], Any], wanted: Collection[Any]) -> Tes
 
 
 def _find_names(env: Env, field: Field, values: Collection[Any]) -> set[Any]:
-    """Ids wanted of a relation: a text stands for the records of that display name."""
+    """Ids that a term on a relation asks for. A text in it means the records with that display name."""
     wanted: set[Any] = set()
     for value in values:
         if isinstance(value, str):
@@ -226,10 +229,8 @@ def _find_names(env: Env, field: Field, values: Collection[Any]) -> set[Any]:
 
 @lru_cache(maxsize=1024)
 def _compile_pattern(operator: str, value: str) -> re.Pattern[str]:
-    """SQL LIKE as a regular expression, also inside the value of (i)like: % is any text, _ any character.
-
-    A backslash makes the next one mean itself.
-    """
+    """SQL's LIKE as a regular expression: % is any text, _ is any character, also inside the value of (i)like. A
+    character after a backslash stands for itself."""
     wild = {"%": ".*", "_": "."}
     body = "".join(wild.get(part, re.escape(part[-1])) for part in re.findall(r"\\.|.", value, re.DOTALL))
     anchored = operator.startswith("=")
@@ -238,7 +239,7 @@ def _compile_pattern(operator: str, value: str) -> re.Pattern[str]:
 
 
 def descendants(env: Env, model: str, roots: Collection[int]) -> set[int]:
-    """The roots and everything below them, by stock.location's `location_id` or another model's `parent_id`."""
+    """The roots and all records below them, by `location_id` of stock.location, else by `parent_id`."""
     link = "location_id" if model == "stock.location" else "parent_id"
     below: set[int] = set()
     todo = [root for root in roots if root]
@@ -251,7 +252,7 @@ def descendants(env: Env, model: str, roots: Collection[int]) -> set[int]:
 
 
 def display_name(env: Env, model: str, row_id: int) -> str:
-    """What Odoo shows for a record: its declared `display_name`, else the record name."""
+    """What Odoo shows for a record: its declared `display_name`, else its name field."""
     if not env.exists(model, row_id):
         return ""
     if "display_name" in env.model(model).fields:

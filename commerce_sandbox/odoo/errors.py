@@ -7,25 +7,31 @@ from __future__ import annotations
 
 
 class OdooError(Exception):
-    """`name` is the dotted class name in error bodies; `status` is JSON-2's HTTP status."""
+    """An error as a client sees it. `name`: the dotted class name in the body of an answer; `status`: the HTTP status
+    of JSON-2. JSON-RPC answers with 200 always."""
 
     name = "builtins.Exception"
     status = 500
 
 
 class UserError(OdooError):
+    """A business rule refuses the call."""
+
     name = "odoo.exceptions.UserError"
     status = 422
 
 
 class ValidationError(UserError):
+    """A constraint in Python refuses the values."""
+
     name = "odoo.exceptions.ValidationError"
 
 
 class ConstraintError(ValidationError):
-    """The database itself refuses: a required column, a unique key, a reference. load() says it without the prefix.
+    """The database itself refuses: a required column, a unique key, a reference. load() reports the message without the
+    prefix of the exception.
 
-    field: the column, where Odoo knows it.
+    field: the column, where Odoo names it.
     """
 
     def __init__(self, plain: str, field: str = "") -> None:
@@ -34,11 +40,15 @@ class ConstraintError(ValidationError):
 
 
 class AccessError(UserError):
+    """The user lacks a right on a model."""
+
     name = "odoo.exceptions.AccessError"
     status = 403
 
 
 class AccessDenied(UserError):
+    """The login is refused."""
+
     name = "odoo.exceptions.AccessDenied"
     status = 403
 
@@ -47,12 +57,14 @@ class AccessDenied(UserError):
 
 
 class MissingError(UserError):
+    """A record does not exist any more."""
+
     name = "odoo.exceptions.MissingError"
     status = 404
 
 
 class SerializationFailure(OdooError):
-    """What a client gets when the server's own five tries have all collided with other transactions."""
+    """The call collided with other transactions in each of the server's own five tries."""
 
     name = "psycopg2.errors.SerializationFailure"
 
@@ -61,21 +73,27 @@ class SerializationFailure(OdooError):
 
 
 class UnknownMethod(OdooError):
+    """The model has no such public method."""
+
     name = "builtins.AttributeError"
 
 
 class NotFound(OdooError):
+    """JSON-2: no such model or method."""
+
     name = "werkzeug.exceptions.NotFound"
     status = 404
 
 
 class Unprocessable(OdooError):
+    """JSON-2: the arguments do not fit the method."""
+
     name = "werkzeug.exceptions.UnprocessableEntity"
     status = 422
 
 
 def describe(error: Exception) -> tuple[str, int]:
-    """(dotted class name, HTTP status) of any exception; Python's own are 500, as in Odoo."""
+    """(dotted class name, HTTP status) of any exception. Python's own exceptions have the status 500, as in Odoo."""
     if isinstance(error, OdooError):
         return error.name, error.status
     return f"builtins.{type(error).__name__}", 500

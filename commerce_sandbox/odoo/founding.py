@@ -88,7 +88,8 @@ def create_database(
 def add_user(
     env: Env, login: str, password: str, *, partner: str = "", rights: Mapping[str, Sequence[str]] | None = None
 ) -> int:
-    """A user who may log in. rights: model (or `*` for all others) -> read, write, create, unlink; None: everything."""
+    """A user who may log in; returns the id. rights: model (or `*` for all others) -> letters of read, write, create,
+    unlink; None: the user may do everything."""
     contact = create(env, "res.partner", {"name": partner or login.capitalize()})[0]
     vals = {"login": login, "company_id": 1, "company_ids": [[6, 0, [1]]], "partner_id": contact}
     user = int(create(env, "res.users", vals)[0])
@@ -119,6 +120,7 @@ def _create_currencies_and_countries(env: Env) -> None:
 
 
 def country(env: Env, code: str) -> int:
+    """The id of the country with this ISO code. Raises IndexError if there is none."""
     return env.db.referring("res.country", "code", code)[0]
 
 
@@ -143,7 +145,7 @@ def _company_defaults(env: Env, vals: Row) -> None:
 
 @hook("res.company", "created")
 def _company_created(env: Env, ids: Sequence[int]) -> None:
-    """Whoever creates a company may enter it. It comes without chart and warehouse."""
+    """A user who creates a company may enter it. As in Odoo, it has no chart of accounts and no warehouse yet."""
     there = env.db.rows["res.users"][env.user].get("company_ids") or ()
     env.db.put("res.users", env.user, {"company_ids": (*there, *(company for company in ids if company not in there))})
 
@@ -152,7 +154,7 @@ def _company_created(env: Env, ids: Sequence[int]) -> None:
 def try_loading(
     env: Env, model: str, ids: Sequence[int], template_code: str, company: int, install_demo: bool = False
 ) -> None:
-    """The German chart, whichever is asked for."""
+    """Odoo's `account.chart.template.try_loading`: loads the German chart, whichever chart is asked for."""
     env.db.put("res.company", company, {"tax_calculation_rounding_method": "round_globally"})
     _create_bookkeeping(env.having(sudo=True, allowed_company_ids=[company]))
 
@@ -219,5 +221,5 @@ def _create_goods(env: Env) -> None:
 
 
 def tax_of(env: Env, name: str) -> int:
-    """The tax of that name."""
+    """The id of the tax with this name."""
     return next(i for i, row in env.db.rows["account.tax"].items() if row["name"] == name)

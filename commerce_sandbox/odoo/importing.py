@@ -1,11 +1,12 @@
 """load(): a matrix of strings becomes records, with external ids, in one transaction or not at all.
 
-Imitated because clients rely on it: continuation rows of one2many columns, upsert by external id, lines appended when
-they carry none, local times read in the user's zone, and errors that come back with HTTP 200 as messages. A batch that
-Odoo refuses is tried again record by record; the batch's own error then stands first in the messages under record 0,
-whatever record is guilty.
+Imitated because clients rely on it: continuation rows of one2many columns, upsert by external id, lines that are
+appended when they carry no id, local times in the user's zone, and errors that come as messages with HTTP 200. Odoo
+tries a batch that it refuses again record by record; the error of the whole batch then stands first among the messages,
+under record 0, whichever record is to blame.
 
-What belongs here: extraction, conversion, messages. What does not: create and write (records.py).
+What belongs here: extraction, conversion, messages. What does not: create and write (records.py). Source:
+`BaseModel.load` and `ir.fields.converter` of Odoo 19.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ _REFERENCES = frozenset({"", "id", ".id"})  # '' is the display name
 
 @method("*", "load", of_model=True)
 def load(env: Env, model: str, fields: Sequence[str], data: Sequence[Sequence[Any]]) -> Row:
-    """{'ids': [...] or False, 'messages': [...], 'nextrow': 0}. Raises ValueError for a column that is no field."""
+    """Odoo's answer to load(): {'ids': [...] or False, 'messages': [...], 'nextrow': 0}. Raises ValueError for a column
+    that is no field."""
     module = env.context.get("module", "__import__")
     env = env.having(_import_current_module=module)
     mark = env.db.mark()
@@ -75,13 +77,13 @@ def _build_message(info: Row, text: str, name: str = "") -> Row:
 def _save(
     env: Env, model: str, batch: list[tuple[str, Row, Row]], ids: list[int], messages: list[Row], mark: int
 ) -> None:
-    """The whole batch at once; when that fails, one by one to name the guilty."""
+    """Save the whole batch at once. If that fails, save the records one by one, to name the one that is refused."""
     together = env.db.mark()
     first: Row | None = None
     try:
         ids += _upsert(env, model, batch)
         return
-    except ConstraintError:  # one of the database: only the record that is guilty speaks
+    except ConstraintError:  # of the database: Odoo reports it for the refused record alone, not for the batch
         pass
     except UserError as error:
         first = _build_message(batch[0][2], str(error))
@@ -111,10 +113,8 @@ def _save(
 
 
 def _upsert(env: Env, model: str, batch: list[tuple[str, Row, Row]]) -> list[int]:
-    """Records of known external or database ids are written first, then the new ones are created in one call.
-
-    An external id that comes twice is one record: what comes later is written to it.
-    """
+    """Records whose external or database id exists are written first; then the new ones are created in one call. An
+    external id that comes twice is one record: the later values are written to it."""
     saved: dict[int, int] = {}
     new: list[int] = []
     first: dict[str, int] = {}
@@ -157,7 +157,8 @@ def _find_kind(env: Env, model: str, name: str) -> str:
 
 
 def _extract(env: Env, model: str, paths: list[Path], data: list[list[Any]]) -> Iterator[tuple[Row, Row]]:
-    """(record of raw values, its rows): a row that fills only one2many columns continues the record above it."""
+    """Pairs of (raw values of a record, its rows). A row that fills only columns of one2many lines continues the record
+    of the row above."""
     for path in paths:
         if path[0] not in _REFERENCES and env.field(model, path[0]) is None:
             raise ValueError(f"Invalid field name {path[0]!r}")
@@ -186,12 +187,14 @@ def _extract(env: Env, model: str, paths: list[Path], data: list[list[Any]]) -> 
 
 
 class _Converter:
-    """Strings to values as create and write take them. `flush` writes what is pending before a name is looked up."""
+    """Strings as values for create and write. `flush`: saves the records read so far, so that a name among them can be
+    found."""
 
     def __init__(self, env: Env, module: str, flush: Callable[[str], None]) -> None:
         self.env, self.module, self.flush = env, module, flush
 
     def record(self, model: str, record: Row, log: Callable[[str, str], None]) -> Row:
+        """The values of one record, lines included. log: takes (field, message) of a value that cannot be converted."""
         vals: Row = {}
         for name, value in record.items():
             if name in _REFERENCES:
@@ -204,7 +207,7 @@ class _Converter:
         return vals
 
     def value(self, name: str, field: Field, value: Any) -> Any:
-        """name: the field's label, as messages speak of it."""
+        """One value. name: the field's label, as messages speak of it. Raises ValueError with Odoo's message."""
         match field.type:
             case "many2one":
                 [reference] = value
@@ -234,6 +237,7 @@ class _Converter:
         return value
 
     def figure(self, name: str, field: Field, value: Any) -> float:
+        """An integer or a number. Raises ValueError with Odoo's message."""
         what, parse = ("an integer", int) if field.type == "integer" else ("a number", float)
         try:
             return parse(value)
@@ -241,7 +245,8 @@ class _Converter:
             raise ValueError(f"'{value}' does not seem to be {what} for field '{name}'") from None
 
     def instant(self, name: str, value: str) -> str:
-        """Local time of the context's or the user's zone, as UTC: Odoo reads imported times as a person types them."""
+        """A local time, in the zone of the context or of the user, as UTC: Odoo reads imported times as a person types
+        them."""
         zone = self.env.context.get("tz") or self.env.get("res.users", self.env.user, "tz") or "UTC"
         try:
             local = datetime.strptime(value, "%Y-%m-%d %H:%M:%S").replace(tzinfo=ZoneInfo(zone), fold=1)
@@ -250,6 +255,8 @@ class _Converter:
         return local.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
     def reference(self, name: str, field: Field, reference: Row) -> int | bool:
+        """The id that a many2one names by external id (`/id`), database id (`/.id`) or name. Raises ValueError if it
+        names none or is ambiguous."""
         if set(reference) - _REFERENCES:
             raise ValueError("Can not create Many-To-One records indirectly, import the field separately")
         if len(reference) > 1:
@@ -263,6 +270,7 @@ class _Converter:
         return target
 
     def lookup(self, field: Field, kind: str, value: str) -> tuple[int | bool | None, str]:
+        """(id or None, what kind of key it was, for messages) of a record. An empty database id is False."""
         if kind == ".id":
             if value.lower() in ("0", "false", "no"):
                 return False, "database id"
@@ -279,6 +287,9 @@ class _Converter:
         return next(iter(find(self.env, field.relation, domain)), None), "name"
 
     def line(self, name: str, field: Field, record: Row) -> list[list[Any]]:
+        """The x2many commands of one line: an update if its id is known, else a creation. Raises ValueError with the
+        path of the field."""
+
         def refuse(inner: str, text: str) -> None:
             shown = label(self.env, field.relation, inner)
             raise ValueError(text.replace(f"'{shown}'", f"'{name}/{shown}'"))

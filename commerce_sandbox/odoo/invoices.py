@@ -1,8 +1,9 @@
-"""Customer invoices, credit notes and payments, as far as a merchant's lanes and a person's clicks touch them.
+"""Customer invoices, credit notes and payments, as far as the product and a person in the demo use them.
 
 Imitated because clients rely on it: the invoicing wizard makes one document per order and refuses when there is nothing
-to invoice, units on linked lines count (drafts too), a posted document refuses changes, a credit note is offset with an
-open invoice when it is posted, and a paid one is not paid again. There are no journal items but the product lines.
+to invoice; units on linked lines count as invoiced, also on drafts; a posted document refuses changes; posting a credit
+note offsets it with an open invoice; a document that is paid is not paid again. Journal items exist for product lines
+only.
 
 What belongs here: declarations and buttons of these models. What does not: computing taxes (taxes.py).
 """
@@ -136,7 +137,7 @@ MODELS = (
 
 
 def count_billed(env: Env, sale_line: int) -> float:
-    """Units on invoices less those on credit notes, drafts included, as the order line counts them."""
+    """Units on invoices less those on credit notes, drafts included, as the order's line counts (`qty_invoiced`)."""
     units = 0.0
     for line in env.db.rows["sale.order.line"][sale_line].get("invoice_lines") or ():
         row = env.db.rows["account.move.line"][line]
@@ -188,6 +189,8 @@ def _move_deleting(env: Env, ids: Sequence[int]) -> None:
 
 @method("account.move", "action_post")
 def action_post(env: Env, model: str, ids: Sequence[int]) -> bool:
+    """Post drafts: number, accounting date, and offsetting of credit notes. Raises UserError for a document that is no
+    draft."""
     env.check("account.move", "write")
     rows = env.db.rows["account.move"]
     if any(rows[move]["state"] != "draft" for move in ids):
@@ -221,14 +224,15 @@ def _add_paid(env: Env, move: int, amount: float) -> None:
 
 @method("account.move", "button_cancel")
 def button_cancel(env: Env, model: str, ids: Sequence[int]) -> None:
+    """Cancel documents."""
     for move in ids:
         env.db.put("account.move", move, {"state": "cancel", "write_date": env.stamp})
 
 
 @method("sale.advance.payment.inv", "create_invoices")
 def create_invoices(env: Env, model: str, ids: Sequence[int]) -> Row:
-    """One draft per order, or per customer where bills are consolidated; a credit note where less than nothing is to be
-    invoiced."""
+    """The invoicing wizard: one draft per order, or per customer if bills are consolidated; a credit note where less
+    than nothing is to be invoiced. Raises UserError when there is nothing to invoice."""
     wizard = env.db.rows["sale.advance.payment.inv"][ids[0]]
     groups: dict[Any, list[int]] = defaultdict(list)
     for order in wizard["sale_order_ids"] or ():
@@ -280,6 +284,7 @@ def _register_defaults(env: Env, vals: Mapping[str, Any]) -> None:
 
 @method("account.payment.register", "action_create_payments")
 def action_create_payments(env: Env, model: str, ids: Sequence[int]) -> bool:
+    """The payment wizard pays what is still open. Raises UserError if nothing is."""
     moves = env.db.rows["account.payment.register"][ids[0]]["move_ids"] or ()
     if not any(_compute_residual(env, move) for move in moves):
         raise UserError(PAID)

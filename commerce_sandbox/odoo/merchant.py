@@ -18,7 +18,7 @@ AWAY = "FBA"  # the warehouse that a marketplace ships from
 # Products beside the catalogue, for orders that go wrong: archived, not for sale, one code on two products.
 ARCHIVED, NOT_FOR_SALE, DUPLICATE = "OLD-ARCHIVED", "NOT-FOR-SALE", "DUPLICATE-1"
 # A kit of catalogue articles: code, title, price in euro, components.
-SCARCE = "TMB-ISO-450"  # the one that the demo's orders sell out
+SCARCE = "TMB-ISO-450"  # the article that the demo's orders sell out
 KIT = ("KIT-MORNING", "Morning Kit: French Press and two Mugs", "79.90",
        (("FRP-GLS-350", 1), ("MUG-STN-350-BL", 2)))  # fmt: skip
 
@@ -76,7 +76,7 @@ def many_products(db: Database, count: int, *, units: int = 10) -> list[int]:
         values = [{"name": f"Article {i}", "default_code": f"SKU-{i:06d}", "is_storable": True} for i in part]
         products = create(env, "product.product", values)
         seed(env, stock, dict.fromkeys(products, units))
-        db.commit()  # what can be undone is kept in memory
+        db.commit()  # the undo journal would grow without end
         made += products
     return made
 

@@ -1,9 +1,10 @@
-"""Stock moves: reserving, shipping, receiving, cancelling, and what a sale asks of the warehouse.
+"""Stock moves: reserving, shipping, receiving, cancelling, and the moves that a sale needs.
 
-What belongs here: how moves and quants change. What does not: declarations (stock.py), which button does it
+What belongs here: how moves and quants change. What does not: declarations (stock.py), which button changes them
 (transfers.py).
 
-A move holds what it has reserved in `held`, pairs of quant and units. Kits never move: their components do.
+`held` of a move are pairs of (quant, units): what the move has reserved. A kit has no moves; its components have. Units
+are those of the product.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ _TINY = 1e-6
 
 
 def stored(env: Env, product: int) -> bool:
-    """Whether Odoo keeps stock of a product."""
+    """Whether Odoo keeps stock of a product (`is_storable`)."""
     return bool(env.get("product.product", product, "is_storable"))
 
 
 def change_quant(env: Env, product: int, location: int, units: float) -> None:
-    """Put units (or take, when negative) on the first quant of a product in a location."""
+    """Add units to the first quant of a product in a location; a negative number takes them."""
     quants = env.db.rows["stock.quant"]
     for i in env.db.referring("stock.quant", "product_id", product):
         if quants[i]["location_id"] == location:
@@ -44,7 +45,8 @@ def _is_internal(env: Env, location: int) -> bool:
 
 
 def reserve(env: Env, moves: Iterable[int]) -> None:
-    """Hold free units for each move, oldest quants first. What needs no stock is simply ready."""
+    """Reserve free units for each move, from the oldest quants first. A move of a product without stock is ready at
+    once."""
     for move in moves:
         row = env.db.rows["stock.move"][move]
         if row["state"] not in OPEN:
@@ -78,7 +80,7 @@ def _hold(env: Env, move: int, row: Row, missing: float) -> None:
 
 
 def release(env: Env, move: int, units: float | None = None) -> None:
-    """Give back what a move holds, or that many units of it, the latest first."""
+    """Give back what a move has reserved, or only so many units of it, the latest first."""
     row = env.db.rows["stock.move"][move]
     held = dict(row["held"] or ())
     left = row["quantity"] if units is None else units
@@ -106,6 +108,7 @@ def _settle(env: Env, move: int) -> None:
 
 
 def cancel(env: Env, moves: Iterable[int]) -> None:
+    """Cancel moves that are not done, and release what they have reserved."""
     for move in moves:
         row = env.db.rows["stock.move"][move]
         if row["state"] not in ("done", "cancel"):
@@ -121,7 +124,7 @@ def _touch_picking(env: Env, picking: int) -> None:
 
 
 def finish(env: Env, moves: Sequence[int]) -> None:
-    """Goods go from place to place; those that arrive serve the moves that wait for them."""
+    """Do moves: the goods change their location. Goods that arrive are reserved for the moves that wait for them."""
     arrived: list[tuple[int, int]] = []
     for move in moves:
         row = env.db.rows["stock.move"][move]
@@ -150,7 +153,7 @@ def finish(env: Env, moves: Sequence[int]) -> None:
 
 
 def serve(env: Env, product: int, location: int) -> None:
-    """Reserve for moves that wait for a product, oldest first, once there is more of it in a location."""
+    """Reserve for moves that wait for a product, the oldest first, after more of it has come into a location."""
     if not _is_internal(env, location):
         return
     rows = env.db.rows["stock.move"]
@@ -177,7 +180,7 @@ def _is_reserving(env: Env, row: Row) -> bool:
 
 
 def free_what_is_gone(env: Env, product: int, location: int) -> None:
-    """Take reservations back, from the latest moves first, when less is there than is reserved."""
+    """Where a location has less than is reserved there, take reservations back, from the latest moves first."""
     quants, moves = env.db.rows["stock.quant"], env.db.rows["stock.move"]
     for quant in env.db.referring("stock.quant", "product_id", product):
         if quants[quant]["location_id"] != location:
@@ -192,7 +195,8 @@ def free_what_is_gone(env: Env, product: int, location: int) -> None:
 
 
 def ask(env: Env, lines: Iterable[int]) -> None:
-    """What confirmed sale lines still need of the warehouse becomes moves; what they need no longer is taken back."""
+    """Bring the moves of confirmed sale lines to what is still needed: new moves for what is missing, less for what is
+    needed no longer."""
     if env.context.get("skip_procurement"):
         return
     touched: dict[int, None] = {}
@@ -217,9 +221,10 @@ def ask(env: Env, lines: Iterable[int]) -> None:
 
 
 def _adjust(env: Env, line: int, product: int, bom_line: int | bool, wanted: float) -> dict[int, None]:
-    """Bring the moves of one line and product to the wanted units; ids of the moves that now want reserving.
+    """Bring the moves of one line and product to the wanted units; returns ids of the moves that now have to be
+    reserved.
 
-    As in Odoo, a change is merged only into open moves with the same deadline. A decrease that finds none (because the
+    As in Odoo, a change is merged only into open moves with the same deadline. A decrease without such a move (the
     order's date was changed after confirming) becomes an incoming transfer of goods that never left.
     """
     rows = env.db.rows["stock.move"]
@@ -252,7 +257,7 @@ def _adjust(env: Env, line: int, product: int, bom_line: int | bool, wanted: flo
 
 
 def deadline(env: Env, line: int) -> str:
-    """When a line must have left: the promised date, else its lead time (days) after the order's date."""
+    """When a line must have left: the promised date of the order, else its date plus the line's lead time in days."""
     row = env.db.rows["sale.order.line"][line]
     order = env.db.rows["sale.order"][row["order_id"]]
     if order["commitment_date"]:
@@ -263,7 +268,7 @@ def deadline(env: Env, line: int) -> str:
 
 
 def _count_asked(env: Env, row: Row) -> float:
-    """Units that a move brings to the customer, or did; what comes back counts against them."""
+    """Units that a move brings, or has brought, to the customer; a move that brings goods back counts negatively."""
     units = row["quantity"] if row["state"] == "done" else row["product_qty"]
     leaves = env.db.rows["stock.location"][row["location_dest_id"]]["usage"] == "customer"
     return float(units if leaves else -units)
@@ -300,7 +305,7 @@ def _create_move(
 
 
 def _find_picking(env: Env, order_id: int, order: Row, due: str, *, back: bool) -> int:
-    """The order's transfer in that direction which is still open, or a new one."""
+    """The order's open transfer in this direction, else a new one."""
     warehouse = env.db.rows["stock.warehouse"][order["warehouse_id"]]
     kind = warehouse["in_type_id" if back else "out_type_id"]
     rows = env.db.rows["stock.picking"]

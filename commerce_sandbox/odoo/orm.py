@@ -1,10 +1,10 @@
 """The database of the stand-in: rows in memory, an undo journal, and the environment of one call.
 
-One call is one transaction: every change leaves its inverse in the journal, and an error plays the journal back. Ids
-and sequence numbers are not given back, so failed calls leave gaps, as PostgreSQL's sequences do.
+One call is one transaction. Every change leaves its inverse in the journal; an error plays the journal back. Ids and
+sequence numbers are not given back, so failed calls leave gaps, as with PostgreSQL's sequences.
 
-What belongs here: storing and finding rows by id, by foreign key, by unique key. What does not: what create or write
-mean (records.py), domains (domains.py), business rules (the module of their subject).
+What belongs here: storing and finding rows by id, by foreign key, by unique key. What does not: what create and write
+mean (records.py), domains (domains.py), business rules (each in the module of its subject).
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ GENERIC = "*"
 
 
 class Method:
-    """A public method: `run(env, model, ids, **named)`, or without ids when it is one of the model (api.model)."""
+    """A public method, called as `run(env, model, ids, **named)`; without ids where it is one of the model (Odoo's
+    `api.model`)."""
 
     def __init__(self, run: Callable[..., Any], of_model: bool) -> None:
         self.run, self.of_model = run, of_model
@@ -61,8 +62,8 @@ class Database:
         self.models = {model.name: model for model in models}
         self.rows: dict[str, dict[int, Row]] = {name: {} for name in self.models}
         self.sequences: dict[str, int] = defaultdict(int)
-        self.conflicts = 0  # so many of the coming calls that write will collide with another transaction
-        self.collided = False  # whether the call under way has
+        self.conflicts = 0  # how many of the next writing calls shall collide with another transaction
+        self.collided = False  # whether the present call has collided
         self._indexed = {
             model.name: tuple(
                 name for name, field in model.fields.items()
@@ -70,7 +71,9 @@ class Database:
             )
             for model in self.models.values()
         }  # fmt: skip
-        self.committed: Callable[[set[str]], None] = lambda models: None  # told which models a transaction changed
+        self.committed: Callable[[set[str]], None] = lambda models: (
+            None
+        )  # is called with the models that a transaction changed
         self._changed: set[str] = set()
         self._journal: list[Callable[[], Any]] = []
         self._keys: dict[tuple[str, tuple[str, ...]], dict[tuple[Any, ...], int]] = defaultdict(dict)
@@ -78,25 +81,30 @@ class Database:
         self._referring: dict[tuple[str, str], dict[Any, dict[int, None]]] = defaultdict(lambda: defaultdict(dict))
 
     def following(self, sequence: str) -> int:
+        """The next number of a sequence; an error does not give it back."""
         self.sequences[sequence] += 1
         return self.sequences[sequence]
 
     def mark(self) -> int:
+        """The journal's length, to which `undo` can return."""
         return len(self._journal)
 
     def undo(self, mark: int = 0) -> None:
+        """Take back all changes since `mark`."""
         while len(self._journal) > mark:
             self._journal.pop()()
         if not self._journal:
             self._changed.clear()
 
     def commit(self) -> None:
+        """Keep the changes, and tell `committed` which models they were of."""
         self._journal.clear()
         changed, self._changed = self._changed, set()
         if changed:
             self.committed(changed)
 
     def insert(self, model: str, row: Row) -> int:
+        """Store a new row; its id. Raises ConstraintError where a unique key exists already."""
         self._changed.add(model)
         row_id = self.following(f"id:{model}")
         stored = {name: row.get(name, False) for name in ("create_date", "write_date", "create_uid", "write_uid")}
@@ -110,6 +118,8 @@ class Database:
         return row_id
 
     def put(self, model: str, row_id: int, values: Row) -> None:
+        """Change values of a row. Raises KeyError for a row that is not there, ConstraintError where a unique key
+        exists already."""
         row = self.rows[model][row_id]
         before = {name: row.get(name, False) for name in values}
         changed = [name for name, value in values.items() if before[name] != value or name not in row]
@@ -122,16 +132,18 @@ class Database:
         self._claim(model, row_id, changed)
 
     def delete(self, model: str, row_id: int) -> None:
+        """Remove a row and its index entries; references to it are the caller's business (records.py)."""
         row = self.rows[model][row_id]
         self._unindex(model, row_id)
         del self.rows[model][row_id]
         self._journal.append(partial(self._revive, model, row_id, row))
 
     def referring(self, model: str, field: str, target: Any) -> list[int]:
-        """Ids of the rows whose many2one or indexed field holds `target`."""
+        """Ids of the rows whose many2one or indexed field holds `target`, in order of appearance."""
         return list(self._referring[model, field].get(target, ()))
 
     def by_key(self, model: str, fields: tuple[str, ...], key: tuple[Any, ...]) -> int | None:
+        """The id of the row with this unique key, None if there is none."""
         return self._keys[model, fields].get(key)
 
     def _assign(self, model: str, row_id: int, values: Row) -> None:
@@ -190,7 +202,8 @@ class Database:
 
 
 class Env:
-    """Who calls, with which context, when: `stamp` is the start of the transaction, as Odoo's write_date is."""
+    """Who calls, with which context, and when. `stamp`: the start of the transaction, which becomes write_date, as in
+    Odoo."""
 
     def __init__(self, db: Database, user: int, context: dict[str, Any] | None = None, *, sudo: bool = False) -> None:
         self.db, self.user, self.context, self.sudo = db, user, dict(context or {}), sudo
@@ -206,6 +219,7 @@ class Env:
         return env
 
     def model(self, name: str) -> Model:
+        """The declaration of a model. Raises KeyError."""
         if name not in self.db.models:
             raise KeyError(name)
         return self.db.models[name]
@@ -219,6 +233,7 @@ class Env:
         return field
 
     def exists(self, model: str, row_id: Any) -> bool:
+        """Whether a record exists; archived ones do."""
         return row_id in self.db.rows[model]
 
     def get(self, model: str, row_id: int, name: str) -> Any:
@@ -240,6 +255,8 @@ class Env:
         return row.get(name, False)
 
     def children(self, field: Field, row_id: int) -> tuple[int, ...]:
+        """Ids of the lines of a one2many, in their sequence; archived ones only with the context key active_test =
+        False."""
         ids = self.db.referring(field.relation, field.inverse, row_id)
         rows = self.db.rows[field.relation]
         if field.where:
@@ -262,7 +279,7 @@ class Env:
         return data["res_id"] if data["model"] in self.db.rows and self.exists(data["model"], data["res_id"]) else None
 
     def touch(self) -> None:
-        """Called before every change: where a simulated collision strikes."""
+        """Called before every change. Here a simulated collision raises SerializationFailure."""
         if self.colliding:
             self.db.collided = True
             raise SerializationFailure
@@ -275,6 +292,7 @@ class Env:
         return not rights or operation in rights.get(model, rights.get(GENERIC, ()))
 
     def check(self, model: str, operation: str) -> None:
+        """Raises AccessError, in Odoo's words, if the user may not do that with the model."""
         if not self.allowed(model, operation):
             verb = {"unlink": "delete", "read": "access", "write": "modify", "create": "create"}[operation]
             title = self.db.models[model].title or model
@@ -292,5 +310,6 @@ def find_method(db: Database, model: str, name: str) -> Method:
 
 
 def known_model(db: Database, model: str) -> None:
+    """Raises UserError for a model that this Odoo does not have."""
     if model not in db.models:
         raise UserError(f"Object {model} doesn't exist")

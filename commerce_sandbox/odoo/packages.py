@@ -1,9 +1,10 @@
-"""Packages, and what of a move lies in which: move lines.
+"""Packages, and which goods of a move lie in which of them (move lines).
 
-What belongs here: these two models and putting goods in a package. What does not: moves (moves.py), transfers
+What belongs here: these two models, and putting goods in a package. What does not: moves (moves.py), transfers
 (transfers.py).
 
-A move line is here only what was put in a package, and, once a move is done, the rest of it.
+Unlike in Odoo, a move line exists only for goods that were put in a package and, once the move is done, for the rest of
+the move.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ MODELS = (
 
 
 def complete_lines(env: Env, move: int) -> None:
-    """A line for what of a move lies in no line yet."""
+    """Make a move line for the units of a move that lie in no line yet."""
     row, rows = env.db.rows["stock.move"][move], env.db.rows["stock.move.line"]
     rest = row["quantity"] - sum(rows[i]["quantity"] for i in env.db.referring("stock.move.line", "move_id", move))
     if rest > 1e-6:
@@ -49,7 +50,7 @@ def action_put_in_pack(
     env: Env, model: str, ids: Sequence[int], package_id: Any = False, package_type_id: Any = False,
     package_name: Any = False,
 ) -> list[int]:  # fmt: skip
-    """What lies in no package yet is put into one; the package's id."""
+    """Put what lies in no package yet into a new one; the package's id."""
     env.check("stock.picking", "write")
     [picking] = ids
     for move in env.db.referring("stock.move", "picking_id", picking):

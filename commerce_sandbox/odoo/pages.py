@@ -25,7 +25,7 @@ _STATES = {"draft": "Quotation", "sent": "Quotation sent", "sale": "Sales order"
 
 
 def overview(env: Env) -> str:
-    """The page; it asks the browser to come again every five seconds."""
+    """The page as HTML, with everything escaped; it asks the browser to load it again every five seconds."""
     orders, company = env.db.rows["sale.order"], next(iter(env.db.rows["res.company"].values()))["name"]
     confirmed = sum(row["state"] == "sale" for row in orders.values())
     head = f"{company}: {len(orders)} sale orders, {confirmed} confirmed; {len(env.db.rows['res.partner'])} contacts."

@@ -39,7 +39,7 @@ def _compute_template_name(env: Env, row_id: int) -> str:
 
 
 def _read_of_variant(name: str) -> Any:
-    """A value of the template's only variant, as Odoo shows it on the template."""
+    """A value of the template's only variant, which Odoo shows on the template, too."""
 
     def compute(env: Env, row_id: int) -> Any:
         variants = env.db.referring("product.product", "product_tmpl_id", row_id)
@@ -80,7 +80,8 @@ def kit_of(env: Env, product: int) -> int | None:
 
 
 def components(env: Env, bom: int) -> list[tuple[int, int, float]]:
-    """(bill line, component, units of it) that one unit of a kit holds; kits within kits are opened."""
+    """(bill line, component, units of it) for each component of one unit of a kit; a kit inside it is replaced by its
+    own components."""
     head = env.db.rows["mrp.bom"][bom]
     template = env.db.rows["product.template"][head["product_tmpl_id"]]
     makes = in_unit(env, head["product_qty"], head["product_uom_id"], template["uom_id"]) or 1.0
@@ -232,6 +233,7 @@ MODELS = (
 
 
 def display_bom(env: Env, row_id: int) -> str:
+    """`CODE: name`, as Odoo shows a bill of materials."""
     row = env.db.rows["mrp.bom"][row_id]
     name = _compute_template_name(env, row["product_tmpl_id"])
     return f"{row['code']}: {name}" if row["code"] else name
@@ -247,7 +249,8 @@ def _template_created(env: Env, ids: Sequence[int]) -> None:
 
 @hook("product.template", "written")
 def _template_written(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> None:
-    """Odoo moves the variant's write_date when the template changes, so that one poll sees price edits too."""
+    """Odoo moves the write_date of the variant when its template changes: so a client that polls variants sees edited
+    prices, too."""
     shared = {name: vals[name] for name in (*SHARED, "active") if name in vals}
     for row_id in ids:
         variants = env.db.referring("product.product", "product_tmpl_id", row_id)

@@ -19,7 +19,7 @@ MAGIC = frozenset({"id", "create_uid", "write_uid", "write_date", "create_date",
 
 @method("*", "create", of_model=True)
 def create(env: Env, model: str, vals_list: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Any:
-    """A list of ids; for a single mapping, too (JSON-RPC alone turns that into a bare id)."""
+    """Create records; the list of their ids, also for a single mapping (JSON-RPC alone makes a bare id of that)."""
     env.check(model, "create")
     several = [vals_list] if isinstance(vals_list, Mapping) else list(vals_list)
     for vals in several:
@@ -33,7 +33,7 @@ def create(env: Env, model: str, vals_list: Mapping[str, Any] | Sequence[Mapping
 
 @method("*", "default_get", of_model=True)
 def default_get(env: Env, model: str, fields: Sequence[str]) -> Row:
-    """Declared defaults of stored fields; names that the model lacks are passed over."""
+    """Declared defaults of the stored fields among these names; names that the model does not have are passed over."""
     env.check(model, "read")
     defaults = {name: field for name in fields if (field := env.model(model).fields.get(name)) and not field.compute}
     return {name: field.initial(env) for name, field in defaults.items() if field.default is not None}
@@ -41,6 +41,8 @@ def default_get(env: Env, model: str, fields: Sequence[str]) -> Row:
 
 @method("*", "write")
 def write(env: Env, model: str, ids: Sequence[int], vals: Mapping[str, Any]) -> bool:
+    """Write the same values to all records. Raises AccessError, MissingError, ValueError for an unknown field, and what
+    a hook refuses."""
     env.check(model, "write")
     _check_fields(env, model, vals)
     _check_existing(env, model, ids)
@@ -58,7 +60,7 @@ def write(env: Env, model: str, ids: Sequence[int], vals: Mapping[str, Any]) -> 
 def web_save_multi(
     env: Env, model: str, ids: Sequence[int], vals_list: Sequence[Mapping[str, Any]], specification: Mapping[str, Any]
 ) -> list[Row]:
-    """Other values for each record; only the empty specification, which answers ids."""
+    """Write other values to each of the records. Only the empty specification is supported, which answers with ids."""
     if len(ids) != len(vals_list):
         raise ValueError("Each record must have a corresponding vals entry.")
     if specification:
@@ -70,6 +72,7 @@ def web_save_multi(
 
 @method("*", "unlink")
 def unlink(env: Env, model: str, ids: Sequence[int]) -> bool:
+    """Delete records and what belongs to them. Raises UserError where another record requires one of them."""
     env.check(model, "unlink")
     _check_existing(env, model, ids)
     for run in HOOKS[model, "deleting"]:
@@ -81,6 +84,7 @@ def unlink(env: Env, model: str, ids: Sequence[int]) -> bool:
 
 @method("*", "copy")
 def copy(env: Env, model: str, ids: Sequence[int], default: Mapping[str, Any] | None = None) -> list[int]:
+    """Copies of records, without the fields that are declared `copy=False`; their ids."""
     env.check(model, "read")
     _check_existing(env, model, ids)
     return [create(env, model, _duplicate(env, model, row_id, default or {}))[0] for row_id in ids]
@@ -136,13 +140,13 @@ def _create(env: Env, model: str, vals: Row) -> int:
 
 
 def _name_line(env: Env, xmlid: str, model: str, row_id: int) -> None:
-    """The external id of a line that load() creates along with its parent."""
+    """The external id that load() gives to a line which it creates together with its parent."""
     full = xmlid if "." in xmlid else f"{env.context['_import_current_module']}.{xmlid}"
     assign_xmlid(env, full, model, row_id)
 
 
 def assign_xmlid(env: Env, xmlid: str, model: str, row_id: int) -> None:
-    """Point an external id at a record, as a new row or by turning the one that exists."""
+    """Point an external id at a record: a new row of ir.model.data, or the existing one changed."""
     module, _, name = xmlid.partition(".")
     names = env.db.by_key("ir.model.data", ("module", "name"), (module, name))
     vals = {"model": model, "res_id": row_id}
@@ -203,11 +207,13 @@ def _check_existing(env: Env, model: str, ids: Sequence[int]) -> None:
 
 
 def gone(env: Env, model: str, ids: Sequence[int]) -> str:
+    """Odoo's sentence for records that do not exist any more."""
     several = ", ".join(map(str, ids))
     return f"Record does not exist or has been deleted.\n(Record: {model}({several},), User: {env.user})"
 
 
 def label(env: Env, model: str, name: str) -> str:
+    """The label of a field on the screen; error messages name the field by it."""
     words = name.removesuffix("_ids").removesuffix("_id").replace("_", " ")
     field = env.field(model, name)
     return (field.label if field else "") or words.title()
@@ -223,7 +229,7 @@ def _write_missing(env: Env, model: str, name: str) -> str:
 
 
 def _convert(env: Env, model: str, name: str, field: Field, value: Any) -> Any:
-    """A written value as it is stored. False is Odoo's NULL."""
+    """A written value as it is stored; False is Odoo's NULL. Raises ValueError for a value that the field refuses."""
     if field.type == "boolean":
         return bool(value)
     if field.type in ("float", "monetary"):
@@ -296,7 +302,7 @@ def _apply_command(env: Env, model: str, row_id: int, name: str, field: Field, v
 
 
 def _mirror(env: Env, field: Field, row_id: int, before: set[int], after: set[int]) -> None:
-    """The same links seen from the other model's many2many."""
+    """Keep the many2many of the other model in step, which shows the same links from its side."""
     rows = env.db.rows[field.relation]
     for target in before - after:
         links = tuple(i for i in rows[target].get(field.inverse) or () if i != row_id)
@@ -354,7 +360,7 @@ def _cascade(env: Env, model: str, row_id: int) -> None:
 
 
 def _let_go(env: Env, other: Model, name: str, row_id: int, *, owned: bool) -> None:
-    """What becomes of the rows that refer to one which is deleted."""
+    """What happens to the rows that refer to a deleted one: cleared, deleted, or the deletion is refused."""
     for referring in env.db.referring(other.name, name, row_id):
         if not other.fields[name].required:
             env.db.put(other.name, referring, {name: False})
@@ -365,7 +371,7 @@ def _let_go(env: Env, other: Model, name: str, row_id: int, *, owned: bool) -> N
 
 
 def _write_broken(env: Env, model: str, name: str) -> str:
-    """Odoo's sentence for a reference to nothing, be it written or about to come about by deleting."""
+    """Odoo's sentence for a reference to a record that does not exist, written or left over by a deletion."""
     return (
         "Another model is using the record you are trying to delete.\n\n"
         f"The troublemaker is: '{env.model(model).title or model}' ({model})\n"

@@ -1,7 +1,7 @@
 """Goods on their way back: the return wizard, and scrapping.
 
-Imitated because clients rely on it: the wizard accepts more than was delivered, and makes another return when it is
-asked again.
+Imitated because clients rely on it: the return wizard accepts more units than were delivered, and a second call makes a
+second return.
 
 What belongs here: declarations and buttons of these models. What does not: how moves change stock (moves.py).
 """
@@ -43,6 +43,8 @@ MODELS = (
 
 @method("stock.return.picking", "action_create_returns")
 def action_create_returns(env: Env, model: str, ids: Sequence[int]) -> Row:
+    """The return wizard: an incoming transfer for the quantities of its lines, confirmed; the action that opens it.
+    Raises UserError if no line has a quantity."""
     row = env.db.rows["stock.return.picking"][ids[0]]
     delivery = env.db.rows["stock.picking"][row["picking_id"]]
     warehouse = env.db.rows["stock.picking.type"][delivery["picking_type_id"]]["warehouse_id"]
@@ -71,7 +73,8 @@ def action_create_returns(env: Env, model: str, ids: Sequence[int]) -> Row:
 
 @method("stock.scrap", "action_validate")
 def action_validate(env: Env, model: str, ids: Sequence[int]) -> bool | Row:
-    """True, or the question whether to scrap more than there is, and then nothing is scrapped."""
+    """Scrap the goods and return True. If there are fewer in the location, nothing is scrapped, and the answer is
+    Odoo's question (an action) whether to scrap more than there is."""
     for scrap in ids:
         row = env.db.rows["stock.scrap"][scrap]
         quants = env.db.rows["stock.quant"]

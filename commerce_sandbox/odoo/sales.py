@@ -54,7 +54,7 @@ def _find_rounding(env: Env, order: int) -> float:
 
 
 def _find_currency(env: Env, order: int) -> int:
-    """The pricelist's currency alone decides; a written currency_id is ignored."""
+    """The currency of the pricelist; a written currency_id is ignored, as in Odoo."""
     row = env.db.rows["sale.order"][order]
     pricelist = row["pricelist_id"]
     if pricelist:
@@ -94,7 +94,7 @@ def _read_of_product(name: str) -> Any:
 
 
 def _compute_delivered(env: Env, row_id: int) -> float:
-    """Units that have left and not come back; of a kit, as many as its scarcest component makes."""
+    """Units that have left and not come back. Of a kit: as many as its scarcest component makes."""
     row = env.db.rows["sale.order.line"][row_id]
     if not row["product_id"] or env.get("product.product", row["product_id"], "type") != "consu":
         return float(row["qty_delivered_manual"])
@@ -144,7 +144,7 @@ def _compute_line_invoice_status(env: Env, row_id: int) -> str:
 
 
 def _is_settled(env: Env, row_id: int) -> bool:
-    """Whether nothing more will be delivered of goods that are invoiced as they are delivered, and some were."""
+    """Whether goods that are invoiced by delivery are delivered in part, and nothing more will be delivered."""
     moves = env.db.rows["stock.move"]
     states = {moves[i]["state"] for i in env.db.referring("stock.move", "sale_line_id", row_id)}
     by_delivery = _read_of_product("invoice_policy")(env, row_id) == "delivery"
@@ -159,6 +159,7 @@ def _compute_invoice_status(env: Env, row_id: int) -> str:
 
 
 def pickings(env: Env, row_id: int) -> tuple[int, ...]:
+    """Ids of the order's transfers."""
     return tuple(env.db.referring("stock.picking", "sale_id", row_id))
 
 
@@ -286,7 +287,7 @@ def _find_first(env: Env, model: str) -> int | bool:
 
 @hook("sale.order", "defaults")
 def _order_defaults(env: Env, vals: dict[str, Any]) -> None:
-    """What Odoo computes for an order that does not say it. The number is drawn here: a failed call leaves a gap."""
+    """The fields that Odoo computes for a new order. Its number is drawn here, so that a failed call leaves a gap."""
     if vals.get("name", NEW) == NEW:
         vals["name"] = f"S{env.db.following('sale.order'):05d}"
     partner = vals.get("partner_id")
@@ -340,7 +341,7 @@ def _line_defaults(env: Env, vals: dict[str, Any]) -> None:
 
 @hook("sale.order.line", "written")
 def _line_written(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> None:
-    """A line that changes changes its order: amounts are stored there in Odoo, so write_date moves."""
+    """A changed line moves the order's write_date, because Odoo stores the amounts on the order."""
     orders = {env.db.rows["sale.order.line"][i]["order_id"] for i in ids}
     for order in orders:
         env.db.put("sale.order", order, {"write_date": env.stamp})

@@ -1,7 +1,8 @@
 """How a model is declared: fields as data.
 
-What belongs here: the shape of a declaration and the short constructors that the models are written with. What does
-not: what a model does (methods live in the module of their subject).
+What belongs here: the shape of a declaration, and short constructors that are called as Odoo calls the types of fields.
+What does not: what a model does (methods live in the module of their subject). Options of the constructors are the
+attributes of Field.
 """
 
 from __future__ import annotations
@@ -38,11 +39,11 @@ class Field:
     where: Mapping[str, Any] = field(default_factory=dict)
 
     def initial(self, env: Any) -> Any:
-        """The value of a new record that does not say it."""
+        """The value of a new record for which none is written."""
         return self.default(env) if callable(self.default) else self.default
 
     def keys(self, env: Any) -> tuple[str, ...]:
-        """What a selection may be."""
+        """The keys of a selection."""
         return tuple(key for option in self.selection for key in (option(env) if callable(option) else (option,)))
 
 
@@ -74,6 +75,7 @@ def integer(default: Any = 0, **options: Any) -> Field:
 
 
 def number(default: Any = 0.0, **options: Any) -> Field:
+    """A float."""
     return Field("float", default=default, **options)
 
 
@@ -86,10 +88,12 @@ def boolean(default: Any = False, **options: Any) -> Field:
 
 
 def moment(**options: Any) -> Field:
+    """A datetime, in UTC: `2026-11-20 10:11:12`."""
     return Field("datetime", **options)
 
 
 def day(**options: Any) -> Field:
+    """A date: `2026-11-20`."""
     return Field("date", **options)
 
 

@@ -23,7 +23,7 @@ _MAGIC = {
 
 
 def find(env: Env, model: str, domain: Sequence[Any] | None = None, order: str = "") -> list[int]:
-    """Ids that match, in order. Archived records only when the domain or the context asks for them."""
+    """Ids of the matching records, in order. Archived ones only if the domain or the context asks for them."""
     terms = list(domain or ())
     if "active" in env.model(model).fields and env.context.get("active_test", True) and not mentions(terms, "active"):
         terms = [*terms, ["active", "=", True]]
@@ -35,8 +35,8 @@ def find(env: Env, model: str, domain: Sequence[Any] | None = None, order: str =
 
 
 def of_companies(env: Env, model: str) -> Callable[[int], bool]:
-    """A test of one record: whether it belongs to a company that the call may see, or to none. Odoo's own record rules
-    of models with a company say so."""
+    """A function that tells whether a record belongs to a company that the call may see, or to none. Source: Odoo's
+    record rules of models with a company."""
     allowed, declared = env.context.get("allowed_company_ids"), env.model(model)
     if env.sudo or not allowed or env.field(model, "company_id") is None or model == "res.users":
         return lambda row_id: True
@@ -48,6 +48,7 @@ def of_companies(env: Env, model: str) -> Callable[[int], bool]:
 
 
 def sort(env: Env, model: str, ids: list[int], order: str = "") -> list[int]:
+    """The ids in the given order, `name desc, id`, else in the model's own. Raises ValueError for an unknown field."""
     for part in reversed((order or env.model(model).order).split(",")):
         name, *direction = part.split()
         if name == "id":
@@ -61,7 +62,7 @@ def sort(env: Env, model: str, ids: list[int], order: str = "") -> list[int]:
 
 
 def _build_sort_key(env: Env, model: str, name: str, row_id: int) -> tuple[int, Any]:
-    """NULLs last ascending, as PostgreSQL does."""
+    """A key by which NULLs come last in ascending order, as in PostgreSQL."""
     value = env.get(model, row_id, name) if name != "display_name" else display_name(env, model, row_id)
     if isinstance(value, tuple):
         value = value[0] if value else False
@@ -72,12 +73,14 @@ def _build_sort_key(env: Env, model: str, name: str, row_id: int) -> tuple[int, 
 def search(
     env: Env, model: str, domain: Sequence[Any], offset: int = 0, limit: int | None = None, order: str | None = None
 ) -> list[int]:
+    """Ids of the matching records, one page of them."""
     env.check(model, "read")
     return find(env, model, domain, order or "")[offset : offset + limit if limit else None]
 
 
 @method("*", "search_count", of_model=True)
 def search_count(env: Env, model: str, domain: Sequence[Any], limit: int | None = None) -> int:
+    """How many records match; with a limit, at most so many."""
     count = len(search(env, model, domain))
     return min(count, limit) if limit else count
 
@@ -86,7 +89,8 @@ def search_count(env: Env, model: str, domain: Sequence[Any], limit: int | None 
 def read(
     env: Env, model: str, ids: Sequence[int], fields: Sequence[str] | None = None, load: str | None = "_classic_read"
 ) -> list[Row]:
-    """One dictionary per record that exists; ids of records that are gone are passed over in silence."""
+    """One dictionary for each record that exists; ids of deleted records are passed over in silence. load=None gives
+    ids of relations instead of [id, name]."""
     env.check(model, "read")
     names = list(fields) if fields else [*_MAGIC, *_list_fields(env, model)]
     types, mine = {name: _find_type(env, model, name) for name in names}, of_companies(env, model)
@@ -114,6 +118,7 @@ def search_read(
     order: str | None = None,
     load: str | None = "_classic_read",
 ) -> list[Row]:
+    """search and read in one call."""
     return read(env, model, search(env, model, domain or (), offset, limit, order), fields, load)
 
 
@@ -126,6 +131,7 @@ def name_search(
     operator: str = "ilike",
     limit: int = 100,
 ) -> list[list[Any]]:
+    """[id, display name] of the records whose name matches."""
     env.check(model, "read")
     declared = env.model(model)
     names = declared.search_names or (declared.rec_name,)
@@ -139,6 +145,7 @@ def name_search(
 def fields_get(
     env: Env, model: str, allfields: Collection[str] | None = None, attributes: Collection[str] | None = None
 ) -> dict[str, Row]:
+    """Declarations of fields by name; only these names and attributes, if any are given."""
     answer: dict[str, Row] = {}
     for name in [*_MAGIC, *_list_fields(env, model)]:
         if allfields and name not in allfields:
@@ -166,7 +173,8 @@ def formatted_read_group(
     limit: int | None = None,
     order: str | None = None,
 ) -> list[Row]:
-    """Sums and counts by field values; dates are not grouped here. Keys of relations are [id, name]."""
+    """Sums and counts by field values. Dates are not grouped by month or the like here. Keys of relations are [id,
+    name]."""
     env.check(model, "read")
     groups: dict[tuple[Any, ...], list[int]] = {}
     for row_id in find(env, model, domain, "id"):
@@ -194,7 +202,7 @@ def _aggregate(env: Env, model: str, ids: Sequence[int], spec: str) -> Any:
     if env.field(model, name) is None and name not in _MAGIC:
         raise ValueError(f"Invalid field {name!r} on model {model!r} for {spec!r}.")
     values = [env.get(model, row_id, name) for row_id in ids]
-    if function == "array_agg":  # in the order of the ids, NULL among them
+    if function == "array_agg":  # in the order of the ids; NULLs are kept
         absent = _find_type(env, model, name)[0] != "boolean"
         return [None if value is False and absent else value for value in values]
     present = [value for value in values if value is not False]
@@ -210,11 +218,13 @@ def _aggregate(env: Env, model: str, ids: Sequence[int], spec: str) -> Any:
 
 @method("*", "has_access")
 def has_access(env: Env, model: str, ids: Sequence[int], operation: str) -> bool:
+    """Whether the user may do that with records of the model."""
     return env.allowed(model, operation)
 
 
 @method("*", "check_access_rights", of_model=True)
 def check_access_rights(env: Env, model: str, operation: str, raise_exception: bool = True) -> bool:
+    """The same; raises AccessError instead of answering False if asked to."""
     if raise_exception:
         env.check(model, operation)
     return env.allowed(model, operation)

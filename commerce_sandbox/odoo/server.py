@@ -38,6 +38,7 @@ class OdooStandIn(StandIn):
         database.committed = self._tell
 
     def handle(self, call: Call) -> Reply:
+        """Answer one request by its path."""
         if call.path == "/jsonrpc" and call.method == "POST":
             return json_rpc(self.database, call)
         if call.path.startswith("/json/2"):
@@ -50,7 +51,8 @@ class OdooStandIn(StandIn):
         return Reply(404, b"<!doctype html>\n<title>404 Not Found</title>\n<h1>Not Found</h1>\n", HTML)
 
     def _tell(self, changed: set[str]) -> None:
-        """As Odoo does: once, for a second at the most, whatever becomes of it. Odoo lets its user wait meanwhile."""
+        """Call the webhook once, for a second at the most, and ignore what becomes of it. Odoo makes its user wait
+        meanwhile."""
         if self.webhook and "stock.quant" in changed:
             body = {"_model": "stock.quant", "_action": "Send Webhook Notification(#1)"}
 
@@ -61,7 +63,8 @@ class OdooStandIn(StandIn):
             threading.Thread(target=post, args=(self.webhook,), daemon=True).start()
 
     def stir(self, rng: random.Random) -> str:
-        """Something happens in the warehouse: goods arrive, or a transfer is shipped. Returns what, in a few words."""
+        """Something happens in the warehouse: goods arrive, or a transfer is shipped. Returns what it was, in a few
+        words."""
         with self.lock:
             env = Env(self.database, 2, sudo=True)
             ready = list_ready(env)

@@ -31,7 +31,7 @@ def _compute_path(env: Env, row_id: int) -> str:
 
 
 def warehouse_of(env: Env, location: int) -> int | bool:
-    """The warehouse whose view location is above a location."""
+    """The warehouse that a location belongs to: the one whose view location is above it."""
     while location:
         warehouses = env.db.referring("stock.warehouse", "view_location_id", location)
         if warehouses:
@@ -41,7 +41,7 @@ def warehouse_of(env: Env, location: int) -> int | bool:
 
 
 def read_of(model: str, link: str, name: str) -> Any:
-    """A value of the record that a many2one points at."""
+    """A function for `compute`: the value of a field of the record at which a many2one points."""
 
     def compute(env: Env, row_id: int) -> Any:
         target = env.db.rows[model][row_id][link]
@@ -69,7 +69,8 @@ def _compute_tracking_url(env: Env, row_id: int) -> Any:
 
 
 def _compute_picking_state(env: Env, row_id: int) -> str:
-    """draft without moves; done, cancel and draft when all agree; assigned as soon as anything is reserved."""
+    """`draft` without moves; `done`, `cancel` or `draft` when all moves agree; `assigned` as soon as any unit is
+    reserved."""
     rows = env.db.rows["stock.move"]
     states = {rows[i]["state"] for i in env.db.referring("stock.move", "picking_id", row_id)}
     if not states or "draft" in states:
@@ -241,7 +242,7 @@ def _warehouse_created(env: Env, ids: Sequence[int]) -> None:
 
 
 def place(env: Env, usage: str) -> int:
-    """The location that partners, suppliers or counts of the whole company use."""
+    """The location that the whole company shares for customers, suppliers or inventory counts."""
     rows = env.db.rows["stock.location"]
     return next(i for i, row in rows.items() if row["usage"] == usage)
 

@@ -1,7 +1,7 @@
-"""Computing taxes the way Odoo 19 does, in floats, because its cents come from floats.
+"""Computing taxes in the way of Odoo 19: in floats, because Odoo's cents depend on them.
 
 What belongs here: rounding, one line's taxes, an order's totals. What does not: which taxes a line has (sales.py).
-Source: account.tax `_get_tax_details`, `_round_base_lines_tax_details` and `_get_tax_totals_summary` of Odoo 19.
+Source: `account.tax._get_tax_details`, `_round_base_lines_tax_details` and `_get_tax_totals_summary` of Odoo 19.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .orm import Env
 
 
 class LineTaxes(NamedTuple):
-    """One line before the order's own rounding. taxes: (tax, inside the price, amount)."""
+    """One line before the rounding of the order. taxes: (tax id, whether the price includes it, amount)."""
 
     excluded: float
     included: float
@@ -22,7 +22,7 @@ class LineTaxes(NamedTuple):
 
 
 def float_round(value: float, rounding: float) -> float:
-    """Half away from zero, after adding the smallest error a float may carry."""
+    """Half away from zero, after adding the smallest error that a float may carry. Source: `odoo.tools.float_round`."""
     if not value or not rounding:
         return value
     normal = abs(value) / rounding
@@ -34,7 +34,8 @@ def float_round(value: float, rounding: float) -> float:
 def line_taxes(
     env: Env, taxes: Sequence[int], price: float, quantity: float, *, rounding: float, per_line: bool
 ) -> LineTaxes:
-    """Taxes of one line. price: of one unit, after discount. per_line: round each amount at once."""
+    """Taxes of one line. price: of one unit, after discount. per_line: round each amount at once (Odoo's *Tax Rounding*
+    "per line")."""
 
     def cut(amount: float) -> float:
         return float_round(amount, rounding) if per_line else amount
@@ -89,11 +90,12 @@ def totals(lines: Sequence[LineTaxes], rounding: float) -> tuple[float, float, f
 
 
 def line_amounts(line: LineTaxes, rounding: float) -> tuple[float, float, float]:
-    """(untaxed, tax, total) as the line itself shows them: each rounded, so they may not add up to the order's."""
+    """(untaxed, tax, total) as the line itself shows them. Each is rounded alone, so they may not add up to the
+    order's."""
     taxes = sum(float_round(amount, rounding) for _tax, _inside, amount in line.taxes)
     return _clean_figures(float_round(line.excluded, rounding), taxes, rounding)
 
 
 def _clean_figures(untaxed: float, tax: float, rounding: float) -> tuple[float, float, float]:
-    """Without the dust of adding floats, and without a negative zero."""
+    """The figures without the rest that adding floats leaves, and without a negative zero."""
     return tuple(float_round(value, rounding) + 0.0 for value in (untaxed, tax, untaxed + tax))  # type: ignore[return-value]

@@ -30,6 +30,7 @@ def _list_moves(env: Env, pickings: Sequence[int], *states: str) -> list[int]:
 
 @method("stock.picking", "action_confirm")
 def action_confirm(env: Env, model: str, ids: Sequence[int]) -> bool:
+    """Confirm transfers; reserve if their operation type reserves at confirmation."""
     env.check("stock.picking", "write")
     drafts = _list_moves(env, ids, "draft")
     for move in drafts:
@@ -42,6 +43,7 @@ def action_confirm(env: Env, model: str, ids: Sequence[int]) -> bool:
 
 @method("stock.picking", "action_assign")
 def action_assign(env: Env, model: str, ids: Sequence[int]) -> bool:
+    """Reserve what there is. Raises UserError if no move is open."""
     env.check("stock.picking", "write")
     action_confirm(env, model, [p for p in ids if env.get("stock.picking", p, "state") == "draft"])
     moves = _list_moves(env, ids, *OPEN)
@@ -53,6 +55,7 @@ def action_assign(env: Env, model: str, ids: Sequence[int]) -> bool:
 
 @method("stock.picking", "do_unreserve")
 def do_unreserve(env: Env, model: str, ids: Sequence[int]) -> None:
+    """Give back what the open moves have reserved."""
     env.check("stock.picking", "write")
     for move in _list_moves(env, ids, *OPEN):
         release(env, move)
@@ -60,6 +63,7 @@ def do_unreserve(env: Env, model: str, ids: Sequence[int]) -> None:
 
 @method("stock.picking", "action_cancel")
 def action_cancel(env: Env, model: str, ids: Sequence[int]) -> bool:
+    """Cancel the moves that are not done."""
     env.check("stock.picking", "write")
     cancel(env, _list_moves(env, ids))
     return True
@@ -67,7 +71,8 @@ def action_cancel(env: Env, model: str, ids: Sequence[int]) -> bool:
 
 @method("stock.picking", "button_validate")
 def button_validate(env: Env, model: str, ids: Sequence[int]) -> Any:
-    """True when done; the backorder question as an action when something is missing and nobody has said what to do."""
+    """Validate transfers: True when they are done. The answer is the backorder question, as an action, when units are
+    missing and the context does not say what to do with them."""
     env.check("stock.picking", "write")
     todo = [p for p in ids if env.get("stock.picking", p, "state") != "done"]
     action_confirm(env, model, [p for p in todo if env.get("stock.picking", p, "state") == "draft"])
@@ -103,8 +108,8 @@ def button_validate(env: Env, model: str, ids: Sequence[int]) -> Any:
 
 
 def _is_asked_of_sms(env: Env, picking: int) -> bool:
-    """Module stock_sms asks before it writes to a customer who has a telephone, and asks again until a person answers;
-    nothing is validated meanwhile."""
+    """Whether the module stock_sms asks before it writes to a customer who has a telephone number. It asks at every
+    call until a person answers; nothing is validated meanwhile."""
     row = env.db.rows["stock.picking"][picking]
     kind, partner = env.db.rows["stock.picking.type"][row["picking_type_id"]], row["partner_id"]
     company = env.db.rows["res.company"][row["company_id"]]
@@ -183,7 +188,7 @@ def _picking_defaults(env: Env, vals: dict[str, Any]) -> None:
 
 @hook("stock.move", "written")
 def _move_written(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> None:
-    """A quantity typed in by hand is reserved as far as there is stock, and stands as typed."""
+    """A quantity that a person types is reserved as far as there is stock, and keeps the typed figure."""
     if "product_uom_qty" in vals:
         for move in ids:
             env.db.put("stock.move", move, {"product_qty": env.db.rows["stock.move"][move]["product_uom_qty"]})
@@ -207,13 +212,13 @@ def _move_written(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> None
 
 @hook("stock.quant", "defaults")
 def _quant_defaults(env: Env, vals: dict[str, Any]) -> None:
-    """Outside of inventory mode a counted quantity is not applied: an empty quant more is all that comes of it."""
+    """Outside of inventory mode a counted quantity is not applied: the call only creates an empty quant."""
     if "inventory_quantity_auto_apply" in vals or "inventory_quantity" in vals:
         vals.pop("quantity", None)
 
 
 def count(env: Env, several: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Counted stock in inventory mode: the quant of that product and place has that quantity from now on."""
+    """Counted stock in inventory mode: from now on the quant of that product and place has that quantity."""
     lines = []
     for vals in several:
         rows = env.db.rows["stock.quant"]
@@ -231,6 +236,7 @@ def count(env: Env, several: Sequence[Mapping[str, Any]]) -> list[int]:
 
 
 def apply_count(env: Env, quant: int, counted: float) -> None:
+    """Set a quant to the counted units, by a move from or to the location for inventory losses."""
     row = env.db.rows["stock.quant"][quant]
     product, location, change = row["product_id"], row["location_id"], counted - row["quantity"]
     env.touch()
@@ -244,6 +250,7 @@ def apply_count(env: Env, quant: int, counted: float) -> None:
 
 @method("stock.quant", "create", of_model=True)
 def create_quants(env: Env, model: str, vals_list: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> list[int]:
+    """Odoo's create() of quants: counting in inventory mode, plain rows otherwise; ids of the quants."""
     several = [vals_list] if isinstance(vals_list, Mapping) else list(vals_list)
     counted = ("inventory_quantity", "inventory_quantity_auto_apply")
     env.check("stock.quant", "create")
@@ -256,6 +263,7 @@ def create_quants(env: Env, model: str, vals_list: Mapping[str, Any] | Sequence[
 
 @method("stock.quant", "action_apply_inventory")
 def action_apply_inventory(env: Env, model: str, ids: Sequence[int]) -> None:
+    """Apply the counted quantities of these quants."""
     env.check("stock.quant", "write")
     for quant in ids:
         row = env.db.rows["stock.quant"][quant]

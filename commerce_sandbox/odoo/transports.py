@@ -37,19 +37,25 @@ _UNKNOWN_DATABASE = b"""<!DOCTYPE html>
 
 
 class Unauthorized(OdooError):
+    """JSON-2: no API key, or a wrong one."""
+
     name, status = "werkzeug.exceptions.Unauthorized", 401
 
 
 class BadRequest(OdooError):
+    """JSON-2: the body is no JSON."""
+
     name, status = "werkzeug.exceptions.BadRequest", 400
 
 
 class OperationalError(OdooError):
+    """The server cannot reach PostgreSQL, or the database does not exist."""
+
     name = "psycopg2.OperationalError"
 
 
 def in_transaction(db: Database, work: Callable[[], Any]) -> Any:
-    """Run one call: everything it changed stays, or nothing. Ids and numbers that were drawn are gone."""
+    """Run one call: all of its changes stay, or none. Ids and numbers that it drew are not given back."""
     try:
         result = work()
     except BaseException:
@@ -64,7 +70,7 @@ def in_transaction(db: Database, work: Callable[[], Any]) -> Any:
 
 @lru_cache(maxsize=512)
 def _list_parameters(method: Method, model: str, name: str) -> inspect.Signature:
-    """What a caller may pass: the function's parameters without env, model and ids."""
+    """Names of the arguments that a caller may pass: those of the function without env, model and ids."""
     parameters = list(inspect.signature(method.run).parameters.values())[2 if method.of_model else 3 :]
     return inspect.Signature([p.replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for p in parameters])
 
@@ -83,7 +89,7 @@ def _read_ids(ids: Any) -> list[int]:
 
 
 def _find_user(db: Database, login: str, secret: str) -> int:
-    """0 when login and password (or API key) do not fit."""
+    """The user's id; 0 when login and password (or API key) do not fit."""
     for user, row in db.rows["res.users"].items():
         if row["login"] == login and row["active"] and secret and row.get("secret") == secret:
             return user
@@ -94,7 +100,7 @@ def _find_user(db: Database, login: str, secret: str) -> int:
 
 
 def json_rpc(db: Database, call: Call) -> Reply:
-    """POST /jsonrpc. Always HTTP 200 once the body can be read; errors are in the envelope, code 0."""
+    """POST /jsonrpc. The status is 200 whenever the body can be read; an error stands in the body, with the code 0."""
     try:
         body = json.loads(call.body)
         params = body["params"]
@@ -167,7 +173,7 @@ def _execute(db: Database, kind: str, args: list[Any]) -> Any:
 
 
 def json_2(db: Database, call: Call) -> Reply:
-    """/json/2/<model>/<method>: bare values, errors with a status of their own."""
+    """POST /json/2/<model>/<method>: the answer is the bare value; an error has a status of its own."""
     if call.headers.get("x-odoo-database", db.name) != db.name:
         return Reply(404, _UNKNOWN_DATABASE, {"Content-Type": "text/html; charset=utf-8"})
     try:
@@ -221,7 +227,7 @@ def _find_bearer(db: Database, call: Call) -> int:
 
 
 def error_body(error: Exception, arguments: list[Any] | None = None) -> Row:
-    """An exception as Odoo shows it: class, sentence, and a traceback that holds the values of the call."""
+    """An exception as Odoo shows it: class, sentence, and a traceback that contains values of the call."""
     return {
         "name": describe(error)[0],
         "message": str(error.args[0]) if error.args else str(error),

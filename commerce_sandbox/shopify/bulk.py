@@ -1,6 +1,6 @@
-"""Bulk operations: a query run over everything, its answer a file of one line per object.
+"""Bulk operations: a query that is run over everything; its answer is a file with one line per object.
 
-What belongs here: the operation's states and the file. What does not: the data (shop.py, stock.py).
+What belongs here: the states of an operation, and its file. What does not: the data (shop.py, stock.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PATH = "/files/bulk"
 
 
 class Bulk:
-    """`looks`: how often an operation is still running when it is looked at."""
+    """Bulk operations of one shop. looks: how many times an operation is shown as running before it is completed."""
 
     def __init__(self) -> None:
         self.looks = 1
@@ -24,6 +24,7 @@ class Bulk:
         self._objects: dict[str, int] = {}
 
     def run(self, query: str, root: Data) -> Data:
+        """Start an operation: Shopify's answer to bulkOperationRunQuery. Only one may be running."""
         if any(self._left.values()):
             return _build_started(None, "A bulk query operation for this app and shop is already in progress")
         try:
@@ -37,6 +38,7 @@ class Bulk:
         return _build_started({"id": gid, "status": "CREATED"}, "")
 
     def state(self, gid: str, base: str) -> Data | None:
+        """The operation as a query shows it, None for an unknown id. base: the shop's URL, where the file lies."""
         if gid not in self.files:
             return None
         running = self._left[gid] > 0
@@ -50,6 +52,7 @@ class Bulk:
         }
 
     def file(self, path: str) -> bytes | None:
+        """The lines of a completed operation, None for another path."""
         name = path.rpartition("/")[2].removesuffix(".jsonl")
         return self.files.get(f"gid://shopify/BulkOperation/{name}")
 
@@ -78,6 +81,6 @@ def _list_lines(value: Any, parent: str) -> list[Data]:
 
 
 def _drop_connections(node: Data) -> Data:
-    """The node without the connections below it."""
+    """The node without its connections."""
     kept = {name: field for name, field in node.items() if not (isinstance(field, dict) and "edges" in field)}
     return {name: _drop_connections(field) if isinstance(field, dict) else field for name, field in kept.items()}

@@ -1,6 +1,6 @@
-"""The demo shop's orders: mostly plain ones, spread over some days, and every odd sort that a merchant meets.
+"""The demo shop's orders: mostly plain ones, spread over some days, and one of every unusual kind that merchants meet.
 
-What belongs here: what is sold to whom. What does not: how Shopify states it (making.py).
+What belongs here: what is sold to whom. What does not: how Shopify states an order (making.py).
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ PER_DAY = 7
 
 
 class Person(NamedTuple):
+    """A buyer and the address that the order names."""
+
     first: str
     last: str
     street: str
@@ -46,7 +48,8 @@ STANDARD = {"DE": "0.19", "AT": "0.20", "FR": "0.20", "PL": "0.23"}
 
 
 def demo_orders(seed: int, days: int, start: datetime, catalogue: list[Article]) -> Iterator[Data]:
-    """Orders of the `days` days before `start`, oldest first, the odd ones evenly among them; the same for a seed."""
+    """Orders of the `days` days before `start`, oldest first, with the unusual ones evenly among them. The same seed
+    gives the same orders."""
     rng = random.Random(seed)
     base = 5_500_000_000_000 + seed * 1_000_000
     odd = _make_odd(rng, catalogue)
@@ -120,7 +123,7 @@ def _make_odd(rng: random.Random, catalogue: list[Article]) -> list[Data]:
         *abroad,
         {"lines": [_sell(first, quantity=12, price=first.price_minor_eur * 100 // 119)], "person": joerg,
          "included": False, "purchasingEntity": company},
-        {"lines": [_sell(book), _sell(two)], "shipping": 0, "fulfilment": "FULFILLED"},  # at the till: no buyer
+        {"lines": [_sell(book), _sell(two)], "shipping": 0, "fulfilment": "FULFILLED"},  # sold at the till: no buyer
         {"lines": [_sell(first)], "person": zeynep, "test": True},
         {"lines": [_sell(two)], "person": soeren, "cancelledAt": "2026-01-01T00:00:00Z", "financial": "VOIDED"},
         {"lines": [_sell(three)], "person": anna, "financial": "PENDING"},

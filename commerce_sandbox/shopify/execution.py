@@ -1,11 +1,11 @@
-"""GraphQL on plain data: a query's text, its variables and a tree of dicts -> the answer, and what it costs.
+"""GraphQL on plain data: the text of a query, its variables and a tree of dicts give the answer and its cost.
 
 What belongs here: selecting fields, fragments, arguments, connections, cost. What does not: any field of Shopify's
-(shop.py, stock.py). There is no schema: a field that the data does not hold is an error, so that a stand-in never
-answers more than was put into it; the tests hold queries and answers against the vendor's schema.
+(shop.py, stock.py). There is no schema: a field that the data does not hold is an error, so a stand-in never answers
+more than was put into it. The tests hold queries and answers against the vendor's schema.
 
-In the tree a callable is a field with arguments (dict -> value), a list is a connection where `nodes`, `edges` or
-`pageInfo` is asked of it, and `__typename` tells fragments apart.
+In the tree a callable is a field with arguments (dict -> value). A list is a connection wherever a query asks for its
+`nodes`, `edges` or `pageInfo`. `__typename` selects among fragments.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _parsed = lru_cache(maxsize=64)(parse)
 
 
 class Refused(Exception):
-    """What stands in the answer's `errors`."""
+    """The query is refused; the message stands under `errors` in the answer."""
 
     def __init__(self, message: str, code: str = "", path: Sequence[str] = (), **extensions: Any) -> None:
         super().__init__(message)
@@ -40,7 +40,8 @@ class Refused(Exception):
 
 
 class Rows(list[Data]):
-    """A connection whose cursors name a row by `key`, not by its place: rows before it may come and go."""
+    """A connection whose cursors name a row by its `key` and not by its place, because rows before it may be added or
+    removed between two pages."""
 
     def __init__(self, rows: Sequence[Data], key: Callable[[Data], Any]) -> None:
         super().__init__(rows)
@@ -48,7 +49,7 @@ class Rows(list[Data]):
 
 
 class Execution:
-    """One operation. in_bulk: connections need no `first` and give every row."""
+    """One operation of a query. in_bulk: connections need no `first` and give all rows."""
 
     def __init__(self, text: str, variables: Data, *, in_bulk: bool = False) -> None:
         self.in_bulk = in_bulk
@@ -76,6 +77,7 @@ class Execution:
                 raise Refused(f"Variable ${name} of type was provided invalid value", "INVALID_VARIABLE")
 
     def run(self, root: Data) -> Data:
+        """The value of the selected root fields. Raises Refused."""
         return self._resolve_object(self.operation.selection_set, root, ())
 
     def roots(self) -> list[str]:
@@ -83,6 +85,7 @@ class Execution:
         return [field.name.value for field in self._list_fields(self.operation.selection_set, {})]
 
     def idempotency_key(self) -> str | None:
+        """The key of the directive @idempotent, None without one."""
         for field in self._list_fields(self.operation.selection_set, {}):
             for directive in field.directives:
                 if directive.name.value == "idempotent":
@@ -105,7 +108,9 @@ class Execution:
         values = {
             argument.name.value: value_from_ast_untyped(argument.value, self.variables) for argument in node.arguments
         }
-        return {name: value for name, value in values.items() if value is not Undefined}  # a variable left out
+        return {
+            name: value for name, value in values.items() if value is not Undefined
+        }  # an optional variable without a value
 
     def _resolve_object(self, selection: ast.SelectionSetNode, source: Data, path: tuple[str, ...]) -> Data:
         result: Data = {}
@@ -141,8 +146,8 @@ class Execution:
         ]
 
     def requested_cost(self) -> int:
-        """Points as documented: scalars 0, objects 1, connections sized by `first`, mutations 10. How much a
-        connection's size weighs is not documented; what Shopify answers is near its square root."""
+        """Points as Shopify documents them: scalars 0, objects 1, connections by their `first`, mutations 10. It does
+        not document how the size of a connection counts; its real answers are near the square root of the size."""
         base = MUTATION_POINTS if self.is_mutation else 0
         return base + math.ceil(self._count_cost(self.operation.selection_set))
 
@@ -161,7 +166,7 @@ class Execution:
 
 
 def actual_cost(value: Any) -> int:
-    """Points of what came out: one per object."""
+    """Points for what the answer holds: one for each object."""
     if isinstance(value, dict):
         return 1 + sum(actual_cost(part) for part in value.values())
     return sum(actual_cost(part) for part in value) if isinstance(value, list) else 0

@@ -1,8 +1,8 @@
-"""The shop's fulfilment orders and fulfilments: what is to be sent from where, and the parcels that were sent.
+"""The shop's fulfilment orders (what is to be sent, and from where) and its fulfilments (parcels that were sent).
 
-What belongs here: orders with both, `fulfillmentCreate` and `fulfillmentTrackingInfoUpdate` with what they
-refuse. What does not: orders (shop.py), GraphQL (execution.py). An order's fulfilment order is made when it is first
-asked for; the mutations are not idempotent, and each tells the buyer if it is asked to.
+What belongs here: orders with both, `fulfillmentCreate` and `fulfillmentTrackingInfoUpdate`, and what these refuse.
+What does not: orders (shop.py), GraphQL (execution.py). An order's fulfilment order is made when it is asked for first.
+The mutations are not idempotent, and each of them sends the buyer a mail if it is asked to.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ READY = ("OPEN", "IN_PROGRESS")
 
 
 class Fulfilments:
-    """orders: fulfilment orders by order id. made: fulfilments by order id. heard: mails to buyers, by order id."""
+    """orders: fulfilment orders by order id. made: fulfilments by order id. heard: how many mails the buyer got, by
+    order id."""
 
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
@@ -60,7 +61,7 @@ class Fulfilments:
         }
 
     def find_order(self, gid: str) -> Data | None:
-        """The order with what is to be sent of it and what was sent; None for the id of anything else."""
+        """The order with its fulfilment orders and fulfilments; None if the id is not an order's."""
         if gid not in self._orders.rows:
             return None
         return {
@@ -71,7 +72,7 @@ class Fulfilments:
         }
 
     def create(self, wanted: Data, now: datetime) -> Data:
-        """One fulfilment, or none at all and what is wrong with it."""
+        """fulfillmentCreate: one fulfilment, or none and the user errors."""
         rows: list[tuple[Data, int]] = []
         chosen: list[tuple[str, Data]] = []
         for part in wanted["lineItemsByFulfillmentOrder"]:
@@ -104,6 +105,7 @@ class Fulfilments:
         return {"fulfillment": made, "userErrors": []}
 
     def set_tracking(self, arguments: Data, now: datetime) -> Data:
+        """fulfillmentTrackingInfoUpdate: another carrier and number for a fulfilment, or the user errors."""
         for order_id, made in ((order_id, made) for order_id, every in self.made.items() for made in every):
             if made["id"] == arguments["fulfillmentId"]:
                 made["trackingInfo"] = _show_tracking(arguments["trackingInfoInput"])

@@ -15,8 +15,8 @@ RATES = {"EUR": "1", "CHF": "0.9437", "GBP": "0.8561", "JPY": "164.37", "USD": "
 
 
 class Line(NamedTuple):
-    """price: euro cents of one unit, in the shop's price basis. rate: of the tax, None for no tax line at all.
-    discounts: euro cents by name. removed: units that an edit took out again. duty: euro cents."""
+    """One line to sell. price: euro cents of one unit, in the shop's price basis. rate: of the tax, None for no tax
+    line at all. discounts: euro cents by name. removed: units that an edit took out again. duty: euro cents."""
 
     sku: str | None
     title: str
@@ -31,7 +31,7 @@ class Line(NamedTuple):
 
 
 class _Side:
-    """Amounts of one order in one currency; every amount is converted and rounded by itself, as Shopify does it."""
+    """The amounts of one order in one currency. Each amount is converted and rounded by itself, as Shopify does it."""
 
     def __init__(self, currency: str, included: bool) -> None:
         self.currency, self.included = currency, included
@@ -39,13 +39,16 @@ class _Side:
         self.total = Decimal(0)
 
     def of(self, cents: int) -> Decimal:
+        """Euro cents in this currency."""
         return (Decimal(cents) / 100 * Decimal(RATES[self.currency])).quantize(self.unit, ROUND_HALF_UP)
 
     def tax(self, net: Decimal, rate: str | None) -> Decimal:
+        """The tax in a price that includes it, or on top of one that does not."""
         share = Decimal(rate or 0)
         return (net * share / (1 + share if self.included else 1)).quantize(self.unit, ROUND_HALF_UP)
 
     def charge(self, price: Decimal, off: Decimal, tax: Decimal) -> None:
+        """Add a price less its discount to the total."""
         self.total += price - off + (0 if self.included else tax)
 
 
@@ -186,7 +189,7 @@ def make_order(
 
 
 def _build_removal(lines: list[Line], items: list[Data], bag: Any) -> Data:
-    """What an edit leaves behind: a refund that moves no money, with the worth of the removed units."""
+    """The refund that an edit leaves in Shopify: it moves no money and has the value of the removed units."""
     rows = []
     for line, item in zip(lines, items, strict=True):
         if line.removed:
@@ -210,6 +213,6 @@ def _build_removal(lines: list[Line], items: list[Data], bag: Any) -> Data:
 
 
 def write_amount(amount: Decimal) -> str:
-    """As Shopify writes decimals: at least one digit after the point, no more than needed."""
+    """A decimal as Shopify writes it: at least one digit after the point, and no needless zeros."""
     whole, _, fraction = f"{amount:f}".partition(".")
     return f"{whole}.{fraction.rstrip('0') or '0'}"

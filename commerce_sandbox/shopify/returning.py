@@ -1,9 +1,9 @@
-"""What happens to an order after it was paid: returns through their states, refunds from pending to done or failed.
+"""What happens to an order after it was paid: returns in their states, and refunds from pending to done or failed.
 
 What belongs here: Shopify's nodes of returns and refunds, made from the order they belong to, and their changes. What
 does not: which orders get one (demo.py, tests), answering queries (shop.py).
 
-Amounts are taken from the order's own bags, so that both currencies agree with what was sold.
+Amounts are taken from the order's own amounts (Shopify's money bags), so that both currencies agree with what was sold.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SIDES = ("shopMoney", "presentmentMoney")
 
 
 class Back(NamedTuple):
-    """Units of the order's line at `place` (0 is the first)."""
+    """So many units of one line of the order. place: the line's place, 0 for the first."""
 
     place: int
     quantity: int = 1
@@ -77,7 +77,7 @@ def make_refund(
 
 
 def settle(refund: Data, status: str = "SUCCESS") -> None:
-    """The refund's payment comes to its end."""
+    """Shopify's payment of the refund ends: with success, or failed."""
     for payment in refund["transactions"]:
         payment["status"] = status
     if status == "SUCCESS":
@@ -85,7 +85,7 @@ def settle(refund: Data, status: str = "SUCCESS") -> None:
 
 
 def make_return(order: Data, back: list[Back], *, number: int, created: str, status: str = "REQUESTED") -> Data:
-    """A return of these units. Its reverse fulfilment order follows from `dispose`."""
+    """A return of these units. Its reverse fulfilment order is made by `dispose`."""
     lines = []
     for place, units in enumerate(back, 1):
         item = order["lineItems"][units.place]
@@ -108,7 +108,7 @@ def make_return(order: Data, back: list[Back], *, number: int, created: str, sta
 
 
 def dispose(record: Data, units: list[tuple[int, str, int]], tracking: str = "") -> None:
-    """What became of the units that arrived: (place of the return's line, type, quantity)."""
+    """Record what became of the units that arrived: (place of the return's line, type of disposition, quantity)."""
     lines = [
         {"fulfillmentLineItem": {"id": record["returnLineItems"][place]["fulfillmentLineItem"]["id"]},
          "dispositions": [{"type": kind, "quantity": quantity}]}
@@ -123,7 +123,7 @@ def dispose(record: Data, units: list[tuple[int, str, int]], tracking: str = "")
 
 
 def add_exchange(record: Data, sku: str, quantity: int = 1) -> None:
-    """The buyer gets this instead."""
+    """Add what the buyer gets instead."""
     record["exchangeLineItems"].append({"quantity": quantity, "variantSku": sku})
 
 
@@ -153,7 +153,7 @@ def _build_shipping(order: Data, line: Data, number: int) -> Data:
 
 
 def _build_amounts(order: Data, charge: Data, quantity: int, share: Decimal, names: tuple[str, str]) -> Data:
-    """What a share of the charge is worth after its discounts, and the tax of it, under these names."""
+    """The value of a share of a charge after its discounts, and its tax, under these field names."""
     price = charge.get("originalUnitPriceSet") or charge["originalPriceSet"]
 
     def subtotal(side: str) -> Decimal:
@@ -171,7 +171,7 @@ def _read(bag: Data, side: str) -> Decimal:
 
 
 def _convert(order: Data, side: str, euros: Decimal) -> Decimal:
-    """An amount of the shop's currency in this side's, by the order's own rate."""
+    """An amount of the shop's currency in the currency of this side, by the order's own rate."""
     total = order["totalPriceSet"]
     return euros if side == SIDES[0] else euros * _read(total, side) / _read(total, SIDES[0])
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from .execution import Data, Refused, Rows
 
-LISTABLE = 25_000  # objects of one list that Shopify lets be paged through; the rest is silently not there
+LISTABLE = 25_000  # Shopify pages through so many objects of a list; the others are missing without an error
 _TERM = re.compile(r"(\w+):(>=|<=|>|<|)(?:'([^']*)'|(\S+))")
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "": operator.eq
@@ -22,16 +22,17 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def instant(moment: datetime) -> str:
-    """As Shopify writes times: whole seconds, UTC."""
+    """A time as Shopify writes it: UTC, whole seconds."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def number(gid: str) -> int:
+    """The number at the end of a global id."""
     return int(gid.rpartition("/")[2])
 
 
 def search(rows: Iterable[Data], query: str | None, fields: dict[str, Callable[[Data], Any]]) -> list[Data]:
-    """The rows that all terms match; `fields` gives the value that a term's name stands for."""
+    """The rows that all terms of a search match; `fields` maps the name in a term to the value of a row."""
     matching = list(rows)
     for name, compare, quoted, bare in _TERM.findall(query or ""):
         if name not in fields:
@@ -52,17 +53,18 @@ _SORTED = {"CREATED_AT": "createdAt", "UPDATED_AT": "updatedAt"}
 
 
 class Orders:
-    """Orders by id. `listable` as in `LISTABLE`."""
+    """Orders by id. `listable`: see `LISTABLE`."""
 
     def __init__(self) -> None:
         self.rows: dict[str, Data] = {}
         self.listable = LISTABLE
 
     def add(self, order: Data) -> None:
+        """Keep an order node as it is."""
         self.rows[order["id"]] = order
 
     def add_new(self, order: Data, now: datetime) -> Data:
-        """The order as placed now, with an id of its own."""
+        """Keep the order as if it was placed now, under a new id."""
         fresh = max((number(gid) for gid in self.rows), default=0) + 1
         order = {
             **order,
@@ -75,22 +77,23 @@ class Orders:
         return order
 
     def change(self, order_id: str, now: datetime, **fields: Any) -> Data:
-        """The order changed now. order_id: the number."""
+        """Change fields of the order, and its updatedAt. order_id: the number."""
         order = self.rows[f"gid://shopify/Order/{order_id}"]
         order.update(fields, updatedAt=instant(now))
         return order
 
     def add_refund(self, order_id: str, refund: Data, now: datetime) -> None:
-        """The order is refunded now, and its own sums follow."""
+        """Add a refund, and compute the order's sums anew."""
         order = self.rows[f"gid://shopify/Order/{order_id}"]
         self.change(order_id, now, refunds=[*order["refunds"], refund])
 
     def add_return(self, order_id: str, record: Data, now: datetime) -> None:
+        """Add a return to the order, which changes its updatedAt."""
         order = self.rows[f"gid://shopify/Order/{order_id}"]
         self.change(order_id, now, returns=[*order["returns"], record])
 
     def fields(self, now: datetime, all_history: bool) -> Data:
-        """Root fields of a query."""
+        """The root fields of a query. all_history: orders older than 60 days can be read as well."""
         oldest = "" if all_history else instant(now - timedelta(days=60))
 
         def visible_orders(query: str | None) -> list[Data]:

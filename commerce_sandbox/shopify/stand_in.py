@@ -41,9 +41,10 @@ _REFUSED_TOKEN = {"errors": "[API] Invalid API key or access token (unrecognized
 
 
 class ShopifyStandIn(StandIn):
-    """One shop. points, restore: the bucket and its refill per second (Plus by default: the demo shall not wait).
+    """One shop over HTTP. points: size of the bucket; restore: points that come back per second. The default is the
+    bucket of Shopify Plus, so that the demo does not wait.
 
-    Tests set `scopes`, `deprecated` (the header's text), `served` (the version answered as), `orders.listable`.
+    Tests set `scopes`, `deprecated` (the text of the header), `served` (the version in the answer), `orders.listable`.
     """
 
     def __init__(
@@ -61,19 +62,21 @@ class ShopifyStandIn(StandIn):
         self.fulfilments = Fulfilments(self.orders)
         self.points, self.restore = points, restore
         self.scopes, self.served, self.deprecated = SCOPES, VERSION, ""
-        self.valid_for = {static_token: datetime.max.replace(tzinfo=UTC)}  # token -> until when
+        self.valid_for = {static_token: datetime.max.replace(tzinfo=UTC)}  # token -> when it expires
         self._left, self._at = points, now()
 
     def add(self, order: Data) -> None:
+        """Keep an order node as it is."""
         with self.lock:
             self.orders.add(order)
 
     def add_new(self, order: Data, now: datetime) -> Data:
-        """Take the order as placed at `now`, under a fresh id."""
+        """Take the order as placed at `now`, under a new id."""
         with self.lock:
             return self.orders.add_new(order, now)
 
     def handle(self, call: Call) -> Reply:
+        """Answer one request: the token, a bulk file, or GraphQL."""
         if call.method == "GET" and (content := self.bulk.file(call.path)) is not None:
             return Reply(200, content, {"Content-Type": "application/jsonl"})
         if call.method != "POST":

@@ -1,4 +1,4 @@
-"""The shop's stock: items at locations, set by comparing first, each change at most once.
+"""The shop's stock: items at locations. A change compares first, and happens once for each idempotency key.
 
 What belongs here: inventory levels, `inventorySetQuantities` with its errors, idempotency. What does not: orders
 (shop.py), GraphQL (execution.py).
@@ -18,7 +18,8 @@ _TOO_MANY = 250
 
 
 class Stock:
-    """Variants and their quantities. `quantities`: (inventory item, location) numbers -> available."""
+    """Variants and their quantities. `quantities`: (number of the inventory item, number of the location) -> available
+    units."""
 
     def __init__(self, articles: list[Article] = CATALOGUE) -> None:
         self.locations = dict(LOCATIONS)
@@ -89,7 +90,8 @@ class Stock:
         }
 
     def set_quantities(self, wanted: Data, key: str | None) -> Data:
-        """All or nothing: with one error no quantity changes. A key that was answered before is answered the same."""
+        """inventorySetQuantities: all of the changes, or none if one is refused. A key that was answered before gets
+        the same answer."""
         if not key:
             raise Refused("The @idempotent directive is required for this mutation", "BAD_REQUEST",
                           ["inventorySetQuantities"])  # fmt: skip
