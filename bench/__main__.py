@@ -3,8 +3,10 @@
     python -m bench [--size 0.01] [NAME …]
 
 NAME: benchmarks to run (default: all). --size: a share of the full sizes, to try them out; figures of small runs mean
-nothing. A benchmark that needs what is not here (an Odoo, dlt) is skipped with a sentence. The exit code is 0 whatever
-the figures are: they are measured here, judged by people.
+nothing. A benchmark that needs an Odoo or a library that is not here is skipped with a sentence. The exit code is 0
+whatever the figures are: people judge them.
+
+What belongs here: the list of benchmarks and their output. What does not: what one measures (its own module).
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ BENCHMARKS = (
 
 
 def main() -> None:
+    """Run the named benchmarks, show each figure, and print the last line. Options: see the top of this module."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="benchmarks to run (default: all)")
     parser.add_argument("--size", type=float, default=1.0, help="share of the full sizes")

@@ -2,8 +2,10 @@
 
 **What is measured.** The sandbox's Shopify shop with 30 days of orders (the odd ones among them: edits, refunds, gift
 cards, unknown products) is pulled, staged and loaded into the Odoo stand-in over HTTP, as one backfill run does it.
-Then the same again. The figure is the number of calls of the second run that could write, told by their method; the
-baseline is the first run's.
+Then the same is done again. The figure is the number of calls of the second run that could write, which their method
+shows; the baseline is the number of the first run.
+
+What belongs here: counting these calls. What does not: the stand-ins (commerce_sandbox/), the flow itself (flows/).
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ channels:
 
 
 def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
+    """Measure, and return the figures. size: a share of the full size. tell: takes a sentence about the progress."""
     os.environ |= {"BENCH_PASSWORD": "admin", "BENCH_TOKEN": "shpat_sandbox"}
     now = datetime.now(UTC)
     days = max(int(DAYS * size), 2)

@@ -5,7 +5,7 @@ them out, the ledger in PostgreSQL, the sale orders as Odoo's client hands them 
 currency (12 currencies), the figures stored. Three orders are missing, one total is a cent off, and the proof must say
 so.
 
-**What is not.** The time that the channel and Odoo take to answer: both are in memory here, because it is theirs.
+**What is not.** The time that the channel and Odoo take to answer: it is not ours, so both are in memory here.
 The baseline is the bare comparison of the same orders, without the database and without the split by day and currency.
 """
 
@@ -37,6 +37,7 @@ MISSING = ("17", "18", "19")
 
 
 def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
+    """Measure, and return the figures. size: a share of the full size. tell: takes a sentence about the progress."""
     count = max(int(ORDERS * size), 100)
     tell(f"{count:,} orders are made up")
     orders = [_make_order(number, count) for number in range(count)]
@@ -118,7 +119,7 @@ class _Shop:
 
 
 class _Odoo:
-    """Odoo's answers to the proof's calls: external ids, fields, rows."""
+    """Odoo's answers to the calls of the proof: external ids, fields, rows."""
 
     who = Who(uid=2, lang="en_US", company_id=1)
 

@@ -24,13 +24,13 @@ MASTER_KEY_TEXT = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"  # the same, as 
 
 
 class Server:
-    """Gives one database after the other, each under the same name."""
+    """A server that gives one database after the other, always under the same name."""
 
     def __init__(self, url: str) -> None:
         self._url, self._name = url, f"commerce_bench_{os.getpid()}"
 
     def fresh(self) -> str:
-        """URL of an empty database with our schema; the one given before is gone."""
+        """The URL of an empty database with our schema. The database that was given before is dropped."""
         self._run(f"DROP DATABASE IF EXISTS {self._name} WITH (FORCE)", f"CREATE DATABASE {self._name}")
         url = urlunsplit(urlsplit(self._url)._replace(path=f"/{self._name}"))
         warehouse = Warehouse(url, MASTER_KEY)

@@ -5,11 +5,12 @@
 by page, the raw answer kept, orders and order lines written to the same PostgreSQL. Figure: orders per CPU-second.
 
 **Why it is fair.** All three ask the same server, a process of its own whose time counts for nobody, for the same pages
-and get the same bytes. Each runs alone, in a fresh process, with an empty database. Counted is user and system time of
-that process; imports and the creation of tables count for nobody, and PostgreSQL's own time is told beside and counted
-for none. All take two turns and the better one counts: a machine's other guests make a turn dearer, never cheaper. The
-baselines run on fewer orders: they cost the same per order from the first page to the last. Ours does more: it encrypts
-and compresses what it keeps, recognises what it has seen, and proves each order's total.
+and get the same bytes. Each runs alone, in a fresh process, with an empty database. The time that counts is the user
+and system time of that process, without imports and the creation of tables. PostgreSQL's own time is shown beside the
+figure and counts for none of them. All take two turns and the better turn counts, because other work on the machine
+makes a turn slower, never faster. The baselines run on fewer orders: they cost the same per order from the first page
+to the last. Ours does more: it encrypts and compresses what it keeps, recognises what it has seen, and proves each
+order's total.
 
 **Memory.** Peak resident memory of ours for 100,000 orders against 10,000: it must be flat (and below 300 MB).
 """
@@ -29,6 +30,7 @@ TURNS = (("pandas", BASELINE), ("dlt", BASELINE), ("ours", ORDERS), ("ours", FEW
 
 
 def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
+    """Measure, and return the figures. size: a share of the full size. tell: takes a sentence about the progress."""
     costs: dict[tuple[str, int], Cost] = {}
     with server() as database:
         for who, full in TURNS:

@@ -3,7 +3,7 @@
 `rest_api_source` posts the GraphQL query and follows `endCursor` with the cursor paginator; orders become a table and
 line items its child table (`max_table_nesting=1`: what lies deeper stays JSON in a column, the cheapest way dlt has).
 Rows are loaded by COPY from CSV where dlt can, its columns in its own types. It keeps no raw copy, encrypts nothing and
-leaves discounts and taxes as JSON, so it does less than the others; the ratio is that much to its favour.
+leaves discounts and taxes as JSON. So it does less work than the others, which makes its figure better.
 
     python -m bench.extract_dlt SHOP_URL DATABASE_URL COUNT
 """
@@ -23,8 +23,8 @@ from .measure import measured, report
 from .shop import PATH
 from .shop_orders import DAYS, START
 
-PAGE = 150  # as many as Shopify's points allow
-QUERY = "query Orders { orders { nodes { id } } }"  # the shop answers whole nodes whatever is asked
+PAGE = 150  # as many orders a page as Shopify's points allow
+QUERY = "query Orders { orders { nodes { id } } }"  # the shop answers with whole nodes, whatever fields are asked for
 
 
 def main(url: str, database: str, count: int) -> None:
@@ -64,7 +64,7 @@ def main(url: str, database: str, count: int) -> None:
         }
     )
     source.resources["orders"].add_limit(-(-count // PAGE))
-    # dlt insists on a host and a password; libpq takes the socket's folder, which stands in the URL's query.
+    # dlt wants a host and a password; libpq uses the folder of the socket, which is in the query of the URL.
     credentials = libpq_url(database).replace("@/", ":none@localhost/", 1)
     with tempfile.TemporaryDirectory() as folder:
         pipeline = dlt.pipeline(

@@ -25,7 +25,8 @@ channels:
 
 
 def main(url: str, database: str, count: int) -> None:
-    # Imports are not what is measured, and these are made where they are first needed.
+    """Pull and stage COUNT orders and print the cost as the last line."""
+    # The flows import these modules when they first need them; imports are not measured, so it is done before.
     import psycopg2.extras  # noqa: F401
     import pyarrow.pandas_compat  # noqa: F401
     import zstandard  # noqa: F401

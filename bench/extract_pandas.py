@@ -24,8 +24,8 @@ from .measure import measured, report
 from .shop import PATH
 from .shop_orders import DAYS, START
 
-PAGE = 150  # as many as Shopify's points allow
-QUERY = "query Orders { orders { nodes { id } } }"  # the shop answers whole nodes whatever is asked
+PAGE = 150  # as many orders a page as Shopify's points allow
+QUERY = "query Orders { orders { nodes { id } } }"  # the shop answers with whole nodes, whatever fields are asked for
 LIKE_OURS = (
     "DROP SCHEMA IF EXISTS pandas CASCADE",
     "CREATE SCHEMA pandas",
@@ -53,6 +53,7 @@ LINES = ["order_id", "position", "line_id", "kind", "sku", "title", "quantity", 
 
 
 def main(url: str, database: str, count: int) -> None:
+    """Load COUNT orders and print the cost as the last line."""
     engine = sqlalchemy.create_engine(database)
     with engine.begin() as connection:
         for statement in LIKE_OURS:
@@ -78,7 +79,7 @@ def main(url: str, database: str, count: int) -> None:
 
 
 def frames(nodes: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
-    """One page as rows of each table."""
+    """One page as one DataFrame per table."""
     raw = [json.dumps(node) for node in nodes]
     lines = pd.concat([product_lines(nodes), shipping_lines(nodes)], ignore_index=True)
     lines["position"] = lines.groupby("order_id").cumcount() + 1
@@ -121,7 +122,7 @@ def frames(nodes: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
 
 
 def product_lines(nodes: list[dict[str, Any]]) -> pd.DataFrame:
-    """Line items, each followed by its discounts as lines of their own."""
+    """Line items, each followed by its discounts as lines of their own; amounts in minor units."""
     path = ["lineItems", "nodes"]
     lines = pd.json_normalize(nodes, path, ["id"], meta_prefix="order_")
     taxes = pd.json_normalize(nodes, [*path, "taxLines"], [[*path, "id"]])
@@ -157,6 +158,7 @@ def product_lines(nodes: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def shipping_lines(nodes: list[dict[str, Any]]) -> pd.DataFrame:
+    """Shipping lines, each followed by its discounts; amounts in minor units."""
     path = ["shippingLines", "nodes"]
     lines = pd.json_normalize(nodes, path, ["id"], meta_prefix="order_")
     if lines.empty:

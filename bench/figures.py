@@ -14,8 +14,8 @@ import msgspec
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the result. value and baseline: in `unit`; ratio: value / baseline; target: what `judged` must be at
-    least (or at most). note: what else a reader should know; shown, but not in the last line."""
+    """One line of the result. value and baseline: in `unit`. ratio: value / baseline. target: what the `judged` one of
+    them must be at least (or at most). note: what a reader should know besides; shown, but not in the last line."""
 
     name: str
     value: float
@@ -37,7 +37,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Skipped(Exception):
-    """The benchmark needs something that is not here; the message says what."""
+    """The benchmark needs something that is not here; the message says what it needs."""
 
 
 def sentence(figure: Figure) -> str:

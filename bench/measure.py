@@ -4,7 +4,8 @@ What belongs here: the clocks, and running a contender in a fresh process. What 
 and the other benchmarks).
 
 CPU time, not wall time, because other work on the machine changes the latter. A contender's figure is user and system
-time of its own process and children, imports and schema excluded; PostgreSQL's is told beside it and counts for nobody.
+time of its own process and children, without imports and the creation of tables. PostgreSQL's time is shown beside it
+and counts for no contender.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ import msgspec
 
 from commerce_pipelines.warehouse.server.server import libpq_url
 
-# Set in some environments for an emulated processor; they make numpy slow, which would be unfair to the baselines.
+# Some environments set these for an emulated processor. They make numpy slow, which would be unfair to the baselines.
 _SLOW = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 
 class Cost(msgspec.Struct, kw_only=True):
-    """orders: how many were done. seconds: CPU. server_seconds: CPU of PostgreSQL. peak: bytes of resident memory."""
+    """What one turn cost. orders: how many were done. seconds: CPU. server_seconds: CPU of PostgreSQL. peak: bytes of
+    resident memory."""
 
     orders: int = 0
     seconds: float = 0.0
@@ -52,7 +54,7 @@ def measured(database: str = "") -> Iterator[Cost]:
 
 
 def contender(module: str, *arguments: Any) -> Cost:
-    """Run `python -m module arguments…` afresh; its last line is its Cost."""
+    """Run `python -m module arguments…` in a new process; the last line of its output is its Cost."""
     environment = {name: value for name, value in os.environ.items() if name not in _SLOW}
     command = [sys.executable, "-m", module, *map(str, arguments)]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
@@ -62,7 +64,7 @@ def contender(module: str, *arguments: Any) -> Cost:
 
 
 def report(cost: Cost) -> None:
-    """A contender's last line."""
+    """Print a Cost as the last line of a contender."""
     print(msgspec.json.encode(cost).decode())
 
 
@@ -82,7 +84,7 @@ def _find_postmaster(database: str) -> int:
 
 
 def server_seconds(postmaster: int) -> float:
-    """The same of a PostgreSQL server: its main process, the backends it has ended and those that live."""
+    """The same of a PostgreSQL server: its main process, the backends that have ended and those that live."""
     if not postmaster:
         return 0.0
     import psutil
@@ -100,7 +102,8 @@ def server_seconds(postmaster: int) -> float:
 
 
 def peak_memory() -> int:
-    """Bytes. Linux's ru_maxrss would count what the parent held before this program was started in its place."""
+    """Peak resident memory in bytes. On Linux from /proc: ru_maxrss also counts what the parent process held before it
+    started this program."""
     status = Path("/proc/self/status")
     if status.exists():
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))

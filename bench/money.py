@@ -3,12 +3,13 @@
 **What is measured.** 100,000 made-up orders in 12 currencies of none, two and three decimals: prices with and without
 tax, one or two rates, discounts of lines and of the whole order, some down to nothing, shipping at its own rate or the
 goods', gift wrap, tips. Each becomes a draft, its unit prices travel as text as they do to Odoo, and Odoo's own
-arithmetic, in floats, adds them up. Where prices contain the tax, that must be the order's total at once (an order of
-nothing may need the dust that odoo/sales/quotation_to_order.py adds); where the channel rounded tax per line on top, a
-visible line within the default tolerance may bridge the rest. An order that a rule refuses counts as off, too.
+arithmetic, in floats, adds them up. Where prices contain the tax, the sum must be the order's total (an order of
+0.00 may need the tiny amount that odoo/sales/quotation_to_order.py adds to a price). Where the channel put tax on top
+and rounded it per line, a line *Rounding difference* within the default tolerance may make up for the rest. An order
+that a rule refuses counts as off, too.
 
-**What is not.** Odoo itself: its arithmetic is the stand-in's, which the tests hold against Odoo 19. The baseline is
-the usual way: net unit prices rounded to the currency, an order's discount as a percentage of two decimals.
+**What is not.** A real Odoo: the stand-in computes, and the tests compare its arithmetic with Odoo 19. The baseline is
+the usual way: net unit prices rounded to the currency, and an order's discount as a percentage with two decimals.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ PLACED = datetime(2026, 11, 20, tzinfo=UTC)
 
 
 class Tally(msgspec.Struct, kw_only=True):
-    """Orders by how they fared. naive: those that the usual way gets wrong."""
+    """How many orders ended how. naive: those whose total the usual way gets wrong."""
 
     orders: int = 0
     off: int = 0
@@ -58,6 +59,7 @@ class Tally(msgspec.Struct, kw_only=True):
 
 
 def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
+    """Measure, and return the figures. size: a share of the full size. tell: takes a sentence about the progress."""
     count = max(int(ORDERS * size), 100)
     tell(f"{count:,} orders are made up and added up")
     tallied = tally(count)
@@ -76,6 +78,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
 
 
 def tally(count: int, seed: int = 19) -> Tally:
+    """Draw `count` orders and count how their totals end. seed: the same seed draws the same orders."""
     result = Tally()
     for order in orders(count, seed):
         result.orders += 1

@@ -1,4 +1,4 @@
-"""nemesis: ten minutes of blows against `commerce-pipelines dev`, then the proof.
+"""nemesis: `commerce-pipelines dev` is disturbed for ten minutes, then the orders are proved.
 
 **What is measured.** `dev` in a folder of its own, between the stand-ins of three marketplaces and of Odoo. Orders come
 in all the time. Every half minute a blow falls, chosen by a seed: SIGKILL of the daemon, the code server, the
@@ -10,7 +10,7 @@ hangs up.
 blows; it includes the ten seconds between two polls and the run. At the end the blows stop, and every paid order must
 be exactly one sale order of the same money: `nemesis_orders_wrong` counts those that are not.
 
-Also told: by how much the memory of daemon and code server and the database grew.
+The notes say by how much the memory of daemon and code server grew, and the database.
 
     python -m bench nemesis --size 1       ten minutes; --size 0.1 one minute
 """
@@ -49,7 +49,7 @@ BLOWS = (
     "kill daemon", "kill code server", "kill webserver", "kill run", "kill PostgreSQL", "kill dev", "end dev",
     "Odoo away", "Odoo's answers lost", "marketplace fails", "marketplace throttles", "marketplace hangs up",
 )  # fmt: skip
-# What tells a process of `dev` by its command line.
+# By what a process of `dev` is recognised in its command line.
 COMMANDS = {
     "daemon": "dagster._daemon",
     "code server": "api grpc",
@@ -59,14 +59,14 @@ COMMANDS = {
 
 
 class Blow(msgspec.Struct):
-    """What fell, and the seconds until work went on."""
+    """One blow: what was hit, and the seconds until work went on."""
 
     name: str
     seconds: float
 
 
 class Dev:
-    """`commerce-pipelines dev` in its own process, started again whenever it ends."""
+    """`commerce-pipelines dev` as a process of its own, which is started again whenever it ends."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.log = folder, folder / "dev.log"
@@ -94,7 +94,8 @@ class Dev:
             time.sleep(0.5)
 
     def find(self, command: str) -> list[int]:
-        """Processes of this folder whose command line holds `command`. The database's outlives `dev`."""
+        """Processes that work in this folder and whose command line holds `command`. That of the database goes on after
+        `dev` has ended."""
         processes = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
@@ -105,18 +106,20 @@ class Dev:
         return processes
 
     def find_runs(self) -> list[int]:
-        """Forked from the warm server, which the daemon started: they have its command line and a child's place."""
+        """Processes of runs: children of the warm process, with its command line, which the daemon started."""
         daemons = set(self.find(COMMANDS["daemon"]))
         return [pid for pid in _list_descendants(daemons) if pid not in daemons]
 
 
 class Nemesis:
+    """Deals the blows, and waits after each until work goes on."""
+
     def __init__(self, world: World, dev: Dev, rng: random.Random, tell: Callable[[str], None]) -> None:
         self.world, self.dev, self.rng, self.tell = world, dev, rng, tell
         self.blows: list[Blow] = []
 
     def strike(self, name: str) -> None:
-        """One blow, to its end, and the time until the next sale order."""
+        """Deal one blow, and wait for the next sale order after its end."""
         self.tell(f"{len(self.blows) + 1}. {name}")
         what, _, whom = name.partition(" ")
         if what == "end":
@@ -159,6 +162,7 @@ class Nemesis:
 
 
 def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
+    """Measure, and return the figures. size: a share of the full size. tell: takes a sentence about the progress."""
     seconds = MINUTES * 60 * size
     with _open_world() as (world, folder):
         dev = Dev(folder)
@@ -231,7 +235,7 @@ def _open_world() -> Iterator[tuple[World, Path]]:
 
 
 def _add_orders(world: World, stop: threading.Event) -> None:
-    """An order every few seconds, at eBay and Shopify in turn: Amazon allows one search in three minutes only."""
+    """Add an order every few seconds, at eBay and Shopify in turn: Amazon allows one search in three minutes only."""
     for turn in count():
         if stop.wait(ORDER_SECONDS):
             return
@@ -240,8 +244,8 @@ def _add_orders(world: World, stop: threading.Event) -> None:
 
 
 def _prove(folder: Path, since: date, tell: Callable[[str], None]) -> int:
-    """Orders since a day that are missing, surplus or of other money once everything is dealt with, or in five minutes.
-    Older orders of the demo's world do not count: no backfill has asked for them."""
+    """Orders since a day that are missing, surplus or of another amount: once everything is loaded, at the latest after
+    five minutes. Older orders of the demo's world do not count, because no backfill asks for them."""
     import json
 
     deadline = time.monotonic() + SETTLE_SECONDS

@@ -4,11 +4,11 @@
 run does), by the usual loop over odoorpc (odoo_loop.py), and by the same creates and confirms inside Odoo's own shell
 (odoo_shell.py). The figure is orders per second.
 
-**Why it is fair.** One server, one database, the same products and taxes; orders drawn from the same hat; contenders
-take turns, short ones and many, and the best turn of each counts: only wall time can be had across a network, and
-whatever else a machine does makes a turn slower, never quicker. Caches are warm for all. Ours does more than either:
-external ids of orders and lines, a search for what is there already, and each total compared with the channel's before
-it is confirmed.
+**Why it is fair.** All use one server, one database, the same products and taxes, and orders drawn in the same way.
+They take many short turns one after the other, and the best turn of each counts: over a network only wall time can be
+measured, and other work on the machine makes a turn slower, never faster. Caches are warm for all. Ours does more than
+the others: it writes external ids of orders and lines, searches for what is there already, and compares each total with
+the channel's before it confirms.
 
 Needs ODOO_URL, ODOO_DATABASE, ODOO_USERNAME and ODOO_PASSWORD of a database that may be filled, and for the second
 figure ODOO_SHELL (see odoo_shell.py). The orders stay in the database.
@@ -35,6 +35,7 @@ ORDERS, LOOP, TURNS, WARM = 800, 192, 8, 10
 
 
 def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
+    """Measure, and return the figures. size: a share of the full size. tell: takes a sentence about the progress."""
     client, settings, password = connected()
     scheme, host, port = settings.address
     odoo = odoorpc.ODOO(host, "jsonrpc+ssl" if scheme == "https" else "jsonrpc", port, timeout=600)
@@ -44,7 +45,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
     tell("products and customers are created")
     world = World(client, secrets.token_hex(4))
     first = world.orders(WARM)
-    ours(world, settings, first)  # what a run creates once: tax twins, pricelists
+    ours(world, settings, first)  # what a run creates only once: taxes that include the price, pricelists
     taxes = world.taxes_of(first[0])
     odoo_loop.load(odoo, world.orders(2), taxes, world.country)
     turn, looped = max(int(ORDERS * size) // TURNS, 2), max(int(LOOP * size) // TURNS, 2)
@@ -76,7 +77,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
 
 
 def ours(world: World, settings: OdooSettings, rows: list[Row]) -> float:
-    """Seconds of load_sales; every order must have become a confirmed one."""
+    """Seconds that load_sales takes for these drafts. Each of them must become a confirmed order."""
     drafts = world.drafts(rows)
     started = time.perf_counter()
     outcomes = list(load_sales(world.client, settings, drafts, ()))

@@ -1,7 +1,8 @@
 """Contender: the usual loop over odoorpc, one order after the other.
 
 Search the partner by e-mail, create it if there is none, search each product by its reference, create the order with
-its lines, confirm it. No external ids, no check of totals, no second try: run it twice and every order is there twice.
+its lines, confirm it. There are no external ids, no comparison of totals and no second try: after two runs every order
+is there twice.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from .odoo_orders import Row
 
 
 def load(odoo: odoorpc.ODOO, rows: list[Row], taxes: list[int], country: int) -> int:
-    """Load and confirm; returns how many orders were confirmed."""
+    """Load and confirm the orders; returns how many were confirmed."""
     partners, products, orders = odoo.env["res.partner"], odoo.env["product.product"], odoo.env["sale.order"]
     confirmed = 0
     for row in rows:

@@ -25,7 +25,7 @@ TAX = TaxKey("DE", 190_000, True, "domestic")
 
 
 class Row(NamedTuple):
-    """One order: lines are (default_code, quantity, euro cents of one unit); placed as Odoo writes it, in UTC."""
+    """One order. lines: (default_code, quantity, euro cents of one unit). placed: as Odoo writes it, in UTC."""
 
     number: str
     name: str
@@ -57,10 +57,11 @@ class World:
                                       "country_id": germany} for name, email, street in self._known])  # fmt: skip
 
     def orders(self, count: int) -> list[Row]:
-        """New orders; no two calls give the same."""
+        """So many new orders; each call gives others."""
         return [self._draw_order() for _ in range(count)]
 
     def drafts(self, rows: list[Row]) -> list[SaleDraft]:
+        """These orders as drafts, for load_sales."""
         return [self._draft(row) for row in rows]
 
     def taxes_of(self, row: Row) -> list[int]:

@@ -5,8 +5,8 @@ created together, confirmed together, committed; with `tracking_disable`, which 
 
 The records come out equal to ours: the channel's number as origin, its own name on each line, no salesperson, the day
 on which the order was placed and not that of its confirmation, deliveries due by that day. What Odoo computes to the
-same value in any case (addresses, warehouse, fiscal position) is left to Odoo, as one would in a shell. What only ours
-does is not asked: external ids, a search for what is there already, products by their reference, totals compared.
+same value in any case (addresses, warehouse, fiscal position) is left to Odoo, as one would in a shell. It does not do
+what only ours does: external ids, a search for what is there already, products by their reference, comparing totals.
 
 `ODOO_SHELL` is the command of a shell on the same database that reads Python from its standard input, for example
 `odoo-bin shell -c odoo.conf -d DATABASE --no-http`.

@@ -1,11 +1,11 @@
-"""A local Shopify shop in a process of its own, so that its CPU time counts for nobody and it keeps nobody waiting.
+"""A local Shopify shop in a process of its own, so that its CPU time counts for no contender and none has to wait.
 
 What belongs here: answering the Admin API's order list from orders that are bytes already. What does not: the orders
 (shop_orders.py), a stand-in that checks what it is asked (commerce_sandbox/shopify).
 
-One address, Admin GraphQL: the variables `first`, `after`, `query` (of created_at) and `sortKey` are honoured, the
-document is not executed: every client gets the same node. A query costs what Shopify would charge for ours; the bucket
-is always full.
+It answers the Admin GraphQL API. The variables `first`, `after`, `query` (of created_at) and `sortKey` are honoured.
+The query itself is not executed: every client gets the same nodes. A query costs the points that Shopify charges for
+ours, and the bucket is always full.
 
     python -m bench.shop COUNT      prints its URL, serves until its standard input closes
 """
@@ -46,7 +46,7 @@ def shop(count: int) -> Iterator[str]:
 
 
 def cost(first: int) -> int:
-    """Points of our order list: near the square root of its length, as Shopify's own answers are."""
+    """Points of our list of orders: near the square root of its length, as in Shopify's own answers."""
     return round(3 + 79.2 * first**0.5)
 
 
@@ -93,7 +93,7 @@ class Handler(BaseHTTPRequestHandler):
         return json.dumps({"data": {"shop": shop, "currentAppInstallation": app}}).encode()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Quiet: the benchmark's output is its own."""
+        """Log nothing: only the benchmark prints."""
 
 
 def _build_extensions(points: int) -> dict[str, Any]:

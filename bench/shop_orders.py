@@ -143,7 +143,7 @@ def _draw_line(draw: random.Random, rate: str) -> Line:
 
 
 def _complete(order: Data, draw: random.Random, lines: list[Line]) -> Data:
-    """The node with connections where Shopify has them, and what a general query asks for besides."""
+    """The node, with connections where Shopify has them and the fields that only a general query asks for."""
     total, zero = order["totalPriceSet"], order["totalTipReceivedSet"]
     for line, item in zip(lines, order["lineItems"], strict=True):
         product = draw.randrange(10**12, 10**13)

@@ -2,9 +2,9 @@
 
 **What is measured.** 12, 400 and 6,000 changed listings go through the outbox and the channel's own client
 over HTTP to the stand-in, which counts every call that the push causes: look-ups, documents up and down, repeated
-calls. The figure is the size whose ratio is worst. A first push of everything goes before: eBay tells the id of an
-offer for one SKU a call only, which is paid once per listing. The note tells what the first push and a reading of all
-took.
+calls. The figure is the size whose ratio is worst. Before that everything is pushed once, because eBay gives the id of
+an offer for one SKU a call, and needs that once for each listing. The note says how many calls the first push and a
+reading of all listings took.
 
 **The baseline** is arithmetic, from the vendors' batch sizes:
 
@@ -16,8 +16,8 @@ took.
   call of ReviseInventoryStatus. Which API a listing takes is not ours to choose.
 - Shopify: 250 item-location pairs a call of inventorySetQuantities, whatever the locations.
 
-Told apart and counted for neither side: calls for an access token, once an hour or so, and looks at a feed that is
-still at work: how many those are depends on how long Amazon takes (two minutes here).
+Two kinds of calls are shown apart and count for neither side: those for an access token (about one an hour), and looks
+at a feed that is still at work, whose number depends on how long Amazon takes (two minutes here).
 
 Sleeping moves a clock that both sides share, so that rate limits and feeds cost no time.
 """
@@ -58,7 +58,7 @@ from commerce_sandbox.shopify.stock import LOCATIONS, Stock
 from .database import MASTER_KEY_TEXT, server
 from .figures import Figure
 
-SIZES, LEAST = (12, 400, 6_000), (12, 30, 60)  # changed listings, and how few of them a small run has
+SIZES, LEAST = (12, 400, 6_000), (12, 30, 60)  # how many listings change, and how many of them in a small run
 FEW, FEED, STEPS = 20, 25_000, 6
 MANAGED, CLASSIC, PAIRS = 25, 4, 250
 FEEDS = "/feeds/2021-06-30/feeds"
@@ -77,7 +77,8 @@ channels:
 
 
 class Pushed(NamedTuple):
-    """One push: listings, calls it took, the fewest possible, calls told apart."""
+    """One push. listings: how many changed; calls: how many it took, how few are possible, and those that are shown
+    apart."""
 
     listings: int
     calls: int
@@ -102,6 +103,7 @@ class Clock:
 
 
 def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
+    """Measure, and return the figures. size: a share of the full size. tell: takes a sentence about the progress."""
     os.environ |= dict.fromkeys(SECRETS, "shpat_sandbox")
     sizes = [max(int(count * size), least) for count, least in zip(SIZES, LEAST, strict=True)]
     with server() as database, world(database.fresh(), sizes[-1]) as (connections, stand_ins):
@@ -135,7 +137,7 @@ def _build_figure(
 
 
 def pushed(connections: Connections, name: str, stand_in: StandIn, listings: Any) -> Pushed:
-    """Tell each listing one unit more than it shows."""
+    """Push one unit more than each listing shows. Raises AssertionError unless all pushes are accepted."""
     with connections.warehouse.transaction() as connection:
         shown = inventory.beliefs(connection, name).set_index("key")
     shown = shown["last_quantity"].fillna(shown["quantity"]).loc[listings["key"]].to_numpy("int64")
@@ -155,7 +157,7 @@ def pushed(connections: Connections, name: str, stand_in: StandIn, listings: Any
 
 
 def kind(call: Call) -> str:
-    """What of a call matters here."""
+    """What the count tells apart: `token`, `createFeed`, `getFeed`, else `other`."""
     if "token" in call.path:
         return "token"
     if call.path.startswith(FEEDS):
@@ -177,7 +179,7 @@ FEWEST: dict[str, Callable[[Any], int]] = {
 
 @contextmanager
 def world(database: str, count: int) -> Iterator[tuple[Connections, dict[str, StandIn]]]:
-    """Three accounts that offer `count` listings each, and their doors."""
+    """Three accounts that offer `count` listings each, with opened channels."""
     clock = Clock()
     articles = [Article(f"SKU-{number:05d}", f"Thing {number}", 1990, 100) for number in range(count)]
     with (
@@ -211,7 +213,7 @@ def world(database: str, count: int) -> Iterator[tuple[Connections, dict[str, St
 
 
 def _build_offer(at: int, article: Article, now: datetime) -> Offer:
-    """Offered in the first marketplace, two in three in others as well."""
+    """A listing in the first marketplace; two in three listings are in others as well."""
     places = tuple(place.id for place in PLACES[: 1 + at % 3])
     quantity = {"fulfillment_channel_code": "DEFAULT", "quantity": 5}
     long_ago = now - timedelta(days=90)

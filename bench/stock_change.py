@@ -1,11 +1,11 @@
 """stock_change_to_request_p95: from a change of stock in Odoo to the request that tells a channel, on the demo.
 
 **What is measured.** The demo as `make demo` runs it, with its stand-ins, Dagster's daemon and sensors, and nobody
-buying. A user of Odoo counts products, over Odoo's own API, at random moments that do not wait for what came of the
-count before, so that some fall into a run that is working already. The clock starts when Odoo has answered, which is
-its commit, and stops for each channel when its stand-in has taken the request with the new figure: three times per
-change. Wall time, of everything: on a machine that does other work as well the figure says little. Each listing must
-end at exactly the figure that was decided for it.
+buying. A user of Odoo counts products, over Odoo's own API, at random moments. The moments do not depend on the course
+of the counts before, so some counts come while a run is at work. The clock starts when Odoo has answered, which is its
+commit, and stops for each channel when its stand-in has taken the request with the new figure: three times per change.
+The figure is wall time: on a machine that does other work as well it says little. Each listing must end at exactly the
+figure that was decided for it.
 
 **The baseline** is the median of the same times.
 
@@ -34,7 +34,7 @@ from commerce_sandbox.world import LANES, WAREHOUSE
 
 from .figures import Figure
 
-CHANGES, APART, LATEST = 24, (6.0, 18.0), 180.0  # seconds between two, and until a figure must have arrived
+CHANGES, APART, LATEST = 24, (6.0, 18.0), 180.0  # seconds between two changes, and until a figure must have arrived
 WATCH = 0.05
 
 
@@ -45,6 +45,7 @@ class Times(msgspec.Struct):
 
 
 def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
+    """Measure, and return the figures. size: a share of the full size. tell: takes a sentence about the progress."""
     count = max(round(CHANGES * size), 2)
     load, times = os.getloadavg()[0], _run_demo(count, tell)
     every = sorted(seconds for change in times for seconds in change.values())
@@ -66,7 +67,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
 
 
 def _run_demo(count: int, tell: Callable[[str], None]) -> list[dict[str, float]]:
-    """The demo in a process and a folder of its own; nothing of it is left."""
+    """Run the demo in a process and a folder of its own, which is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="commerce-bench-") as folder:
         command = [sys.executable, "-m", "bench.stock_change", str(count), str(_find_free_port())]
         paths = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", ""))))
@@ -100,7 +101,7 @@ def main(count: int, port: int) -> None:
 
 
 def changes(world: Any, connections: Any, count: int) -> list[dict[str, float]]:
-    """Count products, and watch the channels for what becomes of each count."""
+    """Count products one after the other, and measure when each channel's stand-in has the new figure."""
     rng, skus = random.Random(count), offered(connections)
     places = connections.odoo.call(
         "stock.warehouse", "search_read", domain=[["code", "=", "WH"]], fields=["lot_stock_id"], load=None
@@ -138,7 +139,7 @@ def changes(world: Any, connections: Any, count: int) -> list[dict[str, float]]:
 
 
 def settled(world: Any, connections: Any) -> None:
-    """Every listing that was changed shows what was decided for it."""
+    """Every listing that was changed shows the figure that was decided for it. Raises SystemExit if not."""
     with connections.warehouse.transaction() as connection, connection.cursor() as cursor:
         cursor.execute("SELECT channel, sku, target FROM commerce.inventory_targets WHERE target > 250")
         wrong = [row for row in cursor.fetchall() if shown(world, row[1])[row[0]] != row[2]]

@@ -1,9 +1,9 @@
-"""stock_decide_50k, stock_changes_12_of_50k: what 150,000 listings shall show, and what of that must be told.
+"""stock_decide_50k, stock_changes_12_of_50k: what 150,000 listings shall show, and which of them have to be pushed.
 
 **What is measured.** 50,000 products in two warehouses, offered on three channels: from the stock snapshot to each
 listing's target (`availability.feeds`, `decide`) and to the difference with what the channel shows
 (`push_plan.difference`, `figures`), for all three. CPU-seconds and peak memory of a fresh process; imports and
-made-up data excluded from the seconds. Then 12 products change, and each channel must be told exactly 12 figures.
+made-up data excluded from the seconds. Then 12 products change, and each channel must get exactly 12 figures.
 
 **The baseline** is the usual loop over the same listings in the same process: a dictionary of stock, the rule of free
 units, reserve, share, cap and threshold in Decimal, one listing after the other, then a comparison with the old figure.
@@ -30,6 +30,7 @@ RESERVE, SHARE, CAP, END_BELOW = 2, Decimal(95), 40, 3
 
 
 def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
+    """Measure, and return the figures. size: a share of the full size. tell: takes a sentence about the progress."""
     count = max(int(PRODUCTS * size), 100)
     tell(f"{count:,} products on {len(CHANNELS)} channels")
     cost = contender("bench.stock_decide", count)
@@ -92,7 +93,8 @@ def main(count: int) -> None:
 
 
 def stock_of(count: int) -> Any:
-    """A snapshot as odoo/inventory/stock.py gives it: two warehouses, three in ten products sold out in one."""
+    """A snapshot as odoo/inventory/stock.py gives it: two warehouses; three in ten products are sold out in one of
+    them."""
     import pandas as pd
 
     from commerce_pipelines.domain.inventory.availability import STOCK_COLUMNS
@@ -107,6 +109,7 @@ def stock_of(count: int) -> Any:
 
 
 def listings_of(channel: str, count: int) -> Any:
+    """The listings of one channel as a DataFrame: one for each product, in a random order."""
     import pandas as pd
 
     skus = [f"SKU-{number:06d}" for number in range(1, count + 1)]
@@ -116,7 +119,7 @@ def listings_of(channel: str, count: int) -> Any:
 
 
 def loop(stock: Any, listings: Any) -> float:
-    """CPU-seconds of the usual way."""
+    """CPU-seconds that the usual loop takes."""
     rows = list(zip(stock["code"], stock["free"], strict=True))
     started = cpu_seconds()
     free: dict[str, Decimal] = {}

@@ -1,17 +1,17 @@
 """stock_read_vs_fastest: one snapshot of the stock in a real Odoo 19.
 
-**What is compared.** `odoo.stock.read_stock` as every look at the stock does it (product codes known from the look
-before, no product written since), against the fastest way to read records: `stock.quant` in one `search_read` with
+**What is compared.** `odoo.inventory.stock.read_stock` as every look at the stock does it (product codes known from the
+look before, no product written since), against the fastest way to read records: `stock.quant` in one `search_read` with
 `load=None`, over the same client. Ours also reads what was promised and what is on its way, warehouses, kits and
-whether anything changed among the products, and sums it up per product and warehouse. Both take turns, the best turn
-of each counts.
+whether anything changed among the products, and sums it up per product and warehouse. Both take turns, and the best
+turn of each counts.
 
-Ours has quants gathered into columns by PostgreSQL (`reading.columns`), which costs Odoo far less than records do; what
-that call alone takes is told in the note, so that the share of all the rest can be seen.
+Ours lets PostgreSQL gather the quants into columns (`search_read.columns`), which costs Odoo far less than records do.
+The note says what that call alone takes.
 
 Needs ODOO_URL, ODOO_DATABASE, ODOO_USERNAME and ODOO_PASSWORD of a database that may be filled: products with stock are
-created until there are 50,000, which takes Odoo some minutes the first time; ODOO_BENCH_PRODUCTS says another number,
-but then the fixed cost of ours, six small calls, weighs more than it will.
+created until there are 50,000, which takes Odoo some minutes the first time; ODOO_BENCH_PRODUCTS sets another number;
+with fewer products the fixed cost of ours, six small calls, weighs more than in a real shop.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ PRODUCTS, TURNS, AT_ONCE = 50_000, 7, 1_000
 
 
 def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
+    """Measure, and return the figures. size: a share of the full size. tell: takes a sentence about the progress."""
     from datetime import UTC, datetime
 
     from commerce_pipelines.odoo.inventory.stock import OVERLAP, Catalogue, read_stock
@@ -45,7 +46,9 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
     started = time.perf_counter()
     stock = read_stock(client)
     first = time.perf_counter() - started
-    catalogue = Catalogue(stock.codes, datetime.now(UTC) + OVERLAP)  # as if `fill` had been long ago
+    catalogue = Catalogue(
+        stock.codes, datetime.now(UTC) + OVERLAP
+    )  # so that no product counts as changed since the look before
     reads, singles, bare = [], [], []
     for _ in range(TURNS):
         singles.append(seconds(lambda: single(client, lots)))
@@ -66,7 +69,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
 
 
 def single(client: Client, lots: list[int]) -> Any:
-    """The quickest way to records."""
+    """The quants of these locations as records, in the fastest way."""
     return client.call(
         "stock.quant", "search_read", domain=[["location_id", "child_of", lots]],
         fields=["product_id", "quantity", "reserved_quantity"], load=None,
@@ -74,12 +77,14 @@ def single(client: Client, lots: list[int]) -> Any:
 
 
 def gathered(client: Client, lots: list[int]) -> Any:
+    """The same quants as columns, which PostgreSQL gathers."""
     return columns(
         client, "stock.quant", [["location_id", "child_of", lots]], ("product_id", "quantity", "reserved_quantity")
     )
 
 
 def seconds(work: Callable[[], object]) -> float:
+    """Wall seconds that the work takes."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
@@ -95,7 +100,7 @@ def fill(client: Client, lot: int, wanted: int, tell: Callable[[str], None]) -> 
         values = [{"name": f"Stocked {have + at}", "default_code": f"STOCK-{have + at}-{os.getpid()}", "type": "consu",
                    "is_storable": True} for at in range(count)]  # fmt: skip
         ids = client.call("product.product", "create", context={"tracking_disable": True}, vals_list=values)
-        # Quantities as such: an inventory adjustment would make a stock move of each, and take ten times as long.
+        # Plain quantities: an inventory adjustment would make a stock move for each, and take ten times as long.
         quants = [{"product_id": product, "location_id": lot, "quantity": 1 + product % 40} for product in ids]
         client.call("stock.quant", "create", vals_list=quants)
         have += count
