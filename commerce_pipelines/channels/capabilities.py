@@ -129,6 +129,11 @@ class Source(Protocol[R]):
 
 
 class Orders(Source[Order], Protocol):
+    def subjects(self, raw: bytes) -> tuple[str, ...]:
+        """Every subject that an answer about this order, its returns or its refunds may be filed under, written as in
+        `Head`: a marketplace leaves the buyer's address or name out of later answers. Raises RecordError as `head`."""
+        ...
+
     def totals(self, window: Window) -> Iterator[OrderTotal]:
         """Ids and money of the orders placed within the window, read now, as cheaply as the API allows."""
         ...

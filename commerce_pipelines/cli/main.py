@@ -29,6 +29,7 @@ from .backfill import backfill
 from .channels import NO_CHANNEL, channels
 from .inventory import inventory
 from .orders import exceptions, plan, trace
+from .privacy import erase, export
 from .pull import pull
 from .report import report
 from .shipments import shipments
@@ -79,7 +80,9 @@ def main(context: click.Context, verbose: bool, quiet: bool) -> None:
     load_dotenv(".env")
 
 
-for _command in (access, backfill, pull, channels, plan, trace, exceptions, inventory, report, shipments):
+for _command in (
+    access, backfill, pull, channels, plan, trace, exceptions, inventory, report, shipments, erase, export,
+):  # fmt: skip
     main.add_command(_command)
 
 

@@ -34,7 +34,22 @@ def odoo_writer(connections: Connections, name: str) -> Iterator[OdooClient]:
 
     Raises what `may_write_odoo` raises.
     """
-    odoo = connections.settings.odoo
-    with connections.warehouse.lock(f"odoo {odoo.url.rstrip('/')} {odoo.database}", wait=True):
+    with _wait_for_turn(connections):
         may_write_odoo(connections, name)
         yield connections.odoo_of(name)
+
+
+@contextmanager
+def odoo_writer_of_all(connections: Connections) -> Iterator[OdooClient]:
+    """The client to write with on behalf of no channel, once every channel may write to this Odoo."""
+    with _wait_for_turn(connections):
+        for channel in connections.settings.channels:
+            may_write_odoo(connections, channel.name)
+        yield connections.odoo
+
+
+@contextmanager
+def _wait_for_turn(connections: Connections) -> Iterator[None]:
+    odoo = connections.settings.odoo
+    with connections.warehouse.lock(f"odoo {odoo.url.rstrip('/')} {odoo.database}", wait=True):
+        yield

@@ -22,6 +22,7 @@ from ..channels.registry import settings_types
 from ..channels.settings import ChannelSettings
 from ..core.errors import SettingsError
 from ..core.section import Secret, Section
+from ..domain.privacy.policy import PrivacyPolicy
 from ..domain.vat.decision import VatPolicy
 from ..odoo.rpc.settings import OdooSettings
 from . import mistakes
@@ -49,6 +50,7 @@ class Settings(Section, kw_only=True, frozen=True):
     odoo: OdooSettings
     channels: tuple[ChannelSettings, ...] = ()
     vat: VatPolicy = VatPolicy()
+    privacy: PrivacyPolicy = PrivacyPolicy()
     alerts: Alerts = Alerts()
     listen: Listen | None = None
     owner: str = "team:commerce"

@@ -66,6 +66,10 @@ class FakeChannel(Channel, Orders):
                     currency=order.currency, total=order.total,
                 )  # fmt: skip
 
+    def subjects(self, raw: bytes) -> tuple[str, ...]:
+        top = self.head(raw)
+        return tuple(dict.fromkeys((top.subject, f"order:{top.record_id}")))
+
     def head(self, raw: bytes) -> Head:
         order = json.loads(raw)
         return Head(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from . import accounting, base, contacts, invoices, packages, products, returning, sales, stock
+from . import accounting, attached, base, contacts, invoices, packages, products, returning, sales, stock
 from .base import company_of
 from .countries import COUNTRIES, EUROPEAN_UNION, STATES
 from .orm import Database, Env, Row, hook, method
@@ -17,7 +17,7 @@ from .records import assign_xmlid, create
 from .schema import Model
 
 MODELS: tuple[Model, ...] = (
-    *base.MODELS, *contacts.MODELS, *accounting.MODELS, *products.MODELS, *stock.MODELS, *packages.MODELS,
+    *base.MODELS, *contacts.MODELS, *attached.MODELS, *accounting.MODELS, *products.MODELS, *stock.MODELS, *packages.MODELS,
     *sales.MODELS, *invoices.MODELS, *returning.MODELS,
 )  # fmt: skip
 ROBOT, ADMIN = 1, 2  # users

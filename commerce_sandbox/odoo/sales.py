@@ -225,6 +225,7 @@ MODELS = (
         "currency_id": many2one("res.currency", compute=_find_currency),
         "currency_rate": number(default=1.0),
         "note": text(),
+        "signed_by": char(copy=False),
         "order_line": one2many("sale.order.line", "order_id", label="Order Lines"),
         "amount_untaxed": monetary(compute=_build_amount_field(0)),
         "amount_tax": monetary(compute=_build_amount_field(1)),

@@ -29,7 +29,7 @@ def find_by_email(client: OdooClient, emails: Iterable[str], own: Iterable[int])
 
     A contact replaces the company that it belongs to: both are one customer, and the contact says who ordered.
     """
-    domain = _match_emails(emails)
+    domain = match_emails(emails)
     if not domain:
         return {}
     rows = client.call(
@@ -45,7 +45,7 @@ def find_by_email(client: OdooClient, emails: Iterable[str], own: Iterable[int])
     return {email: _drop_parents(candidates) for email, candidates in by_email.items()}
 
 
-def _match_emails(emails: Iterable[str]) -> list[Term]:
+def match_emails(emails: Iterable[str]) -> list[Term]:
     """A domain that finds these addresses in the spellings that Odoo may hold: the part after the @ in its own letters
     or as IDNA; the part before it in any case if it is not ASCII, because Odoo stores such a part as it was typed."""
     spellings = sorted(spelling for email in set(emails) for spelling in email_spellings(email))

@@ -76,7 +76,11 @@ class Vault:
     def lineage(self, connection: Connection, subject: str) -> list[bytes]:
         """All ids that a subject ever had here, oldest first: the first id, and an heir for each time the subject was
         forgotten."""
-        ids, current = [], self.subject_id(subject)
+        return self.lineage_of(connection, self.subject_id(subject))
+
+    def lineage_of(self, connection: Connection, subject_id: bytes) -> list[bytes]:
+        """The ids that followed a subject's id, itself included; none for an id that has no row."""
+        ids, current = [], subject_id
         while current in (keys := _select(connection, [current])):
             ids.append(current)
             wrapped = keys[current]

@@ -38,6 +38,7 @@ OPTIONS = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_wal_size": "512MB",
+    "wal_recycle": "off",  # a file of the log that is used again keeps what it held, destroyed keys too
     "random_page_cost": "1.1",
     "timezone": "UTC",
     "log_timezone": "UTC",

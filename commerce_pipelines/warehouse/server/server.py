@@ -173,6 +173,12 @@ def _start_server(data: Path, log: Path, url: str) -> None:
             cursor.execute("SELECT FROM pg_database WHERE datname = 'commerce'")
             if cursor.fetchone() is None:
                 cursor.execute(f"CREATE DATABASE commerce OWNER {ROLE}")
+            cursor.execute(f"GRANT pg_checkpoint TO {ROLE}")  # an erasure ends with both
+    inside = url.replace(f"://{ROLE}@/commerce?", "://postgres@/commerce?")
+    with closing(psycopg2.connect(libpq_url(inside), connect_timeout=60)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f"GRANT EXECUTE ON FUNCTION pg_switch_wal() TO {ROLE}")
 
 
 def _is_settled(data: Path, url: str) -> bool:

@@ -123,7 +123,7 @@ class Warehouse:
         import psycopg2
 
         try:
-            with closing(self._connect()) as connection:
+            with closing(self.connect()) as connection:
                 connection.autocommit = True
                 with connection.cursor() as cursor:
                     verb = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
@@ -180,13 +180,14 @@ class Warehouse:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         engine = sqlalchemy.create_engine(
-            "postgresql+psycopg2://", creator=self._connect, poolclass=sqlalchemy.NullPool, hide_parameters=True
+            "postgresql+psycopg2://", creator=self.connect, poolclass=sqlalchemy.NullPool, hide_parameters=True
         )
         with engine.begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
-    def _connect(self) -> Connection:
+    def connect(self) -> Connection:
+        """A new connection, which its caller closes: for commands that no transaction may hold."""
         import psycopg2
 
         try:
@@ -210,7 +211,7 @@ class Warehouse:
             with self._guard:
                 connection = self._spare.pop() if self._spare else None
             if connection is None:
-                return self._connect()
+                return self.connect()
             if not _is_ended(connection):
                 return connection
             connection.close()

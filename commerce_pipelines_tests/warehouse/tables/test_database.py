@@ -116,7 +116,7 @@ def _terminate(warehouse: Warehouse, pid: int) -> None:
 def test_a_lock_is_free_when_its_block_ends_even_if_the_server_hears_of_the_close_late(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connect, open_ones = warehouse._connect, []
+    connect, open_ones = warehouse.connect, []
 
     class Lingering:
         """A connection whose end the server has not noticed yet."""
@@ -131,7 +131,7 @@ def test_a_lock_is_free_when_its_block_ends_even_if_the_server_hears_of_the_clos
         def __getattr__(self, name: str) -> object:
             return getattr(self.connection, name)
 
-    monkeypatch.setattr(warehouse, "_connect", Lingering)
+    monkeypatch.setattr(warehouse, "connect", Lingering)
     for _ in range(2):
         with warehouse.lock("once", wait=False) as held:
             assert held

@@ -108,6 +108,9 @@ class AmazonOrders(Orders):
     def head(self, raw: bytes) -> Head:
         return translate.head(raw)
 
+    def subjects(self, raw: bytes) -> tuple[str, ...]:
+        return translate.subjects(raw)
+
     def translate(self, raw: bytes) -> Order:
         return translate.translate(raw, self._api.name, self._settings.prices_include_tax)
 

@@ -48,6 +48,12 @@ def head(raw: bytes) -> Head:
     )
 
 
+def subjects(raw: bytes) -> tuple[str, ...]:
+    """Amazon removes the address with time; refunds name the order alone."""
+    top = head(raw)
+    return tuple(dict.fromkeys((top.subject, f"order:{top.record_id}")))
+
+
 def translate(raw: bytes, channel: str, prices_include_tax: bool | None = None) -> Order:
     """One order. prices_include_tax: the setting, for orders whose amounts do not show it; None: the marketplace's.
 

@@ -54,6 +54,9 @@ class EbayOrders(Orders):
     def head(self, raw: bytes) -> Head:
         return translate.head(raw)
 
+    def subjects(self, raw: bytes) -> tuple[str, ...]:
+        return translate.subjects(raw)
+
     def translate(self, raw: bytes) -> Order:
         settings = self._settings
         return translate.translate(raw, settings.name, settings.marketplace, settings.prices_include_tax)

@@ -21,6 +21,12 @@ def head(raw: bytes) -> Head:
     return trading_translate.head(raw) if is_xml(raw) else rest_translate.head(raw)
 
 
+def subjects(raw: bytes) -> tuple[str, ...]:
+    """The user name, and the order itself for answers without one. Raises RecordError(`bad_payload`)."""
+    top = head(raw)
+    return tuple(dict.fromkeys((top.subject, f"order:{top.record_id}")))
+
+
 def translate(raw: bytes, channel: str, home: str, prices_include_tax: bool | None = None) -> Order:
     """One order. home: the account's marketplace, for what the order does not state. prices_include_tax: the setting;
     None: as usual in the marketplace.

@@ -231,6 +231,13 @@ def head(raw: bytes) -> Head:
     return order_head(decode_record(_heads, raw, "order"))
 
 
+def subjects(raw: bytes) -> tuple[str, ...]:
+    """E-mail, account and the order itself: a buyer can have either removed."""
+    node = decode_record(_heads, raw, "order")
+    known = [(node.email, node.customer), (None, node.customer), (None, None)]
+    return tuple(dict.fromkeys(subject_of(node.id, email, customer) for email, customer in known))
+
+
 def order_head(node: HeadFields) -> Head:
     """The subject of an order whose buyer left neither e-mail nor account is the order itself."""
     return Head(

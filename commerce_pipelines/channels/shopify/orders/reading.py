@@ -172,6 +172,9 @@ class ShopifyOrders(Orders):
     def head(self, raw: bytes) -> Head:
         return payloads.head(raw)
 
+    def subjects(self, raw: bytes) -> tuple[str, ...]:
+        return payloads.subjects(raw)
+
     def translate(self, raw: bytes) -> Order:
         return translate(
             payloads.order(raw),

@@ -1,0 +1,170 @@
+"""Erasing a person: in Odoo first, then the keys, so that what failed halfway is found and finished later.
+
+    ask ──▶ on record ──▶ open deliveries, drafts, orders not in Odoo? ──yes──▶ waits, tried daily
+                                     │ no
+                                     ▼
+             contacts in Odoo anonymous ──▶ keys destroyed, buried ──▶ table of keys rewritten ──▶ certificate
+
+What belongs here: these steps in this order. What does not: who the person is (person.py), what may go
+(domain/privacy/erasure.py).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from ...core.errors import PermanentError
+from ...domain.privacy.erasure import Decision, Kept, Waiting, decide
+from ...odoo.privacy.anonymising import Cleared, anonymise
+from ...odoo.privacy.contacts import Holdings, read_holdings
+from ...resources.connections import Connections
+from ..odoo_writer import odoo_writer_of_all
+from .person import Identity, Person, find_person, search
+
+if TYPE_CHECKING:
+    from ...warehouse.privacy.erasures import Erasure
+
+_NO_PERSON = PermanentError(
+    "Nothing is known of this person: no landed answer, no order and no contact in Odoo. Check the spelling, or name "
+    "one of their orders."
+)
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What an erasure would do. orders: by channel, how many."""
+
+    person: Person
+    holdings: Holdings
+    decision: Decision
+    orders: dict[str, int]
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """number: of the request. certificate: without personal data; for a waiting request, why it waits."""
+
+    number: int
+    done: bool
+    certificate: dict[str, Any]
+
+
+def plan(connections: Connections, identity: Identity) -> Plan:
+    """Find the person and decide. Writes nothing. Raises PermanentError for a person of whom nothing is known."""
+    planned = _plan(connections, find_person(connections, identity))
+    if not (planned.person.records or planned.person.contacts):
+        raise _NO_PERSON
+    return planned
+
+
+def erase(connections: Connections, planned: Plan, asked_by: str) -> Result:
+    """Put the request on record and carry it out, or let it wait. Raises what Odoo's calls raise; the request stays on
+    record then, and the daily pass goes on with it."""
+    from ...warehouse.privacy import erasures
+
+    person = planned.person
+    with connections.warehouse.transaction() as connection:
+        number = erasures.ask(
+            connection, asked_by, {subject.hex() for subject in person.subjects}, person.contacts,
+            connections.instruments.now(),
+        )  # fmt: skip
+    return _carry_out(connections, number, planned)
+
+
+def resume(connections: Connections) -> list[Result]:
+    """Go on with what waits, and with contacts whose invoices need not be kept any longer."""
+    from ...warehouse.privacy import erasures
+
+    today = _read_today(connections)
+    with connections.warehouse.transaction() as connection:
+        rows = erasures.read(connection)
+    due = [row for row in rows if row.state == "waiting" or _is_over(row, today)]
+    return [_resume_one(connections, row) for row in due]
+
+
+def _resume_one(connections: Connections, row: Erasure) -> Result:
+    """An expired contact is looked at alone, because its person may have bought again since."""
+    if row.state == "done":
+        known = _make_person(connections, row)
+        return _carry_out(connections, row.id, _plan(connections, known))
+    person = search(connections, map(bytes.fromhex, row.subjects), contacts=row.partners)
+    return _carry_out(connections, row.id, _plan(connections, person))
+
+
+def _make_person(connections: Connections, row: Erasure) -> Person:
+    kept = {int(reason["partner_id"]) for reason in row.certificate.get("kept", [])}
+    return Person(subjects=set(), emails=set(), orders=set(), records=set(), contacts=kept, sales=set())
+
+
+def _is_over(row: Erasure, today: date) -> bool:
+    return any(date.fromisoformat(reason["until"]) < today for reason in row.certificate.get("kept", []))
+
+
+def _plan(connections: Connections, person: Person) -> Plan:
+    from ...warehouse.privacy import subjects
+
+    holdings = read_holdings(connections.odoo, person.contacts)
+    today, years = _read_today(connections), connections.settings.privacy.invoice_years
+    decision = decide(holdings.contacts, holdings.transfers, holdings.invoices, years, today)
+    with connections.warehouse.transaction() as connection:
+        unloaded = subjects.open_orders(connection, person.orders)
+    waiting = [
+        Waiting(
+            "order_open", f"Order {order.record_id} of {order.channel} is paid and not in Odoo.",
+            f"Look at `commerce-pipelines exceptions list {order.channel}`; the erasure goes on once it is there, or "
+            "cancelled.",
+        )
+        for order in unloaded
+    ]  # fmt: skip
+    orders: dict[str, int] = {}
+    for order in person.orders:
+        orders[order.channel] = orders.get(order.channel, 0) + 1
+    decision = msgspec.structs.replace(decision, waiting=(*decision.waiting, *waiting))
+    return Plan(person=person, holdings=holdings, decision=decision, orders=dict(sorted(orders.items())))
+
+
+def _carry_out(connections: Connections, number: int, planned: Plan) -> Result:
+    from ...warehouse.privacy import erasures, subjects
+
+    decision, person = planned.decision, planned.person
+    waiting = [msgspec.to_builtins(reason) for reason in decision.waiting]
+    if waiting:
+        certificate: dict[str, Any] = {"waits": waiting}
+    else:
+        with odoo_writer_of_all(connections) as client:
+            cleared = anonymise(client, decision.anonymise, decision.kept, planned.holdings)
+        with connections.warehouse.transaction() as connection:
+            keys = subjects.forget(connection, person.subjects, person.contacts)
+        scrubbed = subjects.scrub(connections.warehouse)
+        certificate = _build_certificate(planned, cleared, keys, scrubbed)
+    with connections.warehouse.transaction() as connection:
+        erasures.settle(
+            connection, number, "waiting" if waiting else "done", certificate, connections.instruments.now(),
+            person.contacts,
+        )  # fmt: skip
+    return Result(number=number, done=not waiting, certificate=certificate)
+
+
+def _build_certificate(planned: Plan, cleared: Cleared, keys: int, scrubbed: bool) -> dict[str, Any]:
+    """Numbers of records and counts only."""
+    return {
+        "orders": planned.orders,
+        "keys_destroyed": keys,
+        "log_of_database_renewed": scrubbed,
+        "contacts_made_anonymous": cleared.anonymised,
+        "deleted_in_odoo": cleared.deleted,
+        "kept": [_describe_kept(reason) for reason in planned.decision.kept],
+        "left": [{"partner_id": partner_id, "why": why} for partner_id, why in planned.decision.left],
+    }
+
+
+def _describe_kept(reason: Kept) -> dict[str, Any]:
+    return {"partner_id": reason.partner_id, "invoices": list(reason.invoices), "until": reason.until.isoformat()}
+
+
+def _read_today(connections: Connections) -> date:
+    channels = connections.settings.channels
+    zone = channels[0].zone if channels else ZoneInfo("UTC")
+    return connections.instruments.now().astimezone(zone).date()

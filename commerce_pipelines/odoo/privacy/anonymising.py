@@ -1,0 +1,104 @@
+"""Making contacts anonymous in Odoo, in the order that Odoo allows.
+
+    1. names and addresses are overwritten, the contact is archived     one write, without tracking: Odoo would keep
+                                                                        the old values otherwise
+    2. messages, attachments, followers, activities go                  Odoo refuses this while the contact is in use
+    3. notes on orders go
+
+What belongs here: these calls. What does not: which contacts (domain/privacy/erasure.py). Attachments of invoices stay:
+they are what the law keeps. Every step may be repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import msgspec
+
+from ...domain.privacy.erasure import Kept
+from ..rpc.client import OdooClient
+from ..rpc.read import fetch
+from .contacts import Holdings
+
+CONTEXT = {"tracking_disable": True, "no_vat_validation": True, "active_test": False}
+ERASED = "Erased"  # a constant, so that nobody is told apart
+# Of a contact whose invoices keep name and address: what no invoice shows.
+_BESIDES: dict[str, Any] = {"email": False, "phone": False, "ref": False, "comment": False, "active": False}
+_ALL: dict[str, Any] = {
+    **_BESIDES, "name": ERASED, "street": False, "street2": False, "zip": False, "city": False, "state_id": False,
+    "vat": False,
+}  # fmt: skip
+_OPTIONAL = ("website", "company_name", "function", "image_1920", "category_id")
+# What belongs to a record by model and id, with the models whose records of a person are cleared of it.
+_ATTACHED = (
+    ("mail.message", "model"), ("ir.attachment", "res_model"), ("mail.followers", "res_model"),
+    ("mail.activity", "res_model"),
+)  # fmt: skip
+_A_CALL = 500
+
+
+class Cleared(msgspec.Struct, frozen=True, kw_only=True):
+    """How much went: contacts made anonymous, those that keep name and address, and records deleted by model."""
+
+    anonymised: int
+    restricted: int
+    deleted: dict[str, int]
+
+
+def anonymise(client: OdooClient, contacts: Sequence[int], kept: Sequence[Kept], holdings: Holdings) -> Cleared:
+    """Carry it out. Raises what a call of Odoo raises; what was done until then stays, and a repetition goes on."""
+    fields = _list_fields(client)
+    everything = {**_ALL, **{name: _empty(name) for name in _OPTIONAL if name in fields}}
+    _write(client, contacts, everything)
+    restricted = [reason.partner_id for reason in kept]
+    _write(client, restricted, {**_BESIDES, **{name: _empty(name) for name in _OPTIONAL if name in fields}})
+    persons = [*contacts, *restricted]
+    ours = [sale.odoo_id for sale in holdings.sales if sale.is_ours]
+    records = {"res.partner": persons, "sale.order": ours, "stock.picking": list(holdings.transfer_ids)}
+    deleted = {model: _delete_attached(client, model, of, records) for model, of in _ATTACHED}
+    _clear_notes(client, ours)
+    return Cleared(
+        anonymised=len(contacts), restricted=len(restricted),
+        deleted={model: count for model, count in deleted.items() if count},
+    )  # fmt: skip
+
+
+def _list_fields(client: OdooClient) -> Collection[str]:
+    fields: dict[str, Any] = client.call("res.partner", "fields_get", allfields=list(_OPTIONAL), attributes=["type"])
+    return fields
+
+
+def _empty(name: str) -> Any:
+    return [[5, 0, 0]] if name == "category_id" else False
+
+
+def _write(client: OdooClient, ids: Sequence[int], values: dict[str, Any]) -> None:
+    for start in range(0, len(ids), _A_CALL):
+        part = list(ids[start : start + _A_CALL])
+        client.call("res.partner", "write", ids=part, vals=values, context={**client.who.everywhere, **CONTEXT})
+
+
+def _delete_attached(client: OdooClient, model: str, of: str, records: dict[str, list[int]]) -> int:
+    """Delete what hangs on these records; returns how many went."""
+    count = 0
+    context = {**client.who.everywhere, **CONTEXT}
+    for name, ids in records.items():
+        if not ids:
+            continue
+        domain = [[of, "=", name], ["res_id", "in", sorted(ids)]]
+        found = [row["id"] for row in fetch(client, model, domain, ["id"], context=context)]
+        for start in range(0, len(found), _A_CALL):
+            client.call(model, "unlink", ids=found[start : start + _A_CALL], context=context)
+        count += len(found)
+    return count
+
+
+def _clear_notes(client: OdooClient, sales: Sequence[int]) -> None:
+    if not sales:
+        return
+    domain = [["id", "in", sorted(sales)], "|", ["note", "!=", False], ["signed_by", "!=", False]]
+    context = {**client.who.everywhere, **CONTEXT}
+    noted = [row["id"] for row in fetch(client, "sale.order", domain, ["id"], context=context)]
+    if noted:
+        client.call("sale.order", "write", ids=noted, vals={"note": False, "signed_by": False}, context=context)

@@ -1,0 +1,162 @@
+"""What this database holds of a data subject, and forgetting it.
+
+What belongs here: which records are filed under which subjects, destroying keys so that no file of the database holds
+them. What does not: the keys themselves (landing/vault.py), how a person is identified (flows/privacy/person.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import closing
+from typing import TYPE_CHECKING, NamedTuple
+
+from ...core.topics import Topic
+from ..tables.database import Warehouse
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+_NO_RIGHT = "42501"  # PostgreSQL, appendix A
+# The order of a landed return or refund.
+_ORDER_OF = {Topic.RETURNS: ("returns", "return_id"), Topic.REFUNDS: ("refunds", "refund_id")}
+
+
+class Record(NamedTuple):
+    channel: str
+    topic: str
+    record_id: str
+
+
+def records_of(connection: Connection, subjects: Collection[bytes]) -> set[Record]:
+    """What was landed under these subjects."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT channel, topic, record_id FROM commerce.snapshots WHERE subject_id = ANY(%s)",
+            (list(subjects),),
+        )
+        return {Record(*row) for row in cursor}
+
+
+def subjects_of(connection: Connection, records: Collection[Record]) -> set[bytes]:
+    """The subjects under which any answer about these records was landed."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT s.subject_id FROM commerce.snapshots s JOIN unnest(%s::text[], %s::text[], %s::text[])"
+            " AS r (channel, topic, record_id) USING (channel, topic, record_id)",
+            _columns(records),
+        )
+        return {bytes(subject) for (subject,) in cursor}
+
+
+def orders_of(connection: Connection, records: Collection[Record]) -> set[Record]:
+    """The orders that these records are, or are about."""
+    orders = {record for record in records if record.topic == Topic.ORDERS}
+    with connection.cursor() as cursor:
+        for topic, (table, key) in _ORDER_OF.items():
+            of_topic = [record for record in records if record.topic == topic]
+            cursor.execute(
+                f"SELECT DISTINCT t.channel, t.order_id FROM commerce.{table} t"
+                " JOIN unnest(%s::text[], %s::text[], %s::text[]) AS r (channel, topic, record_id)"
+                f" ON r.channel = t.channel AND r.record_id = t.{key}",
+                _columns(of_topic),
+            )
+            orders |= {Record(channel, Topic.ORDERS, order_id) for channel, order_id in cursor}
+    return orders
+
+
+def all_records_about(connection: Connection, orders: Collection[Record]) -> set[Record]:
+    """The orders with their returns and refunds, as far as any was read."""
+    found = set(orders)
+    with connection.cursor() as cursor:
+        for topic, (table, key) in _ORDER_OF.items():
+            cursor.execute(
+                f"SELECT t.channel, t.{key} FROM commerce.{table} t"
+                " JOIN unnest(%s::text[], %s::text[], %s::text[]) AS r (channel, topic, record_id)"
+                " ON r.channel = t.channel AND r.record_id = t.order_id",
+                _columns(orders),
+            )
+            found |= {Record(channel, topic, record_id) for channel, record_id in cursor}
+    return found
+
+
+def sales_of(connection: Connection, orders: Collection[Record]) -> dict[Record, int]:
+    """Sale orders in Odoo, by order."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT s.channel, s.order_id, s.odoo_id FROM commerce.sale_orders s"
+            " JOIN unnest(%s::text[], %s::text[], %s::text[]) AS r (channel, topic, order_id)"
+            " USING (channel, order_id) WHERE s.odoo_id IS NOT NULL",
+            _columns(orders),
+        )
+        return {Record(channel, Topic.ORDERS, order_id): odoo_id for channel, order_id, odoo_id in cursor}
+
+
+def orders_in_odoo(connection: Connection, sale_ids: Collection[int]) -> dict[int, Record]:
+    """Orders by their sale order in Odoo; orders that came from no channel are left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT odoo_id, channel, order_id FROM commerce.sale_orders WHERE odoo_id = ANY(%s)", (list(sale_ids),)
+        )
+        return {odoo_id: Record(channel, Topic.ORDERS, order_id) for odoo_id, channel, order_id in cursor}
+
+
+def open_orders(connection: Connection, orders: Collection[Record]) -> list[Record]:
+    """Those of these orders that are paid and not in Odoo."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT o.channel, o.order_id FROM commerce.orders o"
+            " JOIN unnest(%s::text[], %s::text[], %s::text[]) AS r (channel, topic, order_id)"
+            " USING (channel, order_id) WHERE o.status = 'paid' AND NOT o.is_test AND NOT o.is_other_channel"
+            " AND NOT EXISTS (SELECT FROM commerce.sale_orders s WHERE s.channel = o.channel"
+            " AND s.order_id = o.order_id AND s.odoo_id IS NOT NULL) ORDER BY 1, 2",
+            _columns(orders),
+        )
+        return [Record(channel, Topic.ORDERS, order_id) for channel, order_id in cursor]
+
+
+def forget(connection: Connection, subjects: Collection[bytes], partners: Collection[int]) -> int:
+    """Destroy the keys of these subjects for good, and bury subjects that never had one: an answer that comes later
+    about an older order is not kept. Returns how many keys were destroyed.
+
+    partners: the contacts in Odoo, by which customers without an e-mail address were recognised. A row of another Odoo
+    with the same number goes too, and costs one look-up.
+    """
+    ids = list(subjects)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM commerce.subject_keys WHERE wrapped_key IS NOT NULL AND subject_id = ANY(%s)", (ids,)
+        )
+        row = cursor.fetchone()
+        cursor.execute(
+            "INSERT INTO commerce.subject_keys (subject_id, wrapped_key, destroyed_at)"
+            " SELECT subject, NULL, now() FROM unnest(%s::bytea[]) AS subject ORDER BY subject"
+            " ON CONFLICT (subject_id) DO UPDATE SET wrapped_key = NULL, destroyed_at = now()"
+            " WHERE subject_keys.wrapped_key IS NOT NULL",
+            (ids,),
+        )
+        cursor.execute("DELETE FROM commerce.words WHERE subject_id = ANY(%s)", (ids,))
+        cursor.execute("DELETE FROM commerce.customers WHERE partner_id = ANY(%s)", (list(partners),))
+    return int(row[0]) if row else 0
+
+
+def scrub(warehouse: Warehouse) -> bool:
+    """Rewrite the table of keys, so that no file holds the destroyed ones, and let the server start a new log. Returns
+    whether the log was dealt with too: that needs the role pg_checkpoint and pg_switch_wal(), which the embedded
+    server grants. Locks the table for about a second per million keys."""
+    import psycopg2
+
+    with warehouse.lock("scrub keys", wait=True), closing(warehouse.connect()) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM (FULL) commerce.subject_keys")
+            try:
+                cursor.execute("SELECT pg_switch_wal()")
+                cursor.execute("CHECKPOINT")
+            except psycopg2.errors.InsufficientPrivilege:
+                return False
+    return True
+
+
+def _columns(records: Collection[Record]) -> tuple[list[str], list[str], list[str]]:
+    channels, topics, ids = zip(*records, strict=True) if records else ((), (), ())
+    return list(channels), list(topics), list(ids)
