@@ -12,6 +12,7 @@ import dagster as dg
 from .assets import fulfilment as fulfilment_assets
 from .assets import inventory as inventory_assets
 from .assets import orders as orders_assets
+from .assets import privacy as privacy_assets
 from .assets import returns as returns_assets
 from .assets.exceptions import exceptions_asset
 from .assets.looked_at import looked_at_checks
@@ -21,6 +22,7 @@ from .resources.tables import TableIOManager
 from .sensors import fulfilment as fulfilment_sensors
 from .sensors import inventory as inventory_sensors
 from .sensors import orders as orders_sensors
+from .sensors import privacy as privacy_sensors
 from .sensors import returns as returns_sensors
 from .sensors.outcomes import alert_sensors
 from .settings import file as settings_file
@@ -70,6 +72,7 @@ LANES = (
         returns_sensors.schedules,
         returns_assets.jobs,
     ),
+    Lane("privacy", lambda _: True, privacy_assets.assets, privacy_sensors.sensors, privacy_sensors.schedules),
 )
 
 

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from ..core import urls
 from ..core.errors import SettingsError
+from ..core.lanes import ODOO, PRIVACY
 from ..core.section import Secret, Section
 from ..domain.fulfilment.rules import FulfilmentRules
 from ..domain.inventory.listings import InventoryRules
@@ -59,6 +60,8 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
         """(key, problem and fix) for the keys of this class."""
         if not NAME.match(self.name):
             yield "name", "must match [a-z][a-z0-9_]*, because it becomes part of asset keys and external ids."
+        if self.name in (ODOO, PRIVACY):
+            yield "name", "is the name of a group of assets that all channels share; choose another."
         try:
             ZoneInfo(self.time_zone)
         except (KeyError, ValueError, OSError):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..core.errors import SettingsError
 from ..resources.connections import open_connections
 from ..settings import file as settings_file
 from .terminal import say
@@ -31,7 +32,7 @@ _LEFT = {
 }
 
 
-def _identity(command: Callable[..., Any]) -> Callable[..., Any]:
+def _add_identity(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options by which both commands name a person."""
     options = (
         click.option("--email", default="", help="the e-mail address, as the buyer or the marketplace writes it"),
@@ -57,7 +58,7 @@ def _read_identity(email: str, channel: str, order_id: str, buyer: str) -> Ident
 
 
 @click.command()
-@_identity
+@_add_identity
 @click.option("--yes", is_flag=True, help="do not ask")
 @click.option("--json", "as_json", is_flag=True, help="end with the certificate as one JSON object on the last line")
 def erase(yes: bool, as_json: bool, **named: str) -> None:
@@ -71,7 +72,7 @@ def erase(yes: bool, as_json: bool, **named: str) -> None:
 
     connections = open_connections(settings_file.load())
     planned = plan(connections, _read_identity(**named))
-    _show(planned)
+    _show_plan(planned)
     if not yes:
         click.confirm("Erase this person? It cannot be undone.", abort=True)
     result = carry_out(connections, planned, getpass.getuser())
@@ -83,7 +84,7 @@ def erase(yes: bool, as_json: bool, **named: str) -> None:
         click.echo(json.dumps({"number": result.number, "done": result.done, "certificate": result.certificate}))
 
 
-def _show(planned: Plan) -> None:
+def _show_plan(planned: Plan) -> None:
     decision = planned.decision
     orders = ", ".join(f"{count} of {channel}" for channel, count in planned.orders.items()) or "none"
     say(f"Orders: {orders}.")
@@ -100,7 +101,7 @@ def _show(planned: Plan) -> None:
 
 
 @click.command()
-@_identity
+@_add_identity
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="a new file for the JSON"
 )
@@ -108,6 +109,8 @@ def export(output: Path, **named: str) -> None:
     """Write what is held of a person into a file that only you can read."""
     from ..flows.privacy.export import export as gather
 
+    if output.exists():
+        raise SettingsError(f"{output} exists already: name a new file with --output.")
     connections = open_connections(settings_file.load())
     document = gather(connections, _read_identity(**named))
     with open(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:

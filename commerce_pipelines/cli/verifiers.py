@@ -272,7 +272,7 @@ BY_DATES = "check: dates that run out"
 BY_FILE = "the file: a wrong value is refused when it is read"
 
 TRIED: dict[str, Any] = {
-    **dict.fromkeys(("odoo", "channels", "vat", "alerts", "listen"), BY_FILE),
+    **dict.fromkeys(("odoo", "channels", "vat", "privacy", "alerts", "listen"), BY_FILE),
     **dict.fromkeys(("odoo.url", "odoo.database", "odoo.username", "odoo.password", "odoo.transport"), BY_ENTRY),
     **dict.fromkeys(("odoo.company", "company"), BY_ENTRY),
     "odoo.timeout_seconds": BY_FILE,
@@ -283,6 +283,7 @@ TRIED: dict[str, Any] = {
     **dict.fromkeys(("vat.registrations", "vat.rates"), BY_FILE),
     **dict.fromkeys(("vat.rates.standard", "vat.rates.reduced", "vat.rates.from_home"), BY_FILE),
     "vat.oss": "odoo/readiness.py verify_oss: Odoo's OSS report finds the taxes that are created",
+    "privacy.invoice_years": "none: the law of the company's country",
     "vat.ioss": "none: a fact about the company that nobody else knows",
     "alerts.targets": alert_targets,
     **dict.fromkeys(("alerts.waiting_hours", "alerts.failed_ticks", "alerts.digest_hour"), BY_FILE),

@@ -14,6 +14,7 @@ from .topics import Topic
 
 CHANNEL_TAG, FLOW_TAG, LANE_TAG = "commerce/channel", "commerce/flow", "commerce/lane"
 ODOO = "odoo"  # the first part of the asset keys that all channels share
+PRIVACY = "privacy"  # the first part of the asset keys that are about persons
 EXCEPTIONS = "exceptions"
 BACKFILL = "backfill"  # old days have a lane of their own, so that runs of new orders need not wait for them
 DAGSTERS_BACKFILL_TAG = "dagster/backfill"  # on the runs of a backfill that was started in Dagster's UI
@@ -28,6 +29,7 @@ FLOW_OF = {
     **dict.fromkeys(("raw_returns", "returns", "refunds", "credit_notes"), str(Topic.RETURNS)),
     **dict.fromkeys(("stock_levels", "listings", "inventory_targets", "published_inventory"), str(Topic.INVENTORY)),
     **dict.fromkeys(("shipments", "shipment_confirmations"), str(Topic.FULFILMENT)),
+    "retention": str(Topic.PRIVACY),
     "exceptions": EXCEPTIONS,
 }
 

@@ -17,8 +17,8 @@ from .records import assign_xmlid, create
 from .schema import Model
 
 MODELS: tuple[Model, ...] = (
-    *base.MODELS, *contacts.MODELS, *attached.MODELS, *accounting.MODELS, *products.MODELS, *stock.MODELS, *packages.MODELS,
-    *sales.MODELS, *invoices.MODELS, *returning.MODELS,
+    *base.MODELS, *contacts.MODELS, *attached.MODELS, *accounting.MODELS, *products.MODELS, *stock.MODELS,
+    *packages.MODELS, *sales.MODELS, *invoices.MODELS, *returning.MODELS,
 )  # fmt: skip
 ROBOT, ADMIN = 1, 2  # users
 

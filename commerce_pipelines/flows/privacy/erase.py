@@ -11,7 +11,7 @@ What belongs here: these steps in this order. What does not: who the person is (
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -23,10 +23,10 @@ from ...odoo.privacy.anonymising import Cleared, anonymise
 from ...odoo.privacy.contacts import Holdings, read_holdings
 from ...resources.connections import Connections
 from ..odoo_writer import odoo_writer_of_all
-from .person import Identity, Person, find_person, search
+from .person import Identity, Person, find_person, follow
 
 if TYPE_CHECKING:
-    from ...warehouse.privacy.erasures import Erasure
+    from ...warehouse.privacy.requests import Erasure
 
 _NO_PERSON = PermanentError(
     "Nothing is known of this person: no landed answer, no order and no contact in Odoo. Check the spelling, or name "
@@ -53,7 +53,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 def plan(connections: Connections, identity: Identity) -> Plan:
     """Find the person and decide. Writes nothing. Raises PermanentError for a person of whom nothing is known."""
-    planned = _plan(connections, find_person(connections, identity))
+    planned = _make_plan(connections, find_person(connections, identity))
     if not (planned.person.records or planned.person.contacts):
         raise _NO_PERSON
     return planned
@@ -62,38 +62,47 @@ def plan(connections: Connections, identity: Identity) -> Plan:
 def erase(connections: Connections, planned: Plan, asked_by: str) -> Result:
     """Put the request on record and carry it out, or let it wait. Raises what Odoo's calls raise; the request stays on
     record then, and the daily pass goes on with it."""
-    from ...warehouse.privacy import erasures
+    from ...warehouse.privacy import requests
 
     person = planned.person
     with connections.warehouse.transaction() as connection:
-        number = erasures.ask(
+        number = requests.ask(
             connection, asked_by, {subject.hex() for subject in person.subjects}, person.contacts,
             connections.instruments.now(),
         )  # fmt: skip
-    return _carry_out(connections, number, planned)
+    return _execute(connections, number, planned)
 
 
 def resume(connections: Connections) -> list[Result]:
     """Go on with what waits, and with contacts whose invoices need not be kept any longer."""
-    from ...warehouse.privacy import erasures
+    from ...warehouse.privacy import requests
 
     today = _read_today(connections)
     with connections.warehouse.transaction() as connection:
-        rows = erasures.read(connection)
+        rows = requests.read(connection)
     due = [row for row in rows if row.state == "waiting" or _is_over(row, today)]
     return [_resume_one(connections, row) for row in due]
+
+
+def list_waiting(connections: Connections, longer_than: timedelta) -> list[int]:
+    """Numbers of requests that have waited for so long."""
+    from ...warehouse.privacy import requests
+
+    before = connections.instruments.now() - longer_than
+    with connections.warehouse.transaction() as connection:
+        return [row.id for row in requests.read(connection, state="waiting") if row.asked_at < before]
 
 
 def _resume_one(connections: Connections, row: Erasure) -> Result:
     """An expired contact is looked at alone, because its person may have bought again since."""
     if row.state == "done":
-        known = _make_person(connections, row)
-        return _carry_out(connections, row.id, _plan(connections, known))
-    person = search(connections, map(bytes.fromhex, row.subjects), contacts=row.partners)
-    return _carry_out(connections, row.id, _plan(connections, person))
+        contact = _make_person(row)
+        return _execute(connections, row.id, _make_plan(connections, contact))
+    person = follow(connections, map(bytes.fromhex, row.subjects), contacts=row.partners)
+    return _execute(connections, row.id, _make_plan(connections, person))
 
 
-def _make_person(connections: Connections, row: Erasure) -> Person:
+def _make_person(row: Erasure) -> Person:
     kept = {int(reason["partner_id"]) for reason in row.certificate.get("kept", [])}
     return Person(subjects=set(), emails=set(), orders=set(), records=set(), contacts=kept, sales=set())
 
@@ -102,7 +111,7 @@ def _is_over(row: Erasure, today: date) -> bool:
     return any(date.fromisoformat(reason["until"]) < today for reason in row.certificate.get("kept", []))
 
 
-def _plan(connections: Connections, person: Person) -> Plan:
+def _make_plan(connections: Connections, person: Person) -> Plan:
     from ...warehouse.privacy import subjects
 
     holdings = read_holdings(connections.odoo, person.contacts)
@@ -112,7 +121,7 @@ def _plan(connections: Connections, person: Person) -> Plan:
         unloaded = subjects.open_orders(connection, person.orders)
     waiting = [
         Waiting(
-            "order_open", f"Order {order.record_id} of {order.channel} is paid and not in Odoo.",
+            "order_open", f"Order {order.record_id} of {order.channel} is not in Odoo yet.",
             f"Look at `commerce-pipelines exceptions list {order.channel}`; the erasure goes on once it is there, or "
             "cancelled.",
         )
@@ -125,8 +134,8 @@ def _plan(connections: Connections, person: Person) -> Plan:
     return Plan(person=person, holdings=holdings, decision=decision, orders=dict(sorted(orders.items())))
 
 
-def _carry_out(connections: Connections, number: int, planned: Plan) -> Result:
-    from ...warehouse.privacy import erasures, subjects
+def _execute(connections: Connections, number: int, planned: Plan) -> Result:
+    from ...warehouse.privacy import requests, subjects
 
     decision, person = planned.decision, planned.person
     waiting = [msgspec.to_builtins(reason) for reason in decision.waiting]
@@ -140,7 +149,7 @@ def _carry_out(connections: Connections, number: int, planned: Plan) -> Result:
         scrubbed = subjects.scrub(connections.warehouse)
         certificate = _build_certificate(planned, cleared, keys, scrubbed)
     with connections.warehouse.transaction() as connection:
-        erasures.settle(
+        requests.settle(
             connection, number, "waiting" if waiting else "done", certificate, connections.instruments.now(),
             person.contacts,
         )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...core.errors import PermanentError
 from ...odoo.privacy.contacts import read_holdings
-from ...odoo.rpc.read import fetch
+from ...odoo.rpc.search_read import fetch
 from ...resources.connections import Connections
 from .person import Identity, find_person
 

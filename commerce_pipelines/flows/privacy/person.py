@@ -64,10 +64,10 @@ def find_person(connections: Connections, identity: Identity) -> Person:
     if identity.order_id:
         orders.add(Record(identity.channel, Topic.ORDERS, identity.order_id))
         names.append(f"order:{identity.order_id}")
-    return search(connections, _list_ids(connections, names), {email} - {""}, orders)
+    return follow(connections, _list_ids(connections, names), {email} - {""}, orders)
 
 
-def search(
+def follow(
     connections: Connections, subjects: Iterable[bytes], emails: Iterable[str] = (), orders: Iterable[Record] = (),
     contacts: Collection[int] = (),
 ) -> Person:  # fmt: skip
@@ -79,8 +79,8 @@ def search(
     )  # fmt: skip
     while True:
         before = _count(person)
-        _follow_landing(connections, person)
-        _follow_odoo(connections, person)
+        _search_landing(connections, person)
+        _search_odoo(connections, person)
         if _count(person) == before:
             return person
 
@@ -103,7 +103,7 @@ def _list_ids(connections: Connections, names: Iterable[str]) -> set[bytes]:
     return ids
 
 
-def _follow_landing(connections: Connections, person: Person) -> None:
+def _search_landing(connections: Connections, person: Person) -> None:
     """Records of the subjects, orders of the records, and subjects of both."""
     from ...warehouse.privacy import subjects
 
@@ -116,9 +116,9 @@ def _follow_landing(connections: Connections, person: Person) -> None:
         person.subjects |= subjects.subjects_of(connection, person.records)
     names = {f"order:{order.record_id}" for order in person.orders}
     for order in person.orders:
-        known = _read_subjects(connections, order)
-        names |= known
-        person.emails |= {name.removeprefix("email:") for name in known if name.startswith("email:")}
+        of_order = _read_subjects(connections, order)
+        names |= of_order
+        person.emails |= {name.removeprefix("email:") for name in of_order if name.startswith("email:")}
     person.subjects |= _list_ids(connections, names)
 
 
@@ -135,7 +135,7 @@ def _read_subjects(connections: Connections, order: Record) -> set[str]:
         return set()
 
 
-def _follow_odoo(connections: Connections, person: Person) -> None:
+def _search_odoo(connections: Connections, person: Person) -> None:
     """Contacts of addresses, subjects and orders; orders of the contacts."""
     from ...warehouse.privacy import subjects
 

@@ -18,7 +18,7 @@ import msgspec
 
 from ...domain.privacy.erasure import Kept
 from ..rpc.client import OdooClient
-from ..rpc.read import fetch
+from ..rpc.search_read import fetch
 from .contacts import Holdings
 
 CONTEXT = {"tracking_disable": True, "no_vat_validation": True, "active_test": False}
@@ -49,10 +49,10 @@ class Cleared(msgspec.Struct, frozen=True, kw_only=True):
 def anonymise(client: OdooClient, contacts: Sequence[int], kept: Sequence[Kept], holdings: Holdings) -> Cleared:
     """Carry it out. Raises what a call of Odoo raises; what was done until then stays, and a repetition goes on."""
     fields = _list_fields(client)
-    everything = {**_ALL, **{name: _empty(name) for name in _OPTIONAL if name in fields}}
-    _write(client, contacts, everything)
+    more = {name: _write_nothing(name) for name in _OPTIONAL if name in fields}
+    _write_contacts(client, contacts, {**_ALL, **more})
     restricted = [reason.partner_id for reason in kept]
-    _write(client, restricted, {**_BESIDES, **{name: _empty(name) for name in _OPTIONAL if name in fields}})
+    _write_contacts(client, restricted, {**_BESIDES, **more})
     persons = [*contacts, *restricted]
     ours = [sale.odoo_id for sale in holdings.sales if sale.is_ours]
     records = {"res.partner": persons, "sale.order": ours, "stock.picking": list(holdings.transfer_ids)}
@@ -69,11 +69,11 @@ def _list_fields(client: OdooClient) -> Collection[str]:
     return fields
 
 
-def _empty(name: str) -> Any:
+def _write_nothing(name: str) -> Any:
     return [[5, 0, 0]] if name == "category_id" else False
 
 
-def _write(client: OdooClient, ids: Sequence[int], values: dict[str, Any]) -> None:
+def _write_contacts(client: OdooClient, ids: Sequence[int], values: dict[str, Any]) -> None:
     for start in range(0, len(ids), _A_CALL):
         part = list(ids[start : start + _A_CALL])
         client.call("res.partner", "write", ids=part, vals=values, context={**client.who.everywhere, **CONTEXT})
@@ -87,10 +87,10 @@ def _delete_attached(client: OdooClient, model: str, of: str, records: dict[str,
         if not ids:
             continue
         domain = [[of, "=", name], ["res_id", "in", sorted(ids)]]
-        found = [row["id"] for row in fetch(client, model, domain, ["id"], context=context)]
-        for start in range(0, len(found), _A_CALL):
-            client.call(model, "unlink", ids=found[start : start + _A_CALL], context=context)
-        count += len(found)
+        hanging = [row["id"] for row in fetch(client, model, domain, ["id"], context=context)]
+        for start in range(0, len(hanging), _A_CALL):
+            client.call(model, "unlink", ids=hanging[start : start + _A_CALL], context=context)
+        count += len(hanging)
     return count
 
 

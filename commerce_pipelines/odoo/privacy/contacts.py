@@ -20,11 +20,10 @@ from typing import Any
 import msgspec
 
 from ...domain.privacy.erasure import Contact, Invoice, Transfer
-from ...domain.sales.draft import MODULE
 from ..partners.matching import match_emails, read_companies
 from ..rpc.client import OdooClient
-from ..rpc.load import names_of
-from ..rpc.read import fetch
+from ..rpc.load import ids_that_begin, names_of
+from ..rpc.search_read import fetch
 
 _GUEST = "partner_guest_"
 _DOCUMENTS = ("application/pdf", "application/xml", "text/xml")
@@ -59,11 +58,7 @@ def find_contacts(
     if emails:
         ids |= set(client.call("res.partner", "search", domain=match_emails(emails), context=everywhere))
     for subject in subjects:
-        rows = client.call(
-            "ir.model.data", "search_read", fields=["res_id"], load=None,
-            domain=[["module", "=", MODULE], ["model", "=", "res.partner"], ["name", "=like", f"partner_{subject}%"]],
-        )  # fmt: skip
-        ids |= {row["res_id"] for row in rows}
+        ids |= ids_that_begin(client, "res.partner", f"partner_{subject}")
     named = ["partner_id", "partner_invoice_id", "partner_shipping_id"]
     for row in fetch(client, "sale.order", [["id", "in", sorted(sale_ids)]], named, context=everywhere):
         ids |= {row[field] for field in named if row[field]}
@@ -85,7 +80,7 @@ def find_sales(client: OdooClient, contacts: Collection[int]) -> list[Sale]:
         "|",
         *([field, "in", wanted] for field in ("partner_id", "partner_invoice_id", "partner_shipping_id")),
     ]
-    rows = fetch(client, "sale.order", domain, ["name", "state"], context=_everywhere(client))
+    rows = fetch(client, "sale.order", domain, ["name", "state"], context=_look_everywhere(client))
     ours = names_of(client, "sale.order", [row["id"] for row in rows])
     return [Sale(odoo_id=row["id"], name=row["name"], state=row["state"], is_ours=row["id"] in ours) for row in rows]
 
@@ -101,10 +96,10 @@ def read_holdings(client: OdooClient, contacts: Collection[int]) -> Holdings:
     own = set(read_companies(client))
     people = [
         Contact(
-            partner_id=row["id"], protected=_protect(row, own), banks=tuple(banks.get(row["id"], ())),
+            partner_id=row["id"], protected=_explain_protection(row, own), banks=tuple(banks.get(row["id"], ())),
             elsewhere=tuple(by_contact.get(row["id"], ())),
         )
-        for row in fetch(client, "res.partner", [["id", "in", wanted]], _SHARED, context=_everywhere(client))
+        for row in fetch(client, "res.partner", [["id", "in", wanted]], _SHARED, context=_look_everywhere(client))
     ]  # fmt: skip
     transfers = _read_transfers(client, wanted, [sale.odoo_id for sale in sales])
     return Holdings(
@@ -116,7 +111,7 @@ def read_holdings(client: OdooClient, contacts: Collection[int]) -> Holdings:
     )
 
 
-def _everywhere(client: OdooClient) -> dict[str, Any]:
+def _look_everywhere(client: OdooClient) -> dict[str, Any]:
     return {**client.who.everywhere, "active_test": False}
 
 
@@ -126,7 +121,7 @@ def _list_shared(client: OdooClient, ids: Iterable[int]) -> set[int]:
     return {partner_id for partner_id, name in names.items() if _GUEST in name}
 
 
-def _protect(row: dict[str, Any], own: set[int]) -> str:
+def _explain_protection(row: dict[str, Any], own: set[int]) -> str:
     """Why a contact is nobody whom an erasure may touch."""
     if row["user_ids"]:
         return "user"
@@ -140,18 +135,18 @@ def _read_foreign_sales(client: OdooClient, contacts: list[int], foreign: dict[i
     if not foreign:
         return {}
     named = ["partner_id", "partner_invoice_id", "partner_shipping_id"]
-    rows = fetch(client, "sale.order", [["id", "in", sorted(foreign)]], named, context=_everywhere(client))
-    found: dict[int, list[str]] = {}
+    rows = fetch(client, "sale.order", [["id", "in", sorted(foreign)]], named, context=_look_everywhere(client))
+    names: dict[int, list[str]] = {}
     for row in rows:
         for partner_id in {row[field] for field in named} & set(contacts):
-            found.setdefault(partner_id, []).append(foreign[row["id"]].name)
-    return found
+            names.setdefault(partner_id, []).append(foreign[row["id"]].name)
+    return names
 
 
 def _group_banks(client: OdooClient, contacts: list[int]) -> dict[int, list[int]]:
     rows = fetch(
         client, "res.partner.bank", [["partner_id", "in", contacts]], ["partner_id", "acc_number"],
-        context=_everywhere(client),
+        context=_look_everywhere(client),
     )  # fmt: skip
     banks: dict[int, list[int]] = {}
     for row in rows:

@@ -47,6 +47,15 @@ def read_ids(client: OdooClient, model: str, names: Iterable[str]) -> dict[str, 
     return ids
 
 
+def ids_that_begin(client: OdooClient, model: str, name: str) -> set[int]:
+    """Ids of the records whose external ids of ours begin with a name."""
+    rows = client.call(
+        "ir.model.data", "search_read", fields=["res_id"], load=None,
+        domain=[["module", "=", MODULE], ["model", "=", model], ["name", "=like", f"{name}%"]],
+    )  # fmt: skip
+    return {row["res_id"] for row in rows}
+
+
 def own(client: OdooClient, name: str) -> str:
     """The external id of a record that every company has for itself, such as a tax. For Odoo's first company it is the
     name itself."""

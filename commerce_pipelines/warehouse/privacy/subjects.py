@@ -43,7 +43,7 @@ def subjects_of(connection: Connection, records: Collection[Record]) -> set[byte
         cursor.execute(
             "SELECT DISTINCT s.subject_id FROM commerce.snapshots s JOIN unnest(%s::text[], %s::text[], %s::text[])"
             " AS r (channel, topic, record_id) USING (channel, topic, record_id)",
-            _columns(records),
+            _split_columns(records),
         )
         return {bytes(subject) for (subject,) in cursor}
 
@@ -58,7 +58,7 @@ def orders_of(connection: Connection, records: Collection[Record]) -> set[Record
                 f"SELECT DISTINCT t.channel, t.order_id FROM commerce.{table} t"
                 " JOIN unnest(%s::text[], %s::text[], %s::text[]) AS r (channel, topic, record_id)"
                 f" ON r.channel = t.channel AND r.record_id = t.{key}",
-                _columns(of_topic),
+                _split_columns(of_topic),
             )
             orders |= {Record(channel, Topic.ORDERS, order_id) for channel, order_id in cursor}
     return orders
@@ -66,17 +66,17 @@ def orders_of(connection: Connection, records: Collection[Record]) -> set[Record
 
 def all_records_about(connection: Connection, orders: Collection[Record]) -> set[Record]:
     """The orders with their returns and refunds, as far as any was read."""
-    found = set(orders)
+    records = set(orders)
     with connection.cursor() as cursor:
         for topic, (table, key) in _ORDER_OF.items():
             cursor.execute(
                 f"SELECT t.channel, t.{key} FROM commerce.{table} t"
                 " JOIN unnest(%s::text[], %s::text[], %s::text[]) AS r (channel, topic, record_id)"
                 " ON r.channel = t.channel AND r.record_id = t.order_id",
-                _columns(orders),
+                _split_columns(orders),
             )
-            found |= {Record(channel, topic, record_id) for channel, record_id in cursor}
-    return found
+            records |= {Record(channel, topic, record_id) for channel, record_id in cursor}
+    return records
 
 
 def sales_of(connection: Connection, orders: Collection[Record]) -> dict[Record, int]:
@@ -86,7 +86,7 @@ def sales_of(connection: Connection, orders: Collection[Record]) -> dict[Record,
             "SELECT s.channel, s.order_id, s.odoo_id FROM commerce.sale_orders s"
             " JOIN unnest(%s::text[], %s::text[], %s::text[]) AS r (channel, topic, order_id)"
             " USING (channel, order_id) WHERE s.odoo_id IS NOT NULL",
-            _columns(orders),
+            _split_columns(orders),
         )
         return {Record(channel, Topic.ORDERS, order_id): odoo_id for channel, order_id, odoo_id in cursor}
 
@@ -101,15 +101,20 @@ def orders_in_odoo(connection: Connection, sale_ids: Collection[int]) -> dict[in
 
 
 def open_orders(connection: Connection, orders: Collection[Record]) -> list[Record]:
-    """Those of these orders that are paid and not in Odoo."""
+    """Those of these orders that are landed and still to be brought to Odoo: paid ones, and those that no run has read
+    yet."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT o.channel, o.order_id FROM commerce.orders o"
-            " JOIN unnest(%s::text[], %s::text[], %s::text[]) AS r (channel, topic, order_id)"
-            " USING (channel, order_id) WHERE o.status = 'paid' AND NOT o.is_test AND NOT o.is_other_channel"
-            " AND NOT EXISTS (SELECT FROM commerce.sale_orders s WHERE s.channel = o.channel"
-            " AND s.order_id = o.order_id AND s.odoo_id IS NOT NULL) ORDER BY 1, 2",
-            _columns(orders),
+            "SELECT r.channel, r.order_id"
+            " FROM unnest(%s::text[], %s::text[], %s::text[]) AS r (channel, topic, order_id)"
+            " LEFT JOIN commerce.orders o ON o.channel = r.channel AND o.order_id = r.order_id"
+            " WHERE EXISTS (SELECT FROM commerce.snapshots s JOIN commerce.subject_keys k USING (subject_id)"
+            " WHERE s.channel = r.channel AND s.topic = r.topic AND s.record_id = r.order_id"
+            " AND k.wrapped_key IS NOT NULL)"
+            " AND (o.order_id IS NULL OR o.status = 'paid' AND NOT o.is_test AND NOT o.is_other_channel)"
+            " AND NOT EXISTS (SELECT FROM commerce.sale_orders s WHERE s.channel = r.channel"
+            " AND s.order_id = r.order_id AND s.odoo_id IS NOT NULL) ORDER BY 1, 2",
+            _split_columns(orders),
         )
         return [Record(channel, Topic.ORDERS, order_id) for channel, order_id in cursor]
 
@@ -157,6 +162,6 @@ def scrub(warehouse: Warehouse) -> bool:
     return True
 
 
-def _columns(records: Collection[Record]) -> tuple[list[str], list[str], list[str]]:
+def _split_columns(records: Collection[Record]) -> tuple[list[str], list[str], list[str]]:
     channels, topics, ids = zip(*records, strict=True) if records else ((), (), ())
     return list(channels), list(topics), list(ids)

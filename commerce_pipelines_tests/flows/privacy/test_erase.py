@@ -164,20 +164,20 @@ def test_a_guest_is_erased_by_the_order_and_other_guests_stay(
     lane: Lane, odoo: Server, request: pytest.FixtureRequest
 ) -> None:
     _, email = person(request)
-    one, two = f"A-{email[:-12]}", f"B-{email[:-12]}"
+    first, second = f"A-{email[:-12]}", f"B-{email[:-12]}"
     place = Address(street=STREET, city="Berlin", postcode="10115", country="DE")
-    for order_id, street in ((one, STREET), (two, f"{STREET} 2")):
+    for order_id, street in ((first, STREET), (second, f"{STREET} 2")):
         lane.put(lane.order(order_id, buyer=Buyer(), shipping=msgspec.structs.replace(place, street=street)))
     lane.run()
-    ship(odoo, lane, one)
-    ship(odoo, lane, two)
-    planned = plan(lane.connections, Identity(channel=lane.name, order_id=one))
+    ship(odoo, lane, first)
+    ship(odoo, lane, second)
+    planned = plan(lane.connections, Identity(channel=lane.name, order_id=first))
     assert planned.orders == {lane.name: 1}
     assert erase(lane.connections, planned, "tests").done
-    streets = {row["street"] for row in contacts(odoo, lane, two)}
+    streets = {row["street"] for row in contacts(odoo, lane, second)}
     assert f"{STREET} 2" in streets
     assert STREET not in streets
-    assert raw_of(lane, two) is not None
+    assert raw_of(lane, second) is not None
 
 
 def test_an_open_delivery_lets_it_wait_until_it_is_done(

@@ -234,8 +234,8 @@ def head(raw: bytes) -> Head:
 def subjects(raw: bytes) -> tuple[str, ...]:
     """E-mail, account and the order itself: a buyer can have either removed."""
     node = decode_record(_heads, raw, "order")
-    known = [(node.email, node.customer), (None, node.customer), (None, None)]
-    return tuple(dict.fromkeys(subject_of(node.id, email, customer) for email, customer in known))
+    names = [(node.email, node.customer), (None, node.customer), (None, None)]
+    return tuple(dict.fromkeys(subject_of(node.id, email, customer) for email, customer in names))
 
 
 def order_head(node: HeadFields) -> Head:
