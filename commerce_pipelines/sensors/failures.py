@@ -16,6 +16,7 @@ FLOWS = {
     "inventory": "stock",
     "fulfilment": "shipments",
     "returns": "returns and refunds",
+    "privacy": "personal data",
     "exceptions": "the view of what waits",
 }
 # The steps of all flows, by the second part of their keys: the flow, and what the step does, in words.
@@ -33,6 +34,7 @@ STEPS = {
     "raw_returns": ("returns", "fetching returns and refunds"),
     "staged_returns": ("returns", "reading returns and refunds"),
     "credit_notes": ("returns", "bringing returns and refunds to Odoo"),
+    "retention": ("privacy", "carrying out erasures that waited"),
     "raw_returns_looked_at": ("returns", "judging the sensor of returns"),
     "raw_orders_looked_at": ("orders", "judging the sensor of orders"),
     "stock_levels_looked_at": ("inventory", "judging the sensor of stock"),
