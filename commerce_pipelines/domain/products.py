@@ -14,8 +14,9 @@ import msgspec
 
 
 class SoldUnit(NamedTuple):
-    """A unit of measure that a product can be sold in. size: how many of the units that its stock is told in one of it
-    holds; least: the fewest of it that Odoo can count, which rounds quantities in the product's own unit."""
+    """A unit of measure that a product can be sold in. size: how many of the product's own units (those of its stock)
+    one of this unit holds. least: the smallest quantity of it that Odoo can count, because Odoo rounds quantities in
+    the product's own unit."""
 
     unit_id: int
     size: Fraction

@@ -33,8 +33,8 @@ class OrderedLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderedGoods(msgspec.Struct, frozen=True, kw_only=True):
-    """What of the channel's order a shipment speaks of. answered_at: when the channel changed it last, as far as we
-    know."""
+    """The part of the channel's order that matters for shipments. answered_at: when the channel changed it last, as far
+    as we know."""
 
     order_id: str
     placed_at: datetime

@@ -75,7 +75,7 @@ class Receipt(msgspec.Struct, frozen=True):
 
 
 class ReturnPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """new: units to expect by delivered move. must_cancel: what of ours is still open is not coming."""
+    """new: units to expect by delivered move. must_cancel: our open moves will not arrive any more."""
 
     new: Mapping[int, Decimal] = {}
     must_cancel: bool = False
@@ -108,8 +108,8 @@ def plan_return(goods: Goods, returned: Return, packs: Packs) -> ReturnPlan:
 
 
 def plan_receipt(goods: Goods, returned: Return, packs: Packs, quarantine: int, to_quarantine: bool) -> Receipt:
-    """What of our open moves has arrived for one of the two places, and is not received yet. Raises RecordError where a
-    person has to decide."""
+    """The units of our open moves that have arrived for one of the two places and are not received yet. Raises
+    RecordError where a person has to decide."""
     units: dict[int, Decimal] = {}
     for sale_line, arrived in _sum_arrived(goods, returned, packs, quarantine, to_quarantine).items():
         for part, wanted in _divide_by_part(goods, sale_line, arrived):

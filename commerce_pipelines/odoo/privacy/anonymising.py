@@ -22,7 +22,7 @@ from ..rpc.search_read import fetch
 from .contacts import Holdings
 
 CONTEXT = {"tracking_disable": True, "no_vat_validation": True, "active_test": False}
-ERASED = "Erased"  # a constant, so that nobody is told apart
+ERASED = "Erased"  # the same for all, so that it distinguishes nobody
 # Of a contact whose invoices keep name and address: what no invoice shows.
 _BESIDES: dict[str, Any] = {"email": False, "phone": False, "ref": False, "comment": False, "active": False}
 _ALL: dict[str, Any] = {

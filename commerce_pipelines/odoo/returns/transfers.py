@@ -285,7 +285,7 @@ class _Batch:
                 item_of[name].error = _refuse_silence(item_of[name])
 
     def _cancel(self) -> None:
-        """Cancel what of our transfers is still open where nothing more comes."""
+        """Cancel our open transfers of returns for which nothing more will arrive."""
         item_of: dict[int, _Item] = {}
         for item in self.items.values():
             if item.plan.must_cancel and not item.error and item.deliveries:

@@ -284,7 +284,7 @@ def _split_rejected(
         if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < len(keys):
             bad.setdefault(keys[index], refusal)
     if len(bad) > 1 and errors[0][0] == 0:
-        # Odoo repeats the whole batch's error under its first record, guilty or not; the next try will tell.
+        # Odoo reports the error of the whole batch under its first record; the next try finds the bad record.
         del bad[keys[0]]
     if not bad and len(keys) == 1:
         bad[keys[0]] = errors[0][1] if errors else OdooRefusal("it without a reason")

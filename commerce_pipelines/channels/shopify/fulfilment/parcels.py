@@ -1,4 +1,4 @@
-"""What of a parcel can be fulfilled now, by the shop's fulfilment orders as they stand. Pure.
+"""Which units of a parcel can be fulfilled now, by the present fulfilment orders of the shop. Pure.
 
 What belongs here: mapping the order's lines to lines of fulfilment orders, and what Shopify shows of parcels. What does
 not: calls (shipments.py).
