@@ -2,7 +2,8 @@
 space.
 
 A dictionary contains parts of its samples and is kept longer than they are. So it learns only words that many data
-subjects share (keys, countries, currencies, a shop's own titles), and it is stored sealed.
+subjects share (keys, countries, currencies, a shop's own titles) and that stand in no field about a person, because a
+guest who orders thirty times is thirty subjects; and it is stored sealed.
 
 What belongs here: learning, storing and finding dictionaries. What does not: when to learn (landing.py).
 """
@@ -28,6 +29,15 @@ SAMPLE_COUNT = 500  # answers to learn from
 DICTIONARY_BYTES = 48 * 1024  # bytes
 SHARED_BY_SUBJECTS = 25  # a word may be learned only if so many data subjects use it
 
+# Fields about a person, as the marketplaces spell them, and what they hold: in JSON and in XML.
+_FIELDS = (
+    rb"(?:full|first|last|user|buyer|display|company|recipient|userfirst|userlast|city|nick)?_?name|(?:buyer_?)?email"
+    rb"|phone(?:_?number)?|(?:address_?(?:line_?)?|street)[0-9]?|city|county|district(?:orcounty)?|state_?or_?province"
+    rb"|postal_?code|zip|note|buyer_?checkout_?notes|tax_?(?:payer_?)?identifier|static_?alias|buyer_?user_?id"
+)
+_PERSONAL = re.compile(
+    rb'"(?:' + _FIELDS + rb')"\s*:\s*"((?:[^"\\]|\\.)*)"|<(?:' + _FIELDS + rb")(?:\s[^<>]*)?>([^<]*)<", re.IGNORECASE
+)
 _WORD = re.compile(rb"([0-9A-Za-z_\x80-\xff]+)")  # splits a payload into punctuation, word, punctuation, …
 
 
@@ -98,16 +108,20 @@ class Dictionaries:
 
 
 def common(samples: list[tuple[str, bytes]]) -> list[bytes]:
-    """The payloads without the words that fewer than SHARED_BY subjects use. Punctuation stays, because it is the
-    structure."""
+    """The payloads without the words that fewer than SHARED_BY subjects use, and without those of fields about a
+    person. Punctuation stays, because it is the structure."""
     words: dict[str, set[bytes]] = {}
+    personal: set[bytes] = set()
+    for _, payload in samples:
+        for values in _PERSONAL.findall(payload):
+            personal.update(word for value in values for word in _WORD.findall(value))
     split = [_WORD.split(payload) for _, payload in samples]
     for (subject, _), parts in zip(samples, split, strict=True):
         words.setdefault(subject, set()).update(parts[1::2])
     uses: Counter[bytes] = Counter()
     for used in words.values():
         uses.update(used)
-    shared = {word for word, count in uses.items() if count >= SHARED_BY_SUBJECTS}
+    shared = {word for word, count in uses.items() if count >= SHARED_BY_SUBJECTS and word not in personal}
     for parts in split:
         parts[1::2] = [word if word in shared else b"" for word in parts[1::2]]
     return [b"".join(parts) for parts in split]
