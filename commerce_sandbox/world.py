@@ -90,7 +90,7 @@ class World:
         amazon, ebay, shopify = (self.channels[name].url for name in LANES)
         common = {
             "time_zone": "Europe/Berlin", "carrier_fallback": "Standard", "channel_warehouse": "FBA",
-            "fulfilment": {"enabled": True, "carriers": {"Standard": "DHL"}},
+            "fulfilment": {"enabled": True, "carriers": {"Standard": "DHL"}, "take_over": True},
             "returns": {"enabled": True, "poll_seconds": RETURNS_SECONDS},
             "poll_seconds": POLL_SECONDS, "start_date": (self.start.date() - timedelta(days=30)).isoformat(),
         }  # fmt: skip

@@ -18,6 +18,7 @@ from .common import RETRY, counts, failures, labels
 
 if TYPE_CHECKING:
     from ..flows.fulfilment.confirm import Confirmed
+    from ..flows.fulfilment.take_over import Taken
 
 FLOW = "fulfilment"
 SHIPMENTS = dg.AssetKey(["odoo", "shipments"])
@@ -102,18 +103,25 @@ def confirmations_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefini
         context: dg.AssetExecutionContext, config: ConfirmConfig, connections: dg.ResourceParam[Connections]
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         from ..flows.fulfilment.confirm import confirm
+        from ..flows.fulfilment.take_over import Taken, take_over
 
         started = connections.instruments.clock()
         with failures():
-            done = confirm(connections, name, run_id=context.run.run_id, release=config.release, dry_run=config.dry_run)
+            dry = config.dry_run or channel.fulfilment.dry_run
+            run_id, taken = context.run.run_id, Taken()
+            try:
+                done = confirm(connections, name, run_id=run_id, release=config.release, dry_run=config.dry_run)
+            finally:
+                if not dry:  # what waits for a person does not hold up what the channel has shipped itself
+                    taken = take_over(connections, name, run_id=run_id)
         seconds = round(connections.instruments.clock() - started, 2)
-        yield dg.MaterializeResult(asset_key=key, metadata=_describe_confirmed(done, seconds))
+        yield dg.MaterializeResult(asset_key=key, metadata=_describe_confirmed(done, taken, seconds))
         yield _judge_time(connections, name, key, deadline)
 
     return shipment_confirmations
 
 
-def _describe_confirmed(done: "Confirmed", seconds: float) -> dict[str, Any]:
+def _describe_confirmed(done: "Confirmed", taken: "Taken", seconds: float) -> dict[str, Any]:
     return {
         "dagster/row_count": done.parcels + done.corrections,
         "dagster/uri": "postgresql:///commerce.effects",
@@ -125,6 +133,8 @@ def _describe_confirmed(done: "Confirmed", seconds: float) -> dict[str, Any]:
         "tracking numbers to correct": done.corrections,
         **counts(done.outcomes, "told"),
         **counts(done.waiting, "waiting"),
+        "shipped by the channel, delivered in Odoo": taken.deliveries,
+        **counts(taken.waiting, "not taken over"),
         "seconds": seconds,
         "parcels": _build_table(done),
         "waiting, by reason": dg.MetadataValue.md(bars(dict(done.waiting), "waiting, by reason") or "nothing"),

@@ -45,6 +45,14 @@ def _read_returns_switch() -> bool:
         return False
 
 
+def _read_take_over_switch() -> bool:
+    """Whether commerce.yaml takes over the deliveries of what a channel ships itself."""
+    try:
+        return any(channel.fulfilment.take_over for channel in settings_file.load().channels)
+    except SettingsError:
+        return False
+
+
 @click.command()
 @click.option("--url", prompt="URL of Odoo", default=lambda: _read_setting("url"), help="e.g. https://odoo.example.com")
 @click.option("--database", prompt="Database", default=lambda: _read_setting("database"), help="name of its database")
@@ -56,9 +64,15 @@ def _read_returns_switch() -> bool:
 )
 @click.option("--returns", is_flag=True, default=_read_returns_switch,
               help="also what credit notes need; default: if commerce.yaml has returns.enabled")  # fmt: skip
+@click.option(
+    "--deliveries",
+    is_flag=True,
+    default=_read_take_over_switch,
+    help="also what deliveries of the marketplace need; default: if commerce.yaml has fulfilment.take_over",
+)
 @click.option("--transport", type=click.Choice(["jsonrpc", "json2"]), default="jsonrpc", show_default=True)
 def access(
-    url: str, database: str, administrator: str, user: str, companies: tuple[str, ...], returns: bool, transport: str
+    url: str, database: str, administrator: str, user: str, companies: tuple[str, ...], transport: str, **flows: bool
 ) -> None:
     """Make the group that the pipelines' user needs in Odoo, and put the user in it.
 
@@ -80,7 +94,7 @@ def access(
     )  # fmt: skip
     client = connect(settings, password)
     client.version()
-    for line in make_group(client, returns):
+    for line in make_group(client, flows["returns"], flows["deliveries"]):
         say(line)
     for line in put_in_group(client, user, _ask_password, companies or _read_companies()):
         say(line)

@@ -94,6 +94,7 @@ def _list_flows(connections: Connections) -> list[str]:
     switched_on = {
         "shipments": any(channel.fulfilment.enabled for channel in channels),
         "returns": any(channel.returns.enabled for channel in channels),
+        "take_over": any(channel.fulfilment.enabled and channel.fulfilment.take_over for channel in channels),
     }
     return [flow for flow, is_on in switched_on.items() if is_on]
 

@@ -326,6 +326,7 @@ TRIED: dict[str, Any] = {
         (f"fulfilment.{key}" for key in ("missing_tracking", "deadline_hours", "hold_above", "poll_seconds")), BY_FILE
     ),
     "fulfilment.notify": "none: both values work",
+    "fulfilment.take_over": "odoo/readiness.py verify_rights: the rights that it needs",
     "fulfilment.dry_run": "none: while it is true no channel is told anything, and each run says so",
     "returns": BY_FILE,
     "returns.enabled": returns_offered,

@@ -78,6 +78,7 @@ _CODES = {
         "under_review",
         # shipments
         "no_tracking", "unmapped_carrier", "refused_by_channel", "held_by_channel", "confirmation_in_doubt",
+        "not_taken_over",
     ),
     (Effect.BLOCKS, Retry.NAME): (
         "no_channel_warehouse", "unknown_departure", "unknown_import", "unknown_tax", "unknown_rate", "unknown_team",

@@ -1,7 +1,8 @@
 """The one group that the pipelines' user needs, right by right, and who makes it in Odoo.
 
     Commerce Pipelines ──inherits──▶ Sales / User: All Documents, Show Accounting Features - Readonly
-           │                         and, where returns are taken over, Accounting / Invoicing, Inventory / User
+           │                         and, where returns are taken over, Accounting / Invoicing, Inventory / User,
+           │                         and, where the marketplace's own deliveries are, Inventory / User
            └─ access rights of its own: OWN
 
 What belongs here: which rights the lanes use and why, the group with its access rights, the user in it. What does not:
@@ -28,7 +29,9 @@ INHERITED = "Sales / User: All Documents and Show Accounting Features - Readonly
 _INHERITED_XIDS = (("sales_team", "group_sale_salesman_all_leads"), ("account", "group_account_readonly"))
 # Odoo lets nobody else post a credit note or receive goods.
 RETURNS_INHERITED = "Accounting / Invoicing and Inventory / User"
-_RETURNS_XIDS = (("account", "group_account_invoice"), ("stock", "group_stock_user"))
+_STOCK_XID = ("stock", "group_stock_user")
+_RETURNS_XIDS = (("account", "group_account_invoice"), _STOCK_XID)
+STOCK_INHERITED = "Inventory / User"
 _ROLE_XID = ("base", "group_user")
 KEY_DAYS = 365  # Odoo lets keys of other users than administrators expire, after 90 days unless their group says more
 OPERATIONS = {"r": "read", "w": "write", "c": "create", "u": "unlink"}
@@ -40,7 +43,7 @@ class Right(NamedTuple):
 
     operations: letters of OPERATIONS. need: '' for what no order can do without, else what the settings have to ask
     for: create_missing, tags, activities (odoo.flags), hold (on_payment_lost, risky), shipments (fulfilment.enabled),
-    returns (returns.enabled).
+    returns (returns.enabled), take_over (fulfilment.take_over).
     """
 
     model: str
@@ -89,6 +92,8 @@ GIVEN = (
     Right("stock.move", "rwc", "the goods in them", "returns"),
     Right("stock.lot", "r", "their serial numbers", "returns"),
     Right("stock.scrap", "rwc", "what came back damaged", "returns"),
+    Right("stock.move", "rw", "units that the marketplace shipped", "take_over"),
+    Right("stock.move.line", "rwc", "where they lay", "take_over"),
 )
 # What no lane uses, but credit notes where returns are taken over, and what whoever may do it can do: (model,
 # operation, consequence).
@@ -103,12 +108,14 @@ EXCESSIVE = (
 )
 
 
-def make_group(client: OdooClient, returns: bool = False) -> list[str]:
+def make_group(client: OdooClient, returns: bool = False, take_over: bool = False) -> list[str]:
     """Make the group and its access rights, or bring them up to date, as an administrator. returns: also what credit
-    notes and receipts need. Returns what was done, a sentence each. Repeating it changes nothing."""
+    notes and receipts need. take_over: also what deliveries of the marketplace need. Returns what was done, a sentence
+    each. Repeating it changes nothing."""
     _ensure_administrator(client)
     new = not read_ids(client, "res.groups", ["group"])
-    xids = (*_INHERITED_XIDS, *(_RETURNS_XIDS if returns else ()))
+    more = _RETURNS_XIDS if returns else (_STOCK_XID,) if take_over else ()
+    xids = (*_INHERITED_XIDS, *more)
     inherited = [str(_read_reference(client, *names)) for names in xids]
     group_id = load_one(
         client, "res.groups", "group",
@@ -124,11 +131,17 @@ def make_group(client: OdooClient, returns: bool = False) -> list[str]:
     removed = _remove_other_rows(client, group_id)
     return [
         f"The group {GROUP} {'was made' if new else 'is up to date'}: it inherits {INHERITED}"
-        f"{f', for returns {RETURNS_INHERITED},' if returns else ''} and may",
+        f"{_name_more(returns, take_over)} and may",
         *(f"  {right.model}: {', '.join(right.names)} ({right.reason})" for right in OWN if right.model in models),
         *(f"  {right.model}: left out, Odoo lacks its app" for right in OWN if right.model not in models),
         *([f"Removed {removed} access rights that it had besides."] if removed else []),
     ]
+
+
+def _name_more(returns: bool, take_over: bool) -> str:
+    if returns:
+        return f", for returns {RETURNS_INHERITED},"
+    return f", for deliveries of the marketplace {STOCK_INHERITED}," if take_over else ""
 
 
 def put_in_group(

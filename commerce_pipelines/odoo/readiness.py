@@ -28,6 +28,7 @@ _WITHOUT = {
     "create_missing": "; or set odoo.create_missing: false and create by hand what is then missing",
     "tags": "; or set odoo.flags: none",
     "activities": "; or set odoo.flags: none",
+    "take_over": "; or set fulfilment.take_over: false",
 }
 NAMES_SUGGESTED = 8  # names that are suggested for a wrong one
 _OFFERS = {
@@ -41,8 +42,8 @@ _OFFERS = {
 
 
 def verify_rights(client: OdooClient, flows: Collection[str] = ()) -> list[str]:
-    """What the user may not do, and modules that are not installed, a sentence each. flows: `shipments` and `returns`,
-    where a channel's settings switch them on."""
+    """What the user may not do, and modules that are not installed, a sentence each. flows: `shipments`, `returns`,
+    `take_over`, where a channel's settings switch them on."""
     missing = [f"The module {name} is not installed in Odoo." for name in _find_missing_modules(client)]
     if missing:
         return missing

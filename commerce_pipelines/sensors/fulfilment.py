@@ -53,6 +53,7 @@ def deliveries_sensor(channels: Sequence[ChannelSettings], poller: Poller) -> dg
     def deliveries(
         context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
     ) -> dg.SensorResult | dg.SkipReason:
+        from ..flows.fulfilment import take_over
         from ..flows.fulfilment.confirm import has_news
         from ..flows.fulfilment.inputs import read_shipments
 
@@ -63,7 +64,7 @@ def deliveries_sensor(channels: Sequence[ChannelSettings], poller: Poller) -> dg
             read_shipments(connections)
         requests, waiting = [], []
         for channel in channels:
-            if not has_news(connections, channel.name):
+            if not has_news(connections, channel.name) and not take_over.has_news(connections, channel.name):
                 continue
             if busy(context.instance, channel.name, Topic.FULFILMENT):  # requested again at the next tick
                 waiting.append(channel.name)
@@ -98,10 +99,11 @@ def fulfilment_schedules(channel: ChannelSettings) -> list[dg.ScheduleDefinition
         context: dg.ScheduleEvaluationContext, connections: dg.ResourceParam[Connections]
     ) -> dg.RunRequest | dg.SkipReason:
         from ..flows.fulfilment.confirm import may_go_on
+        from ..flows.fulfilment.take_over import may_go_on as may_take_over
 
         if busy(context.instance, name, Topic.FULFILMENT):
             return dg.SkipReason(f"A run of {name} is working.")
-        if not may_go_on(connections, name):
+        if not may_go_on(connections, name) and not may_take_over(connections, name):
             return dg.SkipReason(f"{name} has nothing to be told, or it waits for a person's consent.")
         return dg.RunRequest(tags=run_tags(name, Topic.FULFILMENT) | ASKED_AGAIN)
 

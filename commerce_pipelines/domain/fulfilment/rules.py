@@ -32,6 +32,7 @@ class FulfilmentRules(Section, kw_only=True, frozen=True):
     deadline_hours: int = 24  # hours after which the check `confirmed_in_time` names a delivery that is not confirmed
     hold_above: int = 500  # a run that would confirm more parcels than this waits for a person's consent
     poll_seconds: int = 15  # how often Odoo is asked for deliveries
+    take_over: bool = False  # deliveries of what the channel ships itself (FBA) are done in Odoo as it says
     dry_run: bool = False  # read and decide, but tell the channel nothing
 
     def __post_init__(self) -> None:

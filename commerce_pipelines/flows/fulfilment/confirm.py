@@ -103,7 +103,7 @@ def _plan_orders(connections: Connections, name: str, work: Work) -> None:
         if order is None or _is_not_ours(order):
             work.nothing.append(row.order_id)
         elif order.status is OrderStatus.PAID:
-            work.goods[row.order_id] = _build_goods(connections, name, order, bases.get(row.order_id))
+            work.goods[row.order_id] = build_goods(connections, name, order, bases.get(row.order_id))
             parcels = work.parcels.get(row.order_id, Parcels())
             work.plans[row.order_id] = _drop_stopped(_plan_order(work, row, rules, now), parcels)
 
@@ -131,7 +131,7 @@ def _is_not_ours(order: Order) -> bool:
     )
 
 
-def _build_goods(connections: Connections, name: str, order: Order, base: Base | None) -> OrderedGoods:
+def build_goods(connections: Connections, name: str, order: Order, base: Base | None) -> OrderedGoods:
     label, rules = connections.label(name), connections.settings.channel(name)
 
     def count_pack(line_id: str, sku: str, title: str) -> int:
