@@ -358,6 +358,18 @@ def _compare(move: Move, refund: Refund) -> Iterable[Reason]:
             f"{move.label} {to_decimal(move.total, move.currency)} {move.currency}.",
             "Credit or invoice the difference in Odoo by hand.", move.label,
         )  # fmt: skip
+    yield from flag_moved_date(move)
+
+
+def flag_moved_date(move: Move) -> Iterable[Reason]:
+    """A note where a lock date moved the day on which a credit note is booked."""
+    if move.state == "posted" and move.booked and move.dated and move.booked != move.dated:
+        yield Flag(
+            "accounting_date_moved",
+            f"The credit note {move.label} of {move.dated} is booked on {move.booked}, because a lock date closes the "
+            "days before.",
+            "Leave it, or tell whoever keeps the accounts.", move.label,
+        )  # fmt: skip
 
 
 def _refuse_uninvoiced(books: SaleBooks) -> RecordError:

@@ -3,8 +3,8 @@
 What belongs here: this arithmetic. What does not: which lines a refund is about (credit.py).
 
 Where prices include tax, a line's amount is its price. Where tax comes on top, the price is the amount less its tax,
-unrounded: Odoo rounds the sum of prices and the sum of taxes, which give the amount again unless both end in exactly
-half a minor unit.
+unrounded: Odoo rounds the sum of all prices, and the sum of the taxes of each rate. With one rate these give the amount
+again unless both end in exactly half a minor unit; with several rates they may be off by one more.
 """
 
 from __future__ import annotations
@@ -51,16 +51,15 @@ def price_of(amount: int, quantity: int, rate: int, included: bool, currency: st
 def round_off(lines: Iterable[tuple[int, int, bool]], per_line: bool) -> int:
     """By how many minor units Odoo's total of these lines exceeds their sum. lines: (amount with tax, rate, whether the
     price includes the tax)."""
-    sums: dict[tuple[int, int], int] = {}
+    by_rate: dict[tuple[int, int], int] = {}
+    net: dict[int, Fraction] = {}
     for place, (amount, rate, included) in enumerate(lines):
         if rate and not included:
-            key = (place if per_line else 0, rate)
-            sums[key] = sums.get(key, 0) + amount
-    off = 0
-    for (_, rate), amount in sums.items():
-        net = Fraction(amount * MILLION, MILLION + rate)
-        off += _round(net) + _round(amount - net) - amount
-    return off
+            alone = place if per_line else 0
+            by_rate[alone, rate] = by_rate.get((alone, rate), 0) + amount
+            net[alone] = net.get(alone, Fraction(0)) + Fraction(amount * MILLION, MILLION + rate)
+    taxes = sum(_round(Fraction(amount * rate, MILLION + rate)) for (_, rate), amount in by_rate.items())
+    return taxes + sum(map(_round, net.values())) - sum(by_rate.values())
 
 
 def _round(amount: Fraction) -> int:

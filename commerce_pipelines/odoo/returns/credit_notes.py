@@ -19,14 +19,21 @@ from ...core.failpoints import failpoint
 from ...core.reasons import Reason
 from ...core.words import NO_WORDS
 from ...domain.money import to_decimal
-from ...domain.returns.credit import CreditLine, CreditNote, NotDue, Standing, plan_credit_notes, plan_links
+from ...domain.returns.credit import (
+    CreditLine,
+    CreditNote,
+    NotDue,
+    Standing,
+    flag_moved_date,
+    plan_credit_notes,
+    plan_links,
+)
 from ...domain.returns.outcomes import Books, CreditAction, CreditOutcome
 from ...domain.returns.records import Refund
 from ...domain.returns.sale_books import Move, Packs, SaleBooks, credit_line_xid, credit_xid
 from ...domain.returns.shares import price_of
-from ...domain.sales.draft import Flag
 from ..rpc.client import OdooClient
-from ..rpc.errors import OdooRefusal
+from ..rpc.errors import NUMBER_MISSING, OdooRefusal
 from ..rpc.halving import on_all
 from ..rpc.load import load_records, xid
 from ..sales.booked import DATE
@@ -186,8 +193,8 @@ class _Batch:
         for odoo_id, item in by_id.items():
             item.move = moves.get(odoo_id, item.move)
             self._mark_changed(item)
-            if item.move and item.move.booked and item.move.dated and item.move.booked != item.move.dated:
-                item.flags += (_flag_date(item.move),)
+            if item.move:
+                item.flags += tuple(flag_moved_date(item.move))
 
     def _pay(self, items: Sequence[_Item]) -> None:
         """Register the money that went back, in the journal that the settings name. What Odoo has offset with an open
@@ -292,16 +299,11 @@ def _refuse_total(note: CreditNote, move: Move) -> RecordError:
 
 
 def _refuse_by_odoo(refusal: OdooRefusal) -> RecordError:
-    return RecordError(
-        "refused_by_odoo", f"Odoo refuses the credit note, in {refusal.what}.",
-        fix="Fix in Odoo what its own words name, then replay the refund.", words=refusal.words,
-    )  # fmt: skip
-
-
-def _flag_date(move: Move) -> Flag:
-    return Flag(
-        "accounting_date_moved",
-        f"The credit note {move.label} of {move.dated} is booked on {move.booked}, because a lock date closes the days "
-        "before.",
-        "Leave it, or tell whoever keeps the accounts.", move.label,
-    )  # fmt: skip
+    fix = "Fix in Odoo what its own words name, then replay the refund."
+    if NUMBER_MISSING in refusal.what:
+        fix = (
+            "Find the entry of this journal that was posted once and is a draft or cancelled now, and post it again; "
+            "what it booked is credited, not taken back. Then replay the refund."
+        )
+    return RecordError("refused_by_odoo", f"Odoo refuses the credit note, in {refusal.what}.", fix=fix,
+                       words=refusal.words)  # fmt: skip

@@ -34,6 +34,7 @@ _IN_DATABASE = ("UniqueViolation", "NotNullViolation", "ForeignKeyViolation", "C
 _BUSY = "could not serialize access"
 _READ = 2000  # characters of a text that are looked at
 
+NUMBER_MISSING = "a number is missing in the journal, which Odoo seals in order"
 # How Odoo's own texts begin or what is in them, and what we say instead: that these stand there is no secret.
 _EXPLAINED = tuple(
     (re.compile(pattern, re.IGNORECASE), sentence)
@@ -49,10 +50,8 @@ _EXPLAINED = tuple(
         (r"delete a sent quotation or a confirmed", "a confirmed order is not deleted"),
         (r"pricelist of a confirmed order", "a confirmed order keeps its pricelist"),
         (r"restricted audit trail", "the audit trail of the accounting protects it"),
-        (
-            r"inalterability|gap has been detected",
-            "a number is missing in the journal, which Odoo seals in order",
-        ),
+        (r"inalterability|gap has been detected", NUMBER_MISSING),
+        (r"add/modify entries prior to", "a lock date of the accounting closes the day"),
         (r"nothing left to pay", "it is paid already"),
         (r"belongs to (?:the )?company|products from company|incompatible companies", "records of two companies meet"),
         (r"does not exist or has been deleted", "the record is gone"),
