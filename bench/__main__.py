@@ -20,8 +20,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from .figures import Figure, Skipped, last_line, sentence
 
 BENCHMARKS = (
-    "extract", "completeness", "money", "stock_decide", "stock_calls", "stock_read", "backfill_twice", "stock_change",
-    "odoo_load",
+    "extract", "completeness", "money", "stock_decide", "stock_calls", "parcel_calls", "stock_read", "backfill_twice",
+    "stock_change", "odoo_load",
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 
-from commerce_pipelines.warehouse.server.server import database_url, libpq_url, stop_database
+from commerce_pipelines.warehouse.server.server import ROLE, database_url, libpq_url, stop_database
 from commerce_pipelines.warehouse.tables.database import Warehouse
 
 MASTER_KEY = bytes(range(32))
@@ -53,7 +53,8 @@ class Server:
 def server() -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="commerce-bench-") as folder:
         url = os.environ.get("BENCH_DATABASE_URL", "")
-        database = Server(database_url({"COMMERCE_DATABASE_URL": url} if url else {}, Path(folder)))
+        url = url or database_url({}, Path(folder)).replace(f"://{ROLE}@", "://postgres@")  # who may create databases
+        database = Server(url)
         try:
             yield database
         finally:
