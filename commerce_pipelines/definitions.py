@@ -11,6 +11,7 @@ import dagster as dg
 
 from .assets import fulfilment as fulfilment_assets
 from .assets import inventory as inventory_assets
+from .assets import invoicing as invoicing_assets
 from .assets import orders as orders_assets
 from .assets import privacy as privacy_assets
 from .assets import returns as returns_assets
@@ -21,6 +22,7 @@ from .resources.connections import Connections, open_connections
 from .resources.tables import TableIOManager
 from .sensors import fulfilment as fulfilment_sensors
 from .sensors import inventory as inventory_sensors
+from .sensors import invoicing as invoicing_sensors
 from .sensors import orders as orders_sensors
 from .sensors import privacy as privacy_sensors
 from .sensors import returns as returns_sensors
@@ -63,6 +65,13 @@ LANES = (
         fulfilment_assets.assets,
         fulfilment_sensors.sensors,
         fulfilment_sensors.schedules,
+    ),
+    Lane(
+        "invoicing",
+        lambda channel: channel.invoicing.enabled,
+        invoicing_assets.assets,
+        invoicing_sensors.sensors,
+        invoicing_sensors.schedules,
     ),
     Lane(
         "returns",

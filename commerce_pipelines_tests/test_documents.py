@@ -13,7 +13,12 @@ from commerce_pipelines.core.reasons import EXCEPTIONS_PAGE, RULES
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "commerce_pipelines/core/reasons.py"
 HEADINGS = (
-    ("The order is not in Odoo", "The channel is not told of a parcel", "A refund or a return is not in Odoo"),
+    (
+        "The order is not in Odoo",
+        "The channel is not told of a parcel",
+        "A refund or a return is not in Odoo",
+        "An order is not invoiced, or its payment is not registered",
+    ),
     ("The order is in Odoo, and a person should look",),
 )  # of blocking reasons, and of notes
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

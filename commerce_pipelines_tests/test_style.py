@@ -25,7 +25,7 @@ raise reach read receive reconcile record redate refresh refuse release remind r
 report request reserve resize resolve restore return revise revive round route run save search select sell send serve
 set settle share ship show silence sort spend split spread start stock store strip submit subtract sum supersede take
 tell terminate test touch translate try unescape unindex unmark update upgrade upsert validate verify wait wake warn
-watch work write bill mark offset pay plan post scrap clear delete resume
+watch work write bill normalise mark offset pay plan post scrap clear delete resume
 """
 QUESTIONS = ("is", "has", "can", "may", "must")  # predicates
 # Names that say nothing of what they hold: `order`, `row`, `outcome` do.

@@ -69,6 +69,7 @@ def exceptions_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinitio
                 "dagster/row_count": len(waiting),
                 "orders that wait": topics[Topic.ORDERS],
                 "returns and refunds that wait": topics[Topic.RETURNS] + topics[Topic.REFUNDS],
+                "invoices and payments that wait": topics[Topic.INVOICING],
                 "listings that cannot be read": topics[Topic.INVENTORY],
                 "notes on loaded orders": sum(notes.values()),
                 "made due": due,

@@ -18,6 +18,7 @@ from ..core.lanes import ODOO, PRIVACY
 from ..core.section import Secret, Section
 from ..domain.fulfilment.rules import FulfilmentRules
 from ..domain.inventory.listings import InventoryRules
+from ..domain.invoicing.rules import InvoicingRules
 from ..domain.returns.rules import ReturnRules
 from ..domain.sales.rules import SaleRules
 from ..domain.vat.decision import VatPolicy
@@ -42,6 +43,7 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
     inventory: InventoryRules = InventoryRules()
     fulfilment: FulfilmentRules = FulfilmentRules()
     returns: ReturnRules = ReturnRules()
+    invoicing: InvoicingRules = InvoicingRules()
     # For a channel whose company has another tax position than the section `vat` describes.
     vat: VatPolicy | None = None
 
@@ -53,6 +55,8 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
         mistakes += [f"channels[{self.name}].inventory.{key} {problem}" for key, problem in self.inventory.problems()]
         mistakes += [f"channels[{self.name}].fulfilment.{key} {problem}" for key, problem in self.fulfilment.problems()]
         mistakes += [f"channels[{self.name}].returns.{key} {problem}" for key, problem in self.returns.problems()]
+        invoicing = self.invoicing.problems(self.history_before)
+        mistakes += [f"channels[{self.name}].invoicing.{key} {problem}" for key, problem in invoicing]
         if mistakes:
             raise SettingsError("\n".join(mistakes))
 

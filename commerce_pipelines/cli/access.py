@@ -7,15 +7,18 @@ What belongs here: who logs in, and asking for passwords, which are written nowh
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 import click
 
+from ..channels.settings import ChannelSettings
 from ..core.errors import SettingsError
 from ..core.section import Secret
 from ..odoo.rpc.settings import OdooSettings
 from ..settings import file as settings_file
 from .terminal import say
 
+FLOWS = ("returns", "take_over", "invoicing")  # which need more than orders do
 ADMINISTRATOR_PASSWORD = "ODOO_ADMINISTRATOR_PASSWORD"  # noqa: S105 - the variable's name
 
 
@@ -37,20 +40,25 @@ def _read_companies() -> list[str]:
     return list(dict.fromkeys(name for name in names if name))
 
 
-def _read_returns_switch() -> bool:
-    """Whether commerce.yaml takes over the returns of a channel."""
-    try:
-        return any(channel.returns.enabled for channel in settings_file.load().channels)
-    except SettingsError:
-        return False
+def list_flows(channels: Iterable[ChannelSettings]) -> list[str]:
+    """The flows that need rights of their own in Odoo and are switched on for one of these channels."""
+    flows: set[str] = set()
+    for channel in channels:
+        fulfilment = channel.fulfilment
+        switches = {
+            "shipments": fulfilment.enabled, "returns": channel.returns.enabled,
+            "take_over": fulfilment.enabled and fulfilment.take_over, "invoicing": channel.invoicing.enabled,
+        }  # fmt: skip
+        flows |= {flow for flow, is_on in switches.items() if is_on}
+    return sorted(flows)
 
 
-def _read_take_over_switch() -> bool:
-    """Whether commerce.yaml takes over the deliveries of what a channel ships itself."""
+def _read_flows() -> list[str]:
+    """Those of FLOWS that commerce.yaml switches on."""
     try:
-        return any(channel.fulfilment.take_over for channel in settings_file.load().channels)
+        return [flow for flow in list_flows(settings_file.load().channels) if flow in FLOWS]
     except SettingsError:
-        return False
+        return []
 
 
 @click.command()
@@ -62,18 +70,13 @@ def _read_take_over_switch() -> bool:
 @click.option(
     "--company", "companies", multiple=True, help="a company that the user may enter; default: those of commerce.yaml"
 )
-@click.option("--returns", is_flag=True, default=_read_returns_switch,
-              help="also what credit notes need; default: if commerce.yaml has returns.enabled")  # fmt: skip
-@click.option(
-    "--deliveries",
-    is_flag=True,
-    default=_read_take_over_switch,
-    help="also what deliveries of the marketplace need; default: if commerce.yaml has fulfilment.take_over",
-)
+@click.option("--flow", "flows", multiple=True, type=click.Choice(FLOWS),
+              help="a flow that needs more rights; default: those that commerce.yaml switches on")  # fmt: skip
 @click.option("--transport", type=click.Choice(["jsonrpc", "json2"]), default="jsonrpc", show_default=True)
 def access(
-    url: str, database: str, administrator: str, user: str, companies: tuple[str, ...], transport: str, **flows: bool
-) -> None:
+    url: str, database: str, administrator: str, user: str, companies: tuple[str, ...], flows: tuple[str, ...],
+    transport: str,
+) -> None:  # fmt: skip
     """Make the group that the pipelines' user needs in Odoo, and put the user in it.
 
     An administrator's login is used for this once; running the command again brings the group up to date. The
@@ -94,7 +97,7 @@ def access(
     )  # fmt: skip
     client = connect(settings, password)
     client.version()
-    for line in make_group(client, flows["returns"], flows["deliveries"]):
+    for line in make_group(client, flows or _read_flows()):
         say(line)
     for line in put_in_group(client, user, _ask_password, companies or _read_companies()):
         say(line)

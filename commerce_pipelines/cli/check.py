@@ -16,6 +16,7 @@ from ..flows.identity import identify, may_publish, strangers
 from ..resources.connections import Connections
 from ..warehouse.shared.known_accounts import KnownAccount
 from . import verifiers
+from .access import list_flows
 
 Finding = verifiers.Finding
 
@@ -88,17 +89,6 @@ def _try_call(what: str, call: Callable[[], Any]) -> list[Finding]:
     return [(f"{what} ({sentence})" if isinstance(sentence, str) and sentence else what, "")]
 
 
-def _list_flows(connections: Connections) -> list[str]:
-    """The flows that need rights of their own in Odoo and are switched on for some channel."""
-    channels = connections.settings.channels
-    switched_on = {
-        "shipments": any(channel.fulfilment.enabled for channel in channels),
-        "returns": any(channel.returns.enabled for channel in channels),
-        "take_over": any(channel.fulfilment.enabled and channel.fulfilment.take_over for channel in channels),
-    }
-    return [flow for flow, is_on in switched_on.items() if is_on]
-
-
 def _verify_odoo(connections: Connections) -> Iterator[Finding]:
     """The user's rights, and every name of Odoo that the settings mention."""
     from ..odoo.readiness import (
@@ -111,7 +101,7 @@ def _verify_odoo(connections: Connections) -> Iterator[Finding]:
 
     problems: list[str] = []
     try:
-        flows = _list_flows(connections)
+        flows = list_flows(connections.settings.channels)
         refused = verify_rights(connections.odoo, flows)
         for problem in refused or [""]:
             yield "Odoo: rights", problem

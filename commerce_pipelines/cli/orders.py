@@ -177,7 +177,7 @@ def accept(channel: str, order_id: str) -> None:
 @click.argument("order_ids", nargs=-1)
 @click.option("--reason", default="", help="all of this reason code")
 def replay(channel: str, order_ids: tuple[str, ...], reason: str) -> None:
-    """Try waiting orders, returns and refunds again: those named, those of one reason, or all of the channel.
+    """Try waiting orders, invoices, returns and refunds again: those named, of one reason, or all of the channel.
 
     The channel's sensors then request the runs; for orders this takes at most a minute.
     """
@@ -196,3 +196,5 @@ def replay(channel: str, order_ids: tuple[str, ...], reason: str) -> None:
         say(f"{due.orders} orders are due; the sensor {channel}_new_orders requests their run at its next tick.")
     if due.returns:
         say(f"{due.returns} returns and refunds are due; the sensor {channel}_new_returns requests their run.")
+    if due.invoices:
+        say(f"{due.invoices} orders to invoice are due; the schedule {channel}_invoicing requests their run.")

@@ -259,9 +259,30 @@ def private_secrets(connections: Connections) -> Iterator[Finding]:
         yield ".env", "can be read by others on this machine; run `chmod 600 .env`."
 
 
+def payment_journals(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
+    """The journals that payments are registered in exist and take money: `invoicing.journals`."""
+    from ..odoo.invoicing.payments import find_journals, refuse_journal
+
+    names = set(channel.invoicing.journals.values())
+    if not names:
+        return
+    what = f"channels[{channel.name}].invoicing.journals"
+    try:
+        journals = find_journals(connections.odoo_of(channel.name), names)
+    except CommerceError as error:
+        yield what, str(error)
+        return
+    bad = sorted(name for name in names if name not in journals.ids or name in journals.wrong)
+    for name in bad:
+        refusal = refuse_journal(name)
+        yield what, f"{refusal} {refusal.fix}"
+    if not bad:
+        yield what, ""
+
+
 OF_ALL = (alert_targets, listening_place, private_secrets, automation)
 OF_DATABASE = (emptied,)  # these need the database and Odoo
-OF_ODOO = (stock_places, aliases, holding, return_names)
+OF_ODOO = (stock_places, aliases, holding, return_names, payment_journals)
 OF_CHANNEL = (first_day, returns_offered)  # these need no service
 OF_ACCOUNT = (granted, carriers_known)
 
@@ -333,6 +354,10 @@ TRIED: dict[str, Any] = {
     **dict.fromkeys(("returns.poll_seconds", "returns.credit_notes", "returns.receipts"), BY_FILE),
     "returns.scrap": BY_FILE,
     **dict.fromkeys(("returns.refund_journal", "returns.quarantine"), return_names),
+    **dict.fromkeys(
+        ("invoicing", "invoicing.trigger", "invoicing.since", "invoicing.invoices", "invoicing.overdue_days"), BY_FILE
+    ),
+    "invoicing.journals": payment_journals,
     "inventory.enabled": granted,
     "inventory.locations": stock_places,
     **dict.fromkeys(

@@ -30,6 +30,7 @@ FLOW_OF = {
     **dict.fromkeys(("stock_levels", "listings", "inventory_targets", "published_inventory"), str(Topic.INVENTORY)),
     **dict.fromkeys(("shipments", "shipment_confirmations"), str(Topic.FULFILMENT)),
     "retention": str(Topic.PRIVACY),
+    "invoices": str(Topic.INVOICING),
     "exceptions": EXCEPTIONS,
 }
 

@@ -72,6 +72,8 @@ _CODES = {
         # refunds and returns
         "negative_refund", "unknown_refund_line", "credited_already", "exceeds_invoice",
         "unknown_return_line", "no_quarantine", "lot_needed",
+        # invoices and payments
+        "sale_differs", "invoice_differs", "unmapped_payment_method",
         # what we stored
         "forgotten", "corrupt_snapshot",
         # what the marketplace is still reviewing

@@ -1,7 +1,7 @@
 """An order with all that followed it: its whole story, and another try of whatever waits.
 
 What belongs here: putting together what the topics know of one record. What does not: what each topic knows
-(orders/trace.py, fulfilment/trace.py, returns/trace.py), showing it (cli/orders.py).
+(orders/trace.py, fulfilment/trace.py, invoicing/trace.py, returns/trace.py), showing it (cli/orders.py).
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import NamedTuple
 from ..core.errors import PermanentError
 from ..resources.connections import Connections
 from .fulfilment import trace as fulfilment_trace
+from .invoicing import bill as invoicing_bill
+from .invoicing import trace as invoicing_trace
 from .orders import heal as orders_heal
 from .orders import trace as orders_trace
 from .orders.trace import Event
@@ -24,14 +26,16 @@ class Due(NamedTuple):
 
     orders: int
     returns: int
+    invoices: int
 
 
 def trace(connections: Connections, name: str, record_id: str, *, personal: bool = False) -> list[Event]:
-    """Everything known of an order, its parcels, returns and refunds, oldest first. record_id: of an order, a return or
-    a refund; a listing's key as in orders/trace.py. Raises PermanentError for what was never seen."""
+    """Everything known of an order, its parcels, invoices, returns and refunds, oldest first. record_id: of an order, a
+    return or a refund; a listing's key as in orders/trace.py. Raises PermanentError for what was never seen."""
     order_id = returns_trace.order_of(connections, name, record_id) or record_id
     events = returns_trace.trace(connections, name, order_id, personal=personal)
     events += fulfilment_trace.trace(connections, name, order_id, personal=personal)
+    events += invoicing_trace.trace(connections, name, order_id, personal=personal)
     try:
         events += orders_trace.trace(connections, name, order_id, personal=personal)
     except PermanentError:
@@ -46,4 +50,5 @@ def replay(connections: Connections, name: str, *, code: str = "", record_ids: I
     return Due(
         orders_heal.replay(connections, name, code=code, order_ids=wanted),
         returns_heal.replay(connections, name, code=code, record_ids=wanted),
+        invoicing_bill.replay(connections, name, code=code, record_ids=wanted),
     )

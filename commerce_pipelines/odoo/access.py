@@ -1,8 +1,9 @@
 """The one group that the pipelines' user needs, right by right, and who makes it in Odoo.
 
     Commerce Pipelines ──inherits──▶ Sales / User: All Documents, Show Accounting Features - Readonly
-           │                         and, where returns are taken over, Accounting / Invoicing, Inventory / User,
-           │                         and, where the marketplace's own deliveries are, Inventory / User
+           │                         and, where returns are taken over, Accounting / Invoicing, Inventory / User;
+           │                         where orders are invoiced, Accounting / Invoicing; where the marketplace's own
+           │                         deliveries are taken over, Inventory / User
            └─ access rights of its own: OWN
 
 What belongs here: which rights the lanes use and why, the group with its access rights, the user in it. What does not:
@@ -14,7 +15,7 @@ Rights may change everybody's groups, its own too; Contact Creation may enter th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 from ..core.errors import CredentialError, SettingsError
@@ -27,12 +28,12 @@ INHERITED = "Sales / User: All Documents and Show Accounting Features - Readonly
 # The second may read accounting and nothing else: a delivery address takes over its contact's credit limit, which Odoo
 # shows to no salesperson.
 _INHERITED_XIDS = (("sales_team", "group_sale_salesman_all_leads"), ("account", "group_account_readonly"))
-# Odoo lets nobody else post a credit note or receive goods.
-RETURNS_INHERITED = "Accounting / Invoicing and Inventory / User"
-_STOCK_XID = ("stock", "group_stock_user")
-_RETURNS_XIDS = (("account", "group_account_invoice"), _STOCK_XID)
-STOCK_INHERITED = "Inventory / User"
+# Odoo lets nobody else post an invoice or a credit note, register a payment, or receive goods.
+_INVOICING = ("Accounting / Invoicing", ("account", "group_account_invoice"))
+_INVENTORY = ("Inventory / User", ("stock", "group_stock_user"))
+FLOW_GROUPS = {"returns": (_INVOICING, _INVENTORY), "invoicing": (_INVOICING,), "take_over": (_INVENTORY,)}
 _ROLE_XID = ("base", "group_user")
+_FLOW_XIDS = (_INVOICING[1], _INVENTORY[1])
 KEY_DAYS = 365  # Odoo lets keys of other users than administrators expire, after 90 days unless their group says more
 OPERATIONS = {"r": "read", "w": "write", "c": "create", "u": "unlink"}
 _ROW = "access_"
@@ -43,7 +44,7 @@ class Right(NamedTuple):
 
     operations: letters of OPERATIONS. need: '' for what no order can do without, else what the settings have to ask
     for: create_missing, tags, activities (odoo.flags), hold (on_payment_lost, risky), shipments (fulfilment.enabled),
-    returns (returns.enabled), take_over (fulfilment.take_over).
+    returns (returns.enabled), take_over (fulfilment.take_over), invoicing (invoicing.trigger, invoicing.journals).
     """
 
     model: str
@@ -88,6 +89,9 @@ GIVEN = (
     Right("crm.tag", "rc", "flags as tags", "tags"),
     Right("mail.activity", "rcu", "flags as activities", "activities"),
     Right("account.move", "rwc", "credit notes", "returns"),
+    Right("account.move", "rwc", "invoices", "invoicing"),
+    Right("account.payment", "rwcu", "what the channel took for them", "invoicing"),
+    Right("account.journal", "r", "the journals that payments are booked in", "invoicing"),
     Right("stock.picking", "rwc", "transfers of what comes back", "returns"),
     Right("stock.move", "rwc", "the goods in them", "returns"),
     Right("stock.lot", "r", "their serial numbers", "returns"),
@@ -95,8 +99,8 @@ GIVEN = (
     Right("stock.move", "rw", "units that the marketplace shipped", "take_over"),
     Right("stock.move.line", "rwc", "where they lay", "take_over"),
 )
-# What no lane uses, but credit notes where returns are taken over, and what whoever may do it can do: (model,
-# operation, consequence).
+# What no lane uses, but credit notes where returns are taken over, invoices where orders are invoiced, and what whoever
+# may do it can do: (model, operation, consequence).
 EXCESSIVE = (
     ("res.groups", "write", "may make itself an administrator"),
     ("res.users", "create", "may create users"),
@@ -108,14 +112,13 @@ EXCESSIVE = (
 )
 
 
-def make_group(client: OdooClient, returns: bool = False, take_over: bool = False) -> list[str]:
-    """Make the group and its access rights, or bring them up to date, as an administrator. returns: also what credit
-    notes and receipts need. take_over: also what deliveries of the marketplace need. Returns what was done, a sentence
-    each. Repeating it changes nothing."""
+def make_group(client: OdooClient, flows: Collection[str] = ()) -> list[str]:
+    """Make the group and its access rights, or bring them up to date, as an administrator. flows: of `FLOW_GROUPS`, for
+    which it needs more. Returns what was done, a sentence each. Repeating it changes nothing."""
     _ensure_administrator(client)
     new = not read_ids(client, "res.groups", ["group"])
-    more = _RETURNS_XIDS if returns else (_STOCK_XID,) if take_over else ()
-    xids = (*_INHERITED_XIDS, *more)
+    more = dict.fromkeys(group for flow in sorted(flows) for group in FLOW_GROUPS[flow])
+    xids = (*_INHERITED_XIDS, *(names for _, names in more))
     inherited = [str(_read_reference(client, *names)) for names in xids]
     group_id = load_one(
         client, "res.groups", "group",
@@ -131,17 +134,15 @@ def make_group(client: OdooClient, returns: bool = False, take_over: bool = Fals
     removed = _remove_other_rows(client, group_id)
     return [
         f"The group {GROUP} {'was made' if new else 'is up to date'}: it inherits {INHERITED}"
-        f"{_name_more(returns, take_over)} and may",
+        f"{_describe_more([title for title, _ in more], flows)} and may",
         *(f"  {right.model}: {', '.join(right.names)} ({right.reason})" for right in OWN if right.model in models),
         *(f"  {right.model}: left out, Odoo lacks its app" for right in OWN if right.model not in models),
         *([f"Removed {removed} access rights that it had besides."] if removed else []),
     ]
 
 
-def _name_more(returns: bool, take_over: bool) -> str:
-    if returns:
-        return f", for returns {RETURNS_INHERITED},"
-    return f", for deliveries of the marketplace {STOCK_INHERITED}," if take_over else ""
+def _describe_more(titles: Sequence[str], flows: Collection[str]) -> str:
+    return f", for {' and '.join(sorted(flows))} {' and '.join(titles)}," if titles else ""
 
 
 def put_in_group(
@@ -209,7 +210,7 @@ def _remove_other_rows(client: OdooClient, group_id: int) -> int:
 
 
 def _list_other_groups(client: OdooClient, login: str, group_ids: Sequence[int]) -> list[str]:
-    expected = [_read_reference(client, *names) for names in (_ROLE_XID, *_INHERITED_XIDS, *_RETURNS_XIDS)]
+    expected = [_read_reference(client, *names) for names in (_ROLE_XID, *_INHERITED_XIDS, *_FLOW_XIDS)]
     expected += read_ids(client, "res.groups", ["group"]).values()
     others = [group for group in group_ids if group not in expected]
     rows: list[dict[str, Any]] = client.call("res.groups", "read", ids=others, fields=["full_name"]) if others else []

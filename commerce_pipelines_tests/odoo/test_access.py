@@ -72,7 +72,7 @@ def test_returns_need_two_groups_more_and_give_no_power_over_users_or_banks(
 ) -> None:
     [refused, *_] = verify_rights(user, ["returns"])
     assert "account.move (credit notes): run `commerce-pipelines access`" in refused
-    make_group(administrator, returns=True)
+    make_group(administrator, ["returns"])
     try:
         assert (verify_rights(user, ["returns"]), find_excessive_rights(user, ["returns"])) == ([], [])
         assert len(find_excessive_rights(user)) == 1
@@ -80,6 +80,17 @@ def test_returns_need_two_groups_more_and_give_no_power_over_users_or_banks(
         make_group(administrator)
     assert len(verify_rights(user, ["returns"])) >= 3
     assert find_excessive_rights(user) == []
+
+
+@pytest.mark.odoo
+def test_invoices_need_one_group_more(user: Client, administrator: Client) -> None:
+    assert len(verify_rights(user, ["invoicing"])) >= 2
+    make_group(administrator, ["invoicing"])
+    try:
+        assert (verify_rights(user, ["invoicing"]), find_excessive_rights(user, ["invoicing"])) == ([], [])
+        assert len(find_excessive_rights(user)) == 1
+    finally:
+        make_group(administrator)
 
 
 @pytest.mark.odoo

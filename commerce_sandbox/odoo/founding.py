@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from . import accounting, attached, base, contacts, invoices, packages, products, returning, sales, stock
+from . import accounting, attached, base, contacts, invoices, packages, payments, products, returning, sales, stock
 from .base import company_of
 from .countries import COUNTRIES, EUROPEAN_UNION, STATES
 from .orm import Database, Env, Row, hook, method
@@ -18,7 +18,7 @@ from .schema import Model
 
 MODELS: tuple[Model, ...] = (
     *base.MODELS, *contacts.MODELS, *attached.MODELS, *accounting.MODELS, *products.MODELS, *stock.MODELS,
-    *packages.MODELS, *sales.MODELS, *invoices.MODELS, *returning.MODELS,
+    *packages.MODELS, *sales.MODELS, *invoices.MODELS, *payments.MODELS, *returning.MODELS,
 )  # fmt: skip
 ROBOT, ADMIN = 1, 2  # users
 
@@ -44,6 +44,7 @@ ACCOUNTS = (
     ("8125", "Steuerfreie innergem. Lieferungen", "income"),
     ("1776", "Umsatzsteuer 19 %", "liability_current"),
     ("1771", "Umsatzsteuer 7 %", "liability_current"), ("1400", "Forderungen", "asset_receivable"),
+    ("1460", "Geldtransit", "asset_current"),
 )  # fmt: skip
 # name, amount, use, tax group, tax account
 TAXES = (

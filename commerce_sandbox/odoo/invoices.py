@@ -3,7 +3,7 @@
 Imitated because clients rely on it: the invoicing wizard makes one document per order and refuses when there is nothing
 to invoice; units on linked lines count as invoiced, also on drafts; a posted document refuses changes; posting a credit
 note offsets it with an open invoice; a document that is paid is not paid again. Journal items exist for product lines
-only.
+and for what the customer owes.
 
 What belongs here: declarations and buttons of these models. What does not: computing taxes (taxes.py).
 """
@@ -42,7 +42,10 @@ def _compute_line_taxes(env: Env, line: int) -> LineTaxes:
 
 def _build_amount(place: int) -> Any:
     def compute(env: Env, move: int) -> float:
-        priced = [_compute_line_taxes(env, line) for line in env.db.referring("account.move.line", "move_id", move)]
+        rows = env.db.rows["account.move.line"]
+        lines = [line for line in env.db.referring("account.move.line", "move_id", move)
+                 if rows[line]["display_type"] == "product"]  # fmt: skip
+        priced = [_compute_line_taxes(env, line) for line in lines]
         return totals(priced, _find_rounding(env, move))[place]
 
     return compute
@@ -56,7 +59,7 @@ def _build_line_amount(place: int) -> Any:
     return compute
 
 
-def _compute_residual(env: Env, move: int) -> float:
+def compute_residual(env: Env, move: int) -> float:
     row = env.db.rows["account.move"][move]
     total = env.get("account.move", move, "amount_total")
     return float_round(total - (row["paid"] or 0.0), _find_rounding(env, move)) if row["state"] != "cancel" else 0.0
@@ -66,9 +69,18 @@ def _compute_payment_state(env: Env, move: int) -> str:
     row = env.db.rows["account.move"][move]
     if row["state"] != "posted":
         return "not_paid"
-    if not _compute_residual(env, move):
+    if not compute_residual(env, move):
         return "paid"
     return "partial" if row["paid"] else "not_paid"
+
+
+def _compute_account_type(env: Env, line: int) -> str:
+    account = env.db.rows["account.move.line"][line]["account_id"]
+    return str(env.db.rows["account.account"][account]["account_type"]) if account else ""
+
+
+def _compute_parent_state(env: Env, line: int) -> str:
+    return str(env.db.rows["account.move"][env.db.rows["account.move.line"][line]["move_id"]]["state"])
 
 
 MODELS = (
@@ -89,6 +101,7 @@ MODELS = (
         "invoice_date": day(),
         "date": day(default=lambda env: env.stamp[:10]),
         "ref": char(index=True),
+        "payment_reference": char(),
         "invoice_origin": char(),
         "narration": text(),
         "reversed_entry_id": many2one("account.move"),
@@ -97,13 +110,13 @@ MODELS = (
         "fiscal_position_id": many2one("account.fiscal.position"),
         "invoice_user_id": many2one("res.users"),
         "company_id": many2one("res.company", required=True, default=company_of),
-        "invoice_line_ids": one2many("account.move.line", "move_id"),
+        "invoice_line_ids": one2many("account.move.line", "move_id", where={"display_type": "product"}),
         "line_ids": one2many("account.move.line", "move_id"),
         "paid": number(),  # ours: what is offset or paid
         "amount_untaxed": monetary(compute=_build_amount(0)),
         "amount_tax": monetary(compute=_build_amount(1)),
         "amount_total": monetary(compute=_build_amount(2)),
-        "amount_residual": monetary(compute=_compute_residual),
+        "amount_residual": monetary(compute=compute_residual),
         "payment_state": choice("not_paid", "partial", "paid", "in_payment", compute=_compute_payment_state),
     }, order="date desc, name desc, id desc", title="Journal Entry"),
     Model("account.move.line", {
@@ -116,6 +129,10 @@ MODELS = (
         "price_unit": number(),
         "discount": number(),
         "account_id": many2one("account.account"),
+        "account_type": char(compute=_compute_account_type),
+        "partner_id": many2one("res.partner"),
+        "reconciled": boolean(),
+        "parent_state": char(compute=_compute_parent_state),
         "tax_ids": many2many("account.tax"),
         "sale_line_ids": many2many("sale.order.line", "invoice_lines"),
         "analytic_distribution": json(),
@@ -204,22 +221,38 @@ def action_post(env: Env, model: str, ids: Sequence[int]) -> bool:
             name = f"{prefix}/{env.db.following(f'account.move:{prefix}'):05d}"
         env.db.put("account.move", move, {"state": "posted", "name": name, "invoice_date": dated, "date": dated,
                                           "write_date": env.stamp})  # fmt: skip
+        _add_claim(env, move)
         if row["reversed_entry_id"]:
             _offset(env, move, row["reversed_entry_id"])
     return False
 
 
+def _add_claim(env: Env, move: int) -> None:
+    """The journal item of what the customer owes, or is owed."""
+    accounts = env.db.rows["account.account"]
+    receivable = next(account for account, row in accounts.items() if row["account_type"] == "asset_receivable")
+    partner = env.db.rows["account.move"][move]["partner_id"]
+    create(env, "account.move.line", [{
+        "move_id": move, "display_type": "payment_term", "account_id": receivable, "partner_id": partner,
+        "reconciled": not compute_residual(env, move),
+    }])  # fmt: skip
+
+
 def _offset(env: Env, credit: int, invoice: int) -> None:
     """A credit note and the open part of its invoice pay each other."""
     if env.db.rows["account.move"][invoice]["state"] == "posted":
-        amount = min(_compute_residual(env, credit), _compute_residual(env, invoice))
+        amount = min(compute_residual(env, credit), compute_residual(env, invoice))
         for move in (credit, invoice):
-            _add_paid(env, move, amount)
+            add_paid(env, move, amount)
 
 
-def _add_paid(env: Env, move: int, amount: float) -> None:
+def add_paid(env: Env, move: int, amount: float) -> None:
     paid = float_round((env.db.rows["account.move"][move]["paid"] or 0.0) + amount, _find_rounding(env, move))
     env.db.put("account.move", move, {"paid": paid, "write_date": env.stamp})
+    if not compute_residual(env, move):
+        for line in env.db.referring("account.move.line", "move_id", move):
+            if _compute_account_type(env, line) == "asset_receivable":
+                env.db.put("account.move.line", line, {"reconciled": True})
 
 
 @method("account.move", "button_cancel")
@@ -277,7 +310,7 @@ def _bill(env: Env, orders: Sequence[int], wanted: Sequence[tuple[int, float]]) 
 @hook("account.payment.register", "defaults")
 def _register_defaults(env: Env, vals: Mapping[str, Any]) -> None:
     moves = list(env.context.get("active_ids") or ())
-    if not any(_compute_residual(env, move) for move in moves):
+    if not any(compute_residual(env, move) for move in moves):
         raise UserError(PAID)
     vals["move_ids"] = moves  # type: ignore[index]
 
@@ -286,8 +319,8 @@ def _register_defaults(env: Env, vals: Mapping[str, Any]) -> None:
 def action_create_payments(env: Env, model: str, ids: Sequence[int]) -> bool:
     """The payment wizard pays what is still open. Raises UserError if nothing is."""
     moves = env.db.rows["account.payment.register"][ids[0]]["move_ids"] or ()
-    if not any(_compute_residual(env, move) for move in moves):
+    if not any(compute_residual(env, move) for move in moves):
         raise UserError(PAID)
     for move in moves:
-        _add_paid(env, move, _compute_residual(env, move))
+        add_paid(env, move, compute_residual(env, move))
     return True

@@ -22,7 +22,8 @@ from .vault import CorruptError, Vault
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-_LANDED_AS = {str(Topic.FULFILMENT): str(Topic.ORDERS)}  # shipments are of orders: their words are about its buyer
+# Shipments and invoices are of orders: words about them are about the order's buyer.
+_LANDED_AS = dict.fromkeys((str(Topic.FULFILMENT), str(Topic.INVOICING)), str(Topic.ORDERS))
 _NOBODY = "words about"  # the subject of what is about a listing, by topic: no person has such a name
 
 
