@@ -350,7 +350,10 @@ def test_sensors_and_schedules_run_from_the_start(ticker: Ticker) -> None:
         "run_failures": "RUNNING",
         "shop_de_new_orders": "RUNNING",
     }
-    assert [schedule.default_status.name for schedule in repository.schedule_defs] == ["RUNNING"]
+    assert {schedule.name: schedule.default_status.name for schedule in repository.schedule_defs} == {
+        "privacy_retention": "RUNNING",
+        "shop_de_nightly": "RUNNING",
+    }
 
 
 def test_a_used_up_rate_limit_is_no_failed_tick_and_what_is_landed_goes_on(
