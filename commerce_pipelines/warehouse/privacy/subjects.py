@@ -146,8 +146,8 @@ def forget(connection: Connection, subjects: Collection[bytes], partners: Collec
 
 def scrub(warehouse: Warehouse) -> bool:
     """Rewrite the table of keys, so that no file holds the destroyed ones, and let the server start a new log. Returns
-    whether the log was dealt with too: that needs the role pg_checkpoint and pg_switch_wal(), which the embedded
-    server grants. Locks the table for about a second per million keys."""
+    whether the log was dealt with too: that needs the role pg_checkpoint, pg_switch_wal() and `wal_recycle = off`, all of
+    which the embedded server has. Locks the table for about a second per million keys."""
     import psycopg2
 
     with warehouse.lock("scrub keys", wait=True), closing(warehouse.connect()) as connection:
@@ -159,7 +159,8 @@ def scrub(warehouse: Warehouse) -> bool:
                 cursor.execute("CHECKPOINT")
             except psycopg2.errors.InsufficientPrivilege:
                 return False
-    return True
+            cursor.execute("SELECT current_setting('wal_recycle') = 'off'")
+            return cursor.fetchone() == (True,)
 
 
 def _split_columns(records: Collection[Record]) -> tuple[list[str], list[str], list[str]]:
