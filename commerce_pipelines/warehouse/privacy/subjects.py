@@ -146,8 +146,8 @@ def forget(connection: Connection, subjects: Collection[bytes], partners: Collec
 
 def scrub(warehouse: Warehouse) -> bool:
     """Rewrite the table of keys, so that no file holds the destroyed ones, and let the server start a new log. Returns
-    whether the log was dealt with too: that needs the role pg_checkpoint, pg_switch_wal() and `wal_recycle = off`, all of
-    which the embedded server has. Locks the table for about a second per million keys."""
+    whether the log was dealt with too: that needs the role pg_checkpoint, pg_switch_wal() and `wal_recycle = off`;
+    the embedded server has all three. Locks the table for about a second per million keys."""
     import psycopg2
 
     with warehouse.lock("scrub keys", wait=True), closing(warehouse.connect()) as connection:
