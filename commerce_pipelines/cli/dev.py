@@ -31,8 +31,6 @@ from .supervisor import Look, Part, Supervisor, cut_log
 from .terminal import say
 
 CODE, WEBSERVER, DAEMON = "Dagster's code server", "Dagster's webserver", "Dagster's daemon"
-# Niceness of the webserver. After a restart all parts begin at once, and orders matter more than pages.
-YIELDING = 10
 LEAST_FREE_BYTES = 500_000_000  # with less, PostgreSQL will soon refuse to write, and in the end to start
 DEAD_SECONDS = 10.0  # a run without its lock for so long is dead; a living run may lose its connection for a moment
 
@@ -182,7 +180,7 @@ def parts(home: Path, code_socket: Path, host: str, port: int) -> list[Part]:
     workspace = home / "services.yaml"
     server = {"grpc_server": {"socket": str(code_socket), "location_name": "commerce_pipelines"}}
     workspace.write_text(json.dumps({"load_from": [server]}), encoding="utf-8")  # JSON is YAML
-    run, yielding = ((sys.executable, "-m", "commerce_pipelines.cli.part", str(niceness)) for niceness in (0, YIELDING))
+    run = (sys.executable, "-m", "commerce_pipelines.cli.part")
 
     def answers() -> bool:
         with socket.socket(socket.AF_UNIX) as probe:
@@ -192,8 +190,8 @@ def parts(home: Path, code_socket: Path, host: str, port: int) -> list[Part]:
     served = ("-w", str(workspace), "-h", host, "-p", str(port))
     return [
         Part(CODE, (*run, *code, "--location-name", "commerce_pipelines"), answers),
-        Part(DAEMON, (*run, "commerce_pipelines.cli.daemon", "run", "-w", str(workspace))),
-        Part(WEBSERVER, (*yielding, "commerce_pipelines.cli.webserver", *served)),
+        Part(DAEMON, (*run, "dagster._daemon", "run", "-w", str(workspace))),
+        Part(WEBSERVER, (*run, "commerce_pipelines.cli.webserver", *served)),
     ]
 
 

@@ -1,4 +1,4 @@
-"""One part of `dev` as a process: `python -m commerce_pipelines.cli.part NICENESS MODULE [ARGUMENT …]` runs a module.
+"""One part of `dev` as a process: `python -m commerce_pipelines.cli.part MODULE [ARGUMENT …]` runs a module.
 
 The part ends with the process that started it, whatever ended that process: a part without its supervisor would keep
 its port and its place in the database, and nobody would watch it.
@@ -30,6 +30,5 @@ def end_with_parent() -> None:
 
 if __name__ == "__main__":
     end_with_parent()
-    os.nice(int(sys.argv[1]))
-    sys.argv = sys.argv[2:]
+    sys.argv = sys.argv[1:]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

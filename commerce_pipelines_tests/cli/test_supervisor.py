@@ -191,7 +191,7 @@ def test_a_part_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     (tmp_path / "endless.py").write_text("import time\nprint('here', flush=True)\nwhile True: time.sleep(1)\n")
     starter = (
         "import subprocess, sys, time\n"
-        "p = subprocess.Popen([sys.executable, '-m', 'commerce_pipelines.cli.part', '0', 'endless'])\n"
+        "p = subprocess.Popen([sys.executable, '-m', 'commerce_pipelines.cli.part', 'endless'])\n"
         "print(p.pid, flush=True)\ntime.sleep(600)\n"
     )
     path = f"{Path(__file__).parents[2]}{os.pathsep}{tmp_path}"

@@ -12,9 +12,7 @@ import pytest
 import yaml
 from dagster._core.test_utils import instance_for_test
 
-from commerce_pipelines.cli import daemon
-from commerce_pipelines.resources.run_launcher import WarmLauncher
-from commerce_pipelines.resources.warm_server import PRELOADED
+from commerce_pipelines.resources.run_launcher import PRELOADED, WarmLauncher
 from commerce_pipelines_tests.resources.launched import job
 
 PROJECT = Path(__file__).parents[2]
@@ -91,13 +89,3 @@ def test_a_run_can_be_ended_from_the_ui(
 
 def test_nothing_of_ours_is_kept_warm() -> None:
     assert not [name for name in PRELOADED if name.startswith("commerce")]
-
-
-def test_dev_starts_the_server_of_runs_before_the_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its imports take as long as the daemon's own: one after the other they would hold up the first run."""
-    order: list[str] = []
-    monkeypatch.setattr("multiprocessing.forkserver.ensure_running", lambda: order.append("server"))
-    monkeypatch.setattr("runpy.run_module", lambda name, **options: order.append(name))
-    source = Path(daemon.__file__).read_text(encoding="utf-8")
-    exec(compile(source, daemon.__file__, "exec"), {"__name__": "__main__", "__package__": daemon.__package__})  # noqa: S102
-    assert order == ["server", "dagster._daemon"]
