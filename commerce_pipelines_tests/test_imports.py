@@ -18,7 +18,10 @@ ROOT = "commerce_pipelines"
 # Folders that bear another name than the flow they belong to.
 PARTS_OF = {"sales": Topic.ORDERS, "vat": Topic.ORDERS, "catalogue": Topic.CONTENT}
 # Units that are not in Odoo yet; what was sold; what was ordered and is shipped.
-MAY_KNOW = {(topic, Topic.ORDERS) for topic in (Topic.INVENTORY, Topic.RETURNS, Topic.FULFILMENT, Topic.INVOICING)}
+MAY_KNOW = {
+    (topic, Topic.ORDERS)
+    for topic in (Topic.INVENTORY, Topic.RETURNS, Topic.FULFILMENT, Topic.INVOICING, Topic.PRIVACY)
+}
 
 
 @pytest.fixture(scope="module")

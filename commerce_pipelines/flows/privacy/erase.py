@@ -17,10 +17,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from ...core.errors import PermanentError
+from ...core.errors import TransientError
 from ...domain.privacy.erasure import Decision, Kept, Waiting, decide
 from ...odoo.privacy.anonymising import Cleared, anonymise
 from ...odoo.privacy.contacts import Holdings, read_holdings
+from ...odoo.rpc.errors import OdooRefusal
+from ...odoo.sales.booked import OPEN
 from ...resources.connections import Connections
 from ..odoo_writer import odoo_writer_of_all
 from .person import Identity, Person, find_person, follow
@@ -28,9 +30,9 @@ from .person import Identity, Person, find_person, follow
 if TYPE_CHECKING:
     from ...warehouse.privacy.requests import Erasure
 
-_NO_PERSON = PermanentError(
-    "Nothing is known of this person: no landed answer, no order and no contact in Odoo. Check the spelling, or name "
-    "one of their orders."
+_CHANGED = TransientError(
+    "The person bought again, or something of theirs changed, while this went on: nothing more was erased; run `erase` "
+    "again, or leave it to the daily pass."
 )
 
 
@@ -53,10 +55,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 def plan(connections: Connections, identity: Identity) -> Plan:
     """Find the person and decide. Writes nothing. Raises PermanentError for a person of whom nothing is known."""
-    planned = _make_plan(connections, find_person(connections, identity))
-    if not (planned.person.records or planned.person.contacts):
-        raise _NO_PERSON
-    return planned
+    return _make_plan(connections, find_person(connections, identity))
 
 
 def erase(connections: Connections, planned: Plan, asked_by: str) -> Result:
@@ -74,14 +73,16 @@ def erase(connections: Connections, planned: Plan, asked_by: str) -> Result:
 
 
 def resume(connections: Connections) -> list[Result]:
-    """Go on with what waits, and with contacts whose invoices need not be kept any longer."""
+    """Go on with what waits, and with contacts whose invoices need not be kept any longer. What Odoo refuses of one
+    person waits with that reason and holds up nobody else's."""
     from ...warehouse.privacy import requests
 
     today = _read_today(connections)
     with connections.warehouse.transaction() as connection:
         rows = requests.read(connection)
-    due = [row for row in rows if row.state == "waiting" or _is_over(row, today)]
-    return [_resume_one(connections, row) for row in due]
+    results = [_resume_one(connections, row) for row in rows if row.state == "waiting"]
+    expired = [_release_kept(connections, row) for row in rows if row.state == "done" and _is_over(row, today)]
+    return [*results, *filter(None, expired)]
 
 
 def list_waiting(connections: Connections, longer_than: timedelta) -> list[int]:
@@ -94,17 +95,35 @@ def list_waiting(connections: Connections, longer_than: timedelta) -> list[int]:
 
 
 def _resume_one(connections: Connections, row: Erasure) -> Result:
-    """An expired contact is looked at alone, because its person may have bought again since."""
-    if row.state == "done":
-        contact = _make_person(row)
-        return _execute(connections, row.id, _make_plan(connections, contact))
     person = follow(connections, map(bytes.fromhex, row.subjects), contacts=row.partners)
-    return _execute(connections, row.id, _make_plan(connections, person))
+    planned = _make_plan(connections, person)
+    try:
+        return _execute(connections, row.id, planned)
+    except OdooRefusal as error:
+        refused = Waiting("refused", str(error), "Mend it, or carry the rest out by hand; it is tried again every day.")
+        decision = msgspec.structs.replace(planned.decision, waiting=(refused,))
+        return _settle(connections, row.id, msgspec.structs.replace(planned, decision=decision), None)
 
 
-def _make_person(row: Erasure) -> Person:
-    kept = {int(reason["partner_id"]) for reason in row.certificate.get("kept", [])}
-    return Person(subjects=set(), emails=set(), orders=set(), records=set(), contacts=kept, sales=set())
+def _release_kept(connections: Connections, row: Erasure) -> Result | None:
+    """Make contacts anonymous whose invoices need not be kept any longer; None where anything of theirs is open. Only
+    these are looked at, because their person may have bought again since."""
+    from ...warehouse.privacy import requests
+
+    contacts = {int(reason["partner_id"]) for reason in row.certificate["kept"]}
+    person = Person(subjects=set(), emails=set(), orders=set(), records=set(), contacts=contacts, sales=set())
+    planned = _make_plan(connections, person)
+    if planned.decision.waiting:
+        return None
+    with odoo_writer_of_all(connections) as client:
+        cleared = anonymise(client, planned.decision.anonymise, planned.decision.kept, planned.holdings)
+    kept = [_describe_kept(reason) for reason in planned.decision.kept]
+    anonymous = row.certificate["contacts_made_anonymous"] + cleared.anonymised
+    certificate = {**row.certificate, "kept": kept, "contacts_made_anonymous": anonymous}
+    now = connections.instruments.now()
+    with connections.warehouse.transaction() as connection:
+        requests.settle(connection, row.id, "done", certificate, now, row.partners)
+    return Result(number=row.id, done=True, certificate={"contacts_made_anonymous": cleared.anonymised})
 
 
 def _is_over(row: Erasure, today: date) -> bool:
@@ -118,8 +137,15 @@ def _make_plan(connections: Connections, person: Person) -> Plan:
     today, years = _read_today(connections), connections.settings.privacy.invoice_years
     decision = decide(holdings.contacts, holdings.transfers, holdings.invoices, years, today)
     with connections.warehouse.transaction() as connection:
-        unloaded = subjects.open_orders(connection, person.orders)
+        unloaded = subjects.open_orders(connection, person.orders, connections.instruments.now())
     waiting = [
+        Waiting(
+            "order_open", f"Sale order {sale.name} is not confirmed.",
+            "Confirm or cancel it in Odoo; the erasure is carried out with the next daily pass.",
+        )
+        for sale in holdings.sales if sale.is_ours and sale.state in OPEN
+    ]  # fmt: skip
+    waiting += [
         Waiting(
             "order_open", f"Order {order.record_id} of {order.channel} is not in Odoo yet.",
             f"Look at `commerce-pipelines exceptions list {order.channel}`; the erasure goes on once it is there, or "
@@ -135,25 +161,44 @@ def _make_plan(connections: Connections, person: Person) -> Plan:
 
 
 def _execute(connections: Connections, number: int, planned: Plan) -> Result:
-    from ...warehouse.privacy import requests, subjects
+    """Raises TransientError where the person bought meanwhile: the request stays on record and is decided anew."""
+    from ...warehouse.privacy import subjects
 
-    decision, person = planned.decision, planned.person
-    waiting = [msgspec.to_builtins(reason) for reason in decision.waiting]
-    if waiting:
-        certificate: dict[str, Any] = {"waits": waiting}
-    else:
-        with odoo_writer_of_all(connections) as client:
-            cleared = anonymise(client, decision.anonymise, decision.kept, planned.holdings)
+    if planned.decision.waiting:
+        return _settle(connections, number, planned, None)
+    person = planned.person
+    with odoo_writer_of_all(connections) as client:
+        _ensure_unchanged(connections, planned)
+        cleared = anonymise(client, planned.decision.anonymise, planned.decision.kept, planned.holdings)
         with connections.warehouse.transaction() as connection:
+            subjects.hold_landings(connection)
+            if subjects.records_of(connection, person.subjects) - person.records:
+                raise _CHANGED
             keys = subjects.forget(connection, person.subjects, person.contacts)
-        scrubbed = subjects.scrub(connections.warehouse)
-        certificate = _build_certificate(planned, cleared, keys, scrubbed)
+    scrubbed = subjects.scrub(connections.warehouse)
+    return _settle(connections, number, planned, _build_certificate(planned, cleared, keys, scrubbed))
+
+
+def _ensure_unchanged(connections: Connections, planned: Plan) -> None:
+    """A person takes minutes to consent, and orders come meanwhile. Nobody else writes to Odoo from here on."""
+    person = planned.person
+    again = follow(connections, person.subjects, person.emails, person.orders, person.contacts)
+    if (again.records, again.sales) != (person.records, person.sales) or _make_plan(connections, again) != planned:
+        raise _CHANGED
+
+
+def _settle(connections: Connections, number: int, planned: Plan, certificate: dict[str, Any] | None) -> Result:
+    """certificate: of what was done, None for a request that waits."""
+    from ...warehouse.privacy import requests
+
+    done = certificate is not None
+    certificate = certificate or {"waits": [msgspec.to_builtins(reason) for reason in planned.decision.waiting]}
+    now = connections.instruments.now()
     with connections.warehouse.transaction() as connection:
         requests.settle(
-            connection, number, "waiting" if waiting else "done", certificate, connections.instruments.now(),
-            person.contacts,
+            connection, number, "done" if done else "waiting", certificate, now, planned.person.contacts
         )  # fmt: skip
-    return Result(number=number, done=not waiting, certificate=certificate)
+    return Result(number=number, done=done, certificate=certificate)
 
 
 def _build_certificate(planned: Plan, cleared: Cleared, keys: int, scrubbed: bool) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ...core.errors import PermanentError
 from ...odoo.privacy.contacts import read_holdings
 from ...odoo.rpc.search_read import fetch
 from ...resources.connections import Connections
@@ -24,8 +23,6 @@ def export(connections: Connections, identity: Identity) -> dict[str, Any]:
     """The newest answer of each marketplace about each order, return and refund, as it was sent, and what Odoo holds.
     Raises PermanentError for a person of whom nothing is known."""
     person = find_person(connections, identity)
-    if not (person.records or person.contacts):
-        raise PermanentError("Nothing is known of this person: no landed answer, no order and no contact in Odoo.")
     client = connections.odoo
     everywhere = {**client.who.everywhere, "active_test": False}
     holdings = read_holdings(client, person.contacts)

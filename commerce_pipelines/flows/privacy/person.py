@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ...core.errors import RecordError, SettingsError
+from ...core.errors import PermanentError, RecordError, SettingsError
 from ...core.topics import Topic
 from ...domain.keys import email_key
 from ...odoo.privacy.contacts import find_contacts, find_sales
@@ -49,7 +49,8 @@ class Person(msgspec.Struct, kw_only=True):
 
 
 def find_person(connections: Connections, identity: Identity) -> Person:
-    """Everything that is known of a person. Raises SettingsError for an identity that nobody can have."""
+    """Everything that is known of a person. Raises SettingsError for an identity that nobody can have, and
+    PermanentError for a person of whom nothing is known."""
     from ...warehouse.privacy.subjects import Record
 
     email = email_key(identity.email)
@@ -64,7 +65,13 @@ def find_person(connections: Connections, identity: Identity) -> Person:
     if identity.order_id:
         orders.add(Record(identity.channel, Topic.ORDERS, identity.order_id))
         names.append(f"order:{identity.order_id}")
-    return follow(connections, _list_ids(connections, names), {email} - {""}, orders)
+    person = follow(connections, _list_ids(connections, names), {email} - {""}, orders)
+    if not (person.records or person.contacts):
+        raise PermanentError(
+            "Nothing is known of this person: no landed answer, no order and no contact in Odoo. Check the spelling, "
+            "or name one of their orders."
+        )
+    return person
 
 
 def follow(

@@ -101,13 +101,15 @@ def read_holdings(client: OdooClient, contacts: Collection[int]) -> Holdings:
         )
         for row in fetch(client, "res.partner", [["id", "in", wanted]], _SHARED, context=_look_everywhere(client))
     ]  # fmt: skip
-    transfers = _read_transfers(client, wanted, [sale.odoo_id for sale in sales])
+    # What belongs to a contact that is left alone is left alone, too.
+    buyers = [contact.partner_id for contact in people if not (contact.protected or contact.elsewhere)]
+    transfers = _read_transfers(client, buyers, [sale.odoo_id for sale in sales if sale.is_ours])
     return Holdings(
         contacts=tuple(people),
         sales=tuple(sales),
         transfers=tuple(Transfer(row["name"], row["state"]) for row in transfers),
         transfer_ids=tuple(row["id"] for row in transfers),
-        invoices=tuple(_read_invoices(client, wanted)),
+        invoices=tuple(_read_invoices(client, buyers)),
     )
 
 

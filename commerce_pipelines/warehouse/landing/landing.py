@@ -31,8 +31,15 @@ if TYPE_CHECKING:
 ROWS_A_FETCH = 250  # rows that are fetched together
 How = Literal["poll", "webhook", "pull"]
 SAME_MOMENT = timedelta(seconds=5)  # some marketplaces state times of change in whole seconds, and clocks differ
+# How long a record may take from the marketplace to here: polls fail, machines stand still.
+ON_ITS_WAY = timedelta(days=7)
 # Stands for an answer that cannot be opened (no answer is empty); its record is refused, and the others go on.
 DAMAGED = b""
+
+
+def landing_lock(channel: str, topic: str) -> int:
+    """The advisory lock that whoever lands answers of a channel and topic holds until the end of the transaction."""
+    return lock_number(f"landing {label(channel, topic)}")
 
 
 class Head(Protocol):
@@ -127,9 +134,11 @@ class Landing:
             seen += 1
             fresh[storable(head.record_id), hashlib.sha256(raw).digest()] = (head, raw)
         with self._warehouse.transaction() as connection:
+            seen_before = set()
             for stored in self._read_known(connection, {record_id for record_id, _ in fresh}):
+                seen_before.add(stored[0])
                 fresh.pop(stored, None)
-            subjects = self._load_subjects(connection, {key: head for key, (head, _) in fresh.items()})
+            subjects = self._load_subjects(connection, {key: head for key, (head, _) in fresh.items()}, seen_before)
             dictionary = self._dictionaries.newest(connection) if subjects else None
             days = self._insert_fresh(connection, fresh, subjects, dictionary, how, seen_at)
         if days and dictionary is None:
@@ -242,16 +251,17 @@ class Landing:
                 "SELECT pg_advisory_xact_lock(%s);"
                 "SELECT record_id, digest FROM commerce.snapshots"
                 f" WHERE channel = %s AND topic = %s AND record_id {AMONG}",
-                (lock_number(f"landing {self._label}"), self._channel, self._topic, listed(record_ids)),
+                (landing_lock(self._channel, self._topic), self._channel, self._topic, listed(record_ids)),
             )
             for record_id, digest in cursor:
                 yield record_id, bytes(digest)
 
     def _load_subjects(
-        self, connection: Connection, heads: dict[tuple[str, bytes], Head]
+        self, connection: Connection, heads: dict[tuple[str, bytes], Head], seen_before: Collection[str]
     ) -> dict[tuple[str, bytes], tuple[bytes, bytes]]:
-        """Id and key of each answer's subject. Of a forgotten subject only records made later stay; they belong to its
-        heir."""
+        """Id and key of each answer's subject. Of a forgotten subject only records made later stay, and those made
+        shortly before that were never seen, because an erasure must not swallow an order that is on its way here; they
+        belong to its heir."""
         ids = {key: self._vault.subject_id(head.subject) for key, head in heads.items()}
         result: dict[tuple[str, bytes], tuple[bytes, bytes]] = {}
         while ids:
@@ -262,7 +272,9 @@ class Landing:
             for key, subject in ids.items():
                 if (secret := keys[subject]) is not None:
                     result[key] = (subject, secret)
-                elif subject not in since or heads[key].created_at > since[subject]:
+                elif subject not in since or heads[key].created_at > since[subject] - (
+                    timedelta() if key[0] in seen_before else ON_ITS_WAY
+                ):
                     heirs[key] = self._vault.heir(subject)
             ids = heirs
         return result

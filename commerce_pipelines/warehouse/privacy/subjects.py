@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import closing
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...core.topics import Topic
+from ...domain.orders.order import UNPAID_FOR_LONG, OrderStatus
+from ..landing.landing import landing_lock
 from ..tables.database import Warehouse
 
 if TYPE_CHECKING:
@@ -100,9 +103,9 @@ def orders_in_odoo(connection: Connection, sale_ids: Collection[int]) -> dict[in
         return {odoo_id: Record(channel, Topic.ORDERS, order_id) for odoo_id, channel, order_id in cursor}
 
 
-def open_orders(connection: Connection, orders: Collection[Record]) -> list[Record]:
-    """Those of these orders that are landed and still to be brought to Odoo: paid ones, and those that no run has read
-    yet."""
+def open_orders(connection: Connection, orders: Collection[Record], now: datetime) -> list[Record]:
+    """Those of these orders that are landed and may still have to be brought to Odoo: paid ones, unpaid ones that can
+    be paid yet, and those that no run has read."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT r.channel, r.order_id"
@@ -111,12 +114,22 @@ def open_orders(connection: Connection, orders: Collection[Record]) -> list[Reco
             " WHERE EXISTS (SELECT FROM commerce.snapshots s JOIN commerce.subject_keys k USING (subject_id)"
             " WHERE s.channel = r.channel AND s.topic = r.topic AND s.record_id = r.order_id"
             " AND k.wrapped_key IS NOT NULL)"
-            " AND (o.order_id IS NULL OR o.status = 'paid' AND NOT o.is_test AND NOT o.is_other_channel)"
+            " AND (o.order_id IS NULL OR NOT o.is_test AND NOT o.is_other_channel"
+            " AND (o.status = %s OR o.status = %s AND o.placed_at > %s))"
             " AND NOT EXISTS (SELECT FROM commerce.sale_orders s WHERE s.channel = r.channel"
             " AND s.order_id = r.order_id AND s.odoo_id IS NOT NULL) ORDER BY 1, 2",
-            _split_columns(orders),
+            (*_split_columns(orders), OrderStatus.PAID, OrderStatus.WAITING, now - UNPAID_FOR_LONG),
         )
         return [Record(channel, Topic.ORDERS, order_id) for channel, order_id in cursor]
+
+
+def hold_landings(connection: Connection) -> None:
+    """Wait for whoever lands answers of any channel, and let nobody land any until the transaction ends: an answer that
+    is sealed while its key is destroyed would be lost."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT channel, topic FROM commerce.snapshots")
+        for number in sorted(landing_lock(channel, topic) for channel, topic in cursor.fetchall()):
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", (number,))
 
 
 def forget(connection: Connection, subjects: Collection[bytes], partners: Collection[int]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,16 @@ import msgspec
 import psycopg2
 import pytest
 
-from commerce_pipelines.core.errors import PermanentError
+from commerce_pipelines.core.errors import PermanentError, TransientError
 from commerce_pipelines.core.topics import Topic
-from commerce_pipelines.domain.orders.order import Address, Buyer, Order
+from commerce_pipelines.domain.orders.order import Address, Buyer, Order, OrderStatus
+from commerce_pipelines.flows.intake.pull import pull
 from commerce_pipelines.flows.privacy.erase import Result, erase, plan, resume
 from commerce_pipelines.flows.privacy.export import export
 from commerce_pipelines.flows.privacy.person import Identity
+from commerce_pipelines.odoo.privacy.anonymising import anonymise
+from commerce_pipelines.odoo.rpc.errors import OdooRefusal
+from commerce_pipelines.warehouse.privacy import requests
 from commerce_pipelines.warehouse.server.server import libpq_url
 from commerce_pipelines_tests.doubles.lane import RUN, Lane, Server, later, numbered
 from commerce_pipelines_tests.flows.conftest import open_administrator
@@ -209,6 +214,77 @@ def test_an_order_that_is_not_in_odoo_yet_lets_it_wait(lane: Lane, request: pyte
     assert {reason["code"] for reason in result.certificate["waits"]} == {"order_open"}
 
 
+def test_an_order_that_comes_while_a_person_consents_is_not_lost(
+    lane: Lane, odoo: Server, request: pytest.FixtureRequest
+) -> None:
+    name, email = person(request)
+    order_id, second = f"A-{email[:-12]}", f"B-{email[:-12]}"
+    buy(lane, order_id, name, email)
+    lane.run()
+    ship(odoo, lane, order_id)
+    planned = plan(lane.connections, Identity(email=email))
+    buy(lane, second, name, email)
+    pull(lane.connections, lane.name, lane.day, lane.day + timedelta(days=1))
+    with pytest.raises(TransientError, match="bought again"):
+        erase(lane.connections, planned, "tests")
+    assert raw_of(lane, order_id) is not None
+    lane.run()
+    assert len(lane.sales(second)) == 1
+    assert [row.certificate["waits"][0]["code"] for row in resume(lane.connections)] == ["delivery_open"]
+
+
+def test_an_order_that_was_on_its_way_here_is_not_swallowed(
+    lane: Lane, odoo: Server, request: pytest.FixtureRequest
+) -> None:
+    """It was placed before the erasure and is read after it: a new contact's."""
+    name, email = person(request)
+    order_id, late = f"A-{email[:-12]}", f"B-{email[:-12]}"
+    buy(lane, order_id, name, email)
+    lane.run()
+    ship(odoo, lane, order_id)
+    assert forget(lane, email=email).done
+    buy(lane, late, name, email)
+    lane.run()
+    assert raw_of(lane, order_id) is None
+    [old], [new] = lane.sales(order_id), lane.sales(late)
+    assert new["partner_id"] != old["partner_id"]
+
+
+def test_an_order_that_can_still_be_paid_lets_it_wait(lane: Lane, request: pytest.FixtureRequest) -> None:
+    name, email = person(request)
+    order_id = f"A-{email[:-12]}"
+    buy(lane, order_id, name, email, status=OrderStatus.WAITING)
+    lane.run()
+    assert {reason["code"] for reason in forget(lane, email=email).certificate["waits"]} == {"order_open"}
+
+
+def test_what_odoo_refuses_of_one_person_holds_up_nobody_else(
+    lane: Lane, odoo: Server, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, email = person(request)
+    orders = [f"{letter}-{email[:-12]}" for letter in "AB"]
+    for order_id in orders:
+        buy(lane, order_id, name, f"{order_id.lower()}@example.com")
+    lane.run()
+    first, second = (forget(lane, email=f"{order_id.lower()}@example.com").number for order_id in orders)
+    for order_id in orders:
+        ship(odoo, lane, order_id)
+    [refused] = {row["id"] for row in contacts(odoo, lane, orders[0]) if row["email"]}
+
+    def refuse(client: Any, ids: Any, *arguments: Any) -> Any:
+        if refused in ids:
+            raise OdooRefusal("res.partner.write")
+        return anonymise(client, ids, *arguments)
+
+    monkeypatch.setattr("commerce_pipelines.flows.privacy.erase.anonymise", refuse)
+    results = {row.number: row for row in resume(lane.connections)}
+    assert (results[first].done, results[second].done) == (False, True)
+    assert results[first].certificate["waits"][0]["code"] == "refused"
+    assert raw_of(lane, orders[0]) is not None
+    monkeypatch.undo()
+    assert [row.done for row in resume(lane.connections) if row.number == first] == [True]
+
+
 def test_the_recipient_of_an_invoice_keeps_the_address_and_nothing_else(
     lane: Lane, odoo: Server, request: pytest.FixtureRequest
 ) -> None:
@@ -224,7 +300,17 @@ def test_the_recipient_of_an_invoice_keeps_the_address_and_nothing_else(
     [row] = [row for row in contacts(odoo, lane, order_id) if row["id"] == kept["partner_id"]]
     assert (row["name"], row["street"], row["zip"]) == (name, STREET, "10115")
     assert (row["email"], row["phone"], row["active"]) == (False, False, False)
-    assert kept["until"] == f"{lane.connections.instruments.now().year + 8}-12-31"
+    now = lane.connections.instruments.now()
+    assert kept["until"] == f"{now.year + 8}-12-31"
+
+    # Nine years later nothing has to stay; what the certificate said before stays said.
+    lane.connections.instruments = replace(lane.connections.instruments, now=lambda: now + timedelta(days=9 * 366))
+    assert [row.number for row in resume(lane.connections)] == [result.number]
+    assert {row["name"] for row in contacts(odoo, lane, order_id)} == {"Erased"}
+    assert resume(lane.connections) == []
+    with lane.connections.warehouse.transaction() as connection:
+        [stored] = [row for row in requests.read(connection) if row.id == result.number]
+    assert (stored.certificate["kept"], stored.certificate["orders"]) == ([], {lane.name: 1})
 
 
 def test_export_is_the_persons_own_data_and_nobody_elses(lane: Lane, request: pytest.FixtureRequest) -> None:
