@@ -138,7 +138,15 @@ def _make_plan(connections: Connections, person: Person) -> Plan:
     decision = decide(holdings.contacts, holdings.transfers, holdings.invoices, years, today)
     with connections.warehouse.transaction() as connection:
         unloaded = subjects.open_orders(connection, person.orders, connections.instruments.now())
+    unbilled = _list_unbilled(connections, holdings)
     waiting = [
+        Waiting(
+            "invoice_due", f"Sale order {sale.name} is still to be invoiced.",
+            "The pipelines do it by the channel's `invoicing`; the erasure goes on once it is done.",
+        )
+        for sale in holdings.sales if sale.odoo_id in unbilled
+    ]  # fmt: skip
+    waiting += [
         Waiting(
             "order_open", f"Sale order {sale.name} is not confirmed.",
             "Confirm or cancel it in Odoo; the erasure is carried out with the next daily pass.",
@@ -158,6 +166,20 @@ def _make_plan(connections: Connections, person: Person) -> Plan:
         orders[order.channel] = orders.get(order.channel, 0) + 1
     decision = msgspec.structs.replace(decision, waiting=(*decision.waiting, *waiting))
     return Plan(person=person, holdings=holdings, decision=decision, orders=dict(sorted(orders.items())))
+
+
+def _list_unbilled(connections: Connections, holdings: Holdings) -> set[int]:
+    """Sale orders of channels whose orders the pipelines invoice: an invoice needs its recipient."""
+    from ...warehouse.privacy import subjects
+
+    due = [sale.odoo_id for sale in holdings.sales if sale.is_ours and sale.to_invoice]
+    unbilled: set[int] = set()
+    with connections.warehouse.transaction() as connection:
+        for channel in connections.settings.channels:
+            if channel.invoicing.trigger != "merchant":
+                since = channel.invoicing.since or channel.start_date
+                unbilled |= subjects.sales_since(connection, channel.name, since, due)
+    return unbilled
 
 
 def _execute(connections: Connections, number: int, planned: Plan) -> Result:

@@ -31,12 +31,13 @@ _SHARED = ("user_ids", "supplier_rank", "commercial_partner_id", "parent_id", "i
 
 
 class Sale(msgspec.Struct, frozen=True, kw_only=True):
-    """One sale.order of a person. is_ours: it came from a channel."""
+    """One sale.order of a person. is_ours: it came from a channel. to_invoice: Odoo would invoice some of it now."""
 
     odoo_id: int
     name: str
     state: str
     is_ours: bool
+    to_invoice: bool
 
 
 class Holdings(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,9 +81,15 @@ def find_sales(client: OdooClient, contacts: Collection[int]) -> list[Sale]:
         "|",
         *([field, "in", wanted] for field in ("partner_id", "partner_invoice_id", "partner_shipping_id")),
     ]
-    rows = fetch(client, "sale.order", domain, ["name", "state"], context=_look_everywhere(client))
+    rows = fetch(client, "sale.order", domain, ["name", "state", "invoice_status"], context=_look_everywhere(client))
     ours = names_of(client, "sale.order", [row["id"] for row in rows])
-    return [Sale(odoo_id=row["id"], name=row["name"], state=row["state"], is_ours=row["id"] in ours) for row in rows]
+    return [
+        Sale(
+            odoo_id=row["id"], name=row["name"], state=row["state"], is_ours=row["id"] in ours,
+            to_invoice=row["invoice_status"] == "to invoice",
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 def read_holdings(client: OdooClient, contacts: Collection[int]) -> Holdings:

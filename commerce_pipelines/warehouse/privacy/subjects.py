@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import closing
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...core.topics import Topic
@@ -101,6 +101,16 @@ def orders_in_odoo(connection: Connection, sale_ids: Collection[int]) -> dict[in
             "SELECT odoo_id, channel, order_id FROM commerce.sale_orders WHERE odoo_id = ANY(%s)", (list(sale_ids),)
         )
         return {odoo_id: Record(channel, Topic.ORDERS, order_id) for odoo_id, channel, order_id in cursor}
+
+
+def sales_since(connection: Connection, channel: str, since: date, sale_ids: Collection[int]) -> set[int]:
+    """Those of these sale orders that are the channel's and were placed on that business day or later."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT odoo_id FROM commerce.sale_orders WHERE channel = %s AND day >= %s AND odoo_id = ANY(%s)",
+            (channel, since, list(sale_ids)),
+        )
+        return {odoo_id for (odoo_id,) in cursor}
 
 
 def open_orders(connection: Connection, orders: Collection[Record], now: datetime) -> list[Record]:

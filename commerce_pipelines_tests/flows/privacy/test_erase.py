@@ -313,6 +313,21 @@ def test_the_recipient_of_an_invoice_keeps_the_address_and_nothing_else(
     assert (stored.certificate["kept"], stored.certificate["orders"]) == ([], {lane.name: 1})
 
 
+def test_an_order_that_the_pipelines_still_invoice_lets_it_wait(
+    connect: Any, odoo: Server, request: pytest.FixtureRequest
+) -> None:
+    lane: Lane = connect("invoicing: {trigger: delivery, since: 2026-01-01}, ")
+    name, email = person(request)
+    order_id = f"A-{email[:-12]}"
+    buy(lane, order_id, name, email)
+    lane.run()
+    ship(odoo, lane, order_id)
+    assert {reason["code"] for reason in forget(lane, email=email).certificate["waits"]} == {"invoice_due"}
+    invoice(odoo, lane, order_id)
+    [result] = resume(lane.connections)
+    assert (result.done, len(result.certificate["kept"])) == (True, 1)
+
+
 def test_export_is_the_persons_own_data_and_nobody_elses(lane: Lane, request: pytest.FixtureRequest) -> None:
     name, email = person(request)
     buy(lane, f"A-{email[:-12]}", name, email)
