@@ -32,6 +32,7 @@ from .orders import exceptions, plan, trace
 from .privacy import erase, export
 from .pull import pull
 from .report import report
+from .rotate import rotate_key
 from .shipments import shipments
 from .terminal import log_to_terminal, say, use_terminal
 
@@ -81,7 +82,7 @@ def main(context: click.Context, verbose: bool, quiet: bool) -> None:
 
 
 for _command in (
-    access, backfill, pull, channels, plan, trace, exceptions, inventory, report, shipments, erase, export,
+    access, backfill, pull, channels, plan, trace, exceptions, inventory, report, shipments, erase, export, rotate_key,
 ):  # fmt: skip
     main.add_command(_command)
 

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ...core.topics import Topic
+from .master_keys import derive
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 COMPRESSION_LEVEL = 1
 SAMPLE_COUNT = 500  # answers to learn from
 DICTIONARY_BYTES = 48 * 1024  # bytes
+_PURPOSE = "dictionaries"
 SHARED_BY_SUBJECTS = 25  # a word may be learned only if so many data subjects use it
 
 # Fields about a person, as the marketplaces spell them, and what they hold: in JSON and in XML.
@@ -80,7 +82,7 @@ class Dictionaries:
                 row = cursor.fetchone()
             if row is None:
                 raise LookupError(f"dictionary {number} is gone")
-            body = self._vault.open(self._vault.own_key("dictionaries"), bytes(row[0]), self._place)
+            body = self._vault.open_own(_PURPOSE, bytes(row[0]), self._place)
             dictionary = zstandard.ZstdCompressionDict(body, dict_type=zstandard.DICT_TYPE_FULLDICT)
             dictionary.precompute_compress(level=COMPRESSION_LEVEL)
             self._memory["dictionary", number] = dictionary
@@ -97,7 +99,7 @@ class Dictionaries:
             ).as_bytes()
         except zstandard.ZstdError:
             return None
-        sealed = self._vault.seal(self._vault.own_key("dictionaries"), body, self._place)
+        sealed = self._vault.seal_own(connection, _PURPOSE, body, self._place)
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO commerce.zstd_dictionaries (channel, topic, body) VALUES (%s, %s, %s) RETURNING id",
@@ -105,6 +107,20 @@ class Dictionaries:
             )
             row = cursor.fetchone()
         return int(row[0]) if row else None
+
+
+def reseal(connection: Connection, vault: Vault, old: bytes, new: bytes) -> None:
+    """Seal all dictionaries by another master key."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT d.id, coalesce(a.label, d.channel), d.topic, d.body FROM commerce.zstd_dictionaries d"
+            " LEFT JOIN commerce.accounts a USING (channel)"
+        )
+        for number, sealed_as, topic, body in cursor.fetchall():
+            place = label(sealed_as, topic).encode()
+            plain = vault.open(derive(old, _PURPOSE), bytes(body), place)
+            sealed = vault.seal(derive(new, _PURPOSE), plain, place)
+            cursor.execute("UPDATE commerce.zstd_dictionaries SET body = %s WHERE id = %s", (sealed, number))
 
 
 def common(samples: list[tuple[str, bytes]]) -> list[bytes]:

@@ -2,14 +2,17 @@
 subject.
 
     master key ─HKDF─┬─ wraps the key of each subject ── seals the payloads about that subject (AES-256-GCM)
-                     ├─ hashes subjects to ids (HMAC-SHA256), so that no table names anybody
                      └─ seals what is about nobody: access tokens, compression dictionaries
+    the first master key ─HKDF── hashes subjects to ids (HMAC-SHA256), so that no table names anybody
+
+The master key can be changed (master_keys.py); the ids stay, because Odoo's contacts bear them.
 
 A destroyed key is never made again. A person who buys again later is a new subject: its id is the *heir* of the
 destroyed one, so that neither old payloads nor Odoo's anonymised partner are used again.
 
-What belongs here: keys, sealing, opening. What does not: what is sealed (landing.py, shared/tokens.py), whom to forget
-and when (the privacy flow). Import it inside functions: it loads a cryptography library.
+What belongs here: keys, sealing, opening. What does not: which master key (master_keys.py), what is sealed (landing.py,
+shared/tokens.py), whom to forget and when (the privacy flow). Import it inside functions: it loads a cryptography
+library.
 """
 
 from __future__ import annotations
@@ -23,9 +26,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ...core.errors import SettingsError
+from .master_keys import NONCE_BYTES, MasterKeys, derive, open_key, read_row, seal_key
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -35,7 +38,6 @@ if TYPE_CHECKING:
 ID_BYTES, KEY_BYTES = 16, 32  # bytes of a subject's id and of its key
 # Keys that are opened with the master key at the start, so that one damaged row does not make the key look wrong.
 KEYS_TRIED = 5
-NONCE_BYTES = 12  # random: NIST SP 800-38D allows 2**32 nonces per key, and one key seals one person's orders only
 
 
 class CorruptError(Exception):
@@ -47,7 +49,7 @@ class Vault:
     """The keys of one warehouse. It keeps no subject's key in memory, and threads may share it."""
 
     def __init__(self, warehouse: Warehouse) -> None:
-        self._master = warehouse.master_key
+        self._masters = MasterKeys(warehouse)
 
     def check(self, connection: Connection) -> None:
         """Raises SettingsError if this database was written with another master key.
@@ -60,7 +62,9 @@ class Vault:
                 (KEYS_TRIED,),
             )
             rows = cursor.fetchall()
-        if rows and not any(self._try_unwrap(bytes(subject), bytes(wrapped)) for subject, wrapped in rows):
+        if read_row(connection) is not None:
+            self._masters.current(connection)
+        elif rows and not any(self._try_unwrap(bytes(subject), bytes(wrapped)) for subject, wrapped in rows):
             raise SettingsError(
                 "COMMERCE_MASTER_KEY is not the key that this database was written with: set the old one again."
             )
@@ -115,10 +119,13 @@ class Vault:
         return key
 
     def _try_unwrap(self, subject_id: bytes, wrapped: bytes) -> bytes | None:
-        try:
-            return self._wrapper.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], subject_id)
-        except (InvalidTag, ValueError):  # ValueError: the row is too short to be a key
-            return None
+        """The key by any master key that this process knows or can learn of; None for a damaged row."""
+        while True:
+            for master in reversed(self._masters.known):
+                if (key := open_key(master, wrapped, subject_id)) is not None:
+                    return key
+            if not self._masters.learn():
+                return None
 
     def nonces(self, count: int) -> list[bytes]:
         """So many random nonces for `seal`, each to be used once. One call of the operating system gives all of
@@ -152,9 +159,45 @@ class Vault:
             )
             return cursor.rowcount
 
+    def renew(self, connection: Connection, subject_ids: Collection[bytes]) -> dict[bytes, tuple[bytes, bytes]]:
+        """Replace the keys of these subjects: (old key, new key) of each that had a readable one. Whoever calls it
+        seals again, in the same transaction, what has to stay readable."""
+        master = self._masters.current(connection)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT subject_id, wrapped_key FROM commerce.subject_keys WHERE subject_id = ANY(%s::bytea[])"
+                " AND wrapped_key IS NOT NULL ORDER BY subject_id FOR UPDATE",
+                (_quote_array(subject_ids),),
+            )
+            stored = {bytes(subject): bytes(wrapped) for subject, wrapped in cursor}
+            old = {subject: key for subject, wrapped in stored.items() if (key := self._try_unwrap(subject, wrapped))}
+            new = {subject: os.urandom(KEY_BYTES) for subject in old}
+            wrapped_anew = [seal_key(master, key, subject) for subject, key in new.items()]
+            cursor.execute(
+                "UPDATE commerce.subject_keys k SET wrapped_key = v.wrapped"
+                " FROM unnest(%s::bytea[], %s::bytea[]) AS v (subject, wrapped) WHERE k.subject_id = v.subject",
+                (_quote_array(new), _quote_array(wrapped_anew)),
+            )
+        return {subject: (old[subject], new[subject]) for subject in old}
+
     def own_key(self, purpose: str) -> bytes:
-        """32 bytes derived from the master key for one purpose (RFC 5869), for data that is about no subject."""
-        return HKDF(SHA256(), 32, salt=b"commerce_pipelines", info=purpose.encode()).derive(self._master)
+        """32 bytes for hashes of one purpose. They stay the same when the master key is changed."""
+        return derive(self._masters.root, purpose)
+
+    def seal_own(self, connection: Connection, purpose: str, plain: bytes, aad: bytes) -> bytes:
+        """Encrypt what is about no subject."""
+        return self.seal(derive(self._masters.current(connection), purpose), plain, aad)
+
+    def open_own(self, purpose: str, sealed: bytes, aad: bytes) -> bytes:
+        """Decrypt what `seal_own` returned. Raises CorruptError as `open`."""
+        while True:
+            for master in reversed(self._masters.known):
+                try:
+                    return self.open(derive(master, purpose), sealed, aad)
+                except CorruptError:
+                    continue
+            if not self._masters.learn():
+                raise CorruptError
 
     def _hash(self, text: bytes) -> bytes:
         hashing = self._subjects.copy()
@@ -166,10 +209,6 @@ class Vault:
         """An HMAC that has the key but no data yet: copying it costs a third of creating a new one."""
         return HMAC(self.own_key("subjects"), SHA256())
 
-    @cached_property
-    def _wrapper(self) -> AESGCM:
-        return AESGCM(self.own_key("wrap"))
-
     def _make(self, connection: Connection, subject_ids: list[bytes]) -> dict[bytes, bytes]:
         """New keys of these subjects; none if another process created one of them meanwhile, because the stored keys
         count.
@@ -178,10 +217,9 @@ class Vault:
         """
         if not subject_ids:
             return {}
-        count = len(subject_ids)
-        keys, nonces = _cut_pieces(os.urandom(KEY_BYTES * count), KEY_BYTES), self.nonces(count)
-        wrap = self._wrapper.encrypt
-        wrapped = [nonce + wrap(nonce, key, of) for nonce, key, of in zip(nonces, keys, subject_ids, strict=True)]
+        count, master = len(subject_ids), self._masters.current(connection)
+        keys = _cut_pieces(os.urandom(KEY_BYTES * count), KEY_BYTES)
+        wrapped = [seal_key(master, key, of) for key, of in zip(keys, subject_ids, strict=True)]
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO commerce.subject_keys (subject_id, wrapped_key)"

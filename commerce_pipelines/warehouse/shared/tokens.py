@@ -5,12 +5,13 @@ What belongs here: keeping and handing out tokens. What does not: how a token is
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Protocol
 
 from ...core.token_life import used_seconds
 from ..landing.vault import CorruptError, Vault
 from ..tables.database import Warehouse
+
+_PURPOSE = "tokens"
 
 
 class Mint(Protocol):
@@ -47,19 +48,16 @@ class DatabaseTokens:
             )
             row = cursor.fetchone()
         try:
-            return None if row is None else self._vault.open(self._key, bytes(row[0]), key.encode()).decode()
+            return None if row is None else self._vault.open_own(_PURPOSE, bytes(row[0]), key.encode()).decode()
         except CorruptError:
             return None  # sealed by another master key, or damaged: a new token is minted
 
     def _write(self, key: str, token: str, seconds: float) -> None:
         with self._warehouse.transaction() as connection, connection.cursor() as cursor:
+            sealed = self._vault.seal_own(connection, _PURPOSE, token.encode(), key.encode())
             cursor.execute(
                 """INSERT INTO commerce.tokens (key, sealed, expires_at)
                 VALUES (%s, %s, clock_timestamp() + make_interval(secs => %s)) ON CONFLICT (key) DO UPDATE SET
                 sealed = excluded.sealed, expires_at = excluded.expires_at""",
-                (key, self._vault.seal(self._key, token.encode(), key.encode()), seconds),
+                (key, sealed, seconds),
             )
-
-    @cached_property
-    def _key(self) -> bytes:
-        return self._vault.own_key("tokens")

@@ -6,8 +6,6 @@ What belongs here: transactions, and our own errors for those of the driver. Wha
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import os
 import select
@@ -22,6 +20,7 @@ import msgspec
 
 from ...core.errors import CommerceError, SettingsError, TransientError
 from ..server.server import libpq_url
+from .key_source import ask_source, decode_key
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -45,16 +44,15 @@ _SETTINGS = (
 
 
 def master_key(environ: Mapping[str, str] = os.environ) -> bytes:
-    """The 32 bytes of COMMERCE_MASTER_KEY, written as URL-safe base64. Raises SettingsError that says where to put the
-    key."""
+    """The 32 bytes of COMMERCE_MASTER_KEY, written as URL-safe base64, or what the function returns that
+    COMMERCE_MASTER_KEY_FROM names. Raises SettingsError that says where to put the key."""
+    if source := environ.get("COMMERCE_MASTER_KEY_FROM", "").strip():
+        return ask_source(source, environ)
     text = environ.get("COMMERCE_MASTER_KEY", "").strip()
     if not text:
         raise SettingsError("COMMERCE_MASTER_KEY is not set: set the one that `commerce-pipelines init` wrote to .env.")
-    try:
-        key = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if len(key) != 32:
+    key = decode_key(text)
+    if not key:
         raise SettingsError(
             "COMMERCE_MASTER_KEY must be 32 bytes in URL-safe base64, as `commerce-pipelines init` wrote it to .env."
         )

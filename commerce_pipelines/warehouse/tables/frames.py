@@ -147,12 +147,18 @@ def replace_days(
     return rows
 
 
-def clear_days(connection: Connection, table: str, channel: str, days: Collection[date]) -> None:
-    """Delete a channel's rows of some days, and block every other writer of that table and channel until the commit."""
+def clear_days(
+    connection: Connection, table: str, channel: str, days: Collection[date], *, but: Collection[str] = (),
+    key: str = "order_id",
+) -> None:  # fmt: skip
+    """Delete a channel's rows of some days, and block every other writer of that table and channel until the commit.
+    but: ids of records whose rows stay; key: their column."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number(f"{table} {channel}"),))
         statement = sql.SQL("DELETE FROM {} WHERE channel = %s AND day = ANY(%s::date[])").format(_quote_name(table))
-        cursor.execute(statement, (channel, list(days)))
+        if but:
+            statement += sql.SQL(" AND {} <> ALL(%s)").format(sql.Identifier(key))
+        cursor.execute(statement, (channel, list(days), *([list(but)] if but else [])))
 
 
 def clear_orders(connection: Connection, table: str, channel: str, order_ids: list[str], key: str = "order_id") -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import sys
+from types import ModuleType
 
 import psycopg2
 import pytest
@@ -139,3 +141,15 @@ def test_a_lock_is_free_when_its_block_ends_even_if_the_server_hears_of_the_clos
                 assert not second
     for connection in open_ones:
         connection.close()
+
+
+def test_the_master_key_may_come_from_a_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("my_kms")
+    module.fetch = lambda environ: bytes(range(32)) if environ.get("MY_KMS") else b"short"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "my_kms", module)
+    assert master_key({"COMMERCE_MASTER_KEY_FROM": "my_kms:fetch", "MY_KMS": "1"}) == bytes(range(32))
+    with pytest.raises(SettingsError, match="32 bytes"):
+        master_key({"COMMERCE_MASTER_KEY_FROM": "my_kms:fetch"})
+    for wrong in ("my_kms", "my_kms:nothing", "no_such_module:fetch"):
+        with pytest.raises(SettingsError, match="module:function"):
+            master_key({"COMMERCE_MASTER_KEY_FROM": wrong})
