@@ -266,6 +266,7 @@ def _describe_staged(part: "Staged") -> dict[str, Any]:
     return {
         "in exceptions": part.refused,
         "erased": part.forgotten,
+        **({"past their age limit": part.expired} if part.expired else {}),
         **counts(part.by_status, "orders"),
         **money(part.by_currency),
     }

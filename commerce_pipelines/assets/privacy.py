@@ -1,7 +1,7 @@
 """Personal data in Dagster: privacy/retention, one for all channels.
 
-What belongs here: key, description, metadata, the check of what waits too long. What does not: any rule
-(flows/privacy, domain/privacy).
+What belongs here: key, description, metadata, the checks of what waits too long and what is too old. What does not: any
+rule (flows/privacy, domain/privacy).
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,6 +20,7 @@ from .common import RETRY, failures, labels
 
 if TYPE_CHECKING:
     from ..flows.privacy.erase import Result
+    from ..flows.privacy.retention import Aged, Kept
 
 RETENTION = dg.AssetKey([PRIVACY, "retention"])
 ANSWER_WITHIN = timedelta(days=25)  # GDPR Art. 12(3) allows a month
@@ -31,7 +32,7 @@ def assets(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.A
 
 
 def retention_asset(owner: str) -> dg.AssetsDefinition:
-    """`privacy/retention`: erasures that waited, and addresses that invoices need no longer."""
+    """`privacy/retention`: age limits, erasures that waited, and addresses that invoices need no longer."""
 
     @dg.asset(
         key=RETENTION,
@@ -44,10 +45,18 @@ def retention_asset(owner: str) -> dg.AssetsDefinition:
                 asset=RETENTION,
                 description=f"No request for erasure has waited for more than {ANSWER_WITHIN.days} days. "
                 "`commerce-pipelines erase` says for what it waits.",
-            )
+            ),
+            dg.AssetCheckSpec(
+                "nothing_too_old",
+                asset=RETENTION,
+                description="No answer of a marketplace is readable beyond its age limit, `privacy.keep_days`. "
+                "What is, would be lost: it cannot be read, or is not in Odoo.",
+            ),
         ],
-        description="Goes on with requests for erasure that had to wait for a delivery, an invoice or an order, and "
-        "makes contacts anonymous whose invoices need not be kept any longer. Figures only, no personal data.",
+        description="Destroys the marketplaces' answers that are older than `privacy.keep_days` after delivery, and "
+        "Dagster's history older than `privacy.history_days`; goes on with requests for erasure that had to wait for a "
+        "delivery, an invoice or an order, and makes contacts anonymous whose invoices need not be kept any longer. "
+        "Figures only, no personal data.",
         **labels(PRIVACY, owner, str(Topic.PRIVACY), "load"),
     )
     @in_our_words
@@ -55,27 +64,57 @@ def retention_asset(owner: str) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         from ..flows.privacy.erase import list_waiting, resume
+        from ..flows.privacy.retention import apply_limits
+        from ..resources.pruning import prune
 
-        started = connections.instruments.clock()
+        started, now = connections.instruments.clock(), connections.instruments.now()
         with failures():
             results = resume(connections)
             late = list_waiting(connections, ANSWER_WITHIN)
+            aged = apply_limits(connections)
+            pruned = prune(context.instance, now - timedelta(days=connections.settings.privacy.history_days))
         seconds = round(connections.instruments.clock() - started, 2)
-        yield dg.MaterializeResult(asset_key=RETENTION, metadata=_describe(results, seconds))
+        figures = {**_describe(results), **_describe_aged(aged), "runs pruned": pruned.runs, "seconds": seconds}
+        yield dg.MaterializeResult(asset_key=RETENTION, metadata=figures)
         yield _judge_time(late)
+        yield _judge_age(aged.overdue)
 
     return retention
 
 
-def _describe(results: Sequence["Result"], seconds: float) -> dict[str, Any]:
+def _describe(results: Sequence["Result"]) -> dict[str, Any]:
     return {
         "dagster/uri": "postgresql:///commerce.erasures",
         "erasures carried out": sum(result.done for result in results),
         "erasures that wait": sum(not result.done for result in results),
         "contacts made anonymous": sum(result.certificate.get("contacts_made_anonymous", 0) for result in results),
         "keys destroyed": sum(result.certificate.get("keys_destroyed", 0) for result in results),
-        "seconds": seconds,
     }
+
+
+def _describe_aged(aged: "Aged") -> dict[str, Any]:
+    """What was destroyed at its age limit, and how old the oldest answers are that can be read."""
+    oldest = {f"oldest readable of {channel} {topic}": f"{at:%Y-%m-%d %H:%M} UTC, of {count} records"
+              for (channel, topic), (at, count) in aged.oldest.items()}  # fmt: skip
+    return {
+        **{f"records past their age limit, {channel}": count for channel, count in sorted(aged.records.items())},
+        "answers destroyed at their age limit": aged.answers,
+        "keys replaced": aged.keys,
+        **({} if aged.log_renewed is None else {"log of the database renewed": aged.log_renewed}),
+        **oldest,
+    }
+
+
+def _judge_age(overdue: Sequence["Kept"]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name="nothing_too_old",
+        asset_key=RETENTION,
+        passed=not overdue,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=" ".join(f"{kept.count} {kept.topic} of {kept.channel} are readable beyond their age limit. "
+                             f"{kept.why}" for kept in overdue) or "Nothing is readable beyond its age limit.",
+        metadata={f"{kept.channel} {kept.topic}": ", ".join(kept.names) or str(kept.count) for kept in overdue},
+    )  # fmt: skip
 
 
 def _judge_time(late: Sequence[int]) -> dg.AssetCheckResult:

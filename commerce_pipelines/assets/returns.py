@@ -197,6 +197,7 @@ def _describe_staged(part: "Staged") -> dict[str, Any]:
         "lines": part.lines,
         "in exceptions": part.refused,
         "erased": part.forgotten,
+        **({"past their age limit": part.expired} if part.expired else {}),
         **counts(part.by_state, "state"),
         **money(part.by_currency),
     }

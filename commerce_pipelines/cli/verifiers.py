@@ -305,6 +305,11 @@ TRIED: dict[str, Any] = {
     **dict.fromkeys(("vat.rates.standard", "vat.rates.reduced", "vat.rates.from_home"), BY_FILE),
     "vat.oss": "odoo/readiness.py verify_oss: Odoo's OSS report finds the taxes that are created",
     "privacy.invoice_years": "none: the law of the company's country",
+    "privacy.history_days": BY_FILE,
+    "privacy.keep_days": BY_FILE,
+    **{f"privacy.keep_days.{kind}": BY_FILE for kind in ("amazon", "ebay", "shopify")},
+    **{f"privacy.keep_days.{kind}.{topic}": "none: how long a merchant may keep what is the merchant's decision"
+       for kind in ("amazon", "ebay", "shopify") for topic in ("orders", "returns", "refunds")},
     "vat.ioss": "none: a fact about the company that nobody else knows",
     "alerts.targets": alert_targets,
     **dict.fromkeys(("alerts.waiting_hours", "alerts.failed_ticks", "alerts.digest_hour"), BY_FILE),

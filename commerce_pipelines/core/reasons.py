@@ -75,7 +75,7 @@ _CODES = {
         # invoices and payments
         "sale_differs", "invoice_differs", "unmapped_payment_method",
         # what we stored
-        "forgotten", "corrupt_snapshot",
+        "forgotten", "past_age_limit", "corrupt_snapshot",
         # what the marketplace is still reviewing
         "under_review",
         # shipments

@@ -2,7 +2,7 @@
 
 What belongs here: imports of names that Dagster may change without notice. Each has a test of its own
 (test_dagster_internals.py), so that an upgrade of Dagster shows which of them changed. What does not: code that uses
-them (run_launcher.py, run_process.py, run_here.py, run_history.py).
+them (run_launcher.py, run_process.py, run_here.py, run_history.py, pruning.py).
 """
 
 from dagster._cli.api import _execute_run_command_body as execute_run_command_body
@@ -13,12 +13,14 @@ from dagster._core.execution.plan.active import ActiveExecution
 from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
-from dagster._core.storage.event_log.schema import ConcurrencyLimitsTable
+from dagster._core.storage.event_log.schema import AssetEventTagsTable, ConcurrencyLimitsTable, SqlEventLogStorageTable
+from dagster._core.storage.runs.schema import RunsTable
 from dagster._serdes import ConfigurableClass, ConfigurableClassData, deserialize_value, serialize_value
 from dagster._utils.interrupts import capture_interrupts
 
 __all__ = [
     "ActiveExecution",
+    "AssetEventTagsTable",
     "CheckRunHealthResult",
     "ConcurrencyLimitsTable",
     "ConfigurableClass",
@@ -29,6 +31,8 @@ __all__ = [
     "InstanceRef",
     "LaunchRunContext",
     "RunLauncher",
+    "RunsTable",
+    "SqlEventLogStorageTable",
     "WorkerStatus",
     "capture_interrupts",
     "deserialize_value",

@@ -31,7 +31,7 @@ def schedules(settings: Settings, channels: Sequence[ChannelSettings]) -> list[d
         cron_schedule="41 4 * * *",
         execution_timezone=channels[0].time_zone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Goes on with requests for erasure that wait.",
+        description="Applies the age limits, and goes on with requests for erasure that wait.",
         tags={"flow": str(Topic.PRIVACY)},
     )
     @in_our_words

@@ -163,6 +163,7 @@ class Order(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
     collected_as: str = ""  # IOSS, OSS, deemed_supplier, US_FACILITATOR … as evidence
     fulfilled_by: FulfilledBy = FulfilledBy.MERCHANT
     shipped: Shipped = Shipped.NO
+    delivered_by: datetime | None = None  # when the buyer has the goods at the latest, as far as the channel tells
     marketplace: str = ""  # A1PA6795UKMFR9, EBAY_DE, shop domain
     service: str = ""  # the channel's shipping service or level, as the carrier mapping's key
     departure_country: str = ""  # where the goods leave from, when the channel says it

@@ -14,6 +14,7 @@ from datetime import date
 import msgspec
 
 from ...core.errors import RecordError
+from ...core.reasons import Reason
 from ...core.topics import Topic
 from ...domain.orders.order import Order
 from ...domain.products import Product
@@ -26,6 +27,10 @@ from .customers import name_customer
 from .stage import read_order
 
 ORDERS_A_CHUNK = 500
+PAST_AGE_LIMIT = Reason(
+    "past_age_limit", "The answers about this order were destroyed at their age limit (`privacy.keep_days`).",
+    "Enter the order in Odoo by hand if it must still be there.",
+)  # fmt: skip
 # By order id: (the base of its last load, whether Odoo has it confirmed).
 Sales = Mapping[str, tuple[Base | None, bool]]
 

@@ -37,7 +37,7 @@ from ...settings.fingerprint import fingerprint
 from ...warehouse.orders.ledger import LEDGER, read_entries, read_unreadable
 from ..odoo_writer import odoo_writer
 from .customers import keep_customers, recall_customers
-from .landed_to_draft import drafts_of
+from .landed_to_draft import PAST_AGE_LIMIT, drafts_of
 from .marks import STAYS, choose_holds, mark, release
 
 if TYPE_CHECKING:
@@ -182,7 +182,27 @@ def sort(connections: Connections, name: str, rows: list[Row], again: bool, now:
         _sort_row(work, row, sale, entries.get(order_id), again or order_id in asked)
     accepted = {order_id for order_id in asked & work.kept & booked.keys() if HELD in work.notes[order_id]}
     _load_anew(work, [row for row in due if row["order_id"] in accepted], booked, entries)
+    _set_aside_expired(connections, name, work)
     return work
+
+
+def _set_aside_expired(connections: Connections, name: str, work: Sorted) -> None:
+    """Orders whose answers were destroyed at their age limit stay in Odoo as they are; one that is gone there cannot be
+    made again."""
+    from ...warehouse.landing.expired import expired_of
+
+    with connections.warehouse.transaction() as connection:
+        expired = expired_of(connection, name, Topic.ORDERS, [row["order_id"] for row in work.load])
+    for row in [row for row in work.load if row["order_id"] in expired]:
+        work.load.remove(row)
+        sale = work.booked.pop(row["order_id"], None)
+        work.verdicts[row["order_id"]] = _build_outcome(row, Action.UNCHANGED, sale)
+        if sale is not None:
+            work.kept.add(row["order_id"])
+            continue
+        work.verdicts[row["order_id"]] = msgspec.structs.replace(
+            work.verdicts[row["order_id"]], action=Action.REFUSED, reason=PAST_AGE_LIMIT
+        )
 
 
 def _load_anew(

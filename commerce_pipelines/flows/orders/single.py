@@ -57,6 +57,9 @@ def fetch(connections: Connections, name: str, number: str) -> Fetched:
     history = connections.landing(name, Topic.ORDERS).history(order_id)
     if not history:
         raise PermanentError(f"The personal data of order {order_id} was erased: it is not fetched again.")
+    snapshot = connections.landing(name, Topic.ORDERS).newest_of([order_id]).get(order_id)
+    if snapshot is not None and snapshot.expired:
+        raise PermanentError(f"Order {order_id} is past its age limit (privacy.keep_days): it is not fetched again.")
     day, channel = history[-1].day, connections.settings.channel(name)
     if day < channel.start_date:
         raise SettingsError(

@@ -37,6 +37,7 @@ class Staged(msgspec.Struct, kw_only=True):
     lines: int = 0
     refused: int = 0
     forgotten: int = 0
+    expired: int = 0
     by_status: Counter[str] = msgspec.field(default_factory=Counter)
     by_currency: Counter[str] = msgspec.field(default_factory=Counter)
     days: dict[date, Staged] = msgspec.field(default_factory=dict)
@@ -79,7 +80,8 @@ def stage(
     connections: Connections, name: str, start: date, end: date, *, run_id: str = "", now: datetime | None = None
 ) -> Staged:
     """Replace the staged rows of the days `[start, end)`, all in one transaction. An answer that cannot be read goes to
-    the exceptions, and the others go on. An order whose data subject is erased gets no row."""
+    the exceptions, and the others go on. An order whose data subject is erased gets no row; one whose answers were
+    destroyed at their age limit keeps the one that it has."""
     from ...warehouse import exceptions
     from ...warehouse.orders import staged_rows
 
@@ -91,8 +93,9 @@ def stage(
         with staged_rows.writer(connection, name, start, end, territory) as writer:
             for snapshot in connections.landing(name, Topic.ORDERS).newest(start, end):
                 if snapshot.raw is None:
-                    staged.forgotten += 1
-                    staged.of(snapshot.day).forgotten += 1
+                    for part in (staged, staged.of(snapshot.day)):
+                        part.expired += snapshot.expired
+                        part.forgotten += not snapshot.expired
                     continue
                 try:
                     order = read_order(source, snapshot.raw, snapshot.record_id)

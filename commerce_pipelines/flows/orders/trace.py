@@ -142,6 +142,8 @@ def read_words(connections: Connections, name: str, topic: str, record_id: str) 
 
 def _read_personal(connections: Connections, name: str, order_id: str) -> Event:
     snapshot = connections.landing(name, Topic.ORDERS).newest_of([order_id]).get(order_id)
+    if snapshot is not None and snapshot.expired:
+        return Event(what="personal data", details={"destroyed": "at the age limit, privacy.keep_days"})
     if snapshot is None or snapshot.raw is None:
         return Event(what="personal data", details={"erased": "the key of this buyer was destroyed"})
     try:

@@ -193,7 +193,8 @@ def _execute(connections: Connections, number: int, planned: Plan) -> Result:
         _ensure_unchanged(connections, planned)
         cleared = anonymise(client, planned.decision.anonymise, planned.decision.kept, planned.holdings)
         with connections.warehouse.transaction() as connection:
-            subjects.hold_landings(connection)
+            channels = [channel.name for channel in connections.settings.channels]
+            subjects.hold_landings(connection, subjects.list_landings(connection, channels))
             if subjects.records_of(connection, person.subjects) - person.records:
                 raise _CHANGED
             keys = subjects.forget(connection, person.subjects, person.contacts)

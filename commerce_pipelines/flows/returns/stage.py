@@ -37,6 +37,7 @@ class Staged(msgspec.Struct, kw_only=True):
     lines: int = 0
     refused: int = 0
     forgotten: int = 0
+    expired: int = 0
     by_state: Counter[str] = msgspec.field(default_factory=Counter)
     by_currency: Counter[str] = msgspec.field(default_factory=Counter)
     days: dict[date, Staged] = msgspec.field(default_factory=dict)
@@ -70,12 +71,21 @@ def read_record(source: Source[Any], topic: Topic, raw: bytes, record_id: str) -
 def read_landed(
     connections: Connections, name: str, topic: Topic, record_ids: Sequence[str]
 ) -> Iterator[tuple[Snapshot, Return | Refund]]:
-    """These records as their newest landed answers tell them. A record whose data subject is erased, or that cannot be
-    read, is left out."""
+    """These records as their newest landed answers tell them. One whose answers were destroyed at their age limit is as
+    it was staged. A record whose data subject is erased, or that cannot be read, is left out."""
+    from ...warehouse.returns import staged_rows
+
     source = source_of(connections.channel(name), topic)
     landing = connections.landing(name, topic)
     for start in range(0, len(record_ids), _RECORDS_A_CHUNK):
-        for snapshot in landing.newest_of(record_ids[start : start + _RECORDS_A_CHUNK]).values():
+        snapshots = landing.newest_of(record_ids[start : start + _RECORDS_A_CHUNK])
+        expired = [snapshot.record_id for snapshot in snapshots.values() if snapshot.expired]
+        with connections.warehouse.transaction() as connection:
+            kept = staged_rows.rebuild(connection, name, topic, expired)
+        for snapshot in snapshots.values():
+            if snapshot.record_id in kept:
+                yield snapshot, kept[snapshot.record_id]
+                continue
             try:
                 if snapshot.raw is not None:
                     yield snapshot, read_record(source, topic, snapshot.raw, snapshot.record_id)
@@ -88,7 +98,8 @@ def stage(
     now: datetime | None = None,
 ) -> Staged:  # fmt: skip
     """Replace the topic's staged rows of the days `[start, end)`, all in one transaction. An answer that cannot be read
-    goes to the exceptions, and the others go on. A record whose data subject is erased gets no row."""
+    goes to the exceptions, and the others go on. A record whose data subject is erased gets no row; one whose answers
+    were destroyed at their age limit keeps the one that it has."""
     from ...warehouse import exceptions
     from ...warehouse.returns import staged_rows
 
@@ -100,7 +111,7 @@ def stage(
         with staged_rows.writer(connection, name, topic, start, end) as writer:
             for snapshot in connections.landing(name, topic).newest(start, end):
                 if snapshot.raw is None:
-                    _count(staged, snapshot.day, "forgotten")
+                    _count(staged, snapshot.day, "expired" if snapshot.expired else "forgotten")
                     continue
                 try:
                     record = read_record(source, topic, snapshot.raw, snapshot.record_id)

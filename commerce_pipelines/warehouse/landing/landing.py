@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-import struct
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
@@ -22,6 +21,7 @@ import msgspec
 from ...core.topics import Topic
 from ...domain.orders.order import business_day
 from ..tables.database import AMONG, Warehouse, listed, lock_number, storable
+from .binary_rows import COLUMNS, COMMON, COPY_HEADER, EPOCH_DAY, LENGTH, NUMBER, ROW, count_microseconds
 from .dictionaries import COMPRESSION_LEVEL, SAMPLE_COUNT, Dictionaries, label
 from .vault import CorruptError, Vault
 
@@ -42,6 +42,11 @@ def landing_lock(channel: str, topic: str) -> int:
     return lock_number(f"landing {label(channel, topic)}")
 
 
+def build_place(sealed_as: str, topic: str) -> bytes:
+    """With what the place begins to which an answer is sealed; its record's id and its digest follow."""
+    return label(sealed_as, topic).encode() + b"\0"
+
+
 class Head(Protocol):
     """What the landing needs of an answer; the channels' heads have this shape. Times are aware."""
 
@@ -57,24 +62,27 @@ class Head(Protocol):
 
 class LandResult(msgspec.Struct, frozen=True, kw_only=True):
     """seen: all answers given. new: those that were not landed before. days: business days of the new ones, with their
-    counts. forgotten: answers left out because their data subject was erased after the record was made."""
+    counts. forgotten: answers left out because their data subject was erased after the record was made. expired: those
+    left out because earlier answers about the record were destroyed at their age limit."""
 
     seen: int
     new: int
     days: dict[date, int]
     forgotten: int = 0
+    expired: int = 0
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One landed answer. digest: hex SHA-256 of the answer. day: the channel's business day. subject_id: hex. raw:
-    the answer byte for byte, None if its subject is forgotten, DAMAGED if the stored bytes are not those that were
-    landed."""
+    the answer byte for byte, None if its subject is forgotten or it was destroyed at its age limit (expired), DAMAGED
+    if the stored bytes are not those that were landed."""
 
     record_id: str
     digest: str
     day: date
     subject_id: str
     raw: bytes | None = None
+    expired: bool = False
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,8 +130,7 @@ class Landing:
         self._warehouse, self._vault, self._channel, self._topic, self._zone = warehouse, vault, channel, topic, zone
         self._dictionaries = Dictionaries(warehouse, vault, channel, topic, sealed_as=sealed_as)
         self._label = label(channel, topic)
-        # The place to which a payload is sealed begins with this.
-        self._place = label(sealed_as or channel, topic).encode() + b"\0"
+        self._place = build_place(sealed_as or channel, topic)
 
     def land(self, items: Iterable[tuple[Head, bytes]], how: How, seen_at: datetime) -> LandResult:
         """Keep the new answers, all in one transaction. Landing an answer again changes nothing. Processes that land
@@ -134,16 +141,22 @@ class Landing:
             seen += 1
             fresh[storable(head.record_id), hashlib.sha256(raw).digest()] = (head, raw)
         with self._warehouse.transaction() as connection:
-            seen_before = set()
-            for stored in self._read_known(connection, {record_id for record_id, _ in fresh}):
-                seen_before.add(stored[0])
-                fresh.pop(stored, None)
+            seen_before, too_old = set(), set()
+            for record_id, digest, expired in self._read_known(connection, {record_id for record_id, _ in fresh}):
+                seen_before.add(record_id)
+                fresh.pop((record_id, digest), None)
+                if expired:
+                    too_old.add(record_id)
+            late = [key for key in fresh if key[0] in too_old]
+            for key in late:
+                del fresh[key]
             subjects = self._load_subjects(connection, {key: head for key, (head, _) in fresh.items()}, seen_before)
             dictionary = self._dictionaries.newest(connection) if subjects else None
             days = self._insert_fresh(connection, fresh, subjects, dictionary, how, seen_at)
         if days and dictionary is None:
             self._learn()
-        return LandResult(seen=seen, new=days.total(), days=dict(days), forgotten=len(fresh) - len(subjects))
+        forgotten = len(fresh) - len(subjects)
+        return LandResult(seen=seen, new=days.total(), days=dict(days), forgotten=forgotten, expired=len(late))
 
     def unchanged(self, records: Sequence[tuple[str, datetime]]) -> set[str]:
         """Takes (id, change time) of records; returns the ids of the records whose answer of that time is landed.
@@ -216,9 +229,10 @@ class Landing:
         """The days of `[start, end)` with answers that no run has dealt with, and when the newest of these answers was
         first seen.
 
-        An answer is dealt with if the topic's ledger holds it, if the record waits in the exceptions because of it, or
-        if its subject is forgotten. A record in the exceptions that is due again counts from when it became due. since:
-        look only at answers first seen from then on, if all older ones are known to be dealt with; that saves seconds.
+        An answer is dealt with if the topic's ledger holds it, if the record waits in the exceptions because of it, if
+        its subject is forgotten, or if it is past its age limit. A record in the exceptions that is due again counts
+        from when it became due. since: look only at answers first seen from then on, if all older ones are known to be
+        dealt with; that saves seconds.
         """
         with self._warehouse.transaction() as connection, connection.cursor() as cursor:
             cursor.execute(
@@ -226,7 +240,7 @@ class Landing:
                 JOIN commerce.subject_keys k USING (subject_id)
                 WHERE s.channel = %s AND s.topic = %s AND s.day >= %s AND s.day < %s
                 AND s.first_seen >= coalesce(%s::timestamptz, '-infinity') AND k.wrapped_key IS NOT NULL AND {_NEWEST}
-                AND NOT {_LOADED.get(self._topic, "false")}
+                AND octet_length(s.payload) > 0 AND NOT {_LOADED.get(self._topic, "false")}
                 AND NOT EXISTS (SELECT FROM commerce.exceptions e WHERE e.channel = s.channel AND e.topic = s.topic
                     AND e.record_id = s.record_id AND e.resolved_at IS NULL AND e.note = ''
                     AND CASE WHEN e.digest = '' THEN e.last_seen >= s.first_seen
@@ -242,19 +256,19 @@ class Landing:
             )
             return {**days, **{day: max(at, days.get(day, at)) for day, at in cursor}}
 
-    def _read_known(self, connection: Connection, record_ids: Collection[str]) -> Iterator[tuple[str, bytes]]:
-        """What is landed of these records. Until the transaction ends, no other process lands answers of this channel
-        and topic."""
+    def _read_known(self, connection: Connection, record_ids: Collection[str]) -> Iterator[tuple[str, bytes, bool]]:
+        """What is landed of these records, and whether it was destroyed at its age limit. Until the transaction ends,
+        no other process lands answers of this channel and topic."""
         with connection.cursor() as cursor:
             cursor.execute(
                 # A statement of its own, so that the next one sees what was committed meanwhile.
                 "SELECT pg_advisory_xact_lock(%s);"
-                "SELECT record_id, digest FROM commerce.snapshots"
+                "SELECT record_id, digest, octet_length(payload) = 0 FROM commerce.snapshots"
                 f" WHERE channel = %s AND topic = %s AND record_id {AMONG}",
                 (landing_lock(self._channel, self._topic), self._channel, self._topic, listed(record_ids)),
             )
-            for record_id, digest in cursor:
-                yield record_id, bytes(digest)
+            for record_id, digest, expired in cursor:
+                yield record_id, bytes(digest), expired
 
     def _load_subjects(
         self, connection: Connection, heads: dict[tuple[str, bytes], Head], seen_before: Collection[str]
@@ -306,26 +320,26 @@ class Landing:
         trained = None if dictionary is None else self._dictionaries.read(connection, dictionary)
         compress = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL, dict_data=trained).compress
         seal, place = self._vault.seal, self._place
-        common = _COMMON.pack(len(_COLUMNS), 8, _count_microseconds(seen_at)) + b"".join(
-            _LENGTH.pack(len(value)) + value for value in (self._channel.encode(), self._topic.encode(), how.encode())
-        ) + (_LENGTH.pack(-1) if dictionary is None else _NUMBER.pack(4, dictionary))  # fmt: skip
-        copy, days = bytearray(_COPY_HEADER), Counter[date]()
+        common = COMMON.pack(len(COLUMNS), 8, count_microseconds(seen_at)) + b"".join(
+            LENGTH.pack(len(value)) + value for value in (self._channel.encode(), self._topic.encode(), how.encode())
+        ) + (LENGTH.pack(-1) if dictionary is None else NUMBER.pack(4, dictionary))  # fmt: skip
+        copy, days = bytearray(COPY_HEADER), Counter[date]()
         for key, nonce in zip(subjects, self._vault.nonces(len(subjects)), strict=True):
             (record_id, digest), (subject, secret), (head, raw) = key, subjects[key], fresh[key]
             name, day = record_id.encode(), business_day(head.created_at, self._zone)
             payload = seal(secret, compress(raw), place + b"\0".join((name, digest)), nonce)
             days[day] += 1
             copy += common
-            copy += _LENGTH.pack(len(name))
+            copy += LENGTH.pack(len(name))
             copy += name
-            created, updated = _count_microseconds(head.created_at), _count_microseconds(head.updated_at)
-            copy += _ROW.pack(
-                32, digest, 4, (day - _EPOCH_DAY).days, 8, created, 8, updated, 16, subject, len(payload)
+            created, updated = count_microseconds(head.created_at), count_microseconds(head.updated_at)
+            copy += ROW.pack(
+                32, digest, 4, (day - EPOCH_DAY).days, 8, created, 8, updated, 16, subject, len(payload)
             )  # fmt: skip
             copy += payload
         copy += b"\xff\xff"
         with connection.cursor() as cursor:
-            names = ", ".join(_COLUMNS)
+            names = ", ".join(COLUMNS)
             cursor.copy_expert(f"COPY commerce.snapshots ({names}) FROM STDIN (FORMAT binary)", io.BytesIO(copy))
         return days
 
@@ -337,7 +351,7 @@ class Landing:
         unwrap, unseal = self._vault.unwrap, self._vault.open
         for record_id, day, digest, subject, wrapped, dictionary, payload in rows:
             raw = None
-            if wrapped is not None:
+            if wrapped is not None and payload:
                 if dictionary not in readers:
                     trained = None if dictionary is None else self._dictionaries.read(connection, dictionary)
                     readers[dictionary] = zstandard.ZstdDecompressor(dict_data=trained).decompress
@@ -347,7 +361,10 @@ class Landing:
                     raw = readers[dictionary](unseal(secret, bytes(payload), place))
                 except CorruptError:
                     raw = DAMAGED
-            yield Snapshot(record_id=record_id, digest=digest.hex(), day=day, subject_id=subject.hex(), raw=raw)
+            yield Snapshot(
+                record_id=record_id, digest=digest.hex(), day=day, subject_id=subject.hex(), raw=raw,
+                expired=wrapped is not None and not payload,
+            )  # fmt: skip
 
     def _learn(self) -> None:
         """Learn a dictionary once there are enough records. One process learns, the others go on without a
@@ -376,19 +393,3 @@ class Landing:
                     samples = [(snapshot.subject_id, snapshot.raw) for snapshot in opened if snapshot.raw]
                     if self._dictionaries.learn(connection, samples) is None:
                         self._warehouse.memory[attempted] = True
-
-
-# PostgreSQL's binary COPY: https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.4
-_COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_COLUMNS = ("first_seen", "channel", "topic", "how", "dictionary_id", "record_id", "digest", "day", "created_at",
-    "source_updated_at", "subject_id", "payload")  # fmt: skip
-_COMMON, _LENGTH, _NUMBER = struct.Struct(">hiq"), struct.Struct(">i"), struct.Struct(">ii")
-_ROW = struct.Struct(">i32siiiqiqi16si")
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-_EPOCH_DAY = date(2000, 1, 1)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-def _count_microseconds(moment: datetime) -> int:
-    """Microseconds since PostgreSQL's epoch."""
-    return (moment - _EPOCH) // _MICROSECOND

@@ -84,6 +84,26 @@ def read(connection: Connection, vault: Vault, channel: str, topic: str, record_
     return Sealed(said_at=said_at, text=text)
 
 
+def reseal(connection: Connection, vault: Vault, keys: Mapping[bytes, tuple[bytes, bytes]]) -> None:
+    """Seal what was said about these subjects under their new keys. keys: (old, new) by subject."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT channel, topic, record_id, subject_id, sealed FROM commerce.words"
+            " WHERE subject_id = ANY(%s::bytea[])",
+            (list(keys),),
+        )
+        for channel, topic, record_id, subject, sealed in cursor.fetchall():
+            (old, new), place = keys[bytes(subject)], _build_place(topic, record_id)
+            try:
+                text = vault.open(old, bytes(sealed), place)
+            except CorruptError:
+                continue
+            cursor.execute(
+                "UPDATE commerce.words SET sealed = %s WHERE channel = %s AND topic = %s AND record_id = %s",
+                (vault.seal(new, text, place), channel, topic, record_id),
+            )
+
+
 def _forget(connection: Connection, channel: str, topic: str, record_ids: Collection[str]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(

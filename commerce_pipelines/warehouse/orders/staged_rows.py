@@ -12,7 +12,9 @@ from datetime import date, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from ...core.topics import Topic
 from ...domain.orders.order import Order
+from ..landing.expired import expired_on
 from ..landing.landing import Snapshot
 from ..tables.frames import clear_days, clear_orders, write_rows
 
@@ -92,10 +94,12 @@ class Writer:
 def writer(
     connection: Connection, channel: str, start: date, end: date, territory: Territory = lambda country, postcode: ""
 ) -> Iterator[Writer]:
-    """Delete the staged rows of the days `[start, end)`, and return the writer of the new ones."""
+    """Delete the staged rows of the days `[start, end)`, and return the writer of the new ones. Rows that cannot be
+    made again, because their answers were destroyed at their age limit, stay."""
     days = [start + timedelta(days=offset) for offset in range((end - start).days)]
+    stay = expired_on(connection, channel, Topic.ORDERS, days)
     for table in ("orders", "order_lines"):
-        clear_days(connection, table, channel, days)
+        clear_days(connection, table, channel, days, but=stay)
     writer = Writer(connection, channel, territory)
     yield writer
     writer.flush()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
 _NO_RIGHT = "42501"  # PostgreSQL, appendix A
+LANDED = (Topic.ORDERS, Topic.RETURNS, Topic.REFUNDS)  # the topics of answers
 # The order of a landed return or refund.
 _ORDER_OF = {Topic.RETURNS: ("returns", "return_id"), Topic.REFUNDS: ("refunds", "refund_id")}
 
@@ -123,7 +124,7 @@ def open_orders(connection: Connection, orders: Collection[Record], now: datetim
             " LEFT JOIN commerce.orders o ON o.channel = r.channel AND o.order_id = r.order_id"
             " WHERE EXISTS (SELECT FROM commerce.snapshots s JOIN commerce.subject_keys k USING (subject_id)"
             " WHERE s.channel = r.channel AND s.topic = r.topic AND s.record_id = r.order_id"
-            " AND k.wrapped_key IS NOT NULL)"
+            " AND k.wrapped_key IS NOT NULL AND octet_length(s.payload) > 0)"
             " AND (o.order_id IS NULL OR NOT o.is_test AND NOT o.is_other_channel"
             " AND (o.status = %s OR o.status = %s AND o.placed_at > %s))"
             " AND NOT EXISTS (SELECT FROM commerce.sale_orders s WHERE s.channel = r.channel"
@@ -133,12 +134,19 @@ def open_orders(connection: Connection, orders: Collection[Record], now: datetim
         return [Record(channel, Topic.ORDERS, order_id) for channel, order_id in cursor]
 
 
-def hold_landings(connection: Connection) -> None:
-    """Wait for whoever lands answers of any channel, and let nobody land any until the transaction ends: an answer that
-    is sealed while its key is destroyed would be lost."""
+def list_landings(connection: Connection, channels: Collection[str] = ()) -> set[tuple[str, str]]:
+    """Every channel and topic of which answers are landed, or may be. channels: those of the settings."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT DISTINCT channel, topic FROM commerce.snapshots")
-        for number in sorted(landing_lock(channel, topic) for channel, topic in cursor.fetchall()):
+        landed = {(channel, topic) for channel, topic in cursor}
+    return landed | {(channel, str(topic)) for channel in channels for topic in LANDED}
+
+
+def hold_landings(connection: Connection, landings: Collection[tuple[str, str]]) -> None:
+    """Wait for whoever lands answers, and let nobody land any until the transaction ends: an answer that is sealed
+    while its key is destroyed would be lost. landings: of `list_landings`."""
+    with connection.cursor() as cursor:
+        for number in sorted(landing_lock(channel, topic) for channel, topic in landings):
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", (number,))
 
 
@@ -176,7 +184,7 @@ def scrub(warehouse: Warehouse) -> bool:
     with warehouse.lock("scrub keys", wait=True), closing(warehouse.connect()) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
-            cursor.execute("VACUUM (FULL) commerce.subject_keys")
+            cursor.execute("VACUUM (FULL) commerce.subject_keys, commerce.master_key")
             try:
                 cursor.execute("SELECT pg_switch_wal()")
                 cursor.execute("CHECKPOINT")

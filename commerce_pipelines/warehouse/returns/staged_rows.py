@@ -16,6 +16,7 @@ import msgspec
 
 from ...core.topics import Topic
 from ...domain.returns.records import Refund, Return
+from ..landing.expired import expired_on
 from ..landing.landing import Snapshot
 from ..tables.frames import clear_days, clear_orders, write_rows
 
@@ -101,10 +102,12 @@ class Writer:
 
 @contextmanager
 def writer(connection: Connection, channel: str, topic: Topic, start: date, end: date) -> Iterator[Writer]:
-    """Delete the topic's staged rows of the days `[start, end)`, and return the writer of the new ones."""
+    """Delete the topic's staged rows of the days `[start, end)`, and return the writer of the new ones. Rows that
+    cannot be made again, because their answers were destroyed at their age limit, stay."""
     days = [start + timedelta(days=offset) for offset in range((end - start).days)]
+    stay = expired_on(connection, channel, topic, days)
     for table in (SHAPES[topic].table, SHAPES[topic].lines):
-        clear_days(connection, table, channel, days)
+        clear_days(connection, table, channel, days, but=stay, key=SHAPES[topic].key)
     writer = Writer(connection, channel, topic)
     yield writer
     writer.flush()
@@ -142,3 +145,27 @@ def _read(connection: Connection, topic: Topic, where: str, params: tuple[Any, .
             params,
         )
         return [Staged(**dict(zip(Staged.__struct_fields__, row, strict=True))) for row in cursor]
+
+
+def rebuild(connection: Connection, channel: str, topic: str, record_ids: list[str]) -> dict[str, Return | Refund]:
+    """Records from their staged rows, for those whose answers were destroyed: all but tracking numbers and exchanges,
+    which matter only while goods are on their way."""
+    if not record_ids:
+        return {}
+    shape = SHAPES[Topic(topic)]
+    where = (f"WHERE channel = %s AND {shape.key} = ANY(%s)", (channel, record_ids))
+    lines: dict[str, list[dict[str, Any]]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {shape.key}, {', '.join(shape.line)} FROM commerce.{shape.lines} {where[0]} ORDER BY position",
+            where[1],
+        )
+        for record_id, *values in cursor:
+            lines.setdefault(record_id, []).append(dict(zip(shape.line, values, strict=True)))
+        cursor.execute(f"SELECT {shape.key}, {', '.join(shape.own)} FROM commerce.{shape.table} {where[0]}", where[1])
+        made = {}
+        for record_id, *values in cursor:
+            row = {**dict(zip(shape.own, values, strict=True)), shape.key: record_id, "channel": channel}
+            kind: type[Return] | type[Refund] = Return if topic == Topic.RETURNS else Refund
+            made[record_id] = msgspec.convert({**row, "lines": tuple(lines.get(record_id, ()))}, kind)
+        return made

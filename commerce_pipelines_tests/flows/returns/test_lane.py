@@ -16,6 +16,7 @@ from commerce_pipelines.flows import alerts
 from commerce_pipelines.flows.intake.changes import Cursor, poll
 from commerce_pipelines.flows.returns.heal import heal, replay
 from commerce_pipelines.flows.returns.prove import find_open, verdict
+from commerce_pipelines.flows.returns.stage import read_landed
 from commerce_pipelines.flows.returns.trace import order_of, trace
 from commerce_pipelines_tests.doubles.lane import NAME
 from commerce_pipelines_tests.doubles.returns import make_refund, make_return
@@ -259,3 +260,24 @@ def test_a_refund_without_credit_note_is_told_to_people(returns: ReturnsLane) ->
     (condition,) = alerts.find(returns.connections, now)
     assert condition.key == f"missing:{NAME}:refunds"
     assert "1 refunds have no credit note in Odoo, money differs" in condition.message
+
+
+def test_what_was_destroyed_at_its_age_limit_counts_as_before(returns: ReturnsLane) -> None:
+    """The answers of a return and a refund are gone: a further refund of the order still knows of them."""
+    from commerce_pipelines.warehouse.privacy.expiry import destroy
+
+    connections = returns.connections
+    returns.orders.put(returns.orders.order("A1"))
+    returns.orders.run()
+    first = make_refund("R1", "A1", returns.noon)
+    returns.put(first)
+    returns.run()
+    with connections.warehouse.transaction() as connection:
+        done = destroy(connection, connections.vault, NAME, Topic.REFUNDS, ["R1"], connections.label)
+    assert (done.answers, done.keys) == (1, 1)
+    [(snapshot, rebuilt)] = read_landed(connections, NAME, Topic.REFUNDS, ["R1"])
+    assert (snapshot.raw, rebuilt) == (None, first)
+    returns.put(make_refund("R2", "A1", returns.noon))
+    assert returns.run().actions == {"refunds created": 1, "refunds unchanged": 1}
+    assert returns.documents.made == ["R1", "R2"]
+    assert returns.prove().whole.complete

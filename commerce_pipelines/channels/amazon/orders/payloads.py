@@ -147,10 +147,17 @@ class OrderItem(_Payload):
     tax: ItemTax | None = None
 
 
+class DateTimeRange(_Payload):
+    """Its time is text, because an order is not refused for a promise that cannot be read."""
+
+    latest_date_time: str | None = None
+
+
 class Fulfillment(_Payload):
     fulfillment_status: Status
     fulfilled_by: Literal["AMAZON", "MERCHANT"] | None = None
     fulfillment_service_level: str | None = None
+    deliver_by_window: DateTimeRange | None = None
 
 
 class MerchantAddress(_Payload):
@@ -159,6 +166,7 @@ class MerchantAddress(_Payload):
 
 class Package(_Payload):
     ship_from_address: MerchantAddress | None = None
+    ship_time: str | None = None
 
 
 class TaxRegistration(_Payload):

@@ -6,6 +6,8 @@ What belongs here: states, people, addresses, who ships, who collects tax. What 
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from ....core.errors import RecordError
 from ....domain.keys import email_key
 from ....domain.money import to_minor
@@ -57,8 +59,7 @@ def subjects(raw: bytes) -> tuple[str, ...]:
 def translate(raw: bytes, channel: str, prices_include_tax: bool | None = None) -> Order:
     """One order. prices_include_tax: the setting, for orders whose amounts do not show it; None: the marketplace's.
 
-    Raises RecordError: `bad_payload`, `missing_proceeds` and those of proceeds.price. Money that does not add up is an
-    error only in an order that is to be loaded; a waiting or cancelled order goes on without prices.
+    Raises RecordError: `bad_payload`, `missing_proceeds`, and those of proceeds.price for an order to be loaded.
     """
     order = payloads.read_order(raw)
     if order.fulfillment is None:
@@ -95,6 +96,7 @@ def translate(raw: bytes, channel: str, prices_include_tax: bool | None = None) 
         collected_as=_name_collection_scheme(order, collects),
         fulfilled_by=FULFILLED_BY[order.fulfillment.fulfilled_by or "MERCHANT"],
         shipped=shipped,
+        delivered_by=_read_delivered_by(order, order.fulfillment),
         marketplace=order.sales_channel.marketplace_id,
         service=order.fulfillment.fulfillment_service_level or "",
         departure_country=_find_departure(order),
@@ -190,6 +192,23 @@ def _read_ioss_number(item: payloads.OrderItem) -> str:
 def _read_destination(order: payloads.Order) -> str:
     address = order.recipient.delivery_address if order.recipient else None
     return (address and address.country_code) or ""
+
+
+def _read_delivered_by(order: payloads.Order, fulfilment: payloads.Fulfillment) -> datetime | None:
+    """The end of "the promised time period within which the order should be delivered", or the time when its last
+    parcel left, where that was later. Amazon tells no delivery itself."""
+    window = fulfilment.deliver_by_window or payloads.DateTimeRange()
+    promised = _read_time(window.latest_date_time)
+    left = [_read_time(parcel.ship_time) for parcel in order.packages or ()]
+    return max(filter(None, (promised, *left))) if promised else None
+
+
+def _read_time(text: str | None) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _find_departure(order: payloads.Order) -> str:

@@ -234,3 +234,18 @@ class TestPeople:
         ]
         payload = order(item("5.00", part("ITEM", "5.00")), total="5.00", packages=packages)
         assert sold(payload).departure_country == expected
+
+
+def test_the_goods_are_delivered_by_the_promise_or_after_the_last_parcel_left() -> None:
+    promise = {"fulfillmentStatus": "SHIPPED", "fulfilledBy": "MERCHANT",
+               "deliverByWindow": {"latestDateTime": "2026-11-25T22:59:59Z"}}  # fmt: skip
+    promised = datetime(2026, 11, 25, 22, 59, 59, tzinfo=UTC)
+    goods = item("11.90", part("ITEM", "11.90"))
+    assert sold(order(goods, total="11.90", fulfillment=promise)).delivered_by == promised
+    late = [{"shipTime": "2026-11-28T10:00:00Z"}, {"shipTime": "not yet"}, {}]
+    assert sold(order(goods, total="11.90", fulfillment=promise, packages=late)).delivered_by == datetime(
+        2026, 11, 28, 10, tzinfo=UTC
+    )
+    assert sold(order(goods, total="11.90", packages=late)).delivered_by is None
+    odd = {**promise, "deliverByWindow": {"latestDateTime": "soon"}}
+    assert sold(order(goods, total="11.90", fulfillment=odd)).delivered_by is None
