@@ -51,7 +51,7 @@ BLOWS = (
 )  # fmt: skip
 # By what a process of `dev` is recognised in its command line.
 COMMANDS = {
-    "daemon": "dagster._daemon",
+    "daemon": "commerce_pipelines.cli.daemon",
     "code server": "api grpc",
     "webserver": "commerce_pipelines.cli.webserver",
     "PostgreSQL": "/postgres",

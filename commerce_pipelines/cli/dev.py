@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 from ..core.errors import CommerceError, SettingsError, TransientError
 from ..warehouse.server.server import database_url, libpq_url, make_private, stop_database
+from .part import CODE_SOCKET
 from .supervisor import Look, Part, Supervisor, cut_log
 from .terminal import say
 
@@ -86,7 +87,7 @@ class Services:
             _check_port(self._host, self._port)
             home = dagster_home(self._root)
             sockets = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="commerce-")))
-            self._environ["DAGSTER_HOME"] = str(home)
+            self._environ |= {"DAGSTER_HOME": str(home), CODE_SOCKET: str(sockets / "code")}
             end_dead_runs(self._root, self._environ)
             self.supervisor = Supervisor(
                 parts(home, sockets / "code", self._host, self._port),
@@ -176,22 +177,20 @@ class Services:
 
 
 def parts(home: Path, code_socket: Path, host: str, port: int) -> list[Part]:
-    """The three processes of Dagster. Each is a child of the supervisor itself, so that the supervisor sees it die."""
+    """The three processes of Dagster. Each is a child of the supervisor itself, so that the supervisor sees it die.
+
+    The webserver yields: after a restart all begin at once, and orders matter more than pages.
+    """
     workspace = home / "services.yaml"
     server = {"grpc_server": {"socket": str(code_socket), "location_name": "commerce_pipelines"}}
     workspace.write_text(json.dumps({"load_from": [server]}), encoding="utf-8")  # JSON is YAML
     run = (sys.executable, "-m", "commerce_pipelines.cli.part")
-
-    def answers() -> bool:
-        with socket.socket(socket.AF_UNIX) as probe:
-            return probe.connect_ex(str(code_socket)) == 0
-
     code = ("dagster", "api", "grpc", "-m", "commerce_pipelines.definitions", "--socket", str(code_socket))
     served = ("-w", str(workspace), "-h", host, "-p", str(port))
     return [
-        Part(CODE, (*run, *code, "--location-name", "commerce_pipelines"), answers),
-        Part(DAEMON, (*run, "dagster._daemon", "run", "-w", str(workspace))),
-        Part(WEBSERVER, (*run, "commerce_pipelines.cli.webserver", *served)),
+        Part(CODE, (*run, *code, "--location-name", "commerce_pipelines")),
+        Part(DAEMON, (*run, "commerce_pipelines.cli.daemon", "run", "-w", str(workspace))),
+        Part(WEBSERVER, (*run, "--yield", "commerce_pipelines.cli.webserver", *served)),
     ]
 
 

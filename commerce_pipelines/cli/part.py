@@ -1,20 +1,31 @@
-"""One part of `dev` as a process: `python -m commerce_pipelines.cli.part MODULE [ARGUMENT …]` runs a module.
+"""One part of `dev` as a process: `python -m commerce_pipelines.cli.part [--yield] MODULE [ARGUMENT …]` runs a module.
 
 The part ends with the process that started it, whatever ended that process: a part without its supervisor would keep
 its port and its place in the database, and nobody would watch it.
 
-What belongs here: tying a process to its parent. What does not: which parts there are (dev.py), restarting them
-(supervisor.py). It imports only the standard library, so that it does not slow down the start of a part.
+What belongs here: tying a process to its parent, its place beside the other parts. What does not: which parts there
+are (dev.py), restarting them (supervisor.py). It imports only the standard library, so that it
+does not slow down the start of a part.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import runpy
 import signal
+import socket
 import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
+# What a part raises that is asked to end; Dagster's own is named, because importing it takes seconds.
+INTERRUPTS = ("KeyboardInterrupt", "DagsterExecutionInterruptedError")
+CODE_SOCKET = "COMMERCE_CODE_SOCKET"
+WAIT_SECONDS = 0.1
+YIELDING = 5  # niceness; with much more, a busy machine would not let the part answer at all
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
@@ -28,7 +39,37 @@ def end_with_parent() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
+def wait_for_code(environ: Mapping[str, str], pause: Callable[[float], None] = time.sleep) -> None:
+    """Wait until the code server listens on the socket that `dev` names in CODE_SOCKET; without one, return at once.
+
+    A part imports what it needs first and waits then: one after the other, their imports would hold up the orders.
+    """
+    while path := environ.get(CODE_SOCKET):
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(path) == 0:
+                return
+        pause(WAIT_SECONDS)
+
+
+def yield_to_others() -> None:
+    """Let the other parts have the processor first."""
+    os.nice(YIELDING)
+    # Linux may weigh sessions instead of processes (sched(7), autogroup), and each part has a session of its own.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(YIELDING), encoding="ascii")
+
+
 if __name__ == "__main__":
     end_with_parent()
     sys.argv = sys.argv[1:]
-    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    # A part that is ended while it still imports has nothing to tidy up, and nothing to say about it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if sys.argv[0] == "--yield":
+        yield_to_others()
+        sys.argv = sys.argv[1:]
+    try:
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    except BaseException as error:
+        if type(error).__name__ not in INTERRUPTS:
+            raise
+        sys.exit(128 + signal.SIGINT)

@@ -30,11 +30,10 @@ LOG_BYTES = 10_000_000  # a log file of this size is emptied; one older piece is
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A process to keep running. ready: whether it can be used yet; the parts after it start only then."""
+    """A process to keep running. All start at once; one that needs another waits for it by itself."""
 
     name: str
     command: tuple[str, ...]
-    ready: Callable[[], bool] = lambda: True
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -100,8 +99,7 @@ class Supervisor:
         """One pass over parts and looks."""
         now = self._clock()
         for part in self._parts:
-            if not self._keep(part, now):
-                break
+            self._keep(part, now)
         for look in self._looks:
             if now >= self._due[look.name]:
                 self._due[look.name] = now + look.seconds
@@ -125,8 +123,8 @@ class Supervisor:
             _end_group(state.process, {state.process.pid})
             state.process, state.failures, state.start_at = None, 0, 0.0
 
-    def _keep(self, part: Part, now: float) -> bool:
-        """Whether the part runs and can be used."""
+    def _keep(self, part: Part, now: float) -> None:
+        """Start the part if it does not run and is not to wait."""
         state = self._states[part.name]
         if state.process is not None and (code := state.process.poll()) is not None:
             steady = now - state.started_at >= STEADY_SECONDS
@@ -136,16 +134,13 @@ class Supervisor:
             self._tell(
                 f"{part.name} ended", f"It ended with {_describe(code)} and is started again in {delay:.0f} seconds."
             )
-        if state.process is None:
-            if now < state.start_at:
-                return False
+        if state.process is None and now >= state.start_at:
             state.process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
                 part.command, cwd=self._folder, env=self._environ, start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
             )  # fmt: skip
             state.started_at = now
             self._groups.add(state.process.pid)
-        return part.ready()
 
     def _try(self, look: Look) -> None:
         try:

@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 from .guard import Guard
+from .part import wait_for_code
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
@@ -30,6 +31,7 @@ def main(arguments: list[str]) -> None:
     """The same command line as Dagster's own."""
     import dagster_webserver.cli as web_server_cli
 
+    wait_for_code(os.environ)
     host, port = (arguments[arguments.index(flag) + 1] for flag in ("-h", "-p"))
     create = getattr(web_server_cli, _CREATE)
 

@@ -19,6 +19,7 @@ from typing import Any
 import dagster as dg
 
 from ..warehouse.server.server import database_url
+from . import warm_server
 from .dagster_internals import (
     CheckRunHealthResult,
     ConfigurableClass,
@@ -32,15 +33,9 @@ from .run_life import RETAKE_SECONDS, end_run, held_locks, lock_key
 
 WATCH_SECONDS = 2.0  # how often a run is checked whose process is no longer a child of ours
 
-# What runs import. Our own modules are left out, so that a run executes the code on disk, as with Dagster's launcher.
-PRELOADED = (
-    "dagster", "dagster._cli.api", "dagster._daemon.cli",
-    "dagster_postgres", "psycopg2", "pandas", "pyarrow", "requests", "odoorpc", "msgspec", "zstandard",
-)  # fmt: skip
-
 
 class WarmLauncher(RunLauncher, ConfigurableClass):
-    """Forks runs from a server that the daemon starts with its first run and that ends with the daemon."""
+    """Forks runs from a server that ends with the daemon. `dev` starts it with the daemon, else the first run does."""
 
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
         self._inst_data = inst_data
@@ -63,7 +58,7 @@ class WarmLauncher(RunLauncher, ConfigurableClass):
     def launch_run(self, context: LaunchRunContext) -> None:
         run_id, instance = context.dagster_run.run_id, self._instance
         server = multiprocessing.get_context("forkserver")
-        server.set_forkserver_preload(list(PRELOADED))
+        warm_server.start()
         process = server.Process(target=work, args=(serialize_value(instance.get_ref()), run_id), name=f"run {run_id}")
         process.start()
         threading.Thread(target=_watch, args=(process, instance, run_id), daemon=True).start()

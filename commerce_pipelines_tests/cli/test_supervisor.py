@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from commerce_pipelines.cli import dev, supervisor
+from commerce_pipelines.cli.dev import parts
+from commerce_pipelines.cli.part import CODE_SOCKET, wait_for_code
 from commerce_pipelines.cli.supervisor import Look, Part, Supervisor, cut_log
 from commerce_pipelines.core.errors import SettingsError, TransientError
 
@@ -118,14 +121,41 @@ def test_a_part_that_ends_at_once_is_started_less_and_less_often(watch: Watch, m
     assert messages[0][1].startswith("It ended with code 7 ")
 
 
-def test_a_part_waits_until_those_before_it_can_be_used(watch: Watch) -> None:
-    usable: list[bool] = []
-    services = watch(Part("code", SLEEP, lambda: bool(usable)), Part("daemon", SLEEP))
-    services.tick()
-    assert services.pid("daemon") is None
-    usable.append(True)
+def test_all_parts_start_at_once_and_one_that_ends_holds_up_no_other(watch: Watch) -> None:
+    services = watch(Part("code", LEAVE), Part("daemon", SLEEP))
     services.tick()
     assert services.pid("daemon") is not None
+
+
+def test_a_part_waits_by_itself_for_the_code_server(tmp_path: Path) -> None:
+    path = tmp_path / "code"
+    pauses: list[float] = []
+    with socket.socket(socket.AF_UNIX) as server:
+
+        def pause(seconds: float) -> None:
+            pauses.append(seconds)
+            server.bind(str(path))
+            server.listen()
+
+        wait_for_code({CODE_SOCKET: str(path)}, pause)
+    assert len(pauses) == 1
+
+
+def test_a_part_outside_of_dev_waits_for_nothing() -> None:
+    wait_for_code({}, lambda seconds: pytest.fail("there is no code server to wait for"))
+
+
+def test_the_webserver_yields_to_the_other_parts(tmp_path: Path) -> None:
+    (tmp_path / "shown.py").write_text("import os\nprint(os.nice(0))\n")
+    path = f"{Path(__file__).parents[2]}{os.pathsep}{tmp_path}"
+
+    def niceness(*options: str) -> str:
+        command = [sys.executable, "-m", "commerce_pipelines.cli.part", *options, "shown"]
+        return subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True).stdout
+
+    assert (niceness("--yield"), niceness()) == (f"{os.nice(0) + 5}\n", f"{os.nice(0)}\n")
+    _, _, webserver = parts(tmp_path, tmp_path / "code", "127.0.0.1", 3000)
+    assert "--yield" in webserver.command
 
 
 def test_what_a_dead_part_left_behind_is_ended_with_the_others(watch: Watch, tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ import pytest
 import yaml
 from dagster._core.test_utils import instance_for_test
 
-from commerce_pipelines.resources.run_launcher import PRELOADED, WarmLauncher
+from commerce_pipelines.cli import daemon
+from commerce_pipelines.resources.run_launcher import WarmLauncher
+from commerce_pipelines.resources.warm_server import PRELOADED
 from commerce_pipelines_tests.resources.launched import job
 
 PROJECT = Path(__file__).parents[2]
@@ -88,4 +90,16 @@ def test_a_run_can_be_ended_from_the_ui(
 
 
 def test_nothing_of_ours_is_kept_warm() -> None:
-    assert not [name for name in PRELOADED if name.startswith("commerce")]
+    ours = [name for name in PRELOADED if name.startswith("commerce")]
+    assert ours == ["commerce_pipelines.resources.silent_interrupt"]
+
+
+def test_dev_starts_the_server_of_runs_before_it_waits_for_the_code_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its imports take as long as the daemon's own: one after the other they would hold up the first run."""
+    order: list[str] = []
+    monkeypatch.setattr("multiprocessing.forkserver.ensure_running", lambda: order.append("server of runs"))
+    monkeypatch.setattr(daemon, "wait_for_code", lambda environ: order.append("code server"))
+    monkeypatch.setattr("runpy.run_module", lambda name, **options: order.append(name))
+    monkeypatch.setattr("sys.argv", [])
+    daemon.main(["run"])
+    assert order == ["server of runs", "code server", "dagster._daemon"]
