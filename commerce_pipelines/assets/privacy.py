@@ -6,6 +6,7 @@ rule (flows/privacy, domain/privacy).
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -39,20 +40,7 @@ def retention_asset(owner: str) -> dg.AssetsDefinition:
         kinds={"odoo", "postgres"},
         pool="odoo",
         retry_policy=RETRY,
-        check_specs=[
-            dg.AssetCheckSpec(
-                "answered_in_time",
-                asset=RETENTION,
-                description=f"No request for erasure has waited for more than {ANSWER_WITHIN.days} days. "
-                "`commerce-pipelines erase` says for what it waits.",
-            ),
-            dg.AssetCheckSpec(
-                "nothing_too_old",
-                asset=RETENTION,
-                description="No answer of a marketplace is readable beyond its age limit, `privacy.keep_days`. "
-                "What is, would be lost: it cannot be read, or is not in Odoo.",
-            ),
-        ],
+        check_specs=_list_checks(),
         description="Destroys the marketplaces' answers that are older than `privacy.keep_days` after delivery, and "
         "Dagster's history older than `privacy.history_days`; goes on with requests for erasure that had to wait for a "
         "delivery, an invoice or an order, and makes contacts anonymous whose invoices need not be kept any longer. "
@@ -78,8 +66,32 @@ def retention_asset(owner: str) -> dg.AssetsDefinition:
         yield dg.MaterializeResult(asset_key=RETENTION, metadata=figures)
         yield _judge_time(late)
         yield _judge_age(aged.overdue)
+        yield _judge_tombstones(connections)
 
     return retention
+
+
+def _list_checks() -> list[dg.AssetCheckSpec]:
+    return [
+        dg.AssetCheckSpec(
+            "answered_in_time",
+            asset=RETENTION,
+            description=f"No request for erasure has waited for more than {ANSWER_WITHIN.days} days. "
+            "`commerce-pipelines erase` says for what it waits.",
+        ),
+        dg.AssetCheckSpec(
+            "nothing_too_old",
+            asset=RETENTION,
+            description="No answer of a marketplace is readable beyond its age limit, `privacy.keep_days`. "
+            "What is, would be lost: it cannot be read, or is not in Odoo.",
+        ),
+        dg.AssetCheckSpec(
+            "tombstones_agree",
+            asset=RETENTION,
+            description="The file `privacy.tombstones` and the database name the same erased persons, so that a "
+            "restored backup brings nobody back.",
+        ),
+    ]
 
 
 def _describe(results: Sequence["Result"]) -> dict[str, Any]:
@@ -125,4 +137,23 @@ def _judge_time(late: Sequence[int]) -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.ERROR,
         description=f"{len(late)} requests have waited for more than {ANSWER_WITHIN.days} days.",
         metadata={"requests": ", ".join(map(str, late)) or "none"},
+    )
+
+
+def _judge_tombstones(connections: Connections) -> dg.AssetCheckResult:
+    from ..warehouse.privacy.tombstones import compare
+
+    place = connections.settings.privacy.tombstones
+    with failures():
+        difference = compare(connections.warehouse, connections.vault, Path(place)) if place else None
+    passed = difference is None or not (difference.not_in_file or difference.not_in_database)
+    return dg.AssetCheckResult(
+        check_name="tombstones_agree",
+        asset_key=RETENTION,
+        passed=passed,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description="No tombstones are kept apart: set `privacy.tombstones`, or erase again after each restore."
+        if difference is None
+        else f"{difference.not_in_file} erased subjects are not in the file, "
+        f"{difference.not_in_database} not in the database.",
     )

@@ -306,6 +306,7 @@ TRIED: dict[str, Any] = {
     "vat.oss": "odoo/readiness.py verify_oss: Odoo's OSS report finds the taxes that are created",
     "privacy.invoice_years": "none: the law of the company's country",
     "privacy.history_days": BY_FILE,
+    "privacy.tombstones": "resources/connections.py: read at every start, which fails without it",
     "privacy.keep_days": BY_FILE,
     **{f"privacy.keep_days.{kind}": BY_FILE for kind in ("amazon", "ebay", "shopify")},
     **{f"privacy.keep_days.{kind}.{topic}": "none: how long a merchant may keep what is the merchant's decision"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.instruments import REAL, Instruments
@@ -77,12 +78,17 @@ class Connections:
 
     @cached_property
     def vault(self) -> Vault:
-        """The keys of the data subjects. Raises SettingsError if another master key wrote this database."""
+        """The keys of the data subjects, without those of persons that the tombstones call erased. Raises SettingsError
+        if another master key wrote this database, or the tombstones cannot be read."""
         from ..warehouse.landing.vault import Vault
 
         vault = Vault(self.warehouse)
         with self.warehouse.transaction() as connection:
             vault.check(connection)
+        if place := self.settings.privacy.tombstones:
+            from ..warehouse.privacy.tombstones import synchronise
+
+            synchronise(self.warehouse, vault, Path(place), self.instruments.now())
         return vault
 
     @cached_property

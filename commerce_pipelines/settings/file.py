@@ -108,7 +108,9 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         ) from None
     settings = parse(text)
     settings = msgspec.structs.replace(
-        settings, channels=tuple(_add_sku_file(channel, path.parent) for channel in settings.channels)
+        settings,
+        channels=tuple(_add_sku_file(channel, path.parent) for channel in settings.channels),
+        privacy=_locate_tombstones(settings.privacy, path.parent),
     )
     unset = [
         f"{where}: the environment variable {secret.env} is not set; put the secret there."
@@ -127,6 +129,12 @@ def _add_sku_file(channel: ChannelSettings, folder: Path) -> ChannelSettings:
     where = f"channels[{channel.name}].sku_file"
     aliases = read_sku_file(folder / channel.sku_file, where, channel.sku_fold_case)
     return msgspec.structs.replace(channel, skus={**aliases, **channel.skus})
+
+
+def _locate_tombstones(privacy: PrivacyPolicy, folder: Path) -> PrivacyPolicy:
+    """The section with a path that is right whatever the working directory is."""
+    place = privacy.tombstones and str((folder / privacy.tombstones).absolute())
+    return msgspec.structs.replace(privacy, tombstones=place)
 
 
 def parse(text: str) -> Settings:

@@ -43,11 +43,13 @@ class KeepByKind(Section, kw_only=True, frozen=True):
 
 class PrivacyPolicy(Section, kw_only=True, frozen=True):
     """invoice_years: how long the recipient of an invoice stays readable after the end of its calendar year (Germany:
-    8, § 147 AO and § 14b UStG). history_days: how long Dagster's history of runs is kept."""
+    8, § 147 AO and § 14b UStG). history_days: how long Dagster's history of runs is kept. tombstones: the file apart
+    from the database that says who is erased, None for none; a relative path begins at the folder of commerce.yaml."""
 
     invoice_years: Annotated[int, msgspec.Meta(ge=1, le=30)] = 8
     keep_days: KeepByKind = KeepByKind()
     history_days: Annotated[int, msgspec.Meta(ge=14, le=3650)] = 90
+    tombstones: str | None = None
 
     def keep_for(self, kind: str, topic: Topic) -> timedelta:
         """How long a kind of channel's answers on a topic may stay readable."""

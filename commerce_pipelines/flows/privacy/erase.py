@@ -12,6 +12,7 @@ What belongs here: these steps in this order. What does not: who the person is (
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -185,6 +186,7 @@ def _list_unbilled(connections: Connections, holdings: Holdings) -> set[int]:
 def _execute(connections: Connections, number: int, planned: Plan) -> Result:
     """Raises TransientError where the person bought meanwhile: the request stays on record and is decided anew."""
     from ...warehouse.privacy import subjects
+    from ...warehouse.privacy.tombstones import Tombstones
 
     if planned.decision.waiting:
         return _settle(connections, number, planned, None)
@@ -197,6 +199,9 @@ def _execute(connections: Connections, number: int, planned: Plan) -> Result:
             subjects.hold_landings(connection, subjects.list_landings(connection, channels))
             if subjects.records_of(connection, person.subjects) - person.records:
                 raise _CHANGED
+            if place := connections.settings.privacy.tombstones:
+                stones = Tombstones(Path(place), connections.vault)
+                stones.append(person.subjects, person.contacts, connections.instruments.now())
             keys = subjects.forget(connection, person.subjects, person.contacts)
     scrubbed = subjects.scrub(connections.warehouse)
     return _settle(connections, number, planned, _build_certificate(planned, cleared, keys, scrubbed))

@@ -150,12 +150,14 @@ def hold_landings(connection: Connection, landings: Collection[tuple[str, str]])
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", (number,))
 
 
-def forget(connection: Connection, subjects: Collection[bytes], partners: Collection[int]) -> int:
+def forget(
+    connection: Connection, subjects: Collection[bytes], partners: Collection[int], at: datetime | None = None
+) -> int:
     """Destroy the keys of these subjects for good, and bury subjects that never had one: an answer that comes later
     about an older order is not kept. Returns how many keys were destroyed.
 
     partners: the contacts in Odoo, by which customers without an e-mail address were recognised. A row of another Odoo
-    with the same number goes too, and costs one look-up.
+    with the same number goes too, and costs one look-up. at: when they were erased, default: now.
     """
     ids = list(subjects)
     with connection.cursor() as cursor:
@@ -165,10 +167,10 @@ def forget(connection: Connection, subjects: Collection[bytes], partners: Collec
         row = cursor.fetchone()
         cursor.execute(
             "INSERT INTO commerce.subject_keys (subject_id, wrapped_key, destroyed_at)"
-            " SELECT subject, NULL, now() FROM unnest(%s::bytea[]) AS subject ORDER BY subject"
-            " ON CONFLICT (subject_id) DO UPDATE SET wrapped_key = NULL, destroyed_at = now()"
+            " SELECT subject, NULL, coalesce(%s, now()) FROM unnest(%s::bytea[]) AS subject ORDER BY subject"
+            " ON CONFLICT (subject_id) DO UPDATE SET wrapped_key = NULL, destroyed_at = excluded.destroyed_at"
             " WHERE subject_keys.wrapped_key IS NOT NULL",
-            (ids,),
+            (at, ids),
         )
         cursor.execute("DELETE FROM commerce.words WHERE subject_id = ANY(%s)", (ids,))
         cursor.execute("DELETE FROM commerce.customers WHERE partner_id = ANY(%s)", (list(partners),))
