@@ -15,6 +15,7 @@ import dagster as dg
 from ..channels.settings import ChannelSettings
 from ..core.lanes import backfill_lane, lane_name, run_tags
 from ..core.topics import Topic
+from ..domain.money import to_decimal
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
@@ -217,8 +218,8 @@ def credit_notes_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinit
         kinds={"odoo", "python"},
         check_specs=_build_check_specs(name, key),
         description="Each return as a transfer that expects or has received its goods, and each refund as exactly one "
-        "credit note, to the cent and by tax rate. What cannot be loaded waits in exceptions with a reason; the rest "
-        "goes on.",
+        "credit note, to the cent and by tax rate; a refund of what was neither delivered nor invoiced reduces its "
+        "order instead. What cannot be loaded waits in exceptions with a reason; the rest goes on.",
         **labels(name, owner, FLOW, "load"),
     )
     @in_our_words
@@ -253,8 +254,8 @@ def _build_check_specs(name: str, key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
             "complete",
             asset=key,
             description=f"Every refund of {name} that is done, of all days proved so far, is one credit note in "
-            "Odoo: same count, same money to the cent, none missing, none too many. An incomplete day stays "
-            "incomplete until it is proved again.",
+            "Odoo, or has reduced its order there: same count, same money to the cent, none missing, none too many. An "
+            "incomplete day stays incomplete until it is proved again.",
         ),
         dg.AssetCheckSpec(
             "settled",
@@ -278,7 +279,14 @@ def _tell_loaded(context: dg.AssetExecutionContext, loaded: "Loaded", seconds: f
 
 def _describe_loaded(part: "Loaded") -> dict[str, Any]:
     """The figures of records brought to Odoo, of a day or of the whole run."""
-    return {**counts(part.actions, "records"), **counts(part.reasons, "reasons"), **money(part.by_currency)}
+    return {
+        **counts(part.actions, "records"),
+        **counts(part.reasons, "reasons"),
+        **money(part.by_currency),
+        **{
+            f"orders reduced/{key}": str(to_decimal(minor, key)) for key, minor in sorted(part.reduced.items()) if minor
+        },
+    }
 
 
 def _draw_chart(per_day: Counter[date] | dict[date, int], title: str) -> dg.MetadataValue:

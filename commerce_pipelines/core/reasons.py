@@ -70,7 +70,7 @@ _CODES = {
         # what Odoo answers
         "total_differs", "wrong_currency", "refused_by_odoo", "partner_refused", "other_company",
         # refunds and returns
-        "negative_refund", "unknown_refund_line", "credited_already", "exceeds_invoice",
+        "negative_refund", "unknown_refund_line", "credited_already", "exceeds_invoice", "exchange_in_doubt",
         "unknown_return_line", "no_quarantine", "lot_needed",
         # invoices and payments
         "sale_differs", "invoice_differs", "unmapped_payment_method",
@@ -97,7 +97,7 @@ _CODES = {
         "cancelled_after_invoicing", "cancelled_after_picking", "cancelled_in_odoo", "changed_in_odoo", "order_locked",
         "address_withheld", "not_followed", "payment_lost", "refused_after_loading", "held_for_review",
         "refund_due", "duplicate_partner", "invalid_vat_number", "vat_number_of_another",
-        "credit_cancelled", "credit_differs", "accounting_date_moved",
+        "credit_cancelled", "credit_differs", "accounting_date_moved", "exchange_by_hand",
     ),
 }  # fmt: skip
 RULES = {code: Rule(code, effect, retry) for (effect, retry), codes in _CODES.items() for code in codes}

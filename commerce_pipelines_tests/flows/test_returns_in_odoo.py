@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from commerce_pipelines.core.topics import Topic
+from commerce_pipelines.domain.orders.order import Shipped
 from commerce_pipelines.domain.returns.records import RefundKind, RefundLine
 from commerce_pipelines.flows.returns.heal import heal
 from commerce_pipelines_tests.doubles.lane import Lane, Server, numbered
@@ -41,7 +42,7 @@ def test_a_refund_waits_for_order_and_invoice_and_is_one_credit_note(
     returns.put(make_refund(f"R-{order_id}", order_id, returns.noon, part))
     assert returns.run(again=False).reasons == {"order_not_in_odoo": 1}
 
-    returns.orders.put(returns.orders.order(order_id))
+    returns.orders.put(returns.orders.order(order_id, shipped=Shipped.YES))  # or the refund would reduce the order
     returns.orders.run()
     assert heal(returns.connections, returns.orders.name) == 1
     assert returns.run(again=False, pulled=False).reasons == {"not_invoiced": 1}

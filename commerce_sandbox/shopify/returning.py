@@ -36,44 +36,51 @@ def make_refund(
     status: str = "SUCCESS",
     reason: str = "REFUND_DISCREPANCY",
     return_id: str = "",
+    instead: tuple[tuple[str, int], ...] = (),
+    set_off: int = 0,
 ) -> Data:
     """A refund of these units, of the shipping, and of `adjustment` cents beyond (negative: the seller keeps them).
 
     Its one transaction has the given status. An adjustment has the opposite sign of what it pays back, as Shopify
-    states it. The order's own figures follow from `settle`.
+    states it. The order's own figures follow from `settle`. instead: SKU and units that the buyer gets for it; of what
+    comes back so many cents are set off against them.
     """
     rows = [_build_row(order, units, number * 100 + place) for place, units in enumerate(back or [])]
     shipped = [_build_shipping(order, line, number) for line in order["shippingLines"][:1]] if shipping else []
-    included = order["taxesIncluded"]
 
     def worth(side: str) -> Decimal:
         sets = [(row["subtotalSet"], row["totalTaxSet"]) for row in rows]
         sets += [(row["subtotalAmountSet"], row["taxAmountSet"]) for row in shipped]
-        return sum(
-            (_read(sub, side) + (0 if included else _read(tax, side)) for sub, tax in sets), Decimal(0)
-        )  # fmt: skip
+        taxes = [_read(tax, side) for _, tax in sets if not order["taxesIncluded"]]
+        return sum([*taxes, *(_read(sub, side) for sub, _ in sets)], Decimal(0))
 
     extra = _build_bag(order, lambda side: _convert(order, side, Decimal(adjustment) / 100))
-    paid = _build_bag(order, lambda side: worth(side) + _read(extra, side))
+    off = _build_bag(order, lambda side: _convert(order, side, Decimal(set_off) / 100))
+    left = _build_bag(order, lambda side: worth(side) + _read(extra, side) - _read(off, side))
+    paid = _build_bag(order, lambda side: max(Decimal(0), _read(left, side)) if set_off else _read(left, side))
     none = _build_bag(order, lambda side: Decimal(0))
-    adjustments = [
-        {"id": f"gid://shopify/OrderAdjustment/{number}", "reason": reason, "taxAmountSet": none,
-         "amountSet": _build_bag(order, lambda side: -_read(extra, side))}
-    ] if adjustment else []  # fmt: skip
+    opposite = _build_bag(order, lambda side: -_read(extra, side))
+    row = {"id": f"gid://shopify/OrderAdjustment/{number}", "reason": reason, "amountSet": opposite}
+    adjustments = [{**row, "taxAmountSet": none}] if adjustment else []
+    payment = {"kind": "REFUND", "status": status, "gateway": "shopify_payments", "amountSet": paid}
     return {
         "__typename": "Refund",
         "id": f"gid://shopify/Refund/{number}",
         "createdAt": created,
-        "return": {"id": f"gid://shopify/Return/{return_id}"} if return_id else None,
+        "return": _build_return(return_id, instead),
         "totalRefundedSet": paid if status == "SUCCESS" else none,
         "refundLineItems": rows,
         "refundShippingLines": shipped,
         "orderAdjustments": adjustments,
         "duties": [],
-        "transactions": [
-            {"kind": "REFUND", "status": status, "gateway": "shopify_payments", "amountSet": paid}
-        ],
-    }  # fmt: skip
+        "transactions": [payment] if not set_off or _read(paid, SIDES[0]) else [],
+    }
+
+
+def _build_return(return_id: str, instead: tuple[tuple[str, int], ...]) -> Data | None:
+    """A refund's return, with what the buyer gets for it."""
+    items = [{"variantSku": sku, "quantity": units} for sku, units in instead]
+    return {"id": f"gid://shopify/Return/{return_id}", "exchangeLineItems": items} if return_id else None
 
 
 def settle(refund: Data, status: str = "SUCCESS") -> None:

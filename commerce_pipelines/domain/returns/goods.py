@@ -16,6 +16,7 @@ from decimal import Decimal
 import msgspec
 
 from ...core.errors import RecordError
+from ...core.reasons import Reason
 from .records import Disposition, Return, ReturnLine, ReturnState
 from .sale_books import Packs, SaleLine, find_lines
 
@@ -105,6 +106,36 @@ def plan_return(goods: Goods, returned: Return, packs: Packs) -> ReturnPlan:
             if missing > 0:
                 raise _refuse_excess(goods, sale_line, missing)
     return ReturnPlan(new=new, must_cancel=is_over and goods.transfers > 0, is_expected=bool(new or goods.transfers))
+
+
+def flag_exchange(goods: Goods, returned: Return) -> tuple[Reason, ...]:
+    """A note where the buyer gets other goods, or the same again, and Odoo's order does not have them yet: on a line
+    that a person added, or sent once more on the order's own."""
+    if returned.state not in _EXPECTED:
+        return ()
+    missing = [sku for sku in returned.exchange_skus if not _is_sent_instead(goods, sku)]
+    if not missing:
+        return ()
+    named = ", ".join(sku[:40] for sku in missing[:5])
+    return (
+        Reason(
+            "exchange_by_hand",
+            f"For the return {returned.rma or returned.return_id} of {goods.name} the buyer gets {named}.",
+            "The same product at the same price: send it again by Return for Exchange on the delivery. Anything else: "
+            "add a line to the sale order at the marketplace's price, deliver and invoice it, and set off the credit "
+            "note of what comes back.",
+            missing[0][:40],
+        ),
+    )
+
+
+def _is_sent_instead(goods: Goods, sku: str) -> bool:
+    lines = [line for line in goods.lines if line.is_goods and line.sku == sku]
+    if any(not line.xid and line.ordered > 0 for line in lines):
+        return True
+    ids = {line.line_id for line in lines}
+    out = sum(move.units for move in goods.delivered if move.sale_line in ids and not move.bom_line)
+    return bool(ids) and out > sum(line.ordered for line in lines)
 
 
 def plan_receipt(goods: Goods, returned: Return, packs: Packs, quarantine: int, to_quarantine: bool) -> Receipt:

@@ -31,13 +31,15 @@ class CreditAction(StrEnum):
     CHANGED = "changed"  # it was there; now it is posted, paid, or belongs to goods that came back
     UNCHANGED = "unchanged"
     RECOGNISED = "recognised"  # a credit note of a person, or of Odoo's own, stands for the refund
+    REDUCED = "reduced"  # the order itself is worth less now: nothing of what was refunded was delivered or invoiced
     NOT_DUE = "not_due"  # the order was cancelled before anything was invoiced
     NOT_DONE = "not_done"  # no money has moved: pending, failed, or of nothing
     REFUSED = "refused"  # waits in the exceptions
 
 
 class CreditOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one refund. Money in minor units as Odoo computed it. payment_state: of the credit note. reason:
+    """What became of one refund. Money in minor units as Odoo computed it. name: of the credit note, or of the order
+    that was reduced. payment_state: of the credit note. reason:
     why it was refused, and only then; words: what Odoo said to it then. flags: notes about a credit note that
     exists."""
 

@@ -115,7 +115,8 @@ class Refund(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
     """Money paid back, at one revision.
 
     total: minor units of the seller's money that went back = sum of the lines. collected: tax that the marketplace had
-    collected and pays back itself, on top of `total`.
+    collected and pays back itself, on top of `total`. set_off: the part of `total` that moved no money, because the
+    buyer gets other goods for it.
     """
 
     channel: str
@@ -128,6 +129,7 @@ class Refund(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
     total: int
     lines: tuple[RefundLine, ...]
     collected: int = 0
+    set_off: int = 0
     return_id: str = ""
     reason: str = ""  # the channel's code
 

@@ -26,6 +26,7 @@ from ..orders.order import Address, Buyer, Order, OrderLine
 from ..products import Product
 from ..vat.keys import TaxKey
 from ..vat.territories import territory
+from .reductions import Reduction, reduce_lines, sum_total
 
 Seal = Callable[[str], str]  # a short keyed hash of a text
 
@@ -64,18 +65,20 @@ class SoldLine(msgspec.Struct, frozen=True, array_like=True):
 class LastLoad(msgspec.Struct, frozen=True, kw_only=True):
     """What drafting needs of an order's last load. base: None for an order that is new or was loaded before bases
     existed. sold: whether Odoo has it confirmed, so that it keeps what it was sold with. accepted: a person has let it
-    go on although the marketplace calls it risky."""
+    go on although the marketplace calls it risky. reductions: what refunds take off it."""
 
     seal: Seal
     base: Base | None = None
     sold: bool = False
     accepted: bool = False
+    reductions: tuple[Reduction, ...] = ()
 
 
 class Base(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """facts: digest of what the channel charges. case: what the VAT decision rests on, in clear. contacts: keyed hash
     by field, as in `shipping.street`. shipping_id, invoice_id: the partners that we gave the order, 0 where a person
-    had chosen another already. at: when we gave them."""
+    had chosen another already. at: when we gave them. reductions: what refunds had taken off the order by then, which
+    `total` and `lines` still contain."""
 
     facts: str
     currency: str
@@ -93,6 +96,16 @@ class Base(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     shipping_id: int = 0
     invoice_id: int = 0
     at: datetime | None = None
+    reductions: tuple[Reduction, ...] = ()
+
+    @property
+    def total_left(self) -> int:
+        return self.total - sum_total(self.reductions)
+
+    @property
+    def lines_left(self) -> dict[str, SoldLine]:
+        """The lines less the reductions, as Odoo has them."""
+        return reduce_lines(self.lines, self.reductions, lambda cut: SoldLine(0, 1, 0, "", cut.tax))
 
 
 def tax_of(line: SoldLine) -> TaxKey | None:

@@ -18,6 +18,7 @@ from ...core.words import NO_WORDS, Words
 from ..orders.order import Address, Buyer, LineKind
 from ..vat.keys import TaxKey
 from .base import Base
+from .reductions import Cut, Reduction, reduce_lines, sum_total
 
 MODULE = "commerce_pipelines"
 Flag = Reason  # a reason whose effect is a note: the order is loaded, and a person should look at it
@@ -93,6 +94,24 @@ class SaleDraft(msgspec.Struct, frozen=True, kw_only=True):
     before: Base | None = None  # the order as it was last loaded
     base: Base | None = None  # the order as this draft has it, which the ledger keeps after the load
     changes: frozenset[str] = frozenset()  # contact fields that differ from `before`, as in shipping.city
+
+
+def reduce_draft(draft: SaleDraft, reductions: tuple[Reduction, ...]) -> SaleDraft:
+    """The draft less what refunds take off it. What the channel stated as tax is no longer comparable then."""
+    if not reductions:
+        return draft
+    lines = reduce_lines({line.line_id: line for line in draft.lines}, reductions, _draft_new_line)
+    total = draft.total - sum_total(reductions)
+    return msgspec.structs.replace(draft, lines=tuple(lines.values()), total=total, expected_tax=None)
+
+
+def _draft_new_line(cut: Cut) -> DraftLine:
+    """A line of nothing for money that a refund pays back, or keeps, apart from the order's lines."""
+    kind, name = (LineKind.DISCOUNT, "Refund") if cut.amount > 0 else (LineKind.FEE, "Deduction")
+    tax = TaxKey(*cut.tax) if cut.tax else None
+    return DraftLine(
+        line_id=cut.line_id, kind=kind, product_id=0, product_code="", name=name, quantity=1, amount=0, tax=tax
+    )
 
 
 class Action(StrEnum):

@@ -33,7 +33,7 @@ from .base import (
     tax_fact,
     tax_of,
 )
-from .draft import DraftLine, Flag, SaleDraft
+from .draft import DraftLine, Flag, SaleDraft, reduce_draft
 from .mapping import carrier, choose, departure, route
 from .review import flag_review
 from .rules import SaleRules
@@ -63,10 +63,13 @@ def draft(
     history = rules.history_before is not None and order.shipped is Shipped.YES and (
         business_day(order.placed_at, zone) < rules.history_before
     )  # fmt: skip
-    base = msgspec.structs.replace(result.base, contacts=contacts) if result.base and last else None
+    reductions = last.reductions if last else ()
+    base = None
+    if result.base and last:
+        base = msgspec.structs.replace(result.base, contacts=contacts, reductions=reductions)
     flags = (*result.flags, *flag_review(order, rules, last))
     return msgspec.structs.replace(
-        result, history=history, before=before, base=base, changes=changes, flags=flags
+        reduce_draft(result, reductions), history=history, before=before, base=base, changes=changes, flags=flags
     )  # fmt: skip
 
 

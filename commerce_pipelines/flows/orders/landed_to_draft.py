@@ -23,6 +23,7 @@ from ...domain.sales.draft import SaleDraft
 from ...domain.sales.mapping import codes_of
 from ...domain.sales.order_to_draft import draft
 from ...resources.connections import Connections
+from ...warehouse.orders.reductions import read_reductions
 from .customers import name_customer
 from .stage import read_order
 
@@ -101,10 +102,16 @@ def _add(
     if policy.ioss:
         orders = _add_euro_rates(connections, name, orders)
     catalogue, label = catalogue_for(connections, name, (order for order, _, _ in orders)), connections.label(name)
-    seal, accepted = sealer(connections), _read_accepted(connections, name, [order.order_id for order, _, _ in orders])
+    ids = [order.order_id for order, _, _ in orders]
+    seal, accepted = sealer(connections), _read_accepted(connections, name, ids)
+    with connections.warehouse.transaction() as connection:
+        reductions = read_reductions(connection, name, ids)
     for order, subject, day in orders:
         base, sold = sales.get(order.order_id, (None, False))
-        last = LastLoad(seal=seal, base=base, sold=sold, accepted=order.order_id in accepted)
+        last = LastLoad(
+            seal=seal, base=base, sold=sold, accepted=order.order_id in accepted,
+            reductions=reductions.get(order.order_id, ()),
+        )  # fmt: skip
         try:
             made = draft(order, subject, channel, policy, catalogue, channel.zone, last)
             customer = name_customer(connections, name, order.buyer)

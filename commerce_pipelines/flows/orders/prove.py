@@ -7,7 +7,7 @@ its result (warehouse/orders/proof_rows.py), the sum of all days (channel_proof.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 
 import msgspec
@@ -17,6 +17,7 @@ from ...core.reasons import EXPLAINS
 from ...core.topics import Topic
 from ...domain.orders.order import OrderStatus, business_day
 from ...domain.sales.completeness import Booked, Claim, Completeness, compare
+from ...domain.sales.reductions import is_whole, sum_total
 from ...resources.connections import Connections
 from ..intake.pull import window_of
 from .load import Row, is_sale, records
@@ -55,7 +56,8 @@ def prove(
         open_ = exceptions.open_exceptions(connection, name, Topic.ORDERS)
     waiting = {row.record_id for row in open_ if row.blocking}
     explained = {row.record_id for row in open_ if not row.blocking and row.code in EXPLAINS}
-    claims = _ask(connections, name, start, end, now) if afresh else _list_claims(staged) + missed
+    asked = _ask(connections, name, start, end, now) if afresh else _list_claims(staged)
+    claims = [*_subtract_refunds(connections, name, asked), *missed]
     placed = {claim.order_id: day for day, claim in claims}
     booked = {
         order_id: Booked(order_id=order_id, currency=sale.currency, total=sale.total, state=sale.state)
@@ -82,6 +84,21 @@ def _list_claims(staged: Iterable[Row]) -> list[tuple[date, Claim]]:
         for row in staged
         if is_sale(row)
     ]
+
+
+def _subtract_refunds(
+    connections: Connections, name: str, claims: list[tuple[date, Claim]]
+) -> Iterator[tuple[date, Claim]]:
+    """The claims less what refunds took off their orders in Odoo; an order of which nothing is left is cancelled
+    there, and none."""
+    from ...warehouse.orders.reductions import read_reductions
+
+    with connections.warehouse.transaction() as connection:
+        reductions = read_reductions(connection, name, [claim.order_id for _, claim in claims])
+    for day, claim in claims:
+        taken_off = reductions.get(claim.order_id, ())
+        if not is_whole(taken_off, claim.total):
+            yield day, msgspec.structs.replace(claim, total=claim.total - sum_total(taken_off))
 
 
 def _compare_by_day(

@@ -29,6 +29,7 @@ from ...domain.sales.mapping import goods_of
 from ...resources.connections import Connections
 from ...settings.fingerprint import fingerprint
 from ..odoo_writer import odoo_writer
+from .reduce import NOT_INVOICED, Records, find_reduced, reduce_orders
 from .stage import TOPICS, offered_topics, read_landed
 
 if TYPE_CHECKING:
@@ -49,12 +50,14 @@ Done = tuple["Snapshot", Return | Refund, Outcome | str]
 
 
 class Loaded(msgspec.Struct, kw_only=True):
-    """Figures of one run: records of both topics by outcome (`refunds created`), reasons, and money of the credit notes
-    that are in Odoo, by currency; and the same for each of its days."""
+    """Figures of one run: records of both topics by outcome (`refunds created`), reasons, money of the credit notes
+    that are in Odoo and money by which refunds reduced orders there, by currency; and the same for each of its
+    days."""
 
     actions: Counter[str] = msgspec.field(default_factory=Counter)
     reasons: Counter[str] = msgspec.field(default_factory=Counter)
     by_currency: Counter[str] = msgspec.field(default_factory=Counter)
+    reduced: Counter[str] = msgspec.field(default_factory=Counter)
     days: dict[date, Loaded] = msgspec.field(default_factory=dict)
 
     def of(self, day: date) -> Loaded:
@@ -162,8 +165,14 @@ def _write_group(work: Work, order_ids: Sequence[str], loaded: Loaded) -> None:
         failpoint("returns_moved")
         _keep(work, Topic.RETURNS, _join_outcomes(returns, moved), loaded)
         money = [record for _, record in refunds if isinstance(record, Refund)]
-        credited = {credited.refund_id: credited for credited in credit_refunds(writer, books, money, packs)}
+        taken_off = find_reduced(connections, name, order_ids)
+        open_ones = [refund for refund in money if refund.refund_id not in taken_off]
+        credited = {credited.refund_id: credited for credited in credit_refunds(writer, books, open_ones, packs)}
         failpoint("refunds_credited")
+        unbilled = {key for key, outcome in credited.items() if outcome.reason and outcome.reason.code == NOT_INVOICED}
+        if unbilled or taken_off:
+            records = Records(refunds=money, returns=goods, unbilled=unbilled)
+            credited |= reduce_orders(connections, name, writer, records, work.now)
         _keep(work, Topic.REFUNDS, _join_outcomes(refunds, credited), loaded)
 
 
@@ -296,3 +305,5 @@ def _add_figures(part: Loaded, topic: Topic, record: Return | Refund, outcome: O
         part.reasons[code] += 1
     if isinstance(record, Refund) and isinstance(outcome, CreditOutcome) and outcome.odoo_id:
         part.by_currency[record.currency] += outcome.amount_total
+    elif isinstance(record, Refund) and isinstance(outcome, CreditOutcome) and not outcome.reason:
+        part.reduced[record.currency] += outcome.amount_total

@@ -3,6 +3,8 @@
 What belongs here: gathering both sides for domain/sales/completeness.py, and adding up what is open. What does not: the
 comparison itself, storing its result (warehouse/returns/proof_rows.py), how it is shown (assets/, cli/).
 
+A refund that made its order worth less, because nothing of it was delivered or invoiced, counts like a credit note.
+
 A refund that is done counts on its business day. Those whose order is no sale of the channel, or was cancelled before
 anything was invoiced, need no credit note and are left out.
 """
@@ -10,7 +12,7 @@ anything was invoiced, need no credit note and are left out.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -41,10 +43,11 @@ LOOK_BACK = timedelta(days=7)  # failed runs have already caused alerts about ol
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """The whole span, and each of its business days by currency. The figures named after orders count refunds, those
-    named after sale orders credit notes."""
+    named after sale orders credit notes and the refunds that reduced their orders instead: `reduced`, by id."""
 
     whole: Completeness
     days: dict[tuple[date, str], Completeness]
+    reduced: tuple[str, ...] = ()
 
 
 class Open(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,10 +110,13 @@ def prove(
         if entry.odoo_id and (note := notes.get(entry.odoo_id)):
             group = group_of.get(entry.record_id, (entry.day, note.currency))
             booked[group][entry.record_id] = _build_booked(entry.record_id, note)
+    reduced = _read_reduced(connections, name, claimed)
+    for refund_id, part in reduced.items():
+        booked[group_of[refund_id]][refund_id] = part
     days = {group: compare(claims[group], booked[group], waiting) for group in sorted({*claims, *booked})}
     with connections.warehouse.transaction() as connection:
         proof_rows.keep(connection, name, (start, end), days, now)
-    return Proof(whole=add_up(days.values()), days=days)
+    return Proof(whole=add_up(days.values()), days=days, reduced=tuple(sorted(reduced)))
 
 
 def _list_claims(rows: Iterable[Staged]) -> dict[str, tuple[date, Claim]]:
@@ -139,6 +145,23 @@ def _ask(connections: Connections, name: str, start: date, end: date, now: datet
             claim = Claim(order_id=refund.refund_id, currency=refund.currency, total=refund.total)
             claims[refund.refund_id] = (business_day(refund.created_at, zone), claim)
     return claims
+
+
+def _read_reduced(connections: Connections, name: str, claimed: Mapping[str, tuple[date, Claim]]) -> dict[str, Booked]:
+    """The refunds that made their orders in Odoo worth less, by id, where the order is still there, or is cancelled
+    because all of it was refunded."""
+    from ...odoo.sales.sale_orders import sale_totals
+    from ...warehouse.orders import reductions
+
+    with connections.warehouse.transaction() as connection:
+        rows = reductions.read_of_refunds(connection, name, claimed)
+    orders = sale_totals(connections.odoo_of(name), connections.label(name), sorted({row.order_id for row in rows}))
+    booked = {}
+    for row in rows:
+        refund_id = row.reduction.refund_id
+        state = min(SOLD) if row.applied_at and row.order_id in orders else "gone"
+        booked[refund_id] = Booked(order_id=refund_id, currency=row.currency, total=row.reduction.total, state=state)
+    return booked
 
 
 def _build_booked(refund_id: str, note: Note) -> Booked:

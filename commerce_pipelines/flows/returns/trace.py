@@ -44,8 +44,26 @@ def trace(connections: Connections, name: str, order_id: str, *, personal: bool 
         events += [event for row in rows for event in _tell_record(connections, name, topic, row)]
         if personal:
             events += [event for row in rows for event in read_words(connections, name, topic, row["id"])]
+    events += _tell_reductions(connections, name, order_id)
     if any(by_topic.values()):
         events += _read_documents(connections, name, order_id, by_topic)
+    return events
+
+
+def _tell_reductions(connections: Connections, name: str, order_id: str) -> list[Event]:
+    """What refunds took off the order, because nothing of it was delivered or invoiced."""
+    from ...warehouse.orders import reductions
+
+    with connections.warehouse.transaction() as connection:
+        rows = reductions.read(connection, name, [order_id]).get(order_id, [])
+    events = []
+    for row in rows:
+        details = {"less": f"{to_decimal(row.reduction.total, row.currency)} {row.currency}"}
+        for cut in row.reduction.cuts:
+            units = f"{cut.units} units, " if cut.units else ""
+            details[f"line {cut.line_id}"] = f"{units}{to_decimal(-cut.amount, row.currency)} {row.currency}"
+        state = "the order in Odoo was reduced" if row.applied_at else "the order in Odoo is to be reduced"
+        events.append(Event(what=f"refund {row.reduction.refund_id}: {state}", at=row.applied_at, details=details))
     return events
 
 

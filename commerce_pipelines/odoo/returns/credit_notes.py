@@ -204,6 +204,7 @@ class _Batch:
         due = {
             item.move.move_id: item for item in items
             if item.move and item.move.state == "posted" and item.move.residual > 0 and not item.error
+            and not item.refund.set_off  # it pays for other goods, whose invoice a person sets it off against
         }  # fmt: skip
         payer = Payer(self._client, self._books.rules.refund_journal)
         days = {odoo_id: item.move.dated for odoo_id, item in due.items() if item.move and item.move.dated}

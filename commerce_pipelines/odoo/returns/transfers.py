@@ -19,7 +19,7 @@ import msgspec
 from ...core.errors import RecordError
 from ...core.failpoints import failpoint
 from ...core.words import NO_WORDS
-from ...domain.returns.goods import ReturnPlan, plan_receipt, plan_return, plan_scrap
+from ...domain.returns.goods import ReturnPlan, flag_exchange, plan_receipt, plan_return, plan_scrap
 from ...domain.returns.outcomes import Books, ReturnAction, ReturnOutcome
 from ...domain.returns.records import Return
 from ...domain.returns.sale_books import Packs
@@ -335,4 +335,5 @@ def _build_outcome(item: _Item) -> ReturnOutcome:
         action=ReturnAction.REFUSED if error else action,
         pickings=tuple((transfer.picking_id, transfer.name, transfer.state) for transfer in transfers),
         received=int(received), reason=error.reason if error else None, words=error.words if error else NO_WORDS,
+        flags=flag_exchange(sale.goods_of(item.returned.return_id), item.returned) if sale else (),
     )  # fmt: skip

@@ -34,7 +34,8 @@ _LINE = (
 
 
 class BookedLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of ours. amount: minor units for the whole quantity: price times quantity less discount."""
+    """One line of ours. amount: minor units for the whole quantity: price times quantity less discount. billed: units
+    on invoices, drafts included."""
 
     line_id: int
     name: str
@@ -44,6 +45,8 @@ class BookedLine(msgspec.Struct, frozen=True, kw_only=True):
     amount: int
     taxes: frozenset[int]
     unit_id: int = 0
+    delivered: Decimal = Decimal(0)
+    billed: Decimal = Decimal(0)
 
 
 class Booked(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,6 +194,8 @@ def _read_line(row: Mapping[str, Any], currency: str) -> BookedLine:
         amount=round((quantity * price * part).scaleb(digits(currency))),
         taxes=frozenset(row["tax_ids"]),
         unit_id=row["product_uom_id"] or 0,
+        delivered=Decimal(str(row["qty_delivered"] or 0)),
+        billed=Decimal(str(row["qty_invoiced"] or 0)),
     )
 
 

@@ -66,7 +66,7 @@ def differences(draft: SaleDraft, booked: Booked) -> list[Difference]:
     now = {line_xid(draft.channel, draft.order_id, line.line_id): line for line in draft.lines}
     if draft.before is None:
         return list(_compare_without_base(draft, booked, now))
-    then = {line_xid(draft.channel, draft.order_id, key): line for key, line in draft.before.lines.items()}
+    then = {line_xid(draft.channel, draft.order_id, key): line for key, line in draft.before.lines_left.items()}
     compared = [_compare(draft, booked, name, then.get(name), now.get(name)) for name in dict.fromkeys((*now, *then))]
     return [*filter(None, compared), *_find_added(booked, {*now, *then, rounding_xid(draft)})]
 

@@ -4,7 +4,8 @@
     quotation            ──▶ update and confirm it
     confirmed, no change ──▶ keep
     confirmed, a change  ──▶ edit in place; reopen where Odoo forbids that (another product or currency)
-                             flag what cannot be carried out: delivered, invoiced, locked, also changed by a person
+                             flag what cannot be carried out: delivered, invoiced, locked, also changed by a person;
+                             refunds still take off what is not delivered and not invoiced
     cancelled by us      ──▶ reopen; flag if a person cancelled it, if it is locked or anything was delivered
 
 A change is carried out part by part: lines, delivery address, invoice address. A part that is not carried out is
@@ -83,7 +84,7 @@ def _judge_confirmed(draft: SaleDraft, booked: Booked, moves: Mapping[str, Move]
         texts = [*both, *(difference.text for difference in news)] or [f"the currency is {draft.currency} now"]
         reopens = other_currency or not all(difference.in_place for difference in news)
         hindrance = _find_hindrance(booked)
-        if hindrance:
+        if hindrance and not _may_reduce(draft, booked, news):
             notes.add(hindrance, texts)
         elif (
             both
@@ -121,7 +122,7 @@ def _compute_deviation(draft: SaleDraft, booked: Booked, compared: list[Differen
     if draft.before.currency != booked.sale.currency:
         return 0
     done = sum(difference.gross for difference in compared if difference.who is Who.DONE)
-    off = booked.sale.total - draft.before.total - done
+    off = booked.sale.total - draft.before.total_left - done
     return off if abs(off) > draft.tolerance or _is_touched(compared) else 0
 
 
@@ -206,6 +207,20 @@ _NOT_FOLLOWED = _Kind(
     "not_followed", "The channel changed what the sale order does not follow by itself",
     "Look whether its delivery has to change; this note goes once the order is shipped.",
 )  # fmt: skip
+
+
+def _may_reduce(draft: SaleDraft, booked: Booked, news: tuple[Difference, ...]) -> bool:
+    """Whether all that is new are refunds of what was neither delivered nor invoiced: that changes nothing of what
+    was."""
+    before, base = draft.before, draft.base
+    if not (before and base and before.lines == base.lines) or booked.locked or booked.picked:
+        return False
+    for difference in news:
+        has, left = booked.lines.get(difference.xid), difference.line.quantity if difference.line else 0
+        is_goods = bool(difference.line and difference.line.product_id) or left == 0
+        if has and (max(has.delivered, has.billed) > left or (has.billed and not is_goods)):
+            return False
+    return True
 
 
 def _build_kind_after(code: str, when: str) -> _Kind:

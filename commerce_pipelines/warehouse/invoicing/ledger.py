@@ -27,6 +27,9 @@ HARMLESS = (
     "oversold", "duplicate_partner", "invalid_vat_number", "vat_number_of_another", "address_withheld", "not_followed",
 )  # fmt: skip
 _INVOICED = (State.INVOICED, State.PAID)
+# What the channel took for an order, less the refunds that made the order itself worth less.
+_WORTH = """(o.total - coalesce((SELECT sum(r.total) FROM commerce.order_reductions r
+    WHERE r.channel = o.channel AND r.order_id = o.order_id), 0))::bigint"""
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +52,7 @@ def list_due(connection: Connection, channel: str, since: date, stamp: str, *, w
     a person may change an invoice later. stamp: of the settings."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """SELECT s.order_id, s.day, s.odoo_id, s.digest, s.currency, o.total, o.collected,
+            f"""SELECT s.order_id, s.day, s.odoo_id, s.digest, s.currency, {_WORTH}, o.collected,
             CASE WHEN o.status = 'cancelled' THEN 'cancelled' ELSE coalesce((SELECT min(e.code)
                 FROM commerce.exceptions e WHERE e.channel = s.channel AND e.topic = %(orders)s
                 AND e.record_id = s.order_id AND e.resolved_at IS NULL AND e.note <> ALL(%(harmless)s)), '') END,
@@ -66,6 +69,33 @@ def list_due(connection: Connection, channel: str, since: date, stamp: str, *, w
         return [
             Due(**dict(zip(Due.__struct_fields__, row[:-1], strict=False)), made=_read_made(row[-1])) for row in cursor
         ]
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """A paid order of the channel. total: minor units that the channel took for it. sale_id: 0 where Odoo lacks it."""
+
+    order_id: str
+    day: date
+    currency: str
+    total: int
+    sale_id: int
+    made: frozenset[int]
+
+
+def list_taken(connection: Connection, channel: str, start: date, end: date) -> list[Taken]:
+    """The channel's paid orders of the days `[start, end)`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT o.order_id, o.day, o.currency, {_WORTH}, coalesce(s.odoo_id, 0),
+            coalesce(i.documents, '[]')::text
+            FROM commerce.orders o LEFT JOIN commerce.sale_orders s USING (channel, order_id)
+            LEFT JOIN commerce.invoices i USING (channel, order_id)
+            WHERE o.channel = %s AND o.day >= %s AND o.day < %s AND o.status = 'paid' AND {_WORTH} > 0
+            AND NOT (o.is_test OR o.is_other_channel) ORDER BY o.day, o.order_id""",
+            (channel, start, end),
+        )
+        names = Taken.__struct_fields__[:-1]
+        return [Taken(**dict(zip(names, row[:-1], strict=True)), made=_read_made(row[-1])) for row in cursor]
 
 
 def _read_made(text: str) -> frozenset[int]:
@@ -127,9 +157,9 @@ def list_differing(connection: Connection, channel: str) -> list[Difference]:
     """The invoiced orders whose money differs from the channel's without an open note that explains it."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """SELECT i.order_id, i.currency, o.total, i.invoiced FROM commerce.invoices i
+            f"""SELECT i.order_id, i.currency, {_WORTH}, i.invoiced FROM commerce.invoices i
             JOIN commerce.orders o USING (channel, order_id)
-            WHERE i.channel = %s AND i.state = ANY(%s) AND i.invoiced <> o.total
+            WHERE i.channel = %s AND i.state = ANY(%s) AND i.invoiced <> {_WORTH}
             AND NOT EXISTS (SELECT FROM commerce.exceptions e WHERE e.channel = i.channel AND e.topic = %s
                 AND e.record_id = i.order_id AND e.resolved_at IS NULL AND e.note = ANY(%s))
             ORDER BY i.day, i.order_id""",

@@ -1,19 +1,19 @@
 """The ledger of sale orders: its columns, and reading it.
 
-What belongs here: the table's shape and reading it. What does not: what follows for an order
-(domain/sales/lifecycle.py), what a row contains (flows/orders/load.py).
+What belongs here: the table's shape and reading it, and noting what refunds make of an order. What does not: what
+follows for an order (domain/sales/lifecycle.py), what a row contains (flows/orders/load.py).
 """
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
 from ...core.topics import Topic
 from ...domain.sales.base import Base
-from ...domain.sales.draft import Action
+from ...domain.sales.draft import Action, SaleOutcome
 from ...domain.sales.lifecycle import LedgerEntry, Says
 
 LEDGER = (
@@ -37,6 +37,29 @@ def read_entries(connection: Any, name: str, ids: list[str]) -> dict[str, Ledger
             )
             for order_id, digest, action, total, code, base in cursor
         }
+
+
+def read_days(connection: Any, name: str, ids: list[str]) -> dict[str, date]:
+    """The business days of these orders."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT order_id, day FROM commerce.sale_orders WHERE channel = %s AND order_id = ANY(%s)", (name, ids)
+        )
+        return dict(cursor.fetchall())
+
+
+def keep_reduced(connection: Any, name: str, outcome: SaleOutcome, base: Base | None, now: datetime) -> None:
+    """Note what a refund has made of an order: its figures, and its base if that is new. A cancelled order counts as
+    cancelled by us, so that it may come back."""
+    changes = {"amount_total": outcome.amount_total, "amount_tax": outcome.amount_tax, "state": outcome.state}
+    changes |= {"loaded_at": now} | ({"base": msgspec.json.encode(base).decode()} if base else {})
+    changes |= {"action": outcome.action.value} if outcome.action is Action.CANCELLED else {}
+    columns = ", ".join(f"{column} = %s" for column in changes)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE commerce.sale_orders SET {columns} WHERE channel = %s AND order_id = %s",
+            (*changes.values(), name, outcome.order_id),
+        )
 
 
 def read_unreadable(connection: Any, name: str, start: date, end: date) -> list[dict[str, Any]]:

@@ -95,6 +95,18 @@ class Transaction(Node):
     gateway: str | None = None
 
 
+class ExchangeLineItem(Node):
+    quantity: Quantity
+    variantSku: str | None = None
+
+
+class OfReturn(Node):
+    """The return that a refund belongs to, with what the buyer gets instead."""
+
+    id: str
+    exchangeLineItems: Rows[ExchangeLineItem] | None = None
+
+
 class Refund(Node):
     id: str
     order: Order
@@ -104,7 +116,7 @@ class Refund(Node):
     orderAdjustments: Rows[OrderAdjustment]
     transactions: Rows[Transaction]
     createdAt: Instant | None = None
-    return_: Reference | None = msgspec.field(default=None, name="return")
+    return_: OfReturn | None = msgspec.field(default=None, name="return")
     duties: list[RefundDuty] | None = None
 
 
@@ -126,11 +138,6 @@ class ReturnLineItem(Node):
     quantity: Quantity
     returnReasonDefinition: Reason | None = None
     fulfillmentLineItem: Fulfilled | None = None
-
-
-class ExchangeLineItem(Node):
-    quantity: Quantity
-    variantSku: str | None = None
 
 
 class Disposal(Node):

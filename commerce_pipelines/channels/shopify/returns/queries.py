@@ -40,7 +40,7 @@ query RefundRecords($ids: [ID!]!) {
       """
     + _ORDER
     + """
-      return { id }
+      return { id exchangeLineItems(first: 10) { nodes { quantity variantSku } pageInfo { hasNextPage } } }
       totalRefundedSet { %BAG% { amount currencyCode } }
       refundLineItems(first: 20) { nodes { ...RefundLine } """
     + _PAGE

@@ -9,6 +9,11 @@ Shopify records what an edit took out of an order or put in exchange for somethi
 restock type CANCEL were never sent; RETURN says that they come back; the other types say nothing, because a merchant
 whose stock is Odoo's never restocks in Shopify.
 
+A refund of a return for which the buyer gets **something else** credits its units at their worth: what is not paid back
+is set off against the other goods, which Shopify adds to the order as a line of its own. Where nothing is paid back and
+the buyer gets the same again, nothing is credited. What such a refund states beyond its units is refused, because
+nobody says how much of it the other goods are.
+
 Tax that the channel is liable for is `collected`, as in the order. Booked in the shop's currency, a refund of an order
 that was paid in another one holds converted amounts; what rounding leaves is a line of its own.
 
@@ -18,6 +23,7 @@ own, because they never arrive; NOT_RESTOCKED and PROCESSING_REQUIRED say that u
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC
 
 from ....core.errors import RecordError
@@ -58,8 +64,14 @@ def translate_refund(refund: payloads.Refund, *, channel: str, basis: Basis) -> 
     payments = [payment for payment in refund.transactions.nodes if payment.kind == "REFUND"]
     state = _find_state(payments)
     lines: list[RefundLine] = []
-    total = collected = 0
-    if payments:
+    total = collected = set_off = 0
+    exchange = refund.return_.exchangeLineItems if refund.return_ else None
+    if exchange and (exchange.nodes or exchange.pageInfo.hasNextPage):
+        paid = sum(minor(payment.amountSet) for payment in payments if payment.status == "SUCCESS")
+        lines = _read_exchange(refund, exchange.nodes, _Parts(refund, minor), paid, currency)
+        total = sum(line.amount for line in lines)
+        set_off = total - paid if lines else 0
+    elif payments:
         parts = _Parts(refund, minor)
         expected = ("SUCCESS",) if state is RefundState.DONE else ("SUCCESS", *_UNDER_WAY)
         paid = sum(minor(payment.amountSet) for payment in payments if payment.status in expected)
@@ -85,9 +97,32 @@ def translate_refund(refund: payloads.Refund, *, channel: str, basis: Basis) -> 
         total=total,
         lines=tuple(lines),
         collected=collected,
+        set_off=set_off,
         return_id=number(refund.return_.id) if refund.return_ else "",
         reason=next((row.reason for row in refund.orderAdjustments.nodes if row.reason), ""),
     )
+
+
+def _read_exchange(
+    refund: payloads.Refund, instead: list[payloads.ExchangeLineItem], parts: _Parts, paid: int, currency: str
+) -> list[RefundLine]:
+    """The refund's units at their worth, of which `paid` minor units went back. instead: what the buyer gets."""
+    back, instead_of = Counter[str](), Counter[str]()
+    for row in refund.refundLineItems.nodes:
+        back[row.lineItem.sku or row.lineItem.id] += row.quantity
+    for item in instead:
+        instead_of[item.variantSku or ""] += item.quantity
+    if back == instead_of and not refund.transactions.nodes:
+        return []
+    worth = sum(line.amount for line in parts.lines)
+    if parts.adjustments or parts.collected or not 0 <= paid <= worth:
+        raise RecordError(
+            "exchange_in_doubt",
+            "The refund is part of an exchange, and Shopify does not say how much of it pays for the other goods.",
+            fix="Credit the goods that came back in Odoo by hand, and sell the other ones there.",
+            subject=currency,
+        )
+    return parts.lines
 
 
 def _find_state(payments: list[payloads.Transaction]) -> RefundState:

@@ -225,6 +225,33 @@ def test_money_is_conserved(
     assert sum(line.quantity for line in record.lines) == sum(units.quantity for units in back)
 
 
+@pytest.mark.parametrize(("price", "set_off"), [(25_000, 10_000), (6_000, 6_000), (10_000, 10_000)])
+def test_goods_that_are_exchanged_for_others_are_credited_at_their_worth(price: int, set_off: int) -> None:
+    """G63: 100.00 come back, and something for 250.00 goes out: the credit is 100.00, and nothing is paid back. For
+    something cheaper the rest is paid back."""
+    order = sell(mug(price=10_000))
+    node = refund(order, Back(0), return_id="5", instead=(("OTHER", 1),), set_off=price)
+    record = read(node, order)
+    assert (record.state, record.total, record.set_off) == (RefundState.DONE, 10_000, set_off)
+    assert [(line.kind, line.quantity, line.amount) for line in record.lines] == [(RefundKind.GOODS, 1, 10_000)]
+
+
+def test_the_same_goods_again_are_no_credit() -> None:
+    order = sell(mug(price=10_000))
+    same = read(refund(order, Back(0), return_id="5", instead=(("MUG", 1),), set_off=10_000), order)
+    assert (same.state, same.total, same.lines) == (RefundState.DONE, 0, ())
+    two = read(refund(order, Back(0), return_id="5", instead=(("MUG", 2),), set_off=20_000), order)
+    assert (two.total, two.set_off) == (10_000, 10_000)
+
+
+def test_what_nobody_states_of_an_exchange_is_refused() -> None:
+    order = sell(mug(price=10_000))
+    node = refund(order, Back(0), return_id="5", instead=(("OTHER", 1),), set_off=25_000, adjustment=500)
+    with pytest.raises(RecordError) as caught:
+        read(node, order)
+    assert caught.value.reason.code == "exchange_in_doubt"
+
+
 def test_a_return_goes_through_its_states() -> None:
     order = sell(mug(quantity=3), mug(sku="BK"))
     node = make_return(order, [Back(0, 3), Back(1)], number=5, created=AT)
