@@ -128,6 +128,14 @@ class Source(Protocol[R]):
     def translate(self, raw: bytes) -> R: ...
 
 
+class AfterSale(Source[R], Protocol):
+    """Records that belong to orders: returns, refunds."""
+
+    def of_order(self, order_id: str) -> Sequence[bytes] | None:
+        """All records of one order, read now; None where the API lists none by their order."""
+        ...
+
+
 class Orders(Source[Order], Protocol):
     def subjects(self, raw: bytes) -> tuple[str, ...]:
         """Every subject that an answer about this order, its returns or its refunds may be filed under, written as in
@@ -190,8 +198,8 @@ class Channel(Protocol):
     orders: Orders
     listings: Listings | None = None
     quantities: Quantities | None = None
-    returns: Source[Return] | None = None
-    refunds: Source[Refund] | None = None
+    returns: AfterSale[Return] | None = None
+    refunds: AfterSale[Refund] | None = None
     shipments: Shipments | None = None
     # No flow uses these yet; the first flow that does defines their protocol.
     content: None = None

@@ -19,6 +19,7 @@ from commerce_pipelines.resources.connections import Connections, open_connectio
 from commerce_pipelines.resources.run_here import open_instance
 from commerce_pipelines.settings import file as settings_file
 from commerce_pipelines.warehouse.tables.database import Warehouse
+from commerce_sandbox.after_sale import ShopifyDesk
 from commerce_sandbox.world import World, running
 
 
@@ -102,6 +103,19 @@ def test_shopifys_name_of_an_order_is_its_number_too(place: Place) -> None:
     assert place("pull", "shopify_de", "#1").exit_code == 1
     assert place("pull", "shopify_de", "no' order").exit_code == 1
     assert place.landed() == 1
+
+
+def test_its_returns_and_refunds_come_with_it(place: Place) -> None:
+    desk = ShopifyDesk(place.world.channels["shopify_de"])
+    order = next(order for order in place.orders("shopify_de") if order.number in set(desk.list_open()))
+    desk.pay_back(order.number, 1, order.updated_at + timedelta(hours=1), goods=True)
+    pulled = place("pull", "shopify_de", order.order_id)
+    assert (pulled.exit_code, place.sales()[order.number] in pulled.output) == (0, True), pulled.output
+    assert "Return 8000001 waits" in pulled.output  # nothing was delivered
+    assert "(exceeds_delivery)" in pulled.output
+    assert "Refund 8000001 waits" in pulled.output
+    assert "(not_invoiced)" in pulled.output
+    assert place.landed() == 3 - 1  # the return and the refund have the same number
 
 
 def test_what_an_order_waits_for_is_said_and_a_second_pull_tries_again(place: Place) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 import pytest
 
-from commerce_pipelines.channels.capabilities import Head, Page, Source, Window
+from commerce_pipelines.channels.capabilities import AfterSale, Head, Page, Window
 from commerce_pipelines.core.errors import RecordError, TransientError
 from commerce_pipelines.core.reasons import Reason
 from commerce_pipelines.core.topics import Topic
@@ -30,7 +30,7 @@ from commerce_pipelines.odoo.returns.totals import Note
 R = TypeVar("R", Return, Refund)
 
 
-class RecordSource(Source[Any], Generic[R]):
+class RecordSource(AfterSale[Any], Generic[R]):
     """One of the sources of a channel. `broken` holds ids whose answers cannot be translated."""
 
     def __init__(self, topic: Topic, channel: str = "shop_de") -> None:
@@ -52,6 +52,9 @@ class RecordSource(Source[Any], Generic[R]):
 
     def fetch(self, record_id: str) -> bytes | None:
         return msgspec.json.encode(self.known[record_id]) if record_id in self.known else None
+
+    def of_order(self, order_id: str) -> list[bytes]:
+        return [msgspec.json.encode(record) for record in self.known.values() if record.order_id == order_id]
 
     def head(self, raw: bytes) -> Head:
         record = msgspec.json.decode(raw, type=self._choose_shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from commerce_pipelines.cli.report import Proofs, show, summary
 from commerce_pipelines.cli.verifiers import payment_journals
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.domain.orders.order import OrderStatus, Payment
 from commerce_pipelines.flows.invoicing.bill import Billed, bill, look
+from commerce_pipelines.flows.invoicing.prove import Invoiced, prove
 from commerce_pipelines.flows.lineage import replay, trace
 from commerce_pipelines.warehouse import exceptions as quarantine
 from commerce_pipelines.warehouse.invoicing import ledger
@@ -152,3 +155,37 @@ def test_check_tries_every_journal(connect: Any) -> None:
     good: Lane = connect(SWITCHED_ON)
     [(what, problem)] = payment_journals(good.connections, good.connections.settings.channel(NAME))
     assert (what, problem) == (f"channels[{NAME}].invoicing.journals", "")
+
+
+def test_the_report_compares_what_was_taken_with_what_is_invoiced_and_paid(
+    lane: Lane, odoo: Server, request: pytest.FixtureRequest
+) -> None:
+    first, second, third = numbered(request, 3)
+    for order_id in (first, second, third):
+        lane.put(lane.order(order_id, payments=(Payment(method="card", amount=1690),)))
+    lane.run()
+    ship(odoo, lane, first)
+    run(lane)
+    span = (lane.day, lane.day + timedelta(days=1))
+    proof = prove(lane.connections, NAME, *span)
+    expected = Invoiced(orders=3, taken=3 * 1690, settled=1, invoiced=1690, paid=1690)
+    assert (proof.whole, proof.days, proof.complete) == ({"EUR": expected}, {(lane.day, "EUR"): expected}, True)
+
+    ship(odoo, lane, second)
+    client = open_administrator(odoo)
+    [sale] = lane.sales(second)  # a person lowers a price, and invoices that
+    client.call("sale.order.line", "write", ids=[sale["order_line"][0]], vals={"price_unit": 10})
+    wizard = client.call("sale.advance.payment.inv", "create", vals_list=[
+        {"advance_payment_method": "delivered", "sale_order_ids": [[6, 0, [sale["id"]]]]}
+    ])  # fmt: skip
+    client.call("sale.advance.payment.inv", "create_invoices", ids=wizard)
+    [row] = client.call("sale.order", "read", ids=[sale["id"]], fields=["invoice_ids"], load=None)
+    client.call("account.move", "action_post", ids=row["invoice_ids"])
+    proof = prove(lane.connections, NAME, *span)
+    assert (proof.complete, proof.whole["EUR"].differing, proof.whole["EUR"].invoiced) == (False, (second,), 2690)
+
+    text = json.loads(summary(Proofs(orders={NAME: lane.prove().whole}, invoices={NAME: proof})))
+    figures = text["channels"][NAME]
+    assert figures["invoices"]["EUR"]["invoiced"] == "26.90"
+    assert figures["by_day"][lane.day.isoformat()]["invoices"]["EUR"]["channel_total"] == "50.70"
+    show(Proofs(orders={NAME: lane.prove().whole}, invoices={NAME: proof}), by_day=True)

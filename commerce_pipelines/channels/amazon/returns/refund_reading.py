@@ -9,7 +9,7 @@ earlier. A list longer than 180 days is answered empty. Pages may be empty befor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -18,7 +18,7 @@ from ....core.errors import PermanentError, RecordError, TransientError
 from ....core.topics import Topic
 from ....core.words import Words
 from ....domain.returns.records import Refund
-from ...capabilities import Head, Page, Source, Unchanged, Window
+from ...capabilities import AfterSale, Head, Page, Unchanged, Window
 from ...http.session import pages
 from ..api.api import TRANSACTIONS, Api, decode, describe, errors
 from . import transactions
@@ -42,7 +42,7 @@ class _TokenExpired(Exception):
     """Amazon no longer takes a page token."""
 
 
-class AmazonRefunds(Source[Refund]):
+class AmazonRefunds(AfterSale[Refund]):
     """Refunds of one seller account."""
 
     topic = Topic.REFUNDS
@@ -67,19 +67,17 @@ class AmazonRefunds(Source[Refund]):
 
     def fetch(self, record_id: str) -> bytes | None:
         order_id, _, key = record_id.partition(":")
-        if not key:
-            return None
+        records = self.of_order(order_id) if key else ()
+        return next((raw for raw in records if _read_key(raw) == record_id), None)
+
+    def of_order(self, order_id: str) -> Sequence[bytes]:
         query = {"relatedIdentifierName": "ORDER_ID", "relatedIdentifierValue": order_id}
 
         def fetch(token: str | None) -> tuple[tuple[bytes, ...], str | None]:
             answer = self._list_transactions({**query, **({"nextToken": token} if token else {})}, None, ok=(200, 404))
             return (self._select_refunds(answer), answer.payload.next_token) if answer else ((), None)
 
-        for records in pages(fetch):
-            for raw in records:
-                if _read_key(raw) == record_id:
-                    return raw
-        return None
+        return [raw for records in pages(fetch) for raw in records]
 
     def head(self, raw: bytes) -> Head:
         return transactions.head(raw)

@@ -18,7 +18,7 @@ import msgspec
 from ....core.errors import RecordError, TransientError
 from ....core.topics import Topic
 from ....domain.returns.records import Return
-from ...capabilities import Head, Page, Source, Unchanged, Window
+from ...capabilities import AfterSale, Head, Page, Unchanged, Window
 from ..api.api import Api
 from . import return_payloads
 from .return_reports import ASKED_EVERY, FBA, FLAT, LONGEST_SPAN, XML, GivenUp, ReturnReports
@@ -39,7 +39,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     failures: tuple[tuple[str, str], ...] = ()
 
 
-class AmazonReturns(Source[Return]):
+class AmazonReturns(AfterSale[Return]):
     """Returns of one seller account. marketplaces: as for ReturnReports."""
 
     topic = Topic.RETURNS
@@ -106,6 +106,9 @@ class AmazonReturns(Source[Return]):
                 if key and record_id in (key, key.partition(":")[2]):
                     return raw
         return None
+
+    def of_order(self, order_id: str) -> None:
+        """Amazon's reports show returns by day, never by order."""
 
     def head(self, raw: bytes) -> Head:
         return return_payloads.head(raw)

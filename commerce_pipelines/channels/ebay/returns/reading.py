@@ -8,14 +8,14 @@ A record is one refund with the few fields of its order that it needs; the order
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from ....core.errors import RecordError
 from ....core.topics import Topic
 from ....domain.returns.records import Refund
-from ...capabilities import Head, Page, Source, Unchanged, Window
+from ...capabilities import AfterSale, Head, Page, Unchanged, Window
 from ..settings import Settings
 from . import payloads
 from .translate import translate
@@ -31,7 +31,7 @@ class OrderLists(Protocol):
     def fetch(self, order_id: str) -> bytes | None: ...
 
 
-class EbayRefunds(Source[Refund]):
+class EbayRefunds(AfterSale[Refund]):
     """Refunds of one seller account."""
 
     topic = Topic.REFUNDS
@@ -56,6 +56,10 @@ class EbayRefunds(Source[Refund]):
         raw = self._orders.fetch(order_id) if key else None
         records = payloads.split(raw) if raw else []
         return next((payloads.write_record(record) for record in records if record.key == key), None)
+
+    def of_order(self, order_id: str) -> Sequence[bytes]:
+        raw = self._orders.fetch(order_id)
+        return _take_apart(raw) if raw else ()
 
     def head(self, raw: bytes) -> Head:
         return payloads.head(raw)

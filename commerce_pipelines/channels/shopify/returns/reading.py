@@ -24,7 +24,7 @@ from ....core.errors import PermanentError, ProtocolError, RecordError
 from ....core.legible import decode_json
 from ....core.topics import Topic
 from ....domain.returns.records import Refund, Return
-from ...capabilities import Head, Page, Source, Unchanged, Window
+from ...capabilities import AfterSale, Head, Page, Unchanged, Window
 from ..account import ShopifyAccount
 from ..api.graphql import GraphQL, TooExpensive
 from ..api.pages import USED_PART_OF_POINTS, Listing, PageSizes, listed, resumed, second
@@ -158,6 +158,12 @@ class _Records:
         records = self._read([f"gid://shopify/{self.kind}/{record_id}"])
         return records[0] if records else None
 
+    def of_order(self, order_id: str) -> Sequence[bytes]:
+        if not RECORD_ID.match(order_id):
+            return ()
+        order = self._graphql.ask(self._queries.all_of, {"id": f"gid://shopify/Order/{order_id}"}, AllOf).order
+        return self._read([record.id for record in order.ids()]) if order and not order.test else ()
+
     def head(self, raw: bytes) -> Head:
         return payloads.head(raw, self.kind.lower())
 
@@ -242,7 +248,7 @@ class _Records:
         return msgspec.json.encode(fields)
 
 
-class ShopifyRefunds(_Records, Source[Refund]):
+class ShopifyRefunds(_Records, AfterSale[Refund]):
     """Refunds of one shop."""
 
     topic = Topic.REFUNDS
@@ -259,7 +265,7 @@ class ShopifyRefunds(_Records, Source[Refund]):
         return translate_refund(payloads.refund(raw), channel=self._settings.name, basis=basis)
 
 
-class ShopifyReturns(_Records, Source[Return]):
+class ShopifyReturns(_Records, AfterSale[Return]):
     """Returns of one shop."""
 
     topic = Topic.RETURNS

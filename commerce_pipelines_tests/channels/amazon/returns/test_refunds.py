@@ -198,6 +198,7 @@ def test_refunds_are_read_and_nothing_else(amazon: Recorded, channel: AmazonChan
     assert channel.refunds.translate(raw).total == 2_000
     assert channel.refunds.head(raw).subject == "order:302-0000001-0000000"
     assert channel.refunds.fetch(names[0]) == raw
+    assert channel.refunds.of_order(names[0].partition(":")[0]) == [raw]
     assert channel.refunds.fetch(f"{ORDER}:txn-77") is channel.refunds.fetch("nothing") is None
 
 

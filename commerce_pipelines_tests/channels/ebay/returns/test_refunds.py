@@ -248,6 +248,8 @@ def test_refunds_come_with_the_orders_that_changed(ebay: Judged, shop: EbayChann
     assert shop.returns is None
     [raw] = [raw for page in pages for raw in page.records if refunds.head(raw).record_id == names[0]]
     assert refunds.fetch(names[0]) == raw
+    assert raw in refunds.of_order(names[0].partition(":")[0])
+    assert list(refunds.of_order("10-99999-00000")) == []
     assert refunds.fetch("10-99999-00000:1") is refunds.fetch(names[0] + "9") is refunds.fetch("nothing") is None
     head = refunds.head(raw)
     assert (head.subject, head.created_at, head.updated_at) == ("ebay:joerg-w", HOUR_AGO, HOUR_AGO)

@@ -63,6 +63,9 @@ def test_the_records_of_changed_orders_are_read(shop: Recorded, channel: Shopify
     assert page.watermark == DAY.end
     assert (channel.refunds.topic, channel.returns.topic) == (Topic.REFUNDS, Topic.RETURNS)
     assert channel.refunds.fetch("7") == next(channel.refunds.changed(DAY)).records[0]
+    order_id = channel.refunds.translate(channel.refunds.fetch("7") or b"").order_id
+    assert channel.refunds.of_order(order_id) == (channel.refunds.fetch("7"),)
+    assert (channel.returns.of_order(order_id), channel.returns.of_order("no'")) == ((channel.returns.fetch("8"),), ())
     assert channel.refunds.fetch("99") is channel.refunds.fetch("not-a-number") is channel.returns.fetch("7") is None
 
 
