@@ -31,12 +31,11 @@ from ...domain.sales.lifecycle import (
     refused_after_loading,
     step,
 )
-from ...domain.sales.reductions import is_whole
 from ...domain.sales.review import HELD
 from ...resources.connections import Connections
 from ...settings.fingerprint import fingerprint
 from ...warehouse.orders.ledger import LEDGER, read_entries, read_unreadable
-from ...warehouse.orders.reductions import read_reductions
+from ...warehouse.orders.reductions import find_whole
 from ..odoo_writer import odoo_writer
 from .customers import keep_customers, recall_customers
 from .landed_to_draft import PAST_AGE_LIMIT, drafts_of
@@ -160,13 +159,9 @@ def sort(connections: Connections, name: str, rows: list[Row], again: bool, now:
     with connections.warehouse.transaction() as connection:
         entries = read_entries(connection, name, ids)
         waiting = exceptions.open_exceptions(connection, name, Topic.ORDERS, record_ids=ids)
-        reductions = read_reductions(connection, name, ids)
-    # What refunds took everything off, before it was sent, counts as cancelled.
-    whole = {row["order_id"] for row in due if is_whole(reductions.get(row["order_id"], ()), row["total"])}
-    due = [
-        {**row, "status": Says.CANCELLED.value} if row["status"] == Says.PAID and row["order_id"] in whole else row
-        for row in due
-    ]
+        whole = find_whole(connection, name, {row["order_id"]: row["total"] for row in due})
+    # An order of which refunds took everything off, before it was sent, counts as cancelled.
+    due = [{**row, "status": Says.CANCELLED.value} if row["order_id"] in whole else row for row in due]
     refused = {record.record_id: record for record in waiting if record.blocking and record.stage == STAGE}
     work.odoo_ids = {order_id: sale.odoo_id for order_id, sale in booked.items()}
     for record in waiting:

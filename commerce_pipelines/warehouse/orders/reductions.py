@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ...domain.sales.reductions import Cut, Reduction
+from ...domain.sales.reductions import Cut, Reduction, is_whole
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -65,6 +65,12 @@ def read_reductions(
         order_id: tuple(row.reduction for row in rows)
         for order_id, rows in read(connection, channel, order_ids).items()
     }
+
+
+def find_whole(connection: Connection, channel: str, totals: Mapping[str, int]) -> set[str]:
+    """Those of these orders, given with their totals, of which refunds take everything off."""
+    reductions = read_reductions(connection, channel, totals)
+    return {order_id for order_id, taken_off in reductions.items() if is_whole(taken_off, totals[order_id])}
 
 
 def plan(connection: Connection, channel: str, rows: Iterable[Kept], now: datetime) -> None:

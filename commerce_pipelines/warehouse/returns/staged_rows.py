@@ -44,7 +44,10 @@ SHAPES = {
     ),
     Topic.REFUNDS: Shape(
         table="refunds", lines="refund_lines", key="refund_id",
-        own=("order_id", "created_at", "updated_at", "state", "currency", "total", "collected", "return_id", "reason"),
+        own=(
+            *("order_id", "created_at", "updated_at", "state", "currency", "total", "collected", "set_off"),
+            *("return_id", "reason"),
+        ),
         line=("line_id", "kind", "amount", "tax", "order_line_id", "sku", "quantity", "is_returned"),
     ),
 }  # fmt: skip

@@ -1,4 +1,6 @@
-"""What refunds took off orders before anything of it was delivered or invoiced. No personal data."""
+"""What refunds took off orders before anything of it was delivered or invoiced, and the part of a refund that is set
+off against other goods. No personal data.
+"""
 
 from alembic import op
 
@@ -20,6 +22,7 @@ CREATE TABLE commerce.order_reductions (
     PRIMARY KEY (channel, refund_id)
 );
 CREATE INDEX order_reductions_order ON commerce.order_reductions (channel, order_id);
+ALTER TABLE commerce.refunds ADD COLUMN set_off bigint NOT NULL DEFAULT 0;
 """
 
 
@@ -28,4 +31,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE commerce.order_reductions")
+    op.execute("DROP TABLE commerce.order_reductions; ALTER TABLE commerce.refunds DROP COLUMN set_off")
