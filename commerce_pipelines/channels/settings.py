@@ -19,6 +19,7 @@ from ..core.section import Secret, Section
 from ..domain.fulfilment.rules import FulfilmentRules
 from ..domain.inventory.listings import InventoryRules
 from ..domain.invoicing.rules import InvoicingRules
+from ..domain.privacy.residency import Destination
 from ..domain.returns.rules import ReturnRules
 from ..domain.sales.rules import SaleRules
 from ..domain.vat.decision import VatPolicy
@@ -27,6 +28,7 @@ __all__ = ["ChannelSettings", "Secret", "Section"]
 
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 EARLIEST = date(2000, 1, 1)
+WARNING_DAYS = 90  # before credentials or an API's version end
 
 
 class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
@@ -81,8 +83,17 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
             yield "start_date", f"must not lie before {EARLIEST}."
 
     def warnings(self, today: date) -> list[str]:
-        """What will stop this channel soon, one sentence each."""
+        """What will stop this channel within WARNING_DAYS, one sentence each."""
         return []
+
+    @property
+    def named_hosts(self) -> tuple[str, ...]:
+        """The addresses that the file names in place of the marketplace's own."""
+        return tuple(filter(None, (self.endpoint, self.token_endpoint)))
+
+    def destinations(self) -> tuple[Destination, ...]:
+        """Every host that this channel talks to: the HTTP core refuses any other."""
+        raise NotImplementedError
 
     @property
     def zone(self) -> ZoneInfo:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from ..channels.capabilities import Account
 from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError
 from ..domain.vat.decision import VatPolicy
@@ -17,6 +18,7 @@ from ..resources.connections import Connections
 from ..warehouse.shared.known_accounts import KnownAccount
 from . import verifiers
 from .access import list_flows
+from .whereabouts import outlets, whereabouts
 
 Finding = verifiers.Finding
 
@@ -44,10 +46,11 @@ def verify(connections: Connections) -> Iterator[Finding]:
         if entered_database:
             holder = may_publish if odoo_answers else identify
             yield from _try_call(f"{channel.name}: its account", partial(_identify, holder, connections, channel.name))
-        yield from _try_call(f"{channel.name}: credentials", partial(_probe, connections, channel.name))
+        yield from _try_account(connections, channel)
         yield from _verify_channel(connections, channel, entered_database, odoo_answers)
-        for warning in channel.warnings(connections.instruments.now().date()):
-            yield f"{channel.name}: dates", warning
+    yield from whereabouts(connections)
+    if odoo_answers:
+        yield from outlets(connections)
 
 
 def _verify_channel(
@@ -72,8 +75,17 @@ def send_test(connections: Connections) -> Iterator[Finding]:
         yield f"alert sent to {secret.env}", " ".join(problems)
 
 
-def _probe(connections: Connections, name: str) -> str:
-    return connections.account(name).probe().description
+def _try_account(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
+    """The credentials, and what will end soon: they themselves, or the API's version, as its answer says."""
+    opened: list[Account] = []
+
+    def probe() -> str:
+        opened.append(connections.account(channel.name))
+        return opened[0].probe().description
+
+    yield from _try_call(f"{channel.name}: credentials", probe)
+    for warning in (opened[0] if opened else channel).warnings(connections.instruments.now().date()):
+        yield f"{channel.name}: dates", verifiers.Advice(warning)
 
 
 def _identify(holder: Callable[[Connections, str], KnownAccount], connections: Connections, name: str) -> str:
@@ -98,6 +110,7 @@ def _verify_odoo(connections: Connections) -> Iterator[Finding]:
         verify_oss,
         verify_rights,
     )  # fmt: skip
+    from ..odoo.reference.api_keys import find_expiring_keys
 
     problems: list[str] = []
     try:
@@ -107,6 +120,8 @@ def _verify_odoo(connections: Connections) -> Iterator[Finding]:
             yield "Odoo: rights", problem
         for problem in find_excessive_rights(connections.odoo, flows):
             yield "Odoo: rights", verifiers.Advice(problem)
+        for problem in find_expiring_keys(connections.odoo, connections.instruments.now().date()):
+            yield "Odoo: dates", verifiers.Advice(problem)
         for company, channels in _group_by_company(connections).items():
             entered = _try_call(
                 f"Odoo: company {company or 'of the user'}", partial(_ask_company, connections, channels)

@@ -311,6 +311,7 @@ TRIED: dict[str, Any] = {
     **{f"privacy.keep_days.{kind}": BY_FILE for kind in ("amazon", "ebay", "shopify")},
     **{f"privacy.keep_days.{kind}.{topic}": "none: how long a merchant may keep what is the merchant's decision"
        for kind in ("amazon", "ebay", "shopify") for topic in ("orders", "returns", "refunds")},
+    **dict.fromkeys(("privacy.residency", "privacy.places"), "cli/whereabouts.py: where each kind of data goes"),
     "vat.ioss": "none: a fact about the company that nobody else knows",
     "alerts.targets": alert_targets,
     **dict.fromkeys(("alerts.waiting_hours", "alerts.failed_ticks", "alerts.digest_hour"), BY_FILE),

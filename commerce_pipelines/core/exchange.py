@@ -24,6 +24,7 @@ from urllib3.exceptions import IncompleteRead, NewConnectionError
 
 from .instruments import REAL
 from .obstacles import CONNECT_SECONDS
+from .urls import is_public
 
 READ_SECONDS = 30.0
 _CHUNK_BYTES = 65_536
@@ -33,12 +34,17 @@ class TooLarge(Exception):
     """The body, decompressed, is larger than the caller allows."""
 
 
+class NotPublic(Exception):
+    """A host's name leads to an address of this machine or of its own network. Nothing was sent."""
+
+
 class _Due(threading.local):
-    """The instant by which this thread's current call must be finished."""
+    """The instant by which this thread's current call must be finished, and whether it may stay in this network."""
 
     clock: Callable[[], float] = staticmethod(REAL.clock)
     at: float = float("inf")
     read_seconds: float = READ_SECONDS
+    public_only: bool = False
 
     def left(self) -> float:
         """Seconds left. Raises TimeoutError when there are none."""
@@ -79,6 +85,15 @@ class _Response(HTTPResponse):
         self.fp = io.BufferedReader(_Deadlined(raw, sock), _CHUNK_BYTES)
 
 
+def _check_peer(connected: socket.socket) -> socket.socket:
+    """The socket itself. The address that was connected to is looked at, because a name may lead elsewhere each time it
+    is asked for. Raises NotPublic."""
+    if _due.public_only and not is_public(connected.getpeername()[0]):
+        connected.close()
+        raise NotPublic
+    return connected
+
+
 class _Connection(HTTPConnection):
     response_class = _Response
 
@@ -87,11 +102,37 @@ class _SecureConnection(HTTPSConnection):
     response_class = _Response
 
 
+class _Direct:
+    def open_socket(self) -> socket.socket:
+        return _check_peer(super()._new_conn())  # type: ignore[misc]
+
+    _new_conn = open_socket  # as urllib3 calls it
+
+
+class _DirectConnection(_Direct, _Connection):
+    pass
+
+
+class _DirectSecureConnection(_Direct, _SecureConnection):
+    pass
+
+
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
+    ConnectionCls = _DirectConnection
 
 
 class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _DirectSecureConnection
+
+
+class _ProxyPool(HTTPConnectionPool):
+    """Through the proxy of this machine's environment, which often stands in its own network, and which looks up the
+    names."""
+
+    ConnectionCls = _Connection
+
+
+class _SecureProxyPool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 
@@ -102,7 +143,7 @@ class _Adapter(HTTPAdapter):
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+        manager.pool_classes_by_scheme = {"http": _ProxyPool, "https": _SecureProxyPool}
         return manager
 
 
@@ -125,13 +166,16 @@ def exchange(
     max_bytes: int,
     *,
     read_seconds: float = READ_SECONDS,
+    public_only: bool = False,
 ) -> tuple[int, Any, bytes]:
     """Send one request; status, headers and the whole body, decompressed. due: the instant of `clock` by which it must
-    be over, however busily the other side drips. read_seconds: how long the other side may be silent.
+    be over, however busily the other side drips. read_seconds: how long the other side may be silent. public_only:
+    whether the host's name must lead to an address of the internet.
 
-    Raises TimeoutError, TooLarge, or what requests and urllib3 raise for a connection that failed or broke off.
+    Raises TimeoutError, TooLarge, NotPublic, or what requests and urllib3 raise for a connection that failed or broke
+    off.
     """
-    _due.at, _due.clock, _due.read_seconds = due, clock, read_seconds
+    _due.at, _due.clock, _due.read_seconds, _due.public_only = due, clock, read_seconds, public_only
     prepared = session.prepare_request(request)
     timeout = (min(CONNECT_SECONDS, _due.left()), min(read_seconds, _due.left()))
     # The adapter itself instead of session.send, which would read the body of a redirect, whatever its size.

@@ -1,4 +1,4 @@
-"""What an address in commerce.yaml must look like, and which hosts are this machine.
+"""What an address in commerce.yaml must look like, which hosts are this machine, and which addresses are everybody's.
 
 What belongs here: the form of an address. What does not: opening an address, which hosts a channel may call
 (channels/http/session.py).
@@ -6,9 +6,37 @@ What belongs here: the form of an address. What does not: opening an address, wh
 
 from __future__ import annotations
 
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# Addresses of IPv6 that stand for one of IPv4, which is what counts: RFC 6052, RFC 8215.
+_TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is given by its address, or as `localhost`, instead of a name that has to be looked up."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return host in LOOPBACK
+    return True
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the internet: neither of this machine, nor of a network behind a router, nor of a
+    cloud's own services (169.254.169.254), however it is written."""
+    try:
+        ip = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(ip, IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1])
+        if any(ip in network for network in _TRANSLATED):
+            inner = ip_address(int(ip) & 0xFFFFFFFF)  # type: ignore[assignment]
+        if inner:
+            return is_public(str(inner))
+    return ip.is_global and not ip.is_multicast
 
 
 def problem(address: str, *, path: bool) -> str:

@@ -10,11 +10,13 @@ What belongs here: the conditions in words, when each is reported, the daily dig
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from ..core.errors import CommerceError
 from ..core.local_time import local_time
 from ..domain.outbox.effects import Kind
 from ..resources.connections import Connections
@@ -314,11 +316,15 @@ def _send_digest(
 
 
 def digest_text(connections: Connections, kept: Mapping[str, Kept], now: datetime) -> str:
-    """One line per channel about yesterday and what waits, and one line for each condition."""
+    """One line per channel about yesterday and what waits, one for each condition, and one for whatever will end soon:
+    credentials, versions of APIs."""
+    from ..odoo.reference.api_keys import find_expiring_keys
     from ..warehouse.exceptions import open_exceptions
     from .intake.backfill import came
 
-    lines = []
+    lines, ending = [], list[str]()
+    with suppress(CommerceError):  # an Odoo that is away is a condition of its own
+        ending += find_expiring_keys(connections.odoo, now.date())
     for channel in connections.settings.channels:
         yesterday = now.astimezone(channel.zone).date() - timedelta(days=1)
         with connections.warehouse.transaction() as connection:
@@ -328,5 +334,6 @@ def digest_text(connections: Connections, kept: Mapping[str, Kept], now: datetim
             f"{channel.name}: {day.orders} orders yesterday, {day.in_odoo} of them in Odoo, {day.missing} missing; "
             f"{waiting} wait for a person or for something to change."
         )
+        ending += channel.warnings(now.date())
     standing = [record.subject for record in kept.values() if record.gone_at is None and record.key != DIGEST]
-    return "\n".join([*lines, *(f"Still so: {subject}." for subject in standing)])
+    return "\n".join([*lines, *(f"Still so: {subject}." for subject in standing), *ending])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from ..core.errors import SettingsError
 from ..core.obstacles import connect_once
@@ -33,6 +34,41 @@ def unknown(secret: Secret) -> str:
         if is_known
         else f"{secret.env} holds no URL that Apprise knows, such as mailto://…; {TARGETS_PAGE} lists them."
     )
+
+
+def find_host(secret: Secret) -> str:
+    """The host that a target's messages go to, or the service's own name where its host is not known; '' for a target
+    that Apprise does not know."""
+    import apprise
+
+    _silence_apprise()
+    target = apprise.Apprise()
+    try:
+        if not target.add(secret.value()):
+            return ""
+    except SettingsError:
+        return ""
+    (plugin,) = target
+    return _read_host(plugin) or str(plugin.service_name).lower()
+
+
+def _read_host(plugin: apprise.NotifyBase) -> str:
+    """The host of a target's service; '' where it is not known.
+
+    Apprise reads into `host` whatever stands first in the URL, which is a token with the messengers that have one host
+    for everybody: only where the URL has a place for a host does it hold one.
+    """
+    if smtp := getattr(plugin, "smtp_host", None):
+        return str(smtp).lower()
+    templates: tuple[str, ...] = plugin.templates
+    takes_host = any("{host}" in template for template in templates)
+    if takes_host and getattr(plugin, "mode", "") != "cloud":
+        return str(plugin.host).lower()
+    for name in ("cloud_notify_url", "notify_url", "webhook_url", "service_url"):
+        address = getattr(plugin, name, None)
+        if isinstance(address, str) and (host := urlsplit(address).hostname) and "{" not in host:
+            return host
+    return ""
 
 
 def _silence_apprise() -> None:
@@ -65,7 +101,7 @@ def alert(targets: Sequence[Secret], subject: str, text: str) -> list[str]:
 def _explain(sender: apprise.Apprise, secret: Secret) -> str:
     """Why a target did not take a message, as far as one more connection tells, because Apprise does not say it."""
     (plugin,) = sender
-    host = getattr(plugin, "smtp_host", None) or getattr(plugin, "host", None)
+    host = _read_host(plugin)
     encrypted = bool(getattr(plugin, "secure", False)) and getattr(plugin, "secure_mode", "ssl") == "ssl"
     port = getattr(plugin, "port", None) or (443 if encrypted else 80)
     obstacle = connect_once(host, port, encrypted=encrypted) if host else None

@@ -23,6 +23,7 @@ from ..channels.settings import ChannelSettings
 from ..core.errors import SettingsError
 from ..core.section import Secret, Section
 from ..domain.privacy.policy import PrivacyPolicy
+from ..domain.privacy.residency import Data, Destination, find_violations
 from ..domain.vat.decision import VatPolicy
 from ..odoo.rpc.settings import OdooSettings
 from . import mistakes
@@ -54,6 +55,12 @@ class Settings(Section, kw_only=True, frozen=True):
     alerts: Alerts = Alerts()
     listen: Listen | None = None
     owner: str = "team:commerce"
+
+    def destinations(self) -> list[Destination]:
+        """Every place that the file itself sends data to; targets of alerts and the database stand in the
+        environment."""
+        odoo = Destination(self.odoo.url, Data.PERSONS, "odoo.url")
+        return [odoo, *(place for channel in self.channels for place in channel.destinations())]
 
     def channel(self, name: str) -> ChannelSettings:
         """The settings of one channel. Raises SettingsError that lists the channels."""
@@ -165,7 +172,10 @@ def parse(text: str) -> Settings:
         problems.append("owner must be an e-mail address or team:NAME.")
     if problems:
         raise SettingsError("\n".join(problems))
-    return Settings(**sections)
+    settings = Settings(**sections)
+    if settings.privacy.residency and (violations := find_violations(settings.destinations(), settings.privacy.places)):
+        raise SettingsError("\n".join(violations))
+    return settings
 
 
 def _read_section(raw: Any, shape: Any, key: str, keys: tuple[str, ...]) -> tuple[Any, list[str]]:

@@ -281,3 +281,23 @@ def test_a_database_that_forgot_what_it_loaded(warehouse: Warehouse, monkeypatch
     assert "restore the database's backup" in problem
     holds["shop_de"] = False
     assert list(verifiers.emptied(connections, channel)) == []
+
+
+def test_where_data_goes_is_told_and_residency_makes_it_an_error(
+    shell: Shell,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shell.write()
+    monkeypatch.setenv("CHAT", "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ")
+    file = shell.folder / "commerce.yaml"
+    plain = file.read_text() + "alerts: {targets: [{env: CHAT}]}\n"
+    file.write_text(plain)
+    shown = shell("check").output
+    assert "✓ data: hooks.slack.com gets order and tracking numbers" in shown
+    assert "✓ data: 127.0.0.1 gets names, addresses and messages of buyers: this machine or its network" in shown
+    assert "! data that Odoo sends: mail servers" in shown
+    assert "T1JJ3T3L2" not in shown.upper()
+    file.write_text(f"{plain}privacy: {{residency: eu}}\n")
+    assert "nobody says where hooks.slack.com (alerts.targets (CHAT)) stands" in _find_wrong(shell, "hooks.slack.com")
+    file.write_text(f"{plain}privacy: {{residency: eu, places: {{slack.com: DE}}}}\n")
+    assert _find_wrong(shell, "data") == ""

@@ -30,6 +30,7 @@ from commerce_pipelines.odoo.rpc.settings import OdooSettings
 from commerce_pipelines.resources.alerts import alert
 from commerce_pipelines_tests.doubles.vendor import Clock, told_by
 
+KEYWORDS = dict(exchange.exchange.__kwdefaults__ or {})
 SECONDS = {"odoo": 30}  # how long Odoo may be silent
 Say = Callable[[str, int], str]  # (host, port of an https address) -> what a person is told
 
@@ -171,7 +172,7 @@ def test_a_server_without_tls(say: Say) -> None:
 def test_a_silent_server(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("exchange.CONNECT_SECONDS", "obstacles.CONNECT_SECONDS"):
         monkeypatch.setattr(f"commerce_pipelines.core.{name}", 0.5)
-    monkeypatch.setattr(exchange.exchange, "__kwdefaults__", {"read_seconds": 0.5})
+    monkeypatch.setattr(exchange.exchange, "__kwdefaults__", {**KEYWORDS, "read_seconds": 0.5})
     monkeypatch.setitem(SECONDS, "odoo", 1)
     with Listener(None, silent=True) as listener:
         sentence = say("127.0.0.1", listener.port)

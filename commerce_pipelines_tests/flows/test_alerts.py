@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -172,7 +174,9 @@ def test_a_message_that_nobody_takes_is_sent_again_later_and_later(
 
 
 def test_a_digest_comes_once_a_day(warehouse: Warehouse, people: People) -> None:
-    connections = doors(some_settings(ALERTS.replace("digest_hour: null", "digest_hour: 7")), warehouse)
+    odoo = SimpleNamespace(call=_list_keys, who=SimpleNamespace(uid=7), settings=some_settings().odoo)
+    settings = some_settings(ALERTS.replace("digest_hour: null", "digest_hour: 7"))
+    connections = doors(settings, warehouse, odoo=odoo)
     _prove_missing(warehouse, missing=1, day=date(2026, 11, 19))
     _wait(warehouse, NOW)
     for hour in range(0, 60):
@@ -181,7 +185,13 @@ def test_a_digest_comes_once_a_day(warehouse: Warehouse, people: People) -> None
     assert len(digests) == 3  # the 20th, 21st and 22nd at seven in Berlin
     assert "shop_de: 9 orders yesterday, 8 of them in Odoo, 1 missing; 1 wait" in digests[0]
     assert "Still so: shop_de and Odoo do not agree." in digests[1]
+    assert "ends on 2027-02-18, in 90 days" in digests[0]
     assert "CANARY" not in str(people.heard)
+
+
+def _list_keys(model: str, method: str, **named: Any) -> Any:
+    assert (model, method, named["domain"]) == ("res.users.apikeys", "search_read", [["user_id", "=", 7]])
+    return [{"expiration_date": text} for text in (False, "2027-02-18 00:00:00", "2027-02-25 00:00:00")]
 
 
 def test_without_a_target_nothing_is_sent_and_later_all_is_told(warehouse: Warehouse, people: People) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from commerce_pipelines.core.section import Secret
-from commerce_pipelines.resources.alerts import alert
+from commerce_pipelines.resources.alerts import alert, find_host
 from commerce_sandbox.server import Call, Fault, Reply, StandIn
 
 
@@ -92,3 +92,25 @@ def test_a_broken_target_is_named_and_does_not_silence_the_others(
 
 def test_nothing_configured_is_nothing_sent() -> None:
     assert alert((), "subject", "text") == []
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("workflows://prod-1.westeurope.logic.azure.com/WORKFLOW1/SIGNATURE1", "prod-1.westeurope.logic.azure.com"),
+        ("slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ", "hooks.slack.com"),
+        ("mailtos://user:secret@smtp.example.com:587?from=a@example.com&to=b@example.com", "smtp.example.com"),
+        ("mailto://user:secret@gmail.com", "smtp.gmail.com"),
+        ("ntfys://topic-s3cret", "ntfy.sh"),
+        ("ntfys://ntfy.example.com/topic", "ntfy.example.com"),
+        ("json://chat.example.com/s3cret", "chat.example.com"),
+        ("tgram://123456789:abcdefg_hijklmnop/12315544/", "api.telegram.org"),
+        ("discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js", "discord.com"),
+        ("nothing", ""),
+    ],
+)
+def test_the_host_of_a_target_is_told_and_no_token_is_taken_for_one(
+    url: str, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHAT", url)
+    assert find_host(Secret(env="CHAT")) == host

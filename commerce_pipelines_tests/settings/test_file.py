@@ -178,3 +178,36 @@ def test_the_example_documents_every_key_and_loads() -> None:
     keys = settings._list_known_keys()
     assert {"from_home", "refresh_token", "departure_country", "quantity", "zeroed_percent", "digest_hour"} <= set(keys)
     assert [key for key in keys if not re.search(rf"\b{key}:", text)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("channels: []", "nobody says where odoo.example.com (odoo.url) stands"),
+        ("places: {odoo.example.com: DE}", ""),
+        ("places: {odoo.example.com: US}", "odoo.example.com (odoo.url) stands in US"),
+    ],
+)
+def test_residency_refuses_an_odoo_that_nobody_places(text: str, refused: str) -> None:
+    places = f", {text}" if text.startswith("places") else ""
+    odoo = ODOO.replace("http://127.0.0.1:8069", "https://odoo.example.com")
+    whole = f"{odoo}privacy: {{residency: eu{places}}}\n"
+    if not refused:
+        assert settings.parse(whole).privacy.residency == "eu"
+        return
+    with pytest.raises(SettingsError, match=re.escape(refused)):
+        settings.parse(whole)
+
+
+def test_residency_refuses_a_region_of_amazon_outside() -> None:
+    keys = "{client_id: {env: A}, client_secret: {env: B}, refresh_token: {env: C}}"
+    text = f"{ODOO}privacy: {{residency: eu}}\nchannels: [{{name: am, kind: amazon, region: %s, credentials: {keys}}}]"
+    assert settings.parse(text % "eu").channels[0].name == "am"
+    with pytest.raises(SettingsError, match=r"sellingpartnerapi-na.*channels\[am\]\.region.*stands in US"):
+        settings.parse(text % "na")
+    with pytest.raises(SettingsError, match=r"elsewhere\.example.*channels\[am\]\.endpoint"):
+        settings.parse((text % "eu").replace("region: eu", "endpoint: 'https://elsewhere.example'"))
+
+
+def test_residency_leaves_marketplaces_that_have_one_host_for_all() -> None:
+    assert settings.parse(f"{ODOO}privacy: {{residency: eu}}\nchannels: [{SHOP % ('a', '')}]").channels

@@ -24,14 +24,17 @@ class Marketplace(NamedTuple):
 
 
 class Region(NamedTuple):
+    """country: where the endpoint stands (eu-west-1, us-east-1 and us-west-2 of AWS, says the page on endpoints)."""
+
     endpoint: str
     token_endpoint: str
+    country: str
 
 
 REGIONS: dict[str, Region] = {
-    "eu": Region("https://sellingpartnerapi-eu.amazon.com", "https://api.amazon.com/auth/o2/token"),
-    "na": Region("https://sellingpartnerapi-na.amazon.com", "https://api.amazon.com/auth/o2/token"),
-    "fe": Region("https://sellingpartnerapi-fe.amazon.com", "https://api.amazon.com/auth/o2/token"),
+    "eu": Region("https://sellingpartnerapi-eu.amazon.com", "https://api.amazon.com/auth/o2/token", "IE"),
+    "na": Region("https://sellingpartnerapi-na.amazon.com", "https://api.amazon.com/auth/o2/token", "US"),
+    "fe": Region("https://sellingpartnerapi-fe.amazon.com", "https://api.amazon.com/auth/o2/token", "US"),
 }
 
 _ALL = (

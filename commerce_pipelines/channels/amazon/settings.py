@@ -12,13 +12,14 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from ...core.errors import SettingsError
-from ..settings import ChannelSettings, Secret, Section
+from ...domain.privacy.residency import Data, Destination
+from ..settings import WARNING_DAYS, ChannelSettings, Secret, Section
 from .marketplaces import BY_ID, BY_NAME, REGIONS
 
 __all__ = ["Credentials", "Settings"]
 
-# Amazon: "you must rotate your LWA client secret every 180 days". The warning comes a month before.
-SECRET_DAYS, SECRET_WARNING_DAYS = 180, 150
+SECRET_DAYS = 180  # Amazon: "you must rotate your LWA client secret every 180 days"
+DOCUMENTS = "s3.amazonaws.com"  # buckets of it, see api/documents.py
 SELLER_NEEDED = "no stock can be published; copy the Merchant Token from Seller Central, Settings, Account Info."
 SELLER = re.compile(r"[A-Z0-9]{8,20}\Z")
 
@@ -88,6 +89,18 @@ class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
     def token_url(self) -> str:
         return self.token_endpoint or REGIONS[self.region].token_endpoint
 
+    def destinations(self) -> tuple[Destination, ...]:
+        country = "" if self.endpoint else REGIONS[self.region].country
+        key = f"channels[{self.name}].endpoint" if self.endpoint else f"channels[{self.name}].region"
+        return (
+            Destination(self.base_url, Data.NUMBERS, key, country=country),
+            Destination(self.token_url, Data.KEYS, f"channels[{self.name}].token_endpoint"),
+            Destination(
+                DOCUMENTS, Data.GOODS, f"channels[{self.name}].region",
+                note="Amazon chooses the bucket; reports are read from there, stock is written as feeds",
+            ),
+        )  # fmt: skip
+
     @property
     def marketplace_ids(self) -> tuple[str, ...]:
         """Ids of the configured marketplaces, each once, in their order."""
@@ -102,6 +115,6 @@ class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
         rotate = "rotate it in Seller Central and set secret_rotated_on"
         if age >= SECRET_DAYS:
             return [f"{secret} is {age} days old; Amazon refuses it after {SECRET_DAYS} days: {rotate}."]
-        if age >= SECRET_WARNING_DAYS:
+        if SECRET_DAYS - age <= WARNING_DAYS:
             return [f"{secret} expires in {SECRET_DAYS - age} days: {rotate}."]
         return []

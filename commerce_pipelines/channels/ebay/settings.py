@@ -10,15 +10,16 @@ from datetime import date
 from typing import Literal
 
 from ...core.errors import SettingsError
-from ..settings import ChannelSettings, Secret, Section
+from ...domain.privacy.residency import Data, Destination
+from ..settings import WARNING_DAYS, ChannelSettings, Secret, Section
 from .marketplaces import BY_ID, Marketplace
 
 __all__ = ["Credentials", "Settings"]
 
 ENDPOINT = "https://api.ebay.com"
 TOKEN_ENDPOINT = f"{ENDPOINT}/identity/v1/oauth2/token"
-# Days. A refresh token is valid for 47,304,000 seconds (18 months); only its owner can consent to a new one.
-REFRESH_TOKEN_DAYS, WARNING_DAYS = 547, 45
+# A refresh token is valid for 47,304,000 seconds (18 months); only its owner can consent to a new one.
+REFRESH_TOKEN_DAYS = 547
 TRADING_SCOPE = "https://api.ebay.com/oauth/api_scope"
 FULFILLMENT_SCOPE, INVENTORY_SCOPE = f"{TRADING_SCOPE}/sell.fulfillment", f"{TRADING_SCOPE}/sell.inventory"
 # A token never has more scopes than its owner consented to.
@@ -80,6 +81,13 @@ class Settings(ChannelSettings, tag="ebay", kw_only=True, frozen=True):
     @property
     def token_url(self) -> str:
         return self.token_endpoint or TOKEN_ENDPOINT
+
+    def destinations(self) -> tuple[Destination, ...]:
+        where = f"channels[{self.name}]"
+        return (
+            Destination(self.base_url, Data.NUMBERS, f"{where}.endpoint", only=not self.endpoint),
+            Destination(self.token_url, Data.KEYS, f"{where}.token_endpoint"),
+        )
 
     @property
     def home(self) -> Marketplace:

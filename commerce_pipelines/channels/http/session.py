@@ -29,10 +29,10 @@ from ...core.errors import (
     TransientError,
     UnknownOutcome,
 )
-from ...core.exchange import TooLarge, exchange, is_cut_off, is_unsent, is_untrusted, new_session
+from ...core.exchange import NotPublic, TooLarge, exchange, is_cut_off, is_unsent, is_untrusted, new_session
 from ...core.instruments import Instruments
 from ...core.obstacles import find_obstacle
-from ...core.urls import LOOPBACK
+from ...core.urls import LOOPBACK, is_address
 from ...core.words import NO_WORDS, Words
 from . import redact
 from .auth import Auth, StaticAuth, TokenAuth
@@ -47,6 +47,7 @@ _log = logging.getLogger("commerce_pipelines.http")
 redact.install()
 
 RETRIES = 4
+USER_AGENT = "commerce-pipelines/0.1 (Language=Python)"
 _BACKOFF_SECONDS, _BACKOFF_LIMIT_SECONDS = 1.0, 30.0
 
 
@@ -86,6 +87,7 @@ _FAMILIES = {
 }
 _BROKEN = Rule(TransientError, _AGAIN, retry=True)
 _UNTRUSTED = Rule(PermanentError, "nothing was sent")
+_INSIDE = "its name leads to this machine or into its own network: correct this machine's name service (DNS)"
 UNKNOWN = "it may have done its work, so that it is not sent again before somebody has looked at the other side."
 
 
@@ -106,9 +108,10 @@ class HttpSession:
     """Calls of one account. Threads may share it: each has its own connections.
 
     account: the channel's name, for messages, logs and rate limits. hosts: which hosts may be called, as `host` (port
-    443), `host:port` or a URL; a call to any other is refused before it is sent. describe: takes the vendor's error
-    codes and text from an error answer. used_up: whether a 429 means that a quota is used up, and not
-    that a gateway was busy. max_wait: the longest wait for the rate limit, in seconds.
+    443), `host:port` or a URL; a call to any other is refused before it is sent. named: those of them that the settings
+    name; only these, and bare addresses, may lead to this machine or into its network. describe: takes the vendor's
+    error codes and text from an error answer. used_up: whether a 429 means that a quota is used up, and not that a
+    gateway was busy. max_wait: the longest wait for the rate limit, in seconds.
     """
 
     max_wait: float = 900.0
@@ -120,15 +123,16 @@ class HttpSession:
         buckets: BucketStore,
         instruments: Instruments,
         *,
-        user_agent: str = "commerce-pipelines/0.1 (Language=Python)",
+        named: Collection[str] = (),
         describe: Describe | None = None,
         used_up: Callable[[Response], bool] = lambda response: True,
     ) -> None:
         self.account = account
-        self._allowed = frozenset(_read_origin(host) for host in hosts)
+        self._allowed = frozenset(map(_read_origin, hosts))
+        self._named = frozenset(map(_read_origin, named))
         self._buckets, self._instruments = buckets, instruments
         self._clock, self._sleep = instruments.clock, instruments.sleep
-        self._user_agent, self._describe, self._used_up = user_agent, describe, used_up
+        self._describe, self._used_up = describe, used_up
         self._threads = threading.local()
 
     def get(self, url: str, *, operation: str, **options: Unpack[Options]) -> Response:
@@ -152,7 +156,7 @@ class HttpSession:
                 f"{self.account}: {call.operation} would call {_read_origin(call.url)}, which is not a host of this "
                 "channel; check endpoint and token_endpoint in commerce.yaml."
             )
-        fields = {"User-Agent": self._user_agent, "Accept": "application/json", **(call.headers or {})}
+        fields = {"User-Agent": USER_AGENT, "Accept": "application/json", **(call.headers or {})}
         data = call.data
         if call.json is not None:
             data, fields["Content-Type"] = msgspec.json.encode(call.json), "application/json"
@@ -202,9 +206,15 @@ class HttpSession:
         started, status, size = self._clock(), 0, 0
         if not hasattr(self._threads, "session"):
             self._threads.session = new_session()
+        origin = _read_origin(call.url)
+        public_only = origin not in self._named and not is_address(origin.rpartition(":")[0])
         try:
-            status, headers, body = exchange(self._threads.session, request, due, self._clock, call.max_bytes)
+            status, headers, body = exchange(
+                self._threads.session, request, due, self._clock, call.max_bytes, public_only=public_only
+            )
             size = len(body)
+        except NotPublic:
+            raise _Failure(_UNTRUSTED, status, _INSIDE, sent=False) from None
         except TooLarge:
             says = f"it is more than {call.max_bytes} bytes; ask for smaller pages"
             raise _Failure(Rule(ProtocolError, says), status, "") from None

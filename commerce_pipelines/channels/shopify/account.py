@@ -81,7 +81,7 @@ class ShopifyAccount(Account):
             )
 
     def warnings(self, today: date) -> list[str]:
-        return self._settings.warnings(today)
+        return [*self._settings.warnings(today), *self._graphql.warnings]
 
     def lacks(self) -> list[str]:
         """Scopes without which orders of customers or returns cannot be read, stock not published or parcels not

@@ -12,7 +12,8 @@ from typing import Literal
 
 from ...core.errors import SettingsError
 from ...core.section import Secret, Section
-from ..settings import ChannelSettings
+from ...domain.privacy.residency import Data, Destination
+from ..settings import WARNING_DAYS, ChannelSettings
 
 __all__ = ["API_VERSION", "Credentials", "Settings"]
 
@@ -21,7 +22,7 @@ __all__ = ["API_VERSION", "Credentials", "Settings"]
 # with this one.
 API_VERSION = "2026-10"
 
-VERSION_WARNING_DAYS = 90
+FILES_HOST = "storage.googleapis.com"  # the host of the files that bulk operations answer with
 
 _SHOP = re.compile(r"[a-z0-9][a-z0-9-]*\.myshopify\.com\Z")
 _VERSION = re.compile(r"20\d\d-(01|04|07|10)\Z")
@@ -65,11 +66,29 @@ class Settings(ChannelSettings, tag="shopify", kw_only=True, frozen=True):
                 f"{where}.credentials must hold either access_token, or client_id and client_secret together."
             )
 
+    @property
+    def base_url(self) -> str:
+        return (self.endpoint or f"https://{self.shop}").rstrip("/")
+
+    @property
+    def token_url(self) -> str:
+        return self.token_endpoint or f"{self.base_url}/admin/oauth/access_token"
+
+    def destinations(self) -> tuple[Destination, ...]:
+        where = f"channels[{self.name}]"
+        return (
+            Destination(self.base_url, Data.NUMBERS, f"{where}.endpoint", only=not self.endpoint),
+            Destination(self.token_url, Data.KEYS, f"{where}.token_endpoint"),
+            Destination(
+                FILES_HOST, Data.NOTHING, f"{where}.shop", only=True, note="files with stock are read from there"
+            ),
+        )
+
     def warnings(self, today: date) -> list[str]:
         """What will stop this channel soon, one sentence each."""
         year, month = map(int, self.api_version.split("-"))
         end = date(year + 1, month, 1)  # each version is served for at least twelve months
-        if (end - today).days > VERSION_WARNING_DAYS:
+        if (end - today).days > WARNING_DAYS:
             return []
         return [
             f"channels[{self.name}].api_version: Shopify serves {self.api_version} until {end} only and then answers "

@@ -50,7 +50,8 @@ class TestSettings:
     @pytest.mark.parametrize(
         ("today", "says"),
         [
-            (date(2026, 5, 30), None),
+            (date(2026, 3, 31), None),
+            (date(2026, 4, 1), "expires in 90 days"),
             (date(2026, 5, 31), "expires in 30 days"),
             (date(2026, 6, 30), "is 180 days old"),
         ],

@@ -73,6 +73,9 @@ def test_versions_that_shopify_ends_are_logged_once(
         channel.account.probe()
         channel.account.probe()
     assert [record.getMessage().count("set api_version") for record in caplog.records] == [1, 1]
+    served, refused = channel.account.warnings(date(2026, 11, 20))
+    assert "answers as API version 2027-01, not 2026-10" in served
+    assert "will soon refuse" in refused
 
 
 def test_the_probe_says_whose_shop_it_is_and_what_it_may_not_read(shop: Recorded, channel: ShopifyChannel) -> None:

@@ -89,7 +89,8 @@ class Api:
 
     def session(self, *hosts: str) -> HttpSession:
         """A session of this account that may call these hosts and no other."""
-        return HttpSession(self.name, hosts, self._buckets, self._instruments, describe=describe)
+        named = self.settings.named_hosts
+        return HttpSession(self.name, hosts, self._buckets, self._instruments, named=named, describe=describe)
 
     def call(
         self,

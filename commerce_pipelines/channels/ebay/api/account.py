@@ -102,7 +102,10 @@ class Account:
     ) -> None:
         self.settings = settings
         hosts = (settings.base_url, settings.token_url)
-        self._session = HttpSession(settings.name, hosts, buckets, instruments, describe=describe, used_up=is_used_up)
+        self._session = HttpSession(
+            settings.name, hosts, buckets, instruments,
+            named=settings.named_hosts, describe=describe, used_up=is_used_up,
+        )  # fmt: skip
         key = f"{settings.name}:ebay"  # both APIs take the same token
         self._bearer = TokenAuth(tokens, key, self._mint, "Authorization", "Bearer ")
         self._iaf = TokenAuth(tokens, key, self._mint, "X-EBAY-API-IAF-TOKEN")

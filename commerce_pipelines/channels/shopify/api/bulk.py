@@ -14,10 +14,12 @@ from ....core.errors import CredentialError, ProtocolError, TransientError
 from ....core.legible import one_word
 from ....core.words import Words
 from ...http.session import HttpSession, Repeat
+from ..settings import FILES_HOST
 from .graphql import GraphQL
 from .queries import BULK_RUN, BULK_STATE
 
-FILES_HOST = "storage.googleapis.com"  # the host of Shopify's files
+__all__ = ["FILES_HOST", "run_bulk"]
+
 # Seconds: the first and the longest pause between two looks, and the longest wait altogether.
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, BULK_WAIT_SECONDS = 1.0, 15.0, 1_800.0
 LARGEST_FILE_BYTES = 512 << 20

@@ -128,6 +128,7 @@ class GraphQL:
         self._bucket = (STANDARD_RATE.burst, self._clock())  # points that Shopify said were left, and when it said so
         self._costs: dict[str, Cost] = {}  # the last cost of each query
         self._said: set[str] = set()  # warnings about the API version that are already logged
+        self.warnings: list[str] = []  # about the API version, from the answers so far
 
     def cost(self, query: str) -> Cost:
         """The last cost of the query, zero before its first answer."""
@@ -224,7 +225,8 @@ class GraphQL:
     def _warn(self, says: str) -> None:
         if says not in self._said:
             self._said.add(says)
-            _log.warning("%s: %s; set api_version to a newer one after an update.", self._session.account, says)
+            self.warnings.append(f"{says}; set api_version to a newer one after an update.")
+            _log.warning("%s: %s", self._session.account, self.warnings[-1])
 
     def _decide_wait(self, answer: Envelope, attempt: int) -> float:
         """Seconds after which the same call may succeed. If it cannot succeed, raises what the errors mean."""

@@ -33,9 +33,10 @@ def connect(
     settings: Settings, buckets: BucketStore, tokens: TokenStore, instruments: Instruments
 ) -> tuple[HttpSession, GraphQL]:
     """The shop's session and GraphQL calls. Makes no call yet. Reads the secret of a fixed access token."""
-    base = (settings.endpoint or f"https://{settings.shop}").rstrip("/")
-    token_url = settings.token_endpoint or f"{base}/admin/oauth/access_token"
-    session = HttpSession(settings.name, {base, token_url, FILES_HOST}, buckets, instruments)
+    base, token_url = settings.base_url, settings.token_url
+    session = HttpSession(
+        settings.name, {base, token_url, FILES_HOST}, buckets, instruments, named=settings.named_hosts
+    )
     auth: Auth
     if settings.credentials.access_token:
         auth = StaticAuth(HEADER, settings.credentials.access_token.value())

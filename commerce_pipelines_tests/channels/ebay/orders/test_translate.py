@@ -376,7 +376,8 @@ def test_settings_say_what_is_wrong_and_warn_before_the_consent_ends() -> None:
     with pytest.raises(SettingsError, match=r"channels\[ebay_de\].marketplace: 'EBAY_XX'"):
         settings("https://api.ebay.com", marketplace="EBAY_XX")
     account = settings("https://api.ebay.com", refresh_token_issued_on="2025-06-01")
-    assert account.warnings(date(2026, 9, 1)) == []
+    assert account.warnings(date(2026, 8, 31)) == []
+    assert "expires in 90 days" in account.warnings(date(2026, 9, 1))[0]
     assert "expires in 15 days" in account.warnings(date(2026, 11, 15))[0]
     assert "18 months" in account.warnings(date(2027, 1, 1))[0]
     assert account.home.site == 77
