@@ -90,7 +90,8 @@ class Account(Protocol):
         ...
 
     def warnings(self, today: date) -> list[str]:
-        """What will stop this channel soon, one sentence each. Makes no call."""
+        """What will stop this channel soon, one sentence each: by the settings, and by the answers of earlier calls.
+        Makes no call."""
         ...
 
     def lacks(self) -> list[str]:
@@ -126,6 +127,11 @@ class Source(Protocol[R]):
     def head(self, raw: bytes) -> Head: ...
 
     def translate(self, raw: bytes) -> R: ...
+
+    def cut(self, raw: bytes) -> bytes:
+        """The record without the personal fields that no rule needs (personal.py): what is stored. `head`, `translate`
+        and `subjects` give the same of it. Pure, and raises nothing."""
+        return raw
 
 
 class AfterSale(Source[R], Protocol):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from ..core.instruments import Instruments
+from ..domain.privacy.personal import PersonalFields
 from .capabilities import Channel
 from .http.throttle import BucketStore, TokenStore
 from .settings import ChannelSettings
@@ -19,6 +20,11 @@ KINDS = ("amazon", "ebay", "shopify")
 
 def settings_types() -> tuple[type[ChannelSettings], ...]:
     return tuple(import_module(f"{__package__}.{kind}.settings").Settings for kind in KINDS)
+
+
+def personal_fields() -> tuple[PersonalFields, ...]:
+    """The personal fields of every kind of answer of every marketplace."""
+    return tuple(fields for kind in KINDS for fields in import_module(f"{__package__}.{kind}.personal").ALL)
 
 
 def open_channel(

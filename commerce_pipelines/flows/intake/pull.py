@@ -75,7 +75,7 @@ def land(
     source = source_of(connections.channel(name), topic)
     heads = page.heads or (None,) * len(page.records)
     items = [(_read_head(source, raw, head, now), raw) for raw, head in zip(page.records, heads, strict=True)]
-    result = connections.landing(name, source.topic).land(items, how, now)
+    result = connections.landing(name, source.topic).land(items, how, now, source.cut)
     failpoint("landed")
     landed.pages += 1
     landed.seen += result.seen

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from zoneinfo import ZoneInfo
@@ -73,9 +73,9 @@ class LandResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One landed answer. digest: hex SHA-256 of the answer. day: the channel's business day. subject_id: hex. raw:
-    the answer byte for byte, None if its subject is forgotten or it was destroyed at its age limit (expired), DAMAGED
-    if the stored bytes are not those that were landed."""
+    """One landed answer. digest: hex SHA-256 of what was sent. day: the channel's business day. subject_id: hex. raw:
+    what was stored of it, None if its subject is forgotten or it was destroyed at its age limit (expired), DAMAGED if
+    the stored bytes are not those."""
 
     record_id: str
     digest: str
@@ -132,9 +132,12 @@ class Landing:
         self._label = label(channel, topic)
         self._place = build_place(sealed_as or channel, topic)
 
-    def land(self, items: Iterable[tuple[Head, bytes]], how: How, seen_at: datetime) -> LandResult:
+    def land(
+        self, items: Iterable[tuple[Head, bytes]], how: How, seen_at: datetime, cut: Callable[[bytes], bytes] = bytes
+    ) -> LandResult:
         """Keep the new answers, all in one transaction. Landing an answer again changes nothing. Processes that land
-        answers of the same channel and topic wait for each other."""
+        answers of the same channel and topic wait for each other. cut: what is stored of an answer; the digest is that
+        of what was sent, so that another choice makes none look changed."""
         fresh: dict[tuple[str, bytes], tuple[Head, bytes]] = {}
         seen = 0
         for head, raw in items:
@@ -152,7 +155,8 @@ class Landing:
                 del fresh[key]
             subjects = self._load_subjects(connection, {key: head for key, (head, _) in fresh.items()}, seen_before)
             dictionary = self._dictionaries.newest(connection) if subjects else None
-            days = self._insert_fresh(connection, fresh, subjects, dictionary, how, seen_at)
+            kept = {key: (head, cut(raw)) for key, (head, raw) in fresh.items() if key in subjects}
+            days = self._insert_fresh(connection, kept, subjects, dictionary, how, seen_at)
         if days and dictionary is None:
             self._learn()
         forgotten = len(fresh) - len(subjects)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -243,3 +244,19 @@ def test_an_answer_landed_some_time_after_its_change_is_known_to_be_unchanged(la
     changes = [("1", NOON), ("2", NOON), ("3", NOON + timedelta(minutes=9)), ("nobody", NOON), ("\0", NOON)]
     assert landing.unchanged(changes) == {"1", "\ufffd"}  # 3 came within the same moments: it may have changed again
     assert landing.unchanged([]) == set()
+
+
+def test_what_is_cut_is_stored_nowhere_and_makes_no_answer_new(landing: Landing, warehouse: Warehouse) -> None:
+    """An answer is known by what was sent: those that were landed whole before stay as they are."""
+
+    def cut(raw: bytes) -> bytes:
+        return raw.replace(b"CANARY", b"")
+
+    before, later = answer("1", text="CANARY"), answer("2", text="CANARY")
+    assert landing.land([before], "poll", NOON).new == 1
+    assert landing.land([before, later], "poll", NOON + timedelta(minutes=1), cut).new == 1
+    assert landing.land([before, later], "poll", NOON + timedelta(minutes=2), cut).new == 0
+    whole, less = newest(landing)
+    assert whole.raw == before[1]
+    assert less.raw == cut(later[1])
+    assert less.digest == hashlib.sha256(later[1]).hexdigest()

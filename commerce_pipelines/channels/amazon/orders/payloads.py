@@ -17,7 +17,7 @@ from ....core.errors import RecordError
 from ....core.legible import decode_json, says
 from ..api.payloads import Pagination
 
-Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z_-]{0,63}$")]
+Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z_-]{0,63}\Z")]  # `$` would take a line end
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 Status = Literal[
@@ -31,7 +31,7 @@ class _Payload(msgspec.Struct, rename="camel", gc=False):
 
 class Money(_Payload):
     amount: str
-    currency_code: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+    currency_code: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}\Z")]
 
 
 class SalesChannel(_Payload):

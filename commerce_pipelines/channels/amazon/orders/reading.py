@@ -21,6 +21,7 @@ from ...capabilities import Head, Orders, OrderTotal, Page, Unchanged, Window
 from ...http.session import pages
 from ...totals import totals
 from ..api.api import Api, decode, describe, errors
+from ..personal import cut_order
 from . import payloads, translate
 
 ORDERS = "/orders/2026-01-01/orders"
@@ -107,6 +108,9 @@ class AmazonOrders(Orders):
 
     def head(self, raw: bytes) -> Head:
         return translate.head(raw)
+
+    def cut(self, raw: bytes) -> bytes:
+        return cut_order(raw)
 
     def subjects(self, raw: bytes) -> tuple[str, ...]:
         return translate.subjects(raw)

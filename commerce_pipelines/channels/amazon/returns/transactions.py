@@ -31,7 +31,7 @@ class _Payload(msgspec.Struct, rename="camel", gc=False):
 
 
 class Currency(_Payload):
-    currency_code: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+    currency_code: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}\Z")]
     currency_amount: Decimal
 
 

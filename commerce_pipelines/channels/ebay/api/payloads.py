@@ -15,9 +15,9 @@ import msgspec
 from ....core.errors import RecordError
 
 # Ids of orders before 2019 contain an exclamation mark (6498414015!260000000562911).
-Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z*!_-]{1,64}$")]
+Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z*!_-]{1,64}\Z")]  # `$` would take a line end
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+Currency = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}\Z")]
 
 
 class _Payload(msgspec.Struct, rename="camel", gc=False):

@@ -16,6 +16,7 @@ from ...capabilities import Head, Orders, OrderTotal, Page, Unchanged, Window
 from ...totals import totals
 from ..api import trading_payloads
 from ..api.account import Account
+from ..personal import cut_order
 from . import rest_payloads, translate
 from .rest_reading import FulfillmentOrders
 from .trading_reading import TradingOrders
@@ -53,6 +54,9 @@ class EbayOrders(Orders):
 
     def head(self, raw: bytes) -> Head:
         return translate.head(raw)
+
+    def cut(self, raw: bytes) -> bytes:
+        return cut_order(raw)
 
     def subjects(self, raw: bytes) -> tuple[str, ...]:
         return translate.subjects(raw)

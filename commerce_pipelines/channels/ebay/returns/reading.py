@@ -16,6 +16,7 @@ from ....core.errors import RecordError
 from ....core.topics import Topic
 from ....domain.returns.records import Refund
 from ...capabilities import AfterSale, Head, Page, Unchanged, Window
+from ..personal import cut_order
 from ..settings import Settings
 from . import payloads
 from .translate import translate
@@ -63,6 +64,10 @@ class EbayRefunds(AfterSale[Refund]):
 
     def head(self, raw: bytes) -> Head:
         return payloads.head(raw)
+
+    def cut(self, raw: bytes) -> bytes:
+        """A record holds no such field; an order that could not be taken apart does."""
+        return cut_order(raw)
 
     def translate(self, raw: bytes) -> Refund:
         return translate(payloads.read_record(raw), self._settings.name)
