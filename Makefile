@@ -5,7 +5,7 @@ BIN := .venv/bin
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_NO_PROGRESS := 1
 
-.PHONY: demo test bench lint clean install
+.PHONY: demo test bench lint audit sbom clean install
 
 install: .venv/installed
 
@@ -32,6 +32,12 @@ lint: install
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+audit: install  ## known weaknesses of the libraries in uv.lock, by OSV; fails where it cannot be asked
+	@COMMERCE_AUDIT=1 $(BIN)/pytest -q -p no:randomly commerce_pipelines_tests/test_dependencies.py
+
+sbom: install  ## the libraries in uv.lock as CycloneDX, with their hashes, into sbom.cdx.json
+	@$(BIN)/uv export --locked --no-dev --quiet --format cyclonedx1.5 --output-file sbom.cdx.json
 
 clean:
 	rm -rf .venv .commerce .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

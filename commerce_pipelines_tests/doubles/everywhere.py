@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import base64
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
+import yaml
 
-from commerce_pipelines.assets import inventory as inventory_assets
-from commerce_pipelines.assets import orders as orders_assets
+from commerce_pipelines.assets import fulfilment, inventory, invoicing, orders, privacy, returns
 from commerce_pipelines.assets.common import RANGE_END, RANGE_START
 from commerce_pipelines.channels.capabilities import Window
 from commerce_pipelines.core.errors import RecordError
 from commerce_pipelines.core.lanes import run_tags
+from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.definitions import build_defs
 from commerce_pipelines.resources.connections import Connections, open_connections, open_odoo
 from commerce_pipelines.sensors.failures import reason
@@ -43,6 +45,7 @@ SECRETS = {
     "DEMO_ODOO_PASSWORD": "canary-0doo-password", "COMMERCE_MASTER_KEY": MASTER,
 }  # fmt: skip
 PERSONAL = ("name", "email", "phone", "company", "vat_number", "ref", "street", "street2")
+WITH_RETRIES = (orders, inventory, fulfilment, returns, invoicing, privacy)
 STOCK = ("listings", "inventory_targets", "published_inventory")
 
 
@@ -66,6 +69,14 @@ class Lanes:
         """Listings read, quantities published; whether the run succeeds."""
         keys = [dg.AssetKey(["odoo", "stock_levels"]), *(dg.AssetKey([name, table]) for table in STOCK)]
         return self._execute(instance, keys, run_tags(name, "inventory"))
+
+    def run_flow(self, instance: dg.DagsterInstance, name: str, flow: str, tables: Sequence[str | dg.AssetKey]) -> bool:
+        """These tables of one flow; whether the run succeeds."""
+        keys = [table if isinstance(table, dg.AssetKey) else dg.AssetKey([name, table]) for table in tables]
+        today = datetime.now(self.connections.settings.channels[0].zone).date()
+        days = {RANGE_START: (today - timedelta(days=1)).isoformat(), RANGE_END: today.isoformat()}
+        of_days = flow in (Topic.ORDERS, Topic.RETURNS)
+        return self._execute(instance, keys, {**(days if of_days else {}), **run_tags(name, flow)})
 
     def _execute(self, instance: dg.DagsterInstance, keys: list[dg.AssetKey], tags: dict[str, str]) -> bool:
         result = self.job.execute_in_process(instance=instance, raise_on_error=False, asset_selection=keys, tags=tags)
@@ -103,22 +114,39 @@ class Lanes:
 
 @pytest.fixture
 def lanes(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Lanes]:
+    with open_lanes(warehouse, monkeypatch, tmp_path) as opened:
+        yield opened
+
+
+@contextmanager
+def open_lanes(
+    warehouse: Warehouse,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    secrets: Mapping[str, str] = SECRETS,
+    **of_channels: dict[str, Any],
+) -> Iterator[Lanes]:
+    """The demo's world with orders of a day. secrets: what stands in the environment. of_channels: more settings, by
+    the channel's name."""
     monkeypatch.setattr(sandbox, "DAYS", 1)
-    for module in (orders_assets, inventory_assets):
+    for module in WITH_RETRIES:
         monkeypatch.setattr(module, "RETRY", dg.RetryPolicy(max_retries=0))
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     database = demo_database(CATALOGUE)
     for row in database.rows["res.users"].values():
-        row["secret"] = SECRETS["DEMO_ODOO_PASSWORD"]
+        row["secret"] = secrets["DEMO_ODOO_PASSWORD"]
     with ExitStack() as stack:
         start = stack.enter_context
         server = start(OdooStandIn(database))
         world = sandbox.World(start(AmazonStandIn()), start(EbayStandIn()), start(ShopifyStandIn()), server)
-        environ = {**world.environment(tmp_path), **SECRETS, "COMMERCE_DATABASE_URL": warehouse.url}
+        environ = {**world.environment(tmp_path), **secrets, "COMMERCE_DATABASE_URL": warehouse.url}
         for name, value in environ.items():
             monkeypatch.setenv(name, value)
-        settings = settings_file.parse(world.settings())
+        text = yaml.safe_load(world.settings())
+        for channel in text["channels"]:
+            channel.update(of_channels.get(channel["name"], {}))
+        settings = settings_file.parse(yaml.safe_dump(text))
         odoo = lambda: open_odoo(settings, IMPATIENT)  # noqa: E731
         connections = open_connections(settings, odoo=odoo, instruments=IMPATIENT)
         yield Lanes(world, connections, tmp_path)
