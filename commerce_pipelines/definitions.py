@@ -14,6 +14,7 @@ from .assets import inventory as inventory_assets
 from .assets import invoicing as invoicing_assets
 from .assets import orders as orders_assets
 from .assets import privacy as privacy_assets
+from .assets import refunding as refunding_assets
 from .assets import returns as returns_assets
 from .assets.exceptions import exceptions_asset
 from .assets.looked_at import looked_at_checks
@@ -25,6 +26,7 @@ from .sensors import inventory as inventory_sensors
 from .sensors import invoicing as invoicing_sensors
 from .sensors import orders as orders_sensors
 from .sensors import privacy as privacy_sensors
+from .sensors import refunding as refunding_sensors
 from .sensors import returns as returns_sensors
 from .sensors.outcomes import alert_sensors
 from .settings import file as settings_file
@@ -80,6 +82,13 @@ LANES = (
         returns_sensors.sensors,
         returns_sensors.schedules,
         returns_assets.jobs,
+    ),
+    Lane(
+        "refunding",
+        lambda channel: channel.refunding.enabled,
+        refunding_assets.assets,
+        refunding_sensors.sensors,
+        refunding_sensors.schedules,
     ),
     Lane("privacy", lambda _: True, privacy_assets.assets, privacy_sensors.sensors, privacy_sensors.schedules),
 )

@@ -17,6 +17,7 @@ HEADINGS = (
         "The order is not in Odoo",
         "The channel is not told of a parcel",
         "A refund or a return is not in Odoo",
+        "A credit note is not paid back",
         "An order is not invoiced, or its payment is not registered",
     ),
     ("The order is in Odoo, and a person should look",),

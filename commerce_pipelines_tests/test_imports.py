@@ -20,8 +20,8 @@ PARTS_OF = {"sales": Topic.ORDERS, "vat": Topic.ORDERS, "catalogue": Topic.CONTE
 # Units that are not in Odoo yet; what was sold; what was ordered and is shipped.
 MAY_KNOW = {
     (topic, Topic.ORDERS)
-    for topic in (Topic.INVENTORY, Topic.RETURNS, Topic.FULFILMENT, Topic.INVOICING, Topic.PRIVACY)
-}
+    for topic in (*(Topic.INVENTORY, Topic.RETURNS, Topic.REFUNDING, Topic.FULFILMENT, Topic.INVOICING, Topic.PRIVACY),)
+} | {(Topic.REFUNDING, Topic.RETURNS)}  # what the channel reports as paid back, and an order's books
 
 
 @pytest.fixture(scope="module")

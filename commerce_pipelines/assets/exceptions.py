@@ -70,6 +70,7 @@ def exceptions_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinitio
                 "orders that wait": topics[Topic.ORDERS],
                 "returns and refunds that wait": topics[Topic.RETURNS] + topics[Topic.REFUNDS],
                 "invoices and payments that wait": topics[Topic.INVOICING],
+                "credit notes that wait to be paid back": topics[Topic.REFUNDING],
                 "listings that cannot be read": topics[Topic.INVENTORY],
                 "notes on loaded orders": sum(notes.values()),
                 "made due": due,

@@ -18,6 +18,7 @@ from ..domain.fulfilment.shipments import SentShipment
 from ..domain.inventory.listings import Listing, Push, PushOutcome
 from ..domain.orders.order import Order, OrderStatus
 from ..domain.outbox.effects import Outcome
+from ..domain.refunding.buyer_refunds import SentRefund
 from ..domain.returns.records import Refund, Return
 
 R = TypeVar("R", covariant=True)
@@ -191,6 +192,22 @@ class Shipments(Protocol):
         return ()
 
 
+class BuyerRefunds(Protocol):
+    """Paying buyers back. None of the calls may happen twice: money leaves."""
+
+    def send(self, refunds: Sequence[SentRefund]) -> Iterator[Outcome]:
+        """Pay these back; one outcome for each, as soon as it is known. `unknown` where the answer was lost, `pending`
+        where the channel is at work on it. Reads the order before, and refuses (`other_refund`) where it shows a refund
+        that nobody has accounted for, and (`exceeds_payment`) what is more than was paid and not paid back. `reference`
+        of an outcome is the id that the refund has as a record of `refunds`. Raises only what stops every refund."""
+        ...
+
+    def look(self, refunds: Sequence[SentRefund]) -> Iterator[Outcome]:
+        """What the channel already has of them: `accepted` where it certainly shows them, `absent` where it certainly
+        does not, `unknown` where it cannot tell."""
+        ...
+
+
 class Channel(Protocol):
     """One account of one marketplace. Each capability is an attribute; a capability that the marketplace lacks is None.
 
@@ -207,6 +224,7 @@ class Channel(Protocol):
     returns: AfterSale[Return] | None = None
     refunds: AfterSale[Refund] | None = None
     shipments: Shipments | None = None
+    buyer_refunds: BuyerRefunds | None = None
     # No flow uses these yet; the first flow that does defines their protocol.
     content: None = None
     notices: None = None

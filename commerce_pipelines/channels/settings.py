@@ -20,6 +20,7 @@ from ..domain.fulfilment.rules import FulfilmentRules
 from ..domain.inventory.listings import InventoryRules
 from ..domain.invoicing.rules import InvoicingRules
 from ..domain.privacy.residency import Destination
+from ..domain.refunding.rules import RefundingRules
 from ..domain.returns.rules import ReturnRules
 from ..domain.sales.rules import SaleRules
 from ..domain.vat.decision import VatPolicy
@@ -45,6 +46,7 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
     inventory: InventoryRules = InventoryRules()
     fulfilment: FulfilmentRules = FulfilmentRules()
     returns: ReturnRules = ReturnRules()
+    refunding: RefundingRules = RefundingRules()
     invoicing: InvoicingRules = InvoicingRules()
     # For a channel whose company has another tax position than the section `vat` describes.
     vat: VatPolicy | None = None
@@ -59,6 +61,8 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
         mistakes += [f"channels[{self.name}].returns.{key} {problem}" for key, problem in self.returns.problems()]
         invoicing = self.invoicing.problems(self.history_before)
         mistakes += [f"channels[{self.name}].invoicing.{key} {problem}" for key, problem in invoicing]
+        refunding = self.refunding.problems(self.returns.enabled)
+        mistakes += [f"channels[{self.name}].refunding.{key} {problem}" for key, problem in refunding]
         if mistakes:
             raise SettingsError("\n".join(mistakes))
 

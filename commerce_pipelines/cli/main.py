@@ -31,6 +31,7 @@ from .inventory import inventory
 from .orders import exceptions, plan, trace
 from .privacy import erase, export
 from .pull import pull
+from .refunds_out import refunds
 from .report import report
 from .rotate import rotate_key
 from .shipments import shipments
@@ -82,7 +83,8 @@ def main(context: click.Context, verbose: bool, quiet: bool) -> None:
 
 
 for _command in (
-    access, backfill, pull, channels, plan, trace, exceptions, inventory, report, shipments, erase, export, rotate_key,
+    access, backfill, pull, channels, plan, trace, exceptions, inventory, report, shipments, refunds, erase, export,
+    rotate_key,
 ):  # fmt: skip
     main.add_command(_command)
 

@@ -198,3 +198,5 @@ def replay(channel: str, order_ids: tuple[str, ...], reason: str) -> None:
         say(f"{due.returns} returns and refunds are due; the sensor {channel}_new_returns requests their run.")
     if due.invoices:
         say(f"{due.invoices} orders to invoice are due; the schedule {channel}_invoicing requests their run.")
+    if due.paid_back:
+        say(f"{due.paid_back} orders to pay back are due; the schedule {channel}_refunding requests their run.")

@@ -353,18 +353,19 @@ TRIED: dict[str, Any] = {
     **dict.fromkeys(
         (f"fulfilment.{key}" for key in ("missing_tracking", "deadline_hours", "hold_above", "poll_seconds")), BY_FILE
     ),
-    "fulfilment.notify": "none: both values work",
+    **dict.fromkeys(("fulfilment.notify", "refunding.notify"), "none: both values work"),
     "fulfilment.take_over": "odoo/readiness.py verify_rights: the rights that it needs",
-    "fulfilment.dry_run": "none: while it is true no channel is told anything, and each run says so",
+    **dict.fromkeys(("fulfilment.dry_run", "refunding.dry_run"), "none: each run says that nobody is told anything"),
     "returns": BY_FILE,
     "returns.enabled": returns_offered,
     **dict.fromkeys(("returns.poll_seconds", "returns.credit_notes", "returns.receipts"), BY_FILE),
     "returns.scrap": BY_FILE,
     **dict.fromkeys(("returns.refund_journal", "returns.quarantine"), return_names),
-    **dict.fromkeys(
-        ("invoicing", "invoicing.trigger", "invoicing.since", "invoicing.invoices", "invoicing.overdue_days"), BY_FILE
-    ),
+    **dict.fromkeys((f"{section}.overdue_days" for section in ("invoicing", "refunding")), BY_FILE),
+    **dict.fromkeys(("invoicing", "invoicing.trigger", "invoicing.since", "invoicing.invoices"), BY_FILE),
     "invoicing.journals": payment_journals,
+    "refunding.enabled": granted,
+    **dict.fromkeys(("refunding", *(f"refunding.{key}" for key in ("since", "hold_above", "hold_amount"))), BY_FILE),
     "inventory.enabled": granted,
     "inventory.locations": stock_places,
     **dict.fromkeys(
@@ -389,8 +390,7 @@ TRIED: dict[str, Any] = {
     "secret_rotated_on": BY_DATES,
     # eBay
     "marketplace": BY_FILE,
-    "orders_api": granted,
-    "scopes": granted,
+    **dict.fromkeys(("orders_api", "scopes", "signature", "signature.private_key", "signature.jwe"), granted),
     "refresh_token_issued_on": BY_DATES,
     **dict.fromkeys(("trading_calls_per_day", "inventory_skus_per_call"), BY_FILE),
     # Shopify

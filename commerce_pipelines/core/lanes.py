@@ -31,6 +31,7 @@ FLOW_OF = {
     **dict.fromkeys(("shipments", "shipment_confirmations"), str(Topic.FULFILMENT)),
     "retention": str(Topic.PRIVACY),
     "invoices": str(Topic.INVOICING),
+    "issued_refunds": str(Topic.REFUNDING),
     "exceptions": EXCEPTIONS,
 }
 

@@ -72,6 +72,9 @@ _CODES = {
         # refunds and returns
         "negative_refund", "unknown_refund_line", "credited_already", "exceeds_invoice", "exchange_in_doubt",
         "unknown_return_line", "no_quarantine", "lot_needed",
+        # refunds out
+        "unmapped_credit_line", "credit_of_several_orders", "credit_changed", "exceeds_payment", "refund_unsettled",
+        "refund_refused", "refund_failed", "refund_in_doubt",
         # invoices and payments
         "sale_differs", "invoice_differs", "unmapped_payment_method",
         # what we stored

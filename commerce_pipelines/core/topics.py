@@ -14,6 +14,7 @@ class Topic(StrEnum):
     FULFILMENT = "fulfilment"
     RETURNS = "returns"
     REFUNDS = "refunds"  # records of the flow `returns`: money, where `returns` are goods
+    REFUNDING = "refunding"  # money that goes back because a person credited it in Odoo
     INVOICING = "invoicing"
     CONTENT = "content"
     INBOUND = "inbound"

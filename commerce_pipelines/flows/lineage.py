@@ -1,7 +1,8 @@
 """An order with all that followed it: its whole story, and another try of whatever waits.
 
 What belongs here: putting together what the topics know of one record. What does not: what each topic knows
-(orders/trace.py, fulfilment/trace.py, invoicing/trace.py, returns/trace.py), showing it (cli/orders.py).
+(orders/trace.py, fulfilment/trace.py, invoicing/trace.py, returns/trace.py, refunding/trace.py), showing it
+(cli/orders.py).
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from .invoicing import trace as invoicing_trace
 from .orders import heal as orders_heal
 from .orders import trace as orders_trace
 from .orders.trace import Event
+from .refunding import issue as refunding_issue
+from .refunding import trace as refunding_trace
 from .returns import heal as returns_heal
 from .returns import trace as returns_trace
 
@@ -27,6 +30,7 @@ class Due(NamedTuple):
     orders: int
     returns: int
     invoices: int
+    paid_back: int
 
 
 def trace(connections: Connections, name: str, record_id: str, *, personal: bool = False) -> list[Event]:
@@ -36,6 +40,7 @@ def trace(connections: Connections, name: str, record_id: str, *, personal: bool
     events = returns_trace.trace(connections, name, order_id, personal=personal)
     events += fulfilment_trace.trace(connections, name, order_id, personal=personal)
     events += invoicing_trace.trace(connections, name, order_id, personal=personal)
+    events += refunding_trace.trace(connections, name, order_id, personal=personal)
     try:
         events += orders_trace.trace(connections, name, order_id, personal=personal)
     except PermanentError:
@@ -51,4 +56,5 @@ def replay(connections: Connections, name: str, *, code: str = "", record_ids: I
         orders_heal.replay(connections, name, code=code, order_ids=wanted),
         returns_heal.replay(connections, name, code=code, record_ids=wanted),
         invoicing_bill.replay(connections, name, code=code, record_ids=wanted),
+        refunding_issue.replay(connections, name, code=code, record_ids=wanted),
     )

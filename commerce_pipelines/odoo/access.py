@@ -31,7 +31,8 @@ _INHERITED_XIDS = (("sales_team", "group_sale_salesman_all_leads"), ("account", 
 # Odoo lets nobody else post an invoice or a credit note, register a payment, or receive goods.
 _INVOICING = ("Accounting / Invoicing", ("account", "group_account_invoice"))
 _INVENTORY = ("Inventory / User", ("stock", "group_stock_user"))
-FLOW_GROUPS = {"returns": (_INVOICING, _INVENTORY), "invoicing": (_INVOICING,), "take_over": (_INVENTORY,)}
+FLOW_GROUPS = {"returns": (_INVOICING, _INVENTORY), "invoicing": (_INVOICING,), "take_over": (_INVENTORY,),
+               "refunding": ()}  # fmt: skip
 _ROLE_XID = ("base", "group_user")
 _FLOW_XIDS = (_INVOICING[1], _INVENTORY[1])
 KEY_DAYS = 365  # Odoo lets keys of other users than administrators expire, after 90 days unless their group says more
@@ -44,7 +45,8 @@ class Right(NamedTuple):
 
     operations: letters of OPERATIONS. need: '' for what no order can do without, else what the settings have to ask
     for: create_missing, tags, activities (odoo.flags), hold (on_payment_lost, risky), shipments (fulfilment.enabled),
-    returns (returns.enabled), take_over (fulfilment.take_over), invoicing (invoicing.trigger, invoicing.journals).
+    returns (returns.enabled), take_over (fulfilment.take_over), invoicing (invoicing.trigger, invoicing.journals),
+    refunding (refunding.enabled).
     """
 
     model: str
@@ -90,6 +92,7 @@ GIVEN = (
     Right("mail.activity", "rcu", "flags as activities", "activities"),
     Right("account.move", "rwc", "credit notes", "returns"),
     Right("account.move", "rwc", "invoices", "invoicing"),
+    Right("account.move", "r", "credit notes that people make", "refunding"),
     Right("account.payment", "rwcu", "what the channel took for them", "invoicing"),
     Right("account.journal", "r", "the journals that payments are booked in", "invoicing"),
     Right("stock.picking", "rwc", "transfers of what comes back", "returns"),

@@ -43,7 +43,7 @@ _OFFERS = {
 
 def verify_rights(client: OdooClient, flows: Collection[str] = ()) -> list[str]:
     """What the user may not do, and modules that are not installed, a sentence each. flows: `shipments`, `returns`,
-    `take_over`, `invoicing`, where a channel's settings switch them on."""
+    `take_over`, `invoicing`, `refunding`, where a channel's settings switch them on."""
     missing = [f"The module {name} is not installed in Odoo." for name in _find_missing_modules(client)]
     if missing:
         return missing

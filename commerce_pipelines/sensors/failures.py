@@ -17,6 +17,7 @@ FLOWS = {
     "fulfilment": "shipments",
     "invoicing": "invoices and payments",
     "returns": "returns and refunds",
+    "refunding": "refunds out",
     "privacy": "personal data",
     "exceptions": "the view of what waits",
 }
@@ -32,6 +33,7 @@ STEPS = {
     "shipments": ("fulfilment", "reading Odoo's deliveries"),
     "shipment_confirmations": ("fulfilment", "confirming shipments"),
     "invoices": ("invoicing", "invoicing orders and registering payments"),
+    "issued_refunds": ("refunding", "paying credit notes back"),
     "exceptions": ("exceptions", "showing what waits"),
     "raw_returns": ("returns", "fetching returns and refunds"),
     "staged_returns": ("returns", "reading returns and refunds"),

@@ -47,6 +47,7 @@ def test_a_marketplace_offers_what_its_topics_say_and_nothing_else(channel: Chan
     topics = set(import_module(f"commerce_pipelines.channels.{channel.kind}").TOPICS)
     both = channel.listings is not None and channel.quantities is not None
     outward = [*([Topic.INVENTORY] if both else []), *([Topic.FULFILMENT] if channel.shipments is not None else [])]
+    outward += [Topic.REFUNDING] if channel.buyer_refunds is not None else []
     assert topics - {Topic.RETURNS} == {Topic.ORDERS, *outward}
     assert Topic.RETURNS not in topics or channel.refunds is not None
     for source, topic in ((channel.returns, Topic.RETURNS), (channel.refunds, Topic.REFUNDS)):

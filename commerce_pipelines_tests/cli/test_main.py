@@ -220,6 +220,7 @@ MISTAKES = {
     "inventory release shop_de": "inventory.enabled is not true",
     "shipments plan shop_uk": "configured: shop_de",
     "shipments release shop_de": "fulfilment.enabled is not true",
+    "refunds plan shop_de": "refunding.enabled is not true",
     "trace shop_de 4711": "'4711'",
 }
 

@@ -177,7 +177,8 @@ def test_scopes_that_the_settings_of_ebay_need() -> None:
     def lacks(**changes: Any) -> list[str]:
         values = {"orders_api": "fulfillment", "scopes": (TRADING_SCOPE,), "name": "ebay_de", **changes}
         switches = {
-            key: SimpleNamespace(enabled=values.pop(key, False)) for key in ("inventory", "fulfilment", "returns")
+            key: SimpleNamespace(enabled=values.pop(key, False))
+            for key in ("inventory", "fulfilment", "returns", "refunding")
         }
         return EbayAccount(SimpleNamespace(settings=SimpleNamespace(**switches, **values))).lacks()  # type: ignore[arg-type]
 

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from ..catalogue import CATALOGUE
 from ..server import Call, Reply, StandIn
-from . import inventory, rest, selling, trading
+from . import inventory, issuing, rest, selling, trading
 from .demo import demo_orders
 from .listings import Offered, Refused, seed
 from .making import written
@@ -39,7 +39,7 @@ class EbayStandIn(StandIn):
     def __init__(self, port: int = 0, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__(port, now)
         self.orders: dict[str, dict[str, Any]] = {}
-        self.parcels = Parcels(self.orders)
+        self.parcels, self.issuing = Parcels(self.orders), issuing.Issuing(self.orders)
         self.listings: list[Offered] = seed(CATALOGUE)
         self.revoked = False
         self.refused: dict[str, Refused] = {}
@@ -96,6 +96,11 @@ class EbayStandIn(StandIn):
         if call.path.startswith(f"{rest.PATH}/") and call.path.endswith(PART):
             order_id = unquote(call.path.removeprefix(f"{rest.PATH}/").removesuffix(PART))
             return self.parcels.answer(order_id, call, self.url, self.now().astimezone(UTC))
+        if call.method == "POST" and call.path.endswith(issuing.PART):
+            order_id = unquote(call.path.removeprefix(f"{rest.PATH}/").removesuffix(issuing.PART))
+            reply = self.issuing.issue(order_id, call, self.now().astimezone(UTC))
+            self.orders[order_id]["lastModifiedDate"] = written(self.now().astimezone(UTC))
+            return reply
         if call.method == "GET" and call.path.startswith(f"{rest.PATH}/"):
             return rest.get_order(self.orders, unquote(call.path.removeprefix(f"{rest.PATH}/")), call)
         if call.path.startswith(inventory.PATH):

@@ -174,8 +174,9 @@ def make_order(
         "billingAddress": None,
         "shippingAddress": None,
         "transactions": [
-            {"kind": "SALE", "status": "SUCCESS", "gateway": gateway, "amountSet": bag(amount)}
-            for gateway, amount in gateways
+            {"id": f"gid://shopify/OrderTransaction/{number * 10 + place}", "parentTransaction": None,
+             "kind": "SALE", "status": "SUCCESS", "gateway": gateway, "amountSet": bag(amount)}
+            for place, (gateway, amount) in enumerate(gateways)
         ] if paid and shop.total else [],
         "shippingLines": shipping_lines,
         "lineItems": items,
@@ -208,7 +209,8 @@ def _build_removal(lines: list[Line], items: list[Data], bag: Any) -> Data:
             })  # fmt: skip
     nothing: Data = {name: [] for name in ("refundShippingLines", "orderAdjustments", "duties", "transactions")}
     return {
-        "__typename": "Refund", "totalRefundedSet": bag(0), "refundLineItems": rows, "return": None, **nothing
+        "__typename": "Refund", "totalRefundedSet": bag(0), "refundLineItems": rows, "return": None, "note": None,
+        **nothing,
     }  # fmt: skip
 
 

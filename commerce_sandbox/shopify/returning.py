@@ -41,9 +41,8 @@ def make_refund(
 ) -> Data:
     """A refund of these units, of the shipping, and of `adjustment` cents beyond (negative: the seller keeps them).
 
-    Its one transaction has the given status. An adjustment has the opposite sign of what it pays back, as Shopify
-    states it. The order's own figures follow from `settle`. instead: SKU and units that the buyer gets for it; of what
-    comes back so many cents are set off against them.
+    status: of its one transaction. Shopify states an adjustment with the opposite sign of what it pays back. instead:
+    SKU and units that the buyer gets for it; of what comes back so many cents are set off against them.
     """
     rows = [_build_row(order, units, number * 100 + place) for place, units in enumerate(back or [])]
     shipped = [_build_shipping(order, line, number) for line in order["shippingLines"][:1]] if shipping else []
@@ -68,6 +67,7 @@ def make_refund(
         "id": f"gid://shopify/Refund/{number}",
         "createdAt": created,
         "return": _build_return(return_id, instead),
+        "note": None,
         "totalRefundedSet": paid if status == "SUCCESS" else none,
         "refundLineItems": rows,
         "refundShippingLines": shipped,

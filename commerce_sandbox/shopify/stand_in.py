@@ -15,6 +15,7 @@ from ..server import Call, Reply, StandIn
 from .bulk import Bulk
 from .execution import Data, Execution, Refused, actual_cost
 from .fulfilment import Fulfilments
+from .refund_create import PayingBack
 from .shop import Orders
 from .stock import Stock
 
@@ -23,7 +24,7 @@ MOST_POINTS = 1_000
 STATIC_TOKEN = "shpat_sandbox"
 TOKEN_LIFE = timedelta(seconds=86_399)
 SCOPES = frozenset(
-    ("read_orders", "read_all_orders", "read_customers",
+    ("read_orders", "write_orders", "read_all_orders", "read_customers",
      "read_products", "read_inventory", "write_inventory", "read_locations",
      "read_merchant_managed_fulfillment_orders", "write_merchant_managed_fulfillment_orders")
 )  # fmt: skip
@@ -35,6 +36,7 @@ NEEDED = {
     "inventoryItem": "read_inventory",
     "inventorySetQuantities": "write_inventory",
     "fulfillmentCreate": "write_merchant_managed_fulfillment_orders",
+    "refundCreate": "write_orders",
     "fulfillmentTrackingInfoUpdate": "write_merchant_managed_fulfillment_orders",
 }
 _REFUSED_TOKEN = {"errors": "[API] Invalid API key or access token (unrecognized login or wrong password)"}
@@ -59,7 +61,7 @@ class ShopifyStandIn(StandIn):
     ) -> None:
         super().__init__(port, now)
         self.shop, self.orders, self.stock, self.bulk = shop, Orders(), Stock(), Bulk()
-        self.fulfilments = Fulfilments(self.orders)
+        self.fulfilments, self.paying_back = Fulfilments(self.orders), PayingBack(self.orders)
         self.points, self.restore = points, restore
         self.scopes, self.served, self.deprecated = SCOPES, VERSION, ""
         self.valid_for = {static_token: datetime.max.replace(tzinfo=UTC)}  # token -> when it expires
@@ -164,6 +166,9 @@ class ShopifyStandIn(StandIn):
         return {
             "inventorySetQuantities": set_quantities,
             "bulkOperationRunQuery": run_bulk,
+            "refundCreate": lambda arguments: self.paying_back.create(
+                arguments["input"], execution.idempotency_key(), now
+            ),
             "fulfillmentCreate": lambda arguments: self.fulfilments.create(arguments["fulfillment"], now),
             "fulfillmentTrackingInfoUpdate": lambda arguments: self.fulfilments.set_tracking(arguments, now),
         }

@@ -53,6 +53,8 @@ class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         where = f"channels[{self.name}]"
+        if self.refunding.enabled:
+            raise SettingsError(f"{where}.refunding.enabled: Amazon pays nobody back for us yet; write false.")
         if len(self.marketplaces) > 50:
             raise SettingsError(f"{where}.marketplaces: Amazon takes at most 50; leave the key out to ask for all.")
         for place in self.marketplaces:

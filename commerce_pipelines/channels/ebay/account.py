@@ -14,7 +14,7 @@ from ..capabilities import Account, AccountId
 from ..http.session import Repeat
 from .api import account as api
 from .api import trading_payloads
-from .settings import FULFILLMENT_SCOPE, INVENTORY_SCOPE, TRADING_SCOPE
+from .settings import FINANCES_SCOPE, FULFILLMENT_SCOPE, INVENTORY_SCOPE, TRADING_SCOPE
 
 
 class SellerOrder(msgspec.Struct, rename="camel"):
@@ -40,15 +40,20 @@ class EbayAccount(Account):
         return self._settings.warnings(today)
 
     def lacks(self) -> list[str]:
-        """Scopes that the settings need and do not name: a token never has more scopes than it was requested with."""
+        """Scopes that the settings need and do not name: a token never has more scopes than it was requested with; and
+        what is wrong with the key of the digital signature."""
         settings = self._settings
         wanted = [TRADING_SCOPE if settings.orders_api == "trading" else FULFILLMENT_SCOPE]
         wanted += [TRADING_SCOPE, INVENTORY_SCOPE] if settings.inventory.enabled else []
         wanted += [FULFILLMENT_SCOPE, TRADING_SCOPE] if settings.fulfilment.enabled else []
         wanted += [FULFILLMENT_SCOPE] if settings.returns.enabled else []
+        wanted += [FULFILLMENT_SCOPE, FINANCES_SCOPE] if settings.refunding.enabled else []
         missing = [scope for scope in dict.fromkeys(wanted) if scope not in settings.scopes]
         where = f"channels[{settings.name}].scopes"
-        return [f"{where} lacks {', '.join(missing)}: add it, and have the seller consent to it."] if missing else []
+        lacks = [f"{where} lacks {', '.join(missing)}: add it, and have the seller consent to it."] if missing else []
+        signer = self._account.signer if settings.refunding.enabled else None
+        problem = signer.find_problem() if signer else ""
+        return [*lacks, *([problem] if problem else [])]
 
     def _probe_rest(self) -> AccountId:
         """The seller, from the newest order. Without an order the Trading API names the seller, if the token may call

@@ -15,6 +15,7 @@ from .inventory.listings import EbayListings
 from .inventory.quantities import EbayQuantities
 from .orders.reading import EbayOrders
 from .orders.rest_reading import FulfillmentOrders
+from .refunding.buyer_refunds import EbayBuyerRefunds
 from .returns.reading import EbayRefunds
 from .settings import Settings
 
@@ -27,6 +28,7 @@ class EbayChannel(Channel):
     quantities: EbayQuantities
     shipments: EbayShipments
     refunds: EbayRefunds | None
+    buyer_refunds: EbayBuyerRefunds | None
 
     def __init__(
         self,
@@ -45,3 +47,4 @@ class EbayChannel(Channel):
         # The Trading API names the lines of an order differently, and states no refund of a line.
         lists = FulfillmentOrders(account, instruments.now) if settings.orders_api == "fulfillment" else None
         self.refunds = EbayRefunds(lists, settings, instruments.now) if lists else None
+        self.buyer_refunds = EbayBuyerRefunds(account) if lists else None

@@ -11,6 +11,7 @@ from typing import Literal
 
 from ...core.errors import SettingsError
 from ...domain.privacy.residency import Data, Destination
+from ...domain.vat.territories import MEMBERS
 from ..settings import WARNING_DAYS, ChannelSettings, Secret, Section
 from .marketplaces import BY_ID, Marketplace
 
@@ -21,6 +22,7 @@ TOKEN_ENDPOINT = f"{ENDPOINT}/identity/v1/oauth2/token"
 # A refresh token is valid for 47,304,000 seconds (18 months); only its owner can consent to a new one.
 REFRESH_TOKEN_DAYS = 547
 TRADING_SCOPE = "https://api.ebay.com/oauth/api_scope"
+FINANCES_SCOPE = f"{TRADING_SCOPE}/sell.finances"  # needed to pay back, and by nothing else
 FULFILLMENT_SCOPE, INVENTORY_SCOPE = f"{TRADING_SCOPE}/sell.fulfillment", f"{TRADING_SCOPE}/sell.inventory"
 # A token never has more scopes than its owner consented to.
 SCOPES = (
@@ -28,6 +30,14 @@ SCOPES = (
     FULFILLMENT_SCOPE,
     INVENTORY_SCOPE,
 )
+SIGNING = MEMBERS | {"GB"}  # countries whose sellers sign
+
+
+class SigningKey(Section, kw_only=True, frozen=True):
+    """A key of eBay's Key Management API. private_key: PEM, or its base64 alone as the API shows it. jwe: as shown."""
+
+    private_key: Secret
+    jwe: Secret
 
 
 class Credentials(Section, kw_only=True, frozen=True):
@@ -43,7 +53,8 @@ class Settings(ChannelSettings, tag="ebay", kw_only=True, frozen=True):
 
     marketplace: the account's home: the site of Trading calls, and the default for what orders do not state.
     orders_api: `fulfillment` (REST) or `trading` (XML, GetOrders). Set it once per channel: the two APIs name the lines
-    of an order differently, so after a change every order would look edited. trading_calls_per_day: the account's quota
+    of an order differently, so after a change every order would look edited. signature: the key by which calls are
+    signed that move the money of EU and UK sellers. trading_calls_per_day: the account's quota
     of the Trading API, 5,000 until eBay's Application Growth Check. inventory_skus_per_call: "Up to 25 inventory item
     records may be updated with one bulkUpdatePriceQuantity call" say eBay's guide and the schema; the operation's own
     description says one. SKUs that a call with several does not take are sent again one by one, so that 25 does no
@@ -54,6 +65,7 @@ class Settings(ChannelSettings, tag="ebay", kw_only=True, frozen=True):
     marketplace: str = "EBAY_DE"
     orders_api: Literal["fulfillment", "trading"] = "fulfillment"
     scopes: tuple[str, ...] = SCOPES
+    signature: SigningKey | None = None
     refresh_token_issued_on: date | None = None  # when the seller last consented
     trading_calls_per_day: int = 5_000
     inventory_skus_per_call: int = 25
@@ -71,6 +83,13 @@ class Settings(ChannelSettings, tag="ebay", kw_only=True, frozen=True):
             raise SettingsError(f"{where}.trading_calls_per_day must be at least 1000; eBay grants 5000 to everybody.")
         if not 1 <= self.inventory_skus_per_call <= 25:
             raise SettingsError(f"{where}.inventory_skus_per_call must be from 1 to 25.")
+        if self.refunding.enabled and self.orders_api != "fulfillment":
+            raise SettingsError(f"{where}.refunding.enabled needs orders_api: fulfillment, which states refunds.")
+        if self.refunding.enabled and self.signature is None and self.home.country in SIGNING:
+            raise SettingsError(
+                f"{where}.signature is missing: eBay pays back for sellers of the EU and the UK only by signed calls; "
+                "name the key that its Key Management API made."
+            )
         if not self.scopes:
             raise SettingsError(f"{where}.scopes must name an OAuth scope; leave the key out for the usual ones.")
 

@@ -27,6 +27,7 @@ WITHOUT_FOR_STOCK = dict.fromkeys(
 
 WITHOUT_FOR_PARCELS = {"write_merchant_managed_fulfillment_orders": "no parcel can be confirmed"}
 WITHOUT_FOR_RETURNS = {"read_returns": "no return can be read"}
+WITHOUT_FOR_REFUNDS = {"write_orders": "nothing can be paid back"}
 
 
 class Installation(msgspec.Struct, frozen=True):
@@ -84,8 +85,8 @@ class ShopifyAccount(Account):
         return [*self._settings.warnings(today), *self._graphql.warnings]
 
     def lacks(self) -> list[str]:
-        """Scopes without which orders of customers or returns cannot be read, stock not published or parcels not
-        confirmed."""
+        """Scopes without which orders of customers or returns cannot be read, stock not published, parcels not
+        confirmed or buyers not paid back."""
         self.probe()
         needed = self._list_needed()
         if not (missing := [scope for scope in ("read_customers", *needed) if scope not in self.scopes]):
@@ -95,6 +96,7 @@ class ShopifyAccount(Account):
         kinds = ["orders and stock" if stock else "orders of customers" if "read_customers" in missing else ""]
         kinds.append("parcels" if parcels else "")
         kinds.append("returns" if any(scope in WITHOUT_FOR_RETURNS for scope in missing) else "")
+        kinds.append("paying back" if any(scope in WITHOUT_FOR_REFUNDS for scope in missing) else "")
         why = f", for {' and '.join(filter(None, kinds))}"
         return [f"the app lacks {', '.join(missing)}{why}: grant it in the Dev Dashboard and install it again."]
 
@@ -102,4 +104,5 @@ class ShopifyAccount(Account):
         """Scopes that the settings need besides those of every shop, and what is missing without them."""
         stock = WITHOUT_FOR_STOCK if self._settings.inventory.enabled else {}
         parcels = WITHOUT_FOR_PARCELS if self._settings.fulfilment.enabled else {}
-        return stock | parcels | (WITHOUT_FOR_RETURNS if self._settings.returns.enabled else {})
+        returns = WITHOUT_FOR_RETURNS if self._settings.returns.enabled else {}
+        return stock | parcels | returns | (WITHOUT_FOR_REFUNDS if self._settings.refunding.enabled else {})

@@ -13,6 +13,7 @@ from .api.shop_access import connect
 from .fulfilment.shipments import ShopifyShipments
 from .inventory.quantities import ShopifyInventory
 from .orders.reading import ShopifyOrders
+from .refunding.buyer_refunds import ShopifyBuyerRefunds
 from .returns.reading import ShopifyRefunds, ShopifyReturns
 from .settings import Settings
 
@@ -26,6 +27,7 @@ class ShopifyChannel(Channel):
     returns: ShopifyReturns
     refunds: ShopifyRefunds
     shipments: ShopifyShipments
+    buyer_refunds: ShopifyBuyerRefunds
 
     def __init__(
         self,
@@ -42,3 +44,4 @@ class ShopifyChannel(Channel):
         self.returns = ShopifyReturns(graphql, settings, self.account, instruments.now)
         self.refunds = ShopifyRefunds(graphql, settings, self.account, instruments.now)
         self.shipments = ShopifyShipments(graphql, settings.fulfilment.notify)
+        self.buyer_refunds = ShopifyBuyerRefunds(graphql, settings.refunding.notify)

@@ -18,7 +18,7 @@ still on their way get a line each, so that each can be linked when it arrives.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -91,10 +91,12 @@ class NotDue(msgspec.Struct, frozen=True):
 Plan = CreditNote | Standing | NotDue | RecordError
 
 
-def plan_credit_notes(books: SaleBooks, refunds: Sequence[Refund], packs: Packs, zone: ZoneInfo) -> dict[str, Plan]:
-    """What each refund of one order becomes, by refund id. refunds: all that the order has."""
+def plan_credit_notes(
+    books: SaleBooks, refunds: Sequence[Refund], packs: Packs, zone: ZoneInfo, issued: Mapping[str, int] | None = None
+) -> dict[str, Plan]:
+    """What each refund of one order becomes, by refund id. refunds: all that the order has. issued: as in `Books`."""
     plans: dict[str, Plan] = {}
-    planner = _Planner(books, packs, zone)
+    planner = _Planner(books, packs, zone, issued or {})
     for refund in sorted(refunds, key=lambda refund: (refund.created_at, refund.refund_id)):
         try:
             plans[refund.refund_id] = planner.plan(refund)
@@ -106,10 +108,13 @@ def plan_credit_notes(books: SaleBooks, refunds: Sequence[Refund], packs: Packs,
 class _Planner:
     """Plans the refunds of one order one after the other; what one takes is no longer there for the next."""
 
-    def __init__(self, books: SaleBooks, packs: Packs, zone: ZoneInfo) -> None:
+    def __init__(self, books: SaleBooks, packs: Packs, zone: ZoneInfo, issued: Mapping[str, int]) -> None:
         self._books, self._packs, self._zone = books, packs, zone
         self._by_xid = {move.xid: move for move in books.moves if move.xid}
-        self._free = [move for move in books.credits if not move.xid]  # of others, standing for no refund so far
+        by_id = {move.move_id: move for move in books.credits if not move.xid}
+        self._issued = {refund_id: by_id[move_id] for refund_id, move_id in issued.items() if move_id in by_id}
+        taken = {move.move_id for move in self._issued.values()}
+        self._free = [move for move in by_id.values() if move.move_id not in taken]  # standing for no refund so far
         self._left = sum(map(books.worth, books.invoices)) - sum(map(books.worth, books.credits))
         self._left_by_tax = _sum_by_tax(books)
         self._units = {line.line_id: _count_units(books, line) for line in books.lines}
@@ -126,6 +131,8 @@ class _Planner:
             self._forget(own)
         elif own:
             return Standing(own, True, tuple(_compare(own, refund)))
+        if note := self._issued.get(refund.refund_id):
+            return Standing(note, False, tuple(_compare(note, refund)))
         for move in self._free:
             if self._books.worth(move) == refund.total and move.currency == refund.currency:
                 self._free.remove(move)
@@ -390,6 +397,3 @@ def _refuse_unbilled(books: SaleBooks, sold: SaleLine, units: int, left: int) ->
         fix="Invoice what was sent, or lower the quantity of the order's line by what was never sent.",
         subject=sold.sku,
     )  # fmt: skip
-
-
-__all__ = ["CreditLine", "CreditNote", "NotDue", "Plan", "Standing", "plan_credit_notes", "plan_links"]

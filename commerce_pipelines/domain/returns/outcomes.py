@@ -6,6 +6,7 @@ them out (odoo/returns/).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -18,12 +19,13 @@ from .rules import ReturnRules
 
 class Books(msgspec.Struct, frozen=True, kw_only=True):
     """Whose documents are written. label: the channel's first name, under which its orders have their external ids.
-    zone: of its business days."""
+    zone: of its business days. issued: refunds that the channel pays for a person's credit note, with its record id."""
 
     channel: str
     label: str
     zone: ZoneInfo
     rules: ReturnRules = ReturnRules()
+    issued: Mapping[str, int] = {}
 
 
 class CreditAction(StrEnum):

@@ -80,7 +80,8 @@ def find_lines(lines: Iterable[SaleLine], label: str, order_id: str, line_id: st
 
 
 class MoveLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of an invoice or credit note. total: minor units with tax. sale_lines: of any order."""
+    """A line of an invoice or credit note. total: minor units with tax. sale_lines: of any order. product_id: 0 for
+    none."""
 
     line_id: int
     xid: str
@@ -90,6 +91,7 @@ class MoveLine(msgspec.Struct, frozen=True, kw_only=True):
     taxes: TaxIds
     account_id: int
     analytic: str
+    product_id: int = 0
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):

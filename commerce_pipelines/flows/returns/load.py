@@ -155,7 +155,10 @@ def _write_group(work: Work, order_ids: Sequence[str], loaded: Loaded) -> None:
 
     connections, name = work.connections, work.name
     channel = connections.settings.channel(name)
-    books = Books(channel=name, label=connections.label(name), zone=channel.zone, rules=channel.returns)
+    books = Books(
+        channel=name, label=connections.label(name), zone=channel.zone, rules=channel.returns,
+        issued=_read_issued(work, order_ids),
+    )  # fmt: skip
     with odoo_writer(connections, name) as writer:
         # Read while nobody else writes, so that of two runs at once the later one sees what the earlier one staged.
         returns, refunds = (_read(work, topic, order_ids) for topic in TOPICS)
@@ -174,6 +177,13 @@ def _write_group(work: Work, order_ids: Sequence[str], loaded: Loaded) -> None:
             records = Records(refunds=money, returns=goods, unbilled=unbilled)
             credited |= reduce_orders(connections, name, writer, records, work.now)
         _keep(work, Topic.REFUNDS, _join_outcomes(refunds, credited), loaded)
+
+
+def _read_issued(work: Work, order_ids: Sequence[str]) -> dict[str, int]:
+    from ...warehouse.returns import ledger
+
+    with work.connections.warehouse.transaction() as connection:
+        return ledger.read_issued(connection, work.name, order_ids)
 
 
 def _read_packs(work: Work, order_ids: Sequence[str]) -> dict[tuple[str, str], int]:

@@ -123,7 +123,8 @@ class _Batch:
                 self._refuse(refunds, _refuse_other_company(sale))
             else:
                 self._links += plan_links(sale)
-                for refund_id, plan in plan_credit_notes(sale, refunds, self._packs, self._books.zone).items():
+                plans = plan_credit_notes(sale, refunds, self._packs, self._books.zone, self._books.issued)
+                for refund_id, plan in plans.items():
                     self._sort(self.items[refund_id], plan)
 
     def _refuse(self, refunds: Iterable[Refund], error: RecordError) -> None:

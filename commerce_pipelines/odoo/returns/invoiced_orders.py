@@ -29,7 +29,10 @@ _MOVE = (
     *("name", "move_type", "state", "payment_state", "amount_total", "amount_tax", "amount_residual", "currency_id"),
     *("partner_id", "journal_id", "fiscal_position_id", "invoice_date", "date", "reversed_entry_id"),
 )
-_MOVE_LINE = ("move_id", "sale_line_ids", "quantity", "price_total", "tax_ids", "account_id", "analytic_distribution")
+_MOVE_LINE = (
+    *("move_id", "sale_line_ids", "quantity", "price_total", "tax_ids", "account_id", "analytic_distribution"),
+    "product_id",
+)
 
 
 def read_books(
@@ -148,6 +151,7 @@ def _build_move(row: Mapping[str, Any], xid: str, currency: str, lines: Iterable
                 quantity=_read_decimal(line["quantity"]), total=minor(line["price_total"], currency),
                 taxes=tuple(sorted(line["tax_ids"])), account_id=line["account_id"] or 0,
                 analytic=msgspec.json.encode(line["analytic_distribution"] or {}).decode(),
+                product_id=line["product_id"] or 0,
             )
             for line in lines
         ),

@@ -22,8 +22,8 @@ from .vault import CorruptError, Vault
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-# Shipments and invoices are of orders: words about them are about the order's buyer.
-_LANDED_AS = dict.fromkeys((str(Topic.FULFILMENT), str(Topic.INVOICING)), str(Topic.ORDERS))
+# Shipments, invoices and refunds out are of orders: words about them are about the order's buyer.
+_LANDED_AS = dict.fromkeys((str(Topic.FULFILMENT), str(Topic.INVOICING), str(Topic.REFUNDING)), str(Topic.ORDERS))
 _NOBODY = "words about"  # the subject of what is about a listing, by topic: no person has such a name
 
 

@@ -95,6 +95,17 @@ def read_sales(connection: Connection, channel: str, order_ids: Iterable[str]) -
         return {row[0]: SaleEntry(**dict(zip(names, row, strict=True))) for row in cursor}
 
 
+def read_issued(connection: Connection, channel: str, order_ids: Sequence[str]) -> dict[str, int]:
+    """The refunds of these orders that the channel pays for a person's credit note: its record id, by refund."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT reference, key::integer FROM commerce.effects WHERE target = %s AND kind = 'refund'"
+            " AND status = 'accepted' AND reference <> '' AND body->>'order_id' = ANY(%s)",
+            (channel, list(order_ids)),
+        )
+        return dict(cursor.fetchall())
+
+
 def _read(connection: Connection, topic: Topic, where: str, params: tuple[Any, ...]) -> dict[str, Entry]:
     table, columns = TABLES[topic]
     odoo_id = "odoo_id" if topic is Topic.REFUNDS else "NULL"

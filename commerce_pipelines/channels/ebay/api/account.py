@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from xml.etree import ElementTree as ET
 
 import msgspec
@@ -23,6 +23,7 @@ from ...http.session import UNKNOWN, HttpSession, Repeat, Response, Said, TokenA
 from ...http.throttle import BucketStore, Rate, TokenStore
 from ..settings import Settings
 from . import payloads, trading_payloads, xml
+from .signature import Signer
 
 TRADING = "/ws/api.dll"
 ORDERS = "/sell/fulfillment/v1/order"  # used by orders/, and by account.py to find the seller
@@ -34,6 +35,7 @@ RATES: dict[str, Rate] = {
     "getOrders": Rate(0.4, 2_000),
     "getOrder": Rate(0.4, 2_000),
     "createShippingFulfillment": Rate(0.2, 5_000),
+    "issueRefund": Rate(0.1, 2_000),
     "getShippingFulfillments": Rate(0.03, 2_000),
     "getInventoryItems": Rate(5, 10_000),
     "getOffers": Rate(8, 50_000),
@@ -81,6 +83,11 @@ MEANINGS = {
     "34100": "the order has as many tracking numbers as it may",
     "34200": "the parcel mixes the Global Shipping Program with other lines",
     "34300": "lines of the Global Shipping Program are told one by one",
+    "34911": "the order cannot be paid back",
+    "34915": "the amount is more than the order's",
+    "34918": "the order was not paid through eBay's managed payments",
+    "34924": "the amount is more than is left of the line's",
+    "34929": "the order cannot be paid back yet",
     "34500": "this parcel is there already, with other contents",
     "invalid_grant": "the refresh token is revoked or expired",
     "invalid_client": "the client id or the client secret is wrong",
@@ -101,6 +108,8 @@ class Account:
         instruments: Instruments,
     ) -> None:
         self.settings = settings
+        where = f"channels[{settings.name}].signature"
+        self.signer = Signer(settings.signature, instruments.now, where) if settings.signature else None
         hosts = (settings.base_url, settings.token_url)
         self._session = HttpSession(
             settings.name, hosts, buckets, instruments,
@@ -129,15 +138,23 @@ class Account:
             ok=ok,
         )
 
-    def post(self, operation: str, path: str, json: Any, *, repeat: Repeat, ok: Collection[int] = (200,)) -> Response:
+    def post(
+        self, operation: str, path: str, json: Any, *, repeat: Repeat, ok: Collection[int] = (200,),
+        signed: bool = False,
+    ) -> Response:  # fmt: skip
+        """signed: with the seller's digital signature, where the settings have a key for it."""
+        body = msgspec.json.encode(json)
+        headers = {"Accept-Language": "en-US", "Content-Language": "en-US", "Content-Type": "application/json"}
+        if signed and self.signer:
+            headers |= self.signer.sign("POST", urlsplit(self.settings.base_url).netloc, path, body)
         return self._session.send(
             "POST",
             self.settings.base_url + path,
             operation=operation,
             repeat=repeat,
             rate=self._rates[operation],
-            headers={"Accept-Language": "en-US", "Content-Language": "en-US"},
-            json=json,
+            headers=headers,
+            data=body,  # exactly the bytes that are signed
             auth=self._bearer,
             ok=ok,
         )

@@ -127,11 +127,33 @@ _records = msgspec.json.Decoder(Record)
 
 def split(raw: bytes) -> list[Record]:
     """The refunds of an order's payload. Raises RecordError(`bad_payload`)."""
+    groups = _group_parts(raw)
+    if not groups:
+        return []
+    order = read_order(raw)
+    keyed: dict[str, Record] = {}
+    for group in groups:
+        if key := _name(group):
+            number = sum(name.partition("~")[0] == key for name in keyed)
+            name = f"{key}~{number + 1}" if number else key
+            keyed[name] = Record(name, order, group)
+    return list(keyed.values())
+
+
+def has_unnamed(raw: bytes) -> bool:
+    """Whether the order has a refund on its way that nothing names yet."""
+    return any(not _name(group) for group in _group_parts(raw))
+
+
+def read_order(raw: bytes) -> Order:
+    return _read(_orders, raw)
+
+
+def _group_parts(raw: bytes) -> list[list[Part]]:
+    """What the order states of each of its refunds."""
     stated = _read(_refunds, raw)
     of_order = [Part(refund) for refund in (stated.payment_summary and stated.payment_summary.refunds) or ()]
     of_lines = [Part(refund, line.line_item_id) for line in stated.line_items for refund in line.refunds or ()]
-    if not of_order and not of_lines:
-        return []
     groups: list[list[Part]] = []
     for part in of_lines:
         group = next((group for group in groups if _is_same(group[0].refund, part.refund)), None)
@@ -145,14 +167,7 @@ def split(raw: bytes) -> list[Record]:
             groups.append([part])
         else:
             group.append(part)
-    order = _read(_orders, raw)
-    keyed: dict[str, Record] = {}
-    for group in groups:
-        if key := _name(group):
-            number = sum(name.partition("~")[0] == key for name in keyed)
-            name = f"{key}~{number + 1}" if number else key
-            keyed[name] = Record(name, order, group)
-    return list(keyed.values())
+    return groups
 
 
 def read_record(raw: bytes) -> Record:

@@ -1,0 +1,186 @@
+"""A person's credit note in Odoo, paid back by a channel once and recognised when it is reported: on the stand-in, and
+on a real Odoo by both transports."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from commerce_pipelines.core.errors import PermanentError
+from commerce_pipelines.core.topics import Topic
+from commerce_pipelines.domain.outbox.effects import Kind
+from commerce_pipelines.domain.returns.records import RefundKind, RefundLine
+from commerce_pipelines.flows.identity import agree
+from commerce_pipelines.flows.lineage import replay, trace
+from commerce_pipelines.flows.refunding.issue import Issued, Stopped, answer, issue, release
+from commerce_pipelines.flows.refunding.prepare import has_work
+from commerce_pipelines.odoo.rpc.client import Client
+from commerce_pipelines.warehouse import exceptions
+from commerce_pipelines_tests.doubles.lane import NAME, Server, numbered
+from commerce_pipelines_tests.doubles.outbox import later as much_later
+from commerce_pipelines_tests.doubles.refunds_out import REFUNDING, RefundDesk, credit, desk_of, invoice
+from commerce_pipelines_tests.doubles.returns import make_refund
+from commerce_pipelines_tests.flows.conftest import open_administrator
+from commerce_pipelines_tests.flows.returns.conftest import ReturnsLane
+
+
+class Desk(NamedTuple):
+    """The lane of refunds out beside that of returns. person: what a person's browser does in Odoo."""
+
+    returns: ReturnsLane
+    desk: RefundDesk
+    person: Client
+
+    def sell(self, *order_ids: str) -> list[int]:
+        """Paid orders of one mug at 16.90; their posted invoices."""
+        self.returns.orders.put(*map(self.returns.orders.order, order_ids))
+        self.returns.orders.run()
+        agree(self.returns.connections, NAME)  # the server knows orders of tests whose database is another one
+        return [invoice(self.person, self.returns.orders, order_id) for order_id in order_ids]
+
+    def issue(self, **options: Any) -> Issued:
+        return issue(self.returns.connections, NAME, **options)
+
+    def report(self) -> dict[str, int]:
+        """The channel reports what it paid back, and the lane of returns deals with it."""
+        self.returns.put(*self.desk.report(self.returns))
+        return dict(self.returns.run().actions)
+
+    def waits(self) -> dict[str, str]:
+        with self.returns.connections.warehouse.transaction() as connection:
+            rows = exceptions.open_exceptions(connection, NAME, Topic.REFUNDING)
+        return {row.record_id: row.code for row in rows}
+
+    def has_work(self) -> bool:
+        return has_work(self.returns.connections, NAME)
+
+
+@pytest.fixture
+def open_desk(connect: Any, odoo: Server) -> Any:
+    def open_with(more: str = "") -> Desk:
+        returns = ReturnsLane(connect(REFUNDING % more), None)
+        return Desk(returns, desk_of(returns.orders), open_administrator(odoo))
+
+    return open_with
+
+
+def test_a_persons_credit_note_is_paid_back_once_and_recognised_when_it_is_reported(
+    open_desk: Any, request: pytest.FixtureRequest
+) -> None:
+    refunds: Desk = open_desk()
+    first, second = numbered(request, 2)
+    bills = refunds.sell(first, second)
+    ours = RefundLine(line_id="1", kind=RefundKind.PRICE, amount=300, order_line_id="1")
+    refunds.returns.put(make_refund(f"R-{second}", second, refunds.returns.noon, ours))
+    assert refunds.returns.run().actions == {"refunds created": 1}
+    assert not refunds.has_work()  # a credit note of ours is none of a person's
+    note = credit(refunds.person, bills[0])
+    credit(refunds.person, bills[1], 2.5, post=False)
+    assert refunds.has_work()
+    done = refunds.issue(whole=False)
+    assert (done.planned, dict(done.outcomes), done.settled) == (1, {"accepted": 1}, 0)
+    (sent,) = refunds.desk.paid
+    assert (sent.key, sent.refund.order_id, sent.refund.total) == (str(note), first, 1690)
+    assert [(line.kind, line.order_line_id, line.quantity) for line in sent.refund.lines] == [
+        (RefundKind.GOODS, "1", 1)
+    ]
+    assert refunds.report() == {"refunds recognised": 1, "refunds unchanged": 1}
+    assert refunds.returns.prove().whole.complete
+    assert (refunds.issue().settled, refunds.waits(), len(refunds.desk.paid)) == (1, {}, 1)
+    assert (refunds.issue().notes, refunds.has_work()) == (0, False)
+    story = [event.what for event in trace(refunds.returns.connections, NAME, first)]
+    assert sum(": refund, attempt 1" in what for what in story) == 1
+
+
+def test_a_refund_that_was_made_in_the_channel_is_not_paid_back_again(
+    open_desk: Any, request: pytest.FixtureRequest
+) -> None:
+    refunds: Desk = open_desk()
+    first, second = numbered(request, 2)
+    bills = refunds.sell(first, second)
+    for bill in bills:
+        credit(refunds.person, bill, 5.0)
+    goodwill = RefundLine(line_id="1", kind=RefundKind.GOODWILL, amount=500)
+    refunds.returns.put(make_refund(f"R-{first}", first, refunds.returns.noon, goodwill))
+    assert refunds.returns.run().actions == {"refunds recognised": 1}
+    refunds.desk.shown = {f"R-{first}", f"R-{second}"}  # the other one is not reported yet
+    done = refunds.issue()
+    assert (done.settled, refunds.desk.paid, refunds.waits()) == (1, [], {second: "refund_unsettled"})
+    refunds.returns.put(make_refund(f"R-{second}", second, refunds.returns.noon, goodwill))
+    refunds.returns.run()
+    assert (refunds.issue().settled, refunds.desk.paid, refunds.waits()) == (1, [], {})
+
+
+def test_a_lost_answer_is_looked_for_and_what_nobody_can_tell_waits_for_a_person(
+    open_desk: Any, request: pytest.FixtureRequest
+) -> None:
+    refunds: Desk = open_desk()
+    order_ids = numbered(request, 2)
+    bills = refunds.sell(*order_ids)
+    warehouse = refunds.returns.connections.warehouse
+    credit(refunds.person, bills[0], 5.0)
+    refunds.desk.lose = 1
+    assert refunds.issue().outcomes == {"unknown": 1}
+    assert refunds.has_work()
+    assert refunds.issue().outcomes == {"accepted": 1}
+    note = credit(refunds.person, bills[1], 4.0)
+    refunds.desk.lose, refunds.desk.tells = 1, False
+    refunds.issue()
+    much_later(warehouse)
+    refunds.issue()
+    assert refunds.waits() == {order_ids[1]: "refund_in_doubt"}
+    assert len(refunds.desk.paid) == 2
+    with pytest.raises(PermanentError, match="in doubt are"):
+        answer(refunds.returns.connections, NAME, "1", happened=True)
+    answer(refunds.returns.connections, NAME, str(note), happened=False)
+    refunds.person.call("account.move", "button_cancel", ids=[note])  # meanwhile a person takes it back
+    assert refunds.issue().outcomes == {"refused": 1}
+    assert (len(refunds.desk.paid), refunds.waits()) == (2, {})
+    credit(refunds.person, bills[1], 4.0)
+    assert refunds.issue().outcomes == {"accepted": 1}
+    assert [sent.refund.total for sent in refunds.desk.paid] == [500, 400, 400]
+
+
+def test_many_and_high_refunds_wait_for_a_person(open_desk: Any, request: pytest.FixtureRequest) -> None:
+    refunds: Desk = open_desk(", hold_above: 1, hold_amount: 10")
+    first, second = numbered(request, 2)
+    bills = refunds.sell(first, second)
+    credit(refunds.person, bills[0], 11.0)
+    with pytest.raises(Stopped, match=r"11\.00 EUR would leave for RINV.*, more than 10"):
+        refunds.issue()
+    assert not refunds.has_work()
+    credit(refunds.person, bills[1], 1.0)
+    planned = refunds.issue(dry_run=True)
+    assert (planned.planned, planned.by_currency, planned.dry) == (2, {"EUR": 1200}, True)
+    with pytest.raises(Stopped, match="2 refunds would leave, more than 1"):
+        refunds.issue()
+    assert refunds.desk.paid == []
+    release(refunds.returns.connections, NAME, "Ada")
+    assert refunds.has_work()
+    assert refunds.issue().outcomes == {"accepted": 2}
+    with pytest.raises(PermanentError, match="nothing to release"):
+        release(refunds.returns.connections, NAME, "Ada")
+
+
+def test_a_refusal_waits_with_its_reason_until_a_person_asks_again(
+    open_desk: Any, request: pytest.FixtureRequest
+) -> None:
+    refunds: Desk = open_desk()
+    (order_id,) = numbered(request)
+    (bill,) = refunds.sell(order_id)
+    credit(refunds.person, bill, 5.0)
+    refunds.desk.refuse = 1
+    refunds.issue()
+    assert (refunds.waits(), refunds.has_work()) == ({order_id: "refund_refused"}, False)
+    refunds.issue()
+    assert refunds.desk.asked == 1
+    assert replay(refunds.returns.connections, NAME, record_ids=[order_id]).paid_back == 1
+    assert refunds.has_work()
+    assert (refunds.issue().outcomes, refunds.waits()) == ({"accepted": 1}, {})
+    credit(refunds.person, bill, 11.91)  # 16.90 were paid
+    refunds.issue()
+    assert refunds.waits() == {order_id: "exceeds_payment"}
+    with refunds.returns.connections.warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM commerce.effects WHERE kind = %s", (Kind.REFUND,))
+        assert cursor.fetchone() == (2,)
