@@ -7,6 +7,7 @@ What belongs here: arguments, tables, exit codes. What does not: anything that a
 from __future__ import annotations
 
 import contextlib
+import getpass
 import logging
 import os
 import sys
@@ -23,8 +24,10 @@ from ..core.section import Secret
 from ..odoo.rpc.settings import OdooSettings
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
+from ..warehouse.tables.database import ACTOR
 from . import INTERRUPTED
 from .access import access
+from .audit import audit
 from .backfill import backfill
 from .channels import NO_CHANNEL, channels
 from .inventory import inventory
@@ -80,11 +83,13 @@ def main(context: click.Context, verbose: bool, quiet: bool) -> None:
     level = logging.ERROR if quiet else logging.DEBUG if verbose else logging.WARNING
     context.with_resource(log_to_terminal(level))
     load_dotenv(".env")
+    if context.invoked_subcommand != "dev":  # whose children work for nobody in particular
+        os.environ[ACTOR] = f"person {getpass.getuser()}: {context.invoked_subcommand}"
 
 
 for _command in (
     access, backfill, pull, channels, plan, trace, exceptions, inventory, report, shipments, refunds, erase, export,
-    rotate_key,
+    rotate_key, audit,
 ):  # fmt: skip
     main.add_command(_command)
 

@@ -12,11 +12,13 @@ does not: who starts it (run_launcher.py), its proof of life (run_life.py).
 
 from __future__ import annotations
 
+import os
 import time
 
 import dagster as dg
 
 from ..warehouse.server.server import database_url
+from ..warehouse.tables.database import ACTOR
 from .dagster_internals import (
     ActiveExecution,
     DagsterExecutionInterruptedError,
@@ -32,6 +34,7 @@ CLAIM_SECONDS = 15.0  # the longest that a run waits before it claims its slot u
 
 def execute(instance_ref: str, run_id: str) -> None:
     """Execute the run in this process as `dagster api execute_run` does, holding its lock."""
+    os.environ[ACTOR] = f"run {run_id}"
     with (
         capture_interrupts(),
         dg.DagsterInstance.from_ref(deserialize_value(instance_ref, InstanceRef)) as instance,

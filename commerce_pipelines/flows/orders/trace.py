@@ -141,6 +141,10 @@ def read_words(connections: Connections, name: str, topic: str, record_id: str) 
 
 
 def _read_personal(connections: Connections, name: str, order_id: str) -> Event:
+    from ...warehouse import audit
+
+    with connections.warehouse.transaction() as connection:
+        audit.note(connection, "personal data shown", account=name, topic=Topic.ORDERS, records=[order_id])
     snapshot = connections.landing(name, Topic.ORDERS).newest_of([order_id]).get(order_id)
     if snapshot is not None and snapshot.expired:
         return Event(what="personal data", details={"destroyed": "at the age limit, privacy.keep_days"})

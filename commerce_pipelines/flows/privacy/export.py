@@ -22,8 +22,13 @@ _CONTACT = (
 def export(connections: Connections, identity: Identity) -> dict[str, Any]:
     """The newest answer of each marketplace about each order, return and refund, as it was sent, and what Odoo holds.
     Raises PermanentError for a person of whom nothing is known."""
+    from ...warehouse import audit
+
     person = find_person(connections, identity)
     client = connections.odoo
+    with connections.warehouse.transaction() as connection:
+        for channel, topic, record_id in sorted(person.records):
+            audit.note(connection, "exported", account=channel, topic=topic, records=[record_id])
     everywhere = {**client.who.everywhere, "active_test": False}
     holdings = read_holdings(client, person.contacts)
     return {

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ...core.topics import Topic
+from .. import audit
 from ..landing.expired import EXPIRED, renew_keys
 from ..landing.vault import Vault
 from ..tables.database import AMONG, listed
@@ -134,6 +135,7 @@ def destroy(
             (channel, list(about), ids),
         )
     _strip_rows(connection, channel, topic, about, ids)
+    audit.note(connection, "answers destroyed at the age limit", account=channel, topic=topic, records=record_ids)
     return Destroyed(len(subjects), renew_keys(connection, vault, set(subjects), label_of))
 
 

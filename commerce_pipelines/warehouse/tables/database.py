@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
+ACTOR = "COMMERCE_ACTOR"  # the environment variable that says who works in this process
 SPARE_CONNECTIONS = 3  # idle connections that a process keeps
 
 AMONG = "= ANY(ARRAY(SELECT json_array_elements_text(%s::json)))"  # its parameter: `listed`
@@ -191,7 +192,7 @@ class Warehouse:
         try:
             connection: Connection = psycopg2.connect(
                 libpq_url(self.url), connect_timeout=20, application_name="commerce_pipelines",
-                options=_SESSION, **_ALIVE,
+                options=f"{_SESSION} -c commerce.actor={_describe_actor()}", **_ALIVE,
             )  # fmt: skip
             return connection
         except psycopg2.ProgrammingError:  # its text quotes the URL, perhaps with the password
@@ -220,6 +221,12 @@ class Warehouse:
                 self._spare.append(connection)
                 return
         connection.close()
+
+
+def _describe_actor() -> str:
+    """Who works here, for the audit: what the command or the run has put into ACTOR. As an option of libpq."""
+    text = storable(os.environ.get(ACTOR, "") or "process")[:200]
+    return text.replace("\\", "\\\\").replace(" ", "\\ ")
 
 
 def clock(connection: Connection) -> datetime:
