@@ -55,16 +55,17 @@ class AfterSale:
         self.is_open = False
         self.shipped: dict[str, list[str]] = {name: [] for name in channels}
 
-    def ship(self, most: int = SHIPPED_AT_ONCE) -> int:
-        """The oldest deliveries of each marketplace leave, some of them in two parcels, and everything sold is
-        invoiced. Returns how many orders left."""
+    def ship(self, most: int = SHIPPED_AT_ONCE, *, invoice: bool = True) -> int:
+        """The oldest deliveries of each marketplace leave, some of them in two parcels, and a person invoices all that
+        is sold, unless the pipelines are to do so first. Returns how many orders left."""
         ready = list(dict.fromkeys(self._odoo.list_waiting()))
         for name, desk in self._desks.items():
             waiting = set(desk.list_open())
             leaving = [reference for reference in ready if reference in waiting][:most]
             self._odoo.ship(leaving, in_two=leaving[:4])
             self.shipped[name] += leaving
-        self._odoo.invoice()
+        if invoice:
+            self._odoo.invoice()
         return sum(map(len, self.shipped.values()))
 
     def ship_one(self, rng: random.Random) -> None:

@@ -74,7 +74,7 @@ def prepared(root: Path) -> Iterator[World]:
     root.mkdir(parents=True)
     with running() as world:
         os.environ.update(world.environment(root))
-        (root / "commerce.yaml").write_text(world.settings(), encoding="utf-8")
+        (root / "commerce.yaml").write_text(world.settings(invoicing=True), encoding="utf-8")
         os.chdir(root)
         try:
             yield world
@@ -100,7 +100,7 @@ def once(world: World) -> int:
     connections = open_connections(settings_file.load())
     first, last = days()
     span = {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
-    with Steps(4 * len(LANES) + 1) as step:
+    with Steps(5 * len(LANES) + 1) as step:
         step("PostgreSQL and Dagster")
         connections.warehouse.migrate()
         with in_process(connections) as run:
@@ -110,11 +110,15 @@ def once(world: World) -> int:
             for name in LANES:
                 step(f"stock → {name}")
                 run(*whole_stock(name))
-            world.after_sale.ship()
+            world.after_sale.ship(invoice=False)
             for name in LANES:
                 step(f"parcels → {name}")
                 keys = [key.path for key in shipment_lane(name, read=name == LANES[0])]
                 run(keys, run_tags(name, Topic.FULFILMENT))
+            for name in LANES:
+                step(f"invoices and payments of {name} → Odoo")
+                run([[name, "invoices"]], run_tags(name, Topic.INVOICING))
+            world.odoo.invoice()  # a person invoices the rest, which has not left yet
             world.after_sale.pay_back(datetime.now(UTC))
             for name in LANES:
                 step(f"returns and refunds of {name} → Odoo")
@@ -162,10 +166,12 @@ def prove(connections: Connections, as_json: bool = False) -> Proofs:
 
 
 def has_after_sale(proofs: Proofs, name: str) -> bool:
-    """Whether parcels of a marketplace left and all of them were told, and refunds were made and all of them are
-    booked."""
+    """Whether parcels of a marketplace left and all of them were told, refunds were made and all of them are booked,
+    and orders are invoiced and paid."""
     shipped, refunded = proofs.deliveries[name].whole, proofs.refunds[name].whole
-    return 0 < shipped.delivered == shipped.confirmed and 0 < refunded.orders_in_channel == refunded.sale_orders_in_odoo
+    paid = sum(part.paid for part in proofs.invoices[name].whole.values())
+    booked = 0 < refunded.orders_in_channel == refunded.sale_orders_in_odoo
+    return 0 < shipped.delivered == shipped.confirmed and booked and paid > 0
 
 
 def live(world: World, root: Path, port: int) -> int:
@@ -211,7 +217,7 @@ def show_after_sale(world: World, connections: Connections, services: Services) 
             return
         time.sleep(1)
     proofs = prove_channels(connections, {name: days() for name in LANES})
-    show(Proofs(spans=proofs.spans, deliveries=proofs.deliveries, refunds=proofs.refunds))
+    show(Proofs(spans=proofs.spans, deliveries=proofs.deliveries, refunds=proofs.refunds, invoices=proofs.invoices))
 
 
 def is_at_work(connections: Connections, name: str) -> bool:

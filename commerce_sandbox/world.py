@@ -83,17 +83,20 @@ class World:
             "DEMO_HINT_SECRET": self.hint_secret,
         }
 
-    def settings(self) -> str:
-        """commerce.yaml of the demo."""
+    def settings(self, *, invoicing: bool = False) -> str:
+        """commerce.yaml of the demo. invoicing: the pipelines invoice what has left, and register its payments."""
         client_id, secret, refresh = ({"env": f"DEMO_{name}"} for name in ("CLIENT_ID", "SECRET", "REFRESH_TOKEN"))
         login = {"client_id": client_id, "client_secret": secret}
         amazon, ebay, shopify = (self.channels[name].url for name in LANES)
-        common = {
+        first_day = (self.start.date() - timedelta(days=30)).isoformat()
+        common: dict[str, Any] = {
             "time_zone": "Europe/Berlin", "carrier_fallback": "Standard", "channel_warehouse": "FBA",
             "fulfilment": {"enabled": True, "carriers": {"Standard": "DHL"}, "take_over": True},
             "returns": {"enabled": True, "poll_seconds": RETURNS_SECONDS},
-            "poll_seconds": POLL_SECONDS, "start_date": (self.start.date() - timedelta(days=30)).isoformat(),
+            "poll_seconds": POLL_SECONDS, "start_date": first_day,
         }  # fmt: skip
+        if invoicing:
+            common["invoicing"] = {"trigger": "delivery", "since": first_day, "journals": {"other": "Bank"}}
         # The first run brings every listing to its target, so the breaker lets it; see docs/inventory.md.
         breaker = {"zeroed_percent": 100, "changed_percent": 100}
         stock = {"enabled": True, "locations": {"": ["WH"]}, "breaker": breaker, "poll_seconds": 30}

@@ -162,7 +162,7 @@ def _show_deliveries(proofs: Mapping[str, Deliveries]) -> None:
             say(f"{name}: `commerce-pipelines shipments plan {name}` shows what the next run would tell.")
 
 
-_MONEY = ("orders", "invoiced", "channel took", "money invoiced", "paid", "credited")
+_MONEY = ("orders", "invoiced", "channel took", "money invoiced", "paid")
 
 
 def _show_invoices(proofs: Proofs) -> None:
@@ -180,7 +180,7 @@ def _show_invoices(proofs: Proofs) -> None:
 
 
 def _describe_money(part: Invoiced, currency: str) -> tuple[str, ...]:
-    amounts = (part.taken, part.invoiced, part.paid, part.credited)
+    amounts = (part.taken, part.invoiced, part.paid)
     return (str(part.orders), str(part.settled), *(str(to_decimal(minor, currency)) for minor in amounts))
 
 
@@ -281,7 +281,6 @@ def _describe_invoices(whole: Mapping[str, Invoiced]) -> dict[str, dict[str, Any
             "channel_total": str(to_decimal(part.taken, currency)),
             "invoiced": str(to_decimal(part.invoiced, currency)),
             "paid": str(to_decimal(part.paid, currency)),
-            "credited": str(to_decimal(part.credited, currency)),
             "differing": list(part.differing),
         }
         for currency, part in sorted(whole.items())

@@ -25,15 +25,14 @@ from .bill import ORDERS_A_LOOK
 
 class Invoiced(msgspec.Struct, frozen=True, kw_only=True):
     """Orders of one currency. taken: minor units that the channel took for them. settled: how many are invoiced
-    completely; invoiced, paid: minor units of their posted invoices, and of these what is no longer open. credited: of
-    their posted credit notes. differing: ids of settled orders whose invoices come to another amount."""
+    completely; invoiced, paid: minor units of their posted invoices, and of these what is no longer open. differing:
+    ids of settled orders whose invoices come to another amount."""
 
     orders: int = 0
     taken: int = 0
     settled: int = 0
     invoiced: int = 0
     paid: int = 0
-    credited: int = 0
     differing: tuple[str, ...] = ()
 
     @property
@@ -91,7 +90,6 @@ def _measure(claim: Claim, sold: Sold | None, is_explained: bool) -> Invoiced:
     return Invoiced(
         orders=1, taken=claim.total, settled=int(settled), invoiced=invoiced,
         paid=sum(invoice.total - invoice.residual for invoice in sold.posted),
-        credited=sum(move.total for move in sold.moves if move.is_credit and move.state == "posted"),
         differing=(claim.order_id,) if differs else (),
     )  # fmt: skip
 
@@ -100,6 +98,6 @@ def _add_up(parts: Iterable[Invoiced]) -> Invoiced:
     figures = list(parts)
     sums = {
         field: sum(getattr(part, field) for part in figures)
-        for field in ("orders", "taken", "settled", "invoiced", "paid", "credited")
+        for field in ("orders", "taken", "settled", "invoiced", "paid")
     }
     return Invoiced(**sums, differing=tuple(sorted(key for part in figures for key in part.differing)))

@@ -270,3 +270,45 @@ def test_a_person_receives_where_the_settings_say_so(merchant: Merchant) -> None
     order = sell(merchant)
     [outcome] = move(merchant, back(order, units(1), state=RECEIVED), receipts="merchant")
     assert (outcome.action, outcome.received) == (ReturnAction.OPENED, 0)
+
+
+def test_an_exchange_is_a_credit_and_a_new_claim(merchant: Merchant) -> None:
+    """G63: 10.00 paid come back, something for 25.00 goes out: the customer owes 15.00, and a person is told what to
+    sell until it is on the order."""
+    order = sell(merchant, 1)
+    [invoice] = merchant.invoice(order)
+    merchant.pay(invoice)
+    other, sku = merchant.world.product()
+    record = back(order, units(1), state=RECEIVED, exchange_skus=(sku,))
+    [outcome] = move(merchant, record)
+    assert (outcome.action, [flag.code for flag in outcome.flags]) == (ReturnAction.RECEIVED, ["exchange_by_hand"])
+    assert sku in outcome.flags[0].message
+    [credited] = merchant.credit(refund(order, goods(1000), set_off=1000), refund_journal="Bank")
+    assert (credited.amount_total, credited.state, credited.payment_state) == (1000, "posted", "not_paid")
+
+    sale = merchant.world.order(order, "order_line")
+    [row] = merchant.world.call("sale.order.line", "read", ids=sale["order_line"], fields=["tax_ids"], load=None)
+    line_of_other = {"order_id": sale["id"], "product_id": other, "product_uom_qty": 1, "price_unit": 25.0}
+    merchant.world.create("sale.order.line", **line_of_other, tax_ids=[[6, 0, row["tax_ids"]]])
+    [outcome] = move(merchant, record)
+    assert outcome.flags == ()
+    merchant.invoice(order)
+    owed = sum(move["amount_residual"] for move in merchant.moves(order, "out_invoice"))
+    assert owed - sum(move["amount_residual"] for move in merchant.moves(order)) == 15.0
+
+
+def test_the_same_product_sent_again_ends_an_exchange(merchant: Merchant) -> None:
+    order = sell(merchant, 1)
+    record = back(order, units(1), state=RECEIVED, exchange_skus=(order.lines[0].product_code,))
+    [outcome] = move(merchant, record)
+    assert [flag.code for flag in outcome.flags] == ["exchange_by_hand"]
+    [came_back] = merchant.world.call(
+        "stock.move", "search_read", domain=[["picking_id", "=", outcome.pickings[0][0]]], load=None,
+        fields=["product_id", "picking_id"],
+    )  # fmt: skip
+    row = {"product_id": came_back["product_id"], "quantity": 1, "move_id": came_back["id"], "to_refund": True}
+    values = {"picking_id": came_back["picking_id"], "product_return_moves": [[0, 0, row]]}
+    wizard = merchant.world.call("stock.return.picking", "create", vals_list=[values])
+    merchant.receive(merchant.world.call("stock.return.picking", "action_create_returns", ids=wizard)["res_id"])
+    [outcome] = move(merchant, record)
+    assert outcome.flags == ()
