@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from ..catalogue import CATALOGUE
 from ..server import Call, Reply, StandIn
+from .adjusting import Adjusting
 from .answers import Bucket, Refused
 from .documents import PATH, Documents
 from .feeds import Feeds
@@ -84,7 +85,8 @@ class AmazonStandIn(StandIn):
         self.documents = Documents()
         self.returns = Returns()
         self.reports = Reports(self.listings, self.returns, self.documents)
-        self.feeds = Feeds(self.listings, self.documents)
+        self.adjusting = Adjusting(self.orders, self.finances)
+        self.feeds = Feeds(self.listings, self.documents, self.adjusting)
         self._access: dict[str, datetime] = {}
         self._buckets: dict[str, Bucket] = {}
         self._answers: Mapping[str, Callable[..., Any]] = {

@@ -1,7 +1,8 @@
-"""Feeds v2021-06-30 of the stand-in: JSON_LISTINGS_FEED, processed message by message.
+"""Feeds v2021-06-30 of the stand-in: JSON_LISTINGS_FEED and order adjustments, processed message by message.
 
 What belongs here: a feed's way from upload to processing report. What does not: what a message does to a listing
-(listings.py), serving documents (documents.py). Sources: feeds_2021-06-30.json, the schemas of the feed and its report.
+(listings.py), what an adjustment does (adjusting.py), serving documents (documents.py). Sources:
+feeds_2021-06-30.json, the schemas of the feed and its report.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..server import Call, Reply
+from .adjusting import ADJUSTMENTS, Adjusting
 from .answers import Refused, instant, invalid, one_marketplace, written
 from .documents import Documents
 from .listings import Listings
 
 KIND = "JSON_LISTINGS_FEED"
+KINDS = (KIND, ADJUSTMENTS)
 MOST = 25_000
 
 
@@ -28,6 +31,7 @@ class Feed:
     document: str
     created: datetime
     ready: datetime
+    kind: str = KIND
     status: str = "IN_QUEUE"
     result: str = ""
 
@@ -36,8 +40,8 @@ class Feeds:
     """takes: how long a feed is processed. fate: how the next feeds end, in turn (DONE when the list is empty). unsaid:
     message ids that the processing report neither counts nor names."""
 
-    def __init__(self, listings: Listings, documents: Documents) -> None:
-        self._listings, self._documents = listings, documents
+    def __init__(self, listings: Listings, documents: Documents, adjusting: Adjusting) -> None:
+        self._listings, self._documents, self._adjusting = listings, documents, adjusting
         self.feeds: dict[str, Feed] = {}
         self._numbers = itertools.count(70001)
         self.takes = timedelta(seconds=20)
@@ -54,11 +58,13 @@ class Feeds:
     def create(self, call: Call, now: datetime) -> Reply:
         body = call.json()
         document = self._documents.documents.get(body.get("inputFeedDocumentId", ""))
-        if body.get("feedType") != KIND or not body.get("marketplaceIds") or not document or not document.body:
+        if body.get("feedType") not in KINDS or not body.get("marketplaceIds") or not document or not document.body:
             raise invalid("Invalid input")
         one_marketplace(body["marketplaceIds"])
         number = f"{next(self._numbers)}020456"
-        self.feeds[number] = Feed(number, body["marketplaceIds"], body["inputFeedDocumentId"], now, now + self.takes)
+        self.feeds[number] = Feed(
+            number, body["marketplaceIds"], body["inputFeedDocumentId"], now, now + self.takes, body["feedType"]
+        )
         return Reply(202, {"feedId": number})
 
     def get(self, call: Call, now: datetime, feed_id: str) -> dict[str, Any]:
@@ -70,11 +76,15 @@ class Feeds:
         return _show(self.feeds[feed_id])
 
     def list(self, call: Call, now: datetime) -> dict[str, Any]:
-        if call.parameter("feedTypes") != KIND:
+        if call.parameter("feedTypes") not in KINDS:
             raise invalid("Invalid input")
         since = instant(call.parameter("createdSince"), "createdSince")
-        wanted = call.parameter("processingStatuses").split(",")
-        listed = [feed for feed in self.feeds.values() if feed.created >= since and feed.status in wanted]
+        wanted = [status for status in call.parameter("processingStatuses").split(",") if status]
+        listed = [
+            feed for feed in self.feeds.values()
+            if feed.kind == call.parameter("feedTypes") and feed.created >= since
+            and (not wanted or feed.status in wanted)
+        ]  # fmt: skip
         return {"feeds": [_show(feed) for feed in reversed(listed)][: int(call.parameter("pageSize", "10"))]}
 
     def document(self, call: Call, now: datetime, document_id: str) -> dict[str, Any]:
@@ -89,6 +99,10 @@ class Feeds:
     def _work(self, feed: Feed, now: datetime) -> None:
         feed.status = self.fate.pop(0) if self.fate else "DONE"
         if feed.status != "DONE":
+            return
+        if feed.kind == ADJUSTMENTS:
+            answer = self._adjusting.work(self._documents.documents[feed.document].body, now)
+            feed.result = self._documents.new(answer, "text/xml; charset=UTF-8", deflate=True)
             return
         sent = json.loads(self._documents.documents[feed.document].body)
         issues: list[dict[str, Any]] = []
@@ -123,7 +137,7 @@ class Feeds:
 def _show(feed: Feed) -> dict[str, Any]:
     shown = {
         "feedId": feed.id,
-        "feedType": KIND,
+        "feedType": feed.kind,
         "marketplaceIds": feed.marketplaces,
         "createdTime": written(feed.created),
         "processingStatus": feed.status,

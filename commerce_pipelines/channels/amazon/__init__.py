@@ -13,7 +13,8 @@ from .settings import Settings
 
 __all__ = ["TOPICS", "open_channel"]
 
-TOPICS = ("orders", "inventory", "fulfilment", "returns")  # what the marketplace offers, by the names of the flows
+# What the marketplace offers, by the names of the flows.
+TOPICS = ("orders", "inventory", "fulfilment", "returns", "refunding")
 
 
 def open_channel(settings: Settings, buckets: BucketStore, tokens: TokenStore, instruments: Instruments) -> Channel:

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 from ...core.errors import CredentialError, PermanentError, SettingsError
 from ..capabilities import Account, AccountId
-from .api.api import TRANSACTIONS, Api, decode, items_path
+from .api.api import FEEDS_PATH, TRANSACTIONS, Api, decode, items_path
 from .api.payloads import MarketplaceParticipation, MarketplaceParticipations
 
 PARTICIPATIONS = "/sellers/v1/marketplaceParticipations"
@@ -57,8 +57,9 @@ class AmazonAccount(Account):
         return self._settings.warnings(today)
 
     def lacks(self) -> list[str]:
-        """What keeps the account from publishing stock, or refunds from being read: a role, or the right seller_id."""
-        return [*self._list_lacks_for_stock(), *self._list_lacks_for_refunds()]
+        """What keeps the account from publishing stock, refunds from being read or buyers from being paid back: a role,
+        or the right seller_id."""
+        return [*self._list_lacks_for_stock(), *self._list_lacks_for_refunds(), *self._list_lacks_for_feeds()]
 
     def _list_lacks_for_stock(self) -> list[str]:
         if not self._settings.inventory.enabled:
@@ -82,6 +83,17 @@ class AmazonAccount(Account):
         except CredentialError:
             return ["the application may not read refunds: give it the role Finance and Accounting and authorise it "
                     "again."]  # fmt: skip
+        return []
+
+    def _list_lacks_for_feeds(self) -> list[str]:
+        """The list of feeds shows whether the application may send them; Amazon tells no role apart from that."""
+        if not self._settings.refunding.enabled:
+            return []
+        try:
+            self._api.call("getFeeds", f"{FEEDS_PATH}/feeds", {"feedTypes": "POST_PAYMENT_ADJUSTMENT_DATA"})
+        except CredentialError:
+            return ["the application may not send feeds: give it the roles Inventory and Order Tracking, and Finance "
+                    "and Accounting, and authorise it again."]  # fmt: skip
         return []
 
     def marketplaces(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from .fulfilment.shipments import AmazonShipments
 from .inventory.listings import AmazonListings
 from .inventory.quantities import AmazonQuantities
 from .orders.reading import AmazonOrders
+from .refunding.buyer_refunds import AmazonBuyerRefunds
 from .returns.refund_reading import AmazonRefunds
 from .returns.return_reading import AmazonReturns
 from .settings import Settings
@@ -28,6 +29,7 @@ class AmazonChannel(Channel):
     shipments: AmazonShipments
     returns: AmazonReturns
     refunds: AmazonRefunds
+    buyer_refunds: AmazonBuyerRefunds
 
     def __init__(self, settings: Settings, buckets: BucketStore, tokens: TokenStore, instruments: Instruments) -> None:
         api = Api(settings, buckets, tokens, instruments)
@@ -39,3 +41,4 @@ class AmazonChannel(Channel):
         self.shipments = AmazonShipments(api)
         self.returns = AmazonReturns(api, self.account.marketplaces)
         self.refunds = AmazonRefunds(api)
+        self.buyer_refunds = AmazonBuyerRefunds(api, self.refunds)

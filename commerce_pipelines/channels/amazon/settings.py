@@ -53,8 +53,6 @@ class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         where = f"channels[{self.name}]"
-        if self.refunding.enabled:
-            raise SettingsError(f"{where}.refunding.enabled: Amazon pays nobody back for us yet; write false.")
         if len(self.marketplaces) > 50:
             raise SettingsError(f"{where}.marketplaces: Amazon takes at most 50; leave the key out to ask for all.")
         for place in self.marketplaces:
@@ -76,6 +74,8 @@ class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
             )
         if self.inventory.enabled and not self.seller_id:
             raise SettingsError(f"{where}.seller_id is missing, without which {SELLER_NEEDED}")
+        if self.refunding.enabled and not self.seller_id:
+            raise SettingsError(f"{where}.seller_id is missing, without which no feed of refunds can be sent.")
         host = urlsplit(self.endpoint).hostname or ""
         if host.endswith(".amazon.com") and f"-{self.region}." not in host:
             raise SettingsError(

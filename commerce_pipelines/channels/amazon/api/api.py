@@ -65,6 +65,7 @@ MEANINGS = {
     "90220": "a required attribute is missing",
 }
 
+FEEDS_PATH = "/feeds/2021-06-30"
 TRANSACTIONS = "/finances/2024-06-19/transactions"
 
 T = TypeVar("T")

@@ -1,7 +1,8 @@
-"""Types that every topic shares: tokens, errors, pages, marketplaces, reports and documents; only the used fields.
+"""Types that every topic shares: tokens, errors, pages, marketplaces, reports, feeds and documents; only the used
+fields.
 
 What belongs here: the vendor's shapes under the vendor's names. What does not: orders (orders/payloads.py), listings
-and feeds (inventory/payloads.py). Source: amzn/selling-partner-api-models.
+(inventory/payloads.py). Source: amzn/selling-partner-api-models.
 """
 
 from __future__ import annotations
@@ -78,6 +79,26 @@ class Reports(_Payload):
 
 class CreatedReport(_Payload):
     report_id: str
+
+
+class CreatedDocument(_Payload):
+    feed_document_id: str
+    url: str
+
+
+class CreatedFeed(_Payload):
+    feed_id: str
+
+
+class Feed(_Payload):
+    feed_id: str
+    processing_status: Processing
+    created_time: datetime
+    result_feed_document_id: str = ""
+
+
+class Feeds(_Payload):
+    feeds: list[Feed]
 
 
 class Document(_Payload):

@@ -7,12 +7,11 @@ of JSON_LISTINGS_FEED (v2) in amzn/selling-partner-api-models.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 import msgspec
 
-from ..api.payloads import Pagination, Processing
+from ..api.payloads import Pagination
 
 
 class _Payload(msgspec.Struct, rename="camel"):
@@ -59,26 +58,6 @@ class Issue(_Payload):
 class Submission(_Payload):
     status: Literal["ACCEPTED", "INVALID", "VALID"]
     issues: list[Issue] = []
-
-
-class CreatedDocument(_Payload):
-    feed_document_id: str
-    url: str
-
-
-class CreatedFeed(_Payload):
-    feed_id: str
-
-
-class Feed(_Payload):
-    feed_id: str
-    processing_status: Processing
-    created_time: datetime
-    result_feed_document_id: str = ""
-
-
-class Feeds(_Payload):
-    feeds: list[Feed]
 
 
 class FeedIssue(Issue):

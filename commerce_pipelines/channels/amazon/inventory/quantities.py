@@ -42,13 +42,12 @@ from ....domain.orders.order import FulfilledBy
 from ...capabilities import Quantities
 from ...http.call import MOST_CODES
 from ...http.session import Repeat
-from ..api.api import MEANINGS, Api, decode, errors, items_path
+from ..api.api import FEEDS_PATH, MEANINGS, Api, decode, errors, items_path
 from ..api.documents import contents, fetch, send
-from ..api.payloads import Document
+from ..api.payloads import CreatedDocument, CreatedFeed, Document, Feed, Feeds
 from .listings import DEFAULT
-from .payloads import CreatedDocument, CreatedFeed, Feed, FeedIssue, FeedReport, Feeds, Issue, Submission
+from .payloads import FeedIssue, FeedReport, Issue, Submission
 
-FEEDS_PATH = "/feeds/2021-06-30"
 KIND = "JSON_LISTINGS_FEED"
 MOST_PATCHES, MOST_FEED_MESSAGES = 20, 25_000
 CONTENT_TYPE = "application/json; charset=UTF-8"
