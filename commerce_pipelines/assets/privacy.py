@@ -83,7 +83,7 @@ def _list_checks() -> list[dg.AssetCheckSpec]:
             "nothing_too_old",
             asset=RETENTION,
             description="No answer of a marketplace is readable beyond its age limit, `privacy.keep_days`. "
-            "What is, would be lost: it cannot be read, or is not in Odoo.",
+            "What is, would be lost: it cannot be read, or is not carried out in Odoo.",
         ),
         dg.AssetCheckSpec(
             "tombstones_agree",

@@ -2,7 +2,7 @@
 
     open (not delivered, can still be paid, goods on their way)      ──▶ keep
     delivered, cancelled, settled; older than the limit              ──▶ destroy
-    the same, but Odoo does not have it yet, or it cannot be read    ──▶ keep, and tell: a person has to look
+    the same, but not carried out in Odoo yet, or unreadable         ──▶ keep, and tell: a person has to look
 
 An order that nobody brought to Odoo would be lost with its answer. So it is kept beyond the limit, and the check is red
 until somebody has looked.
@@ -43,9 +43,10 @@ def count_return_from(state: str, updated_at: datetime, now: datetime) -> dateti
     return None if state in _OPEN_STATES and updated_at > now - OPEN_FOR_LONG else updated_at
 
 
-def is_needed(order: Order, in_odoo: bool) -> bool:
-    """Whether the order's answer is all there is of it."""
-    return order.status is OrderStatus.PAID and not (in_odoo or order.is_test or order.is_other_channel)
+def is_needed(order: Order, settled: bool) -> bool:
+    """Whether the order's answer is still to be carried out. settled: Odoo has the order, with all that the channel's
+    settings want made of its answer."""
+    return order.status is OrderStatus.PAID and not (settled or order.is_test or order.is_other_channel)
 
 
 def judge_age(since: datetime | None, keep_for: timedelta, now: datetime, *, needed: bool) -> Verdict:

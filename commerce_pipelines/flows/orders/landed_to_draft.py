@@ -57,6 +57,8 @@ def drafts_of(
         for order_id, day in part:
             snapshot = snapshots.get(order_id)
             try:
+                if snapshot is not None and snapshot.expired:
+                    raise RecordError(PAST_AGE_LIMIT.code, PAST_AGE_LIMIT.message, fix=PAST_AGE_LIMIT.fix)
                 if snapshot is None or snapshot.raw is None:
                     raise RecordError(
                         "forgotten", "The personal data of this order was erased before it was loaded.",

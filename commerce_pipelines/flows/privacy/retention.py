@@ -94,7 +94,10 @@ def _apply_limit(
         aged.answers += done.answers
         aged.keys += done.keys
     if held:
-        why = "They cannot be read or are not in Odoo, and would be lost: see `commerce-pipelines exceptions list`."
+        why = (
+            "They cannot be read, or are not in Odoo, delivered or invoiced there yet, and would be lost: see "
+            "`commerce-pipelines exceptions list`."
+        )
         aged.overdue.append(Kept(channel.name, str(topic), len(held), tuple(held[:NAMES_SHOWN]), why))
 
 
@@ -136,8 +139,13 @@ def _judge_orders(
     from ...warehouse.privacy import expiry
 
     now, verdicts = connections.instruments.now(), {}
+    rules = channel.invoicing
+    since = None if rules.trigger == "merchant" else rules.since or channel.start_date
     with connections.warehouse.transaction() as connection:
         loaded = expiry.in_odoo(connection, channel.name, record_ids)
+        loaded -= expiry.unfinished_of(
+            connection, channel.name, record_ids, taken_over=channel.fulfilment.take_over, invoiced_since=since
+        )
     source = connections.channel(channel.name).orders
     for record_id, snapshot in connections.landing(channel.name, topic).newest_of(record_ids).items():
         if not snapshot.raw:

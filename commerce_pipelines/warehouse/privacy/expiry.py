@@ -10,7 +10,7 @@ What belongs here: rows. What does not: which records are too old (flows/privacy
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -70,6 +70,26 @@ def in_odoo(connection: Connection, channel: str, order_ids: Sequence[str]) -> s
             "SELECT order_id FROM commerce.sale_orders WHERE channel = %s AND odoo_id IS NOT NULL"
             f" AND order_id {AMONG}",
             (channel, listed(order_ids)),
+        )
+        return {order_id for (order_id,) in cursor}
+
+
+def unfinished_of(
+    connection: Connection, channel: str, order_ids: Sequence[str], *, taken_over: bool, invoiced_since: date | None
+) -> set[str]:  # fmt: skip
+    """Those of these orders whose answers are still to be read: by whoever takes deliveries of the channel over, and by
+    whoever registers payments. taken_over: deliveries are. invoiced_since: from which day the pipelines invoice, None:
+    they do not."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT o.order_id FROM commerce.orders o JOIN commerce.sale_orders s USING (channel, order_id)
+            WHERE o.channel = %(channel)s AND o.order_id {AMONG.replace("%s", "%(ids)s")} AND o.status = 'paid'
+            AND s.odoo_id IS NOT NULL AND s.state <> 'cancel' AND (
+                %(taken_over)s AND o.fulfilled_by = 'channel' AND NOT EXISTS (SELECT FROM commerce.channel_deliveries d
+                    WHERE d.channel = o.channel AND d.order_id = o.order_id AND d.settled <> '')
+                OR s.day >= %(since)s AND NOT EXISTS (SELECT FROM commerce.invoices i
+                    WHERE i.channel = o.channel AND i.order_id = o.order_id AND i.settled <> ''))""",
+            {"channel": channel, "ids": listed(order_ids), "taken_over": taken_over, "since": invoiced_since},
         )
         return {order_id for (order_id,) in cursor}
 

@@ -73,10 +73,10 @@ def test_at_the_limit_all_goes_but_what_would_be_lost(days: int, is_open: bool, 
 
 
 def test_only_a_sale_that_odoo_lacks_is_needed() -> None:
-    assert is_needed(order(), in_odoo=False)
-    assert not is_needed(order(), in_odoo=True)
+    assert is_needed(order(), settled=False)
+    assert not is_needed(order(), settled=True)
     for more in ({"status": OrderStatus.CANCELLED}, {"is_test": True}, {"is_other_channel": True}):
-        assert not is_needed(order(**more), in_odoo=False)
+        assert not is_needed(order(**more), settled=False)
 
 
 def test_amazon_has_its_own_limit_and_the_others_have_theirs() -> None:

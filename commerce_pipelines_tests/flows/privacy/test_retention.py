@@ -175,3 +175,31 @@ def test_an_old_order_that_is_deleted_in_odoo_waits_with_a_reason(old: Lane, req
     old.connections.odoo.call("sale.order", "unlink", ids=[sale["id"]])
     old.run()
     assert [row.code for row in waiting(old, order_id)] == ["past_age_limit"]
+
+
+def test_an_order_that_is_still_to_be_invoiced_or_delivered_stays(
+    connect: Any, odoo: Server, request: pytest.FixtureRequest
+) -> None:
+    (ours,) = numbered(request)
+    settings = settings_of(odoo, "invoicing: {trigger: delivery, since: 2026-01-01}, fulfilment: {take_over: true}, ")
+    limits = msgspec.convert({"shopify": {"orders": 30}}, type(settings.privacy.keep_days))
+    privacy = msgspec.structs.replace(settings.privacy, keep_days=limits)
+    lane: Lane = connect.of(msgspec.structs.replace(settings, privacy=privacy))
+    sell(lane, ours)
+    lane.run()
+    assert [kept.names for kept in age(lane, 31).overdue] == [(ours,)]
+    with lane.connections.warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO commerce.invoices SELECT channel, order_id, day, odoo_id, digest, 'paid', '', currency, total,"
+            " total, total, '[]', now(), 'done', now() FROM commerce.sale_orders"
+        )
+        cursor.execute("UPDATE commerce.orders SET fulfilled_by = 'channel'")
+    assert [kept.names for kept in age(lane, 31).overdue] == [(ours,)]
+    with lane.connections.warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO commerce.channel_deliveries (channel, order_id, settled, tried_at)"
+            " VALUES (%s, %s, 'x', now())",
+            (lane.name, ours),
+        )
+    assert age(lane, 31).overdue == []
+    assert raw_of(lane, ours) is None
