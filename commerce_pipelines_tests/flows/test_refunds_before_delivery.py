@@ -99,6 +99,12 @@ def test_the_order_is_worth_less_once_and_stays_so(
     assert (whole.complete, whole.odoo_total, codes_of(lane, order_id)) == (True, {"EUR": 4660}, [])
     story = [event.what for event in trace(returns.connections, lane.name, order_id)]
     assert f"refund R-{order_id}: the order in Odoo was reduced" in story
+    with returns.connections.warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT action FROM commerce.audit WHERE record = ANY(%s) ORDER BY id", ([order_id, f"R-{order_id}"],)
+        )
+        actions = [action for (action,) in cursor]
+    assert actions == ["sale order created", "sale order changed", "order reduced", "sale order changed"]
 
     invoice(odoo, lane, order_id)
     assert heal(returns.connections, lane.name) == 0
@@ -163,23 +169,22 @@ def test_what_was_delivered_stays_and_the_rest_goes(
 def test_a_run_that_died_in_between_is_finished_by_either_lane(
     returns: ReturnsLane, odoo: Server, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for first in ("orders", "returns"):
-        for last_step in ("reductions_planned", "orders_reduced"):
-            [order_id] = numbered(request)
-            order_id = f"{order_id}-{first[0]}{last_step[0]}"
-            sell(returns, order_id)
-            returns.put(make_refund(f"R-{order_id}", order_id, returns.noon, unsent(1690)))
-            with monkeypatch.context() as dying:
-                dying.setattr(reduce, "failpoint", lambda name, at=last_step: _raise_at(name, at))
-                with pytest.raises(RuntimeError):
-                    returns.run()
-            for lane in (returns.orders, returns) if first == "orders" else (returns, returns.orders):
-                lane.run()
-            assert lines_of(returns.orders, order_id) == [(2, 16.9), (1, 4.9), (1, 4.9)]
-            assert codes_of(returns.orders, order_id) == []
-            with returns.connections.warehouse.transaction() as connection:
-                [row] = reductions.read(connection, returns.orders.name, [order_id])[order_id]
-            assert row.applied_at
+    for first, last_step in (("orders", "reductions_planned"), ("returns", "orders_reduced")):
+        [order_id] = numbered(request)
+        order_id = f"{order_id}-{first[0]}"
+        sell(returns, order_id)
+        returns.put(make_refund(f"R-{order_id}", order_id, returns.noon, unsent(1690)))
+        with monkeypatch.context() as dying:
+            dying.setattr(reduce, "failpoint", lambda name, at=last_step: _raise_at(name, at))
+            with pytest.raises(RuntimeError):
+                returns.run()
+        for lane in (returns.orders, returns) if first == "orders" else (returns, returns.orders):
+            lane.run()
+        assert lines_of(returns.orders, order_id) == [(2, 16.9), (1, 4.9), (1, 4.9)]
+        assert codes_of(returns.orders, order_id) == []
+        with returns.connections.warehouse.transaction() as connection:
+            [row] = reductions.read(connection, returns.orders.name, [order_id])[order_id]
+        assert row.applied_at
     assert returns.prove().whole.complete
 
 

@@ -53,12 +53,14 @@ def keep_reduced(connection: Any, name: str, outcome: SaleOutcome, base: Base | 
     cancelled by us, so that it may come back."""
     changes = {"amount_total": outcome.amount_total, "amount_tax": outcome.amount_tax, "state": outcome.state}
     changes |= {"loaded_at": now} | ({"base": msgspec.json.encode(base).decode()} if base else {})
-    changes |= {"action": outcome.action.value} if outcome.action is Action.CANCELLED else {}
     columns = ", ".join(f"{column} = %s" for column in changes)
+    is_gone, flagged = outcome.action is Action.CANCELLED, [Action.FLAGGED.value, Action.REFUSED.value]
+    action = "%s" if is_gone else "CASE WHEN action = ANY(%s) THEN action ELSE %s END"
+    actions = (Action.CANCELLED.value,) if is_gone else (flagged, Action.CHANGED.value)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE commerce.sale_orders SET {columns} WHERE channel = %s AND order_id = %s",
-            (*changes.values(), name, outcome.order_id),
+            f"UPDATE commerce.sale_orders SET {columns}, action = {action} WHERE channel = %s AND order_id = %s",
+            (*changes.values(), *actions, name, outcome.order_id),
         )
 
 

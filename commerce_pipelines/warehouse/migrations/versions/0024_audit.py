@@ -98,6 +98,8 @@ EVENTS = (
      "NEW.fingerprint", "'{}'"),
     ("accounts", "UPDATE OF channel", "true", "'channel renamed'", "NEW.channel", "''", "NEW.channel", "'{}'"),
     ("accounts", "UPDATE OF agreed", "NEW.agreed", "'channel agreed'", "NEW.channel", "''", "NEW.channel", "'{}'"),
+    ("order_reductions", "UPDATE OF applied_at", "NEW.applied_at IS NOT NULL", "'order reduced'", "NEW.channel",
+     "'refunds'", "NEW.refund_id", "jsonb_build_object('order', NEW.order_id, 'total', NEW.total)"),
 )  # fmt: skip
 EVENT = """
 CREATE FUNCTION commerce.{name}() RETURNS trigger LANGUAGE plpgsql AS $$
