@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -260,3 +261,13 @@ def test_what_is_cut_is_stored_nowhere_and_makes_no_answer_new(landing: Landing,
     assert whole.raw == before[1]
     assert less.raw == cut(later[1])
     assert less.digest == hashlib.sha256(later[1]).hexdigest()
+
+
+def test_the_runbook_s_query_lists_whom_a_breach_concerns(landing: Landing, warehouse: Warehouse) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "security.md").read_text(encoding="utf-8")
+    query = text[text.index("SELECT channel") : text.index(";", text.index("SELECT channel"))]
+    landing.land([answer("early")], "poll", datetime(2026, 11, 19, 23, tzinfo=UTC))
+    landing.land([answer("late")], "poll", datetime(2026, 11, 20, 1, tzinfo=UTC))
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute(query)
+        assert [row[:3] for row in cursor.fetchall()] == [("shop_de", "orders", "late")]
