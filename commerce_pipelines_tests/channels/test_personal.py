@@ -52,7 +52,8 @@ PERSONAL = re.compile(
     r"(?<!product)(?<!seller)name|mail|phone|fax|street|addr|city|county|postal|zip|buyer|customer|recipient|consignee|"
     r"contact|message|note|comment|remark|gift|instruct|customiz|registration|taxpayer|taxident|vatid|codice|passport|"
     r"birth|gender|locale|language|authorization|cardbrand|iban|bank|signature|photo|ipaddress|latitude|longitude|"
-    r"geoloc|feedback|token|tracking|dropoff|preference|appointment|identity",
+    r"geoloc|feedback|token|tracking|dropoff|preference|appointment|identity|client|browser|device|cookie|referr|landing|"
+    r"session|marketing|consent|visit|order_?count|spent",
     re.IGNORECASE,
 )
 # Fields with such a word that are about no buyer: the seller, the goods, the marketplace itself, or a choice of a list.
