@@ -266,6 +266,8 @@ def _find_stopped(connection: Connection, name: str) -> Iterator[Condition]:
                 f"`commerce-pipelines inventory release {name}`.",
                 Kind.SHIPMENT: f" Look at `commerce-pipelines shipments plan {name}`; if they are to be confirmed, run "
                 f"`commerce-pipelines shipments release {name}`.",
+                Kind.REFUND: f" Look at `commerce-pipelines refunds plan {name}`; if they are to be paid back, run "
+                f"`commerce-pipelines refunds release {name}`.",
             }
             yield Condition(
                 key=f"{STOPPED}{name}:{kind}",
