@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,7 @@ from commerce_pipelines.flows.intake.pull import pull
 from commerce_pipelines.flows.orders.load import Loaded, load
 from commerce_pipelines.flows.orders.prove import Proof, prove
 from commerce_pipelines.flows.orders.stage import stage
+from commerce_pipelines.odoo.rpc.client import Client, OdooClient
 from commerce_pipelines.resources.connections import open_connections
 from commerce_pipelines.settings.file import Settings
 from commerce_pipelines.warehouse import exceptions as quarantine
@@ -91,19 +93,28 @@ class OrdersChannel(FakeChannel):
 
 
 class Lane:
-    """A channel, a warehouse and an Odoo; `run` does what a Dagster run does. name: of which of the channels."""
+    """A channel, a warehouse and an Odoo; `run` does what a Dagster run does.
+
+    name: of which of the channels. person: opens a client for what a person does in Odoo; the product's, if left out.
+    """
 
     def __init__(
-        self, settings: Settings, environ: Mapping[str, str], instruments: Instruments = REAL, name: str = NAME
-    ) -> None:
+        self, settings: Settings, environ: Mapping[str, str], instruments: Instruments = REAL, name: str = NAME,
+        person: Callable[[], Client] | None = None,
+    ) -> None:  # fmt: skip
         self.name = name
         self.channels = {channel.name: OrdersChannel(channel.name) for channel in settings.channels}
         self.channel = self.channels[name]
         self.connections = open_connections(
             settings, environ, channels=leads_to(self.channels), instruments=instruments
         )
+        self._open_person = person
         self.noon = datetime.now(UTC).replace(hour=11, minute=0, second=0, microsecond=0) - timedelta(days=1)
         self.day = business_day(self.noon, ZONE)
+
+    @cached_property
+    def person(self) -> OdooClient:
+        return self._open_person() if self._open_person else self.connections.odoo
 
     def beside(self, name: str) -> Lane:
         """The lane of another of the channels, through the same doors."""

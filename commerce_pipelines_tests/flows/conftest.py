@@ -74,7 +74,7 @@ def connect(odoo: Server, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch)
     }
 
     def of(settings: Settings, **options: Any) -> Lane:
-        return Lane(settings, environ, **options)
+        return Lane(settings, environ, **{"person": administrator if odoo.calls is None else None, **options})
 
     def open_lane(more: str = "", of_odoo: str = "") -> Lane:
         return of(settings_of(odoo, more, of_odoo))

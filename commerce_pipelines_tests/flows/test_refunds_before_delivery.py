@@ -52,7 +52,7 @@ def ship_back(amount: int) -> RefundLine:
 def lines_of(lane: Lane, order_id: str) -> list[tuple[float, float]]:
     """(units, price) of the lines that the order in Odoo still has."""
     [sale] = lane.sales(order_id)
-    rows = lane.connections.odoo.call("sale.order.line", "read", sale["order_line"], load=None,
+    rows = lane.person.call("sale.order.line", "read", sale["order_line"], load=None,
                                       fields=["product_uom_qty", "price_unit"])  # fmt: skip
     return [(row["product_uom_qty"], round(row["price_unit"], 2)) for row in rows if row["product_uom_qty"]]
 

@@ -123,7 +123,7 @@ def test_without_a_tracking_number_it_waits_and_goes_on_by_itself(lane: Lane, re
     picking = validate(lane, order_id)
     assert dict(tell(lane).waiting) == {"no_tracking": 1}
     assert (waits(lane, order_id), desk.told) == (["no_tracking"], [])
-    lane.connections.odoo.call("stock.picking", "write", ids=[picking], vals={"carrier_tracking_ref": DHL})
+    lane.person.call("stock.picking", "write", ids=[picking], vals={"carrier_tracking_ref": DHL})
     tell(lane)
     assert (waits(lane, order_id), desk.parcels(order_id)) == ([], [(1, DHL, {"1": 1})])
 
@@ -136,7 +136,7 @@ def test_a_corrected_number_reaches_the_channel_once(lane: Lane, request: pytest
     tell(lane)
 
     def type_number(number: str) -> Confirmed:
-        lane.connections.odoo.call("stock.picking", "write", ids=[picking], vals={"carrier_tracking_ref": number})
+        lane.person.call("stock.picking", "write", ids=[picking], vals={"carrier_tracking_ref": number})
         return tell(lane, whole=True)
 
     assert type_number("RIGHT2").corrections == 1
@@ -163,7 +163,7 @@ def test_a_refused_parcel_waits_until_it_is_another_one(lane: Lane, request: pyt
     assert dict(tell(lane).outcomes) == {"refused": 1}
     assert waits(lane, order_id) == ["refused_by_channel"]
     assert dict(tell(lane).outcomes) == {}
-    lane.connections.odoo.call("stock.picking", "write", ids=[picking], vals={"carrier_tracking_ref": "GOOD"})
+    lane.person.call("stock.picking", "write", ids=[picking], vals={"carrier_tracking_ref": "GOOD"})
     tell(lane)
     assert (waits(lane, order_id), desk.parcels(order_id)) == ([], [(1, "GOOD", {"1": 1})])
 
@@ -223,7 +223,7 @@ def test_two_deliveries_under_one_number_are_told_as_one_parcel(lane: Lane, requ
 
 def test_g94_what_the_channel_ships_itself_is_never_confirmed(connect: Any, request: pytest.FixtureRequest) -> None:
     fields = {"domain": [], "fields": ["name"], "load": None, "limit": 1}
-    (warehouse,) = connect().connections.odoo.call("stock.warehouse", "search_read", **fields)
+    (warehouse,) = connect().person.call("stock.warehouse", "search_read", **fields)
     lane = connect(FULFILMENT + f"channel_warehouse: '{warehouse['name']}', channel_departure_country: DE, ")
     (order_id,) = numbered(request)
     sold(lane, order_id, 1, fulfilled_by=FulfilledBy.CHANNEL)

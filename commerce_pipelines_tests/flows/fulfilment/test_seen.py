@@ -68,11 +68,9 @@ def test_a_delivery_that_nobody_told_in_time_is_missing(connect: Any, request: p
     desk_of(lane)
     sell(lane, order_id)
     picking = validate(lane, order_id, carrier_tracking_ref=DHL)
-    done = lane.connections.odoo.call("stock.picking", "read", ids=[picking], fields=["date_done"], load=None)
+    done = lane.person.call("stock.picking", "read", ids=[picking], fields=["date_done"], load=None)
     long_ago = lane.connections.instruments.now() - timedelta(hours=2)
-    lane.connections.odoo.call(
-        "stock.picking", "write", ids=[picking], vals={"date_done": f"{long_ago:%Y-%m-%d %H:%M:%S}"}
-    )
+    lane.person.call("stock.picking", "write", ids=[picking], vals={"date_done": f"{long_ago:%Y-%m-%d %H:%M:%S}"})
     assert done
     read_shipments(lane.connections, whole=True)
     proof = proof_of(lane)
@@ -83,7 +81,7 @@ def test_a_delivery_that_nobody_told_in_time_is_missing(connect: Any, request: p
 
 def test_what_the_channel_ships_itself_does_not_count(connect: Any, request: pytest.FixtureRequest) -> None:
     fields = {"domain": [], "fields": ["name"], "load": None, "limit": 1}
-    (warehouse,) = connect().connections.odoo.call("stock.warehouse", "search_read", **fields)
+    (warehouse,) = connect().person.call("stock.warehouse", "search_read", **fields)
     lane = connect(FULFILMENT + f"channel_warehouse: '{warehouse['name']}', channel_departure_country: DE, ")
     (order_id,) = numbered(request)
     desk_of(lane)
@@ -103,7 +101,7 @@ def test_the_story_of_an_order_has_its_parcels_and_every_attempt(lane: Lane, req
     much_later(lane.connections.warehouse)
     second = validate(lane, order_id, carrier_tracking_ref="B2")
     tell(lane)
-    lane.connections.odoo.call("stock.picking", "write", ids=[second], vals={"carrier_tracking_ref": "C3"})
+    lane.person.call("stock.picking", "write", ids=[second], vals={"carrier_tracking_ref": "C3"})
     read_shipments(lane.connections, whole=True)
     confirm(lane.connections, lane.name)
     events = trace(lane.connections, lane.name, order_id)

@@ -34,7 +34,7 @@ class Killed(BaseException):
 @pytest.fixture
 def lane(connect: Any) -> Lane:
     fields = {"domain": [], "fields": ["name"], "load": None, "limit": 1}
-    (warehouse,) = connect().connections.odoo.call("stock.warehouse", "search_read", **fields)
+    (warehouse,) = connect().person.call("stock.warehouse", "search_read", **fields)
     lane = connect(TAKE_OVER + f"channel_warehouse: '{warehouse['name']}', channel_departure_country: DE, ")
     desk_of(lane)
     return lane
@@ -65,7 +65,7 @@ def ship(lane: Lane, order: Order, *units: int) -> Order:
 def deliveries(lane: Lane, order_id: str) -> list[tuple[str, float]]:
     """(state, units) of the order's transfers to the customer, the oldest first."""
     (sale,) = lane.sales(order_id)
-    moves = lane.connections.odoo.call(
+    moves = lane.person.call(
         "stock.move", "search_read", fields=["picking_id", "state", "quantity", "product_uom_qty"], load=None,
         domain=[["sale_line_id.order_id", "=", sale["id"]], ["state", "!=", "cancel"]], order="picking_id, id",
     )  # fmt: skip
@@ -79,7 +79,7 @@ def deliveries(lane: Lane, order_id: str) -> list[tuple[str, float]]:
 
 def date_done(lane: Lane, order_id: str) -> list[str]:
     (sale,) = lane.sales(order_id)
-    rows = lane.connections.odoo.call(
+    rows = lane.person.call(
         "stock.picking", "search_read", domain=[["sale_id", "=", sale["id"]], ["state", "=", "done"]],
         fields=["date_done"], load=None,
     )  # fmt: skip
@@ -174,7 +174,7 @@ def test_a_serial_number_that_nobody_says_waits_and_a_person_solves_it(
 
 def test_it_is_off_until_somebody_says_otherwise(connect: Any, request: pytest.FixtureRequest) -> None:
     fields = {"domain": [], "fields": ["name"], "load": None, "limit": 1}
-    (warehouse,) = connect().connections.odoo.call("stock.warehouse", "search_read", **fields)
+    (warehouse,) = connect().person.call("stock.warehouse", "search_read", **fields)
     lane = connect(FULFILMENT + f"channel_warehouse: '{warehouse['name']}', channel_departure_country: DE, ")
     (order_id,) = numbered(request)
     sell(lane, order_id, 1, shipped=(1,))

@@ -44,7 +44,7 @@ def test_an_explained_order_is_a_warning_in_words_and_no_error(lane: Lane, reque
     order_id, other = numbered(request, 2)
     lane.put(lane.order(order_id), lane.order(other))
     lane.run()
-    odoo, sale = lane.connections.odoo, lane.ledger(order_id)["odoo_id"]
+    odoo, sale = lane.person, lane.ledger(order_id)["odoo_id"]
     odoo.call("sale.order", "action_cancel", [sale])
     assert lane.run().reasons == {"cancelled_in_odoo": 1}
     lane.prove()
@@ -68,7 +68,7 @@ def test_a_lost_sale_stays_red_until_it_is_back(lane: Lane, request: pytest.Fixt
     old, new = numbered(request, 2)
     lane.put(lane.order(old, placed_at=lane.noon - timedelta(days=5)), lane.order(new))
     lane.run(before=5)
-    odoo, sale = lane.connections.odoo, lane.ledger(old)["odoo_id"]
+    odoo, sale = lane.person, lane.ledger(old)["odoo_id"]
     odoo.call("sale.order", "action_cancel", [sale])
     lane.prove(before=5)
     lane.prove()
@@ -104,7 +104,7 @@ def test_differences_of_two_days_do_not_make_up_for_each_other(lane: Lane, reque
     more, less = numbered(request, 2)
     lane.put(lane.order(more, placed_at=lane.noon - timedelta(days=1)), lane.order(less))
     lane.run(before=1)
-    odoo = lane.connections.odoo
+    odoo = lane.person
     for order_id, price in ((more, 17.0), (less, 16.8)):
         (line_id,) = odoo.call("sale.order", "read", [lane.ledger(order_id)["odoo_id"]], fields=["order_line"])[0][
             "order_line"

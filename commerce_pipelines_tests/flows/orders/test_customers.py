@@ -12,7 +12,7 @@ from commerce_pipelines_tests.doubles.lane import RUN, Lane
 def test_the_customers_account_leads_to_the_partner_whatever_they_are_called(lane: Lane) -> None:
     """eBay's user name may change and its e-mail address is gone after 14 days; the account stays."""
     token = secrets.token_hex(6)
-    odoo, address = lane.connections.odoo, f"{token}@example.com"
+    odoo, address = lane.person, f"{token}@example.com"
     [partner] = odoo.call("res.partner", "create", vals_list=[{"name": "Ada Byron", "email": address}])
     account: dict[str, Any] = {"account": f"eias-{token}"}
     buyers = {

@@ -54,7 +54,7 @@ def test_a_payment_that_lapsed_and_a_cancellation_after_it(lane: Lane, request: 
 
 def test_a_payment_that_is_lost_after_shipping(lane: Lane, request: pytest.FixtureRequest) -> None:
     order = in_odoo(lane, request)
-    lane.connections.odoo.call("stock.picking", "button_validate", lane.sales(order.order_id)[0]["picking_ids"])
+    lane.person.call("stock.picking", "button_validate", lane.sales(order.order_id)[0]["picking_ids"])
     next_run(lane, order, status=OrderStatus.WAITING)
     (note,) = waiting(lane, order.order_id)
     assert (note.code, note.blocking, "shipped" in note.message) == ("payment_lost", False, True)
@@ -88,7 +88,7 @@ def test_an_answer_that_cannot_be_read_marks_the_order_and_keeps_its_base(
 def test_what_a_note_advises_works(lane: Lane, request: pytest.FixtureRequest) -> None:
     """Unlock the sale order in Odoo, then replay."""
     order = in_odoo(lane, request)
-    odoo, sale_id = lane.connections.odoo, lane.ledger(order.order_id)["odoo_id"]
+    odoo, sale_id = lane.person, lane.ledger(order.order_id)["odoo_id"]
     odoo.call("sale.order", "action_lock", [sale_id])
     next_run(lane, order, lines=(line(3380, quantity=2),), total=3380)
     assert codes(lane, order) == {"order_locked"}

@@ -29,7 +29,7 @@ def swiss(odoo: Server, connect: Any) -> Lane:
 
 
 def test_the_order_waits_for_the_rate_and_goes_on_with_it(swiss: Lane, currency: str) -> None:
-    odoo = swiss.connections.odoo
+    odoo = swiss.person
     (currency_id,) = odoo.call(
         "res.currency", "search", domain=[["name", "=", currency]], context={"active_test": False}
     )

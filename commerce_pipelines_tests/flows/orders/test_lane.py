@@ -116,15 +116,13 @@ def test_a_product_that_appears_heals_its_orders(lane: Lane, request: pytest.Fix
     assert lane.run(again=False).actions == {"refused": 1}
     assert waiting(lane, order_id)[0].tries == 1  # not tried again for nothing
     assert heal(lane.connections, NAME) == 0
-    lane.connections.odoo.call(
-        "product.product", "create", vals_list=[{"name": "New", "default_code": code, "type": "consu"}]
-    )
+    lane.person.call("product.product", "create", vals_list=[{"name": "New", "default_code": code, "type": "consu"}])
     assert heal(lane.connections, NAME) == 1
     pending = lane.connections.landing(NAME, "orders").pending(lane.day, lane.day + timedelta(days=1))
     assert list(pending) == [lane.day]
     assert lane.run(again=False, pulled=False).actions == {"created": 1}
     assert waiting(lane, order_id) == []
-    date_order = lane.connections.odoo.call(
+    date_order = lane.person.call(
         "sale.order", "read", [lane.ledger(order_id)["odoo_id"]], fields=["date_order"]
     )[0]["date_order"]  # fmt: skip
     assert date_order == f"{lane.noon:%Y-%m-%d %H:%M:%S}"
@@ -156,7 +154,7 @@ def test_a_unit_that_odoo_lacks_waits_until_the_setting_is_right(connect: Any, r
     assert after.run().actions == {"created": 1}
     assert waiting(after, order_id) == []
     assert after.ledger(order_id)["amount_total"] == 1201
-    [row] = after.connections.odoo.call(
+    [row] = after.person.call(
         "sale.order.line", "search_read", domain=[["order_id", "=", after.ledger(order_id)["odoo_id"]]],
         fields=["product_uom_qty", "product_uom_id", "price_total"],
     )  # fmt: skip
@@ -165,7 +163,7 @@ def test_a_unit_that_odoo_lacks_waits_until_the_setting_is_right(connect: Any, r
     plain = connect(f"skus: {{PACKS: {MUG}}}, ")
     plain.put(later(order, lines=(line(2402, sku="PACKS", quantity=6),)))
     assert plain.run().actions == {"changed": 1}
-    [row] = plain.connections.odoo.call("sale.order.line", "read", [row["id"]], fields=["product_uom_qty"])
+    [row] = plain.person.call("sale.order.line", "read", [row["id"]], fields=["product_uom_qty"])
     assert row["product_uom_qty"] == 12
 
 
@@ -180,7 +178,7 @@ def test_g89_an_oversold_order_is_loaded_flagged_and_the_note_goes_with_the_shor
     assert lane.prove().whole.complete
     heal(lane.connections, NAME)
     assert waiting(lane, order_id) == [note]
-    lane.connections.odoo.call("sale.order", "action_cancel", [lane.ledger(order_id)["odoo_id"]])
+    lane.person.call("sale.order", "action_cancel", [lane.ledger(order_id)["odoo_id"]])
     heal(lane.connections, NAME)
     assert waiting(lane, order_id) == []
 
@@ -202,7 +200,7 @@ def test_what_a_person_changed_in_odoo_is_flagged_not_undone(lane: Lane, request
     a, b = numbered(request, 2)
     lane.put(lane.order(a), lane.order(b))
     lane.run()
-    odoo = lane.connections.odoo
+    odoo = lane.person
     (line_id, *_) = odoo.call("sale.order", "read", [lane.ledger(a)["odoo_id"]], fields=["order_line"])[0]["order_line"]
     odoo.call("sale.order.line", "write", [line_id], vals={"price_unit": 15.0})
     odoo.call("sale.order", "action_cancel", [lane.ledger(b)["odoo_id"]])
@@ -256,7 +254,7 @@ def test_already_shipped_history_is_booked_without_delivery(connect: Any, reques
     lane = connect("history_before: 2099-01-01, ")
     lane.put(lane.order(order_id, shipped=Shipped.YES))
     lane.run()
-    (sale,) = lane.connections.odoo.call(
+    (sale,) = lane.person.call(
         "sale.order", "read", [lane.ledger(order_id)["odoo_id"]], fields=["state", "picking_ids", "date_order"]
     )
     assert (sale["state"], sale["picking_ids"]) == ("sale", [])
@@ -292,7 +290,7 @@ def test_any_sequence_of_news_ends_in_the_newest_revision(
             with lane.connections.warehouse.transaction() as connection, connection.cursor() as cursor:
                 cursor.execute("DELETE FROM commerce.sale_orders WHERE order_id = %s", (order_id,))
     newest = states[max(index for index, _ in news)]
-    rows = lane.connections.odoo.call(
+    rows = lane.person.call(
         "sale.order",
         "search_read",
         domain=[["client_order_ref", "=", f"#{order_id}"]],

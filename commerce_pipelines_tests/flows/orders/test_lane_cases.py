@@ -43,7 +43,7 @@ from commerce_pipelines_tests.doubles.lane import writes as written
 def ship(lane: Lane, order_id: str) -> None:
     """Its goods leave: Odoo's delivery is done."""
     [sale] = lane.sales(order_id)
-    assert lane.connections.odoo.call("stock.picking", "button_validate", sale["picking_ids"]) is True
+    assert lane.person.call("stock.picking", "button_validate", sale["picking_ids"]) is True
 
 
 def planned(lane: Lane) -> dict[str, int]:
@@ -76,7 +76,7 @@ def test_g28_one_order_through_three_doors(connect: Any, request: pytest.Fixture
     [sale] = lanes[0].sales(order_id)
     assert (sale["state"], len(sale["picking_ids"])) == ("sale", 1)
     person = [["email_normalized", "=", order.buyer.email], ["parent_id", "=", False]]
-    assert lanes[0].connections.odoo.call("res.partner", "search_count", domain=person) == 1
+    assert lanes[0].person.call("res.partner", "search_count", domain=person) == 1
     assert lanes[1].run().actions == {"unchanged": 1}
 
 
@@ -116,7 +116,7 @@ def test_g48_two_products_with_one_code_wait_and_blanks_do_not(lane: Lane, reque
     a, b, c = numbered(request, 3)
     twin = f"TWIN-{a}"
     values = {"name": "Twin", "default_code": twin, "type": "consu"}
-    lane.connections.odoo.call("product.product", "create", vals_list=[values, values])
+    lane.person.call("product.product", "create", vals_list=[values, values])
     lane.put(lane.order(a, line(sku=twin)), lane.order(b, line(sku=f" {MUG}\t")), lane.order(c, line(sku=MUG.lower())))
     assert lane.run().actions == {"created": 1, "refused": 2}
     assert [waiting(lane, order_id)[0].code for order_id in (a, c)] == ["ambiguous_sku", "unknown_sku"]
@@ -128,7 +128,7 @@ def test_g83_what_the_channels_warehouse_ships_for_a_shop_is_one_sale(
     ours, theirs = numbered(request, 2)
     code = f"F{secrets.token_hex(2).upper()}"
     lane = connect(f"routes: [{{warehouse: {code}, services: [MCF]}}], channel_warehouse: {code}, ")
-    [warehouse] = lane.connections.odoo.call("stock.warehouse", "create", vals_list=[{"name": code, "code": code}])
+    [warehouse] = lane.person.call("stock.warehouse", "create", vals_list=[{"name": code, "code": code}])
     lane.put(
         lane.order(ours, service="MCF"),
         lane.order(theirs, fulfilled_by=FulfilledBy.CHANNEL, is_other_channel=True),
@@ -225,9 +225,9 @@ def apply(lane: Lane, order: Order, change: str) -> Order:
         open_ = [sale for sale in lane.sales(order.order_id) if sale["state"] == "sale"]
         done = [pick for sale in open_ for pick in sale["picking_ids"] if is_open(lane, pick)]
         if change == "shipped" and done:
-            lane.connections.odoo.call("stock.picking", "button_validate", done)
+            lane.person.call("stock.picking", "button_validate", done)
         elif change == "by hand" and open_:
-            lane.connections.odoo.call("sale.order.line", "write", open_[0]["order_line"], vals={"price_unit": 1.0})
+            lane.person.call("sale.order.line", "write", open_[0]["order_line"], vals={"price_unit": 1.0})
         return order
     news: dict[str, Any] = {
         "more": {"lines": (line(3380, quantity=2),), "status": OrderStatus.PAID},
@@ -242,7 +242,7 @@ def apply(lane: Lane, order: Order, change: str) -> Order:
 
 
 def is_open(lane: Lane, picking: int) -> bool:
-    [row] = lane.connections.odoo.call("stock.picking", "read", [picking], fields=["state"])
+    [row] = lane.person.call("stock.picking", "read", [picking], fields=["state"])
     return row["state"] not in ("done", "cancel")
 
 

@@ -13,7 +13,7 @@ from commerce_pipelines_tests.doubles.lane import MUG, NAME, Lane, Server, later
 
 def marks(lane: Lane, order: Order) -> tuple[set[str], list[str]]:
     """(names of its tags, summaries of its open activities)."""
-    odoo, sale_id = lane.connections.odoo, lane.ledger(order.order_id)["odoo_id"]
+    odoo, sale_id = lane.person, lane.ledger(order.order_id)["odoo_id"]
     (sale,) = odoo.call("sale.order", "read", [sale_id], fields=["tag_ids"], load=None)
     tags = odoo.call("crm.tag", "read", sale["tag_ids"], fields=["name"], load=None)
     domain = [["res_model", "=", "sale.order"], ["res_id", "=", sale_id]]
@@ -57,11 +57,11 @@ def test_an_activity_that_a_person_has_done_is_not_made_again(
         pytest.skip("the stand-in's activities cannot be marked as done")
     order = in_odoo(lane, request)
     sale_id = lane.ledger(order.order_id)["odoo_id"]
-    lane.connections.odoo.call("sale.order", "action_lock", [sale_id])
+    lane.person.call("sale.order", "action_lock", [sale_id])
     edited = next_run(lane, order, lines=(line(3380, quantity=2),), total=3380)
     domain = [["res_model", "=", "sale.order"], ["res_id", "=", sale_id]]
-    ids = lane.connections.odoo.call("mail.activity", "search", domain=domain)
-    lane.connections.odoo.call("mail.activity", "action_feedback", ids)
+    ids = lane.person.call("mail.activity", "search", domain=domain)
+    lane.person.call("mail.activity", "action_feedback", ids)
     next_run(lane, edited)
     assert marks(lane, order) == ({"Marketplace: order locked"}, [])
 
@@ -71,7 +71,7 @@ def test_a_shortage_that_is_over_takes_its_marks_along(lane: Lane, request: pyte
     assert marks(lane, order)[0] == {"Marketplace: oversold"}
     next_run(lane, order)  # a tag
     assert marks(lane, order)[0] == {"Marketplace: oversold"}
-    lane.connections.odoo.call("sale.order.line", "write", lane.sales(order.order_id)[0]["order_line"],
+    lane.person.call("sale.order.line", "write", lane.sales(order.order_id)[0]["order_line"],
                                vals={"product_uom_qty": 1})  # fmt: skip
     heal(lane.connections, NAME)
     assert marks(lane, order) == (set(), [])
@@ -82,12 +82,12 @@ def test_how_they_show_is_a_setting(connect: Any, request: pytest.FixtureRequest
     lane = connect(of_odoo=f"flags: {how}, ")
     order = in_odoo(lane, request, how, lines=(line(10**9, MUG, 10**7),), total=10**9)
     assert marks(lane, order) == (set() if how == "none" else {"Marketplace: oversold"}, [])
-    lane.connections.odoo.call("sale.order", "action_cancel", [lane.ledger(order.order_id)["odoo_id"]])
+    lane.person.call("sale.order", "action_cancel", [lane.ledger(order.order_id)["odoo_id"]])
 
 
 def deliveries(lane: Lane, order: Order) -> list[tuple[str, float]]:
     """(operation type, units reserved) of its open transfers."""
-    odoo = lane.connections.odoo
+    odoo = lane.person
     ids = lane.sales(order.order_id)[0]["picking_ids"]
     rows = odoo.call("stock.picking", "read", ids, fields=["picking_type_id", "state", "move_ids"])
     transfers = []

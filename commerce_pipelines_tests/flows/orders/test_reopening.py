@@ -14,13 +14,13 @@ HEAD = ("client_order_ref", "origin", "user_id", "tag_ids", "warehouse_id", "car
 
 
 def header(lane: Lane, order: Order) -> dict[str, Any]:
-    odoo, sale_id = lane.connections.odoo, lane.ledger(order.order_id)["odoo_id"]
+    odoo, sale_id = lane.person, lane.ledger(order.order_id)["odoo_id"]
     (row,) = odoo.call("sale.order", "read", [sale_id], fields=[*HEAD, "state", "order_line"], load=None)
     return dict(row)
 
 
 def products(lane: Lane, order: Order) -> list[str]:
-    odoo = lane.connections.odoo
+    odoo = lane.person
     rows = odoo.call(
         "sale.order.line", "read", header(lane, order)["order_line"], fields=["product_id", "product_uom_qty"]
     )
@@ -30,7 +30,7 @@ def products(lane: Lane, order: Order) -> list[str]:
 @pytest.fixture
 def carriers(odoo: Any, connect: Any) -> tuple[str, str, int]:
     """(name of one, name of another, id of a third) delivery method, made in the very Odoo."""
-    client = connect().connections.odoo
+    client = connect().person
     names = [f"Carrier {RUN} {letter}" for letter in "ABC"]
     rows = client.call("delivery.carrier", "search_read", domain=[["name", "in", names]], fields=["name"], load=None)
     ids = {row["name"]: row["id"] for row in rows}
@@ -52,7 +52,7 @@ def test_what_a_person_changed_on_the_header_stays_when_the_order_is_reopened(
     order = lane.order(f"{number}-{cancelled}", service="Standard")
     lane.put(order)
     lane.run()
-    odoo, before = lane.connections.odoo, header(lane, order)
+    odoo, before = lane.person, header(lane, order)
     [tag] = odoo.call("crm.tag", "create", vals_list=[{"name": f"VIP {RUN}{order.order_id}"}])
     who = odoo.who.uid
     vals = {"user_id": who, "tag_ids": [[4, tag, 0]], "carrier_id": chosen, "client_order_ref": f"#{order.order_id}",

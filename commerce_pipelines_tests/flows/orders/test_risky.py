@@ -57,7 +57,7 @@ def test_an_archived_operation_type_is_told_by_check(connect: Any, request: pyte
     lane = connect("risky: hold_delivery, ")
     order = put(lane, request, **RISKY)
     lane.run()
-    odoo = lane.connections.odoo
+    odoo = lane.person
     [picking] = odoo.call("stock.picking", "read", lane.sales(order.order_id)[0]["picking_ids"],
                           fields=["picking_type_id"], load=None)  # fmt: skip
     assert find_hold_problems(odoo) == []

@@ -35,7 +35,7 @@ def news(lane: Lane, order: Order, **changes: Any) -> tuple[Order, str, list[str
 
 def booked(lane: Lane, order: Order) -> dict[str, Any]:
     """What Odoo has of it: the order, its lines, and whom its deliveries go to."""
-    odoo = lane.connections.odoo
+    odoo = lane.person
     (sale,) = odoo.call("sale.order", "read", [lane.ledger(order.order_id)["odoo_id"]], fields=COLUMNS, load=None)
     lines = odoo.call(
         "sale.order.line", "read", sale["order_line"], load=None,
@@ -84,14 +84,14 @@ def test_whatever_is_withheld_nothing_moves(lane: Lane, parts: set[str], billed:
         buyer=Buyer(ref="ada", name="Ada Byron", email=f"ada{RUN}{next(counter)}@example.com", phone="+49 30 2"),
     )  # fmt: skip
     before = booked(lane, order)
-    partners = lane.connections.odoo.call("res.partner", "search_count", domain=[])
+    partners = lane.person.call("res.partner", "search_count", domain=[])
     less = told_less(order, frozenset(parts))
     if filled and less.get("shipping") and "shipping.name" in parts:
         less["shipping"] = msgspec.structs.replace(less["shipping"], name="Anonymized")
     after, action, codes = news(lane, order, **less)
     assert (action, codes) == ("unchanged", [])
     assert booked(lane, order) == before
-    assert lane.connections.odoo.call("res.partner", "search_count", domain=[]) == partners
+    assert lane.person.call("res.partner", "search_count", domain=[]) == partners
     assert news(lane, after, shipping=order.shipping, billing=order.billing, buyer=order.buyer)[1:] == ("unchanged", [])
     assert booked(lane, order) == before
     lane.channel.known.clear()
@@ -147,7 +147,7 @@ def test_a_moved_order_of_a_redacted_buyer_stays_with_its_partner_and_its_name(l
     assert news(lane, order, shipping=nameless, buyer=Buyer())[1:] == ("changed", [])
     after = booked(lane, order)
     assert after["partner_id"] == before["partner_id"]
-    odoo = lane.connections.odoo
+    odoo = lane.person
     (place,) = odoo.call("res.partner", "read", [after["partner_shipping_id"]], fields=["name", "city", "parent_id"],
                          load=None)  # fmt: skip
     assert (place["name"], place["city"], place["parent_id"]) == ("Ada Byron", "Ulm", before["partner_id"])
@@ -165,7 +165,7 @@ def test_another_service_or_phone_is_noted_until_the_order_is_shipped(lane: Lane
     assert "shipping phone" in note
     again, _, codes = news(lane, faster, **other)
     assert codes == ["not_followed"]
-    lane.connections.odoo.call("stock.picking", "button_validate", before["picking_ids"], {"skip_sms": True})
+    lane.person.call("stock.picking", "button_validate", before["picking_ids"], {"skip_sms": True})
     assert news(lane, again, **other)[1:] == ("unchanged", [])
 
 
@@ -173,7 +173,7 @@ def test_another_service_or_phone_is_noted_until_the_order_is_shipped(lane: Lane
 
 
 def product(lane: Lane, code: str, stock: int = 100) -> int:
-    odoo = lane.connections.odoo
+    odoo = lane.person
     (product_id,) = odoo.call("product.product", "create", vals_list=[
         {"name": code, "default_code": code, "type": "consu", "is_storable": True}
     ])  # fmt: skip
@@ -186,7 +186,7 @@ def product(lane: Lane, code: str, stock: int = 100) -> int:
 
 def substitute(lane: Lane, order: Order, price: float = 16.9) -> None:
     """A person sets the order's first line to nothing and adds another article."""
-    odoo, sale = lane.connections.odoo, booked(lane, order)
+    odoo, sale = lane.person, booked(lane, order)
     odoo.call("sale.order.line", "write", [sale["order_line"][0]], vals={"product_uom_qty": 0})
     odoo.call("sale.order.line", "create", vals_list=[{
         "order_id": sale["id"], "product_id": product(lane, f"SUB-{order.order_id}"), "product_uom_qty": 1,
@@ -219,7 +219,7 @@ def test_a_line_more_joins_what_a_person_changed(lane: Lane) -> None:
 
 def test_a_line_that_both_changed_is_left_to_a_person(lane: Lane) -> None:
     order = loaded(lane, line(3380, quantity=2))
-    odoo = lane.connections.odoo
+    odoo = lane.person
     person = {"product_uom_qty": 1, "price_unit": 16.9}  # Odoo would take the list price otherwise
     odoo.call("sale.order.line", "write", booked(lane, order)["order_line"], vals=person)
     before = booked(lane, order)
@@ -238,7 +238,7 @@ def test_a_line_that_both_changed_is_left_to_a_person(lane: Lane) -> None:
 
 def test_what_a_person_restored_is_no_note_any_more(lane: Lane) -> None:
     order = loaded(lane)
-    odoo, lines = lane.connections.odoo, booked(lane, order)["order_line"]
+    odoo, lines = lane.person, booked(lane, order)["order_line"]
     odoo.call("sale.order.line", "write", lines, vals={"price_unit": 10.0})
     lane.run()
     assert [record.code for record in waiting(lane, order.order_id)] == ["changed_in_odoo"]
@@ -253,7 +253,7 @@ def test_what_a_person_restored_is_no_note_any_more(lane: Lane) -> None:
 
 def successor(lane: Lane, code: str) -> int:
     """The product's reference goes to a successor that has no stock."""
-    odoo = lane.connections.odoo
+    odoo = lane.person
     (old,) = odoo.call("product.product", "search", domain=[["default_code", "=", code]])
     odoo.call("product.product", "write", [old], vals={"default_code": f"OLD-{code}"})
     return product(lane, code, stock=0)
@@ -278,7 +278,7 @@ def test_a_product_that_could_not_be_sold_today_holds_up_no_news(lane: Lane, how
     code = f"ARCH-{RUN}-{next(counter)}"
     article = product(lane, code)
     order = loaded(lane, line(3380, code, 2))
-    odoo = lane.connections.odoo
+    odoo = lane.person
     if how == "twice":
         product(lane, code)
     else:
@@ -343,7 +343,7 @@ def test_without_a_base_an_edit_is_carried_out_and_less_told_is_not(lane: Lane) 
 def test_an_address_that_a_person_chose_among_ours_stays(lane: Lane) -> None:
     order = loaded(lane)
     moved, _, _ = news(lane, order, shipping=ULM)
-    odoo, sale = lane.connections.odoo, booked(lane, order)
+    odoo, sale = lane.person, booked(lane, order)
     odoo.call("sale.order", "write", [sale["id"]], vals={"partner_shipping_id": sale["partner_id"]})
     before = booked(lane, order)
     tagged, action, codes = news(lane, moved)
@@ -359,7 +359,7 @@ def test_a_new_address_is_followed_or_noted_whatever_the_order_is(lane: Lane, od
     if state == "invoiced" and odoo.calls is not None:
         pytest.skip("the stand-in keeps no books")
     order = loaded(lane)
-    client, sale = lane.connections.odoo, booked(lane, order)
+    client, sale = lane.person, booked(lane, order)
     if state == "locked":
         client.call("sale.order", "action_lock", [sale["id"]])
     elif state == "shipped":
@@ -387,7 +387,7 @@ def test_a_new_address_is_followed_or_noted_whatever_the_order_is(lane: Lane, od
 
 def test_a_locked_order_moves_and_its_changed_line_is_noted(lane: Lane) -> None:
     order = loaded(lane)
-    lane.connections.odoo.call("sale.order", "action_lock", [lane.ledger(order.order_id)["odoo_id"]])
+    lane.person.call("sale.order", "action_lock", [lane.ledger(order.order_id)["odoo_id"]])
     before = booked(lane, order)
     edited, action, codes = news(lane, order, shipping=ULM, lines=(line(3380, quantity=2),), total=3380)
     after = booked(lane, order)

@@ -171,8 +171,8 @@ def test_an_old_order_that_is_deleted_in_odoo_waits_with_a_reason(old: Lane, req
     old.run()
     age(old, 31)
     [sale] = old.sales(order_id)
-    old.connections.odoo.call("sale.order", "action_cancel", ids=[sale["id"]])
-    old.connections.odoo.call("sale.order", "unlink", ids=[sale["id"]])
+    old.person.call("sale.order", "action_cancel", ids=[sale["id"]])
+    old.person.call("sale.order", "unlink", ids=[sale["id"]])
     old.run()
     assert [row.code for row in waiting(old, order_id)] == ["past_age_limit"]
 
