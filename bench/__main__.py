@@ -21,7 +21,7 @@ from .figures import Figure, Skipped, last_line, sentence
 
 BENCHMARKS = (
     "extract", "completeness", "money", "stock_decide", "stock_calls", "parcel_calls", "stock_read", "backfill_twice",
-    "stock_change", "odoo_load",
+    "stock_change", "odoo_load", "credit_notes",
 )  # fmt: skip
 
 

@@ -17,15 +17,17 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
+from typing import Any
 
 from .odoo_orders import Row
 
 MARK = "bench-seconds:"
-SCRIPT = """
+HEAD = """
 import json, time
 given = json.loads({given!r})
 env = env(context=dict(env.context, tracking_disable=True))
-
+"""
+SCRIPT = """
 def load(rows):
     emails = sorted({{row[2] for row in rows}})
     partners = {{one.email: one.id for one in env["res.partner"].search([("email", "in", emails)])}}
@@ -48,7 +50,8 @@ def load(rows):
         order.date_order = row[5]
     orders.order_line.write({{"customer_lead": 0}})  # as it was; the deliveries' deadlines follow the new date
     env.cr.commit()
-
+"""
+TIMED = """
 load(given["warm"])  # a fresh shell has empty caches, a running server has not
 started = time.perf_counter()
 for start in range(0, len(given["rows"]), given["batch"]):
@@ -62,9 +65,15 @@ def load(
 ) -> float:  # fmt: skip
     """Load and confirm, `warm` first; returns the seconds that `rows` took inside the shell, its start not counted."""
     task = {"warm": warm, "rows": rows, "products": products, "taxes": taxes, "country": country, "batch": batch}
-    script = SCRIPT.format(given=json.dumps(task), mark=MARK)
-    done = subprocess.run(shlex.split(command), input=script, capture_output=True, text=True, check=False)  # noqa: S603
+    return run_script(command, SCRIPT, task)
+
+
+def run_script(command: str, script: str, given: dict[str, Any]) -> float:
+    """Run a script in Odoo's shell that defines `load(rows)`: for given["warm"] first, then for given["rows"] in
+    batches of given["batch"]. Returns the seconds that the rows took, the shell's start not counted."""
+    text = "".join((HEAD, script, TIMED)).format(given=json.dumps(given), mark=MARK)
+    done = subprocess.run(shlex.split(command), input=text, capture_output=True, text=True, check=False)  # noqa: S603
     for line in done.stdout.splitlines():
         if MARK in line:
             return float(line.rpartition(" ")[2])
-    raise SystemExit(f"ODOO_SHELL did not run the orders to their end: {done.stderr[-2000:]}")
+    raise SystemExit(f"ODOO_SHELL did not run the rows to their end: {done.stderr[-2000:]}")
