@@ -71,20 +71,20 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
         rows = world.orders(count)
         assert all(outcome.state == "sale" for outcome in load_sales(client, settings, world.drafts(rows), ()))
         for start in range(0, count, ORDERS_A_BATCH):
-            _invoice(client, rows[start : start + ORDERS_A_BATCH])
+            _bill(client, rows[start : start + ORDERS_A_BATCH])
         return rows
 
-    _credit(client, world, sell(WARM))
+    _post_refunds(client, world, sell(WARM))
     refunds: list[Refund] = []
     for number in range(TURNS):
         rows = sell(turn)
         tell(f"turn {number + 1} of {TURNS}: {turn} credit notes by ours")
-        refunds, seconds = _credit(client, world, rows)
+        refunds, seconds = _post_refunds(client, world, rows)
         rates["ours"].append(turn / seconds)
-        warm, tasks = _describe(client, sell(WARM)), _describe(client, sell(turn))
+        warm, described = _describe(client, sell(WARM)), _describe(client, sell(turn))
         tell(f"turn {number + 1} of {TURNS}: {turn} credit notes in Odoo's shell")
-        given = {"warm": warm, "rows": tasks, "batch": ORDERS_A_BATCH}
-        rates["shell"].append(turn / odoo_shell.run_script(shell, SCRIPT, given))
+        task = {"warm": warm, "rows": described, "batch": ORDERS_A_BATCH}
+        rates["shell"].append(turn / odoo_shell.run_script(shell, SCRIPT, task))
     tell("the same refunds once more")
     turns = "; ".join(f"{who} {', '.join(f'{rate:.1f}' for rate in measured)}" for who, measured in rates.items())
     return [
@@ -99,7 +99,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
     ]  # fmt: skip
 
 
-def _credit(client: Client, world: World, rows: list[Row]) -> tuple[list[Refund], float]:
+def _post_refunds(client: Client, world: World, rows: list[Row]) -> tuple[list[Refund], float]:
     """The refunds of the first line of each order, and the seconds that their credit notes took."""
     now = datetime.now(UTC)
     refunds = []
@@ -121,7 +121,7 @@ def _credit(client: Client, world: World, rows: list[Row]) -> tuple[list[Refund]
     return refunds, seconds
 
 
-def _invoice(client: Client, rows: list[Row]) -> None:
+def _bill(client: Client, rows: list[Row]) -> None:
     domain = [["client_order_ref", "in", [row.number for row in rows]]]
     ids = client.call("sale.order", "search", domain=domain)
     values = {"advance_payment_method": "delivered", "sale_order_ids": [[6, 0, ids]], "consolidated_billing": False}

@@ -68,10 +68,10 @@ def load(
     return run_script(command, SCRIPT, task)
 
 
-def run_script(command: str, script: str, given: dict[str, Any]) -> float:
-    """Run a script in Odoo's shell that defines `load(rows)`: for given["warm"] first, then for given["rows"] in
-    batches of given["batch"]. Returns the seconds that the rows took, the shell's start not counted."""
-    text = "".join((HEAD, script, TIMED)).format(given=json.dumps(given), mark=MARK)
+def run_script(command: str, script: str, task: dict[str, Any]) -> float:
+    """Run a script in Odoo's shell that defines `load(rows)`: for task["warm"] first, then for task["rows"] in
+    batches of task["batch"]. Returns the seconds that the rows took, the shell's start not counted."""
+    text = "".join((HEAD, script, TIMED)).format(given=json.dumps(task), mark=MARK)
     done = subprocess.run(shlex.split(command), input=text, capture_output=True, text=True, check=False)  # noqa: S603
     for line in done.stdout.splitlines():
         if MARK in line:

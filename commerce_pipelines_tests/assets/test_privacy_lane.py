@@ -25,7 +25,7 @@ def retain(lanes: Lanes) -> dg.ExecuteInProcessResult:
     return lanes.job.execute_in_process(instance=lanes.instance, asset_selection=[RETENTION], raise_on_error=False)
 
 
-def _leave_deliveries(settings: Settings) -> Settings:
+def _drop_take_over(settings: Settings) -> Settings:
     """Without taking over what the channel delivers: here nobody does, and such orders would wait for it."""
     channels = tuple(
         msgspec.structs.replace(channel, fulfilment=msgspec.structs.replace(channel.fulfilment, take_over=False))
@@ -36,7 +36,7 @@ def _leave_deliveries(settings: Settings) -> Settings:
 
 def test_a_month_after_delivery_no_answer_of_amazon_can_be_read_and_partitions_are_green(lanes: Lanes) -> None:
     connections = lanes.connections
-    connections.settings = _leave_deliveries(connections.settings)
+    connections.settings = _drop_take_over(connections.settings)
     now = connections.instruments.now()
     for order in lanes.world.channels[NAME].orders.values():
         order["fulfillment"]["deliverByWindow"] = {"latestDateTime": written(now)}

@@ -64,7 +64,7 @@ def test_without_an_odoo_its_benchmarks_are_skipped_with_a_sentence(
 
 
 def test_every_benchmark_is_in_the_list() -> None:
-    assert {*PROMISED, "odoo_load", "stock_change", "stock_read"} == set(BENCHMARKS)
+    assert {*PROMISED, "credit_notes", "odoo_load", "stock_change", "stock_read"} == set(BENCHMARKS)
 
 
 def test_a_change_of_stock_is_timed_per_channel(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,7 +122,7 @@ def test_a_part_that_ends_at_once_is_started_less_and_less_often(watch: Watch, m
 
 
 def test_all_parts_start_at_once_and_one_that_ends_holds_up_no_other(watch: Watch) -> None:
-    services = watch(Part("code", LEAVE), Part("daemon", SLEEP))
+    services = watch(Part("code", END), Part("daemon", SLEEP))
     services.tick()
     assert services.pid("daemon") is not None
 
