@@ -19,19 +19,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
-from ....core.errors import CommerceError, CredentialError, PermanentError, ProtocolError, RateLimited, TransientError
+from ....core.errors import CredentialError, PermanentError, ProtocolError, RateLimited, TransientError
 from ....core.legible import one_word
-from ....core.words import NO_WORDS, Words
+from ....core.words import Words
 from ....domain.fulfilment.shipments import SentShipment, Shipment
 from ....domain.fulfilment.shown import ShownLine, ShownOrder, ShownParcel, judge
 from ....domain.outbox.effects import Outcome
 from ...capabilities import Shipments
 from ...http.session import Repeat, Response
+from ...outcomes import build_outcome
 from ..api.api import Api, decode, describe
 from . import payloads
 
@@ -66,11 +66,11 @@ class AmazonShipments(Shipments):
                 if lost:
                     raise
                 lost = True
-                yield _build_outcome(sent, "unknown", "no_answer", error)
+                yield build_outcome(sent, "unknown", "no_answer", error)
             except ProtocolError as error:
-                yield _build_outcome(sent, "unknown", "bad_answer", error)
+                yield build_outcome(sent, "unknown", "bad_answer", error)
             except PermanentError as error:
-                yield _build_outcome(sent, "refused", "refused", error)
+                yield build_outcome(sent, "refused", "refused", error)
 
     def correct(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
         """The same call again, which edits the package."""
@@ -85,7 +85,7 @@ class AmazonShipments(Shipments):
             try:
                 order = self._read_order(order_id)
             except ProtocolError as error:
-                yield from [_build_outcome(sent, "unknown", "bad_answer", error) for sent in group]
+                yield from [build_outcome(sent, "unknown", "bad_answer", error) for sent in group]
                 continue
             yield from [_judge(sent, order) for sent in group]
 
@@ -117,7 +117,7 @@ class AmazonShipments(Shipments):
             f"Amazon refuses the confirmation ({answered.named or answer.status}) although it waits for these units; "
             "confirm the shipment in Seller Central."
         )
-        refused = _build_outcome(sent, "refused", code, message)
+        refused = build_outcome(sent, "refused", code, message)
         return msgspec.structs.replace(refused, words=Words(answered.text))
 
     def _read_order(self, order_id: str) -> payloads.Order | None:
@@ -171,15 +171,15 @@ def _name_package(shipment: Shipment) -> str:
 
 def _judge(sent: SentShipment, order: payloads.Order | None) -> Outcome:
     if order is None:
-        return _build_outcome(sent, "refused", "no_such_order", "Amazon has no order with this id.")
+        return build_outcome(sent, "refused", "no_such_order", "Amazon has no order with this id.")
     fulfilment = order.fulfillment
     if fulfilment and fulfilment.fulfilled_by == "AMAZON":
-        return _build_outcome(
+        return build_outcome(
             sent, "refused", "fulfilled_by_channel", "Amazon ships this order itself, and tells the buyer."
         )
     shown = judge("Amazon", sent, read_shown(order), _name_package(sent.shipment))
     if shown.status != "accepted" and fulfilment and fulfilment.fulfillment_status in _GONE:
-        return _build_outcome(sent, "refused", "order_cancelled", "The order is cancelled on Amazon: stop the parcel.")
+        return build_outcome(sent, "refused", "order_cancelled", "The order is cancelled on Amazon: stop the parcel.")
     return shown
 
 
@@ -191,16 +191,11 @@ def _refuse(sent: SentShipment) -> Outcome | None:
             "Amazon takes no parcel without a tracking number; enter it in the delivery in Odoo, or confirm the "
             "shipment in Seller Central."
         )
-        return _build_outcome(sent, "refused", "no_tracking", message)
+        return build_outcome(sent, "refused", "no_tracking", message)
     if shipment.carrier in ("", OTHER) and not shipment.carrier_name.strip():
-        return _build_outcome(
+        return build_outcome(
             sent, "refused", "no_carrier", "Amazon needs the carrier's name; choose a carrier in the delivery."
         )
     if shipment.parcel < 1 or not shipment.lines or any(line.quantity < 1 for line in shipment.lines):
-        return _build_outcome(sent, "refused", "bad_quantity", "A parcel without units cannot be confirmed.")
+        return build_outcome(sent, "refused", "bad_quantity", "A parcel without units cannot be confirmed.")
     return None
-
-
-def _build_outcome(sent: SentShipment, status: Any, code: str, message: str | CommerceError) -> Outcome:
-    words = message.words if isinstance(message, CommerceError) else NO_WORDS
-    return Outcome(key=sent.key, status=status, code=code, message=str(message)[:300], words=words)

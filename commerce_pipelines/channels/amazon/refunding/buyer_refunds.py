@@ -16,10 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from ....core.errors import (
-    CommerceError,
     CredentialError,
     PermanentError,
     ProtocolError,
@@ -27,12 +25,13 @@ from ....core.errors import (
     TransientError,
     UnknownOutcome,
 )
-from ....core.words import NO_WORDS, Words
+from ....core.words import Words
 from ....domain.outbox.effects import Outcome
 from ....domain.refunding.buyer_refunds import SentRefund
 from ....domain.returns.records import RefundState
 from ...capabilities import BuyerRefunds
 from ...http.session import Repeat
+from ...outcomes import build_outcome
 from ..api.api import FEEDS_PATH, Api, decode
 from ..api.documents import contents, fetch, send
 from ..api.payloads import CreatedDocument, CreatedFeed, Document, Feed, Feeds
@@ -59,7 +58,7 @@ class AmazonBuyerRefunds(BuyerRefunds):
             try:
                 refused = self._refuse(sent)
             except (TransientError, PermanentError) as error:
-                refused = _build_outcome(sent, "refused", NOT_SENT, error)
+                refused = build_outcome(sent, "refused", NOT_SENT, error)
             if refused:
                 yield refused
             else:
@@ -77,7 +76,7 @@ class AmazonBuyerRefunds(BuyerRefunds):
                 yield from self._look_at_feed(feed_id, group) if feed_id else self._look_without_feed(group)
             except (ProtocolError, TransientError) as error:
                 # What was pending stays so until Amazon answers again.
-                yield from [_build_outcome(sent, "pending" if feed_id else "unknown", "unseen", error)
+                yield from [build_outcome(sent, "pending" if feed_id else "unknown", "unseen", error)
                             for sent in group]  # fmt: skip
 
     def _refuse(self, sent: SentRefund) -> Outcome | None:
@@ -85,21 +84,21 @@ class AmazonBuyerRefunds(BuyerRefunds):
         refund = sent.refund
         if refund.is_channels:
             message = "Amazon ships this order itself, and pays it back itself: ask for it in Seller Central."
-            return _build_outcome(sent, "refused", "fba_order", message)
+            return build_outcome(sent, "refused", "fba_order", message)
         if refund.is_tax_on_top:
             message = "Its prices are without tax, which Amazon wants to be told apart: pay it back in Seller Central."
-            return _build_outcome(sent, "refused", "tax_on_top", message)
+            return build_outcome(sent, "refused", "tax_on_top", message)
         if not group_by_item(sent):
             message = "Amazon pays back for items and deducts nothing beside: pay it back in Seller Central."
-            return _build_outcome(sent, "refused", "no_item", message)
+            return build_outcome(sent, "refused", "no_item", message)
         for raw in self._refunds.of_order(refund.order_id):
             try:
                 reported = self._refunds.translate(raw)
             except RecordError:
-                return _build_outcome(sent, "refused", "other_refund", "Amazon shows a refund that cannot be read.")
+                return build_outcome(sent, "refused", "other_refund", "Amazon shows a refund that cannot be read.")
             if reported.state is not RefundState.FAILED and reported.refund_id not in sent.accounted:
                 message = "Amazon shows a refund of this order that no credit note stands for yet."
-                return _build_outcome(sent, "refused", "other_refund", message)
+                return build_outcome(sent, "refused", "other_refund", message)
         return None
 
     def _send_feed(self, place: str, group: Sequence[SentRefund]) -> Iterator[Outcome]:
@@ -108,7 +107,7 @@ class AmazonBuyerRefunds(BuyerRefunds):
             document = self._submit_document(build_feed(group, self._api.settings.seller_id))
             before = {feed.feed_id for feed in self._list_feeds(began - CLOCK_SKEW)}
         except (TransientError, PermanentError) as error:
-            yield from [_build_outcome(sent, "refused", NOT_SENT, error) for sent in group]
+            yield from [build_outcome(sent, "refused", NOT_SENT, error) for sent in group]
             return
         asked = {"feedType": KIND, "marketplaceIds": [place], "inputFeedDocumentId": document}
         try:
@@ -117,7 +116,7 @@ class AmazonBuyerRefunds(BuyerRefunds):
         except (UnknownOutcome, ProtocolError) as error:
             feed_id = self._find_new_feed(began, before)
             if not feed_id:
-                yield from [_build_outcome(sent, "unknown", "no_answer", error) for sent in group]
+                yield from [build_outcome(sent, "unknown", "no_answer", error) for sent in group]
                 return
         yield from [Outcome(key=sent.key, status="pending", reference=feed_id) for sent in group]
 
@@ -150,7 +149,7 @@ class AmazonBuyerRefunds(BuyerRefunds):
             yield from [Outcome(key=sent.key, status="absent") for sent in group]
             return
         message = "Amazon shows feeds of adjustments, and not which refunds are in them."
-        yield from [_build_outcome(sent, "unknown", "other_feed", message) for sent in group]
+        yield from [build_outcome(sent, "unknown", "other_feed", message) for sent in group]
 
     def _look_at_feed(self, feed_id: str, group: Sequence[SentRefund]) -> Iterator[Outcome]:
         state = decode(self._api.call("getFeed", f"{FEEDS_PATH}/feeds/{feed_id}"), Feed)
@@ -158,14 +157,14 @@ class AmazonBuyerRefunds(BuyerRefunds):
             yield from [Outcome(key=sent.key, status="pending", reference=feed_id) for sent in group]
         elif state.processing_status == "CANCELLED":
             message = f"Amazon cancelled the feed {feed_id} before it began with it."
-            yield from [_build_outcome(sent, "refused", "CANCELLED", message) for sent in group]
+            yield from [build_outcome(sent, "refused", "CANCELLED", message) for sent in group]
         elif state.processing_status == "DONE" and state.result_feed_document_id:
             answer = self._api.call("getFeedDocument", f"{FEEDS_PATH}/documents/{state.result_feed_document_id}")
             document = fetch(self._api, "getFeedDocument", decode(answer, Document))
             yield from [judge(sent, read_report(contents(document)), feed_id) for sent in group]
         else:
             message = f"Amazon broke off the feed {feed_id}: some of its refunds may have been made."
-            yield from [_build_outcome(sent, "unknown", state.processing_status, message) for sent in group]
+            yield from [build_outcome(sent, "unknown", state.processing_status, message) for sent in group]
 
 
 def judge(sent: SentRefund, report: Report, feed_id: str) -> Outcome:
@@ -173,19 +172,14 @@ def judge(sent: SentRefund, report: Report, feed_id: str) -> Outcome:
     error = report.errors.get(sent.key) or report.errors.get("0")
     if error:
         message = f"Amazon refuses the adjustment (code {error.code})."
-        refusal = _build_outcome(sent, "refused", error.code, message)
+        refusal = build_outcome(sent, "refused", error.code, message)
         return refusal if not error.text else _add_words(refusal, error.text)
     if report.successful + len(report.errors) >= report.processed and report.successful > 0:
         return Outcome(key=sent.key, status="accepted", reference=feed_id)
     message = f"The report of the feed {feed_id} does not say that this adjustment was made."
-    return _build_outcome(sent, "unknown", "unconfirmed", message)
+    return build_outcome(sent, "unknown", "unconfirmed", message)
 
 
 def _add_words(outcome: Outcome, text: str) -> Outcome:
     return Outcome(key=outcome.key, status=outcome.status, code=outcome.code, message=outcome.message,
                    words=Words(text))  # fmt: skip
-
-
-def _build_outcome(sent: SentRefund, status: Any, code: str, message: str | CommerceError) -> Outcome:
-    words = message.words if isinstance(message, CommerceError) else NO_WORDS
-    return Outcome(key=sent.key, status=status, code=code, message=str(message)[:300], words=words)

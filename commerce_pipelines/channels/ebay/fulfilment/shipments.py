@@ -23,7 +23,6 @@ from urllib.parse import quote
 import msgspec
 
 from ....core.errors import (
-    CommerceError,
     CredentialError,
     PermanentError,
     ProtocolError,
@@ -32,12 +31,13 @@ from ....core.errors import (
     UnknownOutcome,
 )
 from ....core.legible import one_word
-from ....core.words import NO_WORDS, Words
+from ....core.words import Words
 from ....domain.fulfilment.shipments import SentShipment, Shipment
 from ....domain.fulfilment.shown import ShownOrder, judge
 from ....domain.outbox.effects import Outcome
 from ...capabilities import Shipments
 from ...http.session import Repeat, Response
+from ...outcomes import build_outcome
 from ..api import trading_payloads
 from ..api.account import MEANINGS, ORDERS, Account, describe
 from . import payloads
@@ -68,11 +68,11 @@ class EbayShipments(Shipments):
                 if lost:
                     raise TransientError(str(error), words=error.words) from None
                 lost = True
-                yield _build_outcome(sent, "unknown", "no_answer", error)
+                yield build_outcome(sent, "unknown", "no_answer", error)
             except ProtocolError as error:
-                yield _build_outcome(sent, "unknown", "bad_answer", error)
+                yield build_outcome(sent, "unknown", "bad_answer", error)
             except PermanentError as error:
-                yield _build_outcome(sent, "refused", "refused", error)
+                yield build_outcome(sent, "refused", "refused", error)
 
     def look(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
         """Two calls for each order, however many of its parcels are looked for."""
@@ -83,7 +83,7 @@ class EbayShipments(Shipments):
             try:
                 order, shown = self._read(group[0])
             except ProtocolError as error:
-                yield from [_build_outcome(sent, "unknown", "bad_answer", error) for sent in group]
+                yield from [build_outcome(sent, "unknown", "bad_answer", error) for sent in group]
                 continue
             yield from [_judge(sent, order, shown) for sent in group]
 
@@ -103,7 +103,7 @@ class EbayShipments(Shipments):
                 raise
             except PermanentError as error:
                 message = "eBay refuses the tracking number: correct it in Seller Hub."
-                refusal = _build_outcome(sent, "refused", "refused", message)
+                refusal = build_outcome(sent, "refused", "refused", message)
                 yield msgspec.structs.replace(refusal, words=error.words)
 
     def list_carriers(self) -> Collection[str]:
@@ -131,9 +131,9 @@ class EbayShipments(Shipments):
         refusal = _Refusal.read(answer)
         if seen.status == "absent" and answer.status == 409:
             message = "eBay is at work on this order, and does not show the parcel yet."
-            seen = _build_outcome(sent, "unknown", "conflict", message)
+            seen = build_outcome(sent, "unknown", "conflict", message)
         elif seen.status == "absent":
-            seen = _build_outcome(sent, "refused", refusal.code, refusal.sentence)
+            seen = build_outcome(sent, "refused", refusal.code, refusal.sentence)
         return msgspec.structs.replace(seen, words=refusal.words)
 
     def _read(self, sent: SentShipment) -> tuple[payloads.Order | None, ShownOrder]:
@@ -207,7 +207,7 @@ def _format_instant(instant: datetime) -> str:
 
 def _judge(sent: SentShipment, order: payloads.Order | None, shown: ShownOrder) -> Outcome:
     if order is None:
-        return _build_outcome(sent, "refused", "no_such_order", "eBay has no order with this id.")
+        return build_outcome(sent, "refused", "no_such_order", "eBay has no order with this id.")
     return explain_cancellation(judge("eBay", sent, shown), order)
 
 
@@ -216,9 +216,9 @@ def _refuse(sent: SentShipment) -> Outcome | None:
     shipment = sent.shipment
     if shipment.tracking_number.strip() and not clean(shipment.tracking_number):
         message = "eBay takes letters and digits only in a tracking number; correct it in the delivery in Odoo."
-        return _build_outcome(sent, "refused", "bad_tracking", message)
+        return build_outcome(sent, "refused", "bad_tracking", message)
     if not shipment.lines or any(line.quantity < 1 for line in shipment.lines):
-        return _build_outcome(sent, "refused", "bad_quantity", "A parcel without units cannot be confirmed.")
+        return build_outcome(sent, "refused", "bad_quantity", "A parcel without units cannot be confirmed.")
     return None
 
 
@@ -226,21 +226,16 @@ def _refuse_correction(sent: SentShipment, shown: ShownOrder) -> Outcome | None:
     """The refusal of a correction that eBay cannot make, or that would take the number of another parcel."""
     if not clean(sent.shipment.tracking_number):
         message = "eBay takes no empty tracking number in place of another: correct the parcel in Seller Hub."
-        return _build_outcome(sent, "refused", "no_tracking", message)
+        return build_outcome(sent, "refused", "no_tracking", message)
     for line in sent.shipment.lines:
         holding = sum(1 for parcel in shown.parcels if parcel.lines.get(line.line_id))
         if holding == 0:
             message = "eBay shows no parcel with these units: correct the tracking number in Seller Hub."
-            return _build_outcome(sent, "refused", "no_parcel", message) if shown.lines else None
+            return build_outcome(sent, "refused", "no_parcel", message) if shown.lines else None
         if holding > 1:
             message = (
                 f"eBay has line {line.line_id[:40]} in several parcels and would replace the numbers of all of them: "
                 "correct this parcel in Seller Hub."
             )
-            return _build_outcome(sent, "refused", "several_parcels", message)
+            return build_outcome(sent, "refused", "several_parcels", message)
     return None
-
-
-def _build_outcome(sent: SentShipment, status: Any, code: str, message: str | CommerceError) -> Outcome:
-    words = message.words if isinstance(message, CommerceError) else NO_WORDS
-    return Outcome(key=sent.key, status=status, code=code, message=str(message)[:300], words=words)

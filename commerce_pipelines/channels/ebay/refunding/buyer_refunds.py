@@ -15,29 +15,24 @@ differ.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
 from ....core.errors import (
-    CommerceError,
-    CredentialError,
     PermanentError,
     ProtocolError,
-    RateLimited,
     RecordError,
-    TransientError,
-    UnknownOutcome,
 )
 from ....core.legible import one_word
-from ....core.words import NO_WORDS, Words
+from ....core.words import Words
 from ....domain.money import to_decimal, to_minor
 from ....domain.outbox.effects import Outcome
 from ....domain.refunding.buyer_refunds import BuyerRefund, SentRefund
 from ....domain.returns.records import Refund, RefundKind, RefundState
 from ...capabilities import BuyerRefunds
 from ...http.session import Repeat, Response
+from ...outcomes import build_outcome, send_each
 from ..api.account import MEANINGS, ORDERS, Account, describe
 from ..returns.payloads import Order, Record, has_unnamed, read_order, split
 from ..returns.translate import translate
@@ -64,30 +59,14 @@ class EbayBuyerRefunds(BuyerRefunds):
         self._account = account
 
     def send(self, refunds: Sequence[SentRefund]) -> Iterator[Outcome]:
-        """Two refunds in a row without an answer mean that eBay cannot be reached, which is raised."""
-        lost = False
-        for sent in refunds:
-            try:
-                yield self._pay_back(sent)
-                lost = False
-            except (CredentialError, RateLimited):
-                raise
-            except (UnknownOutcome, TransientError) as error:
-                if lost:
-                    raise TransientError(str(error), words=error.words) from None
-                lost = True
-                yield _build_outcome(sent, "unknown", "no_answer", error)
-            except (ProtocolError, RecordError) as error:
-                yield _build_outcome(sent, "unknown", "bad_answer", error)
-            except PermanentError as error:
-                yield _build_outcome(sent, "refused", "refused", error)
+        return send_each(refunds, self._pay_back)
 
     def look(self, refunds: Sequence[SentRefund]) -> Iterator[Outcome]:
         for sent in refunds:
             try:
                 yield judge(sent, self._read(sent))
             except (ProtocolError, RecordError) as error:
-                yield _build_outcome(sent, "unknown", "bad_answer", error)
+                yield build_outcome(sent, "unknown", "bad_answer", error)
 
     def _pay_back(self, sent: SentRefund) -> Outcome:
         seen = self._read(sent)
@@ -103,9 +82,9 @@ class EbayBuyerRefunds(BuyerRefunds):
             return _read_refusal(sent, answer)
         made = self._account.decode(answer, payloads.Answer)
         if made.refund_status == "FAILED":
-            return _build_outcome(sent, "refused", "failed", "eBay could not pay back.")
+            return build_outcome(sent, "refused", "failed", "eBay could not pay back.")
         if not made.refund_id:
-            return _build_outcome(sent, "unknown", "bad_answer", "eBay's answer names no refund.")
+            return build_outcome(sent, "unknown", "bad_answer", "eBay's answer names no refund.")
         reference = f"{sent.refund.order_id}:{one_word(made.refund_id)}"
         return Outcome(key=sent.key, status="accepted", reference=reference)
 
@@ -136,14 +115,14 @@ def _is_strange(refund: Refund, sent: SentRefund) -> bool:
 def judge(sent: SentRefund, seen: Seen | None) -> Outcome:
     """What an order shows of a refund whose answer was lost."""
     if seen is None:
-        return _build_outcome(sent, "refused", "no_such_order", "eBay has no order with this id.")
+        return build_outcome(sent, "refused", "no_such_order", "eBay has no order with this id.")
     same = [refund for refund in seen.strange if refund.total == sent.refund.total]
     if len(same) == 1 and len(seen.strange) == 1 and seen.is_clear:
         return Outcome(key=sent.key, status="accepted", reference=same[0].refund_id)
     if not seen.strange and seen.is_clear:
         return Outcome(key=sent.key, status="absent")
     message = "eBay shows refunds of the order that may be this one or another."
-    return _build_outcome(sent, "unknown", "other_refund", message)
+    return build_outcome(sent, "unknown", "other_refund", message)
 
 
 def build_request(sent: SentRefund, lines: int) -> payloads.Request:
@@ -179,19 +158,19 @@ def _build_amount(amount: int, currency: str) -> payloads.Amount:
 def _refuse(sent: SentRefund, seen: Seen | None) -> Outcome | None:
     """The refusal of a refund that must not be sent, None for all others."""
     if seen is None:
-        return _build_outcome(sent, "refused", "no_such_order", "eBay has no order with this id.")
+        return build_outcome(sent, "refused", "no_such_order", "eBay has no order with this id.")
     if seen.order.pricing_summary.total.currency != sent.refund.currency:
         message = "The order has another currency in eBay: pay it back in Seller Hub."
-        return _build_outcome(sent, "refused", "other_currency", message)
+        return build_outcome(sent, "refused", "other_currency", message)
     if any(line.ebay_collect_and_remit_taxes for line in seen.order.line_items):
         message = "eBay collected tax of this order, and pays it back beside the seller's amount: use Seller Hub."
-        return _build_outcome(sent, "refused", "collected_tax", message)
+        return build_outcome(sent, "refused", "collected_tax", message)
     if seen.strange or not seen.is_clear:
         message = "eBay shows a refund of this order that no credit note stands for yet."
-        return _build_outcome(sent, "refused", "other_refund", message)
+        return build_outcome(sent, "refused", "other_refund", message)
     if sent.refund.total > seen.left:
         message = "Less than the credit note is left of what was paid for the order."
-        return _build_outcome(sent, "refused", "exceeds_payment", message)
+        return build_outcome(sent, "refused", "exceeds_payment", message)
     return None
 
 
@@ -204,11 +183,6 @@ def _read_refusal(sent: SentRefund, answer: Response) -> Outcome:
         codes, text = (), ""
     code = next(filter(None, map(one_word, codes)), "")
     if not code:
-        return _build_outcome(sent, "unknown", str(answer.status), "eBay's refusal names no reason.")
+        return build_outcome(sent, "unknown", str(answer.status), "eBay's refusal names no reason.")
     message = f"eBay refuses the refund: {MEANINGS.get(code, f'code {code}')}."
-    return _build_outcome(sent, "refused", code, PermanentError(message, words=Words(text)))
-
-
-def _build_outcome(sent: SentRefund, status: Any, code: str, message: str | CommerceError) -> Outcome:
-    words = message.words if isinstance(message, CommerceError) else NO_WORDS
-    return Outcome(key=sent.key, status=status, code=code, message=str(message)[:300], words=words)
+    return build_outcome(sent, "refused", code, PermanentError(message, words=Words(text)))

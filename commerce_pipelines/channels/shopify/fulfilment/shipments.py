@@ -15,12 +15,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import msgspec
 
 from ....core.errors import (
-    CommerceError,
     CredentialError,
     PermanentError,
     ProtocolError,
@@ -28,12 +26,13 @@ from ....core.errors import (
     TransientError,
     UnknownOutcome,
 )
-from ....core.words import NO_WORDS, Words
+from ....core.words import Words
 from ....domain.fulfilment.shipments import SentShipment
 from ....domain.fulfilment.shown import judge
 from ....domain.outbox.effects import Outcome
 from ...capabilities import Shipments
 from ...http.session import Repeat
+from ...outcomes import build_outcome
 from ..api.graphql import GraphQL, TooExpensive
 from ..api.queries import FULFIL, OPEN_PARCELS, PARCELS, SET_TRACKING
 from .parcels import Plan, build_fulfilment, build_tracking, is_whole, number_of, plan_parcel, read_shown
@@ -67,11 +66,11 @@ class ShopifyShipments(Shipments):
                     if lost:
                         raise TransientError(str(error), words=error.words) from None
                     lost = True
-                    yield _build_outcome(sent, "unknown", "no_answer", error)
+                    yield build_outcome(sent, "unknown", "no_answer", error)
                 except ProtocolError as error:
-                    yield _build_outcome(sent, "unknown", "bad_answer", error)
+                    yield build_outcome(sent, "unknown", "bad_answer", error)
                 except PermanentError as error:
-                    yield _build_outcome(sent, "refused", "refused", error)
+                    yield build_outcome(sent, "refused", "refused", error)
 
     def look(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
         for group, orders in self._read_groups(shipments, PARCELS):
@@ -79,7 +78,7 @@ class ShopifyShipments(Shipments):
                 try:
                     yield _judge(sent, _get_order(orders, sent.shipment.order_id))
                 except ProtocolError as error:
-                    yield _build_outcome(sent, "unknown", "bad_answer", error)
+                    yield build_outcome(sent, "unknown", "bad_answer", error)
 
     def correct(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
         """The buyer is not mailed again."""
@@ -87,7 +86,7 @@ class ShopifyShipments(Shipments):
             references = sent.reference.split(SEPARATOR) if sent.reference else self._find_fulfilments(sent)
             if not references:
                 message = "Shopify shows no fulfilment of this parcel: correct the tracking number in the shop."
-                yield _build_outcome(sent, "refused", "no_parcel", message)
+                yield build_outcome(sent, "refused", "no_parcel", message)
                 continue
             for reference in references:
                 variables = {"id": reference, "tracking": build_tracking(sent.shipment)}
@@ -138,7 +137,7 @@ class ShopifyShipments(Shipments):
         blocked = plan_parcel(sent.shipment, order).blocked if order else None
         if seen.status == "absent" or (seen.status == "refused" and blocked):
             message = "Shopify refuses the fulfilment although it waits for these units: fulfil them in the shop."
-            seen = _build_outcome(sent, "refused", *(blocked or ("refused", message)))
+            seen = build_outcome(sent, "refused", *(blocked or ("refused", message)))
         return msgspec.structs.replace(seen, words=Words("; ".join(error.message for error in errors)))
 
     def _read_order(self, sent: SentShipment) -> Order | None:
@@ -160,7 +159,7 @@ class ShopifyShipments(Shipments):
         seen = _judge(sent, self._read_order(sent))
         if seen.status != "accepted":
             message = "Shopify refuses the tracking number: correct it in the shop."
-            seen = _build_outcome(sent, "refused", "refused", message)
+            seen = build_outcome(sent, "refused", "refused", message)
         return msgspec.structs.replace(seen, words=Words("; ".join(error.message for error in errors)))
 
     def _read_groups(
@@ -214,7 +213,7 @@ def _get_order(orders: Orders, order_id: str) -> Order | None:
 
 def _judge(sent: SentShipment, order: Order | None) -> Outcome:
     if order is None:
-        return _build_outcome(sent, "refused", "no_such_order", "Shopify has no order with this id.")
+        return build_outcome(sent, "refused", "no_such_order", "Shopify has no order with this id.")
     return judge("Shopify", sent, read_shown(order, sent.shipment))
 
 
@@ -229,8 +228,3 @@ def _build_accepted(sent: SentShipment, references: list[str], plan: Plan) -> Ou
     lines = ", ".join(line_id[:40] for line_id in plan.short[:5])
     message = f"Shopify waited for fewer units than the parcel has, of line {lines}."
     return Outcome(key=sent.key, status="accepted", code="fewer_open", message=message, reference=reference)
-
-
-def _build_outcome(sent: SentShipment, status: Any, code: str, message: str | CommerceError) -> Outcome:
-    words = message.words if isinstance(message, CommerceError) else NO_WORDS
-    return Outcome(key=sent.key, status=status, code=code, message=str(message)[:300], words=words)

@@ -19,22 +19,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ....core.errors import (
-    CommerceError,
-    CredentialError,
     PermanentError,
     ProtocolError,
-    RateLimited,
     RecordError,
-    TransientError,
-    UnknownOutcome,
 )
-from ....core.words import NO_WORDS, Words
+from ....core.words import Words
 from ....domain.money import to_decimal
 from ....domain.outbox.effects import Outcome
 from ....domain.refunding.buyer_refunds import BuyerRefund, SentRefund
 from ....domain.returns.records import RefundKind
 from ...capabilities import BuyerRefunds
 from ...http.session import Repeat
+from ...outcomes import build_outcome, send_each
 from ..api.graphql import GraphQL
 from ..api.money import reader
 from ..api.payloads import number
@@ -60,23 +56,7 @@ class ShopifyBuyerRefunds(BuyerRefunds):
         self._graphql, self._notify = graphql, notify
 
     def send(self, refunds: Sequence[SentRefund]) -> Iterator[Outcome]:
-        """Two refunds in a row without an answer mean that it cannot be reached, which is raised."""
-        lost = False
-        for sent in refunds:
-            try:
-                yield self._pay_back(sent)
-                lost = False
-            except (CredentialError, RateLimited):
-                raise
-            except (UnknownOutcome, TransientError) as error:
-                if lost:
-                    raise TransientError(str(error), words=error.words) from None
-                lost = True
-                yield _build_outcome(sent, "unknown", "no_answer", error)
-            except (ProtocolError, RecordError) as error:
-                yield _build_outcome(sent, "unknown", "bad_answer", error)
-            except PermanentError as error:
-                yield _build_outcome(sent, "refused", "refused", error)
+        return send_each(refunds, self._pay_back)
 
     def look(self, refunds: Sequence[SentRefund]) -> Iterator[Outcome]:
         for sent in refunds:
@@ -86,11 +66,11 @@ class ShopifyBuyerRefunds(BuyerRefunds):
                 if made:
                     yield _build_accepted(sent, made.id)
                 elif order and len(order.refunds) >= MOST_REFUNDS:
-                    yield _build_outcome(sent, "unknown", "many_refunds", "The order has too many refunds to be read.")
+                    yield build_outcome(sent, "unknown", "many_refunds", "The order has too many refunds to be read.")
                 else:
                     yield Outcome(key=sent.key, status="absent")
             except (ProtocolError, RecordError) as error:
-                yield _build_outcome(sent, "unknown", "bad_answer", error)
+                yield build_outcome(sent, "unknown", "bad_answer", error)
 
     def _pay_back(self, sent: SentRefund) -> Outcome:
         order = self._read(sent)
@@ -102,13 +82,13 @@ class ShopifyBuyerRefunds(BuyerRefunds):
         parts = divide_payments(order, sent.refund.total, sent.refund.currency)
         if not parts:
             message = "Less than the credit note is left of what was paid for the order."
-            return _build_outcome(sent, "refused", "exceeds_payment", message)
+            return build_outcome(sent, "refused", "exceeds_payment", message)
         variables = {"input": build_input(sent, order, parts, self._notify), "key": sent.token}
         answer = self._graphql.change(PAY_BACK, variables, PayBackAnswer, repeat=Repeat.TOKEN).refundCreate
         if answer.userErrors:
             return self._explain(sent, "; ".join(error.message for error in answer.userErrors))
         if answer.refund is None:
-            return _build_outcome(sent, "unknown", "bad_answer", "Shopify's answer names no refund and no error.")
+            return build_outcome(sent, "unknown", "bad_answer", "Shopify's answer names no refund and no error.")
         return _build_accepted(sent, answer.refund.id)
 
     def _explain(self, sent: SentRefund, text: str) -> Outcome:
@@ -118,7 +98,7 @@ class ShopifyBuyerRefunds(BuyerRefunds):
         if order and (made := find_own(sent, order)):
             return _build_accepted(sent, made.id)
         message = PermanentError("Shopify refuses the refund.", words=Words(text))
-        return _build_outcome(sent, "refused", "refused", message)
+        return build_outcome(sent, "refused", "refused", message)
 
     def _read(self, sent: SentRefund) -> Order | None:
         variables = {"id": f"gid://shopify/Order/{sent.refund.order_id}"}
@@ -202,23 +182,18 @@ def has_more(refund: BuyerRefund) -> bool:
 def _refuse(sent: SentRefund, order: Order | None) -> Outcome | None:
     """The refusal of a refund that must not be sent, None for all others."""
     if order is None:
-        return _build_outcome(sent, "refused", "no_such_order", "Shopify has no order with this id.")
+        return build_outcome(sent, "refused", "no_such_order", "Shopify has no order with this id.")
     if order.presentmentCurrencyCode != sent.refund.currency:
         message = f"The buyer paid in {order.presentmentCurrencyCode[:3]}: pay it back in the shop yourself."
-        return _build_outcome(sent, "refused", "other_currency", message)
+        return build_outcome(sent, "refused", "other_currency", message)
     if len(order.refunds) >= MOST_REFUNDS or len(order.transactions) >= MOST_PAYMENTS:
         message = "The order has too many refunds to be read: pay it back in the shop yourself."
-        return _build_outcome(sent, "refused", "many_refunds", message)
+        return build_outcome(sent, "refused", "many_refunds", message)
     if strange := list_unaccounted(sent, order):
         message = f"Shopify shows the refund {strange[0]}, which no credit note stands for yet."
-        return _build_outcome(sent, "refused", "other_refund", message)
+        return build_outcome(sent, "refused", "other_refund", message)
     return None
 
 
 def _build_accepted(sent: SentRefund, gid: str) -> Outcome:
     return Outcome(key=sent.key, status="accepted", reference=number(gid))
-
-
-def _build_outcome(sent: SentRefund, status: Any, code: str, message: str | CommerceError) -> Outcome:
-    words = message.words if isinstance(message, CommerceError) else NO_WORDS
-    return Outcome(key=sent.key, status=status, code=code, message=str(message)[:300], words=words)
