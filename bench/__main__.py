@@ -20,7 +20,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from .figures import Figure, Skipped, last_line, sentence
 
 BENCHMARKS = (
-    "extract", "completeness", "money", "stock_decide", "stock_calls", "parcel_calls", "stock_read", "backfill_twice",
+    "extract", "completeness", "money", "stock_decide", "stock_calls", "deliveries", "stock_read", "backfill_twice",
     "stock_change", "odoo_load", "credit_notes",
 )  # fmt: skip
 

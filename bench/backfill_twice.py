@@ -75,16 +75,16 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
     ]
 
 
-def backfill(connections: Connections, start: date, end: date) -> int:
-    """One run over the days `[start, end)`; returns how many orders are confirmed in Odoo."""
-    pull(connections, NAME, start, end)
-    stage(connections, NAME, start, end)
+def backfill(connections: Connections, start: date, end: date, name: str = NAME) -> int:
+    """One run of a channel over the days `[start, end)`; returns how many orders are confirmed in Odoo."""
+    pull(connections, name, start, end)
+    stage(connections, name, start, end)
     days = [start + timedelta(days=offset) for offset in range((end - start).days)]
     with connections.warehouse.transaction() as connection:
-        orders = read_frame(connection, "orders", None, "channel = %s AND day = ANY(%s)", (NAME, days))
-    ledger, _ = load(connections, NAME, orders)
+        orders = read_frame(connection, "orders", None, "channel = %s AND day = ANY(%s)", (name, days))
+    ledger, _ = load(connections, name, orders)
     with connections.warehouse.transaction() as connection:
-        replace_days(connection, "sale_orders", NAME, days, ledger)
+        replace_days(connection, "sale_orders", name, days, ledger)
     return int((ledger["state"] == "sale").sum())
 
 

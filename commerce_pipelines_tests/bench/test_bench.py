@@ -28,11 +28,11 @@ PROMISED = {
     "money": {"money_100k_orders"},
     "stock_decide": {"stock_decide_50k", "stock_changes_12_of_50k"},
     "stock_calls": {"stock_calls_amazon", "stock_calls_ebay", "stock_calls_shopify"},
-    "parcel_calls": {"parcel_calls_amazon", "parcel_calls_ebay", "parcel_calls_shopify"},
+    "deliveries": {"deliveries_amazon", "deliveries_ebay", "deliveries_shopify"},
     "backfill_twice": {"backfill_twice_writes"},
 }
 # From which figure on a benchmark counts rather than measures time: true at any size.
-COUNTS = {"stock_decide": -1, "stock_calls": 0, "parcel_calls": 0, "backfill_twice": 0}
+COUNTS = {"stock_decide": -1, "stock_calls": 0, "deliveries": 0, "backfill_twice": 0}
 MODULES = {"extract": ("dlt", "psutil"), "stock_decide": ("psutil",)}
 
 

@@ -81,11 +81,13 @@ def _read_company(connections: Connections, company: int, names: Sequence[str], 
         ]
     since = before.written_at - OVERLAP if before else now - FIRST_LOOK
     changes = read_changes(client, since)
-    seen = _hash_changes((change.picking, change.written_at) for change in changes)
+    newest = max((_read_stamp(change.written_at) for change in changes), default=None)
+    # Of the last minutes only, which the next look asks for: a delivery after a quiet hour is read once, not twice.
+    latest = [change for change in changes if newest and _read_stamp(change.written_at) >= newest - OVERLAP]
+    seen = _hash_changes((change.picking, change.written_at) for change in latest)
     fresh = whole or before is None or before.seen != seen or now - before.seen_at <= STAMP_UNSURE_FOR
     sales = {*opened, *((change.sale for change in changes) if fresh else ())}
     _keep_orders(connections, client, names, sales, result)
-    newest = max((_read_stamp(change.written_at) for change in changes), default=None)
     if newest is not None:
         with connections.warehouse.transaction() as connection:
             shipments.keep_reading(connection, company, shipments.Reading(written_at=newest, seen=seen, seen_at=now))
