@@ -100,6 +100,7 @@ def _describe_issued(done: "Issued", seconds: float) -> dict[str, Any]:
         "credit notes looked at": done.notes,
         "credit notes settled": done.settled,
         "refunds to issue": done.planned,
+        "credit notes that wait for the channel's reports": done.postponed,
         **money(done.by_currency),
         **counts(done.outcomes, "issued"),
         **counts(done.waiting, "waiting"),
@@ -110,10 +111,12 @@ def _describe_issued(done: "Issued", seconds: float) -> dict[str, Any]:
 
 
 def _judge_time(connections: Connections, name: str, key: dg.AssetKey, days: int) -> dg.AssetCheckResult:
+    from ..flows.refunding.prepare import compute_wait
     from ..warehouse.refunding.manual_credit_notes import list_late
 
+    before = connections.instruments.now() - timedelta(days=days) - compute_wait(connections, name)
     with connections.warehouse.transaction() as connection:
-        late = list_late(connection, name, connections.instruments.now() - timedelta(days=days))
+        late = list_late(connection, name, before)
     names = ", ".join(f"{row.name} ({' '.join(filter(None, (row.state, row.code)))})" for row in late[:ROWS_SHOWN])
     return dg.AssetCheckResult(
         check_name="refunded_in_time",

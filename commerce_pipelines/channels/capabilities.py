@@ -7,7 +7,7 @@ anything that only one marketplace knows.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -19,7 +19,7 @@ from ..domain.inventory.listings import Listing, Push, PushOutcome
 from ..domain.orders.order import Order, OrderStatus
 from ..domain.outbox.effects import Outcome
 from ..domain.refunding.buyer_refunds import SentRefund
-from ..domain.returns.records import Refund, Return
+from ..domain.returns.records import Outline, Refund, Return
 
 R = TypeVar("R", covariant=True)
 C = TypeVar("C")
@@ -142,6 +142,11 @@ class AfterSale(Source[R], Protocol):
         """All records of one order, read now; None where the API lists none by their order."""
         ...
 
+    def outline(self, raw: bytes) -> Outline | None:
+        """What is certain of a refund that `translate` refuses, so that a person's credit note is known as its own;
+        None where not even its order is. Pure, and raises nothing."""
+        return None
+
 
 class Orders(Source[Order], Protocol):
     def subjects(self, raw: bytes) -> tuple[str, ...]:
@@ -193,7 +198,12 @@ class Shipments(Protocol):
 
 
 class BuyerRefunds(Protocol):
-    """Paying buyers back. None of the calls may happen twice: money leaves."""
+    """Paying buyers back. None of the calls may happen twice: money leaves.
+
+    late_by: how long after it was made a refund may be missing in what the channel reports.
+    """
+
+    late_by: timedelta = timedelta(0)
 
     def send(self, refunds: Sequence[SentRefund]) -> Iterator[Outcome]:
         """Pay these back; one outcome for each, as soon as it is known. `unknown` where the answer was lost, `pending`

@@ -46,6 +46,8 @@ def plan(channel: str) -> None:
     money = ", ".join(f"{to_decimal(total, code)} {code}" for code, total in sorted(planned.by_currency.items()))
     waiting = ", ".join(f"{count} {code}" for code, count in sorted(planned.waiting.items()))
     say(f"{planned.planned} refunds, {money or 'no money'}; {waiting or 'nothing'} waits.")
+    if planned.postponed:
+        say(f"{planned.postponed} credit notes wait for what {channel} may still report (`wait_hours`).")
 
 
 @refunds.command()

@@ -356,7 +356,7 @@ TRIED: dict[str, Any] = {
     **dict.fromkeys(("fulfilment.notify", "refunding.notify"), "none: both values work"),
     "fulfilment.take_over": "odoo/readiness.py verify_rights: the rights that it needs",
     **dict.fromkeys(("fulfilment.dry_run", "refunding.dry_run"), "none: each run says that nobody is told anything"),
-    "returns": BY_FILE,
+    **dict.fromkeys(("returns", "refunding"), BY_FILE),
     "returns.enabled": returns_offered,
     **dict.fromkeys(("returns.poll_seconds", "returns.credit_notes", "returns.receipts"), BY_FILE),
     "returns.scrap": BY_FILE,
@@ -365,7 +365,7 @@ TRIED: dict[str, Any] = {
     **dict.fromkeys(("invoicing", "invoicing.trigger", "invoicing.since", "invoicing.invoices"), BY_FILE),
     "invoicing.journals": payment_journals,
     "refunding.enabled": granted,
-    **dict.fromkeys(("refunding", *(f"refunding.{key}" for key in ("since", "hold_above", "hold_amount"))), BY_FILE),
+    **dict.fromkeys((f"refunding.{key}" for key in ("since", "hold_above", "hold_amount", "wait_hours")), BY_FILE),
     "inventory.enabled": granted,
     "inventory.locations": stock_places,
     **dict.fromkeys(

@@ -17,6 +17,7 @@ from commerce_pipelines.core.reasons import Reason
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.domain.returns.outcomes import Books, CreditAction, CreditOutcome, ReturnAction, ReturnOutcome
 from commerce_pipelines.domain.returns.records import (
+    Outline,
     Refund,
     RefundKind,
     RefundLine,
@@ -31,12 +32,14 @@ R = TypeVar("R", Return, Refund)
 
 
 class RecordSource(AfterSale[Any], Generic[R]):
-    """One of the sources of a channel. `broken` holds ids whose answers cannot be translated."""
+    """One of the sources of a channel. `broken` holds ids whose answers cannot be translated, `vague` those of them
+    whose amount is not certain."""
 
     def __init__(self, topic: Topic, channel: str = "shop_de") -> None:
         self.topic, self.channel = topic, channel
         self.known: dict[str, R] = {}
         self.broken: set[str] = set()
+        self.vague: set[str] = set()
         self.error: Exception | None = None
         self.subject_of: dict[str, str] = {}  # by order id; default: the order itself
 
@@ -68,6 +71,11 @@ class RecordSource(AfterSale[Any], Generic[R]):
         if _read_id(record) in self.broken:
             raise RecordError("bad_payload", "The answer has no total at $.total.", fix="Look at it.", subject="$")
         return record
+
+    def outline(self, raw: bytes) -> Outline | None:
+        record = msgspec.json.decode(raw, type=self._choose_shape)
+        total = None if record.refund_id in self.vague else record.total
+        return Outline(order_id=record.order_id, currency=record.currency, total=total)
 
     @property
     def _choose_shape(self) -> Any:

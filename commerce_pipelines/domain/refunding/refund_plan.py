@@ -9,13 +9,14 @@ channel that the returns lane has recognised as this credit note's is the end of
 **Never more than was paid.** The order's total less every refund that the channel reports, done or on its way, less
 what was begun here and is not reported yet.
 
-**Nothing blindly.** While a refund of the order has no credit note, nobody can tell whether it is this one's.
+**Nothing blindly.** While a refund of the order has no credit note, nobody can tell whether it is this one's. Where the
+channel reports refunds late, its reports are waited for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 
 import msgspec
 
@@ -33,12 +34,13 @@ _OVER = (Status.REFUSED, Status.SUPERSEDED)
 
 
 class ReportedRefund(msgspec.Struct, frozen=True, kw_only=True):
-    """A refund of the order as the channel reports it. credit_note: record id of the one that stands for it, 0 for
-    none. is_settled: whether the returns lane has dealt with it."""
+    """A refund of the order as the channel reports it. total: None where that cannot be read. credit_note: record id of
+    the one that stands for it, 0 for none. is_settled: whether the returns lane has dealt with it."""
 
     refund_id: str
     state: RefundState
-    total: int
+    total: int | None
+    currency: str = ""
     credit_note: int = 0
     is_settled: bool = True
 
@@ -71,14 +73,21 @@ class UnderWay(msgspec.Struct, frozen=True):
     recorded: Recorded
 
 
-Decision = BuyerRefund | Nothing | UnderWay | Reason
+class Postponed(msgspec.Struct, frozen=True):
+    """It is paid back, but not before that instant: until then the channel may report a refund that was made before."""
+
+    until: datetime
+
+
+Decision = BuyerRefund | Postponed | Nothing | UnderWay | Reason
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """All that decides about one credit note. books: of its order in Odoo. order: as the channel tells it now.
 
     refunds: all that the channel reports of the order. recorded: the newest effect of every credit note of the order,
-    by record id. packs: units of Odoo's product in one unit sold, by the order's line, where it is not one.
+    by record id. packs: units of Odoo's product in one unit sold, by the order's line, where it is not one. not_before:
+    when the channel has certainly reported what was refunded before the credit note was seen, None where it has.
     """
 
     move_id: int
@@ -88,6 +97,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     refunds: tuple[ReportedRefund, ...] = ()
     recorded: Mapping[int, Recorded] = {}
     packs: Mapping[str, int] = {}
+    not_before: datetime | None = None
 
 
 def decide(case: Case) -> Decision:
@@ -107,9 +117,10 @@ def decide(case: Case) -> Decision:
     if move.total <= 0:
         return Nothing("of no amount")
     try:
-        return _plan_refund(case, move)
+        refund = _plan_refund(case, move)
     except RecordError as error:
         return error.reason
+    return Postponed(case.not_before) if case.not_before else refund
 
 
 def _describe_begun(case: Case, recorded: Recorded, move: Move | None) -> Decision:
@@ -147,12 +158,7 @@ def _plan_refund(case: Case, move: Move) -> BuyerRefund:
             fix="Pay it back in the marketplace yourself.", subject=move.currency,
         )  # fmt: skip
     if unsettled := [refund for refund in case.refunds if not refund.is_settled]:
-        raise RecordError(
-            "refund_unsettled",
-            f"The channel reports the refund {unsettled[0].refund_id[:60]} of this order without a credit note so far.",
-            fix="Nothing, if it is being dealt with; else see its own exception: it may be this credit note's.",
-            subject=unsettled[0].refund_id[:60],
-        )  # fmt: skip
+        raise _describe_unsettled(unsettled, move)
     left = compute_left(case)
     if move.total > left:
         raise RecordError(
@@ -169,6 +175,22 @@ def _plan_refund(case: Case, move: Move) -> BuyerRefund:
     )  # fmt: skip
 
 
+def _describe_unsettled(unsettled: Sequence[ReportedRefund], move: Move) -> RecordError:
+    """About the refund that the credit note seems to belong to: the one of its amount, else the first."""
+    same = [refund for refund in unsettled if (refund.total, refund.currency) == (move.total, move.currency)]
+    refund = (same or list(unsettled))[0]
+    name = refund.refund_id[:60]
+    money = "" if refund.total is None else f" over {to_decimal(refund.total, refund.currency)} {refund.currency}"
+    return RecordError(
+        "refund_unsettled",
+        f"The channel reports the refund {name}{money} of this order, and no credit note stands for it so far: "
+        f"{move.label} may be its own.",
+        fix=f"Nothing, if the refund is being dealt with. If {move.label} is its credit note, give it the refund's "
+        f"amount, or write {name} as its reference; if not, credit the refund first, or see its own exception.",
+        subject=name,
+    )  # fmt: skip
+
+
 def compute_left(case: Case) -> int:
     """Minor units that were paid and that nobody has paid back, or begun to."""
     if case.order.status is OrderStatus.WAITING:
@@ -182,7 +204,7 @@ def compute_left(case: Case) -> int:
         if move_id != case.move_id and recorded.is_begun
         and recorded.reference not in reported and f"credit note {move_id}" not in reported
     )  # fmt: skip
-    back = sum(refund.total for refund in case.refunds if refund.state is not RefundState.FAILED)
+    back = sum(max(0, refund.total or 0) for refund in case.refunds if refund.state is not RefundState.FAILED)
     return case.order.total - back - begun
 
 

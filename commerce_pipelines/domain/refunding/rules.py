@@ -19,6 +19,7 @@ class RefundingRules(Section, kw_only=True, frozen=True):
     hold_above: int = 5  # a run that would pay back more credit notes than this waits for a person's consent
     hold_amount: int = 200  # so does one with a refund above so many euros, or units of the order's currency
     notify: bool = True  # whether the channel mails the buyer, where it leaves that to the seller
+    wait_hours: int | None = None  # before a credit note is paid back; default: as long as the channel reports late
     overdue_days: int = 2  # after which the check `refunded_in_time` names a credit note that is not paid back
     dry_run: bool = False  # read and decide, but pay nothing back
 
@@ -33,6 +34,8 @@ class RefundingRules(Section, kw_only=True, frozen=True):
                 "needs `returns: {enabled: true}`: without the refunds that the channel reports, nobody can tell what "
                 "it has paid back already.",
             )
+        if self.wait_hours is not None and self.wait_hours < 0:
+            yield "wait_hours", "must be at least 0."
         for name, least in (("hold_above", 0), ("hold_amount", 0), ("overdue_days", 1)):
             if getattr(self, name) < least:
                 yield name, f"must be at least {least}."

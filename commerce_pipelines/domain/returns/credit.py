@@ -29,7 +29,8 @@ from ...core.errors import RecordError
 from ...core.reasons import Reason
 from ..money import to_decimal
 from ..orders.order import business_day
-from ..sales.draft import Flag
+from .by_hand import names_refund
+from .credit_reasons import compare_note, refuse_unbilled, refuse_uninvoiced
 from .records import Refund, RefundKind, RefundLine, RefundState
 from .sale_books import Move, Packs, SaleBooks, SaleLine, TaxIds, credit_xid, read_units_of
 from .shares import Share, divide_by_tax, divide_by_unit, round_off
@@ -130,13 +131,14 @@ class _Planner:
         if own and own.state == "draft" and not own.name and own.total != refund.total:
             self._forget(own)
         elif own:
-            return Standing(own, True, tuple(_compare(own, refund)))
+            return Standing(own, True, tuple(compare_note(own, refund)))
         if note := self._issued.get(refund.refund_id):
-            return Standing(note, False, tuple(_compare(note, refund)))
-        for move in self._free:
-            if self._books.worth(move) == refund.total and move.currency == refund.currency:
-                self._free.remove(move)
-                return Standing(move, False)
+            return Standing(note, False, tuple(compare_note(note, refund)))
+        stands_for = (refund.total, refund.currency)
+        named = [move for move in self._free if names_refund(move, refund.refund_id)]
+        for move in named or [move for move in self._free if (self._books.worth(move), move.currency) == stands_for]:
+            self._free.remove(move)
+            return Standing(move, False, tuple(compare_note(move, refund)) if named else ())
         if self._books.state == "cancel" and not any(not move.is_credit for move in self._books.moves):
             return NotDue(done=True)
         return self._plan_new(refund)
@@ -152,7 +154,7 @@ class _Planner:
     def _plan_new(self, refund: Refund) -> CreditNote:
         invoices = self._books.invoices
         if not invoices:
-            raise _refuse_uninvoiced(self._books)
+            raise refuse_uninvoiced(self._books)
         if any(invoice.currency != refund.currency for invoice in invoices):
             raise RecordError(
                 "wrong_currency",
@@ -242,7 +244,7 @@ class _Planner:
     def _draft_goods(self, line: RefundLine, sold: SaleLine) -> list[CreditLine]:
         units = line.quantity * self._packs.get((self._books.order_id, line.order_line_id), 1)
         if units > self._units[sold.line_id]:
-            raise _refuse_unbilled(self._books, sold, units, self._units[sold.line_id])
+            raise refuse_unbilled(self._books, sold, units, self._units[sold.line_id])
         account, analytic = self._find_account(sold.line_id, sold.taxes)
         comes_back = line.is_returned is not False
         back = min(units, self._came_back[sold.line_id]) if comes_back else 0
@@ -350,50 +352,3 @@ def plan_links(books: SaleBooks) -> list[tuple[int, int]]:
             came_back[of] -= int(line.quantity)
             links.append((line.line_id, of))
     return links
-
-
-def _compare(move: Move, refund: Refund) -> Iterable[Reason]:
-    if move.state == "cancel":
-        yield Flag(
-            "credit_cancelled", f"The credit note {move.label} of the refund was cancelled in Odoo.",
-            "Leave it if the refund is booked otherwise; else set it back to draft and post it.", move.label,
-        )  # fmt: skip
-    elif move.total != refund.total and move.state == "posted":
-        yield Flag(
-            "credit_differs",
-            f"The channel now says {to_decimal(refund.total, refund.currency)} {refund.currency}, the credit note "
-            f"{move.label} {to_decimal(move.total, move.currency)} {move.currency}.",
-            "Credit or invoice the difference in Odoo by hand.", move.label,
-        )  # fmt: skip
-    yield from flag_moved_date(move)
-
-
-def flag_moved_date(move: Move) -> Iterable[Reason]:
-    """A note where a lock date moved the day on which a credit note is booked."""
-    if move.state == "posted" and move.booked and move.dated and move.booked != move.dated:
-        yield Flag(
-            "accounting_date_moved",
-            f"The credit note {move.label} of {move.dated} is booked on {move.booked}, because a lock date closes the "
-            "days before.",
-            "Leave it, or tell whoever keeps the accounts.", move.label,
-        )  # fmt: skip
-
-
-def _refuse_uninvoiced(books: SaleBooks) -> RecordError:
-    drafts = [move for move in books.moves if not move.is_credit and move.state == "draft"]
-    what = f"its invoice {drafts[0].label} is a draft" if drafts else "it has no invoice"
-    return RecordError(
-        "not_invoiced", f"{books.name} was refunded, and {what}.",
-        fix="Post its invoice in Odoo, or cancel what was never sent; the refund then goes on by itself.",
-        subject=books.name,
-    )  # fmt: skip
-
-
-def _refuse_unbilled(books: SaleBooks, sold: SaleLine, units: int, left: int) -> RecordError:
-    return RecordError(
-        "not_invoiced",
-        f"{units} of {sold.sku or sold.name[:40]} were refunded, and of what {books.name} was invoiced for them "
-        f"{max(0, left)} are left to credit.",
-        fix="Invoice what was sent, or lower the quantity of the order's line by what was never sent.",
-        subject=sold.sku,
-    )  # fmt: skip

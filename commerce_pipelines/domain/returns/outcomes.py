@@ -19,7 +19,8 @@ from .rules import ReturnRules
 
 class Books(msgspec.Struct, frozen=True, kw_only=True):
     """Whose documents are written. label: the channel's first name, under which its orders have their external ids.
-    zone: of its business days. issued: refunds that the channel pays for a person's credit note, with its record id."""
+    zone: of its business days. issued: refunds that the channel paid for a person's credit note, or whose credit note a
+    person made, with its record id."""
 
     channel: str
     label: str

@@ -134,6 +134,15 @@ class Refund(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""  # the channel's code
 
 
+class Outline(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
+    """What is certain of a refund that cannot be read as a whole. total: minor units of `currency` that went back, None
+    where that is not certain; 0 where no money has moved."""
+
+    order_id: str
+    currency: str
+    total: int | None = None
+
+
 def check_return(record: Return) -> None:
     """Raises RecordError for a return that contradicts itself, or that no table can hold."""
     _check_ids(record.return_id, [line.line_id for line in record.lines])

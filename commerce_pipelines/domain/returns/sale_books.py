@@ -95,7 +95,8 @@ class MoveLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
-    """An invoice or credit note. xid: '' for one that we did not make. Amounts are minor units of its currency."""
+    """An invoice or credit note. xid: '' for one that we did not make. Amounts are minor units of its currency. ref:
+    its reference, as people write it."""
 
     move_id: int
     xid: str
@@ -115,6 +116,7 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     booked: date | None
     reversed_id: int
     lines: tuple[MoveLine, ...]
+    ref: str = ""
 
     @property
     def label(self) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import UTC
 from shlex import quote
 
 import msgspec
@@ -24,7 +25,7 @@ from ...core.topics import Topic
 from ...domain.money import digits, to_decimal
 from ...domain.outbox.effects import Kind, Status, Wanted, digest
 from ...domain.refunding.buyer_refunds import BuyerRefund
-from ...domain.refunding.refund_plan import Decision, Nothing, Recorded, UnderWay
+from ...domain.refunding.refund_plan import Decision, Nothing, Postponed, Recorded, UnderWay
 from ...domain.refunding.rules import RefundingRules
 from ...resources.connections import Connections
 from ...warehouse.refunding import manual_credit_notes as notes
@@ -44,10 +45,12 @@ class Stopped(PermanentError):
 
 class Issued(msgspec.Struct, kw_only=True):
     """The result of a run: credit notes looked at, refunds planned and their money by currency, outcomes by status,
-    credit notes that wait by reason, those settled. rows: (order, credit note, amount, lines) of the plan."""
+    credit notes that wait by reason, those settled, those that wait for what the channel may still report. rows:
+    (order, credit note, amount, lines) of the plan."""
 
     notes: int = 0
     planned: int = 0
+    postponed: int = 0
     by_currency: Counter[str] = msgspec.field(default_factory=Counter)
     settled: int = 0
     outcomes: Counter[str] = msgspec.field(default_factory=Counter)
@@ -86,6 +89,7 @@ def _count(work: Work) -> Issued:
     for odoo_id, decision in sorted(work.decide().items()):
         if isinstance(decision, Reason):
             done.waiting[decision.code] += 1
+        done.postponed += isinstance(decision, Postponed)
         if not isinstance(decision, BuyerRefund):
             continue
         done.planned += 1
@@ -232,6 +236,8 @@ def _build_kept(work: Work, odoo_id: int, decision: Decision, reason: Reason | N
     is_held = recorded is not None and recorded.status is Status.HELD
     if isinstance(decision, Nothing):
         state = decision.why
+    elif isinstance(decision, Postponed):
+        state = f"not before {decision.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     elif reason:
         state = WAITING
     else:

@@ -130,9 +130,25 @@ def prepare(connections: Connections, name: str) -> Work:
                 work.cases[row.odoo_id] = Case(
                     move_id=row.odoo_id, since=channel.refunding.since or date.max, books=books[row.order_id],
                     order=order, packs=_count_packs(connections, name, order),
+                    not_before=_find_wait(row, compute_wait(connections, name), connections.instruments.now()),
                 )  # fmt: skip
     refresh(connections, name, work)
     return work
+
+
+def compute_wait(connections: Connections, name: str) -> timedelta:
+    """How long a credit note waits for what the channel may still report."""
+    hours = connections.settings.channel(name).refunding.wait_hours
+    channel = connections.channel(name)
+    if hours is not None or channel.buyer_refunds is None:
+        return timedelta(hours=hours or 0)
+    return channel.buyer_refunds.late_by
+
+
+def _find_wait(row: Row, wait: timedelta, now: datetime) -> datetime | None:
+    """Until when a credit note waits; None where that is over."""
+    until = row.first_seen + wait if row.first_seen else None
+    return until if until and until > now else None
 
 
 def refresh(connections: Connections, name: str, work: Work) -> None:

@@ -26,8 +26,8 @@ CLOCKS_DIFFER = timedelta(seconds=5)
 
 def heal(connections: Connections, name: str, now: datetime | None = None) -> int:
     """Make due what waits for an order that is in Odoo now, for a setting that changed since, or for a product that can
-    be sold now, or for an invoice that was posted since; returns how many records. At most three reads of Odoo, and
-    only while a record waits for a product or an invoice."""
+    be sold now, or for an invoice that was posted since, and refunds of whose order a credit note was posted since;
+    returns how many records. A handful of reads of Odoo, and only while a record waits for what it shows."""
     from ...warehouse import exceptions
 
     now = now or connections.instruments.now()
@@ -45,6 +45,8 @@ def heal(connections: Connections, name: str, now: datetime | None = None) -> in
         due |= _find_with_order(connections, name, topic, early)
         unbilled = [record for record in waiting if rule(record.code).retry is Retry.INVOICE]
         due |= _find_invoiced(connections, name, topic, unbilled)
+        if topic is Topic.REFUNDS:
+            due |= _find_credited(connections, name, due)
         about = {record.record_id: record.subject for record in waiting if is_about_product(record.code)}
         due |= _find_sellable(connections, name, {key: sku for key, sku in about.items() if key not in due})
         count += _ask_again(connections, name, topic, due, now)
@@ -86,6 +88,31 @@ def _find_invoiced(connections: Connections, name: str, topic: Topic, waiting: S
         for record in waiting
         if (at := newest.get(sale_of.get(record.record_id) or 0)) and at >= record.last_seen - CLOCKS_DIFFER
     }
+
+
+def _find_credited(connections: Connections, name: str, due: set[str]) -> set[str]:
+    """The refunds of whose order a credit note was posted, or written again, after they were refused: it may stand for
+    them. due: those that are tried again anyway."""
+    from ...odoo.returns.totals import newest_credit_notes
+    from ...warehouse import exceptions
+    from ...warehouse.returns import ledger, unread_refunds
+
+    with connections.warehouse.transaction() as connection:
+        waiting = [
+            record for record in exceptions.open_exceptions(connection, name, Topic.REFUNDS)
+            if record.blocking and not record.retry_at and record.record_id not in due
+        ]  # fmt: skip
+        ids = [record.record_id for record in waiting]
+        entries = ledger.read_entries(connection, name, Topic.REFUNDS, ids)
+        orders = {key: entry.order_id for key, entry in entries.items()}
+        orders |= {row.refund_id: row.order_id for row in unread_refunds.list_waiting(connection, name)}
+        sales = ledger.read_sales(connection, name, set(orders.values()))
+    sale_of = {key: sales[order_id].odoo_id or 0 for key, order_id in orders.items() if order_id in sales}
+    newest = newest_credit_notes(connections.odoo_of(name), {sale_of[key] for key in ids if sale_of.get(key)})
+    return {
+        record.record_id for record in waiting
+        if (at := newest.get(sale_of.get(record.record_id, 0))) and at >= record.last_seen - CLOCKS_DIFFER
+    }  # fmt: skip
 
 
 def _find_sellable(connections: Connections, name: str, about: dict[str, str]) -> set[str]:

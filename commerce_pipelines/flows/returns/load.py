@@ -29,6 +29,7 @@ from ...domain.sales.mapping import goods_of
 from ...resources.connections import Connections
 from ...settings.fingerprint import fingerprint
 from ..odoo_writer import odoo_writer
+from .by_hand import recognise
 from .reduce import NOT_INVOICED, Records, find_reduced, reduce_orders
 from .stage import TOPICS, offered_topics, read_landed
 
@@ -101,6 +102,8 @@ def load(
         _load_group(work, group, loaded)
         if advance:
             advance(len(group))
+    if count := recognise(connections, name, now):
+        loaded.actions["refunds credited by hand"] += count
     return loaded
 
 
@@ -183,7 +186,8 @@ def _read_issued(work: Work, order_ids: Sequence[str]) -> dict[str, int]:
     from ...warehouse.returns import ledger
 
     with work.connections.warehouse.transaction() as connection:
-        return ledger.read_issued(connection, work.name, order_ids)
+        recognised = ledger.read_recognised(connection, work.name, order_ids)
+        return recognised | ledger.read_issued(connection, work.name, order_ids)
 
 
 def _read_packs(work: Work, order_ids: Sequence[str]) -> dict[tuple[str, str], int]:

@@ -88,7 +88,7 @@ def prove(
     """
     from ...odoo.returns.totals import read_notes
     from ...warehouse import exceptions
-    from ...warehouse.returns import ledger, proof_rows, staged_rows
+    from ...warehouse.returns import ledger, proof_rows, staged_rows, unread_refunds
 
     now = now or connections.instruments.now()
     with connections.warehouse.transaction() as connection:
@@ -96,6 +96,9 @@ def prove(
         waiting = {row.record_id for row in exceptions.open_exceptions(connection, name, Topic.REFUNDS) if row.blocking}
     claimed = _ask(connections, name, start, end, now) if afresh else _list_claims(rows)
     with connections.warehouse.transaction() as connection:
+        for row in unread_refunds.list_credited(connection, name, start, end):
+            claim = Claim(order_id=row.refund_id, currency=row.currency, total=row.total or 0)
+            claimed.setdefault(row.refund_id, (row.day, claim))
         entries = ledger.read_days(connection, name, Topic.REFUNDS, start, end)
         entries |= ledger.read_entries(connection, name, Topic.REFUNDS, claimed)
     none_due = {entry.record_id for entry in entries.values() if entry.action in NO_NOTE_DUE}

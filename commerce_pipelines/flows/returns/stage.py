@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ...channels.capabilities import Source, source_of
+from ...channels.capabilities import Channel, Source, source_of
 from ...core.errors import RecordError
 from ...core.failpoints import failpoint
 from ...core.topics import Topic
@@ -23,6 +23,7 @@ from ..intake.answers import misfiled, read_answer
 
 if TYPE_CHECKING:
     from ...warehouse.landing.landing import Snapshot
+    from ...warehouse.returns.unread_refunds import UnreadRefund
 
 STAGE = "transform"
 TOPICS = (Topic.RETURNS, Topic.REFUNDS)
@@ -101,12 +102,14 @@ def stage(
     goes to the exceptions, and the others go on. A record whose data subject is erased gets no row; one whose answers
     were destroyed at their age limit keeps the one that it has."""
     from ...warehouse import exceptions
-    from ...warehouse.returns import staged_rows
+    from ...warehouse.returns import staged_rows, unread_refunds
 
     now = now or connections.instruments.now()
     source = source_of(connections.channel(name), topic)
     staged = Staged()
     failures = []
+    unread: list[UnreadRefund] = []
+    readable: list[str] = []
     with connections.warehouse.transaction() as connection:
         with staged_rows.writer(connection, name, topic, start, end) as writer:
             for snapshot in connections.landing(name, topic).newest(start, end):
@@ -117,15 +120,33 @@ def stage(
                     record = read_record(source, topic, snapshot.raw, snapshot.record_id)
                 except RecordError as error:
                     failures.append(_build_failure(snapshot, error))
+                    unread += _describe_unread(connections.channel(name), topic, snapshot, error)
                     _count(staged, snapshot.day, "refused")
                     continue
+                readable.append(snapshot.record_id)
                 writer.add(snapshot, record)
                 _add_figures(staged, snapshot.day, record)
+        if topic is Topic.REFUNDS:
+            unread_refunds.drop(connection, name, readable)
+            unread_refunds.keep(connection, name, unread)
         failing = [failure.record_id for failure in failures]
         exceptions.record(connection, name, topic, STAGE, failures, run_id, now)
         exceptions.resolve_others(connection, name, topic, STAGE, (start, end), failing, now)
     failpoint(f"staged_{topic}")
     return staged
+
+
+def _describe_unread(channel: Channel, topic: Topic, snapshot: Snapshot, error: RecordError) -> Iterator[UnreadRefund]:
+    """What is certain of a refund that cannot be read; nothing where that is not even its order."""
+    from ...warehouse.returns.unread_refunds import UnreadRefund
+
+    source = channel.refunds if topic is Topic.REFUNDS else None
+    outline = source.outline(snapshot.raw) if source and snapshot.raw is not None else None
+    if outline:
+        yield UnreadRefund(
+            refund_id=snapshot.record_id, order_id=outline.order_id, day=snapshot.day, digest=snapshot.digest,
+            code=error.reason.code, currency=outline.currency, total=outline.total,
+        )  # fmt: skip
 
 
 def _build_failure(snapshot: Snapshot, error: RecordError) -> Any:

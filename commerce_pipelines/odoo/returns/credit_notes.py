@@ -24,10 +24,10 @@ from ...domain.returns.credit import (
     CreditNote,
     NotDue,
     Standing,
-    flag_moved_date,
     plan_credit_notes,
     plan_links,
 )
+from ...domain.returns.credit_reasons import flag_moved_date
 from ...domain.returns.outcomes import Books, CreditAction, CreditOutcome
 from ...domain.returns.records import Refund
 from ...domain.returns.sale_books import Move, Packs, SaleBooks, credit_line_xid, credit_xid

@@ -28,6 +28,7 @@ _LINE = (
 _MOVE = (
     *("name", "move_type", "state", "payment_state", "amount_total", "amount_tax", "amount_residual", "currency_id"),
     *("partner_id", "journal_id", "fiscal_position_id", "invoice_date", "date", "reversed_entry_id"),
+    "ref",
 )
 _MOVE_LINE = (
     *("move_id", "sale_line_ids", "quantity", "price_total", "tax_ids", "account_id", "analytic_distribution"),
@@ -145,6 +146,7 @@ def _build_move(row: Mapping[str, Any], xid: str, currency: str, lines: Iterable
         position_id=row["fiscal_position_id"] or 0,
         dated=_read_date(row["invoice_date"]),
         booked=_read_date(row["date"]), reversed_id=row["reversed_entry_id"] or 0,
+        ref=row["ref"] or "",
         lines=tuple(
             MoveLine(
                 line_id=line["id"], xid=line["xid"], sale_lines=frozenset(line["sale_line_ids"]),

@@ -26,7 +26,7 @@ _UNSETTLED = (str(CreditAction.REFUSED), "waiting")
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """A credit note. odoo_id: its record id. sale_id: of its sale order."""
+    """A credit note. odoo_id: its record id. sale_id: of its sale order. first_seen: None until it is kept."""
 
     odoo_id: int
     order_id: str
@@ -34,6 +34,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     day: date
     written_at: str
+    first_seen: datetime | None = None
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,20 +136,27 @@ def keep(connection: Connection, channel: str, kept: Iterable[Kept], now: dateti
 
 
 def read_reported(connection: Connection, channel: str, order_ids: Sequence[str]) -> dict[str, list[ReportedRefund]]:
-    """The refunds that the channel reports of these orders, with the credit notes that stand for them."""
+    """The refunds that the channel reports of these orders, those that cannot be read included, with the credit notes
+    that stand for them."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT r.order_id, r.refund_id, r.state, r.total, coalesce(c.odoo_id, 0), coalesce(c.action, 'waiting')"
+            "SELECT r.order_id, r.refund_id, r.state, r.total, r.currency, coalesce(c.odoo_id, 0),"
+            " coalesce(c.action, 'waiting')"
             " FROM commerce.refunds r LEFT JOIN commerce.credit_notes c USING (channel, refund_id)"
-            " WHERE r.channel = %s AND r.order_id = ANY(%s) ORDER BY r.created_at, r.refund_id",
-            (channel, list(order_ids)),
+            " WHERE r.channel = %(channel)s AND r.order_id = ANY(%(orders)s)"
+            " UNION ALL SELECT u.order_id, u.refund_id, 'done', coalesce(u.total, c.amount_total), u.currency,"
+            " coalesce(c.odoo_id, 0), coalesce(c.action, 'waiting')"
+            " FROM commerce.unread_refunds u LEFT JOIN commerce.credit_notes c USING (channel, refund_id)"
+            " WHERE u.channel = %(channel)s AND u.order_id = ANY(%(orders)s) ORDER BY 2",
+            {"channel": channel, "orders": list(order_ids)},
         )
         reported: dict[str, list[ReportedRefund]] = {}
-        for order_id, refund_id, state, total, note, action in cursor:
+        for order_id, refund_id, state, total, currency, note, action in cursor:
             state = RefundState(state)
             reported.setdefault(order_id, []).append(ReportedRefund(
-                refund_id=refund_id, state=state, total=total, credit_note=note if state is RefundState.DONE else 0,
-                is_settled=state is RefundState.FAILED or total == 0
+                refund_id=refund_id, state=state, total=total, currency=currency,
+                credit_note=note if state is RefundState.DONE else 0,
+                is_settled=state is RefundState.FAILED or (total is not None and total <= 0)
                 or (state is RefundState.DONE and action not in _UNSETTLED),
             ))  # fmt: skip
         return reported

@@ -106,6 +106,40 @@ def read_issued(connection: Connection, channel: str, order_ids: Sequence[str]) 
         return dict(cursor.fetchall())
 
 
+def read_recognised(connection: Connection, channel: str, order_ids: Sequence[str]) -> dict[str, int]:
+    """The credit notes of people, or of Odoo's own, that stand for refunds of these orders: their record ids, by
+    refund."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT refund_id, odoo_id FROM commerce.credit_notes WHERE channel = %s AND order_id = ANY(%s)"
+            " AND action = 'recognised' AND odoo_id IS NOT NULL",
+            (channel, list(order_ids)),
+        )
+        return dict(cursor.fetchall())
+
+
+def read_standing(connection: Connection, channel: str, order_ids: Sequence[str]) -> dict[str, int]:
+    """The credit notes that stand for refunds of these orders, ours among them: their record ids, by refund."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT refund_id, odoo_id FROM commerce.credit_notes WHERE channel = %s AND order_id = ANY(%s)"
+            " AND odoo_id IS NOT NULL",
+            (channel, list(order_ids)),
+        )
+        return dict(cursor.fetchall())
+
+
+def read_begun(connection: Connection, channel: str, order_ids: Sequence[str]) -> list[int]:
+    """The record ids of the credit notes of these orders that the channel pays back, or may have."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT key::integer FROM commerce.effects WHERE target = %s AND kind = 'refund' AND attempt > 0"
+            " AND status NOT IN ('refused', 'superseded') AND body->>'order_id' = ANY(%s)",
+            (channel, list(order_ids)),
+        )
+        return [key for (key,) in cursor]
+
+
 def _read(connection: Connection, topic: Topic, where: str, params: tuple[Any, ...]) -> dict[str, Entry]:
     table, columns = TABLES[topic]
     odoo_id = "odoo_id" if topic is Topic.REFUNDS else "NULL"

@@ -18,6 +18,7 @@ from commerce_pipelines.domain.refunding.buyer_refunds import BuyerRefund, PaidL
 from commerce_pipelines.domain.refunding.refund_plan import (
     Case,
     Decision,
+    Postponed,
     Recorded,
     ReportedRefund,
     UnderWay,
@@ -92,7 +93,7 @@ def recorded(status: Status, total: int = 900, **more: Any) -> dict[int, Recorde
     return {NOTE: Recorded(**{"key": "7", "refund": refund, "status": status, "attempt": 1, **more})}
 
 
-def reported(total: int = 100, state: RefundState = RefundState.DONE, **more: Any) -> ReportedRefund:
+def reported(total: int | None = 100, state: RefundState = RefundState.DONE, **more: Any) -> ReportedRefund:
     return ReportedRefund(**{"refund_id": "R", "state": state, "total": total, **more})
 
 
@@ -148,6 +149,22 @@ def test_what_is_not_paid_back_says_why(move: Move, why: str) -> None:
 ])  # fmt: skip
 def test_what_the_channel_reports_decides_too(refund: ReportedRefund, why: str) -> None:
     assert code(decide(case(note(part(900)), refunds=(refund,)))) == why
+
+
+def test_a_hold_names_the_refund_that_the_credit_note_seems_to_belong_to() -> None:
+    unread = [reported(total, refund_id=name, currency="EUR", is_settled=False) for name, total in
+              (("R1", 100), ("R2", 900), ("R3", None))]  # fmt: skip
+    decision = decide(case(note(part(900)), refunds=tuple(unread)))
+    assert isinstance(decision, Reason)
+    assert (decision.code, decision.subject) == ("refund_unsettled", "R2")
+    assert "R2 over 9.00 EUR" in decision.message
+    assert code(decide(case(note(part(900)), refunds=(unread[2],)))) == "refund_unsettled"
+
+
+def test_what_the_channel_may_still_report_is_waited_for() -> None:
+    assert decide(case(note(part(900)), not_before=NOW)) == Postponed(NOW)
+    assert code(decide(case(note(part(500), currency="USD"), not_before=NOW))) == "wrong_currency"
+    assert isinstance(decide(case(note(part(900)), not_before=NOW, recorded=recorded(Status.UNKNOWN))), UnderWay)
 
 
 def test_what_was_begun_for_other_credit_notes_counts_once() -> None:

@@ -3,6 +3,7 @@ on a real Odoo by both transports."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pytest
@@ -15,6 +16,7 @@ from commerce_pipelines.flows.identity import agree
 from commerce_pipelines.flows.lineage import replay, trace
 from commerce_pipelines.flows.refunding.issue import Issued, Stopped, answer, issue, release
 from commerce_pipelines.flows.refunding.prepare import has_work
+from commerce_pipelines.flows.returns.heal import heal
 from commerce_pipelines.odoo.rpc.client import Client
 from commerce_pipelines.warehouse import exceptions
 from commerce_pipelines_tests.doubles.lane import NAME, Server, numbered
@@ -110,6 +112,57 @@ def test_a_refund_that_was_made_in_the_channel_is_not_paid_back_again(
     refunds.returns.put(make_refund(f"R-{second}", second, refunds.returns.noon, goodwill))
     refunds.returns.run()
     assert (refunds.issue().settled, refunds.desk.paid, refunds.waits()) == (1, [], {})
+
+
+def test_a_credit_note_for_a_refund_that_cannot_be_read_is_recognised_and_not_paid_back(
+    open_desk: Any, request: pytest.FixtureRequest
+) -> None:
+    refunds: Desk = open_desk()
+    first, second = numbered(request, 2)
+    bills = refunds.sell(first, second)
+    source, noon = refunds.returns.channel.refunds, refunds.returns.noon
+    goodwill = RefundLine(line_id="1", kind=RefundKind.GOODWILL, amount=500)
+    refunds.returns.put(*(make_refund(f"R-{order_id}", order_id, noon, goodwill) for order_id in (first, second)))
+    source.broken |= {f"R-{first}", f"R-{second}"}
+    source.vague.add(f"R-{second}")
+    refunds.returns.run()
+    for bill in bills:
+        credit(refunds.person, bill, 5.0)
+    other = credit(refunds.person, bills[0], 4.0)
+    named = credit(refunds.person, bills[1], 4.5)
+    refunds.issue()
+    assert (refunds.desk.paid, refunds.waits()) == ([], dict.fromkeys((first, second), "refund_unsettled"))
+    assert heal(refunds.returns.connections, NAME) == 2
+    assert refunds.returns.run(again=False).actions == {"refunds credited by hand": 1}
+    assert [row.record_id for row in refunds.returns.waiting(Topic.REFUNDS)] == [f"R-{second}"]
+    refunds.issue()
+    assert ([sent.key for sent in refunds.desk.paid], refunds.waits()) == ([str(other)], {second: "refund_unsettled"})
+    refunds.person.call("account.move", "write", ids=[named], vals={"ref": f"Refund R-{second}, by hand"})
+    assert refunds.returns.run(again=False).actions == {"refunds credited by hand": 1}
+    refunds.issue()
+    assert ([sent.refund.total for sent in refunds.desk.paid], refunds.waits()) == ([400, 500], {})
+    assert refunds.returns.waiting(Topic.REFUNDS) == []
+    source.broken.clear()
+    source.put(make_refund(f"R-{first}", first, noon, goodwill, updated_at=noon + timedelta(minutes=1)))
+    refunds.returns.run()
+    proof = refunds.returns.prove().whole
+    assert (proof.absent, proof.surplus, proof.difference) == ((), (), {"EUR": 50})  # as the person credited it
+    assert (refunds.issue().planned, len(refunds.desk.paid)) == (0, 2)
+
+
+def test_what_a_channel_may_still_report_is_waited_for(open_desk: Any, request: pytest.FixtureRequest) -> None:
+    refunds: Desk = open_desk()
+    refunds.desk.late_by = timedelta(hours=48)
+    (order_id,) = numbered(request)
+    (bill,) = refunds.sell(order_id)
+    credit(refunds.person, bill, 5.0)
+    done = refunds.issue()
+    assert (done.planned, done.postponed, refunds.desk.asked, refunds.waits()) == (0, 1, 0, {})
+    assert not refunds.has_work()
+    with refunds.returns.connections.warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE commerce.manual_credit_notes SET first_seen = first_seen - interval '48 hours'")
+    assert refunds.has_work()
+    assert refunds.issue().outcomes == {"accepted": 1}
 
 
 def test_a_lost_answer_is_looked_for_and_what_nobody_can_tell_waits_for_a_person(

@@ -8,8 +8,8 @@ which are pending until its report is there. Where the answer that names the id 
 is newer than the call is ours; without any, or with several, a person has to look, because Amazon shows no feed's
 document.
 
-**Late news.** Amazon reports a refund up to 48 hours after it was made, so one that was made by hand just before may
-not be seen. What it ships itself (FBA), it pays back itself.
+**Late news.** Amazon reports a refund up to 48 hours late. Nothing is paid back before that is over (`late_by`): a
+person may have refunded in Seller Central before crediting in Odoo. What it ships itself (FBA), it pays back itself.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from ...outcomes import build_outcome
 from ..api.api import FEEDS_PATH, Api, decode
 from ..api.documents import contents, fetch, send
 from ..api.payloads import CreatedDocument, CreatedFeed, Document, Feed, Feeds
-from ..returns.refund_reading import AmazonRefunds
+from ..returns.refund_reading import AmazonRefunds, read_key
 from .adjustments import CONTENT_TYPE, KIND, Report, build_feed, group_by_item, read_report
 
 CLOCK_SKEW = timedelta(minutes=5)  # by which this machine's clock and Amazon's may differ
@@ -46,6 +46,8 @@ NOT_SENT = "not_sent"
 
 class AmazonBuyerRefunds(BuyerRefunds):
     """Refunds of one account. refunds: what it reports, by order."""
+
+    late_by = timedelta(hours=48)
 
     def __init__(self, api: Api, refunds: AmazonRefunds) -> None:
         self._api, self._refunds = api, refunds
@@ -95,6 +97,8 @@ class AmazonBuyerRefunds(BuyerRefunds):
             try:
                 reported = self._refunds.translate(raw)
             except RecordError:
+                if read_key(raw) in sent.accounted:
+                    continue
                 return build_outcome(sent, "refused", "other_refund", "Amazon shows a refund that cannot be read.")
             if reported.state is not RefundState.FAILED and reported.refund_id not in sent.accounted:
                 message = "Amazon shows a refund of this order that no credit note stands for yet."

@@ -88,6 +88,23 @@ def sum_up(breakdowns: Sequence[Breakdown], currency: str) -> Sums:
     return sums
 
 
+def sum_prices(breakdowns: Sequence[Breakdown], total: int, currency: str) -> int | None:
+    """A transaction's total without fees and withheld tax, whatever the other amounts are called; None where parts
+    differ from their whole. Raises RecordError as `sum_up`."""
+    amounts = [(breakdown, read_minor(breakdown.breakdown_amount, currency)) for breakdown in breakdowns]
+    if sum(amount for _, amount in amounts) != total:
+        return None
+    prices = 0
+    for breakdown, amount in amounts:
+        if _FEE.match(breakdown.breakdown_type) or _WITHHELD.match(breakdown.breakdown_type):
+            continue
+        of_parts = sum_prices(breakdown.breakdowns, amount, currency) if breakdown.breakdowns else amount
+        if of_parts is None:
+            return None
+        prices += of_parts
+    return prices
+
+
 def read_minor(amount: Currency, currency: str) -> int:
     if amount.currency_code != currency:
         raise RecordError(

@@ -17,12 +17,12 @@ import msgspec
 from ....core.errors import PermanentError, RecordError, TransientError
 from ....core.topics import Topic
 from ....core.words import Words
-from ....domain.returns.records import Refund
+from ....domain.returns.records import Outline, Refund
 from ...capabilities import AfterSale, Head, Page, Unchanged, Window
 from ...http.session import pages
 from ..api.api import TRANSACTIONS, Api, decode, describe, errors
 from . import transactions
-from .refund_translate import translate
+from .refund_translate import outline, translate
 
 LATE_BY = timedelta(hours=72)
 LONGEST_SPAN = timedelta(days=179)
@@ -68,7 +68,7 @@ class AmazonRefunds(AfterSale[Refund]):
     def fetch(self, record_id: str) -> bytes | None:
         order_id, _, key = record_id.partition(":")
         records = self.of_order(order_id) if key else ()
-        return next((raw for raw in records if _read_key(raw) == record_id), None)
+        return next((raw for raw in records if read_key(raw) == record_id), None)
 
     def of_order(self, order_id: str) -> Sequence[bytes]:
         query = {"relatedIdentifierName": "ORDER_ID", "relatedIdentifierValue": order_id}
@@ -84,6 +84,12 @@ class AmazonRefunds(AfterSale[Refund]):
 
     def translate(self, raw: bytes) -> Refund:
         return translate(transactions.read_transaction(raw), self._api.name)
+
+    def outline(self, raw: bytes) -> Outline | None:
+        try:
+            return outline(transactions.read_transaction(raw))
+        except RecordError:
+            return None
 
     def _read_span(self, span: Window, token: str | None, max_wait: float | None) -> Iterator[Page]:
         after, before = _cut_to_seconds(span.start), _cut_to_seconds(min(span.end, self._api.now() - SETTLED))
@@ -146,7 +152,8 @@ class AmazonRefunds(AfterSale[Refund]):
         )
 
 
-def _read_key(raw: bytes) -> str:
+def read_key(raw: bytes) -> str:
+    """The refund's id as it is landed, '' where nothing names it."""
     try:
         return transactions.head(raw).record_id
     except RecordError:

@@ -16,9 +16,9 @@ from __future__ import annotations
 from datetime import UTC
 
 from ....core.errors import RecordError
-from ....domain.returns.records import Refund, RefundKind, RefundLine, RefundState
+from ....domain.returns.records import Outline, Refund, RefundKind, RefundLine, RefundState
 from . import transactions
-from .breakdowns import Part, Sums, read_minor, sum_up
+from .breakdowns import Part, Sums, read_minor, sum_prices, sum_up
 
 PRODUCT = "ProductContext"
 _KINDS = {
@@ -63,6 +63,22 @@ def translate(transaction: transactions.Transaction, channel: str) -> Refund:
         lines=tuple(lines),
         collected=collected,
     )
+
+
+def outline(transaction: transactions.Transaction) -> Outline:
+    """The total without Amazon's fees and its own tax, where the parts come to it; an amount of an unknown name counts
+    for the buyer."""
+    currency = transaction.total_amount.currency_code
+    of_items = [part for item in transaction.items or [] for part in item.breakdowns or []]
+    try:
+        back = sum_prices(of_items or transaction.breakdowns or [], read_minor(transaction.total_amount, currency),
+                          currency)  # fmt: skip
+    except RecordError:
+        back = None
+    return Outline(
+        order_id=transactions.order_id_of(transaction.related_identifiers), currency=currency,
+        total=None if back is None else -back,
+    )  # fmt: skip
 
 
 def _sum_up_item(item: transactions.Item, currency: str) -> Sums:

@@ -34,8 +34,8 @@ from ...capabilities import BuyerRefunds
 from ...http.session import Repeat, Response
 from ...outcomes import build_outcome, send_each
 from ..api.account import MEANINGS, ORDERS, Account, describe
-from ..returns.payloads import Order, Record, has_unnamed, read_order, split
-from ..returns.translate import translate
+from ..returns.payloads import Order, Record, date_of, has_unnamed, read_order, split
+from ..returns.translate import outline, translate
 from . import payloads
 
 COMMENT_LENGTH = 100
@@ -97,7 +97,7 @@ class EbayBuyerRefunds(BuyerRefunds):
         order, records = read_order(answer.body), split(answer.body)
         refunds = [_read_refund(record, self._account.settings.name) for record in records]
         total = order.pricing_summary.total
-        back = sum(refund.total for refund in refunds if refund.state is not RefundState.FAILED)
+        back = sum(max(0, refund.total) for refund in refunds if refund.state is not RefundState.FAILED)
         return Seen(
             order=order, left=to_minor(total.value, total.currency) - back, is_clear=not has_unnamed(answer.body),
             strange=tuple(refund for refund in refunds if _is_strange(refund, sent)),
@@ -105,7 +105,17 @@ class EbayBuyerRefunds(BuyerRefunds):
 
 
 def _read_refund(record: Record, name: str) -> Refund:
-    return translate(record, name)
+    """The refund; of one that cannot be read, what is certain of it, as money of no line. An amount that is not certain
+    is -1, so that it is no other's."""
+    try:
+        return translate(record, name)
+    except RecordError:
+        certain = outline(record)
+        return Refund(
+            channel=name, refund_id=f"{record.order.order_id}:{record.key}", order_id=certain.order_id,
+            created_at=date_of(record), updated_at=date_of(record), state=RefundState.DONE, currency=certain.currency,
+            total=-1 if certain.total is None else certain.total, lines=(),
+        )  # fmt: skip
 
 
 def _is_strange(refund: Refund, sent: SentRefund) -> bool:

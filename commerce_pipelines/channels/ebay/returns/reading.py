@@ -14,12 +14,12 @@ from typing import Protocol
 
 from ....core.errors import RecordError
 from ....core.topics import Topic
-from ....domain.returns.records import Refund
+from ....domain.returns.records import Outline, Refund
 from ...capabilities import AfterSale, Head, Page, Unchanged, Window
 from ..personal import cut_order
 from ..settings import Settings
 from . import payloads
-from .translate import translate
+from .translate import outline, translate
 
 
 class OrderLists(Protocol):
@@ -71,6 +71,12 @@ class EbayRefunds(AfterSale[Refund]):
 
     def translate(self, raw: bytes) -> Refund:
         return translate(payloads.read_record(raw), self._settings.name)
+
+    def outline(self, raw: bytes) -> Outline | None:
+        try:
+            return outline(payloads.read_record(raw))
+        except RecordError:
+            return None
 
 
 def _take_apart(raw: bytes) -> list[bytes]:

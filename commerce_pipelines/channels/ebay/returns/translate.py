@@ -17,7 +17,7 @@ import msgspec
 
 from ....core.errors import RecordError
 from ....domain.money import to_minor
-from ....domain.returns.records import Refund, RefundKind, RefundLine, RefundState
+from ....domain.returns.records import Outline, Refund, RefundKind, RefundLine, RefundState
 from ..api.payloads import Amount
 from . import payloads
 
@@ -54,6 +54,23 @@ def translate(record: payloads.Record, channel: str) -> Refund:
         total=total,
         lines=tuple(reader.lines),
     )
+
+
+def outline(record: payloads.Record) -> Outline:
+    """The amount where all that eBay states of the refund agrees on one."""
+    order = record.order
+    currency = order.pricing_summary.total.currency
+    amounts = set()
+    try:
+        for group in ([part for part in record.parts if part.line_item_id],
+                      [part for part in record.parts if not part.line_item_id]):  # fmt: skip
+            if group:
+                amounts.add(sum(_read_minor(part.refund.amount, currency) for part in group))
+    except RecordError:
+        amounts.clear()
+    total = amounts.pop() if len(amounts) == 1 else None
+    is_failed = _find_state(record) is RefundState.FAILED
+    return Outline(order_id=order.order_id, currency=currency, total=0 if is_failed else total)
 
 
 def _find_state(record: payloads.Record) -> RefundState:

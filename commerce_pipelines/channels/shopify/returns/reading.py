@@ -23,7 +23,7 @@ import msgspec
 from ....core.errors import PermanentError, ProtocolError, RecordError
 from ....core.legible import decode_json
 from ....core.topics import Topic
-from ....domain.returns.records import Refund, Return
+from ....domain.returns.records import Outline, Refund, Return
 from ...capabilities import AfterSale, Head, Page, Unchanged, Window
 from ..account import ShopifyAccount
 from ..api.graphql import GraphQL, TooExpensive
@@ -33,7 +33,7 @@ from ..api.queries import MOST_POINTS
 from ..settings import Settings
 from . import payloads
 from .queries import FIRST_ORDERS, FIRST_RECORDS, LISTED_REFUNDS, Queries, refund_queries, return_queries
-from .translate import translate_refund, translate_return
+from .translate import outline_refund, translate_refund, translate_return
 
 MOST_RECORDS = 50  # of one call
 FETCH_ATTEMPTS = 3  # for a record that changes while its lines are fetched
@@ -263,6 +263,13 @@ class ShopifyRefunds(_Records, AfterSale[Refund]):
     def translate(self, raw: bytes) -> Refund:
         basis: Any = self._settings.currency_basis
         return translate_refund(payloads.refund(raw), channel=self._settings.name, basis=basis)
+
+    def outline(self, raw: bytes) -> Outline | None:
+        basis: Any = self._settings.currency_basis
+        try:
+            return outline_refund(payloads.refund(raw), basis=basis)
+        except RecordError:
+            return None
 
 
 class ShopifyReturns(_Records, AfterSale[Return]):

@@ -29,6 +29,7 @@ from datetime import UTC
 from ....core.errors import RecordError
 from ....domain.returns.records import (
     Disposition,
+    Outline,
     Refund,
     RefundKind,
     RefundLine,
@@ -101,6 +102,20 @@ def translate_refund(refund: payloads.Refund, *, channel: str, basis: Basis) -> 
         return_id=number(refund.return_.id) if refund.return_ else "",
         reason=next((row.reason for row in refund.orderAdjustments.nodes if row.reason), ""),
     )
+
+
+def outline_refund(refund: payloads.Refund, *, basis: Basis) -> Outline:
+    """What went back or is under way. In an exchange that says nothing of what the units are worth."""
+    currency = side(refund.totalRefundedSet, basis).currencyCode
+    minor = reader(currency, basis)
+    exchange = refund.return_.exchangeLineItems if refund.return_ else None
+    is_exchange = exchange is not None and bool(exchange.nodes or exchange.pageInfo.hasNextPage)
+    paid = sum(
+        minor(payment.amountSet) for payment in refund.transactions.nodes
+        if payment.kind == "REFUND" and payment.status in ("SUCCESS", *_UNDER_WAY)
+    )  # fmt: skip
+    is_whole = not is_exchange and not refund.transactions.pageInfo.hasNextPage
+    return Outline(order_id=number(refund.order.id), currency=currency, total=paid if is_whole else None)
 
 
 def _read_exchange(

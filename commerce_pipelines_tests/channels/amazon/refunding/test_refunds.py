@@ -155,6 +155,17 @@ def test_nothing_is_paid_beside_a_refund_that_nobody_accounts_for(amazon: Record
     assert send(seller, refund(accounted=frozenset({known_as})))[0].status == "pending"
 
 
+def test_a_refund_that_cannot_be_read_stops_everything_until_a_person_has_credited_it(
+    amazon: Recorded, seller: AmazonChannel
+) -> None:
+    amazon.finances.add(make_refund(1, ORDER, NOON - timedelta(hours=1), make_item("SKU-1", {"Mystery": -500})))
+    assert send(seller, refund())[0].code == "other_refund"
+    [raw] = seller.refunds.of_order(ORDER)
+    accounted = frozenset({seller.refunds.head(raw).record_id})
+    assert send(seller, refund(accounted=accounted))[0].status == "pending"
+    assert seller.buyer_refunds.late_by == timedelta(hours=48)
+
+
 def test_the_feed_names_the_effect_and_its_amounts() -> None:
     root = etree.fromstring(build_feed([refund()], "A2DEMOSELLER01"))
     assert root.findtext("Header/MerchantIdentifier") == "A2DEMOSELLER01"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from commerce_pipelines.channels.amazon.channel import AmazonChannel
 from commerce_pipelines.channels.amazon.returns import transactions
-from commerce_pipelines.channels.amazon.returns.refund_translate import translate
+from commerce_pipelines.channels.amazon.returns.refund_translate import outline, translate
 from commerce_pipelines.channels.capabilities import Page, Window
 from commerce_pipelines.core.errors import ProtocolError, RecordError, TransientError
 from commerce_pipelines.core.topics import Topic
@@ -95,6 +95,15 @@ def test_sums_that_contradict_each_other_are_refused(level: str) -> None:
     amount = place.get(level, transaction["totalAmount"])
     amount["currencyAmount"] = round(amount["currencyAmount"] - 0.01, 2)
     assert code(transaction) == "unbalanced"
+
+
+def test_what_is_certain_of_a_refund_that_cannot_be_read() -> None:
+    unknown = refund(make_item("KET", {**GOODS, "MysteryPrincipal": -1, "LowValueGoodsTax-Principal": 320}, fees=270))
+    wrong = refund(make_item("KET", GOODS))
+    wrong["items"][0]["breakdowns"][0]["breakdownAmount"]["currencyAmount"] -= 1
+    for transaction, total in ((unknown, 2_001), (wrong, None)):
+        certain = outline(transactions.read_transaction(json.dumps(transaction).encode()))
+        assert (certain.order_id, certain.currency, certain.total) == (ORDER, "EUR", total)
 
 
 def test_amounts_of_two_currencies_are_refused() -> None:

@@ -20,7 +20,7 @@ from commerce_pipelines.domain.outbox.effects import Outcome
 from commerce_pipelines.domain.refunding.buyer_refunds import BuyerRefund, PaidLine, SentRefund
 from commerce_pipelines.domain.returns.records import RefundKind, RefundState
 from commerce_sandbox.ebay.making import Remitted, Sold, make_order
-from commerce_sandbox.ebay.refunding import refund_order, settle
+from commerce_sandbox.ebay.refunding import refund_lines, refund_order, settle
 from commerce_sandbox.server import Call, Fault
 
 from ..account import BUYER, NOW, channel, settings
@@ -129,6 +129,18 @@ def test_never_more_than_was_paid_and_nothing_beside_an_unknown_refund(ebay: Jud
     )
     assert send(seller, refund(order, accounted=accounted))[0].code == "other_refund"  # it has no name yet
     assert list_requests(ebay) == []
+
+
+def test_a_refund_that_cannot_be_read_stops_everything_until_a_person_has_credited_it(
+    ebay: Judged, seller: EbayChannel
+) -> None:
+    order = add_order(ebay)
+    refund_lines(order, {0: 900}, number=8, at=NOW)
+    refund_order(order, 1_400, number=8, at=NOW)  # of the same refund another amount
+    assert send(seller, refund(order))[0].code == "other_refund"
+    assert look(seller, refund(order))[0] == "unknown"
+    accounted = frozenset({f"{order['orderId']}:8"})
+    assert send(seller, refund(order, accounted=accounted))[0].status == "accepted"
 
 
 def test_a_lost_answer_is_never_repeated_and_found_by_a_look(ebay: Judged, seller: EbayChannel) -> None:

@@ -15,7 +15,7 @@ from commerce_pipelines.channels.capabilities import Window
 from commerce_pipelines.channels.ebay.channel import EbayChannel
 from commerce_pipelines.channels.ebay.returns import payloads
 from commerce_pipelines.channels.ebay.returns.reading import EbayRefunds
-from commerce_pipelines.channels.ebay.returns.translate import translate
+from commerce_pipelines.channels.ebay.returns.translate import outline, translate
 from commerce_pipelines.core.errors import RecordError
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.domain.returns.records import Refund, RefundState, check_refund
@@ -141,6 +141,8 @@ def test_levels_that_contradict_each_other_are_refused() -> None:
     with pytest.raises(RecordError) as caught:
         read(payload)
     assert caught.value.reason.code == "unbalanced"
+    [record] = payloads.split(json.dumps(payload).encode())
+    assert outline(record).total is None
 
 
 @pytest.mark.parametrize("level", ["order", "line"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from commerce_pipelines.channels.shopify.returns import payloads
 from commerce_pipelines.channels.shopify.returns.queries import refund_queries, return_queries
-from commerce_pipelines.channels.shopify.returns.translate import translate_refund, translate_return
+from commerce_pipelines.channels.shopify.returns.translate import outline_refund, translate_refund, translate_return
 from commerce_pipelines.core.errors import RecordError
 from commerce_pipelines.domain.returns.records import (
     Disposition,
@@ -191,6 +191,8 @@ def test_what_the_payments_do_not_match_is_refused() -> None:
     with pytest.raises(RecordError) as caught:
         read(node, order)
     assert caught.value.reason.code == "unbalanced"
+    raw = answered(refund_queries("shop").records, node, order)
+    assert outline_refund(payloads.refund(raw), basis="shop").total == 995
     node["transactions"].append({**node["transactions"][0]})  # half by gift card, half by card
     assert read(node, order).total == 1990
 
