@@ -20,15 +20,13 @@ from __future__ import annotations
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from itertools import count
 from pathlib import Path
@@ -37,25 +35,19 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from commerce_sandbox.server import Fault, StandIn
-from commerce_sandbox.world import LANES, World, running
+from commerce_sandbox.world import LANES, World
 
-from .figures import Figure, Skipped
+from .figures import Figure
+from .service import COMMANDS, Dev, open_world, read_database_size
 
 MINUTES, BETWEEN_SECONDS, ORDER_SECONDS = 10.0, 30.0, 4.0
-BACK_SECONDS, READY_SECONDS, SETTLE_SECONDS = 30.0, 300.0, 300.0
+BACK_SECONDS, SETTLE_SECONDS = 30.0, 300.0
 AWAY_SECONDS = 15.0
 SEED = 7
 BLOWS = (
     "kill daemon", "kill code server", "kill webserver", "kill run", "kill PostgreSQL", "kill dev", "end dev",
     "Odoo away", "Odoo's answers lost", "marketplace fails", "marketplace throttles", "marketplace hangs up",
 )  # fmt: skip
-# By what a process of `dev` is recognised in its command line.
-COMMANDS = {
-    "daemon": "commerce_pipelines.cli.daemon",
-    "code server": "api grpc",
-    "webserver": "commerce_pipelines.cli.webserver",
-    "PostgreSQL": "/postgres",
-}
 
 
 class Blow(msgspec.Struct):
@@ -63,52 +55,6 @@ class Blow(msgspec.Struct):
 
     name: str
     seconds: float
-
-
-class Dev:
-    """`commerce-pipelines dev` as a process of its own, which is started again whenever it ends."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.log = folder, folder / "dev.log"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.process = self.start()
-
-    def start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "commerce_pipelines.cli.main", "dev", "--port", str(self.port)]
-        with self.log.open("ab") as log:
-            return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)  # noqa: S603 - our own
-
-    def end(self, sign: signal.Signals) -> None:
-        self.process.send_signal(sign)
-        self.process.wait(timeout=60)
-
-    def wait_until(self, done: Callable[[], bool]) -> None:
-        """Raises Skipped, with the end of its log, for a `dev` that does not begin to work."""
-        deadline = time.monotonic() + READY_SECONDS
-        while not done():
-            if time.monotonic() > deadline:
-                lines = self.log.read_text(errors="replace").splitlines()[-12:]
-                raise Skipped("dev did not begin to work:\n" + "\n".join(lines))
-            time.sleep(0.5)
-
-    def find(self, command: str) -> list[int]:
-        """Processes that work in this folder and whose command line holds `command`. That of the database goes on after
-        `dev` has ended."""
-        processes = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                with suppress(OSError):
-                    line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                    if command in line and Path(os.readlink(entry / "cwd")).is_relative_to(self.folder):
-                        processes.append(int(entry.name))
-        return processes
-
-    def find_runs(self) -> list[int]:
-        """Processes of runs: children of the warm process, with its command line, which the daemon started."""
-        daemons = set(self.find(COMMANDS["daemon"]))
-        return [pid for pid in _list_descendants(daemons) if pid not in daemons]
 
 
 class Nemesis:
@@ -164,7 +110,7 @@ class Nemesis:
 def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
     """Measure, and return the figures. size: a share of the full size. tell: takes a sentence about the progress."""
     seconds = MINUTES * 60 * size
-    with _open_world() as (world, folder):
+    with open_world() as (world, folder):
         dev = Dev(folder)
         try:
             nemesis = Nemesis(world, dev, random.Random(SEED), tell)
@@ -174,7 +120,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
             orders.start()
             tell("waiting for the first order in Odoo")
             dev.wait_until(lambda: nemesis.sales() > 0)
-            sizes = [(_read_memory(dev), _read_database_size(folder))]
+            sizes = [(_read_memory(dev), read_database_size(folder))]
             deadline = time.monotonic() + seconds
             names: list[str] = []
             while time.monotonic() < deadline:
@@ -185,7 +131,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
             orders.join()
             tell("until every order is dealt with")
             wrong = _prove(folder, today, tell)
-            sizes.append((_read_memory(dev), _read_database_size(folder)))
+            sizes.append((_read_memory(dev), read_database_size(folder)))
         finally:
             with suppress(subprocess.TimeoutExpired):
                 dev.end(signal.SIGTERM)
@@ -215,23 +161,6 @@ def _build_figures(
             + f"; load {os.getloadavg()[0]:.1f} of {os.cpu_count()} cores",
         ),
     ]  # fmt: skip
-
-
-@contextmanager
-def _open_world() -> Iterator[tuple[World, Path]]:
-    """The demo's world and settings in a folder of its own, nobody's database but its own."""
-    with tempfile.TemporaryDirectory(prefix="commerce-nemesis-") as name, running() as world:
-        folder = Path(name).resolve()
-        os.environ.pop("COMMERCE_DATABASE_URL", None)
-        os.environ.update(world.environment(folder))
-        os.environ["PYTHONPATH"] = os.pathsep.join(
-            filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")))
-        )
-        settings = world.settings().replace("poll_seconds: 15", "poll_seconds: 10")
-        (folder / "commerce.yaml").write_text(settings, encoding="utf-8")
-        (folder / "dagster.yaml").symlink_to(Path(__file__).parents[1] / "dagster.yaml")
-        os.chdir(folder)
-        yield world, folder
 
 
 def _add_orders(world: World, stop: threading.Event) -> None:
@@ -276,26 +205,3 @@ def _read_memory(dev: Dev) -> dict[str, float]:
                 pages = max(pages, int(Path(f"/proc/{pid}/statm").read_text().split()[1]))
         sizes[name] = pages * os.sysconf("SC_PAGE_SIZE") / 1e6
     return sizes
-
-
-def _read_database_size(folder: Path) -> float:
-    """MB of the embedded database's files."""
-    return sum(file.stat().st_size for file in (folder / ".commerce" / "postgres").rglob("*") if file.is_file()) / 1e6
-
-
-def _list_descendants(pids: set[int]) -> set[int]:
-    """All processes below these."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with suppress(OSError, IndexError, ValueError):
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                children.setdefault(parent, []).append(int(entry.name))
-    below: set[int] = set()
-    queue = list(pids)
-    while queue:
-        for child in children.get(queue.pop(), []):
-            if child not in below:
-                below.add(child)
-                queue.append(child)
-    return below

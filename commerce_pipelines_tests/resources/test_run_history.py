@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 import pytest
+import sqlalchemy
 import yaml
 from dagster._core.test_utils import instance_for_test
 from dagster_postgres.event_log import PostgresEventLogStorage
@@ -116,6 +119,39 @@ def test_two_runs_may_use_a_new_pool_at_once(instance: dg.DagsterInstance) -> No
     assert [(pool.name, pool.limit) for pool in instance.event_log_storage.get_pool_limits()] == [("odoo", 1)]
     claim = instance.event_log_storage.claim_concurrency_slot("odoo", "run", "step")
     assert claim.is_claimed
+
+
+def _ask_session(storage: Any) -> int:
+    """The server's process that answers a statement of this storage."""
+    with (storage.index_connection if hasattr(storage, "index_connection") else storage.connect)() as connection:
+        return int(connection.execute(sqlalchemy.text("SELECT pg_backend_pid()")).scalar_one())
+
+
+def test_all_storages_of_a_process_share_sessions_that_are_kept(instance: dg.DagsterInstance, database: str) -> None:
+    another = RunHistory(database)
+    storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage, another.run_storage)
+    assert len({_ask_session(storage) for _ in range(2) for storage in storages}) == 1
+
+
+def test_a_session_that_the_server_ended_is_replaced(instance: dg.DagsterInstance, warehouse: Warehouse) -> None:
+    before = _ask_session(instance.run_storage)
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 10000)", (before,))
+    assert _ask_session(instance.run_storage) != before
+
+
+def test_a_forked_process_opens_its_own_session(instance: dg.DagsterInstance) -> None:
+    before = _ask_session(instance.run_storage)
+    ours, theirs = os.pipe()
+    if not (child := os.fork()):
+        with suppress(BaseException):
+            os.write(theirs, str(_ask_session(instance.run_storage)).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(theirs)
+    with os.fdopen(ours) as answer:
+        assert int(answer.read()) != before
+    assert _ask_session(instance.run_storage) == before
 
 
 @pytest.mark.parametrize("wrong", ["text", b"bytes", {"a": 1}, 7])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import select
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ...core.errors import CommerceError, SettingsError, TransientError
-from ..server.server import libpq_url
+from ..server.server import is_ended, libpq_url
 from .key_source import ask_source, decode_key
 
 if TYPE_CHECKING:
@@ -211,7 +210,7 @@ class Warehouse:
                 connection = self._spare.pop() if self._spare else None
             if connection is None:
                 return self.connect()
-            if not _is_ended(connection):
+            if not is_ended(connection):
                 return connection
             connection.close()
 
@@ -264,14 +263,6 @@ def _release_lock(connection: Connection, name: str) -> None:
 
     with suppress(psycopg2.Error), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_unlock(%s)", (lock_number(name),))
-
-
-def _is_ended(connection: Connection) -> bool:
-    """Whether the server has ended an idle connection: only then is there anything to read from it. Asking the socket
-    costs a thirtieth of asking the server."""
-    poll = select.poll()  # not select.select, which takes no file numbers beyond 1023
-    poll.register(connection, select.POLLIN)
-    return bool(poll.poll(0))
 
 
 def _abandon(connection: Connection) -> None:
