@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 from .finances import Finances, make_item, make_refund
 from .orders import Orders
+from .processing import write_report
 
 ADJUSTMENTS = "POST_PAYMENT_ADJUSTMENT_DATA"
 REASONS = frozenset(("CustomerReturn", "GeneralAdjustment", "CouldNotShip", "DifferentItem", "PriceError", "Other"))
@@ -32,7 +33,7 @@ class Adjusting:
         """The processing report of a feed."""
         messages = ET.fromstring(body).findall("Message")  # noqa: S314 - the product's own document
         errors = [(number, code) for message in messages for number, code in self._apply_message(message, now)]
-        return _write_report(len(messages), errors)
+        return write_report(len(messages), errors)
 
     def _apply_message(self, message: ET.Element, now: datetime) -> Iterator[tuple[str, str]]:
         """The error of a message, if it has one."""
@@ -61,21 +62,3 @@ class Adjusting:
     def _find_sku(self, order_id: str, item_id: str) -> str:
         items = self._orders[order_id]["orderItems"]
         return next((str(row["product"]["sellerSku"]) for row in items if row["orderItemId"] == item_id), "")
-
-
-def _write_report(count: int, errors: list[tuple[str, str]]) -> bytes:
-    envelope = ET.Element("AmazonEnvelope")
-    ET.SubElement(envelope, "MessageType").text = "ProcessingReport"
-    report = ET.SubElement(ET.SubElement(envelope, "Message"), "ProcessingReport")
-    ET.SubElement(report, "StatusCode").text = "Complete"
-    summary = ET.SubElement(report, "ProcessingSummary")
-    figures = {"MessagesProcessed": count, "MessagesSuccessful": count - len(errors), "MessagesWithError": len(errors)}
-    for name, value in figures.items():
-        ET.SubElement(summary, name).text = str(value)
-    for number, code in errors:
-        result = ET.SubElement(report, "Result")
-        ET.SubElement(result, "MessageID").text = number
-        ET.SubElement(result, "ResultCode").text = "Error"
-        ET.SubElement(result, "ResultMessageCode").text = code
-        ET.SubElement(result, "ResultDescription").text = f"The adjustment is not valid ({code})."
-    return ET.tostring(envelope, encoding="utf-8", xml_declaration=True)

@@ -21,6 +21,7 @@ from .answers import Bucket, Refused
 from .documents import PATH, Documents
 from .feeds import Feeds
 from .finances import Finances
+from .fulfilling import Fulfilling
 from .listings import Listings, offers
 from .orders import Orders
 from .places import PLACES
@@ -86,7 +87,8 @@ class AmazonStandIn(StandIn):
         self.returns = Returns()
         self.reports = Reports(self.listings, self.returns, self.documents)
         self.adjusting = Adjusting(self.orders, self.finances)
-        self.feeds = Feeds(self.listings, self.documents, self.adjusting)
+        self.fulfilling = Fulfilling(self.orders, self.shipments)
+        self.feeds = Feeds(self.listings, self.documents, self.adjusting, self.fulfilling)
         self._access: dict[str, datetime] = {}
         self._buckets: dict[str, Bucket] = {}
         self._answers: Mapping[str, Callable[..., Any]] = {

@@ -1,7 +1,7 @@
-"""Feeds v2021-06-30 of the stand-in: JSON_LISTINGS_FEED and order adjustments, processed message by message.
+"""Feeds v2021-06-30 of the stand-in: JSON_LISTINGS_FEED, order adjustments and fulfilments.
 
 What belongs here: a feed's way from upload to processing report. What does not: what a message does to a listing
-(listings.py), what an adjustment does (adjusting.py), serving documents (documents.py). Sources:
+(listings.py), what a message of XML does (adjusting.py, fulfilling.py), serving documents (documents.py). Sources:
 feeds_2021-06-30.json, the schemas of the feed and its report.
 """
 
@@ -17,10 +17,11 @@ from ..server import Call, Reply
 from .adjusting import ADJUSTMENTS, Adjusting
 from .answers import Refused, instant, invalid, one_marketplace, written
 from .documents import Documents
+from .fulfilling import FULFILMENTS, Fulfilling
 from .listings import Listings
 
 KIND = "JSON_LISTINGS_FEED"
-KINDS = (KIND, ADJUSTMENTS)
+KINDS = (KIND, ADJUSTMENTS, FULFILMENTS)
 MOST = 25_000
 
 
@@ -40,8 +41,9 @@ class Feeds:
     """takes: how long a feed is processed. fate: how the next feeds end, in turn (DONE when the list is empty). unsaid:
     message ids that the processing report neither counts nor names."""
 
-    def __init__(self, listings: Listings, documents: Documents, adjusting: Adjusting) -> None:
-        self._listings, self._documents, self._adjusting = listings, documents, adjusting
+    def __init__(self, listings: Listings, documents: Documents, adjusting: Adjusting, fulfilling: Fulfilling) -> None:
+        self._listings, self._documents = listings, documents
+        self._workers = {ADJUSTMENTS: adjusting.work, FULFILMENTS: fulfilling.work}
         self.feeds: dict[str, Feed] = {}
         self._numbers = itertools.count(70001)
         self.takes = timedelta(seconds=20)
@@ -100,8 +102,8 @@ class Feeds:
         feed.status = self.fate.pop(0) if self.fate else "DONE"
         if feed.status != "DONE":
             return
-        if feed.kind == ADJUSTMENTS:
-            answer = self._adjusting.work(self._documents.documents[feed.document].body, now)
+        if work := self._workers.get(feed.kind):
+            answer = work(self._documents.documents[feed.document].body, now)
             feed.result = self._documents.new(answer, "text/xml; charset=UTF-8", deflate=True)
             return
         sent = json.loads(self._documents.documents[feed.document].body)

@@ -34,7 +34,11 @@ class Shipments:
         self.refused: set[str] = set()
 
     def confirm(self, call: Call, now: datetime, order_id: str) -> Reply:
-        package = _read_package(call.json())
+        self.book(order_id, _read_package(call.json()), now)
+        return Reply(204)
+
+    def book(self, order_id: str, package: dict[str, Any], now: datetime) -> None:
+        """Take a parcel, or another version of it. Raises Refused."""
         try:
             order = self._orders[order_id]
         except KeyError:
@@ -56,7 +60,6 @@ class Shipments:
         order["fulfillment"]["fulfillmentStatus"] = "PARTIALLY_SHIPPED" if waiting else "SHIPPED"
         order["packages"], order["lastUpdatedTime"] = after, written(now)
         self.heard[order_id] += len(after) > len(before)
-        return Reply(204)
 
 
 def _read_package(body: dict[str, Any]) -> dict[str, Any]:
@@ -101,13 +104,13 @@ def _list_units(package: dict[str, Any]) -> dict[str, int]:
 
 
 def _show_package(package: dict[str, Any]) -> dict[str, Any]:
-    return {
+    number = {"trackingNumber": package["trackingNumber"]} if package["trackingNumber"] else {}
+    return number | {
         "packageReferenceId": package["packageReferenceId"],
         "createdTime": package["shipDate"],
         "shipTime": package["shipDate"],
         "packageStatus": {"status": "SHIPPED"},
         "carrier": package["carrierName"] if package["carrierCode"] == "Other" else package["carrierCode"],
-        "trackingNumber": package["trackingNumber"],
         "packageItems": [
             {"orderItemId": item["orderItemId"], "quantity": item["quantity"]} for item in package["orderItems"]
         ],

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from ...core.errors import CredentialError, PermanentError, SettingsError
 from ..capabilities import Account, AccountId
 from .api.api import FEEDS_PATH, TRANSACTIONS, Api, decode, items_path
+from .api.message_feeds import ADJUSTMENTS, FULFILMENTS
 from .api.payloads import MarketplaceParticipation, MarketplaceParticipations
 
 PARTICIPATIONS = "/sellers/v1/marketplaceParticipations"
@@ -87,13 +88,15 @@ class AmazonAccount(Account):
 
     def _list_lacks_for_feeds(self) -> list[str]:
         """The list of feeds shows whether the application may send them; Amazon tells no role apart from that."""
-        if not self._settings.refunding.enabled:
-            return []
-        try:
-            self._api.call("getFeeds", f"{FEEDS_PATH}/feeds", {"feedTypes": "POST_PAYMENT_ADJUSTMENT_DATA"})
-        except CredentialError:
-            return ["the application may not send feeds: give it the roles Inventory and Order Tracking, and Finance "
-                    "and Accounting, and authorise it again."]  # fmt: skip
+        roles = {ADJUSTMENTS: "the roles Inventory and Order Tracking, and Finance and Accounting,",
+                 FULFILMENTS: "the role Inventory and Order Tracking"}  # fmt: skip
+        sent = [ADJUSTMENTS] if self._settings.refunding.enabled else []
+        sent += [FULFILMENTS] if self._settings.tells_unnumbered else []
+        for kind in sent:
+            try:
+                self._api.call("getFeeds", f"{FEEDS_PATH}/feeds", {"feedTypes": kind})
+            except CredentialError:
+                return [f"the application may not send feeds: give it {roles[kind]} and authorise it again."]
         return []
 
     def marketplaces(self) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ class Credentials(Section, kw_only=True, frozen=True):
 class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
     """One seller account in one region. `marketplaces`: ids or country codes (DE, UK); empty: all of the account.
 
-    seller_id: the account's Merchant Token, needed for stock; Seller Central shows it under Account Info.
+    seller_id: the account's Merchant Token, needed for stock and for feeds; Seller Central shows it under Account Info.
     """
 
     credentials: Credentials
@@ -49,6 +49,11 @@ class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
         # pulls and proofs.
         900
     )
+
+    @property
+    def tells_unnumbered(self) -> bool:
+        """Whether parcels without tracking number are told, by a feed."""
+        return self.fulfilment.enabled and self.fulfilment.missing_tracking == "send"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -76,6 +81,11 @@ class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
             raise SettingsError(f"{where}.seller_id is missing, without which {SELLER_NEEDED}")
         if self.refunding.enabled and not self.seller_id:
             raise SettingsError(f"{where}.seller_id is missing, without which no feed of refunds can be sent.")
+        if self.tells_unnumbered and not self.seller_id:
+            raise SettingsError(
+                f"{where}.seller_id is missing, without which no parcel without tracking number can be told "
+                "(fulfilment.missing_tracking: send)."
+            )
         host = urlsplit(self.endpoint).hostname or ""
         if host.endswith(".amazon.com") and f"-{self.region}." not in host:
             raise SettingsError(

@@ -108,7 +108,8 @@ def _find_credited(connections: Connections, name: str, due: set[str]) -> set[st
         orders |= {row.refund_id: row.order_id for row in unread_refunds.list_waiting(connection, name)}
         sales = ledger.read_sales(connection, name, set(orders.values()))
     sale_of = {key: sales[order_id].odoo_id or 0 for key, order_id in orders.items() if order_id in sales}
-    newest = newest_credit_notes(connections.odoo_of(name), {sale_of[key] for key in ids if sale_of.get(key)})
+    wanted = {sale_of[key] for key in ids if sale_of.get(key)}
+    newest = newest_credit_notes(connections.odoo_of(name), wanted) if wanted else {}
     return {
         record.record_id for record in waiting
         if (at := newest.get(sale_of.get(record.record_id, 0))) and at >= record.last_seen - CLOCKS_DIFFER

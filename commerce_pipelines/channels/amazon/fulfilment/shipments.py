@@ -1,13 +1,13 @@
 """Confirming shipments on Amazon: one call for each parcel, and reading the order where the answer leaves doubt.
 
-What belongs here: the request, what its answers mean, what Amazon shows of a parcel. What does not: which parcels there
-are (domain/fulfilment/), one call and its rate (api/).
+What belongs here: the request, what its answers mean, what Amazon shows of a parcel. What does not: parcels without
+tracking number (unnumbered.py), which parcels there are (domain/fulfilment/), one call and its rate (api/).
 
 **A repeat edits.** Amazon knows a package by the packageReferenceId that the seller gives, within the order. It is our
 number of the parcel, so the same call again changes the same package: after a lost answer it does no harm, and it is
 also how a tracking number is corrected.
 
-**No tracking number, no call.** Amazon's schema requires one. A parcel without one is refused here; none is made up.
+**No tracking number, no call.** Amazon's schema requires one, and none is made up: a parcel without one goes by a feed.
 
 **A refusal is no proof.** "Unable to find package to update … or order already fulfilled" is what Amazon says to a
 second confirmation, to a merchant's own one, and to a real mistake alike (amzn/selling-partner-api-models #5037). So
@@ -34,11 +34,11 @@ from ...http.session import Repeat, Response
 from ...outcomes import build_outcome
 from ..api.api import Api, decode, describe
 from . import payloads
+from .unnumbered import OTHER, UnnumberedShipments
 
 CONFIRM = "/orders/v0/orders/{}/shipmentConfirmation"
 READ = "/orders/2026-01-01/orders/{}"
 INCLUDED = "FULFILLMENT,PACKAGES"
-OTHER = "Other"  # the carrier code for a carrier that Amazon has no code for
 LOOK_PAUSE_SECONDS = (0.0, 2.0, 10.0)  # before each look at an order that is said to be fulfilled already
 _FULFILLED = re.compile("PackageToUpdateNotFound|already fulfilled", re.IGNORECASE)
 _GONE = frozenset(("CANCELLED", "UNFULFILLABLE"))
@@ -49,12 +49,20 @@ class AmazonShipments(Shipments):
 
     def __init__(self, api: Api) -> None:
         self._api = api
+        self._unnumbered = UnnumberedShipments(api, self._look_at_orders)
 
     def send(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
+        """Parcels without a tracking number by a feed, the others each by a call."""
+        unnumbered = [sent for sent in shipments if _is_unnumbered(sent) and not _refuse(sent)]
+        yield from self._confirm_each([sent for sent in shipments if sent not in unnumbered])
+        if unnumbered:
+            yield from self._unnumbered.send(unnumbered)
+
+    def _confirm_each(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
         """Two parcels in a row that Amazon does not answer mean that it cannot be reached, which is raised."""
         lost = False
         for sent in shipments:
-            if refused := _refuse(sent):
+            if refused := _refuse(sent) or _refuse_unnumbered(sent):
                 yield refused
                 continue
             try:
@@ -74,9 +82,14 @@ class AmazonShipments(Shipments):
 
     def correct(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
         """The same call again, which edits the package."""
-        return self.send(shipments)
+        return self._confirm_each(shipments)
 
     def look(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
+        unnumbered = [sent for sent in shipments if _is_unnumbered(sent)]
+        yield from self._look_at_orders([sent for sent in shipments if not _is_unnumbered(sent)])
+        yield from self._unnumbered.look(unnumbered)
+
+    def _look_at_orders(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
         """One call for each order, however many of its parcels are looked for."""
         orders: dict[str, list[SentShipment]] = {}
         for sent in shipments:
@@ -186,12 +199,6 @@ def _judge(sent: SentShipment, order: payloads.Order | None) -> Outcome:
 def _refuse(sent: SentShipment) -> Outcome | None:
     """The refusal of a shipment that must not be sent, None for all others."""
     shipment = sent.shipment
-    if not shipment.tracking_number.strip():
-        message = (
-            "Amazon takes no parcel without a tracking number; enter it in the delivery in Odoo, or confirm the "
-            "shipment in Seller Central."
-        )
-        return build_outcome(sent, "refused", "no_tracking", message)
     if shipment.carrier in ("", OTHER) and not shipment.carrier_name.strip():
         return build_outcome(
             sent, "refused", "no_carrier", "Amazon needs the carrier's name; choose a carrier in the delivery."
@@ -199,3 +206,15 @@ def _refuse(sent: SentShipment) -> Outcome | None:
     if shipment.parcel < 1 or not shipment.lines or any(line.quantity < 1 for line in shipment.lines):
         return build_outcome(sent, "refused", "bad_quantity", "A parcel without units cannot be confirmed.")
     return None
+
+
+def _is_unnumbered(sent: SentShipment) -> bool:
+    return not sent.shipment.tracking_number.strip()
+
+
+def _refuse_unnumbered(sent: SentShipment) -> Outcome | None:
+    """A number that is known to Amazon cannot be taken back."""
+    if not _is_unnumbered(sent):
+        return None
+    message = "Amazon takes no tracking number back: enter one in the delivery in Odoo, or use Seller Central."
+    return build_outcome(sent, "refused", "no_tracking", message)

@@ -1,7 +1,7 @@
 """Paying back on Amazon: one feed of order adjustments, looked after until its report says what became of it.
 
-What belongs here: the calls, what their answers mean. What does not: the documents (adjustments.py), which refunds
-there are (domain/refunding/), refunds as they are reported (returns/).
+What belongs here: what is sent, what the answers mean. What does not: a feed's way (api/message_feeds.py), its messages
+(adjustments.py), which refunds there are (domain/refunding/), refunds as they are reported (returns/).
 
 **A second feed pays twice**, so no feed is ever sent again by itself. The feed's id is the reference of its refunds,
 which are pending until its report is there. Where the answer that names the id was lost, the one feed of this kind that
@@ -15,32 +15,26 @@ person may have refunded in Seller Central before crediting in Odoo. What it shi
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from ....core.errors import (
-    CredentialError,
     PermanentError,
     ProtocolError,
     RecordError,
     TransientError,
     UnknownOutcome,
 )
-from ....core.words import Words
 from ....domain.outbox.effects import Outcome
 from ....domain.refunding.buyer_refunds import SentRefund
 from ....domain.returns.records import RefundState
 from ...capabilities import BuyerRefunds
-from ...http.session import Repeat
 from ...outcomes import build_outcome
-from ..api.api import FEEDS_PATH, Api, decode
-from ..api.documents import contents, fetch, send
-from ..api.payloads import CreatedDocument, CreatedFeed, Document, Feed, Feeds
+from ..api.api import Api
+from ..api.message_feeds import ADJUSTMENTS, MessageFeeds, NotSent
 from ..returns.refund_reading import AmazonRefunds, read_key
-from .adjustments import CONTENT_TYPE, KIND, Report, build_feed, group_by_item, read_report
+from .adjustments import build_feed, group_by_item
 
-CLOCK_SKEW = timedelta(minutes=5)  # by which this machine's clock and Amazon's may differ
 LOOK_BACK = timedelta(days=7)  # within which a refund without a feed's id is looked for
-NO_FEED = ""
 NOT_SENT = "not_sent"
 
 
@@ -51,6 +45,7 @@ class AmazonBuyerRefunds(BuyerRefunds):
 
     def __init__(self, api: Api, refunds: AmazonRefunds) -> None:
         self._api, self._refunds = api, refunds
+        self._feeds = MessageFeeds(api, ADJUSTMENTS, "adjustment")
 
     def send(self, refunds: Sequence[SentRefund]) -> Iterator[Outcome]:
         """One feed for each marketplace. What fails before a feed is there is refused (`not_sent`), because for a feed
@@ -75,7 +70,8 @@ class AmazonBuyerRefunds(BuyerRefunds):
             by_feed.setdefault(sent.reference, []).append(sent)
         for feed_id, group in by_feed.items():
             try:
-                yield from self._look_at_feed(feed_id, group) if feed_id else self._look_without_feed(group)
+                follow = self._feeds.follow(feed_id, group, lambda sent: sent.key)
+                yield from follow if feed_id else self._look_without_feed(group)
             except (ProtocolError, TransientError) as error:
                 # What was pending stays so until Amazon answers again.
                 yield from [build_outcome(sent, "pending" if feed_id else "unknown", "unseen", error)
@@ -106,84 +102,19 @@ class AmazonBuyerRefunds(BuyerRefunds):
         return None
 
     def _send_feed(self, place: str, group: Sequence[SentRefund]) -> Iterator[Outcome]:
-        began = self._api.now()
         try:
-            document = self._submit_document(build_feed(group, self._api.settings.seller_id))
-            before = {feed.feed_id for feed in self._list_feeds(began - CLOCK_SKEW)}
-        except (TransientError, PermanentError) as error:
-            yield from [build_outcome(sent, "refused", NOT_SENT, error) for sent in group]
-            return
-        asked = {"feedType": KIND, "marketplaceIds": [place], "inputFeedDocumentId": document}
-        try:
-            made = self._api.send("POST", "createFeed", f"{FEEDS_PATH}/feeds", asked, repeat=Repeat.NEVER, ok=(202,))
-            feed_id = decode(made, CreatedFeed).feed_id
-        except (UnknownOutcome, ProtocolError) as error:
-            feed_id = self._find_new_feed(began, before)
-            if not feed_id:
-                yield from [build_outcome(sent, "unknown", "no_answer", error) for sent in group]
-                return
-        yield from [Outcome(key=sent.key, status="pending", reference=feed_id) for sent in group]
-
-    def _submit_document(self, body: bytes) -> str:
-        """The id of a document that no feed names yet, so that it has no effect."""
-        answer = self._api.send(
-            "POST", "createFeedDocument", f"{FEEDS_PATH}/documents", {"contentType": CONTENT_TYPE},
-            repeat=Repeat.STATE, ok=(201,),
-        )  # fmt: skip
-        document = decode(answer, CreatedDocument)
-        send(self._api, "createFeedDocument", document.url, body, CONTENT_TYPE)
-        return document.feed_document_id
-
-    def _find_new_feed(self, began: datetime, before: set[str]) -> str:
-        """The one feed of this kind that was not there before a call, '' where there is none or several."""
-        try:
-            feeds = [feed for feed in self._list_feeds(began - CLOCK_SKEW) if feed.feed_id not in before]
-        except (CredentialError, TransientError, ProtocolError):
-            return NO_FEED
-        return feeds[0].feed_id if len(feeds) == 1 else NO_FEED
-
-    def _list_feeds(self, since: datetime) -> list[Feed]:
-        text = since.isoformat(timespec="seconds").replace("+00:00", "Z")
-        query = {"feedTypes": KIND, "createdSince": text, "pageSize": "100"}
-        return decode(self._api.call("getFeeds", f"{FEEDS_PATH}/feeds", query), Feeds).feeds
+            feed_id = self._feeds.submit(place, build_feed(group, self._api.settings.seller_id))
+        except NotSent as error:
+            yield from [build_outcome(sent, "refused", NOT_SENT, error.cause) for sent in group]
+        except UnknownOutcome as error:
+            yield from [build_outcome(sent, "unknown", "no_answer", error) for sent in group]
+        else:
+            yield from [Outcome(key=sent.key, status="pending", reference=feed_id) for sent in group]
 
     def _look_without_feed(self, group: Sequence[SentRefund]) -> Iterator[Outcome]:
         """No feed of this kind at all means that nothing was sent."""
-        if not self._list_feeds(self._api.now() - LOOK_BACK):
+        if not self._feeds.list_since(self._api.now() - LOOK_BACK):
             yield from [Outcome(key=sent.key, status="absent") for sent in group]
             return
         message = "Amazon shows feeds of adjustments, and not which refunds are in them."
         yield from [build_outcome(sent, "unknown", "other_feed", message) for sent in group]
-
-    def _look_at_feed(self, feed_id: str, group: Sequence[SentRefund]) -> Iterator[Outcome]:
-        state = decode(self._api.call("getFeed", f"{FEEDS_PATH}/feeds/{feed_id}"), Feed)
-        if state.processing_status in ("IN_QUEUE", "IN_PROGRESS"):
-            yield from [Outcome(key=sent.key, status="pending", reference=feed_id) for sent in group]
-        elif state.processing_status == "CANCELLED":
-            message = f"Amazon cancelled the feed {feed_id} before it began with it."
-            yield from [build_outcome(sent, "refused", "CANCELLED", message) for sent in group]
-        elif state.processing_status == "DONE" and state.result_feed_document_id:
-            answer = self._api.call("getFeedDocument", f"{FEEDS_PATH}/documents/{state.result_feed_document_id}")
-            document = fetch(self._api, "getFeedDocument", decode(answer, Document))
-            yield from [judge(sent, read_report(contents(document)), feed_id) for sent in group]
-        else:
-            message = f"Amazon broke off the feed {feed_id}: some of its refunds may have been made."
-            yield from [build_outcome(sent, "unknown", state.processing_status, message) for sent in group]
-
-
-def judge(sent: SentRefund, report: Report, feed_id: str) -> Outcome:
-    """What a feed's report says of one refund. Silence counts as success only where Amazon's count agrees."""
-    error = report.errors.get(sent.key) or report.errors.get("0")
-    if error:
-        message = f"Amazon refuses the adjustment (code {error.code})."
-        refusal = build_outcome(sent, "refused", error.code, message)
-        return refusal if not error.text else _add_words(refusal, error.text)
-    if report.successful + len(report.errors) >= report.processed and report.successful > 0:
-        return Outcome(key=sent.key, status="accepted", reference=feed_id)
-    message = f"The report of the feed {feed_id} does not say that this adjustment was made."
-    return build_outcome(sent, "unknown", "unconfirmed", message)
-
-
-def _add_words(outcome: Outcome, text: str) -> Outcome:
-    return Outcome(key=outcome.key, status=outcome.status, code=outcome.code, message=outcome.message,
-                   words=Words(text))  # fmt: skip

@@ -87,8 +87,6 @@ class TestSending:
         assert (detail["carrierCode"], detail["carrierName"]) == ("Other", "Radkurier Köln")
 
     @pytest.mark.parametrize(("more", "code"), [
-        ({"tracking_number": ""}, "no_tracking"),
-        ({"tracking_number": "  "}, "no_tracking"),
         ({"carrier": ""}, "no_carrier"),
         ({"lines": ()}, "bad_quantity"),
     ])  # fmt: skip

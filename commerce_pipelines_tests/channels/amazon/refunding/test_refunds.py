@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from lxml import etree
 
+from commerce_pipelines.channels.amazon.api.message_feeds import read_report
 from commerce_pipelines.channels.amazon.channel import AmazonChannel
-from commerce_pipelines.channels.amazon.refunding.adjustments import build_feed, read_report
+from commerce_pipelines.channels.amazon.refunding.adjustments import build_feed
 from commerce_pipelines.core.errors import ProtocolError, SettingsError
 from commerce_pipelines.domain.outbox.effects import Outcome
 from commerce_pipelines.domain.refunding.buyer_refunds import BuyerRefund, PaidLine, SentRefund
