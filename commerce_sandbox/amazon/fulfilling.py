@@ -38,20 +38,20 @@ class Fulfilling:
 
     def _ship(self, message: ET.Element, now: datetime) -> None:
         """Raises Refused."""
-        told = "OrderFulfillment"
-        order_id = message.findtext(f"{told}/AmazonOrderID", "")
-        data = f"{told}/FulfillmentData"
+        root = "OrderFulfillment"
+        order_id = message.findtext(f"{root}/AmazonOrderID", "")
+        data = f"{root}/FulfillmentData"
         package: dict[str, Any] = {
             "carrierCode": message.findtext(f"{data}/CarrierCode", "Other"),
             "carrierName": message.findtext(f"{data}/CarrierName", ""),
             "trackingNumber": message.findtext(f"{data}/ShipperTrackingNumber", ""),
-            "shipDate": message.findtext(f"{told}/FulfillmentDate", ""),
+            "shipDate": message.findtext(f"{root}/FulfillmentDate", ""),
             "orderItems": [
                 {
                     "orderItemId": item.findtext("AmazonOrderItemCode", ""),
                     "quantity": int(item.findtext("Quantity", "0")),
                 }
-                for item in message.findall(f"{told}/Item")
+                for item in message.findall(f"{root}/Item")
             ],
         }
         there = {order["orderId"] for order in self._orders.values()}

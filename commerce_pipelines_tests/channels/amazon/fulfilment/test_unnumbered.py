@@ -145,14 +145,17 @@ def test_a_message_says_what_is_in_the_parcel_and_is_numbered_by_its_key() -> No
     assert root.findtext("MessageType") == "OrderFulfillment"
     [message] = root.findall("Message")
     assert message.findtext("MessageID") == number_message(sent) == "410001"
-    told = message.find("OrderFulfillment")
-    assert told is not None
-    assert [child.tag for child in told] == [
+    parcel_told = message.find("OrderFulfillment")
+    assert parcel_told is not None
+    assert [child.tag for child in parcel_told] == [
         "AmazonOrderID", "MerchantFulfillmentID", "FulfillmentDate", "FulfillmentData", "Item",
     ]  # fmt: skip
-    assert (told.findtext("AmazonOrderID"), told.findtext("FulfillmentDate")) == (ORDER, "2026-11-20T10:00:00Z")
-    assert [child.tag for child in told.iterfind("FulfillmentData/*")] == ["CarrierName"]
-    assert [child.text for child in told.iterfind("Item/*")] == ["item1", "2"]
+    assert (parcel_told.findtext("AmazonOrderID"), parcel_told.findtext("FulfillmentDate")) == (
+        ORDER,
+        "2026-11-20T10:00:00Z",
+    )
+    assert [child.tag for child in parcel_told.iterfind("FulfillmentData/*")] == ["CarrierName"]
+    assert [child.text for child in parcel_told.iterfind("Item/*")] == ["item1", "2"]
 
 
 def test_the_setting_needs_a_seller_and_the_role(amazon: Recorded, clock: Clock) -> None:
