@@ -2,7 +2,7 @@
 
 **What is compared.** Refunds of one line of two-line orders that are invoiced, by `odoo.returns.documents`
 (what a run does), and by the same creates and posts inside Odoo's own shell: credit notes with their line created
-together and posted together, which sets them off against their invoices, committed, in batches as large as ours. The
+together and posted together, which sets them off against their invoices, committed, in batches as large as a run's. The
 first figure is credit notes per second. The second is the writing calls when the same refunds come once more, which
 must be none.
 
@@ -26,7 +26,7 @@ from zoneinfo import ZoneInfo
 
 from commerce_pipelines.domain.returns.outcomes import Books
 from commerce_pipelines.domain.returns.records import Refund, RefundKind, RefundLine, RefundState
-from commerce_pipelines.odoo.returns.credit_notes import ORDERS_A_BATCH
+from commerce_pipelines.flows.returns.load import ORDERS_A_GROUP
 from commerce_pipelines.odoo.returns.documents import credit_refunds
 from commerce_pipelines.odoo.rpc.client import Client
 from commerce_pipelines.odoo.sales.sale_orders import load_sales
@@ -70,8 +70,8 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
         tell(f"{count} orders are loaded and invoiced")
         rows = world.orders(count)
         assert all(outcome.state == "sale" for outcome in load_sales(client, settings, world.drafts(rows), ()))
-        for start in range(0, count, ORDERS_A_BATCH):
-            _bill(client, rows[start : start + ORDERS_A_BATCH])
+        for start in range(0, count, ORDERS_A_GROUP):
+            _bill(client, rows[start : start + ORDERS_A_GROUP])
         return rows
 
     _post_refunds(client, world, sell(WARM))
@@ -83,7 +83,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
         rates["ours"].append(turn / seconds)
         warm, described = _describe(client, sell(WARM)), _describe(client, sell(turn))
         tell(f"turn {number + 1} of {TURNS}: {turn} credit notes in Odoo's shell")
-        task = {"warm": warm, "rows": described, "batch": ORDERS_A_BATCH}
+        task = {"warm": warm, "rows": described, "batch": ORDERS_A_GROUP}
         rates["shell"].append(turn / odoo_shell.run_script(shell, SCRIPT, task))
     tell("the same refunds once more")
     turns = "; ".join(f"{who} {', '.join(f'{rate:.1f}' for rate in measured)}" for who, measured in rates.items())
@@ -113,7 +113,10 @@ def _post_refunds(client: Client, world: World, rows: list[Row]) -> tuple[list[R
             created_at=now, updated_at=now, state=RefundState.DONE, currency="EUR", total=line.amount, lines=(line,),
         ))  # fmt: skip
     started = time.perf_counter()
-    outcomes = list(credit_refunds(client, BOOKS, refunds))
+    outcomes = [
+        outcome for start in range(0, len(refunds), ORDERS_A_GROUP)
+        for outcome in credit_refunds(client, BOOKS, refunds[start : start + ORDERS_A_GROUP])
+    ]  # fmt: skip
     seconds = time.perf_counter() - started
     refused = [str(outcome.reason) for outcome in outcomes if outcome.state != "posted"]
     assert len(outcomes) == len(rows), f"{len(outcomes)} outcomes of {len(rows)} refunds"

@@ -14,17 +14,10 @@ figure that was decided for it.
 
 from __future__ import annotations
 
-import os
 import random
-import signal
-import socket
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
@@ -32,22 +25,17 @@ import msgspec
 
 from commerce_sandbox.world import LANES, WAREHOUSE
 
+from .demo import Times, describe_load, open_demo, run_demo
 from .figures import Figure
 
 CHANGES, APART, LATEST = 24, (6.0, 18.0), 180.0  # seconds between two changes, and until a figure must have arrived
 WATCH = 0.05
 
 
-class Times(msgspec.Struct):
-    """The last line of the demo: seconds by change and channel."""
-
-    seconds: list[dict[str, float]]
-
-
 def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
     """Measure, and return the figures. size: a share of the full size. tell: takes a sentence about the progress."""
     count = max(round(CHANGES * size), 2)
-    load, times = os.getloadavg()[0], _run_demo(count, tell)
+    before, times = describe_load(), run_demo("bench.stock_change", count, tell)
     every = sorted(seconds for change in times for seconds in change.values())
     by_channel = {name: median(change[name] for change in times) for name in times[0]}
     return [
@@ -61,40 +49,13 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
             at="most",
             note=f"{len(times)} changes on {len(by_channel)} channels, longest {every[-1]:.1f} s; medians "
             + ", ".join(f"{name} {seconds:.1f}" for name, seconds in by_channel.items())
-            + f"; load of the machine {load:.1f} before, {os.getloadavg()[0]:.1f} after, of {os.cpu_count()} cores",
+            + f"; {before} before, {describe_load()} after",
         )
     ]
 
 
-def _run_demo(count: int, tell: Callable[[str], None]) -> list[dict[str, float]]:
-    """Run the demo in a process and a folder of its own, which is removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix="commerce-bench-") as folder:
-        command = [sys.executable, "-m", "bench.stock_change", str(count), str(_find_free_port())]
-        paths = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", ""))))
-        demo = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-            command, cwd=folder, env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, text=True
-        )
-        line = ""
-        try:
-            assert demo.stdout is not None
-            for line in demo.stdout:
-                tell(line.strip())
-            if demo.wait():
-                raise SystemExit("The demo did not get to its end; what it said stands above.")
-        finally:
-            with suppress(ProcessLookupError):
-                demo.send_signal(signal.SIGTERM)
-            demo.wait()
-        return msgspec.json.decode(line, type=Times).seconds
-
-
 def main(count: int, port: int) -> None:
-    from commerce_pipelines.cli.dev import ending_cleanly
-    from commerce_sandbox import demo
-
-    os.environ.pop("COMMERCE_DATABASE_URL", None)
-    root = Path.cwd() / "demo"
-    with ending_cleanly(), demo.prepared(root) as world, demo.caught_up(world, root, port) as (connections, _):
+    with open_demo(port) as (world, connections):
         seconds = changes(world, connections, count)
         settled(world, connections)
     print(msgspec.json.encode(Times(seconds)).decode(), flush=True)
@@ -177,12 +138,6 @@ def shown(world: Any, sku: str) -> dict[str, int | None]:
         shopify.stock.quantities[items[0], WAREHOUSE],
     )
     return dict(zip(LANES, quantities, strict=True))
-
-
-def _find_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

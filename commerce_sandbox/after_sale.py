@@ -55,6 +55,10 @@ class AfterSale:
         self.is_open = False
         self.shipped: dict[str, list[str]] = {name: [] for name in channels}
 
+    def list_open(self, name: str) -> set[str]:
+        """The references of a marketplace's orders in euro, without anything unusual, of which nothing is shipped."""
+        return set(self._desks[name].list_open())
+
     def ship(self, most: int = SHIPPED_AT_ONCE, *, invoice: bool = True) -> int:
         """The oldest deliveries of each marketplace leave, some of them in two parcels, and a person invoices all that
         is sold, unless the pipelines are to do so first. Returns how many orders left."""

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from bench import odoo_load, stock_change
+from bench import delivery_told, odoo_load, stock_change
 from bench.__main__ import BENCHMARKS, main
 from bench.figures import Figure, Skipped, last_line
 from bench.shop_orders import Orders
@@ -64,13 +64,13 @@ def test_without_an_odoo_its_benchmarks_are_skipped_with_a_sentence(
 
 
 def test_every_benchmark_is_in_the_list() -> None:
-    assert {*PROMISED, "credit_notes", "odoo_load", "stock_change", "stock_read"} == set(BENCHMARKS)
+    assert {*PROMISED, "credit_notes", "delivery_told", "odoo_load", "stock_change", "stock_read"} == set(BENCHMARKS)
 
 
 def test_a_change_of_stock_is_timed_per_channel(monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo itself takes minutes: here is only what is made of its times, and where a request is seen."""
     times = [{"amazon_eu": 1.0 * n, "ebay_de": 2.0 * n, "shopify_de": 3.0 * n} for n in range(1, 21)]
-    monkeypatch.setattr(stock_change, "_run_demo", lambda count, tell: times)
+    monkeypatch.setattr(stock_change, "run_demo", lambda module, count, tell: times)
     (figure,) = stock_change.run(1.0, lambda doing: None)
     assert (figure.name, figure.unit, figure.met) == ("stock_change_to_request_p95", "s", False)
     assert 45 < figure.value < 55
@@ -81,6 +81,21 @@ def test_a_change_of_stock_is_timed_per_channel(monkeypatch: pytest.MonkeyPatch)
         after = stock_change.shown(world, article.sku)
     assert before.keys() == set(LANES)
     assert {name for name in LANES if before[name] != after[name]} == {"amazon_eu"}
+
+
+def test_a_delivery_is_timed_until_its_channel_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo itself takes minutes: here is only what is made of its times, and where a parcel is seen."""
+    times = [{name: float(n)} for n, name in enumerate((*LANES, *LANES, *LANES), 1)]
+    monkeypatch.setattr(delivery_told, "run_demo", lambda module, count, tell: times)
+    (figure,) = delivery_told.run(1.0, lambda doing: None)
+    assert (figure.name, figure.baseline, figure.met) == ("delivery_to_request_p95", 5.0, True)
+    assert 8.5 < figure.value < 9.0
+    with running() as world:
+        name, order_id = next((LANES[0], reference) for reference in world.after_sale.list_open(LANES[0]))
+        fulfilment = world.channels[name].orders[order_id]["fulfillment"]
+        fulfilment["fulfillmentStatus"] = "SHIPPED"
+        assert order_id not in world.after_sale.list_open(name)
+        assert delivery_told.list_leaving(world) == []  # nothing is in Odoo yet
 
 
 def test_the_last_line_is_the_contract() -> None:

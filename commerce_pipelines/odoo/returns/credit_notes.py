@@ -38,7 +38,7 @@ from ..rpc.halving import on_all
 from ..rpc.load import load_records, xid
 from ..sales.booked import DATE
 from ..sales.quotation_to_order import tracking
-from .invoiced_orders import read_books, read_moves
+from .invoiced_orders import read_books, read_moves, refresh_moves
 from .payments import Payer
 
 ORDERS_A_BATCH = 50
@@ -190,7 +190,7 @@ class _Batch:
         refused = on_all(self._client, "account.move", "action_post", by_id, tracking(self._client), unposted)
         for odoo_id, refusal in refused.items():
             by_id[odoo_id].error = _refuse_by_odoo(refusal)
-        moves = {move.move_id: move for move in read_moves(self._client, by_id)}
+        moves = refresh_moves(self._client, (item.move for item in items if item.move))
         for odoo_id, item in by_id.items():
             item.move = moves.get(odoo_id, item.move)
             self._mark_changed(item)
@@ -211,7 +211,7 @@ class _Batch:
         days = {odoo_id: item.move.dated for odoo_id, item in due.items() if item.move and item.move.dated}
         for odoo_id, error in payer.register(days).items():
             due[odoo_id].error = error
-        moves = {move.move_id: move for move in read_moves(self._client, due)}
+        moves = refresh_moves(self._client, (item.move for item in due.values() if item.move))
         for odoo_id, item in due.items():
             item.move = moves.get(odoo_id, item.move)
             self._mark_changed(item)

@@ -128,6 +128,16 @@ def read_moves(client: OdooClient, ids: Iterable[int]) -> list[Move]:
     return _build_moves(client, fetch(client, "account.move", [["id", "in", wanted]], _MOVE)) if wanted else []
 
 
+def refresh_moves(client: OdooClient, moves: Iterable[Move]) -> dict[int, Move]:
+    """Those of these documents that still exist as they are now, by id, with the lines that they had. One call."""
+    before = {move.move_id: move for move in moves}
+    rows = fetch(client, "account.move", [["id", "in", sorted(before)]], _MOVE) if before else []
+    return {
+        move.move_id: msgspec.structs.replace(_build_move(row, move.xid, move.currency, ()), lines=move.lines)
+        for row in rows if (move := before[row["id"]])
+    }  # fmt: skip
+
+
 def _build_moves(client: OdooClient, rows: Iterable[Mapping[str, Any]]) -> list[Move]:
     rows = list(rows)
     xids = names_of(client, "account.move", [row["id"] for row in rows])

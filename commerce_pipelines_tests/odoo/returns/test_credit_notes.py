@@ -152,6 +152,19 @@ def test_the_same_refund_again_and_at_once(merchant: Merchant) -> None:
     assert len(merchant.moves(order)) == 1
 
 
+def test_many_refunds_cost_the_calls_of_one(merchant: Merchant) -> None:
+    orders = [sell(merchant) for _ in range(4)]
+    calls = []
+    for part in (orders[:1], orders[1:]):
+        merchant.world.transport.calls.clear()
+        outcomes = merchant.credit(*(refund(order, goods(1832)) for order in part))
+        assert {outcome.state for outcome in outcomes} == {"posted"}
+        calls.append(list(merchant.world.transport.calls))
+    assert calls[0] == calls[1]
+    assert len(calls[0]) <= 23
+    assert merchant.world.transport.writes() == [("account.move", "load"), ("account.move", "action_post")]
+
+
 def test_a_refund_before_its_order(merchant: Merchant) -> None:
     """G72."""
     mug = merchant.world.product()
