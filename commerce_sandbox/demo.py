@@ -239,7 +239,6 @@ def caught_up(world: World, root: Path, port: int) -> Iterator[tuple[Connections
     The last days are landed first, so that each sensor's first tick brings all of them to Odoo in one run.
     """
     from commerce_pipelines.flows.intake.pull import pull
-    from commerce_pipelines.sensors.receiver import listening
     from commerce_pipelines.settings import file as settings_file
 
     connections = open_connections(settings_file.load())
@@ -253,12 +252,11 @@ def caught_up(world: World, root: Path, port: int) -> Iterator[tuple[Connections
                 for name in LANES:
                     run(*whole_stock(name))
             step("Dagster (half a minute)")
-            services = Services(root, Ui(HOST, port), log=root / "dagster.log", stops_database=False)
+            services = Services(root, Ui(HOST, port), log=root / "dagster.log", stops_database=False, receives=True)
             stack.enter_context(services)
             _wait_for_ui(f"http://{HOST}:{port}", services)
             step("one run per lane: the sensors ask for every day that has orders to bring to Odoo")
             _wait_for_lanes(connections, services)
-        stack.enter_context(listening(connections.settings.listen, connections.warehouse))
         world.odoo.webhook = world.hint_url
         yield connections, services
 

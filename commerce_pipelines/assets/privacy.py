@@ -44,25 +44,33 @@ def retention_asset(owner: str) -> dg.AssetsDefinition:
         description="Destroys the marketplaces' answers that are older than `privacy.keep_days` after delivery, and "
         "Dagster's history older than `privacy.history_days`; goes on with requests for erasure that had to wait for a "
         "delivery, an invoice or an order, and makes contacts anonymous whose invoices need not be kept any longer. "
-        "Figures only, no personal data.",
+        "Takes up what marketplaces passed on of their buyers. Figures only, no personal data.",
         **labels(PRIVACY, owner, str(Topic.PRIVACY), "load"),
     )
     @in_our_words
     def retention(
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        from ..flows.privacy.asked import take_up
         from ..flows.privacy.erase import list_waiting, resume
         from ..flows.privacy.retention import apply_limits
         from ..resources.pruning import prune
 
         started, now = connections.instruments.clock(), connections.instruments.now()
         with failures():
+            taken = take_up(connections)
             results = resume(connections)
             late = list_waiting(connections, ANSWER_WITHIN)
             aged = apply_limits(connections)
             pruned = prune(context.instance, now - timedelta(days=connections.settings.privacy.history_days))
         seconds = round(connections.instruments.clock() - started, 2)
-        figures = {**_describe(results), **_describe_aged(aged), "runs pruned": pruned.runs, "seconds": seconds}
+        figures = {
+            **_describe(results),
+            "erasures asked for by messages": taken.requests,
+            **_describe_aged(aged),
+            "runs pruned": pruned.runs,
+            "seconds": seconds,
+        }
         yield dg.MaterializeResult(asset_key=RETENTION, metadata=figures)
         yield _judge_time(late)
         yield _judge_age(aged.overdue)

@@ -6,9 +6,9 @@ anything that only one marketplace knows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -218,6 +218,40 @@ class BuyerRefunds(Protocol):
         ...
 
 
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of a message that the marketplace sent: ids, never its content, which may be hours old.
+
+    delivery_id: the same for every repetition of the message. event: the marketplace's own name of what happened.
+    topic: whose records changed; None for an event that nobody follows. record_id: which record, '' where the message
+    does not tell; of returns and refunds, their order. changed_at: since when. asks: what a person has asked the
+    marketplace for. persons: who that is, as subjects (`email:anna@example.com`), to be hashed at once. orders: ids of
+    orders that the request names.
+    """
+
+    delivery_id: str
+    event: str
+    topic: Topic | None = None
+    record_id: str = ""
+    changed_at: datetime | None = None
+    asks: Literal["", "erase", "export", "erase_shop"] = ""
+    persons: tuple[str, ...] = ()
+    orders: tuple[str, ...] = ()
+
+
+class Notices(Protocol):
+    """Messages that the marketplace sends by itself. `read` may be called by several threads."""
+
+    def read(self, headers: Mapping[str, str], body: bytes) -> Notice:
+        """The notice, after the signature over these very bytes was verified. headers: by lower-case name. Raises
+        ForgedMessage for a message that is not the marketplace's or cannot be read, and TransientError where the key
+        cannot be had for now."""
+        ...
+
+    def answer_challenge(self, code: str, address: str) -> bytes | None:
+        """The answer by which the marketplace learns that `address` is ours; None where it does not ask."""
+        ...
+
+
 class Channel(Protocol):
     """One account of one marketplace. Each capability is an attribute; a capability that the marketplace lacks is None.
 
@@ -235,9 +269,9 @@ class Channel(Protocol):
     refunds: AfterSale[Refund] | None = None
     shipments: Shipments | None = None
     buyer_refunds: BuyerRefunds | None = None
+    notices: Notices | None = None
     # No flow uses these yet; the first flow that does defines their protocol.
     content: None = None
-    notices: None = None
     inbound: None = None
 
 

@@ -91,6 +91,11 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
         return []
 
     @property
+    def receives(self) -> bool:
+        """Whether the marketplace may send messages to `commerce-pipelines receive`."""
+        return False
+
+    @property
     def named_hosts(self) -> tuple[str, ...]:
         """The addresses that the file names in place of the marketplace's own."""
         return tuple(filter(None, (self.endpoint, self.token_endpoint)))

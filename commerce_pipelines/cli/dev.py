@@ -32,6 +32,7 @@ from .supervisor import Look, Part, Supervisor, cut_log
 from .terminal import say
 
 CODE, WEBSERVER, DAEMON = "Dagster's code server", "Dagster's webserver", "Dagster's daemon"
+RECEIVER = "The receiver of messages"
 LEAST_FREE_BYTES = 500_000_000  # with less, PostgreSQL will soon refuse to write, and in the end to start
 DEAD_SECONDS = 10.0  # a run without its lock for so long is dead; a living run may lose its connection for a moment
 
@@ -60,7 +61,8 @@ class Ui(NamedTuple):
 
 
 class Services:
-    """Code server, webserver and daemon of the project at `root`, supervised by a thread while this context is open.
+    """Code server, webserver and daemon of the project at `root`, and the receiver of messages where `receives`,
+    supervised by a thread while this context is open.
 
     log: a file for their output, else they write to the terminal. tell: is called, besides the terminal, when something
     stopped or came back. stops_database: the embedded database ends with them. looks: further things to look after.
@@ -68,11 +70,11 @@ class Services:
 
     def __init__(
         self, root: Path, ui: Ui, *, log: Path | None = None, stops_database: bool = True,
-        tell: Tell = lambda subject, text: None, looks: Sequence[Look] = (),
+        tell: Tell = lambda subject, text: None, looks: Sequence[Look] = (), receives: bool = False,
     ) -> None:  # fmt: skip
         self._root, self._host, self._port = root, ui.host, ui.port
         self._environ, self._log, self._tell_people = dict(os.environ), log, tell
-        self._stops_database, self._more_looks = stops_database, looks
+        self._stops_database, self._more_looks, self._receives = stops_database, looks, receives
         self._environ |= {"COMMERCE_UI_TOKEN": ui.token or "", "COMMERCE_UI_HOSTS": ",".join(ui.proxies)}
         self._unlocked: dict[str, float] = {}
         self._settings_seen: float | None = None
@@ -90,7 +92,7 @@ class Services:
             self._environ |= {"DAGSTER_HOME": str(home), CODE_SOCKET: str(sockets / "code")}
             end_dead_runs(self._root, self._environ)
             self.supervisor = Supervisor(
-                parts(home, sockets / "code", self._host, self._port),
+                parts(home, sockets / "code", self._host, self._port, receives=self._receives),
                 self._list_looks(),
                 folder=self._root,
                 environ=self._environ,
@@ -173,11 +175,13 @@ class Services:
             self._settings_seen = changed
             assert self.supervisor is not None  # noqa: S101 - narrows the type
             self.supervisor.restart(CODE)
+            if self._receives:
+                self.supervisor.restart(RECEIVER)
             say("commerce-pipelines: commerce.yaml changed and is in use.", err=True)
 
 
-def parts(home: Path, code_socket: Path, host: str, port: int) -> list[Part]:
-    """The three processes of Dagster. Each is a child of the supervisor itself, so that the supervisor sees it die.
+def parts(home: Path, code_socket: Path, host: str, port: int, *, receives: bool = False) -> list[Part]:
+    """The three processes of Dagster, and the receiver. Each is a child of the supervisor, which so sees it die.
 
     The webserver yields: after a restart all begin at once, and orders matter more than pages.
     """
@@ -191,6 +195,7 @@ def parts(home: Path, code_socket: Path, host: str, port: int) -> list[Part]:
         Part(CODE, (*run, *code, "--location-name", "commerce_pipelines")),
         Part(DAEMON, (*run, "commerce_pipelines.cli.daemon", "run", "-w", str(workspace))),
         Part(WEBSERVER, (*run, "--yield", "commerce_pipelines.cli.webserver", *served)),
+        *([Part(RECEIVER, (*run, "commerce_pipelines.cli.receive"))] if receives else []),
     ]
 
 
@@ -257,15 +262,14 @@ def end_dead_runs(root: Path, environ: Mapping[str, str], launched_before_second
             subprocess.run(command, cwd=root, env=home, check=False)  # noqa: S603 - our own interpreter and arguments
 
 
-def serve(services: Services, url: str, beside: contextlib.AbstractContextManager[object]) -> int:
+def serve(services: Services, url: str) -> int:
     """Run until Ctrl-C or SIGTERM; afterwards neither Dagster nor an embedded database runs.
 
-    url: the address that a person is told to open. beside: a context that is open as long as the services run. Returns
-    0 if it was asked to end, else 1, so that a service manager starts it again. Raises SettingsError if it cannot start
-    at all.
+    url: the address that a person is told to open. Returns 0 if it was asked to end, else 1, so that a service manager
+    starts it again. Raises SettingsError if it cannot start at all.
     """
     try:
-        with ending_cleanly(), services, beside:
+        with ending_cleanly(), services:
             say(f"commerce-pipelines: {url} (ready in half a minute); Ctrl-C ends everything.")
             services.wait()
     except KeyboardInterrupt:

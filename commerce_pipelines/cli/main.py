@@ -34,6 +34,7 @@ from .inventory import inventory
 from .orders import exceptions, plan, trace
 from .privacy import erase, export
 from .pull import pull
+from .receive import receive
 from .refunds_out import refunds
 from .report import report
 from .rotate import rotate_key
@@ -89,7 +90,7 @@ def main(context: click.Context, verbose: bool, quiet: bool) -> None:
 
 for _command in (
     access, backfill, pull, channels, plan, trace, exceptions, inventory, report, shipments, refunds, erase, export,
-    rotate_key, audit,
+    rotate_key, audit, receive,
 ):  # fmt: skip
     main.add_command(_command)
 
@@ -167,14 +168,14 @@ def dev(host: str, port: int, behind_proxy: bool, public_host: tuple[str, ...]) 
     """Run Dagster (UI, daemon, sensors) until Ctrl-C.
 
     Prints the UI's address with the token that a browser needs once. With `listen` in commerce.yaml it does the work of
-    the command `listen` too.
+    the command `receive` too.
     """
     from ..flows.alerts import note_watchers_off, watch
     from ..flows.identity import identify
     from ..resources.alerts import alert
     from ..resources.switched_off import list_switched_off
-    from ..sensors.receiver import listening
     from .dev import Services, Ui, serve, ui_token
+    from .message_server import check_place
     from .supervisor import Look
 
     if host not in ("127.0.0.1", "localhost", "::1") and not behind_proxy:
@@ -201,33 +202,13 @@ def dev(host: str, port: int, behind_proxy: bool, public_host: tuple[str, ...]) 
 
     token = None if behind_proxy else ui_token(Path.cwd())
     looks = [Look("Watching what stands still", 60.0, watch_outcomes)]
-    services = Services(Path.cwd(), Ui(host, port, token, public_host), tell=tell, looks=looks)
+    listen = connections.settings.listen
+    if listen is not None:
+        check_place(listen)
+    receives = listen is not None
+    services = Services(Path.cwd(), Ui(host, port, token, public_host), tell=tell, looks=looks, receives=receives)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}" + (f"/?token={token}" if token else "")
-    sys.exit(serve(services, url, listening(connections.settings.listen, connections.warehouse)))
-
-
-@main.command()
-def listen() -> None:
-    """Receive Odoo's hints at changed stock, until Ctrl-C.
-
-    For installations that run Dagster's parts as services of their own; `dev` does it as well.
-    """
-    import signal
-
-    from ..sensors.receiver import listening
-    from .dev import ending_cleanly
-
-    connections = _open_connections()
-    section = connections.settings.listen
-    if section is None:
-        raise SettingsError("listen is missing in commerce.yaml: it names the address, see commerce.example.yaml.")
-    try:
-        with ending_cleanly(), listening(section, connections.warehouse):
-            click.echo(f"Listening on {section.host}:{section.port} for hints at changed stock; Ctrl-C ends it.")
-            while True:
-                signal.pause()
-    except KeyboardInterrupt:
-        return
+    sys.exit(serve(services, url))
 
 
 @main.command()

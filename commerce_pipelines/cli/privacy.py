@@ -107,6 +107,7 @@ def _show_plan(planned: Plan) -> None:
 )
 def export(output: Path, **named: str) -> None:
     """Write what is held of a person into a file that only you can read."""
+    from ..flows.privacy.asked import answer_export
     from ..flows.privacy.export import export as gather
 
     if output.exists():
@@ -115,5 +116,7 @@ def export(output: Path, **named: str) -> None:
     document = gather(connections, _read_identity(**named))
     with open(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         json.dump(document, file, ensure_ascii=False, indent=2)
+    if named["order_id"]:
+        answer_export(connections, named["channel"], named["order_id"])
     say(f"{output}: {len(document['marketplaces'])} records of marketplaces, "
         f"{len(document['odoo']['contacts'])} contacts in Odoo.")  # fmt: skip

@@ -7,7 +7,6 @@ why it needs none. What does not: the order in which `check` lists them (check.p
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError, RecordError
 from ..resources.connections import Connections
+from .message_server import listening_place, verification_token
 
 Finding = tuple[str, str]  # (what was looked at, what is wrong with it or '')
 
@@ -48,32 +48,6 @@ def automation(connections: Connections) -> Iterator[Finding]:
         yield what, text
     else:
         yield what, ""
-
-
-def listening_place(connections: Connections) -> Iterator[Finding]:
-    """The address of `listen` can be opened here, or `dev` or `listen` has already opened it; and its secret is strong
-    enough."""
-    from ..sensors.receiver import Receiver
-
-    section = connections.settings.listen
-    if section is None:
-        return
-    what = f"listen ({section.host}:{section.port})"
-    try:
-        Receiver(section, connections.warehouse).server_close()
-    except CommerceError as error:
-        at_work = not str(error).startswith("listen.secret") and _is_reachable(section.host, section.port)
-        yield what, "" if at_work else str(error)
-    else:
-        yield what, ""
-
-
-def _is_reachable(host: str, port: int) -> bool:
-    try:
-        socket.create_connection((host, port), timeout=2).close()
-    except OSError:
-        return False
-    return True
 
 
 def first_day(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
@@ -283,7 +257,7 @@ def payment_journals(connections: Connections, channel: ChannelSettings) -> Iter
 OF_ALL = (alert_targets, listening_place, private_secrets, automation)
 OF_DATABASE = (emptied,)  # these need the database and Odoo
 OF_ODOO = (stock_places, aliases, holding, return_names, payment_journals)
-OF_CHANNEL = (first_day, returns_offered)  # these need no service
+OF_CHANNEL = (first_day, returns_offered, verification_token)  # these need no service
 OF_ACCOUNT = (granted, carriers_known)
 
 BY_NAMES = "odoo/readiness.py verify_names: exists in Odoo"
@@ -316,6 +290,11 @@ TRIED: dict[str, Any] = {
     "alerts.targets": alert_targets,
     **dict.fromkeys(("alerts.waiting_hours", "alerts.failed_ticks", "alerts.digest_hour"), BY_FILE),
     **dict.fromkeys(("listen.secret", "listen.host", "listen.port"), listening_place),
+    **dict.fromkeys(("notifications", "notifications.enabled", "notifications.alert_email"), BY_FILE),
+    "listen.public_url": BY_FILE,
+    **dict.fromkeys(("notifications.secret", "notifications.previous_secret"),
+                    "none: another secret shows as messages that are refused"),
+    "notifications.verification_token": verification_token,
     "owner": BY_FILE,
     **dict.fromkeys(
         ("sales_team", "analytic", "tags", "pricelists", "warehouse", "channel_warehouse", "carriers",

@@ -5,6 +5,7 @@
     │   ├── SettingsError   commerce.yaml or the environment is wrong; names the key and the fix
     │   ├── CredentialError a marketplace or Odoo refuses who we are; names the credential and the fix
     │   ├── ProtocolError   the other side answered something that its own contract does not allow
+    │   ├── ForgedMessage   a message was not sent by whom it names, or cannot be read: nothing of it is kept
     │   └── RecordError     one record cannot go on; becomes a row in `exceptions`, the others go on
     ├── TransientError      the same call may succeed later; carries the wait that the other side asked for
     │   └── RateLimited     the vendor's or our own rate limit refused the call: nothing is wrong, it only has to wait
@@ -51,6 +52,10 @@ class CredentialError(PermanentError):
 
 class ProtocolError(PermanentError):
     """An answer breaks the vendor's contract (not JSON, wrong type, repeated page token)."""
+
+
+class ForgedMessage(PermanentError):
+    """A message that came in bears no valid signature of its sender, or is not shaped as the sender's are."""
 
 
 class RecordError(PermanentError):

@@ -25,6 +25,7 @@ from ..warehouse.outbox import holds
 from ..warehouse.shared import conditions
 from ..warehouse.shared.conditions import Condition, Kept
 from .pollers import judge, list_pollers
+from .privacy.asked import ASKED, find_asked
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -35,7 +36,7 @@ MISSING, WAITING, STOPPED, POLLING, RUN = "missing:", "waiting:", "stopped:", "p
 SWITCHED_OFF, WATCHER_OFF = "switched_off:", "watcher_off:"
 WATCHERS = ("outcomes", "run_failures")  # the sensors that tell people; who switches them off hears of it from `dev`
 # Families of conditions that each look finds anew; failed runs are recorded when they end.
-SEEN_HERE = (MISSING, WAITING, STOPPED, POLLING)
+SEEN_HERE = (MISSING, WAITING, STOPPED, POLLING, ASKED)
 GRACE_OF = {MISSING: timedelta(minutes=30)}  # an order that came a moment ago counts as missing until its run is over
 # A condition that comes back within a day is reported after 1, 2, 4 … hours.
 FIRST_REPEAT, LONGEST_REPEAT = timedelta(hours=1), timedelta(days=1)
@@ -54,6 +55,7 @@ def find(connections: Connections, now: datetime) -> list[Condition]:
             *_find_waiting(connection, now - timedelta(hours=settings.alerts.waiting_hours)),
             *(condition for channel in settings.channels for condition in _find_stopped(connection, channel.name)),
             *_find_silent_pollers(connection, settings, now),
+            *find_asked(connection),
         ]
 
 

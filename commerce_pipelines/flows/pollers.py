@@ -27,6 +27,7 @@ from ..warehouse.shared.conditions import Heartbeat
 STOCK_POLLER, SHIPMENT_POLLER = "odoo_stock_changes", "odoo_deliveries"
 LONGEST_REST_SECONDS = 600  # after failures; below SILENT_FOR, so that a resting poller does not look dead
 SHORTEST_TICK_SECONDS = 10
+HINTED_TICK_SECONDS = 4  # the daemon looks for due ticks every 5 s; a tick without a hint costs one SELECT
 # A poller that did not look for so many polls, but at least for so long, causes an alert.
 SILENT_POLLS, SILENT_FOR = 5, timedelta(minutes=15)
 
@@ -34,17 +35,20 @@ SILENT_POLLS, SILENT_FOR = 5, timedelta(minutes=15)
 class Poller(msgspec.Struct, frozen=True, kw_only=True):
     """One sensor. subject: what it looks at, in words. seconds: how often it shall look. place: its place among the
     `of` pollers of the same kind, which take turns, so that they do not all look and request runs at the same
-    instant."""
+    instant. hinted: messages may make it look between its turns."""
 
     name: str
     subject: str
     seconds: int
     place: int = 0
     of: int = 1
+    hinted: bool = False
 
     @property
     def tick_seconds(self) -> int:
-        """How often the sensor has to tick to notice its turn."""
+        """How often the sensor has to tick to notice its turn, or a message."""
+        if self.hinted:
+            return min(self.seconds, HINTED_TICK_SECONDS)
         if self.of == 1:
             return self.seconds
         return min(self.seconds, max(SHORTEST_TICK_SECONDS, self.seconds // self.of))
@@ -89,6 +93,7 @@ def list_pollers(settings: Settings) -> dict[str, Poller]:
             seconds=channel.poll_seconds,
             place=place,
             of=len(channels),
+            hinted=channel.receives,
         )
         for place, channel in enumerate(channels)
     ]
@@ -100,6 +105,7 @@ def list_pollers(settings: Settings) -> dict[str, Poller]:
             seconds=channel.returns.poll_seconds,
             place=place,
             of=len(asked),
+            hinted=channel.receives,
         )
         for place, channel in enumerate(asked)
     ]
@@ -116,7 +122,8 @@ def is_turn(connections: Connections, poller: Poller, now: datetime) -> bool:
     """Whether a poller that takes turns with others has not looked in this turn. The first look of a process is at
     once."""
     rest = _rests.get(connections, {}).get(poller.name)
-    if rest is None or poller.of == 1 or now < rest.looked_at:  # the clock was set back
+    always = poller.of == 1 and not poller.hinted
+    if rest is None or always or now < rest.looked_at:  # the clock was set back
         return True
     return poller.turn(now) != poller.turn(rest.looked_at)
 

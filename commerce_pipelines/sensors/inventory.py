@@ -19,14 +19,13 @@ from ..assets.looked_at import select
 from ..channels.settings import ChannelSettings
 from ..core.lanes import run_tags
 from ..core.topics import Topic
-from ..flows.pollers import STOCK_POLLER, Poller, list_pollers, looking, why_resting
+from ..flows.pollers import HINTED_TICK_SECONDS, STOCK_POLLER, Poller, list_pollers, looking, why_resting
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .busy import busy
 
 SHARE_OF_TIME = 10  # reading Odoo takes at most a tenth of the time, so a slow Odoo is looked at less often
-HINTED_TICK_SECONDS = 4  # the daemon looks for due ticks every 5 s; a tick without a hint costs one SELECT
 
 
 class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -50,7 +49,7 @@ def lane(name: str, *, listings: bool = False) -> list[dg.AssetKey]:
 
 def sensors(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.SensorDefinition]:
     """The lane's sensor, for LANES: one look at Odoo for all channels."""
-    return [stock_changes_sensor(channels, list_pollers(settings)[STOCK_POLLER], hinted=settings.listen is not None)]
+    return [stock_changes_sensor(channels, list_pollers(settings)[STOCK_POLLER], hinted=settings.hinted)]
 
 
 def schedules(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.ScheduleDefinition]:

@@ -28,6 +28,7 @@ from .busy import busy
 if TYPE_CHECKING:
     from ..flows.intake.changes import Cursor, Request
     from ..flows.intake.pull import Landed
+    from ..warehouse.shared.notifications import Hint
 
 NIGHTLY_DAYS = 7
 RED_DAYS_A_NIGHT = 14  # older days that are requested again in one night
@@ -73,26 +74,25 @@ def new_orders_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDefi
         context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
     ) -> dg.SensorResult | dg.SkipReason:
         from ..flows.intake.changes import UNSETTLED_FOR, due_days, read_cursor
+        from ..flows.notices.follow import list_hints
 
-        now = connections.instruments.now()
-        if not is_turn(connections, poller, now):
-            return dg.SkipReason(f"The pollers take turns; {name} is asked every {poller.seconds} s.")
-        cursor, landed, rests = _poll(connections, channel, poller, read_cursor(context.cursor, now))
+        now, cursor = connections.instruments.now(), read_cursor(context.cursor, connections.instruments.now())
+        hints = list_hints(connections, name, [Topic.ORDERS])
+        turn = is_turn(connections, poller, now) or (poller.hinted and cursor.resume is not None)
+        if not (turn or hints or cursor.waits):
+            return dg.SkipReason(f"No message came; {name} is asked every {poller.seconds} s, in turns.")
+        cursor, landed, rests = _look(context, connections, channel, poller, cursor, hints, turn=turn)
         _heal(context, connections, name, now)
         if not rests:
             _ask_reviews(context, connections, name, now)
-        tomorrow = now.astimezone(channel.zone).date() + timedelta(days=1)
-        pending = connections.landing(name, Topic.ORDERS).pending(channel.start_date, tomorrow, cursor.settled)
+        pending = _find_pending(connections, channel, cursor, now)
         waits = bool(pending) and busy(context.instance, name, Topic.ORDERS)
         due = {} if waits else due_days(pending, cursor.requested, now)
         requested = {k: v for k, v in cursor.requested.items() if any(day.isoformat() == k for day in pending)}
         requested |= {day.isoformat(): request for day, request in due.items()}
         requests = _request_runs(name, due)
-        if not requests:
-            why = "a run of this channel is still working" if waits else "nothing new"
-            context.log.info("%d orders seen, %d new: %s.", landed.seen, landed.new, why)
         settled = cursor.settled if pending else now - UNSETTLED_FOR
-        cursor = msgspec.structs.replace(cursor, requested=requested, settled=settled)
+        cursor = msgspec.structs.replace(cursor, requested=requested, settled=settled, waits=waits and poller.hinted)
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None if requests else dg.SkipReason(rests or f"{landed.seen} orders seen, {landed.new} new."),
@@ -100,6 +100,38 @@ def new_orders_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDefi
         )
 
     return new_orders
+
+
+def _find_pending(
+    connections: Connections, channel: ChannelSettings, cursor: "Cursor", now: datetime
+) -> dict[date, datetime]:
+    """The days with landed answers that no run has dealt with, and when the newest of them was first seen."""
+    tomorrow = now.astimezone(channel.zone).date() + timedelta(days=1)
+    return connections.landing(channel.name, Topic.ORDERS).pending(channel.start_date, tomorrow, cursor.settled)
+
+
+def _look(
+    context: dg.SensorEvaluationContext, connections: Connections, channel: ChannelSettings, poller: Poller,
+    cursor: "Cursor", hints: "Sequence[Hint]", *, turn: bool,
+) -> tuple["Cursor", "Landed", str]:  # fmt: skip
+    """(cursor, landed, why the channel was not read) after a poll, if it is its turn or much has changed, and after
+    reading the orders that messages named. A message never puts a poll off."""
+    from ..flows.intake.pull import Landed
+    from ..flows.notices.follow import must_list, read_named
+
+    landed, rests = Landed(), ""
+    lists = turn or must_list(hints)
+    if lists:
+        cursor, landed, rests = _poll(connections, channel, poller, cursor)
+    rests = rests or why_resting(connections, poller, connections.instruments.now())
+    if hints and not rests:
+        try:
+            read_named(connections, channel.name, landed, listed=hints if lists and cursor.resume is None else ())
+        except CommerceError as error:
+            context.log.warning("Orders that messages named are read later: %s", error)
+    if landed.new and connections.settings.hinted:
+        _record_hint(connections)
+    return cursor, landed, rests
 
 
 def _poll(
@@ -117,8 +149,6 @@ def _poll(
             cursor, landed = poll(connections, channel.name, cursor, now=now)
     except RateLimited as error:
         return cursor, Landed(), str(error)
-    if landed.new and connections.settings.listen is not None:
-        _record_hint(connections)
     return cursor, landed, ""
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     Cursors = dict[str, Cursor]  # by topic
 
 FLOW = str(Topic.RETURNS)
+HINTED = (Topic.RETURNS, Topic.REFUNDS)
 NIGHTLY_DAYS = 7
 TABLES = ("raw_returns", "returns", "refunds", "credit_notes", "exceptions")
 
@@ -70,13 +71,16 @@ def new_returns_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDef
         context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
     ) -> dg.SensorResult | dg.SkipReason:
         from ..flows.intake.changes import due_days
+        from ..flows.notices.follow import list_hints, settle
         from ..flows.returns.stage import offered_topics
 
-        now = connections.instruments.now()
-        if not is_turn(connections, poller, now):
-            return dg.SkipReason(f"The pollers take turns; {name} is asked every {poller.seconds} s.")
-        cursors = read_cursors(context.cursor, now)
+        now, cursors = connections.instruments.now(), read_cursors(context.cursor, connections.instruments.now())
+        hints = list_hints(connections, name, HINTED)
+        if not (hints or is_turn(connections, poller, now) or _must_go_on(poller, cursors)):
+            return dg.SkipReason(f"No message came; {name} is asked every {poller.seconds} s, in turns.")
         rests = _poll(context, connections, name, poller, cursors)
+        if not rests:
+            settle(connections, name, HINTED, hints)
         _heal(context, connections, name, now)
         tomorrow = now.astimezone(channel.zone).date() + timedelta(days=1)
         pending = {
@@ -88,7 +92,7 @@ def new_returns_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDef
         for topic, days in pending.items():
             of_topic = {} if waits else due_days(days, cursors[topic].requested, now)
             due |= of_topic
-            cursors[topic] = _update_cursor(cursors[topic], days, of_topic, now)
+            cursors[topic] = _update_cursor(cursors[topic], days, of_topic, now, waits=waits and poller.hinted)
         requests = _request_runs(name, due)
         why = "a run of this lane is still working" if waits else "nothing new"
         return dg.SensorResult(
@@ -142,8 +146,13 @@ def _poll(
     return ""
 
 
+def _must_go_on(poller: Poller, cursors: "Cursors") -> bool:
+    """Whether a list is read in part, or a run could not be requested, so that the next turn is too far off."""
+    return poller.hinted and any(cursor.waits or cursor.resume is not None for cursor in cursors.values())
+
+
 def _update_cursor(
-    cursor: "Cursor", pending: Mapping[date, datetime], due: Mapping[date, "Request"], now: datetime
+    cursor: "Cursor", pending: Mapping[date, datetime], due: Mapping[date, "Request"], now: datetime, *, waits: bool
 ) -> "Cursor":
     """The cursor with the requested days, without those that are dealt with."""
     from ..flows.intake.changes import UNSETTLED_FOR
@@ -152,7 +161,7 @@ def _update_cursor(
     requested = {day: request for day, request in cursor.requested.items() if day in days}
     requested |= {day.isoformat(): request for day, request in due.items()}
     settled = cursor.settled if pending else now - UNSETTLED_FOR
-    return msgspec.structs.replace(cursor, requested=requested, settled=settled)
+    return msgspec.structs.replace(cursor, requested=requested, settled=settled, waits=waits)
 
 
 def _request_runs(name: str, due: Mapping[date, "Request"]) -> list[dg.RunRequest]:

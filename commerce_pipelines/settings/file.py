@@ -20,6 +20,7 @@ import yaml
 
 from ..channels.registry import settings_types
 from ..channels.settings import ChannelSettings
+from ..core import urls
 from ..core.errors import SettingsError
 from ..core.section import Secret, Section
 from ..domain.privacy.policy import PrivacyPolicy
@@ -37,12 +38,21 @@ NOT_MEANT = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")
 
 
 class Listen(Section, kw_only=True, frozen=True):
-    """The address at which Odoo's webhook may hint at changed stock (docs/inventory.md). The secret is the last part of
-    its URL."""
+    """Where messages come in (docs/webhooks.md). secret: the last part of the URL by which Odoo's webhook may hint at
+    changed stock (docs/inventory.md). public_url: how marketplaces reach this address, through a proxy with TLS."""
 
-    secret: Secret
+    secret: Secret | None = None
     host: str = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 3001
+    public_url: str = ""
+
+    def __post_init__(self) -> None:
+        if self.public_url and (problem := urls.problem(self.public_url, path=True)):
+            raise SettingsError(f"listen.public_url {problem}")
+
+    def address_of(self, channel: str) -> str:
+        """The address that a channel's marketplace is given, exactly as it is registered there."""
+        return f"{self.public_url.rstrip('/')}/notices/{channel}"
 
 
 class Settings(Section, kw_only=True, frozen=True):
@@ -55,6 +65,11 @@ class Settings(Section, kw_only=True, frozen=True):
     alerts: Alerts = Alerts()
     listen: Listen | None = None
     owner: str = "team:commerce"
+
+    @property
+    def hinted(self) -> bool:
+        """Whether Odoo may hint at changed stock."""
+        return self.listen is not None and self.listen.secret is not None
 
     def destinations(self) -> list[Destination]:
         """Every place that the file itself sends data to; targets of alerts and the database stand in the
@@ -167,6 +182,13 @@ def parse(text: str) -> Settings:
         for index, name in enumerate(names)
         if name in names[:index]
     ]
+    receiving = [channel.name for channel in sections.get("channels") or () if channel and channel.receives]
+    listen = sections.get("listen")
+    if receiving and not (listen and listen.public_url) and not problems:
+        problems.append(
+            f"listen.public_url is missing: channels[{receiving[0]}].notifications needs it; write the address under "
+            "which the proxy is reached, such as https://hooks.example.com."
+        )
     owner = sections.get("owner")
     if owner is not None and not re.fullmatch(r"team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+\.[^@\s]+", owner):
         problems.append("owner must be an e-mail address or team:NAME.")

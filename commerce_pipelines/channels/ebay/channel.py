@@ -13,6 +13,8 @@ from .api.account import Account
 from .fulfilment.shipments import EbayShipments
 from .inventory.listings import EbayListings
 from .inventory.quantities import EbayQuantities
+from .notices.keys import open_notices
+from .notices.messages import EbayNotices
 from .orders.reading import EbayOrders
 from .orders.rest_reading import FulfillmentOrders
 from .refunding.buyer_refunds import EbayBuyerRefunds
@@ -29,6 +31,7 @@ class EbayChannel(Channel):
     shipments: EbayShipments
     refunds: EbayRefunds | None
     buyer_refunds: EbayBuyerRefunds | None
+    notices: EbayNotices | None
 
     def __init__(
         self,
@@ -48,3 +51,4 @@ class EbayChannel(Channel):
         lists = FulfillmentOrders(account, instruments.now) if settings.orders_api == "fulfillment" else None
         self.refunds = EbayRefunds(lists, settings, instruments.now) if lists else None
         self.buyer_refunds = EbayBuyerRefunds(account) if lists else None
+        self.notices = open_notices(account, instruments.clock)

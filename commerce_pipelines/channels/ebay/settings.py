@@ -48,6 +48,16 @@ class Credentials(Section, kw_only=True, frozen=True):
     refresh_token: Secret
 
 
+class Notifications(Section, kw_only=True, frozen=True):
+    """Messages of eBay's Notification API (docs/webhooks.md). verification_token: 32 to 80 letters, digits, - and _,
+    made up by you; eBay asks for it when it is given the address. alert_email: where eBay writes when it cannot reach
+    the address."""
+
+    enabled: bool = False
+    verification_token: Secret | None = None
+    alert_email: str = ""
+
+
 class Settings(ChannelSettings, tag="ebay", kw_only=True, frozen=True):
     """One seller account. Orders of all marketplaces come in, whatever `marketplace` is.
 
@@ -70,6 +80,7 @@ class Settings(ChannelSettings, tag="ebay", kw_only=True, frozen=True):
     trading_calls_per_day: int = 5_000
     inventory_skus_per_call: int = 25
     poll_seconds: int = 60
+    notifications: Notifications = Notifications()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -90,8 +101,17 @@ class Settings(ChannelSettings, tag="ebay", kw_only=True, frozen=True):
                 f"{where}.signature is missing: eBay pays back for sellers of the EU and the UK only by signed calls; "
                 "name the key that its Key Management API made."
             )
+        if self.receives and self.notifications.verification_token is None:
+            raise SettingsError(
+                f"{where}.notifications.verification_token is missing: `openssl rand -hex 24` makes one; enter it at "
+                "eBay, too."
+            )
         if not self.scopes:
             raise SettingsError(f"{where}.scopes must name an OAuth scope; leave the key out for the usual ones.")
+
+    @property
+    def receives(self) -> bool:
+        return self.notifications.enabled
 
     @property
     def base_url(self) -> str:

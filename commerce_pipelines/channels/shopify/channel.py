@@ -12,6 +12,7 @@ from .account import ShopifyAccount
 from .api.shop_access import connect
 from .fulfilment.shipments import ShopifyShipments
 from .inventory.quantities import ShopifyInventory
+from .notices.messages import ShopifyNotices
 from .orders.reading import ShopifyOrders
 from .refunding.buyer_refunds import ShopifyBuyerRefunds
 from .returns.reading import ShopifyRefunds, ShopifyReturns
@@ -28,6 +29,7 @@ class ShopifyChannel(Channel):
     refunds: ShopifyRefunds
     shipments: ShopifyShipments
     buyer_refunds: ShopifyBuyerRefunds
+    notices: ShopifyNotices | None
 
     def __init__(
         self,
@@ -45,3 +47,5 @@ class ShopifyChannel(Channel):
         self.refunds = ShopifyRefunds(graphql, settings, self.account, instruments.now)
         self.shipments = ShopifyShipments(graphql, settings.fulfilment.notify)
         self.buyer_refunds = ShopifyBuyerRefunds(graphql, settings.refunding.notify)
+        secrets = [secret.value() for secret in settings.signing_secrets] if settings.receives else []
+        self.notices = ShopifyNotices(settings.shop, secrets) if secrets else None

@@ -37,6 +37,15 @@ class Credentials(Section, kw_only=True, frozen=True):
     client_secret: Secret | None = None
 
 
+class Notifications(Section, kw_only=True, frozen=True):
+    """Webhooks of the shop (docs/webhooks.md). secret: the app's client secret, which signs them; default:
+    credentials.client_secret. previous_secret: the one before, which Shopify may use for an hour after a rotation."""
+
+    enabled: bool = False
+    secret: Secret | None = None
+    previous_secret: Secret | None = None
+
+
 class Settings(ChannelSettings, tag="shopify", kw_only=True, frozen=True):
     """The keys of a Shopify shop, in addition to those of every channel.
 
@@ -51,6 +60,7 @@ class Settings(ChannelSettings, tag="shopify", kw_only=True, frozen=True):
     api_version: str = API_VERSION
     currency_basis: Literal["shop", "presentment"] = "shop"
     poll_seconds: int = 60
+    notifications: Notifications = Notifications()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -65,6 +75,20 @@ class Settings(ChannelSettings, tag="shopify", kw_only=True, frozen=True):
             raise SettingsError(
                 f"{where}.credentials must hold either access_token, or client_id and client_secret together."
             )
+        if self.receives and not self.signing_secrets:
+            raise SettingsError(
+                f"{where}.notifications.secret is missing: name the client secret of the app, which signs its webhooks."
+            )
+
+    @property
+    def receives(self) -> bool:
+        return self.notifications.enabled
+
+    @property
+    def signing_secrets(self) -> tuple[Secret, ...]:
+        """The secrets that may sign the shop's webhooks, the present one first."""
+        present = self.notifications.secret or self.credentials.client_secret
+        return (present, *filter(None, (self.notifications.previous_secret,))) if present else ()
 
     @property
     def base_url(self) -> str:

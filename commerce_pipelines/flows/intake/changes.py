@@ -38,7 +38,8 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The sensor's memory, stored as JSON. It only saves work: losing it costs a day of polling again, but no order.
 
     watermark: every change before this instant is landed. until, resume: an unfinished list to continue. settled: a run
-    has dealt with every answer first seen before this instant; None until all answers were checked for that.
+    has dealt with every answer first seen before this instant; None until all answers were checked for that. waits: a
+    day is due and its run could not be requested yet.
     """
 
     watermark: datetime
@@ -46,6 +47,7 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     resume: str | None = None
     settled: datetime | None = None
     requested: dict[str, Request] = {}
+    waits: bool = False
 
 
 def read_cursor(text: str | None, now: datetime) -> Cursor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Collection, Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlencode, urlsplit
 from xml.etree import ElementTree as ET
 
@@ -19,9 +19,10 @@ from ....core.errors import CredentialError, PermanentError, ProtocolError, Rate
 from ....core.instruments import Instruments
 from ....core.legible import decode_as, where
 from ....core.words import Words
+from ...http.call import Options
 from ...http.session import UNKNOWN, HttpSession, Repeat, Response, Said, TokenAuth
 from ...http.throttle import BucketStore, Rate, TokenStore
-from ..settings import Settings
+from ..settings import TRADING_SCOPE, Settings
 from . import payloads, trading_payloads, xml
 from .signature import Signer
 
@@ -40,6 +41,7 @@ RATES: dict[str, Rate] = {
     "getInventoryItems": Rate(5, 10_000),
     "getOffers": Rate(8, 50_000),
     "bulkUpdatePriceQuantity": Rate(8, 50_000),
+    "notifications": Rate(0.1, 1_000),  # every call of the Notification API
 }
 # Trading calls share one daily quota: the part of each call, and how much of that part may be used at once.
 TRADING_SHARES: dict[str, tuple[float, float]] = {
@@ -117,6 +119,7 @@ class Account:
         )  # fmt: skip
         key = f"{settings.name}:ebay"  # both APIs take the same token
         self._bearer = TokenAuth(tokens, key, self._mint, "Authorization", "Bearer ")
+        self._application = TokenAuth(tokens, f"{key}:application", self._mint_application, "Authorization", "Bearer ")
         self._iaf = TokenAuth(tokens, key, self._mint, "X-EBAY-API-IAF-TOKEN")
         self._rates = {**RATES, **trading_rates(settings.trading_calls_per_day)}
 
@@ -137,6 +140,23 @@ class Account:
             auth=self._bearer,
             ok=ok,
         )
+
+    def administer(
+        self, method: Literal["GET", "POST", "PUT", "DELETE"], operation: str, path: str, json: Any = None, *,
+        application: bool = True, ok: Collection[int] = (200,), deadline: float = 60.0,
+    ) -> Response:  # fmt: skip
+        """A call about the application's notifications, which may be repeated. application: by the application's own
+        token, which eBay gives to the keyset, and not by the seller's."""
+        options: Options = {
+            "rate": self._rates["notifications"], "auth": self._application if application else self._bearer,
+            "ok": ok, "deadline": deadline,
+        }  # fmt: skip
+        url = self.settings.base_url + path
+        if method == "GET":
+            return self._session.get(url, operation=operation, **options)
+        if json is not None:
+            options["json"] = json
+        return self._session.send(method, url, operation=operation, repeat=Repeat.STATE, **options)
 
     def post(
         self, operation: str, path: str, json: Any, *, repeat: Repeat, ok: Collection[int] = (200,),
@@ -240,13 +260,16 @@ class Account:
         return PermanentError(f"{message}: the request is refused.", words=words)
 
     def _mint(self) -> tuple[str, float]:
+        refresh_token = self.settings.credentials.refresh_token.value()
+        return self._mint_by({"grant_type": "refresh_token", "refresh_token": refresh_token,
+                              "scope": " ".join(self.settings.scopes)})  # fmt: skip
+
+    def _mint_application(self) -> tuple[str, float]:
+        return self._mint_by({"grant_type": "client_credentials", "scope": TRADING_SCOPE})
+
+    def _mint_by(self, form: Mapping[str, str]) -> tuple[str, float]:
         credentials = self.settings.credentials
         client = f"{credentials.client_id.value()}:{credentials.client_secret.value()}"
-        form = {
-            "grant_type": "refresh_token",
-            "refresh_token": credentials.refresh_token.value(),
-            "scope": " ".join(self.settings.scopes),
-        }
         response = self._session.send(
             "POST",
             self.settings.token_url,

@@ -1,0 +1,51 @@
+"""`commerce-pipelines receive`: the messages of marketplaces and Odoo, until Ctrl-C.
+
+`dev` runs this module as one of its parts. It waits for the code server before it imports anything, so that the start
+of the others is not slower for it; whoever sends a message meanwhile sends it again.
+
+What belongs here: the command. What does not: the server (message_server.py).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import click
+
+from .part import wait_for_code
+
+
+@click.command()
+def receive() -> None:
+    """Receive the messages of marketplaces, and Odoo's hints at changed stock, until Ctrl-C.
+
+    For installations that run Dagster's parts as services of their own; `dev` does it as well. Settings: `listen`, and
+    `notifications` of each channel (docs/webhooks.md).
+    """
+    from ..resources.connections import open_connections
+    from ..settings import file as settings_file
+    from .dev import ending_cleanly
+    from .message_server import serve
+
+    try:
+        with ending_cleanly():
+            serve(
+                open_connections(settings_file.load()),
+                lambda address: click.echo(f"Receiving messages on {address}; Ctrl-C ends it."),
+            )
+    except KeyboardInterrupt:
+        return
+
+
+if __name__ == "__main__":
+    wait_for_code(os.environ)
+    from ..core.errors import CommerceError
+    from .terminal import log_to_terminal
+
+    try:
+        with log_to_terminal(logging.WARNING):
+            receive()
+    except CommerceError as error:
+        sys.exit(f"commerce-pipelines: {error}")
