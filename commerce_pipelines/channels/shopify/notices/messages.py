@@ -32,8 +32,7 @@ T = TypeVar("T")
 
 # Topics as the header names them, which are about the order itself, and those whose body names it as `order_id`.
 OF_ORDERS = tuple(
-    f"orders/{event}"
-    for event in ("create", "updated", "paid", "cancelled", "edited", "fulfilled", "partially_fulfilled")
+    f"orders/{event}" for event in ("create", "updated", "paid", "cancelled", "fulfilled", "partially_fulfilled")
 )
 ABOUT_ORDERS = {"order_transactions/create": Topic.ORDERS, "refunds/create": Topic.REFUNDS}
 REDACT_CUSTOMER, REQUEST_DATA, REDACT_SHOP = "customers/redact", "customers/data_request", "shop/redact"
