@@ -5,8 +5,8 @@ A body that comes again under another delivery id is the same message, because d
 
 from alembic import op
 
-revision = "0025"
-down_revision = "0024"
+revision = "0026"
+down_revision = "0025"
 branch_labels = None
 depends_on = None
 
