@@ -12,6 +12,7 @@ import dagster as dg
 from .assets import fulfilment as fulfilment_assets
 from .assets import inventory as inventory_assets
 from .assets import invoicing as invoicing_assets
+from .assets import notices as notices_assets
 from .assets import orders as orders_assets
 from .assets import privacy as privacy_assets
 from .assets import refunding as refunding_assets
@@ -24,6 +25,7 @@ from .resources.tables import TableIOManager
 from .sensors import fulfilment as fulfilment_sensors
 from .sensors import inventory as inventory_sensors
 from .sensors import invoicing as invoicing_sensors
+from .sensors import notices as notices_sensors
 from .sensors import orders as orders_sensors
 from .sensors import privacy as privacy_sensors
 from .sensors import refunding as refunding_sensors
@@ -89,6 +91,13 @@ LANES = (
         refunding_assets.assets,
         refunding_sensors.sensors,
         refunding_sensors.schedules,
+    ),
+    Lane(
+        "notices",
+        lambda channel: channel.receives,
+        notices_assets.assets,
+        notices_sensors.sensors,
+        notices_sensors.schedules,
     ),
     Lane("privacy", lambda _: True, privacy_assets.assets, privacy_sensors.sensors, privacy_sensors.schedules),
 )

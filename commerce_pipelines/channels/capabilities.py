@@ -252,6 +252,41 @@ class Notices(Protocol):
         ...
 
 
+class Lack(msgspec.Struct, frozen=True, kw_only=True):
+    """A subscription that is not as it shall be. topic: in the marketplace's words."""
+
+    topic: str
+    what: Literal["missing", "wrong", "down"]
+
+
+class SentSubscription(msgspec.Struct, frozen=True, kw_only=True):
+    """key: of its effect. address: where the marketplace shall send the topic's messages."""
+
+    key: str
+    topic: str
+    address: str
+
+
+class Subscriptions(Protocol):
+    """What the marketplace sends messages about. May be sent again and again."""
+
+    def list_lacks(self, address: str) -> list[Lack]:
+        """What the marketplace has not, or has not right, read now."""
+        ...
+
+    def send(self, subscriptions: Sequence[SentSubscription]) -> Iterator[Outcome]:
+        """Make these as they shall be; one outcome for each. Raises only what stops all of them."""
+        ...
+
+    def list_by_hand(self, address: str) -> list[str]:
+        """What no API can make: a sentence each, which says what to enter where."""
+        ...
+
+    def list_expected_events(self) -> tuple[str, ...]:
+        """Events of what is entered by hand; that a message came proves it."""
+        ...
+
+
 class Channel(Protocol):
     """One account of one marketplace. Each capability is an attribute; a capability that the marketplace lacks is None.
 
@@ -270,6 +305,7 @@ class Channel(Protocol):
     shipments: Shipments | None = None
     buyer_refunds: BuyerRefunds | None = None
     notices: Notices | None = None
+    subscriptions: Subscriptions | None = None
     # No flow uses these yet; the first flow that does defines their protocol.
     content: None = None
     inbound: None = None

@@ -39,6 +39,7 @@ from .refunds_out import refunds
 from .report import report
 from .rotate import rotate_key
 from .shipments import shipments
+from .subscribe import subscribe
 from .terminal import log_to_terminal, say, use_terminal
 
 
@@ -90,7 +91,7 @@ def main(context: click.Context, verbose: bool, quiet: bool) -> None:
 
 for _command in (
     access, backfill, pull, channels, plan, trace, exceptions, inventory, report, shipments, refunds, erase, export,
-    rotate_key, audit, receive,
+    rotate_key, audit, receive, subscribe,
 ):  # fmt: skip
     main.add_command(_command)
 

@@ -32,6 +32,7 @@ FLOW_OF = {
     "retention": str(Topic.PRIVACY),
     "invoices": str(Topic.INVOICING),
     "issued_refunds": str(Topic.REFUNDING),
+    "subscriptions": "notices",
     "exceptions": EXCEPTIONS,
 }
 

@@ -24,6 +24,8 @@ from ..settings.file import Settings
 from ..warehouse.outbox import holds
 from ..warehouse.shared import conditions
 from ..warehouse.shared.conditions import Condition, Kept
+from .notices.subscribe import UNSUBSCRIBED, Subscribed
+from .notices.subscribe import judge as judge_subscriptions
 from .pollers import judge, list_pollers
 from .privacy.asked import ASKED, find_asked
 
@@ -114,6 +116,14 @@ def note_switched_off(connections: Connections, names: Iterable[str], now: datet
     with connections.warehouse.transaction() as connection:
         kept_before = conditions.read(connection)
         conditions.write(connection, update(kept_before, conditions_now, now, families=(SWITCHED_OFF,)).values())
+
+
+def note_subscriptions(connections: Connections, name: str, result: Subscribed, now: datetime) -> None:
+    """Record what a comparison of a channel's subscriptions found; a later one that finds all of them ends it."""
+    with connections.warehouse.transaction() as connection:
+        kept_before = conditions.read(connection)
+        kept = update(kept_before, judge_subscriptions(name, result), now, families=(f"{UNSUBSCRIBED}{name}:",))
+        conditions.write(connection, kept.values())
 
 
 def note_watchers_off(connections: Connections, off: Collection[str], now: datetime) -> None:

@@ -18,6 +18,7 @@ FLOWS = {
     "invoicing": "invoices and payments",
     "returns": "returns and refunds",
     "refunding": "refunds out",
+    "notices": "messages of marketplaces",
     "privacy": "personal data",
     "exceptions": "the view of what waits",
 }
@@ -38,6 +39,7 @@ STEPS = {
     "raw_returns": ("returns", "fetching returns and refunds"),
     "staged_returns": ("returns", "reading returns and refunds"),
     "credit_notes": ("returns", "bringing returns and refunds to Odoo"),
+    "subscriptions": ("notices", "comparing what the channel sends messages about"),
     "retention": ("privacy", "carrying out erasures that waited"),
     "raw_returns_looked_at": ("returns", "judging the sensor of returns"),
     "raw_orders_looked_at": ("orders", "judging the sensor of orders"),

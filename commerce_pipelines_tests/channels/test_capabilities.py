@@ -32,7 +32,7 @@ channels:
   - {{name: ebay, kind: ebay, credentials: {OAUTH}, refresh_token_issued_on: 2025-06-01}}
   - {{name: shopify, kind: shopify, shop: a.myshopify.com, credentials: {{access_token: {{env: ID}}}}}}
 """
-TO_COME = ("content", "notices", "inbound")
+TO_COME = ("content", "inbound")
 
 
 @pytest.fixture(params=KINDS)
@@ -46,8 +46,13 @@ def test_a_marketplace_offers_what_its_topics_say_and_nothing_else(channel: Chan
     assert channel.orders.topic is Topic.ORDERS
     topics = set(import_module(f"commerce_pipelines.channels.{channel.kind}").TOPICS)
     both = channel.listings is not None and channel.quantities is not None
-    outward = [*([Topic.INVENTORY] if both else []), *([Topic.FULFILMENT] if channel.shipments is not None else [])]
+    outward: list[str] = [
+        *([Topic.INVENTORY] if both else []),
+        *([Topic.FULFILMENT] if channel.shipments is not None else []),
+    ]
     outward += [Topic.REFUNDING] if channel.buyer_refunds is not None else []
+    outward += ["notices"] if channel.subscriptions is not None else []
+    assert channel.notices is None  # the settings switch messages off
     assert topics - {Topic.RETURNS} == {Topic.ORDERS, *outward}
     assert Topic.RETURNS not in topics or channel.refunds is not None
     for source, topic in ((channel.returns, Topic.RETURNS), (channel.refunds, Topic.REFUNDS)):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +75,10 @@ def test_dev_runs_the_receiver_where_something_is_to_be_received(tmp_path: Path)
     assert receiver.command[-1] == "commerce_pipelines.cli.receive"
 
 
-def test_the_part_of_dev_receives_until_it_is_told_to_end(warehouse: Warehouse, tmp_path: Path) -> None:
-    door = Door(warehouse)
-    (tmp_path / "commerce.yaml").write_text(SETTINGS.format(port=door.port))
+@contextmanager
+def running(door: Door, warehouse: Warehouse, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The part of `dev`, once it receives."""
+    (folder / "commerce.yaml").write_text(SETTINGS.format(port=door.port))
     secrets = {"ODOO_PASSWORD": "x", "TOKEN": "x", "A": "x", "B": "x", "C": "x", "EBAY_TOKEN": "t" * 32}
     environ = {
         **os.environ, **secrets, "COMMERCE_DATABASE_URL": warehouse.url, "HINT_SECRET": HINT_SECRET,
@@ -82,20 +86,56 @@ def test_the_part_of_dev_receives_until_it_is_told_to_end(warehouse: Warehouse, 
     }  # fmt: skip
     command = [sys.executable, "-m", "commerce_pipelines.cli.part", "commerce_pipelines.cli.receive"]
     with subprocess.Popen(
-        command, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:
         assert process.stdout is not None
         assert b"Ctrl-C ends it" in process.stdout.readline()
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_the_part_of_dev_receives_until_it_is_told_to_end(warehouse: Warehouse, tmp_path: Path) -> None:
+    door = Door(warehouse)
+    with running(door, warehouse, tmp_path) as process:
+        assert process.stdout is not None
         assert door.shopify(by_shopify(ORDER)) == 204
         assert door.send(PATH)[0] == 204
         assert door.send("/wrong/canary")[0] == 401
         process.send_signal(signal.SIGTERM)
         output = process.stdout.read()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert b"answered with 401" in output
     assert b"canary" not in output
     assert len(rows(warehouse)) == 1
     assert hinted(warehouse) is not None
+
+
+def test_what_was_answered_is_on_record_whenever_the_receiver_is_killed(warehouse: Warehouse, tmp_path: Path) -> None:
+    door, enough = Door(warehouse), threading.Event()
+    answered: list[int] = []
+
+    def send(first: int) -> None:
+        for number in range(first, first + 1000):
+            try:
+                if door.shopify(by_shopify({"id": number}, delivery=f"d{number}")) == 204:
+                    answered.append(number)
+            except (OSError, http.client.HTTPException):
+                return
+            if len(answered) >= 80:
+                enough.set()
+
+    with running(door, warehouse, tmp_path) as process:
+        senders = [threading.Thread(target=send, args=(first,)) for first in (1, 10_001, 20_001, 30_001)]
+        for sender in senders:
+            sender.start()
+        assert enough.wait(120)
+        process.kill()
+        for sender in senders:
+            sender.join()
+    assert len(answered) >= 80
+    assert {str(number) for number in answered} - {row[3] for row in rows(warehouse)} == set()
 
 
 @pytest.mark.odoo

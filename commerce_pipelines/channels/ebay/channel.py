@@ -15,6 +15,7 @@ from .inventory.listings import EbayListings
 from .inventory.quantities import EbayQuantities
 from .notices.keys import open_notices
 from .notices.messages import EbayNotices
+from .notices.subscriptions import EbaySubscriptions
 from .orders.reading import EbayOrders
 from .orders.rest_reading import FulfillmentOrders
 from .refunding.buyer_refunds import EbayBuyerRefunds
@@ -32,6 +33,7 @@ class EbayChannel(Channel):
     refunds: EbayRefunds | None
     buyer_refunds: EbayBuyerRefunds | None
     notices: EbayNotices | None
+    subscriptions: EbaySubscriptions
 
     def __init__(
         self,
@@ -52,3 +54,4 @@ class EbayChannel(Channel):
         self.refunds = EbayRefunds(lists, settings, instruments.now) if lists else None
         self.buyer_refunds = EbayBuyerRefunds(account) if lists else None
         self.notices = open_notices(account, instruments.clock)
+        self.subscriptions = EbaySubscriptions(account)

@@ -13,6 +13,7 @@ from .api.shop_access import connect
 from .fulfilment.shipments import ShopifyShipments
 from .inventory.quantities import ShopifyInventory
 from .notices.messages import ShopifyNotices
+from .notices.subscriptions import ShopifySubscriptions
 from .orders.reading import ShopifyOrders
 from .refunding.buyer_refunds import ShopifyBuyerRefunds
 from .returns.reading import ShopifyRefunds, ShopifyReturns
@@ -30,6 +31,7 @@ class ShopifyChannel(Channel):
     shipments: ShopifyShipments
     buyer_refunds: ShopifyBuyerRefunds
     notices: ShopifyNotices | None
+    subscriptions: ShopifySubscriptions
 
     def __init__(
         self,
@@ -49,3 +51,4 @@ class ShopifyChannel(Channel):
         self.buyer_refunds = ShopifyBuyerRefunds(graphql, settings.refunding.notify)
         secrets = [secret.value() for secret in settings.signing_secrets] if settings.receives else []
         self.notices = ShopifyNotices(settings.shop, secrets) if secrets else None
+        self.subscriptions = ShopifySubscriptions(graphql)

@@ -76,12 +76,14 @@ def find_asked(connection: Connection) -> Iterator[Condition]:
     for row in notifications.list_requests(connection, Topic.PRIVACY):
         key = f"{ASKED}{row.channel}:{row.delivery_id}"
         if row.asks == "export":
-            by = f"--channel {row.channel} --order {row.orders[0]}" if row.orders else "--email ADDRESS"
+            command = "`commerce-pipelines export --email ADDRESS --output FILE`"
+            if row.orders:
+                command = f"`commerce-pipelines export --channel {row.channel} --order {row.orders[0]} --output FILE`"
             yield Condition(
                 key=key,
                 subject=f"a buyer of {row.channel} asks for their data (request {row.record_id})",
-                message=f"`commerce-pipelines export {by} --output FILE` writes what is held; the marketplace's page "
-                "of requests names the buyer. Answer within 30 days.",
+                message=f"{command} writes what is held; the marketplace's page of requests names the buyer. Answer "
+                "within 30 days.",
             )
         elif row.asks == "erase_shop":
             yield Condition(
