@@ -205,7 +205,9 @@ def test_the_role_that_stock_needs_of_amazon(error: Exception | None, word: str)
             raise error
 
     on, off = SimpleNamespace(enabled=True), SimpleNamespace(enabled=False)
-    settings = SimpleNamespace(inventory=on, returns=off, refunding=off, seller_id="A1EXAMPLE", marketplace_ids=("M",))
+    settings = SimpleNamespace(
+        inventory=on, returns=off, refunding=off, seller_id="A1EXAMPLE", marketplace_ids=("M",), tells_unnumbered=False
+    )
     account = AmazonAccount(SimpleNamespace(settings=settings, call=call, name="amazon_eu"))  # type: ignore[arg-type]
     problems = account.lacks()
     assert len(problems) == bool(error)
@@ -250,7 +252,7 @@ def test_the_role_that_refunds_need_of_amazon() -> None:
 
     on, off = SimpleNamespace(enabled=True), SimpleNamespace(enabled=False)
     for returns, count in ((off, 0), (on, 1)):
-        settings = SimpleNamespace(inventory=off, returns=returns, refunding=off)
+        settings = SimpleNamespace(inventory=off, returns=returns, refunding=off, tells_unnumbered=False)
         api = SimpleNamespace(settings=settings, call=call, name="amazon_eu", now=REAL.now)
         problems = AmazonAccount(api).lacks()  # type: ignore[arg-type]
         assert len(problems) == count

@@ -2,7 +2,7 @@
 
 Pure and quick: XML, compressed documents, JSON, ids that become paths, tables, and texts for a browser or a terminal.
 Addresses that lead into this network are in channels/http/test_hosts.py, domain/privacy/test_residency.py and
-channels/amazon/api/test_documents.py; forged messages in sensors/test_receiver.py and cli/test_guard.py.
+channels/amazon/api/test_documents.py; forged messages in cli/test_receive.py and cli/test_guard.py.
 """
 
 from __future__ import annotations
