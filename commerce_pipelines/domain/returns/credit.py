@@ -12,7 +12,8 @@ is for a person to sort out.
 invoices; where the seller keeps money of what he refunds, over what is refunded beside it.
 
 **Links.** Odoo counts a linked credit note's units as not invoiced. That is right for units that came back where a
-product is invoiced as it is delivered, and wrong in every other case: the units would be invoiced again. Units that are
+product is invoiced as it is delivered, and for units that were taken off the order after they were invoiced; it is
+wrong in every other case: the units would be invoiced again. Units that are
 still on their way get a line each, so that each can be linked when it arrives.
 """
 
@@ -27,10 +28,11 @@ import msgspec
 
 from ...core.errors import RecordError
 from ...core.reasons import Reason
-from ..money import to_decimal
+from ..money import allocate, to_decimal
 from ..orders.order import business_day
 from .by_hand import names_refund
 from .credit_reasons import compare_note, refuse_unbilled, refuse_uninvoiced
+from .outcomes import Edited
 from .records import Refund, RefundKind, RefundLine, RefundState
 from .sale_books import Move, Packs, SaleBooks, SaleLine, TaxIds, credit_xid, read_units_of
 from .shares import Share, divide_by_tax, divide_by_unit, round_off
@@ -93,11 +95,15 @@ Plan = CreditNote | Standing | NotDue | RecordError
 
 
 def plan_credit_notes(
-    books: SaleBooks, refunds: Sequence[Refund], packs: Packs, zone: ZoneInfo, issued: Mapping[str, int] | None = None
-) -> dict[str, Plan]:
-    """What each refund of one order becomes, by refund id. refunds: all that the order has. issued: as in `Books`."""
+    books: SaleBooks, refunds: Sequence[Refund], packs: Packs, zone: ZoneInfo, issued: Mapping[str, int] | None = None,
+    edited: Edited | None = None,
+) -> dict[str, Plan]:  # fmt: skip
+    """What each refund of one order becomes, by refund id. refunds: all that the order has. issued, edited: as in
+    `Books`."""
     plans: dict[str, Plan] = {}
     planner = _Planner(books, packs, zone, issued or {})
+    if edited:
+        planner.leave_out(edited)
     for refund in sorted(refunds, key=lambda refund: (refund.created_at, refund.refund_id)):
         try:
             plans[refund.refund_id] = planner.plan(refund)
@@ -119,10 +125,18 @@ class _Planner:
         self._left = sum(map(books.worth, books.invoices)) - sum(map(books.worth, books.credits))
         self._left_by_tax = _sum_by_tax(books)
         self._units = {line.line_id: _count_units(books, line) for line in books.lines}
+        self._unsold = 0  # what the buyer paid for units that an edit took off the order before they were invoiced
         self._came_back = {line.line_id: line.came_back for line in books.lines}
         quantity = {line.line_id: line.quantity for move in books.credits for line in move.lines}
         for credit_line, of in plan_links(books):
             self._came_back[of] -= int(quantity[credit_line])
+
+    def leave_out(self, edited: Edited) -> None:
+        """What the buyer paid and nobody will invoice needs no credit note when it is paid back."""
+        billed = sum(
+            self._books.worth(move) for move in self._books.moves if not move.is_credit and move.state != "cancel"
+        )
+        self._unsold = max(0, edited.paid - max(edited.total, billed))
 
     def plan(self, refund: Refund) -> Plan:
         if refund.state is not RefundState.DONE or refund.total == 0:
@@ -139,6 +153,9 @@ class _Planner:
         for move in named or [move for move in self._free if (self._books.worth(move), move.currency) == stands_for]:
             self._free.remove(move)
             return Standing(move, False, tuple(compare_note(move, refund)) if named else ())
+        if 0 < refund.total <= self._unsold and not any(line.kind is RefundKind.GOODS for line in refund.lines):
+            self._unsold -= refund.total
+            return NotDue(done=True)
         if self._books.state == "cancel" and not any(not move.is_credit for move in self._books.moves):
             return NotDue(done=True)
         return self._plan_new(refund)
@@ -166,7 +183,7 @@ class _Planner:
                 "negative_refund", "The refund takes more from the buyer than it pays back.",
                 fix="Look at the refund in the marketplace; invoice in Odoo by hand what the buyer owes.",
             )  # fmt: skip
-        pairs = [(line, self._find_lines(line)) for line in refund.lines]
+        pairs = self._find_taken_off(refund) or [(line, self._find_lines(line)) for line in refund.lines]
         self._ensure_not_credited(pairs)
         lines = tuple(self._draft_lines(refund, pairs))
         if refund.total > self._left:
@@ -187,6 +204,21 @@ class _Planner:
             currency=refund.currency,
             invoice=invoice, lines=lines,
         )  # fmt: skip
+
+    def _find_taken_off(self, refund: Refund) -> list[tuple[RefundLine, list[SaleLine]]]:
+        """The units that were taken off the order after they were invoiced, where their worth is exactly what the
+        refund pays back without naming units; else none."""
+        if any(line.kind is RefundKind.GOODS for line in refund.lines):
+            return []
+        pairs = []
+        for sold in self._books.lines:
+            units, billed = self._came_back[sold.line_id], self._units[sold.line_id]
+            if 0 < units <= billed and not sold.by_delivery:
+                worth = allocate(_sum_billed(self._books, sold), [units, billed - units])[0]
+                line = RefundLine(line_id=f"taken-off-{sold.line_id}", kind=RefundKind.GOODS, amount=worth,
+                                  quantity=units, is_returned=False)  # fmt: skip
+                pairs.append((line, [sold]))
+        return pairs if sum(line.amount for line, _ in pairs) == refund.total else []
 
     def _find_lines(self, line: RefundLine) -> list[SaleLine]:
         """The order's lines that money is paid back for; none where it is for no line."""
@@ -247,7 +279,7 @@ class _Planner:
             raise refuse_unbilled(self._books, sold, units, self._units[sold.line_id])
         account, analytic = self._find_account(sold.line_id, sold.taxes)
         comes_back = line.is_returned is not False
-        back = min(units, self._came_back[sold.line_id]) if comes_back else 0
+        back = min(units, self._came_back[sold.line_id]) if comes_back or not sold.by_delivery else 0
         may_link = comes_back and sold.by_delivery and sold.is_goods
         waiting = units - back if may_link else 0
         parts = [back, *([1] * waiting if waiting <= MOST_UNIT_LINES else [waiting]), units - back - waiting]
@@ -257,7 +289,7 @@ class _Planner:
                 line_id=f"{line.line_id}-{count}" if count else line.line_id, name=sold.name, amount=amount,
                 taxes=sold.taxes, quantity=quantity, account_id=account, analytic=analytic, of=sold.line_id,
                 product_id=sold.product_id if comes_back else 0, unit_id=sold.unit_id if comes_back else 0,
-                has_units=True, may_link=may_link, is_linked=may_link and count == 0,
+                has_units=True, may_link=may_link or (back > 0 and count == 0), is_linked=back > 0 and count == 0,
             )
             for count, (quantity, amount) in enumerate(zip(parts, amounts, strict=True)) if quantity
         ]  # fmt: skip

@@ -17,16 +17,25 @@ from ...core.words import NO_WORDS, Words
 from .rules import ReturnRules
 
 
+class Edited(msgspec.Struct, frozen=True):
+    """An order of which the buyer paid more than it is worth in Odoo, because an edit took units off. Minor units.
+    paid: without tax that the channel collects. total: what Odoo's order is worth."""
+
+    paid: int
+    total: int
+
+
 class Books(msgspec.Struct, frozen=True, kw_only=True):
     """Whose documents are written. label: the channel's first name, under which its orders have their external ids.
     zone: of its business days. issued: refunds that the channel paid for a person's credit note, or whose credit note a
-    person made, with its record id."""
+    person made, with its record id. edited: by order id."""
 
     channel: str
     label: str
     zone: ZoneInfo
     rules: ReturnRules = ReturnRules()
     issued: Mapping[str, int] = {}
+    edited: Mapping[str, Edited] = {}
 
 
 class CreditAction(StrEnum):

@@ -68,8 +68,10 @@ class SaleLine(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def came_back(self) -> int:
-        """Units that came back and are on no credit note that Odoo counts."""
-        return max(0, int(self.billed - self.delivered)) if self.by_delivery and self.is_goods else 0
+        """Units that came back, or, where a product is invoiced as it is ordered, that were taken off the order since,
+        and that are on no credit note that Odoo counts."""
+        due = self.delivered if self.by_delivery else self.ordered
+        return max(0, int(self.billed - due)) if self.is_goods else 0
 
 
 def find_lines(lines: Iterable[SaleLine], label: str, order_id: str, line_id: str) -> list[SaleLine]:

@@ -123,7 +123,9 @@ class _Batch:
                 self._refuse(refunds, _refuse_other_company(sale))
             else:
                 self._links += plan_links(sale)
-                plans = plan_credit_notes(sale, refunds, self._packs, self._books.zone, self._books.issued)
+                plans = plan_credit_notes(
+                    sale, refunds, self._packs, self._books.zone, self._books.issued, self._books.edited.get(order_id)
+                )
                 for refund_id, plan in plans.items():
                     self._sort(self.items[refund_id], plan)
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from commerce_pipelines.core.errors import RecordError
 from commerce_pipelines.domain.returns.credit import CreditNote, NotDue, Standing, plan_credit_notes, plan_links
+from commerce_pipelines.domain.returns.outcomes import Edited
 from commerce_pipelines.domain.returns.records import Refund, RefundKind, RefundLine, RefundState
 from commerce_pipelines.domain.returns.sale_books import (
     Move,
@@ -228,3 +229,30 @@ def test_a_refund_in_another_currency_or_below_nothing_waits() -> None:
     assert code(plan(sale, paid_back(money(PRICE, 900, "1"), currency="GBP"))[0]) == "wrong_currency"
     assert code(plan(sale, paid_back(money(GOODWILL, -900)))[0]) == "negative_refund"
     assert code(plan(sale, paid_back(money(GOODS, 900, "77", 1)))[0]) == "unknown_refund_line"
+
+
+def test_what_pays_back_an_edit_needs_no_credit_note_where_the_units_were_never_invoiced() -> None:
+    """The buyer paid 30.00, and an edit took 10.00 off the order in Odoo."""
+    line, edited = sold(1, 2), Edited(paid=3000, total=2000)
+    money = paid_back(RefundLine(line_id="1", kind=GOODWILL, amount=1000))
+    more = paid_back(RefundLine(line_id="1", kind=GOODWILL, amount=500), refund_id="R2")
+    units = paid_back(RefundLine(line_id="1", kind=GOODS, amount=1000, quantity=1, order_line_id="1"))
+    sale = books([line], billed([line], [2000]))
+    for uninvoiced in (books([line]), sale):
+        assert plan_credit_notes(uninvoiced, [money], {}, BERLIN, edited=edited)["R1"] == NotDue(done=True)
+    plans = plan_credit_notes(sale, [money, more], {}, BERLIN, edited=edited)
+    assert (plans["R1"], type(plans["R2"])) == (NotDue(done=True), CreditNote)
+    assert isinstance(plan_credit_notes(sale, [units], {}, BERLIN, edited=edited)["R1"], CreditNote)
+    whole = books([line], billed([line], [3000]))  # invoiced before the edit
+    assert isinstance(plan_credit_notes(whole, [money], {}, BERLIN, edited=edited)["R1"], CreditNote)
+
+
+def test_units_that_were_taken_off_an_invoiced_order_are_linked() -> None:
+    line = sold(1)
+    sale = books([msgspec.structs.replace(line, ordered=Decimal(1))], billed([line], [3000]))
+    for amount, links in ((2000, [(2, True)]), (1500, [(1, False)])):
+        plan = plan_credit_notes(sale, [paid_back(RefundLine(line_id="1", kind=GOODWILL, amount=amount))], {}, BERLIN)
+        note = plan["R1"]
+        assert isinstance(note, CreditNote)
+        assert [(part.quantity, part.is_linked) for part in note.lines] == links
+        assert sum(part.amount for part in note.lines) == amount

@@ -73,6 +73,25 @@ def test_goods_that_came_back_are_never_billed_again(merchant: Merchant, policy:
     assert [note["amount_total"] for note in merchant.moves(order)] == [18.32]
 
 
+@pytest.mark.parametrize("by", ["units", "money"])
+def test_units_that_were_taken_off_an_invoiced_order_are_credited_once(merchant: Merchant, by: str) -> None:
+    """Whether the refund names them or not: Odoo would credit the difference once more, as it counts them as billed."""
+    order = draft(line("1", merchant.world.product(invoice_policy="order"), 3, 5997), service(LineKind.SHIPPING, 490))
+    merchant.world.load(order)
+    merchant.invoice(order)
+    domain = [["order_id", "=", merchant.world.order(order)["id"]], ["product_uom_qty", "=", 3]]
+    lines = merchant.world.call("sale.order.line", "search", domain=domain)
+    merchant.world.call("sale.order.line", "write", ids=lines, vals={"product_uom_qty": 2})
+    assert merchant.status(order)[1][0] == (0, 3, -1)
+    back = refund(order, goods(1999, is_returned=False) if by == "units" else money(RefundKind.GOODWILL, 1999))
+    for action in (CreditAction.CREATED, CreditAction.UNCHANGED):
+        [outcome] = merchant.credit(back)
+        assert (outcome.action, outcome.amount_total, outcome.state) == (action, 1999, "posted")
+        status, [mugs, *_] = merchant.status(order)
+        assert (status, mugs) == ("invoiced", (0, 2, 0))
+    assert len(merchant.moves(order)) == 1
+
+
 def test_shipping_alone(merchant: Merchant) -> None:
     """G67."""
     order = sell(merchant)
