@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
-import psycopg2
 import pytest
 
 from commerce_pipelines.core.errors import SettingsError
@@ -18,11 +16,11 @@ from commerce_pipelines.flows.privacy.erase import erase, plan, resume
 from commerce_pipelines.flows.privacy.person import Identity
 from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.warehouse.privacy.tombstones import Difference, compare
-from commerce_pipelines.warehouse.server.server import libpq_url
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY, fresh_database
 from commerce_pipelines_tests.doubles.doors import leads_to
 from commerce_pipelines_tests.doubles.lane import Lane, Server, numbered
+from commerce_pipelines_tests.doubles.traces import dump, restore
 from commerce_pipelines_tests.flows.conftest import settings_of
 from commerce_pipelines_tests.flows.privacy.test_erase import buy, contacts, raw_of, ship
 
@@ -45,32 +43,26 @@ def kept(connect: Any, odoo: Server, place: Path) -> Lane:
 
 @pytest.fixture
 def backup(kept: Lane, server_url: str) -> Iterator[Any]:
-    """Copies the database as it is, and opens the copy later on."""
-    source = urlsplit(kept.connections.warehouse.url).path.strip("/")
-    name = f"backup_{source}"
+    """Writes the database as it is by pg_dump, and opens later on what pg_restore makes of that."""
+    source = urlsplit(kept.connections.warehouse.url).path
+    url = urlunsplit(urlsplit(server_url)._replace(path=source))  # by a role that may read everything
+    archives: list[bytes] = []
     opened: list[Warehouse] = []
 
-    with fresh_database(server_url, name) as url:
+    with fresh_database(server_url, f"backup_{source.strip('/')}") as empty:
 
         def make() -> None:
-            kept.connections.warehouse.close()
-            with closing(psycopg2.connect(libpq_url(server_url))) as connection:
-                connection.autocommit = True
-                with connection.cursor() as cursor:
-                    cursor.execute(f"DROP DATABASE {name}")
-                    cursor.execute(
-                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (source,)
-                    )
-                    cursor.execute(f"CREATE DATABASE {name} TEMPLATE {source}")
+            archives.append(dump(url, "--format=custom"))
 
-        def restore() -> Connections:
-            warehouse = Warehouse(url, MASTER_KEY)
+        def bring_back() -> Connections:
+            restore(empty, archives[-1])
+            warehouse = Warehouse(empty, MASTER_KEY)
             opened.append(warehouse)
             return open_connections(
                 kept.connections.settings, {}, warehouse=lambda: warehouse, channels=leads_to(kept.channels)
             )
 
-        make.restore = restore  # type: ignore[attr-defined]
+        make.restore = bring_back  # type: ignore[attr-defined]
         yield make
         for warehouse in opened:
             warehouse.close()
