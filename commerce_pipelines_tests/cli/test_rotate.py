@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from typing import Any
 
+import dagster as dg
 import pytest
 from click.testing import CliRunner, Result
 
+from commerce_pipelines.assets.orders import STAGES
 from commerce_pipelines.cli.main import main
+from commerce_pipelines.flows.intake import pull as intake
 from commerce_pipelines.warehouse.tables.database import Warehouse
+from commerce_pipelines_tests.cli.test_backfill import Old, old  # noqa: F401 - a fixture
+from commerce_pipelines_tests.cli.test_main import shell  # noqa: F401 - a fixture
 from commerce_pipelines_tests.conftest import MASTER_KEY
 
 
@@ -34,3 +40,36 @@ def test_the_master_key_is_changed_by_two_commands(
     assert "opens nothing any more" in rotate("--finish").output
     Path("bad.key").write_text("abc")
     assert "holds no key" in rotate("--key-file", "bad.key").output
+
+
+def test_a_backfill_in_dagster_goes_on_while_the_key_is_changed(
+    old: Old,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its second run is under way when every key is wrapped anew, its third one when the old key ends: what it landed
+    is read again by later steps of the same runs, by a process that was started with the old key."""
+    land, told = intake.land, dict[int, str]()
+
+    def land_and_rotate(*arguments: Any) -> Any:
+        heads = land(*arguments)
+        number = len(old.runs())
+        if number > 1 and number not in told:
+            with monkeypatch.context() as patch:
+                if number == 3:
+                    patch.setenv("COMMERCE_MASTER_KEY", Path("new.key").read_text())
+                told[number] = rotate(*(("--finish",) if number == 3 else ("--key-file", "new.key"))).output
+        return heads
+
+    monkeypatch.setattr(intake, "land", land_and_rotate)
+    done = old.shell(*old.command)
+    assert done.exit_code == 0, done.output
+    assert "keys wrapped anew" in told[2]
+    assert "opens nothing any more" in told[3]
+    assert [status for _, status in old.runs()] == ["SUCCESS"] * 3
+    for table in STAGES:
+        assert sorted(old.instance.get_materialized_partitions(dg.AssetKey(["shop_de", table]))) == old.days()
+
+    report = ("report", "--from", str(old.first), "--to", str(old.last))
+    assert "rotate-key" in old.shell(*report).output  # the old key is refused
+    monkeypatch.setenv("COMMERCE_MASTER_KEY", Path("new.key").read_text())
+    assert old.shell(*report).exit_code == 0
