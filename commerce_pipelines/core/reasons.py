@@ -92,7 +92,7 @@ _CODES = {
         "unknown_unit", "unknown_currency_rate", "unknown_journal", "exceeds_delivery", "unknown_location",
     ),
     (Effect.BLOCKS, Retry.ORDER): ("order_not_in_odoo",),
-    (Effect.BLOCKS, Retry.INVOICE): ("not_invoiced",),
+    (Effect.BLOCKS, Retry.INVOICE): ("not_invoiced", "order_past_age_limit"),
     (Effect.BLOCKS, Retry.PRODUCT): ("unknown_sku", "ambiguous_sku", "archived_product", "unsellable_product"),
     (Effect.NOTE, Retry.STOCK): ("oversold",),
     (Effect.NOTE, Retry.CHANGE): (

@@ -3,6 +3,7 @@ less, or cancelled, once; what is reserved is free again; and no later answer of
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,15 +13,25 @@ import pytest
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.domain.orders.order import LineKind, Order, Shipped
 from commerce_pipelines.domain.returns.records import RefundKind, RefundLine
+from commerce_pipelines.flows.privacy.retention import apply_limits
 from commerce_pipelines.flows.returns import reduce
 from commerce_pipelines.flows.returns.heal import heal
 from commerce_pipelines.flows.returns.trace import trace
 from commerce_pipelines.warehouse.orders import reductions
 from commerce_pipelines_tests.doubles.lane import MUG, PAPER, Lane, Server, later, line, numbered, waiting
 from commerce_pipelines_tests.doubles.returns import make_refund
-from commerce_pipelines_tests.flows.conftest import open_administrator
+from commerce_pipelines_tests.flows.conftest import open_administrator, settings_of
 from commerce_pipelines_tests.flows.returns.conftest import ReturnsLane
 from commerce_pipelines_tests.flows.test_returns_in_odoo import invoice
+
+
+@pytest.fixture
+def aged(connect: Any, odoo: Server) -> ReturnsLane:
+    """A lane whose orders may be read for 30 days after delivery."""
+    settings = settings_of(odoo, "returns: {enabled: true}, ")
+    limits = msgspec.convert({"shopify": {"orders": 30}}, type(settings.privacy.keep_days))
+    privacy = msgspec.structs.replace(settings.privacy, keep_days=limits)
+    return ReturnsLane(connect.of(msgspec.structs.replace(settings, privacy=privacy)), None)
 
 
 @pytest.fixture
@@ -243,3 +254,31 @@ def test_a_channel_that_says_less_later_is_told_to_a_person(
     returns.put(less)
     assert returns.run().reasons == {"credit_differs": 1}
     assert lines_of(returns.orders, order_id)[0] == (2, 16.9)
+
+
+@pytest.mark.parametrize("settled_by", ["invoice", "cancellation"])
+def test_a_refund_after_its_orders_age_limit_waits_with_a_reason_and_can_be_settled(
+    aged: ReturnsLane, odoo: Server, request: pytest.FixtureRequest, settled_by: str
+) -> None:
+    [order_id] = numbered(request)
+    order_id, lane = f"{order_id}-{settled_by[0]}", aged.orders
+    sell(aged, order_id, shipped=Shipped.YES)
+    clock, late = lane.connections.instruments, lane.noon + timedelta(days=31)
+    lane.connections.instruments = replace(clock, now=lambda: late)
+    assert apply_limits(lane.connections).answers == 1
+    lane.connections.instruments = clock  # Odoo's is the real one
+    aged.put(make_refund(f"R-{order_id}", order_id, aged.noon, unsent(1690)))
+    for _ in range(2):
+        assert aged.run().reasons == {"order_past_age_limit": 1}
+    assert lines_of(lane, order_id)[0] == (3, 16.9)
+
+    [sale] = lane.sales(order_id)
+    if settled_by == "invoice":
+        invoice(odoo, lane, order_id)
+        assert heal(lane.connections, lane.name) == 1
+        assert aged.run(again=False, pulled=False).actions == {"refunds created": 1}
+    else:
+        open_administrator(odoo).call("sale.order", "action_cancel", ids=[sale["id"]])
+        assert aged.run().actions == {"refunds not_due": 1}
+    assert aged.waiting(Topic.REFUNDS) == []
+    assert aged.prove().whole.complete

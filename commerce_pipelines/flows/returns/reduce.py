@@ -44,6 +44,13 @@ NOT_CANCELLED = (
     "order_locked",
     "cancelled_in_odoo",
 )  # notes of orders that stay as they were
+_ORDER_EXPIRED = Reason(
+    "order_past_age_limit",
+    "It pays back what has no posted invoice, and the marketplace's answers about its order were destroyed at their "
+    "age limit, so that the order cannot be reduced.",
+    "Post the order's invoice in Odoo: the refund becomes a credit note by itself. If nothing of the order is to be "
+    "invoiced, cancel it in Odoo: the next nightly run settles the refund.",
+)
 _NOT_COMING = (ReturnState.DECLINED, ReturnState.CANCELLED)
 
 
@@ -66,7 +73,7 @@ def reduce_orders(
     connections: Connections, name: str, writer: OdooClient, records: Records, now: datetime
 ) -> dict[str, CreditOutcome]:
     """Make the orders of these refunds worth less in Odoo, each refund once. The outcomes of those refunds, by id;
-    refunds that have to wait for an invoice are left out."""
+    refunds that have to wait for an invoice are left out, unless their orders cannot be read any more."""
     by_id = {refund.refund_id: refund for refund in records.refunds}
     orders = sorted({refund.order_id for refund in records.refunds})
     with connections.warehouse.transaction() as connection:
@@ -78,7 +85,7 @@ def reduce_orders(
     failpoint("reductions_planned")
     todo = {order_id: rows for order_id, rows in kept.items() if not all(row.applied_at for row in rows)}
     applied = _apply(connections, name, writer, todo, now) if todo else {}
-    return {
+    return _refuse_expired(connections, name, records) | {
         row.reduction.refund_id: _build_outcome(by_id[row.reduction.refund_id], row, applied.get(order_id))
         for order_id, rows in kept.items()
         for row in rows
@@ -117,6 +124,23 @@ def _plan(
         if reduction := plan_reduction(refund, sold):
             fresh.append(Kept(order_id=order_id, currency=refund.currency, reduction=reduction))
     return fresh
+
+
+def _refuse_expired(connections: Connections, name: str, records: Records) -> dict[str, CreditOutcome]:
+    """The outcomes of refunds without an invoice whose orders' answers were destroyed at their age limit: nobody can
+    tell any more whether such an order may be reduced."""
+    from ...warehouse.landing.expired import expired_of
+
+    refunds = [refund for refund in records.refunds if refund.refund_id in records.unbilled]
+    order_ids = {refund.order_id for refund in refunds}
+    with connections.warehouse.transaction() as connection:
+        expired = expired_of(connection, name, Topic.ORDERS, order_ids)
+    return {
+        refund.refund_id: CreditOutcome(
+            refund_id=refund.refund_id, order_id=refund.order_id, action=CreditAction.REFUSED, reason=_ORDER_EXPIRED
+        )
+        for refund in refunds if refund.order_id in expired
+    }  # fmt: skip
 
 
 def _apply(
