@@ -1,18 +1,22 @@
 """What hangs on records by model and id: messages, followers, attachments; and the contacts' bank accounts.
 
-What belongs here: the declarations. What does not: activities (contacts.py). None of it arises by itself: Odoo writes a
-message for most changes, the stand-in none.
+What belongs here: the declarations, and what the audit trail protects. What does not: activities (contacts.py). None of
+it arises by itself: Odoo writes a message for most changes, the stand-in none.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from .errors import UserError
+from .orm import Env, hook
 from .schema import Model, boolean, char, integer, many2one, text
 
 MODELS = (
     Model(
         "mail.message",
         {"model": char(index=True), "res_id": integer(index=True), "subject": char(), "body": text(),
-         "email_from": char()},
+         "email_from": char(), "message_type": char(default="comment")},
         rec_name="subject", title="Message",
     ),
     Model(
@@ -33,3 +37,15 @@ MODELS = (
         rec_name="acc_number", title="Bank Accounts",
     ),
 )  # fmt: skip
+
+
+@hook("mail.message", "deleting")
+def _message_deleting(env: Env, ids: Sequence[int]) -> None:
+    """Notices about contacts in accounting are protected; about archived ones only where these are in sight."""
+    invoiced = {row["partner_id"] for row in env.db.rows["account.move"].values()}
+    for message in ids:
+        row = env.db.rows["mail.message"][message]
+        notice = row["message_type"] == "notification" and row["model"] == "res.partner" and row["res_id"] in invoiced
+        seen = notice and not env.context.get("active_test", True)
+        if seen or (notice and env.get("res.partner", row["res_id"], "active")):
+            raise UserError("You cannot remove parts of a restricted audit trail. Archive the record instead.")

@@ -302,8 +302,12 @@ def test_the_recipient_of_an_invoice_keeps_the_address_and_nothing_else(
     lane.run()
     ship(odoo, lane, order_id)
     invoice(odoo, lane, order_id)
+    [sale] = lane.sales(order_id)
+    notice = {"model": "res.partner", "res_id": sale["partner_id"], "body": name, "message_type": "notification"}
+    notices = open_administrator(odoo).call("mail.message", "create", vals_list=[notice])  # as Odoo writes of changes
     result = forget(lane, email=email)
     assert result.done
+    assert open_administrator(odoo).call("mail.message", "search", domain=[["id", "in", notices]]) == []
     [kept] = result.certificate["kept"]
     [row] = [row for row in contacts(odoo, lane, order_id) if row["id"] == kept["partner_id"]]
     assert (row["name"], row["street"], row["zip"]) == (name, STREET, "10115")
