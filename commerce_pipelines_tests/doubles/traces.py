@@ -78,19 +78,25 @@ def restore(url: str, archive: bytes) -> None:
     subprocess.run(command, check=True, capture_output=True, input=archive)
 
 
-def tables_of(plain: bytes, texts: Collection[str]) -> set[tuple[str, str]]:
-    """(table, id of the row) of each row of a dump that holds one of these texts; of what stands outside of rows, the
-    statement."""
-    rows: set[tuple[str, str]] = set()
+def find_rows(plain: bytes, texts: Collection[str]) -> dict[tuple[str, str], set[str]]:
+    """By table and id of the row, the texts that the rows of a dump hold. Outside of rows it is `elsewhere`."""
+    rows: dict[tuple[str, str], set[str]] = {}
     for block in re.split(rb"(?m)^(?=COPY )", plain):
         head, _, body = block.partition(b"\n")
-        name = head.split(b" ")[1].decode() if head.startswith(b"COPY ") else "elsewhere"
-        if find_texts(block, texts):
-            rows |= {
-                (name.removeprefix("public."), line.split(b"\t")[0].decode(errors="replace"))
-                for line in body.splitlines() if find_texts(line, texts)
-            } or {(name, "")}  # fmt: skip
+        table = head.split(b" ")[1].decode().removeprefix("public.") if head.startswith(b"COPY ") else "elsewhere"
+        if not (in_block := find_texts(block, texts)):
+            continue
+        by_row = {line.split(b"\t")[0]: find_texts(line, texts) for line in body.splitlines()}
+        rows |= {(table, number.decode(errors="replace")): held for number, held in by_row.items() if held}
+        if rest := in_block - set().union(*by_row.values()):
+            rows[table, ""] = rest
     return rows
+
+
+def list_tables(plain: bytes, word: str) -> set[str]:
+    """Tables of a dump that hold a word as it is: a quick look."""
+    blocks = (block for block in re.split(rb"(?m)^(?=COPY )", plain) if word.encode() in block)
+    return {block.split(b" ")[1].decode().removeprefix("public.") for block in blocks}
 
 
 def _list_forms(text: str) -> set[bytes]:
