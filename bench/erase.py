@@ -60,7 +60,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
         backfill(connections, end - timedelta(days=DAYS + 1), end)
         email = _choose_person(connections, [order["email"] for order in shop.orders.rows.values()])
         tell(f"{count:,} orders are made up")
-        _multiply_rows(connections.warehouse, count)
+        _copy_rows(connections.warehouse, count)
         tell("the table of keys is rewritten")
         started = time.perf_counter()
         scrub(connections.warehouse)
@@ -94,7 +94,7 @@ def _choose_person(connections: Connections, emails: list[str]) -> str:
     raise SystemExit("Nobody in the sandbox's shop can be erased: give it more days.")
 
 
-def _multiply_rows(warehouse: Warehouse, count: int) -> None:
+def _copy_rows(warehouse: Warehouse, count: int) -> None:
     with warehouse.transaction() as connection, connection.cursor() as cursor:
         for table, changed in COPIES.items():
             cursor.execute(

@@ -48,23 +48,23 @@ def test_a_backfill_in_dagster_goes_on_while_the_key_is_changed(
 ) -> None:
     """Its second run is under way when every key is wrapped anew, its third one when the old key ends: what it landed
     is read again by later steps of the same runs, by a process that was started with the old key."""
-    land, told = intake.land, dict[int, str]()
+    land, printed = intake.land, dict[int, str]()
 
     def land_and_rotate(*arguments: Any) -> Any:
         heads = land(*arguments)
         number = len(old.runs())
-        if number > 1 and number not in told:
+        if number > 1 and number not in printed:
             with monkeypatch.context() as patch:
                 if number == 3:
                     patch.setenv("COMMERCE_MASTER_KEY", Path("new.key").read_text())
-                told[number] = rotate(*(("--finish",) if number == 3 else ("--key-file", "new.key"))).output
+                printed[number] = rotate(*(("--finish",) if number == 3 else ("--key-file", "new.key"))).output
         return heads
 
     monkeypatch.setattr(intake, "land", land_and_rotate)
     done = old.shell(*old.command)
     assert done.exit_code == 0, done.output
-    assert "keys wrapped anew" in told[2]
-    assert "opens nothing any more" in told[3]
+    assert "keys wrapped anew" in printed[2]
+    assert "opens nothing any more" in printed[3]
     assert [status for _, status in old.runs()] == ["SUCCESS"] * 3
     for table in STAGES:
         assert sorted(old.instance.get_materialized_partitions(dg.AssetKey(["shop_de", table]))) == old.days()

@@ -38,7 +38,7 @@ def find_texts(content: bytes, texts: Collection[str]) -> set[str]:
     than eight characters, so that nothing else looks like them."""
     forms = {text: _list_forms(text) for text in texts}
     held: set[str] = set()
-    for part in _unpack(content, _DEPTH):
+    for part in _open_content(content, _DEPTH):
         small = part.lower()
         held |= {text for text, of_text in forms.items() if any(form in small for form in of_text)}
     return held
@@ -60,8 +60,8 @@ def command_or_skip(name: str, url: str) -> str:
     folders = [os.environ.get("COMMERCE_TEST_PG_BIN"), os.environ.get("PATH"),
                *(str(folder / "bin") for place in places for folder in place.glob("pginstall*"))]  # fmt: skip
     for path in filter(None, (shutil.which(name, path=folder) for folder in folders if folder)):
-        told = subprocess.run([path, "--version"], check=True, capture_output=True, text=True).stdout
-        if re.search(rf" {version}\.", told):
+        version_line = subprocess.run([path, "--version"], check=True, capture_output=True, text=True).stdout
+        if re.search(rf" {version}\.", version_line):
             return path
     pytest.skip(f"needs {name} of PostgreSQL {version} on the path, or its folder in COMMERCE_TEST_PG_BIN")
 
@@ -105,7 +105,7 @@ def _list_forms(text: str) -> set[bytes]:
             "".join(f"&#{ord(letter)};" for letter in plain).encode()}  # fmt: skip
 
 
-def _unpack(content: bytes, depth: int) -> Iterator[bytes]:
+def _open_content(content: bytes, depth: int) -> Iterator[bytes]:
     """The content, and all that is packed or encoded in it, the short pieces in one."""
     yield content
     if not depth:
@@ -116,9 +116,9 @@ def _unpack(content: bytes, depth: int) -> Iterator[bytes]:
     pieces += [piece for match in _BASE64.finditer(content) for piece in _decode_base64(match[0])]
     packed = [inner for piece in (content, *pieces) for inner in _inflate(piece)]
     if pieces:
-        yield from _unpack(b"\n".join(pieces), depth - 1)
+        yield from _open_content(b"\n".join(pieces), depth - 1)
     for inner in packed:
-        yield from _unpack(inner, depth - 1)
+        yield from _open_content(inner, depth - 1)
 
 
 def _decode_hex(digits: bytes) -> Iterator[bytes]:

@@ -237,6 +237,7 @@ def _build_certificate(planned: Plan, cleared: Cleared, keys: int, scrubbed: boo
         "log_of_database_renewed": scrubbed,
         "contacts_made_anonymous": cleared.anonymised,
         "deleted_in_odoo": cleared.deleted,
+        "invoice_texts_left": list(cleared.texts_left),
         "kept": [_describe_kept(reason) for reason in planned.decision.kept],
         "left": [{"partner_id": partner_id, "why": why} for partner_id, why in planned.decision.left],
     }

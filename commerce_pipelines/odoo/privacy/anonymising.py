@@ -3,7 +3,7 @@
     1. names and addresses are overwritten, the contact is archived     one write, without tracking: Odoo would keep
                                                                         the old values otherwise
     2. messages, attachments, followers, activities go                  Odoo refuses this while the contact is in use
-    3. notes on orders go
+    3. notes that invoices took over from orders go, then those on the orders
 
 What belongs here: these calls. What does not: which contacts (domain/privacy/erasure.py). Attachments of invoices stay:
 they are what the law keeps. Every step may be repeated.
@@ -39,11 +39,13 @@ _A_CALL = 500
 
 
 class Cleared(msgspec.Struct, frozen=True, kw_only=True):
-    """How much went: contacts made anonymous, those that keep name and address, and records deleted by model."""
+    """How much went: contacts made anonymous, those that keep name and address, and records deleted by model.
+    texts_left: numbers of invoices whose text the pipelines' user may not clear."""
 
     anonymised: int
     restricted: int
     deleted: dict[str, int]
+    texts_left: tuple[str, ...] = ()
 
 
 def anonymise(client: OdooClient, contacts: Sequence[int], kept: Sequence[Kept], holdings: Holdings) -> Cleared:
@@ -57,10 +59,12 @@ def anonymise(client: OdooClient, contacts: Sequence[int], kept: Sequence[Kept],
     ours = [sale.odoo_id for sale in holdings.sales if sale.is_ours]
     records = {"res.partner": persons, "sale.order": ours, "stock.picking": list(holdings.transfer_ids)}
     deleted = {model: _delete_attached(client, model, of, records) for model, of in _ATTACHED}
-    _clear_notes(client, ours)
+    notes = _read_notes(client, ours)
+    texts_left = _clear_invoice_texts(client, contacts, restricted, set(notes.values()))
+    _clear_notes(client, list(notes))
     return Cleared(
         anonymised=len(contacts), restricted=len(restricted),
-        deleted={model: count for model, count in deleted.items() if count},
+        deleted={model: count for model, count in deleted.items() if count}, texts_left=texts_left,
     )  # fmt: skip
 
 
@@ -96,11 +100,33 @@ def _delete_attached(client: OdooClient, model: str, of: str, records: dict[str,
     return count
 
 
-def _clear_notes(client: OdooClient, sales: Sequence[int]) -> None:
+def _read_notes(client: OdooClient, sales: Sequence[int]) -> dict[int, str]:
+    """Notes of the orders that have one, or a signature."""
     if not sales:
-        return
+        return {}
     domain = [["id", "in", sorted(sales)], "|", ["note", "!=", False], ["signed_by", "!=", False]]
+    rows = fetch(client, "sale.order", domain, ["note"], context={**client.who.everywhere, **CONTEXT})
+    return {row["id"]: row["note"] or "" for row in rows}
+
+
+def _clear_notes(client: OdooClient, sales: Sequence[int]) -> None:
+    if sales:
+        context = {**client.who.everywhere, **CONTEXT}
+        client.call("sale.order", "write", ids=sales, vals={"note": False, "signed_by": False}, context=context)
+
+
+def _clear_invoice_texts(
+    client: OdooClient, contacts: Sequence[int], restricted: Collection[int], notes: Collection[str]
+) -> tuple[str, ...]:  # fmt: skip
+    """An invoice begins with its order's note as its text. Of invoices that keep their recipient only such a text goes,
+    because they are the document; of the others, whose documents are attached or need not be kept, any text."""
     context = {**client.who.everywhere, **CONTEXT}
-    noted = [row["id"] for row in fetch(client, "sale.order", domain, ["id"], context=context)]
-    if noted:
-        client.call("sale.order", "write", ids=noted, vals={"note": False, "signed_by": False}, context=context)
+    domain = [["partner_id", "in", [*contacts, *restricted]], ["narration", "!=", False]]
+    rows = fetch(client, "account.move", domain, ["name", "partner_id", "narration"], context=context)
+    rows = [row for row in rows if row["partner_id"] not in restricted or row["narration"] in notes]
+    if not rows:
+        return ()
+    if not client.call("account.move", "has_access", ids=[], operation="write"):
+        return tuple(row["name"] for row in rows)
+    client.call("account.move", "write", ids=[row["id"] for row in rows], vals={"narration": False}, context=context)
+    return ()

@@ -53,7 +53,7 @@ class Life:
             places = [("sale.order", sale["id"]), ("res.partner", sale["partner_id"])]
             for model, record in [*places, *(("stock.picking", number) for number in sale["picking_ids"])]:
                 self.client.call(model, "message_post", ids=[record], body=f"Called {text}", subject=self.person.word)
-                self._attach(model, record, text)
+                self._write_files(model, record, text)
         partners, word = self.contacts(), self.person.word
         write(self.client, "res.partner", partners[:1], comment=text, ref=word, website=f"https://{word}.example")
         child = {"parent_id": partners[0], "type": "other", "name": self.person.friend, "street": f"{word} lane 9"}
@@ -61,7 +61,7 @@ class Life:
         account = {"partner_id": partners[0], "acc_number": self.account}
         self.client.call("res.partner.bank", "create", vals_list=[account])
 
-    def _attach(self, model: str, record: int, text: str) -> None:
+    def _write_files(self, model: str, record: int, text: str) -> None:
         files = {
             "letter.txt": text.encode(),
             "letter.csv": text.encode("utf-16"),
