@@ -28,7 +28,8 @@ _LEFT = {
     "supplier": "it is a supplier",
     "company": "it belongs to one of your own companies",
     "elsewhere": "it has orders that came from no channel: decide in Odoo, and archive it there",
-    "bank": "it has a bank account, which the pipelines may not change: overwrite its number in Odoo, then erase again",
+    "bank": "it has a bank account, which the pipelines may not change: overwrite its number in Odoo by ERASED and "
+    "anything unique, then erase again",
 }
 
 

@@ -1,6 +1,6 @@
 """What hangs on records by model and id: messages, followers, attachments; and the contacts' bank accounts.
 
-What belongs here: the declarations, and what the audit trail protects. What does not: activities (contacts.py). None of
+What belongs here: the declarations, and what Odoo protects of it. What does not: activities (contacts.py). None of
 it arises by itself: Odoo writes a message for most changes, the stand-in none.
 """
 
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .errors import UserError
-from .orm import Env, hook
+from .errors import AccessError, UserError
+from .orm import Env, hook, method
 from .schema import Model, boolean, char, integer, many2one, text
 
 MODELS = (
@@ -49,3 +49,19 @@ def _message_deleting(env: Env, ids: Sequence[int]) -> None:
         seen = notice and not env.context.get("active_test", True)
         if seen or (notice and env.get("res.partner", row["res_id"], "active")):
             raise UserError("You cannot remove parts of a restricted audit trail. Archive the record instead.")
+
+
+@hook("mail.followers", "deleting")
+def _followers_deleting(env: Env, ids: Sequence[int]) -> None:
+    """Odoo lets administrators do this; the pipelines' own user is none."""
+    raise AccessError("You are not allowed to delete 'Document Followers' (mail.followers) records.")
+
+
+@method("*", "message_unsubscribe")
+def message_unsubscribe(env: Env, model: str, ids: Sequence[int], partner_ids: Sequence[int] = ()) -> bool:
+    """Partners follow these records no longer."""
+    env.check(model, "write")
+    for number, row in list(env.db.rows["mail.followers"].items()):
+        if row["res_model"] == model and row["res_id"] in ids and row["partner_id"] in partner_ids:
+            env.db.delete("mail.followers", number)
+    return True

@@ -305,9 +305,12 @@ def test_the_recipient_of_an_invoice_keeps_the_address_and_nothing_else(
     [sale] = lane.sales(order_id)
     notice = {"model": "res.partner", "res_id": sale["partner_id"], "body": name, "message_type": "notification"}
     notices = open_administrator(odoo).call("mail.message", "create", vals_list=[notice])  # as Odoo writes of changes
+    follower = {"res_model": "sale.order", "res_id": sale["id"], "partner_id": sale["partner_id"]}
+    [following] = open_administrator(odoo).call("mail.followers", "create", vals_list=[follower])
     result = forget(lane, email=email)
     assert result.done
     assert open_administrator(odoo).call("mail.message", "search", domain=[["id", "in", notices]]) == []
+    assert open_administrator(odoo).call("mail.followers", "search", domain=[["id", "=", following]]) == []
     [kept] = result.certificate["kept"]
     [row] = [row for row in contacts(odoo, lane, order_id) if row["id"] == kept["partner_id"]]
     assert (row["name"], row["street"], row["zip"]) == (name, STREET, "10115")
