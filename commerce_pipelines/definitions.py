@@ -12,6 +12,7 @@ import dagster as dg
 from .assets import fulfilment as fulfilment_assets
 from .assets import inventory as inventory_assets
 from .assets import invoicing as invoicing_assets
+from .assets import limits as limits_assets
 from .assets import notices as notices_assets
 from .assets import orders as orders_assets
 from .assets import privacy as privacy_assets
@@ -25,6 +26,7 @@ from .resources.tables import TableIOManager
 from .sensors import fulfilment as fulfilment_sensors
 from .sensors import inventory as inventory_sensors
 from .sensors import invoicing as invoicing_sensors
+from .sensors import limits as limits_sensors
 from .sensors import notices as notices_sensors
 from .sensors import orders as orders_sensors
 from .sensors import privacy as privacy_sensors
@@ -99,6 +101,7 @@ LANES = (
         notices_sensors.sensors,
         notices_sensors.schedules,
     ),
+    Lane("limits", lambda _: True, limits_assets.assets, limits_sensors.sensors, limits_sensors.schedules),
     Lane("privacy", lambda _: True, privacy_assets.assets, privacy_sensors.sensors, privacy_sensors.schedules),
 )
 

@@ -85,6 +85,7 @@ def raw_orders_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinitio
         asked: dict[str, Any] = {"asked the channel": landed is not None}
         if landed is not None:
             asked |= {"answers seen": landed.seen, "answers new": landed.new, "pages": landed.pages}
+            asked |= {"read by": "; ".join(landed.ways)} if landed.ways else {}
             by_day = {day: {**by_day[day], "answers new": landed.days[day]} for day in days}
         of_run = {
             **asked,

@@ -50,13 +50,15 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     heads: the result of `head` for each record, None where `head` has still to be called; empty if that is so for all.
     resume: an opaque place; given back to `changed`, it continues after this page (None on the last page). watermark:
-    every change before this instant has been read once the last page is landed.
+    every change before this instant has been read once the last page is landed. way: how it was read, and why so, for
+    people; '' where the channel has one way only.
     """
 
     records: tuple[bytes, ...]
     resume: str | None
     watermark: datetime
     heads: tuple[Head | None, ...] = ()
+    way: str = ""
 
 
 class OrderTotal(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +96,11 @@ class Account(Protocol):
         """What will stop this channel soon, one sentence each: by the settings, and by the answers of earlier calls.
         Makes no call."""
         ...
+
+    def learn_limits(self) -> None:
+        """Read how many calls the channel grants and how many are left, and record it for all processes. Does nothing
+        where every answer states it."""
+        return None
 
     def lacks(self) -> list[str]:
         """What the settings need and the account may not do: scopes and roles, a sentence each with the fix."""

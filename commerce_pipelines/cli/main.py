@@ -31,6 +31,7 @@ from .audit import audit
 from .backfill import backfill
 from .channels import NO_CHANNEL, channels
 from .inventory import inventory
+from .limits import limits
 from .orders import exceptions, plan, trace
 from .privacy import erase, export
 from .pull import pull
@@ -91,7 +92,7 @@ def main(context: click.Context, verbose: bool, quiet: bool) -> None:
 
 for _command in (
     access, backfill, pull, channels, plan, trace, exceptions, inventory, report, shipments, refunds, erase, export,
-    rotate_key, audit, receive, subscribe,
+    rotate_key, audit, receive, subscribe, limits,
 ):  # fmt: skip
     main.add_command(_command)
 

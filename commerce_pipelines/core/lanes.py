@@ -16,6 +16,7 @@ CHANNEL_TAG, FLOW_TAG, LANE_TAG = "commerce/channel", "commerce/flow", "commerce
 ODOO = "odoo"  # the first part of the asset keys that all channels share
 PRIVACY = "privacy"  # the first part of the asset keys that are about persons
 EXCEPTIONS = "exceptions"
+LIMITS = "limits"  # the flow of the calls that are left, which is no topic of records
 BACKFILL = "backfill"  # old days have a lane of their own, so that runs of new orders need not wait for them
 DAGSTERS_BACKFILL_TAG = "dagster/backfill"  # on the runs of a backfill that was started in Dagster's UI
 # The most days of one run. Dagster writes five events a day before the run's first call, and a run shows no result
@@ -34,6 +35,7 @@ FLOW_OF = {
     "issued_refunds": str(Topic.REFUNDING),
     "subscriptions": "notices",
     "exceptions": EXCEPTIONS,
+    "limits": LIMITS,
 }
 
 

@@ -1,14 +1,36 @@
-"""The arithmetic of a token bucket: how long a call must wait so that a vendor's rate is never exceeded.
+"""The arithmetic of a call budget: how long a call must wait so that a vendor's limit is never exceeded.
 
-What belongs here: the pure step from one state of a bucket to the next. What does not: the numbers (each marketplace's
-api/ has its table), waiting (channels/), where buckets are kept (warehouse/shared/buckets.py).
+What belongs here: the pure step from one state of a budget to the next, and who may use its last share. What does not:
+the numbers (each marketplace's api/ has its table), waiting (channels/), where budgets are kept
+(warehouse/shared/buckets.py).
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, time, timedelta
+from enum import IntEnum
+from zoneinfo import ZoneInfo
+
 import msgspec
 
 ROUNDING = 1e-6  # tokens: a wait is computed in binary fractions and may end slightly too early
+PACIFIC = ZoneInfo("America/Los_Angeles")  # eBay's days begin at midnight there
+# Two calls that leave in the vendor's own rhythm may arrive closer together than they left. The budget therefore keeps
+# what flows in within so many seconds, but never more than half of what it may hold.
+JITTER_SECONDS = 0.5
+CLAIM_SECONDS = 5.0  # that a claim outlives the wait of its caller, who may have been killed
+
+
+class Priority(IntEnum):
+    """What a call is for. A lower number is served first where a budget is short."""
+
+    ORDERS = 0
+    STOCK = 1
+    CONTENT = 2
+
+
+# The share of a budget that a class leaves to the classes above it.
+LEFT_FOR_HIGHER = {Priority.ORDERS: 0.0, Priority.STOCK: 0.2, Priority.CONTENT: 0.5}
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -17,27 +39,128 @@ class Rate(msgspec.Struct, frozen=True):
     per_second: float
     burst: float
 
+    @property
+    def capacity(self) -> float:
+        return self.burst
+
+
+class Quota(msgspec.Struct, frozen=True):
+    """So many calls a day, all of which come back at midnight Pacific time (eBay)."""
+
+    limit: float
+
+    @property
+    def capacity(self) -> float:
+        return self.limit
+
+
+Plan = Rate | Quota
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A class was told to wait for so many tokens: until this instant, the classes below leave them alone."""
+
+    priority: Priority
+    tokens: float
+    until: float
+
 
 class Bucket(msgspec.Struct, frozen=True):
-    """The tokens that are available at the instant `at` (seconds of any clock that only goes forward)."""
+    """The tokens that are available at the instant `at`: seconds of any clock that only goes forward, for a Quota those
+    since 1970."""
 
     tokens: float
     at: float
+    claims: tuple[Claim, ...] = ()
 
 
-def take(bucket: Bucket | None, rate: Rate, now: float, cost: float = 1.0) -> tuple[Bucket, float]:
+def take(
+    bucket: Bucket | None,
+    plan: Plan,
+    now: float,
+    cost: float = 1.0,
+    *,
+    need: float = 0.0,
+    priority: Priority = Priority.ORDERS,
+) -> tuple[Bucket, float]:
     """Spend `cost` tokens if the bucket has them: returns (the bucket afterwards, 0.0). Otherwise nothing is spent:
     returns (the bucket as it is now, the seconds until it has them), and the caller asks again then.
 
-    A caller that waits holds no token, so that a caller that is killed while it waits leaves nothing behind. For a cost
-    above `burst` the bucket fills up to that cost. A negative cost gives tokens back. A clock that was set back yields
-    no tokens.
+    need: tokens that must be there, where that is more than is spent. A call leaves the share of LEFT_FOR_HIGHER and
+    what a higher class waits for; a bucket that is full and that nobody waits for suffices for every call.
+
+    A caller that waits holds no token, so that a caller that is killed while it waits leaves nothing behind but a claim
+    that ends by itself. For a cost above its capacity the bucket fills up to that cost. A negative cost gives tokens
+    back. A clock that was set back yields no tokens.
     """
+    need = max(need, cost)
+    tokens, at = _fill(bucket, plan, now, need)
+    capacity = max(plan.capacity, need)
+    claims = tuple(claim for claim in bucket.claims if claim.until > now) if bucket else ()
+    above = [claim for claim in claims if claim.priority < priority]
+    share = min(LEFT_FOR_HIGHER[priority] * plan.capacity, capacity - need)
+    kept = max([share, *(claim.tokens for claim in above)])
+    lacking = need + kept - tokens
+    if cost > 0 and lacking > ROUNDING:
+        wait = _count_seconds(plan, now, lacking)
+        if above:
+            wait = min(wait, max(claim.until for claim in above) - now)
+        return Bucket(tokens, at, _claim(claims, plan, Claim(priority, need, now + wait + CLAIM_SECONDS))), wait
+    left = tuple(claim for claim in claims if claim.priority != priority or claim.tokens > need)
+    return Bucket(min(plan.capacity, max(0.0, tokens - cost)), at, left), 0.0
+
+
+def available(bucket: Bucket | None, plan: Plan, now: float) -> float:
+    """The tokens that a bucket has now."""
+    return max(0.0, _fill(bucket, plan, now, 0.0)[0])
+
+
+def correct(bucket: Bucket | None, plan: Plan, now: float, *, left: float | None = None, cost: float = 0.0) -> Bucket:
+    """The bucket after the vendor's answer. cost: what the call cost beyond what was taken for it. left: what the
+    vendor says is left.
+
+    A rate's bucket is only lowered to `left`: other processes' calls that are on their way are missing in the vendor's
+    figure. A quota's is set to it, because other programs of the seller use it too. What a call cost too much is owed:
+    the bucket may be below nothing then.
+    """
+    tokens, at = _fill(bucket, plan, now, 0.0)
+    tokens -= cost
+    if left is not None:
+        tokens = left if isinstance(plan, Quota) else min(tokens, left)
+    return Bucket(min(plan.capacity, tokens), at, bucket.claims if bucket else ())
+
+
+def soften(rate: Rate) -> Rate:
+    """The rate that is safe to call at: with a little less at once than the vendor grants."""
+    return Rate(rate.per_second, rate.burst - min(rate.per_second * JITTER_SECONDS, rate.burst / 2))
+
+
+def next_reset(now: float) -> float:
+    """The next midnight Pacific time."""
+    local = datetime.fromtimestamp(now, UTC).astimezone(PACIFIC)
+    return datetime.combine(local.date() + timedelta(days=1), time(), PACIFIC).timestamp()
+
+
+def _fill(bucket: Bucket | None, plan: Plan, now: float, need: float) -> tuple[float, float]:
+    """(tokens now, the later of both instants). need: what the bucket may hold, where that is above its capacity."""
     if bucket is None:
-        bucket = Bucket(rate.burst, now)
-    elapsed = max(0.0, now - bucket.at)
-    tokens = min(max(rate.burst, cost), bucket.tokens + elapsed * rate.per_second)
+        return plan.capacity, now
     at = max(now, bucket.at)
-    if cost - tokens > ROUNDING:
-        return Bucket(tokens, at), (cost - tokens) / rate.per_second
-    return Bucket(min(rate.burst, max(0.0, tokens - cost)), at), 0.0
+    if isinstance(plan, Quota):
+        tokens = plan.limit if next_reset(bucket.at) <= now else bucket.tokens
+        return min(plan.limit, tokens), at
+    elapsed = max(0.0, now - bucket.at)
+    return min(max(plan.burst, need), bucket.tokens + elapsed * plan.per_second), at
+
+
+def _count_seconds(plan: Plan, now: float, lacking: float) -> float:
+    return next_reset(now) - now if isinstance(plan, Quota) else lacking / plan.per_second
+
+
+def _claim(claims: tuple[Claim, ...], plan: Plan, new: Claim) -> tuple[Claim, ...]:
+    """The claims with a new one: of each class, the largest. Only what refills soon can be claimed, and nobody is below
+    the last class."""
+    if isinstance(plan, Quota) or new.priority == max(Priority):
+        return claims
+    own = [claim for claim in claims if claim.priority == new.priority and claim.tokens > new.tokens]
+    return (*(claim for claim in claims if claim.priority != new.priority), *(own or [new]))

@@ -19,6 +19,7 @@ FLOWS = {
     "returns": "returns and refunds",
     "refunding": "refunds out",
     "notices": "messages of marketplaces",
+    "limits": "call limits",
     "privacy": "personal data",
     "exceptions": "the view of what waits",
 }
@@ -40,6 +41,7 @@ STEPS = {
     "staged_returns": ("returns", "reading returns and refunds"),
     "credit_notes": ("returns", "bringing returns and refunds to Odoo"),
     "subscriptions": ("notices", "comparing what the channel sends messages about"),
+    "limits": ("limits", "reading call limits"),
     "retention": ("privacy", "carrying out erasures that waited"),
     "raw_returns_looked_at": ("returns", "judging the sensor of returns"),
     "raw_orders_looked_at": ("orders", "judging the sensor of orders"),

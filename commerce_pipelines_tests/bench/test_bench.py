@@ -31,9 +31,16 @@ PROMISED = {
     "deliveries": {"deliveries_amazon", "deliveries_ebay", "deliveries_shopify"},
     "backfill_twice": {"backfill_twice_writes"},
     "erase": {"erase_1m"},
+    "backfill_time": {
+        "backfill_time_shopify",
+        "backfill_time_ebay",
+        "backfill_time_amazon",
+        "backfill_calls_an_order",
+    },
+    "pace": {"pace_shopify", "pace_amazon", "pace_ebay", "pace_refused"},
 }
 # From which figure on a benchmark counts rather than measures time: true at any size.
-COUNTS = {"stock_decide": -1, "stock_calls": 0, "deliveries": 0, "backfill_twice": 0}
+COUNTS = {"stock_decide": -1, "stock_calls": 0, "deliveries": 0, "backfill_twice": 0, "pace": 1, "backfill_time": 0}
 MODULES = {"extract": ("dlt", "psutil"), "stock_decide": ("psutil",)}
 
 

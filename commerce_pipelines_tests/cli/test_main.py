@@ -301,3 +301,15 @@ def test_help_and_version(shell: Shell) -> None:
     assert "report" in shell("-h").output
     assert shell("--version").exit_code == 0
     assert shell("nonsense").exit_code == 2
+
+
+def test_limits_shows_what_is_used_and_left(shell: Shell) -> None:
+    shell.write()
+    assert "No marketplace was called yet." in shell("limits").output
+    shell.shop.points, shell.shop.restore = 4_000, 200
+    open_connections(load()).channel("shop_de").account.probe()
+    shown = shell("limits", "shop_de")
+    assert (shown.exit_code, "200 a second, 4,000 at once" in shown.output) == (0, True), shown.output
+    assert "used today" in shown.output
+    wrong = shell("limits", "shop_fr")
+    assert (wrong.exit_code, "There is no channel" in wrong.output) == (1, True)

@@ -100,6 +100,9 @@ class FakeChannel(Channel, Orders):
     def lacks(self) -> list[str]:
         return []
 
+    def learn_limits(self) -> None:
+        """Every answer states them."""
+
     def warnings(self, today: date) -> list[str]:
         return []
 

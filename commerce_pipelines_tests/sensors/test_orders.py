@@ -351,6 +351,7 @@ def test_sensors_and_schedules_run_from_the_start(ticker: Ticker) -> None:
         "shop_de_new_orders": "RUNNING",
     }
     assert {schedule.name: schedule.default_status.name for schedule in repository.schedule_defs} == {
+        "call_limits": "RUNNING",
         "privacy_retention": "RUNNING",
         "shop_de_nightly": "RUNNING",
     }

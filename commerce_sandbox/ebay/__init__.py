@@ -1,7 +1,7 @@
 """A stand-in for eBay: OAuth tokens, the Fulfillment, Inventory and Trading APIs, over the same orders and listings.
 
 What belongs here: state and routes. What does not: answers (rest.py, shipping.py, inventory.py, trading.py,
-selling.py), orders (making.py, demo.py), listings (listings.py).
+selling.py, limits.py), orders (making.py, demo.py), listings (listings.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from ..catalogue import CATALOGUE
 from ..server import Call, Reply, StandIn
-from . import inventory, issuing, rest, selling, trading
+from . import inventory, issuing, limits, rest, selling, trading
 from .demo import demo_orders
 from .listings import Offered, Refused, seed
 from .making import written
@@ -41,6 +41,7 @@ class EbayStandIn(StandIn):
         self.orders: dict[str, dict[str, Any]] = {}
         self.parcels, self.issuing = Parcels(self.orders), issuing.Issuing(self.orders)
         self.listings: list[Offered] = seed(CATALOGUE)
+        self.quotas = limits.Quotas(self.now)
         self.revoked = False
         self.refused: dict[str, Refused] = {}
         self.skus_a_call = 25
@@ -81,6 +82,12 @@ class EbayStandIn(StandIn):
     def handle(self, call: Call) -> Reply:
         if call.path == TOKEN:
             return self._build_token(call)
+        api = limits.find_api(call.path)
+        if api and not self.quotas.spend(api):
+            if api[0] == "sell":
+                return rest.error(429, 2001, "Too many requests. The request limit has been reached for the resource.")
+            name = call.headers.get("x-ebay-api-call-name", "")
+            return trading.failure(name, self.now(), "518", "Your application has exceeded usage limit.")
         if call.path == "/ws/api.dll":
             return self._answer_trading(call)
         if not self._is_valid(call.headers.get("authorization", "").removeprefix("Bearer ")):
@@ -105,6 +112,8 @@ class EbayStandIn(StandIn):
             return rest.get_order(self.orders, unquote(call.path.removeprefix(f"{rest.PATH}/")), call)
         if call.path.startswith(inventory.PATH):
             return inventory.answer(self.listings, call, self.url, self.refused, self.skus_a_call)
+        if call.path.startswith(limits.PATH):
+            return limits.answer(self.quotas, call)
         return Reply(404)
 
     def _answer_trading(self, call: Call) -> Reply:
@@ -134,12 +143,15 @@ class EbayStandIn(StandIn):
             is_client = False
         if not is_client:
             return Reply(401, {"error": "invalid_client", "error_description": "client authentication failed"})
-        if form.get("grant_type") != "refresh_token" or not form.get("refresh_token") or self.revoked:
+        kind = "User Access Token"
+        if form.get("grant_type") == "client_credentials" and form.get("scope"):
+            kind = "Application Access Token"
+        elif form.get("grant_type") != "refresh_token" or not form.get("refresh_token") or self.revoked:
             description = "the provided authorization refresh token is invalid or was issued to another client"
             return Reply(400, {"error": "invalid_grant", "error_description": description})
         token = f"v^1.1#i^1#sandbox-{next(self._numbers)}"
         self._tokens[token] = self.now() + timedelta(seconds=TOKEN_SECONDS)
-        return Reply(200, {"access_token": token, "expires_in": TOKEN_SECONDS, "token_type": "User Access Token"})
+        return Reply(200, {"access_token": token, "expires_in": TOKEN_SECONDS, "token_type": kind})
 
     def _is_valid(self, token: str) -> bool:
         return token in self._tokens and self.now() < self._tokens[token]

@@ -5,6 +5,7 @@ What belongs here: the states of an operation, and its file. What does not: the 
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -15,17 +16,21 @@ PATH = "/files/bulk"
 
 
 class Bulk:
-    """Bulk operations of one shop. looks: how many times an operation is shown as running before it is completed."""
+    """Bulk operations of one shop. looks: how many times an operation is shown as running before it is completed. most:
+    how many may run at once. rows_a_second: how fast it works, by the stand-in's clock; None for at once."""
 
     def __init__(self) -> None:
-        self.looks = 1
+        self.looks, self.most = 1, 5
+        self.rows_a_second: float | None = None
+        self._ends: dict[str, datetime] = {}
+        self._roots: dict[str, int] = {}
         self.files: dict[str, bytes] = {}  # by id
         self._left: dict[str, int] = {}
         self._objects: dict[str, int] = {}
 
-    def run(self, query: str, root: Data) -> Data:
-        """Start an operation: Shopify's answer to bulkOperationRunQuery. Only one may be running."""
-        if any(self._left.values()):
+    def run(self, query: str, root: Data, now: datetime) -> Data:
+        """Start an operation: Shopify's answer to bulkOperationRunQuery."""
+        if sum(self._left[gid] > 0 or self._ends.get(gid, now) > now for gid in self._left) >= self.most:
             return _build_started(None, "A bulk query operation for this app and shop is already in progress")
         try:
             data = Execution(query, {}, in_bulk=True).run(root)
@@ -35,19 +40,22 @@ class Bulk:
         gid = f"gid://shopify/BulkOperation/{len(self.files) + 1}"
         self.files[gid] = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
         self._left[gid], self._objects[gid] = self.looks, len(lines)
+        self._roots[gid] = sum("__parentId" not in line for line in lines)
+        self._ends[gid] = now + timedelta(seconds=len(lines) / self.rows_a_second if self.rows_a_second else 0)
         return _build_started({"id": gid, "status": "CREATED"}, "")
 
-    def state(self, gid: str, base: str) -> Data | None:
+    def state(self, gid: str, base: str, now: datetime) -> Data | None:
         """The operation as a query shows it, None for an unknown id. base: the shop's URL, where the file lies."""
         if gid not in self.files:
             return None
-        running = self._left[gid] > 0
-        self._left[gid] -= running
+        self._left[gid] -= (looking := self._left[gid] > 0)
+        running = looking or self._ends[gid] > now
         return {
             "id": gid,
             "status": "RUNNING" if running else "COMPLETED",
             "errorCode": None,
             "objectCount": str(self._objects[gid]),
+            "rootObjectCount": str(self._roots[gid]),
             "url": None if running or not self.files[gid] else f"{base}{PATH}/{gid.rpartition('/')[2]}.jsonl",
         }
 

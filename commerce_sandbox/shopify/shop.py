@@ -106,7 +106,8 @@ class Orders:
             def key(row: Data) -> list[Any]:
                 return [row[by], number(row["id"])]
 
-            return Rows(sorted(visible_orders(arguments.get("query")), key=key)[: self.listable], key)
+            rows = sorted(visible_orders(arguments.get("query")), key=key)
+            return Rows(rows[: self.listable] if "first" in arguments else rows, key)  # a bulk operation gives all
 
         def orders_count(arguments: Data) -> Data:
             count, limit = len(visible_orders(arguments.get("query"))), arguments.get("limit", 10_000)

@@ -153,14 +153,14 @@ class ShopifyStandIn(StandIn):
                 "nodes": lambda arguments: [
                     self.fulfilments.find_order(gid) or self.orders.find_record(gid) for gid in arguments["ids"]
                 ],
-                "bulkOperation": lambda arguments: self.bulk.state(arguments["id"], self.url)}  # fmt: skip
+                "bulkOperation": lambda arguments: self.bulk.state(arguments["id"], self.url, now)}  # fmt: skip
 
     def _build_mutations(self, execution: Execution) -> Data:
         def set_quantities(arguments: Data) -> Any:
             return self.stock.set_quantities(arguments["input"], execution.idempotency_key())
 
         def run_bulk(arguments: Data) -> Any:
-            return self.bulk.run(arguments["query"], self._build_queries())
+            return self.bulk.run(arguments["query"], self._build_queries(), self.now())
 
         now = self.now()
         return {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ...core.instruments import Instruments
 from ..capabilities import Channel
-from ..http.throttle import BucketStore, TokenStore
+from ..http.throttle import BucketStore, Priority, TokenStore
 from .account import AmazonAccount
 from .api.api import Api
 from .fulfilment.shipments import AmazonShipments
@@ -33,11 +33,12 @@ class AmazonChannel(Channel):
 
     def __init__(self, settings: Settings, buckets: BucketStore, tokens: TokenStore, instruments: Instruments) -> None:
         api = Api(settings, buckets, tokens, instruments)
+        stock = api.serving(Priority.STOCK)
         self.name = settings.name
         self.account = AmazonAccount(api)
         self.orders = AmazonOrders(api)
-        self.listings = AmazonListings(api, self.account.marketplaces)
-        self.quantities = AmazonQuantities(api, self.account.marketplaces)
+        self.listings = AmazonListings(stock, self.account.marketplaces)
+        self.quantities = AmazonQuantities(stock, self.account.marketplaces)
         self.shipments = AmazonShipments(api)
         self.returns = AmazonReturns(api, self.account.marketplaces)
         self.refunds = AmazonRefunds(api)

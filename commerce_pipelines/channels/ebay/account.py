@@ -14,6 +14,7 @@ from ..capabilities import Account, AccountId
 from ..http.session import Repeat
 from .api import account as api
 from .api import trading_payloads
+from .api.limits import learn_limits
 from .settings import FINANCES_SCOPE, FULFILLMENT_SCOPE, INVENTORY_SCOPE, TRADING_SCOPE
 
 
@@ -35,6 +36,9 @@ class EbayAccount(Account):
     def probe(self) -> AccountId:
         """Which account it is, read by the API that reads orders, so that the right to read them is tested too."""
         return self._probe_trading() if self._settings.orders_api == "trading" else self._probe_rest()
+
+    def learn_limits(self) -> None:
+        learn_limits(self._account)
 
     def warnings(self, today: date) -> list[str]:
         return self._settings.warnings(today)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ...core.instruments import Instruments
 from ..capabilities import Channel
-from ..http.throttle import BucketStore, TokenStore
+from ..http.throttle import BucketStore, Priority, TokenStore
 from .account import EbayAccount
 from .api.account import Account
 from .fulfilment.shipments import EbayShipments
@@ -46,8 +46,9 @@ class EbayChannel(Channel):
         self.name = settings.name
         self.account = EbayAccount(account)
         self.orders = EbayOrders(account, instruments.now)
-        self.listings = EbayListings(account)
-        self.quantities = EbayQuantities(account, buckets)
+        stock = account.serving(Priority.STOCK)
+        self.listings = EbayListings(stock)
+        self.quantities = EbayQuantities(stock, buckets)
         self.shipments = EbayShipments(account, instruments.now)
         # The Trading API names the lines of an order differently, and states no refund of a line.
         lists = FulfillmentOrders(account, instruments.now) if settings.orders_api == "fulfillment" else None

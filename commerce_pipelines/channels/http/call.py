@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict
 
 import msgspec
 
 from ...core.errors import ProtocolError
 from ...core.legible import one_word
 from .auth import Auth
-from .throttle import Rate
+from .throttle import Priority, Quota, Rate
 
 # Fractions are decoded as Decimal, because an amount must never become a float.
 _json = msgspec.json.Decoder(float_hook=Decimal)
@@ -75,6 +75,13 @@ class Said(msgspec.Struct, frozen=True):
 Describe = Callable[[Response], Said]
 
 
+class Daily(NamedTuple):
+    """The calls of a day that several operations share. name: the vendor's API, for the budget's key."""
+
+    name: str
+    quota: Quota
+
+
 class Options(TypedDict, total=False):
     """The optional parts of a call; Call has their defaults and meaning."""
 
@@ -85,6 +92,9 @@ class Options(TypedDict, total=False):
     data: bytes | None
     auth: Auth | None
     cost: float
+    need: float
+    priority: Priority
+    daily: Daily | None
     ok: Collection[int]
     deadline: float
     max_wait: float | None
@@ -96,7 +106,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """operation: the name of the call, for messages, logs and the rate limit. ok: statuses that count as an answer.
 
     deadline: seconds that attempts and pauses may take together, without the wait for the rate limit, which max_wait
-    limits (None: the session's). max_bytes: of the decompressed body. describe: as in HttpSession.
+    limits (None: the session's). cost, need, priority: of the rate limit, as in core/throttle.py; priority is told
+    where calls of several classes share a limit. daily: the calls of a day that this one counts to, too. max_bytes: of
+    the decompressed body. describe: as in HttpSession.
     """
 
     method: str
@@ -110,6 +122,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes | None = None
     auth: Auth | None = None
     cost: float = 1.0
+    need: float = 0.0
+    priority: Priority = Priority.ORDERS
+    daily: Daily | None = None
     ok: Collection[int] = (200,)
     deadline: float = 60.0
     max_wait: float | None = None

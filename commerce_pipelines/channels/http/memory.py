@@ -10,8 +10,9 @@ import threading
 from collections.abc import Callable
 
 from ...core.instruments import REAL
+from ...core.throttle import correct
 from ...core.token_life import used_seconds
-from .throttle import Bucket, Rate, TokenSource, take
+from .throttle import Bucket, Plan, Priority, TokenSource, take
 
 
 class MemoryBuckets:
@@ -21,15 +22,31 @@ class MemoryBuckets:
         self._clock = clock
         self._lock = threading.Lock()
         self._buckets: dict[str, Bucket] = {}
+        self._learned: dict[str, Plan] = {}
         self._closed_until: dict[str, float] = {}
 
-    def take(self, key: str, rate: Rate, cost: float = 1.0) -> float:
+    def take(
+        self,
+        key: str,
+        plan: Plan,
+        cost: float = 1.0,
+        *,
+        need: float = 0.0,
+        priority: Priority = Priority.ORDERS,
+        waited: float = 0.0,
+    ) -> float:
         with self._lock:
             now = self._clock()
             if (closed := self._closed_until.get(key, now) - now) > 0:
                 return closed
-            self._buckets[key], wait = take(self._buckets.get(key), rate, now, cost)
+            plan = self._learned.get(key, plan)
+            self._buckets[key], wait = take(self._buckets.get(key), plan, now, cost, need=need, priority=priority)
             return wait
+
+    def learn(self, key: str, plan: Plan, *, left: float | None = None, cost: float = 0.0) -> None:
+        with self._lock:
+            self._learned[key] = plan
+            self._buckets[key] = correct(self._buckets.get(key), plan, self._clock(), left=left, cost=cost)
 
     def close(self, key: str, seconds: float, *, empty: bool) -> None:
         """No call for `seconds`. An emptied bucket has one token when it opens again, because the vendor named that
@@ -38,8 +55,9 @@ class MemoryBuckets:
             until = self._clock() + seconds
             self._closed_until[key] = max(until, self._closed_until.get(key, until))
             if empty:
+                self._learned.pop(key, None)
                 bucket = self._buckets.get(key, Bucket(1.0, until))
-                self._buckets[key] = Bucket(min(bucket.tokens, 1.0), max(until, bucket.at))
+                self._buckets[key] = Bucket(1.0, max(until, bucket.at))
 
 
 class MemoryTokens:

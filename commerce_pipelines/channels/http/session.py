@@ -38,7 +38,7 @@ from . import redact
 from .auth import Auth, StaticAuth, TokenAuth
 from .call import Call, Describe, Options, Repeat, Response, Said, WriteMethod
 from .redact import Redact
-from .throttle import BucketStore
+from .throttle import BucketStore, Plan, Rate
 
 __all__ = ["Auth", "HttpSession", "Redact", "Repeat", "Response", "Said", "StaticAuth", "TokenAuth", "pages"]
 
@@ -47,6 +47,8 @@ _log = logging.getLogger("commerce_pipelines.http")
 redact.install()
 
 RETRIES = 4
+# Without calls after the vendor said that the day's calls are used up: its own count may be wrong, or be reset by then.
+DAILY_PAUSE_SECONDS = 3_600.0
 USER_AGENT = "commerce-pipelines/0.1 (Language=Python)"
 _BACKOFF_SECONDS, _BACKOFF_LIMIT_SECONDS = 1.0, 30.0
 
@@ -180,19 +182,32 @@ class HttpSession:
                 attempt += 1
 
     def _wait_for_turn(self, call: Call) -> float:
-        """Seconds waited for the rate limit."""
-        if call.rate is None:
-            return 0.0
-        longest = self.max_wait if call.max_wait is None else call.max_wait
+        """Seconds waited for the rate limit, and for the day's calls, which nobody waits for until tomorrow."""
         started = self._clock()
-        while (wait := self._buckets.take(self._name_bucket(call.operation), call.rate, call.cost)) > 0:
-            if self._clock() - started + wait > longest:
+        if call.rate is not None:
+            self._take(call, call.operation, call.rate)
+        if call.daily is not None:
+            self._take(call, call.daily.name, call.daily.quota)
+        return self._clock() - started
+
+    def _take(self, call: Call, name: str, plan: Plan) -> None:
+        longest = self.max_wait if call.max_wait is None else call.max_wait
+        started, key = self._clock(), self._name_bucket(name)
+        cost, need = (call.cost, call.need) if isinstance(plan, Rate) else (1.0, 0.0)
+        while True:
+            waited = self._clock() - started
+            wait = self._buckets.take(key, plan, cost, need=need, priority=call.priority, waited=waited)
+            if not wait:
+                return
+            if waited + wait > longest:
                 raise RateLimited(
-                    f"{self.account}: the rate limit of {call.operation} is used up for {wait:.0f} s; {_AGAIN}.",
-                    wait=wait,
+                    f"{self.account}: the rate limit of {name} is used up for {wait:.0f} s; {_AGAIN}.", wait=wait
                 )
             self._sleep(wait)
-        return self._clock() - started
+
+    def learn(self, operation: str, plan: Plan, *, left: float | None = None, cost: float = 0.0) -> None:
+        """Record the limit that the vendor states, for all processes. left, cost: as in BucketStore."""
+        self._buckets.learn(self._name_bucket(operation), plan, left=left, cost=cost)
 
     def close(self, operation: str, seconds: float) -> None:
         """Record that an operation's quota is used up for so long, when the vendor says so in another way than by a
@@ -258,6 +273,8 @@ class HttpSession:
             advice = max(backoff, 1 / call.rate.per_second) if failure.empty else backoff
             closed = advice if failure.wait is None else failure.wait
             self._buckets.close(self._name_bucket(call.operation), closed, empty=failure.empty)
+            if failure.empty and call.daily:
+                self._buckets.close(self._name_bucket(call.daily.name), DAILY_PAUSE_SECONDS, empty=False)
         return backoff if failure.wait is None else failure.wait
 
     def _build_error(self, failure: _Failure, call: Call) -> CommerceError:

@@ -1,4 +1,4 @@
-"""One token bucket per (account, operation), with the vendor's own numbers.
+"""One budget per (account, operation), and one per (account, API) where the vendor counts by day.
 
 What belongs here: the protocols for stores of buckets and access tokens. What does not: the arithmetic of a bucket
 (core/throttle.py, exported here too), the numbers (each marketplace's api/ has its table), waiting (session.py), the
@@ -9,22 +9,36 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ...core.throttle import Bucket, Rate, take
+from ...core.throttle import Bucket, Plan, Priority, Quota, Rate, take
 
-__all__ = ["Bucket", "BucketStore", "Rate", "TokenSource", "TokenStore", "take"]
+__all__ = ["Bucket", "BucketStore", "Plan", "Priority", "Quota", "Rate", "TokenSource", "TokenStore", "take"]
 
 
 class BucketStore(Protocol):
     """A store of buckets, shared by all processes (database) or used by one (memory)."""
 
-    def take(self, key: str, rate: Rate, cost: float = 1.0) -> float:
+    def take(
+        self,
+        key: str,
+        plan: Plan,
+        cost: float = 1.0,
+        *,
+        need: float = 0.0,
+        priority: Priority = Priority.ORDERS,
+        waited: float = 0.0,
+    ) -> float:
         """Take tokens from the bucket `key` in one atomic step and return 0.0. If it has too few, take nothing and
-        return the seconds after which to ask again."""
+        return the seconds after which to ask again. need, priority: as in core/throttle.py. plan: holds until another
+        is learned. waited: the seconds that the caller waited, for the record."""
+        ...
+
+    def learn(self, key: str, plan: Plan, *, left: float | None = None, cost: float = 0.0) -> None:
+        """The vendor states its limit. left: what it says is left; cost: what a call cost beyond what was taken."""
         ...
 
     def close(self, key: str, seconds: float, *, empty: bool) -> None:
         """The vendor refused a call because of its rate: nobody may call for `seconds`. empty: the vendor says that the
-        quota is used up, so the bucket is emptied too."""
+        quota is used up, so the bucket is emptied too, and a learned limit is forgotten."""
         ...
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from ...core.instruments import Instruments
 from ..capabilities import Channel
-from ..http.throttle import BucketStore, TokenStore
+from ..http.throttle import BucketStore, Priority, TokenStore
 from .account import ShopifyAccount
+from .api.bulk import run_bulks
 from .api.shop_access import connect
 from .fulfilment.shipments import ShopifyShipments
 from .inventory.quantities import ShopifyInventory
@@ -43,8 +44,11 @@ class ShopifyChannel(Channel):
         session, graphql = connect(settings, buckets, tokens, instruments)
         self.name = settings.name
         self.account = ShopifyAccount(graphql, settings)
-        self.orders = ShopifyOrders(graphql, settings, self.account, instruments.now)
-        self.listings = self.quantities = ShopifyInventory(graphql, session, instruments.sleep)
+        self.orders = ShopifyOrders(
+            graphql, settings, self.account, instruments.now,
+            lambda queries: run_bulks(graphql, session, queries, instruments.sleep),
+        )  # fmt: skip
+        self.listings = self.quantities = ShopifyInventory(graphql.serving(Priority.STOCK), session, instruments.sleep)
         self.returns = ShopifyReturns(graphql, settings, self.account, instruments.now)
         self.refunds = ShopifyRefunds(graphql, settings, self.account, instruments.now)
         self.shipments = ShopifyShipments(graphql, settings.fulfilment.notify)

@@ -26,12 +26,14 @@ YEARS = range(1990, 2100)  # a time outside these years is a mistake, and may be
 
 
 class Landed(msgspec.Struct, kw_only=True):
-    """What a pull or poll brought: answers seen, answers that were new, and the business days of the new ones."""
+    """What a pull or poll brought: answers seen, answers that were new, and the business days of the new ones. ways:
+    how pages were read, for people."""
 
     seen: int = 0
     new: int = 0
     pages: int = 0
     days: Counter[date] = msgspec.field(default_factory=Counter)
+    ways: dict[str, int] = {}
 
 
 def window_of(start: date, end: date, zone: ZoneInfo) -> Window:
@@ -78,6 +80,8 @@ def land(
     result = connections.landing(name, source.topic).land(items, how, now, source.cut)
     failpoint("landed")
     landed.pages += 1
+    if page.way:
+        landed.ways[page.way] = landed.ways.get(page.way, 0) + 1
     landed.seen += result.seen
     landed.new += result.new
     landed.days.update(result.days)

@@ -11,6 +11,7 @@ import pytest
 from commerce_pipelines.channels.ebay.channel import EbayChannel
 from commerce_pipelines.channels.ebay.settings import Settings
 from commerce_pipelines.channels.http.memory import MemoryBuckets, MemoryTokens
+from commerce_pipelines.channels.http.throttle import BucketStore
 from commerce_pipelines.core.instruments import Instruments
 from commerce_sandbox.ebay import EbayStandIn
 from commerce_sandbox.ebay.making import Person, Sold, make_order
@@ -26,7 +27,9 @@ def settings(url: str, **more: Any) -> Settings:
     return msgspec.convert({**keys, **more}, Settings)
 
 
-def channel(stand_in: EbayStandIn, monkeypatch: pytest.MonkeyPatch, **more: Any) -> EbayChannel:
+def channel(
+    stand_in: EbayStandIn, monkeypatch: pytest.MonkeyPatch, buckets: BucketStore | None = None, /, **more: Any
+) -> EbayChannel:
     for key in ("CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN"):
         monkeypatch.setenv(f"TEST_EBAY_{key}", f"test-{key.lower()}")
     clock = [0.0]
@@ -35,7 +38,7 @@ def channel(stand_in: EbayStandIn, monkeypatch: pytest.MonkeyPatch, **more: Any)
         clock[0] += seconds
 
     return EbayChannel(
-        settings(stand_in.url, **more), MemoryBuckets(lambda: clock[0]), MemoryTokens(lambda: clock[0]),
+        settings(stand_in.url, **more), buckets or MemoryBuckets(lambda: clock[0]), MemoryTokens(lambda: clock[0]),
         Instruments(now=lambda: NOW, clock=lambda: clock[0], sleep=sleep, jitter=lambda: 0.0),
     )  # fmt: skip
 

@@ -24,6 +24,7 @@ APIS = {
     "/sell/fulfillment/v1": "sell_fulfillment_v1_oas3.json",
     "/sell/inventory/v1": "sell_inventory_v1_oas3.json",
     "/commerce/notification/v1": "commerce_notification_v1_oas3.json",
+    "/developer/analytics/v1_beta": "developer_analytics_v1_beta_oas3.json",
 }
 
 

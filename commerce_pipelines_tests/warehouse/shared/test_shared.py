@@ -11,7 +11,7 @@ import pytest
 
 from commerce_pipelines.core.errors import TransientError
 from commerce_pipelines.core.reasons import Reason
-from commerce_pipelines.core.throttle import Rate
+from commerce_pipelines.core.throttle import Priority, Quota, Rate
 from commerce_pipelines.warehouse import exceptions as quarantine
 from commerce_pipelines.warehouse.shared.buckets import DatabaseBuckets
 from commerce_pipelines.warehouse.shared.tokens import DatabaseTokens
@@ -89,6 +89,51 @@ def test_a_caller_killed_while_it_waits_leaves_no_place_in_the_queue(warehouse: 
     assert buckets.take("k", rate) == 0
     waits = [buckets.take("k", rate) for _ in range(20)]  # each of them is told to wait, and never comes back
     assert max(waits) <= 250
+
+
+def test_a_whole_day_of_calls_is_counted_by_the_clock_that_is_handed_in(warehouse: Warehouse) -> None:
+    """Two processes, one budget that the vendor raised in the morning and closed in the evening."""
+    now = [datetime(2026, 11, 20, tzinfo=UTC).timestamp()]
+    sensor, run = (DatabaseBuckets(warehouse, lambda: now[0]) for _ in range(2))
+    default, waits = Rate(1 / 3_600, 2), []
+    for hour in range(24):
+        if hour == 8:
+            run.learn("shop:orders", Rate(2 / 3_600, 4))
+        if hour == 20:
+            run.close("shop:orders", 3_600, empty=True)
+        waits.append([sensor.take("shop:orders", default, waited=60.0) for _ in range(3)].count(0.0))
+        now[0] += 3_599
+        [budget] = sensor.read()
+        now[0] += 1
+    assert waits == [2, *[1] * 7, 2, *[2] * 11, 0, 1, 1, 1]
+    assert (budget.used, budget.waited, budget.learned_at) == (sum(waits), 60.0 * sum(waits), None)
+    now[0] += 3_600
+    [budget] = sensor.read()
+    assert (budget.used, budget.waited, budget.left) == (0.0, 0.0, 2.0)
+
+
+def test_a_learned_limit_holds_for_every_process_and_after_a_restart(warehouse: Warehouse) -> None:
+    DatabaseBuckets(warehouse).learn("shop:orders", Rate(1_000, 1))
+    another = DatabaseBuckets(Warehouse(warehouse.url, MASTER_KEY))
+    assert another.take("shop:orders", Rate(0.001, 1)) == 0
+    assert another.take("shop:orders", Rate(0.001, 1)) < 1
+    another.learn("shop:calls of a day", Quota(10), left=1.0)
+    assert another.take("shop:calls of a day", Quota(5_000), priority=Priority.STOCK) > 0  # the last is for orders
+    assert another.take("shop:calls of a day", Quota(5_000)) == 0
+    assert another.take("shop:calls of a day", Quota(5_000)) > 0
+
+
+def test_a_class_that_waits_is_served_before_one_below_it_in_another_process(warehouse: Warehouse) -> None:
+    now, rate = [1_000_000.0], Rate(100, 1_000)
+    orders, stock = (DatabaseBuckets(warehouse, lambda: now[0]) for _ in range(2))
+    assert orders.take("shop:graphql", rate, 600) == 0
+    wait = orders.take("shop:graphql", rate, 50, need=900)
+    assert wait == pytest.approx(5)
+    for _ in range(10):
+        now[0] += wait / 10
+        assert stock.take("shop:graphql", rate, 20, priority=Priority.STOCK) > 0
+    assert orders.take("shop:graphql", rate, 50, need=900) == 0
+    assert stock.take("shop:graphql", rate, 20, priority=Priority.STOCK) == 0
 
 
 def test_two_processes_refresh_a_token_once(warehouse: Warehouse) -> None:

@@ -12,7 +12,9 @@ personal data depends on the application's roles.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
+from copy import copy
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -21,10 +23,11 @@ import msgspec
 from ....core.errors import CredentialError, ProtocolError, SettingsError
 from ....core.instruments import Instruments
 from ....core.legible import decode_as, where
+from ....core.throttle import soften
 from ....core.words import Words
 from ...http.call import Options, WriteMethod
 from ...http.session import HttpSession, Repeat, Response, Said, TokenAuth
-from ...http.throttle import BucketStore, Rate, TokenStore
+from ...http.throttle import BucketStore, Priority, Rate, TokenStore
 from ..settings import SELLER_NEEDED, Settings
 from . import payloads
 
@@ -68,6 +71,9 @@ MEANINGS = {
 FEEDS_PATH = "/feeds/2021-06-30"
 TRANSACTIONS = "/finances/2024-06-19/transactions"
 
+# Another process forgets a learned rate when Amazon refuses a call; a rate that is still stated is stored again then.
+RELEARNED_SECONDS = 600.0
+
 T = TypeVar("T")
 
 
@@ -84,9 +90,16 @@ class Api:
         self.name, self.settings = settings.name, settings
         self.now, self.clock, self.sleep = instruments.now, instruments.clock, instruments.sleep
         self._buckets, self._instruments = buckets, instruments
-        self._rates = dict(RATES)
+        self._learned: dict[str, tuple[float, float]] = {}  # operation -> (its stated rate, when it was stored)
         self._session = self.session(settings.base_url, settings.token_url)
         self._auth = TokenAuth(tokens, f"{settings.name}:lwa", self._mint, "x-amz-access-token")
+        self._priority = Priority.ORDERS
+
+    def serving(self, priority: Priority) -> Api:
+        """The same account, for calls of another class: they leave others what those need of a shared limit."""
+        other = copy(self)
+        other._priority = priority
+        return other
 
     def session(self, *hosts: str) -> HttpSession:
         """A session of this account that may call these hosts and no other."""
@@ -133,7 +146,8 @@ class Api:
         ok = options["ok"]
         for may_renew in (True, False):
             ready = options.copy()
-            ready["rate"] = self._rates[operation]
+            ready["rate"] = soften(RATES[operation])
+            ready["priority"] = self._priority
             ready["headers"] = {"x-amz-date": f"{self.now():%Y%m%dT%H%M%SZ}"}
             ready["auth"] = self._auth
             ready["ok"] = (*ok, 403) if may_renew else ok
@@ -152,12 +166,17 @@ class Api:
         return response
 
     def _learn_rate(self, operation: str, response: Response) -> None:
+        """Store the rate that an answer states, for all processes: Amazon grants large sellers more."""
         try:
             per_second = float(response.headers.get("x-amzn-RateLimit-Limit", ""))
         except ValueError:
             return
-        if 0 < per_second < 1000:
-            self._rates[operation] = Rate(per_second, RATES[operation].burst)
+        default = RATES[operation]
+        stated, at = self._learned.get(operation, (default.per_second, math.inf))
+        if not 0 < per_second < 1000 or (per_second == stated and self.clock() - at < RELEARNED_SECONDS):
+            return
+        self._session.learn(operation, soften(Rate(per_second, default.burst)))
+        self._learned[operation] = per_second, self.clock()
 
     def _mint(self) -> tuple[str, float]:
         credentials = self.settings.credentials

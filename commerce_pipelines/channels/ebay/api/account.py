@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Collection, Mapping
-from typing import Any, Literal, TypeVar
+from copy import copy
+from typing import Any, Literal, TypedDict, TypeVar
 from urllib.parse import urlencode, urlsplit
 from xml.etree import ElementTree as ET
 
@@ -19,9 +20,9 @@ from ....core.errors import CredentialError, PermanentError, ProtocolError, Rate
 from ....core.instruments import Instruments
 from ....core.legible import decode_as, where
 from ....core.words import Words
-from ...http.call import Options
+from ...http.call import Daily, Options
 from ...http.session import UNKNOWN, HttpSession, Repeat, Response, Said, TokenAuth
-from ...http.throttle import BucketStore, Rate, TokenStore
+from ...http.throttle import BucketStore, Priority, Quota, Rate, TokenStore
 from ..settings import TRADING_SCOPE, Settings
 from . import payloads, trading_payloads, xml
 from .signature import Signer
@@ -30,11 +31,11 @@ TRADING = "/ws/api.dll"
 ORDERS = "/sell/fulfillment/v1/order"  # used by orders/, and by account.py to find the seller
 COMPATIBILITY = 1379  # the version of the schema that the types follow
 
-# eBay counts calls by day and API (Fulfillment 100,000, Inventory 2,000,000). A bucket of b calls that refills f a
-# second lets at most b + 86,400 f calls pass in any day; the operations of one API share its quota.
+# The pace of each operation, by eBay's documented calls of a day: so that a long reading leaves some of them for the
+# rest of the day. What the day really has is counted by QUOTAS, which several operations share.
 RATES: dict[str, Rate] = {
-    "getOrders": Rate(0.4, 2_000),
-    "getOrder": Rate(0.4, 2_000),
+    "getOrders": Rate(1.1, 20_000),
+    "getOrder": Rate(1.1, 20_000),
     "createShippingFulfillment": Rate(0.2, 5_000),
     "issueRefund": Rate(0.1, 2_000),
     "getShippingFulfillments": Rate(0.03, 2_000),
@@ -43,6 +44,17 @@ RATES: dict[str, Rate] = {
     "bulkUpdatePriceQuantity": Rate(8, 50_000),
     "notifications": Rate(0.1, 1_000),  # every call of the Notification API
 }
+# Budget: context and name of the API; its calls a day; the operations that count to them. The Analytics API states what
+# the account really has.
+QUOTAS: tuple[tuple[str, float, tuple[str, ...]], ...] = (
+    (
+        "calls of sell fulfillment",
+        100_000,
+        ("getOrders", "getOrder", "createShippingFulfillment", "getShippingFulfillments", "issueRefund"),
+    ),
+    ("calls of sell inventory", 2_000_000, ("getInventoryItems", "getOffers", "bulkUpdatePriceQuantity")),
+)
+TRADING_CALLS = "calls of tradingapi tradingapi"
 # Trading calls share one daily quota: the part of each call, and how much of that part may be used at once.
 TRADING_SHARES: dict[str, tuple[float, float]] = {
     "GetOrders": (0.5, 0.2),
@@ -99,6 +111,14 @@ MEANINGS = {
 T = TypeVar("T")
 
 
+class _Limit(TypedDict):
+    """The options of a call that say what it counts to."""
+
+    rate: Rate | None
+    daily: Daily | None
+    priority: Priority
+
+
 class Account:
     """Calls of one account. Every call may raise TransientError, CredentialError, ProtocolError, PermanentError."""
 
@@ -122,6 +142,16 @@ class Account:
         self._application = TokenAuth(tokens, f"{key}:application", self._mint_application, "Authorization", "Bearer ")
         self._iaf = TokenAuth(tokens, key, self._mint, "X-EBAY-API-IAF-TOKEN")
         self._rates = {**RATES, **trading_rates(settings.trading_calls_per_day)}
+        self._budgets = {operation: Daily(name, Quota(calls)) for name, calls, operations in (
+            *QUOTAS, (TRADING_CALLS, settings.trading_calls_per_day, TRADING_SHARES)
+        ) for operation in operations}  # fmt: skip
+        self._priority = Priority.ORDERS
+
+    def serving(self, priority: Priority) -> Account:
+        """The same account, for calls of another class: they leave others what those need of a shared limit."""
+        other = copy(self)
+        other._priority = priority
+        return other
 
     def rest(
         self,
@@ -130,14 +160,16 @@ class Account:
         params: Mapping[str, str] | None = None,
         *,
         ok: Collection[int] = (200,),
+        as_application: bool = False,
     ) -> Response:
+        """as_application: with a token of the app itself, which some calls ask for in place of the seller's."""
         return self._session.get(
             self.settings.base_url + path,
             operation=operation,
-            rate=self._rates[operation],
+            **self._limit(operation),
             params=params,
             headers={"Accept-Language": "en-US"},
-            auth=self._bearer,
+            auth=self._application if as_application else self._bearer,
             ok=ok,
         )
 
@@ -158,6 +190,14 @@ class Account:
             options["json"] = json
         return self._session.send(method, url, operation=operation, repeat=Repeat.STATE, **options)
 
+    def learn_quota(self, name: str, quota: Quota, left: float) -> None:
+        """Record the calls of a day that eBay states, for all processes, and with them the pace of its operations."""
+        self._session.learn(name, quota, left=left)
+        for operation, daily in self._budgets.items():
+            if daily.name == name:
+                part, rate = quota.limit / daily.quota.limit, self._rates[operation]
+                self._session.learn(operation, Rate(rate.per_second * part, rate.burst * part))
+
     def post(
         self, operation: str, path: str, json: Any, *, repeat: Repeat, ok: Collection[int] = (200,),
         signed: bool = False,
@@ -172,7 +212,7 @@ class Account:
             self.settings.base_url + path,
             operation=operation,
             repeat=repeat,
-            rate=self._rates[operation],
+            **self._limit(operation),
             headers=headers,
             data=body,  # exactly the bytes that are signed
             auth=self._bearer,
@@ -189,7 +229,7 @@ class Account:
                 self.settings.base_url + TRADING,
                 operation=call,
                 repeat=repeat,
-                rate=self._rates[call],
+                **self._limit(call),
                 headers={
                     "X-EBAY-API-CALL-NAME": call,
                     "X-EBAY-API-SITEID": str(self.settings.home.site),
@@ -217,6 +257,13 @@ class Account:
                 return root
             raise self._build_refusal(call, answer, repeat)
         raise AssertionError("unreachable: the second attempt returns or raises")
+
+    def _limit(self, operation: str) -> _Limit:
+        return {
+            "rate": self._rates.get(operation),
+            "daily": self._budgets.get(operation),
+            "priority": self._priority,
+        }
 
     def decode(self, response: Response, shape: type[T]) -> T:
         """The body as `shape`. Raises ProtocolError with the path of the wrong field."""

@@ -11,6 +11,7 @@ grow. Otherwise the span is read again. The landing recognises an order that was
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from hashlib import sha256
@@ -23,13 +24,23 @@ from ...capabilities import Page, Unchanged, Window
 from ..api import payloads
 from ..api.account import ORDERS, RESTARTS, Account
 from . import rest_payloads
-from .spans import Place, bounds, read_place, settled, spans
+from .spans import Place, bounds, halve, read_place, settled, spans
 
 # Always sent, because the totals contain the tax that eBay collects and remits only with it.
 FIELDS = {"fieldGroups": "TAX_BREAKDOWN"}
 PAGE_SIZE, OVERLAP_ORDERS = 200, 10
+LISTED_AT_ONCE = 10_000  # orders; a longer list is divided by time, again and again
+WAY = f"pages of {PAGE_SIZE} orders; a time of more than {LISTED_AT_ONCE:,} is divided"
 # Marketplaces on which "the taxIdentifier container is only returned in getOrder and not in getOrders".
 WITH_TAX_IDENTIFIER = frozenset(("EBAY_IT", "EBAY_ES"))
+
+
+class _TooMany(Exception):
+    """A span holds more orders than one list should."""
+
+    def __init__(self, halves: tuple[Window, Window]) -> None:
+        super().__init__()
+        self.halves = halves
 
 
 class FulfillmentOrders:
@@ -62,24 +73,31 @@ class FulfillmentOrders:
         self, by: str, window: Window, last: Place | None, *, whole: bool = True, unchanged: Unchanged | None = None
     ) -> Iterator[Page]:
         window = Window(last.start, last.end) if last else settled(window, self._now())
-        parts = list(spans(window))
-        for number, span in enumerate(parts):
-            begin = last if last and number == 0 else Place(by, span.start, window.end)
-            ahead = None if number + 1 == len(parts) else Place(by, parts[number + 1].start, window.end)
-            for orders, place in self._list_span(span, begin):
-                following = place or ahead
-                yield Page(
-                    records=tuple(self._complete_orders(orders, unchanged)) if whole else tuple(orders),
-                    resume=msgspec.json.encode(following).decode() if following else None,
-                    watermark=window.end,
-                )
+        parts, begin = deque(spans(window)), last
+        while parts:
+            span = parts.popleft()
+            try:
+                for orders, place in self._list_span(span, begin or Place(by, span.start, window.end)):
+                    following = place or (Place(by, parts[0].start, window.end) if parts else None)
+                    yield Page(
+                        records=tuple(self._complete_orders(orders, unchanged)) if whole else tuple(orders),
+                        resume=msgspec.json.encode(following).decode() if following else None,
+                        watermark=window.end,
+                        way=WAY,
+                    )
+            except _TooMany as many:
+                parts.extendleft(reversed(many.halves))
+            begin = None
 
-    def _list_span(self, span: Window, place: Place) -> Iterator[tuple[list[bytes], Place | None]]:
-        """(orders, where the span continues; None after its last page)."""
-        first, restarts, grown = Place(place.by, place.start, place.end), 0, False
+    def _list_span(self, span: Window, begin: Place) -> Iterator[tuple[list[bytes], Place | None]]:
+        """(orders, where the span continues; None after its last page). Raises _TooMany for a span whose list is too
+        long to stay as it is while it is read."""
+        place, first, restarts, grown = begin, Place(begin.by, begin.start, begin.end), 0, False
         seen: set[str] = set()
         while True:
             page = self._get_page(span, place)
+            if place is begin and page.total > LISTED_AT_ONCE and (halves := halve(span)):
+                raise _TooMany(halves)
             orders = [bytes(raw) for raw in page.orders]
             ids = [_read_id(raw) for raw in orders]
             moved = bool(place.anchor) and place.anchor not in ids

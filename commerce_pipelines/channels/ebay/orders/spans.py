@@ -15,6 +15,7 @@ import msgspec
 from ...capabilities import Window
 
 LONGEST_SPAN = timedelta(days=90)
+SHORTEST_SPAN = timedelta(minutes=1)
 REACH = timedelta(days=729)  # how far back eBay gives orders: two years
 # eBay's clock and ours differ by seconds, and a change becomes visible a little after it happened.
 SETTLED = timedelta(seconds=5)
@@ -48,6 +49,12 @@ def spans(window: Window) -> Iterator[Window]:
         end = min(start + LONGEST_SPAN, window.end)
         yield Window(start, end)
         start = end
+
+
+def halve(span: Window) -> tuple[Window, Window] | None:
+    """The span in two, None for one that is too short for that."""
+    middle = _cut_to_milliseconds(span.start + (span.end - span.start) / 2)
+    return (Window(span.start, middle), Window(middle, span.end)) if span.end - span.start > SHORTEST_SPAN else None
 
 
 def bounds(span: Window) -> tuple[str, str]:

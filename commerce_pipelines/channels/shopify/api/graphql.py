@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import re
+from copy import copy
 from functools import cache
 from typing import Any, Generic, TypeVar
 
@@ -30,7 +31,7 @@ from ....core.legible import decode_json, one_word, says
 from ....core.words import Words
 from ...http.auth import Auth
 from ...http.session import UNKNOWN, HttpSession, Repeat, Response, Said
-from ...http.throttle import Rate
+from ...http.throttle import Priority, Rate
 from .queries import MOST_POINTS
 
 T = TypeVar("T")
@@ -68,6 +69,10 @@ class Extensions(msgspec.Struct, frozen=True):
     cost: Cost = Cost()
 
 
+# Of a query that was not asked yet: most of ours request less.
+FIRST_COST = Cost(requestedQueryCost=250.0)
+
+
 class ErrorExtensions(msgspec.Struct, frozen=True):
     code: str = ""
     requiredAccess: str = ""
@@ -88,6 +93,13 @@ class Envelope(msgspec.Struct, frozen=True):
 
 class Answer(Envelope, Generic[T], frozen=True):
     data: T | None = None
+
+
+class _Plan:
+    """The shop's rate, which the views of one shop share."""
+
+    def __init__(self, rate: Rate) -> None:
+        self.rate = rate
 
 
 class TooExpensive(CommerceError):
@@ -124,19 +136,35 @@ class GraphQL:
     ) -> None:
         self._session, self._url, self._auth, self._version = session, url, auth, version
         self._clock, self._sleep = instruments.clock, instruments.sleep
-        self._rate = STANDARD_RATE
-        self._bucket = (STANDARD_RATE.burst, self._clock())  # points that Shopify said were left, and when it said so
-        self._costs: dict[str, Cost] = {}  # the last cost of each query
+        self._plan = _Plan(STANDARD_RATE)
+        self._costs: dict[
+            str, tuple[Cost, float]
+        ] = {}  # of each query: its last cost, and how many objects it asked for
+        self._priority = Priority.ORDERS
         self._said: set[str] = set()  # warnings about the API version that are already logged
         self.warnings: list[str] = []  # about the API version, from the answers so far
 
+    def serving(self, priority: Priority) -> GraphQL:
+        """The same shop, for calls of another class: they leave others what those need of the shop's points."""
+        other = copy(self)
+        other._priority = priority
+        return other
+
     def cost(self, query: str) -> Cost:
         """The last cost of the query, zero before its first answer."""
-        return self._costs.get(query, Cost())
+        return self._costs.get(query, (Cost(), 1.0))[0]
 
     def seconds(self, points: float) -> float:
         """How long the bucket takes to refill by so many points."""
-        return points / self._rate.per_second
+        return points / self._plan.rate.per_second
+
+    def _expect_points(self, query: str, variables: dict[str, Any]) -> tuple[float, float]:
+        """(points that the query will cost, points that must be there): as last time, by the number of objects that it
+        asks for. A throttled call is a wasted one."""
+        cost, objects = self._costs.get(query, (FIRST_COST, _count_objects(variables)))
+        part = _count_objects(variables) / objects
+        need = min(float(MOST_POINTS), cost.requestedQueryCost * part)
+        return max(1.0, min(need, (cost.actualQueryCost or 0.0) * part)), need
 
     def ask(self, query: str, variables: dict[str, Any], shape: type[T]) -> T:
         """The answer's `data`. Raises TooExpensive, TransientError, CredentialError or ProtocolError."""
@@ -153,14 +181,16 @@ class GraphQL:
     def _run_query(self, query: str, variables: dict[str, Any], shape: type[T], repeat: Repeat) -> T:
         wait = 0.0
         for attempt in range(THROTTLED_ATTEMPTS):
-            self._wait_for_points(query)
+            points, need = self._expect_points(query, variables)
             response = self._session.send(
                 "POST",
                 self._url,
                 operation=OPERATION,
                 repeat=repeat,
-                rate=self._rate,
-                cost=self.cost(query).actualQueryCost or 1.0,
+                rate=self._plan.rate,
+                cost=points,
+                need=need,
+                priority=self._priority,
                 json={"query": query, "variables": variables},
                 auth=self._auth,
                 describe=describe,
@@ -172,7 +202,7 @@ class GraphQL:
                 if repeat is Repeat.NEVER:
                     raise self._build_unknown_outcome() from None
                 raise
-            self._note_cost(query, answer)
+            self._note_cost(query, _count_objects(variables), points, answer)
             if not answer.errors and isinstance(answer, Answer) and answer.data is not None:
                 return answer.data
             if repeat is Repeat.NEVER and not _is_undone(answer):
@@ -198,21 +228,17 @@ class GraphQL:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise _build_misshapen_error(error) from None
 
-    def _wait_for_points(self, query: str) -> None:
-        """Wait until the bucket holds what the query will request, because a throttled call is a wasted one."""
-        left, at = self._bucket
-        short = self.cost(query).requestedQueryCost - left - (self._clock() - at) * self._rate.per_second
-        if short > 0:
-            self._sleep(short / self._rate.per_second)
-
-    def _note_cost(self, query: str, answer: Envelope) -> None:
+    def _note_cost(self, query: str, objects: float, taken: float, answer: Envelope) -> None:
+        """Keep what the query cost, and tell all processes what Shopify says of its bucket. taken: points that were
+        taken for the call."""
         cost = answer.extensions.cost
         status = cost.throttleStatus
         if cost.requestedQueryCost and status.restoreRate > 0:
-            self._rate = Rate(status.restoreRate, status.maximumAvailable)
-            self._bucket = (status.currentlyAvailable, self._clock())
+            self._plan.rate = Rate(status.restoreRate, status.maximumAvailable)
+            spent = cost.actualQueryCost or 0.0
+            self._session.learn(OPERATION, self._plan.rate, left=status.currentlyAvailable, cost=spent - taken)
             if not answer.errors:
-                self._costs[query] = cost
+                self._costs[query] = cost, objects
 
     def _note_version(self, response: Response) -> None:
         served = response.headers.get("X-Shopify-API-Version", self._version)
@@ -278,6 +304,10 @@ def _is_undone(answer: Envelope) -> bool:
         error.extensions.code in REFUSED_BEFORE and len(error.path) <= (error.extensions.code == "ACCESS_DENIED")
         for error in errors
     )
+
+
+def _count_objects(variables: dict[str, Any]) -> float:
+    return float(variables.get("first") or 1)
 
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:

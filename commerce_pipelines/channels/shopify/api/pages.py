@@ -20,7 +20,7 @@ import msgspec
 from ....core.errors import PermanentError, ProtocolError, TransientError
 from .graphql import GraphQL, TooExpensive
 from .payloads import PageInfo
-from .queries import MOST_AT_ONCE, MOST_POINTS
+from .queries import MOST_AT_ONCE, MOST_POINTS, search_created
 
 N = TypeVar("N")
 SortKey = Literal["CREATED_AT", "UPDATED_AT"]
@@ -114,7 +114,7 @@ def listed(
     """
     at, seen, again = start, set[str | None](), False
     while True:
-        search = f"{FIELDS[by]}:>='{at.since:%Y-%m-%dT%H:%M:%SZ}' AND {FIELDS[by]}:<'{end:%Y-%m-%dT%H:%M:%SZ}'"
+        search = search_created(at.since, end, FIELDS[by])
         answer = sizes.ask(query, {"after": at.after, "query": search, "sortKey": by}, shape)
         page, count = answer.orders, answer.ordersCount
         total = at.listed + len(page.nodes)

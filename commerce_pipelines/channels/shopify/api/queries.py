@@ -21,6 +21,7 @@ exceed 1,000 points, whatever the plan. By the literal rule (each item counted i
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -31,6 +32,12 @@ FIRST_LINES = 8  # lines of each listed order; more are fetched per order
 MORE_LINES = 50
 MOST_AT_ONCE = 250  # the API's limit for any `first` and for any list in an input
 MOST_POINTS = 1_000  # of one query, whatever the plan
+
+
+def search_created(start: datetime, end: datetime, field: str = "created_at") -> str:
+    """The search for orders whose time lies in `[start, end)`."""
+    return f"{field}:>='{start:%Y-%m-%dT%H:%M:%SZ}' AND {field}:<'{end:%Y-%m-%dT%H:%M:%SZ}'"
+
 
 _TAX_AND_DISCOUNT = """
   discountAllocations {
@@ -252,7 +259,7 @@ mutation BulkRun($query: String!) {
 
 BULK_STATE = """
 query BulkState($id: ID!) {
-  bulkOperation(id: $id) { id status errorCode objectCount url }
+  bulkOperation(id: $id) { id status errorCode objectCount rootObjectCount url }
 }
 """
 
@@ -320,6 +327,12 @@ mutation SetTracking($id: ID!, $tracking: FulfillmentTrackingInput!) {
     fulfillment { id }
     userErrors { field message }
   }
+}
+"""
+
+ORDERS_COUNT = """
+query OrdersCount($query: String!) {
+  ordersCount(query: $query, limit: null) { count precision }
 }
 """
 

@@ -14,13 +14,13 @@ to any day by an import.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from ....core.errors import PermanentError, RecordError
+from ....core.errors import PermanentError, RecordError, TransientError
 from ....core.legible import decode_json
 from ....core.topics import Topic
 from ....domain.orders.order import Order, OrderStatus
@@ -28,15 +28,18 @@ from ...capabilities import Head, Orders, OrderTotal, Page, Unchanged, Window
 from ..account import ShopifyAccount
 from ..api.graphql import GraphQL
 from ..api.money import Bag, reader, side
-from ..api.pages import Listing, PageSizes, Resume, SortKey, listed, resumed, second
+from ..api.pages import Count, Listing, PageSizes, Resume, SortKey, listed, resumed, second
 from ..api.payloads import Instant, number
-from ..api.queries import FIRST_ORDERS, queries
+from ..api.queries import FIRST_ORDERS, ORDERS_COUNT, queries, search_created
 from ..settings import Settings
 from . import payloads
+from .bulk_reading import assemble, write_query
 from .payloads import CashRounding
+from .strategy import LONGEST_DAY, PAGES_OF_A_DAY, Strategy, choose, split
 from .translate import status, translate
 from .whole import Whole
 
+ORDERS_A_PAGE = 250  # of a bulk operation's file; each page is landed and committed by itself
 ORDER_ID = re.compile(r"[0-9]{1,20}\Z")
 ORDER_NAME = re.compile(r"[^\s\"'\\]{1,50}\Z")  # `#1001`; prefix and suffix are the merchant's own
 
@@ -63,6 +66,10 @@ class Total(msgspec.Struct, frozen=True):
     displayFinancialStatus: str | None = None
     totalCashRoundingAdjustment: CashRounding | None = None
     taxLines: list[Liable] = []
+
+
+class Counted(msgspec.Struct, frozen=True):
+    ordersCount: Count
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -96,8 +103,14 @@ class ShopifyOrders(Orders):
     topic = Topic.ORDERS
 
     def __init__(
-        self, graphql: GraphQL, settings: Settings, account: ShopifyAccount, now: Callable[[], datetime]
+        self,
+        graphql: GraphQL,
+        settings: Settings,
+        account: ShopifyAccount,
+        now: Callable[[], datetime],
+        run_bulks: Callable[[Sequence[str]], Iterator[list[bytes]]],
     ) -> None:
+        self._run_bulks = run_bulks
         self._graphql, self._settings, self._account, self._now = graphql, settings, account, now
         self._queries = queries(settings.currency_basis)
         self._whole = Whole(graphql, self._queries, settings.currency_basis)
@@ -108,12 +121,52 @@ class ShopifyOrders(Orders):
         return self._read_pages("UPDATED_AT", window, resume, unchanged)
 
     def created(self, window: Window) -> Iterator[Page]:
-        """Orders whose `createdAt` lies in the window (to the second)."""
+        """Orders whose `createdAt` lies in the window (to the second): many of them by bulk operations."""
         self._account.check_history(window.start, self._now())
-        return self._read_pages("CREATED_AT", window, None)
+        return self._read_created(window)
+
+    def _read_created(self, window: Window) -> Iterator[Page]:
+        whole, plan, count = Window(second(window.start), second(window.end)), PAGES_OF_A_DAY, 0
+        if whole.end - whole.start > LONGEST_DAY:
+            count = self._count(whole)
+            plan = choose(count, 1 / self._graphql.seconds(1))
+        pages = self._read_files(whole, plan, count) if plan.files else self._read_pages("CREATED_AT", window, None)
+        for page in pages:
+            yield msgspec.structs.replace(page, way=plan.why)
+
+    def _read_files(self, whole: Window, plan: Strategy, count: int) -> Iterator[Page]:
+        """The orders of bulk operations. Refunds, duties and the like of few orders are fetched afterwards. Raises
+        TransientError where the files hold fewer orders than Shopify counts before (`count`) and after."""
+        parts = [write_query(self._queries.orders, part) for part in split(whole, plan.files)]
+        orders = 0
+        for lines in self._run_bulks(parts):
+            nodes = assemble(lines)
+            orders += len(nodes)
+            for start in range(0, len(nodes), ORDERS_A_PAGE):
+                records = self._whole.all_of(nodes[start : start + ORDERS_A_PAGE], None)
+                yield Page(
+                    records=tuple([raw for raw, _ in records]),
+                    heads=tuple([head for _, head in records]),
+                    resume=None,
+                    watermark=whole.end,
+                )
+        count = min(count, self._count(whole))  # an order may be deleted meanwhile
+        if orders < count:
+            raise TransientError(
+                f"{self._settings.name}: Shopify counts {count} orders, and its bulk files hold {orders}; they are "
+                "read again later."
+            )
+
+    def _count(self, window: Window) -> int:
+        query = {"query": search_created(window.start, window.end)}
+        return self._graphql.ask(ORDERS_COUNT, query, Counted).ordersCount.count
 
     def _read_pages(
-        self, by: SortKey, window: Window, resume: str | None, unchanged: Unchanged | None = None
+        self,
+        by: SortKey,
+        window: Window,
+        resume: str | None,
+        unchanged: Unchanged | None = None,
     ) -> Iterator[Page]:
         end, start, shape = second(window.end), resumed(resume, window.start), Listing[msgspec.Raw]
         for nodes, following in listed(

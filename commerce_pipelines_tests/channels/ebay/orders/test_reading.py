@@ -12,6 +12,7 @@ import pytest
 
 from commerce_pipelines.channels.capabilities import Page, Window
 from commerce_pipelines.channels.ebay.channel import EbayChannel
+from commerce_pipelines.channels.ebay.orders import rest_reading
 from commerce_pipelines.core.errors import CredentialError, PermanentError, ProtocolError, TransientError
 from commerce_pipelines.domain.orders.order import OrderStatus
 from commerce_sandbox.catalogue import CATALOGUE
@@ -154,6 +155,20 @@ def test_a_listing_goes_on_from_its_resume(ebay: EbayStandIn, monkeypatch: pytes
     assert page.watermark == NOW - timedelta(seconds=5)
     assert pages == {"fulfillment": 2, "trading": 3}[api]
     assert ids(shop, shop.orders.changed(DAY, "nonsense"))
+
+
+def test_a_time_of_too_many_orders_is_divided(ebay: EbayStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a process that died goes on in the middle of a part."""
+    monkeypatch.setattr(rest_reading, "LISTED_AT_ONCE", 30)
+    monkeypatch.setattr(rest_reading, "PAGE_SIZE", 20)
+    everybody = fill(ebay, 100)
+    shop = channel(ebay, monkeypatch)
+    assert set(ids(shop, shop.orders.created(DAY))) == everybody
+    before = set[str]()
+    for page in shop.orders.changed(DAY):
+        before.update(shop.orders.head(raw).record_id for raw in page.records)
+        again = set(ids(shop, shop.orders.changed(DAY, page.resume))) if page.resume else set()
+        assert before | again == everybody
 
 
 def test_what_lists_leave_out_is_asked_for_singly_and_only_then(

@@ -76,7 +76,7 @@ def elsewhere(shop: Recorded) -> None:
 
 
 def occupied(shop: Recorded) -> None:
-    shop.bulk._left["gid://shopify/BulkOperation/0"] = 1
+    shop.bulk.most = 0
 
 
 @pytest.mark.parametrize(

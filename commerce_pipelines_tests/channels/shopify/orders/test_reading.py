@@ -66,7 +66,7 @@ def shop(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
 
 CONSTANT = (
     "LISTINGS", "LEVELS", "SET_QUANTITIES", "BULK_LISTINGS", "BULK_RUN", "BULK_STATE", "OPEN_PARCELS",
-    "PARCELS", "FULFIL", "SET_TRACKING",
+    "PARCELS", "FULFIL", "SET_TRACKING", "ORDERS_COUNT",
 )  # fmt: skip
 MINTED = Credentials(client_id=Secret(env="SHOP_ID"), client_secret=Secret(env="SHOP_SECRET"))
 STATIC = Credentials(access_token=Secret(env="SHOP_TOKEN"))
