@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import textwrap
@@ -14,6 +13,7 @@ import pytest
 from commerce_pipelines.domain.orders.order import LineKind
 from commerce_pipelines.domain.sales.draft import SaleDraft
 from commerce_pipelines.odoo.sales.sale_orders import load_sales
+from commerce_pipelines_tests.doubles.lean import login_of
 from commerce_pipelines_tests.doubles.odoo import World, draft, line, service
 from commerce_pipelines_tests.odoo.conftest import Connect
 from commerce_sandbox.odoo import OdooStandIn
@@ -132,10 +132,7 @@ KILLED = """
 def test_a_killed_run_is_finished_by_the_next(world: World, failpoint: str) -> None:
     drafts = orders(world)
     settings = world.client.settings
-    if world.kind == "stand-in":
-        secret = "admin"
-    else:
-        secret = os.environ["ODOO_PASSWORD" if settings.transport == "jsonrpc" else "ODOO_API_KEY"]
+    secret = "admin" if world.kind == "stand-in" else login_of(settings.transport)[1]
     arguments = [settings.url, settings.database, settings.username, settings.transport, secret, failpoint]
     killed = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(KILLED), *arguments], input=msgspec.json.encode(drafts), check=False
