@@ -100,11 +100,13 @@ class Life:
         return list(self.client.call("res.partner", "search", domain=domain, order="id", context=context))
 
     def overwrite_account(self) -> None:
-        """What the command asks a person to do."""
+        """What docs/privacy.md asks a person to do."""
         domain = [["acc_number", "=", self.account]]
         accounts = self.client.call("res.partner.bank", "search", domain=domain)
         assert accounts
         write(self.client, "res.partner.bank", accounts, acc_number=f"ERASED-{accounts[0]}", acc_holder_name=False)
+        domain = [["model", "=", "res.partner.bank"], ["res_id", "in", accounts]]
+        self.client.call("mail.message", "unlink", ids=self.client.call("mail.message", "search", domain=domain))
 
 
 def write(client: Client, model: str, ids: list[int], **vals: Any) -> None:
