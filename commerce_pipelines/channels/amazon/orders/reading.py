@@ -31,7 +31,7 @@ INCLUDED = "BUYER,RECIPIENT,PROCEEDS,PROMOTION,CANCELLATION,FULFILLMENT,PACKAGES
 # What money and state need. RECIPIENT is among it because the destination decides who remits tax.
 INCLUDED_FOR_TOTALS = "RECIPIENT,PROCEEDS,CANCELLATION,FULFILLMENT,TAX"
 PAGE_SIZE = 100
-WAY = f"pages of {PAGE_SIZE} orders, names and addresses included, which no report carries without a restricted role"
+WAY = f"pages of {PAGE_SIZE} orders, names and addresses included"
 # An upper bound must be "at least two minutes before the time of the request"; half a minute more allows for clocks
 # that differ.
 SETTLED = timedelta(minutes=2, seconds=30)
