@@ -29,7 +29,7 @@ _LEFT = {
     "company": "it belongs to one of your own companies",
     "elsewhere": "it has orders that came from no channel: decide in Odoo, and archive it there",
     "bank": "it has a bank account, which the pipelines may not change: overwrite its number in Odoo by ERASED and "
-    "anything unique, then erase again",
+    "anything unique, delete the message with the old number that Odoo writes on the account, then erase again",
 }
 
 
