@@ -20,8 +20,9 @@ install: .venv/installed
 demo: install  ## sandbox marketplaces and Odoo, Dagster UI on 127.0.0.1:3000; ONCE=1: without UI, to the end; PORT=: another port
 	@$(BIN)/python -m commerce_sandbox.demo $(if $(ONCE),--once) $(if $(PORT),--port $(PORT))
 
+# Three at once also on two cores: tests wait for servers half of the time.
 test: install
-	@$(BIN)/pytest -n 2
+	@$(BIN)/pytest -n 3
 
 bench: install
 	@$(BIN)/uv sync --locked --inexact --quiet --python $(BIN)/python --group bench

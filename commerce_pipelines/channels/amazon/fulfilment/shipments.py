@@ -56,7 +56,7 @@ class AmazonShipments(Shipments):
         unnumbered = [sent for sent in shipments if _is_unnumbered(sent) and not _refuse(sent)]
         yield from self._confirm_each([sent for sent in shipments if sent not in unnumbered])
         if unnumbered:
-            yield from self._unnumbered.send(unnumbered)
+            yield from self._unnumbered.tell(unnumbered)
 
     def _confirm_each(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
         """Two parcels in a row that Amazon does not answer mean that it cannot be reached, which is raised."""

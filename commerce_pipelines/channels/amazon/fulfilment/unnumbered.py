@@ -37,7 +37,7 @@ class UnnumberedShipments:
         self._api, self._look_at_orders = api, look_at_orders
         self._feeds = MessageFeeds(api, FULFILMENTS, "confirmation")
 
-    def send(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
+    def tell(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
         """One feed for each marketplace."""
         by_place: dict[str, list[SentShipment]] = {}
         for sent in shipments:
