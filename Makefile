@@ -14,7 +14,7 @@ install: .venv/installed
 	@echo "installing …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r uv.txt
-	@$(BIN)/uv sync --locked --inexact --quiet --python $(BIN)/python
+	@$(BIN)/uv sync --locked --inexact --quiet --compile-bytecode --python $(BIN)/python
 	@touch $@
 
 demo: install  ## sandbox marketplaces and Odoo, Dagster UI on 127.0.0.1:3000; ONCE=1: without UI, to the end; PORT=: another port

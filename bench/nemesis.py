@@ -7,8 +7,9 @@ does), Odoo away for a quarter of a minute, answers of Odoo lost after its work,
 hangs up.
 
 `nemesis_back_to_work` is the time from the end of a blow until the next sale order is made in Odoo, the worst of all
-blows; it includes the ten seconds between two polls and the run. At the end the blows stop, and every paid order must
-be exactly one sale order of the same money: `nemesis_orders_wrong` counts those that are not.
+blows; it includes the ten seconds between two polls and the run. The last blow is another one: no new orders come any
+more, `dev` is killed while a run works on the last ones, and the time goes until all of them are in Odoo. At the end
+every paid order must be exactly one sale order of the same money: `nemesis_orders_wrong` counts those that are not.
 
 The notes say by how much the memory of daemon and code server grew, and the database.
 
@@ -44,8 +45,10 @@ MINUTES, BETWEEN_SECONDS, ORDER_SECONDS = 10.0, 30.0, 4.0
 BACK_SECONDS, SETTLE_SECONDS = 30.0, 300.0
 AWAY_SECONDS = 15.0
 SEED = 7
+LAST, LAST_ORDERS = "kill dev, and no new orders", 4
 BLOWS = (
-    "kill daemon", "kill code server", "kill webserver", "kill run", "kill PostgreSQL", "kill dev", "end dev",
+    "kill daemon", "kill code server", "kill webserver", "kill run", "kill warm process", "kill PostgreSQL",
+    "kill dev", "end dev",
     "Odoo away", "Odoo's answers lost", "marketplace fails", "marketplace throttles", "marketplace hangs up",
 )  # fmt: skip
 
@@ -75,7 +78,7 @@ class Nemesis:
             self.dev.end(signal.SIGKILL)
             self.dev.process = self.dev.start()
         elif what == "kill":
-            pids = self.dev.find_runs() if whom == "run" else self.dev.find(COMMANDS[whom])
+            pids = self._find(whom)
             with suppress(ProcessLookupError):
                 if pids:
                     os.kill(min(pids) if whom == "PostgreSQL" else self.rng.choice(pids), signal.SIGKILL)
@@ -91,6 +94,29 @@ class Nemesis:
             stand_in = self.world.channels[self.rng.choice(LANES)]
             self._add_fault(stand_in, faults[name.removeprefix("marketplace ")], AWAY_SECONDS)
         self.blows.append(Blow(name, self._wait_for_work()))
+
+    def _find(self, whom: str) -> list[int]:
+        if whom == "run":
+            return self.dev.find_runs()
+        return sorted(self.dev.find_warm()) if whom == "warm process" else self.dev.find(COMMANDS[whom])
+
+    def strike_last(self) -> None:
+        """Kill `dev` while a run works on the last orders, when no new ones come that would wake their lane again."""
+        self.tell(f"{len(self.blows) + 1}. {LAST}")
+        while (before := self.sales()) is not None:  # what came earlier is dealt with
+            time.sleep(2 * ORDER_SECONDS + 12)
+            if before == self.sales():
+                break
+        goal = before + LAST_ORDERS
+        for turn in range(LAST_ORDERS):
+            _add_order(self.world, turn)
+        self.dev.wait_until(lambda: bool(self.dev.find_runs()))
+        self.dev.end(signal.SIGKILL)
+        self.dev.process = self.dev.start()
+        began = time.monotonic()
+        while self.sales() < goal and time.monotonic() - began < SETTLE_SECONDS:
+            time.sleep(0.2)
+        self.blows.append(Blow(LAST, time.monotonic() - began))
 
     def _add_fault(self, stand_in: StandIn, fault: Fault, seconds: float) -> None:
         stand_in.faults.append(fault)
@@ -129,6 +155,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
                 time.sleep(max(0.0, min(BETWEEN_SECONDS, deadline - time.monotonic())))
             stop.set()
             orders.join()
+            nemesis.strike_last()
             tell("until every order is dealt with")
             wrong = _prove(folder, today, tell)
             sizes.append((_read_memory(dev), read_database_size(folder)))
@@ -168,8 +195,12 @@ def _add_orders(world: World, stop: threading.Event) -> None:
     for turn in count():
         if stop.wait(ORDER_SECONDS):
             return
-        place = 1 + turn % 2
-        world.channels[LANES[place]].add_new(next(world._fresh[place]), datetime.now(UTC))
+        _add_order(world, turn)
+
+
+def _add_order(world: World, turn: int) -> None:
+    place = 1 + turn % 2
+    world.channels[LANES[place]].add_new(next(world._fresh[place]), datetime.now(UTC))
 
 
 def _prove(folder: Path, since: date, tell: Callable[[str], None]) -> int:

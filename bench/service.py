@@ -71,10 +71,14 @@ class Dev:
                         processes.append(int(entry.name))
         return processes
 
-    def find_runs(self) -> list[int]:
-        """Processes of runs: children of the warm process, with its command line, which the daemon started."""
+    def find_warm(self) -> set[int]:
+        """The warm process that runs are forked from, which the daemon started, and its helper."""
         daemons = set(self.find(COMMANDS["daemon"]))
-        return [pid for pid in list_descendants(daemons) if pid not in daemons]
+        return {pid for daemon in daemons for pid in list_children().get(daemon, [])} - daemons
+
+    def find_runs(self) -> list[int]:
+        """Processes of runs: forked from the warm process."""
+        return sorted(list_descendants(self.find_warm()))
 
 
 @contextmanager
@@ -99,14 +103,20 @@ def read_database_size(folder: Path) -> float:
     return sum(file.stat().st_size for file in (folder / ".commerce" / "postgres").rglob("*") if file.is_file()) / 1e6
 
 
-def list_descendants(pids: set[int]) -> set[int]:
-    """All processes below these."""
+def list_children() -> dict[int, list[int]]:
+    """The processes of this machine by their parent."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with suppress(OSError, IndexError, ValueError):
                 parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
                 children.setdefault(parent, []).append(int(entry.name))
+    return children
+
+
+def list_descendants(pids: set[int]) -> set[int]:
+    """All processes below these."""
+    children = list_children()
     below: set[int] = set()
     queue = list(pids)
     while queue:

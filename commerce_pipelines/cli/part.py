@@ -39,14 +39,19 @@ def end_with_parent() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-def wait_for_code(environ: Mapping[str, str], pause: Callable[[float], None] = time.sleep) -> None:
-    """Wait until the code server listens on the socket that `dev` names in CODE_SOCKET; without one, return at once.
+def wait_for_code(
+    environ: Mapping[str, str], pause: Callable[[float], None] = time.sleep, *, for_seconds: float = 0.0,
+    now: Callable[[], float] = time.time,
+) -> None:  # fmt: skip
+    """Wait until the code server has listened for some seconds on the socket that `dev` names in CODE_SOCKET; without
+    one, return at once.
 
     A part imports what it needs first and waits then: one after the other, their imports would hold up the orders.
     """
     while path := environ.get(CODE_SOCKET):
-        with socket.socket(socket.AF_UNIX) as probe:
-            if probe.connect_ex(path) == 0:
+        with contextlib.suppress(FileNotFoundError), socket.socket(socket.AF_UNIX) as probe:
+            # The socket is as old as the server that listens on it, so a part that is restarted alone does not wait.
+            if probe.connect_ex(path) == 0 and now() - os.stat(path).st_mtime >= for_seconds:
                 return
         pause(WAIT_SECONDS)
 

@@ -1,7 +1,7 @@
 """`commerce-pipelines receive`: the messages of marketplaces and Odoo, until Ctrl-C.
 
-`dev` runs this module as one of its parts. It waits for the code server before it imports anything, so that the start
-of the others is not slower for it; whoever sends a message meanwhile sends it again.
+`dev` runs this module as one of its parts. It imports nothing before the others have begun to work, because orders
+matter more; whoever sends a message meanwhile sends it again, and what a hint would have told is polled.
 
 What belongs here: the command. What does not: the server (message_server.py).
 """
@@ -15,6 +15,8 @@ import sys
 import click
 
 from .part import wait_for_code
+
+AFTER_CODE_SECONDS = 12.0  # by then the first orders after a start are on their way
 
 
 @click.command()
@@ -40,7 +42,7 @@ def receive() -> None:
 
 
 if __name__ == "__main__":
-    wait_for_code(os.environ)
+    wait_for_code(os.environ, for_seconds=AFTER_CODE_SECONDS)
     from ..core.errors import CommerceError
     from .terminal import log_to_terminal
 

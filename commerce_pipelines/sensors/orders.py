@@ -54,9 +54,9 @@ def schedules(settings: Settings, channels: Sequence[ChannelSettings]) -> list[d
 def new_orders_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDefinition:
     """Land what changed in the channel, then request one run per span of days that have answers not dealt with.
 
-    The days come from comparing the landing with the ledger, not from the cursor: a failed run is requested again
-    (after ever longer pauses), and a lost cursor loses no order. Both happen even while the channel itself is not read,
-    because it refuses us or its rate limit is used up.
+    The days come from comparing the landing with the ledger, not from the cursor: a run that failed or was killed is
+    requested again (at once, then after ever longer pauses), and a lost cursor loses no order. Both happen even while
+    the channel itself is not read, because it refuses us or its rate limit is used up.
     """
     name = channel.name
 
@@ -85,8 +85,9 @@ def new_orders_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDefi
         _heal(context, connections, name, now)
         if not rests:
             _ask_reviews(context, connections, name, now)
+        working = busy(context.instance, name, Topic.ORDERS)  # before `pending`: what a run deals with is not due
         pending = _find_pending(connections, channel, cursor, now)
-        waits = bool(pending) and busy(context.instance, name, Topic.ORDERS)
+        waits = bool(pending) and working
         due = {} if waits else due_days(pending, cursor.requested, now)
         requested = {k: v for k, v in cursor.requested.items() if any(day.isoformat() == k for day in pending)}
         requested |= {day.isoformat(): request for day, request in due.items()}

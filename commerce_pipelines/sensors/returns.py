@@ -83,18 +83,18 @@ def new_returns_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDef
             settle(connections, name, HINTED, hints)
         _heal(context, connections, name, now)
         tomorrow = now.astimezone(channel.zone).date() + timedelta(days=1)
+        working = busy(context.instance, name, FLOW)  # before `pending`: what a run deals with is not due
         pending = {
             topic: connections.landing(name, topic).pending(channel.start_date, tomorrow, cursors[topic].settled)
             for topic in offered_topics(connections, name)
         }
-        waits = any(pending.values()) and busy(context.instance, name, FLOW)
+        waits = any(pending.values()) and working
         due: dict[date, Request] = {}
         for topic, days in pending.items():
             of_topic = {} if waits else due_days(days, cursors[topic].requested, now)
             due |= of_topic
             cursors[topic] = _update_cursor(cursors[topic], days, of_topic, now, waits=waits and poller.hinted)
-        requests = _request_runs(name, due)
-        why = "a run of this lane is still working" if waits else "nothing new"
+        requests, why = _request_runs(name, due), "a run of this lane is still working" if waits else "nothing new"
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None if requests else dg.SkipReason(rests or f"Returns and refunds: {why}."),

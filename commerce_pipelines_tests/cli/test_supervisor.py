@@ -141,6 +141,20 @@ def test_a_part_waits_by_itself_for_the_code_server(tmp_path: Path) -> None:
     assert len(pauses) == 1
 
 
+def test_a_part_may_wait_until_the_code_server_has_listened_for_a_while(tmp_path: Path) -> None:
+    """So the receiver's imports do not hold up the first orders; restarted alone, it does not wait."""
+    path = tmp_path / "code"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        began = path.stat().st_mtime
+        times, pauses = iter([began + 1, began + 11, began + 12]), list[float]()
+        wait_for_code({CODE_SOCKET: str(path)}, pauses.append, for_seconds=12, now=lambda: next(times))
+        assert len(pauses) == 2
+        wait_for_code({CODE_SOCKET: str(path)}, pauses.append, for_seconds=12, now=lambda: began + 3600)
+    assert len(pauses) == 2
+
+
 def test_a_part_outside_of_dev_waits_for_nothing() -> None:
     wait_for_code({}, lambda seconds: pytest.fail("there is no code server to wait for"))
 

@@ -18,6 +18,7 @@ from commerce_pipelines.domain.orders.order import business_day
 from commerce_pipelines.flows.pollers import forget
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.resources.dagster_internals import serialize_value
+from commerce_pipelines.sensors.busy import ACTIVE
 from commerce_pipelines.settings.file import Settings, parse
 from commerce_pipelines.warehouse.shared import conditions
 from commerce_pipelines.warehouse.tables.database import Warehouse
@@ -54,6 +55,9 @@ class Ticker:
         data = self.repository.get_sensor_def(SENSOR).evaluate_tick(context)
         serialize_value(data)  # as it goes from the code server to the daemon
         self.cursor = data.cursor
+        job = self.repository.get_implicit_global_asset_job_def()
+        for request in data.run_requests or []:
+            self.instance.create_run_for_job(job, tags=dict(request.tags))
         return list(data.run_requests or [])
 
 
@@ -77,6 +81,20 @@ def test_both_topics_are_landed_and_a_day_is_one_run_of_the_lane(ticker: Ticker,
     for request in requests:
         assert run_tags(NAME, "returns").items() <= request.tags.items()
         assert request.tags[LANDED_TAG] == "true"
+    assert ticker.tick() == []
+
+
+def test_a_run_that_ended_without_its_refunds_is_requested_again_at_once_and_once(ticker: Ticker, channel: Any) -> None:
+    """As for orders: it may have been killed, and nothing new may come."""
+    channel.refunds.put(make_refund("R1", "A1", ago(minutes=1)))
+    keys = set()
+    for _ in range(2):
+        (request,) = ticker.tick()
+        keys.add(request.run_key)
+        assert ticker.tick() == []
+        for run in ticker.instance.get_runs(dg.RunsFilter(statuses=ACTIVE)):
+            ticker.instance.report_run_failed(run)
+    assert len(keys) == 2
     assert ticker.tick() == []
 
 

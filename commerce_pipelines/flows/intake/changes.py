@@ -23,7 +23,7 @@ FIRST_LOOK = timedelta(hours=24)  # how far back a new sensor begins
 # Answers are dated by the start of their pull, which may commit its last page a day later.
 UNSETTLED_FOR = timedelta(days=2)
 LONGEST_SPAN = timedelta(days=LONGEST_RUN_DAYS)
-FIRST_BACKOFF = timedelta(minutes=5)  # the run of a day that failed is requested again after 5, 10, 20 … 80 minutes
+FIRST_BACKOFF = timedelta(minutes=5)  # after a second run that failed the next ones wait 5, 10, 20 … 80 minutes
 
 
 class Request(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -104,16 +104,24 @@ def poll(
 
 
 def due_days(pending: Mapping[date, datetime], requested: Mapping[str, Request], now: datetime) -> dict[date, Request]:
-    """The days for which to request a run now. pending: days with landed answers that no run has dealt with, and when
-    the newest of them was first seen. A day that failed waits longer each time it is requested for the same answer."""
+    """The days for which to request a run now, while no run of the lane works. pending: days with landed answers that
+    no run has dealt with, and when the newest of them was first seen.
+
+    A day whose run ended without dealing with it is requested again at once, once: the run may have been killed. A day
+    that fails again waits longer each time it is requested for the same answer.
+    """
     due = {}
     for day, seen in pending.items():
         last = requested.get(day.isoformat())
         if last is None or last.seen < seen:
             due[day] = Request(seen, now)
-        elif now - last.at >= FIRST_BACKOFF * 2 ** min(last.tries - 1, 4):
+        elif now - last.at >= _compute_pause(last.tries):
             due[day] = Request(seen, now, last.tries + 1)
     return due
+
+
+def _compute_pause(tries: int) -> timedelta:
+    return FIRST_BACKOFF * 2 ** min(tries - 2, 4) if tries > 1 else timedelta()
 
 
 def spans(days: Iterable[date]) -> list[tuple[date, date]]:

@@ -12,20 +12,26 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DAY = date(2026, 11, 19)
 
 
-def test_a_new_answer_is_due_at_once_and_not_again_while_its_run_may_still_work() -> None:
-    due = due_days({DAY: NOW}, {}, NOW)
-    assert due == {DAY: Request(NOW, NOW)}
-    assert due_days({DAY: NOW}, {DAY.isoformat(): due[DAY]}, NOW + timedelta(minutes=4)) == {}
+def test_a_new_answer_is_due_at_once() -> None:
+    assert due_days({DAY: NOW}, {}, NOW) == {DAY: Request(NOW, NOW)}
 
 
-def test_a_failed_day_is_asked_for_again_later_and_later() -> None:
+def test_a_day_whose_run_ended_without_dealing_with_it_is_asked_for_again_at_once_and_once() -> None:
+    """The run may have been killed, and perhaps no new order comes that would ask for the day."""
+    soon = NOW + timedelta(seconds=10)
+    due = due_days({DAY: NOW}, {DAY.isoformat(): Request(NOW, NOW)}, soon)
+    assert due == {DAY: Request(NOW, soon, tries=2)}
+    assert due_days({DAY: NOW}, {DAY.isoformat(): due[DAY]}, soon + timedelta(minutes=4)) == {}
+
+
+def test_a_day_that_fails_again_is_asked_for_later_and_later() -> None:
     request, waits, moment = Request(NOW, NOW), [], NOW
-    for _ in range(6):
+    for _ in range(7):
         while not (due := due_days({DAY: NOW}, {DAY.isoformat(): request}, moment)):
             moment += timedelta(minutes=1)
         waits.append((moment - request.at).total_seconds() / 60)
         request = due[DAY]
-    assert waits == [5, 10, 20, 40, 80, 80]
+    assert waits == [0, 5, 10, 20, 40, 80, 80]
 
 
 def test_a_newer_answer_does_not_wait_for_the_backoff() -> None:
