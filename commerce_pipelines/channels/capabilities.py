@@ -200,6 +200,14 @@ class Quantities(Protocol):
         ...
 
 
+class Handover(msgspec.Struct, frozen=True):
+    """How many parcels are handed over together; after a crash so many are in doubt together. how: the way on which
+    they go, for people, where the marketplace has several."""
+
+    at_once: int = 25
+    how: str = ""
+
+
 class Shipments(Protocol):
     """Telling the channel what was shipped. None of the calls may happen twice: the buyer hears of each parcel."""
 
@@ -216,6 +224,10 @@ class Shipments(Protocol):
     def correct(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
         """Carrier and tracking number of parcels that are confirmed become these. May be sent again."""
         ...
+
+    def choose_handover(self, waiting: int) -> Handover:
+        """How so many parcels that wait are sent."""
+        return Handover()
 
     def list_carriers(self) -> Collection[str]:
         """The codes of carriers that the channel knows; none where it has no list that can be asked for."""
