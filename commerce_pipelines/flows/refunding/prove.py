@@ -107,7 +107,7 @@ def _add_up(parts: Iterable[PaidBack]) -> PaidBack:
         field: sum(getattr(part, field) for part in figures)
         for field in ("notes", "credited", "paid_back", "refunded", "waiting", "under_way", "difference")
     }
-    names = {
-        field: tuple(name for part in figures for name in getattr(part, field)) for field in ("missing", "differing")
-    }
-    return PaidBack(**sums, **names)
+    return PaidBack(
+        **sums, missing=tuple(name for part in figures for name in part.missing),
+        differing=tuple(name for part in figures for name in part.differing),
+    )  # fmt: skip

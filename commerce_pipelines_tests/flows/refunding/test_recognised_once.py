@@ -3,6 +3,7 @@ else is at work."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -41,7 +42,7 @@ def run_killed(refunds: Desk, point: str, monkeypatch: pytest.MonkeyPatch) -> No
 
 def run_together(refunds: Desk) -> None:
     """Two runs of the lane of returns and two of refunds out, all at the same time."""
-    works = [lambda: refunds.returns.run(pulled=False), refunds.issue] * 2
+    works: list[Callable[[], Any]] = [lambda: refunds.returns.run(pulled=False), refunds.issue] * 2
     with ThreadPoolExecutor(len(works)) as pool:
         for outcome in [pool.submit(work) for work in works]:
             outcome.result()

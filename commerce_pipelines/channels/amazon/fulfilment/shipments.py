@@ -63,7 +63,8 @@ class AmazonShipments(Shipments):
     def send(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
         """Parcels without a tracking number by a feed, the others each by a call; very many all by a feed."""
         many = self._is_fed(len(shipments))
-        called, fed = [], []
+        called: list[SentShipment] = []
+        fed: list[SentShipment] = []
         for sent in shipments:
             (fed if (many or is_unnumbered(sent)) and not _refuse(sent) else called).append(sent)
         yield from self._confirm_each(called)
@@ -100,7 +101,8 @@ class AmazonShipments(Shipments):
 
     def look(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
         """Of parcels that a feed may have told the feed is looked for first."""
-        called, fed = [], []
+        called: list[SentShipment] = []
+        fed: list[SentShipment] = []
         for sent in shipments:
             (fed if is_unnumbered(sent) or sent.reference else called).append(sent)
         if self._is_fed(len(called)):
