@@ -98,10 +98,9 @@ class World:
             "returns": {"enabled": True, "poll_seconds": RETURNS_SECONDS},
             "poll_seconds": POLL_SECONDS, "start_date": first_day,
         }  # fmt: skip
-        pays_back = {}
+        pays_back = {"refunding": {"enabled": True, "since": first_day}} if invoicing else {}
         if invoicing:
             common["invoicing"] = {"trigger": "delivery", "since": first_day, "journals": {"other": "Bank"}}
-            pays_back = {"refunding": {"enabled": True, "since": first_day}}
         # The first run brings every listing to its target, so the breaker lets it; see docs/inventory.md.
         breaker = {"zeroed_percent": 100, "changed_percent": 100}
         stock = {"enabled": True, "locations": {"": ["WH"]}, "breaker": breaker, "poll_seconds": 30}

@@ -128,8 +128,8 @@ def _describe_worth(part: Worth, currency: str) -> Figures:
     return {
         "deliveries_in_odoo": part.deliveries,
         "deliveries_confirmed": part.confirmed,
-        "delivered": _spell(part.delivered, currency),
-        "confirmed": _spell(part.told, currency),
+        "delivered": _write_money(part.worth, currency),
+        "confirmed": _write_money(part.confirmed_worth, currency),
     }
 
 
@@ -137,9 +137,9 @@ def _describe_refunded(part: Completeness, currency: str) -> Figures:
     return {
         "refunds_in_channel": part.orders_in_channel,
         "credit_notes_in_odoo": part.sale_orders_in_odoo,
-        "refunded": _spell(part.channel_total.get(currency, 0), currency),
-        "credited": _spell(part.odoo_total.get(currency, 0), currency),
-        "difference": _spell(part.difference.get(currency, 0), currency),
+        "refunded": _write_money(part.channel_total.get(currency, 0), currency),
+        "credited": _write_money(part.odoo_total.get(currency, 0), currency),
+        "difference": _write_money(part.difference.get(currency, 0), currency),
     }
 
 
@@ -149,11 +149,11 @@ def _describe_refunds_out(part: PaidBack, currency: str) -> Figures:
         "paid_back_by_channel": part.paid_back,
         "waiting": part.waiting,
         "under_way": part.under_way,
-        "credited": _spell(part.credited, currency),
-        "refunded": _spell(part.refunded, currency),
+        "credited": _write_money(part.credited, currency),
+        "refunded": _write_money(part.refunded, currency),
         "missing": list(part.missing),
         "differing": list(part.differing),
-        "difference": _spell(part.difference, currency),
+        "difference": _write_money(part.difference, currency),
     }
 
 
@@ -161,9 +161,9 @@ def _describe_invoices(part: Invoiced, currency: str) -> Figures:
     return {
         "orders": part.orders,
         "orders_invoiced": part.settled,
-        "channel_total": _spell(part.taken, currency),
-        "invoiced": _spell(part.invoiced, currency),
-        "paid": _spell(part.paid, currency),
+        "channel_total": _write_money(part.taken, currency),
+        "invoiced": _write_money(part.invoiced, currency),
+        "paid": _write_money(part.paid, currency),
         "differing": list(part.differing),
     }
 
@@ -189,5 +189,5 @@ def _describe_refunds(proof: Completeness) -> Figures:
     }
 
 
-def _spell(minor: int, currency: str) -> str:
+def _write_money(minor: int, currency: str) -> str:
     return str(to_decimal(minor, currency))

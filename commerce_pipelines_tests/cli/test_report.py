@@ -31,7 +31,7 @@ def prove_all() -> Proofs:
     kronor = compare([Claim(order_id="R-2", currency="SEK", total=9900)], {}, ())
     paid = PaidBack(notes=2, credited=1500, paid_back=1, refunded=995, under_way=1, differing=("RINV/1",), difference=5)
     shipped = Deliveries(delivered=2, confirmed=1, under_way=1)
-    worth = Worth(deliveries=2, confirmed=1, delivered=5000, told=2000)
+    worth = Worth(deliveries=2, confirmed=1, worth=5000, confirmed_worth=2000)
     return Proofs(
         spans={SHOP: (DAY, DAY)},
         orders={SHOP: compare((), {}, ())},

@@ -257,11 +257,15 @@ def _tell(
         with connections.warehouse.transaction() as connection:
             holds.used(connection, name, Kind.SHIPMENT)
     if held and not release:
-        raise Stopped(
-            f"Nothing new is confirmed to {name}: {why}. If that is right, run `commerce-pipelines shipments release "
-            f"{name}`; if these orders were shipped long ago, show them as shipped in the marketplace first."
-        )
+        raise Stopped(_explain_hold(name, why))
     return Counter(str(status) for status in statuses)
+
+
+def _explain_hold(name: str, why: str) -> str:
+    return (
+        f"Nothing new is confirmed to {name}: {why}. If that is right, run `commerce-pipelines shipments release "
+        f"{name}`; if these orders were shipped long ago, show them as shipped in the marketplace first."
+    )
 
 
 def _list_due_again(work: Work, now: datetime) -> set[str]:

@@ -42,13 +42,13 @@ class Deliveries(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Worth(msgspec.Struct, frozen=True, kw_only=True):
-    """Deliveries of orders in one currency. deliveries: done in Odoo. confirmed: of these, known to the channel.
-    delivered, told: minor units that the channel charged for the goods of the ones and the others."""
+    """Deliveries of orders in one currency. deliveries: done in Odoo; worth: minor units that the channel charged for
+    their goods. confirmed: of these deliveries, known to the channel; confirmed_worth: of their goods."""
 
     deliveries: int = 0
     confirmed: int = 0
-    delivered: int = 0
-    told: int = 0
+    worth: int = 0
+    confirmed_worth: int = 0
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,9 +91,9 @@ def prove(connections: Connections, name: str, start: date, end: date) -> Proof:
                 verdict = "missing" if delivery.shipped_at < late else "under_way"
             day, charged = business_day(delivery.shipped_at, channel.zone), money.get(delivery.picking, 0)
             verdicts[day].append((verdict, row.order_id))
-            known = int(verdict == "confirmed")
+            is_known = int(verdict == "confirmed")
             worth[day, goods.currency].append(
-                Worth(deliveries=1, confirmed=known, delivered=charged, told=known * charged)
+                Worth(deliveries=1, confirmed=is_known, worth=charged, confirmed_worth=is_known * charged)
             )
     days = {day: _count(pairs) for day, pairs in sorted(verdicts.items())}
     by_day = {group: add_worth(parts) for group, parts in sorted(worth.items())}

@@ -59,7 +59,7 @@ def test_a_delivery_counts_until_the_channel_knows_it(lane: Lane, request: pytes
     proof = proof_of(lane)
     assert (proof.whole.delivered, proof.whole.confirmed, proof.whole.under_way) == (3, 1, 1)
     assert [figures.delivered for figures in proof.days.values()] == [3]
-    worth = Worth(deliveries=3, confirmed=1, delivered=3 * 1690, told=1690)
+    worth = Worth(deliveries=3, confirmed=1, worth=3 * 1690, confirmed_worth=1690)
     assert proof.worth == {(day, "EUR"): worth for day in proof.days}
     assert proof.whole.complete
 

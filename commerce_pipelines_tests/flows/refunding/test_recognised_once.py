@@ -78,7 +78,7 @@ def test_of_two_refunds_of_one_amount_a_credit_note_stands_for_one(
     refunds.returns.run()
     refunds.issue()
     standing = list_standing(refunds)
-    assert len({found for _, found in standing}) == len(standing) == (2 if is_readable else 1)
+    assert len({odoo_id for _, odoo_id in standing}) == len(standing) == (2 if is_readable else 1)
     assert note in dict(map(reversed, standing))  # type: ignore[arg-type]
     assert count_notes(refunds, bill) == (2 if is_readable else 1)
     assert refunds.desk.paid == []

@@ -57,7 +57,7 @@ class FedShipments:
             by_feed.setdefault(sent.reference, []).append(sent)
         for feed_id, group in by_feed.items():
             try:
-                yield from self._follow(feed_id, group) if feed_id else self._look_for(group)
+                yield from self._read_fed(feed_id, group) if feed_id else self._look_for(group)
             except (ProtocolError, TransientError) as error:
                 status = "pending" if feed_id else "unknown"
                 yield from [build_outcome(sent, status, "unseen", error) for sent in group]
@@ -79,7 +79,7 @@ class FedShipments:
         else:
             yield from [Outcome(key=sent.key, status="pending", reference=feed_id) for sent in group]
 
-    def _follow(self, feed_id: str, group: Sequence[SentShipment]) -> Iterator[Outcome]:
+    def _read_fed(self, feed_id: str, group: Sequence[SentShipment]) -> Iterator[Outcome]:
         """What became of each, by the feed's report and, for parcels with a number, by the orders."""
         doubtful: dict[str, tuple[SentShipment, Outcome]] = {}
         by_key = {sent.key: sent for sent in group}

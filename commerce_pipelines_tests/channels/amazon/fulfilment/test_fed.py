@@ -203,11 +203,11 @@ def test_very_many_parcels_go_by_one_feed_and_a_refusal_is_believed_only_after_t
     )  # fmt: skip
     [outcome] = channel.shipments.send([second])  # it was told by a call before, whose answer was lost
     assert outcome.status == "accepted"
-    sent = send(channel, first, second, wrong)
+    outcomes = send(channel, first, second, wrong)
     [feed_id] = amazon.feeds.feeds
-    assert sent == dict.fromkeys(("41/1", "42/2", "43/3"), ("pending", feed_id))
+    assert outcomes == dict.fromkeys(("41/1", "42/2", "43/3"), ("pending", feed_id))
     clock.passed += 60
-    followed = [msgspec.structs.replace(told, reference=feed_id) for told in (first, second, wrong)]
+    followed = [msgspec.structs.replace(sent, reference=feed_id) for sent in (first, second, wrong)]
     seen = look(channel, *followed)
     assert (seen["41/1"], seen["42/2"][0], seen["43/3"]) == (
         ("accepted", feed_id),
