@@ -130,12 +130,13 @@ def test_each_parcel_is_told_exactly_once(
         with monkeypatch.context() as patch, suppress(Killed):
             patch.setattr(dispatch, "failpoint", kill)
             run()
-    for seconds in (300, 300, 3_600, 300):
+    for seconds in (10, 300, 300, 3_600, 300):  # the feed is at work for twenty seconds
         clock.passed += seconds
         later(warehouse, timedelta(seconds=seconds))
         run()
     assert [status for _, status, _ in statuses(warehouse)] == ["accepted"] * len(ORDERS)
     assert {order_id: amazon.shipments.heard[order_id] for order_id in ORDERS} == dict.fromkeys(ORDERS, 1)
     assert sorted(amazon.fulfilling.told) == sorted(ORDERS)
+    assert len(amazon.feeds.feeds) == 1
     with warehouse.transaction() as connection:
         assert not shipments.has_due(connection, NAME)

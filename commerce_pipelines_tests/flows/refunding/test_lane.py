@@ -108,6 +108,8 @@ def test_a_credit_note_for_a_refund_that_cannot_be_read_is_recognised_and_not_pa
     proof = refunds.returns.prove().whole
     assert (proof.absent, proof.surplus, proof.difference) == ((), (), {"EUR": 50})  # as the person credited it
     assert (refunds.issue().planned, len(refunds.desk.paid)) == (0, 2)
+    paid = refunds.prove()
+    assert (paid.notes, paid.paid_back, paid.difference, len(paid.differing)) == (4, 2, 50, 1)
 
 
 def test_what_a_channel_may_still_report_is_waited_for(open_desk: Any, request: pytest.FixtureRequest) -> None:
