@@ -21,7 +21,8 @@ from typing import Any
 
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.domain.privacy.erasure import OPEN_TRANSFERS
-from commerce_pipelines.flows.privacy.erase import Plan, erase, plan
+from commerce_pipelines.flows.privacy.erase import erase, plan
+from commerce_pipelines.flows.privacy.erasure_plan import Plan
 from commerce_pipelines.flows.privacy.person import Identity
 from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.settings.file import parse

@@ -42,7 +42,8 @@ def retention_asset(owner: str) -> dg.AssetsDefinition:
         retry_policy=RETRY,
         check_specs=_list_checks(),
         description="Destroys the marketplaces' answers that are older than `privacy.keep_days` after delivery, and "
-        "Dagster's history older than `privacy.history_days`; goes on with requests for erasure that had to wait for a "
+        "Dagster's history older than `privacy.history_days`; erases who ordered nothing for "
+        "`privacy.forget_after_days`, if that is set; goes on with requests for erasure that had to wait for a "
         "delivery, an invoice or an order, and makes contacts anonymous whose invoices need not be kept any longer. "
         "Takes up what marketplaces passed on of their buyers. Figures only, no personal data.",
         **labels(PRIVACY, owner, str(Topic.PRIVACY), "load"),
@@ -52,13 +53,14 @@ def retention_asset(owner: str) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         from ..flows.privacy.asked import take_up
+        from ..flows.privacy.dormant import ask_for_dormant
         from ..flows.privacy.erase import list_waiting, resume
         from ..flows.privacy.retention import apply_limits
         from ..resources.pruning import prune
 
         started, now = connections.instruments.clock(), connections.instruments.now()
         with failures():
-            taken = take_up(connections)
+            taken, dormant = take_up(connections), ask_for_dormant(connections)
             results = resume(connections)
             late = list_waiting(connections, ANSWER_WITHIN)
             aged = apply_limits(connections)
@@ -67,6 +69,8 @@ def retention_asset(owner: str) -> dg.AssetsDefinition:
         figures = {
             **_describe(results),
             "erasures asked for by messages": taken.requests,
+            "erasures because of no order for long": dormant.requests,
+            "persons without an order for long of whom something is open": dormant.open,
             **_describe_aged(aged),
             "runs pruned": pruned.runs,
             "seconds": seconds,

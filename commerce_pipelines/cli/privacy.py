@@ -20,7 +20,7 @@ from ..settings import file as settings_file
 from .terminal import say
 
 if TYPE_CHECKING:
-    from ..flows.privacy.erase import Plan
+    from ..flows.privacy.erasure_plan import Plan
     from ..flows.privacy.person import Identity
 
 _LEFT = {

@@ -14,7 +14,6 @@ from typing import Any
 from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError, RecordError
 from ..resources.connections import Connections
-from .message_queues import readable_queue
 from .message_server import listening_place, verification_token
 
 Finding = tuple[str, str]  # (what was looked at, what is wrong with it or '')
@@ -259,7 +258,7 @@ OF_ALL = (alert_targets, listening_place, private_secrets, automation)
 OF_DATABASE = (emptied,)  # these need the database and Odoo
 OF_ODOO = (stock_places, aliases, holding, return_names, payment_journals)
 OF_CHANNEL = (first_day, returns_offered, verification_token)  # these need no service
-OF_ACCOUNT = (granted, carriers_known, readable_queue)
+OF_ACCOUNT = (granted, carriers_known)
 
 BY_NAMES = "odoo/readiness.py verify_names: exists in Odoo"
 BY_ENTRY = "check: entering Odoo"
@@ -280,6 +279,7 @@ TRIED: dict[str, Any] = {
     **dict.fromkeys(("vat.rates.standard", "vat.rates.reduced", "vat.rates.from_home"), BY_FILE),
     "vat.oss": "odoo/readiness.py verify_oss: Odoo's OSS report finds the taxes that are created",
     "privacy.invoice_years": "none: the law of the company's country",
+    "privacy.forget_after_days": "none: how long a merchant keeps its customers is the merchant's decision",
     "privacy.history_days": BY_FILE,
     "privacy.tombstones": "resources/connections.py: read at every start, which fails without it",
     "privacy.keep_days": BY_FILE,
@@ -296,8 +296,6 @@ TRIED: dict[str, Any] = {
     **dict.fromkeys(("notifications.secret", "notifications.previous_secret"),
                     "none: another secret shows as messages that are refused"),
     "notifications.verification_token": verification_token,
-    **dict.fromkeys(("notifications.queue_url", "notifications.access_key_id", "notifications.secret_access_key"),
-                    readable_queue),
     "owner": BY_FILE,
     **dict.fromkeys(
         ("sales_team", "analytic", "tags", "pricelists", "warehouse", "channel_warehouse", "carriers",

@@ -31,13 +31,13 @@ PROMISED = {
     "deliveries": {"deliveries_amazon", "deliveries_ebay", "deliveries_shopify"},
     "backfill_twice": {"backfill_twice_writes"},
     "erase": {"erase_1m"},
+    "erase_partners": {"erase_partners", "erase_partners_calls"},
     "backfill_time": {
         "backfill_time_shopify",
         "backfill_time_ebay",
         "backfill_time_amazon",
         "backfill_calls_an_order",
     },
-    "live": {"live_amazon_10k", "live_amazon_40k", "live_calls_an_order", "live_lost_healed"},
     "pace": {"pace_shopify", "pace_amazon", "pace_ebay", "pace_refused"},
 }
 # From which figure on a benchmark counts rather than measures time: true at any size.
@@ -48,9 +48,9 @@ COUNTS = {
     "backfill_twice": 0,
     "pace": 1,
     "backfill_time": 0,
-    "live": 0,
+    "erase_partners": 1,
 }
-MODULES = {"extract": ("dlt", "psutil"), "stock_decide": ("psutil",)}
+MODULES = {"extract": ("dlt", "psutil"), "stock_decide": ("psutil",), "erase_partners": ("psutil",)}
 
 
 @pytest.mark.timeout(300)  # each contender is a process of its own and imports pandas or dlt

@@ -25,8 +25,9 @@ protection officer, and your own recipients; `commerce-pipelines check` lists wh
 - **Where stored**: the answer in `commerce.snapshots`, encrypted under a key of the person's own; what a document needs
   in Odoo (contact, addresses, order, invoice). Everything else holds a keyed hash.
 - **How long**: the encrypted answers for `privacy.keep_days` after delivery (Amazon: 30); the contact in Odoo until the
-  person is erased, the recipient of an invoice without PDF or XML for `privacy.invoice_years`; Dagster's history, which
-  holds no personal data, for `privacy.history_days` ([privacy.md](privacy.md)).
+  person is erased, by request or `privacy.forget_after_days` after the last order; the recipient of an invoice without
+  PDF or XML for `privacy.invoice_years`; Dagster's history, which holds no personal data, for `privacy.history_days`
+  ([privacy.md](privacy.md)).
 - **Security**: [security.md](security.md).
 """
 

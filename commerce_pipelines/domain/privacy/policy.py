@@ -46,14 +46,16 @@ class KeepByKind(Section, kw_only=True, frozen=True):
 
 class PrivacyPolicy(Section, kw_only=True, frozen=True):
     """invoice_years: how long the recipient of an invoice stays readable after the end of its calendar year (Germany:
-    8, § 147 AO and § 14b UStG). history_days: how long Dagster's history of runs is kept. tombstones: the file apart
-    from the database that says who is erased, None for none; a relative path begins at the folder of commerce.yaml.
-    residency: eu refuses to send personal data to a host that is not known to stand in the EU or EEA. places: the
-    country of hosts, or of all hosts of a domain, as their operator states it to you.
+    8, § 147 AO and § 14b UStG). forget_after_days: after how many days without an order, return or refund a person is
+    erased without asking, in Odoo too; None: never. history_days: how long Dagster's history of runs is kept.
+    tombstones: the file apart from the database that says who is erased, None for none; a relative path begins at the
+    folder of commerce.yaml. residency: eu refuses to send personal data to a host that is not known to stand in the EU
+    or EEA. places: the country of hosts, or of all hosts of a domain, as their operator states it to you.
     """
 
     invoice_years: Annotated[int, msgspec.Meta(ge=1, le=30)] = 8
     keep_days: KeepByKind = KeepByKind()
+    forget_after_days: Annotated[int, msgspec.Meta(ge=90, le=10950)] | None = None
     history_days: Annotated[int, msgspec.Meta(ge=14, le=3650)] = 90
     tombstones: str | None = None
     residency: Literal["eu"] | None = None

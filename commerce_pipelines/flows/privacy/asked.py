@@ -99,9 +99,9 @@ def _find_subjects(connections: Connections, connection: Connection, row: Reques
     from ...warehouse.privacy import subjects
     from ...warehouse.privacy.subjects import Record
 
-    known_ids: set[bytes] = set()
-    for subject in row.subjects:
-        known_ids |= set(connections.vault.lineage_of(connection, bytes.fromhex(subject)))
+    with_ids = list(map(bytes.fromhex, row.subjects))
+    known_ids = {heir for line in connections.vault.lineages_of(connection, with_ids).values() for heir in line}
     orders = {Record(row.channel, Topic.ORDERS, order_id) for order_id in row.orders}
-    of_orders = subjects.subjects_of(connection, subjects.all_records_about(connection, orders)) if orders else set()
-    return known_ids | of_orders | (set(map(bytes.fromhex, row.subjects)) if known_ids or of_orders else set())
+    records = orders | {record for _, record in subjects.records_about(connection, orders)}
+    of_orders = {subject for _, subject in subjects.subjects_of(connection, records)}
+    return known_ids | of_orders | (set(with_ids) if known_ids or of_orders else set())

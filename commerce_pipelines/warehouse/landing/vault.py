@@ -84,14 +84,24 @@ class Vault:
 
     def lineage_of(self, connection: Connection, subject_id: bytes) -> list[bytes]:
         """The ids that followed a subject's id, itself included; none for an id that has no row."""
-        ids, current = [], subject_id
-        while current in (keys := _select(connection, [current])):
-            ids.append(current)
-            wrapped = keys[current]
-            if wrapped is not None and self._try_unwrap(current, wrapped) is not None:
-                break
-            current = self.heir(current)
-        return ids
+        return self.lineages_of(connection, [subject_id])[subject_id]
+
+    def lineages_of(self, connection: Connection, subject_ids: Collection[bytes]) -> dict[bytes, list[bytes]]:
+        """The same of many subjects, with a statement for each generation of heirs."""
+        lines: dict[bytes, list[bytes]] = {subject: [] for subject in subject_ids}
+        youngest = {subject: subject for subject in subject_ids}
+        while youngest:
+            keys = _select(connection, set(youngest.values()))
+            heirs = {}
+            for subject, current in youngest.items():
+                if current not in keys:
+                    continue
+                lines[subject].append(current)
+                wrapped = keys[current]
+                if wrapped is None or self._try_unwrap(current, wrapped) is None:
+                    heirs[subject] = self.heir(current)
+            youngest = heirs
+        return lines
 
     def keys_for(
         self, connection: Connection, subject_ids: Collection[bytes], create: bool

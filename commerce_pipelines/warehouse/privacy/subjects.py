@@ -31,56 +31,63 @@ class Record(NamedTuple):
     record_id: str
 
 
-def records_of(connection: Connection, subjects: Collection[bytes]) -> set[Record]:
-    """What was landed under these subjects."""
+def records_of(connection: Connection, subjects: Collection[bytes]) -> set[tuple[bytes, Record]]:
+    """What was landed under these subjects: (subject, record)."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT channel, topic, record_id FROM commerce.snapshots WHERE subject_id = ANY(%s)",
+            "SELECT DISTINCT subject_id, channel, topic, record_id FROM commerce.snapshots WHERE subject_id = ANY(%s)",
             (list(subjects),),
         )
-        return {Record(*row) for row in cursor}
+        return {(bytes(subject), Record(*record)) for subject, *record in cursor}
 
 
-def subjects_of(connection: Connection, records: Collection[Record]) -> set[bytes]:
-    """The subjects under which any answer about these records was landed."""
+def subjects_of(connection: Connection, records: Collection[Record]) -> set[tuple[Record, bytes]]:
+    """The subjects under which any answer about these records was landed: (record, subject)."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT s.subject_id FROM commerce.snapshots s JOIN unnest(%s::text[], %s::text[], %s::text[])"
-            " AS r (channel, topic, record_id) USING (channel, topic, record_id)",
+            "SELECT DISTINCT s.subject_id, channel, topic, record_id FROM commerce.snapshots s"
+            " JOIN unnest(%s::text[], %s::text[], %s::text[]) AS r (channel, topic, record_id)"
+            " USING (channel, topic, record_id)",
             _split_columns(records),
         )
-        return {bytes(subject) for (subject,) in cursor}
+        return {(Record(*record), bytes(subject)) for subject, *record in cursor}
 
 
-def orders_of(connection: Connection, records: Collection[Record]) -> set[Record]:
-    """The orders that these records are, or are about."""
-    orders = {record for record in records if record.topic == Topic.ORDERS}
+def orders_of(connection: Connection, records: Collection[Record]) -> set[tuple[Record, Record]]:
+    """The orders that these returns and refunds are about: (record, order)."""
+    pairs = set()
     with connection.cursor() as cursor:
         for topic, (table, key) in _ORDER_OF.items():
             of_topic = [record for record in records if record.topic == topic]
             cursor.execute(
-                f"SELECT DISTINCT t.channel, t.order_id FROM commerce.{table} t"
+                f"SELECT DISTINCT r.channel, r.topic, r.record_id, t.order_id FROM commerce.{table} t"
                 " JOIN unnest(%s::text[], %s::text[], %s::text[]) AS r (channel, topic, record_id)"
                 f" ON r.channel = t.channel AND r.record_id = t.{key}",
                 _split_columns(of_topic),
             )
-            orders |= {Record(channel, Topic.ORDERS, order_id) for channel, order_id in cursor}
-    return orders
+            pairs |= {
+                (Record(channel, kind, record_id), Record(channel, Topic.ORDERS, order_id))
+                for channel, kind, record_id, order_id in cursor
+            }
+    return pairs
 
 
-def all_records_about(connection: Connection, orders: Collection[Record]) -> set[Record]:
-    """The orders with their returns and refunds, as far as any was read."""
-    records = set(orders)
+def records_about(connection: Connection, orders: Collection[Record]) -> set[tuple[Record, Record]]:
+    """The returns and refunds of these orders, as far as any was read: (order, record)."""
+    pairs = set()
     with connection.cursor() as cursor:
         for topic, (table, key) in _ORDER_OF.items():
             cursor.execute(
-                f"SELECT t.channel, t.{key} FROM commerce.{table} t"
+                f"SELECT r.channel, r.topic, r.record_id, t.{key} FROM commerce.{table} t"
                 " JOIN unnest(%s::text[], %s::text[], %s::text[]) AS r (channel, topic, record_id)"
                 " ON r.channel = t.channel AND r.record_id = t.order_id",
                 _split_columns(orders),
             )
-            records |= {Record(channel, topic, record_id) for channel, record_id in cursor}
-    return records
+            pairs |= {
+                (Record(channel, kind, order_id), Record(channel, topic, record_id))
+                for channel, kind, order_id, record_id in cursor
+            }
+    return pairs
 
 
 def sales_of(connection: Connection, orders: Collection[Record]) -> dict[Record, int]:
@@ -134,6 +141,30 @@ def open_orders(connection: Connection, orders: Collection[Record], now: datetim
         return [Record(channel, Topic.ORDERS, order_id) for channel, order_id in cursor]
 
 
+def list_dormant(connection: Connection, before: date, after: bytes, limit: int) -> list[bytes]:
+    """Subjects with a key of whom no answer is of that business day or later, sorted, those behind `after`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT s.subject_id FROM commerce.snapshots s JOIN commerce.subject_keys k USING (subject_id)"
+            " WHERE k.wrapped_key IS NOT NULL AND s.subject_id > %s GROUP BY s.subject_id HAVING max(s.day) < %s"
+            " ORDER BY s.subject_id LIMIT %s",
+            (after, before, limit),
+        )
+        return [bytes(subject) for (subject,) in cursor]
+
+
+def list_recent(connection: Connection, records: Collection[Record], since: date) -> set[Record]:
+    """Those of these records that are of that business day or later."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT channel, topic, record_id FROM commerce.snapshots s"
+            " JOIN unnest(%s::text[], %s::text[], %s::text[]) AS r (channel, topic, record_id)"
+            " USING (channel, topic, record_id) WHERE s.day >= %s",
+            (*_split_columns(records), since),
+        )
+        return {Record(*row) for row in cursor}
+
+
 def list_landings(connection: Connection, channels: Collection[str] = ()) -> set[tuple[str, str]]:
     """Every channel and topic of which answers are landed, or may be. channels: those of the settings."""
     with connection.cursor() as cursor:
@@ -152,9 +183,9 @@ def hold_landings(connection: Connection, landings: Collection[tuple[str, str]])
 
 def forget(
     connection: Connection, subjects: Collection[bytes], partners: Collection[int], at: datetime | None = None
-) -> int:
+) -> set[bytes]:
     """Destroy the keys of these subjects for good, and bury subjects that never had one: an answer that comes later
-    about an older order is not kept. Returns how many keys were destroyed.
+    about an older order is not kept. Returns the subjects whose keys were destroyed.
 
     partners: the contacts in Odoo, by which customers without an e-mail address were recognised. A row of another Odoo
     with the same number goes too, and costs one look-up. at: when they were erased, default: now.
@@ -162,9 +193,10 @@ def forget(
     ids = list(subjects)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM commerce.subject_keys WHERE wrapped_key IS NOT NULL AND subject_id = ANY(%s)", (ids,)
+            "SELECT subject_id FROM commerce.subject_keys WHERE wrapped_key IS NOT NULL AND subject_id = ANY(%s)",
+            (ids,),
         )
-        row = cursor.fetchone()
+        destroyed = {bytes(subject) for (subject,) in cursor}
         cursor.execute(
             "INSERT INTO commerce.subject_keys (subject_id, wrapped_key, destroyed_at)"
             " SELECT subject, NULL, coalesce(%s, now()) FROM unnest(%s::bytea[]) AS subject ORDER BY subject"
@@ -174,7 +206,7 @@ def forget(
         )
         cursor.execute("DELETE FROM commerce.words WHERE subject_id = ANY(%s)", (ids,))
         cursor.execute("DELETE FROM commerce.customers WHERE partner_id = ANY(%s)", (list(partners),))
-    return int(row[0]) if row else 0
+    return destroyed
 
 
 def scrub(warehouse: Warehouse) -> bool:

@@ -64,21 +64,22 @@ class Tombstones:
             ) from None
         return [self._read_line(number, line) for number, line in enumerate(lines, 1) if line.strip()]
 
-    def append(self, subjects: Iterable[bytes], partners: Iterable[int], at: datetime) -> None:
-        """Add a line, and return once it is on the disk."""
-        stone = Tombstone(
-            at=at, subjects=sorted(subject.hex() for subject in subjects), partners=sorted(partners)
-        )  # fmt: skip
-        line = msgspec.json.encode(msgspec.structs.replace(stone, signature=self._make_signature(stone))) + b"\n"
+    def append(self, erased: Iterable[tuple[Collection[bytes], Collection[int]]], at: datetime) -> None:
+        """Add a line for each (subjects, contacts in Odoo), and return once all are on the disk."""
+        lines = [self._make_line(subjects, partners, at) for subjects, partners in erased]
         try:
             with open(self._path, "ab") as file:
-                file.write(line)
+                file.writelines(lines)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError:
             raise SettingsError(
                 f"privacy.tombstones: {self._path} cannot be written, so nobody is erased: see its rights and its disk."
             ) from None
+
+    def _make_line(self, subjects: Iterable[bytes], partners: Iterable[int], at: datetime) -> bytes:
+        stone = Tombstone(at=at, subjects=sorted(subject.hex() for subject in subjects), partners=sorted(partners))
+        return msgspec.json.encode(msgspec.structs.replace(stone, signature=self._make_signature(stone))) + b"\n"
 
     def _read_line(self, number: int, line: bytes) -> Tombstone:
         try:
@@ -112,7 +113,7 @@ def synchronise(warehouse: Warehouse, vault: Vault, path: Path, now: datetime) -
             forget(connection, [bytes.fromhex(subject) for subject in stone.subjects], stone.partners, stone.at)
             _look_again(connection, stone, now)
         if unwritten:
-            stones.append(unwritten, (), now)
+            stones.append([(unwritten, ())], now)
     return Difference(len(unwritten), sum(len(stone.subjects) for stone in restored))
 
 

@@ -1,12 +1,13 @@
 """Confirming shipments on Amazon: one call for each parcel, and reading the order where the answer leaves doubt.
 
-What belongs here: the request, what its answers mean, what Amazon shows of a parcel. What does not: parcels that go by
-a feed (fed.py) and which those are (ways.py), which parcels there are (domain/fulfilment/), one call and its rate
-(api/).
+What belongs here: the request, what its answers mean, what Amazon shows of a parcel. What does not: parcels without
+tracking number (unnumbered.py), which parcels there are (domain/fulfilment/), one call and its rate (api/).
 
 **A repeat edits.** Amazon knows a package by the packageReferenceId that the seller gives, within the order. It is our
 number of the parcel, so the same call again changes the same package: after a lost answer it does no harm, and it is
 also how a tracking number is corrected.
+
+**No tracking number, no call.** Amazon's schema requires one, and none is made up: a parcel without one goes by a feed.
 
 **A refusal is no proof.** "Unable to find package to update … or order already fulfilled" is what Amazon says to a
 second confirmation, to a merchant's own one, and to a real mistake alike (amzn/selling-partner-api-models #5037). So
@@ -16,7 +17,7 @@ the order is read before an answer 400 is believed.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from urllib.parse import quote
 
@@ -28,13 +29,12 @@ from ....core.words import Words
 from ....domain.fulfilment.shipments import SentShipment, Shipment
 from ....domain.fulfilment.shown import ShownLine, ShownOrder, ShownParcel, judge
 from ....domain.outbox.effects import Outcome
-from ...capabilities import Handover, Shipments
+from ...capabilities import Shipments
 from ...http.session import Repeat, Response
 from ...outcomes import build_outcome
 from ..api.api import Api, decode, describe
 from . import payloads
-from .fed import OTHER, FedShipments
-from .ways import MOST_FED, ONE_CALL_EACH, ONE_FEED, is_feed_quicker, is_unnumbered
+from .unnumbered import OTHER, UnnumberedShipments
 
 CONFIRM = "/orders/v0/orders/{}/shipmentConfirmation"
 READ = "/orders/2026-01-01/orders/{}"
@@ -49,31 +49,16 @@ class AmazonShipments(Shipments):
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._fed = FedShipments(api, self._look_at_orders, self._confirm_each)
-
-    def choose_handover(self, waiting: int) -> Handover:
-        if self._is_fed(waiting):
-            return Handover(min(waiting, MOST_FED), ONE_FEED)
-        return Handover(how=ONE_CALL_EACH)
-
-    def _is_fed(self, parcels: int) -> bool:
-        """Whether so many parcels go by a feed although they have numbers. A feed names the seller."""
-        return bool(self._api.settings.seller_id) and is_feed_quicker(parcels)
+        self._unnumbered = UnnumberedShipments(api, self._look_at_orders)
 
     def send(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
-        """Parcels without a tracking number by a feed, the others each by a call; very many all by a feed."""
-        many = self._is_fed(len(shipments))
-        called: list[SentShipment] = []
-        fed: list[SentShipment] = []
-        for sent in shipments:
-            (fed if (many or is_unnumbered(sent)) and not _refuse(sent) else called).append(sent)
-        yield from self._confirm_each(called)
-        if fed:
-            yield from self._fed.tell(fed)
+        """Parcels without a tracking number by a feed, the others each by a call."""
+        unnumbered = [sent for sent in shipments if _is_unnumbered(sent) and not _refuse(sent)]
+        yield from self._confirm_each([sent for sent in shipments if sent not in unnumbered])
+        if unnumbered:
+            yield from self._unnumbered.tell(unnumbered)
 
-    def _confirm_each(
-        self, shipments: Sequence[SentShipment], confirm: Callable[[SentShipment], Outcome] | None = None
-    ) -> Iterator[Outcome]:
+    def _confirm_each(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
         """Two parcels in a row that Amazon does not answer mean that it cannot be reached, which is raised."""
         lost = False
         for sent in shipments:
@@ -81,7 +66,7 @@ class AmazonShipments(Shipments):
                 yield refused
                 continue
             try:
-                yield (confirm or self._confirm)(sent)
+                yield self._confirm(sent)
                 lost = False
             except (CredentialError, RateLimited):
                 raise
@@ -97,18 +82,12 @@ class AmazonShipments(Shipments):
 
     def correct(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
         """The same call again, which edits the package."""
-        return self._confirm_each(shipments, self._edit)
+        return self._confirm_each(shipments)
 
     def look(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
-        """Of parcels that a feed may have told the feed is looked for first."""
-        called: list[SentShipment] = []
-        fed: list[SentShipment] = []
-        for sent in shipments:
-            (fed if is_unnumbered(sent) or sent.reference else called).append(sent)
-        if self._is_fed(len(called)):
-            called, fed = [], list(shipments)
-        yield from self._look_at_orders(called)
-        yield from self._fed.look(fed)
+        unnumbered = [sent for sent in shipments if _is_unnumbered(sent)]
+        yield from self._look_at_orders([sent for sent in shipments if not _is_unnumbered(sent)])
+        yield from self._unnumbered.look(unnumbered)
 
     def _look_at_orders(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
         """One call for each order, however many of its parcels are looked for."""
@@ -123,30 +102,17 @@ class AmazonShipments(Shipments):
                 continue
             yield from [_judge(sent, order) for sent in group]
 
-    def _edit(self, sent: SentShipment) -> Outcome:
-        """A package that a feed told has a number that Amazon gave it: the order shows which, by its units."""
-        if sent.reference in ("", _name_package(sent.shipment)):
-            return self._confirm(sent)
-        order = self._read_order(sent.shipment.order_id)
-        units = {line.line_id: line.quantity for line in sent.shipment.lines}
-        there = [parcel.reference for parcel in (read_shown(order).parcels if order else ()) if parcel.lines == units]
-        if len(there) != 1:
-            message = "Amazon shows several parcels with these units, or none: correct the number in Seller Central."
-            return build_outcome(sent, "refused", "unknown_package", message)
-        return self._confirm(sent, there[0])
-
-    def _confirm(self, sent: SentShipment, package: str = "") -> Outcome:
-        package = package or _name_package(sent.shipment)
+    def _confirm(self, sent: SentShipment) -> Outcome:
         answer = self._api.send(
             "POST",
             "confirmShipment",
             CONFIRM.format(quote(sent.shipment.order_id, safe="")),
-            msgspec.to_builtins(build_confirmation(sent.shipment, self._api.now(), package)),
+            msgspec.to_builtins(build_confirmation(sent.shipment, self._api.now())),
             repeat=Repeat.TOKEN,  # the packageReferenceId: a second call edits the package
             ok=(204, 400, 404),
         )
         if answer.status == 204:
-            return Outcome(key=sent.key, status="accepted", reference=package)
+            return Outcome(key=sent.key, status="accepted", reference=_name_package(sent.shipment))
         return self._check_refusal(sent, answer)
 
     def _check_refusal(self, sent: SentShipment, answer: Response) -> Outcome:
@@ -173,13 +139,13 @@ class AmazonShipments(Shipments):
         return decode(answer, payloads.GetOrderResponse).order if answer.status == 200 else None
 
 
-def build_confirmation(shipment: Shipment, now: datetime, package: str = "") -> payloads.Confirmation:
+def build_confirmation(shipment: Shipment, now: datetime) -> payloads.Confirmation:
     """The body of confirmShipment. Amazon takes no shipping date to come, such as one by a clock that is fast."""
     shipped_at = min(shipment.shipped_at, now).astimezone(UTC)
     return payloads.Confirmation(
         marketplace_id=shipment.marketplace,
         package_detail=payloads.PackageDetail(
-            package_reference_id=package or _name_package(shipment),
+            package_reference_id=_name_package(shipment),
             carrier_code=shipment.carrier or OTHER,
             carrier_name=shipment.carrier_name if shipment.carrier in ("", OTHER) else "",
             tracking_number=shipment.tracking_number,
@@ -242,9 +208,13 @@ def _refuse(sent: SentShipment) -> Outcome | None:
     return None
 
 
+def _is_unnumbered(sent: SentShipment) -> bool:
+    return not sent.shipment.tracking_number.strip()
+
+
 def _refuse_unnumbered(sent: SentShipment) -> Outcome | None:
     """A number that is known to Amazon cannot be taken back."""
-    if not is_unnumbered(sent):
+    if not _is_unnumbered(sent):
         return None
     message = "Amazon takes no tracking number back: enter one in the delivery in Odoo, or use Seller Central."
     return build_outcome(sent, "refused", "no_tracking", message)
