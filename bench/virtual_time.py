@@ -34,6 +34,11 @@ class VirtualTime:
     def now(self) -> datetime:
         return self._start + timedelta(seconds=self._passed)
 
+    @property
+    def passed(self) -> float:
+        """Seconds since the start."""
+        return self._passed
+
     def seconds(self) -> float:
         """Since 1970, as budgets of a day need it."""
         return self._start.timestamp() + self._passed

@@ -1,4 +1,5 @@
-"""After the sale: the demo's merchant ships and invoices in Odoo, buyers send goods back, marketplaces pay back.
+"""After the sale: the demo's merchant ships, invoices and credits in Odoo, buyers send goods back, marketplaces pay
+back.
 
 What belongs here: which orders it happens to, and what each marketplace shows of it then. What does not: what Odoo
 makes of the merchant's clicks (odoo/working.py), how a marketplace states a refund (amazon/finances.py,
@@ -99,6 +100,11 @@ class AfterSale:
         if self.shipped[name]:
             self._count += 1
             self._desks[name].pay_back(self.shipped[name].pop(0), self._count, now, goods=rng.random() < 0.7)
+
+    def credit(self, name: str) -> bool:
+        """A person credits, in Odoo, the order of a marketplace that left last; it counts as refunded then. Returns
+        whether there was one."""
+        return bool(self.shipped[name]) and self._odoo.credit(self.shipped[name].pop(), GOODWILL / 100)
 
 
 class AmazonDesk:

@@ -38,7 +38,9 @@ PAID_BACK = 4  # every so many turns of the trickle a marketplace pays a buyer b
 POLL_SECONDS = 15
 RETURNS_SECONDS = 30
 AMAZON_POLL_SECONDS = 120  # Amazon allows 20 searches at once and one more each 180 s: this lasts two hours
+CREDITED = 10  # every so many turns a person credits an order in Odoo
 LANES = ("amazon_eu", "ebay_de", "shopify_de")
+PAYS_BACK = LANES[2]  # pays back what people credit in Odoo
 # Reduced goods have a rate in France and Austria; elsewhere they show what an unknown rate looks like.
 VAT = {
     "seller_country": "DE",
@@ -84,7 +86,8 @@ class World:
         }
 
     def settings(self, *, invoicing: bool = False) -> str:
-        """commerce.yaml of the demo. invoicing: the pipelines invoice what has left, and register its payments."""
+        """commerce.yaml of the demo. invoicing: the pipelines invoice what has left, register its payments, and pay
+        back what people credit, in one marketplace."""
         client_id, secret, refresh = ({"env": f"DEMO_{name}"} for name in ("CLIENT_ID", "SECRET", "REFRESH_TOKEN"))
         login = {"client_id": client_id, "client_secret": secret}
         amazon, ebay, shopify = (self.channels[name].url for name in LANES)
@@ -95,6 +98,7 @@ class World:
             "returns": {"enabled": True, "poll_seconds": RETURNS_SECONDS},
             "poll_seconds": POLL_SECONDS, "start_date": first_day,
         }  # fmt: skip
+        pays_back = {"refunding": {"enabled": True, "since": first_day}} if invoicing else {}
         if invoicing:
             common["invoicing"] = {"trigger": "delivery", "since": first_day, "journals": {"other": "Bank"}}
         # The first run brings every listing to its target, so the breaker lets it; see docs/inventory.md.
@@ -118,7 +122,7 @@ class World:
                 "name": LANES[2], "kind": "shopify", "shop": "demo.myshopify.com",
                 "endpoint": shopify, "token_endpoint": f"{shopify}/admin/oauth/access_token",
                 "credentials": login, "sales_team": "Shopify",
-                "inventory": {**stock, "locations": {str(WAREHOUSE): ["WH"]}},
+                "inventory": {**stock, "locations": {str(WAREHOUSE): ["WH"]}}, **pays_back,
             },
         ]  # fmt: skip
         odoo = {
@@ -134,7 +138,7 @@ class World:
 
     def trickle(self, stop: threading.Event) -> None:
         """Until `stop` is set, every few seconds: a new order in another marketplace, something happens in Odoo's
-        warehouse, and now and then a marketplace pays a buyer back."""
+        warehouse, and now and then a marketplace pays a buyer back, or a person credits one in Odoo."""
         turn, rng = 0, random.Random(SEED)
         while not stop.wait(TRICKLE_SECONDS):
             name = LANES[turn % len(LANES)]
@@ -143,6 +147,8 @@ class World:
                 self.after_sale.ship_one(rng)
                 if turn % PAID_BACK == PAID_BACK - 1:
                     self.after_sale.pay_back_one(rng, datetime.now(UTC))
+                if turn % CREDITED == CREDITED - 1:
+                    self.after_sale.credit(PAYS_BACK)
             turn += 1
 
 

@@ -131,6 +131,7 @@ def _describe_confirmed(done: "Confirmed", taken: "Taken", seconds: float) -> di
         "parcels to confirm": done.parcels,
         "units to confirm": done.units,
         "tracking numbers to correct": done.corrections,
+        **({"sent": done.how} if done.how and done.parcels else {}),
         **counts(done.outcomes, "told"),
         **counts(done.waiting, "waiting"),
         "shipped by the channel, delivered in Odoo": taken.deliveries,

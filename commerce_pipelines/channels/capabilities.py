@@ -61,6 +61,14 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     way: str = ""
 
 
+class NamedPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """How orders that messages named are read. span: whose changes are listed before the others are read one by one;
+    None for no list. why: for people."""
+
+    span: Window | None
+    why: str
+
+
 class OrderTotal(msgspec.Struct, frozen=True, kw_only=True):
     """One order as the completeness proof counts it: minor units of `currency` that the seller is owed."""
 
@@ -161,6 +169,16 @@ class Orders(Source[Order], Protocol):
         `Head`: a marketplace leaves the buyer's address or name out of later answers. Raises RecordError as `head`."""
         ...
 
+    def plan_named(self, waiting: Sequence[datetime]) -> NamedPlan | None:
+        """How to read orders that messages named, by when each was changed. None where single orders and lists share
+        a limit, so that a poll reads many of them. Makes no call."""
+        return None
+
+    def read_span(self, span: Window) -> Page:
+        """The first page of the orders changed within the span, for `plan_named`. Raises RateLimited instead of
+        waiting."""
+        return Page(records=(), resume=None, watermark=span.start)
+
     def totals(self, window: Window) -> Iterator[OrderTotal]:
         """Ids and money of the orders placed within the window, read now, as cheaply as the API allows."""
         ...
@@ -182,6 +200,14 @@ class Quantities(Protocol):
         ...
 
 
+class Handover(msgspec.Struct, frozen=True):
+    """How many parcels are handed over together; after a crash so many are in doubt together. how: the way on which
+    they go, for people, where the marketplace has several."""
+
+    at_once: int = 25
+    how: str = ""
+
+
 class Shipments(Protocol):
     """Telling the channel what was shipped. None of the calls may happen twice: the buyer hears of each parcel."""
 
@@ -198,6 +224,10 @@ class Shipments(Protocol):
     def correct(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
         """Carrier and tracking number of parcels that are confirmed become these. May be sent again."""
         ...
+
+    def choose_handover(self, waiting: int) -> Handover:
+        """How so many parcels that wait are sent."""
+        return Handover()
 
     def list_carriers(self) -> Collection[str]:
         """The codes of carriers that the channel knows; none where it has no list that can be asked for."""
@@ -259,6 +289,31 @@ class Notices(Protocol):
         ...
 
 
+class Letter(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that was fetched from a queue. receipt: by which it is deleted. notice: None for what is no message of
+    the marketplace's."""
+
+    receipt: str
+    body: bytes
+    notice: Notice | None
+
+
+class Inbox(Protocol):
+    """A queue in which the marketplace's messages lie until they are deleted. Used by a single thread."""
+
+    def fetch(self, seconds: float) -> list[Letter]:
+        """Messages that nobody has fetched a moment ago; waits so long for the first."""
+        ...
+
+    def drop(self, letters: Sequence[Letter]) -> None:
+        """Delete messages that are on record."""
+        ...
+
+    def probe(self) -> None:
+        """Whether the queue can be read, without changing it. Raises what `fetch` raises."""
+        ...
+
+
 class Lack(msgspec.Struct, frozen=True, kw_only=True):
     """A subscription that is not as it shall be. topic: in the marketplace's words."""
 
@@ -275,7 +330,7 @@ class SentSubscription(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Subscriptions(Protocol):
-    """What the marketplace sends messages about. May be sent again and again."""
+    """What the marketplace sends messages about. May be sent again and again. address: where to, ours or a queue's."""
 
     def list_lacks(self, address: str) -> list[Lack]:
         """What the marketplace has not, or has not right, read now."""
@@ -312,6 +367,7 @@ class Channel(Protocol):
     shipments: Shipments | None = None
     buyer_refunds: BuyerRefunds | None = None
     notices: Notices | None = None
+    inbox: Inbox | None = None
     subscriptions: Subscriptions | None = None
     # No flow uses these yet; the first flow that does defines their protocol.
     content: None = None

@@ -92,8 +92,13 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
 
     @property
     def receives(self) -> bool:
-        """Whether the marketplace may send messages to `commerce-pipelines receive`."""
+        """Whether messages of the marketplace are taken in by `commerce-pipelines receive`."""
         return False
+
+    @property
+    def inbox(self) -> str:
+        """The queue that its messages are fetched from; '' where they are sent to us, or where there are none."""
+        return ""
 
     @property
     def named_hosts(self) -> tuple[str, ...]:

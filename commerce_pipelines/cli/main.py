@@ -207,7 +207,7 @@ def dev(host: str, port: int, behind_proxy: bool, public_host: tuple[str, ...]) 
     listen = connections.settings.listen
     if listen is not None:
         check_place(listen)
-    receives = listen is not None
+    receives = listen is not None or any(channel.inbox for channel in connections.settings.channels)
     services = Services(Path.cwd(), Ui(host, port, token, public_host), tell=tell, looks=looks, receives=receives)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}" + (f"/?token={token}" if token else "")
     sys.exit(serve(services, url))

@@ -1,57 +1,65 @@
 """`commerce-pipelines report`: the proof of orders, deliveries, refunds and invoices, as tables and as one JSON object.
 
-What belongs here: asking for the proofs and showing them. What does not: the proofs themselves (flows/*/prove.py).
+What belongs here: the command and its tables. What does not: asking for the proofs (proofs.py), naming their figures
+(report_figures.py), the proofs themselves (flows/*/prove.py).
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
 
 import click
-import msgspec
 
-from ..channels.settings import ChannelSettings
 from ..core.errors import SettingsError
 from ..domain.money import to_decimal
-from ..domain.sales.completeness import Completeness, add_up
-from ..resources.connections import Connections, open_connections
+from ..domain.sales.completeness import Completeness
+from ..resources.connections import open_connections
 from ..settings import file as settings_file
 from .backfill import advice
 from .channels import NO_CHANNEL
 from .orders import days
-from .terminal import progress, say, show_table
-
-if TYPE_CHECKING:
-    from ..flows.fulfilment.prove import Deliveries
-    from ..flows.fulfilment.prove import Proof as Shipped
-    from ..flows.invoicing.prove import Invoiced
-    from ..flows.invoicing.prove import Proof as Billed
-    from ..flows.returns.prove import Proof as Refunded
+from .proofs import Proofs, prove
+from .report_figures import (
+    INVOICES,
+    REFUNDED,
+    REFUNDS_OUT,
+    WORTH,
+    Figures,
+    describe_days,
+    name_invoices,
+    name_refunds_out,
+    sum_worth,
+    summarise,
+)
+from .terminal import say, show_table
 
 IDS_SHOWN = 20  # missing ids that a person is shown; the JSON has all of them
 DAYS_BACK = 30
-
-
-class Proofs(msgspec.Struct, kw_only=True):
-    """By channel; spans: the first and last day of each proof. deliveries, refunds, invoices: of the channels that are
-    told of shipments, whose refunds are followed, and whose orders are invoiced or paid by the pipelines."""
-
-    spans: dict[str, tuple[date, date]] = {}
-    orders: dict[str, Completeness] = {}
-    deliveries: dict[str, Shipped] = {}
-    refunds: dict[str, Refunded] = {}
-    invoices: dict[str, Billed] = {}
-
-    @property
-    def complete(self) -> bool:
-        refunds = [refunded.whole for refunded in self.refunds.values()]
-        deliveries = [shipped.whole for shipped in self.deliveries.values()]
-        proofs: tuple[Any, ...] = (*self.orders.values(), *refunds, *deliveries, *self.invoices.values())
-        return all(proof.complete for proof in proofs)
+# Headings of figures, with the figures' names in the JSON.
+_SHIPPED = {
+    "deliveries": "deliveries_in_odoo", "confirmed": "deliveries_confirmed", "worth of goods": "delivered",
+    "of it confirmed": "confirmed",
+}  # fmt: skip
+_REFUNDED = {
+    "refunds": "refunds_in_channel", "credit notes": "credit_notes_in_odoo", "refunded": "refunded",
+    "credited": "credited", "difference": "difference",
+}  # fmt: skip
+_PAID_BACK = {
+    "credit notes": "credit_notes_in_odoo", "paid back": "paid_back_by_channel", "waiting": "waiting",
+    "under way": "under_way", "credited": "credited", "refunded": "refunded", "difference": "difference",
+}  # fmt: skip
+_INVOICED = {
+    "orders": "orders", "invoiced": "orders_invoiced", "channel took": "channel_total", "money invoiced": "invoiced",
+    "paid": "paid",
+}  # fmt: skip
+_BY_DAY = (
+    ("Deliveries, day by day", WORTH, _SHIPPED),
+    ("Refunds, day by day", REFUNDED, _REFUNDED),
+    ("Credit notes of people, by their days", REFUNDS_OUT, _PAID_BACK),
+    ("Invoices, by the day of their orders", INVOICES, _INVOICED),
+)
 
 
 @click.command()
@@ -65,8 +73,9 @@ def report(
 ) -> None:
     """Prove that every paid order and refund is in Odoo, to the cent, and that the channels know every delivery.
 
-    Where the pipelines invoice: also that what is invoiced is what the channel took. Reads the channels and Odoo now.
-    Exits 1 if an order, a delivery or a refund is missing or a minor unit differs.
+    Where the pipelines invoice: also that what is invoiced is what the channel took. Where they pay back: also that
+    people's credit notes are paid back. Reads the channels and Odoo now. Exits 1 if an order, a delivery, a refund or a
+    credit note is missing or a minor unit differs.
     """
     connections = open_connections(settings_file.load())
     if not connections.settings.channels:
@@ -79,34 +88,6 @@ def report(
     sys.exit(0 if proofs.complete else 1)
 
 
-def prove(connections: Connections, spans: Mapping[str, tuple[date, date]]) -> Proofs:
-    """The proofs of these channels; spans: the first and last day of each. Reads the channels and Odoo."""
-    from ..flows.fulfilment.inputs import read_shipments
-    from ..flows.fulfilment.prove import prove as prove_deliveries
-    from ..flows.invoicing.prove import prove as prove_invoices
-    from ..flows.orders.prove import prove as prove_orders
-    from ..flows.returns.prove import prove as prove_refunds
-
-    proofs = Proofs(spans=dict(spans))
-    channels: list[ChannelSettings] = [connections.settings.channel(name) for name in spans]
-    with progress() as update:
-        if any(channel.fulfilment.enabled for channel in channels):
-            update("reading Odoo's deliveries")
-            read_shipments(connections, whole=True)
-        for channel in channels:
-            name = channel.name
-            update(f"asking {name} and Odoo")
-            span = spans[name][0], spans[name][1] + timedelta(days=1)
-            proofs.orders[name] = prove_orders(connections, name, *span).whole
-            if channel.fulfilment.enabled:
-                proofs.deliveries[name] = prove_deliveries(connections, name, *span)
-            if channel.returns.enabled:
-                proofs.refunds[name] = prove_refunds(connections, name, *span, afresh=True)
-            if channel.invoicing.enabled:
-                proofs.invoices[name] = prove_invoices(connections, name, *span)
-    return proofs
-
-
 def show(proofs: Proofs, *, by_day: bool = False, as_json: bool = False) -> None:
     """Print the proofs as tables, and as one JSON object on the last line."""
     if proofs.orders:
@@ -116,7 +97,17 @@ def show(proofs: Proofs, *, by_day: bool = False, as_json: bool = False) -> None
         _tell_ids(name, "surplus", proof.surplus)
         if proof.missing:
             say(f"{name}: {advice(name, *proofs.spans[name])}")
-    _show_deliveries({name: shipped.whole for name, shipped in proofs.deliveries.items()})
+    _show_deliveries(proofs)
+    _show_refunds(proofs)
+    _show_refunds_out(proofs)
+    _show_invoices(proofs)
+    if by_day:
+        _show_days(proofs)
+    if as_json:
+        click.echo(summarise(proofs))
+
+
+def _show_refunds(proofs: Proofs) -> None:
     refunds = {name: refunded.whole for name, refunded in proofs.refunds.items()}
     if refunds:
         _show_money("Every refund, channel against Odoo", ("refunds", "credit notes"), refunds)
@@ -128,60 +119,78 @@ def show(proofs: Proofs, *, by_day: bool = False, as_json: bool = False) -> None
         _tell_ids(name, "credit notes without a refund:", proof.surplus)
         if proof.missing:
             say(f"{name}: {advice(name, *proofs.spans[name], flow='returns')}")
-    _show_invoices(proofs)
-    if by_day:
-        _show_days(proofs)
-    if as_json:
-        click.echo(summary(proofs))
 
 
 def _show_money(title: str, what: tuple[str, str], proofs: Mapping[str, Completeness]) -> None:
-    headings = ("channel", *what, "exceptions", "missing", "money in Odoo", "difference")
-    rows = []
-    for name, proof in proofs.items():
-        money = ", ".join(f"{to_decimal(v, k)} {k}" for k, v in sorted(proof.odoo_total.items()))
-        rows.append((
+    headings = ("channel", *what, "exceptions", "missing", "money there", "money in Odoo", "difference")
+    rows = [
+        (
             name, str(proof.orders_in_channel), str(proof.sale_orders_in_odoo), str(proof.exceptions),
-            str(len(proof.missing)), money or "0", proof.money_difference,
-        ))  # fmt: skip
+            str(len(proof.missing)), _write_money(proof.channel_total), _write_money(proof.odoo_total),
+            proof.money_difference,
+        )
+        for name, proof in proofs.items()
+    ]  # fmt: skip
     show_table(title, headings, rows, right=headings[1:])
 
 
-def _show_deliveries(proofs: Mapping[str, Deliveries]) -> None:
-    if not proofs:
+def _write_money(totals: Mapping[str, int]) -> str:
+    """Minor units by currency, for people."""
+    return ", ".join(f"{to_decimal(minor, currency)} {currency}" for currency, minor in sorted(totals.items())) or "0"
+
+
+def _show_deliveries(proofs: Proofs) -> None:
+    if not proofs.deliveries:
         return
-    headings = ("channel", "deliveries", "confirmed", "waiting", "under way", "orders missing")
-    rows = [
-        (name, *map(str, (proof.delivered, proof.confirmed, proof.waiting, proof.under_way, len(proof.missing))))
-        for name, proof in proofs.items()
-    ]
+    headings = (
+        *("channel", "deliveries", "confirmed", "waiting", "under way", "orders missing"),
+        *("worth of goods", "of it confirmed"),
+    )
+    rows = []
+    for name, shipped in proofs.deliveries.items():
+        proof, worth = shipped.whole, sum_worth(shipped)
+        counts = (proof.delivered, proof.confirmed, proof.waiting, proof.under_way, len(proof.missing))
+        money = (
+            _write_money({currency: part.worth for currency, part in worth.items()}),
+            _write_money({currency: part.confirmed_worth for currency, part in worth.items()}),
+        )
+        rows.append((name, *map(str, counts), *money))
     show_table("Every delivery, Odoo against channel", headings, rows, right=headings[1:])
-    for name, proof in proofs.items():
-        _tell_ids(name, "delivered and not told:", proof.missing)
-        if proof.missing:
+    for name, shipped in proofs.deliveries.items():
+        _tell_ids(name, "delivered and not told:", shipped.whole.missing)
+        if shipped.whole.missing:
             say(f"{name}: `commerce-pipelines shipments plan {name}` shows what the next run would tell.")
 
 
-_MONEY = ("orders", "invoiced", "channel took", "money invoiced", "paid")
+def _show_refunds_out(proofs: Proofs) -> None:
+    figures = {name: name_refunds_out(paid_back.whole) for name, paid_back in proofs.refunds_out.items()}
+    _show_by_currency("Every credit note of a person, Odoo against channel", _PAID_BACK, figures)
+    for name, paid_back in proofs.refunds_out.items():
+        missing = [note for part in paid_back.whole.values() for note in part.missing]
+        _tell_ids(name, "credit notes that nobody paid back:", missing)
+        differing = [note for part in paid_back.whole.values() for note in part.differing]
+        _tell_ids(name, "credit notes paid back at another amount:", differing)
+        if missing:
+            say(f"{name}: `commerce-pipelines refunds plan {name}` shows what the next run would pay back.")
 
 
 def _show_invoices(proofs: Proofs) -> None:
-    rows: list[tuple[str, ...]] = [
-        (name, currency, *_describe_money(part, currency))
-        for name, billed in proofs.invoices.items()
-        for currency, part in sorted(billed.whole.items())
-    ]
-    if rows:
-        title = "Orders and their invoices, channel against Odoo"
-        show_table(title, ("channel", "currency", *_MONEY), rows, right=_MONEY)
+    figures = {name: name_invoices(billed.whole) for name, billed in proofs.invoices.items()}
+    _show_by_currency("Orders and their invoices, channel against Odoo", _INVOICED, figures)
     for name, billed in proofs.invoices.items():
         for part in billed.whole.values():
             _tell_ids(name, "invoiced at another amount than the channel took:", part.differing)
 
 
-def _describe_money(part: Invoiced, currency: str) -> tuple[str, ...]:
-    amounts = (part.taken, part.invoiced, part.paid)
-    return (str(part.orders), str(part.settled), *(str(to_decimal(minor, currency)) for minor in amounts))
+def _show_by_currency(title: str, columns: Mapping[str, str], parts: Mapping[str, Mapping[str, Figures]]) -> None:
+    """Figures by channel and currency. columns: the figures' names, by heading."""
+    rows = [
+        (name, currency, *(str(figures[key]) for key in columns.values()))
+        for name, by_currency in parts.items()
+        for currency, figures in by_currency.items()
+    ]
+    if rows:
+        show_table(title, ("channel", "currency", *columns), rows, right=list(columns))
 
 
 def _tell_ids(name: str, what: str, ids: Sequence[str]) -> None:
@@ -191,108 +200,14 @@ def _tell_ids(name: str, what: str, ids: Sequence[str]) -> None:
 
 
 def _show_days(proofs: Proofs) -> None:
-    headings = ("channel", "day", "deliveries", "confirmed", "refunds", "credit notes", "difference")
-    rows = [
-        (name, day, *(str(figures.get(key, "")) for key in (*_DELIVERIES, *_REFUNDS)))
-        for name in proofs.orders
-        for day, figures in _describe_days(proofs, name).items()
-        if figures.keys() - {"invoices"}
-    ]
-    show_table("Deliveries and refunds, day by day", headings, rows, right=headings[2:])
-    invoices: list[tuple[str, ...]] = [
-        (name, day.isoformat(), currency, *_describe_money(part, currency))
-        for name, billed in proofs.invoices.items()
-        for (day, currency), part in billed.days.items()
-    ]
-    if invoices:
-        title = "Invoices, by the day of their orders"
-        show_table(title, ("channel", "day", "currency", *_MONEY), invoices, right=_MONEY)
-
-
-_DELIVERIES = ("deliveries_in_odoo", "deliveries_confirmed")
-_REFUNDS = ("refunds_in_channel", "credit_notes_in_odoo", "refund_money_difference")
-
-
-def _describe_days(proofs: Proofs, name: str) -> dict[str, dict[str, Any]]:
-    """Figures of the channel's days that have a delivery, a refund or an order to invoice, under the names of the
-    JSON."""
-    by_day: dict[date, dict[str, Any]] = {}
-    if name in proofs.deliveries:
-        for day, shipped in proofs.deliveries[name].days.items():
-            by_day[day] = dict(zip(_DELIVERIES, (shipped.delivered, shipped.confirmed), strict=True))
-    of_days: dict[date, list[Completeness]] = {}
-    if name in proofs.refunds:
-        for (day, _), proof in proofs.refunds[name].days.items():
-            of_days.setdefault(day, []).append(proof)
-    for day, parts in of_days.items():
-        whole = add_up(parts)
-        figures = (whole.orders_in_channel, whole.sale_orders_in_odoo, whole.money_difference)
-        by_day.setdefault(day, {}).update(zip(_REFUNDS, figures, strict=True))
-    if name in proofs.invoices:
-        for (day, currency), part in proofs.invoices[name].days.items():
-            by_day.setdefault(day, {}).setdefault("invoices", {}).update(_describe_invoices({currency: part}))
-    return {day.isoformat(): by_day[day] for day in sorted(by_day)}
-
-
-def summary(proofs: Proofs) -> str:
-    """The JSON line for scripts; its names never change. A channel that is not told of shipments, whose refunds are not
-    followed, or whose orders the pipelines neither invoice nor pay, has no names of these."""
-    channels: dict[str, dict[str, Any]] = {}
-    for name, proof in proofs.orders.items():
-        channels[name] = {
-            "orders_in_channel": proof.orders_in_channel,
-            "sale_orders_in_odoo": proof.sale_orders_in_odoo,
-            "exceptions": proof.exceptions,
-            "missing": list(proof.missing),
-            "money_difference": proof.money_difference,
-            "surplus": list(proof.surplus),
-            "money_difference_by_currency": {
-                currency: str(to_decimal(minor, currency)) for currency, minor in proof.difference.items()
-            },
-        }
-        if name in proofs.deliveries:
-            channels[name] |= _describe_deliveries(proofs.deliveries[name].whole)
-        if name in proofs.refunds:
-            channels[name] |= _describe_refunds(proofs.refunds[name].whole)
-            channels[name]["refunds_reducing_orders"] = len(proofs.refunds[name].reduced)
-        if name in proofs.invoices:
-            channels[name]["invoices"] = _describe_invoices(proofs.invoices[name].whole)
-        if by_day := _describe_days(proofs, name):
-            channels[name]["by_day"] = by_day
-    return json.dumps({"channels": channels})
-
-
-def _describe_deliveries(proof: Deliveries) -> dict[str, Any]:
-    return {
-        "deliveries_in_odoo": proof.delivered,
-        "deliveries_confirmed": proof.confirmed,
-        "deliveries_waiting": proof.waiting,
-        "deliveries_under_way": proof.under_way,
-        "deliveries_missing": list(proof.missing),
-    }
-
-
-def _describe_invoices(whole: Mapping[str, Invoiced]) -> dict[str, dict[str, Any]]:
-    """By currency."""
-    return {
-        currency: {
-            "orders": part.orders,
-            "orders_invoiced": part.settled,
-            "channel_total": str(to_decimal(part.taken, currency)),
-            "invoiced": str(to_decimal(part.invoiced, currency)),
-            "paid": str(to_decimal(part.paid, currency)),
-            "differing": list(part.differing),
-        }
-        for currency, part in sorted(whole.items())
-    }
-
-
-def _describe_refunds(proof: Completeness) -> dict[str, Any]:
-    return {
-        "refunds_in_channel": proof.orders_in_channel,
-        "credit_notes_in_odoo": proof.sale_orders_in_odoo,
-        "refund_exceptions": proof.exceptions,
-        "refunds_missing": list(proof.missing),
-        "credit_notes_surplus": list(proof.surplus),
-        "refund_money_difference": proof.money_difference,
-    }
+    """A table of each kind, with a row for each day and currency."""
+    days_of: dict[str, dict[str, Figures]] = {name: describe_days(proofs, name) for name in proofs.orders}
+    for title, key, columns in _BY_DAY:
+        rows = [
+            (name, day, currency, *(str(part[of]) for of in columns.values()))
+            for name, by_day in days_of.items()
+            for day, figures in by_day.items()
+            for currency, part in figures.get(key, {}).items()
+        ]
+        if rows:
+            show_table(title, ("channel", "day", "currency", *columns), rows, right=list(columns))

@@ -14,6 +14,7 @@ from typing import Any
 from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError, RecordError
 from ..resources.connections import Connections
+from .message_queues import readable_queue
 from .message_server import listening_place, verification_token
 
 Finding = tuple[str, str]  # (what was looked at, what is wrong with it or '')
@@ -258,7 +259,7 @@ OF_ALL = (alert_targets, listening_place, private_secrets, automation)
 OF_DATABASE = (emptied,)  # these need the database and Odoo
 OF_ODOO = (stock_places, aliases, holding, return_names, payment_journals)
 OF_CHANNEL = (first_day, returns_offered, verification_token)  # these need no service
-OF_ACCOUNT = (granted, carriers_known)
+OF_ACCOUNT = (granted, carriers_known, readable_queue)
 
 BY_NAMES = "odoo/readiness.py verify_names: exists in Odoo"
 BY_ENTRY = "check: entering Odoo"
@@ -296,6 +297,8 @@ TRIED: dict[str, Any] = {
     **dict.fromkeys(("notifications.secret", "notifications.previous_secret"),
                     "none: another secret shows as messages that are refused"),
     "notifications.verification_token": verification_token,
+    **dict.fromkeys(("notifications.queue_url", "notifications.access_key_id", "notifications.secret_access_key"),
+                    readable_queue),
     "owner": BY_FILE,
     **dict.fromkeys(
         ("sales_team", "analytic", "tags", "pricelists", "warehouse", "channel_warehouse", "carriers",

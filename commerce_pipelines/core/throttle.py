@@ -31,6 +31,9 @@ class Priority(IntEnum):
 
 # The share of a budget that a class leaves to the classes above it.
 LEFT_FOR_HIGHER = {Priority.ORDERS: 0.0, Priority.STOCK: 0.2, Priority.CONTENT: 0.5}
+# The share of what flows in that a class gets, however much those above it call. Without it a pull of many days, which
+# spends every token as soon as there is one, would keep stock from being told for hours.
+SURE_SHARE = {Priority.ORDERS: 1.0, Priority.STOCK: 0.2, Priority.CONTENT: 0.1}
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -58,11 +61,15 @@ Plan = Rate | Quota
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """A class was told to wait for so many tokens: until this instant, the classes below leave them alone."""
+    """A class was told to wait for so many tokens: until this instant, the classes below leave them alone. since: when
+    it was first told so, after which its share is due some time. beyond: tokens that will be there besides, for a class
+    below whose share was due already."""
 
     priority: Priority
     tokens: float
     until: float
+    since: float = 0.0
+    beyond: float = 0.0
 
 
 class Bucket(msgspec.Struct, frozen=True):
@@ -87,7 +94,9 @@ def take(
     returns (the bucket as it is now, the seconds until it has them), and the caller asks again then.
 
     need: tokens that must be there, where that is more than is spent. A call leaves the share of LEFT_FOR_HIGHER and
-    what a higher class waits for; a bucket that is full and that nobody waits for suffices for every call.
+    what a higher class waits for; a bucket that is full and that nobody waits for suffices for every call. A class that
+    has waited until its SURE_SHARE would have brought it the tokens is due: it need leave no share, those above leave
+    it its tokens, and what they wait for includes them.
 
     A caller that waits holds no token, so that a caller that is killed while it waits leaves nothing behind but a claim
     that ends by itself. For a cost above its capacity the bucket fills up to that cost. A negative cost gives tokens
@@ -97,16 +106,29 @@ def take(
     tokens, at = _fill(bucket, plan, now, need)
     capacity = max(plan.capacity, need)
     claims = tuple(claim for claim in bucket.claims if claim.until > now) if bucket else ()
-    above = [claim for claim in claims if claim.priority < priority]
-    share = min(LEFT_FOR_HIGHER[priority] * plan.capacity, capacity - need)
+    own = next((claim for claim in claims if claim.priority == priority), None)
+    due = own is not None and _is_due(own, plan, now)
+    above = [claim for claim in claims if claim.priority < priority and not (due and claim.beyond >= need - ROUNDING)]
+    share = 0.0 if due else min(LEFT_FOR_HIGHER[priority] * plan.capacity, capacity - need)
+    below = max(
+        (claim.tokens for claim in claims if claim.priority > priority and _is_due(claim, plan, now)), default=0.0
+    )
+    below = min(below, own.beyond) if own else below  # who waits already waits no longer than it was told
     kept = max([share, *(claim.tokens for claim in above)])
-    lacking = need + kept - tokens
+    below = min(below, max(0.0, capacity - need - kept))
+    lacking = need + kept + below - tokens
     if cost > 0 and lacking > ROUNDING:
         wait = _count_seconds(plan, now, lacking)
         if above:
             wait = min(wait, max(claim.until for claim in above) - now)
-        return Bucket(tokens, at, _claim(claims, plan, Claim(priority, need, now + wait + CLAIM_SECONDS))), wait
-    left = tuple(claim for claim in claims if claim.priority != priority or claim.tokens > need)
+        since = own.since if own else now
+        if not due and isinstance(plan, Rate):
+            wait = min(wait, max(ROUNDING, _count_seconds_of_share(need, priority, plan) - (now - since)))
+        claim = Claim(priority, need, now + wait + CLAIM_SECONDS, since, below)
+        return Bucket(tokens, at, _claim(claims, plan, claim)), wait
+    left = tuple(
+        _take_beyond(claim, priority, cost) for claim in claims if claim.priority != priority or claim.tokens > need
+    )
     return Bucket(min(plan.capacity, max(0.0, tokens - cost)), at, left), 0.0
 
 
@@ -158,9 +180,26 @@ def _count_seconds(plan: Plan, now: float, lacking: float) -> float:
 
 
 def _claim(claims: tuple[Claim, ...], plan: Plan, new: Claim) -> tuple[Claim, ...]:
-    """The claims with a new one: of each class, the largest. Only what refills soon can be claimed, and nobody is below
-    the last class."""
-    if isinstance(plan, Quota) or new.priority == max(Priority):
+    """The claims with a new one: of each class, the largest. Only what refills soon can be claimed."""
+    if isinstance(plan, Quota):
         return claims
     own = [claim for claim in claims if claim.priority == new.priority and claim.tokens > new.tokens]
     return (*(claim for claim in claims if claim.priority != new.priority), *(own or [new]))
+
+
+def _is_due(claim: Claim, plan: Plan, now: float) -> bool:
+    """Whether the class's share of what flowed in since it waits is as much as it waits for."""
+    if isinstance(plan, Quota):
+        return False  # comes back at once, not by and by
+    return now - claim.since + ROUNDING >= _count_seconds_of_share(claim.tokens, claim.priority, plan)
+
+
+def _count_seconds_of_share(tokens: float, priority: Priority, plan: Rate) -> float:
+    return tokens / plan.per_second / SURE_SHARE[priority]
+
+
+def _take_beyond(claim: Claim, priority: Priority, cost: float) -> Claim:
+    """The claim of a higher class after a lower one took tokens that were to be there besides."""
+    if claim.priority >= priority or not claim.beyond:
+        return claim
+    return msgspec.structs.replace(claim, beyond=max(0.0, claim.beyond - cost))

@@ -74,12 +74,13 @@ def new_orders_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDefi
         context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
     ) -> dg.SensorResult | dg.SkipReason:
         from ..flows.intake.changes import UNSETTLED_FOR, due_days, read_cursor
-        from ..flows.notices.follow import list_hints
+        from ..flows.notices.follow import last_read, list_hints
 
         now, cursor = connections.instruments.now(), read_cursor(context.cursor, connections.instruments.now())
         hints = list_hints(connections, name, [Topic.ORDERS])
-        turn = is_turn(connections, poller, now) or (poller.hinted and cursor.resume is not None)
-        if not (turn or hints or cursor.waits):
+        read_at, goes_on = last_read(connections, name), poller.hinted and cursor.resume is not None
+        turn = goes_on or is_turn(connections, poller, now)
+        if not (turn or hints or cursor.waits or read_at != cursor.read_at):
             return dg.SkipReason(f"No message came; {name} is asked every {poller.seconds} s, in turns.")
         cursor, landed, rests = _look(context, connections, channel, poller, cursor, hints, turn=turn)
         _heal(context, connections, name, now)
@@ -89,18 +90,22 @@ def new_orders_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDefi
         pending = _find_pending(connections, channel, cursor, now)
         waits = bool(pending) and working
         due = {} if waits else due_days(pending, cursor.requested, now)
-        requested = {k: v for k, v in cursor.requested.items() if any(day.isoformat() == k for day in pending)}
-        requested |= {day.isoformat(): request for day, request in due.items()}
-        requests = _request_runs(name, due)
-        settled = cursor.settled if pending else now - UNSETTLED_FOR
-        cursor = msgspec.structs.replace(cursor, requested=requested, settled=settled, waits=waits and poller.hinted)
+        requested = _list_requested(cursor, pending, due)
+        requests, settled = _request_runs(name, due), cursor.settled if pending else now - UNSETTLED_FOR
+        waits &= poller.hinted
+        cursor = msgspec.structs.replace(cursor, requested=requested, settled=settled, waits=waits, read_at=read_at)
         return dg.SensorResult(
             run_requests=requests,
-            skip_reason=None if requests else dg.SkipReason(rests or f"{landed.seen} orders seen, {landed.new} new."),
+            skip_reason=None if requests else dg.SkipReason(rests or _describe(landed)),
             cursor=msgspec.json.encode(cursor).decode(),
         )
 
     return new_orders
+
+
+def _describe(landed: "Landed") -> str:
+    ways = f" Read {'; '.join(landed.ways)}." if landed.ways else ""
+    return f"{landed.seen} orders seen, {landed.new} new.{ways}"
 
 
 def _find_pending(
@@ -121,7 +126,7 @@ def _look(
     from ..flows.notices.follow import must_list, read_named
 
     landed, rests = Landed(), ""
-    lists = turn or must_list(hints)
+    lists = turn or must_list(connections, channel.name, hints)
     if lists:
         cursor, landed, rests = _poll(connections, channel, poller, cursor)
     rests = rests or why_resting(connections, poller, connections.instruments.now())
@@ -151,6 +156,15 @@ def _poll(
     except RateLimited as error:
         return cursor, Landed(), str(error)
     return cursor, landed, ""
+
+
+def _list_requested(
+    cursor: "Cursor", pending: Mapping[date, datetime], due: Mapping[date, "Request"]
+) -> dict[str, "Request"]:
+    """What was requested for the days that are not dealt with yet."""
+    days = {day.isoformat() for day in pending}
+    requested = {day: request for day, request in cursor.requested.items() if day in days}
+    return requested | {day.isoformat(): request for day, request in due.items()}
 
 
 def _request_runs(name: str, due: Mapping[date, "Request"]) -> list[dg.RunRequest]:

@@ -182,7 +182,13 @@ def parse(text: str) -> Settings:
         for index, name in enumerate(names)
         if name in names[:index]
     ]
-    receiving = [channel.name for channel in sections.get("channels") or () if channel and channel.receives]
+    opened = [channel for channel in sections.get("channels") or () if channel]
+    receiving = [channel.name for channel in opened if channel.receives and not channel.inbox]
+    problems += [
+        f"channels[{channel.name}].notifications.queue_url is another channel's: each needs a queue of its own."
+        for index, channel in enumerate(opened)
+        if channel.inbox in [other.inbox for other in opened[:index] if other.inbox]
+    ]
     listen = sections.get("listen")
     if receiving and not (listen and listen.public_url) and not problems:
         problems.append(

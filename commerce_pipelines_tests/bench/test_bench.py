@@ -38,6 +38,7 @@ PROMISED = {
         "backfill_time_amazon",
         "backfill_calls_an_order",
     },
+    "live": {"live_amazon_10k", "live_amazon_40k", "live_calls_an_order", "live_lost_healed"},
     "pace": {"pace_shopify", "pace_amazon", "pace_ebay", "pace_refused"},
 }
 # From which figure on a benchmark counts rather than measures time: true at any size.
@@ -48,6 +49,7 @@ COUNTS = {
     "backfill_twice": 0,
     "pace": 1,
     "backfill_time": 0,
+    "live": 0,
     "erase_partners": 1,
 }
 MODULES = {"extract": ("dlt", "psutil"), "stock_decide": ("psutil",), "erase_partners": ("psutil",)}

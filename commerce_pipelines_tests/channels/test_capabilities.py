@@ -52,7 +52,7 @@ def test_a_marketplace_offers_what_its_topics_say_and_nothing_else(channel: Chan
     ]
     outward += [Topic.REFUNDING] if channel.buyer_refunds is not None else []
     outward += ["notices"] if channel.subscriptions is not None else []
-    assert channel.notices is None  # the settings switch messages off
+    assert channel.notices is channel.inbox is None  # the settings switch messages off
     assert topics - {Topic.RETURNS} == {Topic.ORDERS, *outward}
     assert Topic.RETURNS not in topics or channel.refunds is not None
     for source, topic in ((channel.returns, Topic.RETURNS), (channel.refunds, Topic.REFUNDS)):

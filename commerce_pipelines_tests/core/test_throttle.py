@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commerce_pipelines.core.throttle import (
     LEFT_FOR_HIGHER,
     PACIFIC,
     ROUNDING,
+    SURE_SHARE,
     Bucket,
     Priority,
     Quota,
@@ -146,3 +147,24 @@ def test_what_the_vendor_says_is_left_lowers_a_rate_and_sets_a_quota() -> None:
 def test_calls_that_arrive_closer_than_they_left_are_not_refused() -> None:
     assert soften(Rate(0.5, 30)) == Rate(0.5, 29.75)
     assert soften(Rate(50, 10)) == Rate(50, 5)
+
+
+@settings(max_examples=40)
+@given(st.floats(20, 400), st.floats(20, 400), st.sampled_from([Priority.STOCK, Priority.CONTENT]))
+def test_a_class_gets_its_share_however_much_those_above_it_call(order: float, push: float, lower: Priority) -> None:
+    """Orders are read without a pause: whoever is below them is served all the same, and takes no more than its
+    part."""
+    rate = Rate(100, 1_000)
+    bucket, asks, spent = Bucket(0.0, 0.0), {Priority.ORDERS: 0.0, lower: 0.0}, {Priority.ORDERS: 0.0, lower: 0.0}
+    costs, end = {Priority.ORDERS: order, lower: push}, 200.0
+    while (now := min(asks.values())) < end:
+        priority = min(asks, key=lambda asking: (asks[asking], asking))
+        bucket, wait = take(bucket, rate, now, costs[priority], priority=priority)
+        spent[priority] += 0 if wait else costs[priority]
+        asks[priority] = now + (wait or 0.0) + 0.001
+    flowed = end * rate.per_second
+    # Its turn comes when its share has flowed in, and then one call of those above may still be promised.
+    between = push / rate.per_second / SURE_SHARE[lower] + (order + push) / rate.per_second
+    assert spent[lower] / push >= 0.7 * end / between
+    assert spent[Priority.ORDERS] >= flowed / 3
+    assert sum(spent.values()) >= flowed * 0.9 - order - push

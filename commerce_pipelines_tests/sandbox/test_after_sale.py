@@ -30,6 +30,7 @@ class Warehouse:
         self.left: list[str] = []
         self.in_two: list[str] = []
         self.invoiced = 0
+        self.credited: list[str] = []
 
     def list_waiting(self) -> list[str]:
         return [reference for reference in self.ready if reference not in self.left]
@@ -41,6 +42,10 @@ class Warehouse:
     def invoice(self, references: Collection[str] | None = None) -> int:
         self.invoiced += 1
         return 0
+
+    def credit(self, reference: str, amount: float) -> bool:
+        self.credited.append(reference)
+        return True
 
     def stir(self, rng: random.Random) -> str:
         return "nothing"
@@ -83,6 +88,8 @@ def test_the_first_orders_leave_and_are_paid_back(channels: dict[str, Any]) -> N
         amazon.finances.transactions[0]["relatedIdentifiers"]
     )
     assert sum(bool(line["refunds"]) for order in ebay.orders.values() for line in order["lineItems"]) == 1
+    [left] = after_sale.shipped["shopify_de"]
+    assert (after_sale.credit("shopify_de"), after_sale.credit("shopify_de"), odoo.credited) == (True, False, [left])
     returned = [order for order in shopify.orders.rows.values() if order["returns"]]
     assert [len(order["refunds"]) for order in returned] == [1]
 

@@ -35,6 +35,8 @@ from commerce_pipelines_tests.doubles.doors import doors
 class Ticker:
     """Evaluates the sensor again and again, keeping its cursor as the daemon does: only when the tick succeeded."""
 
+    sensor = "shop_de_new_orders"
+
     def __init__(self, connections: Connections, instance: dg.DagsterInstance) -> None:
         self.connections, self.instance = connections, instance
         self.repository = build_defs(connections.settings, connections).get_repository_def()
@@ -50,7 +52,7 @@ class Ticker:
             repository_def=self.repository,
             resources={"connections": self.connections},
         )
-        data = self.repository.get_sensor_def("shop_de_new_orders").evaluate_tick(context)
+        data = self.repository.get_sensor_def(self.sensor).evaluate_tick(context)
         serialize_value(data)  # as it goes from the code server to the daemon
         self.cursor = data.cursor
         job = self.repository.get_implicit_global_asset_job_def()

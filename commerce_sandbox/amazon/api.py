@@ -28,6 +28,7 @@ from .places import PLACES
 from .reports import Reports
 from .return_rows import Returns
 from .shipments import Shipments
+from .subscribing import Subscribing
 
 TOKEN_LIFE = timedelta(hours=1)
 GENEROUS, GENEROUS_LIMIT = 10_000.0, 500.0
@@ -61,7 +62,16 @@ OPERATIONS = (
     Operation("getFeeds", "GET", r"/feeds/2021-06-30/feeds", 0.0222, 10),
     Operation("getFeed", "GET", r"/feeds/2021-06-30/feeds/([^/]+)", 2, 15),
     Operation("getFeedDocument", "GET", r"/feeds/2021-06-30/documents/([^/]+)", 0.0222, 10),
+    Operation("getDestinations", "GET", r"/notifications/v1/destinations", 1, 5),
+    Operation("createDestination", "POST", r"/notifications/v1/destinations", 1, 5),
+    Operation("getSubscription", "GET", r"/notifications/v1/subscriptions/([^/]+)", 1, 5),
+    Operation("createSubscription", "POST", r"/notifications/v1/subscriptions/([^/]+)", 1, 5),
+    Operation("deleteSubscriptionById", "DELETE", r"/notifications/v1/subscriptions/([^/]+)/([^/]+)", 1, 5),
 )
+
+
+# Operations of the application itself, which take a token that no seller stands behind.
+GRANTLESS = frozenset(("getDestinations", "createDestination", "deleteSubscriptionById"))
 
 
 class AmazonStandIn(StandIn):
@@ -89,6 +99,8 @@ class AmazonStandIn(StandIn):
         self.adjusting = Adjusting(self.orders, self.finances)
         self.fulfilling = Fulfilling(self.orders, self.shipments)
         self.feeds = Feeds(self.listings, self.documents, self.adjusting, self.fulfilling)
+        self.subscribing = Subscribing()
+        self._grantless: set[str] = set()
         self._access: dict[str, datetime] = {}
         self._buckets: dict[str, Bucket] = {}
         self._answers: Mapping[str, Callable[..., Any]] = {
@@ -108,6 +120,11 @@ class AmazonStandIn(StandIn):
             "getFeeds": self.feeds.list,
             "getFeed": self.feeds.get,
             "getFeedDocument": self.feeds.document,
+            "getDestinations": self.subscribing.list_destinations,
+            "createDestination": self.subscribing.create_destination,
+            "getSubscription": self.subscribing.read,
+            "createSubscription": self.subscribing.create,
+            "deleteSubscriptionById": self.subscribing.delete,
         }
 
     def start(self) -> Self:
@@ -152,13 +169,18 @@ class AmazonStandIn(StandIn):
 
     def _log_in(self, call: Call) -> Reply:
         form = call.form() if call.method == "POST" else {}
-        wanted = ("grant_type", "refresh_token", "client_id", "client_secret")
-        if form.get("grant_type") != "refresh_token" or not all(form.get(name) for name in wanted):
+        if form.get("grant_type") == "client_credentials" and form.get("scope") == "sellingpartnerapi::notifications":
+            form["refresh_token"] = ""
+        elif form.get("grant_type") != "refresh_token" or not form.get("refresh_token"):
+            form = {}
+        if not (form.get("client_id") and form.get("client_secret")):
             return _refuse_login("invalid_request", "The request is missing a required parameter.")
         if form["refresh_token"] in self.revoked:
             return _refuse_login("invalid_grant", "The request has an invalid grant parameter : refresh_token")
         token = f"Atza|{secrets.token_urlsafe(24)}"
         self._access[token] = self.now() + TOKEN_LIFE
+        if not form["refresh_token"]:
+            self._grantless.add(token)
         seconds = int(TOKEN_LIFE.total_seconds())
         body = {"access_token": token, "token_type": "bearer", "expires_in": seconds}
         return Reply(200, {**body, "refresh_token": form["refresh_token"]})
@@ -172,7 +194,7 @@ class AmazonStandIn(StandIn):
         expires = self._access.get(token)
         if expires is None or expires <= self.now():
             raise _deny("The access token you provided has expired.")
-        if operation.name in self.forbidden:
+        if operation.name in self.forbidden or (token in self._grantless) != (operation.name in GRANTLESS):
             raise _deny("")
 
     def _spend(self, operation: Operation) -> float:

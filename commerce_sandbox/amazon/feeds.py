@@ -72,14 +72,13 @@ class Feeds:
     def get(self, call: Call, now: datetime, feed_id: str) -> dict[str, Any]:
         if feed_id not in self.feeds:
             raise Refused(404, "NotFound", f"No feed with the id {feed_id} is found.")
-        for feed in self.feeds.values():  # in the order they came
-            if feed.status == "IN_QUEUE" and now >= feed.ready:
-                self._work(feed, now)
+        self._work_off(now)
         return _show(self.feeds[feed_id])
 
     def list(self, call: Call, now: datetime) -> dict[str, Any]:
         if call.parameter("feedTypes") not in KINDS:
             raise invalid("Invalid input")
+        self._work_off(now)
         since = instant(call.parameter("createdSince"), "createdSince")
         wanted = [status for status in call.parameter("processingStatuses").split(",") if status]
         listed = [
@@ -97,6 +96,11 @@ class Feeds:
             "url": self._documents.url(document_id, now),
             "compressionAlgorithm": "GZIP",
         }
+
+    def _work_off(self, now: datetime) -> None:
+        for feed in self.feeds.values():  # in the order they came
+            if feed.status == "IN_QUEUE" and now >= feed.ready:
+                self._work(feed, now)
 
     def _work(self, feed: Feed, now: datetime) -> None:
         feed.status = self.fate.pop(0) if self.fate else "DONE"

@@ -6,6 +6,7 @@ what Amazon checks and makes of a parcel (shipments.py). A second feed of the sa
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -55,6 +56,8 @@ class Fulfilling:
             ],
         }
         there = {order["orderId"] for order in self._orders.values()}
-        count = len(self._orders[order_id].get("packages", [])) if order_id in there else 0
-        self._shipments.book(order_id, package | {"packageReferenceId": str(count + 1)}, now)
+        packages = self._orders[order_id].get("packages", []) if order_id in there else []
+        taken = {package["packageReferenceId"] for package in packages}
+        free = next(str(number) for number in itertools.count(1) if str(number) not in taken)
+        self._shipments.book(order_id, package | {"packageReferenceId": free}, now)
         self.told.append(order_id)

@@ -14,7 +14,10 @@ from ..server import Call, Reply
 
 PATH = "/developer/analytics/v1_beta"
 PACIFIC = ZoneInfo("America/Los_Angeles")
-GRANTED = {("sell", "fulfillment"): 100_000, ("sell", "inventory"): 2_000_000, ("tradingapi", "tradingapi"): 5_000}
+GRANTED = {
+    ("sell", "fulfillment"): 100_000, ("sell", "inventory"): 2_000_000, ("tradingapi", "tradingapi"): 5_000,
+    ("commerce", "notification"): 10_000,
+}  # fmt: skip
 
 
 class Quotas:

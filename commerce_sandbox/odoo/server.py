@@ -18,7 +18,7 @@ from ..server import Call, Reply, StandIn
 from .orm import Database, Env
 from .pages import overview
 from .transports import VERSION, in_transaction, json_2, json_rpc
-from .working import invoice, list_ready, receive, ship
+from .working import credit, invoice, list_ready, receive, ship
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 
@@ -99,3 +99,11 @@ class OdooStandIn(StandIn):
                 if row["state"] == "sale" and (references is None or row["client_order_ref"] in references)
             ]  # fmt: skip
             return len(in_transaction(self.database, lambda: invoice(env, orders)))
+
+    def credit(self, reference: str, amount: float) -> bool:
+        """A person credits the buyer of a sale order an amount; returns whether it was invoiced."""
+        with self.lock:
+            env = Env(self.database, 2, sudo=True)
+            rows = env.db.rows["sale.order"]
+            order = next(order for order in rows if rows[order]["client_order_ref"] == reference)
+            return bool(in_transaction(self.database, lambda: credit(env, order, amount)))

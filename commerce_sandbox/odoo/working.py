@@ -1,4 +1,5 @@
-"""A working day in the demo's Odoo, as people's clicks: goods arrive, deliveries leave, what is sold is invoiced.
+"""A working day in the demo's Odoo, as people's clicks: goods arrive, deliveries leave, what is sold is invoiced, and a
+buyer who complains is credited.
 
 What belongs here: these clicks. What does not: what Odoo makes of them (transfers.py, invoices.py), which orders it is
 done to (server.py, ../after_sale.py).
@@ -9,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 
-from .invoices import action_post, create_invoices
+from .invoices import action_post, create_invoices, list_invoices
 from .merchant import AWAY
 from .moves import change_quant, serve
 from .orm import Env
@@ -71,5 +72,24 @@ def invoice(env: Env, orders: Iterable[int]) -> list[int]:
     for order in due:
         wizard = create(env, WIZARD, {"sale_order_ids": [[6, 0, [order]]], "consolidated_billing": False})
         made += create_invoices(env, WIZARD, wizard)["res_ids"]
+    action_post(env, "account.move", made)
+    return made
+
+
+def credit(env: Env, order: int, amount: float) -> list[int]:
+    """A credit note over an amount for no article, of the order's invoice, posted; nothing without an invoice."""
+    moves, lines = env.db.rows["account.move"], env.db.rows["account.move.line"]
+    bills = [move for move in list_invoices(env, order)
+             if (moves[move]["move_type"], moves[move]["state"]) == ("out_invoice", "posted")]  # fmt: skip
+    if not bills:
+        return []
+    bill, first = moves[bills[0]], lines[env.db.referring("account.move.line", "move_id", bills[0])[0]]
+    line = {"name": "Goodwill", "price_unit": amount, "tax_ids": [[6, 0, list(first["tax_ids"] or ())]]}
+    note = {
+        "move_type": "out_refund", "partner_id": bill["partner_id"], "invoice_date": env.stamp[:10],
+        "reversed_entry_id": bills[0], "journal_id": bill["journal_id"], "currency_id": bill["currency_id"],
+        "invoice_line_ids": [[0, 0, line]],
+    }  # fmt: skip
+    made = create(env, "account.move", note)
     action_post(env, "account.move", made)
     return made

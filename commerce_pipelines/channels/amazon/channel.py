@@ -13,6 +13,8 @@ from .api.api import Api
 from .fulfilment.shipments import AmazonShipments
 from .inventory.listings import AmazonListings
 from .inventory.quantities import AmazonQuantities
+from .notices.queue import AmazonInbox
+from .notices.subscriptions import AmazonSubscriptions
 from .orders.reading import AmazonOrders
 from .refunding.buyer_refunds import AmazonBuyerRefunds
 from .returns.refund_reading import AmazonRefunds
@@ -30,6 +32,8 @@ class AmazonChannel(Channel):
     returns: AmazonReturns
     refunds: AmazonRefunds
     buyer_refunds: AmazonBuyerRefunds
+    inbox: AmazonInbox | None
+    subscriptions: AmazonSubscriptions
 
     def __init__(self, settings: Settings, buckets: BucketStore, tokens: TokenStore, instruments: Instruments) -> None:
         api = Api(settings, buckets, tokens, instruments)
@@ -43,3 +47,5 @@ class AmazonChannel(Channel):
         self.returns = AmazonReturns(api, self.account.marketplaces)
         self.refunds = AmazonRefunds(api)
         self.buyer_refunds = AmazonBuyerRefunds(api, self.refunds)
+        self.inbox = AmazonInbox(settings) if settings.receives else None
+        self.subscriptions = AmazonSubscriptions(api)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from ...core.errors import SettingsError
@@ -21,6 +21,14 @@ __all__ = ["Credentials", "Settings"]
 SECRET_DAYS = 180  # Amazon: "you must rotate your LWA client secret every 180 days"
 DOCUMENTS = "s3.amazonaws.com"  # buckets of it, see api/documents.py
 SELLER_NEEDED = "no stock can be published; copy the Merchant Token from Seller Central, Settings, Account Info."
+QUEUE = re.compile(r"https://sqs\.([a-z]{2}(?:-[a-z]+)+-[0-9])\.amazonaws\.com/([0-9]{12})/([A-Za-z0-9_-]{1,80})\Z")
+LOCAL_QUEUE = re.compile(r"http://(?:127\.0\.0\.1|localhost):[0-9]{1,5}/([0-9]{12})/([A-Za-z0-9_-]{1,80})\Z")
+LOCAL_REGION = "eu-west-1"  # of a queue on this machine
+# Where AWS documents that its European regions stand.
+AWS_COUNTRIES = {
+    "eu-west-1": "IE", "eu-west-2": "GB", "eu-west-3": "FR", "eu-central-1": "DE", "eu-central-2": "CH",
+    "eu-north-1": "SE", "eu-south-1": "IT", "eu-south-2": "ES",
+}  # fmt: skip
 SELLER = re.compile(r"[A-Z0-9]{8,20}\Z")
 
 
@@ -30,6 +38,60 @@ class Credentials(Section, kw_only=True, frozen=True):
     client_id: Secret
     client_secret: Secret
     refresh_token: Secret
+
+
+class Queue(NamedTuple):
+    """A queue of Amazon SQS. origin: scheme and host of its URL."""
+
+    url: str
+    origin: str
+    region: str
+    account: str
+    name: str
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:sqs:{self.region}:{self.account}:{self.name}"
+
+
+class Notifications(Section, kw_only=True, frozen=True):
+    """Messages of Amazon, by a standard queue of Amazon SQS (docs/webhooks.md). access_key_id, secret_access_key: of an
+    AWS user who may receive and delete messages of this queue, and nothing else; used for nothing else."""
+
+    enabled: bool = False
+    queue_url: str = ""
+    access_key_id: Secret | None = None
+    secret_access_key: Secret | None = None
+
+    @property
+    def queue(self) -> Queue:
+        """Raises SettingsError for what is no queue's URL."""
+        if hit := QUEUE.match(self.queue_url):
+            region, account, name = hit.groups()
+        elif hit := LOCAL_QUEUE.match(self.queue_url):
+            region, account, name = LOCAL_REGION, *hit.groups()
+        else:
+            raise SettingsError(find_queue_problem(self.queue_url))
+        return Queue(self.queue_url, self.queue_url.partition(f"/{account}/")[0], region, account, name)
+
+    def problems(self) -> list[tuple[str, str]]:
+        """(key, problem and fix), each once, where messages are switched on."""
+        if not self.enabled:
+            return []
+        mistakes = [
+            (key, "is missing: name the key of an AWS user who may receive and delete messages of the queue.")
+            for key in ("access_key_id", "secret_access_key")
+            if getattr(self, key) is None
+        ]
+        if not (QUEUE.match(self.queue_url) or LOCAL_QUEUE.match(self.queue_url)):
+            mistakes.append(("queue_url", find_queue_problem(self.queue_url)))
+        return mistakes
+
+
+def find_queue_problem(url: str) -> str:
+    if url.endswith(".fifo"):
+        return "is a FIFO queue, into which Amazon's notifications write nothing: make a standard queue."
+    return "must be the URL of a queue, such as https://sqs.eu-west-1.amazonaws.com/123456789012/amazon-messages."
 
 
 class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
@@ -44,11 +106,20 @@ class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
     seller_id: str = ""
     fba_returns: bool = True  # whether Amazon is asked for returns to its own warehouses, where returns are taken over
     secret_rotated_on: date | None = None  # when the client secret was last rotated in Seller Central
+    notifications: Notifications = Notifications()
     poll_seconds: int = (
-        # SearchOrders allows one call in 180 s; polling every 900 s leaves four of five calls to further pages, day
-        # pulls and proofs.
-        900
+        # SearchOrders allows one call in 180 s; polling every 720 s leaves three of four calls to further pages, day
+        # pulls and proofs. A change that no message told is found within 15 minutes so, as a list shows it after 150 s.
+        720
     )
+
+    @property
+    def receives(self) -> bool:
+        return self.notifications.enabled
+
+    @property
+    def inbox(self) -> str:
+        return self.notifications.queue_url if self.receives else ""
 
     @property
     def tells_unnumbered(self) -> bool:
@@ -86,6 +157,8 @@ class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
                 f"{where}.seller_id is missing, without which no parcel without tracking number can be told "
                 "(fulfilment.missing_tracking: send)."
             )
+        if problems := self.notifications.problems():
+            raise SettingsError("\n".join(f"{where}.notifications.{key} {problem}" for key, problem in problems))
         host = urlsplit(self.endpoint).hostname or ""
         if host.endswith(".amazon.com") and f"-{self.region}." not in host:
             raise SettingsError(
@@ -111,7 +184,17 @@ class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
                 DOCUMENTS, Data.GOODS, f"channels[{self.name}].region",
                 note="Amazon chooses the bucket; reports are read from there, stock is written as feeds",
             ),
+            *self._list_queues(),
         )  # fmt: skip
+
+    def _list_queues(self) -> list[Destination]:
+        if not self.receives:
+            return []
+        queue = self.notifications.queue
+        note = "Amazon writes order numbers and postal codes into it; they are read and deleted, and codes not kept"
+        country = AWS_COUNTRIES.get(queue.region, "") if QUEUE.match(queue.url) else ""
+        key = f"channels[{self.name}].notifications.queue_url"
+        return [Destination(queue.origin, Data.NUMBERS, key, country=country, note=note)]
 
     @property
     def marketplace_ids(self) -> tuple[str, ...]:

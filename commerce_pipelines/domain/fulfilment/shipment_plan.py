@@ -23,13 +23,15 @@ CLOCKS_DIFFER_BY = timedelta(minutes=1)
 
 class OrderedLine(msgspec.Struct, frozen=True, kw_only=True):
     """A product line of the channel's order. line: external id of its line in Odoo. shown: units that the channel
-    shows as shipped. pack: units in Odoo of one unit of the channel."""
+    shows as shipped. pack: units in Odoo of one unit of the channel. worth: minor units charged for all of them, their
+    discounts and tax included."""
 
     line_id: str
     line: str
     quantity: int
     shown: int = 0
     pack: int = 1
+    worth: int = 0
 
 
 class OrderedGoods(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +43,7 @@ class OrderedGoods(msgspec.Struct, frozen=True, kw_only=True):
     answered_at: datetime
     lines: tuple[OrderedLine, ...]
     marketplace: str = ""
+    currency: str = ""
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ channel reports refunds late, its reports are waited for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 import msgspec
@@ -31,6 +31,8 @@ from .buyer_refunds import BuyerRefund
 from .credit_lines import map_credit_lines
 
 _OVER = (Status.REFUSED, Status.SUPERSEDED)
+_BY_US, _BY_OTHERS = "paid back", "the channel paid it back"
+PAID_BACK = frozenset((_BY_US, _BY_OTHERS))  # why nothing is to be paid back: the channel has done so
 
 
 class ReportedRefund(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +115,7 @@ def decide(case: Case) -> Decision:
     if move.dated is None or move.dated < case.since:
         return Nothing("dated before `since`")
     if any(refund.credit_note == case.move_id for refund in case.refunds):
-        return Nothing("the channel paid it back")
+        return Nothing(_BY_OTHERS)
     if move.total <= 0:
         return Nothing("of no amount")
     try:
@@ -123,14 +125,20 @@ def decide(case: Case) -> Decision:
     return Postponed(case.not_before) if case.not_before else refund
 
 
+def list_own(move_id: int, recorded: Recorded | None, refunds: Iterable[ReportedRefund]) -> list[ReportedRefund]:
+    """The refunds that stand for a credit note: recognised as its, or made for it by us."""
+    reference = recorded.reference if recorded else ""
+    return [
+        refund for refund in refunds
+        if refund.credit_note == move_id or (reference and refund.refund_id == reference)
+    ]  # fmt: skip
+
+
 def _describe_begun(case: Case, recorded: Recorded, move: Move | None) -> Decision:
     """What became of a refund that was begun."""
-    own = [
-        refund for refund in case.refunds
-        if refund.credit_note == case.move_id or (recorded.reference and refund.refund_id == recorded.reference)
-    ]  # fmt: skip
+    own = list_own(case.move_id, recorded, case.refunds)
     if any(refund.state is RefundState.DONE for refund in own):
-        return Nothing("paid back")
+        return Nothing(_BY_US)
     if recorded.status is Status.ACCEPTED and own and all(refund.state is RefundState.FAILED for refund in own):
         return Reason(
             "refund_failed",

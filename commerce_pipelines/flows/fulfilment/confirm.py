@@ -59,7 +59,7 @@ class Work(msgspec.Struct, kw_only=True):
 
 class Confirmed(msgspec.Struct, kw_only=True):
     """The result of a run: orders looked at, parcels and corrections planned, outcomes by status, orders that wait by
-    reason, orders settled."""
+    reason, orders settled. how: the way on which parcels go, where the channel has several."""
 
     orders: int = 0
     parcels: int = 0
@@ -68,6 +68,7 @@ class Confirmed(msgspec.Struct, kw_only=True):
     settled: int = 0
     outcomes: Counter[str] = msgspec.field(default_factory=Counter)
     waiting: Counter[str] = msgspec.field(default_factory=Counter)
+    how: str = ""
     dry: bool = False
     rows: list[tuple[str, str, str, str, int]] = msgspec.field(default_factory=list)
 
@@ -102,8 +103,9 @@ def _plan_orders(connections: Connections, name: str, work: Work) -> None:
         order = orders.get(row.order_id)
         if order is None or _is_not_ours(order):
             work.nothing.append(row.order_id)
-        elif order.status is OrderStatus.PAID:
-            work.goods[row.order_id] = build_goods(connections, name, order, bases.get(row.order_id))
+            continue
+        work.goods[row.order_id] = build_goods(connections, name, order, bases.get(row.order_id))
+        if order.status is OrderStatus.PAID:
             parcels = work.parcels.get(row.order_id, Parcels())
             work.plans[row.order_id] = _drop_stopped(_plan_order(work, row, rules, now), parcels)
 
@@ -140,15 +142,27 @@ def build_goods(connections: Connections, name: str, order: Order, base: Base | 
 
     return OrderedGoods(
         order_id=order.order_id, placed_at=order.placed_at, answered_at=order.updated_at, marketplace=order.marketplace,
+        currency=order.currency,
         lines=tuple(
             OrderedLine(
                 line_id=line.line_id, line=line_xid(label, order.order_id, line.line_id), quantity=line.quantity,
                 shown=line.shipped, pack=count_pack(line.line_id, line.sku, line.title),
+                worth=_sum_charges(order, line.line_id),
             )
             for line in order.lines
             if line.kind is LineKind.PRODUCT
         ),
     )  # fmt: skip
+
+
+def _sum_charges(order: Order, line_id: str) -> int:
+    """Minor units charged for a line, its own discounts and tax included."""
+    charged = [
+        line
+        for line in order.lines
+        if line.line_id == line_id or (line.of == line_id and line.kind is LineKind.DISCOUNT)
+    ]
+    return sum(line.amount + (0 if order.prices_include_tax else line.tax) for line in charged)
 
 
 def confirm(
@@ -168,7 +182,7 @@ def confirm(
             return done
         may_publish(connections, name)
         try:
-            done.outcomes = _tell(connections, name, work, done.parcels, run_id=run_id, release=release)
+            done.outcomes = _tell(connections, name, work, done, run_id=run_id, release=release)
         finally:
             _settle(connections, name, work, done, run_id)
     return done
@@ -196,8 +210,10 @@ def _count(work: Work) -> Confirmed:
     return done
 
 
-def _tell(connections: Connections, name: str, work: Work, parcels: int, *, run_id: str, release: bool) -> Counter[str]:
-    """Put the plans on record and send them; outcomes by status."""
+def _tell(
+    connections: Connections, name: str, work: Work, done: Confirmed, *, run_id: str, release: bool
+) -> Counter[str]:
+    """Put the plans on record and send them; outcomes by status. Notes in `done` how they go."""
     from ...warehouse.landing import words
     from ...warehouse.outbox import effects, holds
 
@@ -225,7 +241,8 @@ def _tell(connections: Connections, name: str, work: Work, parcels: int, *, run_
             effects.plan(connection, name, Kind.SHIPMENT, confirm, run_id, again=again)
         effects.plan(connection, name, Kind.TRACKING, correct, run_id)
         references = shipments.references(connection, name, [wanted.key for wanted in correct])
-    door = ShipmentDoor(channel)
+    door = ShipmentDoor(channel, len(confirm))
+    done.how = door.handover.how
     try:
         statuses = list(dispatch(connections.warehouse, name, Kind.SHIPMENT, door, run_id).values())
         statuses += dispatch(
@@ -240,11 +257,15 @@ def _tell(connections: Connections, name: str, work: Work, parcels: int, *, run_
         with connections.warehouse.transaction() as connection:
             holds.used(connection, name, Kind.SHIPMENT)
     if held and not release:
-        raise Stopped(
-            f"Nothing new is confirmed to {name}: {why}. If that is right, run `commerce-pipelines shipments release "
-            f"{name}`; if these orders were shipped long ago, show them as shipped in the marketplace first."
-        )
+        raise Stopped(_explain_hold(name, why))
     return Counter(str(status) for status in statuses)
+
+
+def _explain_hold(name: str, why: str) -> str:
+    return (
+        f"Nothing new is confirmed to {name}: {why}. If that is right, run `commerce-pipelines shipments release "
+        f"{name}`; if these orders were shipped long ago, show them as shipped in the marketplace first."
+    )
 
 
 def _list_due_again(work: Work, now: datetime) -> set[str]:

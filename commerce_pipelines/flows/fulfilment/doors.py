@@ -16,17 +16,17 @@ from ...domain.fulfilment.shipment_plan import Planned
 from ...domain.fulfilment.shipments import SentShipment, Shipment
 from ...domain.outbox.effects import Effect, Outcome, Wanted
 
-PARCELS_AT_ONCE = 25  # parcels that are in doubt together after a crash
 CORRECTIONS_AT_ONCE = 1_000
 
 
 class ShipmentDoor:
-    """Confirmations to one channel. words: what the channel said, by order; filled while they are sent."""
+    """Confirmations to one channel. waiting: how many are to be sent. words: what the channel said, by order; filled
+    while they are sent."""
 
-    batch = PARCELS_AT_ONCE
-
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, waiting: int = 0) -> None:
         self._shipments: Shipments = offered(channel.shipments, channel, "shipments")
+        self.handover = self._shipments.choose_handover(waiting)
+        self.batch = self.handover.at_once
         self.words: dict[str, Words] = {}
 
     def send(self, effects: Sequence[Effect]) -> Iterator[Outcome]:

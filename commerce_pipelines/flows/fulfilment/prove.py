@@ -1,7 +1,7 @@
 """The proof of shipments: does the channel know every delivery that is done in Odoo?
 
-What belongs here: counting deliveries, told and untold, by business day. What does not: reading Odoo (inputs.py),
-what is told (confirm.py), how the figures are shown (cli/).
+What belongs here: counting deliveries and their money, told and untold, by business day. What does not: reading Odoo
+(inputs.py), what is told (confirm.py), how the figures are shown (cli/).
 
 A delivery counts on the business day on which it was done. It is confirmed once the channel has accepted all its
 parcels, or shows its units as shipped, whoever told it. Deliveries that the channel is not told of are left out: those
@@ -17,6 +17,7 @@ from datetime import date, timedelta
 import msgspec
 
 from ...core.topics import Topic
+from ...domain.fulfilment.worth import measure_worth
 from ...domain.orders.order import business_day
 from ...resources.connections import Connections
 from ...warehouse.fulfilment import shipments
@@ -40,11 +41,22 @@ class Deliveries(msgspec.Struct, frozen=True, kw_only=True):
         return not self.missing
 
 
+class Worth(msgspec.Struct, frozen=True, kw_only=True):
+    """Deliveries of orders in one currency. deliveries: done in Odoo; worth: minor units that the channel charged for
+    their goods. confirmed: of these deliveries, known to the channel; confirmed_worth: of their goods."""
+
+    deliveries: int = 0
+    confirmed: int = 0
+    worth: int = 0
+    confirmed_worth: int = 0
+
+
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole span, and each of its business days that has deliveries."""
+    """The whole span, and each of its business days that has deliveries. worth: by day and currency."""
 
     whole: Deliveries
     days: dict[date, Deliveries]
+    worth: dict[tuple[date, str], Worth] = {}
 
 
 def prove(connections: Connections, name: str, start: date, end: date) -> Proof:
@@ -61,10 +73,14 @@ def prove(connections: Connections, name: str, start: date, end: date) -> Proof:
     work = prepare(connections, name, rows)
     late = connections.instruments.now() - timedelta(hours=channel.fulfilment.deadline_hours)
     verdicts: dict[date, list[tuple[str, str]]] = defaultdict(list)
+    worth: dict[tuple[date, str], list[Worth]] = defaultdict(list)
     left_out = set(work.nothing)
     for row in rows:
-        plan = work.plans.get(row.order_id)
-        for delivery in row.delivered.deliveries if row.order_id not in left_out else ():
+        if row.order_id in left_out:
+            continue
+        plan, goods = work.plans.get(row.order_id), work.goods[row.order_id]
+        money = measure_worth(row.delivered, goods)
+        for delivery in row.delivered.deliveries:
             if not window.start <= delivery.shipped_at < window.end:
                 continue
             if plan is not None and delivery.picking not in plan.untold:
@@ -73,9 +89,15 @@ def prove(connections: Connections, name: str, start: date, end: date) -> Proof:
                 verdict = "waiting"
             else:
                 verdict = "missing" if delivery.shipped_at < late else "under_way"
-            verdicts[business_day(delivery.shipped_at, channel.zone)].append((verdict, row.order_id))
+            day, charged = business_day(delivery.shipped_at, channel.zone), money.get(delivery.picking, 0)
+            verdicts[day].append((verdict, row.order_id))
+            is_known = int(verdict == "confirmed")
+            worth[day, goods.currency].append(
+                Worth(deliveries=1, confirmed=is_known, worth=charged, confirmed_worth=is_known * charged)
+            )
     days = {day: _count(pairs) for day, pairs in sorted(verdicts.items())}
-    return Proof(whole=add_up(days.values()), days=days)
+    by_day = {group: add_worth(parts) for group, parts in sorted(worth.items())}
+    return Proof(whole=add_up(days.values()), days=days, worth=by_day)
 
 
 def _count(pairs: list[tuple[str, str]]) -> Deliveries:
@@ -98,3 +120,9 @@ def add_up(parts: Iterable[Deliveries]) -> Deliveries:
         under_way=sum(day.under_way for day in days),
         missing=tuple(dict.fromkeys(order_id for day in days for order_id in day.missing)),
     )
+
+
+def add_worth(parts: Iterable[Worth]) -> Worth:
+    """Of one currency."""
+    figures = list(parts)
+    return Worth(**{field: sum(getattr(part, field) for part in figures) for field in Worth.__struct_fields__})

@@ -5,13 +5,15 @@ What belongs here: which orders, the ship date, keeping what became of them. Wha
 it ships itself it is never told.
 
 Amazon states no ship time of an FBA order: its last change is taken, which is the shipment as long as the order is
-taken over soon after it.
+taken over soon after it. Of an order that is taken over long after, such as by a backfill, the last change may be a
+refund; but its goods left before the day on which Amazon promised to have delivered them.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -103,11 +105,16 @@ def _build_shipped(connections: Connections, name: str, due: Sequence[Due]) -> l
         Shipped(
             sale=row.odoo_id,
             goods=build_goods(connections, name, order, bases.get(row.order_id)),
-            at=max(min(order.updated_at, now), order.placed_at),
+            at=find_ship_time(order, now),
         )
         for row in due
         if (order := orders.get(row.order_id))
     ]
+
+
+def find_ship_time(order: Order, now: datetime) -> datetime:
+    """When the channel shipped an order, as far as it says so."""
+    return max(min(order.updated_at, order.delivered_by or now, now), order.placed_at)
 
 
 def _keep(connections: Connections, name: str, due: Sequence[Due], reasons: dict[str, Reason], run_id: str) -> None:

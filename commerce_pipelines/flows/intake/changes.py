@@ -39,7 +39,7 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     watermark: every change before this instant is landed. until, resume: an unfinished list to continue. settled: a run
     has dealt with every answer first seen before this instant; None until all answers were checked for that. waits: a
-    day is due and its run could not be requested yet.
+    day is due and its run could not be requested yet. read_at: when the receiver had last landed an order.
     """
 
     watermark: datetime
@@ -48,6 +48,7 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     settled: datetime | None = None
     requested: dict[str, Request] = {}
     waits: bool = False
+    read_at: datetime | None = None
 
 
 def read_cursor(text: str | None, now: datetime) -> Cursor:

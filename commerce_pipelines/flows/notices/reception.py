@@ -29,7 +29,8 @@ from ...warehouse.shared import hints
 from ...warehouse.shared.notifications import Row
 
 if TYPE_CHECKING:
-    from ...channels.capabilities import Notices
+    from ...channels.capabilities import Notice, Notices
+    from ...warehouse.landing.vault import Vault
 
 SECRET_CHARACTERS = 24
 HEALTH, PREFIX = "/health", "/notices/"
@@ -91,9 +92,10 @@ class Reception:
         if message.method != "POST":
             return REFUSED
         try:
-            return Verdict(kept=True, row=self._build_row(name, notices, message))
+            notice = notices.read(message.headers, message.body)
         except ForgedMessage:
             return REFUSED
+        return Verdict(kept=True, row=build_row(self._vault, name, notice, message.body))
 
     def _answer_challenge(self, name: str, notices: Notices, query: str) -> Verdict:
         codes = parse_qs(query).get("challenge_code", [])
@@ -102,23 +104,23 @@ class Reception:
         answer = notices.answer_challenge(codes[0], self._addresses[name])
         return Verdict(kept=True, answer=answer) if answer else REFUSED
 
-    def _build_row(self, name: str, notices: Notices, message: Message) -> Row | None:
-        """None for an event that nobody follows."""
-        notice = notices.read(message.headers, message.body)
-        if notice.topic is None:
-            return None
-        return Row(
-            channel=name,
-            delivery_id=notice.delivery_id,
-            digest=hashlib.sha256(message.body).digest()[:16],
-            event=notice.event,
-            topic=str(notice.topic),
-            record_id=notice.record_id,
-            changed_at=notice.changed_at,
-            asks=notice.asks,
-            subjects=tuple(self._vault.subject_id(person).hex() for person in notice.persons),
-            orders=notice.orders if notice.topic is Topic.PRIVACY else (),
-        )
+
+def build_row(vault: Vault, name: str, notice: Notice, body: bytes) -> Row | None:
+    """What is kept of a message; None for an event that nobody follows."""
+    if notice.topic is None:
+        return None
+    return Row(
+        channel=name,
+        delivery_id=notice.delivery_id,
+        digest=hashlib.sha256(body).digest()[:16],
+        event=notice.event,
+        topic=str(notice.topic),
+        record_id=notice.record_id,
+        changed_at=notice.changed_at,
+        asks=notice.asks,
+        subjects=tuple(vault.subject_id(person).hex() for person in notice.persons),
+        orders=notice.orders if notice.topic is Topic.PRIVACY else (),
+    )
 
 
 def build_hint_path(listen: Listen) -> bytes:

@@ -66,12 +66,12 @@ def subscribe(connections: Connections, name: str, run_id: str) -> Subscribed:
     """Make the channel's subscriptions as they shall be. Raises SettingsError for a channel that receives nothing."""
     settings = connections.settings.channel(name)
     channel, listen = connections.channel(name), connections.settings.listen
-    if not settings.receives or listen is None or channel.subscriptions is None:
+    if not settings.receives or not (listen or settings.inbox) or channel.subscriptions is None:
         raise SettingsError(
             f"channels[{name}].notifications.enabled is not set: see docs/webhooks.md for what it needs."
         )
     identify(connections, name)
-    address = listen.address_of(name)
+    address = settings.inbox or (listen.address_of(name) if listen else "")
     lacks = channel.subscriptions.list_lacks(address)
     wanted = [Wanted(key=lack.topic, body={"topic": lack.topic, "address": address}) for lack in lacks]
     door = SubscriptionDoor(channel.subscriptions)

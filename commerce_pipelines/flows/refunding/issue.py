@@ -229,6 +229,14 @@ def _settle(connections: Connections, name: str, work: Work, done: Issued, run_i
     done.waiting = Counter(row.code for row in kept if row.code)
 
 
+def describe_due(name: str, work: Work) -> dict[int, Kept]:
+    """What becomes of every due credit note, by record id, as far as is known now."""
+    return {
+        odoo_id: _build_kept(work, odoo_id, decision, _find_reason(name, work, odoo_id, decision))
+        for odoo_id, decision in work.decide().items()
+    }
+
+
 def _build_kept(work: Work, odoo_id: int, decision: Decision, reason: Reason | None) -> Kept:
     case = work.cases.get(odoo_id)
     move = next((move for move in case.books.moves if move.move_id == odoo_id), None) if case else None

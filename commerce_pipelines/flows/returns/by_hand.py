@@ -12,6 +12,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from ...core.failpoints import failpoint
 from ...core.topics import Topic
 from ...domain.returns.by_hand import match_notes
 from ...domain.returns.outcomes import CreditAction
@@ -56,6 +57,7 @@ def _match_waiting(connections: Connections, name: str, writer: OdooClient, now:
         refunds = [(row.refund_id, _describe_refund(row)) for row in of_order.values()]
         notes = match_notes(books[order_id], refunds, taken)
         matched += [(of_order[refund_id], note) for refund_id, note in notes.items()]
+    failpoint("notes_matched")
     with connections.warehouse.transaction() as connection:
         ledger.keep(connection, Topic.REFUNDS, [_build_row(name, row, note, now) for row, note in matched])
         exceptions.resolve(connection, name, Topic.REFUNDS, STAGE, [row.refund_id for row, _ in matched], now)

@@ -119,6 +119,23 @@ def list_due(connection: Connection, channel: str) -> list[Row]:
         return [Row(**dict(zip(names, row, strict=True))) for row in cursor]
 
 
+def read_days(connection: Connection, channel: str, start: date, end: date) -> list[tuple[Row, Kept]]:
+    """The credit notes dated `[start, end)`, settled or not, with what became of them so far."""
+    of_row, of_kept = Row.__struct_fields__, Kept.__struct_fields__[1:]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {', '.join((*of_row, *of_kept))} FROM commerce.manual_credit_notes WHERE channel = %s"
+            " AND day >= %s AND day < %s ORDER BY day, odoo_id",
+            (channel, start, end),
+        )
+        pairs = []
+        for values in cursor:
+            row = Row(**dict(zip(of_row, values[: len(of_row)], strict=True)))
+            kept = dict(zip(of_kept, values[len(of_row) :], strict=True))
+            pairs.append((row, Kept(odoo_id=row.odoo_id, **kept)))
+    return pairs
+
+
 def keep(connection: Connection, channel: str, kept: Iterable[Kept], now: datetime) -> None:
     """Keep what became of credit notes."""
     from psycopg2.extras import execute_values

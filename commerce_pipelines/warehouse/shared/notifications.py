@@ -42,11 +42,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 class Hint(msgspec.Struct, frozen=True):
     """A record that messages named, however many. until: when the last of them came. served: an answer is landed that
-    is as new as the newest change."""
+    is as new as the newest change. since: when it changed first, by the messages, or the first of them came."""
 
     record_id: str
     until: datetime
     served: bool
+    since: datetime
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,8 +87,9 @@ def list_hints(connection: Connection, channel: str, topics: Collection[str]) ->
         cursor.execute(
             "SELECT record_id, until, record_id <> '' AND changed_at IS NOT NULL AND EXISTS (SELECT FROM"
             " commerce.snapshots s WHERE s.channel = %(channel)s AND s.topic = h.topic AND s.record_id = h.record_id"
-            " AND s.source_updated_at >= h.changed_at AND s.first_seen >= h.changed_at + %(moment)s)"
-            " FROM (SELECT topic, record_id, max(received_at) AS until, min(received_at) AS since,"
+            " AND s.source_updated_at >= h.changed_at AND s.first_seen >= h.changed_at + %(moment)s), since"
+            " FROM (SELECT topic, record_id, max(received_at) AS until,"
+            " min(least(changed_at, received_at)) AS since,"
             " CASE WHEN bool_and(changed_at IS NOT NULL) THEN max(changed_at) END AS changed_at"
             " FROM commerce.notifications WHERE channel = %(channel)s AND topic = ANY(%(topics)s)"
             " AND handled_at IS NULL GROUP BY topic, record_id) h ORDER BY since",

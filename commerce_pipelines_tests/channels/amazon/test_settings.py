@@ -23,7 +23,7 @@ class TestSettings:
         settings = self.settings()
         assert settings.base_url == "https://sellingpartnerapi-eu.amazon.com"
         assert settings.token_url == "https://api.amazon.com/auth/o2/token"
-        assert (settings.poll_seconds, settings.marketplace_ids) == (900, ())
+        assert (settings.poll_seconds, settings.marketplace_ids) == (720, ())
 
     def test_overrides_and_names(self) -> None:
         settings = self.settings(

@@ -9,7 +9,7 @@ import pytest
 from commerce_pipelines.channels.ebay.api.limits import Rate, RateLimit, Resource, find_rate
 from commerce_pipelines.channels.http.memory import MemoryBuckets
 from commerce_pipelines.channels.http.throttle import Quota
-from commerce_pipelines.core.errors import PermanentError, RateLimited
+from commerce_pipelines.core.errors import PermanentError, ProtocolError, RateLimited
 from commerce_pipelines.core.throttle import next_reset
 from commerce_sandbox.server import Fault
 
@@ -64,6 +64,21 @@ def test_one_refused_answer_is_no_reason_to_do_without_the_other(ebay: Judged, m
     ebay.faults.append(Fault(match="/rate_limit/", status=403, times=99))
     with pytest.raises(PermanentError):
         shop.account.learn_limits()
+
+
+def test_calls_about_messages_count_to_the_days_calls_of_their_api(
+    ebay: Judged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [NOW.timestamp()]
+    shop = channel(ebay, monkeypatch, MemoryBuckets(lambda: now[0]))
+    for _ in range(9_998):
+        ebay.quotas.spend(("commerce", "notification"))  # another program of the application
+    shop.account.learn_limits()
+    for _ in range(2):
+        with pytest.raises(ProtocolError):  # the stand-in has no such address
+            shop.subscriptions.list_lacks("https://hooks.example.com/notices/ebay_de")
+    with pytest.raises(RateLimited, match="calls of commerce notification"):
+        shop.subscriptions.list_lacks("https://hooks.example.com/notices/ebay_de")
 
 
 def test_of_several_limits_the_one_that_ends_first_counts() -> None:

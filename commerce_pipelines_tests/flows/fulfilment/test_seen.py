@@ -10,7 +10,7 @@ import pytest
 from commerce_pipelines.domain.orders.order import FulfilledBy
 from commerce_pipelines.flows.fulfilment.confirm import confirm
 from commerce_pipelines.flows.fulfilment.inputs import read_shipments
-from commerce_pipelines.flows.fulfilment.prove import Deliveries, Proof, prove
+from commerce_pipelines.flows.fulfilment.prove import Deliveries, Proof, Worth, prove
 from commerce_pipelines.flows.identity import agree
 from commerce_pipelines.flows.lineage import trace
 from commerce_pipelines_tests.doubles.lane import Lane, line, numbered
@@ -59,6 +59,8 @@ def test_a_delivery_counts_until_the_channel_knows_it(lane: Lane, request: pytes
     proof = proof_of(lane)
     assert (proof.whole.delivered, proof.whole.confirmed, proof.whole.under_way) == (3, 1, 1)
     assert [figures.delivered for figures in proof.days.values()] == [3]
+    worth = Worth(deliveries=3, confirmed=1, worth=3 * 1690, confirmed_worth=1690)
+    assert proof.worth == {(day, "EUR"): worth for day in proof.days}
     assert proof.whole.complete
 
 

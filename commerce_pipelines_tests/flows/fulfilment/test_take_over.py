@@ -15,7 +15,7 @@ from commerce_pipelines.domain.fulfilment.take_over import SoldLine, StockMove, 
 from commerce_pipelines.domain.orders.order import FulfilledBy, Order, Shipped
 from commerce_pipelines.flows.fulfilment.confirm import confirm
 from commerce_pipelines.flows.fulfilment.inputs import read_shipments
-from commerce_pipelines.flows.fulfilment.take_over import Taken, has_news, may_go_on, take_over
+from commerce_pipelines.flows.fulfilment.take_over import Taken, find_ship_time, has_news, may_go_on, take_over
 from commerce_pipelines.flows.identity import agree
 from commerce_pipelines.odoo.fulfilment import taking_over as module
 from commerce_pipelines.warehouse import exceptions
@@ -210,3 +210,13 @@ def test_what_odoo_cannot_do_says_why() -> None:
         assert isinstance(reason, Reason)
         assert reason.code == "not_taken_over"
     assert plan(0, move(1, 3, is_tracked=True)) == {}
+
+
+def test_the_ship_time_is_the_last_change_but_never_after_the_promised_delivery(lane: Lane) -> None:
+    order, now = lane.order("A"), lane.noon + 40 * AN_HOUR
+    changed = msgspec.structs.replace(order, updated_at=lane.noon + 30 * AN_HOUR)
+    assert find_ship_time(changed, now) == changed.updated_at
+    promised = msgspec.structs.replace(changed, delivered_by=lane.noon + 20 * AN_HOUR)
+    assert find_ship_time(promised, now) == promised.delivered_by
+    assert find_ship_time(msgspec.structs.replace(promised, delivered_by=lane.noon - AN_HOUR), now) == order.placed_at
+    assert find_ship_time(changed, lane.noon + AN_HOUR) == lane.noon + AN_HOUR  # their clock is fast

@@ -10,7 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from commerce_pipelines.cli.report import Proofs, show, summary
+from commerce_pipelines.cli.proofs import Proofs
+from commerce_pipelines.cli.report import show
+from commerce_pipelines.cli.report_figures import summarise
 from commerce_pipelines.cli.verifiers import payment_journals
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.domain.orders.order import OrderStatus, Payment
@@ -184,7 +186,7 @@ def test_the_report_compares_what_was_taken_with_what_is_invoiced_and_paid(
     proof = prove(lane.connections, NAME, *span)
     assert (proof.complete, proof.whole["EUR"].differing, proof.whole["EUR"].invoiced) == (False, (second,), 2690)
 
-    text = json.loads(summary(Proofs(orders={NAME: lane.prove().whole}, invoices={NAME: proof})))
+    text = json.loads(summarise(Proofs(orders={NAME: lane.prove().whole}, invoices={NAME: proof})))
     figures = text["channels"][NAME]
     assert figures["invoices"]["EUR"]["invoiced"] == "26.90"
     assert figures["by_day"][lane.day.isoformat()]["invoices"]["EUR"]["channel_total"] == "50.70"

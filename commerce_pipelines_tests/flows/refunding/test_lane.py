@@ -4,7 +4,7 @@ on a real Odoo by both transports."""
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -12,59 +12,16 @@ from commerce_pipelines.core.errors import PermanentError
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.domain.outbox.effects import Kind
 from commerce_pipelines.domain.returns.records import RefundKind, RefundLine
-from commerce_pipelines.flows.identity import agree
 from commerce_pipelines.flows.lineage import replay, trace
-from commerce_pipelines.flows.refunding.issue import Issued, Stopped, answer, issue, release
-from commerce_pipelines.flows.refunding.prepare import has_work
+from commerce_pipelines.flows.refunding.issue import Stopped, answer, release
+from commerce_pipelines.flows.refunding.prove import PaidBack
 from commerce_pipelines.flows.returns.heal import heal
-from commerce_pipelines.odoo.rpc.client import Client
-from commerce_pipelines.warehouse import exceptions
-from commerce_pipelines_tests.doubles.lane import NAME, Server, numbered
+from commerce_pipelines_tests.doubles.lane import NAME, numbered
 from commerce_pipelines_tests.doubles.outbox import later as much_later
-from commerce_pipelines_tests.doubles.refunds_out import REFUNDING, RefundDesk, credit, desk_of, invoice
+from commerce_pipelines_tests.doubles.refunds_out import credit
 from commerce_pipelines_tests.doubles.returns import make_refund
-from commerce_pipelines_tests.flows.conftest import open_administrator
-from commerce_pipelines_tests.flows.returns.conftest import ReturnsLane
 
-
-class Desk(NamedTuple):
-    """The lane of refunds out beside that of returns. person: what a person's browser does in Odoo."""
-
-    returns: ReturnsLane
-    desk: RefundDesk
-    person: Client
-
-    def sell(self, *order_ids: str) -> list[int]:
-        """Paid orders of one mug at 16.90; their posted invoices."""
-        self.returns.orders.put(*map(self.returns.orders.order, order_ids))
-        self.returns.orders.run()
-        agree(self.returns.connections, NAME)  # the server knows orders of tests whose database is another one
-        return [invoice(self.person, self.returns.orders, order_id) for order_id in order_ids]
-
-    def issue(self, **options: Any) -> Issued:
-        return issue(self.returns.connections, NAME, **options)
-
-    def report(self) -> dict[str, int]:
-        """The channel reports what it paid back, and the lane of returns deals with it."""
-        self.returns.put(*self.desk.report(self.returns))
-        return dict(self.returns.run().actions)
-
-    def waits(self) -> dict[str, str]:
-        with self.returns.connections.warehouse.transaction() as connection:
-            rows = exceptions.open_exceptions(connection, NAME, Topic.REFUNDING)
-        return {row.record_id: row.code for row in rows}
-
-    def has_work(self) -> bool:
-        return has_work(self.returns.connections, NAME)
-
-
-@pytest.fixture
-def open_desk(connect: Any, odoo: Server) -> Any:
-    def open_with(more: str = "") -> Desk:
-        returns = ReturnsLane(connect(REFUNDING % more), None)
-        return Desk(returns, desk_of(returns.orders), open_administrator(odoo))
-
-    return open_with
+from .conftest import Desk
 
 
 def test_a_persons_credit_note_is_paid_back_once_and_recognised_when_it_is_reported(
@@ -80,6 +37,7 @@ def test_a_persons_credit_note_is_paid_back_once_and_recognised_when_it_is_repor
     note = credit(refunds.person, bills[0])
     credit(refunds.person, bills[1], 2.5, post=False)
     assert refunds.has_work()
+    assert refunds.prove() == PaidBack(notes=1, credited=1690, under_way=1)
     done = refunds.issue(whole=False)
     assert (done.planned, dict(done.outcomes), done.settled) == (1, {"accepted": 1}, 0)
     (sent,) = refunds.desk.paid
@@ -89,8 +47,10 @@ def test_a_persons_credit_note_is_paid_back_once_and_recognised_when_it_is_repor
     ]
     assert refunds.report() == {"refunds recognised": 1, "refunds unchanged": 1}
     assert refunds.returns.prove().whole.complete
+    assert refunds.prove() == PaidBack(notes=1, credited=1690, paid_back=1, refunded=1690)
     assert (refunds.issue().settled, refunds.waits(), len(refunds.desk.paid)) == (1, {}, 1)
     assert (refunds.issue().notes, refunds.has_work()) == (0, False)
+    assert refunds.prove() == PaidBack(notes=1, credited=1690, paid_back=1, refunded=1690)
     story = [event.what for event in trace(refunds.returns.connections, NAME, first)]
     assert sum(": refund, attempt 1" in what for what in story) == 1
 
@@ -148,6 +108,8 @@ def test_a_credit_note_for_a_refund_that_cannot_be_read_is_recognised_and_not_pa
     proof = refunds.returns.prove().whole
     assert (proof.absent, proof.surplus, proof.difference) == ((), (), {"EUR": 50})  # as the person credited it
     assert (refunds.issue().planned, len(refunds.desk.paid)) == (0, 2)
+    paid = refunds.prove()
+    assert (paid.notes, paid.paid_back, paid.difference, len(paid.differing)) == (4, 2, 50, 1)
 
 
 def test_what_a_channel_may_still_report_is_waited_for(open_desk: Any, request: pytest.FixtureRequest) -> None:
@@ -162,6 +124,9 @@ def test_what_a_channel_may_still_report_is_waited_for(open_desk: Any, request: 
     with refunds.returns.connections.warehouse.transaction() as connection, connection.cursor() as cursor:
         cursor.execute("UPDATE commerce.manual_credit_notes SET first_seen = first_seen - interval '48 hours'")
     assert refunds.has_work()
+    with refunds.returns.connections.warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE commerce.manual_credit_notes SET first_seen = first_seen - interval '49 hours'")
+    assert [note[:4] for note in refunds.prove().missing] == ["RINV"]  # overdue, and nobody waits for it
     assert refunds.issue().outcomes == {"accepted": 1}
 
 
@@ -226,6 +191,7 @@ def test_a_refusal_waits_with_its_reason_until_a_person_asks_again(
     refunds.desk.refuse = 1
     refunds.issue()
     assert (refunds.waits(), refunds.has_work()) == ({order_id: "refund_refused"}, False)
+    assert refunds.prove() == PaidBack(notes=1, credited=500, waiting=1)
     refunds.issue()
     assert refunds.desk.asked == 1
     assert replay(refunds.returns.connections, NAME, record_ids=[order_id]).paid_back == 1

@@ -51,6 +51,11 @@ RATES: dict[str, Rate] = {
     "getFeeds": Rate(0.0222, 10),
     "getFeed": Rate(2, 15),
     "getFeedDocument": Rate(0.0222, 10),
+    "getDestinations": Rate(1, 5),
+    "createDestination": Rate(1, 5),
+    "getSubscription": Rate(1, 5),
+    "createSubscription": Rate(1, 5),
+    "deleteSubscriptionById": Rate(1, 5),
 }
 
 # Amazon's codes in our words: of the APIs, of Login with Amazon, and of issues with a listing.
@@ -68,6 +73,7 @@ MEANINGS = {
     "90220": "a required attribute is missing",
 }
 
+NOTIFICATIONS_SCOPE = "sellingpartnerapi::notifications"
 FEEDS_PATH = "/feeds/2021-06-30"
 TRANSACTIONS = "/finances/2024-06-19/transactions"
 
@@ -93,12 +99,20 @@ class Api:
         self._learned: dict[str, tuple[float, float]] = {}  # operation -> (its stated rate, when it was stored)
         self._session = self.session(settings.base_url, settings.token_url)
         self._auth = TokenAuth(tokens, f"{settings.name}:lwa", self._mint, "x-amz-access-token")
+        key = f"{settings.name}:lwa:application"
+        self._application = TokenAuth(tokens, key, self._mint_application, "x-amz-access-token")
         self._priority = Priority.ORDERS
 
     def serving(self, priority: Priority) -> Api:
         """The same account, for calls of another class: they leave others what those need of a shared limit."""
         other = copy(self)
         other._priority = priority
+        return other
+
+    def as_application(self) -> Api:
+        """The same account, for calls that Amazon calls grantless: by a token of the application, not the seller's."""
+        other = copy(self)
+        other._auth = self._application
         return other
 
     def session(self, *hosts: str) -> HttpSession:
@@ -114,10 +128,11 @@ class Api:
         *,
         ok: Collection[int] = (200,),
         max_wait: float | None = None,
+        leaves: float = 0.0,
     ) -> Response:
-        """Call an operation by GET."""
+        """Call an operation by GET. leaves: calls of its limit that more urgent ones may need."""
         url = self.settings.base_url + path
-        options: Options = {"params": params, "max_wait": max_wait, "ok": ok}
+        options: Options = {"params": params, "max_wait": max_wait, "ok": ok, "need": 1 + leaves if leaves else 0.0}
         return self._call_with_token(
             operation, options, lambda ready: self._session.get(url, operation=operation, **ready)
         )
@@ -179,20 +194,22 @@ class Api:
         self._learned[operation] = per_second, self.clock()
 
     def _mint(self) -> tuple[str, float]:
+        refresh_token = self.settings.credentials.refresh_token.value()
+        return self._mint_by({"grant_type": "refresh_token", "refresh_token": refresh_token})
+
+    def _mint_application(self) -> tuple[str, float]:
+        return self._mint_by({"grant_type": "client_credentials", "scope": NOTIFICATIONS_SCOPE})
+
+    def _mint_by(self, grant: Mapping[str, str]) -> tuple[str, float]:
         credentials = self.settings.credentials
-        form = {
-            "grant_type": "refresh_token",
-            "refresh_token": credentials.refresh_token.value(),
-            "client_id": credentials.client_id.value(),
-            "client_secret": credentials.client_secret.value(),
-        }
+        client = {"client_id": credentials.client_id.value(), "client_secret": credentials.client_secret.value()}
         response = self._session.send(
             "POST",
             self.settings.token_url,
             operation="token",
             repeat=Repeat.STATE,  # a new access token leaves older ones and the refresh token valid
             headers={"Content-Type": "application/x-www-form-urlencoded;charset=UTF-8"},
-            data=urlencode(form).encode(),
+            data=urlencode({**grant, **client}).encode(),
             describe=_describe_token_error,
         )
         token = decode(response, payloads.AccessToken)

@@ -2,7 +2,7 @@
 again by itself.
 
 What belongs here: every call about such a feed, its envelope and its report. What does not: what a message says
-(refunding/adjustments.py, fulfilment/unnumbered.py), the feed of listings, which is JSON and of manner `set`
+(refunding/adjustments.py, fulfilment/fed.py), the feed of listings, which is JSON and of manner `set`
 (inventory/quantities.py). Sources: feeds_2021-06-30.json; amzn-envelope.xsd and ProcessingReport.xsd of Seller Central.
 
 Amazon knows no key by which a second feed would be the first one, and shows no feed's document. Where the answer that

@@ -1,13 +1,12 @@
 """Confirming shipments on Amazon: one call for each parcel, and reading the order where the answer leaves doubt.
 
-What belongs here: the request, what its answers mean, what Amazon shows of a parcel. What does not: parcels without
-tracking number (unnumbered.py), which parcels there are (domain/fulfilment/), one call and its rate (api/).
+What belongs here: the request, what its answers mean, what Amazon shows of a parcel. What does not: parcels that go by
+a feed (fed.py) and which those are (ways.py), which parcels there are (domain/fulfilment/), one call and its rate
+(api/).
 
 **A repeat edits.** Amazon knows a package by the packageReferenceId that the seller gives, within the order. It is our
 number of the parcel, so the same call again changes the same package: after a lost answer it does no harm, and it is
 also how a tracking number is corrected.
-
-**No tracking number, no call.** Amazon's schema requires one, and none is made up: a parcel without one goes by a feed.
 
 **A refusal is no proof.** "Unable to find package to update … or order already fulfilled" is what Amazon says to a
 second confirmation, to a merchant's own one, and to a real mistake alike (amzn/selling-partner-api-models #5037). So
@@ -17,7 +16,7 @@ the order is read before an answer 400 is believed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from urllib.parse import quote
 
@@ -29,12 +28,13 @@ from ....core.words import Words
 from ....domain.fulfilment.shipments import SentShipment, Shipment
 from ....domain.fulfilment.shown import ShownLine, ShownOrder, ShownParcel, judge
 from ....domain.outbox.effects import Outcome
-from ...capabilities import Shipments
+from ...capabilities import Handover, Shipments
 from ...http.session import Repeat, Response
 from ...outcomes import build_outcome
 from ..api.api import Api, decode, describe
 from . import payloads
-from .unnumbered import OTHER, UnnumberedShipments
+from .fed import OTHER, FedShipments
+from .ways import MOST_FED, ONE_CALL_EACH, ONE_FEED, is_feed_quicker, is_unnumbered
 
 CONFIRM = "/orders/v0/orders/{}/shipmentConfirmation"
 READ = "/orders/2026-01-01/orders/{}"
@@ -49,16 +49,31 @@ class AmazonShipments(Shipments):
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._unnumbered = UnnumberedShipments(api, self._look_at_orders)
+        self._fed = FedShipments(api, self._look_at_orders, self._confirm_each)
+
+    def choose_handover(self, waiting: int) -> Handover:
+        if self._is_fed(waiting):
+            return Handover(min(waiting, MOST_FED), ONE_FEED)
+        return Handover(how=ONE_CALL_EACH)
+
+    def _is_fed(self, parcels: int) -> bool:
+        """Whether so many parcels go by a feed although they have numbers. A feed names the seller."""
+        return bool(self._api.settings.seller_id) and is_feed_quicker(parcels)
 
     def send(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
-        """Parcels without a tracking number by a feed, the others each by a call."""
-        unnumbered = [sent for sent in shipments if _is_unnumbered(sent) and not _refuse(sent)]
-        yield from self._confirm_each([sent for sent in shipments if sent not in unnumbered])
-        if unnumbered:
-            yield from self._unnumbered.tell(unnumbered)
+        """Parcels without a tracking number by a feed, the others each by a call; very many all by a feed."""
+        many = self._is_fed(len(shipments))
+        called: list[SentShipment] = []
+        fed: list[SentShipment] = []
+        for sent in shipments:
+            (fed if (many or is_unnumbered(sent)) and not _refuse(sent) else called).append(sent)
+        yield from self._confirm_each(called)
+        if fed:
+            yield from self._fed.tell(fed)
 
-    def _confirm_each(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
+    def _confirm_each(
+        self, shipments: Sequence[SentShipment], confirm: Callable[[SentShipment], Outcome] | None = None
+    ) -> Iterator[Outcome]:
         """Two parcels in a row that Amazon does not answer mean that it cannot be reached, which is raised."""
         lost = False
         for sent in shipments:
@@ -66,7 +81,7 @@ class AmazonShipments(Shipments):
                 yield refused
                 continue
             try:
-                yield self._confirm(sent)
+                yield (confirm or self._confirm)(sent)
                 lost = False
             except (CredentialError, RateLimited):
                 raise
@@ -82,12 +97,18 @@ class AmazonShipments(Shipments):
 
     def correct(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
         """The same call again, which edits the package."""
-        return self._confirm_each(shipments)
+        return self._confirm_each(shipments, self._edit)
 
     def look(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
-        unnumbered = [sent for sent in shipments if _is_unnumbered(sent)]
-        yield from self._look_at_orders([sent for sent in shipments if not _is_unnumbered(sent)])
-        yield from self._unnumbered.look(unnumbered)
+        """Of parcels that a feed may have told the feed is looked for first."""
+        called: list[SentShipment] = []
+        fed: list[SentShipment] = []
+        for sent in shipments:
+            (fed if is_unnumbered(sent) or sent.reference else called).append(sent)
+        if self._is_fed(len(called)):
+            called, fed = [], list(shipments)
+        yield from self._look_at_orders(called)
+        yield from self._fed.look(fed)
 
     def _look_at_orders(self, shipments: Sequence[SentShipment]) -> Iterator[Outcome]:
         """One call for each order, however many of its parcels are looked for."""
@@ -102,17 +123,30 @@ class AmazonShipments(Shipments):
                 continue
             yield from [_judge(sent, order) for sent in group]
 
-    def _confirm(self, sent: SentShipment) -> Outcome:
+    def _edit(self, sent: SentShipment) -> Outcome:
+        """A package that a feed told has a number that Amazon gave it: the order shows which, by its units."""
+        if sent.reference in ("", _name_package(sent.shipment)):
+            return self._confirm(sent)
+        order = self._read_order(sent.shipment.order_id)
+        units = {line.line_id: line.quantity for line in sent.shipment.lines}
+        there = [parcel.reference for parcel in (read_shown(order).parcels if order else ()) if parcel.lines == units]
+        if len(there) != 1:
+            message = "Amazon shows several parcels with these units, or none: correct the number in Seller Central."
+            return build_outcome(sent, "refused", "unknown_package", message)
+        return self._confirm(sent, there[0])
+
+    def _confirm(self, sent: SentShipment, package: str = "") -> Outcome:
+        package = package or _name_package(sent.shipment)
         answer = self._api.send(
             "POST",
             "confirmShipment",
             CONFIRM.format(quote(sent.shipment.order_id, safe="")),
-            msgspec.to_builtins(build_confirmation(sent.shipment, self._api.now())),
+            msgspec.to_builtins(build_confirmation(sent.shipment, self._api.now(), package)),
             repeat=Repeat.TOKEN,  # the packageReferenceId: a second call edits the package
             ok=(204, 400, 404),
         )
         if answer.status == 204:
-            return Outcome(key=sent.key, status="accepted", reference=_name_package(sent.shipment))
+            return Outcome(key=sent.key, status="accepted", reference=package)
         return self._check_refusal(sent, answer)
 
     def _check_refusal(self, sent: SentShipment, answer: Response) -> Outcome:
@@ -139,13 +173,13 @@ class AmazonShipments(Shipments):
         return decode(answer, payloads.GetOrderResponse).order if answer.status == 200 else None
 
 
-def build_confirmation(shipment: Shipment, now: datetime) -> payloads.Confirmation:
+def build_confirmation(shipment: Shipment, now: datetime, package: str = "") -> payloads.Confirmation:
     """The body of confirmShipment. Amazon takes no shipping date to come, such as one by a clock that is fast."""
     shipped_at = min(shipment.shipped_at, now).astimezone(UTC)
     return payloads.Confirmation(
         marketplace_id=shipment.marketplace,
         package_detail=payloads.PackageDetail(
-            package_reference_id=_name_package(shipment),
+            package_reference_id=package or _name_package(shipment),
             carrier_code=shipment.carrier or OTHER,
             carrier_name=shipment.carrier_name if shipment.carrier in ("", OTHER) else "",
             tracking_number=shipment.tracking_number,
@@ -208,13 +242,9 @@ def _refuse(sent: SentShipment) -> Outcome | None:
     return None
 
 
-def _is_unnumbered(sent: SentShipment) -> bool:
-    return not sent.shipment.tracking_number.strip()
-
-
 def _refuse_unnumbered(sent: SentShipment) -> Outcome | None:
     """A number that is known to Amazon cannot be taken back."""
-    if not _is_unnumbered(sent):
+    if not is_unnumbered(sent):
         return None
     message = "Amazon takes no tracking number back: enter one in the delivery in Odoo, or use Seller Central."
     return build_outcome(sent, "refused", "no_tracking", message)

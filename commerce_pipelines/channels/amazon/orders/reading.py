@@ -6,8 +6,9 @@ What belongs here: order operations and their paging. What does not: one call an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -17,12 +18,13 @@ from ....core.topics import Topic
 from ....core.words import Words
 from ....domain.money import to_minor
 from ....domain.orders.order import Order, OrderStatus
-from ...capabilities import Head, Orders, OrderTotal, Page, Unchanged, Window
+from ...capabilities import Head, NamedPlan, Orders, OrderTotal, Page, Unchanged, Window
 from ...http.session import pages
 from ...totals import totals
 from ..api.api import Api, decode, describe, errors
 from ..personal import cut_order
 from . import payloads, translate
+from .strategy import SETTLED, choose, share_calls
 
 ORDERS = "/orders/2026-01-01/orders"
 
@@ -32,12 +34,11 @@ INCLUDED = "BUYER,RECIPIENT,PROCEEDS,PROMOTION,CANCELLATION,FULFILLMENT,PACKAGES
 INCLUDED_FOR_TOTALS = "RECIPIENT,PROCEEDS,CANCELLATION,FULFILLMENT,TAX"
 PAGE_SIZE = 100
 WAY = f"pages of {PAGE_SIZE} orders, names and addresses included"
-# An upper bound must be "at least two minutes before the time of the request"; half a minute more allows for clocks
-# that differ.
-SETTLED = timedelta(minutes=2, seconds=30)
 TOKEN_LIFE = timedelta(hours=24)
 # Seconds. Changes are read in a sensor's tick, which cannot wait for a rate limit of one call in three minutes.
 TICK_WAIT_SECONDS = 10.0
+# A pull of days waits for what it leaves to others, too: for twelve calls at most, at one in three minutes.
+PULL_WAIT_SECONDS = 3_600.0
 
 
 class Resume(msgspec.Struct, frozen=True):
@@ -49,6 +50,14 @@ class Resume(msgspec.Struct, frozen=True):
     after: datetime
     before: datetime
     issued: datetime
+
+
+class _Turn(NamedTuple):
+    """How a call of searchOrders waits. longest: seconds. leaves: calls that are left to what
+    is more urgent."""
+
+    longest: float
+    leaves: float
 
 
 class _TokenExpired(Exception):
@@ -63,6 +72,8 @@ class AmazonOrders(Orders):
 
     def __init__(self, api: Api) -> None:
         self._api, self._settings = api, api.settings
+        leaves = share_calls(api.settings.receives)
+        self._poll, self._pull = _Turn(TICK_WAIT_SECONDS, leaves.poll), _Turn(PULL_WAIT_SECONDS, leaves.pull)
 
     def changed(self, window: Window, resume: str | None = None, unchanged: Unchanged | None = None) -> Iterator[Page]:
         """Orders updated in the window, up to two and a half minutes ago; nothing if the window begins later.
@@ -72,14 +83,20 @@ class AmazonOrders(Orders):
         """
         last = _read_resume(resume)
         if last and last.by == "lastUpdated" and self._api.now() - last.issued < TOKEN_LIFE:
-            return self._read_order_pages(
-                "lastUpdated", Window(last.after, last.before), last.token, max_wait=TICK_WAIT_SECONDS
-            )
-        return self._read_order_pages("lastUpdated", window, None, max_wait=TICK_WAIT_SECONDS)
+            return self._read_order_pages("lastUpdated", Window(last.after, last.before), last.token, turn=self._poll)
+        return self._read_order_pages("lastUpdated", window, None, turn=self._poll)
 
     def created(self, window: Window) -> Iterator[Page]:
         """Orders created in the window. Amazon gives no count to verify."""
-        return self._read_order_pages("created", window, None)
+        return self._read_order_pages("created", window, None, turn=self._pull)
+
+    def plan_named(self, waiting: Sequence[datetime]) -> NamedPlan:
+        return choose(waiting, self._api.now())
+
+    def read_span(self, span: Window) -> Page:
+        for page in self._read_order_pages("lastUpdated", span, None, turn=_Turn(0.0, 0.0)):
+            return page
+        return Page(records=(), resume=None, watermark=span.start)
 
     def fetch(self, record_id: str) -> bytes | None:
         """None also for an order of a marketplace that the settings leave out: no list of ours would have it."""
@@ -104,7 +121,9 @@ class AmazonOrders(Orders):
     def totals(self, window: Window) -> Iterator[OrderTotal]:
         """As in channels/totals.py; an order that cannot be translated counts with Amazon's grand total."""
         return totals(
-            self._read_order_pages("created", window, None, INCLUDED_FOR_TOTALS), self.translate, _read_stated_total
+            self._read_order_pages("created", window, None, INCLUDED_FOR_TOTALS, turn=self._pull),
+            self.translate,
+            _read_stated_total,
         )
 
     def head(self, raw: bytes) -> Head:
@@ -120,7 +139,7 @@ class AmazonOrders(Orders):
         return translate.translate(raw, self._api.name, self._settings.prices_include_tax)
 
     def _read_order_pages(
-        self, by: str, window: Window, token: str | None, included: str = INCLUDED, max_wait: float | None = None
+        self, by: str, window: Window, token: str | None, included: str = INCLUDED, *, turn: _Turn
     ) -> Iterator[Page]:
         after, before = (
             _cut_to_milliseconds(window.start),
@@ -138,7 +157,7 @@ class AmazonOrders(Orders):
             params["marketplaceIds"] = ",".join(self._settings.marketplace_ids)
 
         def fetch(token: str | None) -> tuple[Page, str | None]:
-            answer = self._search_orders(params, token, max_wait)
+            answer = self._search_orders(params, token, turn)
             following = (answer.pagination and answer.pagination.next_token) or None
             resume = Resume(following, by, after, before, self._api.now()) if following else None
             seen_until = answer.last_updated_before if by == "lastUpdated" else answer.created_before
@@ -162,11 +181,12 @@ class AmazonOrders(Orders):
         )
 
     def _search_orders(
-        self, params: Mapping[str, str], token: str | None, max_wait: float | None
+        self, params: Mapping[str, str], token: str | None, turn: _Turn
     ) -> payloads.SearchOrdersResponse:
         resumed = {} if token is None else {"paginationToken": token}
         ok = (200, 400) if resumed else (200,)
-        response = self._api.call("searchOrders", ORDERS, {**params, **resumed}, ok=ok, max_wait=max_wait)
+        query = {**params, **resumed}
+        response = self._api.call("searchOrders", ORDERS, query, ok=ok, max_wait=turn.longest, leaves=turn.leaves)
         if response.status == 200:
             return decode(response, payloads.SearchOrdersResponse)
         if any(error.code == "InvalidInput" for error in errors(response)):

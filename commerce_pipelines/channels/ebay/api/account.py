@@ -31,6 +31,11 @@ TRADING = "/ws/api.dll"
 ORDERS = "/sell/fulfillment/v1/order"  # used by orders/, and by account.py to find the seller
 COMPATIBILITY = 1379  # the version of the schema that the types follow
 
+NOTIFICATIONS = (
+    "getPublicKey", "getConfig", "updateConfig", "getTopic", "getDestinations", "createDestination",
+    "updateDestination", "getSubscriptions", "createSubscription", "updateSubscription",
+)  # fmt: skip
+
 # The pace of each operation, by eBay's documented calls of a day: so that a long reading leaves some of them for the
 # rest of the day. What the day really has is counted by QUOTAS, which several operations share.
 RATES: dict[str, Rate] = {
@@ -42,7 +47,7 @@ RATES: dict[str, Rate] = {
     "getInventoryItems": Rate(5, 10_000),
     "getOffers": Rate(8, 50_000),
     "bulkUpdatePriceQuantity": Rate(8, 50_000),
-    "notifications": Rate(0.1, 1_000),  # every call of the Notification API
+    **dict.fromkeys(NOTIFICATIONS, Rate(0.1, 1_000)),
 }
 # Budget: context and name of the API; its calls a day; the operations that count to them. The Analytics API states what
 # the account really has.
@@ -53,6 +58,7 @@ QUOTAS: tuple[tuple[str, float, tuple[str, ...]], ...] = (
         ("getOrders", "getOrder", "createShippingFulfillment", "getShippingFulfillments", "issueRefund"),
     ),
     ("calls of sell inventory", 2_000_000, ("getInventoryItems", "getOffers", "bulkUpdatePriceQuantity")),
+    ("calls of commerce notification", 10_000, NOTIFICATIONS),
 )
 TRADING_CALLS = "calls of tradingapi tradingapi"
 # Trading calls share one daily quota: the part of each call, and how much of that part may be used at once.
@@ -180,7 +186,7 @@ class Account:
         """A call about the application's notifications, which may be repeated. application: by the application's own
         token, which eBay gives to the keyset, and not by the seller's."""
         options: Options = {
-            "rate": self._rates["notifications"], "auth": self._application if application else self._bearer,
+            **self._limit(operation), "auth": self._application if application else self._bearer,
             "ok": ok, "deadline": deadline,
         }  # fmt: skip
         url = self.settings.base_url + path

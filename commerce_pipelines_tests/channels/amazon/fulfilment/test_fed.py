@@ -1,4 +1,5 @@
-"""Parcels without tracking number on Amazon over HTTP: one feed, followed until its report, and never a second one."""
+"""Parcels by Amazon's feed over HTTP, those without tracking number and very many: one feed, followed until its report,
+and never a second one."""
 
 from __future__ import annotations
 
@@ -10,7 +11,10 @@ import pytest
 from lxml import etree
 
 from commerce_pipelines.channels.amazon.channel import AmazonChannel
-from commerce_pipelines.channels.amazon.fulfilment.unnumbered import build_feed, number_message
+from commerce_pipelines.channels.amazon.fulfilment import shipments as shipments_module
+from commerce_pipelines.channels.amazon.fulfilment.fed import build_feed, number_message
+from commerce_pipelines.channels.amazon.fulfilment.ways import MOST_FED, ONE_CALL_EACH, ONE_FEED, is_feed_quicker
+from commerce_pipelines.channels.capabilities import Handover
 from commerce_pipelines.core.errors import CredentialError, SettingsError
 from commerce_pipelines.domain.fulfilment.rules import FulfilmentRules
 from commerce_pipelines.domain.fulfilment.shipments import SentShipment
@@ -165,3 +169,101 @@ def test_the_setting_needs_a_seller_and_the_role(amazon: Recorded, clock: Clock)
     amazon.forbidden.add("getFeeds")
     [lacks] = connect(amazon, clock, seller_id="A2DEMOSELLER01", **on).account.lacks()
     assert "may not send feeds" in lacks
+
+
+def test_from_how_many_parcels_a_feed_is_quicker_than_the_calls() -> None:
+    assert [count for count in (1, 25, 1_209, 1_210, 1_211, 5_000) if is_feed_quicker(count)] == [1_211, 5_000]
+
+
+def test_how_many_leave_together_and_only_a_seller_who_is_named_sends_feeds(amazon: Recorded, clock: Clock) -> None:
+    named, nameless = connect(amazon, clock, seller_id="A2DEMOSELLER01"), connect(amazon, clock)
+    assert named.shipments.choose_handover(1_210) == Handover(25, ONE_CALL_EACH)
+    assert named.shipments.choose_handover(1_211) == Handover(1_211, ONE_FEED)
+    assert named.shipments.choose_handover(9_999) == Handover(MOST_FED, ONE_FEED)
+    assert nameless.shipments.choose_handover(9_999) == Handover(25, ONE_CALL_EACH)
+
+
+@pytest.fixture
+def crowded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two parcels are very many."""
+    monkeypatch.setattr(shipments_module, "is_feed_quicker", lambda parcels: parcels >= 2)
+
+
+def numbered_parcel(picking: int, line: str, order_id: str = ORDER, reference: str = "") -> SentShipment:
+    sent = parcel(picking - 40, (line, 1), order_id=order_id)
+    return msgspec.structs.replace(sent, key=f"{picking}/{picking - 40}", reference=reference)
+
+
+@pytest.mark.usefixtures("crowded")
+def test_very_many_parcels_go_by_one_feed_and_a_refusal_is_believed_only_after_the_order(
+    amazon: Recorded, channel: AmazonChannel, clock: Clock
+) -> None:
+    first, second, wrong = (
+        numbered_parcel(41, "item1"), numbered_parcel(42, "item1"), numbered_parcel(43, "item9", OTHER_ORDER)
+    )  # fmt: skip
+    [outcome] = channel.shipments.send([second])  # it was told by a call before, whose answer was lost
+    assert outcome.status == "accepted"
+    outcomes = send(channel, first, second, wrong)
+    [feed_id] = amazon.feeds.feeds
+    assert outcomes == dict.fromkeys(("41/1", "42/2", "43/3"), ("pending", feed_id))
+    clock.passed += 60
+    followed = [msgspec.structs.replace(sent, reference=feed_id) for sent in (first, second, wrong)]
+    seen = look(channel, *followed)
+    assert (seen["41/1"], seen["42/2"][0], seen["43/3"]) == (
+        ("accepted", feed_id),
+        "accepted",
+        ("refused", "no_such_line"),
+    )
+    assert amazon.shipments.heard[ORDER] == 2
+    assert look(channel, first)["41/1"][0] == "accepted"  # by its tracking number
+
+
+@pytest.mark.usefixtures("crowded")
+def test_where_there_can_be_no_feed_very_many_go_by_calls(amazon: Recorded, channel: AmazonChannel) -> None:
+    amazon.forbidden.add("createFeedDocument")
+    parcels = (numbered_parcel(41, "item1"), numbered_parcel(42, "item1", OTHER_ORDER))
+    assert [status for status, _ in send(channel, *parcels).values()] == ["accepted", "accepted"]
+    assert (amazon.feeds.feeds, amazon.shipments.heard[ORDER]) == ({}, 1)
+
+
+@pytest.mark.usefixtures("crowded")
+def test_very_many_in_doubt_are_not_told_again_while_a_feed_may_be_at_work(
+    amazon: Recorded, channel: AmazonChannel, clock: Clock
+) -> None:
+    amazon.faults.append(Fault(match=is_create, after=True, drop=True))
+    amazon.faults.append(Fault(match=lambda call: is_list(call) and bool(amazon.feeds.feeds), status=503, times=9))
+    parcels = (numbered_parcel(41, "item1"), numbered_parcel(42, "item1", OTHER_ORDER))
+    assert {status for status, _ in send(channel, *parcels).values()} == {"unknown"}
+    amazon.faults.clear()
+    assert set(look(channel, *parcels).values()) == {("pending", "feed_at_work")}
+    clock.passed += 60
+    look(channel, numbered_parcel(41, "item1", reference=next(iter(amazon.feeds.feeds))))  # the stand-in works on it
+    clock.passed += 3600
+    assert {status for status, _ in look(channel, *parcels).values()} == {"accepted"}
+    assert (amazon.shipments.heard[ORDER], amazon.shipments.heard[OTHER_ORDER]) == (1, 1)
+
+
+def test_a_message_names_the_tracking_number() -> None:
+    sent = numbered_parcel(41, "item1")
+    root = etree.fromstring(build_feed([sent], "A2DEMOSELLER01", NOON))
+    data = root.find("Message/OrderFulfillment/FulfillmentData")
+    assert data is not None
+    assert [(child.tag, child.text) for child in data] == [
+        ("CarrierCode", "DHL"), ("ShipperTrackingNumber", sent.shipment.tracking_number),
+    ]  # fmt: skip
+
+
+def test_the_number_of_a_parcel_that_a_feed_told_is_corrected_by_the_number_that_amazon_gave_it(
+    amazon: Recorded, channel: AmazonChannel, clock: Clock
+) -> None:
+    _, feed_id = send(channel, letter())["41/1"]
+    clock.passed += 60
+    look(channel, letter(reference=feed_id))
+    numbered = msgspec.structs.replace(letter().shipment, parcel=7, tracking_number="JJD 1")
+    sent = msgspec.structs.replace(letter(reference=feed_id), shipment=numbered)
+    assert _tell(channel.shipments.correct([sent])) == {"41/1": ("accepted", "1")}
+    [package] = amazon.orders[ORDER]["packages"]
+    assert package["trackingNumber"] == "JJD 1"
+    other = msgspec.structs.replace(numbered, lines=parcel(1, ("item1", 2)).shipment.lines)
+    [outcome] = channel.shipments.correct([msgspec.structs.replace(sent, shipment=other)])
+    assert (outcome.status, outcome.code) == ("refused", "unknown_package")
