@@ -49,15 +49,18 @@ def run_demo(module: str, count: int, tell: Callable[[str], None]) -> list[dict[
 
 
 @contextmanager
-def open_demo(port: int) -> Iterator[tuple[Any, Any]]:
-    """(world, connections) of the demo in the working directory, once Dagster has dealt with every order so far."""
+def open_demo(port: int, change: Callable[[Path], None] = lambda path: None) -> Iterator[tuple[Any, Any]]:
+    """(world, connections) of the demo in the working directory, once Dagster has dealt with every order so far.
+    change: takes the path of its settings before they are read."""
     from commerce_pipelines.cli.dev import ending_cleanly
     from commerce_sandbox import demo
 
     os.environ.pop("COMMERCE_DATABASE_URL", None)
     root = Path.cwd() / "demo"
-    with ending_cleanly(), demo.prepared(root) as world, demo.caught_up(world, root, port) as (connections, _):
-        yield world, connections
+    with ending_cleanly(), demo.prepared(root) as world:
+        change(root / "commerce.yaml")
+        with demo.caught_up(world, root, port) as (connections, _):
+            yield world, connections
 
 
 def describe_load() -> str:

@@ -76,7 +76,7 @@ def prepared(root: Path) -> Iterator[World]:
     root.mkdir(parents=True)
     with running() as world:
         os.environ.update(world.environment(root))
-        (root / "commerce.yaml").write_text(world.settings(invoicing=True), encoding="utf-8")
+        (root / "commerce.yaml").write_text(world.settings(invoicing=True, webhooks=True), encoding="utf-8")
         os.chdir(root)
         try:
             yield world
@@ -265,6 +265,7 @@ def caught_up(world: World, root: Path, port: int) -> Iterator[tuple[Connections
             with in_process(connections) as run:
                 for name in LANES:
                     run(*whole_stock(name))
+                run([[LANES[2], "subscriptions"]], run_tags(LANES[2], "notices"))
             step("Dagster (half a minute)")
             services = Services(root, Ui(HOST, port), log=root / "dagster.log", stops_database=False, receives=True)
             stack.enter_context(services)

@@ -39,6 +39,7 @@ POLL_SECONDS = 15
 RETURNS_SECONDS = 30
 AMAZON_POLL_SECONDS = 120  # Amazon allows 20 searches at once and one more each 180 s: this lasts two hours
 CREDITED = 10  # every so many turns a person credits an order in Odoo
+SECRET = "demo-secret"  # of the merchant's app at each marketplace
 LANES = ("amazon_eu", "ebay_de", "shopify_de")
 PAYS_BACK = LANES[2]  # pays back what people credit in Odoo
 # Reduced goods have a rate in France and Austria; elsewhere they show what an unknown rate looks like.
@@ -60,6 +61,7 @@ class World:
         self.channels: dict[str, Any] = dict(zip(LANES, (amazon, ebay, shopify), strict=True))
         self.odoo = odoo
         self.hint_secret, self.hint_port = secrets.token_urlsafe(24), _find_free_port()
+        shopify.webhooks.secret = SECRET
         self.start = datetime.now(UTC)
         made = (amazon_orders, ebay_orders, shopify_orders)
         for stand_in, make in zip(self.channels.values(), made, strict=True):
@@ -79,15 +81,15 @@ class World:
             "COMMERCE_CONFIG": str(root / "commerce.yaml"),
             "COMMERCE_MASTER_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             "DEMO_CLIENT_ID": "demo-client",
-            "DEMO_SECRET": "demo-secret",
+            "DEMO_SECRET": SECRET,
             "DEMO_REFRESH_TOKEN": "demo-refresh",
             "DEMO_ODOO_PASSWORD": "admin",
             "DEMO_HINT_SECRET": self.hint_secret,
         }
 
-    def settings(self, *, invoicing: bool = False) -> str:
+    def settings(self, *, invoicing: bool = False, webhooks: bool = False) -> str:
         """commerce.yaml of the demo. invoicing: the pipelines invoice what has left, register its payments, and pay
-        back what people credit, in one marketplace."""
+        back what people credit, in one marketplace. webhooks: the shop tells of new orders, besides being polled."""
         client_id, secret, refresh = ({"env": f"DEMO_{name}"} for name in ("CLIENT_ID", "SECRET", "REFRESH_TOKEN"))
         login = {"client_id": client_id, "client_secret": secret}
         amazon, ebay, shopify = (self.channels[name].url for name in LANES)
@@ -123,18 +125,20 @@ class World:
                 "endpoint": shopify, "token_endpoint": f"{shopify}/admin/oauth/access_token",
                 "credentials": login, "sales_team": "Shopify",
                 "inventory": {**stock, "locations": {str(WAREHOUSE): ["WH"]}}, **pays_back,
+                **({"notifications": {"enabled": True, "secret": secret}} if webhooks else {}),
             },
         ]  # fmt: skip
+        rows = [{**common, **channel} for channel in channels]
+        return yaml.safe_dump({**self._build_places(webhooks=webhooks), "channels": rows}, sort_keys=False)
+
+    def _build_places(self, *, webhooks: bool) -> dict[str, Any]:
+        """The sections besides the channels."""
         odoo = {
             "url": self.odoo.url, "database": "demo", "username": "admin", "password": {"env": "DEMO_ODOO_PASSWORD"},
         }  # fmt: skip
-        settings = {
-            "odoo": odoo,
-            "vat": VAT,
-            "listen": {"secret": {"env": "DEMO_HINT_SECRET"}, "port": self.hint_port},
-            "channels": [{**common, **channel} for channel in channels],
-        }
-        return yaml.safe_dump(settings, sort_keys=False)
+        listen = {"secret": {"env": "DEMO_HINT_SECRET"}, "port": self.hint_port}
+        public = {"public_url": f"http://127.0.0.1:{self.hint_port}"} if webhooks else {}  # of a real shop https
+        return {"odoo": odoo, "vat": VAT, "listen": {**listen, **public}}
 
     def trickle(self, stop: threading.Event) -> None:
         """Until `stop` is set, every few seconds: a new order in another marketplace, something happens in Odoo's

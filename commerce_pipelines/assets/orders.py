@@ -8,6 +8,8 @@ What belongs here: keys, partitions, descriptions, metadata. What does not: any 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import pairwise
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from ..flows.orders.stage import Staged
 
 FLOW = "orders"
+WAIT_STEPS = (0, 5, 10, 20, 40, 60)  # seconds, of the chart
 STAGES = ("raw_orders", "orders", "order_lines", "sale_orders")
 
 
@@ -219,10 +222,31 @@ def _load_orders(context: dg.AssetExecutionContext, connections: Connections, na
         **_describe_loaded(loaded),
         "seconds": round(connections.instruments.clock() - started, 2),
         "what became of them": dg.MetadataValue.md(bars(dict(loaded.actions), "orders by outcome")),
+        **(_describe_waits(connections, name, ledger) if LANDED_TAG in context.run.tags else {}),
     }
     say_by_day(context, context.asset_key, by_day, of_run)
     odoo = connections.settings.odoo.url.rstrip("/")
     return dg.Output(ledger, metadata={"sale orders in Odoo": dg.MetadataValue.url(f"{odoo}/odoo/sales")})
+
+
+def _describe_waits(connections: Connections, name: str, ledger: Any) -> dict[str, Any]:
+    """How long the orders that this run made took since the first word of them. ledger: the run's rows."""
+    from ..domain.sales.draft import Action
+    from ..warehouse.orders.waits import read_waits
+
+    made = ledger.loc[ledger["action"] == Action.CREATED.value, "order_id"].tolist()
+    with connections.warehouse.transaction() as connection:
+        waits = read_waits(connection, name, made, connections.instruments.now())
+    if not waits:
+        return {}
+    by_length = {
+        f"up to {limit} s": sum(after < seconds <= limit for seconds in waits) for after, limit in pairwise(WAIT_STEPS)
+    } | {f"over {WAIT_STEPS[-1]} s": sum(seconds > WAIT_STEPS[-1] for seconds in waits)}
+    return {
+        "seconds until Odoo, median": round(median(waits), 1),
+        "seconds until Odoo, longest": round(waits[-1], 1),
+        "seconds until Odoo": dg.MetadataValue.md(bars(by_length, "orders by seconds from first notice to Odoo")),
+    }
 
 
 def jobs(settings: Settings, channels: Sequence[ChannelSettings]) -> list[Any]:

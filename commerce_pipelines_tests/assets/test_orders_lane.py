@@ -18,9 +18,12 @@ from commerce_pipelines.assets import orders as orders_assets
 from commerce_pipelines.assets.common import LANDED_TAG, RANGE_END, RANGE_START
 from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.definitions import build_defs
+from commerce_pipelines.flows.intake.pull import pull
 from commerce_pipelines.resources.connections import Connections, open_connections, open_odoo
 from commerce_pipelines.sensors.orders import TABLES
 from commerce_pipelines.settings import file as settings_file
+from commerce_pipelines.warehouse.shared import notifications
+from commerce_pipelines.warehouse.shared.notifications import Row
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY
 from commerce_pipelines_tests.doubles.doors import IMPATIENT
@@ -118,6 +121,7 @@ def test_every_paid_order_reaches_odoo_and_a_second_run_writes_nothing(lanes: La
     assert raw["orders"] == orders["orders"] == sales["rows stored"]
     assert "data:image/svg+xml;base64," in sales["what became of them"]
     assert any(key.startswith("money/") for key in sales)
+    assert not any(key.startswith("seconds until Odoo") for key in sales)  # old orders were not waited for
 
     since = len(lanes.world.odoo.calls)
     second = lanes.run(name)
@@ -125,6 +129,24 @@ def test_every_paid_order_reaches_odoo_and_a_second_run_writes_nothing(lanes: La
     assert lanes.writes(since) == []
     assert metadata_of(second, "raw_orders")["answers new"] == 0
     assert check_of(second).metadata == check.metadata
+
+
+def test_a_run_of_landed_orders_says_how_long_they_took_since_the_first_word(
+    lanes: Lanes, warehouse: Warehouse
+) -> None:
+    pull(lanes.connections, SHOP, lanes.days[0], lanes.days[1] + timedelta(days=1))
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE commerce.snapshots SET first_seen = first_seen - interval '300 s'")
+        cursor.execute("SELECT DISTINCT record_id FROM commerce.snapshots ORDER BY record_id")
+        rows = [
+            Row(channel=SHOP, delivery_id=name, digest=name.encode(), event="e", topic="orders", record_id=name)
+            for (name,) in cursor.fetchall()[::4]
+        ]
+        notifications.store(connection, rows)
+        cursor.execute("UPDATE commerce.notifications SET received_at = received_at - interval '900 s'")
+    sales = metadata_of(lanes.run(SHOP, **{LANDED_TAG: "true"}), "sale_orders")
+    assert 300 <= sales["seconds until Odoo, median"] < 900 <= sales["seconds until Odoo, longest"]
+    assert "data:image/svg+xml;base64," in sales["seconds until Odoo"]
 
 
 @pytest.mark.parametrize("name", sandbox.LANES)

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from bench import delivery_told, odoo_load, stock_change
+from bench import delivery_told, odoo_load, order_hint, receiver, stock_change
 from bench.__main__ import BENCHMARKS, main
 from bench.figures import Figure, Skipped, last_line
 from bench.shop_orders import Orders
@@ -83,7 +83,8 @@ def test_without_an_odoo_its_benchmarks_are_skipped_with_a_sentence(
 
 
 def test_every_benchmark_is_in_the_list() -> None:
-    assert {*PROMISED, "credit_notes", "delivery_told", "odoo_load", "stock_change", "stock_read"} == set(BENCHMARKS)
+    of_minutes = {"credit_notes", "delivery_told", "odoo_load", "order_hint", "receiver", "stock_change", "stock_read"}
+    assert PROMISED.keys() | of_minutes == set(BENCHMARKS)
 
 
 def test_a_change_of_stock_is_timed_per_channel(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,6 +116,25 @@ def test_a_delivery_is_timed_until_its_channel_has_it(monkeypatch: pytest.Monkey
         fulfilment["fulfillmentStatus"] = "SHIPPED"
         assert order_id not in world.after_sale.list_open(name)
         assert delivery_told.list_leaving(world) == []  # nothing is in Odoo yet
+
+
+def test_an_order_is_timed_until_it_is_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo itself takes minutes: here is only what is made of its times, and what counts as confirmed."""
+    monkeypatch.setattr(order_hint, "run_demo", lambda *_: [{"shopify_de": float(n)} for n in range(1, 21)])
+    (figure,) = order_hint.run(1.0, lambda doing: None)
+    assert (figure.name, figure.baseline, figure.met) == ("hint_to_sale_p95", 10.5, True)
+    with running() as world:
+        sales = world.odoo.database.rows["sale.order"]
+        sales |= {1: {"client_order_ref": "#1", "state": "sale"}, 2: {"client_order_ref": "#2", "state": "draft"}}
+        assert order_hint.list_confirmed(world) == {"#1": 1}
+
+
+def test_of_a_receiver_that_is_killed_the_calm_times_count_and_every_message() -> None:
+    sender = receiver.Sender(0, 4, lambda doing: None)
+    sender.answered = {0: (0.0, 0.010), 1: (4.9, 7.0), 2: (5.5, 7.5), 3: (9.0, 9.020)}
+    p99, lost = receiver._build_figures(sender, {0, 1, 3}, 5, (5.0, 6.0), "")
+    assert (round(p99.value), round(p99.baseline), p99.met) == (20, 20, True)
+    assert (lost.value, lost.met) == (2, False)  # one answered and not kept, one never answered
 
 
 def test_the_last_line_is_the_contract() -> None:

@@ -18,6 +18,7 @@ from .fulfilment import Fulfilments
 from .refund_create import PayingBack
 from .shop import Orders
 from .stock import Stock
+from .webhooks import Webhooks
 
 VERSION = "2026-10"
 MOST_POINTS = 1_000
@@ -62,6 +63,7 @@ class ShopifyStandIn(StandIn):
         super().__init__(port, now)
         self.shop, self.orders, self.stock, self.bulk = shop, Orders(), Stock(), Bulk()
         self.fulfilments, self.paying_back = Fulfilments(self.orders), PayingBack(self.orders)
+        self.webhooks = Webhooks(shop)
         self.points, self.restore = points, restore
         self.scopes, self.served, self.deprecated = SCOPES, VERSION, ""
         self.valid_for = {static_token: datetime.max.replace(tzinfo=UTC)}  # token -> when it expires
@@ -73,9 +75,11 @@ class ShopifyStandIn(StandIn):
             self.orders.add(order)
 
     def add_new(self, order: Data, now: datetime) -> Data:
-        """Take the order as placed at `now`, under a new id."""
+        """Take the order as placed at `now`, under a new id, and tell who subscribed to it."""
         with self.lock:
-            return self.orders.add_new(order, now)
+            order = self.orders.add_new(order, now)
+        self.webhooks.tell("ORDERS_CREATE", order)
+        return order
 
     def handle(self, call: Call) -> Reply:
         """Answer one request: the token, a bulk file, or GraphQL."""
@@ -150,6 +154,7 @@ class ShopifyStandIn(StandIn):
         shop = {"name": "Sandbox Coffee", "myshopifyDomain": self.shop, "currencyCode": "EUR", "taxesIncluded": True}
         orders = self.orders.fields(now, "read_all_orders" in self.scopes)
         return {"shop": shop, "currentAppInstallation": installation, **orders, **self.stock.fields(),
+                **self.webhooks.fields(),
                 "nodes": lambda arguments: [
                     self.fulfilments.find_order(gid) or self.orders.find_record(gid) for gid in arguments["ids"]
                 ],
@@ -171,4 +176,5 @@ class ShopifyStandIn(StandIn):
             ),
             "fulfillmentCreate": lambda arguments: self.fulfilments.create(arguments["fulfillment"], now),
             "fulfillmentTrackingInfoUpdate": lambda arguments: self.fulfilments.set_tracking(arguments, now),
+            **self.webhooks.mutations(),
         }
