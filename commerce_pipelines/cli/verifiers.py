@@ -109,6 +109,16 @@ def carriers_known(connections: Connections, channel: ChannelSettings) -> Iterat
         yield what, ""
 
 
+def delivery_messages(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
+    """Odoo writes to no buyer whom the marketplace tells of the parcel."""
+    from ..odoo.fulfilment.company_mails import find_messages
+
+    what = f"channels[{channel.name}].fulfilment"
+    for name in find_messages(connections.odoo_of(channel.name)) if channel.fulfilment.enabled else ():
+        text = f"{name} is on in Odoo's settings of Inventory: buyers hear of a parcel from Odoo, too."
+        yield what, Advice(text)
+
+
 def return_names(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
     """Odoo has the journal and the quarantine that `returns` names, and they serve their purpose."""
     from ..odoo.returns.named_places import find_name_problems, has_rma
@@ -257,7 +267,7 @@ def payment_journals(connections: Connections, channel: ChannelSettings) -> Iter
 
 OF_ALL = (alert_targets, listening_place, private_secrets, automation)
 OF_DATABASE = (emptied,)  # these need the database and Odoo
-OF_ODOO = (stock_places, aliases, holding, return_names, payment_journals)
+OF_ODOO = (stock_places, aliases, holding, delivery_messages, return_names, payment_journals)
 OF_CHANNEL = (first_day, returns_offered, verification_token)  # these need no service
 OF_ACCOUNT = (granted, carriers_known, readable_queue)
 

@@ -275,6 +275,26 @@ def test_a_module_that_keeps_claims_is_told_and_stops_nothing() -> None:
         assert [isinstance(problem, verifiers.Advice) for _, problem in findings] == [True] * is_installed
 
 
+@pytest.mark.parametrize(("there", "is_on"), [(False, False), (True, False), (True, True)])
+def test_odoo_s_own_messages_about_deliveries_are_told_and_stop_nothing(there: bool, is_on: bool) -> None:
+    field = "stock_move_email_validation"
+
+    def call(model: str, method: str, **named: Any) -> Any:
+        if method == "fields_get":
+            return {field: {"type": "boolean"}} if there else {}
+        return [{"id": 1, field: is_on}]
+
+    channel = some_settings().channel("shop_de")
+    odoo = SimpleNamespace(call=call, who=SimpleNamespace(company_id=1))
+    connections = SimpleNamespace(odoo_of=lambda name: odoo)
+    assert list(verifiers.delivery_messages(connections, channel)) == []  # type: ignore[arg-type]
+    rules = msgspec.structs.replace(channel.fulfilment, enabled=True)
+    channel = msgspec.structs.replace(channel, fulfilment=rules)
+    findings = list(verifiers.delivery_messages(connections, channel))  # type: ignore[arg-type]
+    advice = [(isinstance(problem, verifiers.Advice), "Email Confirmation is on" in problem) for _, problem in findings]
+    assert advice == [(True, True)] * is_on
+
+
 def test_a_database_that_forgot_what_it_loaded(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     connections = doors(some_settings(), warehouse, odoo=object(), channels={"shop_de": FakeChannel()})
     holds = {"shop_de": True}
