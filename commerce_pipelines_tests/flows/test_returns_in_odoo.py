@@ -3,6 +3,7 @@ one credit note then, to the cent."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -10,10 +11,12 @@ import pytest
 
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.domain.orders.order import Shipped
-from commerce_pipelines.domain.returns.records import RefundKind, RefundLine
+from commerce_pipelines.domain.returns.records import RefundKind, RefundLine, ReturnLine, ReturnState
+from commerce_pipelines.flows.inventory.inputs import take_stock
 from commerce_pipelines.flows.returns.heal import heal
-from commerce_pipelines_tests.doubles.lane import Lane, Server, numbered
-from commerce_pipelines_tests.doubles.returns import make_refund
+from commerce_pipelines_tests.doubles.lane import MUG, NAME, Lane, Server, line, numbered
+from commerce_pipelines_tests.doubles.returns import make_refund, make_return
+from commerce_pipelines_tests.doubles.shipments import validate
 from commerce_pipelines_tests.flows.conftest import open_administrator
 from commerce_pipelines_tests.flows.returns.conftest import ReturnsLane
 
@@ -79,3 +82,26 @@ def test_a_credit_note_that_is_gone_from_odoo_is_missed(
     assert returns.prove().whole.missing == (f"S-{order_id}",)
     assert returns.run().actions == {"refunds unchanged": 2}  # found by its external id
     assert returns.prove().whole.complete
+
+
+def test_what_comes_back_can_be_sold_again_once(returns: ReturnsLane, request: pytest.FixtureRequest) -> None:
+    """What is published follows from these figures. Two runs at once, and a repeat, add nothing."""
+    order_id, *_ = numbered(request)
+    returns.orders.put(returns.orders.order(order_id, line(5070, quantity=3)))
+    returns.orders.run()
+    validate(returns.orders, order_id)
+    before = count_free(returns)
+    back = ReturnLine(line_id="1", quantity=2, received=2, order_line_id="1", sku=MUG)
+    returns.put(make_return(f"T-{order_id}", order_id, returns.noon, back, state=ReturnState.RECEIVED))
+    with ThreadPoolExecutor(2) as pool:
+        for outcome in [pool.submit(returns.run) for _ in range(2)]:
+            outcome.result()
+    assert count_free(returns) == before + 2
+    returns.run()
+    assert count_free(returns) == before + 2
+
+
+def count_free(returns: ReturnsLane) -> float:
+    """Mugs that may be sold, as the flow of stock reads them."""
+    levels = take_stock(returns.connections, NAME, whole=True).levels
+    return float(levels[(levels["code"] == MUG) & (levels["kind"] == "stored")]["free"].sum())
