@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+
+import pytest
 
 from commerce_pipelines.domain.fulfilment.deliveries import DeliveredOrder, parcels_of
 from commerce_pipelines.domain.orders.order import Address, LineKind
@@ -93,6 +96,63 @@ def test_what_lies_in_which_package(world: World) -> None:
     assert {piece.package for piece in delivery.pieces} == {f"P-{order.order_id}"}
     (parcel,) = parcels_of(delivery)
     assert (parcel.package, parcel.number) == (f"P-{order.order_id}", "X1")
+
+
+def test_of_pick_pack_and_ship_only_what_has_left_counts_and_once(world: World) -> None:
+    if world.kind == "stand-in":
+        pytest.skip("the stand-in delivers in one step")
+    name = f"Steps {secrets.token_hex(3)}"
+    warehouse = world.create(
+        "stock.warehouse", name=name, code=secrets.token_hex(2).upper(), delivery_steps="pick_pack_ship"
+    )
+    fields = ["lot_stock_id", "pick_type_id", "pack_type_id", "out_type_id"]
+    [row] = world.call("stock.warehouse", "read", ids=[warehouse], fields=fields, load=None)
+    product = world.product(None)
+    world.call("stock.quant", "create", context={"inventory_mode": True}, vals_list=[
+        {"product_id": product[0], "location_id": row["lot_stock_id"], "inventory_quantity_auto_apply": 5}
+    ])  # fmt: skip
+    order = draft(line("1", product, 3, 3000), warehouse=name)
+    world.load(order)
+    for units, left in ((2, []), (1, [2])):  # two are picked, packed and shipped, and then the third one
+        for step in ("pick_type_id", "pack_type_id"):
+            do_step(world, order, row[step], units)
+            assert [delivery.pieces[0].quantity for row in read(world, order) for delivery in row.deliveries] == left
+        do_step(world, order, row["out_type_id"], units, carrier_tracking_ref=f"X{units}")
+    (delivered,) = read(world, order)
+    assert [(delivery.pieces[0].quantity, delivery.numbers) for delivery in delivered.deliveries] == [
+        (2, ("X2",)), (1, ("X1",)),
+    ]  # fmt: skip
+    assert [(row.ordered, row.delivered, row.missing) for row in delivered.lines] == [(3, 3, 0)]
+
+
+def do_step(world: World, order: SaleDraft, kind: int, units: float, **vals: Any) -> None:
+    """A person validates so many units of the order's open transfer of a kind."""
+    sale = world.order(order)["id"]
+    domain = [["sale_id", "=", sale], ["state", "=", "assigned"], ["picking_type_id", "=", kind]]
+    [picking] = world.call("stock.picking", "search", domain=domain)
+    moves = world.call("stock.move", "search", domain=[["picking_id", "=", picking]])
+    world.call("stock.move", "write", ids=moves, vals={"quantity": units, "picked": True})
+    context = {"skip_sms": True, "skip_backorder": True}
+    assert world.call("stock.picking", "button_validate", ids=[picking], context=context) is True
+    if vals:
+        world.call("stock.picking", "write", ids=[picking], vals=vals)
+
+
+def test_a_dropshipment_counts_and_its_way_back_does_not(world: World) -> None:
+    if world.kind != "stand-in":
+        pytest.skip("needs the module stock_dropshipping")
+    order = sold(world, 2)
+    [move] = world.moves(order)
+    kind = world.create("stock.picking.type", name="Dropship", code="dropship", sequence_code="DS")
+    world.call("stock.picking", "write", ids=[move["picking_id"]], vals={"picking_type_id": kind})
+    picking = ship(world, order)
+    (delivered,) = read(world, order)
+    assert [(delivery.picking, delivery.pieces[0].quantity) for delivery in delivered.deliveries] == [(picking, 2)]
+    ends = ["location_id", "location_dest_id"]
+    [row] = world.call("stock.move", "read", ids=[move["id"]], fields=ends, load=None)
+    turned = {"location_id": row["location_dest_id"], "location_dest_id": row["location_id"]}
+    world.call("stock.move", "write", ids=[move["id"]], vals=turned)
+    assert read(world, order) == []
 
 
 def test_a_kit_is_counted_by_whole_kits(world: World) -> None:
