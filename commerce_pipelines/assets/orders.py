@@ -186,7 +186,8 @@ def sale_orders_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefiniti
         start, end = days_of(context)
         yield _load_orders(context, connections, name, orders)
         with failures():
-            prove(connections, name, start, end, afresh=LANDED_TAG not in context.run.tags)
+            landed_before = LANDED_TAG in context.run.tags
+            prove(connections, name, start, end, afresh=not landed_before, pulled=not landed_before)
             proven = verdict(connections, name, connections.instruments.now())
         yield complete(proven, name, asset_key=sale_orders_key)
 

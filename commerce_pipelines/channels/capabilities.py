@@ -179,6 +179,12 @@ class Orders(Source[Order], Protocol):
         waiting."""
         return Page(records=(), resume=None, watermark=span.start)
 
+    def list_placed(self, window: Window, landed: Collection[str]) -> dict[str, datetime] | None:
+        """When each sale of the window was placed, by its id, where the channel has a way for many orders that is
+        cheaper than `totals`, and tells no money. None where it has none, or not for so few. landed: ids of the orders
+        of the window that are landed."""
+        return None
+
     def totals(self, window: Window) -> Iterator[OrderTotal]:
         """Ids and money of the orders placed within the window, read now, as cheaply as the API allows."""
         ...

@@ -95,7 +95,7 @@ class AmazonStandIn(StandIn):
         self.finances = Finances()
         self.documents = Documents()
         self.returns = Returns()
-        self.reports = Reports(self.listings, self.returns, self.documents)
+        self.reports = Reports(self.listings, self.returns, self.orders, self.documents)
         self.adjusting = Adjusting(self.orders, self.finances)
         self.fulfilling = Fulfilling(self.orders, self.shipments)
         self.feeds = Feeds(self.listings, self.documents, self.adjusting, self.fulfilling)

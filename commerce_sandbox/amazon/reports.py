@@ -16,6 +16,7 @@ from ..server import Call, Reply
 from .answers import Refused, instant, invalid, written
 from .documents import Documents
 from .listings import Listings, Offer
+from .orders import Orders
 from .return_rows import KINDS, Returns
 
 KIND = "GET_MERCHANT_LISTINGS_ALL_DATA"
@@ -26,6 +27,14 @@ COLUMNS = (
     "will-ship-internationally", "expedited-shipping", "Deprecated column", "product-id", "Deprecated column",
     "add-delete", "pending-quantity", "fulfilment-channel", "merchant-shipping-group", "status",
 )  # fmt: skip
+ORDERS = "GET_FLAT_FILE_ALL_ORDERS_DATA_BY_ORDER_DATE_GENERAL"
+ORDER_COLUMNS = ("amazon-order-id", "purchase-date", "order-status", "sales-channel", "sku", "item-price")
+ORDER_STATUS = {
+    "PENDING": "Pending",
+    "PENDING_AVAILABILITY": "Pending",
+    "CANCELLED": "Cancelled",
+    "UNSHIPPED": "Unshipped",
+}
 CHARSET = "Cp1252"
 TERMINAL = ("DONE", "CANCELLED", "FATAL")
 LONGEST_SPAN, TOO_SOON = timedelta(days=60), timedelta(minutes=30)  # of returns reports
@@ -49,8 +58,8 @@ class Reports:
     fate: how the next reports end, in turn (DONE when the list is empty). refused: kinds that the account may not
     request. columns, charset: how the report of listings is written."""
 
-    def __init__(self, listings: Listings, returns: Returns, documents: Documents) -> None:
-        self._listings, self._returns, self._documents = listings, returns, documents
+    def __init__(self, listings: Listings, returns: Returns, orders: Orders, documents: Documents) -> None:
+        self._listings, self._returns, self._orders, self._documents = listings, returns, orders, documents
         self._reports: dict[str, Report] = {}
         self._numbers = itertools.count(50001)
         self._cache: dict[str, tuple[datetime, bytes]] = {}
@@ -63,13 +72,13 @@ class Reports:
     def create(self, call: Call, now: datetime) -> Reply:
         body = call.json()
         kind, places = body.get("reportType"), body.get("marketplaceIds")
-        if kind not in (KIND, *KINDS) or not places or kind in self.refused:
+        if kind not in (KIND, ORDERS, *KINDS) or not places or kind in self.refused:
             raise invalid("Invalid input")
         start, end = (instant(body.get(name, written(now)), name) for name in ("dataStartTime", "dataEndTime"))
         if end > now or start > end or end - start > LONGEST_SPAN:
             raise invalid("Invalid date range")
         report = Report(f"{next(self._numbers)}020123", kind, places, start, end, now, now + self.takes)
-        if kind in KINDS and any(
+        if kind != KIND and any(
             other.kind == kind and now - other.created < TOO_SOON for other in self._reports.values()
         ):
             report.status = "CANCELLED"
@@ -82,7 +91,7 @@ class Reports:
         return self._show(self._work_on(self._reports[report_id], now))
 
     def list(self, call: Call, now: datetime) -> dict[str, Any]:
-        if call.parameter("reportTypes") not in (KIND, *KINDS):
+        if call.parameter("reportTypes") not in (KIND, ORDERS, *KINDS):
             raise invalid("Invalid input")
         since = instant(call.parameter("createdSince"), "createdSince")
         matching = [
@@ -118,6 +127,8 @@ class Reports:
 
     def _write(self, report: Report, now: datetime) -> tuple[bytes, str]:
         """(document, Content-Type), nothing for a report without rows."""
+        if report.kind == ORDERS:
+            return self._write_orders(report), "text/plain; charset=UTF-8"
         if report.kind != KIND:
             return self._returns.write(report.kind, report.start, report.end)
         [marketplace] = report.marketplaces
@@ -126,6 +137,19 @@ class Reports:
             body = self._write_rows(marketplace)
             self._cache[marketplace] = (now, body)
         return (body, f"text/plain; charset={self.charset}") if body.count(b"\n") > 1 else (b"", "")
+
+    def _write_orders(self, report: Report) -> bytes:
+        """A row of each item, of a few columns of the many."""
+        rows = ["\t".join(ORDER_COLUMNS)]
+        for order in self._orders.values():
+            place, at = order["salesChannel"], instant(order["createdTime"], "createdTime")
+            if report.start <= at <= report.end:
+                status = ORDER_STATUS.get(order.get("fulfillment", {}).get("fulfillmentStatus", ""), "Shipped")
+                channel = "Non-Amazon" if place.get("channelName") == "NON_AMAZON" else "Amazon.de"
+                rows += [
+                    "\t".join((order["orderId"], written(at), status, channel, "", "")) for _ in order["orderItems"]
+                ]
+        return "".join(f"{row}\n" for row in rows).encode()
 
     def _show(self, report: Report) -> dict[str, Any]:
         shown = {

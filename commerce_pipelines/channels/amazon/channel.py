@@ -40,7 +40,7 @@ class AmazonChannel(Channel):
         stock = api.serving(Priority.STOCK)
         self.name = settings.name
         self.account = AmazonAccount(api)
-        self.orders = AmazonOrders(api)
+        self.orders = AmazonOrders(api, self.account.marketplaces)
         self.listings = AmazonListings(stock, self.account.marketplaces)
         self.quantities = AmazonQuantities(stock, self.account.marketplaces)
         self.shipments = AmazonShipments(api)

@@ -7,7 +7,7 @@ its result (warehouse/orders/proof_rows.py), the sum of all days (channel_proof.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 
 import msgspec
@@ -31,13 +31,15 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def prove(
-    connections: Connections, name: str, start: date, end: date, *, afresh: bool = True, now: datetime | None = None
-) -> Proof:
+    connections: Connections, name: str, start: date, end: date, *, afresh: bool = True, pulled: bool = False,
+    now: datetime | None = None,
+) -> Proof:  # fmt: skip
     """Compare the days `[start, end)` and store the figures in `commerce.completeness`.
 
     afresh: read the channel again instead of trusting what was landed from it. Without it, what the last reading missed
-    stays missing until it is landed, because the landing cannot know of it. An order counts on the day it was placed, a
-    surplus order on the day of its ledger row.
+    stays missing until it is landed, because the landing cannot know of it. pulled: this run has just landed the days,
+    so that it is enough to ask whether an order is missing, where the channel tells that more cheaply. An order counts
+    on the day it was placed, a surplus order on the day of its ledger row.
     """
     from ...odoo.sales.sale_orders import sale_totals
     from ...warehouse import exceptions
@@ -51,12 +53,12 @@ def prove(
             row["order_id"]: row["day"]
             for row in records(read_frame(connection, "sale_orders", ["order_id", "day"], *where))
         }
-        staged = [] if afresh else list(records(read_frame(connection, "orders", None, *where)))
+        staged = list(records(read_frame(connection, "orders", None, *where))) if pulled or not afresh else []
         missed = [] if afresh else proof_rows.missed(connection, name, (start, end))
         open_ = exceptions.open_exceptions(connection, name, Topic.ORDERS)
     waiting = {row.record_id for row in open_ if row.blocking}
     explained = {row.record_id for row in open_ if not row.blocking and row.code in EXPLAINS}
-    asked = _ask(connections, name, start, end, now) if afresh else _list_claims(staged)
+    asked = _ask(connections, name, (start, end), now, staged) if afresh else _list_claims(staged)
     claims = [*_subtract_refunds(connections, name, asked), *missed]
     placed = {claim.order_id: day for day, claim in claims}
     booked = {
@@ -118,12 +120,21 @@ def _compare_by_day(
     return {group: compare(claimed[group], sold[group], *of_days) for group in sorted({*claimed, *sold})}
 
 
-def _ask(connections: Connections, name: str, start: date, end: date, now: datetime) -> list[tuple[date, Claim]]:
+def _ask(
+    connections: Connections, name: str, days: tuple[date, date], now: datetime, staged: Sequence[Row]
+) -> list[tuple[date, Claim]]:
+    """staged: the orders of these days, where they were landed a moment ago."""
     zone = connections.settings.channel(name).zone
-    whole = window_of(start, end, zone)
+    whole = window_of(*days, zone)
     window = Window(whole.start, min(whole.end, now))
     if window.start >= window.end:
         return []
+    ids = {row["order_id"] for row in staged}
+    placed = connections.channel(name).orders.list_placed(window, ids) if ids else None
+    if placed is not None:
+        absent = [(business_day(at, zone), order_id) for order_id, at in placed.items() if order_id not in ids]
+        unknown = [(day, Claim(order_id=order_id, currency="", total=0)) for day, order_id in absent]
+        return [*_list_claims(staged), *unknown]
     return [
         (
             business_day(total.placed_at, zone),

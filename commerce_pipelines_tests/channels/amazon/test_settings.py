@@ -33,6 +33,31 @@ class TestSettings:
         assert settings.token_url == "http://127.0.0.1:8080/t"
         assert settings.marketplace_ids == (DE, "A1F83G8C2ARO7P")
 
+    def test_a_queue_is_known_by_its_url(self) -> None:
+        keys = {"access_key_id": {"env": "A"}, "secret_access_key": {"env": "B"}}
+        url = "https://sqs.eu-central-1.amazonaws.com/123456789012/messages"
+        settings = self.settings(notifications={"enabled": True, "queue_url": url, **keys})
+        assert (settings.receives, settings.inbox) == (True, url)
+        assert settings.notifications.queue.arn == "arn:aws:sqs:eu-central-1:123456789012:messages"
+        (place,) = [place for place in settings.destinations() if "sqs" in place.address]
+        assert (place.country, place.host) == ("DE", "sqs.eu-central-1.amazonaws.com")
+        assert self.settings(notifications={"queue_url": url}).inbox == ""
+
+    @pytest.mark.parametrize(
+        ("keys", "says"),
+        [
+            ({}, r"notifications\.queue_url must be the URL of a queue"),
+            ({"queue_url": "https://evil.example/123456789012/q"}, "must be the URL of a queue"),
+            ({"queue_url": "https://sqs.eu-west-1.amazonaws.com/123456789012/q.fifo"}, "make a standard queue"),
+            ({"queue_url": "http://sqs.eu-west-1.amazonaws.com/123456789012/q"}, "must be the URL of a queue"),
+            ({"access_key_id": None}, r"notifications\.access_key_id is missing"),
+        ],
+    )
+    def test_a_queue_that_cannot_be_read_is_refused(self, keys: dict[str, Any], says: str) -> None:
+        secrets = {"access_key_id": {"env": "A"}, "secret_access_key": {"env": "B"}}
+        with pytest.raises((SettingsError, msgspec.ValidationError), match=says):
+            self.settings(notifications={"enabled": True, **secrets, **keys})
+
     @pytest.mark.parametrize(
         ("keys", "says"),
         [

@@ -39,6 +39,24 @@ def test_a_waiting_order_is_not_forgotten_by_another_days_proof(lane: Lane, requ
     assert _read_verdict(lane).settled
 
 
+def test_after_a_pull_a_list_of_ids_is_enough_to_find_what_is_missing(
+    lane: Lane, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the channel has one: money is known from the answers that this very run landed."""
+    order_id, lost = numbered(request, 2)
+    lane.put(lane.order(order_id))
+    lane.run()
+    orders = lane.connections.channel(NAME).orders
+    placed = {order_id: lane.noon}
+    monkeypatch.setattr(orders, "list_placed", lambda window, landed: placed if landed == {order_id} else None)
+    monkeypatch.setattr(orders, "totals", lambda window: pytest.fail("the orders were listed again"))
+    days = (lane.day, lane.day + timedelta(days=1))
+    assert prove(lane.connections, NAME, *days, pulled=True).whole.complete
+    placed[lost] = lane.noon
+    proof = prove(lane.connections, NAME, *days, pulled=True).whole
+    assert (proof.complete, proof.orders_in_channel, [claim.order_id for claim in proof.absent]) == (False, 2, [lost])
+
+
 def test_an_explained_order_is_a_warning_in_words_and_no_error(lane: Lane, request: pytest.FixtureRequest) -> None:
     """Cancelled in Odoo by a person, paid in the channel: the note says so, so that nothing is missing."""
     order_id, other = numbered(request, 2)

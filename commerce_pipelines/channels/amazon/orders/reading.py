@@ -6,7 +6,7 @@ What belongs here: order operations and their paging. What does not: one call an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import quote
@@ -23,7 +23,7 @@ from ...http.session import pages
 from ...totals import totals
 from ..api.api import Api, decode, describe, errors
 from ..personal import cut_order
-from . import payloads, translate
+from . import order_reports, payloads, translate
 from .strategy import SETTLED, choose, share_calls
 
 ORDERS = "/orders/2026-01-01/orders"
@@ -65,13 +65,13 @@ class _TokenExpired(Exception):
 
 
 class AmazonOrders(Orders):
-    """Orders of one seller account. Every call may raise TransientError, CredentialError, ProtocolError,
-    PermanentError."""
+    """Orders of one seller account. marketplaces: where it sells, called when that is needed. Every call may raise
+    TransientError, CredentialError, ProtocolError, PermanentError."""
 
     topic = Topic.ORDERS
 
-    def __init__(self, api: Api) -> None:
-        self._api, self._settings = api, api.settings
+    def __init__(self, api: Api, marketplaces: Callable[[], Sequence[str]]) -> None:
+        self._api, self._settings, self._marketplaces = api, api.settings, marketplaces
         leaves = share_calls(api.settings.receives)
         self._poll, self._pull = _Turn(TICK_WAIT_SECONDS, leaves.poll), _Turn(PULL_WAIT_SECONDS, leaves.pull)
 
@@ -117,6 +117,11 @@ class AmazonOrders(Orders):
             return payloads.read_order(raw).sales_channel.marketplace_id in self._settings.marketplace_ids
         except RecordError:
             return True
+
+    def list_placed(self, window: Window, landed: Collection[str]) -> dict[str, datetime] | None:
+        if not order_reports.is_worth_it(window, landed):
+            return None
+        return order_reports.read_placed(self._api, self._marketplaces(), window, landed)
 
     def totals(self, window: Window) -> Iterator[OrderTotal]:
         """As in channels/totals.py; an order that cannot be translated counts with Amazon's grand total."""
