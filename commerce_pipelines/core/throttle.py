@@ -107,7 +107,8 @@ def take(
     capacity = max(plan.capacity, need)
     claims = tuple(claim for claim in bucket.claims if claim.until > now) if bucket else ()
     own = next((claim for claim in claims if claim.priority == priority), None)
-    due = own is not None and _is_due(own, plan, now)
+    since, most = (own.since, max(need, own.tokens)) if own else (now, need)
+    due = own is not None and _is_due(msgspec.structs.replace(own, tokens=most), plan, now)
     above = [claim for claim in claims if claim.priority < priority and not (due and claim.beyond >= need - ROUNDING)]
     share = 0.0 if due else min(LEFT_FOR_HIGHER[priority] * plan.capacity, capacity - need)
     below = max(
@@ -121,9 +122,8 @@ def take(
         wait = _count_seconds(plan, now, lacking)
         if above:
             wait = min(wait, max(claim.until for claim in above) - now)
-        since = own.since if own else now
         if not due and isinstance(plan, Rate):
-            wait = min(wait, max(ROUNDING, _count_seconds_of_share(need, priority, plan) - (now - since)))
+            wait = min(wait, max(ROUNDING, _count_seconds_of_share(most, priority, plan) - (now - since)))
         claim = Claim(priority, need, now + wait + CLAIM_SECONDS, since, below)
         return Bucket(tokens, at, _claim(claims, plan, claim)), wait
     left = tuple(

@@ -168,3 +168,15 @@ def test_a_class_gets_its_share_however_much_those_above_it_call(order: float, p
     assert spent[lower] / push >= 0.7 * end / between
     assert spent[Priority.ORDERS] >= flowed / 3
     assert sum(spent.values()) >= flowed * 0.9 - order - push
+
+
+def test_a_small_call_beside_a_large_one_of_its_class_is_told_a_wait_that_passes() -> None:
+    """The class waits for the larger call: the smaller one must not ask again and again meanwhile."""
+    rate, bucket, now, asked = Rate(100, 1_000), Bucket(0.0, 0.0), 0.0, 0
+    while now < 30.0:
+        bucket, _ = take(bucket, rate, now, 50)  # orders, without a pause
+        bucket, _ = take(bucket, rate, now, 400, priority=Priority.STOCK)
+        bucket, wait = take(bucket, rate, now, 20, priority=Priority.STOCK)
+        asked, now = asked + 1, now + max(wait, 0.01)
+        assert wait == 0 or wait > 1e-3
+    assert asked < 1_500
