@@ -46,7 +46,9 @@ def take_turn(connections: Connections, name: str) -> int:
         if fetched < FULL:
             break
     if waits or count:
-        read_at_once(connections, name)
+        landed = read_at_once(connections, name)
+        if landed.ways:
+            _log.info("%s: %d orders that messages named were read %s.", name, landed.seen, "; ".join(landed.ways))
     return count
 
 
