@@ -64,6 +64,6 @@ def test_a_tick_that_got_nothing_says_so(warehouse: Warehouse, monkeypatch: pyte
             settings.parse(YAML), warehouse, channels={NAME: channel}, instruments=replace(REAL, clock=clock.seconds)
         )
         for _ in range(20):
-            list(channel.orders.totals(EMPTY))
+            list(channel.orders.changed(EMPTY))
         with pytest.raises(TransientError, match="rate limit of searchOrders is used up for 179 s"):
             poll(connections, NAME, Cursor(watermark=NOON - timedelta(days=2)), now=clock.now())
