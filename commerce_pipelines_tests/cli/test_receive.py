@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from commerce_pipelines.cli.message_server import BODY_BYTES, PLACES_A_PEER, REQUEST_BYTES, Places, Writer
+from commerce_pipelines.core.errors import CommerceError
 from commerce_pipelines.warehouse.shared import hints, notifications
+from commerce_pipelines.warehouse.shared.notifications import Row
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY
 from commerce_pipelines_tests.doubles.notices import (
@@ -102,10 +104,17 @@ REFUSED: dict[str, tuple[str, str, Signed]] = {
     "another topic": ("POST", f"/hint/orders/{HINT_SECRET}", HONEST),
     "a hint by GET": ("GET", PATH, Signed(b"", {})),
     "health by POST": ("POST", "/health", HONEST),
-    "too much": ("POST", "/notices/shop_de", by_shopify(b" " * (BODY_BYTES + 1))),
+    "too much, signed": ("POST", "/notices/shop_de", by_shopify(json.dumps(ORDER).encode() + b" " * BODY_BYTES)),
+    "a length that would be too much": ("POST", "/notices/shop_de", Signed(b"", {"content-length": "999999999"})),
     "an absurd length": ("POST", "/notices/shop_de", Signed(b"", {**HONEST.headers, "content-length": "9" * 5000})),
     "a negative length": ("POST", PATH, Signed(b"", {"content-length": "-1"})),
 }
+
+
+REFUSED["two signatures, the last of which is right"] = (
+    "POST", "/notices/shop_de",
+    Signed(HONEST.body, {"X-Shopify-Hmac-Sha256": FORGED.headers["x-shopify-hmac-sha256"], **HONEST.headers}),
+)  # fmt: skip
 
 
 def build_request(method: str, path: str, signed: Signed) -> bytes:
@@ -198,6 +207,10 @@ def test_what_odoos_hint_says_is_not_looked_at(door: Door, warehouse: Warehouse)
 
 def test_a_flood_of_hints_is_few_writes(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     writes: list[float] = []
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
 
     async def flood() -> None:
         writer = Writer(warehouse)
@@ -206,8 +219,39 @@ def test_a_flood_of_hints_is_few_writes(warehouse: Warehouse, monkeypatch: pytes
             await asyncio.gather(*(writer.hint() for _ in range(50)))
         writer.close()
 
+    monkeypatch.setattr("commerce_pipelines.cli.message_server.HINTS_A_SECOND", 0.001)
+    monkeypatch.setattr(asyncio, "sleep", pause)
     asyncio.run(flood())
     assert len(writes) == 2
+    assert len(pauses) == 2
+    assert 900 < pauses[1] <= 1000
+
+
+def test_what_waits_for_the_database_is_bounded(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, row = threading.Event(), Row(channel="a", delivery_id="1", digest=b"1", event="e", topic="orders")
+    stored: list[int] = []
+
+    def store(rows: list[Row]) -> None:
+        gate.wait(10)
+        stored.append(len(rows))
+
+    async def fill() -> None:
+        writer = Writer(warehouse)
+        monkeypatch.setattr(writer, "_store", store)
+        tasks = [asyncio.create_task(writer.write(row))]
+        while writer._waiting or writer._work is None:  # until the first is with the database
+            await asyncio.sleep(0)
+        tasks += [asyncio.create_task(writer.write(row)) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(CommerceError, match="Too many messages wait"):
+            await writer.write(row)
+        gate.set()
+        await asyncio.gather(*tasks)
+        writer.close()
+
+    monkeypatch.setattr("commerce_pipelines.cli.message_server.WAITING_ROWS", 2)
+    asyncio.run(fill())
+    assert stored == [1, 2]
 
 
 def test_a_silent_sender_holds_up_nobody(door: Door) -> None:
@@ -247,6 +291,18 @@ def test_a_dripping_sender_is_hung_up_on(door: Door, monkeypatch: pytest.MonkeyP
     with socket.create_connection(("127.0.0.1", door.port), timeout=10) as dripping:
         dripping.sendall(beginning)
         assert read_or_reset(dripping) == b""
+
+
+def test_endless_headers_are_cut_off_and_not_only_late(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("commerce_pipelines.cli.message_server.REQUEST_SECONDS", 3600)
+    with socket.create_connection(("127.0.0.1", door.port), timeout=10) as connection:
+        answer = b""
+        try:
+            connection.sendall(b"POST /notices/shop_de HTTP/1.1\r\nHost: x\r\nX: " + b"y" * (REQUEST_BYTES + 100))
+            answer = connection.recv(12)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        assert answer in (b"", b"HTTP/1.1 401")
 
 
 @pytest.mark.parametrize(
