@@ -25,8 +25,8 @@ __all__ = ["FILES_HOST", "MOST_BULKS", "run_bulk", "run_bulks"]
 # Shopify runs so many for an app and shop since 2026-01, and one before: it refuses the next one then.
 MOST_BULKS = 5
 BUSY = frozenset(("OPERATION_IN_PROGRESS", "LIMIT_REACHED"))
-# Seconds: the first and the longest pause between two looks, and the longest wait for the next file.
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, BULK_WAIT_SECONDS = 1.0, 15.0, 1_800.0
+# Seconds: the first and the longest pause between two looks, the longest wait for the next file, and for a place.
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, BULK_WAIT_SECONDS, PLACE_WAIT_SECONDS = 1.0, 15.0, 1_800.0, 600.0
 LARGEST_FILE_BYTES = 512 << 20
 PARENT = b'"__parentId":'
 
@@ -72,8 +72,10 @@ def run_bulks(
 ) -> Iterator[list[bytes]]:
     """The lines of each query's file as soon as it is there, in any order. As many run at once as Shopify takes.
 
-    Raises TransientError where others' operations leave no room for one of ours, where one of ours failed or took too
-    long, or where its file lacks lines. Incomplete data is never handed out, nor the file of an operation that failed
+    Where it takes none, those of a process that was killed may still be at work: their end is waited for.
+
+    Raises TransientError where other operations leave no room for too long, where one of ours failed or took too long,
+    or where its file lacks lines. Incomplete data is never handed out, nor the file of an operation that failed
     in its middle.
     """
     account = session.account
@@ -81,9 +83,9 @@ def run_bulks(
     waited, wait = 0.0, FIRST_PAUSE_SECONDS
     while waiting or running:
         while waiting and len(running) < most:
-            operation = _start_bulk(graphql, account, waiting[0], others=bool(running))
+            operation = _start_bulk(graphql, account, waiting[0])
             if operation is None:
-                most = len(running)
+                most = max(len(running), 1)
                 break
             waiting.popleft()
             running.append(operation)
@@ -93,22 +95,27 @@ def run_bulks(
             yield _fetch_lines(session, operation)
         if done:
             waited, wait = 0.0, FIRST_PAUSE_SECONDS
-        elif waited >= BULK_WAIT_SECONDS:
+        elif running and waited >= BULK_WAIT_SECONDS:
             raise TransientError(f"{account}: a bulk operation of Shopify took longer than {BULK_WAIT_SECONDS:.0f} s.")
-        if running:
+        elif not running and waited >= PLACE_WAIT_SECONDS:
+            raise TransientError(
+                f"{account}: Shopify runs other bulk operations of this app for longer than {PLACE_WAIT_SECONDS:.0f} "
+                "s, and none beside them; it is tried again later."
+            )
+        if running or (waiting and not done):
             sleep(wait)
             waited, wait = waited + wait, min(LONGEST_PAUSE_SECONDS, wait * 1.5)
             running = [_look(graphql, account, operation) for operation in running]
 
 
-def _start_bulk(graphql: GraphQL, account: str, query: str, *, others: bool) -> Operation | None:
-    """The operation; None where Shopify runs no more at once and others of ours are at work."""
+def _start_bulk(graphql: GraphQL, account: str, query: str) -> Operation | None:
+    """The operation; None where Shopify runs no more at once."""
     # May be repeated: two operations only read twice, and Shopify refuses the second where it runs one at a time.
     started = graphql.change(BULK_RUN, {"query": query}, Run, repeat=Repeat.STATE).bulkOperationRunQuery
     if not started.userErrors and started.bulkOperation is not None:
         return started.bulkOperation
     code = one_word(started.userErrors[0].code) if started.userErrors else "no operation"
-    if others and code in BUSY:
+    if code in BUSY:
         return None
     raise TransientError(
         f"{account}: Shopify did not start a bulk operation ({code or 'without a code'}); it is tried again later.",

@@ -83,7 +83,7 @@ def occupied(shop: Recorded) -> None:
     ("happens", "error", "says"),
     [
         (cut, TransientError, "lines of 900"),
-        (occupied, TransientError, "OPERATION_IN_PROGRESS"),
+        (occupied, TransientError, "other bulk operations of this app for longer than 600 s"),
         (state(status="FAILED", errorCode="TIMEOUT"), TransientError, "TIMEOUT"),
         (state(status="FAILED", errorCode="ACCESS_DENIED"), CredentialError, "read_inventory"),
         (state(status="EXPIRED"), TransientError, "EXPIRED"),

@@ -83,6 +83,27 @@ def test_as_many_run_at_once_as_shopify_takes(shop: Recorded, channel: ShopifyCh
     assert (len(started) - refused, refused > 0) == (4, most == 1)
 
 
+@pytest.mark.parametrize("after", [0, 1, 3])
+@pytest.mark.parametrize("most", [5, 1])
+def test_a_pull_that_is_killed_in_the_middle_is_made_anew_beside_its_leftovers(
+    shop: Recorded, channel: ShopifyChannel, many: None, most: int, after: int
+) -> None:
+    """The operations of the killed process go on at Shopify, and take up its places until they end."""
+    for place in range(35):
+        shop.add(order(place + 1, NOON - timedelta(hours=4 * place + 1)))
+    shop.bulk.most, shop.bulk.looks, shop.bulk.rows_a_second = most, 0, 1.0
+    killed = channel.orders.created(WEEK)
+    for _ in range(after):
+        next(killed)
+    if not after:  # its first operation is at work, and no page was read
+        shop.faults.append(Fault(match=graphql("query BulkState"), drop=True, times=99))
+        with pytest.raises(TransientError):
+            next(killed)
+        shop.faults.clear()
+    del killed
+    assert sorted(map(int, ids(channel, iter(read(channel))))) == list(range(1, 36))
+
+
 def lose_an_order(shop: Recorded) -> None:
     """The file is whole, by its own counts, and lacks an order that Shopify counts."""
     rows, run = shop.orders.rows, shop.bulk.run
