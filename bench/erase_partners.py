@@ -50,7 +50,7 @@ SETTINGS = """
 odoo: {{url: "{odoo}", database: "{database}", username: "{user}", password: {{env: BENCH_PASSWORD}}}}
 vat: {{seller_country: DE, oss: true}}
 channels:
-  - {{name: {name}, kind: shopify, shop: demo.myshopify.com, endpoint: "{shop}", carrier_fallback: Standard,
+  - {{name: {name}, kind: shopify, shop: demo.myshopify.com, endpoint: "{shop}",
      start_date: {start}, credentials: {{access_token: {{env: BENCH_TOKEN}}}}}}
 """
 SCRIPT = """
@@ -125,13 +125,18 @@ class _World:
                 for who, street in (("Anna", "Hauptstraße"), ("Bert", "Nebenstraße"))
             )  # fmt: skip
             self.shop.add(make_order(
-                [Line(f"S-{self.token}", "Service", 990)], number=base + at, created=placed, email=emails[-1],
-                billingAddress=home, shippingAddress=friend, note=f"For {self.token} {at}",
+                [Line(f"S-{self.token}", "Service", 990)], number=base + at, created=placed, shipping=0,
+                email=emails[-1], billingAddress=home, shippingAddress=friend, note=f"For {self.token} {at}",
             ))  # fmt: skip
         first = self.now.date() - timedelta(days=2)
         in_odoo = backfill(self.connections, first, self.now.date() + timedelta(days=1), self.channel)
-        assert in_odoo == count, f"{in_odoo} of {count} orders are confirmed in Odoo"
+        assert in_odoo == count, f"{in_odoo} of {count} orders are confirmed in Odoo: {self._read_codes()}"
         return emails
+
+    def _read_codes(self) -> list[str]:
+        with self.connections.warehouse.transaction() as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT DISTINCT code || ': ' || message FROM commerce.exceptions LIMIT 3")
+            return [code for (code,) in cursor.fetchall()]
 
     def erase(self, emails: Sequence[str]) -> Turn:
         """Requests of these persons, and one pass."""

@@ -72,6 +72,17 @@ def test_at_the_limit_all_goes_but_what_would_be_lost(days: int, is_open: bool, 
     assert verdict is (Verdict.HOLD if past and needed else Verdict.DESTROY if past else Verdict.KEEP)
 
 
+@pytest.mark.parametrize(("today", "verdict"), [(datetime(2026, 6, 30, 23, 59, tzinfo=UTC), Verdict.KEEP),
+                                               (datetime(2026, 7, 1, tzinfo=UTC), Verdict.DESTROY)])  # fmt: skip
+def test_g102_thirty_days_after_it_was_shipped_nobody_reads_an_order_of_amazon(
+    today: datetime, verdict: Verdict
+) -> None:
+    """Shipped on 1 June, without a promised day. What it destroys is in assets/test_privacy_lane.py."""
+    shipped = order(shipped=Shipped.YES, updated_at=datetime(2026, 6, 1, tzinfo=UTC))
+    keep_for = PrivacyPolicy().keep_for("amazon", Topic.ORDERS)
+    assert judge_age(count_order_from(shipped, today), keep_for, today, needed=is_needed(shipped, True)) is verdict
+
+
 def test_only_a_sale_that_odoo_lacks_is_needed() -> None:
     assert is_needed(order(), settled=False)
     assert not is_needed(order(), settled=True)
