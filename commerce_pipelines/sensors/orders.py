@@ -23,7 +23,7 @@ from ..flows.pollers import Poller, is_turn, list_pollers, looking, orders_polle
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
-from .busy import busy
+from .busy import busy, is_left_behind
 
 if TYPE_CHECKING:
     from ..flows.intake.changes import Cursor, Request
@@ -77,10 +77,10 @@ def new_orders_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDefi
         from ..flows.notices.follow import last_read, list_hints
 
         now, cursor = connections.instruments.now(), read_cursor(context.cursor, connections.instruments.now())
-        hints = list_hints(connections, name, [Topic.ORDERS])
-        read_at, goes_on = last_read(connections, name), poller.hinted and cursor.resume is not None
-        turn = goes_on or is_turn(connections, poller, now)
-        if not (turn or hints or cursor.waits or read_at != cursor.read_at):
+        hints, read_at = list_hints(connections, name, [Topic.ORDERS]), last_read(connections, name)
+        turn = (poller.hinted and cursor.resume is not None) or is_turn(connections, poller, now)
+        looks = turn or hints or cursor.waits or read_at != cursor.read_at
+        if not (looks or is_left_behind(context.instance, name, Topic.ORDERS, [cursor], now)):
             return dg.SkipReason(f"No message came; {name} is asked every {poller.seconds} s, in turns.")
         cursor, landed, rests = _look(context, connections, channel, poller, cursor, hints, turn=turn)
         _heal(context, connections, name, now)

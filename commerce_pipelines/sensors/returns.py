@@ -23,7 +23,7 @@ from ..flows.pollers import Poller, is_turn, list_pollers, looking, returns_poll
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
-from .busy import busy
+from .busy import busy, is_left_behind
 
 if TYPE_CHECKING:
     from ..flows.intake.changes import Cursor, Request
@@ -72,22 +72,18 @@ def new_returns_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDef
     ) -> dg.SensorResult | dg.SkipReason:
         from ..flows.intake.changes import due_days
         from ..flows.notices.follow import list_hints, settle
-        from ..flows.returns.stage import offered_topics
 
         now, cursors = connections.instruments.now(), read_cursors(context.cursor, connections.instruments.now())
         hints = list_hints(connections, name, HINTED)
-        if not (hints or is_turn(connections, poller, now) or _must_go_on(poller, cursors)):
+        looks = bool(hints) or is_turn(connections, poller, now) or _must_go_on(poller, cursors)
+        if not (looks or is_left_behind(context.instance, name, FLOW, cursors.values(), now)):
             return dg.SkipReason(f"No message came; {name} is asked every {poller.seconds} s, in turns.")
-        rests = _poll(context, connections, name, poller, cursors)
-        if not rests:
+        rests = _poll(context, connections, name, poller, cursors) if looks else ""
+        if looks and not rests:
             settle(connections, name, HINTED, hints)
         _heal(context, connections, name, now)
-        tomorrow = now.astimezone(channel.zone).date() + timedelta(days=1)
         working = busy(context.instance, name, FLOW)  # before `pending`: what a run deals with is not due
-        pending = {
-            topic: connections.landing(name, topic).pending(channel.start_date, tomorrow, cursors[topic].settled)
-            for topic in offered_topics(connections, name)
-        }
+        pending = _find_pending(connections, channel, cursors, now)
         waits = any(pending.values()) and working
         due: dict[date, Request] = {}
         for topic, days in pending.items():
@@ -102,6 +98,19 @@ def new_returns_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDef
         )
 
     return new_returns
+
+
+def _find_pending(
+    connections: Connections, channel: ChannelSettings, cursors: "Cursors", now: datetime
+) -> dict[Topic, dict[date, datetime]]:
+    """Of each topic the days with landed answers that no run has dealt with, and when the newest was first seen."""
+    from ..flows.returns.stage import offered_topics
+
+    tomorrow = now.astimezone(channel.zone).date() + timedelta(days=1)
+    return {
+        topic: connections.landing(channel.name, topic).pending(channel.start_date, tomorrow, cursors[topic].settled)
+        for topic in offered_topics(connections, channel.name)
+    }
 
 
 def read_cursors(text: str | None, now: datetime) -> "Cursors":

@@ -91,6 +91,18 @@ def test_an_order_that_messages_name_is_read_once_between_two_polls(world: World
     assert world.open() == []
 
 
+def test_a_run_that_was_killed_is_asked_for_again_before_the_next_turn(world: World) -> None:
+    world.shop.add("1001", world.time)
+    world.hear("1001")
+    assert world.look()[2] == 1
+    world.time += timedelta(seconds=4)
+    assert world.look() == ([], 0, 0)  # it works
+    world.end_runs()
+    assert world.look() == ([], 0, 1)
+    world.end_runs()
+    assert world.look() == ([], 0, 0)  # once
+
+
 def test_messages_never_put_a_poll_off(world: World) -> None:
     """Whatever messages lose, the poll finds at its turn."""
     world.shop.add("lost", world.time)

@@ -121,6 +121,11 @@ def due_days(pending: Mapping[date, datetime], requested: Mapping[str, Request],
     return due
 
 
+def may_ask_again(cursor: Cursor, now: datetime) -> bool:
+    """Whether a day may be requested again now, if its run has ended without dealing with it."""
+    return any(now - request.at >= _compute_pause(request.tries) for request in cursor.requested.values())
+
+
 def _compute_pause(tries: int) -> timedelta:
     return FIRST_BACKOFF * 2 ** min(tries - 2, 4) if tries > 1 else timedelta()
 
