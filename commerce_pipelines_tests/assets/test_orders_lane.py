@@ -19,6 +19,7 @@ from commerce_pipelines.assets.common import LANDED_TAG, RANGE_END, RANGE_START
 from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.definitions import build_defs
 from commerce_pipelines.flows.intake.pull import pull
+from commerce_pipelines.odoo.partners.addresses import address_key, partner_values
 from commerce_pipelines.resources.connections import Connections, open_connections, open_odoo
 from commerce_pipelines.sensors.orders import TABLES
 from commerce_pipelines.settings import file as settings_file
@@ -194,6 +195,19 @@ def test_nothing_personal_and_no_secret_is_in_dagsters_log(lanes: Lanes, warehou
     assert [person for person in persons if person in shown] == []
     assert [secret for secret in ("demo-secret", "demo-refresh", "shpat_") if secret in shown] == []
     assert "shopify_de/sale_orders" in shown.replace('", "', "/")  # what was looked through is the log indeed
+
+
+def test_an_address_in_odoo_cannot_be_confirmed_by_a_guess(lanes: Lanes) -> None:
+    """Its external id stays when the buyer is erased."""
+    lanes.run(SHOP)
+    rows, secret = lanes.world.odoo.database.rows, lanes.connections.vault.address_secret
+    kept = 0
+    for data in rows["ir.model.data"].values():
+        if data["model"] == "res.partner" and data["res_id"] in rows["res.partner"]:
+            values = partner_values(rows["res.partner"][data["res_id"]])
+            assert not str(data["name"]).endswith(address_key(values, ""))
+            kept += str(data["name"]).endswith(address_key(values, secret))
+    assert kept > 10
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
@@ -28,6 +29,10 @@ from commerce_sandbox.amazon import AmazonStandIn
 from commerce_sandbox.ebay import EbayStandIn
 from commerce_sandbox.server import Call, Reply, StandIn
 from commerce_sandbox.shopify import ShopifyStandIn
+
+
+def digest_of(raw: bytes) -> bytes:
+    return blake2b(raw).digest()
 
 
 class _Nowhere:
@@ -81,7 +86,7 @@ def read(channel: Channel, window: Window) -> dict[str, Order | RecordError]:
     for page in channel.orders.created(window):
         heads = page.heads or (None,) * len(page.records)
         for raw, known_head in zip(page.records, heads, strict=True):
-            head = _read_head(channel.orders, raw, known_head, window.end)
+            head = _read_head(channel.orders, raw, known_head, window.end, digest_of)
             try:
                 orders[head.record_id] = read_order(channel.orders, raw, head.record_id)
             except RecordError as error:

@@ -87,6 +87,7 @@ class SaleDraft(msgspec.Struct, frozen=True, kw_only=True):
     fiscal_position: str = ""  # its name, where settings name one; '' = the regime's own
     tolerance: int = 0  # minor units that a visible rounding line may bridge
     customer: str = ""  # keyed hash of the marketplace's own id of the customer, '' if it gives none
+    address_secret: str = ""  # what the external ids of its addresses are made with; a secret of the vault
     customer_partner: int = 0  # the partner of the customer's earlier orders in Odoo, 0 if unknown
     history: bool = False  # already shipped: confirmed without reservation, delivery or message
     evidence: dict[str, str] = {}  # why regime, rates and warehouse are what they are; no personal data

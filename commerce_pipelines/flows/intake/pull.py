@@ -6,8 +6,8 @@ following changes (changes.py), the landing's storage (warehouse/landing/landing
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -76,7 +76,8 @@ def land(
     """Keep one page's records, and add what was new to `landed`; returns the records' heads."""
     source = source_of(connections.channel(name), topic)
     heads = page.heads or (None,) * len(page.records)
-    items = [(_read_head(source, raw, head, now), raw) for raw, head in zip(page.records, heads, strict=True)]
+    digest = connections.vault.digest
+    items = [(_read_head(source, raw, head, now, digest), raw) for raw, head in zip(page.records, heads, strict=True)]
     result = connections.landing(name, source.topic).land(items, how, now, source.cut)
     failpoint("landed")
     landed.pages += 1
@@ -88,7 +89,9 @@ def land(
     return [head for head, _ in items]
 
 
-def _read_head(source: Source[Any], raw: bytes, read_before: Head | None, now: datetime) -> Head:
+def _read_head(
+    source: Source[Any], raw: bytes, read_before: Head | None, now: datetime, digest: Callable[[bytes], bytes]
+) -> Head:
     """The record's head. A record that cannot be read is landed as well, so that it can be shown, repaired and
     replayed."""
     try:
@@ -97,5 +100,5 @@ def _read_head(source: Source[Any], raw: bytes, read_before: Head | None, now: d
             return head
     except (RecordError, *STUMBLES):
         pass
-    key = f"unreadable-{hashlib.sha256(raw).hexdigest()[:16]}"
+    key = f"unreadable-{digest(raw).hex()[:16]}"
     return Head(record_id=key, created_at=now, updated_at=now, subject=f"order:{key}")

@@ -12,7 +12,6 @@ What belongs here: these decisions, hashing whom a request is about. What does n
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from hmac import compare_digest
@@ -112,7 +111,7 @@ def build_row(vault: Vault, name: str, notice: Notice, body: bytes) -> Row | Non
     return Row(
         channel=name,
         delivery_id=notice.delivery_id,
-        digest=hashlib.sha256(body).digest()[:16],
+        digest=vault.digest(body)[:16],
         event=notice.event,
         topic=str(notice.topic),
         record_id=notice.record_id,

@@ -117,7 +117,8 @@ def _add(
         try:
             made = draft(order, subject, channel, policy, catalogue, channel.zone, last)
             customer = name_customer(connections, name, order.buyer)
-            result.drafts.append(msgspec.structs.replace(made, channel=label, customer=customer))
+            secret = connections.vault.address_secret
+            result.drafts.append(msgspec.structs.replace(made, channel=label, customer=customer, address_secret=secret))
         except RecordError as error:
             result.failures.append((order.order_id, day, error))
 

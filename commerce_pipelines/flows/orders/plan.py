@@ -76,8 +76,6 @@ def _ask(
 ) -> tuple[dict[str, tuple[Order, str, str]], list[Planned]]:
     """The newest answer per order, as (order, digest, subject id), read from the channel; and the orders that cannot be
     read."""
-    import hashlib
-
     source, vault = connections.channel(name).orders, connections.vault
     whole = window_of(start, end, connections.settings.channel(name).zone)
     window = Window(whole.start, min(whole.end, now))
@@ -98,7 +96,7 @@ def _ask(
             snapshot = newest.get(order.order_id)
             if snapshot is None or snapshot[0].updated_at <= order.updated_at:
                 subject = vault.subject_id(head.subject).hex()
-                newest[order.order_id] = (order, hashlib.sha256(raw).hexdigest(), subject)
+                newest[order.order_id] = (order, vault.digest(raw).hex(), subject)
     return newest, refused
 
 

@@ -6,7 +6,7 @@ What belongs here: pure rules on names, address values and their digest. What do
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -65,10 +65,19 @@ def _write_city(city: str, states: Sequence[str], written: bool) -> str:
     return city
 
 
-def address_key(values: Mapping[str, str]) -> str:
-    """Digest by which addresses are compared: blanks and case do not count. values: the result of `address_values`."""
-    text = "\x1f".join(" ".join(values[field].split()).casefold() for field in FIELDS)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def address_key(values: Mapping[str, str], secret: str) -> str:
+    """The end of an address's external id. It outlives the erasure of the address, so it is keyed: whoever guesses a
+    name and a street cannot confirm them. values: the result of `address_values`. secret: SaleDraft.address_secret."""
+    return hmac.digest(secret.encode(), _build_text(values).encode(), "sha256").hex()[:16]
+
+
+def is_same_address(left: Mapping[str, str], right: Mapping[str, str]) -> bool:
+    """Blanks and case do not count. left, right: results of `address_values`."""
+    return _build_text(left) == _build_text(right)
+
+
+def _build_text(values: Mapping[str, str]) -> str:
+    return "\x1f".join(" ".join(values[field].split()).casefold() for field in FIELDS)
 
 
 def partner_values(row: Mapping[str, Any]) -> dict[str, str]:

@@ -32,7 +32,15 @@ from ..reference.company import Company, Countries
 from ..rpc.client import OdooClient
 from ..rpc.errors import OdooRefusal
 from ..rpc.load import load_one, load_records, own, xid
-from .addresses import FIELDS, address_key, address_values, has_place, partner_values, recipient
+from .addresses import (
+    FIELDS,
+    address_key,
+    address_values,
+    has_place,
+    is_same_address,
+    partner_values,
+    recipient,
+)
 from .buyers import Buyer, KnownBuyer, buyer_of, flag_duplicates, match_silent
 from .matching import PARTNER, find_by_email, find_in_use, read_companies
 from .vat_numbers import bears_name, clean_vat, same_number
@@ -271,7 +279,7 @@ class Partners:
                 shown = recipient(place, kind == "invoice") or nobody or ("" if buyer.is_guest else main.name)
                 values = address_values(place, shown, self._countries)
                 addresses[kind] = (
-                    f"{main.xid or buyer.main_xid}_{address_key(values)}",
+                    f"{main.xid or buyer.main_xid}_{address_key(values, draft.address_secret)}",
                     {
                         **values,
                         "type": kind,
@@ -354,7 +362,7 @@ def _read_main(row: dict[str, Any]) -> _Main:
 
 
 def _is_own(values: dict[str, str], main: _Main) -> bool:
-    return bool(main.own) and address_key(values) == address_key(main.own)
+    return bool(main.own) and is_same_address(values, main.own)
 
 
 def _flag_invalid_vat() -> Flag:

@@ -54,7 +54,7 @@ class Moves:
         moved = {}
         for part, place in self._candidates[draft.order_id].items():
             row = self._rows.get(_get_partner(booked, part))
-            if row is None or not self._is_there(part, place, row):
+            if row is None or not self._is_there(draft, part, place, row):
                 move = (
                     self._decide_with_base(draft, draft.before, booked, part, row)
                     if draft.before
@@ -64,14 +64,14 @@ class Moves:
                     moved[part] = move
         return moved
 
-    def _is_there(self, part: str, place: Address, row: Mapping[str, Any]) -> bool:
+    def _is_there(self, draft: SaleDraft, part: str, place: Address, row: Mapping[str, Any]) -> bool:
         """Whether the partner has every field that the channel states. An address that Odoo cannot take is reported
         nowhere else."""
         try:
             values = address_values(place, recipient(place, part == "billing"), self._countries)
         except RecordError:
             return True
-        if self._xids.get(row["id"], "").endswith(f"_{address_key(values)}"):
+        if self._xids.get(row["id"], "").endswith(f"_{address_key(values, draft.address_secret)}"):
             return True
         has = partner_values(row)
         return not _is_different(values, has, _WHERE) and (

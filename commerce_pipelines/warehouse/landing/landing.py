@@ -8,7 +8,6 @@ What belongs here: keeping answers, and returning the newest of each record. Wha
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -142,7 +141,7 @@ class Landing:
         seen = 0
         for head, raw in items:
             seen += 1
-            fresh[storable(head.record_id), hashlib.sha256(raw).digest()] = (head, raw)
+            fresh[storable(head.record_id), self._vault.digest(raw)] = (head, raw)
         with self._warehouse.transaction() as connection:
             seen_before, too_old = set(), set()
             for record_id, digest, expired in self._read_known(connection, {record_id for record_id, _ in fresh}):

@@ -3,9 +3,10 @@ subject.
 
     master key ─HKDF─┬─ wraps the key of each subject ── seals the payloads about that subject (AES-256-GCM)
                      └─ seals what is about nobody: access tokens, compression dictionaries
-    the first master key ─HKDF── hashes subjects to ids (HMAC-SHA256), so that no table names anybody
+    the first master key ─HKDF─┬─ hashes subjects to ids (HMAC-SHA256), so that no table names anybody
+                               └─ digests of answers (keyed BLAKE2b), so that none confirms a guess
 
-The master key can be changed (master_keys.py); the ids stay, because Odoo's contacts bear them.
+The master key can be changed (master_keys.py); ids and digests stay, because Odoo's contacts bear the ids.
 
 A destroyed key is never made again. A person who buys again later is a new subject: its id is the *heir* of the
 destroyed one, so that neither old payloads nor Odoo's anonymised partner are used again.
@@ -20,6 +21,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from functools import cached_property
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
@@ -72,6 +74,16 @@ class Vault:
     def subject_id(self, subject: str) -> bytes:
         """16 bytes that stand for a data subject (`email:anna@example.com`); not reversible without the master key."""
         return self._hash(subject.encode())
+
+    def digest(self, answer: bytes) -> bytes:
+        """32 bytes by which answers of a marketplace are compared. Whoever guesses an answer that was erased cannot
+        confirm it without the master key."""
+        return blake2b(answer, digest_size=KEY_BYTES, key=self._answers).digest()
+
+    @cached_property
+    def address_secret(self) -> str:
+        """What the external ids of addresses in Odoo are made with, hex: they outlive an erasure there."""
+        return self.own_key("addresses in Odoo").hex()
 
     def heir(self, subject_id: bytes) -> bytes:
         """The id of a subject that comes back after its key was destroyed."""
@@ -213,6 +225,10 @@ class Vault:
         hashing = self._subjects.copy()
         hashing.update(text)
         return hashing.finalize()[:ID_BYTES]
+
+    @cached_property
+    def _answers(self) -> bytes:
+        return self.own_key("digests of answers")
 
     @cached_property
     def _subjects(self) -> HMAC:
