@@ -199,6 +199,9 @@ def test_nothing_personal_and_no_secret_is_in_dagsters_log(lanes: Lanes, warehou
 
 def test_an_address_in_odoo_cannot_be_confirmed_by_a_guess(lanes: Lanes) -> None:
     """Its external id stays when the buyer is erased."""
+    for order in lanes.world.channels[SHOP].orders.rows.values():
+        if order["shippingAddress"]:
+            order["shippingAddress"] = {**order["shippingAddress"], "address1": "Nebenweg 9"}
     lanes.run(SHOP)
     rows, secret = lanes.world.odoo.database.rows, lanes.connections.vault.address_secret
     kept = 0
@@ -207,7 +210,7 @@ def test_an_address_in_odoo_cannot_be_confirmed_by_a_guess(lanes: Lanes) -> None
             values = partner_values(rows["res.partner"][data["res_id"]])
             assert not str(data["name"]).endswith(address_key(values, ""))
             kept += str(data["name"]).endswith(address_key(values, secret))
-    assert kept > 10
+    assert kept > 4
 
 
 @pytest.fixture
