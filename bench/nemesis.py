@@ -46,6 +46,7 @@ BACK_SECONDS, SETTLE_SECONDS = 30.0, 300.0
 AWAY_SECONDS = 15.0
 SEED = 7
 LAST, LAST_ORDERS = "kill dev, and no new orders", 4
+CALM_SECONDS = 20.0  # without a new sale order, after which nothing waits any more: two polls
 BLOWS = (
     "kill daemon", "kill code server", "kill webserver", "kill run", "kill warm process", "kill PostgreSQL",
     "kill dev", "end dev",
@@ -103,10 +104,10 @@ class Nemesis:
     def strike_last(self) -> None:
         """Kill `dev` while a run works on the last orders, when no new ones come that would wake their lane again."""
         self.tell(f"{len(self.blows) + 1}. {LAST}")
-        while (before := self.sales()) is not None:  # what came earlier is dealt with
-            time.sleep(2 * ORDER_SECONDS + 12)
-            if before == self.sales():
-                break
+        before = -1
+        while before != self.sales():  # what came earlier is not dealt with yet
+            before = self.sales()
+            time.sleep(CALM_SECONDS)
         goal = before + LAST_ORDERS
         for turn in range(LAST_ORDERS):
             _add_order(self.world, turn)

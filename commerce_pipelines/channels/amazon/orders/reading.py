@@ -53,8 +53,7 @@ class Resume(msgspec.Struct, frozen=True):
 
 
 class _Turn(NamedTuple):
-    """How a call of searchOrders waits. longest: seconds. leaves: calls that are left to what
-    is more urgent."""
+    """How a call of searchOrders waits. longest: seconds. leaves: calls that are left to what is more urgent."""
 
     longest: float
     leaves: float
