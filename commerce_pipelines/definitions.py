@@ -19,7 +19,7 @@ from .assets import privacy as privacy_assets
 from .assets import refunding as refunding_assets
 from .assets import returns as returns_assets
 from .assets.exceptions import exceptions_asset
-from .assets.looked_at import looked_at_checks
+from .assets.looked_at import looked_at_checks, messages_come_checks
 from .channels.settings import ChannelSettings
 from .resources.connections import Connections, open_connections
 from .resources.tables import TableIOManager
@@ -122,7 +122,7 @@ def build_defs(
             *(asset for lane, channels in in_use for asset in lane.assets(settings, channels)),
             *(exceptions_asset(channel, settings.owner) for channel in settings.channels),
         ],
-        asset_checks=looked_at_checks(settings),
+        asset_checks=[*looked_at_checks(settings), *messages_come_checks(settings)],
         sensors=[
             *(sensor for lane, channels in in_use for sensor in lane.sensors(settings, channels)),
             *alert_sensors(settings.alerts),

@@ -340,19 +340,18 @@ class Subscriptions(Protocol):
 
     def list_lacks(self, address: str) -> list[Lack]:
         """What the marketplace has not, or has not right, read now."""
-        ...
 
     def send(self, subscriptions: Sequence[SentSubscription]) -> Iterator[Outcome]:
         """Make these as they shall be; one outcome for each. Raises only what stops all of them."""
-        ...
 
     def list_by_hand(self, address: str) -> list[str]:
         """What no API can make: a sentence each, which says what to enter where."""
-        ...
 
     def list_expected_events(self) -> tuple[str, ...]:
         """Events of what is entered by hand; that a message came proves it."""
-        ...
+
+    def announces_orders(self) -> bool:
+        """Whether messages about orders are among these."""
 
 
 class Channel(Protocol):

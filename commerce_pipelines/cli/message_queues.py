@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError, TransientError
-from ..flows.notices.inbox import list_inboxes, take_turn
+from ..flows.notices.inbox import take_turn
+from ..flows.notices.listeners import list_inboxes
 from ..resources.connections import Connections
 
 SHORT_PAUSE_SECONDS, LONG_PAUSE_SECONDS = 5.0, 60.0  # after failures: passing ones, and those that a person mends
@@ -28,11 +29,11 @@ class Queues:
         self._ending = threading.Event()
         self._threads = [
             threading.Thread(target=self._work, args=(name,), name=f"queue of {name}", daemon=True)
-            for name in list_inboxes(connections)
+            for name in list_inboxes(connections.settings)
         ]
 
     def start(self) -> None:
-        for name in list_inboxes(self._connections):  # what is opened at its first use is opened by one thread
+        for name in list_inboxes(self._connections.settings):  # what is opened at its first use is opened by one thread
             self._connections.channel(name)
             _ = self._connections.vault
         for thread in self._threads:

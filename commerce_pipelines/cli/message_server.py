@@ -24,6 +24,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError, SettingsError
+from ..flows.notices.listeners import BEAT_SECONDS, RECEIVER, beat
 from ..flows.notices.reception import PREFIX, Message, Reception, Verdict, build_hint_path
 from ..resources.connections import Connections
 from ..settings.file import Listen
@@ -100,6 +101,25 @@ class Writer:
     def _store_hint(self) -> None:
         with self._warehouse.transaction() as connection:
             hints.hint(connection, hints.STOCK)
+
+
+class Life:
+    """Signs of life on record, by which somebody else learns that nobody receives any more."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._sign: asyncio.Task[None] | None = None
+
+    async def show(self) -> None:
+        """Called by the loop that answers messages; does not wait for the database."""
+        if self._sign is None or self._sign.done():
+            self._sign = asyncio.create_task(self._show())
+
+    async def _show(self) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, beat, self._connections, RECEIVER)
+        except CommerceError as error:
+            _log.warning("The receiver's sign of life is not on record: %s", error)
 
 
 class Receiver:
@@ -321,7 +341,8 @@ def build_server(connections: Connections) -> tuple[Server, Writer]:
     config = Config(
         Receiver(reception, writer), http=build_protocol(Places()), ws="none", lifespan="off", log_config=None,
         access_log=False, proxy_headers=False, server_header=False, date_header=False, timeout_keep_alive=4,
-        timeout_graceful_shutdown=int(REQUEST_SECONDS),
+        timeout_graceful_shutdown=int(REQUEST_SECONDS), callback_notify=Life(connections).show,
+        timeout_notify=BEAT_SECONDS,
     )  # fmt: skip
     return Server(config), writer
 

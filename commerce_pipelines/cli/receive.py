@@ -27,7 +27,7 @@ def receive() -> None:
     `notifications` of each channel (docs/webhooks.md). Amazon's messages are fetched from a queue, without
     `listen`.
     """
-    from ..flows.notices.inbox import list_inboxes
+    from ..flows.notices.listeners import list_inboxes
     from ..resources.connections import open_connections
     from ..settings import file as settings_file
     from .dev import ending_cleanly
@@ -35,7 +35,7 @@ def receive() -> None:
     from .message_server import serve
 
     connections = open_connections(settings_file.load())
-    names, queues = list_inboxes(connections), Queues(connections)
+    names, queues = list_inboxes(connections.settings), Queues(connections)
     try:
         with ending_cleanly():
             if names:

@@ -24,6 +24,7 @@ from ..settings.file import Settings
 from ..warehouse.outbox import holds
 from ..warehouse.shared import conditions
 from ..warehouse.shared.conditions import Condition, Kept
+from .notices.listeners import judge_channels, judge_listeners, judge_silence, list_listeners
 from .notices.subscribe import UNSUBSCRIBED, Subscribed
 from .notices.subscribe import judge as judge_subscriptions
 from .pollers import judge, list_pollers
@@ -35,11 +36,13 @@ if TYPE_CHECKING:
 Send = Callable[[str, str], list[str]]  # (subject, text) -> the problems, one sentence per target
 
 MISSING, WAITING, STOPPED, POLLING, RUN = "missing:", "waiting:", "stopped:", "polling:", "run:"
+DEAF, SILENT = "deaf:", "silent:"
 SWITCHED_OFF, WATCHER_OFF = "switched_off:", "watcher_off:"
 WATCHERS = ("outcomes", "run_failures")  # the sensors that tell people; who switches them off hears of it from `dev`
 # Families of conditions that each look finds anew; failed runs are recorded when they end.
-SEEN_HERE = (MISSING, WAITING, STOPPED, POLLING, ASKED)
-GRACE_OF = {MISSING: timedelta(minutes=30)}  # an order that came a moment ago counts as missing until its run is over
+SEEN_HERE = (MISSING, WAITING, STOPPED, POLLING, DEAF, SILENT, ASKED)
+# An order that came a moment ago counts as missing until its run is over; a receiver that starts has not listened yet.
+GRACE_OF = {MISSING: timedelta(minutes=30), DEAF: timedelta(minutes=3)}
 # A condition that comes back within a day is reported after 1, 2, 4 … hours.
 FIRST_REPEAT, LONGEST_REPEAT = timedelta(hours=1), timedelta(days=1)
 # Pauses before a message that no target took is sent again.
@@ -57,6 +60,7 @@ def find(connections: Connections, now: datetime) -> list[Condition]:
             *_find_waiting(connection, now - timedelta(hours=settings.alerts.waiting_hours)),
             *(condition for channel in settings.channels for condition in _find_stopped(connection, channel.name)),
             *_find_silent_pollers(connection, settings, now),
+            *_find_unheard(connection, settings, now),
             *find_asked(connection),
         ]
 
@@ -70,7 +74,8 @@ def watch(connections: Connections, send: Send, now: datetime) -> list[str]:
         if not ours:
             return []
         with connections.warehouse.transaction() as connection:
-            conditions.expect(connection, list_pollers(connections.settings), now)
+            listeners = [listener.name for listener in list_listeners(connections.settings)]
+            conditions.expect(connection, [*list_pollers(connections.settings), *listeners], now)
         conditions_now = find(connections, now)
         with connections.warehouse.transaction() as connection:
             kept_before = conditions.read(connection)
@@ -305,6 +310,26 @@ def _find_silent_pollers(connection: Connection, settings: Settings, now: dateti
     for name, problem in _list_problems(connection, settings, now).items():
         if problem:
             yield Condition(key=POLLING + name, subject=f"nobody looks at {pollers[name].subject}", message=problem)
+
+
+def judge_messages(connections: Connections, now: datetime) -> dict[str, str]:
+    """What is wrong with the messages of each channel that receives, '' where nothing is wrong."""
+    with connections.warehouse.transaction() as connection:
+        return judge_channels(connection, connections.settings, now)
+
+
+def _find_unheard(connection: Connection, settings: Settings, now: datetime) -> Iterator[Condition]:
+    listeners = list_listeners(settings)
+    problems = judge_listeners(connection, listeners, now)
+    deaf = {channel for listener in listeners if problems[listener.name] for channel in listener.channels}
+    for listener in listeners:
+        if problem := problems[listener.name]:
+            yield Condition(key=DEAF + listener.name, subject=f"nobody listens to {listener.subject}", message=problem)
+    for channel in settings.channels:
+        if channel.receives and channel.name not in deaf and (problem := judge_silence(connection, channel.name, now)):
+            yield Condition(
+                key=SILENT + channel.name, subject=f"{channel.name} sends no messages any more", message=problem
+            )
 
 
 def _send_digest(

@@ -46,6 +46,7 @@ STEPS = {
     "raw_returns_looked_at": ("returns", "judging the sensor of returns"),
     "raw_orders_looked_at": ("orders", "judging the sensor of orders"),
     "stock_levels_looked_at": ("inventory", "judging the sensor of stock"),
+    "subscriptions_messages_come": ("notices", "judging whether messages come"),
     "shipments_looked_at": ("fulfilment", "judging the sensor of shipments"),
 }
 

@@ -11,7 +11,7 @@ from datetime import datetime
 import dagster as dg
 import msgspec
 
-from ..assets.looked_at import LOOKED_AT, looked_at_keys
+from ..assets.looked_at import LOOKED_AT, MESSAGES_COME, describe_messages, looked_at_keys, messages_come_keys
 from ..assets.looked_at import describe as describe_looked_at
 from ..core.errors import CommerceError
 from ..resources.alerts import alert
@@ -77,7 +77,7 @@ def outcomes(alerts: Alerts) -> dg.SensorDefinition:
         problems = watch(connections, lambda s, t: alert(alerts.targets, s, t), now)
         for problem in problems:
             context.log.error("The alert could not be sent. %s", problem)
-        checks, cursor = _report_looked_at(connections, context.cursor, now)
+        checks, cursor = _report_checks(connections, context.cursor, now)
         skipped = None if checks else dg.SkipReason("This sensor requests no runs.")
         return dg.SensorResult(skip_reason=skipped, asset_events=checks, cursor=cursor)
 
@@ -96,29 +96,39 @@ def _list_switched_off(context: dg.SensorEvaluationContext) -> list[str]:
     return sorted(off & ours)
 
 
-def _report_looked_at(
+def _report_checks(
     connections: Connections, cursor: str | None, now: datetime
 ) -> tuple[list[dg.AssetCheckEvaluation], str]:
     """(evaluations, cursor) of the checks whose verdict differs from the cursor's: one event for each change, not for
     each minute."""
-    from ..flows.alerts import judge_pollers
-
-    keys = looked_at_keys(connections.settings)
-    problems = judge_pollers(connections, now)
-    verdicts = {name: not problem for name, problem in problems.items()}
+    now_seen = _judge(connections, now)
+    verdicts = {name: bool(evaluation.passed) for name, evaluation in now_seen.items()}
     before = read_verdicts(cursor)
-    changed = [name for name in keys if before.get(name) != verdicts[name]]
-    evaluations = [
-        dg.AssetCheckEvaluation(
-            asset_key=keys[name],
-            check_name=LOOKED_AT,
-            passed=verdicts[name],
-            severity=dg.AssetCheckSeverity.ERROR,
-            description=describe_looked_at(problems[name]),
+    changed = [evaluation for name, evaluation in now_seen.items() if before.get(name) != verdicts[name]]
+    return changed, msgspec.json.encode(verdicts).decode()
+
+
+def _judge(connections: Connections, now: datetime) -> dict[str, dg.AssetCheckEvaluation]:
+    """Every check of assets/looked_at.py as it stands now, by a name that lasts."""
+    from ..flows.alerts import judge_messages, judge_pollers
+
+    polls, messages = judge_pollers(connections, now), judge_messages(connections, now)
+    evaluations = {
+        name: _build_evaluation(key, LOOKED_AT, describe_looked_at(polls[name]), passed=not polls[name])
+        for name, key in looked_at_keys(connections.settings).items()
+    }
+    return evaluations | {
+        f"messages of {name}": _build_evaluation(
+            key, MESSAGES_COME, describe_messages(messages[name]), passed=not messages[name]
         )
-        for name in changed
-    ]
-    return evaluations, msgspec.json.encode(verdicts).decode()
+        for name, key in messages_come_keys(connections.settings).items()
+    }
+
+
+def _build_evaluation(key: dg.AssetKey, check: str, description: str, *, passed: bool) -> dg.AssetCheckEvaluation:
+    return dg.AssetCheckEvaluation(
+        asset_key=key, check_name=check, passed=passed, severity=dg.AssetCheckSeverity.ERROR, description=description
+    )
 
 
 def read_verdicts(cursor: str | None) -> dict[str, bool]:

@@ -13,7 +13,9 @@ import pytest
 
 from commerce_pipelines.cli.message_server import BODY_BYTES, PLACES_A_PEER, REQUEST_BYTES, Places, Writer
 from commerce_pipelines.core.errors import CommerceError
+from commerce_pipelines.flows.notices.listeners import RECEIVER
 from commerce_pipelines.warehouse.shared import hints, notifications
+from commerce_pipelines.warehouse.shared.conditions import Heartbeat, heartbeats
 from commerce_pipelines.warehouse.shared.notifications import Row
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY
@@ -49,6 +51,18 @@ def test_a_webhook_is_kept_by_its_id_alone_however_often_it_comes(door: Door, wa
 def test_a_caught_webhook_under_another_delivery_id_is_nothing_new(door: Door, warehouse: Warehouse) -> None:
     assert [door.shopify(by_shopify(ORDER, delivery=delivery)) for delivery in ("one", "two")] == [204, 204]
     assert len(rows(warehouse)) == 1
+
+
+def test_the_receiver_shows_signs_of_life(door: Door, warehouse: Warehouse) -> None:
+    """Of itself, as long as its loop turns; nobody has to send anything."""
+    while not (beats := _read_beats(warehouse)):
+        assert door.send("/health", method="GET")[0] == 204
+    assert [(beat.name, beat.problem) for beat in beats] == [(RECEIVER, "")]
+
+
+def _read_beats(warehouse: Warehouse) -> list[Heartbeat]:
+    with warehouse.transaction() as connection:
+        return heartbeats(connection)
 
 
 def test_messages_of_ebay_come_by_challenge_and_signature(door: Door, warehouse: Warehouse) -> None:

@@ -17,6 +17,7 @@ from ...core.topics import Topic
 from ...resources.connections import Connections
 from ...warehouse.shared import notifications
 from .follow import list_hints, read_at_once
+from .listeners import listening, name_of_queue
 from .reception import build_row
 
 WAIT_SECONDS = 20.0  # of a long poll, while nothing else is to be done
@@ -27,28 +28,29 @@ MOST_FETCHES = 50  # before orders are read, however many messages there are
 _log = logging.getLogger("commerce_pipelines.receiver")
 
 
-def list_inboxes(connections: Connections) -> list[str]:
-    """The channels whose messages are fetched from queues."""
-    return [channel.name for channel in connections.settings.channels if channel.inbox]
-
-
 def take_turn(connections: Connections, name: str) -> int:
     """Take in what lies in the queue, waiting for it where no order waits to be read, and read the orders that it
     names. Returns the number of messages. Raises what the queue, the database or the channel raises; an order that
     cannot be read waits for the next turn, the sensor or the poll."""
-    inbox = connections.channel(name).inbox
-    assert inbox is not None  # noqa: S101 - list_inboxes
     waits = bool(list_hints(connections, name, [Topic.ORDERS]))
-    count = 0
-    for _ in range(MOST_FETCHES):
-        fetched = _take_in(connections, name, inbox, 0.0 if count else SHORT_WAIT_SECONDS if waits else WAIT_SECONDS)
-        count += fetched
-        if fetched < FULL:
-            break
+    with listening(connections, name_of_queue(name)):
+        count = _take_in_all(connections, name, SHORT_WAIT_SECONDS if waits else WAIT_SECONDS)
     if waits or count:
         landed = read_at_once(connections, name)
         if landed.ways:
             _log.info("%s: %d orders that messages named were read %s.", name, landed.seen, "; ".join(landed.ways))
+    return count
+
+
+def _take_in_all(connections: Connections, name: str, seconds: float) -> int:
+    inbox = connections.channel(name).inbox
+    assert inbox is not None  # noqa: S101 - list_inboxes
+    count = 0
+    for _ in range(MOST_FETCHES):
+        fetched = _take_in(connections, name, inbox, 0.0 if count else seconds)
+        count += fetched
+        if fetched < FULL:
+            break
     return count
 
 

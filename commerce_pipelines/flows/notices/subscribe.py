@@ -23,6 +23,7 @@ from ...warehouse.shared import notifications
 from ...warehouse.shared.conditions import Condition
 from ..identity import identify
 from ..outbox.dispatch import dispatch
+from .listeners import note_announcing
 
 UNSUBSCRIBED = "unsubscribed:"
 
@@ -30,7 +31,8 @@ UNSUBSCRIBED = "unsubscribed:"
 class Subscribed(msgspec.Struct, frozen=True, kw_only=True):
     """lacks: what was not as it shall be. lost: topics of these that had been made before, and were taken away. made:
     how many of these are made now. problems: a sentence for what could not be made. by_hand: what no API can make.
-    heard: when the last message of each event came; None for one that never came."""
+    heard: when the last message of each event came; None for one that is
+    entered by hand and never came."""
 
     lacks: tuple[Lack, ...]
     lost: tuple[str, ...]
@@ -82,13 +84,16 @@ def subscribe(connections: Connections, name: str, run_id: str) -> Subscribed:
     with connections.warehouse.transaction() as connection:
         heard = notifications.last_heard(connection, name)
         outbox.forget(connection, name, Kind.SUBSCRIPTION)
+    note_announcing(
+        connections, name, whole=not lacks, announces=channel.subscriptions.announces_orders() and not door.problems
+    )
     return Subscribed(
         lacks=tuple(lacks),
         lost=tuple(lack.topic for lack in lacks if lack.topic in made_before),
         made=sum(status is Status.ACCEPTED for status in statuses.values()),
         problems=tuple(door.problems),
         by_hand=tuple(channel.subscriptions.list_by_hand(address)),
-        heard={event: heard.get(event) for event in channel.subscriptions.list_expected_events()},
+        heard={event: heard.get(event) for event in (*channel.subscriptions.list_expected_events(), *sorted(heard))},
     )
 
 

@@ -25,6 +25,11 @@ def hint(connection: Connection, topic: str) -> None:
         )
 
 
+def forget(connection: Connection, topic: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM commerce.hints WHERE topic = %s", (topic,))
+
+
 def hinted_at(connection: Connection, topic: str) -> datetime | None:
     """The time of the last hint. A caller that remembers it and later reads another time knows that a hint came in
     between."""

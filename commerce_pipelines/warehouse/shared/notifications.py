@@ -140,6 +140,16 @@ def last_heard(connection: Connection, channel: str) -> dict[str, datetime]:
         return dict(cursor.fetchall())
 
 
+def last_of(connection: Connection, channel: str, topic: str) -> datetime | None:
+    """When the last message about a record of the topic came."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT max(received_at) FROM commerce.notifications WHERE channel = %s AND topic = %s", (channel, topic)
+        )
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
 def forget(connection: Connection, hints_about: Collection[str]) -> int:
     """Drop what was dealt with long ago, hints that polls have overtaken, but of each event the newest message. Returns
     how many. hints_about: the topics whose messages are hints, and no requests."""

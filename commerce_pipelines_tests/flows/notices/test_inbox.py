@@ -15,7 +15,8 @@ from commerce_pipelines.core.errors import RateLimited, TransientError
 from commerce_pipelines.core.instruments import REAL
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.flows.notices.follow import list_hints
-from commerce_pipelines.flows.notices.inbox import WAIT_SECONDS, list_inboxes, take_turn
+from commerce_pipelines.flows.notices.inbox import WAIT_SECONDS, take_turn
+from commerce_pipelines.flows.notices.listeners import list_inboxes
 from commerce_pipelines.settings.file import parse
 from commerce_pipelines.warehouse.shared import notifications
 from commerce_pipelines.warehouse.tables.database import Warehouse
@@ -108,7 +109,7 @@ def world(warehouse: Warehouse) -> Iterator[World]:
 
 
 def test_an_order_is_landed_at_once_and_the_sensor_requests_its_run(world: World) -> None:
-    assert list_inboxes(world.connections) == [NAME]
+    assert list_inboxes(world.connections.settings) == [NAME]
     world.shop.add("1001", world.time)
     for _ in range(12):
         world.shop.inbox.put("1001", world.time - timedelta(seconds=6))

@@ -31,6 +31,7 @@ class Topics(Subscriptions):
     def __init__(self) -> None:
         self.has: dict[str, str] = {}
         self.refusal = ""
+        self.orders = True
 
     def list_lacks(self, address: str) -> list[Lack]:
         return [Lack(topic=topic, what="missing") for topic in ("A", "B") if self.has.get(topic) != address]
@@ -48,6 +49,9 @@ class Topics(Subscriptions):
 
     def list_expected_events(self) -> tuple[str, ...]:
         return ("shop/redact",)
+
+    def announces_orders(self) -> bool:
+        return self.orders
 
 
 class World:

@@ -94,6 +94,9 @@ class AmazonSubscriptions(Subscriptions):
     def list_expected_events(self) -> tuple[str, ...]:
         return (ORDER_CHANGE,)
 
+    def announces_orders(self) -> bool:
+        return True
+
     def _list_topics(self) -> tuple[str, ...]:
         """Reports are waited for where returns are taken over."""
         return (ORDER_CHANGE, REPORT_FINISHED) if self._settings.returns.enabled else (ORDER_CHANGE,)

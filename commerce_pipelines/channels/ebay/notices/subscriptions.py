@@ -92,6 +92,9 @@ class EbaySubscriptions(Subscriptions):
     def list_expected_events(self) -> tuple[str, ...]:
         return (ACCOUNT_DELETION,)
 
+    def announces_orders(self) -> bool:
+        return ORDER_CONFIRMATION in self._list_topics()
+
     def list_lacks(self, address: str) -> list[Lack]:
         lacks = []
         if self._wanted.alert_email and self._read_email() != self._wanted.alert_email:

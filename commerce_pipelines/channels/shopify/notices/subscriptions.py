@@ -76,6 +76,9 @@ class ShopifySubscriptions(Subscriptions):
     def list_expected_events(self) -> tuple[str, ...]:
         return PRIVACY_TOPICS
 
+    def announces_orders(self) -> bool:
+        return True
+
     def list_lacks(self, address: str) -> list[Lack]:
         existing = {row.topic: row for row in self._read() if row.uri == address}
         lacks = []
