@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..core.errors import CommerceError, SettingsError, TransientError
-from ..warehouse.server.server import database_url, libpq_url, make_private, stop_database
+from ..warehouse.server.server import database_url, make_private, stop_database
 from .part import CODE_SOCKET
 from .supervisor import Look, Part, Supervisor, cut_log
 from .terminal import say
@@ -138,16 +138,16 @@ class Services:
 
     def _look_at_database(self) -> None:
         """Start the embedded server again if it ended. Raises TransientError if a server of your own is away."""
-        import psycopg2
+        from ..resources.run_life import open_storage
 
         embedded = not self._environ.get("COMMERCE_DATABASE_URL", "").strip()
         if embedded and not server_runs(self._root):
             database_url(self._environ, self._root)
             self._tell("The database ended", "The embedded PostgreSQL was gone; it has been started again.")
-        url = libpq_url(database_url(self._environ, self._root))
         try:
-            psycopg2.connect(url, connect_timeout=10).close()
-        except psycopg2.Error:
+            with open_storage(database_url(self._environ, self._root)) as cursor:
+                cursor.execute("SELECT 1")
+        except CommerceError:
             raise TransientError("PostgreSQL does not answer; nothing is read or written until it does.") from None
 
     def _look_for_dead_runs(self) -> None:

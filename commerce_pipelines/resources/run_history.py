@@ -11,21 +11,53 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.event_log import PostgresEventLogStorage
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import DisconnectionError, InternalError
+from dagster_postgres.run_storage import PostgresRunStorage
+from dagster_postgres.schedule_storage import PostgresScheduleStorage
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.exc import DisconnectionError, InternalError, OperationalError
 
 from ..warehouse.server.server import database_url, is_ended
 from .dagster_internals import ConcurrencyLimitsTable, ConfigurableClassData
+from .lasting_schema import lasting
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
 IN_PUBLIC = "options=-csearch_path%3Dpublic"
-KEPT_CONNECTIONS = 2  # idle ones that a process keeps; more are opened while more are needed at once
+KEPT_CONNECTIONS = 6  # idle ones that a process keeps; more are opened while more are needed at once
+# One table of each storage: Dagster makes all tables of a storage together.
+_TABLES = ("runs", "instance_info", "event_logs", "instigators")
+
+
+class _Runs(PostgresRunStorage):
+    """dagster-postgres, except that the server is not asked again for a table or column that it has."""
+
+    has_built_index = lasting(PostgresRunStorage.has_built_index)
+    has_run_stats_index_cols = lasting(PostgresRunStorage.has_run_stats_index_cols)
+    has_bulk_actions_selector_cols = lasting(PostgresRunStorage.has_bulk_actions_selector_cols)
+    has_backfill_id_column = lasting(PostgresRunStorage.has_backfill_id_column)
+    has_bulk_action_job_name_column = lasting(PostgresRunStorage.has_bulk_action_job_name_column)
+    has_backfill_tags_table = lasting(PostgresRunStorage.has_backfill_tags_table)
+
+
+class _Schedules(PostgresScheduleStorage):
+    """The same for sensors, schedules and their ticks."""
+
+    has_built_index = lasting(PostgresScheduleStorage.has_built_index)
+    has_secondary_index_table = lasting(PostgresScheduleStorage.has_secondary_index_table)
+    has_instigators_table = lasting(PostgresScheduleStorage.has_instigators_table)
+    _has_instigators_table = lasting(PostgresScheduleStorage._has_instigators_table)
+    _has_asset_daemon_asset_evaluations_table = lasting(
+        PostgresScheduleStorage._has_asset_daemon_asset_evaluations_table
+    )
 
 
 class _Events(PostgresEventLogStorage):
-    """dagster-postgres, except that two runs may use a new pool at the same moment without an error."""
+    """The same for events; and two runs may use a new pool at the same moment without an error."""
+
+    has_table = lasting(PostgresEventLogStorage.has_table)
+    has_secondary_index = lasting(PostgresEventLogStorage.has_secondary_index)
+    _has_asset_key_col_on_connection = lasting(PostgresEventLogStorage._has_asset_key_col_on_connection)
 
     def initialize_concurrency_limit_to_default(self, concurrency_key: str) -> bool:
         """Creates the pool if it is missing. Dagster's own method fails if another run creates the pool at the same
@@ -85,6 +117,17 @@ def _refuse_ended(connection: Connection, _record: object, _proxy: object) -> No
 _engines = _Engines()
 
 
+def _has_tables(engine: Engine) -> bool:
+    """Whether the tables of all three storages are there. An instance of Dagster is opened for each tick of a sensor:
+    asked by dagster-postgres, that costs three sessions and three lists of all tables."""
+    marks = " AND ".join(f"to_regclass('public.{table}') IS NOT NULL" for table in _TABLES)
+    try:
+        with engine.connect() as connection:
+            return bool(connection.execute(text(f"SELECT {marks}")).scalar_one())
+    except OperationalError:
+        return False  # the storage itself asks again, with its own patience
+
+
 def _choose_separator(url: str) -> str:
     return "&" if "?" in url else "?"
 
@@ -102,10 +145,16 @@ class RunHistory(DagsterPostgresStorage):
             if "options=" in postgres_url
             else f"{postgres_url}{_choose_separator(postgres_url)}{IN_PUBLIC}"
         )
-        super().__init__(url, inst_data=inst_data)
-        self._event_log_storage = _Events(url)
+        engine = _engines.get(url)
+        creates = not _has_tables(engine)
+        # Not by the class's own constructor, which would make three storages more, only to be replaced.
+        self.postgres_url, self.should_autocreate_tables, self._inst_data = url, creates, inst_data
+        self._run_storage = _Runs(url, creates)
+        self._event_log_storage = _Events(url, creates)
+        self._schedule_storage = _Schedules(url, creates)
         for storage in (self._run_storage, self._event_log_storage, self._schedule_storage):
-            storage._engine = _engines.get(url)
+            storage._engine = engine
+        super(DagsterPostgresStorage, self).__init__()
 
     @classmethod
     def config_type(cls) -> Any:

@@ -18,11 +18,10 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 from ..core.errors import CommerceError
-from ..warehouse.server.server import libpq_url
+from ..warehouse.server.server import is_ended, libpq_url
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -33,6 +32,8 @@ LOOK_SECONDS = 2.0  # how often a run checks whether it shall end, and whether i
 TURN_SECONDS = 0.5  # how often a run that waits for a pool slot checks whether the slot is its own
 RUN_END_SECONDS = 10.0  # how long a run that was asked to end may take before its process is killed
 RETAKE_SECONDS = 10.0  # within this time, a living run whose connection broke has its lock again
+
+_idle: dict[tuple[int, str], Connection] = {}  # by process, because a forked child must not use its parent's sockets
 
 _ENDING = ("CANCELING", "CANCELED", "FAILURE")  # Dagster's statuses in which a run's process has to stop
 _IN_PROCESS = ("STARTING", "STARTED", "CANCELING")  # Dagster's statuses in which a run has a process
@@ -58,18 +59,36 @@ def held_locks(url: str) -> set[int]:
 
 @contextlib.contextmanager
 def open_storage(url: str) -> Iterator[Cursor]:
-    """A cursor on the database of Dagster's storage; each statement is a transaction.
+    """A cursor on the database of Dagster's storage; each statement is a transaction. The connection is kept for the
+    next caller of this process, because the service asks every few seconds.
 
     Raises TransientError where the database does not answer, SettingsError where it refuses us: the driver's own text
     quotes the URL, and would end up in the daemon's log.
     """
     import psycopg2
 
+    connection = _take_idle(url)
     try:
-        with closing(_connect(url)) as connection, connection.cursor() as cursor:
+        with connection.cursor() as cursor:
             yield cursor
-    except psycopg2.Error as error:
-        raise _translate_error(error) from None
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, psycopg2.Error):
+            raise _translate_error(error) from None
+        raise
+    if (surplus := _idle.pop((os.getpid(), url), None)) is not None:  # of a thread that asked at the same time
+        surplus.close()
+    _idle[os.getpid(), url] = connection
+
+
+def _take_idle(url: str) -> Connection:
+    """The connection that an earlier call left, unless the server has ended it, else a new one."""
+    connection = _idle.pop((os.getpid(), url), None)
+    if connection is not None:
+        if not is_ended(connection):
+            return connection
+        connection.close()
+    return _connect(url)
 
 
 def _connect(url: str) -> Connection:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -131,6 +131,76 @@ def test_all_storages_of_a_process_share_sessions_that_are_kept(instance: dg.Dag
     another = RunHistory(database)
     storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage, another.run_storage)
     assert len({_ask_session(storage) for _ in range(2) for storage in storages}) == 1
+
+
+def _count_catalogue_questions(instance: dg.DagsterInstance, work: Callable[[], object]) -> list[str]:
+    """The statements over PostgreSQL's own catalogue that this work sends."""
+    engine = instance.run_storage._engine  # type: ignore[attr-defined]
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "pg_catalog" in statement or "secondary_indexes" in statement:
+            statements.append(statement)
+
+    sqlalchemy.event.listen(engine, "before_cursor_execute", note)
+    try:
+        work()
+    finally:
+        sqlalchemy.event.remove(engine, "before_cursor_execute", note)
+    return statements
+
+
+def test_a_tick_asks_neither_for_tables_nor_for_sessions(
+    instance: dg.DagsterInstance, database: str, warehouse: Warehouse
+) -> None:
+    """A sensor's tick opens an instance of its own; dagster-postgres asked for all tables nine times, each in a session
+    of its own."""
+
+    def tick() -> None:
+        storage = RunHistory(database)
+        storage.run_storage.register_instance(instance)
+        storage.schedule_storage.get_instigator_state("origin", "selector")
+        storage.run_storage.get_run_records(limit=1)
+        storage.event_log_storage.has_table("asset_event_tags")  # type: ignore[attr-defined]
+
+    tick()
+    assert not _count_catalogue_questions(instance, tick)
+    before = _ask_session(instance.run_storage)
+    tick()
+    assert _ask_session(instance.run_storage) == before
+
+
+def test_what_the_schema_lacks_is_asked_for_again(instance: dg.DagsterInstance) -> None:
+    """A migration of Dagster may add it while we run."""
+    events: Any = instance.event_log_storage
+    assert not events.has_table("added_later")
+    with events.index_connection() as connection:
+        connection.execute(sqlalchemy.text("CREATE TABLE added_later ()"))
+    try:
+        assert events.has_table("added_later")
+        assert not _count_catalogue_questions(instance, lambda: events.has_table("added_later"))
+    finally:
+        with events.index_connection() as connection:
+            connection.execute(sqlalchemy.text("DROP TABLE added_later"))
+
+
+def test_an_empty_database_gets_the_tables(warehouse: Warehouse, database: str) -> None:
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT current_database()")
+        (name,) = cursor.fetchone() or ("",)
+    empty = f"{name}_empty"
+    with closing(warehouse.connect()) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f'DROP DATABASE IF EXISTS "{empty}" WITH (FORCE)')
+            cursor.execute(f'CREATE DATABASE "{empty}"')
+            try:
+                storage = RunHistory(sqlalchemy.make_url(database).set(database=empty).render_as_string(False))
+                assert storage.run_storage.get_runs_count() == 0
+                assert storage.schedule_storage.has_instigators_table()  # type: ignore[attr-defined]
+                storage.run_storage._engine.dispose()  # type: ignore[attr-defined]
+            finally:
+                cursor.execute(f'DROP DATABASE "{empty}" WITH (FORCE)')
 
 
 def test_a_session_that_the_server_ended_is_replaced(instance: dg.DagsterInstance, warehouse: Warehouse) -> None:

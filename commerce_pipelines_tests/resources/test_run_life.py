@@ -9,6 +9,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
@@ -228,6 +229,30 @@ def test_a_run_takes_its_lock_again_when_the_connection_breaks(launch: Callable[
         )
     until(lambda: key in run_life.held_locks(database))
     assert run.status is Status.STARTED
+
+
+def _ask_session(database: str) -> int:
+    with run_life.open_storage(database) as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int((cursor.fetchone() or [0])[0])
+
+
+def test_who_looks_every_few_seconds_keeps_one_session(database: str) -> None:
+    first = _ask_session(database)
+    assert _ask_session(database) == first
+    with run_life._connect(database) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 10000)", (first,))
+    assert (second := _ask_session(database)) != first
+    ours, theirs = os.pipe()
+    if not (child := os.fork()):  # a child must not use its parent's socket
+        with suppress(BaseException):
+            os.write(theirs, str(_ask_session(database)).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(theirs)
+    with os.fdopen(ours) as answer:
+        assert int(answer.read()) != second
+    assert _ask_session(database) == second
 
 
 class Life:

@@ -36,6 +36,7 @@ ROLE = "commerce_pipelines"
 SCHEMES = ("postgresql+psycopg2", "postgresql", "postgres")
 
 _held: dict[Path, int] = {}  # folders whose server this process uses -> the descriptor that holds the shared lock
+_answered: dict[Path, int] = {}  # folders -> the process of the server that has answered this process
 _guard = threading.RLock()
 
 
@@ -123,8 +124,12 @@ def _serve_embedded(folder: Path) -> str:
         with _lock_start(folder):
             _lock_use(folder)
             with _hold_interrupt():
-                if not _is_answering(url):
-                    _start_server(data, folder / "postgres.log", url)
+                # A server that runs and has answered once is not asked again: that would cost a session each time.
+                running = keeper.postmaster(data)
+                if running is None or _answered.get(folder) != running:
+                    if not _is_answering(url):
+                        _start_server(data, folder / "postgres.log", url)
+                    _record_answer(folder, keeper.postmaster(data))
                 _watch(folder)
     except OSError as error:
         raise SettingsError(
@@ -132,6 +137,11 @@ def _serve_embedded(folder: Path) -> str:
             "make the folder writable, or set COMMERCE_DATABASE_URL."
         ) from None
     return url
+
+
+def _record_answer(folder: Path, pid: int | None) -> None:
+    if pid is not None:
+        _answered[folder] = pid
 
 
 @contextmanager
