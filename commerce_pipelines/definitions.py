@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import dagster as dg
 
 from .assets import fulfilment as fulfilment_assets
+from .assets import inbound as inbound_assets
 from .assets import inventory as inventory_assets
 from .assets import invoicing as invoicing_assets
 from .assets import limits as limits_assets
@@ -24,6 +25,7 @@ from .channels.settings import ChannelSettings
 from .resources.connections import Connections, open_connections
 from .resources.tables import TableIOManager
 from .sensors import fulfilment as fulfilment_sensors
+from .sensors import inbound as inbound_sensors
 from .sensors import inventory as inventory_sensors
 from .sensors import invoicing as invoicing_sensors
 from .sensors import limits as limits_sensors
@@ -93,6 +95,13 @@ LANES = (
         refunding_assets.assets,
         refunding_sensors.sensors,
         refunding_sensors.schedules,
+    ),
+    Lane(
+        "inbound",
+        lambda channel: channel.inbound.enabled,
+        inbound_assets.assets,
+        inbound_sensors.sensors,
+        inbound_sensors.schedules,
     ),
     Lane(
         "notices",

@@ -19,6 +19,7 @@ HEADINGS = (
         "A refund or a return is not in Odoo",
         "A credit note is not paid back",
         "An order is not invoiced, or its payment is not registered",
+        "The marketplace's warehouses",
     ),
     ("The order is in Odoo, and a person should look",),
 )  # of blocking reasons, and of notes

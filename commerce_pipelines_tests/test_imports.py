@@ -21,7 +21,11 @@ PARTS_OF = {"sales": Topic.ORDERS, "vat": Topic.ORDERS, "catalogue": Topic.CONTE
 MAY_KNOW = {
     (topic, Topic.ORDERS)
     for topic in (*(Topic.INVENTORY, Topic.RETURNS, Topic.REFUNDING, Topic.FULFILMENT, Topic.INVOICING, Topic.PRIVACY),)
-} | {(Topic.REFUNDING, Topic.RETURNS)}  # what the channel reports as paid back, and an order's books
+} | {
+    (Topic.REFUNDING, Topic.RETURNS),  # what the channel reports as paid back, and an order's books
+    (Topic.INBOUND, Topic.ORDERS),  # which product a SKU means
+    (Topic.INBOUND, Topic.INVENTORY),  # what a kit is made of
+}
 
 
 @pytest.fixture(scope="module")

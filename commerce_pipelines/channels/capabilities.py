@@ -20,6 +20,7 @@ from ..domain.orders.order import Order, OrderStatus
 from ..domain.outbox.effects import Outcome
 from ..domain.refunding.buyer_refunds import SentRefund
 from ..domain.returns.records import Outline, Refund, Return
+from .own_warehouses import FbaStock
 
 R = TypeVar("R", covariant=True)
 C = TypeVar("C")
@@ -371,6 +372,7 @@ class Channel(Protocol):
     refunds: AfterSale[Refund] | None = None
     shipments: Shipments | None = None
     buyer_refunds: BuyerRefunds | None = None
+    fba_stock: FbaStock | None = None
     notices: Notices | None = None
     inbox: Inbox | None = None
     subscriptions: Subscriptions | None = None

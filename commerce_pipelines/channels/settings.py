@@ -17,6 +17,7 @@ from ..core.errors import SettingsError
 from ..core.lanes import ODOO, PRIVACY
 from ..core.section import Secret, Section
 from ..domain.fulfilment.rules import FulfilmentRules
+from ..domain.inbound.rules import InboundRules
 from ..domain.inventory.listings import InventoryRules
 from ..domain.invoicing.rules import InvoicingRules
 from ..domain.privacy.residency import Destination
@@ -48,6 +49,7 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
     returns: ReturnRules = ReturnRules()
     refunding: RefundingRules = RefundingRules()
     invoicing: InvoicingRules = InvoicingRules()
+    inbound: InboundRules = InboundRules()
     # For a channel whose company has another tax position than the section `vat` describes.
     vat: VatPolicy | None = None
 
@@ -63,6 +65,8 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
         mistakes += [f"channels[{self.name}].invoicing.{key} {problem}" for key, problem in invoicing]
         refunding = self.refunding.problems(self.returns.enabled)
         mistakes += [f"channels[{self.name}].refunding.{key} {problem}" for key, problem in refunding]
+        inbound = self.inbound.problems(self.channel_warehouse)
+        mistakes += [f"channels[{self.name}].inbound.{key} {problem}" for key, problem in inbound]
         if mistakes:
             raise SettingsError("\n".join(mistakes))
 

@@ -359,6 +359,9 @@ TRIED: dict[str, Any] = {
     "invoicing.journals": payment_journals,
     "refunding.enabled": granted,
     **dict.fromkeys((f"refunding.{key}" for key in ("since", "hold_above", "hold_amount", "wait_hours")), BY_FILE),
+    "inbound": BY_FILE,
+    "inbound.enabled": granted,
+    **dict.fromkeys(("inbound.since", "inbound.ledger_by", "inbound.overdue_days"), BY_FILE),
     "inventory.enabled": granted,
     "inventory.locations": stock_places,
     **dict.fromkeys(

@@ -30,6 +30,7 @@ FLOW_OF = {
     **dict.fromkeys(("raw_returns", "returns", "refunds", "credit_notes"), str(Topic.RETURNS)),
     **dict.fromkeys(("stock_levels", "listings", "inventory_targets", "published_inventory"), str(Topic.INVENTORY)),
     **dict.fromkeys(("shipments", "shipment_confirmations"), str(Topic.FULFILMENT)),
+    **dict.fromkeys(("fba_inventory", "fba_reconciliation"), str(Topic.INBOUND)),
     "retention": str(Topic.PRIVACY),
     "invoices": str(Topic.INVOICING),
     "issued_refunds": str(Topic.REFUNDING),

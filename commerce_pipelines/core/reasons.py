@@ -77,6 +77,8 @@ _CODES = {
         "refund_refused", "refund_failed", "refund_in_doubt",
         # invoices and payments
         "sale_differs", "invoice_differs", "unmapped_payment_method",
+        # the marketplace's own warehouses
+        "unknown_ledger_event", "ledger_unsound", "fba_stock_differs",
         # what we stored
         "forgotten", "past_age_limit", "corrupt_snapshot",
         # what the marketplace is still reviewing

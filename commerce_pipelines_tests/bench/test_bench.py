@@ -31,6 +31,7 @@ PROMISED = {
     "deliveries": {"deliveries_amazon", "deliveries_ebay", "deliveries_shopify"},
     "backfill_twice": {"backfill_twice_writes"},
     "erase": {"erase_1m"},
+    "ledger": {"ledger_50k"},
     "erase_partners": {"erase_partners", "erase_partners_calls"},
     "backfill_time": {
         "backfill_time_shopify",

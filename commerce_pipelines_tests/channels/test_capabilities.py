@@ -51,6 +51,7 @@ def test_a_marketplace_offers_what_its_topics_say_and_nothing_else(channel: Chan
         *([Topic.FULFILMENT] if channel.shipments is not None else []),
     ]
     outward += [Topic.REFUNDING] if channel.buyer_refunds is not None else []
+    outward += [Topic.INBOUND] if channel.fba_stock is not None else []
     outward += ["notices"] if channel.subscriptions is not None else []
     assert channel.notices is channel.inbox is None  # the settings switch messages off
     assert topics - {Topic.RETURNS} == {Topic.ORDERS, *outward}

@@ -206,7 +206,13 @@ def test_the_role_that_stock_needs_of_amazon(error: Exception | None, word: str)
 
     on, off = SimpleNamespace(enabled=True), SimpleNamespace(enabled=False)
     settings = SimpleNamespace(
-        inventory=on, returns=off, refunding=off, seller_id="A1EXAMPLE", marketplace_ids=("M",), tells_unnumbered=False
+        inventory=on,
+        returns=off,
+        refunding=off,
+        inbound=off,
+        seller_id="A1EXAMPLE",
+        marketplace_ids=("M",),
+        tells_unnumbered=False,
     )
     account = AmazonAccount(SimpleNamespace(settings=settings, call=call, name="amazon_eu"))  # type: ignore[arg-type]
     problems = account.lacks()
@@ -252,7 +258,7 @@ def test_the_role_that_refunds_need_of_amazon() -> None:
 
     on, off = SimpleNamespace(enabled=True), SimpleNamespace(enabled=False)
     for returns, count in ((off, 0), (on, 1)):
-        settings = SimpleNamespace(inventory=off, returns=returns, refunding=off, tells_unnumbered=False)
+        settings = SimpleNamespace(inventory=off, returns=returns, refunding=off, inbound=off, tells_unnumbered=False)
         api = SimpleNamespace(settings=settings, call=call, name="amazon_eu", now=REAL.now)
         problems = AmazonAccount(api).lacks()  # type: ignore[arg-type]
         assert len(problems) == count

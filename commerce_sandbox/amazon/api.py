@@ -1,7 +1,8 @@
 """The stand-in's front: tokens, rate limits, routing. Every call is checked here in Amazon's order.
 
 What belongs here: the table of operations, Login with Amazon, who may call how often. What does not: what an operation
-answers (orders.py, shipments.py, finances.py, listings.py, reports.py, return_rows.py, feeds.py). Source: the vendor's
+answers (orders.py, shipments.py, finances.py, listings.py, reports.py, return_rows.py, ledger_rows.py,
+feeds.py). Source: the vendor's
 API descriptions; bodies of refused tokens as its documentation shows them.
 """
 
@@ -22,6 +23,7 @@ from .documents import PATH, Documents
 from .feeds import Feeds
 from .finances import Finances
 from .fulfilling import Fulfilling
+from .ledger_rows import Ledger
 from .listings import Listings, offers
 from .orders import Orders
 from .places import PLACES
@@ -52,6 +54,7 @@ OPERATIONS = (
     Operation("getMarketplaceParticipations", "GET", r"/sellers/v1/marketplaceParticipations", 0.016, 15),
     Operation("searchListingsItems", "GET", r"/listings/2021-08-01/items/([^/]+)", 5, 5),
     Operation("patchListingsItem", "PATCH", r"/listings/2021-08-01/items/([^/]+)/([^/]+)", 5, 5),
+    Operation("getInventorySummaries", "GET", r"/fba/inventory/v1/summaries", 2, 2),
     Operation("getReports", "GET", r"/reports/2021-06-30/reports", 0.0222, 10),
     Operation("createReport", "POST", r"/reports/2021-06-30/reports", 0.0167, 15),
     Operation("getReport", "GET", r"/reports/2021-06-30/reports/([^/]+)", 2, 15),
@@ -95,7 +98,8 @@ class AmazonStandIn(StandIn):
         self.finances = Finances()
         self.documents = Documents()
         self.returns = Returns()
-        self.reports = Reports(self.listings, self.returns, self.orders, self.documents)
+        self.ledger = Ledger()
+        self.reports = Reports(self.listings, self.returns, self.orders, self.documents, self.ledger)
         self.adjusting = Adjusting(self.orders, self.finances)
         self.fulfilling = Fulfilling(self.orders, self.shipments)
         self.feeds = Feeds(self.listings, self.documents, self.adjusting, self.fulfilling)
@@ -111,6 +115,7 @@ class AmazonStandIn(StandIn):
             "getMarketplaceParticipations": _list_participations,
             "searchListingsItems": self.listings.search,
             "patchListingsItem": self.listings.patch,
+            "getInventorySummaries": self.ledger.list_inventory,
             "getReports": self.reports.list,
             "createReport": self.reports.create,
             "getReport": self.reports.get,

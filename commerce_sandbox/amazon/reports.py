@@ -1,20 +1,23 @@
-"""Reports v2021-06-30 of the stand-in: GET_MERCHANT_LISTINGS_ALL_DATA as Amazon really writes it, and returns reports.
+"""Reports v2021-06-30 of the stand-in: GET_MERCHANT_LISTINGS_ALL_DATA as Amazon really writes it, and other reports.
 
 What belongs here: requesting a report, its progress, the rows of listings. What does not: the listings (listings.py),
-the returns and their rows (return_rows.py), serving the document (documents.py). Sources: reports_2021-06-30.json;
-columns, charset and caching as the documentation and the issues of the vendor's repository describe them.
+the returns and their rows (return_rows.py), the ledger and its rows (ledger_rows.py), serving the document
+(documents.py). Sources: reports_2021-06-30.json; columns, charset and caching as the documentation and the issues of
+the vendor's repository describe them.
 """
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from ..server import Call, Reply
 from .answers import Refused, instant, invalid, written
 from .documents import Documents
+from .ledger_rows import KINDS as LEDGER_KINDS
+from .ledger_rows import Ledger
 from .listings import Listings, Offer
 from .orders import Orders
 from .return_rows import KINDS, Returns
@@ -51,6 +54,7 @@ class Report:
     ready: datetime
     status: str = "IN_PROGRESS"
     document: str = ""
+    options: dict[str, str] = field(default_factory=dict)
 
 
 class Reports:
@@ -58,8 +62,11 @@ class Reports:
     fate: how the next reports end, in turn (DONE when the list is empty). refused: kinds that the account may not
     request. columns, charset: how the report of listings is written."""
 
-    def __init__(self, listings: Listings, returns: Returns, orders: Orders, documents: Documents) -> None:
+    def __init__(
+        self, listings: Listings, returns: Returns, orders: Orders, documents: Documents, ledger: Ledger
+    ) -> None:
         self._listings, self._returns, self._orders, self._documents = listings, returns, orders, documents
+        self._ledger = ledger
         self._reports: dict[str, Report] = {}
         self._numbers = itertools.count(50001)
         self._cache: dict[str, tuple[datetime, bytes]] = {}
@@ -72,12 +79,13 @@ class Reports:
     def create(self, call: Call, now: datetime) -> Reply:
         body = call.json()
         kind, places = body.get("reportType"), body.get("marketplaceIds")
-        if kind not in (KIND, ORDERS, *KINDS) or not places or kind in self.refused:
+        if kind not in (KIND, ORDERS, *KINDS, *LEDGER_KINDS) or not places or kind in self.refused:
             raise invalid("Invalid input")
         start, end = (instant(body.get(name, written(now)), name) for name in ("dataStartTime", "dataEndTime"))
         if end > now or start > end or end - start > LONGEST_SPAN:
             raise invalid("Invalid date range")
         report = Report(f"{next(self._numbers)}020123", kind, places, start, end, now, now + self.takes)
+        report.options = body.get("reportOptions", {})
         if kind != KIND and any(
             other.kind == kind and now - other.created < TOO_SOON for other in self._reports.values()
         ):
@@ -91,7 +99,7 @@ class Reports:
         return self._show(self._work_on(self._reports[report_id], now))
 
     def list(self, call: Call, now: datetime) -> dict[str, Any]:
-        if call.parameter("reportTypes") not in (KIND, ORDERS, *KINDS):
+        if call.parameter("reportTypes") not in (KIND, ORDERS, *KINDS, *LEDGER_KINDS):
             raise invalid("Invalid input")
         since = instant(call.parameter("createdSince"), "createdSince")
         matching = [
@@ -129,6 +137,8 @@ class Reports:
         """(document, Content-Type), nothing for a report without rows."""
         if report.kind == ORDERS:
             return self._write_orders(report), "text/plain; charset=UTF-8"
+        if report.kind in LEDGER_KINDS:
+            return self._ledger.write(report.kind, report.start, report.end, report.options, now)
         if report.kind != KIND:
             return self._returns.write(report.kind, report.start, report.end)
         [marketplace] = report.marketplaces

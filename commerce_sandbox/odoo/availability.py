@@ -3,8 +3,9 @@
 What belongs here: the computed quantities of products, and the context keys that narrow them. What does not: moving
 stock (moves.py), declarations of stock models (stock.py).
 
-The context keys `warehouse_id` and `location` (an id or a list of ids) narrow the quantities. Odoo 19 silently ignores
-its older key `warehouse`, and so does this module: a client that uses the old key sees the stock of all warehouses.
+The context keys `warehouse_id` and `location` (an id or a list of ids) narrow the quantities, `to_date` (an instant)
+takes back what was done after it. Odoo 19 silently ignores its older key `warehouse`, and so does this module: a client
+that uses the old key sees the stock of all warehouses.
 """
 
 from __future__ import annotations
@@ -47,8 +48,12 @@ def quantities(env: Env, product: int) -> dict[str, float]:
             sums["reserved"] += quants[i]["reserved_quantity"]
             if expired(env, i):
                 sums["expired"] += quants[i]["quantity"] - quants[i]["reserved_quantity"]
+    until = str(env.context.get("to_date") or "")
     for i in env.db.referring("stock.move", "product_id", product):
         row = moves[i]
+        if until and row["state"] == "done" and str(row["date"]) > until:  # taken back, as Odoo does
+            into, out = row["location_dest_id"] in places, row["location_id"] in places
+            sums["on_hand"] += row["quantity"] * (out - into)
         if row["state"] in OPEN:
             leaves, comes = row["location_id"] in places, row["location_dest_id"] in places
             if comes and not leaves:

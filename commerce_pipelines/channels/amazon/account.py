@@ -14,6 +14,7 @@ from .api.api import FEEDS_PATH, TRANSACTIONS, Api, decode, items_path
 from .api.message_feeds import ADJUSTMENTS, FULFILMENTS
 from .api.payloads import MarketplaceParticipation, MarketplaceParticipations
 
+SUMMARIES = "/fba/inventory/v1/summaries"
 PARTICIPATIONS = "/sellers/v1/marketplaceParticipations"
 
 
@@ -58,9 +59,12 @@ class AmazonAccount(Account):
         return self._settings.warnings(today)
 
     def lacks(self) -> list[str]:
-        """What keeps the account from publishing stock, refunds from being read or buyers from being paid back: a role,
-        or the right seller_id."""
-        return [*self._list_lacks_for_stock(), *self._list_lacks_for_refunds(), *self._list_lacks_for_feeds()]
+        """What keeps the account from publishing stock, refunds and Amazon's warehouses from being read or buyers from
+        being paid back: a role, or the right seller_id."""
+        return [
+            *self._list_lacks_for_stock(), *self._list_lacks_for_refunds(), *self._list_lacks_for_feeds(),
+            *self._list_lacks_for_warehouses(),
+        ]  # fmt: skip
 
     def _list_lacks_for_stock(self) -> list[str]:
         if not self._settings.inventory.enabled:
@@ -97,6 +101,18 @@ class AmazonAccount(Account):
                 self._api.call("getFeeds", f"{FEEDS_PATH}/feeds", {"feedTypes": kind})
             except CredentialError:
                 return [f"the application may not send feeds: give it {roles[kind]} and authorise it again."]
+        return []
+
+    def _list_lacks_for_warehouses(self) -> list[str]:
+        if not self._settings.inbound.enabled:
+            return []
+        place = self.marketplaces()[0]
+        query = {"granularityType": "Marketplace", "granularityId": place, "marketplaceIds": place}
+        try:
+            self._api.call("getInventorySummaries", SUMMARIES, {**query, "details": "true"})
+        except CredentialError:
+            return ["the application may not read what lies in Amazon's warehouses: give it the role Amazon "
+                    "Fulfillment and authorise it again."]  # fmt: skip
         return []
 
     def marketplaces(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from ..http.throttle import BucketStore, Priority, TokenStore
 from .account import AmazonAccount
 from .api.api import Api
 from .fulfilment.shipments import AmazonShipments
+from .inbound.fba_stock import AmazonFbaStock
 from .inventory.listings import AmazonListings
 from .inventory.quantities import AmazonQuantities
 from .notices.queue import AmazonInbox
@@ -32,6 +33,7 @@ class AmazonChannel(Channel):
     returns: AmazonReturns
     refunds: AmazonRefunds
     buyer_refunds: AmazonBuyerRefunds
+    fba_stock: AmazonFbaStock
     inbox: AmazonInbox | None
     subscriptions: AmazonSubscriptions
 
@@ -47,5 +49,6 @@ class AmazonChannel(Channel):
         self.returns = AmazonReturns(api, self.account.marketplaces)
         self.refunds = AmazonRefunds(api)
         self.buyer_refunds = AmazonBuyerRefunds(api, self.refunds)
+        self.fba_stock = AmazonFbaStock(api.serving(Priority.CONTENT), self.account.marketplaces)
         self.inbox = AmazonInbox(settings) if settings.receives else None
         self.subscriptions = AmazonSubscriptions(api)

@@ -2,8 +2,8 @@
 
 What belongs here: the table of operations with their rates, Login with Amazon, Amazon's own error codes. What does not:
 retries and limits in general (channels/http/session.py), which operations are called (orders/reading.py,
-inventory/listings.py, inventory/quantities.py, fulfilment/shipments.py, returns/refund_reading.py,
-returns/return_reports.py).
+inventory/listings.py, inventory/quantities.py, fulfilment/shipments.py, inbound/fba_stock.py,
+returns/refund_reading.py, returns/return_reports.py).
 
 Requests carry a Login with Amazon access token only. They are not signed: since 2 October 2023 the API needs neither
 AWS IAM nor Signature Version 4 and ignores a signature. A restricted data token is not needed either: with v2026-01-01
@@ -41,6 +41,7 @@ RATES: dict[str, Rate] = {
     "getMarketplaceParticipations": Rate(0.016, 15),
     "searchListingsItems": Rate(5, 5),
     "patchListingsItem": Rate(5, 5),
+    "getInventorySummaries": Rate(2, 2),
     "getReports": Rate(0.0222, 10),
     "createReport": Rate(0.0167, 15),
     "getReport": Rate(2, 15),

@@ -104,13 +104,18 @@ def find_recent(
     return sorted(ours, key=lambda report: report.created_time, reverse=True)
 
 
-def create(api: Api, kind: str, marketplaces: Sequence[str], span: Window | None = None) -> Report:
-    """Request a report. span: of its data, where the kind has one."""
+def create(
+    api: Api, kind: str, marketplaces: Sequence[str], span: Window | None = None,
+    options: Mapping[str, str] | None = None,
+) -> Report:  # fmt: skip
+    """Request a report. span: of its data, where the kind has one; options: of the kind."""
     body: dict[str, object] = {"reportType": kind, "marketplaceIds": list(marketplaces)}
     if span is None:
         body["reportOptions"] = LOCALE
     else:
         body |= {"dataStartTime": format_instant(span.start), "dataEndTime": format_instant(span.end)}
+    if options:
+        body["reportOptions"] = dict(options)
     asked = api.now()
     try:
         # Never repeated: a second request would cancel the first.

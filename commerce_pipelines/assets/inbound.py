@@ -1,0 +1,190 @@
+"""A marketplace's own warehouses in Dagster: <channel>/fba_inventory -> fba_reconciliation, one lane per channel.
+
+What belongs here: keys, descriptions, metadata, checks. What does not: any rule (flows/inbound/, domain/inbound/).
+"""
+
+# No `from __future__ import annotations` here: Dagster reads the annotations of its functions as objects.
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from ..channels.settings import ChannelSettings
+from ..core.topics import Topic
+from ..resources.borders import in_our_words
+from ..resources.connections import Connections
+from ..settings.file import Settings
+from .chart import bars
+from .common import RETRY, counts, failures, labels
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from ..domain.inbound.reconciliation import Line
+    from ..flows.inbound.ledger_days import Read
+    from ..flows.inbound.reconcile import Reconciled
+
+FLOW = str(Topic.INBOUND)
+ROWS_SHOWN = 50  # rows and names in metadata
+LATE_LEDGER = 3  # days: the marketplace's ledger is a day or two behind
+COLUMNS = ("product", "SKUs", "marketplace", "Odoo", "difference", "since", "why")
+
+
+def assets(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.AssetsDefinition]:
+    """The lane's assets, for LANES."""
+    return [
+        asset
+        for channel in channels
+        for asset in (fba_inventory_asset(channel, settings.owner), fba_reconciliation_asset(channel, settings.owner))
+    ]
+
+
+def fba_inventory_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
+    """`<channel>/fba_inventory`: not partitioned, because days are read again as long as late rows come."""
+    name, kind = channel.name, str(channel.__struct_config__.tag)
+    key = dg.AssetKey([name, "fba_inventory"])
+
+    @dg.asset(
+        key=key,
+        kinds={kind, "postgres"},
+        pool=f"{name}_inbound",
+        retry_policy=RETRY,
+        check_specs=[
+            dg.AssetCheckSpec(
+                "ledger_is_sound",
+                asset=key,
+                description="Within the marketplace's ledger every start and its events make the end, every day begins "
+                "as the one before ended, details and summary tell of the same units, and every event is known.",
+            )
+        ],
+        description=f"What lies in {name}'s own warehouses: its ledger of goods by whole days, read anew as long as "
+        "late rows come, and what each of its stores shows now. Stores of one region may show the same pool, so their "
+        "figures are never added up.",
+        **labels(name, owner, FLOW, "extract"),
+    )
+    @in_our_words
+    def fba_inventory(
+        context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        from ..flows.inbound.ledger_days import read
+
+        started = connections.instruments.clock()
+        with failures():
+            done = read(connections, name, context.run.run_id)
+        seconds = round(connections.instruments.clock() - started, 2)
+        yield dg.MaterializeResult(asset_key=key, metadata=_describe_read(done, seconds))
+        yield _judge_ledger(done, key)
+
+    return fba_inventory
+
+
+def _describe_read(done: "Read", seconds: float) -> dict[str, Any]:
+    return {
+        "dagster/row_count": done.events,
+        "dagster/uri": "postgresql:///commerce.fba_ledger_events",
+        "ledger complete until": str(done.last or "no day yet"),
+        "days read": len(done.days),
+        **counts(done.skus, "SKUs shown in"),
+        **counts(done.fulfillable, "fulfillable units shown in"),
+        **counts(done.flaws, "flaws"),
+        "unknown events": ", ".join(done.unknown) or "none",
+        "seconds": seconds,
+        "units by place": dg.MetadataValue.md(bars(done.places, f"units at the end of {done.last}") or "none"),
+    }
+
+
+def _judge_ledger(done: "Read", key: dg.AssetKey) -> dg.AssetCheckResult:
+    flaws = sum(done.flaws.values())
+    return dg.AssetCheckResult(
+        check_name="ledger_is_sound",
+        asset_key=key,
+        passed=not flaws and not done.unknown,
+        severity=dg.AssetCheckSeverity.ERROR if done.unknown else dg.AssetCheckSeverity.WARN,
+        description=f"{flaws} flaws and {len(done.unknown)} unknown events in the {len(done.days)} days that were "
+        "read; the exceptions name them.",
+        metadata=counts(done.flaws, "flaws"),
+    )
+
+
+def fba_reconciliation_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
+    """`<channel>/fba_reconciliation`: the last complete day of the ledger against Odoo."""
+    name = channel.name
+    key = dg.AssetKey([name, "fba_reconciliation"])
+
+    @dg.asset(
+        key=key,
+        deps=[dg.AssetKey([name, "fba_inventory"])],
+        kinds={"odoo", "python"},
+        retry_policy=RETRY,
+        check_specs=[
+            dg.AssetCheckSpec(
+                "stock_agrees",
+                asset=key,
+                description=f"At the end of the ledger's last complete day, Odoo had in {channel.channel_warehouse} "
+                f"what {name} says; movements that are still open in Odoo may explain a difference for "
+                f"{channel.inbound.overdue_days} days. The ledger is at most {LATE_LEDGER} days behind.",
+            )
+        ],
+        description=f"Odoo's stock of {channel.channel_warehouse} against {name}'s own ledger, product by product, as "
+        "of the end of its last complete day. What differs is taken apart by event, to the unit, and waits in the "
+        "exceptions; nothing is adjusted.",
+        **labels(name, owner, FLOW, "load"),
+    )
+    @in_our_words
+    def fba_reconciliation(
+        context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        from ..flows.inbound.reconcile import reconcile
+
+        started = connections.instruments.clock()
+        with failures():
+            done = reconcile(connections, name, context.run.run_id)
+        seconds = round(connections.instruments.clock() - started, 2)
+        yield dg.MaterializeResult(asset_key=key, metadata=_describe_reconciled(done, seconds))
+        today = connections.instruments.now().astimezone(channel.zone).date()
+        yield _judge_stock(done, key, today)
+
+    return fba_reconciliation
+
+
+def _describe_reconciled(done: "Reconciled", seconds: float) -> dict[str, Any]:
+    records = [dg.TableRecord(dict(zip(COLUMNS, _build_row(line), strict=True))) for line in done.lines[:ROWS_SHOWN]]
+    schema = dg.TableSchema(columns=[dg.TableColumn(name) for name in COLUMNS])
+    return {
+        "dagster/row_count": len(done.lines),
+        "dagster/uri": "postgresql:///commerce.fba_reconciliation",
+        "day": str(done.day or "none"),
+        "products": done.products,
+        "units in the marketplace's ledger": done.marketplace,
+        "units in Odoo": done.odoo,
+        "products that differ": len(done.differing),
+        "products with open movements": len(done.open_lines),
+        **counts(done.waiting, "not compared"),
+        "seconds": seconds,
+        "differences": dg.MetadataValue.table(records, schema=schema),
+    }
+
+
+def _build_row(line: "Line") -> tuple[str, ...]:
+    from ..flows.inbound.reconcile import explain
+
+    why = f"open in Odoo; {explain(line)}" if line.is_open else explain(line)
+    figures = (f"{line.marketplace:g}", f"{line.odoo:g}", f"{line.difference:+g}")
+    return (line.code, ", ".join(line.mskus), *figures, str(line.agreed_on + timedelta(days=1)), why)
+
+
+def _judge_stock(done: "Reconciled", key: dg.AssetKey, today: "date") -> dg.AssetCheckResult:
+    late = done.day is None or (today - done.day).days > LATE_LEDGER
+    names = ", ".join(f"{line.code} {line.difference:+g}" for line in done.differing[:ROWS_SHOWN])
+    behind = "there is no ledger yet" if done.day is None else f"the ledger ends with {done.day}"
+    return dg.AssetCheckResult(
+        check_name="stock_agrees",
+        asset_key=key,
+        passed=not done.differing and not done.waiting and not late,
+        severity=dg.AssetCheckSeverity.ERROR if done.differing else dg.AssetCheckSeverity.WARN,
+        description=f"{len(done.differing)} products differ, {sum(done.waiting.values())} SKUs could not be compared; "
+        f"{behind}.",
+        metadata={"differing": names or "none", "open": ", ".join(line.code for line in done.open_lines) or "none"},
+    )

@@ -1,0 +1,29 @@
+"""What a marketplace can offer about its own warehouses: a capability of a Channel.
+
+What belongs here: the protocol. What does not: the other capabilities (capabilities.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Literal, Protocol
+
+from ..domain.inbound.ledger import Ledger
+from ..domain.inbound.levels import FbaLevel
+
+
+class FbaStock(Protocol):
+    """What lies in the marketplace's own warehouses. Reads only."""
+
+    def read_ledger(self, start: date, end: date, by: Literal["country", "centre"]) -> Ledger:
+        """The ledger of `[start, end)`, business days of the channel, as far as it is complete. Waits for reports."""
+        ...
+
+    def list_marketplaces(self) -> Sequence[str]:
+        """The stores that show the warehouses' stock."""
+        ...
+
+    def read_levels(self, marketplace: str) -> Sequence[FbaLevel]:
+        """What one store shows now, of all SKUs."""
+        ...

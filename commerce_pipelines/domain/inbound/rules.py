@@ -1,0 +1,30 @@
+"""The `inbound:` section of a channel: whether its own warehouses (FBA) are compared with Odoo, and since when.
+
+What belongs here: the section, its defaults and its checks. What does not: the comparison (reconciliation.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Literal
+
+from ...core.section import Section
+
+
+class InboundRules(Section, kw_only=True, frozen=True):
+    """The `inbound:` section of a channel."""
+
+    enabled: bool = False
+    since: date | None = None  # the first day of the marketplace's ledger that is read; it keeps about 18 months
+    ledger_by: Literal["country", "centre"] = "country"  # how fine the ledger tells where goods lie
+    overdue_days: int = 3  # for so long movements that are still open in Odoo may explain a difference
+
+    def problems(self, channel_warehouse: str) -> Iterator[tuple[str, str]]:
+        """(key, problem and fix) for keys that contradict one another. channel_warehouse: the channel's key."""
+        if self.enabled and self.since is None:
+            yield "since", "is missing: write the first day of the ledger to read, such as 2026-11-01."
+        if self.enabled and not channel_warehouse:
+            yield "enabled", "needs `channel_warehouse`: the warehouse in Odoo that stands for the marketplace's own."
+        if self.overdue_days < 0:
+            yield "overdue_days", "must be at least 0."
