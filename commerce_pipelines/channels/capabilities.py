@@ -376,9 +376,8 @@ class Channel(Protocol):
     notices: Notices | None = None
     inbox: Inbox | None = None
     subscriptions: Subscriptions | None = None
-    # No flow uses these yet; the first flow that does defines their protocol.
+    # No flow uses this yet; the first flow that does defines its protocol.
     content: None = None
-    inbound: None = None
 
 
 def source_of(channel: Channel, topic: str) -> Source[Any]:

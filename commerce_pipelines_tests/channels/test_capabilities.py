@@ -32,7 +32,7 @@ channels:
   - {{name: ebay, kind: ebay, credentials: {OAUTH}, refresh_token_issued_on: 2025-06-01}}
   - {{name: shopify, kind: shopify, shop: a.myshopify.com, credentials: {{access_token: {{env: ID}}}}}}
 """
-TO_COME = ("content", "inbound")
+TO_COME = ("content",)
 
 
 @pytest.fixture(params=KINDS)

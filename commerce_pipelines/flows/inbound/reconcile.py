@@ -4,8 +4,8 @@
     compare      product by product; what differs is taken apart by event: pure (domain/inbound/reconciliation.py)
     keep         the result of the day, and an exception for each product that differs
 
-What belongs here: the order of these steps. What does not: reading the ledger (ledger_days.py), the rules. Nothing is written
-to Odoo: a difference is shown, never adjusted.
+What belongs here: the order of these steps. What does not: reading the ledger (ledger_days.py), the rules. Nothing
+is written to Odoo: a difference is shown, never adjusted.
 """
 
 from __future__ import annotations
