@@ -39,6 +39,7 @@ from .looked_at import select
 if TYPE_CHECKING:
     from ..flows.orders.load import Loaded
     from ..flows.orders.stage import Staged
+    from ..warehouse.landing.readings import Reading
 
 FLOW = "orders"
 WAIT_STEPS = (0, 5, 10, 20, 40, 60)  # seconds, of the chart
@@ -77,12 +78,15 @@ def raw_orders_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinitio
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
     ) -> dg.MaterializeResult:
         from ..flows.intake.pull import pull
+        from ..warehouse.landing import readings
 
         started = connections.instruments.clock()
         start, end = days_of(context)
         with failures():
             landed = None if LANDED_TAG in context.run.tags else pull(connections, name, start, end)
             per_day = connections.landing(name, FLOW).records_per_day(start, end)
+            with connections.warehouse.transaction() as connection:
+                came = [] if landed else readings.read(connection, name, FLOW, start, end)
         days = each_day(context)
         by_day: dict[date, dict[str, Any]] = {day: {"dagster/row_count": per_day.get(day, 0)} for day in days}
         asked: dict[str, Any] = {"asked the channel": landed is not None}
@@ -92,6 +96,7 @@ def raw_orders_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinitio
             by_day = {day: {**by_day[day], "answers new": landed.days[day]} for day in days}
         of_run = {
             **asked,
+            **_describe_readings(came),
             "orders": sum(per_day.values()),
             "seconds": round(connections.instruments.clock() - started, 2),
             "orders per day": _draw_chart(per_day, "orders landed per day"),
@@ -100,6 +105,17 @@ def raw_orders_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinitio
         return dg.MaterializeResult()
 
     return raw_orders
+
+
+def _describe_readings(came: "Sequence[Reading]") -> dict[str, Any]:
+    """How the answers that a run found came, and why they were last read in that way."""
+    words = {"poll": "polls", "webhook": "messages", "pull": "pulls of days"}
+    counts = {f"answers by {words[reading.how]}": reading.answers for reading in came}
+    return counts | {
+        f"{words[reading.how]} were last read by": f"{reading.way} ({reading.read_at:%Y-%m-%d %H:%M:%S} UTC)"
+        for reading in came
+        if reading.read_at is not None
+    }
 
 
 def staged_orders_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:

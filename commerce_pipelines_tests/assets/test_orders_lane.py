@@ -18,6 +18,7 @@ from commerce_pipelines.assets import orders as orders_assets
 from commerce_pipelines.assets.common import LANDED_TAG, RANGE_END, RANGE_START
 from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.definitions import build_defs
+from commerce_pipelines.flows.intake.changes import Cursor, poll
 from commerce_pipelines.flows.intake.pull import pull
 from commerce_pipelines.odoo.partners.addresses import address_key, partner_values
 from commerce_pipelines.resources.connections import Connections, open_connections, open_odoo
@@ -148,6 +149,15 @@ def test_a_run_of_landed_orders_says_how_long_they_took_since_the_first_word(
     sales = metadata_of(lanes.run(SHOP, **{LANDED_TAG: "true"}), "sale_orders")
     assert 300 <= sales["seconds until Odoo, median"] < 900 <= sales["seconds until Odoo, longest"]
     assert "data:image/svg+xml;base64," in sales["seconds until Odoo"]
+
+
+def test_a_run_of_landed_orders_says_how_they_were_read_and_why(lanes: Lanes) -> None:
+    now = lanes.connections.instruments.now()
+    poll(lanes.connections, SHOP, Cursor(watermark=now - timedelta(days=2)), now=now)
+    raw = metadata_of(lanes.run(SHOP, **{LANDED_TAG: "true"}), "raw_orders")
+    assert raw["answers by polls"] > 10
+    assert raw["polls were last read by"].startswith("pages of what changed, as large as the shop's points allow (20")
+    assert "polls were last read by" not in metadata_of(lanes.run(SHOP), "raw_orders")  # it says how it asked itself
 
 
 @pytest.mark.parametrize("name", sandbox.LANES)

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -139,14 +139,17 @@ def test_what_was_answered_is_on_record_whenever_the_receiver_is_killed(warehous
 
 
 @pytest.mark.odoo
-def test_a_real_odoo_hints_after_its_commit(door: Door, warehouse: Warehouse) -> None:
+@pytest.mark.parametrize("transport", ["json2", "jsonrpc"])
+def test_a_real_odoo_hints_after_its_commit(
+    door: Door, warehouse: Warehouse, transport: Literal["json2", "jsonrpc"]
+) -> None:
     """An automation rule as docs/inventory.md says; the stock that changed is there when the hint is."""
     if not os.environ.get("ODOO_URL"):
         pytest.skip("needs a real Odoo 19: set ODOO_URL, ODOO_DATABASE, ODOO_USERNAME, ODOO_API_KEY")
     url, database, username, key = (os.environ[f"ODOO_{name}"] for name in ("URL", "DATABASE", "USERNAME", "API_KEY"))
     client = connect(
         OdooSettings(
-            url=url, database=database, username=username, password=Secret(env="ODOO_API_KEY"), transport="json2"
+            url=url, database=database, username=username, password=Secret(env="ODOO_API_KEY"), transport=transport
         ),
         key,
     )

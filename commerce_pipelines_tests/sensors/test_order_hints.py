@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -15,6 +15,7 @@ from commerce_pipelines.core.instruments import REAL
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.flows.notices.follow import FEW, list_hints
 from commerce_pipelines.settings.file import parse
+from commerce_pipelines.warehouse.landing import readings
 from commerce_pipelines.warehouse.shared import notifications
 from commerce_pipelines.warehouse.shared.notifications import Row
 from commerce_pipelines.warehouse.tables.database import Warehouse
@@ -178,3 +179,14 @@ def test_a_channel_that_receives_nothing_is_asked_for_no_messages(world: World) 
     connections = doors(settings, world.warehouse, channels={"shop_de": world.shop})
     world.hear("1001")
     assert list_hints(connections, "shop_de", [Topic.ORDERS]) == []
+
+
+def test_why_orders_were_read_one_by_one_is_on_record(world: World) -> None:
+    for number in ("1001", "1002"):
+        world.shop.add(number, world.time)
+        world.hear(number)
+    world.look()
+    with world.warehouse.transaction() as connection:
+        (reading,) = readings.read(connection, "shop_de", Topic.ORDERS, world.time.date(), date(2100, 1, 1))
+    assert (reading.how, reading.answers, reading.read_at) == ("webhook", 2, world.time)
+    assert reading.way == "one by one: messages named 2 orders, no more than 20, and each costs a call"

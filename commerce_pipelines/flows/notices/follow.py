@@ -94,7 +94,7 @@ def read_waiting(
             continue
         if clock() - started > READ_SECONDS:
             break
-        _read_order(channel, hint, plan.why if plan else "", keep)
+        _read_order(channel, hint, plan.why if plan else _explain(len(waiting)), keep)
         yield hint
 
 
@@ -131,6 +131,11 @@ def _list_span(orders: Orders, plan: NamedPlan | None, keep: Callable[[Page], Co
     except RateLimited:
         return ()
     return keep(msgspec.structs.replace(page, way=plan.why))
+
+
+def _explain(count: int) -> str:
+    few = f"no more than {FEW}, and" if count <= FEW else f"more than {FEW}, and a list was read before, so"
+    return f"one by one: messages named {count} orders, {few} each costs a call"
 
 
 def settle(connections: Connections, name: str, topics: Collection[Topic], hints: Sequence[Hint]) -> None:

@@ -97,6 +97,9 @@ _totals = msgspec.json.Decoder(Total)
 _identities = msgspec.json.Decoder(Identity)
 
 
+WAY_OF_CHANGES = "pages of what changed, as large as the shop's points allow"
+
+
 class ShopifyOrders(Orders):
     """Orders of one shop. now: the current time, which decides which orders need the scope read_all_orders."""
 
@@ -118,7 +121,8 @@ class ShopifyOrders(Orders):
 
     def changed(self, window: Window, resume: str | None = None, unchanged: Unchanged | None = None) -> Iterator[Page]:
         """Orders whose `updatedAt` lies in the window (to the second), oldest change first."""
-        return self._read_pages("UPDATED_AT", window, resume, unchanged)
+        pages = self._read_pages("UPDATED_AT", window, resume, unchanged)
+        return (msgspec.structs.replace(page, way=WAY_OF_CHANGES) for page in pages)
 
     def created(self, window: Window) -> Iterator[Page]:
         """Orders whose `createdAt` lies in the window (to the second): many of them by bulk operations."""
