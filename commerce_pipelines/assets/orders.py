@@ -39,7 +39,7 @@ from .looked_at import select
 if TYPE_CHECKING:
     from ..flows.orders.load import Loaded
     from ..flows.orders.stage import Staged
-    from ..warehouse.landing.readings import Reading
+    from ..warehouse.landing.ways import Reading
 
 FLOW = "orders"
 WAIT_STEPS = (0, 5, 10, 20, 40, 60)  # seconds, of the chart
@@ -78,7 +78,7 @@ def raw_orders_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinitio
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
     ) -> dg.MaterializeResult:
         from ..flows.intake.pull import pull
-        from ..warehouse.landing import readings
+        from ..warehouse.landing import ways
 
         started = connections.instruments.clock()
         start, end = days_of(context)
@@ -86,7 +86,7 @@ def raw_orders_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinitio
             landed = None if LANDED_TAG in context.run.tags else pull(connections, name, start, end)
             per_day = connections.landing(name, FLOW).records_per_day(start, end)
             with connections.warehouse.transaction() as connection:
-                came = [] if landed else readings.read(connection, name, FLOW, start, end)
+                came = [] if landed else ways.read(connection, name, FLOW, start, end)
         days = each_day(context)
         by_day: dict[date, dict[str, Any]] = {day: {"dagster/row_count": per_day.get(day, 0)} for day in days}
         asked: dict[str, Any] = {"asked the channel": landed is not None}

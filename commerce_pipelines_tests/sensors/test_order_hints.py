@@ -15,7 +15,7 @@ from commerce_pipelines.core.instruments import REAL
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.flows.notices.follow import FEW, list_hints
 from commerce_pipelines.settings.file import parse
-from commerce_pipelines.warehouse.landing import readings
+from commerce_pipelines.warehouse.landing import ways
 from commerce_pipelines.warehouse.shared import notifications
 from commerce_pipelines.warehouse.shared.notifications import Row
 from commerce_pipelines.warehouse.tables.database import Warehouse
@@ -187,6 +187,6 @@ def test_why_orders_were_read_one_by_one_is_on_record(world: World) -> None:
         world.hear(number)
     world.look()
     with world.warehouse.transaction() as connection:
-        (reading,) = readings.read(connection, "shop_de", Topic.ORDERS, world.time.date(), date(2100, 1, 1))
+        (reading,) = ways.read(connection, "shop_de", Topic.ORDERS, world.time.date(), date(2100, 1, 1))
     assert (reading.how, reading.answers, reading.read_at) == ("webhook", 2, world.time)
     assert reading.way == "one by one: messages named 2 orders, no more than 20, and each costs a call"

@@ -20,7 +20,7 @@ from ...core.failpoints import failpoint
 from ...core.topics import Topic
 from ...domain.orders.order import LONGEST_ID
 from ...resources.connections import Connections
-from ...warehouse.landing import readings
+from ...warehouse.landing import ways
 from ..identity import identify
 
 YEARS = range(1990, 2100)  # a time outside these years is a mistake, and may be no calendar day in some time zones
@@ -83,7 +83,7 @@ def land(
     failpoint("landed")
     if result.new and page.way and how != "pull":  # a pull's run says it by itself
         with connections.warehouse.transaction() as connection:
-            readings.note(connection, name, source.topic, how, page.way, now)
+            ways.note(connection, name, source.topic, how, page.way, now)
     landed.pages += 1
     if page.way:
         landed.ways[page.way] = landed.ways.get(page.way, 0) + 1
