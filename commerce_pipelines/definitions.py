@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 
+from .assets import content as content_assets
 from .assets import fulfilment as fulfilment_assets
 from .assets import inbound as inbound_assets
 from .assets import inventory as inventory_assets
@@ -24,6 +25,7 @@ from .assets.looked_at import looked_at_checks, messages_come_checks
 from .channels.settings import ChannelSettings
 from .resources.connections import Connections, open_connections
 from .resources.tables import TableIOManager
+from .sensors import content as content_sensors
 from .sensors import fulfilment as fulfilment_sensors
 from .sensors import inbound as inbound_sensors
 from .sensors import inventory as inventory_sensors
@@ -66,6 +68,13 @@ LANES = (
         inventory_assets.assets,
         inventory_sensors.sensors,
         inventory_sensors.schedules,
+    ),
+    Lane(
+        "content",
+        lambda channel: channel.content.enabled,
+        content_assets.assets,
+        content_sensors.sensors,
+        content_sensors.schedules,
     ),
     Lane(
         "fulfilment",

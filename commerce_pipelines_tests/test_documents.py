@@ -18,6 +18,7 @@ HEADINGS = (
         "The channel is not told of a parcel",
         "A refund or a return is not in Odoo",
         "A credit note is not paid back",
+        "A listing is not changed",
         "An order is not invoiced, or its payment is not registered",
         "The marketplace's warehouses",
     ),

@@ -24,6 +24,7 @@ MAY_KNOW = {
 } | {
     (Topic.REFUNDING, Topic.RETURNS),  # what the channel reports as paid back, and an order's books
     (Topic.INBOUND, Topic.ORDERS),  # which product a SKU means
+    (Topic.CONTENT, Topic.ORDERS),  # likewise
     (Topic.INBOUND, Topic.INVENTORY),  # what a kit is made of
 }
 

@@ -21,6 +21,7 @@ from ..domain.outbox.effects import Outcome
 from ..domain.refunding.buyer_refunds import SentRefund
 from ..domain.returns.records import Outline, Refund, Return
 from .own_warehouses import FbaStock
+from .product_content import Content
 
 R = TypeVar("R", covariant=True)
 C = TypeVar("C")
@@ -376,8 +377,7 @@ class Channel(Protocol):
     notices: Notices | None = None
     inbox: Inbox | None = None
     subscriptions: Subscriptions | None = None
-    # No flow uses this yet; the first flow that does defines its protocol.
-    content: None = None
+    content: Content | None = None
 
 
 def source_of(channel: Channel, topic: str) -> Source[Any]:

@@ -16,6 +16,7 @@ from ..core import urls
 from ..core.errors import SettingsError
 from ..core.lanes import ODOO, PRIVACY
 from ..core.section import Secret, Section
+from ..domain.content.rules import ContentRules
 from ..domain.fulfilment.rules import FulfilmentRules
 from ..domain.inbound.rules import InboundRules
 from ..domain.inventory.listings import InventoryRules
@@ -50,6 +51,7 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
     refunding: RefundingRules = RefundingRules()
     invoicing: InvoicingRules = InvoicingRules()
     inbound: InboundRules = InboundRules()
+    content: ContentRules = ContentRules()
     # For a channel whose company has another tax position than the section `vat` describes.
     vat: VatPolicy | None = None
 
@@ -60,6 +62,7 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
         ]
         mistakes += [f"channels[{self.name}].inventory.{key} {problem}" for key, problem in self.inventory.problems()]
         mistakes += [f"channels[{self.name}].fulfilment.{key} {problem}" for key, problem in self.fulfilment.problems()]
+        mistakes += [f"channels[{self.name}].content.{key} {problem}" for key, problem in self.content.problems()]
         mistakes += [f"channels[{self.name}].returns.{key} {problem}" for key, problem in self.returns.problems()]
         invoicing = self.invoicing.problems(self.history_before)
         mistakes += [f"channels[{self.name}].invoicing.{key} {problem}" for key, problem in invoicing]

@@ -30,6 +30,7 @@ from .access import access
 from .audit import audit
 from .backfill import backfill
 from .channels import NO_CHANNEL, channels
+from .content_plan import release
 from .inventory import inventory
 from .limits import limits
 from .orders import exceptions, plan, trace
@@ -92,7 +93,7 @@ def main(context: click.Context, verbose: bool, quiet: bool) -> None:
 
 for _command in (
     access, backfill, pull, channels, plan, trace, exceptions, inventory, report, shipments, refunds, erase, export,
-    rotate_key, audit, receive, subscribe, limits,
+    rotate_key, audit, receive, subscribe, limits, release,
 ):  # fmt: skip
     main.add_command(_command)
 

@@ -16,6 +16,7 @@ from ..core.local_time import local_time
 from ..core.reasons import rule
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
+from .content_plan import show_plan as show_content
 from .terminal import say, show_table
 
 LAST_DAY = date(2999, 12, 31)
@@ -45,11 +46,23 @@ def days(
 @click.option("--from", "start", type=click.DateTime(["%Y-%m-%d"]), help="first business day; default: 7 days back")
 @click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), help="last business day; default: today")
 @click.option("--json", "as_json", is_flag=True, help="end with one JSON object on the last line")
-def plan(channel: str, start: datetime | None, end: datetime | None, as_json: bool) -> None:
+@click.option(
+    "--flow",
+    type=click.Choice(["orders", "content"]),
+    default="orders",
+    show_default=True,
+    help="content: what its listings would show; it has no days",
+)
+def plan(channel: str, start: datetime | None, end: datetime | None, as_json: bool, flow: str) -> None:
     """Show what the next run would create, change, cancel or refuse.
 
     Writes nothing, to Odoo or to the channel.
     """
+    if flow == "content":
+        if start or end or as_json:
+            raise click.UsageError("--flow content takes no days and no --json.")
+        show_content(channel)
+        return
     from ..flows.orders.plan import figures
     from ..flows.orders.plan import plan as plan_days
 
@@ -198,5 +211,7 @@ def replay(channel: str, order_ids: tuple[str, ...], reason: str) -> None:
         say(f"{due.returns} returns and refunds are due; the sensor {channel}_new_returns requests their run.")
     if due.invoices:
         say(f"{due.invoices} orders to invoice are due; the schedule {channel}_invoicing requests their run.")
+    if due.listings:
+        say(f"{due.listings} listings are due; the schedule {channel}_content_nightly looks at them again.")
     if due.paid_back:
         say(f"{due.paid_back} orders to pay back are due; the schedule {channel}_refunding requests their run.")

@@ -14,6 +14,7 @@ from typing import Any
 from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError, RecordError
 from ..resources.connections import Connections
+from .content_plan import CONTENT_KEYS, content_sources
 from .message_queues import readable_queue
 from .message_server import listening_place, verification_token
 
@@ -267,7 +268,7 @@ def payment_journals(connections: Connections, channel: ChannelSettings) -> Iter
 
 OF_ALL = (alert_targets, listening_place, private_secrets, automation)
 OF_DATABASE = (emptied,)  # these need the database and Odoo
-OF_ODOO = (stock_places, aliases, holding, delivery_messages, return_names, payment_journals)
+OF_ODOO = (stock_places, aliases, holding, delivery_messages, return_names, payment_journals, content_sources)
 OF_CHANNEL = (first_day, returns_offered, verification_token)  # these need no service
 OF_ACCOUNT = (granted, carriers_known, readable_queue)
 
@@ -349,6 +350,10 @@ TRIED: dict[str, Any] = {
     **dict.fromkeys(("fulfilment.notify", "refunding.notify"), "none: both values work"),
     "fulfilment.take_over": "odoo/readiness.py verify_rights: the rights that it needs",
     **dict.fromkeys(("fulfilment.dry_run", "refunding.dry_run"), "none: each run says that nobody is told anything"),
+    **dict.fromkeys((f"content{key}" for key in CONTENT_KEYS), BY_FILE),
+    "content.enabled": granted,
+    "content.dry_run": "none: each run says that nothing is changed",
+    **dict.fromkeys(("content.sources", "content.language", "content.translations"), content_sources),
     **dict.fromkeys(("returns", "refunding"), BY_FILE),
     "returns.enabled": returns_offered,
     **dict.fromkeys(("returns.poll_seconds", "returns.credit_notes", "returns.receipts"), BY_FILE),

@@ -31,6 +31,7 @@ FLOW_OF = {
     **dict.fromkeys(("stock_levels", "listings", "inventory_targets", "published_inventory"), str(Topic.INVENTORY)),
     **dict.fromkeys(("shipments", "shipment_confirmations"), str(Topic.FULFILMENT)),
     **dict.fromkeys(("fba_inventory", "fba_reconciliation"), str(Topic.INBOUND)),
+    **dict.fromkeys(("products", "content_changes", "published_content"), str(Topic.CONTENT)),
     "retention": str(Topic.PRIVACY),
     "invoices": str(Topic.INVOICING),
     "issued_refunds": str(Topic.REFUNDING),

@@ -79,6 +79,8 @@ _CODES = {
         "sale_differs", "invoice_differs", "unmapped_payment_method",
         # the marketplace's own warehouses
         "unknown_ledger_event", "ledger_unsound", "fba_stock_differs",
+        # product content
+        "content_too_long", "bad_barcode", "content_refused", "picture_changed",
         # what we stored
         "forgotten", "past_age_limit", "corrupt_snapshot",
         # what the marketplace is still reviewing
@@ -102,7 +104,7 @@ _CODES = {
         "cancelled_after_invoicing", "cancelled_after_picking", "cancelled_in_odoo", "changed_in_odoo", "order_locked",
         "address_withheld", "not_followed", "payment_lost", "refused_after_loading", "held_for_review",
         "refund_due", "duplicate_partner", "invalid_vat_number", "vat_number_of_another",
-        "credit_cancelled", "credit_differs", "accounting_date_moved", "exchange_by_hand",
+        "content_not_shown", "credit_cancelled", "credit_differs", "accounting_date_moved", "exchange_by_hand",
     ),
 }  # fmt: skip
 RULES = {code: Rule(code, effect, retry) for (effect, retry), codes in _CODES.items() for code in codes}

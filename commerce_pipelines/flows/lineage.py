@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ..core.errors import PermanentError
 from ..resources.connections import Connections
+from .content import publish as content_publish
 from .fulfilment import trace as fulfilment_trace
 from .invoicing import bill as invoicing_bill
 from .invoicing import trace as invoicing_trace
@@ -31,6 +32,7 @@ class Due(NamedTuple):
     returns: int
     invoices: int
     paid_back: int
+    listings: int = 0
 
 
 def trace(connections: Connections, name: str, record_id: str, *, personal: bool = False) -> list[Event]:
@@ -57,4 +59,5 @@ def replay(connections: Connections, name: str, *, code: str = "", record_ids: I
         returns_heal.replay(connections, name, code=code, record_ids=wanted),
         invoicing_bill.replay(connections, name, code=code, record_ids=wanted),
         refunding_issue.replay(connections, name, code=code, record_ids=wanted),
+        content_publish.replay(connections, name, code=code, record_ids=wanted),
     )

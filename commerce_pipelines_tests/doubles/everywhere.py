@@ -18,7 +18,17 @@ import dagster as dg
 import pytest
 import yaml
 
-from commerce_pipelines.assets import fulfilment, inbound, inventory, invoicing, orders, privacy, refunding, returns
+from commerce_pipelines.assets import (
+    content,
+    fulfilment,
+    inbound,
+    inventory,
+    invoicing,
+    orders,
+    privacy,
+    refunding,
+    returns,
+)
 from commerce_pipelines.assets.common import RANGE_END, RANGE_START
 from commerce_pipelines.channels.capabilities import Window
 from commerce_pipelines.core.errors import RecordError
@@ -45,7 +55,7 @@ SECRETS = {
     "DEMO_ODOO_PASSWORD": "canary-0doo-password", "COMMERCE_MASTER_KEY": MASTER,
 }  # fmt: skip
 PERSONAL = ("name", "email", "phone", "company", "vat_number", "ref", "street", "street2")
-WITH_RETRIES = (orders, inventory, fulfilment, inbound, returns, invoicing, refunding, privacy)
+WITH_RETRIES = (orders, inventory, fulfilment, inbound, returns, invoicing, refunding, content, privacy)
 STOCK = ("listings", "inventory_targets", "published_inventory")
 
 

@@ -27,7 +27,9 @@ MODELS = (
     ),
     Model(
         "ir.attachment",
-        {"name": char(required=True), "res_model": char(index=True), "res_id": integer(index=True), "mimetype": char()},
+        {"name": char(required=True), "res_model": char(index=True), "res_id": integer(index=True), "mimetype": char(),
+         "res_field": char(), "checksum": char(), "file_size": integer(), "datas": text(),
+         "type": char(default="binary")},
         title="Attachment",
     ),
     Model(

@@ -9,7 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from . import accounting, attached, base, contacts, invoices, packages, payments, products, returning, sales, stock
+from . import (
+    accounting,
+    attached,
+    base,
+    contacts,
+    invoices,
+    packages,
+    payments,
+    pictures,
+    products,
+    returning,
+    sales,
+    stock,
+)
 from .base import company_of
 from .countries import COUNTRIES, EUROPEAN_UNION, STATES
 from .orm import Database, Env, Row, hook, method
@@ -18,7 +31,7 @@ from .schema import Model
 
 MODELS: tuple[Model, ...] = (
     *base.MODELS, *contacts.MODELS, *attached.MODELS, *accounting.MODELS, *products.MODELS, *stock.MODELS,
-    *packages.MODELS, *sales.MODELS, *invoices.MODELS, *payments.MODELS, *returning.MODELS,
+    *packages.MODELS, *sales.MODELS, *invoices.MODELS, *payments.MODELS, *returning.MODELS, *pictures.MODELS,
 )  # fmt: skip
 ROBOT, ADMIN = 1, 2  # users
 

@@ -252,7 +252,15 @@ class Env:
             return field.compute(self, row_id)
         if field.type == "one2many":
             return self.children(field, row_id)
+        if field.translate and f"{name}@{self.language}" in row:
+            return row[f"{name}@{self.language}"]
         return row.get(name, False)
+
+    @property
+    def language(self) -> str:
+        """The language of the call; '' for the one that everything is written in."""
+        language = self.context.get("lang") or ""
+        return "" if language == "en_US" else str(language)
 
     def children(self, field: Field, row_id: int) -> tuple[int, ...]:
         """Ids of the lines of a one2many, in their sequence; archived ones only with the context key active_test =

@@ -13,7 +13,7 @@ from .base import company_of
 from .errors import ValidationError
 from .orm import Env, hook
 from .records import create
-from .schema import Field, Model, boolean, char, choice, integer, many2many, many2one, number, one2many, text
+from .schema import Field, Model, boolean, char, choice, html, integer, many2many, many2one, number, one2many, text
 
 UNITS = 1  # id of the unit `Units`, the first that a database has
 
@@ -110,11 +110,12 @@ _VARIANT: dict[str, Field] = {
     "lst_price": number(compute=lambda env, i: env.get("product.product", i, "list_price")),
     "currency_id": many2one("res.currency", compute=_compute_currency),
     "is_kits": boolean(compute=lambda env, i: kit_of(env, i) is not None, search=False),
+    "image_variant_1920": text(),
     "product_template_attribute_value_ids": many2many("product.template.attribute.value"),
     **AVAILABILITY,
 }
 _TEMPLATE: dict[str, Field] = {
-    "name": char(required=True, index=True),
+    "name": char(required=True, index=True, translate=True),
     "display_name": char(compute=_compute_template_name),
     "type": choice("consu", "service", "combo", default="consu", required=True),
     "is_storable": boolean(),
@@ -130,8 +131,8 @@ _TEMPLATE: dict[str, Field] = {
     "supplier_taxes_id": many2many("account.tax"),
     "invoice_policy": choice("order", "delivery", default="order"),
     "service_type": choice("manual", default="manual"),
-    "description": text(),
-    "description_sale": text(),
+    "description": html(translate=True),
+    "description_sale": text(translate=True),
     "sale_delay": integer(),
     "hs_code": char(),
     "country_of_origin": many2one("res.country"),
@@ -146,6 +147,7 @@ _TEMPLATE: dict[str, Field] = {
     "default_code": char(),
     "barcode": char(copy=False),
     "weight": number(),
+    "weight_uom_name": char(compute=lambda env, i: "kg"),
     "volume": number(),
     "standard_price": number(),
     "qty_available": number(compute=_read_of_variant("qty_available")),
@@ -217,7 +219,8 @@ MODELS = (
         "bom_product_template_attribute_value_ids": many2many("product.template.attribute.value"),
         "sequence": integer(default=1),
     }, order="sequence, id", rec_name="product_id", title="Bill of Material Line"),
-    Model("product.template.attribute.value", {"name": char(required=True)}, title="Product Template Attribute Value"),
+    Model("product.template.attribute.value", {"name": char(required=True, translate=True)},
+          title="Product Template Attribute Value"),
     Model("delivery.carrier", {
         "name": char(required=True),
         "active": boolean(default=True),

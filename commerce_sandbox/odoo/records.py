@@ -183,8 +183,9 @@ def _store(env: Env, model: str, row_id: int, vals: Mapping[str, Any]) -> None:
         elif field.type in ("one2many", "many2many"):
             later[name] = value
         else:
-            row[name] = _convert(env, model, name, field, value)
-            if field.required and (row[name] is False or row[name] == ""):
+            kept = f"{name}@{env.language}" if field.translate and env.language else name
+            row[kept] = _convert(env, model, name, field, value)
+            if field.required and row[kept] in (False, ""):
                 raise ConstraintError(_write_missing(env, model, name), name)
     env.db.put(model, row_id, row)
     for name, value in later.items():

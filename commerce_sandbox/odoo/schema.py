@@ -20,8 +20,8 @@ class Field:
 
     A computed field without `search` cannot be used in a domain, as in Odoo. A value written to a computed field is
     ignored. where: values that the lines of a one2many have in common. inverse of a many2many: the field of the other
-    model that shows the same links. index: rows are found by the value without looking at all of them, which changes
-    nothing but speed. label: the field's name on the screen, where an error message speaks of it.
+    model that shows the same links. translate: it has a text in every language. index: rows are found by the value
+    without looking at all of them, which changes nothing but speed. label: the field's name on the screen, where an error message speaks of it.
     """
 
     type: str
@@ -35,6 +35,7 @@ class Field:
     search: bool = True
     copy: bool = True
     index: bool = False
+    translate: bool = False
     label: str = ""
     where: Mapping[str, Any] = field(default_factory=dict)
 
@@ -68,6 +69,10 @@ def char(**options: Any) -> Field:
 
 def text(**options: Any) -> Field:
     return Field("text", **options)
+
+
+def html(**options: Any) -> Field:
+    return Field("html", **options)
 
 
 def integer(default: Any = 0, **options: Any) -> Field:

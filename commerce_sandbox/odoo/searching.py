@@ -154,6 +154,7 @@ def fields_get(
         kind, relation = _find_type(env, model, name)
         shown: Row = {"type": kind, "string": name.replace("_", " ").capitalize(), "name": name}
         shown |= {"required": bool(field and field.required), "readonly": bool(not field or field.readonly)}
+        shown["translate"] = bool(field and field.translate)
         shown["store"] = field is None or not field.compute
         shown |= {"relation": relation} if relation else {}
         if field and field.selection:

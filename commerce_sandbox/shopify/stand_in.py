@@ -13,6 +13,7 @@ from typing import Any
 
 from ..server import Call, Reply, StandIn
 from .bulk import Bulk
+from .contents import Contents
 from .execution import Data, Execution, Refused, actual_cost
 from .fulfilment import Fulfilments
 from .refund_create import PayingBack
@@ -26,7 +27,7 @@ STATIC_TOKEN = "shpat_sandbox"
 TOKEN_LIFE = timedelta(seconds=86_399)
 SCOPES = frozenset(
     ("read_orders", "write_orders", "read_all_orders", "read_customers",
-     "read_products", "read_inventory", "write_inventory", "read_locations",
+     "read_products", "write_products", "read_inventory", "write_inventory", "read_locations",
      "read_merchant_managed_fulfillment_orders", "write_merchant_managed_fulfillment_orders")
 )  # fmt: skip
 NEEDED = {
@@ -34,6 +35,9 @@ NEEDED = {
     "order": "read_orders",
     "ordersCount": "read_orders",
     "productVariants": "read_products",
+    "products": "read_products",
+    "productUpdate": "write_products",
+    "productVariantsBulkUpdate": "write_products",
     "inventoryItem": "read_inventory",
     "inventorySetQuantities": "write_inventory",
     "fulfillmentCreate": "write_merchant_managed_fulfillment_orders",
@@ -64,6 +68,7 @@ class ShopifyStandIn(StandIn):
         self.shop, self.orders, self.stock, self.bulk = shop, Orders(), Stock(), Bulk()
         self.fulfilments, self.paying_back = Fulfilments(self.orders), PayingBack(self.orders)
         self.webhooks = Webhooks(shop)
+        self.contents = Contents(self.stock, now())
         self.points, self.restore = points, restore
         self.scopes, self.served, self.deprecated = SCOPES, VERSION, ""
         self.valid_for = {static_token: datetime.max.replace(tzinfo=UTC)}  # token -> when it expires
@@ -154,9 +159,10 @@ class ShopifyStandIn(StandIn):
         shop = {"name": "Sandbox Coffee", "myshopifyDomain": self.shop, "currencyCode": "EUR", "taxesIncluded": True}
         orders = self.orders.fields(now, "read_all_orders" in self.scopes)
         return {"shop": shop, "currentAppInstallation": installation, **orders, **self.stock.fields(),
-                **self.webhooks.fields(),
+                **self.webhooks.fields(), **self.contents.fields(),
                 "nodes": lambda arguments: [
-                    self.fulfilments.find_order(gid) or self.orders.find_record(gid) for gid in arguments["ids"]
+                    self.fulfilments.find_order(gid) or self.contents.find_record(gid) or self.orders.find_record(gid)
+                    for gid in arguments["ids"]
                 ],
                 "bulkOperation": lambda arguments: self.bulk.state(arguments["id"], self.url, now)}  # fmt: skip
 
@@ -176,5 +182,7 @@ class ShopifyStandIn(StandIn):
             ),
             "fulfillmentCreate": lambda arguments: self.fulfilments.create(arguments["fulfillment"], now),
             "fulfillmentTrackingInfoUpdate": lambda arguments: self.fulfilments.set_tracking(arguments, now),
+            "productUpdate": lambda arguments: self.contents.update(arguments, now),
+            "productVariantsBulkUpdate": lambda arguments: self.contents.update_variants(arguments, now),
             **self.webhooks.mutations(),
         }

@@ -27,6 +27,7 @@ WITHOUT_FOR_STOCK = dict.fromkeys(
 
 WITHOUT_FOR_PARCELS = {"write_merchant_managed_fulfillment_orders": "no parcel can be confirmed"}
 WITHOUT_FOR_RETURNS = {"read_returns": "no return can be read"}
+WITHOUT_FOR_CONTENT = dict.fromkeys(("read_products", "write_products"), "content cannot be read and changed")
 WITHOUT_FOR_REFUNDS = {"write_orders": "nothing can be paid back"}
 
 
@@ -96,6 +97,7 @@ class ShopifyAccount(Account):
         kinds = ["orders and stock" if stock else "orders of customers" if "read_customers" in missing else ""]
         kinds.append("parcels" if parcels else "")
         kinds.append("returns" if any(scope in WITHOUT_FOR_RETURNS for scope in missing) else "")
+        kinds.append("content" if any(scope in WITHOUT_FOR_CONTENT for scope in missing) else "")
         kinds.append("paying back" if any(scope in WITHOUT_FOR_REFUNDS for scope in missing) else "")
         why = f", for {' and '.join(filter(None, kinds))}"
         return [f"the app lacks {', '.join(missing)}{why}: grant it in the Dev Dashboard and install it again."]
@@ -105,4 +107,5 @@ class ShopifyAccount(Account):
         stock = WITHOUT_FOR_STOCK if self._settings.inventory.enabled else {}
         parcels = WITHOUT_FOR_PARCELS if self._settings.fulfilment.enabled else {}
         returns = WITHOUT_FOR_RETURNS if self._settings.returns.enabled else {}
-        return stock | parcels | returns | (WITHOUT_FOR_REFUNDS if self._settings.refunding.enabled else {})
+        content = WITHOUT_FOR_CONTENT if self._settings.content.enabled else {}
+        return stock | parcels | returns | content | (WITHOUT_FOR_REFUNDS if self._settings.refunding.enabled else {})

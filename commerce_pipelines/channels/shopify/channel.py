@@ -11,6 +11,7 @@ from ..http.throttle import BucketStore, Priority, TokenStore
 from .account import ShopifyAccount
 from .api.bulk import run_bulks
 from .api.shop_access import connect
+from .content.texts import ShopifyContent
 from .fulfilment.shipments import ShopifyShipments
 from .inventory.quantities import ShopifyInventory
 from .notices.messages import ShopifyNotices
@@ -31,6 +32,7 @@ class ShopifyChannel(Channel):
     refunds: ShopifyRefunds
     shipments: ShopifyShipments
     buyer_refunds: ShopifyBuyerRefunds
+    content: ShopifyContent
     notices: ShopifyNotices | None
     subscriptions: ShopifySubscriptions
 
@@ -53,6 +55,7 @@ class ShopifyChannel(Channel):
         self.refunds = ShopifyRefunds(graphql, settings, self.account, instruments.now)
         self.shipments = ShopifyShipments(graphql, settings.fulfilment.notify)
         self.buyer_refunds = ShopifyBuyerRefunds(graphql, settings.refunding.notify)
+        self.content = ShopifyContent(graphql)
         secrets = [secret.value() for secret in settings.signing_secrets] if settings.receives else []
         self.notices = ShopifyNotices(settings.shop, secrets) if secrets else None
         self.subscriptions = ShopifySubscriptions(graphql)

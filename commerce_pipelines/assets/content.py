@@ -1,0 +1,230 @@
+"""Product content in Dagster: odoo/products -> <channel>/content_changes -> published_content, one lane per channel.
+
+What belongs here: keys, descriptions, metadata, checks. What does not: any rule (flows/content/, domain/content/).
+"""
+
+# No `from __future__ import annotations` here: Dagster reads the annotations of its functions as objects.
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from ..channels.settings import ChannelSettings
+from ..core.topics import Topic
+from ..resources.borders import in_our_words
+from ..resources.connections import Connections
+from ..settings.file import Settings
+from .chart import bars
+from .common import RETRY, counts, failures, labels
+
+if TYPE_CHECKING:
+    from ..flows.content.publish import Compared, Published
+
+FLOW = str(Topic.CONTENT)
+PRODUCTS = dg.AssetKey(["odoo", "products"])
+WHOLE_TAG = "commerce/whole"  # read everything anew, not only changes
+ROWS_SHOWN = 100  # rows in metadata
+LONGEST_TEXT = 160  # characters of a text in a table
+COLUMNS = ("listing", "sku", "field", "shows", "would show", "what", "since")
+
+
+class ContentConfig(dg.Config):
+    """release: agree to the whole plan and send it. dry_run: only show the difference."""
+
+    release: bool = False
+    dry_run: bool = False
+
+
+def assets(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.AssetsDefinition]:
+    """The lane's assets, for LANES: one asset for Odoo's products, and the channels' own."""
+    own = [asset for channel in channels for asset in content_assets(channel, settings.owner)]
+    return [products_asset(settings.owner), *own]
+
+
+def products_asset(owner: str) -> dg.AssetsDefinition:
+    """What Odoo says of its products, for all channels at once."""
+
+    @dg.asset(
+        key=PRODUCTS,
+        kinds={"odoo", "postgres"},
+        retry_policy=RETRY,
+        description="Titles, descriptions, translations, barcodes, weights, customs codes and checksums of pictures of "
+        "every product with an internal reference. Every few minutes what was written to in Odoo, once a night "
+        "everything: renamed attribute values and new documents leave no mark on their products.",
+        **labels("odoo", owner, FLOW, "extract"),
+    )
+    @in_our_words
+    def products(context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]) -> dg.MaterializeResult:
+        from ..flows.content.inputs import take_all
+
+        started = connections.instruments.clock()
+        with failures():
+            taken, problems = take_all(connections, whole=WHOLE_TAG in context.run.tags)
+        for problem in problems:
+            context.log.warning(problem)
+        missing = sorted({field for reading in taken for field in reading.missing})
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": sum(reading.read for reading in taken),
+                "dagster/uri": "postgresql:///commerce.content_products",
+                "changed": sum(reading.changed for reading in taken),
+                "everything was read": all(reading.whole for reading in taken),
+                "companies": len(taken),
+                "fields that this Odoo does not have": ", ".join(missing) or "none",
+                "not read": " ".join(problems) or "none",
+                "seconds": round(connections.instruments.clock() - started, 2),
+            }
+        )
+
+    return products
+
+
+def content_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefinition]:
+    """The two stages of one channel's content. owner: an e-mail address or `team:NAME`."""
+    return [changes_asset(channel, owner), published_asset(channel, owner)]
+
+
+def changes_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
+    """`<channel>/content_changes`: the plan that a person reads."""
+    name, kind = channel.name, str(channel.__struct_config__.tag)
+
+    @dg.asset(
+        key=dg.AssetKey([name, "content_changes"]),
+        deps=[PRODUCTS],
+        kinds={kind, "postgres"},
+        pool=f"{name}_content",
+        retry_policy=RETRY,
+        description=f"Field by field what listings of {name} show, what Odoo says, and what would change. Only fields "
+        "in `content.owned` are compared; a field that is empty in Odoo changes nothing. Listings are read every "
+        "night; in between our own changes say what is shown.",
+        **labels(name, owner, FLOW, "transform"),
+    )
+    @in_our_words
+    def content_changes(
+        context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
+    ) -> dg.MaterializeResult:
+        from ..flows.content.publish import refresh
+
+        started = connections.instruments.clock()
+        with failures():
+            done = refresh(connections, name, context.run.run_id, read=WHOLE_TAG in context.run.tags)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(done.rows),
+                "dagster/uri": "postgresql:///commerce.content_changes",
+                **_describe_compared(done),
+                "seconds": round(connections.instruments.clock() - started, 2),
+                "difference": build_table(done),
+            }
+        )
+
+    return content_changes
+
+
+def published_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
+    """`<channel>/published_content`: what was agreed to, told; and whether the channel is in line then."""
+    name, kind = channel.name, str(channel.__struct_config__.tag)
+    key = dg.AssetKey([name, "published_content"])
+    waits = (
+        f"A plan waits until a person agrees to it: `commerce-pipelines release {name} --flow content`, or materialise "
+        "this with `release: true`."
+        if channel.content.approve
+        else "A plan that looks like a mistake waits for a person."
+    )
+
+    @dg.asset(
+        key=key,
+        deps=[dg.AssetKey([name, "content_changes"])],
+        kinds={kind, "python"},
+        pool=f"{name}_content",
+        retry_policy=RETRY,
+        check_specs=[
+            dg.AssetCheckSpec(
+                "in_line",
+                asset=key,
+                description="Every linked listing shows what Odoo says in the fields that Odoo owns.",
+            )
+        ],
+        description=f"Tells {name} the fields that differ, and records what became of each. {waits} A field that the "
+        "channel shows otherwise by then is left alone and planned anew.",
+        **labels(name, owner, FLOW, "load"),
+    )
+    @in_our_words
+    def published_content(
+        context: dg.AssetExecutionContext, config: ContentConfig, connections: dg.ResourceParam[Connections]
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        from ..flows.content.publish import publish
+
+        started = connections.instruments.clock()
+        with failures():
+            done = publish(connections, name, run_id=context.run.run_id, release=config.release, dry_run=config.dry_run)
+        seconds = round(connections.instruments.clock() - started, 2)
+        yield dg.MaterializeResult(asset_key=key, metadata=_describe_published(done, seconds))
+        yield check(done, key)
+
+    return published_content
+
+
+def _describe_compared(done: "Compared") -> dict[str, Any]:
+    oldest = min((row.since for row in done.rows if row.action == "change" and row.since), default=None)
+    return {
+        "listings": done.listings,
+        "in line": done.in_line,
+        "in line, percent of linked": round(100 * done.in_line / done.linked, 1) if done.linked else 100.0,
+        **counts(done.actions, "fields"),
+        **counts(done.left, "left alone"),
+        "oldest difference": oldest.isoformat() if oldest else "none",
+        "fields by what happens": dg.MetadataValue.md(bars(_sort(done.actions), "fields")),
+    }
+
+
+def _sort(figures: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(figures.items()))
+
+
+def build_table(done: "Compared") -> dg.MetadataValue:
+    """Before and after of each field, those that would change first."""
+    records = [
+        dg.TableRecord(dict(zip(
+            COLUMNS,
+            (row.title or row.key, row.sku, row.field, cut(row.before), cut(row.after), row.code or row.action,
+             f"{row.since:%Y-%m-%d %H:%M}" if row.since else ""),
+            strict=True,
+        )))
+        for row in done.rows[:ROWS_SHOWN]
+    ]  # fmt: skip
+    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=[dg.TableColumn(name) for name in COLUMNS]))
+
+
+def cut(text: str) -> str:
+    """The beginning of a long text."""
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]} …"
+
+
+def _describe_published(done: "Published", seconds: float) -> dict[str, Any]:
+    return {
+        "dagster/row_count": done.planned,
+        "dagster/uri": "postgresql:///commerce.effects",
+        "dry run": done.dry,
+        "plan": done.plan_digest or "nothing to change",
+        "waits for a person": f"{done.held} fields: {done.why}" if done.held else "nothing",
+        **counts(done.outcomes, "changes"),
+        **_describe_compared(done.after),
+        "seconds": seconds,
+        "difference": build_table(done.before),
+    }
+
+
+def check(done: "Published", asset_key: dg.AssetKey) -> dg.AssetCheckResult:
+    """A difference that waits for a person, or that the channel refuses, makes a warning: nothing is lost by it."""
+    out = done.after.linked - done.after.in_line
+    return dg.AssetCheckResult(
+        check_name="in_line",
+        asset_key=asset_key,
+        passed=not out,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{out} of {done.after.linked} linked listings differ from Odoo"
+        + (f"; {done.held} fields wait for a person." if done.held else "."),
+        metadata={"waits for a person": done.held},
+    )

@@ -1,0 +1,52 @@
+"""What a marketplace can do about the content of listings: a capability (capabilities.py) with a module of its own.
+
+What belongs here: that protocol. What does not: its shapes (domain/content/), the marketplaces' calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Protocol
+
+from ..domain.content.fields import Limit
+from ..domain.content.listings import ContentOutcome, OpenPicture, SentChange, ShownListing
+
+
+class Content(Protocol):
+    """What listings show of products: reading it, and changing single fields. Never stock, and nothing of a listing
+    that is not among the changes.
+
+    settles_after: how long after the channel accepted a text it may still show the one from before.
+    """
+
+    settles_after: timedelta = timedelta(0)
+
+    def limits(self, listing: ShownListing) -> Mapping[str, Limit]:
+        """What the channel takes in each field of this listing, by the field's name (domain/content/fields.py), for
+        translations as for their field. A field that is missing is one that the channel cannot be told. May read a
+        product type's definition once; raises RecordError where this listing's cannot be had."""
+        ...
+
+    def read(self) -> Iterator[tuple[ShownListing, ...]]:
+        """Every listing that is offered, page by page, by the channel's way for bulk reading. A record that cannot be
+        read is left out: whatever it shows stays."""
+        ...
+
+    def reread(self, listings: Sequence[ShownListing]) -> Iterator[ShownListing]:
+        """These as they are now, in any order; without those that are gone."""
+        ...
+
+    def send(self, changes: Sequence[SentChange], open_picture: OpenPicture) -> Iterator[ContentOutcome]:
+        """Make the changes; one outcome for each, as soon as it is known. Changes of one listing go together, in the
+        fewest calls.
+
+        Reads each listing before it writes, and answers `stale` for a field that shows something else than `before`
+        (`is_as_planned`), and `accepted` without a call for one that shows `after` already. A picture is read from Odoo
+        only when it is sent. Raises only what stops every change; RecordError of a picture refuses its change.
+        """
+        ...
+
+    def look(self, changes: Sequence[SentChange]) -> Iterator[ContentOutcome]:
+        """What became of changes that were `pending`, by their `reference`; none for those that are not known."""
+        return iter(())

@@ -1,0 +1,105 @@
+"""Types of what products show: answers to the queries of this folder.
+
+What belongs here: the vendor's shapes under the vendor's names, only the fields that are used. What does not: what they
+mean (texts.py), the queries (queries.py).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ..api.payloads import PageInfo
+
+
+class Image(msgspec.Struct, frozen=True):
+    url: str
+
+
+class Media(msgspec.Struct, frozen=True):
+    id: str
+    status: str = "READY"
+    image: Image | None = None
+
+
+class MediaList(msgspec.Struct, frozen=True):
+    nodes: list[Media] = []
+
+
+class Weight(msgspec.Struct, frozen=True):
+    unit: str
+    value: float
+
+
+class Measurement(msgspec.Struct, frozen=True):
+    weight: Weight | None = None
+
+
+class Item(msgspec.Struct, frozen=True):
+    id: str
+    harmonizedSystemCode: str | None = None
+    countryCodeOfOrigin: str | None = None
+    measurement: Measurement | None = None
+
+
+class Variant(msgspec.Struct, frozen=True):
+    id: str
+    inventoryItem: Item
+    sku: str | None = None
+    barcode: str | None = None
+
+
+class Variants(msgspec.Struct, frozen=True):
+    nodes: list[Variant]
+    pageInfo: PageInfo
+
+
+class Product(msgspec.Struct, frozen=True):
+    id: str
+    title: str
+    descriptionHtml: str
+    updatedAt: str
+    variants: Variants
+    media: MediaList = MediaList()
+
+
+class Products(msgspec.Struct, frozen=True):
+    nodes: list[msgspec.Raw]  # each a Product, decoded by itself
+    pageInfo: PageInfo
+
+
+class ProductsAnswer(msgspec.Struct, frozen=True):
+    products: Products
+
+
+class SomeAnswer(msgspec.Struct, frozen=True):
+    nodes: list[msgspec.Raw]  # each a Product or null
+
+
+class UserError(msgspec.Struct, frozen=True):
+    message: str
+    field: list[str] | None = None
+    code: str | None = None
+
+
+class Updated(msgspec.Struct, frozen=True):
+    id: str
+    title: str
+    descriptionHtml: str
+
+
+class UpdatePayload(msgspec.Struct, frozen=True):
+    userErrors: list[UserError]
+    product: Updated | None = None
+
+
+class UpdateAnswer(msgspec.Struct, frozen=True):
+    productUpdate: UpdatePayload
+
+
+class VariantsPayload(msgspec.Struct, frozen=True):
+    userErrors: list[UserError]
+    productVariants: list[Variant] | None = None
+
+
+class VariantsAnswer(msgspec.Struct, frozen=True):
+    productVariantsBulkUpdate: VariantsPayload

@@ -1,0 +1,207 @@
+"""Products' texts and figures of one shop: reading them, and changing single fields.
+
+What belongs here: lists of products, reading them again before a change, the calls, what an error means for a field.
+What does not: which text is right (domain/content/), Shopify's shapes (payloads.py), what a product shows (shown.py).
+
+A change names single fields, and Shopify leaves everything else as it is. The handle and what search engines see are
+never among them. Each change may be repeated: it is a state.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ....core.errors import CredentialError, PermanentError, ProtocolError, RateLimited, RecordError
+from ....core.legible import decode_json
+from ....core.words import Words
+from ....domain.content.fields import BARCODE, DESCRIPTION, HS_CODE, ORIGIN, TITLE, WEIGHT, Limit
+from ....domain.content.listings import (
+    ContentOutcome,
+    OpenPicture,
+    SentChange,
+    ShownListing,
+    is_as_planned,
+    show_field,
+)
+from ...http.session import Repeat
+from ...product_content import Content
+from ..api.graphql import GraphQL
+from ..api.pages import PageSizes
+from .payloads import (
+    Product,
+    ProductsAnswer,
+    SomeAnswer,
+    UpdateAnswer,
+    UserError,
+    Variant,
+    VariantsAnswer,
+)
+from .queries import FIRST_PRODUCTS, MOST_VARIANTS, PRODUCTS, SOME_PRODUCTS, UPDATE_PRODUCT, UPDATE_VARIANTS
+from .shown import OF_PRODUCT, OF_VARIANT, build_listings, show_variant
+
+AT_ONCE = 5  # products that are read by their ids with one query
+_OF_PRODUCT = {TITLE: "title", DESCRIPTION: "descriptionHtml"}
+_products = msgspec.json.Decoder(Product)
+
+
+class ShopifyContent(Content):
+    """What the products of one shop show."""
+
+    def __init__(self, graphql: GraphQL) -> None:
+        self._graphql = graphql
+        self._sizes = PageSizes(graphql, FIRST_PRODUCTS)
+
+    def limits(self, listing: ShownListing) -> Mapping[str, Limit]:
+        return OF_VARIANT if "variant_id" in listing.reference else OF_PRODUCT
+
+    def read(self) -> Iterator[tuple[ShownListing, ...]]:
+        """Active products, each as one listing for what its variants share and one for each variant. A product with
+        more than MOST_VARIANTS variants is left out: what its variants share cannot be told from some of them."""
+        after, seen = None, set[str | None]()
+        while True:
+            variables: dict[str, object] = {"after": after, "variants": MOST_VARIANTS}
+            page = self._sizes.ask(PRODUCTS, variables, ProductsAnswer).products
+            yield tuple(listing for raw in page.nodes for listing in _read_product(raw))
+            if not page.pageInfo.hasNextPage:
+                return
+            after = page.pageInfo.endCursor
+            if after is None or after in seen:
+                raise ProtocolError("Shopify repeats a page of products; the list is read again later.")
+            seen.add(after)
+
+    def reread(self, listings: Sequence[ShownListing]) -> Iterator[ShownListing]:
+        wanted = {listing.key for listing in listings}
+        ids = list(dict.fromkeys(listing.reference["product_id"] for listing in listings))
+        for start in range(0, len(ids), AT_ONCE):
+            variables = {"ids": ids[start : start + AT_ONCE], "variants": MOST_VARIANTS}
+            for raw in self._graphql.ask(SOME_PRODUCTS, variables, SomeAnswer).nodes:
+                if bytes(raw) != b"null":
+                    yield from (listing for listing in _read_product(raw) if listing.key in wanted)
+
+    def send(self, changes: Sequence[SentChange], open_picture: OpenPicture) -> Iterator[ContentOutcome]:
+        by_product: dict[str, list[SentChange]] = defaultdict(list)
+        for change in changes:
+            by_product[change.listing.reference["product_id"]].append(change)
+        ids = list(by_product)
+        for start in range(0, len(ids), AT_ONCE):
+            group = [change for gid in ids[start : start + AT_ONCE] for change in by_product[gid]]
+            now = {listing.key: listing for listing in self.reread([change.listing for change in group])}
+            for gid in ids[start : start + AT_ONCE]:
+                yield from self._change_product(gid, by_product[gid], now)
+
+    def _change_product(
+        self, gid: str, changes: Sequence[SentChange], now: Mapping[str, ShownListing]
+    ) -> Iterator[ContentOutcome]:
+        """The changes of one product; at most one call for what its variants share and one for its variants."""
+        due = []
+        for change in changes:
+            shown = now.get(change.listing.key)
+            if shown is None:
+                yield _build_outcome(change, "refused", "gone", "Shopify does not show this product any more.")
+            elif show_field(shown, change.field) == change.after:
+                yield ContentOutcome(key=change.key, status="accepted", shown=change.after)
+            elif not is_as_planned(change, shown):
+                yield _build_outcome(change, "stale", "moved", "The product was changed on Shopify since it was read.",
+                                     shown=show_field(shown, change.field))  # fmt: skip
+            else:
+                due.append(change)
+        yield from self._attempt(self._update_product, gid, [change for change in due if change.field in _OF_PRODUCT])
+        yield from self._attempt(self._update_variants, gid, [change for change in due if change.field in OF_VARIANT])
+
+    def _attempt(self, update: Any, gid: str, changes: list[SentChange]) -> Iterator[ContentOutcome]:
+        """The outcomes of one call; its error is an outcome of all its changes."""
+        if not changes:
+            return
+        try:
+            yield from update(gid, changes)
+        except (CredentialError, RateLimited):
+            raise
+        except PermanentError as error:
+            for change in changes:
+                status = "unknown" if isinstance(error, ProtocolError) else "refused"
+                yield _build_outcome(change, status, "refused", str(error), words=error.words)
+
+    def _update_product(self, gid: str, changes: Sequence[SentChange]) -> Iterator[ContentOutcome]:
+        fields = {_OF_PRODUCT[change.field]: change.after for change in changes}
+        answer = self._graphql.change(
+            UPDATE_PRODUCT, {"product": {"id": gid, **fields}}, UpdateAnswer, repeat=Repeat.STATE
+        ).productUpdate
+        if answer.userErrors:
+            yield from self._refuse(self._update_product, gid, changes, answer.userErrors, _OF_PRODUCT)
+            return
+        shown = answer.product
+        values = {TITLE: shown.title, DESCRIPTION: shown.descriptionHtml} if shown else {}
+        for change in changes:
+            yield ContentOutcome(key=change.key, status="accepted", shown=values.get(change.field))
+
+    def _update_variants(self, gid: str, changes: Sequence[SentChange]) -> Iterator[ContentOutcome]:
+        by_variant: dict[str, list[SentChange]] = defaultdict(list)
+        for change in changes:
+            by_variant[change.listing.reference["variant_id"]].append(change)
+        variants = [_build_variant(variant, some) for variant, some in by_variant.items()]
+        answer = self._graphql.change(
+            UPDATE_VARIANTS, {"product": gid, "variants": variants}, VariantsAnswer, repeat=Repeat.STATE
+        ).productVariantsBulkUpdate
+        if answer.userErrors:
+            yield from self._refuse(self._update_variants, gid, changes, answer.userErrors, _OF_VARIANT)
+            return
+        shown = {variant.id: show_variant(variant) for variant in answer.productVariants or ()}
+        for change in changes:
+            values = shown.get(change.listing.reference["variant_id"], {})
+            yield ContentOutcome(key=change.key, status="accepted", shown=values.get(change.field))
+
+    def _refuse(
+        self, update: Any, gid: str, changes: Sequence[SentChange], errors: Sequence[UserError],
+        names: Mapping[str, str],
+    ) -> Iterator[ContentOutcome]:  # fmt: skip
+        """Shopify changes nothing where it refuses anything. What the errors name is refused; the rest is sent without
+        it, one field at a time where they name nothing."""
+        blamed = [change for change in changes if any(names[change.field] in (error.field or ()) for error in errors)]
+        if not blamed and len(changes) > 1:
+            for change in changes:
+                yield from update(gid, [change])
+            return
+        for change in blamed or changes:
+            code = errors[0].code or "USER_ERROR"
+            yield _build_outcome(change, "refused", code, f"Shopify refuses the {change.field} ({code}).",
+                                 words=Words(errors[0].message))  # fmt: skip
+        rest = [change for change in changes if blamed and change not in blamed]
+        if rest:
+            yield from update(gid, rest)
+
+
+_OF_VARIANT = {
+    BARCODE: "barcode", WEIGHT: "measurement", HS_CODE: "harmonizedSystemCode", ORIGIN: "countryCodeOfOrigin"
+}  # fmt: skip
+
+
+def _build_variant(gid: str, changes: Sequence[SentChange]) -> dict[str, Any]:
+    variant: dict[str, Any] = {"id": gid}
+    item: dict[str, Any] = {}
+    for change in changes:
+        if change.field == BARCODE:
+            variant["barcode"] = change.after or None
+        elif change.field == WEIGHT:
+            item["measurement"] = {"weight": {"unit": "GRAMS", "value": float(change.after or 0)}}
+        else:
+            item[_OF_VARIANT[change.field]] = change.after or None
+    return {**variant, "inventoryItem": item} if item else variant
+
+
+def _read_product(raw: msgspec.Raw) -> Iterator[ShownListing]:
+    """The listings of a product; none of one that cannot be read, or that has more variants than were read."""
+    try:
+        product = decode_json(_products, raw)
+        variants: list[Variant] = product.variants.nodes
+        if variants and not product.variants.pageInfo.hasNextPage:
+            yield from list(build_listings(product, variants))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecordError):
+        return
+
+
+def _build_outcome(change: SentChange, status: Any, code: str, message: str, **more: Any) -> ContentOutcome:
+    return ContentOutcome(key=change.key, status=status, code=code, message=message[:300], **more)

@@ -1,0 +1,95 @@
+"""`commerce-pipelines plan CHANNEL --flow content` and `release CHANNEL --flow content`: content from a terminal.
+
+What belongs here: arguments and tables of these commands, and what `check` looks at. What does not: the work behind
+them (flows/content/publish.py).
+"""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+
+import click
+
+from ..channels.settings import ChannelSettings
+from ..core.errors import CommerceError, SettingsError
+from ..resources.connections import Connections, open_connections
+from ..settings import file as settings_file
+from .terminal import say, show_table
+
+ROWS_SHOWN = 200  # rows of the difference that a terminal shows
+CONTENT_KEYS = (  # that the file itself verifies
+    "", ".owned", ".blank", ".too_long", ".approve", ".breaker", ".breaker.changed_percent", ".breaker.from_listings"
+)  # fmt: skip
+LONGEST_TEXT = 60  # characters of a text in a table
+
+
+def show_plan(channel: str) -> None:
+    """Print what content of a channel would change. Reads Odoo anew, and the channel's listings if they never were."""
+    from ..flows.content.publish import compare_now
+
+    done = compare_now(_open_connections(channel), channel)
+    rows = [
+        (row.sku or row.title or row.key, row.field, _cut(row.before), _cut(row.after), row.code or row.action)
+        for row in done.rows
+    ]
+    show_table(
+        f"{channel}: nothing is changed", ("listing", "field", "shows", "would show", "what"), rows[:ROWS_SHOWN],
+        texts=("shows", "would show"),
+    )  # fmt: skip
+    if len(rows) > ROWS_SHOWN:
+        say(f"… and {len(rows) - ROWS_SHOWN} more")
+    say(f"{done.listings} listings, {done.linked} linked to a product, {done.in_line} in line with Odoo")
+    for figures in (done.actions, done.left):
+        if figures:
+            say(", ".join(f"{count} {what}" for what, count in sorted(figures.items())))
+
+
+def content_sources(connections: Connections, channel: ChannelSettings) -> Iterator[tuple[str, str]]:
+    """Odoo's languages of `content` are active, and each field that Odoo owns has a source in this Odoo."""
+    from ..odoo.catalogue.products import check_languages, read_types
+
+    rules, what = channel.content, f"channels[{channel.name}].content"
+    if not rules.enabled:
+        return
+    sources = {field: rules.sources_of(field) for field in rules.owned}
+    try:
+        client = connections.odoo_of(channel.name)
+        check_languages(client, rules.languages())
+        there = read_types(client, {source for names in sources.values() for source in names}).names
+    except CommerceError as error:
+        yield what, str(error)
+        return
+    lacking = [field for field, names in sources.items() if not there & set(names)]
+    for field in lacking:
+        names = ", ".join(sources[field])
+        yield f"{what}.sources", f"this Odoo has no {names} with text: name another field for {field}."
+    if not lacking:
+        yield f"{what}: sources and languages", ""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]} …"
+
+
+@click.command()
+@click.argument("channel")
+@click.option("--flow", type=click.Choice(["content"]), required=True, help="whose plan you agree to")
+def release(channel: str, flow: str) -> None:
+    """Agree to the plan of CHANNEL that waits.
+
+    The next run changes exactly what that plan names. A field that the channel shows otherwise by then is left alone
+    and planned anew.
+    """
+    from ..flows.content.publish import release as agree
+
+    reasons = agree(_open_connections(channel), channel, getpass.getuser())
+    say(f"Released: {reasons}. The next run of {channel}, within ten minutes, changes it.")
+
+
+def _open_connections(channel: str) -> Connections:
+    """The doors. Raises SettingsError for an unknown channel, and for one whose content is not kept in line."""
+    settings = settings_file.load()
+    if not settings.channel(channel).content.enabled:
+        raise SettingsError(f"channels[{channel}].content.enabled is not true: no content is changed there.")
+    return open_connections(settings)

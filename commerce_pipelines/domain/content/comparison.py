@@ -1,0 +1,220 @@
+"""The difference between what listings show and what Odoo says, field by field.
+
+What belongs here: which field has to change, which stays as it is and why, when a whole plan waits for a person. What
+does not: reading either side, sending (flows/content/).
+
+A field is left alone where the channel owns it, where Odoo has nothing to say, and where the channel has made something
+else of exactly this text before: a text that it corrects by itself would otherwise be sent for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+import msgspec
+
+from ...core.reasons import Reason
+from .fields import IMAGES, Limit, base_of, fit
+from .listings import ShownListing, Slot
+from .products import Product, Rendered, normalise, render
+from .rules import ContentBreaker, ContentRules
+
+MOST_REPEATS = 3  # times that one text is sent to one field, although the listing shows another text each time
+
+
+class Action(StrEnum):
+    """What happens to one field. CHANGE: it is to be sent. SAME: it shows what Odoo says. SETTLED: it shows what the
+    channel made of what Odoo says. EMPTY: Odoo has nothing, so it stays. WAITS: it cannot be sent, the reason says why.
+    NOT_SHOWN: the channel took it and shows something else."""
+
+    CHANGE = "change"
+    SAME = "same"
+    SETTLED = "settled"
+    SENT = "sent"
+    EMPTY = "empty"
+    WAITS = "waits"
+    NOT_SHOWN = "not shown"
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """The last text that the channel accepted for a field. text: that text. before: what the field showed then. shown:
+    what it was seen to show afterwards, None before anybody looked. times: how often this text was sent. refused: the
+    channel's code where it refused the text, '' otherwise."""
+
+    text: str
+    before: str = ""
+    shown: str | None = None
+    times: int = 1
+    refused: str = ""
+
+
+class Placed(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture that we put at a place of a listing. id: the channel's."""
+
+    checksum: str
+    id: str
+
+
+class FieldPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What is decided about one field. after: what is sent, `before` where nothing is. adopt: pictures that the listing
+    showed before ours, by place: they count as Odoo's present ones."""
+
+    field: str
+    action: Action
+    before: str
+    after: str
+    reason: Reason | None = None
+    slots: tuple[Slot, ...] = ()
+    adopt: dict[int, Placed] = {}
+
+
+class ListingPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What is decided about one listing. why: why nothing of it is compared, '' where it is. product: the product whose
+    page a person opens."""
+
+    listing: ShownListing
+    product: Product | None = None
+    why: str = ""
+    reason: Reason | None = None
+    fields: tuple[FieldPlan, ...] = ()
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """What we know of one listing from earlier. answers: by field. placed: by place."""
+
+    answers: Mapping[str, Told] = {}
+    placed: Mapping[int, Placed] = {}
+
+
+def compare(
+    listing: ShownListing, matches: Sequence[Sequence[Product]], rules: ContentRules, limits: Mapping[str, Limit],
+    memory: Memory,
+) -> ListingPlan:  # fmt: skip
+    """The plan for one listing. matches: for each of its SKUs the products that it may mean, archived ones too."""
+    active = [[product for product in candidates if product.active] for candidates in matches]
+    linked = [candidates for candidates in active if candidates]
+    if any(len(candidates) > 1 for candidates in active):
+        return ListingPlan(listing=listing, why="ambiguous", reason=_build_ambiguous(linked))
+    products = [candidates[0] for candidates in linked]
+    if not products:
+        return ListingPlan(listing=listing, why="archived" if any(matches) else "no product")
+    if len({product.template_id for product in products}) > 1:
+        return ListingPlan(listing=listing, product=products[0], why="several products")
+    alone = len(listing.skus) == 1
+    if not alone and products[0].variants < 2:  # it offers more than this product
+        return ListingPlan(listing=listing, product=products[0], why="several products")
+    wanted = render(products[0], rules, limits, alone=alone)
+    fields = [
+        compare_text(field, listing.values[field], text, rules, limits[base_of(field)], memory.answers.get(field))
+        for field, text in wanted.values.items() if field in listing.values
+    ]  # fmt: skip
+    if IMAGES in rules.owned and IMAGES in limits and listing.pictures is not None:
+        fields.append(compare_pictures(listing, wanted, memory))
+    return ListingPlan(listing=listing, product=products[0], fields=tuple(fields))
+
+
+def _build_ambiguous(linked: Sequence[Sequence[Product]]) -> Reason:
+    several = next(candidates for candidates in linked if len(candidates) > 1)
+    code = several[0].code
+    return Reason(
+        "ambiguous_sku", f"{len(several)} products in Odoo have the internal reference {code}.",
+        "Give each its own internal reference, or map the SKU under the channel's skus.", code,
+    )  # fmt: skip
+
+
+def compare_text(
+    field: str, shown: str, text: str, rules: ContentRules, limit: Limit, answer: Told | None
+) -> FieldPlan:  # fmt: skip
+    """The plan for one field with text. shown: what the listing shows; text: what Odoo says."""
+
+    def decide(action: Action, reason: Reason | None = None) -> FieldPlan:
+        return FieldPlan(field=field, action=action, before=shown, after=shown, reason=reason)
+
+    if not text and base_of(field) not in rules.blank:
+        return decide(Action.EMPTY)
+    fitting = fit(field, text, limit, rules.too_long) if text else ""
+    if isinstance(fitting, Reason):
+        is_there = normalise(text, limit) == normalise(shown, limit)
+        return decide(Action.SAME) if is_there else decide(Action.WAITS, fitting)
+    if normalise(fitting, limit) == normalise(shown, limit):
+        return decide(Action.SAME)
+    if answer is not None and answer.text == fitting:
+        if answer.refused and shown == answer.before:
+            return decide(Action.WAITS, _build_refused(field, answer.refused))
+        if not answer.refused and answer.shown is None and shown == answer.before:
+            return decide(Action.SENT)
+        if not answer.refused and answer.shown is not None and answer.shown == shown:
+            is_ignored = normalise(shown, limit) == normalise(answer.before, limit)
+            return decide(Action.NOT_SHOWN, _build_not_shown(field)) if is_ignored else decide(Action.SETTLED)
+        if answer.times >= MOST_REPEATS:
+            return decide(Action.NOT_SHOWN, _build_contested(field, answer.times))
+    return FieldPlan(field=field, action=Action.CHANGE, before=shown, after=fitting)
+
+
+def _build_refused(field: str, code: str) -> Reason:
+    return Reason(
+        "content_refused", f"The channel refuses the {field} ({code}).",
+        "Change it in Odoo so that the channel takes it; it is sent again as soon as it differs. Where the cause lay "
+        "elsewhere, replay the exception.",
+        field,
+    )  # fmt: skip
+
+
+def _build_not_shown(field: str) -> Reason:
+    return Reason(
+        "content_not_shown", f"The channel accepted the {field} and still shows the one from before.",
+        "Look whether another seller or the brand's owner decides what is shown; otherwise take the field out of "
+        "`content.owned`.",
+        field,
+    )  # fmt: skip
+
+
+def _build_contested(field: str, times: int) -> Reason:
+    return Reason(
+        "content_not_shown", f"The {field} was sent {times} times, and each time something changed it on the channel.",
+        "Find the person or app that changes it there, or take the field out of `content.owned`.", field,
+    )  # fmt: skip
+
+
+def compare_pictures(listing: ShownListing, wanted: Rendered, memory: Memory) -> FieldPlan:
+    """The plan for the pictures of a listing: none of its own is ever removed, and none of ours is added twice.
+
+    A listing that shows pictures before the first of ours keeps them: they count as what Odoo has now, place by place,
+    and a place is replaced when its picture changes in Odoo.
+    """
+    shown = listing.pictures or ()
+    before = ",".join(picture.id for picture in shown)
+    ids = {picture.id for picture in shown}
+    if not wanted.pictures:
+        return FieldPlan(field=IMAGES, action=Action.EMPTY, before=before, after=before)
+    standing = {place: placed for place, placed in memory.placed.items() if placed.id in ids}
+    taken = {placed.id for placed in standing.values()}
+    adopt: dict[int, Placed] = {}
+    marks = {picture.checksum: picture.id for picture in shown if picture.checksum and picture.id not in taken}
+    slots = []
+    for place, picture in enumerate(wanted.pictures):
+        if place not in standing and picture.checksum in marks:
+            adopt[place] = Placed(checksum=picture.checksum, id=marks[picture.checksum])
+        elif place not in standing and not memory.placed and place < len(shown) and not marks:
+            adopt[place] = Placed(checksum=picture.checksum, id=shown[place].id)
+        placed = standing.get(place) or adopt.get(place)
+        kept = placed is not None and placed.checksum == picture.checksum
+        slots.append(Slot(place=place, picture=picture, replaces=placed.id if placed else "", kept=kept))
+    if all(slot.kept for slot in slots):
+        return FieldPlan(field=IMAGES, action=Action.SAME, before=before, after=before, adopt=adopt)
+    after = ",".join(f"{slot.place}:{slot.picture.checksum}" for slot in slots)
+    answer = memory.answers.get(IMAGES)
+    if answer is not None and answer.text == after and answer.refused:
+        reason = _build_refused(IMAGES, answer.refused)
+        return FieldPlan(field=IMAGES, action=Action.WAITS, before=before, after=before, reason=reason, adopt=adopt)
+    return FieldPlan(field=IMAGES, action=Action.CHANGE, before=before, after=after, slots=tuple(slots), adopt=adopt)
+
+
+def find_stop(plans: Sequence[ListingPlan], breaker: ContentBreaker) -> str:
+    """Why a plan looks like a mistake, with the figures; '' where it does not."""
+    linked = [plan for plan in plans if plan.fields]
+    changed = sum(any(field.action is Action.CHANGE for field in plan.fields) for plan in linked)
+    if changed >= breaker.from_listings and changed * 100 > breaker.changed_percent * len(linked):
+        return f"{changed} of {len(linked)} listings would change (at most {breaker.changed_percent} %)"
+    return ""

@@ -1,0 +1,79 @@
+"""The `content:` section of a channel: what Odoo is the master of, and what feeds it.
+
+What belongs here: the keys, their defaults and their checks. What does not: what is made of them (products.py,
+comparison.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Literal
+
+from ...core.section import Section
+from .fields import BARCODE, DESCRIPTION, FIELDS, HS_CODE, IMAGES, ORIGIN, TITLE, TRANSLATED, WEIGHT
+
+# The fields of product.template and product.product that feed a listing's field: the first that Odoo has and that is
+# not empty. description_ecommerce is there with Odoo's shop only.
+DEFAULT_SOURCES: Mapping[str, tuple[str, ...]] = {
+    TITLE: ("name",),
+    DESCRIPTION: ("description_ecommerce", "description_sale"),
+    IMAGES: ("image_1920", "documents"),
+    BARCODE: ("barcode",),
+    WEIGHT: ("weight",),
+    HS_CODE: ("hs_code",),
+    ORIGIN: ("country_of_origin",),
+}
+
+
+class ContentBreaker(Section, kw_only=True, frozen=True):
+    """When a plan waits for a person although `approve` is off: it looks like a faulty read, or like a mistake."""
+
+    changed_percent: Decimal = Decimal(20)  # of the linked listings: at most so many may change in one run
+    from_listings: int = 10  # a run with fewer listings is never stopped
+
+
+class ContentRules(Section, kw_only=True, frozen=True):
+    """The `content:` section of a channel: the fields that Odoo owns, their sources, and what happens before a push."""
+
+    enabled: bool = False
+    owned: tuple[str, ...] = (TITLE, DESCRIPTION)  # every other field is the channel's and is never touched
+    sources: dict[str, tuple[str, ...]] = {}  # field -> fields in Odoo; what is not named here has its default
+    blank: tuple[str, ...] = ()  # fields that an empty source in Odoo may empty
+    too_long: Literal["refuse", "shorten"] = "refuse"
+    language: str = ""  # Odoo's language of the listings' own texts, as de_DE; '' is that of odoo.username
+    translations: dict[str, str] = {}  # the channel's locale -> Odoo's language
+    approve: bool = True  # every plan waits for `commerce-pipelines release CHANNEL --flow content`
+    breaker: ContentBreaker = ContentBreaker()
+    dry_run: bool = False  # read and compare, but change nothing
+
+    def sources_of(self, field: str) -> tuple[str, ...]:
+        return self.sources.get(field) or DEFAULT_SOURCES.get(field, ())
+
+    def fields(self) -> tuple[str, ...]:
+        """Every field that Odoo owns, translations included."""
+        own = [field for field in FIELDS if field in self.owned]
+        translated = [field for field in own if field in TRANSLATED]
+        return (*own, *(f"{field}/{locale}" for field in translated for locale in sorted(self.translations)))
+
+    def languages(self) -> frozenset[str]:
+        """Odoo's languages that are read; '' is that of the user."""
+        return frozenset((self.language, *self.translations.values()))
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """(key, problem and fix) for keys that contradict one another."""
+        names = ", ".join(FIELDS)
+        for key in ("owned", "sources", "blank"):
+            for field in getattr(self, key):
+                if field not in FIELDS:
+                    yield key, f"names {field!r}, which is no field of a listing; the fields are {names}."
+        for field in self.blank:
+            if field in (TITLE, IMAGES):
+                yield "blank", f"names {field}, without which no listing can be shown; leave it out."
+        if not 0 <= self.breaker.changed_percent <= 100:
+            yield "breaker.changed_percent", "must lie between 0 and 100 percent."
+        if self.breaker.from_listings < 1:
+            yield "breaker.from_listings", "must be at least 1."
+        for locale, language in self.translations.items():
+            if not language or language == self.language:
+                yield f"translations[{locale}]", "names the language of the listings' own texts; name another one."

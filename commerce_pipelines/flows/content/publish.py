@@ -1,0 +1,304 @@
+"""One channel's content brought in line with Odoo: inputs -> difference -> consent -> dispatch.
+
+    difference   what each listing shall show, field by field: pure (domain/content/comparison.py), stored as rows
+    consent      a plan waits for a person unless the settings say otherwise; a release is for exactly that plan
+    dispatch     on record, then sent (doors.py, flows/outbox/); a field that moved meanwhile is left alone
+
+What belongs here: the order of these steps, the lock, a person's consent. What does not: the steps themselves.
+
+What waits is decided again by every run, so an exception goes by itself as soon as its cause is gone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from ...core.errors import PermanentError
+from ...core.reasons import Reason
+from ...core.topics import Topic
+from ...domain.content.comparison import Action, ListingPlan, find_stop
+from ...domain.outbox.effects import Kind, Status, Wanted, digest
+from ...resources.connections import Connections
+from ...warehouse.content.differences import Difference
+from ..identity import may_publish
+from ..outbox.dispatch import dispatch
+from .doors import ContentDoor, Due, build_wishes, list_due
+from .inputs import decide, read_shown, take_products
+
+STAGE = "content"
+
+
+class Compared(msgspec.Struct, kw_only=True):
+    """A channel's difference. linked: listings of which fields were compared. rows: the fields that are not simply in
+    line, those that change first."""
+
+    listings: int = 0
+    linked: int = 0
+    in_line: int = 0
+    actions: Counter[str] = msgspec.field(default_factory=Counter)
+    left: Counter[str] = msgspec.field(default_factory=Counter)
+    rows: list[Difference] = msgspec.field(default_factory=list)
+
+
+class Published(msgspec.Struct, kw_only=True):
+    """The result of a run. outcomes: by status. planned: fields that the plan would change. held: those that wait for a
+    person, and why."""
+
+    before: Compared
+    after: Compared
+    planned: int = 0
+    held: int = 0
+    why: str = ""
+    plan_digest: str = ""
+    outcomes: Counter[str] = msgspec.field(default_factory=Counter)
+    dry: bool = False
+
+
+def refresh(connections: Connections, name: str, run_id: str = "", *, read: bool = False) -> Compared:
+    """Compute a channel's difference and store it, with what waits in the exceptions. read: read every listing first;
+    they are read anyway if they never were."""
+    with connections.warehouse.lock(lock_name(name), wait=True):
+        _read_if_needed(connections, name, read=read)
+        plans = decide(connections, name)
+        _keep_adopted(connections, name, plans)
+        return _store(connections, name, plans, run_id)
+
+
+def compare_now(connections: Connections, name: str) -> Compared:
+    """What a run would change now: Odoo is read anew; listings are those of the last reading, or are read if they never
+    were. Changes nothing in Odoo or on the channel."""
+    take_products(connections, name)
+    return refresh(connections, name)
+
+
+def lock_name(name: str) -> str:
+    return f"content {name}"
+
+
+def _read_if_needed(connections: Connections, name: str, *, read: bool) -> None:
+    from ...warehouse.content import shown
+
+    with connections.warehouse.transaction() as connection:
+        unread = not shown.count_listings(connection, name)
+    if read or unread:
+        read_shown(connections, name)
+
+
+def _keep_adopted(connections: Connections, name: str, plans: Sequence[ListingPlan]) -> None:
+    """Pictures that listings showed before ours count as what Odoo has now."""
+    from ...warehouse.content import shown
+
+    adopted = {plan.listing.key: field.adopt for plan in plans for field in plan.fields if field.adopt}
+    if adopted:
+        with connections.warehouse.transaction() as connection:
+            shown.keep_pictures(connection, name, adopted)
+
+
+def _store(connections: Connections, name: str, plans: Sequence[ListingPlan], run_id: str) -> Compared:
+    """Keep the difference, and let what cannot go on wait in the exceptions, by listing."""
+    from ...warehouse import exceptions
+    from ...warehouse.content.differences import store_differences
+
+    done = Compared(listings=len(plans))
+    reasons: dict[str, Reason] = {}
+    rows = []
+    for plan in plans:
+        done.linked += bool(plan.fields)
+        done.left[plan.why] += bool(plan.why)
+        if plan.reason:
+            reasons[plan.listing.key] = plan.reason
+        done.in_line += bool(plan.fields) and all(field.action in _IN_LINE for field in plan.fields)
+        for field in plan.fields:
+            done.actions[field.action] += 1
+            if field.reason:
+                reasons.setdefault(plan.listing.key, field.reason)
+            if field.action not in (Action.SAME, Action.EMPTY):
+                rows.append(Difference(
+                    key=plan.listing.key, field=field.field,
+                    sku=plan.listing.skus[0] if len(plan.listing.skus) == 1 else "", title=plan.listing.title,
+                    template_id=plan.product.template_id if plan.product else 0, action=str(field.action),
+                    before=field.before, after=field.after, code=field.reason.code if field.reason else "",
+                ))  # fmt: skip
+    done.left = +done.left
+    now = connections.instruments.now()
+    failures = [
+        exceptions.Failure(record_id=key, day=None, reason=_name_listing(name, key, reason))
+        for key, reason in reasons.items()
+    ]
+    with connections.warehouse.transaction() as connection:
+        waiting = exceptions.open_exceptions(connection, name, Topic.CONTENT)
+        gone = [row.record_id for row in waiting if row.record_id not in reasons]
+        exceptions.resolve(connection, name, Topic.CONTENT, STAGE, gone, now)
+        exceptions.resolve_notes(connection, name, Topic.CONTENT, gone, now)
+        exceptions.record(connection, name, Topic.CONTENT, STAGE, failures, run_id, now)
+        done.rows = store_differences(connection, name, rows, now)
+    done.rows.sort(key=lambda row: (row.action != Action.CHANGE, row.since, row.key, row.field))
+    return done
+
+
+_IN_LINE = (Action.SAME, Action.SETTLED, Action.EMPTY, Action.SENT)
+
+
+def _name_listing(name: str, key: str, reason: Reason) -> Reason:
+    return msgspec.structs.replace(reason, message=f"{name}, listing {key}: {reason.message}")
+
+
+def publish(
+    connections: Connections, name: str, *, run_id: str = "", release: bool = False, dry_run: bool = False
+) -> Published:
+    """Send what a person has agreed to, or everything where the settings ask nobody; one run per channel at a time.
+
+    release: a person agrees to the whole plan. Raises the channel's own errors after its answers are on record.
+    """
+    rules = connections.settings.channel(name).content
+    with connections.warehouse.lock(lock_name(name), wait=True):
+        plans = decide(connections, name)
+        due = list_due(plans)
+        before = _store(connections, name, plans, run_id)
+        done = Published(before=before, after=before, planned=len(due), plan_digest=digest_of(build_wishes(due)))
+        if dry_run or rules.dry_run:
+            done.dry = True
+            return done
+        may_publish(connections, name)
+        why = find_stop(plans, rules.breaker)
+        if rules.approve and not why:
+            why = f"{len(due)} fields of {len({plan.listing.key for plan, _ in due.values()})} listings would change"
+        try:
+            _send(connections, name, due, done, why=why, run_id=run_id, release=release)
+        finally:
+            after = decide(connections, name)
+            done.after = _store(connections, name, after, run_id)
+    return done
+
+
+def digest_of(wishes: Sequence[Wanted]) -> str:
+    """The digest of a plan: two plans that change the same from the same to the same have the same; 16 hex digits."""
+    return digest({wish.key: digest(wish.body) for wish in wishes})[:16] if wishes else ""
+
+
+def _send(
+    connections: Connections, name: str, due: Due, done: Published, *, why: str, run_id: str, release: bool
+) -> None:  # fmt: skip
+    """Put the plan on record, held for a person or not, and send what may be sent."""
+    from ...warehouse.outbox import effects, holds
+
+    wishes = build_wishes(due)
+    with connections.warehouse.transaction() as connection:
+        pending = {
+            row.effect.key: digest(row.effect.body)
+            for row in effects.unsettled(connection, name, Kind.CONTENT) if row.effect.status is Status.PENDING
+        }  # fmt: skip
+        wishes = [wish for wish in wishes if pending.get(wish.key) != digest(wish.body)]
+        wanted = {wish.key: digest(wish.body) for wish in wishes}
+        unwanted = [
+            effect.key for effect in effects.sendable(connection, name, Kind.CONTENT)
+            if wanted.get(effect.key) != digest(effect.body)
+        ]  # fmt: skip
+        effects.withdraw(connection, name, Kind.CONTENT, unwanted)
+        agreed = holds.agreed(connection, name, Kind.CONTENT)
+        released = {(key, digest(dict(body))) for key, body in agreed.bodies.items()} if agreed else set()
+        news = [wish for wish in wishes if (wish.key, wanted[wish.key]) not in released]
+        if news and why:
+            figures = {"fields": len(news)}
+            hold = holds.hold(connection, name, Kind.CONTENT, run_id, f"{why}; plan {digest_of(news)}", figures)
+            effects.plan(connection, name, Kind.CONTENT, news, run_id, hold=hold)
+            if release:
+                holds.release(connection, name, Kind.CONTENT, f"run {run_id}")
+            else:
+                done.held, done.why = len(news), why
+        else:
+            holds.resolve(connection, name, Kind.CONTENT)
+            effects.plan(connection, name, Kind.CONTENT, wishes, run_id)
+    statuses = _send_due(connections, name, due, run_id)
+    done.outcomes = Counter(map(str, statuses.values()))
+    if agreed and Status.UNKNOWN not in statuses.values():
+        with connections.warehouse.transaction() as connection:
+            holds.used(connection, name, Kind.CONTENT)
+
+
+def _send_due(connections: Connections, name: str, due: Due, run_id: str) -> dict[str, Status]:
+    """Send, and keep what was answered and what the listings show by it."""
+    from ...odoo.catalogue.pictures import read_picture
+    from ...warehouse.content import shown
+    from ...warehouse.landing import words
+
+    channel, client = connections.channel(name), connections.odoo_of(name)
+    door = ContentDoor(channel, due, lambda picture: read_picture(client, picture))
+    try:
+        return dispatch(connections.warehouse, name, Kind.CONTENT, door, run_id)
+    finally:
+        now = connections.instruments.now()
+        moved = [change.listing for change, answer in door.answers if answer.status == "stale"]
+        with connections.warehouse.transaction() as connection:
+            for change, answer in door.answers:
+                shown.keep_outcome(connection, name, change, answer, now)
+            if door.said:
+                words.keep(connection, connections.vault, name, Topic.CONTENT, door.said, now)
+        if moved or any(answer.pictures for _, answer in door.answers):
+            _read_again(connections, name, door)
+
+
+def _read_again(connections: Connections, name: str, door: ContentDoor) -> None:
+    """Read listings again that showed something else than was known, or that have other pictures now."""
+    from ...channels.capabilities import offered
+    from ...warehouse.content import shown
+    from ...warehouse.tables import database
+
+    listings = {
+        change.listing.key: change.listing
+        for change, answer in door.answers if answer.status == "stale" or answer.pictures
+    }  # fmt: skip
+    channel = connections.channel(name)
+    content = offered(channel.content, channel, "content")
+    with connections.warehouse.transaction() as connection:
+        read_at = database.clock(connection)
+    now = list(content.reread(list(listings.values())))
+    with connections.warehouse.transaction() as connection:
+        shown.store_listings(
+            connection, name, now, read_at, whole=False, settled_before=read_at - content.settles_after
+        )
+
+
+def release(connections: Connections, name: str, by: str) -> str:
+    """Agree to the plan that waits; returns why it did. Raises PermanentError where none waits."""
+    from ...warehouse.outbox import holds
+
+    connections.settings.channel(name)
+    with connections.warehouse.transaction() as connection:
+        hold = holds.release(connection, name, Kind.CONTENT, by)
+    if hold is None:
+        raise PermanentError(f"No content of {name} waits for consent; there is nothing to release.")
+    return hold.reasons
+
+
+def has_work(connections: Connections, name: str) -> bool:
+    """Whether a run would do something now: a person has agreed to a plan, an answer is still to come, products were
+    written to in Odoo, or nothing was read yet."""
+    from ...odoo.catalogue.products import count_changed
+    from ...warehouse.content import products, shown
+    from ...warehouse.outbox import effects
+
+    with connections.warehouse.transaction() as connection:
+        reading = products.read_reading(connection, connections.company_of(name))
+        waits = effects.sendable(connection, name, Kind.CONTENT) or effects.unsettled(connection, name, Kind.CONTENT)
+        unread = not shown.count_listings(connection, name)
+    if waits or unread or reading is None:
+        return True
+    return bool(count_changed(connections.odoo_of(name), reading.read_at))
+
+
+def replay(connections: Connections, name: str, *, code: str = "", record_ids: Iterable[str] = ()) -> int:
+    """Let fields that the channel refused, or that it does not show, be sent once more on a person's command; returns
+    how many listings."""
+    from ...warehouse import exceptions
+    from ...warehouse.content import shown
+
+    wanted = set(record_ids)
+    with connections.warehouse.transaction() as connection:
+        waiting = exceptions.open_exceptions(connection, name, Topic.CONTENT, code=code)
+        due = sorted({row.record_id for row in waiting if not wanted or row.record_id in wanted})
+        shown.forget_told(connection, name, due)
+    return len(due)
