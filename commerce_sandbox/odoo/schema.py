@@ -21,7 +21,8 @@ class Field:
     A computed field without `search` cannot be used in a domain, as in Odoo. A value written to a computed field is
     ignored. where: values that the lines of a one2many have in common. inverse of a many2many: the field of the other
     model that shows the same links. translate: it has a text in every language. index: rows are found by the value
-    without looking at all of them, which changes nothing but speed. label: the field's name on the screen, where an error message speaks of it.
+    without looking at all of them, which changes nothing but speed. label: the field's name on the screen, where an
+    error message speaks of it.
     """
 
     type: str
