@@ -37,6 +37,7 @@ ALIKE = {
     "commerce_pipelines: channel, channels",
     "commerce_pipelines: report, reports",
     "commerce_pipelines: credit, credited",
+    "commerce_pipelines: content, contents",  # a flow is called as it is
 }
 WRITTEN_OUT = ("make_order",)  # the stand-ins' makers: one payload of the vendor, every field of it
 
