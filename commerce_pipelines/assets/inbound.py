@@ -1,4 +1,7 @@
-"""A marketplace's own warehouses in Dagster: <channel>/fba_inventory -> fba_reconciliation, one lane per channel.
+"""A marketplace's own warehouses in Dagster, one lane per channel.
+
+    odoo/inbound_transfers -> <channel>/inbound_shipments
+    <channel>/fba_inventory -> <channel>/fba_reconciliation
 
 What belongs here: keys, descriptions, metadata, checks. What does not: any rule (flows/inbound/, domain/inbound/).
 """
@@ -24,21 +27,148 @@ if TYPE_CHECKING:
 
     from ..domain.inbound.reconciliation import Line
     from ..flows.inbound.ledger_days import Read
+    from ..flows.inbound.receive import Received
     from ..flows.inbound.reconcile import Reconciled
 
 FLOW = str(Topic.INBOUND)
 ROWS_SHOWN = 50  # rows and names in metadata
+TRANSFERS = dg.AssetKey(["odoo", "inbound_transfers"])
+CLAIM_DAYS_LEFT = 14
+CLAIMS = ("claim until", "shipment", "product", "shipped", "counted", "in Odoo", "what", "evidence")
 LATE_LEDGER = 3  # days: the marketplace's ledger is a day or two behind
 COLUMNS = ("product", "SKUs", "marketplace", "Odoo", "difference", "since", "why")
 
 
 def assets(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.AssetsDefinition]:
     """The lane's assets, for LANES."""
+    owner = settings.owner
+    receiving = [channel for channel in channels if channel.inbound.receive]
     return [
-        asset
-        for channel in channels
-        for asset in (fba_inventory_asset(channel, settings.owner), fba_reconciliation_asset(channel, settings.owner))
+        *([inbound_transfers_asset(receiving, owner)] if receiving else []),
+        *(inbound_shipments_asset(channel, owner) for channel in receiving),
+        *(fba_inventory_asset(channel, owner) for channel in channels),
+        *(fba_reconciliation_asset(channel, owner) for channel in channels),
     ]
+
+
+def inbound_transfers_asset(channels: Sequence[ChannelSettings], owner: str) -> dg.AssetsDefinition:
+    """`odoo/inbound_transfers`: what is on the road, for all channels at once."""
+    names = [channel.name for channel in channels]
+
+    @dg.asset(
+        key=TRANSFERS,
+        kinds={"odoo", "python"},
+        retry_policy=RETRY,
+        description="Transfers in Odoo from a transit location into a marketplace's warehouse, those of late included. "
+        "The shipment's number stands in their Source Document; transfers without one are named here.",
+        **labels("odoo", owner, FLOW, "extract"),
+    )
+    @in_our_words
+    def inbound_transfers(connections: dg.ResourceParam[Connections]) -> dg.MaterializeResult:
+        from ..flows.inbound.receive import list_transfers
+
+        with failures():
+            rows = [(name, transfer) for name in names for transfer in list_transfers(connections, name)]
+        columns = ("channel", "transfer", "shipment", "state", "products", "units")
+        records = [
+            dg.TableRecord(dict(zip(columns, (
+                name, row.name, row.shipment_id or "none", row.state, str(len({move.product for move in row.moves})),
+                f"{sum(move.units for move in row.moves):g}",
+            ), strict=True)))
+            for name, row in rows[:ROWS_SHOWN]
+        ]  # fmt: skip
+        schema = dg.TableSchema(columns=[dg.TableColumn(name) for name in columns])
+        waiting = [row for _, row in rows if row.state not in ("done", "cancel")]
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(rows),
+                "on the road": len(waiting),
+                "without a shipment's number": ", ".join(row.name for row in waiting if not row.shipment_id) or "none",
+                "transfers": dg.MetadataValue.table(records, schema=schema),
+            }
+        )
+
+    return inbound_transfers
+
+
+def inbound_shipments_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
+    """`<channel>/inbound_shipments`: not partitioned, because a shipment is counted for weeks."""
+    name, kind = channel.name, str(channel.__struct_config__.tag)
+    key = dg.AssetKey([name, "inbound_shipments"])
+
+    @dg.asset(
+        key=key,
+        deps=[TRANSFERS],
+        kinds={kind, "odoo"},
+        pool=f"{name}_inbound",
+        retry_policy=RETRY,
+        check_specs=[
+            dg.AssetCheckSpec(
+                "counted_in_full",
+                asset=key,
+                description=f"Of no shipment that {name} has closed units are missing, and of none it has counted more "
+                f"than was on the road. Red when the last day of a claim is less than {CLAIM_DAYS_LEFT} days off.",
+            )
+        ],
+        description=f"What {name} has counted of the shipments to its warehouses, received in Odoo in steps and never "
+        "more than is on the road. Units that are missing or too many are listed by the last day of a claim; nothing "
+        "is adjusted.",
+        **labels(name, owner, FLOW, "load"),
+    )
+    @in_our_words
+    def inbound_shipments(
+        context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        from ..flows.inbound.receive import receive
+
+        started = connections.instruments.clock()
+        with failures():
+            done = receive(connections, name, context.run.run_id)
+        seconds = round(connections.instruments.clock() - started, 2)
+        yield dg.MaterializeResult(asset_key=key, metadata=_describe_received(done, seconds))
+        yield _judge_counts(done, key, connections.instruments.now().astimezone(channel.zone).date())
+
+    return inbound_shipments
+
+
+def _describe_received(done: "Received", seconds: float) -> dict[str, Any]:
+    from ..flows.inbound.receive import explain
+
+    records = [
+        dg.TableRecord(dict(zip(CLAIMS, (
+            str(row.last_day or "not arrived"), row.shipment_id, row.code, f"{row.count.shipped:g}",
+            f"{row.count.received:g}", f"{row.count.booked:g}", explain(row.count), row.evidence,
+        ), strict=True)))
+        for row in done.discrepancies[:ROWS_SHOWN]
+    ]  # fmt: skip
+    schema = dg.TableSchema(columns=[dg.TableColumn(name) for name in CLAIMS])
+    return {
+        "dagster/row_count": done.shipments,
+        "dagster/uri": "postgresql:///commerce.fba_shipments",
+        "units received": done.units,
+        **counts(done.statuses, "shipments"),
+        "transfers without a shipment's number": ", ".join(done.unnumbered) or "none",
+        **counts(done.waiting, "waiting"),
+        "seconds": seconds,
+        "to claim or to clear": dg.MetadataValue.table(records, schema=schema),
+    }
+
+
+def _judge_counts(done: "Received", key: dg.AssetKey, today: "date") -> dg.AssetCheckResult:
+    urgent = [
+        row for row in done.discrepancies
+        if row.last_day and 0 <= (row.last_day - today).days < CLAIM_DAYS_LEFT and row.count.missing
+    ]  # fmt: skip
+    names = ", ".join(f"{row.shipment_id} {row.code}" for row in done.discrepancies[:ROWS_SHOWN])
+    return dg.AssetCheckResult(
+        check_name="counted_in_full",
+        asset_key=key,
+        passed=not done.discrepancies,
+        severity=dg.AssetCheckSeverity.ERROR if urgent else dg.AssetCheckSeverity.WARN,
+        description=f"{len(done.discrepancies)} counts differ; for {len(urgent)} of them a claim is taken for few days "
+        "more.",
+        metadata={"differing": names or "none"},
+    )
 
 
 def fba_inventory_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 from ..domain.inbound.ledger import Ledger
 from ..domain.inbound.levels import FbaLevel
+from ..domain.inbound.receiving import FbaShipment
 
 
 class FbaStock(Protocol):
@@ -18,6 +19,10 @@ class FbaStock(Protocol):
 
     def read_ledger(self, start: date, end: date, by: Literal["country", "centre"]) -> Ledger:
         """The ledger of `[start, end)`, business days of the channel, as far as it is complete. Waits for reports."""
+        ...
+
+    def read_shipments(self, shipment_ids: Sequence[str]) -> Sequence[FbaShipment]:
+        """Shipments to the warehouses, with what was counted of them until now; those that the marketplace knows."""
         ...
 
     def list_marketplaces(self) -> Sequence[str]:

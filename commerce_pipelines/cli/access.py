@@ -18,7 +18,7 @@ from ..odoo.rpc.settings import OdooSettings
 from ..settings import file as settings_file
 from .terminal import say
 
-FLOWS = ("returns", "take_over", "invoicing", "refunding")  # which need more than orders do
+FLOWS = ("returns", "take_over", "receiving", "invoicing", "refunding")  # which need more than orders do
 ADMINISTRATOR_PASSWORD = "ODOO_ADMINISTRATOR_PASSWORD"  # noqa: S105 - the variable's name
 
 
@@ -48,7 +48,7 @@ def list_flows(channels: Iterable[ChannelSettings]) -> list[str]:
         switches = {
             "shipments": fulfilment.enabled, "returns": channel.returns.enabled,
             "take_over": fulfilment.enabled and fulfilment.take_over, "invoicing": channel.invoicing.enabled,
-            "refunding": channel.refunding.enabled,
+            "refunding": channel.refunding.enabled, "receiving": channel.inbound.enabled and channel.inbound.receive,
         }  # fmt: skip
         flows |= {flow for flow, is_on in switches.items() if is_on}
     return sorted(flows)

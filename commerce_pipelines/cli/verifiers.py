@@ -364,8 +364,9 @@ TRIED: dict[str, Any] = {
     "refunding.enabled": granted,
     **dict.fromkeys((f"refunding.{key}" for key in ("since", "hold_above", "hold_amount", "wait_hours")), BY_FILE),
     "inbound": BY_FILE,
+    "inbound.receive": "odoo/readiness.py verify_rights: the rights that it needs",
     **dict.fromkeys(("content.enabled", "inbound.enabled"), granted),
-    **dict.fromkeys(("inbound.since", "inbound.ledger_by", "inbound.overdue_days"), BY_FILE),
+    **dict.fromkeys((f"inbound.{key}" for key in ("since", "ledger_by", "overdue_days", "claim_days")), BY_FILE),
     "inventory.enabled": granted,
     "inventory.locations": stock_places,
     **dict.fromkeys(

@@ -78,7 +78,7 @@ _CODES = {
         # invoices and payments
         "sale_differs", "invoice_differs", "unmapped_payment_method",
         # the marketplace's own warehouses
-        "unknown_ledger_event", "ledger_unsound", "fba_stock_differs",
+        "unknown_ledger_event", "ledger_unsound", "fba_stock_differs", "fba_count_differs", "unknown_shipment",
         # product content
         "content_too_long", "bad_barcode", "content_refused", "picture_changed",
         # what we stored

@@ -3,7 +3,7 @@
     Commerce Pipelines ──inherits──▶ Sales / User: All Documents, Show Accounting Features - Readonly
            │                         and, where returns are taken over, Accounting / Invoicing, Inventory / User;
            │                         where orders are invoiced, Accounting / Invoicing; where the marketplace's own
-           │                         deliveries are taken over, Inventory / User
+           │                         deliveries are taken over, or its warehouse receives, Inventory / User
            └─ access rights of its own: OWN
 
 What belongs here: which rights the lanes use and why, the group with its access rights, the user in it. What does not:
@@ -32,7 +32,7 @@ _INHERITED_XIDS = (("sales_team", "group_sale_salesman_all_leads"), ("account", 
 _INVOICING = ("Accounting / Invoicing", ("account", "group_account_invoice"))
 _INVENTORY = ("Inventory / User", ("stock", "group_stock_user"))
 FLOW_GROUPS = {"returns": (_INVOICING, _INVENTORY), "invoicing": (_INVOICING,), "take_over": (_INVENTORY,),
-               "refunding": ()}  # fmt: skip
+               "receiving": (_INVENTORY,), "refunding": ()}  # fmt: skip
 _ROLE_XID = ("base", "group_user")
 _FLOW_XIDS = (_INVOICING[1], _INVENTORY[1])
 KEY_DAYS = 365  # Odoo lets keys of other users than administrators expire, after 90 days unless their group says more
@@ -45,7 +45,8 @@ class Right(NamedTuple):
 
     operations: letters of OPERATIONS. need: '' for what no order can do without, else what the settings have to ask
     for: create_missing, tags, activities (odoo.flags), hold (on_payment_lost, risky), shipments (fulfilment.enabled),
-    returns (returns.enabled), take_over (fulfilment.take_over), invoicing (invoicing.trigger, invoicing.journals),
+    returns (returns.enabled), take_over (fulfilment.take_over), receiving (inbound.receive), invoicing
+    (invoicing.trigger, invoicing.journals),
     refunding (refunding.enabled).
     """
 
@@ -101,6 +102,8 @@ GIVEN = (
     Right("stock.scrap", "rwc", "what came back damaged", "returns"),
     Right("stock.move", "rw", "units that the marketplace shipped", "take_over"),
     Right("stock.move.line", "rwc", "where they lay", "take_over"),
+    Right("stock.move", "rw", "units that arrived in the marketplace's warehouse", "receiving"),
+    Right("stock.move.line", "rwc", "where they lie", "receiving"),
 )
 # What no lane uses, but credit notes where returns are taken over, invoices where orders are invoiced, and what whoever
 # may do it can do: (model, operation, consequence).

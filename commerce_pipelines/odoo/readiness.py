@@ -29,6 +29,7 @@ _WITHOUT = {
     "tags": "; or set odoo.flags: none",
     "activities": "; or set odoo.flags: none",
     "take_over": "; or set fulfilment.take_over: false",
+    "receiving": "; or set inbound.receive: false",
 }
 NAMES_SUGGESTED = 8  # names that are suggested for a wrong one
 _OFFERS = {
@@ -43,7 +44,7 @@ _OFFERS = {
 
 def verify_rights(client: OdooClient, flows: Collection[str] = ()) -> list[str]:
     """What the user may not do, and modules that are not installed, a sentence each. flows: `shipments`, `returns`,
-    `take_over`, `invoicing`, `refunding`, where a channel's settings switch them on."""
+    `take_over`, `receiving`, `invoicing`, `refunding`, where a channel's settings switch them on."""
     missing = [f"The module {name} is not installed in Odoo." for name in _find_missing_modules(client)]
     if missing:
         return missing

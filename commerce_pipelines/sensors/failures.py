@@ -43,6 +43,8 @@ STEPS = {
     "issued_refunds": ("refunding", "paying credit notes back"),
     "fba_inventory": ("inbound", "reading the ledger of the marketplace's warehouses"),
     "fba_reconciliation": ("inbound", "comparing the marketplace's warehouses with Odoo"),
+    "inbound_transfers": ("inbound", "reading transfers to the marketplace's warehouses"),
+    "inbound_shipments": ("inbound", "receiving what the marketplace has counted"),
     "exceptions": ("exceptions", "showing what waits"),
     "raw_returns": ("returns", "fetching returns and refunds"),
     "staged_returns": ("returns", "reading returns and refunds"),

@@ -1,4 +1,4 @@
-"""A marketplace's own warehouses: a run every few hours until yesterday's ledger is there.
+"""A marketplace's own warehouses: a run until yesterday's ledger is there, and one while goods are on the road.
 
 What belongs here: schedules. What does not: which days are read (flows/inbound/).
 """
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from ..assets.common import ASKED_AGAIN
+from ..assets.inbound import TRANSFERS
 from ..assets.looked_at import select
 from ..channels.settings import ChannelSettings
 from ..core.lanes import run_tags
@@ -20,6 +21,7 @@ from ..settings.file import Settings
 from .busy import busy
 
 FLOW = str(Topic.INBOUND)
+NIGHT = 4  # the hour in which counts of goods that have arrived are looked at again
 TABLES = ("fba_inventory", "fba_reconciliation")
 
 
@@ -30,7 +32,10 @@ def sensors(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.
 
 def schedules(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.ScheduleDefinition]:
     """The lane's schedules, for LANES."""
-    return [inbound_schedule(channel) for channel in channels]
+    return [
+        *(inbound_schedule(channel) for channel in channels),
+        *(receiving_schedule(channel) for channel in channels if channel.inbound.receive),
+    ]
 
 
 def inbound_schedule(channel: ChannelSettings) -> dg.ScheduleDefinition:
@@ -57,6 +62,37 @@ def inbound_schedule(channel: ChannelSettings) -> dg.ScheduleDefinition:
             return dg.SkipReason(f"A run of {name} is working.")
         if not is_due(connections, name):
             return dg.SkipReason(f"The newest day of {name}'s ledger is there, or was looked for a short while ago.")
+        return dg.RunRequest(tags=run_tags(name, FLOW) | ASKED_AGAIN)
+
+    return due
+
+
+def receiving_schedule(channel: ChannelSettings) -> dg.ScheduleDefinition:
+    """Every half hour while a transfer on the road names a shipment; at night whatever is there, for counts that change
+    later."""
+    name = channel.name
+
+    @dg.schedule(
+        name=f"{name}_receiving",
+        target=select(TRANSFERS, dg.AssetKey([name, "inbound_shipments"])),
+        cron_schedule="11,41 * * * *",
+        execution_timezone=channel.time_zone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"Receives in Odoo what {name} has counted of the shipments to its warehouses, while goods are on "
+        "the road, and looks once a night at counts that may have changed.",
+        tags={"flow": FLOW},
+    )
+    @in_our_words
+    def due(
+        context: dg.ScheduleEvaluationContext, connections: dg.ResourceParam[Connections]
+    ) -> dg.RunRequest | dg.SkipReason:
+        from ..flows.inbound.receive import has_work
+
+        if busy(context.instance, name, FLOW):
+            return dg.SkipReason(f"A run of {name} is working.")
+        at_night = connections.instruments.now().astimezone(channel.zone).hour == NIGHT
+        if not at_night and not has_work(connections, name):
+            return dg.SkipReason(f"No transfer on the road to {name} names a shipment.")
         return dg.RunRequest(tags=run_tags(name, FLOW) | ASKED_AGAIN)
 
     return due

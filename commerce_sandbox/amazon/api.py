@@ -2,8 +2,8 @@
 
 What belongs here: the table of operations, Login with Amazon, who may call how often. What does not: what an operation
 answers (orders.py, shipments.py, finances.py, listings.py, reports.py, return_rows.py, ledger_rows.py,
-feeds.py). Source: the vendor's
-API descriptions; bodies of refused tokens as its documentation shows them.
+inbound_shipments.py, feeds.py). Source: the vendor's API descriptions; bodies of refused tokens as its documentation
+shows them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from .documents import PATH, Documents
 from .feeds import Feeds
 from .finances import Finances
 from .fulfilling import Fulfilling
+from .inbound_shipments import InboundShipments
 from .ledger_rows import Ledger
 from .listings import Listings, offers
 from .orders import Orders
@@ -55,6 +56,8 @@ OPERATIONS = (
     Operation("searchListingsItems", "GET", r"/listings/2021-08-01/items/([^/]+)", 5, 5),
     Operation("patchListingsItem", "PATCH", r"/listings/2021-08-01/items/([^/]+)/([^/]+)", 5, 5),
     Operation("getInventorySummaries", "GET", r"/fba/inventory/v1/summaries", 2, 2),
+    Operation("getShipments", "GET", r"/fba/inbound/v0/shipments", 2, 30),
+    Operation("getShipmentItemsByShipmentId", "GET", r"/fba/inbound/v0/shipments/([^/]+)/items", 2, 30),
     Operation("getReports", "GET", r"/reports/2021-06-30/reports", 0.0222, 10),
     Operation("createReport", "POST", r"/reports/2021-06-30/reports", 0.0167, 15),
     Operation("getReport", "GET", r"/reports/2021-06-30/reports/([^/]+)", 2, 15),
@@ -99,6 +102,7 @@ class AmazonStandIn(StandIn):
         self.documents = Documents()
         self.returns = Returns()
         self.ledger = Ledger()
+        self.inbound = InboundShipments()
         self.reports = Reports(self.listings, self.returns, self.orders, self.documents, self.ledger)
         self.adjusting = Adjusting(self.orders, self.finances)
         self.fulfilling = Fulfilling(self.orders, self.shipments)
@@ -116,6 +120,8 @@ class AmazonStandIn(StandIn):
             "searchListingsItems": self.listings.search,
             "patchListingsItem": self.listings.patch,
             "getInventorySummaries": self.ledger.list_inventory,
+            "getShipments": self.inbound.list,
+            "getShipmentItemsByShipmentId": self.inbound.list_items,
             "getReports": self.reports.list,
             "createReport": self.reports.create,
             "getReport": self.reports.get,

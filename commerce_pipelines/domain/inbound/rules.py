@@ -1,6 +1,7 @@
-"""The `inbound:` section of a channel: whether its own warehouses (FBA) are compared with Odoo, and since when.
+"""The `inbound:` section of a channel: whether its own warehouses (FBA) are compared with Odoo, and received into.
 
-What belongs here: the section, its defaults and its checks. What does not: the comparison (reconciliation.py).
+What belongs here: the section, its defaults and its checks. What does not: the comparison (reconciliation.py), what is
+received (receiving.py).
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ class InboundRules(Section, kw_only=True, frozen=True):
     enabled: bool = False
     since: date | None = None  # the first day of the marketplace's ledger that is read; it keeps about 18 months
     ledger_by: Literal["country", "centre"] = "country"  # how fine the ledger tells where goods lie
+    receive: bool = False  # transfers from a transit location are received in Odoo as the marketplace counts them
+    # Days after its arrival within which the marketplace takes a claim for a shipment; the shortest of its rules.
+    claim_days: int = 60
     overdue_days: int = 3  # for so long movements that are still open in Odoo may explain a difference
 
     def problems(self, channel_warehouse: str) -> Iterator[tuple[str, str]]:
@@ -26,5 +30,8 @@ class InboundRules(Section, kw_only=True, frozen=True):
             yield "since", "is missing: write the first day of the ledger to read, such as 2026-11-01."
         if self.enabled and not channel_warehouse:
             yield "enabled", "needs `channel_warehouse`: the warehouse in Odoo that stands for the marketplace's own."
-        if self.overdue_days < 0:
-            yield "overdue_days", "must be at least 0."
+        if self.receive and not self.enabled:
+            yield "receive", "needs `enabled: true`: the ledger is what its counts are held against."
+        for name, least in (("overdue_days", 0), ("claim_days", 1)):
+            if getattr(self, name) < least:
+                yield name, f"must be at least {least}."

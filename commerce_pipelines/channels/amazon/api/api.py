@@ -42,6 +42,8 @@ RATES: dict[str, Rate] = {
     "searchListingsItems": Rate(5, 5),
     "patchListingsItem": Rate(5, 5),
     "getInventorySummaries": Rate(2, 2),
+    "getShipments": Rate(2, 30),
+    "getShipmentItemsByShipmentId": Rate(2, 30),
     "getReports": Rate(0.0222, 10),
     "createReport": Rate(0.0167, 15),
     "getReport": Rate(2, 15),

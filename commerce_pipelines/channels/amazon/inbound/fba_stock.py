@@ -1,6 +1,7 @@
 """Amazon's stock of one seller: the ledger by reports, and what each marketplace shows now.
 
-What belongs here: the operations of FbaStock. What does not: the documents (ledger_documents.py), one call (api/).
+What belongs here: the operations of FbaStock. What does not: the documents (ledger_documents.py), shipments
+(shipments.py), one call (api/).
 
 The ledger is region-wide: one request for the account, whatever the number of its marketplaces. Amazon cancels a report
 that is requested again within half an hour, and a report without rows; so a report of the same span is used again for
@@ -18,6 +19,7 @@ import msgspec
 from ....core.errors import CredentialError, PermanentError, ProtocolError, RateLimited
 from ....domain.inbound.ledger import Ledger
 from ....domain.inbound.levels import FbaLevel
+from ....domain.inbound.receiving import FbaShipment
 from ...capabilities import Window
 from ...own_warehouses import FbaStock
 from ..account import SUMMARIES
@@ -26,6 +28,7 @@ from ..api.api import Api, decode
 from ..api.documents import Fetched
 from ..api.payloads import Report
 from .ledger_documents import DETAILS, SUMMARY, read_details, read_summary
+from .shipments import read_shipments
 
 REUSED_FOR = timedelta(hours=1)
 ASKED_EVERY = timedelta(minutes=30)
@@ -107,6 +110,9 @@ class AmazonFbaStock(FbaStock):
 
     def read_levels(self, marketplace: str) -> list[FbaLevel]:
         return [_build_level(summary) for page in self._read_pages(marketplace) for summary in page]
+
+    def read_shipments(self, shipment_ids: Sequence[str]) -> list[FbaShipment]:
+        return read_shipments(self._api, self.list_marketplaces(), shipment_ids)
 
     def list_marketplaces(self) -> tuple[str, ...]:
         return tuple(self._marketplaces())
