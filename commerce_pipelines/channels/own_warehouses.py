@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 from ..domain.inbound.ledger import Ledger
 from ..domain.inbound.levels import FbaLevel
-from ..domain.inbound.receiving import FbaShipment
+from ..domain.inbound.road import FbaShipment
 
 
 class FbaStock(Protocol):

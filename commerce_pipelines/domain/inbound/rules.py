@@ -1,7 +1,7 @@
 """The `inbound:` section of a channel: whether its own warehouses (FBA) are compared with Odoo, and received into.
 
 What belongs here: the section, its defaults and its checks. What does not: the comparison (reconciliation.py), what is
-received (receiving.py).
+received (road.py).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     read       transfers from a transit location into the warehouse, with the shipment's number on them
     count      what the marketplace has received of these shipments
-    step       what Odoo has to receive now: pure (domain/inbound/receiving.py)
+    step       what Odoo has to receive now: pure (domain/inbound/road.py)
     validate   within the door for writers, after reading Odoo once more
     keep       how each shipment stands; what is missing or too much waits in the exceptions
 
@@ -21,7 +21,8 @@ from ...channels.capabilities import offered
 from ...channels.own_warehouses import FbaStock
 from ...core.reasons import Reason
 from ...core.topics import Topic
-from ...domain.inbound.receiving import (
+from ...domain.inbound.reconciliation import Content
+from ...domain.inbound.road import (
     ARRIVED,
     CLOSED,
     Count,
@@ -31,7 +32,6 @@ from ...domain.inbound.receiving import (
     find_last_day,
     plan_step,
 )
-from ...domain.inbound.reconciliation import Content
 from ...domain.orders.order import business_day
 from ...domain.sales.mapping import goods_of
 from ...odoo.inbound.contents import Contents, read_contents

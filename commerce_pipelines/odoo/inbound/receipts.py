@@ -1,6 +1,6 @@
 """Transfers from the road into the marketplace's warehouse: reading them, and validating what has arrived.
 
-What belongs here: the calls. What does not: how many units (domain/inbound/receiving.py), which shipment it is.
+What belongs here: the calls. What does not: how many units (domain/inbound/road.py), which shipment it is.
 
 A transfer is one whose goods come from a transit location: Odoo makes it by *Resupply From* of the warehouse, or a
 person chains it to one that brings the goods onto the road. What is not validated stays on the road, in a backorder.
@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from ...core.failpoints import failpoint
-from ...domain.inbound.receiving import RoadMove, find_shipment_id
+from ...domain.inbound.road import RoadMove, find_shipment_id
 from ..rpc.client import OdooClient
 from ..rpc.errors import OdooRefusal
 from ..rpc.halving import on_all

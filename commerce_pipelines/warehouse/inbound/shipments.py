@@ -1,6 +1,6 @@
 """Rows of shipments to a marketplace's warehouses, and of what was counted and received of each product.
 
-What belongs here: reading and writing them. What does not: what they mean (domain/inbound/receiving.py).
+What belongs here: reading and writing them. What does not: what they mean (domain/inbound/road.py).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ...domain.inbound.receiving import Count
+from ...domain.inbound.road import Count
 from ..tables.database import storable
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ import msgspec
 from ....core.errors import CredentialError, PermanentError, ProtocolError, RateLimited
 from ....domain.inbound.ledger import Ledger
 from ....domain.inbound.levels import FbaLevel
-from ....domain.inbound.receiving import FbaShipment
+from ....domain.inbound.road import FbaShipment
 from ...capabilities import Window
 from ...own_warehouses import FbaStock
 from ..account import SUMMARIES

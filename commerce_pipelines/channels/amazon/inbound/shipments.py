@@ -1,6 +1,6 @@
 """Shipments to Amazon's warehouses, and what Amazon has counted of them.
 
-What belongs here: the two calls. What does not: what follows (domain/inbound/receiving.py).
+What belongs here: the two calls. What does not: what follows (domain/inbound/road.py).
 
 Only the version 0 of the API tells what was received; 2024-03-20 tells what was planned. The address that a shipment
 comes from is not read.
@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from ....domain.inbound.receiving import CountedSku, FbaShipment
+from ....domain.inbound.road import CountedSku, FbaShipment
 from ..api.api import Api, decode
 
 SHIPMENTS = "/fba/inbound/v0/shipments"
@@ -59,15 +59,15 @@ class ItemsAnswer(msgspec.Struct):
 
 def read_shipments(api: Api, marketplaces: Sequence[str], shipment_ids: Sequence[str]) -> list[FbaShipment]:
     """A shipment belongs to one marketplace, which nobody has written down: they are asked in turn."""
-    wanted, known = list(dict.fromkeys(shipment_ids)), list[FbaShipment]()
+    wanted, shipments = list(dict.fromkeys(shipment_ids)), list[FbaShipment]()
     for marketplace in marketplaces:
         for start in range(0, len(wanted), IDS_A_CALL):
             for shipment in _list_shipments(api, marketplace, wanted[start : start + IDS_A_CALL]):
-                known.append(_read_items(api, marketplace, shipment))
-        wanted = [name for name in wanted if name not in {shipment.shipment_id for shipment in known}]
+                shipments.append(_read_items(api, marketplace, shipment))
+        wanted = [name for name in wanted if name not in {shipment.shipment_id for shipment in shipments}]
         if not wanted:
             break
-    return known
+    return shipments
 
 
 def _list_shipments(api: Api, marketplace: str, shipment_ids: Sequence[str]) -> list[Shipment]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from commerce_pipelines.core.errors import CredentialError
-from commerce_pipelines.domain.inbound.receiving import CountedSku, FbaShipment
+from commerce_pipelines.domain.inbound.road import CountedSku, FbaShipment
 
 from ..contract import Clock, Recorded, connect, judged
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_pipelines.domain.inbound.receiving import (
+from commerce_pipelines.domain.inbound.reconciliation import Content
+from commerce_pipelines.domain.inbound.road import (
     CountedSku,
     FbaShipment,
     RoadMove,
@@ -17,7 +18,6 @@ from commerce_pipelines.domain.inbound.receiving import (
     find_shipment_id,
     plan_step,
 )
-from commerce_pipelines.domain.inbound.reconciliation import Content
 
 KETTLE = 7
 CONTENTS = {"KET": [Content(KETTLE, 1)], "KET-6PK": [Content(KETTLE, 6)]}
