@@ -348,7 +348,7 @@ TRIED: dict[str, Any] = {
         (f"fulfilment.{key}" for key in ("missing_tracking", "deadline_hours", "hold_above", "poll_seconds")), BY_FILE
     ),
     **dict.fromkeys(("fulfilment.notify", "refunding.notify"), "none: both values work"),
-    "fulfilment.take_over": "odoo/readiness.py verify_rights: the rights that it needs",
+    **dict.fromkeys(("fulfilment.take_over", "inbound.receive"), "odoo/readiness.py verify_rights: its rights"),
     **dict.fromkeys(("fulfilment.dry_run", "refunding.dry_run"), "none: each run says that nobody is told anything"),
     **dict.fromkeys((f"content{key}" for key in CONTENT_KEYS), BY_FILE),
     "content.dry_run": "none: each run says that nothing is changed",
@@ -364,7 +364,6 @@ TRIED: dict[str, Any] = {
     "refunding.enabled": granted,
     **dict.fromkeys((f"refunding.{key}" for key in ("since", "hold_above", "hold_amount", "wait_hours")), BY_FILE),
     "inbound": BY_FILE,
-    "inbound.receive": "odoo/readiness.py verify_rights: the rights that it needs",
     **dict.fromkeys(("content.enabled", "inbound.enabled"), granted),
     **dict.fromkeys((f"inbound.{key}" for key in ("since", "ledger_by", "overdue_days", "claim_days")), BY_FILE),
     "inventory.enabled": granted,

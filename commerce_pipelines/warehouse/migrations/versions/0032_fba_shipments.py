@@ -5,8 +5,8 @@ Rows hold numbers of shipments, SKUs and figures, and no personal data.
 
 from alembic import op
 
-revision = "0031"
-down_revision = "0030"
+revision = "0032"
+down_revision = "0031"
 branch_labels = None
 depends_on = None
 
