@@ -32,7 +32,6 @@ channels:
   - {{name: ebay, kind: ebay, credentials: {OAUTH}, refresh_token_issued_on: 2025-06-01}}
   - {{name: shopify, kind: shopify, shop: a.myshopify.com, credentials: {{access_token: {{env: ID}}}}}}
 """
-TO_COME = ("content",)
 
 
 @pytest.fixture(params=KINDS)
@@ -51,6 +50,7 @@ def test_a_marketplace_offers_what_its_topics_say_and_nothing_else(channel: Chan
         *([Topic.FULFILMENT] if channel.shipments is not None else []),
     ]
     outward += [Topic.REFUNDING] if channel.buyer_refunds is not None else []
+    outward += [Topic.CONTENT] if channel.content is not None else []
     outward += [Topic.INBOUND] if channel.fba_stock is not None else []
     outward += ["notices"] if channel.subscriptions is not None else []
     assert channel.notices is channel.inbox is None  # the settings switch messages off
@@ -58,7 +58,6 @@ def test_a_marketplace_offers_what_its_topics_say_and_nothing_else(channel: Chan
     assert Topic.RETURNS not in topics or channel.refunds is not None
     for source, topic in ((channel.returns, Topic.RETURNS), (channel.refunds, Topic.REFUNDS)):
         assert source is None or source.topic is topic
-    assert [name for name in TO_COME if getattr(channel, name) is not None] == []
 
 
 def test_what_a_marketplace_does_not_offer_is_none_and_named_when_it_is_needed() -> None:
