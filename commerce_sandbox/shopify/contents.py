@@ -14,8 +14,10 @@ from datetime import datetime
 from typing import Any
 
 from .execution import Data, Rows
+from .pictures import Pictures
 from .shop import instant, number, search
 from .stock import Stock
+from .translations import Translations
 
 _SCRIPT = re.compile(r"<script\b.*?</script>", re.IGNORECASE | re.DOTALL)
 _LONGEST_TITLE = 255
@@ -28,6 +30,7 @@ class Contents:
 
     def __init__(self, stock: Stock, now: datetime) -> None:
         self.stock, self.rows, self.changed = stock, dict[int, Data](), dict[int, int]()
+        self.pictures, self.texts = Pictures(), Translations()
         self.correct: Callable[[Data], Data] = lambda fields: fields
         self.refuse: dict[str, str] = {}
         for place, variant in stock.variants.items():
@@ -61,13 +64,17 @@ class Contents:
         return {"products": products}
 
     def find_record(self, gid: str) -> Data | None:
+        if "/MediaImage/" in gid:
+            return self.pictures.look(gid)
         row = self.rows.get(number(gid)) if "/Product/" in gid else None
         return self.show(row) if row else None
 
     def show(self, row: Data) -> Data:
         """A product as a query sees it."""
         variants = [self._show_variant(self.stock.variants[place]) for place in row["places"]]
-        return {**row, "__typename": "Product", "variants": variants, "media": [dict(media) for media in row["media"]]}
+        media = [self.pictures.show(gid) for gid in row["media"]]
+        return {**row, "__typename": "Product", "variants": variants, "media": media,
+                "translations": lambda arguments: self.texts.show(row, arguments["locale"])}  # fmt: skip
 
     def _show_variant(self, variant: Data) -> Data:
         content = variant.setdefault("content", {})
@@ -95,6 +102,8 @@ class Contents:
         title = wanted.get("title")
         if title is not None and (not title.strip() or len(title) > _LONGEST_TITLE):
             return {"product": None, "userErrors": [_build_error("Title is blank or too long", "title")]}
+        if media := arguments.get("media"):
+            row["media"] += [self.pictures.add(source["originalSource"]) for source in media]
         fields = self.correct({name: value for name, value in wanted.items() if name != "id"})
         if refused := [name for name in fields if name in self.refuse]:
             return {"product": None, "userErrors": [_build_error(self.refuse[name], name) for name in refused]}

@@ -17,7 +17,7 @@ from .contents import Contents
 from .execution import Data, Execution, Refused, actual_cost
 from .fulfilment import Fulfilments
 from .refund_create import PayingBack
-from .shop import Orders
+from .shop import Orders, number
 from .stock import Stock
 from .webhooks import Webhooks
 
@@ -26,8 +26,9 @@ MOST_POINTS = 1_000
 STATIC_TOKEN = "shpat_sandbox"
 TOKEN_LIFE = timedelta(seconds=86_399)
 SCOPES = frozenset(
-    ("read_orders", "write_orders", "read_all_orders", "read_customers",
-     "read_products", "write_products", "read_inventory", "write_inventory", "read_locations",
+    ("read_orders", "write_orders", "read_all_orders", "read_customers", "read_products", "write_products",
+     "read_files", "write_files", "read_translations", "write_translations", "read_inventory", "write_inventory",
+     "read_locations",
      "read_merchant_managed_fulfillment_orders", "write_merchant_managed_fulfillment_orders")
 )  # fmt: skip
 NEEDED = {
@@ -37,6 +38,9 @@ NEEDED = {
     "productVariants": "read_products",
     "products": "read_products",
     "productUpdate": "write_products",
+    "fileUpdate": "write_files",
+    "translatableResource": "read_translations",
+    "translationsRegister": "write_translations",
     "productVariantsBulkUpdate": "write_products",
     "inventoryItem": "read_inventory",
     "inventorySetQuantities": "write_inventory",
@@ -92,6 +96,8 @@ class ShopifyStandIn(StandIn):
             return Reply(200, content, {"Content-Type": "application/jsonl"})
         if call.method != "POST":
             return Reply(405)
+        if call.path == "/uploads":
+            return Reply(201 if self.contents.pictures.take(call.body, self.url) else 400)
         if call.path == "/admin/oauth/access_token":
             return self._mint(call)
         if call.path.startswith("/admin/api/") and call.path.endswith("/graphql.json"):
@@ -160,6 +166,9 @@ class ShopifyStandIn(StandIn):
         orders = self.orders.fields(now, "read_all_orders" in self.scopes)
         return {"shop": shop, "currentAppInstallation": installation, **orders, **self.stock.fields(),
                 **self.webhooks.fields(), **self.contents.fields(),
+                "translatableResource": lambda arguments: self.contents.texts.resource(
+                    self.contents.rows[number(arguments["resourceId"])]
+                ),
                 "nodes": lambda arguments: [
                     self.fulfilments.find_order(gid) or self.contents.find_record(gid) or self.orders.find_record(gid)
                     for gid in arguments["ids"]
@@ -183,6 +192,11 @@ class ShopifyStandIn(StandIn):
             "fulfillmentCreate": lambda arguments: self.fulfilments.create(arguments["fulfillment"], now),
             "fulfillmentTrackingInfoUpdate": lambda arguments: self.fulfilments.set_tracking(arguments, now),
             "productUpdate": lambda arguments: self.contents.update(arguments, now),
+            "stagedUploadsCreate": lambda arguments: self.contents.pictures.stage(arguments["input"], self.url),
+            "fileUpdate": lambda arguments: self.contents.pictures.replace(arguments["files"]),
+            "translationsRegister": lambda arguments: self.contents.texts.register(
+                self.contents.rows[number(arguments["resourceId"])], arguments["translations"]
+            ),
             "productVariantsBulkUpdate": lambda arguments: self.contents.update_variants(arguments, now),
             **self.webhooks.mutations(),
         }

@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 import msgspec
 
 from ...core.errors import CredentialError
+from ...domain.content.fields import IMAGES
 from ..capabilities import Account, AccountId
 from .api.graphql import GraphQL
 from .api.queries import queries
@@ -28,6 +29,10 @@ WITHOUT_FOR_STOCK = dict.fromkeys(
 WITHOUT_FOR_PARCELS = {"write_merchant_managed_fulfillment_orders": "no parcel can be confirmed"}
 WITHOUT_FOR_RETURNS = {"read_returns": "no return can be read"}
 WITHOUT_FOR_CONTENT = dict.fromkeys(("read_products", "write_products"), "content cannot be read and changed")
+WITHOUT_FOR_TRANSLATIONS = dict.fromkeys(
+    ("read_translations", "write_translations"), "no translation can be read and changed"
+)
+FOR_CONTENT = frozenset(("write_products", "write_files", *WITHOUT_FOR_TRANSLATIONS))
 WITHOUT_FOR_REFUNDS = {"write_orders": "nothing can be paid back"}
 
 
@@ -97,7 +102,7 @@ class ShopifyAccount(Account):
         kinds = ["orders and stock" if stock else "orders of customers" if "read_customers" in missing else ""]
         kinds.append("parcels" if parcels else "")
         kinds.append("returns" if any(scope in WITHOUT_FOR_RETURNS for scope in missing) else "")
-        kinds.append("content" if any(scope in WITHOUT_FOR_CONTENT for scope in missing) else "")
+        kinds.append("content" if any(scope in FOR_CONTENT for scope in missing) else "")
         kinds.append("paying back" if any(scope in WITHOUT_FOR_REFUNDS for scope in missing) else "")
         why = f", for {' and '.join(filter(None, kinds))}"
         return [f"the app lacks {', '.join(missing)}{why}: grant it in the Dev Dashboard and install it again."]
@@ -107,5 +112,10 @@ class ShopifyAccount(Account):
         stock = WITHOUT_FOR_STOCK if self._settings.inventory.enabled else {}
         parcels = WITHOUT_FOR_PARCELS if self._settings.fulfilment.enabled else {}
         returns = WITHOUT_FOR_RETURNS if self._settings.returns.enabled else {}
-        content = WITHOUT_FOR_CONTENT if self._settings.content.enabled else {}
+        rules = self._settings.content
+        content = WITHOUT_FOR_CONTENT if rules.enabled else {}
+        if rules.enabled and IMAGES in rules.owned:
+            content = {**content, "write_files": "pictures cannot be replaced"}
+        if rules.enabled and rules.translations:
+            content = {**content, **WITHOUT_FOR_TRANSLATIONS}
         return stock | parcels | returns | content | (WITHOUT_FOR_REFUNDS if self._settings.refunding.enabled else {})

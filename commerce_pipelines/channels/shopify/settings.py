@@ -23,6 +23,7 @@ __all__ = ["API_VERSION", "Credentials", "Settings"]
 API_VERSION = "2026-10"
 
 FILES_HOST = "storage.googleapis.com"  # the host of the files that bulk operations answer with
+UPLOAD_HOST = "shopify-staged-uploads.storage.googleapis.com"  # where pictures of products are uploaded
 
 _SHOP = re.compile(r"[a-z0-9][a-z0-9-]*\.myshopify\.com\Z")
 _VERSION = re.compile(r"20\d\d-(01|04|07|10)\Z")
@@ -105,6 +106,15 @@ class Settings(ChannelSettings, tag="shopify", kw_only=True, frozen=True):
             Destination(self.token_url, Data.KEYS, f"{where}.token_endpoint"),
             Destination(
                 FILES_HOST, Data.NOTHING, f"{where}.shop", only=True, note="files with stock are read from there"
+            ),
+            *(
+                [
+                    Destination(
+                        UPLOAD_HOST, Data.NOTHING, f"{where}.content", only=True, note="pictures are uploaded there"
+                    )
+                ]
+                if self.content.enabled and "images" in self.content.owned
+                else []
             ),
         )
 

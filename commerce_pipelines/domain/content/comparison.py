@@ -15,7 +15,7 @@ from enum import StrEnum
 import msgspec
 
 from ...core.reasons import Reason
-from .fields import IMAGES, Limit, base_of, fit
+from .fields import IMAGES, Limit, base_of, fit, locale_of
 from .listings import ShownListing, Slot
 from .products import Product, Rendered, normalise, render
 from .rules import ContentBreaker, ContentRules
@@ -109,9 +109,21 @@ def compare(
         compare_text(field, listing.values[field], text, rules, limits[base_of(field)], memory.answers.get(field))
         for field, text in wanted.values.items() if field in listing.values
     ]  # fmt: skip
+    fields = _register_again(fields, rules)
     if IMAGES in rules.owned and IMAGES in limits and listing.pictures is not None:
         fields.append(compare_pictures(listing, wanted, memory))
     return ListingPlan(listing=listing, product=products[0], fields=tuple(fields))
+
+
+def _register_again(fields: Sequence[FieldPlan], rules: ContentRules) -> list[FieldPlan]:
+    """A text that changes makes its translations outdated, so those that are in line are sent with it."""
+    changing = {field.field for field in fields if field.action is Action.CHANGE}
+    return [
+        msgspec.structs.replace(field, action=Action.CHANGE)
+        if locale_of(field.field) and base_of(field.field) in changing and field.action in (Action.SAME, Action.SETTLED)
+        else field
+        for field in fields
+    ]
 
 
 def _build_ambiguous(linked: Sequence[Sequence[Product]]) -> Reason:
@@ -186,6 +198,8 @@ def compare_pictures(listing: ShownListing, wanted: Rendered, memory: Memory) ->
     shown = listing.pictures or ()
     before = ",".join(picture.id for picture in shown)
     ids = {picture.id for picture in shown}
+    if any(not picture.ready for picture in shown):
+        return FieldPlan(field=IMAGES, action=Action.SENT, before=before, after=before)
     if not wanted.pictures:
         return FieldPlan(field=IMAGES, action=Action.EMPTY, before=before, after=before)
     standing = {place: placed for place, placed in memory.placed.items() if placed.id in ids}

@@ -17,7 +17,7 @@ from ...core.reasons import Reason
 
 TITLE, DESCRIPTION, IMAGES = "title", "description", "images"
 BARCODE, WEIGHT, HS_CODE, ORIGIN = "barcode", "weight", "hs_code", "origin"
-FIELDS = (TITLE, DESCRIPTION, BARCODE, WEIGHT, HS_CODE, ORIGIN)
+FIELDS = (TITLE, DESCRIPTION, IMAGES, BARCODE, WEIGHT, HS_CODE, ORIGIN)
 TRANSLATED = (TITLE, DESCRIPTION)  # of these a listing may have translations
 _GTIN = re.compile(r"\d{8}|\d{12,14}")
 

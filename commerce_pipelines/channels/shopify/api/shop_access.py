@@ -14,7 +14,7 @@ from ....core.instruments import Instruments
 from ...http.auth import Auth, StaticAuth, TokenAuth
 from ...http.session import HttpSession, Repeat
 from ...http.throttle import BucketStore, TokenStore
-from ..settings import Settings
+from ..settings import UPLOAD_HOST, Settings
 from .bulk import FILES_HOST
 from .graphql import GraphQL, describe
 
@@ -35,7 +35,7 @@ def connect(
     """The shop's session and GraphQL calls. Makes no call yet. Reads the secret of a fixed access token."""
     base, token_url = settings.base_url, settings.token_url
     session = HttpSession(
-        settings.name, {base, token_url, FILES_HOST}, buckets, instruments, named=settings.named_hosts
+        settings.name, {base, token_url, FILES_HOST, UPLOAD_HOST}, buckets, instruments, named=settings.named_hosts
     )
     auth: Auth
     if settings.credentials.access_token:

@@ -60,11 +60,26 @@ class Product(msgspec.Struct, frozen=True):
     updatedAt: str
     variants: Variants
     media: MediaList = MediaList()
+    in0: list[Translation] = []
+    in1: list[Translation] = []
+    in2: list[Translation] = []
+    in3: list[Translation] = []
+    in4: list[Translation] = []
+    in5: list[Translation] = []
+    in6: list[Translation] = []
+    in7: list[Translation] = []
 
 
 class Products(msgspec.Struct, frozen=True):
     nodes: list[msgspec.Raw]  # each a Product, decoded by itself
     pageInfo: PageInfo
+
+
+class Translation(msgspec.Struct, frozen=True):
+    locale: str
+    key: str
+    value: str | None = None
+    outdated: bool = False
 
 
 class ProductsAnswer(msgspec.Struct, frozen=True):
@@ -103,3 +118,71 @@ class VariantsPayload(msgspec.Struct, frozen=True):
 
 class VariantsAnswer(msgspec.Struct, frozen=True):
     productVariantsBulkUpdate: VariantsPayload
+
+
+class Parameter(msgspec.Struct, frozen=True):
+    name: str
+    value: str
+
+
+class Target(msgspec.Struct, frozen=True):
+    url: str
+    resourceUrl: str
+    parameters: list[Parameter]
+
+
+class StagedPayload(msgspec.Struct, frozen=True):
+    userErrors: list[UserError]
+    stagedTargets: list[Target] | None = None
+
+
+class StagedAnswer(msgspec.Struct, frozen=True):
+    stagedUploadsCreate: StagedPayload
+
+
+class FilesPayload(msgspec.Struct, frozen=True):
+    userErrors: list[UserError]
+
+
+class FilesAnswer(msgspec.Struct, frozen=True):
+    fileUpdate: FilesPayload
+
+
+class WithMedia(msgspec.Struct, frozen=True):
+    id: str
+    media: MediaList
+
+
+class AddedPayload(msgspec.Struct, frozen=True):
+    userErrors: list[UserError]
+    product: WithMedia | None = None
+
+
+class AddedAnswer(msgspec.Struct, frozen=True):
+    productUpdate: AddedPayload
+
+
+class MediaAnswer(msgspec.Struct, frozen=True):
+    nodes: list[Media | None]
+
+
+class Translatable(msgspec.Struct, frozen=True):
+    key: str
+    digest: str | None = None
+
+
+class Resource(msgspec.Struct, frozen=True):
+    translatableContent: list[Translatable]
+
+
+class ResourceAnswer(msgspec.Struct, frozen=True):
+    translatableResource: Resource | None = None
+
+
+class RegisterPayload(msgspec.Struct, frozen=True):
+    userErrors: list[UserError]
+    translations: list[Translation] | None = None
+
+
+class RegisterAnswer(msgspec.Struct, frozen=True):
+    translationsRegister: RegisterPayload

@@ -7,9 +7,13 @@ name.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 FIRST_PRODUCTS = 5  # products of the first page, by the literal cost rule
 MOST_VARIANTS = 100  # of one product that are read with it; the others by a query of their own
 MOST_MEDIA = 20
+
+MOST_LOCALES = 8  # languages of one shop besides its own
 
 _PRODUCT = """
 fragment ProductContent on Product {
@@ -23,12 +27,11 @@ fragment ProductContent on Product {
       }
     }
     pageInfo { hasNextPage endCursor }
-  }
+  }%TRANSLATIONS%
 }
 """
 
-PRODUCTS = (
-    """
+_PRODUCTS = """
 query ProductContents($first: Int!, $after: String, $variants: Int!) {
   products(first: $first, after: $after, query: "status:active") {
     nodes { ...ProductContent }
@@ -36,31 +39,78 @@ query ProductContents($first: Int!, $after: String, $variants: Int!) {
   }
 }
 """
-    + _PRODUCT
-).strip()
 
-SOME_PRODUCTS = (
-    """
+_SOME_PRODUCTS = """
 query SomeProductContents($ids: [ID!]!, $variants: Int!) {
   nodes(ids: $ids) { ...ProductContent }
 }
 """
-    + _PRODUCT
-).strip()
 
-TRANSLATIONS = """
-query Translations($id: ID!, $locale: String!) {
+
+def build_queries(locales: Sequence[str]) -> tuple[str, str]:
+    """The queries for all products and for some by their ids, with their texts in these locales as `in0`, `in1` …"""
+    parts = [
+        f'\n  in{place}: translations(locale: "{locale}") {{ locale key value outdated }}'
+        for place, locale in enumerate(locales[:MOST_LOCALES])
+    ]
+    fragment = _PRODUCT.replace("%TRANSLATIONS%", "".join(parts))
+    return (_PRODUCTS + fragment).strip(), (_SOME_PRODUCTS + fragment).strip()
+
+
+RESOURCE = """
+query Translatable($id: ID!) {
   translatableResource(resourceId: $id) {
     resourceId
-    translatableContent { key value digest locale }
-    translations(locale: $locale) { key value outdated }
+    translatableContent { key digest locale type }
   }
 }
 """.strip()
 
-UPDATE_PRODUCT = """
-mutation UpdateProduct($product: ProductUpdateInput!, $media: [CreateMediaInput!]) {
+REGISTER = """
+mutation Translate($id: ID!, $translations: [TranslationInput!]!) {
+  translationsRegister(resourceId: $id, translations: $translations) {
+    translations { locale key value outdated }
+    userErrors { code field message }
+  }
+}
+""".strip()
+
+STAGE = """
+mutation Stage($input: [StagedUploadInput!]!) {
+  stagedUploadsCreate(input: $input) {
+    stagedTargets { url resourceUrl parameters { name value } }
+    userErrors { field message }
+  }
+}
+""".strip()
+
+REPLACE_FILES = """
+mutation ReplaceFiles($files: [FileUpdateInput!]!) {
+  fileUpdate(files: $files) {
+    files { id fileStatus }
+    userErrors { code field message }
+  }
+}
+""".strip()
+
+ADD_MEDIA = """
+mutation AddMedia($product: ProductUpdateInput!, $media: [CreateMediaInput!]!) {
   productUpdate(product: $product, media: $media) {
+    product { id media(first: 50, sortKey: POSITION) { nodes { id status } } }
+    userErrors { field message }
+  }
+}
+""".strip()
+
+MEDIA = """
+query MediaStates($ids: [ID!]!) {
+  nodes(ids: $ids) { id ... on MediaImage { status } }
+}
+""".strip()
+
+UPDATE_PRODUCT = """
+mutation UpdateProduct($product: ProductUpdateInput!) {
+  productUpdate(product: $product) {
     product { id title descriptionHtml updatedAt }
     userErrors { field message }
   }

@@ -6,7 +6,7 @@ What belongs here: from Shopify's shapes to ours, and what Shopify takes in each
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from ....domain.content.fields import BARCODE, DESCRIPTION, HS_CODE, IMAGES, ORIGIN, TITLE, WEIGHT, Limit
@@ -14,6 +14,7 @@ from ....domain.content.listings import ShownListing, ShownPicture
 from ....domain.content.markup import PLAIN_TAGS
 from ..api.payloads import number
 from .payloads import Item, Media, Product, Variant
+from .translations import KEYS
 
 # shopify.dev, "Product" and "ProductVariant" of the Admin API: titles end at 255 characters; barcodes and codes are
 # strings of 255.
@@ -35,13 +36,13 @@ _OURS = re.compile(r"/odoo-([0-9a-f]{40})[._-]")
 PRODUCT, VARIANT = "product", "variant"
 
 
-def build_listings(product: Product, variants: list[Variant]) -> Iterator[ShownListing]:
-    """The listings of a product. variants: all of them."""
+def build_listings(product: Product, variants: list[Variant], locales: Sequence[str]) -> Iterator[ShownListing]:
+    """The listings of a product. variants: all of them. locales: of its translations `in0`, `in1` …"""
     gid = {"product_id": product.id}
     yield ShownListing(
         key=f"{PRODUCT}:{number(product.id)}",
         skus=tuple(variant.sku or "" for variant in variants),
-        values={TITLE: product.title, DESCRIPTION: product.descriptionHtml},
+        values={TITLE: product.title, DESCRIPTION: product.descriptionHtml, **_show_translations(product, locales)},
         pictures=tuple(map(build_picture, product.media.nodes)),
         version=product.updatedAt, title=product.title, reference=gid,
     )  # fmt: skip
@@ -50,6 +51,17 @@ def build_listings(product: Product, variants: list[Variant]) -> Iterator[ShownL
             key=f"{VARIANT}:{number(variant.id)}", skus=(variant.sku or "",), values=show_variant(variant),
             version=product.updatedAt, title=product.title, reference={**gid, "variant_id": variant.id},
         )  # fmt: skip
+
+
+def _show_translations(product: Product, locales: Sequence[str]) -> dict[str, str]:
+    """'' for a text without a translation, and for one whose translation is outdated: Shopify does not show it."""
+    values = {}
+    for place, locale in enumerate(locales):
+        by_key = {part.key: part for part in getattr(product, f"in{place}")}
+        for field, key in KEYS.items():
+            part = by_key.get(key)
+            values[f"{field}/{locale}"] = part.value or "" if part and not part.outdated else ""
+    return values
 
 
 def show_variant(variant: Variant) -> dict[str, str]:

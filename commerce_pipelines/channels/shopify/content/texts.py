@@ -10,15 +10,34 @@ never among them. Each change may be repeated: it is a state.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from ....core.errors import CredentialError, PermanentError, ProtocolError, RateLimited, RecordError
+from ....core.errors import (
+    CredentialError,
+    PermanentError,
+    ProtocolError,
+    RateLimited,
+    RecordError,
+    UnknownOutcome,
+)
 from ....core.legible import decode_json
 from ....core.words import Words
-from ....domain.content.fields import BARCODE, DESCRIPTION, HS_CODE, ORIGIN, TITLE, WEIGHT, Limit
+from ....domain.content.fields import (
+    BARCODE,
+    DESCRIPTION,
+    HS_CODE,
+    IMAGES,
+    ORIGIN,
+    TITLE,
+    WEIGHT,
+    Limit,
+    base_of,
+    locale_of,
+)
 from ....domain.content.listings import (
     ContentOutcome,
     OpenPicture,
@@ -27,7 +46,7 @@ from ....domain.content.listings import (
     is_as_planned,
     show_field,
 )
-from ...http.session import Repeat
+from ...http.session import HttpSession, Repeat
 from ...product_content import Content
 from ..api.graphql import GraphQL
 from ..api.pages import PageSizes
@@ -40,8 +59,10 @@ from .payloads import (
     Variant,
     VariantsAnswer,
 )
-from .queries import FIRST_PRODUCTS, MOST_VARIANTS, PRODUCTS, SOME_PRODUCTS, UPDATE_PRODUCT, UPDATE_VARIANTS
+from .pictures import ProductPictures
+from .queries import FIRST_PRODUCTS, MOST_VARIANTS, UPDATE_PRODUCT, UPDATE_VARIANTS, build_queries
 from .shown import OF_PRODUCT, OF_VARIANT, build_listings, show_variant
+from .translations import register
 
 AT_ONCE = 5  # products that are read by their ids with one query
 _OF_PRODUCT = {TITLE: "title", DESCRIPTION: "descriptionHtml"}
@@ -51,8 +72,12 @@ _products = msgspec.json.Decoder(Product)
 class ShopifyContent(Content):
     """What the products of one shop show."""
 
-    def __init__(self, graphql: GraphQL) -> None:
-        self._graphql = graphql
+    def __init__(
+        self, graphql: GraphQL, session: HttpSession, sleep: Callable[[float], None], locales: Sequence[str] = ()
+    ) -> None:
+        self._graphql, self._locales = graphql, locales
+        self._all, self._some = build_queries(locales)
+        self._pictures = ProductPictures(graphql, session, sleep)
         self._sizes = PageSizes(graphql, FIRST_PRODUCTS)
 
     def limits(self, listing: ShownListing) -> Mapping[str, Limit]:
@@ -64,8 +89,8 @@ class ShopifyContent(Content):
         after, seen = None, set[str | None]()
         while True:
             variables: dict[str, object] = {"after": after, "variants": MOST_VARIANTS}
-            page = self._sizes.ask(PRODUCTS, variables, ProductsAnswer).products
-            yield tuple(listing for raw in page.nodes for listing in _read_product(raw))
+            page = self._sizes.ask(self._all, variables, ProductsAnswer).products
+            yield tuple(listing for raw in page.nodes for listing in _read_product(raw, self._locales))
             if not page.pageInfo.hasNextPage:
                 return
             after = page.pageInfo.endCursor
@@ -78,9 +103,9 @@ class ShopifyContent(Content):
         ids = list(dict.fromkeys(listing.reference["product_id"] for listing in listings))
         for start in range(0, len(ids), AT_ONCE):
             variables = {"ids": ids[start : start + AT_ONCE], "variants": MOST_VARIANTS}
-            for raw in self._graphql.ask(SOME_PRODUCTS, variables, SomeAnswer).nodes:
+            for raw in self._graphql.ask(self._some, variables, SomeAnswer).nodes:
                 if bytes(raw) != b"null":
-                    yield from (listing for listing in _read_product(raw) if listing.key in wanted)
+                    yield from (listing for listing in _read_product(raw, self._locales) if listing.key in wanted)
 
     def send(self, changes: Sequence[SentChange], open_picture: OpenPicture) -> Iterator[ContentOutcome]:
         by_product: dict[str, list[SentChange]] = defaultdict(list)
@@ -91,18 +116,22 @@ class ShopifyContent(Content):
             group = [change for gid in ids[start : start + AT_ONCE] for change in by_product[gid]]
             now = {listing.key: listing for listing in self.reread([change.listing for change in group])}
             for gid in ids[start : start + AT_ONCE]:
-                yield from self._change_product(gid, by_product[gid], now)
+                yield from self._change_product(gid, by_product[gid], now, open_picture)
 
     def _change_product(
-        self, gid: str, changes: Sequence[SentChange], now: Mapping[str, ShownListing]
+        self, gid: str, changes: Sequence[SentChange], now: Mapping[str, ShownListing], open_picture: OpenPicture
     ) -> Iterator[ContentOutcome]:
-        """The changes of one product; at most one call for what its variants share and one for its variants."""
+        """The changes of one product; at most one call for what its variants share and one for its variants.
+        Translations come last, because a changed text makes them outdated."""
         due = []
+        changing = {change.field for change in changes}
         for change in changes:
             shown = now.get(change.listing.key)
             if shown is None:
                 yield _build_outcome(change, "refused", "gone", "Shopify does not show this product any more.")
-            elif show_field(shown, change.field) == change.after:
+            elif show_field(shown, change.field) == change.after and not (
+                locale_of(change.field) and base_of(change.field) in changing
+            ):
                 yield ContentOutcome(key=change.key, status="accepted", shown=change.after)
             elif not is_as_planned(change, shown):
                 yield _build_outcome(change, "stale", "moved", "The product was changed on Shopify since it was read.",
@@ -111,6 +140,23 @@ class ShopifyContent(Content):
                 due.append(change)
         yield from self._attempt(self._update_product, gid, [change for change in due if change.field in _OF_PRODUCT])
         yield from self._attempt(self._update_variants, gid, [change for change in due if change.field in OF_VARIANT])
+        translated = [change for change in due if locale_of(change.field)]
+        yield from self._attempt(partial(register, self._graphql), gid, translated)
+        for change in due:
+            if change.field == IMAGES:
+                yield from self._attempt(partial(self._put_pictures, open_picture), gid, [change])
+
+    def _put_pictures(
+        self, open_picture: OpenPicture, gid: str, changes: Sequence[SentChange]
+    ) -> Iterator[ContentOutcome]:
+        for change in changes:
+            yield self._pictures.send(change, open_picture)
+
+    def look(self, changes: Sequence[SentChange]) -> Iterator[ContentOutcome]:
+        """Only pictures are ever pending."""
+        for change in changes:
+            if change.field == IMAGES and change.reference:
+                yield self._pictures.look(change)
 
     def _attempt(self, update: Any, gid: str, changes: list[SentChange]) -> Iterator[ContentOutcome]:
         """The outcomes of one call; its error is an outcome of all its changes."""
@@ -120,6 +166,9 @@ class ShopifyContent(Content):
             yield from update(gid, changes)
         except (CredentialError, RateLimited):
             raise
+        except UnknownOutcome as error:
+            for change in changes:
+                yield _build_outcome(change, "unknown", "no_answer", str(error))
         except PermanentError as error:
             for change in changes:
                 status = "unknown" if isinstance(error, ProtocolError) else "refused"
@@ -192,13 +241,13 @@ def _build_variant(gid: str, changes: Sequence[SentChange]) -> dict[str, Any]:
     return {**variant, "inventoryItem": item} if item else variant
 
 
-def _read_product(raw: msgspec.Raw) -> Iterator[ShownListing]:
+def _read_product(raw: msgspec.Raw, locales: Sequence[str]) -> Iterator[ShownListing]:
     """The listings of a product; none of one that cannot be read, or that has more variants than were read."""
     try:
         product = decode_json(_products, raw)
         variants: list[Variant] = product.variants.nodes
         if variants and not product.variants.pageInfo.hasNextPage:
-            yield from list(build_listings(product, variants))
+            yield from list(build_listings(product, variants, locales))
     except (msgspec.DecodeError, UnicodeDecodeError, RecordError):
         return
 
