@@ -109,13 +109,13 @@ def compare(
         compare_text(field, listing.values[field], text, rules, limits[base_of(field)], memory.answers.get(field))
         for field, text in wanted.values.items() if field in listing.values
     ]  # fmt: skip
-    fields = _register_again(fields, rules)
+    fields = _mark_outdated(fields, rules)
     if IMAGES in rules.owned and IMAGES in limits and listing.pictures is not None:
         fields.append(compare_pictures(listing, wanted, memory))
     return ListingPlan(listing=listing, product=products[0], fields=tuple(fields))
 
 
-def _register_again(fields: Sequence[FieldPlan], rules: ContentRules) -> list[FieldPlan]:
+def _mark_outdated(fields: Sequence[FieldPlan], rules: ContentRules) -> list[FieldPlan]:
     """A text that changes makes its translations outdated, so those that are in line are sent with it."""
     changing = {field.field for field in fields if field.action is Action.CHANGE}
     return [

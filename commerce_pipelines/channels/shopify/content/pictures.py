@@ -44,7 +44,7 @@ class ProductPictures:
                     change, "TOO_LARGE", f"A picture has {slot.picture.size} bytes, Shopify takes {LARGEST}."
                 )
             try:
-                sources[slot.place] = self._upload(slot, open_picture(slot.picture))
+                sources[slot.place] = self._send_bytes(slot, open_picture(slot.picture))
             except RecordError as error:
                 return ContentOutcome(key=change.key, status="stale", code=error.code, message=error.message)
             except _Refused as refused:
@@ -56,7 +56,7 @@ class ProductPictures:
             )
         return self.wait(change, placed)
 
-    def _upload(self, slot: Slot, content: bytes) -> str:
+    def _send_bytes(self, slot: Slot, content: bytes) -> str:
         """The address by which Shopify knows the uploaded bytes."""
         wanted = {
             "resource": "IMAGE", "filename": picture_name(slot.picture), "mimeType": slot.picture.mime,
