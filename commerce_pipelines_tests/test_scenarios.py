@@ -1,4 +1,4 @@
-"""Every business case about orders, stock, shipments, refunds, content and personal data is proved by a test of its name."""
+"""Every case about orders, stock, shipments, refunds, content and personal data is proved by a test of its name."""
 
 from __future__ import annotations
 
