@@ -121,8 +121,9 @@ def delivery_messages(connections: Connections, channel: ChannelSettings) -> Ite
 
 
 def return_names(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
-    """Odoo has the journal and the quarantine that `returns` names, and they serve their purpose."""
-    from ..odoo.returns.named_places import find_name_problems, has_rma
+    """Odoo has the journal, the quarantine and the operation of claims that `returns` names, and they serve their
+    purpose."""
+    from ..odoo.returns.named_places import find_name_problems
 
     if not channel.returns.enabled:
         return
@@ -131,9 +132,6 @@ def return_names(connections: Connections, channel: ChannelSettings) -> Iterator
         client = connections.odoo_of(channel.name)
         for name, problem in find_name_problems(client, channel.returns):
             yield f"{section}.{name}", problem
-        if has_rma(client):
-            text = "Odoo's module rma is installed: returns come as transfers, and no claims are made in it."
-            yield section, Advice(text)
     except CommerceError as error:
         yield section, str(error)
 
@@ -357,7 +355,7 @@ TRIED: dict[str, Any] = {
     "returns.enabled": returns_offered,
     **dict.fromkeys(("returns.poll_seconds", "returns.credit_notes", "returns.receipts"), BY_FILE),
     "returns.scrap": BY_FILE,
-    **dict.fromkeys(("returns.refund_journal", "returns.quarantine"), return_names),
+    **dict.fromkeys(("returns.refund_journal", "returns.quarantine", "returns.rma_operation"), return_names),
     **dict.fromkeys((f"{section}.overdue_days" for section in ("invoicing", "refunding")), BY_FILE),
     **dict.fromkeys(("invoicing", "invoicing.trigger", "invoicing.since", "invoicing.invoices"), BY_FILE),
     "invoicing.journals": payment_journals,

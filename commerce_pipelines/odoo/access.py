@@ -46,8 +46,8 @@ class Right(NamedTuple):
     operations: letters of OPERATIONS. need: '' for what no order can do without, else what the settings have to ask
     for: create_missing, tags, activities (odoo.flags), hold (on_payment_lost, risky), shipments (fulfilment.enabled),
     returns (returns.enabled), take_over (fulfilment.take_over), receiving (inbound.receive), invoicing
-    (invoicing.trigger, invoicing.journals),
-    refunding (refunding.enabled).
+    (invoicing.trigger, invoicing.journals), refunding (refunding.enabled), claims (returns.rma_operation, never missed:
+    without it no claims are kept).
     """
 
     model: str
@@ -77,6 +77,9 @@ OWN = (
     Right("stock.move.line", "r", "what of a delivery lies in which package", "shipments"),
     Right("stock.package", "r", "the names of packages", "shipments"),
     Right("delivery.carrier", "r", "the names of delivery methods", "shipments"),
+    Right("rma", "rwc", "claims, where the module rma is installed", "claims"),
+    Right("rma.operation", "rwc", "the operation under which they are kept", "claims"),
+    Right("rma.team", "r", "the team that the module gives a claim", "claims"),
 )
 # What the inherited group gives.
 GIVEN = (

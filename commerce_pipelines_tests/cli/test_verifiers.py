@@ -266,19 +266,24 @@ def test_the_role_that_refunds_need_of_amazon() -> None:
     assert asked == [("listTransactions", "/finances/2024-06-19/transactions")]
 
 
-def test_a_module_that_keeps_claims_is_told_and_stops_nothing() -> None:
+@pytest.mark.parametrize(("actions", "problem"), [
+    (None, None), ({}, ""), ({"action_create_refund": "manual_after_receipt"}, "of its own"),
+])  # fmt: skip
+def test_the_operation_of_claims_makes_nothing_itself(actions: dict[str, str] | None, problem: str | None) -> None:
+    """None: Odoo lacks the module, and nothing is said of it."""
+
     def call(model: str, method: str, **named: Any) -> Any:
-        if model == "rma" and not is_installed:
+        if actions is None:
             raise PermanentError("no such model")
-        return {"state": {"type": "selection"}}
+        return [{**dict.fromkeys(named["fields"], False), "id": 7, **actions}] if method == "search_read" else True
 
     channel = some_settings().channel("shop_de")
     rules = msgspec.structs.replace(channel.returns, enabled=True)
     channel = msgspec.structs.replace(channel, returns=rules)
     connections = SimpleNamespace(odoo_of=lambda name: SimpleNamespace(call=call))
-    for is_installed in (False, True):
-        findings = list(verifiers.return_names(connections, channel))  # type: ignore[arg-type]
-        assert [isinstance(problem, verifiers.Advice) for _, problem in findings] == [True] * is_installed
+    findings = list(verifiers.return_names(connections, channel))  # type: ignore[arg-type]
+    assert [name for name, _ in findings] == ["channels[shop_de].returns.rma_operation"] * (problem is not None)
+    assert all((problem or "") in str(text) and bool(text) == bool(problem) for _, text in findings)
 
 
 @pytest.mark.parametrize(("there", "is_on"), [(False, False), (True, False), (True, True)])

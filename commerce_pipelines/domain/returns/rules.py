@@ -22,6 +22,8 @@ class ReturnRules(Section, kw_only=True, frozen=True):
     receipts: Literal["channel", "merchant"] = "channel"  # merchant: a person receives the goods in Odoo
     quarantine: str = ""  # the location, outside of every warehouse, for goods that are not known to be sellable
     scrap: bool = False  # goods that the channel calls damaged are scrapped from the quarantine
+    # The operation under which claims are kept where Odoo has the module `rma`; '' keeps none.
+    rma_operation: str = "Marketplace"
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """(key, problem and fix) for keys that contradict one another."""

@@ -155,7 +155,7 @@ def _load_group(work: Work, order_ids: Sequence[str], loaded: Loaded) -> None:
 
 def _write_group(work: Work, order_ids: Sequence[str], loaded: Loaded) -> None:
     """Goods first, because the lines of a credit note depend on what came back."""
-    from ...odoo.returns.documents import credit_refunds, move_returns
+    from ...odoo.returns.documents import credit_refunds, move_returns, settle_claims
 
     connections, name = work.connections, work.name
     channel = connections.settings.channel(name)
@@ -181,7 +181,21 @@ def _write_group(work: Work, order_ids: Sequence[str], loaded: Loaded) -> None:
         if unbilled or taken_off:
             records = Records(refunds=money, returns=goods, unbilled=unbilled)
             credited |= reduce_orders(connections, name, writer, records, work.now)
+        _note(work, returns, settle_claims(writer, books, goods, (money, credited, packs)))
         _keep(work, Topic.REFUNDS, _join_outcomes(refunds, credited), loaded)
+
+
+def _note(work: Work, records: Iterable[tuple[Snapshot, Return | Refund]], reasons: Mapping[str, Reason]) -> None:
+    """Add notes to returns, beside those that moving their goods left."""
+    from ...warehouse import exceptions
+
+    failures = [
+        _build_failure(work, snapshot, reasons[snapshot.record_id])
+        for snapshot, _ in records if snapshot.record_id in reasons
+    ]  # fmt: skip
+    if failures:
+        with work.connections.warehouse.transaction() as connection:
+            exceptions.record(connection, work.name, Topic.RETURNS, STAGE, failures, work.run_id, work.now)
 
 
 def _read_issued(work: Work, order_ids: Sequence[str]) -> dict[str, int]:

@@ -26,6 +26,7 @@ _MOVE = (
     *("product_id", "product_uom", "product_uom_qty", "quantity", "state", "picking_id", "sale_line_id"),
     *("location_id", "location_dest_id", "origin_returned_move_id", "has_tracking", "lot_ids"),
 )
+_ORDER = ["name", "company_id", "partner_id", "partner_shipping_id", "partner_invoice_id"]
 _PICKING = ("name", "state", "picking_type_id", "partner_id", "backorder_id", "location_dest_id")
 
 
@@ -45,13 +46,17 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Deliveries(msgspec.Struct, frozen=True, kw_only=True):
-    """One order's transfers. own: our transfers by external id, cancelled ones included."""
+    """One order's transfers. partner_id, shipping_id, invoice_id: the order's contacts. own: our transfers by external
+    id, cancelled ones included."""
 
     label: str
     order_id: str
     sale_id: int
     name: str
     company_id: int
+    partner_id: int
+    shipping_id: int
+    invoice_id: int
     lines: tuple[SaleLine, ...]
     delivered: tuple[Delivered, ...]
     backs: tuple[Back, ...]
@@ -87,9 +92,7 @@ def read_deliveries(client: OdooClient, label: str, returns: Mapping[str, Iterab
     ids = {record: by_xid[name] for name, record in read_ids(client, "sale.order", by_xid).items()}
     if not ids:
         return {}
-    orders = client.call(
-        "sale.order", "read", ids=sorted(ids), fields=["name", "company_id"], context=client.who.everywhere, load=None
-    )
+    orders = client.call("sale.order", "read", ids=sorted(ids), fields=_ORDER, context=client.who.everywhere, load=None)
     lines = read_lines(client, ids)
     rows, places = _read_moves(client, [line.line_id for part in lines.values() for line in part])
     own = read_ids(client, "stock.picking", [
@@ -107,7 +110,9 @@ def read_deliveries(client: OdooClient, label: str, returns: Mapping[str, Iterab
                  for n in range(1, TRANSFERS_A_RETURN + 1)}  # fmt: skip
         result[order_id] = Deliveries(
             label=label, order_id=order_id, sale_id=order["id"], name=order["name"],
-            company_id=order["company_id"] or 0, lines=tuple(part), kits=_read_kits(moves, part, places),
+            company_id=order["company_id"] or 0, partner_id=order["partner_id"],
+            shipping_id=order["partner_shipping_id"], invoice_id=order["partner_invoice_id"],
+            lines=tuple(part), kits=_read_kits(moves, part, places),
             delivered=tuple(_list_delivered(moves, places)), backs=tuple(_list_backs(moves, places)),
             transfers=transfers, own={name: picking for name, picking in own.items() if name in names},
         )  # fmt: skip
@@ -115,10 +120,16 @@ def read_deliveries(client: OdooClient, label: str, returns: Mapping[str, Iterab
 
 
 def _read_moves(client: OdooClient, sale_lines: Iterable[int]) -> tuple[list[dict[str, Any]], dict[int, str]]:
-    """(moves that are not cancelled, usage of their locations). A move of no kit has the kit's part 0."""
+    """(moves that are not cancelled, usage of their locations). A move of no kit has the kit's part 0. What comes back
+    to no line of an order, as by claims of the module rma, is of the line whose delivery it brings back."""
     fields = [*_MOVE, *client.call("stock.move", "fields_get", allfields=["bom_line_id"], attributes=["type"])]
     domain = [["sale_line_id", "in", sorted(sale_lines)], ["state", "!=", "cancel"]]
     rows = [{"bom_line_id": 0, **row} for row in fetch(client, "stock.move", domain, fields)]
+    by_id = {row["id"]: row for row in rows}
+    domain = [["origin_returned_move_id", "in", sorted(by_id)], ["sale_line_id", "=", False], ["state", "!=", "cancel"]]
+    for row in fetch(client, "stock.move", domain, fields):
+        origin = by_id[row["origin_returned_move_id"]]
+        rows.append({**row, "sale_line_id": origin["sale_line_id"], "bom_line_id": origin["bom_line_id"]})
     ids = {row[name] for row in rows for name in ("location_id", "location_dest_id")}
     places = fetch(client, "stock.location", [["id", "in", sorted(ids)]], ["usage"], context=ARCHIVED_TOO)
     return rows, {row["id"]: row["usage"] for row in places}

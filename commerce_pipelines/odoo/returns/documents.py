@@ -10,13 +10,14 @@ work stays, and the next call continues from there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from ...core.reasons import Reason
 from ...domain.returns.outcomes import Books, CreditOutcome, ReturnOutcome
 from ...domain.returns.records import Refund, Return
 from ...domain.returns.sale_books import Packs
 from ..rpc.client import OdooClient
-from . import credit_notes, transfers
+from . import claims, credit_notes, transfers
 
 
 def credit_refunds(
@@ -38,3 +39,14 @@ def move_returns(
     returns: all returns of their orders. packs: as of `credit_refunds`.
     """
     return transfers.move_returns(client, books, returns, packs, dry)
+
+
+def settle_claims(
+    client: OdooClient,
+    books: Books,
+    returns: Sequence[Return],
+    money: tuple[Sequence[Refund], Mapping[str, CreditOutcome], Packs],
+) -> dict[str, Reason]:
+    """Claims of the module rma that are paid back say so, where it is installed. Returns why a return's claim was not
+    kept. money: all refunds of the returns' orders, what became of each, and packs as of `credit_refunds`."""
+    return claims.settle_claims(client, books, returns, money)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...core.errors import PermanentError, RecordError
+from ...core.errors import RecordError
 from ...domain.returns.rules import ReturnRules
 from ..rpc.client import OdooClient
+from .claims import find_operation, has_module
 from .payments import Payer
 from .places import Places
 
@@ -26,12 +27,10 @@ def find_name_problems(client: OdooClient, rules: ReturnRules) -> Iterator[tuple
             yield "quarantine", ""
     if rules.refund_journal:
         yield "refund_journal", Payer(client, rules.refund_journal).find_problem()
-
-
-def has_rma(client: OdooClient) -> bool:
-    """Whether the module `rma` of the Odoo Community Association is installed, which keeps claims in a model of its
-    own."""
-    try:
-        return bool(client.call("rma", "fields_get", allfields=["state"], attributes=["type"]))
-    except PermanentError:
-        return False
+    if rules.rma_operation and has_module(client):
+        try:
+            find_operation(client, rules.rma_operation)
+        except RecordError as error:
+            yield "rma_operation", f"{error} {error.fix}"
+        else:
+            yield "rma_operation", ""

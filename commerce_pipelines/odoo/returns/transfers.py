@@ -18,6 +18,7 @@ import msgspec
 
 from ...core.errors import RecordError
 from ...core.failpoints import failpoint
+from ...core.reasons import Reason
 from ...core.words import NO_WORDS
 from ...domain.returns.goods import ReturnPlan, flag_exchange, plan_receipt, plan_return, plan_scrap
 from ...domain.returns.outcomes import Books, ReturnAction, ReturnOutcome
@@ -29,6 +30,7 @@ from ..rpc.halving import on_all
 from ..rpc.load import load_records, xid
 from ..rpc.search_read import fetch
 from ..sales.quotation_to_order import tracking
+from .claims import ClaimCopy, keep_claims
 from .credit_notes import link_orders
 from .deliveries import Deliveries, read_deliveries
 from .places import Places
@@ -54,6 +56,7 @@ class _Item(msgspec.Struct, kw_only=True):
     plan: ReturnPlan = ReturnPlan()
     deliveries: Deliveries | None = None
     error: RecordError | None = None
+    claims: Reason | None = None
 
 
 def move_returns(
@@ -144,6 +147,15 @@ class _Batch:
         if moved:
             link_orders(self._client, self._books.label, dict.fromkeys(moved))
         self._read()
+        self._keep_claims()
+
+    def _keep_claims(self) -> None:
+        copies = [
+            ClaimCopy(returned=item.returned, sale=item.deliveries)
+            for item in self.items.values() if item.deliveries and item.deliveries.transfers_of(item.returned.return_id)
+        ]  # fmt: skip
+        for return_id, reason in keep_claims(self._client, self._books, copies).items():
+            self.items[return_id].claims = reason
 
     def _open(self, items: Sequence[_Item]) -> None:
         rows: dict[str, list[list[str]]] = {}
@@ -335,5 +347,6 @@ def _build_outcome(item: _Item) -> ReturnOutcome:
         action=ReturnAction.REFUSED if error else action,
         pickings=tuple((transfer.picking_id, transfer.name, transfer.state) for transfer in transfers),
         received=int(received), reason=error.reason if error else None, words=error.words if error else NO_WORDS,
-        flags=flag_exchange(sale.goods_of(item.returned.return_id), item.returned) if sale else (),
+        flags=(*(flag_exchange(sale.goods_of(item.returned.return_id), item.returned) if sale else ()),
+               *([item.claims] if item.claims else [])),
     )  # fmt: skip
