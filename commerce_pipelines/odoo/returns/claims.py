@@ -101,7 +101,7 @@ def keep_claims(
     except RecordError as error:
         return {return_id: error.reason for return_id, claims in wanted.items() if claims}
     failpoint("after_claim_load")
-    return refused | _advance(client, copies, wanted, standing)
+    return refused | _update(client, copies, wanted, standing)
 
 
 def settle_claims(
@@ -158,7 +158,7 @@ def _build_row(copy: ClaimCopy, claim: Claim, operation: int) -> list[str]:
     return [row[column] for column in _COLUMNS]
 
 
-def _advance(
+def _update(
     client: OdooClient, copies: Sequence[ClaimCopy], wanted: Mapping[str, Sequence[Claim]],
     standing: Mapping[str, Standing],
 ) -> dict[str, Reason]:  # fmt: skip
