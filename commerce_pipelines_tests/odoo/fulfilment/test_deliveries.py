@@ -140,7 +140,7 @@ def do_step(world: World, order: SaleDraft, kind: int, units: float, **vals: Any
 
 def test_a_dropshipment_counts_and_its_way_back_does_not(world: World) -> None:
     if world.kind != "stand-in":
-        pytest.skip("needs the module stock_dropshipping")
+        pytest.skip("a real Odoo dropships by purchases: flows/fulfilment/test_dropship.py")
     order = sold(world, 2)
     [move] = world.moves(order)
     kind = world.create("stock.picking.type", name="Dropship", code="dropship", sequence_code="DS")

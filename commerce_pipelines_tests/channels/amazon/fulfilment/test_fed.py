@@ -267,3 +267,17 @@ def test_the_number_of_a_parcel_that_a_feed_told_is_corrected_by_the_number_that
     other = msgspec.structs.replace(numbered, lines=parcel(1, ("item1", 2)).shipment.lines)
     [outcome] = channel.shipments.correct([msgspec.structs.replace(sent, shipment=other)])
     assert (outcome.status, outcome.code) == ("refused", "unknown_package")
+
+
+def test_a_numbered_parcel_that_a_feed_may_have_told_is_looked_for_in_that_feed(
+    amazon: Recorded, channel: AmazonChannel, clock: Clock
+) -> None:
+    """Its order does not show it while the feed is at work: read alone, the order would have it told once more."""
+    fed, called = numbered_parcel(41, "item1"), numbered_parcel(42, "item1", OTHER_ORDER)
+    with pytest.MonkeyPatch.context() as crowded:
+        crowded.setattr(shipments_module, "is_feed_quicker", lambda parcels: True)
+        [(_, feed_id)] = send(channel, fed).values()
+    followed = msgspec.structs.replace(fed, reference=feed_id)
+    assert look(channel, followed, called) == {"41/1": ("pending", feed_id), "42/2": ("absent", "")}
+    clock.passed += 60
+    assert look(channel, followed)["41/1"] == ("accepted", feed_id)
