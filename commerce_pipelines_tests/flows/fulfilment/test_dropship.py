@@ -1,4 +1,4 @@
-"""Goods that a vendor sends to the buyer: told to the channel like any delivery, once, and their way back tells nothing.
+"""Goods that a vendor sends to the buyer: told to the channel once, like any delivery, and their way back is not.
 
 Only a real Odoo has the module stock_dropshipping, which makes such deliveries out of purchase orders.
 """
