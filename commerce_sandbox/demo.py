@@ -26,7 +26,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from commerce_pipelines.assets.common import RANGE_END, RANGE_START
 from commerce_pipelines.assets.inventory import INVENTORY_TAG, WHOLE_TAG
-from commerce_pipelines.cli.dev import Services, Ui, dagster_home, ending_cleanly
+from commerce_pipelines.cli.dev import RECEIVER, Services, Ui, dagster_home, ending_cleanly
 from commerce_pipelines.cli.proofs import Proofs
 from commerce_pipelines.cli.proofs import prove as prove_channels
 from commerce_pipelines.cli.report import show
@@ -267,7 +267,7 @@ def caught_up(world: World, root: Path, port: int) -> Iterator[tuple[Connections
                     run(*whole_stock(name))
                 run([[LANES[2], "subscriptions"]], run_tags(LANES[2], "notices"))
             step("Dagster (half a minute)")
-            services = Services(root, Ui(HOST, port), log=root / "dagster.log", stops_database=False, receives=True)
+            services = Services(root, Ui(HOST, port), log=root / "dagster.log", stops_database=False, extras=[RECEIVER])
             stack.enter_context(services)
             _wait_for_ui(f"http://{HOST}:{port}", services)
             step("one run per lane: the sensors ask for every day that has orders to bring to Odoo")

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
@@ -29,10 +29,11 @@ from ..core.errors import CommerceError, SettingsError, TransientError
 from ..warehouse.server.server import database_url, make_private, stop_database
 from .part import CODE_SOCKET
 from .supervisor import Look, Part, Supervisor, cut_log
-from .terminal import say
+from .terminal import logs_json, say
 
 CODE, WEBSERVER, DAEMON = "Dagster's code server", "Dagster's webserver", "Dagster's daemon"
-RECEIVER = "The receiver of messages"
+RECEIVER, METRICS = "The receiver of messages", "The server of metrics"
+EXTRAS = {RECEIVER: ("commerce_pipelines.cli.receive",), METRICS: ("--yield", "commerce_pipelines.cli.metrics")}
 LEAST_FREE_BYTES = 500_000_000  # with less, PostgreSQL will soon refuse to write, and in the end to start
 DEAD_SECONDS = 10.0  # a run without its lock for so long is dead; a living run may lose its connection for a moment
 
@@ -61,8 +62,8 @@ class Ui(NamedTuple):
 
 
 class Services:
-    """Code server, webserver and daemon of the project at `root`, and the receiver of messages where `receives`,
-    supervised by a thread while this context is open.
+    """Code server, webserver and daemon of the project at `root`, and those of EXTRAS that `extras` names, supervised
+    by a thread while this context is open.
 
     log: a file for their output, else they write to the terminal. tell: is called, besides the terminal, when something
     stopped or came back. stops_database: the embedded database ends with them. looks: further things to look after.
@@ -70,11 +71,11 @@ class Services:
 
     def __init__(
         self, root: Path, ui: Ui, *, log: Path | None = None, stops_database: bool = True,
-        tell: Tell = lambda subject, text: None, looks: Sequence[Look] = (), receives: bool = False,
+        tell: Tell = lambda subject, text: None, looks: Sequence[Look] = (), extras: Collection[str] = (),
     ) -> None:  # fmt: skip
         self._root, self._host, self._port = root, ui.host, ui.port
         self._environ, self._log, self._tell_people = dict(os.environ), log, tell
-        self._stops_database, self._more_looks, self._receives = stops_database, looks, receives
+        self._stops_database, self._more_looks, self._extras = stops_database, looks, extras
         self._environ |= {"COMMERCE_UI_TOKEN": ui.token or "", "COMMERCE_UI_HOSTS": ",".join(ui.proxies)}
         self._unlocked: dict[str, float] = {}
         self._settings_seen: float | None = None
@@ -92,7 +93,7 @@ class Services:
             self._environ |= {"DAGSTER_HOME": str(home), CODE_SOCKET: str(sockets / "code")}
             end_dead_runs(self._root, self._environ)
             self.supervisor = Supervisor(
-                parts(home, sockets / "code", self._host, self._port, receives=self._receives),
+                parts(home, sockets / "code", self._host, self._port, self._extras),
                 self._list_looks(),
                 folder=self._root,
                 environ=self._environ,
@@ -175,13 +176,14 @@ class Services:
             self._settings_seen = changed
             assert self.supervisor is not None  # noqa: S101 - narrows the type
             self.supervisor.restart(CODE)
-            if self._receives:
-                self.supervisor.restart(RECEIVER)
+            for part in self._extras:
+                self.supervisor.restart(part)
             say("commerce-pipelines: commerce.yaml changed and is in use.", err=True)
 
 
-def parts(home: Path, code_socket: Path, host: str, port: int, *, receives: bool = False) -> list[Part]:
-    """The three processes of Dagster, and the receiver. Each is a child of the supervisor, which so sees it die.
+def parts(home: Path, code_socket: Path, host: str, port: int, extras: Collection[str] = ()) -> list[Part]:
+    """The three processes of Dagster, and those of EXTRAS that are wanted. Each is a child of the supervisor, which so
+    sees it die.
 
     The webserver yields: after a restart all begin at once, and orders matter more than pages.
     """
@@ -190,12 +192,13 @@ def parts(home: Path, code_socket: Path, host: str, port: int, *, receives: bool
     workspace.write_text(json.dumps({"load_from": [server]}), encoding="utf-8")  # JSON is YAML
     run = (sys.executable, "-m", "commerce_pipelines.cli.part")
     code = ("dagster", "api", "grpc", "-m", "commerce_pipelines.definitions", "--socket", str(code_socket))
-    served = ("-w", str(workspace), "-h", host, "-p", str(port))
+    logs = ("--log-format", "json") if logs_json() else ()
+    served = ("-w", str(workspace), "-h", host, "-p", str(port), *logs)
     return [
-        Part(CODE, (*run, *code, "--location-name", "commerce_pipelines")),
-        Part(DAEMON, (*run, "commerce_pipelines.cli.daemon", "run", "-w", str(workspace))),
+        Part(CODE, (*run, *code, "--location-name", "commerce_pipelines", *logs)),
+        Part(DAEMON, (*run, "commerce_pipelines.cli.daemon", "run", "-w", str(workspace), *logs)),
         Part(WEBSERVER, (*run, "--yield", "commerce_pipelines.cli.webserver", *served)),
-        *([Part(RECEIVER, (*run, "commerce_pipelines.cli.receive"))] if receives else []),
+        *(Part(name, (*run, *EXTRAS[name])) for name in EXTRAS if name in extras),
     ]
 
 

@@ -31,8 +31,10 @@ from .audit import audit
 from .backfill import backfill
 from .channels import NO_CHANNEL, channels
 from .content_plan import release
+from .health import health
 from .inventory import inventory
 from .limits import limits
+from .metrics import metrics
 from .orders import exceptions, plan, trace
 from .privacy import erase, export
 from .pull import pull
@@ -93,7 +95,7 @@ def main(context: click.Context, verbose: bool, quiet: bool) -> None:
 
 for _command in (
     access, backfill, pull, channels, plan, trace, exceptions, inventory, report, shipments, refunds, erase, export,
-    rotate_key, audit, receive, subscribe, limits, release,
+    rotate_key, audit, receive, subscribe, limits, release, health, metrics,
 ):  # fmt: skip
     main.add_command(_command)
 
@@ -177,7 +179,7 @@ def dev(host: str, port: int, behind_proxy: bool, public_host: tuple[str, ...]) 
     from ..flows.identity import identify
     from ..resources.alerts import alert
     from ..resources.switched_off import list_switched_off
-    from .dev import Services, Ui, serve, ui_token
+    from .dev import METRICS, RECEIVER, Services, Ui, serve, ui_token
     from .message_server import check_place
     from .supervisor import Look
 
@@ -209,7 +211,9 @@ def dev(host: str, port: int, behind_proxy: bool, public_host: tuple[str, ...]) 
     if listen is not None:
         check_place(listen)
     receives = listen is not None or any(channel.inbox for channel in connections.settings.channels)
-    services = Services(Path.cwd(), Ui(host, port, token, public_host), tell=tell, looks=looks, receives=receives)
+    measures = connections.settings.metrics is not None
+    extras = [*([RECEIVER] if receives else []), *([METRICS] if measures else [])]
+    services = Services(Path.cwd(), Ui(host, port, token, public_host), tell=tell, looks=looks, extras=extras)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}" + (f"/?token={token}" if token else "")
     sys.exit(serve(services, url))
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import codecs
 import io
+import json
 import logging
 import os
 import sys
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import click
 
+from ..core.foreign import frames
 from ..core.legible import printable
 
 MANY_COLUMNS = 100_000  # of a file or a pipe, which wraps nothing
@@ -27,6 +30,8 @@ PLAIN = {
     "≥": ">=", "‘": "'", "’": "'", "“": '"', "”": '"', "„": '"', "€": "EUR", "\N{NO-BREAK SPACE}": " ", "ß": "ss",
 }  # fmt: skip
 _ASCII = "commerce_ascii"
+LOG_FORMAT = "COMMERCE_LOG_FORMAT"
+_LINE = "%(asctime)s %(levelname)s %(message)s"
 
 
 def use_terminal() -> None:
@@ -166,12 +171,32 @@ class _Handler(logging.Handler):
         say(self.format(record), err=True)
 
 
+def logs_json(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether log lines are JSON: COMMERCE_LOG_FORMAT=json. Dagster's own processes are told the same by `dev`."""
+    return environ.get(LOG_FORMAT, "").strip().lower() == "json"
+
+
+class JsonLines(logging.Formatter):
+    """A line as one JSON object: time in UTC, level, logger, process, message. Of an error its frames, never its text,
+    which may quote anybody."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC)
+        fields = {
+            "at": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"), "level": record.levelname.lower(),
+            "logger": record.name, "process": record.process, "message": printable(record.getMessage()),
+        }  # fmt: skip
+        if record.exc_info and record.exc_info[1] is not None:
+            fields["where"] = frames(record.exc_info[1]).rstrip()
+        return json.dumps(fields, ensure_ascii=False)
+
+
 @contextmanager
 def log_to_terminal(level: int) -> Iterator[None]:
     """Show the product's own log lines from this level on, and those of libraries from WARNING on."""
     root, ours = logging.getLogger(), logging.getLogger("commerce_pipelines")
     handler, before = _Handler(level), ours.level
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S %Z"))
+    handler.setFormatter(JsonLines() if logs_json() else logging.Formatter(_LINE, "%Y-%m-%d %H:%M:%S %Z"))
     root.addHandler(handler)
     if level < logging.WARNING:  # where Python's own threshold lies
         ours.setLevel(level)

@@ -277,7 +277,7 @@ BY_DATES = "check: dates that run out"
 BY_FILE = "the file: a wrong value is refused when it is read"
 
 TRIED: dict[str, Any] = {
-    **dict.fromkeys(("odoo", "channels", "vat", "privacy", "alerts", "listen"), BY_FILE),
+    **dict.fromkeys(("odoo", "channels", "vat", "privacy", "alerts", "listen", "metrics"), BY_FILE),
     **dict.fromkeys(("odoo.url", "odoo.database", "odoo.username", "odoo.password", "odoo.transport"), BY_ENTRY),
     **dict.fromkeys(("odoo.company", "company"), BY_ENTRY),
     "odoo.timeout_seconds": BY_FILE,
@@ -308,6 +308,7 @@ TRIED: dict[str, Any] = {
     "notifications.verification_token": verification_token,
     **dict.fromkeys(("notifications.queue_url", "notifications.access_key_id", "notifications.secret_access_key"),
                     readable_queue),
+    **dict.fromkeys(("metrics.host", "metrics.port"), BY_FILE),
     "owner": BY_FILE,
     **dict.fromkeys(
         ("sales_team", "analytic", "tags", "pricelists", "warehouse", "channel_warehouse", "carriers",

@@ -55,6 +55,13 @@ class Listen(Section, kw_only=True, frozen=True):
         return f"{self.public_url.rstrip('/')}/notices/{channel}"
 
 
+class Metrics(Section, kw_only=True, frozen=True):
+    """Where monitors read figures and health (docs/deploy.md). Nobody is asked for a password there."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 9464
+
+
 class Settings(Section, kw_only=True, frozen=True):
     """The whole of commerce.yaml. `channels` keep the file's order."""
 
@@ -64,6 +71,7 @@ class Settings(Section, kw_only=True, frozen=True):
     privacy: PrivacyPolicy = PrivacyPolicy()
     alerts: Alerts = Alerts()
     listen: Listen | None = None
+    metrics: Metrics | None = None
     owner: str = "team:commerce"
 
     @property
