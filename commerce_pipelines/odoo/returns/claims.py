@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from ...core.errors import PermanentError, RecordError
+from ...core.errors import PermanentError
 from ...core.failpoints import failpoint
 from ...core.reasons import Reason
 from ...domain.keys import key
@@ -66,19 +66,19 @@ def has_module(client: OdooClient) -> bool:
         return False
 
 
-def find_operation(client: OdooClient, name: str) -> int:
-    """The module's operation of this name, made where there is none. Raises RecordError where it would make documents
-    of its own, or where the user may not make it."""
+def find_operation(client: OdooClient, name: str) -> int | Reason:
+    """The module's operation of this name, made where there is none; or why it cannot be used: it would make documents
+    of its own, or the user may not make it."""
     rows = client.call("rma.operation", "search_read", domain=[["name", "=", key(name)]], load=None,
                        fields=[*_ACTIONS, "name"])  # fmt: skip
     if not rows:
         try:
             values = {"name": key(name), **dict.fromkeys(_ACTIONS, "")}
             return load_one(client, "rma.operation", own(client, _OPERATION), values)
-        except PermanentError as error:
-            raise _refuse_operation(name, "does not exist in Odoo, and cannot be made") from error
+        except PermanentError:
+            return _refuse_operation(name, "does not exist in Odoo, and cannot be made")
     if any(rows[0][action] for action in _ACTIONS):
-        raise _refuse_operation(name, "makes receipts, deliveries or credit notes of its own")
+        return _refuse_operation(name, "makes receipts, deliveries or credit notes of its own")
     return int(rows[0]["id"])
 
 
@@ -96,10 +96,7 @@ def keep_claims(
         for copy in copies
     }
     standing = _read_claims(client, books.label, wanted)
-    try:
-        refused = _add(client, books, copies, wanted, standing)
-    except RecordError as error:
-        return {return_id: error.reason for return_id, claims in wanted.items() if claims}
+    refused = _add(client, books, copies, wanted, standing)
     failpoint("after_claim_load")
     return refused | _update(client, copies, wanted, standing)
 
@@ -138,6 +135,8 @@ def _add(
     if not new:
         return {}
     operation = find_operation(client, books.rules.rma_operation)
+    if isinstance(operation, Reason):
+        return {copy.returned.return_id: operation for copy, _ in new.values()}
     rows = {name: [_build_row(copy, claim, operation)] for name, (copy, claim) in new.items()}
     _, refused = load_records(client, "rma", _COLUMNS, rows, tracking(client))
     return {new[name][0].returned.return_id: _describe_refusal(refusal) for name, refusal in refused.items()}
@@ -193,12 +192,12 @@ def _read_claims(client: OdooClient, label: str, return_ids: Iterable[str]) -> d
     }  # fmt: skip
 
 
-def _refuse_operation(name: str, why: str) -> RecordError:
-    return RecordError(
+def _refuse_operation(name: str, why: str) -> Reason:
+    return Reason(
         "no_claims", f"No claim is kept in Odoo's module rma: its operation {name} {why}.",
-        fix=f"Create the operation {name} without automatic or manual receipt, delivery and refund, or write "
+        f"Create the operation {name} without automatic or manual receipt, delivery and refund, or write "
         "`rma_operation: ''` to keep no claims.",
-        subject=name[:40],
+        name[:40],
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...core.errors import RecordError
+from ...core.reasons import Reason
 from ...domain.returns.rules import ReturnRules
 from ..rpc.client import OdooClient
 from .claims import find_operation, has_module
@@ -28,9 +29,5 @@ def find_name_problems(client: OdooClient, rules: ReturnRules) -> Iterator[tuple
     if rules.refund_journal:
         yield "refund_journal", Payer(client, rules.refund_journal).find_problem()
     if rules.rma_operation and has_module(client):
-        try:
-            find_operation(client, rules.rma_operation)
-        except RecordError as error:
-            yield "rma_operation", f"{error} {error.fix}"
-        else:
-            yield "rma_operation", ""
+        operation = find_operation(client, rules.rma_operation)
+        yield "rma_operation", f"{operation.message} {operation.fix}" if isinstance(operation, Reason) else ""
