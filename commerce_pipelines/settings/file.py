@@ -18,7 +18,7 @@ from typing import Annotated, Any, Union, get_args, get_type_hints
 import msgspec
 import yaml
 
-from ..channels.registry import settings_types
+from ..channels.registry import find_foreign, list_kinds, settings_types
 from ..channels.settings import ChannelSettings
 from ..core import urls
 from ..core.errors import SettingsError
@@ -96,7 +96,7 @@ class Settings(Section, kw_only=True, frozen=True):
 
 def build_schema() -> dict[str, Any]:
     """A JSON Schema of commerce.yaml, by which editors complete and check it."""
-    parts = {**_list_sections(), "channels": list[_build_channel_type()]}  # type: ignore[misc]
+    parts = {**_list_sections(), "channels": list[_build_channel_type(find_foreign(list_kinds()))]}  # type: ignore[misc]
     schemas, components = msgspec.json.schema_components(parts.values(), ref_template="#/$defs/{name}")
     return _allow_numbers(
         {
@@ -221,9 +221,8 @@ def _read_section(raw: Any, shape: Any, key: str, keys: tuple[str, ...]) -> tupl
         return None, [f"{key} is missing; see commerce.example.yaml for what it means."]
     if key != "channels" or not isinstance(raw, list):
         return mistakes.read(raw, shape, key, keys)
-    read = [
-        mistakes.read(channel, _build_channel_type(), f"channels[{index}]", keys) for index, channel in enumerate(raw)
-    ]
+    shape = _build_channel_type(find_foreign(_list_named_kinds(raw)))
+    read = [mistakes.read(channel, shape, f"channels[{index}]", keys) for index, channel in enumerate(raw)]
     return tuple(channel for channel, _ in read), [problem for _, wrong in read for problem in wrong]
 
 
@@ -239,10 +238,15 @@ def secrets(section: Any, where: str = "") -> Iterator[tuple[str, Secret]]:
             yield from secrets(part, f"{where}[{getattr(part, 'name', index)}]")
 
 
+def _list_named_kinds(raw: list[Any]) -> list[str]:
+    return [kind for channel in raw if isinstance(channel, dict) and isinstance(kind := channel.get("kind"), str)]
+
+
 @cache
-def _build_channel_type() -> Any:
-    """The union of all marketplaces' sections, built when a file is read."""
-    return Union[settings_types()]  # noqa: UP007 - made from a tuple
+def _build_channel_type(foreign: frozenset[str] = frozenset()) -> Any:
+    """The union of the sections of all our marketplaces and of these kinds of other packages, built when a file is
+    read."""
+    return Union[settings_types(foreign)]  # noqa: UP007 - made from a tuple
 
 
 def _list_sections() -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from ..channels.registry import KINDS
+from ..channels.registry import list_kinds
 from ..core.errors import SettingsError
 
 MOST_MISTAKES = 50  # mistakes of one section that are listed
@@ -131,7 +131,7 @@ def _write_sentence(problem: str, where: str, steps: Steps, keys: Collection[str
     if "missing required field" in problem:
         return f"{here} is missing; {SEE} for what it means."
     if steps[-1:] == ["kind"]:
-        return f"{here} must be one of {', '.join(KINDS)}."
+        return f"{here} must be one of {', '.join(list_kinds())}."
     if "RFC3339" in problem:
         return f"{here} must be a date such as 2026-01-31."
     if wanted := re.match(r"(?:Expected `([a-z]+)[^`]*`(.*?)|Invalid (decimal) string)(?:, got `(\w+)`)?$", problem):
