@@ -71,6 +71,7 @@ def _read_documents(
     connections: Connections, name: str, order_id: str, by_topic: Mapping[Topic, Sequence[Mapping[str, Any]]]
 ) -> list[Event]:
     """The order's return transfers, invoices and credit notes in Odoo now, each with what it belongs to."""
+    from ...odoo.returns.claims import list_claims
     from ...odoo.returns.invoiced_orders import read_books
     from ...odoo.returns.totals import read_notes, read_transfers
 
@@ -88,6 +89,13 @@ def _read_documents(
             "link": f"{url}/odoo/receipts/{transfer.odoo_id}",
         })
         for transfer in read_transfers(client, pickings)
+    ]  # fmt: skip
+    events += [
+        Event(what="claim in Odoo now", details={
+            "claim": f"{claim.number} (id {claim.claim_id})", "of return": claim.return_id, "state": claim.state,
+            "link": f"{url}/odoo/m-rma/{claim.claim_id}",
+        })
+        for claim in list_claims(client, label, [row["id"] for row in by_topic[Topic.RETURNS]])
     ]  # fmt: skip
     refund_of = {credit_xid(label, row["id"]): row["id"] for row in by_topic[Topic.REFUNDS]}
     by_id = {row["odoo_id"]: row["id"] for row in by_topic[Topic.REFUNDS] if row["odoo_id"]}

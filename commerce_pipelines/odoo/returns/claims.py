@@ -123,6 +123,28 @@ def settle_claims(
     return keep_claims(client, books, copies, find_notes(goods, due, *money))
 
 
+class Shown(msgspec.Struct, frozen=True):
+    """A claim for people. number: the module's own."""
+
+    claim_id: int
+    number: str
+    state: str
+    return_id: str
+
+
+def list_claims(client: OdooClient, label: str, return_ids: Iterable[str]) -> list[Shown]:
+    """The claims of these returns as they are now; none where Odoo lacks the module."""
+    wanted = {begin_names(label, return_id): return_id for return_id in return_ids}
+    if not wanted or not has_module(client):
+        return []
+    names = names_that_begin(client, "rma", wanted)
+    rows = fetch(client, "rma", [["id", "in", sorted(names)]], ["name", "state"])
+    return [
+        Shown(row["id"], row["name"] or "", row["state"], wanted[names[row["id"]].rpartition("_")[0] + "_"])
+        for row in rows
+    ]
+
+
 def _add(
     client: OdooClient, books: Books, copies: Sequence[ClaimCopy], wanted: Mapping[str, Sequence[Claim]],
     standing: Mapping[str, Standing],

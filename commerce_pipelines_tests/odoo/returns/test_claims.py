@@ -13,9 +13,9 @@ import pytest
 from commerce_pipelines.core.errors import PermanentError
 from commerce_pipelines.domain.returns.records import ReturnState
 from commerce_pipelines.domain.sales.draft import SaleDraft
-from commerce_pipelines.odoo.returns.claims import find_operation
+from commerce_pipelines.odoo.returns.claims import find_operation, list_claims
 from commerce_pipelines.odoo.returns.documents import settle_claims
-from commerce_pipelines_tests.doubles.odoo import World
+from commerce_pipelines_tests.doubles.odoo import CHANNEL, World
 from commerce_pipelines_tests.doubles.refunds import Merchant, books, goods, money, refund
 from commerce_pipelines_tests.doubles.refunds import RefundKind as Kind
 from commerce_pipelines_tests.odoo.returns.test_returns import back, delivered, move, moved, sell, stock, units
@@ -103,6 +103,8 @@ def test_a_claim_from_announcement_to_credit_note(claimant: Merchant) -> None:
     assert (stock(claimant, order), delivered(claimant, order)) == (before + 2, 1)
     [note] = claimant.moves(order)
     assert note["amount_total"] == 20.0
+    [shown] = list_claims(world.client, CHANNEL, [record.return_id])
+    assert (shown.claim_id, shown.state, shown.return_id) == (claim["id"], "refunded", record.return_id)
     world.transport.calls.clear()
     move(claimant, record)
     settle(claimant, record, paid)
