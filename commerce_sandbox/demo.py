@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from commerce_pipelines.assets.common import RANGE_END, RANGE_START
+from commerce_pipelines.assets.inbound import TRANSFERS
 from commerce_pipelines.assets.inventory import INVENTORY_TAG, WHOLE_TAG
 from commerce_pipelines.cli.dev import RECEIVER, Services, Ui, dagster_home, ending_cleanly
 from commerce_pipelines.cli.proofs import Proofs
@@ -36,6 +37,7 @@ from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.sensors.failures import reason
 from commerce_pipelines.sensors.fulfilment import lane as shipment_lane
+from commerce_pipelines.sensors.inbound import TABLES as AWAY_TABLES
 from commerce_pipelines.sensors.inventory import lane as stock_lane
 from commerce_pipelines.sensors.orders import TABLES
 from commerce_pipelines.sensors.returns import TABLES as RETURN_TABLES
@@ -102,7 +104,7 @@ def once(world: World) -> int:
     connections = open_connections(settings_file.load())
     first, last = days()
     span = {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
-    with Steps(5 * len(LANES) + 2) as step:
+    with Steps(5 * len(LANES) + 4) as step:
         step("PostgreSQL and Dagster")
         connections.warehouse.migrate()
         with in_process(connections) as run:
@@ -128,6 +130,12 @@ def once(world: World) -> int:
             for name in LANES:
                 step(f"returns and refunds of {name} → Odoo")
                 run([[name, table] for table in RETURN_TABLES], {**span, **run_tags(name, Topic.RETURNS)})
+            step(f"goods on the road → the warehouse of {LANES[0]}")
+            while world.sending.go_on():
+                keys = [TRANSFERS.path, [LANES[0], "inbound_shipments"]]
+                run(keys, run_tags(LANES[0], Topic.INBOUND))
+            step(f"ledger of {LANES[0]} against Odoo")
+            run([[LANES[0], table] for table in AWAY_TABLES], run_tags(LANES[0], Topic.INBOUND))
     proofs = prove(connections, as_json=True)
     is_whole = has_paid_back(proofs) and all(has_after_sale(proofs, name) for name in LANES)
     return 0 if proofs.complete and is_whole else 1

@@ -27,6 +27,7 @@ from .catalogue import CATALOGUE
 from .ebay import EbayStandIn
 from .ebay import demo_orders as ebay_orders
 from .odoo import OdooStandIn, demo_database
+from .sending import Sending, list_events
 from .shopify import ShopifyStandIn
 from .shopify import demo_orders as shopify_orders
 
@@ -68,6 +69,8 @@ class World:
             for order in make(SEED, DAYS, self.start, CATALOGUE):
                 stand_in.add(order)
         self.after_sale = AfterSale(self.channels, odoo)
+        amazon.ledger.source = lambda: list_events(odoo, self.start)
+        self.sending = Sending(amazon, odoo)
         self._fresh = [_make_endless(make, self.start) for make in made]
 
     @property
@@ -89,7 +92,8 @@ class World:
 
     def settings(self, *, invoicing: bool = False, webhooks: bool = False) -> str:
         """commerce.yaml of the demo. invoicing: the pipelines invoice what has left, register its payments, and pay
-        back what people credit, in one marketplace. webhooks: the shop tells of new orders, besides being polled."""
+        back what people credit, in one marketplace; what Amazon holds is received and compared. webhooks: the shop
+        tells of new orders, besides being polled."""
         client_id, secret, refresh = ({"env": f"DEMO_{name}"} for name in ("CLIENT_ID", "SECRET", "REFRESH_TOKEN"))
         login = {"client_id": client_id, "client_secret": secret}
         amazon, ebay, shopify = (self.channels[name].url for name in LANES)
@@ -101,6 +105,8 @@ class World:
             "poll_seconds": POLL_SECONDS, "start_date": first_day,
         }  # fmt: skip
         pays_back = {"refunding": {"enabled": True, "since": first_day}} if invoicing else {}
+        since = (self.start.date() - timedelta(days=DAYS)).isoformat()
+        away = {"inbound": {"enabled": True, "since": since, "receive": True}} if invoicing else {}
         if invoicing:
             common["invoicing"] = {"trigger": "delivery", "since": first_day, "journals": {"other": "Bank"}}
         # The first run brings every listing to its target, so the breaker lets it; see docs/inventory.md.
@@ -113,7 +119,7 @@ class World:
                 "endpoint": amazon, "token_endpoint": f"{amazon}/auth/o2/token",
                 "credentials": {**login, "refresh_token": refresh},
                 "sales_team": "Amazon", "channel_departure_country": "DE", "poll_seconds": AMAZON_POLL_SECONDS,
-                "inventory": stock,
+                "inventory": stock, **away,
             },
             {
                 "name": LANES[1], "kind": "ebay", "marketplace": "EBAY_DE",
@@ -151,6 +157,7 @@ class World:
                 self.after_sale.ship_one(rng)
                 if turn % PAID_BACK == PAID_BACK - 1:
                     self.after_sale.pay_back_one(rng, datetime.now(UTC))
+                self.sending.go_on()
                 if turn % CREDITED == CREDITED - 1:
                     self.after_sale.credit(PAYS_BACK)
             turn += 1

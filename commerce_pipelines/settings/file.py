@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_type_hints
@@ -197,6 +197,7 @@ def parse(text: str) -> Settings:
         for index, channel in enumerate(opened)
         if channel.inbox in [other.inbox for other in opened[:index] if other.inbox]
     ]
+    problems += _list_shared_warehouses(opened)
     listen = sections.get("listen")
     if receiving and not (listen and listen.public_url) and not problems:
         problems.append(
@@ -212,6 +213,16 @@ def parse(text: str) -> Settings:
     if settings.privacy.residency and (violations := find_violations(settings.destinations(), settings.privacy.places)):
         raise SettingsError("\n".join(violations))
     return settings
+
+
+def _list_shared_warehouses(channels: Sequence[ChannelSettings]) -> list[str]:
+    """Warehouses of Odoo that two channels compare with their ledgers."""
+    away = [(channel.company, channel.channel_warehouse) if channel.inbound.enabled else None for channel in channels]
+    return [
+        f"channels[{channel.name}].channel_warehouse is another channel's: `inbound` compares it with one ledger."
+        for index, channel in enumerate(channels)
+        if away[index] and away[index] in away[:index]
+    ]
 
 
 def _read_section(raw: Any, shape: Any, key: str, keys: tuple[str, ...]) -> tuple[Any, list[str]]:

@@ -8,7 +8,7 @@ sellers' accounts show them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -62,12 +62,13 @@ class Event:
 
 
 class Ledger:
-    """zone: in which days are counted. behind: how many days the newest one is behind today. date_format: how days are
-    written. columns, summary_columns: that a seller has chosen. in_transit: units between centres at a day's end, by
-    day and SKU. pending: of each SKU, units that are sold and not shipped."""
+    """source: tells of further events. zone: in which days are counted. behind: how many days the newest one is behind
+    today. date_format: how days are written. columns, summary_columns: that a seller has chosen. in_transit: units
+    between centres at a day's end, by day and SKU. pending: of each SKU, units that are sold and not shipped."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.source: Callable[[], Iterable[Event]] = lambda: ()
         self.zone = ZoneInfo("Europe/Berlin")
         self.behind = 1
         self.date_format = "%m/%d/%Y"
@@ -75,6 +76,9 @@ class Ledger:
         self.summary_columns: Sequence[str] = SUMMARY_COLUMNS
         self.in_transit: dict[tuple[date, str], int] = {}
         self.pending: dict[str, int] = {}
+
+    def list_events(self) -> list[Event]:
+        return [*self.events, *self.source()]
 
     def add(self, *events: Event) -> None:
         self.events += events
@@ -87,7 +91,7 @@ class Ledger:
         last = min(last, now.astimezone(self.zone).date() - timedelta(days=self.behind - 1))
         if kind == DETAILS:
             rows, columns = (
-                [self._write_event(event) for event in self.events if first <= event.day < last],
+                [self._write_event(event) for event in self.list_events() if first <= event.day < last],
                 self.columns,
             )
         else:
@@ -103,7 +107,7 @@ class Ledger:
         if call.parameter("granularityType") != "Marketplace" or call.parameter("marketplaceIds") != marketplace:
             raise invalid("Invalid input")
         units: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-        for event in self.events:
+        for event in self.list_events():
             units[event.sku][event.disposition] += event.units
         start = int(call.parameter("nextToken", "0"))
         shown = [self._show(sku, by_disposition) for sku, by_disposition in sorted(units.items())]
@@ -145,7 +149,7 @@ class Ledger:
     def _write_balances(self, first: date, last: date, options: Mapping[str, str]) -> Iterable[dict[str, Any]]:
         by = "country" if options.get("aggregateByLocation") == "COUNTRY" else "centre"
         groups: dict[tuple[str, str, str], list[Event]] = defaultdict(list)
-        for event in self.events:
+        for event in self.list_events():
             groups[event.sku, event.disposition, getattr(event, by)].append(event)
         shown: set[tuple[date, str]] = set()
         for number in range((last - first).days):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import partial
 
@@ -18,7 +18,7 @@ from ..server import Call, Reply, StandIn
 from .orm import Database, Env
 from .pages import overview
 from .transports import VERSION, in_transaction, json_2, json_rpc
-from .working import credit, invoice, list_ready, receive, ship
+from .working import credit, invoice, list_away, list_ready, receive, send_away, ship
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 
@@ -99,6 +99,17 @@ class OdooStandIn(StandIn):
                 if row["state"] == "sale" and (references is None or row["client_order_ref"] in references)
             ]  # fmt: skip
             return len(in_transaction(self.database, lambda: invoice(env, orders)))
+
+    def send_away(self, units: Mapping[str, int], origin: str) -> None:
+        """Goods leave for the warehouse that a marketplace ships from. units: by article."""
+        with self.lock:
+            env = Env(self.database, 2, sudo=True)
+            in_transaction(self.database, lambda: send_away(env, units, origin))
+
+    def list_away(self) -> list[tuple[str, str, str, float]]:
+        """What came into and left that warehouse, as of `working.list_away`."""
+        with self.lock:
+            return list(list_away(Env(self.database, 2, sudo=True)))
 
     def credit(self, reference: str, amount: float) -> bool:
         """A person credits the buyer of a sale order an amount; returns whether it was invoiced."""

@@ -1,5 +1,5 @@
 """A working day in the demo's Odoo, as people's clicks: goods arrive, deliveries leave, what is sold is invoiced, and a
-buyer who complains is credited.
+buyer who complains is credited; goods are sent to the marketplace's own warehouse.
 
 What belongs here: these clicks. What does not: what Odoo makes of them (transfers.py, invoices.py), which orders it is
 done to (server.py, ../after_sale.py).
@@ -8,14 +8,15 @@ done to (server.py, ../after_sale.py).
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 
 from .invoices import action_post, create_invoices, list_invoices
 from .merchant import AWAY
 from .moves import change_quant, serve
 from .orm import Env
 from .records import create, write
-from .transfers import button_validate
+from .transfers import action_confirm, button_validate
 
 WIZARD = "sale.advance.payment.inv"
 
@@ -55,7 +56,8 @@ def _validate(env: Env, picking: int) -> None:
 
 def receive(env: Env, rng: random.Random) -> str:
     """Some units of an article arrive."""
-    internal = {i for i, row in env.db.rows["stock.location"].items() if row["usage"] == "internal"}
+    away = {row["lot_stock_id"] for row in env.db.rows["stock.warehouse"].values() if row["code"] == AWAY}
+    internal = {i for i, row in env.db.rows["stock.location"].items() if row["usage"] == "internal"} - away
     quants = [row for row in env.db.rows["stock.quant"].values() if row["location_id"] in internal]
     if not quants:
         return "nothing"
@@ -63,6 +65,46 @@ def receive(env: Env, rng: random.Random) -> str:
     change_quant(env, row["product_id"], row["location_id"], units)
     serve(env, row["product_id"], row["location_id"])
     return f"{units} x {env.get('product.product', row['product_id'], 'default_code')} received"
+
+
+def send_away(env: Env, units: Mapping[str, int], origin: str) -> None:
+    """Goods leave the merchant's own warehouse for the one that a marketplace ships from: a transfer onto the road is
+    done, a second one waits for them there. units: by article."""
+    stock = {row["code"]: row["lot_stock_id"] for row in env.db.rows["stock.warehouse"].values()}
+    road = create(env, "stock.location", {"name": "Road to FBA", "usage": "transit"})[0]
+    kind = next(i for i, row in env.db.rows["stock.picking.type"].items() if row["code"] == "internal")
+    products = {row["default_code"]: i for i, row in env.db.rows["product.product"].items()}
+    own = next(place for code, place in stock.items() if code != AWAY)
+    for number, (source, target) in enumerate(((own, road), (road, stock[AWAY]))):
+        places = {"location_id": source, "location_dest_id": target}
+        picking = create(env, "stock.picking", {"picking_type_id": kind, "origin": origin, **places})[0]
+        create(env, "stock.move", [
+            {"picking_id": picking, "product_id": products[code], "product_uom_qty": count, **places}
+            for code, count in units.items()
+        ])  # fmt: skip
+        action_confirm(env, "stock.picking", [picking])
+        if number == 0:
+            button_validate(env.having(skip_backorder=True), "stock.picking", [picking])
+
+
+def list_away(env: Env) -> Iterator[tuple[str, str, str, float]]:
+    """(day in UTC or '', article, usage of the place at the other side, signed units) of everything that ever came into
+    or left the warehouse that a marketplace ships from; what lay there without a movement has no day."""
+    rows, products = env.db.rows, env.db.rows["product.product"]
+    place = next(row["lot_stock_id"] for row in rows["stock.warehouse"].values() if row["code"] == AWAY)
+    rest: dict[int, float] = defaultdict(float)
+    for quant in rows["stock.quant"].values():
+        if quant["location_id"] == place:
+            rest[quant["product_id"]] += quant["quantity"]
+    for move in rows["stock.move"].values():
+        came, left = move["location_dest_id"] == place, move["location_id"] == place
+        if move["state"] != "done" or came == left:
+            continue
+        units = move["quantity"] if came else -move["quantity"]
+        rest[move["product_id"]] -= units
+        usage = rows["stock.location"][move["location_id" if came else "location_dest_id"]]["usage"]
+        yield str(move["date"])[:19], products[move["product_id"]]["default_code"], usage, units
+    yield from (("", products[product]["default_code"], "supplier", units) for product, units in rest.items() if units)
 
 
 def invoice(env: Env, orders: Iterable[int]) -> list[int]:

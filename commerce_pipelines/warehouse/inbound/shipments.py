@@ -45,11 +45,13 @@ def keep(connection: Connection, channel: str, shipments: Iterable[KeptShipment]
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO commerce.fba_shipments AS s (channel, shipment_id, status, centre, transfers, arrived_on,"
-                " read_at) VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (channel, shipment_id) DO UPDATE SET"
-                " status = EXCLUDED.status, centre = EXCLUDED.centre, transfers = EXCLUDED.transfers,"
-                " arrived_on = coalesce(s.arrived_on, EXCLUDED.arrived_on), read_at = EXCLUDED.read_at",
+                " read_at, booked) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
+                " ON CONFLICT (channel, shipment_id) DO UPDATE SET status = EXCLUDED.status,"
+                " centre = EXCLUDED.centre, transfers = EXCLUDED.transfers,"
+                " arrived_on = coalesce(s.arrived_on, EXCLUDED.arrived_on), read_at = EXCLUDED.read_at,"
+                " booked = EXCLUDED.booked",
                 (channel, shipment.shipment_id, storable(shipment.status), storable(shipment.centre),
-                 list(shipment.transfers), shipment.arrived_on, now),
+                 list(shipment.transfers), shipment.arrived_on, now, sum(row.count.booked for row in shipment.counts)),
             )  # fmt: skip
             cursor.execute(
                 "DELETE FROM commerce.fba_shipment_counts WHERE channel = %s AND shipment_id = %s",

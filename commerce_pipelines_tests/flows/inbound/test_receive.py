@@ -14,7 +14,7 @@ from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.flows.inbound.receive import Received, has_work, receive
 from commerce_pipelines.odoo.inbound import receipts
-from commerce_pipelines.warehouse import exceptions
+from commerce_pipelines.warehouse import audit, exceptions
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.doubles.everywhere import Lanes, open_lanes
 from commerce_sandbox.amazon.inbound_shipments import Shipment
@@ -104,6 +104,9 @@ def test_what_is_counted_is_received_in_steps_and_once(road: Road) -> None:
     assert (road.receive().units, road.receive().units) == (6, 0)
     assert road.arrived() == {MUG: 6, PAPER: 0}
     assert road.units_at(road.road) == {MUG: 4, PAPER: 4}
+    with road.connections.warehouse.transaction() as connection:
+        noted = [(row.record, row.details) for row in audit.read(connection) if row.action == "goods received"]
+    assert noted[-1:] == [(SHIPMENT, {"received": 6})]
     road.count(mugs=9, papers=4)
     assert road.receive().units == 7
     road.count("CLOSED", mugs=10, papers=4)
