@@ -19,6 +19,7 @@ from ..catalogue import CATALOGUE
 from ..server import Call, Reply, StandIn
 from .adjusting import Adjusting
 from .answers import Bucket, Refused
+from .attributes import build_schema
 from .documents import PATH, Documents
 from .feeds import Feeds
 from .finances import Finances
@@ -58,6 +59,7 @@ OPERATIONS = (
     Operation("getInventorySummaries", "GET", r"/fba/inventory/v1/summaries", 2, 2),
     Operation("getShipments", "GET", r"/fba/inbound/v0/shipments", 2, 30),
     Operation("getShipmentItemsByShipmentId", "GET", r"/fba/inbound/v0/shipments/([^/]+)/items", 2, 30),
+    Operation("getDefinitionsProductType", "GET", r"/definitions/2020-09-01/productTypes/([^/]+)", 5, 10),
     Operation("getReports", "GET", r"/reports/2021-06-30/reports", 0.0222, 10),
     Operation("createReport", "POST", r"/reports/2021-06-30/reports", 0.0167, 15),
     Operation("getReport", "GET", r"/reports/2021-06-30/reports/([^/]+)", 2, 15),
@@ -76,6 +78,8 @@ OPERATIONS = (
 )
 
 
+PREVIEW = Operation("VALIDATION_PREVIEW", "PATCH", "", 1, 1)  # of patchListingsItem, which has a rate of its own
+SCHEMA_PATH = "/schemas/product-type.json"
 # Operations of the application itself, which take a token that no seller stands behind.
 GRANTLESS = frozenset(("getDestinations", "createDestination", "deleteSubscriptionById"))
 
@@ -122,6 +126,7 @@ class AmazonStandIn(StandIn):
             "getInventorySummaries": self.ledger.list_inventory,
             "getShipments": self.inbound.list,
             "getShipmentItemsByShipmentId": self.inbound.list_items,
+            "getDefinitionsProductType": self._define,
             "getReports": self.reports.list,
             "createReport": self.reports.create,
             "getReport": self.reports.get,
@@ -165,11 +170,15 @@ class AmazonStandIn(StandIn):
             return self._log_in(call)
         if call.path.startswith(PATH):
             return self.documents.serve(call, self.now())
+        if call.path == SCHEMA_PATH:
+            return Reply(200, build_schema())
         headers = {"x-amzn-RequestId": secrets.token_hex(8)}
         try:
             operation, arguments = _route(call)
             self._admit(call, operation)
             rate = self._spend(operation)
+            if call.parameter("mode") == PREVIEW.name:
+                self._spend(PREVIEW)
             if self.says_rate:
                 headers["x-amzn-RateLimit-Limit"] = str(rate)
             answer = self._answers[operation.name](call, self.now(), *arguments)
@@ -195,6 +204,22 @@ class AmazonStandIn(StandIn):
         seconds = int(TOKEN_LIFE.total_seconds())
         body = {"access_token": token, "token_type": "bearer", "expires_in": seconds}
         return Reply(200, {**body, "refresh_token": form["refresh_token"]})
+
+    def _define(self, call: Call, now: datetime, product_type: str) -> dict[str, Any]:
+        """The definition of a product type: every type has the same texts."""
+        if not call.parameter("marketplaceIds"):
+            raise Refused(400, "InvalidInput", "Missing required parameter: marketplaceIds.")
+        link = {
+            "link": {"resource": f"{self.documents.base}{SCHEMA_PATH}", "verb": "GET"},
+            "checksum": "2jmj7l5rSw0yVb",
+        }
+        return {
+            "schema": link, "requirements": call.parameter("requirements", "LISTING"),
+            "requirementsEnforced": call.parameter("requirementsEnforced", "ENFORCED"), "propertyGroups": {},
+            "locale": "en_US", "marketplaceIds": call.parameter("marketplaceIds").split(","),
+            "productType": product_type, "displayName": product_type.title(),
+            "productTypeVersion": {"version": "U8L4z4Ud95N16tZl", "latest": True},
+        }  # fmt: skip
 
     def _admit(self, call: Call, operation: Operation) -> None:
         if not call.headers.get("user-agent"):

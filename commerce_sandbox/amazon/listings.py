@@ -1,7 +1,8 @@
 """Listings Items v2021-08-01 of the stand-in: what the merchant offers, and changing it.
 
-What belongs here: the listings, their search, patches and what they do to a quantity. What does not: the report of the
-same listings (reports.py), patches that come in a feed's document (feeds.py). Source: listingsItems_2021-08-01.json.
+What belongs here: the listings, their search, patches and what they do to a quantity and to what buyers see. What does
+not: the report of the same listings (reports.py), patches that come in a feed's document (feeds.py), entries of an
+attribute (attributes.py). Source: listingsItems_2021-08-01.json.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from typing import Any
 from ..catalogue import Article
 from ..server import Call
 from .answers import instant, invalid, one_marketplace, written
+from .attributes import LANGUAGES, NAME, Entries, apply_patch, find_fault, first_attributes
 from .making import asin, hash_of, is_fba
 from .places import PLACES
 
 MOST = 1000
 SEARCH = {
     "marketplaceIds", "includedData", "pageSize", "pageToken", "sortBy", "sortOrder", "issueLocale",
-    "lastUpdatedAfter", "lastUpdatedBefore",
+    "lastUpdatedAfter", "lastUpdatedBefore", "createdAfter", "createdBefore", "identifiers", "identifiersType",
 }  # fmt: skip
 DATA = {"summaries", "attributes", "issues", "offers", "fulfillmentAvailability", "procurement", "relationships",
         "productTypes"}  # fmt: skip
@@ -32,7 +34,8 @@ COMMON = "PRODUCT"  # the product type whose attributes every listing has
 
 @dataclass
 class Offer:
-    """One SKU. availability: the attribute fulfillment_availability, one entry per fulfilment channel."""
+    """One SKU. availability: the attribute fulfillment_availability, one entry per fulfilment channel. attributes:
+    those that hold texts. shown: the title that buyers see, by marketplace, where it is not that of the catalogue."""
 
     sku: str
     title: str
@@ -42,6 +45,8 @@ class Offer:
     created: datetime
     updated: datetime
     availability: list[dict[str, Any]] = field(default_factory=list)
+    attributes: dict[str, Entries] = field(default_factory=dict)
+    shown: dict[str, str] = field(default_factory=dict)
 
     @property
     def quantity(self) -> int | None:
@@ -54,30 +59,36 @@ class Offer:
 
 def offers(catalogue: Sequence[Article], now: datetime) -> list[Offer]:
     """The catalogue as listings: what Amazon fulfils has no quantity of the merchant's, all others have one."""
+    places = {
+        article: [place.id for place in PLACES[: 1 + hash_of(article.sku) % len(PLACES)]] for article in catalogue
+    }
     return [
         Offer(
             article.sku,
             article.title,
             asin(article),
             "KITCHEN" if hash_of(article.sku) % 2 else "COFFEE_MAKER",
-            tuple(place.id for place in PLACES[: 1 + hash_of(article.sku) % len(PLACES)]),
+            tuple(places[article]),
             now - timedelta(days=200),
             now - timedelta(days=30),
             [{"fulfillment_channel_code": "AMAZON_EU"}]
             if is_fba(article)
             else [{"fulfillment_channel_code": "DEFAULT", "quantity": hash_of(article.sku) % 40,
                    "lead_time_to_ship_max_days": 2}],
+            first_attributes(article.title, places[article]),
         )
         for article in catalogue
     ]  # fmt: skip
 
 
 class Listings:
-    """Listings by SKU. refused: SKU -> (code, message) of an error that every change of it meets."""
+    """Listings by SKU. refused: SKU -> (code, message) of an error that every change of it meets. foreign: SKUs of a
+    brand whose owner decides what buyers see."""
 
     def __init__(self) -> None:
         self.offers: dict[str, Offer] = {}
         self.refused: dict[str, tuple[str, str]] = {}
+        self.foreign: set[str] = set()
 
     def add(self, *offers: Offer) -> None:
         self.offers.update((offer.sku, offer) for offer in offers)
@@ -132,7 +143,7 @@ class Listings:
         *,
         preview: bool = False,
     ) -> list[dict[str, Any]]:
-        """Apply patches of fulfillment_availability; returns the issues that prevented it."""
+        """Apply patches; returns the issues that prevented it."""
         offer = self.offers.get(sku)
         if offer is None or place not in offer.marketplaces:
             return [_issue("8541", f"SKU '{sku}' is not found.")]
@@ -140,8 +151,14 @@ class Listings:
             return [_issue(*self.refused[sku])]
         if product_type not in (COMMON, offer.product_type):
             return [_issue("4000003", "The Amazon product type specified is invalid or not supported.")]
-        new = offer.availability
+        new, texts = offer.availability, dict(offer.attributes)
         for patch in patches:
+            name = patch["path"].removeprefix("/attributes/")
+            if name != "fulfillment_availability":
+                if fault := find_fault(name, patch, place):
+                    return [{**_issue("90220", fault), "attributeNames": [name]}]
+                texts[name] = apply_patch(texts.get(name, []), name, patch, place)
+                continue
             value = patch.get("value", [])
             if patch["path"] != "/attributes/fulfillment_availability" or not value or not all(map(_is_sound, value)):
                 return [_issue("4000001", "The provided value for 'fulfillment_availability' is invalid.")]
@@ -156,8 +173,16 @@ class Listings:
             else:
                 new = value
         if not preview:
-            offer.availability, offer.updated = new, now
+            offer.availability, offer.attributes, offer.updated = new, texts, now
+            self._show(offer, place)
         return []
+
+    def _show(self, offer: Offer, place: str) -> None:
+        """Buyers see the title that the brand's owner wrote in the marketplace's language."""
+        language = LANGUAGES.get(place)
+        for entry in offer.attributes.get(NAME, ()):
+            if offer.sku not in self.foreign and (entry["marketplace_id"], entry["language_tag"]) == (place, language):
+                offer.shown[place] = entry["value"]
 
 
 def _read_code(availability: dict[str, Any]) -> str:
@@ -174,10 +199,16 @@ def _issue(code: str, message: str) -> dict[str, Any]:
 
 
 def _is_within(offer: Offer, call: Call) -> bool:
-    after, before = call.parameter("lastUpdatedAfter"), call.parameter("lastUpdatedBefore")
-    return (not after or offer.updated >= instant(after, "lastUpdatedAfter")) and (
-        not before or offer.updated <= instant(before, "lastUpdatedBefore")
-    )
+    if call.parameter("identifiers") and call.parameter("identifiersType") == "SKU":
+        wanted = call.parameter("identifiers").split(",")
+        if len(wanted) > 20:
+            raise invalid("Too many identifiers.")
+        return offer.sku in wanted
+    for what, when in (("lastUpdated", offer.updated), ("created", offer.created)):
+        after, before = call.parameter(f"{what}After"), call.parameter(f"{what}Before")
+        if (after and when < instant(after, what)) or (before and when > instant(before, what)):
+            return False
+    return True
 
 
 def _build_item(offer: Offer, places: set[str], included: Sequence[str]) -> dict[str, Any]:
@@ -191,7 +222,7 @@ def _build_item(offer: Offer, places: set[str], included: Sequence[str]) -> dict
                 "productType": offer.product_type,
                 "conditionType": "new_new",
                 "status": ["BUYABLE", "DISCOVERABLE"] if buyable else ["DISCOVERABLE"],
-                "itemName": offer.title,
+                "itemName": offer.shown.get(place, offer.title),
                 "createdDate": written(offer.created),
                 "lastUpdatedDate": written(offer.updated),
             }
@@ -202,6 +233,10 @@ def _build_item(offer: Offer, places: set[str], included: Sequence[str]) -> dict
             | ({"quantity": stock["quantity"]} if "quantity" in stock else {})
             for stock in offer.availability
         ],
+        "attributes": {
+            name: [entry for entry in entries if entry["marketplace_id"] in here]
+            for name, entries in offer.attributes.items()
+        },
         "productTypes": [{"marketplaceId": place, "productType": offer.product_type} for place in here],
     }
     return {"sku": offer.sku} | {name: value for name, value in data.items() if name in included}

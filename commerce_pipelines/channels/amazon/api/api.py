@@ -2,7 +2,7 @@
 
 What belongs here: the table of operations with their rates, Login with Amazon, Amazon's own error codes. What does not:
 retries and limits in general (channels/http/session.py), which operations are called (orders/reading.py,
-inventory/listings.py, inventory/quantities.py, fulfilment/shipments.py, inbound/fba_stock.py,
+inventory/listings.py, inventory/quantities.py, content/texts.py, fulfilment/shipments.py, inbound/fba_stock.py,
 returns/refund_reading.py, returns/return_reports.py).
 
 Requests carry a Login with Amazon access token only. They are not signed: since 2 October 2023 the API needs neither
@@ -44,6 +44,8 @@ RATES: dict[str, Rate] = {
     "getInventorySummaries": Rate(2, 2),
     "getShipments": Rate(2, 30),
     "getShipmentItemsByShipmentId": Rate(2, 30),
+    "previewListingsItem": Rate(1, 1),  # patchListingsItem with VALIDATION_PREVIEW
+    "getDefinitionsProductType": Rate(5, 10),
     "getReports": Rate(0.0222, 10),
     "createReport": Rate(0.0167, 15),
     "getReport": Rate(2, 15),
@@ -60,6 +62,8 @@ RATES: dict[str, Rate] = {
     "createSubscription": Rate(1, 5),
     "deleteSubscriptionById": Rate(1, 5),
 }
+
+FIXED = frozenset(("previewListingsItem",))  # whose answers may state the rate of another operation
 
 # Amazon's codes in our words: of the APIs, of Login with Amazon, and of issues with a listing.
 MEANINGS = {
@@ -188,6 +192,8 @@ class Api:
         try:
             per_second = float(response.headers.get("x-amzn-RateLimit-Limit", ""))
         except ValueError:
+            return
+        if operation in FIXED:
             return
         default = RATES[operation]
         stated, at = self._learned.get(operation, (default.per_second, math.inf))

@@ -1,0 +1,92 @@
+"""Types of the Listings Items and Product Type Definitions APIs: only the fields that content needs.
+
+What belongs here: the vendor's shapes under the vendor's names. What does not: what they mean (shown.py). Sources:
+listingsItems_2021-08-01.json, definitionsProductTypes_2020-09-01.json, and JSON Schema with Amazon's vocabulary.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from ..api.payloads import Pagination
+
+
+class _Payload(msgspec.Struct, rename="camel"):
+    pass
+
+
+class Summary(_Payload):
+    marketplace_id: str
+    product_type: str = ""
+    item_name: str = ""
+
+
+class Item(_Payload):
+    """attributes: by name, each a list of objects that attributes of one kind share (`Entry`)."""
+
+    sku: str
+    summaries: list[Summary] = []
+    attributes: dict[str, msgspec.Raw] = {}
+
+
+class Entry(msgspec.Struct):
+    """One value of an attribute, for one marketplace and, of texts, one language."""
+
+    value: str | None = None
+    marketplace_id: str = ""
+    language_tag: str = ""
+
+
+class ItemSearchResults(_Payload):
+    number_of_results: int
+    items: list[msgspec.Raw]
+    pagination: Pagination | None = None
+
+
+class Issue(_Payload):
+    code: str = ""
+    message: str = ""
+    severity: str = "ERROR"  # ERROR, WARNING, INFO
+    attribute_names: list[str] = []
+
+
+class Submission(_Payload):
+    status: Literal["ACCEPTED", "INVALID", "VALID"]
+    issues: list[Issue] = []
+
+
+class Link(_Payload):
+    resource: str
+
+
+class SchemaLink(_Payload):
+    link: Link
+
+
+class Definition(_Payload):
+    schema: SchemaLink
+
+
+class Value(msgspec.Struct):
+    max_length: int | None = msgspec.field(default=None, name="maxLength")
+    max_bytes: int | None = msgspec.field(default=None, name="maxUtf8ByteLength")
+
+
+class Values(msgspec.Struct):
+    value: Value = msgspec.field(default_factory=Value)
+
+
+class Items(msgspec.Struct):
+    properties: Values = msgspec.field(default_factory=Values)
+
+
+class Property(msgspec.Struct):
+    items: Items = msgspec.field(default_factory=Items)
+
+
+class Schema(msgspec.Struct):
+    """Of a product type: what its attributes may hold. Each a Property, decoded by itself."""
+
+    properties: dict[str, msgspec.Raw] = {}

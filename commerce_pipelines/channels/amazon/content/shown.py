@@ -1,0 +1,133 @@
+"""A listing of Amazon's in our shape: one for each SKU, with a text for each marketplace that it is listed in.
+
+What belongs here: from Amazon's shapes to ours, the names of attributes, what a product type takes in each. What does
+not: calls (texts.py).
+
+The account's first marketplace is the listing's own language; a text in another one is a translation, under the
+language tag of that marketplace (`title/fr_FR`). The title is what buyers see, whoever decides it; a description and a
+country of origin are shown by Amazon to nobody but the seller, as he sent them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from ....core.legible import decode_json
+from ....domain.content.fields import DESCRIPTION, ORIGIN, TITLE, Limit, base_of
+from ....domain.content.listings import ShownListing
+from ..marketplaces import BY_ID
+from .payloads import Entry, Item, Property, Value
+
+ATTRIBUTES: Mapping[str, str] = {TITLE: "item_name", DESCRIPTION: "product_description", ORIGIN: "country_of_origin"}
+WITH_LANGUAGE = frozenset((TITLE, DESCRIPTION))
+# Where a product type's definition does not tell. Seller Central, "Product title requirements" and "Product detail page
+# rules".
+GENERAL: Mapping[str, Limit] = {TITLE: Limit(most=200), DESCRIPTION: Limit(most=2000), ORIGIN: Limit(most=2)}
+_ENTRIES = msgspec.json.Decoder(list[Entry])
+_PROPERTY = msgspec.json.Decoder(Property)
+_BYTES = "b"
+
+
+def build_listing(item: Item, places: Sequence[str], limits: Mapping[str, Mapping[str, Limit]]) -> ShownListing | None:
+    """The listing of an item; None where it is in none of the account's marketplaces. places: the account's, the first
+    one is that of the listing's own language. limits: by product type and field."""
+    summaries = {summary.marketplace_id: summary for summary in item.summaries}
+    entries = {field: _read_entries(item, name) for field, name in ATTRIBUTES.items()}
+    values: dict[str, str] = {}
+    reference: dict[str, str] = {}
+    for place in places:
+        summary, tag = summaries.get(place), find_tag(place, entries[TITLE])
+        if summary is None or not tag:
+            continue
+        own = place == places[0]
+        for field in ATTRIBUTES:
+            name = field if own else f"{field}/{tag}"
+            if (own or field in WITH_LANGUAGE) and name not in values:
+                values[name] = _show(field, place, tag, entries[field])
+                reference[f"at/{name}"] = f"{place} {tag} {summary.product_type or 'PRODUCT'}"
+        if own and summary.item_name:
+            values[TITLE] = summary.item_name
+        elif summary.item_name:
+            values[f"{TITLE}/{tag}"] = summary.item_name
+    if not values:
+        return None
+    types = [summary.product_type for summary in item.summaries]
+    for field, limit in limits.get(types[0], {}).items() if types else ():
+        reference[f"most/{field}"] = f"{limit.most}{_BYTES if limit.in_bytes else ''}"
+    title = next((summary.item_name for summary in item.summaries if summary.item_name), "")
+    return ShownListing(key=item.sku, skus=(item.sku,), values=values, title=title, reference=reference)
+
+
+def find_tag(place: str, entries: Iterable[Entry]) -> str:
+    """The language of a marketplace, as Amazon tags it; where it has several, that of what the seller wrote there; ''
+    where nothing tells."""
+    marketplace = BY_ID.get(place)
+    if marketplace is not None and marketplace.language:
+        return marketplace.language.replace("-", "_")
+    tags = {entry.language_tag for entry in entries if entry.marketplace_id == place and entry.language_tag}
+    return tags.pop() if len(tags) == 1 else ""
+
+
+def find_place(listing: ShownListing, field: str) -> tuple[str, str, str]:
+    """(marketplace, language tag, product type) that a field of the listing is written to."""
+    place, tag, product_type = listing.reference[f"at/{field}"].split(" ", 2)
+    return place, tag, product_type
+
+
+def read_limits(listing: ShownListing) -> dict[str, Limit]:
+    """What Amazon takes in the fields of this listing, as it was noted when the listing was read."""
+    limits = dict(GENERAL)
+    for field in GENERAL:
+        if noted := listing.reference.get(f"most/{field}"):
+            limits[field] = Limit(most=int(noted.rstrip(_BYTES)), in_bytes=noted.endswith(_BYTES))
+    return limits
+
+
+def limits_of(properties: Mapping[str, msgspec.Raw]) -> dict[str, Limit]:
+    """The limits in the schema of a product type, by field; the general ones where it has none."""
+    limits = dict(GENERAL)
+    for field in WITH_LANGUAGE:
+        value = _read_property(properties.get(ATTRIBUTES[field]))
+        if value.max_bytes:  # of both, bytes are what Amazon counts: a letter with an accent has two
+            limits[field] = Limit(most=value.max_bytes, in_bytes=True)
+        elif value.max_length:
+            limits[field] = Limit(most=value.max_length)
+    return limits
+
+
+def build_patch(field: str, text: str, place: str, tag: str) -> dict[str, object]:
+    """One operation of patchListingsItem. `merge` changes the entry with the same marketplace and language, and leaves
+    all others, where `replace` would drop them."""
+    entry: dict[str, str] = {"marketplace_id": place}
+    if base_of(field) in WITH_LANGUAGE:
+        entry["language_tag"] = tag
+    path = f"/attributes/{ATTRIBUTES[base_of(field)]}"
+    if not text:
+        return {"op": "delete", "path": path, "value": [entry]}
+    return {"op": "merge", "path": path, "value": [{**entry, "value": text}]}
+
+
+def _show(field: str, place: str, tag: str, entries: Sequence[Entry]) -> str:
+    here = [entry for entry in entries if entry.marketplace_id in (place, "")]
+    if field in WITH_LANGUAGE:
+        here = [entry for entry in here if entry.language_tag in (tag, "")]
+    return next((entry.value for entry in here if entry.value), "")
+
+
+def _read_entries(item: Item, name: str) -> list[Entry]:
+    """An attribute that is not shaped as texts are counts as one that shows nothing."""
+    raw = item.attributes.get(name)
+    try:
+        return decode_json(_ENTRIES, raw) if raw is not None else []
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return []
+
+
+def _read_property(raw: msgspec.Raw | None) -> Value:
+    try:
+        shape = decode_json(_PROPERTY, raw) if raw is not None else Property()
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        shape = Property()
+    return shape.items.properties.value

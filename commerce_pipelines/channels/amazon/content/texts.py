@@ -1,0 +1,236 @@
+"""Texts of Amazon's listings: reading them, and changing single attributes.
+
+What belongs here: searches, reading again before a change, previews, patches, what an issue means for a field. What
+does not: which text is right (domain/content/), Amazon's shapes (payloads.py, shown.py).
+
+**One attribute, one marketplace.** A patch names top-level attributes, each as a list of objects with a marketplace
+and, of texts, a language; `merge` leaves the other languages' entries and every other attribute as they are. A call
+takes one marketplace, so the texts of a SKU in three marketplaces are three calls.
+
+**Preview.** Each patch is sent as VALIDATION_PREVIEW first, which changes nothing and names what is wrong; Amazon takes
+one a second. Its codes are not those of the submission, so issues are judged by severity and attribute.
+
+**Accepted is not shown.** Amazon takes a text and decides by itself, some time later, whose text buyers see: who does
+not own the brand decides nothing. What is read back shows it (domain/content/comparison.py).
+
+**Pictures** are fetched by Amazon from a public address and cannot be sent, so they are the channel's.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from ....core.errors import ProtocolError, TransientError
+from ....core.legible import decode_json, one_word
+from ....core.words import Words
+from ....domain.content.fields import Limit, base_of
+from ....domain.content.listings import (
+    ContentOutcome,
+    OpenPicture,
+    SentChange,
+    ShownListing,
+    is_as_planned,
+    show_field,
+)
+from ...capabilities import Content
+from ...http.call import MOST_CODES
+from ...http.session import Repeat, Response
+from ..api.api import MEANINGS, Api, decode, errors, items_path
+from .definitions import ProductTypes
+from .payloads import Issue, Item, ItemSearchResults, Submission
+from .shown import ATTRIBUTES, build_listing, build_patch, find_place, read_limits
+
+PAGE_SIZE, MOST_SEARCHED = 20, 1000
+INCLUDED = "summaries,attributes"
+FIRST_LISTING = datetime(2000, 1, 1, tzinfo=UTC)  # Amazon's marketplaces opened in November 2000
+PREVIEW = "VALIDATION_PREVIEW"
+_ITEM = msgspec.json.Decoder(Item)
+
+
+class AmazonContent(Content):
+    """Texts of one account. marketplaces: returns where the account sells, the first one is that of the listings' own
+    language; it is called when that is needed."""
+
+    settles_after = timedelta(hours=24)
+
+    def __init__(self, api: Api, marketplaces: Callable[[], Sequence[str]]) -> None:
+        self._api, self._marketplaces = api, marketplaces
+        self._types = ProductTypes(api)
+
+    def limits(self, listing: ShownListing) -> Mapping[str, Limit]:
+        return read_limits(listing)
+
+    def read(self) -> Iterator[tuple[ShownListing, ...]]:
+        """Raises SettingsError without a seller id, and TransientError where Amazon showed fewer listings than it
+        counts."""
+        total = self._search({}).number_of_results
+        seen, odd = set[str](), 0
+        for page in self._read_span({}, FIRST_LISTING, self._api.now(), total):
+            items = _read_items(page)
+            odd += len(page.items) - len(items)
+            new = [item for item in items if item.sku not in seen]
+            seen.update(item.sku for item in new)
+            yield self._build_listings(new)
+        if len(seen) + odd < total:
+            raise TransientError(f"Amazon counts {total} listings and showed {len(seen)}; they are read again later.")
+
+    def reread(self, listings: Sequence[ShownListing]) -> Iterator[ShownListing]:
+        """A SKU with a comma cannot be named in a search, so it is left out, as if it were gone."""
+        skus = [listing.key for listing in listings if "," not in listing.key]
+        for start in range(0, len(skus), PAGE_SIZE):
+            wanted = skus[start : start + PAGE_SIZE]
+            answer = self._search({"identifiersType": "SKU", "identifiers": ",".join(wanted)})
+            yield from self._build_listings([item for item in _read_items(answer) if item.sku in wanted])
+
+    def send(self, changes: Sequence[SentChange], open_picture: OpenPicture) -> Iterator[ContentOutcome]:
+        by_sku: dict[str, list[SentChange]] = defaultdict(list)
+        for change in changes:
+            by_sku[change.listing.key].append(change)
+        skus = list(by_sku)
+        for start in range(0, len(skus), PAGE_SIZE):
+            some = skus[start : start + PAGE_SIZE]
+            now = {listing.key: listing for listing in self.reread([by_sku[sku][0].listing for sku in some])}
+            for sku in some:
+                yield from self._change_listing(sku, by_sku[sku], now.get(sku))
+
+    def _change_listing(
+        self, sku: str, changes: Sequence[SentChange], now: ShownListing | None
+    ) -> Iterator[ContentOutcome]:
+        """The changes of one SKU: a preview and a patch for each marketplace that any of them is about."""
+        due: dict[tuple[str, str, str], list[SentChange]] = defaultdict(list)
+        for change in changes:
+            if now is None or f"at/{change.field}" not in now.reference:
+                yield _build_outcome(change, "refused", "gone", "Amazon does not show this listing there any more.")
+            elif show_field(now, change.field) == change.after:
+                yield ContentOutcome(key=change.key, status="accepted", shown=change.after)
+            elif not is_as_planned(change, now):
+                yield _build_outcome(
+                    change, "stale", "moved", "The listing was changed on Amazon since it was read.",
+                    shown=show_field(now, change.field),
+                )  # fmt: skip
+            else:
+                due[find_place(now, change.field)].append(change)
+        for (place, tag, product_type), some in due.items():
+            yield from self._preview(sku, place, tag, product_type, some)
+
+    def _preview(
+        self, sku: str, place: str, tag: str, product_type: str, changes: list[SentChange]
+    ) -> Iterator[ContentOutcome]:
+        """The changes that a preview finds valid are sent. What its issues name is refused, and the rest is previewed
+        without it; issues that name none of them refuse all."""
+        while changes:
+            body = {
+                "productType": product_type,
+                "patches": [build_patch(change.field, change.after, place, tag) for change in changes],
+            }
+            issues = _list_issues(self._patch(sku, place, body, preview=True), "VALID")
+            if issues is None:
+                issues = _list_issues(self._patch(sku, place, body, preview=False), "ACCEPTED")
+                if issues is None:  # whether buyers see it is seen when it is read again
+                    yield from (ContentOutcome(key=change.key, status="accepted") for change in changes)
+                    return
+            blamed = _list_blamed(changes, issues)
+            yield from (_refuse(change, issues) for change in blamed)
+            changes = [change for change in changes if change not in blamed]
+
+    def _patch(self, sku: str, place: str, body: Any, *, preview: bool) -> Response:
+        params = {"marketplaceIds": place, "includedData": "issues", "issueLocale": "en_US"}
+        return self._api.send(
+            "PATCH", "previewListingsItem" if preview else "patchListingsItem",
+            f"{items_path(self._api)}/{quote(sku, safe='')}", body, repeat=Repeat.STATE,
+            params=params | ({"mode": PREVIEW} if preview else {}), ok=(200, 400, 404),
+        )  # fmt: skip
+
+    def _read_span(
+        self, query: Mapping[str, str], after: datetime, before: datetime, total: int
+    ) -> Iterator[ItemSearchResults]:
+        """The listings of a span of their creation; one with more than a search can show is halved."""
+        if total < MOST_SEARCHED:
+            yield from self._read_pages(query)
+            return
+        if before - after < timedelta(seconds=1):
+            raise TransientError(f"{total} listings were made within a second; they are read again later.")
+        middle = (after + (before - after) / 2).replace(microsecond=0)
+        for begin, end in ((after, middle), (middle, before)):
+            part = {"createdAfter": _write_instant(begin), "createdBefore": _write_instant(end)}
+            yield from self._read_span(part, begin, end, self._search(part).number_of_results)
+
+    def _read_pages(self, query: Mapping[str, str]) -> Iterator[ItemSearchResults]:
+        """Sorted by SKU, so that a change during the reading moves no listing to another page."""
+        token, seen = "", {""}
+        while True:
+            page = self._search({**query, **({"pageToken": token} if token else {})})
+            yield page
+            token = (page.pagination and page.pagination.next_token) or ""
+            if not token:
+                return
+            if token in seen:
+                raise ProtocolError(f"{self._api.name}: Amazon repeats a page token of the listings.")
+            seen.add(token)
+
+    def _search(self, query: Mapping[str, str]) -> ItemSearchResults:
+        query = {
+            "marketplaceIds": ",".join(self._marketplaces()), "includedData": INCLUDED, "pageSize": str(PAGE_SIZE),
+            "sortBy": "sku", "sortOrder": "ASC", **query,
+        }  # fmt: skip
+        return decode(self._api.call("searchListingsItems", items_path(self._api), query), ItemSearchResults)
+
+    def _build_listings(self, items: Sequence[Item]) -> tuple[ShownListing, ...]:
+        places = self._marketplaces()
+        summaries = [item.summaries[0] for item in items if item.summaries]
+        limits = {
+            summary.product_type: self._types.read(summary.product_type, summary.marketplace_id)
+            for summary in summaries if summary.product_type
+        }  # fmt: skip
+        listings = (build_listing(item, places, limits) for item in items)
+        return tuple(listing for listing in listings if listing is not None)
+
+
+def _read_items(answer: ItemSearchResults) -> list[Item]:
+    """Those that can be read; what an unreadable one shows stays."""
+    items = []
+    for raw in answer.items:
+        try:
+            items.append(decode_json(_ITEM, raw))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+    return items
+
+
+def _list_issues(answer: Response, well: str) -> list[Issue] | None:
+    """Why Amazon does not take a patch; None where it does. A warning is no reason."""
+    if answer.status != 200:
+        return [Issue(code=error.code, message=error.message) for error in errors(answer)] or [Issue(code="INVALID")]
+    submission = decode(answer, Submission)
+    faults = [issue for issue in submission.issues if issue.severity == "ERROR"]
+    return None if submission.status == well and not faults else faults or [Issue(code=submission.status)]
+
+
+def _list_blamed(changes: Sequence[SentChange], issues: Sequence[Issue]) -> list[SentChange]:
+    """The changes whose attributes the issues name; all of them where they name none."""
+    named = {name for issue in issues for name in issue.attribute_names}
+    return [change for change in changes if ATTRIBUTES[base_of(change.field)] in named] or list(changes)
+
+
+def _refuse(change: SentChange, issues: Sequence[Issue]) -> ContentOutcome:
+    attribute = ATTRIBUTES[base_of(change.field)]
+    own = [issue for issue in issues if attribute in issue.attribute_names] or list(issues)
+    code = one_word(own[0].code) or "INVALID"
+    others = sorted({one_word(name) for issue in own for name in issue.attribute_names} - {attribute, ""})[:MOST_CODES]
+    sentence = f"Amazon refuses the {change.field}: {MEANINGS.get(code, f'code {code}')}"
+    sentence += f" (attributes {', '.join(others)})." if others else "."
+    return _build_outcome(change, "refused", code, sentence, words=Words("; ".join(issue.message for issue in own)))
+
+
+def _write_instant(instant: datetime) -> str:
+    return instant.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _build_outcome(change: SentChange, status: Any, code: str, message: str, **more: Any) -> ContentOutcome:
+    return ContentOutcome(key=change.key, status=status, code=code, message=message[:300], **more)
