@@ -10,6 +10,7 @@ from ..capabilities import Channel
 from ..http.throttle import BucketStore, Priority, TokenStore
 from .account import AmazonAccount
 from .api.api import Api
+from .content.texts import AmazonContent
 from .fulfilment.shipments import AmazonShipments
 from .inbound.fba_stock import AmazonFbaStock
 from .inventory.listings import AmazonListings
@@ -36,6 +37,7 @@ class AmazonChannel(Channel):
     fba_stock: AmazonFbaStock
     inbox: AmazonInbox | None
     subscriptions: AmazonSubscriptions
+    content: AmazonContent
 
     def __init__(self, settings: Settings, buckets: BucketStore, tokens: TokenStore, instruments: Instruments) -> None:
         api = Api(settings, buckets, tokens, instruments)
@@ -52,3 +54,4 @@ class AmazonChannel(Channel):
         self.fba_stock = AmazonFbaStock(api.serving(Priority.CONTENT), self.account.marketplaces)
         self.inbox = AmazonInbox(settings) if settings.receives else None
         self.subscriptions = AmazonSubscriptions(api)
+        self.content = AmazonContent(api.serving(Priority.CONTENT), self.account.marketplaces)

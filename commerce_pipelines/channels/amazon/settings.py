@@ -150,6 +150,8 @@ class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
             )
         if self.inventory.enabled and not self.seller_id:
             raise SettingsError(f"{where}.seller_id is missing, without which {SELLER_NEEDED}")
+        if self.content.enabled and not self.seller_id:
+            raise SettingsError(f"{where}.seller_id is missing, without which no listing can be read or changed.")
         if self.refunding.enabled and not self.seller_id:
             raise SettingsError(f"{where}.seller_id is missing, without which no feed of refunds can be sent.")
         if self.tells_unnumbered and not self.seller_id:

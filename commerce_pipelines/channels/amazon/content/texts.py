@@ -38,9 +38,9 @@ from ....domain.content.listings import (
     is_as_planned,
     show_field,
 )
-from ...capabilities import Content
 from ...http.call import MOST_CODES
 from ...http.session import Repeat, Response
+from ...product_content import Content
 from ..api.api import MEANINGS, Api, decode, errors, items_path
 from .definitions import ProductTypes
 from .payloads import Issue, Item, ItemSearchResults, Submission
@@ -154,7 +154,7 @@ class AmazonContent(Content):
         if total < MOST_SEARCHED:
             yield from self._read_pages(query)
             return
-        if before - after < timedelta(seconds=1):
+        if before - after < timedelta(seconds=2):  # as short as a span in whole seconds can be
             raise TransientError(f"{total} listings were made within a second; they are read again later.")
         middle = (after + (before - after) / 2).replace(microsecond=0)
         for begin, end in ((after, middle), (middle, before)):

@@ -1,0 +1,194 @@
+"""Texts of Amazon's listings over HTTP: one attribute of one marketplace changes, and nothing else of the listing.
+Judged by Amazon's own descriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from commerce_pipelines.channels.amazon.channel import AmazonChannel
+from commerce_pipelines.core.errors import SettingsError, TransientError
+from commerce_pipelines.domain.content.fields import Limit
+from commerce_pipelines.domain.content.listings import ContentOutcome, SentChange, ShownListing
+from commerce_sandbox.amazon.places import DE, FR, PL
+
+from ..contract import Clock, Recorded, connect, judged
+
+KETTLE = "KET-GN-17"
+NAME, DESCRIPTION = "item_name", "product_description"
+PREVIEWS_APART = 1.0  # seconds, by Amazon's rate
+
+
+class World:
+    """A seller in three marketplaces, and the listing of a kettle in all of them."""
+
+    def __init__(self, amazon: Recorded, clock: Clock, **settings: Any) -> None:
+        self.amazon, self.clock = amazon, clock
+        settings = {"seller_id": "A2EXAMPLE4SELLER", "marketplaces": ("DE", "FR", "PL"), **settings}
+        self.channel: AmazonChannel = connect(amazon, clock, **settings)
+        self.offer = amazon.listings.offers[KETTLE]
+        self.offer.marketplaces = (DE.id, FR.id, PL.id)
+        self.offer.attributes[NAME] = [
+            {"value": f"{self.offer.title} {place.country}", "language_tag": place.language, "marketplace_id": place.id}
+            for place in (DE, FR, PL)
+        ]
+        self.offer.attributes[NAME].append(
+            {"value": "Kettle, in English", "language_tag": "en_GB", "marketplace_id": DE.id}
+        )
+        self.offer.shown = {place.id: f"{self.offer.title} {place.country}" for place in (DE, FR, PL)}
+
+    def read(self) -> ShownListing:
+        listings = {listing.key: listing for page in self.channel.content.read() for listing in page}
+        return listings[KETTLE]
+
+    def send(self, **texts: str) -> dict[str, ContentOutcome]:
+        """Change fields, each named with a `__` for the slash of a translation, from what they show now."""
+        listing = self.read()
+        changes = [
+            SentChange(
+                key=field, token=field, listing=listing, field=field.replace("__", "/"), after=text,
+                before=listing.values[field.replace("__", "/")],
+            )
+            for field, text in texts.items()
+        ]  # fmt: skip
+        return {outcome.key: outcome for outcome in self.channel.content.send(changes, _open_no_picture)}
+
+    def texts(self, attribute: str) -> dict[tuple[str, str], str]:
+        entries = self.offer.attributes.get(attribute, ())
+        return {(entry["marketplace_id"], entry["language_tag"]): entry["value"] for entry in entries}
+
+    def patches(self) -> list[tuple[str, str]]:
+        """(mode, marketplace) of each call that could change a listing."""
+        calls = [call for call, _ in self.amazon.exchanges if call.method == "PATCH"]
+        return [(call.parameter("mode"), call.parameter("marketplaceIds")) for call in calls]
+
+
+def _open_no_picture(picture: object) -> bytes:
+    raise AssertionError("Amazon is sent no picture")
+
+
+@pytest.fixture
+def amazon(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
+    clock = Clock()
+    with judged(clock, monkeypatch) as stand_in:
+        stand_in.clock = clock  # type: ignore[attr-defined]
+        yield stand_in
+
+
+@pytest.fixture
+def world(amazon: Recorded) -> World:
+    return World(amazon, amazon.clock)  # type: ignore[attr-defined]
+
+
+def test_a_listing_shows_a_text_for_each_marketplace_and_the_limits_of_its_type(world: World) -> None:
+    listing = world.read()
+    title = world.offer.title
+    assert listing.values == {
+        "title": f"{title} DE", "description": "", "origin": "CN",
+        "title/fr_FR": f"{title} FR", "description/fr_FR": "", "title/pl_PL": f"{title} PL", "description/pl_PL": "",
+    }  # fmt: skip
+    assert listing.pictures is None  # Amazon fetches pictures from public addresses: they are its own
+    assert world.channel.content.limits(listing)["title"] == Limit(most=200, in_bytes=True)
+    [reread] = world.channel.content.reread([listing])
+    assert reread == listing
+
+
+def test_g95_one_text_changes_and_other_languages_marketplaces_and_the_stock_stay(world: World) -> None:
+    before, stock = world.texts(NAME), list(world.offer.availability)
+    outcome = world.send(title="Wasserkessel 1,7 l", title__fr_FR="Bouilloire 1,7 l")
+    assert {key: answer.status for key, answer in outcome.items()} == {"title": "accepted", "title__fr_FR": "accepted"}
+    changed = {(DE.id, "de_DE"): "Wasserkessel 1,7 l", (FR.id, "fr_FR"): "Bouilloire 1,7 l"}
+    assert world.texts(NAME) == before | changed
+    assert world.texts(NAME)[DE.id, "en_GB"] == "Kettle, in English"
+    assert world.offer.availability == stock
+    assert world.patches() == [("VALIDATION_PREVIEW", DE.id), ("", DE.id), ("VALIDATION_PREVIEW", FR.id), ("", FR.id)]
+    assert world.read().values["title"] == "Wasserkessel 1,7 l"
+    assert world.send(title="Wasserkessel 1,7 l")["title"].status == "accepted"  # it shows that already
+    assert len(world.patches()) == 4
+
+
+def test_several_fields_of_a_listing_are_one_preview_and_one_patch(world: World) -> None:
+    outcome = world.send(title="Kessel", description="Für Handfilter.", origin="DE")
+    assert {answer.status for answer in outcome.values()} == {"accepted"}
+    assert world.patches() == [("VALIDATION_PREVIEW", DE.id), ("", DE.id)]
+    assert world.texts(DESCRIPTION) == {(DE.id, "de_DE"): "Für Handfilter."}
+
+
+def test_a_text_that_a_preview_finds_wrong_is_refused_and_the_others_are_sent(world: World) -> None:
+    outcome = world.send(title="K" * 201, description="Für Handfilter.")
+    assert (outcome["title"].status, outcome["title"].code) == ("refused", "90220")
+    assert outcome["description"].status == "accepted"
+    assert world.texts(NAME)[DE.id, "de_DE"].endswith(" DE")
+    assert "K" * 20 not in outcome["title"].message
+
+
+def test_a_listing_that_amazon_refuses_altogether_is_refused_field_by_field(world: World) -> None:
+    world.amazon.listings.refused[KETTLE] = ("5461", "You may not sell this brand, says anna@example.com.")
+    outcome = world.send(title="Kessel", description="Text")
+    assert [(answer.status, answer.code) for answer in outcome.values()] == [("refused", "5461")] * 2
+    assert "anna" not in outcome["title"].message
+    assert world.patches() == [("VALIDATION_PREVIEW", DE.id)]  # nothing was submitted
+
+
+def test_a_text_that_the_brands_owner_decides_is_accepted_and_not_shown(world: World) -> None:
+    world.amazon.listings.foreign.add(KETTLE)
+    outcome = world.send(title="Kessel")
+    assert (outcome["title"].status, outcome["title"].shown) == ("accepted", None)
+    assert world.read().values["title"].endswith(" DE")
+    assert world.channel.content.settles_after == timedelta(hours=24)
+
+
+def test_a_title_that_moved_meanwhile_is_left_alone(world: World) -> None:
+    listing = world.read()
+    world.offer.shown[DE.id] = "Edited in Seller Central"
+    change = SentChange(
+        key="k", token="t", listing=listing, field="title", before=listing.values["title"], after="Kessel"
+    )
+    [outcome] = world.channel.content.send([change], _open_no_picture)
+    assert (outcome.status, outcome.shown) == ("stale", "Edited in Seller Central")
+    del world.amazon.listings.offers[KETTLE]
+    [outcome] = world.channel.content.send([change], _open_no_picture)
+    assert (outcome.status, outcome.code) == ("refused", "gone")
+    assert world.patches() == []
+
+
+def test_a_text_is_taken_away_where_it_shall_be_empty(world: World) -> None:
+    world.send(description="Für Handfilter.", description__fr_FR="Pour filtre.")
+    world.send(description="")
+    assert world.texts(DESCRIPTION) == {(FR.id, "fr_FR"): "Pour filtre."}
+
+
+def test_previews_keep_to_one_a_second(amazon: Recorded) -> None:
+    amazon.generous = False
+    world = World(amazon, amazon.clock)  # type: ignore[attr-defined]
+    begun = world.clock.seconds()
+    world.send(title="Kessel", title__fr_FR="Bouilloire", title__pl_PL="Czajnik")
+    assert len(world.patches()) == 6
+    assert all(reply.status != 429 for _, reply in amazon.exchanges)
+    assert world.clock.seconds() - begun >= 2 * PREVIEWS_APART
+
+
+def test_more_listings_than_a_search_shows_are_read_by_the_time_they_were_made(world: World) -> None:
+    made = world.amazon.now() - timedelta(days=400)
+    for number in range(1_100):
+        sku = f"SKU-{number:04d}"
+        world.amazon.listings.add(_copy_offer(world.offer, sku, made + timedelta(minutes=number)))
+    keys = [listing.key for page in world.channel.content.read() for listing in page]
+    assert len(keys) == len(set(keys)) == len(world.amazon.listings.offers)
+    for number in range(1_100):
+        world.amazon.listings.offers[f"SKU-{number:04d}"].created = made
+    with pytest.raises(TransientError, match="made within a second"):
+        list(world.channel.content.read())
+
+
+def test_content_needs_a_seller_id(amazon: Recorded) -> None:
+    world = World(amazon, amazon.clock, seller_id="")  # type: ignore[attr-defined]
+    with pytest.raises(SettingsError, match="seller_id is missing"):
+        world.read()
+
+
+def _copy_offer(offer: Any, sku: str, made: Any) -> Any:
+    return type(offer)(sku, offer.title, offer.asin, offer.product_type, offer.marketplaces, made, made)
