@@ -17,9 +17,11 @@ class Content(Protocol):
     """What listings show of products: reading it, and changing single fields. Never stock, and nothing of a listing
     that is not among the changes.
 
+    writes_stock: its calls write a quantity as they found it, so that nobody may change quantities meanwhile.
     settles_after: how long after the channel accepted a text it may still show the one from before.
     """
 
+    writes_stock: bool = False
     settles_after: timedelta = timedelta(0)
 
     def limits(self, listing: ShownListing) -> Mapping[str, Limit]:

@@ -125,6 +125,12 @@ class EbayStandIn(StandIn):
             return trading.get_orders(self.orders.values(), request, now)
         if name == "GetMyeBaySelling":
             return selling.my_selling(self.listings, request, now)
+        if name == "GetSellerList":
+            return selling.seller_list(self.listings, request, now)
+        if name == "GetItem":
+            return selling.get_item(self.listings, request, now)
+        if name == "ReviseFixedPriceItem":
+            return selling.revise_item(self.listings, request, now, self.refused)
         if name == "ReviseInventoryStatus":
             return selling.revise_status(self.listings, request, now, self.refused, self.out_of_stock_control)
         if name == "CompleteSale":

@@ -1,16 +1,17 @@
-"""How the Inventory API answers: items and offers page by page, quantities in bulk.
+"""How the Inventory API answers: items and offers page by page, quantities in bulk, an item or an offer replaced.
 
-What belongs here: answers to getInventoryItems, getOffers and bulkUpdatePriceQuantity. What does not: the listings and
-eBay's rules for them (listings.py).
+What belongs here: answers to getInventoryItems, getInventoryItem, getOffers, bulkUpdatePriceQuantity,
+createOrReplaceInventoryItem and updateOffer. What does not: the listings and eBay's rules for them (listings.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from ..server import Call, Reply
-from .listings import Offered, Refused, count, of_inventory
+from .listings import MOST_TITLE, Offered, Refused, count, of_inventory
 from .making import money
 
 PATH = "/sell/inventory/v1"
@@ -29,7 +30,62 @@ def answer(
             return _answer_offers(by_sku, call, url)
         case "POST", "/bulk_update_price_quantity":
             return _update(by_sku, call, refused, skus_a_call)
-    return Reply(404)
+    if call.method == "PUT" and not call.headers.get("content-language"):
+        return _build_error(400, 25709, "Invalid value for header Content-Language.")
+    what, _, name = unquote(call.path.removeprefix(PATH)).removeprefix("/").partition("/")
+    if what == "inventory_item" and name in by_sku:
+        offered_item = by_sku[name]
+        if call.method == "GET":
+            return Reply(200, {**_build_item(offered_item), "groupIds": []})
+        return _put(offered_item, call.json(), _replace_item) if call.method == "PUT" else Reply(404)
+    by_offer = {row.offer_id: row for row in by_sku.values()}
+    if what == "offer" and name in by_offer and call.method == "PUT":
+        return _put(by_offer[name], call.json(), _replace_offer)
+    return _build_error(404, 25710 if what == "inventory_item" else 25713, "We didn't find the entity you requested.")
+
+
+def _put(offered: Offered, body: dict[str, Any], replace: Callable[[Offered, dict[str, Any]], None]) -> Reply:
+    """A full replacement: what is not sent is gone."""
+    try:
+        if offered.ended:
+            raise Refused("25002", "The listing has ended.")
+        count([offered])
+        replace(offered, body)
+    except Refused as refusal:
+        return _build_error(400, int(refusal.code), refusal.message)
+    return Reply(204)
+
+
+def _replace_item(offered: Offered, body: dict[str, Any]) -> None:
+    product = dict(body.get("product", {}))
+    title, stock = product.pop("title", ""), body.get("availability", {}).get("shipToLocationAvailability", {})
+    if not title or len(title) > MOST_TITLE:
+        raise Refused("25718", "Invalid value for title.")
+    if not product.get("imageUrls"):
+        raise Refused("25717", "A published item needs a picture.")
+    offered.title, offered.total = title, stock.get("quantity", 0)
+    offered.item = {name: value for name, value in body.items() if name not in ("product", "availability")}
+    offered.item["product"] = product
+
+
+def _replace_offer(offered: Offered, body: dict[str, Any]) -> None:
+    body = dict(body)
+    offered.description = body.pop("listingDescription", "")
+    if not offered.description:
+        raise Refused("25016", "A published offer needs a listing description.")
+    offered.available = body.pop("availableQuantity", 0)
+    offered.price = round(float(body.pop("pricingSummary", {}).get("price", {}).get("value", "0")) * 100)
+    offered.offer = body
+
+
+def _build_item(offered: Offered) -> dict[str, Any]:
+    return {
+        "sku": offered.sku,
+        "locale": "de_DE",
+        **offered.item,
+        "product": {"title": offered.title, **offered.item.get("product", {})},
+        "availability": {"shipToLocationAvailability": {"quantity": offered.total}},
+    }
 
 
 def _answer_items(by_sku: dict[str, Offered], call: Call, url: str) -> Reply:
@@ -44,16 +100,7 @@ def _answer_items(by_sku: dict[str, Offered], call: Call, url: str) -> Reply:
         "limit": limit,
         "total": len(by_sku),
         "size": pages,
-        "inventoryItems": [
-            {
-                "sku": sku,
-                "locale": "de_DE",
-                "condition": "NEW",
-                "product": {"title": by_sku[sku].title},
-                "availability": {"shipToLocationAvailability": {"quantity": by_sku[sku].total}},
-            }
-            for sku in skus
-        ],
+        "inventoryItems": [_build_item(by_sku[sku]) for sku in skus],
     }
     if page + 1 < pages:
         body["next"] = f"{PATH}/inventory_item?limit={limit}&offset={page + 1}"
@@ -64,7 +111,8 @@ def _answer_offers(by_sku: dict[str, Offered], call: Call, url: str) -> Reply:
     offered = by_sku.get(call.parameter("sku"))
     if offered is None:
         return _build_error(404, 25713, "This Offer is not available.")
-    offer = {
+    offer: dict[str, Any] = {
+        **offered.offer,
         "offerId": offered.offer_id,
         "sku": offered.sku,
         "marketplaceId": "EBAY_DE",
@@ -73,6 +121,8 @@ def _answer_offers(by_sku: dict[str, Offered], call: Call, url: str) -> Reply:
         "pricingSummary": {"price": money(offered.price, "EUR")},
         "status": "UNPUBLISHED" if offered.ended else "PUBLISHED",
     }
+    if offered.description:
+        offer["listingDescription"] = offered.description
     if not offered.ended:
         offer["listing"] = {"listingId": offered.item_id, "listingStatus": "ACTIVE", "soldQuantity": offered.sold}
     href = f"{PATH}/offer?sku={offered.sku}"

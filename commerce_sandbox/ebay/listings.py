@@ -7,17 +7,20 @@ them (inventory.py, trading.py).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 
 from ..catalogue import Article
 
 REVISIONS_A_DAY = 250
+MOST_TITLE = 80
 UNLISTED = 2  # articles at the catalogue's end that are not on eBay
 
 
 class Offered(msgspec.Struct, kw_only=True):
-    """One listing, or one variation of a multi-variation listing. offer_id: only where the Inventory API made it.
+    """One listing, or one variation of a multi-variation listing. offer_id: only where the Inventory API made it. item,
+    offer: what else its item and its offer hold there. description: what buyers see.
 
     Buyers see the smaller of `total` and `available` there, `available` elsewhere.
     """
@@ -33,6 +36,9 @@ class Offered(msgspec.Struct, kw_only=True):
     offer_id: str = ""
     revisions: int = 0
     ended: bool = False
+    description: str = ""
+    item: dict[str, Any] = {}
+    offer: dict[str, Any] = {}
 
     @property
     def shown(self) -> int:
@@ -70,6 +76,17 @@ def seed(catalogue: Sequence[Article]) -> list[Offered]:
                 total=quantity,
                 variation=variation,
                 offer_id=f"{9_000_000_000 + at}" if managed else "",
+                item={
+                    "condition": "NEW",
+                    "product": {
+                        "aspects": {"Marke": ["Kettle & Cup"]},
+                        "imageUrls": [f"https://i.example.com/{at}.jpg"],
+                    },
+                    "packageWeightAndSize": {"weight": {"value": 1.5, "unit": "KILOGRAM"}},
+                }
+                if managed
+                else {},
+                offer={"categoryId": "20667", "quantityLimitPerBuyer": 5} if managed else {},
             )
         )
     offered.append(Offered(item_id="119999999999", sku="", title="Box of Odd Saucers", price=500, available=2))
@@ -94,6 +111,21 @@ def revise(
     count(of_item)
     revised.available = quantity
     return revised
+
+
+def rewrite(offered: Iterable[Offered], wanted_item: str, title: str | None, description: str | None) -> None:
+    """Change texts of a classic listing; what is not named stays. Raises Refused."""
+    of_item = [listing for listing in offered if listing.item_id == wanted_item and not listing.ended]
+    if not of_item:
+        raise Refused("291", "You are not allowed to revise ended listings.")
+    if any(listing.offer_id for listing in of_item):
+        raise Refused("21919474", "Inventory-based listing management is not currently supported by this tool.")
+    if title is not None and len(title) > MOST_TITLE:
+        raise Refused("70", "The title exceeds the limit of 80 characters.")
+    count(of_item)
+    for listing in of_item:
+        listing.title = listing.title if title is None else title
+        listing.description = listing.description if description is None else description
 
 
 def count(of_item: Sequence[Offered]) -> None:

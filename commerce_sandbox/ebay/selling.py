@@ -1,4 +1,5 @@
-"""How the Trading API shows listings and revises them: GetMyeBaySelling and ReviseInventoryStatus.
+"""How the Trading API shows listings and revises them: GetMyeBaySelling, GetSellerList, GetItem, ReviseInventoryStatus
+and ReviseFixedPriceItem.
 
 What belongs here: their answers. What does not: the listings and eBay's rules (listings.py), XML itself (trading.py).
 """
@@ -11,7 +12,7 @@ from itertools import groupby
 from xml.etree import ElementTree as ET
 
 from ..server import Reply
-from .listings import Offered, Refused, revise
+from .listings import Offered, Refused, revise, rewrite
 from .trading import Node, amount_node, answer, error_node, failure
 
 MOST = 4
@@ -23,12 +24,54 @@ def my_selling(offered: Collection[Offered], request: ET.Element, now: datetime)
     number = int(request.findtext("ActiveList/Pagination/PageNumber", "1"))
     if not 1 <= size <= 200:
         return failure("GetMyeBaySelling", now, "37", "Input data for tag <EntriesPerPage> is invalid.")
-    active = sorted((listing for listing in offered if not listing.ended), key=lambda listing: listing.item_id)
-    items = [list(group) for _, group in groupby(active, key=lambda listing: listing.item_id)]
+    items = _group_active(offered)
     page = items[(number - 1) * size : number * size]
     shown: list[Node] = [("ItemArray", [_build_item(group) for group in page])] if page else []
     counts = [("TotalNumberOfPages", str(-(-len(items) // size))), ("TotalNumberOfEntries", str(len(items)))]
     return answer("GetMyeBaySelling", "Success", now, [("ActiveList", [*shown, ("PaginationResult", counts)])])
+
+
+def seller_list(offered: Collection[Offered], request: ET.Element, now: datetime) -> Reply:
+    """Listings that end within a span of time: every active one is renewed within a month."""
+    begin, end = request.findtext("EndTimeFrom"), request.findtext("EndTimeTo")
+    if not begin or not end:
+        return failure("GetSellerList", now, "37", "Input data for tag <EndTimeFrom> is invalid or missing.")
+    size = int(request.findtext("Pagination/EntriesPerPage", "25"))
+    number = int(request.findtext("Pagination/PageNumber", "1"))
+    items = _group_active(offered)
+    page = items[(number - 1) * size : number * size]
+    counts = [("TotalNumberOfPages", str(-(-len(items) // size))), ("TotalNumberOfEntries", str(len(items)))]
+    more = "true" if number * size < len(items) else "false"
+    shown: list[Node] = [("ItemArray", [_build_item(group, described=True) for group in page])] if page else []
+    return answer("GetSellerList", "Success", now, [("PaginationResult", counts), ("HasMoreItems", more), *shown])
+
+
+def get_item(offered: Collection[Offered], request: ET.Element, now: datetime) -> Reply:
+    wanted = request.findtext("ItemID", "")
+    group = next((group for group in _group_active(offered) if group[0].item_id == wanted), None)
+    if group is None:
+        return failure("GetItem", now, "17", "This item cannot be accessed because the listing has been deleted.")
+    return answer("GetItem", "Success", now, [_build_item(group, described=True)])
+
+
+def revise_item(
+    offered: Collection[Offered], request: ET.Element, now: datetime, refused: Mapping[str, Refused]
+) -> Reply:
+    """Only the given fields change."""
+    wanted = request.findtext("Item/ItemID", "")
+    try:
+        sku = next((listing.sku for listing in offered if listing.item_id == wanted), "")
+        if problem := refused.get(sku):
+            raise problem
+        rewrite(offered, wanted, request.findtext("Item/Title"), request.findtext("Item/Description"))
+    except Refused as error:
+        return failure("ReviseFixedPriceItem", now, error.code, error.message)
+    return answer("ReviseFixedPriceItem", "Success", now, [("ItemID", wanted)])
+
+
+def _group_active(offered: Collection[Offered]) -> list[list[Offered]]:
+    active = sorted((listing for listing in offered if not listing.ended), key=lambda listing: listing.item_id)
+    return [list(group) for _, group in groupby(active, key=lambda listing: listing.item_id)]
 
 
 def revise_status(
@@ -59,12 +102,13 @@ def revise_status(
     return answer("ReviseInventoryStatus", ack, now, done, errors)
 
 
-def _build_item(group: list[Offered]) -> Node:
+def _build_item(group: list[Offered], *, described: bool = False) -> Node:
     first = group[0]
     varied = bool(first.variation)
     return (
         "Item",
         [
+            ("Description", first.description) if described and first.description else None,
             ("ItemID", first.item_id),
             ("ListingType", "FixedPriceItem"),
             ("Quantity", str(sum(listing.shown + listing.sold for listing in group))),

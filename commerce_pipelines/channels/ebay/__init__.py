@@ -14,7 +14,7 @@ from .settings import Settings
 __all__ = ["TOPICS", "open_channel"]
 
 # What the marketplace offers, by the names of the flows.
-TOPICS = ("orders", "inventory", "fulfilment", "returns", "refunding", "notices")
+TOPICS = ("orders", "inventory", "fulfilment", "returns", "refunding", "notices", "content")
 
 
 def open_channel(settings: Settings, buckets: BucketStore, tokens: TokenStore, instruments: Instruments) -> Channel:

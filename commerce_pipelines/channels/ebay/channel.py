@@ -10,6 +10,7 @@ from ..capabilities import Channel
 from ..http.throttle import BucketStore, Priority, TokenStore
 from .account import EbayAccount
 from .api.account import Account
+from .content.texts import EbayContent
 from .fulfilment.shipments import EbayShipments
 from .inventory.listings import EbayListings
 from .inventory.quantities import EbayQuantities
@@ -34,6 +35,7 @@ class EbayChannel(Channel):
     buyer_refunds: EbayBuyerRefunds | None
     notices: EbayNotices | None
     subscriptions: EbaySubscriptions
+    content: EbayContent
 
     def __init__(
         self,
@@ -56,3 +58,4 @@ class EbayChannel(Channel):
         self.buyer_refunds = EbayBuyerRefunds(account) if lists else None
         self.notices = open_notices(account, instruments.clock)
         self.subscriptions = EbaySubscriptions(account)
+        self.content = EbayContent(account.serving(Priority.CONTENT), buckets, instruments.now)

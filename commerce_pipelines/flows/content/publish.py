@@ -11,11 +11,13 @@ What waits is decided again by every run, so an exception goes by itself as soon
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from ...channels.capabilities import Channel
 from ...core.errors import PermanentError
 from ...core.reasons import Reason
 from ...core.topics import Topic
@@ -228,7 +230,8 @@ def _send_due(connections: Connections, name: str, due: Due, run_id: str) -> dic
     channel, client = connections.channel(name), connections.odoo_of(name)
     door = ContentDoor(channel, due, lambda picture: read_picture(client, picture))
     try:
-        return dispatch(connections.warehouse, name, Kind.CONTENT, door, run_id)
+        with _hold_stock(connections, channel):
+            return dispatch(connections.warehouse, name, Kind.CONTENT, door, run_id)
     finally:
         now = connections.instruments.now()
         moved = [change.listing for change, answer in door.answers if answer.status == "stale"]
@@ -239,6 +242,18 @@ def _send_due(connections: Connections, name: str, due: Due, run_id: str) -> dic
                 words.keep(connection, connections.vault, name, Topic.CONTENT, door.said, now)
         if moved or any(answer.pictures for _, answer in door.answers):
             _read_again(connections, name, door)
+
+
+@contextlib.contextmanager
+def _hold_stock(connections: Connections, channel: Channel) -> Iterator[None]:
+    """Nobody pushes a quantity meanwhile, where a change of a text writes the quantity as it was read."""
+    from ...warehouse.inventory.rows import lock_name as stock_lock
+
+    if channel.content is None or not channel.content.writes_stock:
+        yield
+        return
+    with connections.warehouse.lock(stock_lock(channel.name), wait=True):
+        yield
 
 
 def _read_again(connections: Connections, name: str, door: ContentDoor) -> None:

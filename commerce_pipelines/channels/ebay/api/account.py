@@ -45,7 +45,10 @@ RATES: dict[str, Rate] = {
     "issueRefund": Rate(0.1, 2_000),
     "getShippingFulfillments": Rate(0.03, 2_000),
     "getInventoryItems": Rate(5, 10_000),
+    "getInventoryItem": Rate(8, 50_000),
+    "createOrReplaceInventoryItem": Rate(8, 50_000),
     "getOffers": Rate(8, 50_000),
+    "updateOffer": Rate(8, 50_000),
     "bulkUpdatePriceQuantity": Rate(8, 50_000),
     **dict.fromkeys(NOTIFICATIONS, Rate(0.1, 1_000)),
 }
@@ -57,14 +60,28 @@ QUOTAS: tuple[tuple[str, float, tuple[str, ...]], ...] = (
         100_000,
         ("getOrders", "getOrder", "createShippingFulfillment", "getShippingFulfillments", "issueRefund"),
     ),
-    ("calls of sell inventory", 2_000_000, ("getInventoryItems", "getOffers", "bulkUpdatePriceQuantity")),
+    (
+        "calls of sell inventory",
+        2_000_000,
+        (
+            "getInventoryItems",
+            "getInventoryItem",
+            "createOrReplaceInventoryItem",
+            "getOffers",
+            "updateOffer",
+            "bulkUpdatePriceQuantity",
+        ),
+    ),
     ("calls of commerce notification", 10_000, NOTIFICATIONS),
 )
 TRADING_CALLS = "calls of tradingapi tradingapi"
 # Trading calls share one daily quota: the part of each call, and how much of that part may be used at once.
 TRADING_SHARES: dict[str, tuple[float, float]] = {
-    "GetOrders": (0.5, 0.2),
-    "ReviseInventoryStatus": (0.35, 0.5),
+    "GetOrders": (0.45, 0.2),
+    "ReviseInventoryStatus": (0.33, 0.5),
+    "ReviseFixedPriceItem": (0.03, 0.5),
+    "GetItem": (0.03, 0.5),
+    "GetSellerList": (0.01, 0.5),
     "GetMyeBaySelling": (0.11, 0.5),
     "CompleteSale": (0.02, 0.5),
     "GetUser": (0.01, 0.5),
@@ -224,6 +241,14 @@ class Account:
             auth=self._bearer,
             ok=ok,
         )
+
+    def put(self, operation: str, path: str, json: Any, *, language: str, ok: Collection[int] = (200,)) -> Response:
+        """Replace an object as a whole, which may be repeated. language: of its texts, as de-DE."""
+        headers = {"Accept-Language": "en-US", "Content-Language": language, "Content-Type": "application/json"}
+        return self._session.send(
+            "PUT", self.settings.base_url + path, operation=operation, repeat=Repeat.STATE, **self._limit(operation),
+            headers=headers, data=msgspec.json.encode(json), auth=self._bearer, ok=ok,
+        )  # fmt: skip
 
     def trading(self, call: str, content: Mapping[str, Any], *, repeat: Repeat, partial: bool = False) -> ET.Element:
         """The answer's root element. Every call is a POST, and eBay answers 200 whatever happened; `Ack` tells the

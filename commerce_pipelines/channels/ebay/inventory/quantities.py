@@ -28,18 +28,17 @@ from ....domain.inventory.listings import Push, PushOutcome
 from ....domain.orders.order import FulfilledBy
 from ...capabilities import Quantities
 from ...http.session import Repeat
-from ...http.throttle import BucketStore, Rate
+from ...http.throttle import BucketStore, Priority
 from ..api import payloads
 from ..api import trading_payloads as trading
 from ..api.account import MEANINGS, Account, is_passing
+from ..api.revisions import may_revise
 from .payloads import BulkResponse, Offer, Offers
 
 OFFERS_PATH = "/sell/inventory/v1/offer"
 BULK_PATH = "/sell/inventory/v1/bulk_update_price_quantity"
 STATUSES_A_CALL = 4  # InventoryStatus containers in one call
 OFFERS_A_CALL = 25  # offers in one bulkUpdatePriceQuantity
-# A bucket of 100 that gets 147 back in a day allows at most 247 revisions in any day.
-REVISION_RATE = Rate(147 / 86_400, 100)
 NO_ZERO = "515"  # "The quantity must be a valid number greater than 0"
 NO_ANSWER = ("unanswered", "eBay's answer does not mention this listing.")
 
@@ -100,8 +99,7 @@ class EbayQuantities(Quantities):
         """The pushes whose listings may still be revised today, and the outcomes of the others."""
         full = set()
         for item_id in sorted({_get_item_id(wanted) for wanted in batch}):
-            key = f"{self._account.settings.name}:revisions:{item_id}"
-            if self._buckets.take(key, REVISION_RATE) > 0:
+            if not may_revise(self._buckets, self._account.settings.name, item_id, Priority.ORDERS):
                 full.add(item_id)
         stopped = [
             _build_outcome(

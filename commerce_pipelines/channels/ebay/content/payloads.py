@@ -1,0 +1,73 @@
+"""Types of eBay's Trading and Inventory APIs: only the fields that content needs.
+
+What belongs here: the vendor's shapes under the vendor's names. What does not: what they mean (texts.py, managed.py).
+Sources: eBaySvc.xsd 1379, sell_inventory_v1_oas3.json. What the Inventory API manages is written back as a whole, so it
+is kept as it came, as JSON objects.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ..api.trading_payloads import Error
+
+
+class _Element(msgspec.Struct, gc=False):
+    pass
+
+
+class Variation(_Element):
+    SKU: str = ""
+
+
+class Variations(_Element):
+    Variation: list[Variation] = []
+
+
+class ShownItem(_Element):
+    """A listing as buyers see it."""
+
+    ItemID: str
+    Title: str = ""
+    Description: str = ""
+    SKU: str = ""
+    ListingType: str = ""
+    Variations: Variations | None = None
+
+    @property
+    def skus(self) -> tuple[str, ...]:
+        variations = self.Variations.Variation if self.Variations else []
+        return tuple(variation.SKU for variation in variations) or (self.SKU,)
+
+
+class ShownItems(_Element):
+    Item: list[dict[str, Any]] = []  # each a ShownItem, converted by itself
+
+
+class PaginationResult(_Element):
+    TotalNumberOfEntries: int = 0
+
+
+class SellerList(_Element):
+    """The answer to GetSellerList."""
+
+    PaginationResult: PaginationResult = msgspec.field(default_factory=PaginationResult)
+    ItemArray: ShownItems | None = None
+    HasMoreItems: bool = False
+
+
+class OneItem(_Element):
+    """The answer to GetItem."""
+
+    Item: list[dict[str, Any]] = []
+
+
+class Revised(_Element):
+    Ack: str = ""
+    Errors: list[Error] = []
+
+
+class Offers(msgspec.Struct):
+    offers: list[dict[str, Any]] = []

@@ -1,0 +1,199 @@
+"""Texts of eBay's listings over HTTP, by the API that made each: nothing but the text changes, the quantity least of
+all. Judged by eBay's own contracts."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+
+import pytest
+
+from commerce_pipelines.channels.ebay.api.revisions import REVISION_RATE, may_revise
+from commerce_pipelines.channels.ebay.channel import EbayChannel
+from commerce_pipelines.channels.http.memory import MemoryBuckets
+from commerce_pipelines.channels.http.throttle import Priority
+from commerce_pipelines.core.errors import TransientError
+from commerce_pipelines.core.reasons import Reason
+from commerce_pipelines.domain.content.fields import fit
+from commerce_pipelines.domain.content.listings import ContentOutcome, SentChange, ShownListing
+from commerce_sandbox.ebay import EbayStandIn
+from commerce_sandbox.ebay.listings import REVISIONS_A_DAY, Offered, Refused
+
+from ..account import NOW, channel
+from ..contract import Judged
+
+HTML = "<p>For pour-over &amp; tea.</p>"
+
+
+@pytest.fixture
+def ebay() -> Iterator[Judged]:
+    with Judged(now=lambda: NOW) as stand_in:
+        yield stand_in
+        stand_in.judge()
+
+
+@pytest.fixture
+def shop(ebay: EbayStandIn, monkeypatch: pytest.MonkeyPatch) -> EbayChannel:
+    return channel(ebay, monkeypatch)
+
+
+def read(shop: EbayChannel) -> dict[str, ShownListing]:
+    return {listing.key: listing for page in shop.content.read() for listing in page}
+
+
+def send(shop: EbayChannel, listing: ShownListing, **texts: str) -> dict[str, ContentOutcome]:
+    changes = [
+        SentChange(key=field, token=field, listing=listing, field=field, before=listing.values[field], after=text)
+        for field, text in texts.items()
+    ]
+    return {outcome.key: outcome for outcome in shop.content.send(changes, _open_no_picture)}
+
+
+def _open_no_picture(picture: object) -> bytes:
+    raise AssertionError("no picture is sent")
+
+
+def first(ebay: EbayStandIn, *, managed: bool) -> Offered:
+    return next(row for row in ebay.listings if bool(row.offer_id) == managed and not row.variation and row.sku)
+
+
+def writes(ebay: EbayStandIn) -> list[str]:
+    names = [call.headers.get("x-ebay-api-call-name", f"{call.method} {call.path.rpartition('v1')[2]}")
+             for call in ebay.calls]  # fmt: skip
+    return [name.partition("/9")[0] for name in names if name.startswith(("Revise", "PUT"))]
+
+
+def test_every_listing_is_shown_once_whichever_api_made_it(ebay: EbayStandIn, shop: EbayChannel) -> None:
+    listings = read(shop)
+    assert len(listings) == len({row.item_id for row in ebay.listings})
+    mug = next(listing for listing in listings.values() if len(listing.skus) > 1)
+    assert sorted(mug.skus) == ["MUG-STN-350-BL", "MUG-STN-350-GR"]
+    assert all(set(listing.values) == {"title", "description"} for listing in listings.values())
+    first(ebay, managed=False).ended = True
+    assert len(read(shop)) == len(listings) - 1
+
+
+def test_a_list_that_grows_while_it_is_read_is_read_again(ebay: EbayStandIn, shop: EbayChannel) -> None:
+    ebay.listings += [
+        Offered(item_id=f"22{number:010d}", sku=f"S{number}", title="Mug", price=1, available=1)
+        for number in range(300)
+    ]
+    assert len(read(shop)) == len({row.item_id for row in ebay.listings})
+
+
+def test_g95_a_classic_listing_is_told_the_fields_that_change_and_nothing_else(
+    ebay: EbayStandIn, shop: EbayChannel
+) -> None:
+    row = first(ebay, managed=False)
+    before = copy.deepcopy(row)
+    outcome = send(shop, read(shop)[row.item_id], title="Kettle 1.7 l", description=HTML)
+    assert {answer.status for answer in outcome.values()} == {"accepted"}
+    assert (row.title, row.description, row.revisions) == ("Kettle 1.7 l", HTML, 1)
+    assert (row.available, row.price, row.sold) == (before.available, before.price, before.sold)
+    assert writes(ebay) == ["ReviseFixedPriceItem"]
+    listing = read(shop)[row.item_id]
+    assert listing.values == {"title": "Kettle 1.7 l", "description": HTML}
+    assert send(shop, listing, title="Kettle 1.7 l")["title"].status == "accepted"
+    assert len(writes(ebay)) == 1  # it shows that already
+
+
+def test_g95_an_item_and_its_offer_are_written_back_whole_with_one_text_changed(
+    ebay: EbayStandIn, shop: EbayChannel
+) -> None:
+    """Both calls remove what they are not sent: the picture, the aspects, the price, the quantity."""
+    row = first(ebay, managed=True)
+    before = copy.deepcopy(row)
+    outcome = send(shop, read(shop)[row.item_id], title="Kettle 1.7 l", description=HTML)
+    assert {answer.status for answer in outcome.values()} == {"accepted"}
+    assert (row.title, row.description) == ("Kettle 1.7 l", HTML)
+    assert (row.item, row.offer) == (before.item, before.offer)
+    assert (row.total, row.available, row.price) == (before.total, before.available, before.price)
+    assert writes(ebay) == [f"PUT /inventory_item/{row.sku}", "PUT /offer"]
+    languages = {call.headers["content-language"] for call in ebay.calls if call.method == "PUT"}
+    assert languages == {"de-DE"}
+
+
+def test_a_quantity_that_was_sold_since_the_listings_were_read_is_not_offered_again(
+    ebay: EbayStandIn, shop: EbayChannel
+) -> None:
+    row = first(ebay, managed=True)
+    listing = read(shop)[row.item_id]
+    row.total, row.available = 1, 1
+    send(shop, listing, title="Kettle", description=HTML)
+    assert (row.title, row.total, row.available) == ("Kettle", 1, 1)
+    assert shop.content.writes_stock  # so stock's own pushes wait meanwhile
+
+
+def test_a_title_of_variations_by_trading_is_the_title_of_all_of_them(ebay: EbayStandIn, shop: EbayChannel) -> None:
+    mug = next(listing for listing in read(shop).values() if len(listing.skus) > 1)
+    assert send(shop, mug, title="Stoneware Mug")["title"].status == "accepted"
+    assert {row.title for row in ebay.listings if row.item_id == mug.key} == {"Stoneware Mug"}
+
+
+def test_g98_a_title_of_more_than_80_characters_is_refused_before_any_call(
+    ebay: EbayStandIn, shop: EbayChannel
+) -> None:
+    listing = next(iter(read(shop).values()))
+    limit = shop.content.limits(listing)["title"]
+    text = "Gooseneck kettle of brushed steel " * 3
+    reason = fit("title", text.strip(), limit, "refuse")
+    assert isinstance(reason, Reason)
+    assert (reason.code, "the channel takes 80" in reason.message) == ("content_too_long", True)
+    assert (
+        fit("title", text.strip(), limit, "shorten")
+        == "Gooseneck kettle of brushed steel Gooseneck kettle of brushed steel Gooseneck"
+    )
+    assert writes(ebay) == []
+
+
+def test_what_ebay_refuses_holds_up_no_other_field_or_listing(ebay: EbayStandIn, shop: EbayChannel) -> None:
+    for managed in (True, False):
+        row = first(ebay, managed=managed)
+        outcome = send(shop, read(shop)[row.item_id], title="K" * 81, description=HTML)
+        assert (outcome["title"].status, outcome["description"].status) == ("refused", "accepted")
+        assert (row.title, row.description) == (row.title, HTML)
+        assert "K" * 20 not in outcome["title"].message
+    row = first(ebay, managed=False)
+    ebay.refused[row.sku] = Refused("21916884", "anna@example.com may not do that.")
+    outcome = send(shop, read(shop)[row.item_id], title="Kettle")
+    assert (outcome["title"].status, outcome["title"].code) == ("refused", "21916884")
+    assert "anna" not in outcome["title"].message
+
+
+def test_a_listing_that_moved_or_ended_meanwhile_is_left_alone(ebay: EbayStandIn, shop: EbayChannel) -> None:
+    row = first(ebay, managed=True)
+    listing = read(shop)[row.item_id]
+    row.title = "Edited on eBay"
+    assert send(shop, listing, title="Kettle")["title"].status == "stale"
+    row.ended = True
+    assert (send(shop, listing, title="Kettle")["title"].code, writes(ebay)) == ("gone", [])
+
+
+def test_content_leaves_half_of_a_days_revisions_to_the_stock(
+    ebay: EbayStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buckets = MemoryBuckets(lambda: 0.0)
+    shop, row = channel(ebay, monkeypatch, buckets), first(ebay, managed=False)
+    while may_revise(buckets, "ebay_de", row.item_id, Priority.CONTENT):
+        pass
+    outcome = send(shop, read(shop)[row.item_id], title="Kettle")
+    assert (outcome["title"].status, outcome["title"].code) == ("unknown", "revision_limit")
+    assert writes(ebay) == []
+    for _ in range(int(REVISION_RATE.burst / 2)):
+        assert may_revise(buckets, "ebay_de", row.item_id, Priority.ORDERS)
+    assert REVISION_RATE.burst + REVISION_RATE.per_second * 86_400 < REVISIONS_A_DAY
+
+
+def test_half_a_list_is_no_list(ebay: EbayStandIn, shop: EbayChannel, monkeypatch: pytest.MonkeyPatch) -> None:
+    from commerce_sandbox.ebay import selling
+
+    real = selling.seller_list
+
+    def lose(offered, request, now):  # type: ignore[no-untyped-def]
+        reply = real(offered, request, now)
+        reply.body = reply.body.replace(b"<TotalNumberOfEntries>", b"<TotalNumberOfEntries>9")
+        return reply
+
+    monkeypatch.setattr(selling, "seller_list", lose)
+    with pytest.raises(TransientError, match="eBay counts"):
+        read(shop)
