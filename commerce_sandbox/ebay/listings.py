@@ -79,7 +79,7 @@ def seed(catalogue: Sequence[Article]) -> list[Offered]:
                 item={
                     "condition": "NEW",
                     "product": {
-                        "aspects": {"Marke": ["Kettle & Cup"]},
+                        "brand": "Kettle & Cup",
                         "imageUrls": [f"https://i.example.com/{at}.jpg"],
                     },
                     "packageWeightAndSize": {"weight": {"value": 1.5, "unit": "KILOGRAM"}},
