@@ -127,6 +127,7 @@ class AmazonStandIn(StandIn):
             "getShipments": self.inbound.list,
             "getShipmentItemsByShipmentId": self.inbound.list_items,
             "getDefinitionsProductType": self._define,
+            "getDefinitionsProductType": self._describe_type,
             "getReports": self.reports.list,
             "createReport": self.reports.create,
             "getReport": self.reports.get,
@@ -205,7 +206,7 @@ class AmazonStandIn(StandIn):
         body = {"access_token": token, "token_type": "bearer", "expires_in": seconds}
         return Reply(200, {**body, "refresh_token": form["refresh_token"]})
 
-    def _define(self, call: Call, now: datetime, product_type: str) -> dict[str, Any]:
+    def _describe_type(self, call: Call, now: datetime, product_type: str) -> dict[str, Any]:
         """The definition of a product type: every type has the same texts."""
         if not call.parameter("marketplaceIds"):
             raise Refused(400, "InvalidInput", "Missing required parameter: marketplaceIds.")

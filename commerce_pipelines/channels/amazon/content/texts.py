@@ -117,9 +117,9 @@ class AmazonContent(Content):
             else:
                 due[find_place(now, change.field)].append(change)
         for (place, tag, product_type), some in due.items():
-            yield from self._preview(sku, place, tag, product_type, some)
+            yield from self._send_valid(sku, place, tag, product_type, some)
 
-    def _preview(
+    def _send_valid(
         self, sku: str, place: str, tag: str, product_type: str, changes: list[SentChange]
     ) -> Iterator[ContentOutcome]:
         """The changes that a preview finds valid are sent. What its issues name is refused, and the rest is previewed

@@ -242,11 +242,13 @@ class Account:
             ok=ok,
         )
 
-    def put(self, operation: str, path: str, json: Any, *, language: str, ok: Collection[int] = (200,)) -> Response:
-        """Replace an object as a whole, which may be repeated. language: of its texts, as de-DE."""
+    def put(
+        self, operation: str, path: str, json: Any, *, repeat: Repeat, language: str, ok: Collection[int] = (200,)
+    ) -> Response:  # fmt: skip
+        """Replace an object as a whole. language: of its texts, as de-DE."""
         headers = {"Accept-Language": "en-US", "Content-Language": language, "Content-Type": "application/json"}
         return self._session.send(
-            "PUT", self.settings.base_url + path, operation=operation, repeat=Repeat.STATE, **self._limit(operation),
+            "PUT", self.settings.base_url + path, operation=operation, repeat=repeat, **self._limit(operation),
             headers=headers, data=msgspec.json.encode(json), auth=self._bearer, ok=ok,
         )  # fmt: skip
 

@@ -18,7 +18,7 @@ import msgspec
 
 from ....core.errors import PermanentError, ProtocolError
 from ....core.legible import decode_as
-from ...http.session import Response
+from ...http.session import Repeat, Response
 from ..api import payloads
 from ..api.account import Account
 from .payloads import Offers
@@ -72,7 +72,14 @@ def put_title(account: Account, managed: Managed, title: str) -> Response:
     if isinstance(stock := item.get("availability"), dict):
         item["availability"] = _cut_allocation(stock)
     path = f"{ITEM}/{quote(managed.sku, safe='')}"
-    return account.put("createOrReplaceInventoryItem", path, item, language=managed.locale, ok=(200, 201, 204, 400))
+    return account.put(
+        "createOrReplaceInventoryItem",
+        path,
+        item,
+        repeat=Repeat.STATE,
+        language=managed.locale,
+        ok=(200, 201, 204, 400),
+    )
 
 
 def put_description(account: Account, managed: Managed, html: str) -> Response:
@@ -80,7 +87,7 @@ def put_description(account: Account, managed: Managed, html: str) -> Response:
     offer = {name: value for name, value in managed.offer.items() if name not in OF_ANSWERS["offer"]}
     offer["listingDescription"] = html
     path = f"{OFFER}/{quote(str(managed.offer['offerId']), safe='')}"
-    return account.put("updateOffer", path, offer, language=managed.locale, ok=(200, 204, 400))
+    return account.put("updateOffer", path, offer, repeat=Repeat.STATE, language=managed.locale, ok=(200, 204, 400))
 
 
 def read_errors(account: Account, answer: Response) -> list[payloads.Error]:
