@@ -96,8 +96,7 @@ class AmazonStandIn(StandIn):
     ) -> None:
         super().__init__(port, now)
         self.generous, self.says_rate = generous, True
-        self.revoked: set[str] = set()
-        self.forbidden: set[str] = set()
+        self.revoked, self.forbidden = set[str](), set[str]()
         self.orders = Orders()
         self.shipments = Shipments(self.orders)
         self.listings = Listings()
@@ -126,7 +125,6 @@ class AmazonStandIn(StandIn):
             "getInventorySummaries": self.ledger.list_inventory,
             "getShipments": self.inbound.list,
             "getShipmentItemsByShipmentId": self.inbound.list_items,
-            "getDefinitionsProductType": self._define,
             "getDefinitionsProductType": self._describe_type,
             "getReports": self.reports.list,
             "createReport": self.reports.create,

@@ -33,7 +33,7 @@ SPECS = os.environ.get("COMMERCE_SPECS", "")
 MODELS = (
     "orders_2026-01-01", "ordersV0", "sellers", "listingsItems_2021-08-01", "reports_2021-06-30", "feeds_2021-06-30",
     "finances_2024-06-19", "notifications", "fbaInventory", "fulfillmentInboundV0",
-    "finances_2024-06-19", "definitionsProductTypes_2020-09-01", "notifications", "fbaInventory",
+    "definitionsProductTypes_2020-09-01",
 )  # fmt: skip
 SCHEMAS = {"PUT": "listings-feed-schema-v2", "GET": "listings-feed-processing-report-schema-v2"}
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
