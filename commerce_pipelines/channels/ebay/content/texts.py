@@ -153,8 +153,8 @@ class EbayContent(Content):
             yield from self._revise_classic(changes)
             return
         for change in changes:
-            put = inventory.put_title if change.field == TITLE else inventory.put_description
-            yield self._judge(change, put(self._account, managed, change.after))
+            change_text = inventory.put_title if change.field == TITLE else inventory.put_description
+            yield self._judge(change, change_text(self._account, managed, change.after))
 
     def _revise_classic(self, changes: Sequence[SentChange]) -> Iterator[ContentOutcome]:
         """One call for all of them, and one for each where eBay refuses that: its errors name no field."""
