@@ -34,7 +34,7 @@ class ProductPictures:
     def __init__(self, graphql: GraphQL, session: HttpSession, sleep: Callable[[float], None]) -> None:
         self._graphql, self._session, self._sleep = graphql, session, sleep
 
-    def send(self, change: SentChange, open_picture: OpenPicture) -> ContentOutcome:
+    def place(self, change: SentChange, open_picture: OpenPicture) -> ContentOutcome:
         """Upload what the listing does not show yet and put it there."""
         due = [slot for slot in change.slots if not slot.kept]
         sources = {}

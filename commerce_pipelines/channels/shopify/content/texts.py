@@ -150,7 +150,7 @@ class ShopifyContent(Content):
         self, open_picture: OpenPicture, gid: str, changes: Sequence[SentChange]
     ) -> Iterator[ContentOutcome]:
         for change in changes:
-            yield self._pictures.send(change, open_picture)
+            yield self._pictures.place(change, open_picture)
 
     def look(self, changes: Sequence[SentChange]) -> Iterator[ContentOutcome]:
         """Only pictures are ever pending."""
