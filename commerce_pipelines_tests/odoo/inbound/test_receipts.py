@@ -130,3 +130,35 @@ def test_a_transfer_within_the_warehouse_is_none(world: World, road: Road) -> No
     home = main_warehouse(world)["lot_stock_id"]
     transfer(world, {kettle: 1}, home, road.far, road.number)
     assert road.read() == []
+
+
+@pytest.mark.odoo
+def test_what_odoo_s_own_resupply_makes_is_such_a_pair(world: World, road: Road) -> None:
+    """*Resupply From* on the warehouse, and a person who replenishes the product there. Only a real Odoo does it."""
+    if world.kind == "stand-in":
+        pytest.skip("the stand-in has no routes")
+    home = world.call("stock.warehouse", "search_read", domain=[], fields=["lot_stock_id"], load=None, limit=1,
+                      order="id")[0]  # fmt: skip
+    [away] = world.call("stock.warehouse", "search", domain=[["code", "=", road.away.code]])
+    world.call("stock.warehouse", "write", ids=[away], vals={"resupply_wh_ids": [[4, home["id"]]]})
+    [route] = world.call("stock.route", "search", domain=[["supplied_wh_id", "=", away]], limit=1)
+    kettle, _ = world.product(stock=50, route_ids=[[4, route]])
+    [row] = world.call("product.product", "read", ids=[kettle], fields=["product_tmpl_id", "uom_id"], load=None)
+    wizard = world.create(
+        "product.replenish", product_id=kettle, product_tmpl_id=row["product_tmpl_id"], product_uom_id=row["uom_id"],
+        quantity=10, warehouse_id=away, route_id=route,
+    )  # fmt: skip
+    world.call("product.replenish", "launch_replenishment", ids=[wizard])
+    moves = world.call("stock.move", "search_read", domain=[["product_id", "=", kettle], ["picking_id", "!=", False]],
+                       fields=["picking_id", "location_dest_id"], load=None)  # fmt: skip
+    last = next(move["picking_id"] for move in moves if move["location_dest_id"] in road.away.places)
+    [first] = {move["picking_id"] for move in moves} - {last}
+    world.call("stock.picking", "write", ids=[last], vals={"origin": f"Shipment {road.number}"})
+    assert road.figures(kettle) == (0, 0, 0)  # nothing has left
+    own = world.call("stock.move", "search", domain=[["picking_id", "=", first]])
+    world.call("stock.picking", "action_assign", ids=[first])
+    world.call("stock.move", "write", ids=own, vals={"quantity": 10, "picked": True})
+    world.call("stock.picking", "button_validate", ids=[first], context={"skip_backorder": True, "skip_sms": True})
+    assert road.figures(kettle) == (0, 10, 0)
+    road.receive({kettle: 8})
+    assert road.figures(kettle) == (8, 2, 8)

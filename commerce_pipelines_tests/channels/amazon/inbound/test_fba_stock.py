@@ -111,6 +111,7 @@ def test_a_day_that_could_be_two_days_is_refused() -> None:
         read_days(["11/12/2026"], start, end, "X")
     assert read_days(["11/12/2026", "11/30/2026"], start, end, "X")["11/12/2026"] == date(2026, 11, 12)
     assert read_days(["11/12/2026"], start, date(2026, 11, 20), "X")["11/12/2026"] == date(2026, 11, 12)
+    assert read_days(["11/11/2026"], start, end, "X")["11/11/2026"] == date(2026, 11, 11)
     for text in ("yesterday", "13/13/2026", "31.02.2026", "01/02/1999"):
         with pytest.raises(ProtocolError):
             read_days([text], start, end, "X")
