@@ -15,22 +15,22 @@ from commerce_pipelines.channels import amazon
 ROOT = Path(amazon.__file__).parent
 
 
-def test_only_confirming_a_shipment_is_called_by_v0() -> None:
-    """That operation stays in v0."""
+def test_only_what_stays_is_called_by_v0() -> None:
+    """Confirming a shipment, and what shipments to Amazon hold."""
     paths = {path for file in ROOT.rglob("*.py") for path in re.findall(r'"(/[\w/]*v0[^"]*)"', file.read_text())}
-    assert paths == {"/orders/v0/orders/{}/shipmentConfirmation"}
+    assert paths == {"/orders/v0/orders/{}/shipmentConfirmation", "/fba/inbound/v0/shipments"}
 
 
 def test_amazon_announces_no_end_of_what_is_called() -> None:
-    specs = os.environ.get("COMMERCE_SPECS")
-    file = Path(specs or "") / "amazon" / "ordersV0.json"
-    if not specs or not file.exists():
+    folder = Path(os.environ.get("COMMERCE_SPECS") or "") / "amazon"
+    if not (folder / "ordersV0.json").exists():
         pytest.skip("needs the vendors' contracts: set COMMERCE_SPECS to their folder")
-    paths = json.loads(file.read_text(encoding="utf-8"))["paths"]
-    ended = {
-        path
-        for path, verbs in paths.items()
-        if any(verb.get("deprecated") for verb in verbs.values() if isinstance(verb, dict))
-    }
+    paths, ended = set[str](), set[str]()
+    for name in ("ordersV0", "fulfillmentInboundV0"):
+        for path, verbs in json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))["paths"].items():
+            paths.add(path)
+            if any(verb.get("deprecated") for verb in verbs.values() if isinstance(verb, dict)):
+                ended.add(path)
     assert "/orders/v0/orders" in ended
-    assert "/orders/v0/orders/{orderId}/shipmentConfirmation" in set(paths) - ended
+    assert "/orders/v0/orders/{orderId}/shipmentConfirmation" in paths - ended
+    assert "/fba/inbound/v0/shipments" in paths - ended
