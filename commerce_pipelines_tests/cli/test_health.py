@@ -7,6 +7,7 @@ import json
 import logging
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ from commerce_pipelines.core.errors import TransientError
 from commerce_pipelines.core.instruments import REAL
 from commerce_pipelines.core.reasons import Reason
 from commerce_pipelines.domain.outbox.effects import Kind
-from commerce_pipelines.flows.health import read_health
+from commerce_pipelines.flows.health import Level, read_health
+from commerce_pipelines.flows.intake.pull import pull
 from commerce_pipelines.flows.pollers import list_pollers
 from commerce_pipelines.settings.file import Metrics, parse
 from commerce_pipelines.warehouse import exceptions
@@ -35,6 +37,23 @@ from commerce_pipelines_tests.conftest import MASTER_KEY
 from commerce_pipelines_tests.doubles.channel import SETTINGS, FakeChannel, some_settings
 from commerce_pipelines_tests.doubles.doors import doors
 
+_ODOO = 'odoo: {{url: "http://127.0.0.1:8069", database: demo, username: admin, password: {{env: PW}}}}\n'
+AMAZON = (
+    _ODOO
+    + """
+channels:
+  - {{name: account, kind: amazon, region: eu, marketplaces: [DE], start_date: 2025-01-01, secret_rotated_on: {made},
+     credentials: {{client_id: {{env: A}}, client_secret: {{env: B}}, refresh_token: {{env: C}}}}}}
+"""
+)
+EBAY = (
+    _ODOO
+    + """
+channels:
+  - {{name: account, kind: ebay, marketplace: EBAY_DE, start_date: 2025-01-01, refresh_token_issued_on: {made},
+     credentials: {{client_id: {{env: A}}, client_secret: {{env: B}}, refresh_token: {{env: C}}}}}}
+"""
+)
 CANARY = "anna.canary@example.com"
 
 
@@ -143,16 +162,47 @@ def test_an_embedded_database_is_not_started_by_a_monitor(home: Path, monkeypatc
     assert not (home / ".commerce" / "postgres").exists()
 
 
-def test_answers_that_no_run_deals_with(warehouse: Warehouse) -> None:
+def test_answers_that_no_run_deals_with_are_late_after_an_hour(warehouse: Warehouse) -> None:
     """A landing without a run is what a full disk or a dead launcher looks like."""
-    channel = FakeChannel()
+    channel, now = FakeChannel(), REAL.now()
     connections = doors(some_settings(), warehouse, channels={"shop_de": channel})
+    look(warehouse, now)
+    channel.add("1", now - timedelta(hours=1))
+    day = now.astimezone(connections.settings.channel("shop_de").zone).date()
+    pull(connections, "shop_de", day - timedelta(days=1), day + timedelta(days=1))
+    seen = read_health(connections)
+    assert [(row.channel, row.topic, row.days) for row in seen.pending] == [("shop_de", "orders", 1)]
+    assert seen.exit_code == 0  # a run may be about to deal with it
+    later = replace(REAL, now=lambda: REAL.now() + timedelta(hours=2))
+    connections = doors(some_settings(), warehouse, channels={"shop_de": channel}, instruments=later)
+    look(warehouse, later.now())
+    [finding] = read_health(connections).findings
+    assert (finding.level, finding.what) == (Level.LATE, "orders of shop_de")
+    assert "no run has dealt with them" in finding.text
+
+
+def test_a_plan_that_waits_for_a_person_is_late(warehouse: Warehouse) -> None:
+    connections = doors(some_settings(), warehouse, channels={"shop_de": FakeChannel()})
     look(warehouse, REAL.now())
     with warehouse.transaction() as connection:
         holds.hold(connection, "shop_de", Kind.QUANTITY, "run", "12 of 12 would go to 0", {})
     seen = read_health(connections)
     assert (seen.exit_code, seen.pending) == (1, ())
     assert any("shop_de" in finding.what for finding in seen.findings)
+
+
+@pytest.mark.parametrize("key", ["secret_rotated_on", "refresh_token_issued_on"])
+def test_a_credential_that_ends_soon_is_late_and_its_age_a_figure(warehouse: Warehouse, key: str) -> None:
+    today = REAL.now().date()
+    made = today - timedelta(days=530)
+    settings = parse({"secret_rotated_on": AMAZON, "refresh_token_issued_on": EBAY}[key].format(made=made))
+    connections = doors(settings, warehouse)
+    with warehouse.transaction() as connection:
+        for name in list_pollers(settings):
+            conditions.beat(connection, name, REAL.now())
+    seen = read_health(connections)
+    assert seen.credentials == (("account", 530),)
+    assert [finding.what for finding in seen.findings] == ["credentials of account"]
 
 
 @pytest.fixture
