@@ -59,15 +59,14 @@ def settle(merchant: Merchant, record: Any, *refunds: Any) -> Any:
     return credited
 
 
-def test_without_the_module_nothing_is_asked_of_it_but_whether_it_is_there(merchant: Merchant) -> None:
+def test_without_the_module_nothing_is_asked_of_it(merchant: Merchant) -> None:
     if has_claims(merchant):
         pytest.skip("the module rma is installed here")
     order = sell(merchant)
     merchant.world.transport.calls.clear()
     [outcome] = move(merchant, back(order, units(1), state=RECEIVED))
     assert (outcome.received, outcome.flags) == (1, ())
-    asked = [call for call in merchant.world.transport.calls if call[0].startswith("rma")]
-    assert {call[:2] for call in asked} <= {("rma", "has_access")}
+    assert [call for call in merchant.world.transport.calls if call[0].startswith("rma")] == []
 
 
 @pytest.fixture
@@ -186,6 +185,16 @@ def test_units_that_a_person_takes_back_by_a_claim_of_her_own_come_back_once(cla
     [outcome] = move(claimant, back(order, units(1), state=RECEIVED))
     assert outcome.reason is not None
     assert (outcome.reason.code, outcome.pickings) == ("exceeds_delivery", ())
+
+
+def test_what_a_person_receives_is_received_at_the_next_look(claimant: Merchant) -> None:
+    order = sell(claimant)
+    record = back(order, units(1), state=RECEIVED)
+    [outcome] = move(claimant, record, receipts="merchant")
+    assert states(claimant, order) == [("confirmed", 1)]
+    claimant.receive(outcome.pickings[0][0])
+    move(claimant, record, receipts="merchant")
+    assert states(claimant, order) == [("received", 1)]
 
 
 def test_an_operation_that_makes_documents_of_its_own_keeps_no_claim(claimant: Merchant) -> None:
