@@ -34,7 +34,9 @@ from commerce_pipelines.cli.report import show
 from commerce_pipelines.core.errors import CommerceError
 from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.core.topics import Topic
+from commerce_pipelines.flows.content.publish import release
 from commerce_pipelines.resources.connections import Connections, open_connections
+from commerce_pipelines.sensors.content import lane as content_lane
 from commerce_pipelines.sensors.failures import reason
 from commerce_pipelines.sensors.fulfilment import lane as shipment_lane
 from commerce_pipelines.sensors.inbound import TABLES as AWAY_TABLES
@@ -43,9 +45,11 @@ from commerce_pipelines.sensors.orders import TABLES
 from commerce_pipelines.sensors.returns import TABLES as RETURN_TABLES
 from commerce_pipelines.warehouse.server.server import stop_database
 
+from .editing import edit_product, is_shown
 from .world import DAYS, LANES, PAYS_BACK, World, running
 
 HOST, PORT = "127.0.0.1", 3000
+SHOP = "shopify_de"  # whose listings follow Odoo
 LANES_SECONDS = 170.0
 AFTER_SALE_SECONDS = 170.0
 ZONE = ZoneInfo("Europe/Berlin")
@@ -104,7 +108,7 @@ def once(world: World) -> int:
     connections = open_connections(settings_file.load())
     first, last = days()
     span = {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
-    with Steps(5 * len(LANES) + 4) as step:
+    with Steps(5 * len(LANES) + 5) as step:
         step("PostgreSQL and Dagster")
         connections.warehouse.migrate()
         with in_process(connections) as run:
@@ -114,6 +118,11 @@ def once(world: World) -> int:
             for name in LANES:
                 step(f"stock → {name}")
                 run(*whole_stock(name))
+            edit_product(world.odoo)
+            step(f"a title and a picture, edited in Odoo, after a person agreed → {SHOP}")
+            run(*content(SHOP))
+            release(connections, SHOP, "the demo's merchant")
+            run(*content(SHOP))
             world.after_sale.ship(invoice=False)
             for name in LANES:
                 step(f"parcels → {name}")
@@ -138,6 +147,9 @@ def once(world: World) -> int:
             run([[LANES[0], table] for table in AWAY_TABLES], run_tags(LANES[0], Topic.INBOUND))
     proofs = prove(connections, as_json=True)
     is_whole = has_paid_back(proofs) and all(has_after_sale(proofs, name) for name in LANES)
+    if not is_shown(world.channels[SHOP]):
+        console.print(f"[red]{SHOP} does not show the title and the picture that were edited in Odoo.")
+        return 1
     return 0 if proofs.complete and is_whole else 1
 
 
@@ -173,6 +185,11 @@ def whole_stock(name: str) -> tuple[list[Any], dict[str, str]]:
     return [key.path for key in stock_lane(name, listings=True)], tags
 
 
+def content(name: str) -> tuple[list[Any], dict[str, str]]:
+    """Assets and tags of a channel's run of content."""
+    return [key.path for key in content_lane(name)], run_tags(name, Topic.CONTENT)
+
+
 def prove(connections: Connections, as_json: bool = False) -> Proofs:
     proofs = prove_channels(connections, {channel.name: days() for channel in connections.settings.channels})
     show(proofs, as_json=as_json)
@@ -197,6 +214,7 @@ def has_paid_back(proofs: Proofs) -> bool:
 def live(world: World, root: Path, port: int) -> int:
     """Dagster with its UI; new orders come in until Ctrl-C."""
     halt = threading.Event()
+    edit_product(world.odoo)
     with caught_up(world, root, port) as (connections, services):
         proofs = prove_channels(connections, {name: days() for name in LANES})
         show(Proofs(spans=proofs.spans, orders=proofs.orders))  # nothing has left yet
@@ -206,6 +224,8 @@ def live(world: World, root: Path, port: int) -> int:
             "Every few seconds an order comes in, goods come or go in Odoo's warehouse, or a buyer is paid back.",
             "The sensors bring orders, returns and refunds to Odoo, stock and parcels to the marketplaces.",
             f"Now and then a person credits an order in Odoo: {PAYS_BACK} pays it back within ten minutes.",
+            f"A title and a picture were edited in Odoo: {SHOP}/content_changes shows the plan within ten minutes; "
+            f"materialise {SHOP}/published_content with `release: true` to agree to it.",
             "Ctrl-C ends everything.",
         ):
             console.print(line, soft_wrap=True)

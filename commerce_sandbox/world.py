@@ -91,9 +91,9 @@ class World:
         }
 
     def settings(self, *, invoicing: bool = False, webhooks: bool = False) -> str:
-        """commerce.yaml of the demo. invoicing: the pipelines invoice what has left, register its payments, and pay
-        back what people credit, in one marketplace; what Amazon holds is received and compared. webhooks: the shop
-        tells of new orders, besides being polled."""
+        """commerce.yaml of the demo. invoicing: the pipelines invoice what has left, register its payments; one
+        marketplace pays back what people credit and keeps content in line; what Amazon holds is received and compared.
+        webhooks: the shop tells of new orders, besides being polled."""
         client_id, secret, refresh = ({"env": f"DEMO_{name}"} for name in ("CLIENT_ID", "SECRET", "REFRESH_TOKEN"))
         login = {"client_id": client_id, "client_secret": secret}
         amazon, ebay, shopify = (self.channels[name].url for name in LANES)
@@ -104,7 +104,9 @@ class World:
             "returns": {"enabled": True, "poll_seconds": RETURNS_SECONDS},
             "poll_seconds": POLL_SECONDS, "start_date": first_day,
         }  # fmt: skip
-        pays_back = {"refunding": {"enabled": True, "since": first_day}} if invoicing else {}
+        owned = ["title", "description", "images"]
+        more = {"refunding": {"enabled": True, "since": first_day}, "content": {"enabled": True, "owned": owned}}
+        of_shop = more if invoicing else {}
         since = (self.start.date() - timedelta(days=DAYS)).isoformat()
         away = {"inbound": {"enabled": True, "since": since, "receive": True}} if invoicing else {}
         if invoicing:
@@ -130,7 +132,7 @@ class World:
                 "name": LANES[2], "kind": "shopify", "shop": "demo.myshopify.com",
                 "endpoint": shopify, "token_endpoint": f"{shopify}/admin/oauth/access_token",
                 "credentials": login, "sales_team": "Shopify",
-                "inventory": {**stock, "locations": {str(WAREHOUSE): ["WH"]}}, **pays_back,
+                "inventory": {**stock, "locations": {str(WAREHOUSE): ["WH"]}}, **of_shop,
                 **({"notifications": {"enabled": True, "secret": secret}} if webhooks else {}),
             },
         ]  # fmt: skip

@@ -32,6 +32,7 @@ PROMISED = {
     "backfill_twice": {"backfill_twice_writes"},
     "erase": {"erase_1m"},
     "ledger": {"ledger_50k"},
+    "content": {"content_updates", "content_uploads", "content_again"},
     "erase_partners": {"erase_partners", "erase_partners_calls"},
     "backfill_time": {
         "backfill_time_shopify",
@@ -51,6 +52,7 @@ COUNTS = {
     "pace": 1,
     "backfill_time": 0,
     "live": 0,
+    "content": 0,
     "erase_partners": 1,
 }
 MODULES = {"extract": ("dlt", "psutil"), "stock_decide": ("psutil",), "erase_partners": ("psutil",)}

@@ -69,8 +69,9 @@ def _variant_written(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> N
 def _keep_picture(env: Env, model: str, row_id: int, field: str) -> None:
     """The attachment of a field, which goes with its picture. Odoo makes a new one for each new picture."""
     datas = env.db.rows[model][row_id].get(field)
-    for number, row in list(env.db.rows["ir.attachment"].items()):
-        if (row["res_model"], row["res_id"], row.get("res_field")) == (model, row_id, field):
+    for number in env.db.referring("ir.attachment", "res_id", row_id):
+        row = env.db.rows["ir.attachment"][number]
+        if (row["res_model"], row.get("res_field")) == (model, field):
             env.db.delete("ir.attachment", number)
     if datas:
         env.db.insert("ir.attachment", {

@@ -11,12 +11,14 @@ import threading
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import requests
 
 from ..server import Call, Reply, StandIn
 from .orm import Database, Env
 from .pages import overview
+from .records import write
 from .transports import VERSION, in_transaction, json_2, json_rpc
 from .working import credit, invoice, list_away, list_ready, receive, send_away, ship
 
@@ -89,6 +91,13 @@ class OdooStandIn(StandIn):
                 if reference in references:
                     work = partial(ship, env, picking, in_two=reference in in_two)
                     in_transaction(self.database, work)
+
+    def edit(self, code: str, values: dict[str, Any]) -> None:
+        """A person edits the product with this internal reference."""
+        with self.lock:
+            env = Env(self.database, 2, sudo=True)
+            products = env.db.referring("product.product", "default_code", code)
+            in_transaction(self.database, lambda: write(env, "product.product", products, values))
 
     def invoice(self, references: Collection[str] | None = None) -> int:
         """The sale orders with these references are invoiced, or all of them; returns how many invoices."""
