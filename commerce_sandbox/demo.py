@@ -118,11 +118,8 @@ def once(world: World) -> int:
             for name in LANES:
                 step(f"stock → {name}")
                 run(*whole_stock(name))
-            edit_product(world.odoo)
             step(f"a title and a picture, edited in Odoo, after a person agreed → {SHOP}")
-            run(*content(SHOP))
-            release(connections, SHOP, "the demo's merchant")
-            run(*content(SHOP))
+            bring_content(world, connections, run)
             world.after_sale.ship(invoice=False)
             for name in LANES:
                 step(f"parcels → {name}")
@@ -185,9 +182,13 @@ def whole_stock(name: str) -> tuple[list[Any], dict[str, str]]:
     return [key.path for key in stock_lane(name, listings=True)], tags
 
 
-def content(name: str) -> tuple[list[Any], dict[str, str]]:
-    """Assets and tags of a channel's run of content."""
-    return [key.path for key in content_lane(name)], run_tags(name, Topic.CONTENT)
+def bring_content(world: World, connections: Connections, run: Callable[[Sequence[Any], dict[str, str]], None]) -> None:
+    """A person edits a product in Odoo, a run plans the change, a person agrees to it, and a run brings it."""
+    keys, tags = [key.path for key in content_lane(SHOP)], run_tags(SHOP, Topic.CONTENT)
+    edit_product(world.odoo)
+    run(keys, tags)
+    release(connections, SHOP, "the demo's merchant")
+    run(keys, tags)
 
 
 def prove(connections: Connections, as_json: bool = False) -> Proofs:
