@@ -4,6 +4,8 @@ What belongs here: the table of flows, and putting them, the sensors and the res
 they do. Adding a flow: docs/architecture.md.
 """
 
+import gc
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -39,6 +41,8 @@ from .sensors import returns as returns_sensors
 from .sensors.outcomes import alert_sensors
 from .settings import file as settings_file
 from .settings.file import Settings
+
+DOOR_VARIABLES = ("COMMERCE_DATABASE_URL", "COMMERCE_MASTER_KEY", "COMMERCE_MASTER_KEY_FROM")
 
 
 class Lane(NamedTuple):
@@ -152,7 +156,30 @@ def build_defs(
     )
 
 
+# The last definitions, with what they were built of: building them takes longer than many a run works.
+_built: list[tuple[object, dg.Definitions]] = []
+
+
 @dg.definitions
 def defs() -> dg.Definitions:
-    """The definitions of the configured settings file. Raises SettingsError in one sentence if the file is wrong."""
-    return build_defs(settings_file.load())
+    """The definitions of the configured settings file, which is read each time. Raises SettingsError in one sentence if
+    the file is wrong."""
+    settings = settings_file.load()
+    basis = (settings, _read_surroundings(settings))
+    if not _built or _built[0][0] != basis:
+        gc.unfreeze()
+        _built[:] = [(basis, build_defs(settings))]
+        gc.freeze()  # what lives as long as the process is not looked at again by each collection
+    return _built[0][1]
+
+
+def build_repository() -> None:
+    """Build all that a run needs before its first step, for the process that runs are forked from: nothing is opened.
+    Raises SettingsError."""
+    defs().resolve_implicit_global_asset_job_def()
+
+
+def _read_surroundings(settings: Settings) -> list[str | None]:
+    """What decides, besides the settings, where the doors lead once they are opened."""
+    names = [*DOOR_VARIABLES, *(secret.env for _, secret in settings_file.secrets(settings))]
+    return [os.getcwd(), *(os.environ.get(name) for name in names)]

@@ -4,7 +4,7 @@ What belongs here: keys, descriptions, metadata, checks. What does not: any rule
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -26,6 +26,7 @@ FLOW = "inventory"
 STOCK = dg.AssetKey(["odoo", "stock_levels"])
 INVENTORY_TAG = "commerce/inventory"  # the channel that a sensor or schedule requested the run for
 WHOLE_TAG = "commerce/whole"  # read everything anew, not only changes
+SINCE_TAG = "commerce/stock_since"  # when the change was seen: a stock read later need not be read again
 ROWS_SHOWN = 50  # rows and names in metadata
 
 STEPS = ("0", "1–5", "6–20", "21–100", "over 100")
@@ -70,11 +71,11 @@ def stock_levels_asset(owner: str) -> dg.AssetsDefinition:
         started = connections.instruments.clock()
         tags = context.run.tags
         with failures():
-            snapshots, problems = take_all(connections, whole=INVENTORY_TAG not in tags or WHOLE_TAG in tags)
+            whole, since = INVENTORY_TAG not in tags or WHOLE_TAG in tags, _read_moment(tags.get(SINCE_TAG))
+            snapshots, problems = take_all(connections, whole=whole, since=since)
         for problem in problems:
             context.log.warning(problem)
         levels = pd.concat([snapshot.levels for snapshot in snapshots], ignore_index=True)
-        codes = [place.code for snapshot in snapshots for place in snapshot.places]
         free = levels.groupby("warehouse")["free"].sum().items()
         free_units = {str(code) or "nowhere": int(units) for code, units in free}
         return dg.MaterializeResult(
@@ -84,7 +85,7 @@ def stock_levels_asset(owner: str) -> dg.AssetsDefinition:
                 "products with stock": sum(snapshot.read for snapshot in snapshots),
                 "companies": len(snapshots),
                 "not read": " ".join(problems) or "none",
-                "warehouses": ", ".join(codes),
+                "warehouses": ", ".join(place.code for snapshot in snapshots for place in snapshot.places),
                 "below zero in Odoo": int(levels["negative"].sum()),
                 "unreadable": int((levels["kind"] == "unread").sum()),
                 "a newer one was there": not all(snapshot.stored for snapshot in snapshots),
@@ -95,6 +96,15 @@ def stock_levels_asset(owner: str) -> dg.AssetsDefinition:
         )
 
     return stock_levels
+
+
+def _read_moment(text: str | None) -> datetime | None:
+    """The moment in a tag; None without one, and for what a person wrote there and is none."""
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return moment if moment and moment.tzinfo else None
 
 
 def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefinition]:

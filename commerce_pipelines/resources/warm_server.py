@@ -1,4 +1,4 @@
-"""The process that runs are forked from: it has imported Dagster and pandas, but none of our modules that work.
+"""The process that runs are forked from: it has imported Dagster, pandas and our own modules.
 
 What belongs here: what it imports, and starting it early. What does not: forking runs from it (run_launcher.py). It
 imports only the standard library, so that the server begins while its parent still imports.
@@ -9,11 +9,17 @@ from __future__ import annotations
 import multiprocessing
 from multiprocessing import forkserver
 
-# What runs import. Our own modules are left out, so that a run executes the code on disk, as with Dagster's launcher.
+# What runs import. Our own modules come last, because they take what is imported before them.
 PRELOADED = (
     "commerce_pipelines.resources.silent_interrupt",
-    "dagster", "dagster._cli.api", "dagster._daemon.cli",
-    "dagster_postgres", "psycopg2", "pandas", "pyarrow", "requests", "odoorpc", "msgspec", "zstandard",
+    "dagster", "dagster._cli.api", "dagster._daemon.cli", "dagster._core.executor.in_process",
+    "dagster._core.instance.factory", "dagster._core.storage.local_compute_log_manager",
+    "dagster._core.storage.root", "dagster._core.system_config.composite_descent", "dagster._core.utility_ops",
+    "dagster._core.workspace.autodiscovery", "dagster._utils.test.definitions",
+    "dagster_postgres", "psycopg2", "psycopg2.extras", "fsspec.implementations.local", "upath.implementations.local",
+    "watchdog.observers.polling", "pandas", "pandas.core.methods.to_dict", "pyarrow", "pyarrow.pandas_compat",
+    "pyarrow.vendored.version", "requests", "odoorpc", "msgspec", "zstandard", "stdnum.eu.oss", "stdnum.eu.vat",
+    "commerce_pipelines.resources.warm_modules",
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import dagster as dg
 import msgspec
 
 from ..assets.common import ASKED_AGAIN
-from ..assets.inventory import INVENTORY_TAG, STOCK, WHOLE_TAG
+from ..assets.inventory import INVENTORY_TAG, SINCE_TAG, STOCK, WHOLE_TAG
 from ..assets.looked_at import select
 from ..channels.settings import ChannelSettings
 from ..core.lanes import run_tags
@@ -63,7 +63,8 @@ def stock_changes_sensor(
     """Take the pulse of what each channel may offer; where it changed, request a run for that channel.
 
     The pulse counts orders that are not in Odoo yet, so a sale is one change and not two. The sensor decides nothing:
-    what is pushed comes from the run's own read. hinted: Odoo may hint at changes.
+    what is pushed comes from a read after it, which
+    serves the runs of all channels that were requested together. hinted: Odoo may hint at changes.
     """
     often = f"every {poller.seconds} s" + (" and when Odoo hints at a change" if hinted else "")
 
@@ -92,11 +93,11 @@ def stock_changes_sensor(
             return dg.SkipReason("Odoo has hinted at nothing since the last look.")
         if rests := why_resting(connections, poller, now):
             return dg.SkipReason(rests)
-        started = connections.instruments.clock()
+        looked_at, started = read_clock(connections), connections.instruments.clock()
         with looking(connections, poller):
             pulse_by_channel = pulses(connections, [channel.name for channel in channels])
         took = round(connections.instruments.clock() - started, 3)
-        kept, requests, waiting = _request_runs(context, connections, pulse_by_channel, cursor, now)
+        kept, requests, waiting = _request_runs(context, connections, pulse_by_channel, cursor, looked_at)
         why = f"{', '.join(waiting)}: a run is working or waits for a person."
         working = any(not held_back for held_back in waiting.values())
         return dg.SensorResult(
@@ -113,7 +114,7 @@ def _request_runs(
     connections: Connections,
     pulse_by_channel: Mapping[str, str],
     cursor: Cursor,
-    now: datetime,
+    looked_at: datetime,
 ) -> tuple[dict[str, str], list[dg.RunRequest], dict[str, bool]]:
     """(pulses that runs were requested for, the requests, changed channels that have to wait: whether the breaker holds
     them back, otherwise a run is working)."""
@@ -128,14 +129,22 @@ def _request_runs(
             waiting[name] = held
             continue
         kept[name] = pulse
-        run_key = f"{name}@{pulse}@{now.isoformat()}"
-        tags = _build_tags(name) | ASKED_AGAIN
+        run_key = f"{name}@{pulse}@{looked_at.isoformat()}"
+        tags = _build_tags(name) | ASKED_AGAIN | {SINCE_TAG: looked_at.isoformat()}
         requests.append(dg.RunRequest(run_key=run_key, asset_selection=lane(name), tags=tags))
     return kept, requests, waiting
 
 
 def _build_tags(name: str) -> dict[str, str]:
     return {INVENTORY_TAG: name, **run_tags(name, Topic.INVENTORY)}
+
+
+def read_clock(connections: Connections) -> datetime:
+    """Now by the database's clock, which also says when a stock was read."""
+    from ..warehouse.tables import database
+
+    with connections.warehouse.transaction() as connection:
+        return database.clock(connection)
 
 
 def last_hint(connections: Connections) -> datetime | None:

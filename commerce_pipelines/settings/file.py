@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_type_hints
 
@@ -167,6 +167,7 @@ def _locate_tombstones(privacy: PrivacyPolicy, folder: Path) -> PrivacyPolicy:
     return msgspec.structs.replace(privacy, tombstones=place)
 
 
+@lru_cache(maxsize=2)  # a process reads the same file again and again; what it returns is never changed
 def parse(text: str) -> Settings:
     """Settings from YAML text, without looking at the environment. Raises SettingsError, a line for each mistake."""
     try:

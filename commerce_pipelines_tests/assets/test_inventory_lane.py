@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import msgspec
 import pytest
 
-from commerce_pipelines.assets.inventory import STOCK, checks
+from commerce_pipelines.assets.inventory import SINCE_TAG, STOCK, checks
 from commerce_pipelines.definitions import build_defs
 from commerce_pipelines.domain.inventory.push_plan import Standing
 from commerce_pipelines.flows.inventory.inputs import read_listings
@@ -29,10 +29,15 @@ class World:
         self.instance = instance
         self.defs = build_defs(self.connections.settings, self.connections)
 
-    def run(self, selection: list[dg.AssetKey], config: dict[str, object] | None = None) -> dg.ExecuteInProcessResult:
+    def run(
+        self,
+        selection: list[dg.AssetKey],
+        config: dict[str, object] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> dg.ExecuteInProcessResult:
         ops = {"ops": {f"{NAME}__published_inventory": {"config": config}}} if config else None
         return self.defs.resolve_implicit_global_asset_job_def().execute_in_process(
-            instance=self.instance, asset_selection=selection, run_config=ops, raise_on_error=False
+            instance=self.instance, asset_selection=selection, run_config=ops, tags=tags, raise_on_error=False
         )
 
     def tick(self, cursor: str | None = None) -> dg.SensorResult:
@@ -114,6 +119,37 @@ def test_the_sensor_asks_for_a_run_when_the_offer_changes_and_only_then(world: W
     assert not world.tick(later(second.cursor)).run_requests
     world.odoo.stock["B", "WH"][0] += 1
     assert len(world.tick(later(second.cursor)).run_requests or ()) == 1
+
+
+def test_runs_that_were_requested_together_share_one_reading_of_odoo(world: World, warehouse: Warehouse) -> None:
+    """Each run used to read all stock anew, for the change that another one had just read."""
+    (request,) = world.tick().run_requests or ()
+    world.odoo.stock["A", "WH"][0] = 80
+    assert world.run(lane(NAME), tags=request.tags).success  # reads Odoo, because the stored stock is older
+    assert world.shop.shown["A"] == 64  # 95 % of 68 free
+    world.odoo.stock["A", "WH"][0] = 40
+    reads = world.odoo.stock_reads
+    assert world.run(lane(NAME), tags=request.tags).success
+    assert world.odoo.stock_reads == reads
+
+    (request,) = world.tick().run_requests or ()  # a change after that reading is another request
+    assert world.run(lane(NAME), tags=request.tags).success
+    assert world.shop.shown["A"] == 26
+
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE commerce.stock_warehouses SET taken_at = taken_at - interval '40 s'")
+    world.odoo.stock["A", "WH"][0] = 32
+    old = {**request.tags, SINCE_TAG: "2025-01-01T00:00:00+00:00"}
+    assert world.run(lane(NAME), tags=old).success  # of a request that waited long: too old to be shared
+    assert world.shop.shown["A"] == 19
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-01-01T00:00:00"])
+def test_a_tag_that_is_no_moment_shares_nothing(world: World, text: str) -> None:
+    for on_hand in (50, 60):
+        world.odoo.stock["A", "WH"][0] = on_hand
+        assert world.run(lane(NAME), tags={SINCE_TAG: text}).success
+    assert world.shop.shown["A"] == 45
 
 
 def test_a_slow_odoo_is_looked_at_less_often(world: World) -> None:

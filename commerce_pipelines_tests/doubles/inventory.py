@@ -37,6 +37,7 @@ class Odoo:
     def __init__(self, stock: dict[tuple[str, str], list[float]]) -> None:
         self.stock = stock
         self.down = False
+        self.stock_reads = 0
         self.kits: list[dict[str, Any]] = []
         self.units: list[dict[str, Any]] = []  # of uom.uom; every product is counted in the first of them
         self.who = Who(uid=2, lang="en_US", company_id=1)
@@ -64,6 +65,7 @@ class Odoo:
             case "product.product", "formatted_read_group":
                 return [{"id:array_agg": list(range(1, len(codes) + 1)), "default_code:array_agg": codes}]
             case "stock.quant", _:
+                self.stock_reads += 1
                 return [
                     {
                         "product_id:array_agg": [codes.index(code) + 1 for code, _ in self.stock],

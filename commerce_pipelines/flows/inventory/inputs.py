@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ...odoo.inventory.stock import Catalogue, Stock
 
 LISTINGS = "listings"  # the stage in the exceptions
+SHARED_FOR = timedelta(seconds=30)  # as long, runs that were requested together share one reading of Odoo
 STOCK_FRESH_FOR = timedelta(minutes=5)  # older stock is read again before anything is pushed
 
 
@@ -83,21 +84,44 @@ def take_stock(connections: Connections, name: str = "", *, whole: bool = False,
     return Snapshot(stock.levels, list(stock.places), taken_at, stock.read, stored, stock.sizes, company)
 
 
-def take_all(connections: Connections, *, whole: bool = False) -> tuple[list[Snapshot], list[str]]:
+def take_all(
+    connections: Connections, *, whole: bool = False, since: datetime | None = None
+) -> tuple[list[Snapshot], list[str]]:
     """`take_stock` for every company that channels belong to, and the errors of companies that failed. Raises the error
-    if all fail, so that one company's fault never holds up another's stock."""
+    if all fail, so that one company's fault never holds up another's stock.
+
+    since: by the database's clock; a stock that was read later, by a run of another channel, serves this one too.
+    """
     snapshots: dict[int, Snapshot] = {}
     errors: list[CommerceError] = []
     for name in [channel.name for channel in connections.settings.channels] or [""]:
         try:
-            if connections.company_of(name) not in snapshots:
-                snapshots[connections.company_of(name)] = take_stock(connections, name, whole=whole)
+            if (company := connections.company_of(name)) in snapshots:
+                continue
+            if since is None:
+                snapshots[company] = take_stock(connections, name, whole=whole)
+            else:
+                snapshots[company] = _share_stock(connections, name, since)
         except CommerceError as error:
             if str(error) not in map(str, errors):
                 errors.append(error)
     if not snapshots:
         raise errors[0]
     return list(snapshots.values()), [str(error) for error in errors]
+
+
+def _share_stock(connections: Connections, name: str, since: datetime) -> Snapshot:
+    """The stock of a channel's company as it was read after `since` and less than SHARED_FOR ago, else read now. Of
+    several runs at once one reads, and the others wait for it."""
+    from ...warehouse.tables import database
+
+    with connections.warehouse.lock(f"stock of {connections.company_of(name)}", wait=True):
+        snapshot = stored_stock(connections, name)
+        if snapshot is not None and snapshot.taken_at >= since:
+            with connections.warehouse.transaction() as connection:
+                if database.clock(connection) - snapshot.taken_at <= SHARED_FOR:
+                    return snapshot
+        return take_stock(connections, name)
 
 
 def stored_stock(connections: Connections, name: str = "") -> Snapshot | None:

@@ -1,0 +1,67 @@
+"""Our own code and the definitions of the settings, held by the process that runs are forked from.
+
+Importing our modules and building the definitions was two thirds of what a run of stock cost. A run still executes the
+code on disk: where a file of the package changed since it was imported, the run forgets all of it and imports it again.
+The settings are read anew in each run (definitions.py).
+
+What belongs here: what is held, and when it is forgotten. What does not: starting the process (warm_server.py). Modules
+are named by strings, because this room may not know the rooms above it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import pkgutil
+import sys
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1]
+NAME = __name__.partition(".")[0]
+ROOMS = (
+    "core", "domain", "channels", "odoo", "warehouse", "settings", "resources", "flows", "assets", "sensors",
+    "definitions",
+)  # fmt: skip
+
+
+def read_stamp() -> tuple[int, int]:
+    """How many files of code the package has, and when the newest was changed, in nanoseconds. Costs some
+    milliseconds."""
+    times = [
+        os.stat(os.path.join(folder, name)).st_mtime_ns
+        for folder, _, names in os.walk(PACKAGE)
+        for name in names
+        if name.endswith(".py")
+    ]
+    return len(times), max(times)
+
+
+def import_rooms() -> None:
+    """Import every module that a run may need, and build the definitions. What fails here fails again in the run, which
+    tells it."""
+    for room in ROOMS:
+        with contextlib.suppress(Exception):
+            module = importlib.import_module(f"{NAME}.{room}")
+            for place in pkgutil.walk_packages(getattr(module, "__path__", ()), f"{module.__name__}."):
+                if ".migrations." not in place.name:
+                    with contextlib.suppress(Exception):
+                        importlib.import_module(place.name)
+    with contextlib.suppress(Exception):
+        sys.modules[f"{NAME}.definitions"].build_repository()
+
+
+def forget_if_changed() -> None:
+    """To be called first in a run's process: let it import our modules again if one of them changed on disk."""
+    if read_stamp() != _stamp:
+        for name in list(sys.modules):
+            if name == NAME or name.startswith(f"{NAME}."):
+                del sys.modules[name]
+
+
+_stamp = read_stamp()  # before the imports, so that a change during them counts
+import_rooms()
+# The collector of a run need not look at what all runs share: looking would also copy its memory.
+gc.collect()
+gc.freeze()
