@@ -17,7 +17,8 @@ class Content(Protocol):
     """What listings show of products: reading it, and changing single fields. Never stock, and nothing of a listing
     that is not among the changes.
 
-    writes_stock: its calls write a quantity as they found it, so that nobody may change quantities meanwhile.
+    writes_stock: its calls write a quantity too, so that nobody may change quantities meanwhile. It is never above what
+    was read right before, and never above `SentChange.targets`.
     settles_after: how long after the channel accepted a text it may still show the one from before.
     """
 

@@ -67,7 +67,8 @@ class SentChange(msgspec.Struct, frozen=True, kw_only=True):
     finds another value writes nothing and answers `stale`. slots: of the field `images`, all of them.
 
     key: of its effect. token: the same for every attempt at it. listing: as it was read last. reference: what an
-    earlier attempt was answered with.
+    earlier attempt was answered with. targets: what stock would show now of listings with these SKUs, by the key that
+    stock has for each, None for one that is not its; empty where stock may not publish.
     """
 
     key: str
@@ -78,6 +79,7 @@ class SentChange(msgspec.Struct, frozen=True, kw_only=True):
     after: str
     slots: tuple[Slot, ...] = ()
     reference: str = ""
+    targets: dict[str, int | None] = {}
 
 
 class ContentOutcome(msgspec.Struct, frozen=True, kw_only=True):

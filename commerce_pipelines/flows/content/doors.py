@@ -44,7 +44,7 @@ def build_wishes(due: Due) -> list[Wanted]:
 
 class ContentDoor:
     """The content of one channel. due: what may be sent; any other effect is refused. said: the channel's own words.
-    answers: of each change that was sent, in order."""
+    answers: of each change that was sent, in order. targets: what stock would show now, by SKU and stock's key."""
 
     batch = EFFECTS_AT_ONCE
 
@@ -53,6 +53,7 @@ class ContentDoor:
         self._due, self._open_picture = due, open_picture
         self.said: dict[str, Words] = {}
         self.answers: list[tuple[SentChange, ContentOutcome]] = []
+        self.targets: Mapping[str, Mapping[str, int | None]] = {}
 
     def send(self, effects: Sequence[Effect]) -> Iterator[Outcome]:
         changes: dict[str, SentChange] = {}
@@ -82,7 +83,9 @@ class ContentDoor:
         body: dict[str, Any] = effect.body
         if plan is None or field is None or (body["before"], body["after"]) != (field.before, field.after):
             return None
+        targets = {key: target for sku in plan.listing.skus for key, target in self.targets.get(sku, {}).items()}
         return SentChange(
             key=effect.key, token=effect.token, listing=plan.listing, field=field.field, before=field.before,
             after=field.after, slots=field.slots, reference=effect.reference,
+            targets=targets,
         )  # fmt: skip

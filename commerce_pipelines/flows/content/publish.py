@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -230,7 +230,7 @@ def _send_due(connections: Connections, name: str, due: Due, run_id: str) -> dic
     channel, client = connections.channel(name), connections.odoo_of(name)
     door = ContentDoor(channel, due, lambda picture: read_picture(client, picture))
     try:
-        with _hold_stock(connections, channel):
+        with _hold_stock(connections, channel) as door.targets:
             return dispatch(connections.warehouse, name, Kind.CONTENT, door, run_id)
     finally:
         now = connections.instruments.now()
@@ -245,15 +245,22 @@ def _send_due(connections: Connections, name: str, due: Due, run_id: str) -> dic
 
 
 @contextlib.contextmanager
-def _hold_stock(connections: Connections, channel: Channel) -> Iterator[None]:
-    """Nobody pushes a quantity meanwhile, where a change of a text writes the quantity as it was read."""
+def _hold_stock(connections: Connections, channel: Channel) -> Iterator[Mapping[str, Mapping[str, int | None]]]:
+    """Nobody pushes a quantity meanwhile, where a change of a text writes one; the targets that stock may publish."""
+    from ...warehouse.inventory.rows import load_targets
     from ...warehouse.inventory.rows import lock_name as stock_lock
 
     if channel.content is None or not channel.content.writes_stock:
-        yield
+        yield {}
         return
+    rules = connections.settings.channel(channel.name).inventory
     with connections.warehouse.lock(stock_lock(channel.name), wait=True):
-        yield
+        if not rules.enabled or rules.dry_run:
+            yield {}
+            return
+        with connections.warehouse.transaction() as connection:
+            targets = load_targets(connection, channel.name)
+        yield targets
 
 
 def _read_again(connections: Connections, name: str, door: ContentDoor) -> None:

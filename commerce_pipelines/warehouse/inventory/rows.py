@@ -55,6 +55,19 @@ def beliefs(connection: Connection, channel: str) -> pd.DataFrame:
     )
 
 
+def load_targets(connection: Connection, channel: str) -> dict[str, dict[str, int | None]]:
+    """The newest targets of a channel's listings by SKU and key; None for a listing that is linked to no product. None
+    at all while a plan waits for a person: it may come from a faulty read."""
+    if holds.held(connection, channel, Kind.QUANTITY):
+        return {}
+    targets: dict[str, dict[str, int | None]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sku, key, target FROM commerce.inventory_targets WHERE channel = %s", (channel,))
+        for sku, key, target in cursor:
+            targets.setdefault(sku, {})[key] = target
+    return targets
+
+
 def read_belief(connection: Connection, channel: str) -> Belief:
     """What a plan of a channel needs besides its targets, as of now."""
     agreed, read_before = holds.agreed(connection, channel, Kind.QUANTITY), last_read(connection, channel)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from commerce_pipelines.channels.ebay.content import managed
+from commerce_pipelines.domain.outbox.effects import Kind
 from commerce_pipelines.flows.content.inputs import take_products
 from commerce_pipelines.flows.content.publish import Published, publish, refresh
 from commerce_pipelines.odoo.rpc.client import connect as connect_odoo
@@ -18,6 +19,7 @@ from commerce_pipelines.resources.connections import open_connections
 from commerce_pipelines.settings.file import parse
 from commerce_pipelines.warehouse import exceptions
 from commerce_pipelines.warehouse.inventory.rows import lock_name
+from commerce_pipelines.warehouse.outbox import holds
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.channels.amazon.contract import SPECS, Recorded, judge
 from commerce_pipelines_tests.channels.ebay.contract import Judged
@@ -139,17 +141,42 @@ def test_no_quantity_can_be_pushed_while_a_text_is_written_with_one(
 ) -> None:
     world: World = open_world()
     free: list[bool] = []
-    real = managed.put_title
+    real = managed.change_title
 
     def put(*asked: Any) -> Any:
         with world.connections.warehouse.lock(lock_name("ebay_de"), wait=False) as ours:
             free.append(ours)
         return real(*asked)
 
-    monkeypatch.setattr(managed, "put_title", put)
+    monkeypatch.setattr(managed, "change_title", put)
     world.edit(KETTLE, name="Kettle 1.7 l")
     assert dict(world.run("ebay_de").outcomes) == {"accepted": 1}
     assert free == [False]
+
+
+@pytest.mark.parametrize(
+    ("stock", "stopped", "shown"),
+    [("enabled: true", False, 2), ("enabled: true", True, 5), ("enabled: true, dry_run: true", False, 5),
+     ("enabled: false", False, 5)],
+)  # fmt: skip
+def test_a_text_is_written_with_stocks_newest_target_if_stock_may_publish_it(
+    open_world: Any, stock: str, stopped: bool, shown: int
+) -> None:
+    world: World = open_world(f"}}, inventory: {{{stock}")
+    row = world.on_ebay(KETTLE)
+    row.total, row.available = 5, 5
+    with world.connections.warehouse.transaction() as connection:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO commerce.inventory_targets (channel, key, sku, location, code, units, target, reason,"
+                " changed_at, taken_at) VALUES ('ebay_de', %s, %s, '', %s, 1, 2, '', now(), now())",
+                (f"{row.item_id}:{KETTLE}", KETTLE, KETTLE),
+            )
+        if stopped:
+            holds.hold(connection, "ebay_de", Kind.QUANTITY, "run", "All would go to 0", {})
+    world.edit(KETTLE, name="Kettle 1.7 l", description_sale="For pour-over.")
+    assert dict(world.run("ebay_de").outcomes) == {"accepted": 2}
+    assert (row.title, row.total, row.available) == ("Kettle 1.7 l", shown, shown)
 
 
 def test_a_text_that_amazon_accepts_and_does_not_show_waits_and_is_not_sent_again(open_world: Any) -> None:

@@ -4,13 +4,15 @@ What belongs here: reading an item or an offer and writing it back with one text
 a listing (texts.py).
 
 **Both calls replace everything**: a field that is not sent is removed from the live listing. So the whole object is
-read, one text of it changed, and all of it sent, without the fields that only answers have. That includes the quantity
-as it was read a moment ago; stock's lock, under which content is sent, keeps our own pushes from coming between
-(Content.writes_stock).
+read, one text of it changed, and all of it sent, without the fields that only answers have. That includes a quantity:
+the one read right before, or stock's target where that is smaller. Stock's lock, under which content is sent, keeps our
+own pushes from coming between (Content.writes_stock). eBay knows no condition for a write, so a sale may still come
+between: what it says was sold is looked at after each write, and what was sold meanwhile is taken off again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -28,15 +30,20 @@ OF_ANSWERS = {
     "item": frozenset(("sku", "locale", "groupIds", "inventoryItemGroupKeys")),
     "offer": frozenset(("offerId", "sku", "marketplaceId", "format", "listing", "status")),
 }
+MOST_CORRECTIONS = 3  # writes because of sales that came between; what comes then, stock corrects
 LOCALE = "de-DE"  # where an item does not name its own
 
 
 class Managed(msgspec.Struct, frozen=True):
-    """One SKU of the Inventory API and its published offer of one listing, as they are now."""
+    """One SKU of the Inventory API and its published offer of one listing, as they are now. sold: units that all
+    listings of the SKU have sold; offer_sold: those of this one."""
 
     sku: str
+    item_id: str
     item: dict[str, Any]
     offer: dict[str, Any]
+    sold: int = 0
+    offer_sold: int = 0
 
     @property
     def is_grouped(self) -> bool:
@@ -47,6 +54,24 @@ class Managed(msgspec.Struct, frozen=True):
     def locale(self) -> str:
         return str(self.item.get("locale") or LOCALE).replace("_", "-")
 
+    @property
+    def total(self) -> int | None:
+        """The quantity of the SKU that may be lowered; None where it has none, or where it is a sum over locations."""
+        availability = self.item.get("availability")
+        stock = availability.get("shipToLocationAvailability") if isinstance(availability, dict) else None
+        if not isinstance(stock, dict) or stock.get("availabilityDistributions"):
+            return None
+        return _read_count(stock.get("quantity"))
+
+    @property
+    def available(self) -> int | None:
+        """The quantity of the offer; None where it has none."""
+        return _read_count(self.offer.get("availableQuantity"))
+
+
+def _read_count(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
 
 def find_managed(account: Account, sku: str, item_id: str) -> Managed | None:
     """What the Inventory API has of a listing; None for one that it did not make."""
@@ -55,22 +80,69 @@ def find_managed(account: Account, sku: str, item_id: str) -> Managed | None:
     answer = account.rest("getOffers", OFFER, {"sku": sku, "format": "FIXED_PRICE"}, ok=(200, 404))
     if answer.status == 404:
         return None
-    for offer in account.decode(answer, Offers).offers:
-        if (offer.get("listing") or {}).get("listingId") == item_id and offer.get("offerId"):
+    # Offers first: a sale between both calls then counts as one since, which lowers the item once too often, and the
+    # other way round it would be missed.
+    offers = account.decode(answer, Offers).offers
+    for offer in offers:
+        if _read_listing(offer).get("listingId") == item_id and offer.get("offerId"):
             answer = account.rest("getInventoryItem", f"{ITEM}/{quote(sku, safe='')}")
-            return Managed(sku, _read_object(answer), offer)
+            sold = sum(map(_count_sold, offers))
+            return Managed(sku, item_id, _read_object(answer), offer, sold, _count_sold(offer))
     return None
 
 
-def put_title(account: Account, managed: Managed, title: str) -> Response:
-    """The item with another title."""
+def _read_listing(offer: dict[str, Any]) -> dict[str, Any]:
+    return offer.get("listing") or {}
+
+
+def _count_sold(offer: dict[str, Any]) -> int:
+    return _read_count(_read_listing(offer).get("soldQuantity")) or 0
+
+
+def change_title(account: Account, managed: Managed, title: str, targets: Mapping[str, int | None]) -> Response:
+    """The item with another title. targets: SentChange.targets; a SKU's total serves all of its listings, so their
+    largest target bounds it."""
+    known = [target for target in targets.values() if target is not None]
+    quantity = managed.total
+    if quantity is not None and known and len(known) == len(targets):
+        quantity = min(quantity, max(known))
+    answer = _put_title(account, managed, title, quantity)
+    for _ in range(MOST_CORRECTIONS):
+        now = find_managed(account, managed.sku, managed.item_id) if quantity is not None else None
+        if answer.status == 400 or quantity is None or now is None or now.sold <= managed.sold:
+            break
+        quantity = max(0, min(quantity - (now.sold - managed.sold), quantity if now.total is None else now.total))
+        managed = now
+        _put_title(account, managed, title, quantity)
+    return answer
+
+
+def change_description(account: Account, managed: Managed, html: str, targets: Mapping[str, int | None]) -> Response:
+    """The offer with another description, which eBay shows in place of the item's."""
+    quantity, target = managed.available, targets.get(f"{managed.item_id}:{managed.sku}")
+    if quantity is not None and target is not None:
+        quantity = min(quantity, target)
+    answer = _put_description(account, managed, html, quantity)
+    for _ in range(MOST_CORRECTIONS):
+        now = find_managed(account, managed.sku, managed.item_id) if quantity is not None else None
+        if answer.status == 400 or quantity is None or now is None or now.offer_sold <= managed.offer_sold:
+            break
+        sold = now.offer_sold - managed.offer_sold
+        quantity = max(0, min(quantity - sold, quantity if now.available is None else now.available))
+        managed = now
+        _put_description(account, managed, html, quantity)
+    return answer
+
+
+def _put_title(account: Account, managed: Managed, title: str, quantity: int | None) -> Response:
+    """quantity: of the SKU; None to send what was read."""
     product = managed.item.get("product")
     if not isinstance(product, dict):
         raise PermanentError(f"eBay shows no product of {managed.sku}, so it cannot be written back as a whole.")
     item = {name: value for name, value in managed.item.items() if name not in OF_ANSWERS["item"]}
     item["product"] = {**product, "title": title}
     if isinstance(stock := item.get("availability"), dict):
-        item["availability"] = _cut_allocation(stock)
+        item["availability"] = _set_quantity(stock, quantity)
     path = f"{ITEM}/{quote(managed.sku, safe='')}"
     return account.put(
         "createOrReplaceInventoryItem",
@@ -82,10 +154,12 @@ def put_title(account: Account, managed: Managed, title: str) -> Response:
     )
 
 
-def put_description(account: Account, managed: Managed, html: str) -> Response:
-    """The offer with another description, which eBay shows in place of the item's."""
+def _put_description(account: Account, managed: Managed, html: str, quantity: int | None) -> Response:
+    """quantity: of the offer; None to send what was read."""
     offer = {name: value for name, value in managed.offer.items() if name not in OF_ANSWERS["offer"]}
     offer["listingDescription"] = html
+    if quantity is not None:
+        offer["availableQuantity"] = quantity
     path = f"{OFFER}/{quote(str(managed.offer['offerId']), safe='')}"
     return account.put("updateOffer", path, offer, repeat=Repeat.STATE, language=managed.locale, ok=(200, 204, 400))
 
@@ -94,12 +168,14 @@ def read_errors(account: Account, answer: Response) -> list[payloads.Error]:
     return account.decode(answer, payloads.Errors).errors
 
 
-def _cut_allocation(availability: dict[str, Any]) -> dict[str, Any]:
-    """Without how the quantity is divided among formats, which answers show and requests do not take."""
+def _set_quantity(availability: dict[str, Any], quantity: int | None) -> dict[str, Any]:
+    """With this quantity, and without how it is divided among formats, which answers show and requests do not take."""
     stock = availability.get("shipToLocationAvailability")
     if not isinstance(stock, dict):
         return availability
     stock = {name: value for name, value in stock.items() if name != "allocationByFormat"}
+    if quantity is not None:
+        stock["quantity"] = quantity
     return {**availability, "shipToLocationAvailability": stock}
 
 

@@ -152,9 +152,14 @@ class EbayContent(Content):
         if managed is None:
             yield from self._revise_classic(changes)
             return
-        for change in changes:
-            change_text = inventory.put_title if change.field == TITLE else inventory.put_description
-            yield self._judge(change, change_text(self._account, managed, change.after))
+        for number, change in enumerate(changes):
+            if number:  # the offer as it is after the item was written
+                managed = inventory.find_managed(self._account, now.skus[0], now.key)
+            if managed is None:
+                yield _build_outcome(change, "unknown", "gone", "eBay does not show the offer of this listing now.")
+                continue
+            change_text = inventory.change_title if change.field == TITLE else inventory.change_description
+            yield self._judge(change, change_text(self._account, managed, change.after, change.targets))
 
     def _revise_classic(self, changes: Sequence[SentChange]) -> Iterator[ContentOutcome]:
         """One call for all of them, and one for each where eBay refuses that: its errors name no field."""

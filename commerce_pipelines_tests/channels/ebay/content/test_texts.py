@@ -4,13 +4,14 @@ all. Judged by eBay's own contracts."""
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from commerce_pipelines.channels.ebay.api.revisions import REVISION_RATE, may_revise
 from commerce_pipelines.channels.ebay.channel import EbayChannel
+from commerce_pipelines.channels.ebay.content import managed as inventory
 from commerce_pipelines.channels.http.memory import MemoryBuckets
 from commerce_pipelines.channels.http.throttle import Priority
 from commerce_pipelines.core.errors import TransientError
@@ -24,6 +25,7 @@ from commerce_sandbox.server import Reply
 from ..account import NOW, channel
 from ..contract import Judged
 
+NO_TARGETS: Mapping[str, int | None] = {}
 HTML = "<p>For pour-over &amp; tea.</p>"
 
 
@@ -43,11 +45,14 @@ def read(shop: EbayChannel) -> dict[str, ShownListing]:
     return {listing.key: listing for page in shop.content.read() for listing in page}
 
 
-def send(shop: EbayChannel, listing: ShownListing, **texts: str) -> dict[str, ContentOutcome]:
+def send(
+    shop: EbayChannel, listing: ShownListing, targets: Mapping[str, int | None] = NO_TARGETS, **texts: str
+) -> dict[str, ContentOutcome]:
     changes = [
-        SentChange(key=field, token=field, listing=listing, field=field, before=listing.values[field], after=text)
+        SentChange(key=field, token=field, listing=listing, field=field, before=listing.values[field], after=text,
+                   targets=dict(targets))
         for field, text in texts.items()
-    ]
+    ]  # fmt: skip
     return {outcome.key: outcome for outcome in shop.content.send(changes, _open_no_picture)}
 
 
@@ -124,6 +129,47 @@ def test_a_quantity_that_was_sold_since_the_listings_were_read_is_not_offered_ag
     send(shop, listing, title="Kettle", description=HTML)
     assert (row.title, row.total, row.available) == ("Kettle", 1, 1)
     assert shop.content.writes_stock  # so stock's own pushes wait meanwhile
+
+
+@pytest.mark.parametrize("field", ["title", "description"])
+@pytest.mark.parametrize("sold", [[1], [2, 1]])
+def test_a_unit_that_is_sold_between_the_reading_and_the_writing_is_not_offered_again(
+    ebay: EbayStandIn, shop: EbayChannel, monkeypatch: pytest.MonkeyPatch, field: str, sold: list[int]
+) -> None:
+    """eBay has no condition for a write, so what it says was sold is looked at again after each."""
+    row = first(ebay, managed=True)
+    row.total, row.available = 9, 9
+    real, left = inventory.find_managed, list(sold)
+
+    def read_and_sell(*asked: Any) -> Any:
+        read = real(*asked)
+        if left:
+            units = left.pop(0)
+            row.total, row.available, row.sold = row.total - units, row.available - units, row.sold + units
+        return read
+
+    listing = read(shop)[row.item_id]
+    monkeypatch.setattr(inventory, "find_managed", read_and_sell)
+    assert send(shop, listing, NO_TARGETS, **{field: HTML})[field].status == "accepted"
+    assert (row.total, row.available, left) == (9 - sum(sold), 9 - sum(sold), [])
+
+
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [({}, 5), ({"own": 3}, 3), ({"own": 8}, 5), ({"own": None}, 5), ({"own": 0}, 0), ({"own": 2, "other": 4}, 2),
+     ({"own": 3, "other": None}, 3)],
+)  # fmt: skip
+def test_a_text_is_written_with_the_smaller_of_the_quantity_shown_and_stocks_target(
+    ebay: EbayStandIn, shop: EbayChannel, target: dict[str, int | None], shown: int
+) -> None:
+    """The total of a SKU serves every listing of it, so it is at least the largest of their targets."""
+    row = first(ebay, managed=True)
+    row.total, row.available = 5, 5
+    targets = {f"{row.item_id}:{row.sku}" if key == "own" else f"9:{row.sku}": many for key, many in target.items()}
+    send(shop, read(shop)[row.item_id], targets, title="Kettle", description=HTML)
+    assert (row.title, row.description, row.available) == ("Kettle", HTML, shown)
+    of_sku = list(target.values()) or [None]
+    assert row.total == (5 if None in of_sku else min(5, max(many or 0 for many in of_sku)))
 
 
 def test_a_title_of_variations_by_trading_is_the_title_of_all_of_them(ebay: EbayStandIn, shop: EbayChannel) -> None:
