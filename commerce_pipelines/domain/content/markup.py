@@ -3,13 +3,15 @@
 What belongs here: cleaning to an allow-list of elements, the form in which two texts are compared. What does not:
 which elements a channel takes (channels/<kind>/content/).
 
-Odoo's editor leaves class names, `data-oe-*` and empty paragraphs; none of them reaches a buyer.
+Odoo's editor leaves class names, `data-oe-*`, empty paragraphs and characters without width; none of them reaches a
+buyer. A text of nothing but what nobody sees is no text: it would blank a listing.
 """
 
 from __future__ import annotations
 
 import html
 import re
+import unicodedata
 
 import nh3
 
@@ -23,13 +25,16 @@ _EMPTY = re.compile(r"<(p|div|span|b|strong|i|em|u|h[1-6]|li|ul|ol|small)>(?:\s|
 _BARE = re.compile(r"</?span>")
 _BREAKS = re.compile(r"<(?:br|hr|/p|/div|/li|/h[1-6]|/tr|/td|/th)\s*/?>", re.IGNORECASE)
 _BETWEEN = re.compile(r"\s*(</?(?:p|br|ul|ol|li|div|h[1-6]|table|thead|tbody|tr|th|td|blockquote|hr)>)\s*")
+# What no text needs and XML or a marketplace may refuse: control characters, marks without width, and what is no
+# character. What joins an emoji or turns a direction (U+200C to U+200F) stays.
+_UNSEEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u2060\ufeff\ufffe\uffff]")
 
 
 def clean(text: str, tags: frozenset[str]) -> str:
     """HTML with these elements only, without attributes, empty elements and what nobody sees. Cleaning it again
     changes nothing."""
     cleaned = nh3.clean(text, tags=set(tags), attributes={}, clean_content_tags=_DROPPED - tags, link_rel=None)
-    cleaned = _BARE.sub("", cleaned)
+    cleaned = _BARE.sub("", _UNSEEN.sub("", cleaned))
     before = ""
     while before != cleaned:
         before, cleaned = cleaned, _EMPTY.sub("", cleaned)
@@ -53,5 +58,6 @@ def paragraphs(text: str) -> str:
 
 
 def collapse(text: str) -> str:
-    """The text in one line, with single blanks."""
-    return " ".join(text.split())
+    """The text in one line, with single blanks; '' where nobody would see any of it."""
+    line = " ".join(_UNSEEN.sub("", text).split())
+    return line if any(unicodedata.category(sign) not in ("Cf", "Cc", "Zs") for sign in line) else ""

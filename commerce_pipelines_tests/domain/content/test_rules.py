@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ RULES, SHORTENING = ContentRules(), ContentRules(too_long="shorten")
 HTML = Limit(tags=PLAIN_TAGS)
 TEXTS = st.text(max_size=60)
 PARTS = ("<p class='x'>", "</p>", "<br>", "a b", "&amp;", "<script>x</script>", "<b>", "</b>", "<ul><li>", "\u00a0",
-         "<span data-oe-model='y'>", "</span>")  # fmt: skip
+         "<span data-oe-model='y'>", "</span>", "\u200b", "&#8203;", "\u200f", "\x02")  # fmt: skip
 MARKUP = st.lists(st.sampled_from(PARTS)).map("".join)
 
 
@@ -32,6 +33,14 @@ def test_cleaning_comes_to_rest_and_leaves_no_attribute(text: str) -> None:
     assert "data-oe" not in cleaned
     assert "script" not in cleaned
     assert "class=" not in cleaned
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<p><br></p>", "<p>\u200b</p>", "<p>&#8203;</p><div>\ufeff\u200e</div>", "<!-- x --><script>1</script>", " \t"],
+)
+def test_markup_around_what_nobody_sees_is_no_text(text: str) -> None:
+    assert (clean(text, PLAIN_TAGS), flatten(text)) == ("", "")
 
 
 @given(TEXTS)
