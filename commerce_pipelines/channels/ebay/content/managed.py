@@ -102,10 +102,10 @@ def _count_sold(offer: dict[str, Any]) -> int:
 def change_title(account: Account, managed: Managed, title: str, targets: Mapping[str, int | None]) -> Response:
     """The item with another title. targets: SentChange.targets; a SKU's total serves all of its listings, so their
     largest target bounds it."""
-    known = [target for target in targets.values() if target is not None]
+    bounds = [target for target in targets.values() if target is not None]
     quantity = managed.total
-    if quantity is not None and known and len(known) == len(targets):
-        quantity = min(quantity, max(known))
+    if quantity is not None and bounds and len(bounds) == len(targets):
+        quantity = min(quantity, max(bounds))
     answer = _put_title(account, managed, title, quantity)
     for _ in range(MOST_CORRECTIONS):
         now = find_managed(account, managed.sku, managed.item_id) if quantity is not None else None
