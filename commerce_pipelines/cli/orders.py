@@ -190,7 +190,7 @@ def accept(channel: str, order_id: str) -> None:
 @click.argument("order_ids", nargs=-1)
 @click.option("--reason", default="", help="all of this reason code")
 def replay(channel: str, order_ids: tuple[str, ...], reason: str) -> None:
-    """Try waiting orders, invoices, returns and refunds again: those named, of one reason, or all of the channel.
+    """Try waiting records of all flows again: those named, of one reason, or all of the channel.
 
     The channel's sensors then request the runs; for orders this takes at most a minute.
     """
@@ -215,3 +215,8 @@ def replay(channel: str, order_ids: tuple[str, ...], reason: str) -> None:
         say(f"{due.listings} listings are due; the schedule {channel}_content_nightly looks at them again.")
     if due.paid_back:
         say(f"{due.paid_back} orders to pay back are due; the schedule {channel}_refunding requests their run.")
+    if due.in_warehouses:
+        say(
+            f"{due.in_warehouses} records of the marketplace's warehouses are due; the schedules {channel}_inbound and "
+            f"{channel}_receiving request their runs."
+        )

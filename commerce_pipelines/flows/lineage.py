@@ -14,6 +14,7 @@ from ..core.errors import PermanentError
 from ..resources.connections import Connections
 from .content import publish as content_publish
 from .fulfilment import trace as fulfilment_trace
+from .inbound import due as inbound_due
 from .invoicing import bill as invoicing_bill
 from .invoicing import trace as invoicing_trace
 from .orders import heal as orders_heal
@@ -33,6 +34,7 @@ class Due(NamedTuple):
     invoices: int
     paid_back: int
     listings: int = 0
+    in_warehouses: int = 0
 
 
 def trace(connections: Connections, name: str, record_id: str, *, personal: bool = False) -> list[Event]:
@@ -60,4 +62,5 @@ def replay(connections: Connections, name: str, *, code: str = "", record_ids: I
         invoicing_bill.replay(connections, name, code=code, record_ids=wanted),
         refunding_issue.replay(connections, name, code=code, record_ids=wanted),
         content_publish.replay(connections, name, code=code, record_ids=wanted),
+        inbound_due.replay(connections, name, code=code, record_ids=wanted),
     )

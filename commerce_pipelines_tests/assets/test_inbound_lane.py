@@ -9,10 +9,13 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from click.testing import CliRunner
 
 from commerce_pipelines.assets.common import ASKED_AGAIN
+from commerce_pipelines.cli.main import main
 from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.core.topics import Topic
+from commerce_pipelines.flows.lineage import replay
 from commerce_pipelines.warehouse import exceptions
 from commerce_pipelines.warehouse.inbound import differences
 from commerce_pipelines.warehouse.inbound.ledger import newest_day
@@ -165,3 +168,18 @@ def test_an_account_without_rows_keeps_no_day(away: Away) -> None:
     assert not figures["stock_agrees"]  # nothing is proved
     with away.lanes.connections.warehouse.transaction() as connection:
         assert newest_day(connection, NAME) is None
+
+
+def test_a_person_asks_for_another_look_at_what_waits(away: Away, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By `exceptions replay`, though no newer day of the ledger is due."""
+    away.ledger.add(Event(away.today - timedelta(days=1), MUG, "Adjustments", -1, reason="M"))
+    away.run()
+    assert isinstance(away.tick(), dg.SkipReason)
+    assert replay(away.lanes.connections, NAME, code="no_sku").in_warehouses == 0
+    monkeypatch.setattr("commerce_pipelines.cli.orders._open_connections", lambda: away.lanes.connections)
+    answer = CliRunner().invoke(main, ["exceptions", "replay", NAME, "--reason", "fba_stock_differs"])
+    assert f"1 records of the marketplace's warehouses are due; the schedules {NAME}_inbound" in answer.output
+    assert isinstance(away.tick(), dg.RunRequest)
+    away.run()
+    assert isinstance(away.tick(), dg.SkipReason)  # it was looked at, and waits still
+    assert set(away.waiting()) == {"fba_stock_differs"}

@@ -146,10 +146,11 @@ def open_lanes(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     secrets: Mapping[str, str] = SECRETS,
+    odoo: Mapping[str, Any] | None = None,
     **of_channels: dict[str, Any],
 ) -> Iterator[Lanes]:
-    """The demo's world with orders of a day. secrets: what stands in the environment. of_channels: more settings, by
-    the channel's name."""
+    """The demo's world with orders of a day. secrets: what stands in the environment. odoo: the settings of another
+    Odoo than the stand-in. of_channels: more settings, by the channel's name."""
     monkeypatch.setattr(sandbox, "DAYS", 1)
     for module in WITH_RETRIES:
         monkeypatch.setattr(module, "RETRY", dg.RetryPolicy(max_retries=0))
@@ -168,9 +169,9 @@ def open_lanes(
         for name, value in environ.items():
             monkeypatch.setenv(name, value)
         text = yaml.safe_load(world.settings())
+        text["odoo"].update(odoo or {})
         for channel in text["channels"]:
             channel.update(of_channels.get(channel["name"], {}))
         settings = settings_file.parse(yaml.safe_dump(text))
-        odoo = lambda: open_odoo(settings, IMPATIENT)  # noqa: E731
-        connections = open_connections(settings, odoo=odoo, instruments=IMPATIENT)
+        connections = open_connections(settings, odoo=lambda: open_odoo(settings, IMPATIENT), instruments=IMPATIENT)
         yield Lanes(world, connections, tmp_path)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from commerce_pipelines.odoo.rpc.client import Client
+from commerce_pipelines.odoo.rpc.client import Client, OdooClient
 from commerce_pipelines.odoo.rpc.client import connect as connect_odoo
 from commerce_pipelines.settings.file import Settings, parse
 from commerce_pipelines.warehouse.tables.database import Warehouse
@@ -29,16 +29,16 @@ def odoo(request: pytest.FixtureRequest) -> Iterator[Server]:
         if not os.environ.get("ODOO_URL"):
             pytest.skip("needs a real Odoo 19: set ODOO_URL, ODOO_DATABASE, ODOO_USERNAME, ODOO_PASSWORD, ODOO_API_KEY")
         login = (os.environ["ODOO_URL"], os.environ["ODOO_DATABASE"], *login_of(request.param))
-        _stock_articles(administrator())
+        stock_articles(administrator())
         yield Server(*login, transport=request.param)
         return
     with OdooStandIn(demo_database(CATALOGUE)) as stand_in:
         server = Server(stand_in.url, "demo", "admin", "admin", stand_in.calls)
-        _stock_articles(connect_odoo(settings_of(server).odoo, server.password))
+        stock_articles(connect_odoo(settings_of(server).odoo, server.password))
         yield server
 
 
-def _stock_articles(client: Client) -> None:
+def stock_articles(client: OdooClient) -> None:
     """The articles that the tests sell, enough of them for all tests."""
     (place,) = client.call("stock.warehouse", "search_read", domain=[], fields=["lot_stock_id"], load=None, limit=1)
     for code in (MUG, PAPER):

@@ -19,8 +19,10 @@ from ...domain.orders.order import business_day
 from ...resources.connections import Connections
 from ...warehouse import exceptions
 from ...warehouse.inbound import ledger as rows
+from .due import find_asked
 
 STAGE = "ledger"
+STAGES = (STAGE, "reconcile")  # one run does both
 LATE_DAYS = 4  # for so long rows may still be added to a day
 LONGEST_DAYS = 31  # of one report
 READ_AGAIN = timedelta(hours=3)  # after a look that brought no newer day
@@ -55,14 +57,16 @@ def plan_days(connections: Connections, name: str) -> tuple[date, date] | None:
 
 
 def is_due(connections: Connections, name: str) -> bool:
-    """Whether yesterday's ledger is not kept, and was not looked for a short while ago."""
+    """Whether yesterday's ledger is not kept, and was not looked for a short while ago; or a person has asked since for
+    another look at what waits."""
     now = connections.instruments.now()
     yesterday = business_day(now, connections.settings.channel(name).zone) - timedelta(days=1)
     with connections.warehouse.transaction() as connection:
         kept = rows.newest_day(connection, name)
     if plan_days(connections, name) is None:
         return False
-    return kept is None or (kept[0] < yesterday and now - kept[1] >= READ_AGAIN)
+    asked = find_asked(connections, name, STAGES)
+    return kept is None or (kept[0] < yesterday and now - kept[1] >= READ_AGAIN) or bool(asked and asked > kept[1])
 
 
 def read(connections: Connections, name: str, run_id: str = "") -> Read:

@@ -35,7 +35,7 @@ from ...domain.inbound.road import (
 from ...domain.orders.order import business_day
 from ...domain.sales.mapping import goods_of
 from ...odoo.inbound.contents import Contents, read_contents
-from ...odoo.inbound.receipts import Transfer, read_transfers
+from ...odoo.inbound.receipts import Transfer, read_transfers, reserve
 from ...odoo.inbound.receipts import receive as receive_in_odoo
 from ...odoo.inbound.stock_as_of import find_away
 from ...odoo.rpc.client import OdooClient
@@ -45,6 +45,7 @@ from ...warehouse import exceptions
 from ...warehouse.inbound import shipments as rows
 from ...warehouse.inbound.shipments import KeptCount, KeptShipment
 from ..odoo_writer import odoo_writer
+from .due import find_asked
 
 STAGE = "receive"
 WATCHED_DAYS = 60  # after a transfer is done, counts may still change for weeks
@@ -84,8 +85,8 @@ def list_transfers(connections: Connections, name: str) -> list[Transfer]:
 
 
 def has_work(connections: Connections, name: str) -> bool:
-    """Whether any transfer on the road names a shipment."""
-    return any(
+    """Whether any transfer on the road names a shipment, or a person has asked for another look at what waits."""
+    return find_asked(connections, name, (STAGE,)) is not None or any(
         transfer.shipment_id and transfer.state not in ("done", "cancel")
         for transfer in list_transfers(connections, name)
     )
@@ -107,7 +108,11 @@ def receive(connections: Connections, name: str, run_id: str = "") -> Received:
     contents = _read_contents(connections, name, shipments)
     refused: dict[str, Reason] = {}
     with odoo_writer(connections, name) as client:
-        steps = _plan(list_transfers(connections, name), shipments, contents.of)
+        transfers = list_transfers(connections, name)
+        steps = _plan(transfers, shipments, contents.of)
+        if short := _list_unreserved(transfers, steps):
+            reserve(client, short)
+            steps = _plan(list_transfers(connections, name), shipments, contents.of)
         refused = _carry_out(client, steps, done)
         kept = _build_kept(connections, name, list_transfers(connections, name), shipments, contents)
     _keep(connections, name, kept, contents.refused, refused, done, run_id)
@@ -133,6 +138,21 @@ def _plan(
         step = plan_step(shipment, contents, moves)
         steps[shipment_id] = step, {move.move_id: move.picking_id for move in moves}
     return steps
+
+
+def _list_unreserved(
+    transfers: Sequence[Transfer], steps: Mapping[str, tuple[Step, dict[int, int]]]
+) -> list[int]:  # fmt: skip
+    """Open transfers of which more was counted than Odoo has reserved on the road for them."""
+    short = {(of, count.product) for of, (step, _) in steps.items() for count in step.counts if count.surplus}
+    return sorted(
+        transfer.picking_id
+        for transfer in transfers
+        if any(
+            (transfer.shipment_id, move.product) in short and not move.is_done and move.there < move.units
+            for move in transfer.moves
+        )
+    )
 
 
 def _list_moves(transfers: Sequence[Transfer], shipment_id: str) -> list[RoadMove]:

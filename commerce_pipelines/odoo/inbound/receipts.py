@@ -9,7 +9,8 @@ After every validation the state is read back, because Odoo answers True also wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,7 +25,8 @@ from ..rpc.search_read import fetch
 from .stock_as_of import Away
 
 _STAMP = "%Y-%m-%d %H:%M:%S"
-_MOVE = ("product_id", "product_uom_qty", "quantity", "state", "picking_id", "product_qty")
+_MOVE = ("product_id", "product_uom_qty", "quantity", "state", "picking_id", "product_qty",
+         "location_id")  # fmt: skip
 _ENDED = ("done", "cancel")
 NUMBERS_A_CALL = 50
 
@@ -60,10 +62,16 @@ def read_transfers(client: OdooClient, away: Away, since: datetime) -> list[Tran
 
 def _read(client: OdooClient, domain: list[Any]) -> list[Transfer]:
     moves: dict[int, list[RoadMove]] = {}
-    for row in fetch(client, "stock.move", domain, _MOVE):
+    found = fetch(client, "stock.move", domain, _MOVE)
+    lying = _read_lying(client, {row["location_id"] for row in found if row["state"] != "done"})
+    for row in found:
         # Of a movement in another unit than its product's: both quantities in the product's.
         size = row["product_qty"] / row["product_uom_qty"] if row["product_uom_qty"] else 1.0
         is_done, moved = row["state"] == "done", (row["quantity"] or 0.0) * size
+        if not is_done:  # a quantity may be typed before anything has left
+            key = (row["location_id"], row["product_id"])
+            moved = min(moved, max(lying.get(key, 0.0), 0.0))
+            lying[key] = lying.get(key, 0.0) - moved
         move = RoadMove(
             move_id=row["id"], picking_id=row["picking_id"], product=row["product_id"], is_done=is_done,
             units=moved if is_done else row["product_qty"], there=0.0 if is_done else moved,
@@ -79,6 +87,22 @@ def _read(client: OdooClient, domain: list[Any]) -> list[Transfer]:
     ]  # fmt: skip
 
 
+def _read_lying(client: OdooClient, places: Collection[int]) -> dict[tuple[int, int], float]:
+    """Units by place and product, those of places below it included."""
+    lying: dict[tuple[int, int], float] = defaultdict(float)
+    for place in sorted(places):
+        below = [["location_id", "child_of", place]]
+        for row in fetch(client, "stock.quant", below, ["product_id", "quantity"]):
+            lying[place, row["product_id"]] += row["quantity"]
+    return lying
+
+
+def reserve(client: OdooClient, pickings: Sequence[int]) -> None:
+    """Let Odoo reserve for these transfers what lies on the road and nobody has reserved: it does so by itself only
+    where the operation type says so. It changes nothing for goods that have not left."""
+    on_all(client, "stock.picking", "action_assign", pickings, {}, list)
+
+
 def receive(
     client: OdooClient, units: Mapping[int, float], picking_of: Mapping[int, int]
 ) -> dict[int, OdooRefusal | None]:
@@ -88,12 +112,17 @@ def receive(
     """
     quiet = {} if client.settings.chatter else {"tracking_disable": True}
     context: dict[str, Any] = {**quiet, "skip_sms": True, "skip_backorder": True}
-    pickings = sorted({picking_of[move] for move in units})
+    failed: dict[int, OdooRefusal | None] = {
+        picking: OdooRefusal("stock.picking.button_validate: the operation type makes no backorder, so that the rest "
+                             "would be cancelled; set Create Backorder to Ask or Always")
+        for picking in _list_losing(client, units, sorted({picking_of[move] for move in units}))
+    }  # fmt: skip
+    pickings = sorted({picking_of[move] for move in units} - failed.keys())
     values = _build_values(client, units, pickings)
     refused = on_all(
         client, "stock.move", "web_save_multi", values, context, list, vals_list=values, specification={}
     )  # fmt: skip
-    failed: dict[int, OdooRefusal | None] = {picking_of[move]: refusal for move, refusal in refused.items()}
+    failed |= {picking_of[move]: refusal for move, refusal in refused.items()}
     due = [picking for picking in pickings if picking not in failed]
     failpoint("before_fba_receipt")
     failed |= on_all(
@@ -101,6 +130,19 @@ def receive(
     )  # fmt: skip
     failpoint("fba_received")
     return failed | {picking: failed.get(picking) for picking in _list_open(client, due)}
+
+
+def _list_losing(client: OdooClient, units: Mapping[int, float], pickings: Sequence[int]) -> list[int]:
+    """The transfers of which Odoo would cancel what is not received now."""
+    rows = fetch(client, "stock.picking", [["id", "in", list(pickings)]], ["picking_type_id"])
+    never = [["id", "in", sorted({row["picking_type_id"] for row in rows})], ["create_backorder", "=", "never"]]
+    kinds = {row["id"] for row in fetch(client, "stock.picking.type", never, ["create_backorder"])}
+    doubtful = [row["id"] for row in rows if row["picking_type_id"] in kinds]
+    if not doubtful:
+        return []
+    domain = [["picking_id", "in", doubtful], ["state", "not in", ["draft", *_ENDED]]]
+    moves = fetch(client, "stock.move", domain, ["product_qty", "picking_id"])
+    return sorted({row["picking_id"] for row in moves if units.get(row["id"], 0.0) < row["product_qty"]})
 
 
 def _build_values(client: OdooClient, units: Mapping[int, float], pickings: Sequence[int]) -> dict[int, dict[str, Any]]:

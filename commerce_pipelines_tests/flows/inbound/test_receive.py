@@ -1,8 +1,13 @@
-"""Goods on the road to Amazon, received as Amazon counts them: steps, what is missing or too much, and crashes."""
+"""Goods on the road to Amazon, received as Amazon counts them: steps, what is missing or too much, crashes, persons and
+runs beside each other; into the stand-in of Odoo, and into a real Odoo 19 where ODOO_URL is set.
+"""
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,18 +21,26 @@ from commerce_pipelines.flows.inbound.receive import Received, has_work, receive
 from commerce_pipelines.odoo.inbound import receipts
 from commerce_pipelines.warehouse import audit, exceptions
 from commerce_pipelines.warehouse.tables.database import Warehouse
-from commerce_pipelines_tests.doubles.everywhere import Lanes, open_lanes
+from commerce_pipelines_tests.doubles.everywhere import SECRETS, Lanes, open_lanes
+from commerce_pipelines_tests.doubles.lean import administrator, administrator_or_skip, login_of
+from commerce_pipelines_tests.flows.conftest import stock_articles
 from commerce_sandbox.amazon.inbound_shipments import Shipment
 
-NAME, SHIPMENT, GERMANY = "amazon_eu", "FBA15ABCDEF", "A1PA6795UKMFR9"
+NAME, GERMANY = "amazon_eu", "A1PA6795UKMFR9"
 MUG, PAPER = "MUG-STN-350-BL", "FLT-PAP-02-100"
 
 
 class Road:
     """A transfer of ten mugs and four packs of paper that left the own warehouse, and its shipment at Amazon."""
 
-    def __init__(self, lanes: Lanes, origin: str = SHIPMENT) -> None:
-        self.lanes, self.connections, self.odoo = lanes, lanes.connections, lanes.connections.odoo
+    def __init__(self, lanes: Lanes, origin: str = "") -> None:
+        self.lanes, self.connections = lanes, lanes.connections
+        self.is_real = "DEMO" not in self.connections.settings.odoo.database.upper()
+        self.odoo = administrator() if self.is_real else lanes.connections.odoo
+        self.settings: tuple[int, dict[str, Any]] = 0, {}  # of the operation type before the test changed it
+        self.number = f"FBA15{secrets.token_hex(3).upper()}"
+        if self.is_real:
+            self.prepare()
         rows = self.odoo.call("stock.warehouse", "search_read", domain=[], fields=["code", "lot_stock_id"], load=None)
         stock = {row["code"]: row["lot_stock_id"] for row in rows}
         self.away = stock["FBA"]
@@ -38,10 +51,39 @@ class Road:
         self.products = {row["default_code"]: row["id"] for row in codes}
         self.before = self.units_at(self.away)
         out = self.transfer(stock["WH"], self.road, "")
-        self.odoo.call("stock.picking", "button_validate", ids=[out])
-        self.picking = self.transfer(self.road, self.away, origin)
+        self.validate(out, {MUG: 10, PAPER: 4})
+        self.picking = self.transfer(self.road, self.away, origin or self.number)
         self.odoo.call("stock.picking", "action_assign", ids=[self.picking])
-        self.shipment: Shipment = lanes.world.channels[NAME].inbound.add(SHIPMENT, GERMANY, **{MUG: 10, PAPER: 4})
+        self.shipment: Shipment = lanes.world.channels[NAME].inbound.add(self.number, GERMANY, **{MUG: 10, PAPER: 4})
+
+    def prepare(self) -> None:
+        """The warehouse and the articles, and nothing on the road of the tests before."""
+        call = self.odoo.call
+        if not call("stock.warehouse", "search", domain=[["code", "=", "FBA"]]):
+            call("stock.warehouse", "create", vals_list=[{"name": "FBA", "code": "FBA"}])
+        call("stock.picking", "action_cancel", ids=call("stock.picking", "search", domain=[
+            ["location_id.usage", "=", "transit"], ["state", "not in", ["done", "cancel"]],
+        ]))  # fmt: skip
+        old = call("stock.picking", "search", domain=[["location_id.usage", "=", "transit"], ["state", "=", "done"]])
+        moves = call("stock.move", "search", domain=[["picking_id", "in", old]])
+        call("stock.move", "write", ids=moves, vals={"date": "2020-01-01 12:00:00"})
+        stock_articles(self.odoo)
+
+    def validate(self, picking: int, units: dict[str, float]) -> None:
+        """As a person does, of so much."""
+        for move in self.open_moves(picking):
+            vals = {"quantity": units.get(move["product_id"], 0), "picked": True}
+            self.odoo.call("stock.move", "write", ids=[move["id"]], vals=vals)
+        answer = self.odoo.call("stock.picking", "button_validate", ids=[picking], context={"skip_backorder": True})
+        assert answer is True, answer
+
+    def open_moves(self, picking: int) -> list[dict[str, Any]]:
+        codes = {product: code for code, product in self.products.items()}
+        rows = self.odoo.call("stock.move", "search_read", domain=[["picking_id", "=", picking]], load=None,
+                              fields=["product_id", "state", "quantity"])  # fmt: skip
+        return [
+            {**row, "product_id": codes[row["product_id"]]} for row in rows if row["state"] not in ("done", "cancel")
+        ]
 
     def transfer(self, source: int, target: int, origin: str) -> int:
         [kind] = self.odoo.call("stock.picking.type", "search", domain=[["code", "=", "internal"]], limit=1)
@@ -55,11 +97,20 @@ class Road:
         self.odoo.call("stock.picking", "action_confirm", ids=[picking])
         return int(picking)
 
+    def set_type(self, **vals: str) -> None:
+        """Of the operation type of the transfer, as a person sets it."""
+        [row] = self.odoo.call("stock.picking", "read", ids=[self.picking], fields=["picking_type_id"], load=None)
+        [kind] = self.odoo.call("stock.picking.type", "read", ids=[row["picking_type_id"]], fields=[*vals], load=None)
+        self.settings = kind["id"], {name: kind[name] for name in vals}
+        self.odoo.call("stock.picking.type", "write", ids=[kind["id"]], vals=vals)
+
     def units_at(self, place: int) -> dict[str, float]:
         rows = self.odoo.call("stock.quant", "search_read", domain=[["location_id", "=", place]], load=None,
                               fields=["product_id", "quantity"])  # fmt: skip
-        there = {row["product_id"]: row["quantity"] for row in rows}
-        return {code: there.get(product, 0.0) for code, product in self.products.items()}
+        return {
+            code: sum(row["quantity"] for row in rows if row["product_id"] == product)
+            for code, product in self.products.items()
+        }
 
     def arrived(self) -> dict[str, float]:
         now = self.units_at(self.away)
@@ -79,17 +130,34 @@ class Road:
         return {row.code: row.message for row in rows}
 
 
-@pytest.fixture
-def lanes(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Lanes]:
+@pytest.fixture(params=[
+    "stand-in", pytest.param("jsonrpc", marks=pytest.mark.odoo), pytest.param("json2", marks=pytest.mark.odoo),
+])  # fmt: skip
+def lanes(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Lanes]:
     since = (datetime.now(UTC).date() - timedelta(days=6)).isoformat()
     inbound = {"inbound": {"enabled": True, "since": since, "receive": True}}
-    with open_lanes(warehouse, monkeypatch, tmp_path, amazon_eu=inbound) as opened:
+    real: dict[str, Any] = {}
+    if request.param != "stand-in":
+        administrator_or_skip()
+        login, password = login_of(request.param)
+        places = {name: os.environ[f"ODOO_{name.upper()}"] for name in ("url", "database")}
+        real = {
+            "odoo": {**places, "username": login, "transport": request.param},
+            "secrets": {**SECRETS, "DEMO_ODOO_PASSWORD": password},
+        }
+    with open_lanes(warehouse, monkeypatch, tmp_path, amazon_eu=inbound, **real) as opened:
         yield opened
 
 
 @pytest.fixture
-def road(lanes: Lanes) -> Road:
-    return Road(lanes)
+def road(lanes: Lanes) -> Iterator[Road]:
+    road = Road(lanes)
+    yield road
+    kind, vals = road.settings
+    if kind:
+        road.odoo.call("stock.picking.type", "write", ids=[kind], vals=vals)
 
 
 def test_goods_on_the_road_are_neither_here_nor_there(road: Road) -> None:
@@ -106,7 +174,7 @@ def test_what_is_counted_is_received_in_steps_and_once(road: Road) -> None:
     assert road.units_at(road.road) == {MUG: 4, PAPER: 4}
     with road.connections.warehouse.transaction() as connection:
         noted = [(row.record, row.details) for row in audit.read(connection) if row.action == "goods received"]
-    assert noted[-1:] == [(SHIPMENT, {"received": 6})]
+    assert noted[-1:] == [(road.number, {"received": 6})]
     road.count(mugs=9, papers=4)
     assert road.receive().units == 7
     road.count("CLOSED", mugs=10, papers=4)
@@ -122,10 +190,10 @@ def test_two_units_missing_are_a_visible_discrepancy_with_the_last_day_of_a_clai
     road.count("CLOSED", mugs=8, papers=4)
     [row] = road.receive().discrepancies
     today = datetime.now(road.connections.settings.channel(NAME).zone).date()
-    assert (row.shipment_id, row.code, row.count.missing) == (SHIPMENT, MUG, 2)
+    assert (row.shipment_id, row.code, row.count.missing) == (road.number, MUG, 2)
     assert row.last_day == today + timedelta(days=60)
     assert road.waiting()["fba_count_differs"] == (
-        f"Of the shipment {SHIPMENT} (CLOSED): 2 missing of {MUG}. A claim is taken until {row.last_day}."
+        f"Of the shipment {road.number} (CLOSED): 2 missing of {MUG}. A claim is taken until {row.last_day}."
     )
     assert road.units_at(road.road) == {MUG: 2, PAPER: 0}  # nothing is adjusted
     road.count("CLOSED", mugs=10, papers=4)  # Amazon finds them
@@ -183,6 +251,63 @@ def test_a_run_that_dies_while_it_receives_is_finished_by_the_next(
     road.receive()
     assert road.arrived() == {MUG: 6, PAPER: 4}
     assert road.units_at(road.road) == {MUG: 4, PAPER: 0}
+
+
+def test_a_person_who_validates_by_hand_meanwhile(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    def validate(name: str) -> None:
+        if name == "before_fba_receipt":
+            road.validate(road.picking, {MUG: 7, PAPER: 4})
+
+    road.count(mugs=6)
+    with monkeypatch.context() as patch:
+        patch.setattr(receipts, "failpoint", validate)
+        road.receive()
+    assert road.arrived() == {MUG: 7, PAPER: 4}
+    road.count(mugs=9, papers=4)
+    assert road.receive().units == 2
+    assert road.arrived() == {MUG: 9, PAPER: 4}
+    assert road.units_at(road.road) == {MUG: 1, PAPER: 0}
+
+
+def test_two_runs_at_once_receive_once(road: Road) -> None:
+    road.count(mugs=6, papers=4)
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda _: road.receive(), range(2)))
+    assert sorted(run.units for run in done) == [0, 10]
+    assert road.arrived() == {MUG: 6, PAPER: 4}
+
+
+def test_units_that_nobody_has_reserved_on_the_road_are_received(road: Road) -> None:
+    """An operation type that reserves by hand leaves what stays on the road unreserved."""
+    road.set_type(reservation_method="manual")
+    road.count(mugs=6)
+    assert road.receive().units == 6
+    road.count(mugs=9, papers=4)
+    assert road.receive().units == 7
+    assert road.waiting() == {}
+    assert road.units_at(road.road) == {MUG: 1, PAPER: 0}
+
+
+def test_a_quantity_that_a_person_types_is_not_on_the_road(road: Road) -> None:
+    """Before the goods have left: Odoo lets anybody type it."""
+    late = road.transfer(road.road, road.away, road.number)
+    for move in road.open_moves(late):
+        road.odoo.call("stock.move", "write", ids=[move["id"]], vals={"quantity": 3})
+    road.count(mugs=13, papers=4)
+    assert road.receive().units == 14
+    assert road.units_at(road.road) == {MUG: 0, PAPER: 0}
+    assert "3 more than were on the road" in road.waiting()["fba_count_differs"]
+
+
+def test_a_rest_that_odoo_would_cancel_is_not_left_behind(road: Road) -> None:
+    road.set_type(create_backorder="never")
+    road.count(mugs=6, papers=4)
+    assert road.receive().units == 0
+    assert "backorder" in road.waiting()["refused_by_odoo"]
+    assert road.units_at(road.road) == {MUG: 10, PAPER: 4}
+    road.count(mugs=10, papers=4)  # all of it: no rest
+    assert road.receive().units == 14
+    assert road.waiting() == {}
 
 
 def test_the_assets_show_it(road: Road) -> None:

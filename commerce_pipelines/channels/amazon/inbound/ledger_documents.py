@@ -126,9 +126,10 @@ def read_days(texts: Iterable[str], start: date, end: date, kind: str) -> dict[s
             slashed[text] = parts
         else:
             raise ProtocolError(f"The {kind} writes a day in a way that nobody knows; it is not read.")
-    if slashed:
-        days |= _choose_order(slashed, start - timedelta(days=1), end + timedelta(days=1), kind)
-    return days
+    first, last = start - timedelta(days=1), end + timedelta(days=1)
+    if not all(first <= day <= last for day in days.values()):
+        raise ProtocolError(f"The {kind} has dates outside of the span that was asked for; it is not read.")
+    return days | _choose_order(slashed, first, last, kind) if slashed else days
 
 
 def _choose_order(texts: Mapping[str, re.Match[str]], first: date, last: date, kind: str) -> dict[str, date]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from commerce_pipelines.channels.amazon.inbound.ledger_documents import read_days
+from commerce_pipelines.channels.amazon.api.documents import Fetched
+from commerce_pipelines.channels.amazon.inbound.ledger_documents import read_days, read_details
 from commerce_pipelines.core.errors import PermanentError, ProtocolError, RateLimited
 from commerce_pipelines.domain.inbound.ledger import Event as Kind
 from commerce_pipelines.domain.inbound.ledger import add_up, find_flaws
@@ -112,9 +113,40 @@ def test_a_day_that_could_be_two_days_is_refused() -> None:
     assert read_days(["11/12/2026", "11/30/2026"], start, end, "X")["11/12/2026"] == date(2026, 11, 12)
     assert read_days(["11/12/2026"], start, date(2026, 11, 20), "X")["11/12/2026"] == date(2026, 11, 12)
     assert read_days(["11/11/2026"], start, end, "X")["11/11/2026"] == date(2026, 11, 11)
-    for text in ("yesterday", "13/13/2026", "31.02.2026", "01/02/1999"):
+    with pytest.raises(ProtocolError, match="cannot be told apart"):  # each the other one's mirror
+        read_days(["11/12/2026", "12/11/2026"], start, end, "X")
+    for text in ("yesterday", "", "13/13/2026", "31.02.2026", "01/02/1999", "1999-02-01", "01.02.1999"):
         with pytest.raises(ProtocolError):
             read_days([text], start, end, "X")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("charset", ["utf-8", "utf-8-sig", "cp1252"])
+@pytest.mark.parametrize("mark", ["", '"'])
+def test_a_document_as_other_programs_write_it(end: str, charset: str, mark: str) -> None:
+    """Days in any order, columns that nobody knows, marks around fields, an empty line."""
+    rows = [
+        ("Date", "MSKU", "Event Type", "Quantity", "Reconciled Quantity", "Reference ID"),
+        ("11/14/2026", "KÄT", "Receipts", "10", "4", "FBA15ABC"), (),
+        ("11/13/2026", "KÄT", "Customer Returns", "-1", "", ""),
+    ]  # fmt: skip
+    text = end.join("\t".join(f"{mark}{field}{mark}" for field in row) for row in rows)
+    document = Fetched(text.encode(charset), "text/plain")
+    events = read_details(document, date(2026, 11, 12), date(2026, 11, 16))
+    assert [(event.day.day, event.msku, event.name, event.quantity, event.reference) for event in events] == [
+        (14, "KÄT", "Receipts", 10, "FBA15ABC"), (13, "KÄT", "CustomerReturns", -1, ""),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("row", "why"), [
+    ("Datum\tMSKU\tEreignistyp\tMenge", "no column date and no column event type and no column quantity"),
+    ("Date\tMSKU\tEvent Type\tQuantity\n11/13/2026\tKET\tReceipts\t1,000", "something else than a number"),
+    ("Date\tMSKU\tEvent Type\tQuantity\n11/13/2026\tKET\tReceipts\t1\t2", "has 5 columns, not 4"),
+    ("Date\tMSKU\tEvent Type\tQuantity\n11/13/2026\tKET", "has 2 columns, not 4"),
+])  # fmt: skip
+def test_a_document_that_cannot_be_read_is_refused_as_a_whole(row: str, why: str) -> None:
+    with pytest.raises(ProtocolError, match=why):
+        read_details(Fetched(row.encode(), ""), date(2026, 11, 12), date(2026, 11, 16))
 
 
 def test_a_report_is_not_requested_again_within_the_hour(amazon: Recorded, clock: Clock) -> None:
