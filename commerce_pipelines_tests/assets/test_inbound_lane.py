@@ -180,6 +180,3 @@ def test_a_person_asks_for_another_look_at_what_waits(away: Away, monkeypatch: p
     answer = CliRunner().invoke(main, ["exceptions", "replay", NAME, "--reason", "fba_stock_differs"])
     assert f"1 records of the marketplace's warehouses are due; the schedules {NAME}_inbound" in answer.output
     assert isinstance(away.tick(), dg.RunRequest)
-    away.run()
-    assert isinstance(away.tick(), dg.SkipReason)  # it was looked at, and waits still
-    assert set(away.waiting()) == {"fba_stock_differs"}
