@@ -62,9 +62,9 @@ def read_transfers(client: OdooClient, away: Away, since: datetime) -> list[Tran
 
 def _read(client: OdooClient, domain: list[Any]) -> list[Transfer]:
     moves: dict[int, list[RoadMove]] = {}
-    found = fetch(client, "stock.move", domain, _MOVE)
-    lying = _read_lying(client, {row["location_id"] for row in found if row["state"] != "done"})
-    for row in found:
+    going = fetch(client, "stock.move", domain, _MOVE)
+    lying = _read_lying(client, {row["location_id"] for row in going if row["state"] != "done"})
+    for row in going:
         # Of a movement in another unit than its product's: both quantities in the product's.
         size = row["product_qty"] / row["product_uom_qty"] if row["product_uom_qty"] else 1.0
         is_done, moved = row["state"] == "done", (row["quantity"] or 0.0) * size
