@@ -19,6 +19,7 @@ from .assets import invoicing as invoicing_assets
 from .assets import limits as limits_assets
 from .assets import notices as notices_assets
 from .assets import orders as orders_assets
+from .assets import overview as overview_assets
 from .assets import privacy as privacy_assets
 from .assets import refunding as refunding_assets
 from .assets import returns as returns_assets
@@ -35,6 +36,7 @@ from .sensors import invoicing as invoicing_sensors
 from .sensors import limits as limits_sensors
 from .sensors import notices as notices_sensors
 from .sensors import orders as orders_sensors
+from .sensors import overview as overview_sensors
 from .sensors import privacy as privacy_sensors
 from .sensors import refunding as refunding_sensors
 from .sensors import returns as returns_sensors
@@ -124,6 +126,7 @@ LANES = (
         notices_sensors.schedules,
     ),
     Lane("limits", lambda _: True, limits_assets.assets, limits_sensors.sensors, limits_sensors.schedules),
+    Lane("overview", lambda _: True, overview_assets.assets, overview_sensors.sensors, overview_sensors.schedules),
     Lane("privacy", lambda _: True, privacy_assets.assets, privacy_sensors.sensors, privacy_sensors.schedules),
 )
 

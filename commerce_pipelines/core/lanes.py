@@ -17,6 +17,7 @@ ODOO = "odoo"  # the first part of the asset keys that all channels share
 PRIVACY = "privacy"  # the first part of the asset keys that are about persons
 EXCEPTIONS = "exceptions"
 LIMITS = "limits"  # the flow of the calls that are left, which is no topic of records
+OVERVIEW = "overview"  # the flow of the one asset that shows all channels
 BACKFILL = "backfill"  # old days have a lane of their own, so that runs of new orders need not wait for them
 DAGSTERS_BACKFILL_TAG = "dagster/backfill"  # on the runs of a backfill that was started in Dagster's UI
 # The most days of one run. Dagster writes five events a day before the run's first call, and a run shows no result
@@ -40,6 +41,7 @@ FLOW_OF = {
     "subscriptions": "notices",
     "exceptions": EXCEPTIONS,
     "limits": LIMITS,
+    "overview": OVERVIEW,
 }
 
 

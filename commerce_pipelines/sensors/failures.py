@@ -24,6 +24,7 @@ FLOWS = {
     "limits": "call limits",
     "privacy": "personal data",
     "exceptions": "the view of what waits",
+    "overview": "the overview",
 }
 # The steps of all flows, by the second part of their keys: the flow, and what the step does, in words.
 STEPS = {
@@ -46,6 +47,7 @@ STEPS = {
     "inbound_transfers": ("inbound", "reading transfers to the marketplace's warehouses"),
     "inbound_shipments": ("inbound", "receiving what the marketplace has counted"),
     "exceptions": ("exceptions", "showing what waits"),
+    "overview": ("overview", "showing all channels"),
     "raw_returns": ("returns", "fetching returns and refunds"),
     "staged_returns": ("returns", "reading returns and refunds"),
     "credit_notes": ("returns", "bringing returns and refunds to Odoo"),
