@@ -113,10 +113,15 @@ class Settings(ChannelSettings, tag="shopify", kw_only=True, frozen=True):
                         UPLOAD_HOST, Data.NOTHING, f"{where}.content", only=True, note="pictures are uploaded there"
                     )
                 ]
-                if self.content.enabled and "images" in self.content.owned
+                if self.uploads_pictures
                 else []
             ),
         )
+
+    @property
+    def uploads_pictures(self) -> bool:
+        """Whether pictures of products leave for this shop."""
+        return self.content.enabled and "images" in self.content.owned
 
     def warnings(self, today: date) -> list[str]:
         """What will stop this channel soon, one sentence each."""

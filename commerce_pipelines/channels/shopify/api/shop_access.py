@@ -34,8 +34,9 @@ def connect(
 ) -> tuple[HttpSession, GraphQL]:
     """The shop's session and GraphQL calls. Makes no call yet. Reads the secret of a fixed access token."""
     base, token_url = settings.base_url, settings.token_url
+    uploads = {UPLOAD_HOST} if settings.uploads_pictures else set()
     session = HttpSession(
-        settings.name, {base, token_url, FILES_HOST, UPLOAD_HOST}, buckets, instruments, named=settings.named_hosts
+        settings.name, {base, token_url, FILES_HOST, *uploads}, buckets, instruments, named=settings.named_hosts
     )
     auth: Auth
     if settings.credentials.access_token:
