@@ -89,6 +89,8 @@ def _write_money(totals: Mapping[str, int]) -> str:
 
 def _list_bars(standings: "Sequence[Standing]") -> dict[str, int]:
     """Two bars for each channel, one beside the other."""
-    pairs = [((standing.name, standing.week.orders), ("Odoo", standing.week.loaded)) for standing in standings]
-    return {f"{label} {place}" if label == "Odoo" else label: count
-            for place, pair in enumerate(pairs, 1) for label, count in pair}  # fmt: skip
+    figures = {}
+    for standing in standings:
+        figures[standing.name] = standing.week.orders
+        figures[f"{standing.name} in Odoo"] = standing.week.loaded
+    return figures

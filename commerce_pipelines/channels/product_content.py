@@ -1,13 +1,14 @@
 """What a marketplace can do about the content of listings: a capability (capabilities.py) with a module of its own.
 
-What belongs here: that protocol. What does not: its shapes (domain/content/), the marketplaces' calls.
+What belongs here: that protocol, and an answer to a change. What does not: its shapes (domain/content/), the
+marketplaces' calls.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..domain.content.fields import Limit
 from ..domain.content.listings import ContentOutcome, OpenPicture, SentChange, ShownListing
@@ -53,3 +54,8 @@ class Content(Protocol):
     def look(self, changes: Sequence[SentChange]) -> Iterator[ContentOutcome]:
         """What became of changes that were `pending`, by their `reference`; none for those that are not known."""
         return iter(())
+
+
+def build_outcome(change: SentChange, status: Any, code: str, message: str, **more: Any) -> ContentOutcome:
+    """The outcome of a change that was not simply made. message: a sentence of our own. more: further fields."""
+    return ContentOutcome(key=change.key, status=status, code=code, message=message[:300], **more)

@@ -1,8 +1,8 @@
 """Runs start warm: each is forked from a process that has already imported Dagster, pandas and our own modules.
 
 A run in a new process costs 5 to 7 CPU-seconds of imports before its first step, and three at once on two cores take
-ten seconds or more; a forked run costs a tenth of a second. Leave `run_launcher` out of dagster.yaml to use Dagster's
-own launcher.
+ten seconds or more; a forked run has them already. Leave `run_launcher` out of dagster.yaml to use Dagster's own
+launcher.
 
 What belongs here: the class that dagster.yaml names. What does not: when a run is due (sensors/), its steps (assets/).
 """

@@ -1,8 +1,8 @@
-"""Types that every topic shares: tokens, errors, pages, marketplaces, reports, feeds and documents; only the used
-fields.
+"""Types that several topics share: tokens, errors, pages, marketplaces, searches and changes of listings, reports,
+feeds and documents; only the used fields.
 
 What belongs here: the vendor's shapes under the vendor's names. What does not: orders (orders/payloads.py), listings
-(inventory/payloads.py). Source: amzn/selling-partner-api-models.
+(inventory/payloads.py, content/payloads.py). Source: amzn/selling-partner-api-models.
 """
 
 from __future__ import annotations
@@ -31,6 +31,24 @@ class Error(_Payload):
 
 class ErrorList(_Payload):
     errors: list[Error]
+
+
+class ItemSearchResults(_Payload):
+    number_of_results: int
+    items: list[msgspec.Raw]  # each decoded by itself
+    pagination: Pagination | None = None
+
+
+class Issue(_Payload):
+    code: str = ""
+    message: str = ""
+    severity: str = "ERROR"  # ERROR, WARNING, INFO
+    attribute_names: list[str] = []
+
+
+class Submission(_Payload):
+    status: Literal["ACCEPTED", "INVALID", "VALID"]
+    issues: list[Issue] = []
 
 
 class AccessToken(msgspec.Struct):

@@ -1,16 +1,13 @@
 """Types of the Listings Items and Product Type Definitions APIs: only the fields that content needs.
 
-What belongs here: the vendor's shapes under the vendor's names. What does not: what they mean (shown.py). Sources:
+What belongs here: the vendor's shapes under the vendor's names. What does not: what they mean (shown.py),
+what stock needs of the same answers (api/payloads.py). Sources:
 listingsItems_2021-08-01.json, definitionsProductTypes_2020-09-01.json, and JSON Schema with Amazon's vocabulary.
 """
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
-
-from ..api.payloads import Pagination
 
 
 class _Payload(msgspec.Struct, rename="camel"):
@@ -37,24 +34,6 @@ class Entry(msgspec.Struct):
     value: str | None = None
     marketplace_id: str = ""
     language_tag: str = ""
-
-
-class ItemSearchResults(_Payload):
-    number_of_results: int
-    items: list[msgspec.Raw]
-    pagination: Pagination | None = None
-
-
-class Issue(_Payload):
-    code: str = ""
-    message: str = ""
-    severity: str = "ERROR"  # ERROR, WARNING, INFO
-    attribute_names: list[str] = []
-
-
-class Submission(_Payload):
-    status: Literal["ACCEPTED", "INVALID", "VALID"]
-    issues: list[Issue] = []
 
 
 class Link(_Payload):

@@ -40,10 +40,11 @@ from ....domain.content.listings import (
 )
 from ...http.call import MOST_CODES
 from ...http.session import Repeat, Response
-from ...product_content import Content
+from ...product_content import Content, build_outcome
 from ..api.api import MEANINGS, Api, decode, errors, items_path
+from ..api.payloads import Issue, ItemSearchResults, Submission
 from .definitions import ProductTypes
-from .payloads import Issue, Item, ItemSearchResults, Submission
+from .payloads import Item
 from .shown import ATTRIBUTES, build_listing, build_patch, find_place, read_limits
 
 PAGE_SIZE, MOST_SEARCHED = 20, 1000
@@ -106,11 +107,11 @@ class AmazonContent(Content):
         due: dict[tuple[str, str, str], list[SentChange]] = defaultdict(list)
         for change in changes:
             if now is None or f"at/{change.field}" not in now.reference:
-                yield _build_outcome(change, "refused", "gone", "Amazon does not show this listing there any more.")
+                yield build_outcome(change, "refused", "gone", "Amazon does not show this listing there any more.")
             elif show_field(now, change.field) == change.after:
                 yield ContentOutcome(key=change.key, status="accepted", shown=change.after)
             elif not is_as_planned(change, now):
-                yield _build_outcome(
+                yield build_outcome(
                     change, "stale", "moved", "The listing was changed on Amazon since it was read.",
                     shown=show_field(now, change.field),
                 )  # fmt: skip
@@ -225,12 +226,8 @@ def _refuse(change: SentChange, issues: Sequence[Issue]) -> ContentOutcome:
     others = sorted({one_word(name) for issue in own for name in issue.attribute_names} - {attribute, ""})[:MOST_CODES]
     sentence = f"Amazon refuses the {change.field}: {MEANINGS.get(code, f'code {code}')}"
     sentence += f" (attributes {', '.join(others)})." if others else "."
-    return _build_outcome(change, "refused", code, sentence, words=Words("; ".join(issue.message for issue in own)))
+    return build_outcome(change, "refused", code, sentence, words=Words("; ".join(issue.message for issue in own)))
 
 
 def _write_instant(instant: datetime) -> str:
     return instant.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _build_outcome(change: SentChange, status: Any, code: str, message: str, **more: Any) -> ContentOutcome:
-    return ContentOutcome(key=change.key, status=status, code=code, message=message[:300], **more)

@@ -33,7 +33,8 @@ from ....domain.orders.order import FulfilledBy
 from ...capabilities import Listings
 from ..api import reports
 from ..api.api import Api, decode, items_path
-from .payloads import Item, ItemSearchResults
+from ..api.payloads import ItemSearchResults
+from .payloads import Item
 
 REPORT = "GET_MERCHANT_LISTINGS_ALL_DATA"
 REPORT_CACHED_FOR = timedelta(hours=6)

@@ -7,11 +7,9 @@ of JSON_LISTINGS_FEED (v2) in amzn/selling-partner-api-models.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
-from ..api.payloads import Pagination
+from ..api.payloads import Issue
 
 
 class _Payload(msgspec.Struct, rename="camel"):
@@ -40,24 +38,6 @@ class Item(_Payload):
     summaries: list[Summary] = []
     fulfillment_availability: list[Availability] = []
     product_types: list[ProductType] = []
-
-
-class ItemSearchResults(_Payload):
-    number_of_results: int
-    items: list[msgspec.Raw]
-    pagination: Pagination | None = None
-
-
-class Issue(_Payload):
-    code: str = ""
-    message: str = ""
-    severity: str = "ERROR"  # ERROR, WARNING, INFO
-    attribute_names: list[str] = []
-
-
-class Submission(_Payload):
-    status: Literal["ACCEPTED", "INVALID", "VALID"]
-    issues: list[Issue] = []
 
 
 class FeedIssue(Issue):

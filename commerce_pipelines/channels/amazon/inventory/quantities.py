@@ -44,9 +44,9 @@ from ...http.call import MOST_CODES
 from ...http.session import Repeat
 from ..api.api import FEEDS_PATH, MEANINGS, Api, decode, errors, items_path
 from ..api.documents import contents, fetch, send
-from ..api.payloads import CreatedDocument, CreatedFeed, Document, Feed, Feeds
+from ..api.payloads import CreatedDocument, CreatedFeed, Document, Feed, Feeds, Issue, Submission
 from .listings import DEFAULT
-from .payloads import FeedIssue, FeedReport, Issue, Submission
+from .payloads import FeedIssue, FeedReport
 
 KIND = "JSON_LISTINGS_FEED"
 MOST_PATCHES, MOST_FEED_MESSAGES = 20, 25_000

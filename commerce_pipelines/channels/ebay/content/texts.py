@@ -36,7 +36,7 @@ from ....domain.content.listings import (
 from ....domain.content.markup import PLAIN_TAGS
 from ...http.session import Repeat, Response
 from ...http.throttle import BucketStore, Priority
-from ...product_content import Content
+from ...product_content import Content, build_outcome
 from ..api import payloads
 from ..api import trading_payloads as trading
 from ..api.account import MEANINGS, RESTARTS, Account, is_passing
@@ -116,11 +116,11 @@ class EbayContent(Content):
         due = []
         for change in changes:
             if now is None:
-                yield _build_outcome(change, "refused", "gone", "eBay does not show this listing any more.")
+                yield build_outcome(change, "refused", "gone", "eBay does not show this listing any more.")
             elif show_field(now, change.field) == change.after:
                 yield ContentOutcome(key=change.key, status="accepted", shown=change.after)
             elif not is_as_planned(change, now):
-                yield _build_outcome(
+                yield build_outcome(
                     change, "stale", "moved", "The listing was changed on eBay since it was read.",
                     shown=show_field(now, change.field),
                 )  # fmt: skip
@@ -134,20 +134,20 @@ class EbayContent(Content):
             raise
         except (TransientError, PermanentError) as error:
             status = "refused" if type(error) is PermanentError else "unknown"
-            yield from (_build_outcome(change, status, "failed", str(error), words=error.words) for change in due)
+            yield from (build_outcome(change, status, "failed", str(error), words=error.words) for change in due)
 
     def _revise(self, changes: Sequence[SentChange], now: ShownListing) -> Iterator[ContentOutcome]:
         managed = inventory.find_managed(self._account, now.skus[0], now.key)
         if managed is not None and (managed.is_grouped or len(now.skus) > 1):
             for change in changes:
                 sentence = "The title and description of this listing belong to its group of variations; change them "
-                yield _build_outcome(change, "refused", "group", f"{sentence}where the group was made.")
+                yield build_outcome(change, "refused", "group", f"{sentence}where the group was made.")
             return
         calls = len(changes) if managed else 1
         if not may_revise(self._buckets, self._account.settings.name, now.key, Priority.CONTENT, calls):
             for change in changes:
                 sentence = "The listing was revised so often today that the rest is kept for its stock."
-                yield _build_outcome(change, "unknown", "revision_limit", sentence)
+                yield build_outcome(change, "unknown", "revision_limit", sentence)
             return
         if managed is None:
             yield from self._revise_classic(changes)
@@ -156,7 +156,7 @@ class EbayContent(Content):
             if number:  # the offer as it is after the item was written
                 managed = inventory.find_managed(self._account, now.skus[0], now.key)
             if managed is None:
-                yield _build_outcome(change, "unknown", "gone", "eBay does not show the offer of this listing now.")
+                yield build_outcome(change, "unknown", "gone", "eBay does not show the offer of this listing now.")
                 continue
             change_text = inventory.change_title if change.field == TITLE else inventory.change_description
             yield self._judge(change, change_text(self._account, managed, change.after, change.targets))
@@ -183,14 +183,14 @@ class EbayContent(Content):
         words = Words("; ".join(error.LongMessage or error.ShortMessage for error in errors))
         code = one_word(errors[0].ErrorCode) if errors else "unanswered"
         for change in changes:
-            yield _build_outcome(change, "refused", code, _explain_code(change, code), words=words)
+            yield build_outcome(change, "refused", code, _explain_code(change, code), words=words)
 
     def _judge(self, change: SentChange, answer: Response) -> ContentOutcome:
         if answer.status != 400:
             return ContentOutcome(key=change.key, status="accepted")
         errors = inventory.read_errors(self._account, answer) or [payloads.Error(error_id=400)]
         words, code = Words("; ".join(error.long_message or error.message for error in errors)), str(errors[0].error_id)
-        return _build_outcome(change, "refused", code, _explain_code(change, code), words=words)
+        return build_outcome(change, "refused", code, _explain_code(change, code), words=words)
 
     def _read_page(self, number: int, now: datetime) -> SellerList:
         root = self._account.trading(
@@ -227,7 +227,3 @@ def _explain_code(change: SentChange, code: str) -> str:
 
 def _write_instant(instant: datetime) -> str:
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _build_outcome(change: SentChange, status: Any, code: str, message: str, **more: Any) -> ContentOutcome:
-    return ContentOutcome(key=change.key, status=status, code=code, message=message[:300], **more)

@@ -47,7 +47,7 @@ from ....domain.content.listings import (
     show_field,
 )
 from ...http.session import HttpSession, Repeat
-from ...product_content import Content
+from ...product_content import Content, build_outcome
 from ..api.graphql import GraphQL
 from ..api.pages import PageSizes
 from .payloads import (
@@ -128,13 +128,13 @@ class ShopifyContent(Content):
         for change in changes:
             shown = now.get(change.listing.key)
             if shown is None:
-                yield _build_outcome(change, "refused", "gone", "Shopify does not show this product any more.")
+                yield build_outcome(change, "refused", "gone", "Shopify does not show this product any more.")
             elif show_field(shown, change.field) == change.after and not (
                 locale_of(change.field) and base_of(change.field) in changing
             ):
                 yield ContentOutcome(key=change.key, status="accepted", shown=change.after)
             elif not is_as_planned(change, shown):
-                yield _build_outcome(change, "stale", "moved", "The product was changed on Shopify since it was read.",
+                yield build_outcome(change, "stale", "moved", "The product was changed on Shopify since it was read.",
                                      shown=show_field(shown, change.field))  # fmt: skip
             else:
                 due.append(change)
@@ -168,11 +168,11 @@ class ShopifyContent(Content):
             raise
         except UnknownOutcome as error:
             for change in changes:
-                yield _build_outcome(change, "unknown", "no_answer", str(error))
+                yield build_outcome(change, "unknown", "no_answer", str(error))
         except PermanentError as error:
             for change in changes:
                 status = "unknown" if isinstance(error, ProtocolError) else "refused"
-                yield _build_outcome(change, status, "refused", str(error), words=error.words)
+                yield build_outcome(change, status, "refused", str(error), words=error.words)
 
     def _update_product(self, gid: str, changes: Sequence[SentChange]) -> Iterator[ContentOutcome]:
         fields = {_OF_PRODUCT[change.field]: change.after for change in changes}
@@ -216,7 +216,7 @@ class ShopifyContent(Content):
             return
         for change in blamed or changes:
             code = errors[0].code or "USER_ERROR"
-            yield _build_outcome(change, "refused", code, f"Shopify refuses the {change.field} ({code}).",
+            yield build_outcome(change, "refused", code, f"Shopify refuses the {change.field} ({code}).",
                                  words=Words(errors[0].message))  # fmt: skip
         rest = [change for change in changes if blamed and change not in blamed]
         if rest:
@@ -250,7 +250,3 @@ def _read_product(raw: msgspec.Raw, locales: Sequence[str]) -> Iterator[ShownLis
             yield from list(build_listings(product, variants, locales))
     except (msgspec.DecodeError, UnicodeDecodeError, RecordError):
         return
-
-
-def _build_outcome(change: SentChange, status: Any, code: str, message: str, **more: Any) -> ContentOutcome:
-    return ContentOutcome(key=change.key, status=status, code=code, message=message[:300], **more)
