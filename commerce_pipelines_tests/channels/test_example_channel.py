@@ -46,6 +46,7 @@ def fresh() -> Iterator[None]:
         registry._find_registered.cache_clear()
         registry._load_module.cache_clear()
         settings_file._build_channel_type.cache_clear()
+        settings_file.parse.cache_clear()
 
     forget()
     yield
