@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import dagster as dg
 
 from .assets import content as content_assets
+from .assets import drift as drift_assets
 from .assets import fulfilment as fulfilment_assets
 from .assets import inbound as inbound_assets
 from .assets import inventory as inventory_assets
@@ -29,6 +30,7 @@ from .channels.settings import ChannelSettings
 from .resources.connections import Connections, open_connections
 from .resources.tables import TableIOManager
 from .sensors import content as content_sensors
+from .sensors import drift as drift_sensors
 from .sensors import fulfilment as fulfilment_sensors
 from .sensors import inbound as inbound_sensors
 from .sensors import inventory as inventory_sensors
@@ -126,6 +128,7 @@ LANES = (
         notices_sensors.schedules,
     ),
     Lane("limits", lambda _: True, limits_assets.assets, limits_sensors.sensors, limits_sensors.schedules),
+    Lane("drift", lambda _: True, drift_assets.assets, drift_sensors.sensors, drift_sensors.schedules),
     Lane("overview", lambda _: True, overview_assets.assets, overview_sensors.sensors, overview_sensors.schedules),
     Lane("privacy", lambda _: True, privacy_assets.assets, privacy_sensors.sensors, privacy_sensors.schedules),
 )

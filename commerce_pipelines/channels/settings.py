@@ -98,6 +98,11 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
         return []
 
     @property
+    def version(self) -> str:
+        """The version of the interface that its answers come from, as the marketplace calls it."""
+        return ""
+
+    @property
     def receives(self) -> bool:
         """Whether messages of the marketplace are taken in by `commerce-pipelines receive`."""
         return False

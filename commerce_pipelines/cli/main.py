@@ -31,6 +31,7 @@ from .audit import audit
 from .backfill import backfill
 from .channels import NO_CHANNEL, channels
 from .content_plan import release
+from .drift import drift
 from .health import health
 from .inventory import inventory
 from .limits import limits
@@ -95,7 +96,7 @@ def main(context: click.Context, verbose: bool, quiet: bool) -> None:
 
 for _command in (
     access, backfill, pull, channels, plan, trace, exceptions, inventory, report, shipments, refunds, erase, export,
-    rotate_key, audit, receive, subscribe, limits, release, health, metrics,
+    rotate_key, audit, receive, subscribe, limits, drift, release, health, metrics,
 ):  # fmt: skip
     main.add_command(_command)
 

@@ -361,6 +361,7 @@ def test_sensors_and_schedules_run_from_the_start(ticker: Ticker) -> None:
     assert {schedule.name: schedule.default_status.name for schedule in repository.schedule_defs} == {
         "call_limits": "RUNNING",
         "privacy_retention": "RUNNING",
+        "schema_profiles": "RUNNING",
         "shop_de_nightly": "RUNNING",
     }
 

@@ -123,6 +123,10 @@ class Settings(ChannelSettings, tag="shopify", kw_only=True, frozen=True):
         """Whether pictures of products leave for this shop."""
         return self.content.enabled and "images" in self.content.owned
 
+    @property
+    def version(self) -> str:
+        return self.api_version
+
     def warnings(self, today: date) -> list[str]:
         """What will stop this channel soon, one sentence each."""
         year, month = map(int, self.api_version.split("-"))

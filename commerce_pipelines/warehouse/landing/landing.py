@@ -102,7 +102,7 @@ _NEWEST = """NOT EXISTS (
     SELECT FROM commerce.snapshots n
     WHERE n.channel = s.channel AND n.topic = s.topic AND n.record_id = s.record_id
     AND (n.source_updated_at, n.first_seen, n.digest) > (s.source_updated_at, s.first_seen, s.digest))"""
-_SEALED = """SELECT s.record_id, s.day, s.digest, s.subject_id, k.wrapped_key, s.dictionary_id, s.payload
+SEALED = """SELECT s.record_id, s.day, s.digest, s.subject_id, k.wrapped_key, s.dictionary_id, s.payload
     FROM commerce.snapshots s LEFT JOIN commerce.subject_keys k USING (subject_id)
     WHERE s.channel = %s AND s.topic = %s"""
 
@@ -192,18 +192,18 @@ class Landing:
             with connection.cursor("newest") as cursor:
                 cursor.itersize = ROWS_A_FETCH
                 cursor.execute(
-                    f"{_SEALED} AND s.day >= %s AND s.day < %s AND {_NEWEST} ORDER BY s.day, s.record_id",
+                    f"{SEALED} AND s.day >= %s AND s.day < %s AND {_NEWEST} ORDER BY s.day, s.record_id",
                     (self._channel, self._topic, start, end),
                 )
-                yield from self._open_rows(connection, cursor)
+                yield from self.open_rows(connection, cursor)
 
     def newest_of(self, record_ids: Collection[str]) -> dict[str, Snapshot]:
         """The newest answer of each of these records; records never seen are left out."""
         with self._warehouse.transaction() as connection, connection.cursor() as cursor:
             cursor.execute(
-                f"{_SEALED} AND s.record_id {AMONG} AND {_NEWEST}", (self._channel, self._topic, listed(record_ids))
+                f"{SEALED} AND s.record_id {AMONG} AND {_NEWEST}", (self._channel, self._topic, listed(record_ids))
             )
-            return {snapshot.record_id: snapshot for snapshot in self._open_rows(connection, cursor.fetchall())}
+            return {snapshot.record_id: snapshot for snapshot in self.open_rows(connection, cursor.fetchall())}
 
     def history(self, record_id: str) -> list[Revision]:
         """All answers seen for a record, oldest revision first."""
@@ -346,7 +346,7 @@ class Landing:
             cursor.copy_expert(f"COPY commerce.snapshots ({names}) FROM STDIN (FORMAT binary)", io.BytesIO(copy))
         return days
 
-    def _open_rows(self, connection: Connection, rows: Iterable[Any]) -> Iterator[Snapshot]:
+    def open_rows(self, connection: Connection, rows: Iterable[Any]) -> Iterator[Snapshot]:
         """The answers one by one, so that only one unpacked answer is in memory."""
         import zstandard
 
@@ -389,10 +389,8 @@ class Landing:
                 return
             with self._warehouse.transaction() as connection, connection.cursor() as cursor:
                 if self._dictionaries.newest(connection) is None:
-                    cursor.execute(
-                        f"{_SEALED} ORDER BY s.day DESC LIMIT %s", (self._channel, self._topic, SAMPLE_COUNT)
-                    )
-                    opened = self._open_rows(connection, cursor.fetchall())
+                    cursor.execute(f"{SEALED} ORDER BY s.day DESC LIMIT %s", (self._channel, self._topic, SAMPLE_COUNT))
+                    opened = self.open_rows(connection, cursor.fetchall())
                     samples = [(snapshot.subject_id, snapshot.raw) for snapshot in opened if snapshot.raw]
                     if self._dictionaries.learn(connection, samples) is None:
                         self._warehouse.memory[attempted] = True

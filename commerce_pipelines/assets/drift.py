@@ -1,0 +1,95 @@
+"""The shape of answers in Dagster: `<channel>/schema_profile`, and the check that it is what it was.
+
+What belongs here: key, description, metadata, the check. What does not: the comparison (flows/drift.py), when it is
+made (sensors/drift.py).
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from ..channels.settings import ChannelSettings
+from ..core.lanes import DRIFT
+from ..resources.borders import in_our_words
+from ..resources.connections import Connections
+from ..settings.file import Settings
+from .common import RETRY, failures, labels
+
+if TYPE_CHECKING:
+    from ..flows.drift import Profiled
+    from ..warehouse.drift.profile_rows import Seen
+
+UNCHANGED = "schema_unchanged"
+SHOWN_DAYS, MOST_SHOWN = 14, 100
+
+
+def profile_key(name: str) -> dg.AssetKey:
+    return dg.AssetKey([name, "schema_profile"])
+
+
+def assets(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.AssetsDefinition]:
+    """The lane's assets, for LANES."""
+    return [profile_asset(channel.name, settings.owner) for channel in channels]
+
+
+def profile_asset(name: str, owner: str) -> dg.AssetsDefinition:
+    """`<channel>/schema_profile`: not partitioned, because a day's profile is made anew as answers come."""
+    key = profile_key(name)
+
+    @dg.asset(
+        key=key,
+        kinds={"postgres"},
+        retry_policy=RETRY,
+        check_specs=[
+            dg.AssetCheckSpec(
+                UNCHANGED,
+                asset=key,
+                description=f"The answers of {name} have the fields, kinds of values and shares of empty fields that "
+                "they had in the four weeks before. A change stays red for three days.",
+            )
+        ],
+        description=f"The shape of what {name} answered today, and what of it differs from the four weeks before: new "
+        "and vanished fields, other kinds of values, values never seen, names that are withheld. It holds no values. "
+        "`commerce-pipelines drift` shows the same.",
+        **labels(name, owner, DRIFT, "transform"),
+    )
+    @in_our_words
+    def schema_profile(
+        connections: dg.ResourceParam[Connections],
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        from ..flows import drift
+
+        with failures():
+            results = drift.profile(connections, name)
+            rows = drift.read_recent(connections, [name], timedelta(days=SHOWN_DAYS))
+            sunsets = drift.list_sunsets(connections, name)
+            alarms = drift.judge(connections, name)
+        yield dg.MaterializeResult(asset_key=key, metadata=_describe(results, rows, sunsets))
+        yield dg.AssetCheckResult(
+            check_name=UNCHANGED,
+            asset_key=key,
+            passed=not alarms,
+            severity=dg.AssetCheckSeverity.WARN,
+            description="; ".join(drift.describe(row) for row in alarms[:5]) or "Nothing that chance does not explain.",
+            metadata={"first record": alarms[0].finding.example or "–"} if alarms else {},
+        )
+
+    return schema_profile
+
+
+def _describe(results: "Sequence[Profiled]", rows: "Sequence[Seen]", sunsets: Sequence[str]) -> dict[str, Any]:
+    from ..flows.drift import HEADINGS, list_cells
+
+    schema = dg.TableSchema(columns=[dg.TableColumn(heading) for heading in HEADINGS])
+    records = [dg.TableRecord(dict(zip(HEADINGS, cells, strict=True))) for cells in list_cells(rows[:MOST_SHOWN])]
+    return {
+        "dagster/uri": "postgresql:///commerce.schema_changes",
+        "dagster/row_count": len(rows),
+        **{f"answers today/{result.topic}": result.answers for result in results},
+        **{f"fields/{result.topic}": result.fields for result in results},
+        **{f"answers before/{result.topic}": result.compared for result in results},
+        **({"changes": dg.MetadataValue.table(records, schema=schema)} if records else {}),
+        "announced to end": " ".join(sunsets) or "nothing within 90 days",
+    }

@@ -1,0 +1,46 @@
+"""Answers as they came in on one day, whatever day their records belong to.
+
+What belongs here: choosing them. What does not: opening them (landing.py), what they show (domain/drift/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from ..tables.database import Warehouse
+from .landing import SEALED, Landing, Snapshot
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+# An old answer says what the marketplace sends of old records: some withhold a buyer's name after a month.
+RECENT = timedelta(days=7)
+_ON_THE_DAY = "s.first_seen >= %s AND s.first_seen < %s AND s.source_updated_at > s.first_seen - %s"
+
+
+def count_answers(connection: Connection, channel: str, topic: str, start: datetime, end: datetime) -> int:
+    """How many answers about recent changes came in during `[start, end)`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT count(*) FROM commerce.snapshots s WHERE s.channel = %s AND s.topic = %s AND {_ON_THE_DAY}",
+            (channel, topic, start, end, RECENT),
+        )
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+def read_answers(
+    warehouse: Warehouse, landing: Landing, place: tuple[str, str], span: tuple[datetime, datetime], most: int
+) -> Iterator[Snapshot]:
+    """Answers about recent changes that came in during the span, at most so many, chosen by their digest and so by
+    chance, but the same ones each time. place: channel and topic. Erased and destroyed answers are left out."""
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            f"{SEALED} AND {_ON_THE_DAY} AND k.wrapped_key IS NOT NULL AND octet_length(s.payload) > 0"
+            " ORDER BY s.digest LIMIT %s",
+            (*place, *span, RECENT, most),
+        )
+        rows = cursor.fetchall()
+        yield from (snapshot for snapshot in landing.open_rows(connection, rows) if snapshot.raw)
