@@ -118,6 +118,7 @@ MODELS = (
         "amount_total": monetary(compute=_build_amount(2)),
         "amount_residual": monetary(compute=compute_residual),
         "payment_state": choice("not_paid", "partial", "paid", "in_payment", compute=_compute_payment_state),
+        "matched_payment_ids": many2many("account.payment"),
     }, order="date desc, name desc, id desc", title="Journal Entry"),
     Model("account.move.line", {
         "move_id": many2one("account.move", required=True),
@@ -147,6 +148,8 @@ MODELS = (
     Model("account.payment.register", {
         "journal_id": many2one("account.journal"),
         "group_payment": boolean(),
+        "amount": number(),
+        "payment_difference_handling": choice("open", "reconcile", default="open"),
         "payment_date": day(default=lambda env: env.stamp[:10]),
         "move_ids": json(),  # ours: what the wizard was opened with
     }, title="Pay"),
@@ -317,10 +320,18 @@ def _register_defaults(env: Env, vals: Mapping[str, Any]) -> None:
 
 @method("account.payment.register", "action_create_payments")
 def action_create_payments(env: Env, model: str, ids: Sequence[int]) -> bool:
-    """The payment wizard pays what is still open. Raises UserError if nothing is."""
-    moves = env.db.rows["account.payment.register"][ids[0]]["move_ids"] or ()
+    """The payment wizard pays what is still open, or the amount that it is given. Raises UserError if nothing is."""
+    wizard = env.db.rows["account.payment.register"][ids[0]]
+    moves = wizard["move_ids"] or ()
     if not any(compute_residual(env, move) for move in moves):
         raise UserError(PAID)
     for move in moves:
-        add_paid(env, move, compute_residual(env, move))
+        amount = min(wizard["amount"] or compute_residual(env, move), compute_residual(env, move))
+        payment = create(env, "account.payment", [{
+            "journal_id": wizard["journal_id"], "amount": amount, "date": wizard["payment_date"],
+        }])  # fmt: skip
+        env.db.put("account.payment", payment[0], {"state": "paid"})
+        matched = env.db.rows["account.move"][move]["matched_payment_ids"] or ()
+        env.db.put("account.move", move, {"matched_payment_ids": [*matched, *payment]})
+        add_paid(env, move, amount)
     return True

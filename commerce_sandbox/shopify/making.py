@@ -157,6 +157,7 @@ def make_order(
         "dutiesIncluded": False,
         "displayFinancialStatus": financial,
         "displayFulfillmentStatus": fulfilment,
+        "returnStatus": "NO_RETURN",
         "email": None,
         "phone": None,
         "customerLocale": "de-DE",

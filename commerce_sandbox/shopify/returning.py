@@ -79,7 +79,9 @@ def make_refund(
 
 def _build_return(return_id: str, instead: tuple[tuple[str, int], ...]) -> Data | None:
     """A refund's return, with what the buyer gets for it."""
-    items = [{"variantSku": sku, "quantity": units} for sku, units in instead]
+    items = [
+        {"variantSku": sku, "quantity": units, "processedQuantity": None, "lineItems": None} for sku, units in instead
+    ]
     return {"id": f"gid://shopify/Return/{return_id}", "exchangeLineItems": items} if return_id else None
 
 
@@ -129,9 +131,25 @@ def dispose(record: Data, units: list[tuple[int, str, int]], tracking: str = "")
     })  # fmt: skip
 
 
-def add_exchange(record: Data, sku: str, quantity: int = 1) -> None:
-    """Add what the buyer gets instead."""
-    record["exchangeLineItems"].append({"quantity": quantity, "variantSku": sku})
+def add_exchange(record: Data, sku: str, quantity: int = 1) -> Data:
+    """Add what the buyer gets instead, which is not processed yet."""
+    item = {"quantity": quantity, "variantSku": sku, "processedQuantity": 0, "lineItems": []}
+    record["exchangeLineItems"].append(item)
+    return item
+
+
+def process_exchange(order: Data, item: Data, sold: Data) -> None:
+    """Shopify adds what the buyer gets to the order: the line and the worth of `sold`, an order made up of it alone.
+    The line's id follows those of the order."""
+    number = max(int(line["id"].rpartition("/")[2]) for line in order["lineItems"]) + 1
+    [line] = sold["lineItems"]
+    line = {**line, "id": f"gid://shopify/LineItem/{number}"}
+    order["lineItems"].append(line)
+    item["lineItems"].append({"id": line["id"]})
+    item["processedQuantity"] = item["quantity"]
+    order["totalPriceSet"] = _build_bag(
+        order, lambda side: _read(order["totalPriceSet"], side) + _read(sold["totalPriceSet"], side)
+    )
 
 
 def _build_parcel_line(item: Data) -> Data:

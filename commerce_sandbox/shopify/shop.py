@@ -90,7 +90,7 @@ class Orders:
     def add_return(self, order_id: str, record: Data, now: datetime) -> None:
         """Add a return to the order, which changes its updatedAt."""
         order = self.rows[f"gid://shopify/Order/{order_id}"]
-        self.change(order_id, now, returns=[*order["returns"], record])
+        self.change(order_id, now, returns=[*order["returns"], record], returnStatus="IN_PROGRESS")
 
     def fields(self, now: datetime, all_history: bool) -> Data:
         """The root fields of a query. all_history: orders older than 60 days can be read as well."""

@@ -5,7 +5,8 @@ What belongs here: these rules, pure. What does not: what is known of an order (
 
 **One invoice for all that is left**, never for a part: a discount stands on the same invoice as what it reduces, and
 the invoice's total is the order's. **A person's documents count**: what is invoiced is not invoiced again, a draft of
-somebody else is left alone, and after a credit note, a cancelled or a deleted invoice the rest is a person's.
+somebody else is left alone, and after a credit note, a cancelled or a deleted invoice the rest is a person's. Not after
+our credit notes of an exchange: what is sold in it is invoiced, and paid with the credit note as far as that goes.
 
 **Payments** are the invoice's total, divided over the channel's methods of payment by what each paid. What the channel
 collected as tax and remits itself is in none of them, nor is more than is open.
@@ -52,6 +53,8 @@ def decide(sold: Sold, claim: Claim, rules: InvoicingRules, company_id: int) -> 
         )  # fmt: skip
     if is_left(sold, claim):
         return Decision(state=State.LEFT)
+    if not sold.total and not claim.total and sold.state in CONFIRMED:
+        return Decision(state=State.FREE)
     if sold.drafts:
         return _decide_draft(sold, claim, rules)
     if sold.is_billed or (sold.posted and rules.trigger == "merchant"):
@@ -83,7 +86,9 @@ def _decide_draft(sold: Sold, claim: Claim, rules: InvoicingRules) -> Decision:
 def is_left(sold: Sold, claim: Claim) -> bool:
     """Whether a person has taken the order's invoices over: credited, cancelled or deleted one."""
     there = {move.odoo_id for move in sold.moves}
-    return bool(claim.made - there) or any(move.is_credit or move.state == "cancel" for move in sold.moves)
+    return bool(claim.made - there) or any(
+        (move.is_credit and not (claim.set_off and move.by_us)) or move.state == "cancel" for move in sold.moves
+    )
 
 
 def judge_payment(sold: Sold) -> State:
@@ -121,7 +126,8 @@ def ensure_invoice_total(sold: Sold) -> None:
 def plan_payments(sold: Sold, claim: Claim, billing: Billing, there: Collection[str]) -> list[Share]:
     """The payments that the posted invoices of an order still lack. there: external ids of those that exist, in any
     state: what a person did to one of them stays. Raises RecordError for a method without a journal."""
-    left = claim.taken - sum(invoice.total - invoice.residual for invoice in sold.posted)
+    settled = sum(invoice.total - invoice.residual for invoice in sold.posted)
+    left = claim.taken - (settled - sum_set_off(sold, claim))
     shares: list[Share] = []
     for invoice in sold.posted:
         residual = invoice.residual
@@ -136,6 +142,21 @@ def plan_payments(sold: Sold, claim: Claim, billing: Billing, there: Collection[
             residual -= amount
             left -= amount
     return shares
+
+
+def sum_set_off(sold: Sold, claim: Claim) -> int:
+    """Minor units of invoices that our credit notes of an exchange have paid. What a credit note pays back is paid back
+    first."""
+    notes = sold.exchange.notes if sold.exchange else {}
+    return sum(max(0, claim.set_off[note] - residual) for note, residual in notes.items())
+
+
+def plan_set_off(sold: Sold, claim: Claim) -> list[tuple[int, int]]:
+    """(credit note, minor units of it) that pay for open invoices of what was sold in exchange."""
+    if not sold.exchange or not any(invoice.residual for invoice in sold.posted):
+        return []
+    open_units = {note: min(residual, claim.set_off[note]) for note, residual in sold.exchange.notes.items()}
+    return [(note, amount) for note, amount in open_units.items() if amount > 0]
 
 
 def _divide(invoice: Invoice, claim: Claim) -> list[tuple[str, int]]:

@@ -6,6 +6,7 @@ What belongs here: the shapes, and sums over them. What does not: reading them (
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -38,7 +39,8 @@ class Billing(msgspec.Struct, frozen=True, kw_only=True):
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """What the channel says of an order, in minor units. total: what the seller is owed; collected: tax that the
     channel collects and remits itself. problem: the code of an open exception that forbids to invoice, '' for none.
-    made: the invoices that were seen in Odoo before. payments: empty where the channel does not tell them."""
+    made: the invoices that were seen in Odoo before. payments: empty where the channel does not tell them. set_off: by
+    our credit note, the part of it that pays for goods sold in exchange."""
 
     order_id: str
     currency: str
@@ -47,6 +49,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
     made: frozenset[int] = frozenset()
     payments: tuple[Payment, ...] = ()
+    set_off: Mapping[int, int] = {}
 
     @property
     def taken(self) -> int:
@@ -90,6 +93,14 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
         return self.name or f"draft {self.odoo_id}"
 
 
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known besides of an order that sells goods in exchange for others. is_leaving: units are still to go to
+    the customer. notes: minor units that are open of our credit notes, by record id."""
+
+    is_leaving: bool
+    notes: Mapping[int, int]
+
+
 class Sold(msgspec.Struct, frozen=True, kw_only=True):
     """One order as Odoo has it, with all its invoices and credit notes."""
 
@@ -102,6 +113,7 @@ class Sold(msgspec.Struct, frozen=True, kw_only=True):
     total: int
     lines: tuple[SoldLine, ...]
     moves: tuple[Invoice, ...]
+    exchange: Exchange | None = None
 
     @property
     def invoices(self) -> list[Invoice]:
@@ -117,17 +129,23 @@ class Sold(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_delivered(self) -> bool:
-        """Whether all goods have left; true for an order without goods."""
+        """Whether all goods have left; true for an order without goods. In an exchange some came back since."""
+        if self.exchange:
+            return not self.exchange.is_leaving
         return all(line.delivered >= line.ordered for line in self.lines if line.is_goods)
 
     @property
     def is_billed(self) -> bool:
         """Whether nothing is left to invoice, and something was."""
+        if self.exchange and not self.exchange.is_leaving:
+            return bool(self.invoices) and not any(line.billable > 0 for line in self.lines)
         return bool(self.invoices) and not any(line.ordered > line.billed for line in self.lines)
 
     @property
     def is_billable(self) -> bool:
-        """Whether Odoo's wizard would invoice all that is left now."""
+        """Whether Odoo's wizard would invoice all that is left now, and nothing else."""
+        if self.exchange and not self.exchange.is_leaving:
+            return any(line.billable for line in self.lines) and all(line.billable >= 0 for line in self.lines)
         left = [(line.ordered - line.billed, line.billable) for line in self.lines]
         return any(units for units, _ in left) and all(units == billable for units, billable in left)
 
@@ -135,6 +153,7 @@ class Sold(msgspec.Struct, frozen=True, kw_only=True):
 class State(StrEnum):
     """How far an order is invoiced."""
 
+    FREE = "free"  # it costs nothing, as goods that are sent again
     OPEN = "open"  # not delivered yet, or Odoo invoices its products only once they are
     HELD = "held"  # the order itself waits in the exceptions
     DRAFT = "draft"  # its invoice waits for a person who posts it

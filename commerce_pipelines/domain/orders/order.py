@@ -115,6 +115,7 @@ class OrderLine(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
     shipped: units of a product line that the channel surely counts as shipped, 0 to quantity, whoever reported them; a
             channel that counts no units by line says so of whole lines or orders only. Part of no comparison: what was
             sold stays the same when it is shipped.
+    is_exchange: sold, after the order was placed, for goods of it that come back. Part of no comparison.
     """
 
     line_id: str  # stable for the life of the order; unique in it
@@ -127,6 +128,7 @@ class OrderLine(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
     sku: str = ""
     of: str = ""
     shipped: int = 0
+    is_exchange: bool = False
 
 
 class Payment(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
@@ -173,6 +175,7 @@ class Order(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
     review: Review | None = None
     payments: tuple[Payment, ...] = ()
     refunded: int = 0
+    replaces: str = ""  # the order whose goods this one sends again, free of charge, or exchanges for others
     buyer: Buyer = Buyer()
     billing: Address | None = None
     shipping: Address | None = None

@@ -89,7 +89,8 @@ class Return(_Frozen, frozen=True, kw_only=True, omit_defaults=True):
     rma: str = ""
     fulfilled_by: FulfilledBy = FulfilledBy.MERCHANT
     tracking_numbers: tuple[str, ...] = ()
-    exchange_skus: tuple[str, ...] = ()  # what the buyer gets instead, where the channel says so
+    # What the buyer gets instead, where the channel names no line of the order for it.
+    exchange_skus: tuple[str, ...] = ()
 
 
 class RefundLine(_Frozen, frozen=True, kw_only=True, omit_defaults=True):

@@ -53,6 +53,7 @@ class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
     amount: int  # minor units for the whole quantity, in the draft's price basis
     tax: TaxKey | None  # None: no tax at all
     unit_id: int = 0  # the unit of measure in Odoo, 0 for the product's own
+    is_exchange: bool = False  # sold for goods of the order that come back
 
 
 class SaleDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +90,7 @@ class SaleDraft(msgspec.Struct, frozen=True, kw_only=True):
     customer: str = ""  # keyed hash of the marketplace's own id of the customer, '' if it gives none
     address_secret: str = ""  # what the external ids of its addresses are made with; a secret of the vault
     customer_partner: int = 0  # the partner of the customer's earlier orders in Odoo, 0 if unknown
+    replaces: str = ""  # the channel's order whose goods this one sends again or exchanges
     history: bool = False  # already shipped: confirmed without reservation, delivery or message
     evidence: dict[str, str] = {}  # why regime, rates and warehouse are what they are; no personal data
     flags: tuple[Flag, ...] = ()  # what a person should look at, although the order is loaded

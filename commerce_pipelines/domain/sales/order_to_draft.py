@@ -187,6 +187,7 @@ def _build_head(order: Order, subject: str, rules: SaleRules) -> dict[str, Any]:
         "carrier": "" if order.fulfilled_by is FulfilledBy.CHANNEL else carrier(order.service, rules),
         "pricelist": rules.pricelists.get(order.currency, ""),
         "tolerance": rules.rounding_tolerance,
+        "replaces": order.replaces,
         "flags": tuple(_find_flags(order)),
     }
 
@@ -316,6 +317,7 @@ def _draft_lines(
                 amount=amount,
                 tax=tax,
                 unit_id=product.unit_id if product else 0,
+                is_exchange=line.is_exchange,
             )
             yield drafted, line.line_id
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 STAGE = "invoice"
 ORDERS_A_LOOK, ORDERS_A_GROUP = 500, 50
 WHOLE_DAYS = 31  # of which the nightly run looks at every order, because a person may change an invoice later
-_SETTLED = (State.INVOICED, State.PAID, State.LEFT)
+_SETTLED = (State.INVOICED, State.PAID, State.LEFT, State.FREE)
 
 
 class Work(msgspec.Struct, kw_only=True):
@@ -93,7 +93,8 @@ def look(connections: Connections, name: str, *, again: bool = False) -> Work:
     client = connections.odoo_of(name)
     for start in range(0, len(rows), ORDERS_A_LOOK):
         part = {row.order_id: row for row in rows[start : start + ORDERS_A_LOOK]}
-        sold = read_sold(client, {order_id: row.sale_id for order_id, row in part.items()})
+        set_off = {order_id: row.set_off for order_id, row in part.items() if row.set_off}
+        sold = read_sold(client, {order_id: row.sale_id for order_id, row in part.items()}, set_off)
         work.due |= {order_id: row for order_id, row in part.items() if order_id in sold}
         for order_id, order in sold.items():
             _sort_order(work, part[order_id], order, rules, client.who.company_id)
@@ -105,7 +106,7 @@ def look(connections: Connections, name: str, *, again: bool = False) -> Work:
 def _build_claim(row: Due) -> Claim:
     return Claim(
         order_id=row.order_id, currency=row.currency, total=row.total, collected=row.collected, problem=row.problem,
-        made=row.made,
+        made=row.made, set_off=row.set_off,
     )  # fmt: skip
 
 

@@ -17,13 +17,13 @@ from ...core.errors import RecordError
 from ...core.failpoints import failpoint
 from ...core.reasons import Reason
 from ...core.words import NO_WORDS
-from ...domain.invoicing.due_documents import Decision, Share, decide, list_payment_xids, plan_payments
+from ...domain.invoicing.due_documents import Decision, Share, decide, list_payment_xids, plan_payments, plan_set_off
 from ...domain.invoicing.sold import Billing, Claim, Invoice, InvoiceOutcome, Sold, State
 from ...domain.sales.draft import Flag
 from ..rpc.client import OdooClient
 from ..rpc.errors import OdooRefusal
 from .invoicing_wizard import complete_invoices, make_invoices, post_invoices
-from .payments import find_journals, find_payments, finish_payments, load_payments, refuse_journal
+from .payments import find_journals, find_payments, finish_payments, load_payments, match_notes, refuse_journal
 from .sold import read_sold
 
 
@@ -55,12 +55,15 @@ def bill_orders(
 class _Batch:
     def __init__(self, client: OdooClient, billing: Billing, claims: Sequence[Claim], sales: Mapping[str, int]) -> None:
         self._client, self._billing = client, billing
-        sold = read_sold(client, {claim.order_id: sales[claim.order_id] for claim in claims})
+        sold = self._read({claim.order_id: sales[claim.order_id] for claim in claims}, claims)
         self.items = {
             claim.order_id: _Item(claim=claim, sold=sold[claim.order_id])
             for claim in claims if claim.order_id in sold
         }  # fmt: skip
         self._decide(list(self.items.values()))
+
+    def _read(self, sales: Mapping[str, int], claims: Sequence[Claim]) -> dict[str, Sold]:
+        return read_sold(self._client, sales, {claim.order_id: claim.set_off for claim in claims})
 
     def _decide(self, items: Sequence[_Item]) -> None:
         for item in items:
@@ -70,7 +73,7 @@ class _Batch:
                 item.error = error
 
     def _look_again(self, items: Sequence[_Item]) -> None:
-        sold = read_sold(self._client, {item.sold.order_id: item.sold.sale_id for item in items})
+        sold = self._read({item.sold.order_id: item.sold.sale_id for item in items}, [item.claim for item in items])
         for item in items:
             item.sold = sold.get(item.sold.order_id, item.sold)
         self._decide([item for item in items if item.error is None])
@@ -155,6 +158,19 @@ class _Batch:
             owner[name].error = _refuse_by_odoo(refusal, "payment")
         if due:
             self._look_again(due)
+        self._set_off([item for item in due if item.error is None])
+
+    def _set_off(self, items: Sequence[_Item]) -> None:
+        """Pay what is sold in exchange with our credit notes for what came back."""
+        pairs = {note: item for item in items for note, _ in plan_set_off(item.sold, item.claim)}
+        wanted = {
+            note: [invoice.odoo_id for invoice in item.sold.posted if invoice.residual] for note, item in pairs.items()
+        }
+        for note, refusal in match_notes(self._client, wanted).items():
+            pairs[note].error = _refuse_by_odoo(refusal, "set-off")
+        failpoint("notes_set_off")
+        if pairs:
+            self._look_again(list({id(item): item for item in pairs.values()}.values()))
 
     def _load(self, shares: dict[str, tuple[_Item, Share]]) -> None:
         """Create these payments, those of unknown journals left out."""

@@ -149,6 +149,38 @@ def _match_payments(client: OdooClient, invoice_of: Mapping[int, int]) -> dict[i
     return refused
 
 
+def match_notes(client: OdooClient, invoices_of: Mapping[int, Sequence[int]]) -> dict[int, OdooRefusal]:
+    """Offset each credit note with these invoices, one after the other, as far as both are open. Refusals by credit
+    note."""
+    refused: dict[int, OdooRefusal] = {}
+    for note, invoices in sorted(invoices_of.items()):
+        for invoice in invoices:
+            refused |= on_groups(
+                client, lambda group, of=invoice: _match_note(client, group[0], of),  # type: ignore[misc]
+                "account.move.js_assign_outstanding_line", [note], list,
+            )  # fmt: skip
+    return refused
+
+
+def _match_note(client: OdooClient, note: int, invoice: int) -> None:
+    """Looks at both first, so that it may be repeated."""
+    rows = client.call("account.move", "read", ids=[note, invoice], fields=["amount_residual"], load=None)
+    lines = fetch(
+        client, "account.move.line",
+        [["move_id", "=", note], ["account_type", "=", "asset_receivable"], ["reconciled", "=", False],
+         ["parent_state", "=", "posted"]],
+        ["id"],
+    )  # fmt: skip
+    if lines and all(row["amount_residual"] for row in rows):
+        client.call(
+            "account.move",
+            "js_assign_outstanding_line",
+            ids=[invoice],
+            context=tracking(client),
+            line_id=lines[0]["id"],
+        )
+
+
 def _list_unmatched(client: OdooClient, payments: Sequence[int]) -> dict[int, int]:
     """The open journal item of each payment that has one, by payment."""
     rows = fetch(client, "account.payment", [["id", "in", list(payments)], ["move_id", "!=", False]], ["move_id"])

@@ -6,12 +6,12 @@ What belongs here: reading. What does not: the shapes (domain/invoicing/sold.py)
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from ...domain.invoicing.sold import Invoice, Sold, SoldLine
+from ...domain.invoicing.sold import Exchange, Invoice, Sold, SoldLine
 from ..rpc.client import OdooClient
 from ..rpc.search_read import ARCHIVED_TOO, fetch
 from ..sales.booked import minor
@@ -23,9 +23,11 @@ _MOVE = (
 )
 
 
-def read_sold(client: OdooClient, sales: Mapping[str, int]) -> dict[str, Sold]:
-    """Those of these orders that still exist, by order id; sales: record id by order id. Six calls, whatever their
-    number."""
+def read_sold(
+    client: OdooClient, sales: Mapping[str, int], set_off: Mapping[str, Collection[int]] | None = None
+) -> dict[str, Sold]:
+    """Those of these orders that still exist, by order id; sales: record id by order id. set_off: our credit notes by
+    order that sells goods in exchange. Six calls, whatever their number, and two where there is an exchange."""
     if not sales:
         return {}
     order_of = {record: order_id for order_id, record in sales.items()}
@@ -36,6 +38,7 @@ def read_sold(client: OdooClient, sales: Mapping[str, int]) -> dict[str, Sold]:
     )  # fmt: skip
     lines = _read_lines(client, [row["id"] for row in orders])
     moves = _read_moves(client, {move for row in orders for move in row["invoice_ids"]})
+    exchanges = _read_exchanges(client, {sales[key]: notes for key, notes in (set_off or {}).items() if key in sales})
     result = {}
     for row in orders:
         currency = row["currency_id"][1]
@@ -44,8 +47,34 @@ def read_sold(client: OdooClient, sales: Mapping[str, int]) -> dict[str, Sold]:
             company_id=row["company_id"][0] if row["company_id"] else 0, currency=currency,
             total=minor(row["amount_total"], currency), lines=tuple(lines[row["id"]]),
             moves=tuple(moves[move] for move in sorted(row["invoice_ids"]) if move in moves),
+            exchange=exchanges.get(row["id"]),
         )  # fmt: skip
     return result
+
+
+def _read_exchanges(client: OdooClient, notes_of: Mapping[int, Collection[int]]) -> dict[int, Exchange]:
+    """notes_of: our credit notes by sale order."""
+    notes_of = {sale: notes for sale, notes in notes_of.items() if notes}
+    if not notes_of:
+        return {}
+    leaving = client.call(
+        "stock.move", "search_read", context=client.who.everywhere, fields=["sale_line_id"],
+        domain=[["sale_line_id.order_id", "in", sorted(notes_of)], ["state", "not in", ["done", "cancel"]],
+                ["location_dest_id.usage", "=", "customer"]],
+    )  # fmt: skip
+    of_lines = {row["sale_line_id"][0] for row in leaving if row["sale_line_id"]}
+    lines = fetch(client, "sale.order.line", [["id", "in", sorted(of_lines)]], ["order_id"]) if of_lines else []
+    is_leaving = {row["order_id"] for row in lines}
+    rows = client.call(
+        "account.move", "search_read", context=client.who.everywhere, fields=["amount_residual", "currency_id"],
+        domain=[["id", "in", sorted({note for notes in notes_of.values() for note in notes})],
+                ["state", "=", "posted"], ["move_type", "=", "out_refund"]],
+    )  # fmt: skip
+    left = {row["id"]: minor(row["amount_residual"], row["currency_id"][1]) for row in rows}
+    return {
+        sale: Exchange(is_leaving=sale in is_leaving, notes={note: left[note] for note in notes if note in left})
+        for sale, notes in notes_of.items()
+    }
 
 
 def _read_lines(client: OdooClient, orders: Iterable[int]) -> dict[int, list[SoldLine]]:

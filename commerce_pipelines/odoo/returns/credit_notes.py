@@ -201,17 +201,22 @@ class _Batch:
 
     def _pay(self, items: Sequence[_Item]) -> None:
         """Register the money that went back, in the journal that the settings name. What Odoo has offset with an open
-        invoice leaves nothing to pay."""
+        invoice leaves nothing to pay. What pays for other goods of an exchange did not go back."""
         if not self._books.rules.refund_journal:
             return
         due = {
             item.move.move_id: item for item in items
             if item.move and item.move.state == "posted" and item.move.residual > 0 and not item.error
-            and not item.refund.set_off  # it pays for other goods, whose invoice a person sets it off against
         }  # fmt: skip
         payer = Payer(self._client, self._books.rules.refund_journal)
         days = {odoo_id: item.move.dated for odoo_id, item in due.items() if item.move and item.move.dated}
-        for odoo_id, error in payer.register(days).items():
+        parts = {
+            odoo_id: (days[odoo_id], str(to_decimal(item.refund.total - item.refund.set_off, item.refund.currency)))
+            for odoo_id, item in due.items()
+            if odoo_id in days and 0 < item.refund.set_off < item.refund.total
+        }  # fmt: skip
+        whole = {odoo_id: day for odoo_id, day in days.items() if not due[odoo_id].refund.set_off}
+        for odoo_id, error in (payer.register(whole) | payer.register_parts(parts)).items():
             due[odoo_id].error = error
         moves = refresh_moves(self._client, (item.move for item in due.values() if item.move))
         for odoo_id, item in due.items():

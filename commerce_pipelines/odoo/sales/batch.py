@@ -15,16 +15,16 @@ import msgspec
 from ...core.errors import RecordError
 from ...core.failpoints import failpoint
 from ...core.words import NO_WORDS
-from ...domain.sales.draft import Action, DraftLine, Flag, SaleDraft, SaleOutcome, order_xid
+from ...domain.sales.draft import Action, DraftLine, Flag, SaleDraft, SaleOutcome, line_xid, order_xid
 from ..partners.partners import Parties, Partners
 from ..rpc.client import OdooClient
 from ..rpc.errors import OdooRefusal
 from ..rpc.halving import on_all
 from ..rpc.load import load_records, xid
-from .booked import Booked, read_booked
+from .booked import Booked, find_sent_again, read_booked
 from .editing import edit
 from .moved_addresses import Moves
-from .next_step import Verdict, Way, decide
+from .next_step import Verdict, Way, decide, is_exchange
 from .oversold import oversold
 from .parties import find_parties
 from .quotation_to_order import Settled, align_deadlines, confirm, put_dates, settle, tracking
@@ -71,8 +71,11 @@ class Batch:
     def judge(self) -> None:
         """Decide what has to happen to each order. Only reads, unless the resolver has to create names."""
         booked = read_booked(self._client, {item.xid: item.draft.order_id for item in self.items})
+        again = self._find_sent_again(booked)
         for item in self.items:
             item.booked = booked.get(item.draft.order_id)
+            if item.booked and item.booked.sale.odoo_id in again:
+                item.booked = msgspec.structs.replace(item.booked, sent_again=True)
             item.odoo_id = item.booked.sale.odoo_id if item.booked else 0
         there = [(item.draft, item.booked) for item in self.items if item.booked and _may_move(item)]
         moves = Moves(self._client, self._resolver.countries, there)
@@ -85,6 +88,13 @@ class Batch:
                 item.ids = self._resolve(item)
             except RecordError as error:
                 item.error = error
+
+    def _find_sent_again(self, booked: Mapping[str, Booked]) -> set[int]:
+        """The orders that get a line in exchange, and of which a person sends units again."""
+        return find_sent_again(self._client, [
+            order.sale.odoo_id for item in self.items if (order := booked.get(item.draft.order_id))
+            and any(line.is_exchange and _name_line(item, line) not in order.lines for line in item.draft.lines)
+        ])  # fmt: skip
 
     def _resolve(self, item: Item) -> Resolved | None:
         """The records that an order needs; for a confirmed order only those of the lines that will be written."""
@@ -198,7 +208,8 @@ class Batch:
             [(item, [difference.line for difference in item.verdict.differences if difference.line]) for item in items]
         )
         refused = edit(self._client, self._resolver.fields, [
-            (item.draft, item.booked, item.verdict, item.ids, item.parties, item.history)
+            (item.draft, item.booked, item.verdict, item.ids, item.parties,
+             item.history and not is_exchange(item.verdict))
             for item in items if item.booked
         ])  # fmt: skip
         for name, refusal in refused.items():
@@ -245,6 +256,10 @@ class Batch:
 def refused_by_odoo(refusal: OdooRefusal) -> RecordError:
     return RecordError("refused_by_odoo", f"Odoo refuses the order, in {refusal.what}.",
                        fix=MEND, words=refusal.words)  # fmt: skip
+
+
+def _name_line(item: Item, line: DraftLine) -> str:
+    return line_xid(item.draft.channel, item.draft.order_id, line.line_id)
 
 
 def _may_move(item: Item) -> bool:

@@ -5,6 +5,7 @@ What belongs here: reading orders and their lines. What does not: comparing them
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -53,7 +54,8 @@ class Booked(msgspec.Struct, frozen=True, kw_only=True):
     """One order of ours. lines: our own lines, by external id. foreign: ids of lines that a person added.
 
     by_us: the last one to write to the order was us. history: the order has goods, but never had a delivery. picked:
-    goods were taken from their shelf, but none has left (a delivery in several steps).
+    goods were taken from their shelf, but none has left (a delivery in several steps). sent_again: a person sends more
+    units of one of its lines than were sold.
     """
 
     sale: Sale
@@ -69,6 +71,7 @@ class Booked(msgspec.Struct, frozen=True, kw_only=True):
     position_id: int
     lines: dict[str, BookedLine]
     foreign: tuple[int, ...]
+    sent_again: bool = False
 
 
 def minor(value: float, currency: str) -> int:
@@ -128,6 +131,30 @@ def read_booked(client: OdooClient, by_xid: Mapping[str, str]) -> dict[str, Book
         sale.order_id: _build_booked(sale, row, lines[sale.odoo_id], names, goods, client.who.uid)
         for sale, row in orders
     }
+
+
+def find_sent_again(client: OdooClient, order_ids: Iterable[int]) -> set[int]:
+    """Those of these orders of which more units of a line go to the customer than were sold, because a person sends
+    them again by returning a return. Kits are not looked at."""
+    wanted = sorted(order_ids)
+    if not wanted:
+        return set()
+    moves = client.call(
+        "stock.move", "search_read", fields=["sale_line_id", "product_id", "product_uom_qty"], load=None,
+        domain=[["sale_line_id.order_id", "in", wanted], ["state", "!=", "cancel"],
+                ["location_dest_id.usage", "=", "customer"], ["location_id.usage", "!=", "customer"]],
+    )  # fmt: skip
+    out: dict[tuple[int, int], Decimal] = defaultdict(Decimal)
+    for move in moves:
+        out[move["sale_line_id"], move["product_id"]] += Decimal(str(move["product_uom_qty"]))
+    lines = client.call(
+        "sale.order.line", "read", ids=sorted({line for line, _ in out}), load=None,
+        fields=["order_id", "product_id", "product_uom_qty"],
+    )  # fmt: skip
+    return {
+        line["order_id"] for line in lines
+        if out.get((line["id"], line["product_id"]), 0) > Decimal(str(line["product_uom_qty"]))
+    }  # fmt: skip
 
 
 def _find_goods(client: OdooClient, ids: Iterable[int]) -> set[int]:

@@ -5,7 +5,8 @@
     confirmed, no change ──▶ keep
     confirmed, a change  ──▶ edit in place; reopen where Odoo forbids that (another product or currency)
                              flag what cannot be carried out: delivered, invoiced, locked, also changed by a person;
-                             refunds still take off what is not delivered and not invoiced
+                             refunds still take off what is not delivered and not invoiced, and what is sold in
+                             exchange for returned goods is still added
     cancelled by us      ──▶ reopen; flag if a person cancelled it, if it is locked or anything was delivered
 
 A change is carried out part by part: lines, delivery address, invoice address. A part that is not carried out is
@@ -83,8 +84,8 @@ def _judge_confirmed(draft: SaleDraft, booked: Booked, moves: Mapping[str, Move]
     if news or both or other_currency:
         texts = [*both, *(difference.text for difference in news)] or [f"the currency is {draft.currency} now"]
         reopens = other_currency or not all(difference.in_place for difference in news)
-        hindrance = _find_hindrance(booked)
-        if hindrance and not _may_reduce(draft, booked, news):
+        hindrance = _find_hindrance(booked, news)
+        if hindrance and not _may_reduce(draft, booked, news) and not _may_exchange(booked, news):
             notes.add(hindrance, texts)
         elif (
             both
@@ -203,6 +204,10 @@ _WITHHELD = _Kind(
 )  # fmt: skip
 
 
+_LOCKED = _Kind(
+    "order_locked", "The channel changed the order, which is locked in Odoo",
+    "Unlock the sale order in Odoo, then replay; or change it by hand.",
+)  # fmt: skip
 _NOT_FOLLOWED = _Kind(
     "not_followed", "The channel changed what the sale order does not follow by itself",
     "Look whether its delivery has to change; this note goes once the order is shipped.",
@@ -223,20 +228,39 @@ def _may_reduce(draft: SaleDraft, booked: Booked, news: tuple[Difference, ...]) 
     return True
 
 
+def _may_exchange(booked: Booked, news: tuple[Difference, ...]) -> bool:
+    """Whether all that is new is sold in exchange for goods that come back: lines of their own, of which nothing was
+    delivered or invoiced. Not where a person sends or sells something instead."""
+    if not news or booked.locked or booked.foreign or booked.sent_again:
+        return False
+    for difference in news:
+        has = booked.lines.get(difference.xid)
+        if not (difference.line and difference.line.is_exchange) or (has and (has.delivered or has.billed)):
+            return False
+    return True
+
+
+def is_exchange(verdict: Verdict) -> bool:
+    """Whether what is written is sold in exchange for goods that come back."""
+    return any(difference.line and difference.line.is_exchange for difference in verdict.differences)
+
+
 def _build_kind_after(code: str, when: str) -> _Kind:
     return _Kind(code, f"The channel changed the order after it was {when}",
                  "Settle the difference by hand in Odoo: deliver or return the rest, or credit it.")  # fmt: skip
 
 
-def _find_hindrance(booked: Booked) -> _Kind | None:
-    """Why the lines of a confirmed order must be left to a person."""
+def _find_hindrance(booked: Booked, news: tuple[Difference, ...]) -> _Kind | None:
+    """Why the lines of a confirmed order must be left to a person. An exchange comes after delivery and invoice, so
+    that only a lock is in its way."""
+    if booked.locked and news and all(difference.line and difference.line.is_exchange for difference in news):
+        return _LOCKED
     if booked.sale.delivered or booked.picked:
         return _build_kind_after("edited_after_shipping", "shipped" if booked.sale.delivered else "picked")
     if booked.invoiced:
         return _build_kind_after("edited_after_invoicing", "invoiced")
     if booked.locked:
-        return _Kind("order_locked", "The channel changed the order, which is locked in Odoo",
-                     "Unlock the sale order in Odoo, then replay; or change it by hand.")  # fmt: skip
+        return _LOCKED
     return None
 
 

@@ -84,7 +84,7 @@ def order_rows(
         "partner_invoice_id/.id": str(parties.invoice_id),
         "partner_shipping_id/.id": str(parties.shipping_id),
         "client_order_ref": draft.number,
-        "origin": f"{draft.channel} {draft.order_id}",
+        "origin": f"{draft.channel} {draft.order_id}" + (f", replaces {draft.replaces}" if draft.replaces else ""),
         "user_id/.id": "",
         "team_id/.id": _write_id(ids.team_id),
         "warehouse_id/.id": _write_id(ids.warehouse_id),

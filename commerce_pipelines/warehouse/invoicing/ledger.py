@@ -32,9 +32,17 @@ _WORTH = """(o.total - coalesce((SELECT sum(r.total) FROM commerce.order_reducti
     WHERE r.channel = o.channel AND r.order_id = o.order_id), 0))::bigint"""
 
 
+# Posted credit notes of ours for what came back in an exchange: (record id, the part that pays for other goods).
+_SET_OFF = """coalesce((SELECT json_agg(json_build_array(c.odoo_id, r.set_off) ORDER BY c.odoo_id)
+    FROM commerce.credit_notes c JOIN commerce.refunds r USING (channel, refund_id)
+    WHERE c.channel = s.channel AND c.order_id = s.order_id AND r.set_off > 0 AND c.odoo_id IS NOT NULL
+    AND c.state = 'posted' AND c.action IN ('created', 'changed', 'unchanged'))::text, '')"""
+
+
 class Due(msgspec.Struct, frozen=True, kw_only=True):
     """An order that has to be looked at. total, collected: what the channel says now, minor units. digest: of that
-    answer. problem: the code of what forbids to invoice it, '' for nothing. made: invoices that were seen before."""
+    answer, and of what was set off. problem: the code of what forbids to invoice it, '' for nothing. set_off: as in
+    `Claim`. made: invoices that were seen before."""
 
     order_id: str
     day: date
@@ -44,6 +52,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     total: int
     collected: int
     problem: str
+    set_off: dict[int, int]
     made: frozenset[int]
 
 
@@ -52,23 +61,28 @@ def list_due(connection: Connection, channel: str, since: date, stamp: str, *, w
     a person may change an invoice later. stamp: of the settings."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""SELECT s.order_id, s.day, s.odoo_id, s.digest, s.currency, {_WORTH}, o.collected,
+            f"""SELECT s.order_id, s.day, s.odoo_id, s.digest || {_SET_OFF}, s.currency, {_WORTH}, o.collected,
             CASE WHEN o.status = 'cancelled' THEN 'cancelled' ELSE coalesce((SELECT min(e.code)
                 FROM commerce.exceptions e WHERE e.channel = s.channel AND e.topic = %(orders)s
                 AND e.record_id = s.order_id AND e.resolved_at IS NULL AND e.note <> ALL(%(harmless)s)), '') END,
-            coalesce(i.documents, '[]')::text
+            {_SET_OFF}, coalesce(i.documents, '[]')::text
             FROM commerce.sale_orders s JOIN commerce.orders o USING (channel, order_id)
             LEFT JOIN commerce.invoices i USING (channel, order_id)
             WHERE s.channel = %(channel)s AND s.day >= %(since)s AND s.odoo_id IS NOT NULL
             AND s.state IN ('sale', 'done')
-            AND (coalesce(i.settled, '') <> s.digest || ' ' || %(stamp)s OR s.day >= %(whole_from)s)
+            AND (coalesce(i.settled, '') <> s.digest || {_SET_OFF} || ' ' || %(stamp)s OR s.day >= %(whole_from)s)
             ORDER BY s.day, s.order_id""",
             {"channel": channel, "orders": Topic.ORDERS, "since": since, "stamp": stamp, "harmless": list(HARMLESS),
              "whole_from": whole_from or date.max},
         )  # fmt: skip
-        return [
-            Due(**dict(zip(Due.__struct_fields__, row[:-1], strict=False)), made=_read_made(row[-1])) for row in cursor
-        ]
+        return [_read_due(row) for row in cursor]
+
+
+def _read_due(row: tuple[Any, ...]) -> Due:
+    *plain, set_off, made = row
+    pairs = msgspec.json.decode(set_off, type=list[tuple[int, int]]) if set_off else []
+    fields = dict(zip(Due.__struct_fields__, plain, strict=False))
+    return Due(**fields, set_off=dict(pairs), made=_read_made(made))
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):

@@ -99,6 +99,15 @@ def test_at_order_what_odoo_invoices_by_delivery_waits_as_a_whole(world: World) 
     assert (counter.bill(later).state, counter.invoices(later)) == (State.OPEN, [])
 
 
+def test_what_costs_nothing_is_delivered_and_not_invoiced(world: World) -> None:
+    """Goods that the marketplace sends again, free of charge."""
+    counter = Counter(world)
+    order = draft(line("1", world.product(), 1, 0), replaces="302-1")
+    world.load(order)
+    world.ship(order)
+    assert (counter.bill(order).state, counter.invoices(order)) == (State.FREE, [])
+
+
 def test_a_draft_is_left_to_a_person(world: World) -> None:
     counter = Counter(world, invoices="draft", journals={"other": "Bank"})
     order = counter.sell()

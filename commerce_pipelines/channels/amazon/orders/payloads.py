@@ -192,6 +192,7 @@ class OrderPayment(_Payload):
 
 class AssociatedOrder(_Payload):
     association_type: str | None = None  # REPLACEMENT_ORIGINAL_ID, EXCHANGE_ORIGINAL_ID
+    order_id: str | None = None
 
 
 class Order(_Payload):

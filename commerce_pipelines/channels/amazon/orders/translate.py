@@ -17,6 +17,8 @@ from ..marketplaces import BY_ID, Marketplace
 from . import payloads, proceeds
 
 # UNFULFILLABLE "only applies to Amazon-fulfilled orders that were not placed on Amazon's retail website".
+# How an order is associated with the one that it follows: its goods again, free of charge, or other goods.
+_REPLACEMENT, _EXCHANGE = "REPLACEMENT_ORIGINAL_ID", "EXCHANGE_ORIGINAL_ID"
 STATUS: dict[str, tuple[OrderStatus, Shipped]] = {
     "PENDING_AVAILABILITY": (OrderStatus.WAITING, Shipped.NO),
     "PENDING": (OrderStatus.WAITING, Shipped.NO),
@@ -81,6 +83,7 @@ def translate(raw: bytes, channel: str, prices_include_tax: bool | None = None) 
         if paid and not other:
             raise
         money = proceeds.Priced(proceeds.unpriced(order), 0, 0, prices_include_tax)
+    replaced = _find_association(order, _REPLACEMENT, _EXCHANGE)
     return Order(
         channel=channel,
         order_id=order.order_id,
@@ -101,6 +104,7 @@ def translate(raw: bytes, channel: str, prices_include_tax: bool | None = None) 
         service=order.fulfillment.fulfillment_service_level or "",
         departure_country=_find_departure(order),
         is_other_channel=other,
+        replaces=(replaced.order_id or "") if replaced else "",
         payments=_read_payments(order, currency),
         buyer=_read_buyer(order, market.language if market else ""),
         billing=_read_billing_address(order),
@@ -136,13 +140,15 @@ def _read_amount_due(order: payloads.Order) -> int:
     return to_minor(total.amount, total.currency_code) if total else 0
 
 
+def _find_association(order: payloads.Order, *types: str) -> payloads.AssociatedOrder | None:
+    return next((other for other in order.associated_orders or () if other.association_type in types), None)
+
+
 def _check_priced(order: payloads.Order, shipped: Shipped) -> OrderStatus:
     """PAID for a priced order. Before shipment an order without proceeds waits, because Amazon updates it when
     it has a price. A replacement costs nothing. Any other shipped order without a price would wait for ever, so it is
     refused."""
-    if proceeds.is_priced(order) or any(
-        association.association_type == "REPLACEMENT_ORIGINAL_ID" for association in order.associated_orders or ()
-    ):
+    if proceeds.is_priced(order) or _find_association(order, _REPLACEMENT):
         return OrderStatus.PAID
     if shipped is Shipped.NO:
         return OrderStatus.WAITING

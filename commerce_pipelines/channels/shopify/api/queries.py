@@ -11,7 +11,7 @@ Each list also requests `ordersCount` of the same search, so that its completene
 `limit: null` the count does not stop at 10,000.
 
 Rare parts are left out of the list and fetched per order afterwards: lines beyond the first slice, the refunds of
-edited orders, duties and additional fees.
+edited orders, duties and additional fees, and the exchanges of orders with returns, which need a scope of their own.
 
 Cost (shopify.dev, "GraphQL Admin API rate limits"): scalars 0, objects 1, connections sized by `first`; no query may
 exceed 1,000 points, whatever the plan. By the literal rule (each item counted in full), which is the worst case,
@@ -73,7 +73,7 @@ fragment Address on MailingAddress {
 
 fragment OrderFields on Order {
   id name createdAt updatedAt cancelledAt test edited taxesIncluded dutiesIncluded
-  displayFinancialStatus displayFulfillmentStatus currencyCode presentmentCurrencyCode
+  displayFinancialStatus displayFulfillmentStatus returnStatus currencyCode presentmentCurrencyCode
   email phone customerLocale
   risk { recommendation assessments { riskLevel } }
   totalPriceSet { %BAG% { amount currencyCode } }
@@ -147,6 +147,7 @@ query Refunds($id: ID!) {
   order(id: $id) {
     updatedAt
     refunds(first: 50) {
+      return { id }
       totalRefundedSet { %BAG% { amount } }
       refundLineItems(first: 15) {
         nodes {
@@ -157,6 +158,19 @@ query Refunds($id: ID!) {
         }
         pageInfo { hasNextPage }
       }
+    }
+  }
+}
+"""
+
+# What buyers get for goods that they send back: lines of the same order, once the exchange is processed.
+_EXCHANGES = """
+query Exchanges($id: ID!) {
+  order(id: $id) {
+    updatedAt
+    returns(first: 15) {
+      nodes { exchangeLineItems(first: 15) { nodes { lineItems { id } } pageInfo { hasNextPage } } }
+      pageInfo { hasNextPage }
     }
   }
 }
@@ -353,6 +367,7 @@ class Queries(msgspec.Struct, frozen=True, kw_only=True):
     lines: str
     shipping_lines: str
     refunds: str
+    exchanges: str
     charges: str
     totals: str
     probe: str = PROBE
@@ -376,6 +391,7 @@ def queries(basis: Literal["shop", "presentment"]) -> Queries:
         lines=text(_LINES),
         shipping_lines=text(_SHIPPING_LINES),
         refunds=text(_REFUNDS),
+        exchanges=text(_EXCHANGES),
         charges=text(_CHARGES),
         totals=text(_TOTALS),
     )

@@ -98,6 +98,7 @@ def charge(line: OrderLine, discounts: Discounts, taxes: Taxes, *, included: boo
                 tax=-share,
                 rate=rate,
                 of=line.line_id,
+                is_exchange=line.is_exchange,
             )
         )
     return [msgspec.structs.replace(line, amount=gross, tax=tax, rate=rate), *reductions]
@@ -113,7 +114,8 @@ def _compute_tax_within(amount: int, net: int, net_tax: int, rate: int | None, i
 
 
 def removals_of(order: payloads.Order, minor: Minor) -> dict[str, Removed]:
-    """What edits removed, by line id. Raises RecordError(`unknown_edit`) for missing units that no refund explains."""
+    """What edits removed, by line id. Units that come back stay sold, in an exchange, too, which may move no money:
+    their refund belongs to a return. Raises RecordError(`unknown_edit`) for missing units that no refund explains."""
     removed: dict[str, Removed] = {}
     explained: dict[str, int] = {}
     for refund in order.refunds:
@@ -123,7 +125,7 @@ def removals_of(order: payloads.Order, minor: Minor) -> dict[str, Removed]:
         for row in refund.refundLineItems.nodes:
             line_id = number(row.lineItem.id)
             explained[line_id] = explained.get(line_id, 0) + row.quantity
-            if not moved:
+            if not moved and not refund.return_:
                 entry = removed.setdefault(line_id, Removed())
                 entry.quantity += row.quantity
                 entry.subtotal += minor(row.subtotalSet)

@@ -109,8 +109,29 @@ class RefundLineItems(Node):
 
 
 class Refund(Node):
+    """return: the return that it belongs to; none where an edit has left it."""
+
     totalRefundedSet: Bag
     refundLineItems: RefundLineItems
+    return_: Reference | None = msgspec.field(default=None, name="return")
+
+
+class ExchangeLineItem(Node):
+    """lineItems: the order's lines that it became, none before it is processed."""
+
+    lineItems: list[Reference] | None = None
+
+
+class ExchangeLineItems(Node):
+    nodes: list[ExchangeLineItem]
+
+
+class Return(Node):
+    exchangeLineItems: ExchangeLineItems
+
+
+class Returns(Node):
+    nodes: list[Return]
 
 
 class Transaction(Node):
@@ -172,8 +193,8 @@ class Risk(Node):
 
 
 class Order(Node):
-    """An order node. `refunds` is there for edited orders only; fees and duties are complete only where there are
-    any."""
+    """An order node. `refunds` is there for edited orders only, `returns` for orders with returns; fees and duties are
+    complete only where there are any."""
 
     id: str
     name: str
@@ -206,6 +227,7 @@ class Order(Node):
     transactions: list[Transaction] = []
     shippingLines: ShippingLines | None = None
     refunds: list[Refund] = []
+    returns: Returns | None = None
     additionalFees: list[AdditionalFee] = []
 
 

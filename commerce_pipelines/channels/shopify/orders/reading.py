@@ -116,7 +116,7 @@ class ShopifyOrders(Orders):
         self._run_bulks = run_bulks
         self._graphql, self._settings, self._account, self._now = graphql, settings, account, now
         self._queries = queries(settings.currency_basis)
-        self._whole = Whole(graphql, self._queries, settings.currency_basis)
+        self._whole = Whole(graphql, self._queries, settings.currency_basis, with_returns=settings.returns.enabled)
         self._sizes = PageSizes(graphql, FIRST_ORDERS)
 
     def changed(self, window: Window, resume: str | None = None, unchanged: Unchanged | None = None) -> Iterator[Page]:

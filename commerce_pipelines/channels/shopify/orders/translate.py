@@ -7,6 +7,9 @@ arithmetic of one line (charges.py), VAT decisions and the spreading of discount
 kept (`Order.refunded` says how much was refunded). Shopify records an edit's removal as a refund that moves no money,
 with the exact worth of the removed units; removed units that no refund explains are refused, never guessed.
 
+What is sold in exchange for goods that come back is a line of the same order (`OrderLine.is_exchange`), and the units
+that come back stay sold: their refund credits them.
+
 **Money.** Unit price × quantity, each discount allocation as a line of its own with the rate of what it reduces. Tax
 lines come after discounts, so the discount's share of the tax is moved to it: the sum stays what Shopify states.
 Several tax lines (state, county) are one rate, their sum. Tax that the channel is liable for is `collected`; where
@@ -138,6 +141,7 @@ class _Charges:
         shipping_lines = order.shippingLines.nodes if order.shippingLines else []
         self._shipped_by = [line for line in shipping_lines if not line.isRemoved]
         self._removals = removals_of(order, minor) if order.edited else {}
+        self._exchanged = _list_exchanged(order)
         self._taxed = any(item.taxLines for item in self._items) or any(line.taxLines for line in self._shipped_by)
         self.tip = minor(order.totalTipReceivedSet)
         self.lines: list[OrderLine] = []
@@ -179,13 +183,13 @@ class _Charges:
         shipped = quantity if kind is LineKind.PRODUCT and self._order.displayFulfillmentStatus == "FULFILLED" else 0
         line = OrderLine(
             line_id=line_id, kind=kind, title=item.name, quantity=quantity, amount=unit * quantity,
-            sku=item.sku or "", shipped=shipped,
+            sku=item.sku or "", shipped=shipped, is_exchange=item.id in self._exchanged,
         )  # fmt: skip
         self._add(line, discounts, taxes, untaxed=self._taxed or item.isGiftCard or not item.taxable)
         for duty in item.duties or () if not self._order.dutiesIncluded else ():
             duty_line = OrderLine(
                 line_id=f"duty-{number(duty.id)}", kind=LineKind.DUTY, title="Import duty", quantity=1,
-                amount=minor(duty.price), of=line_id,
+                amount=minor(duty.price), of=line_id, is_exchange=line.is_exchange,
             )  # fmt: skip
             self._add(duty_line, {}, taxes_of(duty.taxLines, minor))
 
@@ -206,6 +210,13 @@ class _Charges:
             included=self._order.taxesIncluded,
             untaxed=self._taxed if untaxed is None else untaxed,
         )
+
+
+def _list_exchanged(order: payloads.Order) -> set[str]:
+    """The lines that are sold in exchange for goods that come back."""
+    returns = order.returns.nodes if order.returns else []
+    items = [item for record in returns for item in record.exchangeLineItems.nodes]
+    return {line.id for item in items for line in item.lineItems or ()}
 
 
 def _compute_slack(lines: list[OrderLine]) -> int:

@@ -35,6 +35,7 @@ class Rare(HeadFields, kw_only=True):
     lineItems: Cut
     shippingLines: Cut | None = None
     edited: bool = False
+    returnStatus: str | None = None
     originalTotalDutiesSet: Bag | None = None
     originalTotalAdditionalFeesSet: Bag | None = None
 
@@ -51,6 +52,7 @@ class Part(msgspec.Struct, frozen=True):
     lineItems: Nodes | None = None
     shippingLines: msgspec.Raw = msgspec.Raw(b"null")
     refunds: msgspec.Raw = msgspec.Raw(b"[]")
+    returns: msgspec.Raw = msgspec.Raw(b"null")
     additionalFees: msgspec.Raw = msgspec.Raw(b"[]")
 
 
@@ -84,10 +86,11 @@ def _read_head(rare: Rare) -> Head | None:
 
 
 class Whole:
-    """Makes orders of one shop whole. basis: the side of money that its queries request."""
+    """Makes orders of one shop whole. basis: the side of money that its queries request. with_returns: what is sold in
+    exchange for returned goods is read, too, for which the app needs the scope of returns."""
 
-    def __init__(self, graphql: GraphQL, queries: Queries, basis: Basis) -> None:
-        self._graphql, self._queries, self._basis = graphql, queries, basis
+    def __init__(self, graphql: GraphQL, queries: Queries, basis: Basis, *, with_returns: bool = False) -> None:
+        self._graphql, self._queries, self._basis, self._with_returns = graphql, queries, basis, with_returns
 
     def order(self, order_id: str) -> bytes | None:
         """One order, read now; None if the shop does not know it."""
@@ -150,6 +153,8 @@ class Whole:
             steps.append(self._add_shipping_lines)
         if rare.edited:
             steps.append(self._add_refunds)
+        if self._with_returns and rare.returnStatus not in (None, "NO_RETURN"):
+            steps.append(self._add_exchanges)
         if self._has_amount(rare.originalTotalDutiesSet) or self._has_amount(rare.originalTotalAdditionalFeesSet):
             steps.append(self._add_charges)
         return steps
@@ -187,6 +192,9 @@ class Whole:
 
     def _add_refunds(self, fields: dict[str, msgspec.Raw], rare: Rare) -> None:
         fields["refunds"] = self._fetch_part(self._queries.refunds, rare).refunds
+
+    def _add_exchanges(self, fields: dict[str, msgspec.Raw], rare: Rare) -> None:
+        fields["returns"] = self._fetch_part(self._queries.exchanges, rare).returns
 
     def _add_charges(self, fields: dict[str, msgspec.Raw], rare: Rare) -> None:
         """Adds the additional fees, and each line's duties to the line."""

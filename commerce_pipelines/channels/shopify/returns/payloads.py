@@ -96,8 +96,18 @@ class Transaction(Node):
 
 
 class ExchangeLineItem(Node):
+    """What the buyer gets instead. processedQuantity, lineItems: units that were added to the order, and its lines for
+    them; None in an answer that was landed before they were asked for."""
+
     quantity: Quantity
     variantSku: str | None = None
+    processedQuantity: Quantity | None = None
+    lineItems: list[Reference] | None = None
+
+    @property
+    def is_nameless(self) -> bool:
+        """Whether the buyer gets it, and no line of the order is known for it."""
+        return not self.lineItems and self.processedQuantity != 0
 
 
 class OfReturn(Node):

@@ -40,7 +40,12 @@ query RefundRecords($ids: [ID!]!) {
       """
     + _ORDER
     + """
-      return { id exchangeLineItems(first: 10) { nodes { quantity variantSku } pageInfo { hasNextPage } } }
+      return {
+        id
+        exchangeLineItems(first: 10) {
+          nodes { quantity variantSku processedQuantity lineItems { id } } pageInfo { hasNextPage }
+        }
+      }
       totalRefundedSet { %BAG% { amount currencyCode } }
       refundLineItems(first: 20) { nodes { ...RefundLine } """
     + _PAGE
@@ -106,7 +111,9 @@ query ReturnRecords($ids: [ID!]!) {
       returnLineItems(first: 20) { nodes { ...ReturnLine } """
     + _PAGE
     + """ }
-      exchangeLineItems(first: 20) { nodes { quantity variantSku } pageInfo { hasNextPage } }
+      exchangeLineItems(first: 20) {
+        nodes { quantity variantSku processedQuantity lineItems { id } } pageInfo { hasNextPage }
+      }
       reverseFulfillmentOrders(first: 4) {
         nodes {
           status

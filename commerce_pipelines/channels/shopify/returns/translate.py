@@ -11,8 +11,8 @@ whose stock is Odoo's never restocks in Shopify.
 
 A refund of a return for which the buyer gets **something else** credits its units at their worth: what is not paid back
 is set off against the other goods, which Shopify adds to the order as a line of its own. Where nothing is paid back and
-the buyer gets the same again, nothing is credited. What such a refund states beyond its units is refused, because
-nobody says how much of it the other goods are.
+the buyer gets the same again, nothing is credited, unless the order charges it again. What such a refund states beyond
+its units is refused, because nobody says how much of it the other goods are.
 
 Tax that the channel is liable for is `collected`, as in the order. Booked in the shop's currency, a refund of an order
 that was paid in another one holds converted amounts; what rounding leaves is a line of its own.
@@ -127,7 +127,8 @@ def _read_exchange(
         back[row.lineItem.sku or row.lineItem.id] += row.quantity
     for item in instead:
         instead_of[item.variantSku or ""] += item.quantity
-    if back == instead_of and not refund.transactions.nodes:
+    is_charged = any(item.lineItems for item in instead)
+    if back == instead_of and not is_charged and not refund.transactions.nodes:
         return []
     worth = sum(line.amount for line in parts.lines)
     if parts.adjustments or parts.collected or not 0 <= paid <= worth:
@@ -255,8 +256,13 @@ def translate_return(record: payloads.Return, *, channel: str) -> Return:
         lines=tuple(lines),
         rma=record.name,
         tracking_numbers=tuple(dict.fromkeys(tracking)),
-        exchange_skus=tuple(dict.fromkeys(row.variantSku for row in record.exchangeLineItems.nodes if row.variantSku)),
+        exchange_skus=_list_nameless(record.exchangeLineItems.nodes),
     )
+
+
+def _list_nameless(items: list[payloads.ExchangeLineItem]) -> tuple[str, ...]:
+    """SKUs of what the buyer gets instead and no line of the order is known for."""
+    return tuple(dict.fromkeys(item.variantSku for item in items if item.variantSku and item.is_nameless))
 
 
 class _Disposed:

@@ -132,7 +132,12 @@ class TestStates:
     def test_a_replacement_is_free(self) -> None:
         links = [{"orderId": "302-1", "associationType": "REPLACEMENT_ORIGINAL_ID"}]
         result = sold(order(item(None), status="SHIPPED", associatedOrders=links))
-        assert (result.total, len(result.lines)) == (0, 1)
+        assert (result.total, len(result.lines), result.replaces) == (0, 1, "302-1")
+
+    def test_an_exchange_has_its_price_and_names_its_order(self) -> None:
+        links = [{"orderId": "302-1", "associationType": "EXCHANGE_ORIGINAL_ID"}]
+        result = sold(order(item("5.00", part("ITEM", "5.00")), total="5.00", associatedOrders=links))
+        assert (result.total, result.replaces) == (500, "302-1")
 
     def test_an_item_without_proceeds_is_free_when_the_total_is_that_of_the_others(self) -> None:
         result = sold(order(item("5.00", part("ITEM", "5.00")), item(None, number=2), total="5.00"))

@@ -246,6 +246,33 @@ def test_the_same_goods_again_are_no_credit() -> None:
     assert (two.total, two.set_off) == (10_000, 10_000)
 
 
+def test_the_same_goods_again_are_a_credit_where_the_order_charges_them() -> None:
+    order = sell(mug(price=10_000))
+    node = refund(order, Back(0), return_id="5", instead=(("MUG", 1),), set_off=10_000)
+    node["return"]["exchangeLineItems"][0] |= {
+        "processedQuantity": 1,
+        "lineItems": [{"id": "gid://shopify/LineItem/9"}],
+    }
+    record = read(node, order)
+    assert (record.total, record.set_off) == (10_000, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("processed", "lines", "skus"),
+    [(None, None, ("MUG-XL",)), (0, [], ()), (1, [{"id": "gid://shopify/LineItem/9"}], ()), (1, [], ("MUG-XL",))],
+    ids=["landed before", "not processed", "a line of the order", "without its line"],
+)
+def test_a_person_is_told_only_of_what_no_line_of_the_order_is_known_for(
+    processed: int | None, lines: Any, skus: tuple[str, ...]
+) -> None:
+    order = sell(mug())
+    node = make_return(order, [Back(0)], number=5, created=AT)
+    node["exchangeLineItems"].append(
+        {"quantity": 1, "variantSku": "MUG-XL", "processedQuantity": processed, "lineItems": lines}
+    )
+    assert read_return(node, order).exchange_skus == skus
+
+
 def test_what_nobody_states_of_an_exchange_is_refused() -> None:
     order = sell(mug(price=10_000))
     node = refund(order, Back(0), return_id="5", instead=(("OTHER", 1),), set_off=25_000, adjustment=500)
@@ -271,9 +298,9 @@ def test_a_return_goes_through_its_states() -> None:
         (1, Disposition.SELLABLE), (0, Disposition.UNKNOWN),
     ]  # fmt: skip
     dispose(node, [(0, "NOT_RESTOCKED", 1), (0, "MISSING", 1), (1, "PROCESSING_REQUIRED", 1)])
-    add_exchange(node, "MUG-XL")
+    add_exchange(node, "MUG-XL")  # not processed yet
     whole = read_return(node, order)
-    assert (whole.state, whole.exchange_skus) == (ReturnState.RECEIVED, ("MUG-XL",))
+    assert (whole.state, whole.exchange_skus) == (ReturnState.RECEIVED, ())
     assert [(line.line_id, line.quantity, line.received, line.disposition) for line in whole.lines] == [
         ("501", 2, 2, Disposition.UNKNOWN), ("501-missing", 1, 0, Disposition.MISSING),
         ("502", 1, 1, Disposition.UNKNOWN),
