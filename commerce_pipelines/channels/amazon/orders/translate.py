@@ -60,7 +60,6 @@ def subjects(raw: bytes) -> tuple[str, ...]:
 
 def translate(raw: bytes, channel: str, prices_include_tax: bool | None = None) -> Order:
     """One order. prices_include_tax: the setting, for orders whose amounts do not show it; None: the marketplace's.
-
     Raises RecordError: `bad_payload`, `missing_proceeds`, and those of proceeds.price for an order to be loaded.
     """
     order = payloads.read_order(raw)
@@ -83,7 +82,6 @@ def translate(raw: bytes, channel: str, prices_include_tax: bool | None = None) 
         if paid and not other:
             raise
         money = proceeds.Priced(proceeds.unpriced(order), 0, 0, prices_include_tax)
-    replaced = _find_association(order, _REPLACEMENT, _EXCHANGE)
     return Order(
         channel=channel,
         order_id=order.order_id,
@@ -104,7 +102,7 @@ def translate(raw: bytes, channel: str, prices_include_tax: bool | None = None) 
         service=order.fulfillment.fulfillment_service_level or "",
         departure_country=_find_departure(order),
         is_other_channel=other,
-        replaces=(replaced.order_id or "") if replaced else "",
+        replaces=_find_first_order(order),
         payments=_read_payments(order, currency),
         buyer=_read_buyer(order, market.language if market else ""),
         billing=_read_billing_address(order),
@@ -140,15 +138,18 @@ def _read_amount_due(order: payloads.Order) -> int:
     return to_minor(total.amount, total.currency_code) if total else 0
 
 
-def _find_association(order: payloads.Order, *types: str) -> payloads.AssociatedOrder | None:
-    return next((other for other in order.associated_orders or () if other.association_type in types), None)
+def _find_first_order(order: payloads.Order) -> str:
+    """The order whose goods this one sends again or exchanges, '' where there is none."""
+    others = order.associated_orders or ()
+    return next((other.order_id or "" for other in others if other.association_type in (_REPLACEMENT, _EXCHANGE)), "")
 
 
 def _check_priced(order: payloads.Order, shipped: Shipped) -> OrderStatus:
     """PAID for a priced order. Before shipment an order without proceeds waits, because Amazon updates it when
     it has a price. A replacement costs nothing. Any other shipped order without a price would wait for ever, so it is
     refused."""
-    if proceeds.is_priced(order) or _find_association(order, _REPLACEMENT):
+    replaces = any(other.association_type == _REPLACEMENT for other in order.associated_orders or ())
+    if proceeds.is_priced(order) or replaces:
         return OrderStatus.PAID
     if shipped is Shipped.NO:
         return OrderStatus.WAITING
