@@ -161,6 +161,7 @@ def _complete(order: Data, draw: random.Random, lines: list[Line]) -> Data:
     more = {"hasNextPage": False, "endCursor": f"c{_ID}"}
     return {
         **order,
+        "returns": {"nodes": []},
         "processedAt": _TIME,
         "closedAt": None,
         "sourceName": draw.choice(("web", "web", "pos", "ios")),
