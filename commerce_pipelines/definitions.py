@@ -23,6 +23,7 @@ from .assets import orders as orders_assets
 from .assets import overview as overview_assets
 from .assets import privacy as privacy_assets
 from .assets import refunding as refunding_assets
+from .assets import rehearsal as rehearsal_assets
 from .assets import returns as returns_assets
 from .assets.exceptions import exceptions_asset
 from .assets.looked_at import looked_at_checks, messages_come_checks
@@ -129,6 +130,7 @@ LANES = (
     ),
     Lane("limits", lambda _: True, limits_assets.assets, limits_sensors.sensors, limits_sensors.schedules),
     Lane("drift", lambda _: True, drift_assets.assets, drift_sensors.sensors, drift_sensors.schedules),
+    Lane("rehearsal", lambda _: True, rehearsal_assets.assets, lambda *_: [], lambda *_: []),
     Lane("overview", lambda _: True, overview_assets.assets, overview_sensors.sensors, overview_sensors.schedules),
     Lane("privacy", lambda _: True, privacy_assets.assets, privacy_sensors.sensors, privacy_sensors.schedules),
 )

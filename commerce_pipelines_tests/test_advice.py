@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 CHANNEL = "amazon_eu"
 # What a placeholder of a sentence, or a word in capitals of a document, stands for.
 VALUES = {
+    "N": "1",
     **dict.fromkeys(
         ("name", "channel", "channel.name", "order.channel", "record.channel", "CHANNEL", "<channel>"), CHANNEL
     ),

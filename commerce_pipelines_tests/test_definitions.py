@@ -16,7 +16,7 @@ import commerce_pipelines
 from commerce_pipelines.channels.registry import KINDS
 from commerce_pipelines.channels.settings import ChannelSettings
 from commerce_pipelines.core.errors import SettingsError
-from commerce_pipelines.core.lanes import DRIFT, EXCEPTIONS, FLOW_OF, LIMITS, OVERVIEW
+from commerce_pipelines.core.lanes import DRIFT, EXCEPTIONS, FLOW_OF, LIMITS, OVERVIEW, REHEARSAL
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.definitions import LANES, Lane, build_defs
 from commerce_pipelines.sensors.failures import FLOWS, STEPS
@@ -75,7 +75,7 @@ def test_a_flow_is_called_as_its_tags_and_topics_say(defs: dg.Definitions) -> No
     assert {spec.tags["flow"] for spec in defs.resolve_all_asset_specs()} == {lane.flow for lane in LANES}
     topics = {topic for kind in KINDS for topic in import_module(f"commerce_pipelines.channels.{kind}").TOPICS}
     of_no_marketplace = {Topic.PRIVACY, Topic.INVOICING}  # about all channels at once; about orders in Odoo alone
-    assert topics == {lane.flow for lane in LANES} - of_no_marketplace - {LIMITS, OVERVIEW, DRIFT}
+    assert topics == {lane.flow for lane in LANES} - of_no_marketplace - {LIMITS, OVERVIEW, DRIFT, REHEARSAL}
 
 
 def test_runs_and_alerts_know_every_asset_and_step(defs: dg.Definitions) -> None:

@@ -33,6 +33,15 @@ def test_links_lead_somewhere(document: Path) -> None:
     assert [target for target in targets if "://" not in target and not (document.parent / target).exists()] == []
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_no_document_says_a_thing_twice(document: Path) -> None:
+    """A heading or a row of a table: a merge once left three copies of a page in one."""
+    lines = document.read_text(encoding="utf-8").splitlines()
+    generated = document.name == "records_of_processing.md"  # whose tables name the same fields for several answers
+    rows = [line for line in lines if line.startswith("## " if generated else ("## ", "| `"))]
+    assert [line for line in set(rows) if rows.count(line) > 1] == []
+
+
 def test_every_reason_is_explained_where_its_rule_says_and_no_other() -> None:
     text = (ROOT / EXCEPTIONS_PAGE).read_text(encoding="utf-8")
     parts = re.split(r"^## (.*)$", text, flags=re.MULTILINE)

@@ -41,6 +41,7 @@ from .privacy import erase, export
 from .pull import pull
 from .receive import receive
 from .refunds_out import refunds
+from .rehearse import rehearse
 from .report import report
 from .rotate import rotate_key
 from .shipments import shipments
@@ -96,7 +97,7 @@ def main(context: click.Context, verbose: bool, quiet: bool) -> None:
 
 for _command in (
     access, backfill, pull, channels, plan, trace, exceptions, inventory, report, shipments, refunds, erase, export,
-    rotate_key, audit, receive, subscribe, limits, drift, release, health, metrics,
+    rotate_key, audit, receive, subscribe, limits, drift, rehearse, release, health, metrics,
 ):  # fmt: skip
     main.add_command(_command)
 

@@ -17,6 +17,7 @@ ODOO = "odoo"  # the first part of the asset keys that all channels share
 PRIVACY = "privacy"  # the first part of the asset keys that are about persons
 EXCEPTIONS = "exceptions"
 LIMITS = "limits"  # the flow of the calls that are left, which is no topic of records
+REHEARSAL = "rehearsal"  # the flow of what other settings would make of landed answers
 DRIFT = "drift"  # the flow of the shape of answers, which is no topic of records
 OVERVIEW = "overview"  # the flow of the one asset that shows all channels
 BACKFILL = "backfill"  # old days have a lane of their own, so that runs of new orders need not wait for them
@@ -44,6 +45,7 @@ FLOW_OF = {
     "limits": LIMITS,
     "schema_profile": DRIFT,
     "overview": OVERVIEW,
+    "rehearsal": REHEARSAL,
 }
 
 

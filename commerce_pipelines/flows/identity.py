@@ -18,6 +18,7 @@ from ..core.errors import PermanentError, SettingsError
 from ..core.section import Secret
 from ..odoo.reference.database import SIGNED, read_identity
 from ..resources.connections import Connections
+from ..settings.fingerprint import fingerprint_of_all
 from ..warehouse.shared.known_accounts import KnownAccount, Place
 
 
@@ -58,8 +59,9 @@ def may_write_odoo(connections: Connections, name: str) -> KnownAccount:
     """Whether orders of this channel may be written to the Odoo of the settings; records this Odoo at first use.
 
     Raises PermanentError where orders of this account were written to another Odoo before and nobody has agreed to this
-    one.
+    one, and where settings changed that have to be rehearsed first.
     """
+    _check_agreed(connections)
     account, place = identify(connections, name), find_place(connections, name)
     kept = account.place
     if kept is not None and (problem := difference(kept, place)):
@@ -71,6 +73,26 @@ def may_write_odoo(connections: Connections, name: str) -> KnownAccount:
     if kept is None or place.uuid not in ("", kept.uuid):
         return _record_place(connections, account, place)
     return account
+
+
+def _check_agreed(connections: Connections) -> None:
+    """With `rehearsal_required`, only settings that a person agreed to may write. Those in use when the key was
+    switched on count as agreed."""
+    if not connections.settings.rehearsal_required:
+        return
+    from ..warehouse.rehearsal import rehearsal_rows
+
+    stamp = fingerprint_of_all(connections.settings)
+    with connections.warehouse.transaction() as connection:
+        if not rehearsal_rows.has_agreed(connection):
+            rehearsal_rows.agree(connection, stamp, "the first settings", connections.instruments.now(), None)
+        agreed = rehearsal_rows.is_agreed(connection, stamp)
+    if not agreed:
+        raise PermanentError(
+            "Nothing is written: the rules in commerce.yaml are not those that somebody agreed to, and "
+            "`rehearsal_required` is true. Put the old file back and run `commerce-pipelines rehearse --settings FILE` "
+            "with the new one, then `commerce-pipelines release --rehearsal N` with its number."
+        )
 
 
 def _record_place(connections: Connections, account: KnownAccount, place: Place) -> KnownAccount:

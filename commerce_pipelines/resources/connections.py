@@ -53,6 +53,17 @@ class Connections:
         self._labels: dict[str, str] = {}
         self._companies: dict[str, OdooClient] = {}
 
+    def with_settings(self, settings: Settings) -> Connections:
+        """The same doors for other settings: the same database, Odoo by the login in use, channels by their own
+        sections."""
+        return Connections(
+            settings,
+            warehouse=lambda: self.warehouse,
+            odoo=lambda: self.odoo,
+            channels=self._open_channel,
+            instruments=self.instruments,
+        )
+
     @cached_property
     def warehouse(self) -> Warehouse:
         return self._open_warehouse()

@@ -26,6 +26,7 @@ FLOWS = {
     "privacy": "personal data",
     "exceptions": "the view of what waits",
     "overview": "the overview",
+    "rehearsal": "a rehearsal",
 }
 # The steps of all flows, by the second part of their keys: the flow, and what the step does, in words.
 STEPS = {
@@ -49,6 +50,7 @@ STEPS = {
     "inbound_shipments": ("inbound", "receiving what the marketplace has counted"),
     "exceptions": ("exceptions", "showing what waits"),
     "overview": ("overview", "showing all channels"),
+    "rehearsal": ("rehearsal", "comparing two sets of rules"),
     "raw_returns": ("returns", "fetching returns and refunds"),
     "staged_returns": ("returns", "reading returns and refunds"),
     "credit_notes": ("returns", "bringing returns and refunds to Odoo"),

@@ -63,7 +63,8 @@ class Metrics(Section, kw_only=True, frozen=True):
 
 
 class Settings(Section, kw_only=True, frozen=True):
-    """The whole of commerce.yaml. `channels` keep the file's order."""
+    """The whole of commerce.yaml. `channels` keep the file's order. rehearsal_required: only rules that a person agreed
+    to after a rehearsal may write to Odoo and the channels."""
 
     odoo: OdooSettings
     channels: tuple[ChannelSettings, ...] = ()
@@ -73,6 +74,7 @@ class Settings(Section, kw_only=True, frozen=True):
     listen: Listen | None = None
     metrics: Metrics | None = None
     owner: str = "team:commerce"
+    rehearsal_required: bool = False
 
     @property
     def hinted(self) -> bool:

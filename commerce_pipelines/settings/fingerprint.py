@@ -30,6 +30,16 @@ def fingerprint(settings: Settings, name: str, topic: str) -> str:
     return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:16]
 
 
+def fingerprint_of_all(settings: Settings) -> str:
+    """16 hex digits that change with every setting that decides about an order or a quantity of any channel."""
+    parts = [
+        fingerprint(settings, channel.name, topic)
+        for channel in sorted(settings.channels, key=lambda channel: channel.name)
+        for topic in (Topic.ORDERS, Topic.INVENTORY)
+    ]
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
+
+
 def _drop_keys(section: msgspec.Struct, keys: frozenset[str]) -> dict[str, object]:
     whole: dict[str, object] = msgspec.to_builtins(section)
     return {key: value for key, value in whole.items() if key not in keys}

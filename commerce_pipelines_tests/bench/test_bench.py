@@ -32,6 +32,7 @@ PROMISED = {
     "backfill_twice": {"backfill_twice_writes"},
     "erase": {"erase_1m"},
     "ledger": {"ledger_50k"},
+    "rehearsal": {"rehearsal_10k"},
     "content": {"content_updates", "content_uploads", "content_again"},
     "erase_partners": {"erase_partners", "erase_partners_calls"},
     "backfill_time": {
