@@ -25,6 +25,8 @@ from .assets import privacy as privacy_assets
 from .assets import refunding as refunding_assets
 from .assets import rehearsal as rehearsal_assets
 from .assets import returns as returns_assets
+from .assets.desk import desk_asset
+from .assets.desk import jobs as desk_jobs
 from .assets.exceptions import exceptions_asset
 from .assets.looked_at import looked_at_checks, messages_come_checks
 from .channels.settings import ChannelSettings
@@ -151,13 +153,17 @@ def build_defs(
         assets=[
             *(asset for lane, channels in in_use for asset in lane.assets(settings, channels)),
             *(exceptions_asset(channel, settings.owner) for channel in settings.channels),
+            *([desk_asset(settings.owner)] if settings.channels else []),
         ],
         asset_checks=[*looked_at_checks(settings), *messages_come_checks(settings)],
         sensors=[
             *(sensor for lane, channels in in_use for sensor in lane.sensors(settings, channels)),
             *alert_sensors(settings.alerts),
         ],
-        jobs=[job for lane, channels in in_use for job in lane.jobs(settings, channels)],
+        jobs=[
+            *(job for lane, channels in in_use for job in lane.jobs(settings, channels)),
+            *(desk_jobs(settings) if settings.channels else []),
+        ],
         schedules=[schedule for lane, channels in in_use for schedule in lane.schedules(settings, channels)],
         resources={"connections": connections, "io_manager": TableIOManager(connections)},
         executor=dg.in_process_executor,

@@ -91,7 +91,7 @@ def _write_table(waiting: "Sequence[OpenException]") -> str:
     for record in waiting[:ROWS_SHOWN]:
         seen = local_time(record.first_seen)
         cells = (record.topic, record.record_id, record.code, record.message, record.fix, seen, str(record.tries))
-        rows.append("| " + " | ".join(map(_escape_cell, cells)) + " |")
+        rows.append("| " + " | ".join(map(escape_cell, cells)) + " |")
     rest = (
         f"\n\n… and {len(waiting) - ROWS_SHOWN} more: `commerce-pipelines exceptions list`."
         if len(waiting) > ROWS_SHOWN
@@ -100,7 +100,7 @@ def _write_table(waiting: "Sequence[OpenException]") -> str:
     return "\n".join([head, *rows]) + rest
 
 
-def _escape_cell(text: str) -> str:
+def escape_cell(text: str) -> str:
     """Text that markdown shows unchanged: without links (not even of a bare address), images, or the end of the
     cell."""
     return "".join(f"\\{c}" if c in punctuation else c for c in " ".join(text.split()))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from ..core import urls
@@ -96,6 +97,18 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
     def warnings(self, today: date) -> list[str]:
         """What will stop this channel within WARNING_DAYS, one sentence each."""
         return []
+
+    def order_page(self, order_id: str, marketplace: str) -> str:
+        """The address of an order on the marketplace's own pages for sellers, '' where there is none, and while
+        `endpoint` leads to this machine: what is there belongs to nobody on the internet. marketplace: of the
+        order."""
+        if urlsplit(self.endpoint).hostname in urls.LOOPBACK:
+            return ""
+        return self._link_order(quote(order_id, safe=""), marketplace)
+
+    def _link_order(self, order_id: str, marketplace: str) -> str:
+        """order_id: as a part of an address. A marketplace with such pages gives its own."""
+        return ""
 
     @property
     def version(self) -> str:

@@ -31,6 +31,7 @@ from .audit import audit
 from .backfill import backfill
 from .channels import NO_CHANNEL, channels
 from .content_plan import release
+from .desk import assign, ignore
 from .drift import drift
 from .health import health
 from .inventory import inventory
@@ -100,6 +101,8 @@ for _command in (
     rotate_key, audit, receive, subscribe, limits, drift, rehearse, release, health, metrics,
 ):  # fmt: skip
     main.add_command(_command)
+for _command in (assign, ignore):
+    exceptions.add_command(_command)
 
 
 @main.command()

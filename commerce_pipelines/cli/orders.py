@@ -13,14 +13,16 @@ import click
 from ..channels.settings import EARLIEST, ChannelSettings
 from ..core.errors import SettingsError
 from ..core.local_time import local_time
-from ..core.reasons import rule
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
 from .content_plan import show_plan as show_content
 from .terminal import say, show_table
 
 LAST_DAY = date(2999, 12, 31)
-EXCEPTION_COLUMNS = ("channel", "flow", "record", "reason", "says, and what to do", "first seen", "tries", "due")
+EXCEPTION_COLUMNS = (
+    "channel", "flow", "record", "reason", "says, and what to do", "first seen", "tries", "due", "person",
+    "ignored until",
+)  # fmt: skip
 
 
 def _open_connections() -> Connections:
@@ -112,31 +114,30 @@ def list_(channel: str | None, reason: str) -> None:
     """One line per waiting record, and how many there are of each reason."""
     from collections import Counter
 
-    from ..warehouse.exceptions import open_exceptions
+    from ..flows.desk import read_desk
 
     connections = _open_connections()
     if channel:
         connections.settings.channel(channel)
-    with connections.warehouse.transaction() as connection:
-        waiting = open_exceptions(connection, channel, None, code=reason)
+    entries = [
+        entry for entry in read_desk(connections)
+        if channel in (None, entry.held.row.channel) and reason in ("", entry.held.row.code)
+    ]  # fmt: skip
     rows = []
-    for waiting_record in waiting:
-        code = waiting_record.code if waiting_record.blocking else f"{waiting_record.code} (in Odoo)"
-        rows.append(
-            (
-                waiting_record.channel,
-                waiting_record.topic,
-                waiting_record.record_id,
-                code,
-                f"{waiting_record.message} {waiting_record.fix}",
-                local_time(waiting_record.first_seen),
-                str(waiting_record.tries),
-                local_time(waiting_record.retry_at) if waiting_record.retry_at else "",
-            )
-        )
+    for entry in entries:
+        record = entry.held.row
+        code = record.code if record.blocking else f"{record.code} (in Odoo)"
+        rows.append((
+            record.channel, record.topic, record.record_id, code, f"{record.message} {record.fix}",
+            local_time(record.first_seen), str(record.tries),
+            local_time(record.retry_at) if record.retry_at else "", entry.held.person,
+            str(entry.ignored_until or ""),
+        ))  # fmt: skip
     show_table("Exceptions", EXCEPTION_COLUMNS, rows, texts=("says, and what to do",))
-    reasons = Counter(waiting_record.code for waiting_record in waiting)
+    reasons = Counter(entry.held.row.code for entry in entries)
     say(", ".join(f"{count} {code}" for code, count in reasons.most_common()) or "Nothing waits.")
+    if ignored := sum(entry.is_ignored for entry in entries):
+        say(f"{ignored} of them are ignored until a day to come.")
 
 
 @exceptions.command()
@@ -144,29 +145,35 @@ def list_(channel: str | None, reason: str) -> None:
 @click.argument("record_id")
 def show(channel: str, record_id: str) -> None:
     """Show everything that is known of one waiting record, by its id in the channel."""
-    from ..warehouse.exceptions import open_exceptions
+    from ..flows.desk import read_desk
 
     connections = _open_connections()
     connections.settings.channel(channel)
-    with connections.warehouse.transaction() as connection:
-        waiting = open_exceptions(connection, channel, None, record_ids=[record_id])
+    entries = read_desk(connections)
+    waiting = [entry for entry in entries if (entry.held.row.channel, entry.held.row.record_id) == (channel, record_id)]
     if not waiting:
         raise SettingsError(
             f"No record {record_id!r} of {channel} waits; `commerce-pipelines exceptions list {channel}` shows those "
             "that do."
         )
-    odoo = connections.settings.odoo.url.rstrip("/")
-    for row in waiting:
+    for entry in waiting:
+        row, held = entry.held.row, entry.held
         for text in (
             f"{row.code}: {row.message}", f"  what to do: {row.fix}", f"  about: {row.subject or 'the whole record'}"
         ):  # fmt: skip
             say(text)
         say(f"  first seen {local_time(row.first_seen)}, last {local_time(row.last_seen)}, {row.tries} tries")
-        say(f"  more: {rule(row.code).page}")
+        say(f"  more: {entry.reason_page}")
+        if held.person:
+            say(f"  {held.person} looks after it")
+        if entry.ignored_until:
+            say(f"  ignored until {entry.ignored_until}")
         if row.run_id:
             say(f"  run: /runs/{row.run_id} in the Dagster UI")
-        if row.odoo_id:
-            say(f"  Odoo: {odoo}/odoo/sales/{row.odoo_id}")
+        if entry.order_page:
+            say(f"  in the marketplace: {entry.order_page}")
+        if entry.odoo_page:
+            say(f"  Odoo: {entry.odoo_page}")
 
 
 @exceptions.command()

@@ -311,6 +311,7 @@ TRIED: dict[str, Any] = {
     **dict.fromkeys(("metrics.host", "metrics.port"), BY_FILE),
     "owner": BY_FILE,
     "rehearsal_required": BY_FILE,
+    "docs_url": BY_FILE,
     **dict.fromkeys(
         ("sales_team", "analytic", "tags", "pricelists", "warehouse", "channel_warehouse", "carriers",
          "carrier_fallback", "taxes", "taxes.tax", "taxes.included", "fiscal_positions", "routes", "routes.warehouse"),

@@ -19,6 +19,7 @@ EXCEPTIONS = "exceptions"
 LIMITS = "limits"  # the flow of the calls that are left, which is no topic of records
 REHEARSAL = "rehearsal"  # the flow of what other settings would make of landed answers
 DRIFT = "drift"  # the flow of the shape of answers, which is no topic of records
+DESK = "exceptions_desk"  # the one asset that shows what waits on all channels
 OVERVIEW = "overview"  # the flow of the one asset that shows all channels
 BACKFILL = "backfill"  # old days have a lane of their own, so that runs of new orders need not wait for them
 DAGSTERS_BACKFILL_TAG = "dagster/backfill"  # on the runs of a backfill that was started in Dagster's UI
@@ -46,6 +47,7 @@ FLOW_OF = {
     "schema_profile": DRIFT,
     "overview": OVERVIEW,
     "rehearsal": REHEARSAL,
+    DESK: OVERVIEW,
 }
 
 

@@ -49,6 +49,7 @@ STEPS = {
     "inbound_transfers": ("inbound", "reading transfers to the marketplace's warehouses"),
     "inbound_shipments": ("inbound", "receiving what the marketplace has counted"),
     "exceptions": ("exceptions", "showing what waits"),
+    "exceptions_desk": ("overview", "showing all that waits"),
     "overview": ("overview", "showing all channels"),
     "rehearsal": ("rehearsal", "comparing two sets of rules"),
     "raw_returns": ("returns", "fetching returns and refunds"),

@@ -75,6 +75,7 @@ class Settings(Section, kw_only=True, frozen=True):
     metrics: Metrics | None = None
     owner: str = "team:commerce"
     rehearsal_required: bool = False
+    docs_url: str = ""  # where this project's docs are served for those who work with it
 
     @property
     def hinted(self) -> bool:

@@ -7,10 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from commerce_pipelines.assets.desk import KEY as DESK_KEY
 from commerce_pipelines.assets.overview import KEY
 from commerce_pipelines.core.instruments import REAL
+from commerce_pipelines.core.reasons import Reason
 from commerce_pipelines.definitions import build_defs
+from commerce_pipelines.flows.desk import ignore
 from commerce_pipelines.sensors.overview import overview_sensor
+from commerce_pipelines.warehouse.exceptions import Failure, record
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.doubles.channel import some_settings
 from commerce_pipelines_tests.doubles.doors import doors
@@ -94,6 +98,30 @@ def test_it_is_made_anew_after_other_runs_and_at_most_every_five_minutes(warehou
         assert len(clock.tick()) == 1
         clock.cursor = "nonsense"
         assert len(clock.tick()) == 1  # a cursor that is lost costs one run
+
+
+def test_the_desk_is_made_anew_when_its_list_changed_or_a_day_has_come(warehouse: Warehouse) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        clock = Clock(warehouse, instance)
+        clock.end_run(**{"commerce/flow": "overview"})
+        assert clock.tick() == []
+
+        def tick() -> list[dg.RunRequest]:
+            clock.time += timedelta(minutes=6)
+            return clock.tick()
+
+        failure = Failure(record_id="1", day=None, reason=Reason("unknown_sku", "Why.", "Do."))
+        with warehouse.transaction() as connection:
+            record(connection, "shop_de", "orders", "load", [failure], "", clock.time)
+        [request] = tick()
+        assert request.asset_selection == [DESK_KEY]
+        assert tick() == []
+        day = (clock.time + timedelta(days=2)).date()
+        ignore(clock.connections, "shop_de", "1", day)
+        assert len(tick()) == 1
+        assert tick() == []
+        clock.time += timedelta(days=3)
+        assert len(tick()) == 1
 
 
 def test_its_own_run_is_no_reason(warehouse: Warehouse) -> None:

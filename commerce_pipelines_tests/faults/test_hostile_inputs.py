@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from commerce_pipelines.assets.chart import bars
-from commerce_pipelines.assets.exceptions import _escape_cell
+from commerce_pipelines.assets.exceptions import escape_cell
 from commerce_pipelines.channels.amazon import personal as amazon_personal
 from commerce_pipelines.channels.amazon.api import documents
 from commerce_pipelines.channels.amazon.api.documents import Fetched
@@ -209,7 +209,7 @@ INJECTED = [
 
 @pytest.mark.parametrize("text", INJECTED)
 def test_a_text_is_no_markup_in_a_page_of_dagsters(text: str) -> None:
-    cell = _escape_cell(text)
+    cell = escape_cell(text)
     assert "\n" not in cell
     assert re.search(r"(?<!\\)(?:\\\\)*[<>\[\]()|`*_#&:~!]", cell) is None
     picture = bars({text: 1, "b": 2}, text)

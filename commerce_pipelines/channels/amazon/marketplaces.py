@@ -63,6 +63,11 @@ _ALL = (
     Marketplace("A19VAU5U5O7RUS", "SG", "fe", "SGD", True, "en-SG"),
 )
 
+# Where sellers look at their orders, by region, and by country where the region has several.
+SELLER_CENTRALS = {
+    "eu": "sellercentral-europe.amazon.com", "na": "sellercentral.amazon.com", "fe": "sellercentral.amazon.co.jp",
+    "AU": "sellercentral.amazon.com.au", "SG": "sellercentral.amazon.sg", "IN": "sellercentral.amazon.in",
+}  # fmt: skip
 BY_ID: dict[str, Marketplace] = {marketplace.id: marketplace for marketplace in _ALL}
 BY_NAME: dict[str, Marketplace] = {marketplace.country: marketplace for marketplace in _ALL} | {
     "UK": BY_ID["A1F83G8C2ARO7P"]

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from ...core.errors import SettingsError
 from ...domain.privacy.residency import Data, Destination
 from ..settings import WARNING_DAYS, ChannelSettings, Secret, Section
-from .marketplaces import BY_ID, BY_NAME, REGIONS
+from .marketplaces import BY_ID, BY_NAME, REGIONS, SELLER_CENTRALS
 
 __all__ = ["Credentials", "Settings"]
 
@@ -175,6 +175,11 @@ class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
     @property
     def token_url(self) -> str:
         return self.token_endpoint or REGIONS[self.region].token_endpoint
+
+    def _link_order(self, order_id: str, marketplace: str) -> str:
+        country = BY_ID[marketplace].country if marketplace in BY_ID else ""
+        host = SELLER_CENTRALS.get(country, SELLER_CENTRALS[self.region])
+        return f"https://{host}/orders-v3/order/{order_id}"
 
     def destinations(self) -> tuple[Destination, ...]:
         country = "" if self.endpoint else REGIONS[self.region].country

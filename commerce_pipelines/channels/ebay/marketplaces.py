@@ -45,6 +45,8 @@ _ALL = (
     Marketplace("EBAY_SG", 216, "Singapore", "SG", "SGD", True, "en-SG"),
 )
 
+# The end of a marketplace's host, where it is not the country's own.
+DOMAINS = {"US": "com", "GB": "co.uk", "AU": "com.au", "HK": "com.hk", "MY": "com.my", "SG": "com.sg"}
 BY_ID: dict[str, Marketplace] = {marketplace.id: marketplace for marketplace in _ALL}
 BY_SITE_NAME: dict[str, Marketplace] = {marketplace.site_name: marketplace for marketplace in _ALL} | {
     "Belgium_Dutch": BY_ID["EBAY_BE"],

@@ -13,7 +13,7 @@ from ...core.errors import SettingsError
 from ...domain.privacy.residency import Data, Destination
 from ...domain.vat.territories import MEMBERS
 from ..settings import WARNING_DAYS, ChannelSettings, Secret, Section
-from .marketplaces import BY_ID, Marketplace
+from .marketplaces import BY_ID, DOMAINS, Marketplace
 
 __all__ = ["Credentials", "Settings"]
 
@@ -120,6 +120,10 @@ class Settings(ChannelSettings, tag="ebay", kw_only=True, frozen=True):
     @property
     def token_url(self) -> str:
         return self.token_endpoint or TOKEN_ENDPOINT
+
+    def _link_order(self, order_id: str, marketplace: str) -> str:
+        country = BY_ID.get(marketplace, self.home).country
+        return f"https://www.ebay.{DOMAINS.get(country, country.lower())}/mesh/ord/details?orderid={order_id}"
 
     def destinations(self) -> tuple[Destination, ...]:
         where = f"channels[{self.name}]"

@@ -99,6 +99,9 @@ class Settings(ChannelSettings, tag="shopify", kw_only=True, frozen=True):
     def token_url(self) -> str:
         return self.token_endpoint or f"{self.base_url}/admin/oauth/access_token"
 
+    def _link_order(self, order_id: str, marketplace: str) -> str:
+        return f"https://{self.shop}/admin/orders/{order_id}"
+
     def destinations(self) -> tuple[Destination, ...]:
         where = f"channels[{self.name}]"
         return (
