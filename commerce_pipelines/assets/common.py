@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 
@@ -39,6 +40,11 @@ warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", categor
 def labels(name: str, owner: str, flow: str, stage: str) -> dict[str, Any]:
     """Where an asset of the channel `name` stands in Dagster, for a definition or a spec."""
     return {"group_name": name, "owners": [owner], "tags": {"flow": flow, "stage": stage}}
+
+
+def link_story(channel: str, order_id: str) -> str:
+    """The page of an order, which the UI's own server serves (cli/webserver.py)."""
+    return f"/orders/{quote(channel, safe='')}/{quote(order_id, safe='')}"
 
 
 def business_days(channel: ChannelSettings) -> dg.DailyPartitionsDefinition:

@@ -19,7 +19,7 @@ from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import RETRY, failures
+from .common import RETRY, failures, link_story
 from .exceptions import ALL, escape_cell
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ COLUMNS = (
     "channel", "flow", "record", "reason", "says", "what to do", "waits since", "tries", "tried again", "person",
     "ignored until", "order in the marketplace", "record in Odoo", "page of the reason",
 )  # fmt: skip
-LINKS = ("channel", "record", "reason", "waits since", "person", "marketplace", "Odoo")
+LINKS = ("channel", "record", "reason", "waits since", "person", "story", "marketplace", "Odoo")
 REASONS = dg.Enum(
     "Reason",
     [
@@ -112,6 +112,7 @@ def _write_links(entries: "Sequence[Entry]") -> str:
             escape_cell(row.channel), escape_cell(row.record_id),
             f"[{code}]({entry.reason_page})" if "://" in entry.reason_page else code,
             escape_cell(local_time(row.first_seen)), escape_cell(entry.held.person),
+            f"[story]({link_story(row.channel, entry.held.order_id)})" if entry.held.order_id else "",
             f"[order]({entry.order_page})" if entry.order_page else "",
             f"[open]({entry.odoo_page})" if entry.odoo_page else "",
         )  # fmt: skip

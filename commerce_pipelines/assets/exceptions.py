@@ -17,7 +17,7 @@ from ..core.topics import Topic
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from .chart import bars
-from .common import failures
+from .common import failures, link_story
 
 if TYPE_CHECKING:
     from ..warehouse.exceptions import OpenException
@@ -90,14 +90,22 @@ def _write_table(waiting: "Sequence[OpenException]") -> str:
     rows = []
     for record in waiting[:ROWS_SHOWN]:
         seen = local_time(record.first_seen)
-        cells = (record.topic, record.record_id, record.code, record.message, record.fix, seen, str(record.tries))
-        rows.append("| " + " | ".join(map(escape_cell, cells)) + " |")
+        cells = (record.code, record.message, record.fix, seen, str(record.tries))
+        rows.append(
+            f"| {escape_cell(record.topic)} | {_write_record(record)} | " + " | ".join(map(escape_cell, cells)) + " |"
+        )
     rest = (
         f"\n\n… and {len(waiting) - ROWS_SHOWN} more: `commerce-pipelines exceptions list`."
         if len(waiting) > ROWS_SHOWN
         else ""
     )
     return "\n".join([head, *rows]) + rest
+
+
+def _write_record(record: "OpenException") -> str:
+    """Its id; that of an order leads to the order's page."""
+    shown = escape_cell(record.record_id)
+    return f"[{shown}]({link_story(record.channel, record.record_id)})" if record.topic == Topic.ORDERS else shown
 
 
 def escape_cell(text: str) -> str:

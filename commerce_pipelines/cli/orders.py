@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import click
 
@@ -87,11 +88,20 @@ def plan(channel: str, start: datetime | None, end: datetime | None, as_json: bo
 @click.option(
     "--personal", is_flag=True, help="also show the buyer's data, and what Odoo or the channel said in their own words"
 )
-def trace(channel: str, order_id: str, personal: bool) -> None:
+@click.option("--html", "page", type=click.Path(path_type=Path, dir_okay=False), help="write it as a page instead")
+def trace(channel: str, order_id: str, personal: bool, page: Path | None) -> None:
     """Tell the story of one order, with its returns and refunds.
 
     Answers received, decisions and why, records in Odoo, what waits. ORDER_ID may also be the id of a return or refund.
+    The page also shows what each answer of the marketplace changed; the UI has it under /orders/CHANNEL/ORDER_ID.
     """
+    if page is not None:
+        from ..flows.explain import explain
+        from .order_page import write_page
+
+        page.write_text(write_page(explain(_open_connections(), channel, order_id, personal=personal)), "utf-8")
+        say(f"{page} holds the story of {order_id}.")
+        return
     from ..flows.lineage import trace as story
 
     for event in story(_open_connections(), channel, order_id, personal=personal):

@@ -119,6 +119,7 @@ def test_one_list_shows_all_channels_with_links(desk: Desk) -> None:
     assert note["reason"] == "oversold (in Odoo)"
     assert (metadata["waiting"], metadata["notes"], metadata["with nobody"], metadata["not shown"]) == (3, 1, 4, 0)
     assert "[order](https://de.myshopify.com/admin/orders/9001)" in metadata["links"]
+    assert "[story](/orders/ebay_de/12-1)" in metadata["links"]
 
 
 def test_without_links_of_a_channel_on_this_machine_or_of_no_channel(desk: Desk) -> None:

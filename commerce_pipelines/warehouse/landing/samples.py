@@ -1,4 +1,4 @@
-"""Answers as they came in on one day, whatever day their records belong to.
+"""Answers by when they came: those of one day, whatever day their records belong to, and all of one record.
 
 What belongs here: choosing them. What does not: opening them (landing.py), what they show (domain/drift/).
 """
@@ -44,3 +44,13 @@ def read_answers(
         )
         rows = cursor.fetchall()
         yield from (snapshot for snapshot in landing.open_rows(connection, rows) if snapshot.raw)
+
+
+def read_record(warehouse: Warehouse, landing: Landing, place: tuple[str, str], record_id: str) -> list[Snapshot]:
+    """Every answer about one record, oldest revision first, also those that can no longer be opened (`raw` is None
+    then). place: channel and topic."""
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            f"{SEALED} AND s.record_id = %s ORDER BY s.source_updated_at, s.first_seen, s.digest", (*place, record_id)
+        )
+        return list(landing.open_rows(connection, cursor.fetchall()))
