@@ -21,6 +21,7 @@ from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
 from .common import RETRY, counts, failures, labels
+from .inbound_plans import build_spec, describe_plans, judge_plans
 
 if TYPE_CHECKING:
     from datetime import date
@@ -108,11 +109,12 @@ def inbound_shipments_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDe
                 asset=key,
                 description=f"Of no shipment that {name} has closed units are missing, and of none it has counted more "
                 f"than was on the road. Red when the last day of a claim is less than {CLAIM_DAYS_LEFT} days off.",
-            )
+            ),
+            *([build_spec(key, name)] if channel.inbound.plans.enabled else []),
         ],
         description=f"What {name} has counted of the shipments to its warehouses, received in Odoo in steps and never "
         "more than is on the road. Units that are missing or too many are listed by the last day of a claim; nothing "
-        "is adjusted.",
+        "is adjusted. With `inbound.plans`, transfers that are ready become plans there first.",
         **labels(name, owner, FLOW, "load"),
     )
     @in_our_words
@@ -120,12 +122,17 @@ def inbound_shipments_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDe
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         from ..flows.inbound.receive import receive
+        from ..flows.inbound.send_in import advance
 
         started = connections.instruments.clock()
         with failures():
             done = receive(connections, name, context.run.run_id)
+            sent = advance(connections, name, context.run.run_id) if channel.inbound.plans.enabled else None
         seconds = round(connections.instruments.clock() - started, 2)
-        yield dg.MaterializeResult(asset_key=key, metadata=_describe_received(done, seconds))
+        plans = describe_plans(sent, name) if sent else {}
+        yield dg.MaterializeResult(asset_key=key, metadata=_describe_received(done, seconds) | plans)
+        if sent:
+            yield judge_plans(sent, key)
         yield _judge_counts(done, key, connections.instruments.now().astimezone(channel.zone).date())
 
     return inbound_shipments

@@ -20,6 +20,7 @@ from ..domain.orders.order import Order, OrderStatus
 from ..domain.outbox.effects import Outcome
 from ..domain.refunding.buyer_refunds import SentRefund
 from ..domain.returns.records import Outline, Refund, Return
+from .inbound_plans import InboundPlans
 from .own_warehouses import FbaStock
 from .product_content import Content
 
@@ -105,7 +106,6 @@ class Account(Protocol):
     def warnings(self, today: date) -> list[str]:
         """What will stop this channel soon, one sentence each: by the settings, and by the answers of earlier calls.
         Makes no call."""
-        ...
 
     def learn_limits(self) -> None:
         """Read how many calls the channel grants and how many are left, and record it for all processes. Does nothing
@@ -114,7 +114,6 @@ class Account(Protocol):
 
     def lacks(self) -> list[str]:
         """What the settings need and the account may not do: scopes and roles, a sentence each with the fix."""
-        ...
 
 
 class Source(Protocol[R]):
@@ -374,6 +373,7 @@ class Channel(Protocol):
     shipments: Shipments | None = None
     buyer_refunds: BuyerRefunds | None = None
     fba_stock: FbaStock | None = None
+    inbound_plans: InboundPlans | None = None
     notices: Notices | None = None
     inbox: Inbox | None = None
     subscriptions: Subscriptions | None = None

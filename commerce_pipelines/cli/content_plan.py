@@ -15,6 +15,7 @@ from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError, SettingsError
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
+from .inbound_plans import release_plans
 from .rehearse import agree as agree_to_settings
 from .terminal import say, show_table
 
@@ -75,19 +76,22 @@ def _cut(text: str) -> str:
 
 @click.command()
 @click.argument("channel", required=False)
-@click.option("--flow", type=click.Choice(["content"]), help="whose plan you agree to")
+@click.option("--flow", type=click.Choice(["content", "inbound"]), help="whose plan you agree to")
 @click.option("--rehearsal", type=int, metavar="NUMBER", help="agree to the settings of a rehearsal instead")
 def release(channel: str | None, flow: str | None, rehearsal: int | None) -> None:
     """Agree to the plan of CHANNEL that waits, or to the settings of a rehearsal.
 
-    The next run changes exactly what that plan names. A field that the channel shows otherwise by then is left alone
-    and planned anew. Where `rehearsal_required` is set, only settings that were agreed to may write.
+    The next run does exactly what that plan names. Content: a field that the channel shows otherwise by then is left
+    alone and planned anew. Inbound: so is a plan that would cost something else by then. Where `rehearsal_required` is set, only settings that were agreed to may write.
     """
     if rehearsal is not None:
         agree_to_settings(rehearsal)
         return
     if not channel or not flow:
         raise click.UsageError("Name CHANNEL and --flow, or --rehearsal.")
+    if flow == "inbound":
+        release_plans(channel, getpass.getuser())
+        return
     from ..flows.content.publish import release as agree
 
     reasons = agree(_open_connections(channel), channel, getpass.getuser())

@@ -17,6 +17,7 @@ from ..core.local_time import local_time
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
 from .content_plan import show_plan as show_content
+from .inbound_plans import show_plan as show_inbound
 from .terminal import say, show_table
 
 LAST_DAY = date(2999, 12, 31)
@@ -51,20 +52,20 @@ def days(
 @click.option("--json", "as_json", is_flag=True, help="end with one JSON object on the last line")
 @click.option(
     "--flow",
-    type=click.Choice(["orders", "content"]),
+    type=click.Choice(["orders", "content", "inbound"]),
     default="orders",
     show_default=True,
-    help="content: what its listings would show; it has no days",
+    help="content: what its listings would show; inbound: plans for its warehouses; both have no days",
 )
 def plan(channel: str, start: datetime | None, end: datetime | None, as_json: bool, flow: str) -> None:
     """Show what the next run would create, change, cancel or refuse.
 
     Writes nothing, to Odoo or to the channel.
     """
-    if flow == "content":
+    if flow != "orders":
         if start or end or as_json:
-            raise click.UsageError("--flow content takes no days and no --json.")
-        show_content(channel)
+            raise click.UsageError(f"--flow {flow} takes no days and no --json.")
+        (show_content if flow == "content" else show_inbound)(channel)
         return
     from ..flows.orders.plan import figures
     from ..flows.orders.plan import plan as plan_days

@@ -15,6 +15,7 @@ from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError, RecordError
 from ..resources.connections import Connections
 from .content_plan import CONTENT_KEYS, content_sources
+from .inbound_plans import INBOUND_KEYS, PLANS_TRIED
 from .message_queues import readable_queue
 from .message_server import listening_place, verification_token
 
@@ -364,7 +365,7 @@ TRIED: dict[str, Any] = {
     **dict.fromkeys((f"refunding.{key}" for key in ("since", "hold_above", "hold_amount", "wait_hours")), BY_FILE),
     "inbound": BY_FILE,
     **dict.fromkeys(("content.enabled", "inbound.enabled"), granted),
-    **dict.fromkeys((f"inbound.{key}" for key in ("since", "ledger_by", "overdue_days", "claim_days")), BY_FILE),
+    **dict.fromkeys((f"inbound.{key}" for key in INBOUND_KEYS), BY_FILE) | PLANS_TRIED,
     "inventory.enabled": granted,
     "inventory.locations": stock_places,
     **dict.fromkeys(

@@ -79,6 +79,8 @@ _CODES = {
         "sale_differs", "invoice_differs", "unmapped_payment_method",
         # the marketplace's own warehouses
         "unknown_ledger_event", "ledger_unsound", "fba_stock_differs", "fba_count_differs", "unknown_shipment",
+        "fba_prep_unknown", "fba_box_full", "fba_box_mixed", "fba_box_unmeasured", "fba_partly_packed",
+        "fba_not_offered", "fba_transfer_changed", "fba_plan_refused", "fba_no_address",
         # product content
         "content_too_long", "bad_barcode", "content_refused", "picture_changed",
         # what we stored

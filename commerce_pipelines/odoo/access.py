@@ -107,6 +107,8 @@ GIVEN = (
     Right("stock.move.line", "rwc", "where they lay", "take_over"),
     Right("stock.move", "rw", "units that arrived in the marketplace's warehouse", "receiving"),
     Right("stock.move.line", "rwc", "where they lie", "receiving"),
+    Right("stock.package.type", "r", "the sizes of boxes that are sent there", "receiving"),
+    Right("ir.attachment", "rc", "the labels of those boxes", "receiving"),
 )
 # What no lane uses, but credit notes where returns are taken over, invoices where orders are invoiced, and what whoever
 # may do it can do: (model, operation, consequence).

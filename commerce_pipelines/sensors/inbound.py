@@ -86,13 +86,14 @@ def receiving_schedule(channel: ChannelSettings) -> dg.ScheduleDefinition:
     def due(
         context: dg.ScheduleEvaluationContext, connections: dg.ResourceParam[Connections]
     ) -> dg.RunRequest | dg.SkipReason:
+        from ..flows.inbound.plan_consent import has_work as has_plans
         from ..flows.inbound.receive import has_work
 
         if busy(context.instance, name, FLOW):
             return dg.SkipReason(f"A run of {name} is working.")
         at_night = connections.instruments.now().astimezone(channel.zone).hour == NIGHT
-        if not at_night and not has_work(connections, name):
-            return dg.SkipReason(f"No transfer on the road to {name} names a shipment.")
+        if not at_night and not has_work(connections, name) and not has_plans(connections, name):
+            return dg.SkipReason(f"No transfer on the road to {name} names a shipment, and none has to be planned.")
         return dg.RunRequest(tags=run_tags(name, FLOW) | ASKED_AGAIN)
 
     return due

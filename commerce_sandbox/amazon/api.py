@@ -2,8 +2,8 @@
 
 What belongs here: the table of operations, Login with Amazon, who may call how often. What does not: what an operation
 answers (orders.py, shipments.py, finances.py, listings.py, reports.py, return_rows.py, ledger_rows.py,
-inbound_shipments.py, feeds.py). Source: the vendor's API descriptions; bodies of refused tokens as its documentation
-shows them.
+inbound_shipments.py, inbound_plans.py, feeds.py). Source: the vendor's API descriptions; bodies of refused tokens as
+its documentation shows them.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ from .documents import PATH, Documents
 from .feeds import Feeds
 from .finances import Finances
 from .fulfilling import Fulfilling
+from .inbound_plans import InboundPlans
 from .inbound_shipments import InboundShipments
 from .ledger_rows import Ledger
 from .listings import Listings, offers
 from .orders import Orders
 from .places import PLACES
+from .plan_operations import PLAN_OPERATIONS
 from .reports import Reports
 from .return_rows import Returns
 from .shipments import Shipments
@@ -75,6 +77,7 @@ OPERATIONS = (
     Operation("getSubscription", "GET", r"/notifications/v1/subscriptions/([^/]+)", 1, 5),
     Operation("createSubscription", "POST", r"/notifications/v1/subscriptions/([^/]+)", 1, 5),
     Operation("deleteSubscriptionById", "DELETE", r"/notifications/v1/subscriptions/([^/]+)/([^/]+)", 1, 5),
+    *(Operation(*row[:5]) for row in PLAN_OPERATIONS),
 )
 
 
@@ -106,15 +109,16 @@ class AmazonStandIn(StandIn):
         self.returns = Returns()
         self.ledger = Ledger()
         self.inbound = InboundShipments()
+        self.plans = InboundPlans(self.inbound, self.documents)
         self.reports = Reports(self.listings, self.returns, self.orders, self.documents, self.ledger)
         self.adjusting = Adjusting(self.orders, self.finances)
         self.fulfilling = Fulfilling(self.orders, self.shipments)
         self.feeds = Feeds(self.listings, self.documents, self.adjusting, self.fulfilling)
         self.subscribing = Subscribing()
-        self._grantless: set[str] = set()
-        self._access: dict[str, datetime] = {}
+        self._grantless, self._access = set[str](), dict[str, datetime]()
         self._buckets: dict[str, Bucket] = {}
-        self._answers: Mapping[str, Callable[..., Any]] = {
+        answers: dict[str, Callable[..., Any]] = {row[0]: getattr(self.plans, row[5]) for row in PLAN_OPERATIONS}
+        self._answers: Mapping[str, Callable[..., Any]] = answers | {
             "searchOrders": self.orders.search,
             "getOrder": self.orders.get,
             "confirmShipment": self.shipments.confirm,

@@ -18,16 +18,38 @@ from .records import create
 from .schema import Model, char, many2one, moment, number
 from .stock import read_of
 
+
+def _compute_own_quantity(env: Env, row_id: int) -> float:
+    """In the product's own unit; a line is in its move's."""
+    line = env.db.rows["stock.move.line"][row_id]
+    move = env.db.rows["stock.move"].get(line["move_id"] or 0)
+    size = move["product_qty"] / move["product_uom_qty"] if move and move["product_uom_qty"] else 1.0
+    return float(line["quantity"] * size)
+
+
 MODELS = (
     Model("stock.package", {
         "name": char(required=True),
         "company_id": many2one("res.company", default=company_of),
+        "package_type_id": many2one("stock.package.type"),
+        "shipping_weight": number(),
     }, title="Package"),
+    Model("stock.package.type", {
+        "name": char(required=True),
+        "packaging_length": number(),
+        "width": number(),
+        "height": number(),
+        "base_weight": number(),
+        "length_uom_name": char(default="mm"),
+        "weight_uom_name": char(default="kg"),
+    }, title="Stock package type"),
     Model("stock.move.line", {
         "move_id": many2one("stock.move"),
         "picking_id": many2one("stock.picking"),
         "product_id": many2one("product.product", required=True),
         "quantity": number(),
+        "quantity_product_uom": number(compute=_compute_own_quantity),
+        "package_id": many2one("stock.package"),
         "result_package_id": many2one("stock.package"),
         "lot_id": many2one("stock.lot"),
         "state": char(compute=read_of("stock.move.line", "move_id", "state")),
@@ -56,7 +78,8 @@ def action_put_in_pack(
     for move in env.db.referring("stock.move", "picking_id", picking):
         complete_lines(env, move)
     name = package_name or f"PACK{env.db.following('stock.package'):07d}"
-    package = package_id or create(env.having(sudo=True), "stock.package", {"name": name})[0]
+    vals = {"name": name, "package_type_id": package_type_id}
+    package = package_id or create(env.having(sudo=True), "stock.package", vals)[0]
     for line in env.db.referring("stock.move.line", "picking_id", picking):
         if not env.db.rows["stock.move.line"][line]["result_package_id"]:
             env.db.put("stock.move.line", line, {"result_package_id": package})

@@ -13,6 +13,7 @@ from .api.api import Api
 from .content.texts import AmazonContent
 from .fulfilment.shipments import AmazonShipments
 from .inbound.fba_stock import AmazonFbaStock
+from .inbound.inbound_plans import AmazonInboundPlans
 from .inventory.listings import AmazonListings
 from .inventory.quantities import AmazonQuantities
 from .notices.queue import AmazonInbox
@@ -35,6 +36,7 @@ class AmazonChannel(Channel):
     refunds: AmazonRefunds
     buyer_refunds: AmazonBuyerRefunds
     fba_stock: AmazonFbaStock
+    inbound_plans: AmazonInboundPlans
     inbox: AmazonInbox | None
     subscriptions: AmazonSubscriptions
     content: AmazonContent
@@ -52,6 +54,7 @@ class AmazonChannel(Channel):
         self.refunds = AmazonRefunds(api)
         self.buyer_refunds = AmazonBuyerRefunds(api, self.refunds)
         self.fba_stock = AmazonFbaStock(api.serving(Priority.CONTENT), self.account.marketplaces)
+        self.inbound_plans = AmazonInboundPlans(api.serving(Priority.CONTENT), self.account.marketplaces)
         self.inbox = AmazonInbox(settings) if settings.receives else None
         self.subscriptions = AmazonSubscriptions(api)
         self.content = AmazonContent(api.serving(Priority.CONTENT), self.account.marketplaces)

@@ -89,10 +89,39 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     counts: tuple[Count, ...]
 
 
-def find_shipment_id(*texts: str) -> str:
-    """The shipment's number in what a person wrote on a transfer, '' where there is none."""
-    hit = next((hit for text in texts if (hit := SHIPMENT_ID.search((text or "").upper()))), None)
-    return hit[0] if hit else ""
+def find_shipment_ids(*texts: str) -> tuple[str, ...]:
+    """The numbers of shipments in what a person, or a plan, wrote on transfers; each once."""
+    return tuple(dict.fromkeys(hit for text in texts for hit in SHIPMENT_ID.findall((text or "").upper())))
+
+
+def join_numbers(named: Iterable[str]) -> dict[str, str]:
+    """Shipments that are counted together, because some transfer names several of them: for each number, all numbers
+    of its group. named: the numbers of each transfer, as in `FBA15A FBA15B`."""
+    group: dict[str, set[str]] = {}
+    for numbers in map(str.split, named):
+        joined = set(numbers).union(*(group.get(number, set()) for number in numbers))
+        group |= dict.fromkeys(joined, joined)
+    return {number: " ".join(sorted(joined)) for number, joined in group.items()}
+
+
+def merge(shipments: Sequence[FbaShipment]) -> FbaShipment:
+    """Several shipments as one: units added up. It is closed once all are, and has arrived once any has; what was
+    cancelled does not count."""
+    living = [shipment for shipment in shipments if shipment.status not in GONE] or list(shipments)
+    sums: dict[str, tuple[int, int]] = {}
+    for item in (item for shipment in living for item in shipment.items):
+        shipped, received = sums.get(item.msku, (0, 0))
+        sums[item.msku] = shipped + item.shipped, received + item.received
+    statuses = [shipment.status for shipment in living]
+    far = [status for status in statuses if status not in CLOSED]
+    status = next((status for status in far if status in ARRIVED), "RECEIVING" if len(far) < len(statuses) else "")
+    return FbaShipment(
+        shipment_id=" ".join(sorted(shipment.shipment_id for shipment in shipments)),
+        status=statuses[0] if not far else status or far[0],
+        centre=" ".join(dict.fromkeys(shipment.centre for shipment in living if shipment.centre)),
+        items=tuple(CountedSku(msku=msku, shipped=shipped, received=received)
+                    for msku, (shipped, received) in sums.items()),
+    )  # fmt: skip
 
 
 def plan_step(

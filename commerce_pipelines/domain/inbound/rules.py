@@ -1,7 +1,7 @@
 """The `inbound:` section of a channel: whether its own warehouses (FBA) are compared with Odoo, and received into.
 
 What belongs here: the section, its defaults and its checks. What does not: the comparison (reconciliation.py), what is
-received (road.py).
+received (road.py), its part about plans (plan_rules.py).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from datetime import date
 from typing import Literal
 
 from ...core.section import Section
+from .plan_rules import PlanRules
 
 
 class InboundRules(Section, kw_only=True, frozen=True):
@@ -23,6 +24,7 @@ class InboundRules(Section, kw_only=True, frozen=True):
     # Days after its arrival within which the marketplace takes a claim for a shipment; the shortest of its rules.
     claim_days: int = 60
     overdue_days: int = 3  # for so long movements that are still open in Odoo may explain a difference
+    plans: PlanRules = PlanRules()
 
     def problems(self, channel_warehouse: str) -> Iterator[tuple[str, str]]:
         """(key, problem and fix) for keys that contradict one another. channel_warehouse: the channel's key."""
@@ -32,6 +34,7 @@ class InboundRules(Section, kw_only=True, frozen=True):
             yield "enabled", "needs `channel_warehouse`: the warehouse in Odoo that stands for the marketplace's own."
         if self.receive and not self.enabled:
             yield "receive", "needs `enabled: true`: the ledger is what its counts are held against."
+        yield from self.plans.problems(receive=self.enabled and self.receive)
         for name, least in (("overdue_days", 0), ("claim_days", 1)):
             if getattr(self, name) < least:
                 yield name, f"must be at least {least}."

@@ -30,6 +30,8 @@ from ...domain.inbound.road import (
     RoadMove,
     Step,
     find_last_day,
+    join_numbers,
+    merge,
     plan_step,
 )
 from ...domain.orders.order import business_day
@@ -81,7 +83,13 @@ def list_transfers(connections: Connections, name: str) -> list[Transfer]:
     channel, client = connections.settings.channel(name), connections.odoo_of(name)
     away = find_away(client, channel.channel_warehouse)
     days = max(WATCHED_DAYS, channel.inbound.claim_days)
-    return read_transfers(client, away, connections.instruments.now() - timedelta(days=days))
+    transfers = read_transfers(client, away, connections.instruments.now() - timedelta(days=days))
+    group = join_numbers(transfer.shipment_id for transfer in transfers)
+    return [
+        msgspec.structs.replace(transfer, shipment_id=group[transfer.shipment_id.split()[0]])
+        if transfer.shipment_id else transfer
+        for transfer in transfers
+    ]  # fmt: skip
 
 
 def has_work(connections: Connections, name: str) -> bool:
@@ -101,10 +109,16 @@ def receive(connections: Connections, name: str, run_id: str = "") -> Received:
         transfers=len(transfers),
         unnumbered=[row.name for row in transfers if not row.shipment_id and row.state not in ("done", "cancel")],
     )
-    wanted = sorted({transfer.shipment_id for transfer in transfers} - {""})
-    shipments = {shipment.shipment_id: shipment for shipment in stock.read_shipments(wanted)} if wanted else {}
-    done.shipments, done.unknown = len(shipments), [name_ for name_ in wanted if name_ not in shipments]
-    done.statuses = Counter(shipment.status for shipment in shipments.values())
+    groups = sorted({transfer.shipment_id for transfer in transfers} - {""})
+    wanted = [number for group in groups for number in group.split()]
+    read = {shipment.shipment_id: shipment for shipment in stock.read_shipments(wanted)} if wanted else {}
+    done.shipments, done.unknown = len(read), [number for number in wanted if number not in read]
+    done.statuses = Counter(shipment.status for shipment in read.values())
+    shipments = {
+        group: merge([read[number] for number in group.split()])
+        for group in groups
+        if all(number in read for number in group.split())
+    }
     contents = _read_contents(connections, name, shipments)
     refused: dict[str, Reason] = {}
     with odoo_writer(connections, name) as client:

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from ...core.failpoints import failpoint
-from ...domain.inbound.road import RoadMove, find_shipment_id
+from ...domain.inbound.road import RoadMove, find_shipment_ids
 from ..rpc.client import OdooClient
 from ..rpc.errors import OdooRefusal
 from ..rpc.halving import on_all
@@ -32,7 +32,8 @@ NUMBERS_A_CALL = 50
 
 
 class Transfer(msgspec.Struct, frozen=True, kw_only=True):
-    """shipment_id: that a person wrote on it, '' for none. state: in Odoo's words."""
+    """shipment_id: that a person, or a plan, wrote on it; several as `FBA15A FBA15B`, '' for none. state: in Odoo's
+    words."""
 
     picking_id: int
     name: str
@@ -50,13 +51,14 @@ def read_transfers(client: OdooClient, away: Away, since: datetime) -> list[Tran
     ]  # fmt: skip
     late = ["|", ["state", "!=", "done"], ["date", ">=", since.astimezone(UTC).strftime(_STAMP)]]
     transfers = _read(client, [*from_road, *late])
-    numbers = sorted({transfer.shipment_id for transfer in transfers} - {""})
+    numbers = sorted({number for transfer in transfers for number in transfer.shipment_id.split()})
     seen = {transfer.picking_id for transfer in transfers}
     for start in range(0, len(numbers), NUMBERS_A_CALL):
         part = numbers[start : start + NUMBERS_A_CALL]
         named = ["|"] * (len(part) - 1) + [["picking_id.origin", "ilike", number] for number in part]
         earlier = _read(client, [*from_road, ["picking_id", "not in", sorted(seen)], *named])
-        transfers += [transfer for transfer in earlier if transfer.shipment_id in part]
+        transfers += [transfer for transfer in earlier if set(part) & set(transfer.shipment_id.split())]
+        seen |= {transfer.picking_id for transfer in earlier}
     return sorted(transfers, key=lambda transfer: transfer.picking_id)
 
 
@@ -81,7 +83,7 @@ def _read(client: OdooClient, domain: list[Any]) -> list[Transfer]:
     return [
         Transfer(
             picking_id=row["id"], name=row["name"], state=row["state"],
-            shipment_id=find_shipment_id(row["origin"] or ""), moves=tuple(moves[row["id"]]),
+            shipment_id=" ".join(sorted(find_shipment_ids(row["origin"] or ""))), moves=tuple(moves[row["id"]]),
         )
         for row in rows
     ]  # fmt: skip
@@ -124,12 +126,24 @@ def receive(
     )  # fmt: skip
     failed |= {picking_of[move]: refusal for move, refusal in refused.items()}
     due = [picking for picking in pickings if picking not in failed]
+    _unpack(client, due, context)
     failpoint("before_fba_receipt")
     failed |= on_all(
         client, "stock.picking", "button_validate", due, context, lambda some: _list_open(client, some)
     )  # fmt: skip
     failpoint("fba_received")
     return failed | {picking: failed.get(picking) for picking in _list_open(client, due)}
+
+
+def _unpack(client: OdooClient, pickings: Sequence[int], context: Mapping[str, Any]) -> None:
+    """Packages end on the road: the marketplace opens them, and Odoo refuses to receive a part of one."""
+    domain = [
+        ["picking_id", "in", list(pickings)], ["package_id", "!=", False], ["result_package_id", "!=", False],
+        ["state", "not in", list(_ENDED)],
+    ]  # fmt: skip
+    lines = [row["id"] for row in fetch(client, "stock.move.line", domain, ["picking_id"])] if pickings else []
+    if lines:
+        client.call("stock.move.line", "write", ids=lines, vals={"result_package_id": False}, context=context)
 
 
 def _list_losing(client: OdooClient, units: Mapping[int, float], pickings: Sequence[int]) -> list[int]:

@@ -127,3 +127,10 @@ def replace_levels(
             for marketplace, of_store in levels.items() for level in of_store
         ],
     )  # fmt: skip
+
+
+def list_mskus(connection: Connection, channel: str) -> list[str]:
+    """The SKUs that any store shows in the marketplace's warehouses."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT msku FROM commerce.fba_inventory WHERE channel = %s ORDER BY 1", (channel,))
+        return [msku for (msku,) in cursor]

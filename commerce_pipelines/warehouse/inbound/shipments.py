@@ -83,8 +83,8 @@ def count_receipts(connection: Connection, channel: str, shipment_id: str) -> di
     """Units that the marketplace's ledger says it received of a shipment, by SKU: the better proof."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT msku, sum(quantity) FROM commerce.fba_ledger_events WHERE channel = %s AND reference = %s"
+            "SELECT msku, sum(quantity) FROM commerce.fba_ledger_events WHERE channel = %s AND reference = ANY(%s)"
             " AND lower(name) = 'receipts' GROUP BY msku",
-            (channel, shipment_id),
+            (channel, shipment_id.split()),
         )
         return {msku: int(units) for msku, units in cursor}

@@ -33,6 +33,7 @@ SPECS = os.environ.get("COMMERCE_SPECS", "")
 MODELS = (
     "orders_2026-01-01", "ordersV0", "sellers", "listingsItems_2021-08-01", "reports_2021-06-30", "feeds_2021-06-30",
     "finances_2024-06-19", "notifications", "fbaInventory", "fulfillmentInboundV0",
+    "fulfillmentInbound_2024-03-20",
     "definitionsProductTypes_2020-09-01",
 )  # fmt: skip
 SCHEMAS = {"PUT": "listings-feed-schema-v2", "GET": "listings-feed-processing-report-schema-v2"}
@@ -145,7 +146,9 @@ def _request_fits(call: Call, operation: dict[str, Any], in_path: dict[str, str]
             continue
         values = sent[place].get(name)
         assert values or not parameter.get("required"), f"{operation['operationId']} lacks {name}"
-        if values:
+        if values and parameter.get("collectionFormat") == "multi":
+            _check(values, {k: v for k, v in parameter.items() if k != "required"}, model)
+        elif values:
             assert len(values) == 1, f"{name} is repeated"
             _check(_convert(values[0], parameter), {k: v for k, v in parameter.items() if k != "required"}, model)
 

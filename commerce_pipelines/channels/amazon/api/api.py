@@ -3,7 +3,7 @@
 What belongs here: the table of operations with their rates, Login with Amazon, Amazon's own error codes. What does not:
 retries and limits in general (channels/http/session.py), which operations are called (orders/reading.py,
 inventory/listings.py, inventory/quantities.py, content/texts.py, fulfilment/shipments.py, inbound/fba_stock.py,
-returns/refund_reading.py, returns/return_reports.py).
+inbound/inbound_plans.py, returns/refund_reading.py, returns/return_reports.py).
 
 Requests carry a Login with Amazon access token only. They are not signed: since 2 October 2023 the API needs neither
 AWS IAM nor Signature Version 4 and ignores a signature. A restricted data token is not needed either: with v2026-01-01
@@ -44,6 +44,30 @@ RATES: dict[str, Rate] = {
     "getInventorySummaries": Rate(2, 2),
     "getShipments": Rate(2, 30),
     "getShipmentItemsByShipmentId": Rate(2, 30),
+    "getLabels": Rate(2, 30),
+    "listInboundPlans": Rate(2, 6),
+    "createInboundPlan": Rate(2, 2),
+    "getInboundPlan": Rate(2, 6),
+    "cancelInboundPlan": Rate(2, 2),
+    "generatePackingOptions": Rate(2, 2),
+    "listPackingOptions": Rate(2, 6),
+    "listPackingGroupItems": Rate(2, 30),
+    "confirmPackingOption": Rate(2, 2),
+    "setPackingInformation": Rate(2, 2),
+    "listInboundPlanBoxes": Rate(2, 30),
+    "generatePlacementOptions": Rate(2, 2),
+    "listPlacementOptions": Rate(2, 6),
+    "confirmPlacementOption": Rate(2, 2),
+    "getShipment": Rate(2, 6),
+    "generateTransportationOptions": Rate(2, 2),
+    "listTransportationOptions": Rate(2, 6),
+    "confirmTransportationOptions": Rate(2, 2),
+    "generateDeliveryWindowOptions": Rate(2, 30),
+    "listDeliveryWindowOptions": Rate(2, 30),
+    "confirmDeliveryWindowOptions": Rate(2, 30),
+    "listShipmentBoxes": Rate(2, 30),
+    "listPrepDetails": Rate(2, 2),  # whose description names none
+    "getInboundOperationStatus": Rate(2, 6),
     "previewListingsItem": Rate(1, 1),  # patchListingsItem with VALIDATION_PREVIEW
     "getDefinitionsProductType": Rate(5, 10),
     "getReports": Rate(0.0222, 10),
