@@ -94,7 +94,7 @@ class Sending:
     def pack(self, picking: int, kind: int | None = None) -> None:
         """Everything into one package, and ticked as picked."""
         kind = self.kind if kind is None else kind
-        self.odoo.call("stock.picking", "action_put_in_pack", ids=[picking], package_type_id=kind)
+        self.odoo.call("stock.picking", "action_put_in_pack", ids=[picking], package_type_id=kind or False)
         self.pick(picking)
 
     def pick(self, picking: int) -> None:

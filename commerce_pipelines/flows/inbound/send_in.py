@@ -205,7 +205,7 @@ def _catch_up(work: Work, plan: Plan) -> Due | None:
         step, shipment = next_step or (Step.CREATE, "")
         effect = _read_effect(work, build_key(plan, step, shipment))
         if next_step is None and not (is_cancelled and not plan.progress.cancelled):
-            _finish(work, plan)
+            _end(work, plan)
             return None
         if effect and effect.status is Status.ACCEPTED:
             plan = _learn(work, learner, plan, (step, shipment, effect.reference))
@@ -273,7 +273,7 @@ def _judge_refusal(work: Work, plan: Plan, step: Step, effect: StepEffect) -> Pl
     )  # fmt: skip
 
 
-def _finish(work: Work, plan: Plan) -> None:
+def _end(work: Work, plan: Plan) -> None:
     """A plan of which nothing is left to send: its papers, where they are not written."""
     if plan.progress.cancelled:
         work.keep(msgspec.structs.replace(plan, state=CANCELLED, code=""))

@@ -10,9 +10,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from commerce_pipelines.core.errors import PermanentError
+from commerce_pipelines.flows.inbound.plan_consent import has_work as has_plans
+from commerce_pipelines.flows.inbound.plan_consent import list_held, list_plans
+from commerce_pipelines.flows.inbound.plan_consent import release as release_plans
 from commerce_pipelines.flows.inbound.receive import receive
+from commerce_pipelines.warehouse.inbound import plan_rows as rows
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.doubles.everywhere import SECRETS, Lanes, open_lanes
 from commerce_pipelines_tests.doubles.lean import administrator_or_skip, login_of
@@ -96,3 +102,146 @@ def test_a_transfer_without_packages_is_planned_without_boxes(sending: Sending) 
     assert sending.plan().state == "made"
     assert sending.shown().boxes == []
     assert sending.origin(picking).startswith("FBA15")
+
+
+def plan_and_show(sending: Sending) -> int:
+    """A packed transfer whose plan waits for consent."""
+    picking = sending.transfer({MUG: 10, PAPER: 4})
+    sending.pack(picking)
+    sending.advance()
+    assert sending.plan().state == "waits for consent"
+    return picking
+
+
+def test_nothing_is_final_before_a_person_has_agreed(sending: Sending) -> None:
+    plan_and_show(sending)
+    for _ in range(3):
+        sending.advance()
+    assert (sending.shown().placement, sending.shown().transported) == ("", False)
+    [held] = list_held(sending.connections, NAME)
+    assert held["total"] == "nothing"
+    assert held["transport"] == ["1 by own carrier DHL, GROUND_SMALL_PARCEL: nothing"]
+    [row] = list_plans(sending.connections, NAME)
+    assert (row.units, row.boxes, row.shipments) == (14, 1, "LEJ1")
+    with pytest.raises(PermanentError, match="nothing to release"):
+        release_plans(sending.connections, "shopify_de", "a person")
+
+
+def test_offers_that_expired_are_compared_with_what_was_agreed_to(sending: Sending) -> None:
+    """The same offers under other ids: the consent holds."""
+    plan_and_show(sending)
+    sending.release()
+    expire(sending)
+    sending.advance()
+    assert sending.plan().state == "made"
+    assert len(sending.shown().placements) == 2
+
+
+def test_offers_that_have_become_dearer_wait_anew(sending: Sending) -> None:
+    plan_and_show(sending)
+    sending.release()
+    expire(sending)
+    sending.amazon.placements = [(7.5, 1)]
+    sending.advance()
+    assert (sending.plan().state, sending.shown().placement) == ("waits for consent", "")
+    [held] = list_held(sending.connections, NAME)
+    assert held["placement_costs"] == held["total"] == "7.50 EUR"
+    sending.release()
+    sending.advance()
+    assert sending.plan().state == "made"
+
+
+def expire(sending: Sending) -> None:
+    """Amazon's placements, and what we kept of them."""
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    for option in sending.shown().placements.values():
+        option.expires = long_ago
+    plan = sending.plan()
+    assert plan.progress.placement is not None
+    placement = msgspec.structs.replace(plan.progress.placement, expires=long_ago)
+    progress = msgspec.structs.replace(plan.progress, placement=placement)
+    with sending.connections.warehouse.transaction() as connection:
+        rows.keep(connection, NAME, [msgspec.structs.replace(plan, progress=progress)], datetime.now(UTC))
+
+
+def test_a_placement_of_several_shipments_is_received_together(sending: Sending) -> None:
+    sending.amazon.placements = [(9.0, 1), (0.0, 2)]
+    picking = plan_and_show(sending)
+    [row] = list_plans(sending.connections, NAME)
+    assert (row.shipments, row.others) == ("LEJ1, LEJ2", "1 shipments for 9.00 EUR")
+    sending.release()
+    sending.advance()
+    numbers = sending.origin(picking).split()
+    assert len(numbers) == 2
+    sending.validate(picking)
+    shipments = [sending.lanes.world.channels[NAME].inbound.shipments[number] for number in numbers]
+    for shipment in shipments:
+        for counts in shipment.items.values():
+            counts[1] = counts[0]
+    shipments[0].status = "CLOSED"
+    done = receive(sending.connections, NAME)
+    assert (done.units, done.discrepancies) == (14, [])
+
+
+def test_cancelling_the_transfer_cancels_the_plan(sending: Sending) -> None:
+    picking = plan_and_show(sending)
+    sending.odoo.call("stock.picking", "action_cancel", ids=[picking])
+    sending.advance()
+    assert (sending.plan().state, sending.amazon.living) == ("cancelled", [])
+    assert list_held(sending.connections, NAME) == []
+    assert sending.advance().plans == []
+
+
+def test_a_plan_that_is_made_is_cancelled_with_its_transfer(sending: Sending) -> None:
+    picking = plan_and_show(sending)
+    sending.release()
+    sending.advance()
+    sending.odoo.call("stock.picking", "action_cancel", ids=[picking])
+    sending.advance()
+    assert (sending.plan().state, sending.amazon.living) == ("cancelled", [])
+
+
+def test_a_transfer_that_was_changed_after_its_plan_waits(sending: Sending) -> None:
+    picking = plan_and_show(sending)
+    sending.release()
+    moves = sending.search("stock.move", [["picking_id", "=", picking]], "product_id")
+    [mugs] = [row["id"] for row in moves if row["product_id"] == sending.products[MUG]]
+    sending.odoo.call("stock.move", "write", ids=[mugs], vals={"quantity": 7})
+    sending.advance()
+    assert "fba_transfer_changed" in sending.waiting()
+    assert (sending.plan().code, sending.shown().placement) == ("fba_transfer_changed", "")
+
+
+def test_a_package_without_a_size_waits_and_goes_on_once_it_has_one(sending: Sending) -> None:
+    picking = sending.transfer({MUG: 10})
+    sending.pack(picking, kind=0)
+    sending.advance()
+    assert "fba_box_unmeasured" in sending.waiting()
+    assert sending.amazon.plans == {}
+    lines = sending.search("stock.move.line", [["picking_id", "=", picking]], "result_package_id")
+    vals = {"package_type_id": sending.kind}
+    sending.odoo.call("stock.package", "write", ids=[lines[0]["result_package_id"]], vals=vals)
+    sending.advance()
+    assert (sending.waiting(), sending.plan().state) == ({}, "waits for consent")
+
+
+def test_a_transfer_that_a_person_planned_in_seller_central_gets_no_plan(sending: Sending) -> None:
+    picking = sending.transfer({MUG: 10})
+    sending.pack(picking)
+    vals = {"origin": "FBA15BYHAND"}
+    sending.odoo.call("stock.picking", "write", ids=[sending.arrival(picking)], vals=vals)
+    assert sending.advance().new == 0
+    assert not has_plans(sending.connections, NAME)
+
+
+def test_the_lane_has_work_while_a_plan_is_under_way(sending: Sending) -> None:
+    assert not has_plans(sending.connections, NAME)
+    picking = sending.transfer({MUG: 10})
+    assert not has_plans(sending.connections, NAME)
+    sending.pack(picking)
+    assert has_plans(sending.connections, NAME)
+    sending.advance()
+    sending.release()
+    assert has_plans(sending.connections, NAME)
+    sending.advance()
+    assert not has_plans(sending.connections, NAME)
