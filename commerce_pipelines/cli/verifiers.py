@@ -15,7 +15,7 @@ from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError, RecordError
 from ..resources.connections import Connections
 from .content_plan import CONTENT_KEYS, content_sources
-from .inbound_plans import INBOUND_KEYS, PLANS_TRIED
+from .inbound_plans import INBOUND_KEYS, PLANS_TRIED, plan_marketplace
 from .message_queues import readable_queue
 from .message_server import listening_place, verification_token
 
@@ -269,7 +269,7 @@ OF_ALL = (alert_targets, listening_place, private_secrets, automation)
 OF_DATABASE = (emptied,)  # these need the database and Odoo
 OF_ODOO = (stock_places, aliases, holding, delivery_messages, return_names, payment_journals, content_sources)
 OF_CHANNEL = (first_day, returns_offered, verification_token)  # these need no service
-OF_ACCOUNT = (granted, carriers_known, readable_queue)
+OF_ACCOUNT = (granted, carriers_known, readable_queue, plan_marketplace)
 
 BY_NAMES = "odoo/readiness.py verify_names: exists in Odoo"
 BY_ENTRY = "check: entering Odoo"
