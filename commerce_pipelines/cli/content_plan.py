@@ -82,7 +82,8 @@ def release(channel: str | None, flow: str | None, rehearsal: int | None) -> Non
     """Agree to the plan of CHANNEL that waits, or to the settings of a rehearsal.
 
     The next run does exactly what that plan names. Content: a field that the channel shows otherwise by then is left
-    alone and planned anew. Inbound: so is a plan that would cost something else by then. Where `rehearsal_required` is set, only settings that were agreed to may write.
+    alone and planned anew. Inbound: so is a plan that would cost something else by then. Where `rehearsal_required` is
+    set, only settings that were agreed to may write.
     """
     if rehearsal is not None:
         agree_to_settings(rehearsal)
