@@ -6,8 +6,8 @@ or was cancelled is told by the audit; its steps are told by the outbox.
 
 from alembic import op
 
-revision = "0036"
-down_revision = "0035"
+revision = "0037"
+down_revision = "0036"
 branch_labels = None
 depends_on = None
 
