@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from commerce_pipelines.core.topics import Topic
-from commerce_pipelines.domain.orders.order import Order, Payment
+from commerce_pipelines.domain.orders.order import Order, OrderStatus, Payment
 from commerce_pipelines.domain.returns.records import Refund, RefundKind, RefundLine, Return, ReturnLine, ReturnState
 from commerce_pipelines.flows.invoicing.bill import bill
 from commerce_pipelines.odoo.rpc.client import OdooClient
@@ -165,6 +165,27 @@ def test_an_exchange_ends_right_to_the_cent(
     shop.orders.run()
     shop.returns.run()
     assert bill(shop.orders.connections, NAME, again=True).created == 0
+    shop.check_end()
+
+
+def test_what_is_not_paid_yet_waits_and_goes_on_by_itself(
+    connect: Any, odoo: Server, request: pytest.FixtureRequest
+) -> None:
+    """Shopify calls an order partly paid while the buyer owes the difference."""
+    [order_id] = numbered(request)
+    shop = Shop(connect, odoo, order_id, "order", "dearer")
+    shop.orders.put(later(shop.exchanged, status=OrderStatus.WAITING, payments=shop.sold.payments))
+    shop.returns.put(shop.back, shop.money)
+    shop.orders.run()
+    shop.returns.run()
+    assert [row.code for row in waiting(shop.orders, order_id)] == ["payment_lost"]
+    assert shop.open_pickings() == []
+    bill(shop.orders.connections, NAME, again=True)
+    assert [total for kind, _, total, _ in shop.documents() if kind == "out_invoice"] == [WORTH / 100]
+    shop.orders.put(later(later(shop.exchanged)))
+    shop.orders.run()
+    shop.ship()
+    bill(shop.orders.connections, NAME)
     shop.check_end()
 
 
