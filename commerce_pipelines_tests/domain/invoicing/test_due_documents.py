@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commerce_pipelines.core.errors import RecordError
-from commerce_pipelines.domain.invoicing.due_documents import decide, plan_payments
+from commerce_pipelines.domain.invoicing.due_documents import decide, plan_payments, plan_set_off
 from commerce_pipelines.domain.invoicing.rules import InvoicingRules
-from commerce_pipelines.domain.invoicing.sold import Billing, Claim, Invoice, Sold, SoldLine, State
+from commerce_pipelines.domain.invoicing.sold import Billing, Claim, Exchange, Invoice, Sold, SoldLine, State
 from commerce_pipelines.domain.orders.order import Payment
 
 SINCE = date(2026, 11, 1)
@@ -147,3 +147,64 @@ def test_payments_are_never_more_than_open_or_taken(
     assert not shares or settled + sum(amount for _, amount in shares) <= channels_claim.taken
     if not paid:
         assert sum(amount for _, amount in shares) == sum(move.residual for move in moves)
+
+
+def exchanged(paid: int, price: int, noted: int) -> Sold:
+    """10.00 came back, and something for `price` went out: paid and noted minor units of its invoice are settled. What
+    the credit note pays back is paid back."""
+    old, new = invoice(odoo_id=1, residual=0), invoice(odoo_id=2, total=price, residual=price - paid - noted)
+    credit = invoice(odoo_id=9, is_credit=True, residual=min(price, 1000) - noted)
+    lines = (line(delivered=0, billed=0, billable=0), line(billed=1, billable=0))
+    return sold(
+        old, new, credit, total=1000 + price, lines=lines,
+        exchange=Exchange(is_leaving=False, notes={9: credit.residual}),
+    )  # fmt: skip
+
+
+@given(
+    price=st.integers(1, 3000), paid=st.integers(0, 3000), noted=st.integers(0, 1000), captured=st.integers(0, 3000)
+)  # fmt: skip
+def test_an_exchange_is_paid_by_its_credit_note_and_what_the_buyer_added(
+    price: int, paid: int, noted: int, captured: int
+) -> None:
+    """Whichever of both came first, and whatever was captured so far."""
+    set_off, more = min(price, 1000), max(0, price - 1000)
+    paid, noted, captured = min(paid, more), min(noted, set_off), min(captured, more)
+    paid = min(paid, captured)
+    order = exchanged(paid, price, noted)
+    owed = claim(
+        Payment(method="card", amount=1000), Payment(method="card", amount=captured), total=1000 + price,
+        set_off={9: set_off},
+    )  # fmt: skip
+    assert sum(amount for _, amount in plan(order, owed)) == captured - paid
+    assert plan_set_off(order, owed) == ([(9, set_off - noted)] if set_off > noted and order.posted[1].residual else [])
+
+
+@pytest.mark.parametrize("trigger", ["delivery", "order"])
+def test_what_is_sold_in_exchange_is_invoiced_once_it_has_left_and_nothing_else_is(trigger: Any) -> None:
+    owed = claim(Payment(method="card", amount=1000), total=3000, set_off={9: 1000})
+    waits = line(delivered=0, billable=0)
+
+    def decided(lines: tuple[SoldLine, ...], leaving: bool) -> tuple[State, bool]:
+        order = sold(
+            invoice(odoo_id=1, residual=0), invoice(odoo_id=9, is_credit=True), total=3000, lines=lines,
+            exchange=Exchange(is_leaving=leaving, notes={9: 1000}),
+        )  # fmt: skip
+        decision = decide(order, owed, rules(trigger), 1)
+        return decision.state, decision.create
+
+    back = line(delivered=0, billed=0, billable=0)
+    assert decided((back, waits), True) == (State.OPEN, False)
+    assert decided((back, line()), False) == (State.INVOICED, True)
+    # What came back and is not credited yet would be on the invoice, too.
+    assert decided((line(delivered=0, billed=1, billable=-1), line()), False) == (State.OPEN, False)
+    assert decided((back, line(billed=1, billable=0)), False) == (State.PAID, False)
+
+
+def test_a_credit_note_of_somebody_else_leaves_the_rest_to_a_person() -> None:
+    order = sold(invoice(odoo_id=8, is_credit=True, by_us=False), total=3000)
+    assert decide(order, claim(total=3000, set_off={9: 1000}), rules(), 1).state is State.LEFT
+
+
+def test_what_costs_nothing_is_not_invoiced() -> None:
+    assert decide(sold(total=0), claim(total=0), rules(), 1).state is State.FREE
