@@ -1,16 +1,18 @@
-"""`commerce-pipelines inventory plan | release`: stock from a terminal.
+"""`commerce-pipelines inventory plan | release | history`: stock from a terminal.
 
 What belongs here: arguments and tables of these commands. What does not: the work behind them
-(flows/inventory/publish.py).
+(flows/inventory/publish.py, history.py).
 """
 
 from __future__ import annotations
 
 import getpass
+from datetime import datetime, timedelta
 
 import click
 
 from ..core.errors import SettingsError
+from ..core.local_time import local_time
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
 from .terminal import say, show_table
@@ -65,6 +67,51 @@ def release(channel: str) -> None:
 
     reasons = agree(_open_connections(channel), channel, getpass.getuser())
     say(f"Released: {reasons}. The next run of {channel}, within ten minutes, publishes it.")
+
+
+@inventory.command()
+@click.argument("channel")
+@click.argument("sku")
+@click.option(
+    "--at", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"]),
+    help="the minute, in this machine's time zone; default: now",
+)  # fmt: skip
+@click.option("--hours", type=click.IntRange(1, 24 * 366), default=24, show_default=True, help="how far back to show")
+def history(channel: str, sku: str, at: datetime | None, hours: int) -> None:
+    """Show what of an article was free, shown and sold at a minute.
+
+    SKU is that of a listing of CHANNEL, or the article's code in Odoo; all listings of the article are shown, and why
+    orders took what was not there. Asks neither Odoo nor a marketplace.
+    """
+    from ..flows.inventory.history import explain_oversold, look_back
+
+    connections = _open_connections(channel)
+    minute = at.astimezone() if at else connections.instruments.now()
+    story = look_back(connections, channel, sku, minute, timedelta(hours=hours))
+    rows = [
+        (shown.listing.channel, shown.listing.sku, str(shown.pushed.quantity) if shown.pushed else "?",
+         local_time(shown.pushed.started_at, seconds=True) if shown.pushed else "nothing on record",
+         str(shown.pushed.free) if shown.pushed and shown.pushed.free is not None else "?",
+         str(sum(order.units for order in shown.sold)), "?" if shown.left is None else str(shown.left))
+        for shown in story.shown
+    ]  # fmt: skip
+    columns = ("channel", "SKU", "shown", "sent", "free then", "sold since", "units left")
+    show_table(f"{story.code}, {local_time(minute)}", columns, rows, right=columns[2:3] + columns[4:])
+    events = [
+        (row.started_at, row.channel, f"told {row.quantity}", f"{row.status}; free {row.free}") for row in story.pushed
+    ] + [
+        (order.placed_at, order.channel, f"sold {order.units}",
+         f"{order.order_id}, {order.status}{', oversold' if order.oversold else ''}; known here "
+         + (local_time(order.seen_at, seconds=True) if order.seen_at else "?"))
+        for order in story.sold
+    ]  # fmt: skip
+    show_table(
+        "", ("when", "channel", "what", "how"),
+        [(local_time(when, seconds=True), *rest) for when, *rest in sorted(events, key=lambda event: event[0])],
+        texts=("how",),
+    )  # fmt: skip
+    for sentence in explain_oversold(story):
+        say(sentence)
 
 
 def _open_connections(channel: str) -> Connections:

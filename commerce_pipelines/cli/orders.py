@@ -6,8 +6,10 @@ What belongs here: arguments and tables of these commands. What does not: the wo
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,6 +21,9 @@ from ..settings import file as settings_file
 from .content_plan import show_plan as show_content
 from .inbound_plans import show_plan as show_inbound
 from .terminal import say, show_table
+
+if TYPE_CHECKING:
+    from ..flows.orders.trace import Event
 
 LAST_DAY = date(2999, 12, 31)
 EXCEPTION_COLUMNS = (
@@ -90,22 +95,36 @@ def plan(channel: str, start: datetime | None, end: datetime | None, as_json: bo
     "--personal", is_flag=True, help="also show the buyer's data, and what Odoo or the channel said in their own words"
 )
 @click.option("--html", "page", type=click.Path(path_type=Path, dir_okay=False), help="write it as a page instead")
-def trace(channel: str, order_id: str, personal: bool, page: Path | None) -> None:
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]),
+    help="only what was known at that minute, in this machine's time zone",
+)
+def trace(channel: str, order_id: str, personal: bool, page: Path | None, as_of: datetime | None) -> None:
     """Tell the story of one order, with its returns and refunds.
 
     Answers received, decisions and why, records in Odoo, what waits. ORDER_ID may also be the id of a return or refund.
     The page also shows what each answer of the marketplace changed; the UI has it under /orders/CHANNEL/ORDER_ID.
     """
-    if page is not None:
-        from ..flows.explain import explain
-        from .order_page import write_page
-
-        page.write_text(write_page(explain(_open_connections(), channel, order_id, personal=personal)), "utf-8")
-        say(f"{page} holds the story of {order_id}.")
-        return
     from ..flows.lineage import trace as story
 
-    for event in story(_open_connections(), channel, order_id, personal=personal):
+    connections = _open_connections()
+    if page is None and as_of is None:
+        _tell(story(connections, channel, order_id, personal=personal))
+        return
+    from ..flows.explain import explain
+    from .order_page import write_page
+
+    whole = explain(connections, channel, order_id, personal=personal, as_of=as_of.astimezone() if as_of else None)
+    if page is None:
+        _tell(whole.events)
+        return
+    page.write_text(write_page(whole), "utf-8")
+    say(f"{page} holds the story of {order_id}.")
+
+
+def _tell(events: Iterable[Event]) -> None:
+    for event in events:
         when = local_time(event.at, seconds=True) if event.at else "now"
         click.echo(f"{click.style(when, dim=True)}  {click.style(event.what, bold=True)}")
         for name, value in event.details.items():

@@ -16,7 +16,9 @@ from typing import Any
 import msgspec
 
 from ..channels.registry import KINDS, personal_fields
+from ..core.errors import PermanentError
 from ..core.legible import one_word, printable
+from ..core.local_time import local_time
 from ..core.topics import Topic
 from ..domain.drift.documents import read_document
 from ..domain.drift.profile import Kind, kind_of
@@ -53,11 +55,16 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[Event, ...]
 
 
-def explain(connections: Connections, name: str, order_id: str, *, personal: bool = False) -> Page:
-    """The page of an order. personal: with the buyer's data, which the audit then notes. Raises PermanentError for an
-    order that was never seen, SettingsError for an unknown channel."""
+def explain(
+    connections: Connections, name: str, order_id: str, *, personal: bool = False, as_of: datetime | None = None
+) -> Page:
+    """The page of an order. personal: with the buyer's data, which the audit then notes. as_of: only what had happened
+    and come here by then, without how things stand now. Raises PermanentError for an order that was never seen, or not
+    by then; SettingsError for an unknown channel."""
     connections.settings.channel(name)
     events = trace(connections, name, order_id, personal=personal)
+    if as_of is not None:
+        events = [event for event in events if event.at is not None and event.at <= as_of]
     landing = connections.landing(name, Topic.ORDERS)
     revisions = {revision.digest: revision for revision in landing.history(order_id)}
     hidden = () if personal else list_personal(connections, name)
@@ -65,8 +72,8 @@ def explain(connections: Connections, name: str, order_id: str, *, personal: boo
     answers = []
     for snapshot in read_record(connections.warehouse, landing, (name, Topic.ORDERS), order_id):
         revision = revisions.get(snapshot.digest)
-        if revision is None:  # it came between the two readings
-            continue
+        if revision is None or (as_of is not None and revision.first_seen > as_of):
+            continue  # it came between the two readings, or later
         document = read_document(snapshot.raw) if snapshot.raw else None
         fields = dict(list_leaves(document)) if document is not None else {}
         answers.append(
@@ -77,6 +84,8 @@ def explain(connections: Connections, name: str, order_id: str, *, personal: boo
             )
         )  # fmt: skip
         before = fields or before
+    if not answers and as_of is not None:
+        raise PermanentError(f"Nothing of {name} {order_id} was known at {local_time(as_of)}.")
     return Page(channel=name, order_id=order_id, answers=tuple(answers), events=tuple(events))
 
 

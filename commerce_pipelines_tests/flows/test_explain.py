@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,16 @@ def test_what_waits_stands_first(lane: Lane, request: pytest.FixtureRequest) -> 
     html = write_page(explain(lane.connections, NAME, number))
     assert "unknown_sku" in html
     assert html.index("What waits") < html.index("What was decided")
+
+
+def test_as_of_a_minute_only_what_was_known_then_is_told(lane: Lane, request: pytest.FixtureRequest) -> None:
+    number = bring_in(lane, request)
+    first, second = explain(lane.connections, NAME, number).answers
+    page = explain(lane.connections, NAME, number, as_of=first.at + (second.at - first.at) / 2)
+    assert page.answers == (first,)
+    assert [event.what for event in page.events] == ["answer received by pull"]
+    with pytest.raises(PermanentError, match=f"Nothing of shop_de {number} was known"):
+        explain(lane.connections, NAME, number, as_of=first.at - timedelta(seconds=1))
 
 
 def test_an_order_that_was_never_seen_is_told(lane: Lane) -> None:

@@ -1,0 +1,106 @@
+"""What is on record of one article's stock: quantities that listings were told, and orders that took it.
+
+What belongs here: rows of a span of time. What does not: what follows from them (flows/inventory/history.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+
+class Linked(NamedTuple):
+    """A listing of the article. units: of the article in one unit of the listing."""
+
+    channel: str
+    key: str
+    sku: str
+    code: str
+    units: int
+
+
+class Pushed(NamedTuple):
+    """A quantity that was sent to a listing. free: Odoo's units behind it, as a read found them that began at
+    `taken_at`. settled_at: when the marketplace's answer came, None where none came."""
+
+    channel: str
+    key: str
+    quantity: int
+    free: int | None
+    taken_at: datetime | None
+    status: str
+    started_at: datetime
+    settled_at: datetime | None
+
+
+class Sold(NamedTuple):
+    """An order of the article. seen_at: when its first answer came here. loaded_at: when Odoo had it, None before.
+    oversold: Odoo could not reserve all of it."""
+
+    channel: str
+    order_id: str
+    sku: str
+    units: int
+    status: str
+    placed_at: datetime
+    seen_at: datetime | None
+    loaded_at: datetime | None
+    oversold: bool
+
+
+def list_linked(connection: Connection, channel: str, sku: str) -> list[Linked]:
+    """All listings, of any channel, of the article that a channel's listing has; empty where none is linked to it. sku:
+    the listing's SKU or key, or the article's code in Odoo."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT channel, key, sku, code, units FROM commerce.inventory_targets WHERE code <> '' AND code IN ("
+            " SELECT code FROM commerce.inventory_targets WHERE channel = %s AND %s IN (sku, key, code))"
+            " ORDER BY channel, key",
+            (channel, sku),
+        )
+        return [Linked(*row) for row in cursor]
+
+
+def read_pushed(connection: Connection, listings: Sequence[Linked], start: datetime, end: datetime) -> list[Pushed]:
+    """What these listings were told in the span, and the last that each was told before it, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """WITH wanted AS (SELECT * FROM unnest(%(channels)s::text[], %(keys)s::text[]) w (channel, key)),
+            told AS (SELECT p.channel, p.key, p.quantity, p.free, p.taken_at, p.status, p.started_at, p.settled_at,
+                     p.sequence FROM commerce.published_inventory p JOIN wanted USING (channel, key)
+                     WHERE p.started_at < %(end)s)
+            SELECT channel, key, quantity, free, taken_at, status, started_at, settled_at FROM told t
+            WHERE started_at >= %(start)s OR sequence = (SELECT max(sequence) FROM told o WHERE o.channel = t.channel
+                AND o.key = t.key AND o.started_at < %(start)s AND o.status = 'accepted') ORDER BY sequence""",
+            {"channels": [row.channel for row in listings], "keys": [row.key for row in listings],
+             "start": start, "end": end},
+        )  # fmt: skip
+        return [Pushed(*row) for row in cursor]
+
+
+def read_sold(connection: Connection, listings: Sequence[Linked], start: datetime, end: datetime) -> list[Sold]:
+    """Orders of these listings that were placed in the span, oldest first."""
+    pairs = sorted({(row.channel, row.sku) for row in listings})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT o.channel, o.order_id, l.sku, sum(l.quantity)::bigint, o.status, o.placed_at,
+                (SELECT min(first_seen) FROM commerce.snapshots s WHERE s.channel = o.channel AND s.topic = 'orders'
+                 AND s.record_id = o.order_id),
+                (SELECT recorded_at FROM commerce.sale_orders d WHERE d.channel = o.channel
+                 AND d.order_id = o.order_id AND d.state <> ''),
+                EXISTS (SELECT FROM commerce.exceptions e WHERE e.channel = o.channel AND e.topic = 'orders'
+                 AND e.record_id = o.order_id AND e.code = 'oversold')
+            FROM commerce.orders o JOIN commerce.order_lines l USING (channel, order_id)
+            JOIN unnest(%(channels)s::text[], %(skus)s::text[]) w (channel, sku)
+                ON w.channel = o.channel AND w.sku = l.sku
+            WHERE o.placed_at >= %(start)s AND o.placed_at < %(end)s AND l.kind = 'product'
+            AND o.fulfilled_by = 'merchant' AND NOT o.is_test AND NOT o.is_other_channel
+            GROUP BY o.channel, o.order_id, l.sku, o.status, o.placed_at ORDER BY o.placed_at, o.order_id""",
+            {"channels": [channel for channel, _ in pairs], "skus": [sku for _, sku in pairs],
+             "start": start, "end": end},
+        )  # fmt: skip
+        return [Sold(*row) for row in cursor]

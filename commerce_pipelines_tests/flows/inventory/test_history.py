@@ -1,0 +1,99 @@
+"""What was free, shown and sold at a minute; an oversell told with its cause, to the second."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from click.testing import CliRunner
+
+from commerce_pipelines.cli.main import main
+from commerce_pipelines.core.errors import PermanentError
+from commerce_pipelines.core.local_time import local_time
+from commerce_pipelines.core.reasons import Reason
+from commerce_pipelines.core.topics import Topic
+from commerce_pipelines.flows.inventory.history import explain_oversold, look_back
+from commerce_pipelines.flows.inventory.inputs import recent_stock, take_stock
+from commerce_pipelines.flows.inventory.publish import publish, refresh_targets
+from commerce_pipelines.resources.connections import Connections
+from commerce_pipelines.warehouse import exceptions
+from commerce_pipelines.warehouse.tables.database import Warehouse
+
+from ...doubles.inventory import NAME, Odoo, Shop, connections, sold
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def world(warehouse: Warehouse) -> Connections:
+    """Ten of A are free and shown, as a run of five minutes ago found and sent them."""
+    world = connections(warehouse, Odoo({("A", "WH"): [10, 0]}), Shop({"A": 0}))
+    take_stock(world)
+    refresh_targets(world, NAME)
+    publish(world, NAME, recent_stock(world), run_id="r")
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE commerce.attempts SET started_at = started_at - interval '5 min'")
+        cursor.execute("UPDATE commerce.effects SET planned_at = planned_at - interval '5 min', sent_at = sent_at"
+                       " - interval '5 min', basis = jsonb_set(basis, '{taken_at}',"
+                       " to_jsonb((basis->>'taken_at')::timestamptz - interval '5 min'))")  # fmt: skip
+    return world
+
+
+def oversell(warehouse: Warehouse, order_id: str) -> None:
+    failure = exceptions.Failure(
+        record_id=order_id, day=None, reason=Reason("oversold", "Odoo could not reserve all.", "Look.")
+    )
+    with warehouse.transaction() as connection:
+        exceptions.record(connection, NAME, Topic.ORDERS, "load", [failure], "r", datetime.now(UTC))
+
+
+def test_an_oversell_is_told_with_the_orders_that_were_not_known_yet(world: Connections, warehouse: Warehouse) -> None:
+    now = datetime.now(UTC)
+    sold(warehouse, "first", "A", 8, placed_at=now - timedelta(minutes=2))
+    sold(warehouse, "second", "A", 7, placed_at=now - timedelta(minutes=1))
+    sold(warehouse, "taken back", "A", 3, placed_at=now - timedelta(minutes=1), status="cancelled")
+    oversell(warehouse, "second")
+    story = look_back(world, NAME, "A", now + timedelta(seconds=1), DAY)
+    [shown] = story.shown
+    assert shown.pushed
+    assert (shown.pushed.quantity, shown.pushed.free, shown.left) == (10, 10, -5)
+    assert [order.order_id for order in shown.sold] == ["first", "second"]
+    [sentence] = explain_oversold(story)
+    assert "Order second of shop_de sold what was not there: it showed 10" in sentence
+    assert "8 by shop_de first" in sentence
+    assert local_time(now - timedelta(minutes=2), seconds=True) in sentence
+    assert "7 by" not in sentence
+    assert "taken back" not in sentence
+
+
+def test_before_an_order_was_placed_it_does_not_count(world: Connections, warehouse: Warehouse) -> None:
+    now = datetime.now(UTC)
+    sold(warehouse, "first", "A", 8, placed_at=now - timedelta(minutes=2))
+    [shown] = look_back(world, NAME, "A", now - timedelta(minutes=3), DAY).shown
+    assert (shown.left, shown.sold) == (10, ())
+    [shown] = look_back(world, NAME, "A", now - timedelta(minutes=10), DAY).shown
+    assert (shown.pushed, shown.left) == (None, None)
+
+
+def test_without_another_sale_the_figure_itself_was_wrong(world: Connections, warehouse: Warehouse) -> None:
+    now = datetime.now(UTC)
+    sold(warehouse, "only", "A", 2, placed_at=now - timedelta(minutes=1))
+    oversell(warehouse, "only")
+    [sentence] = explain_oversold(look_back(world, NAME, "A", now, DAY))
+    assert "nothing of it was sold in between" in sentence
+
+
+def test_a_sku_of_no_listing_is_told(world: Connections) -> None:
+    with pytest.raises(PermanentError, match="No listing of shop_de with the SKU 'Z'"):
+        look_back(world, NAME, "Z", datetime.now(UTC), DAY)
+
+
+def test_it_is_shown_in_a_terminal(world: Connections, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    sold(warehouse, "first", "A", 8)
+    monkeypatch.setattr("commerce_pipelines.cli.inventory._open_connections", lambda channel: world)
+    result = CliRunner().invoke(main, ["inventory", "history", NAME, "A"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0, result.output
+    assert "told 10" in result.output
+    assert "sold 8" in result.output
+    old = CliRunner().invoke(main, ["inventory", "history", NAME, "A", "--at", "2026-01-01 10:00"])
+    assert "nothing on record" in old.output
