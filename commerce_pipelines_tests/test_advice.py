@@ -27,6 +27,7 @@ CHANNEL = "amazon_eu"
 # What a placeholder of a sentence, or a word in capitals of a document, stands for.
 VALUES = {
     "N": "1",
+    "TIME": "2026-02-01",
     **dict.fromkeys(
         ("name", "channel", "channel.name", "order.channel", "record.channel", "CHANNEL", "<channel>"), CHANNEL
     ),
