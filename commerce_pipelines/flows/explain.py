@@ -30,7 +30,7 @@ from .orders.trace import Event
 LONGEST = 200  # characters of a value
 MOST_FIELDS = 1_000  # of one answer
 PERSONAL, GONE = "personal", "–"
-_PLAIN = (Kind.NUMBER, Kind.TRUTH, Kind.NUMERIC, Kind.TIME, Kind.WORD, Kind.NULL, Kind.EMPTY)
+_PLAIN = (Kind.NUMBER, Kind.TRUTH, Kind.DECIMAL, Kind.DIGITS, Kind.TIME, Kind.WORD, Kind.NULL, Kind.EMPTY)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,7 +39,7 @@ class Traffic:
                 continue
             if self.shares[path] < self.chance.random():
                 del parent[name]
-            elif kind_of(parent[name]) in (Kind.NUMERIC, Kind.TEXT) and self.chance.random() < 0.9:
+            elif kind_of(parent[name]) in (Kind.DECIMAL, Kind.DIGITS, Kind.TEXT) and self.chance.random() < 0.9:
                 parent[name] = vary(parent[name], self.chance)
         return made
 

@@ -25,7 +25,7 @@ DISTANCE = 0.25  # by how much a share must leave those of all days before
 A_DAY = 5  # answers that make a day's share worth comparing
 TIMES_LARGER = 4
 _STRICT = (Kind.OBJECT, Kind.LIST, Kind.NUMBER, Kind.TRUTH, Kind.MASKED)  # no field becomes one of these by chance
-_READ_BY_MACHINES = {Kind.NUMERIC, Kind.TIME}  # a field that is always one of these has one syntax
+_TEXTS = {Kind.DECIMAL, Kind.DIGITS, Kind.TIME, Kind.WORD, Kind.TEXT}
 
 
 class Change(StrEnum):
@@ -182,16 +182,25 @@ def _name_change(feature: str, had: int, rising: bool) -> Change | None:
 
 
 def _is_strict(feature: str, past: Before) -> bool:
-    """Whether a kind that a field never had is told at its first answer."""
+    """Whether a kind that a field never had is told at its first answer: the field was filled often enough, never
+    like this, and the kinds that it had leave no room for it."""
     path = path_of(feature)
     kind = feature[len(path) + 1 :] if path != feature and "=" not in feature else ""
     if not kind or kind in (Kind.NULL, Kind.EMPTY):
         return False
+    filled = {
+        other: past.counts[f"{path}:{other}"] for other in Kind if other not in (Kind.NULL, Kind.EMPTY)
+        and past.counts[f"{path}:{other}"]
+    }  # fmt: skip
+    if max(filled.values(), default=0) < ENOUGH:
+        return False
     if kind in _STRICT or kind == TWICE:
         return True
-    kinds = {other[len(path) + 1 :] for other in past.features.get(path, ()) if other.startswith(f"{path}:")}
-    texts = kinds & {Kind.NUMERIC, Kind.TIME, Kind.WORD, Kind.TEXT}
-    return not texts or texts <= {Kind.TIME} or (texts <= {Kind.NUMERIC} and kind not in _READ_BY_MACHINES)
+    texts = filled.keys() & _TEXTS
+    if not texts or texts <= {Kind.TIME}:
+        return True
+    amounts = texts <= {Kind.DECIMAL, Kind.DIGITS} and filled.get(Kind.DECIMAL, 0) >= filled.get(Kind.DIGITS, 0)
+    return amounts and kind not in (Kind.DECIMAL, Kind.DIGITS)
 
 
 def _is_list_of_words(past: Before, path: str) -> bool:

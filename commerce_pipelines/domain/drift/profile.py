@@ -27,7 +27,8 @@ MOST_VALUES = 25  # a field with more is no list of words
 MOST_FIELDS = 2_000  # of one profile; more come from names that are data, such as ids used as names
 _DEEPEST = 40
 _WORD = re.compile(r"[A-Za-z][A-Za-z_-]{1,39}\Z")
-_NUMERIC = re.compile(r"-?\d{1,18}(?:\.\d{1,10})?\Z")
+_DECIMAL = re.compile(r"-?\d{1,18}\.\d{1,10}\Z")
+_DIGITS = re.compile(r"-?\d{1,24}\Z")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?\Z")
 _MASKED = re.compile(r"[*xX#•.\s-]*(?:[*•#]{2,}|[xX]{3,})[*xX#•.\s-]*\Z|.*\*{3,}")
 # Names of what a person or a shop wrote, which a marketplace's own words are not.
@@ -43,13 +44,17 @@ class Kind(StrEnum):
     TRUTH = "boolean"
     NULL = "null"
     EMPTY = "empty"  # an empty string, list or object
-    NUMERIC = "numeric text"
+    DECIMAL = "decimal text"  # such as an amount of money
+    DIGITS = "digits"  # such as an id or a postcode, which may have letters elsewhere
     TIME = "time"
     WORD = "word"
     MASKED = "masked"  # stars in place of a text
     TEXT = "text"
 
 
+_SYNTAX = (
+    (Kind.DECIMAL, _DECIMAL), (Kind.DIGITS, _DIGITS), (Kind.TIME, _TIME), (Kind.MASKED, _MASKED), (Kind.WORD, _WORD),
+)  # fmt: skip
 TWICE = "twice"
 Hash = Callable[[str], str]
 
@@ -178,7 +183,7 @@ def kind_of(value: Any) -> Kind:
 def _read_kind(text: str) -> Kind:
     if not text:
         return Kind.EMPTY
-    for kind, pattern in ((Kind.NUMERIC, _NUMERIC), (Kind.TIME, _TIME), (Kind.MASKED, _MASKED), (Kind.WORD, _WORD)):
+    for kind, pattern in _SYNTAX:
         if pattern.match(text):
             return kind
     return Kind.TEXT

@@ -6,9 +6,11 @@ import json
 import os
 import random
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +20,10 @@ from commerce_pipelines.domain.drift.comparison import ENOUGH, Change, Finding, 
 from commerce_pipelines.domain.drift.documents import read_document
 from commerce_pipelines.domain.drift.profile import Kind, Profiler, kind_of
 from commerce_pipelines_tests.doubles.traffic import Traffic, at, list_members
+from commerce_sandbox.amazon.demo import demo_orders as amazon_orders
+from commerce_sandbox.catalogue import CATALOGUE
+from commerce_sandbox.ebay.demo import demo_orders as ebay_orders
+from commerce_sandbox.shopify.demo import demo_orders as shopify_orders
 
 SPECS = os.environ.get("COMMERCE_SPECS", "")
 PERSONAL = tuple(path for answer in personal_fields() for path in (*answer.kept, *answer.cut))
@@ -117,6 +123,31 @@ def test_thirty_days_of_unchanged_traffic_are_no_alarm(sample: Any, answers: int
         today = profiler.finish()
         assert [finding for finding in compare(today, past[-28:], profiler.examples) if finding.is_alarm] == []
         past.append(today)
+
+
+@pytest.mark.parametrize("orders", [amazon_orders, ebay_orders, shopify_orders])
+def test_the_stand_ins_orders_are_no_alarm(orders: Any) -> None:
+    """Cancellations, refunds, duties and promotions come now and then: the first of each is noted."""
+    answers = list(orders(5, 30, datetime.now(UTC), list(CATALOGUE)))
+    size, past, noted = max(len(answers) // 25, 1), list[Any](), 0
+    for start in range(0, len(answers), size):
+        profiler = Profiler(PERSONAL, lambda text: f"{abs(hash(text)):016x}"[:16])
+        for number, answer in enumerate(answers[start : start + size]):
+            profiler.add(f"R{number}", json.loads(msgspec.json.encode(answer)), 1000)
+        today = profiler.finish()
+        findings = compare(today, past, profiler.examples)
+        assert [row for row in findings if row.is_alarm] == []
+        noted += len(findings)
+        past.append(today)
+    assert noted
+
+
+def test_a_postcode_with_letters_is_no_new_syntax_and_an_amount_with_them_is() -> None:
+    before = [profile_of([({"zip": "10115", "total": "9.95", "empty": []}, 100)] * 30)]
+    day = profile_of([({"zip": "1016 DK", "total": "9,95", "empty": [{"id": "x"}]}, 100)])
+    assert {(row.field, row.is_alarm) for row in compare(day, before, {})} == {
+        ("zip", False), ("total", True), ("empty", False), ("empty.id", False),
+    }  # fmt: skip
 
 
 def test_a_new_word_of_a_list_is_noted_once_and_told_when_it_is_no_accident() -> None:
