@@ -13,6 +13,7 @@ from typing import Any
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.domain.inbound.plan_steps import Plan
 from commerce_pipelines.domain.outbox.effects import Kind
+from commerce_pipelines.flows.inbound.due import replay
 from commerce_pipelines.flows.inbound.send_in import Advanced, advance
 from commerce_pipelines.warehouse import exceptions
 from commerce_pipelines.warehouse.inbound import plan_rows as rows
@@ -126,6 +127,10 @@ class Sending:
     def release(self) -> None:
         with self.connections.warehouse.transaction() as connection:
             assert holds.release(connection, NAME, Kind.INBOUND, "a person")
+
+    def retry(self) -> None:
+        """As `exceptions replay` does."""
+        assert replay(self.connections, NAME) == 1
 
     def plan(self) -> Plan:
         with self.connections.warehouse.transaction() as connection:

@@ -16,6 +16,8 @@ from commerce_pipelines.domain.inbound.road import (
     RoadMove,
     find_last_day,
     find_shipment_ids,
+    join_numbers,
+    merge,
     plan_step,
 )
 
@@ -109,3 +111,21 @@ def test_no_unit_is_received_twice_nor_out_of_nothing(
         ] + rests  # fmt: skip
         assert sum(row.units for row in moves if row.is_done) + sum(row.there for row in moves) == total
         assert plan_step(ship(shipped, count), CONTENTS, moves).units == {}
+
+
+def test_shipments_that_some_transfer_names_together_are_counted_together() -> None:
+    assert join_numbers(["A B", "C", "B D", ""]) == {"A": "A B D", "B": "A B D", "D": "A B D", "C": "C"}
+
+
+def test_several_shipments_as_one() -> None:
+    def shipment(name: str, status: str, shipped: int, received: int) -> FbaShipment:
+        items = (CountedSku(msku="A", shipped=shipped, received=received),)
+        return FbaShipment(shipment_id=name, status=status, items=items)
+
+    merged = merge([shipment("2", "CLOSED", 4, 4), shipment("1", "SHIPPED", 6, 0)])
+    assert (merged.shipment_id, merged.status) == ("1 2", "RECEIVING")
+    assert merged.items == (CountedSku(msku="A", shipped=10, received=4),)
+    assert merge([shipment("1", "CLOSED", 1, 1), shipment("2", "CLOSED", 1, 1)]).status == "CLOSED"
+    assert merge([shipment("1", "SHIPPED", 1, 0), shipment("2", "WORKING", 1, 0)]).status == "SHIPPED"
+    cancelled = merge([shipment("1", "CLOSED", 1, 1), shipment("2", "CANCELLED", 9, 0)])
+    assert (cancelled.status, cancelled.items[0].shipped) == ("CLOSED", 1)
