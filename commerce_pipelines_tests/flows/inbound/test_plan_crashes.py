@@ -12,9 +12,9 @@ import pytest
 
 from commerce_pipelines.domain.inbound.consignment import Step
 from commerce_pipelines.domain.outbox import effects as shapes
-from commerce_pipelines.flows.inbound import send_in
 from commerce_pipelines.flows.outbox import dispatch
 from commerce_pipelines.odoo.inbound import plan_papers
+from commerce_pipelines.warehouse.inbound import plan_rows
 from commerce_pipelines.warehouse.outbox import effects as outbox
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.doubles.everywhere import Lanes, open_lanes
@@ -148,7 +148,7 @@ def test_a_step_on_record_is_not_sent_once_the_transfer_is_cancelled(
         with pytest.raises(KeyboardInterrupt):
             sending.advance()
     with monkeypatch.context() as patch:  # the next run does not withdraw it first
-        patch.setattr(send_in.rows, "list_unsent", lambda *_: [])
+        patch.setattr(plan_rows, "list_unsent", lambda *_: [])
         sending.odoo.call("stock.picking", "action_cancel", ids=[sending.plan().picking])
         sending.advance()
     [plan] = sending.amazon.plans.values()
