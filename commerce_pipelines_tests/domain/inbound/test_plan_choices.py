@@ -104,10 +104,10 @@ def test_the_cheapest_packing_that_the_boxes_fit() -> None:
 
 
 def test_the_placement_by_the_setting() -> None:
-    one = PlacementOption(option_id="1", cost={"EUR": 900}, shipment_ids=("s1",))
+    single = PlacementOption(option_id="1", cost={"EUR": 900}, shipment_ids=("s1",))
     three = PlacementOption(option_id="2", cost={}, shipment_ids=("s2", "s3", "s4"))
-    assert choose_placement([one, three], RULES) == three
-    assert choose_placement([one, three], PlanRules(placement="fewest")) == one
+    assert choose_placement([single, three], RULES) == three
+    assert choose_placement([single, three], PlanRules(placement="fewest")) == single
     with pytest.raises(RecordError, match="offers no placement"):
         choose_placement([], RULES)
 
