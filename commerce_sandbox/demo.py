@@ -45,11 +45,10 @@ from commerce_pipelines.sensors.orders import TABLES
 from commerce_pipelines.sensors.returns import TABLES as RETURN_TABLES
 from commerce_pipelines.warehouse.server.server import stop_database
 
-from .editing import edit_product, is_shown
+from .editing import edit_product
 from .world import DAYS, LANES, PAYS_BACK, World, running
 
 HOST, PORT = "127.0.0.1", 3000
-SHOP = "shopify_de"  # whose listings follow Odoo
 LANES_SECONDS = 170.0
 AFTER_SALE_SECONDS = 170.0
 ZONE = ZoneInfo("Europe/Berlin")
@@ -108,7 +107,7 @@ def once(world: World) -> int:
     connections = open_connections(settings_file.load())
     first, last = days()
     span = {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
-    with Steps(5 * len(LANES) + 5) as step:
+    with Steps(6 * len(LANES) + 4) as step:
         step("PostgreSQL and Dagster")
         connections.warehouse.migrate()
         with in_process(connections) as run:
@@ -118,8 +117,11 @@ def once(world: World) -> int:
             for name in LANES:
                 step(f"stock → {name}")
                 run(*whole_stock(name))
-            step(f"a title and a picture, edited in Odoo, after a person agreed → {SHOP}")
-            bring_content(world, connections, run)
+            compare_content(run)
+            edit_product(world.odoo)
+            for name in LANES:
+                step(f"a title and a picture, edited in Odoo, after a person agreed → {name}")
+                bring_content(name, connections, run)
             world.after_sale.ship(invoice=False)
             for name in LANES:
                 step(f"parcels → {name}")
@@ -144,8 +146,8 @@ def once(world: World) -> int:
             run([[LANES[0], table] for table in AWAY_TABLES], run_tags(LANES[0], Topic.INBOUND))
     proofs = prove(connections, as_json=True)
     is_whole = has_paid_back(proofs) and all(has_after_sale(proofs, name) for name in LANES)
-    if not is_shown(world.channels[SHOP]):
-        console.print(f"[red]{SHOP} does not show the title and the picture that were edited in Odoo.")
+    if unedited := world.list_unedited():
+        console.print(f"[red]{', '.join(unedited)}: the title and the picture that were edited in Odoo are not shown.")
         return 1
     return 0 if proofs.complete and is_whole else 1
 
@@ -182,12 +184,20 @@ def whole_stock(name: str) -> tuple[list[Any], dict[str, str]]:
     return [key.path for key in stock_lane(name, listings=True)], tags
 
 
-def bring_content(world: World, connections: Connections, run: Callable[[Sequence[Any], dict[str, str]], None]) -> None:
-    """A person edits a product in Odoo, a run plans the change, a person agrees to it, and a run brings it."""
-    keys, tags = [key.path for key in content_lane(SHOP)], run_tags(SHOP, Topic.CONTENT)
-    edit_product(world.odoo)
+def compare_content(run: Callable[[Sequence[Any], dict[str, str]], None]) -> None:
+    """The first look at what listings show; they are in line with Odoo."""
+    for name in LANES:
+        run([key.path for key in content_lane(name)], run_tags(name, Topic.CONTENT))
+
+
+def bring_content(
+    name: str, connections: Connections, run: Callable[[Sequence[Any], dict[str, str]], None]
+) -> None:  # fmt: skip
+    """After a person has edited a product in Odoo: a run plans the change, a person agrees to it, and a run brings
+    it."""
+    keys, tags = [key.path for key in content_lane(name)], run_tags(name, Topic.CONTENT)
     run(keys, tags)
-    release(connections, SHOP, "the demo's merchant")
+    release(connections, name, "the demo's merchant")
     run(keys, tags)
 
 
@@ -215,7 +225,6 @@ def has_paid_back(proofs: Proofs) -> bool:
 def live(world: World, root: Path, port: int) -> int:
     """Dagster with its UI; new orders come in until Ctrl-C."""
     halt = threading.Event()
-    edit_product(world.odoo)
     with caught_up(world, root, port) as (connections, services):
         proofs = prove_channels(connections, {name: days() for name in LANES})
         show(Proofs(spans=proofs.spans, orders=proofs.orders))  # nothing has left yet
@@ -225,8 +234,8 @@ def live(world: World, root: Path, port: int) -> int:
             "Every few seconds an order comes in, goods come or go in Odoo's warehouse, or a buyer is paid back.",
             "The sensors bring orders, returns and refunds to Odoo, stock and parcels to the marketplaces.",
             f"Now and then a person credits an order in Odoo: {PAYS_BACK} pays it back within ten minutes.",
-            f"A title and a picture were edited in Odoo: {SHOP}/content_changes shows the plan within ten minutes; "
-            f"materialise {SHOP}/published_content with `release: true` to agree to it.",
+            "A title and a picture were edited in Odoo: each marketplace's content_changes shows the plan within ten "
+            "minutes; materialise its published_content with `release: true` to agree to it.",
             "Ctrl-C ends everything.",
         ):
             console.print(line, soft_wrap=True)
@@ -295,6 +304,8 @@ def caught_up(world: World, root: Path, port: int) -> Iterator[tuple[Connections
                 for name in LANES:
                     run(*whole_stock(name))
                 run([[LANES[2], "subscriptions"]], run_tags(LANES[2], "notices"))
+                compare_content(run)
+            edit_product(world.odoo)
             step("Dagster (half a minute)")
             services = Services(root, Ui(HOST, port), log=root / "dagster.log", stops_database=False, extras=[RECEIVER])
             stack.enter_context(services)

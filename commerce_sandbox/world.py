@@ -1,4 +1,4 @@
-"""The demo's small world: three marketplaces and an Odoo on loopback, with the settings that point at them.
+"""The demo's small world: three marketplaces, an Odoo and a web folder on loopback, with the settings for them.
 
 What belongs here: putting stand-ins together, and what trickles in. What does not: what happens after a sale
 (after_sale.py), how a stand-in answers (amazon/, ebay/, shopify/, odoo/), the demo's course (demo.py).
@@ -26,6 +26,9 @@ from .amazon import demo_orders as amazon_orders
 from .catalogue import CATALOGUE
 from .ebay import EbayStandIn
 from .ebay import demo_orders as ebay_orders
+from .editing import shows_amazon, shows_ebay, shows_shop
+from .image_host import SECRET as IMAGES_SECRET
+from .image_host import ImageHostStandIn
 from .odoo import OdooStandIn, demo_database
 from .sending import Sending, list_events
 from .shopify import ShopifyStandIn
@@ -56,11 +59,14 @@ VAT = {
 
 
 class World:
-    """Running stand-ins, filled with the orders of the last days."""
+    """Running stand-ins, filled with the orders of the last days. images: needed where content is kept in line."""
 
-    def __init__(self, amazon: AmazonStandIn, ebay: EbayStandIn, shopify: ShopifyStandIn, odoo: OdooStandIn) -> None:
+    def __init__(
+        self, amazon: AmazonStandIn, ebay: EbayStandIn, shopify: ShopifyStandIn, odoo: OdooStandIn,
+        images: ImageHostStandIn | None = None,
+    ) -> None:  # fmt: skip
         self.channels: dict[str, Any] = dict(zip(LANES, (amazon, ebay, shopify), strict=True))
-        self.odoo = odoo
+        self.odoo, self.images = odoo, images or ImageHostStandIn()
         self.hint_secret, self.hint_port = secrets.token_urlsafe(24), _find_free_port()
         shopify.webhooks.secret = SECRET
         self.start = datetime.now(UTC)
@@ -78,6 +84,12 @@ class World:
         """What the merchant entered as the URL of the webhook in Odoo."""
         return f"http://127.0.0.1:{self.hint_port}/hint/stock/{self.hint_secret}"
 
+    def list_unedited(self) -> list[str]:
+        """The marketplaces that do not show the title and the picture that a person edited in Odoo."""
+        amazon, ebay, shopify = self.channels.values()
+        shown = (shows_amazon(amazon, self.images), shows_ebay(ebay), shows_shop(shopify))
+        return [name for name, shows in zip(LANES, shown, strict=True) if not shows]
+
     def environment(self, root: Path) -> dict[str, str]:
         """Variables of every process of the demo: settings file, master key, made-up secrets."""
         return {
@@ -88,11 +100,12 @@ class World:
             "DEMO_REFRESH_TOKEN": "demo-refresh",
             "DEMO_ODOO_PASSWORD": "admin",
             "DEMO_HINT_SECRET": self.hint_secret,
+            "DEMO_IMAGES_SECRET": IMAGES_SECRET,
         }
 
     def settings(self, *, invoicing: bool = False, webhooks: bool = False) -> str:
         """commerce.yaml of the demo. invoicing: the pipelines invoice what has left, register its payments; one
-        marketplace pays back what people credit and keeps content in line; what Amazon holds is received and compared.
+        marketplace pays back what people credit; content is kept in line; what Amazon holds is received and compared.
         webhooks: the shop tells of new orders, besides being polled."""
         client_id, secret, refresh = ({"env": f"DEMO_{name}"} for name in ("CLIENT_ID", "SECRET", "REFRESH_TOKEN"))
         login = {"client_id": client_id, "client_secret": secret}
@@ -104,12 +117,13 @@ class World:
             "returns": {"enabled": True, "poll_seconds": RETURNS_SECONDS},
             "poll_seconds": POLL_SECONDS, "start_date": first_day,
         }  # fmt: skip
-        owned = ["title", "description", "images"]
-        more = {"refunding": {"enabled": True, "since": first_day}, "content": {"enabled": True, "owned": owned}}
-        of_shop = more if invoicing else {}
+        content = {"enabled": True, "owned": ["title", "description", "images"]}
+        of_amazon = {"content": {**content, "image_host": self._build_image_host()}} if invoicing else {}
+        of_shop = {"refunding": {"enabled": True, "since": first_day}} if invoicing else {}
         since = (self.start.date() - timedelta(days=DAYS)).isoformat()
         away = {"inbound": {"enabled": True, "since": since, "receive": True}} if invoicing else {}
         if invoicing:
+            common["content"] = content
             common["invoicing"] = {"trigger": "delivery", "since": first_day, "journals": {"other": "Bank"}}
         # The first run brings every listing to its target, so the breaker lets it; see docs/inventory.md.
         breaker = {"zeroed_percent": 100, "changed_percent": 100}
@@ -121,7 +135,7 @@ class World:
                 "endpoint": amazon, "token_endpoint": f"{amazon}/auth/o2/token",
                 "credentials": {**login, "refresh_token": refresh},
                 "sales_team": "Amazon", "channel_departure_country": "DE", "poll_seconds": AMAZON_POLL_SECONDS,
-                "inventory": stock, **away,
+                "inventory": stock, **away, **of_amazon,
             },
             {
                 "name": LANES[1], "kind": "ebay", "marketplace": "EBAY_DE",
@@ -138,6 +152,10 @@ class World:
         ]  # fmt: skip
         rows = [{**common, **channel} for channel in channels]
         return yaml.safe_dump({**self._build_places(webhooks=webhooks), "channels": rows}, sort_keys=False)
+
+    def _build_image_host(self) -> dict[str, Any]:
+        folder = f"{self.images.url}/pictures"
+        return {"put": folder, "public": folder, "secret": {"env": "DEMO_IMAGES_SECRET"}}
 
     def _build_places(self, *, webhooks: bool) -> dict[str, Any]:
         """The sections besides the channels."""
@@ -183,4 +201,5 @@ def running() -> Iterator[World]:
     with ExitStack() as stack:
         start = stack.enter_context
         odoo = start(OdooStandIn(demo_database(CATALOGUE)))
-        yield World(start(AmazonStandIn()), start(EbayStandIn()), start(ShopifyStandIn()), odoo)
+        marketplaces = start(AmazonStandIn()), start(EbayStandIn()), start(ShopifyStandIn())
+        yield World(*marketplaces, odoo, start(ImageHostStandIn()))

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from ..domain.content.fields import Limit
-from ..domain.content.listings import ContentOutcome, OpenPicture, SentChange, ShownListing
+from ..domain.content.listings import ContentOutcome, PictureSource, SentChange, ShownListing
 
 
 class Content(Protocol):
@@ -41,7 +41,7 @@ class Content(Protocol):
         """These as they are now, in any order; without those that are gone."""
         ...
 
-    def send(self, changes: Sequence[SentChange], open_picture: OpenPicture) -> Iterator[ContentOutcome]:
+    def send(self, changes: Sequence[SentChange], pictures: PictureSource) -> Iterator[ContentOutcome]:
         """Make the changes; one outcome for each, as soon as it is known. Changes of one listing go together, in the
         fewest calls.
 

@@ -88,6 +88,8 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
             address = getattr(self, key)
             if address and (problem := urls.problem(address, path=True)):
                 yield key, problem
+        if self.content.image_host and not self.fetches_pictures:
+            yield "content.image_host", "is for marketplaces that fetch pictures from an address; this one takes files."
         for key, least, most in (("poll_seconds", 10, 86_400), ("overlap_minutes", 1, 10_080)):
             if not least <= getattr(self, key) <= most:
                 yield key, f"must be between {least} and {most}."
@@ -118,6 +120,11 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
     @property
     def receives(self) -> bool:
         """Whether messages of the marketplace are taken in by `commerce-pipelines receive`."""
+        return False
+
+    @property
+    def fetches_pictures(self) -> bool:
+        """Whether the marketplace takes addresses of pictures, and no files."""
         return False
 
     @property

@@ -21,7 +21,8 @@ from .terminal import say, show_table
 
 ROWS_SHOWN = 200  # rows of the difference that a terminal shows
 CONTENT_KEYS = (  # that the file itself verifies
-    "", ".owned", ".blank", ".too_long", ".approve", ".breaker", ".breaker.changed_percent", ".breaker.from_listings"
+    "", ".owned", ".blank", ".too_long", ".approve", ".breaker", ".breaker.changed_percent", ".breaker.from_listings",
+    ".image_host", ".image_host.put", ".image_host.public", ".image_host.header", ".image_host.secret",
 )  # fmt: skip
 LONGEST_TEXT = 60  # characters of a text in a table
 

@@ -1,4 +1,4 @@
-"""Attributes of a listing that hold texts: entries by marketplace and language, their patches, their schema.
+"""Attributes of a listing that hold texts or name pictures: entries by marketplace and language, patches, schema.
 
 What belongs here: which entry a patch changes, what is wrong with it. What does not: whose text buyers see
 (listings.py). Sources: listingsItems_2021-08-01.json, definitionsProductTypes_2020-09-01.json; the shape of attributes
@@ -14,9 +14,10 @@ from .places import PLACES
 
 Entries = list[dict[str, Any]]
 NAME, DESCRIPTION, ORIGIN = "item_name", "product_description", "country_of_origin"
+LOCATORS = ("main_product_image_locator", *(f"other_product_image_locator_{number}" for number in range(1, 9)))
 SELECTORS = {
     NAME: ("marketplace_id", "language_tag"), DESCRIPTION: ("marketplace_id", "language_tag"),
-    ORIGIN: ("marketplace_id",),
+    **dict.fromkeys((ORIGIN, *LOCATORS), ("marketplace_id",)),
 }  # fmt: skip
 MOST_BYTES = {NAME: 200, DESCRIPTION: 2000}
 LANGUAGES = {place.id: place.language for place in PLACES}
@@ -41,7 +42,7 @@ def find_fault(name: str, patch: dict[str, Any], place: str) -> str:
         lacking = [selector for selector in SELECTORS[name] if not entry.get(selector)]
         if lacking or entry["marketplace_id"] != place:
             return f"The provided selectors for '{name}' are invalid."
-        text = entry.get("value", "")
+        text = entry.get("media_location" if name in LOCATORS else "value", "")
         if patch["op"] != "delete" and (not isinstance(text, str) or not text):
             return f"A value for '{name}' is required but missing."
         if len(text.encode()) > MOST_BYTES.get(name, 1000):
@@ -85,5 +86,6 @@ def build_schema() -> dict[str, Any]:
                 },
             }
             for name, selectors in SELECTORS.items()
+            if name not in LOCATORS
         },
     }

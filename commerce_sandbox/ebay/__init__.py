@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from ..catalogue import CATALOGUE
 from ..server import Call, Reply, StandIn
-from . import inventory, issuing, limits, rest, selling, trading
+from . import inventory, issuing, limits, media, rest, selling, trading
 from .demo import demo_orders
 from .listings import Offered, Refused, seed
 from .making import written
@@ -41,6 +41,7 @@ class EbayStandIn(StandIn):
         self.orders: dict[str, dict[str, Any]] = {}
         self.parcels, self.issuing = Parcels(self.orders), issuing.Issuing(self.orders)
         self.listings: list[Offered] = seed(CATALOGUE)
+        self.media = media.Media()
         self.quotas = limits.Quotas(self.now)
         self.revoked = False
         self.refused: dict[str, Refused] = {}
@@ -112,6 +113,8 @@ class EbayStandIn(StandIn):
             return rest.get_order(self.orders, unquote(call.path.removeprefix(f"{rest.PATH}/")), call)
         if call.path.startswith(inventory.PATH):
             return inventory.answer(self.listings, call, self.url, self.refused, self.skus_a_call)
+        if call.path.startswith(media.PATH):
+            return self.media.answer(call, self.url, self.now())
         if call.path.startswith(limits.PATH):
             return limits.answer(self.quotas, call)
         return Reply(404)

@@ -20,7 +20,8 @@ UNLISTED = 2  # articles at the catalogue's end that are not on eBay
 
 class Offered(msgspec.Struct, kw_only=True):
     """One listing, or one variation of a multi-variation listing. offer_id: only where the Inventory API made it. item,
-    offer: what else its item and its offer hold there. description: what buyers see.
+    offer: what else its item and its offer hold there. description: what buyers see. pictures: addresses, of a listing
+    that another API made.
 
     Buyers see the smaller of `total` and `available` there, `available` elsewhere.
     """
@@ -37,8 +38,14 @@ class Offered(msgspec.Struct, kw_only=True):
     revisions: int = 0
     ended: bool = False
     description: str = ""
+    pictures: list[str] = []
     item: dict[str, Any] = {}
     offer: dict[str, Any] = {}
+
+    @property
+    def addresses(self) -> list[str]:
+        """Of the pictures that buyers see."""
+        return list(self.item["product"]["imageUrls"]) if self.offer_id else self.pictures
 
     @property
     def shown(self) -> int:
@@ -76,6 +83,7 @@ def seed(catalogue: Sequence[Article]) -> list[Offered]:
                 total=quantity,
                 variation=variation,
                 offer_id=f"{9_000_000_000 + at}" if managed else "",
+                pictures=[] if managed else [f"https://i.ebayimg.com/00/s/x/z/own{at}/$_57.JPG"],
                 item={
                     "condition": "NEW",
                     "product": {
@@ -113,8 +121,10 @@ def revise(
     return revised
 
 
-def rewrite(offered: Iterable[Offered], wanted_item: str, title: str | None, description: str | None) -> None:
-    """Change texts of a classic listing; what is not named stays. Raises Refused."""
+def rewrite(
+    offered: Iterable[Offered], wanted_item: str, title: str | None, description: str | None, pictures: Sequence[str]
+) -> None:
+    """Change texts of a classic listing, or all of its pictures; what is not named stays. Raises Refused."""
     of_item = [listing for listing in offered if listing.item_id == wanted_item and not listing.ended]
     if not of_item:
         raise Refused("291", "You are not allowed to revise ended listings.")
@@ -126,6 +136,7 @@ def rewrite(offered: Iterable[Offered], wanted_item: str, title: str | None, des
     for listing in of_item:
         listing.title = listing.title if title is None else title
         listing.description = listing.description if description is None else description
+        listing.pictures = list(pictures) or listing.pictures
 
 
 def count(of_item: Sequence[Offered]) -> None:

@@ -63,7 +63,8 @@ def revise_item(
         sku = next((listing.sku for listing in offered if listing.item_id == wanted), "")
         if problem := refused.get(sku):
             raise problem
-        rewrite(offered, wanted, request.findtext("Item/Title"), request.findtext("Item/Description"))
+        pictures = [address.text or "" for address in request.findall("Item/PictureDetails/PictureURL")]
+        rewrite(offered, wanted, request.findtext("Item/Title"), request.findtext("Item/Description"), pictures)
     except Refused as error:
         return failure("ReviseFixedPriceItem", now, error.code, error.message)
     return answer("ReviseFixedPriceItem", "Success", now, [("ItemID", wanted)])
@@ -115,6 +116,9 @@ def _build_item(group: list[Offered], *, described: bool = False) -> Node:
             ("Title", first.title),
             ("QuantityAvailable", str(sum(listing.shown for listing in group))),
             ("SKU", first.sku) if first.sku and not varied else None,
+            ("PictureDetails", [("PictureURL", address) for address in first.addresses])
+            if described and first.addresses
+            else None,
             ("Variations", [_build_variation(listing) for listing in group]) if varied else None,
         ],
     )

@@ -10,6 +10,7 @@ from ..capabilities import Channel
 from ..http.throttle import BucketStore, Priority, TokenStore
 from .account import AmazonAccount
 from .api.api import Api
+from .content.image_host import ImageHost
 from .content.texts import AmazonContent
 from .fulfilment.shipments import AmazonShipments
 from .inbound.fba_stock import AmazonFbaStock
@@ -57,4 +58,6 @@ class AmazonChannel(Channel):
         self.inbound_plans = AmazonInboundPlans(api.serving(Priority.CONTENT), self.account.marketplaces)
         self.inbox = AmazonInbox(settings) if settings.receives else None
         self.subscriptions = AmazonSubscriptions(api)
-        self.content = AmazonContent(api.serving(Priority.CONTENT), self.account.marketplaces)
+        rules = settings.content.image_host
+        host = ImageHost(self.name, rules, buckets, instruments) if rules else None
+        self.content = AmazonContent(api.serving(Priority.CONTENT), self.account.marketplaces, host)

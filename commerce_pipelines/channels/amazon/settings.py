@@ -118,6 +118,10 @@ class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
         return self.notifications.enabled
 
     @property
+    def fetches_pictures(self) -> bool:
+        return True
+
+    @property
     def inbox(self) -> str:
         return self.notifications.queue_url if self.receives else ""
 
@@ -191,8 +195,12 @@ class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
                 DOCUMENTS, Data.GOODS, f"channels[{self.name}].region",
                 note="Amazon chooses the bucket; reports are read from there, stock is written as feeds",
             ),
-            *self._list_queues(),
+            *self._list_queues(), *self._list_image_host(),
         )  # fmt: skip
+
+    def _list_image_host(self) -> list[Destination]:
+        host, key = self.content.image_host, f"channels[{self.name}].content.image_host"
+        return [Destination(host.put, Data.NOTHING, key, note="pictures of products are put there")] if host else []
 
     def _list_queues(self) -> list[Destination]:
         if not self.receives:

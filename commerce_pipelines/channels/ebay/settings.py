@@ -18,6 +18,7 @@ from .marketplaces import BY_ID, DOMAINS, Marketplace
 __all__ = ["Credentials", "Settings"]
 
 ENDPOINT = "https://api.ebay.com"
+MEDIA_ENDPOINT = "https://apim.ebay.com"  # where pictures are uploaded
 TOKEN_ENDPOINT = f"{ENDPOINT}/identity/v1/oauth2/token"
 # A refresh token is valid for 47,304,000 seconds (18 months); only its owner can consent to a new one.
 REFRESH_TOKEN_DAYS = 547
@@ -125,12 +126,29 @@ class Settings(ChannelSettings, tag="ebay", kw_only=True, frozen=True):
         country = BY_ID.get(marketplace, self.home).country
         return f"https://www.ebay.{DOMAINS.get(country, country.lower())}/mesh/ord/details?orderid={order_id}"
 
+    @property
+    def media_url(self) -> str:
+        return self.endpoint.rstrip("/").replace("//api.", "//apim.") or MEDIA_ENDPOINT
+
+    @property
+    def uploads_pictures(self) -> bool:
+        """Whether pictures of products leave for this account."""
+        return self.content.enabled and "images" in self.content.owned
+
     def destinations(self) -> tuple[Destination, ...]:
         where = f"channels[{self.name}]"
+        media = Destination(
+            self.media_url, Data.NOTHING, f"{where}.content", only=not self.endpoint, note="pictures are uploaded there"
+        )
         return (
             Destination(self.base_url, Data.NUMBERS, f"{where}.endpoint", only=not self.endpoint),
             Destination(self.token_url, Data.KEYS, f"{where}.token_endpoint"),
+            *([media] if self.uploads_pictures else []),
         )
+
+    @property
+    def named_hosts(self) -> tuple[str, ...]:
+        return (*super().named_hosts, *([self.media_url] if self.endpoint else []))
 
     @property
     def home(self) -> Marketplace:

@@ -16,7 +16,7 @@ import msgspec
 
 from ...core.reasons import Reason
 from .fields import IMAGES, Limit, base_of, fit, locale_of
-from .listings import ShownListing, Slot
+from .listings import ShownListing, ShownPicture, Slot
 from .products import Product, Rendered, normalise, render
 from .rules import ContentBreaker, ContentRules
 
@@ -115,6 +115,18 @@ def compare(
     return ListingPlan(listing=listing, product=products[0], fields=tuple(fields))
 
 
+def recognise(listing: ShownListing, checksums: Mapping[str, str]) -> ShownListing:
+    """The listing with those of its pictures marked that are Odoo's. checksums: of pictures that the channel was given,
+    by its id of them."""
+    if not checksums or not listing.pictures:
+        return listing
+    pictures = tuple(
+        ShownPicture(id=picture.id, checksum=picture.checksum or checksums.get(picture.id, ""), ready=picture.ready)
+        for picture in listing.pictures
+    )
+    return msgspec.structs.replace(listing, pictures=pictures)
+
+
 def _mark_outdated(fields: Sequence[FieldPlan], rules: ContentRules) -> list[FieldPlan]:
     """A text that changes makes its translations outdated, so those that are in line are sent with it."""
     changing = {field.field for field in fields if field.action is Action.CHANGE}
@@ -201,7 +213,9 @@ def compare_pictures(listing: ShownListing, wanted: Rendered, memory: Memory) ->
     if any(not picture.ready for picture in shown):
         return FieldPlan(field=IMAGES, action=Action.SENT, before=before, after=before)
     if not wanted.pictures:
-        return FieldPlan(field=IMAGES, action=Action.EMPTY, before=before, after=before)
+        # The main one counts as none of Odoo's, so that the first that Odoo gets takes its place.
+        nothing = {0: Placed(checksum="", id=shown[0].id)} if shown and not memory.placed else {}
+        return FieldPlan(field=IMAGES, action=Action.EMPTY, before=before, after=before, adopt=nothing)
     standing = {place: placed for place, placed in memory.placed.items() if placed.id in ids}
     taken = {placed.id for placed in standing.values()}
     adopt: dict[int, Placed] = {}
@@ -218,11 +232,26 @@ def compare_pictures(listing: ShownListing, wanted: Rendered, memory: Memory) ->
     if all(slot.kept for slot in slots):
         return FieldPlan(field=IMAGES, action=Action.SAME, before=before, after=before, adopt=adopt)
     after = ",".join(f"{slot.place}:{slot.picture.checksum}" for slot in slots)
-    answer = memory.answers.get(IMAGES)
-    if answer is not None and answer.text == after and answer.refused:
-        reason = _build_refused(IMAGES, answer.refused)
-        return FieldPlan(field=IMAGES, action=Action.WAITS, before=before, after=before, reason=reason, adopt=adopt)
+    action, reason = _judge_answer(memory.answers.get(IMAGES), before, after)
+    if action is not Action.CHANGE:
+        return FieldPlan(field=IMAGES, action=action, before=before, after=before, reason=reason, adopt=adopt)
     return FieldPlan(field=IMAGES, action=Action.CHANGE, before=before, after=after, slots=tuple(slots), adopt=adopt)
+
+
+def _judge_answer(answer: Told | None, before: str, after: str) -> tuple[Action, Reason | None]:
+    """What the channel's answer to the same pictures says about sending them once more. before, after: as in
+    FieldPlan."""
+    if answer is None or answer.text != after:
+        return Action.CHANGE, None
+    if answer.refused:
+        return Action.WAITS, _build_refused(IMAGES, answer.refused)
+    if answer.shown is None and answer.before == before:  # a listing that is slow to show them would get them twice
+        return Action.SENT, None
+    if answer.shown == before == answer.before:
+        return Action.NOT_SHOWN, _build_not_shown(IMAGES)
+    if answer.times >= MOST_REPEATS:
+        return Action.NOT_SHOWN, _build_contested(IMAGES, answer.times)
+    return Action.CHANGE, None
 
 
 def find_stop(plans: Sequence[ListingPlan], breaker: ContentBreaker) -> str:

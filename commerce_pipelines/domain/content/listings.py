@@ -5,8 +5,7 @@ What belongs here: those shapes. What does not: what Odoo says (products.py), wh
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -101,8 +100,21 @@ class ContentOutcome(msgspec.Struct, frozen=True, kw_only=True):
     pictures: dict[int, str] = {}
 
 
-# Reads the bytes of a picture from Odoo. Raises RecordError where they are not what the checksum says.
-OpenPicture = Callable[[Picture], bytes]
+class PictureSource(Protocol):
+    """Pictures of Odoo's for a channel, and where it has them already."""
+
+    def open(self, picture: Picture) -> bytes:
+        """Read its bytes from Odoo. Raises RecordError where they are not what the checksum says."""
+        ...
+
+    def find(self, picture: Picture) -> str:
+        """The address under which the channel was given these bytes lately; '' for none."""
+        ...
+
+    def keep(self, picture: Picture, address: str, id_: str) -> None:
+        """Remember where the channel has these bytes, before a listing is told of it: so a listing that shows `id_`
+        after a lost answer is known to show this picture."""
+        ...
 
 
 def effect_key(listing: str, field: str) -> str:

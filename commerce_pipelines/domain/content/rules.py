@@ -6,13 +6,16 @@ comparison.py).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Literal
 
-from ...core.section import Section
+from ...core import urls
+from ...core.section import Secret, Section
 from .fields import BARCODE, DESCRIPTION, FIELDS, HS_CODE, IMAGES, ORIGIN, TITLE, TRANSLATED, WEIGHT
 
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 # The fields of product.template and product.product that feed a listing's field: the first that Odoo has and that is
 # not empty. description_ecommerce is there with Odoo's shop only.
 DEFAULT_SOURCES: Mapping[str, tuple[str, ...]] = {
@@ -33,6 +36,23 @@ class ContentBreaker(Section, kw_only=True, frozen=True):
     from_listings: int = 10  # a run with fewer listings is never stopped
 
 
+class ImageHost(Section, kw_only=True, frozen=True):
+    """Where pictures are put for a marketplace that fetches them from a public address. put: the folder that takes
+    files by HTTP PUT. public: the same folder as everybody sees it. header, secret: by which a PUT is allowed."""
+
+    put: str
+    public: str
+    secret: Secret
+    header: str = "Authorization"
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        for key in ("put", "public"):
+            if problem := urls.problem(getattr(self, key), path=True):
+                yield key, problem
+        if not _HEADER.fullmatch(self.header):
+            yield "header", "is no name of an HTTP header; write one such as Authorization."
+
+
 class ContentRules(Section, kw_only=True, frozen=True):
     """The `content:` section of a channel: the fields that Odoo owns, their sources, and what happens before a push."""
 
@@ -44,6 +64,7 @@ class ContentRules(Section, kw_only=True, frozen=True):
     language: str = ""  # Odoo's language of the listings' own texts, as de_DE; '' is that of odoo.username
     translations: dict[str, str] = {}  # the channel's locale -> Odoo's language
     approve: bool = True  # every plan waits for `commerce-pipelines release CHANNEL --flow content`
+    image_host: ImageHost | None = None  # for marketplaces that fetch pictures from an address
     breaker: ContentBreaker = ContentBreaker()
     dry_run: bool = False  # read and compare, but change nothing
 
@@ -74,6 +95,8 @@ class ContentRules(Section, kw_only=True, frozen=True):
             yield "breaker.changed_percent", "must lie between 0 and 100 percent."
         if self.breaker.from_listings < 1:
             yield "breaker.from_listings", "must be at least 1."
+        for key, problem in self.image_host.problems() if self.image_host else ():
+            yield f"image_host.{key}", problem
         for locale, language in self.translations.items():
             if not language or language == self.language:
                 yield f"translations[{locale}]", "names the language of the listings' own texts; name another one."

@@ -12,7 +12,7 @@ from typing import Any
 from ...channels.capabilities import Channel, offered
 from ...core.words import Words
 from ...domain.content.comparison import Action, FieldPlan, ListingPlan
-from ...domain.content.listings import ContentOutcome, OpenPicture, SentChange, effect_key
+from ...domain.content.listings import ContentOutcome, PictureSource, SentChange, effect_key
 from ...domain.outbox.effects import Effect, Outcome, Wanted
 
 EFFECTS_AT_ONCE = 10_000  # fields of one listing have to reach the channel together
@@ -48,9 +48,9 @@ class ContentDoor:
 
     batch = EFFECTS_AT_ONCE
 
-    def __init__(self, channel: Channel, due: Due, open_picture: OpenPicture) -> None:
+    def __init__(self, channel: Channel, due: Due, pictures: PictureSource) -> None:
         self._content = offered(channel.content, channel, "content")
-        self._due, self._open_picture = due, open_picture
+        self._due, self._pictures = due, pictures
         self.said: dict[str, Words] = {}
         self.answers: list[tuple[SentChange, ContentOutcome]] = []
         self.targets: Mapping[str, Mapping[str, int | None]] = {}
@@ -62,7 +62,7 @@ class ContentDoor:
                 changes[effect.key] = change
             else:
                 yield Outcome(key=effect.key, status="stale", code="not_wanted", message="It is not wanted any more.")
-        for answer in self._content.send(list(changes.values()), self._open_picture) if changes else ():
+        for answer in self._content.send(list(changes.values()), self._pictures) if changes else ():
             yield self._note(changes[answer.key], answer)
 
     def look(self, effects: Sequence[Effect]) -> Iterator[Outcome]:

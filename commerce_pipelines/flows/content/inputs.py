@@ -19,7 +19,7 @@ import msgspec
 
 from ...channels.capabilities import offered
 from ...core.errors import CommerceError, PermanentError, ProtocolError, RecordError
-from ...domain.content.comparison import ListingPlan, Memory, compare
+from ...domain.content.comparison import ListingPlan, Memory, compare, recognise
 from ...domain.content.fields import IMAGES
 from ...domain.content.listings import ShownListing
 from ...domain.content.rules import DEFAULT_SOURCES
@@ -138,7 +138,7 @@ def read_shown(connections: Connections, name: str) -> int:
 def decide(connections: Connections, name: str) -> list[ListingPlan]:
     """The plan for every listing, from what was read last. Raises PermanentError before the first reading of Odoo."""
     from ...warehouse.content import products as rows
-    from ...warehouse.content import shown
+    from ...warehouse.content import shown, uploads
 
     settings, company = connections.settings.channel(name), connections.company_of(name)
     with connections.warehouse.transaction() as connection:
@@ -147,6 +147,7 @@ def decide(connections: Connections, name: str) -> list[ListingPlan]:
         products = rows.load_products(connection, company)
         listings = shown.load_listings(connection, name)
         memories = shown.load_memories(connection, name)
+        checksums = uploads.load_checksums(connection, name)
     by_code = _group_by_code(products, settings.sku_fold_case)
     channel = connections.channel(name)
     content = offered(channel.content, channel, "content")
@@ -162,7 +163,7 @@ def decide(connections: Connections, name: str) -> list[ListingPlan]:
             plans.append(ListingPlan(listing=listing, why="no limits", reason=error.reason))
             continue
         memory = memories.get(listing.key, Memory())
-        plans.append(compare(listing, matches, settings.content, limits, memory))
+        plans.append(compare(recognise(listing, checksums), matches, settings.content, limits, memory))
     return plans
 
 

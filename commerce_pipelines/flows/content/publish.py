@@ -29,6 +29,7 @@ from ..identity import may_publish
 from ..outbox.dispatch import dispatch
 from .doors import ContentDoor, Due, build_wishes, list_due
 from .inputs import decide, read_shown, take_products
+from .pictures import OdooPictures
 
 STAGE = "content"
 
@@ -223,12 +224,11 @@ def _send(
 
 def _send_due(connections: Connections, name: str, due: Due, run_id: str) -> dict[str, Status]:
     """Send, and keep what was answered and what the listings show by it."""
-    from ...odoo.catalogue.pictures import read_picture
     from ...warehouse.content import shown
     from ...warehouse.landing import words
 
-    channel, client = connections.channel(name), connections.odoo_of(name)
-    door = ContentDoor(channel, due, lambda picture: read_picture(client, picture))
+    channel = connections.channel(name)
+    door = ContentDoor(channel, due, OdooPictures(connections, name))
     try:
         with _hold_stock(connections, channel) as door.targets:
             return dispatch(connections.warehouse, name, Kind.CONTENT, door, run_id)

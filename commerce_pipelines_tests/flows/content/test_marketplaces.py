@@ -34,7 +34,7 @@ YAML = """
 odoo: {{url: '{odoo}', database: demo, username: admin, password: {{env: KEY}}}}
 channels:
   - {{name: amazon_eu, kind: amazon, endpoint: '{amazon}', token_endpoint: '{amazon}/auth/o2/token', marketplaces: [DE],
-     seller_id: A2EXAMPLE4SELLER, content: {{enabled: true, approve: false{more}}},
+     seller_id: A2EXAMPLE4SELLER, content: {{enabled: true, approve: false{more}{of_amazon}}},
      credentials: {{client_id: {{env: KEY}}, client_secret: {{env: KEY}}, refresh_token: {{env: KEY}}}}}}
   - {{name: ebay_de, kind: ebay, endpoint: '{ebay}', token_endpoint: '{ebay}/identity/v1/oauth2/token',
      content: {{enabled: true, approve: false{more}}},
@@ -46,9 +46,11 @@ CHANNELS = ("amazon_eu", "ebay_de")
 class World:
     """A merchant on both marketplaces, whose listings show what Odoo says."""
 
-    def __init__(self, amazon: Recorded, ebay: Judged, odoo: OdooStandIn, url: str, more: str) -> None:
+    def __init__(
+        self, amazon: Recorded, ebay: Judged, odoo: OdooStandIn, url: str, more: str, of_amazon: str = ""
+    ) -> None:  # fmt: skip
         self.amazon, self.ebay = amazon, ebay
-        settings = parse(YAML.format(odoo=odoo.url, amazon=amazon.url, ebay=ebay.url, more=more))
+        settings = parse(YAML.format(odoo=odoo.url, amazon=amazon.url, ebay=ebay.url, more=more, of_amazon=of_amazon))
         environ = {
             "COMMERCE_DATABASE_URL": url, "COMMERCE_MASTER_KEY": base64.urlsafe_b64encode(MASTER_KEY).decode(),
         }  # fmt: skip
@@ -86,10 +88,10 @@ class World:
 
 @pytest.fixture
 def open_world(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A function that opens a merchant with these further keys of `content`."""
+    """A function that opens a merchant with these further keys of `content`, and of Amazon's alone."""
     monkeypatch.setenv("KEY", "admin")
     with OdooStandIn(demo_database(CATALOGUE)) as odoo, Recorded() as amazon, Judged() as ebay:
-        yield lambda more="": World(amazon, ebay, odoo, warehouse.url, more)
+        yield lambda more="", of_amazon="": World(amazon, ebay, odoo, warehouse.url, more, of_amazon)
         ebay.judge()
         if SPECS:
             judge(amazon.exchanges)
@@ -141,14 +143,14 @@ def test_no_quantity_can_be_pushed_while_a_text_is_written_with_one(
 ) -> None:
     world: World = open_world()
     free: list[bool] = []
-    real = managed.change_title
+    real = managed.change_item
 
     def put(*asked: Any) -> Any:
         with world.connections.warehouse.lock(lock_name("ebay_de"), wait=False) as ours:
             free.append(ours)
         return real(*asked)
 
-    monkeypatch.setattr(managed, "change_title", put)
+    monkeypatch.setattr(managed, "change_item", put)
     world.edit(KETTLE, name="Kettle 1.7 l")
     assert dict(world.run("ebay_de").outcomes) == {"accepted": 1}
     assert free == [False]

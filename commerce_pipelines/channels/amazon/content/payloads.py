@@ -36,6 +36,13 @@ class Entry(msgspec.Struct):
     language_tag: str = ""
 
 
+class Located(msgspec.Struct):
+    """One value of an attribute that names a picture."""
+
+    media_location: str = ""
+    marketplace_id: str = ""
+
+
 class Link(_Payload):
     resource: str
 

@@ -15,16 +15,19 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from ....core.legible import decode_json
-from ....domain.content.fields import DESCRIPTION, ORIGIN, TITLE, Limit, base_of
-from ....domain.content.listings import ShownListing
+from ....domain.content.fields import DESCRIPTION, IMAGES, ORIGIN, TITLE, Limit, base_of
+from ....domain.content.listings import ShownListing, ShownPicture, Slot
 from ..marketplaces import BY_ID
-from .payloads import Entry, Item, Property, Value
+from .payloads import Entry, Item, Located, Property, Value
 
 ATTRIBUTES: Mapping[str, str] = {TITLE: "item_name", DESCRIPTION: "product_description", ORIGIN: "country_of_origin"}
 WITH_LANGUAGE = frozenset((TITLE, DESCRIPTION))
 # Where a product type's definition does not tell. Seller Central, "Product title requirements" and "Product detail page
 # rules".
 GENERAL: Mapping[str, Limit] = {TITLE: Limit(most=200), DESCRIPTION: Limit(most=2000), ORIGIN: Limit(most=2)}
+# Of pictures, in the order that buyers see.
+LOCATORS = ("main_product_image_locator", *(f"other_product_image_locator_{number}" for number in range(1, 9)))
+_LOCATED = msgspec.json.Decoder(list[Located])
 _ENTRIES = msgspec.json.Decoder(list[Entry])
 _PROPERTY = msgspec.json.Decoder(Property)
 _BYTES = "b"
@@ -51,13 +54,46 @@ def build_listing(item: Item, places: Sequence[str], limits: Mapping[str, Mappin
             values[TITLE] = summary.item_name
         elif summary.item_name:
             values[f"{TITLE}/{tag}"] = summary.item_name
+        if own:
+            reference[f"at/{IMAGES}"] = f"{place} {tag} {summary.product_type or 'PRODUCT'}"
     if not values:
         return None
     types = [summary.product_type for summary in item.summaries]
     for field, limit in limits.get(types[0], {}).items() if types else ():
         reference[f"most/{field}"] = f"{limit.most}{_BYTES if limit.in_bytes else ''}"
     title = next((summary.item_name for summary in item.summaries if summary.item_name), "")
-    return ShownListing(key=item.sku, skus=(item.sku,), values=values, title=title, reference=reference)
+    pictures = _show_pictures(item, places[0]) if f"at/{IMAGES}" in reference else None
+    return ShownListing(
+        key=item.sku, skus=(item.sku,), values=values, title=title, reference=reference, pictures=pictures
+    )
+
+
+def _show_pictures(item: Item, place: str) -> tuple[ShownPicture, ...]:
+    """Those that the seller named for a marketplace. A picture's id is its attribute: Amazon copies what it fetched to
+    an address of its own, so that the address does not tell which picture it is."""
+    shown = []
+    for name in LOCATORS:
+        raw = item.attributes.get(name)
+        try:
+            entries = decode_json(_LOCATED, raw) if raw is not None else []
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            entries = []
+        if any(entry.media_location and entry.marketplace_id in (place, "") for entry in entries):
+            shown.append(ShownPicture(id=name))
+    return tuple(shown)
+
+
+def assign(slots: Sequence[Slot], shown: Sequence[ShownPicture]) -> dict[int, str]:
+    """The attribute of each picture that is to be put, by its place: that of the picture which it replaces, else the
+    first that is free."""
+    due = [slot for slot in slots if not slot.kept]
+    free = [name for name in LOCATORS if name not in {picture.id for picture in shown}]
+    return {slot.place: slot.replaces or free.pop(0) for slot in due if slot.replaces or free}
+
+
+def build_picture_patch(name: str, address: str, place: str) -> dict[str, object]:
+    value = [{"marketplace_id": place, "media_location": address}]
+    return {"op": "merge", "path": f"/attributes/{name}", "value": value}
 
 
 def find_tag(place: str, entries: Iterable[Entry]) -> str:

@@ -1,4 +1,4 @@
-"""Texts of Amazon's listings: reading them, and changing single attributes.
+"""Texts and pictures of Amazon's listings: reading them, and changing single attributes.
 
 What belongs here: searches, reading again before a change, previews, patches, what an issue means for a field. What
 does not: which text is right (domain/content/), Amazon's shapes (payloads.py, shown.py).
@@ -13,7 +13,8 @@ one a second. Its codes are not those of the submission, so issues are judged by
 **Accepted is not shown.** Amazon takes a text and decides by itself, some time later, whose text buyers see: who does
 not own the brand decides nothing. What is read back shows it (domain/content/comparison.py).
 
-**Pictures** are fetched by Amazon from a public address and cannot be sent, so they are the channel's.
+**Pictures** are fetched by Amazon from a public address and cannot be sent (image_host.py). Where the settings name
+none, they are the channel's.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from urllib.parse import quote
 
 import msgspec
 
-from ....core.errors import ProtocolError, TransientError
+from ....core.errors import PermanentError, ProtocolError, RecordError, SettingsError, TransientError
 from ....core.legible import decode_json, one_word
 from ....core.words import Words
-from ....domain.content.fields import Limit, base_of
+from ....domain.content.fields import IMAGES, Limit, base_of
 from ....domain.content.listings import (
     ContentOutcome,
-    OpenPicture,
+    PictureSource,
     SentChange,
     ShownListing,
     is_as_planned,
@@ -44,28 +45,57 @@ from ...product_content import Content, build_outcome
 from ..api.api import MEANINGS, Api, decode, errors, items_path
 from ..api.payloads import Issue, ItemSearchResults, Submission
 from .definitions import ProductTypes
+from .image_host import ImageHost, Unreachable
 from .payloads import Item
-from .shown import ATTRIBUTES, build_listing, build_patch, find_place, read_limits
+from .shown import (
+    ATTRIBUTES,
+    LOCATORS,
+    assign,
+    build_listing,
+    build_patch,
+    build_picture_patch,
+    find_place,
+    read_limits,
+)
 
 PAGE_SIZE, MOST_SEARCHED = 20, 1000
 INCLUDED = "summaries,attributes"
 FIRST_LISTING = datetime(2000, 1, 1, tzinfo=UTC)  # Amazon's marketplaces opened in November 2000
 PREVIEW = "VALIDATION_PREVIEW"
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """A change as patches. attribute: the one that it changes, '' of pictures. placed: the attributes of pictures, by
+    place."""
+
+    change: SentChange
+    patches: list[dict[str, object]]
+    attribute: str
+    placed: dict[int, str] = {}
+
+    @property
+    def names(self) -> set[str]:
+        return {self.attribute} if self.attribute else set(self.placed.values())
+
+
 _ITEM = msgspec.json.Decoder(Item)
 
 
 class AmazonContent(Content):
     """Texts of one account. marketplaces: returns where the account sells, the first one is that of the listings' own
-    language; it is called when that is needed."""
+    language; it is called when that is needed. image_host: where Amazon fetches pictures from, None for none."""
 
     settles_after = timedelta(hours=24)
 
-    def __init__(self, api: Api, marketplaces: Callable[[], Sequence[str]]) -> None:
-        self._api, self._marketplaces = api, marketplaces
+    def __init__(
+        self, api: Api, marketplaces: Callable[[], Sequence[str]], image_host: ImageHost | None = None
+    ) -> None:
+        self._api, self._marketplaces, self._image_host = api, marketplaces, image_host
         self._types = ProductTypes(api)
 
     def limits(self, listing: ShownListing) -> Mapping[str, Limit]:
-        return read_limits(listing)
+        pictures = {IMAGES: Limit(most=len(LOCATORS))} if self._image_host else {}
+        return read_limits(listing) | pictures
 
     def read(self) -> Iterator[tuple[ShownListing, ...]]:
         """Raises SettingsError without a seller id, and TransientError where Amazon showed fewer listings than it
@@ -89,7 +119,7 @@ class AmazonContent(Content):
             answer = self._search({"identifiersType": "SKU", "identifiers": ",".join(wanted)})
             yield from self._build_listings([item for item in _read_items(answer) if item.sku in wanted])
 
-    def send(self, changes: Sequence[SentChange], open_picture: OpenPicture) -> Iterator[ContentOutcome]:
+    def send(self, changes: Sequence[SentChange], pictures: PictureSource) -> Iterator[ContentOutcome]:
         by_sku: dict[str, list[SentChange]] = defaultdict(list)
         for change in changes:
             by_sku[change.listing.key].append(change)
@@ -98,13 +128,13 @@ class AmazonContent(Content):
             some = skus[start : start + PAGE_SIZE]
             now = {listing.key: listing for listing in self.reread([by_sku[sku][0].listing for sku in some])}
             for sku in some:
-                yield from self._change_listing(sku, by_sku[sku], now.get(sku))
+                yield from self._change_listing(sku, by_sku[sku], now.get(sku), pictures)
 
     def _change_listing(
-        self, sku: str, changes: Sequence[SentChange], now: ShownListing | None
+        self, sku: str, changes: Sequence[SentChange], now: ShownListing | None, pictures: PictureSource
     ) -> Iterator[ContentOutcome]:
         """The changes of one SKU: a preview and a patch for each marketplace that any of them is about."""
-        due: dict[tuple[str, str, str], list[SentChange]] = defaultdict(list)
+        due: dict[tuple[str, str, str], list[Ready]] = defaultdict(list)
         for change in changes:
             if now is None or f"at/{change.field}" not in now.reference:
                 yield build_outcome(change, "refused", "gone", "Amazon does not show this listing there any more.")
@@ -116,29 +146,55 @@ class AmazonContent(Content):
                     shown=show_field(now, change.field),
                 )  # fmt: skip
             else:
-                due[find_place(now, change.field)].append(change)
+                prepared = self._prepare(change, now, pictures)
+                if isinstance(prepared, ContentOutcome):
+                    yield prepared
+                else:
+                    due[find_place(now, change.field)].append(prepared)
         for (place, tag, product_type), some in due.items():
             yield from self._send_valid(sku, place, tag, product_type, some)
 
+    def _prepare(self, change: SentChange, now: ShownListing, source: PictureSource) -> Ready | ContentOutcome:
+        """The patches of a change, its pictures put where Amazon can fetch them; its outcome where that fails."""
+        if change.field != IMAGES:
+            place, tag, _ = find_place(now, change.field)
+            patch = build_patch(change.field, change.after, place, tag)
+            return Ready(change, [patch], ATTRIBUTES[base_of(change.field)])
+        if self._image_host is None:
+            return build_outcome(change, "refused", "image_host", "No image host is named in the settings any more.")
+        place, patches = find_place(now, IMAGES)[0], []
+        placed = assign(change.slots, now.pictures or ())
+        try:
+            for slot in change.slots:
+                if slot.place in placed:
+                    address = self._image_host.put(slot.picture, source)
+                    patches.append(build_picture_patch(placed[slot.place], address, place))
+        except RecordError as error:
+            return ContentOutcome(key=change.key, status="stale", code=error.code, message=error.message)
+        except (Unreachable, SettingsError):
+            sentence = "The image host took no picture; it is tried again. Look at `content.image_host` and its secret."
+            return build_outcome(change, "unknown", "image_host", sentence)
+        except PermanentError as error:
+            return build_outcome(change, "refused", "UPLOAD", str(error), words=error.words)
+        return Ready(change, patches, "", placed)
+
     def _send_valid(
-        self, sku: str, place: str, tag: str, product_type: str, changes: list[SentChange]
+        self, sku: str, place: str, tag: str, product_type: str, changes: list[Ready]
     ) -> Iterator[ContentOutcome]:
         """The changes that a preview finds valid are sent. What its issues name is refused, and the rest is previewed
         without it; issues that name none of them refuse all."""
         while changes:
-            body = {
-                "productType": product_type,
-                "patches": [build_patch(change.field, change.after, place, tag) for change in changes],
-            }
+            body = {"productType": product_type, "patches": [patch for ready in changes for patch in ready.patches]}
             issues = _list_issues(self._patch(sku, place, body, preview=True), "VALID")
             if issues is None:
                 issues = _list_issues(self._patch(sku, place, body, preview=False), "ACCEPTED")
                 if issues is None:  # whether buyers see it is seen when it is read again
-                    yield from (ContentOutcome(key=change.key, status="accepted") for change in changes)
+                    for ready in changes:
+                        yield ContentOutcome(key=ready.change.key, status="accepted", pictures=ready.placed)
                     return
             blamed = _list_blamed(changes, issues)
-            yield from (_refuse(change, issues) for change in blamed)
-            changes = [change for change in changes if change not in blamed]
+            yield from (_refuse(ready, issues) for ready in blamed)
+            changes = [ready for ready in changes if ready not in blamed]
 
     def _patch(self, sku: str, place: str, body: Any, *, preview: bool) -> Response:
         params = {"marketplaceIds": place, "includedData": "issues", "issueLocale": "en_US"}
@@ -213,20 +269,20 @@ def _list_issues(answer: Response, well: str) -> list[Issue] | None:
     return None if submission.status == well and not faults else faults or [Issue(code=submission.status)]
 
 
-def _list_blamed(changes: Sequence[SentChange], issues: Sequence[Issue]) -> list[SentChange]:
+def _list_blamed(changes: Sequence[Ready], issues: Sequence[Issue]) -> list[Ready]:
     """The changes whose attributes the issues name; all of them where they name none."""
     named = {name for issue in issues for name in issue.attribute_names}
-    return [change for change in changes if ATTRIBUTES[base_of(change.field)] in named] or list(changes)
+    return [ready for ready in changes if ready.names & named] or list(changes)
 
 
-def _refuse(change: SentChange, issues: Sequence[Issue]) -> ContentOutcome:
-    attribute = ATTRIBUTES[base_of(change.field)]
-    own = [issue for issue in issues if attribute in issue.attribute_names] or list(issues)
+def _refuse(ready: Ready, issues: Sequence[Issue]) -> ContentOutcome:
+    own = [issue for issue in issues if ready.names & set(issue.attribute_names)] or list(issues)
     code = one_word(own[0].code) or "INVALID"
-    others = sorted({one_word(name) for issue in own for name in issue.attribute_names} - {attribute, ""})[:MOST_CODES]
-    sentence = f"Amazon refuses the {change.field}: {MEANINGS.get(code, f'code {code}')}"
-    sentence += f" (attributes {', '.join(others)})." if others else "."
-    return build_outcome(change, "refused", code, sentence, words=Words("; ".join(issue.message for issue in own)))
+    others = sorted({one_word(name) for issue in own for name in issue.attribute_names} - ready.names - {""})
+    sentence = f"Amazon refuses the {ready.change.field}: {MEANINGS.get(code, f'code {code}')}"
+    sentence += f" (attributes {', '.join(others[:MOST_CODES])})." if others else "."
+    words = Words("; ".join(issue.message for issue in own))
+    return build_outcome(ready.change, "refused", code, sentence, words=words)
 
 
 def _write_instant(instant: datetime) -> str:

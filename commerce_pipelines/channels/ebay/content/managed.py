@@ -1,10 +1,10 @@
-"""Texts of a listing that the Inventory API made: the item holds the title, the offer the description.
+"""A listing that the Inventory API made: the item holds title and pictures, the offer the description.
 
-What belongs here: reading an item or an offer and writing it back with one text changed. What does not: which API made
-a listing (texts.py).
+What belongs here: reading an item or an offer and writing it back with some fields changed. What does not: which API
+made a listing (revising.py).
 
 **Both calls replace everything**: a field that is not sent is removed from the live listing. So the whole object is
-read, one text of it changed, and all of it sent, without the fields that only answers have. That includes a quantity:
+read, some of its fields changed, and all of it sent, without those that only answers have. That includes a quantity:
 the one read right before, or stock's target where that is smaller. Stock's lock, under which content is sent, keeps our
 own pushes from coming between (Content.writes_stock). eBay knows no condition for a write, so a sale may still come
 between: what it says was sold is looked at after each write, and what was sold meanwhile is taken off again.
@@ -64,6 +64,12 @@ class Managed(msgspec.Struct, frozen=True):
         return _read_count(stock.get("quantity"))
 
     @property
+    def addresses(self) -> list[str]:
+        """Of its pictures."""
+        product = self.item.get("product")
+        return list(map(str, (product if isinstance(product, dict) else {}).get("imageUrls") or ()))
+
+    @property
     def available(self) -> int | None:
         """The quantity of the offer; None where it has none."""
         return _read_count(self.offer.get("availableQuantity"))
@@ -99,21 +105,23 @@ def _count_sold(offer: dict[str, Any]) -> int:
     return _read_count(_read_listing(offer).get("soldQuantity")) or 0
 
 
-def change_title(account: Account, managed: Managed, title: str, targets: Mapping[str, int | None]) -> Response:
-    """The item with another title. targets: SentChange.targets; a SKU's total serves all of its listings, so their
-    largest target bounds it."""
+def change_item(
+    account: Account, managed: Managed, product: Mapping[str, Any], targets: Mapping[str, int | None]
+) -> Response:  # fmt: skip
+    """The item with these fields of its product changed, of `title` and `imageUrls`. targets: SentChange.targets; a
+    SKU's total serves all of its listings, so their largest target bounds it."""
     bounds = [target for target in targets.values() if target is not None]
     quantity = managed.total
     if quantity is not None and bounds and len(bounds) == len(targets):
         quantity = min(quantity, max(bounds))
-    answer = _put_title(account, managed, title, quantity)
+    answer = _put_item(account, managed, product, quantity)
     for _ in range(MOST_CORRECTIONS):
         now = find_managed(account, managed.sku, managed.item_id) if quantity is not None else None
         if answer.status == 400 or quantity is None or now is None or now.sold <= managed.sold:
             break
         quantity = max(0, min(quantity - (now.sold - managed.sold), quantity if now.total is None else now.total))
         managed = now
-        _put_title(account, managed, title, quantity)
+        _put_item(account, managed, product, quantity)
     return answer
 
 
@@ -134,13 +142,13 @@ def change_description(account: Account, managed: Managed, html: str, targets: M
     return answer
 
 
-def _put_title(account: Account, managed: Managed, title: str, quantity: int | None) -> Response:
+def _put_item(account: Account, managed: Managed, changed: Mapping[str, Any], quantity: int | None) -> Response:
     """quantity: of the SKU; None to send what was read."""
     product = managed.item.get("product")
     if not isinstance(product, dict):
         raise PermanentError(f"eBay shows no product of {managed.sku}, so it cannot be written back as a whole.")
     item = {name: value for name, value in managed.item.items() if name not in OF_ANSWERS["item"]}
-    item["product"] = {**product, "title": title}
+    item["product"] = {**product, **changed}
     if isinstance(stock := item.get("availability"), dict):
         item["availability"] = _set_quantity(stock, quantity)
     path = f"{ITEM}/{quote(managed.sku, safe='')}"

@@ -18,6 +18,10 @@ class _Element(msgspec.Struct, gc=False):
     pass
 
 
+class PictureDetails(_Element):
+    PictureURL: list[str] = []
+
+
 class Variation(_Element):
     SKU: str = ""
 
@@ -34,6 +38,7 @@ class ShownItem(_Element):
     Description: str = ""
     SKU: str = ""
     ListingType: str = ""
+    PictureDetails: PictureDetails | None = None
     Variations: Variations | None = None
 
     @property
@@ -67,6 +72,12 @@ class OneItem(_Element):
 class Revised(_Element):
     Ack: str = ""
     Errors: list[Error] = []
+
+
+class Uploaded(msgspec.Struct, rename="camel"):
+    """The answer to createImageFromFile."""
+
+    image_url: str
 
 
 class Offers(msgspec.Struct):

@@ -17,7 +17,7 @@ from urllib3.filepost import encode_multipart_formdata
 
 from ....core.errors import ProtocolError, RecordError, UnknownOutcome
 from ....core.words import NO_WORDS, Words
-from ....domain.content.listings import ContentOutcome, OpenPicture, SentChange, Slot, picture_name
+from ....domain.content.listings import ContentOutcome, PictureSource, SentChange, Slot, picture_name
 from ...http.session import HttpSession, Repeat
 from ..api.graphql import GraphQL
 from .payloads import AddedAnswer, FilesAnswer, MediaAnswer, StagedAnswer, Target, UserError
@@ -34,7 +34,7 @@ class ProductPictures:
     def __init__(self, graphql: GraphQL, session: HttpSession, sleep: Callable[[float], None]) -> None:
         self._graphql, self._session, self._sleep = graphql, session, sleep
 
-    def place(self, change: SentChange, open_picture: OpenPicture) -> ContentOutcome:
+    def place(self, change: SentChange, pictures: PictureSource) -> ContentOutcome:
         """Upload what the listing does not show yet and put it there."""
         due = [slot for slot in change.slots if not slot.kept]
         sources = {}
@@ -44,7 +44,7 @@ class ProductPictures:
                     change, "TOO_LARGE", f"A picture has {slot.picture.size} bytes, Shopify takes {LARGEST}."
                 )
             try:
-                sources[slot.place] = self._send_bytes(slot, open_picture(slot.picture))
+                sources[slot.place] = self._send_bytes(slot, pictures.open(slot.picture))
             except RecordError as error:
                 return ContentOutcome(key=change.key, status="stale", code=error.code, message=error.message)
             except _Refused as refused:

@@ -40,7 +40,7 @@ from ....domain.content.fields import (
 )
 from ....domain.content.listings import (
     ContentOutcome,
-    OpenPicture,
+    PictureSource,
     SentChange,
     ShownListing,
     is_as_planned,
@@ -107,7 +107,7 @@ class ShopifyContent(Content):
                 if bytes(raw) != b"null":
                     yield from (listing for listing in _read_product(raw, self._locales) if listing.key in wanted)
 
-    def send(self, changes: Sequence[SentChange], open_picture: OpenPicture) -> Iterator[ContentOutcome]:
+    def send(self, changes: Sequence[SentChange], pictures: PictureSource) -> Iterator[ContentOutcome]:
         by_product: dict[str, list[SentChange]] = defaultdict(list)
         for change in changes:
             by_product[change.listing.reference["product_id"]].append(change)
@@ -116,10 +116,10 @@ class ShopifyContent(Content):
             group = [change for gid in ids[start : start + AT_ONCE] for change in by_product[gid]]
             now = {listing.key: listing for listing in self.reread([change.listing for change in group])}
             for gid in ids[start : start + AT_ONCE]:
-                yield from self._change_product(gid, by_product[gid], now, open_picture)
+                yield from self._change_product(gid, by_product[gid], now, pictures)
 
     def _change_product(
-        self, gid: str, changes: Sequence[SentChange], now: Mapping[str, ShownListing], open_picture: OpenPicture
+        self, gid: str, changes: Sequence[SentChange], now: Mapping[str, ShownListing], pictures: PictureSource
     ) -> Iterator[ContentOutcome]:
         """The changes of one product; at most one call for what its variants share and one for its variants.
         Translations come last, because a changed text makes them outdated."""
@@ -144,13 +144,13 @@ class ShopifyContent(Content):
         yield from self._attempt(partial(register, self._graphql), gid, translated)
         for change in due:
             if change.field == IMAGES:
-                yield from self._attempt(partial(self._put_pictures, open_picture), gid, [change])
+                yield from self._attempt(partial(self._put_pictures, pictures), gid, [change])
 
     def _put_pictures(
-        self, open_picture: OpenPicture, gid: str, changes: Sequence[SentChange]
+        self, pictures: PictureSource, gid: str, changes: Sequence[SentChange]
     ) -> Iterator[ContentOutcome]:
         for change in changes:
-            yield self._pictures.place(change, open_picture)
+            yield self._pictures.place(change, pictures)
 
     def look(self, changes: Sequence[SentChange]) -> Iterator[ContentOutcome]:
         """Only pictures are ever pending."""

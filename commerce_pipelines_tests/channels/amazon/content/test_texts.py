@@ -13,6 +13,7 @@ from commerce_pipelines.channels.amazon.channel import AmazonChannel
 from commerce_pipelines.core.errors import SettingsError, TransientError
 from commerce_pipelines.domain.content.fields import Limit
 from commerce_pipelines.domain.content.listings import ContentOutcome, SentChange, ShownListing
+from commerce_pipelines_tests.doubles.picture_source import MemoryPictures
 from commerce_sandbox.amazon.places import DE, FR, PL
 
 from ..contract import Clock, Recorded, connect, judged
@@ -54,7 +55,7 @@ class World:
             )
             for field, text in texts.items()
         ]  # fmt: skip
-        return {outcome.key: outcome for outcome in self.channel.content.send(changes, _open_no_picture)}
+        return {outcome.key: outcome for outcome in self.channel.content.send(changes, MemoryPictures())}
 
     def texts(self, attribute: str) -> dict[tuple[str, str], str]:
         entries = self.offer.attributes.get(attribute, ())
@@ -64,10 +65,6 @@ class World:
         """(mode, marketplace) of each call that could change a listing."""
         calls = [call for call, _ in self.amazon.exchanges if call.method == "PATCH"]
         return [(call.parameter("mode"), call.parameter("marketplaceIds")) for call in calls]
-
-
-def _open_no_picture(picture: object) -> bytes:
-    raise AssertionError("Amazon is sent no picture")
 
 
 @pytest.fixture
@@ -90,7 +87,7 @@ def test_a_listing_shows_a_text_for_each_marketplace_and_the_limits_of_its_type(
         "title": f"{title} DE", "description": "", "origin": "CN",
         "title/fr_FR": f"{title} FR", "description/fr_FR": "", "title/pl_PL": f"{title} PL", "description/pl_PL": "",
     }  # fmt: skip
-    assert listing.pictures is None  # Amazon fetches pictures from public addresses: they are its own
+    assert listing.pictures == ()  # Amazon shows those that the seller named
     assert world.channel.content.limits(listing)["title"] == Limit(most=200, in_bytes=True)
     [reread] = world.channel.content.reread([listing])
     assert reread == listing
@@ -147,10 +144,10 @@ def test_a_title_that_moved_meanwhile_is_left_alone(world: World) -> None:
     change = SentChange(
         key="k", token="t", listing=listing, field="title", before=listing.values["title"], after="Kessel"
     )
-    [outcome] = world.channel.content.send([change], _open_no_picture)
+    [outcome] = world.channel.content.send([change], MemoryPictures())
     assert (outcome.status, outcome.shown) == ("stale", "Edited in Seller Central")
     del world.amazon.listings.offers[KETTLE]
-    [outcome] = world.channel.content.send([change], _open_no_picture)
+    [outcome] = world.channel.content.send([change], MemoryPictures())
     assert (outcome.status, outcome.code) == ("refused", "gone")
     assert world.patches() == []
 

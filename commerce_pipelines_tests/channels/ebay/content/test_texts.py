@@ -18,6 +18,7 @@ from commerce_pipelines.core.errors import TransientError
 from commerce_pipelines.core.reasons import Reason
 from commerce_pipelines.domain.content.fields import fit
 from commerce_pipelines.domain.content.listings import ContentOutcome, SentChange, ShownListing
+from commerce_pipelines_tests.doubles.picture_source import MemoryPictures
 from commerce_sandbox.ebay import EbayStandIn, selling
 from commerce_sandbox.ebay.listings import REVISIONS_A_DAY, Offered, Refused
 from commerce_sandbox.server import Reply
@@ -53,11 +54,7 @@ def send(
                    targets=dict(targets))
         for field, text in texts.items()
     ]  # fmt: skip
-    return {outcome.key: outcome for outcome in shop.content.send(changes, _open_no_picture)}
-
-
-def _open_no_picture(picture: object) -> bytes:
-    raise AssertionError("no picture is sent")
+    return {outcome.key: outcome for outcome in shop.content.send(changes, MemoryPictures())}
 
 
 def first(ebay: EbayStandIn, *, managed: bool) -> Offered:

@@ -1,0 +1,188 @@
+"""Changing what eBay's listings show: by the API that made each, in the fewest revisions.
+
+What belongs here: which call makes which change, what an error means for a field. What does not: reading listings
+(texts.py), items and offers of the Inventory API (managed.py), uploads (pictures.py).
+
+**Which API.** A listing that the Inventory API made can be changed by it alone, any other by ReviseFixedPriceItem
+alone, which changes the given fields and leaves all others; its list of pictures is replaced as a whole. Nothing is
+ever migrated from one to the other.
+
+**Revisions** of a listing are counted together with those of its stock, which goes first (api/revisions.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ....core.errors import CredentialError, PermanentError, ProtocolError, RateLimited, RecordError, TransientError
+from ....core.legible import one_word
+from ....core.words import Words
+from ....domain.content.fields import DESCRIPTION, IMAGES, TITLE
+from ....domain.content.listings import ContentOutcome, PictureSource, SentChange, ShownListing
+from ...http.session import Repeat, Response
+from ...http.throttle import BucketStore, Priority
+from ...product_content import build_outcome
+from ..api import payloads
+from ..api import trading_payloads as trading
+from ..api.account import MEANINGS, Account, is_passing
+from ..api.revisions import may_revise
+from . import managed as inventory
+from .payloads import Revised
+from .pictures import Arranged, arrange, name_picture
+
+ENDED = frozenset(("17", "291", "21916750"))
+NOTHING = Arranged(addresses=(), placed={})
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """A change whose pictures, if it is about pictures, have been uploaded."""
+
+    change: SentChange
+    pictures: Arranged = NOTHING
+
+    @property
+    def field(self) -> str:
+        return self.change.field
+
+    def accept(self) -> ContentOutcome:
+        return ContentOutcome(key=self.change.key, status="accepted", pictures=self.pictures.placed)
+
+
+def revise(
+    account: Account, buckets: BucketStore, changes: Sequence[SentChange], now: ShownListing, pictures: PictureSource
+) -> Iterator[ContentOutcome]:
+    """Make the changes of one listing, which shows `now`. Raises what stops all of them."""
+    managed = inventory.find_managed(account, now.skus[0], now.key)
+    if managed is not None and (managed.is_grouped or len(now.skus) > 1):
+        for change in changes:
+            sentence = "The title and description of this listing belong to its group of variations; change them "
+            yield build_outcome(change, "refused", "group", f"{sentence}where the group was made.")
+        return
+    parts = divide([change.field for change in changes]) if managed else [[change.field for change in changes]]
+    if not may_revise(buckets, account.settings.name, now.key, Priority.CONTENT, len(parts)):
+        for change in changes:
+            sentence = "The listing was revised so often today that the rest is kept for its stock."
+            yield build_outcome(change, "unknown", "revision_limit", sentence)
+        return
+    ready: list[Ready] = []
+    for change in changes:
+        prepared = _prepare(account, change, now, managed, pictures)
+        if isinstance(prepared, ContentOutcome):
+            yield prepared
+        else:
+            ready.append(prepared)
+    if managed is None:
+        yield from _revise_classic(account, ready) if ready else ()
+        return
+    for number, fields in enumerate(parts):
+        some = [part for part in ready if part.field in fields]
+        if number and some:  # the offer as it is after the item was written
+            managed = inventory.find_managed(account, now.skus[0], now.key)
+        if managed is None:
+            for part in some:
+                yield build_outcome(part.change, "unknown", "gone", "eBay does not show the offer of this listing now.")
+        elif some:
+            yield from _revise_managed(account, managed, some)
+
+
+def divide(fields: Sequence[str]) -> list[list[str]]:
+    """The fields of each call for a listing of the Inventory API: those of the item, then those of the offer."""
+    of_item = [field for field in fields if field != DESCRIPTION]
+    return [part for part in (of_item, [field for field in fields if field == DESCRIPTION]) if part]
+
+
+def _prepare(
+    account: Account, change: SentChange, now: ShownListing, managed: inventory.Managed | None, source: PictureSource
+) -> Ready | ContentOutcome:  # fmt: skip
+    """Upload what the change needs; its outcome where that fails."""
+    if change.field != IMAGES:
+        return Ready(change)
+    shown = now.reference["pictures"].split("\n")
+    addresses = managed.addresses if managed else shown
+    if managed and list(map(name_picture, addresses)) != list(map(name_picture, shown)):
+        if len(addresses) != len(shown):
+            sentence = "eBay shows other pictures than the item of the Inventory API has; look at the listing there."
+            return build_outcome(change, "refused", "pictures_differ", sentence)
+        change = _translate_places(change, shown, addresses)
+    try:
+        return Ready(change, arrange(account, change, addresses, source))
+    except RecordError as error:
+        return ContentOutcome(key=change.key, status="stale", code=error.code, message=error.message)
+    except (CredentialError, RateLimited, ProtocolError):
+        raise
+    except PermanentError as error:
+        return build_outcome(change, "refused", "UPLOAD", str(error), words=error.words)
+
+
+def _translate_places(change: SentChange, shown: Sequence[str], addresses: Sequence[str]) -> SentChange:
+    """The change with the ids that an item has in place of those that its listing shows: eBay shows copies of pictures
+    that stand on another server."""
+    own = dict(zip(map(name_picture, shown), map(name_picture, addresses), strict=True))
+    slots = tuple(msgspec.structs.replace(slot, replaces=own.get(slot.replaces, "")) for slot in change.slots)
+    return msgspec.structs.replace(change, slots=slots)
+
+
+def _revise_managed(account: Account, managed: inventory.Managed, some: Sequence[Ready]) -> Iterator[ContentOutcome]:
+    """One call for the item, or one for the offer; one for each where eBay refuses several: its errors name no
+    field."""
+    targets = some[0].change.targets
+    if some[0].field == DESCRIPTION:
+        answer = inventory.change_description(account, managed, some[0].change.after, targets)
+    else:
+        product: dict[str, Any] = {}
+        for part in some:
+            product |= _build_product(part)
+        answer = inventory.change_item(account, managed, product, targets)
+    if answer.status == 400 and len(some) > 1:
+        for part in some:
+            yield from _revise_managed(account, managed, [part])
+        return
+    yield from (_judge(account, part, answer) for part in some)
+
+
+def _build_product(part: Ready) -> Mapping[str, Any]:
+    if part.field == TITLE:
+        return {"title": part.change.after}
+    return {"imageUrls": list(part.pictures.addresses)}
+
+
+def _revise_classic(account: Account, some: Sequence[Ready]) -> Iterator[ContentOutcome]:
+    """One call for all of them, and one for each where eBay refuses that: its errors name no field."""
+    texts = {part.field: part.change.after for part in some}
+    pictures = next((part.pictures.addresses for part in some if part.field == IMAGES), ())
+    item = {
+        "Description": texts.get(DESCRIPTION), "DescriptionReviseMode": "Replace" if DESCRIPTION in texts else None,
+        "ItemID": some[0].change.listing.key, "Title": texts.get(TITLE),
+        "PictureDetails": {"PictureURL": pictures} if pictures else None,
+    }  # fmt: skip
+    root = account.trading("ReviseFixedPriceItem", {"Item": item}, repeat=Repeat.STATE, partial=True)
+    answer = trading.read_answer(root, Revised, "ReviseFixedPriceItem")
+    if answer.Ack in ("Success", "Warning"):
+        yield from (part.accept() for part in some)
+        return
+    errors = [error for error in answer.Errors if error.SeverityCode != "Warning"]
+    if any(map(is_passing, errors)):
+        raise TransientError("eBay failed while it revised a listing; it will be tried again later.")
+    if len(some) > 1 and not any(error.ErrorCode in ENDED for error in errors):
+        for part in some:
+            yield from _revise_classic(account, [part])
+        return
+    words = Words("; ".join(error.LongMessage or error.ShortMessage for error in errors))
+    code = one_word(errors[0].ErrorCode) if errors else "unanswered"
+    for part in some:
+        yield build_outcome(part.change, "refused", code, _explain_code(part.change, code), words=words)
+
+
+def _judge(account: Account, part: Ready, answer: Response) -> ContentOutcome:
+    if answer.status != 400:
+        return part.accept()
+    errors = inventory.read_errors(account, answer) or [payloads.Error(error_id=400)]
+    words, code = Words("; ".join(error.long_message or error.message for error in errors)), str(errors[0].error_id)
+    return build_outcome(part.change, "refused", code, _explain_code(part.change, code), words=words)
+
+
+def _explain_code(change: SentChange, code: str) -> str:
+    return f"eBay refuses the {change.field}: {MEANINGS.get(code) or (f'code {code}' if code else 'without a code')}."
