@@ -140,8 +140,7 @@ def once(world: World) -> int:
                 run([[name, table] for table in RETURN_TABLES], {**span, **run_tags(name, Topic.RETURNS)})
             step(f"goods on the road → the warehouse of {LANES[0]}")
             while world.sending.go_on():
-                keys = [TRANSFERS.path, [LANES[0], "inbound_shipments"]]
-                run(keys, run_tags(LANES[0], Topic.INBOUND))
+                run([TRANSFERS.path, [LANES[0], "inbound_shipments"]], run_tags(LANES[0], Topic.INBOUND))
             step(f"ledger of {LANES[0]} against Odoo")
             run([[LANES[0], table] for table in AWAY_TABLES], run_tags(LANES[0], Topic.INBOUND))
     proofs = prove(connections, as_json=True)

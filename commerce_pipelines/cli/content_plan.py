@@ -13,6 +13,7 @@ import click
 
 from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError, SettingsError
+from ..domain.content.fields import PRICE
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
 from .inbound_plans import release_plans
@@ -22,8 +23,10 @@ from .terminal import say, show_table
 ROWS_SHOWN = 200  # rows of the difference that a terminal shows
 CONTENT_KEYS = (  # that the file itself verifies
     "", ".owned", ".blank", ".too_long", ".approve", ".breaker", ".breaker.changed_percent", ".breaker.from_listings",
+    ".breaker.price_percent", ".price",
     ".image_host", ".image_host.put", ".image_host.public", ".image_host.header", ".image_host.secret",
 )  # fmt: skip
+SOURCE_KEYS = ("sources", "language", "translations", "price.pricelist")  # that `content_sources` looks at
 LONGEST_TEXT = 60  # characters of a text in a table
 
 
@@ -49,16 +52,19 @@ def show_plan(channel: str) -> None:
 
 
 def content_sources(connections: Connections, channel: ChannelSettings) -> Iterator[tuple[str, str]]:
-    """Odoo's languages of `content` are active, and each field that Odoo owns has a source in this Odoo."""
+    """Odoo's languages of `content` are active, its pricelist is there, and each field that Odoo owns has a source."""
+    from ..odoo.catalogue.prices import find_pricelists
     from ..odoo.catalogue.products import check_languages, read_types
 
     rules, what = channel.content, f"channels[{channel.name}].content"
     if not rules.enabled:
         return
-    sources = {field: rules.sources_of(field) for field in rules.owned}
+    sources = {field: rules.sources_of(field) for field in rules.owned if field != PRICE}
     try:
         client = connections.odoo_of(channel.name)
         check_languages(client, rules.languages())
+        if PRICE in rules.owned:
+            find_pricelists(client, [rules.price.pricelist])
         there = read_types(client, {source for names in sources.values() for source in names}).names
     except CommerceError as error:
         yield what, str(error)

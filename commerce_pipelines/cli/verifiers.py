@@ -14,7 +14,7 @@ from typing import Any
 from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError, RecordError
 from ..resources.connections import Connections
-from .content_plan import CONTENT_KEYS, content_sources
+from .content_plan import CONTENT_KEYS, SOURCE_KEYS, content_sources
 from .inbound_plans import INBOUND_KEYS, PLANS_TRIED, plan_marketplace
 from .message_queues import readable_queue
 from .message_server import listening_place, verification_token
@@ -351,8 +351,9 @@ TRIED: dict[str, Any] = {
     **dict.fromkeys(("fulfilment.take_over", "inbound.receive"), "odoo/readiness.py verify_rights: its rights"),
     **dict.fromkeys(("fulfilment.dry_run", "refunding.dry_run"), "none: each run says that nobody is told anything"),
     **dict.fromkeys((f"content{key}" for key in CONTENT_KEYS), BY_FILE),
+    "content.price.includes_tax": "none: the plan shows each price before and after",
     "content.dry_run": "none: each run says that nothing is changed",
-    **dict.fromkeys(("content.sources", "content.language", "content.translations"), content_sources),
+    **dict.fromkeys((f"content.{key}" for key in SOURCE_KEYS), content_sources),
     **dict.fromkeys(("returns", "refunding"), BY_FILE),
     "returns.enabled": returns_offered,
     **dict.fromkeys(("returns.poll_seconds", "returns.credit_notes", "returns.receipts"), BY_FILE),

@@ -82,7 +82,7 @@ _CODES = {
         "fba_prep_unknown", "fba_box_full", "fba_box_mixed", "fba_box_unmeasured", "fba_partly_packed",
         "fba_not_offered", "fba_transfer_changed", "fba_plan_refused", "fba_no_address",
         # product content
-        "content_too_long", "bad_barcode", "content_refused", "picture_changed",
+        "content_too_long", "bad_barcode", "content_refused", "picture_changed", "price_tax", "price_currency",
         # what we stored
         "forgotten", "past_age_limit", "corrupt_snapshot",
         # what the marketplace is still reviewing

@@ -14,20 +14,28 @@ from .places import PLACES
 
 Entries = list[dict[str, Any]]
 NAME, DESCRIPTION, ORIGIN = "item_name", "product_description", "country_of_origin"
+OFFER = "purchasable_offer"
 LOCATORS = ("main_product_image_locator", *(f"other_product_image_locator_{number}" for number in range(1, 9)))
 SELECTORS = {
     NAME: ("marketplace_id", "language_tag"), DESCRIPTION: ("marketplace_id", "language_tag"),
     **dict.fromkeys((ORIGIN, *LOCATORS), ("marketplace_id",)),
+    OFFER: ("marketplace_id", "currency", "audience"),
 }  # fmt: skip
 MOST_BYTES = {NAME: 200, DESCRIPTION: 2000}
+CURRENCIES = {place.id: place.currency for place in PLACES}
 LANGUAGES = {place.id: place.language for place in PLACES}
 
 
-def first_attributes(title: str, places: Iterable[str]) -> dict[str, Entries]:
-    """What a merchant wrote when he made the listing."""
+def first_attributes(title: str, places: Iterable[str], price: int) -> dict[str, Entries]:
+    """What a merchant wrote when he made the listing. price: in cents, the same in every currency."""
+    ours = [{"schedule": [{"value_with_tax": price / 100}]}]
     return {
         NAME: [{"value": title, "language_tag": LANGUAGES[place], "marketplace_id": place} for place in places],
         ORIGIN: [{"value": "CN", "marketplace_id": place} for place in places],
+        OFFER: [
+            {"marketplace_id": place, "currency": CURRENCIES[place], "audience": "ALL", "our_price": ours}
+            for place in places
+        ],
     }
 
 
@@ -42,6 +50,10 @@ def find_fault(name: str, patch: dict[str, Any], place: str) -> str:
         lacking = [selector for selector in SELECTORS[name] if not entry.get(selector)]
         if lacking or entry["marketplace_id"] != place:
             return f"The provided selectors for '{name}' are invalid."
+        if name == OFFER:
+            if not entry.get("our_price") and patch["op"] != "delete":
+                return "A value for 'our_price' is required but missing."
+            continue
         text = entry.get("media_location" if name in LOCATORS else "value", "")
         if patch["op"] != "delete" and (not isinstance(text, str) or not text):
             return f"A value for '{name}' is required but missing."
@@ -86,6 +98,6 @@ def build_schema() -> dict[str, Any]:
                 },
             }
             for name, selectors in SELECTORS.items()
-            if name not in LOCATORS
+            if name not in (*LOCATORS, OFFER)
         },
     }

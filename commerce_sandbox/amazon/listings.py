@@ -75,7 +75,7 @@ def offers(catalogue: Sequence[Article], now: datetime) -> list[Offer]:
             if is_fba(article)
             else [{"fulfillment_channel_code": "DEFAULT", "quantity": hash_of(article.sku) % 40,
                    "lead_time_to_ship_max_days": 2}],
-            first_attributes(article.title, places[article]),
+            first_attributes(article.title, places[article], article.price_minor_eur),
         )
         for article in catalogue
     ]  # fmt: skip

@@ -149,7 +149,9 @@ def _update(by_sku: dict[str, Offered], call: Call, refused: Mapping[str, Refuse
             if of_offer and not problem:
                 try:
                     count([of_offer])
-                    of_offer.available = offer["availableQuantity"]
+                    of_offer.available = offer.get("availableQuantity", of_offer.available)
+                    if price := offer.get("price"):
+                        of_offer.price = round(float(price["value"]) * 100)
                 except Refused as error:
                     problem = error
             responses.append(_build_response(of_offer.sku if of_offer else sku, offer["offerId"], of_offer, problem))

@@ -102,9 +102,9 @@ def seed(catalogue: Sequence[Article]) -> list[Offered]:
 
 
 def revise(
-    offered: Iterable[Offered], wanted_item: str, wanted_sku: str, quantity: int, *, zero_allowed: bool
+    offered: Iterable[Offered], wanted_item: str, wanted_sku: str, quantity: int | None, *, zero_allowed: bool
 ) -> Offered:
-    """Set what is available of a classic listing. Raises Refused."""
+    """Set what is available of a classic listing, None to leave it. Raises Refused."""
     of_item = [listing for listing in offered if listing.item_id == wanted_item and not listing.ended]
     matching = (
         [listing for listing in of_item if listing.sku == wanted_sku] if wanted_sku or len(of_item) != 1 else of_item
@@ -114,10 +114,10 @@ def revise(
     revised = matching[0]
     if revised.offer_id:
         raise Refused("21919474", "Inventory-based listing management is not currently supported by this tool.")
-    if quantity < 0 or (quantity == 0 and not zero_allowed):
+    if quantity is not None and (quantity < 0 or (quantity == 0 and not zero_allowed)):
         raise Refused("515", "The quantity must be a valid number greater than 0.")
     count(of_item)
-    revised.available = quantity
+    revised.available = revised.available if quantity is None else quantity
     return revised
 
 

@@ -90,7 +90,11 @@ def revise_status(
             named = next((listing.sku for listing in offered if listing.item_id == item_id), "")
             if problem := refused.get(sku or named):
                 raise problem
-            revised = revise(offered, item_id, sku, int(status.findtext("Quantity", "0")), zero_allowed=zero_allowed)
+            quantity, price = status.findtext("Quantity"), status.findtext("StartPrice")
+            revised = revise(
+                offered, item_id, sku, None if quantity is None else int(quantity), zero_allowed=zero_allowed
+            )
+            revised.price = revised.price if price is None else round(float(price) * 100)
         except Refused as error:
             errors.append(error_node(error.code, error.message))
             continue
@@ -113,6 +117,7 @@ def _build_item(group: list[Offered], *, described: bool = False) -> Node:
             ("ItemID", first.item_id),
             ("ListingType", "FixedPriceItem"),
             ("Quantity", str(sum(listing.shown + listing.sold for listing in group))),
+            amount_node("StartPrice", first.price, "EUR") if described and not varied else None,
             ("Title", first.title),
             ("QuantityAvailable", str(sum(listing.shown for listing in group))),
             ("SKU", first.sku) if first.sku and not varied else None,

@@ -13,7 +13,21 @@ from .base import company_of
 from .errors import ValidationError
 from .orm import Env, hook
 from .records import create
-from .schema import Field, Model, boolean, char, choice, html, integer, many2many, many2one, number, one2many, text
+from .schema import (
+    Field,
+    Model,
+    boolean,
+    char,
+    choice,
+    html,
+    integer,
+    many2many,
+    many2one,
+    moment,
+    number,
+    one2many,
+    text,
+)
 
 UNITS = 1  # id of the unit `Units`, the first that a database has
 
@@ -51,6 +65,11 @@ def _read_of_variant(name: str) -> Any:
 def _compute_category_name(env: Env, row_id: int) -> str:
     row = env.db.rows["product.category"][row_id]
     return f"{_compute_category_name(env, row['parent_id'])} / {row['name']}" if row["parent_id"] else str(row["name"])
+
+
+def _compute_category_path(env: Env, row_id: int) -> str:
+    parent = env.db.rows["product.category"][row_id]["parent_id"]
+    return f"{_compute_category_path(env, parent) if parent else ''}{row_id}/"
 
 
 def unit_factor(env: Env, unit: int) -> float:
@@ -163,6 +182,7 @@ MODELS = (
         "name": char(required=True),
         "parent_id": many2one("product.category"),
         "complete_name": char(compute=_compute_category_name),
+        "parent_path": char(compute=_compute_category_path),
         "display_name": char(compute=_compute_category_name),
     }, order="complete_name", title="Product Category"),
     Model("uom.uom", {
@@ -190,9 +210,17 @@ MODELS = (
         "pricelist_id": many2one("product.pricelist", required=True),
         "product_tmpl_id": many2one("product.template"),
         "product_id": many2one("product.product"),
-        "compute_price": choice("fixed", default="fixed"),
-        "fixed_price": number(),
-        "min_quantity": number(),
+        "categ_id": many2one("product.category"),
+        "applied_on": choice("3_global", "2_product_category", "1_product", "0_product_variant", default="3_global"),
+        "base": choice("list_price", "standard_price", "pricelist", default="list_price"),
+        "base_pricelist_id": many2one("product.pricelist"),
+        "compute_price": choice("percentage", "formula", "fixed", default="fixed"),
+        "date_start": moment(), "date_end": moment(),
+        **{name: number() for name in (
+            "fixed_price", "min_quantity", "percent_price", "price_discount", "price_round", "price_surcharge",
+            "price_min_margin", "price_max_margin",
+        )},
+        "price_markup": number(compute=lambda env, i: -env.db.rows["product.pricelist.item"][i]["price_discount"]),
     }, rec_name="id", title="Pricelist Rule"),
     Model("mrp.bom", {
         "product_tmpl_id": many2one("product.template", required=True),

@@ -79,7 +79,8 @@ class Contents:
     def _show_variant(self, variant: Data) -> Data:
         content = variant.setdefault("content", {})
         return {
-            "id": variant["id"], "sku": variant["sku"], "barcode": content.get("barcode"), "price": "0.00",
+            "id": variant["id"], "sku": variant["sku"], "barcode": content.get("barcode"),
+            "price": content.get("price", "0.00"),
             "inventoryItem": {
                 "id": f"gid://shopify/InventoryItem/{variant['item']}",
                 "harmonizedSystemCode": content.get("harmonizedSystemCode"),
@@ -125,7 +126,7 @@ class Contents:
         for wanted in arguments["variants"]:
             content = own[wanted["id"]].setdefault("content", {})
             content |= {name: value for name, value in wanted.get("inventoryItem", {}).items() if name in _OF_ITEM}
-            content |= {"barcode": wanted["barcode"]} if "barcode" in wanted else {}
+            content |= {name: wanted[name] for name in ("barcode", "price") if name in wanted}
         if row:
             self.change(row, now)
         shown = [self._show_variant(own[wanted["id"]]) for wanted in arguments["variants"]]

@@ -10,13 +10,15 @@ else of exactly this text before: a text that it corrects by itself would otherw
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
 
 from ...core.reasons import Reason
-from .fields import IMAGES, Limit, base_of, fit, locale_of
+from .fields import IMAGES, PRICE, Limit, base_of, fit, locale_of
 from .listings import ShownListing, ShownPicture, Slot
+from .pricelists import show_price
 from .products import Product, Rendered, normalise, render
 from .rules import ContentBreaker, ContentRules
 
@@ -110,9 +112,36 @@ def compare(
         for field, text in wanted.values.items() if field in listing.values
     ]  # fmt: skip
     fields = _mark_outdated(fields, rules)
+    if PRICE in rules.owned and PRICE in limits and PRICE in listing.values:
+        fields.append(compare_price(listing, products[0], rules, limits[PRICE], memory.answers.get(PRICE)))
     if IMAGES in rules.owned and IMAGES in limits and listing.pictures is not None:
         fields.append(compare_pictures(listing, wanted, memory))
     return ListingPlan(listing=listing, product=products[0], fields=tuple(fields))
+
+
+def compare_price(
+    listing: ShownListing, product: Product, rules: ContentRules, limit: Limit, answer: Told | None
+) -> FieldPlan:  # fmt: skip
+    """The plan for the price of a listing of one variant. A product without a price above 0 leaves it alone."""
+    shown, price = listing.values[PRICE], product.prices.get(rules.price.pricelist)
+    reason: Reason | None = None
+    text = ""
+    try:
+        text = show_price(price, product.tax, includes_tax=rules.price.includes_tax) if price else ""
+    except ValueError:
+        reason = Reason(
+            "price_tax", "The sales taxes of the product in Odoo are no plain percentage of its price.",
+            "Give the product taxes of one kind, all within its price or all on top of it, or take price out of "
+            "`content.owned`.", PRICE,
+        )  # fmt: skip
+    if price and text and price.currency != limit.currency:
+        reason = Reason(
+            "price_currency", f"The pricelist is in {price.currency}, the listing's prices are in {limit.currency}.",
+            f"Name a pricelist in {limit.currency} under `content.price.pricelist`.", PRICE,
+        )  # fmt: skip
+    if reason:
+        return FieldPlan(field=PRICE, action=Action.WAITS, before=shown, after=shown, reason=reason)
+    return compare_text(PRICE, shown, text, rules, limit, answer)
 
 
 def recognise(listing: ShownListing, checksums: Mapping[str, str]) -> ShownListing:
@@ -258,6 +287,18 @@ def find_stop(plans: Sequence[ListingPlan], breaker: ContentBreaker) -> str:
     """Why a plan looks like a mistake, with the figures; '' where it does not."""
     linked = [plan for plan in plans if plan.fields]
     changed = sum(any(field.action is Action.CHANGE for field in plan.fields) for plan in linked)
+    jump = max(map(_measure_jump, plans), default=Decimal(0))
+    if jump > breaker.price_percent:
+        return f"a price would change by {jump:.0f} % (at most {breaker.price_percent} %)"
     if changed >= breaker.from_listings and changed * 100 > breaker.changed_percent * len(linked):
         return f"{changed} of {len(linked)} listings would change (at most {breaker.changed_percent} %)"
     return ""
+
+
+def _measure_jump(plan: ListingPlan) -> Decimal:
+    """By how many percent the price of a listing would change; 0 where it has none yet."""
+    for field in plan.fields:
+        if field.field == PRICE and field.action is Action.CHANGE and field.before:
+            before, after = (Decimal(text.split()[0]) for text in (field.before, field.after))
+            return abs(after - before) / before * 100 if before else Decimal(0)
+    return Decimal(0)

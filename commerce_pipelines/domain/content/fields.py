@@ -16,19 +16,20 @@ import msgspec
 from ...core.reasons import Reason
 
 TITLE, DESCRIPTION, IMAGES = "title", "description", "images"
-BARCODE, WEIGHT, HS_CODE, ORIGIN = "barcode", "weight", "hs_code", "origin"
-FIELDS = (TITLE, DESCRIPTION, IMAGES, BARCODE, WEIGHT, HS_CODE, ORIGIN)
+BARCODE, WEIGHT, HS_CODE, ORIGIN, PRICE = "barcode", "weight", "hs_code", "origin", "price"
+FIELDS = (TITLE, DESCRIPTION, IMAGES, BARCODE, WEIGHT, HS_CODE, ORIGIN, PRICE)
 TRANSLATED = (TITLE, DESCRIPTION)  # of these a listing may have translations
 _GTIN = re.compile(r"\d{8}|\d{12,14}")
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """What a channel takes in one field. most: characters, bytes with `in_bytes`, pictures of `images`; 0 for no limit.
-    tags: the elements of HTML that it may hold; none for plain text."""
+    tags: the elements of HTML that it may hold; none for plain text. currency: of a price."""
 
     most: int = 0
     in_bytes: bool = False
     tags: frozenset[str] = frozenset()
+    currency: str = ""
 
     @property
     def is_html(self) -> bool:

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from .fields import IMAGES, TITLE, Limit, base_of, locale_of
+from .fields import IMAGES, PRICE, TITLE, Limit, base_of, locale_of
 from .listings import Picture
 from .markup import clean, collapse, flatten, paragraphs
+from .pricelists import Price, Tax
 from .rules import ContentRules
 
 OWN = ""  # the language of the user whom the pipelines log in as
@@ -25,7 +26,8 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     values: by field in Odoo, as text, '' for an empty one: weight in whole grams, country as ISO 3166-1 alpha-2. texts:
     the same of translated fields, by language; OWN is the user's. options: by language, the attribute values that make
     it this variant. html: fields that hold HTML. picture: its own, or the template's where it has none;
-    template_picture: that of the template. documents: further pictures, in Odoo's order.
+    template_picture: that of the template. documents: further pictures, in Odoo's order. prices: by the pricelist's
+    name, '' for the sales price; none where no channel asks for them. tax: its sales taxes.
     """
 
     product_id: int
@@ -40,6 +42,8 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     picture: Picture | None = None
     template_picture: Picture | None = None
     documents: tuple[Picture, ...] = ()
+    prices: dict[str, Price] = {}
+    tax: Tax = Tax()
 
 
 class Rendered(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +70,7 @@ def render(product: Product, rules: ContentRules, limits: Mapping[str, Limit], *
     values = {}
     for field in rules.fields():
         limit = limits.get(base_of(field))
-        if limit is None or field == IMAGES:
+        if limit is None or field in (IMAGES, PRICE):
             continue
         language = rules.translations[locale_of(field)] if locale_of(field) else rules.language
         text = _find_text(product, rules.sources_of(base_of(field)), language, limit)

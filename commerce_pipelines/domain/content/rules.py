@@ -13,7 +13,7 @@ from typing import Literal
 
 from ...core import urls
 from ...core.section import Secret, Section
-from .fields import BARCODE, DESCRIPTION, FIELDS, HS_CODE, IMAGES, ORIGIN, TITLE, TRANSLATED, WEIGHT
+from .fields import BARCODE, DESCRIPTION, FIELDS, HS_CODE, IMAGES, ORIGIN, PRICE, TITLE, TRANSLATED, WEIGHT
 
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 # The fields of product.template and product.product that feed a listing's field: the first that Odoo has and that is
@@ -34,6 +34,15 @@ class ContentBreaker(Section, kw_only=True, frozen=True):
 
     changed_percent: Decimal = Decimal(20)  # of the linked listings: at most so many may change in one run
     from_listings: int = 10  # a run with fewer listings is never stopped
+    price_percent: Decimal = Decimal(30)  # no price may change by more
+
+
+class PriceRules(Section, kw_only=True, frozen=True):
+    """Where prices come from, if `owned` names them. pricelist: its name in Odoo; '' for the product's sales price.
+    includes_tax: whether the channel's prices hold the sales taxes that the product has in Odoo."""
+
+    pricelist: str = ""
+    includes_tax: bool = True
 
 
 class ImageHost(Section, kw_only=True, frozen=True):
@@ -64,6 +73,7 @@ class ContentRules(Section, kw_only=True, frozen=True):
     language: str = ""  # Odoo's language of the listings' own texts, as de_DE; '' is that of odoo.username
     translations: dict[str, str] = {}  # the channel's locale -> Odoo's language
     approve: bool = True  # every plan waits for `commerce-pipelines release CHANNEL --flow content`
+    price: PriceRules = PriceRules()
     image_host: ImageHost | None = None  # for marketplaces that fetch pictures from an address
     breaker: ContentBreaker = ContentBreaker()
     dry_run: bool = False  # read and compare, but change nothing
@@ -89,8 +99,12 @@ class ContentRules(Section, kw_only=True, frozen=True):
                 if field not in FIELDS:
                     yield key, f"names {field!r}, which is no field of a listing; the fields are {names}."
         for field in self.blank:
-            if field in (TITLE, IMAGES):
+            if field in (TITLE, IMAGES, PRICE):
                 yield "blank", f"names {field}, without which no listing can be shown; leave it out."
+        if PRICE in self.sources:
+            yield "sources", "names price, which comes from a pricelist: write its name under content.price.pricelist."
+        if not 0 < self.breaker.price_percent <= 100:
+            yield "breaker.price_percent", "must lie above 0 and be at most 100 percent."
         if not 0 <= self.breaker.changed_percent <= 100:
             yield "breaker.changed_percent", "must lie between 0 and 100 percent."
         if self.breaker.from_listings < 1:

@@ -20,7 +20,7 @@ import msgspec
 from ...channels.capabilities import offered
 from ...core.errors import CommerceError, PermanentError, ProtocolError, RecordError
 from ...domain.content.comparison import ListingPlan, Memory, compare, recognise
-from ...domain.content.fields import IMAGES
+from ...domain.content.fields import IMAGES, PRICE
 from ...domain.content.listings import ShownListing
 from ...domain.content.rules import DEFAULT_SOURCES
 from ...domain.keys import key_of
@@ -51,19 +51,24 @@ def take_products(connections: Connections, name: str, *, whole: bool = False) -
     All are read where `whole` says so, where the last reading of everything is old, and where the settings ask for
     other fields or languages than then. Raises ProtocolError for an empty reading; what was read before stays.
     """
-    from ...odoo.catalogue.products import read_catalogue
+    from ...odoo.catalogue.products import has_new_prices, read_catalogue
     from ...warehouse.content import products as rows
     from ...warehouse.tables import database
 
     company, wanted = connections.company_of(name), want(connections, name)
-    label = msgspec.json.encode((wanted.fields, sorted(wanted.languages), wanted.pictures, wanted.documents)).decode()
+    label = msgspec.json.encode(
+        (wanted.fields, sorted(wanted.languages), wanted.pictures, wanted.documents, sorted(wanted.pricelists))
+    ).decode()
+    client = connections.odoo_of(name)
     with connections.warehouse.lock(f"content products {company}", wait=True):
         with connections.warehouse.transaction() as connection:
             now, before = database.clock(connection), rows.read_reading(connection, company)
         since: datetime | None = None
         if not whole and before and before.wanted == label and now - before.whole_at < WHOLE_AFTER:
             since = before.read_at
-        catalogue = read_catalogue(connections.odoo_of(name), wanted, since)
+        if since and wanted.pricelists and has_new_prices(client, since, now):
+            since = None
+        catalogue = read_catalogue(client, wanted, since, now)
         with connections.warehouse.transaction() as connection:
             changed = rows.store_products(connection, company, catalogue.products, label, now, whole=catalogue.whole)
     return Taken(read=len(catalogue.products), changed=changed, whole=catalogue.whole, missing=catalogue.missing)
@@ -103,6 +108,7 @@ def want(connections: Connections, name: str) -> Wanted:
         languages=frozenset(language for rules in sharing for language in rules.languages()),
         pictures=any("image_1920" in names for names in images),
         documents=any("documents" in names for names in images),
+        pricelists=frozenset(rules.price.pricelist for rules in sharing if PRICE in rules.owned),
     )
 
 

@@ -22,6 +22,7 @@ from ...core.errors import PermanentError
 from ...core.reasons import Reason
 from ...core.topics import Topic
 from ...domain.content.comparison import Action, ListingPlan, find_stop
+from ...domain.content.fields import PRICE
 from ...domain.outbox.effects import Kind, Status, Wanted, digest
 from ...resources.connections import Connections
 from ...warehouse.content.differences import Difference
@@ -298,18 +299,21 @@ def release(connections: Connections, name: str, by: str) -> str:
 
 def has_work(connections: Connections, name: str) -> bool:
     """Whether a run would do something now: a person has agreed to a plan, an answer is still to come, products were
-    written to in Odoo, or nothing was read yet."""
-    from ...odoo.catalogue.products import count_changed
+    written to in Odoo, prices may have changed, or nothing was read yet."""
+    from ...odoo.catalogue.products import count_changed, has_new_prices
     from ...warehouse.content import products, shown
     from ...warehouse.outbox import effects
 
+    client, now = connections.odoo_of(name), connections.instruments.now()
     with connections.warehouse.transaction() as connection:
         reading = products.read_reading(connection, connections.company_of(name))
         waits = effects.sendable(connection, name, Kind.CONTENT) or effects.unsettled(connection, name, Kind.CONTENT)
         unread = not shown.count_listings(connection, name)
     if waits or unread or reading is None:
         return True
-    return bool(count_changed(connections.odoo_of(name), reading.read_at))
+    if count_changed(client, reading.read_at):
+        return True
+    return PRICE in connections.settings.channel(name).content.owned and has_new_prices(client, reading.read_at, now)
 
 
 def replay(connections: Connections, name: str, *, code: str = "", record_ids: Iterable[str] = ()) -> int:

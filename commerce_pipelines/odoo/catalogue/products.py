@@ -22,6 +22,7 @@ from ...domain.content.products import OWN, Product
 from ..rpc.client import OdooClient, of_company
 from ..rpc.search_read import ARCHIVED_TOO, fetch
 from .pictures import Pictures, read_pictures
+from .prices import count_changed_rules, read_prices
 
 OVERLAP = timedelta(minutes=10)  # write_date is the start of Odoo's transaction, which may have been long
 _AT_ONCE = 5_000  # ids in one domain
@@ -34,12 +35,14 @@ _TEXTS = ("char", "text", "html", "selection")
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What settings ask for. fields: names of product.template or product.product. languages: OWN is the user's."""
+    """What settings ask for. fields: names of product.template or product.product. languages: OWN is the user's.
+    pricelists: names of those under which prices are computed, '' for the sales price."""
 
     fields: tuple[str, ...]
     languages: frozenset[str] = frozenset((OWN,))
     pictures: bool = True
     documents: bool = True
+    pricelists: frozenset[str] = frozenset()
 
 
 class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,9 +54,12 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...] = ()
 
 
-def read_catalogue(client: OdooClient, wanted: Wanted, since: datetime | None = None) -> Catalogue:
+def read_catalogue(
+    client: OdooClient, wanted: Wanted, since: datetime | None = None, now: datetime | None = None
+) -> Catalogue:  # fmt: skip
     """The products with an internal reference that the client's company sees. since: only those that were written to
-    after then, with all variants of their templates; None for all.
+    after then, with all variants of their templates; None for all. now: by which rules of pricelists count; needed for
+    prices.
 
     Raises ProtocolError where Odoo shows no product at all: an empty answer is a fault, never an empty catalogue.
     """
@@ -73,6 +79,13 @@ def read_catalogue(client: OdooClient, wanted: Wanted, since: datetime | None = 
         return Catalogue(products=(), whole=since is None, missing=missing)
     ids = None if since is None else sorted({row["product_tmpl_id"] for row in variants})
     products = _build_products(client, wanted, types, variants, ids)
+    if wanted.pricelists and now:
+        priced = read_prices(client, wanted.pricelists, [row["id"] for row in variants] if since else None, now)
+        products = [
+            msgspec.structs.replace(product, prices=row.prices, tax=row.tax)
+            if (row := priced.get(product.product_id)) else product
+            for product in products
+        ]  # fmt: skip
     return Catalogue(products=tuple(products), whole=since is None, missing=missing)
 
 
@@ -82,6 +95,11 @@ def count_changed(client: OdooClient, since: datetime) -> int:
     return int(
         client.call("product.product", "search_count", context=ARCHIVED_TOO, domain=[*domain, *client.who.domain])
     )
+
+
+def has_new_prices(client: OdooClient, since: datetime, now: datetime) -> bool:
+    """Whether a rule of a pricelist was written to, began or ended since then: all prices may have changed."""
+    return bool(count_changed_rules(client, since - OVERLAP, now))
 
 
 def check_languages(client: OdooClient, languages: Collection[str]) -> None:

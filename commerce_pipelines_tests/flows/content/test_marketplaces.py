@@ -47,8 +47,9 @@ class World:
     """A merchant on both marketplaces, whose listings show what Odoo says."""
 
     def __init__(
-        self, amazon: Recorded, ebay: Judged, odoo: OdooStandIn, url: str, more: str, of_amazon: str = ""
+        self, amazon: Recorded, ebay: Judged, odoo: OdooStandIn, url: str, keys: tuple[str, str], prepare: Any = None
     ) -> None:  # fmt: skip
+        more, of_amazon = keys
         self.amazon, self.ebay = amazon, ebay
         settings = parse(YAML.format(odoo=odoo.url, amazon=amazon.url, ebay=ebay.url, more=more, of_amazon=of_amazon))
         environ = {
@@ -56,6 +57,8 @@ class World:
         }  # fmt: skip
         self.connections = open_connections(settings, environ, instruments=IMPATIENT)
         self.odoo = connect_odoo(settings.odoo, "admin")
+        if prepare:
+            prepare(self.odoo)
         for name in CHANNELS:
             take_products(self.connections, name)
             refresh(self.connections, name, read=True)
@@ -88,10 +91,13 @@ class World:
 
 @pytest.fixture
 def open_world(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A function that opens a merchant with these further keys of `content`, and of Amazon's alone."""
+    """A function that opens a merchant with these further keys of `content`, and of Amazon's alone. prepare: what a
+    person does in Odoo before."""
     monkeypatch.setenv("KEY", "admin")
     with OdooStandIn(demo_database(CATALOGUE)) as odoo, Recorded() as amazon, Judged() as ebay:
-        yield lambda more="", of_amazon="": World(amazon, ebay, odoo, warehouse.url, more, of_amazon)
+        yield lambda more="", of_amazon="", prepare=None: World(
+            amazon, ebay, odoo, warehouse.url, (more, of_amazon), prepare
+        )
         ebay.judge()
         if SPECS:
             judge(amazon.exchanges)

@@ -31,7 +31,7 @@ class ImageHost:
         self._rules = rules
         self._session = HttpSession(name, (rules.put,), buckets, instruments, named=(rules.put,))
 
-    def put(self, picture: Picture, source: PictureSource) -> str:
+    def publish(self, picture: Picture, source: PictureSource) -> str:
         """The public address of a picture, which is put there unless it was lately. Raises PermanentError for what
         Amazon does not take, RecordError where it is gone from Odoo, Unreachable, and SettingsError without the
         secret."""

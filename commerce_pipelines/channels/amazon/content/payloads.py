@@ -43,6 +43,23 @@ class Located(msgspec.Struct):
     marketplace_id: str = ""
 
 
+class Scheduled(msgspec.Struct):
+    value_with_tax: float | None = None
+
+
+class OurPrice(msgspec.Struct):
+    schedule: list[Scheduled] = []
+
+
+class OfferEntry(msgspec.Struct):
+    """One value of purchasable_offer. audience: ALL for everybody, others for businesses."""
+
+    marketplace_id: str = ""
+    currency: str = ""
+    audience: str = "ALL"
+    our_price: list[OurPrice] = []
+
+
 class Link(_Payload):
     resource: str
 

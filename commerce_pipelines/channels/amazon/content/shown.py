@@ -14,11 +14,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from ....core.errors import RecordError
 from ....core.legible import decode_json
-from ....domain.content.fields import DESCRIPTION, IMAGES, ORIGIN, TITLE, Limit, base_of
+from ....domain.content.fields import DESCRIPTION, IMAGES, ORIGIN, PRICE, TITLE, Limit, base_of
 from ....domain.content.listings import ShownListing, ShownPicture, Slot
+from ....domain.content.pricelists import read_amount, write_price
 from ..marketplaces import BY_ID
-from .payloads import Entry, Item, Located, Property, Value
+from .payloads import Entry, Item, Located, OfferEntry, Property, Value
 
 ATTRIBUTES: Mapping[str, str] = {TITLE: "item_name", DESCRIPTION: "product_description", ORIGIN: "country_of_origin"}
 WITH_LANGUAGE = frozenset((TITLE, DESCRIPTION))
@@ -27,6 +29,8 @@ WITH_LANGUAGE = frozenset((TITLE, DESCRIPTION))
 GENERAL: Mapping[str, Limit] = {TITLE: Limit(most=200), DESCRIPTION: Limit(most=2000), ORIGIN: Limit(most=2)}
 # Of pictures, in the order that buyers see.
 LOCATORS = ("main_product_image_locator", *(f"other_product_image_locator_{number}" for number in range(1, 9)))
+PURCHASABLE_OFFER, EVERYBODY = "purchasable_offer", "ALL"
+_OFFERS = msgspec.json.Decoder(list[OfferEntry])
 _LOCATED = msgspec.json.Decoder(list[Located])
 _ENTRIES = msgspec.json.Decoder(list[Entry])
 _PROPERTY = msgspec.json.Decoder(Property)
@@ -55,6 +59,8 @@ def build_listing(item: Item, places: Sequence[str], limits: Mapping[str, Mappin
         elif summary.item_name:
             values[f"{TITLE}/{tag}"] = summary.item_name
         if own:
+            values[PRICE] = _show_price(item, place)
+            reference[f"at/{PRICE}"] = f"{place} {tag} {summary.product_type or 'PRODUCT'}"
             reference[f"at/{IMAGES}"] = f"{place} {tag} {summary.product_type or 'PRODUCT'}"
     if not values:
         return None
@@ -81,6 +87,29 @@ def _show_pictures(item: Item, place: str) -> tuple[ShownPicture, ...]:
         if any(entry.media_location and entry.marketplace_id in (place, "") for entry in entries):
             shown.append(ShownPicture(id=name))
     return tuple(shown)
+
+
+def _show_price(item: Item, place: str) -> str:
+    """What everybody pays in a marketplace by the seller's own offer, tax included; '' for none."""
+    raw = item.attributes.get(PURCHASABLE_OFFER)
+    try:
+        entries = decode_json(_OFFERS, raw) if raw is not None else []
+        for entry in entries:
+            if entry.marketplace_id == place and entry.audience == EVERYBODY and entry.our_price:
+                amount = entry.our_price[0].schedule[0].value_with_tax
+                return write_price(str(amount), entry.currency or BY_ID[place].currency) if amount else ""
+    except (msgspec.DecodeError, UnicodeDecodeError, IndexError, RecordError):
+        pass
+    return ""
+
+
+def build_price_patch(price: str, place: str) -> dict[str, object]:
+    """Everybody's price in one marketplace. `merge` leaves what else the offer has: a sale, limits of automatic
+    pricing, other audiences."""
+    amount, currency = read_amount(price)
+    ours = [{"schedule": [{"value_with_tax": float(amount)}]}]
+    value = [{"marketplace_id": place, "currency": currency, "audience": EVERYBODY, "our_price": ours}]
+    return {"op": "merge", "path": f"/attributes/{PURCHASABLE_OFFER}", "value": value}
 
 
 def assign(slots: Sequence[Slot], shown: Sequence[ShownPicture]) -> dict[int, str]:
@@ -118,6 +147,8 @@ def read_limits(listing: ShownListing) -> dict[str, Limit]:
     for field in GENERAL:
         if noted := listing.reference.get(f"most/{field}"):
             limits[field] = Limit(most=int(noted.rstrip(_BYTES)), in_bytes=noted.endswith(_BYTES))
+    if place := listing.reference.get(f"at/{PRICE}"):
+        limits[PRICE] = Limit(currency=BY_ID[place.partition(" ")[0]].currency)
     return limits
 
 

@@ -30,7 +30,7 @@ import msgspec
 from ....core.errors import PermanentError, ProtocolError, RecordError, SettingsError, TransientError
 from ....core.legible import decode_json, one_word
 from ....core.words import Words
-from ....domain.content.fields import IMAGES, Limit, base_of
+from ....domain.content.fields import IMAGES, PRICE, Limit, base_of
 from ....domain.content.listings import (
     ContentOutcome,
     PictureSource,
@@ -50,10 +50,12 @@ from .payloads import Item
 from .shown import (
     ATTRIBUTES,
     LOCATORS,
+    PURCHASABLE_OFFER,
     assign,
     build_listing,
     build_patch,
     build_picture_patch,
+    build_price_patch,
     find_place,
     read_limits,
 )
@@ -146,7 +148,7 @@ class AmazonContent(Content):
                     shown=show_field(now, change.field),
                 )  # fmt: skip
             else:
-                prepared = self._prepare(change, now, pictures)
+                prepared = self._make_ready(change, now, pictures)
                 if isinstance(prepared, ContentOutcome):
                     yield prepared
                 else:
@@ -154,8 +156,11 @@ class AmazonContent(Content):
         for (place, tag, product_type), some in due.items():
             yield from self._send_valid(sku, place, tag, product_type, some)
 
-    def _prepare(self, change: SentChange, now: ShownListing, source: PictureSource) -> Ready | ContentOutcome:
+    def _make_ready(self, change: SentChange, now: ShownListing, source: PictureSource) -> Ready | ContentOutcome:
         """The patches of a change, its pictures put where Amazon can fetch them; its outcome where that fails."""
+        if change.field == PRICE:
+            patch = build_price_patch(change.after, find_place(now, PRICE)[0])
+            return Ready(change, [patch], PURCHASABLE_OFFER)
         if change.field != IMAGES:
             place, tag, _ = find_place(now, change.field)
             patch = build_patch(change.field, change.after, place, tag)
@@ -167,7 +172,7 @@ class AmazonContent(Content):
         try:
             for slot in change.slots:
                 if slot.place in placed:
-                    address = self._image_host.put(slot.picture, source)
+                    address = self._image_host.publish(slot.picture, source)
                     patches.append(build_picture_patch(placed[slot.place], address, place))
         except RecordError as error:
             return ContentOutcome(key=change.key, status="stale", code=error.code, message=error.message)

@@ -56,25 +56,13 @@ RATES: dict[str, Rate] = {
 # Budget: context and name of the API; its calls a day; the operations that count to them. The Analytics API states what
 # the account really has.
 QUOTAS: tuple[tuple[str, float, tuple[str, ...]], ...] = (
-    (
-        "calls of sell fulfillment",
-        100_000,
-        ("getOrders", "getOrder", "createShippingFulfillment", "getShippingFulfillments", "issueRefund"),
-    ),
-    (
-        "calls of sell inventory",
-        2_000_000,
-        (
-            "getInventoryItems",
-            "getInventoryItem",
-            "createOrReplaceInventoryItem",
-            "getOffers",
-            "updateOffer",
-            "bulkUpdatePriceQuantity",
-        ),
-    ),
+    ("calls of sell fulfillment", 100_000,
+     ("getOrders", "getOrder", "createShippingFulfillment", "getShippingFulfillments", "issueRefund")),
+    ("calls of sell inventory", 2_000_000,
+     ("getInventoryItems", "getInventoryItem", "createOrReplaceInventoryItem", "getOffers", "updateOffer",
+      "bulkUpdatePriceQuantity")),
     ("calls of commerce notification", 10_000, NOTIFICATIONS),
-)
+)  # fmt: skip
 TRADING_CALLS = "calls of tradingapi tradingapi"
 # Trading calls share one daily quota: the part of each call, and how much of that part may be used at once.
 TRADING_SHARES: dict[str, tuple[float, float]] = {

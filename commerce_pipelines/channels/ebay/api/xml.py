@@ -7,7 +7,7 @@ elements mean (account.py, trading_payloads.py).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET  # only for building and writing; defusedxml reads
 
 from defusedxml import DefusedXmlException
@@ -63,6 +63,13 @@ def write(root: ET.Element) -> bytes:
     return ET.tostring(root, encoding="utf-8", xml_declaration=False)
 
 
+class Money(NamedTuple):
+    """An element with an amount and its currency."""
+
+    value: str
+    currency: str
+
+
 def build(tag: str, content: Mapping[str, Any]) -> bytes:
     """A request: a mapping becomes nested elements, a sequence repeated elements, anything else its text; None is left
     out."""
@@ -74,11 +81,14 @@ def build(tag: str, content: Mapping[str, Any]) -> bytes:
 
 def _fill(parent: ET.Element, content: Mapping[str, Any]) -> None:
     for name, value in content.items():
-        for item in value if isinstance(value, Sequence) and not isinstance(value, str) else (value,):
+        for item in value if isinstance(value, Sequence) and not isinstance(value, str | Money) else (value,):
             if item is None:
                 continue
             element = ET.SubElement(parent, name)
-            if isinstance(item, Mapping):
+            if isinstance(item, Money):
+                element.text = item.value
+                element.set("currencyID", item.currency)
+            elif isinstance(item, Mapping):
                 _fill(element, item)
             else:
                 element.text = ("true" if item else "false") if isinstance(item, bool) else str(item)

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from ..api.trading_payloads import Error
+from ..api import payloads
+from ..api.trading_payloads import Amount, Error
 
 
 class _Element(msgspec.Struct, gc=False):
@@ -24,6 +25,7 @@ class PictureDetails(_Element):
 
 class Variation(_Element):
     SKU: str = ""
+    StartPrice: Amount | None = None
 
 
 class Variations(_Element):
@@ -37,6 +39,7 @@ class ShownItem(_Element):
     Title: str = ""
     Description: str = ""
     SKU: str = ""
+    StartPrice: Amount | None = None
     ListingType: str = ""
     PictureDetails: PictureDetails | None = None
     Variations: Variations | None = None
@@ -72,6 +75,25 @@ class OneItem(_Element):
 class Revised(_Element):
     Ack: str = ""
     Errors: list[Error] = []
+
+
+class StatusRevised(_Element):
+    """The answer to ReviseInventoryStatus."""
+
+    Ack: str = ""
+    Errors: list[Error] = []
+
+
+class OfferAnswer(msgspec.Struct, rename="camel"):
+    status_code: int = 0
+    offer_id: str = ""
+    errors: list[payloads.Error] = []
+
+
+class BulkAnswer(msgspec.Struct):
+    """The answer to bulkUpdatePriceQuantity."""
+
+    responses: list[OfferAnswer] = []
 
 
 class Uploaded(msgspec.Struct, rename="camel"):

@@ -69,7 +69,7 @@ def revise(
         return
     ready: list[Ready] = []
     for change in changes:
-        prepared = _prepare(account, change, now, managed, pictures)
+        prepared = _make_ready(account, change, now, managed, pictures)
         if isinstance(prepared, ContentOutcome):
             yield prepared
         else:
@@ -94,7 +94,7 @@ def divide(fields: Sequence[str]) -> list[list[str]]:
     return [part for part in (of_item, [field for field in fields if field == DESCRIPTION]) if part]
 
 
-def _prepare(
+def _make_ready(
     account: Account, change: SentChange, now: ShownListing, managed: inventory.Managed | None, source: PictureSource
 ) -> Ready | ContentOutcome:  # fmt: skip
     """Upload what the change needs; its outcome where that fails."""

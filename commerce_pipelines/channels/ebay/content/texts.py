@@ -16,8 +16,15 @@ from typing import Any
 
 import msgspec
 
-from ....core.errors import CredentialError, PermanentError, ProtocolError, RateLimited, TransientError
-from ....domain.content.fields import DESCRIPTION, IMAGES, TITLE, Limit
+from ....core.errors import (
+    CredentialError,
+    PermanentError,
+    ProtocolError,
+    RateLimited,
+    RecordError,
+    TransientError,
+)
+from ....domain.content.fields import DESCRIPTION, IMAGES, PRICE, TITLE, Limit
 from ....domain.content.listings import (
     ContentOutcome,
     PictureSource,
@@ -28,6 +35,7 @@ from ....domain.content.listings import (
     show_field,
 )
 from ....domain.content.markup import PLAIN_TAGS
+from ....domain.content.pricelists import write_price
 from ...http.session import Repeat
 from ...http.throttle import BucketStore
 from ...product_content import Content, build_outcome
@@ -35,6 +43,7 @@ from ..api import trading_payloads as trading
 from ..api.account import RESTARTS, Account
 from .payloads import OneItem, SellerList, ShownItem
 from .pictures import MOST, name_picture
+from .prices import find_item, revise_prices
 from .revising import revise
 
 PAGE_SIZE = 200
@@ -57,7 +66,8 @@ class EbayContent(Content):
         self._account, self._buckets, self._now = account, buckets, now
 
     def limits(self, listing: ShownListing) -> Mapping[str, Limit]:
-        return LIMITS
+        currency = self._account.settings.home.currency
+        return {**LIMITS, PRICE: Limit(currency=listing.reference.get("currency") or currency)}
 
     def read(self) -> Iterator[tuple[ShownListing, ...]]:
         """Raises TransientError where eBay counts more listings than it shows."""
@@ -76,7 +86,8 @@ class EbayContent(Content):
             total, count = counted, count + len(rows)
             new = [item for item in map(_convert, rows) if item is not None and item.ItemID not in seen]
             seen.update(item.ItemID for item in new)
-            yield tuple(_build_listing(item) for item in new if item.ListingType in ("", "FixedPriceItem"))
+            fixed = [item for item in new if item.ListingType in ("", "FixedPriceItem")]
+            yield tuple(listing for item in fixed for listing in _build_listings(item))
             if not page.HasMoreItems or not rows:
                 break
             number += 1
@@ -84,10 +95,11 @@ class EbayContent(Content):
             raise TransientError(f"eBay counts {total} listings and showed {count}; they are read again later.")
 
     def reread(self, listings: Sequence[ShownListing]) -> Iterator[ShownListing]:
-        for listing in listings:
+        wanted = {listing.key for listing in listings}
+        for item_id in dict.fromkeys(map(find_item, listings)):
             try:
                 root = self._account.trading(
-                    "GetItem", {"DetailLevel": "ItemReturnDescription", "ItemID": listing.key}, repeat=Repeat.STATE
+                    "GetItem", {"DetailLevel": "ItemReturnDescription", "ItemID": item_id}, repeat=Repeat.STATE
                 )
             except (CredentialError, ProtocolError):
                 raise
@@ -95,41 +107,41 @@ class EbayContent(Content):
                 continue
             for item in map(_convert, trading.read_answer(root, OneItem, "GetItem").Item):
                 if item is not None:
-                    yield _build_listing(item)
+                    yield from (listing for listing in _build_listings(item) if listing.key in wanted)
 
     def send(self, changes: Sequence[SentChange], pictures: PictureSource) -> Iterator[ContentOutcome]:
         by_item: dict[str, list[SentChange]] = defaultdict(list)
         for change in changes:
-            by_item[change.listing.key].append(change)
-        for some in by_item.values():
-            now = next(iter(self.reread([some[0].listing])), None)
-            yield from self._change_listing(some, now, pictures)
+            by_item[find_item(change.listing)].append(change)
+        for item_id, some in by_item.items():
+            now = {listing.key: listing for listing in self.reread([change.listing for change in some])}
+            yield from self._change_item(item_id, some, now, pictures)
 
-    def _change_listing(
-        self, changes: Sequence[SentChange], now: ShownListing | None, pictures: PictureSource
+    def _change_item(
+        self, item_id: str, changes: Sequence[SentChange], now: Mapping[str, ShownListing], pictures: PictureSource
     ) -> Iterator[ContentOutcome]:
+        """The changes of one item. now: what it and its variations show, by key."""
         due = []
         for change in changes:
-            if now is None:
+            shown = now.get(change.listing.key)
+            if shown is None:
                 yield build_outcome(change, "refused", "gone", "eBay does not show this listing any more.")
-            elif change.field != IMAGES and show_field(now, change.field) == change.after:
+            elif change.field != IMAGES and show_field(shown, change.field) == change.after:
                 yield ContentOutcome(key=change.key, status="accepted", shown=change.after)
-            elif not is_as_planned(change, now):
+            elif not is_as_planned(change, shown):
                 yield build_outcome(
                     change, "stale", "moved", "The listing was changed on eBay since it was read.",
-                    shown=show_field(now, change.field),
+                    shown=show_field(shown, change.field),
                 )  # fmt: skip
             else:
                 due.append(change)
-        if not due or now is None:
-            return
-        try:
-            yield from revise(self._account, self._buckets, due, now, pictures)
-        except (CredentialError, RateLimited):
-            raise
-        except (TransientError, PermanentError) as error:
-            status = "refused" if type(error) is PermanentError else "unknown"
-            yield from (build_outcome(change, status, "failed", str(error), words=error.words) for change in due)
+        prices = [change for change in due if change.field == PRICE]
+        others = [change for change in due if change.field != PRICE]
+        if others:
+            shown = now[others[0].listing.key]
+            yield from _attempt(others, revise(self._account, self._buckets, others, shown, pictures))
+        if prices:
+            yield from _attempt(prices, revise_prices(self._account, self._buckets, prices, item_id))
 
     def _read_page(self, number: int, now: datetime) -> SellerList:
         root = self._account.trading(
@@ -154,14 +166,49 @@ def _convert(raw: dict[str, Any]) -> ShownItem | None:
         return None
 
 
-def _build_listing(item: ShownItem) -> ShownListing:
-    """Every listing has a picture, so that one for which eBay names none is one whose pictures are not known."""
+def _attempt(changes: Sequence[SentChange], outcomes: Iterator[ContentOutcome]) -> Iterator[ContentOutcome]:
+    """The outcomes; an error is the outcome of every change that has none yet."""
+    done: set[str] = set()
+    try:
+        for outcome in outcomes:
+            done.add(outcome.key)
+            yield outcome
+    except (CredentialError, RateLimited):
+        raise
+    except (TransientError, PermanentError) as error:
+        status = "refused" if type(error) is PermanentError else "unknown"
+        for change in changes:
+            if change.key not in done:
+                yield build_outcome(change, status, "failed", str(error), words=error.words)
+
+
+def _build_listings(item: ShownItem) -> Iterator[ShownListing]:
+    """A listing, and one for the price of each of its variations. Every listing has a picture, so that one for which
+    eBay names none is one whose pictures are not known."""
     addresses = item.PictureDetails.PictureURL if item.PictureDetails else []
-    return ShownListing(
-        key=item.ItemID, skus=item.skus, values={TITLE: item.Title, DESCRIPTION: item.Description}, title=item.Title,
-        pictures=tuple(ShownPicture(id=name_picture(address)) for address in addresses) or None,
-        reference={"pictures": "\n".join(addresses)},
+    variations = item.Variations.Variation if item.Variations else []
+    price = {} if variations else _show_price(item.StartPrice)
+    reference = {"pictures": "\n".join(addresses), "currency": item.StartPrice.currencyID if item.StartPrice else ""}
+    yield ShownListing(
+        key=item.ItemID, skus=item.skus, title=item.Title,
+        values={TITLE: item.Title, DESCRIPTION: item.Description, **price},
+        pictures=tuple(ShownPicture(id=name_picture(address)) for address in addresses) or None, reference=reference,
     )  # fmt: skip
+    for variation in variations:
+        if variation.SKU and variation.StartPrice:
+            yield ShownListing(
+                key=f"{item.ItemID}:{variation.SKU}", skus=(variation.SKU,), title=item.Title,
+                values=_show_price(variation.StartPrice),
+                reference={"item_id": item.ItemID, "variation": "1", "currency": variation.StartPrice.currencyID},
+            )  # fmt: skip
+
+
+def _show_price(amount: trading.Amount | None) -> dict[str, str]:
+    """Nothing for a price that cannot be read: it stays."""
+    try:
+        return {PRICE: write_price(amount.value, amount.currencyID)} if amount else {}
+    except RecordError:
+        return {}
 
 
 def _write_instant(instant: datetime) -> str:

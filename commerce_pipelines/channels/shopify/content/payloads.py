@@ -41,9 +41,14 @@ class Item(msgspec.Struct, frozen=True):
     measurement: Measurement | None = None
 
 
+class Shop(msgspec.Struct, frozen=True):
+    currencyCode: str
+
+
 class Variant(msgspec.Struct, frozen=True):
     id: str
     inventoryItem: Item
+    price: str = "0"
     sku: str | None = None
     barcode: str | None = None
 
@@ -84,10 +89,12 @@ class Translation(msgspec.Struct, frozen=True):
 
 class ProductsAnswer(msgspec.Struct, frozen=True):
     products: Products
+    shop: Shop
 
 
 class SomeAnswer(msgspec.Struct, frozen=True):
     nodes: list[msgspec.Raw]  # each a Product or null
+    shop: Shop
 
 
 class UserError(msgspec.Struct, frozen=True):

@@ -21,7 +21,7 @@ fragment ProductContent on Product {
   media(first: 20, sortKey: POSITION) { nodes { id status ... on MediaImage { image { url } } } }
   variants(first: $variants) {
     nodes {
-      id sku barcode
+      id sku barcode price
       inventoryItem {
         id harmonizedSystemCode countryCodeOfOrigin measurement { weight { unit value } }
       }
@@ -33,6 +33,7 @@ fragment ProductContent on Product {
 
 _PRODUCTS = """
 query ProductContents($first: Int!, $after: String, $variants: Int!) {
+  shop { currencyCode }
   products(first: $first, after: $after, query: "status:active") {
     nodes { ...ProductContent }
     pageInfo { hasNextPage endCursor }
@@ -42,6 +43,7 @@ query ProductContents($first: Int!, $after: String, $variants: Int!) {
 
 _SOME_PRODUCTS = """
 query SomeProductContents($ids: [ID!]!, $variants: Int!) {
+  shop { currencyCode }
   nodes(ids: $ids) { ...ProductContent }
 }
 """
@@ -121,7 +123,7 @@ UPDATE_VARIANTS = """
 mutation UpdateVariants($product: ID!, $variants: [ProductVariantsBulkInput!]!) {
   productVariantsBulkUpdate(productId: $product, variants: $variants, allowPartialUpdates: false) {
     productVariants {
-      id barcode
+      id barcode price
       inventoryItem { id harmonizedSystemCode countryCodeOfOrigin measurement { weight { unit value } } }
     }
     userErrors { code field message }

@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
-from ....domain.content.fields import BARCODE, DESCRIPTION, HS_CODE, IMAGES, ORIGIN, TITLE, WEIGHT, Limit
+from ....domain.content.fields import BARCODE, DESCRIPTION, HS_CODE, IMAGES, ORIGIN, PRICE, TITLE, WEIGHT, Limit
 from ....domain.content.listings import ShownListing, ShownPicture
 from ....domain.content.markup import PLAIN_TAGS
+from ....domain.content.pricelists import write_price
 from ..api.payloads import number
 from .payloads import Item, Media, Product, Variant
 from .translations import KEYS
@@ -28,6 +29,7 @@ OF_VARIANT: Mapping[str, Limit] = {
     WEIGHT: Limit(),
     HS_CODE: Limit(most=13),
     ORIGIN: Limit(most=2),
+    PRICE: Limit(),
 }
 _GRAMS = {
     "GRAMS": Decimal(1), "KILOGRAMS": Decimal(1000), "OUNCES": Decimal("28.349523125"), "POUNDS": Decimal("453.59237")
@@ -36,8 +38,11 @@ _OURS = re.compile(r"/odoo-([0-9a-f]{40})[._-]")
 PRODUCT, VARIANT = "product", "variant"
 
 
-def build_listings(product: Product, variants: list[Variant], locales: Sequence[str]) -> Iterator[ShownListing]:
-    """The listings of a product. variants: all of them. locales: of its translations `in0`, `in1` …"""
+def build_listings(
+    product: Product, variants: list[Variant], locales: Sequence[str], currency: str
+) -> Iterator[ShownListing]:  # fmt: skip
+    """The listings of a product. variants: all of them. locales: of its translations `in0`, `in1` … currency: the
+    shop's."""
     gid = {"product_id": product.id}
     yield ShownListing(
         key=f"{PRODUCT}:{number(product.id)}",
@@ -48,8 +53,9 @@ def build_listings(product: Product, variants: list[Variant], locales: Sequence[
     )  # fmt: skip
     for variant in variants:
         yield ShownListing(
-            key=f"{VARIANT}:{number(variant.id)}", skus=(variant.sku or "",), values=show_variant(variant),
-            version=product.updatedAt, title=product.title, reference={**gid, "variant_id": variant.id},
+            key=f"{VARIANT}:{number(variant.id)}", skus=(variant.sku or "",), values=show_variant(variant, currency),
+            version=product.updatedAt, title=product.title,
+            reference={**gid, "variant_id": variant.id, "currency": currency},
         )  # fmt: skip
 
 
@@ -64,11 +70,12 @@ def _show_translations(product: Product, locales: Sequence[str]) -> dict[str, st
     return values
 
 
-def show_variant(variant: Variant) -> dict[str, str]:
+def show_variant(variant: Variant, currency: str) -> dict[str, str]:
     item = variant.inventoryItem
     return {
         BARCODE: variant.barcode or "", WEIGHT: _convert_weight(item),
         HS_CODE: item.harmonizedSystemCode or "", ORIGIN: item.countryCodeOfOrigin or "",
+        PRICE: write_price(variant.price, currency),
     }  # fmt: skip
 
 

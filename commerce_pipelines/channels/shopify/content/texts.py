@@ -32,6 +32,7 @@ from ....domain.content.fields import (
     HS_CODE,
     IMAGES,
     ORIGIN,
+    PRICE,
     TITLE,
     WEIGHT,
     Limit,
@@ -46,6 +47,7 @@ from ....domain.content.listings import (
     is_as_planned,
     show_field,
 )
+from ....domain.content.pricelists import read_amount
 from ...http.session import HttpSession, Repeat
 from ...product_content import Content, build_outcome
 from ..api.graphql import GraphQL
@@ -81,7 +83,9 @@ class ShopifyContent(Content):
         self._sizes = PageSizes(graphql, FIRST_PRODUCTS)
 
     def limits(self, listing: ShownListing) -> Mapping[str, Limit]:
-        return OF_VARIANT if "variant_id" in listing.reference else OF_PRODUCT
+        if "variant_id" not in listing.reference:
+            return OF_PRODUCT
+        return {**OF_VARIANT, PRICE: Limit(currency=listing.reference["currency"])}
 
     def read(self) -> Iterator[tuple[ShownListing, ...]]:
         """Active products, each as one listing for what its variants share and one for each variant. A product with
@@ -89,8 +93,9 @@ class ShopifyContent(Content):
         after, seen = None, set[str | None]()
         while True:
             variables: dict[str, object] = {"after": after, "variants": MOST_VARIANTS}
-            page = self._sizes.ask(self._all, variables, ProductsAnswer).products
-            yield tuple(listing for raw in page.nodes for listing in _read_product(raw, self._locales))
+            answer = self._sizes.ask(self._all, variables, ProductsAnswer)
+            page, currency = answer.products, answer.shop.currencyCode
+            yield tuple(listing for raw in page.nodes for listing in _read_product(raw, self._locales, currency))
             if not page.pageInfo.hasNextPage:
                 return
             after = page.pageInfo.endCursor
@@ -103,9 +108,11 @@ class ShopifyContent(Content):
         ids = list(dict.fromkeys(listing.reference["product_id"] for listing in listings))
         for start in range(0, len(ids), AT_ONCE):
             variables = {"ids": ids[start : start + AT_ONCE], "variants": MOST_VARIANTS}
-            for raw in self._graphql.ask(self._some, variables, SomeAnswer).nodes:
+            answer = self._graphql.ask(self._some, variables, SomeAnswer)
+            for raw in answer.nodes:
                 if bytes(raw) != b"null":
-                    yield from (listing for listing in _read_product(raw, self._locales) if listing.key in wanted)
+                    read = _read_product(raw, self._locales, answer.shop.currencyCode)
+                    yield from (listing for listing in read if listing.key in wanted)
 
     def send(self, changes: Sequence[SentChange], pictures: PictureSource) -> Iterator[ContentOutcome]:
         by_product: dict[str, list[SentChange]] = defaultdict(list)
@@ -198,9 +205,10 @@ class ShopifyContent(Content):
         if answer.userErrors:
             yield from self._refuse(self._update_variants, gid, changes, answer.userErrors, _OF_VARIANT)
             return
-        shown = {variant.id: show_variant(variant) for variant in answer.productVariants or ()}
+        shown = {variant.id: variant for variant in answer.productVariants or ()}
         for change in changes:
-            values = shown.get(change.listing.reference["variant_id"], {})
+            variant = shown.get(change.listing.reference["variant_id"])
+            values = show_variant(variant, change.listing.reference["currency"]) if variant else {}
             yield ContentOutcome(key=change.key, status="accepted", shown=values.get(change.field))
 
     def _refuse(
@@ -224,7 +232,8 @@ class ShopifyContent(Content):
 
 
 _OF_VARIANT = {
-    BARCODE: "barcode", WEIGHT: "measurement", HS_CODE: "harmonizedSystemCode", ORIGIN: "countryCodeOfOrigin"
+    BARCODE: "barcode", WEIGHT: "measurement", HS_CODE: "harmonizedSystemCode", ORIGIN: "countryCodeOfOrigin",
+    PRICE: "price",
 }  # fmt: skip
 
 
@@ -234,6 +243,8 @@ def _build_variant(gid: str, changes: Sequence[SentChange]) -> dict[str, Any]:
     for change in changes:
         if change.field == BARCODE:
             variant["barcode"] = change.after or None
+        elif change.field == PRICE:
+            variant["price"] = read_amount(change.after)[0]
         elif change.field == WEIGHT:
             item["measurement"] = {"weight": {"unit": "GRAMS", "value": float(change.after or 0)}}
         else:
@@ -241,12 +252,12 @@ def _build_variant(gid: str, changes: Sequence[SentChange]) -> dict[str, Any]:
     return {**variant, "inventoryItem": item} if item else variant
 
 
-def _read_product(raw: msgspec.Raw, locales: Sequence[str]) -> Iterator[ShownListing]:
+def _read_product(raw: msgspec.Raw, locales: Sequence[str], currency: str) -> Iterator[ShownListing]:
     """The listings of a product; none of one that cannot be read, or that has more variants than were read."""
     try:
         product = decode_json(_products, raw)
         variants: list[Variant] = product.variants.nodes
         if variants and not product.variants.pageInfo.hasNextPage:
-            yield from list(build_listings(product, variants, locales))
+            yield from list(build_listings(product, variants, locales, currency))
     except (msgspec.DecodeError, UnicodeDecodeError, RecordError):
         return

@@ -86,6 +86,7 @@ def test_a_listing_shows_a_text_for_each_marketplace_and_the_limits_of_its_type(
     assert listing.values == {
         "title": f"{title} DE", "description": "", "origin": "CN",
         "title/fr_FR": f"{title} FR", "description/fr_FR": "", "title/pl_PL": f"{title} PL", "description/pl_PL": "",
+        "price": "69.90 EUR",
     }  # fmt: skip
     assert listing.pictures == ()  # Amazon shows those that the seller named
     assert world.channel.content.limits(listing)["title"] == Limit(most=200, in_bytes=True)

@@ -1,0 +1,118 @@
+"""Prices of Odoo's pricelists reach the three channels with tax, to the cent, and only where `owned` names them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from commerce_pipelines.domain.content.pricelists import Price, Tax, show_price
+from commerce_pipelines_tests.doubles.contents import KETTLE, MUG, Merchant
+from commerce_pipelines_tests.flows.content.test_marketplaces import CHANNELS, GRINDER, World, open_world
+
+__all__ = ["open_world"]
+
+KEYS = "owned: [price], price: {pricelist: Web}, breaker: {changed_percent: 100, price_percent: 100}"
+DE = "A1PA6795UKMFR9"
+
+
+def make_pricelist(odoo: Any, **prices: float) -> dict[str, int]:
+    """A pricelist `Web` with a fixed price of these products; all others have their sales price. The rules by code."""
+    [pricelist] = odoo.call("product.pricelist", "create", vals_list=[{"name": "Web"}])
+    rules = {}
+    for code, price in prices.items():
+        domain = [["default_code", "=", code.replace("_", "-")]]
+        [product] = odoo.call("product.product", "search", domain=domain)
+        values = {"pricelist_id": pricelist, "applied_on": "0_product_variant", "product_id": product,
+                  "compute_price": "fixed", "fixed_price": price}  # fmt: skip
+        [rules[code]] = odoo.call("product.pricelist.item", "create", vals_list=[values])
+    return rules
+
+
+def with_tax(odoo: Any, code: str, price: float) -> str:
+    """A price of Odoo's as buyers see it."""
+    [row] = odoo.call("product.product", "search_read", domain=[["default_code", "=", code]], fields=["taxes_id"])
+    [tax] = odoo.call("account.tax", "read", ids=row["taxes_id"], fields=["amount", "price_include"])
+    taxes = Tax(percent=tax["amount"], included=tax["price_include"])
+    return show_price(Price(amount=price, currency="EUR"), taxes, includes_tax=True)
+
+
+def price_of(merchant: Merchant, code: str) -> str:
+    [variant] = merchant.shop.contents.show(merchant.product(code))["variants"]
+    return f"{variant['price']} EUR"
+
+
+def test_a_shop_shows_the_pricelists_price_and_follows_a_rule_that_leaves_no_mark_on_its_product(
+    open_shop: Any,
+) -> None:
+    merchant: Merchant = open_shop(f"approve: false, {KEYS}")
+    rules = make_pricelist(merchant.odoo, KET_GN_17=59.95)
+    stock = dict(merchant.shop.stock.quantities)
+    done = merchant.run()
+    assert set(done.outcomes) == {"accepted"}
+    assert price_of(merchant, KETTLE) == with_tax(merchant.odoo, KETTLE, 59.95)
+    assert (merchant.run().outcomes, merchant.run(whole=True).outcomes) == ({}, {})
+    rule = [rules["KET_GN_17"]]
+    merchant.odoo.call("product.pricelist.item", "write", ids=rule, vals={"fixed_price": 57.0})
+    assert dict(merchant.run().outcomes) == {"accepted": 1}
+    assert price_of(merchant, KETTLE) == with_tax(merchant.odoo, KETTLE, 57.0)
+    assert merchant.product(KETTLE)["title"] != ""
+    assert merchant.shop.stock.quantities == stock
+
+
+def test_without_price_among_the_owned_fields_no_price_is_read_or_changed(open_shop: Any) -> None:
+    merchant: Merchant = open_shop()
+    make_pricelist(merchant.odoo, KET_GN_17=59.95)
+    assert (merchant.run().outcomes, price_of(merchant, KETTLE)) == ({}, "0.00 EUR")
+
+
+def test_a_price_that_would_jump_waits_for_a_person_even_without_approval(open_shop: Any) -> None:
+    merchant: Merchant = open_shop(f"approve: false, {KEYS.replace('price_percent: 100', 'price_percent: 30')}")
+    rules = make_pricelist(merchant.odoo, KET_GN_17=50.0)
+    merchant.run()
+    rule = [rules["KET_GN_17"]]
+    merchant.odoo.call("product.pricelist.item", "write", ids=rule, vals={"fixed_price": 30.0})
+    done = merchant.run()
+    assert (done.held, "a price would change by 40 %" in done.why) == (1, True)
+    assert price_of(merchant, KETTLE) == with_tax(merchant.odoo, KETTLE, 50.0)
+    merchant.release()
+    assert dict(merchant.run().outcomes) == {"accepted": 1}
+
+
+def test_a_price_of_nothing_and_one_in_another_currency_are_never_sent(open_shop: Any) -> None:
+    merchant: Merchant = open_shop(f"approve: false, {KEYS}")
+    rules = make_pricelist(merchant.odoo, KET_GN_17=50.0)
+    merchant.run()
+    shown, count = price_of(merchant, KETTLE), len(merchant.mutations)
+    merchant.odoo.call("product.pricelist.item", "write", ids=[rules["KET_GN_17"]], vals={"fixed_price": 0.0})
+    assert (merchant.run().outcomes, price_of(merchant, KETTLE)) == ({}, shown)
+    [dollar] = merchant.odoo.call(
+        "res.currency", "search", domain=[["name", "=", "USD"]], context={"active_test": False}
+    )
+    lists = merchant.odoo.call("product.pricelist", "search", domain=[["name", "=", "Web"]])
+    merchant.odoo.call("product.pricelist", "write", ids=lists, vals={"currency_id": dollar})
+    merchant.odoo.call("product.pricelist.item", "write", ids=[rules["KET_GN_17"]], vals={"fixed_price": 40.0})
+    done = merchant.run()
+    assert (done.outcomes, len(merchant.mutations)) == ({}, count)
+    assert set(merchant.waits().values()) == {"price_currency"}
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_marketplaces_show_it_and_nothing_else_of_their_listings_changes(open_world: Any, name: str) -> None:
+    """On eBay one by the Inventory API, one by Trading, two variations; their quantities stay."""
+    world: World = open_world(prepare=lambda odoo: make_pricelist(
+        odoo, KET_GN_17=59.95, KET_GN_09=48.5, MUG_STN_350_BL=15.25
+    ), more=f", {KEYS}")  # fmt: skip
+    rows = [(row.sku, row.total, row.available, row.title) for row in world.ebay.listings]
+    stock = list(world.amazon.listings.offers[KETTLE].availability)
+    world.run(name)
+    for sku, price in ((KETTLE, 59.95), (GRINDER, 48.5), (MUG, 15.25)):
+        shown = f"{world.on_ebay(sku).price / 100:.2f} EUR"
+        if name == "amazon_eu":
+            entries = world.amazon.listings.offers[sku].attributes["purchasable_offer"]
+            [entry] = [entry for entry in entries if entry["marketplace_id"] == DE]
+            shown = f"{entry['our_price'][0]['schedule'][0]['value_with_tax']:.2f} EUR"
+        assert shown == with_tax(world.odoo, sku, price)
+    assert [(row.sku, row.total, row.available, row.title) for row in world.ebay.listings] == rows
+    assert world.amazon.listings.offers[KETTLE].availability == stock
+    assert (world.run(name).outcomes, world.waits(name)) == ({}, [])
