@@ -347,11 +347,10 @@ TRIED: dict[str, Any] = {
     **dict.fromkeys(
         (f"fulfilment.{key}" for key in ("missing_tracking", "deadline_hours", "hold_above", "poll_seconds")), BY_FILE
     ),
-    **dict.fromkeys(("fulfilment.notify", "refunding.notify"), "none: both values work"),
+    **dict.fromkeys(("fulfilment.notify", "refunding.notify", "content.price.includes_tax"), "none: both values work"),
     **dict.fromkeys(("fulfilment.take_over", "inbound.receive"), "odoo/readiness.py verify_rights: its rights"),
     **dict.fromkeys(("fulfilment.dry_run", "refunding.dry_run"), "none: each run says that nobody is told anything"),
     **dict.fromkeys((f"content{key}" for key in CONTENT_KEYS), BY_FILE),
-    "content.price.includes_tax": "none: the plan shows each price before and after",
     "content.dry_run": "none: each run says that nothing is changed",
     **dict.fromkeys((f"content.{key}" for key in SOURCE_KEYS), content_sources),
     **dict.fromkeys(("returns", "refunding"), BY_FILE),
