@@ -85,7 +85,7 @@ def test_a_list_that_grows_while_it_is_read_is_read_again(ebay: EbayStandIn, sho
         Offered(item_id=f"22{number:010d}", sku=f"S{number}", title="Mug", price=1, available=1)
         for number in range(300)
     ]
-    assert len(read(shop)) == len({row.item_id for row in ebay.listings})
+    assert len([key for key in read(shop) if ":" not in key]) == len({row.item_id for row in ebay.listings})
 
 
 def test_g95_a_classic_listing_is_told_the_fields_that_change_and_nothing_else(
