@@ -50,7 +50,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
         landed = multiply(connections, count)
         tell("one side is decided")
         before = cpu_seconds()
-        decided = sum(1 for _ in decide_all(connections, [NAME], start, end))
+        decided = sum(1 for _ in decide_all(connections, [NAME], start, end, ()))
         alone = cpu_seconds() - before
         tell("both sides are compared")
         vat = msgspec.structs.replace(settings.vat, oss=not settings.vat.oss)

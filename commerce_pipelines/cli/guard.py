@@ -59,9 +59,7 @@ class Guard:
 
         async def send_guarded(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                names = {name for name, _ in _HEADERS}
-                message["headers"] = [pair for pair in message.get("headers", []) if pair[0].lower() not in names]
-                message["headers"] += _HEADERS
+                message["headers"] = _merge_headers(message.get("headers", []))
             await send(message)
 
         await self._app(scope, receive, send_guarded)
@@ -134,6 +132,17 @@ def _read_headers(scope: Scope) -> dict[str, str]:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
     return headers
+
+
+def _merge_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """An answer's headers with ours in place of its own. A content policy that forbids framing as well stays: it is
+    stricter, and a browser keeps to both."""
+    names, policy = {name for name, _ in _HEADERS}, b"content-security-policy"
+    kept = [
+        (name, value) for name, value in headers
+        if name.lower() not in names or (name.lower() == policy and b"frame-ancestors 'none'" in value)
+    ]  # fmt: skip
+    return [*kept, *_HEADERS]
 
 
 def _parse_query(scope: Scope) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hmac
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, date, timedelta
 from pathlib import Path
 
@@ -82,10 +82,15 @@ def rehearse(
         rehearsal_rows.forget(connection, now - KEPT_FOR)
         basis, stamp = fingerprint_of_all(connections.settings), fingerprint_of_all(other)
         number = rehearsal_rows.begin(connection, now, (first, last), basis, stamp)
-    before = read_file(against) if against else decide_all(connections, chosen, first, last)
+    offering = _list_offering((tried,) if against else (connections, tried), chosen)
+    before = (
+        (decision for decision in read_file(against) if decision.channel in chosen)
+        if against
+        else decide_all(connections, chosen, first, last, offering)
+    )
     compared, tallies, differing = Counter[str](), dict[tuple[str, str, str], Tally](), 0
     rows: list[Difference] = []
-    for decision, difference in compare(before, decide_all(tried, chosen, first, last)):
+    for decision, difference in compare(before, decide_all(tried, chosen, first, last, offering)):
         compared[decision.channel] += 1
         if difference is None:
             continue
@@ -148,19 +153,28 @@ def _list_left_out(connections: Connections, tried: Connections, chosen: Sequenc
             yield f"{name}: inventory is switched on or off, so its listings are not compared."
 
 
-def decide_all(connections: Connections, names: Iterable[str], first: date, last: date) -> Iterator[Decision]:
-    """Every decision by these connections' settings, sorted as `compare` needs it. Of listings only those of channels
-    whose stock is stored."""
+def _list_offering(sides: Iterable[Connections], names: Iterable[str]) -> list[str]:
+    """Channels whose listings can be compared: inventory is switched on for every side."""
+    sides = tuple(sides)
+    return [name for name in names if all(side.settings.channel(name).inventory.enabled for side in sides)]
+
+
+def decide_all(
+    connections: Connections, names: Iterable[str], first: date, last: date, offering: Collection[str]
+) -> Iterator[Decision]:
+    """Every decision by these connections' settings, sorted as `compare` needs it. Of listings those of `offering`, as
+    far as stock is stored."""
     for name in sorted(names):
         # Listings sort before orders.
-        yield from _decide_listings(connections, name)
+        if name in offering:
+            yield from _decide_listings(connections, name)
         yield from _decide_orders(connections, name, first, last)
 
 
 def _decide_listings(connections: Connections, name: str) -> Iterator[Decision]:
     from ..domain.inventory import availability
 
-    stock = stored_stock(connections, name) if connections.settings.channel(name).inventory.enabled else None
+    stock = stored_stock(connections, name)
     if stock is None:
         return
     offer = read_offer(connections, name, stock)
@@ -258,7 +272,8 @@ def save(connections: Connections, file: Path, days: int = DAYS, names: Sequence
     chosen = sorted(names or [channel.name for channel in connections.settings.channels])
     count = 0
     with file.open("wb") as out:
-        for decision in decide_all(connections, chosen, last - timedelta(days=days), last):
+        offering = _list_offering((connections,), chosen)
+        for decision in decide_all(connections, chosen, last - timedelta(days=days), last, offering):
             out.write(msgspec.json.encode(decision) + b"\n")
             count += 1
     return count

@@ -20,6 +20,9 @@ _REACH = frozenset((
     "fba_returns",
 ))  # fmt: skip
 _ODOO_REACH = frozenset(("password", "transport", "timeout_seconds", "batch", "chatter"))
+# What else is no rule that a person could rehearse: which Odoo it is has a guard of its own (flows/identity.py).
+_NO_RULE = _REACH | {"notifications", "signature", "scopes"}
+_NO_ODOO_RULE = _ODOO_REACH | {"url", "database", "username"}
 
 
 def fingerprint(settings: Settings, name: str, topic: str) -> str:
@@ -31,13 +34,13 @@ def fingerprint(settings: Settings, name: str, topic: str) -> str:
 
 
 def fingerprint_of_all(settings: Settings) -> str:
-    """16 hex digits that change with every setting that decides about an order or a quantity of any channel."""
+    """16 hex digits that change with every setting that decides what any flow of any channel writes."""
+    channels = sorted(settings.channels, key=lambda channel: channel.name)
     parts = [
-        fingerprint(settings, channel.name, topic)
-        for channel in sorted(settings.channels, key=lambda channel: channel.name)
-        for topic in (Topic.ORDERS, Topic.INVENTORY)
-    ]
-    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
+        [_drop_keys(channel, _NO_RULE) for channel in channels],
+        msgspec.to_builtins(settings.vat), _drop_keys(settings.odoo, _NO_ODOO_RULE),
+    ]  # fmt: skip
+    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:16]
 
 
 def _drop_keys(section: msgspec.Struct, keys: frozenset[str]) -> dict[str, object]:

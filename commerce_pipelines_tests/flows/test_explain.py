@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from commerce_pipelines.cli.guard import Guard
 from commerce_pipelines.cli.main import main
 from commerce_pipelines.cli.order_page import write_page
 from commerce_pipelines.cli.webserver import OrderPages
@@ -154,6 +155,33 @@ def test_the_ui_serves_it_and_leaves_dagsters_pages_alone() -> None:
     )  # fmt: skip
     status, _, text = ask("/orders/other/1", fail)
     assert (status, "secret" in text, "RuntimeError" in text) == (500, False, True)
+
+
+def test_behind_the_guard_the_page_needs_the_token_and_keeps_its_content_policy() -> None:
+    async def behind(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError("Dagster is not asked for the page")
+
+    async def receive() -> Any:
+        raise AssertionError("nothing is read")
+
+    def open_page(**headers: str) -> Any:
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        pairs = [(b"host", b"127.0.0.1:3000"), *((name.encode(), value.encode()) for name, value in headers.items())]
+        scope = {"type": "http", "path": "/orders/shop_de/1", "method": "GET", "query_string": b"", "headers": pairs}
+        guard = Guard(OrderPages(behind, lambda channel, order_id: "page"), ["127.0.0.1:3000"], "correct-horse")
+        asyncio.run(guard(scope, receive, send))
+        return sent[0]
+
+    assert open_page()["status"] == 401
+    assert open_page(cookie="commerce_ui=wrong")["status"] == 401
+    start = open_page(cookie="commerce_ui=correct-horse")
+    assert start["status"] == 200
+    policies = [value for name, value in start["headers"] if name == b"content-security-policy"]
+    assert any(b"default-src 'none'" in policy for policy in policies)
 
 
 def test_changes_name_items_by_their_id_so_that_a_new_one_moves_no_other() -> None:

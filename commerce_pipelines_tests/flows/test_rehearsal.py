@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from commerce_pipelines.assets.rehearsal import KEY
 from commerce_pipelines.cli.main import main
 from commerce_pipelines.core.errors import PermanentError, SettingsError
+from commerce_pipelines.core.section import Secret
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.definitions import build_defs
 from commerce_pipelines.domain.orders.order import Address, LineKind, OrderStatus, Review
@@ -24,8 +25,9 @@ from commerce_pipelines.flows import rehearsal
 from commerce_pipelines.flows.inventory.inputs import take_stock
 from commerce_pipelines.flows.inventory.publish import refresh_targets
 from commerce_pipelines.settings.file import Settings
+from commerce_pipelines.settings.fingerprint import fingerprint_of_all
 from commerce_pipelines.warehouse.tables.database import Warehouse
-from commerce_pipelines_tests.doubles.channel import SETTINGS
+from commerce_pipelines_tests.doubles.channel import SETTINGS, some_settings
 from commerce_pipelines_tests.doubles.inventory import Odoo, Shop, connections
 from commerce_pipelines_tests.doubles.lane import MUG, NAME, PAPER, Lane, Server, line, numbered, writes
 
@@ -245,3 +247,24 @@ def test_listings_that_would_show_another_quantity(warehouse: Warehouse) -> None
     assert row.before
     assert row.after
     assert (row.before.fields["quantity"], row.after.fields["quantity"]) == ("38", "19")
+    off = change(world.settings, inventory=msgspec.structs.replace(world.settings.channels[0].inventory, enabled=False))
+    one_side = rehearsal.rehearse(world, off)
+    assert one_side.left_out == (f"{name}: inventory is switched on or off, so its listings are not compared.",)
+    assert (one_side.rehearsal.differing, one_side.rehearsal.records) == (0, 0)
+
+
+def test_agreed_settings_change_with_every_rule_and_with_nothing_else() -> None:
+    settings = some_settings()
+    stamp = fingerprint_of_all(settings)
+    rules: dict[str, dict[str, Any]] = {
+        "returns": {"enabled": True}, "refunding": {"since": date(2026, 12, 1)}, "fulfilment": {"enabled": True},
+        "content": {"enabled": True}, "inventory": {"enabled": True}, "invoicing": {"enabled": True},
+    }  # fmt: skip
+    for key, more in rules.items():
+        section = msgspec.structs.replace(getattr(settings.channels[0], key), **more)
+        assert fingerprint_of_all(change(settings, **{key: section})) != stamp, key
+    reached = msgspec.structs.replace(
+        settings.odoo, url="https://odoo.example.com", username="other", password=Secret(env="OTHER"), timeout_seconds=9
+    )
+    assert fingerprint_of_all(msgspec.structs.replace(settings, odoo=reached)) == stamp
+    assert fingerprint_of_all(change(settings, endpoint="https://other.example.com", poll_seconds=600)) == stamp
