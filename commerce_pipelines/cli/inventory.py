@@ -89,7 +89,8 @@ def history(channel: str, sku: str, at: datetime | None, hours: int) -> None:
     minute = at.astimezone() if at else connections.instruments.now()
     story = look_back(connections, channel, sku, minute, timedelta(hours=hours))
     rows = [
-        (shown.listing.channel, shown.listing.sku, str(shown.pushed.quantity) if shown.pushed else "?",
+        (shown.listing.channel, shown.listing.sku,
+         " or ".join([str(shown.pushed.quantity) if shown.pushed else "?", *map(str, shown.perhaps)]),
          local_time(shown.pushed.started_at, seconds=True) if shown.pushed else "nothing on record",
          str(shown.pushed.free) if shown.pushed and shown.pushed.free is not None else "?",
          str(sum(order.units for order in shown.sold)), "?" if shown.left is None else str(shown.left))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from click.testing import CliRunner
 
+from commerce_pipelines.channels.capabilities import Head
 from commerce_pipelines.cli.main import main
 from commerce_pipelines.core.errors import PermanentError
 from commerce_pipelines.core.local_time import local_time
@@ -19,7 +20,7 @@ from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.warehouse import exceptions
 from commerce_pipelines.warehouse.tables.database import Warehouse
 
-from ...doubles.inventory import NAME, Odoo, Shop, connections, sold
+from ...doubles.inventory import NAME, Odoo, Shop, booked, connections, sold
 
 DAY = timedelta(days=1)
 
@@ -64,6 +65,59 @@ def test_an_oversell_is_told_with_the_orders_that_were_not_known_yet(world: Conn
     assert local_time(now - timedelta(minutes=2), seconds=True) in sentence
     assert "7 by" not in sentence
     assert "taken back" not in sentence
+
+
+def test_an_order_that_came_here_after_the_reading_is_the_cause_though_it_was_placed_before(
+    world: Connections, warehouse: Warehouse
+) -> None:
+    now = datetime.now(UTC)
+    sold(warehouse, "late", "A", 8, placed_at=now - timedelta(minutes=9))
+    head = Head(record_id="late", created_at=now, updated_at=now, subject="order:late")
+    world.landing(NAME, Topic.ORDERS).land([(head, b"{}")], "poll", now)
+    sold(warehouse, "second", "A", 7, placed_at=now - timedelta(minutes=1))
+    booked(warehouse, "late")
+    oversell(warehouse, "second")
+    story = look_back(world, NAME, "A", now + timedelta(seconds=1), DAY)
+    [sentence] = explain_oversold(story)
+    assert "8 by shop_de late" in sentence
+    assert story.shown[0].left == -5
+
+
+def test_a_quantity_that_was_sent_before_the_span_is_known_all_the_same(
+    world: Connections, warehouse: Warehouse
+) -> None:
+    now = datetime.now(UTC)
+    sold(warehouse, "first", "A", 8, placed_at=now - timedelta(minutes=3))
+    sold(warehouse, "second", "A", 7, placed_at=now - timedelta(seconds=30))
+    oversell(warehouse, "second")
+    story = look_back(world, NAME, "A", now + timedelta(seconds=1), timedelta(minutes=1))
+    assert ([order.order_id for order in story.sold], story.pushed) == (["second"], ())
+    [sentence] = explain_oversold(story)
+    assert "it showed 10" in sentence
+    assert "8 by shop_de first" in sentence
+
+
+def test_a_quantity_without_an_answer_may_be_shown_or_not(world: Connections, warehouse: Warehouse) -> None:
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE commerce.attempts SET outcome = NULL, settled_at = NULL")
+        cursor.execute("UPDATE commerce.effects SET status = 'sent'")
+    [shown] = look_back(world, NAME, "A", datetime.now(UTC), DAY).shown
+    assert (shown.pushed, shown.perhaps, shown.left) == (None, (10,), None)
+
+
+def test_a_pack_takes_its_units_of_the_free_ones_and_its_own_quantity_is_named(warehouse: Warehouse) -> None:
+    world = connections(warehouse, Odoo({("A", "WH"): [60, 0]}), Shop({"A": 0, "SIX": 0}))
+    take_stock(world)
+    refresh_targets(world, NAME)
+    publish(world, NAME, recent_stock(world), run_id="r")
+    now = datetime.now(UTC) + timedelta(seconds=1)
+    sold(warehouse, "six", "SIX", 2, placed_at=now)
+    sold(warehouse, "other", "A", 55, placed_at=now)
+    oversell(warehouse, "six")
+    story = look_back(world, NAME, "SIX", now + timedelta(seconds=1), DAY)
+    assert {shown.listing.sku: shown.left for shown in story.shown} == {"A": -7, "SIX": -7}
+    [sentence] = explain_oversold(story)
+    assert "it showed 10, sent" in sentence
 
 
 def test_before_an_order_was_placed_it_does_not_count(world: Connections, warehouse: Warehouse) -> None:
