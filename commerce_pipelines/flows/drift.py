@@ -53,7 +53,7 @@ def profile(connections: Connections, name: str) -> list[Profiled]:
     results = []
     for topic in list_topics(connections, name):
         for day in (today - timedelta(days=1), today):
-            result = _make_profile(connections, name, topic, day)
+            result = _make_profile(connections, name, topic, day, is_over=day < today)
         results.append(result)
     with connections.warehouse.transaction() as connection:
         profile_rows.forget(connection, name, today - KEPT_FOR, today - CHANGES_KEPT_FOR)
@@ -81,7 +81,7 @@ def _find_span(day: date) -> tuple[datetime, datetime]:
     return start, start + timedelta(days=1)
 
 
-def _make_profile(connections: Connections, name: str, topic: str, day: date) -> Profiled:
+def _make_profile(connections: Connections, name: str, topic: str, day: date, *, is_over: bool) -> Profiled:
     version = connections.settings.channel(name).version
     with connections.warehouse.transaction() as connection:
         landed = count_answers(connection, name, topic, *_find_span(day))
@@ -98,7 +98,7 @@ def _make_profile(connections: Connections, name: str, topic: str, day: date) ->
             channel=name, topic=topic, day=day, finding=finding, version=version,
             word=profiler.words.get(f"{finding.field}={finding.what}", ""),
         )
-        for finding in compare(made, before, profiler.examples)
+        for finding in compare(made, before, profiler.examples, is_over=is_over)
     ]  # fmt: skip
     with connections.warehouse.transaction() as connection:
         profile_rows.keep_profile(connection, (name, topic, day), landed, version, made)

@@ -147,6 +147,17 @@ def test_old_answers_that_come_late_say_nothing_of_today(shop: Shop) -> None:
     assert (check.passed, metadata["answers today/orders"]) == (True, 8)
 
 
+def test_an_order_that_changes_often_in_a_day_counts_once(shop: Shop) -> None:
+    shop.sell(2)
+    for minute in range(1, 6):
+        shop.time = START + timedelta(minutes=minute)
+        shop.channel.add("O1", shop.time, total=2000 + minute, name="Ada 1", email="a1@x.de")
+        raw = shop.channel.fetch("O1") or b""
+        shop.connections.landing(NAME, Topic.ORDERS).land([(shop.channel.head(raw), raw)], "poll", shop.time)
+    metadata, _ = shop.look()
+    assert metadata["answers today/orders"] == 2
+
+
 def test_a_run_is_asked_for_where_answers_came_only(shop: Shop) -> None:
     [hourly] = schedules(shop.connections.settings, shop.connections.settings.channels)
 

@@ -3,9 +3,10 @@
 What belongs here: the judgement, pure. What does not: counting (profile.py), telling people (flows/drift.py).
 
 Traffic differs from day to day, so a change is TOLD where chance does not explain it: Fisher's exact test on the
-answers of both sides, and for shares also a distance from every day before. A change of kind that no marketplace makes
-by chance (a text that becomes an object, stars in place of a name) is told at the first answer. Whatever else was never
-seen before is NOTED: it may be the first order with a gift card.
+answers of both sides, and for shares also a distance from every day before. A day that is not over has other hours
+than those: of it only shares that were next to nothing or to all on every day are compared. A change of kind that no
+marketplace makes by chance (a text that becomes an object, stars in place of a name) is told at the first answer.
+Whatever else was never seen before is NOTED: it may be the first order with a gift card.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from .profile import MOST_VALUES, OPEN, ROOT, TWICE, Kind, Profile, path_of
 ENOUGH = 20  # answers before anything is said about a field
 CHANCE = 1e-5  # what is less likely than this is no accident
 DISTANCE = 0.25  # by how much a share must leave those of all days before
+DAYS = 3  # before chance is asked: the first day of a channel brings a week of old answers
+NEARLY = 0.1  # a share that leaves so little to nothing, or to all, does not hang on the hour
 A_DAY = 5  # answers that make a day's share worth comparing
 TIMES_LARGER = 4
 _STRICT = (Kind.OBJECT, Kind.LIST, Kind.NUMBER, Kind.TRUTH, Kind.MASKED)  # no field becomes one of these by chance
@@ -94,13 +97,19 @@ def parent_of(feature: str) -> str:
     return path if path != feature else path.rpartition(".")[0]
 
 
-def compare(day: Profile, before: Sequence[Profile], examples: Mapping[str, str]) -> list[Finding]:
-    """What of the day differs, the told first. examples: as of the day's Profiler. Nothing is said while there are
-    fewer than ENOUGH answers to compare with."""
+def compare(
+    day: Profile, before: Sequence[Profile], examples: Mapping[str, str], *, is_over: bool = True
+) -> list[Finding]:
+    """What of the day differs, the told first. examples: as of the day's Profiler. is_over: False while more answers of
+    the day will come. Nothing is said while there are fewer than ENOUGH answers to compare with."""
     past = Before(before)
     if past.answers < ENOUGH or not day.answers:
         return []
-    findings = [*_compare_features(day, past, examples), *_compare_size(day, past), *_compare_variety(day, past)]
+    findings = [
+        *_compare_features(day, past, examples, is_over),
+        *_compare_size(day, past),
+        *_compare_variety(day, past),
+    ]
     return sorted(drop_consequences(findings), key=lambda finding: (not finding.is_alarm, finding.field, finding.what))
 
 
@@ -121,7 +130,7 @@ def _list_parents(path: str) -> Iterator[str]:
         yield path
 
 
-def _compare_features(day: Profile, past: Before, examples: Mapping[str, str]) -> Iterator[Finding]:
+def _compare_features(day: Profile, past: Before, examples: Mapping[str, str], is_over: bool) -> Iterator[Finding]:
     for feature in sorted(past.counts.keys() | day.features.keys()):
         parent = parent_of(feature)
         could = count_of(past, parent)
@@ -130,12 +139,13 @@ def _compare_features(day: Profile, past: Before, examples: Mapping[str, str]) -
             continue
         if "=" in feature and not _is_list_of_words(past, path_of(feature)):
             continue
-        if finding := _judge(feature, (past.counts[feature], could), (day.features.get(feature, 0), now), past):
+        counts = (past.counts[feature], could), (day.features.get(feature, 0), now)
+        if finding := _judge(feature, *counts, past, is_over):
             of = feature if finding.change is not Change.GONE else f"-{feature}"
             yield msgspec.structs.replace(finding, example=examples.get(of, ""))
 
 
-def _judge(feature: str, before: tuple[int, int], now: tuple[int, int], past: Before) -> Finding | None:
+def _judge(feature: str, before: tuple[int, int], now: tuple[int, int], past: Before, is_over: bool) -> Finding | None:
     """before, now: (answers that have the feature, answers that could). A change, or None."""
     (had, could), (has, can) = before, now
     if (had == 0) == (has == 0) and had * can == has * could:
@@ -145,10 +155,11 @@ def _judge(feature: str, before: tuple[int, int], now: tuple[int, int], past: Be
     if change is None:
         return None
     new = had == 0 or (had == could and not rising)
-    if not new and not _is_far(has / can, list(past.shares(feature, parent_of(feature))), rising):
+    shares = list(past.shares(feature, parent_of(feature)))
+    if not new and not (_is_far(has / can, shares, rising) and (is_over or _is_steady(shares, rising))):
         return None
     likely = chance(before, now) if rising else chance((could - had, could), (can - has, can))
-    is_alarm = likely < CHANCE or (had == 0 and _is_strict(feature, past))
+    is_alarm = (likely < CHANCE and len(shares) >= DAYS) or (had == 0 and _is_strict(feature, past, has / can))
     if not is_alarm and not new:
         return None
     path = path_of(feature)
@@ -163,6 +174,11 @@ def _is_far(share: float, days: Sequence[float], rising: bool) -> bool:
     if rising:
         return share - max(days, default=inf) >= DISTANCE
     return min(days, default=-inf) - share >= DISTANCE or (share == 0 and min(days, default=0) > 0)
+
+
+def _is_steady(shares: Sequence[float], rising: bool) -> bool:
+    """Whether a share was the same at all hours: next to nothing or to all on every day."""
+    return max(shares) <= NEARLY if rising else min(shares) >= 1 - NEARLY
 
 
 def _name_change(feature: str, had: int, rising: bool) -> Change | None:
@@ -181,12 +197,13 @@ def _name_change(feature: str, had: int, rising: bool) -> Change | None:
     return Change.WITHHELD if kind in (Kind.NULL, Kind.EMPTY, Kind.MASKED) else Change.NEW_KIND
 
 
-def _is_strict(feature: str, past: Before) -> bool:
+def _is_strict(feature: str, past: Before, share: float) -> bool:
     """Whether a kind that a field never had is told at its first answer: the field was filled often enough, never
-    like this, and the kinds that it had leave no room for it."""
+    like this, and the kinds that it had leave no room for it. share: of the day's fields. Who withholds puts stars in
+    place of most; a single text with stars was written so."""
     path = path_of(feature)
     kind = feature[len(path) + 1 :] if path != feature and "=" not in feature else ""
-    if not kind or kind in (Kind.NULL, Kind.EMPTY):
+    if not kind or kind in (Kind.NULL, Kind.EMPTY) or (kind == Kind.MASKED and share < 0.5):
         return False
     filled = {
         other: past.counts[f"{path}:{other}"] for other in Kind if other not in (Kind.NULL, Kind.EMPTY)
@@ -225,11 +242,13 @@ def _compare_size(day: Profile, past: Before) -> Iterator[Finding]:
 
 
 def _compare_variety(day: Profile, past: Before) -> Iterator[Finding]:
-    """A field about persons that is the same in every answer of a day says nothing of any person."""
+    """A field about persons that differed from record to record, and is the same in all of a day, says nothing of any
+    person. A country is often the same."""
     for path, values in day.varied.items():
-        usual = [other.varied.get(path, 0) for other in past.days if other.features.get(path, 0) >= A_DAY]
+        usual = [other.varied.get(path, 0) / other.spread[path] for other in past.days
+                 if other.spread.get(path, 0) >= A_DAY]  # fmt: skip
         has = day.features.get(path, 0)
-        if values == 1 and has >= A_DAY and usual and min(usual) > 1:
+        if values == 1 and day.spread.get(path, 0) >= A_DAY and usual and min(usual) >= 0.5:
             yield Finding(
                 change=Change.SAME, field=path, is_alarm=True, was=0, answers_before=past.counts[path], has=has,
                 answers=day.answers,

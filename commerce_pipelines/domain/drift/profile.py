@@ -9,7 +9,7 @@ A feature is a text, and is counted once for each answer that has it:
     buyer.buyerName:null       it is there and of this kind (`Kind`)
     orderStatus=5f0c…          it has this value: a keyed hash, of single words of fields that are about nobody
     orderItems:list            a list; its items' kinds are counted under the same path
-    orderItems:twice           two items of the list are equal
+    orderItems:twice           two items of the list are equal, and have an id, so that they may not be
 """
 
 from __future__ import annotations
@@ -33,6 +33,11 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?\Z")
 _MASKED = re.compile(r"[*xX#•.\s-]*(?:[*•#]{2,}|[xX]{3,})[*xX#•.\s-]*\Z|.*\*{3,}")
 # Names of what a person or a shop wrote, which a marketplace's own words are not.
 _WRITTEN = re.compile(r"(?i)(?:sku|name|title|note|code|tag|label|comment|message|city|street|id)s?\Z")
+
+
+_NAME = re.compile(r"[@#]?[A-Za-z_][A-Za-z0-9_-]{0,59}")
+_NUMBERED = re.compile(r"\d{5}|(?:\d+\D+){2}\d")  # a name of an interface has no such numbers, an id has
+_ID = re.compile(r"(?:\A|_)id\Z|I[dD]\Z|(?i:sku)\Z")
 
 
 class Kind(StrEnum):
@@ -61,12 +66,14 @@ Hash = Callable[[str], str]
 
 class Profile(msgspec.Struct, kw_only=True):
     """answers, size: how many answers, and their bytes. features: answers by feature. varied: by personal field, how
-    many different values it had, at most MOST_VALUES; the values are not in it."""
+    many different values it had, and spread: in how many records, both at most MOST_VALUES + 1; the values are not in
+    it."""
 
     answers: int = 0
     size: int = 0
     features: dict[str, int] = {}
     varied: dict[str, int] = {}
+    spread: dict[str, int] = {}
 
 
 class Profiler:
@@ -83,6 +90,8 @@ class Profiler:
         self._counts: Counter[str] = Counter()
         self._about: dict[str, bool] = {}
         self._values: dict[str, set[str]] = {}
+        self._records: dict[str, set[str]] = {}
+        self._record = ""
         self._answers = self._size = 0
         self.examples: dict[str, str] = {}
         self.words: dict[str, str] = {}
@@ -91,6 +100,7 @@ class Profiler:
         """One answer, as a tree of dicts, lists and plain values."""
         self._answers += 1
         self._size += size
+        self._record = record_id
         features = set(self._list_features(ROOT, document, _DEEPEST))
         for feature in features:
             self.examples.setdefault(feature, record_id)
@@ -112,7 +122,8 @@ class Profiler:
         features = {f: n for f, n in kept.items() if not beyond or path_of(f) not in beyond}
         features |= {f"{path}:{OPEN}": 1 for path in open_fields if path not in beyond and not self._is_personal(path)}
         varied = {path: len(values) for path, values in self._values.items() if self._is_personal(path)}
-        return Profile(answers=self._answers, size=self._size, features=features, varied=varied)
+        spread = {path: len(records) for path, records in self._records.items()}
+        return Profile(answers=self._answers, size=self._size, features=features, varied=varied, spread=spread)
 
     def _list_features(self, path: str, value: Any, depth: int) -> Iterator[str]:
         if path:
@@ -130,7 +141,7 @@ class Profiler:
             yield from self._list_values(path, value, kind)
 
     def _list_items(self, path: str, items: list[Any], depth: int) -> Iterator[str]:
-        objects = [msgspec.json.encode(item, order="sorted") for item in items if isinstance(item, Mapping) and item]
+        objects = [msgspec.json.encode(item, order="sorted") for item in items if _has_id(item)]
         if len(set(objects)) < len(objects):
             yield f"{path}:{TWICE}"
         for item in items:
@@ -148,6 +159,8 @@ class Profiler:
         personal = self._is_personal(path)
         if not personal and (kind is not Kind.WORD or _WRITTEN.search(path)):
             return
+        if personal and len(records := self._records.setdefault(path, set())) <= MOST_VALUES:
+            records.add(self._record)
         values = self._values.setdefault(path, set())
         if len(values) > MOST_VALUES:
             return
@@ -189,6 +202,11 @@ def _read_kind(text: str) -> Kind:
     return Kind.TEXT
 
 
+def _has_id(item: Any) -> bool:
+    """Whether an item of a list is one thing of its own. Two amounts may be equal by chance."""
+    return isinstance(item, Mapping) and any(_ID.search(str(name)) for name in item)
+
+
 def path_of(feature: str) -> str:
     """The field that a feature is of."""
     return re.split("[:=]", feature, maxsplit=1)[0]
@@ -197,5 +215,5 @@ def path_of(feature: str) -> str:
 def _join(path: str, name: object) -> str:
     """Names of members are a vendor's; a name that is data, such as an id, stands as `*`."""
     text = str(name)
-    short = text if re.fullmatch(r"[@#]?[A-Za-z_][A-Za-z0-9_-]{0,59}", text) else "*"
+    short = text if _NAME.fullmatch(text) and not _NUMBERED.search(text) else "*"
     return f"{path}.{short}" if path else short

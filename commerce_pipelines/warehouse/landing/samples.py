@@ -34,13 +34,16 @@ def count_answers(connection: Connection, channel: str, topic: str, start: datet
 def read_answers(
     warehouse: Warehouse, landing: Landing, place: tuple[str, str], span: tuple[datetime, datetime], most: int
 ) -> Iterator[Snapshot]:
-    """Answers about recent changes that came in during the span, at most so many, chosen by their digest and so by
-    chance, but the same ones each time. place: channel and topic. Erased and destroyed answers are left out."""
+    """Answers about recent changes that came in during the span, the last of each record, at most so many, chosen by
+    their digest and so by chance, but the same ones each time. An order that changed ten times is one order. place:
+    channel and topic. Erased and destroyed answers are left out."""
     with warehouse.transaction() as connection, connection.cursor() as cursor:
         cursor.execute(
-            f"{SEALED} AND {_ON_THE_DAY} AND k.wrapped_key IS NOT NULL AND octet_length(s.payload) > 0"
+            f"{SEALED} AND {_ON_THE_DAY} AND k.wrapped_key IS NOT NULL AND octet_length(s.payload) > 0 AND NOT"
+            " EXISTS (SELECT FROM commerce.snapshots n WHERE n.channel = s.channel AND n.topic = s.topic"
+            " AND n.record_id = s.record_id AND n.first_seen > s.first_seen AND n.first_seen < %s)"
             " ORDER BY s.digest LIMIT %s",
-            (*place, *span, RECENT, most),
+            (*place, *span, RECENT, span[1], most),
         )
         rows = cursor.fetchall()
         yield from (snapshot for snapshot in landing.open_rows(connection, rows) if snapshot.raw)

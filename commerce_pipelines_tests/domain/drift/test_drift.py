@@ -174,6 +174,65 @@ def test_an_item_listed_twice_is_told_at_the_first_answer() -> None:
     assert [(row.change, row.is_alarm) for row in about(findings, "lines")] == [(Change.TWICE, True)]
 
 
+def build_days(count: int, answers: list[Any]) -> list[Any]:
+    return [profile_of([(answer, 1000) for answer in answers]) for _ in range(count)]
+
+
+def list_alarms(day: Any, before: list[Any], *, is_over: bool = True) -> list[tuple[str, Change]]:
+    return [(row.field, row.change) for row in compare(day, before, {}, is_over=is_over) if row.is_alarm]
+
+
+def test_the_first_hours_of_a_day_are_not_the_whole_of_it() -> None:
+    """At night orders come and none is shipped."""
+    placed = ORDER | {"shipments": []}
+    before = build_days(20, [ORDER | {"shipments": [{"id": "1"}]}] * 30 + [placed] * 20)
+    night = profile_of([({"shipped": None, **placed}, 1000)] * 25)
+    assert list_alarms(profile_of([(placed, 1000)] * 25), before, is_over=False) == []
+    assert list_alarms(profile_of([(placed, 1000)] * 25), before) != []
+    assert ("shipped", Change.NEW_FIELD) in list_alarms(night, before, is_over=False)
+    withheld = profile_of([(placed | {"email": ""}, 1000)] * 25)
+    assert ("email", Change.WITHHELD) in list_alarms(withheld, before, is_over=False)
+
+
+def test_the_day_after_a_channels_first_is_no_alarm() -> None:
+    """The first brings a week of orders that are shipped, the second new ones."""
+    first = build_days(1, [ORDER | {"shipments": [{"id": "1"}]}] * 100)
+    assert list_alarms(profile_of([(ORDER, 1000)] * 40), first) == []
+
+
+def test_one_order_that_changes_often_and_buyers_of_one_country_are_no_alarm() -> None:
+    def write(number: int, country: str) -> Any:
+        address = {"city": f"Town {number}", "countryCodeV2": country}
+        return ORDER | {"shippingAddress": address, "email": f"a{number}@example.com"}
+
+    before = build_days(10, [write(number, "FR" if number % 9 == 0 else "DE") for number in range(40)])
+    often = Profiler(PERSONAL, lambda text: f"{abs(hash(text)):016x}"[:16])
+    for _ in range(9):
+        often.add("R1", write(1, "DE"), 1000)
+    assert list_alarms(often.finish(), before) == []
+    assert list_alarms(profile_of([(write(number, "DE"), 1000) for number in range(6)]), before) == []
+
+
+def test_two_equal_amounts_and_a_title_with_stars_are_no_alarm() -> None:
+    parts = {"cuts": [{"amount": "1.00"}, {"amount": "2.00"}], "title": "Mug for tea"}
+    before = build_days(5, [ORDER | parts] * 20)
+    odd = ORDER | {"cuts": [{"amount": "1.00"}, {"amount": "1.00"}], "title": "*** SALE *** Mug"}
+    assert list_alarms(profile_of([(ORDER | parts, 1000)] * 20 + [(odd, 1000)]), before) == []
+
+
+def test_ids_used_as_names_stand_as_a_star() -> None:
+    made = profile_of([({"by": {f"gid_{number:06}": 1, f"A{number}B2C3": 2, "line1": 3}}, 100) for number in range(40)])
+    assert {feature for feature in made.features if ":" not in feature} == {"by", "by.*", "by.line1"}
+
+
+@pytest.mark.parametrize("depth", [50, 300, 900, 5_000, 100_000])
+def test_deep_answers_are_profiled_or_unreadable(depth: int) -> None:
+    for raw in (b"[" * depth + b"]" * depth, b'{"a":' * depth + b"1" + b"}" * depth,
+                b'[{"id":' * depth + b"1" + b"}]" * depth):  # fmt: skip
+        document = read_document(raw)
+        assert document is None or profile_of([(document, len(raw))] * 2).answers == 2
+
+
 def test_names_that_are_all_the_same_are_told() -> None:
     traffic = Traffic(ORDER, seed=1, personal=PERSONAL)
     traffic.shares = dict.fromkeys(traffic.shares, 1.0)
@@ -197,7 +256,7 @@ def test_an_unreadable_answer_is_a_change_of_everything() -> None:
     assert read_document(b"<html><body>no") is None
     assert read_document(b"") is None
     assert read_document(b'<!DOCTYPE x [<!ENTITY e "x">]><x>&e;</x>') is None
-    before = [profile_of([(ORDER, 1000)] * 30)]
+    before = [profile_of([(ORDER, 1000)] * 10)] * 3
     findings = compare(profile_of([({}, 1000)] * 12), before, {})
     assert {row.field for row in findings if row.is_alarm} >= {"id", "status", "lines"}
 
