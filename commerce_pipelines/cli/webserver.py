@@ -18,7 +18,7 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
-from ..core.errors import CommerceError
+from ..core.errors import CommerceError, TransientError
 from ..resources.connections import Connections
 from .guard import App, Guard, Receive, Scope, Send
 from .order_page import write_page
@@ -49,12 +49,12 @@ class OrderPages:
         try:
             status, page = 200, await asyncio.to_thread(self._show, parts[2], parts[3])
         except CommerceError as error:
-            status, page = 404, _write_problem(str(error))
+            status, page = 503 if isinstance(error, TransientError) else 404, _write_problem(str(error))
         except Exception as error:  # of a library: its text may say anything
             logging.getLogger(__name__).error("The page of an order failed (%s).", type(error).__name__)
             status, page = 500, _write_problem(f"The page cannot be made now ({type(error).__name__}).")
         await send({"type": "http.response.start", "status": status, "headers": _HEADERS})
-        await send({"type": "http.response.body", "body": page.encode()})
+        await send({"type": "http.response.body", "body": page.encode("utf-8", "replace")})
 
 
 def _write_problem(sentence: str) -> str:

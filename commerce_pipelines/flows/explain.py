@@ -9,6 +9,7 @@ decisions and documents (lineage.py).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -21,7 +22,7 @@ from ..core.legible import one_word, printable
 from ..core.local_time import local_time
 from ..core.topics import Topic
 from ..domain.drift.documents import read_document
-from ..domain.drift.profile import Kind, kind_of
+from ..domain.drift.profile import Kind, is_name, kind_of
 from ..resources.connections import Connections
 from ..warehouse.landing.samples import read_record
 from .lineage import trace
@@ -29,6 +30,8 @@ from .orders.trace import Event
 
 LONGEST = 200  # characters of a value
 MOST_FIELDS = 1_000  # of one answer
+DEEPEST = 60
+_FREE = re.compile(r"(?i)(?:note|comment|message)s?\Z")  # fields of what somebody wrote, which may be one word
 PERSONAL, GONE = "personal", "–"
 _PLAIN = (Kind.NUMBER, Kind.TRUTH, Kind.DECIMAL, Kind.DIGITS, Kind.TIME, Kind.WORD, Kind.NULL, Kind.EMPTY)
 
@@ -96,17 +99,21 @@ def list_personal(connections: Connections, name: str) -> tuple[str, ...]:
     return tuple({path for answer in fields for path in (*answer.kept, *answer.cut)})
 
 
-def list_leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """(path, value) of every plain value of a tree. Items of lists are numbered from 0, or called by their `id` or
-    `lineItemId`, so that an item that was added does not move the others."""
-    if isinstance(value, Mapping) and value:
-        for name, member in value.items():
-            yield from list_leaves(member, f"{path}.{name}" if path else str(name))
+def list_leaves(value: Any, path: str = "", depth: int = DEEPEST) -> Iterator[tuple[str, Any]]:
+    """(path, value) of every plain value of a tree; what lies deeper than `depth` is one text. Items of lists are
+    numbered from 0, or called by their `id` or `lineItemId`, so that an item that was added does not move the others. A
+    name that is data, such as an address, is numbered as well."""
+    if not depth:
+        yield path, "(more inside)"
+    elif isinstance(value, Mapping) and value:
+        for number, (name, member) in enumerate(value.items()):
+            written = name if is_name(name) else f"*{number}"
+            yield from list_leaves(member, f"{path}.{written}" if path else written, depth - 1)
     elif isinstance(value, list) and value:
         for number, item in enumerate(value):
             key = next((item[name] for name in ("id", "lineItemId", "orderItemId") if isinstance(item, dict)
                         and isinstance(item.get(name), str)), str(number))  # fmt: skip
-            yield from list_leaves(item, f"{path}[{one_word(key.rpartition('/')[2]) or number}]")
+            yield from list_leaves(item, f"{path}[{one_word(key.rpartition('/')[2]) or number}]", depth - 1)
     else:
         yield path, value
 
@@ -128,7 +135,8 @@ def list_changes(
 
 def _is_hidden(path: str, hidden: Collection[str]) -> bool:
     plain = "".join(part.partition("]")[2] if number else part for number, part in enumerate(path.split("[")))
-    return any(plain == field or plain.startswith(f"{field}.") for field in hidden)
+    free = bool(hidden) and _FREE.search(plain) is not None
+    return free or any(plain == field or plain.startswith(f"{field}.") for field in hidden)
 
 
 def write_value(value: Any, *, open_all: bool = False) -> str:

@@ -17,7 +17,8 @@ from commerce_pipelines.cli.guard import Guard
 from commerce_pipelines.cli.main import main
 from commerce_pipelines.cli.order_page import write_page
 from commerce_pipelines.cli.webserver import OrderPages
-from commerce_pipelines.core.errors import PermanentError
+from commerce_pipelines.core.errors import PermanentError, TransientError
+from commerce_pipelines.domain.drift.documents import read_document
 from commerce_pipelines.domain.orders.order import Address, Buyer, OrderStatus
 from commerce_pipelines.flows.explain import explain, list_changes, list_leaves, list_personal, write_value
 from commerce_pipelines.warehouse import audit
@@ -80,6 +81,34 @@ def test_a_marketplaces_fields_about_persons_are_hidden_wherever_they_stand(lane
     }  # fmt: skip
     shown = {field: now for field, _, now in list_changes({}, dict(list_leaves(answer)), hidden)}
     assert {field for field, now in shown.items() if now != "personal"} == {"name", "total"}
+
+
+def test_names_that_are_data_and_notes_of_one_word_are_not_shown() -> None:
+    answer = {"by": {"ada@example.com": 1, "4917012345678": 2, "A-12345678": 3}, "refunds": [{"note": "Byron"}]}
+    rows = list(list_changes({}, dict(list_leaves(answer)), ["email"]))
+    assert rows == [("by.*0", "", "1"), ("by.*1", "", "2"), ("by.*2", "", "3"), ("refunds[0].note", "", "personal")]
+
+
+@pytest.mark.parametrize("depth", [100, 900, 5_000])
+def test_an_answer_that_is_nested_deeply_has_a_page(depth: int) -> None:
+    document = read_document(b'{"a":' * depth + b"1" + b"}" * depth)
+    assert document is None or len(list(list_leaves(document))) == 1
+
+
+def test_while_odoo_is_away_the_page_tells_what_is_on_record(
+    lane: Lane, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = bring_in(lane, request)
+
+    def fail(*values: Any) -> Any:
+        raise TransientError("Odoo at http://127.0.0.1 does not answer.")
+
+    monkeypatch.setattr("commerce_pipelines.odoo.sales.sale_orders.sale_totals", fail)
+    page = explain(lane.connections, NAME, number)
+    assert len(page.answers) == 2
+    whats = [event.what for event in page.events]
+    assert "not known now: what Odoo has" in whats
+    assert "decided and loaded" in whats
 
 
 def test_what_waits_stands_first(lane: Lane, request: pytest.FixtureRequest) -> None:
@@ -153,6 +182,12 @@ def test_the_ui_serves_it_and_leaves_dagsters_pages_alone() -> None:
     assert ask(f"/orders/shop_de/{EVIL}", fail)[::2] == (
         404, "<!doctype html><meta charset=utf-8><p>no &lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;</p>",
     )  # fmt: skip
+
+    def be_away(channel: str, order_id: str) -> str:
+        raise TransientError("The database does not answer.")
+
+    assert ask("/orders/shop_de/1", be_away)[0] == 503
+    assert ask("/orders/shop_de/1", lambda *_: "\ud800")[2] == "?"
     status, _, text = ask("/orders/other/1", fail)
     assert (status, "secret" in text, "RuntimeError" in text) == (500, False, True)
 

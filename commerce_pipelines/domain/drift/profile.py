@@ -212,8 +212,13 @@ def path_of(feature: str) -> str:
     return re.split("[:=]", feature, maxsplit=1)[0]
 
 
+def is_name(text: str) -> bool:
+    """Whether a member's name is a vendor's, and no data such as an id or an address."""
+    return bool(_NAME.fullmatch(text)) and not _NUMBERED.search(text)
+
+
 def _join(path: str, name: object) -> str:
     """Names of members are a vendor's; a name that is data, such as an id, stands as `*`."""
     text = str(name)
-    short = text if _NAME.fullmatch(text) and not _NUMBERED.search(text) else "*"
+    short = text if is_name(text) else "*"
     return f"{path}.{short}" if path else short

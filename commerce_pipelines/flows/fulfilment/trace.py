@@ -1,11 +1,13 @@
 """The parcels of one order, for its lineage: what left in Odoo, what the channel was told of it, and each attempt.
 
 What belongs here: gathering it. What does not: the order's own story (flows/orders/trace.py), showing it
-(cli/orders.py). No personal data is read, except what the channel said in its own words, on request.
+(cli/orders.py). Tracking numbers, by which anybody sees where a person lives, and what the channel said in its own
+words are told on request.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -16,7 +18,7 @@ from ...domain.fulfilment.shipments import Shipment
 from ...domain.outbox.effects import Kind
 from ...resources.connections import Connections
 from ...warehouse.fulfilment import shipments
-from ..orders.trace import Event, describe_waiting, read_words
+from ..orders.trace import Event, ask_odoo, describe_waiting, read_words
 
 _WISHES = {Kind.SHIPMENT: "to be confirmed", Kind.TRACKING: "tracking number to be corrected"}
 
@@ -30,24 +32,25 @@ def trace(connections: Connections, name: str, order_id: str, *, personal: bool 
         attempts = shipments.read_attempts(connection, name, order_id)
         waiting = exceptions.open_exceptions(connection, name, Topic.FULFILMENT, record_ids=[order_id])
         sales = shipments.find_sales(connection, name, order_id)
-    events = [_describe_effect(row) for row in effects]
+    events = [_describe_effect(row, personal) for row in effects]
     events += [_describe_attempt(row) for row in attempts]
     events += describe_waiting(waiting, "shipment: ")
     if personal:
         events += read_words(connections, name, Topic.FULFILMENT, order_id)
     if connections.settings.channel(name).fulfilment.enabled:
-        events += _read_deliveries(connections, name, sales)
+        events += ask_odoo(lambda: _read_deliveries(connections, name, sales, personal))
     return events
 
 
-def _describe_effect(row: shipments.EffectRow) -> Event:
+def _describe_effect(row: shipments.EffectRow, personal: bool) -> Event:
     shipment = msgspec.json.decode(row.body, type=Shipment)
     carrier = shipment.carrier or shipment.carrier_name
+    numbers = _write_numbers([shipment.tracking_number, *shipment.more_numbers], personal)
     details = {
         "delivery": str(row.basis.get("delivery", "")),
         "package": str(row.basis.get("package", "")),
         "units": ", ".join(f"{line.quantity} of line {line.line_id}" for line in shipment.lines),
-        "carrier and number": " ".join([carrier, shipment.tracking_number, *shipment.more_numbers]).strip(),
+        "carrier and number": f"{carrier} {numbers}".strip(),
         "status": row.status,
         "known there as": row.reference,
     }
@@ -62,18 +65,23 @@ def _describe_attempt(row: shipments.AttemptRow) -> Event:
     return Event(what=what, at=row.started_at, details=_drop_empty(details))
 
 
-def _read_deliveries(connections: Connections, name: str, sales: list[int]) -> list[Event]:
+def _write_numbers(numbers: Iterable[str], personal: bool) -> str:
+    held = list(filter(None, numbers))
+    return " ".join(held) if personal or not held else f"({len(held)}, shown with --personal)"
+
+
+def _read_deliveries(connections: Connections, name: str, sales: list[int], personal: bool) -> list[Event]:
     from ...odoo.fulfilment.deliveries import read_orders
 
     url = connections.settings.odoo.url.rstrip("/")
     return [
-        _describe_delivery(order, delivery, url)
+        _describe_delivery(order, delivery, url, personal)
         for order in read_orders(connections.odoo_of(name), sales).values()
         for delivery in order.deliveries
     ]
 
 
-def _describe_delivery(order: DeliveredOrder, delivery: Delivery, url: str) -> Event:
+def _describe_delivery(order: DeliveredOrder, delivery: Delivery, url: str, personal: bool) -> Event:
     places = {line.line: place for place, line in enumerate(order.lines, 1)}
     units: dict[int, Any] = {}
     for piece in delivery.pieces:
@@ -83,7 +91,7 @@ def _describe_delivery(order: DeliveredOrder, delivery: Delivery, url: str) -> E
         "goods": ", ".join(f"{count.normalize():f} of line {place}" for place, count in sorted(units.items())),
         "packages": ", ".join(dict.fromkeys(piece.package for piece in delivery.pieces if piece.package)),
         "delivery method": delivery.method,
-        "tracking numbers": ", ".join(delivery.numbers),
+        "tracking numbers": _write_numbers(delivery.numbers, personal),
         "link": f"{url}/odoo/deliveries/{delivery.picking}",
     }
     return Event(what=f"delivery {delivery.name} done in Odoo", at=delivery.shipped_at, details=_drop_empty(details))

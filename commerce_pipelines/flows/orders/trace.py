@@ -5,13 +5,13 @@ What belongs here: gathering it. What does not: showing it (cli/orders.py). Pers
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ...core.errors import PermanentError, RecordError
+from ...core.errors import PermanentError, RecordError, TransientError
 from ...core.local_time import local_time
 from ...core.topics import Topic
 from ...domain.money import to_decimal
@@ -66,12 +66,25 @@ def trace(connections: Connections, name: str, order_id: str, *, personal: bool 
     events += [_describe_staged(row, lines) for row in staged]
     events += [_describe_decided(row) for row in ledger]
     events += describe_waiting(waiting)
-    for sale in sale_totals(connections.odoo_of(name), connections.label(name), [order_id]).values():
-        events.append(_describe_sale(sale, connections.settings.odoo.url))
+    events += ask_odoo(
+        lambda: [
+            _describe_sale(sale, connections.settings.odoo.url)
+            for sale in sale_totals(connections.odoo_of(name), connections.label(name), [order_id]).values()
+        ]
+    )
     if personal:
         events += read_words(connections, name, Topic.ORDERS, order_id)
         events.append(_read_personal(connections, name, order_id))
     return sort_events(events)
+
+
+def ask_odoo(read: Callable[[], list[Event]]) -> list[Event]:
+    """What `read` finds in Odoo; while Odoo does not answer, that it does not, because what is on record here can be
+    told all the same."""
+    try:
+        return read()
+    except TransientError as error:
+        return [Event(what="not known now: what Odoo has", details={"says": str(error)})]
 
 
 def describe_waiting(waiting: Iterable[OpenException], about: str = "") -> list[Event]:

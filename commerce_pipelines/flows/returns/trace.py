@@ -15,7 +15,7 @@ from ...core.topics import Topic
 from ...domain.money import to_decimal
 from ...domain.returns.sale_books import Move, credit_xid
 from ...resources.connections import Connections
-from ..orders.trace import Event, describe_waiting, read_words
+from ..orders.trace import Event, ask_odoo, describe_waiting, read_words
 from .stage import TOPICS
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def trace(connections: Connections, name: str, order_id: str, *, personal: bool 
             events += [event for row in rows for event in read_words(connections, name, topic, row["id"])]
     events += _tell_reductions(connections, name, order_id)
     if any(by_topic.values()):
-        events += _read_documents(connections, name, order_id, by_topic)
+        events += ask_odoo(lambda: _read_documents(connections, name, order_id, by_topic))
     return events
 
 

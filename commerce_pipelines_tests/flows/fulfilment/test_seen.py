@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -106,7 +107,10 @@ def test_the_story_of_an_order_has_its_parcels_and_every_attempt(lane: Lane, req
     lane.person.call("stock.picking", "write", ids=[second], vals={"carrier_tracking_ref": "C3"})
     read_shipments(lane.connections, whole=True)
     confirm(lane.connections, lane.name)
-    events = trace(lane.connections, lane.name, order_id)
+    shown = [text for event in trace(lane.connections, lane.name, order_id) for text in event.details.values()]
+    assert not [text for text in shown if re.search(r"\b(?:A1|B2|C3)\b", text)]  # a person's, until asked for
+    assert "Spedition (1, shown with --personal)" in shown
+    events = trace(lane.connections, lane.name, order_id, personal=True)
     story = {event.what: event.details for event in events}
     assert story[f"parcel {first}/1: to be confirmed"]["status"] == "accepted"
     assert story[f"parcel {first}/1: to be confirmed"]["units"] == "2 of line 1"
