@@ -27,6 +27,7 @@ from ..domain.rehearsal.side_by_side import (
     decide_listing,
     decide_order,
     decide_unreadable,
+    is_of_rules,
 )
 from ..domain.sales.draft import SaleDraft
 from ..resources.connections import Connections
@@ -92,7 +93,7 @@ def rehearse(
     rows: list[Difference] = []
     for decision, difference in compare(before, decide_all(tried, chosen, first, last, offering)):
         compared[decision.channel] += 1
-        if difference is None:
+        if difference is None or not (against or is_of_rules(difference)):
             continue
         differing += 1
         _count(tallies, difference)
@@ -185,7 +186,8 @@ def _decide_listings(connections: Connections, name: str) -> Iterator[Decision]:
     rows = {key: (sku, target, reason) for key, sku, target, reason in columns}
     for key in sorted(rows):
         sku, target, reason = rows[key]
-        yield decide_listing(name, key, sku or "", int(target) if isinstance(target, int) else None, reason)
+        decision = decide_listing(name, key, sku or "", int(target) if isinstance(target, int) else None, reason)
+        yield msgspec.structs.replace(decision, answer=stock.taken_at.isoformat())
 
 
 def _decide_orders(connections: Connections, name: str, first: date, last: date) -> Iterator[Decision]:
@@ -218,6 +220,8 @@ def _decide_chunk(connections: Connections, name: str, chunk: Sequence[Snapshot]
     drafts, refused = _draft(connections, name, sales)
     for order_id, (order, _, day) in orders.items():
         decisions.append(decide_order(order, day, drafts.get(order_id), refused.get(order_id, ""), hashed))
+    answers = {snapshot.record_id: snapshot.digest for snapshot in chunk}
+    decisions = [msgspec.structs.replace(row, answer=answers.get(row.record_id, "")) for row in decisions]
     yield from sorted(decisions, key=lambda decision: decision.place)
 
 

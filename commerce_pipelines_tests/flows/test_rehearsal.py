@@ -85,6 +85,32 @@ def test_unchanged_settings_make_no_difference_whatever_has_landed(
     assert writes(odoo, before) == []
 
 
+def test_answers_that_come_while_it_works_are_no_difference(
+    lane: Lane, sell: Sell, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second side reads later than the first."""
+    german, *_ = sell()
+    (new,) = numbered(request)
+    whole = rehearsal._decide_orders
+    landing, sides = lane.connections.landing(NAME, Topic.ORDERS), []
+
+    def decide(connections: Any, *values: Any) -> Any:
+        sides.append(connections)
+        if len(sides) == 2:
+            orders = [
+                lane.order(german, line(5000, MUG, 4), updated_at=lane.noon + timedelta(hours=1)),
+                lane.order(new),
+            ]
+            items = [(lane.channel.head(raw), raw) for raw in map(msgspec.json.encode, orders)]
+            landing.land(items, "poll", lane.connections.instruments.now())
+        return list(whole(connections, *values))
+
+    monkeypatch.setattr(rehearsal, "_decide_orders", decide)
+    done = rehearsal.rehearse(lane.connections, lane.connections.settings)
+    assert len(sides) == 2
+    assert (done.rehearsal.differing, done.tallies) == (0, {})
+
+
 def test_each_kind_of_difference_is_counted_with_its_money(lane: Lane, sell: Sell, odoo: Server) -> None:
     german, french, *_ = sell()
     before = len(odoo.calls or [])

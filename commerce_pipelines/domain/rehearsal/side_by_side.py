@@ -29,7 +29,7 @@ Hash = Callable[[str], str]
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What the rules make of one record. topic: ORDERS or LISTINGS. day: of an order, ISO, '' for a listing. money:
     minor units of `currency` that the order is worth, 0 for a listing. fields: by kind. why: the evidence; it may
-    differ where the decision does not."""
+    differ where the decision does not. answer: which answer, or reading of the stock, it is about."""
 
     channel: str
     topic: str
@@ -39,6 +39,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     currency: str = ""
     fields: dict[str, str] = {}
     why: dict[str, str] = {}
+    answer: str = ""
 
     @property
     def place(self) -> tuple[str, str, str, str]:
@@ -74,6 +75,13 @@ def decide_order(order: Order, day: date, draft: SaleDraft | None, refused: str,
         channel=order.channel, topic=ORDERS, day=day.isoformat(), record_id=order.order_id, money=order.total,
         currency=order.currency, fields=fields, why=why,
     )  # fmt: skip
+
+
+def is_of_rules(difference: Difference) -> bool:
+    """Whether both sides decided about the same answer. Where another came while they did, or the record is new, the
+    difference says nothing of the rules."""
+    before, after = difference.before, difference.after
+    return before is not None and after is not None and before.answer == after.answer
 
 
 def decide_unreadable(channel: str, day: date, record_id: str, code: str) -> Decision:
