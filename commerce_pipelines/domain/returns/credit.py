@@ -31,7 +31,7 @@ from ...core.reasons import Reason
 from ..money import allocate, to_decimal
 from ..orders.order import business_day
 from .by_hand import names_refund
-from .credit_reasons import compare_note, refuse_unbilled, refuse_uninvoiced
+from .credit_reasons import compare_note, refuse_returned, refuse_unbilled, refuse_uninvoiced
 from .outcomes import Edited
 from .records import Refund, RefundKind, RefundLine, RefundState
 from .sale_books import Move, Packs, SaleBooks, SaleLine, TaxIds, credit_xid, read_units_of
@@ -125,6 +125,7 @@ class _Planner:
         self._left = sum(map(books.worth, books.invoices)) - sum(map(books.worth, books.credits))
         self._left_by_tax = _sum_by_tax(books)
         self._units = {line.line_id: _count_units(books, line) for line in books.lines}
+        self._home = {line.line_id: books.count_home(line) for line in books.lines}
         self._unsold = 0  # what the buyer paid for units that an edit took off the order before they were invoiced
         self._came_back = {line.line_id: line.came_back for line in books.lines}
         quantity = {line.line_id: line.quantity for move in books.credits for line in move.lines}
@@ -256,6 +257,7 @@ class _Planner:
         lines: list[CreditLine] = []
         for line, sold in pairs:
             if line.kind is RefundKind.GOODS:
+                self._ensure_billed(refund, line, sold[0])
                 lines += self._draft_goods(line, sold[0])
             elif sold and line.amount:
                 lines += self._draft_parts(line, sold)
@@ -273,10 +275,21 @@ class _Planner:
         rate, included = self._books.rate(line.taxes)
         return msgspec.structs.replace(line, rate=rate, included=included)
 
-    def _draft_goods(self, line: RefundLine, sold: SaleLine) -> list[CreditLine]:
-        units = line.quantity * self._packs.get((self._books.order_id, line.order_line_id), 1)
+    def _count_units(self, line: RefundLine) -> int:
+        """Units of Odoo's product."""
+        return line.quantity * self._packs.get((self._books.order_id, line.order_line_id), 1)
+
+    def _ensure_billed(self, refund: Refund, line: RefundLine, sold: SaleLine) -> None:
+        """Refuse what was never invoiced. Units that came back before that reduce the order instead (uninvoiced.py)."""
+        units, home = self._count_units(line), self._home[sold.line_id]
+        if home and line.is_returned is not False and not refund.set_off:
+            self._home[sold.line_id] -= min(units, home)
+            raise refuse_returned(self._books, sold, units, home)
         if units > self._units[sold.line_id]:
             raise refuse_unbilled(self._books, sold, units, self._units[sold.line_id])
+
+    def _draft_goods(self, line: RefundLine, sold: SaleLine) -> list[CreditLine]:
+        units = self._count_units(line)
         account, analytic = self._find_account(sold.line_id, sold.taxes)
         comes_back = line.is_returned is not False
         back = min(units, self._came_back[sold.line_id]) if comes_back or not sold.by_delivery else 0

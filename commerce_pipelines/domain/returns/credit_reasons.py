@@ -53,6 +53,17 @@ def refuse_uninvoiced(books: SaleBooks) -> RecordError:
     )  # fmt: skip
 
 
+def refuse_returned(books: SaleBooks, sold: SaleLine, units: int, home: int) -> RecordError:
+    return RecordError(
+        "not_invoiced",
+        f"{units} of {sold.sku or sold.name[:40]} were refunded, and {min(units, home)} of these came back before "
+        f"{books.name} was invoiced for them, so that there is nothing to credit for these.",
+        fix="Credit in Odoo what was invoiced of the refund, with the refund's id as the credit note's reference. "
+        "Where nothing of it was, unlock the order and replay the refund: it reduces the order.",
+        subject=sold.sku,
+    )  # fmt: skip
+
+
 def refuse_unbilled(books: SaleBooks, sold: SaleLine, units: int, left: int) -> RecordError:
     return RecordError(
         "not_invoiced",

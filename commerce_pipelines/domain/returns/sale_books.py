@@ -50,7 +50,8 @@ class Tax(msgspec.Struct, frozen=True):
 
 class SaleLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line of the sale order. xid: '' for a line that a person added. by_delivery: invoiced as it is delivered.
-    billed: units on invoices less units on credit notes, drafts included, as Odoo counts them."""
+    billed: units on invoices less units on credit notes, drafts included, as Odoo counts them. is_home: units of it
+    came back, and none is on its way to the customer."""
 
     line_id: int
     xid: str
@@ -65,6 +66,7 @@ class SaleLine(msgspec.Struct, frozen=True, kw_only=True):
     delivered: Decimal
     billed: Decimal
     taxes: TaxIds
+    is_home: bool = False
 
     @property
     def came_back(self) -> int:
@@ -152,6 +154,20 @@ class SaleBooks(msgspec.Struct, frozen=True, kw_only=True):
     def credits(self) -> list[Move]:
         """Credit notes that count: posted ones and drafts."""
         return [move for move in self.moves if move.is_credit and move.state != "cancel"]
+
+    def count_invoiced(self, sold: SaleLine) -> Decimal:
+        """Units of a line on invoices, drafts included, whatever was credited of them since."""
+        invoices = [move for move in self.moves if not move.is_credit and move.state != "cancel"]
+        return sum(
+            (line.quantity for move in invoices for line in move.lines if sold.line_id in line.sale_lines), Decimal(0)
+        )
+
+    def count_home(self, sold: SaleLine) -> int:
+        """Units of a line that came back before they were invoiced: nobody has them, and no invoice, not even a
+        draft."""
+        if not sold.is_home:
+            return 0
+        return max(0, int(sold.ordered - max(sold.delivered, self.count_invoiced(sold))))
 
     def own_lines(self, move: Move) -> Iterator[MoveLine]:
         """The lines of a move that are about this order. A line without a link to any order counts where the move, or

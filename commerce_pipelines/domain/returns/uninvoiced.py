@@ -1,11 +1,12 @@
-"""Refund -> what it takes off an order of which it pays back what was neither delivered nor invoiced; or nothing.
+"""Refund -> what it takes off an order of which it pays back what nobody has and nobody invoiced; or nothing.
 
 What belongs here: this rule, pure. What does not: refunds of what was invoiced (credit.py), the shape of a reduction
 (domain/sales/reductions.py), carrying it out (flows/returns/reduce.py).
 
 **Not delivered** is what both sides say: Odoo delivered no such unit, and the channel shipped none, because Odoo may
-hear of a parcel later than of the refund. **Not invoiced** includes drafts. Where either is in doubt, nothing is
-reduced, and the refund waits for the invoice.
+hear of a parcel later than of the refund. **Back** is what Odoo received again, where nothing of the line is on its way
+to the customer: Odoo would not invoice these units any more. **Not invoiced** includes drafts. Where any is in doubt,
+nothing is reduced, and the refund waits for the invoice.
 
 **To the minor unit, and by tax**: units go at their price, and what the refund leaves of it goes back to their
 discounts; shipping gets less; money for a part of a price, or for no line, becomes a line of its own with the taxes of
@@ -81,7 +82,8 @@ def _take_everything(refund: Refund, left: Base, sold: SoldOrder) -> Reduction |
     goods = [line for line in refund.lines if line.kind is RefundKind.GOODS]
     unsent = bool(goods) and all(line.is_returned is False for line in goods)
     back = any(line.is_returned for line in goods) or sold.has_return
-    if not _is_untouched(sold) or back or not (unsent or sold.order.shipped is Shipped.NO):
+    is_unsent = not back and (unsent or sold.order.shipped is Shipped.NO)
+    if not _is_untouched(sold) or not (is_unsent or (_is_home(sold) and not refund.set_off)):
         return None
     cuts = tuple(
         Cut(line_id, line.quantity if line.product_id else 0, line.amount) for line_id, line in left.lines_left.items()
@@ -93,6 +95,12 @@ def _is_untouched(sold: SoldOrder) -> bool:
     """Whether nothing of the order was delivered, and it has no invoice, not even a draft."""
     delivered = any(line.delivered > 0 for line in sold.books.lines)
     return not delivered and not any(move.state != "cancel" for move in sold.books.moves)
+
+
+def _is_home(sold: SoldOrder) -> bool:
+    """Whether all goods of the order came back."""
+    goods = [line for line in sold.books.lines if line.is_goods]
+    return bool(goods) and all(line.is_home and line.delivered <= 0 for line in goods)
 
 
 def _is_included(base: Base) -> bool:
@@ -144,9 +152,11 @@ class _Cutter:
             key: part for key, part in self._lines.items()
             if part.amount < 0 and (of := self._of.get(key)) and of.kind is LineKind.DISCOUNT and of.of == line_id
         }  # fmt: skip
-        if any(self._read_booked(key).billed for key in discounts):
-            raise _InDoubtError
         most = -sum(part.amount for part in discounts.values())
+        if any(self._read_booked(key).billed for key in discounts):
+            if not self._is_back(line_id):
+                raise _InDoubtError
+            most = 0  # what is invoiced stays: the rest of the discount becomes a line
         lifted = most if units == sold.quantity else min(most, max(0, price - wanted))
         self._add(Cut(line_id, units, price))
         shares = allocate(lifted, [-part.amount for part in discounts.values()]) if lifted else []
@@ -169,18 +179,35 @@ class _Cutter:
     def _ensure_unsent(self, line: RefundLine, line_id: str, left: int) -> None:
         """left: units of Odoo's product that would be left of the order's line."""
         booked, order = self._read_booked(line_id), self._sold.order
-        if left < 0 or max(booked.delivered, booked.billed) > left or line.is_returned:
+        is_back = self._is_back(line_id)
+        billed = self._sold.books.count_invoiced(booked) if is_back else booked.billed
+        if left < 0 or max(booked.delivered, billed) > left or (line.is_returned and not is_back):
             raise _InDoubtError
+        if is_back:
+            return
         if line.is_returned is None and (self._sold.has_return or order.shipped is not Shipped.NO):
             of, product = self._of.get(line_id), self._base.products[line_id]
             counted = of and of.shipped and order.shipped is Shipped.PARTLY and not self._sold.has_return
             if not (of and counted and of.shipped * product.units <= left):
                 raise _InDoubtError
 
-    def _cut_money(self, line: RefundLine) -> None:
-        """Money without goods, which takes something off an untouched order only."""
-        if not _is_untouched(self._sold) or self._sold.order.shipped is not Shipped.NO or self._sold.has_return:
+    def _is_back(self, line_id: str) -> bool:
+        """Whether units of this line came back, and none is on its way. What pays for other goods of an exchange is a
+        credit note."""
+        return self._read_booked(line_id).is_home and not self._refund.set_off
+
+    def _ensure_money_free(self) -> None:
+        """Money without goods takes something off an untouched order only, or, beside goods that came back, off one
+        that is not invoiced."""
+        goods = [line for line in self._refund.lines if line.kind is RefundKind.GOODS]
+        if any(self._is_back(line.order_line_id or self._find_by_sku(line.sku)) for line in goods):
+            if any(move.state != "cancel" for move in self._sold.books.moves):
+                raise _InDoubtError
+        elif not _is_untouched(self._sold) or self._sold.order.shipped is not Shipped.NO or self._sold.has_return:
             raise _InDoubtError
+
+    def _cut_money(self, line: RefundLine) -> None:
+        self._ensure_money_free()
         about = self._find_charged(line)
         if line.kind is RefundKind.SHIPPING and len(about) == 1:
             [(line_id, part)] = about.items()

@@ -72,6 +72,7 @@ class Sorted(msgspec.Struct, kw_only=True):
 
     load: list[Row] = msgspec.field(default_factory=list)
     cancel: list[Row] = msgspec.field(default_factory=list)
+    refunded: set[str] = set()  # orders that refunds took everything off
     sales: dict[str, tuple[Base | None, bool]] = msgspec.field(default_factory=dict)
     booked: dict[str, Sale] = msgspec.field(default_factory=dict)
     verdicts: dict[str, SaleOutcome] = msgspec.field(default_factory=dict)
@@ -109,17 +110,17 @@ def load(
     if span:
         with connections.warehouse.transaction() as connection:
             rows += read_unreadable(connection, name, *span)
-    settings = connections.settings
     with odoo_writer(connections, name) as writer:
         work = sort(connections, name, rows, again, now)
         drafted = drafts_of(connections, name, [(row["order_id"], row["day"]) for row in work.load], work.sales)
-        channel = settings.channel(name)
+        channel = connections.settings.channel(name)
         release(writer, work)
         drafts = recall_customers(connections, name, drafted.drafts)
-        for outcome in load_sales(writer, settings.odoo, drafts, channel.taxes, on_batch=advance):
+        for outcome in load_sales(writer, connections.settings.odoo, drafts, channel.taxes, on_batch=advance):
             work.verdicts[outcome.order_id] = outcome
         keep_customers(connections, name, drafts, work.verdicts)
-        for outcome in cancel_sales(writer, connections.label(name), [row["order_id"] for row in work.cancel]):
+        wanted = [row["order_id"] for row in work.cancel]
+        for outcome in cancel_sales(writer, connections.label(name), wanted, refunded=work.refunded):
             work.verdicts[outcome.order_id] = outcome
         for order_id, _day, error in drafted.failures:
             work.verdicts[order_id] = SaleOutcome(
@@ -159,9 +160,9 @@ def sort(connections: Connections, name: str, rows: list[Row], again: bool, now:
     with connections.warehouse.transaction() as connection:
         entries = read_entries(connection, name, ids)
         waiting = exceptions.open_exceptions(connection, name, Topic.ORDERS, record_ids=ids)
-        whole = find_whole(connection, name, {row["order_id"]: row["total"] for row in due})
-    # An order of which refunds took everything off, before it was sent, counts as cancelled.
-    due = [{**row, "status": Says.CANCELLED.value} if row["order_id"] in whole else row for row in due]
+        work.refunded = find_whole(connection, name, {row["order_id"]: row["total"] for row in due})
+    # An order of which refunds took everything off, before it was invoiced, counts as cancelled.
+    due = [{**row, "status": Says.CANCELLED.value} if row["order_id"] in work.refunded else row for row in due]
     refused = {record.record_id: record for record in waiting if record.blocking and record.stage == STAGE}
     work.odoo_ids = {order_id: sale.odoo_id for order_id, sale in booked.items()}
     for record in waiting:

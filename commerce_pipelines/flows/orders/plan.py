@@ -47,7 +47,7 @@ def plan(connections: Connections, name: str, start: date, end: date, *, now: da
     drafted = draft_orders(connections, name, wanted, work.sales)
     regimes = {draft.order_id: f"{draft.regime} {draft.tax_country}".strip() for draft in drafted.drafts}
     ids = [row["order_id"] for row in work.cancel]
-    cancelled = cancel_sales(connections.odoo_of(name), connections.label(name), ids, dry=True)
+    cancelled = cancel_sales(connections.odoo_of(name), connections.label(name), ids, dry=True, refunded=work.refunded)
     planned = [
         Planned(order_id=verdict.order_id, day=days[verdict.order_id], action=verdict.action,
                 why="; ".join(flag.message for flag in verdict.flags))

@@ -1,4 +1,4 @@
-"""Refunds of what was neither delivered nor invoiced -> the order in Odoo is worth less; all of it, it is cancelled.
+"""Refunds of what nobody has and nobody invoiced -> the order in Odoo is worth less; all of it, it is cancelled.
 
     plan     from the channel's answers and Odoo's order (domain/returns/uninvoiced.py)
     keep     the plan, before Odoo is written to: the orders' lane follows it from then on
@@ -157,7 +157,8 @@ def _apply(
         order_id for order_id, rows in todo.items()
         if (base := entries[order_id].base) and is_whole([row.reduction for row in rows], base.total)
     ]  # fmt: skip
-    outcomes = {outcome.order_id: outcome for outcome in cancel_sales(writer, connections.label(name), whole)}
+    cancelled = cancel_sales(writer, connections.label(name), whole, refunded=whole)
+    outcomes = {outcome.order_id: outcome for outcome in cancelled}
     wanted = [(order_id, days[order_id]) for order_id in todo if order_id not in outcomes]
     bases = {order_id: (entries[order_id].base, True) for order_id, _ in wanted}
     drafted = drafts_of(connections, name, wanted, bases)

@@ -6,7 +6,7 @@ What belongs here: reading. What does not: the shapes (domain/returns/sale_books
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -86,6 +86,7 @@ def read_lines(client: OdooClient, orders: Iterable[int]) -> dict[int, list[Sale
         )
     }  # fmt: skip
     delivery = _list_deliveries(client, [row["id"] for row in rows])
+    home = _find_home(client, [row["id"] for row in rows if row["qty_delivered"] < row["product_uom_qty"]])
     result: dict[int, list[SaleLine]] = defaultdict(list)
     for row in rows:
         product = products.get(row["product_id"], {})
@@ -95,7 +96,7 @@ def read_lines(client: OdooClient, orders: Iterable[int]) -> dict[int, list[Sale
             by_delivery=product.get("invoice_policy") == "delivery", is_goods=product.get("type") == "consu",
             is_shipping=row["id"] in delivery, ordered=_read_decimal(row["product_uom_qty"]),
             delivered=_read_decimal(row["qty_delivered"]), billed=_read_decimal(row["qty_invoiced"]),
-            taxes=tuple(sorted(row["tax_ids"])),
+            taxes=tuple(sorted(row["tax_ids"])), is_home=row["id"] in home,
         ))  # fmt: skip
     return result
 
@@ -106,6 +107,26 @@ def _list_deliveries(client: OdooClient, lines: Iterable[int]) -> set[int]:
         return set()
     domain = [["id", "in", sorted(lines)], ["is_delivery", "=", True]]
     return set(client.call("sale.order.line", "search", domain=domain))
+
+
+def _find_home(client: OdooClient, lines: Sequence[int]) -> set[int]:
+    """Those of these lines of which units came back, and none is on its way to the customer. Two calls at most."""
+    if not lines:
+        return set()
+    moves = fetch(
+        client, "stock.move", [["sale_line_id", "in", sorted(lines)], ["state", "!=", "cancel"]],
+        ["sale_line_id", "state", "location_id"],
+    )  # fmt: skip
+    places = sorted({move["location_id"] for move in moves})
+    customers = {
+        row["id"] for row in fetch(client, "stock.location", [["id", "in", places]], ["usage"], context=ARCHIVED_TOO)
+        if row["usage"] == "customer"
+    }  # fmt: skip
+    back = {move["sale_line_id"] for move in moves if move["location_id"] in customers and move["state"] == "done"}
+    leaving = {
+        move["sale_line_id"] for move in moves if move["location_id"] not in customers and move["state"] != "done"
+    }
+    return back - leaving
 
 
 def _read_moves(client: OdooClient, ids: Iterable[int], names: Iterable[str]) -> list[Move]:

@@ -6,7 +6,7 @@ notes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from ...core.reasons import Reason
 from ...core.words import NO_WORDS
@@ -21,9 +21,10 @@ ORDERS_A_BATCH = 100
 
 
 def cancel_sales(
-    client: OdooClient, channel: str, order_ids: Iterable[str], dry: bool = False
+    client: OdooClient, channel: str, order_ids: Iterable[str], dry: bool = False, refunded: Collection[str] = ()
 ) -> Iterator[SaleOutcome]:
     """Cancel orders in Odoo: reservations are released, and no mail is sent. Delivered orders stay, with a flag.
+    refunded: those that refunds took everything off: they are cancelled also where all that was delivered is back.
 
     An order that Odoo does not have, or has cancelled already, counts as `cancelled` too. dry: only return what would
     become of each order; a refusal by Odoo cannot be foreseen.
@@ -32,15 +33,17 @@ def cancel_sales(
     for start in range(0, len(wanted), ORDERS_A_BATCH):
         part = wanted[start : start + ORDERS_A_BATCH]
         booked = read_booked(client, {order_xid(channel, order_id): order_id for order_id in part})
-        free = [sale for sale in booked.values() if not _find_hindrance(sale) and sale.sale.state != "cancel"]
+        hindrances = {key: _find_hindrance(sale, key in refunded) for key, sale in booked.items()}
+        free = [sale for key, sale in booked.items() if not hindrances[key] and sale.sale.state != "cancel"]
         ids = [sale.sale.odoo_id for sale in free]
         refused = {} if dry else on_all(client, "sale.order", "action_cancel", ids, tracking(client), list)
         for order_id in part:
-            yield _build_outcome(channel, order_id, booked.get(order_id), refused)
+            yield _build_outcome(channel, order_id, (booked.get(order_id), hindrances.get(order_id)), refused)
 
 
-def _find_hindrance(booked: Booked) -> Flag | None:
-    if booked.sale.delivered:
+def _find_hindrance(booked: Booked, is_refunded: bool) -> Flag | None:
+    is_home = is_refunded and not any(line.delivered for line in booked.lines.values())
+    if booked.sale.delivered and not is_home:
         return Flag("cancelled_after_shipping", "The channel cancelled the order after it was shipped.",
                     "Wait for the goods and book their return, or settle it with the buyer.")  # fmt: skip
     if booked.locked:
@@ -59,10 +62,14 @@ def _find_leftovers(booked: Booked) -> Iterator[Flag]:
                    "Put them back on their shelf and book the transfer.")  # fmt: skip
 
 
-def _build_outcome(channel: str, order_id: str, booked: Booked | None, refused: dict[int, OdooRefusal]) -> SaleOutcome:
+def _build_outcome(
+    channel: str, order_id: str, found: tuple[Booked | None, Flag | None], refused: dict[int, OdooRefusal]
+) -> SaleOutcome:
+    """found: the order, and what hinders to cancel it."""
+    booked, hindrance = found
     if booked is None:
         return SaleOutcome(channel=channel, order_id=order_id, action=Action.CANCELLED)
-    sale, hindrance = booked.sale, _find_hindrance(booked)
+    sale = booked.sale
     flags: tuple[Flag, ...] = ()
     if sale.state != "cancel":
         flags = (hindrance,) if hindrance else tuple(_find_leftovers(booked))

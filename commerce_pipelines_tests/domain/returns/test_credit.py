@@ -194,6 +194,20 @@ def test_an_invoice_of_several_orders_is_not_credited_beyond_this_one() -> None:
     assert isinstance(plan(books(mine, shared), paid_back(money(GOODWILL, 3000)))[0], CreditNote)
 
 
+def test_units_that_came_back_before_they_were_invoiced_are_not_credited() -> None:
+    """Two of three were invoiced, the third one came back: its refund credits nothing, and the next one does."""
+    lines = [sold(1, 3, delivered=Decimal(2), billed=Decimal(2), is_home=True)]
+    invoice = billed([sold(1, 2)], [2000])
+    first, second = (paid_back(money(GOODS, 1000, "1", 1), refund_id=name) for name in ("R1", "R2"))
+    results = plan(books(lines, invoice), first, second)
+    assert code(results[0]) == "not_invoiced"
+    assert isinstance(results[1], CreditNote)
+    unsent = paid_back(money(GOODS, 1000, "1", 1, is_returned=False))
+    assert isinstance(plan(books(lines, invoice), unsent)[0], CreditNote)
+    invoiced = billed([sold(1, 3)], [3000])
+    assert isinstance(plan(books(lines, invoiced), first)[0], CreditNote)
+
+
 def test_units_that_were_never_invoiced_are_not_credited() -> None:
     lines = [sold(1, 3, delivered=Decimal(2))]
     invoice = billed([sold(1, 2)], [2000])

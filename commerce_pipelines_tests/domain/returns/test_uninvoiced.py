@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -40,15 +40,18 @@ def drafted(ordered: Order, last: LastLoad | None = None) -> SaleDraft:
 
 
 def sold(
-    ordered: Order, *moves: Move, delivered: Mapping[str, int] = {}, billed_units: Mapping[str, int] = {}, **more: Any
-) -> SoldOrder:
-    """The order as it was loaded, and as Odoo has it: nothing delivered or invoiced unless told otherwise, by line."""
+    ordered: Order, *moves: Move, delivered: Mapping[str, int] = {}, billed_units: Mapping[str, int] = {},
+    home: Collection[str] = (), **more: Any,
+) -> SoldOrder:  # fmt: skip
+    """The order as it was loaded, and as Odoo has it: nothing delivered or invoiced unless told otherwise, by line.
+    home: lines of which units came back, and none is on its way."""
     made = drafted(ordered)
     assert made.base
     lines = [
         booked_line(
             count, xid=line_xid("shop", "1", part.line_id), ordered=Decimal(part.quantity),
             delivered=Decimal(delivered.get(part.line_id, 0)), billed=Decimal(billed_units.get(part.line_id, 0)),
+            is_home=part.line_id in home, is_goods=part.kind is LineKind.PRODUCT,
         )
         for count, part in enumerate(made.lines, 1)
     ]  # fmt: skip
@@ -173,6 +176,44 @@ def test_what_the_channel_has_sent_waits_although_odoo_does_not_know_it() -> Non
     partly = msgspec.structs.replace(G01, shipped=Shipped.PARTLY, lines=counted)
     assert not waits(refund, sold(partly))
     assert waits(paid_back(units(3664, 2)), sold(partly))
+
+
+SENT = msgspec.structs.replace(G01, shipped=Shipped.YES)
+
+
+def test_units_that_came_back_before_their_invoice_go_with_their_fee() -> None:
+    back: dict[str, Any] = {"delivered": {"1": 2}, "home": ["1"], "has_return": True}
+    result = reduced(SENT, units(1832, is_returned=True), money(GOODWILL, -200), **back)
+    assert [(part.quantity, part.amount) for part in result.lines] == [(2, 3998), (1, -333), (1, 490), (1, 200)]
+    assert waits(paid_back(units(3664, 2, is_returned=True)), sold(SENT, **back))  # one of them is with the buyer
+    assert waits(paid_back(units(1832, is_returned=True)), sold(SENT, delivered={"1": 2}, has_return=True))
+    exchanged = msgspec.structs.replace(paid_back(units(1832, is_returned=True)), set_off=1832)
+    assert waits(exchanged, sold(SENT, **back))
+
+
+def test_an_order_that_came_back_before_its_invoice_goes_whole() -> None:
+    everything = paid_back(units(5497, 3, is_returned=True), money(SHIPPING, 490, "s"))
+    assert not waits(everything, sold(SENT, home=["1"], has_return=True))
+    assert waits(everything, sold(SENT, has_return=True))
+    assert waits(everything, sold(SENT, delivered={"1": 1}, home=["1"], has_return=True))
+    shipped = billed(sold(SENT).books.lines[2:], [490])
+    assert waits(everything, sold(SENT, shipped, home=["1"], has_return=True))
+
+
+def test_of_an_order_that_is_invoiced_in_part_only_the_rest_goes() -> None:
+    """Two were invoiced with all of the discount, and what is left of it for the third one is a line."""
+    first, discount, _ = sold(SENT).books.lines
+    invoice = billed([msgspec.structs.replace(first, ordered=Decimal(2)), discount], [3998, -500])
+    back: dict[str, Any] = {
+        "delivered": {"1": 2}, "billed_units": {"1": 2, "d": 1}, "home": ["1"], "has_return": True,
+    }  # fmt: skip
+    reduction = plan_reduction(paid_back(units(1832, is_returned=True)), sold(SENT, invoice, **back))
+    assert reduction is not None
+    assert [(part.quantity, part.amount) for part in after(SENT, reduction).lines] == [
+        (2, 3998), (1, -500), (1, 490), (1, 167)
+    ]  # fmt: skip
+    assert waits(paid_back(units(1832, is_returned=True), money(GOODWILL, 10)), sold(SENT, invoice, **back))
+    assert waits(paid_back(units(3664, 2, is_returned=True)), sold(SENT, invoice, **back))
 
 
 def test_what_pays_back_an_edit_takes_nothing_off_again() -> None:
