@@ -63,10 +63,10 @@ def _find_leftovers(booked: Booked) -> Iterator[Flag]:
 
 
 def _build_outcome(
-    channel: str, order_id: str, found: tuple[Booked | None, Flag | None], refused: dict[int, OdooRefusal]
+    channel: str, order_id: str, judged: tuple[Booked | None, Flag | None], refused: dict[int, OdooRefusal]
 ) -> SaleOutcome:
-    """found: the order, and what hinders to cancel it."""
-    booked, hindrance = found
+    """judged: the order, and what hinders to cancel it."""
+    booked, hindrance = judged
     if booked is None:
         return SaleOutcome(channel=channel, order_id=order_id, action=Action.CANCELLED)
     sale = booked.sale
