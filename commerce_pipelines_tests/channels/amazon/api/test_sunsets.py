@@ -16,9 +16,12 @@ ROOT = Path(amazon.__file__).parent
 
 
 def test_only_what_stays_is_called_by_v0() -> None:
-    """Confirming a shipment, and what shipments to Amazon hold."""
+    """Confirming a shipment, what shipments to Amazon hold, and their labels."""
     paths = {path for file in ROOT.rglob("*.py") for path in re.findall(r'"(/[\w/]*v0[^"]*)"', file.read_text())}
-    assert paths == {"/orders/v0/orders/{}/shipmentConfirmation", "/fba/inbound/v0/shipments"}
+    assert {re.sub(r"\{[^}]*\}", "{}", path) for path in paths} == {
+        "/orders/v0/orders/{}/shipmentConfirmation", "/fba/inbound/v0/shipments",
+        "/fba/inbound/v0/shipments/{}/labels",
+    }  # fmt: skip
 
 
 def test_amazon_announces_no_end_of_what_is_called() -> None:
@@ -33,4 +36,4 @@ def test_amazon_announces_no_end_of_what_is_called() -> None:
                 ended.add(path)
     assert "/orders/v0/orders" in ended
     assert "/orders/v0/orders/{orderId}/shipmentConfirmation" in paths - ended
-    assert "/fba/inbound/v0/shipments" in paths - ended
+    assert {"/fba/inbound/v0/shipments", "/fba/inbound/v0/shipments/{shipmentId}/labels"} <= paths - ended
