@@ -46,8 +46,8 @@ class Profiled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def profile(connections: Connections, name: str) -> list[Profiled]:
-    """Profile what came in yesterday and today (UTC), as far as more came since, and keep what differs from the weeks
-    before. Today's part stands for the day."""
+    """Profile what came in yesterday and today (UTC), both anew, and keep what differs from the weeks before; returns
+    today's, by topic. Today's part stands for the day."""
     now = connections.instruments.now()
     today = now.astimezone(UTC).date()
     results = []
