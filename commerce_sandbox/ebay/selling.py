@@ -16,6 +16,7 @@ from .listings import Offered, Refused, revise, rewrite
 from .trading import Node, amount_node, answer, error_node, failure
 
 MOST = 4
+MOST_SKUS = 50
 
 
 def my_selling(offered: Collection[Offered], request: ET.Element, now: datetime) -> Reply:
@@ -32,13 +33,18 @@ def my_selling(offered: Collection[Offered], request: ET.Element, now: datetime)
 
 
 def seller_list(offered: Collection[Offered], request: ET.Element, now: datetime) -> Reply:
-    """Listings that end within a span of time: every active one is renewed within a month."""
+    """Listings that end within a span of time: every active one is renewed within a month. Of these SKUs alone where
+    any are named."""
     begin, end = request.findtext("EndTimeFrom"), request.findtext("EndTimeTo")
     if not begin or not end:
         return failure("GetSellerList", now, "37", "Input data for tag <EndTimeFrom> is invalid or missing.")
     size = int(request.findtext("Pagination/EntriesPerPage", "25"))
     number = int(request.findtext("Pagination/PageNumber", "1"))
     items = _group_active(offered)
+    if skus := {element.text for element in request.findall("SKUArray/SKU")}:
+        if len(skus) > MOST_SKUS:
+            return failure("GetSellerList", now, "37", "Input data for tag <SKUArray> is invalid.")
+        items = [group for group in items if skus & {listing.sku for listing in group}]
     page = items[(number - 1) * size : number * size]
     counts = [("TotalNumberOfPages", str(-(-len(items) // size))), ("TotalNumberOfEntries", str(len(items)))]
     more = "true" if number * size < len(items) else "false"

@@ -69,13 +69,18 @@ TRADING_SHARES: dict[str, tuple[float, float]] = {
     "GetOrders": (0.45, 0.2),
     "ReviseInventoryStatus": (0.33, 0.5),
     "ReviseFixedPriceItem": (0.03, 0.5),
-    "GetItem": (0.03, 0.5),
-    "GetSellerList": (0.01, 0.5),
-    "GetMyeBaySelling": (0.11, 0.5),
+    "GetItem": (0.02, 0.5),
+    "GetSellerList": (0.04, 0.5),
+    "GetMyeBaySelling": (0.09, 0.5),
     "CompleteSale": (0.02, 0.5),
     "GetUser": (0.01, 0.5),
     "GeteBayDetails": (0.01, 0.5),
 }
+# Where orders are read by REST, most of the share of GetOrders goes to what changes listings.
+WITHOUT_ORDERS: dict[str, float] = {
+    "GetOrders": 0.05, "ReviseInventoryStatus": 0.43, "ReviseFixedPriceItem": 0.28, "GetItem": 0.05,
+    "GetSellerList": 0.06,
+}  # fmt: skip
 TOKEN_REFUSED = frozenset(("930", "931", "932", "16110", "17470", "21916984", "21917053"))
 RESTARTS = 3  # how often a list that changed during its reading is read again
 # Seconds without calls: 518 is the application's daily quota; 21919144 is too many calls for one seller within a
@@ -153,7 +158,7 @@ class Account:
         self._bearer = TokenAuth(tokens, key, self._mint, "Authorization", "Bearer ")
         self._application = TokenAuth(tokens, f"{key}:application", self._mint_application, "Authorization", "Bearer ")
         self._iaf = TokenAuth(tokens, key, self._mint, "X-EBAY-API-IAF-TOKEN")
-        self._rates = {**RATES, **trading_rates(settings.trading_calls_per_day)}
+        self._rates = {**RATES, **_build_trading_rates(settings)}
         self._budgets = {operation: Daily(name, Quota(calls)) for name, calls, operations in (
             *QUOTAS, (TRADING_CALLS, settings.trading_calls_per_day, TRADING_SHARES)
         ) for operation in operations}  # fmt: skip
@@ -363,11 +368,13 @@ class Account:
         return token.access_token, token.expires_in
 
 
-def trading_rates(per_day: int) -> dict[str, Rate]:
-    return {
-        call: Rate(per_day * share * (1 - at_once) / 86_400, per_day * share * at_once)
-        for call, (share, at_once) in TRADING_SHARES.items()
-    }
+def _build_trading_rates(settings: Settings) -> dict[str, Rate]:
+    per_day, others = settings.trading_calls_per_day, {} if settings.orders_api == "trading" else WITHOUT_ORDERS
+    rates = {}
+    for call, (share, at_once) in TRADING_SHARES.items():
+        calls = per_day * others.get(call, share)
+        rates[call] = Rate(calls * (1 - at_once) / 86_400, calls * at_once)
+    return rates
 
 
 def is_passing(error: trading_payloads.Error) -> bool:

@@ -15,3 +15,9 @@ REVISION_RATE = Rate(147 / 86_400, 100)
 def may_revise(buckets: BucketStore, channel: str, item_id: str, priority: Priority, times: int = 1) -> bool:
     """Whether a listing may be revised so often now; it counts as revised then. Content leaves half of it to stock."""
     return not buckets.take(f"{channel}:revisions:{item_id}", REVISION_RATE, float(times), priority=priority)
+
+
+def count_again(buckets: BucketStore, channel: str, item_id: str) -> None:
+    """Count one more revision of a listing that has to be made whatever is left: it takes off what was sold meanwhile,
+    or tells apart which of several changes was refused."""
+    buckets.take(f"{channel}:revisions:{item_id}", REVISION_RATE, priority=Priority.ORDERS)

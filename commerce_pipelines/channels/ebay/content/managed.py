@@ -12,7 +12,7 @@ between: what it says was sold is looked at after each write, and what was sold 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -106,10 +106,11 @@ def _count_sold(offer: dict[str, Any]) -> int:
 
 
 def change_item(
-    account: Account, managed: Managed, product: Mapping[str, Any], targets: Mapping[str, int | None]
+    account: Account, managed: Managed, product: Mapping[str, Any], targets: Mapping[str, int | None],
+    count: Callable[[], None],
 ) -> Response:  # fmt: skip
     """The item with these fields of its product changed, of `title` and `imageUrls`. targets: SentChange.targets; a
-    SKU's total serves all of its listings, so their largest target bounds it."""
+    SKU's total serves all of its listings, so their largest target bounds it. count: called for each further write."""
     bounds = [target for target in targets.values() if target is not None]
     quantity = managed.total
     if quantity is not None and bounds and len(bounds) == len(targets):
@@ -121,12 +122,16 @@ def change_item(
             break
         quantity = max(0, min(quantity - (now.sold - managed.sold), quantity if now.total is None else now.total))
         managed = now
+        count()
         _put_item(account, managed, product, quantity)
     return answer
 
 
-def change_description(account: Account, managed: Managed, html: str, targets: Mapping[str, int | None]) -> Response:
-    """The offer with another description, which eBay shows in place of the item's."""
+def change_description(
+    account: Account, managed: Managed, html: str, targets: Mapping[str, int | None], count: Callable[[], None]
+) -> Response:  # fmt: skip
+    """The offer with another description, which eBay shows in place of the item's. count: called for each further
+    write."""
     quantity, target = managed.available, targets.get(f"{managed.item_id}:{managed.sku}")
     if quantity is not None and target is not None:
         quantity = min(quantity, target)
@@ -138,6 +143,7 @@ def change_description(account: Account, managed: Managed, html: str, targets: M
         sold = now.offer_sold - managed.offer_sold
         quantity = max(0, min(quantity - sold, quantity if now.available is None else now.available))
         managed = now
+        count()
         _put_description(account, managed, html, quantity)
     return answer
 

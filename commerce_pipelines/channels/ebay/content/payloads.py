@@ -77,11 +77,17 @@ class Revised(_Element):
     Errors: list[Error] = []
 
 
+class RevisedStatus(_Element):
+    ItemID: str = ""
+    SKU: str = ""
+
+
 class StatusRevised(_Element):
-    """The answer to ReviseInventoryStatus."""
+    """The answer to ReviseInventoryStatus: it lists what was revised, also where the rest was refused."""
 
     Ack: str = ""
     Errors: list[Error] = []
+    InventoryStatus: list[RevisedStatus] = []
 
 
 class OfferAnswer(msgspec.Struct, rename="camel"):

@@ -4,7 +4,7 @@ What belongs here: the two calls, what an error means for a price. What does not
 (domain/content/), texts and pictures (revising.py).
 
 ReviseInventoryStatus and bulkUpdatePriceQuantity leave the quantity as it is where they are told a price alone.
-Variations of one listing have prices of their own, and go in one revision, four a call.
+Four listings or variations go in one call.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ...product_content import build_outcome
 from ..api import payloads
 from ..api import trading_payloads as trading
 from ..api.account import MEANINGS, Account, is_passing
-from ..api.revisions import may_revise
+from ..api.revisions import count_again, may_revise
 from ..api.xml import Money
 from . import managed as inventory
 from .payloads import BulkAnswer, StatusRevised
@@ -37,29 +37,20 @@ def find_item(listing: ShownListing) -> str:
     return listing.reference.get("item_id") or listing.key
 
 
-def revise_prices(
-    account: Account, buckets: BucketStore, changes: Sequence[SentChange], item_id: str
-) -> Iterator[ContentOutcome]:
-    """Set the prices of one listing, or of its variations. Raises what stops all of them."""
+def revise_prices(account: Account, buckets: BucketStore, changes: Sequence[SentChange]) -> Iterator[ContentOutcome]:
+    """Set the prices of listings, and of variations of them. Raises what stops all of them."""
     classic: list[SentChange] = []
     for change in changes:
+        item_id = find_item(change.listing)
         managed = inventory.find_managed(account, change.listing.skus[0], item_id)
-        if managed is None:
-            classic.append(change)
-        elif _may_revise(account, buckets, item_id):
-            yield _revise_offer(account, managed, change)
-        else:
+        if not may_revise(buckets, account.settings.name, item_id, Priority.CONTENT):
             yield _build_postponed(change)
-    for start in range(0, len(classic), STATUSES_A_CALL):
-        some = classic[start : start + STATUSES_A_CALL]
-        if _may_revise(account, buckets, item_id):
-            yield from _revise_statuses(account, some, item_id)
+        elif managed is None:
+            classic.append(change)
         else:
-            yield from map(_build_postponed, some)
-
-
-def _may_revise(account: Account, buckets: BucketStore, item_id: str) -> bool:
-    return may_revise(buckets, account.settings.name, item_id, Priority.CONTENT)
+            yield _revise_offer(account, managed, change)
+    for start in range(0, len(classic), STATUSES_A_CALL):
+        yield from _revise_statuses(account, buckets, classic[start : start + STATUSES_A_CALL])
 
 
 def _build_postponed(change: SentChange) -> ContentOutcome:
@@ -86,28 +77,34 @@ def _refuse(change: SentChange, errors: Sequence[payloads.Error]) -> ContentOutc
     return build_outcome(change, "refused", code, _explain(code), words=words)
 
 
-def _revise_statuses(account: Account, some: Sequence[SentChange], item_id: str) -> Iterator[ContentOutcome]:
-    """One call; one for each where eBay refuses some of several, because its errors name no listing."""
+def _revise_statuses(account: Account, buckets: BucketStore, some: Sequence[SentChange]) -> Iterator[ContentOutcome]:
+    """One call; one more for each that it did not revise, because eBay's errors name no listing."""
     statuses: list[dict[str, Any]] = []
     for change in some:
         amount, currency = read_amount(change.after)
         sku = change.listing.skus[0] if "variation" in change.listing.reference else None
-        statuses.append({"SKU": sku, "ItemID": item_id, "StartPrice": Money(amount, currency)})
+        statuses.append({"SKU": sku, "ItemID": find_item(change.listing), "StartPrice": Money(amount, currency)})
     root = account.trading("ReviseInventoryStatus", {"InventoryStatus": statuses}, repeat=Repeat.STATE, partial=True)
     answer = trading.read_answer(root, StatusRevised, "ReviseInventoryStatus")
-    if answer.Ack in ("Success", "Warning"):
-        yield from (ContentOutcome(key=change.key, status="accepted", shown=change.after) for change in some)
-        return
+    done = {(status.ItemID, status.SKU) for status in answer.InventoryStatus}
+    left = []
+    for change, status in zip(some, statuses, strict=True):
+        names = {sku for item_id, sku in done if item_id == status["ItemID"]}
+        if answer.Ack in ("Success", "Warning") or (names if status["SKU"] is None else status["SKU"] in names):
+            yield ContentOutcome(key=change.key, status="accepted", shown=change.after)
+        else:
+            left.append(change)
     errors = [error for error in answer.Errors if error.SeverityCode != "Warning"]
-    if any(map(is_passing, errors)):
+    if left and any(map(is_passing, errors)):
         raise TransientError("eBay failed while it revised a price; it will be tried again later.")
-    if len(some) > 1:
-        for change in some:
-            yield from _revise_statuses(account, [change], item_id)
-        return
-    code = one_word(errors[0].ErrorCode) if errors else "unanswered"
-    words = Words("; ".join(error.LongMessage or error.ShortMessage for error in errors))
-    yield build_outcome(some[0], "refused", code, _explain(code), words=words)
+    if left and len(some) > 1:
+        for change in left:
+            count_again(buckets, account.settings.name, find_item(change.listing))
+            yield from _revise_statuses(account, buckets, [change])
+    elif left:
+        code = one_word(errors[0].ErrorCode) if errors else "unanswered"
+        words = Words("; ".join(error.LongMessage or error.ShortMessage for error in errors))
+        yield build_outcome(left[0], "refused", code, _explain(code), words=words)
 
 
 def _explain(code: str) -> str:

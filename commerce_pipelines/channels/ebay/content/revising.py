@@ -12,7 +12,7 @@ ever migrated from one to the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -28,7 +28,7 @@ from ...product_content import build_outcome
 from ..api import payloads
 from ..api import trading_payloads as trading
 from ..api.account import MEANINGS, Account, is_passing
-from ..api.revisions import may_revise
+from ..api.revisions import count_again, may_revise
 from . import managed as inventory
 from .payloads import Revised
 from .pictures import Arranged, arrange, name_picture
@@ -74,8 +74,12 @@ def revise(
             yield prepared
         else:
             ready.append(prepared)
+
+    def count() -> None:
+        count_again(buckets, account.settings.name, now.key)
+
     if managed is None:
-        yield from _revise_classic(account, ready) if ready else ()
+        yield from _revise_classic(account, ready, count) if ready else ()
         return
     for number, fields in enumerate(parts):
         some = [part for part in ready if part.field in fields]
@@ -85,7 +89,7 @@ def revise(
             for part in some:
                 yield build_outcome(part.change, "unknown", "gone", "eBay does not show the offer of this listing now.")
         elif some:
-            yield from _revise_managed(account, managed, some)
+            yield from _revise_managed(account, managed, some, count)
 
 
 def divide(fields: Sequence[str]) -> list[list[str]]:
@@ -125,20 +129,23 @@ def _translate_places(change: SentChange, shown: Sequence[str], addresses: Seque
     return msgspec.structs.replace(change, slots=slots)
 
 
-def _revise_managed(account: Account, managed: inventory.Managed, some: Sequence[Ready]) -> Iterator[ContentOutcome]:
+def _revise_managed(
+    account: Account, managed: inventory.Managed, some: Sequence[Ready], count: Callable[[], None]
+) -> Iterator[ContentOutcome]:
     """One call for the item, or one for the offer; one for each where eBay refuses several: its errors name no
-    field."""
+    field. count: called for each further write."""
     targets = some[0].change.targets
     if some[0].field == DESCRIPTION:
-        answer = inventory.change_description(account, managed, some[0].change.after, targets)
+        answer = inventory.change_description(account, managed, some[0].change.after, targets, count)
     else:
         product: dict[str, Any] = {}
         for part in some:
             product |= _build_product(part)
-        answer = inventory.change_item(account, managed, product, targets)
+        answer = inventory.change_item(account, managed, product, targets, count)
     if answer.status == 400 and len(some) > 1:
         for part in some:
-            yield from _revise_managed(account, managed, [part])
+            count()
+            yield from _revise_managed(account, managed, [part], count)
         return
     yield from (_judge(account, part, answer) for part in some)
 
@@ -149,8 +156,9 @@ def _build_product(part: Ready) -> Mapping[str, Any]:
     return {"imageUrls": list(part.pictures.addresses)}
 
 
-def _revise_classic(account: Account, some: Sequence[Ready]) -> Iterator[ContentOutcome]:
-    """One call for all of them, and one for each where eBay refuses that: its errors name no field."""
+def _revise_classic(account: Account, some: Sequence[Ready], count: Callable[[], None]) -> Iterator[ContentOutcome]:
+    """One call for all of them, and one for each where eBay refuses that: its errors name no field. count: called for
+    each further one."""
     texts = {part.field: part.change.after for part in some}
     pictures = next((part.pictures.addresses for part in some if part.field == IMAGES), ())
     item = {
@@ -168,7 +176,8 @@ def _revise_classic(account: Account, some: Sequence[Ready]) -> Iterator[Content
         raise TransientError("eBay failed while it revised a listing; it will be tried again later.")
     if len(some) > 1 and not any(error.ErrorCode in ENDED for error in errors):
         for part in some:
-            yield from _revise_classic(account, [part])
+            count()
+            yield from _revise_classic(account, [part], count)
         return
     words = Words("; ".join(error.LongMessage or error.ShortMessage for error in errors))
     code = one_word(errors[0].ErrorCode) if errors else "unanswered"

@@ -3,14 +3,15 @@
 What belongs here: lists of listings, reading again before a change. What does not: which text is right
 (domain/content/), changing them (revising.py).
 
-Reading is the same for all listings, whichever API made them: GetSellerList shows what buyers see, 200 a call. Only
+Reading is the same for all listings, whichever API made them: GetSellerList shows what buyers see, 200 a call, or those
+of some SKUs where they are read again. GetItem reads what no SKU finds, because eBay grants few of it a day. Only
 fixed-price listings are read: of an auction with bids nothing may change.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -47,6 +48,9 @@ from .prices import find_item, revise_prices
 from .revising import revise
 
 PAGE_SIZE = 200
+# Listings that are read again in one call, right before they are changed: eBay takes 50 SKUs, and what somebody changes
+# there between the reading and the last of the writes is not seen.
+REREAD_AT_ONCE = 25
 # A fixed-price listing is renewed every month, so each of them ends, as eBay says it, within that time.
 ENDS_WITHIN = timedelta(days=60)
 LIMITS: Mapping[str, Limit] = {  # eBaySvc.xsd: Title, Description
@@ -96,54 +100,62 @@ class EbayContent(Content):
 
     def reread(self, listings: Sequence[ShownListing]) -> Iterator[ShownListing]:
         wanted = {listing.key for listing in listings}
-        for item_id in dict.fromkeys(map(find_item, listings)):
-            try:
-                root = self._account.trading(
-                    "GetItem", {"DetailLevel": "ItemReturnDescription", "ItemID": item_id}, repeat=Repeat.STATE
-                )
-            except (CredentialError, ProtocolError):
-                raise
-            except PermanentError:  # it has ended, or is not ours
-                continue
-            for item in map(_convert, trading.read_answer(root, OneItem, "GetItem").Item):
-                if item is not None:
-                    yield from (listing for listing in _build_listings(item) if listing.key in wanted)
+        skus: dict[str, str] = {}  # by item, '' where it has none
+        for listing in listings:
+            skus[find_item(listing)] = skus.get(find_item(listing)) or next(filter(None, listing.skus), "")
+        named = [item_id for item_id, sku in skus.items() if sku]
+        seen: set[str] = set()
+        for start in range(0, len(named), REREAD_AT_ONCE):
+            some = named[start : start + REREAD_AT_ONCE]
+            if len(some) > 1:  # one alone costs as much by GetItem
+                for item in self._read_some([skus[item_id] for item_id in some]):
+                    if item.ItemID in skus and item.ItemID not in seen:
+                        seen.add(item.ItemID)
+                        yield from (listing for listing in _build_listings(item) if listing.key in wanted)
+        for item_id in skus.keys() - seen:
+            yield from (listing for listing in self._read_item(item_id) if listing.key in wanted)
+
+    def _read_some(self, skus: Sequence[str]) -> Iterator[ShownItem]:
+        """The listings with these SKUs that one page shows."""
+        page = self._read_page(1, self._now(), skus)
+        for item in map(_convert, page.ItemArray.Item if page.ItemArray else []):
+            if item is not None:
+                yield item
+
+    def _read_item(self, item_id: str) -> Iterator[ShownListing]:
+        """A listing with its variations; nothing for one that has ended, or is not ours."""
+        try:
+            root = self._account.trading(
+                "GetItem", {"DetailLevel": "ItemReturnDescription", "ItemID": item_id}, repeat=Repeat.STATE
+            )
+        except (CredentialError, ProtocolError):
+            raise
+        except PermanentError:
+            return
+        for item in map(_convert, trading.read_answer(root, OneItem, "GetItem").Item):
+            if item is not None:
+                yield from _build_listings(item)
 
     def send(self, changes: Sequence[SentChange], pictures: PictureSource) -> Iterator[ContentOutcome]:
         by_item: dict[str, list[SentChange]] = defaultdict(list)
         for change in changes:
             by_item[find_item(change.listing)].append(change)
-        for item_id, some in by_item.items():
-            now = {listing.key: listing for listing in self.reread([change.listing for change in some])}
-            yield from self._change_item(item_id, some, now, pictures)
+        items = list(by_item)
+        for start in range(0, len(items), REREAD_AT_ONCE):
+            some = [by_item[item_id] for item_id in items[start : start + REREAD_AT_ONCE]]
+            now = {listing.key: listing for listing in self.reread([change.listing for own in some for change in own])}
+            prices: list[SentChange] = []
+            for own in some:
+                due = yield from _list_due(own, now)
+                prices += [change for change in due if change.field == PRICE]
+                if others := [change for change in due if change.field != PRICE]:
+                    shown = now[others[0].listing.key]
+                    yield from _attempt(others, revise(self._account, self._buckets, others, shown, pictures))
+            if prices:
+                yield from _attempt(prices, revise_prices(self._account, self._buckets, prices))
 
-    def _change_item(
-        self, item_id: str, changes: Sequence[SentChange], now: Mapping[str, ShownListing], pictures: PictureSource
-    ) -> Iterator[ContentOutcome]:
-        """The changes of one item. now: what it and its variations show, by key."""
-        due = []
-        for change in changes:
-            shown = now.get(change.listing.key)
-            if shown is None:
-                yield build_outcome(change, "refused", "gone", "eBay does not show this listing any more.")
-            elif change.field != IMAGES and show_field(shown, change.field) == change.after:
-                yield ContentOutcome(key=change.key, status="accepted", shown=change.after)
-            elif not is_as_planned(change, shown):
-                yield build_outcome(
-                    change, "stale", "moved", "The listing was changed on eBay since it was read.",
-                    shown=show_field(shown, change.field),
-                )  # fmt: skip
-            else:
-                due.append(change)
-        prices = [change for change in due if change.field == PRICE]
-        others = [change for change in due if change.field != PRICE]
-        if others:
-            shown = now[others[0].listing.key]
-            yield from _attempt(others, revise(self._account, self._buckets, others, shown, pictures))
-        if prices:
-            yield from _attempt(prices, revise_prices(self._account, self._buckets, prices, item_id))
-
-    def _read_page(self, number: int, now: datetime) -> SellerList:
+    def _read_page(self, number: int, now: datetime, skus: Sequence[str] = ()) -> SellerList:
+        """One page of the listings, of those with these SKUs if any are named."""
         root = self._account.trading(
             "GetSellerList",
             {
@@ -151,11 +163,34 @@ class EbayContent(Content):
                 "EndTimeFrom": _write_instant(now),
                 "EndTimeTo": _write_instant(now + ENDS_WITHIN),
                 "Pagination": {"EntriesPerPage": PAGE_SIZE, "PageNumber": number},
+                "SKUArray": {"SKU": list(skus)} if skus else None,
                 "IncludeVariations": True,
             },
             repeat=Repeat.STATE,
         )
         return trading.read_answer(root, SellerList, "GetSellerList")
+
+
+def _list_due(
+    changes: Sequence[SentChange], now: Mapping[str, ShownListing]
+) -> Generator[ContentOutcome, None, list[SentChange]]:  # fmt: skip
+    """The changes that are still to be made, as the return value; the outcomes of the others. now: what the listings
+    and their variations show, by key."""
+    due = []
+    for change in changes:
+        shown = now.get(change.listing.key)
+        if shown is None:
+            yield build_outcome(change, "refused", "gone", "eBay does not show this listing any more.")
+        elif change.field != IMAGES and show_field(shown, change.field) == change.after:
+            yield ContentOutcome(key=change.key, status="accepted", shown=change.after)
+        elif not is_as_planned(change, shown):
+            yield build_outcome(
+                change, "stale", "moved", "The listing was changed on eBay since it was read.",
+                shown=show_field(shown, change.field),
+            )  # fmt: skip
+        else:
+            due.append(change)
+    return due
 
 
 def _convert(raw: dict[str, Any]) -> ShownItem | None:

@@ -12,6 +12,7 @@ import pytest
 from commerce_pipelines.channels.ebay.api.revisions import REVISION_RATE, may_revise
 from commerce_pipelines.channels.ebay.channel import EbayChannel
 from commerce_pipelines.channels.ebay.content import managed as inventory
+from commerce_pipelines.channels.ebay.content.texts import REREAD_AT_ONCE
 from commerce_pipelines.channels.http.memory import MemoryBuckets
 from commerce_pipelines.channels.http.throttle import Priority
 from commerce_pipelines.core.errors import TransientError
@@ -228,6 +229,56 @@ def test_content_leaves_half_of_a_days_revisions_to_the_stock(
     for _ in range(int(REVISION_RATE.burst / 2)):
         assert may_revise(buckets, "ebay_de", row.item_id, Priority.ORDERS)
     assert REVISION_RATE.burst + REVISION_RATE.per_second * 86_400 < REVISIONS_A_DAY
+
+
+def test_many_listings_are_read_again_in_one_call_and_one_without_a_sku_by_itself(
+    ebay: EbayStandIn, shop: EbayChannel
+) -> None:
+    before = read(shop)
+    listings = [listing for key, listing in before.items() if ":" not in key]
+    ebay.calls.clear()
+    assert {listing.key: listing for listing in shop.content.reread(list(before.values()))} == before
+    names = [call.headers["x-ebay-api-call-name"] for call in ebay.calls]
+    assert (names.count("GetSellerList"), names.count("GetItem")) == (-(-(len(listings) - 1) // REREAD_AT_ONCE), 1)
+
+
+def test_a_sale_that_comes_between_is_taken_off_and_counts_as_one_more_revision(
+    ebay: EbayStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buckets, row = MemoryBuckets(lambda: 0.0), first(ebay, managed=True)
+    shop, real = channel(ebay, monkeypatch, buckets), inventory._put_item
+
+    def sell(*asked: Any) -> Any:
+        answer = real(*asked)
+        row.sold += row.sold < 5  # each of the first writes
+        return answer
+
+    monkeypatch.setattr(inventory, "_put_item", sell)
+    listing, sold = read(shop)[row.item_id], row.sold
+    assert send(shop, listing, title="Kettle")["title"].status == "accepted"
+    writes_made = 1 + row.sold - sold
+    assert len(writes(ebay)) == writes_made == 3
+    left = 0
+    while may_revise(buckets, "ebay_de", row.item_id, Priority.ORDERS):
+        left += 1
+    assert left == REVISION_RATE.burst - writes_made
+
+
+def test_prices_of_four_listings_go_in_one_call_and_one_that_is_refused_alone_is_told_again(
+    ebay: EbayStandIn, shop: EbayChannel
+) -> None:
+    rows = [row for row in ebay.listings if not row.offer_id and not row.variation and row.sku][:4]
+    shown = read(shop)
+    ebay.refused[rows[1].sku] = Refused("21916884", "No.")
+    changes = [
+        SentChange(key=row.sku, token=row.sku, listing=shown[row.item_id], field="price",
+                   before=shown[row.item_id].values["price"], after="12.34 EUR")
+        for row in rows
+    ]  # fmt: skip
+    outcomes = {outcome.key: outcome.status for outcome in shop.content.send(changes, MemoryPictures())}
+    assert outcomes == {row.sku: "refused" if row is rows[1] else "accepted" for row in rows}
+    assert writes(ebay) == ["ReviseInventoryStatus"] * 2
+    assert [row.revisions for row in rows if row is not rows[1]] == [1, 1, 1]
 
 
 def test_half_a_list_is_no_list(ebay: EbayStandIn, shop: EbayChannel, monkeypatch: pytest.MonkeyPatch) -> None:
