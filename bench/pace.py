@@ -26,8 +26,9 @@ import msgspec
 from commerce_pipelines.channels.amazon.api.api import Api
 from commerce_pipelines.channels.amazon.settings import Settings as AmazonSettings
 from commerce_pipelines.channels.capabilities import Window
-from commerce_pipelines.channels.ebay.api.account import ORDERS, QUOTAS, Account
+from commerce_pipelines.channels.ebay.api.account import ORDERS, Account
 from commerce_pipelines.channels.ebay.api.limits import learn_limits
+from commerce_pipelines.channels.ebay.api.rates import QUOTAS
 from commerce_pipelines.channels.ebay.settings import Settings as EbaySettings
 from commerce_pipelines.channels.http.memory import MemoryBuckets, MemoryTokens
 from commerce_pipelines.channels.shopify.channel import ShopifyChannel

@@ -1,8 +1,7 @@
 """One eBay account over HTTP: its token, its limits, and how each API reports an error.
 
-What belongs here: headers, rates, eBay's error codes. What does not: which calls are made (orders/rest_reading.py,
-orders/trading_reading.py, inventory/listings.py, inventory/quantities.py, fulfilment/shipments.py), retries and limits
-in general (channels/http/session.py).
+What belongs here: headers, eBay's error codes. What does not: how often (rates.py), which calls are made (the topics'
+folders), retries and limits in general (channels/http/session.py).
 """
 
 from __future__ import annotations
@@ -25,62 +24,12 @@ from ...http.session import UNKNOWN, HttpSession, Repeat, Response, Said, TokenA
 from ...http.throttle import BucketStore, Priority, Quota, Rate, TokenStore
 from ..settings import TRADING_SCOPE, Settings
 from . import payloads, trading_payloads, xml
+from .rates import QUOTAS, RATES, TRADING_CALLS, TRADING_SHARES, build_trading_rates
 from .signature import Signer
 
 TRADING = "/ws/api.dll"
 ORDERS = "/sell/fulfillment/v1/order"  # used by orders/, and by account.py to find the seller
 COMPATIBILITY = 1379  # the version of the schema that the types follow
-
-NOTIFICATIONS = (
-    "getPublicKey", "getConfig", "updateConfig", "getTopic", "getDestinations", "createDestination",
-    "updateDestination", "getSubscriptions", "createSubscription", "updateSubscription",
-)  # fmt: skip
-
-# The pace of each operation, by eBay's documented calls of a day: so that a long reading leaves some of them for the
-# rest of the day. What the day really has is counted by QUOTAS, which several operations share.
-RATES: dict[str, Rate] = {
-    "getOrders": Rate(1.1, 20_000),
-    "getOrder": Rate(1.1, 20_000),
-    "createShippingFulfillment": Rate(0.2, 5_000),
-    "issueRefund": Rate(0.1, 2_000),
-    "getShippingFulfillments": Rate(0.03, 2_000),
-    "getInventoryItems": Rate(5, 10_000),
-    "getInventoryItem": Rate(8, 50_000),
-    "createOrReplaceInventoryItem": Rate(8, 50_000),
-    "getOffers": Rate(8, 50_000),
-    "updateOffer": Rate(8, 50_000),
-    "createImageFromFile": Rate(8, 40),  # 50 in five seconds, says eBay
-    "bulkUpdatePriceQuantity": Rate(8, 50_000),
-    **dict.fromkeys(NOTIFICATIONS, Rate(0.1, 1_000)),
-}
-# Budget: context and name of the API; its calls a day; the operations that count to them. The Analytics API states what
-# the account really has.
-QUOTAS: tuple[tuple[str, float, tuple[str, ...]], ...] = (
-    ("calls of sell fulfillment", 100_000,
-     ("getOrders", "getOrder", "createShippingFulfillment", "getShippingFulfillments", "issueRefund")),
-    ("calls of sell inventory", 2_000_000,
-     ("getInventoryItems", "getInventoryItem", "createOrReplaceInventoryItem", "getOffers", "updateOffer",
-      "bulkUpdatePriceQuantity")),
-    ("calls of commerce notification", 10_000, NOTIFICATIONS),
-)  # fmt: skip
-TRADING_CALLS = "calls of tradingapi tradingapi"
-# Trading calls share one daily quota: the part of each call, and how much of that part may be used at once.
-TRADING_SHARES: dict[str, tuple[float, float]] = {
-    "GetOrders": (0.45, 0.2),
-    "ReviseInventoryStatus": (0.33, 0.5),
-    "ReviseFixedPriceItem": (0.03, 0.5),
-    "GetItem": (0.02, 0.5),
-    "GetSellerList": (0.04, 0.5),
-    "GetMyeBaySelling": (0.09, 0.5),
-    "CompleteSale": (0.02, 0.5),
-    "GetUser": (0.01, 0.5),
-    "GeteBayDetails": (0.01, 0.5),
-}
-# Where orders are read by REST, most of the share of GetOrders goes to what changes listings.
-WITHOUT_ORDERS: dict[str, float] = {
-    "GetOrders": 0.05, "ReviseInventoryStatus": 0.43, "ReviseFixedPriceItem": 0.28, "GetItem": 0.05,
-    "GetSellerList": 0.06,
-}  # fmt: skip
 TOKEN_REFUSED = frozenset(("930", "931", "932", "16110", "17470", "21916984", "21917053"))
 RESTARTS = 3  # how often a list that changed during its reading is read again
 # Seconds without calls: 518 is the application's daily quota; 21919144 is too many calls for one seller within a
@@ -158,7 +107,7 @@ class Account:
         self._bearer = TokenAuth(tokens, key, self._mint, "Authorization", "Bearer ")
         self._application = TokenAuth(tokens, f"{key}:application", self._mint_application, "Authorization", "Bearer ")
         self._iaf = TokenAuth(tokens, key, self._mint, "X-EBAY-API-IAF-TOKEN")
-        self._rates = {**RATES, **_build_trading_rates(settings)}
+        self._rates = {**RATES, **build_trading_rates(settings)}
         self._budgets = {operation: Daily(name, Quota(calls)) for name, calls, operations in (
             *QUOTAS, (TRADING_CALLS, settings.trading_calls_per_day, TRADING_SHARES)
         ) for operation in operations}  # fmt: skip
@@ -366,15 +315,6 @@ class Account:
         )
         token = self.decode(response, payloads.AccessToken)
         return token.access_token, token.expires_in
-
-
-def _build_trading_rates(settings: Settings) -> dict[str, Rate]:
-    per_day, others = settings.trading_calls_per_day, {} if settings.orders_api == "trading" else WITHOUT_ORDERS
-    rates = {}
-    for call, (share, at_once) in TRADING_SHARES.items():
-        calls = per_day * others.get(call, share)
-        rates[call] = Rate(calls * (1 - at_once) / 86_400, calls * at_once)
-    return rates
 
 
 def is_passing(error: trading_payloads.Error) -> bool:

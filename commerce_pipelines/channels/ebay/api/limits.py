@@ -1,6 +1,6 @@
 """The calls of a day that eBay grants and that are left, read from its Analytics API.
 
-What belongs here: which resource of an answer belongs to which budget. What does not: the budgets (account.py), when
+What belongs here: which resource of an answer belongs to which budget. What does not: the budgets (rates.py), when
 they are read (flows/limits.py).
 
 Both answers count: getRateLimits states what the application may, getUserRateLimits what it may for this seller.
@@ -14,7 +14,8 @@ import msgspec
 
 from ....core.errors import PermanentError
 from ...http.throttle import Quota
-from .account import QUOTAS, TRADING_CALLS, TRADING_SHARES, Account
+from .account import Account
+from .rates import QUOTAS, TRADING_CALLS, TRADING_SHARES
 
 PATH = "/developer/analytics/v1_beta"
 DAY_SECONDS = 86_400
