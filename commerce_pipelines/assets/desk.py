@@ -131,7 +131,7 @@ def replay(context: dg.OpExecutionContext, connections: dg.ResourceParam[Connect
     config, name = context.op_config, context.job_name.removesuffix("_replay")
     code = "" if config["reason"] == ALL else config["reason"]
     with failures():
-        due = make_due(connections, name, code=code, record_ids=config["records"])
+        due = make_due(connections, name, code=code, record_ids=config["records"], by=f"job {context.job_name}")
     context.add_output_metadata({f"made due/{flow}": count for flow, count in due._asdict().items()})
 
 

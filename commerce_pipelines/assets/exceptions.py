@@ -57,7 +57,8 @@ def exceptions_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinitio
         with failures():
             due = 0
             if config.replay:
-                due = sum(replay(connections, name, code="" if config.replay == ALL else config.replay))
+                code = "" if config.replay == ALL else config.replay
+                due = sum(replay(connections, name, code=code, by=f"asset {name}/exceptions"))
             with connections.warehouse.transaction() as connection:
                 waiting = open_exceptions(connection, name, None)
         reasons = Counter(record.code for record in waiting if record.blocking)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ..core.errors import PermanentError
 from ..resources.connections import Connections
+from ..warehouse.tables.database import asked_by
 from .content import publish as content_publish
 from .fulfilment import trace as fulfilment_trace
 from .inbound import due as inbound_due
@@ -53,14 +54,16 @@ def trace(connections: Connections, name: str, record_id: str, *, personal: bool
     return orders_trace.sort_events(events)
 
 
-def replay(connections: Connections, name: str, *, code: str = "", record_ids: Iterable[str] = ()) -> Due:
-    """Make waiting records of all topics due on a person's command: those of one reason, those named, or all."""
+def replay(connections: Connections, name: str, *, code: str = "", record_ids: Iterable[str] = (), by: str = "") -> Due:
+    """Make waiting records of all topics due because a person wants it: those of one reason, those named, or all. by:
+    through what, where that is not a command, for the audit."""
     wanted = list(record_ids)
-    return Due(
-        orders_heal.replay(connections, name, code=code, order_ids=wanted),
-        returns_heal.replay(connections, name, code=code, record_ids=wanted),
-        invoicing_bill.replay(connections, name, code=code, record_ids=wanted),
-        refunding_issue.replay(connections, name, code=code, record_ids=wanted),
-        content_publish.replay(connections, name, code=code, record_ids=wanted),
-        inbound_due.replay(connections, name, code=code, record_ids=wanted),
-    )
+    with asked_by(by):
+        return Due(
+            orders_heal.replay(connections, name, code=code, order_ids=wanted),
+            returns_heal.replay(connections, name, code=code, record_ids=wanted),
+            invoicing_bill.replay(connections, name, code=code, record_ids=wanted),
+            refunding_issue.replay(connections, name, code=code, record_ids=wanted),
+            content_publish.replay(connections, name, code=code, record_ids=wanted),
+            inbound_due.replay(connections, name, code=code, record_ids=wanted),
+        )

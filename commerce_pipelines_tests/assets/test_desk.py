@@ -84,7 +84,7 @@ class Desk:
         with self.warehouse.transaction() as connection:
             return [
                 (row.action, row.account, row.record, row.details) for row in audit.read(connection, SEEN)
-                if row.action in ("assigned", "ignored", "heeded") and row.record.startswith(self.token)
+                if row.action in ("assigned", "ignored", "heeded", "replayed") and row.record.startswith(self.token)
             ]  # fmt: skip
 
     token = ""
@@ -181,6 +181,7 @@ def test_records_are_tried_again_by_a_job_of_the_channel_for_a_chosen_reason(des
     desk.add("shop_de", "orders", "E-1", "unknown_sku")
     desk.add("shop_de", "orders", "E-2", "untaxed")
     desk.add("ebay_de", "orders", "E-3", "unknown_sku")
+    desk.token = "E-"
 
     def due() -> list[str]:
         return [row["record"] for row in desk.look()[1] if row["tried again"]]
@@ -193,6 +194,16 @@ def test_records_are_tried_again_by_a_job_of_the_channel_for_a_chosen_reason(des
     assert due() == ["E-1", "E-2"]
     with pytest.raises(dg.DagsterInvalidConfigError):
         desk.run("shop_de_replay", reason="no_such_reason")
+    job = dg.materialize(
+        [desk.defs.get_assets_def(["ebay_de", "exceptions"])], resources={"connections": desk.connections},
+        instance=desk.instance, run_config={"ops": {"ebay_de__exceptions": {"config": {"replay": "all"}}}},
+    )  # fmt: skip
+    assert job.success
+    assert desk.events() == [
+        ("replayed", "shop_de", "E-1", {"code": "unknown_sku", "by": "job shop_de_replay"}),
+        ("replayed", "shop_de", "E-2", {"code": "untaxed", "by": "job shop_de_replay"}),
+        ("replayed", "ebay_de", "E-3", {"code": "unknown_sku", "by": "asset ebay_de/exceptions"}),
+    ]  # fmt: skip
 
 
 def test_the_same_from_a_terminal(

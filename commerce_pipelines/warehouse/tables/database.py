@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 ACTOR = "COMMERCE_ACTOR"  # the environment variable that says who works in this process
+_ASKED: ContextVar[str] = ContextVar("asked", default="")  # see `asked_by`
 SPARE_CONNECTIONS = 3  # idle connections that a process keeps
 
 AMONG = "= ANY(ARRAY(SELECT json_array_elements_text(%s::json)))"  # its parameter: `listed`
@@ -97,6 +99,9 @@ class Warehouse:
         connection = None
         try:
             connection = self._take_connection()
+            if asked := _ASKED.get():
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT set_config('commerce.asked', %s, true)", (asked,))
             yield connection
             connection.commit()
         except BaseException as error:
@@ -220,6 +225,17 @@ class Warehouse:
                 self._spare.append(connection)
                 return
         connection.close()
+
+
+@contextmanager
+def asked_by(what: str) -> Iterator[None]:
+    """What the block writes was asked for by a person through `what`, such as `job shop_de_replay`; the audit says so
+    beside the run. '': nothing changes."""
+    token = _ASKED.set(storable(what)[:200])
+    try:
+        yield
+    finally:
+        _ASKED.reset(token)
 
 
 def _describe_actor() -> str:
