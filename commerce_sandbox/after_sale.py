@@ -20,8 +20,8 @@ from .amazon.return_rows import make_return as make_amazon_return
 from .ebay import EbayStandIn
 from .ebay.refunding import refund_lines, refund_order
 from .odoo import OdooStandIn
-from .shopify import ShopifyStandIn
-from .shopify.returning import Back, dispose, make_refund, make_return
+from .shopify import Line, ShopifyStandIn, make_order
+from .shopify.returning import Back, add_exchange, dispose, make_refund, make_return, process_exchange
 from .shopify.shop import instant, number
 
 Data = dict[str, Any]
@@ -100,6 +100,15 @@ class AfterSale:
         if self.shipped[name]:
             self._count += 1
             self._desks[name].pay_back(self.shipped[name].pop(0), self._count, now, goods=rng.random() < 0.7)
+
+    def exchange(self, name: str, now: datetime) -> datetime | None:
+        """A buyer of a shop of Shopify sends a unit of the oldest shipped order back and gets the same again. Returns
+        when the order was placed, None if there was none."""
+        desk = self._desks[name]
+        if not (self.shipped[name] and isinstance(desk, ShopifyDesk)):
+            return None
+        self._count += 1
+        return desk.exchange(self.shipped[name].pop(0), self._count, now)
 
     def credit(self, name: str) -> bool:
         """A person credits, in Odoo, the order of a marketplace that left last; it counts as refunded then. Returns
@@ -213,6 +222,29 @@ class ShopifyDesk:
             orders.add_return(order_id, record, now)
             refund = make_refund(order, back, number=sequence, created=at, return_id=str(sequence))
             orders.add_refund(order_id, refund, now)
+
+    def exchange(self, reference: str, number_: int, now: datetime) -> datetime:
+        """A unit of the first line has arrived, and the order has another one as a line of its own; no money moves."""
+        with self._stand_in.lock:
+            orders = self._stand_in.orders
+            order = next(row for row in orders.rows.values() if row["name"] == reference)
+            order_id, at, sequence = str(number(order["id"])), instant(now), 8_000_000 + number_
+            item = order["lineItems"][0]
+            price = _read_cents(item["originalUnitPriceSet"]["shopMoney"]["amount"])
+            rates = [str(tax["rate"]) for tax in item["taxLines"]]
+            line = Line(item["sku"], item["name"], price, rate=rates[0] if rates else None)
+            record = make_return(order, [Back(0)], number=sequence, created=at, status="OPEN")
+            dispose(record, [(0, "RESTOCKED", 1)], tracking=f"RET{sequence}")
+            process_exchange(
+                order, add_exchange(record, line.sku or ""), make_order([line], number=sequence, created=at, shipping=0)
+            )
+            orders.add_return(order_id, record, now)
+            refund = make_refund(
+                order, [Back(0)], number=sequence, created=at, return_id=str(sequence), set_off=price
+            )  # fmt: skip
+            refund["return"]["exchangeLineItems"] = record["exchangeLineItems"]
+            orders.add_refund(order_id, refund, now)
+            return datetime.fromisoformat(order["createdAt"])
 
 
 def _is_plain_sale(order: Data) -> bool:

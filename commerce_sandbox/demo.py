@@ -105,9 +105,8 @@ def once(world: World) -> int:
     from commerce_pipelines.settings import file as settings_file
 
     connections = open_connections(settings_file.load())
-    first, last = days()
-    span = {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
-    with Steps(6 * len(LANES) + 4) as step:
+    span = dict(zip((RANGE_START, RANGE_END), map(date.isoformat, days()), strict=True))
+    with Steps(6 * len(LANES) + 5) as step:
         step("PostgreSQL and Dagster")
         connections.warehouse.migrate()
         with in_process(connections) as run:
@@ -133,6 +132,7 @@ def once(world: World) -> int:
             world.odoo.invoice()  # a person invoices the rest, which has not left yet
             world.after_sale.pay_back(datetime.now(UTC))
             world.after_sale.credit(PAYS_BACK)
+            exchange(world, run, step)
             step(f"a credit note in Odoo → {PAYS_BACK}")
             run([[PAYS_BACK, "issued_refunds"]], run_tags(PAYS_BACK, Topic.REFUNDING))
             for name in LANES:
@@ -149,6 +149,14 @@ def once(world: World) -> int:
         console.print(f"[red]{', '.join(unedited)}: the title and the picture that were edited in Odoo are not shown.")
         return 1
     return 0 if proofs.complete and is_whole else 1
+
+
+def exchange(world: World, run: Callable[[Sequence[Any], dict[str, str]], None], step: Callable[[str], None]) -> None:
+    """A buyer of the shop exchanges a unit; the day of the order is brought to Odoo again."""
+    step(f"an exchange of {LANES[2]} → Odoo")
+    if placed := world.after_sale.exchange(LANES[2], datetime.now(UTC)):
+        day = placed.astimezone(ZONE).date().isoformat()
+        run([[LANES[2], table] for table in TABLES], {RANGE_START: day, RANGE_END: day, **run_tags(LANES[2], "orders")})
 
 
 @contextmanager
@@ -257,6 +265,7 @@ def show_after_sale(world: World, connections: Connections, services: Services) 
     console.print("\nThe first deliveries leave, the first buyers are paid back; the proof follows …", soft_wrap=True)
     world.after_sale.ship()
     world.after_sale.pay_back(datetime.now(UTC))
+    world.after_sale.exchange(LANES[2], datetime.now(UTC))
     world.after_sale.credit(PAYS_BACK)
     for name in LANES:
         for topic in offered_topics(connections, name):

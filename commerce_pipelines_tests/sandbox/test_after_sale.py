@@ -94,6 +94,28 @@ def test_the_first_orders_leave_and_are_paid_back(channels: dict[str, Any]) -> N
     assert [len(order["refunds"]) for order in returned] == [1]
 
 
+def test_a_unit_is_exchanged_for_the_same_again_and_no_money_moves(channels: dict[str, Any]) -> None:
+    odoo = Warehouse()
+    odoo.ready = list_references(channels)
+    after_sale = AfterSale(channels, odoo)  # type: ignore[arg-type]
+    assert after_sale.exchange("shopify_de", NOW) is None  # nothing has left
+    after_sale.ship(1)
+    assert after_sale.exchange("ebay_de", NOW) is None
+    [reference] = after_sale.shipped["shopify_de"]
+    order = next(row for row in channels["shopify_de"].orders.rows.values() if row["name"] == reference)
+    lines, total = len(order["lineItems"]), float(order["totalPriceSet"]["shopMoney"]["amount"])
+    assert after_sale.exchange("shopify_de", NOW) is not None
+    first, new = order["lineItems"][0], order["lineItems"][lines:]
+    assert [(line["sku"], line["quantity"], line["taxLines"][0]["rate"]) for line in new] == [
+        (first["sku"], 1, first["taxLines"][0]["rate"])
+    ]
+    price = float(first["originalUnitPriceSet"]["shopMoney"]["amount"])
+    assert float(order["totalPriceSet"]["shopMoney"]["amount"]) == pytest.approx(total + price)
+    [refund], [record] = order["refunds"], order["returns"]
+    assert (refund["transactions"], refund["return"]["exchangeLineItems"]) == ([], record["exchangeLineItems"])
+    assert after_sale.shipped["shopify_de"] == []
+
+
 def test_any_order_may_leave_and_only_those_that_left_are_paid_back(channels: dict[str, Any]) -> None:
     odoo = Warehouse()
     odoo.ready = list_references(channels)
