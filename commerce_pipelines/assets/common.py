@@ -6,7 +6,7 @@ What belongs here: Dagster settings that must be the same everywhere. What does 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any
@@ -19,6 +19,9 @@ from ..core.errors import CommerceError, PermanentError, TransientError, Unknown
 from ..core.foreign import alone
 from ..core.lanes import LONGEST_RUN_DAYS
 from ..domain.money import to_decimal
+from ..resources.borders import in_our_words
+
+Wrap = Callable[[Callable[..., Any]], dg.AssetsDefinition]
 
 # The tag of a run that the sensor requested, whose orders are landed already; a run started by hand or by a backfill
 # pulls them.
@@ -108,6 +111,23 @@ def failures() -> Iterator[None]:
         raise dg.Failure(description=str(error), allow_retries=False) from alone(error)
     except CommerceError as error:
         raise dg.Failure(description=str(error)) from alone(error)
+
+
+def build_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.TableMetadataValue:
+    """A table of texts, with these headings; figures are written as texts, too."""
+    return dg.MetadataValue.table(
+        [dg.TableRecord(dict(zip(columns, map(str, row), strict=True))) for row in rows],
+        schema=dg.TableSchema(columns=[dg.TableColumn(column) for column in columns]),
+    )
+
+
+def shows_now(key: dg.AssetKey, places: Mapping[str, Any], description: str, **more: Any) -> Wrap:
+    """An asset that is made of PostgreSQL alone and not partitioned, because it shows how things stand now. places: as
+    `labels` gives them. more: for `@dg.asset`."""
+    made = dg.asset(
+        key=key, description=description, **{"kinds": {"postgres"}, "retry_policy": RETRY, **places, **more}
+    )
+    return lambda body: made(in_our_words(body))
 
 
 def money(totals: Mapping[str, int]) -> dict[str, dg.MetadataValue]:

@@ -19,7 +19,7 @@ from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import RETRY, failures, link_story
+from .common import build_table, failures, labels, link_story, shows_now
 from .exceptions import ALL, escape_cell
 
 if TYPE_CHECKING:
@@ -46,20 +46,15 @@ REASON = dg.Field(REASONS, default_value=ALL, is_required=False, description="Wh
 def desk_asset(owner: str) -> dg.AssetsDefinition:
     """`exceptions_desk`: not partitioned, because it shows what waits now."""
 
-    @dg.asset(
-        key=KEY,
-        group_name=OVERVIEW,
-        owners=[owner],
-        tags={"flow": OVERVIEW, "stage": "load"},
-        kinds={"postgres"},
-        retry_policy=RETRY,
+    @shows_now(
+        KEY,
+        labels(OVERVIEW, owner, OVERVIEW, "load"),
         description="Everything that waits, and notes for a person, on all channels and in all flows, oldest first: "
         "why, what to do, who looks after it, with links to the order in the marketplace, to the record in Odoo and to "
         "the page of the reason. Made anew with the overview when something changed. Jobs: `<channel>_replay` tries "
         "records again, `exceptions_care` assigns them to a person or ignores them until a day; what is ignored is "
         "counted all the same.",
     )
-    @in_our_words
     def exceptions_desk(connections: dg.ResourceParam[Connections]) -> dg.MaterializeResult:
         from ..flows.desk import read_desk
 
@@ -67,7 +62,6 @@ def desk_asset(owner: str) -> dg.AssetsDefinition:
             entries = read_desk(connections)
         blocking = [entry for entry in entries if entry.held.row.blocking]
         shown = entries[:ROWS_SHOWN]
-        schema = dg.TableSchema(columns=[dg.TableColumn(column) for column in COLUMNS])
         reasons = Counter(entry.held.row.code for entry in entries)
         return dg.MaterializeResult(
             metadata={
@@ -77,10 +71,7 @@ def desk_asset(owner: str) -> dg.AssetsDefinition:
                 "ignored for now": sum(entry.is_ignored for entry in entries),
                 "with nobody": sum(not entry.held.person for entry in entries),
                 "not shown": len(entries) - len(shown),
-                "exceptions": dg.MetadataValue.table(
-                    [dg.TableRecord(dict(zip(COLUMNS, _list_cells(entry), strict=True))) for entry in shown],
-                    schema=schema,
-                ),
+                "exceptions": build_table(COLUMNS, map(_list_cells, shown)),
                 "links": dg.MetadataValue.md(_write_links(shown)),
                 "by reason": dg.MetadataValue.md(bars(dict(reasons.most_common(12)), "by reason") or "nothing"),
             }

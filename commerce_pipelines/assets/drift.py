@@ -12,10 +12,9 @@ import dagster as dg
 
 from ..channels.settings import ChannelSettings
 from ..core.lanes import DRIFT
-from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
-from .common import RETRY, failures, labels
+from .common import build_table, failures, labels, shows_now
 
 if TYPE_CHECKING:
     from ..flows.drift import Profiled
@@ -38,10 +37,9 @@ def profile_asset(name: str, owner: str) -> dg.AssetsDefinition:
     """`<channel>/schema_profile`: not partitioned, because a day's profile is made anew as answers come."""
     key = profile_key(name)
 
-    @dg.asset(
-        key=key,
-        kinds={"postgres"},
-        retry_policy=RETRY,
+    @shows_now(
+        key,
+        labels(name, owner, DRIFT, "transform"),
         check_specs=[
             dg.AssetCheckSpec(
                 UNCHANGED,
@@ -53,9 +51,7 @@ def profile_asset(name: str, owner: str) -> dg.AssetsDefinition:
         description=f"The shape of what {name} answered today, and what of it differs from the four weeks before: new "
         "and vanished fields, other kinds of values, values never seen, names that are withheld. It holds no values. "
         "`commerce-pipelines drift` shows the same.",
-        **labels(name, owner, DRIFT, "transform"),
     )
-    @in_our_words
     def schema_profile(
         connections: dg.ResourceParam[Connections],
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
@@ -82,14 +78,13 @@ def profile_asset(name: str, owner: str) -> dg.AssetsDefinition:
 def _describe(results: "Sequence[Profiled]", rows: "Sequence[Seen]", sunsets: Sequence[str]) -> dict[str, Any]:
     from ..flows.drift import HEADINGS, list_cells
 
-    schema = dg.TableSchema(columns=[dg.TableColumn(heading) for heading in HEADINGS])
-    records = [dg.TableRecord(dict(zip(HEADINGS, cells, strict=True))) for cells in list_cells(rows[:MOST_SHOWN])]
+    shown = list_cells(rows[:MOST_SHOWN])
     return {
         "dagster/uri": "postgresql:///commerce.schema_changes",
         "dagster/row_count": len(rows),
         **{f"answers today/{result.topic}": result.answers for result in results},
         **{f"fields/{result.topic}": result.fields for result in results},
         **{f"answers before/{result.topic}": result.compared for result in results},
-        **({"changes": dg.MetadataValue.table(records, schema=schema)} if records else {}),
+        **({"changes": build_table(HEADINGS, shown)} if shown else {}),
         "announced to end": " ".join(sunsets) or "nothing within 90 days",
     }

@@ -14,7 +14,7 @@ from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import RETRY, counts, failures, labels
+from .common import RETRY, build_table, counts, failures, labels
 
 if TYPE_CHECKING:
     from ..flows.fulfilment.confirm import Confirmed
@@ -137,15 +137,13 @@ def _describe_confirmed(done: "Confirmed", taken: "Taken", seconds: float) -> di
         "shipped by the channel, delivered in Odoo": taken.deliveries,
         **counts(taken.waiting, "not taken over"),
         "seconds": seconds,
-        "parcels": _build_table(done),
+        "parcels": _build_parcels(done),
         "waiting, by reason": dg.MetadataValue.md(bars(dict(done.waiting), "waiting, by reason") or "nothing"),
     }
 
 
-def _build_table(done: "Confirmed") -> dg.MetadataValue:
-    names = ("order", "delivery", "what", "carrier and number", "units")
-    records = [dg.TableRecord(dict(zip(names, map(str, row), strict=True))) for row in done.rows[:ROWS_SHOWN]]
-    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=[dg.TableColumn(name) for name in names]))
+def _build_parcels(done: "Confirmed") -> dg.MetadataValue:
+    return build_table(("order", "delivery", "what", "carrier and number", "units"), done.rows[:ROWS_SHOWN])
 
 
 def _judge_time(connections: Connections, name: str, key: dg.AssetKey, deadline: timedelta) -> dg.AssetCheckResult:

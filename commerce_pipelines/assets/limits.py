@@ -10,10 +10,9 @@ import dagster as dg
 
 from ..channels.settings import ChannelSettings
 from ..core.lanes import LIMITS
-from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
-from .common import RETRY, failures, labels
+from .common import failures, labels, shows_now
 
 if TYPE_CHECKING:
     from ..flows.limits import Limit
@@ -34,10 +33,9 @@ def limits_asset(name: str, owner: str) -> dg.AssetsDefinition:
     """`<channel>/limits`: not partitioned, because a limit is what it is now."""
     key = limits_key(name)
 
-    @dg.asset(
-        key=key,
-        kinds={"postgres"},
-        retry_policy=RETRY,
+    @shows_now(
+        key,
+        labels(name, owner, LIMITS, "extract"),
         check_specs=[
             dg.AssetCheckSpec(
                 ENOUGH_LEFT,
@@ -47,9 +45,7 @@ def limits_asset(name: str, owner: str) -> dg.AssetsDefinition:
         ],
         description=f"How many calls {name} grants, how many are used and left, and how long calls waited for their "
         "turn today, by operation. All processes share these limits; `commerce-pipelines limits` shows the same.",
-        **labels(name, owner, LIMITS, "extract"),
     )
-    @in_our_words
     def limits(connections: dg.ResourceParam[Connections]) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         from ..flows.limits import learn_limits, read_limits
 

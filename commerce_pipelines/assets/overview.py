@@ -4,20 +4,19 @@ What belongs here: key, description, table and chart. What does not: the figures
 anew (sensors/overview.py).
 """
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from ..channels.settings import ChannelSettings
 from ..core.lanes import OVERVIEW
 from ..core.local_time import local_time
-from ..domain.money import to_decimal
-from ..resources.borders import in_our_words
+from ..domain.money import write_totals
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import RETRY, failures
+from .common import build_table, failures, labels, shows_now
 
 if TYPE_CHECKING:
     from ..flows.overview import Standing
@@ -38,29 +37,22 @@ def assets(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.A
 def overview_asset(owner: str) -> dg.AssetsDefinition:
     """`overview`: not partitioned, because it shows how things stand now."""
 
-    @dg.asset(
-        key=KEY,
-        group_name=OVERVIEW,
-        owners=[owner],
-        tags={"flow": OVERVIEW, "stage": "load"},
-        kinds={"postgres"},
-        retry_policy=RETRY,
+    @shows_now(
+        KEY,
+        labels(OVERVIEW, owner, OVERVIEW, "load"),
         description="How each channel stands: paid orders today and in seven days and their money, the channel's "
         "beside Odoo's; what waits and since when; the last word from the channel; stock and shipments under way; what "
         "is held for a person; calls that are nearly used up. Made anew after other runs, at most every five minutes.",
     )
-    @in_our_words
     def overview(connections: dg.ResourceParam[Connections]) -> dg.MaterializeResult:
         from ..flows.overview import read_overview
 
         with failures():
             standings = read_overview(connections)
-        records = [dg.TableRecord(_list_cells(standing)) for standing in standings]
-        schema = dg.TableSchema(columns=[dg.TableColumn(column) for column in COLUMNS])
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": len(standings),
-                "channels": dg.MetadataValue.table(records, schema=schema),
+                "channels": build_table(COLUMNS, map(_list_cells, standings)),
                 "orders in 7 days": sum(standing.week.orders for standing in standings),
                 "of them in Odoo": sum(standing.week.loaded for standing in standings),
                 "waiting": sum(standing.waiting for standing in standings),
@@ -72,19 +64,14 @@ def overview_asset(owner: str) -> dg.AssetsDefinition:
     return overview
 
 
-def _list_cells(standing: "Standing") -> dict[str, str]:
-    cells = (
+def _list_cells(standing: "Standing") -> tuple[Any, ...]:
+    return (
         standing.name, standing.today.orders, standing.today.loaded, standing.week.orders, standing.week.loaded,
-        _write_money(standing.week.channel), _write_money(standing.week.odoo), standing.waiting,
+        write_totals(standing.week.channel), write_totals(standing.week.odoo), standing.waiting,
         local_time(standing.oldest) if standing.oldest else "–",
         local_time(standing.heard_at) if standing.heard_at else "never",
         standing.stock, standing.shipments, standing.held, ", ".join(standing.short) or "none",
     )  # fmt: skip
-    return dict(zip(COLUMNS, map(str, cells), strict=True))
-
-
-def _write_money(totals: Mapping[str, int]) -> str:
-    return ", ".join(f"{to_decimal(minor, code)} {code}" for code, minor in sorted(totals.items())) or "0"
 
 
 def _list_bars(standings: "Sequence[Standing]") -> dict[str, int]:

@@ -17,7 +17,7 @@ from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import ASKED_AGAIN, RETRY, counts, failures, labels, money
+from .common import ASKED_AGAIN, RETRY, build_table, counts, failures, labels, money
 
 if TYPE_CHECKING:
     from ..flows.refunding.issue import Issued
@@ -91,8 +91,6 @@ def issued_refunds_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefin
 
 
 def _describe_issued(done: "Issued", seconds: float) -> dict[str, Any]:
-    records = [dg.TableRecord(dict(zip(COLUMNS, row, strict=True))) for row in done.rows[:ROWS_SHOWN]]
-    schema = dg.TableSchema(columns=[dg.TableColumn(name) for name in COLUMNS])
     return {
         "dagster/row_count": done.planned,
         "dagster/uri": "postgresql:///commerce.effects",
@@ -105,7 +103,7 @@ def _describe_issued(done: "Issued", seconds: float) -> dict[str, Any]:
         **counts(done.outcomes, "issued"),
         **counts(done.waiting, "waiting"),
         "seconds": seconds,
-        "refunds": dg.MetadataValue.table(records, schema=schema),
+        "refunds": build_table(COLUMNS, done.rows[:ROWS_SHOWN]),
         "waiting, by reason": dg.MetadataValue.md(bars(dict(done.waiting), "waiting, by reason") or "nothing"),
     }
 

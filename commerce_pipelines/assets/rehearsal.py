@@ -3,7 +3,7 @@
 What belongs here: key, config, metadata. What does not: the comparison (flows/rehearsal.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,11 @@ import dagster as dg
 
 from ..channels.settings import ChannelSettings
 from ..core.lanes import OVERVIEW, REHEARSAL
-from ..domain.money import to_decimal
-from ..resources.borders import in_our_words
+from ..domain.money import write_totals
 from ..resources.connections import Connections
 from ..settings import file as settings_file
 from ..settings.file import Settings
-from .common import failures
+from .common import build_table, failures, labels, shows_now
 
 if TYPE_CHECKING:
     from ..domain.rehearsal.side_by_side import Difference
@@ -44,18 +43,16 @@ def assets(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.A
 def rehearsal_asset(owner: str) -> dg.AssetsDefinition:
     """`rehearsal`: only a person materialises it."""
 
-    @dg.asset(
-        key=KEY,
-        group_name=OVERVIEW,
-        owners=[owner],
-        tags={"flow": REHEARSAL, "stage": "transform"},
+    @shows_now(
+        KEY,
+        labels(OVERVIEW, owner, REHEARSAL, "transform"),
         kinds={"odoo", "postgres"},
+        retry_policy=None,
         description="What the settings of another file would make of the answers of the last weeks, beside what the "
         "settings in use make of them: orders whose tax, warehouse, products, total … would differ, and listings that "
         "would show another quantity. Nothing is written to Odoo or a marketplace. `commerce-pipelines rehearse` does "
         "the same; `commerce-pipelines release --rehearsal N` agrees to the settings.",
     )
-    @in_our_words
     def rehearsal(config: RehearsalConfig, connections: dg.ResourceParam[Connections]) -> dg.MaterializeResult:
         from ..flows.rehearsal import list_examples, rehearse
 
@@ -71,7 +68,7 @@ def rehearsal_asset(owner: str) -> dg.AssetsDefinition:
 
 def _describe(done: "Rehearsed", examples: "Sequence[Difference]") -> dict[str, Any]:
     tallies = [
-        (channel, topic, kind, str(tally.count), _write_money(tally.money))
+        (channel, topic, kind, str(tally.count), write_totals(tally.money, "–"))
         for (channel, topic, kind), tally in sorted(done.tallies.items())
     ]
     sides = [
@@ -86,19 +83,8 @@ def _describe(done: "Rehearsed", examples: "Sequence[Difference]") -> dict[str, 
         "dagster/row_count": done.rehearsal.differing,
         "records compared": done.rehearsal.records,
         "records that differ": done.rehearsal.differing,
-        **({"differences": _build_table(COLUMNS, tallies)} if tallies else {}),
-        **({"side by side": _build_table(SIDES, sides)} if sides else {}),
+        **({"differences": build_table(COLUMNS, tallies)} if tallies else {}),
+        **({"side by side": build_table(SIDES, sides)} if sides else {}),
         "not compared": " ".join(done.left_out) or "nothing",
         "settings": done.rehearsal.stamp,
     }
-
-
-def _build_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> dg.TableMetadataValue:
-    return dg.MetadataValue.table(
-        [dg.TableRecord(dict(zip(columns, row, strict=True))) for row in rows],
-        schema=dg.TableSchema(columns=[dg.TableColumn(column) for column in columns]),
-    )
-
-
-def _write_money(money: Mapping[str, int]) -> str:
-    return ", ".join(f"{to_decimal(minor, code)} {code}" for code, minor in sorted(money.items())) or "–"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..core.errors import SettingsError
-from ..domain.money import to_decimal
+from ..domain.money import write_totals
 from ..domain.rehearsal.side_by_side import KINDS, Decision, Difference
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
@@ -72,7 +72,7 @@ def show(connections: Connections, done: Rehearsed) -> None:
     number = done.rehearsal.id
     if done.tallies:
         rows = [
-            (channel, topic, kind, str(tally.count), _write_money(tally.money))
+            (channel, topic, kind, str(tally.count), write_totals(tally.money, "–"))
             for (channel, topic, kind), tally in sorted(done.tallies.items())
         ]
         show_table("", ("channel", "of", "what differs", "records", "worth"), rows, right=("records", "worth"))
@@ -101,10 +101,6 @@ def _read(decision: Decision | None, kind: str) -> str:
     why = "; ".join(f"{name} {value}" for name, value in decision.why.items()) if kind == "tax" else ""
     text = decision.fields.get(kind, "–")
     return f"{text} ({why})" if why else text
-
-
-def _write_money(money: dict[str, int]) -> str:
-    return ", ".join(f"{to_decimal(minor, code)} {code}" for code, minor in sorted(money.items())) or "–"
 
 
 def _build_summary(done: Rehearsed) -> dict[str, object]:

@@ -13,7 +13,7 @@ from datetime import datetime
 import click
 
 from ..core.errors import SettingsError
-from ..domain.money import to_decimal
+from ..domain.money import write_totals
 from ..domain.sales.completeness import Completeness
 from ..resources.connections import open_connections
 from ..settings import file as settings_file
@@ -126,17 +126,12 @@ def _show_money(title: str, what: tuple[str, str], proofs: Mapping[str, Complete
     rows = [
         (
             name, str(proof.orders_in_channel), str(proof.sale_orders_in_odoo), str(proof.exceptions),
-            str(len(proof.missing)), _write_money(proof.channel_total), _write_money(proof.odoo_total),
+            str(len(proof.missing)), write_totals(proof.channel_total), write_totals(proof.odoo_total),
             proof.money_difference,
         )
         for name, proof in proofs.items()
     ]  # fmt: skip
     show_table(title, headings, rows, right=headings[1:])
-
-
-def _write_money(totals: Mapping[str, int]) -> str:
-    """Minor units by currency, for people."""
-    return ", ".join(f"{to_decimal(minor, currency)} {currency}" for currency, minor in sorted(totals.items())) or "0"
 
 
 def _show_deliveries(proofs: Proofs) -> None:
@@ -151,8 +146,8 @@ def _show_deliveries(proofs: Proofs) -> None:
         proof, worth = shipped.whole, sum_worth(shipped)
         counts = (proof.delivered, proof.confirmed, proof.waiting, proof.under_way, len(proof.missing))
         money = (
-            _write_money({currency: part.worth for currency, part in worth.items()}),
-            _write_money({currency: part.confirmed_worth for currency, part in worth.items()}),
+            write_totals({currency: part.worth for currency, part in worth.items()}),
+            write_totals({currency: part.confirmed_worth for currency, part in worth.items()}),
         )
         rows.append((name, *map(str, counts), *money))
     show_table("Every delivery, Odoo against channel", headings, rows, right=headings[1:])

@@ -6,7 +6,7 @@ What does not: taxes (vat/decision.py), rounding policies of one marketplace (it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 
@@ -79,6 +79,11 @@ def _quote_figure(amount: str) -> str:
 def to_decimal(minor: int, currency: str) -> Decimal:
     """1234 EUR -> Decimal('12.34'), with exactly the currency's digits."""
     return Decimal(minor).scaleb(-digits(currency))
+
+
+def write_totals(totals: Mapping[str, int], nothing: str = "0") -> str:
+    """Minor units by currency, for people: `12.50 EUR, 3.00 GBP`."""
+    return ", ".join(f"{to_decimal(minor, code)} {code}" for code, minor in sorted(totals.items())) or nothing
 
 
 def unit_price(amount: int, quantity: int, currency: str) -> str:
