@@ -107,7 +107,7 @@ _CODES = {
         "address_withheld", "not_followed", "payment_lost", "refused_after_loading", "held_for_review",
         "refund_due", "duplicate_partner", "invalid_vat_number", "vat_number_of_another",
         "content_not_shown", "credit_cancelled", "credit_differs", "accounting_date_moved", "exchange_by_hand",
-        "no_claims",
+        "no_claims", "credited_unsent",
     ),
 }  # fmt: skip
 RULES = {code: Rule(code, effect, retry) for (effect, retry), codes in _CODES.items() for code in codes}

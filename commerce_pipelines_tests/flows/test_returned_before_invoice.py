@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from commerce_pipelines.core.topics import Topic
-from commerce_pipelines.domain.orders.order import LineKind, Payment, Shipped
+from commerce_pipelines.domain.orders.order import LineKind, OrderLine, Payment, Shipped
 from commerce_pipelines.domain.returns.records import RefundKind, RefundLine, ReturnLine, ReturnState
 from commerce_pipelines.flows.invoicing.bill import bill
 from commerce_pipelines.flows.returns import reduce
@@ -27,15 +27,15 @@ POLICIES = pytest.mark.parametrize("policy", ["delivery", "order"])
 
 
 class Shop:
-    """Three of one article at 16.90, with 4.90 for shipping, sold; by `policy` of invoicing."""
+    """Three of one article at 16.90, with 4.90 for shipping, sold; by `policy` of invoicing. more: lines besides."""
 
-    def __init__(self, connect: Any, odoo: Server, order_id: str, policy: str) -> None:
+    def __init__(self, connect: Any, odoo: Server, order_id: str, policy: str, *more: OrderLine) -> None:
         self.returns, self.order_id, self.odoo = ReturnsLane(connect(RULES), None), order_id, odoo
         self.lane, self.person, self.sku = self.returns.orders, open_administrator(odoo), f"RB-{policy}"
         make_article(self.person, self.sku, policy)
         self.sold = self.lane.order(
             order_id, line(5070, self.sku, quantity=3), line(490, "", line_id="s", kind=LineKind.SHIPPING),
-            payments=(Payment(method="card", amount=5560),),
+            *more, payments=(Payment(method="card", amount=5560 + sum(extra.amount for extra in more)),),
         )  # fmt: skip
         self.lane.put(self.sold)
         self.lane.run()

@@ -4,24 +4,24 @@ What belongs here: these rules, pure. What does not: what is booked (sale_books.
 (odoo/returns/credit_notes.py).
 
 **Invoice first.** Odoo would invoice units again that were credited before they were invoiced. A refund without a
-posted invoice waits. **Never more** than was invoiced less what was credited, by whomever; drafts count. A credit note
-of a person, or of Odoo's own invoicing, stands for the refund of its amount; one of another amount about the same lines
-is for a person to sort out.
+posted invoice waits, and so do units that were neither sent nor invoiced, of a line of which others were: those that
+the buyer keeps are not credited for them. **Never more** than was invoiced less what was credited, by whomever; drafts
+count. A credit note of a person, or of Odoo's own invoicing, stands for the refund of its amount; one of another amount
+about the same lines is for a person to sort out.
 
 **Taxes** are those of the line, of shipping or goods. Money for no line is divided by tax: over what is left of the
 invoices; where the seller keeps money of what he refunds, over what is refunded beside it.
 
 **Links.** Odoo counts a linked credit note's units as not invoiced. That is right for units that came back where a
 product is invoiced as it is delivered, and for units that were taken off the order after they were invoiced; it is
-wrong in every other case: the units would be invoiced again. Units that are
-still on their way get a line each, so that each can be linked when it arrives.
+wrong in every other case: the units would be invoiced again. Units that are still on their way, or that were never sent
+and a person may take off the order yet, get a line each, so that each can be linked then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -31,7 +31,7 @@ from ...core.reasons import Reason
 from ..money import allocate, to_decimal
 from ..orders.order import business_day
 from .by_hand import names_refund
-from .credit_reasons import compare_note, refuse_returned, refuse_unbilled, refuse_uninvoiced
+from .credit_reasons import compare_note, refuse_returned, refuse_unbilled, refuse_uninvoiced, refuse_unsent
 from .outcomes import Edited
 from .records import Refund, RefundKind, RefundLine, RefundState
 from .sale_books import Move, Packs, SaleBooks, SaleLine, TaxIds, credit_xid, read_units_of
@@ -123,9 +123,10 @@ class _Planner:
         taken = {move.move_id for move in self._issued.values()}
         self._free = [move for move in by_id.values() if move.move_id not in taken]  # standing for no refund so far
         self._left = sum(map(books.worth, books.invoices)) - sum(map(books.worth, books.credits))
-        self._left_by_tax = _sum_by_tax(books)
-        self._units = {line.line_id: _count_units(books, line) for line in books.lines}
+        self._left_by_tax = books.sum_left_by_tax()
+        self._units = {line.line_id: books.count_creditable(line) for line in books.lines}
         self._home = {line.line_id: books.count_home(line) for line in books.lines}
+        self._unsent = {line.line_id: books.count_unsent(line) for line in books.lines}
         self._unsold = 0  # what the buyer paid for units that an edit took off the order before they were invoiced
         self._came_back = {line.line_id: line.came_back for line in books.lines}
         quantity = {line.line_id: line.quantity for move in books.credits for line in move.lines}
@@ -215,7 +216,7 @@ class _Planner:
         for sold in self._books.lines:
             units, billed = self._came_back[sold.line_id], self._units[sold.line_id]
             if 0 < units <= billed and not sold.by_delivery:
-                worth = allocate(_sum_billed(self._books, sold), [units, billed - units])[0]
+                worth = allocate(self._books.sum_billed(sold), [units, billed - units])[0]
                 line = RefundLine(line_id=f"taken-off-{sold.line_id}", kind=RefundKind.GOODS, amount=worth,
                                   quantity=units, is_returned=False)  # fmt: skip
                 pairs.append((line, [sold]))
@@ -280,11 +281,15 @@ class _Planner:
         return line.quantity * self._packs.get((self._books.order_id, line.order_line_id), 1)
 
     def _ensure_billed(self, refund: Refund, line: RefundLine, sold: SaleLine) -> None:
-        """Refuse what was never invoiced. Units that came back before that reduce the order instead (uninvoiced.py)."""
-        units, home = self._count_units(line), self._home[sold.line_id]
+        """Refuse what was never invoiced. Units that came back before that, or were never sent, reduce the order
+        instead (uninvoiced.py)."""
+        units, home, unsent = self._count_units(line), self._home[sold.line_id], self._unsent[sold.line_id]
         if home and line.is_returned is not False and not refund.set_off:
             self._home[sold.line_id] -= min(units, home)
             raise refuse_returned(self._books, sold, units, home)
+        if unsent and line.is_returned is False and not refund.set_off:
+            self._unsent[sold.line_id] -= min(units, unsent)
+            raise refuse_unsent(self._books, sold, units, unsent)
         if units > self._units[sold.line_id]:
             raise refuse_unbilled(self._books, sold, units, self._units[sold.line_id])
 
@@ -293,7 +298,7 @@ class _Planner:
         account, analytic = self._find_account(sold.line_id, sold.taxes)
         comes_back = line.is_returned is not False
         back = min(units, self._came_back[sold.line_id]) if comes_back or not sold.by_delivery else 0
-        may_link = comes_back and sold.by_delivery and sold.is_goods
+        may_link = comes_back == sold.by_delivery and sold.is_goods
         waiting = units - back if may_link else 0
         parts = [back, *([1] * waiting if waiting <= MOST_UNIT_LINES else [waiting]), units - back - waiting]
         amounts = divide_by_unit(line.amount, parts)
@@ -309,7 +314,7 @@ class _Planner:
 
     def _draft_parts(self, line: RefundLine, sold: Sequence[SaleLine]) -> list[CreditLine]:
         """Money for shipping, or for a part of a price."""
-        weights = [(part.taxes, max(0, _sum_billed(self._books, part))) for part in sold]
+        weights = [(part.taxes, max(0, self._books.sum_billed(part))) for part in sold]
         of = {part.taxes: part for part in reversed(sold)}
         return [
             self._draft_share(line, share, of[share.taxes].name, count, of[share.taxes])
@@ -358,33 +363,6 @@ class _Planner:
             for invoice in self._books.invoices
         }
         return max(self._books.invoices, key=lambda invoice: (worth[invoice.move_id], -invoice.move_id))
-
-
-def _sum_by_tax(books: SaleBooks) -> dict[TaxIds, int]:
-    """Minor units of the invoices less the credit notes, by taxes."""
-    left: dict[TaxIds, int] = {}
-    for sign, moves in ((1, books.invoices), (-1, books.credits)):
-        for move in moves:
-            for line in books.own_lines(move):
-                left[line.taxes] = left.get(line.taxes, 0) + sign * line.total
-    return left
-
-
-def _sum_billed(books: SaleBooks, sold: SaleLine) -> int:
-    return sum(line.total for move in books.invoices for line in move.lines if sold.line_id in line.sale_lines)
-
-
-def _count_units(books: SaleBooks, sold: SaleLine) -> int:
-    """Units of a line that may be credited: invoiced, and on no credit note, ours without a link included."""
-    units = sum(
-        (line.quantity for move in books.invoices for line in move.lines if sold.line_id in line.sale_lines), Decimal(0)
-    )
-    for move in books.credits:
-        units -= sum(
-            line.quantity for line in move.lines
-            if sold.line_id in line.sale_lines or read_units_of(line.xid)[0] == sold.line_id
-        )  # fmt: skip
-    return int(units)
 
 
 def plan_links(books: SaleBooks) -> list[tuple[int, int]]:

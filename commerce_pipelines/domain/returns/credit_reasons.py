@@ -64,6 +64,18 @@ def refuse_returned(books: SaleBooks, sold: SaleLine, units: int, home: int) -> 
     )  # fmt: skip
 
 
+def refuse_unsent(books: SaleBooks, sold: SaleLine, units: int, unsent: int) -> RecordError:
+    return RecordError(
+        "not_invoiced",
+        f"{units} of {sold.sku or sold.name[:40]} were refunded that were never sent, and {min(units, unsent)} of "
+        f"these {books.name} was not invoiced for, so that there is nothing to credit for these.",
+        fix="Unlock the order, or take its goods back from picking, and replay the refund: it reduces the order. "
+        "Where it also pays back what was invoiced, lower the order's line by hand, and credit the rest with the "
+        "refund's id as the credit note's reference.",
+        subject=sold.sku,
+    )  # fmt: skip
+
+
 def refuse_unbilled(books: SaleBooks, sold: SaleLine, units: int, left: int) -> RecordError:
     return RecordError(
         "not_invoiced",

@@ -28,7 +28,7 @@ class Edited(msgspec.Struct, frozen=True):
 class Books(msgspec.Struct, frozen=True, kw_only=True):
     """Whose documents are written. label: the channel's first name, under which its orders have their external ids.
     zone: of its business days. issued: refunds that the channel paid for a person's credit note, or whose credit note a
-    person made, with its record id. edited: by order id."""
+    person made, with its record id. edited: by order id. sold: as in `SaleBooks`, by order id."""
 
     channel: str
     label: str
@@ -36,6 +36,7 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     rules: ReturnRules = ReturnRules()
     issued: Mapping[str, int] = {}
     edited: Mapping[str, Edited] = {}
+    sold: Mapping[str, Mapping[str, int]] = {}
 
 
 class CreditAction(StrEnum):

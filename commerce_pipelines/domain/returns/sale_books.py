@@ -51,7 +51,7 @@ class Tax(msgspec.Struct, frozen=True):
 class SaleLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line of the sale order. xid: '' for a line that a person added. by_delivery: invoiced as it is delivered.
     billed: units on invoices less units on credit notes, drafts included, as Odoo counts them. is_home: units of it
-    came back, and none is on its way to the customer."""
+    came back, and none is on its way to the customer. is_leaving: a transfer is still to bring units of it there."""
 
     line_id: int
     xid: str
@@ -67,6 +67,7 @@ class SaleLine(msgspec.Struct, frozen=True, kw_only=True):
     billed: Decimal
     taxes: TaxIds
     is_home: bool = False
+    is_leaving: bool = False
 
     @property
     def came_back(self) -> int:
@@ -130,7 +131,8 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
 
 class SaleBooks(msgspec.Struct, frozen=True, kw_only=True):
     """One order with all its invoices and credit notes that are not cancelled, and our own cancelled ones. per_line:
-    the company rounds taxes line by line."""
+    the company rounds taxes line by line. sold: units that the channel sold, less refunds, by external id of the line,
+    as far as that is known: a person may have changed the order's line since."""
 
     label: str
     order_id: str
@@ -142,6 +144,7 @@ class SaleBooks(msgspec.Struct, frozen=True, kw_only=True):
     moves: tuple[Move, ...]
     taxes: Mapping[int, Tax]
     per_line: bool = False
+    sold: Mapping[str, int] = {}
 
     def lines_of(self, line_id: str) -> list[SaleLine]:
         return find_lines(self.lines, self.label, self.order_id, line_id)
@@ -168,6 +171,39 @@ class SaleBooks(msgspec.Struct, frozen=True, kw_only=True):
         if not sold.is_home:
             return 0
         return max(0, int(sold.ordered - max(sold.delivered, self.count_invoiced(sold))))
+
+    def count_unsent(self, sold: SaleLine) -> int:
+        """Units of a line that were sold and neither delivered nor invoiced, not even by a draft."""
+        if not sold.is_goods:
+            return 0
+        units = self.sold.get(sold.xid, sold.ordered)
+        return max(0, int(units - max(sold.delivered, self.count_invoiced(sold))))
+
+    def count_creditable(self, sold: SaleLine) -> int:
+        """Units of a line that may be credited: invoiced, and on no credit note, ours without a link included."""
+        units = sum(
+            (line.quantity for move in self.invoices for line in move.lines if sold.line_id in line.sale_lines),
+            Decimal(0),
+        )
+        for move in self.credits:
+            units -= sum(
+                line.quantity for line in move.lines
+                if sold.line_id in line.sale_lines or read_units_of(line.xid)[0] == sold.line_id
+            )  # fmt: skip
+        return int(units)
+
+    def sum_billed(self, sold: SaleLine) -> int:
+        """Minor units of a line on posted invoices."""
+        return sum(line.total for move in self.invoices for line in move.lines if sold.line_id in line.sale_lines)
+
+    def sum_left_by_tax(self) -> dict[TaxIds, int]:
+        """Minor units of the invoices less the credit notes, by taxes."""
+        left: dict[TaxIds, int] = {}
+        for sign, moves in ((1, self.invoices), (-1, self.credits)):
+            for move in moves:
+                for line in self.own_lines(move):
+                    left[line.taxes] = left.get(line.taxes, 0) + sign * line.total
+        return left
 
     def own_lines(self, move: Move) -> Iterator[MoveLine]:
         """The lines of a move that are about this order. A line without a link to any order counts where the move, or

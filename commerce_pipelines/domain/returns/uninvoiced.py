@@ -154,8 +154,6 @@ class _Cutter:
         }  # fmt: skip
         most = -sum(part.amount for part in discounts.values())
         if any(self._read_booked(key).billed for key in discounts):
-            if not self._is_back(line_id):
-                raise _InDoubtError
             most = 0  # what is invoiced stays: the rest of the discount becomes a line
         lifted = most if units == sold.quantity else min(most, max(0, price - wanted))
         self._add(Cut(line_id, units, price))

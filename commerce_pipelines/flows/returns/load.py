@@ -32,7 +32,7 @@ from ..odoo_writer import odoo_writer
 from .by_hand import recognise
 from .reduce import NOT_INVOICED, Records, find_reduced, reduce_orders
 from .stage import TOPICS, offered_topics, read_landed
-from .unsold import find_edited
+from .unsold import find_edited, find_sold
 
 if TYPE_CHECKING:
     from ...warehouse.exceptions import Failure, OpenException
@@ -174,7 +174,9 @@ def _write_group(work: Work, order_ids: Sequence[str], loaded: Loaded) -> None:
         money = [record for _, record in refunds if isinstance(record, Refund)]
         taken_off = find_reduced(connections, name, order_ids)
         open_ones = [refund for refund in money if refund.refund_id not in taken_off]
-        books = msgspec.structs.replace(books, edited=find_edited(connections, name, open_ones))
+        books = msgspec.structs.replace(
+            books, edited=find_edited(connections, name, open_ones), sold=find_sold(connections, name, open_ones)
+        )
         credited = {credited.refund_id: credited for credited in credit_refunds(writer, books, open_ones, packs)}
         failpoint("refunds_credited")
         unbilled = {key for key, outcome in credited.items() if outcome.reason and outcome.reason.code == NOT_INVOICED}

@@ -28,6 +28,7 @@ from ...domain.returns.credit import (
     plan_links,
 )
 from ...domain.returns.credit_reasons import flag_moved_date
+from ...domain.returns.credited_unsent import flag_still_to_send
 from ...domain.returns.outcomes import Books, CreditAction, CreditOutcome
 from ...domain.returns.records import Refund
 from ...domain.returns.sale_books import Move, Packs, SaleBooks, credit_line_xid, credit_xid
@@ -122,12 +123,23 @@ class _Batch:
             elif sale.company_id != self._client.who.company_id:
                 self._refuse(refunds, _refuse_other_company(sale))
             else:
+                sale = msgspec.structs.replace(sale, sold=self._books.sold.get(order_id, {}))
                 self._links += plan_links(sale)
                 plans = plan_credit_notes(
                     sale, refunds, self._packs, self._books.zone, self._books.issued, self._books.edited.get(order_id)
                 )
                 for refund_id, plan in plans.items():
                     self._sort(self.items[refund_id], plan)
+                self._note_unsent(sale, refunds)
+
+    def _note_unsent(self, sale: SaleBooks, refunds: Iterable[Refund]) -> None:
+        """Tell what is credited and still to be sent."""
+        credited = [
+            refund for refund in refunds
+            if (item := self.items[refund.refund_id]) and not item.error and (item.note or item.move)
+        ]  # fmt: skip
+        for refund_id, flag in flag_still_to_send(sale, credited, self._packs).items():
+            self.items[refund_id].flags += (flag,)
 
     def _refuse(self, refunds: Iterable[Refund], error: RecordError) -> None:
         for refund in refunds:

@@ -86,7 +86,7 @@ def read_lines(client: OdooClient, orders: Iterable[int]) -> dict[int, list[Sale
         )
     }  # fmt: skip
     delivery = _list_deliveries(client, [row["id"] for row in rows])
-    home = _find_home(client, [row["id"] for row in rows if row["qty_delivered"] < row["product_uom_qty"]])
+    home, leaving = _find_open(client, [row["id"] for row in rows if row["qty_delivered"] < row["product_uom_qty"]])
     result: dict[int, list[SaleLine]] = defaultdict(list)
     for row in rows:
         product = products.get(row["product_id"], {})
@@ -97,6 +97,7 @@ def read_lines(client: OdooClient, orders: Iterable[int]) -> dict[int, list[Sale
             is_shipping=row["id"] in delivery, ordered=_read_decimal(row["product_uom_qty"]),
             delivered=_read_decimal(row["qty_delivered"]), billed=_read_decimal(row["qty_invoiced"]),
             taxes=tuple(sorted(row["tax_ids"])), is_home=row["id"] in home,
+            is_leaving=row["id"] in leaving,
         ))  # fmt: skip
     return result
 
@@ -109,10 +110,11 @@ def _list_deliveries(client: OdooClient, lines: Iterable[int]) -> set[int]:
     return set(client.call("sale.order.line", "search", domain=domain))
 
 
-def _find_home(client: OdooClient, lines: Sequence[int]) -> set[int]:
-    """Those of these lines of which units came back, and none is on its way to the customer. Two calls at most."""
+def _find_open(client: OdooClient, lines: Sequence[int]) -> tuple[set[int], set[int]]:
+    """Those of these lines of which units came back, and none is on its way to the customer; and those of which some
+    are still to leave. Two calls at most."""
     if not lines:
-        return set()
+        return set(), set()
     moves = fetch(
         client, "stock.move", [["sale_line_id", "in", sorted(lines)], ["state", "!=", "cancel"]],
         ["sale_line_id", "state", "location_id"],
@@ -126,7 +128,7 @@ def _find_home(client: OdooClient, lines: Sequence[int]) -> set[int]:
     leaving = {
         move["sale_line_id"] for move in moves if move["location_id"] not in customers and move["state"] != "done"
     }
-    return back - leaving
+    return back - leaving, leaving
 
 
 def _read_moves(client: OdooClient, ids: Iterable[int], names: Iterable[str]) -> list[Move]:

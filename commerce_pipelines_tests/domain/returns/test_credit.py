@@ -203,7 +203,7 @@ def test_units_that_came_back_before_they_were_invoiced_are_not_credited() -> No
     assert code(results[0]) == "not_invoiced"
     assert isinstance(results[1], CreditNote)
     unsent = paid_back(money(GOODS, 1000, "1", 1, is_returned=False))
-    assert isinstance(plan(books(lines, invoice), unsent)[0], CreditNote)
+    assert code(plan(books(lines, invoice), unsent)[0]) == "not_invoiced"
     invoiced = billed([sold(1, 3)], [3000])
     assert isinstance(plan(books(lines, invoiced), first)[0], CreditNote)
 
