@@ -32,6 +32,10 @@ class Content(Protocol):
         product type's definition once; raises RecordError where this listing's cannot be had."""
         ...
 
+    def includes_tax(self) -> bool | None:
+        """Whether the account's prices hold tax, asked of the channel; None where it does not tell."""
+        return None
+
     def read(self) -> Iterator[tuple[ShownListing, ...]]:
         """Every listing that is offered, page by page, by the channel's way for bulk reading. A record that cannot be
         read is left out: whatever it shows stays."""

@@ -18,9 +18,8 @@ from ..resources.connections import Connections
 from ..warehouse.shared.known_accounts import KnownAccount
 from . import verifiers
 from .access import list_flows
+from .findings import Advice, Finding
 from .whereabouts import outlets, whereabouts
-
-Finding = verifiers.Finding
 
 
 def verify(connections: Connections) -> Iterator[Finding]:
@@ -55,7 +54,7 @@ def verify(connections: Connections) -> Iterator[Finding]:
 
 def _verify_channel(
     connections: Connections, channel: ChannelSettings, database: bool, odoo: bool
-) -> Iterator[verifiers.Finding]:
+) -> Iterator[Finding]:
     """The findings of the table of verifiers for one channel, as far as its services answer."""
     tried = [*verifiers.OF_CHANNEL, *(verifiers.OF_ACCOUNT if database else ())]
     tried += [*verifiers.OF_ODOO, *verifiers.OF_DATABASE] if database and odoo else []
@@ -85,7 +84,7 @@ def _try_account(connections: Connections, channel: ChannelSettings) -> Iterator
 
     yield from _try_call(f"{channel.name}: credentials", probe)
     for warning in (opened[0] if opened else channel).warnings(connections.instruments.now().date()):
-        yield f"{channel.name}: dates", verifiers.Advice(warning)
+        yield f"{channel.name}: dates", Advice(warning)
 
 
 def _identify(holder: Callable[[Connections, str], KnownAccount], connections: Connections, name: str) -> str:
@@ -119,9 +118,9 @@ def _verify_odoo(connections: Connections) -> Iterator[Finding]:
         for problem in refused or [""]:
             yield "Odoo: rights", problem
         for problem in find_excessive_rights(connections.odoo, flows):
-            yield "Odoo: rights", verifiers.Advice(problem)
+            yield "Odoo: rights", Advice(problem)
         for problem in find_expiring_keys(connections.odoo, connections.instruments.now().date()):
-            yield "Odoo: dates", verifiers.Advice(problem)
+            yield "Odoo: dates", Advice(problem)
         for company, channels in _group_by_company(connections).items():
             entered = _try_call(
                 f"Odoo: company {company or 'of the user'}", partial(_ask_company, connections, channels)

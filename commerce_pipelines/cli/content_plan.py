@@ -1,19 +1,16 @@
 """`commerce-pipelines plan CHANNEL --flow content` and `release CHANNEL --flow content`: content from a terminal.
 
-What belongs here: arguments and tables of these commands, and what `check` looks at. What does not: the work behind
-them (flows/content/publish.py).
+What belongs here: arguments and tables of these commands. What does not: the work behind them
+(flows/content/publish.py), what `check` looks at (content_verifiers.py).
 """
 
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator
 
 import click
 
-from ..channels.settings import ChannelSettings
-from ..core.errors import CommerceError, SettingsError
-from ..domain.content.fields import PRICE
+from ..core.errors import SettingsError
 from ..resources.connections import Connections, open_connections
 from ..settings import file as settings_file
 from .inbound_plans import release_plans
@@ -21,12 +18,6 @@ from .rehearse import agree as agree_to_settings
 from .terminal import say, show_table
 
 ROWS_SHOWN = 200  # rows of the difference that a terminal shows
-CONTENT_KEYS = (  # that the file itself verifies
-    "", ".owned", ".blank", ".too_long", ".approve", ".breaker", ".breaker.changed_percent", ".breaker.from_listings",
-    ".breaker.price_percent", ".price",
-    ".image_host", ".image_host.put", ".image_host.public", ".image_host.header", ".image_host.secret",
-)  # fmt: skip
-SOURCE_KEYS = ("sources", "language", "translations", "price.pricelist")  # that `content_sources` looks at
 LONGEST_TEXT = 60  # characters of a text in a table
 
 
@@ -49,32 +40,6 @@ def show_plan(channel: str) -> None:
     for figures in (done.actions, done.left):
         if figures:
             say(", ".join(f"{count} {what}" for what, count in sorted(figures.items())))
-
-
-def content_sources(connections: Connections, channel: ChannelSettings) -> Iterator[tuple[str, str]]:
-    """Odoo's languages of `content` are active, its pricelist is there, and each field that Odoo owns has a source."""
-    from ..odoo.catalogue.prices import find_pricelists
-    from ..odoo.catalogue.products import check_languages, read_types
-
-    rules, what = channel.content, f"channels[{channel.name}].content"
-    if not rules.enabled:
-        return
-    sources = {field: rules.sources_of(field) for field in rules.owned if field != PRICE}
-    try:
-        client = connections.odoo_of(channel.name)
-        check_languages(client, rules.languages())
-        if PRICE in rules.owned:
-            find_pricelists(client, [rules.price.pricelist])
-        there = read_types(client, {source for names in sources.values() for source in names}).names
-    except CommerceError as error:
-        yield what, str(error)
-        return
-    lacking = [field for field, names in sources.items() if not there & set(names)]
-    for field in lacking:
-        names = ", ".join(sources[field])
-        yield f"{what}.sources", f"this Odoo has no {names} with text: name another field for {field}."
-    if not lacking:
-        yield f"{what}: sources and languages", ""
 
 
 def _cut(text: str) -> str:

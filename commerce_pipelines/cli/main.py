@@ -152,7 +152,7 @@ def check(send_test_alert: bool) -> None:
     is.
     """
     from .check import send_test, verify
-    from .verifiers import Advice
+    from .findings import Advice
 
     connections = _open_connections()
     wrong = 0

@@ -7,23 +7,26 @@ why it needs none. What does not: the order in which `check` lists them (check.p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ..channels.settings import ChannelSettings
-from ..core.errors import CommerceError, RecordError
+from ..core.errors import CommerceError
 from ..resources.connections import Connections
-from .content_plan import CONTENT_KEYS, SOURCE_KEYS, content_sources
+from .content_verifiers import CONTENT_KEYS, SOURCE_KEYS, content_sources, price_basis
+from .findings import Advice, Finding, list_findings
 from .inbound_plans import INBOUND_KEYS, PLANS_TRIED, plan_marketplace
 from .message_queues import readable_queue
 from .message_server import listening_place, verification_token
-
-Finding = tuple[str, str]  # (what was looked at, what is wrong with it or '')
-
-
-class Advice(str):
-    """A problem that stops no work, so that `check` does not fail for it."""
+from .odoo_verifiers import (
+    aliases,
+    delivery_messages,
+    holding,
+    payment_journals,
+    return_names,
+    stock_places,
+)
 
 
 def alert_targets(connections: Connections) -> Iterator[Finding]:
@@ -61,20 +64,10 @@ def first_day(connections: Connections, channel: ChannelSettings) -> Iterator[Fi
     yield f"channels[{channel.name}].start_date", problem if late else ""
 
 
-def _list_findings(what: str, find_problems: Callable[[], Sequence[str]]) -> Iterator[Finding]:
-    """One finding for each problem, or one that says all is well; an error of the look is a problem, too."""
-    try:
-        problems = find_problems()
-    except CommerceError as error:
-        problems = [str(error)]
-    for problem in problems or [""]:
-        yield what, problem
-
-
 def granted(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
     """The account may do what the settings need: scopes and roles, those for stock if stock is published."""
     what = f"{channel.name}: scopes and roles"
-    yield from _list_findings(what, lambda: connections.account(channel.name).lacks())
+    yield from list_findings(what, lambda: connections.account(channel.name).lacks())
 
 
 def returns_offered(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
@@ -111,109 +104,6 @@ def carriers_known(connections: Connections, channel: ChannelSettings) -> Iterat
         yield what, ""
 
 
-def delivery_messages(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
-    """Odoo writes to no buyer whom the marketplace tells of the parcel."""
-    from ..odoo.fulfilment.company_mails import find_messages
-
-    what = f"channels[{channel.name}].fulfilment"
-    for name in find_messages(connections.odoo_of(channel.name)) if channel.fulfilment.enabled else ():
-        text = f"{name} is on in Odoo's settings of Inventory: buyers hear of a parcel from Odoo, too."
-        yield what, Advice(text)
-
-
-def return_names(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
-    """Odoo has the journal, the quarantine and the operation of claims that `returns` names, and they serve their
-    purpose."""
-    from ..odoo.returns.named_places import find_name_problems
-
-    if not channel.returns.enabled:
-        return
-    section = f"channels[{channel.name}].returns"
-    try:
-        client = connections.odoo_of(channel.name)
-        for name, problem in find_name_problems(client, channel.returns):
-            yield f"{section}.{name}", problem
-    except CommerceError as error:
-        yield section, str(error)
-
-
-def stock_places(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
-    """The warehouses that feed the channel exist and are unambiguous: `inventory.locations`."""
-    from ..domain.inventory.availability import Place, feeds
-    from ..warehouse.inventory import listings
-
-    if not channel.inventory.enabled:
-        return
-    what = f"channels[{channel.name}].inventory.locations"
-    try:
-        odoo = connections.odoo_of(channel.name)
-        rows = odoo.call(
-            "stock.warehouse", "search_read", domain=[["company_id", "=", odoo.who.company_id]],
-            fields=["code", "name"], order="sequence, id", load=None,
-        )  # fmt: skip
-        places = [Place(row["code"], row["name"]) for row in rows]
-        with connections.warehouse.transaction() as connection:
-            location_ids = listings.locations(connection, channel.name)
-        feeds(channel.name, channel.inventory, channel, places, location_ids or {"", *channel.inventory.locations})
-    except CommerceError as error:
-        yield what, str(error) + _name_owners(connections, channel)
-    else:
-        yield what, ""
-
-
-def _name_owners(connections: Connections, channel: ChannelSettings) -> str:
-    """Which of the warehouses that `inventory.locations` names belong to another company."""
-    from ..odoo.readiness import find_elsewhere
-    from ..odoo.reference.names import KINDS
-
-    named = {place for places in channel.inventory.locations.values() for place in places}
-    try:
-        others = find_elsewhere(connections.odoo_of(channel.name), KINDS["warehouse"], named) if named else {}
-    except CommerceError:
-        return ""
-    return "".join(f" {place} belongs to {company}." for place, company in sorted(others.items()))
-
-
-def aliases(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
-    """What `skus`, `titles` and `sku_file` map to are internal references that Odoo has, and units that it can count
-    them in."""
-    from ..domain.keys import key
-    from ..domain.sales.mapping import measured, sold_unit
-    from ..odoo.reference.products import find_products
-
-    mapped = (*channel.skus.values(), *channel.titles.values())
-    wanted = sorted({alias if isinstance(alias, str) else alias.product for alias in mapped})
-    if not wanted:
-        return
-    what = f"channels[{channel.name}].skus and titles"
-    try:
-        products = find_products(connections.odoo_of(channel.name), wanted, channel.sku_fold_case)
-    except CommerceError as error:
-        yield what, str(error)
-        return
-    absent = sorted(set(wanted) - set(products))
-    more = f" and {len(absent) - 20} more" if len(absent) > 20 else ""
-    problem = f"Odoo has no product with internal reference {', '.join(absent[:20])}{more}: create it or correct it."
-    yield what, problem if absent else ""
-    by_code = {key(code): named for code, named in products.items()}
-    for goods in sorted(measured(channel)):
-        try:
-            for product in by_code.get(goods.code, ()):
-                sold_unit(goods, product.units)
-        except RecordError as error:
-            yield f"{what}: {goods.measure} of {goods.code}", f"{error} {error.fix}"
-
-
-def holding(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
-    """Deliveries can be held where the settings need it: `on_payment_lost: block`, `risky: hold_delivery | wait`."""
-    from ..odoo.sales.held_deliveries import find_hold_problems
-
-    if channel.on_payment_lost != "block" and channel.risky == "confirm":
-        return
-    what = f"{channel.name}: holding deliveries (on_payment_lost, risky)"
-    yield from _list_findings(what, lambda: find_hold_problems(connections.odoo_of(channel.name)))
-
-
 def emptied(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
     """The database still knows what it loaded; an empty database beside an Odoo with our orders has lost its
     records."""
@@ -244,32 +134,11 @@ def private_secrets(connections: Connections) -> Iterator[Finding]:
         yield ".env", "can be read by others on this machine; run `chmod 600 .env`."
 
 
-def payment_journals(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
-    """The journals that payments are registered in exist and take money: `invoicing.journals`."""
-    from ..odoo.invoicing.payments import find_journals, refuse_journal
-
-    names = set(channel.invoicing.journals.values())
-    if not names:
-        return
-    what = f"channels[{channel.name}].invoicing.journals"
-    try:
-        journals = find_journals(connections.odoo_of(channel.name), names)
-    except CommerceError as error:
-        yield what, str(error)
-        return
-    bad = sorted(name for name in names if name not in journals.ids or name in journals.wrong)
-    for name in bad:
-        refusal = refuse_journal(name)
-        yield what, f"{refusal} {refusal.fix}"
-    if not bad:
-        yield what, ""
-
-
 OF_ALL = (alert_targets, listening_place, private_secrets, automation)
 OF_DATABASE = (emptied,)  # these need the database and Odoo
 OF_ODOO = (stock_places, aliases, holding, delivery_messages, return_names, payment_journals, content_sources)
 OF_CHANNEL = (first_day, returns_offered, verification_token)  # these need no service
-OF_ACCOUNT = (granted, carriers_known, readable_queue, plan_marketplace)
+OF_ACCOUNT = (granted, carriers_known, readable_queue, plan_marketplace, price_basis)
 
 BY_NAMES = "odoo/readiness.py verify_names: exists in Odoo"
 BY_ENTRY = "check: entering Odoo"
@@ -353,6 +222,7 @@ TRIED: dict[str, Any] = {
     **dict.fromkeys((f"content{key}" for key in CONTENT_KEYS), BY_FILE),
     "content.dry_run": "none: each run says that nothing is changed",
     **dict.fromkeys((f"content.{key}" for key in SOURCE_KEYS), content_sources),
+    "content.price.includes_tax": price_basis,
     **dict.fromkeys(("returns", "refunding"), BY_FILE),
     "returns.enabled": returns_offered,
     **dict.fromkeys(("returns.poll_seconds", "returns.credit_notes", "returns.receipts"), BY_FILE),

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 from ..core.errors import CommerceError
 from ..domain.privacy.residency import Data, Destination, describe, find_violation
 from ..resources.connections import Connections
-from .verifiers import Advice, Finding
+from .findings import Advice, Finding
 
 
 def whereabouts(connections: Connections) -> Iterator[Finding]:

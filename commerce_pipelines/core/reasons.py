@@ -83,6 +83,7 @@ _CODES = {
         "fba_not_offered", "fba_transfer_changed", "fba_plan_refused", "fba_no_address",
         # product content
         "content_too_long", "bad_barcode", "content_refused", "picture_changed", "price_tax", "price_currency",
+        "price_basis",
         # what we stored
         "forgotten", "past_age_limit", "corrupt_snapshot",
         # what the marketplace is still reviewing

@@ -15,7 +15,8 @@ from commerce_pipelines.channels.ebay.account import EbayAccount
 from commerce_pipelines.channels.ebay.settings import TRADING_SCOPE
 from commerce_pipelines.channels.registry import settings_types
 from commerce_pipelines.channels.settings import ChannelSettings
-from commerce_pipelines.cli import verifiers
+from commerce_pipelines.cli import odoo_verifiers, verifiers
+from commerce_pipelines.cli.findings import Advice
 from commerce_pipelines.core.errors import CredentialError, PermanentError
 from commerce_pipelines.core.instruments import REAL
 from commerce_pipelines.core.section import Secret, Section
@@ -169,7 +170,7 @@ def test_carriers_that_the_marketplace_does_not_list(
     else:
         ((_, problem),) = findings
         assert finding in problem
-        assert not problem or isinstance(problem, verifiers.Advice)
+        assert not problem or isinstance(problem, Advice)
         assert ("DHLL is none" in problem) is (finding == "may refuse parcels")
 
 
@@ -282,7 +283,7 @@ def test_the_operation_of_claims_makes_nothing_itself(actions: dict[str, str] | 
     rules = msgspec.structs.replace(channel.returns, enabled=True)
     channel = msgspec.structs.replace(channel, returns=rules)
     connections = SimpleNamespace(odoo_of=lambda name: SimpleNamespace(call=call))
-    findings = list(verifiers.return_names(connections, channel))  # type: ignore[arg-type]
+    findings = list(odoo_verifiers.return_names(connections, channel))  # type: ignore[arg-type]
     assert [name for name, _ in findings] == ["channels[shop_de].returns.rma_operation"] * (problem is not None)
     assert all((problem or "") in str(text) and bool(text) == bool(problem) for _, text in findings)
 
@@ -299,11 +300,11 @@ def test_odoo_s_own_messages_about_deliveries_are_told_and_stop_nothing(there: b
     channel = some_settings().channel("shop_de")
     odoo = SimpleNamespace(call=call, who=SimpleNamespace(company_id=1))
     connections = SimpleNamespace(odoo_of=lambda name: odoo)
-    assert list(verifiers.delivery_messages(connections, channel)) == []  # type: ignore[arg-type]
+    assert list(odoo_verifiers.delivery_messages(connections, channel)) == []  # type: ignore[arg-type]
     rules = msgspec.structs.replace(channel.fulfilment, enabled=True)
     channel = msgspec.structs.replace(channel, fulfilment=rules)
-    findings = list(verifiers.delivery_messages(connections, channel))  # type: ignore[arg-type]
-    advice = [(isinstance(problem, verifiers.Advice), "Email Confirmation is on" in problem) for _, problem in findings]
+    findings = list(odoo_verifiers.delivery_messages(connections, channel))  # type: ignore[arg-type]
+    advice = [(isinstance(problem, Advice), "Email Confirmation is on" in problem) for _, problem in findings]
     assert advice == [(True, True)] * is_on
 
 

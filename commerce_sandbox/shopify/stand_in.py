@@ -55,7 +55,8 @@ class ShopifyStandIn(StandIn):
     """One shop over HTTP. points: size of the bucket; restore: points that come back per second. The default is the
     bucket of Shopify Plus, so that the demo does not wait.
 
-    Tests set `scopes`, `deprecated` (the text of the header), `served` (the version in the answer), `orders.listable`.
+    Tests set `scopes`, `deprecated` (the text of the header), `served` (the version in the answer), `orders.listable`,
+    `taxes_included` (of the shop's prices).
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class ShopifyStandIn(StandIn):
         self.contents = Contents(self.stock, now())
         self.points, self.restore = points, restore
         self.scopes, self.served, self.deprecated = SCOPES, VERSION, ""
+        self.taxes_included = True
         self.valid_for = {static_token: datetime.max.replace(tzinfo=UTC)}  # token -> when it expires
         self._left, self._at = points, now()
 
@@ -162,7 +164,8 @@ class ShopifyStandIn(StandIn):
     def _build_queries(self) -> Data:
         now = self.now()
         installation = {"accessScopes": [{"handle": scope} for scope in sorted(self.scopes)]}
-        shop = {"name": "Sandbox Coffee", "myshopifyDomain": self.shop, "currencyCode": "EUR", "taxesIncluded": True}
+        shop = {"name": "Sandbox Coffee", "myshopifyDomain": self.shop, "currencyCode": "EUR",
+                "taxesIncluded": self.taxes_included}  # fmt: skip
         orders = self.orders.fields(now, "read_all_orders" in self.scopes)
         return {"shop": shop, "currentAppInstallation": installation, **orders, **self.stock.fields(),
                 **self.webhooks.fields(), **self.contents.fields(),

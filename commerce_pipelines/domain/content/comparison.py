@@ -134,7 +134,9 @@ def compare_price(
             "Give the product taxes of one kind, all within its price or all on top of it, or take price out of "
             "`content.owned`.", PRICE,
         )  # fmt: skip
-    if price and text and price.currency != limit.currency:
+    if limit.includes_tax is not None and limit.includes_tax != rules.price.includes_tax:
+        reason = refuse_basis(limit.includes_tax)
+    elif price and text and price.currency != limit.currency:
         reason = Reason(
             "price_currency", f"The pricelist is in {price.currency}, the listing's prices are in {limit.currency}.",
             f"Name a pricelist in {limit.currency} under `content.price.pricelist`.", PRICE,
@@ -142,6 +144,15 @@ def compare_price(
     if reason:
         return FieldPlan(field=PRICE, action=Action.WAITS, before=shown, after=shown, reason=reason)
     return compare_text(PRICE, shown, text, rules, limit, answer)
+
+
+def refuse_basis(holds: bool) -> Reason:
+    """Why no price is sent to a channel whose prices hold tax, or hold none, where the settings say the other."""
+    is_there, wanted = ("include", "true") if holds else ("do not include", "false")
+    return Reason(
+        "price_basis", f"The channel's prices {is_there} tax, and `content.price.includes_tax` says the other.",
+        f"Set `content.price.includes_tax: {wanted}`, or change the tax settings of the shop.", PRICE,
+    )  # fmt: skip
 
 
 def recognise(listing: ShownListing, checksums: Mapping[str, str]) -> ShownListing:

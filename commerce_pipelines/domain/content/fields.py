@@ -24,12 +24,14 @@ _GTIN = re.compile(r"\d{8}|\d{12,14}")
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """What a channel takes in one field. most: characters, bytes with `in_bytes`, pictures of `images`; 0 for no limit.
-    tags: the elements of HTML that it may hold; none for plain text. currency: of a price."""
+    tags: the elements of HTML that it may hold; none for plain text. currency: of a price. includes_tax: whether a
+    price holds tax, None where the channel does not tell."""
 
     most: int = 0
     in_bytes: bool = False
     tags: frozenset[str] = frozenset()
     currency: str = ""
+    includes_tax: bool | None = None
 
     @property
     def is_html(self) -> bool:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from commerce_pipelines.cli.content_verifiers import price_basis
 from commerce_pipelines.domain.content.comparison import Action, compare_price
 from commerce_pipelines.domain.content.fields import Limit
 from commerce_pipelines.domain.content.listings import ShownListing
 from commerce_pipelines.domain.content.pricelists import Price, Tax, show_price
 from commerce_pipelines.domain.content.products import Product
 from commerce_pipelines.domain.content.rules import ContentRules
-from commerce_pipelines_tests.doubles.contents import KETTLE, MUG, Merchant
+from commerce_pipelines.flows.content.inputs import take_products
+from commerce_pipelines.flows.content.publish import has_work
+from commerce_pipelines_tests.doubles.contents import KETTLE, MUG, SHOP, Merchant
 from commerce_pipelines_tests.flows.content.test_marketplaces import CHANNELS, GRINDER, World, open_world
 
 __all__ = ["open_world"]
 
 KEYS = "owned: [price], price: {pricelist: Web}, breaker: {changed_percent: 100, price_percent: 100}"
 DE = "A1PA6795UKMFR9"
+STAMP = "%Y-%m-%d %H:%M:%S"  # as Odoo writes instants
 
 
 def make_pricelist(odoo: Any, **prices: float) -> dict[str, int]:
@@ -63,6 +68,39 @@ def test_a_shop_shows_the_pricelists_price_and_follows_a_rule_that_leaves_no_mar
     assert price_of(merchant, KETTLE) == with_tax(merchant.odoo, KETTLE, 57.0)
     assert merchant.product(KETTLE)["title"] != ""
     assert merchant.shop.stock.quantities == stock
+
+
+def test_a_changed_rule_alone_makes_a_run_and_reads_all_prices_anew(open_shop: Any) -> None:
+    """Products that nobody has written to for hours."""
+    merchant: Merchant = open_shop(f"approve: false, {KEYS}")
+    rules = make_pricelist(merchant.odoo, KET_GN_17=59.95)
+    rows, since = merchant.server.database.rows, (datetime.now(UTC) - timedelta(hours=3)).strftime(STAMP)
+    for model in ("product.product", "product.template", "product.pricelist.item"):
+        for row in rows[model].values():
+            row["write_date"] = row["create_date"] = since
+    merchant.run()
+    assert (has_work(merchant.connections, SHOP), take_products(merchant.connections, SHOP).read) == (False, 0)
+    rule = [rules["KET_GN_17"]]
+    merchant.odoo.call("product.pricelist.item", "write", ids=rule, vals={"fixed_price": 57.0})
+    assert has_work(merchant.connections, SHOP)
+    assert dict(merchant.run().outcomes) == {"accepted": 1}
+    assert price_of(merchant, KETTLE) == with_tax(merchant.odoo, KETTLE, 57.0)
+
+
+@pytest.mark.parametrize("included", [True, False])
+def test_prices_of_a_shop_that_holds_tax_otherwise_than_the_settings_say_wait(open_shop: Any, included: bool) -> None:
+    says = KEYS.replace("Web", f"Web, includes_tax: {str(not included).lower()}")
+    merchant: Merchant = open_shop(f"approve: false, {says}")
+    merchant.shop.taxes_included = included
+    make_pricelist(merchant.odoo, KET_GN_17=59.95)
+    assert (merchant.run().outcomes, set(merchant.waits().values())) == ({}, {"price_basis"})
+    findings = dict(price_basis(merchant.connections, merchant.connections.settings.channel(SHOP)))
+    [(key, problem)] = findings.items()
+    assert key == f"channels[{SHOP}].content.price.includes_tax"
+    assert f"Set `content.price.includes_tax: {str(included).lower()}`" in problem
+    merchant.shop.taxes_included = not included
+    assert set(merchant.run(whole=True).outcomes) == {"accepted"}
+    assert set(dict(price_basis(merchant.connections, merchant.connections.settings.channel(SHOP))).values()) == {""}
 
 
 def test_without_price_among_the_owned_fields_no_price_is_read_or_changed(open_shop: Any) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from commerce_pipelines.cli.odoo_verifiers import payment_journals
 from commerce_pipelines.cli.proofs import Proofs
 from commerce_pipelines.cli.report import show
 from commerce_pipelines.cli.report_figures import summarise
-from commerce_pipelines.cli.verifiers import payment_journals
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.domain.orders.order import OrderStatus, Payment
 from commerce_pipelines.flows.invoicing.bill import Billed, bill, look

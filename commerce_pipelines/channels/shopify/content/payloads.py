@@ -43,6 +43,11 @@ class Item(msgspec.Struct, frozen=True):
 
 class Shop(msgspec.Struct, frozen=True):
     currencyCode: str
+    taxesIncluded: bool
+
+
+class ShopAnswer(msgspec.Struct, frozen=True):
+    shop: Shop
 
 
 class Variant(msgspec.Struct, frozen=True):

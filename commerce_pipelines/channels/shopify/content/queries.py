@@ -33,7 +33,7 @@ fragment ProductContent on Product {
 
 _PRODUCTS = """
 query ProductContents($first: Int!, $after: String, $variants: Int!) {
-  shop { currencyCode }
+  shop { currencyCode taxesIncluded }
   products(first: $first, after: $after, query: "status:active") {
     nodes { ...ProductContent }
     pageInfo { hasNextPage endCursor }
@@ -43,7 +43,7 @@ query ProductContents($first: Int!, $after: String, $variants: Int!) {
 
 _SOME_PRODUCTS = """
 query SomeProductContents($ids: [ID!]!, $variants: Int!) {
-  shop { currencyCode }
+  shop { currencyCode taxesIncluded }
   nodes(ids: $ids) { ...ProductContent }
 }
 """
@@ -58,6 +58,8 @@ def build_queries(locales: Sequence[str]) -> tuple[str, str]:
     fragment = _PRODUCT.replace("%TRANSLATIONS%", "".join(parts))
     return (_PRODUCTS + fragment).strip(), (_SOME_PRODUCTS + fragment).strip()
 
+
+SHOP = "query PriceBasis { shop { currencyCode taxesIncluded } }"
 
 RESOURCE = """
 query Translatable($id: ID!) {

@@ -14,7 +14,7 @@ from ....domain.content.listings import ShownListing, ShownPicture
 from ....domain.content.markup import PLAIN_TAGS
 from ....domain.content.pricelists import write_price
 from ..api.payloads import number
-from .payloads import Item, Media, Product, Variant
+from .payloads import Item, Media, Product, Shop, Variant
 from .translations import KEYS
 
 # shopify.dev, "Product" and "ProductVariant" of the Admin API: titles end at 255 characters; barcodes and codes are
@@ -39,10 +39,9 @@ PRODUCT, VARIANT = "product", "variant"
 
 
 def build_listings(
-    product: Product, variants: list[Variant], locales: Sequence[str], currency: str
+    product: Product, variants: list[Variant], locales: Sequence[str], shop: Shop
 ) -> Iterator[ShownListing]:  # fmt: skip
-    """The listings of a product. variants: all of them. locales: of its translations `in0`, `in1` … currency: the
-    shop's."""
+    """The listings of a product. variants: all of them. locales: of its translations `in0`, `in1` …"""
     gid = {"product_id": product.id}
     yield ShownListing(
         key=f"{PRODUCT}:{number(product.id)}",
@@ -52,10 +51,11 @@ def build_listings(
         version=product.updatedAt, title=product.title, reference=gid,
     )  # fmt: skip
     for variant in variants:
+        basis = {"currency": shop.currencyCode, "taxes": "1" if shop.taxesIncluded else "0"}
         yield ShownListing(
-            key=f"{VARIANT}:{number(variant.id)}", skus=(variant.sku or "",), values=show_variant(variant, currency),
-            version=product.updatedAt, title=product.title,
-            reference={**gid, "variant_id": variant.id, "currency": currency},
+            key=f"{VARIANT}:{number(variant.id)}", skus=(variant.sku or "",),
+            values=show_variant(variant, shop.currencyCode), version=product.updatedAt, title=product.title,
+            reference={**gid, "variant_id": variant.id, **basis},
         )  # fmt: skip
 
 

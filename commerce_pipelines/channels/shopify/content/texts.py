@@ -55,6 +55,8 @@ from ..api.pages import PageSizes
 from .payloads import (
     Product,
     ProductsAnswer,
+    Shop,
+    ShopAnswer,
     SomeAnswer,
     UpdateAnswer,
     UserError,
@@ -62,7 +64,7 @@ from .payloads import (
     VariantsAnswer,
 )
 from .pictures import ProductPictures
-from .queries import FIRST_PRODUCTS, MOST_VARIANTS, UPDATE_PRODUCT, UPDATE_VARIANTS, build_queries
+from .queries import FIRST_PRODUCTS, MOST_VARIANTS, SHOP, UPDATE_PRODUCT, UPDATE_VARIANTS, build_queries
 from .shown import OF_PRODUCT, OF_VARIANT, build_listings, show_variant
 from .translations import register
 
@@ -85,7 +87,11 @@ class ShopifyContent(Content):
     def limits(self, listing: ShownListing) -> Mapping[str, Limit]:
         if "variant_id" not in listing.reference:
             return OF_PRODUCT
-        return {**OF_VARIANT, PRICE: Limit(currency=listing.reference["currency"])}
+        taxes = {"1": True, "0": False}.get(listing.reference.get("taxes", ""))
+        return {**OF_VARIANT, PRICE: Limit(currency=listing.reference["currency"], includes_tax=taxes)}
+
+    def includes_tax(self) -> bool:
+        return self._graphql.ask(SHOP, {}, ShopAnswer).shop.taxesIncluded
 
     def read(self) -> Iterator[tuple[ShownListing, ...]]:
         """Active products, each as one listing for what its variants share and one for each variant. A product with
@@ -94,8 +100,8 @@ class ShopifyContent(Content):
         while True:
             variables: dict[str, object] = {"after": after, "variants": MOST_VARIANTS}
             answer = self._sizes.ask(self._all, variables, ProductsAnswer)
-            page, currency = answer.products, answer.shop.currencyCode
-            yield tuple(listing for raw in page.nodes for listing in _read_product(raw, self._locales, currency))
+            page, shop = answer.products, answer.shop
+            yield tuple(listing for raw in page.nodes for listing in _read_product(raw, self._locales, shop))
             if not page.pageInfo.hasNextPage:
                 return
             after = page.pageInfo.endCursor
@@ -111,7 +117,7 @@ class ShopifyContent(Content):
             answer = self._graphql.ask(self._some, variables, SomeAnswer)
             for raw in answer.nodes:
                 if bytes(raw) != b"null":
-                    read = _read_product(raw, self._locales, answer.shop.currencyCode)
+                    read = _read_product(raw, self._locales, answer.shop)
                     yield from (listing for listing in read if listing.key in wanted)
 
     def send(self, changes: Sequence[SentChange], pictures: PictureSource) -> Iterator[ContentOutcome]:
@@ -252,12 +258,12 @@ def _build_variant(gid: str, changes: Sequence[SentChange]) -> dict[str, Any]:
     return {**variant, "inventoryItem": item} if item else variant
 
 
-def _read_product(raw: msgspec.Raw, locales: Sequence[str], currency: str) -> Iterator[ShownListing]:
+def _read_product(raw: msgspec.Raw, locales: Sequence[str], shop: Shop) -> Iterator[ShownListing]:
     """The listings of a product; none of one that cannot be read, or that has more variants than were read."""
     try:
         product = decode_json(_products, raw)
         variants: list[Variant] = product.variants.nodes
         if variants and not product.variants.pageInfo.hasNextPage:
-            yield from list(build_listings(product, variants, locales, currency))
+            yield from list(build_listings(product, variants, locales, shop))
     except (msgspec.DecodeError, UnicodeDecodeError, RecordError):
         return
