@@ -26,7 +26,7 @@ report request reserve resize resolve restore return revise revive round route r
 set settle share ship show silence sort spend split spread start stock store strip submit subtract sum supersede take
 tell terminate test touch translate try unescape unindex unmark update upgrade upsert validate verify wait wake warn
 watch work write bill normalise mark offset pay plan post scrap clear delete resume
-carry gather lead pick withdraw advance follow begin catch unpack
+carry gather lead pick withdraw advance follow begin catch unpack place act go expire break
 """
 QUESTIONS = ("is", "has", "can", "may", "must")  # predicates
 # Names that say nothing of what they hold: `order`, `row`, `outcome` do.

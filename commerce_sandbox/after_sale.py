@@ -80,11 +80,15 @@ class AfterSale:
             self._odoo.stir(rng)
             return
         reference = rng.choice(ready)
+        self.send(reference)
+        self._odoo.invoice([reference])
+
+    def send(self, reference: str) -> None:
+        """The delivery of an order that is ready leaves."""
         for name, desk in self._desks.items():
             if reference in desk.list_open():
                 self.shipped[name].append(reference)
         self._odoo.ship([reference])
-        self._odoo.invoice([reference])
 
     def pay_back(self, now: datetime, most: int = REFUNDED_AT_ONCE) -> None:
         """The oldest shipped orders of each marketplace are refunded, for goods and as goodwill in turn."""
@@ -109,6 +113,13 @@ class AfterSale:
             return None
         self._count += 1
         return desk.exchange(self.shipped[name].pop(0), self._count, now)
+
+    def pay_back_to(self, name: str, reference: str, now: datetime, *, goods: bool) -> None:
+        """A marketplace refunds this order, which has left: its first line, which is sent back, or `GOODWILL`. Raises
+        ValueError for any other order."""
+        self.shipped[name].remove(reference)
+        self._count += 1
+        self._desks[name].pay_back(reference, self._count, now, goods=goods)
 
     def credit(self, name: str) -> bool:
         """A person credits, in Odoo, the order of a marketplace that left last; it counts as refunded then. Returns

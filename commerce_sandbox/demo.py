@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 import threading
 import time
@@ -43,12 +42,13 @@ from commerce_pipelines.sensors.inbound import TABLES as AWAY_TABLES
 from commerce_pipelines.sensors.inventory import lane as stock_lane
 from commerce_pipelines.sensors.orders import TABLES
 from commerce_pipelines.sensors.returns import TABLES as RETURN_TABLES
-from commerce_pipelines.warehouse.server.server import stop_database
 
 from .editing import edit_product
-from .world import DAYS, LANES, PAYS_BACK, World, running
+from .preparing import prepared, write_settings
+from .site.listening import HOST
+from .world import DAYS, LANES, PAYS_BACK, World
 
-HOST, PORT = "127.0.0.1", 3000
+PORT = 3000
 LANES_SECONDS = 170.0
 AFTER_SALE_SECONDS = 170.0
 ZONE = ZoneInfo("Europe/Berlin")
@@ -63,7 +63,7 @@ def main() -> int:
     root = Path.cwd() / ".commerce" / "demo"
     os.environ.pop("COMMERCE_DATABASE_URL", None)  # the demo never touches a database of yours
     try:
-        with ending_cleanly(), prepared(root) as world:
+        with ending_cleanly(), prepared(root, None if arguments.once else arguments.port) as world:
             return once(world) if arguments.once else live(world, root, arguments.port)
     except KeyboardInterrupt:
         console.print("Stopped; nothing is left running.")
@@ -71,22 +71,6 @@ def main() -> int:
     except CommerceError as error:
         console.print(f"[red]{error}", soft_wrap=True)
         return 1
-
-
-@contextmanager
-def prepared(root: Path) -> Iterator[World]:
-    """The demo's folder, emptied, as the working directory, and its world running. Stops the database at the end."""
-    stop_database(root)
-    shutil.rmtree(root, ignore_errors=True)
-    root.mkdir(parents=True)
-    with running() as world:
-        os.environ.update(world.environment(root))
-        (root / "commerce.yaml").write_text(world.settings(invoicing=True, webhooks=True), encoding="utf-8")
-        os.chdir(root)
-        try:
-            yield world
-        finally:
-            stop_database(root)
 
 
 def days() -> tuple[date, date]:
@@ -237,12 +221,14 @@ def live(world: World, root: Path, port: int) -> int:
         show(Proofs(spans=proofs.spans, orders=proofs.orders))  # nothing has left yet
         for line in (
             f"\n[bold green]http://{HOST}:{port}[/] — Dagster: open Lineage, then a lane's sale_orders.",
-            f"[bold green]{world.odoo.url}[/] — the Odoo stand-in: its sale orders and its stock.",
+            f"[bold green]{world.pages}[/] — the shops, Odoo, and what you may do there: buy, ship, send back, break.",
             "Every few seconds an order comes in, goods come or go in Odoo's warehouse, or a buyer is paid back.",
             "The sensors bring orders, returns and refunds to Odoo, stock and parcels to the marketplaces.",
             f"Now and then a person credits an order in Odoo: {PAYS_BACK} pays it back within ten minutes.",
             "A title and a picture were edited in Odoo: each marketplace's content_changes shows the plan within ten "
             "minutes; materialise its published_content with `release: true` to agree to it.",
+            "Every command works on the demo as well, in its folder: cd .commerce/demo, then for example "
+            "../../.venv/bin/commerce-pipelines exceptions list.",
             "Ctrl-C ends everything.",
         ):
             console.print(line, soft_wrap=True)
@@ -313,6 +299,7 @@ def caught_up(world: World, root: Path, port: int) -> Iterator[tuple[Connections
                     run(*whole_stock(name))
                 run([[LANES[2], "subscriptions"]], run_tags(LANES[2], "notices"))
                 compare_content(run)
+            write_settings(world, root, guarded=True)
             edit_product(world.odoo)
             step("Dagster (half a minute)")
             services = Services(root, Ui(HOST, port), log=root / "dagster.log", stops_database=False, extras=[RECEIVER])

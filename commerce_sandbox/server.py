@@ -57,8 +57,9 @@ class Fault(msgspec.Struct, kw_only=True):
     """What goes wrong with the next `times` calls that match.
 
     match: part of the path, or a question to the call. status/headers/body: answer this instead of working; body alone
-    keeps status 200. truncate: announce the whole answer and cut it in half. drop: close the connection without an
-    answer. after: do the work first, then lose or change the answer. Every match counts `times` down, to 0.
+    keeps status 200. change: of the answer's body, after the work. truncate: announce the whole answer and cut it in
+    half. drop: close the connection without an answer. after: do the work first, then lose or change the answer. Every
+    match counts `times` down, to 0.
     """
 
     match: str | Callable[[Call], bool] = ""
@@ -66,6 +67,7 @@ class Fault(msgspec.Struct, kw_only=True):
     status: int | None = None
     headers: dict[str, str] = {}
     body: bytes | None = None
+    change: Callable[[bytes], bytes] | None = None
     truncate: bool = False
     drop: bool = False
     after: bool = False
@@ -187,6 +189,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         content, headers = reply.encoded()
+        if fault is not None and fault.change is not None:
+            content = fault.change(content)
         self.send_response(reply.status)
         for name, value in {**headers, "Content-Length": str(len(content))}.items():
             self.send_header(name, value)

@@ -23,9 +23,12 @@ import yaml
 from .after_sale import AfterSale
 from .amazon import AmazonStandIn
 from .amazon import demo_orders as amazon_orders
+from .amazon.counter import AmazonCounter
 from .catalogue import CATALOGUE
+from .counter import Counter
 from .ebay import EbayStandIn
 from .ebay import demo_orders as ebay_orders
+from .ebay.counter import EbayCounter
 from .editing import shows_amazon, shows_ebay, shows_shop
 from .image_host import SECRET as IMAGES_SECRET
 from .image_host import ImageHostStandIn
@@ -33,6 +36,7 @@ from .odoo import OdooStandIn, demo_database
 from .sending import Sending, list_events
 from .shopify import ShopifyStandIn
 from .shopify import demo_orders as shopify_orders
+from .shopify.counter import ShopifyCounter
 
 DAYS = 7
 SEED = 19
@@ -59,7 +63,11 @@ VAT = {
 
 
 class World:
-    """Running stand-ins, filled with the orders of the last days. images: needed where content is kept in line."""
+    """Running stand-ins, filled with the orders of the last days. images: needed where content is kept in line.
+
+    counters: what a person does in the shops, by channel. hands: held by whoever lets something happen. alerts_url:
+    where alerts are sent, for Apprise; pages: where people look; '' for nowhere.
+    """
 
     def __init__(
         self, amazon: AmazonStandIn, ebay: EbayStandIn, shopify: ShopifyStandIn, odoo: OdooStandIn,
@@ -75,6 +83,9 @@ class World:
             for order in make(SEED, DAYS, self.start, CATALOGUE):
                 stand_in.add(order)
         self.after_sale = AfterSale(self.channels, odoo)
+        counters = (AmazonCounter(amazon), EbayCounter(ebay), ShopifyCounter(shopify))
+        self.counters: dict[str, Counter] = dict(zip(LANES, counters, strict=True))
+        self.hands, self.pages, self.alerts_url = threading.Lock(), "", ""
         amazon.ledger.source = lambda: list_events(odoo, self.start)
         self.sending = Sending(amazon, odoo)
         self._fresh = [_make_endless(make, self.start) for make in made]
@@ -101,12 +112,14 @@ class World:
             "DEMO_ODOO_PASSWORD": "admin",
             "DEMO_HINT_SECRET": self.hint_secret,
             "DEMO_IMAGES_SECRET": IMAGES_SECRET,
+            "DEMO_ALERTS": self.alerts_url,
         }
 
-    def settings(self, *, invoicing: bool = False, webhooks: bool = False) -> str:
+    def settings(self, *, invoicing: bool = False, webhooks: bool = False, guarded: bool = False) -> str:
         """commerce.yaml of the demo. invoicing: the pipelines invoice what has left, register its payments; one
         marketplace pays back what people credit; content is kept in line; what Amazon holds is received and compared.
-        webhooks: the shop tells of new orders, besides being polled."""
+        webhooks: the shop tells of new orders, besides being polled. guarded: the breaker stops what
+        would sell out a shop."""
         client_id, secret, refresh = ({"env": f"DEMO_{name}"} for name in ("CLIENT_ID", "SECRET", "REFRESH_TOKEN"))
         login = {"client_id": client_id, "client_secret": secret}
         amazon, ebay, shopify = (self.channels[name].url for name in LANES)
@@ -125,9 +138,7 @@ class World:
         if invoicing:
             common["content"] = content
             common["invoicing"] = {"trigger": "delivery", "since": first_day, "journals": {"other": "Bank"}}
-        # The first run brings every listing to its target, so the breaker lets it; see docs/inventory.md.
-        breaker = {"zeroed_percent": 100, "changed_percent": 100}
-        stock = {"enabled": True, "locations": {"": ["WH"]}, "breaker": breaker, "poll_seconds": 30}
+        stock = self._build_stock(guarded=guarded)
         channels = [
             {
                 "name": LANES[0], "kind": "amazon", "region": "eu", "seller_id": "A2DEMOSELLER01",
@@ -153,6 +164,12 @@ class World:
         rows = [{**common, **channel} for channel in channels]
         return yaml.safe_dump({**self._build_places(webhooks=webhooks), "channels": rows}, sort_keys=False)
 
+    def _build_stock(self, *, guarded: bool) -> dict[str, Any]:
+        """The first run brings every listing to its target, and a week of orders at once changes most of them: the
+        breaker lets both; see docs/inventory.md."""
+        breaker = {"changed_percent": 100, **({} if guarded else {"zeroed_percent": 100})}
+        return {"enabled": True, "locations": {"": ["WH"]}, "breaker": breaker, "poll_seconds": 30}
+
     def _build_image_host(self) -> dict[str, Any]:
         folder = f"{self.images.url}/pictures"
         return {"put": folder, "public": folder, "secret": {"env": "DEMO_IMAGES_SECRET"}}
@@ -164,23 +181,28 @@ class World:
         }  # fmt: skip
         listen = {"secret": {"env": "DEMO_HINT_SECRET"}, "port": self.hint_port}
         public = {"public_url": f"http://127.0.0.1:{self.hint_port}"} if webhooks else {}  # of a real shop https
-        return {"odoo": odoo, "vat": VAT, "listen": {**listen, **public}}
+        alerts = {"alerts": {"targets": [{"env": "DEMO_ALERTS"}]}} if self.alerts_url else {}
+        return {"odoo": odoo, "vat": VAT, "listen": {**listen, **public}, **alerts}
 
     def trickle(self, stop: threading.Event) -> None:
         """Until `stop` is set, every few seconds: a new order in another marketplace, something happens in Odoo's
         warehouse, and now and then a marketplace pays a buyer back, or a person credits one in Odoo."""
         turn, rng = 0, random.Random(SEED)
         while not stop.wait(TRICKLE_SECONDS):
-            name = LANES[turn % len(LANES)]
-            self.channels[name].add_new(next(self._fresh[turn % len(LANES)]), datetime.now(UTC))
-            if self.after_sale.is_open:
-                self.after_sale.ship_one(rng)
-                if turn % PAID_BACK == PAID_BACK - 1:
-                    self.after_sale.pay_back_one(rng, datetime.now(UTC))
-                self.sending.go_on()
-                if turn % CREDITED == CREDITED - 1:
-                    self.after_sale.credit(PAYS_BACK)
+            with self.hands:
+                self._go_on(turn, rng)
             turn += 1
+
+    def _go_on(self, turn: int, rng: random.Random) -> None:
+        name = LANES[turn % len(LANES)]
+        self.channels[name].add_new(next(self._fresh[turn % len(LANES)]), datetime.now(UTC))
+        if self.after_sale.is_open:
+            self.after_sale.ship_one(rng)
+            if turn % PAID_BACK == PAID_BACK - 1:
+                self.after_sale.pay_back_one(rng, datetime.now(UTC))
+            self.sending.go_on()
+            if turn % CREDITED == CREDITED - 1:
+                self.after_sale.credit(PAYS_BACK)
 
 
 def _make_endless(make: Callable[..., Iterable[Any]], start: datetime) -> Iterator[Any]:

@@ -14,7 +14,7 @@ from PyQt6.QtCore import QTimer, QUrl  # type: ignore[import-not-found,unused-ig
 from PyQt6.QtWebEngineCore import QWebEnginePage, QWebEngineProfile  # type: ignore[import-not-found,unused-ignore]
 from PyQt6.QtWidgets import QApplication  # type: ignore[import-not-found,unused-ignore]
 
-ASK_MILLISECONDS, ASKS = 500, 60  # how often a page is asked for its answer, and how many times at most
+ASK_MILLISECONDS, ASKS = 500, 240  # how often a page is asked for its answer, and how many times at most
 
 
 def main(pages: list[tuple[str, str]]) -> list[object]:

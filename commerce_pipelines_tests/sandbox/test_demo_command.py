@@ -46,7 +46,7 @@ def test_the_demo_serves_on_the_port_that_it_is_given(
     served: list[Any] = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["demo", *arguments])
-    monkeypatch.setattr(demo, "prepared", lambda root: nullcontext("world"))
+    monkeypatch.setattr(demo, "prepared", lambda root, pages: nullcontext("world"))
     monkeypatch.setattr(demo, "ending_cleanly", nullcontext)
 
     def live(*arguments: Any) -> int:

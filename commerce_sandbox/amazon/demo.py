@@ -104,14 +104,14 @@ def _make_pending(maker: Maker, placed: datetime) -> dict[str, Any]:
 
 def _make_cancelled(maker: Maker, placed: datetime) -> dict[str, Any]:
     items = _make_one_item(maker, DE)
-    _cancel(items[0], "BUYER", "Ordered by mistake")
+    cancel_item(items[0], "BUYER", "Ordered by mistake")
     del items[0]["proceeds"]
     return maker.order(DE, placed, items, proceeds=None, fulfillment=maker.fulfillment(placed, "CANCELLED"))
 
 
 def _make_partly_cancelled(maker: Maker, placed: datetime) -> dict[str, Any]:
     items = _make_one_item(maker, DE) + _make_one_item(maker, DE)
-    _cancel(items[1], "MERCHANT", "Out of stock")
+    cancel_item(items[1], "MERCHANT", "Out of stock")
     del items[1]["proceeds"]
     return maker.order(DE, placed, items)
 
@@ -123,7 +123,8 @@ def _make_cancellation_asked(maker: Maker, placed: datetime) -> dict[str, Any]:
     return maker.order(FR, placed, items)
 
 
-def _cancel(item: dict[str, Any], by: str, why: str) -> None:
+def cancel_item(item: dict[str, Any], by: str, why: str) -> None:
+    """The item is cancelled: nothing of it is to be sent any more."""
     item["cancellation"] = {"cancellationExecution": {"cancelledBy": by, "cancelReason": why}}
     item["fulfillment"] = {"quantityFulfilled": 0, "quantityUnfulfilled": 0}
 

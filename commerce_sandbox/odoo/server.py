@@ -1,7 +1,7 @@
 """The Odoo stand-in as a server: which path is answered by what, and a little life for the demo.
 
-What belongs here: routes, and people at work. What does not: the APIs (transports.py), the page for people (pages.py),
-what a click does (working.py).
+What belongs here: routes, and people at work. What does not: the APIs (transports.py), the pages for people (pages.py,
+../site), what a click does (working.py).
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ import requests
 
 from ..server import Call, Reply, StandIn
 from .orm import Database, Env
-from .pages import overview
 from .records import write
 from .transports import VERSION, in_transaction, json_2, json_rpc
-from .working import credit, invoice, list_away, list_ready, receive, send_away, ship
+from .working import adjust, credit, invoice, list_away, list_ready, receive, send_away, ship
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 
 
 class OdooStandIn(StandIn):
-    """One Odoo 19 with one database, over JSON-RPC, JSON-2 and a page at / for people.
+    """One Odoo 19 with one database, over JSON-RPC and JSON-2; people who follow a link to it are sent on to its pages.
 
     database: from `demo_database` or `founding.create_database`; tests may read `database.rows` and set
         `database.conflicts`.
     webhook: the URL of an automation rule on `stock.quant`, called after each commit that changed one.
+    pages: the address under which people see it, '' for nowhere.
     """
 
     def __init__(self, database: Database, port: int = 0) -> None:
         super().__init__(port, database.now)
         self.database = database
-        self.webhook = ""
+        self.webhook = self.pages = ""
         database.committed = self._tell
 
     def handle(self, call: Call) -> Reply:
@@ -48,8 +48,9 @@ class OdooStandIn(StandIn):
         if call.path == "/web/webclient/version_info":
             number = call.json().get("id") if call.body else None
             return Reply(200, {"jsonrpc": "2.0", "id": number, "result": VERSION})
-        if call.path in ("/", "/web", "/odoo") and call.method == "GET":
-            return Reply(200, overview(Env(self.database, 2, sudo=True)).encode(), HTML)
+        if self.pages and call.method == "GET" and (call.path in ("/", "/web") or call.path.startswith("/odoo")):
+            path = call.path if call.path.startswith("/odoo") else "/odoo"
+            return Reply(303, b"", {"Location": f"{self.pages}{path}"})
         return Reply(404, b"<!doctype html>\n<title>404 Not Found</title>\n<h1>Not Found</h1>\n", HTML)
 
     def _tell(self, changed: set[str]) -> None:
@@ -91,6 +92,18 @@ class OdooStandIn(StandIn):
                 if reference in references:
                     work = partial(ship, env, picking, in_two=reference in in_two)
                     in_transaction(self.database, work)
+
+    def receive(self) -> str:
+        """Some units of an article arrive. Returns what it was, in a few words."""
+        with self.lock:
+            env = Env(self.database, 2, sudo=True)
+            return str(in_transaction(self.database, lambda: receive(env, random.Random())))
+
+    def adjust(self, code: str, units: float) -> str:
+        """Somebody counts the article with this internal reference, and finds so many units. Raises KeyError."""
+        with self.lock:
+            env = Env(self.database, 2, sudo=True)
+            return str(in_transaction(self.database, lambda: adjust(env, code, units)))
 
     def edit(self, code: str, values: dict[str, Any]) -> None:
         """A person edits the product with this internal reference."""

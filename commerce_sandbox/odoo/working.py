@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from .invoices import action_post, create_invoices, list_invoices
 from .merchant import AWAY
-from .moves import change_quant, serve
+from .moves import change_quant, free_what_is_gone, serve
 from .orm import Env
 from .records import create, write
 from .transfers import action_confirm, button_validate
@@ -65,6 +65,19 @@ def receive(env: Env, rng: random.Random) -> str:
     change_quant(env, row["product_id"], row["location_id"], units)
     serve(env, row["product_id"], row["location_id"])
     return f"{units} x {env.get('product.product', row['product_id'], 'default_code')} received"
+
+
+def adjust(env: Env, code: str, units: float) -> str:
+    """Somebody counts an article in the merchant's own warehouse: `units` lie there. Raises KeyError for an article
+    that nobody stores."""
+    places = [row["lot_stock_id"] for row in env.db.rows["stock.warehouse"].values() if row["code"] != AWAY]
+    for row in list(env.db.rows["stock.quant"].values()):
+        if row["location_id"] in places and env.get("product.product", row["product_id"], "default_code") == code:
+            change_quant(env, row["product_id"], row["location_id"], units - row["quantity"])
+            free_what_is_gone(env, row["product_id"], row["location_id"])
+            serve(env, row["product_id"], row["location_id"])
+            return f"{units:g} x {code} counted"
+    raise KeyError(code)
 
 
 def send_away(env: Env, units: Mapping[str, int], origin: str) -> None:

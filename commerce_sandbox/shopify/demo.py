@@ -61,11 +61,12 @@ def demo_orders(seed: int, days: int, start: datetime, catalogue: list[Article])
         made = places.get(place) or _make_plain_order(rng, catalogue)
         person = made.pop("person", None)
         if person:
-            made = {**_build_customer(person), **made}
+            made = {**build_customer(person), **made}
         yield make_order(made.pop("lines"), number=base + place, created=instant(moment), **made)
 
 
-def _sell(article: Article, country: str = "DE", **more: Any) -> Line:
+def sell(article: Article, country: str = "DE", **more: Any) -> Line:
+    """An article at the rate of the buyer's country."""
     reduced = country == "DE" and article.sku in REDUCED_RATE
     rate = "0.07" if reduced else STANDARD.get(country)
     return Line(**{"sku": article.sku, "title": article.title, "price": article.price_minor_eur, "rate": rate, **more})
@@ -79,7 +80,7 @@ def _make_plain_order(rng: random.Random, catalogue: list[Article]) -> Data:
         else [candidate for candidate in catalogue if candidate.sku not in REDUCED_RATE]
     )
     lines = [
-        _sell(article, person.country, quantity=rng.choice((1, 1, 1, 2, 3)))
+        sell(article, person.country, quantity=rng.choice((1, 1, 1, 2, 3)))
         for article in rng.sample(sold, rng.choice((1, 1, 2, 2, 3, 4)))
     ]
     shipped = rng.random() < 0.3
@@ -104,36 +105,37 @@ def _make_odd(rng: random.Random, catalogue: list[Article]) -> list[Data]:
         "location": {"taxSettings": {"taxRegistrationId": "DE123456788"}},
     }
     abroad = [
-        {"lines": [_sell(two, person.country, quantity=2, rate=None)], "person": person, "shipping": 1890,
+        {"lines": [sell(two, person.country, quantity=2, rate=None)], "person": person, "shipping": 1890,
          "shipping_rate": None, "currency": currency}
         for currency, person in ABROAD.items()
     ]  # fmt: skip
-    abroad[0]["lines"] = [_sell(first, "CH", quantity=3, rate=None, duty=412)]
+    abroad[0]["lines"] = [sell(first, "CH", quantity=3, rate=None, duty=412)]
     return [
-        {"lines": [_sell(first, discounts=ten_percent[:1]), _sell(book, discounts=ten_percent[1:])], "person": anna},
-        {"lines": [_sell(two, quantity=3, discounts=(("Mengenrabatt", 333),))], "person": joerg},
-        {"lines": [_sell(three)], "person": zeynep, "shipping": 490, "shipping_discounts": (("VERSANDFREI", 490),)},
+        {"lines": [sell(first, discounts=ten_percent[:1]), sell(book, discounts=ten_percent[1:])], "person": anna},
+        {"lines": [sell(two, quantity=3, discounts=(("Mengenrabatt", 333),))], "person": joerg},
+        {"lines": [sell(three)], "person": zeynep, "shipping": 490, "shipping_discounts": (("VERSANDFREI", 490),)},
         {"lines": [Line("GIFT-50", "Geschenkgutschein", 5000, rate=None, gift_card=True)], "person": soeren,
          "shipping": 0},
-        {"lines": [_sell(first), _sell(two)], "person": anna, "gift_card": 3000},
-        {"lines": [_sell(three)], "person": joerg, "tip": 300},
-        {"lines": [_sell(first, discounts=(("GRATIS100", first.price_minor_eur),))], "person": zeynep, "shipping": 0},
-        {"lines": [_sell(rng.choice(normal)) for _ in range(60)], "person": soeren, "shipping": 0},
-        {"lines": [_sell(two, quantity=3, removed=1), _sell(three)], "person": anna},
+        {"lines": [sell(first), sell(two)], "person": anna, "gift_card": 3000},
+        {"lines": [sell(three)], "person": joerg, "tip": 300},
+        {"lines": [sell(first, discounts=(("GRATIS100", first.price_minor_eur),))], "person": zeynep, "shipping": 0},
+        {"lines": [sell(rng.choice(normal)) for _ in range(60)], "person": soeren, "shipping": 0},
+        {"lines": [sell(two, quantity=3, removed=1), sell(three)], "person": anna},
         *abroad,
-        {"lines": [_sell(first, quantity=12, price=first.price_minor_eur * 100 // 119)], "person": joerg,
+        {"lines": [sell(first, quantity=12, price=first.price_minor_eur * 100 // 119)], "person": joerg,
          "included": False, "purchasingEntity": company},
-        {"lines": [_sell(book), _sell(two)], "shipping": 0, "fulfilment": "FULFILLED"},  # sold at the till: no buyer
-        {"lines": [_sell(first)], "person": zeynep, "test": True},
-        {"lines": [_sell(two)], "person": soeren, "cancelledAt": "2026-01-01T00:00:00Z", "financial": "VOIDED"},
-        {"lines": [_sell(three)], "person": anna, "financial": "PENDING"},
-        {"lines": [_sell(first, quantity=2)], "person": joerg, "financial": "PARTIALLY_REFUNDED",
+        {"lines": [sell(book), sell(two)], "shipping": 0, "fulfilment": "FULFILLED"},  # sold at the till: no buyer
+        {"lines": [sell(first)], "person": zeynep, "test": True},
+        {"lines": [sell(two)], "person": soeren, "cancelledAt": "2026-01-01T00:00:00Z", "financial": "VOIDED"},
+        {"lines": [sell(three)], "person": anna, "financial": "PENDING"},
+        {"lines": [sell(first, quantity=2)], "person": joerg, "financial": "PARTIALLY_REFUNDED",
          "fulfilment": "FULFILLED", "refunded": first.price_minor_eur},
         {"lines": [Line("OLD-KET-99", "Kettle, discontinued", 3990)], "person": zeynep},
     ]  # fmt: skip
 
 
-def _build_customer(person: Person) -> Data:
+def build_customer(person: Person) -> Data:
+    """The fields of an order that say who bought."""
     name = f"{person.first} {person.last}"
     address = {
         "name": name,
@@ -147,7 +149,7 @@ def _build_customer(person: Person) -> Data:
         "countryCodeV2": person.country,
         "phone": None,
     }
-    plain = f"{person.first}.{person.last}".lower().encode("ascii", "ignore").decode().strip(".") or "buyer"
+    plain = ".".join(f"{person.first} {person.last}".lower().encode("ascii", "ignore").decode().split()) or "buyer"
     return {
         "email": f"{plain}.{person.country.lower()}@example.com",
         "customerLocale": person.language,

@@ -44,6 +44,12 @@ class Stock:
         for location, quantity in quantities.items():
             self.quantities[item, location] = quantity
 
+    def take(self, sku: str, location: int, units: int) -> None:
+        """An order reduces what is available; an article that is sold out already goes below zero, as in Shopify."""
+        for row in self.variants.values():
+            if row["sku"] == sku and (row["item"], location) in self.quantities:
+                self.quantities[row["item"], location] -= units
+
     def fields(self) -> Data:
         """Root fields of a query."""
 
