@@ -1,13 +1,14 @@
-"""content_updates, content_uploads, content_again: what it costs to bring 3 changed products of 10,000 to a shop.
+"""content_updates, content_uploads, content_again, content_decided: what 3 changed products of 10,000 cost a shop.
 
 **What is measured.** A shop shows 10,000 products of Odoo, each with a picture, through the flow's own reading,
 comparing and sending, over HTTP to the stand-ins. Then three products change in Odoo, one of them by one byte of its
 picture. The figures are the calls that change something in the shop, the uploads, and all calls to the shop of a second
-run with nothing changed, counted by the stand-in. The note says the processor time of both runs, in this process with
-the stand-ins in it, and how many calls reading the whole shop took.
+run with nothing changed, counted by the stand-in; and how many listings the run with changes compared, counted in the
+flow, though it needs the plan before, while and after it sends. The note says the processor time of both runs, in this
+process with the stand-ins in it, and how many calls reading the whole shop took.
 
 **The baseline** is arithmetic: one update for each changed product, one upload (with its two calls of the API), nothing
-the second time.
+the second time, each listing compared once.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from commerce_pipelines.core.instruments import REAL, Instruments
+from commerce_pipelines.domain.content.comparison import ListingPlan
+from commerce_pipelines.domain.content.listings import ShownListing
+from commerce_pipelines.flows.content import matching
 from commerce_pipelines.flows.content.inputs import take_products
 from commerce_pipelines.flows.content.publish import Published, publish, refresh
 from commerce_pipelines.resources.connections import Connections, open_connections
@@ -47,13 +51,14 @@ channels:
 
 
 class Turn(NamedTuple):
-    """One run. updates: calls that change a product; uploads: of pictures; others: calls that only read; seconds: of
-    the processor."""
+    """One run. updates: calls that change a product; uploads: of pictures; others: calls that only read; compared:
+    listings; seconds: of the processor."""
 
     done: Published
     updates: int
     uploads: int
     others: int
+    compared: int
     seconds: float
 
 
@@ -84,6 +89,8 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
                target=1.0, at="most"),
         Figure(name="content_again", value=1 + third.updates + third.uploads + third.others,
                unit="calls to the shop, and one, for a run without changes", baseline=1, target=1.0, at="most"),
+        Figure(name="content_decided", value=second.compared, unit="listings compared in a run with 3 changes",
+               baseline=second.done.before.listings, target=1.1, at="most"),
     ]  # fmt: skip
 
 
@@ -91,19 +98,37 @@ def encode(mark: bytes) -> str:
     return base64.b64encode(PICTURE + mark).decode()
 
 
+@contextmanager
+def count_compared() -> Iterator[list[str]]:
+    """Takes the key of each listing that is compared meanwhile."""
+    compared: list[str] = []
+    real = getattr(matching, "compare")  # noqa: B009
+
+    def count(listing: ShownListing, *more: Any) -> ListingPlan:
+        compared.append(listing.key)
+        return real(listing, *more)
+
+    setattr(matching, "compare", count)  # noqa: B010 - its module does not export it
+    try:
+        yield compared
+    finally:
+        setattr(matching, "compare", real)  # noqa: B010
+
+
 def take_turn(connections: Connections, shop: ShopifyStandIn, *, read: bool = False) -> Turn:
     """What a run of the lane does. read: every listing first, and every product."""
     began, seen = time.process_time(), len(shop.calls)
-    take_products(connections, NAME, whole=read)
-    refresh(connections, NAME, read=read)
-    done = publish(connections, NAME, run_id="bench")
+    with count_compared() as compared:
+        take_products(connections, NAME, whole=read)
+        refresh(connections, NAME, read=read)
+        done = publish(connections, NAME, run_id="bench")
     seconds, calls = time.process_time() - began, shop.calls[seen:]
     uploads = sum(call.path == "/uploads" for call in calls)
     texts = [call.json()["query"] for call in calls if call.path.endswith("graphql.json")]
     updates = sum(
         text.startswith(("mutation UpdateProduct", "mutation ReplaceFiles", "mutation AddMedia")) for text in texts
     )
-    return Turn(done, updates, uploads, len(calls) - updates - uploads, seconds)
+    return Turn(done, updates, uploads, len(calls) - updates - uploads, len(compared), seconds)
 
 
 @contextmanager

@@ -34,7 +34,7 @@ PROMISED = {
     "ledger": {"ledger_50k"},
     "inbound_plan": {"inbound_plan_calls"},
     "rehearsal": {"rehearsal_10k"},
-    "content": {"content_updates", "content_uploads", "content_again"},
+    "content": {"content_updates", "content_uploads", "content_again", "content_decided"},
     "erase_partners": {"erase_partners", "erase_partners_calls"},
     "backfill_time": {
         "backfill_time_shopify",

@@ -2,34 +2,26 @@
 
     take_products    reads what changed in Odoo, one call where nothing did; once a night everything, seconds
     read_shown       reads every listing of the channel, hundreds of calls on a large shop
-    decide           reads the warehouse only: what was read of both sides
 
-What belongs here: reading, storing, matching listings to products. What does not: what differs
-(domain/content/comparison.py), sending (publish.py).
+What belongs here: reading and storing both sides. What does not: matching and comparing them (matching.py), sending
+(publish.py).
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from ...channels.capabilities import offered
-from ...core.errors import CommerceError, PermanentError, ProtocolError, RecordError
-from ...domain.content.comparison import ListingPlan, Memory, compare, recognise
+from ...core.errors import CommerceError, ProtocolError
 from ...domain.content.fields import IMAGES, PRICE
-from ...domain.content.listings import ShownListing
 from ...domain.content.rules import DEFAULT_SOURCES
-from ...domain.keys import key_of
-from ...domain.sales.mapping import goods_of
 from ...resources.connections import Connections
 
 if TYPE_CHECKING:
     from ...channels.settings import ChannelSettings
-    from ...domain.content.products import Product
     from ...odoo.catalogue.products import Wanted
 
 WHOLE_AFTER = timedelta(hours=20)  # what moves no write_date is seen by a reading of everything, once a night
@@ -139,55 +131,3 @@ def read_shown(connections: Connections, name: str) -> int:
             connection, name, listings, read_at, whole=True, settled_before=read_at - content.settles_after
         )
     return len(listings)
-
-
-def decide(connections: Connections, name: str) -> list[ListingPlan]:
-    """The plan for every listing, from what was read last. Raises PermanentError before the first reading of Odoo."""
-    from ...warehouse.content import products as rows
-    from ...warehouse.content import shown, uploads
-
-    settings, company = connections.settings.channel(name), connections.company_of(name)
-    with connections.warehouse.transaction() as connection:
-        if rows.read_reading(connection, company) is None:
-            raise PermanentError("No product of Odoo has been read yet; materialise odoo/products first.")
-        products = rows.load_products(connection, company)
-        listings = shown.load_listings(connection, name)
-        memories = shown.load_memories(connection, name)
-        checksums = uploads.load_checksums(connection, name)
-    by_code = _group_by_code(products, settings.sku_fold_case)
-    channel = connections.channel(name)
-    content = offered(channel.content, channel, "content")
-    plans = []
-    for listing in listings:
-        matches = match(listing, by_code, settings)
-        if not any(matches):
-            plans.append(ListingPlan(listing=listing, why="no product"))
-            continue
-        try:
-            limits = content.limits(listing)
-        except RecordError as error:
-            plans.append(ListingPlan(listing=listing, why="no limits", reason=error.reason))
-            continue
-        memory = memories.get(listing.key, Memory())
-        plans.append(compare(recognise(listing, checksums), matches, settings.content, limits, memory))
-    return plans
-
-
-def _group_by_code(products: Sequence[Product], fold_case: bool) -> Mapping[str, Sequence[Product]]:
-    by_code: dict[str, list[Product]] = defaultdict(list)
-    for product in products:
-        by_code[key_of(product.code, fold_case)].append(product)
-    return by_code
-
-
-def match(
-    listing: ShownListing, by_code: Mapping[str, Sequence[Product]], settings: ChannelSettings
-) -> list[Sequence[Product]]:  # fmt: skip
-    """The products that each SKU of a listing may mean; none for a pack of several, whose text is not its product's."""
-    matches: list[Sequence[Product]] = []
-    for sku in listing.skus:
-        goods = goods_of(sku, "", settings)
-        is_pack = goods.quantity != 1 or bool(goods.unit)
-        code = key_of(goods.code, settings.sku_fold_case)
-        matches.append(() if is_pack or not code else by_code.get(code, ()))
-    return matches

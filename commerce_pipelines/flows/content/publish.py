@@ -29,7 +29,8 @@ from ...warehouse.content.differences import Difference
 from ..identity import may_publish
 from ..outbox.dispatch import dispatch
 from .doors import ContentDoor, Due, build_wishes, list_due
-from .inputs import decide, read_shown, take_products
+from .inputs import read_shown, take_products
+from .matching import decide, decide_again
 from .pictures import OdooPictures
 
 STAGE = "content"
@@ -49,7 +50,7 @@ class Compared(msgspec.Struct, kw_only=True):
 
 class Published(msgspec.Struct, kw_only=True):
     """The result of a run. outcomes: by status. planned: fields that the plan would change. held: those that wait for a
-    person, and why."""
+    person, and why. answered: listings of which the channel was told something."""
 
     before: Compared
     after: Compared
@@ -58,6 +59,7 @@ class Published(msgspec.Struct, kw_only=True):
     why: str = ""
     plan_digest: str = ""
     outcomes: Counter[str] = msgspec.field(default_factory=Counter)
+    answered: set[str] = msgspec.field(default_factory=set)
     dry: bool = False
 
 
@@ -173,7 +175,7 @@ def publish(
         try:
             _send(connections, name, due, done, why=why, run_id=run_id, release=release)
         finally:
-            after = decide(connections, name)
+            after = decide_again(connections, name, done.answered)
             done.after = _store(connections, name, after, run_id)
     return done
 
@@ -216,15 +218,15 @@ def _send(
         else:
             holds.resolve(connection, name, Kind.CONTENT)
             effects.plan(connection, name, Kind.CONTENT, wishes, run_id)
-    statuses = _send_due(connections, name, due, run_id)
+    statuses = _send_due(connections, name, due, run_id, done.answered)
     done.outcomes = Counter(map(str, statuses.values()))
     if agreed and Status.UNKNOWN not in statuses.values():
         with connections.warehouse.transaction() as connection:
             holds.used(connection, name, Kind.CONTENT)
 
 
-def _send_due(connections: Connections, name: str, due: Due, run_id: str) -> dict[str, Status]:
-    """Send, and keep what was answered and what the listings show by it."""
+def _send_due(connections: Connections, name: str, due: Due, run_id: str, answered: set[str]) -> dict[str, Status]:
+    """Send, and keep what was answered and what the listings show by it. answered: takes the keys of those listings."""
     from ...warehouse.content import shown
     from ...warehouse.landing import words
 
@@ -234,6 +236,7 @@ def _send_due(connections: Connections, name: str, due: Due, run_id: str) -> dic
         with _hold_stock(connections, channel) as door.targets:
             return dispatch(connections.warehouse, name, Kind.CONTENT, door, run_id)
     finally:
+        answered.update(change.listing.key for change, _ in door.answers)
         now = connections.instruments.now()
         moved = [change.listing for change, answer in door.answers if answer.status == "stale"]
         with connections.warehouse.transaction() as connection:

@@ -6,7 +6,7 @@ What belongs here: these rows. What does not: what follows from them (domain/con
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -30,9 +30,13 @@ def count_listings(connection: Connection, channel: str) -> int:
         return int(cursor.fetchone()[0])  # type: ignore[index]
 
 
-def load_listings(connection: Connection, channel: str) -> list[ShownListing]:
+def load_listings(connection: Connection, channel: str, keys: Collection[str] | None = None) -> list[ShownListing]:
+    """What these listings show, in the order of their keys; keys None for all."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT body FROM commerce.content_listings WHERE channel = %s ORDER BY key", (channel,))
+        cursor.execute(
+            "SELECT body FROM commerce.content_listings WHERE channel = %s AND (%s OR key = ANY(%s)) ORDER BY key",
+            (channel, keys is None, list(keys or ())),
+        )
         return [_decoder.decode(body) for (body,) in cursor]
 
 

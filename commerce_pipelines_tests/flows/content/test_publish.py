@@ -7,7 +7,11 @@ from typing import Any
 import pytest
 
 from commerce_pipelines.core.errors import PermanentError
-from commerce_pipelines_tests.doubles.contents import KETTLE, MUG, Merchant
+from commerce_pipelines.domain.content.listings import ShownListing
+from commerce_pipelines.flows.content import matching
+from commerce_pipelines.flows.content.inputs import take_products
+from commerce_pipelines.flows.content.publish import publish
+from commerce_pipelines_tests.doubles.contents import KETTLE, MUG, SHOP, Merchant
 
 BOLD = "breaker: {changed_percent: 100}"
 
@@ -161,3 +165,29 @@ def test_figures_of_variants_are_changed_together_and_stock_never(open_shop: Any
     assert merchant.shop.stock.quantities == stock
     merchant.edit(KETTLE, barcode="4006381333932")
     assert (merchant.run().outcomes, set(merchant.waits().values())) == ({}, {"bad_barcode"})
+
+
+def test_a_run_decides_each_listing_once_and_again_only_what_it_told(
+    open_shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merchant: Merchant = open_shop()
+    merchant.run()
+    compared: list[str] = []
+    real = matching.compare  # type: ignore[attr-defined]
+
+    def count(listing: ShownListing, *more: Any) -> Any:
+        compared.append(listing.key)
+        return real(listing, *more)
+
+    monkeypatch.setattr(matching, "compare", count)
+    merchant.edit(KETTLE, name="Kettle A")
+    assert merchant.run().after.actions["change"] == 0
+    listings = len(set(compared))
+    assert len(compared) == listings + 1
+    compared.clear()
+    merchant.run()
+    merchant.run()
+    assert len(compared) == listings  # after a change, and not again
+    merchant.edit(KETTLE, name="Kettle B")
+    take_products(merchant.connections, SHOP)  # another process may have read Odoo meanwhile
+    assert dict(publish(merchant.connections, SHOP, run_id="run").outcomes) == {"accepted": 1}
