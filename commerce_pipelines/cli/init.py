@@ -60,6 +60,7 @@ def write_settings(odoo: OdooSettings, password: str, wanted: NewFile) -> list[s
 
     Raises SettingsError if the file exists; the errors of the Odoo client if the login fails.
     """
+    from ..odoo.catalogue.products import find_sources
     from ..odoo.readiness import has_oss, offers, read_country
     from ..odoo.rpc.client import connect
 
@@ -70,7 +71,7 @@ def write_settings(odoo: OdooSettings, password: str, wanted: NewFile) -> list[s
     client.version()  # another version of Odoo is reported now, not by the first order
     country = wanted.country or read_country(client) or VatPolicy().seller_country
     oss = has_oss(client) if wanted.oss is None else wanted.oss
-    names = offers(client)
+    names = {**offers(client), "sources of product content (content.sources)": find_sources(client)}
     output.write_text(_write_text(odoo, names, country, oss, wanted.channels), encoding="utf-8")
     done = [f"Wrote {output}: seller in {country}, OSS {'yes' if oss else 'no'}; change `vat` there if that is wrong."]
     done += _write_beside(output.parent)

@@ -57,6 +57,7 @@ OPERATIONS = (
     Operation("listTransactions", "GET", r"/finances/2024-06-19/transactions", 0.5, 10),
     Operation("getMarketplaceParticipations", "GET", r"/sellers/v1/marketplaceParticipations", 0.016, 15),
     Operation("searchListingsItems", "GET", r"/listings/2021-08-01/items/([^/]+)", 5, 5),
+    Operation("getListingsItem", "GET", r"/listings/2021-08-01/items/([^/]+)/([^/]+)", 5, 10),
     Operation("patchListingsItem", "PATCH", r"/listings/2021-08-01/items/([^/]+)/([^/]+)", 5, 5),
     Operation("getInventorySummaries", "GET", r"/fba/inventory/v1/summaries", 2, 2),
     Operation("getShipments", "GET", r"/fba/inbound/v0/shipments", 2, 30),
@@ -100,9 +101,8 @@ class AmazonStandIn(StandIn):
         super().__init__(port, now)
         self.generous, self.says_rate = generous, True
         self.revoked, self.forbidden = set[str](), set[str]()
-        self.orders = Orders()
+        self.orders, self.listings = Orders(), Listings()
         self.shipments = Shipments(self.orders)
-        self.listings = Listings()
         self.listings.add(*offers(CATALOGUE, now()))
         self.finances = Finances()
         self.documents = Documents()
@@ -124,6 +124,7 @@ class AmazonStandIn(StandIn):
             "listTransactions": self.finances.list_transactions,
             "getMarketplaceParticipations": _list_participations,
             "searchListingsItems": self.listings.search,
+            "getListingsItem": self.listings.get,
             "patchListingsItem": self.listings.patch,
             "getInventorySummaries": self.ledger.list_inventory,
             "getShipments": self.inbound.list,

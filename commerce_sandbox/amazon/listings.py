@@ -16,7 +16,7 @@ from typing import Any
 
 from ..catalogue import Article
 from ..server import Call
-from .answers import instant, invalid, one_marketplace, written
+from .answers import Refused, instant, invalid, one_marketplace, written
 from .attributes import LANGUAGES, NAME, Entries, apply_patch, find_fault, first_attributes
 from .making import asin, hash_of, is_fba
 from .places import PLACES
@@ -120,6 +120,12 @@ class Listings:
         if start + size < min(len(matching), MOST):
             answer["pagination"] = {"nextToken": base64.b64encode(str(start + size).encode()).decode()}
         return answer
+
+    def get(self, call: Call, now: datetime, seller: str, sku: str) -> dict[str, Any]:
+        included, places = call.parameter("includedData").split(","), set(call.parameter("marketplaceIds").split(","))
+        if sku not in self.offers or not places & set(self.offers[sku].marketplaces):
+            raise Refused(404, "NotFound", f"SKU '{sku}' is not found.")
+        return _build_item(self.offers[sku], places, included)
 
     def patch(self, call: Call, now: datetime, seller: str, sku: str) -> dict[str, Any]:
         if call.query.keys() - {"marketplaceIds", "issueLocale", "includedData", "mode"}:

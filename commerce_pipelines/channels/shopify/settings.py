@@ -21,6 +21,7 @@ __all__ = ["API_VERSION", "Credentials", "Settings"]
 # months and then silently answers with the oldest that it still has: api/graphql.py compares the version of each answer
 # with this one.
 API_VERSION = "2026-10"
+MOST_LOCALES = 8  # languages besides the shop's own that one query reads
 
 FILES_HOST = "storage.googleapis.com"  # the host of the files that bulk operations answer with
 UPLOAD_HOST = "shopify-staged-uploads.storage.googleapis.com"  # where pictures of products are uploaded
@@ -75,6 +76,12 @@ class Settings(ChannelSettings, tag="shopify", kw_only=True, frozen=True):
         if static == minted or (static and (keys.client_id or keys.client_secret)):
             raise SettingsError(
                 f"{where}.credentials must hold either access_token, or client_id and client_secret together."
+            )
+        if len(self.content.translations) > MOST_LOCALES:
+            count = len(self.content.translations)
+            raise SettingsError(
+                f"{where}.content.translations names {count} languages; at most {MOST_LOCALES} are kept in line, "
+                "take out the others."
             )
         if self.receives and not self.signing_secrets:
             raise SettingsError(

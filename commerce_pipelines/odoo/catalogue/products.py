@@ -32,6 +32,7 @@ _FIGURES = ("weight", "country_of_origin")  # converted on the way
 _TEMPLATE_ONLY = ("active", "product_variant_ids")
 _VARIANT = ("default_code", "active", "product_tmpl_id", "product_template_attribute_value_ids", "write_date")
 _TEXTS = ("char", "text", "html", "selection")
+_FOR_BUYERS = ("name", "description_sale", "description_ecommerce", "hs_code")
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +101,19 @@ def count_changed(client: OdooClient, since: datetime) -> int:
 def has_new_prices(client: OdooClient, since: datetime, now: datetime) -> bool:
     """Whether a rule of a pricelist was written to, began or ended since then: all prices may have changed."""
     return bool(count_changed_rules(client, since - OVERLAP, now))
+
+
+def find_sources(client: OdooClient) -> list[str]:
+    """What may feed a listing in this Odoo, under the names that `content.sources` takes: the texts of products that
+    buyers may read, every text field that somebody added (x_), pictures, and documents where any is a picture."""
+    fields = client.call("product.template", "fields_get", attributes=["type", "store"])
+    texts = [
+        name for name, kind in fields.items()
+        if kind["type"] in _TEXTS[:3] and kind.get("store") and (name in _FOR_BUYERS or name.startswith("x_"))
+    ]  # fmt: skip
+    domain = [["res_model", "in", ["product.template", "product.product"]], ["mimetype", "=like", "image/%"]]
+    documents = client.call("product.document", "search_count", domain=domain)
+    return [*sorted(texts), "image_1920", *(["documents"] if documents else [])]
 
 
 def check_languages(client: OdooClient, languages: Collection[str]) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from commerce_pipelines.core.errors import SettingsError
 from commerce_pipelines_tests.doubles.contents import KETTLE, Merchant
 
 FRENCH = "approve: false, translations: {fr: fr_FR}"
@@ -34,3 +37,9 @@ def test_a_language_that_the_shop_does_not_have_waits_with_a_reason(open_shop: A
     merchant.edit(KETTLE, language="pl_PL", name="Czajnik")
     assert dict(merchant.run().outcomes) == {"refused": 1}
     assert (merchant.run().outcomes, set(merchant.waits().values())) == ({}, {"content_refused"})
+
+
+def test_more_languages_than_one_query_reads_are_refused_when_the_file_is_read(open_shop: Any) -> None:
+    languages = ", ".join(f"l{number}: x{number}_XX" for number in range(9))
+    with pytest.raises(SettingsError, match="names 9 languages; at most 8"):
+        open_shop(f"translations: {{{languages}}}")

@@ -14,7 +14,13 @@ import pytest
 from commerce_pipelines.core.errors import RecordError, SettingsError
 from commerce_pipelines.domain.content.products import OWN, Product
 from commerce_pipelines.odoo.catalogue.pictures import read_picture
-from commerce_pipelines.odoo.catalogue.products import Wanted, count_changed, read_catalogue, read_types
+from commerce_pipelines.odoo.catalogue.products import (
+    Wanted,
+    count_changed,
+    find_sources,
+    read_catalogue,
+    read_types,
+)
 from commerce_pipelines_tests.doubles.odoo import World
 
 PNG = base64.b64decode(
@@ -71,6 +77,21 @@ def test_a_field_that_odoo_lacks_is_named_and_the_others_are_read(world: World) 
     catalogue = read_catalogue(world.client, Wanted(fields=(*FIELDS, "x_none")))
     assert "x_none" in catalogue.missing
     assert read_types(world.client, ["name", "x_none"]).names == {"name", "documents", "image_1920"}
+
+
+def test_what_may_feed_a_listing_is_what_this_odoo_has(world: World) -> None:
+    code = make(world)
+    values = {"res_model": "product.template", "res_id": template(world, code), "name": "a"}
+    world.create("product.document", datas=base64.b64encode(PNG).decode(), **values)
+    sources = find_sources(world.client)
+    assert {"name", "description_sale", "image_1920", "documents"} <= set(sources)
+    assert not {"default_code", "write_date", "description", "display_name"} & set(sources)
+    if world.kind != "stand-in":  # a person adds a field
+        [model] = world.call("ir.model", "search", domain=[["model", "=", "product.template"]])
+        name = f"x_{secrets.token_hex(4)}"
+        world.create("ir.model.fields", model_id=model, name=name, field_description="Long text", ttype="html")
+        assert name in find_sources(world.client)
+        assert name in read_types(world.client, [name]).html
 
 
 def test_an_archived_product_is_read_as_archived(world: World) -> None:

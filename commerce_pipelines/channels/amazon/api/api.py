@@ -40,6 +40,7 @@ RATES: dict[str, Rate] = {
     "listTransactions": Rate(0.5, 10),
     "getMarketplaceParticipations": Rate(0.016, 15),
     "searchListingsItems": Rate(5, 5),
+    "getListingsItem": Rate(5, 10),
     "patchListingsItem": Rate(5, 5),
     "getInventorySummaries": Rate(2, 2),
     "getShipments": Rate(2, 30),

@@ -114,12 +114,18 @@ class AmazonContent(Content):
             raise TransientError(f"Amazon counts {total} listings and showed {len(seen)}; they are read again later.")
 
     def reread(self, listings: Sequence[ShownListing]) -> Iterator[ShownListing]:
-        """A SKU with a comma cannot be named in a search, so it is left out, as if it were gone."""
+        """A SKU with a comma cannot be named in a search: commas divide it. So it is read by itself."""
         skus = [listing.key for listing in listings if "," not in listing.key]
         for start in range(0, len(skus), PAGE_SIZE):
             wanted = skus[start : start + PAGE_SIZE]
             answer = self._search({"identifiersType": "SKU", "identifiers": ",".join(wanted)})
             yield from self._build_listings([item for item in _read_items(answer) if item.sku in wanted])
+        for sku in (listing.key for listing in listings if "," in listing.key):
+            query = {"marketplaceIds": ",".join(self._marketplaces()), "includedData": INCLUDED}
+            path = f"{items_path(self._api)}/{quote(sku, safe='')}"
+            alone = self._api.call("getListingsItem", path, query, ok=(200, 404))
+            if alone.status == 200:
+                yield from self._build_listings([decode(alone, Item)])
 
     def send(self, changes: Sequence[SentChange], pictures: PictureSource) -> Iterator[ContentOutcome]:
         by_sku: dict[str, list[SentChange]] = defaultdict(list)

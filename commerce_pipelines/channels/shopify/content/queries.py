@@ -13,8 +13,6 @@ FIRST_PRODUCTS = 5  # products of the first page, by the literal cost rule
 MOST_VARIANTS = 100  # of one product that are read with it; the others by a query of their own
 MOST_MEDIA = 20
 
-MOST_LOCALES = 8  # languages of one shop besides its own
-
 _PRODUCT = """
 fragment ProductContent on Product {
   id title descriptionHtml updatedAt
@@ -50,10 +48,11 @@ query SomeProductContents($ids: [ID!]!, $variants: Int!) {
 
 
 def build_queries(locales: Sequence[str]) -> tuple[str, str]:
-    """The queries for all products and for some by their ids, with their texts in these locales as `in0`, `in1` …"""
+    """The queries for all products and for some by their ids, with their texts in these locales, MOST_LOCALES at most,
+    as `in0`, `in1` …"""
     parts = [
         f'\n  in{place}: translations(locale: "{locale}") {{ locale key value outdated }}'
-        for place, locale in enumerate(locales[:MOST_LOCALES])
+        for place, locale in enumerate(locales)
     ]
     fragment = _PRODUCT.replace("%TRANSLATIONS%", "".join(parts))
     return (_PRODUCTS + fragment).strip(), (_SOME_PRODUCTS + fragment).strip()

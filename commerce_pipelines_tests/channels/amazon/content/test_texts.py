@@ -108,6 +108,21 @@ def test_g95_one_text_changes_and_other_languages_marketplaces_and_the_stock_sta
     assert len(world.patches()) == 4
 
 
+def test_a_listing_whose_sku_has_a_comma_is_read_by_itself_and_changed_as_any_other(world: World) -> None:
+    offers, odd = world.amazon.listings.offers, "KET, GN/17"
+    world.offer.sku = odd
+    offers[odd] = offers.pop(KETTLE)
+    [listing] = [row for page in world.channel.content.read() for row in page if row.key == odd]
+    assert list(world.channel.content.reread([listing])) == [listing]
+    change = SentChange(key="t", token="t", listing=listing, field="title", before=listing.values["title"],
+                        after="Kessel")  # fmt: skip
+    assert [answer.status for answer in world.channel.content.send([change], MemoryPictures())] == ["accepted"]
+    assert world.texts(NAME)[DE.id, "de_DE"] == "Kessel"
+    del offers[odd]
+    [answer] = world.channel.content.send([change], MemoryPictures())
+    assert (answer.status, answer.code) == ("refused", "gone")
+
+
 def test_several_fields_of_a_listing_are_one_preview_and_one_patch(world: World) -> None:
     outcome = world.send(title="Kessel", description="Für Handfilter.", origin="DE")
     assert {answer.status for answer in outcome.values()} == {"accepted"}
