@@ -86,7 +86,7 @@ class World:
         counters = (AmazonCounter(amazon), EbayCounter(ebay), ShopifyCounter(shopify))
         self.counters: dict[str, Counter] = dict(zip(LANES, counters, strict=True))
         self.hands, self.pages, self.alerts_url = threading.Lock(), "", ""
-        amazon.ledger.source = lambda: list_events(odoo, self.start)
+        amazon.ledger.source = lambda: list_events(odoo, self.start, self.sending.number)
         self.sending = Sending(amazon, odoo)
         self._fresh = [_make_endless(make, self.start) for make in made]
 
@@ -134,7 +134,8 @@ class World:
         of_amazon = {"content": {**content, "image_host": self._build_image_host()}} if invoicing else {}
         of_shop = {"refunding": {"enabled": True, "since": first_day}} if invoicing else {}
         since = (self.start.date() - timedelta(days=DAYS)).isoformat()
-        away = {"inbound": {"enabled": True, "since": since, "receive": True}} if invoicing else {}
+        plans = {"enabled": True, "marketplace": "DE"}
+        away = {"inbound": {"enabled": True, "since": since, "receive": True, "plans": plans}} if invoicing else {}
         if invoicing:
             common["content"] = content
             common["invoicing"] = {"trigger": "delivery", "since": first_day, "journals": {"other": "Bank"}}
@@ -200,6 +201,7 @@ class World:
             self.after_sale.ship_one(rng)
             if turn % PAID_BACK == PAID_BACK - 1:
                 self.after_sale.pay_back_one(rng, datetime.now(UTC))
+            self.sending.pack()
             self.sending.go_on()
             if turn % CREDITED == CREDITED - 1:
                 self.after_sale.credit(PAYS_BACK)

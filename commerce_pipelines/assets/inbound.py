@@ -1,7 +1,7 @@
 """A marketplace's own warehouses in Dagster, one lane per channel.
 
     odoo/inbound_transfers -> <channel>/inbound_shipments
-    <channel>/fba_inventory -> <channel>/fba_reconciliation
+    <channel>/fba_inventory, <channel>/fba_removals -> <channel>/fba_reconciliation
 
 What belongs here: keys, descriptions, metadata, checks. What does not: any rule (flows/inbound/, domain/inbound/).
 """
@@ -21,6 +21,7 @@ from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
 from .common import RETRY, counts, failures, labels
+from .fba_removals import fba_removals_asset
 from .inbound_plans import build_spec, describe_plans, judge_plans
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def assets(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.A
         *([inbound_transfers_asset(receiving, owner)] if receiving else []),
         *(inbound_shipments_asset(channel, owner) for channel in receiving),
         *(fba_inventory_asset(channel, owner) for channel in channels),
+        *(fba_removals_asset(channel, owner) for channel in channels if channel.inbound.removals.enabled),
         *(fba_reconciliation_asset(channel, owner) for channel in channels),
     ]
 
@@ -245,6 +247,11 @@ def _judge_ledger(done: "Read", key: dg.AssetKey) -> dg.AssetCheckResult:
     )
 
 
+def find_sources(channel: ChannelSettings) -> list[str]:
+    """The tables that the comparison follows."""
+    return ["fba_inventory", *(["fba_removals"] if channel.inbound.removals.enabled else [])]
+
+
 def fba_reconciliation_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
     """`<channel>/fba_reconciliation`: the last complete day of the ledger against Odoo."""
     name = channel.name
@@ -252,7 +259,7 @@ def fba_reconciliation_asset(channel: ChannelSettings, owner: str) -> dg.AssetsD
 
     @dg.asset(
         key=key,
-        deps=[dg.AssetKey([name, "fba_inventory"])],
+        deps=[dg.AssetKey([name, table]) for table in find_sources(channel)],
         kinds={"odoo", "python"},
         retry_policy=RETRY,
         check_specs=[

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 from ..domain.inbound.ledger import Ledger
 from ..domain.inbound.levels import FbaLevel
+from ..domain.inbound.removals import RemovedUnits
 from ..domain.inbound.road import FbaShipment
 
 
@@ -19,6 +20,11 @@ class FbaStock(Protocol):
 
     def read_ledger(self, start: date, end: date, by: Literal["country", "centre"]) -> Ledger:
         """The ledger of `[start, end)`, business days of the channel, as far as it is complete. Waits for reports."""
+        ...
+
+    def read_removals(self, start: date, end: date) -> Sequence[RemovedUnits]:
+        """What was shipped back to the merchant in `[start, end)`, business days of the channel, row by row. Waits for
+        a report."""
         ...
 
     def read_shipments(self, shipment_ids: Sequence[str]) -> Sequence[FbaShipment]:

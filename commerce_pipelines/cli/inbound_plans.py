@@ -65,11 +65,29 @@ def plan_marketplace(connections: Connections, channel: ChannelSettings) -> Iter
 
 
 INBOUND_KEYS = (  # that the file itself verifies
-    "since", "ledger_by", "overdue_days", "claim_days", "plans", "plans.enabled", "plans.placement", "plans.carrier",
-    "plans.label_owner", "plans.label_page", "plans.arrives_in_days",
+    "since", "ledger_by", "departures", "removals", "removals.enabled", "removals.since",
+    "overdue_days", "claim_days", "plans", "plans.enabled", "plans.placement",
+    "plans.carrier", "plans.label_owner", "plans.label_page", "plans.arrives_in_days",
 )  # fmt: skip
+
+
+def removal_places(connections: Connections, channel: ChannelSettings) -> Iterator[tuple[str, str]]:
+    """Odoo has the warehouses and the locations that `inbound.removals` names."""
+    from ..flows.inbound.removals import find_problem
+
+    if channel.inbound.removals.enabled:
+        try:
+            problem = find_problem(connections, channel.name)
+        except CommerceError as error:
+            problem = str(error)
+        yield f"channels[{channel.name}].inbound.removals: places", problem
+
+
 PLANS_TRIED = {
     "inbound.plans.marketplace": plan_marketplace,
+    **dict.fromkeys(
+        (f"inbound.removals.{key}" for key in ("transit", "warehouse", "unsellable", "unsellable_from")), removal_places
+    ),
     "inbound.plans.carrier_code": "none: the marketplace's offers tell it, and a plan that it offers none for waits",
     "inbound.plans.approve": "none: both values work",
 }

@@ -16,7 +16,7 @@ from ..core.errors import CommerceError
 from ..resources.connections import Connections
 from .content_verifiers import CONTENT_KEYS, SOURCE_KEYS, content_sources, price_basis
 from .findings import Advice, Finding, list_findings
-from .inbound_plans import INBOUND_KEYS, PLANS_TRIED, plan_marketplace
+from .inbound_plans import INBOUND_KEYS, PLANS_TRIED, plan_marketplace, removal_places
 from .message_queues import readable_queue
 from .message_server import listening_place, verification_token
 from .odoo_verifiers import (
@@ -136,7 +136,8 @@ def private_secrets(connections: Connections) -> Iterator[Finding]:
 
 OF_ALL = (alert_targets, listening_place, private_secrets, automation)
 OF_DATABASE = (emptied,)  # these need the database and Odoo
-OF_ODOO = (stock_places, aliases, holding, delivery_messages, return_names, payment_journals, content_sources)
+OF_ODOO = (stock_places, aliases, holding, delivery_messages, return_names, payment_journals, content_sources,
+           removal_places)  # fmt: skip
 OF_CHANNEL = (first_day, returns_offered, verification_token)  # these need no service
 OF_ACCOUNT = (granted, carriers_known, readable_queue, plan_marketplace, price_basis)
 

@@ -35,7 +35,8 @@ FLOW_OF = {
     **dict.fromkeys(("stock_levels", "listings", "inventory_targets", "published_inventory"), str(Topic.INVENTORY)),
     **dict.fromkeys(("shipments", "shipment_confirmations"), str(Topic.FULFILMENT)),
     **dict.fromkeys(
-        ("fba_inventory", "fba_reconciliation", "inbound_transfers", "inbound_shipments"), str(Topic.INBOUND)
+        ("fba_inventory", "fba_removals", "fba_reconciliation", "inbound_transfers", "inbound_shipments"),
+        str(Topic.INBOUND),
     ),
     **dict.fromkeys(("products", "content_changes", "published_content"), str(Topic.CONTENT)),
     "retention": str(Topic.PRIVACY),

@@ -80,7 +80,7 @@ _CODES = {
         # the marketplace's own warehouses
         "unknown_ledger_event", "ledger_unsound", "fba_stock_differs", "fba_count_differs", "unknown_shipment",
         "fba_prep_unknown", "fba_box_full", "fba_box_mixed", "fba_box_unmeasured", "fba_partly_packed",
-        "fba_not_offered", "fba_transfer_changed", "fba_plan_refused", "fba_no_address",
+        "fba_not_offered", "fba_transfer_changed", "fba_plan_refused", "fba_no_address", "fba_removal_differs",
         # product content
         "content_too_long", "bad_barcode", "content_refused", "picture_changed", "price_tax", "price_currency",
         "price_basis",
@@ -108,7 +108,7 @@ _CODES = {
         "address_withheld", "not_followed", "payment_lost", "refused_after_loading", "held_for_review",
         "refund_due", "duplicate_partner", "invalid_vat_number", "vat_number_of_another",
         "content_not_shown", "credit_cancelled", "credit_differs", "accounting_date_moved", "exchange_by_hand",
-        "no_claims", "credited_unsent",
+        "no_claims", "credited_unsent", "departure_unclear",
     ),
 }  # fmt: skip
 RULES = {code: Rule(code, effect, retry) for (effect, retry), codes in _CODES.items() for code in codes}

@@ -105,8 +105,9 @@ GIVEN = (
     Right("stock.scrap", "rwc", "what came back damaged", "returns"),
     Right("stock.move", "rw", "units that the marketplace shipped", "take_over"),
     Right("stock.move.line", "rwc", "where they lay", "take_over"),
-    Right("stock.move", "rw", "units that arrived in the marketplace's warehouse", "receiving"),
+    Right("stock.move", "rwc", "units that arrived in the marketplace's warehouse", "receiving"),
     Right("stock.move.line", "rwc", "where they lie", "receiving"),
+    Right("stock.picking", "rwc", "transfers of what the marketplace sends back", "receiving"),
     Right("stock.package.type", "r", "the sizes of boxes that are sent there", "receiving"),
     Right("ir.attachment", "rc", "the labels of those boxes", "receiving"),
 )

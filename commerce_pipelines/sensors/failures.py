@@ -45,6 +45,7 @@ STEPS = {
     "invoices": ("invoicing", "invoicing orders and registering payments"),
     "issued_refunds": ("refunding", "paying credit notes back"),
     "fba_inventory": ("inbound", "reading the ledger of the marketplace's warehouses"),
+    "fba_removals": ("inbound", "bringing back what the marketplace sends back"),
     "fba_reconciliation": ("inbound", "comparing the marketplace's warehouses with Odoo"),
     "inbound_transfers": ("inbound", "reading transfers to the marketplace's warehouses"),
     "inbound_shipments": ("inbound", "receiving what the marketplace has counted"),

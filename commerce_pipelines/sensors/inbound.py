@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from ..assets.common import ASKED_AGAIN
-from ..assets.inbound import TRANSFERS
+from ..assets.inbound import TRANSFERS, find_sources
 from ..assets.looked_at import select
 from ..channels.settings import ChannelSettings
 from ..core.lanes import run_tags
@@ -44,7 +44,7 @@ def inbound_schedule(channel: ChannelSettings) -> dg.ScheduleDefinition:
 
     @dg.schedule(
         name=f"{name}_inbound",
-        target=select(*(dg.AssetKey([name, table]) for table in TABLES)),
+        target=select(*(dg.AssetKey([name, table]) for table in (*find_sources(channel), TABLES[-1]))),
         cron_schedule="21 1-23/2 * * *",
         execution_timezone=channel.time_zone,
         default_status=dg.DefaultScheduleStatus.RUNNING,

@@ -20,6 +20,8 @@ from .ledger_rows import KINDS as LEDGER_KINDS
 from .ledger_rows import Ledger
 from .listings import Listings, Offer
 from .orders import Orders
+from .removal_rows import KIND as REMOVALS
+from .removal_rows import Removals
 from .return_rows import KINDS, Returns
 
 KIND = "GET_MERCHANT_LISTINGS_ALL_DATA"
@@ -67,6 +69,7 @@ class Reports:
     ) -> None:
         self._listings, self._returns, self._orders, self._documents = listings, returns, orders, documents
         self._ledger = ledger
+        self.removals = Removals()
         self._reports: dict[str, Report] = {}
         self._numbers = itertools.count(50001)
         self._cache: dict[str, tuple[datetime, bytes]] = {}
@@ -79,7 +82,7 @@ class Reports:
     def create(self, call: Call, now: datetime) -> Reply:
         body = call.json()
         kind, places = body.get("reportType"), body.get("marketplaceIds")
-        if kind not in (KIND, ORDERS, *KINDS, *LEDGER_KINDS) or not places or kind in self.refused:
+        if kind not in (KIND, ORDERS, REMOVALS, *KINDS, *LEDGER_KINDS) or not places or kind in self.refused:
             raise invalid("Invalid input")
         start, end = (instant(body.get(name, written(now)), name) for name in ("dataStartTime", "dataEndTime"))
         if end > now or start > end or end - start > LONGEST_SPAN:
@@ -99,7 +102,7 @@ class Reports:
         return self._show(self._work_on(self._reports[report_id], now))
 
     def list(self, call: Call, now: datetime) -> dict[str, Any]:
-        if call.parameter("reportTypes") not in (KIND, ORDERS, *KINDS, *LEDGER_KINDS):
+        if call.parameter("reportTypes") not in (KIND, ORDERS, REMOVALS, *KINDS, *LEDGER_KINDS):
             raise invalid("Invalid input")
         since = instant(call.parameter("createdSince"), "createdSince")
         matching = [
@@ -137,6 +140,8 @@ class Reports:
         """(document, Content-Type), nothing for a report without rows."""
         if report.kind == ORDERS:
             return self._write_orders(report), "text/plain; charset=UTF-8"
+        if report.kind == REMOVALS:
+            return self.removals.write(report.start, report.end)
         if report.kind in LEDGER_KINDS:
             return self._ledger.write(report.kind, report.start, report.end, report.options, now)
         if report.kind != KIND:

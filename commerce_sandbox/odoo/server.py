@@ -19,7 +19,7 @@ from ..server import Call, Reply, StandIn
 from .orm import Database, Env
 from .records import write
 from .transports import VERSION, in_transaction, json_2, json_rpc
-from .working import adjust, credit, invoice, list_away, list_ready, receive, send_away, ship
+from .working import adjust, credit, invoice, list_away, list_ready, pack_away, receive, send_away, ship
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 
@@ -122,11 +122,22 @@ class OdooStandIn(StandIn):
             ]  # fmt: skip
             return len(in_transaction(self.database, lambda: invoice(env, orders)))
 
-    def send_away(self, units: Mapping[str, int], origin: str) -> None:
-        """Goods leave for the warehouse that a marketplace ships from. units: by article."""
+    def pack_away(self, units: Mapping[str, int]) -> int:
+        """Goods are packed for the warehouse that a marketplace ships from; the transfer. units: by article."""
         with self.lock:
             env = Env(self.database, 2, sudo=True)
-            in_transaction(self.database, lambda: send_away(env, units, origin))
+            return int(in_transaction(self.database, lambda: pack_away(env, units)))
+
+    def read_origin(self, picking: int) -> str:
+        """What stands in a transfer's Source Document."""
+        with self.lock:
+            return str(self.database.rows["stock.picking"][picking]["origin"] or "")
+
+    def send_away(self, picking: int) -> None:
+        """The packed goods leave."""
+        with self.lock:
+            env = Env(self.database, 2, sudo=True)
+            in_transaction(self.database, lambda: send_away(env, picking))
 
     def list_away(self) -> list[tuple[str, str, str, float]]:
         """What came into and left that warehouse, as of `working.list_away`."""

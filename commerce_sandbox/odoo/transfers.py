@@ -186,6 +186,16 @@ def _picking_defaults(env: Env, vals: dict[str, Any]) -> None:
         vals.setdefault("location_dest_id", row["default_location_dest_id"])
 
 
+@hook("stock.picking", "written")
+def _picking_written(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> None:
+    """The date of a transfer that is done is that of its movements."""
+    if vals.get("date_done"):
+        for picking in ids:
+            if env.get("stock.picking", picking, "state") == "done":
+                for move in env.db.referring("stock.move", "picking_id", picking):
+                    env.db.put("stock.move", move, {"date": vals["date_done"]})
+
+
 @hook("stock.move", "written")
 def _move_written(env: Env, ids: Sequence[int], vals: Mapping[str, Any]) -> None:
     """A quantity that a person types is reserved as far as there is stock, and keeps the typed figure."""

@@ -15,10 +15,14 @@ from .invoices import action_post, create_invoices, list_invoices
 from .merchant import AWAY
 from .moves import change_quant, free_what_is_gone, serve
 from .orm import Env
+from .packages import action_put_in_pack
 from .records import create, write
-from .transfers import action_confirm, button_validate
+from .transfers import action_assign, action_confirm, button_validate
 
 WIZARD = "sale.advance.payment.inv"
+ADDRESS = {"street": "Speicherstr. 4", "city": "Hamburg", "zip": "20457", "phone": "+49 40 1234567"}
+BOX = {"name": "Box to FBA", "packaging_length": 400, "width": 300, "height": 205, "base_weight": 0.2}  # millimetres
+BOX_WEIGHT = 9.5
 
 
 def list_ready(env: Env) -> list[int]:
@@ -80,24 +84,42 @@ def adjust(env: Env, code: str, units: float) -> str:
     raise KeyError(code)
 
 
-def send_away(env: Env, units: Mapping[str, int], origin: str) -> None:
-    """Goods leave the merchant's own warehouse for the one that a marketplace ships from: a transfer onto the road is
-    done, a second one waits for them there. units: by article."""
-    stock = {row["code"]: row["lot_stock_id"] for row in env.db.rows["stock.warehouse"].values()}
+def pack_away(env: Env, units: Mapping[str, int]) -> int:
+    """Two transfers, from the merchant's own warehouse onto the road and from there to the one that a marketplace ships
+    from; the goods are packed into one box, and have not left yet. units: by article. Returns the first one."""
+    houses = {row["code"]: row for row in env.db.rows["stock.warehouse"].values()}
     road = create(env, "stock.location", {"name": "Road to FBA", "usage": "transit"})[0]
     kind = next(i for i, row in env.db.rows["stock.picking.type"].items() if row["code"] == "internal")
     products = {row["default_code"]: i for i, row in env.db.rows["product.product"].items()}
-    own = next(place for code, place in stock.items() if code != AWAY)
-    for number, (source, target) in enumerate(((own, road), (road, stock[AWAY]))):
+    own = next(row for code, row in houses.items() if code != AWAY)
+    write(env, "res.partner", [own["partner_id"]], ADDRESS | {"country_id": _find_germany(env)})
+    pickings: list[int] = []
+    moves: list[int] = []
+    for source, target in ((own["lot_stock_id"], road), (road, houses[AWAY]["lot_stock_id"])):
         places = {"location_id": source, "location_dest_id": target}
-        picking = create(env, "stock.picking", {"picking_type_id": kind, "origin": origin, **places})[0]
-        create(env, "stock.move", [
-            {"picking_id": picking, "product_id": products[code], "product_uom_qty": count, **places}
-            for code, count in units.items()
+        pickings += create(env, "stock.picking", {"picking_type_id": kind, **places})
+        moves += create(env, "stock.move", [
+            {"picking_id": pickings[-1], "product_id": products[code], "product_uom_qty": count, **places,
+             **({"move_orig_ids": [[6, 0, [moves[number]]]]} if len(pickings) > 1 else {})}
+            for number, (code, count) in enumerate(units.items())
         ])  # fmt: skip
+    for picking in pickings:
         action_confirm(env, "stock.picking", [picking])
-        if number == 0:
-            button_validate(env.having(skip_backorder=True), "stock.picking", [picking])
+    action_assign(env, "stock.picking", pickings[:1])
+    box = create(env, "stock.package.type", BOX)[0]
+    package = action_put_in_pack(env, "stock.picking", pickings[:1], package_type_id=box)
+    write(env, "stock.package", package, {"shipping_weight": BOX_WEIGHT})
+    write(env, "stock.move", moves[: len(units)], {"picked": True})
+    return pickings[0]
+
+
+def _find_germany(env: Env) -> int:
+    return next(i for i, row in env.db.rows["res.country"].items() if row["code"] == "DE")
+
+
+def send_away(env: Env, picking: int) -> None:
+    """The packed goods leave."""
+    button_validate(env.having(skip_backorder=True), "stock.picking", [picking])
 
 
 def list_away(env: Env) -> Iterator[tuple[str, str, str, float]]:

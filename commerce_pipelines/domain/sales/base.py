@@ -26,6 +26,7 @@ from ..orders.order import Address, Buyer, Order, OrderLine
 from ..products import Product
 from ..vat.keys import TaxKey
 from ..vat.territories import territory
+from .departures import UNTOLD, Departure
 from .reductions import Reduction, reduce_lines, sum_total
 
 Seal = Callable[[str], str]  # a short keyed hash of a text
@@ -65,13 +66,15 @@ class SoldLine(msgspec.Struct, frozen=True, array_like=True):
 class LastLoad(msgspec.Struct, frozen=True, kw_only=True):
     """What drafting needs of an order's last load. base: None for an order that is new or was loaded before bases
     existed. sold: whether Odoo has it confirmed, so that it keeps what it was sold with. accepted: a person has let it
-    go on although the marketplace calls it risky. reductions: what refunds take off it."""
+    go on although the marketplace calls it risky. reductions: what refunds take off it. departure: where it left
+    from, by the marketplace's ledger of its own warehouses."""
 
     seal: Seal
     base: Base | None = None
     sold: bool = False
     accepted: bool = False
     reductions: tuple[Reduction, ...] = ()
+    departure: Departure = UNTOLD
 
 
 class Base(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

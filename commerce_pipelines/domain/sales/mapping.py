@@ -16,6 +16,7 @@ from ...core.errors import RecordError
 from ..keys import fold, key, key_of, shown
 from ..orders.order import FulfilledBy, LineKind, Order
 from ..products import Product, SoldUnit
+from .departures import UNTOLD, Departure
 from .rules import Pack, Route, SaleRules
 
 
@@ -180,16 +181,22 @@ def route(order: Order, codes: Iterable[str], rules: SaleRules) -> Route:
     return Route(warehouse=rules.warehouse)
 
 
-def departure(order: Order, chosen: Route, rules: SaleRules, seller_country: str) -> str:
-    """The country that the goods leave from. Raises RecordError(`unknown_departure`) for the marketplace's own stock
-    where neither the marketplace nor a setting names the country."""
+def departure(
+    order: Order, chosen: Route, rules: SaleRules, seller_country: str, by_ledger: Departure = UNTOLD
+) -> str:  # fmt: skip
+    """The country that the goods leave from. by_ledger: by the marketplace's ledger of its own warehouses. Raises
+    RecordError(`unknown_departure`) for the marketplace's own stock where neither it nor the marketplace nor a setting
+    names the country."""
     if order.departure_country:
         return order.departure_country
     if order.fulfilled_by is FulfilledBy.CHANNEL:
+        if by_ledger.country:
+            return by_ledger.country
         country = rules.channel_departure_countries.get(order.marketplace, rules.channel_departure_country)
         if not country:
             raise RecordError(
-                "unknown_departure", "The marketplace ships this order and does not state from which country.",
+                "unknown_departure", "The marketplace ships this order and does not state from which country."
+                + (f" Its ledger names {', '.join(by_ledger.countries)}." if by_ledger.countries else ""),
                 fix="Set channel_departure_country, or channel_departure_countries by marketplace, for this channel.",
                 subject=order.marketplace,
             )  # fmt: skip

@@ -33,6 +33,8 @@ from .base import (
     tax_fact,
     tax_of,
 )
+from .departures import UNTOLD, Departure, flag_departure
+from .departures import describe as describe_departure
 from .draft import DraftLine, Flag, SaleDraft, reduce_draft
 from .mapping import carrier, choose, departure, route
 from .review import flag_review
@@ -59,7 +61,8 @@ def draft(
     if sold and stands and sold.facts == facts_of(order):
         result = _draft_as_sold(order, subject, rules, sold)
     else:
-        result = _draft_by_rules(order, subject, rules, policy, catalogue, (sold, stands))
+        by_ledger = last.departure if last else UNTOLD
+        result = _draft_by_rules(order, subject, rules, policy, catalogue, (sold, stands, by_ledger))
     history = rules.history_before is not None and order.shipped is Shipped.YES and (
         business_day(order.placed_at, zone) < rules.history_before
     )  # fmt: skip
@@ -92,21 +95,23 @@ def _draft_as_sold(order: Order, subject: str, rules: SaleRules, sold: Base) -> 
 
 
 class _Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds for the whole order: the VAT decision, the rates it may use, the warehouse and the fiscal position."""
+    """What holds for the whole order: the VAT decision, the rates it may use, the warehouse and the fiscal position;
+    what a person should look at."""
 
     vat: VatDecision
     mapped: frozenset[tuple[str, int]]
     warehouse: str
     position: str
+    flags: tuple[Flag, ...] = ()
 
 
 def _draft_by_rules(
     order: Order, subject: str, rules: SaleRules, policy: VatPolicy, catalogue: Catalogue,
-    standing: tuple[Base | None, bool],
+    standing: tuple[Base | None, bool, Departure],
 ) -> SaleDraft:  # fmt: skip
     """The draft by today's rules, except for what the sale has fixed. standing: (the sale's base, whether its VAT
-    decision stands)."""
-    sold, stands = standing
+    decision stands, where the ledger says that the order left from)."""
+    sold, stands, by_ledger = standing
     lines = tuple(spread(order))
     goods = [line for line in lines if line.kind is LineKind.PRODUCT]
     kept = kept_products(sold, goods) if sold else {}
@@ -115,7 +120,7 @@ def _draft_by_rules(
         for line in goods
     }
     products = {line_id: product for line_id, (product, _) in chosen.items()}
-    decision = _read_decision(sold, rules) if sold and stands else _decide(order, products, rules, policy)
+    decision = _read_decision(sold, rules) if sold and stands else _decide(order, products, rules, policy, by_ledger)
     if sold:
         decision = msgspec.structs.replace(decision, warehouse=sold.warehouse)
     spreaded = msgspec.structs.replace(order, lines=lines)
@@ -126,9 +131,10 @@ def _draft_by_rules(
         (_keep_tax_as_sold(line, facts[of], sold if stands else None), facts[of])
         for line, of in _draft_lines(lines, taxes, chosen)
     ]
-    vat = decision.vat
+    vat, head = decision.vat, _build_head(order, subject, rules)
     return SaleDraft(
-        **_build_head(order, subject, rules), lines=tuple(line for line, _ in drafted), warehouse=decision.warehouse,
+        **{**head, "flags": (*head["flags"], *decision.flags)}, lines=tuple(line for line, _ in drafted),
+        warehouse=decision.warehouse,
         regime=vat.regime, tax_country=vat.country, fiscal_position=decision.position,
         evidence={**vat.evidence, "warehouse": decision.warehouse or "default"} if vat.evidence else {},
         base=Base(
@@ -146,12 +152,18 @@ def _draft_by_rules(
     )  # fmt: skip
 
 
-def _decide(order: Order, products: Mapping[str, Product], rules: SaleRules, policy: VatPolicy) -> _Decision:
+def _decide(
+    order: Order, products: Mapping[str, Product], rules: SaleRules, policy: VatPolicy, by_ledger: Departure
+) -> _Decision:  # fmt: skip
     way = route(order, (product.code for product in products.values()), rules)
-    case = vat_case(order, departure(order, way, rules, policy.seller_country), rules)
+    leaves_from = departure(order, way, rules, policy.seller_country, by_ledger)
+    case = msgspec.structs.replace(vat_case(order, leaves_from, rules), departure_by=describe_departure(by_ledger))
     vat = decide(case, policy)
     position = rules.fiscal_positions.get(f"{vat.regime}_{vat.country}", rules.fiscal_positions.get(vat.regime, ""))
-    return _Decision(vat=vat, mapped=case.mapped, warehouse=way.warehouse, position=position)
+    return _Decision(
+        vat=vat, mapped=case.mapped, warehouse=way.warehouse, position=position,
+        flags=flag_departure(by_ledger, leaves_from),
+    )  # fmt: skip
 
 
 def _read_decision(sold: Base, rules: SaleRules) -> _Decision:

@@ -64,7 +64,8 @@ class VatPolicy(Section, kw_only=True, frozen=True):
 
 
 class VatCase(msgspec.Struct, frozen=True, kw_only=True):
-    """What the decision rests on. Countries are ISO codes as the channel gives them.
+    """What the decision rests on. Countries are ISO codes as the channel gives them. departure_by: who names the
+    departure, where neither the channel nor a setting alone does.
 
     buyer_country: the country of a VAT number that does not begin with one. tax: minor units of the seller's own tax
     that the channel states. rate: the largest rate that the channel states, in ppm, None if it states none. goods_euro:
@@ -74,6 +75,7 @@ class VatCase(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     departure: str
+    departure_by: str = ""
     destination: str
     postcode: str = ""
     is_business: bool = False
@@ -107,6 +109,8 @@ def decide(case: VatCase, policy: VatPolicy) -> VatDecision:
         "buyer": _describe_buyer(case),
         "stated tax": "none" if not case.tax else f"{case.tax} minor units",
     }
+    if case.departure_by:
+        evidence["departure by"] = case.departure_by
     if case.collected:
         if case.tax:
             raise RecordError(

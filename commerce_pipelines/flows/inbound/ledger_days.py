@@ -22,7 +22,7 @@ from ...warehouse.inbound import ledger as rows
 from .due import find_asked
 
 STAGE = "ledger"
-STAGES = (STAGE, "reconcile")  # one run does both
+STAGES = (STAGE, "removals", "reconcile")  # one run does all of them
 LATE_DAYS = 4  # for so long rows may still be added to a day
 LONGEST_DAYS = 31  # of one report
 READ_AGAIN = timedelta(hours=3)  # after a look that brought no newer day

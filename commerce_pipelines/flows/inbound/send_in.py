@@ -50,7 +50,8 @@ from .plan_goods import build_plans, describe_goods, digest_goods, read_catalogu
 from .plan_learning import Learner
 from .plan_papers import write_papers
 
-MOST_TURNS, MOST_POLLS, POLL_SECONDS = 80, 30, 3.0
+MOST_TURNS, MOST_POLLS = 120, 60
+POLL_SECONDS, LONGEST_POLL, MOST_SECONDS = 0.5, 4.0, 90.0  # an operation is asked for soon, then less often
 MOST_TRIES, TRY_AFTER = 6, timedelta(hours=1)  # of a step that the marketplace fails by itself
 READY_AFTER = timedelta(hours=2)  # goods are never announced for an earlier time than so much from now
 WATCHED = timedelta(days=60)  # for so long the transfer of a plan that is made may be cancelled
@@ -103,14 +104,15 @@ def advance(connections: Connections, name: str, run_id: str = "") -> Advanced:
         may_publish(connections, name)
         work = _gather(connections, name, run_id)
         try:
-            polls = 0
+            polls, pause, waited = 0, POLL_SECONDS, 0.0
             for _ in range(MOST_TURNS):
-                statuses = _take_turn(work)
-                work.done.outcomes.update(str(status) for status in statuses.values())
-                if Status.PENDING in statuses.values() and polls < MOST_POLLS:
-                    polls += 1
-                    connections.instruments.sleep(POLL_SECONDS)
-                elif not {Status.ACCEPTED, Status.REFUSED} & set(statuses.values()):
+                statuses = set((outcome := _take_turn(work)).values())
+                work.done.outcomes.update(map(str, outcome.values()))
+                pause = POLL_SECONDS if {Status.ACCEPTED, Status.REFUSED} & statuses else pause
+                if Status.PENDING in statuses and polls < MOST_POLLS and waited < MOST_SECONDS:
+                    connections.instruments.sleep(pause)
+                    polls, waited, pause = polls + 1, waited + pause, min(2 * pause, LONGEST_POLL)
+                elif not {Status.ACCEPTED, Status.REFUSED} & statuses:
                     break
         finally:
             _settle(work)

@@ -19,12 +19,14 @@ from ...core.topics import Topic
 from ...domain.orders.order import Order
 from ...domain.products import Product
 from ...domain.sales.base import Base, LastLoad, Seal
+from ...domain.sales.departures import UNTOLD
 from ...domain.sales.draft import SaleDraft
 from ...domain.sales.mapping import codes_of
 from ...domain.sales.order_to_draft import draft
 from ...resources.connections import Connections
 from ...warehouse.orders.reductions import read_reductions
 from .customers import name_customer
+from .departures import find_departures, keep_departures
 from .stage import read_order
 
 ORDERS_A_CHUNK = 500
@@ -46,8 +48,9 @@ class Drafted(msgspec.Struct, kw_only=True):
 def drafts_of(
     connections: Connections, name: str, wanted: Sequence[tuple[str, date | None]], sales: Sales | None = None
 ) -> Drafted:
-    """Drafts of landed orders, given as (order id, day). sales: how the orders were loaded last, by order id. Personal
-    data is decrypted here and held in memory only."""
+    """Drafts of landed orders that are about to be loaded, given as (order id, day). sales: how the orders were loaded
+    last, by order id. Personal data is decrypted here and held in memory only. What the marketplace's ledger decides
+    about an order is put on record here, so that it stays after a crash."""
     source = connections.channel(name).orders
     result = Drafted()
     for start in range(0, len(wanted), ORDERS_A_CHUNK):
@@ -67,7 +70,7 @@ def drafts_of(
                 read.append((read_order(source, snapshot.raw, order_id), snapshot.subject_id, day))
             except RecordError as error:
                 result.failures.append((order_id, day, error))
-        _add(connections, name, read, result, sales or {})
+        _add(connections, name, read, result, sales or {}, keep=True)
     return result
 
 
@@ -95,8 +98,9 @@ def catalogue_for(connections: Connections, name: str, orders: Iterable[Order]) 
 
 
 def _add(
-    connections: Connections, name: str, orders: list[tuple[Order, str, date | None]], result: Drafted, sales: Sales
-) -> None:
+    connections: Connections, name: str, orders: list[tuple[Order, str, date | None]], result: Drafted, sales: Sales,
+    *, keep: bool = False,
+) -> None:  # fmt: skip
     if not orders:
         return
     settings, channel = connections.settings, connections.settings.channel(name)
@@ -108,11 +112,12 @@ def _add(
     seal, accepted = sealer(connections), _read_accepted(connections, name, ids)
     with connections.warehouse.transaction() as connection:
         reductions = read_reductions(connection, name, ids)
+    by_ledger = dict(find_departures(connections, name, (order for order, _, _ in orders), sales))
     for order, subject, day in orders:
         base, sold = sales.get(order.order_id, (None, False))
         last = LastLoad(
             seal=seal, base=base, sold=sold, accepted=order.order_id in accepted,
-            reductions=reductions.get(order.order_id, ()),
+            reductions=reductions.get(order.order_id, ()), departure=by_ledger.get(order.order_id, UNTOLD),
         )  # fmt: skip
         try:
             made = draft(order, subject, channel, policy, catalogue, channel.zone, last)
@@ -121,6 +126,9 @@ def _add(
             result.drafts.append(msgspec.structs.replace(made, channel=label, customer=customer, address_secret=secret))
         except RecordError as error:
             result.failures.append((order.order_id, day, error))
+            by_ledger.pop(order.order_id, None)  # it may be told by the next run
+    if keep:
+        keep_departures(connections, name, by_ledger)
 
 
 def _add_euro_rates(

@@ -17,8 +17,8 @@ from commerce_pipelines.odoo.inbound import plan_papers
 from commerce_pipelines.warehouse.inbound import plan_rows
 from commerce_pipelines.warehouse.outbox import effects as outbox
 from commerce_pipelines.warehouse.tables.database import Warehouse
-from commerce_pipelines_tests.doubles.everywhere import Lanes, open_lanes
-from commerce_pipelines_tests.doubles.sendings import MUG, NAME, PAPER, Sending
+from commerce_pipelines_tests.doubles.everywhere import Lanes
+from commerce_pipelines_tests.doubles.sendings import MUG, NAME, PAPER, PLANS, Sending, open_away
 from commerce_sandbox.server import Fault
 
 STEPS = (
@@ -32,10 +32,7 @@ def lanes(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     """A lost request cannot arrive late here, so that a second look need not wait five minutes for it."""
     monkeypatch.setattr(outbox, "LATE_ANSWER", timedelta(0))
     assert timedelta(minutes=5) == shapes.LATE_ANSWER
-    since = (datetime.now(UTC).date() - timedelta(days=6)).isoformat()
-    plans = {"enabled": True, "marketplace": "DE", "approve": False}
-    inbound = {"inbound": {"enabled": True, "since": since, "receive": True, "plans": plans}}
-    with open_lanes(warehouse, monkeypatch, tmp_path, amazon_eu=inbound) as opened:
+    with open_away(warehouse, monkeypatch, tmp_path, plans={**PLANS, "approve": False}) as opened:
         yield opened
 
 

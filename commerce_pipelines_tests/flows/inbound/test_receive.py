@@ -4,12 +4,9 @@ runs beside each other; into the stand-in of Odoo, and into a real Odoo 19 where
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -17,138 +14,11 @@ import pytest
 
 from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.core.topics import Topic
-from commerce_pipelines.flows.inbound.receive import Received, has_work, receive
+from commerce_pipelines.flows.inbound.receive import has_work
 from commerce_pipelines.odoo.inbound import receipts
-from commerce_pipelines.warehouse import audit, exceptions
-from commerce_pipelines.warehouse.tables.database import Warehouse
-from commerce_pipelines_tests.doubles.everywhere import SECRETS, Lanes, open_lanes
-from commerce_pipelines_tests.doubles.lean import administrator, administrator_or_skip, login_of
-from commerce_pipelines_tests.flows.conftest import stock_articles
-from commerce_sandbox.amazon.inbound_shipments import Shipment
-
-NAME, GERMANY = "amazon_eu", "A1PA6795UKMFR9"
-MUG, PAPER = "MUG-STN-350-BL", "FLT-PAP-02-100"
-
-
-class Road:
-    """A transfer of ten mugs and four packs of paper that left the own warehouse, and its shipment at Amazon."""
-
-    def __init__(self, lanes: Lanes, origin: str = "") -> None:
-        self.lanes, self.connections = lanes, lanes.connections
-        self.is_real = "DEMO" not in self.connections.settings.odoo.database.upper()
-        self.odoo = administrator() if self.is_real else lanes.connections.odoo
-        self.settings: tuple[int, dict[str, Any]] = 0, {}  # of the operation type before the test changed it
-        self.number = f"FBA15{secrets.token_hex(3).upper()}"
-        if self.is_real:
-            self.prepare()
-        rows = self.odoo.call("stock.warehouse", "search_read", domain=[], fields=["code", "lot_stock_id"], load=None)
-        stock = {row["code"]: row["lot_stock_id"] for row in rows}
-        self.away = stock["FBA"]
-        vals = {"name": "Road to FBA", "usage": "transit"}
-        [self.road] = self.odoo.call("stock.location", "create", vals_list=[vals])
-        codes = self.odoo.call("product.product", "search_read", domain=[["default_code", "in", [MUG, PAPER]]],
-                               fields=["default_code"], load=None)  # fmt: skip
-        self.products = {row["default_code"]: row["id"] for row in codes}
-        self.before = self.units_at(self.away)
-        out = self.transfer(stock["WH"], self.road, "")
-        self.validate(out, {MUG: 10, PAPER: 4})
-        self.picking = self.transfer(self.road, self.away, origin or self.number)
-        self.odoo.call("stock.picking", "action_assign", ids=[self.picking])
-        self.shipment: Shipment = lanes.world.channels[NAME].inbound.add(self.number, GERMANY, **{MUG: 10, PAPER: 4})
-
-    def prepare(self) -> None:
-        """The warehouse and the articles, and nothing on the road of the tests before."""
-        call = self.odoo.call
-        if not call("stock.warehouse", "search", domain=[["code", "=", "FBA"]]):
-            call("stock.warehouse", "create", vals_list=[{"name": "FBA", "code": "FBA"}])
-        call("stock.picking", "action_cancel", ids=call("stock.picking", "search", domain=[
-            ["location_id.usage", "=", "transit"], ["state", "not in", ["done", "cancel"]],
-        ]))  # fmt: skip
-        old = call("stock.picking", "search", domain=[["location_id.usage", "=", "transit"], ["state", "=", "done"]])
-        moves = call("stock.move", "search", domain=[["picking_id", "in", old]])
-        call("stock.move", "write", ids=moves, vals={"date": "2020-01-01 12:00:00"})
-        stock_articles(self.odoo)
-
-    def validate(self, picking: int, units: dict[str, float]) -> None:
-        """As a person does, of so much."""
-        for move in self.open_moves(picking):
-            vals = {"quantity": units.get(move["product_id"], 0), "picked": True}
-            self.odoo.call("stock.move", "write", ids=[move["id"]], vals=vals)
-        answer = self.odoo.call("stock.picking", "button_validate", ids=[picking], context={"skip_backorder": True})
-        assert answer is True, answer
-
-    def open_moves(self, picking: int) -> list[dict[str, Any]]:
-        codes = {product: code for code, product in self.products.items()}
-        rows = self.odoo.call("stock.move", "search_read", domain=[["picking_id", "=", picking]], load=None,
-                              fields=["product_id", "state", "quantity"])  # fmt: skip
-        return [
-            {**row, "product_id": codes[row["product_id"]]} for row in rows if row["state"] not in ("done", "cancel")
-        ]
-
-    def transfer(self, source: int, target: int, origin: str) -> int:
-        [kind] = self.odoo.call("stock.picking.type", "search", domain=[["code", "=", "internal"]], limit=1)
-        places = {"location_id": source, "location_dest_id": target}
-        vals = {"picking_type_id": kind, "origin": origin, **places}
-        [picking] = self.odoo.call("stock.picking", "create", vals_list=[vals])
-        self.odoo.call("stock.move", "create", vals_list=[
-            {"picking_id": picking, "product_id": self.products[code], "product_uom_qty": units, **places}
-            for code, units in ((MUG, 10), (PAPER, 4))
-        ])  # fmt: skip
-        self.odoo.call("stock.picking", "action_confirm", ids=[picking])
-        return int(picking)
-
-    def set_type(self, **vals: str) -> None:
-        """Of the operation type of the transfer, as a person sets it."""
-        [row] = self.odoo.call("stock.picking", "read", ids=[self.picking], fields=["picking_type_id"], load=None)
-        [kind] = self.odoo.call("stock.picking.type", "read", ids=[row["picking_type_id"]], fields=[*vals], load=None)
-        self.settings = kind["id"], {name: kind[name] for name in vals}
-        self.odoo.call("stock.picking.type", "write", ids=[kind["id"]], vals=vals)
-
-    def units_at(self, place: int) -> dict[str, float]:
-        rows = self.odoo.call("stock.quant", "search_read", domain=[["location_id", "=", place]], load=None,
-                              fields=["product_id", "quantity"])  # fmt: skip
-        return {
-            code: sum(row["quantity"] for row in rows if row["product_id"] == product)
-            for code, product in self.products.items()
-        }
-
-    def arrived(self) -> dict[str, float]:
-        now = self.units_at(self.away)
-        return {code: now[code] - self.before[code] for code in now}
-
-    def count(self, status: str = "RECEIVING", **items: int) -> None:
-        self.shipment.status = status
-        for sku, units in {MUG: items.get("mugs", 0), PAPER: items.get("papers", 0)}.items():
-            self.shipment.items[sku][1] = units
-
-    def receive(self) -> Received:
-        return receive(self.connections, NAME)
-
-    def waiting(self) -> dict[str, str]:
-        with self.connections.warehouse.transaction() as connection:
-            rows = exceptions.open_exceptions(connection, NAME, Topic.INBOUND)
-        return {row.code: row.message for row in rows}
-
-
-@pytest.fixture(params=[
-    "stand-in", pytest.param("jsonrpc", marks=pytest.mark.odoo), pytest.param("json2", marks=pytest.mark.odoo),
-])  # fmt: skip
-def lanes(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[Lanes]:
-    since = (datetime.now(UTC).date() - timedelta(days=6)).isoformat()
-    inbound = {"inbound": {"enabled": True, "since": since, "receive": True}}
-    real: dict[str, Any] = {}
-    if request.param != "stand-in":
-        administrator_or_skip()
-        login, password = login_of(request.param)
-        places = {name: os.environ[f"ODOO_{name.upper()}"] for name in ("url", "database")}
-        real = {
-            "odoo": {**places, "username": login, "transport": request.param},
-            "secrets": {**SECRETS, "DEMO_ODOO_PASSWORD": password},
-        }
-    with open_lanes(warehouse, monkeypatch, tmp_path, amazon_eu=inbound, **real) as opened:
-        yield opened
+from commerce_pipelines.warehouse import audit
+from commerce_pipelines_tests.doubles.everywhere import Lanes
+from commerce_pipelines_tests.doubles.sendings import MUG, NAME, PAPER, Road
 
 
 @pytest.fixture

@@ -4,10 +4,7 @@ from the stand-in of Odoo, and from a real Odoo 19 where ODOO_URL is set.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,32 +16,13 @@ from commerce_pipelines.flows.inbound.plan_consent import list_held, list_plans
 from commerce_pipelines.flows.inbound.plan_consent import release as release_plans
 from commerce_pipelines.flows.inbound.receive import receive
 from commerce_pipelines.warehouse.inbound import plan_rows as rows
-from commerce_pipelines.warehouse.tables.database import Warehouse
-from commerce_pipelines_tests.doubles.everywhere import SECRETS, Lanes, open_lanes
-from commerce_pipelines_tests.doubles.lean import administrator_or_skip, login_of
-from commerce_pipelines_tests.doubles.sendings import MUG, NAME, PAPER, Sending
+from commerce_pipelines_tests.doubles.everywhere import Lanes
+from commerce_pipelines_tests.doubles.sendings import MUG, NAME, PAPER, PLANS, Sending
 
 
-@pytest.fixture(params=[
-    "stand-in", pytest.param("jsonrpc", marks=pytest.mark.odoo), pytest.param("json2", marks=pytest.mark.odoo),
-])  # fmt: skip
-def lanes(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[Lanes]:
-    since = (datetime.now(UTC).date() - timedelta(days=6)).isoformat()
-    plans = {"enabled": True, "marketplace": "DE"}
-    inbound = {"inbound": {"enabled": True, "since": since, "receive": True, "plans": plans}}
-    real: dict[str, Any] = {}
-    if request.param != "stand-in":
-        administrator_or_skip()
-        login, password = login_of(request.param)
-        places = {name: os.environ[f"ODOO_{name.upper()}"] for name in ("url", "database")}
-        real = {
-            "odoo": {**places, "username": login, "transport": request.param},
-            "secrets": {**SECRETS, "DEMO_ODOO_PASSWORD": password},
-        }
-    with open_lanes(warehouse, monkeypatch, tmp_path, amazon_eu=inbound, **real) as opened:
-        yield opened
+@pytest.fixture
+def inbound() -> dict[str, Any]:
+    return {"plans": PLANS}
 
 
 @pytest.fixture
@@ -83,7 +61,7 @@ def test_what_a_plan_sent_is_received_as_amazon_counts_it(sending: Sending) -> N
     sending.advance()
     sending.release()
     sending.advance()
-    sending.validate(picking)
+    sending.button_validate(picking)
     number = sending.origin(picking)
     shipment = sending.lanes.world.channels[NAME].inbound.shipments[number]
     shipment.status = "CLOSED"
@@ -173,7 +151,7 @@ def test_a_placement_of_several_shipments_is_received_together(sending: Sending)
     sending.advance()
     numbers = sending.origin(picking).split()
     assert len(numbers) == 2
-    sending.validate(picking)
+    sending.button_validate(picking)
     shipments = [sending.lanes.world.channels[NAME].inbound.shipments[number] for number in numbers]
     for shipment in shipments:
         for counts in shipment.items.values():

@@ -129,6 +129,10 @@ def test_g83_what_the_channels_warehouse_ships_for_a_shop_is_one_sale(
     code = f"F{secrets.token_hex(2).upper()}"
     lane = connect(f"routes: [{{warehouse: {code}, services: [MCF]}}], channel_warehouse: {code}, ")
     [warehouse] = lane.person.call("stock.warehouse", "create", vals_list=[{"name": code, "code": code}])
+    [house] = lane.person.call("stock.warehouse", "read", ids=[warehouse], fields=["lot_stock_id"], load=None)
+    products = lane.person.call("product.product", "search", domain=[["default_code", "=", MUG]])
+    quant = {"product_id": products[0], "location_id": house["lot_stock_id"], "inventory_quantity_auto_apply": 5}
+    lane.person.call("stock.quant", "create", context={"inventory_mode": True}, vals_list=[quant])
     lane.put(
         lane.order(ours, service="MCF"),
         lane.order(theirs, fulfilled_by=FulfilledBy.CHANNEL, is_other_channel=True),
@@ -137,6 +141,12 @@ def test_g83_what_the_channels_warehouse_ships_for_a_shop_is_one_sale(
     [sale] = lane.sales(ours, theirs)
     assert sale["warehouse_id"] == warehouse
     assert lane.prove().whole.orders_in_channel == 1
+    ship(lane, ours)
+    assert lane.run().actions == {"unchanged": 1, "not_a_sale": 1}
+    fields = {"fields": ["quantity"], "load": None}
+    left = lane.person.call("stock.move", "search_read", domain=[["location_id", "=", house["lot_stock_id"]]],
+                            **fields)  # fmt: skip
+    assert [move["quantity"] for move in left] == [1]  # from the marketplace's warehouse, and once
 
 
 def test_an_edit_of_the_address_alone_changes_it_and_no_money(lane: Lane, request: pytest.FixtureRequest) -> None:

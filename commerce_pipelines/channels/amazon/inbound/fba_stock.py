@@ -19,6 +19,7 @@ import msgspec
 from ....core.errors import CredentialError, PermanentError, ProtocolError, RateLimited
 from ....domain.inbound.ledger import Ledger
 from ....domain.inbound.levels import FbaLevel
+from ....domain.inbound.removals import RemovedUnits
 from ....domain.inbound.road import FbaShipment
 from ...capabilities import Window
 from ...own_warehouses import FbaStock
@@ -28,6 +29,7 @@ from ..api.api import Api, decode
 from ..api.documents import Fetched
 from ..api.payloads import Report
 from .ledger_documents import DETAILS, SUMMARY, read_details, read_summary
+from .removal_documents import REMOVALS, read_removals
 from .shipments import read_shipments
 
 REUSED_FOR = timedelta(hours=1)
@@ -107,6 +109,15 @@ class AmazonFbaStock(FbaStock):
         events = read_details(details, start, end) if details else []
         days = tuple(start + timedelta(days=n) for n in range((last - start).days + 1))
         return Ledger(days=days, balances=tuple(balances), events=tuple(event for event in events if event.day <= last))
+
+    def read_removals(self, start: date, end: date) -> list[RemovedUnits]:
+        zone = self._api.settings.zone
+        span = Window(
+            datetime.combine(start, time.min, zone).astimezone(UTC),
+            datetime.combine(end, time.min, zone).astimezone(UTC),
+        )
+        document = self._take(REMOVALS, self._ask(REMOVALS, span, None))
+        return list(read_removals(document, zone)) if document else []
 
     def read_levels(self, marketplace: str) -> list[FbaLevel]:
         return [_build_level(summary) for page in self._read_pages(marketplace) for summary in page]

@@ -47,23 +47,23 @@ _ISO = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[T ].*)?\Z")
 _PARTS = re.compile(r"([0-9]{1,2})([./-])([0-9]{1,2})\2([0-9]{4})\Z")
 
 
-def _list_spellings(name: str) -> tuple[str, ...]:
+def list_spellings(name: str) -> tuple[str, ...]:
     """The ways in which reports spell a column's name, in lower case."""
     return name, name.replace(" ", "-"), name.replace(" ", "_"), name.replace("/", " ").replace(" ", "_")
 
 
 _DETAIL_COLUMNS = {
     "day": ("date",), "fnsku": ("fnsku",), "asin": ("asin",), "msku": ("msku",),
-    "event": _list_spellings("event type"), "reference": _list_spellings("reference id"), "quantity": ("quantity",),
-    "centre": (*_list_spellings("fulfillment center"), *_list_spellings("fulfilment centre")),
+    "event": list_spellings("event type"), "reference": list_spellings("reference id"), "quantity": ("quantity",),
+    "centre": (*list_spellings("fulfillment center"), *list_spellings("fulfilment centre")),
     "disposition": ("disposition",), "reason": ("reason",), "country": ("country",),
 }  # fmt: skip
 _SUMMARY_COLUMNS = {
     "day": ("date",), "fnsku": ("fnsku",), "msku": ("msku",), "disposition": ("disposition",),
-    "place": ("location",), "start": _list_spellings("starting warehouse balance"),
-    "end": _list_spellings("ending warehouse balance"),
-    "in_transit": _list_spellings("in transit between warehouses"),
-    **{str(event): _list_spellings(column) for event, column in COLUMN_OF.items()},
+    "place": ("location",), "start": list_spellings("starting warehouse balance"),
+    "end": list_spellings("ending warehouse balance"),
+    "in_transit": list_spellings("in transit between warehouses"),
+    **{str(event): list_spellings(column) for event, column in COLUMN_OF.items()},
 }  # fmt: skip
 _DETAIL_NEEDED = ("day", "msku", "event", "quantity")
 _SUMMARY_NEEDED = ("day", "msku", "start", "end")
@@ -72,12 +72,12 @@ _SUMMARY_NEEDED = ("day", "msku", "start", "end")
 def read_details(document: Fetched, start: date, end: date) -> list[LedgerEvent]:
     """The events of `[start, end)`. Raises ProtocolError for a document that is not this report, or has a row that
     cannot be read."""
-    rows = list(_decode_rows(read_rows(document, DETAILS, _DETAIL_COLUMNS, _DETAIL_NEEDED), DETAILS))
+    rows = list(decode_rows(read_rows(document, DETAILS, _DETAIL_COLUMNS, _DETAIL_NEEDED), DETAILS))
     days = read_days({row["day"] for row in rows}, start, end, DETAILS)
     return number_rows(
         LedgerEvent(
             day=day, msku=row["msku"], name=one_word(row["event"].replace(" ", "")) or "unnamed",
-            quantity=_read_number(row["quantity"], "Quantity", DETAILS), fnsku=row["fnsku"], asin=row["asin"],
+            quantity=read_number(row["quantity"], "Quantity", DETAILS), fnsku=row["fnsku"], asin=row["asin"],
             reference=row["reference"], centre=row["centre"], country=row["country"], disposition=row["disposition"],
             reason=row["reason"], is_known=row["event"].replace(" ", "").lower() in KNOWN_EVENTS,
         )
@@ -88,7 +88,7 @@ def read_details(document: Fetched, start: date, end: date) -> list[LedgerEvent]
 
 def read_summary(document: Fetched, start: date, end: date) -> list[Balance]:
     """The balances of `[start, end)`. Raises ProtocolError as `read_details` does, and where a row is there twice."""
-    rows = list(_decode_rows(read_rows(document, SUMMARY, _SUMMARY_COLUMNS, _SUMMARY_NEEDED), SUMMARY))
+    rows = list(decode_rows(read_rows(document, SUMMARY, _SUMMARY_COLUMNS, _SUMMARY_NEEDED), SUMMARY))
     days = read_days({row["day"] for row in rows}, start, end, SUMMARY)
     balances = {}
     for row in rows:
@@ -100,12 +100,12 @@ def read_summary(document: Fetched, start: date, end: date) -> list[Balance]:
                 f"The {SUMMARY} tells of one SKU in one disposition twice for {day}: it is not summed up by day. It is "
                 "asked for again by the next run."
             )
-        figures = {event: _read_number(row[event], column, SUMMARY) for event, column in COLUMN_OF.items()}
+        figures = {event: read_number(row[event], column, SUMMARY) for event, column in COLUMN_OF.items()}
         balances[key] = Balance(
             day=day, msku=row["msku"], fnsku=row["fnsku"], disposition=row["disposition"], place=row["place"],
-            start=_read_number(row["start"], "Starting Warehouse Balance", SUMMARY),
-            end=_read_number(row["end"], "Ending Warehouse Balance", SUMMARY),
-            in_transit=_read_number(row["in_transit"], "In Transit Between Warehouses", SUMMARY),
+            start=read_number(row["start"], "Starting Warehouse Balance", SUMMARY),
+            end=read_number(row["end"], "Ending Warehouse Balance", SUMMARY),
+            in_transit=read_number(row["in_transit"], "In Transit Between Warehouses", SUMMARY),
             events={event: units for event, units in figures.items() if units},
         )  # fmt: skip
     return list(balances.values())
@@ -154,7 +154,7 @@ def _build_day(year: str, month: str, day: str, kind: str) -> date:
         raise ProtocolError(f"The {kind} has a date that does not exist; it is not read.") from None
 
 
-def _decode_rows(rows: Iterable[dict[str, bytes] | BadRow], kind: str) -> Iterator[dict[str, str]]:
+def decode_rows(rows: Iterable[dict[str, bytes] | BadRow], kind: str) -> Iterator[dict[str, str]]:
     for row in rows:
         if isinstance(row, BadRow):
             raise ProtocolError(f"The {kind} cannot be read: {row.why}.")
@@ -171,7 +171,7 @@ def _decode_texts(values: Sequence[bytes]) -> list[str]:
     return [part.strip().strip('"').strip()[:LONGEST_TEXT] for part in text.split("\t")]
 
 
-def _read_number(text: str, column: str, kind: str) -> int:
+def read_number(text: str, column: str, kind: str) -> int:
     """Whole units; an empty field, or a column that the report lacks, is 0."""
     if not text:
         return 0

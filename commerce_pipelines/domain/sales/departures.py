@@ -1,0 +1,150 @@
+"""Which country goods left the marketplace's own warehouses from, by its ledger of them. Pure.
+
+    named    the ledger's row of a shipment names the order
+    shipped  since the order was placed, and until it was seen as shipped, its SKU left from one country only
+    lies     on all days that are known since then, units that can be sold lay in one country only
+
+The first of these that has an answer counts; all SKUs of the order must have the same one. Where the ledger has no word
+of a SKU, or none of late, it tells nothing, and the settings count. Where it names several countries, nobody can tell:
+the settings count as well, and the order says so. What an order was decided by once stays with it.
+
+What belongs here: this rule and its sentences. What does not: reading the ledger (warehouse/orders/departures.py), what
+the VAT follows from the country (domain/vat/).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
+
+import msgspec
+
+from ...core.reasons import Reason
+from ..orders.order import FulfilledBy, LineKind, Order
+
+STALE = timedelta(days=3)  # before an order: what lay there earlier says nothing of it
+LONGEST = timedelta(days=14)  # within which an order is shipped
+_COUNTRY = re.compile(r"[A-Z]{2}\Z")
+_SAME = {"UK": "GB"}
+
+
+class PlaceDay(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A SKU in one country on one day of the ledger, of units that can be sold. units: that lay there at its beginning
+    or its end, or were on their way from there; shipped: that left to buyers."""
+
+    day: date
+    country: str
+    units: int
+    shipped: int
+
+
+class Shipping(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rule needs of an order. units: by SKU. shipped_by: the day on which it was seen as shipped, None before.
+    Both days are business days of the channel."""
+
+    order_id: str
+    placed_on: date
+    units: Mapping[str, int]
+    shipped_by: date | None = None
+
+
+class Places(msgspec.Struct, frozen=True, kw_only=True):
+    """What the ledger says. days: that are known and complete. of: by SKU. named: countries of shipments that name the
+    order, by order id."""
+
+    days: frozenset[date] = frozenset()
+    of: Mapping[str, Sequence[PlaceDay]] = {}
+    named: Mapping[str, frozenset[str]] = {}
+
+
+class Departure(msgspec.Struct, frozen=True, kw_only=True):
+    """country: that the ledger tells, '' where it does not. countries: all that it names, where they are several. by:
+    how it tells, '' where it has no word."""
+
+    country: str = ""
+    countries: tuple[str, ...] = ()
+    by: str = ""
+
+
+UNTOLD = Departure()
+
+
+def is_asked(order: Order) -> bool:
+    """Whether the ledger is asked: the marketplace ships the order and does not state from where."""
+    return order.fulfilled_by is FulfilledBy.CHANNEL and not order.departure_country
+
+
+def count_units(order: Order) -> dict[str, int]:
+    units: dict[str, int] = {}
+    for line in order.lines:
+        if line.kind is LineKind.PRODUCT and line.quantity > 0:
+            units[line.sku.strip()] = units.get(line.sku.strip(), 0) + line.quantity
+    return units
+
+
+def tell(order: Shipping, places: Places) -> Departure:
+    named = read_countries(places.named.get(order.order_id, ()))
+    if named:
+        return _judge(named, "the marketplace's ledger, by its row of this order")
+    first, last = order.placed_on, max(places.days, default=None)
+    if not order.units or last is None or last < first - STALE:
+        return UNTOLD
+    until = min(first + LONGEST, order.shipped_by or date.max)
+    span = [day for day in places.days if min(first, last) <= day <= max(until, min(first, last))]
+    is_whole = order.shipped_by is not None and order.shipped_by >= first and all(
+        first + timedelta(days=n) in places.days for n in range((until - first).days + 1)
+    )  # fmt: skip
+    countries: set[str] = set()
+    for sku, units in order.units.items():
+        rows = [row for row in places.of.get(sku, ()) if row.day in span]
+        of_sku = _find_shipping(rows, units) if is_whole else ""
+        lying = {of_sku} if of_sku else read_countries(row.country for row in rows if row.units > 0 or row.shipped > 0)
+        if not lying:
+            return UNTOLD
+        countries |= lying
+    return _judge(countries, f"the marketplace's ledger until {max(span)}")
+
+
+def _find_shipping(rows: Iterable[PlaceDay], units: int) -> str:
+    """The only country from which a SKU left, at least so many units; '' for none or several."""
+    left: dict[str, int] = {}
+    for row in rows:
+        if row.shipped > 0:
+            left[row.country] = left.get(row.country, 0) + row.shipped
+    single = read_countries(left)
+    return single.pop() if len(single) == len(left) == 1 and sum(left.values()) >= units else ""
+
+
+def read_countries(texts: Iterable[str]) -> set[str]:
+    """Country codes; what is none, such as the code of a centre, is left out."""
+    codes = {_SAME.get(text.strip().upper(), text.strip().upper()) for text in texts}
+    return {code for code in codes if _COUNTRY.match(code)}
+
+
+def _judge(countries: set[str], by: str) -> Departure:
+    if len(countries) == 1:
+        return Departure(country=next(iter(countries)), by=by)
+    return Departure(countries=tuple(sorted(countries)), by=by)
+
+
+def describe(by_ledger: Departure) -> str:
+    """The source of an order's departure, as its evidence has it."""
+    if by_ledger.country or not by_ledger.countries:
+        return by_ledger.by
+    return f"the settings; {by_ledger.by} names {', '.join(by_ledger.countries)}"
+
+
+def flag_departure(by_ledger: Departure, country: str) -> tuple[Reason, ...]:
+    """The flag of an order whose departure, by the settings, is none of the countries that the ledger names."""
+    if by_ledger.country or not by_ledger.countries or country in by_ledger.countries:
+        return ()
+    return (
+        Reason(
+            "departure_unclear",
+            f"The settings say that the goods left from {country}; {by_ledger.by} names "
+            f"{', '.join(by_ledger.countries)}.",
+            "Look in the marketplace where they left from, and correct the order's taxes in Odoo if it matters; set "
+            "channel_departure_country to where most goods lie.",
+        ),
+    )  # fmt: skip
